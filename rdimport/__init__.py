@@ -1,0 +1,1 @@
+"""rdimport: contact spreadsheets into RD Station Marketing, every row accounted for."""

@@ -1,0 +1,60 @@
+"""What stops a run. A bad row is never one of these: it is a value in a table."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the command says to the shell; scripts and cron jobs rely on it."""
+
+    DONE = 0
+    """Every row was accepted now or earlier, or was a duplicate of such a row."""
+    FAILED_ROWS = 1
+    """Finished; some rows are invalid, refused or uncertain."""
+    NOTHING_SENT = 2
+    """Wrong usage, mapping, file, or no key."""
+    STOPPED = 3
+    """Stopped before the end; the same command again goes on."""
+    BUSY = 75
+    """Another run holds this ledger (`EX_TEMPFAIL` of sysexits.h)."""
+
+
+class RdimportError(Exception):
+    """The one base: what happened, what to do next, and the exit code that says so.
+
+    `message` names the file, row or column; `remedy` is an instruction. Neither ever holds the
+    API key.
+    """
+
+    exit_code = ExitCode.NOTHING_SENT
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.remedy}" if self.remedy else self.message
+
+
+class UsageError(RdimportError):
+    """Options that do not fit together, or a key that is not there."""
+
+
+class MappingError(RdimportError):
+    """The mapping file is wrong, or does not fit the spreadsheet."""
+
+
+class SourceError(RdimportError):
+    """An input file cannot be read as a table."""
+
+
+class LedgerError(RdimportError):
+    """The ledger cannot record what would be sent, so nothing more is sent."""
+
+
+class LedgerBusyError(LedgerError):
+    """Another run holds the ledger."""
+
+    exit_code = ExitCode.BUSY

@@ -1,0 +1,52 @@
+"""What a run tells its observers while it works. The final numbers never come from these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rdimport.row import State
+
+
+@dataclass(frozen=True, slots=True)
+class RowsRead:
+    """So many more rows of a file were read, cleaned and validated."""
+
+    file: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class SendingStarted:
+    """The plan is made; `rows` will be sent, at `per_second` at most (None: no quota)."""
+
+    rows: int
+    per_second: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RowSettled:
+    """One row that was to be sent has come to its state."""
+
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The run waits; `reason` is a sentence for people."""
+
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class SendingFinished:
+    """Nothing more will be sent in this run."""
+
+
+Event = RowsRead | SendingStarted | RowSettled | Waiting | SendingFinished
+Observer = Callable[[Event], None]
+
+
+def silent(_event: Event) -> None:
+    """The observer that shows nothing."""

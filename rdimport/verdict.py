@@ -1,0 +1,153 @@
+"""The decision table: what an outcome proves about a row, and what to do with the row because of it.
+
+One line per kind of evidence. The endpoint has no idempotency key and cannot be asked what it
+holds, so the column `arrived` decides: only what proves that nothing arrived may be sent again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from typing import Final
+
+
+class Evidence(StrEnum):
+    """What is known after one attempt to send a row."""
+
+    NOT_CONNECTED = "not_connected"
+    NOT_ANSWERED = "not_answered"
+    ACCEPTED = "accepted"
+    SUCCESS_NOT_UNDERSTOOD = "success_not_understood"
+    ROW_REFUSED = "row_refused"
+    ROW_TOO_LARGE = "row_too_large"
+    KEY_REFUSED = "key_refused"
+    KEY_OF_CRM = "key_of_crm"
+    WRONG_ENDPOINT = "wrong_endpoint"
+    ACCOUNT_QUOTA = "account_quota"
+    LEAD_QUOTA = "lead_quota"
+    UNAVAILABLE = "unavailable"
+    SERVER_FAILED = "server_failed"
+    UNKNOWN_ANSWER = "unknown_answer"
+
+
+class Arrived(StrEnum):
+    """May the row have arrived?"""
+
+    NO = "no"
+    YES = "yes"
+    UNKNOWN = "cannot be known"
+
+
+class Action(Enum):
+    """What becomes of the row, and of the run."""
+
+    ACCEPT = "accept"
+    REFUSE = "refuse"
+    RETRY = "retry"
+    PARK = "park"
+    DOUBT = "doubt"
+    STOP = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One line of the table."""
+
+    seen: str
+    arrived: Arrived
+    action: Action
+    because: str
+
+
+VERDICTS: Final[dict[Evidence, Verdict]] = {
+    Evidence.NOT_CONNECTED: Verdict(
+        "no connection: name not found, refused, TLS failed, no free connection, proxy said no",
+        Arrived.NO,
+        Action.RETRY,
+        "not one byte of the request left, so a second attempt cannot be a second arrival",
+    ),
+    Evidence.NOT_ANSWERED: Verdict(
+        "connected, then a time-out, a reset or a close before a whole answer",
+        Arrived.UNKNOWN,
+        Action.DOUBT,
+        "the endpoint closes the same way before and after it has stored a conversion",
+    ),
+    Evidence.ACCEPTED: Verdict(
+        "200 with an event_uuid",
+        Arrived.YES,
+        Action.ACCEPT,
+        "the documented receipt of a conversion",
+    ),
+    Evidence.SUCCESS_NOT_UNDERSTOOD: Verdict(
+        "another 2xx, or a 200 without an event_uuid",
+        Arrived.UNKNOWN,
+        Action.DOUBT,
+        "it says success, but shows no receipt; sending again could mail the person twice",
+    ),
+    Evidence.ROW_REFUSED: Verdict(
+        "400, 409 or 422",
+        Arrived.NO,
+        Action.REFUSE,
+        "the same row would be refused again; the report says which field to correct",
+    ),
+    Evidence.ROW_TOO_LARGE: Verdict(
+        "413",
+        Arrived.NO,
+        Action.REFUSE,
+        "only a shorter row can pass",
+    ),
+    Evidence.KEY_REFUSED: Verdict(
+        "401 or 403",
+        Arrived.NO,
+        Action.STOP,
+        "every other row would be refused too, until somebody corrects the key",
+    ),
+    Evidence.KEY_OF_CRM: Verdict(
+        "400 with UNABLE_TO_LOAD_CDP_SCHEMA",
+        Arrived.NO,
+        Action.STOP,
+        "the key belongs to RD Station CRM, which takes no conversions",
+    ),
+    Evidence.WRONG_ENDPOINT: Verdict(
+        "307, 308, 404, 405, 406, 414 or 415",
+        Arrived.NO,
+        Action.STOP,
+        "the address or the request is wrong for all rows alike",
+    ),
+    Evidence.ACCOUNT_QUOTA: Verdict(
+        "429 of the account",
+        Arrived.NO,
+        Action.RETRY,
+        "the gateway turned it away before it was read; the whole run waits as long as it was told",
+    ),
+    Evidence.LEAD_QUOTA: Verdict(
+        "429 of one lead",
+        Arrived.NO,
+        Action.PARK,
+        "only this e-mail has had its share of the day; the other rows go on",
+    ),
+    Evidence.UNAVAILABLE: Verdict(
+        "503 with Retry-After",
+        Arrived.NO,
+        Action.RETRY,
+        "it names the time for another attempt, which it cannot do for a row that it has taken",
+    ),
+    Evidence.SERVER_FAILED: Verdict(
+        "any other 5xx",
+        Arrived.UNKNOWN,
+        Action.DOUBT,
+        "the failure may have come after the conversion was stored",
+    ),
+    Evidence.UNKNOWN_ANSWER: Verdict(
+        "anything else",
+        Arrived.UNKNOWN,
+        Action.DOUBT,
+        "what is not understood is read in the way that harms nobody: it may have arrived",
+    ),
+}
+"""Every `Evidence` has its line; the documentation prints this table."""
+
+
+def judge(evidence: Evidence) -> Verdict:
+    """The line of the table for a piece of evidence."""
+    return VERDICTS[evidence]

@@ -44,18 +44,19 @@ FAILED: Final = (State.INVALID, State.REFUSED, State.UNCERTAIN)
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong with one row.
+    """One thing that is wrong with one row, without a sentence: `reasons.explain` writes that.
 
-    `code` is stable and never translated; `reason` is a sentence for people. `field` is the RD
-    field, `column` and `value` the source column and its value as it was in the file; all three
-    are empty where the problem is not about a single cell.
+    `code` is stable and never translated. `field` is the RD field, `column` and `value` the source
+    column and its value as it was in the file; all three are empty where the problem is not about
+    a single cell. `detail` is what the sentence needs beside them: a bound, a suggestion, the
+    endpoint's own words.
     """
 
     code: str
-    reason: str
     field: str = ""
     column: str = ""
     value: str = ""
+    detail: str = ""
 
 
 PROBLEMS: Final = {

@@ -17,6 +17,10 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     from rapidfuzz import fuzz, process, utils  # noqa: PLC0415  only a mistake needs it
 
     best = process.extractOne(
-        fold(name), list(known), scorer=fuzz.WRatio, processor=utils.default_process, score_cutoff=70
+        fold(name),
+        list(known),
+        scorer=fuzz.WRatio,
+        processor=utils.default_process,
+        score_cutoff=70,
     )
     return best[0] if best else ""

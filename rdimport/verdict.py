@@ -1,4 +1,4 @@
-"""The decision table: what an outcome proves about a row, and what to do with the row because of it.
+"""The decision table: what an outcome proves about a row, and what becomes of it because of that.
 
 One line per kind of evidence. The endpoint has no idempotency key and cannot be asked what it
 holds, so the column `arrived` decides: only what proves that nothing arrived may be sent again.

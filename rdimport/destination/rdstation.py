@@ -1,0 +1,212 @@
+"""RD Station Marketing's conversions call, as bytes: requests are built, answers are read.
+
+Source: the pages `evento-de-conversao-via-api-key`, `mensagens-de-erro-rdsm` and
+`limite-de-requisicoes-da-api` of RD Station's developer documentation.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
+
+from rdimport.destination import Answer, Request
+from rdimport.errors import UsageError
+from rdimport.row import Problem
+from rdimport.verdict import Evidence
+
+BASE_URL: Final = "https://api.rd.services"
+"""RD's own address (page `autenticacao-api-key`)."""
+
+LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+
+_PATH: Final = "/platform/conversions"
+_HEADERS: Final = {
+    "content-type": "application/json",
+    "accept": "application/json",
+    "accept-encoding": "identity",
+}
+_BEFORE: Final = b'{"event_type":"CONVERSION","event_family":"CDP","payload":'
+_DETAIL: Final = 300
+"""Characters of an endpoint's sentence that are kept: enough to understand it, too few to harm."""
+
+_BY_STATUS: Final = {
+    400: Evidence.ROW_REFUSED,
+    401: Evidence.KEY_REFUSED,
+    403: Evidence.KEY_REFUSED,
+    409: Evidence.ROW_REFUSED,
+    413: Evidence.ROW_TOO_LARGE,
+    422: Evidence.ROW_REFUSED,
+    **dict.fromkeys((307, 308, 404, 405, 406, 414, 415), Evidence.WRONG_ENDPOINT),
+}
+
+
+class RDStation:
+    """The destination of one account of RD Station Marketing.
+
+    `identity` tells this endpoint and account from others in the ledger; by default it is made of
+    `base_url` and `account`. Raises UsageError for a key or an address that cannot be right.
+    """
+
+    def __init__(
+        self,
+        api_key: str,
+        *,
+        base_url: str = BASE_URL,
+        account: str = "default",
+        identity: str | None = None,
+    ) -> None:
+        if not re.fullmatch(r"[\x21-\x7e]{1,512}", api_key):
+            raise UsageError(
+                "The API key is empty, or holds spaces, line breaks or characters that no key has.",
+                "Copy it again from RD Station Marketing: Integrações > Chave de API.",
+            )
+        self._api_key = api_key
+        self.base_url = _checked(base_url)
+        self.account = account
+        self.identity = identity or f"{self.base_url} {account}"
+        self._url = self.base_url + _PATH
+
+    def __repr__(self) -> str:
+        return f"RDStation(base_url={self.base_url!r}, account={self.account!r})"
+
+    def build(self, payload: str) -> Request:
+        """The request for one row's payload (JSON text)."""
+        return Request("POST", self._url, _HEADERS, _BEFORE + payload.encode() + b"}")
+
+    def credentials(self) -> Mapping[str, str]:
+        """Query parameters that are added when the bytes leave, and never stored or printed."""
+        return {"api_key": self._api_key}
+
+    def read(self, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
+        """What an answer means. `headers` have lower-case names; any bytes may be the body."""
+        content = _json(body.replace(self._api_key.encode(), b"***"))
+        if 200 <= status < 300:
+            receipt = content.get("event_uuid") if isinstance(content, dict) else None
+            if status == 200 and isinstance(receipt, str) and receipt:
+                return Answer(Evidence.ACCEPTED, _clean(receipt))
+            doubt = Problem("uncertain.success_not_understood", detail=f"HTTP {status}")
+            return Answer(Evidence.SUCCESS_NOT_UNDERSTOOD, problems=(doubt,))
+        problems = tuple(_problems(content)) or (Problem("rd.no_reason", detail=f"HTTP {status}"),)
+        evidence = _evidence(status, headers, content, problems)
+        return Answer(evidence, problems=problems, wait=_wait(headers, content))
+
+
+def _checked(base_url: str) -> str:
+    """The address without a slash at its end. Raises UsageError unless it protects the key."""
+    parts = urlsplit(base_url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise UsageError(
+            f"{_shown(base_url)} is not the address of an endpoint.",
+            f"Write it like {BASE_URL}: scheme and host, no query.",
+        )
+    if parts.username or parts.password:
+        raise UsageError("The address holds a user name or password.", "Leave them out of it.")
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise UsageError(
+            f"{base_url} would send the API key in clear over the network.",
+            "Use https:// (plain http is for this machine only).",
+        )
+    return urlunsplit(parts).rstrip("/")
+
+
+def _shown(base_url: str) -> str:
+    """The address up to its query, where somebody may have pasted a key."""
+    return repr(base_url.partition("?")[0].rpartition("@")[2][:100])
+
+
+def _json(body: bytes) -> Any:
+    """The body as JSON, None when it is none."""
+    try:
+        return json.loads(body.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _clean(text: object) -> str:
+    """Somebody else's text, short and without characters that a terminal would obey."""
+    shown = "".join(c if c.isprintable() else " " for c in str(text)[: 4 * _DETAIL])
+    return " ".join(shown.split())[:_DETAIL]
+
+
+def _problems(content: Any) -> Iterator[Problem]:
+    """The errors in any of the shapes of RD's answers, at most 50 of them."""
+    errors = content.get("errors", content) if isinstance(content, dict) else content
+    for count, (field, error) in enumerate(_errors(errors, "")):
+        if count == 50:
+            return
+        kind = _clean(error.get("error_type") or "")
+        said = _clean(
+            error.get("error_message")
+            or error.get("error_description")
+            or error.get("message")
+            or error.get("error")
+            or ""
+        )
+        path = error.get("path")
+        named = _field(path) if isinstance(path, str) else field
+        slug = re.sub(r"[^a-z0-9]+", "_", kind.lower()).strip("_")[:60]
+        yield Problem(f"rd.{slug or 'no_reason'}", field=named, detail=said)
+
+
+def _errors(node: Any, field: str, depth: int = 0) -> Iterator[tuple[str, dict[str, Any]]]:
+    """All error objects below `node`, each with the name of the field that it stands under."""
+    if depth > 6:
+        return
+    if isinstance(node, list):
+        for item in node[:50]:
+            yield from _errors(item, field, depth + 1)
+    elif isinstance(node, dict):
+        if any(isinstance(node.get(key), str) for key in ("error_type", "error", "message")):
+            yield field, node
+            return
+        for name, below in list(node.items())[:50]:
+            yield from _errors(below, field or _clean(name), depth + 1)
+
+
+def _field(path: str) -> str:
+    """The payload's field in a path such as `$.payload.tags[0]`; empty when it names none."""
+    match = re.match(r"\$\.payload\.([A-Za-z0-9_]+)", path)
+    return match[1] if match else ""
+
+
+def _evidence(
+    status: int, headers: Mapping[str, str], content: Any, problems: tuple[Problem, ...]
+) -> Evidence:
+    """What a refusing answer proves."""
+    if status == 400 and any(p.code == "rd.unable_to_load_cdp_schema" for p in problems):
+        return Evidence.KEY_OF_CRM
+    if status == 429:
+        said = content.get("error") if isinstance(content, dict) else None
+        return Evidence.LEAD_QUOTA if "lead_limiter" in str(said) else Evidence.ACCOUNT_QUOTA
+    if status == 503 and "retry-after" in headers:
+        return Evidence.UNAVAILABLE
+    if status >= 500:
+        return Evidence.SERVER_FAILED
+    return _BY_STATUS.get(status, Evidence.UNKNOWN_ANSWER)
+
+
+def _wait(headers: Mapping[str, str], content: Any) -> float | None:
+    """Seconds that the endpoint asked for, in any of its spellings; None when it did not say."""
+    for name in ("retry-after", "retry-after-quotas", "ratelimit-reset", "ratelimit-reset-quotas"):
+        seconds = _seconds(headers.get(name, ""), headers.get("date", ""))
+        if seconds is not None:
+            return seconds
+    remaining = content.get("remaining_time") if isinstance(content, dict) else None
+    if isinstance(remaining, int | float) and 0 <= remaining < float("inf"):
+        return float(remaining)
+    return None
+
+
+def _seconds(value: str, date: str) -> float | None:
+    """A number of seconds, or a date that is compared with the answer's own `Date`."""
+    if re.fullmatch(r"\s*\d{1,9}(\.\d{1,9})?\s*", value):
+        return float(value)
+    try:
+        apart = parsedate_to_datetime(value) - parsedate_to_datetime(date)
+    except (ValueError, TypeError):
+        return None
+    return max(0.0, apart.total_seconds())

@@ -61,15 +61,17 @@ class Pace:
         self._next = float("-inf")
         self._held_until = float("-inf")
 
-    def reserve(self, now: float) -> float:
-        """Take the next free slot; returns when it is, never before `now`.
+    def wait(self, now: float) -> float:
+        """Seconds until the next slot, 0 when it is there."""
+        return max(0.0, self._next - now, self._held_until - now)
+
+    def take(self, now: float) -> None:
+        """Use the slot that is there.
 
         A request that leaves a little late does not push the later ones back, or the small
         delays of a long run would add up to unused quota. It never makes more than one slot up.
         """
-        slot = max(self._next, now - self._interval, self._held_until)
-        self._next = slot + self._interval
-        return max(slot, now)
+        self._next = max(self._next, now - self._interval) + self._interval
 
     def hold(self, now: float, seconds: float) -> None:
         """Let nobody leave for so many seconds: the endpoint said that the quota is used up."""

@@ -1,0 +1,77 @@
+"""When is it wrong to go on? Pure: told what was seen and when, it names a reason to stop."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from rdimport.verdict import Action, Evidence, judge
+
+DOUBTS_IN_A_ROW: Final = 5
+"""Answers not understood one after the other: each leaves a row that nobody dares to send again."""
+
+SAME_REFUSALS: Final = 50
+"""Rows refused from the start for the same reason: it is the mapping or the account, not them."""
+
+
+class Stop(StrEnum):
+    """Why a run ended before its rows did."""
+
+    KEY_REFUSED = "key_refused"
+    KEY_OF_CRM = "key_of_crm"
+    WRONG_ENDPOINT = "wrong_endpoint"
+    ENDPOINT_DOWN = "endpoint_down"
+    ENDPOINT_UNCLEAR = "endpoint_unclear"
+    ALL_REFUSED = "all_refused"
+    LEAD_QUOTA = "lead_quota"
+    SIGNAL = "signal"
+    MAX_DURATION = "max_duration"
+    LIMIT = "limit"
+
+
+_STOPS: Final = {
+    Evidence.KEY_REFUSED: Stop.KEY_REFUSED,
+    Evidence.KEY_OF_CRM: Stop.KEY_OF_CRM,
+    Evidence.WRONG_ENDPOINT: Stop.WRONG_ENDPOINT,
+}
+_NO_REPLY: Final = (Evidence.NOT_CONNECTED, Evidence.UNAVAILABLE)
+
+
+class Circuit:
+    """Watches the answers of a run; `patience` is how many seconds an endpoint may be down."""
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
+        self._down_since: float | None = None
+        self._doubts = 0
+        self._refusals = 0
+        self._refused_for: frozenset[tuple[str, str]] | None = None
+        self._one_passed = False
+
+    def saw(
+        self, evidence: Evidence, reasons: frozenset[tuple[str, str]], now: float
+    ) -> Stop | None:
+        """Take note of one answer. `reasons` are the code and field of each of its problems."""
+        action = judge(evidence).action
+        if action is Action.STOP:
+            return _STOPS[evidence]
+        if evidence in _NO_REPLY:
+            self._down_since = now if self._down_since is None else self._down_since
+            return Stop.ENDPOINT_DOWN if now - self._down_since >= self._patience else None
+        self._down_since = None
+        self._doubts = self._doubts + 1 if action is Action.DOUBT else 0
+        if self._doubts >= DOUBTS_IN_A_ROW:
+            return Stop.ENDPOINT_UNCLEAR
+        if action is Action.REFUSE:
+            return self._refusal(reasons)
+        self._one_passed = self._one_passed or action is Action.ACCEPT
+        return None
+
+    def _refusal(self, reasons: frozenset[tuple[str, str]]) -> Stop | None:
+        if self._one_passed:
+            return None
+        self._refused_for = reasons if self._refused_for is None else self._refused_for
+        self._one_passed = reasons != self._refused_for
+        self._refusals += 1
+        stop = not self._one_passed and self._refusals >= SAME_REFUSALS
+        return Stop.ALL_REFUSED if stop else None

@@ -1,0 +1,281 @@
+"""Sends the rows of a plan: the only concurrency, and the order in which things become known.
+
+One dispatcher takes rows; each row then has a task of its own. The order is what the promise rests
+on: a free place, a slot of the quota, the durable note that the row is on its way, the request,
+the note of its end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, NamedTuple, Protocol
+
+from rdimport.circuit import Circuit, Stop
+from rdimport.clock import Clock
+from rdimport.destination import Answer, Destination
+from rdimport.events import Observer, RowSettled, Waiting
+from rdimport.journal import Journal
+from rdimport.ledger import Counters, Outcome, Outgoing, Run, Settled
+from rdimport.pace import Pace
+from rdimport.row import Problem, State
+from rdimport.transport import NotAnswered, NotConnected, Transport
+from rdimport.verdict import Action, Evidence, judge
+
+LONGEST_WAIT: Final = 3600.0
+"""Seconds for which an endpoint's word is taken; a larger number is taken for a slip."""
+
+GRACE: Final = 10.0
+"""Seconds that rows in flight have to come to an end once the run stops."""
+
+
+class Parcel(NamedTuple):
+    """A row to send, and its cells as they were for the report if it fails."""
+
+    outgoing: Outgoing
+    cells: tuple[str | None, ...]
+
+
+class Chance(Protocol):
+    """What jitter needs of `random.Random`."""
+
+    def random(self) -> float:
+        """A number from 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Bounds of a run: requests open at once, and for how many seconds an endpoint may be down;
+    how many rows to send and for how many seconds at most (None: all of them).
+    """
+
+    concurrency: int = 16
+    patience: float = 120.0
+    limit: int | None = None
+    max_seconds: float | None = None
+
+
+class Delivery:
+    """One run's sending. `stop` may be called at any time from the same event loop."""
+
+    def __init__(
+        self,
+        *,
+        destination: Destination,
+        transport: Transport,
+        run: Run,
+        pace: Pace,
+        settings: Settings,
+        clock: Clock,
+        chance: Chance,
+        observer: Observer,
+    ) -> None:
+        self._destination = destination
+        self._transport = transport
+        self._pace = pace
+        self._settings = settings
+        self._clock = clock
+        self._chance = chance
+        self._observer = observer
+        self._circuit = Circuit(settings.patience)
+        self._journal = Journal(run, self._counters)
+        self._again: deque[Parcel] = deque()
+        self._open: set[asyncio.Task[None]] = set()
+        self._changed = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._started = clock.monotonic()
+        self._requests = self._retries = self._throttled = self._taken = self._setbacks = 0
+        self.stopped: Stop | None = None
+        self.parked = 0
+
+    def stop(self, reason: Stop) -> None:
+        """Take no new rows; the first reason is the one that counts."""
+        if self.stopped is None:
+            self.stopped = reason
+            self._stopping.set()
+            self._changed.set()
+
+    async def deliver(self, parcels: Iterator[Parcel]) -> None:
+        """Send all of them, or as many as can be. Raises LedgerError when one cannot be noted;
+        nothing is sent after that.
+        """
+        self._started = self._clock.monotonic()
+        watch = asyncio.create_task(self._watch())
+        try:
+            await self._dispatch(parcels)
+        finally:
+            watch.cancel()
+            await self._land()
+            await self._journal.close()
+        if self.stopped is None and self.parked:
+            self.stop(Stop.LEAD_QUOTA)
+
+    async def _watch(self) -> None:
+        if self._settings.max_seconds is not None:
+            await self._clock.sleep(self._settings.max_seconds)
+            self.stop(Stop.MAX_DURATION)
+
+    async def _dispatch(self, parcels: Iterator[Parcel]) -> None:
+        while not self._stopping.is_set():
+            # in trouble one row at a time tries whether it is over
+            places = 1 if self._setbacks else self._settings.concurrency
+            free = places - len(self._open)
+            if free <= 0:
+                await self._change()
+                continue
+            batch = await self._due(parcels, free)
+            if batch:
+                await self._journal.begin([parcel.outgoing for parcel in batch])
+                for parcel in batch:
+                    self._launch(parcel)
+            elif self._open:
+                await self._change()
+            elif not self._again:
+                return
+
+    async def _due(self, parcels: Iterator[Parcel], free: int) -> list[Parcel]:
+        """Rows whose slot has come: at least one when there is any, at most `free`."""
+        batch: list[Parcel] = []
+        while len(batch) < free and (parcel := self._take(parcels)) is not None:
+            while (wait := self._pace.wait(self._clock.monotonic())) > 0 and not batch:
+                await self._pause(wait)
+                if self._stopping.is_set():
+                    break
+            if wait > 0 or self._stopping.is_set():
+                self._again.appendleft(parcel)
+                break
+            self._pace.take(self._clock.monotonic())
+            batch.append(parcel)
+        return batch
+
+    def _take(self, parcels: Iterator[Parcel]) -> Parcel | None:
+        if self._again:
+            return self._again.popleft()
+        limit = self._settings.limit
+        if limit is not None and self._taken >= limit:
+            if not self._open and next(parcels, None) is not None:
+                self.stop(Stop.LIMIT)
+            return None
+        parcel = next(parcels, None)
+        self._taken += parcel is not None
+        return parcel
+
+    async def _change(self) -> None:
+        await self._changed.wait()
+        self._changed.clear()
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, but not past the moment in which the run stops."""
+        sleep = asyncio.ensure_future(self._clock.sleep(seconds))
+        stop = asyncio.ensure_future(self._stopping.wait())
+        await asyncio.wait((sleep, stop), return_when=asyncio.FIRST_COMPLETED)
+        sleep.cancel()
+        stop.cancel()
+
+    def _launch(self, parcel: Parcel) -> None:
+        self._requests += 1
+        task = asyncio.create_task(self._send(parcel))
+        self._open.add(task)
+        task.add_done_callback(self._landed)
+
+    def _landed(self, task: asyncio.Task[None]) -> None:
+        self._open.discard(task)
+        self._changed.set()
+
+    async def _land(self) -> None:
+        """Let the rows in flight come to an end; what does not in time may have arrived."""
+        if not self._open:
+            return
+        late = asyncio.ensure_future(self._clock.sleep(GRACE))
+        landed = asyncio.ensure_future(asyncio.wait(set(self._open)))
+        await asyncio.wait((late, landed), return_when=asyncio.FIRST_COMPLETED)
+        late.cancel()
+        for task in self._open:
+            task.cancel()
+        await landed
+
+    async def _send(self, parcel: Parcel) -> None:
+        try:
+            answer = await self._attempt(parcel.outgoing)
+        except asyncio.CancelledError:
+            answer = _unanswered("the run stopped before an answer came")
+        action = judge(answer.evidence).action
+        self._note(parcel, answer, action)
+        reasons = frozenset((p.code, p.field) for p in answer.problems)
+        stop = self._circuit.saw(answer.evidence, reasons, self._clock.monotonic())
+        if stop is not None:
+            self.stop(stop)
+
+    async def _attempt(self, row: Outgoing) -> Answer:
+        try:
+            reply = await self._transport.exchange(self._destination.build(row.payload))
+        except NotConnected as error:
+            return Answer(Evidence.NOT_CONNECTED, problems=(Problem("unsent", detail=str(error)),))
+        except NotAnswered as error:
+            return _unanswered(str(error))
+        return self._destination.read(reply.status, reply.headers, reply.body)
+
+    def _note(self, parcel: Parcel, answer: Answer, action: Action) -> None:
+        """Write down what became of the row, and put it back in line where that is safe."""
+        row = parcel.outgoing
+        state = _STATES.get(action)
+        if state is not None:
+            cells = () if state is State.ACCEPTED else parcel.cells
+            end = Outcome(row.file, row.row, state, _problems(answer, state), cells)
+            self._journal.end(Settled(row, end, answer.receipt))
+            self._observer(RowSettled(state))
+        else:
+            self._journal.end(row)
+        if action is Action.RETRY:
+            self._retries += 1
+            self._hold(answer)
+            self._again.append(parcel)
+        elif action is Action.PARK:
+            self._throttled += 1
+            self.parked += 1
+        elif action is not Action.STOP:
+            self._setbacks = 0
+
+    def _hold(self, answer: Answer) -> None:
+        """Let the whole run wait: what this row met, the others would meet too."""
+        now = self._clock.monotonic()
+        throttled = answer.evidence is Evidence.ACCOUNT_QUOTA
+        self._throttled += throttled
+        if answer.wait:
+            seconds = min(answer.wait, LONGEST_WAIT)
+        elif self._pace.held(now) > 0:
+            return  # others met the same moment of trouble; it has its wait already
+        else:
+            self._setbacks += 1
+            longest = min(60.0, 0.5 * 2.0 ** min(self._setbacks, 10))
+            seconds = longest * (0.5 + 0.5 * self._chance.random())
+        self._pace.hold(now, seconds)
+        if seconds >= 1:
+            said = "; ".join(filter(None, (p.detail for p in answer.problems)))
+            self._observer(Waiting(said or "the endpoint asked to wait", seconds))
+
+    def _counters(self) -> Counters:
+        seconds = self._clock.monotonic() - self._started
+        return Counters(self._requests, self._retries, self._throttled, seconds)
+
+
+_STATES: Final = {
+    Action.ACCEPT: State.ACCEPTED,
+    Action.REFUSE: State.REFUSED,
+    Action.DOUBT: State.UNCERTAIN,
+}
+
+
+def _unanswered(detail: str) -> Answer:
+    problem = Problem("uncertain.not_answered", detail=detail)
+    return Answer(Evidence.NOT_ANSWERED, problems=(problem,))
+
+
+def _problems(answer: Answer, state: State) -> tuple[Problem, ...]:
+    """What the report says of the row; doubt is the news, the endpoint's words are its detail."""
+    if state is not State.UNCERTAIN or answer.evidence is Evidence.NOT_ANSWERED:
+        return answer.problems
+    said = "; ".join(f"{p.code} {p.detail}".strip() for p in answer.problems)
+    return (Problem(f"uncertain.{answer.evidence}", detail=said),)

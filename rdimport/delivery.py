@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 from rdimport.circuit import Circuit, Stop
 from rdimport.clock import Clock
 from rdimport.destination import Answer, Destination
 from rdimport.events import Observer, RowSettled, Waiting
 from rdimport.journal import Journal
-from rdimport.ledger import Counters, Outcome, Outgoing, Run, Settled
+from rdimport.ledger import Counters, Outcome, Outgoing, Parcel, Run, Settled
 from rdimport.pace import Pace
 from rdimport.row import Problem, State
 from rdimport.transport import NotAnswered, NotConnected, Transport
@@ -31,11 +31,11 @@ GRACE: Final = 10.0
 """Seconds that rows in flight have to come to an end once the run stops."""
 
 
-class Parcel(NamedTuple):
-    """A row to send, and its cells as they were for the report if it fails."""
+class Trace(Protocol):
+    """Where in the input a problem of a field comes from."""
 
-    outgoing: Outgoing
-    cells: tuple[str | None, ...]
+    def __call__(self, problem: Problem, file: int, cells: Sequence[str | None]) -> Problem:
+        """The problem with its source column and value."""
 
 
 class Chance(Protocol):
@@ -66,6 +66,7 @@ class Delivery:
         destination: Destination,
         transport: Transport,
         run: Run,
+        trace: Trace,
         pace: Pace,
         settings: Settings,
         clock: Clock,
@@ -74,6 +75,7 @@ class Delivery:
     ) -> None:
         self._destination = destination
         self._transport = transport
+        self._trace = trace
         self._pace = pace
         self._settings = settings
         self._clock = clock
@@ -223,7 +225,8 @@ class Delivery:
         state = _STATES.get(action)
         if state is not None:
             cells = () if state is State.ACCEPTED else parcel.cells
-            end = Outcome(row.file, row.row, state, _problems(answer, state), cells)
+            found = (self._trace(p, row.file, cells) for p in _problems(answer, state))
+            end = Outcome(row.file, row.row, state, tuple(found), cells)
             self._journal.end(Settled(row, end, answer.receipt))
             self._observer(RowSettled(state))
         else:

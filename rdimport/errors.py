@@ -58,3 +58,9 @@ class LedgerBusyError(LedgerError):
     """Another run holds the ledger."""
 
     exit_code = ExitCode.BUSY
+
+
+class ReportError(RdimportError):
+    """A report cannot be written; what became of every row is safe in the ledger."""
+
+    exit_code = ExitCode.STOPPED

@@ -16,13 +16,12 @@ from contextlib import contextmanager
 from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
-from rdimport.errors import LedgerError
+import polars as pl
+
+from rdimport.errors import LedgerError, UsageError
 from rdimport.row import Problem, State
-
-if TYPE_CHECKING:
-    import polars as pl
 
 FILE_NAME: Final = "ledger.sqlite3"
 
@@ -64,6 +63,13 @@ class Outgoing(NamedTuple):
     file: int
     row: int
     payload: str
+
+
+class Parcel(NamedTuple):
+    """A row to send, and its cells as they were for the report if it fails."""
+
+    outgoing: Outgoing
+    cells: tuple[str | None, ...]
 
 
 class Outcome(NamedTuple):
@@ -122,6 +128,14 @@ def _explained(path: Path) -> Iterator[None]:
 class Ledger:
     """An open ledger. Not for two threads at the same time. Every method raises LedgerError."""
 
+    KNOWN: Final = {
+        "identity": pl.Binary,
+        "state": pl.String,
+        "payload": pl.Binary,
+        "problems": pl.String,
+    }
+    """Schema of what is known of conversions: keyed hashes, the last state, what was wrong."""
+
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
         self._db = connection
@@ -175,10 +189,37 @@ class Ledger:
         with _explained(self.path):
             yield from self._db.execute(sql, values)
 
+    @staticmethod
+    def hashed(key: bytes, texts: Sequence[str], size: int) -> list[bytes]:
+        """Keyed hashes of `size` bytes."""
+        return [blake2b(text.encode(), key=key, digest_size=size).digest() for text in texts]
+
     def digests(self, texts: Sequence[str], size: int = 16) -> list[bytes]:
         """Keyed hashes: nobody without this file can find out whose they are."""
-        key = self._key
-        return [blake2b(text.encode(), key=key, digest_size=size).digest() for text in texts]
+        return self.hashed(self._key, texts, size)
+
+    def run(self, name: str | None = None) -> Run:
+        """The run of that name, or the latest one. Raises UsageError when there is none."""
+        found = self.query(
+            "SELECT id, destination, name FROM run WHERE ?1 IS NULL OR name = ?1"
+            " ORDER BY id DESC LIMIT 1",
+            name,
+        )
+        if not found:
+            raise UsageError(
+                f"The ledger {self.path} knows no run {name}." if name else "There was no run yet.",
+                "Type: rdimport status",
+            )
+        return Run(self, *found[0])
+
+    def at_work(self, account: str) -> tuple[int, str] | None:
+        """Process and start of the account's latest run that has not finished."""
+        found = self.query(
+            "SELECT process, started_at FROM run WHERE finished_at IS NULL AND exit_code IS NULL"
+            " AND json_extract(facts, '$.account') = ? ORDER BY id DESC LIMIT 1",
+            account,
+        )
+        return found[0] if found else None
 
     def start_run(
         self, name: str, destination: str, started_at: datetime, facts: dict[str, Any]
@@ -200,7 +241,7 @@ class Ledger:
             ).lastrowid
         if number is None:
             raise LedgerError(f"The ledger {self.path} gave the run no number.")
-        return Run(self, number, where)
+        return Run(self, number, where, name)
 
     def destination(self, identity: str) -> int | None:
         """The number of a destination, None when nothing was ever sent there."""
@@ -208,11 +249,7 @@ class Ledger:
         return found[0][0] if found else None
 
     def known(self, destination: int, identities: pl.Series) -> pl.DataFrame:
-        """What is known of some conversions: one line each of `identity`, `state`, `payload`,
-        `problems`; those never sent are not among them.
-        """
-        import polars as pl  # noqa: PLC0415
-
+        """What is known of some conversions, in the schema `KNOWN`; without those never sent."""
         with _explained(self.path):
             db = self._db
             db.execute("CREATE TEMP TABLE IF NOT EXISTS wanted (identity BLOB)")
@@ -227,21 +264,16 @@ class Ledger:
                 (destination, destination),
             ).fetchall()
             db.execute("COMMIT")
-        schema = {
-            "identity": pl.Binary,
-            "state": pl.String,
-            "payload": pl.Binary,
-            "problems": pl.String,
-        }
-        frame = pl.DataFrame(found, schema=schema, orient="row")
+        frame = pl.DataFrame(found, schema=self.KNOWN, orient="row")
         return frame.unique("identity", keep="last", maintain_order=True)
 
 
 class Run:
     """The books of one run."""
 
-    def __init__(self, ledger: Ledger, number: int, destination: int) -> None:
+    def __init__(self, ledger: Ledger, number: int, destination: int, name: str) -> None:
         self.ledger = ledger
+        self.name = name
         self.number = number
         self.destination = destination
 
@@ -322,6 +354,26 @@ class Run:
         if counts[State.PENDING] < 0:
             raise LedgerError(f"The ledger {self.ledger.path} counts more outcomes than rows.")
         return counts
+
+    def facts(self) -> dict[str, Any]:
+        """Everything about the run but its rows: the columns of table `run`, by name."""
+        names = (
+            "name started_at finished_at exit_code stopped_because left_out requests retries"
+            " throttled sending_seconds facts"
+        ).split()
+        found = self.ledger.query(f"SELECT {', '.join(names)} FROM run WHERE id = ?", self.number)  # noqa: S608
+        return dict(zip(names, found[0], strict=True))
+
+    def problems(self) -> dict[str, int]:
+        """How many of the run's rows have a problem of each code, the most frequent first."""
+        return dict(
+            self.ledger.query(
+                "SELECT json_extract(p.value, '$[0]') AS code, count(DISTINCT o.file || ' ' ||"
+                " o.row) AS rows FROM outcome o, json_each(o.problems) p WHERE o.run = ?"
+                " GROUP BY code ORDER BY rows DESC, code",
+                self.number,
+            )
+        )
 
     def failures(self) -> Iterator[Outcome]:
         """The rows that the failure report lists, in the order of the input."""

@@ -48,18 +48,19 @@ class RDStation:
     """The destination of one account of RD Station Marketing.
 
     `identity` tells this endpoint and account from others in the ledger; by default it is made of
-    `base_url` and `account`. Raises UsageError for a key or an address that cannot be right.
+    `base_url` and `account`. Without a key it can be planned for, but not sent to. Raises
+    UsageError for a key or an address that cannot be right.
     """
 
     def __init__(
         self,
-        api_key: str,
+        api_key: str | None = None,
         *,
         base_url: str = BASE_URL,
         account: str = "default",
         identity: str | None = None,
     ) -> None:
-        if not re.fullmatch(r"[\x21-\x7e]{1,512}", api_key):
+        if api_key is not None and not re.fullmatch(r"[\x21-\x7e]{1,512}", api_key):
             raise UsageError(
                 "The API key is empty, or holds spaces, line breaks or characters that no key has.",
                 "Copy it again from RD Station Marketing: Integrações > Chave de API.",
@@ -78,12 +79,22 @@ class RDStation:
         return Request("POST", self._url, _HEADERS, _BEFORE + payload.encode() + b"}")
 
     def credentials(self) -> Mapping[str, str]:
-        """Query parameters that are added when the bytes leave, and never stored or printed."""
+        """Query parameters that are added when the bytes leave, and never stored or printed.
+
+        Raises UsageError when there is no key.
+        """
+        if self._api_key is None:
+            raise UsageError(
+                "There is no API key, so nothing can be sent.",
+                "Create one in RD Station Marketing (Integrações > Chave de API) and put it into "
+                "the environment variable RDIMPORT_API_KEY, or into a file that only you can read "
+                "and that --api-key-file names.",
+            )
         return {"api_key": self._api_key}
 
     def read(self, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
         """What an answer means. `headers` have lower-case names; any bytes may be the body."""
-        content = _json(body.replace(self._api_key.encode(), b"***"))
+        content = _json(body.replace((self._api_key or "\0").encode(), b"***"))
         if 200 <= status < 300:
             receipt = content.get("event_uuid") if isinstance(content, dict) else None
             if status == 200 and isinstance(receipt, str) and receipt:

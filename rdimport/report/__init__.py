@@ -1,1 +1,1 @@
-"""."""
+"""Reads the ledger and writes one file each: `REPORT-DIR/RUN-ID/`."""

@@ -1,0 +1,53 @@
+"""One run at a time for a ledger and an account: two would send the same rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import blake2b
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from rdimport.errors import LedgerBusyError, LedgerError
+from rdimport.ledger import Ledger
+
+
+@contextmanager
+def locked(state_dir: Path, account: str) -> Iterator[None]:
+    """Hold the account's lock. Raises LedgerBusyError that names the run that has it.
+
+    The system lets go of the lock when its process ends, however it ends.
+    """
+    try:
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = FileLock(state_dir / f"{_slug(account)}.lock", timeout=0, mode=0o600)
+        lock.acquire()
+    except Timeout:
+        raise _busy(state_dir, account) from None
+    except OSError as error:
+        raise LedgerError(
+            f"The state directory {state_dir} cannot be used: {error}.",
+            "Correct its permissions, or name another --state-dir.",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _slug(account: str) -> str:
+    """A file's name for an account: readable, and different for different accounts."""
+    plain = re.sub(r"[^a-z0-9]+", "-", account.lower()).strip("-")[:40]
+    return f"{plain}-{blake2b(account.encode(), digest_size=4).hexdigest()}"
+
+
+def _busy(state_dir: Path, account: str) -> LedgerBusyError:
+    with Ledger.open(state_dir) as ledger:
+        process, started = ledger.at_work(account) or ("unknown", "unknown")
+    return LedgerBusyError(
+        f"Another run is importing into account “{account}” (process {process}, started"
+        f" {started}).",
+        "Nothing was sent. Wait for it, or try again later: exit code 75 says so to cron.",
+    )

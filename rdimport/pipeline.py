@@ -1,0 +1,222 @@
+"""The stages in their order: `check` makes the plan, `run` makes it and carries it out."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from random import SystemRandom
+from typing import Any, Final
+
+import polars as pl
+
+from rdimport.circuit import Stop
+from rdimport.clock import Clock, SystemClock
+from rdimport.delivery import Chance, Delivery, Settings
+from rdimport.destination import Destination
+from rdimport.errors import ExitCode, LedgerError, RdimportError
+from rdimport.events import Observer, SendingFinished, SendingStarted, silent
+from rdimport.ledger import Ledger, Run
+from rdimport.lock import locked
+from rdimport.mapping import Mapping
+from rdimport.pace import Pace, Quota
+from rdimport.plan import Memory, Plan, Planner
+from rdimport.report import failures, summary
+from rdimport.results import Checked, Imported, Notes
+from rdimport.row import FAILED, State
+from rdimport.source import Hints, open_tables
+from rdimport.spool import Spool
+from rdimport.stopping import Stopper, on_signals
+from rdimport.transport import connected
+
+REPORT_DIR: Final = Path("rdimport-reports")
+"""Where reports go unless told otherwise, below the current directory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How to import. `state_dir` holds the ledger, `report_dir` gets a folder for each run.
+
+    `quota` None means as fast as the endpoint answers. With `signals`, SIGINT and SIGTERM stop the
+    run in an orderly way. `mapping_name` is only shown.
+    """
+
+    to: Destination
+    state_dir: Path
+    report_dir: Path = REPORT_DIR
+    quota: Quota | None = None
+    settings: Settings = field(default_factory=Settings)
+    hints: Hints = field(default_factory=Hints)
+    resend: frozenset[State] = frozenset()
+    on_event: Observer = silent
+    clock: Clock = field(default_factory=SystemClock)
+    chance: Chance = field(default_factory=SystemRandom)
+    signals: bool = False
+    mapping_name: str = ""
+
+
+def check(
+    files: Sequence[str],
+    mapping: Mapping,
+    *,
+    to: Destination | None = None,
+    quota: Quota | None = None,
+    state_dir: Path | None = None,
+    hints: Hints | None = None,
+    limit: int | None = None,
+    resend: frozenset[State] = frozenset(),
+    on_event: Observer = silent,
+) -> Checked:
+    """Read, clean, validate and plan; send nothing and write nothing.
+
+    With `to` and `state_dir`, what earlier runs know of the rows counts too. Raises MappingError
+    and SourceError.
+    """
+    tables = open_tables(files, _told(hints or Hints(), mapping))
+    book = Notes()
+    with ExitStack() as stack:
+        memory = _forgetful()
+        ledger = Ledger.if_there(state_dir) if state_dir else None
+        if ledger and to:
+            stack.enter_context(ledger)
+            number = ledger.destination(to.identity)
+            if number is not None:
+                memory = Memory(ledger.digests, partial(ledger.known, number))
+        planner = Planner(mapping, memory, book, Spool(), resend=resend, observer=on_event)
+        plan = planner.make(tables)
+    counts = {state: book.tally[state] for state in State}
+    counts[State.PENDING] = book.rows - sum(counts.values())
+    to_send = plan.to_send if limit is None else min(limit, plan.to_send)
+    seconds = to_send * quota.interval if quota else None
+    return Checked(counts, book.left_out, book.problems(), tables, to_send, seconds, plan)
+
+
+def run(files: Sequence[str], mapping: Mapping, **options: Any) -> Imported:
+    """`run_async` for who has no event loop; takes and raises the same."""
+    return asyncio.run(run_async(files, mapping, **options))
+
+
+async def run_async(files: Sequence[str], mapping: Mapping, **options: Any) -> Imported:
+    """Import: read, clean, validate, send, report. A bad row never raises.
+
+    The keyword arguments are the fields of `Options`. Raises MappingError, SourceError and
+    UsageError when nothing was sent, LedgerError when something could not be recorded,
+    LedgerBusyError when another run is at work.
+    """
+    how = Options(**options)
+    how.to.credentials()  # without a key there is nothing to plan
+    tables = open_tables(files, _told(how.hints, mapping))
+    stopper = Stopper()
+    with ExitStack() as stack:
+        stack.enter_context(locked(how.state_dir, how.to.account))
+        ledger = stack.enter_context(Ledger.open(how.state_dir))
+        spool = stack.enter_context(Spool(how.state_dir))
+        if how.signals:
+            stack.enter_context(on_signals(stopper))
+        run = _begin(ledger, how)
+        planner = Planner(
+            mapping,
+            Memory(ledger.digests, partial(ledger.known, run.destination)),
+            run,
+            spool,
+            resend=how.resend,
+            observer=how.on_event,
+            interrupted=stopper.is_set,
+        )
+        try:
+            plan = await asyncio.to_thread(planner.make, tables)
+            if not stopper.is_set():
+                stopper.reason = await _carry_out(plan, run, how, stopper)
+        except BaseException as error:
+            _abandon(run, how, error)
+            raise
+        told = _finish(run, how, stopper.reason)
+    notes = tuple(note for table in tables for note in table.notes)
+    return Imported(told, how.report_dir / told["run_id"], how.state_dir, notes)
+
+
+def _begin(ledger: Ledger, how: Options) -> Run:
+    now = how.clock.now()
+    facts = {
+        "mapping": how.mapping_name,
+        "base_url": how.to.base_url,
+        "account": how.to.account,
+        "quota": str(how.quota) if how.quota else None,
+        "quota_per_second": how.quota.per_second if how.quota else None,
+    }
+    name = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    return ledger.start_run(name, how.to.identity, now, facts)
+
+
+async def _carry_out(plan: Plan, run: Run, how: Options, stopper: Stopper) -> Stop | None:
+    how.on_event(SendingStarted(plan.to_send, how.quota.per_second if how.quota else None))
+    places = how.settings.concurrency
+    async with connected(how.to.base_url, how.to.credentials(), places) as transport:
+        delivery = Delivery(
+            destination=how.to,
+            transport=transport,
+            run=run,
+            trace=plan.trace,
+            pace=Pace(how.quota),
+            settings=how.settings,
+            clock=how.clock,
+            chance=how.chance,
+            observer=how.on_event,
+        )
+        stopper.tell(delivery.stop)
+        await delivery.deliver(plan.parcels())
+    how.on_event(SendingFinished())
+    return delivery.stopped
+
+
+def _finish(run: Run, how: Options, stopped: Stop | None) -> dict[str, Any]:
+    """Close the books and write the report."""
+    counts = run.counts()
+    if counts[State.PENDING]:
+        code = ExitCode.STOPPED
+    elif any(counts[state] for state in FAILED):
+        code = ExitCode.FAILED_ROWS
+    else:
+        code = ExitCode.DONE
+    run.finish(how.clock.now(), code, stopped)
+    return write_report(run, how.report_dir)
+
+
+def write_report(run: Run, report_dir: Path) -> dict[str, Any]:
+    """Write all files of a run's report. Raises ReportError when the disk does not take them."""
+    told = summary.summarise(run, report_dir / run.name)
+    failures.write(run, report_dir / run.name / failures.FILE_NAME)
+    summary.write(told, report_dir / run.name / summary.FILE_NAME)
+    return told
+
+
+def _abandon(run: Run, how: Options, error: BaseException) -> None:
+    """Note why a run could not go on, where the ledger still takes it."""
+    sent = False
+    with suppress(LedgerError):
+        sent = run.facts()["requests"] > 0
+        code = ExitCode.STOPPED if sent else ExitCode.NOTHING_SENT
+        run.finish(how.clock.now(), code, type(error).__name__)
+    if isinstance(error, RdimportError) and sent:
+        error.exit_code = ExitCode.STOPPED
+
+
+def _told(hints: Hints, mapping: Mapping) -> Hints:
+    """What the person said, else what the mapping says of its source."""
+    return replace(
+        hints,
+        sheet=hints.sheet or mapping.source.sheet,
+        header_row=hints.header_row or mapping.source.header_row,
+        columns=mapping.columns(),
+    )
+
+
+def _forgetful() -> Memory:
+    """The memory of somebody who never sent anything."""
+    key = secrets.token_bytes(32)
+    nothing = pl.DataFrame(schema=Ledger.KNOWN)
+    return Memory(partial(Ledger.hashed, key), lambda _: nothing)

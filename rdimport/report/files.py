@@ -1,0 +1,30 @@
+"""Files with people's data: readable by their owner only, and never half written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from rdimport.errors import ReportError
+
+
+@contextmanager
+def private(path: Path) -> Iterator[Path]:
+    """A file beside `path` to write to, which takes its place when all went well."""
+    half = path.with_name(f".{path.name}.half")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(half, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600))
+        yield half
+        half.replace(path)
+    except OSError as error:
+        raise ReportError(
+            f"The report {path} cannot be written: {error}.",
+            "What became of every row is safe in the ledger: free disk space or correct the"
+            " permissions, then type: rdimport report",
+        ) from error
+    finally:
+        with suppress(OSError):
+            half.unlink(missing_ok=True)

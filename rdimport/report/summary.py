@@ -1,0 +1,54 @@
+"""summary.json: what a run did, in numbers, for scripts; read from the ledger and nowhere else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from rdimport.ledger import Run
+from rdimport.report import failures
+from rdimport.report.files import private
+
+FILE_NAME: Final = "summary.json"
+
+
+def summarise(run: Run, folder: Path) -> dict[str, Any]:
+    """The object that `--json` prints; `folder` holds the run's files.
+
+    Seconds and rows are numbers, times ISO 8601 in UTC.
+    """
+    facts = run.facts()
+    told = json.loads(facts["facts"])
+    counts = run.counts()
+    seconds = facts["sending_seconds"]
+    allowed = told.get("quota_per_second")
+    return {
+        "run_id": facts["name"],
+        "started_at": facts["started_at"],
+        "finished_at": facts["finished_at"],
+        "exit_code": facts["exit_code"],
+        "stopped_because": facts["stopped_because"],
+        "rows": sum(counts.values()),
+        **{str(state): rows for state, rows in counts.items()},
+        "left_out": facts["left_out"],
+        "requests": facts["requests"],
+        "retries": facts["retries"],
+        "throttled": facts["throttled"],
+        "rows_per_second": round(facts["requests"] / seconds, 2) if seconds else 0.0,
+        "quota_used": (
+            round(facts["requests"] / (allowed * seconds), 4) if allowed and seconds else None
+        ),
+        "problems": run.problems(),
+        **{name: told[name] for name in ("mapping", "base_url", "account", "quota")},
+        "files": [table.name for table in run.inputs().values()],
+        "summary_json": str(folder / FILE_NAME),
+        "failures_csv": str(folder / failures.FILE_NAME),
+    }
+
+
+def write(summary: dict[str, Any], path: Path) -> None:
+    """Write it. Raises ReportError when the disk does not take it."""
+    with private(path) as half:
+        text = json.dumps(summary, ensure_ascii=False, indent=2)
+        half.write_text(text + "\n", encoding="utf-8")

@@ -1,0 +1,111 @@
+"""What `check` and `run` hand back."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from rdimport.errors import ExitCode
+from rdimport.ledger import Input, Ledger, Outcome
+from rdimport.plan import Plan
+from rdimport.row import FAILED, FILE, PROBLEMS, ROW, State
+from rdimport.source import Table
+
+_PROBLEMS = {**PROBLEMS, "state": pl.String}
+
+
+class Notes:
+    """A book in memory, for a plan that nobody carries out."""
+
+    def __init__(self) -> None:
+        self.tally: Counter[State] = Counter()
+        self.rows = 0
+        self.left_out = 0
+        self._problems: list[pl.DataFrame] = []
+
+    def record_input(self, file: int, table: Input) -> None:
+        """Nothing to note: no report is written."""
+
+    def record_rows(self, rows: int, left_out: int, outcomes: Sequence[Outcome]) -> None:
+        """Count rows that were read, and keep what is wrong with those that cannot be sent."""
+        self.rows += rows
+        self.left_out += left_out
+        self.tally.update(end.state for end in outcomes)
+        self._problems.append(problems_of(outcomes))
+
+    def count(self, state: State, rows: int) -> None:
+        """Count rows of which nothing but their number is kept."""
+        self.tally[state] += rows
+
+    def problems(self) -> pl.DataFrame:
+        """What was kept, in the order of the input."""
+        together = pl.concat([pl.DataFrame(schema=_PROBLEMS), *self._problems])
+        return together.sort(FILE, ROW, maintain_order=True)
+
+
+def problems_of(outcomes: Sequence[Outcome]) -> pl.DataFrame:
+    """The problems of some rows: `row.PROBLEMS` and the row's `state`."""
+    told = [(end.file, end.row, *p, end.state) for end in outcomes for p in end.problems]
+    return pl.DataFrame(told, schema=_PROBLEMS, orient="row")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a run would do. `counts` add up to the rows that were read; what would be sent is
+    pending in it. `problems` has the schema `row.PROBLEMS` and a column `state`; `seconds` is how
+    long the quota makes the sending take, None without a quota.
+    """
+
+    counts: dict[State, int]
+    left_out: int
+    problems: pl.DataFrame
+    tables: tuple[Table, ...]
+    to_send: int
+    seconds: float | None
+    plan: Plan
+
+    @property
+    def rows(self) -> int:
+        """Data rows that were read, without those that the mapping leaves out."""
+        return sum(self.counts.values())
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """1 where rows would fail, else 0."""
+        failed = any(self.counts[state] for state in FAILED)
+        return ExitCode.FAILED_ROWS if failed else ExitCode.DONE
+
+    def payloads(self) -> Iterator[pl.DataFrame]:
+        """What would be sent, batch by batch."""
+        yield from self.plan.frames()
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What a run did: `summary` is the object of summary.json; the ledger holds the rows."""
+
+    summary: dict[str, Any]
+    report_dir: Path
+    state_dir: Path
+    notes: tuple[str, ...]
+
+    @property
+    def counts(self) -> dict[State, int]:
+        """Rows in each state."""
+        return {state: self.summary[state] for state in State}
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What the command says to the shell."""
+        return ExitCode(self.summary["exit_code"])
+
+    @property
+    def problems(self) -> pl.DataFrame:
+        """What is wrong with the rows that failed: `row.PROBLEMS` and a column `state`."""
+        with Ledger.open(self.state_dir) as ledger:
+            return problems_of(list(ledger.run(self.summary["run_id"]).failures()))

@@ -1,0 +1,126 @@
+"""How a text file is written: encoding, delimiter, header. Found out from its beginning."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from rdimport.names import fold
+from rdimport.source.encoding import Decoder, guess_encoding
+from rdimport.source.header import FirstRow, Header, find_header, header_only, visible
+from rdimport.source.records import Quotes, split_record
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rdimport.source import Hints
+
+SAMPLE_BYTES: Final = 1 << 20
+"""How much of a file is looked at before its first row is read."""
+SAMPLE_RECORDS: Final = 1_000
+DELIMITERS: Final = ";\t,|"
+_MAX_LINES: Final = 200
+"""Lines that one sampled record may span; only the judgement of the dialect depends on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What was found out about a text file."""
+
+    encoding: str
+    delimiter: str
+    old_mac: bool
+    """Lines end with CR alone."""
+    header: Header
+    short_is_sound: bool
+    """The writing program left out empty cells at the end of a row."""
+    notes: tuple[str, ...] = ()
+
+
+def find_dialect(sample: bytes, hints: Hints, name: str, *, whole: bool) -> Dialect:
+    """Judge the first bytes of a file; `whole` says that there are no others.
+
+    Raises SourceError when there is no table in them.
+    """
+    encoding = hints.encoding or guess_encoding(sample)
+    text = Decoder(encoding).feed(sample, final=whole).decode()
+    old_mac = "\n" not in text and "\r" in text
+    lines = text.split("\r" if old_mac else "\n")
+    if not whole and len(lines) > 1:
+        lines.pop()
+    lines = [line.removesuffix("\r") for line in lines]
+    told, skip = _told_delimiter(lines)
+    delimiter = hints.delimiter or told or _guess_delimiter(lines[skip:], hints)
+    rows = [row for row in sample_records(lines, delimiter, start=skip) if not row.is_blank]
+    header = find_header(rows, hints, name)
+    data = [row.cells for row in rows if row.number >= header.first_data]
+    if whole and not data:
+        raise header_only(name, header)
+    return Dialect(
+        encoding, delimiter, old_mac, header, _leaves_out_empty_cells(data, len(header.columns))
+    )
+
+
+def _told_delimiter(lines: list[str]) -> tuple[str, int]:
+    """Excel's own first line `sep=;`, and how many lines it takes."""
+    first = lines[0].strip().strip('"') if lines else ""
+    if first[:4].lower() == "sep=" and len(first) == 5:
+        return first[4], 1
+    return ("\t", 1) if lines and lines[0].lower() == "sep=\t" else ("", 0)
+
+
+def sample_records(lines: list[str], delimiter: str, *, start: int = 0) -> list[FirstRow]:
+    """The first records with the numbers of their first lines, unsound ones cut as they can be."""
+    found: list[FirstRow] = []
+    at = start
+    while at < len(lines) and len(found) < SAMPLE_RECORDS:
+        cells, quotes = split_record(lines[at], delimiter)
+        last = at
+        if quotes is Quotes.OPEN:
+            last = _closing(lines, at)
+            joined, quotes = split_record("\n".join(lines[at : last + 1]), delimiter)
+            cells, last = (joined, last) if quotes is Quotes.SOUND else (cells, at)
+        found.append(FirstRow(at + 1, last + 1, cells))
+        at = last + 1
+    return found
+
+
+def _closing(lines: list[str], at: int) -> int:
+    for last in range(at + 1, min(at + _MAX_LINES, len(lines))):
+        if lines[last].count('"') % 2:
+            return last
+    return at
+
+
+def _guess_delimiter(lines: list[str], hints: Hints) -> str:
+    """The candidate that cuts most records into the same number of cells, more than one."""
+    wanted = {fold(column) for column in hints.columns}
+    scores = {d: _evenness(sample_records(lines[:300], d), wanted) for d in DELIMITERS}
+    best = max(DELIMITERS, key=lambda d: scores[d])
+    return best if scores[best] > 0 else ";"
+
+
+def _evenness(rows: Sequence[FirstRow], wanted: set[str]) -> float:
+    rows = [row for row in rows if not row.is_blank]
+    widths = Counter(len(row.cells) for row in rows if len(row.cells) > 1)
+    if not widths:
+        return 0.0
+    width, count = max(widths.items(), key=lambda item: item[1] * math.log2(item[0] + 1))
+    known = max(sum(fold(visible(cell or "")) in wanted for cell in row.cells) for row in rows)
+    first = next(row.cells for row in rows if len(row.cells) == width)
+    filled = sum(1 for cell in first if cell and cell.strip()) / width
+    return known + count / len(rows) * filled * (1 - 1 / (width + 1))
+
+
+def _leaves_out_empty_cells(rows: Sequence[Sequence[str | None]], width: int) -> bool:
+    """Did the writing program drop empty cells at the ends of rows, or are short rows broken?
+
+    It did where most rows are short and none anywhere ends with an empty cell.
+    """
+    if width < 2 or not rows:
+        return False
+    short = sum(1 for cells in rows if len(cells) < width)
+    trailing = any(not (cells[-1] or "").strip() for cells in rows if len(cells) > 1)
+    return short >= 3 and short * 2 >= len(rows) and not trailing

@@ -1,0 +1,118 @@
+"""Text files as tables: csv, tsv, txt of any dialect, read in chunks so that memory stays flat."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from rdimport.errors import SourceError
+from rdimport.row import FILE
+from rdimport.source import BATCH_ROWS, Facts, Hints
+from rdimport.source.dialect import SAMPLE_BYTES, find_dialect
+from rdimport.source.encoding import Decoder
+from rdimport.source.frames import rebatched, without_blank_rows
+from rdimport.source.records import Splitter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rdimport.source.files import InputFile
+
+CHUNK: Final = 4 << 20
+"""Bytes that are decoded and cut at a time."""
+
+
+class TextTable:
+    """A text file as a Table."""
+
+    def __init__(self, file: InputFile, index: int, hints: Hints) -> None:
+        self._file = file
+        self._index = index
+        self._print = file.fingerprint()
+        sample = file.head(SAMPLE_BYTES)
+        whole = len(sample) < SAMPLE_BYTES
+        self._dialect = find_dialect(sample, hints, file.name, whole=whole)
+        self._read_notes: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The file as a person names it."""
+        return self._file.name
+
+    @property
+    def facts(self) -> Facts:
+        """Format, encoding, delimiter and header row."""
+        found = self._dialect
+        kind = "tsv" if found.delimiter == "\t" else "csv"
+        return Facts(kind, found.header.row, found.encoding, found.delimiter)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The header's names."""
+        return self._dialect.header.columns
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was noticed, in sentences."""
+        return self._dialect.notes + self._read_notes
+
+    def batches(self, rows: int = BATCH_ROWS) -> Iterator[pl.DataFrame]:
+        """All rows in order; see the port."""
+        yield from rebatched(self._frames(), rows)
+
+    def _frames(self) -> Iterator[pl.DataFrame]:
+        found = self._dialect
+        decoder = Decoder(found.encoding)
+        splitter = Splitter(
+            self.columns,
+            found.delimiter,
+            first_line=found.header.first_data,
+            short_is_sound=found.short_is_sound,
+        )
+        skip = found.header.first_data - 1
+        for data, final in self._chunks():
+            text = decoder.feed(data, final=final)
+            if found.old_mac:
+                text = text.replace(b"\r", b"\n")
+            if skip:
+                text, skip = _without_lines(text, skip)
+            frame = splitter.feed(text, final=final)
+            frame = without_blank_rows(frame, self.columns)
+            yield frame.select(pl.lit(self._index, pl.UInt32).alias(FILE), pl.all())
+        self._read_notes = tuple(_decoding_notes(decoder, found.encoding))
+
+    def _chunks(self) -> Iterator[tuple[bytes, bool]]:
+        with self._file.open() as stream:
+            data = stream.read(CHUNK)
+            while True:
+                following = stream.read(CHUNK)
+                yield data, not following
+                if not following:
+                    break
+                data = following
+        if self._file.fingerprint() != self._print:
+            raise SourceError(
+                f"{self.name} was changed while it was read.",
+                "Wait until the program that writes it has finished, then start again.",
+            )
+
+
+def _without_lines(text: bytes, count: int) -> tuple[bytes, int]:
+    """The text after its first `count` lines, and how many lines it was short of that."""
+    at = 0
+    while count:
+        end = text.find(b"\n", at)
+        if end < 0:
+            return b"", count
+        at = end + 1
+        count -= 1
+    return text[at:], 0
+
+
+def _decoding_notes(decoder: Decoder, encoding: str) -> Iterator[str]:
+    if decoder.odd_bytes:
+        yield (
+            f"{decoder.odd_bytes} byte(s), the first on line {decoder.first_odd_line}, are not "
+            f"{encoding}; they were read as Windows-1252."
+        )

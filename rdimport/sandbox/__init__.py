@@ -1,1 +1,32 @@
-"""."""
+"""A local RD Station Marketing: as strict as RD documents it, and a page to see what arrives.
+
+The server behind it (uvicorn, starlette) is only imported when one starts.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rdimport.sandbox.faults import Faults
+from rdimport.sandbox.options import OPTION_TEXTS, SandboxOptions
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from rdimport.sandbox.embedded import RunningSandbox
+
+__all__ = ["OPTION_TEXTS", "Faults", "SandboxOptions", "running", "serve"]
+
+
+def serve(options: SandboxOptions) -> None:
+    """Serve until Ctrl+C; see `server.serve`."""
+    from rdimport.sandbox import server  # noqa: PLC0415  only who serves pays for the server
+
+    server.serve(options)
+
+
+def running(options: SandboxOptions | None = None) -> AbstractContextManager[RunningSandbox]:
+    """Start a sandbox beside this program, stop it at the end; see `embedded.running`."""
+    from rdimport.sandbox import embedded  # noqa: PLC0415  only who starts one pays for it
+
+    return embedded.running(options)

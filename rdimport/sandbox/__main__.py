@@ -1,0 +1,42 @@
+"""The process of an embedded sandbox: options from standard input, its address to standard output.
+
+It is for `embedded.running`; a person starts `rdimport sandbox`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import asdict
+
+from rdimport.errors import RdimportError
+from rdimport.sandbox.options import SandboxOptions
+from rdimport.sandbox.server import run
+
+
+def main() -> None:
+    """Serve until standard input is closed."""
+    options = SandboxOptions.from_json(sys.stdin.readline())
+    try:
+        run(options, lambda started: _tell(asdict(started)), _stop_at_end_of_input)
+    except RdimportError as error:
+        _tell({"error": str(error)})
+
+
+def _tell(message: dict[str, object]) -> None:
+    sys.stdout.write(json.dumps(message) + "\n")
+    sys.stdout.flush()
+
+
+def _stop_at_end_of_input(stop: Callable[[], None]) -> None:
+    def wait() -> None:
+        sys.stdin.buffer.read()
+        stop()
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""Who may see the page: it shows people's data and hands keys out.
+
+On loopback the browser is the danger: a foreign web page can make it call this address. So the Host
+must be a name of loopback (or the server's own), and a changing request must come from this origin.
+With a token, nothing is shown without it.
+"""
+
+from __future__ import annotations
+
+import hmac
+from http.cookies import CookieError, SimpleCookie
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
+
+from rdimport.sandbox.app import ASGIApp, Receive, Scope, Send
+
+COOKIE: Final = "rdimport_sandbox"
+_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+
+
+class Access:
+    """Wraps the page and its interface."""
+
+    def __init__(self, app: ASGIApp, token: str, *, local: bool) -> None:
+        self._app = app
+        self._token = token
+        self._local = local
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the request through, or say why not."""
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        host = headers.get("host", "")
+        if self._local and urlsplit(f"//{host}").hostname not in _LOOPBACK:
+            await _say(send, 403, "The sandbox answers to localhost only.")
+        elif not _same_origin(scope, headers, host):
+            await _say(send, 403, "The request comes from another site.")
+        elif not self._token:
+            await self._app(scope, receive, send)
+        elif self._is_token(_token_of_query(scope)):
+            await self._enter(scope, send)
+        elif self._is_token(_token_of_headers(headers)):
+            await self._app(scope, receive, send)
+        else:
+            await _say(send, 401, "Open the address with its token, as the sandbox printed it.")
+
+    def _is_token(self, given: str) -> bool:
+        return hmac.compare_digest(given.encode(), self._token.encode())
+
+    async def _enter(self, scope: Scope, send: Send) -> None:
+        """Move the token from the address, which gets copied and logged, into a cookie."""
+        secure = "; Secure" if scope["scheme"] == "https" else ""
+        cookie = f"{COOKIE}={self._token}; Path=/; HttpOnly; SameSite=Strict{secure}"
+        # Not a redirect: on one, a browser withholds a strict cookie that a foreign link has set.
+        headers = ((b"set-cookie", cookie.encode()), (b"refresh", b"0; url=/"))
+        await _say(send, 200, "Welcome.", headers)
+
+
+def _same_origin(scope: Scope, headers: dict[str, str], host: str) -> bool:
+    if scope["method"] in ("GET", "HEAD"):
+        return True
+    origin = headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == host
+
+
+def _token_of_query(scope: Scope) -> str:
+    query: bytes = scope["query_string"]
+    return parse_qs(query.decode("latin-1")).get("token", [""])[0]
+
+
+def _token_of_headers(headers: dict[str, str]) -> str:
+    scheme, _, bearer = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return bearer.strip()
+    try:
+        cookies: SimpleCookie = SimpleCookie(headers.get("cookie", ""))
+    except CookieError:
+        return ""
+    return str(cookies[COOKIE].value) if COOKIE in cookies else ""
+
+
+async def _say(
+    send: Send, status: int, text: str, headers: tuple[tuple[bytes, bytes], ...] = ()
+) -> None:
+    body = text.encode()
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [
+                (b"content-type", b"text/plain; charset=utf-8"),
+                (b"content-length", b"%d" % len(body)),
+                *headers,
+            ],
+        }
+    )
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,168 @@
+"""The socket's side of the endpoint: ASGI in, ASGI out, and the faults that need the connection.
+
+Calls under `/platform` take a short way of their own, everything else goes to the page. A bare
+ASGI function answers here because the sandbox must not be the limit of a benchmark.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final
+
+from rdimport.sandbox.endpoint import CONVERSIONS, Call, Endpoint
+from rdimport.sandbox.faults import Fault
+from rdimport.sandbox.replies import Reply
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+TRANSPORT: Final = "rdimport.transport"
+"""ASGI extension that holds the connection's asyncio transport (`transport.SandboxProtocol`)."""
+
+PAGE_PATHS: Final = ("/sandbox", "/static")
+
+_JSON: Final = (b"content-type", b"application/json; charset=utf-8")
+_RESET: Final = struct.pack("ii", 1, 0)
+_MAX_DRAIN: Final = 50_000_000
+
+
+class ClientGoneError(Exception):
+    """The client closed the connection before its request was complete."""
+
+
+class App:
+    """All that the server is asked: RD's addresses, and the page."""
+
+    def __init__(self, endpoint: Endpoint, page: ASGIApp) -> None:
+        self.endpoint = endpoint
+        self._page = page
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        path = scope["path"]
+        if path != "/" and not path.startswith(PAGE_PATHS):
+            await self._platform(scope, receive, send)
+        else:
+            await self._page(scope, receive, send)
+
+    async def _platform(self, scope: Scope, receive: Receive, send: Send) -> None:
+        chance = self.endpoint.chance
+        method, path = scope["method"], scope["path"]
+        query = scope["query_string"].decode("latin-1")
+        fault = chance.draw() if path == CONVERSIONS and method == "POST" else None
+        if fault in (Fault.RESET_BEFORE, Fault.HANG_BEFORE):
+            self.endpoint.note(Call(method, path, query, scope["headers"], b""), f"fault: {fault}")
+            await (_reset(scope, receive) if fault is Fault.RESET_BEFORE else _hang(receive))
+            return
+        try:
+            body = await _read(receive, self.endpoint.options.max_body)
+        except ClientGoneError:
+            return
+        delay = chance.delay()
+        if delay:
+            await self.endpoint.clock.sleep(delay)
+        reply = self.endpoint.answer(Call(method, path, query, scope["headers"], body), fault)
+        if fault is None and not chance.faults.slow:
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": reply.status,
+                    "headers": _headers(reply),
+                }
+            )
+            await send({"type": "http.response.body", "body": reply.body})
+        else:
+            await self._faulty(fault, reply, scope, receive, send)
+
+    async def _faulty(
+        self, fault: Fault | None, reply: Reply, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Answer with what goes wrong after the request was read."""
+        if fault is Fault.RESET_AFTER:
+            await _reset(scope, receive)
+        elif fault is Fault.HANG_AFTER:
+            await _hang(receive)
+        elif fault is Fault.CUT:
+            await _send_cut(reply, scope, receive, send)
+        elif fault is Fault.GARBAGE:
+            await self._send(Reply(200, self.endpoint.chance.garbage()), send)
+        elif fault is Fault.FAIL_AFTER:
+            await self._send(Reply(self.endpoint.chance.fail_status(), b""), send)
+        else:
+            await self._send(reply, send)
+
+    async def _send(self, reply: Reply, send: Send) -> None:
+        start = {
+            "type": "http.response.start",
+            "status": reply.status,
+            "headers": _headers(reply),
+        }
+        await send(start)
+        slow = self.endpoint.chance.faults.slow
+        if slow:
+            for position in range(len(reply.body)):
+                byte = reply.body[position : position + 1]
+                await send({"type": "http.response.body", "body": byte, "more_body": True})
+                await self.endpoint.clock.sleep(slow)
+            await send({"type": "http.response.body", "body": b""})
+        else:
+            await send({"type": "http.response.body", "body": reply.body})
+
+
+def _headers(reply: Reply) -> list[tuple[bytes, bytes]]:
+    return [_JSON, (b"content-length", b"%d" % len(reply.body)), *reply.headers]
+
+
+async def _read(receive: Receive, limit: int) -> bytes | None:
+    """The request's body; None when it is larger than `limit`.
+
+    The rest of a large body is read and thrown away: closing on a client that still writes would
+    reset the connection, and the client would not see the 413.
+    """
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise ClientGoneError
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body"):
+        return body if len(body) <= limit else None
+    parts, size = [body], len(body)
+    while message.get("more_body") and size < _MAX_DRAIN:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGoneError
+        part = message.get("body", b"")
+        size += len(part)
+        if size <= limit:
+            parts.append(part)
+    return b"".join(parts) if size <= limit else None
+
+
+async def _reset(scope: Scope, receive: Receive) -> None:
+    """Close with a TCP reset: lingering for no time makes the kernel send RST instead of FIN."""
+    transport: asyncio.Transport = scope["extensions"][TRANSPORT]
+    connection = transport.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+    transport.abort()
+    await _hang(receive)
+
+
+async def _hang(receive: Receive) -> None:
+    """Keep the connection and say nothing until the client gives up (or the server ends)."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _send_cut(reply: Reply, scope: Scope, receive: Receive, send: Send) -> None:
+    """Half of the body, then an orderly close, though the length promised all of it."""
+    start = {"type": "http.response.start", "status": reply.status, "headers": _headers(reply)}
+    await send(start)
+    half = reply.body[: len(reply.body) // 2]
+    await send({"type": "http.response.body", "body": half, "more_body": True})
+    transport: asyncio.Transport = scope["extensions"][TRANSPORT]
+    transport.close()
+    await _hang(receive)

@@ -1,0 +1,157 @@
+"""The sandbox's own interface for programs, under `/sandbox/api`: what arrived, and the faults.
+
+A test reads here what the endpoint got and switches faults at run time. JSON in, JSON out.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from rdimport.errors import RdimportError
+from rdimport.sandbox.access import Access
+from rdimport.sandbox.app import ASGIApp
+from rdimport.sandbox.endpoint import Endpoint
+from rdimport.sandbox.faults import Faults
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+
+def control(endpoint: Endpoint, token: str) -> ASGIApp:
+    """The application for every path that is not RD's."""
+    api = Api(endpoint)
+    return Access(Starlette(routes=api.routes()), token, local=endpoint.options.is_loopback)
+
+
+class Api:
+    """One method per route."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._store = endpoint.store
+
+    def routes(self) -> list[Route]:
+        """What `/sandbox/api` answers."""
+        at = "/sandbox/api"
+        return [
+            Route(f"{at}/counts", self.counts),
+            Route(f"{at}/conversions", self.conversions),
+            Route(f"{at}/contacts", self.contacts),
+            Route(f"{at}/refused", self.refused),
+            Route(f"{at}/dropped", self.dropped),
+            Route(f"{at}/faults", self.faults, methods=["GET", "PUT"]),
+            Route(f"{at}/keys", self.keys, methods=["GET", "POST"]),
+            Route(f"{at}/keys/{{key:int}}", self.switch, methods=["PATCH"]),
+            Route(f"{at}/data", self.clear, methods=["DELETE"]),
+        ]
+
+    async def counts(self, _request: Request) -> Response:
+        """`{"requests", "accepted", "refused", "throttled"}` since the start or `clear`."""
+        return JSONResponse(asdict(self._endpoint.counts))
+
+    async def conversions(self, request: Request) -> Response:
+        """What was accepted in order of arrival, after the id `after`, `limit` at most.
+
+        Each has `id`, `account`, `key`, `at`, `email`, `event_uuid`, `dropped`, `body` (as sent).
+        """
+        rows = self._store.rows(
+            "SELECT c.id, a.name AS account, k.name AS key, c.at, c.email, c.uuid, c.dropped,"
+            " c.body FROM conversion c"
+            " JOIN account a ON a.id = c.account JOIN key k ON k.id = c.key"
+            " WHERE c.id > ? ORDER BY c.id LIMIT ?",
+            (_number(request, "after", 0), _number(request, "limit", 1_000)),
+        )
+        entries = [
+            f'{{"id": {row["id"]}, "account": {json.dumps(row["account"])},'
+            f' "key": {json.dumps(row["key"])}, "at": {row["at"]},'
+            f' "email": {json.dumps(row["email"])}, "event_uuid": "{row["uuid"]}",'
+            f' "dropped": {row["dropped"] or "[]"}, "body": {row["body"].decode()}}}'
+            for row in rows
+        ]
+        return Response(f"[{', '.join(entries)}]", media_type="application/json")
+
+    async def contacts(self, request: Request) -> Response:
+        """The contacts by first arrival: `id`, `account`, `email`, `fields`, `conversions`…"""
+        rows = self._store.rows(
+            "SELECT c.id, a.name AS account, c.email, c.fields, c.conversions, c.created, c.updated"
+            " FROM contact c JOIN account a ON a.id = c.account"
+            " WHERE c.id > ? ORDER BY c.id LIMIT ?",
+            (_number(request, "after", 0), _number(request, "limit", 1_000)),
+        )
+        return JSONResponse([{**dict(row), "fields": json.loads(row["fields"])} for row in rows])
+
+    async def refused(self, request: Request) -> Response:
+        """Requests that were not accepted: `status` (0: no answer), `reason`, bodies in base64."""
+        rows = self._store.rows(
+            "SELECT r.id, r.at, r.status, r.reason, r.email, r.answer, r.body, h.text AS head"
+            " FROM refusal r JOIN head h ON h.id = r.head WHERE r.id > ? ORDER BY r.id LIMIT ?",
+            (_number(request, "after", 0), _number(request, "limit", 1_000)),
+        )
+        return JSONResponse(
+            [
+                {
+                    **dict(row),
+                    "answer": base64.b64encode(row["answer"]).decode(),
+                    "body": base64.b64encode(row["body"]).decode(),
+                }
+                for row in rows
+            ]
+        )
+
+    async def dropped(self, _request: Request) -> Response:
+        """Field names that RD would drop in silence, and how often they came: `{name: times}`."""
+        rows = self._store.rows("SELECT name, sum(times) FROM dropped GROUP BY 1 ORDER BY 2 DESC")
+        return JSONResponse({row[0]: row[1] for row in rows})
+
+    async def faults(self, request: Request) -> Response:
+        """The fault switches; PUT sets all of them, what is absent goes off."""
+        if request.method == "PUT":
+            try:
+                self._endpoint.chance.set(Faults.of(await request.json()))
+            except (RdimportError, ValueError, AttributeError) as error:
+                return JSONResponse({"error": str(error)}, 400)
+        return JSONResponse(self._endpoint.chance.faults.as_dict())
+
+    async def keys(self, request: Request) -> Response:
+        """The keys with their secrets; POST `{"name", "account"?}` makes one."""
+        names = self._store.accounts
+        if request.method == "POST":
+            try:
+                wanted = await request.json()
+                account = self._store.account(str(wanted.get("account", names[min(names)])))
+                now = self._endpoint.clock.now().timestamp()
+                key = self._store.create_key(account, str(wanted.get("name", "")), now)
+            except (RdimportError, ValueError, AttributeError) as error:
+                return JSONResponse({"error": str(error)}, 400)
+            return JSONResponse(key._asdict() | {"account": names[account]}, 201)
+        return JSONResponse(
+            [key._asdict() | {"account": names[key.account]} for key in self._store.keys.values()]
+        )
+
+    async def switch(self, request: Request) -> Response:
+        """PATCH `{"active": false}` switches one key."""
+        try:
+            active = (await request.json())["active"]
+        except (ValueError, KeyError, TypeError) as error:
+            return JSONResponse({"error": f"no active: {error}"}, 400)
+        key = self._store.switch_key(request.path_params["key"], active=bool(active))
+        if key is None:
+            return JSONResponse({"error": "no such key"}, 404)
+        return JSONResponse({"id": key.id, "name": key.name, "active": key.active})
+
+    async def clear(self, _request: Request) -> Response:
+        """Forget everything but accounts and keys."""
+        self._endpoint.clear()
+        return Response(status_code=204)
+
+
+def _number(request: Request, name: str, default: int) -> int:
+    text = request.query_params.get(name, "")
+    return int(text) if text.isdigit() and len(text) < 16 else default

@@ -1,0 +1,189 @@
+"""Faults on demand: what can go wrong between a client and RD, as shares of the requests.
+
+Pure: `Faults` says what to do, `Chance` draws with a seed. Who sits at the socket carries it out.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
+from typing import Any, Final
+
+from rdimport.errors import UsageError
+
+
+class Fault(StrEnum):
+    """What happens to one request: `…_before` stores nothing, `…_after` has stored it."""
+
+    THROTTLE = "throttle"
+    THROTTLE_LEAD = "throttle_lead"
+    UNAVAILABLE = "unavailable"
+    FAIL_BEFORE = "fail_before"
+    FAIL_AFTER = "fail_after"
+    RESET_BEFORE = "reset_before"
+    RESET_AFTER = "reset_after"
+    HANG_BEFORE = "hang_before"
+    HANG_AFTER = "hang_after"
+    CUT = "cut"
+    GARBAGE = "garbage"
+    ODD = "odd"
+    CRM = "crm"
+
+
+FAIL_STATUSES: Final = (500, 501, 502, 504)
+"""What a failing server answers, in turn by chance; 503 is a fault of its own."""
+
+
+def _share(text: str) -> Any:
+    return field(default=0.0, metadata={"text": text, "kind": "share"})
+
+
+def _number(text: str, kind: str, default: float = 0) -> Any:
+    return field(default=default, metadata={"text": text, "kind": kind})
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """Shares are from 0 to 1 of the requests and add up to 1 at most; times are in seconds."""
+
+    throttle: float = _share("429 of the account, as if its other integrations used the quota up")
+    throttle_lead: float = _share("429 of the lead")
+    unavailable: float = _share("503 with Retry-After; nothing is stored")
+    fail_before: float = _share("500, 501, 502 or 504; nothing is stored")
+    fail_after: float = _share("500, 501, 502 or 504 after the conversion was stored")
+    reset_before: float = _share("the connection is reset before the body is read")
+    reset_after: float = _share("the conversion is stored, then the connection is reset")
+    hang_before: float = _share("no answer, ever; nothing is stored")
+    hang_after: float = _share("no answer, ever, but the conversion is stored")
+    cut: float = _share("stored, but the answer ends in its middle")
+    garbage: float = _share("stored, but the answer is 200 with a body that is not RD's")
+    odd: float = _share("the status of odd_status; nothing is stored")
+    crm: float = _share("400 UNABLE_TO_LOAD_CDP_SCHEMA, as for a key of RD Station CRM")
+    odd_status: int = _number("the status that odd answers", "integer", 418)
+    latency: float = _number("every answer comes so much later", "seconds")
+    jitter: float = _number("and up to so much later still, by chance", "seconds")
+    slow: float = _number("pause between two bytes of an answer's body", "seconds")
+    close_idle: float = _number("an idle connection is closed after so long (0: 75 s)", "seconds")
+    retry_after: int = _number("Retry-After of throttle and unavailable", "integer", 1)
+    skip: int = _number("so many requests pass first without a fault of the shares", "integer")
+    at_most: int = _number("so many faults of the shares, then no more (0: no limit)", "integer")
+
+    def __post_init__(self) -> None:
+        shares = [getattr(self, fault) for fault in Fault]
+        if min(shares) < 0 or sum(shares) > 1 + 1e-9:
+            raise UsageError("The shares of the sandbox's faults are from 0 to 1, and 1 in all.")
+        if min(getattr(self, name) for name in _NUMBERS) < 0:
+            raise UsageError("No number of the sandbox's faults is below 0.")
+        if not 200 <= self.odd_status <= 599:
+            raise UsageError("odd_status is an HTTP status from 200 to 599.")
+
+    @classmethod
+    def parse(cls, texts: Iterable[str]) -> Faults:
+        """Read `reset_after=5%`, `latency=200ms`, … Raises UsageError for anything else."""
+        values: dict[str, float] = {}
+        for text in texts:
+            name, _, value = text.partition("=")
+            name = name.strip().replace("-", "_")
+            if name not in _KINDS:
+                raise UsageError(
+                    f"The sandbox knows no fault {name!r}.", f"It knows {', '.join(_KINDS)}."
+                )
+            values[name] = _value(name, value.strip())
+        return cls(**values)  # type: ignore[arg-type]  # _value gives an int where one is due
+
+    @classmethod
+    def of(cls, values: Mapping[str, object]) -> Faults:
+        """From the object that `as_dict` gives; absent is off. Raises UsageError."""
+        return cls.parse(f"{name}={value}" for name, value in values.items())
+
+    def as_dict(self) -> dict[str, float]:
+        """Every switch by its name."""
+        return asdict(self)
+
+
+_KINDS: Final[dict[str, str]] = {known.name: known.metadata["kind"] for known in fields(Faults)}
+_NUMBERS: Final = tuple(name for name, kind in _KINDS.items() if kind != "share")
+
+FAULT_TEXTS: Final[dict[str, str]] = {
+    known.name: known.metadata["text"] for known in fields(Faults)
+}
+"""What each switch does, one sentence each: for the help, the page and the documentation."""
+
+
+def _value(name: str, text: str) -> float:
+    match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)\s*(%|ms|s)?", text)
+    kind = _KINDS[name]
+    allowed = {"share": ("%", None), "seconds": ("ms", "s", None), "integer": (None,)}[kind]
+    if match is None or match[2] not in allowed or (kind == "integer" and not match[1].isdigit()):
+        example = {"share": "5% or 0.05", "seconds": "200ms or 1.5s", "integer": "3"}[kind]
+        raise UsageError(
+            f"{text!r} is no value for the sandbox's fault {name}.", f"Write {name}={example}."
+        )
+    if kind == "integer":
+        return int(match[1])
+    return float(match[1]) * {"%": 0.01, "ms": 0.001}.get(match[2], 1.0)
+
+
+class Chance:
+    """Draws faults for one request after another; the same seed draws the same."""
+
+    def __init__(self, faults: Faults, seed: int = 0) -> None:
+        self._random = random.Random(seed)  # noqa: S311  chance for tests, no secret
+        self.set(faults)
+
+    def set(self, faults: Faults) -> None:
+        """Switch at run time; `skip` and `at_most` count from here."""
+        self.faults = faults
+        self._skipped = 0
+        self._drawn = 0
+        self._edges: list[tuple[float, Fault]] = []
+        edge = 0.0
+        for fault in Fault:
+            share = getattr(faults, fault)
+            if share:
+                edge += share
+                # 10 × 10 % must leave no request out for a rounding error.
+                self._edges.append((1.0 if edge > 1 - 1e-9 else edge, fault))
+
+    def draw(self) -> Fault | None:
+        """What befalls the next request; None for most."""
+        if not self._edges:
+            return None
+        if self._skipped < self.faults.skip:
+            self._skipped += 1
+            return None
+        if self.faults.at_most and self._drawn >= self.faults.at_most:
+            return None
+        point = self._random.random()
+        for edge, fault in self._edges:
+            if point < edge:
+                self._drawn += 1
+                return fault
+        return None
+
+    def delay(self) -> float:
+        """Seconds by which the next answer comes later."""
+        faults = self.faults
+        return faults.latency + (faults.jitter * self._random.random() if faults.jitter else 0.0)
+
+    def fail_status(self) -> int:
+        """One of the statuses of a failing server."""
+        return self._random.choice(FAIL_STATUSES)
+
+    def garbage(self) -> bytes:
+        """A body that is not RD's: a web page, nothing, JSON cut short, JSON of another kind."""
+        return self._random.choice(GARBAGE)
+
+
+GARBAGE: Final = (
+    b"<!doctype html><title>502</title><h1>Bad gateway</h1>",
+    b"",
+    b'{"event_uuid": "3f2a',
+    b'{"status": "ok"}',
+    b"[]",
+    b"\xff\xfe\x00garbage",
+)
+"""Bodies that came with a 200 and are no receipt."""

@@ -1,0 +1,155 @@
+"""How a sandbox is set up: one frozen value, every choice with its sentence."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final
+
+from rdimport.destination.fields import MAX_BODY, MAX_LENGTH
+from rdimport.errors import UsageError
+from rdimport.pace import PLANS, Quota
+from rdimport.sandbox.catalogue import Catalogue
+from rdimport.sandbox.faults import Faults
+from rdimport.sandbox.replies import SHAPES, SPELLINGS
+from rdimport.sandbox.rules import Rules
+
+
+def _choice(default: object, text: str, metavar: str = "") -> Any:
+    return field(default=default, metadata={"text": text, "metavar": metavar})
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxOptions:
+    """Every default is RD's behaviour, or the stricter reading where RD does not say."""
+
+    port: int = _choice(8090, "port to listen on; 0 takes a free one", "N")
+    host: str = _choice(
+        "127.0.0.1",
+        "address to listen on; another than loopback lets other machines in, "
+        "and the page then asks for a token",
+        "ADDRESS",
+    )
+    plan: str = _choice(
+        "light",
+        f"quota of an account: {', '.join(PLANS)}, none, or a number such as 600/min",
+        "PLAN",
+    )
+    data: Path | None = _choice(  # noqa: RUF009
+        None, "keep accounts, keys, contacts and requests here; without it nothing is kept", "DIR"
+    )
+    accounts: tuple[str, ...] = _choice(
+        ("default",), "accounts that exist from the start, each with keys and contacts of its own"
+    )
+    new_key: str = _choice("", "make a key of this name in the first account and print it", "NAME")
+    custom_fields: str = _choice(
+        "none",
+        "custom fields that the accounts have: none, any, or a JSON file "
+        "(the answer of GET /platform/contacts/fields); all other cf_ fields are dropped",
+        "none|any|FILE",
+    )
+    headers: str = _choice(
+        "both",
+        "spelling of the quota's headers: plain (RateLimit-Limit), "
+        "quotas (RateLimit-Limit-Quotas), both or none",
+        "SPELLING",
+    )
+    lead_limit: int = _choice(120, "requests for one e-mail in 24 hours; 0 means no limit", "N")
+    max_body: int = _choice(MAX_BODY, "bytes of a request's body at most", "BYTES")
+    max_length: int = _choice(
+        MAX_LENGTH, "characters of a text at most; 0 means no limit (RD does not say)", "N"
+    )
+    blanks: str = _choice(
+        "refuse", "empty texts and nulls: refuse or ignore (RD does not say)", "refuse|ignore"
+    )
+    key_status: int = _choice(401, "status for a wrong or inactive key: 401 or 403", "401|403")
+    error_shape: int = _choice(
+        1, f"shape of the body that names refused fields: {', '.join(map(str, SHAPES))}", "N"
+    )
+    faults: Faults = field(
+        default_factory=Faults,
+        metadata={
+            "text": "make something go wrong, e.g. reset_after=0.05 or latency=200ms; repeatable",
+            "metavar": "NAME=VALUE",
+        },
+    )
+    seed: int = _choice(0, "seed of the chance that draws the faults", "N")
+    token: str = _choice("", "token that the page asks for (made up where one is needed)", "TOKEN")
+    certificate: Path | None = _choice(  # noqa: RUF009
+        None, "serve HTTPS with this certificate (PEM; needs a private key)", "FILE"
+    )
+    private_key: Path | None = _choice(None, "private key of the certificate (PEM)", "FILE")  # noqa: RUF009
+    keep: int = _choice(
+        200_000, "conversions that are kept for the page; older ones are forgotten", "N"
+    )
+
+    def __post_init__(self) -> None:
+        self.quota()
+        _one_of("--headers", self.headers, tuple(SPELLINGS))
+        _one_of("--blanks", self.blanks, ("refuse", "ignore"))
+        _one_of("--key-status", self.key_status, (401, 403))
+        _one_of("--error-shape", self.error_shape, SHAPES)
+        if not 0 <= self.port <= 65_535:
+            raise UsageError(f"--port {self.port} is no port.", "Write a number from 0 to 65535.")
+        if min(self.lead_limit, self.max_length) < 0 or min(self.max_body, self.keep) < 1:
+            raise UsageError(
+                "--lead-limit, --max-length, --max-body and --keep take no such number."
+            )
+        if not self.accounts or not all(name.strip() for name in self.accounts):
+            raise UsageError("The sandbox needs at least one account, and each needs a name.")
+        if (self.certificate is None) != (self.private_key is None):
+            raise UsageError("--certificate and --private-key go together.")
+
+    def quota(self) -> Quota | None:
+        """The quota of one account; None when there is none. Raises UsageError."""
+        try:
+            return Quota.parse(PLANS.get(self.plan, self.plan))
+        except ValueError as error:
+            raise UsageError(
+                f"--plan {self.plan} is neither a plan nor a quota.",
+                f"Write {', '.join(PLANS)}, none, or a number such as 600/min.",
+            ) from error
+
+    def rules(self) -> Rules:
+        """What the rules need to know. Raises UsageError when the catalogue cannot be read."""
+        return Rules(Catalogue.load(self.custom_fields), self.max_length, self.blanks == "refuse")
+
+    def to_json(self) -> str:
+        """One line of JSON, for the process of an embedded sandbox."""
+        return json.dumps(asdict(self), default=str)
+
+    @classmethod
+    def from_json(cls, text: str) -> SandboxOptions:
+        """Back from `to_json`."""
+        values = json.loads(text)
+        for name in ("data", "certificate", "private_key"):
+            values[name] = Path(values[name]) if values[name] else None
+        values["accounts"] = tuple(values["accounts"])
+        values["faults"] = Faults(**values["faults"])
+        return cls(**values)
+
+    @property
+    def is_loopback(self) -> bool:
+        """Can only this machine reach it?"""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+def _one_of(option: str, value: object, choices: tuple[object, ...]) -> None:
+    if value not in choices:
+        raise UsageError(
+            f"{option} {value} is not known.", f"It takes {', '.join(map(str, choices))}."
+        )
+
+
+OPTION_TEXTS: Final[dict[str, tuple[str, str]]] = {
+    known.name: (known.metadata["metavar"], known.metadata["text"])
+    for known in fields(SandboxOptions)
+}
+"""Metavar and help of every option by its field's name (no `%` in it)."""

@@ -1,0 +1,327 @@
+"""What RD refuses in a conversion, and what it drops in silence: JSON in, a reading out.
+
+Pure: no socket, no clock, no storage. Where RD's documentation is unsure, `Rules` chooses, and its
+defaults are the stricter reading.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, NoReturn
+
+from rdimport.destination.fields import (
+    FIELDS,
+    LEGAL_CATEGORIES,
+    LEGAL_STATUSES,
+    LEGAL_TYPES,
+    MAX_LENGTH,
+    Kind,
+)
+from rdimport.sandbox.catalogue import Catalogue, CustomField
+
+_NO_RULES: Final[Mapping[str, object]] = {}
+
+_EMAIL: Final = re.compile(
+    r"(?=.{1,64}@)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+    r"@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]{0,61}[A-Za-z0-9]\Z"
+)
+"""The dot-atom form of RFC 5321 over ASCII with a domain of at least two labels."""
+
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\Z")
+
+_TRAFFIC_COOKIE: Final = "encoded_"
+"""How the value of RD's `__trf.src` cookie begins; it already holds what the other three say."""
+
+_TRAFFIC: Final = ("traffic_medium", "traffic_campaign", "traffic_value")
+
+
+class Refusal(NamedTuple):
+    """One thing that RD finds wrong: `path` is a JSON path (`$.payload.tags`)."""
+
+    error_type: str
+    path: str
+    message: str
+    rules: Mapping[str, object] = _NO_RULES
+
+
+class Reading(NamedTuple):
+    """What became of a request's body.
+
+    `email` is in lower case and empty when it cannot be read; `kept` holds the payload's fields
+    that RD stores, `dropped` the names of those that it drops in silence.
+    """
+
+    refusals: list[Refusal]
+    email: str = ""
+    kept: Mapping[str, object] = _NO_RULES
+    dropped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the documentation leaves open. `max_length` counts characters, 0 means no limit."""
+
+    catalogue: Catalogue = field(default_factory=lambda: Catalogue({}))
+    max_length: int = MAX_LENGTH
+    refuse_blanks: bool = True
+
+
+class NotJSONError(ValueError):
+    """The body is not a JSON document that RD could read."""
+
+
+def decode(body: bytes) -> object:
+    """A body's JSON document. Raises NotJSONError: not UTF-8, not JSON, NaN, nested too deep."""
+    try:
+        return json.loads(body.decode(), parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise NotJSONError(str(error)) from error
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise NotJSONError(f"{name} is not JSON")
+
+
+def read(document: object, rules: Rules) -> Reading:
+    """Check a decoded body against RD's rules."""
+    if not isinstance(document, dict):
+        return Reading([_wrong_type("$", "OBJECT")])
+    found: list[Refusal] = []
+    _one_of(document.get("event_type"), ("CONVERSION",), "$.event_type", found)
+    _one_of(document.get("event_family"), ("CDP",), "$.event_family", found)
+    payload = document.get("payload")
+    if not isinstance(payload, dict):
+        found.append(_wrong_type("$.payload", "OBJECT"))
+        return Reading(found)
+    return _payload(payload, rules, found)
+
+
+def _payload(payload: dict[str, object], rules: Rules, found: list[Refusal]) -> Reading:
+    kept: dict[str, object] = {}
+    dropped: list[str] = []
+    custom = rules.catalogue.get
+    for name, value in payload.items():
+        check = _CHECKS.get(name)
+        if check is None:
+            own = custom(name)
+            if own is None:
+                dropped.append(name)
+                continue
+            problems = len(found)
+            _custom(value, own, f"$.payload.{name}", rules, found)
+        else:
+            problems = len(found)
+            check(value, f"$.payload.{name}", rules, found)
+        if problems == len(found) and value is not None and value != "":
+            kept[name] = value
+    for name in _REQUIRED:
+        if name not in kept and payload.get(name) in (None, ""):
+            _required(name, payload, rules, found)
+    _traffic(payload, found)
+    email = payload.get("email")
+    known = email.lower() if isinstance(email, str) and _EMAIL.match(email) else ""
+    return Reading(found, known, kept, tuple(dropped))
+
+
+def _required(name: str, payload: dict[str, object], rules: Rules, found: list[Refusal]) -> None:
+    """A required field that is absent, or blank where blanks are otherwise passed over."""
+    path = f"$.payload.{name}"
+    if name not in payload or (not rules.refuse_blanks and payload[name] is None):
+        found.append(Refusal("CANNOT_BE_NULL", path, "The value cannot be null."))
+    elif not rules.refuse_blanks:
+        found.append(_blank(path))
+
+
+def _traffic(payload: dict[str, object], found: list[Refusal]) -> None:
+    source = payload.get("traffic_source")
+    if isinstance(source, str) and source.startswith(_TRAFFIC_COOKIE):
+        found.extend(
+            Refusal(
+                "CONFLICTING_FIELD",
+                f"$.payload.{name}",
+                "The field must be absent when traffic_source holds the __trf.src cookie.",
+                {"conflicts_with": "$.payload.traffic_source"},
+            )
+            for name in _TRAFFIC
+            if name in payload
+        )
+
+
+# One check for each kind of field: (value, path, rules, found) -> appends what it finds.
+
+
+def _text(value: object, path: str, rules: Rules, found: list[Refusal]) -> None:
+    if _absent(value, path, rules, found):
+        return
+    if not isinstance(value, str):
+        found.append(_wrong_type(path, "STRING"))
+    elif rules.max_length and len(value) > rules.max_length:
+        found.append(
+            Refusal(
+                "TOO_LONG",
+                path,
+                f"The value is too long: {rules.max_length} characters at most.",
+                {"max_length": rules.max_length},
+            )
+        )
+    elif not value.isascii() and not _encodable(value):
+        found.append(Refusal("INVALID", path, "The value is not valid Unicode text."))
+
+
+def _absent(value: object, path: str, rules: Rules, found: list[Refusal]) -> bool:
+    """Is there no value? Then it is refused, or passed over where the rules say so."""
+    if value is None:
+        if rules.refuse_blanks:
+            found.append(Refusal("CANNOT_BE_NULL", path, "The value cannot be null."))
+        return True
+    if isinstance(value, str) and not value.strip():
+        if rules.refuse_blanks:
+            found.append(_blank(path))
+        return True
+    return False
+
+
+def _email(value: object, path: str, rules: Rules, found: list[Refusal]) -> None:
+    before = len(found)
+    _text(value, path, rules, found)
+    if before == len(found) and isinstance(value, str) and value and not _EMAIL.match(value):
+        found.append(Refusal("INVALID_EMAIL_FORMAT", path, "The value is not a valid e-mail."))
+
+
+def _tracking(value: object, path: str, rules: Rules, found: list[Refusal]) -> None:
+    before = len(found)
+    _text(value, path, rules, found)
+    if before == len(found) and isinstance(value, str) and value and not _UUID.match(value):
+        found.append(
+            Refusal("INVALID_FORMAT", path, "The value is not a UUID.", {"format": "uuid"})
+        )
+
+
+def _boolean(value: object, path: str, rules: Rules, found: list[Refusal]) -> None:
+    if not _absent(value, path, rules, found) and not isinstance(value, bool):
+        found.append(Refusal("MUST_BE_BOOLEAN", path, "The value must be true or false."))
+
+
+def _tags(value: object, path: str, rules: Rules, found: list[Refusal]) -> None:
+    values = _strings(value, path, rules, found)
+    if any(tag != tag.lower() for tag in values):
+        found.append(Refusal("VALUES_MUST_BE_LOWERCASE", path, "The values must be in lower case."))
+    if len(set(values)) != len(values):
+        found.append(Refusal("VALUES_MUST_BE_UNIQUE", path, "The values must be unique."))
+
+
+def _strings(value: object, path: str, rules: Rules, found: list[Refusal]) -> list[str]:
+    """The strings of an array; empty when something is wrong with one of them."""
+    if value is None:
+        _absent(value, path, rules, found)
+        return []
+    if not isinstance(value, list):
+        found.append(_wrong_type(path, "STRING[]"))
+        return []
+    if not value and rules.refuse_blanks:
+        found.append(_blank(path))
+    before = len(found)
+    for index, item in enumerate(value):
+        _text(item, f"{path}[{index}]", rules, found)
+    return value if before == len(found) else []
+
+
+def _legal_bases(value: object, path: str, rules: Rules, found: list[Refusal]) -> None:
+    if _absent(value, path, rules, found):
+        return
+    if not isinstance(value, list):
+        found.append(_wrong_type(path, "OBJECT[]"))
+        return
+    if not value and rules.refuse_blanks:
+        found.append(_blank(path))
+    for index, base in enumerate(value):
+        where = f"{path}[{index}]"
+        if not isinstance(base, dict):
+            found.append(_wrong_type(where, "OBJECT"))
+            continue
+        _one_of(base.get("category"), LEGAL_CATEGORIES, f"{where}.category", found)
+        _one_of(base.get("type"), LEGAL_TYPES, f"{where}.type", found)
+        _one_of(base.get("status"), LEGAL_STATUSES, f"{where}.status", found)
+
+
+def _one_of(value: object, options: tuple[str, ...], path: str, found: list[Refusal]) -> None:
+    if value is None:
+        found.append(Refusal("CANNOT_BE_NULL", path, "The value cannot be null."))
+    elif value not in options:
+        found.append(
+            Refusal(
+                "INVALID_OPTION",
+                path,
+                "The value is not a valid option.",
+                {"valid_options": list(options)},
+            )
+        )
+
+
+def _custom(value: object, own: CustomField, path: str, rules: Rules, found: list[Refusal]) -> None:
+    data_type = own.data_type or _natural_type(value)
+    if data_type == "STRING":
+        before = len(found)
+        _text(value, path, rules, found)
+        if before == len(found) and own.options and isinstance(value, str) and value:
+            _one_of(value, own.options, path, found)
+    elif data_type == "STRING[]":
+        items = _strings(value, path, rules, found)
+        if own.options:
+            for index, item in enumerate(items):
+                _one_of(item, own.options, f"{path}[{index}]", found)
+    elif data_type == "BOOLEAN":
+        _boolean(value, path, rules, found)
+    elif not _absent(value, path, rules, found) and (
+        isinstance(value, bool) or not isinstance(value, int)
+    ):
+        found.append(_wrong_type(path, "INTEGER"))
+
+
+def _natural_type(value: object) -> str:
+    """The data type that a value would fit, for an account that has whatever is asked for."""
+    if isinstance(value, bool):
+        return "BOOLEAN"
+    if isinstance(value, int):
+        return "INTEGER"
+    return "STRING[]" if isinstance(value, list) else "STRING"
+
+
+def _wrong_type(path: str, expected: str) -> Refusal:
+    return Refusal(
+        "INVALID_DATA_TYPE", path, f"The value must be of type {expected}.", {"data_type": expected}
+    )
+
+
+def _blank(path: str) -> Refusal:
+    return Refusal("CANNOT_BE_BLANK", path, "The value cannot be blank.")
+
+
+def _encodable(value: str) -> bool:
+    """JSON can spell half a surrogate pair (`\\ud800`), which is no text in any encoding."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+_Check = Callable[[object, str, Rules, list[Refusal]], None]
+
+_BY_KIND: Final[Mapping[Kind, _Check]] = {
+    Kind.STRING: _text,
+    Kind.BOOLEAN: _boolean,
+    Kind.STRINGS: _tags,
+    Kind.LEGAL_BASES: _legal_bases,
+}
+
+_CHECKS: Final[Mapping[str, _Check]] = {
+    **{name: _BY_KIND[known.kind] for name, known in FIELDS.items()},
+    "email": _email,
+    "client_tracking_id": _tracking,
+}
+
+_REQUIRED: Final = tuple(name for name, known in FIELDS.items() if known.required)

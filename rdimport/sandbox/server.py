@@ -1,0 +1,161 @@
+"""Runs the sandbox: binds the socket, serves until told to stop, leaves the data written."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import uvicorn
+
+from rdimport.clock import SystemClock
+from rdimport.errors import UsageError
+from rdimport.sandbox.app import App
+from rdimport.sandbox.control import control
+from rdimport.sandbox.endpoint import Endpoint
+from rdimport.sandbox.options import SandboxOptions
+from rdimport.sandbox.store import Store
+from rdimport.sandbox.transport import SandboxProtocol
+
+_WRITE_EVERY: Final = 0.05
+"""Seconds between two writes of what waits in memory, and two looks at the wish to stop."""
+
+_KEEP_ALIVE: Final = 75
+"""Seconds for which an idle connection is kept, as gateways usually do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What a person or a parent process needs in order to use the sandbox."""
+
+    base_url: str
+    token: str
+    api_key: str
+
+
+def run(
+    options: SandboxOptions,
+    on_start: Callable[[Started], None],
+    arm_stop: Callable[[Callable[[], None]], None] | None = None,
+) -> None:
+    """Serve until a signal comes, or until the function that `arm_stop` was given is called.
+
+    Raises UsageError when the address or the data directory cannot be used.
+    """
+    # What goes wrong at a connection here is mostly wanted, and the page shows it.
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    listener = _bind(options)
+    store = Store(options.data, options.keep)
+    stop = threading.Event()
+    try:
+        endpoint = Endpoint(options, store, SystemClock())
+        started = _prepare(options, endpoint, listener)
+        server = _server(options, endpoint, started.token)
+        if arm_stop:
+            arm_stop(stop.set)
+        on_start(started)
+        asyncio.run(_serve(server, listener, store, stop))
+    finally:
+        store.close()
+        listener.close()
+
+
+def _bind(options: SandboxOptions) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            options.host, options.port, type=socket.SOCK_STREAM
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        if sys.platform != "win32":
+            # There it would let two servers share a port; elsewhere it only skips TIME_WAIT.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(2048)
+    except OSError as error:
+        raise UsageError(
+            f"The sandbox cannot listen on {options.host} port {options.port}: {error.strerror}.",
+            "Choose another port with --port, or stop the program that holds this one.",
+        ) from error
+    return listener
+
+
+def _prepare(options: SandboxOptions, endpoint: Endpoint, listener: socket.socket) -> Started:
+    """Make the accounts, and the key that was asked for."""
+    store = endpoint.store
+    accounts = [store.account(name) for name in options.accounts]
+    api_key = ""
+    if options.new_key:
+        now = endpoint.clock.now().timestamp()
+        api_key = store.create_key(accounts[0], options.new_key, now).secret
+    host = f"[{options.host}]" if ":" in options.host else options.host
+    scheme = "https" if options.certificate else "http"
+    token = options.token
+    if not (token or options.is_loopback):
+        token = secrets.token_urlsafe(18)
+    return Started(f"{scheme}://{host}:{listener.getsockname()[1]}", token, api_key)
+
+
+def _server(options: SandboxOptions, endpoint: Endpoint, token: str) -> uvicorn.Server:
+    config = uvicorn.Config(
+        App(endpoint, control(endpoint, token)),
+        http=SandboxProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        timeout_keep_alive=_KEEP_ALIVE,
+        ssl_certfile=options.certificate,
+        ssl_keyfile=options.private_key,
+    )
+    return uvicorn.Server(config)
+
+
+async def _serve(
+    server: uvicorn.Server, listener: socket.socket, store: Store, stop: threading.Event
+) -> None:
+    """Serve until a signal ends the server, or `stop` is set.
+
+    The server is not asked to end in good order: a request that hangs on purpose would hold it
+    up for ever.
+    """
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    while not (stop.is_set() or serving.done()):
+        await asyncio.wait([serving], timeout=_WRITE_EVERY)
+        store.flush()
+    serving.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await serving
+
+
+def serve(options: SandboxOptions) -> None:
+    """The command `rdimport sandbox`: serve until Ctrl+C; what happens goes to standard error.
+
+    Raises UsageError when the address, the data directory, the catalogue or a certificate cannot
+    be used.
+    """
+    with contextlib.suppress(KeyboardInterrupt):
+        run(options, lambda started: _greet(options, started))
+
+
+def _greet(options: SandboxOptions, started: Started) -> None:
+    say = sys.stderr.write
+    query = f"?token={started.token}" if started.token else ""
+    say(f"Sandbox of RD Station Marketing: {started.base_url}/{query}\n")
+    if options.is_loopback:
+        say("Only this machine can reach it.\n")
+    else:
+        say("Other machines can reach it; the page asks for the token in the address above.\n")
+    if started.api_key:
+        say(f"API key {options.new_key}: {started.api_key}\n")
+    say(f"Send to it: rdimport run FILE -m MAPPING --base-url {started.base_url}\n")
+    say("Ctrl+C stops it.\n")
+    sys.stderr.flush()

@@ -1,0 +1,287 @@
+"""What the sandbox remembers: accounts, keys, contacts, conversions, refused requests. SQLite.
+
+In memory unless a directory is named. Requests are written in groups, a fraction of a second after
+they were answered (RD, too, processes a conversion some moments later); every reading method writes
+what waits first, so that nobody sees an old state.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from rdimport.errors import UsageError
+
+MAX_KEYS: Final = 5
+"""Keys of one account at most, as on RD's own page."""
+
+KEPT_REFUSALS: Final = 5_000
+"""Refused requests that are kept; a storm of refusals must not fill the memory."""
+
+_GROUP: Final = 2_000
+_FILE: Final = "sandbox.sqlite3"
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS account (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE IF NOT EXISTS key (
+    id INTEGER PRIMARY KEY, account INTEGER NOT NULL REFERENCES account, name TEXT NOT NULL,
+    secret TEXT NOT NULL UNIQUE, active INTEGER NOT NULL DEFAULT 1, created REAL NOT NULL,
+    UNIQUE (account, name));
+CREATE TABLE IF NOT EXISTS contact (
+    id INTEGER PRIMARY KEY, account INTEGER NOT NULL, email TEXT NOT NULL, fields TEXT NOT NULL,
+    created REAL NOT NULL, updated REAL NOT NULL, conversions INTEGER NOT NULL DEFAULT 1,
+    UNIQUE (account, email));
+CREATE INDEX IF NOT EXISTS contact_updated ON contact (account, updated);
+CREATE TABLE IF NOT EXISTS head (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
+CREATE TABLE IF NOT EXISTS conversion (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, account INTEGER NOT NULL, key INTEGER NOT NULL,
+    at REAL NOT NULL, email TEXT NOT NULL, uuid TEXT NOT NULL, identifier TEXT NOT NULL,
+    dropped TEXT NOT NULL, head INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS conversion_email ON conversion (account, email);
+CREATE TABLE IF NOT EXISTS refusal (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, account INTEGER, at REAL NOT NULL,
+    status INTEGER NOT NULL, reason TEXT NOT NULL, email TEXT NOT NULL, answer BLOB NOT NULL,
+    head INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS dropped (
+    account INTEGER NOT NULL, name TEXT NOT NULL, times INTEGER NOT NULL, last REAL NOT NULL,
+    PRIMARY KEY (account, name)) WITHOUT ROWID;
+"""
+
+_UPSERT: Final = """
+INSERT INTO contact (account, email, fields, created, updated) VALUES (?1, ?2, ?3, ?4, ?4)
+ON CONFLICT (account, email) DO UPDATE SET
+    fields = json_patch(fields, excluded.fields), updated = excluded.updated,
+    conversions = conversions + 1
+"""
+
+
+class Key(NamedTuple):
+    """One API key of one account."""
+
+    id: int
+    account: int
+    name: str
+    secret: str
+    active: bool
+    created: float
+
+
+class Accepted(NamedTuple):
+    """One conversion to be remembered; `fields` are those that go to the contact, as JSON."""
+
+    account: int
+    key: int
+    at: float
+    email: str
+    uuid: str
+    identifier: str
+    fields: str
+    dropped: tuple[str, ...]
+    head: str
+    body: bytes
+
+
+class Refused(NamedTuple):
+    """One request that was not accepted; `account` is None where the key belongs to nobody."""
+
+    account: int | None
+    at: float
+    status: int
+    reason: str
+    email: str
+    answer: bytes
+    head: str
+    body: bytes
+
+
+class KeyRefusedError(UsageError):
+    """A key cannot be made or named so, as on RD's own page."""
+
+
+class Store:
+    """Everything that outlives a request. Raises UsageError when the directory cannot be used."""
+
+    def __init__(self, directory: Path | None = None, keep: int = 200_000) -> None:
+        self._keep = keep
+        self._accepted: list[Accepted] = []
+        self._refused: list[Refused] = []
+        self._heads: dict[str, int] = {}
+        self._db = _open(directory)
+        self._db.executescript(_SCHEMA)
+        self.keys: dict[str, Key] = {key.secret: key for key in self._read_keys()}
+        self.accounts: dict[int, str] = dict(self._db.execute("SELECT id, name FROM account"))
+
+    def close(self) -> None:
+        """Write what waits, and let go of the file."""
+        self.flush()
+        self._db.close()
+
+    # Accounts and keys: few, written at once.
+
+    def account(self, name: str) -> int:
+        """The account of that name, made when there is none."""
+        self._db.execute("INSERT OR IGNORE INTO account (name) VALUES (?)", (name,))
+        self._db.commit()
+        row = self._db.execute("SELECT id FROM account WHERE name = ?", (name,)).fetchone()
+        self.accounts[row[0]] = name
+        return int(row[0])
+
+    def create_key(self, account: int, name: str, at: float) -> Key:
+        """A new active key. Raises KeyRefusedError: no name, name taken, or already five."""
+        name = name.strip()
+        own = [key for key in self.keys.values() if key.account == account]
+        if not name:
+            raise KeyRefusedError("A key needs a name.")
+        if name.casefold() in {key.name.casefold() for key in own}:
+            raise KeyRefusedError(f"The account already has a key named {name}.")
+        if len(own) >= MAX_KEYS:
+            raise KeyRefusedError(
+                f"An account has at most {MAX_KEYS} keys, and none can be deleted."
+            )
+        secret = secrets.token_hex(16)
+        cursor = self._db.execute(
+            "INSERT INTO key (account, name, secret, created) VALUES (?, ?, ?, ?)",
+            (account, name, secret, at),
+        )
+        self._db.commit()
+        key = Key(int(cursor.lastrowid or 0), account, name, secret, active=True, created=at)
+        self.keys[secret] = key
+        return key
+
+    def switch_key(self, key: int, *, active: bool) -> Key | None:
+        """Switch a key on or off; None when there is no such key."""
+        self._db.execute("UPDATE key SET active = ? WHERE id = ?", (active, key))
+        self._db.commit()
+        for secret, known in self.keys.items():
+            if known.id == key:
+                self.keys[secret] = known._replace(active=active)
+                return self.keys[secret]
+        return None
+
+    def _read_keys(self) -> Iterator[Key]:
+        for row in self._db.execute(
+            "SELECT id, account, name, secret, active, created FROM key ORDER BY id"
+        ):
+            yield Key(row[0], row[1], row[2], row[3], bool(row[4]), row[5])
+
+    # Requests: many, written in groups.
+
+    def add_accepted(self, conversion: Accepted) -> None:
+        """Remember a conversion."""
+        self._accepted.append(conversion)
+        if len(self._accepted) >= _GROUP:
+            self.flush()
+
+    def add_refused(self, request: Refused) -> None:
+        """Remember a request that was not accepted."""
+        self._refused.append(request)
+        if len(self._refused) >= _GROUP:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits."""
+        if not (self._accepted or self._refused):
+            return
+        accepted, self._accepted = self._accepted, []
+        refused, self._refused = self._refused, []
+        self._write_accepted(accepted)
+        self._db.executemany(
+            "INSERT INTO refusal (account, at, status, reason, email, answer, head, body)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            [(*row[:6], self._head(row.head), row.body) for row in refused],
+        )
+        if refused:
+            self._db.execute(
+                "DELETE FROM refusal WHERE id <= (SELECT max(id) FROM refusal) - ?",
+                (KEPT_REFUSALS,),
+            )
+        self._db.commit()
+
+    def _write_accepted(self, rows: Sequence[Accepted]) -> None:
+        if not rows:
+            return
+        self._db.executemany(
+            "INSERT INTO conversion"
+            " (account, key, at, email, uuid, identifier, dropped, head, body)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    *row[:6],
+                    json.dumps(row.dropped) if row.dropped else "",
+                    self._head(row.head),
+                    row.body,
+                )
+                for row in rows
+            ],
+        )
+        self._db.executemany(
+            _UPSERT, [(row.account, row.email, row.fields, row.at) for row in rows]
+        )
+        lost = [(row.account, name, row.at) for row in rows for name in row.dropped]
+        self._db.executemany(
+            "INSERT INTO dropped VALUES (?, ?, 1, ?) ON CONFLICT (account, name)"
+            " DO UPDATE SET times = times + 1, last = excluded.last",
+            lost,
+        )
+        self._db.execute(
+            "DELETE FROM conversion WHERE id <= (SELECT max(id) FROM conversion) - ?", (self._keep,)
+        )
+
+    def _head(self, text: str) -> int:
+        """Clients send the same headers again and again: each set is kept once."""
+        known = self._heads.get(text)
+        if known is None:
+            self._db.execute("INSERT OR IGNORE INTO head (text) VALUES (?)", (text,))
+            row = self._db.execute("SELECT id FROM head WHERE text = ?", (text,)).fetchone()
+            known = self._heads[text] = int(row[0])
+        return known
+
+    # Reading.
+
+    def rows(
+        self, query: str, values: Sequence[object] | Mapping[str, object] = ()
+    ) -> list[sqlite3.Row]:
+        """Rows of a SELECT, after what waits was written."""
+        self.flush()
+        return self._db.execute(query, values).fetchall()
+
+    def leads_since(self, at: float) -> Iterator[tuple[int, str, float, int]]:
+        """Each lead that got conversions since then: account, e-mail, first of them, how many."""
+        for row in self.rows(
+            "SELECT account, email, min(at), count(*) FROM conversion WHERE at > ? GROUP BY 1, 2",
+            (at,),
+        ):
+            yield tuple(row)
+
+    def clear(self) -> None:
+        """Forget contacts, conversions and refused requests; accounts and keys stay."""
+        self.flush()
+        for table in ("contact", "conversion", "refusal", "dropped"):
+            self._db.execute(f"DELETE FROM {table}")  # noqa: S608  fixed names
+        self._db.execute("DELETE FROM sqlite_sequence")
+        self._db.commit()
+
+
+def _open(directory: Path | None) -> sqlite3.Connection:
+    if directory is None:
+        db = sqlite3.connect(":memory:")
+    else:
+        path = directory / _FILE
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # The file exists for its owner only before SQLite writes people's data into it.
+            path.touch(mode=0o600)
+            db = sqlite3.connect(path)
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = NORMAL")
+        except (OSError, sqlite3.Error) as error:
+            raise UsageError(
+                f"The sandbox cannot keep its data in {directory}: {error}.",
+                "Name a directory that you may write to.",
+            ) from error
+    db.row_factory = sqlite3.Row
+    return db

@@ -115,10 +115,10 @@ def _payload(payload: dict[str, object], rules: Rules, found: list[Refusal]) -> 
         else:
             problems = len(found)
             check(value, f"$.payload.{name}", rules, found)
-        if problems == len(found) and value is not None and value != "":
+        if problems == len(found) and not _is_blank(value):
             kept[name] = value
     for name in _REQUIRED:
-        if name not in kept and payload.get(name) in (None, ""):
+        if name not in kept and _is_blank(payload.get(name)):
             _required(name, payload, rules, found)
     _traffic(payload, found)
     email = payload.get("email")
@@ -177,11 +177,15 @@ def _absent(value: object, path: str, rules: Rules, found: list[Refusal]) -> boo
         if rules.refuse_blanks:
             found.append(Refusal("CANNOT_BE_NULL", path, "The value cannot be null."))
         return True
-    if isinstance(value, str) and not value.strip():
+    if _is_blank(value):
         if rules.refuse_blanks:
             found.append(_blank(path))
         return True
     return False
+
+
+def _is_blank(value: object) -> bool:
+    return value is None or (isinstance(value, str) and not value.strip())
 
 
 def _email(value: object, path: str, rules: Rules, found: list[Refusal]) -> None:

@@ -1,0 +1,365 @@
+"""The endpoint's order of decisions, its quotas over time, and its books."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rdimport.destination.rdstation import RDStation
+from rdimport.errors import UsageError
+from rdimport.sandbox import Faults, SandboxOptions
+from rdimport.sandbox.endpoint import CONVERSIONS, Call, Endpoint
+from rdimport.sandbox.faults import FAULT_TEXTS, Chance, Fault
+from rdimport.sandbox.replies import SHAPES, Reply
+from rdimport.sandbox.store import KeyRefusedError, Store
+from rdimport.verdict import Evidence
+
+JSON_HEADERS = [(b"content-type", b"application/json"), (b"accept", b"application/json")]
+
+
+class SetClock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.at = datetime(2026, 3, 2, 12, 0, 30, tzinfo=UTC)
+
+    def monotonic(self) -> float:
+        return self.at.timestamp()
+
+    def now(self) -> datetime:
+        return self.at
+
+    async def sleep(self, seconds: float) -> None:
+        self.move(seconds)
+
+    def move(self, seconds: float) -> None:
+        self.at += timedelta(seconds=seconds)
+
+
+class Desk:
+    """An endpoint in memory with one account and one key, and a short way to call it."""
+
+    def __init__(self, options: SandboxOptions | None = None) -> None:
+        self.clock = SetClock()
+        self.options = options or SandboxOptions()
+        self.store = Store(self.options.data, self.options.keep)
+        self.account = self.store.account("default")
+        self.key = self.store.create_key(self.account, "import", 0.0)
+        self.endpoint = Endpoint(self.options, self.store, self.clock)
+
+    def post(self, email: str = "ana@exemplo.com.br", **changes: object) -> Reply:
+        payload = {"conversion_identifier": "Feira", "email": email}
+        envelope = {"event_type": "CONVERSION", "event_family": "CDP", "payload": payload}
+        call = {
+            "method": "POST",
+            "path": CONVERSIONS,
+            "query": f"api_key={self.key.secret}",
+            "headers": JSON_HEADERS,
+            "body": json.dumps(envelope).encode(),
+            **changes,
+        }
+        return self.endpoint.answer(Call(**call))  # type: ignore[arg-type]
+
+    def evidence(self, reply: Reply) -> Evidence:
+        """What our own reader makes of the answer."""
+        headers = {name.decode(): value.decode() for name, value in reply.headers}
+        return RDStation(self.key.secret).read(reply.status, headers, reply.body).evidence
+
+
+def test_a_sound_conversion_gets_an_event_uuid() -> None:
+    reply = Desk().post()
+    assert reply.status == 200
+    assert json.loads(reply.body) == {"event_uuid": reply.receipt}
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "evidence"),
+    [
+        ({"query": ""}, 401, Evidence.KEY_REFUSED),
+        ({"query": "api_key=wrong"}, 401, Evidence.KEY_REFUSED),
+        ({"query": "api_key="}, 401, Evidence.KEY_REFUSED),
+        ({"path": "/platform/events"}, 401, Evidence.KEY_REFUSED),
+        ({"path": "/platform/contacts/fields"}, 401, Evidence.KEY_REFUSED),
+        ({"path": "/platform/conversion"}, 404, Evidence.WRONG_ENDPOINT),
+        ({"path": "/x" * 4_001}, 414, Evidence.WRONG_ENDPOINT),
+        ({"method": "GET"}, 405, Evidence.WRONG_ENDPOINT),
+        ({"headers": []}, 415, Evidence.WRONG_ENDPOINT),
+        ({"headers": [(b"content-type", b"text/plain")]}, 415, Evidence.WRONG_ENDPOINT),
+        ({"headers": [JSON_HEADERS[0], (b"accept", b"text/html")]}, 406, Evidence.WRONG_ENDPOINT),
+        ({"body": None}, 413, Evidence.ROW_TOO_LARGE),
+        ({"body": b" " * 200_001}, 413, Evidence.ROW_TOO_LARGE),
+        ({"body": b"{"}, 400, Evidence.ROW_REFUSED),
+        ({"body": b"{}"}, 400, Evidence.ROW_REFUSED),
+    ],
+)
+def test_a_request_that_is_wrong_as_a_whole_is_refused_and_our_reader_knows_why(
+    changes: dict[str, object], status: int, evidence: Evidence
+) -> None:
+    desk = Desk()
+    reply = desk.post(**changes)
+    assert reply.status == status
+    assert desk.evidence(reply) is evidence
+    assert desk.store.rows("SELECT status FROM refusal")[0][0] == status
+
+
+def test_an_inactive_key_is_refused_until_it_is_active_again() -> None:
+    desk = Desk(SandboxOptions(key_status=403))
+    desk.store.switch_key(desk.key.id, active=False)
+    assert desk.post().status == 403
+    desk.store.switch_key(desk.key.id, active=True)
+    assert desk.post().status == 200
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_our_reader_finds_the_refused_field_in_every_shape(shape: int) -> None:
+    desk = Desk(SandboxOptions(error_shape=shape))
+    reply = desk.post(email="ana")
+    assert reply.status == 400
+    (problem,) = RDStation("k").read(400, {}, reply.body).problems
+    assert problem.code == "rd.invalid_email_format"
+    # Shape 2 does not name the field.
+    assert problem.field == ("" if shape == 2 else "email")
+
+
+def test_the_account_quota_is_counted_in_windows_that_begin_with_the_minute() -> None:
+    desk = Desk(SandboxOptions(plan="3/min", lead_limit=0))
+    assert [desk.post().status for _ in range(5)] == [200, 200, 200, 429, 429]
+    desk.clock.move(29)
+    assert desk.post().status == 429
+    desk.clock.move(1)
+    assert [desk.post().status for _ in range(4)] == [200, 200, 200, 429]
+
+
+def test_a_throttled_answer_says_how_long_to_wait_and_our_reader_understands() -> None:
+    desk = Desk(SandboxOptions(plan="1/min", headers="quotas"))
+    desk.post()
+    reply = desk.post()
+    headers = {name.decode(): value.decode() for name, value in reply.headers}
+    answer = RDStation("k").read(reply.status, headers, reply.body)
+    assert (answer.evidence, answer.wait) == (Evidence.ACCOUNT_QUOTA, 30.0)
+    assert json.loads(reply.body) == {"message": "API rate limit exceeded"}
+
+
+@pytest.mark.parametrize(
+    ("spelling", "expected"),
+    [
+        ("plain", {"ratelimit-limit", "x-ratelimit-remaining-minute"}),
+        ("quotas", {"ratelimit-limit-quotas", "x-ratelimit-remaining-minute-quotas"}),
+        ("both", {"ratelimit-reset", "ratelimit-reset-quotas"}),
+        ("none", set()),
+    ],
+)
+def test_the_headers_of_the_quota_come_in_the_chosen_spelling(
+    spelling: str, expected: set[str]
+) -> None:
+    headers = {name.decode() for name, _ in Desk(SandboxOptions(headers=spelling)).post().headers}
+    assert expected <= headers
+    assert {name.endswith("-quotas") for name in headers} == {
+        "plain": {False},
+        "quotas": {True},
+        "both": {True, False},
+        "none": set(),
+    }[spelling]
+
+
+def test_the_quota_of_one_account_does_not_touch_another() -> None:
+    desk = Desk(SandboxOptions(plan="1/min"))
+    other = desk.store.create_key(desk.store.account("filial"), "import", 0.0)
+    assert desk.post().status == 200
+    assert desk.post().status == 429
+    assert desk.post(query=f"api_key={other.secret}").status == 200
+
+
+def test_without_a_quota_nothing_is_counted_against_the_account() -> None:
+    desk = Desk(SandboxOptions(plan="none", lead_limit=0))
+    assert {desk.post().status for _ in range(1_000)} == {200}
+    assert desk.post().headers == ()
+
+
+def test_one_lead_has_120_requests_in_24_hours_however_its_address_is_written() -> None:
+    desk = Desk(SandboxOptions(plan="none"))
+    assert {desk.post("ana@exemplo.com.br").status for _ in range(60)} == {200}
+    assert {desk.post("ANA@exemplo.com.br").status for _ in range(60)} == {200}
+    reply = desk.post()
+    assert (reply.status, desk.evidence(reply)) == (429, Evidence.LEAD_QUOTA)
+    assert json.loads(reply.body)["remaining_time"] == 86_400
+    assert desk.post("bia@exemplo.com.br").status == 200
+    desk.clock.move(86_399)
+    assert desk.post().status == 429
+    desk.clock.move(1)
+    assert desk.post().status == 200
+
+
+@settings(max_examples=50)
+@given(st.lists(st.floats(0, 50), max_size=60))
+def test_no_window_ever_lets_more_requests_pass_than_the_quota(pauses: list[float]) -> None:
+    desk = Desk(SandboxOptions(plan="5/min", lead_limit=0))
+    passed: dict[int, int] = {}
+    for pause in pauses:
+        desk.clock.move(pause)
+        minute = int(desk.clock.at.timestamp() // 60)
+        passed[minute] = passed.get(minute, 0) + (desk.post().status == 200)
+    assert max(passed.values(), default=0) <= 5
+    desk.store.close()
+
+
+def test_a_contact_is_one_for_its_email_and_keeps_what_later_conversions_leave_out() -> None:
+    desk = Desk()
+    for payload in (
+        {"email": "ana@exemplo.com.br", "name": "Ana", "city": "Recife"},
+        {"email": "Ana@exemplo.com.br", "name": "Ana Souza", "tags": ["a"]},
+    ):
+        body = {"event_type": "CONVERSION", "event_family": "CDP", "payload": payload}
+        payload["conversion_identifier"] = "Feira"
+        assert desk.post(body=json.dumps(body).encode()).status == 200
+    (contact,) = desk.store.rows("SELECT email, fields, conversions FROM contact")
+    assert json.loads(contact["fields"]) == {"name": "Ana Souza", "city": "Recife", "tags": ["a"]}
+    assert (contact["email"], contact["conversions"]) == ("ana@exemplo.com.br", 2)
+
+
+def test_every_request_is_counted_once() -> None:
+    desk = Desk(SandboxOptions(plan="3/min"))
+    for email in ("ana@exemplo.com.br", "nobody", "bia@exemplo.com.br", "caio@exemplo.com.br"):
+        desk.post(email)
+    counts = desk.endpoint.counts
+    assert (counts.requests, counts.accepted, counts.refused, counts.throttled) == (4, 2, 1, 1)
+    minutes = desk.endpoint.minutes[desk.account].by_minute
+    assert list(minutes.values()) == [[2, 1, 1]]
+
+
+def test_the_key_is_in_nothing_that_is_stored_of_a_request() -> None:
+    desk = Desk()
+    desk.post()
+    desk.post("nobody")
+    texts = [row[0] for row in desk.store.rows("SELECT text FROM head")]
+    assert texts
+    assert not any(desk.key.secret in text for text in texts)
+
+
+def test_an_account_has_at_most_five_keys_each_with_a_name_of_its_own() -> None:
+    desk = Desk()
+    with pytest.raises(KeyRefusedError, match="already has a key named"):
+        desk.store.create_key(desk.account, " IMPORT ", 0.0)
+    with pytest.raises(KeyRefusedError, match="needs a name"):
+        desk.store.create_key(desk.account, "  ", 0.0)
+    for number in range(4):
+        desk.store.create_key(desk.account, f"key {number}", 0.0)
+    with pytest.raises(KeyRefusedError, match="at most 5"):
+        desk.store.create_key(desk.account, "a sixth", 0.0)
+    desk.store.create_key(desk.store.account("filial"), "import", 0.0)
+
+
+def test_with_a_directory_all_of_it_is_there_at_the_next_start(tmp_path: Path) -> None:
+    options = SandboxOptions(data=tmp_path / "data", plan="none")
+    desk = Desk(options)
+    for _ in range(120):
+        desk.post()
+    desk.store.close()
+    store = Store(options.data)
+    assert store.keys == {desk.key.secret: desk.key}
+    assert store.rows("SELECT conversions FROM contact")[0][0] == 120
+    endpoint = Endpoint(options, store, desk.clock)
+    body = {"conversion_identifier": "Feira", "email": "ana@exemplo.com.br"}
+    envelope = {"event_type": "CONVERSION", "event_family": "CDP", "payload": body}
+    call = Call("POST", CONVERSIONS, f"api_key={desk.key.secret}", JSON_HEADERS, b"")
+    # The lead's day goes on after a restart.
+    assert endpoint.answer(call._replace(body=json.dumps(envelope).encode())).status == 429
+    store.close()
+    assert {path.stat().st_mode & 0o077 for path in (tmp_path / "data").iterdir()} == {0}
+
+
+def test_only_the_latest_conversions_are_kept_but_all_are_counted() -> None:
+    desk = Desk(SandboxOptions(keep=10, plan="none", lead_limit=0))
+    for _ in range(25):
+        desk.post()
+        desk.store.flush()
+    assert [row[0] for row in desk.store.rows("SELECT id FROM conversion")] == list(range(16, 26))
+    assert desk.endpoint.counts.accepted == 25
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"plan": "gold"},
+        {"headers": "loud"},
+        {"blanks": "maybe"},
+        {"key_status": 500},
+        {"error_shape": 3},
+        {"port": 70_000},
+        {"lead_limit": -1},
+        {"accounts": ()},
+        {"certificate": Path("cert.pem")},
+    ],
+)
+def test_an_option_that_makes_no_sense_is_refused_before_the_start(
+    wrong: dict[str, object],
+) -> None:
+    with pytest.raises(UsageError):
+        SandboxOptions(**wrong)  # type: ignore[arg-type]
+
+
+def test_options_survive_the_way_to_the_other_process() -> None:
+    options = SandboxOptions(data=Path("x"), accounts=("a", "b"), faults=Faults(cut=0.5))
+    assert SandboxOptions.from_json(options.to_json()) == options
+
+
+# Faults.
+
+
+def test_a_fault_is_written_as_a_share_a_time_or_a_number() -> None:
+    faults = Faults.parse(["reset-after=5%", "latency=200ms", "slow=0.5s", "cut=.1", "skip=3"])
+    assert faults == Faults(reset_after=0.05, latency=0.2, slow=0.5, cut=0.1, skip=3)
+    assert Faults.of(faults.as_dict()) == faults
+
+
+@pytest.mark.parametrize(
+    "text", ["boom=1", "cut", "cut=x", "cut=-1", "cut=2", "cut=5s", "skip=1.5", "latency=5%"]
+)
+def test_a_fault_that_cannot_be_understood_is_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        Faults.parse([text])
+
+
+@given(st.integers(0, 1_000), st.floats(0.1, 0.5), st.floats(0.1, 0.5))
+def test_the_same_seed_draws_the_same_faults(seed: int, cut: float, odd: float) -> None:
+    faults = Faults(cut=cut, odd=odd)
+    one, two = Chance(faults, seed), Chance(faults, seed)
+    assert [one.draw() for _ in range(50)] == [two.draw() for _ in range(50)]
+
+
+@pytest.mark.parametrize("fault", list(Fault))
+def test_a_share_of_one_is_every_request_and_has_its_sentence(fault: Fault) -> None:
+    chance = Chance(Faults(**{fault.value: 1.0}))
+    assert {chance.draw() for _ in range(100)} == {fault}
+    assert FAULT_TEXTS[fault]
+
+
+def test_faults_begin_after_those_that_are_skipped_and_end_at_their_number() -> None:
+    chance = Chance(Faults(cut=1.0, skip=2, at_most=3))
+    assert [chance.draw() for _ in range(7)] == [None, None, *[Fault.CUT] * 3, None, None]
+
+
+@pytest.mark.parametrize(
+    ("fault", "evidence"),
+    [
+        (Fault.THROTTLE, Evidence.ACCOUNT_QUOTA),
+        (Fault.THROTTLE_LEAD, Evidence.LEAD_QUOTA),
+        (Fault.UNAVAILABLE, Evidence.UNAVAILABLE),
+        (Fault.FAIL_BEFORE, Evidence.SERVER_FAILED),
+        (Fault.ODD, Evidence.UNKNOWN_ANSWER),
+        (Fault.CRM, Evidence.KEY_OF_CRM),
+    ],
+)
+def test_a_forged_answer_is_what_our_reader_would_get_from_rd_and_stores_nothing(
+    fault: Fault, evidence: Evidence
+) -> None:
+    desk = Desk()
+    call = Call("POST", CONVERSIONS, f"api_key={desk.key.secret}", JSON_HEADERS, b"{}")
+    assert desk.evidence(desk.endpoint.answer(call, fault)) is evidence
+    assert desk.endpoint.counts.accepted == 0
+    assert desk.store.rows("SELECT reason FROM refusal")[0][0] == f"fault: {fault}"

@@ -191,14 +191,19 @@ def _is_blank(value: object) -> bool:
 def _email(value: object, path: str, rules: Rules, found: list[Refusal]) -> None:
     before = len(found)
     _text(value, path, rules, found)
-    if before == len(found) and isinstance(value, str) and value and not _EMAIL.match(value):
+    if (
+        before == len(found)
+        and isinstance(value, str)
+        and value.strip()
+        and not _EMAIL.match(value)
+    ):
         found.append(Refusal("INVALID_EMAIL_FORMAT", path, "The value is not a valid e-mail."))
 
 
 def _tracking(value: object, path: str, rules: Rules, found: list[Refusal]) -> None:
     before = len(found)
     _text(value, path, rules, found)
-    if before == len(found) and isinstance(value, str) and value and not _UUID.match(value):
+    if before == len(found) and isinstance(value, str) and value.strip() and not _UUID.match(value):
         found.append(
             Refusal("INVALID_FORMAT", path, "The value is not a UUID.", {"format": "uuid"})
         )
@@ -270,7 +275,7 @@ def _custom(value: object, own: CustomField, path: str, rules: Rules, found: lis
     if data_type == "STRING":
         before = len(found)
         _text(value, path, rules, found)
-        if before == len(found) and own.options and isinstance(value, str) and value:
+        if before == len(found) and own.options and not _is_blank(value):
             _one_of(value, own.options, path, found)
     elif data_type == "STRING[]":
         items = _strings(value, path, rules, found)

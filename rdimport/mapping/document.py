@@ -1,0 +1,127 @@
+"""YAML text to plain values, each with the line and column where it stands.
+
+Scalars stay text, as the person wrote them: in a mapping `NO`, `00123`, `1` and `2026-01-01` are
+column names and cell contents, never booleans, numbers or dates. The model gives them a type
+where a key asks for one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, StreamMark, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
+
+Path = tuple[str | int, ...]
+Place = tuple[int, int]
+
+MOST_NODES: Final = 20_000
+"""A mapping has some hundred values; aliases that multiply to more than this are a trap."""
+
+MOST_DEPTH: Final = 20
+
+_HINTS: Final = (
+    ("'\\t'", "indent with spaces, not with tabs"),
+    ("mapping values are not allowed", "put text that holds a colon into quotes"),
+    ("cannot start any token", "put text that starts with a special character into quotes"),
+    ("quoted scalar", "a quotation mark is opened and never closed"),
+    ("undefined alias", "put text that starts with * into quotes"),
+    ("another document", "a mapping file holds one document: remove the line ---"),
+    ("flow", "a bracket is opened and never closed, or a comma is missing"),
+    ("block end", "the lines of one section must start in the same column"),
+)
+
+
+class DocumentError(Exception):
+    """The text is not YAML, or not the part of YAML that a mapping may use."""
+
+    def __init__(self, message: str, place: Place = (1, 1)) -> None:
+        super().__init__(message)
+        self.message = message
+        self.place = place
+
+
+@dataclass(slots=True)
+class Document:
+    """A parsed file: `data` of dict, list, str and None; lines and columns count from 1."""
+
+    data: Any = None
+    keys: dict[Path, Place] = field(default_factory=dict)
+    values: dict[Path, Place] = field(default_factory=dict)
+    doubled: list[tuple[Path, Place]] = field(default_factory=list)
+    nodes: int = 0
+
+    def place(self, path: Path, *, of_key: bool = False) -> Place:
+        """Where the value stands, or else the nearest thing around it that was written."""
+        first, second = (self.keys, self.values) if of_key else (self.values, self.keys)
+        for length in range(len(path), -1, -1):
+            for places in (first, second):
+                if path[:length] in places:
+                    return places[path[:length]]
+        return (1, 1)
+
+
+def parse(text: str) -> Document:
+    """Read one YAML document. Raises DocumentError."""
+    try:
+        node = YAML(typ="safe", pure=True).compose(text)
+    except ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise DocumentError("a character that YAML does not allow", (line, 1)) from None
+    except MarkedYAMLError as error:
+        raise _not_yaml(error) from None
+    except (YAMLError, ValueError, RecursionError) as error:
+        raise DocumentError(f"not YAML: {str(error).splitlines()[0]}") from None
+    document = Document()
+    if node is not None:
+        document.values[()] = _start(node)
+        document.data = _read(document, node, ())
+    return document
+
+
+def _not_yaml(error: MarkedYAMLError) -> DocumentError:
+    """One sentence and a hint from the parser's error."""
+    mark = error.problem_mark or error.context_mark
+    place = (mark.line + 1, mark.column + 1) if isinstance(mark, StreamMark) else (1, 1)
+    told = " ".join(str(part) for part in (error.problem, error.context) if part)
+    hint = next((advice for sign, advice in _HINTS if sign in told), "")
+    return DocumentError(f"not YAML: {hint or told}", place)
+
+
+def _start(node: Node) -> Place:
+    return node.start_mark.line + 1, node.start_mark.column + 1
+
+
+def _read(document: Document, node: Node, path: Path) -> Any:
+    """The node's value; notes where it and all below it stand."""
+    document.nodes += 1
+    if document.nodes > MOST_NODES or len(path) > MOST_DEPTH:
+        raise DocumentError("too many values, or nested too deeply, for a mapping", _start(node))
+    document.values[path] = _start(node)
+    if isinstance(node, MappingNode):
+        return _read_mapping(document, node, path)
+    if isinstance(node, SequenceNode):
+        return [_read(document, item, (*path, i)) for i, item in enumerate(node.value)]
+    if isinstance(node, ScalarNode):
+        is_null = str(node.tag).endswith(":null") and node.style is None
+        return None if is_null else str(node.value)
+    raise DocumentError("not a value that a mapping may hold", _start(node))
+
+
+def _read_mapping(document: Document, node: MappingNode, path: Path) -> dict[str, Any]:
+    data: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        if not isinstance(key_node, ScalarNode):
+            raise DocumentError("a key must be plain text", _start(key_node))
+        key = str(key_node.value)
+        if key in data:
+            document.doubled.append(((*path, key), _start(key_node)))
+            continue
+        document.keys[*path, key] = _start(key_node)
+        data[key] = _read(document, value_node, (*path, key))
+        if data[key] is None:  # YAML places an empty value where the next key begins
+            document.values[*path, key] = _start(key_node)
+    return data

@@ -1,0 +1,181 @@
+"""The mapping file: what it means, and what people are told when it is wrong."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from rdimport.errors import MappingError
+from rdimport.mapping import Clean, Mapping, Type
+
+WHOLE = """\
+version: 1
+conversion_identifier: "Feira ABF 2026"
+source: {sheet: Leads, header_row: 3}
+fields:
+  email: E-mail
+  mobile_phone: [Celular, WhatsApp]
+  state: {column: UF, clean: uf}
+  cf_aceite: {column: Aceite, type: boolean}
+  tags: {column: Tags, split: ";", add: [feira-2026]}
+  traffic_source: {value: feira}
+legal_bases: [{category: communications, type: consent, status: {column: Opt-in}}]
+identity: [email]
+on_duplicate: first
+on_change: send
+"""
+
+
+def refused(text: str) -> list[str]:
+    """The lines that a person sees for a wrong mapping."""
+    with pytest.raises(MappingError) as told:
+        Mapping.parse(text, "m.yaml")
+    return told.value.message.splitlines()
+
+
+def test_every_part_of_the_language_arrives_as_a_typed_value() -> None:
+    mapping = Mapping.parse(WHOLE)
+    assert mapping.conversion_identifier.value == "Feira ABF 2026"
+    assert mapping.hints().sheet == "Leads"
+    assert mapping.hints().header_row == 3
+    assert mapping.fields["email"].column == ("E-mail",)
+    assert mapping.fields["mobile_phone"].column == ("Celular", "WhatsApp")
+    assert mapping.fields["state"].clean == (Clean.UF,)
+    assert mapping.fields["cf_aceite"].type is Type.BOOLEAN
+    assert mapping.fields["tags"].split == ";"
+    assert mapping.fields["tags"].add == ("feira-2026",)
+    assert mapping.fields["traffic_source"].value == "feira"
+    assert mapping.legal_bases[0].status.column == ("Opt-in",)
+    assert mapping.identity == ("email",)
+    assert (mapping.on_duplicate, mapping.on_change) == ("first", "send")
+
+
+def test_columns_are_all_that_the_mapping_names_each_once() -> None:
+    text = WHOLE.replace('"Feira ABF 2026"', "{column: UF}")
+    wanted = ("UF", "E-mail", "Celular", "WhatsApp", "Aceite", "Tags", "Opt-in")
+    assert Mapping.parse(text).columns() == wanted
+
+
+def test_a_mapping_of_three_lines_is_enough() -> None:
+    mapping = Mapping.parse("conversion_identifier: News\nfields:\n  email: E-mail\n")
+    assert (mapping.version, mapping.identity, mapping.on_duplicate) == (1, ("email",), "last")
+
+
+def test_words_and_numbers_that_yaml_takes_for_something_else_stay_text() -> None:
+    mapping = Mapping.parse(
+        "conversion_identifier: 2026\n"
+        "fields:\n  email: NO\n  name: 00123\n  city: 2026-01-01\n  state: yes\n  country: 1.50\n"
+    )
+    assert mapping.conversion_identifier.value == "2026"
+    assert mapping.columns() == ("NO", "00123", "2026-01-01", "yes", "1.50")
+
+
+def test_all_errors_come_at_once_each_with_its_line_and_column() -> None:
+    lines = refused(
+        "version: 1\n"
+        "conversion_identifer: x\n"
+        "fields:\n"
+        "  emial: E-mail\n"
+        "  name: {colum: Nome}\n"
+        "  city: {column: X, clean: phne}\n"
+        "  state: {column: UF, value: x}\n"
+        "  job_title:\n"
+        "source: {header_row: zero}\n"
+        "on_duplicate: lst\n"
+    )
+    cleaners, slip = ", ".join(Clean), "; did you mean"
+    assert lines == [
+        "m.yaml:1:1: `conversion_identifier` is missing",
+        "m.yaml:2:1: unknown key `conversion_identifer`; did you mean `conversion_identifier`?",
+        "m.yaml:4:3: fields: `email` is missing: RD finds and creates contacts by it",
+        "m.yaml:4:3: fields.emial: not a field of RD Station Marketing; did you mean `email`?",
+        "m.yaml:5:10: fields.name: unknown key `colum`; did you mean `column`?",
+        f"m.yaml:6:28: fields.city.clean: expected one of {cleaners}; found `phne`{slip} `phone`?",
+        "m.yaml:7:10: fields.state: give one of column, value, not column and value",
+        "m.yaml:8:3: fields.job_title: expected a column name, or `{column: …}`, and found nothing",
+        "m.yaml:9:22: source.header_row: expected a whole number, found `zero`",
+        f"m.yaml:10:15: on_duplicate: expected one of first, last; found `lst`{slip} `last`?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a:\n\tb: 1", "m.yaml:2:1: not YAML: indent with spaces, not with tabs"),
+        ("a: b: c", "m.yaml:1:5: not YAML: put text that holds a colon into quotes"),
+        ("a: @x", "m.yaml:1:4: not YAML: put text that starts with a special character"),
+        ("a: *x", "m.yaml:1:4: not YAML: put text that starts with * into quotes"),
+        ("a: [x, y", "m.yaml:1:9: not YAML: a bracket is opened and never closed"),
+        ("a: 'x", "m.yaml:1:6: not YAML: a quotation mark is opened and never closed"),
+        ("a: 1\n---\nb: 1", "m.yaml:2:1: not YAML: a mapping file holds one document"),
+        ("a: 1\nb: \x07", "m.yaml:2:1: a character that YAML does not allow"),
+        ("a: &x {b: *x}", "m.yaml:1:4: too many values, or nested too deeply"),
+        ("[a]: 1", "m.yaml:1:1: a key must be plain text"),
+        ("", "m.yaml:1:1: expected keys such as `conversion_identifier` and `fields`"),
+        ("- a", "m.yaml:1:1: expected keys such as `conversion_identifier` and `fields`"),
+    ],
+)
+def test_text_that_is_no_mapping_gets_one_clear_line(text: str, told: str) -> None:
+    lines = refused(text)
+    assert len(lines) == 1
+    assert lines[0].startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ("  email: Mail\n", "m.yaml:4:3: fields.email: is given twice"),
+        ("  cf_Cor: Cor\n", "m.yaml:4:3: fields.cf_Cor: a custom field is written cf_"),
+        ("  cf_a: {column: A, split: ','}\n", "m.yaml:4:28: fields.cf_a.split: only a list has"),
+        ("  name: {column: A, type: list}\n", "m.yaml:4:27: fields.name.type: only custom fields"),
+        ("  name: {column: A, add: [x]}\n", "m.yaml:4:26: fields.name.add: only a list has items"),
+        ("  name: {}\n", "m.yaml:4:9: fields.name: say where the value comes from"),
+        ("  name: {column: []}\n", "m.yaml:4:18: fields.name.column: must not be empty"),
+        ("  name: {column: {a: b}}\n", "m.yaml:4:18: fields.name.column: expected text, found"),
+        ("  legal_bases: X\n", "m.yaml:4:3: fields.legal_bases: `legal_bases` is a key of its own"),
+        ("identity: [emial]\n", "m.yaml:4:11: identity: `emial` is not one of the fields"),
+        ("identity: []\n", "m.yaml:4:11: identity: must not be empty"),
+        ("version: 2\n", "m.yaml:4:10: version: this rdimport reads mappings of version 1, not 2"),
+        ("source: {header_row: 0}\n", "m.yaml:4:22: source.header_row: expected 1 or more, found"),
+        ("legal_bases: x\n", "m.yaml:4:14: legal_bases: expected a list, found `x`"),
+        (
+            "legal_bases: [{type: consent, status: sim}]\n",
+            "m.yaml:4:15: legal_bases.0: status is granted or declined, not `sim`; for a column",
+        ),
+        (
+            "legal_bases: [{type: consnt, status: granted}]\n",
+            "m.yaml:4:22: legal_bases.0.type: expected one of consent, ",
+        ),
+        (
+            "legal_bases:\n" + "- {type: consent, status: granted}\n" * 2,
+            "m.yaml:6:3: legal_bases.1: the legal basis `consent` is given twice",
+        ),
+    ],
+)
+def test_a_wrong_value_is_told_with_its_place(more: str, told: str) -> None:
+    lines = refused(f"conversion_identifier: x\nfields:\n  email: E-mail\n{more}")
+    assert len(lines) == 1
+    assert lines[0].startswith(told)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("mapping")
+    latin = folder / "latin.yaml"
+    latin.write_bytes("conversion_identifier: Promoção".encode("cp1252"))
+    with pytest.raises(MappingError, match=r"latin\.yaml: is not UTF-8 text"):
+        Mapping.load(latin)
+    with pytest.raises(MappingError, match=r"none\.yaml: cannot be read: No such file"):
+        Mapping.load(folder / "none.yaml")
+
+
+def test_a_byte_order_mark_does_no_harm(tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.mktemp("mapping") / "bom.yaml"
+    path.write_text(WHOLE, encoding="utf-8-sig")
+    assert Mapping.load(path) == Mapping.parse(WHOLE)
+
+
+def test_who_only_reads_a_mapping_does_not_wait_for_pandera() -> None:
+    code = "import sys, rdimport.mapping; sys.exit('pandera' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -5,9 +5,10 @@ A code never changes its meaning. Sentences may use `{field}`, `{column}`, `{val
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from rdimport.row import Problem
+if TYPE_CHECKING:
+    from rdimport.row import Problem
 
 
 class Reason(NamedTuple):
@@ -29,6 +30,70 @@ REASONS: Final[dict[str, Reason]] = {
     "row.stray_quote": Reason(
         "a quotation mark in the row is never closed",
         "close or remove it",
+    ),
+    "value.missing": Reason(
+        "“{field}” is empty, and every row needs it",
+        "fill it in, or leave the row out of the file",
+    ),
+    "email.no_at": Reason(
+        "“{value}” is no e-mail address: it has no @",
+        "correct it, or leave the row out of the file",
+    ),
+    "email.several": Reason(
+        "there are several e-mail addresses in “{value}”",
+        "leave one of them in the cell",
+    ),
+    "email.syntax": Reason(
+        "“{value}” is no valid e-mail address",
+        "look for a missing part, a comma or a space in it",
+    ),
+    "email.too_long": Reason(
+        "the e-mail address has more than 254 characters",
+        "look for two cells that ran into one",
+    ),
+    "phone.no_digits": Reason(
+        "“{value}” is no phone number: it has no digits",
+        "correct it or empty the cell",
+    ),
+    "phone.too_short": Reason(
+        "the phone number “{value}” has too few digits",
+        "complete it or empty the cell",
+    ),
+    "phone.no_area": Reason(
+        "the phone number “{value}” has no area code",
+        "write the area code (DDD) before it",
+    ),
+    "phone.several": Reason(
+        "there are several phone numbers in “{value}”",
+        "leave one of them in the cell",
+    ),
+    "phone.syntax": Reason(
+        "“{value}” is no phone number that exists in Brazil",
+        "look at its area code and its length; numbers of other countries begin with +",
+    ),
+    "uf.unknown": Reason(
+        "“{value}” is no state of Brazil",
+        "write its two letters; for other countries set `clean: text` in the mapping",
+    ),
+    "boolean.unknown": Reason(
+        "“{value}” is neither yes nor no",
+        "write Sim or Não, or empty the cell",
+    ),
+    "integer.syntax": Reason(
+        "“{value}” is no whole number",
+        "write digits only, or change the type in the mapping",
+    ),
+    "text.too_long": Reason(
+        "the text has more than {detail} characters",
+        "shorten it",
+    ),
+    "tags.capitals": Reason(
+        "the tags “{value}” hold capitals, which RD refuses",
+        "take `clean` away from `tags` in the mapping: it then writes them in lower case",
+    ),
+    "traffic.beside_cookie": Reason(
+        "“{field}” is left out, because traffic_source holds the cookie of RD's own page",
+        "nothing to do: the cookie holds the same facts",
     ),
 }
 

@@ -1,0 +1,67 @@
+"""A valid, cleaned frame to JSON: the payload of each row, and the text by which it is known.
+
+RD refuses empty values and null, so what is empty is left out, field by field.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from rdimport.mapping import Mapping, Type
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rdimport.mapping.targets import Target
+
+
+def payload(targets: Sequence[Target], mapping: Mapping) -> pl.Expr:
+    """RD's `payload` object as JSON text, for each row of a cleaned frame."""
+    members = [_member(target) for target in targets if not target.is_status]
+    members += [_legal_bases(mapping)] if mapping.legal_bases else []
+    inside = pl.concat_str(members, separator=",", ignore_nulls=True)
+    return pl.concat_str(pl.lit("{"), inside, pl.lit("}"))
+
+
+def identity(targets: Sequence[Target], mapping: Mapping) -> pl.Expr:
+    """What makes a row the same conversion: the identifier and the identity fields, as JSON text.
+
+    The values are the cleaned ones, so `JOSE@X.COM ` and `jose@x.com` are one.
+    """
+    wanted = ("conversion_identifier", *mapping.identity)
+    by_name = {target.name: target for target in targets}
+    values = [_value(by_name[name]) for name in dict.fromkeys(wanted)]
+    return pl.concat_str(pl.lit("["), pl.concat_str(values, separator=","), pl.lit("]"))
+
+
+def _member(target: Target) -> pl.Expr:
+    """`"name":value`, null where the value is."""
+    if target.type in {Type.BOOLEAN, Type.INTEGER}:  # the cleaned text is the JSON literal
+        return pl.concat_str(pl.lit(f'"{target.name}":'), pl.col(target.name))
+    encoded = pl.struct(pl.col(target.name)).struct.json_encode()
+    bare = encoded.str.strip_prefix("{").str.strip_suffix("}")
+    return pl.when(pl.col(target.name).is_not_null()).then(bare)
+
+
+def _value(target: Target) -> pl.Expr:
+    return _member(target).str.strip_prefix(f'"{target.name}":')
+
+
+def _legal_bases(mapping: Mapping) -> pl.Expr:
+    """The bases whose status is known; null where none is."""
+    bases = [
+        pl.concat_str(
+            pl.lit(f'{{"category":"{basis.category}","type":"{basis.type}","status":"'),
+            pl.when(pl.col(basis.target) == "true")
+            .then(pl.lit("granted"))
+            .when(pl.col(basis.target) == "false")
+            .then(pl.lit("declined")),
+            pl.lit('"}'),
+        )
+        for basis in mapping.legal_bases
+    ]
+    listed = pl.concat_str(bases, separator=",", ignore_nulls=True)
+    some = pl.any_horizontal(pl.col(basis.target).is_not_null() for basis in mapping.legal_bases)
+    return pl.when(some).then(pl.concat_str(pl.lit('"legal_bases":['), listed, pl.lit("]")))

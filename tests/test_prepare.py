@@ -1,0 +1,198 @@
+"""A batch through mapping, cleaning, validation and encoding."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rdimport.errors import MappingError
+from rdimport.mapping import Mapping
+from rdimport.prepare import IDENTITY, PAYLOAD, ROWS, Prepared, bind, prepare
+from rdimport.row import DEFECT, FILE, ORIGIN, PROBLEMS, ROW
+
+COLUMNS = ("E-mail", "Nome", "Celular", "WhatsApp", "UF", "Aceite", "Tags", "Opt-in")
+MAPPING = Mapping.parse("""\
+conversion_identifier: "Feira ABF 2026"
+fields:
+  email: e-mail
+  name: NOME
+  mobile_phone: [Celular, WhatsApp]
+  state: UF
+  cf_aceite: {column: Aceite, type: boolean}
+  tags: {column: Tags, split: ";", add: [Feira-2026]}
+  traffic_source: {value: feira}
+legal_bases: [{type: consent, status: {column: Opt-in}}]
+""")
+
+
+def frame(rows: list[dict[str, str | None]], columns: tuple[str, ...] = COLUMNS) -> pl.DataFrame:
+    """Rows as the reader gives them: file 3, from row 2 on; `defect` is a column of its own."""
+    cells = {name: [row.get(name) for row in rows] for name in columns}
+    defects = [row.get("defect") for row in rows]
+    return pl.DataFrame(
+        {
+            FILE: [3] * len(rows),
+            ROW: range(2, 2 + len(rows)),
+            DEFECT: defects,
+            **cells,
+        },
+        schema={**ORIGIN, **dict.fromkeys(columns, pl.String)},
+    )
+
+
+def run(*rows: dict[str, str | None], mapping: Mapping = MAPPING) -> Prepared:
+    """Prepare some rows of a table with `COLUMNS`."""
+    return prepare(frame(list(rows)), bind(mapping, COLUMNS, "lista.csv"))
+
+
+def payload(**cells: str | None) -> Any:
+    """The payload of one valid row."""
+    result = run({"E-mail": "ana@exemplo.com.br", **cells})
+    assert result.problems.rows() == []
+    return json.loads(result.rows[PAYLOAD].item())
+
+
+def test_a_full_row_becomes_the_payload_that_rd_documents() -> None:
+    assert payload(
+        Nome=" Ana  Souza ",
+        Celular=" ",
+        WhatsApp="(11) 98765-4321",
+        UF="são paulo",
+        Aceite="Sim",
+        Tags="Quente; morno ;;quente",
+        **{"Opt-in": "N"},
+    ) == {
+        "conversion_identifier": "Feira ABF 2026",
+        "email": "ana@exemplo.com.br",
+        "name": "Ana Souza",
+        "mobile_phone": "+5511987654321",
+        "state": "SP",
+        "cf_aceite": True,
+        "tags": ["quente", "morno", "feira-2026"],
+        "traffic_source": "feira",
+        "legal_bases": [{"category": "communications", "type": "consent", "status": "declined"}],
+    }
+
+
+def test_empty_cells_are_left_out_not_sent_as_null_or_blank() -> None:
+    empty = payload(Nome="  ", UF=None, Aceite="\u00a0", Tags=" ; ;")
+    assert set(empty) == {"conversion_identifier", "email", "tags", "traffic_source"}
+
+
+def test_problems_name_file_row_column_and_the_cell_as_it_was() -> None:
+    bad = {"E-mail": " Ana ", "Celular": "", "WhatsApp": "11", "UF": "XX", "Opt-in": "talvez"}
+    result = run({"E-mail": "ana@exemplo.com.br"}, bad)
+    assert result.problems.rows() == [
+        (3, 3, "email.no_at", "email", "E-mail", " Ana ", ""),
+        (3, 3, "uf.unknown", "state", "UF", "XX", ""),
+        (3, 3, "phone.too_short", "mobile_phone", "WhatsApp", "11", ""),
+        (3, 3, "boolean.unknown", "legal_bases", "Opt-in", "talvez", ""),
+    ]
+    assert result.rows[ROW].to_list() == [2]
+
+
+def test_a_row_without_its_email_is_invalid() -> None:
+    problems = run({"Nome": "Ana"}).problems.rows()
+    assert problems == [(3, 2, "value.missing", "email", "E-mail", "", "")]
+
+
+def test_a_row_that_is_no_sound_record_has_its_defect_and_no_other_problem() -> None:
+    result = run({"E-mail": "x", "defect": "row.too_long"}, {"E-mail": "ana@exemplo.com.br"})
+    assert result.problems.rows() == [(3, 2, "row.too_long", "", "", "", "")]
+    assert result.rows[ROW].to_list() == [3]
+
+
+def test_rows_keep_their_order_and_frames_their_schema() -> None:
+    result = run(*({"E-mail": f"p{i}@exemplo.com.br" if i % 3 else "x"} for i in range(50)))
+    assert result.rows.schema == ROWS
+    assert result.problems.schema == result.warnings.schema == PROBLEMS
+    assert result.rows[ROW].to_list() == [i + 2 for i in range(50) if i % 3]
+    assert result.problems[ROW].to_list() == [i + 2 for i in range(50) if not i % 3]
+
+
+def test_an_empty_batch_is_no_special_case() -> None:
+    result = run()
+    assert (result.rows.height, result.problems.height, result.left_out) == (0, 0, 0)
+    assert result.rows.schema == ROWS
+
+
+def test_two_spellings_of_one_address_are_one_conversion() -> None:
+    same = run({"E-mail": "JOSE@EXEMPLO.COM "}, {"E-mail": "mailto:jose@exemplo.com"})
+    assert same.rows[IDENTITY].to_list() == ['["Feira ABF 2026","jose@exemplo.com"]'] * 2
+
+
+def test_the_identity_holds_the_identifier_of_the_row_and_all_identity_fields() -> None:
+    mapping = Mapping.parse(
+        "conversion_identifier: {column: Tags}\nidentity: [email, name]\n"
+        "fields: {email: E-mail, name: Nome}"
+    )
+    row = {"E-mail": "ana@exemplo.com.br", "Nome": 'Ana "A"', "Tags": "Feira"}
+    result = run(row, {**row, "Nome": None}, {**row, "Tags": None}, mapping=mapping)
+    assert json.loads(result.rows[IDENTITY].item()) == ["Feira", "ana@exemplo.com.br", 'Ana "A"']
+    assert result.problems.select(ROW, "code", "field").rows() == [
+        (3, "value.missing", "name"),
+        (4, "value.missing", "conversion_identifier"),
+    ]
+
+
+def test_beside_the_cookie_the_other_traffic_fields_are_left_out_with_a_warning() -> None:
+    mapping = Mapping.parse(
+        "conversion_identifier: x\n"
+        "fields: {email: E-mail, traffic_source: Nome, traffic_medium: {value: offline}, "
+        "traffic_value: UF}"
+    )
+    row = {"E-mail": "ana@exemplo.com.br", "UF": "sp"}
+    result = run({**row, "Nome": "encoded_eyJmIjp7fX0="}, {**row, "Nome": "feira"}, mapping=mapping)
+    first, second = (json.loads(text) for text in result.rows[PAYLOAD])
+    assert set(first) == {"conversion_identifier", "email", "traffic_source"}
+    assert (second["traffic_medium"], second["traffic_value"]) == ("offline", "sp")
+    assert result.warnings.rows() == [
+        (3, 2, "traffic.beside_cookie", "traffic_medium", "", "offline", ""),
+        (3, 2, "traffic.beside_cookie", "traffic_value", "UF", "sp", ""),
+    ]
+    assert result.problems.height == 0
+
+
+def test_a_missing_column_is_named_with_the_one_that_was_probably_meant() -> None:
+    with pytest.raises(MappingError) as told:
+        bind(MAPPING, ("Email", "Nome", "Celular", "WhatsApp", "UF", "Aceite", "Opt-in"), "l.csv")
+    assert told.value.message.splitlines() == [
+        "l.csv: has no column “e-mail”; did you mean “Email”?",
+        "l.csv: has no column “Tags”",
+    ]
+    assert "“Celular”" in told.value.remedy
+
+
+def test_columns_match_without_case_accents_and_spaces() -> None:
+    columns = ("  é-MAIL", "nome ", "celular", "WHATSAPP", "Uf", "aceite", "tags", "OPT-IN")
+    bound = bind(MAPPING, columns, "l.csv")
+    result = prepare(frame([{"  é-MAIL": "ana@exemplo.com.br"}], columns), bound)
+    assert result.rows.height == 1
+
+
+TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
+
+
+@given(st.lists(st.tuples(TEXT, TEXT), max_size=5))
+def test_whatever_a_cell_holds_the_payload_is_json_that_says_the_same(
+    cells: list[tuple[str, str]],
+) -> None:
+    mapping = Mapping.parse(
+        "conversion_identifier: 'a \"quoted\" \\ name'\n"
+        "fields: {email: E-mail, name: {column: Nome, clean: none}, "
+        "cf_a: {column: UF, clean: none, type: list, split: '|'}}"
+    )
+    rows = [{"E-mail": "a@exemplo.com.br", "Nome": a or None, "UF": b or None} for a, b in cells]
+    result = run(*rows, mapping=mapping)
+    assert result.rows.height == len(cells)
+    for text, (name, items) in zip(result.rows[PAYLOAD], cells, strict=True):
+        read = json.loads(text)
+        assert read["conversion_identifier"] == 'a "quoted" \\ name'
+        assert read.get("name", "") == (name if name.strip() else "")
+        kept = dict.fromkeys(item.strip() for item in items.split("|") if item.strip())
+        assert [item.strip() for item in read.get("cf_a", [])] == list(kept)

@@ -1,0 +1,187 @@
+"""The command line's words: every command and option with its sentence."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from rdimport.sandbox import SandboxOptions
+
+_EXIT_CODES: Final = """\
+exit codes:
+  0   every row was accepted now or earlier, or is a duplicate of such a row
+  1   finished; some rows are invalid, refused or uncertain: see the failure report
+  2   nothing was sent: wrong usage, mapping, file, or no key
+  3   stopped before the end; the same command again goes on
+  75  another run holds this ledger; try later
+
+The API key comes from the environment variable RDIMPORT_API_KEY or from --api-key-file."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    top = argparse.ArgumentParser(
+        prog="rdimport",
+        description="Imports contact spreadsheets into RD Station Marketing: every row accounted "
+        "for, none sent twice unasked.",
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    run = _command(commands, "run", "import files; running it again resumes", epilog=_EXIT_CODES)
+    _input(run)
+    _target(run)
+    _sending(run)
+    _output(run)
+    check = _command(commands, "check", "all of it but the sending: what would happen")
+    _input(check)
+    _target(check)
+    _output(check)
+    check.add_argument("--limit", type=_positive, metavar="N", help=_LIMIT)
+    report = _command(commands, "report", "write a run's report again")
+    report.add_argument("run", nargs="?", metavar="RUN", help="the run's name; default: the latest")
+    _places(report)
+    report.add_argument("--json", action="store_true", help="print the summary as JSON")
+    sandbox = _command(commands, "sandbox", "a local RD Station Marketing to send to")
+    _sandbox(sandbox)
+    _command(commands, "schema", "print the JSON schema of mapping files")
+    return top
+
+
+def sandbox_options(told: argparse.Namespace) -> SandboxOptions:
+    """What `rdimport sandbox` was told. Raises UsageError for what does not fit together."""
+    from rdimport.sandbox import SandboxOptions  # noqa: PLC0415
+
+    return SandboxOptions(
+        port=told.port, host=told.host, plan=told.plan, data=told.data, new_key=told.new_key
+    )
+
+
+_LIMIT: Final = "send at most N rows; the others stay pending"
+
+
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    text: str,
+    epilog: str = "",
+) -> argparse.ArgumentParser:
+    return commands.add_parser(
+        name,
+        help=text,
+        description=text[0].upper() + text[1:] + ".",
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def _input(to: argparse.ArgumentParser) -> None:
+    group = to.add_argument_group("input")
+    group.add_argument("files", nargs="+", metavar="FILE", help="spreadsheets; - is standard input")
+    group.add_argument(
+        "-m", "--mapping", required=True, type=Path, metavar="FILE", help="the mapping (YAML)"
+    )
+    group.add_argument("--sheet", metavar="NAME", help="sheet of a workbook")
+    group.add_argument("--delimiter", metavar="CHAR", help="of a text file; `tab` for a tab")
+    group.add_argument("--encoding", metavar="NAME", help="of a text file, such as cp1252")
+    group.add_argument(
+        "--header-row", type=_positive, metavar="N", help="row that holds the column names"
+    )
+    group.add_argument(
+        "--resend",
+        action="append",
+        default=[],
+        choices=("uncertain", "refused", "accepted"),
+        help="send again what earlier runs left so (repeatable)",
+    )
+
+
+def _target(to: argparse.ArgumentParser) -> None:
+    group = to.add_argument_group("where to")
+    group.add_argument("--base-url", metavar="URL", help="endpoint (env RDIMPORT_BASE_URL)")
+    group.add_argument(
+        "--sandbox", action="store_true", help="start a local sandbox for this run and send there"
+    )
+    group.add_argument("--account", metavar="NAME", help="whose ledger and quota (default)")
+    group.add_argument(
+        "--plan",
+        choices=("light", "basic", "pro", "advanced"),
+        help="RD plan, which tells the quota: 120 a minute, advanced 500",
+    )
+    group.add_argument("--quota", metavar="N/min", help="or N/s, N/h, none (default: 120/min)")
+
+
+def _sending(to: argparse.ArgumentParser) -> None:
+    group = to.add_argument_group("sending")
+    group.add_argument(
+        "--api-key-file", type=Path, metavar="FILE", help="file with the key, readable by you only"
+    )
+    group.add_argument(
+        "--concurrency", type=_positive, default=16, metavar="N", help="requests open at once (16)"
+    )
+    group.add_argument("--limit", type=_positive, metavar="N", help=_LIMIT)
+    group.add_argument(
+        "--max-duration", type=_seconds, metavar="TIME", help="stop after 2h, 45m or 30s"
+    )
+    group.add_argument(
+        "--patience",
+        type=_seconds,
+        default=120.0,
+        metavar="TIME",
+        help="how long an endpoint may be down before the run stops (2m)",
+    )
+    group.add_argument("--dry-run", action="store_true", help="the same as check")
+
+
+def _output(to: argparse.ArgumentParser) -> None:
+    group = to.add_argument_group("output")
+    _places(group)
+    group.add_argument(
+        "--json", action="store_true", help="one JSON object on standard output, nothing else there"
+    )
+    group.add_argument("--quiet", action="store_true", help="speak only when a person is needed")
+
+
+def _places(to: argparse._ActionsContainer) -> None:
+    to.add_argument(
+        "--state-dir", type=Path, metavar="DIR", help="holds the ledger (env RDIMPORT_STATE_DIR)"
+    )
+    to.add_argument(
+        "--report-dir", type=Path, metavar="DIR", help="gets the reports (rdimport-reports)"
+    )
+
+
+def _sandbox(to: argparse.ArgumentParser) -> None:
+    to.add_argument(
+        "--port", type=int, default=8090, metavar="N", help="port (8090); 0: a free one"
+    )
+    to.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="address to listen on")
+    to.add_argument("--plan", default="light", help="light, basic, pro, advanced or none")
+    to.add_argument("--data", type=Path, metavar="DIR", help="keep everything here")
+    to.add_argument("--new-key", default="", metavar="NAME", help="make a key and print it")
+
+
+def _positive(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|min|h)?", text.strip().lower())
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: write 2h, 45m or 30s")
+    return float(match[1]) * {"s": 1, "m": 60, "min": 60, "h": 3600}[match[2] or "s"]
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when asked: it costs a tenth of a second."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version  # noqa: PLC0415
+
+        parser.exit(0, f"rdimport {version('rdimport')}\n")

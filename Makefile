@@ -1,0 +1,46 @@
+# `make demo` and `make test` set up all they need in .venv, from the package registry alone.
+.POSIX:
+.PHONY: demo test lint lock clean
+
+PYTHON = python3
+BIN = .venv/bin
+STATE = .demo
+
+demo: .venv/ready
+	@rm -rf $(STATE)
+	@for list in feira_abf_2026.xlsx erp_clientes.csv newsletter.csv; do \
+	  echo; echo "\$$ rdimport run sample_data/$$list -m mappings/$${list%.*}.yaml --sandbox"; \
+	  $(BIN)/python -m rdimport run sample_data/$$list -m mappings/$${list%.*}.yaml --sandbox \
+	    --state-dir $(STATE)/state --report-dir $(STATE)/reports; \
+	  code=$$?; test $$code -le 1 || exit $$code; \
+	done
+
+test: .venv/ready-dev
+	$(BIN)/python -m pytest
+
+lint: .venv/ready-dev
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+	$(BIN)/lint-imports
+
+.venv/ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install -q --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/ready-dev: .venv/ready requirements-dev.lock
+	$(BIN)/python -m pip install -q --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# Newer versions of all dependencies, for every supported Python and system; names no index.
+lock: .venv/ready-dev
+	$(BIN)/python -m pip install -q uv
+	for part in "requirements.lock --group build" "requirements-dev.lock --group dev"; do \
+	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --no-header \
+	    --no-emit-index-url --no-annotate --python-version 3.11 pyproject.toml -o $$part || exit 1; \
+	done
+
+clean:
+	rm -rf .venv $(STATE) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

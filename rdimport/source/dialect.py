@@ -11,6 +11,7 @@ from rdimport.names import fold
 from rdimport.source.encoding import Decoder, guess_encoding
 from rdimport.source.header import FirstRow, Header, find_header, header_only, visible
 from rdimport.source.records import Quotes, split_record
+from rdimport.source.splitter import Shape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,12 +31,10 @@ class Dialect:
     """What was found out about a text file."""
 
     encoding: str
-    delimiter: str
     old_mac: bool
     """Lines end with CR alone."""
     header: Header
-    short_is_sound: bool
-    """The writing program left out empty cells at the end of a row."""
+    shape: Shape
     notes: tuple[str, ...] = ()
 
 
@@ -58,9 +57,10 @@ def find_dialect(sample: bytes, hints: Hints, name: str, *, whole: bool) -> Dial
     data = [row.cells for row in rows if row.number >= header.first_data]
     if whole and not data:
         raise header_only(name, header)
-    return Dialect(
-        encoding, delimiter, old_mac, header, _leaves_out_empty_cells(data, len(header.columns))
-    )
+    columns = header.columns
+    short_is_sound = _leaves_out_empty_cells(data, len(columns))
+    shape = Shape(columns, delimiter, short_is_sound, _surplus(data, len(columns)))
+    return Dialect(encoding, old_mac, header, shape)
 
 
 def _told_delimiter(lines: list[str]) -> tuple[str, int]:
@@ -124,3 +124,9 @@ def _leaves_out_empty_cells(rows: Sequence[Sequence[str | None]], width: int) ->
     short = sum(1 for cells in rows if len(cells) < width)
     trailing = any(not (cells[-1] or "").strip() for cells in rows if len(cells) > 1)
     return short >= 3 and short * 2 >= len(rows) and not trailing
+
+
+def _surplus(rows: Sequence[Sequence[str | None]], width: int) -> int:
+    """How many empty cells beyond the columns usually end a row."""
+    lengths = sorted(len(cells) for cells in rows)
+    return max(lengths[len(lengths) // 2] - width, 0) if lengths else 0

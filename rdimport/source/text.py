@@ -12,7 +12,7 @@ from rdimport.source import BATCH_ROWS, Facts, Hints
 from rdimport.source.dialect import SAMPLE_BYTES, find_dialect
 from rdimport.source.encoding import Decoder
 from rdimport.source.frames import rebatched, without_blank_rows
-from rdimport.source.records import Splitter
+from rdimport.source.splitter import Splitter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,8 +44,8 @@ class TextTable:
     def facts(self) -> Facts:
         """Format, encoding, delimiter and header row."""
         found = self._dialect
-        kind = "tsv" if found.delimiter == "\t" else "csv"
-        return Facts(kind, found.header.row, found.encoding, found.delimiter)
+        kind = "tsv" if found.shape.delimiter == "\t" else "csv"
+        return Facts(kind, found.header.row, found.encoding, found.shape.delimiter)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -64,12 +64,7 @@ class TextTable:
     def _frames(self) -> Iterator[pl.DataFrame]:
         found = self._dialect
         decoder = Decoder(found.encoding)
-        splitter = Splitter(
-            self.columns,
-            found.delimiter,
-            first_line=found.header.first_data,
-            short_is_sound=found.short_is_sound,
-        )
+        splitter = Splitter(found.shape, first_line=found.header.first_data)
         skip = found.header.first_data - 1
         for data, final in self._chunks():
             text = decoder.feed(data, final=final)

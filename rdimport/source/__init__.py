@@ -73,7 +73,11 @@ class Table(Protocol):
 
 
 def open_tables(files: Sequence[str], hints: Hints) -> tuple[Table, ...]:
-    """Find out what each file is, and open it. Raises SourceError for what cannot be read."""
-    from rdimport.source.detect import open_table  # noqa: PLC0415  only who reads pays for it
+    """Find out what each file is, and open it. Raises SourceError for what cannot be read.
 
-    return tuple(open_table(path, index, hints) for index, path in enumerate(files))
+    A word may be a path, a pattern (`*.csv`), an archive with several files, or `-` for standard
+    input: so there may be more tables than words.
+    """
+    from rdimport.source.detect import open_all  # noqa: PLC0415  only who reads pays for it
+
+    return open_all(files, hints)

@@ -2,33 +2,154 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import io
+import re
+import zipfile
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
-from rdimport.source.files import InputFile
+from rdimport.errors import SourceError
+from rdimport.source.files import InputFile, input_files
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rdimport.source import Hints, Table
 
 _ZIP: Final = b"PK\x03\x04"
 _OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_BIFF: Final = re.compile(rb"\x09[\x00\x02\x04\x08][\x04\x06\x08\x10]\x00[\x00-\x0f]")
+_NO_TABLES: Final = (
+    (b"%PDF", "a PDF document"),
+    (b"\x89PNG", "a picture"),
+    (b"\xff\xd8\xff", "a picture"),
+    (b"GIF8", "a picture"),
+    (b"BM", "a picture"),
+    (b"RIFF", "a picture or a recording"),
+    (b"II*\x00", "a picture"),
+    (b"MM\x00*", "a picture"),
+    (b"SQLite format 3", "a database"),
+    (b"PAR1", "a Parquet file"),
+    (b"{\\rtf", "a text document"),
+    (b"Rar!", "a RAR archive"),
+    (b"7z\xbc\xaf", "a 7-Zip archive"),
+    (b"\xfd7zXZ", "an xz archive"),
+    (b"\x7fELF", "a program"),
+    (b"MZ\x90", "a program"),
+)
+_HEAD: Final = 1 << 16
 
 
-def open_table(path: str, index: int, hints: Hints) -> Table:
+def open_all(paths: Sequence[str], hints: Hints) -> tuple[Table, ...]:
+    """Open every table that these words name, in order. Raises SourceError."""
+    files = input_files(paths)
+    return tuple(open_table(file, index, hints) for index, file in enumerate(files))
+
+
+def open_table(file: InputFile, index: int, hints: Hints) -> Table:
     """Open the table in one file. Raises SourceError for what cannot be read."""
-    file = InputFile(path, Path(path))
-    head = file.head(8)
-    if head.startswith((_ZIP, _OLE)):
-        from rdimport.source.workbook import WorkbookTable  # noqa: PLC0415  costs an import
+    head = file.head(_HEAD)
+    for magic, what in _NO_TABLES:
+        if head.startswith(magic) and _is_binary(head, magic):
+            raise _no_table(file, what)
+    if head.startswith((_ZIP, _OLE)) or _BIFF.match(head):
+        return _open_workbook(file, index, hints, head)
+    if _looks_like_html(head):
+        from rdimport.source.grid import GridTable  # noqa: PLC0415  each reader costs its imports
+        from rdimport.source.html import HtmlBook  # noqa: PLC0415
 
-        return WorkbookTable(file, index, hints, _kind(head, path))
+        return GridTable(file, index, hints, HtmlBook(file))
+    if b"urn:schemas-microsoft-com:office:spreadsheet" in head:
+        from rdimport.source.grid import GridTable  # noqa: PLC0415
+        from rdimport.source.xml2003 import Xml2003Book  # noqa: PLC0415
+
+        return GridTable(file, index, hints, Xml2003Book(file))
     from rdimport.source.text import TextTable  # noqa: PLC0415
 
     return TextTable(file, index, hints)
 
 
-def _kind(head: bytes, path: str) -> str:
-    if head.startswith(_OLE):
+def _open_workbook(file: InputFile, index: int, hints: Hints, head: bytes) -> Table:
+    from rdimport.source.grid import GridTable  # noqa: PLC0415  each reader costs its imports
+    from rdimport.source.workbook import CalamineBook  # noqa: PLC0415
+
+    kind = _zip_kind(file) if head.startswith(_ZIP) else _ole_kind(file)
+    if kind == "ods":
+        from rdimport.source.ods import OdsBook  # noqa: PLC0415
+
+        return GridTable(file, index, hints, OdsBook(file))
+    return GridTable(file, index, hints, CalamineBook(file, kind))
+
+
+def _zip_kind(file: InputFile) -> str:
+    with file.open() as stream:
+        raw = io.BytesIO(stream.read()) if file.packed else stream
+        with zipfile.ZipFile(raw) as archive:
+            names = set(archive.namelist())
+    if "content.xml" in names:
+        return "ods"
+    if "xl/workbook.bin" in names:
+        return "xlsb"
+    if "xl/vbaProject.bin" in names:
+        return "xlsm"
+    if any(name.startswith("xl/") for name in names):
+        return "xlsx"
+    if any(name.startswith(("word/", "ppt/")) for name in names):
+        raise _no_table(file, "a text document or a presentation")
+    raise SourceError(
+        f"{file.name} is an archive inside of another, or a workbook of a kind that is unknown.",
+        "Unpack it, or save the spreadsheet as xlsx or csv.",
+    )
+
+
+def _ole_kind(file: InputFile) -> str:
+    data = file.whole()
+    if _utf16("EncryptedPackage") in data or _is_encrypted_xls(data):
+        raise SourceError(
+            f"{file.name} is protected by a password.",
+            "Open it in a spreadsheet program and save a copy without a password.",
+        )
+    if _utf16("Workbook") in data or _utf16("Book") in data or _BIFF.match(data):
         return "xls"
-    suffix = Path(path).suffix.lower().removeprefix(".")
-    return suffix if suffix in ("xlsm", "xlsb", "ods") else "xlsx"
+    if _utf16("WordDocument") in data or _utf16("PowerPoint Document") in data:
+        raise _no_table(file, "a text document or a presentation")
+    raise _no_table(file, "a file of an unknown kind")
+
+
+def _utf16(text: str) -> bytes:
+    return text.encode("utf-16-le")
+
+
+def _is_encrypted_xls(data: bytes) -> bool:
+    """Does a FILEPASS record follow the first BOF record of the workbook's stream?"""
+    at = data.find(b"\x09\x08\x10\x00\x00\x06\x05\x00")
+    for _ in range(8):
+        if at < 0 or at + 4 > len(data):
+            return False
+        record = int.from_bytes(data[at : at + 2], "little")
+        if record == 0x2F:
+            return True
+        at += 4 + int.from_bytes(data[at + 2 : at + 4], "little")
+    return False
+
+
+def _is_binary(head: bytes, magic: bytes) -> bool:
+    """A text file may begin like a picture (`BM;Nome`): then it has no control characters."""
+    return len(magic) > 3 or any(byte < 9 for byte in head[:512])
+
+
+def _looks_like_html(head: bytes) -> bool:
+    start = head.lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").replace(b"\x00", b"")[:4096].lower()
+    if not start.startswith(b"<"):
+        return False
+    is_page = re.match(rb"<(?:!doctype html|html|head|body|meta|style|table|div)\b", start)
+    return bool(is_page) or b"<html" in start or b"<table" in start
+
+
+def _no_table(file: InputFile, what: str) -> SourceError:
+    suffix = PurePath(file.name).suffix
+    whatever = f", whatever {suffix} says" if suffix else ""
+    return SourceError(
+        f"{file.name} is {what}, not a spreadsheet{whatever}.",
+        "Export the contacts as xlsx or csv and import that.",
+    )

@@ -1,54 +1,198 @@
-"""The only module that opens input files."""
+"""The only module that opens input files: plain, compressed, in an archive, or from a pipe."""
 
 from __future__ import annotations
 
+import bz2
+import glob
+import gzip
+import stat
+import sys
+import tempfile
+import zipfile
+import zlib
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from rdimport.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Sequence
+
+STDIN: Final = "-"
+_GZIP: Final = b"\x1f\x8b"
+_BZIP2: Final = b"BZh"
+_ZSTD: Final = b"\x28\xb5\x2f\xfd"
+_ZIP: Final = b"PK\x03\x04"
+_EMPTY_ZIP: Final = b"PK\x05\x06"
+_WORKBOOK_PARTS: Final = ("[Content_Types].xml", "mimetype", "content.xml")
+_DAMAGED: Final = (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile)
 
 
 @dataclass(frozen=True, slots=True)
 class InputFile:
-    """A file of the input: what a person calls it, and where its bytes are."""
+    """A file of the input: what a person calls it, where its bytes are, how they are packed.
+
+    `packed` is empty, `gz`, `bz2`, `zst` or `zip`; `member` is the path inside a zip archive.
+    """
 
     name: str
     path: Path
+    packed: str = ""
+    member: str = ""
+    spool: Any = field(default=None, repr=False, compare=False)
+    """Keeps the temporary copy of standard input alive for as long as this."""
 
     @contextmanager
     def open(self) -> Iterator[BinaryIO]:
         """Its bytes from the first. Raises SourceError when they cannot be had."""
         try:
-            with self.path.open("rb") as stream:
+            with self.path.open("rb") as raw, self._unpacked(raw) as stream:
                 yield stream
         except OSError as error:
-            raise unreadable(self.name, error) from error
+            raise self._unreadable(error) from error
+        except _DAMAGED as error:
+            raise self._damaged() from error
+        except RuntimeError as error:
+            if self.packed == "zip" and "password" in str(error):
+                raise SourceError(
+                    f"{self.name} is protected by a password.",
+                    "Unpack the archive yourself and name the file that was in it.",
+                ) from error
+            raise
+
+    @contextmanager
+    def _unpacked(self, raw: BinaryIO) -> Iterator[BinaryIO]:
+        if not self.packed:
+            yield raw
+        elif self.packed == "zip":
+            with zipfile.ZipFile(raw) as archive, archive.open(self.member) as stream:
+                yield cast("BinaryIO", stream)
+        elif self.packed == "zst":
+            with _open_zstd(raw, self) as unpacked:
+                yield unpacked
+        else:
+            opener: Callable[[BinaryIO], Any] = gzip.open if self.packed == "gz" else bz2.open
+            with opener(raw) as unpacked:
+                yield unpacked
 
     def head(self, size: int) -> bytes:
         """The first `size` bytes, or all when there are fewer."""
         with self.open() as stream:
             return stream.read(size)
 
+    def whole(self) -> bytes:
+        """All bytes; only for formats that cannot be read piece by piece."""
+        with self.open() as stream:
+            return stream.read()
+
     def fingerprint(self) -> tuple[int, int]:
         """Changes when somebody writes to the file: its size and time of change."""
         try:
-            stat = self.path.stat()
+            found = self.path.stat()
         except OSError as error:
-            raise unreadable(self.name, error) from error
-        return stat.st_size, stat.st_mtime_ns
+            raise self._unreadable(error) from error
+        return found.st_size, found.st_mtime_ns
+
+    def _damaged(self) -> SourceError:
+        return SourceError(
+            f"{self.name} is damaged: its compressed content ends early or is broken.",
+            "Copy or download it again.",
+        )
+
+    def _unreadable(self, error: OSError) -> SourceError:
+        if isinstance(error, FileNotFoundError):
+            return SourceError(f"{self.name} is not there.", "Check the path and the spelling.")
+        if isinstance(error, IsADirectoryError):
+            return SourceError(
+                f"{self.name} is a folder.", "Name the files in it, for example by *.csv"
+            )
+        if isinstance(error, PermissionError):
+            return SourceError(f"{self.name} may not be read.", "Check the file's permissions.")
+        if self.packed:
+            return self._damaged()
+        reason = error.strerror or str(error)
+        return SourceError(f"{self.name} cannot be read: {reason}.", "Try a copy of it.")
 
 
-def unreadable(name: str, error: OSError) -> SourceError:
-    """The SourceError that says what the system said about a file."""
-    if isinstance(error, FileNotFoundError):
-        return SourceError(f"{name} is not there.", "Check the path and the spelling.")
-    if isinstance(error, IsADirectoryError):
-        return SourceError(f"{name} is a folder.", "Name the file in it, or use a pattern: *.csv")
-    if isinstance(error, PermissionError):
-        return SourceError(f"{name} may not be read.", "Check the file's permissions.")
-    return SourceError(f"{name} cannot be read: {error.strerror or error}.", "Try a copy of it.")
+@contextmanager
+def _open_zstd(raw: BinaryIO, file: InputFile) -> Iterator[BinaryIO]:
+    if sys.version_info >= (3, 14):
+        from compression import zstd  # noqa: PLC0415  only who reads .zst pays for it
+    else:
+        from backports import zstd  # noqa: PLC0415
+    try:
+        with zstd.open(raw) as stream:
+            yield cast("BinaryIO", stream)
+    except zstd.ZstdError as error:
+        raise file._damaged() from error  # noqa: SLF001  the same module
+
+
+def input_files(paths: Sequence[str]) -> list[InputFile]:
+    """The files that these words name: patterns, archives and standard input taken apart.
+
+    Raises SourceError for what is not there, is a folder, or may not be read.
+    """
+    found = [file for path in paths for named in _named(path) for file in _unpacked(named)]
+    if not found:
+        raise SourceError("No file was named.", "Name at least one spreadsheet.")
+    return found
+
+
+def _named(path: str) -> list[InputFile]:
+    if path == STDIN:
+        return [_spooled("standard input", sys.stdin.buffer)]
+    plain = InputFile(path, Path(path).expanduser())
+    if glob.has_magic(path) and not plain.path.exists():
+        matches = sorted(glob.glob(str(plain.path), recursive=True))  # noqa: PTH207  ** and ~
+        files = [InputFile(match, Path(match)) for match in matches if Path(match).is_file()]
+        if not files:
+            raise SourceError(f"No file fits {path}.", "Check the folder and the pattern.")
+        return files
+    with plain.open() as stream:
+        if stat.S_ISFIFO(plain.path.stat().st_mode):
+            return [_spooled(path, stream)]
+    return [plain]
+
+
+def _spooled(name: str, stream: BinaryIO) -> InputFile:
+    """A copy that can be read twice. The system makes it readable by its owner only."""
+    copy = tempfile.NamedTemporaryFile(prefix="rdimport-")  # noqa: SIM115  lives as long as the file
+    while data := stream.read(1 << 20):
+        copy.write(data)
+    copy.flush()
+    return InputFile(name, Path(copy.name), spool=copy)
+
+
+def _unpacked(file: InputFile) -> list[InputFile]:
+    head = file.head(8)
+    for magic, packed in ((_GZIP, "gz"), (_BZIP2, "bz2"), (_ZSTD, "zst")):
+        if head.startswith(magic):
+            return [InputFile(file.name, file.path, packed, spool=file.spool)]
+    if head.startswith((_ZIP, _EMPTY_ZIP)):
+        return _members(file)
+    return [file]
+
+
+def _members(file: InputFile) -> list[InputFile]:
+    """The files in a zip archive, or the file itself when it is a workbook."""
+    try:
+        with zipfile.ZipFile(file.path) as archive:
+            names = [info.filename for info in archive.infolist() if not info.is_dir()]
+    except _DAMAGED as error:
+        raise file._damaged() from error  # noqa: SLF001  the same module
+    if any(part in names for part in _WORKBOOK_PARTS):
+        return [file]
+    members = [name for name in names if not _is_system_file(name)]
+    if not members:
+        raise SourceError(f"{file.name} is an archive without a file in it.", "Check the archive.")
+    return [
+        InputFile(f"{file.name}/{name}", file.path, "zip", name, spool=file.spool)
+        for name in members
+    ]
+
+
+def _is_system_file(name: str) -> bool:
+    parts = Path(name).parts
+    return parts[0] == "__MACOSX" or parts[-1].startswith(".") or parts[-1] == "Thumbs.db"

@@ -2,18 +2,132 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
+
+from rdimport.names import fold
+from rdimport.row import DEFECT, ROW
+from rdimport.source.defects import STRAY_QUOTE
+from rdimport.source.header import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+_TOTAL: Final = (
+    r"^\s*(?:sub-?)?tota(?:l|is)(?: geral)?(?: (?:de|do|da|dos|das) [\w ]+)?"
+    r"\s*[:=]?\s*[\d.,]*(?: \w+)?\s*$"
+)
+_NOTE: Final = (
+    r"^\s*(?:fontes?|gerad[oa]|emitid[oa]|exportad[oa]|impress[oa]|relat[oó]rio|p[aá]gina|obs|"
+    r"observa[cç](?:[aã]o|[oõ]es)|notas?|quantidade|registros?|qtde?|filtros?)\b.*[:.\d]"
+)
+_ERRORS: Final = (
+    "#N/D #N/A #N/DISP #REF! #VALOR! #VALUE! #DIV/0! #NOME? #NAME? #NULO! #NULL! #NÚM! #NUM! "
+    "#DERRAMAR! #SPILL! #CALC! #CAMPO! #FIELD! #BLOQUEADO! #BLOCKED! #GETTING_DATA".split()
+)
+"""What spreadsheet programs write into a text file where a formula failed."""
+_NUMBER: Final = re.compile(r"(?:R\$|%|[\d\s.,+\-])*\d(?:R\$|%|[\d\s.,+\-])*")
+_LISTED: Final = 10
+"""Row numbers that a note names before it says that there are more."""
 
-def without_blank_rows(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
-    """Rows without a visible character are no data rows; the numbers of the others stay."""
-    blank = pl.col(columns).str.strip_chars().fill_null("") == ""
-    return frame.filter(~pl.all_horizontal(blank))
+
+class Sieve:
+    """Takes out rows that are no data, and remembers which.
+
+    Blank rows go without a word. The header repeated inside the table, totals, and notes below the
+    table are named in `notes`. Whatever could be a person stays.
+    """
+
+    def __init__(self, columns: Sequence[str], names: Sequence[str]) -> None:
+        self._columns = list(columns)
+        self._names = [fold(name) for name in names]
+        self._headers: list[int] = []
+        self._totals: list[int] = []
+        self._errors = 0
+        first = next((re.escape(visible(name)) for name in names if name.strip()), "")
+        header = rf"|^\s*{first}\s*$" if first else ""
+        self._suspicious = f"(?i){_TOTAL}|{_NOTE}{header}"
+
+    def sifted(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The data rows of a frame that has `row.ROW`, `row.DEFECT` and the columns."""
+        frame = self._without_blank_rows(self._without_errors(frame))
+        suspect = pl.coalesce(self._columns).str.contains(self._suspicious)
+        candidates = frame.filter(suspect & pl.col(DEFECT).ne_missing(STRAY_QUOTE))
+        if candidates.is_empty():
+            return frame
+        rows = candidates.select(ROW, *self._columns).iter_rows()
+        dropped = [row[0] for row in rows if self._is_no_data(row[0], row[1:])]
+        return frame.filter(~pl.col(ROW).is_in(dropped))
+
+    def _without_blank_rows(self, frame: pl.DataFrame) -> pl.DataFrame:
+        def is_blank(cells: pl.Expr) -> pl.Expr:
+            return cells.str.strip_chars().fill_null("") == ""
+
+        # Nearly all rows fill their first column, and looking at one is cheaper than at all.
+        if not frame.select(is_blank(pl.col(self._columns[0])).any()).item():
+            return frame
+        return frame.filter(~pl.all_horizontal(is_blank(pl.col(self._columns))))
+
+    def _without_errors(self, frame: pl.DataFrame) -> pl.DataFrame:
+        cells = pl.col(self._columns)
+        marked = frame.select(cells.str.starts_with("#").any()).row(0) if frame.height else ()
+        columns = [name for name, any_mark in zip(self._columns, marked, strict=False) if any_mark]
+        if not columns:
+            return frame
+        is_error = pl.col(columns).str.strip_chars().is_in(_ERRORS)
+        self._errors += sum(frame.select(is_error.sum()).row(0))
+        return frame.with_columns(pl.when(~is_error).then(pl.col(columns)))
+
+    def _is_no_data(self, number: int, cells: Sequence[str | None]) -> bool:
+        filled = [(i, cell.strip()) for i, cell in enumerate(cells) if cell and cell.strip()]
+        if self._is_header(filled):
+            self._headers.append(number)
+            return True
+        if _is_total_or_note([cell for _, cell in filled], len(cells)):
+            self._totals.append(number)
+            return True
+        return False
+
+    def _is_header(self, filled: Sequence[tuple[int, str]]) -> bool:
+        named = sum(1 for name in self._names if name)
+        return len(filled) * 2 >= named and all(fold(cell) == self._names[i] for i, cell in filled)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was taken out, in sentences."""
+        found = []
+        if self._errors:
+            found.append(error_note(self._errors))
+        if self._headers:
+            found.append(f"The header is repeated in {listed(self._headers)}: not imported.")
+        if self._totals:
+            found.append(f"Totals or notes, no contacts, in {listed(self._totals)}: not imported.")
+        return tuple(found)
+
+
+def _is_total_or_note(filled: Sequence[str], width: int) -> bool:
+    if any("@" in cell for cell in filled):
+        return False
+    first, others = filled[0], filled[1:]
+    if re.search(_TOTAL, first, re.IGNORECASE):
+        return all(_NUMBER.fullmatch(cell) for cell in others)
+    return width >= 3 and not others and bool(re.search(_NOTE, first, re.IGNORECASE))
+
+
+def error_note(count: int) -> str:
+    """The sentence about cells that hold an error."""
+    return f"{count} cell(s) hold an error such as #REF! or #N/D; they are taken as empty."
+
+
+def listed(rows: Sequence[int]) -> str:
+    """Row numbers for a sentence: `row 7`, `rows 7, 9 and 12 more`."""
+    if len(rows) == 1:
+        return f"row {rows[0]}"
+    shown = ", ".join(str(row) for row in rows[:_LISTED])
+    more = len(rows) - _LISTED
+    return f"rows {shown} and {more} more" if more > 0 else f"rows {shown}"
 
 
 def rebatched(frames: Iterable[pl.DataFrame], rows: int) -> Iterator[pl.DataFrame]:

@@ -14,6 +14,25 @@ if TYPE_CHECKING:
 
     from rdimport.source import Hints
 
+_SEARCHED: Final = 100
+"""Rows among which the header is looked for."""
+
+_KNOWN: Final = frozenset(
+    "nome|name|nome completo|sobrenome|primeiro nome|first name|last name|full name|email|e-mail"
+    "|mail|telefone|celular|whatsapp|fone|tel|phone|mobile|ddd|empresa|company|razao social"
+    "|nome fantasia|cargo|job title|cidade|city|uf|estado|state|pais|country|cep|endereco|bairro"
+    "|cpf|cnpj|cpf/cnpj|rg|data|date|data de cadastro|data de nascimento|nascimento|tags|tag"
+    "|origem|source|id|codigo|status|site|website|observacao|observacoes|obs|interesse|aceite"
+    "|opt-in|campanha|sexo|genero|idade|contato|cliente|segmento|produto|valor|linkedin".split("|")
+)
+_DATA: Final = re.compile(
+    r"[^@\s]+@[^@\s]+\.[^@\s]+"  # an address
+    r"|[\d\s().,/:+\-]*\d[\d\s().,/:+\-]*"  # a number, date, phone or document
+    r"|(?:https?://|www\.)\S+",
+    re.IGNORECASE,
+)
+_INVISIBLE: Final = re.compile("[\u200b-\u200f\u2060\ufeff\x00-\x08\x0e-\x1f]")
+
 
 class FirstRow(NamedTuple):
     """One of a table's first rows: its number as a person sees it, its last line, its cells."""
@@ -27,20 +46,10 @@ class FirstRow(NamedTuple):
         """No cell holds anything visible."""
         return not any(cell and cell.strip() for cell in self.cells)
 
-
-_KNOWN: Final = frozenset(
-    "nome name nome completo sobrenome primeiro nome first name last name full name email e-mail"
-    " mail telefone celular whatsapp fone phone mobile empresa company razao social nome fantasia"
-    " cargo job title cidade city uf estado state pais country cep endereco bairro cpf cnpj data"
-    " date tags tag origem source id codigo status site website observacao observacoes obs"
-    " interesse aceite opt-in campanha nascimento sexo genero idade contato cliente".split()
-)
-_DATA: Final = re.compile(
-    r"[^@\s]+@[^@\s]+\.[^@\s]+"  # an address
-    r"|[\d\s().,/:+\-]*\d[\d\s().,/:+\-]*"  # a number, date, phone or document
-    r"|(?:https?://|www\.)\S+",
-    re.IGNORECASE,
-)
+    @property
+    def width(self) -> int:
+        """Cells up to the last filled one."""
+        return max((i + 1 for i, cell in enumerate(self.cells) if cell and cell.strip()), default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,7 @@ class Header:
     row: int
     names: tuple[str, ...]
     first_data: int
+    notes: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -58,7 +68,7 @@ class Header:
 
 
 def find_header(rows: Sequence[FirstRow], hints: Hints, name: str) -> Header:
-    """The header among the first rows of the table `name`.
+    """The header among the first rows of the table `name`; none of the rows is blank.
 
     Raises SourceError when the row that the person named is not among them, or there is none.
     """
@@ -71,11 +81,10 @@ def find_header(rows: Sequence[FirstRow], hints: Hints, name: str) -> Header:
     named = hints.header_row
     at = _best_row(rows, width, hints) if named is None else _named_row(rows, named, name)
     if at is None:
-        return Header(0, ("",) * width, rows[0].number)
-    number, last, cells = rows[at]
-    names = [cell or "" for cell in cells[: max(_filled_width(cells), width)]]
-    names += [""] * (width - len(names))
-    return Header(number, tuple(names), last + 1)
+        note = f"{name} has no header; its columns are called by their position: Coluna 1, 2 …"
+        return Header(0, ("",) * width, rows[0].number, (note,))
+    names, last = _two_rows(rows, at, max(rows[at].width, width))
+    return Header(rows[at].number, names, last + 1, tuple(_title_note(rows[:at], name)))
 
 
 def header_only(name: str, header: Header) -> SourceError:
@@ -98,36 +107,113 @@ def _named_row(rows: Sequence[FirstRow], wanted: int, name: str) -> int:
 
 def _usual_width(rows: Sequence[FirstRow]) -> int:
     """The most cells that at least half of the rows have, up to each one's last filled cell."""
-    widths = sorted((_filled_width(row.cells) for row in rows), reverse=True)
+    widths = sorted((row.width for row in rows), reverse=True)
     return widths[len(widths) // 2] or 1
 
 
-def _filled_width(cells: Sequence[str | None]) -> int:
-    return max((i + 1 for i, cell in enumerate(cells) if cell and cell.strip()), default=0)
+class _Looks(NamedTuple):
+    """What speaks for a row being the header: names that the mapping has, usual names, cells."""
+
+    wanted: int
+    usual: int
+    filled: int
 
 
 def _best_row(rows: Sequence[FirstRow], width: int, hints: Hints) -> int | None:
+    """The first row that can be a header, unless a later one clearly looks more like it.
+
+    Clearly, because what stands above the header is not imported: a row with people must never be
+    taken for a title because the row below it happens to hold a word that headers have.
+    """
     wanted = {fold(column) for column in hints.columns}
-    best, best_score = None, 0.0
-    for at, row in enumerate(rows):
-        score = _score(row.cells, width, wanted)
-        if score > best_score:
-            best, best_score = at, score
-    return best
+    best: tuple[int, _Looks] | None = None
+    for at, row in enumerate(rows[:_SEARCHED]):
+        looks = _looks(row, width, wanted)
+        if looks and (best is None or _is_clearly_better(looks, best[1])):
+            best = at, looks
+    return best[0] if best else None
 
 
-def _score(cells: Sequence[str | None], width: int, wanted: set[str]) -> float:
-    """How much a row looks like a header; 0 for a row that looks like data or a title."""
-    filled = [fold(cell) for cell in cells if cell and cell.strip()]
-    if not filled:
-        return 0.0
-    known = sum(1 for cell in filled if cell in wanted)
-    usual = sum(1 for cell in filled if cell in _KNOWN)
-    data = sum(1 for cell in filled if _DATA.fullmatch(cell))
-    if known == 0 and (data > len(filled) * 0.3 or len(filled) < min(width * 0.5, width - 1)):
-        return 0.0
-    distinct = len(set(filled)) / len(filled)
-    return 4.0 * known + usual + distinct * len(filled) / max(width, 1) - 2.0 * data
+def _looks(row: FirstRow, width: int, wanted: set[str]) -> _Looks | None:
+    filled = [fold(cell) for cell in row.cells if cell and cell.strip()]
+    known = sum(cell in wanted for cell in filled)
+    data = sum(bool(_DATA.fullmatch(cell)) for cell in filled)
+    is_sparse = len(filled) < min(width * 0.5, width - 1)
+    if not known and (is_sparse or data > len(filled) * 0.3 or _has_address(filled)):
+        return None
+    return _Looks(known, sum(cell in _KNOWN for cell in filled), len(filled))
+
+
+def _has_address(cells: Sequence[str]) -> bool:
+    return any("@" in cell and _DATA.fullmatch(cell) for cell in cells)
+
+
+def _is_clearly_better(looks: _Looks, than: _Looks) -> bool:
+    if looks.wanted != than.wanted:
+        return looks.wanted > than.wanted
+    return looks.usual >= than.usual + 2 and looks.usual * 2 >= looks.filled
+
+
+def _two_rows(rows: Sequence[FirstRow], at: int, width: int) -> tuple[tuple[str, ...], int]:
+    """The header's names and last line, with the row above or below where that belongs to it."""
+    names = _padded(rows[at], width)
+    if at + 1 < len(rows) and _goes_on_below(rows[at], rows[at + 1]):
+        below = _padded(rows[at + 1], width)
+        upper, names = names, [low or up for up, low in zip(names, below, strict=True)]
+        return _with_groups(names, upper), rows[at + 1].last
+    if at and rows[at - 1].last + 1 == rows[at].number and _is_group_row(rows[at - 1]):
+        above = _padded(rows[at - 1], width)
+        names = [low or up for up, low in zip(above, names, strict=True)]
+        return _with_groups(names, above), rows[at].last
+    return tuple(names), rows[at].last
+
+
+def _goes_on_below(header: FirstRow, below: FirstRow) -> bool:
+    """Does the row below name the columns of groups (`Telefones` over `Celular` and `Fixo`)?
+
+    Only when it fills a column that the header leaves empty, and none that the header names, but
+    for the first column of such a group.
+    """
+    if below.number != header.last + 1:
+        return False
+    names, under = _padded(header, below.width), _padded(below, header.width)
+    size = max(len(names), len(under))
+    names += [""] * (size - len(names))
+    filled = [i for i, cell in enumerate(under) if cell]
+    if any(_DATA.fullmatch(under[i]) for i in filled):
+        return False
+    starts = {i for i in filled if names[i] and i + 1 < size and not names[i + 1] and under[i + 1]}
+    new = [i for i in filled if not names[i]]
+    return bool(new) and all(not names[i] or i in starts for i in filled)
+
+
+def _is_group_row(row: FirstRow) -> bool:
+    filled = [cell.strip() for cell in row.cells if cell and cell.strip()]
+    return len(filled) >= 2 and not any(_DATA.fullmatch(cell) for cell in filled)
+
+
+def _with_groups(names: Sequence[str], groups: Sequence[str]) -> tuple[str, ...]:
+    """Names that occur twice get the name of their group before them."""
+    folded = [fold(name) for name in names]
+    found, group = [], ""
+    for i, name in enumerate(names):
+        group = groups[i] or group
+        twice = bool(name) and folded.count(folded[i]) > 1 and fold(group) != folded[i]
+        found.append(f"{group} {name}".strip() if twice else name)
+    return tuple(found)
+
+
+def _padded(row: FirstRow, width: int) -> list[str]:
+    cells = [visible(cell or "") for cell in row.cells[:width]]
+    return cells + [""] * (width - len(cells))
+
+
+def _title_note(above: Sequence[FirstRow], name: str) -> list[str]:
+    if not above:
+        return []
+    first, last = above[0].number, above[-1].last
+    which = f"Rows {first} to {last}" if first != last else f"Row {first}"
+    return [f"{which} of {name}, above the header: taken for a title and not imported."]
 
 
 def unique_names(names: Sequence[str]) -> tuple[str, ...]:
@@ -153,5 +239,4 @@ def unique_names(names: Sequence[str]) -> tuple[str, ...]:
 
 def visible(name: str) -> str:
     """A header cell as a person reads it: one line, single spaces, nothing invisible."""
-    bare = re.sub(r"[\u200b-\u200f\u2060\ufeff\x00-\x08\x0e-\x1f]", "", name)
-    return " ".join(bare.split())
+    return " ".join(_INVISIBLE.sub("", name).split())

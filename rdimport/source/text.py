@@ -11,7 +11,7 @@ from rdimport.row import FILE
 from rdimport.source import BATCH_ROWS, Facts, Hints
 from rdimport.source.dialect import SAMPLE_BYTES, find_dialect
 from rdimport.source.encoding import Decoder
-from rdimport.source.frames import rebatched, without_blank_rows
+from rdimport.source.frames import Sieve, rebatched
 from rdimport.source.splitter import Splitter
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class TextTable:
     @property
     def notes(self) -> tuple[str, ...]:
         """What was noticed, in sentences."""
-        return self._dialect.notes + self._read_notes
+        return self._dialect.header.notes + self._read_notes
 
     def batches(self, rows: int = BATCH_ROWS) -> Iterator[pl.DataFrame]:
         """All rows in order; see the port."""
@@ -65,6 +65,7 @@ class TextTable:
         found = self._dialect
         decoder = Decoder(found.encoding)
         splitter = Splitter(found.shape, first_line=found.header.first_data)
+        sieve = Sieve(self.columns, found.header.names)
         skip = found.header.first_data - 1
         for data, final in self._chunks():
             text = decoder.feed(data, final=final)
@@ -73,9 +74,9 @@ class TextTable:
             if skip:
                 text, skip = _without_lines(text, skip)
             frame = splitter.feed(text, final=final)
-            frame = without_blank_rows(frame, self.columns)
+            frame = sieve.sifted(frame)
             yield frame.select(pl.lit(self._index, pl.UInt32).alias(FILE), pl.all())
-        self._read_notes = tuple(_decoding_notes(decoder, found.encoding))
+        self._read_notes = (*_decoding_notes(decoder, found.encoding), *sieve.notes)
 
     def _chunks(self) -> Iterator[tuple[bytes, bool]]:
         with self._file.open() as stream:

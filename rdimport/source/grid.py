@@ -1,0 +1,173 @@
+"""A sheet of cells as a Table, whatever the format of its workbook."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+import polars as pl
+
+from rdimport.errors import SourceError
+from rdimport.names import did_you_mean, fold
+from rdimport.row import DEFECT, FILE, ROW
+from rdimport.source import BATCH_ROWS, Facts
+from rdimport.source.frames import Sieve
+from rdimport.source.header import FirstRow, Header, find_header, header_only
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rdimport.source import Hints
+    from rdimport.source.files import InputFile
+
+SAMPLE_ROWS: Final = 1_000
+
+
+class Book(Protocol):
+    """What a format has to know: its sheets, and a sheet's cells."""
+
+    @property
+    def kind(self) -> str:
+        """The format: `xlsx`, `ods` …"""
+
+    @property
+    def sheets(self) -> Sequence[str]:
+        """The names of the sheets, in order."""
+
+    @property
+    def hidden(self) -> Sequence[str]:
+        """The names of those that the program does not show."""
+
+    def cells(self, sheet: str) -> pl.DataFrame:
+        """All cells as text: `row.ROW` (from 1, as the program shows it), then c0, c1 …
+
+        Rows of which no cell is filled may be left out.
+        """
+
+    def notes(self, sheet: str) -> Sequence[str]:
+        """What a person should know about the sheet's cells."""
+
+
+class _Found(NamedTuple):
+    sheet: str
+    header: Header
+    cells: pl.DataFrame
+
+
+class GridTable:
+    """One sheet of a workbook. Its cells stay in memory as long as this does."""
+
+    def __init__(self, file: InputFile, index: int, hints: Hints, book: Book) -> None:
+        self._file = file
+        self._index = index
+        self._kind = book.kind
+        found = _find_table(book, hints, file.name)
+        self._sheet, self._header = found.sheet, found.header
+        data = found.cells.filter(pl.col(ROW) >= found.header.first_data)
+        names = {f"c{i}": name for i, name in enumerate(self.columns)}
+        data = data.with_columns(pl.lit(None, pl.String).alias(DEFECT))
+        sieve = Sieve(self.columns, found.header.names)
+        self._rows = sieve.sifted(data.select(ROW, DEFECT, *names).rename(names))
+        if self._rows.is_empty():
+            raise header_only(_place(found.sheet, file.name), found.header)
+        choice = _choice_note(book, found.sheet)
+        self._notes = (*choice, *found.header.notes, *book.notes(found.sheet), *sieve.notes)
+
+    @property
+    def name(self) -> str:
+        """The file as a person names it."""
+        return self._file.name
+
+    @property
+    def facts(self) -> Facts:
+        """Format, sheet and header row."""
+        return Facts(self._kind, self._header.row, sheet=self._sheet)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The header's names."""
+        return self._header.columns
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was noticed, in sentences."""
+        return self._notes
+
+    def batches(self, rows: int = BATCH_ROWS) -> Iterator[pl.DataFrame]:
+        """All rows in order; see the port."""
+        index = pl.lit(self._index, pl.UInt32).alias(FILE)
+        for part in self._rows.iter_slices(rows):
+            yield part.select(index, pl.all())
+
+
+def _find_table(book: Book, hints: Hints, name: str) -> _Found:
+    """The sheet that holds the table: the one that has most of the mapping's columns.
+
+    Where that does not tell: a visible one, with a header, the longest.
+    """
+    if hints.sheet is not None:
+        sheet = _named_sheet(book.sheets, hints.sheet, name)
+        return _table_in(book.cells(sheet), sheet, hints, name)
+    best: tuple[tuple[int, bool, bool, int], _Found] | None = None
+    wanted = {fold(column) for column in hints.columns}
+    for sheet in book.sheets:
+        cells = book.cells(sheet)
+        try:
+            found = _table_in(cells, sheet, hints, name)
+        except SourceError:
+            if len(book.sheets) == 1:
+                raise
+            continue
+        known = sum(fold(column) in wanted for column in found.header.columns)
+        is_visible = sheet not in book.hidden
+        has_rows = found.cells[ROW].max() != found.header.row
+        score = (known, is_visible, has_rows and found.header.row > 0, 0 if known else cells.height)
+        if best is None or score > best[0]:
+            best = score, found
+    if best is None:
+        raise SourceError(
+            f"{name} has no sheet with a table in it.",
+            "Check that it is the right file; --sheet and --header-row say where the table is.",
+        )
+    return best[1]
+
+
+def _named_sheet(names: Sequence[str], wanted: str, file: str) -> str:
+    for name in names:
+        if fold(name) == fold(wanted):
+            return name
+    guess = did_you_mean(wanted, names)
+    raise SourceError(
+        f"{file} has no sheet {wanted!r}" + (f"; did you mean {guess!r}?" if guess else "."),
+        f"Its sheets are: {', '.join(names)}.",
+    )
+
+
+def _table_in(cells: pl.DataFrame, sheet: str, hints: Hints, name: str) -> _Found:
+    rows = [FirstRow(row[0], row[0], row[1:]) for row in cells.head(SAMPLE_ROWS).iter_rows()]
+    rows = [row for row in rows if not row.is_blank]
+    header = find_header(rows, hints, _place(sheet, name))
+    return _without_empty_columns(cells, sheet, header)
+
+
+def _without_empty_columns(cells: pl.DataFrame, sheet: str, header: Header) -> _Found:
+    """Columns without a name and without a value go; one with values but no name stays."""
+    names = [*header.names, *[""] * (cells.width - 1 - len(header.names))]
+    data = cells.filter(pl.col(ROW) >= header.first_data)
+    empty = [data[f"c{i}"].null_count() == data.height for i in range(len(names))]
+    kept = [i for i, name in enumerate(names) if name.strip() or not empty[i]]
+    frame = cells.select(ROW, *(pl.col(f"c{i}").alias(f"c{at}") for at, i in enumerate(kept)))
+    return _Found(sheet, replace(header, names=tuple(names[i] for i in kept)), frame)
+
+
+def _place(sheet: str, name: str) -> str:
+    return f"Sheet {sheet!r} of {name}" if sheet else name
+
+
+def _choice_note(book: Book, sheet: str) -> list[str]:
+    others = [name for name in book.sheets if name != sheet]
+    if not others:
+        return []
+    hidden = " (which is hidden)" if sheet in book.hidden else ""
+    listed = ", ".join(repr(name) for name in others)
+    return [f"Sheet {sheet!r}{hidden} is read; not read: {listed}. --sheet chooses another."]

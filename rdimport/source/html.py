@@ -1,0 +1,156 @@
+"""HTML tables, which many web systems write and call .xls."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING, Final
+
+from rdimport.errors import SourceError
+from rdimport.source.cells import frame_of
+from rdimport.source.encoding import Decoder, guess_encoding
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import polars as pl
+
+    from rdimport.source.files import InputFile
+
+_CHARSET: Final = re.compile(rb"""charset\s*=\s*["']?([\w-]+)""", re.IGNORECASE)
+_SILENT: Final = frozenset({"script", "style", "head", "title"})
+_MAX_SPAN: Final = 1 << 10
+
+
+class HtmlBook:
+    """The tables of a page; each is a sheet whose rows count from its own first."""
+
+    kind = "html"
+    hidden: Sequence[str] = ()
+
+    def __init__(self, file: InputFile) -> None:
+        data = file.whole()
+        parser = _Tables()
+        parser.feed(Decoder(_encoding(data)).feed(data, final=True).decode())
+        parser.close()
+        filled = [rows for rows in parser.tables if any(any(cells) for _, cells in rows)]
+        if not filled:
+            raise SourceError(
+                f"{file.name} is a web page without a table in it.",
+                "Perhaps it is a login or error page: export the contacts again.",
+            )
+        names = ["" if len(filled) == 1 else f"Table {i}" for i in range(1, len(filled) + 1)]
+        self._cells = dict(zip(names, map(frame_of, filled), strict=True))
+
+    @property
+    def sheets(self) -> Sequence[str]:
+        """`Table 1` … or one nameless sheet."""
+        return list(self._cells)
+
+    def cells(self, sheet: str) -> pl.DataFrame:
+        """All cells of a table."""
+        return self._cells[sheet]
+
+    def notes(self, sheet: str) -> Sequence[str]:
+        """That the file is not what its name says."""
+        return ("The file is a web page (HTML), whatever its name says; its table is read.",)
+
+
+def _encoding(data: bytes) -> str:
+    """What the bytes show; then what the page says, which is often a wrong default."""
+    guess = guess_encoding(data)
+    if guess in ("cp1252", "iso8859-15", "mac_roman", "cp850") and (told := _CHARSET.search(data)):
+        try:
+            name = codecs.lookup(told[1].decode()).name
+        except LookupError:
+            return guess
+        return "cp1252" if name in ("iso8859-1", "utf-8", "ascii") else name
+    return guess
+
+
+class _Tables(HTMLParser):
+    """Gathers the rows of the outermost tables."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tables: list[list[tuple[int, list[str | None]]]] = []
+        self._depth = 0
+        self._silent = 0
+        self._row: list[str | None] | None = None
+        self._cell: list[str] | None = None
+        self._columns = 1
+        self._span = 1
+        self._pending: dict[int, int] = {}
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Open a table, row or cell."""
+        if tag in _SILENT:
+            self._silent += 1
+        elif tag == "table":
+            self._depth += 1
+            if self._depth == 1:
+                self.tables.append([])
+                self._pending = {}
+        elif self._depth == 1 and tag == "tr":
+            self._end_row()
+            self._row = []
+        elif self._depth == 1 and tag in ("td", "th"):
+            self._begin_cell(dict(attrs))
+        elif tag == "br" and self._cell is not None:
+            self._cell.append("\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        """Close a table, row or cell."""
+        if tag in _SILENT:
+            self._silent = max(self._silent - 1, 0)
+        elif tag == "table" and self._depth:
+            if self._depth == 1:
+                self._end_row()
+            self._depth -= 1
+        elif self._depth == 1 and tag == "tr":
+            self._end_row()
+        elif self._depth == 1 and tag in ("td", "th"):
+            self._end_cell()
+
+    def handle_data(self, data: str) -> None:
+        """Text of a cell; white space counts as one blank, as on a page."""
+        if self._cell is not None and not self._silent:
+            self._cell.append(re.sub(r"[ \t\r\n\f]+", " ", data))
+
+    def _begin_cell(self, attrs: dict[str, str | None]) -> None:
+        self._end_cell()
+        if self._row is None:
+            self._row = []
+        self._fill_pending()
+        self._cell = []
+        self._columns = _number(attrs.get("colspan"))
+        self._span = _number(attrs.get("rowspan"))
+
+    def _fill_pending(self) -> None:
+        """Columns that a cell from a row above reaches into."""
+        row = self._row
+        while row is not None and self._pending.get(len(row), 0):
+            self._pending[len(row)] -= 1
+            row.append(None)
+
+    def _end_cell(self) -> None:
+        if self._cell is None or self._row is None:
+            return
+        text = re.sub(r" *\n *", "\n", "".join(self._cell)).strip(" \n")
+        for column in range(self._columns):
+            if self._span > 1:
+                self._pending[len(self._row)] = self._span - 1
+            self._row.append(None if column else text or None)
+        self._cell = None
+
+    def _end_row(self) -> None:
+        self._end_cell()
+        if self._row is not None and self.tables:
+            self._fill_pending()
+            self.tables[-1].append((len(self.tables[-1]) + 1, self._row))
+        self._row = None
+
+
+def _number(text: str | None) -> int:
+    return min(max(int(text), 1), _MAX_SPAN) if text and text.isdecimal() else 1

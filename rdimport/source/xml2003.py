@@ -1,0 +1,86 @@
+"""The XML format of Excel 2003, which some systems still write and call .xls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from xml.etree import ElementTree as ET
+
+from rdimport.errors import SourceError
+from rdimport.source.cells import frame_of
+from rdimport.source.ods import plain_number
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import polars as pl
+
+    from rdimport.source.files import InputFile
+
+_SS: Final = "{urn:schemas-microsoft-com:office:spreadsheet}"
+
+
+class Xml2003Book:
+    """A workbook in SpreadsheetML. Raises SourceError when it is damaged."""
+
+    kind = "xml"
+    hidden: Sequence[str] = ()
+
+    def __init__(self, file: InputFile) -> None:
+        self._cells: dict[str, pl.DataFrame] = {}
+        try:
+            with file.open() as stream:
+                for _, node in ET.iterparse(stream):  # noqa: S314  expat limits entities
+                    if node.tag == f"{_SS}Worksheet":
+                        self._cells[node.get(f"{_SS}Name", "")] = frame_of(_rows(node))
+                        node.clear()
+        except ET.ParseError as error:
+            raise SourceError(
+                f"{file.name} is a damaged workbook (Excel 2003 XML).",
+                "Open it in a spreadsheet program, which can often repair it, and save it again.",
+            ) from error
+
+    @property
+    def sheets(self) -> Sequence[str]:
+        """The names of the sheets, in order."""
+        return list(self._cells)
+
+    def cells(self, sheet: str) -> pl.DataFrame:
+        """The filled rows as text."""
+        return self._cells[sheet]
+
+    def notes(self, sheet: str) -> Sequence[str]:
+        """That the file is not what its name says."""
+        return ("The file is Excel 2003 XML, whatever its name says.",)
+
+
+def _rows(sheet: ET.Element) -> list[tuple[int, list[str | None]]]:
+    rows: list[tuple[int, list[str | None]]] = []
+    number = 0
+    for row in sheet.iter(f"{_SS}Row"):
+        number = int(row.get(f"{_SS}Index", number + 1))
+        cells: list[str | None] = []
+        for cell in row.iter(f"{_SS}Cell"):
+            column = int(cell.get(f"{_SS}Index", len(cells) + 1))
+            cells.extend([None] * (column - 1 - len(cells)))
+            cells.append(_value(cell))
+            cells.extend([None] * int(cell.get(f"{_SS}MergeAcross", "0")))
+        rows.append((number, cells))
+    return rows
+
+
+def _value(cell: ET.Element) -> str | None:
+    data = cell.find(f"{_SS}Data")
+    if data is None:
+        return None
+    text, kind = "".join(data.itertext()), data.get(f"{_SS}Type")
+    if kind == "Error":
+        return None
+    if kind == "Number":
+        return plain_number(text)
+    if kind == "Boolean":
+        return "true" if text.strip() == "1" else "false"
+    if kind == "DateTime":
+        day, _, time = text.partition("T")
+        time = time.split(".")[0]
+        return day if time in ("", "00:00:00") else f"{day} {time}"
+    return text or None

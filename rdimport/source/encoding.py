@@ -5,13 +5,17 @@ from __future__ import annotations
 import codecs
 import re
 import threading
+from itertools import islice
 from typing import Final
 
 _SINGLE_BYTE: Final = "rdimport.single-byte"
 _ODD_BYTES = threading.local()
 
 _LETTERS: Final = frozenset("áàâãéêíóôõúüçñÁÀÂÃÉÊÍÓÔÕÚÜÇÑ")
-_MARKS: Final = frozenset("ºª°§–—’‘“”€´`•…")
+_MARKS: Final = frozenset("ºª°§–—’‘“”€´•…")
+_HIGH: Final = re.compile(r"(?s)(?<=(.))([^\x00-\x7f])(?=(.?))")
+_ENOUGH: Final = 5_000
+"""Characters that are looked at before an encoding is chosen."""
 _BOMS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -114,19 +118,29 @@ def _is_mostly_utf8(sample: bytes) -> bool:
 
 
 def _guess_single_byte(sample: bytes) -> str:
-    """Windows-1252 unless another code page makes clearly better Portuguese of these bytes."""
-    high = re.sub(rb"[\x00-\x7f]+", lambda m: b" " if len(m[0]) > 1 else m[0], sample)
-    scores = {codec: _portuguese(high, codec) for codec in ("cp1252", "mac_roman", "cp850")}
-    best = max(scores, key=lambda codec: (scores[codec], codec == "cp1252"))
-    if best != "cp1252" and scores[best] > scores["cp1252"] + 0.25:
+    """Windows-1252, which is by far the most usual, unless another one makes clearly more sense."""
+    scores = {codec: _sense(sample, codec) for codec in ("cp1252", "mac_roman", "cp850")}
+    best = max(scores, key=lambda codec: scores[codec])
+    if scores[best] > scores["cp1252"] + 0.2:
         return best
-    c1 = any(0x80 <= byte <= 0x9F for byte in sample)
-    return "iso8859-15" if not c1 and b"\xa4" in sample else "cp1252"
+    has_c1 = bool(re.search(rb"[\x80-\x9f]", sample))
+    return "iso8859-15" if b"\xa4" in sample and not has_c1 else "cp1252"
 
 
-def _portuguese(sample: bytes, codec: str) -> float:
-    """The share of the bytes beyond ASCII that this code page turns into Portuguese, 0 to 1."""
-    high = bytes(byte for byte in sample if byte > 0x7F)
-    text = high.decode(codec, "replace")
-    good = sum(1.0 if c in _LETTERS else 0.5 if c in _MARKS else 0.0 for c in text)
-    return good / max(len(text), 1)
+def _sense(sample: bytes, codec: str) -> float:
+    """The share of the characters beyond ASCII that make sense where they stand, 0 to 1."""
+    text = sample.decode(codec, "replace")
+    found = [_makes_sense(*match.groups()) for match in islice(_HIGH.finditer(text), _ENOUGH)]
+    return sum(found) / max(len(found), 1)
+
+
+def _makes_sense(before: str, character: str, after: str) -> float:
+    """Is this a letter of Portuguese inside of a word and in its case, or a usual mark?"""
+    is_inside = before.isalpha() and after.isalpha()
+    if character in _MARKS:
+        return 0.9 if not is_inside else 0.5 if character in "’´" else 0.0
+    if character not in _LETTERS or not (before.isalpha() or after.isalpha()):
+        return 0.0
+    if character.isupper():
+        return 0.0 if before.islower() else 1.0
+    return 0.0 if before.isupper() and after.isupper() else 1.0

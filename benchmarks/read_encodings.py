@@ -1,0 +1,140 @@
+"""Who finds out the encoding and the delimiter of a contact list best? Own judgement and others.
+
+    python benchmarks/read_encodings.py
+
+Writes lists of invented people in every encoding and delimiter that matters in Brazil, in several
+sizes and kinds, and counts how many of them each judge reads without one wrong character (encoding)
+or names right (delimiter). charset-normalizer, chardet and clevercsv are asked when installed.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import io
+import itertools
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from rdimport.source import Hints
+from rdimport.source.dialect import find_dialect
+from rdimport.source.encoding import guess_encoding
+
+FIRST = "Ana Bia João José Conceição Inês Luís Antônio Thaís Zélia Márcia Cauã Íris Ângela".split()
+LAST = "Silva Souza Gonçalves Araújo Assunção Leão Brandão Muñoz Müller D'Ávila Sá Peçanha".split()
+CITY = ["São Paulo", "Goiânia", "Belém", "Brasília", "Maceió", "Poá", "Foz do Iguaçu", "Recife"]
+NOTE = {
+    "plain": ["sim", "não", "talvez", ""],
+    "marks": ["1ª visita – retornar", "nº 12 “promoção”", "ligar às 9h…", "45° andar", "‘ok’"],
+    "money": ["R$ 1.200,50", "€ 90,00", "5% à vista"],
+    "upper": ["NÃO LIGAR", "INDICAÇÃO", "ATENÇÃO: CARTÃO", "ÓTIMO"],
+    "sparse": ["", "", "", "", "", "", "", "", "", "", "", "", "retornar – urgente", "nº 5"],
+}
+ENCODINGS = (
+    "utf-8 utf-8-sig utf-16 utf-16-le utf-16-be cp1252 latin-1 iso8859-15 mac_roman cp850".split()
+)
+DELIMITERS = ";,\t|"
+SIZES = (2, 10, 100, 2_000)
+
+
+def table(kind: str, size: int, seed: int) -> list[list[str]]:
+    """A list of so many people; of the kind `sparse` nearly none has an accent."""
+    chance = random.Random(seed)
+    plain = kind == "sparse"
+    rows = [["Nome", "E-mail", "Telefone", "Cidade", "Observação" if not plain else "Obs"]]
+    for i in range(size):
+        name = f"{chance.choice(FIRST)} {chance.choice(LAST)}"
+        city = chance.choice(CITY)
+        if plain:
+            name, city = f"Ana Silva {i}", "Recife"
+        phone = f"(11) 9{chance.randrange(10**8):08d}"
+        note = chance.choice(NOTE[kind])
+        rows.append([name.upper() if kind == "upper" else name, f"p{i}@exemplo.com.br", phone, city, note])
+    return rows
+
+
+def corpus() -> Iterator[tuple[str, str, str, bytes, str]]:
+    """(encoding, delimiter, kind, bytes, text) of every list that its encoding can write."""
+    for number, (encoding, delimiter, kind, size) in enumerate(
+        itertools.product(ENCODINGS, DELIMITERS, NOTE, SIZES)
+    ):
+        out = io.StringIO()
+        csv.writer(out, delimiter=delimiter).writerows(table(kind, size, number))
+        text = out.getvalue()
+        try:
+            yield encoding, delimiter, kind, text.encode(encoding), text
+        except UnicodeEncodeError:
+            continue
+
+
+def same_text(codec: str | None, data: bytes, text: str) -> bool:
+    """Does the codec give back the text, to the letter?"""
+    try:
+        return data.decode(codec or "ascii").removeprefix("\ufeff") == text
+    except (UnicodeError, LookupError):
+        return False
+
+
+def encoding_judges() -> dict[str, Callable[[bytes], str | None]]:
+    judges: dict[str, Callable[[bytes], str | None]] = {"rdimport": guess_encoding}
+    if importlib.util.find_spec("charset_normalizer"):
+        from charset_normalizer import from_bytes
+
+        def normalizer(data: bytes) -> str | None:
+            best = from_bytes(data).best()
+            return best.encoding if best else None
+
+        judges["charset-normalizer"] = normalizer
+    if importlib.util.find_spec("chardet"):
+        import chardet
+
+        judges["chardet"] = lambda data: chardet.detect(data)["encoding"]
+    return judges
+
+
+def delimiter_judges() -> dict[str, Callable[[str], str]]:
+    def own(text: str) -> str:
+        return find_dialect(text.encode(), Hints(), "x", whole=True).shape.delimiter
+
+    def sniffer(text: str) -> str:
+        return csv.Sniffer().sniff(text).delimiter
+
+    judges = {"rdimport": own, "csv.Sniffer": sniffer}
+    if importlib.util.find_spec("clevercsv"):
+        import clevercsv
+
+        judges["clevercsv"] = lambda text: clevercsv.Sniffer().sniff(text[:20_000]).delimiter
+    return judges
+
+
+def main() -> None:
+    lists = list(corpus())
+    print(f"{len(lists)} lists")
+    for name, judge in encoding_judges().items():
+        wrong: Counter[str] = Counter()
+        start = time.perf_counter()
+        for encoding, _, _, data, text in lists:
+            if not same_text(judge(data), data, text):
+                wrong[encoding] += 1
+        seconds = time.perf_counter() - start
+        right = len(lists) - wrong.total()
+        print(f"encoding  {name:20} {right:4} right, {seconds:6.1f} s, wrong: {dict(wrong)}")
+    texts = [(delimiter, text) for encoding, delimiter, _, _, text in lists if encoding == "utf-8"]
+    for name, sniff in delimiter_judges().items():
+        missed: Counter[str] = Counter()
+        start = time.perf_counter()
+        for delimiter, text in texts:
+            try:
+                found = sniff(text)
+            except Exception:
+                found = ""
+            missed[delimiter] += found != delimiter
+        seconds = time.perf_counter() - start
+        right = len(texts) - missed.total()
+        print(f"delimiter {name:20} {right:4} of {len(texts)} right, {seconds:6.1f} s, {dict(missed)}")
+
+
+if __name__ == "__main__":
+    main()

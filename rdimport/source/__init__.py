@@ -27,6 +27,8 @@ class Hints:
     delimiter: str | None = None
     encoding: str | None = None
     columns: tuple[str, ...] = ()
+    repair: bool = True
+    """Put right text that a wrong encoding broke before (`SÃ£o Paulo`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import math
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from rdimport.errors import SourceError
 from rdimport.names import fold
 from rdimport.source.encoding import Decoder, guess_encoding
 from rdimport.source.header import FirstRow, Header, find_header, header_only, visible
@@ -43,15 +45,20 @@ def find_dialect(sample: bytes, hints: Hints, name: str, *, whole: bool) -> Dial
 
     Raises SourceError when there is no table in them.
     """
-    encoding = hints.encoding or guess_encoding(sample)
+    encoding = _checked_encoding(hints.encoding) or guess_encoding(sample)
     text = Decoder(encoding).feed(sample, final=whole).decode()
+    if _is_no_text(text):
+        raise SourceError(
+            f"{name} is no text file and no spreadsheet of a known kind.",
+            "Export the contacts as xlsx or csv and import that.",
+        )
     old_mac = "\n" not in text and "\r" in text
     lines = text.split("\r" if old_mac else "\n")
     if not whole and len(lines) > 1:
         lines.pop()
     lines = [line.removesuffix("\r") for line in lines]
     told, skip = _told_delimiter(lines)
-    delimiter = hints.delimiter or told or _guess_delimiter(lines[skip:], hints)
+    delimiter = _checked_delimiter(hints.delimiter) or told or _guess_delimiter(lines[skip:], hints)
     rows = [row for row in sample_records(lines, delimiter, start=skip) if not row.is_blank]
     header = find_header(rows, hints, name)
     data = [row.cells for row in rows if row.number >= header.first_data]
@@ -61,6 +68,37 @@ def find_dialect(sample: bytes, hints: Hints, name: str, *, whole: bool) -> Dial
     short_is_sound = _leaves_out_empty_cells(data, len(columns))
     shape = Shape(columns, delimiter, short_is_sound, _surplus(data, len(columns)))
     return Dialect(encoding, old_mac, header, shape)
+
+
+def _is_no_text(text: str) -> bool:
+    """Control characters other than tab and line ends make up over 1 % only of what is no text."""
+    strange = sum(text.count(chr(code)) for code in (*range(1, 9), *range(14, 27), *range(28, 32)))
+    return strange * 100 > len(text)
+
+
+def _checked_encoding(name: str | None) -> str:
+    """The codec that the person named. Raises SourceError when there is none of that name."""
+    if not name:
+        return ""
+    try:
+        return codecs.lookup(name).name
+    except LookupError as error:
+        raise SourceError(
+            f"There is no encoding {name!r}.",
+            "Usual ones are utf-8, cp1252 (Windows), iso8859-1, utf-16; or leave it out.",
+        ) from error
+
+
+def _checked_delimiter(text: str | None) -> str:
+    """The delimiter that the person named. Raises SourceError when it cannot be one."""
+    if not text:
+        return ""
+    delimiter = {"tab": "\t", "\\t": "\t"}.get(text.lower(), text)
+    if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n':
+        raise SourceError(
+            f"{text!r} cannot be a delimiter.", "It is one character: ; or , or | or tab."
+        )
+    return delimiter
 
 
 def _told_delimiter(lines: list[str]) -> tuple[str, int]:

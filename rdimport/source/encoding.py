@@ -39,10 +39,14 @@ codecs.register_error(_SINGLE_BYTE, _read_as_windows_1252)
 
 
 class Decoder:
-    """Makes UTF-8 of a stream of bytes, never fails, and remembers what it had to guess."""
+    """Makes UTF-8 of a stream of bytes, never fails, and remembers what it had to guess.
+
+    NUL bytes, which are never meant, are left out and counted.
+    """
 
     def __init__(self, codec: str) -> None:
         self.odd_bytes = 0
+        self.nul_bytes = 0
         self.first_odd_line = 0
         self._is_utf8 = codecs.lookup(codec).name in ("utf-8", "utf-8-sig")
         self._decoder = codecs.getincrementaldecoder(codec)(_SINGLE_BYTE)
@@ -57,6 +61,9 @@ class Decoder:
         if not self._started and out:
             self._started = True
             out = out.removeprefix(codecs.BOM_UTF8)
+        if b"\x00" in out:
+            self.nul_bytes += out.count(b"\x00")
+            out = out.replace(b"\x00", b"")
         self._lines += out.count(b"\n")
         return out
 

@@ -11,6 +11,7 @@ from rdimport.names import fold
 from rdimport.row import DEFECT, ROW
 from rdimport.source.defects import STRAY_QUOTE
 from rdimport.source.header import visible
+from rdimport.source.mojibake import LEADS, has_leads, repaired
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -34,25 +35,36 @@ _LISTED: Final = 10
 
 
 class Sieve:
-    """Takes out rows that are no data, and remembers which.
+    """Takes out rows that are no data and mends cells that are broken; remembers what it did.
 
     Blank rows go without a word. The header repeated inside the table, totals, and notes below the
-    table are named in `notes`. Whatever could be a person stays.
+    table are named in `notes`, and so are error cells (made empty) and text that a wrong encoding
+    broke (mended unless `repair` is false). Whatever could be a person stays.
     """
 
-    def __init__(self, columns: Sequence[str], names: Sequence[str]) -> None:
+    def __init__(self, columns: Sequence[str], names: Sequence[str], *, repair: bool) -> None:
         self._columns = list(columns)
         self._names = [fold(name) for name in names]
+        self._repair = repair
         self._headers: list[int] = []
         self._totals: list[int] = []
         self._errors = 0
+        self._broken = 0
+        self._example = ("", "")
         first = next((re.escape(visible(name)) for name in names if name.strip()), "")
         header = rf"|^\s*{first}\s*$" if first else ""
         self._suspicious = f"(?i){_TOTAL}|{_NOTE}{header}"
 
-    def sifted(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """The data rows of a frame that has `row.ROW`, `row.DEFECT` and the columns."""
-        frame = self._without_blank_rows(self._without_errors(frame))
+    def sifted(self, frame: pl.DataFrame, text: bytes | None = None) -> pl.DataFrame:
+        """The data rows of a frame that has `row.ROW`, `row.DEFECT` and the columns.
+
+        `text` is the UTF-8 that the frame comes from, if known: it saves looking in vain.
+        """
+        if text is None or b"#" in text:
+            frame = self._without_errors(frame)
+        if self._repair and (text is None or has_leads(text)):
+            frame = self._mended(frame)
+        frame = self._without_blank_rows(frame)
         suspect = pl.coalesce(self._columns).str.contains(self._suspicious)
         candidates = frame.filter(suspect & pl.col(DEFECT).ne_missing(STRAY_QUOTE))
         if candidates.is_empty():
@@ -60,6 +72,20 @@ class Sieve:
         rows = candidates.select(ROW, *self._columns).iter_rows()
         dropped = [row[0] for row in rows if self._is_no_data(row[0], row[1:])]
         return frame.filter(~pl.col(ROW).is_in(dropped))
+
+    def _mended(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Text broken by a wrong encoding put right, each different value once."""
+        for column in self._columns:
+            cells = frame[column]
+            suspect = cells.filter(cells.str.contains_any(list(LEADS)).fill_null(value=False))
+            right = {cell: repaired(cell) for cell in suspect.unique().to_list()}
+            right = {cell: better for cell, better in right.items() if better != cell}
+            if right:
+                self._example = self._example if self._broken else next(iter(right.items()))
+                self._broken += int(cells.is_in(list(right)).sum())
+                mended = cells.replace(list(right), list(right.values()))
+                frame = frame.with_columns(mended.alias(column))
+        return frame
 
     def _without_blank_rows(self, frame: pl.DataFrame) -> pl.DataFrame:
         def is_blank(cells: pl.Expr) -> pl.Expr:
@@ -100,6 +126,12 @@ class Sieve:
         found = []
         if self._errors:
             found.append(error_note(self._errors))
+        if self._broken:
+            wrong, right = self._example
+            found.append(
+                f"{self._broken} cell(s) held text that a wrong encoding broke, such as {wrong!r}; "
+                f"they were put right ({right!r})."
+            )
         if self._headers:
             found.append(f"The header is repeated in {listed(self._headers)}: not imported.")
         if self._totals:

@@ -66,7 +66,7 @@ class GridTable:
         data = found.cells.filter(pl.col(ROW) >= found.header.first_data)
         names = {f"c{i}": name for i, name in enumerate(self.columns)}
         data = data.with_columns(pl.lit(None, pl.String).alias(DEFECT))
-        sieve = Sieve(self.columns, found.header.names)
+        sieve = Sieve(self.columns, found.header.names, repair=hints.repair)
         self._rows = sieve.sifted(data.select(ROW, DEFECT, *names).rename(names))
         if self._rows.is_empty():
             raise header_only(_place(found.sheet, file.name), found.header)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rdimport.errors import SourceError
 from rdimport.names import fold
+from rdimport.row import ORIGIN
+from rdimport.source.mojibake import repaired
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,6 +79,9 @@ def find_header(rows: Sequence[FirstRow], hints: Hints, name: str) -> Header:
             f"{name} is empty: it has no header and no rows.",
             "Check that it is the right file and that its export was finished.",
         )
+    if hints.repair:
+        mended = (tuple(repaired(cell or "") for cell in row.cells) for row in rows)
+        rows = [row._replace(cells=cells) for row, cells in zip(rows, mended, strict=True)]
     width = _usual_width(rows)
     named = hints.header_row
     at = _best_row(rows, width, hints) if named is None else _named_row(rows, named, name)
@@ -222,7 +227,7 @@ def unique_names(names: Sequence[str]) -> tuple[str, ...]:
     >>> unique_names(["Nome", "", "nome"])
     ('Nome', 'Coluna 2', 'nome (2)')
     """
-    seen: set[str] = set()
+    seen = set(ORIGIN)
     found = []
     taken = {fold(name) for name in names}
     for position, raw in enumerate(names, start=1):

@@ -29,6 +29,7 @@ class TextTable:
     def __init__(self, file: InputFile, index: int, hints: Hints) -> None:
         self._file = file
         self._index = index
+        self._repair = hints.repair
         self._print = file.fingerprint()
         sample = file.head(SAMPLE_BYTES)
         whole = len(sample) < SAMPLE_BYTES
@@ -65,7 +66,7 @@ class TextTable:
         found = self._dialect
         decoder = Decoder(found.encoding)
         splitter = Splitter(found.shape, first_line=found.header.first_data)
-        sieve = Sieve(self.columns, found.header.names)
+        sieve = Sieve(self.columns, found.header.names, repair=self._repair)
         skip = found.header.first_data - 1
         for data, final in self._chunks():
             text = decoder.feed(data, final=final)
@@ -74,7 +75,7 @@ class TextTable:
             if skip:
                 text, skip = _without_lines(text, skip)
             frame = splitter.feed(text, final=final)
-            frame = sieve.sifted(frame)
+            frame = sieve.sifted(frame, text)
             yield frame.select(pl.lit(self._index, pl.UInt32).alias(FILE), pl.all())
         self._read_notes = (*_decoding_notes(decoder, found.encoding), *sieve.notes)
 
@@ -112,3 +113,5 @@ def _decoding_notes(decoder: Decoder, encoding: str) -> Iterator[str]:
             f"{decoder.odd_bytes} byte(s), the first on line {decoder.first_odd_line}, are not "
             f"{encoding}; they were read as Windows-1252."
         )
+    if decoder.nul_bytes:
+        yield f"{decoder.nul_bytes} NUL byte(s), which no text should have, were left out."

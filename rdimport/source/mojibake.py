@@ -1,0 +1,62 @@
+"""Text that was UTF-8, was read as Windows-1252 and saved like that: `SÃ£o Paulo`.
+
+A piece is put right only where it cannot be anything else: a letter that leads a UTF-8 sequence,
+followed by exactly the characters that its other bytes turn into.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+LEADS: Final = ("Ã", "Â", "â", "ð")
+"""No cell without one of these needs a look."""
+
+
+def _shown(byte: int) -> str:
+    """All characters that this byte turns into: Windows-1252's, and Latin-1's where they differ."""
+    return bytes([byte]).decode("cp1252", "ignore") + chr(byte)
+
+
+_BYTE: Final = {char: byte for byte in range(0x80, 0x100) for char in _shown(byte)}
+_TAIL: Final = sorted({char for byte in range(0x80, 0xC0) for char in _shown(byte)})
+_REST: Final = f"[{re.escape(''.join(_TAIL))}]"
+_MARKS: Final = "\xa0”’…–—"
+"""Tails that also stand after a whole word."""
+_LEADS_IN_UTF8: Final = re.compile(rb"\xc3[\x82\x83\xa2\xb0]")
+_BROKEN: Final = re.compile(f"[ÂÃ]{_REST}|â{_REST}{{2}}|ð{_REST}{{3}}")
+
+
+def has_leads(text: bytes) -> bool:
+    """Does this UTF-8 hold one of `LEADS` at all?"""
+    return _LEADS_IN_UTF8.search(text) is not None
+
+
+def repaired(text: str) -> str:
+    """The text with all such pieces put right, also where it happened twice.
+
+    >>> repaired("SÃ£o Paulo, 1Âº andar"), repaired("MAÃ‡ÃƒES"), repaired("MAÇÃS, ÂNGELA")
+    ('São Paulo, 1º andar', 'MAÇÃES', 'MAÇÃS, ÂNGELA')
+    """
+    for _ in range(2):
+        better = _BROKEN.sub(_as_utf8, text)
+        if better == text:
+            break
+        text = better
+    return text
+
+
+def _as_utf8(piece: re.Match[str]) -> str:
+    if piece[0][1:] in _MARKS and _ends_word_in_capitals(piece):
+        return piece[0]
+    try:
+        right = bytes(_BYTE[char] for char in piece[0]).decode()
+    except UnicodeDecodeError:
+        return piece[0]
+    return piece[0] if "\x80" <= right < "\xa0" else right
+
+
+def _ends_word_in_capitals(piece: re.Match[str]) -> bool:
+    """`MAÇÃ` before a closing quotation mark looks broken and is not."""
+    before, after = piece.string[: piece.start()][-1:], piece.string[piece.end() :][:1]
+    return before.isupper() and not after.isalpha()

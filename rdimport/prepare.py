@@ -12,6 +12,7 @@ import polars as pl
 
 from rdimport import names, validation
 from rdimport.cleaning import cleaned
+from rdimport.cleaning.text import filled
 from rdimport.errors import MappingError
 from rdimport.mapping.targets import Target, targets
 from rdimport.payload import identity, payload
@@ -90,11 +91,7 @@ def _first_filled(columns: Sequence[str]) -> pl.Expr:
     """The first cell that holds more than spaces."""
     if len(columns) == 1:
         return pl.col(columns[0])
-    return pl.coalesce(pl.when(_filled(column)).then(pl.col(column)) for column in columns)
-
-
-def _filled(column: str) -> pl.Expr:
-    return pl.col(column).str.contains(r"\S")
+    return pl.coalesce(pl.when(filled(pl.col(column))).then(pl.col(column)) for column in columns)
 
 
 def _missing(missing: Sequence[str], columns: Sequence[str], table: str) -> MappingError:
@@ -182,7 +179,7 @@ class _Batch:
             return pl.select(column=pl.lit(""), value=value)
         first = pl.struct(column=pl.lit(columns[0]), value=pl.col(columns[0]))
         taken = [
-            pl.when(_filled(name)).then(pl.struct(column=pl.lit(name), value=pl.col(name)))
+            pl.when(filled(pl.col(name))).then(pl.struct(column=pl.lit(name), value=pl.col(name)))
             for name in columns
         ]
         return self.sound[at].select(pl.coalesce(*taken, first).alias("cell")).unnest("cell")

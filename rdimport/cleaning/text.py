@@ -33,8 +33,13 @@ def _tidied(cell: pl.Expr) -> pl.Expr:
 
 
 def none(cell: pl.Expr) -> pl.Expr:
-    """As it is; a cell of spaces only is empty, because RD refuses blanks."""
-    return pl.when(cell.str.contains(r"\S")).then(cell)
+    """As it is; a cell that shows nothing is empty, because RD refuses blanks."""
+    return pl.when(filled(cell)).then(cell)
+
+
+def filled(cell: pl.Expr) -> pl.Expr:
+    """Whether a cell holds more than spaces and invisible characters."""
+    return cell.str.contains(r"[^\s\p{Cf}\p{Cc}]")
 
 
 def lower(cell: pl.Expr) -> pl.Expr:

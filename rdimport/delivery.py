@@ -204,6 +204,13 @@ class Delivery:
         except asyncio.CancelledError:
             answer = _unanswered("the run stopped before an answer came")
         action = judge(answer.evidence).action
+        if answer.limits is not None:
+            self._pace.learn(
+                self._clock.monotonic(),
+                answer.limits,
+                len(self._open) - 1,
+                counted=answer.evidence is not Evidence.ACCOUNT_QUOTA,
+            )
         self._note(parcel, answer, action)
         reasons = frozenset((p.code, p.field) for p in answer.problems)
         stop = self._circuit.saw(answer.evidence, reasons, self._clock.monotonic())
@@ -254,7 +261,10 @@ class Delivery:
             self._setbacks += 1
             longest = min(60.0, 0.5 * 2.0 ** min(self._setbacks, 10))
             seconds = longest * (0.5 + 0.5 * self._chance.random())
-        self._pace.hold(now, seconds)
+        if throttled:
+            self._pace.throttled(now, seconds, told=answer.limits is not None)
+        else:
+            self._pace.hold(now, seconds)
         if seconds >= 1:
             said = "; ".join(filter(None, (p.detail for p in answer.problems)))
             self._observer(Waiting(said or "the endpoint asked to wait", seconds))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
+from rdimport.pace import Limits
 from rdimport.row import Problem
 from rdimport.verdict import Evidence
 
@@ -22,13 +23,15 @@ class Answer(NamedTuple):
     """What an endpoint's answer means.
 
     `receipt` is its own identifier for what it accepted; `wait` the seconds that it asked for,
-    None when it did not say; `problems` what it found wrong with the row.
+    None when it did not say; `problems` what it found wrong with the row; `limits` what its headers
+    say of the account's quota.
     """
 
     evidence: Evidence
     receipt: str = ""
     problems: tuple[Problem, ...] = ()
     wait: float | None = None
+    limits: Limits | None = None
 
 
 class Destination(Protocol):

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from rdimport.destination import Answer, Request
 from rdimport.errors import UsageError
+from rdimport.pace import Limits
 from rdimport.row import Problem
 from rdimport.verdict import Evidence
 
@@ -30,6 +31,7 @@ _HEADERS: Final = {
     "accept-encoding": "identity",
 }
 _BEFORE: Final = b'{"event_type":"CONVERSION","event_family":"CDP","payload":'
+_NUMBER: Final = re.compile(r"\s*\d{1,9}(\.\d{1,9})?\s*")
 _DETAIL: Final = 300
 """Characters of an endpoint's sentence that are kept: enough to understand it, too few to harm."""
 
@@ -95,15 +97,21 @@ class RDStation:
     def read(self, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
         """What an answer means. `headers` have lower-case names; any bytes may be the body."""
         content = _json(body.replace((self._api_key or "\0").encode(), b"***"))
+        limits = _limits(headers)
         if 200 <= status < 300:
-            receipt = content.get("event_uuid") if isinstance(content, dict) else None
-            if status == 200 and isinstance(receipt, str) and receipt:
-                return Answer(Evidence.ACCEPTED, _clean(receipt))
-            doubt = Problem("uncertain.success_not_understood", detail=f"HTTP {status}")
-            return Answer(Evidence.SUCCESS_NOT_UNDERSTOOD, problems=(doubt,))
+            return _success(status, content, limits)
         problems = tuple(_problems(content)) or (Problem("rd.no_reason", detail=f"HTTP {status}"),)
         evidence = _evidence(status, headers, content, problems)
-        return Answer(evidence, problems=problems, wait=_wait(headers, content))
+        return Answer(evidence, "", problems, _wait(headers, content), limits)
+
+
+def _success(status: int, content: Any, limits: Limits | None) -> Answer:
+    """A 2xx proves something only with the receipt that RD documents."""
+    receipt = content.get("event_uuid") if isinstance(content, dict) else None
+    if status == 200 and isinstance(receipt, str) and receipt:
+        return Answer(Evidence.ACCEPTED, _clean(receipt), limits=limits)
+    doubt = Problem("uncertain.success_not_understood", detail=f"HTTP {status}")
+    return Answer(Evidence.SUCCESS_NOT_UNDERSTOOD, "", (doubt,), limits=limits)
 
 
 def _checked(base_url: str) -> str:
@@ -212,9 +220,29 @@ def _wait(headers: Mapping[str, str], content: Any) -> float | None:
     return None
 
 
+def _limits(headers: Mapping[str, str]) -> Limits | None:
+    """What the headers say of the quota, in any spelling; None unless they say all of it."""
+    found: list[float] = []
+    for name in ("limit", "remaining", "reset"):
+        minute = "" if name == "reset" else f"x-ratelimit-{name}-minute"
+        for spelling in (
+            f"ratelimit-{name}",
+            f"ratelimit-{name}-quotas",
+            minute,
+            f"{minute}-quotas",
+        ):
+            value = headers.get(spelling, "")
+            if _NUMBER.fullmatch(value):
+                found.append(float(value))
+                break
+        else:
+            return None
+    return Limits(int(found[0]), int(found[1]), found[2])
+
+
 def _seconds(value: str, date: str) -> float | None:
     """A number of seconds, or a date that is compared with the answer's own `Date`."""
-    if re.fullmatch(r"\s*\d{1,9}(\.\d{1,9})?\s*", value):
+    if _NUMBER.fullmatch(value):
         return float(value)
     try:
         apart = parsedate_to_datetime(value) - parsedate_to_datetime(date)

@@ -24,3 +24,16 @@ def frame_of(rows: Sequence[tuple[int, Sequence[str | None]]]) -> pl.DataFrame:
     numbers = pl.Series(ROW, [number for number, _ in rows], dtype=pl.UInt32)
     texts = [pl.Series(f"c{i}", column, dtype=pl.String) for i, column in enumerate(columns)]
     return pl.DataFrame([numbers, *texts])
+
+
+def date_text(value: str) -> str:
+    """An ISO date and time as people mean it: no midnight, no parts of a second, no day zero.
+
+    >>> date_text("2026-03-04T00:00:00.000"), date_text("1899-12-31T08:30:00")
+    ('2026-03-04', '08:30:00')
+    """
+    day, _, time = value.partition("T")
+    time = time.split(".")[0]
+    if day in ("1899-12-30", "1899-12-31"):
+        return time or "00:00:00"
+    return day if time in ("", "00:00:00") else f"{day} {time}"

@@ -54,16 +54,16 @@ def open_table(file: InputFile, index: int, hints: Hints) -> Table:
             raise _no_table(file, what)
     if head.startswith((_ZIP, _OLE)) or _BIFF.match(head):
         return _open_workbook(file, index, hints, head)
+    if b'="urn:schemas-microsoft-com:office:spreadsheet"' in head and b"<Workbook" in head:
+        from rdimport.source.grid import GridTable  # noqa: PLC0415
+        from rdimport.source.xml2003 import Xml2003Book  # noqa: PLC0415
+
+        return GridTable(file, index, hints, Xml2003Book(file))
     if _looks_like_html(head):
         from rdimport.source.grid import GridTable  # noqa: PLC0415  each reader costs its imports
         from rdimport.source.html import HtmlBook  # noqa: PLC0415
 
         return GridTable(file, index, hints, HtmlBook(file))
-    if b"urn:schemas-microsoft-com:office:spreadsheet" in head:
-        from rdimport.source.grid import GridTable  # noqa: PLC0415
-        from rdimport.source.xml2003 import Xml2003Book  # noqa: PLC0415
-
-        return GridTable(file, index, hints, Xml2003Book(file))
     from rdimport.source.text import TextTable  # noqa: PLC0415
 
     return TextTable(file, index, hints)

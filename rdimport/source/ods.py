@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
 from rdimport.errors import SourceError
-from rdimport.source.cells import frame_of
+from rdimport.source.cells import date_text, frame_of
 from rdimport.source.frames import error_note
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ class _Sheet:
         if kind in ("float", "percentage", "currency"):
             return plain_number(cell.get(f"{_OFFICE}value", ""))
         if kind == "date":
-            return _date(cell.get(f"{_OFFICE}date-value", ""))
+            return date_text(cell.get(f"{_OFFICE}date-value", ""))
         if kind == "time":
             return _time(cell.get(f"{_OFFICE}time-value", ""))
         if kind == "boolean":
@@ -196,12 +196,6 @@ def plain_number(text: str) -> str | None:
         return text
     plain = format(number, "f")
     return plain.rstrip("0").rstrip(".") if "." in plain else plain
-
-
-def _date(value: str) -> str:
-    day, _, time = value.partition("T")
-    time = time.split(".")[0]
-    return day if time in ("", "00:00:00") else f"{day} {time}"
 
 
 def _time(value: str) -> str:

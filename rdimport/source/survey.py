@@ -1,4 +1,4 @@
-"""What a table holds, for people who have no mapping yet: columns, examples, and a guess at each."""
+"""What a table holds, for people who have no mapping yet: columns, examples, guesses."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ _FORMS: Final = {
     "phone": r"^\s*(?:\+?55)?[\s().-]*(?:\d[\s().-]*){10,11}$",
     "state": r"^\s*(?i:AC|AL|AP|AM|BA|CE|DF|ES|GO|MA|MT|MS|MG|PA|PB|PR|PE|PI|RJ|RN|RS|RO|RR|SC|SP"
     r"|SE|TO)\s*$",
-    "date": r"^\s*(?:\d{4}-\d{2}-\d{2}|\d{1,2}/\d{1,2}/\d{2,4})(?:[ T]\d{1,2}:\d{2}(?::\d{2})?)?\s*$",
+    "date": r"^\s*(?:\d{4}-\d{2}-\d{2}|\d{1,2}/\d{1,2}/\d{2,4})"
+    r"(?:[ T]\d{1,2}:\d{2}(?::\d{2})?)?\s*$",
     "yes/no": r"^\s*(?i:sim|s|n[aã]o|n|yes|y|no|true|false|verdadeiro|falso|0|1|x)\s*$",
     "url": r"^\s*(?:https?://|www\.)\S+\s*$",
     "number": r"^\s*(?:R\$\s*)?[+-]?[\d.,]*\d\s*%?\s*$",
@@ -107,9 +108,11 @@ class _Tally:
         """The verdict on the column after `rows` rows."""
         by_name = guess_by_name(self.name)
         form = self._form(by_name)
+        # A name is a promise (`Aceita e-mail`) that values with another form can break.
+        if by_name in self.forms and form != by_name and self.forms[by_name] * 5 < self.filled:
+            by_name = ""
         guess = by_name or form or "text"
-        expected = self.forms.get(guess)
-        odd = self.filled - expected if expected is not None and form == guess else 0
+        odd = self.filled - self.forms[guess] if form == guess else 0
         share = self.filled / rows if rows else 0.0
         return Column(self.name, tuple(self.examples), share, guess, odd)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
 from rdimport.errors import SourceError
-from rdimport.source.cells import frame_of
+from rdimport.source.cells import date_text, frame_of
 from rdimport.source.ods import plain_number
 
 if TYPE_CHECKING:
@@ -73,14 +73,10 @@ def _value(cell: ET.Element) -> str | None:
     if data is None:
         return None
     text, kind = "".join(data.itertext()), data.get(f"{_SS}Type")
-    if kind == "Error":
-        return None
     if kind == "Number":
         return plain_number(text)
     if kind == "Boolean":
         return "true" if text.strip() == "1" else "false"
     if kind == "DateTime":
-        day, _, time = text.partition("T")
-        time = time.split(".")[0]
-        return day if time in ("", "00:00:00") else f"{day} {time}"
+        return date_text(text)
     return text or None

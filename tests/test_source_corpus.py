@@ -1,0 +1,135 @@
+"""The corpus beside this was written by other programs; tests/corpus/make_*.py are the recipes."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from rdimport.errors import SourceError
+from rdimport.row import FILE
+from rdimport.source import Hints, Table, open_tables
+
+CORPUS = Path(__file__).parent / "corpus"
+COLUMNS = ("Nome", "E-mail", "Celular", "CPF", "Nascimento", "Horário", "Observação", "Soma")
+
+PEOPLE = [
+    ("Ana Conceição", "ana@exemplo.com.br", "11987654321", "001.234.567-89", "1990-03-04",
+     "08:30:00", 'diz "oi"; e volta', "2"),
+    ("Bia D'Ávila", "bia@exemplo.com.br", "5511912345678", "00123456789", "1985-12-31",
+     "17:05:00", "duas\nlinhas", "15"),
+    ("João Peçanha", "joao@exemplo.com.br", "(11) 90000-0001", "98765432100", "2001-01-01",
+     "00:00:00", "x" * 300, None),
+    ("Zélia", "zelia@exemplo.com.br", "21900000002", None, None, None, "ªº – §", "ab"),
+]  # fmt: skip
+SHOWN = [
+    ("04/03/1990", "08:30"),
+    ("31/12/1985", "17:05"),
+    ("01/01/2001", "00:00"),
+    (None, None),
+]
+"""Dates and times in the text files, as LibreOffice shows them."""
+
+
+def opened(name: str, hints: Hints | None = None) -> Table:
+    return open_tables([str(CORPUS / name)], hints or Hints())[0]
+
+
+def read(table: Table) -> list[tuple[object, ...]]:
+    """Row number, defect and cells; outer spaces, which some formats drop, aside."""
+    rows = [row for frame in table.batches() for row in frame.drop(FILE).iter_rows()]
+    return [
+        (*row[:2], *(cell.strip() if isinstance(cell, str) else cell for cell in row[2:]))
+        for row in rows
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("leads.xlsx", "xlsx"), ("leads.xls", "xls"), ("leads.ods", "ods"), ("leads_2003.xls", "xml")],
+)
+def test_a_workbook_gives_the_people_and_the_row_numbers_that_are_in_it(
+    name: str, kind: str
+) -> None:
+    table = opened(name)
+    assert table.columns == COLUMNS
+    assert (table.facts.format, table.facts.sheet, table.facts.header_row) == (kind, "Leads", 4)
+    numbers = (5, 6, 8, 9)
+    assert read(table) == [(n, None, *p) for n, p in zip(numbers, PEOPLE, strict=True)]
+    assert any("row 10: not imported" in note for note in table.notes)
+    assert any("'Resumo'" in note for note in table.notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "encoding", "delimiter"),
+    [
+        ("leads_utf8.csv", "utf-8", ","),
+        ("leads_cp1252.csv", "cp1252", ";"),
+        ("leads_mac.csv", "mac_roman", ";"),
+        ("leads_850.csv", "cp850", ";"),
+        ("leads_iso15.csv", "cp1252", "|"),
+        ("leads_utf16.xls", "utf-16", "\t"),
+    ],
+)
+def test_a_text_file_gives_the_same_people_whatever_its_encoding(
+    name: str, encoding: str, delimiter: str
+) -> None:
+    table = opened(name)
+    assert table.columns == COLUMNS
+    assert (table.facts.encoding, table.facts.delimiter) == (encoding, delimiter)
+    # The line break in row 6 takes a line more, so the numbers of what follows are one higher.
+    rows = list(read(table))
+    assert [row[0] for row in rows] == [5, 6, 9, 10]
+    dash = "–" if name not in ("leads_850.csv", "leads_iso15.csv") else "-"
+    for row, person, shown in zip(rows, PEOPLE, SHOWN, strict=True):
+        note = person[6].replace("–", dash) if person[6] else None
+        assert row[1:] == (None, *person[:4], *shown, note, person[7])
+
+
+def test_html_that_is_called_xls_is_read_as_the_table_it_shows() -> None:
+    table = opened("leads_html.xls")
+    assert (table.facts.format, table.columns) == ("html", COLUMNS)
+    # LibreOffice leaves the hidden row out of a page.
+    assert [row[2:5] for row in read(table)] == [PEOPLE[i][:3] for i in (0, 1, 3)]
+    assert any("web page" in note for note in table.notes)
+
+
+def test_xlsb_is_read() -> None:
+    table = opened("leads.xlsb")
+    assert table.facts.format == "xlsb"
+    assert read(table) == [
+        (2, None, "Ana Conceição", "ana@exemplo.com.br", "11987654321", "00123456789",
+         "1990-03-04", "1.5"),
+        (3, None, "Bia D'Ávila", "bia@exemplo.com.br", "5511912345678", None, None, "0.1"),
+    ]  # fmt: skip
+
+
+def test_the_content_decides_what_a_file_is_and_not_its_name(tmp_path: Path) -> None:
+    for name, kind in (("leads.xlsx", "xlsx"), ("leads.ods", "ods"), ("leads_utf8.csv", "csv")):
+        wrong = tmp_path / f"{kind}.dat"
+        shutil.copy(CORPUS / name, wrong)
+        table = open_tables([str(wrong)], Hints())[0]
+        assert table.facts.format == kind
+        assert len(read(table)) == 4
+
+
+@pytest.mark.parametrize("name", ["leads.xlsx", "leads.ods"])
+def test_hidden_rows_and_error_cells_are_told(name: str) -> None:
+    notes = " ".join(opened(name).notes)
+    assert "1 row(s) are hidden" in notes
+    assert "1 cell(s) hold an error" in notes
+
+
+@pytest.mark.parametrize("name", ["protected.xlsx", "protected.xls", "protected.ods"])
+def test_a_workbook_with_a_password_says_so(name: str) -> None:
+    with pytest.raises(SourceError, match="protected by a password"):
+        opened(name)
+
+
+@pytest.mark.parametrize("name", ["leads.xlsx", "leads.xls", "leads.xlsb", "leads.ods"])
+def test_a_workbook_that_was_cut_off_says_so(name: str, tmp_path: Path) -> None:
+    cut = tmp_path / name
+    cut.write_bytes((CORPUS / name).read_bytes()[:2500])
+    with pytest.raises(SourceError, match=r"damaged|unknown kind"):
+        open_tables([str(cut)], Hints())

@@ -362,4 +362,4 @@ def test_a_forged_answer_is_what_our_reader_would_get_from_rd_and_stores_nothing
     call = Call("POST", CONVERSIONS, f"api_key={desk.key.secret}", JSON_HEADERS, b"{}")
     assert desk.evidence(desk.endpoint.answer(call, fault)) is evidence
     assert desk.endpoint.counts.accepted == 0
-    assert desk.store.rows("SELECT reason FROM refusal")[0][0] == f"fault: {fault}"
+    assert tuple(desk.store.rows("SELECT reason, detail FROM refusal")[0]) == ("fault", fault)

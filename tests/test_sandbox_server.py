@@ -66,7 +66,8 @@ def test_what_arrives_can_be_read_in_the_order_in_which_it_came(sandbox: Running
 def test_a_refused_request_is_there_to_be_read_with_its_reason(sandbox: RunningSandbox) -> None:
     assert post(sandbox, body("nobody")).status_code == 400
     (refused,) = sandbox.refused()
-    assert (refused["status"], refused["reason"]) == (400, "$.payload.email: INVALID_EMAIL_FORMAT")
+    assert (refused["status"], refused["reason"]) == (400, "fields")
+    assert refused["detail"] == "$.payload.email: INVALID_EMAIL_FORMAT"
     assert sandbox.conversions() == []
 
 

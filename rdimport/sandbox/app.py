@@ -56,7 +56,7 @@ class App:
         query = scope["query_string"].decode("latin-1")
         fault = chance.draw() if path == CONVERSIONS and method == "POST" else None
         if fault in (Fault.RESET_BEFORE, Fault.HANG_BEFORE):
-            self.endpoint.note(Call(method, path, query, scope["headers"], b""), f"fault: {fault}")
+            self.endpoint.note(Call(method, path, query, scope["headers"], b""), fault)
             await (_reset(scope, receive) if fault is Fault.RESET_BEFORE else _hang(receive))
             return
         try:

@@ -88,10 +88,11 @@ class Api:
         return JSONResponse([{**dict(row), "fields": json.loads(row["fields"])} for row in rows])
 
     async def refused(self, request: Request) -> Response:
-        """Requests that were not accepted: `status` (0: no answer), `reason`, bodies in base64."""
+        """Requests that were not accepted: `status` (0: no answer), `reason`, `detail`, `head`."""
         rows = self._store.rows(
-            "SELECT r.id, r.at, r.status, r.reason, r.email, r.answer, r.body, h.text AS head"
-            " FROM refusal r JOIN head h ON h.id = r.head WHERE r.id > ? ORDER BY r.id LIMIT ?",
+            "SELECT r.id, r.at, r.status, r.reason, r.detail, r.email, r.answer, r.body,"
+            " h.text AS head FROM refusal r JOIN head h ON h.id = r.head"
+            " WHERE r.id > ? ORDER BY r.id LIMIT ?",
             (_number(request, "after", 0), _number(request, "limit", 1_000)),
         )
         return JSONResponse(

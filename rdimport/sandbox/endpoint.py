@@ -17,7 +17,7 @@ from rdimport.sandbox import replies
 from rdimport.sandbox.faults import Chance, Fault
 from rdimport.sandbox.limits import LEAD_PERIOD, Leads, Window
 from rdimport.sandbox.options import SandboxOptions
-from rdimport.sandbox.replies import Reply
+from rdimport.sandbox.replies import Reason, Reply
 from rdimport.sandbox.rules import NotJSONError, Reading, decode, read
 from rdimport.sandbox.store import Accepted, Key, Refused, Store
 
@@ -123,13 +123,11 @@ class Endpoint:
 
     def _gateway(self, call: Call, gate: _Gate, now: float) -> Reply | None:
         if len(call.path) + len(call.query) > MAX_URL:
-            return replies.single(414, "URI_TOO_LONG", "The URL is longer than 8 kB.")
+            return replies.url_too_long()
         if call.path != CONVERSIONS:
             return self._other_path(call.path)
         if call.method != "POST":
-            return replies.single(
-                405, "METHOD_NOT_ALLOWED", "Only POST is allowed.", ((b"allow", b"POST"),)
-            )
+            return replies.wrong_method(call.method)
         refused = self._key(call.query, gate)
         if refused or gate.account is None or self._quota is None:
             return refused
@@ -137,19 +135,20 @@ class Endpoint:
 
     def _other_path(self, path: str) -> Reply:
         if path.startswith(_BEARER_PATHS):
-            return replies.key_refused(401, "an API key is for conversions only; this needs OAuth")
-        return replies.single(404, "RESOURCE_NOT_FOUND", "The resource was not found.")
+            return replies.key_refused(401, Reason.OAUTH_ONLY, path[:200])
+        return replies.not_found()
 
     def _key(self, query: str, gate: _Gate) -> Reply | None:
         given = [value for name, value in parse_qsl(query) if name == "api_key"]
+        status = self.options.key_status
         if not given:
-            return replies.key_refused(self.options.key_status, "no api_key in the URL")
+            return replies.key_refused(status, Reason.KEY_MISSING)
         key = self.store.keys.get(given[0]) if len(given) == 1 else None
         if key is None:
-            return replies.key_refused(self.options.key_status, "no account has this key")
+            return replies.key_refused(status, Reason.KEY_UNKNOWN)
         gate.account = key.account
         if not key.active:
-            return replies.key_refused(self.options.key_status, f"the key {key.name} is inactive")
+            return replies.key_refused(status, Reason.KEY_INACTIVE, key.name)
         gate.key = key
         return None
 
@@ -168,7 +167,7 @@ class Endpoint:
             return None
         return replies.account_throttled(
             replies.retry_headers(taken.reset, self.options.headers),
-            f"the account's quota of {window.quota} is used up for {taken.reset} s",
+            str(window.quota),
         )
 
     def window(self, account: int) -> tuple[int, Window | None]:
@@ -182,27 +181,17 @@ class Endpoint:
         if fault is None:
             return None
         reply = self._forge(fault)
-        return reply and reply._replace(reason=f"fault: {fault}")
+        return reply and reply._replace(reason=Reason.FAULT, detail=str(fault))
 
     def _forge(self, fault: Fault) -> Reply | None:
         faults = self.chance.faults
         seconds, spelling = faults.retry_after, self.options.headers
         forged = {
-            Fault.THROTTLE: replies.account_throttled(
-                replies.retry_headers(seconds, spelling), "the account"
-            ),
+            Fault.THROTTLE: replies.account_throttled(replies.retry_headers(seconds, spelling), ""),
             Fault.THROTTLE_LEAD: replies.lead_throttled(120, 121, 43_200, LEAD_PERIOD, ""),
-            # Plain whatever the spelling: it comes from RD's own servers, not from the quota.
-            Fault.UNAVAILABLE: replies.single(
-                503,
-                "SERVICE_UNAVAILABLE",
-                "Service unavailable.",
-                replies.retry_headers(seconds, "plain"),
-            ),
+            Fault.UNAVAILABLE: replies.unavailable(seconds),
             Fault.ODD: Reply(faults.odd_status, b""),
-            Fault.CRM: replies.single(
-                400, "UNABLE_TO_LOAD_CDP_SCHEMA", "The key belongs to RD Station CRM."
-            ),
+            Fault.CRM: replies.key_of_crm(),
         }
         if fault is Fault.FAIL_BEFORE:
             return Reply(self.chance.fail_status(), b"")
@@ -218,7 +207,7 @@ class Endpoint:
         try:
             document = decode(call.body)
         except NotJSONError as error:
-            return replies.single(400, "BAD_REQUEST", f"The body is not JSON: {error}."), nothing
+            return replies.not_json(str(error)), nothing
         reading = read(document, self._rules)
         if reading.email and self.options.lead_limit:
             over = self._leads.take(gate.account or 0, reading.email, now)
@@ -239,23 +228,21 @@ class Endpoint:
             elif name == b"accept":
                 accept = accept + b"," + value if accept else value
         if content_type.partition(b";")[0].strip().lower() != b"application/json":
-            return replies.single(
-                415, "UNSUPPORTED_MEDIA_TYPE", "The Content-Type must be application/json."
-            )
+            return replies.wrong_media_type()
         if accept and not _accepts_json(accept):
-            return replies.single(406, "NOT_ACCEPTABLE", "The Accept header must allow JSON.")
+            return replies.not_acceptable()
         if call.body is None or len(call.body) > self.options.max_body:
             return replies.too_large(self.options.max_body)
         return None
 
     # Books.
 
-    def note(self, call: Call, reason: str) -> None:
+    def note(self, call: Call, fault: Fault) -> None:
         """Remember a request that gets no answer at all and was not stored."""
         now = self.clock.now().timestamp()
         gate = _Gate()
         self._key(call.query, gate)
-        self._remember(call, gate, Reading([]), Reply(0, b"", reason=reason), now)
+        self._remember(call, gate, Reading([]), Reply(0, b"", (), Reason.FAULT, str(fault)), now)
 
     def _remember(
         self, call: Call, gate: _Gate, reading: Reading, reply: Reply, now: float
@@ -277,7 +264,8 @@ class Endpoint:
                     gate.account,
                     now,
                     reply.status,
-                    reply.reason,
+                    reply.reason or "",
+                    reply.detail,
                     reading.email,
                     reply.body,
                     _head(call),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Final, NamedTuple
 
 from rdimport.sandbox.limits import Taken
@@ -27,8 +28,28 @@ SHAPES: Final = (1, 2, 4, 5)
 """The shapes in which a refused field can be told."""
 
 
+class Reason(StrEnum):
+    """Why a request was not accepted: for the person who looks on, not for the client."""
+
+    FIELDS = "fields"
+    KEY_MISSING = "key_missing"
+    KEY_UNKNOWN = "key_unknown"
+    KEY_INACTIVE = "key_inactive"
+    OAUTH_ONLY = "oauth_only"
+    NOT_FOUND = "not_found"
+    METHOD = "method"
+    URL_TOO_LONG = "url_too_long"
+    MEDIA_TYPE = "media_type"
+    NOT_ACCEPTABLE = "not_acceptable"
+    TOO_LARGE = "too_large"
+    NOT_JSON = "not_json"
+    QUOTA = "quota"
+    LEAD = "lead"
+    FAULT = "fault"
+
+
 class Reply(NamedTuple):
-    """One answer. `reason` is for the person who looks on, and no part of what the client gets.
+    """One answer. `reason` and `detail` are for the person who looks on and not sent.
 
     `receipt` is the `event_uuid` of a conversion that was taken, else empty.
     """
@@ -36,7 +57,8 @@ class Reply(NamedTuple):
     status: int
     body: bytes
     headers: Headers = ()
-    reason: str = ""
+    reason: Reason | None = None
+    detail: str = ""
     receipt: str = ""
 
 
@@ -47,8 +69,8 @@ def accepted(event_uuid: str) -> Reply:
 
 def refused(refusals: Sequence[Refusal], shape: int = 1) -> Reply:
     """400: what is wrong with which field, in shape 1, 2, 4 or 5."""
-    reason = "; ".join(f"{found.path}: {found.error_type}" for found in refusals)
-    return Reply(400, _json(_shaped(refusals, shape)), reason=reason)
+    detail = "; ".join(f"{found.path}: {found.error_type}" for found in refusals)
+    return Reply(400, _json(_shaped(refusals, shape)), (), Reason.FIELDS, detail)
 
 
 def _listed(refusals: Sequence[Refusal]) -> list[dict[str, object]]:
@@ -89,37 +111,80 @@ def _shaped(refusals: Sequence[Refusal], shape: int) -> object:
             return {"errors": _listed(refusals)}
 
 
-def single(status: int, error_type: str, message: str, headers: Headers = ()) -> Reply:
+def url_too_long() -> Reply:
+    """414."""
+    return _single(414, "URI_TOO_LONG", "The URL is longer than 8 kB.", Reason.URL_TOO_LONG)
+
+
+def not_found() -> Reply:
+    """404: RD has no such path."""
+    return _single(404, "RESOURCE_NOT_FOUND", "The resource was not found.", Reason.NOT_FOUND)
+
+
+def wrong_method(method: str) -> Reply:
+    """405."""
+    reply = _single(405, "METHOD_NOT_ALLOWED", "Only POST is allowed.", Reason.METHOD, method[:20])
+    return reply._replace(headers=((b"allow", b"POST"),))
+
+
+def wrong_media_type() -> Reply:
+    """415."""
+    message = "The Content-Type must be application/json."
+    return _single(415, "UNSUPPORTED_MEDIA_TYPE", message, Reason.MEDIA_TYPE)
+
+
+def not_acceptable() -> Reply:
+    """406."""
+    message = "The Accept header must allow application/json."
+    return _single(406, "NOT_ACCEPTABLE", message, Reason.NOT_ACCEPTABLE)
+
+
+def not_json(why: str) -> Reply:
+    """400: the body as a whole cannot be read."""
+    return _single(400, "BAD_REQUEST", f"The body is not JSON: {why}.", Reason.NOT_JSON, why)
+
+
+def key_of_crm() -> Reply:
+    """400: what RD answers to a key of RD Station CRM."""
+    message = "The key belongs to RD Station CRM."
+    return _single(400, "UNABLE_TO_LOAD_CDP_SCHEMA", message, Reason.FAULT)
+
+
+def unavailable(seconds: int) -> Reply:
+    """503 with Retry-After. Its spelling is plain: it is RD's own servers', not the quota's."""
+    reply = _single(503, "SERVICE_UNAVAILABLE", "Service unavailable.", Reason.FAULT)
+    return reply._replace(headers=retry_headers(seconds, "plain"))
+
+
+def _single(status: int, error_type: str, message: str, reason: Reason, detail: str = "") -> Reply:
     """Shape 1 with one error and no path: the request as a whole is wrong."""
     body = {"errors": [{"error_type": error_type, "error_message": message}]}
-    return Reply(status, _json(body), headers, f"{error_type}: {message}")
+    return Reply(status, _json(body), (), reason, detail)
 
 
-def key_refused(status: int, why: str) -> Reply:
-    """401 or 403 in shape 3. `why` is for the person who looks on; RD does not say it."""
+def key_refused(status: int, reason: Reason, detail: str = "") -> Reply:
+    """401 or 403 in shape 3. RD does not say which of the reasons it was."""
     error = {"error_type": "UNAUTHORIZED", "error_message": "Invalid or inactive API key."}
-    return Reply(status, _json({"errors": error}), reason=why)
+    return Reply(status, _json({"errors": error}), (), reason, detail)
 
 
 def too_large(limit: int) -> Reply:
     """413 in the gateway's shape 7; RD does not document it."""
-    return Reply(
-        413,
-        _json({"message": "Request size limit exceeded"}),
-        reason=f"the body is larger than {limit} bytes",
-    )
+    body = _json({"message": "Request size limit exceeded"})
+    return Reply(413, body, (), Reason.TOO_LARGE, str(limit))
 
 
-def account_throttled(headers: Headers, why: str) -> Reply:
+def account_throttled(headers: Headers, quota: str) -> Reply:
     """429 of the account: it comes from the gateway, in shape 7."""
-    return Reply(429, _json({"message": "API rate limit exceeded"}), headers, why)
+    body = _json({"message": "API rate limit exceeded"})
+    return Reply(429, body, headers, Reason.QUOTA, quota)
 
 
 def lead_throttled(limit: int, usage: int, remaining: int, period: int, email: str) -> Reply:
     """429 of one lead, in shape 6. RD calls `remaining_time` milliseconds; it holds seconds."""
     error = f"'lead_limiter' rate limit exceeded for {period} second(s) period for key '{email}'"
     body = {"error": error, "max": limit, "usage": usage, "remaining_time": remaining}
-    return Reply(429, _json(body), reason=f"more than {limit} requests for this e-mail in a day")
+    return Reply(429, _json(body), (), Reason.LEAD, str(limit))
 
 
 def quota_headers(taken: Taken, spelling: str) -> Headers:

@@ -44,7 +44,8 @@ CREATE TABLE IF NOT EXISTS conversion (
 CREATE INDEX IF NOT EXISTS conversion_email ON conversion (account, email);
 CREATE TABLE IF NOT EXISTS refusal (
     id INTEGER PRIMARY KEY AUTOINCREMENT, account INTEGER, at REAL NOT NULL,
-    status INTEGER NOT NULL, reason TEXT NOT NULL, email TEXT NOT NULL, answer BLOB NOT NULL,
+    status INTEGER NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL,
+    email TEXT NOT NULL, answer BLOB NOT NULL,
     head INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS dropped (
     account INTEGER NOT NULL, name TEXT NOT NULL, times INTEGER NOT NULL, last REAL NOT NULL,
@@ -92,6 +93,7 @@ class Refused(NamedTuple):
     at: float
     status: int
     reason: str
+    detail: str
     email: str
     answer: bytes
     head: str
@@ -190,9 +192,9 @@ class Store:
         refused, self._refused = self._refused, []
         self._write_accepted(accepted)
         self._db.executemany(
-            "INSERT INTO refusal (account, at, status, reason, email, answer, head, body)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            [(*row[:6], self._head(row.head), row.body) for row in refused],
+            "INSERT INTO refusal (account, at, status, reason, detail, email, answer, head, body)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [(*row[:7], self._head(row.head), row.body) for row in refused],
         )
         if refused:
             self._db.execute(

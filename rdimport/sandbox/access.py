@@ -14,7 +14,6 @@ from urllib.parse import parse_qs, urlsplit
 
 from rdimport.sandbox.app import ASGIApp, Receive, Scope, Send
 
-COOKIE: Final = "rdimport_sandbox"
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
@@ -40,7 +39,7 @@ class Access:
             await self._app(scope, receive, send)
         elif self._is_token(_token_of_query(scope)):
             await self._enter(scope, send)
-        elif self._is_token(_token_of_headers(headers)):
+        elif self._is_token(_token_of_headers(scope, headers)):
             await self._app(scope, receive, send)
         else:
             await _say(send, 401, "Open the address with its token, as the sandbox printed it.")
@@ -51,7 +50,7 @@ class Access:
     async def _enter(self, scope: Scope, send: Send) -> None:
         """Move the token from the address, which gets copied and logged, into a cookie."""
         secure = "; Secure" if scope["scheme"] == "https" else ""
-        cookie = f"{COOKIE}={self._token}; Path=/; HttpOnly; SameSite=Strict{secure}"
+        cookie = f"{_cookie(scope)}={self._token}; Path=/; HttpOnly; SameSite=Strict{secure}"
         # Not a redirect: on one, a browser withholds a strict cookie that a foreign link has set.
         headers = ((b"set-cookie", cookie.encode()), (b"refresh", b"0; url=/"))
         await _say(send, 200, "Welcome.", headers)
@@ -69,7 +68,12 @@ def _token_of_query(scope: Scope) -> str:
     return parse_qs(query.decode("latin-1")).get("token", [""])[0]
 
 
-def _token_of_headers(headers: dict[str, str]) -> str:
+def _cookie(scope: Scope) -> str:
+    """Browsers share the cookies of a host among its ports: two sandboxes need two names."""
+    return f"rdimport_sandbox_{scope['server'][1]}"
+
+
+def _token_of_headers(scope: Scope, headers: dict[str, str]) -> str:
     scheme, _, bearer = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return bearer.strip()
@@ -77,7 +81,8 @@ def _token_of_headers(headers: dict[str, str]) -> str:
         cookies: SimpleCookie = SimpleCookie(headers.get("cookie", ""))
     except CookieError:
         return ""
-    return str(cookies[COOKIE].value) if COOKIE in cookies else ""
+    name = _cookie(scope)
+    return str(cookies[name].value) if name in cookies else ""
 
 
 async def _say(

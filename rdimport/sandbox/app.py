@@ -24,7 +24,8 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 TRANSPORT: Final = "rdimport.transport"
 """ASGI extension that holds the connection's asyncio transport (`transport.SandboxProtocol`)."""
 
-PAGE_PATHS: Final = ("/sandbox", "/static")
+PAGE_PATHS: Final = ("/sandbox", "/static", "/favicon.ico", "/.well-known")
+"""Paths of the page; browsers ask for the last two unasked: no client's mistake."""
 
 _JSON: Final = (b"content-type", b"application/json; charset=utf-8")
 _RESET: Final = struct.pack("ii", 1, 0)

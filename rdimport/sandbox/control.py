@@ -19,6 +19,7 @@ from rdimport.sandbox.access import Access
 from rdimport.sandbox.app import ASGIApp
 from rdimport.sandbox.endpoint import Endpoint
 from rdimport.sandbox.faults import Faults
+from rdimport.sandbox.page.routes import Page
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -27,7 +28,11 @@ if TYPE_CHECKING:
 def control(endpoint: Endpoint, token: str) -> ASGIApp:
     """The application for every path that is not RD's."""
     api = Api(endpoint)
-    return Access(Starlette(routes=api.routes()), token, local=endpoint.options.is_loopback)
+    page = Page(endpoint)
+    app = Starlette(
+        routes=[*api.routes(), *page.routes()], exception_handlers={404: page.not_found}
+    )
+    return Access(app, token, local=endpoint.options.is_loopback)
 
 
 class Api:

@@ -15,11 +15,12 @@ from typing import Final
 
 import uvicorn
 
-from rdimport.clock import SystemClock
+from rdimport.clock import Clock, SystemClock
 from rdimport.errors import UsageError
 from rdimport.sandbox.app import App
 from rdimport.sandbox.control import control
 from rdimport.sandbox.endpoint import Endpoint
+from rdimport.sandbox.journal import Journal
 from rdimport.sandbox.options import SandboxOptions
 from rdimport.sandbox.store import Store
 from rdimport.sandbox.transport import SandboxProtocol
@@ -44,6 +45,7 @@ def run(
     options: SandboxOptions,
     on_start: Callable[[Started], None],
     arm_stop: Callable[[Callable[[], None]], None] | None = None,
+    journal: Journal | None = None,
 ) -> None:
     """Serve until a signal comes, or until the function that `arm_stop` was given is called.
 
@@ -52,16 +54,16 @@ def run(
     # What goes wrong at a connection here is mostly wanted, and the page shows it.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     listener = _bind(options)
-    store = Store(options.data, options.keep)
-    stop = threading.Event()
+    store = Store(options.data, options.keep, journal.note if journal else None)
+    stop, clock = threading.Event(), SystemClock()
     try:
-        endpoint = Endpoint(options, store, SystemClock())
+        endpoint = Endpoint(options, store, clock)
         started = _prepare(options, endpoint, listener)
         server = _server(options, endpoint, started.token)
         if arm_stop:
             arm_stop(stop.set)
         on_start(started)
-        asyncio.run(_serve(server, listener, store, stop))
+        asyncio.run(_serve(server, listener, lambda: _tick(store, journal, clock), stop))
     finally:
         store.close()
         listener.close()
@@ -94,7 +96,9 @@ def _prepare(options: SandboxOptions, endpoint: Endpoint, listener: socket.socke
     if options.new_key:
         now = endpoint.clock.now().timestamp()
         api_key = store.create_key(accounts[0], options.new_key, now).secret
-    host = f"[{options.host}]" if ":" in options.host else options.host
+    # Nobody can open the address that means "all of them".
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(options.host, options.host)  # noqa: S104
+    host = f"[{host}]" if ":" in host else host
     scheme = "https" if options.certificate else "http"
     token = options.token
     if not (token or options.is_loopback):
@@ -116,11 +120,21 @@ def _server(options: SandboxOptions, endpoint: Endpoint, token: str) -> uvicorn.
         ssl_certfile=options.certificate,
         ssl_keyfile=options.private_key,
     )
+    try:
+        config.load()
+    except OSError as error:
+        raise UsageError(
+            f"The certificate {options.certificate} cannot be used: {error}.",
+            "It and its private key must be PEM files that belong together.",
+        ) from error
     return uvicorn.Server(config)
 
 
 async def _serve(
-    server: uvicorn.Server, listener: socket.socket, store: Store, stop: threading.Event
+    server: uvicorn.Server,
+    listener: socket.socket,
+    tick: Callable[[], None],
+    stop: threading.Event,
 ) -> None:
     """Serve until a signal ends the server, or `stop` is set.
 
@@ -130,10 +144,16 @@ async def _serve(
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     while not (stop.is_set() or serving.done()):
         await asyncio.wait([serving], timeout=_WRITE_EVERY)
-        store.flush()
+        tick()
     serving.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await serving
+
+
+def _tick(store: Store, journal: Journal | None, clock: Clock) -> None:
+    store.flush()
+    if journal:
+        journal.write(clock.now())
 
 
 def serve(options: SandboxOptions) -> None:
@@ -143,19 +163,22 @@ def serve(options: SandboxOptions) -> None:
     be used.
     """
     with contextlib.suppress(KeyboardInterrupt):
-        run(options, lambda started: _greet(options, started))
+        run(options, lambda started: _greet(options, started), journal=Journal(_say))
 
 
 def _greet(options: SandboxOptions, started: Started) -> None:
-    say = sys.stderr.write
     query = f"?token={started.token}" if started.token else ""
-    say(f"Sandbox of RD Station Marketing: {started.base_url}/{query}\n")
+    _say(f"Sandbox of RD Station Marketing: {started.base_url}/{query}")
     if options.is_loopback:
-        say("Only this machine can reach it.\n")
+        _say("Only this machine can reach it.")
     else:
-        say("Other machines can reach it; the page asks for the token in the address above.\n")
+        _say("Other machines can reach it; the page asks for the token in the address above.")
     if started.api_key:
-        say(f"API key {options.new_key}: {started.api_key}\n")
-    say(f"Send to it: rdimport run FILE -m MAPPING --base-url {started.base_url}\n")
-    say("Ctrl+C stops it.\n")
+        _say(f"API key {options.new_key}: {started.api_key}")
+    _say(f"Send to it: rdimport run FILE -m MAPPING --base-url {started.base_url}")
+    _say("Ctrl+C stops it.")
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
     sys.stderr.flush()

@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from rdimport.errors import UsageError
+from rdimport.names import fold
 
 MAX_KEYS: Final = 5
 """Keys of one account at most, as on RD's own page."""
@@ -107,8 +108,14 @@ class KeyRefusedError(UsageError):
 class Store:
     """Everything that outlives a request. Raises UsageError when the directory cannot be used."""
 
-    def __init__(self, directory: Path | None = None, keep: int = 200_000) -> None:
+    def __init__(
+        self,
+        directory: Path | None = None,
+        keep: int = 200_000,
+        on_write: Callable[[Sequence[Accepted], Sequence[Refused]], None] | None = None,
+    ) -> None:
         self._keep = keep
+        self._on_write = on_write
         self._accepted: list[Accepted] = []
         self._refused: list[Refused] = []
         self._heads: dict[str, int] = {}
@@ -190,6 +197,8 @@ class Store:
             return
         accepted, self._accepted = self._accepted, []
         refused, self._refused = self._refused, []
+        if self._on_write:
+            self._on_write(accepted, refused)
         self._write_accepted(accepted)
         self._db.executemany(
             "INSERT INTO refusal (account, at, status, reason, detail, email, answer, head, body)"
@@ -286,4 +295,6 @@ def _open(directory: Path | None) -> sqlite3.Connection:
                 "Name a directory that you may write to.",
             ) from error
     db.row_factory = sqlite3.Row
+    # People search without accents and capitals; SQLite alone knows those of ASCII only.
+    db.create_function("fold", 1, lambda text: fold(text or ""), deterministic=True)
     return db

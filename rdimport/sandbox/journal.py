@@ -1,0 +1,73 @@
+"""What the command says while it serves: refusals, fields that were dropped, how many were taken.
+
+No e-mail and no key is in it: a terminal's scroll-back outlives the sandbox. At 5,000 requests a
+second a line for each would be the slowest part, so equal lines of a second are one with its count.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from rdimport.sandbox.page import words
+from rdimport.sandbox.store import Accepted, Refused
+
+_TOTALS_EVERY = 10.0
+
+
+class Journal:
+    """Collects what the store writes; `say` gets one line at a time, without its end."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._accepted = 0
+        self._refused = 0
+        self._told = (0, 0)
+        self._told_at = 0.0
+        self._lines: Counter[str] = Counter()
+        self._dropped: Counter[str] = Counter()
+        self._due: set[str] = set()
+        self._written_at = 0.0
+
+    def note(self, accepted: Sequence[Accepted], refused: Sequence[Refused]) -> None:
+        """Count what was written to the store."""
+        self._accepted += len(accepted)
+        self._refused += len(refused)
+        for request in refused:
+            why = words.reason("en", request.reason, request.detail)
+            self._lines[f"{request.status or 'no answer'}  {why}"] += 1
+        for conversion in accepted:
+            for name in conversion.dropped:
+                self._dropped[name] += 1
+                if _is_round(self._dropped[name]):
+                    self._due.add(name)
+
+    def write(self, now: datetime) -> None:
+        """Say what is new, at most once a second."""
+        at = now.timestamp()
+        if at - self._written_at < 1:
+            return
+        self._written_at = at
+        clock = f"{now.astimezone():%H:%M:%S}"
+        for line, times in self._lines.items():
+            self._say(f"{clock}  {_plain(line)}{f'  ({times} times)' if times > 1 else ''}")
+        for name in sorted(self._due):
+            times = self._dropped[name]
+            self._say(f"{clock}  dropped in silence, as RD does: {_plain(name)}  ({times} so far)")
+        self._lines.clear()
+        self._due.clear()
+        totals = (self._accepted, self._refused)
+        if totals != self._told and at - self._told_at >= _TOTALS_EVERY:
+            self._told, self._told_at = totals, at
+            self._say(f"{clock}  {totals[0]:,} accepted, {totals[1]:,} not accepted so far")
+
+
+def _is_round(count: int) -> bool:
+    """1, 10, 100 …: a name that comes with every conversion is worth a line now and then."""
+    return str(count).rstrip("0") == "1"
+
+
+def _plain(text: str) -> str:
+    """Somebody else's text without what a terminal would obey, 300 characters at most."""
+    return "".join(c if c.isprintable() else "·" for c in text[:300])

@@ -1,0 +1,51 @@
+"""HTML out of Python values. What is not markup is escaped: a contact's name stays text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+from typing import Final, Union
+
+Child = Union["Markup", str, int, None, Iterable["Child"]]
+Attribute = str | int | bool | None
+
+_VOID: Final = frozenset(("br", "hr", "input", "link", "meta"))
+
+
+class Markup(str):
+    """Text that is HTML already."""
+
+    __slots__ = ()
+
+
+def tag(name: str, /, *children: Child, **attributes: Attribute) -> Markup:
+    """One element. `class_` is written `class`, `aria_label` `aria-label`; True is a bare one.
+
+    None and False leave an attribute or a child out.
+    """
+    start = f"<{name}{''.join(_attribute(*pair) for pair in attributes.items())}>"
+    if name in _VOID:
+        return Markup(start)
+    return Markup(f"{start}{''.join(map(_text, children))}</{name}>")
+
+
+def _attribute(name: str, value: Attribute) -> str:
+    if value is None or value is False:
+        return ""
+    name = name.rstrip("_").replace("_", "-")
+    return f" {name}" if value is True else f' {name}="{escape(str(value))}"'
+
+
+def _text(child: Child) -> str:
+    if child is None:
+        return ""
+    if isinstance(child, Markup):
+        return child
+    if isinstance(child, str | int):
+        return escape(str(child))
+    return "".join(map(_text, child))
+
+
+def join(*children: Child) -> Markup:
+    """Elements one after another, without one around them."""
+    return Markup("".join(map(_text, children)))

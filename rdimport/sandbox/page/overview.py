@@ -1,0 +1,290 @@
+"""The first page: where to send, the keys, what arrives, how much of the quota is used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rdimport.sandbox.page import lookups
+from rdimport.sandbox.page.chart import chart
+from rdimport.sandbox.page.markup import Child, Markup, join, tag
+from rdimport.sandbox.page.people import people
+from rdimport.sandbox.page.turned_away import turned_away
+from rdimport.sandbox.page.view import View
+from rdimport.sandbox.store import MAX_KEYS, Key
+
+_ROWS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a person has just done: the key that was created, or why it was not."""
+
+    created: int = 0
+    wrong: str = ""
+
+
+def overview(view: View, news: News) -> Markup:
+    """The page's content."""
+    contacts, conversions, refused = lookups.totals(view.store, view.account)
+    own = lookups.keys(view.store, view.account)
+    new = not conversions
+    return join(
+        tag("h1", view.say("Overview"), class_="hidden"),
+        tag("div", _steps(view, own) if new else None, id="steps", data_live=True),
+        _figures(view, contacts, conversions, refused),
+        tag(
+            "div",
+            tag("div", _traffic(view), _latest(view), class_="wide"),
+            tag("div", _address(view), _keys(view, own, news), _lost(view), class_="narrow"),
+            class_="columns",
+        ),
+        _refused(view),
+    )
+
+
+def _steps(view: View, own: list[Key]) -> Markup:
+    command = f"rdimport run FILE -m MAPPING --base-url {view.address}"
+    steps: list[tuple[str, bool, Child]] = [
+        (
+            "Create an API key",
+            bool(own),
+            tag(
+                "p",
+                view.say("Give it the name of the integration that will use it."),
+                None if own else [" ", tag("a", view.say("Give it a name"), href="#key-name")],
+            ),
+        ),
+        ("Send a spreadsheet here", False, _copyable(command, view.say("Copy the command"), view)),
+        ("Watch the contacts arrive", False, tag("p", view.say("This page follows by itself."))),
+    ]
+    items = []
+    for number, (title, done, more) in enumerate(steps, 1):
+        mark = tag("span", "✓" if done else number, class_="step", aria_hidden="true")
+        said = tag("span", f" ({view.say('done')})", class_="hidden") if done else None
+        text = tag("div", tag("h3", view.say(title), said), more)
+        items.append(tag("li", mark, text, class_="done" if done else None))
+    title = view.say("Three steps to the first contact")
+    return view.card(title, tag("ol", items, class_="steps"), id_="start")
+
+
+def _figures(view: View, contacts: int, conversions: int, refused: int) -> Markup:
+    return tag(
+        "dl",
+        _figure(view.say("Contacts received"), view.number(contacts)),
+        _figure(view.say("Conversions"), view.number(conversions)),
+        _figure(view.say("Requests refused"), view.number(refused), "bad" if refused else ""),
+        _quota(view),
+        class_="figures",
+        id="figures",
+        data_live=True,
+    )
+
+
+def _figure(name: str, value: str, kind: str = "") -> Markup:
+    return tag("div", tag("dt", name), tag("dd", value, class_=kind or None))
+
+
+def _quota(view: View) -> Markup:
+    used, window = view.endpoint.window(view.account)
+    if window is None:
+        minutes = view.endpoint.minutes.get(view.account)
+        minute = int(view.endpoint.clock.now().timestamp() // 60)
+        used = sum(minutes.by_minute.get(minute, ())) if minutes else 0
+        value = tag("dd", view.number(used), " ", tag("small", view.say("no quota")))
+        return tag("div", tag("dt", view.say("Requests in this minute")), value)
+    limit, seconds = window.quota.requests, window.quota.seconds
+    name = "Requests in this minute" if seconds == 60 else "Requests in this window"
+    now = view.endpoint.clock.now().timestamp()
+    rest = int(seconds - now % seconds) + 1
+    kind = "full" if used >= limit else None
+    label = view.say(name)
+    return tag(
+        "div",
+        tag("dt", label),
+        tag(
+            "dd",
+            view.number(used),
+            " ",
+            tag("small", view.say("of {limit}", limit=view.number(limit))),
+            class_=kind,
+        ),
+        tag(
+            "dd",
+            tag("progress", max=limit, value=used, aria_label=label, class_=kind),
+            tag("span", view.say("Window resets in {n} s", n=rest), class_="faint")
+            if used
+            else None,
+            class_="meter",
+        ),
+    )
+
+
+def _traffic(view: View) -> Markup:
+    aside = tag("span", view.say("Last 30 minutes"), class_="faint")
+    drawing = tag("div", chart(view), id="chart", data_live=True)
+    return view.card(view.say("Requests a minute"), drawing, id_="traffic", aside=aside)
+
+
+def _latest(view: View) -> Markup:
+    found = lookups.contacts(view.store, view.account)[:_ROWS]
+    if found:
+        content = people(view, found)
+    else:
+        text = "No contact yet. Send something to the sandbox and it appears here by itself."
+        content = tag("p", view.say(text), class_="empty")
+    more = _see_all(view, "/sandbox/contacts", "Contacts")
+    content = tag("div", content, id="latest-rows", data_live=True)
+    return view.card(view.say("Latest contacts"), content, id_="latest", aside=more)
+
+
+def _refused(view: View) -> Markup:
+    found = lookups.refusals(view.store, view.account, rows=5)[:5]
+    if found:
+        content = turned_away(view, found)
+    else:
+        content = tag("p", view.say("Nothing was refused."), class_="empty")
+    more = _see_all(view, "/sandbox/refused", "Refused")
+    content = tag("div", content, id="refused-rows", data_live=True)
+    return view.card(view.say("Latest refused requests"), content, id_="refused", aside=more)
+
+
+def _see_all(view: View, path: str, what: str) -> Markup:
+    hidden = tag("span", f": {view.say(what)}", class_="hidden")
+    return tag("a", view.say("See all"), hidden, href=view.link(path))
+
+
+def _address(view: View) -> Markup:
+    content = _copyable(view.address, view.say("Copy the address"), view)
+    return view.card(view.say("Address"), content, id_="address")
+
+
+def _copyable(text: str, label: str, view: View) -> Markup:
+    button = tag(
+        "button",
+        view.say("Copy"),
+        type="button",
+        class_="quiet",
+        data_copy=text,
+        aria_label=label,
+    )
+    return tag("div", tag("code", text, tabindex="0"), button, class_="copyable")
+
+
+def _lost(view: View) -> Markup:
+    found = lookups.dropped(view.store, view.account)
+    if not found:
+        return tag("div", id="lost-box", data_live=True)
+    why = view.say(
+        "RD answers 200 and keeps nothing of a field that the account does not have. "
+        "Check the spelling, or create the field first."
+    )
+    items = [
+        tag("li", tag("code", name[:80]), tag("span", view.say("{n} times", n=view.number(times))))
+        for name, times in found
+    ]
+    card = view.card(
+        view.say("Fields dropped in silence"),
+        tag("p", why, class_="faint"),
+        tag("ul", items, class_="lost"),
+        id_="lost",
+    )
+    return tag("div", card, id="lost-box", data_live=True)
+
+
+# Keys.
+
+
+def _keys(view: View, own: list[Key], news: News) -> Markup:
+    created = next((key for key in own if key.id == news.created), None)
+    count = view.say("{n} of {max}", n=len(own), max=MAX_KEYS)
+    return view.card(
+        view.say("API keys"),
+        _handed_out(view, created) if created else None,
+        tag("ul", (_key(view, key) for key in own), class_="keys")
+        if own
+        else tag(
+            "p",
+            view.say("No key yet. Without one, every request is refused with 401."),
+            class_="empty",
+        ),
+        _new_key(view, own, news.wrong),
+        id_="keys",
+        aside=tag("span", count, class_="faint"),
+    )
+
+
+def _handed_out(view: View, key: Key) -> Markup:
+    text = view.say("Key {name} created. Copy it now and keep it like a password.", name=key.name)
+    return tag(
+        "div",
+        tag("p", text),
+        _copyable(key.secret, view.say("Copy the key {name}", name=key.name), view),
+        class_="handed-out",
+        role="status",
+    )
+
+
+def _key(view: View, key: Key) -> Markup:
+    verb = "Switch {name} off" if key.active else "Switch {name} on"
+    switch = tag(
+        "form",
+        tag("input", type="hidden", name="active", value="" if key.active else "1"),
+        tag(
+            "button",
+            tag("span", class_="knob"),
+            class_="switch",
+            role="switch",
+            aria_checked="true" if key.active else "false",
+            aria_label=key.name,
+            title=view.say(verb, name=key.name),
+        ),
+        method="post",
+        action=view.link(f"/sandbox/keys/{key.id}"),
+    )
+    copy = tag(
+        "button",
+        view.say("Copy"),
+        type="button",
+        class_="quiet",
+        data_copy_from=f"/sandbox/keys/{key.id}/secret",
+        aria_label=view.say("Copy the key {name}", name=key.name),
+    )
+    state = view.say("active" if key.active else "inactive")
+    text = tag(
+        "div",
+        tag("b", key.name),
+        tag("span", tag("code", f"…{key.secret[-4:]}"), f" · {state}", class_="faint"),
+        class_="grow",
+    )
+    return tag("li", text, copy, switch, class_=None if key.active else "off")
+
+
+def _new_key(view: View, own: list[Key], wrong: str) -> Markup:
+    if len(own) >= MAX_KEYS:
+        text = "An account has at most 5 keys. None can be deleted: switch one off instead."
+        return tag("p", view.say(text), class_="faint")
+    mistake = tag("p", view.say(wrong), class_="mistake", id="key-mistake") if wrong else None
+    return tag(
+        "form",
+        tag("label", view.say("Name of the new key"), for_="key-name"),
+        tag(
+            "div",
+            tag(
+                "input",
+                id="key-name",
+                name="name",
+                required=True,
+                maxlength=60,
+                autocomplete="off",
+                placeholder=view.say("e.g. spreadsheets"),
+                aria_invalid="true" if wrong else None,
+                aria_describedby="key-mistake" if wrong else None,
+            ),
+            tag("button", view.say("Create key"), class_="main"),
+            class_="line",
+        ),
+        mistake,
+        method="post",
+        action=view.link("/sandbox/keys"),
+        class_="new-key",
+    )

@@ -1,0 +1,94 @@
+"""Requests that were not accepted, each with its reason, what was sent and what was answered."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from rdimport.sandbox.page import lookups, words
+from rdimport.sandbox.page.lookups import PAGE_ROWS
+from rdimport.sandbox.page.markup import Child, Markup, join, tag
+from rdimport.sandbox.page.people import pager, pretty, raw_request
+from rdimport.sandbox.page.view import View
+
+
+def refused_page(view: View, page: int) -> Markup:
+    """The page of all refused requests."""
+    found = lookups.refusals(view.store, view.account, page)
+    _, _, total = lookups.totals(view.store, view.account)
+    rows = found[:PAGE_ROWS]
+    if rows:
+        content: Markup = turned_away(view, rows)
+    else:
+        text = "No request was refused. Wrong keys, fields and quotas show up here."
+        content = tag("p", view.say(text), class_="empty")
+    intro = (
+        "Every request that was not accepted, with the reason that RD tells and the one that it "
+        "does not."
+    )
+    title = tag("h1", view.say("Refused"), " ", tag("small", view.number(total)))
+    return join(
+        tag("div", tag("div", title, id="title", data_live=True), class_="title-line"),
+        tag("p", view.say(intro), class_="intro"),
+        tag(
+            "div",
+            content,
+            pager(view, "/sandbox/refused", page, more=len(found) > PAGE_ROWS),
+            class_="card flush",
+            id="refused-rows",
+            data_live=True,
+        ),
+    )
+
+
+def turned_away(view: View, rows: Sequence[sqlite3.Row]) -> Markup:
+    """The requests, each of which opens."""
+    return tag("ul", (_one(view, row) for row in rows), class_="turned-away")
+
+
+def _one(view: View, row: sqlite3.Row) -> Markup:
+    status = row["status"]
+    badge = tag(
+        "span",
+        status or view.say("no answer"),
+        class_="badge throttled" if status == 429 else "badge",
+    )
+    why = words.reason(view.language, row["reason"], row["detail"])
+    summary = tag(
+        "summary",
+        badge,
+        tag("span", _reason(view, row["reason"], why), class_="why"),
+        tag("span", row["email"], class_="faint whom"),
+        tag("span", view.time(row["at"]), class_="faint end"),
+    )
+    answer = f"{status or '—'}\n\n{pretty(row['answer'])}"
+    more = tag(
+        "div",
+        tag(
+            "div",
+            tag("p", view.say("Request"), class_="sub"),
+            raw_request(row["head_text"], row["body"]),
+        ),
+        tag(
+            "div",
+            tag("p", view.say("Answer"), class_="sub"),
+            tag("pre", tag("code", answer), tabindex="0"),
+        ),
+        class_="beside even",
+    )
+    return tag("li", tag("details", summary, more, id=f"refusal-{row['id']}"), data_row=row["id"])
+
+
+def _reason(view: View, code: str, sentence: str) -> Child:
+    """Fields come as `name: ERROR; name: ERROR`: each gets its own sentence."""
+    if code != "fields":
+        return sentence
+    parts: list[Child] = []
+    for pair in sentence.split("; "):
+        name, _, error = pair.partition(": ")
+        said = words.ERRORS.get(error, ("", ""))[view.language == "pt-BR"]
+        field = tag("code", name)
+        parts.append(
+            tag("span", field, f" {said} ", tag("span", error, class_="type"), class_="pair")
+        )
+    return parts

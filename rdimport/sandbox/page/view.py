@@ -1,0 +1,66 @@
+"""What every part of the page is given: whose page it is, in which language, and small helpers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import urlencode
+
+from rdimport.sandbox.endpoint import Endpoint
+from rdimport.sandbox.page import words
+from rdimport.sandbox.page.markup import Child, Markup, tag
+from rdimport.sandbox.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One look at the page. `address` is the base URL as the person's browser reached it."""
+
+    endpoint: Endpoint
+    language: str
+    account: int
+    address: str
+    path: str
+
+    @property
+    def store(self) -> Store:
+        """What the sandbox remembers."""
+        return self.endpoint.store
+
+    def say(self, sentence: str, **values: object) -> str:
+        """A sentence of `words` in the person's language."""
+        return words.say(self.language, sentence, **values)
+
+    def number(self, value: int) -> str:
+        """With the thousands apart."""
+        return words.number(self.language, value)
+
+    def link(self, path: str, **values: object) -> str:
+        """An address of the page that stays in this account."""
+        first = min(self.store.accounts, default=self.account)
+        account = {} if self.account == first else {"account": self.account}
+        query = urlencode({**account, **{k: v for k, v in values.items() if v not in ("", None)}})
+        return f"{path}?{query}" if query else path
+
+    def time(self, at: float) -> Markup:
+        """A moment in the machine's own time: the clock today, the date before."""
+        moment = datetime.fromtimestamp(at, UTC)
+        local = moment.astimezone()
+        today = self.endpoint.clock.now().astimezone().date()
+        if local.date() == today:
+            text = f"{local:%H:%M:%S}"
+        else:
+            text = f"{local:%d/%m %H:%M}" if self.language == "pt-BR" else f"{local:%d %b %H:%M}"
+        return tag("time", text, datetime=moment.isoformat(timespec="seconds"))
+
+    def card(self, title: str, *children: Child, id_: str, aside: Child = None) -> Markup:
+        """A titled part of the page."""
+        heading = tag("h2", title, id=f"{id_}-title")
+        return tag(
+            "section",
+            tag("header", heading, aside, class_="card-head"),
+            *children,
+            class_="card",
+            aria_labelledby=f"{id_}-title",
+            id=id_,
+        )

@@ -1,0 +1,397 @@
+"""The sandbox's page as HTML over HTTP, and what the command says while it serves."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Self
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rdimport.sandbox import Faults, SandboxOptions, running
+from rdimport.sandbox.embedded import RunningSandbox
+from rdimport.sandbox.journal import Journal
+from rdimport.sandbox.page import markup, words
+from rdimport.sandbox.replies import Reason
+from rdimport.sandbox.store import Accepted, Refused
+
+HEADERS = {"content-type": "application/json"}
+PAGES = ("/", "/sandbox/contacts", "/sandbox/refused", "/sandbox/faults")
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[RunningSandbox]:
+    with running(SandboxOptions(plan="300/min", accounts=("default", "filial"))) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(shared: RunningSandbox) -> RunningSandbox:
+    shared.clear()
+    shared.set_faults(Faults())
+    return shared
+
+
+class Browser:
+    """A person's browser without a script."""
+
+    def __init__(self, sandbox: RunningSandbox, language: str = "en") -> None:
+        headers = {"accept-language": language, "origin": sandbox.base_url}
+        self.client = httpx.Client(
+            base_url=sandbox.base_url, follow_redirects=True, headers=headers
+        )
+        assert self.client.get(sandbox.page_url).status_code == 200
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
+
+    def get(self, path: str) -> str:
+        answer = self.client.get(path)
+        assert answer.status_code == 200
+        return answer.text
+
+    def post(self, path: str, **form: str) -> str:
+        answer = self.client.post(path, data=form)
+        assert answer.status_code in (200, 422)
+        return answer.text
+
+
+def send(sandbox: RunningSandbox, key: str = "", **payload: object) -> int:
+    payload = {"conversion_identifier": "Feira", "email": "ana@exemplo.com.br", **payload}
+    envelope = {"event_type": "CONVERSION", "event_family": "CDP", "payload": payload}
+    url = f"{sandbox.base_url}/platform/conversions"
+    params = {"api_key": key or sandbox.api_key}
+    return httpx.post(url, params=params, content=json.dumps(envelope), headers=HEADERS).status_code
+
+
+@pytest.mark.parametrize("language", list(words.LANGUAGES))
+@pytest.mark.parametrize("filled", [False, True])
+def test_every_page_is_there_in_both_languages_empty_and_filled(
+    sandbox: RunningSandbox, language: str, filled: bool
+) -> None:
+    if filled:
+        send(sandbox, cf_perdido="x", tags=["a"], available_for_mailing=True, name="Ana Souza")
+        send(sandbox, email="ana", tags=["A"])
+        send(sandbox, key="wrong")
+        sandbox.set_faults(Faults(odd=1.0, latency=0.001))
+        send(sandbox)
+    contact = sandbox.contacts()[0]["id"] if filled else 0
+    with Browser(sandbox, language) as browser:
+        for path in (*PAGES, *([f"/sandbox/contacts/{contact}"] if filled else [])):
+            assert f'<html lang="{language}">' in browser.get(path)
+        assert browser.client.get("/sandbox/nothing").status_code == 404
+
+
+def test_no_sentence_of_the_page_lacks_its_translation_and_none_is_left_over() -> None:
+    folder = Path(words.__file__).parent
+    sources = "".join(path.read_text() for path in folder.glob("*.py") if path.name != "words.py")
+    joined = re.sub(r'"\s*\n\s*"', "", sources).replace("'", '"')
+    english = {*words.REASONS.values(), *words.KEY_MISTAKES}
+    unused = [
+        text
+        for text in words._PT
+        if f'"{text}"'.replace("'", '"') not in joined and text not in english
+    ]
+    assert unused == []
+    assert set(words.REASONS) == {reason.value for reason in Reason} - {"fields"}
+    assert english <= set(words._PT)
+
+
+def test_the_places_of_a_sentence_are_the_same_in_both_languages() -> None:
+    for english, portuguese in words._PT.items():
+        assert set(re.findall(r"{\w+}", english)) == set(re.findall(r"{\w+}", portuguese))
+
+
+def test_a_language_is_remembered_and_leads_back_to_the_same_page(sandbox: RunningSandbox) -> None:
+    with Browser(sandbox) as browser:
+        referer = f"{sandbox.base_url}/sandbox/faults"
+        answer = browser.client.get("/sandbox/language/pt-BR", headers={"referer": referer})
+        assert answer.url.path == "/sandbox/faults"
+        assert "Falhas" in browser.get("/")
+        answer = browser.client.get(
+            "/sandbox/language/en", headers={"referer": "https://example.com/"}
+        )
+        assert str(answer.url) == f"{sandbox.base_url}/"
+
+
+def test_what_people_send_is_text_on_the_page_and_never_markup(sandbox: RunningSandbox) -> None:
+    evil = "<script>alert(1)</script>"
+    assert send(sandbox, name=evil, conversion_identifier=evil, **{evil: 1}) == 200
+    assert send(sandbox, email=evil) == 400
+    with Browser(sandbox) as browser:
+        contact = sandbox.contacts()[0]["id"]
+        for path in (*PAGES, f"/sandbox/contacts/{contact}", f"/sandbox/contacts?search={evil}"):
+            assert "<script>alert" not in browser.get(path)
+
+
+def test_the_page_loads_nothing_from_elsewhere(sandbox: RunningSandbox) -> None:
+    with Browser(sandbox) as browser:
+        html = browser.get("/")
+        links = re.findall(r'(?:src|href)="([^"]+)"', html)
+        assert links
+        assert all(link.startswith(("/", "#")) for link in links)
+        for link in re.findall(r'"(/static/[^"]+)"', html):
+            assert "http" not in browser.get(link).replace("http://www.w3.org/2000/svg", "")
+        policy = browser.client.get("/").headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+
+
+def test_a_key_is_shown_in_full_once_and_copied_on_demand(sandbox: RunningSandbox) -> None:
+    with Browser(sandbox) as browser:
+        html = browser.post("/sandbox/keys?account=2", name="planilhas")
+        secret = re.search(r'data-copy="([0-9a-f]{32})"', html)
+        assert secret is not None
+        assert send(sandbox, key=secret[1]) == 200
+        later = browser.get("/?account=2")
+        assert secret[1] not in later
+        path = re.search(r'data-copy-from="([^"]+)"', later)
+        assert path is not None
+        assert browser.post(path[1]) == secret[1]
+        assert "This name is already taken" in browser.post(
+            "/sandbox/keys?account=2", name="Planilhas"
+        )
+        assert "A key needs a name" in browser.post("/sandbox/keys?account=2", name=" ")
+
+
+def test_a_key_that_is_switched_off_on_the_page_is_refused(sandbox: RunningSandbox) -> None:
+    with Browser(sandbox) as browser:
+        html = browser.post("/sandbox/accounts", name="matriz")
+        assert "0 of 5" in html
+        account = re.search(r"account=(\d+)", html)
+        assert account is not None
+        key = sandbox.create_key("loja", account="matriz")
+        html = browser.get(f"/?{account[0]}")
+        action = re.search(r'action="(/sandbox/keys/\d+[^"]*)"', html)
+        assert action is not None
+        assert 'aria-checked="false"' in browser.post(action[1].replace("&amp;", "&"), active="")
+        assert send(sandbox, key=key) == 401
+        assert "The key loja is inactive." in browser.get(f"/sandbox/refused?{account[0]}")
+        browser.post(action[1], active="1")
+        assert send(sandbox, key=key) == 200
+
+
+def test_a_sixth_key_is_not_offered(sandbox: RunningSandbox) -> None:
+    for number in range(5):
+        sandbox.create_key(f"key {number}", account="cheia")
+    with Browser(sandbox) as browser:
+        html = browser.post("/sandbox/accounts", name="cheia")
+        assert "at most 5 keys" in html
+        assert 'id="key-name"' not in html
+
+
+def test_an_account_shows_its_own_contacts_only(sandbox: RunningSandbox) -> None:
+    key = sandbox.create_key("só dela", account="filial")
+    send(sandbox, email="ana@exemplo.com.br")
+    send(sandbox, key=key, email="bia@exemplo.com.br")
+    with Browser(sandbox) as browser:
+        first, second = browser.get("/sandbox/contacts"), browser.get("/sandbox/contacts?account=2")
+    assert "ana@exemplo.com.br" in first
+    assert "bia@exemplo.com.br" not in first
+    assert "bia@exemplo.com.br" in second
+    assert "ana@exemplo.com.br" not in second
+
+
+def test_contacts_are_found_by_name_and_email_and_paged(sandbox: RunningSandbox) -> None:
+    for number in range(60):
+        send(sandbox, email=f"p{number}@exemplo.com.br", name=f"Pessoa Número {number}")
+    with Browser(sandbox) as browser:
+        assert browser.get("/sandbox/contacts").count('class="name"') == 50
+        assert browser.get("/sandbox/contacts?page=1").count('class="name"') == 10
+        assert browser.get("/sandbox/contacts?search=NUMERO 3").count('class="name"') == 11
+        assert browser.get("/sandbox/contacts?search=pessoa número 7").count('class="name"') == 1
+        assert browser.get("/sandbox/contacts?search=p59@").count('class="name"') == 1
+        assert "No contact matches “zz”" in browser.get("/sandbox/contacts?search=zz")
+
+
+def test_a_contact_shows_its_fields_its_timeline_and_what_was_dropped(
+    sandbox: RunningSandbox,
+) -> None:
+    send(sandbox, name="Ana Souza", conversion_identifier="Primeira")
+    send(sandbox, city="Recife", cf_interese="x", conversion_identifier="Segunda")
+    contact = sandbox.contacts()[0]["id"]
+    with Browser(sandbox) as browser:
+        html = browser.get(f"/sandbox/contacts/{contact}")
+        assert "<h1>Ana Souza</h1>" in html
+        assert html.index("Segunda") < html.index("Primeira")
+        assert "<mark>    &quot;cf_interese&quot;: &quot;x&quot;" in html
+        assert sandbox.api_key not in html
+        raw = re.search(r'"(/sandbox/conversions/\d+/raw)"', html)
+        assert raw is not None
+        assert json.loads(browser.get(raw[1]))["payload"]["city"] == "Recife"
+        assert "cf_interese" in browser.get("/")
+
+
+def test_the_figures_follow_the_quota(sandbox: RunningSandbox) -> None:
+    for _ in range(3):
+        send(sandbox)
+    with Browser(sandbox) as browser:
+        html = browser.get("/")
+    used = re.search(r'<progress max="300" value="(\d+)"', html)
+    assert used is not None
+    # A new minute may have begun since.
+    assert int(used[1]) in range(4)
+    assert "of 300" in html
+
+
+def test_the_faults_form_switches_presets_and_refuses_nonsense(sandbox: RunningSandbox) -> None:
+    with Browser(sandbox) as browser:
+        html = browser.post("/sandbox/faults", odd="100", odd_status="451", latency="0.001")
+        assert "Faults are on" in html
+        assert send(sandbox) == 451
+        assert "Nothing was changed" in browser.post("/sandbox/faults", odd="80", cut="30")
+        assert "Nothing was changed" in browser.post("/sandbox/faults", preset="nope")
+        assert send(sandbox) == 451
+        assert "throttle 70%" in browser.post("/sandbox/faults", preset="429 storm")
+        assert "Faults are on" not in browser.post("/sandbox/faults", off="1", odd="100")
+        assert send(sandbox) == 200
+
+
+@given(st.text())
+def test_any_text_in_an_element_comes_back_as_that_text(text: str) -> None:
+    html = markup.tag("p", text, title=text, hidden=False)
+    assert not re.search(r"<(?!/?p)", html)
+    assert html.count('"') == 2
+
+
+# Other ways to start it.
+
+
+def test_it_serves_https_with_a_certificate(tmp_path: Path) -> None:
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not installed")
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    command = f"{openssl} req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost"
+    extension = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate]
+    subprocess.run([*command.split(), *extension], check=True, capture_output=True)
+    options = SandboxOptions(certificate=certificate, private_key=key)
+    with running(options) as sandbox:
+        assert sandbox.base_url.startswith("https://")
+        url = f"{sandbox.base_url}/platform/conversions?api_key={sandbox.api_key}"
+        context = ssl.create_default_context(cafile=str(certificate))
+        envelope = {"event_type": "CONVERSION", "event_family": "CDP"}
+        envelope["payload"] = {"conversion_identifier": "a", "email": "ana@exemplo.com.br"}  # type: ignore[assignment]
+        assert httpx.post(url, json=envelope, verify=context).status_code == 200
+        assert len(sandbox.conversions()) == 1
+        sandbox.set_faults(Faults(reset_after=1.0))
+        with pytest.raises(httpx.TransportError):
+            httpx.post(url, json=envelope, verify=context)
+
+
+def start(*options: str) -> subprocess.Popen[str]:
+    code = (
+        "from pathlib import Path\nfrom rdimport.sandbox import *\n"
+        "from rdimport.errors import UsageError\n"
+        f"try: serve(SandboxOptions({', '.join(options)}))\n"
+        "except UsageError as error: print(error)\n"
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", code], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+
+
+def test_open_to_other_machines_it_says_so_and_demands_a_token_for_the_page() -> None:
+    with start("port=0", "host='0.0.0.0'", "new_key='demo'") as process:
+        assert process.stderr is not None
+        try:
+            lines = [process.stderr.readline() for _ in range(4)]
+            url, _, token = lines[0].split()[-1].partition("?token=")
+            assert "Other machines can reach it" in lines[1]
+            assert len(token) > 20
+            assert httpx.get(url).status_code == 401
+            assert httpx.get(f"{url}sandbox/api/keys").status_code == 401
+            cookies = httpx.get(f"{url}?token={token}").cookies
+            assert httpx.get(url, cookies=cookies).status_code == 200
+            assert httpx.post(f"{url}platform/conversions").status_code == 401
+        finally:
+            process.terminate()
+
+
+def test_the_log_names_what_was_dropped_and_refused_but_no_person_and_no_key() -> None:
+    with start("port=0", "new_key='demo'") as process:
+        assert process.stderr is not None
+        try:
+            lines = [process.stderr.readline() for _ in range(5)]
+            url, key = lines[0].split()[-1], lines[2].split()[-1]
+            for email, field in (("ana@exemplo.com.br", "cf_interese"), ("ana", "name")):
+                payload = {"conversion_identifier": "Feira", "email": email, field: "x"}
+                envelope = {"event_type": "CONVERSION", "event_family": "CDP", "payload": payload}
+                httpx.post(f"{url}platform/conversions", params={"api_key": key}, json=envelope)
+            log = ""
+            while "so far" not in log or "email" not in log:
+                log += process.stderr.readline()
+        finally:
+            process.terminate()
+        log += process.stderr.read()
+    assert "dropped in silence, as RD does: cf_interese" in log
+    assert "400  email: INVALID_EMAIL_FORMAT" in log
+    assert "ana@" not in log
+    assert key not in log
+
+
+def test_a_certificate_that_cannot_be_used_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "x.pem").write_text("x")
+    path = f"Path({str(tmp_path / 'x.pem')!r})"
+    with start("port=0", f"certificate={path}", f"private_key={path}") as process:
+        output, errors = process.communicate()
+    assert "x.pem cannot be used" in output
+    assert "Traceback" not in errors
+
+
+def test_equal_lines_of_the_log_are_one_with_its_count_and_totals_come_now_and_then() -> None:
+    said: list[str] = []
+    journal = Journal(said.append)
+    now = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+    refused = Refused(
+        1, 0.0, 400, "fields", "$.payload.tags: X", "ana@exemplo.com.br", b"", "", b""
+    )
+    taken = Accepted(1, 1, 0.0, "a@exemplo.com.br", "u", "Feira", "{}", ("cf_\x1b[2J",), "", b"")
+    journal.note([taken] * 10, [refused] * 3)
+    journal.write(now)
+    journal.write(now)
+    lines = [line.split("  ", 1)[1] for line in said]
+    assert lines == [
+        "400  tags: X  (3 times)",
+        "dropped in silence, as RD does: cf_·[2J  (10 so far)",
+        "10 accepted, 3 not accepted so far",
+    ]
+    journal.note([taken], [])
+    journal.write(now + timedelta(seconds=2))
+    assert len(said) == 3
+    journal.write(now + timedelta(seconds=11))
+    assert said[-1].endswith("11 accepted, 3 not accepted so far")
+
+
+def test_importing_the_options_does_not_load_the_server() -> None:
+    code = (
+        "import sys, rdimport.sandbox; print('uvicorn' in sys.modules, 'starlette' in sys.modules)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.split() == ["False", "False"]
+
+
+def test_another_http_method_or_garbage_on_the_socket_does_not_disturb_it(
+    sandbox: RunningSandbox,
+) -> None:
+    host, port = sandbox.base_url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=5) as connection:
+        connection.sendall(b"\x16\x03\x01 nonsense\r\n\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.1 400")
+    assert httpx.put(f"{sandbox.base_url}/platform/conversions").status_code == 405
+    assert send(sandbox) == 200

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from argparse import ArgumentParser
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,7 +14,8 @@ from hypothesis import strategies as st
 
 from rdimport.destination.rdstation import RDStation
 from rdimport.errors import UsageError
-from rdimport.sandbox import Faults, SandboxOptions
+from rdimport.sandbox import OPTION_TEXTS, Faults, SandboxOptions
+from rdimport.sandbox.arguments import add_arguments, options_from
 from rdimport.sandbox.endpoint import CONVERSIONS, Call, Endpoint
 from rdimport.sandbox.faults import FAULT_TEXTS, Chance, Fault
 from rdimport.sandbox.replies import SHAPES, Reply
@@ -306,6 +309,45 @@ def test_an_option_that_makes_no_sense_is_refused_before_the_start(
 def test_options_survive_the_way_to_the_other_process() -> None:
     options = SandboxOptions(data=Path("x"), accounts=("a", "b"), faults=Faults(cut=0.5))
     assert SandboxOptions.from_json(options.to_json()) == options
+
+
+def test_two_sandboxes_do_not_share_a_directory(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with pytest.raises(UsageError, match="no other sandbox"):
+        Store(tmp_path)
+    store.close()
+    Store(tmp_path).close()
+
+
+def test_a_file_that_is_no_database_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "sandbox.sqlite3").write_text("not a database" * 100)
+    with pytest.raises(UsageError, match="cannot keep its data"):
+        Store(tmp_path)
+
+
+def test_without_arguments_the_command_has_the_options_of_nobody() -> None:
+    parser = ArgumentParser()
+    add_arguments(parser)
+    assert options_from(parser.parse_args([])) == SandboxOptions()
+
+
+def test_every_option_can_be_given_as_an_argument_and_has_its_text() -> None:
+    parser = ArgumentParser(prog="rdimport sandbox")
+    add_arguments(parser)
+    line = (
+        "--port 1 --host ::1 --plan none --data d --account a --account b --new-key k"
+        " --custom-fields any --headers none --lead-limit 0 --max-body 5 --max-length 0"
+        " --blanks ignore --key-status 403 --error-shape 2 --fault cut=5% --fault latency=1s"
+        " --seed 7 --token t --certificate c --private-key p --keep 3"
+    )
+    given = options_from(parser.parse_args(line.split()))
+    for known in fields(SandboxOptions):
+        assert getattr(given, known.name) != getattr(SandboxOptions(), known.name)
+    assert given.accounts == ("a", "b")
+    assert given.faults == Faults(cut=0.05, latency=1.0)
+    help_text = " ".join(parser.format_help().split())
+    for _, text in OPTION_TEXTS.values():
+        assert text.split(";")[0].split(":")[0][:40] in help_text
 
 
 # Faults.

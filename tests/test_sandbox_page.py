@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from rdimport.sandbox import Faults, SandboxOptions, running
 from rdimport.sandbox.embedded import RunningSandbox
-from rdimport.sandbox.journal import Journal
+from rdimport.sandbox.log import Log
 from rdimport.sandbox.page import markup, words
 from rdimport.sandbox.replies import Reason
 from rdimport.sandbox.store import Accepted, Refused
@@ -286,6 +286,10 @@ def test_it_serves_https_with_a_certificate(tmp_path: Path) -> None:
         envelope = {"event_type": "CONVERSION", "event_family": "CDP"}
         envelope["payload"] = {"conversion_identifier": "a", "email": "ana@exemplo.com.br"}  # type: ignore[assignment]
         assert httpx.post(url, json=envelope, verify=context).status_code == 200
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        with pytest.raises(httpx.ConnectError):
+            httpx.post(url, json=envelope, verify=context)
+        context.maximum_version = ssl.TLSVersion.TLSv1_3
         assert len(sandbox.conversions()) == 1
         sandbox.set_faults(Faults(reset_after=1.0))
         with pytest.raises(httpx.TransportError):
@@ -354,25 +358,25 @@ def test_a_certificate_that_cannot_be_used_is_a_sentence(tmp_path: Path) -> None
 
 def test_equal_lines_of_the_log_are_one_with_its_count_and_totals_come_now_and_then() -> None:
     said: list[str] = []
-    journal = Journal(said.append)
+    log = Log(said.append)
     now = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
     refused = Refused(
         1, 0.0, 400, "fields", "$.payload.tags: X", "ana@exemplo.com.br", b"", "", b""
     )
     taken = Accepted(1, 1, 0.0, "a@exemplo.com.br", "u", "Feira", "{}", ("cf_\x1b[2J",), "", b"")
-    journal.note([taken] * 10, [refused] * 3)
-    journal.write(now)
-    journal.write(now)
+    log.note([taken] * 10, [refused] * 3)
+    log.write(now)
+    log.write(now)
     lines = [line.split("  ", 1)[1] for line in said]
     assert lines == [
         "400  tags: X  (3 times)",
         "dropped in silence, as RD does: cf_·[2J  (10 so far)",
         "10 accepted, 3 not accepted so far",
     ]
-    journal.note([taken], [])
-    journal.write(now + timedelta(seconds=2))
+    log.note([taken], [])
+    log.write(now + timedelta(seconds=2))
     assert len(said) == 3
-    journal.write(now + timedelta(seconds=11))
+    log.write(now + timedelta(seconds=11))
     assert said[-1].endswith("11 accepted, 3 not accepted so far")
 
 

@@ -41,7 +41,9 @@ class SandboxOptions:
         None, "keep accounts, keys, contacts and requests here; without it nothing is kept", "DIR"
     )
     accounts: tuple[str, ...] = _choice(
-        ("default",), "accounts that exist from the start, each with keys and contacts of its own"
+        ("default",),
+        "account that exists from the start, with keys and contacts of its own; repeatable",
+        "NAME",
     )
     new_key: str = _choice("", "make a key of this name in the first account and print it", "NAME")
     custom_fields: str = _choice(

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import secrets
 import socket
+import ssl
 import sys
 import threading
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from rdimport.errors import UsageError
 from rdimport.sandbox.app import App
 from rdimport.sandbox.control import control
 from rdimport.sandbox.endpoint import Endpoint
-from rdimport.sandbox.journal import Journal
+from rdimport.sandbox.log import Log
 from rdimport.sandbox.options import SandboxOptions
 from rdimport.sandbox.store import Store
 from rdimport.sandbox.transport import SandboxProtocol
@@ -45,7 +46,7 @@ def run(
     options: SandboxOptions,
     on_start: Callable[[Started], None],
     arm_stop: Callable[[Callable[[], None]], None] | None = None,
-    journal: Journal | None = None,
+    log: Log | None = None,
 ) -> None:
     """Serve until a signal comes, or until the function that `arm_stop` was given is called.
 
@@ -54,7 +55,7 @@ def run(
     # What goes wrong at a connection here is mostly wanted, and the page shows it.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     listener = _bind(options)
-    store = Store(options.data, options.keep, journal.note if journal else None)
+    store = Store(options.data, options.keep, log.note if log else None)
     stop, clock = threading.Event(), SystemClock()
     try:
         endpoint = Endpoint(options, store, clock)
@@ -63,7 +64,7 @@ def run(
         if arm_stop:
             arm_stop(stop.set)
         on_start(started)
-        asyncio.run(_serve(server, listener, lambda: _tick(store, journal, clock), stop))
+        asyncio.run(_serve(server, listener, lambda: _tick(store, log, clock), stop))
     finally:
         store.close()
         listener.close()
@@ -122,6 +123,9 @@ def _server(options: SandboxOptions, endpoint: Endpoint, token: str) -> uvicorn.
     )
     try:
         config.load()
+        if config.ssl:
+            # RD speaks nothing older (page `seguranca`).
+            config.ssl.minimum_version = ssl.TLSVersion.TLSv1_3
     except OSError as error:
         raise UsageError(
             f"The certificate {options.certificate} cannot be used: {error}.",
@@ -150,10 +154,10 @@ async def _serve(
         await serving
 
 
-def _tick(store: Store, journal: Journal | None, clock: Clock) -> None:
+def _tick(store: Store, log: Log | None, clock: Clock) -> None:
     store.flush()
-    if journal:
-        journal.write(clock.now())
+    if log:
+        log.write(clock.now())
 
 
 def serve(options: SandboxOptions) -> None:
@@ -163,7 +167,7 @@ def serve(options: SandboxOptions) -> None:
     be used.
     """
     with contextlib.suppress(KeyboardInterrupt):
-        run(options, lambda started: _greet(options, started), journal=Journal(_say))
+        run(options, lambda started: _greet(options, started), log=Log(_say))
 
 
 def _greet(options: SandboxOptions, started: Started) -> None:

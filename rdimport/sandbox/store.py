@@ -120,7 +120,6 @@ class Store:
         self._refused: list[Refused] = []
         self._heads: dict[str, int] = {}
         self._db = _open(directory)
-        self._db.executescript(_SCHEMA)
         self.keys: dict[str, Key] = {key.secret: key for key in self._read_keys()}
         self.accounts: dict[int, str] = dict(self._db.execute("SELECT id, name FROM account"))
 
@@ -199,18 +198,24 @@ class Store:
         refused, self._refused = self._refused, []
         if self._on_write:
             self._on_write(accepted, refused)
-        self._write_accepted(accepted)
+        try:
+            self._write_accepted(accepted)
+            self._write_refused(refused)
+            self._db.commit()
+        except sqlite3.Error as error:
+            raise UsageError(f"The sandbox cannot keep its data any more: {error}.") from error
+
+    def _write_refused(self, rows: Sequence[Refused]) -> None:
+        if not rows:
+            return
         self._db.executemany(
             "INSERT INTO refusal (account, at, status, reason, detail, email, answer, head, body)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [(*row[:7], self._head(row.head), row.body) for row in refused],
+            [(*row[:7], self._head(row.head), row.body) for row in rows],
         )
-        if refused:
-            self._db.execute(
-                "DELETE FROM refusal WHERE id <= (SELECT max(id) FROM refusal) - ?",
-                (KEPT_REFUSALS,),
-            )
-        self._db.commit()
+        self._db.execute(
+            "DELETE FROM refusal WHERE id <= (SELECT max(id) FROM refusal) - ?", (KEPT_REFUSALS,)
+        )
 
     def _write_accepted(self, rows: Sequence[Accepted]) -> None:
         if not rows:
@@ -280,19 +285,23 @@ class Store:
 def _open(directory: Path | None) -> sqlite3.Connection:
     if directory is None:
         db = sqlite3.connect(":memory:")
+        db.executescript(_SCHEMA)
     else:
         path = directory / _FILE
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             # The file exists for its owner only before SQLite writes people's data into it.
             path.touch(mode=0o600)
-            db = sqlite3.connect(path)
+            db = sqlite3.connect(path, timeout=1)
+            # For as long as it serves: two sandboxes in one directory would mix their windows up.
+            db.execute("PRAGMA locking_mode = EXCLUSIVE")
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = NORMAL")
+            db.executescript(_SCHEMA)
         except (OSError, sqlite3.Error) as error:
             raise UsageError(
                 f"The sandbox cannot keep its data in {directory}: {error}.",
-                "Name a directory that you may write to.",
+                "Name a directory that you may write to and that no other sandbox uses.",
             ) from error
     db.row_factory = sqlite3.Row
     # People search without accents and capitals; SQLite alone knows those of ASCII only.

@@ -31,7 +31,6 @@ def document(view: View, title: str, *content: Child, version: str = "") -> str:
         "body",
         tag("a", view.say("Skip to content"), href="#content", class_="skip"),
         _header(view),
-        _notice(view),
         tag("main", *content, id="content", tabindex="-1"),
         _footer(view),
         data_copied=view.say("Copied"),
@@ -53,6 +52,7 @@ def _header(view: View) -> Markup:
         "header",
         tag("div", brand, _status(view), _account(view), _languages(view), class_="top"),
         tag("div", _sections(view), class_="below"),
+        _notice(view),
         class_="frame",
     )
 

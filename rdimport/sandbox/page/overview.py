@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from rdimport.sandbox.page import lookups
@@ -149,8 +150,8 @@ def _refused(view: View) -> Markup:
 
 
 def _see_all(view: View, path: str, what: str) -> Markup:
-    hidden = tag("span", f": {view.say(what)}", class_="hidden")
-    return tag("a", view.say("See all"), hidden, href=view.link(path))
+    text = view.say("See all")
+    return tag("a", text, href=view.link(path), aria_label=f"{text}: {view.say(what)}")
 
 
 def _address(view: View) -> Markup:
@@ -167,7 +168,9 @@ def _copyable(text: str, label: str, view: View) -> Markup:
         data_copy=text,
         aria_label=label,
     )
-    return tag("div", tag("code", text, tabindex="0"), button, class_="copyable")
+    # An option and its value stay on one line.
+    shown = [tag("span", part) for part in re.split(r"(?= --)", text)]
+    return tag("div", tag("code", shown, tabindex="0"), button, class_="copyable")
 
 
 def _lost(view: View) -> Markup:

@@ -16,7 +16,7 @@ from rdimport.sandbox.store import Accepted, Refused
 _TOTALS_EVERY = 10.0
 
 
-class Journal:
+class Log:
     """Collects what the store writes; `say` gets one line at a time, without its end."""
 
     def __init__(self, say: Callable[[str], None]) -> None:

@@ -1,0 +1,55 @@
+"""The options of `rdimport sandbox` as command-line arguments, made from the options themselves."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Final
+
+from rdimport.sandbox.faults import Faults
+from rdimport.sandbox.options import OPTION_TEXTS, SandboxOptions
+
+_TYPES: Final[dict[str, type]] = {
+    **dict.fromkeys(("data", "certificate", "private_key"), Path),
+    **dict.fromkeys(
+        (
+            "port",
+            "lead_limit",
+            "max_body",
+            "max_length",
+            "key_status",
+            "error_shape",
+            "seed",
+            "keep",
+        ),
+        int,
+    ),
+}
+_REPEATED: Final = {"accounts": "--account", "faults": "--fault"}
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """One argument for each field of SandboxOptions, with its text and default."""
+    for known in fields(SandboxOptions):
+        metavar, text = OPTION_TEXTS[known.name]
+        shown = f" (default: {known.default})" if _is_told(known.default) else ""
+        option: dict[str, Any] = {"dest": known.name, "metavar": metavar, "help": text + shown}
+        if known.name in _REPEATED:
+            parser.add_argument(_REPEATED[known.name], action="append", **option)
+        else:
+            kind = _TYPES.get(known.name, str)
+            flag = f"--{known.name.replace('_', '-')}"
+            parser.add_argument(flag, type=kind, default=known.default, **option)
+
+
+def _is_told(default: object) -> bool:
+    return isinstance(default, str | int) and default not in ("", 0)
+
+
+def options_from(arguments: Namespace) -> SandboxOptions:
+    """What was asked for. Raises UsageError where it makes no sense."""
+    values = {known.name: getattr(arguments, known.name) for known in fields(SandboxOptions)}
+    values["accounts"] = tuple(values["accounts"] or ("default",))
+    values["faults"] = Faults.parse(values["faults"] or ())
+    return SandboxOptions(**values)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from rdimport.sandbox.store import Key, Store
+from rdimport.sandbox.store import NOBODY, Key, Store
 
 PAGE_ROWS = 50
 
@@ -97,12 +97,11 @@ def dropped(store: Store, account: int) -> list[tuple[str, int]]:
 
 
 def totals(store: Store, account: int) -> tuple[int, int, int]:
-    """How many contacts, conversions and refused requests there are."""
+    """How many contacts, conversions and refused requests there were, forgotten ones included."""
     (row,) = store.rows(
-        "SELECT (SELECT count(*) FROM contact WHERE account = :account),"
-        " (SELECT coalesce(sum(conversions), 0) FROM contact WHERE account = :account),"
-        " (SELECT count(*) FROM refusal WHERE account = :account OR account IS NULL)",
-        {"account": account},
+        "SELECT contacts, conversions, refused + (SELECT refused FROM total WHERE account = ?)"
+        " FROM total WHERE account = ?",
+        (NOBODY, account),
     )
     return row[0], row[1], row[2]
 

@@ -71,6 +71,90 @@ REASONS: Final[dict[str, Reason]] = {
         "“{value}” is no phone number that exists in Brazil",
         "look at its area code and its length; numbers of other countries begin with +",
     ),
+    "email.typo": Reason(
+        "“{value}” is probably a slip of {detail}",
+        "correct it, or set `correct_typos: true` for the field in the mapping",
+    ),
+    "email.role": Reason(
+        "“{value}” is the address of an office, not of a person",
+        "ask for the person's own address, or leave the row out of the file",
+    ),
+    "email.throwaway": Reason(
+        "“{value}” is a mailbox that lives for minutes",
+        "leave the row out of the file",
+    ),
+    "number.syntax": Reason(
+        "“{value}” is no number",
+        "write digits, and one decimal mark at most",
+    ),
+    "number.ambiguous": Reason(
+        "“{value}” may be a thousand and some, or one and some",
+        'say which in the mapping: `decimal: ","` or `decimal: "."`',
+    ),
+    "number.too_small": Reason(
+        "“{value}” is less than {detail}",
+        "correct it, or the check `min` in the mapping",
+    ),
+    "number.too_large": Reason(
+        "“{value}” is more than {detail}",
+        "correct it, or the check `max` in the mapping",
+    ),
+    "date.syntax": Reason(
+        "“{value}” is no date",
+        "write it as 31/12/2026 or 2026-12-31",
+    ),
+    "cpf.syntax": Reason(
+        "“{value}” is no CPF: its length or its check digits are wrong",
+        "look for a wrong or missing digit",
+    ),
+    "cnpj.syntax": Reason(
+        "“{value}” is no CNPJ: its length or its check digits are wrong",
+        "look for a wrong or missing character",
+    ),
+    "cep.syntax": Reason(
+        "“{value}” is no CEP",
+        "write its eight digits",
+    ),
+    "url.syntax": Reason(
+        "“{value}” is no address of a web page",
+        "write it as in the browser, without spaces",
+    ),
+    "value.not_listed": Reason(
+        "“{value}” is none of the values that the mapping lists ({detail})",
+        "correct the cell, add the value to the mapping, or set `otherwise`",
+    ),
+    "option.unknown": Reason(
+        "“{value}” is no option of this field in RD ({detail})",
+        "correct the cell, or add the option to the field in RD",
+    ),
+    "text.too_short": Reason(
+        "the text has fewer than {detail} characters",
+        "complete it, or correct the check `min_length` in the mapping",
+    ),
+    "text.pattern": Reason(
+        "“{value}” does not have the form {detail}",
+        "correct the cell, or the check `pattern` in the mapping",
+    ),
+    "list.too_short": Reason(
+        "there are fewer than {detail} items",
+        "add some, or correct the check `min_length` in the mapping",
+    ),
+    "list.too_long": Reason(
+        "there are more than {detail} items",
+        "take some away, or correct the check `max_length` in the mapping",
+    ),
+    "expr.failed": Reason(
+        "the expression of “{field}” cannot be computed for this row: {detail}",
+        "correct the cell, or use TRY_CAST in the expression",
+    ),
+    "client_tracking_id.syntax": Reason(
+        "“{value}” is no value of the cookie _rdtrk",
+        "take the UUID alone: 8-4-4-4-12 letters a to f and digits",
+    ),
+    "row.too_large": Reason(
+        "the row is larger than the {detail} bytes that RD takes",
+        "shorten its texts",
+    ),
     "uf.unknown": Reason(
         "“{value}” is no state of Brazil",
         "write its two letters; for other countries set `clean: text` in the mapping",
@@ -85,7 +169,7 @@ REASONS: Final[dict[str, Reason]] = {
     ),
     "text.too_long": Reason(
         "the text has more than {detail} characters",
-        "shorten it",
+        "shorten it, or set `cut` for the field in the mapping",
     ),
     "tags.capitals": Reason(
         "the tags “{value}” hold capitals, which RD refuses",

@@ -163,8 +163,8 @@ def test_a_missing_column_is_named_with_the_one_that_was_probably_meant() -> Non
     with pytest.raises(MappingError) as told:
         bind(MAPPING, ("Email", "Nome", "Celular", "WhatsApp", "UF", "Aceite", "Opt-in"), "l.csv")
     assert told.value.message.splitlines() == [
-        "l.csv: has no column “e-mail”; did you mean “Email”?",
-        "l.csv: has no column “Tags”",
+        "l.csv: has no column “e-mail”, which `email` asks for; did you mean “Email”?",
+        "l.csv: has no column “Tags”, which `tags` asks for",
     ]
     assert "“Celular”" in told.value.remedy
 

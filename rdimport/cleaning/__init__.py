@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import polars as pl
 
 from rdimport.cleaning import brazil, email, form, phone, text
-from rdimport.mapping import Clean, FieldSource, Type
+from rdimport.cleaning.settle import once_each
+from rdimport.mapping import Clean, FieldSource, Several, Type
+from rdimport.mapping.words import Otherwise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,29 +24,48 @@ if TYPE_CHECKING:
 class Cleaner(NamedTuple):
     """What a cleaner does, in one sentence for the reference page, with examples that are tests."""
 
-    apply: Callable[[pl.Expr], pl.Expr]
+    apply: Callable[[pl.Expr, FieldSource], pl.Expr]
     sentence: str
     examples: tuple[tuple[str, str], ...]
 
 
+def _simple(clean: Callable[[pl.Expr], pl.Expr]) -> Callable[[pl.Expr, FieldSource], pl.Expr]:
+    """A cleaner that no key of the field changes."""
+    return lambda cell, _: clean(cell)
+
+
+def _email(cell: pl.Expr, how: FieldSource) -> pl.Expr:
+    return email.email(cell, first=how.several is Several.FIRST, correct=how.correct_typos)
+
+
+def _phone(cell: pl.Expr, how: FieldSource) -> pl.Expr:
+    first = how.several is Several.FIRST
+    return phone.phone(cell, first=first, area=how.default_area, country=how.default_country)
+
+
 CLEANERS: Final[dict[Clean, Cleaner]] = {
     Clean.NONE: Cleaner(
-        text.none,
-        "leaves the cell as it is; only a cell of nothing but spaces counts as empty",
+        _simple(text.none),
+        "leaves the cell as it is; only a cell that shows nothing counts as empty",
         (("  as it is ", "  as it is "),),
     ),
     Clean.TEXT: Cleaner(
-        text.text,
+        _simple(text.text),
         "one space between words, none around them, no invisible characters",
         (("  Ana \u00a0 Souza\u200b ", "Ana Souza"),),
     ),
     Clean.LOWER: Cleaner(
-        text.lower,
+        _simple(text.lower),
         "as `text`, in lower case",
         (("HTTPS://EXEMPLO.COM.BR ", "https://exemplo.com.br"),),
     ),
+    Clean.NAME: Cleaner(
+        _simple(text.name),
+        "names that are all in capitals or all in small letters as names are written",
+        (("JOÃO DA SILVA JR", "João da Silva Jr"), ("dom pedro ii", "Dom Pedro II")),
+    ),
     Clean.EMAIL: Cleaner(
-        email.email,
+        _email,
         "lower case, without spaces, accents, `mailto:`, a name around it or marks at its end",
         (
             (" ANA@Exemplo.com.br,", "ana@exemplo.com.br"),
@@ -53,28 +74,69 @@ CLEANERS: Final[dict[Clean, Cleaner]] = {
         ),
     ),
     Clean.PHONE: Cleaner(
-        phone.phone,
+        _phone,
         "to the international form of E.164; numbers without a country code are Brazil's",
         (
             ("(0xx11) 98765-4321", "+5511987654321"),
             ("11 8765-4321", "+5511987654321"),
-            ("+55 (11) 3456-7890", "+551134567890"),
+            ("+55 (11) 3456-7890 ramal 12", "+551134567890"),
+            ("+351 912 345 678", "+351912345678"),
         ),
     ),
     Clean.UF: Cleaner(
-        brazil.uf,
+        _simple(brazil.uf),
         "Brazil's states to their two letters",
-        (("são paulo", "SP"), ("Estado do Parana", "PR"), ("sp ", "SP")),
+        (("são paulo", "SP"), ("Estado do Parana", "PR"), ("Campinas/SP", "SP")),
+    ),
+    Clean.CITY: Cleaner(
+        _simple(brazil.city),
+        "without the state behind it, and not all in capitals",
+        (("SÃO PAULO / SP", "São Paulo"), ("Niterói (RJ)", "Niterói")),
     ),
     Clean.TAGS: Cleaner(
-        text.lower,
+        _simple(text.lower),
         "tidied and in lower case, as RD demands of tags",
         ((" Feira 2026", "feira 2026"),),
     ),
     Clean.BOOLEAN: Cleaner(
-        form.boolean,
-        "yes and no in Portuguese, English and Spanish, 1 and 0, S and N, x",
+        _simple(form.boolean),
+        "yes and no in Portuguese, English and Spanish, 1 and 0, S and N, x: `true` or `false`",
         (("Sim", "true"), ("N", "false"), ("x", "true")),
+    ),
+    Clean.NUMBER: Cleaner(
+        lambda cell, how: form.number(cell, how.decimal),
+        "a number with a decimal point and nothing else; the key `decimal` settles `1.234`",
+        (("R$ 1.234,50", "1234.50"), ("1,234.56", "1234.56"), ("(10)", "-10")),
+    ),
+    Clean.DATE: Cleaner(
+        lambda cell, how: form.date(cell, how.date_format),
+        "a day as 2026-12-31, or as `date_format` says; the day stands before the month",
+        (("31/12/2026 09:30", "2026-12-31"), ("5 de março de 2024", "2024-03-05")),
+    ),
+    Clean.CPF: Cleaner(
+        _simple(brazil.cpf),
+        "with its points and dash; zeros that a spreadsheet program took away come back",
+        (("39053344705", "390.533.447-05"), ("012 345 678 90", "012.345.678-90")),
+    ),
+    Clean.CNPJ: Cleaner(
+        _simple(brazil.cnpj),
+        "with its points, slash and dash; with letters too, as issued since 2026",
+        (("11222333000181", "11.222.333/0001-81"), ("12abc34501de35", "12.ABC.345/01DE-35")),
+    ),
+    Clean.CEP: Cleaner(
+        _simple(brazil.cep),
+        "with its dash; zeros that a spreadsheet program took away come back",
+        (("1310100", "01310-100"),),
+    ),
+    Clean.URL: Cleaner(
+        _simple(form.url),
+        "with `https://` before it where nothing stands there; the host in lower case",
+        (("WWW.Exemplo.com.br/Loja", "https://www.exemplo.com.br/Loja"),),
+    ),
+    Clean.SOCIAL: Cleaner(
+        _simple(form.social),
+        "a handle in lower case, a profile's address without what tracks its visitors",
+        (("@Ana.Souza ", "@ana.souza"), ("exemplo.com/ana/?utm=1", "https://exemplo.com/ana")),
     ),
 }
 """Every cleaner of the mapping language."""
@@ -85,23 +147,71 @@ _WHOLE_CELL: Final = frozenset({Clean.NONE, Clean.TEXT, Clean.LOWER, Clean.TAGS}
 
 def cleaned(raw: pl.Expr, target: Target) -> pl.Expr:
     """The target's column: text, or for a list a list of text; null where nothing is left."""
-    value = _items(raw, target) if target.type is Type.LIST else _clean(raw, target.cleaners)
+    if target.type is Type.LIST:
+        value = once_each(raw, lambda cell: _items(cell, target), pl.List(pl.String))
+    else:
+        value = _one(raw, target)
     return value.alias(target.name)
 
 
-def _clean(cell: pl.Expr, cleaners: Sequence[Clean]) -> pl.Expr:
+def clean(cell: pl.Expr, cleaners: Sequence[Clean], how: FieldSource) -> pl.Expr:
+    """Some cleaners, one after the other."""
     for name in cleaners:
-        cell = CLEANERS[name].apply(cell)
+        cell = CLEANERS[name].apply(cell, how)
     return cell
 
 
+def _one(raw: pl.Expr, target: Target) -> pl.Expr:
+    how = target.how
+    value = clean(_listed(raw, how), target.cleaners, how)
+    if how.default is not None:
+        value = value.fill_null(pl.lit(_constants([how.default], target)[0]))
+    if how.cut is not None:
+        value = value.str.head(how.cut).str.strip_chars_end()
+    return value
+
+
+def _listed(cell: pl.Expr, how: FieldSource) -> pl.Expr:
+    """A cell by the table `values`; case, accents and spaces do not matter."""
+    if how.values is None:
+        return cell
+    table = {_key(key): value for key, value in how.values.items()}
+    tidy = text.text(cell)
+    found = text.bare(tidy).replace_strict(table, default=None, return_dtype=pl.String)
+    return found if how.otherwise is Otherwise.EMPTY else pl.coalesce(found, tidy)
+
+
+def _key(value: str) -> str:
+    """As `_listed` compares a cell."""
+    return str(pl.select(text.bare(text.text(pl.lit(value)))).item() or "")
+
+
 def _items(raw: pl.Expr, target: Target) -> pl.Expr:
-    separator = target.source.split if isinstance(target.source, FieldSource) else None
-    added = (target.source.add or ()) if isinstance(target.source, FieldSource) else ()
-    if _WHOLE_CELL.issuperset(target.cleaners):
-        listed = form.items(_clean(raw, target.cleaners), separator)
+    how = target.how
+    if _WHOLE_CELL.issuperset(target.cleaners) and how.values is None:
+        listed = form.items(clean(raw, target.cleaners, how), how.split)
     else:
-        clean_each = _clean(pl.element(), target.cleaners)
-        listed = form.items(raw, separator).list.eval(clean_each)
-    extra = form.constant([item.lower() if target.name == "tags" else item for item in added])
-    return form.unique(pl.concat_list(listed, extra) if added else listed)
+        each = clean(_listed(pl.element(), how), target.cleaners, how)
+        listed = form.items(text.text(raw), how.split).list.eval(each)
+    if how.default is not None:
+        empty = listed.list.drop_nulls().list.len() == 0
+        given = form.constant(_constants([how.default], target))
+        listed = pl.when(empty).then(given).otherwise(listed)
+    added = form.constant(_constants(how.add or (), target))
+    return form.unique(pl.concat_list(listed, added) if how.add else listed)
+
+
+def _constants(values: Sequence[str], target: Target) -> list[str]:
+    """Texts of the mapping, cleaned as the cells are."""
+    cells = pl.DataFrame({"cell": values}, schema={"cell": pl.String})
+    done = cells.select(clean(pl.col("cell"), target.cleaners, target.how)).to_series()
+    return [str(value) for value in done.drop_nulls()]
+
+
+def results(target: Target) -> list[str] | None:
+    """What `values` and `default` may make of a cell; None where anything may come out."""
+    how = target.how
+    if how.values is None or how.otherwise is Otherwise.KEEP:
+        return None
+    given = [*how.values.values(), *([how.default] if how.default is not None else [])]
+    return _constants(given, target)

@@ -1,4 +1,4 @@
-"""What is written in Brazil only: states."""
+"""What is written in Brazil only: states, cities, CPF, CNPJ, CEP."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Final
 
 import polars as pl
 
-from rdimport.cleaning.text import bare, text
+from rdimport.cleaning.settle import distinct, stages
+from rdimport.cleaning.text import bare, proper, text, tidied
 
 STATES: Final = {
     "AC": "acre",
@@ -43,11 +44,122 @@ _LETTERS: Final = {
     **{letters.lower(): letters for letters in STATES},
     **{name: letters for letters, name in STATES.items()},
 }
+_BESIDE_CITY: Final = rf"^.*\S\s*[/,(–-]\s*({'|'.join(STATES)})\s*\)?$"
+
+CPF: Final = r"^\d{3}\.\d{3}\.\d{3}-\d{2}$"
+CNPJ: Final = r"^[0-9A-Z]{2}\.[0-9A-Z]{3}\.[0-9A-Z]{3}/[0-9A-Z]{4}-\d{2}$"
+CEP: Final = r"^\d{5}-\d{3}$"
+
+_CPF_WEIGHTS: Final = ((10, 9, 8, 7, 6, 5, 4, 3, 2), (11, 10, 9, 8, 7, 6, 5, 4, 3, 2))
+_CNPJ_WEIGHTS: Final = (
+    (5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2),
+    (6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2),
+)
+"""The weights of the check digits (Receita Federal)."""
 
 
 def uf(cell: pl.Expr) -> pl.Expr:
-    """`são paulo` and `sp` to `SP`; what is no state of Brazil stays as it is."""
+    """`são paulo`, `sp` and `Campinas/SP` to `SP`; what is no state of Brazil stays as it is."""
+    return stages(cell, _written_out, text)
+
+
+def _written_out(cell: pl.Expr) -> pl.Expr:
     tidy = text(cell)
     written = bare(tidy).str.replace(r"^estado d[aeo] ", "").str.strip_chars(" .-/")
     found = written.replace_strict(_LETTERS, default=None, return_dtype=pl.String)
-    return pl.when(cell.is_in(list(STATES))).then(cell).otherwise(pl.coalesce(found, tidy))
+    return pl.coalesce(found, tidy.str.to_uppercase().str.extract(_BESIDE_CITY))
+
+
+def city(cell: pl.Expr) -> pl.Expr:
+    """`SAO PAULO / SP` to `Sao Paulo`: without the state, and not all in capitals."""
+    tidy = text(cell)
+    alone = tidy.str.replace(rf"(?i)^(.*\S)\s*[/,(–-]\s*(?:{'|'.join(STATES)})\s*\)?$", "$1")
+    return proper(alone)
+
+
+def cpf(cell: pl.Expr) -> pl.Expr:
+    """`39053344705` to `390.533.447-05`; zeros that a spreadsheet took from the left come back."""
+    return stages(cell, _as_cpf, tidied(_as_cpf))
+
+
+def cnpj(cell: pl.Expr) -> pl.Expr:
+    """`11222333000181` to `11.222.333/0001-81`, the alphanumeric ones of 2026 too."""
+    return stages(cell, _as_cnpj, lambda c: distinct(text(c), _letters_too))
+
+
+def cep(cell: pl.Expr) -> pl.Expr:
+    """`1310100` to `01310-100`."""
+    return stages(cell, _as_cep, tidied(_as_cep))
+
+
+def _as_cpf(cell: pl.Expr) -> pl.Expr:
+    return _punctuated(cell, (3, 3, 3, 2), ("", ".", ".", "-"))
+
+
+def _as_cnpj(cell: pl.Expr) -> pl.Expr:
+    return _punctuated(cell, (2, 3, 3, 4, 2), ("", ".", ".", "/", "-"))
+
+
+def _as_cep(cell: pl.Expr) -> pl.Expr:
+    return _punctuated(cell, (5, 3), ("", "-"))
+
+
+def _punctuated(cell: pl.Expr, lengths: tuple[int, ...], marks: tuple[str, ...]) -> pl.Expr:
+    """The digits in their form; null where there are too many or too few, or letters.
+
+    Only a cell of bare digits may have lost its zeros to a spreadsheet program, three at most.
+    """
+    whole = sum(lengths)
+    digits = cell.str.replace_all(r"[\s./-]", "")
+    full = digits.str.contains(rf"^[0-9]{{{whole}}}$")
+    lost = cell.str.contains(rf"^\s*[0-9]{{{whole - 3},{whole}}}\s*$")
+    padded = digits.str.zfill(whole)
+    parts, at = [], 0
+    for length, mark in zip(lengths, marks, strict=True):
+        parts += [pl.lit(mark), padded.str.slice(at, length)]
+        at += length
+    return pl.when(full | lost).then(pl.concat_str(parts))
+
+
+def _letters_too(value: str) -> str:
+    """An alphanumeric CNPJ in its form, by the library; anything else as it is."""
+    from stdnum.br import cnpj as library  # noqa: PLC0415  few lists hold one
+
+    compact = "".join(c for c in value.upper() if c.isascii() and c.isalnum())
+    if library.is_valid(compact):
+        return str(library.format(compact))
+    return value
+
+
+def is_cpf(cell: pl.Expr) -> pl.Expr:
+    """Whether a cleaned cell is a CPF whose check digits are right."""
+    digits = cell.str.replace_all(r"[.-]", "")
+    same = digits.is_in([str(d) * 11 for d in range(10)])
+    return cell.str.contains(CPF) & same.not_() & _checks(digits, _CPF_WEIGHTS)
+
+
+def is_cnpj(cell: pl.Expr) -> pl.Expr:
+    """Whether a cleaned cell is a CNPJ whose check digits are right."""
+    characters = cell.str.replace_all(r"[./-]", "")
+    zero = characters == "0" * 14
+    return cell.str.contains(CNPJ) & zero.not_() & _checks(characters, _CNPJ_WEIGHTS)
+
+
+def _checks(characters: pl.Expr, weights: tuple[tuple[int, ...], ...]) -> pl.Expr:
+    """Modulo 11 of the weighted characters, each worth its ASCII code less that of 0."""
+    good = pl.lit(value=True)
+    for series in weights:
+        total = pl.sum_horizontal(
+            _worth(characters.str.slice(at, 1)) * weight for at, weight in enumerate(series)
+        )
+        remainder = total % 11
+        digit = pl.when(remainder < 2).then(0).otherwise(11 - remainder)
+        good = good & (_worth(characters.str.slice(len(series), 1)) == digit)
+    return good
+
+
+_WORTH: Final = {c: ord(c) - ord("0") for c in "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+
+
+def _worth(character: pl.Expr) -> pl.Expr:
+    return character.replace_strict(_WORTH, default=0, return_dtype=pl.Int32)

@@ -1,4 +1,4 @@
-"""Cleaners that give a cell the form of a JSON type: booleans, lists."""
+"""Cleaners that give a cell one form: booleans, numbers, dates, web addresses, lists."""
 
 from __future__ import annotations
 
@@ -7,25 +7,125 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from rdimport.cleaning.text import bare, text
+from rdimport.cleaning.settle import stages
+from rdimport.cleaning.text import bare, text, tidied
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 YES: Final = (
-    "1 s si sim y yes t true v verdadeiro verdadera x ok on aceito aceita concordo granted".split()
-)
+    "1 s si sim y yes t true v verdadeiro verdadera x ok on aceito aceita concordo granted"
+).split()
 NO: Final = "0 n na nao no f false falso falsa off recuso recusa discordo declined".split()
 
 _ANSWERS: Final = {**dict.fromkeys(YES, "true"), **dict.fromkeys(NO, "false")}
 
+NUMBER: Final = r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?$"
+INTEGER: Final = r"^(?:0|-?[1-9][0-9]{0,17})$"
+DATE: Final = r"^\d{4}-\d{2}-\d{2}$"
+URL: Final = r"^https?://[^\s/?#@]+\.[^\s/?#@.]{2,}(?::\d+)?(?:[/?#]\S*)?$"
+
+_BY_MARK: Final = {
+    ",": r"^(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]+)(?:,[0-9]+)?$",
+    ".": r"^(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?$",
+}
+"""What a number looks like, by its decimal mark."""
+
+AMBIGUOUS: Final = r"^[1-9][0-9]{0,2}[.,][0-9]{3}$"
+
+_MONTHS: Final = "jan fev mar abr mai jun jul ago set out nov dez".split()
+_DATE_FORMATS: Final = ("%d/%m/%Y", "%Y-%m-%d", "%d/%m/%y", "%Y/%m/%d")
+"""Day before month, as everywhere but in the United States: nobody can tell 3/4 from 4/3."""
+
 
 def boolean(cell: pl.Expr) -> pl.Expr:
     """`Sim`, `S`, `x` to `true`, `Não`, `N`, `0` to `false`; anything else stays as it is."""
+    return stages(cell, _answer, tidied(_answer))
+
+
+def _answer(cell: pl.Expr) -> pl.Expr:
+    word = bare(cell).str.strip_chars(" .!\t\u00a0")
+    return word.replace_strict(_ANSWERS, default=None, return_dtype=pl.String)
+
+
+def number(cell: pl.Expr, decimal: str | None) -> pl.Expr:
+    """`R$ 1.234,50` to `1234.50`; `1.234` and `1,234` stay as they are, unless `decimal` is known.
+
+    They are a thousand and some in one country and one and some in another, and a spreadsheet
+    program writes 1.234 for both. A guess would be wrong by a factor of a thousand.
+    """
+
+    def plain(cells: pl.Expr) -> pl.Expr:
+        return _plain_number(cells, decimal)
+
+    return stages(cell, plain, tidied(plain))
+
+
+def _plain_number(cell: pl.Expr, decimal: str | None) -> pl.Expr:
+    signed = cell.str.replace_all(r"(?i)R\$|US\$|\$|€|\s|'", "")
+    digits = signed.str.replace_all(r"[()+-]", "")
+    comma = digits.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
+    point = digits.str.replace_all(",", "", literal=True)
+    readings = [
+        pl.when(digits.str.contains(_BY_MARK[mark])).then(plain)
+        for mark, plain in ((",", comma), (".", point))
+        if decimal in {None, mark}
+    ]
+    certain = signed.str.contains(r"^(?:[+-]?[0-9.,]+|[0-9.,]+-|\([0-9.,]+\))$")
+    if decimal is None:
+        certain = certain & digits.str.contains(AMBIGUOUS).not_()
+    short = pl.coalesce(readings).str.replace(r"^0+([0-9])", "$1").str.replace(r"\.0+$", "")
+    negative = signed.str.contains(r"^[-(]|-$") & (short.str.contains("[1-9]"))
+    sign = pl.when(negative).then(pl.lit("-")).otherwise(pl.lit(""))
+    return pl.when(certain).then(pl.concat_str(sign, short))
+
+
+def date(cell: pl.Expr, form: str | None) -> pl.Expr:
+    """`31/12/2026`, `31.12.26`, `31 de dezembro de 2026` to `2026-12-31`; a time is left out."""
+    return stages(cell, lambda c: _day(c, form), text)
+
+
+def _day(cell: pl.Expr, form: str | None) -> pl.Expr:
+    plain = bare(text(cell)).str.replace(r"^(\S*\d{2,4})[t ]\d{1,2}[:h]\d{2}.*$", "$1")
+    marks = plain.str.replace_all(r"\s*(?:\bde\b|[ ./-])\s*", "/")
+    for at, month in enumerate(_MONTHS, 1):
+        marks = marks.str.replace(rf"/{month}[a-z]*/", f"/{at:02d}/")
+    written = marks.str.replace(r"^(\d{4})/(\d{1,2})/(\d{1,2})$", "$1-$2-$3")
+    # A year of two digits must not be read as the year 26.
+    short = written.str.contains(r"/\d{2}$")
+    days = [
+        pl.when(short if known.endswith("%y") else short.not_()).then(
+            written.str.to_date(known, strict=False)
+        )
+        for known in _DATE_FORMATS
+    ]
+    given = [] if form is None else [text(cell).str.to_date(form, strict=False)]
+    return pl.coalesce(*given, *days).dt.strftime(form or "%Y-%m-%d")
+
+
+def url(cell: pl.Expr) -> pl.Expr:
+    """`WWW.Exemplo.com.br/A` to `https://www.exemplo.com.br/A`; what is none stays as it is."""
+    tidy = text(cell).str.replace(r"(?i)^(https?):/*", "$1://")
+    whole = (
+        pl.when(tidy.str.contains(r"(?i)^https?://"))
+        .then(tidy)
+        .when(tidy.str.contains(r"^[^\s@/:]+\.[^\s@/:.]{2,}(?:[/:?#]\S*)?$"))
+        .then(pl.concat_str(pl.lit("https://"), tidy))
+    )
+    host = whole.str.extract(r"^([^:]+://[^/?#]+)").str.to_lowercase()
+    rest = whole.str.extract(r"^[^:]+://[^/?#]+(.*)$")
+    return pl.coalesce(pl.concat_str(host, rest), tidy)
+
+
+def social(cell: pl.Expr) -> pl.Expr:
+    """`@Ana.Souza ` to `@ana.souza`, the address of a profile without what tracks its visitors."""
     tidy = text(cell)
-    word = bare(tidy).str.strip_chars(".!")
-    found = word.replace_strict(_ANSWERS, default=None, return_dtype=pl.String)
-    return pl.coalesce(found, tidy)
+    handle = pl.when(tidy.str.contains(r"^@\s?[A-Za-z0-9._-]+$")).then(
+        tidy.str.to_lowercase().str.replace(r"^@\s", "@")
+    )
+    is_page = tidy.str.contains(r"(?i)^(?:https?:|www\.|[a-z.]+\.com/)")
+    page = url(tidy).str.replace(r"[?#].*$", "").str.strip_chars_end("/")
+    return pl.coalesce(handle, pl.when(is_page).then(page), tidy)
 
 
 def items(cell: pl.Expr, separator: str | None) -> pl.Expr:

@@ -1,8 +1,9 @@
 """Phone numbers as Brazilians write them, to E.164.
 
-Sources: ANATEL's numbering plan (area codes; mobile numbers have nine digits and begin with 9 since
-Resolution 553 was carried out, landlines eight and begin with 2 to 5; long-distance calls put 0 and
-a two-digit operator code before the area code).
+Sources: ANATEL's numbering plan (area codes; mobile numbers have nine digits and begin with 9,
+landlines eight and begin with 2 to 5; long-distance calls put 0 and a two-digit operator code
+before the area code). Brazil's numbers are settled by patterns; the library `phonenumbers` is asked
+only for those that begin with another country's code, or that are not Brazil's by the mapping.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Final
 
 import polars as pl
 
-from rdimport.cleaning.settle import fast
+from rdimport.cleaning.settle import distinct, stages
 from rdimport.cleaning.text import text
 
 AREAS: Final = (
@@ -28,8 +29,16 @@ _PREFIX: Final = r"^(?:(?:00)?55)?(?:0(?:[0-9][0-9])?)?"
 _MOBILE: Final = rf"{_PREFIX}{_AREA}9[0-9]{{8}}$"
 _LANDLINE: Final = rf"{_PREFIX}{_AREA}[2-5][0-9]{{7}}$"
 _EIGHT_DIGIT_MOBILE: Final = rf"{_PREFIX}{_AREA}[6-9][0-9]{{7}}$"
+_WITHOUT_AREA: Final = r"^(?:9[0-9]{8}|[2-9][0-9]{7})$"
+
+_SERVICE: Final = r"^0(?:800|300|500|900)[0-9]{6,7}$"
+"""Free calls and the like, which have no area code."""
 
 _PUNCTUATION: Final = [" ", "(", ")", "-", "+", ".", "/", "x", "X", "\u00a0"]
+_EXTENSION: Final = r"(?i)[,;]?\s*(?:\(?\s*ramal|\br\.|\bext?\.?|\bram\.?)\s*:?\s*\d{1,6}\s*\)?\s*$"
+SEVERAL: Final = r"(?i)\d\s*(?:[/;|,]|\bou\b|\be\b|\bor\b)\s*\D{0,3}\d"
+"""Two numbers in one cell."""
+_BEFORE_SECOND: Final = r"(?i)^(.*?\d)\s*(?:[/;|,]|\bou\b|\be\b|\bor\b)\s*\D{0,3}\d"
 
 E164: Final = r"^\+[1-9]\d{7,14}$"
 """ITU-T E.164: a country code and at most fifteen digits in all."""
@@ -37,10 +46,25 @@ E164: Final = r"^\+[1-9]\d{7,14}$"
 _FOREIGN: Final = r"^\s*(?:\+|00)\s*(?:[1-46-9]|5[0-46-9])"
 """An international prefix that is not Brazil's."""
 
+LANDLINE: Final = rf"^\+55(?:{_AREA}[2-5][0-9]{{7}}|[3589]00[0-9]{{6,7}})$"
+_HERE: Final = rf"^\+55(?:{_AREA}(?:9[0-9]{{8}}|[2-5][0-9]{{7}})|[3589]00[0-9]{{6,7}})$"
 
-def phone(cell: pl.Expr) -> pl.Expr:
-    """`(0xx11) 98765-4321` to `+5511987654321`; what is no phone number stays as it is."""
-    return fast(cell, _usual, _unusual)
+
+def phone(cell: pl.Expr, *, first: bool, area: str | None, country: str) -> pl.Expr:
+    """`(0xx11) 98765-4321` to `+5511987654321`; what is no phone number stays as it is.
+
+    `first`: of several numbers take the first. `area`: the DDD of numbers without one. `country`:
+    that of numbers without a country code (ISO 3166).
+    """
+    if country != "BR":
+        return distinct(text(cell), lambda value: _by_library(value, country))
+    return stages(
+        cell,
+        _usual,
+        lambda c: _unusual(text(c), area, first=first),
+        lambda c: pl.when(c.str.contains(_FOREIGN).not_()).then(text(c)),
+        lambda c: distinct(text(c), lambda value: _by_library(value, country)),
+    )
 
 
 def _usual(cell: pl.Expr) -> pl.Expr:
@@ -48,11 +72,30 @@ def _usual(cell: pl.Expr) -> pl.Expr:
     return _local(cell, cell.str.replace_many(_PUNCTUATION, [""]))
 
 
-def _unusual(cell: pl.Expr) -> pl.Expr:
-    digits = cell.str.replace_all(r"[^0-9]", "")
-    ninth = pl.concat_str(digits.str.tail(10).str.head(2), pl.lit("9"), digits.str.tail(8))
-    eight = pl.when(digits.str.contains(_EIGHT_DIGIT_MOBILE)).then(ninth)
-    return pl.coalesce(_local(cell, digits), _local(cell, eight), text(cell))
+def _unusual(cell: pl.Expr, area: str | None, *, first: bool) -> pl.Expr:
+    one = cell.str.replace(_EXTENSION, "")
+    if first:
+        one = (
+            pl.when(one.str.contains(SEVERAL)).then(one.str.extract(_BEFORE_SECOND)).otherwise(one)
+        )
+    several = one.str.contains(SEVERAL)
+    digits = pl.when(several.not_()).then(one.str.replace_all(r"[^0-9]", ""))
+    service = pl.when(digits.str.contains(_SERVICE)).then(digits.str.strip_prefix("0"))
+    numbers = [_local(one, digits), _local(one, _ninth(digits))]
+    numbers.append(pl.concat_str(pl.lit("+55"), service))
+    if area is not None:
+        local = pl.when(digits.str.contains(_WITHOUT_AREA)).then(
+            pl.concat_str(pl.lit(area), digits)
+        )
+        numbers += [_local(one, local), _local(one, _ninth(local))]
+    return pl.coalesce(numbers)
+
+
+def _ninth(digits: pl.Expr) -> pl.Expr:
+    """Mobile numbers from before 2016 with the digit 9 that they got since."""
+    eight = digits.str.contains(_EIGHT_DIGIT_MOBILE)
+    number = pl.concat_str(digits.str.tail(10).str.head(2), pl.lit("9"), digits.str.tail(8))
+    return pl.when(eight).then(number)
 
 
 def _local(cell: pl.Expr, digits: pl.Expr) -> pl.Expr:
@@ -64,3 +107,49 @@ def _local(cell: pl.Expr, digits: pl.Expr) -> pl.Expr:
         .then(digits.str.tail(10))
     )
     return pl.when(brazilian).then(pl.concat_str(pl.lit("+55"), number))
+
+
+def is_number(cell: pl.Expr) -> pl.Expr:
+    """Whether a cleaned cell is a number that exists: Brazil's by pattern, others by library.
+
+    To have the form of E.164 is not enough: a cell may look like it and never have been understood.
+    """
+
+    def known(cells: pl.Series) -> pl.Series:
+        frame = cells.alias("cell").to_frame()
+        here, there = pl.col("cell").str.contains(_HERE), pl.col("cell").str.contains(E164)
+        abroad = frame.filter(there & here.not_())["cell"].unique()
+        good = [value for value in abroad if _exists(value)]
+        return frame.select(here | pl.col("cell").is_in(good))["cell"]
+
+    return cell.map_batches(known, return_dtype=pl.Boolean, is_elementwise=True)
+
+
+def _exists(number: str) -> bool:
+    import phonenumbers  # noqa: PLC0415  only numbers from abroad need it
+
+    try:
+        return bool(phonenumbers.is_valid_number(phonenumbers.parse(number)))
+    except phonenumbers.NumberParseException:
+        return False
+
+
+def _by_library(tidy: str, country: str) -> str:
+    """E.164 where the library knows such a number; anything else as it is."""
+    import phonenumbers  # noqa: PLC0415  only numbers from abroad need it
+
+    dialled = f"+{tidy[2:]}" if tidy.startswith("00") else tidy
+    try:
+        number = phonenumbers.parse(dialled, country)
+    except phonenumbers.NumberParseException:
+        return tidy
+    if not phonenumbers.is_valid_number(number):
+        return tidy
+    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+def of_kind(number: pl.Expr, kind: str) -> pl.Expr:
+    """Mobile or landline numbers only; those from abroad, which nobody can tell, are mobile."""
+    if kind == "landline":
+        return pl.when(number.str.contains(LANDLINE)).then(number)
+    return pl.when(number.str.contains(LANDLINE).not_()).then(number)

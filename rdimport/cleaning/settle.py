@@ -27,17 +27,50 @@ def where(cell: pl.Expr, needs_it: Cleaner, clean: Cleaner) -> pl.Expr:
     return cell.map_batches(only_those, return_dtype=pl.String, is_elementwise=True)
 
 
-def fast(cell: pl.Expr, quick: Cleaner, slow: Cleaner) -> pl.Expr:
-    """`quick` over all cells; `slow` over the original of those for which it gives null."""
+def stages(cell: pl.Expr, *attempts: Cleaner) -> pl.Expr:
+    """The first attempt that gives a value; each sees only the cells that those before left null.
 
-    def both(cells: pl.Series) -> pl.Series:
-        frame = cells.alias("cell").to_frame().with_row_index("at")
-        done = frame.select("at", "cell", quick(pl.col("cell")).alias("quick"))
-        settled = done["quick"]
-        todo = done.filter(pl.col("quick").is_null() & pl.col("cell").is_not_null())
-        if not todo.height:
-            return settled
-        cleaned = todo.select("at", slow(pl.col("cell")).alias("cell"))
-        return settled.scatter(cleaned["at"], cleaned["cell"])
+    Put the attempt that settles most cells first, and the dear one last.
+    """
 
-    return cell.map_batches(both, return_dtype=pl.String, is_elementwise=True)
+    def settle(cells: pl.Series) -> pl.Series:
+        todo = cells.alias("cell").to_frame().with_row_index("at").drop_nulls("cell")
+        settled = pl.Series("cell", [None], dtype=pl.String).new_from_index(0, cells.len())
+        for attempt in attempts:
+            tried = todo.select("at", "cell", attempt(pl.col("cell")).alias("new"))
+            if tried.height == cells.len():
+                settled = tried["new"]
+            elif tried.height:
+                settled = settled.scatter(tried["at"], tried["new"])
+            todo = tried.filter(pl.col("new").is_null()).select("at", "cell")
+            if not todo.height:
+                break
+        return settled
+
+    return cell.map_batches(settle, return_dtype=pl.String, is_elementwise=True)
+
+
+def distinct(cell: pl.Expr, clean: Callable[[str], str]) -> pl.Expr:
+    """A function of Python over each different value once."""
+
+    def each(cells: pl.Series) -> pl.Series:
+        known = cells.drop_nulls().unique()
+        cleaned = pl.Series([clean(value) for value in known], dtype=pl.String)
+        return cells.replace_strict(known, cleaned, default=None, return_dtype=pl.String)
+
+    return cell.map_batches(each, return_dtype=pl.String, is_elementwise=True)
+
+
+def once_each(cell: pl.Expr, clean: Cleaner, dtype: pl.DataType) -> pl.Expr:
+    """`clean` over each different value once, where cells repeat themselves."""
+
+    def by_value(cells: pl.Series) -> pl.Series:
+        frame = cells.alias("cell").to_frame()
+        known = frame.unique()
+        if known.height * 2 > frame.height:
+            return frame.select(clean(pl.col("cell")).alias("new"))["new"]
+        done = known.select("cell", clean(pl.col("cell")).alias("new"))
+        joined = frame.join(done, on="cell", how="left", nulls_equal=True, maintain_order="left")
+        return joined["new"]
+
+    return cell.map_batches(by_value, return_dtype=dtype, is_elementwise=True)

@@ -6,7 +6,7 @@ from typing import Final
 
 import polars as pl
 
-from rdimport.cleaning.settle import where
+from rdimport.cleaning.settle import Cleaner, where
 
 _INVISIBLE: Final = r"[[\p{Cf}\p{Cc}]--[\s\x{200D}]]"
 """What nobody typed: zero-width spaces, direction marks, control characters, byte order marks.
@@ -37,6 +37,11 @@ def none(cell: pl.Expr) -> pl.Expr:
     return pl.when(filled(cell)).then(cell)
 
 
+def tidied(attempt: Cleaner) -> Cleaner:
+    """The attempt once more on the tidied cell, and else the tidied cell: a last stage."""
+    return lambda cell: pl.coalesce(attempt(text(cell)), text(cell))
+
+
 def filled(cell: pl.Expr) -> pl.Expr:
     """Whether a cell holds more than spaces and invisible characters."""
     return cell.str.contains(r"[^\s\p{Cf}\p{Cc}]")
@@ -54,3 +59,36 @@ def bare(cell: pl.Expr) -> pl.Expr:
 
 def _plain(cell: pl.Expr) -> pl.Expr:
     return cell.str.normalize("NFKD").str.replace_all(r"\p{M}", "")
+
+
+_SMALL: Final = "Da Das De Del Della Di Do Dos Du E La Las Los Van Von Y".split()
+"""Words within a name that are not capitalised in Portuguese, Spanish, Italian and Dutch."""
+
+_ROMAN: Final = "Ii Iii Iv Vi Vii Viii Ix Xi Xii Xiii Xiv Xv".split()
+"""Numerals of heirs and popes; single letters get their capital anyway."""
+
+_AS_WRITTEN: Final = {
+    **{f" {word} ": f" {word.lower()} " for word in _SMALL},
+    **{f" {word} ": f" {word.upper()} " for word in _ROMAN},
+}
+
+
+def name(cell: pl.Expr) -> pl.Expr:
+    """`JOÃO DA SILVA JR` to `João da Silva Jr`; what has both cases already stays as it is."""
+    return proper(text(cell))
+
+
+def proper(cell: pl.Expr) -> pl.Expr:
+    """Tidied text that is all in capitals or all in small letters, as names are written."""
+    return where(cell, _one_case, _capitalised)
+
+
+def _one_case(cell: pl.Expr) -> pl.Expr:
+    return (cell == cell.str.to_uppercase()) | (cell == cell.str.to_lowercase())
+
+
+def _capitalised(cell: pl.Expr) -> pl.Expr:
+    words = pl.concat_str(cell.str.to_titlecase(), pl.lit(" "))
+    # Twice, because two such words in a row share the space between them.
+    written = words.str.replace_many(_AS_WRITTEN).str.replace_many(_AS_WRITTEN)
+    return written.str.strip_chars_end(" ")

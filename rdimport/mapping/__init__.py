@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from rdimport.mapping.model import (
-    Clean,
-    FieldSource,
-    LegalBasis,
-    Mapping,
-    Otherwise,
-    Source,
-    SourceHints,
-    Type,
-)
+from rdimport.mapping.check import Check
+from rdimport.mapping.model import Mapping
+from rdimport.mapping.source import FieldSource, LegalBasis, Source, SourceHints
+from rdimport.mapping.words import Clean, Format, Otherwise, Several, Severity, Type
 
 __all__ = [
+    "Check",
     "Clean",
     "FieldSource",
+    "Format",
     "LegalBasis",
     "Mapping",
     "Otherwise",
+    "Several",
+    "Severity",
     "Source",
     "SourceHints",
     "Type",

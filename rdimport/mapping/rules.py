@@ -10,53 +10,78 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from rdimport.destination.fields import Kind, field
-from rdimport.names import did_you_mean
+from rdimport.mapping.words import Clean, Type, default_cleaners, suggestion, type_of
+from rdimport.names import fold
 
 Path = tuple[str | int, ...]
 Contradiction = tuple[Path, str]
 
 VERSION: Final = "1"
 
+_NEEDS_CLEANER: Final = {
+    "several": (Clean.EMAIL, Clean.PHONE),
+    "correct_typos": (Clean.EMAIL,),
+    "default_area": (Clean.PHONE,),
+    "default_country": (Clean.PHONE,),
+    "decimal": (Clean.NUMBER,),
+    "date_format": (Clean.DATE,),
+}
+"""Keys of a field that say nothing without one of these cleaners."""
+
+_FOR_LISTS: Final = frozenset({"required", "one_of", "min_length", "max_length"})
+"""The checks that a list can keep."""
+
 
 def contradictions(data: Mapping[str, Any]) -> Iterator[Contradiction]:
     """Every rule that the mapping breaks: the path of the value, and what was expected."""
-    fields = data.get("fields")
-    names = tuple(fields) if isinstance(fields, Mapping) else None
+    fields = _section(data.get("fields"))
     yield from _version(data)
-    if names is not None:
-        yield from _email(names)
+    if fields:
+        names = tuple(map(str, fields))
+        if "email" not in names:
+            yield ("fields",), "`email` is missing: RD finds and creates contacts by it"
         yield from _known(("identity",), data.get("identity"), names)
-    for name, source in fields.items() if isinstance(fields, Mapping) else ():
-        if isinstance(source, Mapping) and isinstance(name, str):
-            yield from _form(name, source)
+        yield from _known(("checks",), data.get("checks"), names)
+    for name, source in fields.items():
+        yield from _form(name, _section(source))
+        yield from _options(name, _section(source))
+    for path, source in _sources(data):
+        yield from _doubled_values((*path, "values"), _section(source.get("values")))
+    for name, check in _section(data.get("checks")).items():
+        yield from _check(name, _section(check), _section(fields.get(name)))
     yield from _same_basis(data.get("legal_bases"))
+
+
+def _section(value: object) -> Mapping[str, Any]:
+    """Keys with values, or nothing where it is something else."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def _sources(data: Mapping[str, Any]) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    yield ("conversion_identifier",), _section(data.get("conversion_identifier"))
+    for name, source in _section(data.get("fields")).items():
+        yield ("fields", name), _section(source)
+    bases = data.get("legal_bases")
+    for index, basis in enumerate(bases if isinstance(bases, list | tuple) else ()):
+        yield ("legal_bases", index, "status"), _section(_section(basis).get("status"))
 
 
 def _version(data: Mapping[str, Any]) -> Iterator[Contradiction]:
     version = str(data.get("version", VERSION))
     if version.isdecimal() and version != VERSION:
-        yield (
-            ("version",),
-            (
-                f"this rdimport reads mappings of version {VERSION}, not {version}: "
-                "update rdimport, or write the mapping again with `rdimport init`"
-            ),
-        )
-
-
-def _email(names: tuple[str, ...]) -> Iterator[Contradiction]:
-    if "email" not in names:
-        yield ("fields",), "`email` is missing: RD finds and creates contacts by it"
+        told = f"this rdimport reads mappings of version {VERSION}, not {version}: "
+        remedy = "update rdimport, or write the mapping again with `rdimport init`"
+        yield ("version",), told + remedy
 
 
 def _known(path: Path, given: object, names: tuple[str, ...]) -> Iterator[Contradiction]:
     """Names that must be among the mapping's fields."""
-    items = given if isinstance(given, list | tuple) else [given]
-    for name in items:
+    keyed = isinstance(given, Mapping)
+    for name in given if isinstance(given, list | tuple | Mapping) else [given]:
         if isinstance(name, str) and name not in names:
-            best = did_you_mean(name, names)
-            hint = f"; did you mean `{best}`?" if best else f"; it has {', '.join(names)}"
-            yield path, f"`{name}` is not one of the fields of this mapping{hint}"
+            hint = suggestion(name, names) or f"; it has {', '.join(names)}"
+            place = (*path, name) if keyed else path
+            yield place, f"`{name}` is not one of the fields of this mapping{hint}"
 
 
 def _form(name: str, source: Mapping[str, Any]) -> Iterator[Contradiction]:
@@ -67,17 +92,59 @@ def _form(name: str, source: Mapping[str, Any]) -> Iterator[Contradiction]:
     path: Path = ("fields", name)
     if source.get("type") is not None and target.kind is not Kind.SCALAR:
         yield (*path, "type"), "only custom fields (cf_…) have a type to choose; leave it out"
-    is_list = target.kind is Kind.STRINGS or source.get("type") == "list"
-    for key in ("split", "add"):
-        if source.get(key) is not None and not is_list:
-            remedy = "add `type: list`" if target.kind is Kind.SCALAR else "leave it out"
-            yield (*path, key), f"only a list has items, and `{name}` takes one value: {remedy}"
+    if _type(name, source) is not Type.LIST:
+        for key in ("split", "add"):
+            if source.get(key) is not None:
+                remedy = "add `type: list`" if target.kind is Kind.SCALAR else "leave it out"
+                yield (*path, key), f"only a list has items, and `{name}` takes one value: {remedy}"
+    if source.get("cut") is not None and _type(name, source) is not Type.TEXT:
+        yield (*path, "cut"), "only text can be cut"
+
+
+def _type(name: str, source: Mapping[str, Any]) -> Type:
+    given = source.get("type")
+    return type_of(name, Type(given) if given in list(Type) else None)
+
+
+def _cleaners(name: str, source: Mapping[str, Any]) -> tuple[str, ...]:
+    given = source.get("clean")
+    if given is None:
+        return default_cleaners(name, _type(name, source))
+    return tuple(map(str, given)) if isinstance(given, list | tuple) else (str(given),)
+
+
+def _options(name: str, source: Mapping[str, Any]) -> Iterator[Contradiction]:
+    """Keys that would do nothing, because the field does not have their cleaner."""
+    for key, cleaners in _NEEDS_CLEANER.items():
+        if source.get(key) is not None and not set(cleaners) & set(_cleaners(name, source)):
+            told = f"needs the cleaner {' or '.join(cleaners)}, which `{name}` does not have"
+            yield ("fields", name, key), told
+
+
+def _doubled_values(path: Path, values: Mapping[str, Any]) -> Iterator[Contradiction]:
+    seen: dict[str, str] = {}
+    for key in map(str, values):
+        other = seen.setdefault(fold(key), key)
+        if other != key:
+            yield (*path, key), f"is the same as `{other}`: case, accents and spaces do not matter"
+
+
+def _check(
+    name: str, check: Mapping[str, Any], source: Mapping[str, Any]
+) -> Iterator[Contradiction]:
+    """Whether the field can keep what is asked of it."""
+    for key in check:
+        if _type(name, source) is Type.LIST and key not in _FOR_LISTS:
+            told = f"a list can keep {', '.join(sorted(_FOR_LISTS))} only"
+            yield ("checks", name, key), told
+        elif key in {"role", "throwaway"} and Clean.EMAIL not in _cleaners(name, source):
+            yield ("checks", name, key), "only an e-mail address has it"
 
 
 def _same_basis(bases: object) -> Iterator[Contradiction]:
     seen: set[str] = set()
     for index, basis in enumerate(bases if isinstance(bases, list | tuple) else ()):
-        kind = basis.get("type") if isinstance(basis, Mapping) else None
+        kind = _section(basis).get("type")
         if isinstance(kind, str):
             if kind in seen:
                 yield ("legal_bases", index), f"the legal basis `{kind}` is given twice"

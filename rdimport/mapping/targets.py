@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING
 
-from rdimport.destination.fields import FIELDS, Kind
-from rdimport.mapping.model import Clean, FieldSource, Mapping, Source, Type
+from rdimport.destination.fields import FIELDS
+from rdimport.mapping.check import Check
+from rdimport.mapping.source import FieldSource, Source
+from rdimport.mapping.words import Clean, Type, default_cleaners, type_of
 
-_BY_FIELD: Final = {
-    "email": (Clean.EMAIL,),
-    "personal_phone": (Clean.PHONE,),
-    "mobile_phone": (Clean.PHONE,),
-    "state": (Clean.UF,),
-    "tags": (Clean.TAGS,),
-}
-"""The cleaners that a field of RD has by itself; the others tidy text."""
-
-_BY_TYPE: Final = {
-    Type.BOOLEAN: (Clean.BOOLEAN,),
-    Type.TEXT: (Clean.TEXT,),
-    Type.INTEGER: (Clean.TEXT,),
-    Type.LIST: (Clean.TEXT,),
-}
+if TYPE_CHECKING:
+    from rdimport.mapping.model import Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +27,16 @@ class Target:
     source: Source
     type: Type
     cleaners: tuple[Clean, ...]
-    required: bool = False
+    check: Check
+    required: bool
+
+    @property
+    def how(self) -> FieldSource:
+        """The source with the keys that only fields have."""
+        source = self.source
+        if isinstance(source, FieldSource):
+            return source
+        return FieldSource.model_validate(source.model_dump(exclude_unset=True))
 
     @property
     def is_status(self) -> bool:
@@ -61,18 +59,18 @@ def targets(mapping: Mapping) -> tuple[Target, ...]:
 
 
 def _target(mapping: Mapping, name: str, source: Source) -> Target:
-    kind = _type(name, source)
-    cleaners = source.clean or _BY_FIELD.get(name) or _BY_TYPE[kind]
+    form = Type.BOOLEAN if name.startswith("legal_bases.") else type_of(name, _given_type(source))
     known = FIELDS.get(name)
-    required = name in mapping.identity or (known is not None and known.required)
-    return Target(name, source, kind, cleaners, required)
+    check = mapping.checks.get(name, Check())
+    return Target(
+        name=name,
+        source=source,
+        type=form,
+        cleaners=source.clean or default_cleaners(name, form),
+        check=check,
+        required=check.required or name in mapping.identity or bool(known and known.required),
+    )
 
 
-def _type(name: str, source: Source) -> Type:
-    known = FIELDS.get(name)
-    if known is not None:
-        forms = {Kind.STRINGS: Type.LIST, Kind.BOOLEAN: Type.BOOLEAN}
-        return forms.get(known.kind, Type.TEXT)
-    if isinstance(source, FieldSource):
-        return source.type or Type.TEXT
-    return Type.BOOLEAN
+def _given_type(source: Source) -> Type | None:
+    return source.type if isinstance(source, FieldSource) else None

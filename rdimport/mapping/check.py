@@ -1,0 +1,55 @@
+"""The part of a mapping that demands more of the values than RD does."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from rdimport.mapping.words import Format, Section, Severity, Text, Texts, wrong
+
+
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise wrong(f"not a regular expression: {error}") from None
+    if re.search(r"\(\?[=!<]|\\[1-9]", text):
+        raise wrong("a pattern must do without look-around and back-references")
+    return text
+
+
+Pattern = Annotated[Text, AfterValidator(_pattern)]
+
+
+class Check(Section):
+    """What a field must keep, beside RD's contract. A row that does not is invalid."""
+
+    required: bool = Field(default=False, examples=[True])
+    """Whether every row must have it."""
+    format: Format | None = Field(default=None, examples=["cnpj"])
+    """The form of the text, check digits included."""
+    pattern: Pattern | None = Field(default=None, examples=["^[A-Z]{3}-[0-9]+$"])
+    """A regular expression that must be found in the text (syntax of Rust's `regex`)."""
+    one_of: Texts | None = Field(default=None, examples=[["Franquia", "Loja própria"]])
+    """The only values allowed, as they are spelt after cleaning."""
+    min: float | None = Field(default=None, examples=[0])
+    """The smallest number."""
+    max: float | None = Field(default=None, examples=[1000000])
+    """The largest number."""
+    min_length: Annotated[int, Field(ge=1)] | None = Field(default=None, examples=[2])
+    """The fewest characters of a text, or items of a list."""
+    max_length: Annotated[int, Field(ge=1)] | None = Field(default=None, examples=[120])
+    """The most characters of a text, or items of a list."""
+    role: Severity | None = Field(default=None, examples=["suspect"])
+    """E-mail only: what an address of a role (`contato@`, `vendas@`) is."""
+    throwaway: Severity | None = Field(default=None, examples=["invalid"])
+    """E-mail only: what an address of a throw-away provider is."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        for least, most in ((self.min, self.max), (self.min_length, self.max_length)):
+            if least is not None and most is not None and least > most:
+                raise wrong(f"the least, {least:g}, is more than the most, {most:g}")
+        return self

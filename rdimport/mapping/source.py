@@ -1,0 +1,157 @@
+"""The parts of a mapping that say where a value comes from, and how it gets its form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as AnyMapping
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from rdimport.destination.fields import LEGAL_CATEGORIES, LEGAL_STATUSES, LEGAL_TYPES
+from rdimport.mapping import sql
+from rdimport.mapping.words import Cleaners, Otherwise, Section, Several, Text, Texts, Type, wrong
+
+
+def _sql(text: str) -> str:
+    """Text that is an SQL expression over one row."""
+    try:
+        sql.parse(text)
+    except ValueError as error:
+        raise wrong(str(error)) from None
+    return text
+
+
+Sql = Annotated[Text, AfterValidator(_sql)]
+
+
+Category = Literal[LEGAL_CATEGORIES]  # type: ignore[valid-type]  # the destination's table
+Basis = Literal[LEGAL_TYPES]  # type: ignore[valid-type]
+
+
+class SourceHints(Section):
+    """What the person knows about the files; what is left out gets found out."""
+
+    sheet: Text | None = Field(default=None, examples=["Leads"])
+    """The sheet of a workbook."""
+    header_row: Annotated[int, Field(ge=1)] | None = Field(default=None, examples=[3])
+    """The row that holds the column names, counted from 1."""
+    delimiter: Text | None = Field(default=None, examples=[";"])
+    """The character between two cells of a text file."""
+    encoding: Text | None = Field(default=None, examples=["windows-1252"])
+    """How a text file encodes its letters."""
+
+
+class Source(Section):
+    """Where a value comes from: one of `column`, `value` and `expr`."""
+
+    origins: ClassVar[tuple[str, ...]] = ("column", "value", "expr")
+
+    column: Texts | None = Field(default=None, examples=["E-mail", ["Celular", "WhatsApp"]])
+    """A column of the spreadsheet, or several: the first one that is not empty."""
+    value: Text | None = Field(default=None, examples=["feira"])
+    """The same text for every row."""
+    expr: Sql | None = Field(default=None, examples=["concat_ws(' ', Nome, Sobrenome)"])
+    """An SQL expression over the row's columns; names with other than letters stand in ""."""
+    values: dict[Text, Text] | None = Field(
+        default=None, examples=[{"1": "Franquia", "2": "Loja própria"}]
+    )
+    """What stands in the cell: what it becomes. Case, accents and spaces do not matter."""
+    otherwise: Otherwise = Field(default=Otherwise.INVALID, examples=["empty"])
+    """What becomes of a cell that `values` does not list: `invalid`, `empty`, or `keep` it."""
+    default: Text | None = Field(default=None, examples=["Brasil"])
+    """What an empty cell becomes."""
+    clean: Cleaners | None = Field(default=None, examples=["name", ["text", "lower"]])
+    """Cleaners, in this order, instead of those that the field has by itself."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, data: object) -> object:
+        """`E-mail` and `[Celular, WhatsApp]` are short for `{column: …}`."""
+        if data is None:
+            raise wrong("expected a column name, or `{column: …}`, and found nothing")
+        return data if isinstance(data, AnyMapping | Source) else {"column": data}
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        given = [key for key in self.origins if getattr(self, key) is not None]
+        if len(given) > 1:
+            raise wrong(f"give one of {', '.join(self.origins)}, not {' and '.join(given)}")
+        if not given and not self.stands_alone:
+            raise wrong(f"say where the value comes from: one of {', '.join(self.origins)}")
+        if self.values is None and "otherwise" in self.model_fields_set:
+            raise wrong("`otherwise` needs `values` beside it")
+        return self
+
+    @property
+    def stands_alone(self) -> bool:
+        """Whether the source gives a value without any of its origins."""
+        return False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that it is filled from, as they are written in the mapping."""
+        return sql.columns(self.expr) if self.expr is not None else self.column or ()
+
+
+class FieldSource(Source):
+    """Where one field of RD comes from, and how it gets its form."""
+
+    type: Type | None = Field(default=None, examples=["boolean"])
+    """What a custom field takes in RD: `text`, `boolean`, `integer` or `list`."""
+    split: Text | None = Field(default=None, examples=[";"])
+    """The character at which a cell is cut into the items of a list."""
+    add: Texts | None = Field(default=None, examples=[["feira-2026"]])
+    """Items that every row gets beside its own."""
+    cut: Annotated[int, Field(ge=1)] | None = Field(default=None, examples=[255])
+    """The number of characters after which a longer text is cut, instead of being invalid."""
+    several: Several = Field(default=Several.INVALID, examples=["first"])
+    """What becomes of several e-mail addresses or phone numbers in one cell."""
+    correct_typos: bool = Field(default=False, examples=[True])
+    """Whether slips in the domains of big e-mail providers (`gmial.com`) are corrected."""
+    default_area: Annotated[Text, Field(pattern=r"^[1-9][0-9]$")] | None = Field(
+        default=None, examples=["11"]
+    )
+    """The area code (DDD) of phone numbers that have none."""
+    default_country: Annotated[Text, Field(pattern=r"^[A-Z]{2}$")] = Field(
+        default="BR", examples=["PT"]
+    )
+    """The country (ISO 3166, two letters) of phone numbers that have no country code."""
+    decimal: Literal[",", "."] | None = Field(default=None, examples=[","])
+    """The decimal mark of numbers; without it `1.234` is invalid, because it may be a thousand."""
+    date_format: Annotated[Text, Field(pattern="%")] | None = Field(
+        default=None, examples=["%d/%m/%Y"]
+    )
+    """How the cleaner `date` writes dates; without it as 2026-12-31."""
+
+    @property
+    def stands_alone(self) -> bool:
+        """A list may consist of what is added to every row."""
+        return self.add is not None
+
+
+class LegalBasis(Section):
+    """One legal basis of Brazil's LGPD for communicating with the lead."""
+
+    category: Category = Field(default="communications", examples=["communications"])
+    """RD knows one category."""
+    type: Basis = Field(examples=["consent"])
+    """The basis."""
+    status: Source = Field(examples=["granted", {"column": "Opt-in"}])
+    """`granted`, `declined`, or a column of yes and no; rows with an empty cell get no basis."""
+
+    @property
+    def target(self) -> str:
+        """The name of the cleaned column that holds the status."""
+        return f"legal_bases.{self.type}"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, data: object) -> object:
+        """`status: granted` is a value, not a column."""
+        status = data.get("status") if isinstance(data, AnyMapping) else None
+        if isinstance(status, str) and isinstance(data, AnyMapping):
+            if status not in LEGAL_STATUSES:
+                told = f"status is granted or declined, not `{status}`"
+                raise wrong(f"{told}; for a column write {{column: {status}}}")
+            return {**data, "status": {"value": status}}
+        return data

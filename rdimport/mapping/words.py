@@ -1,0 +1,147 @@
+"""The words of the mapping language: what its keys may say, and how the model reads text."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Final
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from rdimport.destination.fields import FIELDS, Kind
+from rdimport.names import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Clean(StrEnum):
+    """The cleaners that `clean:` may name; `rdimport.cleaning` says what each does."""
+
+    NONE = "none"
+    TEXT = "text"
+    LOWER = "lower"
+    NAME = "name"
+    EMAIL = "email"
+    PHONE = "phone"
+    UF = "uf"
+    CITY = "city"
+    TAGS = "tags"
+    BOOLEAN = "boolean"
+    NUMBER = "number"
+    DATE = "date"
+    CPF = "cpf"
+    CNPJ = "cnpj"
+    CEP = "cep"
+    URL = "url"
+    SOCIAL = "social"
+
+
+class Type(StrEnum):
+    """What a custom field takes in RD; RD's own fields have their type already."""
+
+    TEXT = "text"
+    BOOLEAN = "boolean"
+    INTEGER = "integer"
+    LIST = "list"
+
+
+class Otherwise(StrEnum):
+    """What becomes of a cell that `values:` does not list."""
+
+    INVALID = "invalid"
+    EMPTY = "empty"
+    KEEP = "keep"
+
+
+class Several(StrEnum):
+    """What becomes of a cell that holds several addresses or numbers."""
+
+    INVALID = "invalid"
+    FIRST = "first"
+
+
+class Severity(StrEnum):
+    """Whether a finding keeps the row from being sent."""
+
+    INVALID = "invalid"
+    SUSPECT = "suspect"
+
+
+class Format(StrEnum):
+    """The forms that `checks:` can ask of a field; the cleaner of the same name writes them."""
+
+    EMAIL = "email"
+    PHONE = "phone"
+    UF = "uf"
+    NUMBER = "number"
+    INTEGER = "integer"
+    DATE = "date"
+    CPF = "cpf"
+    CNPJ = "cnpj"
+    CEP = "cep"
+    URL = "url"
+
+
+BY_FIELD: Final = {
+    "email": (Clean.EMAIL,),
+    "personal_phone": (Clean.PHONE,),
+    "mobile_phone": (Clean.PHONE,),
+    "state": (Clean.UF,),
+    "tags": (Clean.TAGS,),
+}
+"""The cleaners that a field of RD has by itself; for the others its type decides."""
+
+BY_TYPE: Final = {
+    Type.BOOLEAN: (Clean.BOOLEAN,),
+    Type.TEXT: (Clean.TEXT,),
+    Type.INTEGER: (Clean.NUMBER,),
+    Type.LIST: (Clean.TEXT,),
+}
+
+
+def type_of(name: str, given: Type | None) -> Type:
+    """The type of a field: RD's own have one, custom ones the one that the mapping gives."""
+    known = FIELDS.get(name)
+    if known is None:
+        return given or Type.TEXT
+    return {Kind.STRINGS: Type.LIST, Kind.BOOLEAN: Type.BOOLEAN}.get(known.kind, Type.TEXT)
+
+
+def default_cleaners(name: str, form: Type) -> tuple[Clean, ...]:
+    """What a field is cleaned with when the mapping does not say."""
+    return BY_FIELD.get(name) or BY_TYPE[form]
+
+
+def wrong(message: str) -> PydanticCustomError:
+    """An error of ours, whose text goes to the person as it is."""
+    return PydanticCustomError("mapping", "{message}", {"message": message})
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """`; did you mean X?` or nothing."""
+    best = did_you_mean(name, known)
+    return f"; did you mean `{best}`?" if best else ""
+
+
+def _as_text(value: object) -> object:
+    """Scalars given from Python as the text that YAML would hold."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | float) else value
+
+
+def as_tuple(value: object) -> object:
+    """One value is a list of one."""
+    return value if isinstance(value, list | tuple) else (value,)
+
+
+Text = Annotated[str, BeforeValidator(_as_text), Field(min_length=1)]
+Texts = Annotated[tuple[Text, ...], BeforeValidator(as_tuple), Field(min_length=1)]
+Cleaners = Annotated[tuple[Clean, ...], BeforeValidator(as_tuple), Field(min_length=1)]
+
+
+class Section(BaseModel):
+    """Common to all parts: unknown keys are errors, and nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)

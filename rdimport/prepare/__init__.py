@@ -1,0 +1,156 @@
+"""A batch of a table to the rows that can be sent and the problems of those that cannot.
+
+Pure: a frame in, frames out. The mapping is first bound to the table's columns, once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from rdimport import validation
+from rdimport.destination.fields import MAX_BODY
+from rdimport.payload import identity, payload
+from rdimport.prepare.binding import COMPUTED, WHERE, Bound, bind
+from rdimport.prepare.evaluate import computed
+from rdimport.prepare.trace import Cells, defects, in_order, of_rows
+from rdimport.row import DEFECT, FILE, ROW
+
+__all__ = ["IDENTITY", "PAYLOAD", "ROWS", "Bound", "Prepared", "bind", "cells", "prepare"]
+
+IDENTITY: Final = "identity"
+PAYLOAD: Final = "payload"
+
+ROWS: Final = {FILE: pl.UInt32, ROW: pl.UInt32, IDENTITY: pl.String, PAYLOAD: pl.String}
+"""Schema of the rows that can be sent."""
+
+_ENVELOPE: Final = 200
+"""Bytes that a request's body holds beside the payload, rounded up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What became of one batch: every row is in `rows`, in `problems` or counted in `left_out`.
+
+    `rows` has the schema `ROWS`, in the order of the batch. `problems` and `warnings` have the
+    schema `row.PROBLEMS`, ordered by row; a row of `problems` is invalid, one of `warnings` is sent
+    all the same.
+    """
+
+    rows: pl.DataFrame
+    problems: pl.DataFrame
+    warnings: pl.DataFrame
+    left_out: int
+
+
+def prepare(batch: pl.DataFrame, bound: Bound) -> Prepared:
+    """Clean, validate and encode one batch of the table that the mapping is bound to.
+
+    `batch` has `row.ORIGIN` and the table's columns, all text, empty cells null. Raises
+    RuntimeError if a row got lost on the way, which would be a bug.
+    """
+    batch_cells, wanted, told = cells(batch, bound)
+    frame, warnings = _without_traffic(batch_cells)
+    found = validation.failures(frame, bound.schema)
+    bad = pl.concat([found["index"], told["index"]]).unique()
+    good = frame.filter(~pl.int_range(pl.len(), dtype=pl.UInt32).is_in(bad.implode()))
+    encoded = good.select(
+        FILE,
+        ROW,
+        identity(bound.targets, bound.mapping).alias(IDENTITY),
+        payload(bound.targets, bound.mapping).alias(PAYLOAD),
+    )
+    fits = pl.col(PAYLOAD).str.len_bytes() <= MAX_BODY - _ENVELOPE
+    large = encoded.filter(~fits)
+    defective = batch.filter(pl.col(DEFECT).is_not_null())
+    problems = [
+        *defects(defective),
+        *batch_cells.traced(told),
+        *batch_cells.traced(found),
+        *of_rows(large, pl.lit("row.too_large"), pl.lit(str(MAX_BODY))),
+    ]
+    result = Prepared(
+        rows=encoded.filter(fits) if large.height else encoded,
+        problems=in_order(problems),
+        warnings=in_order([*warnings, *_suspicions(batch_cells, good)]),
+        left_out=batch.height - defective.height - wanted,
+    )
+    _account(result, batch, bound)
+    return result
+
+
+def cells(batch: pl.DataFrame, bound: Bound) -> tuple[Cells, int, pl.DataFrame]:
+    """The sound rows that `where` wants, before and after cleaning.
+
+    Returns also how many they are, and the failures (`validation.FAILURES`) of expressions.
+    """
+    some = batch[DEFECT].null_count() < batch.height
+    sound = batch.filter(pl.col(DEFECT).is_null()) if some else batch
+    failed = pl.DataFrame(schema=validation.FAILURES)
+    if bound.computed:
+        sound, wrong = computed(sound, bound)
+        position = pl.int_range(pl.len(), dtype=pl.UInt32)
+        wanted = position.is_in(wrong["index"].implode())
+        wanted = wanted | (pl.col(WHERE) if WHERE in sound.columns else pl.lit(value=True))
+        kept = sound.with_columns(__index__=position).filter(wanted)
+        failed = _failed(wrong, kept["__index__"], bound)
+        sound = kept.drop("__index__")
+    frame = sound.select(FILE, ROW, *bound.expressions)
+    return Cells(sound, frame, bound), sound.height, failed
+
+
+def _failed(wrong: pl.DataFrame, kept: pl.Series, bound: Bound) -> pl.DataFrame:
+    """Failed expressions at the positions that their rows have after `where`."""
+    first = bound.targets[0].name
+    by_column = {f"{COMPUTED}{target.name}": target.name for target in bound.targets}
+    now = pl.DataFrame({"index": kept}).with_row_index("now").cast(pl.UInt32)
+    return wrong.join(now, on="index", how="inner").select(
+        index="now",
+        target=pl.col("expression").replace_strict(by_column, default=first),
+        code=pl.lit("expr.failed"),
+        detail="detail",
+    )
+
+
+def _without_traffic(batch: Cells) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+    """Leave out the fields that the cookie in `traffic_source` speaks for, and warn of each.
+
+    RD wants them absent beside the cookie, which holds the same facts as RD's own page saw them.
+    """
+    frame, warnings = batch.frame, []
+    beside = [name for name in validation.BESIDE_COOKIE if name in frame.columns]
+    if not beside or "traffic_source" not in frame.columns:
+        return frame, []
+    has_cookie = validation.holds_cookie(pl.col("traffic_source")).fill_null(value=False)
+    for name in beside:
+        covered = frame.select((has_cookie & pl.col(name).is_not_null()).arg_true().alias("index"))
+        code, nothing = pl.lit("traffic.beside_cookie"), pl.lit("")
+        told = covered.select("index", target=pl.lit(name), code=code, detail=nothing)
+        warnings += batch.traced(told)
+    kept = [pl.when(has_cookie.not_()).then(pl.col(name)).alias(name) for name in beside]
+    return frame.with_columns(kept), warnings
+
+
+def _suspicions(batch: Cells, good: pl.DataFrame) -> list[pl.DataFrame]:
+    """What is worth a look among the rows that will be sent."""
+    warnings = []
+    placed = batch.frame.with_columns(index=pl.int_range(pl.len(), dtype=pl.UInt32))
+    for target in batch.bound.targets:
+        for code, cells_, detail in validation.suspicions(target):
+            cell = pl.col(target.name)
+            found = placed.filter(cells_(cell)).filter(pl.col(ROW).is_in(good[ROW].implode()))
+            told = {"target": pl.lit(target.name), "code": pl.lit(code), "detail": detail(cell)}
+            warnings += batch.traced(found.select("index", **told))
+    return warnings
+
+
+def _account(result: Prepared, batch: pl.DataFrame, bound: Bound) -> None:
+    """Every row of the batch must have come out exactly once."""
+    invalid = result.problems.select(pl.struct(FILE, ROW).n_unique()).item()
+    if result.rows.height + invalid + result.left_out != batch.height:
+        raise RuntimeError(
+            f"{bound.table}: {batch.height} rows in, but {result.rows.height} valid, {invalid} "
+            f"invalid and {result.left_out} left out"
+        )

@@ -1,0 +1,206 @@
+"""A mapping bound to one table: its columns found, its expressions built, once for all batches."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping as AnyMapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import polars as pl
+from polars.exceptions import PolarsError
+
+from rdimport import names, validation
+from rdimport.cleaning import cleaned
+from rdimport.cleaning.phone import of_kind
+from rdimport.cleaning.text import filled
+from rdimport.errors import MappingError
+from rdimport.mapping import sql
+from rdimport.mapping.targets import Target, targets
+from rdimport.reasons import explain
+from rdimport.row import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandera.polars as pa
+
+    from rdimport.mapping import Mapping
+    from rdimport.mapping.catalogue import Catalogue
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A mapping that fits one table.
+
+    `columns` are, by target, the table's own names of the columns that it is filled from.
+    `computed` are the columns that SQL expressions add before cleaning, `where` among them;
+    `aliases` are what the expressions call the table's columns. `expressions` are the cleaned
+    columns, in the order of `targets`.
+    """
+
+    mapping: Mapping
+    table: str
+    targets: tuple[Target, ...]
+    columns: AnyMapping[str, tuple[str, ...]]
+    aliases: AnyMapping[str, str]
+    computed: AnyMapping[str, pl.Expr]
+    expressions: tuple[pl.Expr, ...] = field(repr=False)
+    schema: pa.DataFrameSchema = field(repr=False)
+
+    def fields(self) -> tuple[str, ...]:
+        """The fields that the mapping fills, in the order of the payload."""
+        return tuple(dict.fromkeys(target.field for target in self.targets))
+
+
+WHERE = "__rdimport_where__"
+COMPUTED = "__rdimport_expr__"
+
+
+def bind(
+    mapping: Mapping, columns: Sequence[str], table: str, catalogue: Catalogue | None = None
+) -> Bound:
+    """Find the mapping's columns in a table.
+
+    Raises MappingError that names every missing column, every constant that RD would refuse, and,
+    with a catalogue, every custom field that the account does not have.
+    """
+    by_name = {names.fold(column): column for column in reversed(columns)}
+    missing = [name for name in mapping.columns() if names.fold(name) not in by_name]
+    if missing:
+        raise _missing(mapping, missing, columns, table)
+    if catalogue is not None:
+        catalogue.verify(mapping)
+    wanted = targets(mapping)
+    found = {t.name: tuple(by_name[names.fold(c)] for c in t.source.columns) for t in wanted}
+    computed = {f"{COMPUTED}{t.name}": t.source.expr for t in wanted if t.source.expr is not None}
+    if mapping.where is not None:
+        computed[WHERE] = mapping.where
+    bound = Bound(
+        mapping=mapping,
+        table=table,
+        targets=wanted,
+        columns=found,
+        aliases=_aliases(list(computed.values()), columns, by_name),
+        computed={name: sql.parse(text) for name, text in computed.items()},
+        expressions=tuple(_expression(mapping, t, found) for t in wanted),
+        schema=validation.schema(mapping, catalogue.options(mapping) if catalogue else None),
+    )
+    _try_expressions(bound, columns)
+    _check_constants(bound)
+    return bound
+
+
+def _aliases(
+    expressions: Sequence[str], columns: Sequence[str], by_name: AnyMapping[str, str]
+) -> dict[str, str]:
+    """What expressions call a column that the table spells differently."""
+    called = [name for text in expressions for name in sql.columns(text)]
+    return {name: by_name[names.fold(name)] for name in called if name not in columns}
+
+
+def _expression(
+    mapping: Mapping, target: Target, found: AnyMapping[str, tuple[str, ...]]
+) -> pl.Expr:
+    """The target's cleaned column over the table's own columns; a constant is cleaned only once."""
+    source, columns = target.source, found[target.name]
+    if source.expr is not None:
+        raw = pl.col(f"{COMPUTED}{target.name}")
+    elif columns:
+        raw = _first_filled(columns, mapping.empty)
+    else:
+        once = pl.select(cleaned(pl.lit(source.value, dtype=pl.String), target)).to_series()
+        return pl.lit(once).first().alias(target.name)
+    column = cleaned(raw, target)
+    if _shares_column(mapping, found):
+        kinds = {"mobile_phone": "mobile", "personal_phone": "landline"}
+        if target.name in kinds:
+            return of_kind(column, kinds[target.name]).alias(target.name)
+    return column
+
+
+def _shares_column(mapping: Mapping, found: AnyMapping[str, tuple[str, ...]]) -> bool:
+    """Whether one column holds both kinds of phone numbers."""
+    mobile, landline = found.get("mobile_phone"), found.get("personal_phone")
+    return bool(mobile) and mobile == landline and mapping.fields["mobile_phone"].expr is None
+
+
+def _first_filled(columns: Sequence[str], empty: Sequence[str]) -> pl.Expr:
+    """The first cell that holds something; what the mapping calls empty counts as nothing."""
+    cells = [_unless_empty(pl.col(column), empty) for column in columns]
+    if len(cells) == 1:
+        return cells[0]
+    return pl.coalesce(pl.when(filled(cell)).then(cell) for cell in cells)
+
+
+def _unless_empty(cell: pl.Expr, empty: Sequence[str]) -> pl.Expr:
+    words = "|".join(re.escape(word.strip()) for word in empty)
+    return pl.when(cell.str.contains(rf"(?i)^\s*(?:{words})\s*$").not_()).then(cell)
+
+
+def _try_expressions(bound: Bound, columns: Sequence[str]) -> None:
+    """Raise for an expression that cannot work on text columns."""
+    nothing = pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
+    frame = nothing.with_columns(pl.col(real).alias(name) for name, real in bound.aliases.items())
+    for name, expression in bound.computed.items():
+        try:
+            result = frame.select(expression.alias("x"))
+        except PolarsError as error:
+            told = str(error).splitlines()[0]
+            raise MappingError(
+                f"{bound.table}: the expression of {_called(name)} cannot be computed: {told}",
+                "All columns are text: write CAST(column AS INT) to compare numbers.",
+            ) from None
+        if name == WHERE and result["x"].dtype != pl.Boolean:
+            raise MappingError(
+                "`where` is no condition: it gives no yes or no", "Write a comparison: UF = 'SP'."
+            )
+
+
+def _called(name: str) -> str:
+    return "`where`" if name == WHERE else f"the field `{name.removeprefix(COMPUTED)}`"
+
+
+def _check_constants(bound: Bound) -> None:
+    """Raise for constants that would make every row invalid."""
+    constant = [t for t in bound.targets if not bound.columns[t.name] and t.source.expr is None]
+    schema = {target.name: validation.dtype(target) for target in bound.targets}
+    row = pl.DataFrame({name: [None] for name in schema}, schema=schema).with_columns(
+        expression
+        for target, expression in zip(bound.targets, bound.expressions, strict=True)
+        if target in constant
+    )
+    found = validation.failures(row, bound.schema)
+    lines = [
+        f"the constant of `{target.field}`: {explain(_problem(target, code, detail))}"
+        for target in constant
+        for name, code, detail in found.select("target", "code", "detail").iter_rows()
+        if name == target.name
+    ]
+    if lines:
+        raise MappingError("\n".join(lines), "Correct the value in the mapping.")
+
+
+def _problem(target: Target, code: str, detail: str) -> Problem:
+    return Problem(code, target.field, "", target.source.value or "", detail)
+
+
+def _missing(
+    mapping: Mapping, missing: Sequence[str], columns: Sequence[str], table: str
+) -> MappingError:
+    lines = []
+    for name in missing:
+        best = names.did_you_mean(name, columns)
+        hint = f"; did you mean “{best}”?" if best else ""
+        lines.append(f"{table}: has no column “{name}”{_asked_by(mapping, name)}{hint}")
+    known = ", ".join(f"“{column}”" for column in columns)
+    return MappingError(
+        "\n".join(lines), f"Correct the column in the mapping. The file's columns are {known}."
+    )
+
+
+def _asked_by(mapping: Mapping, column: str) -> str:
+    """Which keys of the mapping name the column."""
+    users = [f"`{name}`" for name, source in mapping.sources() if column in source.columns]
+    users += ["`where`"] if mapping.where and column in sql.columns(mapping.where) else []
+    return f", which {' and '.join(users)} asks for" if len(users) == 1 else ""

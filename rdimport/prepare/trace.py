@@ -1,0 +1,93 @@
+"""Failing cells back to the file, row, column and value that the person sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from rdimport.cleaning.text import filled
+from rdimport.row import DEFECT, FILE, PROBLEMS, ROW
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rdimport.mapping.targets import Target
+    from rdimport.prepare.binding import Bound
+
+POSITION: Final = "position"
+"""In which order the problems of one row are told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """One batch before and after cleaning: the rows of both stand at the same positions."""
+
+    sound: pl.DataFrame
+    frame: pl.DataFrame
+    bound: Bound
+
+    def traced(self, failures: pl.DataFrame) -> list[pl.DataFrame]:
+        """A frame of `validation.FAILURES` as problems, one frame per target."""
+        if not failures.height:
+            return []
+        by_target = failures.partition_by("target", as_dict=True)
+        return [
+            self._trace(by_target[target.name,], target, position)
+            for position, target in enumerate(self.bound.targets)
+            if (target.name,) in by_target
+        ]
+
+    def _trace(self, failing: pl.DataFrame, target: Target, position: int) -> pl.DataFrame:
+        at = failing["index"]
+        cell = self._cells(at, target)
+        return self.sound[at].select(
+            FILE,
+            ROW,
+            code=failing["code"],
+            field=pl.lit(target.field),
+            column=cell["column"],
+            value=cell["value"].fill_null(""),
+            detail=failing["detail"],
+            position=pl.lit(position, dtype=pl.Int32),
+        )
+
+    def _cells(self, at: pl.Series, target: Target) -> pl.DataFrame:
+        """The column and the value, as they are in the file, that a target was filled from.
+
+        Of several columns the first one that holds something; a constant has no column.
+        """
+        columns = self.bound.columns[target.name]
+        if not columns:
+            value = self.frame[at][target.name].cast(pl.String, strict=False)
+            return pl.select(column=pl.lit(""), value=value)
+        first = pl.struct(column=pl.lit(columns[0]), value=pl.col(columns[0]))
+        taken = [
+            pl.when(filled(pl.col(name))).then(pl.struct(column=pl.lit(name), value=pl.col(name)))
+            for name in columns
+        ]
+        return self.sound[at].select(pl.coalesce(*taken, first).alias("cell")).unnest("cell")
+
+
+def of_rows(rows: pl.DataFrame, code: pl.Expr, detail: pl.Expr | None = None) -> list[pl.DataFrame]:
+    """Problems that are not about a single cell."""
+    if not rows.height:
+        return []
+    empty = {name: pl.lit("") for name in ("field", "column", "value")}
+    told = pl.lit("") if detail is None else detail
+    place = pl.lit(-1, dtype=pl.Int32)
+    return [rows.select(FILE, ROW, code=code, detail=told, position=place, **empty)]
+
+
+def defects(defective: pl.DataFrame) -> list[pl.DataFrame]:
+    """Rows that are no sound records: their defect is their only problem."""
+    return of_rows(defective, pl.col(DEFECT))
+
+
+def in_order(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """By row, and within a row by the order of the payload's fields."""
+    if not parts:
+        return pl.DataFrame(schema=PROBLEMS)
+    together = pl.concat(parts, how="diagonal")
+    return together.sort(FILE, ROW, POSITION, maintain_order=True).select(*PROBLEMS)

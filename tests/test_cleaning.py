@@ -1,0 +1,322 @@
+"""The cleaners: their examples, real-life cells, and what holds for all cells."""
+
+from __future__ import annotations
+
+import phonenumbers
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from stdnum.br import cnpj as library_cnpj
+from stdnum.br import cpf as library_cpf
+
+from rdimport.cleaning import CLEANERS, brazil, clean, email, phone
+from rdimport.mapping import Clean, FieldSource
+from rdimport.validation import FORMS
+
+
+def cleaned(name: Clean, cells: list[str | None], **how: object) -> list[str | None]:
+    """Cells after one cleaner, with the keys of a field."""
+    source = FieldSource.model_validate({"column": "x", **how})
+    frame = pl.DataFrame({"x": cells}, schema={"x": pl.String})
+    return frame.select(clean(pl.col("x"), (name,), source)).to_series().to_list()
+
+
+def one(name: Clean, cell: str, **how: object) -> str | None:
+    return cleaned(name, [cell], **how)[0]
+
+
+def test_every_cleaner_of_the_language_has_its_function_and_examples() -> None:
+    assert set(CLEANERS) == set(Clean)
+    assert all(cleaner.sentence and cleaner.examples for cleaner in CLEANERS.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [(name, *pair) for name, cleaner in CLEANERS.items() for pair in cleaner.examples],
+)
+def test_the_examples_of_the_reference_page_are_true(name: Clean, before: str, after: str) -> None:
+    assert one(name, before) == after
+
+
+@pytest.mark.parametrize("name", list(Clean))
+def test_a_cell_that_shows_nothing_is_empty_for_every_cleaner(name: Clean) -> None:
+    assert cleaned(name, ["", "  ", "\u00a0", "\u200b", None]) == [None] * 5
+
+
+REAL = {
+    Clean.EMAIL: {
+        "joao.silva@exemplo.com.br": "joao.silva@exemplo.com.br",
+        "JOAO.SILVA@EXEMPLO.COM.BR": "joao.silva@exemplo.com.br",
+        "mailto:ana@exemplo.com": "ana@exemplo.com",
+        "'ana@exemplo.com'": "ana@exemplo.com",
+        "ana@exemplo.com.": "ana@exemplo.com",
+        "ana@exemplo.com;": "ana@exemplo.com",
+        "ana @exemplo.com": "ana@exemplo.com",
+        '"Souza, Ana" <ana@exemplo.com>': "ana@exemplo.com",
+        "E-mail: ana@exemplo.com": "ana@exemplo.com",
+        "\u200bana@exemplo.com": "ana@exemplo.com",
+        "conceição@exemplo.com": "conceicao@exemplo.com",
+        "ａｎａ＠exemplo.com": "ana@exemplo.com",
+        "ana+feira@exemplo.com": "ana+feira@exemplo.com",
+        "ana@exemplo.com; bia@exemplo.com": "ana@exemplo.com; bia@exemplo.com",
+        "não tem": "nao tem",
+        "ana@": "ana@",
+    },
+    Clean.PHONE: {
+        "11987654321": "+5511987654321",
+        "(11) 98765-4321": "+5511987654321",
+        "(011) 98765-4321": "+5511987654321",
+        "0 15 11 98765-4321": "+5511987654321",
+        "0xx11 98765 4321": "+5511987654321",
+        "+55 11 98765-4321": "+5511987654321",
+        "+55 (0)11 98765-4321": "+5511987654321",
+        "005511987654321": "+5511987654321",
+        "5511987654321": "+5511987654321",
+        "11 98765–4321": "+5511987654321",
+        "11.98765.4321": "+5511987654321",
+        "Tel: 11 98765-4321": "+5511987654321",
+        "11 8765-4321": "+5511987654321",
+        "11 3456-7890": "+551134567890",
+        "11 3456-7890 ramal 123": "+551134567890",
+        "(55) 3222-1234": "+555532221234",
+        "55 55 99123-4567": "+5555991234567",
+        "0800 123 4567": "+558001234567",
+        "+1 415 555 2671": "+14155552671",
+        "0041 44 668 18 00": "+41446681800",
+        "98765-4321": "98765-4321",
+        "(10) 98765-4321": "(10) 98765-4321",
+        "11 3456-7890 / 11 98765-4321": "11 3456-7890 / 11 98765-4321",
+        "não informado": "não informado",
+    },
+    Clean.UF: {
+        "SP": "SP",
+        "sp": "SP",
+        " Sp. ": "SP",
+        "São Paulo": "SP",
+        "SAO PAULO": "SP",
+        "Estado de São Paulo": "SP",
+        "Rio Grande do Sul": "RS",
+        "Ceará": "CE",
+        "Curitiba - PR": "PR",
+        "Ontario": "Ontario",
+    },
+    Clean.CITY: {
+        "SÃO JOSÉ DOS CAMPOS": "São José dos Campos",
+        "campinas": "Campinas",
+        "Campinas/SP": "Campinas",
+        "Campinas - SP": "Campinas",
+        "Ji-Paraná": "Ji-Paraná",
+        "Embu das Artes": "Embu das Artes",
+    },
+    Clean.NAME: {
+        "MARIA DA SILVA E SOUZA": "Maria da Silva e Souza",
+        "josé de la cruz": "José de la Cruz",
+        "JOANA D'ARC": "Joana D'Arc",
+        "JOÃO PAULO II": "João Paulo II",
+        "DA COSTA": "Da Costa",
+        "Ana McDonald": "Ana McDonald",
+        "ANA-MARIA": "Ana-Maria",
+        "ÍTALO ÁVILA NETO": "Ítalo Ávila Neto",
+    },
+    Clean.NUMBER: {
+        "10": "10",
+        "1.234.567": "1234567",
+        "1.234,5": "1234.5",
+        "12,50": "12.50",
+        "R$ 0,99": "0.99",
+        "US$ 1,234.50": "1234.50",
+        "-3": "-3",
+        "3-": "-3",
+        "1.234": "1.234",
+        "1,2,3": "1,2,3",
+        "1-2": "1-2",
+        "10 mil": "10 mil",
+    },
+    Clean.DATE: {
+        "31/12/2026": "2026-12-31",
+        "1/2/26": "2026-02-01",
+        "2026-12-31": "2026-12-31",
+        "2026-12-31 10:11:12": "2026-12-31",
+        "2026-12-31T10:11:12Z": "2026-12-31",
+        "31-dez-26": "2026-12-31",
+        "31.12.2026": "2026-12-31",
+        "31/02/2026": "31/02/2026",
+        "12/31/2026": "12/31/2026",
+        "45000": "45000",
+        "ontem": "ontem",
+    },
+    Clean.CPF: {
+        "390.533.447-05": "390.533.447-05",
+        "1234567890": "012.345.678-90",
+        "390533447": "003.905.334-47",
+        "39053344705x": "39053344705x",
+    },
+    Clean.CNPJ: {
+        "11.222.333/0001-81": "11.222.333/0001-81",
+        "12.ABC.345/01DE-35": "12.ABC.345/01DE-35",
+        "12.ABC.345/01DE-36": "12.ABC.345/01DE-36",
+        "isento": "isento",
+    },
+    Clean.CEP: {"01310100": "01310-100", "1310100": "01310-100", "01310-100": "01310-100"},
+    Clean.BOOLEAN: {
+        "SIM": "true",
+        "não": "false",
+        "NAO": "false",
+        "1": "true",
+        "0": "false",
+        "Verdadeiro": "true",
+        "no": "false",
+        "talvez": "talvez",
+    },
+    Clean.URL: {
+        "exemplo.com.br": "https://exemplo.com.br",
+        "HTTP://EXEMPLO.COM.BR/A": "http://exemplo.com.br/A",
+        "https:/exemplo.com": "https://exemplo.com",
+        "ana@exemplo.com": "ana@exemplo.com",
+        "não tem": "não tem",
+    },
+}
+
+
+@pytest.mark.parametrize(("name", "table"), REAL.items())
+def test_cells_as_people_write_them(name: Clean, table: dict[str, str]) -> None:
+    assert dict(zip(table, cleaned(name, list(table)), strict=True)) == table
+
+
+def test_of_several_addresses_or_numbers_the_mapping_may_take_the_first() -> None:
+    two = "Ana <ana@exemplo.com>; bia@exemplo.com"
+    assert one(Clean.EMAIL, two, several="first") == "ana@exemplo.com"
+    for numbers in ("11 3456-7890 / 11 98765-4321", "11 3456-7890 ou 98765-4321"):
+        assert one(Clean.PHONE, numbers, several="first") == "+551134567890"
+
+
+def test_slips_of_big_providers_are_corrected_only_if_the_mapping_says_so() -> None:
+    assert one(Clean.EMAIL, "ana@gmial.com") == "ana@gmial.com"
+    assert one(Clean.EMAIL, "ana@gmial.com", correct_typos=True) == "ana@gmail.com"
+    assert one(Clean.EMAIL, "ana@gmail.com", correct_typos=True) == "ana@gmail.com"
+    assert not set(email.TYPOS) & set(email.TYPOS.values())
+
+
+def test_a_number_without_area_code_gets_the_one_of_the_mapping() -> None:
+    for local in ("9 8765-4321", "8765-4321", "98765 4321"):
+        assert one(Clean.PHONE, local, default_area="11") == "+5511987654321"
+    assert one(Clean.PHONE, "3456-7890", default_area="21") == "+552134567890"
+    assert one(Clean.PHONE, "(11) 3456-7890", default_area="21") == "+551134567890"
+
+
+def test_numbers_of_another_country_are_read_as_there() -> None:
+    assert one(Clean.PHONE, "912 345 678", default_country="PT") == "+351912345678"
+    assert one(Clean.PHONE, "+55 11 98765-4321", default_country="PT") == "+5511987654321"
+
+
+def test_the_decimal_mark_settles_what_a_point_means() -> None:
+    assert one(Clean.NUMBER, "1.234", decimal=",") == "1234"
+    assert one(Clean.NUMBER, "1.234", decimal=".") == "1.234"
+    assert one(Clean.NUMBER, "1,234", decimal=".") == "1234"
+
+
+def test_dates_are_written_as_the_mapping_wants() -> None:
+    assert one(Clean.DATE, "2026-12-31", date_format="%d/%m/%Y") == "31/12/2026"
+    assert one(Clean.DATE, "12/31/2026", date_format="%m/%d/%Y") == "12/31/2026"
+
+
+MOBILE, FIXED_LINE = phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE
+ANY = st.text(max_size=25)
+LIKELY = st.text("0123456789 ()+-.,/xXaAãÇ@;<>:R$'\u00a0", max_size=25)
+PHONES = st.from_regex(
+    r"(\+?55 ?)?(\(?0?(xx)?[1-9][1-9]\)? ?)?9?[0-9]{4}[- ]?[0-9]{4}", fullmatch=True
+)
+
+
+PLAIN = FieldSource.model_validate({"column": "x"})
+EVERY = [clean(pl.col(name), (name,), PLAIN) for name in Clean]
+"""Each cleaner over a column of its own name."""
+
+
+def by_all(columns: pl.DataFrame) -> pl.DataFrame:
+    return columns.select(EVERY)
+
+
+def spread(cells: list[str]) -> pl.DataFrame:
+    return pl.DataFrame(dict.fromkeys(Clean, cells), schema=dict.fromkeys(Clean, pl.String))
+
+
+CELLS = st.lists(st.one_of(ANY, LIKELY, PHONES), min_size=2, max_size=12)
+
+
+@settings(deadline=None)
+@given(CELLS)
+def test_cleaning_twice_changes_nothing_more(cells: list[str]) -> None:
+    once = by_all(spread(cells))
+    twice = by_all(once)
+    assert {n: once[n].to_list() for n in Clean} == {n: twice[n].to_list() for n in Clean}
+
+
+@settings(deadline=None, max_examples=40)
+@given(CELLS)
+def test_a_cell_is_cleaned_alike_alone_and_among_others(cells: list[str]) -> None:
+    together = by_all(spread(cells))
+    alone = pl.concat([by_all(spread([cell])) for cell in cells])
+    assert together.rows() == alone.rows()
+
+
+@settings(deadline=None)
+@given(st.lists(PHONES, min_size=1, max_size=20))
+def test_brazils_numbers_by_pattern_are_those_that_the_library_accepts(cells: list[str]) -> None:
+    numbers = pl.DataFrame({"x": cleaned(Clean.PHONE, list(cells))}, schema={"x": pl.String})
+    known = numbers.select(phone.is_number(pl.col("x"))).to_series().to_list()
+    form = phonenumbers.PhoneNumberFormat.E164
+    for cell, number, good in zip(cells, numbers["x"], known, strict=True):
+        if good:
+            parsed = phonenumbers.parse(number)
+            assert phonenumbers.is_valid_number(parsed), (cell, number)
+            assert phonenumbers.format_number(parsed, form) == number
+        else:
+            try:
+                by_library = phonenumbers.parse(cell, "BR")
+            except phonenumbers.NumberParseException:
+                continue
+            kind = phonenumbers.number_type(by_library)
+            assert kind not in {MOBILE, FIXED_LINE}, (cell, number)
+
+
+@given(st.sampled_from(phone.AREAS), st.integers(0, 10**8 - 1))
+def test_every_number_of_the_numbering_plan_is_taken_by_pattern_and_by_library(
+    area: str, last: int
+) -> None:
+    number = one(Clean.PHONE, f"({area}) 9{last:08d}")
+    assert number == f"+55{area}9{last:08d}"
+    by_library = phonenumbers.parse(f"({area}) 9{last:08d}", "BR")
+    assert phonenumbers.is_possible_number(by_library)
+
+
+@settings(deadline=None)
+@given(st.lists(st.text("0123456789", min_size=11, max_size=11), max_size=20))
+def test_cpf_check_digits_agree_with_the_library(numbers: list[str]) -> None:
+    right = [n[:9] + d for n in numbers for d in [_digits_of_cpf(n[:9])] if d]
+    forms = pl.DataFrame({"x": cleaned(Clean.CPF, [*numbers, *right])}, schema={"x": pl.String})
+    verdicts = forms.select(brazil.is_cpf(pl.col("x"))).to_series().to_list()
+    assert verdicts == [library_cpf.is_valid(number) for number in [*numbers, *right]]
+    assert all(verdicts[len(numbers) :])
+
+
+def _digits_of_cpf(base: str) -> str | None:
+    every = (f"{digits:02d}" for digits in range(100))
+    return next((digits for digits in every if library_cpf.is_valid(base + digits)), None)
+
+
+@settings(deadline=None)
+@given(st.text("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", min_size=12, max_size=12))
+def test_cnpj_check_digits_agree_with_the_library(base: str) -> None:
+    right = base + library_cnpj.calc_check_digits(base)
+    wrong = right[:-1] + str((int(right[-1]) + 1) % 10)
+    written = [library_cnpj.format(right), library_cnpj.format(wrong)]
+    verdicts = pl.DataFrame({"x": written}).select(brazil.is_cnpj(pl.col("x")))
+    assert verdicts.to_series().to_list() == [library_cnpj.is_valid(right), False]
+    assert cleaned(Clean.CNPJ, [right.lower()]) == [library_cnpj.format(right)]
+
+
+def test_every_form_that_a_cleaner_aims_at_has_a_check() -> None:
+    free = {Clean.NONE, Clean.TEXT, Clean.LOWER, Clean.NAME, Clean.CITY, Clean.TAGS, Clean.SOCIAL}
+    assert set(FORMS) == set(Clean) - free

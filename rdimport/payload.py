@@ -5,6 +5,7 @@ RD refuses empty values and null, so what is empty is left out, field by field.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -12,7 +13,7 @@ import polars as pl
 from rdimport.mapping import Mapping, Type
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Sequence
 
     from rdimport.mapping.targets import Target
 
@@ -65,3 +66,42 @@ def _legal_bases(mapping: Mapping) -> pl.Expr:
     listed = pl.concat_str(bases, separator=",", ignore_nulls=True)
     some = pl.any_horizontal(pl.col(basis.target).is_not_null() for basis in mapping.legal_bases)
     return pl.when(some).then(pl.concat_str(pl.lit('"legal_bases":['), listed, pl.lit("]")))
+
+
+def merge(earlier: str, later: str) -> str:
+    """Two payloads of one conversion as one: later values win, tags and legal bases add up.
+
+    A payload holds no empty values, so what is missing in the later one stays as it was.
+    """
+    first, second = json.loads(earlier), json.loads(later)
+    whole = {**first, **second}
+    if "tags" in whole:
+        whole["tags"] = list(dict.fromkeys([*first.get("tags", ()), *second.get("tags", ())]))
+    if "legal_bases" in whole:
+        given = [*first.get("legal_bases", ()), *second.get("legal_bases", ())]
+        whole["legal_bases"] = list({basis["type"]: basis for basis in given}.values())
+    return json.dumps(whole, ensure_ascii=False, separators=(",", ":"))
+
+
+class Merger:
+    """Payloads of the same conversion put together, in the order in which their rows come.
+
+    It holds one payload for each conversion whose last row has not come yet, and nothing else.
+    """
+
+    def __init__(self) -> None:
+        self._held: dict[Hashable, str] = {}
+
+    def feed(self, identity: Hashable, payload: str, *, last: bool) -> str | None:
+        """The merged payload at the last row of a conversion, None at those before it."""
+        held = self._held.pop(identity, None)
+        merged = payload if held is None else merge(held, payload)
+        if last:
+            return merged
+        self._held[identity] = merged
+        return None
+
+    @property
+    def held(self) -> int:
+        """Conversions whose last row has not come yet."""
+        return len(self._held)

@@ -23,8 +23,9 @@ from rdimport.events import Observer, SendingFinished, SendingStarted, silent
 from rdimport.ledger import Ledger, Run
 from rdimport.lock import locked
 from rdimport.mapping import Mapping
+from rdimport.memory import Memory
 from rdimport.pace import Pace, Quota
-from rdimport.plan import Memory, Plan, Planner
+from rdimport.plan import Plan, Planner
 from rdimport.report import failures, summary
 from rdimport.results import Checked, Imported, Notes
 from rdimport.row import FAILED, State
@@ -79,14 +80,14 @@ def check(
     tables = open_tables(files, _told(hints or Hints(), mapping))
     book = Notes()
     with ExitStack() as stack:
-        memory = _forgetful()
+        memory = _forgetful(resend, mapping)
         ledger = Ledger.if_there(state_dir) if state_dir else None
         if ledger and to:
             stack.enter_context(ledger)
             number = ledger.destination(to.identity)
             if number is not None:
-                memory = Memory(ledger.digests, partial(ledger.known, number))
-        planner = Planner(mapping, memory, book, Spool(), resend=resend, observer=on_event)
+                memory = _memory(ledger, number, resend, mapping)
+        planner = Planner(mapping, memory, book, Spool(), observer=on_event)
         plan = planner.make(tables)
     counts = {state: book.tally[state] for state in State}
     counts[State.PENDING] = book.rows - sum(counts.values())
@@ -120,10 +121,9 @@ async def run_async(files: Sequence[str], mapping: Mapping, **options: Any) -> I
         run = _begin(ledger, how)
         planner = Planner(
             mapping,
-            Memory(ledger.digests, partial(ledger.known, run.destination)),
+            _memory(ledger, run.destination, how.resend, mapping),
             run,
             spool,
-            resend=how.resend,
             observer=how.on_event,
             interrupted=stopper.is_set,
         )
@@ -215,8 +215,13 @@ def _told(hints: Hints, mapping: Mapping) -> Hints:
     )
 
 
-def _forgetful() -> Memory:
+def _memory(ledger: Ledger, destination: int, resend: frozenset[State], mapping: Mapping) -> Memory:
+    known = partial(ledger.known, destination)
+    return Memory(ledger.digests, known, resend, mapping.on_change == "send")
+
+
+def _forgetful(resend: frozenset[State], mapping: Mapping) -> Memory:
     """The memory of somebody who never sent anything."""
-    key = secrets.token_bytes(32)
+    digests = partial(Ledger.hashed, secrets.token_bytes(32))
     nothing = pl.DataFrame(schema=Ledger.KNOWN)
-    return Memory(partial(Ledger.hashed, key), lambda _: nothing)
+    return Memory(digests, lambda _: nothing, resend, mapping.on_change == "send")

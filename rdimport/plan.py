@@ -11,24 +11,25 @@ from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import polars as pl
 
+from rdimport.duplicates import IDENTITY, UNCHANGED, Index
 from rdimport.errors import RdimportError
 from rdimport.events import Observer, RowsRead, silent
-from rdimport.ledger import Input, Outcome, Outgoing, Parcel, problems_of
+from rdimport.ledger import Input, Outcome, Outgoing, Parcel
+from rdimport.memory import Memory, cells_of
+from rdimport.payload import Merger
 from rdimport.prepare import Bound, bind, prepare
-from rdimport.row import FILE, ROW, Problem, State
+from rdimport.row import DEFECT, FILE, ROW, Problem, State
 
 if TYPE_CHECKING:
     from rdimport.mapping import Mapping
     from rdimport.source import Table
     from rdimport.spool import Spool
 
-IDENTITY: Final = "__rdimport_identity__"
 PAYLOAD: Final = "__rdimport_payload__"
-UNCHANGED: Final = "__rdimport_unchanged__"
 _OURS: Final = (FILE, ROW, IDENTITY, PAYLOAD)
 
 
@@ -45,25 +46,17 @@ class Book(Protocol):
         """Note rows of which nothing but their number is kept."""
 
 
-class Memory(NamedTuple):
-    """What earlier runs know, by keyed hashes of identities and payloads.
-
-    `known` answers with a line per conversion that was sent before: `identity`, `state`,
-    `payload`, `problems`.
-    """
-
-    digests: Callable[[Sequence[str], int], list[bytes]]
-    known: Callable[[pl.Series], pl.DataFrame]
-
-
 @dataclass(slots=True)
 class Plan:
-    """What is to be sent, in order. `fields` tells for each file where a field comes from."""
+    """What is to be sent, in order. `fields` tells for each file where a field comes from;
+    `merged` holds, by file and row, the payloads that several rows make together.
+    """
 
     spool: Spool
     fields: list[Map[str, tuple[str, ...]]] = field(default_factory=list)
     columns: list[tuple[str, ...]] = field(default_factory=list)
     sends: list[pl.Series] = field(default_factory=list)
+    merged: dict[tuple[int, int], str] = field(default_factory=dict)
 
     @property
     def to_send(self) -> int:
@@ -73,7 +66,15 @@ class Plan:
     def frames(self) -> Iterator[pl.DataFrame]:
         """The rows to send, batch by batch: origin, identity, payload and the source's cells."""
         for frame, mask in zip(self.spool.frames(), self.sends, strict=True):
-            yield frame.filter(mask)
+            yield self.whole(frame.filter(mask))
+
+    def whole(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The rows with the payloads that were merged from several."""
+        if not self.merged:
+            return frame
+        rows = frame.select(FILE, ROW, PAYLOAD).iter_rows()
+        payloads = [self.merged.get((file, row), payload) for file, row, payload in rows]
+        return frame.with_columns(pl.Series(PAYLOAD, payloads, pl.String))
 
     def parcels(self) -> Iterator[Parcel]:
         """The rows to send, one by one."""
@@ -100,18 +101,16 @@ class Planner:
         book: Book,
         spool: Spool,
         *,
-        resend: frozenset[State] = frozenset(),
         observer: Observer = silent,
         interrupted: Callable[[], bool] = bool,
     ) -> None:
         self._mapping = mapping
         self._memory = memory
         self._book = book
-        self._resend = resend
         self._observer = observer
         self._interrupted = interrupted
         self._plan = Plan(spool)
-        self._index: list[pl.DataFrame] = []
+        self._index = Index()
 
     def make(self, tables: Sequence[Table]) -> Plan:
         """Read all tables. Raises MappingError or SourceError; then nothing must be sent.
@@ -138,62 +137,21 @@ class Planner:
         prepared = prepare(batch, bound)
         identities = self._memory.digests(prepared.rows["identity"].to_list(), 16)
         rows = prepared.rows.with_columns(pl.Series(IDENTITY, identities, pl.Binary))
-        cells = batch.drop([c for c in batch.columns if c in ("__rdimport_defect__", FILE)])
+        cells = batch.drop(FILE, DEFECT)
         ends = list(_invalid(prepared.problems, cells))
         invalid = len(ends)
-        rows, settled, already = self._recognise(rows, cells)
-        ends += settled
-        if batch.height != invalid + len(settled) + already + rows.height + prepared.left_out:
+        whole = self._mapping.on_duplicate != "merge"
+        known = self._memory.part(rows, cells, whole=whole)
+        ended = invalid + len(known.ends) + known.already
+        if batch.height != ended + known.rows.height + prepared.left_out:
             raise RdimportError(
                 f"Of {batch.height} rows not each came to one end: this is a bug in rdimport.",
                 "Nothing was sent. Please report it with the mapping file.",
             )
-        self._book.record_rows(batch.height - prepared.left_out, prepared.left_out, ends)
-        if already:
-            self._book.count(State.ALREADY_IMPORTED, already)
-        self._put_away(rows, cells)
-
-    def _recognise(
-        self, rows: pl.DataFrame, cells: pl.DataFrame
-    ) -> tuple[pl.DataFrame, list[Outcome], int]:
-        """Part the rows by what earlier runs know: to send, at an end, and already imported."""
-        known = self._memory.known(rows[IDENTITY])
-        if known.is_empty():
-            return rows.with_columns(pl.lit(value=False).alias(UNCHANGED)), [], 0
-        seen = rows.join(
-            known.select(
-                pl.col("identity").alias(IDENTITY), "state", "problems", was=pl.col("payload")
-            ),
-            on=IDENTITY,
-            how="left",
-            maintain_order="left",
-        )
-        seen = seen.with_columns(pl.Series("is", self._payload_digests(seen), pl.Binary))
-        same = pl.col("was").eq(pl.col("is")).fill_null(value=False)
-        state = pl.col("state")
-        asked = state.is_in([str(s) for s in self._resend])
-        anew = self._mapping.on_change == "send"
-        already = state.eq(State.ACCEPTED) & ~asked & (not anew)
-        ended = (state.eq(State.UNCERTAIN) & ~asked) | (state.eq(State.REFUSED) & ~asked & same)
-        seen = seen.with_columns(
-            already.fill_null(value=False).alias("already"),
-            ended.fill_null(value=False).alias("ended"),
-            (state.eq(State.ACCEPTED) & ~asked & same).fill_null(value=False).alias(UNCHANGED),
-        )
-        outcomes = list(_known_outcomes(seen.filter("ended"), cells))
-        left = seen.filter(~pl.col("already") & ~pl.col("ended")).select(*rows.columns, UNCHANGED)
-        return left, outcomes, int(seen["already"].sum())
-
-    def _payload_digests(self, seen: pl.DataFrame) -> list[bytes | None]:
-        """Hashes of the payloads of those rows that were sent before; only they are compared."""
-        payloads = seen["payload"].to_list()
-        sent = [i for i, state in enumerate(seen["state"]) if state is not None]
-        found: list[bytes | None] = [None] * len(payloads)
-        for i, digest in zip(
-            sent, self._memory.digests([payloads[i] for i in sent], 8), strict=True
-        ):
-            found[i] = digest
-        return found
+        read = batch.height - prepared.left_out
+        self._book.record_rows(read, prepared.left_out, ends + known.ends)
+        self._already(known.already)
+        self._put_away(known.rows, cells)
 
     def _put_away(self, rows: pl.DataFrame, cells: pl.DataFrame) -> None:
         if rows.is_empty():
@@ -201,71 +159,57 @@ class Planner:
         ours = rows.select(FILE, ROW, IDENTITY, pl.col("payload").alias(PAYLOAD))
         whole = ours.join(cells, on=ROW, how="left", maintain_order="left")
         self._plan.spool.put(whole.select(*_OURS, *(c for c in cells.columns if c != ROW)))
-        self._index.append(
-            rows.select(
-                FILE,
-                ROW,
-                UNCHANGED,
-                *(
-                    pl.col(IDENTITY)
-                    .bin.slice(start, 8)
-                    .bin.reinterpret(dtype=pl.UInt64, endianness="little")
-                    .alias(name)
-                    for start, name in ((0, "low"), (8, "high"))
-                ),
-            )
-        )
+        self._index.add(rows)
 
     def _settle_duplicates(self) -> None:
         """Choose, among rows of the same conversion, the one that is sent."""
-        if not self._index:
-            return
-        index = pl.concat(self._index).with_row_index("at")
         keep = self._mapping.on_duplicate
-        winners = index.unique(["low", "high"], keep=keep, maintain_order=True)
-        losers = index.join(winners, on="at", how="anti").join(
-            winners.select("low", "high", pl.col(FILE).alias("f"), pl.col(ROW).alias("r")),
-            on=["low", "high"],
-        )
-        self._book.record_rows(
-            0,
-            0,
-            [
-                Outcome(file, row, State.DUPLICATE, instead=(f, r))
-                for file, row, f, r in losers.select(FILE, ROW, "f", "r").iter_rows()
-            ],
-        )
-        unchanged = winners.filter(UNCHANGED)
-        if unchanged.height:
-            self._book.count(State.ALREADY_IMPORTED, unchanged.height)
-        sent = winners.filter(~pl.col(UNCHANGED)).select("at", pl.lit(value=True).alias("send"))
-        mask = index.join(sent, on="at", how="left", maintain_order="left")["send"]
-        mask = mask.fill_null(value=False)
-        start = 0
-        for frame in self._index:
-            self._plan.sends.append(mask.slice(start, frame.height))
-            start += frame.height
+        choice = self._index.choose("last" if keep == "merge" else keep)
+        instead = [
+            Outcome(file, row, State.DUPLICATE, instead=(winning_file, winning_row))
+            for file, row, winning_file, winning_row in choice.losers.iter_rows()
+        ]
+        self._book.record_rows(0, 0, instead)
+        self._already(choice.unchanged)
+        self._plan.sends = choice.sends
+        if keep == "merge":
+            self._merge(choice.groups)
 
+    def _merge(self, groups: pl.DataFrame) -> None:
+        """Put the payloads of each conversion's rows together, and look again at what is known.
 
-def _cells_of(rows: pl.Series, cells: pl.DataFrame) -> dict[int, tuple[str | None, ...]]:
-    """The cells of some rows of a batch by row number."""
-    wanted = cells.filter(pl.col(ROW).is_in(rows.implode()))
-    return {row[0]: row[1:] for row in wanted.select(ROW, pl.exclude(ROW)).iter_rows()}
+        Only the whole payload tells whether it is the one that an earlier run sent.
+        """
+        merger = Merger()
+        wins = {(file, row): won for file, row, won in groups.select(FILE, ROW, "wins").iter_rows()}
+        for number, frame in enumerate(self._plan.spool.frames()):
+            for file, row, identity, payload in frame.select(*_OURS).iter_rows():
+                won = wins.get((file, row))
+                whole = merger.feed(identity, payload, last=won) if won is not None else None
+                if whole is not None:
+                    self._plan.merged[file, row] = whole
+            chosen = self._plan.whole(frame.filter(self._plan.sends[number]))
+            known = self._memory.part(
+                chosen.select(FILE, ROW, IDENTITY, pl.col(PAYLOAD).alias("payload")),
+                chosen.drop(FILE, IDENTITY, PAYLOAD),
+                whole=True,
+            )
+            sent = known.rows.filter(~pl.col(UNCHANGED))[ROW]
+            self._book.record_rows(0, 0, known.ends)
+            self._already(known.already + known.rows.height - sent.len())
+            self._plan.sends[number] &= frame[ROW].is_in(sent.implode())
+
+    def _already(self, rows: int) -> None:
+        if rows:
+            self._book.count(State.ALREADY_IMPORTED, rows)
 
 
 def _invalid(problems: pl.DataFrame, cells: pl.DataFrame) -> Iterator[Outcome]:
     """One outcome for each row with problems, in the order of the rows."""
     if problems.is_empty():
         return
-    at = _cells_of(problems[ROW], cells)
+    at = cells_of(problems[ROW], cells)
     ordered = problems.sort(ROW, maintain_order=True).select(FILE, ROW, *Problem._fields)
     for (file, row), group in groupby(ordered.iter_rows(), key=itemgetter(0, 1)):
         found = tuple(Problem(*(value or "" for value in line[2:])) for line in group)
         yield Outcome(file, row, State.INVALID, found, at[row])
-
-
-def _known_outcomes(seen: pl.DataFrame, cells: pl.DataFrame) -> Iterator[Outcome]:
-    """Rows that an earlier run refused or left uncertain, and that are not sent again."""
-    at = _cells_of(seen[ROW], cells)
-    for file, row, state, problems in seen.select(FILE, ROW, "state", "problems").iter_rows():
-        yield Outcome(file, row, State(state), problems_of(problems), at[row])

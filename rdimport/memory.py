@@ -1,0 +1,85 @@
+"""What earlier runs know of a row, and what follows for this one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import polars as pl
+
+from rdimport.duplicates import IDENTITY, UNCHANGED
+from rdimport.ledger import Outcome, problems_of
+from rdimport.row import FILE, ROW, State
+
+
+class Known(NamedTuple):
+    """Some rows, parted by what is known: to send, at an end, and how many are imported already.
+
+    `rows` has a column `UNCHANGED` more than what came in.
+    """
+
+    rows: pl.DataFrame
+    ends: list[Outcome]
+    already: int
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Access to what earlier runs know, by keyed hashes of identities and payloads.
+
+    `known` answers with a line per conversion that was sent before: `identity`, `state`,
+    `payload`, `problems`. `resend` names the states that a person wants to be sent again; with
+    `changed`, an accepted row whose payload has changed is sent too.
+    """
+
+    digests: Callable[[Sequence[str], int], list[bytes]]
+    known: Callable[[pl.Series], pl.DataFrame]
+    resend: frozenset[State] = frozenset()
+    changed: bool = False
+
+    def part(self, rows: pl.DataFrame, cells: pl.DataFrame, *, whole: bool) -> Known:
+        """Part the rows of a batch. `rows` has `FILE`, `ROW`, `IDENTITY` and `payload`, `cells`
+        `ROW` and the source's columns. Unless the payloads are `whole`, nothing follows from them.
+        """
+        known = self.known(rows[IDENTITY])
+        if known.is_empty():
+            return Known(rows.with_columns(pl.lit(value=False).alias(UNCHANGED)), [], 0)
+        was = known.rename({"identity": IDENTITY, "payload": "was"})
+        seen = rows.join(was, on=IDENTITY, how="left", maintain_order="left")
+        seen = seen.with_columns(pl.Series("is", self._payloads(seen), pl.Binary))
+        same = pl.col("was").eq(pl.col("is")) & whole
+        state = pl.col("state")
+        kept = ~state.is_in([str(s) for s in self.resend])
+        accepted = state.eq(State.ACCEPTED) & kept
+        ended = (state.eq(State.UNCERTAIN) | (state.eq(State.REFUSED) & same)) & kept
+        seen = seen.with_columns(
+            (accepted & (not self.changed)).fill_null(value=False).alias("already"),
+            ended.fill_null(value=False).alias("ended"),
+            (accepted & same).fill_null(value=False).alias(UNCHANGED),
+        )
+        left = seen.filter(~pl.col("already") & ~pl.col("ended"))
+        ends = list(_ends(seen.filter("ended"), cells))
+        return Known(left.select(*rows.columns, UNCHANGED), ends, int(seen["already"].sum()))
+
+    def _payloads(self, seen: pl.DataFrame) -> list[bytes | None]:
+        """Hashes of the payloads of those rows that were sent before; only they are compared."""
+        sent = [i for i, state in enumerate(seen["state"]) if state is not None]
+        payloads = seen["payload"].gather(sent).to_list()
+        found: list[bytes | None] = [None] * seen.height
+        for i, digest in zip(sent, self.digests(payloads, 8), strict=True):
+            found[i] = digest
+        return found
+
+
+def cells_of(rows: pl.Series, cells: pl.DataFrame) -> dict[int, tuple[str | None, ...]]:
+    """The cells of some rows of a batch by row number."""
+    wanted = cells.filter(pl.col(ROW).is_in(rows.implode()))
+    return {row[0]: row[1:] for row in wanted.select(ROW, pl.exclude(ROW)).iter_rows()}
+
+
+def _ends(seen: pl.DataFrame, cells: pl.DataFrame) -> Iterator[Outcome]:
+    """Rows that an earlier run refused or left uncertain, and that are not sent again."""
+    at = cells_of(seen[ROW], cells)
+    for file, row, state, problems in seen.select(FILE, ROW, "state", "problems").iter_rows():
+        yield Outcome(file, row, State(state), problems_of(problems), at[row])

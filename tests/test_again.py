@@ -1,0 +1,134 @@
+"""What a second run does with rows that an earlier one knows, and with rows that are the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rdimport import pipeline
+from rdimport.destination.rdstation import RDStation
+from rdimport.mapping import Mapping
+from rdimport.results import Imported
+from rdimport.row import State
+from rdimport.sandbox import Faults, SandboxOptions, running
+from rdimport.sandbox.embedded import RunningSandbox
+
+MAPPING = """
+version: 1
+conversion_identifier: Feira
+fields: {{email: email, name: name, city: city, tags: {{column: tags, split: ";"}}}}
+on_duplicate: {duplicate}
+on_change: {change}
+"""
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[RunningSandbox]:
+    with running(SandboxOptions(port=0, plan="none")) as box:
+        yield box
+
+
+class Desk:
+    """Somebody who imports lists, again and again, from one state directory."""
+
+    def __init__(self, box: RunningSandbox, folder: Path) -> None:
+        self.box = box
+        self.folder = folder
+        self.before = len(box.conversions())
+
+    def run(
+        self, *rows: str, duplicate: str = "last", change: str = "skip", **options: Any
+    ) -> Imported:
+        file = self.folder / "list.csv"
+        file.write_text("\n".join(["email,name,city,tags", *rows]) + "\n", encoding="utf-8")
+        return pipeline.run(
+            [str(file)],
+            Mapping.parse(MAPPING.format(duplicate=duplicate, change=change)),
+            to=RDStation(self.box.api_key, base_url=self.box.base_url, account=str(self.folder)),
+            state_dir=self.folder / "state",
+            report_dir=self.folder / "reports",
+            **options,
+        )
+
+    def arrived(self) -> list[dict[str, Any]]:
+        """What came since the last look."""
+        new = self.box.conversions()[self.before :]
+        self.before += len(new)
+        return new
+
+
+@pytest.fixture
+def desk(sandbox: RunningSandbox, tmp_path: Path) -> Desk:
+    return Desk(sandbox, tmp_path)
+
+
+def counts(done: Imported) -> dict[str, int]:
+    return {str(state): rows for state, rows in done.counts.items() if rows}
+
+
+def test_the_last_of_several_rows_is_sent_unless_the_mapping_says_first(desk: Desk) -> None:
+    rows = ("a@exemplo.com.br,Ana,Rio,", "b@exemplo.com.br,Bia,,", " A@Exemplo.com.br ,Ana B,,")
+    done = desk.run(*rows)
+    assert counts(done) == {"accepted": 2, "duplicate": 1}
+    assert {p["name"] for p in desk.arrived()} == {"Bia", "Ana B"}
+
+
+def test_the_first_of_several_rows_is_sent_where_the_mapping_says_so(desk: Desk) -> None:
+    done = desk.run("a@exemplo.com.br,Ana,,", "a@exemplo.com.br,Bia,,", duplicate="first")
+    assert counts(done) == {"accepted": 1, "duplicate": 1}
+    assert [p["name"] for p in desk.arrived()] == ["Ana"]
+
+
+def test_rows_of_one_conversion_are_merged_and_known_as_such_the_next_time(desk: Desk) -> None:
+    rows = ("a@exemplo.com.br,Ana,Rio,x;y", "b@exemplo.com.br,Bia,,", "a@exemplo.com.br,Ana B,,z")
+    done = desk.run(*rows, duplicate="merge", change="send")
+    assert counts(done) == {"accepted": 2, "duplicate": 1}
+    ana = next(p for p in desk.arrived() if p["email"] == "a@exemplo.com.br")
+    assert (ana["name"], ana["city"], ana["tags"]) == ("Ana B", "Rio", ["x", "y", "z"])
+    again = desk.run(*rows, duplicate="merge", change="send")
+    assert counts(again) == {"already_imported": 2, "duplicate": 1}
+    assert desk.arrived() == []
+    changed = desk.run(*rows, "a@exemplo.com.br,,Niterói,", duplicate="merge", change="send")
+    assert counts(changed) == {"accepted": 1, "already_imported": 1, "duplicate": 2}
+    assert [(p["name"], p["city"]) for p in desk.arrived()] == [("Ana B", "Niterói")]
+
+
+def test_a_changed_row_is_sent_again_only_where_the_mapping_says_so(desk: Desk) -> None:
+    desk.run("a@exemplo.com.br,Ana,,")
+    assert counts(desk.run("a@exemplo.com.br,Ana B,,")) == {"already_imported": 1}
+    assert counts(desk.run("a@exemplo.com.br,Ana B,,", change="send")) == {"accepted": 1}
+    assert counts(desk.run("a@exemplo.com.br,Ana B,,", change="send")) == {"already_imported": 1}
+    assert [p["name"] for p in desk.arrived()] == ["Ana", "Ana B"]
+
+
+def test_what_was_accepted_is_sent_again_when_asked_for(desk: Desk) -> None:
+    desk.run("a@exemplo.com.br,Ana,,")
+    done = desk.run("a@exemplo.com.br,Ana,,", resend=frozenset({State.ACCEPTED}))
+    assert counts(done) == {"accepted": 1}
+    assert len(desk.arrived()) == 2
+
+
+def test_a_growing_list_sends_only_what_is_new(desk: Desk) -> None:
+    rows = [f"p{i}@exemplo.com.br,P,," for i in range(30)]
+    assert counts(desk.run(*rows[:20])) == {"accepted": 20}
+    assert counts(desk.run(*rows)) == {"accepted": 10, "already_imported": 20}
+    assert len({p["email"] for p in desk.arrived()}) == 30
+
+
+def test_a_row_that_was_left_uncertain_stays_unsent_until_it_is_asked_for(desk: Desk) -> None:
+    row = "a@exemplo.com.br,Ana,,"
+    desk.box.set_faults(Faults(reset_after=1.0))
+    try:
+        assert counts(desk.run(row)) == {"uncertain": 1}
+    finally:
+        desk.box.set_faults(Faults())
+    desk.before = len(desk.box.conversions())
+    again = desk.run(row)
+    assert counts(again) == {"uncertain": 1}
+    assert again.exit_code == 1
+    assert desk.arrived() == []
+    asked = desk.run(row, resend=frozenset({State.UNCERTAIN}))
+    assert counts(asked) == {"accepted": 1}

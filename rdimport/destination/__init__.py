@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from rdimport.pace import Limits
-from rdimport.row import Problem
 from rdimport.verdict import Evidence
+
+if TYPE_CHECKING:
+    from rdimport.pace import Limits
+
+    # `row` loads polars, a quarter of a second; the sandbox and `--help` read the field table only.
+    from rdimport.row import Problem
 
 
 class Request(NamedTuple):

@@ -89,7 +89,7 @@ def test_all_errors_come_at_once_each_with_its_line_and_column() -> None:
     assert lines == [
         "m.yaml:1:1: `conversion_identifier` is missing",
         "m.yaml:2:1: unknown key `conversion_identifer`; did you mean `conversion_identifier`?",
-        "m.yaml:4:3: fields: `email` is missing: RD finds and creates contacts by it",
+        "m.yaml:3:1: fields: `email` is missing: RD finds and creates contacts by it",
         "m.yaml:4:3: fields.emial: not a field of RD Station Marketing; did you mean `email`?",
         "m.yaml:5:10: fields.name: unknown key `colum`; did you mean `column`?",
         f"m.yaml:6:28: fields.city.clean: expected one of {cleaners}; found `phne`{slip} `phone`?",

@@ -55,12 +55,16 @@ class Document:
     nodes: int = 0
 
     def place(self, path: Path, *, of_key: bool = False) -> Place:
-        """Where the value stands, or else the nearest thing around it that was written."""
-        first, second = (self.keys, self.values) if of_key else (self.values, self.keys)
+        """Where the value stands, or else the nearest thing around it that was written.
+
+        A value that begins below its key is shown at the key, where people look for it.
+        """
         for length in range(len(path), -1, -1):
-            for places in (first, second):
-                if path[:length] in places:
-                    return places[path[:length]]
+            key, value = self.keys.get(path[:length]), self.values.get(path[:length])
+            if key and (of_key or value is None or value[0] > key[0]):
+                return key
+            if value:
+                return value
         return (1, 1)
 
 

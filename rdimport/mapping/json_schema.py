@@ -4,21 +4,84 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from rdimport.destination.fields import CUSTOM_FIELD, FIELDS, LEGAL_STATUSES
+
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
 _TEXT: Final = {"type": ["string", "number", "boolean"]}
-_SHORT: Final = {
-    "Source": [_TEXT, {"type": "array", "items": _TEXT, "minItems": 1}],
-    "FieldSource": [_TEXT, {"type": "array", "items": _TEXT, "minItems": 1}],
-}
-"""The short forms, which the model turns into the long ones before it looks at them."""
+"""What the parser takes for text: it reads every scalar as the person wrote it."""
+
+_NOT_FIELDS: Final = frozenset({"conversion_identifier", "legal_bases"})
 
 
 def json_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """The schema of a mapping, short forms included."""
-    schema = model.model_json_schema()
-    for name, forms in _SHORT.items():
-        long = schema["$defs"][name]
-        schema["$defs"][name] = {"anyOf": [long, *forms]}
+    """The schema of a mapping, with the short forms that the model turns into the long ones."""
+    schema = _relaxed(model.model_json_schema())
+    parts, keys = schema["$defs"], schema["properties"]
+    whole = {"$ref": "#/$defs/Source"}
+    keys["conversion_identifier"] = _either(keys["conversion_identifier"], _TEXT, whole)
+    status = parts["LegalBasis"]["properties"]["status"]
+    parts["LegalBasis"]["properties"]["status"] = _either(
+        status, {"enum": list(LEGAL_STATUSES)}, whole
+    )
+    columns = parts["Source"]["properties"]["column"]["anyOf"]
+    parts["FieldSource"] = {"anyOf": [parts["FieldSource"], *columns]}
+    keys["fields"]["propertyNames"] = keys["checks"]["propertyNames"] = {
+        "anyOf": [
+            {"enum": [name for name in FIELDS if name not in _NOT_FIELDS]},
+            {"pattern": f"^{CUSTOM_FIELD.pattern.removesuffix(chr(92) + 'Z')}$"},
+        ]
+    }
+    keys["fields"]["required"] = ["email"]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _either(described: dict[str, Any], *forms: dict[str, Any]) -> dict[str, Any]:
+    """Several forms under one description."""
+    kept = {key: described[key] for key in ("description", "examples") if key in described}
+    return {**kept, "anyOf": list(forms)}
+
+
+def _relaxed(schema: Any) -> Any:
+    """Any scalar where the model takes text, and one value where it takes a list of them.
+
+    Without what an editor does not need: titles, and null beside what a key takes.
+    """
+    if isinstance(schema, list):
+        return [_relaxed(item) for item in schema if item != {"type": "null"}]
+    if not isinstance(schema, dict):
+        return schema
+    if schema.get("type") == "string" and not {"enum", "const"} & set(schema):
+        kept = (*_OUTER, "pattern")
+        return {key: schema[key] for key in kept if schema.get(key) is not None} | _TEXT
+    relaxed = {
+        key: value if key in _VALUES else _relaxed(value)
+        for key, value in schema.items()
+        if not (key == "title" and isinstance(value, str)) and value is not None
+    }
+    forms = _flat(relaxed.pop("anyOf", []))
+    relaxed |= {"anyOf": forms} if len(forms) > 1 else (forms[0] if forms else {})
+    items = relaxed.get("items")
+    if relaxed.get("type") == "array" and isinstance(items, dict) and _is_scalar(items):
+        outer = {key: relaxed.pop(key) for key in _OUTER if key in relaxed}
+        relaxed.pop("minLength", None)
+        return {**outer, "anyOf": [items, {**relaxed, "minItems": 1}]}
+    return relaxed
+
+
+_OUTER: Final = ("description", "examples", "default")
+_VALUES: Final = ("examples", "default", "enum", "const")
+
+
+def _is_scalar(items: dict[str, Any]) -> bool:
+    """Text, or one of the words of an enumeration."""
+    return "type" in items or items.get("$ref", "").endswith("/Clean")
+
+
+def _flat(forms: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Alternatives within alternatives as alternatives."""
+    flat: list[dict[str, Any]] = []
+    for form in forms:
+        flat += form["anyOf"] if set(form) == {"anyOf"} else [form]
+    return flat

@@ -1,0 +1,200 @@
+"""The reference page of the mapping language, written from the model, the cleaners and the codes.
+
+    python -m rdimport.mapping_reference
+
+writes `docs/mapping.md` and `mappings/mapping.schema.json` again, in the folder where it is run; a
+test fails while they are not what this module would write.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any, Final
+
+from ruamel.yaml import YAML
+
+from rdimport.cleaning import CLEANERS
+from rdimport.destination.fields import FIELDS
+from rdimport.mapping import Clean, Mapping, Type
+from rdimport.mapping.words import default_cleaners, type_of
+from rdimport.reasons import REASONS
+
+SCHEMA_FILE: Final = Path("mappings/mapping.schema.json")
+PAGE_FILE: Final = Path("docs/mapping.md")
+
+_INTRO: Final = """\
+# The mapping file
+
+It says which column of a spreadsheet fills which field of RD Station Marketing. `rdimport init`
+writes one from the file's own headers and values; most people only change a few lines of it.
+
+```yaml
+# yaml-language-server: $schema=./mapping.schema.json
+version: 1
+conversion_identifier: Feira ABF 2026      # the event on the contact's timeline
+fields:                                    # RD field: column
+  email: E-mail
+  name: {expr: "concat_ws(' ', Nome, Sobrenome)"}
+  mobile_phone: [Celular, WhatsApp]        # the first one that is not empty
+  tags: {column: Interesses, split: ";", add: [feira-2026]}
+  cf_aceite: {column: Aceite, type: boolean}
+legal_bases: [{type: consent, status: {column: Opt-in}}]
+```
+
+- Columns match without regard to case, accents and doubled spaces.
+- Whatever stands in the file counts as text, as it is written: `NO`, `00123`, `2026-01-01` need no
+  quotes. Quotes are needed around text with `: `, ` #`, or a special character at its start.
+- E-mail, phones, state, tags and booleans are cleaned without being told. A cell that a cleaner
+  does not understand makes its row invalid, and the failure report shows the cell as it was.
+- The first line makes editors with a YAML language server complete keys and mark errors.
+"""
+
+_PARTS: Final = (
+    ("", "The file", "The keys of a mapping file."),
+    ("SourceHints", "`source`", "All of it is found out when left out."),
+    (
+        "FieldSource",
+        "`fields`: one field",
+        "`email: E-mail` is short for `email: {column: E-mail}`.",
+    ),
+    ("LegalBasis", "`legal_bases`", "One entry for each basis."),
+    ("Check", "`checks`: one field", "A row that fails one of them is invalid."),
+)
+
+
+def page() -> str:
+    """The whole page as Markdown."""
+    schema = Mapping.schema()
+    parts = [_INTRO]
+    for name, title, sentence in _PARTS:
+        parts.append(f"## {title}\n\n{sentence}\n\n{_keys(_properties(schema, name), schema)}")
+    parts += [_fields(), _cleaners(), _codes()]
+    return "\n".join(parts)
+
+
+def schema_text() -> str:
+    """The JSON schema as it stands in its file."""
+    return json.dumps(Mapping.schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _properties(schema: dict[str, Any], name: str) -> dict[str, Any]:
+    part = schema["$defs"][name] if name else schema
+    if "anyOf" in part:
+        part = part["anyOf"][0]
+    properties: dict[str, Any] = part["properties"]
+    return properties
+
+
+def _keys(properties: dict[str, Any], schema: dict[str, Any]) -> str:
+    lines = ["| key | what it says | values | example |", "|---|---|---|---|"]
+    for key, described in properties.items():
+        example = _yaml({key: described["examples"][0]})
+        sentence = " ".join(described["description"].split())
+        values = _values(described, schema)
+        default = described.get("default")
+        if isinstance(default, str | int | float) and default is not False:
+            values += f"; without it `{default}`"
+        lines.append(f"| `{key}` | {_cell(sentence)} | {_cell(values)} | `{_cell(example)}` |")
+    return "\n".join(lines) + "\n"
+
+
+def _values(described: dict[str, Any], schema: dict[str, Any]) -> str:
+    """What a key takes, in words."""
+    if "$ref" in described:
+        name = described["$ref"].rsplit("/", 1)[-1]
+        part = schema["$defs"][name]
+        return _values(part, schema) if "enum" in part else "keys with values"
+    if "enum" in described or "const" in described:
+        return ", ".join(f"`{word}`" for word in described.get("enum", [described.get("const")]))
+    if "anyOf" in described:
+        return " or ".join(dict.fromkeys(_values(form, schema) for form in described["anyOf"]))
+    kind = described.get("type")
+    if isinstance(kind, list):
+        return "text"
+    words = {
+        "string": "text",
+        "integer": "a whole number",
+        "number": "a number",
+        "boolean": "`true` or `false`",
+        "array": "a list",
+        "object": "keys with values",
+    }
+    return words.get(str(kind), "text")
+
+
+def _fields() -> str:
+    lines = [
+        "## RD's fields",
+        "",
+        "Custom fields begin with `cf_` and must exist in the account: RD drops unknown ones in",
+        "silence. `conversion_identifier` and `legal_bases` are keys of their own.",
+        "",
+        "| field | takes | cleaned by itself with |",
+        "|---|---|---|",
+    ]
+    for name, field in FIELDS.items():
+        if name in {"conversion_identifier", "legal_bases"}:
+            continue
+        form = type_of(name, None)
+        cleaner = ", ".join(f"`{clean}`" for clean in default_cleaners(name, form))
+        required = ", in every row" if field.required else ""
+        lines.append(f"| `{name}` | {form}{required} | {cleaner} |")
+    lines.append(f"| `cf_…` | its `type`: {', '.join(Type)} | by its type |")
+    return "\n".join(lines) + "\n"
+
+
+def _cleaners() -> str:
+    lines = ["## Cleaners", "", "| cleaner | what it writes | for instance |", "|---|---|---|"]
+    for name in Clean:
+        cleaner = CLEANERS[name]
+        shown = "; ".join(f"`{_visible(a)}` → `{_visible(b)}`" for a, b in cleaner.examples)
+        lines.append(f"| `{name}` | {_cell(cleaner.sentence)} | {_cell(shown)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _codes() -> str:
+    lines = [
+        "## What can be wrong with a row",
+        "",
+        "Codes never change their meaning. `email.typo`, `email.role`, `email.throwaway` and",
+        "`traffic.beside_cookie` are warnings unless the mapping says otherwise: the row is sent.",
+        "",
+        "| code | what it means | what to do |",
+        "|---|---|---|",
+    ]
+    for code, reason in REASONS.items():
+        words = {"field": "field", "column": "column", "value": "cell", "detail": "…"}
+        sentence = reason.sentence.format(**words)
+        lines.append(f"| `{code}` | {_cell(sentence)} | {_cell(reason.remedy)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _yaml(value: object) -> str:
+    """A value as it stands in a mapping file, on one line."""
+    writer = YAML(typ="safe", pure=True)
+    writer.default_flow_style = True
+    writer.width = 1000
+    text = io.StringIO()
+    writer.dump(value, text)
+    return text.getvalue().strip().removeprefix("{").removesuffix("}")
+
+
+def _visible(cell: str) -> str:
+    return cell.replace("\u00a0", "·").replace("\u200b", "·")
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def main() -> None:
+    """Write both files."""
+    for path, text in ((PAGE_FILE, page()), (SCHEMA_FILE, schema_text())):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

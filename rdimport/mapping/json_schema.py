@@ -39,7 +39,7 @@ def json_schema(model: type[BaseModel]) -> dict[str, Any]:
 
 def _either(described: dict[str, Any], *forms: dict[str, Any]) -> dict[str, Any]:
     """Several forms under one description."""
-    kept = {key: described[key] for key in ("description", "examples") if key in described}
+    kept: dict[str, Any] = {key: described[key] for key in _OUTER[:2] if key in described}
     return {**kept, "anyOf": list(forms)}
 
 

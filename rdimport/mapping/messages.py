@@ -26,6 +26,7 @@ _SENTENCES: Final = {
     "string_type": "expected text, found {found}",
     "string_too_short": "must not be empty",
     "too_short": "must not be empty",
+    "string_pattern_mismatch": "expected the form {pattern}, found {found}",
     "int_parsing": "expected a whole number, found {found}",
     "int_type": "expected a whole number, found {found}",
     "int_from_float": "expected a whole number, found {found}",

@@ -5,7 +5,7 @@ Pure: a frame in, frames out. The mapping is first bound to the table's columns,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import polars as pl
@@ -43,6 +43,8 @@ class Prepared:
     problems: pl.DataFrame
     warnings: pl.DataFrame
     left_out: int
+    cells: Cells = field(repr=False)
+    """The sound rows that `where` wants, before and after cleaning, for a preview."""
 
 
 def prepare(batch: pl.DataFrame, bound: Bound) -> Prepared:
@@ -76,6 +78,7 @@ def prepare(batch: pl.DataFrame, bound: Bound) -> Prepared:
         problems=in_order(problems),
         warnings=in_order([*warnings, *_suspicions(batch_cells, good)]),
         left_out=batch.height - defective.height - wanted,
+        cells=batch_cells,
     )
     _account(result, batch, bound)
     return result

@@ -1,0 +1,187 @@
+"""What a person needs to judge a mapping by: rows before and after, and how each field fared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from dataclasses import field as made
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from rdimport.cleaning.text import filled
+from rdimport.mapping import Type
+from rdimport.row import FILE, PROBLEMS, ROW
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rdimport.mapping import Mapping
+    from rdimport.mapping.targets import Target
+    from rdimport.prepare import Prepared
+    from rdimport.prepare.trace import Cells
+
+FIRST_ROWS: Final = 5
+EXAMPLES: Final = 3
+_ROWS_NAMED: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class CellView:
+    """One field of one row: the source's column and text, and what is sent of it."""
+
+    field: str
+    column: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class RowView:
+    """One row as it was and as it will be sent."""
+
+    file: int
+    row: int
+    cells: tuple[CellView, ...]
+
+
+@dataclass(slots=True)
+class FieldView:
+    """How a field fared: rows where it is filled, changed by cleaning, suspect, invalid.
+
+    `examples` are different cells that cleaning changed.
+    """
+
+    field: str
+    columns: tuple[str, ...]
+    filled: int = 0
+    changed: int = 0
+    suspect: int = 0
+    invalid: int = 0
+    examples: list[CellView] = made(default_factory=list)
+
+
+@dataclass(slots=True)
+class ReasonView:
+    """One code: how many cells, the first rows as (file, row), and different values."""
+
+    code: str
+    field: str
+    cells: int = 0
+    rows: list[tuple[int, int]] = made(default_factory=list)
+    values: list[str] = made(default_factory=list)
+
+
+class Preview:
+    """Adds up what `prepare` gave, batch by batch; it keeps examples, never whole batches."""
+
+    def __init__(self) -> None:
+        self.first: list[RowView] = []
+        self._fields: dict[str, FieldView] = {}
+        self._reasons: dict[tuple[str, str], ReasonView] = {}
+
+    @property
+    def fields(self) -> tuple[FieldView, ...]:
+        """The fields in the order of the payload."""
+        return tuple(self._fields.values())
+
+    @property
+    def reasons(self) -> tuple[ReasonView, ...]:
+        """What is wrong or suspect, the most frequent first."""
+        return tuple(sorted(self._reasons.values(), key=lambda reason: -reason.cells))
+
+    def add(self, prepared: Prepared) -> None:
+        """Take one batch into account."""
+        cells = prepared.cells
+        good = pl.col(ROW).is_in(prepared.rows[ROW].implode())
+        for target in cells.bound.targets:
+            self._count(target, cells)
+        for kind, frame in (("invalid", prepared.problems), ("suspect", prepared.warnings)):
+            self._blame(kind, frame)
+        if len(self.first) < FIRST_ROWS:
+            wanted = FIRST_ROWS - len(self.first)
+            at = cells.frame.select(good.arg_true()).to_series().head(wanted)
+            self.first += _rows(cells, at)
+
+    def _count(self, target: Target, cells: Cells) -> None:
+        columns = cells.bound.columns[target.name]
+        view = self._fields.setdefault(target.field, FieldView(target.field, columns))
+        after = cells.frame.select(_shown(target).alias("after"))["after"]
+        view.filled += len(after) - after.null_count()
+        if not columns:
+            return
+        both = cells.sound.select(FILE, ROW, _before(columns).alias("before")).with_columns(after)
+        changed = both.filter(pl.col("before").is_not_null() & pl.col("before").ne(pl.col("after")))
+        view.changed += changed.height
+        if len(view.examples) < EXAMPLES:
+            seen = {example.before for example in view.examples}
+            fresh = changed.unique("before", maintain_order=True).head(EXAMPLES + len(seen))
+            views = [
+                CellView(target.field, columns[0], before, new)
+                for before, new in fresh.select("before", "after").iter_rows()
+                if before not in seen
+            ]
+            view.examples = (view.examples + views)[:EXAMPLES]
+
+    def _blame(self, kind: str, frame: pl.DataFrame) -> None:
+        if not frame.height:
+            return
+        for name, count in frame.group_by("field").len().iter_rows():
+            if name in self._fields:
+                view = self._fields[name]
+                setattr(view, kind, getattr(view, kind) + count)
+        for (code, name), group in frame.select(*PROBLEMS).group_by("code", "field"):
+            key = (str(code), str(name))
+            reason = self._reasons.setdefault(key, ReasonView(*key))
+            reason.cells += group.height
+            named = [(int(f), int(r)) for f, r in group.select(FILE, ROW).head(5).iter_rows()]
+            reason.rows = (reason.rows + named)[:_ROWS_NAMED]
+            values = group["value"].unique(maintain_order=True).head(EXAMPLES).to_list()
+            reason.values = list(dict.fromkeys(reason.values + values))[:EXAMPLES]
+
+
+def _before(columns: tuple[str, ...]) -> pl.Expr:
+    """The cell that the field is filled from; of several columns the first that is filled."""
+    return pl.coalesce(pl.when(filled(pl.col(c))).then(pl.col(c)) for c in columns)
+
+
+def _shown(target: Target) -> pl.Expr:
+    """The cleaned value as a person reads it."""
+    cell = pl.col(target.name)
+    if target.type is Type.LIST:
+        mark = target.how.split or ""
+        return cell.list.join(f"{mark} " if mark.strip() else mark)
+    return cell
+
+
+def _rows(cells: Cells, at: pl.Series) -> Iterator[RowView]:
+    for position in at:
+        views = []
+        for target in cells.bound.targets:
+            columns = cells.bound.columns[target.name]
+            after = cells.frame[[position]].select(_shown(target)).item()
+            before = cells.sound[[position]].select(_before(columns)).item() if columns else None
+            if after is not None or before is not None:
+                column = columns[0] if columns else ""
+                views.append(CellView(target.field, column, before or "", after or ""))
+        file, row = cells.frame[[position]].select(FILE, ROW).row(0)
+        yield RowView(file, row, tuple(views))
+
+
+def advice(mapping: Mapping) -> tuple[str, ...]:
+    """What the mapping will cost somebody later, as sentences."""
+    told = []
+    if not mapping.legal_bases:
+        told.append(
+            "legal_bases is missing: RD records no consent (LGPD) for these leads; add it if the "
+            "list has a column of opt-ins, or a legal basis holds for all."
+        )
+    custom = [name for name in mapping.fields if name.startswith("cf_")]
+    if custom and mapping.catalogue is None:
+        told.append(
+            f"RD drops a custom field in silence that the account lacks: make sure that "
+            f"{', '.join(custom)} exist there, or give a `catalogue`."
+        )
+    tags = mapping.fields.get("tags")
+    if tags is not None and tags.column is not None and tags.split is None:
+        told.append("tags has no `split`: each cell becomes one single tag.")
+    return tuple(told)

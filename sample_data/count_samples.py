@@ -8,6 +8,7 @@ so that the tests can compare two independent answers. Needs openpyxl (dependenc
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import re
 import sys
@@ -43,8 +44,9 @@ def plain(text: str) -> str:
 
 def read_fair(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Row number and cells as text."""
-    sheet = openpyxl.load_workbook(path, read_only=True)["Leads"]
-    lines = [["" if c is None else str(c) for c in line] for line in sheet.values]
+    with contextlib.closing(openpyxl.load_workbook(path, read_only=True)) as book:
+        values = list(book["Leads"].values)
+    lines = [["" if c is None else str(c) for c in line] for line in values]
     for number, line in enumerate(lines[FAIR_HEADER:], FAIR_HEADER + 1):
         yield number, dict(zip(lines[FAIR_HEADER - 1], line, strict=True))
 

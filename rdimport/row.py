@@ -27,6 +27,10 @@ ORIGIN: Final = {FILE: pl.UInt32, ROW: pl.UInt32, DEFECT: pl.String}
 """What the reader adds to the columns of the file. The names cannot stand in a header."""
 
 
+REPORT_PREFIX: Final = "rdimport_"
+"""How the columns begin that a failure report adds to those of its input."""
+
+
 class State(StrEnum):
     """Every data row of the input ends in exactly one of these."""
 

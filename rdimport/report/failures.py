@@ -10,12 +10,12 @@ from typing import Final
 from rdimport.ledger import Input, Run
 from rdimport.reasons import explain
 from rdimport.report.files import private
-from rdimport.row import Problem
+from rdimport.row import REPORT_PREFIX, Problem
 
 FILE_NAME: Final = "failures.csv"
 
 COLUMNS: Final = tuple(
-    f"rdimport_{name}" for name in "row file state field column value code reason".split()
+    f"{REPORT_PREFIX}{name}" for name in "row file state field column value code reason".split()
 )
 """What the report adds to the columns of the input. Several problems are parted by ` | `."""
 

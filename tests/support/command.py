@@ -1,0 +1,99 @@
+"""The installed command as a process of its own, in a folder of its own, as a user types it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+KEY = "k3y-f0r-tests-a9f8c7e6d5b4"
+"""A key that no endpoint of ours knows, long enough to be found wherever it leaks."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What `--json` printed: one JSON object and nothing else."""
+        found = json.loads(self.out)
+        assert isinstance(found, dict)
+        return found
+
+
+@dataclass
+class Desk:
+    """A folder to work in: its state, its reports, and everything that commands said there."""
+
+    home: Path
+    key: str | None = None
+    base_url: str | None = None
+    said: list[str] = field(default_factory=list)
+
+    @property
+    def state(self) -> Path:
+        return self.home / "state"
+
+    @property
+    def reports(self) -> Path:
+        return self.home / "rdimport-reports"
+
+    def write(self, name: str, content: str | bytes) -> str:
+        """A file of that content; returns its name."""
+        path = self.home / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return name
+
+    def start(self, *words: object, stdin: Any = subprocess.DEVNULL) -> subprocess.Popen[str]:
+        """Start a command and leave it running."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "rdimport", *map(str, words)],
+            cwd=self.home,
+            env=self._environment(),
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        )
+
+    def wait(self, process: subprocess.Popen[str], stdin: str | None = None) -> Done:
+        """The end of a command that was started. No command ever shows the key or a traceback."""
+        out, err = process.communicate(stdin, timeout=60)
+        self.said += [out, err]
+        assert "Traceback" not in out + err, err
+        assert self.key is None or self.key not in out + err
+        return Done(process.returncode, out, err)
+
+    def do(self, *words: object) -> Done:
+        """One command from start to end."""
+        return self.wait(self.start(*words))
+
+    def feed(self, text: str, *words: object) -> Done:
+        """One command that reads standard input."""
+        return self.wait(self.start(*words, stdin=subprocess.PIPE), text)
+
+    def artefacts(self) -> dict[str, bytes]:
+        """Every file that exists here, by its path, and everything that was said."""
+        files = {str(p): p.read_bytes() for p in self.home.rglob("*") if p.is_file()}
+        return files | {f"output {n}": text.encode() for n, text in enumerate(self.said)}
+
+    def _environment(self) -> dict[str, str]:
+        kept = {n: v for n, v in os.environ.items() if not n.startswith(("RDIMPORT_", "LC_"))}
+        told = {
+            "HOME": str(self.home),
+            "LANG": "C.UTF-8",
+            "RDIMPORT_STATE_DIR": str(self.state),
+            "RDIMPORT_API_KEY": self.key,
+            "RDIMPORT_BASE_URL": self.base_url,
+        }
+        return kept | {name: value for name, value in told.items() if value is not None}

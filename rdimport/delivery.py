@@ -15,6 +15,7 @@ from typing import Final, Protocol
 
 from rdimport.circuit import Circuit, Stop
 from rdimport.clock import Clock
+from rdimport.concurrency import Concurrency
 from rdimport.destination import Answer, Destination
 from rdimport.events import Observer, RowSettled, Waiting
 from rdimport.journal import Journal
@@ -47,11 +48,11 @@ class Chance(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Bounds of a run: requests open at once, and for how many seconds an endpoint may be down;
-    how many rows to send and for how many seconds at most (None: all of them).
+    """Bounds of a run: requests open at once, seconds for which the endpoint may be down, rows to
+    send and seconds to spend (None: all of them, as long as it takes).
     """
 
-    concurrency: int = 16
+    concurrency: int = 64
     patience: float = 120.0
     limit: int | None = None
     max_seconds: float | None = None
@@ -82,6 +83,7 @@ class Delivery:
         self._chance = chance
         self._observer = observer
         self._circuit = Circuit(settings.patience)
+        self._concurrency = Concurrency(settings.concurrency)
         self._journal = Journal(run, self._counters)
         self._again: deque[Parcel] = deque()
         self._open: set[asyncio.Task[None]] = set()
@@ -122,7 +124,7 @@ class Delivery:
     async def _dispatch(self, parcels: Iterator[Parcel]) -> None:
         while not self._stopping.is_set():
             # in trouble one row at a time tries whether it is over
-            places = 1 if self._setbacks else self._settings.concurrency
+            places = 1 if self._setbacks else self._concurrency.places
             free = places - len(self._open)
             if free <= 0:
                 await self._change()
@@ -218,12 +220,14 @@ class Delivery:
             self.stop(stop)
 
     async def _attempt(self, row: Outgoing) -> Answer:
+        left = self._clock.monotonic()
         try:
             reply = await self._transport.exchange(self._destination.build(row.payload))
         except NotConnected as error:
             return Answer(Evidence.NOT_CONNECTED, problems=(Problem("unsent", detail=str(error)),))
         except NotAnswered as error:
             return _unanswered(str(error))
+        self._concurrency.answered(self._clock.monotonic() - left, len(self._open) - 1)
         return self._destination.read(reply.status, reply.headers, reply.body)
 
     def _note(self, parcel: Parcel, answer: Answer, action: Action) -> None:

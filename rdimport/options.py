@@ -121,7 +121,7 @@ def _sending(to: argparse.ArgumentParser) -> None:
         "--api-key-file", type=Path, metavar="FILE", help="file with the key, readable by you only"
     )
     group.add_argument(
-        "--concurrency", type=_positive, default=16, metavar="N", help="requests open at once (16)"
+        "--concurrency", type=_positive, default=64, metavar="N", help="requests open at most (64)"
     )
     group.add_argument("--limit", type=_positive, metavar="N", help=_LIMIT)
     group.add_argument(

@@ -20,6 +20,8 @@ from rdimport.errors import ExitCode, RdimportError, UsageError
 if TYPE_CHECKING:
     from rdimport.destination.rdstation import RDStation
     from rdimport.events import Observer
+    from rdimport.mapping import Mapping
+    from rdimport.mapping.catalogue import Catalogue
     from rdimport.pace import Quota
     from rdimport.row import State
     from rdimport.source import Hints
@@ -57,12 +59,13 @@ def _run(told: argparse.Namespace) -> int:
 def _import(told: argparse.Namespace, to: RDStation, terminal: _Terminal) -> int:
     from rdimport import pipeline  # noqa: PLC0415
     from rdimport.delivery import Settings  # noqa: PLC0415
-    from rdimport.mapping import Mapping  # noqa: PLC0415
+    from rdimport.screen.run import imported  # noqa: PLC0415
 
     to.credentials()
+    mapping = _mapping(told)
     done = pipeline.run(
         told.files,
-        Mapping.load(told.mapping),
+        mapping,
         to=to,
         state_dir=_state_dir(told),
         report_dir=told.report_dir or pipeline.REPORT_DIR,
@@ -70,41 +73,60 @@ def _import(told: argparse.Namespace, to: RDStation, terminal: _Terminal) -> int
         settings=Settings(told.concurrency, told.patience, told.limit, told.max_duration),
         hints=_hints(told),
         resend=_resend(told),
+        catalogue=_catalogue(told, mapping),
         on_event=terminal.observer,
         signals=True,
         mapping_name=str(told.mapping),
     )
     terminal.close()
-    from rdimport import screen  # noqa: PLC0415
-
-    terminal.show(done.summary, screen.imported(done), needed=done.exit_code != ExitCode.DONE)
+    terminal.show(done.summary, imported(done), needed=done.exit_code != ExitCode.DONE)
     return done.exit_code
 
 
 def _check(told: argparse.Namespace) -> int:
-    from rdimport import pipeline, screen  # noqa: PLC0415
-    from rdimport.mapping import Mapping  # noqa: PLC0415
+    if told.mapping is None:
+        return _survey(told)
+    from rdimport import pipeline  # noqa: PLC0415
+    from rdimport.screen import check  # noqa: PLC0415
 
+    mapping = _mapping(told)
     with ExitStack() as stack:
         terminal = _Terminal(told, stack)
         quota = _quota(told)
         sandbox = told.sandbox
         done = pipeline.check(
             told.files,
-            Mapping.load(told.mapping),
+            mapping,
             to=None if sandbox else _station(told, None),
             quota=quota,
             state_dir=None if sandbox else _state_dir(told),
             hints=_hints(told),
             limit=told.limit,
             resend=_resend(told),
+            catalogue=_catalogue(told, mapping),
             on_event=terminal.observer,
         )
         terminal.close()
-        summary = screen.check_summary(done, str(quota) if quota else None)
-        lines = screen.checked(done, str(quota) if quota else None)
+        named = str(quota) if quota else None
+        summary, lines = check.summary(done, named), check.lines(done, named)
         terminal.show(summary, lines, needed=done.exit_code != ExitCode.DONE)
         return done.exit_code
+
+
+def _survey(told: argparse.Namespace) -> int:
+    """A check without a mapping: what was found in the files."""
+    from rdimport.screen import check  # noqa: PLC0415
+    from rdimport.source import open_tables  # noqa: PLC0415
+    from rdimport.source.survey import survey  # noqa: PLC0415
+
+    found = [(table, survey(table)) for table in open_tables(told.files, _hints(told))]
+    if told.json:
+        tables = [check.survey_summary(table, seen) for table, seen in found]
+        _print([json.dumps({"tables": tables}, ensure_ascii=False)])
+    else:
+        for table, seen in found:
+            _print(check.surveyed(table, seen))
+    return ExitCode.DONE
 
 
 def _report(told: argparse.Namespace) -> int:
@@ -130,8 +152,9 @@ def _schema(_: argparse.Namespace) -> int:
 
 def _sandbox(told: argparse.Namespace) -> int:
     from rdimport import sandbox  # noqa: PLC0415
+    from rdimport.sandbox.arguments import options_from  # noqa: PLC0415
 
-    sandbox.serve(options.sandbox_options(told))
+    sandbox.serve(options_from(told))
     return ExitCode.DONE
 
 
@@ -199,6 +222,21 @@ def _station(told: argparse.Namespace, key: str | None) -> RDStation:
 
     base_url = told.base_url or os.environ.get("RDIMPORT_BASE_URL") or BASE_URL
     return RDStation(key, base_url=base_url, account=told.account or "default")
+
+
+def _mapping(told: argparse.Namespace) -> Mapping:
+    from rdimport.mapping import Mapping  # noqa: PLC0415
+
+    return Mapping.load(told.mapping)
+
+
+def _catalogue(told: argparse.Namespace, mapping: Mapping) -> Catalogue | None:
+    """The catalogue of custom fields that the mapping names, beside it."""
+    if mapping.catalogue is None:
+        return None
+    from rdimport.mapping.catalogue import Catalogue  # noqa: PLC0415
+
+    return Catalogue.load(told.mapping.parent / mapping.catalogue)
 
 
 def _quota(told: argparse.Namespace) -> Quota | None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from rdimport.sandbox import SandboxOptions
+from typing import Any, Final
 
 _EXIT_CODES: Final = """\
 exit codes:
@@ -31,14 +29,16 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
-    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = top.add_subparsers(
+        dest="command", required=True, metavar="COMMAND", parser_class=_Parser
+    )
     run = _command(commands, "run", "import files; running it again resumes", epilog=_EXIT_CODES)
-    _input(run)
+    _input(run, needed=True)
     _target(run)
     _sending(run)
     _output(run)
     check = _command(commands, "check", "all of it but the sending: what would happen")
-    _input(check)
+    _input(check, needed=False)
     _target(check)
     _output(check)
     check.add_argument("--limit", type=_positive, metavar="N", help=_LIMIT)
@@ -47,29 +47,17 @@ def parser() -> argparse.ArgumentParser:
     _places(report)
     report.add_argument("--json", action="store_true", help="print the summary as JSON")
     sandbox = _command(commands, "sandbox", "a local RD Station Marketing to send to")
-    _sandbox(sandbox)
+    sandbox.fill = _sandbox
     _command(commands, "schema", "print the JSON schema of mapping files")
     return top
-
-
-def sandbox_options(told: argparse.Namespace) -> SandboxOptions:
-    """What `rdimport sandbox` was told. Raises UsageError for what does not fit together."""
-    from rdimport.sandbox import SandboxOptions  # noqa: PLC0415
-
-    return SandboxOptions(
-        port=told.port, host=told.host, plan=told.plan, data=told.data, new_key=told.new_key
-    )
 
 
 _LIMIT: Final = "send at most N rows; the others stay pending"
 
 
 def _command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser],
-    name: str,
-    text: str,
-    epilog: str = "",
-) -> argparse.ArgumentParser:
+    commands: argparse._SubParsersAction[_Parser], name: str, text: str, epilog: str = ""
+) -> _Parser:
     return commands.add_parser(
         name,
         help=text,
@@ -79,11 +67,17 @@ def _command(
     )
 
 
-def _input(to: argparse.ArgumentParser) -> None:
+def _input(to: argparse.ArgumentParser, *, needed: bool) -> None:
+    without = "" if needed else "; without it: what is in the files"
     group = to.add_argument_group("input")
     group.add_argument("files", nargs="+", metavar="FILE", help="spreadsheets; - is standard input")
     group.add_argument(
-        "-m", "--mapping", required=True, type=Path, metavar="FILE", help="the mapping (YAML)"
+        "-m",
+        "--mapping",
+        required=needed,
+        type=Path,
+        metavar="FILE",
+        help=f"the mapping (YAML){without}",
     )
     group.add_argument("--sheet", metavar="NAME", help="sheet of a workbook")
     group.add_argument("--delimiter", metavar="CHAR", help="of a text file; `tab` for a tab")
@@ -156,13 +150,22 @@ def _places(to: argparse._ActionsContainer) -> None:
 
 
 def _sandbox(to: argparse.ArgumentParser) -> None:
-    to.add_argument(
-        "--port", type=int, default=8090, metavar="N", help="port (8090); 0: a free one"
-    )
-    to.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="address to listen on")
-    to.add_argument("--plan", default="light", help="light, basic, pro, advanced or none")
-    to.add_argument("--data", type=Path, metavar="DIR", help="keep everything here")
-    to.add_argument("--new-key", default="", metavar="NAME", help="make a key and print it")
+    from rdimport.sandbox.arguments import add_arguments  # noqa: PLC0415
+
+    add_arguments(to)
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that gets its arguments from `fill` when it is used, if that costs an import."""
+
+    fill: Callable[[argparse.ArgumentParser], None] | None = None
+
+    def parse_known_args(self, *args: Any, **named: Any) -> Any:
+        """As the base class does, with all arguments."""
+        if self.fill is not None:
+            fill, self.fill = self.fill, None
+            fill(self)
+        return super().parse_known_args(*args, **named)
 
 
 def _positive(text: str) -> int:

@@ -23,9 +23,11 @@ from rdimport.events import Observer, SendingFinished, SendingStarted, silent
 from rdimport.ledger import Ledger, Run
 from rdimport.lock import locked
 from rdimport.mapping import Mapping
+from rdimport.mapping.catalogue import Catalogue
 from rdimport.memory import Memory
 from rdimport.pace import Pace, Quota
 from rdimport.plan import Plan, Planner
+from rdimport.prepare.preview import Preview, advice
 from rdimport.report import failures, summary
 from rdimport.results import Checked, Imported, Notes
 from rdimport.row import FAILED, State
@@ -43,7 +45,8 @@ class Options:
     """How to import. `state_dir` holds the ledger, `report_dir` gets a folder for each run.
 
     `quota` None means as fast as the endpoint answers. With `signals`, SIGINT and SIGTERM stop the
-    run in an orderly way. `mapping_name` is only shown.
+    run in an orderly way. `catalogue` lists the account's custom fields. `mapping_name` is only
+    shown.
     """
 
     to: Destination
@@ -53,6 +56,7 @@ class Options:
     settings: Settings = field(default_factory=Settings)
     hints: Hints = field(default_factory=Hints)
     resend: frozenset[State] = frozenset()
+    catalogue: Catalogue | None = None
     on_event: Observer = silent
     clock: Clock = field(default_factory=SystemClock)
     chance: Chance = field(default_factory=SystemRandom)
@@ -70,6 +74,7 @@ def check(
     hints: Hints | None = None,
     limit: int | None = None,
     resend: frozenset[State] = frozenset(),
+    catalogue: Catalogue | None = None,
     on_event: Observer = silent,
 ) -> Checked:
     """Read, clean, validate and plan; send nothing and write nothing.
@@ -79,6 +84,7 @@ def check(
     """
     tables = open_tables(files, _told(hints or Hints(), mapping))
     book = Notes()
+    preview = Preview()
     with ExitStack() as stack:
         memory = _forgetful(resend, mapping)
         ledger = Ledger.if_there(state_dir) if state_dir else None
@@ -87,13 +93,31 @@ def check(
             number = ledger.destination(to.identity)
             if number is not None:
                 memory = _memory(ledger, number, resend, mapping)
-        planner = Planner(mapping, memory, book, Spool(), observer=on_event)
+        planner = Planner(
+            mapping,
+            memory,
+            book,
+            Spool(),
+            catalogue=catalogue,
+            observer=on_event,
+            look=preview.add,
+        )
         plan = planner.make(tables)
     counts = {state: book.tally[state] for state in State}
     counts[State.PENDING] = book.rows - sum(counts.values())
     to_send = plan.to_send if limit is None else min(limit, plan.to_send)
     seconds = to_send * quota.interval if quota else None
-    return Checked(counts, book.left_out, book.problems(), tables, to_send, seconds, plan)
+    return Checked(
+        counts=counts,
+        left_out=book.left_out,
+        problems=book.problems(),
+        tables=tables,
+        to_send=to_send,
+        seconds=seconds,
+        plan=plan,
+        preview=preview,
+        advice=advice(mapping),
+    )
 
 
 def run(files: Sequence[str], mapping: Mapping, **options: Any) -> Imported:
@@ -124,6 +148,7 @@ async def run_async(files: Sequence[str], mapping: Mapping, **options: Any) -> I
             _memory(ledger, run.destination, how.resend, mapping),
             run,
             spool,
+            catalogue=how.catalogue,
             observer=how.on_event,
             interrupted=stopper.is_set,
         )

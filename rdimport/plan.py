@@ -21,11 +21,12 @@ from rdimport.events import Observer, RowsRead, silent
 from rdimport.ledger import Input, Outcome, Outgoing, Parcel
 from rdimport.memory import Memory, cells_of
 from rdimport.payload import Merger
-from rdimport.prepare import Bound, bind, prepare
+from rdimport.prepare import Bound, Prepared, bind, prepare
 from rdimport.row import DEFECT, FILE, ROW, Problem, State
 
 if TYPE_CHECKING:
     from rdimport.mapping import Mapping
+    from rdimport.mapping.catalogue import Catalogue
     from rdimport.source import Table
     from rdimport.spool import Spool
 
@@ -91,6 +92,10 @@ class Plan:
         return problem
 
 
+def _blind(_: Prepared) -> None:
+    """Look at nothing."""
+
+
 class Planner:
     """Makes the plan of one run, batch by batch, in memory that does not grow with a batch."""
 
@@ -101,7 +106,9 @@ class Planner:
         book: Book,
         spool: Spool,
         *,
+        catalogue: Catalogue | None = None,
         observer: Observer = silent,
+        look: Callable[[Prepared], None] = _blind,
         interrupted: Callable[[], bool] = bool,
     ) -> None:
         self._mapping = mapping
@@ -109,6 +116,8 @@ class Planner:
         self._book = book
         self._observer = observer
         self._interrupted = interrupted
+        self._catalogue = catalogue
+        self._look = look
         self._plan = Plan(spool)
         self._index = Index()
 
@@ -117,7 +126,9 @@ class Planner:
 
         Where it is interrupted nothing must be sent either: the rest of the input is not known.
         """
-        bounds = [bind(self._mapping, table.columns, table.name) for table in tables]
+        bounds = [
+            bind(self._mapping, table.columns, table.name, self._catalogue) for table in tables
+        ]
         for number, (table, bound) in enumerate(zip(tables, bounds, strict=True)):
             facts = table.facts
             self._book.record_input(
@@ -135,6 +146,7 @@ class Planner:
 
     def _read(self, batch: pl.DataFrame, bound: Bound) -> None:
         prepared = prepare(batch, bound)
+        self._look(prepared)
         identities = self._memory.digests(prepared.rows["identity"].to_list(), 16)
         rows = prepared.rows.with_columns(pl.Series(IDENTITY, identities, pl.Binary))
         cells = batch.drop(FILE, DEFECT)

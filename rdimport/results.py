@@ -13,6 +13,7 @@ import polars as pl
 from rdimport.errors import ExitCode
 from rdimport.ledger import Input, Ledger, Outcome
 from rdimport.plan import Plan
+from rdimport.prepare.preview import Preview
 from rdimport.row import FAILED, FILE, PROBLEMS, ROW, State
 from rdimport.source import Table
 
@@ -58,7 +59,8 @@ def problems_of(outcomes: Sequence[Outcome]) -> pl.DataFrame:
 class Checked:
     """What a run would do. `counts` add up to the rows that were read; what would be sent is
     pending in it. `problems` has the schema `row.PROBLEMS` and a column `state`; `seconds` is how
-    long the quota makes the sending take, None without a quota.
+    long the quota makes the sending take, None without a quota. `preview` has rows before and after
+    and how each field fared, `advice` sentences on what the mapping will cost somebody later.
     """
 
     counts: dict[State, int]
@@ -68,6 +70,8 @@ class Checked:
     to_send: int
     seconds: float | None
     plan: Plan
+    preview: Preview
+    advice: tuple[str, ...]
 
     @property
     def rows(self) -> int:
@@ -79,6 +83,19 @@ class Checked:
         """1 where rows would fail, else 0."""
         failed = any(self.counts[state] for state in FAILED)
         return ExitCode.FAILED_ROWS if failed else ExitCode.DONE
+
+    @property
+    def by_code(self) -> dict[str, int]:
+        """How many rows have a problem of each code, the most frequent first."""
+        rows = self.problems.unique([FILE, ROW, "code"]).group_by("code").len("rows")
+        return dict(rows.sort("rows", "code", descending=[True, False]).iter_rows())
+
+    @property
+    def suspect(self) -> dict[str, int]:
+        """How many cells are sent although they look wrong, by code."""
+        wrong = self.by_code
+        found = ((r.code, r.cells) for r in self.preview.reasons if r.code not in wrong)
+        return dict(found)
 
     def payloads(self) -> Iterator[pl.DataFrame]:
         """What would be sent, batch by batch."""

@@ -1,4 +1,4 @@
-"""What people read at the end of a command: numbers that add up, what is wrong, what now."""
+"""What people read at the end of a run: numbers that add up, what is wrong, what now."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from rdimport.circuit import Stop
-from rdimport.progress import duration
 from rdimport.reasons import Reason, explain, remedy
 from rdimport.row import FILE, ROW, Problem, State
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from rdimport.results import Checked, Imported
+    from rdimport.results import Imported
 
 MEANINGS: Final = {
     State.ACCEPTED: "the endpoint has them",
@@ -76,15 +75,15 @@ def imported(done: Imported) -> Iterator[str]:
     """The lines at the end of a run."""
     told = done.summary
     yield f"Run {told['run_id']}: {told['rows']} rows"
-    yield from _counts(done.counts, told["left_out"])
+    yield from counts(done.counts, told["left_out"])
     yield from _how(told)
     if told["stopped_because"] in STOPS:
         stop = STOPS[Stop(told["stopped_because"])]
         yield ""
         yield f"It stopped because {stop.sentence}."
         yield stop.remedy
-    yield from _problems(done.problems, told["problems"], told["files"])
-    yield from _notes(done.notes)
+    yield from problems(done.problems, told["problems"], told["files"])
+    yield from notes(done.notes)
     yield ""
     if any(told[state] for state in (State.INVALID, State.REFUSED, State.UNCERTAIN)):
         yield f"Failure report: {told['failures_csv']}"
@@ -92,47 +91,17 @@ def imported(done: Imported) -> Iterator[str]:
     yield f"Summary: {told['summary_json']}"
 
 
-def checked(done: Checked, quota: str | None) -> Iterator[str]:
-    """The lines of a check."""
-    files = [table.name for table in done.tables]
-    yield f"Checked {', '.join(files)}: {done.rows} rows"
-    counts = done.counts | {State.PENDING: 0}
-    yield _line(done.counts[State.PENDING], "to send", "a run would send them")
-    yield from _counts(counts, done.left_out)
-    if done.seconds:
-        yield ""
-        yield f"At {quota} the sending takes about {duration(done.seconds)}."
-    named = done.problems.group_by("code").len().sort("len", "code", descending=[True, False])
-    yield from _problems(done.problems, dict(named.iter_rows()), files)
-    yield from _notes(tuple(note for table in done.tables for note in table.notes))
-
-
-def check_summary(done: Checked, quota: str | None) -> dict[str, Any]:
-    """The object that `check --json` prints."""
-    codes = done.problems.select(FILE, ROW, "code").unique()["code"].value_counts(sort=True)
-    return {
-        "rows": done.rows,
-        **{str(state): rows for state, rows in done.counts.items()},
-        "left_out": done.left_out,
-        "to_send": done.to_send,
-        "quota": quota,
-        "seconds": done.seconds,
-        "exit_code": int(done.exit_code),
-        "problems": dict(codes.iter_rows()),
-        "files": [table.name for table in done.tables],
-        "notes": [note for table in done.tables for note in table.notes],
-    }
-
-
-def _counts(counts: dict[State, int], left_out: int) -> Iterator[str]:
-    for state, rows in counts.items():
+def counts(rows_in: dict[State, int], left_out: int) -> Iterator[str]:
+    """One line for each state that has rows."""
+    for state, rows in rows_in.items():
         if rows:
-            yield _line(rows, state.replace("_", " "), MEANINGS[state])
+            yield line(rows, state.replace("_", " "), MEANINGS[state])
     if left_out:
         yield f"Besides, {left_out} rows are left out by `where` in the mapping."
 
 
-def _line(rows: int, name: str, meaning: str) -> str:
+def line(rows: int, name: str, meaning: str) -> str:
+    """A number, what it counts, and what that means."""
     return f"{rows:>9}  {name:<16}  {meaning}"
 
 
@@ -146,29 +115,30 @@ def _how(told: dict[str, Any]) -> Iterator[str]:
     yield f"{told['requests']} requests{again}{slowed}, {rate}{used}"
 
 
-def _problems(problems: pl.DataFrame, by_code: dict[str, int], files: list[str]) -> Iterator[str]:
+def problems(found: pl.DataFrame, by_code: dict[str, int], files: list[str]) -> Iterator[str]:
     """The most frequent problems, each with its first row and what to do."""
     if not by_code:
         return
     yield ""
     yield "What is wrong:"
     for code, rows in list(by_code.items())[:5]:
-        first = problems.filter(problems["code"] == code).row(0, named=True)
+        first = found.filter(found["code"] == code).row(0, named=True)
         problem = Problem(*(first[name] for name in Problem._fields))
         where = f"row {first[ROW]}" + (f" of {files[first[FILE]]}" if len(files) > 1 else "")
         column = f", column “{problem.column}”" if problem.column else ""
         yield f"{rows:>9}  {code}: {remedy(code)}".rstrip(": ")
-        yield f"           e.g. {where}{column}: {_printable(explain(problem))}"
+        yield f"           e.g. {where}{column}: {printable(explain(problem))}"
     if len(by_code) > 5:
         yield f"           and {len(by_code) - 5} more kinds"
 
 
-def _notes(notes: tuple[str, ...]) -> Iterator[str]:
-    if notes:
+def notes(sentences: tuple[str, ...]) -> Iterator[str]:
+    """What was found in the files, for people."""
+    if sentences:
         yield ""
-        yield from notes
+        yield from (printable(sentence, 1000) for sentence in sentences)
 
 
-def _printable(text: str) -> str:
+def printable(text: str, most: int = 200) -> str:
     """Text from a file, without what a terminal would obey or a line could not hold."""
-    return "".join(c if c.isprintable() else " " for c in text)[:200]
+    return "".join(c if c.isprintable() else " " for c in text[: 4 * most])[:most]

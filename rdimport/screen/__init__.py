@@ -1,0 +1,1 @@
+"""What a command says to a person: lines of text, made from results and nothing else."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _TOTAL: Final = (
     r"^\s*(?:sub-?)?tota(?:l|is)(?: geral)?(?: (?:de|do|da|dos|das) [\w ]+)?"
-    r"\s*[:=]?\s*[\d.,]*(?: \w+)?\s*$"
+    r"\s*[:=]?\s*(?:[\d.,]+(?: \w+)?)?\s*$"
 )
 _NOTE: Final = (
     r"^\s*(?:fontes?|gerad[oa]|emitid[oa]|exportad[oa]|impress[oa]|relat[oó]rio|p[aá]gina|obs|"

@@ -169,8 +169,9 @@ def _two_rows(rows: Sequence[FirstRow], at: int, width: int) -> tuple[tuple[str,
     """The header's names and last line, with the row above or below where that belongs to it."""
     names = _padded(rows[at], width)
     if at + 1 < len(rows) and _goes_on_below(rows[at], rows[at + 1]):
-        below = _padded(rows[at + 1], width)
-        upper, names = names, [low or up for up, low in zip(names, below, strict=True)]
+        width = max(width, rows[at + 1].width)
+        upper, below = _padded(rows[at], width), _padded(rows[at + 1], width)
+        names = [low or up for up, low in zip(upper, below, strict=True)]
         return _with_groups(names, upper), rows[at + 1].last
     if at and rows[at - 1].last + 1 == rows[at].number and _is_group_row(rows[at - 1]):
         above = _padded(rows[at - 1], width)
@@ -187,9 +188,8 @@ def _goes_on_below(header: FirstRow, below: FirstRow) -> bool:
     """
     if below.number != header.last + 1:
         return False
-    names, under = _padded(header, below.width), _padded(below, header.width)
-    size = max(len(names), len(under))
-    names += [""] * (size - len(names))
+    size = max(header.width, below.width)
+    names, under = _padded(header, size), _padded(below, size)
     filled = [i for i, cell in enumerate(under) if cell]
     if any(_DATA.fullmatch(under[i]) for i in filled):
         return False

@@ -57,6 +57,6 @@ def _as_utf8(piece: re.Match[str]) -> str:
 
 
 def _ends_word_in_capitals(piece: re.Match[str]) -> bool:
-    """`MAÇÃ` before a closing quotation mark looks broken and is not."""
+    """`MAÇÃ` before a closing quotation mark or a hard space looks broken and is not."""
     before, after = piece.string[: piece.start()][-1:], piece.string[piece.end() :][:1]
-    return before.isupper() and not after.isalpha()
+    return before.isupper() and (piece[0][1:] == "\xa0" or not after.isalpha())

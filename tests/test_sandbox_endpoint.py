@@ -211,6 +211,26 @@ def test_no_window_ever_lets_more_requests_pass_than_the_quota(pauses: list[floa
     desk.store.close()
 
 
+@settings(max_examples=200)
+@given(
+    body=st.binary() | st.text().map(lambda text: json.dumps(text).encode()),
+    query=st.text(st.characters(max_codepoint=255)),
+    value=st.binary(),
+)
+def test_no_request_whatever_makes_it_fail_and_each_is_counted(
+    body: bytes, query: str, value: bytes
+) -> None:
+    desk = Desk(SandboxOptions(plan="none"))
+    headers = [*JSON_HEADERS, (b"x-any", value)]
+    assert desk.post(body=body, headers=headers).status in (200, 400)
+    assert desk.post(query=query).status == 401
+    assert desk.post(headers=[(b"content-type", value)]).status in (200, 415)
+    assert desk.post(headers=[JSON_HEADERS[0], (b"accept", value)]).status in (200, 406)
+    desk.store.flush()
+    assert desk.endpoint.counts.requests == 4
+    desk.store.close()
+
+
 def test_a_contact_is_one_for_its_email_and_keeps_what_later_conversions_leave_out() -> None:
     desk = Desk()
     for payload in (

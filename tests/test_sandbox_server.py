@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -105,7 +106,6 @@ def raw_answer(sandbox: RunningSandbox) -> tuple[bytes, bool]:
     ).encode() + body()
     with socket.create_connection((where.hostname, where.port), timeout=5) as connection:
         connection.sendall(request)
-        connection.shutdown(socket.SHUT_WR)
         received = b""
         try:
             while part := connection.recv(65_536):
@@ -133,7 +133,7 @@ def test_a_hang_answers_nothing_until_the_client_gives_up(
     url = f"{sandbox.base_url}/platform/conversions"
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(
-            url, params={"api_key": sandbox.api_key}, content=body(), headers=HEADERS, timeout=0.3
+            url, params={"api_key": sandbox.api_key}, content=body(), headers=HEADERS, timeout=0.5
         )
     assert len(sandbox.conversions()) == stored
 
@@ -259,7 +259,9 @@ def test_it_ends_with_its_parent_even_when_that_is_killed() -> None:
         with socket.create_connection((url.hostname, url.port), timeout=5) as connection:
             parent.kill()
             parent.wait()
-            assert connection.recv(1) == b""
+            # A connection that was never accepted is reset, another one is closed.
+            with contextlib.suppress(ConnectionResetError):
+                assert connection.recv(1) == b""
 
 
 def test_conversions_that_were_answered_are_in_the_directory_after_the_end(tmp_path: Path) -> None:

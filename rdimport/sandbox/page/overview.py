@@ -169,7 +169,7 @@ def _copyable(text: str, label: str, view: View) -> Markup:
         aria_label=label,
     )
     # An option and its value stay on one line.
-    shown = [tag("span", part) for part in re.split(r"(?= --)", text)]
+    shown = [[tag("span", part), " "] for part in re.split(r" (?=--)", text)]
     return tag("div", tag("code", shown, tabindex="0"), button, class_="copyable")
 
 

@@ -68,10 +68,20 @@ function finder(element) {
   return item ? `#${CSS.escape(item.id)} ${element.localName}` : null;
 }
 
+// Browsers lend the clipboard to TLS and to this machine only; elsewhere the old way is left.
+async function put(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const field = document.body.appendChild(document.createElement("textarea"));
+  field.value = text;
+  field.select();
+  document.execCommand("copy");
+  field.remove();
+}
+
 async function copy(button) {
   const from = button.dataset.copyFrom;
   const text = from ? await (await fetch(from, { method: "POST" })).text() : button.dataset.copy;
-  await navigator.clipboard.writeText(text);
+  await put(text);
   const label = button.textContent;
   button.textContent = body.dataset.copied;
   setTimeout(() => { button.textContent = label; }, 1500);

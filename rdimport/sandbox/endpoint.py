@@ -9,6 +9,7 @@ import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -36,6 +37,8 @@ _BEARER_PATHS: Final = (
     "/integrations",
 )
 """Paths that RD serves, but not to an API key."""
+
+_NOT_SHOWN: Final = frozenset((b"content-length", b"authorization", b"cookie"))
 
 _OF_THE_EVENT: Final = frozenset(
     "conversion_identifier email client_tracking_id "
@@ -320,10 +323,15 @@ def _accepts_json(accept: bytes) -> bool:
 
 def _head(call: Call) -> str:
     """The request's head as a person reads it, without its length and with the key masked."""
-    lines = [f"{call.method} {call.path[:200]}{'?api_key=…' if call.query else ''}"]
-    lines += [
-        f"{name.decode('latin-1')}: {value.decode('latin-1')}"
-        for name, value in call.headers
-        if name not in (b"content-length", b"authorization", b"cookie")
-    ]
-    return "\n".join(lines)
+    headers = tuple([pair for pair in call.headers if pair[0] not in _NOT_SHOWN])
+    return _head_text(call.method, call.path[:200], bool(call.query), headers)
+
+
+@lru_cache(256)
+def _head_text(
+    method: str, path: str, has_query: bool, headers: tuple[tuple[bytes, bytes], ...]
+) -> str:
+    """Clients send the same head again and again."""
+    first = f"{method} {path}{'?api_key=…' if has_query else ''}"
+    lines = [f"{name.decode('latin-1')}: {value.decode('latin-1')}" for name, value in headers]
+    return "\n".join([first, *lines])

@@ -76,13 +76,16 @@ class NotJSONError(ValueError):
 def decode(body: bytes) -> object:
     """A body's JSON document. Raises NotJSONError: not UTF-8, not JSON, NaN, nested too deep."""
     try:
-        return json.loads(body.decode(), parse_constant=_no_constant)
+        return _DECODER.decode(body.decode())
     except (ValueError, RecursionError) as error:
         raise NotJSONError(str(error)) from error
 
 
 def _no_constant(name: str) -> NoReturn:
     raise NotJSONError(f"{name} is not JSON")
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_no_constant)
 
 
 def read(document: object, rules: Rules) -> Reading:
@@ -115,7 +118,7 @@ def _payload(payload: dict[str, object], rules: Rules, found: list[Refusal]) -> 
         else:
             problems = len(found)
             check(value, f"$.payload.{name}", rules, found)
-        if problems == len(found) and not _is_blank(value):
+        if problems == len(found) and (rules.refuse_blanks or not _is_blank(value)):
             kept[name] = value
     for name in _REQUIRED:
         if name not in kept and _is_blank(payload.get(name)):
@@ -154,6 +157,11 @@ def _traffic(payload: dict[str, object], found: list[Refusal]) -> None:
 
 
 def _text(value: object, path: str, rules: Rules, found: list[Refusal]) -> None:
+    # Most values are plain: they are worth a short way.
+    if isinstance(value, str) and value.isascii() and not value.isspace():
+        length = len(value)
+        if length and (length <= rules.max_length or not rules.max_length):
+            return
     if _absent(value, path, rules, found):
         return
     if not isinstance(value, str):

@@ -26,9 +26,11 @@ DEFECT: Final = "__rdimport_defect__"
 ORIGIN: Final = {FILE: pl.UInt32, ROW: pl.UInt32, DEFECT: pl.String}
 """What the reader adds to the columns of the file. The names cannot stand in a header."""
 
+REPORTED: Final = tuple(
+    f"rdimport_{name}" for name in "row file state field column value code reason".split()
+)
+"""What a failure report adds to the columns of the input; `source.returned` knows it by them."""
 
-REPORT_PREFIX: Final = "rdimport_"
-"""How the columns begin that a failure report adds to those of its input."""
 
 
 class State(StrEnum):

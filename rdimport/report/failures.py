@@ -10,14 +10,9 @@ from typing import Final
 from rdimport.ledger import Input, Run
 from rdimport.reasons import explain
 from rdimport.report.files import private
-from rdimport.row import REPORT_PREFIX, Problem
+from rdimport.row import REPORTED, Problem
 
 FILE_NAME: Final = "failures.csv"
-
-COLUMNS: Final = tuple(
-    f"{REPORT_PREFIX}{name}" for name in "row file state field column value code reason".split()
-)
-"""What the report adds to the columns of the input. Several problems are parted by ` | `."""
 
 
 def write(run: Run, path: Path) -> None:
@@ -40,7 +35,7 @@ def _write(run: Run, inputs: dict[int, Input], path: Path, encoding: str, delimi
     columns = list(dict.fromkeys(name for table in inputs.values() for name in table.columns))
     with path.open("w", encoding=encoding, newline="") as file:
         out = csv.writer(file, delimiter=delimiter, lineterminator="\r\n")
-        out.writerow([*(c for c in columns if c not in COLUMNS), *COLUMNS])
+        out.writerow([*(c for c in columns if c not in REPORTED), *REPORTED])
         for line in _lines(run, inputs, columns):
             out.writerow(line)
 
@@ -50,7 +45,7 @@ def _lines(run: Run, inputs: dict[int, Input], columns: Sequence[str]) -> Iterat
         table = inputs[end.file]
         at = dict(zip(table.columns, end.cells, strict=False))
         yield [
-            *(at.get(name) or "" for name in columns if name not in COLUMNS),
+            *(at.get(name) or "" for name in columns if name not in REPORTED),
             str(end.row),
             table.name,
             end.state,

@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, Final
 
 from rdimport.errors import SourceError
 from rdimport.source.files import InputFile, input_files
+from rdimport.source.returned import sheet_hints, text_hints
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import polars as pl
+
     from rdimport.source import Hints, Table
+    from rdimport.source.grid import Book
 
 _ZIP: Final = b"PK\x03\x04"
 _OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -42,12 +46,18 @@ _HEAD: Final = 1 << 16
 
 def open_all(paths: Sequence[str], hints: Hints) -> tuple[Table, ...]:
     """Open every table that these words name, in order. Raises SourceError."""
-    files = input_files(paths)
-    return tuple(open_table(file, index, hints) for index, file in enumerate(files))
+    tables: list[Table] = []
+    for file in input_files(paths):
+        tables += open_file(file, len(tables), hints)
+    return tuple(tables)
 
 
-def open_table(file: InputFile, index: int, hints: Hints) -> Table:
-    """Open the table in one file. Raises SourceError for what cannot be read."""
+def open_file(file: InputFile, index: int, hints: Hints) -> tuple[Table, ...]:
+    """Open what is in one file: one table, or all sheets of rows of a failure report.
+
+    `index` is the first one's position among all tables. Raises SourceError for what cannot be
+    read.
+    """
     head = file.head(_HEAD)
     for magic, what in _NO_TABLES:
         if head.startswith(magic) and _is_binary(head, magic):
@@ -55,30 +65,39 @@ def open_table(file: InputFile, index: int, hints: Hints) -> Table:
     if head.startswith((_ZIP, _OLE)) or _BIFF.match(head):
         return _open_workbook(file, index, hints, head)
     if b'="urn:schemas-microsoft-com:office:spreadsheet"' in head and b"<Workbook" in head:
-        from rdimport.source.grid import GridTable  # noqa: PLC0415
         from rdimport.source.xml2003 import Xml2003Book  # noqa: PLC0415
 
-        return GridTable(file, index, hints, Xml2003Book(file))
+        return _sheets(file, index, hints, Xml2003Book(file))
     if _looks_like_html(head):
-        from rdimport.source.grid import GridTable  # noqa: PLC0415  each reader costs its imports
-        from rdimport.source.html import HtmlBook  # noqa: PLC0415
+        from rdimport.source.html import HtmlBook  # noqa: PLC0415  each reader costs its imports
 
-        return GridTable(file, index, hints, HtmlBook(file))
+        return _sheets(file, index, hints, HtmlBook(file))
     from rdimport.source.text import TextTable  # noqa: PLC0415
 
-    return TextTable(file, index, hints)
+    return (TextTable(file, index, text_hints(head, hints)),)
 
 
-def _open_workbook(file: InputFile, index: int, hints: Hints, head: bytes) -> Table:
+def _sheets(file: InputFile, index: int, hints: Hints, book: Book) -> tuple[Table, ...]:
     from rdimport.source.grid import GridTable  # noqa: PLC0415  each reader costs its imports
-    from rdimport.source.workbook import CalamineBook  # noqa: PLC0415
+
+    told = sheet_hints(book.sheets, lambda sheet: _first_row(book.cells(sheet)), hints)
+    return tuple(GridTable(file, at, hint, book) for at, hint in enumerate(told, start=index))
+
+
+def _first_row(cells: pl.DataFrame) -> tuple[str | None, ...]:
+    """The first row of a sheet that has others below it."""
+    return cells.row(0)[1:] if cells.height > 1 else ()
+
+
+def _open_workbook(file: InputFile, index: int, hints: Hints, head: bytes) -> tuple[Table, ...]:
+    from rdimport.source.workbook import CalamineBook  # noqa: PLC0415  costs its imports
 
     kind = _zip_kind(file) if head.startswith(_ZIP) else _ole_kind(file)
     if kind == "ods":
         from rdimport.source.ods import OdsBook  # noqa: PLC0415
 
-        return GridTable(file, index, hints, OdsBook(file))
-    return GridTable(file, index, hints, CalamineBook(file, kind))
+        return _sheets(file, index, hints, OdsBook(file))
+    return _sheets(file, index, hints, CalamineBook(file, kind))
 
 
 def _zip_kind(file: InputFile) -> str:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rdimport.errors import SourceError
 from rdimport.names import fold
-from rdimport.row import ORIGIN, REPORT_PREFIX
+from rdimport.row import ORIGIN
 from rdimport.source.mojibake import repaired
+from rdimport.source.returned import is_header
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,7 +84,7 @@ def find_header(rows: Sequence[FirstRow], hints: Hints, name: str) -> Header:
         mended = (tuple(repaired(cell or "") for cell in row.cells) for row in rows)
         rows = [row._replace(cells=cells) for row, cells in zip(rows, mended, strict=True)]
     width = _usual_width(rows)
-    named = None if _is_report(rows[0]) else hints.header_row
+    named = rows[0].number if is_header(rows[0].cells) else hints.header_row
     at = _best_row(rows, width, hints) if named is None else _named_row(rows, named, name)
     if at is None:
         note = f"{name} has no header; its columns are called by their position: Coluna 1, 2 …"
@@ -98,12 +99,6 @@ def header_only(name: str, header: Header) -> SourceError:
         f"{name} has a header in row {header.row} and no rows below it.",
         "Check that it is the right file and that its export was finished.",
     )
-
-
-def _is_report(first: FirstRow) -> bool:
-    """A failure report runs with the mapping of its input, whose header stood somewhere else."""
-    ours = f"{REPORT_PREFIX}row", f"{REPORT_PREFIX}state"
-    return all(name in first.cells for name in ours)
 
 
 def _named_row(rows: Sequence[FirstRow], wanted: int, name: str) -> int:

@@ -51,7 +51,9 @@ def table(kind: str, size: int, seed: int) -> list[list[str]]:
             name, city = f"Ana Silva {i}", "Recife"
         phone = f"(11) 9{chance.randrange(10**8):08d}"
         note = chance.choice(NOTE[kind])
-        rows.append([name.upper() if kind == "upper" else name, f"p{i}@exemplo.com.br", phone, city, note])
+        rows.append(
+            [name.upper() if kind == "upper" else name, f"p{i}@exemplo.com.br", phone, city, note]
+        )
     return rows
 
 
@@ -133,7 +135,9 @@ def main() -> None:
             missed[delimiter] += found != delimiter
         seconds = time.perf_counter() - start
         right = len(texts) - missed.total()
-        print(f"delimiter {name:20} {right:4} of {len(texts)} right, {seconds:6.1f} s, {dict(missed)}")
+        print(
+            f"delimiter {name:20} {right:4} of {len(texts)} right, {seconds:6.1f} s, {dict(missed)}"
+        )
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from rdimport.source.splitter import Shape
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rdimport.source import Hints
+    from rdimport.source.port import Hints
 
 SAMPLE_BYTES: Final = 1 << 20
 """How much of a file is looked at before its first row is read."""

@@ -10,15 +10,15 @@ import polars as pl
 from rdimport.errors import SourceError
 from rdimport.names import did_you_mean, fold
 from rdimport.row import DEFECT, FILE, ROW
-from rdimport.source import BATCH_ROWS, Facts
 from rdimport.source.frames import Sieve
 from rdimport.source.header import FirstRow, Header, find_header, header_only
+from rdimport.source.port import BATCH_ROWS, Facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rdimport.source import Hints
     from rdimport.source.files import InputFile
+    from rdimport.source.port import Hints
 
 SAMPLE_ROWS: Final = 1_000
 

@@ -15,7 +15,7 @@ from rdimport.source.returned import is_header
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rdimport.source import Hints
+    from rdimport.source.port import Hints
 
 _SEARCHED: Final = 100
 """Rows among which the header is looked for."""
@@ -85,7 +85,7 @@ def find_header(rows: Sequence[FirstRow], hints: Hints, name: str) -> Header:
         rows = [row._replace(cells=cells) for row, cells in zip(rows, mended, strict=True)]
     width = _usual_width(rows)
     named = rows[0].number if is_header(rows[0].cells) else hints.header_row
-    at = _best_row(rows, width, hints) if named is None else _named_row(rows, named, name)
+    at = _best_row(rows, width, hints) if named is None else _told_row(rows, named, name)
     if at is None:
         note = f"{name} has no header; its columns are called by their position: Coluna 1, 2 …"
         return Header(0, ("",) * width, rows[0].number, (note,))
@@ -101,7 +101,10 @@ def header_only(name: str, header: Header) -> SourceError:
     )
 
 
-def _named_row(rows: Sequence[FirstRow], wanted: int, name: str) -> int:
+def _told_row(rows: Sequence[FirstRow], wanted: int, name: str) -> int | None:
+    """The row that the person named as the header; 0 says that there is none."""
+    if wanted == 0:
+        return None
     for at, row in enumerate(rows):
         if row.number == wanted:
             return at

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from rdimport.source import Table
+    from rdimport.source.port import Table
 
 EXAMPLES: Final = 3
 _ENOUGH: Final = 0.6

@@ -8,10 +8,10 @@ import polars as pl
 
 from rdimport.errors import SourceError
 from rdimport.row import FILE
-from rdimport.source import BATCH_ROWS, Facts, Hints
 from rdimport.source.dialect import SAMPLE_BYTES, find_dialect
 from rdimport.source.encoding import Decoder
 from rdimport.source.frames import Sieve, rebatched
+from rdimport.source.port import BATCH_ROWS, Facts, Hints
 from rdimport.source.splitter import Splitter
 
 if TYPE_CHECKING:
@@ -110,8 +110,8 @@ def _without_lines(text: bytes, count: int) -> tuple[bytes, int]:
 def _decoding_notes(decoder: Decoder, encoding: str) -> Iterator[str]:
     if decoder.odd_bytes:
         yield (
-            f"{decoder.odd_bytes} byte(s), the first on line {decoder.first_odd_line}, are not "
-            f"{encoding}; they were read as Windows-1252."
+            f"{decoder.odd_bytes} byte(s), the first on line {decoder.first_odd_line}, are no "
+            f"{encoding}; they were read as Windows-1252 where it has such a character."
         )
     if decoder.nul_bytes:
         yield f"{decoder.nul_bytes} NUL byte(s), which no text should have, were left out."

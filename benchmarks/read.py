@@ -17,6 +17,9 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
+
+import xlsxwriter
 
 HEADER = "Nome;E-mail;Celular;Cidade;UF;Interesse;Cargo;Empresa;Data;CEP;Aceite;Endereço".split(";")
 CHILD = """
@@ -28,9 +31,9 @@ opened = time.perf_counter()
 rows = sum(frame.height for frame in table.batches())
 done = time.perf_counter()
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+speed, in_all = rows / (done - opened) / 1000, rows / (done - start) / 1000
 print(f"{rows:>10,} rows, open {opened - start:5.1f} s, read {done - opened:6.1f} s,"
-      f" {rows / (done - opened) / 1000:6,.0f} k rows/s, {rows / (done - start) / 1000:6,.0f} k with"
-      f" opening, {peak:6,} MB")
+      f" {speed:6,.0f} k rows/s, {in_all:6,.0f} k with opening, {peak:6,} MB")
 """
 
 
@@ -74,8 +77,6 @@ def packed(path: Path, rows: int) -> None:
 
 def xlsx(path: Path, rows: int) -> None:
     """At most what a sheet of Excel holds."""
-    import xlsxwriter
-
     book = xlsxwriter.Workbook(path, {"constant_memory": True, "strings_to_numbers": False})
     sheet = book.add_worksheet("Leads")
     for number in range(min(rows + 1, 1_048_576)):
@@ -85,8 +86,6 @@ def xlsx(path: Path, rows: int) -> None:
 
 def ods(path: Path, rows: int) -> None:
     """A tenth of the rows: no one keeps a million of them in this format."""
-    from zipfile import ZIP_DEFLATED, ZipFile
-
     names = ("office", "table", "text")
     spaces = " ".join(
         f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in names

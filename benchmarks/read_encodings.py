@@ -82,7 +82,7 @@ def same_text(codec: str | None, data: bytes, text: str) -> bool:
 def encoding_judges() -> dict[str, Callable[[bytes], str | None]]:
     judges: dict[str, Callable[[bytes], str | None]] = {"rdimport": guess_encoding}
     if importlib.util.find_spec("charset_normalizer"):
-        from charset_normalizer import from_bytes
+        from charset_normalizer import from_bytes  # noqa: PLC0415  only when installed
 
         def normalizer(data: bytes) -> str | None:
             best = from_bytes(data).best()
@@ -90,7 +90,7 @@ def encoding_judges() -> dict[str, Callable[[bytes], str | None]]:
 
         judges["charset-normalizer"] = normalizer
     if importlib.util.find_spec("chardet"):
-        import chardet
+        import chardet  # noqa: PLC0415  only when installed
 
         judges["chardet"] = lambda data: chardet.detect(data)["encoding"]
     return judges
@@ -105,7 +105,7 @@ def delimiter_judges() -> dict[str, Callable[[str], str]]:
 
     judges = {"rdimport": own, "csv.Sniffer": sniffer}
     if importlib.util.find_spec("clevercsv"):
-        import clevercsv
+        import clevercsv  # noqa: PLC0415  only when installed
 
         judges["clevercsv"] = lambda text: clevercsv.Sniffer().sniff(text[:20_000]).delimiter
     return judges
@@ -130,7 +130,7 @@ def main() -> None:
         for delimiter, text in texts:
             try:
                 found = sniff(text)
-            except Exception:
+            except Exception:  # noqa: BLE001  each judge gives up in its own way
                 found = ""
             missed[delimiter] += found != delimiter
         seconds = time.perf_counter() - start

@@ -114,7 +114,7 @@ def test_the_content_decides_what_a_file_is_and_not_its_name(tmp_path: Path) -> 
         assert len(read(table)) == 4
 
 
-@pytest.mark.parametrize("name", ["leads.xlsx", "leads.ods"])
+@pytest.mark.parametrize("name", ["leads.xlsx", "leads.xls", "leads.ods"])
 def test_hidden_rows_and_error_cells_are_told(name: str) -> None:
     notes = " ".join(opened(name).notes)
     assert "1 row(s) are hidden" in notes

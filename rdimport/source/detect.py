@@ -122,8 +122,10 @@ def _zip_kind(file: InputFile) -> str:
 
 
 def _ole_kind(file: InputFile) -> str:
+    from rdimport.source.xls_marks import is_protected  # noqa: PLC0415
+
     data = file.whole()
-    if _utf16("EncryptedPackage") in data or _is_encrypted_xls(data):
+    if _utf16("EncryptedPackage") in data or is_protected(data):
         raise SourceError(
             f"{file.name} is protected by a password.",
             "Open it in a spreadsheet program and save a copy without a password.",
@@ -137,19 +139,6 @@ def _ole_kind(file: InputFile) -> str:
 
 def _utf16(text: str) -> bytes:
     return text.encode("utf-16-le")
-
-
-def _is_encrypted_xls(data: bytes) -> bool:
-    """Does a FILEPASS record follow the first BOF record of the workbook's stream?"""
-    at = data.find(b"\x09\x08\x10\x00\x00\x06\x05\x00")
-    for _ in range(8):
-        if at < 0 or at + 4 > len(data):
-            return False
-        record = int.from_bytes(data[at : at + 2], "little")
-        if record == 0x2F:
-            return True
-        at += 4 + int.from_bytes(data[at + 2 : at + 4], "little")
-    return False
 
 
 def _is_binary(head: bytes, magic: bytes) -> bool:

@@ -114,12 +114,13 @@ def sample_records(lines: list[str], delimiter: str, *, start: int = 0) -> list[
     found: list[FirstRow] = []
     at = start
     while at < len(lines) and len(found) < SAMPLE_RECORDS:
-        cells, quotes = split_record(lines[at], delimiter)
         last = at
+        cells, quotes = split_record(lines[at], delimiter)
         if quotes is Quotes.OPEN:
             last = _closing(lines, at)
-            joined, quotes = split_record("\n".join(lines[at : last + 1]), delimiter)
-            cells, last = (joined, last) if quotes is Quotes.SOUND else (cells, at)
+            cells, quotes = split_record("\n".join(lines[at : last + 1]), delimiter)
+        if quotes is not Quotes.SOUND:
+            cells, last = lines[at].split(delimiter), at
         found.append(FirstRow(at + 1, last + 1, cells))
         at = last + 1
     return found

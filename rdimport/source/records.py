@@ -36,7 +36,7 @@ def split_record(text: str, delimiter: str) -> tuple[list[str], Quotes]:
     """One record's cells, and whether its quotation marks make sense.
 
     Marks in the middle of an unquoted cell are text when they come in pairs (`Ana "Nina" Reis`).
-    Without sense the text is cut at every delimiter.
+    There are no cells where the marks make no sense.
     """
     if '"' not in text:
         return text.split(delimiter), Quotes.SOUND
@@ -48,7 +48,7 @@ def split_record(text: str, delimiter: str) -> tuple[list[str], Quotes]:
             at = quoted.end()
         elif opening.match(text, at):
             is_open = unclosed.match(text, at)
-            return text.split(delimiter), Quotes.OPEN if is_open else Quotes.STRAY
+            return [], Quotes.OPEN if is_open else Quotes.STRAY
         else:
             stop = text.find(delimiter, at)
             stop = len(text) if stop < 0 else stop
@@ -60,4 +60,4 @@ def split_record(text: str, delimiter: str) -> tuple[list[str], Quotes]:
         if at >= len(text):
             break
         at += 1
-    return (cells, quotes) if quotes is Quotes.SOUND else (text.split(delimiter), quotes)
+    return (cells, quotes) if quotes is Quotes.SOUND else ([], quotes)

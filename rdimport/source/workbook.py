@@ -9,6 +9,7 @@ import polars as pl
 
 from rdimport.errors import SourceError
 from rdimport.row import ROW
+from rdimport.source.xls_marks import xls_notes
 from rdimport.source.xlsx_marks import xlsx_notes
 
 if TYPE_CHECKING:
@@ -61,7 +62,9 @@ class CalamineBook:
         )
 
     def notes(self, sheet: str) -> Sequence[str]:
-        """Hidden rows, error cells, formulas without a value."""
+        """Hidden rows, error cells, formulas without a value (not of xlsb)."""
+        if self.kind == "xls":
+            return xls_notes(self._file.whole(), sheet)
         return xlsx_notes(self._file, sheet) if self.kind in ("xlsx", "xlsm") else ()
 
     def _damaged(self) -> SourceError:

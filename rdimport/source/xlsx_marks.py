@@ -35,7 +35,7 @@ def xlsx_notes(file: InputFile, sheet: str) -> tuple[str, ...]:
         raw = io.BytesIO(stream.read()) if file.packed else stream
         with zipfile.ZipFile(raw) as package:
             part = _part(package, sheet)
-            return tuple(_sentences(_count(package, part))) if part else ()
+            return tuple(sentences(_count(package, part))) if part else ()
 
 
 def _part(package: zipfile.ZipFile, sheet: str) -> str:
@@ -74,7 +74,8 @@ def _begun(window: bytes, limit: int) -> Iterator[str]:
             yield mark
 
 
-def _sentences(found: Counter[str]) -> Iterator[str]:
+def sentences(found: Counter[str]) -> Iterator[str]:
+    """What the counts of `hidden`, `filter`, `error` and `formula` mean to a person."""
     if found["hidden"]:
         why = "hidden or filtered out" if found["filter"] else "hidden"
         yield f"{found['hidden']} row(s) are {why} in the sheet; they are imported all the same."

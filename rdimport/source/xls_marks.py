@@ -1,0 +1,126 @@
+"""What an xls file says beside its values: a password, hidden rows, error cells.
+
+An xls file is a small file system (compound file) in which the stream `Workbook` is a sequence of
+records: type and size, two bytes each, then the content.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from rdimport.source.xlsx_marks import sentences
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_END: Final = 0xFFFFFFFA
+"""Sector numbers from here on are marks, such as the end of a chain."""
+_FILEPASS, _BOUNDSHEET, _EOF = 0x2F, 0x85, 0x0A
+_FORMULA, _BOOLERR, _ROW, _FILTER = 0x06, 0x0205, 0x0208, 0x9D
+
+
+def is_protected(data: bytes) -> bool:
+    """Does a password lock this xls file?"""
+    return any(kind == _FILEPASS for kind, _, _ in _records(workbook_stream(data), 0))
+
+
+def xls_notes(data: bytes, sheet: str) -> tuple[str, ...]:
+    """Sentences about the sheet; none where the file is not laid out as usual."""
+    stream = workbook_stream(data)
+    start = _sheet_start(stream, sheet)
+    if start is None:
+        return ()
+    found: Counter[str] = Counter()
+    for kind, at, size in _records(stream, start):
+        if kind == _ROW and size >= 16 and stream[at + 12] & 0x20:
+            found["hidden"] += 1
+        elif _holds_error(kind, stream[at : at + size]):
+            found["error"] += 1
+        elif kind == _FILTER:
+            found["filter"] += 1
+    return tuple(sentences(found))
+
+
+def _holds_error(kind: int, content: bytes) -> bool:
+    if kind == _BOOLERR:
+        return len(content) >= 8 and content[7] == 1
+    return kind == _FORMULA and content[12:14] == b"\xff\xff" and content[6] == 2
+
+
+def _records(stream: bytes, at: int) -> Iterator[tuple[int, int, int]]:
+    """(type, where its content begins, size) up to the end of this part of the stream."""
+    while at + 4 <= len(stream):
+        kind, size = struct.unpack_from("<HH", stream, at)
+        yield kind, at + 4, size
+        if kind == _EOF:
+            return
+        at += 4 + size
+
+
+def _sheet_start(stream: bytes, sheet: str) -> int | None:
+    for kind, at, size in _records(stream, 0):
+        if kind != _BOUNDSHEET or size < 8:
+            continue
+        start, _, _, length, wide = struct.unpack_from("<IBBBB", stream, at)
+        raw = stream[at + 8 : at + 8 + length * (2 if wide & 1 else 1)]
+        if raw.decode("utf-16-le" if wide & 1 else "latin-1", "replace") == sheet:
+            return int(start)
+    return None
+
+
+def workbook_stream(data: bytes) -> bytes:
+    """The stream `Workbook` of a compound file; empty when there is none or it is broken.
+
+    A file that is no compound file is taken for the bare stream, as very old programs wrote it.
+    """
+    if not data.startswith(b"\xd0\xcf\x11\xe0"):
+        return data
+    try:
+        return _stream(data, ("Workbook", "Book"))
+    except (struct.error, IndexError):
+        return b""
+
+
+def _stream(data: bytes, names: tuple[str, ...]) -> bytes:
+    sector = 1 << struct.unpack_from("<H", data, 30)[0]
+    directory, cutoff, mini_table = struct.unpack_from("<I4xII", data, 48)
+    table = _table(data, sector)
+    entries = _chain(data, table, directory, sector)
+    root = b""
+    for at in range(0, len(entries) - 127, 128):
+        length = struct.unpack_from("<H", entries, at + 64)[0]
+        name = entries[at : at + max(length - 2, 0)].decode("utf-16-le", "replace")
+        start, size = struct.unpack_from("<II", entries, at + 116)
+        if at == 0:
+            root = _chain(data, table, start, sector)
+        elif name in names and size >= cutoff:
+            return _chain(data, table, start, sector)[:size]
+        elif name in names:
+            minis = _numbers(_chain(data, table, mini_table, sector))
+            return _chain(b"\x00" * 64 + root, minis, start, 64)[:size]
+    return b""
+
+
+def _table(data: bytes, sector: int) -> list[int]:
+    """The number of the following sector for each sector."""
+    listed = list(struct.unpack_from("<109I", data, 76))
+    more, count = struct.unpack_from("<II", data, 68)
+    for _ in range(min(count, len(data) // sector)):
+        part = _numbers(data[(more + 1) * sector : (more + 2) * sector])
+        listed += part[:-1]
+        more = part[-1]
+    return _numbers(b"".join(data[(n + 1) * sector : (n + 2) * sector] for n in listed if n < _END))
+
+
+def _chain(data: bytes, table: list[int], start: int, sector: int) -> bytes:
+    parts: list[bytes] = []
+    while start < _END and len(parts) <= len(table):
+        parts.append(data[(start + 1) * sector : (start + 2) * sector])
+        start = table[start]
+    return b"".join(parts)
+
+
+def _numbers(data: bytes) -> list[int]:
+    return list(struct.unpack(f"<{len(data) // 4}I", data[: len(data) // 4 * 4]))

@@ -11,7 +11,7 @@ import json
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from hashlib import blake2b
@@ -38,9 +38,14 @@ CREATE TABLE run (
     sending_seconds REAL NOT NULL DEFAULT 0);
 CREATE TABLE input (
     run INTEGER, file INTEGER, name TEXT NOT NULL, columns TEXT NOT NULL, encoding TEXT NOT NULL,
-    delimiter TEXT NOT NULL, PRIMARY KEY (run, file)) WITHOUT ROWID;
+    delimiter TEXT NOT NULL, sheet TEXT NOT NULL, PRIMARY KEY (run, file)) WITHOUT ROWID;
 CREATE TABLE tally (
     run INTEGER, state TEXT, rows INTEGER NOT NULL, PRIMARY KEY (run, state)) WITHOUT ROWID;
+CREATE TABLE minute (
+    run INTEGER, minute INTEGER, requests INTEGER NOT NULL, throttled INTEGER NOT NULL,
+    accepted INTEGER NOT NULL, PRIMARY KEY (run, minute)) WITHOUT ROWID;
+CREATE TABLE filled (
+    run INTEGER, field TEXT, rows INTEGER NOT NULL, PRIMARY KEY (run, field)) WITHOUT ROWID;
 CREATE TABLE conversion (
     destination INTEGER, identity BLOB, state TEXT NOT NULL, payload BLOB NOT NULL,
     run INTEGER NOT NULL, file INTEGER NOT NULL, row INTEGER NOT NULL, receipt TEXT NOT NULL,
@@ -110,6 +115,7 @@ class Input(NamedTuple):
     columns: tuple[str, ...]
     encoding: str = ""
     delimiter: str = ""
+    sheet: str = ""
 
 
 @contextmanager
@@ -281,7 +287,7 @@ class Run:
         """Note one table of the input."""
         with self.ledger.transaction() as db:
             db.execute(
-                "INSERT INTO input VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO input VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (
                     self.number,
                     file,
@@ -289,6 +295,7 @@ class Run:
                     json.dumps(table.columns, ensure_ascii=False),
                     table.encoding,
                     table.delimiter,
+                    table.sheet,
                 ),
             )
 
@@ -305,6 +312,15 @@ class Run:
         """Note rows of which nothing but their number is kept."""
         with self.ledger.transaction() as db:
             self._tally(db, state, rows)
+
+    def count_filled(self, rows_by_field: Mapping[str, int]) -> None:
+        """Note how many rows that can be sent have a value in each field; 0 counts too."""
+        with self.ledger.transaction() as db:
+            db.executemany(
+                "INSERT INTO filled VALUES (?, ?, ?)"
+                " ON CONFLICT (run, field) DO UPDATE SET rows = rows + excluded.rows",
+                ((self.number, field, rows) for field, rows in rows_by_field.items()),
+            )
 
     def apply(
         self, begun: Sequence[Outgoing], ended: Sequence[Settled | Outgoing], counters: Counters
@@ -331,6 +347,7 @@ class Run:
                     for row, digest in zip(begun, hashes, strict=True)
                 ),
             )
+            self._note_minute(db, ended, counters)
             db.execute(
                 "UPDATE run SET requests = ?, retries = ?, throttled = ?, sending_seconds = ?"
                 " WHERE id = ?",
@@ -387,9 +404,9 @@ class Run:
     def inputs(self) -> dict[int, Input]:
         """The tables of the input by their number."""
         return {
-            file: Input(name, tuple(json.loads(columns)), encoding, delimiter)
-            for file, name, columns, encoding, delimiter in self.ledger.query(
-                "SELECT file, name, columns, encoding, delimiter FROM input WHERE run = ?"
+            file: Input(name, tuple(json.loads(columns)), *shape)
+            for file, name, columns, *shape in self.ledger.query(
+                "SELECT file, name, columns, encoding, delimiter, sheet FROM input WHERE run = ?"
                 " ORDER BY file",
                 self.number,
             )
@@ -434,6 +451,26 @@ class Run:
         )
         for state in {end.state for end in outcomes}:
             self._tally(db, state, sum(end.state is state for end in outcomes))
+
+    def _note_minute(
+        self, db: sqlite3.Connection, ended: Sequence[Settled | Outgoing], counters: Counters
+    ) -> None:
+        """Add what is new since the last write to the minute of the sending, from 0."""
+        accepted = sum(
+            isinstance(end, Settled) and end.outcome.state is State.ACCEPTED for end in ended
+        )
+        db.execute(
+            "INSERT INTO minute SELECT id, ?, ? - requests, ? - throttled, ? FROM run WHERE id = ?"
+            " ON CONFLICT (run, minute) DO UPDATE SET requests = requests + excluded.requests,"
+            " throttled = throttled + excluded.throttled, accepted = accepted + excluded.accepted",
+            (
+                int(counters.seconds // 60),
+                counters.requests,
+                counters.throttled,
+                accepted,
+                self.number,
+            ),
+        )
 
     def _tally(self, db: sqlite3.Connection, state: State, rows: int) -> None:
         db.execute(

@@ -13,7 +13,7 @@ import polars as pl
 from rdimport.mapping import Mapping, Type
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Hashable, Iterable, Sequence
 
     from rdimport.mapping.targets import Target
 
@@ -105,3 +105,13 @@ class Merger:
     def held(self) -> int:
         """Conversions whose last row has not come yet."""
         return len(self._held)
+
+
+def filled(payloads: pl.Series, fields: Iterable[str]) -> dict[str, int]:
+    """How many payloads hold each field.
+
+    A key cannot be mistaken for text: within a JSON string the quotation mark is escaped.
+    """
+    return {
+        field: int(payloads.str.contains(f'"{field}":', literal=True).sum()) for field in fields
+    }

@@ -20,7 +20,7 @@ from rdimport.errors import RdimportError
 from rdimport.events import Observer, RowsRead, silent
 from rdimport.ledger import Input, Outcome, Outgoing, Parcel
 from rdimport.memory import Memory, cells_of
-from rdimport.payload import Merger
+from rdimport.payload import Merger, filled
 from rdimport.prepare import Bound, Prepared, bind, prepare
 from rdimport.row import DEFECT, FILE, ROW, Problem, State
 
@@ -45,6 +45,9 @@ class Book(Protocol):
 
     def count(self, state: State, rows: int) -> None:
         """Note rows of which nothing but their number is kept."""
+
+    def count_filled(self, rows_by_field: Map[str, int]) -> None:
+        """Note how many rows that can be sent have a value in each field; 0 counts too."""
 
 
 @dataclass(slots=True)
@@ -132,7 +135,8 @@ class Planner:
         for number, (table, bound) in enumerate(zip(tables, bounds, strict=True)):
             facts = table.facts
             self._book.record_input(
-                number, Input(table.name, table.columns, facts.encoding, facts.delimiter)
+                number,
+                Input(table.name, table.columns, facts.encoding, facts.delimiter, facts.sheet),
             )
             self._plan.columns.append(table.columns)
             self._plan.fields.append({t.field: bound.columns[t.name] for t in bound.targets})
@@ -149,6 +153,7 @@ class Planner:
         self._look(prepared)
         identities = self._memory.digests(prepared.rows["identity"].to_list(), 16)
         rows = prepared.rows.with_columns(pl.Series(IDENTITY, identities, pl.Binary))
+        self._book.count_filled(filled(prepared.rows["payload"], self._plan.fields[-1]))
         cells = batch.drop(FILE, DEFECT)
         ends = list(_invalid(prepared.problems, cells))
         invalid = len(ends)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,9 @@ class Notes:
     def count(self, state: State, rows: int) -> None:
         """Count rows of which nothing but their number is kept."""
         self.tally[state] += rows
+
+    def count_filled(self, rows_by_field: Mapping[str, int]) -> None:
+        """Nothing to note: no report is written."""
 
     def problems(self) -> pl.DataFrame:
         """What was kept, in the order of the input."""

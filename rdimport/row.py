@@ -32,7 +32,6 @@ REPORTED: Final = tuple(
 """What a failure report adds to the columns of the input; `source.returned` knows it by them."""
 
 
-
 class State(StrEnum):
     """Every data row of the input ends in exactly one of these."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -187,4 +188,5 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from importlib.metadata import version  # noqa: PLC0415
 
-        parser.exit(0, f"rdimport {version('rdimport')}\n")
+        sys.stdout.write(f"rdimport {version('rdimport')}\n")  # exit() speaks on standard error
+        parser.exit()

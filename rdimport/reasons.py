@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from rdimport.reasons_endpoint import ENDPOINT
+
 if TYPE_CHECKING:
     from rdimport.row import Problem
 
@@ -182,15 +184,32 @@ REASONS: Final[dict[str, Reason]] = {
 }
 
 
-def explain(problem: Problem) -> str:
+REASONS.update((code, Reason(*texts)) for code, texts in ENDPOINT.items())
+
+LANGUAGES: Final = ("en", "pt-BR")
+"""The languages of sentences and remedies. Codes are never translated."""
+
+
+def reason(code: str, lang: str = "en") -> Reason | None:
+    """The catalogue's entry, None for a code that is not in it; what RD newly invents is one."""
+    known = code if code in REASONS or not code.startswith("rd.") else "rd.other"
+    if lang == "pt-BR":
+        from rdimport.reasons_pt import REASONS_PT  # noqa: PLC0415  only who reads Portuguese
+
+        translated = REASONS_PT.get(known)
+        return Reason(*translated) if translated else REASONS.get(known)
+    return REASONS.get(known)
+
+
+def explain(problem: Problem, lang: str = "en") -> str:
     """The sentence for a problem; a code that is not in the catalogue speaks for itself."""
-    reason = REASONS.get(problem.code)
-    if reason is None:
+    found = reason(problem.code, lang)
+    if found is None:
         return problem.detail or problem.code
-    return reason.sentence.format(**problem._asdict())
+    return found.sentence.format(**problem._asdict()).removesuffix(": ")
 
 
-def remedy(code: str) -> str:
+def remedy(code: str, lang: str = "en") -> str:
     """What to do about problems of that code; empty for a code that is not in the catalogue."""
-    reason = REASONS.get(code)
-    return reason.remedy if reason else ""
+    found = reason(code, lang)
+    return found.remedy if found else ""

@@ -1,0 +1,89 @@
+"""The catalogue of reasons: one code, its sentence and its remedy, in both languages."""
+
+from __future__ import annotations
+
+import ast
+import re
+import string
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import rdimport
+from rdimport.circuit import Stop
+from rdimport.reasons import LANGUAGES, REASONS, Reason, explain, reason, remedy
+from rdimport.reasons_pt import REASONS_PT
+from rdimport.row import Problem
+from rdimport.verdict import VERDICTS, Action
+
+PACKAGE = Path(str(rdimport.__file__)).parent
+FIELDS = set(Problem._fields) - {"code"}
+
+
+def placeholders(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+
+
+def literals(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def test_every_code_is_told_in_both_languages() -> None:
+    assert set(REASONS_PT) == set(REASONS)
+
+
+@pytest.mark.parametrize("code", REASONS)
+def test_a_code_says_in_each_language_what_happened_and_what_to_do(code: str) -> None:
+    english, portuguese = REASONS[code], Reason(*REASONS_PT[code])
+    assert placeholders(english.sentence) <= FIELDS
+    assert placeholders(portuguese.sentence) == placeholders(english.sentence)
+    assert portuguese.sentence != english.sentence
+    for told in (english, portuguese):
+        assert told.remedy
+        assert placeholders(told.remedy) == set()
+        assert not told.sentence.endswith(".")
+
+
+def test_no_module_makes_a_problem_whose_code_is_not_in_the_catalogue() -> None:
+    families = "|".join(sorted({code.partition(".")[0] for code in REASONS}))
+    is_code = re.compile(rf"(?:{families})\.[a-z_]+(?:\|\S*)?")
+    used = {
+        (path.name, text.partition("|")[0])
+        for path in PACKAGE.rglob("*.py")
+        if not path.name.startswith("reasons")
+        for text in literals(path)
+        if is_code.fullmatch(text) and not text.endswith((".json", ".csv", ".py"))
+    }
+    assert len({code for _, code in used}) > 15
+    assert {(name, code) for name, code in used if code not in REASONS} == set()
+
+
+def test_every_doubt_and_every_stop_has_its_entry() -> None:
+    doubts = {f"uncertain.{e}" for e, line in VERDICTS.items() if line.action is Action.DOUBT}
+    stops = {f"stop.{stop}" for stop in Stop}
+    assert doubts | stops | {"uncertain.interrupted"} <= set(REASONS)
+
+
+def test_an_error_type_that_rd_invents_later_is_told_in_its_own_words() -> None:
+    new = Problem("rd.moon_phase", field="email", detail="only at full moon")
+    for lang in LANGUAGES:
+        assert explain(new, lang).endswith("only at full moon")
+        assert remedy(new.code, lang)
+
+
+def test_a_code_of_nobody_speaks_for_itself() -> None:
+    assert explain(Problem("odd.thing")) == "odd.thing"
+    assert reason("odd.thing", "pt-BR") is None
+    assert remedy("odd.thing") == ""
+
+
+def test_a_sentence_whose_detail_is_not_known_ends_without_a_colon() -> None:
+    assert explain(Problem("rd.taken")) == "another contact has this value already"
+
+
+def test_values_from_the_file_are_text_and_no_format() -> None:
+    odd = Problem("email.no_at", value="{field} {0} {")
+    assert explain(odd, "pt-BR") == "“{field} {0} {” não é um e-mail: falta o @"

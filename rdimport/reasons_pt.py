@@ -73,7 +73,91 @@ REASONS_PT: Final[dict[str, tuple[str, str]]] = {
     ),
     "text.too_long": (
         "o texto tem mais de {detail} caracteres",
-        "encurte-o",
+        "encurte-o, ou use `cut` no campo do mapeamento",
+    ),
+    "email.typo": (
+        "“{value}” parece um engano: talvez {detail}",
+        "corrija-o, ou ponha `correct_typos: true` no campo do mapeamento",
+    ),
+    "email.role": (
+        "“{value}” é o endereço de um setor, não de uma pessoa",
+        "peça o e-mail da própria pessoa ou tire a linha do arquivo",
+    ),
+    "email.throwaway": (
+        "“{value}” é uma caixa de e-mail descartável, que dura minutos",
+        "tire a linha do arquivo",
+    ),
+    "number.syntax": (
+        "“{value}” não é um número",
+        "escreva dígitos e no máximo uma vírgula decimal",
+    ),
+    "number.ambiguous": (
+        "“{value}” pode ser mil e tanto ou um e pouco",
+        'diga qual no mapeamento: `decimal: ","` ou `decimal: "."`',
+    ),
+    "number.too_small": (
+        "“{value}” é menor que {detail}",
+        "corrija-o, ou corrija a verificação `min` no mapeamento",
+    ),
+    "number.too_large": (
+        "“{value}” é maior que {detail}",
+        "corrija-o, ou corrija a verificação `max` no mapeamento",
+    ),
+    "date.syntax": (
+        "“{value}” não é uma data",
+        "escreva-a como 31/12/2026 ou 2026-12-31",
+    ),
+    "cpf.syntax": (
+        "“{value}” não é um CPF: o tamanho ou os dígitos verificadores não batem",
+        "procure um dígito errado ou que falta",
+    ),
+    "cnpj.syntax": (
+        "“{value}” não é um CNPJ: o tamanho ou os dígitos verificadores não batem",
+        "procure um caractere errado ou que falta",
+    ),
+    "cep.syntax": (
+        "“{value}” não é um CEP",
+        "escreva os oito dígitos",
+    ),
+    "url.syntax": (
+        "“{value}” não é o endereço de uma página",
+        "escreva-o como no navegador, sem espaços",
+    ),
+    "value.not_listed": (
+        "“{value}” não é nenhum dos valores que o mapeamento lista ({detail})",
+        "corrija a célula, acrescente o valor ao mapeamento ou use `otherwise`",
+    ),
+    "option.unknown": (
+        "“{value}” não é uma opção deste campo no RD ({detail})",
+        "corrija a célula ou acrescente a opção ao campo no RD",
+    ),
+    "text.too_short": (
+        "o texto tem menos de {detail} caracteres",
+        "complete-o, ou corrija a verificação `min_length` no mapeamento",
+    ),
+    "text.pattern": (
+        "“{value}” não tem a forma {detail}",
+        "corrija a célula, ou a verificação `pattern` no mapeamento",
+    ),
+    "list.too_short": (
+        "há menos de {detail} itens",
+        "acrescente alguns, ou corrija a verificação `min_length` no mapeamento",
+    ),
+    "list.too_long": (
+        "há mais de {detail} itens",
+        "tire alguns, ou corrija a verificação `max_length` no mapeamento",
+    ),
+    "expr.failed": (
+        "a expressão de “{field}” não pode ser calculada nesta linha: {detail}",
+        "corrija a célula, ou use TRY_CAST na expressão",
+    ),
+    "client_tracking_id.syntax": (
+        "“{value}” não é um valor do cookie _rdtrk",
+        "use só o UUID: 8-4-4-4-12 letras de a até f e dígitos",
+    ),
+    "row.too_large": (
+        "a linha passa dos {detail} bytes que o RD aceita",
+        "encurte os textos",
     ),
     "tags.capitals": (
         "as tags “{value}” têm maiúsculas, que o RD recusa",

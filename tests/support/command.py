@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from rdimport import cli
 
 KEY = "k3y-f0r-tests-a9f8c7e6d5b4"
 """A key that no endpoint of ours knows, long enough to be found wherever it leaks."""
@@ -58,7 +63,7 @@ class Desk:
         return subprocess.Popen(
             [sys.executable, "-m", "rdimport", *map(str, words)],
             cwd=self.home,
-            env=self._environment(),
+            env=self._told(),
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -78,6 +83,22 @@ class Desk:
         """One command from start to end."""
         return self.wait(self.start(*words))
 
+    def here(self, *words: object) -> Done:
+        """The same in this process, which saves the start of one; an uncaught error is raised."""
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            contextlib.chdir(self.home),
+            _environment(self._told()),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            try:
+                code = cli.main([str(word) for word in words])
+            except SystemExit as left:  # argparse leaves by itself
+                code = left.code if isinstance(left.code, int) else 1
+        self.said += [out.getvalue(), err.getvalue()]
+        return Done(code, out.getvalue(), err.getvalue())
+
     def feed(self, text: str, *words: object) -> Done:
         """One command that reads standard input."""
         return self.wait(self.start(*words, stdin=subprocess.PIPE), text)
@@ -87,7 +108,7 @@ class Desk:
         files = {str(p): p.read_bytes() for p in self.home.rglob("*") if p.is_file()}
         return files | {f"output {n}": text.encode() for n, text in enumerate(self.said)}
 
-    def _environment(self) -> dict[str, str]:
+    def _told(self) -> dict[str, str]:
         kept = {n: v for n, v in os.environ.items() if not n.startswith(("RDIMPORT_", "LC_"))}
         told = {
             "HOME": str(self.home),
@@ -97,3 +118,16 @@ class Desk:
             "RDIMPORT_BASE_URL": self.base_url,
         }
         return kept | {name: value for name, value in told.items() if value is not None}
+
+
+@contextlib.contextmanager
+def _environment(wanted: dict[str, str]) -> Iterator[None]:
+    """These variables and no others, for a while."""
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

@@ -1,0 +1,237 @@
+"""A run that is stopped, killed, locked out or turned away: nothing lost, nothing twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import stat
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from support.command import KEY, Desk, Done
+from support.lists import MAPPING, address, people
+from support.waiting import until
+
+from rdimport.sandbox import Faults, SandboxOptions, running
+from rdimport.sandbox.embedded import RunningSandbox
+
+STATES = "accepted already_imported duplicate invalid refused uncertain pending".split()
+
+
+@pytest.fixture
+def ready(desk: Desk) -> Desk:
+    """A desk with a list of 60 people and its mapping."""
+    desk.write("list.csv", people(60))
+    desk.write("list.yaml", MAPPING)
+    return desk
+
+
+def command(*words: object) -> tuple[object, ...]:
+    return ("run", "list.csv", "-m", "list.yaml", "--quota", "none", "--json", *words)
+
+
+def adds_up(done: Done, rows: int) -> bool:
+    told = done.summary
+    return sum(told[state] for state in STATES) == told["rows"] == rows
+
+
+def arrived(box: RunningSandbox) -> Counter[str]:
+    return Counter(payload["email"] for payload in box.conversions())
+
+
+def test_a_killed_run_loses_no_row_and_the_next_sends_none_twice(
+    ready: Desk, box: RunningSandbox
+) -> None:
+    box.set_faults(Faults(latency=0.1))
+    run = ready.start(*command("--concurrency", 4))
+    until(lambda: box.counts()["accepted"] >= 10)
+    run.send_signal(signal.SIGKILL)
+    run.communicate()
+    box.set_faults(Faults())
+    done = ready.do(*command())
+    told = done.summary
+    assert adds_up(done, 60)
+    assert 1 <= told["uncertain"] <= 4
+    assert told["already_imported"] >= 10 - 4
+    assert told["pending"] == 0
+    assert (done.code, told["problems"]) == (1, {"uncertain.interrupted": told["uncertain"]})
+    emails = arrived(box)
+    assert max(emails.values()) == 1
+    assert len(emails) >= told["accepted"] + told["already_imported"]
+    missing = {address(n) for n in range(60)} - set(emails)
+    assert len(missing) <= told["uncertain"]
+
+
+def test_rows_in_doubt_are_sent_again_only_when_asked(ready: Desk, box: RunningSandbox) -> None:
+    box.set_faults(Faults(reset_after=1.0, at_most=3))
+    first = ready.do(*command("--concurrency", 1))
+    assert (first.code, first.summary["uncertain"]) == (1, 3)
+    unasked = ready.do(*command())
+    assert (unasked.summary["requests"], unasked.summary["uncertain"]) == (0, 3)
+    assert max(arrived(box).values()) == 1
+    asked = ready.do(*command("--resend", "uncertain"))
+    assert (asked.code, asked.summary["accepted"]) == (0, 3)
+    assert sorted(arrived(box).values()) == [1] * 57 + [2] * 3
+
+
+def test_one_run_at_a_time_and_the_one_at_work_finishes_its_rows_when_it_is_told_to_stop(
+    ready: Desk, box: RunningSandbox
+) -> None:
+    box.set_faults(Faults(latency=0.2))
+    run = ready.start(*command("--concurrency", 4))
+    until(lambda: box.requests >= 4)
+    second = ready.do(*command())
+    assert second.code == 75
+    assert f"process {run.pid}" in second.err
+    run.send_signal(signal.SIGTERM)
+    stopped = ready.wait(run)
+    told = stopped.summary
+    assert (stopped.code, told["stopped_because"]) == (3, "signal")
+    assert adds_up(stopped, 60)
+    assert (told["uncertain"], told["accepted"]) == (0, box.counts()["accepted"])
+    assert told["pending"] == 60 - told["accepted"] > 0
+    assert json.loads((ready.home / told["summary_json"]).read_text("utf-8")) == told
+    box.set_faults(Faults())
+    rest = ready.do(*command())
+    assert (rest.code, rest.summary["accepted"]) == (0, told["pending"])
+    assert set(arrived(box).values()) == {1}
+
+
+def test_a_second_signal_leaves_at_once_and_what_was_on_its_way_is_in_doubt(
+    ready: Desk, box: RunningSandbox
+) -> None:
+    box.set_faults(Faults(hang_after=1.0))
+    run = ready.start(*command("--concurrency", 3))
+    until(lambda: box.requests >= 3)
+    run.send_signal(signal.SIGINT)
+    run.send_signal(signal.SIGINT)  # the same number twice at once is one: so the other follows
+    run.send_signal(signal.SIGTERM)
+    ended = ready.wait(run)
+    assert (ended.code, ended.out) == (3, "")
+    box.set_faults(Faults())
+    done = ready.do(*command())
+    assert (done.summary["uncertain"], done.summary["accepted"]) == (3, 57)
+    assert adds_up(done, 60)
+    assert set(arrived(box).values()) == {1}
+
+
+def test_a_wrong_key_stops_the_run_with_all_rows_pending_and_says_what_to_check(
+    ready: Desk, box: RunningSandbox
+) -> None:
+    right, ready.key = ready.key, KEY
+    done = ready.do(*command())
+    told = done.summary
+    assert (done.code, told["stopped_because"]) == (3, "key_refused")
+    assert (told["pending"], told["rows"]) == (60, 60)
+    assert "Chave de API" in done.err
+    ready.key = right
+    assert ready.do(*command()).summary["accepted"] == 60
+
+
+def test_a_key_of_the_crm_stops_the_run_and_is_told_apart(ready: Desk, box: RunningSandbox) -> None:
+    box.set_faults(Faults(crm=1.0))
+    done = ready.do(*command())
+    assert (done.code, done.summary["stopped_because"]) == (3, "key_of_crm")
+    assert done.summary["pending"] == 60
+    assert "RD Station CRM" in done.err
+
+
+def test_an_endpoint_that_is_down_is_tried_for_a_while_then_all_rows_stay_pending(
+    ready: Desk, box: RunningSandbox
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        down = f"http://127.0.0.1:{free.getsockname()[1]}"
+        done = ready.do(*command("--base-url", down, "--patience", "0.5s", "--quiet"))
+    told = done.summary
+    assert (done.code, told["stopped_because"]) == (3, "endpoint_down")
+    assert told["requests"] > 1
+    assert (told["pending"], told["uncertain"]) == (60, 0)
+    assert "cannot be reached" in done.err
+
+
+def test_the_same_refusal_for_every_row_stops_the_run_after_fifty(
+    ready: Desk, box: RunningSandbox
+) -> None:
+    box.set_faults(Faults(odd=1.0, odd_status=422))
+    done = ready.do(*command("--concurrency", 1))
+    assert (done.code, done.summary["stopped_because"]) == (3, "all_refused")
+    assert (done.summary["refused"], done.summary["pending"]) == (50, 10)
+    assert adds_up(done, 60)
+
+
+def test_a_limit_sends_so_many_rows_and_the_next_run_goes_on(
+    ready: Desk, box: RunningSandbox
+) -> None:
+    first = ready.do(*command("--limit", 7))
+    assert (first.code, first.summary["stopped_because"]) == (3, "limit")
+    assert (first.summary["accepted"], first.summary["pending"]) == (7, 53)
+    rest = ready.do(*command())
+    assert (rest.code, rest.summary["accepted"]) == (0, 53)
+    assert rest.summary["already_imported"] == 7
+    assert {p["email"] for p in box.conversions()[:7]} == {address(n) for n in range(7)}
+    assert set(arrived(box).values()) == {1}
+
+
+def test_a_run_keeps_to_its_quota_and_uses_it(ready: Desk, box: RunningSandbox) -> None:
+    done = ready.do(*command("--quota", "40/s"))
+    assert done.summary["throttled"] == 0
+    assert (
+        0.95 <= done.summary["quota_used"] <= 1.06
+    )  # the first row waits for nobody: 60 in 59/40 s
+    times = [entry["at"] for entry in box.timeline()]
+    assert times[-1] - times[0] >= 58 / 40 - 0.1
+
+
+def test_an_account_out_of_quota_is_waited_for_and_nothing_is_lost(ready: Desk) -> None:
+    with running(SandboxOptions(plan="50/s", lead_limit=0)) as box:
+        ready.key, ready.base_url = box.api_key, box.base_url
+        done = ready.do(*command())
+        told = done.summary
+        assert (done.code, told["accepted"]) == (0, 60)
+        assert told["throttled"] == told["retries"] == box.counts()["throttled"] > 0
+        assert told["requests"] == box.requests == 60 + told["retries"]
+        assert set(arrived(box).values()) == {1}
+
+
+def test_files_about_people_are_readable_by_their_owner_only(
+    ready: Desk, box: RunningSandbox
+) -> None:
+    ready.write("list.csv", people(3) + "nobody,Ninguém\n")
+    previous = os.umask(0o022)
+    try:
+        assert ready.do(*command()).code == 1
+    finally:
+        os.umask(previous)
+    made = [p for place in (ready.state, ready.reports) for p in place.rglob("*") if p.is_file()]
+    assert {p.name for p in made} >= {"ledger.sqlite3", "failures.csv", "summary.json"}
+    for path in made:
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700, path.parent
+
+
+def test_the_key_is_in_no_artefact_of_runs_that_go_well_and_of_runs_that_do_not(
+    ready: Desk, box: RunningSandbox
+) -> None:
+    key = str(ready.key)
+    ready.do(*command("--limit", 5))
+    ready.key = KEY
+    ready.do(*command())
+    box.set_faults(Faults(reset_before=0.3, cut=0.3, garbage=0.3))
+    ready.key = key
+    ready.do(*command())
+    ready.do(*command("--base-url", "http://127.0.0.1:1", "--patience", "0.1s"))
+    ready.write("key", key)
+    (ready.home / "key").chmod(0o600)
+    ready.key = None
+    ready.do(*command("--api-key-file", "key", "--resend", "uncertain"))
+    ready.do("report", "--json")
+    (ready.home / "key").unlink()
+    found = ready.artefacts()
+    assert any(Path(name).name == "ledger.sqlite3" for name in found)
+    for name, content in found.items():
+        assert key.encode() not in content, name
+        assert KEY.encode() not in content, name

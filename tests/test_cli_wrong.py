@@ -1,0 +1,235 @@
+"""What is wrong is said in one message, before anything is sent, with exit code 2."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+from support.lists import MAPPING, people
+from support.samples import mapping, sample
+
+from rdimport.sandbox.embedded import RunningSandbox
+
+if TYPE_CHECKING:
+    from support.command import Desk
+
+
+class Case(NamedTuple):
+    """A mistake: words in addition to `run list.csv -m list.yaml`, and what has to be told."""
+
+    told: tuple[str, ...]
+    words: tuple[str, ...] = ()
+    files: tuple[tuple[str, str | bytes], ...] = ()
+    keyless: bool = False
+    usage: bool = False
+    """argparse answers, which shows how the command is used."""
+
+
+def mapped(text: str, *told: str) -> Case:
+    return Case(("list.yaml", *told), files=(("list.yaml", text),))
+
+
+def listed(content: str | bytes, *told: str, name: str = "list.csv") -> Case:
+    return Case((name, *told), (name,) * (name != "list.csv"), ((name, content),))
+
+
+FIELDS = "version: 1\nconversion_identifier: x\nfields:\n"
+
+CASES = {
+    "mapping: not there": Case(("absent.yaml",), ("-m", "absent.yaml")),
+    "mapping: a folder": Case((".",), ("-m", ".")),
+    "mapping: empty": mapped(""),
+    "mapping: no YAML": mapped("version: 1\nfields: {email: [\n", "list.yaml:3"),
+    "mapping: a list": mapped("- 1\n- 2\n"),
+    "mapping: bytes": Case(("list.yaml",), files=(("list.yaml", b"\xff\xfe\x00\x01\x80"),)),
+    "mapping: unknown key": mapped(MAPPING + "colour: red\n", "list.yaml:4:1", "colour"),
+    "mapping: unknown field": mapped(
+        f"{FIELDS}  emial: E-mail\n", "list.yaml:4:3", "emial", "email"
+    ),
+    "mapping: unknown cleaner": mapped(
+        f"{FIELDS}  email: E-mail\n  name: {{column: Nome, clean: phon}}\n", "list.yaml:5", "phone"
+    ),
+    "mapping: no e-mail": mapped(f"{FIELDS}  name: Nome\n", "email"),
+    "mapping: twice the same": mapped(f"{FIELDS}  email: E-mail\n  email: Nome\n", "list.yaml:5:3"),
+    "mapping: a later version": mapped(MAPPING.replace("version: 1", "version: 9"), "version"),
+    "column: not in the file": Case(
+        ("list.csv", "“Nomes”", "did you mean “Nome”"),
+        files=(("list.yaml", MAPPING.replace("Nome}", "Nomes}")),),
+    ),
+    "file: not there": Case(("absent.csv",), ("absent.csv",)),
+    "file: a folder": Case((".",), (".",)),
+    "file: no match": Case(("*.tsv",), ("*.tsv",)),
+    "file: empty": listed(b"", name="empty.csv"),
+    "file: header only": listed("E-mail,Nome\n"),
+    "file: spaces only": listed(" \n \n\n", name="blank.csv"),
+    "file: noise": listed(bytes(range(256)) * 40, name="noise.csv"),
+    "file: damaged workbook": listed(
+        sample("feira_abf_2026.xlsx").read_bytes()[:9_000], name="cut.xlsx"
+    ),
+    "file: damaged gzip": listed(b"\x1f\x8b\x08\x00garbage", name="list.csv.gz"),
+    "file: damaged zip": listed(b"PK\x03\x04garbage", name="list.zip"),
+    "sheet: not there": Case(
+        ("Contatos", "Leads"), (str(sample("feira_abf_2026.xlsx")), "--sheet", "Contatos")
+    ),
+    "header row: not there": Case(("list.csv", "999"), ("--header-row", "999")),
+    "encoding: unknown": Case(("klingon",), ("--encoding", "klingon")),
+    "quota: no number": Case(("--quota", "fast"), ("--quota", "fast")),
+    "quota: nothing": Case(("--quota",), ("--quota", "0/min")),
+    "quota: and plan": Case(("--quota", "--plan"), ("--quota", "9/s", "--plan", "pro")),
+    "concurrency: none": Case(("--concurrency",), ("--concurrency", "0"), usage=True),
+    "duration: no time": Case(("--max-duration",), ("--max-duration", "soon"), usage=True),
+    "resend: unknown": Case(("--resend",), ("--resend", "all"), usage=True),
+    "option: unknown": Case(("--fast",), ("--fast",), usage=True),
+    "sandbox: and an address": Case(
+        ("--sandbox", "--base-url"), ("--sandbox", "--base-url", "http://127.0.0.1:1")
+    ),
+    "address: no address": Case(("https://",), ("--base-url", "api.rd.services")),
+    "address: in clear": Case(("https://",), ("--base-url", "http://exemplo.com.br")),
+    "address: a query": Case(("no query",), ("--base-url", "https://exemplo.com.br/?a=b")),
+    "address: a password": Case(("password",), ("--base-url", "https://a:b@exemplo.com.br")),
+    "key: none": Case(("RDIMPORT_API_KEY", "--api-key-file"), keyless=True),
+    "key: no file": Case(("absent.key",), ("--api-key-file", "absent.key")),
+    "key: readable by others": Case(
+        ("open.key", "chmod 600"), ("--api-key-file", "open.key"), (("open.key", "abc"),)
+    ),
+    "key: a folder": Case(("key file",), ("--api-key-file", ".")),
+    "state: a file": Case(("list.csv",), ("--state-dir", "list.csv")),
+    "state: no ledger": Case(
+        ("ledger.sqlite3",),
+        ("--state-dir", "s"),
+        (("s/ledger.sqlite3", b"this is no database, and long enough to be read" * 9),),
+    ),
+}
+
+
+def prepared(case: Case, desk: Desk) -> list[str]:
+    """The files of a case, and the words of its command."""
+    desk.write("list.csv", people(3))
+    desk.write("list.yaml", MAPPING)
+    for name, content in case.files:
+        (desk.home / name).parent.mkdir(exist_ok=True)
+        desk.write(name, content)
+        (desk.home / name).chmod(0o644)
+    desk.key = None if case.keyless else desk.key
+    files = [] if case.words and not case.words[0].startswith("-") else ["list.csv"]
+    return ["run", *files, *([] if "-m" in case.words else ["-m", "list.yaml"]), *case.words]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_mistake_is_told_in_one_message_and_nothing_is_sent(
+    name: str, desk: Desk, box: RunningSandbox
+) -> None:
+    case = CASES[name]
+    done = desk.here(*prepared(case, desk))
+    assert (done.code, done.out, box.requests) == (2, "", 0)
+    for words in case.told:
+        assert words in done.err
+    lines = done.err.splitlines()
+    assert all(len(line) < 400 for line in lines)
+    if not case.usage:
+        assert lines[0].startswith("rdimport: ")
+        assert len(lines) <= 4
+
+
+@pytest.mark.parametrize(
+    "name", ["mapping: no YAML", "column: not in the file", "file: noise", "key: none"]
+)
+def test_the_process_ends_with_the_same_code_and_without_a_traceback(name: str, desk: Desk) -> None:
+    done = desk.do(*prepared(CASES[name], desk))
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("rdimport: ")
+
+
+def test_a_word_that_is_no_command_shows_the_commands(desk: Desk) -> None:
+    done = desk.do("import")
+    assert (done.code, done.out) == (2, "")
+    assert "run" in done.err
+    assert "check" in done.err
+
+
+@pytest.mark.parametrize("command", ["", "run", "check", "report", "sandbox", "schema"])
+def test_every_command_explains_itself(command: str, desk: Desk) -> None:
+    done = desk.here(*command.split(), "--help")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(f"usage: rdimport {command}".strip())
+    if command in ("", "run"):
+        assert "75  another run holds this ledger" in done.out
+
+
+def test_the_version_is_that_of_the_package(desk: Desk) -> None:
+    from importlib.metadata import version  # noqa: PLC0415
+
+    assert desk.do("--version").out == f"rdimport {version('rdimport')}\n"
+
+
+def test_a_report_before_the_first_run_says_that_there_was_none(desk: Desk) -> None:
+    done = desk.do("report")
+    assert (done.code, done.out) == (2, "")
+    assert "no run" in done.err
+
+
+def test_a_check_needs_no_key_and_leaves_no_trace(desk: Desk) -> None:
+    desk.write("list.csv", people(4))
+    desk.write("list.yaml", MAPPING)
+    desk.key = None
+    done = desk.do("check", "list.csv", "-m", "list.yaml")
+    assert done.code == 0
+    assert "4  to send" in done.out
+    assert sorted(p.name for p in desk.home.iterdir()) == ["list.csv", "list.yaml"]
+
+
+def test_quiet_says_nothing_when_all_went_well_and_speaks_on_stderr_when_not(desk: Desk) -> None:
+    desk.write("list.csv", people(2))
+    desk.write("list.yaml", MAPPING)
+    words = ("run", "list.csv", "-m", "list.yaml", "--quota", "none", "--quiet")
+    well = desk.do(*words)
+    assert (well.code, well.out, well.err) == (0, "", "")
+    desk.write("list.csv", people(2) + "ninguem,x\n")
+    done = desk.do(*words)
+    assert (done.code, done.out) == (1, "")
+    assert "email.no_at" in done.err
+    assert "failures.csv" in done.err
+
+
+def test_standard_input_and_several_files_are_one_input(desk: Desk, box: RunningSandbox) -> None:
+    desk.write("a.csv", people(2))
+    desk.write("b.csv", people(2, first=2))
+    desk.write("list.yaml", MAPPING)
+    words = ("-m", "list.yaml", "--quota", "none", "--json")
+    done = desk.feed(people(2, first=3), "run", "a.csv", "b.csv", "-", *words)
+    assert (done.code, done.summary["files"]) == (0, ["a.csv", "b.csv", "standard input"])
+    assert (done.summary["accepted"], done.summary["duplicate"]) == (5, 1)
+    assert len(box.conversions()) == 5
+
+
+def test_a_report_is_written_again_from_the_ledger(desk: Desk, box: RunningSandbox) -> None:
+    desk.write("list.csv", people(2) + "ninguem,x\n")
+    desk.write("list.yaml", MAPPING)
+    told = desk.do("run", "list.csv", "-m", "list.yaml", "--json", "--quota", "none").summary
+    again = desk.do("report", told["run_id"], "--json", "--report-dir", "elsewhere").summary
+    moved = {
+        name: path.replace("rdimport-reports", "elsewhere")
+        for name, path in told.items()
+        if name in ("summary_json", "failures_csv")
+    }
+    assert again == told | moved
+    csv = [(desk.home / t["failures_csv"]).read_bytes() for t in (told, again)]
+    assert csv[0] == csv[1]
+
+
+def test_a_sandbox_of_its_own_needs_no_key_and_no_address(desk: Desk) -> None:
+    desk.key = desk.base_url = None
+    name = "newsletter.csv"
+    done = desk.do("run", sample(name), "-m", mapping(name), "--sandbox")
+    assert done.code == 0
+    assert "40  accepted" in done.out
+
+
+def test_who_stops_reading_our_output_gets_no_traceback(desk: Desk) -> None:
+    run = desk.start("schema")
+    assert run.stdout is not None
+    assert run.stderr is not None
+    run.stdout.close()
+    error = run.stderr.read()
+    run.stderr.close()
+    assert (run.wait(30), error) in ((0, ""), (3, ""))

@@ -1,0 +1,119 @@
+"""The pace on a clock of its own: never more than the quota, and as good as all of it."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from itertools import pairwise
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from rdimport.pace import PLANS, Pace, Quota
+
+QUOTAS = st.builds(Quota, st.integers(1, 1_000), st.sampled_from([1.0, 60.0, 3600.0]))
+DELAYS = st.lists(st.floats(0, 1), min_size=1, max_size=50)
+"""How late a slot is used, in intervals: a busy event loop, a slow commit."""
+
+
+def departures(quota: Quota, delays: list[float], windows: int) -> list[float]:
+    """When requests leave over some windows, by a clock that only moves when somebody waits."""
+    pace, now, times = Pace(quota), 0.0, list[float]()
+    while now < windows * quota.seconds and len(times) < 5_000:
+        now += pace.wait(now) + delays[len(times) % len(delays)] * quota.interval
+        pace.take(now)
+        times.append(now)
+    return times
+
+
+@given(QUOTAS, DELAYS, st.floats(0, 1))
+@example(Quota(120, 60.0), [0.0], 0.0)
+@example(Quota(120, 60.0), [1.0, 0.0], 0.5)
+def test_no_window_of_the_quotas_length_sees_more_than_the_quota_and_two(
+    quota: Quota, delays: list[float], offset: float
+) -> None:
+    times = departures(quota, delays, windows=4)
+    for start in [offset * quota.seconds, *times[:200]]:
+        end = start + quota.seconds
+        inside = bisect_left(times, end) - bisect_left(times, start)
+        assert inside <= quota.requests + 2  # the one on each edge, and one slot made up
+
+
+@given(QUOTAS, DELAYS.map(lambda delays: [delay * 0.49 for delay in delays]))
+@example(Quota(500, 60.0), [0.49])
+@example(Quota(120, 60.0), [0.0])
+def test_small_delays_cost_no_quota(quota: Quota, delays: list[float]) -> None:
+    times = departures(quota, delays, windows=3)
+    used = len(times) / (times[-1] - times[0]) / quota.per_second if len(times) > 400 else 1
+    assert used >= 0.99
+
+
+def test_requests_leave_evenly() -> None:
+    times = departures(Quota(120, 60.0), [0.0], windows=2)
+    apart = [b - a for a, b in pairwise(times)]
+    assert apart[1:] == pytest.approx([0.5] * len(apart[1:]), rel=0.01)
+    assert max(apart[0], *apart) == pytest.approx(0.5, rel=0.01)
+
+
+def test_a_long_silence_is_not_made_up_by_a_burst() -> None:
+    pace = Pace(Quota(60, 60.0))
+    pace.take(0)
+    left = [now for now in (600 + step / 10 for step in range(100)) if _take(pace, now)]
+    assert len([now for now in left if now < 601]) <= 2
+
+
+def _take(pace: Pace, now: float) -> bool:
+    free = pace.wait(now) == 0
+    if free:
+        pace.take(now)
+    return free
+
+
+@given(QUOTAS | st.none(), st.floats(0, 100), st.floats(0, 3600))
+def test_a_hold_lets_nobody_leave_before_its_end(
+    quota: Quota | None, now: float, seconds: float
+) -> None:
+    pace = Pace(quota)
+    pace.hold(now, seconds)
+    assert pace.wait(now) >= seconds - 1e-6
+    assert pace.held(now + seconds + 1e-6) == 0
+
+
+def test_a_shorter_hold_does_not_end_a_longer_one() -> None:
+    pace = Pace(None)
+    pace.hold(0, 30)
+    pace.hold(1, 2)
+    assert pace.wait(10) == 20
+
+
+def test_without_a_quota_nobody_waits() -> None:
+    pace = Pace(None)
+    assert [_take(pace, 0) for _ in range(1_000)] == [True] * 1_000
+
+
+@pytest.mark.parametrize(
+    ("text", "quota"),
+    [
+        ("120/min", Quota(120, 60)),
+        (" 2 / S ", Quota(2, 1)),
+        ("500/h", Quota(500, 3600)),
+        ("none", None),
+    ],
+)
+def test_a_quota_is_read_as_it_is_written(text: str, quota: Quota | None) -> None:
+    assert Quota.parse(text) == quota
+
+
+@given(QUOTAS)
+def test_a_quota_is_written_as_it_is_read(quota: Quota) -> None:
+    assert Quota.parse(str(quota)) == quota
+
+
+@pytest.mark.parametrize("text", ["", "120", "0/min", "-1/s", "1.5/s", "9/day", "min/120", "1/s x"])
+def test_what_is_no_quota_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="quota"):
+        Quota.parse(text)
+
+
+def test_every_plan_has_a_quota() -> None:
+    assert {Quota.parse(text) for text in PLANS.values()} == {Quota(120, 60), Quota(500, 60)}

@@ -96,7 +96,7 @@ class RDStation:
 
     def read(self, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
         """What an answer means. `headers` have lower-case names; any bytes may be the body."""
-        content = _json(body.replace((self._api_key or "\0").encode(), b"***"))
+        content = _json(body, self._api_key)
         limits = _limits(headers)
         if 200 <= status < 300:
             return _success(status, content, limits)
@@ -116,8 +116,12 @@ def _success(status: int, content: Any, limits: Limits | None) -> Answer:
 
 def _checked(base_url: str) -> str:
     """The address without a slash at its end. Raises UsageError unless it protects the key."""
-    parts = urlsplit(base_url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+    try:
+        parts = urlsplit(base_url)
+        sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # half an IPv6 address, or a port that is none
+        sound = False
+    if not sound or parts.query or parts.fragment:
         raise UsageError(
             f"{_shown(base_url)} is not the address of an endpoint.",
             f"Write it like {BASE_URL}: scheme and host, no query.",
@@ -137,12 +141,24 @@ def _shown(base_url: str) -> str:
     return repr(base_url.partition("?")[0].rpartition("@")[2][:100])
 
 
-def _json(body: bytes) -> Any:
-    """The body as JSON, None when it is none."""
+def _json(body: bytes, secret: str | None) -> Any:
+    """The body as JSON without the secret, None when it is none."""
     try:
-        return json.loads(body.decode("utf-8", "replace"))
+        content = json.loads(body.decode("utf-8", "replace"))
+        return _masked(content, secret) if secret else content
     except (ValueError, RecursionError):
         return None
+
+
+def _masked(node: Any, secret: str) -> Any:
+    """The same without the secret: after decoding, as JSON can write one text in many ways."""
+    if isinstance(node, str):
+        return node.replace(secret, "***")
+    if isinstance(node, list):
+        return [_masked(item, secret) for item in node]
+    if isinstance(node, dict):
+        return {_masked(k, secret): _masked(below, secret) for k, below in node.items()}
+    return node
 
 
 def _clean(text: object) -> str:
@@ -215,7 +231,7 @@ def _wait(headers: Mapping[str, str], content: Any) -> float | None:
         if seconds is not None:
             return seconds
     remaining = content.get("remaining_time") if isinstance(content, dict) else None
-    if isinstance(remaining, int | float) and 0 <= remaining < float("inf"):
+    if isinstance(remaining, int | float) and 0 <= remaining < 1e9:
         return float(remaining)
     return None
 
@@ -246,6 +262,6 @@ def _seconds(value: str, date: str) -> float | None:
         return float(value)
     try:
         apart = parsedate_to_datetime(value) - parsedate_to_datetime(date)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
     return max(0.0, apart.total_seconds())

@@ -11,6 +11,9 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
+from datetime import timedelta
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +23,7 @@ from rdimport.errors import ExitCode, RdimportError, UsageError
 if TYPE_CHECKING:
     from rdimport.destination.rdstation import RDStation
     from rdimport.events import Observer
+    from rdimport.log import LogFile
     from rdimport.mapping import Mapping
     from rdimport.mapping.catalogue import Catalogue
     from rdimport.pace import Quota
@@ -53,13 +57,21 @@ def _run(told: argparse.Namespace) -> int:
         return _check(told)
     with ExitStack() as stack:
         to = _destination(told, stack)
-        return _import(told, to, _Terminal(told, stack))
+        log = _log_file(told, stack)
+        try:
+            return _import(told, to, _Terminal(told, stack, log), log)
+        except RdimportError as error:
+            if log:
+                log.write("run_failed", exit_code=int(error.exit_code), message=error.message)
+            raise
 
 
-def _import(told: argparse.Namespace, to: RDStation, terminal: _Terminal) -> int:
+def _import(
+    told: argparse.Namespace, to: RDStation, terminal: _Terminal, log: LogFile | None
+) -> int:
     from rdimport import pipeline  # noqa: PLC0415
     from rdimport.delivery import Settings  # noqa: PLC0415
-    from rdimport.screen.run import imported  # noqa: PLC0415
+    from rdimport.screen.run import canary, imported  # noqa: PLC0415
 
     to.credentials()
     mapping = _mapping(told)
@@ -70,7 +82,9 @@ def _import(told: argparse.Namespace, to: RDStation, terminal: _Terminal) -> int
         state_dir=_state_dir(told),
         report_dir=told.report_dir or pipeline.REPORT_DIR,
         quota=_quota(told),
-        settings=Settings(told.concurrency, told.patience, told.limit, told.max_duration),
+        settings=Settings(
+            told.concurrency, told.patience, told.canary or told.limit, _time_to_spend(told)
+        ),
         hints=_hints(told),
         resend=_resend(told),
         catalogue=_catalogue(told, mapping),
@@ -79,7 +93,10 @@ def _import(told: argparse.Namespace, to: RDStation, terminal: _Terminal) -> int
         mapping_name=str(told.mapping),
     )
     terminal.close()
-    terminal.show(done.summary, imported(done), needed=done.exit_code != ExitCode.DONE)
+    if log:
+        log.write("run_finished", **done.summary)
+    lines = chain(imported(done), canary(done, mapping) if told.canary else ())
+    terminal.show(done.summary, lines, needed=done.exit_code != ExitCode.DONE)
     return done.exit_code
 
 
@@ -143,6 +160,71 @@ def _report(told: argparse.Namespace) -> int:
     return ExitCode.DONE
 
 
+def _status(told: argparse.Namespace) -> int:
+    from rdimport import status  # noqa: PLC0415
+    from rdimport.ledger import Ledger  # noqa: PLC0415
+    from rdimport.lock import is_locked  # noqa: PLC0415
+    from rdimport.screen.status import one, table  # noqa: PLC0415
+
+    state_dir = _state_dir(told)
+    ledger = Ledger.if_there(state_dir)
+    if ledger is None:
+        found = []
+    else:
+        with ledger:
+            found = list(status.runs(ledger, partial(is_locked, state_dir), told.run))
+    if told.json:
+        _print([json.dumps({"runs": [run.told() for run in found]}, ensure_ascii=False)])
+    else:
+        _print(one(found[0]) if told.run else table(found))
+    return ExitCode.DONE
+
+
+def _purge(told: argparse.Namespace) -> int:
+    from rdimport.clock import SystemClock  # noqa: PLC0415
+    from rdimport.ledger import Ledger  # noqa: PLC0415
+
+    ledger = Ledger.if_there(_state_dir(told))
+    forgotten = 0
+    if ledger is not None:
+        with ledger:
+            forgotten = ledger.forget(SystemClock().now() - timedelta(seconds=told.older_than))
+    _print(
+        [
+            f"What {forgotten} runs knew of people is forgotten.",
+            "Their reports are files of their own: delete them too if nobody needs them.",
+        ]
+    )
+    return ExitCode.DONE
+
+
+def _key(told: argparse.Namespace) -> int:
+    from rdimport import keys  # noqa: PLC0415
+
+    if told.action == "list":
+        _print(keys.accounts() or ["The keyring holds no keys of rdimport."])
+    elif told.name is None:
+        raise UsageError("Which account?", f"Type: rdimport key {told.action} NAME")
+    elif told.action == "remove":
+        keys.remove(told.name)
+        _print([f"The key of account “{told.name}” is no longer in the keyring."])
+    else:
+        key = _asked_for_key()
+        _station(told, key)  # a key that cannot be right is not stored
+        keys.store(told.name, key)
+        _print([f"Stored. Use it with: rdimport run … --account {told.name}"])
+    return ExitCode.DONE
+
+
+def _asked_for_key() -> str:
+    """From the terminal without showing it, else the first line of standard input."""
+    if sys.stdin.isatty():
+        from getpass import getpass  # noqa: PLC0415
+
+        return getpass("API key (it is not shown): ").strip()
+    return sys.stdin.readline().strip()
+
+
 def _schema(_: argparse.Namespace) -> int:
     from rdimport.mapping import Mapping  # noqa: PLC0415
 
@@ -164,13 +246,18 @@ _COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
     "report": _report,
     "sandbox": _sandbox,
     "schema": _schema,
+    "status": _status,
+    "purge": _purge,
+    "key": _key,
 }
 
 
 class _Terminal:
     """Where a command speaks: results on standard output, the rest on standard error."""
 
-    def __init__(self, told: argparse.Namespace, stack: ExitStack) -> None:
+    def __init__(
+        self, told: argparse.Namespace, stack: ExitStack, log: LogFile | None = None
+    ) -> None:
         from rdimport import progress  # noqa: PLC0415
         from rdimport.clock import SystemClock  # noqa: PLC0415
         from rdimport.events import silent  # noqa: PLC0415
@@ -178,9 +265,10 @@ class _Terminal:
         self._json: bool = told.json
         self._quiet: bool = told.quiet
         self._stack = stack.enter_context(ExitStack())
-        self.observer: Observer = silent
+        shown: Observer = silent
         if not self._quiet:
-            self.observer = self._stack.enter_context(progress.shown(sys.stderr, SystemClock()))
+            shown = self._stack.enter_context(progress.shown(sys.stderr, SystemClock()))
+        self.observer: Observer = shown if log is None else progress.both(shown, log)
 
     def close(self) -> None:
         """Leave the progress as it is; from now on there are results."""
@@ -200,7 +288,8 @@ def _destination(told: argparse.Namespace, stack: ExitStack) -> RDStation:
     if not told.sandbox:
         from rdimport import keys  # noqa: PLC0415
 
-        return _station(told, keys.find(told.api_key_file, os.environ))
+        key = keys.find(told.api_key_file, os.environ, told.account or "default")
+        return _station(told, key)
     if told.base_url:
         raise UsageError("--sandbox and --base-url name two endpoints.", "Leave one of them out.")
     from rdimport import sandbox  # noqa: PLC0415
@@ -250,6 +339,30 @@ def _quota(told: argparse.Namespace) -> Quota | None:
         return Quota.parse(told.quota or PLANS.get(told.plan or "") or default)
     except ValueError as error:
         raise UsageError(f"--quota: {error}.") from None
+
+
+def _time_to_spend(told: argparse.Namespace) -> float | None:
+    """Seconds until the run has to stop; None when it may take as long as it takes."""
+    if told.until is None:
+        return told.max_duration  # type: ignore[no-any-return]
+    if told.max_duration is not None:
+        raise UsageError("--until and --max-duration both end the run.", "Leave one of them out.")
+    from rdimport.clock import SystemClock  # noqa: PLC0415
+
+    now = SystemClock().now().astimezone()
+    hour, minute = told.until
+    end = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    return (end - now).total_seconds() % timedelta(days=1).total_seconds()
+
+
+def _log_file(told: argparse.Namespace, stack: ExitStack) -> LogFile | None:
+    if told.log_file is None:
+        return None
+    from rdimport import log  # noqa: PLC0415
+    from rdimport.clock import SystemClock  # noqa: PLC0415
+
+    as_json = told.log_format == "json"
+    return stack.enter_context(log.opened(told.log_file, SystemClock(), as_json=as_json))
 
 
 def _hints(told: argparse.Namespace) -> Hints:

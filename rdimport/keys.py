@@ -2,24 +2,64 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rdimport.errors import UsageError
 
+if TYPE_CHECKING:
+    from keyring.backend import KeyringBackend
+
 VARIABLE: Final = "RDIMPORT_API_KEY"
 
+_SERVICE: Final = "rdimport"
+_NAMES: Final = "rdimport account names"
+"""A keyring cannot say what it holds, so the names are an entry of their own."""
 
-def find(file: Path | None, environment: Mapping[str, str]) -> str | None:
-    """The key from the file, else from the environment, else None.
+
+def find(file: Path | None, environment: Mapping[str, str], account: str) -> str | None:
+    """The key from the file, else from the environment, else from the keyring, else None.
 
     Raises UsageError for a file that cannot be read, or that others than its owner can read.
     """
-    if file is None:
-        return environment.get(VARIABLE, "").strip() or None
+    if file is not None:
+        return _read(file)
+    return environment.get(VARIABLE, "").strip() or _from_keyring(account)
+
+
+def store(account: str, key: str) -> None:
+    """Put a key into the system's keyring. Raises UsageError when there is none."""
+    with _explained() as keyring:
+        keyring.set_password(_SERVICE, account, key)
+        names = sorted({*_names(), account})
+        keyring.set_password(_NAMES, "all", json.dumps(names))
+
+
+def accounts() -> list[str]:
+    """The accounts whose keys are in the keyring. Raises UsageError when there is no keyring."""
+    with _explained():
+        return _names()
+
+
+def remove(account: str) -> None:
+    """Take a key out of the keyring. Raises UsageError when it is not there."""
+    with _explained() as keyring:
+        names = _names()
+        if account not in names:
+            raise UsageError(
+                f"The keyring holds no key for account “{account}”.", "Type: rdimport key list"
+            )
+        keyring.delete_password(_SERVICE, account)
+        left = [name for name in names if name != account]
+        keyring.set_password(_NAMES, "all", json.dumps(left))
+
+
+def _read(file: Path) -> str | None:
     try:
         with file.open(encoding="utf-8") as opened:
             mode = os.fstat(opened.fileno()).st_mode
@@ -31,3 +71,35 @@ def find(file: Path | None, environment: Mapping[str, str]) -> str | None:
             return opened.read(10_000).strip() or None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"The key file {file} cannot be read: {error}.") from None
+
+
+def _from_keyring(account: str) -> str | None:
+    """A machine without a keyring holds no key; that is no mistake."""
+    import keyring  # noqa: PLC0415  slow to import, and rarely needed
+    from keyring.errors import KeyringError  # noqa: PLC0415
+
+    try:
+        return keyring.get_password(_SERVICE, account)
+    except KeyringError:
+        return None
+
+
+def _names() -> list[str]:
+    import keyring  # noqa: PLC0415
+
+    return list(json.loads(keyring.get_password(_NAMES, "all") or "[]"))
+
+
+@contextmanager
+def _explained() -> Iterator[KeyringBackend]:
+    import keyring  # noqa: PLC0415
+    from keyring.errors import KeyringError  # noqa: PLC0415
+
+    try:
+        yield keyring.get_keyring()
+    except KeyringError as error:
+        raise UsageError(
+            f"This system's keyring cannot be used: {type(error).__name__}.",
+            f"Put the key into the environment variable {VARIABLE}, or into a file that only you "
+            "can read and that --api-key-file names.",
+        ) from None

@@ -249,6 +249,31 @@ class Ledger:
             raise LedgerError(f"The ledger {self.path} gave the run no number.")
         return Run(self, number, where, name)
 
+    def forget(self, before: datetime) -> int:
+        """Forget what runs that began before that moment knew of people; returns how many runs.
+
+        Their cells and values go. The keyed hashes stay: without them rows would be sent twice.
+        """
+        told = "run IN (SELECT id FROM run WHERE started_at < ?)"
+        moment = (before.isoformat(),)
+        with self.transaction() as db:
+            db.execute("PRAGMA secure_delete = ON")
+            (runs,) = db.execute("SELECT count(*) FROM run WHERE started_at < ?", moment).fetchone()
+            db.execute(f"DELETE FROM outcome WHERE {told}", moment)  # noqa: S608
+            db.execute(f"DELETE FROM input WHERE {told}", moment)  # noqa: S608
+            stripped = (
+                "(SELECT json_group_array(json_array(p.value ->> 0, p.value ->> 1, '', '', ''))"
+                " FROM json_each(problems) p)"
+            )
+            db.execute(
+                f"UPDATE conversion SET problems = {stripped} WHERE problems <> '[]' AND {told}",  # noqa: S608
+                moment,
+            )
+        with _explained(self.path):
+            self._db.execute("VACUUM")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return int(runs)
+
     def destination(self, identity: str) -> int | None:
         """The number of a destination, None when nothing was ever sent there."""
         found = self.query("SELECT id FROM destination WHERE identity = ?", identity)
@@ -400,6 +425,16 @@ class Run:
             self.number,
         ):
             yield Outcome(file, row, State(state), problems_of(problems), tuple(json.loads(cells)))
+
+    def accepted(self, most: int) -> list[tuple[int, int]]:
+        """File and row of the first rows that this run delivered, in the order of the input."""
+        return self.ledger.query(
+            "SELECT file, row FROM conversion WHERE destination = ? AND run = ?"
+            " AND state = 'accepted' ORDER BY file, row LIMIT ?",
+            self.destination,
+            self.number,
+            most,
+        )
 
     def inputs(self) -> dict[int, Input]:
         """The tables of the input by their number."""

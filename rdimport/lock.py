@@ -37,6 +37,20 @@ def locked(state_dir: Path, account: str) -> Iterator[None]:
         lock.release()
 
 
+def is_locked(state_dir: Path, account: str) -> bool:
+    """Is a run of this account at work?"""
+    path = state_dir / f"{_slug(account)}.lock"
+    if not path.exists():
+        return False
+    lock = FileLock(path, timeout=0, mode=0o600)
+    try:
+        lock.acquire()
+    except Timeout:
+        return True
+    lock.release()
+    return False
+
+
 def _slug(account: str) -> str:
     """A file's name for an account: readable, and different for different accounts."""
     plain = re.sub(r"[^a-z0-9]+", "-", account.lower()).strip("-")[:40]

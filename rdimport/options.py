@@ -38,17 +38,31 @@ def parser() -> argparse.ArgumentParser:
     _target(run)
     _sending(run)
     _output(run)
+    _log(run)
     check = _command(commands, "check", "all of it but the sending: what would happen")
     _input(check, needed=False)
     _target(check)
     _output(check)
     check.add_argument("--limit", type=_positive, metavar="N", help=_LIMIT)
+    status = _command(commands, "status", "the runs so far and where each stands")
+    status.add_argument("run", nargs="?", metavar="RUN", help="one run in full")
+    _places(status)
+    status.add_argument("--json", action="store_true", help="print it as JSON")
     report = _command(commands, "report", "write a run's report again")
     report.add_argument("run", nargs="?", metavar="RUN", help="the run's name; default: the latest")
     _places(report)
     report.add_argument("--json", action="store_true", help="print the summary as JSON")
     sandbox = _command(commands, "sandbox", "a local RD Station Marketing to send to")
     sandbox.fill = _sandbox
+    key = _command(commands, "key", "API keys in the system's keyring")
+    key.add_argument("action", choices=("set", "list", "remove"), help="what to do")
+    key.add_argument("name", nargs="?", metavar="NAME", help="account, as in run --account NAME")
+    key.set_defaults(base_url=None, account=None)
+    purge = _command(commands, "purge", "forget what old runs knew of people")
+    purge.add_argument(
+        "--older-than", type=_seconds, required=True, metavar="TIME", help="such as 90d"
+    )
+    _places(purge)
     _command(commands, "schema", "print the JSON schema of mapping files")
     return top
 
@@ -129,6 +143,15 @@ def _sending(to: argparse.ArgumentParser) -> None:
         metavar="TIME",
         help="how long an endpoint may be down before the run stops (2m)",
     )
+    group.add_argument(
+        "--until", type=_time_of_day, metavar="HH:MM", help="stop at this time of the day"
+    )
+    group.add_argument(
+        "--canary",
+        type=_positive,
+        metavar="N",
+        help="send N rows, stop, and say what to look for in RD Station",
+    )
     group.add_argument("--dry-run", action="store_true", help="the same as check")
 
 
@@ -139,6 +162,12 @@ def _output(to: argparse.ArgumentParser) -> None:
         "--json", action="store_true", help="one JSON object on standard output, nothing else there"
     )
     group.add_argument("--quiet", action="store_true", help="speak only when a person is needed")
+
+
+def _log(to: argparse.ArgumentParser) -> None:
+    group = to.add_argument_group("log")
+    group.add_argument("--log-file", type=Path, metavar="FILE", help="write what happens here too")
+    group.add_argument("--log-format", choices=("text", "json"), default="text", help="(text)")
 
 
 def _places(to: argparse._ActionsContainer) -> None:
@@ -169,6 +198,13 @@ class _Parser(argparse.ArgumentParser):
         return super().parse_known_args(*args, **named)
 
 
+def _time_of_day(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", text.strip())
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time of the day: write it as 06:00")
+    return int(match[1]), int(match[2])
+
+
 def _positive(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
@@ -176,10 +212,10 @@ def _positive(text: str) -> int:
 
 
 def _seconds(text: str) -> float:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|min|h)?", text.strip().lower())
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|d)?", text.strip().lower())
     if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time: write 2h, 45m or 30s")
-    return float(match[1]) * {"s": 1, "m": 60, "min": 60, "h": 3600}[match[2] or "s"]
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: write 90d, 2h, 45m or 30s")
+    return float(match[1]) * {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}[match[2] or "s"]
 
 
 class _Version(argparse.Action):

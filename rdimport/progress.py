@@ -184,6 +184,16 @@ class Lines:
         print(text, file=self._out, flush=True)
 
 
+def both(first: Observer, second: Observer) -> Observer:
+    """Two observers as one."""
+
+    def told(event: Event) -> None:
+        first(event)
+        second(event)
+
+    return told
+
+
 @contextmanager
 def shown(out: TextIO, clock: Clock) -> Iterator[Observer]:
     """The observer that suits `out`: bars on a terminal, else lines."""

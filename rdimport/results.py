@@ -129,3 +129,8 @@ class Imported:
         """What is wrong with the rows that failed: `row.PROBLEMS` and a column `state`."""
         with Ledger.open(self.state_dir) as ledger:
             return problems_of(list(ledger.run(self.summary["run_id"]).failures()))
+
+    def accepted(self, most: int) -> list[tuple[int, int]]:
+        """File and row of the first rows that this run delivered, in the order of the input."""
+        with Ledger.open(self.state_dir) as ledger:
+            return ledger.run(self.summary["run_id"]).accepted(most)

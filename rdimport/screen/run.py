@@ -12,6 +12,7 @@ from rdimport.row import FILE, ROW, Problem, State
 if TYPE_CHECKING:
     import polars as pl
 
+    from rdimport.mapping import Mapping
     from rdimport.results import Imported
 
 MEANINGS: Final = {
@@ -89,6 +90,18 @@ def imported(done: Imported) -> Iterator[str]:
         yield f"Failure report: {told['failures_csv']}"
         yield "Correct the rows in it and run it with the same mapping: only they are sent."
     yield f"Summary: {told['summary_json']}"
+
+
+def canary(done: Imported, mapping: Mapping) -> Iterator[str]:
+    """What to look for in RD Station after a few rows were sent to try."""
+    yield ""
+    sent = ", ".join(str(row) for _, row in done.accepted(most=10))
+    yield f"Now look in RD Station Marketing for the people of these rows: {sent or 'none'}."
+    yield "See that"
+    yield "  - their timeline shows the conversion that the mapping names"
+    yield f"  - each of these fields has arrived: {', '.join(mapping.fields)}"
+    yield "  - no automation has written to them that you did not want"
+    yield "If all is well, the same command without --canary sends the rest."
 
 
 def counts(rows_in: dict[State, int], left_out: int) -> Iterator[str]:

@@ -1,0 +1,77 @@
+"""The log file of runs from cron: one event per line, no personal data, rotated by size."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Any, Final
+
+from rdimport.clock import Clock
+from rdimport.errors import UsageError
+from rdimport.events import Event, RowSettled, RowsRead, SendingFinished, SendingStarted, Waiting
+
+MOST_BYTES: Final = 10_000_000
+KEPT: Final = 5
+"""Older files that are kept beside the current one."""
+
+PROGRESS_EVERY: Final = 60.0
+"""Seconds between two lines about rows that were sent."""
+
+
+class LogFile:
+    """An observer that writes what happens. The names of events and their keys never change."""
+
+    def __init__(self, handler: logging.Handler, clock: Clock, *, as_json: bool) -> None:
+        self._handler = handler
+        self._clock = clock
+        self._json = as_json
+        self._read = 0
+        self._states: Counter[str] = Counter()
+        self._said = clock.monotonic()
+
+    def __call__(self, event: Event) -> None:
+        """Write down one event, or add it to the next line about progress."""
+        if isinstance(event, RowsRead):
+            self._read += event.rows
+        elif isinstance(event, SendingStarted):
+            self.write("sending_started", rows_read=self._read, rows_to_send=event.rows)
+        elif isinstance(event, RowSettled):
+            self._states[event.state] += 1
+            if self._clock.monotonic() - self._said >= PROGRESS_EVERY:
+                self._said = self._clock.monotonic()
+                self.write("progress", **self._states)
+        elif isinstance(event, Waiting):
+            self.write("waiting", seconds=round(event.seconds, 1), reason=event.reason)
+        elif isinstance(event, SendingFinished):
+            self.write("sending_finished", **self._states)
+
+    def write(self, name: str, **facts: Any) -> None:
+        """One line."""
+        moment = self._clock.now().isoformat(timespec="seconds")
+        if self._json:
+            text = json.dumps({"at": moment, "event": name, **facts}, ensure_ascii=False)
+        else:
+            told = " ".join(f"{key}={value}" for key, value in facts.items() if value is not None)
+            text = f"{moment} {name} {told}".rstrip()
+        record = logging.LogRecord("rdimport", logging.INFO, "", 0, text, None, None)
+        self._handler.emit(record)
+
+
+@contextmanager
+def opened(path: Path, clock: Clock, *, as_json: bool) -> Iterator[LogFile]:
+    """A log file for one run. Raises UsageError when it cannot be written."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600))
+        handler = RotatingFileHandler(path, maxBytes=MOST_BYTES, backupCount=KEPT, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"The log file {path} cannot be written: {error}.") from None
+    try:
+        yield LogFile(handler, clock, as_json=as_json)
+    finally:
+        handler.close()

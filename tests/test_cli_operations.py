@@ -1,0 +1,152 @@
+"""The commands for who looks after the server: status, purge, canary, log file, keys."""
+
+from __future__ import annotations
+
+import json
+import stat
+from datetime import UTC, datetime
+
+import pytest
+from support.command import Desk
+
+from rdimport.sandbox.embedded import RunningSandbox
+
+MAPPING = "version: 1\nconversion_identifier: Feira\nfields: {email: email, name: name}\n"
+LIST = "email,name\n" + "".join(f"p{i}@exemplo.com.br,Pessoa {i}\n" for i in range(6))
+
+
+@pytest.fixture
+def list_of_six(desk: Desk) -> list[str]:
+    desk.write("m.yaml", MAPPING)
+    return ["run", desk.write("list.csv", LIST + "nobody,Ninguém\n"), "-m", "m.yaml"]
+
+
+def test_status_tells_where_each_run_stands_and_what_to_do_next(
+    desk: Desk, list_of_six: list[str]
+) -> None:
+    assert "no run yet" in desk.here("status").out
+    desk.here(*list_of_six, "--quota", "none", "--limit", 2)
+    told = desk.here("status")
+    assert told.code == 0
+    assert "stopped" in told.out
+    assert "4 rows are left" in told.out
+    desk.here(*list_of_six, "--quota", "none")
+    newest, older = json.loads(desk.here("status", "--json").out)["runs"]
+    assert (newest["where"], newest["counts"]["already_imported"]) == ("finished", 2)
+    assert newest["rows"] == sum(newest["counts"].values()) == 7
+    assert (older["where"], older["stopped_because"]) == ("stopped", "limit")
+    assert "already imported" in desk.here("status", newest["run_id"]).out
+    unknown = desk.here("status", "nothing")
+    assert (unknown.code, "knows no run nothing" in unknown.err) == (2, True)
+
+
+def test_purge_forgets_people_and_still_sends_nobody_twice(
+    desk: Desk, list_of_six: list[str], box: RunningSandbox
+) -> None:
+    desk.here(*list_of_six, "--quota", "none")
+    kept = b"".join(path.read_bytes() for path in desk.state.iterdir())
+    assert b"Ningu" in kept
+    assert desk.here("purge", "--older-than", "1d").code == 0
+    assert b"Ningu" in b"".join(path.read_bytes() for path in desk.state.iterdir())
+    assert "1 runs" in desk.here("purge", "--older-than", "0s").out
+    assert b"Ningu" not in b"".join(path.read_bytes() for path in desk.state.iterdir())
+    desk.here(*list_of_six, "--quota", "none")
+    assert len(box.conversions()) == 6
+
+
+def test_a_canary_sends_a_few_rows_and_says_what_to_look_for(
+    desk: Desk, list_of_six: list[str], box: RunningSandbox
+) -> None:
+    done = desk.here(*list_of_six, "--quota", "none", "--canary", 2)
+    assert (done.code, len(box.conversions())) == (3, 2)
+    assert "these rows: 2, 3" in done.out
+    assert "email, name" in done.out
+
+
+def test_the_log_file_has_one_event_per_line_and_names_nobody(
+    desk: Desk, list_of_six: list[str]
+) -> None:
+    words = ["--quota", "none", "--quiet", "--log-file", "log.jsonl", "--log-format", "json"]
+    desk.here(*list_of_six, *words)
+    log = desk.home / "log.jsonl"
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600
+    events = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    names = [event["event"] for event in events]
+    assert names == ["sending_started", "sending_finished", "run_finished"]
+    assert (events[0]["rows_to_send"], events[-1]["accepted"]) == (6, 6)
+    assert "exemplo.com.br" not in log.read_text(encoding="utf-8")
+    desk.here("run", "gone.csv", "-m", "m.yaml", *words)
+    last = json.loads(log.read_text(encoding="utf-8").splitlines()[-1])
+    assert (last["event"], last["exit_code"]) == ("run_failed", 2)
+
+
+def test_quiet_says_nothing_unless_a_person_is_needed(desk: Desk, box: RunningSandbox) -> None:
+    desk.write("m.yaml", MAPPING)
+    good = desk.write("good.csv", LIST)
+    done = desk.here("run", good, "-m", "m.yaml", "--quota", "none", "--quiet")
+    assert (done.code, done.out, done.err) == (0, "", "")
+    bad = desk.write("bad.csv", LIST + "nobody,Ninguém\n")
+    done = desk.here("run", bad, "-m", "m.yaml", "--quota", "none", "--quiet")
+    assert (done.code, done.out) == (1, "")
+    assert "1  invalid" in done.err
+
+
+def test_until_ends_the_run_at_the_next_such_time(desk: Desk, list_of_six: list[str]) -> None:
+    now = datetime.now(UTC).astimezone()
+    both = desk.here(*list_of_six, "--until", f"{now:%H:%M}", "--max-duration", "1h")
+    assert (both.code, "Leave one of them out" in both.err) == (2, True)
+    assert desk.here(*list_of_six, "--until", "25:00").code == 2
+    slow = desk.here(*list_of_six, "--quota", "1/min", "--max-duration", "0.5s", "--json")
+    assert slow.code == 3
+    assert slow.summary["stopped_because"] == "max_duration"
+
+
+def test_a_machine_without_a_keyring_says_what_to_do_instead(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+    told = desk.do("key", "list")
+    assert (told.code, "RDIMPORT_API_KEY" in told.err) == (2, True)
+
+
+def test_a_key_in_the_keyring_is_used_by_its_account(
+    desk: Desk, list_of_six: list[str], box: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = desk.home / "keyring_file.py"
+    plain.write_text(KEYRING, encoding="utf-8")
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring_file.Keyring")
+    monkeypatch.setenv("PYTHONPATH", str(desk.home))
+    key, desk.key = box.api_key, None
+    assert desk.wait(desk.start("key", "set", "fair", stdin=-1), f"{key}\n").code == 0
+    assert desk.do("key", "list").out == "fair\n"
+    done = desk.do(*list_of_six, "--quota", "none", "--account", "fair", "--json")
+    assert done.summary["accepted"] == 6
+    assert not any(key in said for said in desk.said)
+    assert desk.do("key", "remove", "fair").code == 0
+    assert desk.do(*list_of_six, "--account", "fair").code == 2
+
+
+KEYRING = """
+import json, pathlib
+from keyring.backend import KeyringBackend
+
+FILE = pathlib.Path(__file__).with_suffix(".json")
+
+
+class Keyring(KeyringBackend):
+    priority = 1
+
+    def _all(self):
+        return json.loads(FILE.read_text()) if FILE.exists() else {}
+
+    def get_password(self, service, username):
+        return self._all().get(f"{service} {username}")
+
+    def set_password(self, service, username, password):
+        FILE.write_text(json.dumps({**self._all(), f"{service} {username}": password}))
+
+    def delete_password(self, service, username):
+        left = self._all()
+        del left[f"{service} {username}"]
+        FILE.write_text(json.dumps(left))
+"""

@@ -6,6 +6,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rdimport.errors import SourceError
 from rdimport.row import FILE
@@ -133,3 +135,32 @@ def test_a_workbook_that_was_cut_off_says_so(name: str, tmp_path: Path) -> None:
     cut.write_bytes((CORPUS / name).read_bytes()[:2500])
     with pytest.raises(SourceError, match=r"damaged|unknown kind"):
         open_tables([str(cut)], Hints())
+
+
+FILES = sorted(path for path in CORPUS.iterdir() if path.name.startswith(("leads", "protected")))
+
+
+@settings(max_examples=250, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_no_damage_ends_in_anything_but_a_table_or_an_error_that_says_so(
+    damaged: Path, data: st.DataObject
+) -> None:
+    content = bytearray(data.draw(st.sampled_from(FILES)).read_bytes())
+    for _ in range(data.draw(st.integers(1, 8))):
+        at = data.draw(st.integers(0, len(content) - 1))
+        content[at] = data.draw(st.integers(0, 255))
+    if data.draw(st.booleans()):
+        del content[data.draw(st.integers(0, len(content) - 1)) :]
+    damaged.write_bytes(content)
+    said = None
+    try:
+        for table in open_tables([str(damaged)], Hints()):
+            list(table.batches())
+    except SourceError as error:
+        said = error
+    assert said is None or (str(damaged) in said.message and said.remedy)
+
+
+@pytest.fixture(scope="module")
+def damaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("damaged") / "leads"

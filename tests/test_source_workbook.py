@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import openpyxl
 import pytest
+import xlsxwriter
 
 from rdimport.errors import SourceError
 from rdimport.row import FILE
@@ -71,3 +72,88 @@ def test_a_sheet_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) 
     book.active.append(["Nome"])
     with pytest.raises(SourceError, match="did you mean 'Contatos'"):
         opened(tmp_path / "leads.xlsx", book, Hints(sheet="Contato"))
+
+
+def test_what_a_cell_can_be_arrives_as_text(tmp_path: Path) -> None:
+    path = tmp_path / "leads.xlsx"
+    book = xlsxwriter.Workbook(path)
+    sheet = book.add_worksheet("Leads")
+    sheet.write_row(0, 0, ["Nome", "Valor"])
+    bold, clock = book.add_format({"bold": True}), book.add_format({"num_format": "[h]:mm"})
+    cells = [
+        (lambda at: sheet.write_number(at, 1, 11987654321), "11987654321"),
+        (lambda at: sheet.write_number(at, 1, 1.1987654321e10), "11987654321"),
+        (lambda at: sheet.write_number(at, 1, 123456789012345), "123456789012345"),
+        (lambda at: sheet.write_number(at, 1, 1e20), "100000000000000000000"),
+        (lambda at: sheet.write_number(at, 1, 0.1 + 0.2), "0.3"),
+        (lambda at: sheet.write_string(at, 1, "119876543210.0"), "119876543210.0"),
+        (lambda at: sheet.write_string(at, 1, "00123"), "00123"),
+        (lambda at: sheet.write_number(at, 1, 0.35, clock), "08:24:00"),
+        (lambda at: sheet.write_formula(at, 1, '="a"&"b"', None, "ab"), "ab"),
+        (lambda at: sheet.write_url(at, 1, "mailto:ana@exemplo.com.br", None, "ana@exemplo.com.br"),
+         "ana@exemplo.com.br"),
+        (lambda at: sheet.write_rich_string(at, 1, "a ", bold, "b", " c"), "a b c"),
+        (lambda at: sheet.write_string(at, 1, "x" * 32_767), "x" * 32_767),
+        (lambda at: sheet.write_string(at, 1, "um\ndois"), "um\ndois"),
+        (lambda at: sheet.write_string(at, 1, "a_x000D_b"), "a_x000D_b"),
+        (lambda at: sheet.write_string(at, 1, "\u00a0a\u200b"), "\u00a0a\u200b"),
+        (lambda at: sheet.write_string(at, 1, "2026-03-04 00:00:00"), "2026-03-04"),
+    ]  # fmt: skip
+    for at, (write, _) in enumerate(cells, start=1):
+        sheet.write_string(at, 0, f"nome {at}")
+        write(at)
+    book.close()
+    (table,) = open_tables([str(path)], Hints())
+    assert [row[3] for row in read(table)] == [text for _, text in cells]
+
+
+def test_error_cells_and_formulas_without_a_value_are_empty_and_told(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["Nome", "Soma", "Erro"])
+    book.active.append(["Ana", "=1+1", "#N/A"])
+    book.active.append(["Bia", "=2+2", "x"])
+    book.active["C2"].data_type = "e"
+    table = opened(tmp_path / "leads.xlsx", book)
+    assert read(table) == [(2, None, "Ana", None, None), (3, None, "Bia", None, "x")]
+    notes = " ".join(table.notes)
+    assert "1 cell(s) hold an error" in notes
+    assert "2 formula(s) have no stored result" in notes
+
+
+def test_filtered_rows_are_imported_and_told(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for row in (["Nome", "UF"], ["Ana", "SP"], ["Bia", "RJ"]):
+        book.active.append(row)
+    book.active.auto_filter.ref = "A1:B3"
+    book.active.auto_filter.add_filter_column(1, ["SP"])
+    book.active.row_dimensions[3].hidden = True
+    table = opened(tmp_path / "leads.xlsx", book)
+    assert [row[2] for row in read(table)] == ["Ana", "Bia"]
+    assert any("1 row(s) are hidden or filtered out" in note for note in table.notes)
+
+
+def test_a_hidden_sheet_is_not_taken_while_a_visible_one_will_do(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for row in (["Nome", "E-mail"], ["Velha", "v@exemplo.com.br"], ["Velho", "w@exemplo.com.br"]):
+        book.active.append(row)
+    book.active.title, book.active.sheet_state = "Antiga", "hidden"
+    sheet = book.create_sheet("Atual")
+    for row in (["Nome", "E-mail"], ["Ana", "ana@exemplo.com.br"]):
+        sheet.append(row)
+    book.active = 1
+    table = opened(tmp_path / "leads.xlsx", book)
+    assert table.facts.sheet == "Atual"
+    assert any("'Antiga'" in note for note in table.notes)
+
+
+def test_a_lost_cell_far_to_the_right_does_not_eat_the_memory(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet["A1"], sheet["A2"], sheet["XFD1048576"] = "Nome", "Ana", "x"
+    with pytest.raises(SourceError, match="far to the right"):
+        opened(tmp_path / "leads.xlsx", book)
+
+
+def test_a_workbook_without_any_cell_is_told(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="is empty"):
+        opened(tmp_path / "leads.xlsx", openpyxl.Workbook())

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import re
-import zipfile
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
@@ -101,10 +99,8 @@ def _open_workbook(file: InputFile, index: int, hints: Hints, head: bytes) -> tu
 
 
 def _zip_kind(file: InputFile) -> str:
-    with file.open() as stream:
-        raw = io.BytesIO(stream.read()) if file.packed else stream
-        with zipfile.ZipFile(raw) as archive:
-            names = set(archive.namelist())
+    with file.package() as package:
+        names = set(package.namelist())
     if "content.xml" in names:
         return "ods"
     if "xl/workbook.bin" in names:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import bz2
 import glob
 import gzip
+import io
 import stat
+import struct
 import sys
 import tempfile
 import zipfile
@@ -27,6 +29,14 @@ _ZSTD: Final = b"\x28\xb5\x2f\xfd"
 _ZIP: Final = b"PK\x03\x04"
 _EMPTY_ZIP: Final = b"PK\x05\x06"
 _WORKBOOK_PARTS: Final = ("[Content_Types].xml", "mimetype", "content.xml")
+_BROKEN_ZIP: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    UnicodeDecodeError,
+    NotImplementedError,
+)
 _DAMAGED: Final = (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile)
 
 
@@ -76,6 +86,16 @@ class InputFile:
             opener: Callable[[BinaryIO], Any] = gzip.open if self.packed == "gz" else bz2.open
             with opener(raw) as unpacked:
                 yield unpacked
+
+    @contextmanager
+    def package(self) -> Iterator[zipfile.ZipFile]:
+        """The zip archive that this file is. Raises SourceError when it is a damaged one."""
+        with self.open() as stream:
+            try:
+                with zipfile.ZipFile(io.BytesIO(stream.read()) if self.packed else stream) as found:
+                    yield found
+            except _BROKEN_ZIP as error:
+                raise self._damaged() from error
 
     def head(self, size: int) -> bytes:
         """The first `size` bytes, or all when there are fewer."""
@@ -177,11 +197,8 @@ def _unpacked(file: InputFile) -> list[InputFile]:
 
 def _members(file: InputFile) -> list[InputFile]:
     """The files in a zip archive, or the file itself when it is a workbook."""
-    try:
-        with zipfile.ZipFile(file.path) as archive:
-            names = [info.filename for info in archive.infolist() if not info.is_dir()]
-    except _DAMAGED as error:
-        raise file._damaged() from error  # noqa: SLF001  the same module
+    with file.package() as archive:
+        names = [info.filename for info in archive.infolist() if not info.is_dir()]
     if any(part in names for part in _WORKBOOK_PARTS):
         return [file]
     members = [name for name in names if not _is_system_file(name)]

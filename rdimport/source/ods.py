@@ -6,9 +6,7 @@ tabs inside of cells.
 
 from __future__ import annotations
 
-import io
 import re
-import zipfile
 from collections import defaultdict
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Final
@@ -19,6 +17,7 @@ from rdimport.source.cells import date_text, frame_of
 from rdimport.source.frames import error_note
 
 if TYPE_CHECKING:
+    import zipfile
     from collections.abc import Iterator, Sequence
 
     import polars as pl
@@ -46,13 +45,11 @@ class OdsBook:
         self._notes: dict[str, list[str]] = defaultdict(list)
         self._hidden: list[str] = []
         try:
-            with file.open() as stream:
-                raw = io.BytesIO(stream.read()) if file.packed else stream
-                with zipfile.ZipFile(raw) as package:
-                    self._refuse_encrypted(package)
-                    with package.open("content.xml") as content:
-                        self._read(content)
-        except (ET.ParseError, KeyError, zipfile.BadZipFile) as error:
+            with file.package() as package:
+                self._refuse_encrypted(package)
+                with package.open("content.xml") as content:
+                    self._read(content)
+        except (ET.ParseError, KeyError, ValueError) as error:
             raise SourceError(
                 f"{file.name} is a damaged workbook (ods).",
                 "Open it in a spreadsheet program, which can often repair it, and save it again.",

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
 
 import fastexcel
 import polars as pl
 
 from rdimport.errors import SourceError
 from rdimport.row import ROW
-from rdimport.source.xls_marks import xls_notes
-from rdimport.source.xlsx_marks import xlsx_notes
+from rdimport.source.xls_marks import is_intact, xls_notes
+from rdimport.source.xlsx_marks import Marks, sentences, xlsx_marks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from rdimport.source.files import InputFile
+
+
+_MOST_CELLS: Final = 100_000_000
+"""Cells of a sheet's full rectangle, at some 25 bytes each before there is text in them."""
 
 
 class CalamineBook:
@@ -24,11 +29,20 @@ class CalamineBook:
     def __init__(self, file: InputFile, kind: str) -> None:
         self._file = file
         self.kind = kind
-        try:
-            source = file.whole() if file.packed else file.path
-            self._reader = fastexcel.read_excel(source)
-        except fastexcel.FastExcelError as error:
-            raise self._damaged() from error
+        self._marks: dict[str, Marks] = {}
+        if not self._is_intact():
+            raise self._damaged()
+        with self._reading():
+            self._reader = fastexcel.read_excel(file.whole() if file.packed else file.path)
+
+    def _is_intact(self) -> bool:
+        """What can be checked before the library meets bytes that it does not survive."""
+        if self.kind == "xls":
+            return is_intact(self._file.whole())
+        if self.kind == "xlsb":
+            with self._file.package() as package:
+                return package.testzip() is None
+        return True
 
     @property
     def sheets(self) -> Sequence[str]:
@@ -41,31 +55,56 @@ class CalamineBook:
         return [name for name in self.sheets if not self._is_visible(name)]
 
     def _is_visible(self, sheet: str) -> bool:
-        try:
+        with self._reading():
             loaded = self._reader.load_sheet(sheet, header_row=None, n_rows=0)
-        except fastexcel.FastExcelError:
-            return True
         return loaded.visible == "visible"
 
     def cells(self, sheet: str) -> pl.DataFrame:
         """Every cell from row 1 on as text."""
-        try:
-            # skip_rows=0 is not the default: that one skips blank rows at the top, and with them
-            # the row numbers.
-            loaded = self._reader.load_sheet(sheet, header_row=None, skip_rows=0, dtypes="string")
-            frame = loaded.to_polars()
-        except fastexcel.FastExcelError as error:
-            raise self._damaged() from error
+        self._refuse_vast(sheet)
+        frame = self._loaded(sheet)
         frame.columns = [f"c{i}" for i in range(frame.width)]
         return frame.with_row_index(ROW, offset=1).select(
             pl.col(ROW).cast(pl.UInt32), as_meant(pl.col(pl.String))
         )
 
+    def _loaded(self, sheet: str) -> pl.DataFrame:
+        with self._reading():
+            # skip_rows=0 is not the default: that one skips blank rows at the top, and with them
+            # the row numbers.
+            loaded = self._reader.load_sheet(sheet, header_row=None, skip_rows=0, dtypes="string")
+            return loaded.to_polars()
+
+    def _refuse_vast(self, sheet: str) -> None:
+        """The library lays out all cells up to the last one, and dies where memory does not do."""
+        if self.kind not in ("xlsx", "xlsm"):
+            return
+        self._marks[sheet] = xlsx_marks(self._file, sheet)
+        if self._marks[sheet].cells > _MOST_CELLS:
+            raise SourceError(
+                f"Sheet {sheet!r} of {self._file.name} has a filled cell far to the right of all "
+                "others.",
+                "Delete the columns right of the table, or copy the table to a new sheet.",
+            )
+
     def notes(self, sheet: str) -> Sequence[str]:
         """Hidden rows, error cells, formulas without a value (not of xlsb)."""
         if self.kind == "xls":
             return xls_notes(self._file.whole(), sheet)
-        return xlsx_notes(self._file, sheet) if self.kind in ("xlsx", "xlsm") else ()
+        return tuple(sentences(self._marks[sheet].counts)) if sheet in self._marks else ()
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Damage is an error of ours, also when the library did not expect it and panics."""
+        try:
+            yield
+        except fastexcel.FastExcelError as error:
+            raise self._damaged() from error
+        except BaseException as error:
+            # The type of a panic cannot be imported, and is no Exception.
+            if type(error).__name__ == "PanicException":
+                raise self._damaged() from error
+            raise
 
     def _damaged(self) -> SourceError:
         return SourceError(

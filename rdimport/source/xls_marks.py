@@ -15,15 +15,65 @@ from rdimport.source.xlsx_marks import sentences
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_MAGIC: Final = b"\xd0\xcf\x11\xe0"
 _END: Final = 0xFFFFFFFA
 """Sector numbers from here on are marks, such as the end of a chain."""
 _FILEPASS, _BOUNDSHEET, _EOF = 0x2F, 0x85, 0x0A
+_STRINGS: Final = 0xFC
+_DIMENSIONS: Final = 0x200
+_CELLS: Final = frozenset({0x06, 0xBD, 0xD6, 0xFD, 0x203, 0x204, 0x205, 0x27E})
+"""Records that hold cells, with row and column at their beginning."""
 _FORMULA, _BOOLERR, _ROW, _FILTER = 0x06, 0x0205, 0x0208, 0x9D
 
 
 def is_protected(data: bytes) -> bool:
     """Does a password lock this xls file?"""
     return any(kind == _FILEPASS for kind, _, _ in _records(workbook_stream(data), 0))
+
+
+def is_intact(data: bytes) -> bool:
+    """Does the file hold what it says of itself: sectors, and records up to the workbook's end?
+
+    A broken size makes the library that reads the cells ask for more memory than there is, and that
+    ends the process.
+    """
+    stream = workbook_stream(data)
+    if data.startswith(_MAGIC) and not _has_its_sectors(data):
+        return False
+    starts = [0]
+    for kind, at, size in _records(stream, 0):
+        if kind == _BOUNDSHEET and size >= 8:
+            starts.append(struct.unpack_from("<I", stream, at)[0])
+    try:
+        return all(_ends(stream, start) for start in starts)
+    except struct.error:
+        return False
+
+
+def _has_its_sectors(data: bytes) -> bool:
+    if len(data) < 512:
+        return False
+    big, small = struct.unpack_from("<HH", data, 30)
+    fat, minis, more = (struct.unpack_from("<I", data, at)[0] for at in (44, 64, 72))
+    is_usual = big in (9, 12) and small == 6 and len(data) % 512 == 0
+    return is_usual and max(fat, minis, more) <= len(data) >> big
+
+
+def _ends(stream: bytes, start: int) -> bool:
+    """Is this part of the stream whole, and does no record of it point outside?"""
+    kind = None
+    for kind, at, size in _records(stream, start):
+        if at + size > len(stream):
+            return False
+        if kind == _STRINGS and struct.unpack_from("<I", stream, at + 4)[0] > len(stream):
+            return False
+        if kind == _DIMENSIONS and size >= 14:
+            top, bottom, left, right = struct.unpack_from("<IIHH", stream, at)
+            if not (top <= bottom <= 1 << 16 and left <= right <= 256):
+                return False
+        if kind in _CELLS and struct.unpack_from("<H", stream, at + 2)[0] > 255:
+            return False
+    return kind == _EOF
 
 
 def xls_notes(data: bytes, sheet: str) -> tuple[str, ...]:
@@ -75,8 +125,10 @@ def workbook_stream(data: bytes) -> bytes:
 
     A file that is no compound file is taken for the bare stream, as very old programs wrote it.
     """
-    if not data.startswith(b"\xd0\xcf\x11\xe0"):
+    if not data.startswith(_MAGIC):
         return data
+    if len(data) < 512 or struct.unpack_from("<H", data, 30)[0] not in (9, 12):
+        return b""
     try:
         return _stream(data, ("Workbook", "Book"))
     except (struct.error, IndexError):
@@ -117,7 +169,7 @@ def _table(data: bytes, sector: int) -> list[int]:
 def _chain(data: bytes, table: list[int], start: int, sector: int) -> bytes:
     parts: list[bytes] = []
     while start < _END and len(parts) <= len(table):
-        parts.append(data[(start + 1) * sector : (start + 2) * sector])
+        parts.append(data[(start + 1) * sector : (start + 2) * sector].ljust(sector, b"\0"))
         start = table[start]
     return b"".join(parts)
 

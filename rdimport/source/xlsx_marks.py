@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import re
-import zipfile
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 from xml.etree import ElementTree as ET
 
 from rdimport.source.frames import error_note
 
 if TYPE_CHECKING:
+    import zipfile
     from collections.abc import Iterator
 
     from rdimport.source.files import InputFile
@@ -24,18 +23,26 @@ _MARKS: Final = {
     "formula": re.compile(rb"(?:</f>|<f\b[^>]*/>)(?:<v>\s*</v>|<v\s*/>)?</c>"),
     "filter": re.compile(rb"<autoFilter\b"),
 }
+_ROWS: Final = re.compile(rb'<row\b[^>]*\br="(\d{1,7})"')
+_FAR: Final = re.compile(rb'<c\b[^>/]*\br="([A-Z]{3})\d+"[^>/]*>')
+"""A cell that is filled and lies beyond column ZZ."""
 _CHUNK: Final = 1 << 20
 _OVERLAP: Final = 4096
 """Bytes that two looks have in common, so that no mark is cut in two."""
 
 
-def xlsx_notes(file: InputFile, sheet: str) -> tuple[str, ...]:
-    """Sentences about the sheet; none where the package is not laid out as usual."""
-    with file.open() as stream:
-        raw = io.BytesIO(stream.read()) if file.packed else stream
-        with zipfile.ZipFile(raw) as package:
-            part = _part(package, sheet)
-            return tuple(sentences(_count(package, part))) if part else ()
+class Marks(NamedTuple):
+    """How often each mark stands in a sheet, and how many cells its table would have."""
+
+    counts: Counter[str]
+    cells: int
+
+
+def xlsx_marks(file: InputFile, sheet: str) -> Marks:
+    """What stands in the sheet's XML; nothing where the package is not laid out as usual."""
+    with file.package() as package:
+        part = _part(package, sheet)
+        return _count(package, part) if part else Marks(Counter(), 0)
 
 
 def _part(package: zipfile.ZipFile, sheet: str) -> str:
@@ -52,18 +59,22 @@ def _part(package: zipfile.ZipFile, sheet: str) -> str:
     return part if part in package.namelist() else ""
 
 
-def _count(package: zipfile.ZipFile, part: str) -> Counter[str]:
-    """How often each mark stands in the part. A mark counts where it begins, so never twice."""
+def _count(package: zipfile.ZipFile, part: str) -> Marks:
+    """Look at the part piece by piece. A mark counts where it begins, so never twice."""
     found: Counter[str] = Counter()
-    held = b""
+    held, last_row, last_column = b"", 1, 1
     with package.open(part) as stream:
-        while data := stream.read(_CHUNK):
-            window = held + data
-            limit = len(window) - _OVERLAP
-            found.update(_begun(window, limit))
-            held = window[max(limit, 0) :]
-    found.update(_begun(held, len(held)))
-    return found
+        while True:
+            data = stream.read(_CHUNK)
+            held += data
+            limit = len(held) - (_OVERLAP if data else 0)
+            found.update(_begun(held, limit))
+            last_row = max(last_row, *(int(row[1]) for row in _ROWS.finditer(held[-_OVERLAP:])), 1)
+            far = (_column(cell[1]) for cell in _FAR.finditer(held))
+            last_column = max(last_column, *far, 1)
+            held = held[max(limit, 0) :]
+            if not data:
+                return Marks(found, last_row * last_column)
 
 
 def _begun(window: bytes, limit: int) -> Iterator[str]:
@@ -72,6 +83,14 @@ def _begun(window: bytes, limit: int) -> Iterator[str]:
             if match.start() >= limit:
                 break
             yield mark
+
+
+def _column(letters: bytes) -> int:
+    """The number of a column: AAA is 703."""
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - 64
+    return number
 
 
 def sentences(found: Counter[str]) -> Iterator[str]:

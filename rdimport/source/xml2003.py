@@ -33,7 +33,7 @@ class Xml2003Book:
                     if node.tag == f"{_SS}Worksheet":
                         self._cells[node.get(f"{_SS}Name", "")] = frame_of(_rows(node))
                         node.clear()
-        except ET.ParseError as error:
+        except (ET.ParseError, ValueError) as error:
             raise SourceError(
                 f"{file.name} is a damaged workbook (Excel 2003 XML).",
                 "Open it in a spreadsheet program, which can often repair it, and save it again.",

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rdimport.source import Hints, open_tables
+from rdimport.source.survey import Survey, guess_by_name, survey
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LEADS = """\
+Nome;E-mail;Fone;Documento;CEP;UF;Cadastro;Aceita e-mail;Valor;Vazia
+Ana;ana@exemplo.com.br;(11) 90000-0001;12.345.678/0001-90;01310-100;SP;04/03/2026;sim;10,50;
+Bia;bia@exemplo.com.br;11900000002;98.765.432/0001-10;20040-002;RJ;05/03/2026;não;9;
+Caio;caio#exemplo;11900000003;;30110-001;MG;;sim;8;
+;eva@exemplo.com.br;+5511900000004;;40010-000;BA;06/03/2026;não;7;
+Duda;duda@exemplo.com.br;11900000005
+"""
+
+
+def surveyed(tmp_path: Path, text: str) -> Survey:
+    path = tmp_path / "leads.csv"
+    path.write_text(text, encoding="utf-8")
+    return survey(open_tables([str(path)], Hints())[0])
+
+
+def test_a_survey_says_what_each_column_seems_to_hold(tmp_path: Path) -> None:
+    found = surveyed(tmp_path, LEADS)
+    assert {column.name: column.guess for column in found.columns} == {
+        "Nome": "name",
+        "E-mail": "email",
+        "Fone": "phone",
+        "Documento": "cnpj",
+        "CEP": "postcode",
+        "UF": "state",
+        "Cadastro": "date",
+        "Aceita e-mail": "yes/no",
+        "Valor": "number",
+        "Vazia": "text",
+    }
+
+
+def test_a_survey_counts_rows_fill_rates_and_examples(tmp_path: Path) -> None:
+    found = surveyed(tmp_path, LEADS)
+    columns = {column.name: column for column in found.columns}
+    assert found.rows == 5
+    assert columns["Nome"].filled == pytest.approx(0.8)
+    assert columns["Nome"].examples == ("Ana", "Bia", "Caio")
+    assert columns["UF"].filled == pytest.approx(0.8)
+    assert columns["E-mail"].odd == 1
+    assert found.defects == {"row.too_short": 1}
+
+
+def test_a_survey_warns_of_what_looks_wrong(tmp_path: Path) -> None:
+    warnings = " ".join(surveyed(tmp_path, LEADS).warnings)
+    assert "1 row(s): The row has fewer cells" in warnings
+    assert "Column 'Vazia' is empty" in warnings
+    assert "Column 'E-mail': 1 value(s) are no email" in warnings
+    without = surveyed(tmp_path, "Nome;Cidade\nAna;Recife\n")
+    assert any("No column seems to hold e-mail addresses" in word for word in without.warnings)
+
+
+@pytest.mark.parametrize(
+    ("name", "guess"),
+    [
+        ("E-MAIL COMERCIAL", "email"),
+        ("Telefone Celular", "phone"),
+        ("CPF/CNPJ", "cpf"),
+        ("Razão Social", "company"),
+        ("Município", "city"),
+        ("Nome fantasia", "company"),
+        ("Nome completo", "name"),
+        ("Coluna 3", ""),
+    ],
+)
+def test_a_name_alone_says_what_a_column_holds(name: str, guess: str) -> None:
+    assert guess_by_name(name) == guess

@@ -16,7 +16,7 @@ from rdimport.names import fold
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from rdimport.source import Hints
+    from rdimport.source.port import Hints
 
 SHEET: Final = "rdimport"
 """How the names of those sheets of a report begin that hold no rows."""

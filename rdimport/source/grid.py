@@ -36,7 +36,7 @@ class Book(Protocol):
 
     @property
     def hidden(self) -> Sequence[str]:
-        """The names of those that the program does not show."""
+        """The names of those that the program does not show, as far as cells were asked for."""
 
     def cells(self, sheet: str) -> pl.DataFrame:
         """All cells as text: `row.ROW` (from 1, as the program shows it), then c0, c1 …

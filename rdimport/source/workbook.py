@@ -29,6 +29,7 @@ class CalamineBook:
     def __init__(self, file: InputFile, kind: str) -> None:
         self._file = file
         self.kind = kind
+        self._hidden: list[str] = []
         self._marks: dict[str, Marks] = {}
         if not self._is_intact():
             raise self._damaged()
@@ -51,13 +52,8 @@ class CalamineBook:
 
     @property
     def hidden(self) -> Sequence[str]:
-        """Unknown before a sheet is loaded, so found out by loading nothing of it."""
-        return [name for name in self.sheets if not self._is_visible(name)]
-
-    def _is_visible(self, sheet: str) -> bool:
-        with self._reading():
-            loaded = self._reader.load_sheet(sheet, header_row=None, n_rows=0)
-        return loaded.visible == "visible"
+        """Those of the sheets whose cells were asked for: only loading a sheet tells."""
+        return self._hidden
 
     def cells(self, sheet: str) -> pl.DataFrame:
         """Every cell from row 1 on as text."""
@@ -65,7 +61,7 @@ class CalamineBook:
         frame = self._loaded(sheet)
         frame.columns = [f"c{i}" for i in range(frame.width)]
         return frame.with_row_index(ROW, offset=1).select(
-            pl.col(ROW).cast(pl.UInt32), as_meant(pl.col(pl.String))
+            pl.col(ROW).cast(pl.UInt32), *(as_meant(frame[name]) for name in frame.columns)
         )
 
     def _loaded(self, sheet: str) -> pl.DataFrame:
@@ -73,6 +69,8 @@ class CalamineBook:
             # skip_rows=0 is not the default: that one skips blank rows at the top, and with them
             # the row numbers.
             loaded = self._reader.load_sheet(sheet, header_row=None, skip_rows=0, dtypes="string")
+            if loaded.visible != "visible":
+                self._hidden.append(sheet)
             return loaded.to_polars()
 
     def _refuse_vast(self, sheet: str) -> None:
@@ -113,8 +111,10 @@ class CalamineBook:
         )
 
 
-def as_meant(cell: pl.Expr) -> pl.Expr:
+def as_meant(cells: pl.Series) -> pl.Series:
     """A time without the day, and a date without the midnight, that the format adds."""
-    time = cell.str.replace(r"^1899-12-3[01] (\d\d:\d\d:\d\d)(?:\.\d+)?$", "$1")
-    date = time.str.replace(r"^(\d{4}-\d\d-\d\d) 00:00:00$", "$1")
-    return pl.when(date != "").then(date)
+    if cells.str.starts_with("1899-12-3").any():
+        cells = cells.str.replace(r"^1899-12-3[01] (\d\d:\d\d:\d\d)(?:\.\d+)?$", "$1")
+    if cells.str.ends_with(" 00:00:00").any():
+        cells = cells.str.replace(r"^(\d{4}-\d\d-\d\d) 00:00:00$", "$1")
+    return cells.set(cells == "", None)

@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 _MAIN: Final = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _REL: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 _MARKS: Final = {
-    "hidden": re.compile(rb'<row\b[^>]*\bhidden="(?:1|true)"'),
-    "error": re.compile(rb'<c\b[^>]*\bt="e"'),
-    "formula": re.compile(rb"(?:</f>|<f\b[^>]*/>)(?:<v>\s*</v>|<v\s*/>)?</c>"),
-    "filter": re.compile(rb"<autoFilter\b"),
+    "hidden": (b' hidden="', re.compile(rb'<row\b[^>]*\bhidden="(?:1|true)"')),
+    "error": (b' t="e"', re.compile(rb'<c\b[^>]*\bt="e"')),
+    "formula": (b"<f", re.compile(rb"(?:</f>|<f\b[^>]*/>)(?:<v>\s*</v>|<v\s*/>)?</c>")),
+    "filter": (b"<autoFilter", re.compile(rb"<autoFilter\b")),
 }
+"""What to look for, and what is quicker to look for first."""
+_SIZE: Final = re.compile(rb'<dimension ref="[A-Z]+\d+:([A-Z]+)\d+"')
 _ROWS: Final = re.compile(rb'<row\b[^>]*\br="(\d{1,7})"')
 _FAR: Final = re.compile(rb'<c\b[^>/]*\br="([A-Z]{3})\d+"[^>/]*>')
 """A cell that is filled and lies beyond column ZZ."""
@@ -63,22 +65,34 @@ def _count(package: zipfile.ZipFile, part: str) -> Marks:
     """Look at the part piece by piece. A mark counts where it begins, so never twice."""
     found: Counter[str] = Counter()
     held, last_row, last_column = b"", 1, 1
+    is_narrow = False
     with package.open(part) as stream:
         while True:
             data = stream.read(_CHUNK)
             held += data
             limit = len(held) - (_OVERLAP if data else 0)
             found.update(_begun(held, limit))
-            last_row = max(last_row, *(int(row[1]) for row in _ROWS.finditer(held[-_OVERLAP:])), 1)
-            far = (_column(cell[1]) for cell in _FAR.finditer(held))
-            last_column = max(last_column, *far, 1)
+            is_narrow = is_narrow or _says_it_is_narrow(held)
+            if not is_narrow:
+                rows = (int(row[1]) for row in _ROWS.finditer(held[-_OVERLAP:]))
+                last_row = max(last_row, *rows, 1)
+                far = (_column(cell[1]) for cell in _FAR.finditer(held))
+                last_column = max(last_column, *far, 1)
             held = held[max(limit, 0) :]
             if not data:
                 return Marks(found, last_row * last_column)
 
 
+def _says_it_is_narrow(head: bytes) -> bool:
+    """Does the sheet's own note of its size end before column AAA? Far cells needn't be sought."""
+    size = _SIZE.search(head, 0, _OVERLAP)
+    return size is not None and len(size[1]) < 3
+
+
 def _begun(window: bytes, limit: int) -> Iterator[str]:
-    for mark, pattern in _MARKS.items():
+    for mark, (hint, pattern) in _MARKS.items():
+        if hint not in window:
+            continue
         for match in pattern.finditer(window):
             if match.start() >= limit:
                 break

@@ -5,6 +5,17 @@
 Writes lists of invented people in every encoding and delimiter that matters in Brazil, in several
 sizes and kinds, and counts how many of them each judge reads without one wrong character (encoding)
 or names right (delimiter). charset-normalizer, chardet and clevercsv are asked when installed.
+
+Measured with 3.5.2, 7.7.0 and 0.8.5 (lists read without one wrong character, of 852 usual ones and
+of 34 that hold hardly anything beyond ASCII; delimiters named right, of 96):
+
+    judge               usual  scarce     judge        delimiters
+    rdimport              851      34     rdimport             96
+    chardet               852      28     clevercsv            96
+    charset-normalizer    630      13     csv.Sniffer          80
+
+So none of them is a dependency: the only one that comes near reads a list in which one dash or
+ordinal is not ASCII as something else, and such lists are common here.
 """
 
 from __future__ import annotations
@@ -30,6 +41,7 @@ NOTE = {
     "marks": ["1ª visita – retornar", "nº 12 “promoção”", "ligar às 9h…", "45° andar", "‘ok’"],
     "money": ["R$ 1.200,50", "€ 90,00", "5% à vista"],
     "upper": ["NÃO LIGAR", "INDICAÇÃO", "ATENÇÃO: CARTÃO", "ÓTIMO"],
+    "addresses": ["Rua A, 10, Bloco B", "Av. Brasil, 1.500; fundos", "Praça | térreo, sala 3, Sé"],
     "sparse": ["", "", "", "", "", "", "", "", "", "", "", "", "retornar – urgente", "nº 5"],
 }
 ENCODINGS = (
@@ -71,9 +83,25 @@ def corpus() -> Iterator[tuple[str, str, str, bytes, str]]:
             continue
 
 
+def scarce() -> Iterator[tuple[str, str, str, bytes, str]]:
+    """Lists of plain ASCII but for one word or mark, and UTF-8 ones with one Windows-1252 byte."""
+    words = (
+        "São Goiânia Belém Maceió Iguaçu João José Inês Thaís Íris NÃO AÇÃO JOSÉ CÂMARA PÃES avô às"
+        " 1ª nº 45° – ’ “x” … Muñoz Müller Três ÁREA Época Última"
+    ).split()
+    for word in words:
+        text = f"Nome;E-mail\nAna Silva;ana@exemplo.com.br\n{word};b@exemplo.com.br\n"
+        yield "cp1252", ";", "one word", text.encode("cp1252"), text
+    for size in SIZES:
+        text = "Nome;Cidade\n" + "João;Belém\n" * 10 * size
+        yield "utf-8", ";", "one byte", text.encode() + "Inês;Poá".encode("cp1252"), text
+
+
 def same_text(codec: str | None, data: bytes, text: str) -> bool:
     """Does the codec give back the text, to the letter?"""
     try:
+        if codec and codec.lower().replace("-", "") == "utf8":
+            return data.decode(codec, "replace").removeprefix("\ufeff").startswith(text)
         return data.decode(codec or "ascii").removeprefix("\ufeff") == text
     except (UnicodeError, LookupError):
         return False
@@ -113,7 +141,13 @@ def delimiter_judges() -> dict[str, Callable[[str], str]]:
 
 def main() -> None:
     lists = list(corpus())
-    print(f"{len(lists)} lists")
+    judge_encodings("usual", lists)
+    judge_encodings("scarce", list(scarce()))
+    judge_delimiters(lists)
+
+
+def judge_encodings(title: str, lists: list[tuple[str, str, str, bytes, str]]) -> None:
+    print(f"{title}: {len(lists)} lists")
     for name, judge in encoding_judges().items():
         wrong: Counter[str] = Counter()
         start = time.perf_counter()
@@ -123,6 +157,9 @@ def main() -> None:
         seconds = time.perf_counter() - start
         right = len(lists) - wrong.total()
         print(f"encoding  {name:20} {right:4} right, {seconds:6.1f} s, wrong: {dict(wrong)}")
+
+
+def judge_delimiters(lists: list[tuple[str, str, str, bytes, str]]) -> None:
     texts = [(delimiter, text) for encoding, delimiter, _, _, text in lists if encoding == "utf-8"]
     for name, sniff in delimiter_judges().items():
         missed: Counter[str] = Counter()

@@ -189,6 +189,15 @@ def test_a_file_without_a_header_loses_no_person(tmp_path: Path) -> None:
     ]
 
 
+def test_a_person_without_address_is_not_taken_for_the_header_of_one_above(tmp_path: Path) -> None:
+    table = opened(tmp_path / "leads.csv", "Ana;ana@exemplo.com.br;SP\nBia;;RJ\nCaio;;MG\n")
+    assert [row[:3] for row in read(table)] == [
+        (1, None, "Ana"),
+        (2, None, "Bia"),
+        (3, None, "Caio"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [("", "is empty"), ("\n\n  \n", "is empty"), ("Nome;E-mail\n", "no rows below it")],
@@ -205,3 +214,28 @@ def test_a_file_that_grows_while_it_is_read_stops_the_run(tmp_path: Path) -> Non
         stream.write("Bia;bia@exemplo.com.br\n")
     with pytest.raises(SourceError, match="changed while it was read"):
         list(table.batches())
+
+
+@pytest.mark.parametrize(
+    ("content", "columns"),
+    [
+        ("Nome;Endereço\n" + "Ana;Rua A, Bloco B, Casa C, Centro\n" * 9, ("Nome", "Endereço")),
+        ("Nome;Valor\n" + "Ana;10,50\n" * 9, ("Nome", "Valor")),
+        ("Nome,Tags\n" + "Ana,a;b;c\n" * 9, ("Nome", "Tags")),
+        ("Nome\tEndereço\n" + "Ana\tRua A, 10; fundos\n" * 9, ("Nome", "Endereço")),
+        ("Nome|Nota\n" + "Ana|x; y, z\n" * 9, ("Nome", "Nota")),
+        (
+            "Lista, de 2026; nova\n\nNome;E-mail;UF\n" + "A;ana@exemplo.com.br;SP\n" * 9,
+            ("Nome", "E-mail", "UF"),
+        ),
+        ('"Nome","E-mail"\n' + '"Reis; Ana","ana@exemplo.com.br"\n' * 9, ("Nome", "E-mail")),
+        ("E-mail\n" + "ana@exemplo.com.br\n" * 9, ("E-mail",)),
+    ],
+)
+def test_a_delimiter_is_not_confused_with_marks_inside_of_cells(
+    tmp_path: Path, content: str, columns: tuple[str, ...]
+) -> None:
+    table = opened(tmp_path / "leads.csv", content)
+    assert table.columns == columns
+    assert {row[1] for row in read(table)} == {None}
+    assert len(read(table)) == 9

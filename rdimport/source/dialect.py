@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from rdimport.errors import SourceError
 from rdimport.names import fold
 from rdimport.source.encoding import Decoder, guess_encoding
-from rdimport.source.header import FirstRow, Header, find_header, header_only, visible
+from rdimport.source.header import FirstRow, Header, find_header, header_only, is_data, visible
 from rdimport.source.records import Quotes, split_record
 from rdimport.source.splitter import Shape
 
@@ -142,15 +142,23 @@ def _guess_delimiter(lines: list[str], hints: Hints) -> str:
 
 
 def _evenness(rows: Sequence[FirstRow], wanted: set[str]) -> float:
+    """How well a delimiter suits the first rows; 0 when it is in none of them.
+
+    The share of rows that it cuts into the same number of cells, less where the first of these is
+    not among the first rows (a comma that stands in all addresses is in no header) or does not look
+    like a header. Names that the mapping asks for outweigh all of that.
+    """
     rows = [row for row in rows if not row.is_blank]
     widths = Counter(len(row.cells) for row in rows if len(row.cells) > 1)
     if not widths:
         return 0.0
     width, count = max(widths.items(), key=lambda item: item[1] * math.log2(item[0] + 1))
     known = max(sum(fold(visible(cell or "")) in wanted for cell in row.cells) for row in rows)
-    first = next(row.cells for row in rows if len(row.cells) == width)
-    filled = sum(1 for cell in first if cell and cell.strip()) / width
-    return known + count / len(rows) * filled * (1 - 1 / (width + 1))
+    skipped = next(at for at, row in enumerate(rows) if len(row.cells) == width)
+    first = [cell for cell in rows[skipped].cells if cell and cell.strip()]
+    like_header = len(first) / width * (0.6 if any(map(is_data, first)) else 1.0)
+    share = count / len(rows)
+    return known + share * like_header * 0.9 ** min(skipped, 5) * (1 - 0.1 / width)
 
 
 def _leaves_out_empty_cells(rows: Sequence[Sequence[str | None]], width: int) -> bool:

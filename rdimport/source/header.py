@@ -136,11 +136,22 @@ def _best_row(rows: Sequence[FirstRow], width: int, hints: Hints) -> int | None:
     """
     wanted = {fold(column) for column in hints.columns}
     best: tuple[int, _Looks] | None = None
+    people = False
     for at, row in enumerate(rows[:_SEARCHED]):
         looks = _looks(row, width, wanted)
-        if looks and (best is None or _is_clearly_better(looks, best[1])):
+        if looks is None:
+            people = people or _is_person(row, width)
+        elif people and not looks.wanted:
+            continue
+        elif best is None or _is_clearly_better(looks, best[1]):
             best = at, looks
     return best[0] if best else None
+
+
+def _is_person(row: FirstRow, width: int) -> bool:
+    """An address among other cells: whatever stands below is no header of this row."""
+    filled = [fold(cell) for cell in row.cells if cell and cell.strip()]
+    return len(filled) * 2 >= width and _has_address(filled)
 
 
 def _looks(row: FirstRow, width: int, wanted: set[str]) -> _Looks | None:
@@ -244,6 +255,11 @@ def unique_names(names: Sequence[str]) -> tuple[str, ...]:
         seen.add(fold(candidate))
         found.append(candidate)
     return tuple(found)
+
+
+def is_data(cell: str) -> bool:
+    """Is it an address, number, date, phone or document, as no header has?"""
+    return _DATA.fullmatch(cell.strip()) is not None
 
 
 def visible(name: str) -> str:

@@ -24,11 +24,12 @@ class _Patterns(NamedTuple):
 
 @cache
 def _patterns(delimiter: str) -> _Patterns:
+    # Possessive, for a mark that never closes must not make the search go back over all the text.
     end = rf"(?={re.escape(delimiter)}|\Z)"
     return _Patterns(
-        re.compile(rf' *"([^"]*(?:""[^"]*)*)" *{end}'),
-        re.compile(r' *"'),
-        re.compile(r' *"[^"]*(?:""[^"]*)*\Z'),
+        re.compile(rf' *+"([^"]*+(?:""[^"]*+)*+)" *+{end}'),
+        re.compile(r' *+"'),
+        re.compile(r' *+"[^"]*+(?:""[^"]*+)*+\Z'),
     )
 
 

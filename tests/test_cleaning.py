@@ -245,7 +245,7 @@ def spread(cells: list[str]) -> pl.DataFrame:
 CELLS = st.lists(st.one_of(ANY, LIKELY, PHONES), min_size=2, max_size=12)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(CELLS)
 def test_cleaning_twice_changes_nothing_more(cells: list[str]) -> None:
     once = by_all(spread(cells))
@@ -253,7 +253,7 @@ def test_cleaning_twice_changes_nothing_more(cells: list[str]) -> None:
     assert {n: once[n].to_list() for n in Clean} == {n: twice[n].to_list() for n in Clean}
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(CELLS)
 def test_a_cell_is_cleaned_alike_alone_and_among_others(cells: list[str]) -> None:
     together = by_all(spread(cells))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import polars as pl
@@ -110,7 +111,7 @@ def _punctuated(cell: pl.Expr, lengths: tuple[int, ...], marks: tuple[str, ...])
     Only a cell of bare digits may have lost its zeros to a spreadsheet program, three at most.
     """
     whole = sum(lengths)
-    digits = cell.str.replace_all(r"[\s./-]", "")
+    digits = cell.str.replace_all(rf"[\s{re.escape(''.join(marks))}]", "")
     full = digits.str.contains(rf"^[0-9]{{{whole}}}$")
     lost = cell.str.contains(rf"^\s*[0-9]{{{whole - 3},{whole}}}\s*$")
     padded = digits.str.zfill(whole)

@@ -23,7 +23,7 @@ _ANSWERS: Final = {**dict.fromkeys(YES, "true"), **dict.fromkeys(NO, "false")}
 NUMBER: Final = r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?$"
 INTEGER: Final = r"^(?:0|-?[1-9][0-9]{0,17})$"
 DATE: Final = r"^\d{4}-\d{2}-\d{2}$"
-URL: Final = r"^https?://[^\s/?#@]+\.[^\s/?#@.]{2,}(?::\d+)?(?:[/?#]\S*)?$"
+URL: Final = r"^https?://[^\s/?#@]+\.[\p{L}-]{2,}(?::\d+)?(?:[/?#]\S*)?$"
 
 _BY_MARK: Final = {
     ",": r"^(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]+)(?:,[0-9]+)?$",
@@ -105,27 +105,32 @@ def _day(cell: pl.Expr, form: str | None) -> pl.Expr:
 
 def url(cell: pl.Expr) -> pl.Expr:
     """`WWW.Exemplo.com.br/A` to `https://www.exemplo.com.br/A`; what is none stays as it is."""
-    tidy = text(cell).str.replace(r"(?i)^(https?):/*", "$1://")
+    return stages(cell, _page, tidied(_page))
+
+
+def _page(cell: pl.Expr) -> pl.Expr:
+    """The address of a page; null where it does not look like one."""
     whole = (
-        pl.when(tidy.str.contains(r"(?i)^https?://"))
-        .then(tidy)
-        .when(tidy.str.contains(r"^[^\s@/:]+\.[^\s@/:.]{2,}(?:[/:?#]\S*)?$"))
-        .then(pl.concat_str(pl.lit("https://"), tidy))
+        pl.when(cell.str.contains(r"(?i)^https?:/*[^\s/]\S*$"))
+        .then(cell.str.replace(r"(?i)^(https?):/*", "$1://"))
+        .when(cell.str.contains(r"^[^\s@/:]+\.[\p{L}-]{2,}(?:[/:?#]\S*)?$"))
+        .then(pl.concat_str(pl.lit("https://"), cell))
     )
     host = whole.str.extract(r"^([^:]+://[^/?#]+)").str.to_lowercase()
-    rest = whole.str.extract(r"^[^:]+://[^/?#]+(.*)$")
-    return pl.coalesce(pl.concat_str(host, rest), tidy)
+    return pl.concat_str(host, whole.str.extract(r"^[^:]+://[^/?#]+(.*)$"))
 
 
 def social(cell: pl.Expr) -> pl.Expr:
     """`@Ana.Souza ` to `@ana.souza`, the address of a profile without what tracks its visitors."""
-    tidy = text(cell)
-    handle = pl.when(tidy.str.contains(r"^@\s?[A-Za-z0-9._-]+$")).then(
-        tidy.str.to_lowercase().str.replace(r"^@\s", "@")
-    )
-    is_page = tidy.str.contains(r"(?i)^(?:https?:|www\.|[a-z.]+\.com/)")
-    page = url(tidy).str.replace(r"[?#].*$", "").str.strip_chars_end("/")
-    return pl.coalesce(handle, pl.when(is_page).then(page), tidy)
+    return stages(cell, _profile, tidied(_profile))
+
+
+def _profile(cell: pl.Expr) -> pl.Expr:
+    is_handle = cell.str.contains(r"^@\s?[A-Za-z0-9._-]+$")
+    handle = pl.when(is_handle).then(cell.str.to_lowercase().str.replace(r"^@\s", "@"))
+    is_page = cell.str.contains(r"(?i)^(?:https?:|www\.|[a-z.]+\.com/)")
+    page = _page(cell).str.replace(r"[?#].*$", "").str.strip_chars_end("/")
+    return pl.coalesce(handle, pl.when(is_page).then(page))
 
 
 def items(cell: pl.Expr, separator: str | None) -> pl.Expr:

@@ -1,0 +1,58 @@
+"""A first mapping for a list, from its headings and values; a person confirms it.
+
+Pure: column names and some rows in, the text of a mapping file out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from rdimport.proposal.evidence import gather
+from rdimport.proposal.guess import Guess, guess
+from rdimport.proposal.write import write
+from rdimport.row import ORIGIN
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import polars as pl
+
+SAMPLE_ROWS = 1_000
+"""So many rows are enough to judge a column by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A mapping file's text, and what it rests on.
+
+    `missing` is a sentence where no column holds e-mail addresses: then the text names a column
+    that is not there, and a person has to name the right one.
+    """
+
+    text: str
+    guesses: dict[str, Guess]
+    missing: str = ""
+
+
+def propose(
+    columns: Sequence[str],
+    sample: pl.DataFrame,
+    name: str,
+    *,
+    sheet: str = "",
+    header_row: int | None = None,
+) -> Proposal:
+    """Propose a mapping for the table `name` with these columns.
+
+    `sample` are some of its rows as the reader gives them (`SAMPLE_ROWS` are enough); `sheet` and
+    `header_row` are written down where they are given.
+    """
+    rows = sample.head(SAMPLE_ROWS).drop([c for c in ORIGIN if c in sample.columns])
+    evidence = gather(rows.select(columns))
+    guesses = guess(columns, evidence)
+    hints = {"sheet": sheet or None, "header_row": header_row}
+    text, has_email = write(columns, guesses, evidence, PurePath(name).name, hints)
+    missing = "" if has_email else f"{name}: no column seems to hold e-mail addresses."
+    return Proposal(text, guesses, missing)

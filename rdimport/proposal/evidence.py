@@ -1,0 +1,127 @@
+"""What the values of a column look like, as shares of those that are filled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import polars as pl
+
+from rdimport.cleaning import brazil, clean, phone
+from rdimport.cleaning.text import filled
+from rdimport.mapping import Clean, FieldSource
+from rdimport.validation import FORMS
+
+_PLAIN: Final = FieldSource(column=("x",))
+
+_FORMS: Final = (
+    Clean.EMAIL,
+    Clean.PHONE,
+    Clean.UF,
+    Clean.BOOLEAN,
+    Clean.CPF,
+    Clean.CNPJ,
+    Clean.CEP,
+    Clean.DATE,
+    Clean.NUMBER,
+    Clean.URL,
+)
+SEPARATORS: Final = (";", "|", ",")
+_ITEMS: Final = 0.1
+"""The share of cells that must hold a mark before it is one between items."""
+
+_CITY_STATE: Final = rf"(?i)\p{{L}}\s*[/,(–-]\s*(?:{'|'.join(brazil.STATES)})\s*\)?$"
+_HANDLE: Final = r"^\s*@[A-Za-z0-9._]+\s*$"
+_PAGE: Final = r"(?i)^\s*(?:https?://|www\.|[\w-]+(?:\.[\w-]+)+/)\S+\s*$"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One column: filled cells, an example, and the share of cells that have each form.
+
+    `mobile` and `landline` are shares of the phone numbers; `capitals` that of cells without a
+    small letter; `separator` the mark between several items, or an empty string.
+    """
+
+    filled: int = 0
+    rows: int = 0
+    example: str = ""
+    shares: dict[Clean, float] = field(default_factory=dict)
+    digits: float = 0.0
+    mobile: float = 0.0
+    landline: float = 0.0
+    city_state: float = 0.0
+    page: float = 0.0
+    capitals: float = 0.0
+    separator: str = ""
+
+    def share(self, form_of: Clean) -> float:
+        """The share of filled cells that have the form of a cleaner."""
+        return self.shares.get(form_of, 0.0)
+
+
+def gather(rows: pl.DataFrame) -> dict[str, Evidence]:
+    """Look at the values of all columns at once; a thousand rows are enough."""
+    long = pl.concat(
+        [
+            rows.select(column=pl.lit(position, dtype=pl.UInt32), cell=pl.col(name))
+            for position, name in enumerate(rows.columns)
+        ]
+        or [pl.DataFrame(schema={"column": pl.UInt32, "cell": pl.String})]
+    ).filter(filled(pl.col("cell")))
+    shares = _shares(long)
+    by_column = {row["column"]: row for row in shares.iter_rows(named=True)}
+    return {
+        name: _evidence(rows.height, by_column.get(position, {}))
+        for position, name in enumerate(rows.columns)
+    }
+
+
+def _shares(long: pl.DataFrame) -> pl.DataFrame:
+    cell = pl.col("cell")
+    # In two steps, because a check names its cell many times, and each would be cleaned anew.
+    cleaned = long.select(
+        "column", "cell", *(clean(cell, (name,), _PLAIN).alias(name) for name in _FORMS)
+    )
+    forms = cleaned.select(
+        "column",
+        "cell",
+        *(FORMS[name][1](pl.col(name)).alias(name) for name in _FORMS),
+        dialled=pl.col(Clean.PHONE),
+    )
+    landline = pl.col("dialled").str.contains(phone.LANDLINE)
+    judged = forms.select(
+        "column",
+        "cell",
+        *(pl.col(name).fill_null(value=False) for name in _FORMS),
+        digits=cell.str.replace_all(r"[^0-9]", "").str.len_chars() >= 8,
+        mobile=landline.not_() & pl.col(Clean.PHONE),
+        landline=landline,
+        city_state=cell.str.contains(_CITY_STATE),
+        page=cell.str.contains(_PAGE) | cell.str.contains(_HANDLE),
+        capitals=cell.str.contains(r"\p{Ll}").not_() & cell.str.contains(r"\p{Lu}{3}"),
+        **{mark: cell.str.contains(mark, literal=True) for mark in SEPARATORS},
+    )
+    return judged.group_by("column", maintain_order=True).agg(
+        pl.len().alias("filled"),
+        cell.first().alias("example"),
+        pl.exclude("column", "cell").cast(pl.Float64).mean(),
+    )
+
+
+def _evidence(rows: int, told: dict[str, Any]) -> Evidence:
+    if not told:
+        return Evidence(rows=rows)
+    return Evidence(
+        filled=told["filled"],
+        rows=rows,
+        example=told["example"],
+        shares={name: told[name] for name in _FORMS},
+        digits=told["digits"],
+        mobile=told["mobile"],
+        landline=told["landline"],
+        city_state=told["city_state"],
+        page=told["page"],
+        capitals=told["capitals"],
+        separator=next((mark for mark in SEPARATORS if told[mark] >= _ITEMS), ""),
+    )

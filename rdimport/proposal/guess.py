@@ -1,0 +1,215 @@
+"""Headings and values together: which column fills which field. A wrong guess is worse than none.
+
+The heading proposes, the values dispose: a guess that its values contradict is dropped, and a
+heading that may mean several things is read by its values.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from typing import TYPE_CHECKING, Final
+
+from rdimport.mapping import Clean
+from rdimport.proposal.vocabulary import VOCABULARY, Holds, words_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rdimport.proposal.evidence import Evidence
+
+_MOST: Final = 0.5
+"""The share of cells that must have a form before the heading is believed."""
+
+_NEARLY_ALL: Final = 0.8
+"""The share that decides where the heading says nothing."""
+
+_CLOSE: Final = 84
+"""How alike a heading and a known one must be, in per cent, to be a slip of it."""
+
+
+class Trust(IntEnum):
+    """How well a heading fits."""
+
+    VALUES = 1
+    SLIP = 2
+    PATTERN = 3
+    EXACT = 4
+
+
+_WHY: Final = {
+    Trust.VALUES: "by its values",
+    Trust.SLIP: "the heading looks like a slip of “{0}”",
+    Trust.PATTERN: "the heading says so",
+    Trust.EXACT: "the heading says so",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """What a column probably holds, and why."""
+
+    column: str
+    holds: Holds
+    trust: Trust
+    rank: int
+    why: str
+
+
+def guess(columns: Sequence[str], evidence: Mapping[str, Evidence]) -> dict[str, Guess]:
+    """A guess for each column that gets one; no two for the same field but phones and names."""
+    found = [g for column in columns if (g := _guess(column, evidence[column])) is not None]
+    if not any(g.holds is Holds.EMAIL for g in found):
+        found = _emails_by_value(columns, evidence, found)
+    by_field: defaultdict[Holds, list[Guess]] = defaultdict(list)
+    for one in found:
+        by_field[one.holds].append(one)
+    _first_and_last(by_field)
+    email = _best(by_field.get(Holds.EMAIL, []), evidence, ())
+    about = _qualifiers(email.column) if email else ()
+    kept: dict[str, Guess] = {}
+    for holds, guesses in by_field.items():
+        several = holds in {Holds.PHONE, Holds.MOBILE, Holds.LANDLINE}
+        best = email if holds is Holds.EMAIL else _best(guesses, evidence, about)
+        chosen = guesses if several else [best] if best else []
+        kept |= {one.column: one for one in chosen}
+    return {column: kept[column] for column in columns if column in kept}
+
+
+def _guess(column: str, seen: Evidence) -> Guess | None:
+    words = words_of(column)
+    for candidate in _by_heading(column, words):
+        if _agrees(candidate.holds, seen):
+            return candidate
+    return None
+
+
+def _by_heading(column: str, words: str) -> list[Guess]:
+    """What the heading may mean, the likeliest first."""
+    exact = [
+        Guess(column, entry.holds, Trust.EXACT, entry.words.index(words), _WHY[Trust.EXACT])
+        for entry in VOCABULARY
+        if words in entry.words
+    ]
+    by_pattern = [
+        Guess(column, entry.holds, Trust.PATTERN, len(words), _WHY[Trust.PATTERN])
+        for entry in VOCABULARY
+        if entry.pattern
+        and re.search(entry.pattern, words)
+        and not (entry.but and re.search(entry.but, words))
+    ]
+    return exact or by_pattern or _slips(column, words)
+
+
+def _slips(column: str, words: str) -> list[Guess]:
+    """Known headings of which this one is probably a slip."""
+    from rapidfuzz import fuzz, process  # noqa: PLC0415  only `init` needs it
+
+    known = {
+        word: entry
+        for entry in reversed(VOCABULARY)
+        for word in entry.words
+        if len(word) > 4 and word.count(" ") == words.count(" ")
+    }
+    if len(words) <= 4:
+        return []
+    best = process.extractOne(words, known.keys(), scorer=fuzz.ratio, score_cutoff=_CLOSE)
+    if best is None:
+        return []
+    why = _WHY[Trust.SLIP].format(best[0])
+    return [Guess(column, known[best[0]].holds, Trust.SLIP, len(words), why)]
+
+
+def _agrees(holds: Holds, seen: Evidence) -> bool:
+    """Whether the values may be what the heading says; an empty column contradicts nothing."""
+    if not seen.filled:
+        return True
+    needed: dict[Holds, float] = {
+        Holds.EMAIL: seen.share(Clean.EMAIL),
+        Holds.STATE: seen.share(Clean.UF),
+        Holds.CITY_STATE: seen.city_state,
+        Holds.CONSENT: seen.share(Clean.BOOLEAN),
+        Holds.WEBSITE: seen.share(Clean.URL),
+        Holds.SITE_OF_COMPANY: seen.share(Clean.URL),
+        Holds.LINKEDIN: max(seen.page, seen.share(Clean.URL)),
+        Holds.FACEBOOK: max(seen.page, seen.share(Clean.URL)),
+        Holds.TWITTER: max(seen.page, seen.share(Clean.URL)),
+        **dict.fromkeys((Holds.PHONE, Holds.MOBILE, Holds.LANDLINE), seen.digits),
+    }
+    if holds in needed:
+        return needed[holds] >= _MOST and not (
+            holds is not Holds.EMAIL and seen.share(Clean.EMAIL) >= _MOST
+        )
+    if holds is Holds.ADDRESS or holds in _FREE:
+        return seen.share(Clean.EMAIL) < _MOST
+    words = 1 - max(seen.share(f) for f in _NOT_WORDS)
+    return min(words, 1 - seen.digits) >= _MOST
+
+
+_NOT_WORDS: Final = (Clean.EMAIL, Clean.BOOLEAN, Clean.DATE, Clean.NUMBER, Clean.URL)
+_FREE: Final = frozenset(
+    {
+        Holds.TAGS,
+        Holds.TRAFFIC_SOURCE,
+        Holds.TRAFFIC_MEDIUM,
+        Holds.TRAFFIC_CAMPAIGN,
+        Holds.TRAFFIC_VALUE,
+    }
+)
+
+
+def _emails_by_value(
+    columns: Sequence[str], evidence: Mapping[str, Evidence], found: list[Guess]
+) -> list[Guess]:
+    """Without a heading that says e-mail, the one column whose values are addresses."""
+    holders = [c for c in columns if evidence[c].share(Clean.EMAIL) >= _NEARLY_ALL]
+    if len(holders) != 1:
+        return found
+    one = Guess(holders[0], Holds.EMAIL, Trust.VALUES, 0, _WHY[Trust.VALUES])
+    return [*(g for g in found if g.column != one.column), one]
+
+
+def _first_and_last(by_field: defaultdict[Holds, list[Guess]]) -> None:
+    """`Nome` beside `Sobrenome` is the first name; a first name alone is all the name there is."""
+    lasts, firsts, names = (
+        by_field.get(holds, []) for holds in (Holds.LAST_NAME, Holds.FIRST_NAME, Holds.NAME)
+    )
+    plain = [g for g in names if words_of(g.column) in {"nome", "nombre", "name"}]
+    if lasts and not firsts and plain:
+        by_field[Holds.FIRST_NAME] = [replace(plain[0], holds=Holds.FIRST_NAME)]
+        by_field[Holds.NAME] = [g for g in names if g is not plain[0]]
+    if by_field.get(Holds.FIRST_NAME) and lasts:
+        by_field.pop(Holds.NAME, None)
+    elif names and not (firsts and lasts):
+        by_field.pop(Holds.FIRST_NAME, None)
+        by_field.pop(Holds.LAST_NAME, None)
+
+
+def _best(
+    guesses: Sequence[Guess], evidence: Mapping[str, Evidence], about: Sequence[str]
+) -> Guess | None:
+    """The column that a field is filled from, where several would do."""
+
+    def merit(one: Guess) -> tuple[int, int, int, int, int]:
+        words = words_of(one.column).split()
+        shared = len(set(about) & set(words))
+        second = any(word in _SECOND for word in words)
+        fullness = round(4 * evidence[one.column].filled / max(evidence[one.column].rows, 1))
+        return (shared, -int(second), one.trust, fullness, -one.rank)
+
+    return max(guesses, key=merit, default=None)
+
+
+_SECOND: Final = frozenset(
+    "pessoal secundario alternativo alternative secondary other outro outra 2 3 ii adicional "
+    "recado personal backup".split()
+)
+"""Words that say that another column is the first choice."""
+
+
+def _qualifiers(column: str) -> tuple[str, ...]:
+    """Whose e-mail it is: `E-mail do responsável` goes with `Nome do responsável`."""
+    general = set("e mail email mails emails de do da of correio eletronico address".split())
+    return tuple(word for word in words_of(column).split() if word not in general)

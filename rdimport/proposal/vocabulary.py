@@ -1,0 +1,229 @@
+"""How people head their columns: Portuguese, English and Spanish words for each field of RD.
+
+All words are in the folded form of `words_of`: no case, no accents, no marks. Order matters where
+one heading fits several: the more special field stands first.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+class Holds(StrEnum):
+    """What a column may hold: RD's fields, and what has to be made into one."""
+
+    EMAIL = "email"
+    FIRST_NAME = "first_name"
+    LAST_NAME = "last_name"
+    NAME = "name"
+    MOBILE = "mobile_phone"
+    LANDLINE = "personal_phone"
+    PHONE = "phone"
+    CITY_STATE = "city_state"
+    CITY = "city"
+    STATE = "state"
+    COUNTRY = "country"
+    COMPANY = "company_name"
+    SITE_OF_COMPANY = "company_site"
+    ADDRESS = "company_address"
+    JOB = "job_title"
+    WEBSITE = "website"
+    LINKEDIN = "linkedin"
+    FACEBOOK = "facebook"
+    TWITTER = "twitter"
+    TAGS = "tags"
+    CONSENT = "consent"
+    TRAFFIC_SOURCE = "traffic_source"
+    TRAFFIC_MEDIUM = "traffic_medium"
+    TRAFFIC_CAMPAIGN = "traffic_campaign"
+    TRAFFIC_VALUE = "traffic_value"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One kind of heading. `words` are whole headings, with the best of them first; `pattern` is
+    looked for within one; `but` rules a heading out, whatever else it says.
+    """
+
+    holds: Holds
+    words: tuple[str, ...]
+    pattern: str = ""
+    but: str = ""
+
+
+def words_of(heading: str) -> str:
+    """The words of a heading: no case, accents, marks or brackets' contents, camelCase apart."""
+    apart = re.sub(r"(?<=[a-zà-ÿ])(?=[A-Z])", " ", heading)
+    without = re.sub(r"\([^)]*\)|\[[^\]]*\]", " ", apart)
+    bare = unicodedata.normalize("NFKD", without if re.search(r"\w", without) else apart)
+    plain = "".join(c for c in bare if not unicodedata.combining(c)).casefold()
+    words = " ".join(re.sub(r"[^a-z0-9/]+", " ", plain).replace("/", " / ").split())
+    return words.replace("whats app", "whatsapp").replace("linked in", "linkedin")
+
+
+_PERSON: Final = (
+    "cliente|aluno|paciente|participante|contato|contacto|lead|responsavel|interessado|candidato|"
+    "comprador|decisor|titular|associado|inscrito|convidado|visitante|assinante|socio|morador|"
+    "hospede|usuario|user|contact|customer|client|attendee|patient|tutor|your|seu"
+)
+"""Who a list is about; also a heading for their names."""
+
+_OTHER: Final = (
+    r"\b(?:filho|filha|aluno|mae|pai|conjuge|vendedor|vendedora|atendente|consultor|corretor|"
+    r"indicado|anterior|antigo|nota|nf|nfe|boleto fiscal|sms|interesse|pretendid[ao]|desejad[ao]|"
+    r"natal|nascimento|entregue|ad|anuncio|imovel|produto|evento|curso|loja|plano)\b"
+)
+"""Words after which a heading is about somebody or something else."""
+
+VOCABULARY: Final = (
+    Entry(
+        Holds.CONSENT,
+        ("opt in", "optin", "lgpd", "consentimento", "consent", "subscribed", "newsletter"),
+        r"\b(?:opt in|optin|acei\w+ (?:de )?(?:receber|marketing|e ?mails?|contato|comunica\w+)|"
+        r"autoriz\w+ (?:receber|contato|e ?mails?|comunica\w+|marketing)|"
+        r"(?:quer|deseja|gostaria de|concordo em|recebe|receber) .*(?:e ?mail|newsletter|"
+        r"programacao|novidades|comunica\w+|informacoes|ofertas)|recebe newsletter|"
+        r"acepta .*(?:novedades|correos?|comunicaciones|marketing)|"
+        r"accepts? (?:e ?mail )?(?:e ?mail|marketing|newsletter)\w*|acceptance|consent\w*|lgpd|"
+        r"subscribed|email marketing consent)\b",
+        but=r"\b(?:sms|opt out|optout|data|date|hora|when)\b",
+    ),
+    Entry(
+        Holds.EMAIL,
+        ("email", "e mail", "mail", "e mails", "emails", "correio eletronico",
+         "correo electronico", "endereco eletronico", "email address", "e mail address", "correo",
+         "correo", "endereco de email", "endereco de e mail"),
+        r"\b(?:e ?mails?|correio eletronico|correo(?: electronico)?|endereco eletronico|mail)\b",
+        but=r"\b(?:nf|nfe|nf e|status|data|date|sent|enviad\w+|aberto|opened|vendedor|consultor|"
+            r"filho|aceita|marketing|bounce|verificado|verified|valido|recuperacao)\b",
+    ),
+    Entry(Holds.TRAFFIC_SOURCE, ("utm source", "traffic source"), r"\butm source\b"),
+    Entry(Holds.TRAFFIC_MEDIUM, ("utm medium", "traffic medium"), r"\butm medium\b"),
+    Entry(
+        Holds.TRAFFIC_CAMPAIGN,
+        ("utm campaign", "traffic campaign", "campaign name"),
+        r"\b(?:utm campaign|campaign name)\b",
+    ),
+    Entry(Holds.TRAFFIC_VALUE, ("utm term", "traffic value"), r"\butm term\b"),
+    Entry(
+        Holds.LINKEDIN, ("linkedin", "linkedin url", "perfil linkedin"), r"\blinkedin\b"
+    ),
+    Entry(Holds.FACEBOOK, ("facebook", "fan page", "facebook url"), r"\bfacebook\b",
+          but=r"\b(?:id|ad|campaign|campanha)\b"),
+    Entry(Holds.TWITTER, ("twitter", "twitter url"), r"\btwitter\b"),
+    Entry(
+        Holds.SITE_OF_COMPANY,
+        ("site da empresa", "company site", "company website", "website da empresa",
+         "sitio web de la empresa"),
+        r"\b(?:web)?site (?:da|de la|do|of the) (?:empresa|loja|company)\b",
+    ),
+    Entry(
+        Holds.WEBSITE,
+        ("website", "site", "web site", "pagina web", "sitio web", "url", "homepage", "web"),
+        r"",
+    ),
+    Entry(
+        Holds.MOBILE,
+        ("celular", "whatsapp", "celular / whatsapp", "whats", "zap", "wpp", "cel", "cell",
+         "mobile phone", "mobile", "cell phone", "telefone celular", "telefone movel",
+         "telefono movil", "movil", "fone celular", "whatsapp / celular", "mobile number"),
+        r"\b(?:celular(?:es)?|whats ?app|whats|zap|wpp|mobile|cell|cel|movil|movel)\b",
+        but=r"\b(?:fone|tel|telefone|operadora|modelo|marca|grupo|group) / |/ (?:fone|telefone|"
+            r"tel|zap|whatsapp|whats|celular)\b(?<!celular / whatsapp)(?<!whatsapp / celular)|"
+            r"\b(?:operadora|modelo|marca|grupo|group|filho|aceita|vendedor)\b",
+    ),
+    Entry(
+        Holds.LANDLINE,
+        ("telefone fixo", "fixo", "fone residencial", "telefone residencial", "home phone",
+         "landline", "telefono fijo"),
+        r"\b(?:telefone|fone|tel) (?:fixo|residencial)\b|\b(?:home phone|landline|telefono fijo)\b",
+    ),
+    Entry(
+        Holds.PHONE,
+        ("telefone", "fone", "tel", "phone", "phone number", "telefono", "telefones",
+         "telefone comercial", "numero de telefone", "telefone / whatsapp", "contato"),
+        r"\b(?:telefones?|fones?|tel|phones?|telefonos?|telephone)\b",
+        but=r"\b(?:operadora|tipo|type|vendedor|consultor|filho)\b",
+    ),
+    Entry(
+        Holds.CITY_STATE,
+        ("cidade / uf", "cidade uf", "cidade / estado", "municipio / uf", "city / state",
+         "cidade e estado", "localidade"),
+        r"\b(?:cidade|municipio|city|ciudad) (?:/ |e )?(?:uf|estado|state|provincia)\b",
+        but=_OTHER,
+    ),
+    Entry(
+        Holds.CITY,
+        ("cidade", "city", "municipio", "ciudad", "localidad"),
+        r"\b(?:cidade|city|municipio|ciudad)\b",
+        but=_OTHER,
+    ),
+    Entry(
+        Holds.STATE,
+        ("uf", "estado", "state", "state / province", "estado / uf", "uf / estado", "provincia",
+         "province"),
+        r"\b(?:uf|estado|state|province code|state code)\b",
+        but=_OTHER + r"|\b(?:civil|de saude|pedido|order|do lead|conservacao)\b",
+    ),
+    Entry(Holds.COUNTRY, ("pais", "country"), r"\b(?:pais|country)\b",
+          but=_OTHER + r"|\b(?:code|nome|nomes|telefone|dos)\b"),
+    Entry(
+        Holds.JOB,
+        ("cargo", "job title", "cargo / funcao", "funcao", "profissao", "ocupacao", "puesto",
+         "position", "cargo atual", "role", "profesion", "job"),
+        r"\b(?:cargo|job title|funcao|profissao|puesto|cargo atual)\b",
+        but=r"\b(?:interesse|pretendid[ao]|desejad[ao]|vaga|data|setor)\b",
+    ),
+    Entry(
+        Holds.ADDRESS,
+        ("endereco", "logradouro", "address", "direccion", "endereco completo",
+         "endereco comercial", "company address", "rua"),
+        r"\b(?:endereco completo|endereco comercial|company address|street address)\b",
+        but=r"\b(?:ip|eletronico|e ?mail|site|entrega|cobranca|web)\b",
+    ),
+    Entry(
+        Holds.COMPANY,
+        ("empresa", "razao social", "company", "company name", "nome da empresa", "organizacao",
+         "organization", "organisation", "nome fantasia", "fantasia", "compania", "employer",
+         "restaurante", "empresa cliente", "account name", "nome empresa"),
+        r"\b(?:empresa|razao social|company|organizacao|organization|nome fantasia)\b",
+        but=r"\b(?:segmento|porte|site|tamanho|setor|ramo|cnpj|cidade|uf|estado|size|industry|"
+            r"id|tipo|faturamento|telefone|e ?mail|funcionarios|area)\b",
+    ),
+    Entry(
+        Holds.FIRST_NAME,
+        ("primeiro nome", "first name", "firstname", "prenome", "nombres", "given name", "fname"),
+        r"\b(?:primeiro nome|first name|given name)\b",
+    ),
+    Entry(
+        Holds.LAST_NAME,
+        ("sobrenome", "last name", "lastname", "apellido", "apellidos", "surname", "ultimo nome",
+         "family name", "lname"),
+        r"\b(?:sobrenome|last name|apellidos?|surname|family name|ultimo nome)\b",
+        but=r"\be sobrenome|y apellidos?\b",
+    ),
+    Entry(
+        Holds.NAME,
+        ("nome completo", "nome", "name", "full name", "nombre completo", "nombre",
+         "nome e sobrenome", "nombre y apellido", "nombre y apellidos", "contact name", "cliente",
+         "nome do cliente", "nome do contato", "qual o seu nome", "seu nome", "paciente", "aluno",
+         "participante", "responsavel", "nome / razao social", "contato", "nome do responsavel",
+         "hospede", "associado", "candidato", "morador", "visitante", "inscrito"),
+        rf"\b(?:nome completo|full name|nombre completo|nome e sobrenome|nombre y apellidos?)\b|"
+        rf"^(?:nome|nombre|name) (?:do |da |de |del |d[oa]s )?(?:{_PERSON})\b|"
+        rf"^(?:{_PERSON}) (?:/ )?(?:nome|name|nombre)\b|^(?:qual )?(?:o |e o )?seu nome\b|"
+        rf"^(?:{_PERSON})(?: a)?$",
+        but=r"\b(?:empresa|company|produto|fantasia|evento|arquivo|file|usuario de rede|campanha|"
+            r"campaign|ad|grupo|group|filho|pai|mae|vendedor|form|id|social)\b(?<!razao social)",
+    ),
+    Entry(
+        Holds.TAGS,
+        ("tags", "tag", "etiquetas", "marcadores", "etiqueta", "marcador", "labels"),
+        r"",
+    ),
+)  # fmt: skip
+"""Every kind of heading; a column gets the first whose words or pattern fit."""

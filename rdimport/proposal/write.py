@@ -1,0 +1,285 @@
+"""Guesses to the text of a mapping file: each with why it was made, and an example."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections import defaultdict
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Final
+
+from rdimport.destination.fields import FIELDS
+from rdimport.mapping import Clean
+from rdimport.names import fold
+from rdimport.proposal.vocabulary import Holds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from rdimport.proposal.evidence import Evidence
+    from rdimport.proposal.guess import Guess
+
+NO_EMAIL: Final = "WHICH COLUMN?"
+
+_HEAD: Final = """\
+# yaml-language-server: $schema=./mapping.schema.json
+# Proposed by `rdimport init` from {name}. Read it once, then see what it does:
+#     rdimport check {shown} -m THIS-FILE
+version: 1
+conversion_identifier: {title}  # the event on each contact's timeline: name the campaign
+"""
+_CUSTOM: Final = """\
+
+  # RD drops a custom field in silence that the account does not have. Create it in RD with exactly
+  # this name, then take the mark # away here.
+"""
+_FORMS: Final = {
+    Clean.CPF: "clean: cpf",
+    Clean.CNPJ: "clean: cnpj",
+    Clean.CEP: "clean: cep",
+    Clean.DATE: "clean: date",
+    Clean.BOOLEAN: "type: boolean",
+    Clean.PHONE: "clean: phone",
+    Clean.EMAIL: "clean: email",
+    Clean.URL: "clean: url",
+}
+"""How a custom field is cleaned whose cells nearly all have a form, the special forms first."""
+
+_SURE: Final = 0.95
+
+
+def write(
+    columns: Sequence[str],
+    guesses: Mapping[str, Guess],
+    evidence: Mapping[str, Evidence],
+    name: str,
+    hints: Mapping[str, object],
+) -> tuple[str, bool]:
+    """The mapping's text, and whether it has a column for `email`."""
+    fields = dict(_fields(guesses, evidence))
+    has_email = "email" in fields
+    if not has_email:
+        fields["email"] = f"{scalar(NO_EMAIL)}  # no column looks like e-mail: name it here"
+    text = _HEAD.format(name=name, shown=_shell(name), title=scalar(PurePath(name).stem or name))
+    known = {key: value for key, value in hints.items() if value is not None}
+    if known:
+        inside = ", ".join(f"{key}: {scalar(str(value))}" for key, value in known.items())
+        text += f"source: {{{inside}}}\n"
+    text += "\nfields:\n"
+    text += "".join(f"  {field}: {fields[field]}\n" for field in FIELDS if field in fields)
+    custom = "".join(_custom(columns, guesses, evidence))
+    text += _CUSTOM + custom if custom else ""
+    return text + _consent(guesses, evidence), has_email
+
+
+def _fields(
+    guesses: Mapping[str, Guess], evidence: Mapping[str, Evidence]
+) -> Iterator[tuple[str, str]]:
+    """RD's fields with their lines."""
+    by_field: defaultdict[Holds, list[Guess]] = defaultdict(list)
+    for one in guesses.values():
+        by_field[one.holds].append(one)
+    yield from _names(by_field, evidence)
+    yield from _phones(by_field, evidence)
+    yield from _places(by_field, evidence)
+    plain = set(Holds) - _MADE_INTO_OTHERS
+    for holds in sorted(plain & set(by_field)):
+        one = by_field[holds][0]
+        seen = evidence[one.column]
+        options = dict(_options(holds, seen))
+        yield holds.value, _line(one, seen, options)
+
+
+_MADE_INTO_OTHERS: Final = frozenset(
+    {
+        Holds.FIRST_NAME,
+        Holds.LAST_NAME,
+        Holds.NAME,
+        Holds.PHONE,
+        Holds.MOBILE,
+        Holds.LANDLINE,
+        Holds.CITY,
+        Holds.STATE,
+        Holds.CITY_STATE,
+        Holds.CONSENT,
+    }
+)
+
+
+def _options(holds: Holds, seen: Evidence) -> Iterator[tuple[str, str]]:
+    """What a field's cells need beside the cleaners that it has by itself."""
+    if holds is Holds.TAGS and seen.separator:
+        yield "split", scalar(seen.separator)
+    if holds in {Holds.WEBSITE, Holds.SITE_OF_COMPANY}:
+        yield "clean", "url"
+    if holds in {Holds.LINKEDIN, Holds.FACEBOOK, Holds.TWITTER}:
+        yield "clean", "social"
+    if holds in {Holds.NAME, Holds.CITY} and seen.capitals >= _CAPITALS:
+        yield "clean", "name" if holds is Holds.NAME else "city"
+
+
+_CAPITALS: Final = 0.3
+
+
+def _names(
+    by_field: Mapping[Holds, list[Guess]], evidence: Mapping[str, Evidence]
+) -> Iterator[tuple[str, str]]:
+    firsts, lasts = by_field.get(Holds.FIRST_NAME, []), by_field.get(Holds.LAST_NAME, [])
+    if firsts and lasts:
+        first, last = firsts[0], lasts[0]
+        quoted = ", ".join('"' + g.column.replace('"', '""') + '"' for g in (first, last))
+        seen = [evidence[g.column] for g in (first, last)]
+        capitals = ", clean: name" if seen[0].capitals >= _CAPITALS else ""
+        expression = scalar(f"concat_ws(' ', {quoted})", quoted=True)
+        example = comment(" ".join(e.example for e in seen if e.example))
+        yield "name", f"{{expr: {expression}{capitals}}}  # first and last name; e.g. {example}"
+    for holds in (Holds.NAME, Holds.FIRST_NAME):
+        for one in by_field.get(holds, [])[:1]:
+            if not (firsts and lasts):
+                seen_one = evidence[one.column]
+                yield "name", _line(one, seen_one, dict(_options(Holds.NAME, seen_one)))
+
+
+def _phones(
+    by_field: Mapping[Holds, list[Guess]], evidence: Mapping[str, Evidence]
+) -> Iterator[tuple[str, str]]:
+    """Each column to the field of its kind; one that holds both kinds to both fields."""
+    mobiles = list(by_field.get(Holds.MOBILE, []))
+    landlines = list(by_field.get(Holds.LANDLINE, []))
+    mixed = []
+    for one in by_field.get(Holds.PHONE, []):
+        seen = evidence[one.column]
+        if min(seen.mobile, seen.landline) >= 0.1:
+            mixed.append(one)
+        else:
+            (landlines if seen.landline > seen.mobile else mobiles).append(one)
+    if mixed and not mobiles and not landlines:
+        mobiles, landlines = mixed[:1], mixed[:1]
+    elif mixed:
+        (mobiles if not mobiles else landlines).extend(mixed)
+    for field, guesses in (("mobile_phone", mobiles), ("personal_phone", landlines)):
+        if guesses:
+            yield field, _several(guesses, evidence)
+
+
+def _places(
+    by_field: Mapping[Holds, list[Guess]], evidence: Mapping[str, Evidence]
+) -> Iterator[tuple[str, str]]:
+    both = by_field.get(Holds.CITY_STATE, [])
+    for holds, cleaner in ((Holds.CITY, "city"), (Holds.STATE, "uf")):
+        for one in by_field.get(holds, [])[:1]:
+            seen = evidence[one.column]
+            yield holds.value, _line(one, seen, dict(_options(holds, seen)))
+        if both and not by_field.get(holds):
+            one = both[0]
+            yield holds.value, _line(one, evidence[one.column], {"clean": cleaner})
+
+
+def _several(guesses: Sequence[Guess], evidence: Mapping[str, Evidence]) -> str:
+    if len(guesses) == 1:
+        return _line(guesses[0], evidence[guesses[0].column], {})
+    listed = ", ".join(scalar(one.column) for one in guesses)
+    example = comment(evidence[guesses[0].column].example)
+    return f"[{listed}]  # the first one that is not empty; e.g. {example}"
+
+
+def _line(one: Guess, seen: Evidence, options: Mapping[str, str]) -> str:
+    """The value of a field's key, and the comment behind it."""
+    column = scalar(one.column)
+    if options:
+        inside = ", ".join(f"{key}: {value}" for key, value in options.items())
+        column = f"{{column: {column}, {inside}}}"
+    return f"{column}  # {_because(one, seen)}"
+
+
+def _because(one: Guess, seen: Evidence) -> str:
+    if not seen.filled:
+        return f"{one.why}; the column is empty in the rows that were looked at"
+    part = "" if seen.filled == seen.rows else f", {seen.filled} of {seen.rows} filled"
+    return f"{one.why}; e.g. {comment(seen.example)}{part}"
+
+
+def _custom(
+    columns: Sequence[str], guesses: Mapping[str, Guess], evidence: Mapping[str, Evidence]
+) -> Iterator[str]:
+    """The columns that nothing was guessed for, as comments."""
+    used: set[str] = set()
+    for column in columns:
+        if column in guesses:
+            continue
+        seen = evidence[column]
+        name = identifier(column, used)
+        form = _form(column, seen)
+        source = scalar(column)
+        if form is not None:
+            source = f"{{column: {source}, {_FORMS[form]}}}"
+        told = f"e.g. {comment(seen.example)}" if seen.filled else "empty"
+        yield f"  # {name}: {source}  # {told}\n"
+
+
+def _form(column: str, seen: Evidence) -> Clean | None:
+    """The form that nearly all cells have; only a heading tells a CEP from another number."""
+    said = re.search(r"\b(?:cep|zip|postal)\b", fold(column)) is not None
+    return next(
+        (
+            form
+            for form in _FORMS
+            if seen.filled and seen.share(form) >= _SURE and (form is not Clean.CEP or said)
+        ),
+        None,
+    )
+
+
+_NO_CONSENT: Final = """
+# No column looks like an opt-in. Where a legal basis (LGPD) holds for all of them, say so:
+# legal_bases: [{type: legitimate_interest, status: granted}]
+"""
+
+
+def _consent(guesses: Mapping[str, Guess], evidence: Mapping[str, Evidence]) -> str:
+    found = next((g for g in guesses.values() if g.holds is Holds.CONSENT), None)
+    if found is None:
+        return _NO_CONSENT
+    status = f"{{column: {scalar(found.column)}}}"
+    told = _because(found, evidence[found.column])
+    return (
+        f"\n# {told}. Is it a consent to be written to by e-mail? If not, take the line away.\n"
+        f"legal_bases: [{{type: consent, status: {status}}}]\n"
+    )
+
+
+def identifier(column: str, used: set[str]) -> str:
+    """The name that RD gives a custom field: accents off, small letters, underscores."""
+    bare = unicodedata.normalize("NFKD", fold(column))
+    words = re.sub(r"[^a-z0-9]+", "_", bare.encode("ascii", "ignore").decode()).strip("_")
+    stem = "cf_" + (words.removeprefix("cf_") or "campo")
+    name, number = stem, 2
+    while name in used:
+        name, number = f"{stem}_{number}", number + 1
+    used.add(name)
+    return name
+
+
+_SIMPLE: Final = re.compile(r"[^\W\d_](?:[\w .()/+-]*[\w)+])?\Z")
+
+
+def scalar(text: str, *, quoted: bool = False) -> str:
+    """Text as YAML, within brackets or without; quotes only where they are needed."""
+    if not quoted and _SIMPLE.match(text) and text.casefold() not in _WORDS and text.isprintable():
+        return text
+    escaped = json.dumps(text, ensure_ascii=False)
+    return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in escaped)
+
+
+_WORDS: Final = frozenset({"null", "true", "false", "yes", "no", "on", "off"})
+
+
+def comment(example: str) -> str:
+    """A cell as it may stand in a comment: one line, not too long."""
+    line = " ".join(c for c in "".join(c if c.isprintable() else " " for c in example).split())
+    return f"“{line[:37]}…”" if len(line) > 40 else f"“{line}”"
+
+
+def _shell(name: str) -> str:
+    return f'"{name}"' if re.search(r"[^\w./-]", name) else name

@@ -68,7 +68,8 @@ def words_of(heading: str) -> str:
 _PERSON: Final = (
     "cliente|aluno|paciente|participante|contato|contacto|lead|responsavel|interessado|candidato|"
     "comprador|decisor|titular|associado|inscrito|convidado|visitante|assinante|socio|morador|"
-    "hospede|usuario|user|contact|customer|client|attendee|patient|tutor|your|seu"
+    "hospede|usuario|user|contact|customer|client|attendee|patient|tutor|your|seu|"
+    "student|member|guest|buyer|owner|estudante|membro|convidada|cidadao"
 )
 """Who a list is about; also a heading for their names."""
 
@@ -174,9 +175,9 @@ VOCABULARY: Final = (
     Entry(
         Holds.JOB,
         ("cargo", "job title", "cargo / funcao", "funcao", "profissao", "ocupacao", "puesto",
-         "position", "cargo atual", "role", "profesion", "job"),
+         "position", "cargo atual", "designation", "profesion", "job"),
         r"\b(?:cargo|job title|funcao|profissao|puesto|cargo atual)\b",
-        but=r"\b(?:interesse|pretendid[ao]|desejad[ao]|vaga|data|setor)\b",
+        but=r"\b(?:interesse|pretendid[ao]|desejad[ao]|vaga|data|setor|area)\b",
     ),
     Entry(
         Holds.ADDRESS,

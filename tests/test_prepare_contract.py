@@ -66,7 +66,7 @@ ROWS = st.lists(
             for name in COLUMNS
         }
     ),
-    max_size=8,
+    max_size=5,
 )
 
 
@@ -80,7 +80,7 @@ def table(rows: list[dict[str, str | None]]) -> pl.DataFrame:
     )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=60)
 @given(ROWS)
 def test_rds_rules_take_every_payload_and_every_row_has_one_end(
     rows: list[dict[str, str | None]],

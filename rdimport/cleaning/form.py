@@ -139,8 +139,8 @@ def items(cell: pl.Expr, separator: str | None) -> pl.Expr:
         return pl.when(cell.is_not_null()).then(pl.concat_list(cell)).otherwise(constant([]))
     mark = re.escape(separator)
     tight = cell.str.replace_all(rf"\s*{mark}(?:\s|{mark})*", separator.replace("$", "$$"))
-    cut = tight.str.strip_prefix(separator).str.strip_suffix(separator).str.split(separator)
-    return pl.when(cell.is_not_null()).then(cut).otherwise(constant([]))
+    inside = tight.str.strip_prefix(separator).str.strip_suffix(separator)
+    return pl.when(inside != "").then(inside.str.split(separator)).otherwise(constant([]))
 
 
 def constant(values: Sequence[str]) -> pl.Expr:

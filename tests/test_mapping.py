@@ -86,6 +86,7 @@ def test_all_errors_come_at_once_each_with_its_line_and_column() -> None:
         "on_duplicate: lst\n"
     )
     cleaners, slip = ", ".join(Clean), "; did you mean"
+    duplicates = f"on_duplicate: expected one of first, last, merge; found `lst`{slip} `last`?"
     assert lines == [
         "m.yaml:1:1: `conversion_identifier` is missing",
         "m.yaml:2:1: unknown key `conversion_identifer`; did you mean `conversion_identifier`?",
@@ -96,7 +97,7 @@ def test_all_errors_come_at_once_each_with_its_line_and_column() -> None:
         "m.yaml:7:10: fields.state: give one of column, value, expr, not column and value",
         "m.yaml:8:3: fields.job_title: expected a column name, or `{column: …}`, and found nothing",
         "m.yaml:9:22: source.header_row: expected a whole number, found `zero`",
-        f"m.yaml:10:15: on_duplicate: expected one of first, last, merge; found `lst`{slip} `last`?",
+        f"m.yaml:10:15: {duplicates}",
     ]
 
 

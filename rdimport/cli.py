@@ -83,7 +83,11 @@ def _import(
         report_dir=told.report_dir or pipeline.REPORT_DIR,
         quota=_quota(told),
         settings=Settings(
-            told.concurrency, told.patience, told.canary or told.limit, _time_to_spend(told)
+            told.concurrency,
+            told.patience,
+            told.canary or told.limit,
+            _time_to_spend(told),
+            told.timeout,
         ),
         hints=_hints(told),
         resend=_resend(told),

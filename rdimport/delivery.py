@@ -49,13 +49,14 @@ class Chance(Protocol):
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Bounds of a run: requests open at once, seconds for which the endpoint may be down, rows to
-    send and seconds to spend (None: all of them, as long as it takes).
+    send and seconds to spend (None: all of them, as long as it takes), seconds for one answer.
     """
 
     concurrency: int = 64
     patience: float = 120.0
     limit: int | None = None
     max_seconds: float | None = None
+    timeout: float = 60.0
 
 
 class Delivery:

@@ -152,6 +152,13 @@ def _sending(to: argparse.ArgumentParser) -> None:
         metavar="N",
         help="send N rows, stop, and say what to look for in RD Station",
     )
+    group.add_argument(
+        "--timeout",
+        type=_some_seconds,
+        default=60.0,
+        metavar="TIME",
+        help="how long an answer may take before its row is uncertain (1m)",
+    )
     group.add_argument("--dry-run", action="store_true", help="the same as check")
 
 
@@ -183,6 +190,13 @@ def _sandbox(to: argparse.ArgumentParser) -> None:
     from rdimport.sandbox.arguments import add_arguments  # noqa: PLC0415
 
     add_arguments(to)
+
+
+def _some_seconds(text: str) -> float:
+    seconds = _seconds(text)
+    if seconds == 0:
+        raise argparse.ArgumentTypeError("no answer comes in no time")
+    return seconds
 
 
 class _Parser(argparse.ArgumentParser):

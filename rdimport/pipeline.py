@@ -180,7 +180,8 @@ def _begin(ledger: Ledger, how: Options) -> Run:
 async def _carry_out(plan: Plan, run: Run, how: Options, stopper: Stopper) -> Stop | None:
     how.on_event(SendingStarted(plan.to_send, how.quota.per_second if how.quota else None))
     places = how.settings.concurrency
-    async with connected(how.to.base_url, how.to.credentials(), places) as transport:
+    address, key = how.to.base_url, how.to.credentials()
+    async with connected(address, key, places, how.settings.timeout) as transport:
         delivery = Delivery(
             destination=how.to,
             transport=transport,

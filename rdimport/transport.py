@@ -23,10 +23,10 @@ from rdimport.destination.rdstation import LOOPBACK
 MAX_ANSWER: Final = 64_000
 """Bytes of an answer that are read; RD's are a few hundred."""
 
-DEADLINE: Final = 90.0
-"""Seconds for one whole exchange, also when every single byte arrives just in time."""
+_CONNECT: Final = 10.0
+_WRITE: Final = 20.0
+"""Seconds at most for a connection, and for a body to leave."""
 
-_TIMEOUT: Final = httpx.Timeout(connect=10.0, write=20.0, read=60.0, pool=60.0)
 _IDLE: Final = 4.0
 """Seconds after which an idle connection is not used again: fewer than any usual server keeps it,
 so that no request meets a connection that is just being closed."""
@@ -68,8 +68,11 @@ class _Masked(logging.Filter):
 class Transport:
     """Sends requests; a row's cancellation counts as an answer that never came."""
 
-    def __init__(self, client: httpx.AsyncClient, credentials: Mapping[str, str]) -> None:
+    def __init__(
+        self, client: httpx.AsyncClient, credentials: Mapping[str, str], deadline: float
+    ) -> None:
         self._client = client
+        self._deadline = deadline
         self._credentials = dict(credentials)
         self._urls: dict[str, httpx.URL] = {}
 
@@ -83,14 +86,14 @@ class Transport:
             request.method, url, headers=dict(request.headers), content=request.body
         )
         try:
-            async with asyncio.timeout(DEADLINE):
+            async with asyncio.timeout(self._deadline):
                 return await self._send(ready)
         except _BEFORE_SENDING as error:
             raise NotConnected(_why(error)) from None
         except httpx.TransportError as error:
             raise NotAnswered(_why(error)) from None
         except TimeoutError:
-            raise NotAnswered(f"no whole answer within {DEADLINE:.0f} seconds") from None
+            raise NotAnswered(f"no whole answer within {self._deadline:g} seconds") from None
 
     async def _send(self, ready: httpx.Request) -> Reply:
         response = await self._client.send(ready, stream=True)
@@ -114,15 +117,21 @@ def _why(error: httpx.TransportError) -> str:
 
 @asynccontextmanager
 async def connected(
-    base_url: str, credentials: Mapping[str, str], concurrency: int
+    base_url: str, credentials: Mapping[str, str], concurrency: int, answer_within: float
 ) -> AsyncIterator[Transport]:
-    """A transport for one run. Redirects are not followed: they would carry the key elsewhere."""
+    """A transport for one run. Redirects are not followed: they would carry the key elsewhere.
+
+    An answer must begin within `answer_within` seconds, and then never pause for so long; one whole
+    exchange takes half as long again at most, also when every single byte arrives just in time.
+    """
     logger = logging.getLogger("httpx")
     masked = _Masked()
     logger.addFilter(masked)
     address = urlsplit(base_url)
     client = httpx.AsyncClient(
-        timeout=_TIMEOUT,
+        timeout=httpx.Timeout(
+            answer_within, connect=min(_CONNECT, answer_within), write=min(_WRITE, answer_within)
+        ),
         limits=httpx.Limits(
             max_connections=concurrency,
             max_keepalive_connections=concurrency,
@@ -134,6 +143,6 @@ async def connected(
     )
     try:
         async with client:
-            yield Transport(client, credentials)
+            yield Transport(client, credentials, 1.5 * answer_within)
     finally:
         logger.removeFilter(masked)

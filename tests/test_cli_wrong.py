@@ -78,6 +78,7 @@ CASES = {
     "quota: and plan": Case(("--quota", "--plan"), ("--quota", "9/s", "--plan", "pro")),
     "concurrency: none": Case(("--concurrency",), ("--concurrency", "0"), usage=True),
     "duration: no time": Case(("--max-duration",), ("--max-duration", "soon"), usage=True),
+    "timeout: none": Case(("--timeout",), ("--timeout", "0s"), usage=True),
     "resend: unknown": Case(("--resend",), ("--resend", "all"), usage=True),
     "option: unknown": Case(("--fast",), ("--fast",), usage=True),
     "sandbox: and an address": Case(

@@ -28,7 +28,7 @@ from rdimport.memory import Memory
 from rdimport.pace import Pace, Quota
 from rdimport.plan import Plan, Planner
 from rdimport.prepare.preview import Preview, advice
-from rdimport.report import failures, summary
+from rdimport.report import mapped, write_all
 from rdimport.results import Checked, Imported, Notes
 from rdimport.row import FAILED, State
 from rdimport.source import Hints, open_tables
@@ -62,6 +62,8 @@ class Options:
     chance: Chance = field(default_factory=SystemRandom)
     signals: bool = False
     mapping_name: str = ""
+    lang: str = "en"
+    full_report: bool = False
 
 
 def check(
@@ -142,7 +144,7 @@ async def run_async(files: Sequence[str], mapping: Mapping, **options: Any) -> I
         spool = stack.enter_context(Spool(how.state_dir))
         if how.signals:
             stack.enter_context(on_signals(stopper))
-        run = _begin(ledger, how)
+        run = _begin(ledger, how, mapping)
         planner = Planner(
             mapping,
             _memory(ledger, run.destination, how.resend, mapping),
@@ -164,10 +166,11 @@ async def run_async(files: Sequence[str], mapping: Mapping, **options: Any) -> I
     return Imported(told, how.report_dir / told["run_id"], how.state_dir, notes)
 
 
-def _begin(ledger: Ledger, how: Options) -> Run:
+def _begin(ledger: Ledger, how: Options, mapping: Mapping) -> Run:
     now = how.clock.now()
     facts = {
         "mapping": how.mapping_name,
+        "mapping_used": mapped.told(mapping),
         "base_url": how.to.base_url,
         "account": how.to.account,
         "quota": str(how.quota) if how.quota else None,
@@ -209,15 +212,14 @@ def _finish(run: Run, how: Options, stopped: Stop | None) -> dict[str, Any]:
     else:
         code = ExitCode.DONE
     run.finish(how.clock.now(), code, stopped)
-    return write_report(run, how.report_dir)
+    return write_report(run, how.report_dir, lang=how.lang, full=how.full_report)
 
 
-def write_report(run: Run, report_dir: Path) -> dict[str, Any]:
+def write_report(
+    run: Run, report_dir: Path, *, lang: str = "en", full: bool = False
+) -> dict[str, Any]:
     """Write all files of a run's report. Raises ReportError when the disk does not take them."""
-    told = summary.summarise(run, report_dir / run.name)
-    failures.write(run, report_dir / run.name / failures.FILE_NAME)
-    summary.write(told, report_dir / run.name / summary.FILE_NAME)
-    return told
+    return write_all(run, report_dir / run.name, lang=lang, full=full)
 
 
 def _abandon(run: Run, how: Options, error: BaseException) -> None:

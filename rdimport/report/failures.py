@@ -3,60 +3,49 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 from rdimport.ledger import Input, Run
-from rdimport.reasons import explain
 from rdimport.report.files import private
-from rdimport.row import REPORTED, Problem
+from rdimport.report.rows import Advance, Line, columns, lines, quietly
+from rdimport.row import REPORTED
 
 FILE_NAME: Final = "failures.csv"
 
 
-def write(run: Run, path: Path) -> None:
+def write(run: Run, path: Path, lang: str = "en", advance: Advance = quietly) -> int:
     """Write the failures of a run in the encoding and with the delimiter of its input.
 
     Where the inputs differ, or are workbooks, or something in the report does not fit their
     encoding, it is UTF-8 with a mark at its start and `;`, which Excel in Brazil opens rightly.
-    Raises ReportError when the disk does not take it.
+    Returns how many rows it holds. Raises ReportError when the disk does not take it.
     """
     inputs = run.inputs()
     with private(path) as half:
         encoding, delimiter = _dialect(list(inputs.values()))
         try:
-            _write(run, inputs, half, encoding, delimiter)
+            out = half.open("w", encoding=encoding, newline="")
+            return _write(out, delimiter, inputs, lines(run, inputs, lang), advance)
         except UnicodeEncodeError:
-            _write(run, inputs, half, "utf-8-sig", delimiter)
+            out = half.open("w", encoding="utf-8-sig", newline="")
+            return _write(out, delimiter, inputs, lines(run, inputs, lang), quietly)
 
 
-def _write(run: Run, inputs: dict[int, Input], path: Path, encoding: str, delimiter: str) -> None:
-    columns = list(dict.fromkeys(name for table in inputs.values() for name in table.columns))
-    with path.open("w", encoding=encoding, newline="") as file:
-        out = csv.writer(file, delimiter=delimiter, lineterminator="\r\n")
-        out.writerow([*(c for c in columns if c not in REPORTED), *REPORTED])
-        for line in _lines(run, inputs, columns):
-            out.writerow(line)
-
-
-def _lines(run: Run, inputs: dict[int, Input], columns: Sequence[str]) -> Iterator[list[str]]:
-    for end in run.failures():
-        table = inputs[end.file]
-        at = dict(zip(table.columns, end.cells, strict=False))
-        yield [
-            *(at.get(name) or "" for name in columns if name not in REPORTED),
-            str(end.row),
-            table.name,
-            end.state,
-            *_told(end.problems),
-        ]
-
-
-def _told(problems: Sequence[Problem]) -> Iterator[str]:
-    for name in ("field", "column", "value", "code"):
-        yield " | ".join(getattr(problem, name) for problem in problems)
-    yield " | ".join(explain(problem) for problem in problems)
+def _write(
+    file: TextIO, delimiter: str, inputs: dict[int, Input], rows: Iterable[Line], advance: Advance
+) -> int:
+    count = 0
+    with file:
+        # A quoted cell is text for a program that is asked to take it so, and keeps its zeros.
+        out = csv.writer(file, delimiter=delimiter, lineterminator="\r\n", quoting=csv.QUOTE_ALL)
+        out.writerow([*columns(inputs), *REPORTED])
+        for line in rows:
+            out.writerow(line.cells)
+            count += 1
+            advance(1)
+    return count
 
 
 def _dialect(inputs: Sequence[Input]) -> tuple[str, str]:

@@ -44,6 +44,8 @@ def summarise(run: Run, folder: Path) -> dict[str, Any]:
         "files": [table.name for table in run.inputs().values()],
         "summary_json": str(folder / FILE_NAME),
         "failures_csv": str(folder / failures.FILE_NAME),
+        "failures_xlsx": str(folder / "failures.xlsx"),
+        "report_html": str(folder / "report.html"),
     }
 
 

@@ -1,0 +1,141 @@
+"""The first sheet of failures.xlsx: what happened, what is wrong, what to do about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from rdimport.reasons import explain, remedy
+from rdimport.report.looks import Looks
+from rdimport.report.next_steps import steps
+from rdimport.report.story import Story
+from rdimport.report.words import Words
+from rdimport.row import FAILED, Problem, State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from xlsxwriter.worksheet import Worksheet
+
+_WIDTHS: Final = (12, 28, 62, 62, 12, 8, 8)
+
+
+def cover(
+    sheet: Worksheet,
+    story: Story,
+    places: dict[str, list[tuple[str, int, int]]],
+    names: list[str],
+    *,
+    words: Words,
+    looks: Looks,
+) -> None:
+    """Write the first sheet. `places` are cells of the first rows with a problem of each code."""
+    told = story.summary
+    page = _Page(sheet, words, looks)
+    for i, width in enumerate(_WIDTHS):
+        sheet.set_column(i, i, width)
+    page.line((words("run", run=told["run_id"]), looks.title))
+    page.line((", ".join(told["files"]), looks.bold))
+    stop = story.stopped(words.lang)
+    if stop:
+        page.line((words("stopped", reason=stop.sentence), None))
+        page.line((stop.remedy, None))
+    page.blank()
+    page.counts(told)
+    page.problems(story, places)
+    page.way_back(told, names)
+    sheet.hide_gridlines(2)
+    sheet.set_landscape()
+    sheet.fit_to_pages(1, 0)
+
+
+class _Page:
+    """Writes from the top down: rows that are left are gone in a workbook of constant memory."""
+
+    def __init__(self, sheet: Worksheet, words: Words, looks: Looks) -> None:
+        self._sheet = sheet
+        self._words = words
+        self._looks = looks
+        self._row = 0
+
+    def blank(self) -> None:
+        """Leave a row empty."""
+        self._row += 1
+
+    def line(self, *cells: tuple[str | int, Any]) -> None:
+        """Write texts and numbers, each with its format, from the left."""
+        for i, (value, style) in enumerate(cells):
+            if isinstance(value, int):
+                self._sheet.write_number(self._row, i, value, style)
+            elif value:
+                self._sheet.write_string(self._row, i, value, style)
+        self._row += 1
+
+    def header(self, *names: str) -> None:
+        """Write the names of a table's columns."""
+        self.line(*((name, self._looks.section) for name in names))
+
+    def counts(self, told: dict[str, Any]) -> None:
+        """How many rows came to each state, and what that means."""
+        words, looks = self._words, self._looks
+        self.header(words("rows"), words("state"), words("meaning"))
+        for state in State:
+            if told[state]:
+                name = looks.wrong[state] if state in FAILED else looks.plain
+                self.line(
+                    (told[state], looks.number),
+                    (words.state(state), name),
+                    (words.means(state), looks.plain),
+                )
+        self.line((told["rows"], looks.total), (words("total"), looks.bold_top))
+        if told["left_out"]:
+            self.line((words("left_out", rows=words.number(told["left_out"])), None))
+        self.blank()
+
+    def problems(self, story: Story, places: dict[str, list[tuple[str, int, int]]]) -> None:
+        """The problems, the most frequent first, with links to the first rows of each."""
+        words, looks = self._words, self._looks
+        if not story.examples:
+            self.line((words("no_problems"), None))
+            return
+        titles = ("rows", "code", "problem", "remedy", "first_rows")
+        self.header(*(words(title) for title in titles))
+        for code, rows in story.summary["problems"].items():
+            problem = story.examples[code][0].problem
+            self._links(places.get(code, ()))
+            self._sheet.set_row(self._row, 32)
+            self.line(
+                (rows, looks.number),
+                (code, looks.wrapped),
+                (self._told(problem), looks.wrapped),
+                (remedy(code, words.lang), looks.wrapped),
+            )
+        self.blank()
+
+    def _told(self, problem: Problem) -> str:
+        sentence = explain(problem, self._words.lang)
+        if not problem.column:
+            return sentence
+        where = self._words("column", column=problem.column)
+        return self._words("example", where=where, sentence=sentence)
+
+    def _links(self, places: Iterable[tuple[str, int, int]]) -> None:
+        from xlsxwriter.utility import xl_rowcol_to_cell  # noqa: PLC0415  only for a workbook
+
+        for i, (name, row, column) in enumerate(places, start=4):
+            quoted = name.replace("'", "''")
+            cell = xl_rowcol_to_cell(row, column)
+            self._sheet.write_url(
+                self._row, i, f"internal:'{quoted}'!{cell}", self._looks.link, cell
+            )
+
+    def way_back(self, told: dict[str, Any], names: list[str]) -> None:
+        """How to correct the rows and send them."""
+        words, looks = self._words, self._looks
+        self.header(words("how"))
+        for text in ("how.correct", "how.keep", "how.save", "how.uncertain"):
+            if text != "how.uncertain" or told["uncertain"]:
+                self.line((words(text, sheet="”, “".join(names)), None))
+        self.blank()
+        for step in steps(told, words):
+            self.line((step.sentence, None))
+            self.line((step.command, looks.command))

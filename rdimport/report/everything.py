@@ -1,0 +1,34 @@
+"""All files of a run's report, from one moment of the ledger."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rdimport.errors import LedgerError
+from rdimport.ledger import Run
+from rdimport.report import failures, figures, summary, workbook
+from rdimport.report.rows import Advance, quietly
+from rdimport.report.story import gather
+from rdimport.row import FAILED
+
+
+def write(
+    run: Run, folder: Path, lang: str, *, full: bool = False, advance: Advance | None = None
+) -> dict[str, Any]:
+    """Write them; see `rdimport.report.write_all`."""
+    told = advance or quietly
+    with figures.snapshot(run):
+        story = gather(run, folder)
+        written = (
+            failures.write(run, folder / failures.FILE_NAME, lang, told),
+            workbook.write(run, folder / workbook.FILE_NAME, story, lang, advance=told),
+        )
+    failed = sum(story.summary[state] for state in FAILED)
+    if any(rows != failed for rows in written):
+        raise LedgerError(
+            f"The ledger counts {failed} failed rows of run {run.name}, but lists {written}.",
+            "This is a bug in rdimport: please report it. The ledger itself is not changed.",
+        )
+    summary.write(story.summary, folder / summary.FILE_NAME)
+    return story.summary

@@ -1,0 +1,75 @@
+"""Questions to the ledger that only reports ask: examples of problems, the pace, empty fields."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from rdimport.ledger import Run
+from rdimport.row import Problem
+
+
+class Example(NamedTuple):
+    """One row that has a problem."""
+
+    file: int
+    row: int
+    problem: Problem
+
+
+class Minute(NamedTuple):
+    """What happened in one minute of the sending; the first is 0."""
+
+    minute: int
+    requests: int
+    throttled: int
+    accepted: int
+
+
+@contextmanager
+def snapshot(run: Run) -> Iterator[None]:
+    """The ledger as it is now, whoever goes on writing to it: all files tell of one moment."""
+    run.ledger.query("BEGIN")
+    try:
+        yield
+    finally:
+        run.ledger.query("ROLLBACK")
+
+
+def examples(run: Run, of_each: int) -> dict[str, list[Example]]:
+    """The first rows with a problem of each code, the most frequent code first."""
+    found: dict[str, list[Example]] = {code: [] for code in run.problems()}
+    for code, file, row, problem in run.ledger.stream(
+        "SELECT code, file, row, problem FROM (SELECT o.file, o.row, p.value AS problem,"
+        " json_extract(p.value, '$[0]') AS code, row_number() OVER (PARTITION BY"
+        " json_extract(p.value, '$[0]') ORDER BY o.file, o.row) AS place"
+        " FROM outcome o, json_each(o.problems) p WHERE o.run = ?) WHERE place <= ?"
+        " ORDER BY code, file, row",
+        run.number,
+        of_each,
+    ):
+        found[code].append(Example(file, row, Problem(*json.loads(problem))))
+    return found
+
+
+def minutes(run: Run) -> list[Minute]:
+    """What happened in each minute of the sending, also in those in which nothing did."""
+    noted = {
+        minute: Minute(minute, *counts)
+        for minute, *counts in run.ledger.query(
+            "SELECT minute, requests, throttled, accepted FROM minute WHERE run = ?", run.number
+        )
+    }
+    last = max(noted, default=-1)
+    return [noted.get(minute, Minute(minute, 0, 0, 0)) for minute in range(last + 1)]
+
+
+def filled(run: Run) -> dict[str, int]:
+    """How many of the rows that can be sent have a value in each field, the fewest first."""
+    return dict(
+        run.ledger.query(
+            "SELECT field, rows FROM filled WHERE run = ? ORDER BY rows, field", run.number
+        )
+    )

@@ -1,0 +1,53 @@
+"""How failures.xlsx looks: its formats, made once per workbook."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from rdimport.row import State
+
+if TYPE_CHECKING:
+    from xlsxwriter.format import Format
+    from xlsxwriter.workbook import Workbook
+
+COLOURS: Final = {
+    State.INVALID: ("#FFC7CE", "#9C0006"),
+    State.REFUSED: ("#FFD8A8", "#7A3E00"),
+    State.UNCERTAIN: ("#FFEB9C", "#7F6000"),
+}
+"""Fill and letters of an offending cell by what became of its row."""
+
+
+class Looks:
+    """The formats of one workbook. All cells are text (`@`): nothing typed into them changes."""
+
+    def __init__(self, book: Workbook) -> None:
+        self.text = book.add_format({"num_format": "@", "valign": "top"})
+        self.added = book.add_format({"num_format": "@", "valign": "top", "font_color": "#6B6B6B"})
+        bold = {"bold": True, "num_format": "@", "font_color": "#FFFFFF", "bottom": 1}
+        self.header = book.add_format({**bold, "bg_color": "#1F4E79"})
+        self.added_header = book.add_format({**bold, "bg_color": "#6B6B6B"})
+        self.wrong = {
+            state: book.add_format(
+                {"num_format": "@", "valign": "top", "bg_color": fill, "font_color": letters}
+            )
+            for state, (fill, letters) in COLOURS.items()
+        }
+        self.title = book.add_format({"bold": True, "font_size": 16})
+        self.section = book.add_format({"bold": True, "font_size": 11, "bottom": 1, "indent": 1})
+        self.bold = book.add_format({"bold": True})
+        self.number = book.add_format({"num_format": "#,##0", "valign": "top"})
+        self.total = book.add_format({"num_format": "#,##0", "bold": True, "top": 1})
+        self.bold_top = book.add_format({"bold": True, "top": 1, "indent": 1})
+        self.wrapped = book.add_format({"text_wrap": True, "valign": "top", "indent": 1})
+        self.plain = book.add_format({"valign": "top", "indent": 1})
+        self.command = book.add_format({"font_name": "Consolas", "bg_color": "#F2F2F2"})
+        self.link = book.add_format({"font_color": "#0563C1", "underline": 1, "valign": "top"})
+
+    def cell(self, is_own: bool) -> Format:
+        """The format of a sound cell: a column of the input, or one that the report added."""
+        return self.text if is_own else self.added
+
+    def comment(self, problems: int) -> dict[str, Any]:
+        """The shape of a comment that tells of so many problems."""
+        return {"author": "rdimport", "width": 280, "height": min(70 + 60 * problems, 400)}

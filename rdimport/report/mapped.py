@@ -1,0 +1,55 @@
+"""What a report tells of the mapping, kept with the run: the file may have changed since."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from rdimport.names import fold
+
+if TYPE_CHECKING:
+    from rdimport.mapping import Mapping
+    from rdimport.mapping.targets import Target
+
+_YES_NO: Final = ["Sim", "Não"]
+
+
+def told(mapping: Mapping) -> dict[str, Any]:
+    """A value for the run's facts.
+
+    `fields` says for each field, in the payload's order, the `columns`, `value` or `expr` that it
+    comes from; `choices` what the cells of a column may hold, by the column's folded name.
+    """
+    from rdimport.mapping.targets import targets  # noqa: PLC0415  only a run needs it
+
+    wanted = targets(mapping)
+    return {
+        "fields": [
+            {
+                "field": target.field,
+                "columns": list(target.source.column or ()),
+                "value": target.source.value,
+                "expr": target.source.expr,
+            }
+            for target in wanted
+        ],
+        "choices": {
+            fold(column): choices
+            for target in wanted
+            if (choices := _choices(target))
+            for column in target.source.column or ()
+        },
+    }
+
+
+def _choices(target: Target) -> list[str]:
+    """What a cell may hold, where that is a short list."""
+    from rdimport.cleaning.brazil import STATES  # noqa: PLC0415  as above
+    from rdimport.mapping import Clean, Type  # noqa: PLC0415
+
+    if target.source.values:
+        return list(target.source.values)
+    if target.check.one_of:
+        return list(target.check.one_of)
+    if Clean.UF in target.cleaners:
+        return list(STATES)
+    return _YES_NO if target.type is Type.BOOLEAN else []

@@ -1,0 +1,59 @@
+"""The lines of the failure report: what failures.csv and failures.xlsx both hold, cell by cell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from rdimport.ledger import Input, Outcome, Run
+from rdimport.reasons import explain
+from rdimport.row import REPORTED, Problem
+
+Advance = Callable[[int], None]
+"""Told how many more rows were written."""
+
+
+def quietly(_rows: int) -> None:
+    """Tell nobody."""
+
+
+class Line(NamedTuple):
+    """A row that failed: what became of it, and the report's cells for it."""
+
+    end: Outcome
+    cells: list[str]
+
+
+def columns(inputs: dict[int, Input]) -> tuple[str, ...]:
+    """The columns of all inputs in order; without those that an earlier report added."""
+    named = (name for table in inputs.values() for name in table.columns)
+    return tuple(name for name in dict.fromkeys(named) if name not in REPORTED)
+
+
+def lines(run: Run, inputs: dict[int, Input], lang: str) -> Iterator[Line]:
+    """The rows that failed, in the order of the input.
+
+    The cells are those of `columns` as they were, then those of `row.REPORTED`. Several problems of
+    a row are parted by ` | `.
+    """
+    wanted = columns(inputs)
+    for end in run.failures():
+        table = inputs[end.file]
+        # A row of a run that was cut off has no cells: the ledger keeps none of rows on their way.
+        at = dict(zip(table.columns, end.cells, strict=False))
+        yield Line(
+            end,
+            [
+                *(at.get(name) or "" for name in wanted),
+                str(end.row),
+                table.name,
+                end.state,
+                *_told(end.problems, lang),
+            ],
+        )
+
+
+def _told(problems: Sequence[Problem], lang: str) -> Iterator[str]:
+    for name in ("field", "column", "value", "code"):
+        yield " | ".join(getattr(problem, name) for problem in problems)
+    yield " | ".join(explain(problem, lang) for problem in problems)

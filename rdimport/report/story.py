@@ -1,0 +1,65 @@
+"""All that the reports of a run tell beside its rows: read once, so that none of them disagrees."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rdimport.ledger import Run
+from rdimport.reasons import Reason, explain, reason
+from rdimport.report import figures, summary
+from rdimport.report.figures import Example, Minute
+from rdimport.row import Problem
+
+EXAMPLES = 3
+"""Rows that are shown of each kind of problem."""
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """`summary` is the object of summary.json. `examples` has the first rows of each code, the most
+    frequent code first. `filled` counts rows that can be sent by field. `fields` and `choices` are
+    those of `mapped.told`; `per_minute` is what the quota allows, None without one.
+    """
+
+    summary: dict[str, Any]
+    examples: dict[str, list[Example]]
+    minutes: list[Minute]
+    filled: dict[str, int]
+    fields: list[dict[str, Any]]
+    choices: dict[str, list[str]]
+    per_minute: float | None
+
+    def stopped(self, lang: str) -> Reason | None:
+        """Why the run stopped before its end, and what to do about it."""
+        return why(self.summary["stopped_because"], lang)
+
+
+def gather(run: Run, folder: Path) -> Story:
+    """Read it from the ledger; `folder` holds the run's files."""
+    facts = json.loads(run.facts()["facts"])
+    mapping = facts.get("mapping_used", {})
+    per_second = facts.get("quota_per_second")
+    return Story(
+        summary.summarise(run, folder),
+        figures.examples(run, EXAMPLES),
+        figures.minutes(run),
+        figures.filled(run),
+        mapping.get("fields", []),
+        mapping.get("choices", {}),
+        per_second * 60 if per_second else None,
+    )
+
+
+def why(stopped_because: str | None, lang: str) -> Reason | None:
+    """The catalogue's words for why a run stopped; what is not in it is named as it is."""
+    if stopped_because is None:
+        return None
+    code = f"stop.{stopped_because}"
+    code = code if reason(code, lang) else "stop.error"
+    found = reason(code, lang)
+    if found is None:
+        return None
+    return found._replace(sentence=explain(Problem(code, detail=stopped_because), lang))

@@ -1,0 +1,237 @@
+"""failures.xlsx: the failure report for people, who correct it in place and run it again.
+
+Everything is text, whatever it looks like: no formula of the data ever runs, no phone number and no
+document loses a zero. Rows are written one by one and forgotten, so memory does not grow with them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Final
+
+from rdimport.ledger import Input, Run
+from rdimport.names import fold
+from rdimport.reasons import explain, remedy
+from rdimport.report.cover import cover
+from rdimport.report.files import private
+from rdimport.report.looks import Looks
+from rdimport.report.rows import Advance, Line, columns, lines, quietly
+from rdimport.report.story import Story
+from rdimport.report.words import Words
+from rdimport.row import REPORTED, Problem
+
+if TYPE_CHECKING:
+    from xlsxwriter.workbook import Workbook
+    from xlsxwriter.worksheet import Worksheet
+
+FILE_NAME: Final = "failures.xlsx"
+
+SHEET_ROWS: Final = 1_048_575
+"""Rows below the header of one sheet: Excel's limit."""
+
+COMMENTED: Final = 5_000
+"""Rows whose reasons are also comments. Comments stay in memory, and Excel is slow with more."""
+
+_LONGEST: Final = 32_767
+"""Characters of a cell: Excel's limit."""
+
+_MEASURED: Final = 1_000
+"""Rows by which the widths of the columns are judged."""
+
+
+def write(
+    run: Run,
+    path: Path,
+    story: Story,
+    lang: str = "en",
+    *,
+    sheet_rows: int = SHEET_ROWS,
+    advance: Advance = quietly,
+) -> int:
+    """Write the failures of a run for people.
+
+    Returns how many rows it holds. Raises ReportError when the disk does not take it.
+    """
+    import xlsxwriter  # noqa: PLC0415  only who writes a report pays for it
+    from xlsxwriter.exceptions import XlsxWriterException  # noqa: PLC0415
+
+    with private(path) as half, TemporaryDirectory(dir=path.parent, prefix=".") as scratch:
+        options = {"constant_memory": True, "use_zip64": True, "tmpdir": scratch}
+        book = xlsxwriter.Workbook(half, options)
+        try:
+            rows = _fill(book, run, story, Words(lang), most=sheet_rows, advance=advance)
+            book.close()
+        except XlsxWriterException as error:
+            raise OSError(str(error)) from error
+    return rows
+
+
+def _fill(
+    book: Workbook, run: Run, story: Story, words: Words, *, most: int, advance: Advance
+) -> int:
+    inputs = run.inputs()
+    looks = Looks(book)
+    first = book.add_worksheet(words("summary_sheet"))
+    sheets = Sheets(book, inputs, story.choices, words=words, looks=looks, most=most)
+    for line in lines(run, inputs, words.lang):
+        sheets.add(line)
+        advance(1)
+    sheets.finish()
+    cover(first, story, sheets.places, sheets.names, words=words, looks=looks)
+    book.set_properties({"title": words("run", run=run.name), "author": "rdimport"})
+    return sheets.rows
+
+
+class Sheets:
+    """The sheets of rows; a further one begins where Excel's limit is reached.
+
+    `places` are cells of the first rows with a problem of each code.
+    """
+
+    PLACES: Final = 3
+
+    def __init__(
+        self,
+        book: Workbook,
+        inputs: dict[int, Input],
+        choices: dict[str, list[str]],
+        *,
+        words: Words,
+        looks: Looks,
+        most: int,
+    ) -> None:
+        self._book = book
+        self._words = words
+        self._looks = looks
+        self._most = most
+        self._columns = columns(inputs)
+        self._at = {name: i for i, name in enumerate((*self._columns, *REPORTED))}
+        self._base = sheet_name(inputs, words)
+        self._lists = {
+            i: choices[fold(name)] for i, name in enumerate(self._columns) if fold(name) in choices
+        }
+        self._widths = [len(name) + 3 for name in self._at]
+        self._sheet: Worksheet | None = None
+        self._row = 0
+        self.rows = 0
+        self.names: list[str] = []
+        self.places: dict[str, list[tuple[str, int, int]]] = {}
+
+    def add(self, line: Line) -> None:
+        """Write one row below the others."""
+        sheet = self._sheet
+        if sheet is None or self._row >= self._most:
+            sheet = self._begin()
+        self._row += 1
+        self.rows += 1
+        wrong = self._wrong(line)
+        for i, cell in enumerate(line.cells):
+            known = i in wrong
+            style = self._looks.wrong[line.end.state] if known else self._looks.cell(i < self._own)
+            self._write(sheet, i, cell, style)
+            if known and self.rows <= COMMENTED:
+                self._comment(sheet, i, wrong[i])
+        for i, problems in wrong.items():
+            for problem in problems:
+                self._note_place(problem.code, i)
+        if self.rows <= _MEASURED:
+            sizes = (min(len(cell), 60) + 2 for cell in line.cells)
+            self._widths = [max(pair) for pair in zip(self._widths, sizes, strict=True)]
+
+    def finish(self) -> None:
+        """Give the last sheet its tools, and the drop-downs their values."""
+        if self._sheet is None:
+            self._begin()
+        self._end()
+        if not self._lists:
+            return
+        lists = self._book.add_worksheet(self._words("lists_sheet"))
+        lists.hide()
+        longest = max(len(values) for values in self._lists.values())
+        for row in range(longest):
+            for i, values in enumerate(self._lists.values()):
+                if row < len(values):
+                    lists.write_string(row, i, values[row], self._looks.text)
+
+    @property
+    def _own(self) -> int:
+        return len(self._columns)
+
+    def _begin(self) -> Worksheet:
+        if self._sheet is not None:
+            self._end()
+        number = len(self.names) + 1
+        name = self._base if number == 1 else f"{self._base[:25]} ({number})"
+        sheet = self._sheet = self._book.add_worksheet(name)
+        self.names.append(name)
+        self._row = 0
+        for name, i in self._at.items():
+            style = self._looks.header if i < self._own else self._looks.added_header
+            sheet.write_string(0, i, name[:_LONGEST], style)
+        return sheet
+
+    def _end(self) -> None:
+        """What a sheet gets when its last row is known: widths, filter, lists, printing."""
+        sheet, last, right = self._sheet, self._row, len(self._at) - 1
+        if sheet is None:
+            return
+        for i, width in enumerate(self._widths):
+            style = self._looks.text if i < self._own else self._looks.added
+            sheet.set_column(i, i, min(max(width, 8), 60 if i == right else 36), style)
+        sheet.freeze_panes(1, 0)
+        sheet.autofilter(0, 0, max(last, 1), right)
+        sheet.ignore_errors({"number_stored_as_text": f"A1:XFD{last + 1}"})
+        sheet.set_landscape()
+        sheet.fit_to_pages(1, 0)
+        sheet.repeat_rows(0)
+        for at, (i, values) in enumerate(self._lists.items()):
+            self._drop_down(sheet, i, at, len(values))
+
+    def _drop_down(self, sheet: Worksheet, column: int, at: int, values: int) -> None:
+        from xlsxwriter.utility import xl_range_abs  # noqa: PLC0415  as the rest of it
+
+        source = f"='{self._words('lists_sheet')}'!{xl_range_abs(0, at, values - 1, at)}"
+        sheet.data_validation(
+            1,
+            column,
+            max(self._row, 1),
+            column,
+            # the cleaners understand more than the list holds, so it helps and forbids nothing
+            {"validate": "list", "source": source, "show_error": False},
+        )
+
+    def _wrong(self, line: Line) -> dict[int, list[Problem]]:
+        """The problems of a row by the cell that shows them; the state's, where it is no column."""
+        found: dict[int, list[Problem]] = {}
+        for problem in line.end.problems:
+            i = self._at.get(problem.column, self._at["rdimport_state"])
+            found.setdefault(i, []).append(problem)
+        return found
+
+    def _write(self, sheet: Worksheet, i: int, cell: str, style: Any) -> None:
+        if not cell:
+            sheet.write_blank(self._row, i, None, style)
+            return
+        sheet.write_string(self._row, i, cell[:_LONGEST], style)
+        if len(cell) > _LONGEST:
+            sheet.write_comment(self._row, i, self._words("cut"), self._looks.comment(1))
+
+    def _comment(self, sheet: Worksheet, i: int, problems: list[Problem]) -> None:
+        lang = self._words.lang
+        told = [f"{explain(p, lang)}\n→ {remedy(p.code, lang)}" for p in problems]
+        text = "\n\n".join(told)[:_LONGEST]
+        sheet.write_comment(self._row, i, text, self._looks.comment(len(problems)))
+
+    def _note_place(self, code: str, column: int) -> None:
+        places = self.places.setdefault(code, [])
+        if len(places) < self.PLACES:
+            places.append((self.names[-1], self._row, column))
+
+
+def sheet_name(inputs: dict[int, Input], words: Words) -> str:
+    """The name of the input's own sheet, so that a mapping that names it finds it here too."""
+    named = next((table.sheet for table in inputs.values() if table.sheet), "")
+    allowed = "".join(c for c in named if c not in "[]:*?/\\")[:31].strip("'").strip()
+    ours = fold(allowed).startswith("rdimport") or fold(allowed) == "history"
+    return words("rows_sheet") if not allowed or ours else allowed

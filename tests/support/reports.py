@@ -1,0 +1,81 @@
+"""Runs whose reports are looked at: through the API, against the sandbox."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+
+from rdimport import pipeline
+from rdimport.destination.rdstation import RDStation
+from rdimport.ledger import Ledger
+from rdimport.mapping import Mapping
+from rdimport.results import Imported
+from rdimport.sandbox.embedded import RunningSandbox
+
+MAPPING = """\
+conversion_identifier: Lista
+fields:
+  email: E-mail
+  name: Nome
+  mobile_phone: Celular
+  state: UF
+  cf_documento: Documento
+  cf_interesse: {column: Interesse, values: {Franquia: franquia, Loja própria: loja}}
+  cf_aceite: {column: Aceite, type: boolean}
+"""
+COLUMNS = ("E-mail", "Nome", "Celular", "UF", "Documento", "Interesse", "Aceite", "Nota")
+
+
+@dataclass
+class Office:
+    """A folder with its ledger, from which runs go to a sandbox."""
+
+    home: Path
+    box: RunningSandbox
+
+    def write(
+        self, *rows: tuple[str, ...], name: str = "lista.csv", encoding: str = "utf-8"
+    ) -> str:
+        """A text file with `COLUMNS`, as Excel in Brazil saves it; short rows are filled up."""
+        path = self.home / name
+        with path.open("w", encoding=encoding, newline="") as file:
+            out = csv.writer(file, delimiter=";")
+            out.writerows([COLUMNS, *((*row, *[""] * (len(COLUMNS) - len(row))) for row in rows)])
+        return str(path)
+
+    def run(self, *files: object, mapping: str | Path = MAPPING, **options: Any) -> Imported:
+        """Import files with a mapping: its text, or its path."""
+        is_path = isinstance(mapping, Path)
+        known = Mapping.load(mapping) if is_path else Mapping.parse(str(mapping))
+        told: dict[str, Any] = {
+            "to": RDStation(self.box.api_key, base_url=self.box.base_url),
+            "state_dir": self.home / "state",
+            "report_dir": self.home / "reports",
+            "mapping_name": str(mapping) if is_path else "lista.yaml",
+        }
+        return pipeline.run([str(file) for file in files], known, **told | options)
+
+    def ledger(self) -> Ledger:
+        return Ledger.open(self.home / "state")
+
+
+def csv_rows(path: str | Path, encoding: str = "utf-8-sig") -> list[dict[str, str]]:
+    """The lines of a failures.csv by column."""
+    with Path(path).open(encoding=encoding, newline="") as file:
+        return list(csv.DictReader(file, delimiter=";"))
+
+
+def xlsx_rows(path: str | Path) -> list[dict[str, str]]:
+    """The lines of a failures.xlsx by column, all its sheets of rows together."""
+    found: list[dict[str, str]] = []
+    for sheet in openpyxl.load_workbook(path).worksheets:
+        header, *rows = sheet.iter_rows(values_only=True)
+        if "rdimport_row" in header:
+            found += (
+                {str(n): str(v or "") for n, v in zip(header, row, strict=True)} for row in rows
+            )
+    return found

@@ -1,0 +1,204 @@
+"""failures.xlsx, read back with another library than the one that wrote it."""
+
+from __future__ import annotations
+
+import resource
+import stat
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import openpyxl
+import pytest
+from support.reports import COLUMNS, Office, csv_rows, xlsx_rows
+from support.samples import mapping, sample
+
+from rdimport.ledger import Input
+from rdimport.names import fold
+from rdimport.report import workbook
+from rdimport.report.story import gather
+from rdimport.report.words import Words
+from rdimport.row import REPORTED
+from rdimport.sandbox.embedded import RunningSandbox
+
+if TYPE_CHECKING:
+    from openpyxl.worksheet.worksheet import Worksheet
+
+FORMULAS = ("=1+1", "+55 11", "-3", "@SUM(A1)", "\tx", '=HYPERLINK("http://example.com")', "{=1}")
+WRONG = [("sem arroba", "Ana", "", "", "00123456789", "", "", cell) for cell in FORMULAS]
+
+
+@pytest.fixture
+def office(tmp_path: Path, box: RunningSandbox) -> Office:
+    return Office(tmp_path, box)
+
+
+def rows_sheet(path: str, name: str = "Rows") -> Worksheet:
+    return openpyxl.load_workbook(path)[name]
+
+
+def test_nothing_from_the_data_is_a_formula_a_number_or_a_link(office: Office) -> None:
+    done = office.run(office.write(*WRONG))
+    path = done.summary["failures_xlsx"]
+    cells = [cell for row in rows_sheet(path).iter_rows(min_row=2) for cell in row if cell.value]
+    assert {cell.data_type for cell in cells} == {"s"}
+    assert {cell.number_format for cell in cells} == {"@"}
+    assert {cell.value for cell in cells} >= {*FORMULAS, "00123456789"}
+    with zipfile.ZipFile(path) as packed:
+        sheets = [n for n in packed.namelist() if n.startswith("xl/worksheets/sheet")]
+        text = b"".join(packed.read(name) for name in sheets)
+    assert b"<f>" not in text
+    assert b'r:id="rIdH' not in text
+
+
+def test_an_empty_cell_is_text_too_so_that_what_is_typed_into_it_stays(office: Office) -> None:
+    sheet = rows_sheet(office.run(office.write(*WRONG)).summary["failures_xlsx"])
+    assert sheet.cell(2, COLUMNS.index("Celular") + 1).value is None
+    assert sheet.cell(2, COLUMNS.index("Celular") + 1).number_format == "@"
+
+
+def test_an_offending_cell_is_coloured_and_its_comment_says_what_and_what_to_do(
+    office: Office,
+) -> None:
+    done = office.run(office.write(("sem arroba", "Ana", "123", "XX"), ("ana@exemplo.com.br",)))
+    sheet = rows_sheet(done.summary["failures_xlsx"])
+    at = {name: sheet.cell(2, i + 1) for i, name in enumerate(COLUMNS)}
+    wrong = {name for name, cell in at.items() if cell.fill.fill_type == "solid"}
+    assert wrong == {"E-mail", "Celular", "UF"}
+    assert at["Nome"].comment is None
+    comment = at["UF"].comment
+    assert comment is not None
+    assert "“XX” is no state of Brazil" in comment.text
+    assert "write its two letters" in comment.text
+
+
+def test_the_first_sheet_counts_each_problem_and_links_to_its_rows(office: Office) -> None:
+    done = office.run(sample("feira_abf_2026.xlsx"), mapping=mapping("feira_abf_2026.xlsx"))
+    book = openpyxl.load_workbook(done.summary["failures_xlsx"])
+    assert book.sheetnames[:2] == ["rdimport summary", "Leads"]
+    first = book.worksheets[0]
+    told = {
+        row[1].value: row for row in first.iter_rows() if row[1].value in done.summary["problems"]
+    }
+    assert {code: row[0].value for code, row in told.items()} == done.summary["problems"]
+    header = {cell.value: i for i, cell in enumerate(next(book["Leads"].iter_rows()))}
+    for code, row in told.items():
+        assert row[3].value
+        links = [cell.hyperlink.location for cell in row if cell.hyperlink]
+        assert len(links) == min(3, done.summary["problems"][code])
+        for link in links:
+            sheet, _, cell = link.rpartition("!")
+            assert sheet == "'Leads'"
+            line = book["Leads"][cell].row
+            assert code in str(book["Leads"].cell(line, header["rdimport_code"] + 1).value)
+
+
+def test_the_header_is_frozen_filtered_and_stands_in_the_first_row(office: Office) -> None:
+    sheet = rows_sheet(office.run(office.write(*WRONG)).summary["failures_xlsx"])
+    assert [cell.value for cell in sheet[1]] == [*COLUMNS, *REPORTED]
+    assert sheet.freeze_panes == "A2"
+    assert sheet.auto_filter.ref == f"A1:P{len(WRONG) + 1}"
+    assert 8 <= sheet.column_dimensions["A"].width <= 36
+
+
+def test_columns_whose_values_are_known_have_them_in_a_list(office: Office) -> None:
+    book = openpyxl.load_workbook(office.run(office.write(*WRONG)).summary["failures_xlsx"])
+    found = {}
+    for rule in book["Rows"].data_validations.dataValidation:
+        column = COLUMNS[openpyxl.utils.cell.range_boundaries(str(rule.sqref))[0] - 1]
+        sheet, _, cells = rule.formula1.rpartition("!")
+        found[column] = [cell.value for (cell,) in book[sheet.strip("'")][cells.replace("$", "")]]
+    assert set(found) == {"UF", "Interesse", "Aceite"}
+    assert "SP" in found["UF"]
+    assert len(found["UF"]) == 27
+    assert found["Interesse"] == ["Franquia", "Loja própria"]
+    assert found["Aceite"] == ["Sim", "Não"]
+
+
+def test_past_the_limit_of_a_sheet_the_rows_go_on_in_further_ones_and_all_come_back(
+    office: Office,
+) -> None:
+    rows = [(f"errado {i}", f"P{i}") for i in range(25)]
+    done = office.run(office.write(*rows))
+    path = office.home / "failures.xlsx"
+    with office.ledger() as ledger:
+        run = ledger.run()
+        story = gather(run, office.home)
+        assert workbook.write(run, path, story, sheet_rows=10) == 25
+    assert openpyxl.load_workbook(path).sheetnames[1:4] == ["Rows", "Rows (2)", "Rows (3)"]
+    assert [row["Nome"] for row in xlsx_rows(path)] == [f"P{i}" for i in range(25)]
+    again = office.run(path)
+    assert again.counts == done.counts
+    assert [line["Nome"] for line in csv_rows(again.summary["failures_csv"])] == [
+        f"P{i}" for i in range(25)
+    ]
+
+
+def test_a_sheet_whose_rows_were_all_deleted_is_passed_over(office: Office) -> None:
+    office.run(office.write(*((f"errado {i}", f"P{i}") for i in range(15))))
+    path = office.home / "failures.xlsx"
+    with office.ledger() as ledger:
+        run = ledger.run()
+        workbook.write(run, path, gather(run, office.home), sheet_rows=10)
+    book = openpyxl.load_workbook(path)
+    book["Rows"].delete_rows(2, 20)
+    book.save(path)
+    assert sum(office.run(path).counts.values()) == 5
+
+
+def test_a_run_without_failures_gives_a_workbook_with_nothing_to_correct(office: Office) -> None:
+    done = office.run(office.write(("ana@exemplo.com.br", "Ana")))
+    path = done.summary["failures_xlsx"]
+    assert xlsx_rows(path) == []
+    first = openpyxl.load_workbook(path).worksheets[0]
+    assert "Nothing is wrong with any row." in {row[0].value for row in first.iter_rows()}
+
+
+def test_the_report_speaks_portuguese_where_it_is_asked_to(office: Office) -> None:
+    done = office.run(office.write(("sem arroba", "Ana")), lang="pt-BR")
+    book = openpyxl.load_workbook(done.summary["failures_xlsx"])
+    assert book.sheetnames[0] == "rdimport resumo"
+    (row,) = csv_rows(done.summary["failures_csv"])
+    assert row["rdimport_reason"] == "“sem arroba” não é um e-mail: falta o @"
+    assert row["rdimport_code"] == "email.no_at"
+    comment = book["Linhas"]["A2"].comment
+    assert comment is not None
+    assert "falta o @" in comment.text
+
+
+def test_only_its_owner_may_read_it(office: Office) -> None:
+    done = office.run(office.write(*WRONG))
+    for name in ("failures_csv", "failures_xlsx", "summary_json"):
+        assert stat.S_IMODE(Path(done.summary[name]).stat().st_mode) == 0o600
+    assert stat.S_IMODE(done.report_dir.stat().st_mode) == 0o700
+    assert {p.name[0] for p in done.report_dir.iterdir()} != {"."}
+
+
+def test_a_cell_longer_than_excel_takes_is_cut_and_says_so(office: Office) -> None:
+    long = "x" * 40_000
+    done = office.run(office.write(("sem arroba", "Ana", "", "", "", "", "", long)))
+    cell = rows_sheet(done.summary["failures_xlsx"])["H2"]
+    assert len(str(cell.value)) == 32_767
+    assert cell.comment is not None
+    (row,) = csv_rows(done.summary["failures_csv"])
+    assert row["Nota"] == long
+
+
+def test_memory_does_not_grow_with_the_rows(office: Office) -> None:
+    def written(rows: int) -> int:
+        office.run(office.write(*((f"errado {i}", "Nome " * 40) for i in range(rows))))
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    written(6_000)  # more rows than have comments
+    small = written(6_000)
+    assert written(18_000) - small < 48 * 1024
+
+
+@pytest.mark.parametrize("name", ["[a]:b", "rdimport resumo", "x" * 40, "'Leads'", "History"])
+def test_any_name_of_a_sheet_of_the_input_gives_one_that_excel_takes(
+    office: Office, name: str
+) -> None:
+    found = workbook.sheet_name({0: Input("a.ods", ("a",), sheet=name)}, Words("en"))
+    assert 0 < len(found) <= 31
+    assert not set(found) & set("[]:*?/\\")
+    assert not fold(found).startswith("rdimport")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,10 +64,15 @@ class Office:
         return Ledger.open(self.home / "state")
 
 
-def csv_rows(path: str | Path, encoding: str = "utf-8-sig") -> list[dict[str, str]]:
-    """The lines of a failures.csv by column."""
-    with Path(path).open(encoding=encoding, newline="") as file:
-        return list(csv.DictReader(file, delimiter=";"))
+def csv_rows(path: str | Path) -> list[dict[str, str]]:
+    """The lines of a failures.csv by column, in whichever encoding its input was."""
+    data = Path(path).read_bytes()
+    try:
+        text = data.decode("utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("cp1252")
+    delimiter = "\t" if "\t" in text.splitlines()[0] else ";"
+    return list(csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter))
 
 
 def xlsx_rows(path: str | Path) -> list[dict[str, str]]:

@@ -1,0 +1,244 @@
+"""The way back in, as a person goes it: LibreOffice opens a report, cells are corrected, it saves.
+
+Corrections are made in the workbook that LibreOffice has written, and LibreOffice writes the last
+version too, each format as it does by itself.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import openpyxl
+import pytest
+from support.reports import Office, csv_rows, xlsx_rows
+from support.samples import mapping, sample
+
+from rdimport.results import Imported
+from rdimport.row import REPORTED, State
+from rdimport.sandbox.embedded import RunningSandbox
+
+ROWS = (
+    ("sem arroba", "Zoé Araújo", "(11) 98765-4321", "SP", "00123456789", "", "", "=1+1"),
+    ("bia@exemplo.com.br", "Bia", "99", "SP", "00000000191", "", "", "+55 linha\ncom quebra"),
+    ("caio@exemplo.com.br", "Caio", "", "XX", "12345678909", "", "", "-"),
+    ("dora@exemplo.com.br", "Dora", "", "RJ", "007", "Loja própria", "Sim", ""),
+)
+FIXED = {"sem arroba": {"E-mail": "zoe@exemplo.com.br"}, "bia@exemplo.com.br": {"Celular": ""}}
+
+
+@pytest.fixture
+def office(tmp_path: Path, box: RunningSandbox) -> Office:
+    return Office(tmp_path, box)
+
+
+@pytest.fixture(scope="session")
+def profile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """LibreOffice's own settings, made once."""
+    return tmp_path_factory.mktemp("libreoffice")
+
+
+class Program:
+    """LibreOffice, which opens a file and saves it under another name."""
+
+    def __init__(self, path: str, profile: Path) -> None:
+        self._path = path
+        self._profile = profile
+
+    def save(self, file: Path, kind: str, folder: str, *, opened: str = "") -> Path:
+        """`kind` and `opened` are what the dialogues for saving and opening text ask for."""
+        target = file.parent / folder
+        subprocess.run(
+            [
+                self._path,
+                f"-env:UserInstallation={self._profile.as_uri()}",
+                "--headless",
+                *([f"--infilter={opened}"] if opened else []),
+                "--convert-to",
+                kind,
+                "--outdir",
+                str(target),
+                str(file),
+            ],
+            check=True,
+            capture_output=True,
+            timeout=90,
+        )
+        return target / f"{file.stem}.{kind.partition(':')[0]}"
+
+
+@pytest.fixture
+def program(profile: Path) -> Program:
+    path = shutil.which("soffice")
+    if path is None:
+        pytest.skip("LibreOffice (soffice) is not installed")
+    return Program(path, profile)
+
+
+def correct(path: Path, fixed: dict[str, dict[str, str]], key: str = "E-mail") -> Path:
+    """Change cells of the sheet of rows, each row found by its value in one column."""
+    book = openpyxl.load_workbook(path)
+    sheet = next(s for s in book if "rdimport_row" in [cell.value for cell in s[1]])
+    at = {cell.value: i for i, cell in enumerate(sheet[1])}
+    for row in sheet.iter_rows(min_row=2):
+        for column, value in fixed.get(str(row[at[key]].value), {}).items():
+            row[at[column]].value = value or None
+    book.save(path)
+    return path
+
+
+def text_filter(encoding: int, *, text_cells: bool) -> str:
+    """The choices in LibreOffice's dialogue: `;`, `"`, the encoding, and quoted cells as text."""
+    quoted = str(text_cells).lower()
+    return f"CSV:59,34,{encoding},1,,0,{quoted},false"
+
+
+def save_filter(encoding: int) -> str:
+    """`Keep current format` when a text file is saved: as it was opened."""
+    return f"csv:Text - txt - csv (StarCalc):59,34,{encoding},1,,0,false,true,false"
+
+
+UTF8, CP1252 = 76, 1
+
+
+def assert_came_in(office: Office, first: Imported, second: Imported) -> None:
+    """Those that were corrected arrived, none twice, and what is still wrong says so again."""
+    assert first.counts[State.ACCEPTED] == 1
+    assert second.counts == {
+        **dict.fromkeys(State, 0),
+        State.ACCEPTED: 2,
+        State.INVALID: 1,
+    }
+    arrived = [c["email"] for c in office.box.conversions()]
+    assert sorted(arrived) == ["bia@exemplo.com.br", "dora@exemplo.com.br", "zoe@exemplo.com.br"]
+    (still,) = csv_rows(second.summary["failures_csv"])
+    assert still["E-mail"] == "caio@exemplo.com.br"
+    assert still["rdimport_code"] == "uf.unknown"
+    assert still["rdimport_column"] == "UF"
+
+
+def arrived(office: Office, email: str) -> dict[str, str]:
+    found = [c for c in office.box.conversions() if c["email"] == email]
+    assert len(found) == 1
+    return dict(found[0])
+
+
+@pytest.mark.parametrize("kind", ["xlsx", "ods"])
+def test_a_corrected_failures_xlsx_comes_in_as_libreoffice_saves_it(
+    office: Office, program: Program, kind: str
+) -> None:
+    first = office.run(office.write(*ROWS))
+    saved = program.save(Path(first.summary["failures_xlsx"]), "xlsx", "opened")
+    back = program.save(correct(saved, FIXED), kind, "saved")
+    second = office.run(back)
+    assert_came_in(office, first, second)
+    zoe = arrived(office, "zoe@exemplo.com.br")
+    assert zoe["name"] == "Zoé Araújo"
+    assert zoe["cf_documento"] == "00123456789"
+
+
+@pytest.mark.parametrize(("encoding", "number"), [("utf-8", UTF8), ("cp1252", CP1252)])
+def test_a_corrected_failures_csv_comes_in_as_libreoffice_saves_it(
+    office: Office, program: Program, encoding: str, number: int
+) -> None:
+    first = office.run(office.write(*ROWS, encoding=encoding))
+    opened = text_filter(number, text_cells=True)
+    file = Path(first.summary["failures_csv"])
+    book = correct(program.save(file, "xlsx", "opened", opened=opened), FIXED)
+    second = office.run(program.save(book, save_filter(number), "saved"))
+    assert_came_in(office, first, second)
+    zoe = arrived(office, "zoe@exemplo.com.br")
+    assert zoe["name"] == "Zoé Araújo"
+    assert zoe["cf_documento"] == "00123456789"
+
+
+def test_all_values_of_both_reports_survive_libreoffice(office: Office, program: Program) -> None:
+    done = office.run(office.write(*ROWS))
+    was = csv_rows(done.summary["failures_csv"])
+    assert xlsx_rows(done.summary["failures_xlsx"]) == was
+    for kind in ("xlsx", "ods"):
+        saved = program.save(Path(done.summary["failures_xlsx"]), kind, kind)
+        again = saved if kind == "xlsx" else program.save(saved, "xlsx", "back")
+        assert xlsx_rows(again) == was
+    text = Path(done.summary["failures_csv"])
+    opened = program.save(text, save_filter(UTF8), "s", opened=text_filter(UTF8, text_cells=True))
+    assert csv_rows(opened) == was
+
+
+def test_a_csv_opened_without_text_cells_loses_zeros_and_runs_formulas_but_still_comes_in(
+    office: Office, program: Program
+) -> None:
+    """What the documentation warns of; nothing of it makes a row arrive twice or get lost."""
+    first = office.run(office.write(*ROWS))
+    opened = text_filter(UTF8, text_cells=False)
+    file = Path(first.summary["failures_csv"])
+    book = correct(program.save(file, "xlsx", "opened", opened=opened), FIXED)
+    second = office.run(program.save(book, save_filter(UTF8), "saved"))
+    assert_came_in(office, first, second)
+    assert arrived(office, "zoe@exemplo.com.br")["cf_documento"] == "123456789"
+
+
+@pytest.mark.parametrize("report", ["failures_xlsx", "failures_csv"])
+def test_the_fairs_list_comes_in_with_the_mapping_that_names_its_sheet_and_its_fourth_row(
+    office: Office, program: Program, report: str
+) -> None:
+    told = mapping("feira_abf_2026.xlsx")
+    first = office.run(sample("feira_abf_2026.xlsx"), mapping=told)
+    assert first.counts[State.INVALID] == 15
+    file = Path(first.summary[report])
+    opened = text_filter(UTF8, text_cells=True) if report == "failures_csv" else ""
+    book = program.save(file, "xlsx", "opened", opened=opened)
+    fixed = {
+        row["rdimport_row"]: {
+            "E-mail": f"corrigido{row['rdimport_row']}@exemplo.com.br",
+            "Celular/WhatsApp": "(11) 98765-4321",
+            "UF": "SP",
+        }
+        for row in csv_rows(first.summary["failures_csv"])
+        if row["rdimport_code"] != "boolean.unknown"
+    }
+    correct(book, fixed, "rdimport_row")
+    kind = save_filter(UTF8) if report == "failures_csv" else "xlsx"
+    second = office.run(program.save(book, kind, "saved"), mapping=told)
+    assert second.counts[State.ACCEPTED] == 14
+    assert second.counts[State.INVALID] == 1
+    emails = [(c["email"], c["conversion_identifier"]) for c in office.box.conversions()]
+    assert len(set(emails)) == len(emails) == 219 + 14
+
+
+def test_the_report_of_a_report_holds_the_first_files_columns_once(office: Office) -> None:
+    first = office.run(office.write(*ROWS))
+    second = office.run(first.summary["failures_csv"])
+    header = list(csv_rows(second.summary["failures_csv"])[0])
+    assert header == list(csv_rows(first.summary["failures_csv"])[0])
+    assert header[-len(REPORTED) :] == list(REPORTED)
+    assert csv_rows(second.summary["failures_csv"])[0]["rdimport_file"].endswith("failures.csv")
+
+
+def test_a_failure_report_is_read_anew_whatever_was_said_of_the_first_file(office: Office) -> None:
+    """Another encoding and delimiter than the mapping names, and a header in another row."""
+    first = office.run(office.write(*ROWS))
+    text = Path(first.summary["failures_csv"]).read_text("utf-8-sig")
+    told = (
+        "source: {sheet: Leads, header_row: 4, delimiter: ';', encoding: windows-1252}\n"
+        "conversion_identifier: Lista\nfields: {email: E-mail, name: Nome}\n"
+    )
+    for encoding in ("utf-8", "utf-16"):
+        back = office.home / f"corrigido-{encoding}.csv"
+        back.write_text(text.replace('";"', '"\t"'), encoding)
+        again = office.run(back, mapping=told)
+        assert csv_rows(again.summary["failures_csv"])[0]["Nome"] == "Zoé Araújo"
+    again = office.run(first.summary["failures_xlsx"], mapping=told)
+    assert csv_rows(again.summary["failures_csv"])[0]["Nome"] == "Zoé Araújo"
+
+
+def test_a_report_without_its_first_sheet_is_still_known(office: Office) -> None:
+    first = office.run(office.write(*ROWS))
+    book = openpyxl.load_workbook(first.summary["failures_xlsx"])
+    for name in book.sheetnames:
+        if name.startswith("rdimport"):
+            del book[name]
+    back = office.home / "corrigido.xlsx"
+    book.save(back)
+    assert sum(office.run(back).counts.values()) == 3

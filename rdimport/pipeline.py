@@ -46,7 +46,8 @@ class Options:
 
     `quota` None means as fast as the endpoint answers. With `signals`, SIGINT and SIGTERM stop the
     run in an orderly way. `catalogue` lists the account's custom fields. `mapping_name` is only
-    shown.
+    shown. `lang` is the language of the report; `full_report` shows personal data in report.html as
+    it is.
     """
 
     to: Destination
@@ -229,6 +230,9 @@ def _abandon(run: Run, how: Options, error: BaseException) -> None:
         sent = run.facts()["requests"] > 0
         code = ExitCode.STOPPED if sent else ExitCode.NOTHING_SENT
         run.finish(how.clock.now(), code, type(error).__name__)
+    if sent:
+        with suppress(RdimportError):  # the error that ended the run is the one to tell
+            write_report(run, how.report_dir, lang=how.lang, full=how.full_report)
     if isinstance(error, RdimportError) and sent:
         error.exit_code = ExitCode.STOPPED
 

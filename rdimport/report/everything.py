@@ -7,7 +7,7 @@ from typing import Any
 
 from rdimport.errors import LedgerError
 from rdimport.ledger import Run
-from rdimport.report import failures, figures, summary, workbook
+from rdimport.report import failures, figures, page, summary, workbook
 from rdimport.report.rows import Advance, quietly
 from rdimport.report.story import gather
 from rdimport.row import FAILED
@@ -30,5 +30,6 @@ def write(
             f"The ledger counts {failed} failed rows of run {run.name}, but lists {written}.",
             "This is a bug in rdimport: please report it. The ledger itself is not changed.",
         )
+    page.write(story, folder / page.FILE_NAME, lang, full=full)
     summary.write(story.summary, folder / summary.FILE_NAME)
     return story.summary

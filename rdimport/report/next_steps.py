@@ -20,10 +20,10 @@ class Step(NamedTuple):
 
 def steps(summary: dict[str, Any], words: Words) -> Iterator[Step]:
     """The next commands, the most useful one first."""
-    if summary["invalid"] or summary["refused"]:
-        yield Step(words("next.failures"), command(summary, [summary["failures_xlsx"]]))
     if summary["pending"]:
         yield Step(words("next.pending"), command(summary, summary["files"]))
+    if summary["invalid"] or summary["refused"]:
+        yield Step(words("next.failures"), command(summary, [summary["failures_xlsx"]]))
     if summary["uncertain"]:
         again = command(summary, summary["files"], "--resend", "uncertain")
         yield Step(words("next.uncertain"), again)

@@ -202,6 +202,11 @@ class Words:
         """What a state means."""
         return self._texts[f"{state}.means"]
 
+    def decimal(self, value: float) -> str:
+        """A number with the language's decimal mark, two places at most."""
+        text = f"{value:.2f}".rstrip("0").rstrip(".")
+        return text.replace(".", ",") if self.lang == "pt-BR" else text
+
     def number(self, value: int) -> str:
         """A whole number with the language's mark between thousands."""
         return f"{value:,}".replace(",", "." if self.lang == "pt-BR" else ",")

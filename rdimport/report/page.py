@@ -1,0 +1,215 @@
+"""report.html: one page that needs nothing but itself, for a screen, a phone or a printer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from html import escape
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+from rdimport.reasons import explain, remedy
+from rdimport.report import chart
+from rdimport.report.figures import Example
+from rdimport.report.files import private
+from rdimport.report.next_steps import steps
+from rdimport.report.privacy import discreet
+from rdimport.report.story import Story
+from rdimport.report.words import Words
+from rdimport.row import Problem, State
+
+FILE_NAME: Final = "report.html"
+
+_KINDS: Final = 40
+"""Kinds of problems that are shown; beyond that the counts are in summary.json."""
+
+_NO_NETWORK: Final = "default-src 'none'; style-src 'unsafe-inline'"
+
+
+def write(story: Story, path: Path, lang: str = "en", *, full: bool = False) -> None:
+    """Write the page. Without `full` personal data in it is shortened.
+
+    Raises ReportError when the disk does not take it.
+    """
+    page = _Page(story, Words(lang), (lambda problem: problem) if full else discreet)
+    with private(path) as half, half.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(f"{line}\n" for line in page.lines())
+        if not full:
+            file.write(f"<footer>{escape(page.words('shortened'))}</footer>\n")
+        file.write("</body>\n</html>\n")
+
+
+class _Page:
+    """One page. Every text passes through `escape`; nothing in it comes from another place."""
+
+    def __init__(self, story: Story, words: Words, shown: Callable[[Problem], Problem]) -> None:
+        self._story = story
+        self._told = story.summary
+        self._shown = shown
+        self.words = words
+
+    def lines(self) -> Iterator[str]:
+        """The page, all but its end."""
+        yield from self._head()
+        yield from self._totals()
+        yield from self._next()
+        yield from self._problems()
+        yield from self._pace()
+        yield from self._mapping()
+
+    def _head(self) -> Iterator[str]:
+        told, words = self._told, self.words
+        title = escape(words("title", files=", ".join(Path(f).name for f in told["files"])))
+        css = resources.files("rdimport.report").joinpath("page.css").read_text("utf-8")
+        yield f'<!doctype html>\n<html lang="{words.lang}">\n<head>\n<meta charset="utf-8">'
+        yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        yield f'<meta http-equiv="Content-Security-Policy" content="{_NO_NETWORK}">'
+        yield f"<title>{title}</title>\n<style>\n{css}</style>\n</head>\n<body>"
+        yield f"<h1>{title}</h1>"
+        yield f'<p class="soft">{escape(words("run", run=told["run_id"]))}</p>\n<dl>'
+        for name, value in self._facts():
+            yield f"<dt>{escape(words(name))}</dt><dd>{escape(value)}</dd>"
+        yield "</dl>"
+        stop = self._story.stopped(words.lang)
+        if stop is not None:
+            sentence = escape(words("stopped", reason=stop.sentence))
+            yield f'<div class="stop"><p>{sentence}</p><p class="remedy">'
+            yield f"{_marked(stop.remedy)}</p></div>"
+
+    def _facts(self) -> Iterator[tuple[str, str]]:
+        told, words = self._told, self.words
+        yield "files", ", ".join(told["files"])
+        yield "mapping", told["mapping"]
+        yield "started", _time(told["started_at"])
+        finished = told["finished_at"]
+        yield "finished", _time(finished) if finished else words("not_finished")
+        yield "endpoint", told["base_url"]
+        yield "account", told["account"]
+        yield "quota", told["quota"] or words("no_quota")
+
+    def _totals(self) -> Iterator[str]:
+        told, words = self._told, self.words
+        states = [state for state in State if told[state]]
+        yield f"<h2>{escape(words('state'))}</h2>"
+        yield '<div class="bar" aria-hidden="true">'
+        for state in states:
+            yield f'<span style="flex: {told[state]}; background: var(--{state})"></span>'
+        yield '</div>\n<table class="totals">'
+        for state in states:
+            yield (
+                f'<tr><td class="number">{words.number(told[state])}</td><td>'
+                f'<span class="dot" style="background: var(--{state})"></span>'
+                f"{escape(words.state(state))}</td>"
+                f'<td class="soft meaning">{escape(words.means(state))}</td></tr>'
+            )
+        yield (
+            f'<tr class="total"><td class="number">{words.number(told["rows"])}</td>'
+            f'<td>{escape(words("total"))}</td><td class="meaning"></td></tr>\n</table>'
+        )
+        if told["left_out"]:
+            left_out = words("left_out", rows=words.number(told["left_out"]))
+            yield f'<p class="soft">{_marked(left_out)}</p>'
+
+    def _next(self) -> Iterator[str]:
+        yield f"<h2>{escape(self.words('next'))}</h2>"
+        for step in steps(self._told, self.words):
+            yield f"<p>{escape(step.sentence)}</p>"
+            if step.command:
+                yield f"<pre>{escape(step.command)}</pre>"
+
+    def _problems(self) -> Iterator[str]:
+        words, counts = self.words, self._told["problems"]
+        yield f"<h2>{escape(words('problems' if counts else 'no_problems'))}</h2>"
+        most = max(counts.values(), default=1)
+        for code, rows in list(counts.items())[:_KINDS]:
+            head = f"{words.number(rows)} × {_title(self._story.examples[code], words)}"
+            yield f'<section class="problem"><h3>{escape(head)} <code>{escape(code)}</code></h3>'
+            yield f'<div class="share"><span style="width: {rows / most:.1%}"></span></div>\n<ul>'
+            for example in self._story.examples[code]:
+                problem = self._shown(example.problem)
+                place = escape(self._place(example))
+                yield f"<li>{place}: {escape(explain(problem, words.lang))}</li>"
+            yield f'</ul><p class="remedy">{_marked(remedy(code, words.lang))}</p></section>'
+        if len(counts) > _KINDS:
+            yield f"<p>{escape(words('more_kinds', kinds=len(counts) - _KINDS))}</p>"
+
+    def _place(self, example: Example) -> str:
+        words, files = self.words, self._told["files"]
+        if len(files) > 1:
+            return words("row_of", row=example.row, file=Path(files[example.file]).name)
+        return words("row", row=example.row)
+
+    def _pace(self) -> Iterator[str]:
+        words, story = self.words, self._story
+        yield f"<h2>{escape(words('pace'))}</h2>"
+        if not story.minutes:
+            yield f'<p class="soft">{escape(words("pace.none"))}</p>'
+            return
+        if len(story.minutes) > 1:  # one minute is a number, not a picture
+            picture = chart.pace(story.minutes, story.per_minute, words)
+            yield f'<div class="chart">{picture}</div>'
+        yield f'<p class="soft">{escape(", ".join(pace_facts(self._told, words)))}</p>'
+
+    def _mapping(self) -> Iterator[str]:
+        words, story = self.words, self._story
+        yield f"<h2>{escape(words('fields'))}</h2>"
+        sendable = max(story.filled.values(), default=0)
+        empty = [field for field, rows in story.filled.items() if not rows and sendable]
+        if empty:
+            yield f'<p class="warn">{escape(words("empty_fields", fields=", ".join(empty)))}</p>'
+        titles = "".join(f"<th>{escape(words(name))}</th>" for name in ("field", "source"))
+        yield f'<table><tr>{titles}<th class="number">{escape(words("filled"))}</th></tr>'
+        for field in story.fields:
+            rows = story.filled.get(field["field"], 0)
+            yield (
+                f"<tr><td><code>{escape(field['field'])}</code></td>"
+                f'<td>{escape(_source(field, words))}</td><td class="number">'
+                f"{_filled(rows, sendable)}</td></tr>"
+            )
+        yield "</table>"
+
+
+def pace_facts(told: dict[str, Any], words: Words) -> Iterator[str]:
+    """How the requests went, in a few words each."""
+    yield words("requests", requests=words.number(told["requests"]))
+    if told["retries"]:
+        yield words("retries", retries=words.number(told["retries"]))
+    if told["throttled"]:
+        yield words("throttled", throttled=words.number(told["throttled"]))
+    yield words("rate", rate=words.decimal(told["rows_per_second"]))
+    if told["quota_used"] is not None:
+        yield words("quota_used", share=f"{told['quota_used']:.0%}")
+
+
+def _title(examples: Iterable[Example], words: Words) -> str:
+    """The columns that the examples stand in, where there are any."""
+    columns = dict.fromkeys(e.problem.column or e.problem.field for e in examples)
+    return ", ".join(filter(None, columns)) or words("rows").lower()
+
+
+def _marked(text: str) -> str:
+    """A sentence of the catalogue, with options and what stands in ` ` as code."""
+    quoted = re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
+    return re.sub(r"(?<![\w>-])(--[a-z][a-z-]*)", r"<code>\1</code>", quoted)
+
+
+def _time(iso: str) -> str:
+    return f"{datetime.fromisoformat(iso):%Y-%m-%d %H:%M:%S %Z}"
+
+
+def _source(field: dict[str, Any], words: Words) -> str:
+    if field["columns"]:
+        return " / ".join(field["columns"])
+    if field["expr"]:
+        return words("expression", expr=field["expr"])
+    return words("always", value=field["value"]) if field["value"] else "—"
+
+
+def _filled(rows: int, of: int) -> str:
+    share = rows / of if of else 0.0
+    meter = f'<span class="meter"><span style="width: {share:.0%}"></span></span>'
+    shown = "100%" if rows == of else f"{min(int(share * 100), 99)}%"
+    warn = "" if rows else ' class="warn"'
+    return f"{meter} <span{warn}>{shown}</span>"

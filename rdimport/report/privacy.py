@@ -1,0 +1,48 @@
+"""Personal data made short enough to be shown to others, and long enough to be found again."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from rdimport.row import Problem
+
+_ADDRESS: Final = re.compile(r"([^\s@<>;,:\"“”']+)@([^\s@<>;,\"“”']+)")
+_DIGITS: Final = re.compile(r"[(+]?\d(?:[\d\s().\-/]*\d)?")
+_WORD: Final = re.compile(r"[^\W\d_]{3,}")
+
+_NOT_PERSONAL: Final = frozenset(
+    "state country city tags available_for_mailing legal_bases conversion_identifier"
+    " traffic_source traffic_medium traffic_campaign traffic_value".split()
+)
+"""Fields whose values say nothing about one person, and much about what is wrong with them."""
+
+
+def shortened(text: str) -> str:
+    """E-mail addresses, long numbers and words, each cut down to what tells it from others.
+
+    >>> shortened("maria.souza@exemplo.com.br; (11) 98765-4321; Maria Souza; N/D")
+    'm***@exemplo.com.br; ***21; M***; N/D'
+    """
+    masked = _ADDRESS.sub(lambda m: f"{m[1][0]}***@\0{m[2]}\0", text)
+    parts = masked.split("\0")  # every second part is the domain of an address
+    parts[::2] = [_plain(part) for part in parts[::2]]
+    return re.sub(r"\*\*\*(?:\s+\S\*\*\*)+", "***", "".join(parts))
+
+
+def _plain(text: str) -> str:
+    numbers = _DIGITS.sub(lambda m: f"***{m[0][-2:]}" if len(m[0]) > 4 else m[0], text)
+    return _WORD.sub(lambda m: f"{m[0][0]}***", numbers)
+
+
+def discreet(problem: Problem) -> Problem:
+    """A problem that may be shown to others."""
+    if problem.field in _NOT_PERSONAL:
+        return problem
+    short = shortened(problem.value)
+    detail = problem.detail.replace(problem.value, short) if problem.value else problem.detail
+    return problem._replace(value=short, detail=_ADDRESS.sub(_of_address, detail))
+
+
+def _of_address(found: re.Match[str]) -> str:
+    return f"{found[1][0]}***@{found[2]}"

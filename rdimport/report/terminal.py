@@ -1,0 +1,143 @@
+"""The end of a run in a terminal: counts that add up, what is wrong, what to type next."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from rdimport.reasons import explain, remedy
+from rdimport.report.figures import Example
+from rdimport.report.next_steps import steps
+from rdimport.report.page import pace_facts
+from rdimport.report.story import why
+from rdimport.report.words import Words
+from rdimport.row import State
+
+_KINDS: Final = 3
+"""Kinds of problems that are shown; the others are in the report."""
+
+_CODES: Final = {
+    State.ACCEPTED: "32",
+    State.INVALID: "31",
+    State.REFUSED: "31",
+    State.UNCERTAIN: "33",
+    State.PENDING: "34",
+}
+"""Colours (SGR parameters of ECMA-48) of the states that people look for."""
+_BOLD: Final = "1"
+_DIM: Final = "2"
+
+
+def lines(
+    summary: dict[str, Any],
+    examples: Mapping[str, Sequence[Example]],
+    width: int = 80,
+    *,
+    colour: bool = False,
+    lang: str = "en",
+) -> str:
+    """The summary of a run as text of at most `width` columns; commands and paths stay whole.
+
+    `examples` are those of the report (`figures.examples`). Whoever calls decides about colour:
+    a terminal that is none, and NO_COLOR, want none.
+    """
+    return "\n".join(_Screen(max(width, 40), Words(lang), colour=colour).told(summary, examples))
+
+
+class _Screen:
+    def __init__(self, width: int, words: Words, *, colour: bool) -> None:
+        self._width = width
+        self._words = words
+        self._colour = colour
+
+    def told(
+        self, summary: dict[str, Any], examples: Mapping[str, Sequence[Example]]
+    ) -> Iterator[str]:
+        yield from self._wrapped(self._words("run", run=summary["run_id"]), style=_BOLD)
+        yield from self._counts(summary)
+        if summary["requests"]:
+            yield from self._wrapped(", ".join(pace_facts(summary, self._words)), style=_DIM)
+        stop = why(summary["stopped_because"], self._words.lang)
+        if stop is not None:
+            yield ""
+            yield from self._wrapped(self._words("stopped", reason=stop.sentence))
+            yield from self._wrapped(f"→ {stop.remedy}")
+        yield from self._problems(summary, examples)
+        yield from self._next(summary)
+
+    def _counts(self, summary: dict[str, Any]) -> Iterator[str]:
+        words = self._words
+        shown = [state for state in State if summary[state]]
+        size = max(len(words.state(state)) for state in State)
+        for state in shown:
+            number = f"{words.number(summary[state]):>11}"
+            name = f"{words.state(state):<{size}}"
+            first, *rest = textwrap.wrap(words.means(state), self._width - size - 15)
+            yield f"{number}  {self._styled(name, _CODES.get(state, ''))}  {first}"
+            yield from (f"{'':{size + 15}}{line}" for line in rest)
+        total = f"{words.number(summary['rows']):>11}  {words('total')}"
+        yield self._styled(total, _BOLD)
+        if summary["left_out"]:
+            left_out = words("left_out", rows=words.number(summary["left_out"]))
+            yield from self._wrapped(left_out)
+
+    def _problems(
+        self, summary: dict[str, Any], examples: Mapping[str, Sequence[Example]]
+    ) -> Iterator[str]:
+        words, counts = self._words, summary["problems"]
+        if not counts:
+            return
+        yield ""
+        yield self._styled(words("problems"), _BOLD)
+        for code, rows in list(counts.items())[:_KINDS]:
+            yield f"{words.number(rows):>11}  {self._styled(code, _BOLD)}"
+            if examples.get(code):
+                told = self._example(examples[code][0], summary["files"])
+                yield from self._wrapped(told, indent=13)
+            yield from self._wrapped(f"→ {remedy(code, words.lang)}", indent=13)
+        if len(counts) > _KINDS:
+            yield f"{'':13}{words('more_kinds', kinds=len(counts) - _KINDS)}"
+
+    def _example(self, example: Example, files: Sequence[str]) -> str:
+        words = self._words
+        where = words("row", row=example.row)
+        if len(files) > 1:
+            name = Path(files[example.file]).name
+            where = words("row_of", row=example.row, file=name)
+        if example.problem.column:
+            where += ", " + words("column", column=example.problem.column)
+        sentence = explain(example.problem, words.lang)
+        return _printable(words("example", where=where, sentence=sentence))
+
+    def _next(self, summary: dict[str, Any]) -> Iterator[str]:
+        words = self._words
+        yield ""
+        if summary["problems"]:
+            yield f"{words('failure_report')}: {summary['failures_xlsx']}"
+        yield f"{words('report')}: {summary['report_html']}"
+        for step in steps(summary, words):
+            yield ""
+            yield from self._wrapped(step.sentence)
+            if step.command:
+                yield "  " + self._styled(step.command, _BOLD)
+
+    def _wrapped(self, text: str, *, indent: int = 0, style: str = "") -> Iterator[str]:
+        margin = " " * indent
+        for line in textwrap.wrap(
+            text,
+            self._width,
+            initial_indent=margin,
+            subsequent_indent=margin,
+            break_on_hyphens=False,
+        ):
+            yield self._styled(line, style)
+
+    def _styled(self, text: str, style: str) -> str:
+        return f"\x1b[{style}m{text}\x1b[0m" if self._colour and style else text
+
+
+def _printable(text: str) -> str:
+    """Text from a file, without what a terminal would obey or a line could not hold."""
+    return "".join(c if c.isprintable() else " " for c in text)[:300]

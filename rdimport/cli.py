@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from rdimport.mapping import Mapping
     from rdimport.mapping.catalogue import Catalogue
     from rdimport.pace import Quota
+    from rdimport.results import Imported
     from rdimport.row import State
     from rdimport.source import Hints
 
@@ -71,7 +74,7 @@ def _import(
 ) -> int:
     from rdimport import pipeline  # noqa: PLC0415
     from rdimport.delivery import Settings  # noqa: PLC0415
-    from rdimport.screen.run import canary, imported  # noqa: PLC0415
+    from rdimport.screen.parts import canary, notes  # noqa: PLC0415
 
     to.credentials()
     mapping = _mapping(told)
@@ -95,11 +98,16 @@ def _import(
         on_event=terminal.observer,
         signals=True,
         mapping_name=str(told.mapping),
+        sandbox=told.sandbox,
+        lang=told.lang,
+        full_report=told.full_report,
     )
     terminal.close()
     if log:
         log.write("run_finished", **done.summary)
-    lines = chain(imported(done), canary(done, mapping) if told.canary else ())
+    lines = chain(
+        [terminal.ending(done)], notes(done.notes), canary(done, mapping) if told.canary else ()
+    )
     terminal.show(done.summary, lines, needed=done.exit_code != ExitCode.DONE)
     return done.exit_code
 
@@ -134,6 +142,42 @@ def _check(told: argparse.Namespace) -> int:
         return done.exit_code
 
 
+def _init(told: argparse.Namespace) -> int:
+    """Propose a mapping; a file that is there is never written over."""
+    from rdimport.errors import SourceError  # noqa: PLC0415
+    from rdimport.proposal import SAMPLE_ROWS, propose  # noqa: PLC0415
+    from rdimport.source import open_tables  # noqa: PLC0415
+
+    table = open_tables(told.files, _hints(told))[0]
+    sample = next(table.batches(SAMPLE_ROWS), None)
+    if sample is None:
+        raise SourceError(f"{table.name} has no rows to judge its columns by.")
+    found = propose(
+        table.columns, sample, table.name, sheet=told.sheet or "", header_row=told.header_row
+    )
+    if told.output is None:
+        _print([found.text.rstrip()])
+    else:
+        try:
+            with told.output.open("x", encoding="utf-8") as file:
+                file.write(found.text)
+        except FileExistsError:
+            raise UsageError(
+                f"{told.output} is there already, and is not written over.",
+                "Name another file with -o.",
+            ) from None
+        except OSError as error:
+            raise UsageError(f"{told.output} cannot be written: {error}.") from None
+        _complain(
+            f"wrote {told.output}. Read it, correct it, then type:\n"
+            f"  rdimport check {shlex.join(told.files)} -m {shlex.quote(str(told.output))}"
+        )
+    if found.missing:
+        _complain(f"{found.missing}\nName the column yourself: RD needs an e-mail for each row.")
+        return ExitCode.FAILED_ROWS
+    return ExitCode.DONE
+
+
 def _survey(told: argparse.Namespace) -> int:
     """A check without a mapping: what was found in the files."""
     from rdimport.screen import check  # noqa: PLC0415
@@ -156,7 +200,8 @@ def _report(told: argparse.Namespace) -> int:
 
     with Ledger.open(_state_dir(told)) as ledger:
         report_dir = told.report_dir or pipeline.REPORT_DIR
-        summary = pipeline.write_report(ledger.run(told.run), report_dir)
+        run = ledger.run(told.run)
+        summary = pipeline.write_report(run, report_dir, lang=told.lang, full=told.full_report)
     if told.json:
         _print([json.dumps(summary, ensure_ascii=False)])
     else:
@@ -247,6 +292,7 @@ def _sandbox(told: argparse.Namespace) -> int:
 _COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
     "run": _run,
     "check": _check,
+    "init": _init,
     "report": _report,
     "sandbox": _sandbox,
     "schema": _schema,
@@ -267,6 +313,7 @@ class _Terminal:
         from rdimport.events import silent  # noqa: PLC0415
 
         self._json: bool = told.json
+        self._lang: str = told.lang
         self._quiet: bool = told.quiet
         self._stack = stack.enter_context(ExitStack())
         shown: Observer = silent
@@ -277,6 +324,15 @@ class _Terminal:
     def close(self) -> None:
         """Leave the progress as it is; from now on there are results."""
         self._stack.close()
+
+    def ending(self, done: Imported) -> str:
+        """What a person reads at the end of a run, as wide and as colourful as it may be."""
+        from rdimport.report.terminal import lines  # noqa: PLC0415
+
+        out = sys.stderr if self._json or self._quiet else sys.stdout
+        colour = out.isatty() and not os.environ.get("NO_COLOR")
+        width = min(shutil.get_terminal_size((100, 24)).columns, 120)
+        return lines(done.summary, done.examples, width, colour=colour, lang=self._lang)
 
     def show(self, summary: dict[str, Any], lines: Iterable[str], *, needed: bool) -> None:
         """The result: one JSON object, or lines for a person; quiet speaks only when needed."""

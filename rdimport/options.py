@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -44,6 +45,11 @@ def parser() -> argparse.ArgumentParser:
     _target(check)
     _output(check)
     check.add_argument("--limit", type=_positive, metavar="N", help=_LIMIT)
+    init = _command(commands, "init", "propose a mapping from a file's headers and values")
+    _files(init.add_argument_group("input"))
+    init.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="write it here (default: standard output)"
+    )
     status = _command(commands, "status", "the runs so far and where each stands")
     status.add_argument("run", nargs="?", metavar="RUN", help="one run in full")
     _places(status)
@@ -51,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
     report = _command(commands, "report", "write a run's report again")
     report.add_argument("run", nargs="?", metavar="RUN", help="the run's name; default: the latest")
     _places(report)
+    _language(report)
     report.add_argument("--json", action="store_true", help="print the summary as JSON")
     sandbox = _command(commands, "sandbox", "a local RD Station Marketing to send to")
     sandbox.fill = _sandbox
@@ -85,7 +92,7 @@ def _command(
 def _input(to: argparse.ArgumentParser, *, needed: bool) -> None:
     without = "" if needed else "; without it: what is in the files"
     group = to.add_argument_group("input")
-    group.add_argument("files", nargs="+", metavar="FILE", help="spreadsheets; - is standard input")
+    _files(group)
     group.add_argument(
         "-m",
         "--mapping",
@@ -94,18 +101,22 @@ def _input(to: argparse.ArgumentParser, *, needed: bool) -> None:
         metavar="FILE",
         help=f"the mapping (YAML){without}",
     )
-    group.add_argument("--sheet", metavar="NAME", help="sheet of a workbook")
-    group.add_argument("--delimiter", metavar="CHAR", help="of a text file; `tab` for a tab")
-    group.add_argument("--encoding", metavar="NAME", help="of a text file, such as cp1252")
-    group.add_argument(
-        "--header-row", type=_positive, metavar="N", help="row that holds the column names"
-    )
     group.add_argument(
         "--resend",
         action="append",
         default=[],
         choices=("uncertain", "refused", "accepted"),
         help="send again what earlier runs left so (repeatable)",
+    )
+
+
+def _files(to: argparse._ActionsContainer) -> None:
+    to.add_argument("files", nargs="+", metavar="FILE", help="spreadsheets; - is standard input")
+    to.add_argument("--sheet", metavar="NAME", help="sheet of a workbook")
+    to.add_argument("--delimiter", metavar="CHAR", help="of a text file; `tab` for a tab")
+    to.add_argument("--encoding", metavar="NAME", help="of a text file, such as cp1252")
+    to.add_argument(
+        "--header-row", type=_positive, metavar="N", help="row that holds the column names"
     )
 
 
@@ -168,7 +179,27 @@ def _output(to: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--json", action="store_true", help="one JSON object on standard output, nothing else there"
     )
+    _language(group)
     group.add_argument("--quiet", action="store_true", help="speak only when a person is needed")
+
+
+def _language(to: argparse._ActionsContainer) -> None:
+    to.add_argument(
+        "--lang",
+        choices=("en", "pt-BR"),
+        default=_language_here(),
+        help="language of reports (from the environment)",
+    )
+    to.add_argument(
+        "--full-report", action="store_true", help="show personal data in report.html as it is"
+    )
+
+
+def _language_here() -> str:
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        if os.environ.get(name):
+            return "pt-BR" if os.environ[name].lower().startswith("pt") else "en"
+    return "en"
 
 
 def _log(to: argparse.ArgumentParser) -> None:

@@ -29,6 +29,7 @@ from rdimport.pace import Pace, Quota
 from rdimport.plan import Plan, Planner
 from rdimport.prepare.preview import Preview, advice
 from rdimport.report import mapped, write_all
+from rdimport.report.figures import examples
 from rdimport.results import Checked, Imported, Notes
 from rdimport.row import FAILED, State
 from rdimport.source import Hints, open_tables
@@ -45,9 +46,9 @@ class Options:
     """How to import. `state_dir` holds the ledger, `report_dir` gets a folder for each run.
 
     `quota` None means as fast as the endpoint answers. With `signals`, SIGINT and SIGTERM stop the
-    run in an orderly way. `catalogue` lists the account's custom fields. `mapping_name` is only
-    shown. `lang` is the language of the report; `full_report` shows personal data in report.html as
-    it is.
+    run in an orderly way. `catalogue` lists the account's custom fields. `lang` is the language of
+    the report; `full_report` shows personal data in report.html as it is. `mapping_name` and
+    `sandbox` (the endpoint lives for this run only) are only shown.
     """
 
     to: Destination
@@ -63,6 +64,7 @@ class Options:
     chance: Chance = field(default_factory=SystemRandom)
     signals: bool = False
     mapping_name: str = ""
+    sandbox: bool = False
     lang: str = "en"
     full_report: bool = False
 
@@ -163,8 +165,9 @@ async def run_async(files: Sequence[str], mapping: Mapping, **options: Any) -> I
             _abandon(run, how, error)
             raise
         told = _finish(run, how, stopper.reason)
+        seen = examples(run, of_each=1)
     notes = tuple(note for table in tables for note in table.notes)
-    return Imported(told, how.report_dir / told["run_id"], how.state_dir, notes)
+    return Imported(told, seen, how.report_dir / told["run_id"], how.state_dir, notes)
 
 
 def _begin(ledger: Ledger, how: Options, mapping: Mapping) -> Run:
@@ -173,6 +176,7 @@ def _begin(ledger: Ledger, how: Options, mapping: Mapping) -> Run:
         "mapping": how.mapping_name,
         "mapping_used": mapped.told(mapping),
         "base_url": how.to.base_url,
+        "sandbox": how.sandbox,
         "account": how.to.account,
         "quota": str(how.quota) if how.quota else None,
         "quota_per_second": how.quota.per_second if how.quota else None,

@@ -14,6 +14,7 @@ from rdimport.errors import ExitCode
 from rdimport.ledger import Input, Ledger, Outcome
 from rdimport.plan import Plan
 from rdimport.prepare.preview import Preview
+from rdimport.report.figures import Example
 from rdimport.row import FAILED, FILE, PROBLEMS, ROW, State
 from rdimport.source import Table
 
@@ -107,9 +108,13 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What a run did: `summary` is the object of summary.json; the ledger holds the rows."""
+    """What a run did: `summary` is the object of summary.json; the ledger holds the rows.
+
+    `examples` has the first row with a problem of each code, the most frequent code first.
+    """
 
     summary: dict[str, Any]
+    examples: dict[str, list[Example]]
     report_dir: Path
     state_dir: Path
     notes: tuple[str, ...]

@@ -34,8 +34,10 @@ def steps(summary: dict[str, Any], words: Words) -> Iterator[Step]:
 def command(summary: dict[str, Any], files: list[str], *more: str) -> str:
     """The command that imports these files as the run did."""
     named = ["-m", summary["mapping"]] if summary["mapping"] else []
-    if summary["base_url"] != _RD:
+    if summary["sandbox"]:
+        named += ["--sandbox"]
+    elif summary["base_url"] != _RD:
         named += ["--base-url", summary["base_url"]]
-    if summary["account"] != "default":
+    if summary["account"] != "default" and not summary["sandbox"]:
         named += ["--account", summary["account"]]
     return shlex.join(["rdimport", "run", *dict.fromkeys(files), *named, *more])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rdimport.progress import duration
 from rdimport.row import State
-from rdimport.screen.run import counts, line, notes, printable, problems
+from rdimport.screen.parts import counts, line, notes, printable, problems
 
 if TYPE_CHECKING:
     from rdimport.prepare.preview import FieldView, RowView

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from rdimport.progress import duration
 from rdimport.row import FAILED, State
-from rdimport.screen.run import counts, printable
+from rdimport.screen.parts import counts, printable
 from rdimport.status import RunStatus
 
 

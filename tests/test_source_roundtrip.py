@@ -70,7 +70,7 @@ def test_any_table_in_any_dialect_comes_back_to_the_letter(
     width = len(rows[0])
     records = written([list(NAMES[:width]), *rows], dialect)
     assume(any(any(cell.strip() for cell in row) for row in rows))
-    assume(width < 3 or not any(looks_like_rows(record, dialect, width) for record in records))
+    assume(width < 2 or not any(looks_like_rows(record, dialect, width) for record in records))
     path.write_bytes("".join(records).encode(dialect.encoding))
     told = dialect.encoding if dialect.encoding in ("cp1252", "mac_roman") else None
     hints = Hints(columns=NAMES, encoding=told, delimiter=dialect.delimiter if width < 2 else None)

@@ -128,6 +128,7 @@ def test_a_program_that_leaves_out_trailing_empty_cells_makes_no_broken_rows(
     table = text(tmp_path, "Nome;E-mail;Nota\n" + "\n".join(lines) + "\n")
     assert {row[1] for row in read(table)} == {None}
     assert [row[4] for row in read(table)][:4] == ["0", None, None, "3"]
+    assert any("leave out empty cells" in note for note in table.notes)
 
 
 def test_a_delimiter_at_the_end_of_every_row_is_no_defect(tmp_path: Path) -> None:

@@ -111,6 +111,29 @@ def test_two_stray_marks_do_not_swallow_the_rows_between_them(tmp_path: Path) ->
     ]
 
 
+def test_two_stray_marks_in_a_list_of_two_columns_do_not_either(tmp_path: Path) -> None:
+    table = opened(
+        tmp_path / "leads.csv",
+        "Nome;E-mail\n"
+        '"Ana;ana@exemplo.com.br\n'
+        "Bia;bia@exemplo.com.br\n"
+        'Caio";caio@exemplo.com.br\n'
+        'Duda;"duas\nlinhas"\n',
+    )
+    assert [row[:3] for row in read(table)] == [
+        (2, "row.stray_quote", '"Ana'),
+        (3, None, "Bia"),
+        (4, "row.stray_quote", 'Caio"'),
+        (5, None, "Duda"),
+    ]
+
+
+def test_the_person_can_say_that_there_is_no_header(tmp_path: Path) -> None:
+    table = opened(tmp_path / "leads.csv", "Ana;SP\nBia;RJ\n", Hints(header_row=0))
+    assert table.columns == ("Coluna 1", "Coluna 2")
+    assert [row[0] for row in read(table)] == [1, 2]
+
+
 def test_title_rows_above_the_header_are_no_data_and_numbers_stay(tmp_path: Path) -> None:
     table = opened(
         tmp_path / "leads.csv",

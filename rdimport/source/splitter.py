@@ -173,9 +173,10 @@ class _Suspects:
         return is_sound and not self._are_rows(at, self._odd_lines[seek + 1])
 
     def _are_rows(self, first: int, last: int) -> bool:
-        """Are all these lines like rows of three or more cells? Too many for a coincidence."""
+        """Are all these lines like rows, and too many (three cells or lines) for a coincidence?"""
+        width, lines = len(self._shape.columns), last + 1 - first
         rows = self._rows_before[last + 1] - self._rows_before[first]
-        return len(self._shape.columns) >= 3 and rows == last + 1 - first
+        return bool(rows == lines and width >= 2 and (width >= 3 or lines >= 3))
 
     def _may_go_on(self, at: int) -> bool:
         return sum(len(line) + 1 for line in self._exact[at:]) <= MAX_RECORD

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 CHUNK: Final = 4 << 20
 """Bytes that are decoded and cut at a time."""
 
+_SHORT_ROWS: Final = (
+    "Rows leave out empty cells at their end, so a row with fewer cells than the header is sound."
+)
+
 
 class TextTable:
     """A text file as a Table."""
@@ -56,7 +60,9 @@ class TextTable:
     @property
     def notes(self) -> tuple[str, ...]:
         """What was noticed, in sentences."""
-        return self._dialect.header.notes + self._read_notes
+        found = self._dialect
+        short = (_SHORT_ROWS,) if found.shape.short_is_sound else ()
+        return (*found.header.notes, *short, *self._read_notes)
 
     def batches(self, rows: int = BATCH_ROWS) -> Iterator[pl.DataFrame]:
         """All rows in order; see the port."""

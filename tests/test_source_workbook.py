@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import openpyxl
 import pytest
 import xlsxwriter
+from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
 from rdimport.errors import SourceError
 from rdimport.row import FILE
@@ -105,6 +106,15 @@ def test_what_a_cell_can_be_arrives_as_text(tmp_path: Path) -> None:
     book.close()
     (table,) = open_tables([str(path)], Hints())
     assert [row[3] for row in read(table)] == [text for _, text in cells]
+
+
+def test_dates_that_count_from_1904_are_right(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.epoch = CALENDAR_MAC_1904
+    book.active.append(["Nome", "Data", "Hora"])
+    book.active.append(["Ana", dt.date(2026, 3, 4), dt.time(8, 30)])
+    table = opened(tmp_path / "leads.xlsx", book)
+    assert read(table) == [(2, None, "Ana", "2026-03-04", "08:30:00")]
 
 
 def test_error_cells_and_formulas_without_a_value_are_empty_and_told(tmp_path: Path) -> None:

@@ -117,4 +117,6 @@ def as_meant(cells: pl.Series) -> pl.Series:
         cells = cells.str.replace(r"^1899-12-3[01] (\d\d:\d\d:\d\d)(?:\.\d+)?$", "$1")
     if cells.str.ends_with(" 00:00:00").any():
         cells = cells.str.replace(r"^(\d{4}-\d\d-\d\d) 00:00:00$", "$1")
+    if cells.str.starts_with("1904-01-01 ").any():  # day zero of workbooks from old Macs
+        cells = cells.str.replace(r"^1904-01-01 (\d\d:\d\d:\d\d)(?:\.\d+)?$", "$1")
     return cells.set(cells == "", None)

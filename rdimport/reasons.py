@@ -77,6 +77,10 @@ REASONS: Final[dict[str, Reason]] = {
         "“{value}” is probably a slip of {detail}",
         "correct it, or set `correct_typos: true` for the field in the mapping",
     ),
+    "email.accents": Reason(
+        "“{value}” has letters that no e-mail address has; it is sent as {detail}",
+        "make sure that this is the address that was meant",
+    ),
     "email.role": Reason(
         "“{value}” is the address of an office, not of a person",
         "ask for the person's own address, or leave the row out of the file",

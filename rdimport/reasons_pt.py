@@ -79,6 +79,10 @@ REASONS_PT: Final[dict[str, tuple[str, str]]] = {
         "“{value}” parece um engano: talvez {detail}",
         "corrija-o, ou ponha `correct_typos: true` no campo do mapeamento",
     ),
+    "email.accents": (
+        "“{value}” tem letras que nenhum e-mail tem; será enviado como {detail}",
+        "confira se é esse o endereço certo",
+    ),
     "email.role": (
         "“{value}” é o endereço de um setor, não de uma pessoa",
         "peça o e-mail da própria pessoa ou tire a linha do arquivo",

@@ -341,3 +341,15 @@ def test_a_catalogue_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
         Catalogue.load(path)
     with pytest.raises(MappingError, match="cannot be read"):
         Catalogue.load(tmp_path / "none.yaml")
+
+
+def test_an_address_that_lost_letters_is_suspect_with_what_is_sent() -> None:
+    rows: list[dict[str, str | None]] = [
+        {"E-mail": "joão@exemplo.com"},
+        {"E-mail": "ana@ação.com.br"},
+        {"E-mail": "Conceição <ana@exemplo.com>"},
+    ]
+    assert run("", *rows).warnings.select(ROW, "code", "detail").rows() == [
+        (2, "email.accents", "joao@exemplo.com"),
+        (3, "email.accents", "ana@acao.com.br"),
+    ]

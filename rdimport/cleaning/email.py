@@ -139,6 +139,14 @@ def _corrected(address: pl.Expr) -> pl.Expr:
     return suggestion(address)
 
 
+_ACCENTS: Final = r"[^\x00-\x7f\s<>;,][^\s<>;,]*@|@[^\s<>;,]*[^\x00-\x7f\s<>;,]"
+
+
+def has_accents(cell: pl.Expr) -> pl.Expr:
+    """Whether an address, as it stands in the file, has letters that the cleaner took away."""
+    return cell.str.contains(_ACCENTS)
+
+
 def is_role(address: pl.Expr) -> pl.Expr:
     """Whether the address is that of an office."""
     return address.str.extract(r"^([^@+]+)").is_in(ROLES)

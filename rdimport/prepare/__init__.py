@@ -6,17 +6,23 @@ Pure: a frame in, frames out. The mapping is first bound to the table's columns,
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from rdimport import validation
+from rdimport.cleaning import email
+from rdimport.cleaning.text import filled
 from rdimport.destination.fields import MAX_BODY
+from rdimport.mapping import Clean
 from rdimport.payload import identity, payload
 from rdimport.prepare.binding import COMPUTED, WHERE, Bound, bind
 from rdimport.prepare.evaluate import computed
 from rdimport.prepare.trace import Cells, defects, in_order, of_rows
 from rdimport.row import DEFECT, FILE, ROW
+
+if TYPE_CHECKING:
+    from rdimport.mapping.targets import Target
 
 __all__ = ["IDENTITY", "PAYLOAD", "ROWS", "Bound", "Prepared", "bind", "cells", "prepare"]
 
@@ -140,13 +146,28 @@ def _suspicions(batch: Cells, good: pl.DataFrame) -> list[pl.DataFrame]:
     """What is worth a look among the rows that will be sent."""
     warnings = []
     placed = batch.frame.with_columns(index=pl.int_range(pl.len(), dtype=pl.UInt32))
+    valid = pl.col(ROW).is_in(good[ROW].implode())
     for target in batch.bound.targets:
+        cell = pl.col(target.name)
         for code, cells_, detail in validation.suspicions(target):
-            cell = pl.col(target.name)
-            found = placed.filter(cells_(cell)).filter(pl.col(ROW).is_in(good[ROW].implode()))
+            found = placed.filter(cells_(cell)).filter(valid)
             told = {"target": pl.lit(target.name), "code": pl.lit(code), "detail": detail(cell)}
             warnings += batch.traced(found.select("index", **told))
+        if target.name == "email":
+            changed = placed.filter(_accents(batch, target)).filter(valid)
+            accents = pl.lit("email.accents")
+            told = {"target": pl.lit(target.name), "code": accents, "detail": cell}
+            warnings += batch.traced(changed.select("index", **told))
     return warnings
+
+
+def _accents(batch: Cells, target: Target) -> pl.Series:
+    """Rows whose address lost letters: it may be another person's address now."""
+    columns = [pl.col(name) for name in batch.bound.columns[target.name]]
+    if Clean.EMAIL not in target.cleaners or not columns:
+        return pl.Series([False]).new_from_index(0, batch.sound.height)
+    raw = pl.coalesce(pl.when(filled(column)).then(column) for column in columns)
+    return batch.sound.select(email.has_accents(raw).fill_null(value=False)).to_series()
 
 
 def _account(result: Prepared, batch: pl.DataFrame, bound: Bound) -> None:

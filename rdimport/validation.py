@@ -101,16 +101,19 @@ def rules(
 def _of_type(target: Target) -> Iterator[Rule]:
     """RD's contract. An e-mail, a phone number and a state have their bound of length in it."""
     listed = results(target)
+    literal = {Type.BOOLEAN: FORMS[Clean.BOOLEAN], Type.INTEGER: INTEGER_FORM}.get(target.type)
     if target.type is Type.LIST:
         yield f"text.too_long|{MAX_LENGTH}", _items_fit
         if target.name == "tags":
             yield "tags.capitals", _items_lower
+        for code, good in (_form(name, target) for name in target.cleaners if name in FORMS):
+            yield code, _each(good)
     if listed is not None:
-        yield _among("value.not_listed", listed, target)
-    elif target.type is Type.BOOLEAN:
-        yield FORMS[Clean.BOOLEAN]
-    elif target.type is Type.INTEGER:
-        yield "integer.syntax", lambda cell: cell.str.contains(form.INTEGER)
+        # These are written into the JSON as they are, so nothing else may pass.
+        sound = _keeping(listed, literal[1]) if literal else listed
+        yield _among("value.not_listed", sound, target)
+    elif literal:
+        yield literal
     elif target.type is Type.TEXT:
         forms = [_form(cleaner, target) for cleaner in target.cleaners if cleaner in FORMS]
         if target.name == "email" and FORMS[Clean.EMAIL] not in forms:
@@ -178,6 +181,16 @@ def _among(code: str, allowed: Sequence[str], target: Target) -> Rule:
     if target.type is Type.LIST:
         return f"{code}|{shown}", lambda cell: cell.list.set_difference(values).list.len() == 0
     return f"{code}|{shown}", lambda cell: cell.is_in(values)
+
+
+def _each(good: Callable[[pl.Expr], pl.Expr]) -> Callable[[pl.Expr], pl.Expr]:
+    """What every item of a list must keep."""
+    return lambda cell: cell.list.eval(good(pl.element())).list.all()
+
+
+def _keeping(values: Sequence[str], good: Callable[[pl.Expr], pl.Expr]) -> list[str]:
+    cells = pl.DataFrame({"cell": values}, schema={"cell": pl.String})
+    return cells.filter(good(pl.col("cell")))["cell"].to_list()
 
 
 def _number(cell: pl.Expr) -> pl.Expr:

@@ -214,6 +214,8 @@ def test_a_where_that_gives_no_yes_or_no_is_refused() -> None:
         ("tags: {column: A, split: ';'}", "max_length: 2", "a;b", "a;b;c", "list.too_long"),
         ("tags: {column: A, split: ';'}", "min_length: 2", "a;b", "a", "list.too_short"),
         ("tags: {column: A, split: ';'}", "one_of: [a, b]", "a;b", "a;c", "value.not_listed"),
+        ("cf_a: {column: A, type: list, split: ' ', clean: cep}", "required: true",
+         "1310100 20040020", "1310100 1", "cep.syntax"),
         ("tags: {column: A, clean: text}", "max_length: 9", "a", "Quente", "tags.capitals"),
         ("cf_a: {column: A, type: integer}", "min: 1", "1", "0", "number.too_small"),
         ("cf_a: {column: A, type: integer}", "min: 1", "1", "1,5", "integer.syntax"),
@@ -288,10 +290,16 @@ def test_a_row_larger_than_rd_takes_is_invalid() -> None:
 
 
 def test_a_constant_that_rd_would_refuse_is_an_error_of_the_mapping() -> None:
-    with pytest.raises(MappingError, match="the constant of `mobile_phone`: the phone number “11”"):
-        run("  mobile_phone: {value: 11}\n")
-    with pytest.raises(MappingError, match="the constant of `state`: “XX” is no state of Brazil"):
-        run("  state: {value: XX}\n")
+    for yaml, told in (
+        ("mobile_phone: {value: 11}", "`mobile_phone`: the phone number “11” has too few digits"),
+        ("state: {value: XX}", "`state`: “XX” is no state of Brazil"),
+        ("state: {column: A, default: XX}", "`state`: “XX” is no state of Brazil"),
+        ("cf_a: {column: A, type: boolean, values: {Q: quero}}", "`cf_a`: “quero” is none of the"),
+        ("cf_a: {column: A, type: integer, default: um}", "`cf_a`: “um” is no whole number"),
+        (f"tags: {{column: A, add: [{'x' * 256}]}}", "`tags`: the text has more than 255"),
+    ):
+        with pytest.raises(MappingError, match=told):
+            run(f"  {yaml}\n")
 
 
 RD_LISTING = {

@@ -30,7 +30,7 @@ _HINTS: Final = (
     ("quoted scalar", "a quotation mark is opened and never closed"),
     ("undefined alias", "put text that starts with * into quotes"),
     ("another document", "a mapping file holds one document: remove the line ---"),
-    ("flow", "a bracket is opened and never closed, or a comma is missing"),
+    ("flow", "a bracket is never closed, a comma is missing, or text with # needs quotes"),
     ("block end", "the lines of one section must start in the same column"),
 )
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as AnyMapping
+from datetime import date
 from typing import Annotated, ClassVar, Literal, Self
 
+import polars as pl
+from polars.exceptions import PolarsError
 from pydantic import AfterValidator, Field, model_validator
 
 from rdimport.destination.fields import LEGAL_CATEGORIES, LEGAL_STATUSES, LEGAL_TYPES
@@ -21,6 +24,19 @@ def _sql(text: str) -> str:
     return text
 
 
+def _date_format(text: str) -> str:
+    """A pattern that writes a day, and reads the same day from what it wrote."""
+    day = pl.Series([date(2026, 12, 31)])
+    try:
+        back = day.dt.strftime(text).str.to_date(text, strict=False)
+    except PolarsError:
+        back = pl.Series([None])
+    if back[0] != day[0]:
+        raise wrong("expected day, month and year, as in `%d/%m/%Y`")
+    return text
+
+
+DateFormat = Annotated[Text, AfterValidator(_date_format)]
 Sql = Annotated[Text, AfterValidator(_sql)]
 
 
@@ -52,7 +68,7 @@ class Source(Section):
     """The same text for every row."""
     expr: Sql | None = Field(default=None, examples=["concat_ws(' ', Nome, Sobrenome)"])
     """An SQL expression over the row's columns; names with other than letters stand in ""."""
-    values: dict[Text, Text] | None = Field(
+    values: Annotated[dict[Text, Text], Field(min_length=1)] | None = Field(
         default=None, examples=[{"1": "Franquia", "2": "Loja própria"}]
     )
     """What stands in the cell: what it becomes. Case, accents and spaces do not matter."""
@@ -118,9 +134,7 @@ class FieldSource(Source):
     """The country (ISO 3166, two letters) of phone numbers that have no country code."""
     decimal: Literal[",", "."] | None = Field(default=None, examples=[","])
     """The decimal mark of numbers; without it `1.234` is invalid, because it may be a thousand."""
-    date_format: Annotated[Text, Field(pattern="%")] | None = Field(
-        default=None, examples=["%d/%m/%Y"]
-    )
+    date_format: DateFormat | None = Field(default=None, examples=["%d/%m/%Y"])
     """How the cleaner `date` writes dates; without it as 2026-12-31."""
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping as AnyMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -15,7 +15,7 @@ from rdimport.cleaning import cleaned
 from rdimport.cleaning.phone import of_kind
 from rdimport.cleaning.text import filled
 from rdimport.errors import MappingError
-from rdimport.mapping import sql
+from rdimport.mapping import FieldSource, Otherwise, sql
 from rdimport.mapping.targets import Target, targets
 from rdimport.reasons import explain
 from rdimport.row import Problem
@@ -162,27 +162,41 @@ def _called(name: str) -> str:
 
 
 def _check_constants(bound: Bound) -> None:
-    """Raise for constants that would make every row invalid."""
-    constant = [t for t in bound.targets if not bound.columns[t.name] and t.source.expr is None]
+    """Raise for texts of the mapping that would make every row that gets them invalid."""
+    given = [(t, text) for t in bound.targets for text in _texts(t)]
     schema = {target.name: validation.dtype(target) for target in bound.targets}
-    row = pl.DataFrame({name: [None] for name in schema}, schema=schema).with_columns(
-        expression
-        for target, expression in zip(bound.targets, bound.expressions, strict=True)
-        if target in constant
-    )
-    found = validation.failures(row, bound.schema)
+    rows = [
+        cleaned(pl.lit(text, dtype=pl.String), replace(target, source=_plain(target)))
+        for target, text in given
+    ]
+    frames = [pl.select(row) for row in rows]
+    nothing = pl.DataFrame({name: [None] for name in schema}, schema=schema)
+    frame = pl.concat([nothing[:0], *(nothing.with_columns(f.to_series()) for f in frames)])
+    found = validation.failures(frame, bound.schema)
     lines = [
-        f"the constant of `{target.field}`: {explain(_problem(target, code, detail))}"
-        for target in constant
-        for name, code, detail in found.select("target", "code", "detail").iter_rows()
+        f"`{target.field}`: {explain(Problem(code, target.field, '', text, detail))}"
+        for at, name, code, detail in found.sort("index").iter_rows()
+        for target, text in [given[at]]
         if name == target.name
     ]
     if lines:
-        raise MappingError("\n".join(lines), "Correct the value in the mapping.")
+        raise MappingError(
+            "\n".join(["The mapping sets values that RD would refuse.", *lines]),
+            "Correct the value in the mapping.",
+        )
 
 
-def _problem(target: Target, code: str, detail: str) -> Problem:
-    return Problem(code, target.field, "", target.source.value or "", detail)
+def _texts(target: Target) -> list[str]:
+    """Values that come from the mapping and not from a cell."""
+    how = target.how
+    single = [text for text in (how.value, how.default) if text is not None]
+    return [*single, *(how.values or {}).values(), *(how.add or ())]
+
+
+def _plain(target: Target) -> FieldSource:
+    """The target's source without the keys that replace cells."""
+    kept = {"values": None, "otherwise": Otherwise.INVALID, "default": None, "add": None}
+    return target.how.model_copy(update=kept)
 
 
 def _missing(

@@ -214,6 +214,8 @@ def test_the_decimal_mark_settles_what_a_point_means() -> None:
     assert one(Clean.NUMBER, "1.234", decimal=",") == "1234"
     assert one(Clean.NUMBER, "1.234", decimal=".") == "1.234"
     assert one(Clean.NUMBER, "1,234", decimal=".") == "1234"
+    assert one(Clean.NUMBER, "12,50", decimal=",") == "12.50"
+    assert one(Clean.NUMBER, "12,50", decimal=".") == "12,50"
 
 
 def test_dates_are_written_as_the_mapping_wants() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from rdimport.cleaning.settle import stages
+from rdimport.cleaning.settle import Cleaner, stages
 from rdimport.cleaning.text import bare, text, tidied
 
 if TYPE_CHECKING:
@@ -58,7 +58,15 @@ def number(cell: pl.Expr, decimal: str | None) -> pl.Expr:
     def plain(cells: pl.Expr) -> pl.Expr:
         return _plain_number(cells, decimal)
 
-    return stages(cell, plain, tidied(plain))
+    quick = [] if decimal == "." else [_simple_number]
+    return stages(cell, *quick, plain, tidied(plain))
+
+
+def _simple_number(cell: pl.Expr) -> pl.Expr:
+    """Digits with a decimal comma or without, which need no closer look."""
+    number = cell.str.replace(",", ".", literal=True).str.replace(r"\.0+$", "")
+    simple = cell.str.contains(r"^(?:0|[1-9][0-9]*)(?:,[0-9]{1,2})?$")
+    return pl.when(simple).then(number)
 
 
 def _plain_number(cell: pl.Expr, decimal: str | None) -> pl.Expr:
@@ -82,7 +90,24 @@ def _plain_number(cell: pl.Expr, decimal: str | None) -> pl.Expr:
 
 def date(cell: pl.Expr, form: str | None) -> pl.Expr:
     """`31/12/2026`, `31.12.26`, `31 de dezembro de 2026` to `2026-12-31`; a time is left out."""
-    return stages(cell, lambda c: _day(c, form), text)
+    quick = [_usual_day(form)] if form is None or form == "%d/%m/%Y" else []
+    return stages(cell, *quick, lambda c: _day(c, form), text)
+
+
+def _usual_day(form: str | None) -> Cleaner:
+    """31/12/2026 and 2026-12-31, which need no closer look."""
+
+    def attempt(cell: pl.Expr) -> pl.Expr:
+        days = [
+            pl.when(cell.str.contains(shape)).then(cell.str.to_date(known, strict=False))
+            for shape, known in (
+                (r"^[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}$", "%d/%m/%Y"),
+                (r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "%Y-%m-%d"),
+            )
+        ]
+        return pl.coalesce(days).dt.strftime(form or "%Y-%m-%d")
+
+    return attempt
 
 
 def _day(cell: pl.Expr, form: str | None) -> pl.Expr:

@@ -183,9 +183,37 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path_factory: pytest.TempPathFa
 def test_a_byte_order_mark_does_no_harm(tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("mapping") / "bom.yaml"
     path.write_text(WHOLE, encoding="utf-8-sig")
-    assert Mapping.load(path) == Mapping.parse(WHOLE)
+    assert Mapping.load(path).model_dump() == Mapping.parse(WHOLE).model_dump()
 
 
 def test_who_only_reads_a_mapping_does_not_wait_for_pandera() -> None:
     code = "import sys, rdimport.mapping; sys.exit('pandera' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_each_column_knows_where_it_is_named() -> None:
+    mapping = Mapping.parse(
+        "conversion_identifier: {column: Campanha}\n"
+        "fields:\n"
+        "  email: [E-mail, Outro]\n"
+        "  name: {expr: upper(Nome)}\n"
+        "  cf_a:\n"
+        "    column:\n"
+        "      - A\n"
+        "      - B\n"
+        "legal_bases: [{type: consent, status: {column: Sim}}]\n"
+        "where: UF = 'SP'\n",
+        "m.yaml",
+    )
+    places = {column: mapping.place(column) for column in mapping.columns()}
+    assert places == {
+        "Campanha": "m.yaml:1:33",
+        "E-mail": "m.yaml:3:11",
+        "Outro": "m.yaml:3:19",
+        "Nome": "m.yaml:4:16",
+        "A": "m.yaml:7:9",
+        "B": "m.yaml:8:9",
+        "Sim": "m.yaml:9:48",
+        "UF": "m.yaml:10:8",
+    }
+    assert mapping.place("elsewhere") == ""

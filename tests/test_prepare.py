@@ -162,9 +162,10 @@ def test_beside_the_cookie_the_other_traffic_fields_are_left_out_with_a_warning(
 def test_a_missing_column_is_named_with_the_one_that_was_probably_meant() -> None:
     with pytest.raises(MappingError) as told:
         bind(MAPPING, ("Email", "Nome", "Celular", "WhatsApp", "UF", "Aceite", "Opt-in"), "l.csv")
+    hint = "; did you mean “Email”?"
     assert told.value.message.splitlines() == [
-        "l.csv: has no column “e-mail”, which `email` asks for; did you mean “Email”?",
-        "l.csv: has no column “Tags”, which `tags` asks for",
+        f"l.csv: has no column “e-mail”, which `email` asks for (mapping:3:10){hint}",
+        "l.csv: has no column “Tags”, which `tags` asks for (mapping:8:18)",
     ]
     assert "“Celular”" in told.value.remedy
 

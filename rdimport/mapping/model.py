@@ -11,14 +11,22 @@ from collections.abc import Mapping as AnyMapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from rdimport.destination.fields import FIELDS, field
 from rdimport.errors import MappingError
 from rdimport.mapping import messages, sql
 from rdimport.mapping.check import Check
-from rdimport.mapping.document import DocumentError
+from rdimport.mapping.document import Document, DocumentError
+from rdimport.mapping.document import Path as DocumentPath
 from rdimport.mapping.document import parse as parse_yaml
 from rdimport.mapping.json_schema import json_schema
 from rdimport.mapping.rules import contradictions
@@ -44,6 +52,23 @@ DEFAULT_EMPTY: Final = tuple(
 """What spreadsheet programs write where a formula has failed, in English and Portuguese."""
 
 Names = Annotated[tuple[str, ...], BeforeValidator(as_tuple), Field(min_length=1)]
+
+
+def _places(document: Document, mapping: Mapping, name: str) -> Iterator[tuple[str, str]]:
+    """Where each column is named first, as `FILE:LINE:COLUMN`."""
+    found: dict[str, tuple[int, int]] = {}
+    paths: list[DocumentPath] = [("conversion_identifier",)]
+    paths += [("fields", field) for field in mapping.fields]
+    paths += [("legal_bases", at, "status") for at in range(len(mapping.legal_bases))]
+    for path, (_, source) in zip(paths, mapping.sources(), strict=True):
+        for at, column in enumerate(source.columns):
+            ways = [(*path, "column", at), (*path, at), (*path, "column"), (*path, "expr"), path]
+            way = next((way for way in ways if way in document.values), path)
+            found.setdefault(column, document.place(way))
+    for column in sql.columns(mapping.where) if mapping.where else ():
+        found.setdefault(column, document.place(("where",)))
+    for column, (line, position) in found.items():
+        yield column, f"{name}:{line}:{position}"
 
 
 class Mapping(Section):
@@ -82,6 +107,8 @@ class Mapping(Section):
         default={}, examples=[{"cf_cnpj": {"format": "cnpj"}, "city": {"required": True}}]
     )
     """What values must keep beside RD's contract, by field."""
+
+    _places: dict[str, str] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -136,6 +163,7 @@ class Mapping(Section):
             problems += messages.from_model(document, cls, refused)
         if problems:
             raise messages.error(name, problems)
+        mapping._places.update(_places(document, mapping, name))  # noqa: SLF001  our own
         return mapping
 
     @staticmethod
@@ -153,6 +181,10 @@ class Mapping(Section):
         yield from self.fields.items()
         for basis in self.legal_bases:
             yield basis.target, basis.status
+
+    def place(self, column: str) -> str:
+        """Where the mapping names a column, as `FILE:LINE:COLUMN`; empty if it is from no file."""
+        return self._places.get(column, "")
 
     def columns(self) -> tuple[str, ...]:
         """Every column of the spreadsheet that the mapping names, as it is written there."""

@@ -217,4 +217,5 @@ def _asked_by(mapping: Mapping, column: str) -> str:
     """Which keys of the mapping name the column."""
     users = [f"`{name}`" for name, source in mapping.sources() if column in source.columns]
     users += ["`where`"] if mapping.where and column in sql.columns(mapping.where) else []
-    return f", which {' and '.join(users)} asks for" if len(users) == 1 else ""
+    place = f" ({mapping.place(column)})" if mapping.place(column) else ""
+    return f", which {' and '.join(users)} {'asks' if len(users) == 1 else 'ask'} for{place}"

@@ -90,7 +90,7 @@ class _Screen:
         if not counts:
             return
         yield ""
-        yield self._styled(words("problems"), _BOLD)
+        yield from self._wrapped(words("problems"), style=_BOLD)
         for code, rows in list(counts.items())[:_KINDS]:
             yield f"{words.number(rows):>11}  {self._styled(code, _BOLD)}"
             if examples.get(code):
@@ -98,7 +98,8 @@ class _Screen:
                 yield from self._wrapped(told, indent=13)
             yield from self._wrapped(f"→ {remedy(code, words.lang)}", indent=13)
         if len(counts) > _KINDS:
-            yield f"{'':13}{words('more_kinds', kinds=len(counts) - _KINDS)}"
+            more = words("more_kinds", kinds=words.number(len(counts) - _KINDS))
+            yield from self._wrapped(more, indent=13)
 
     def _example(self, example: Example, files: Sequence[str]) -> str:
         words = self._words

@@ -1,0 +1,328 @@
+"""All files of a report: they tell of one ledger and never disagree, however the run ended."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.reports import Office, csv_rows, xlsx_rows
+
+from rdimport.delivery import Settings
+from rdimport.errors import ReportError
+from rdimport.ledger import Ledger, Outcome
+from rdimport.pace import Quota
+from rdimport.report import figures, page, write_all
+from rdimport.report.chart import pace, thinned
+from rdimport.report.figures import Minute
+from rdimport.report.privacy import shortened
+from rdimport.report.story import gather
+from rdimport.report.words import _BY_LANGUAGE, Words
+from rdimport.row import FAILED, Problem, State
+from rdimport.sandbox import Faults
+from rdimport.sandbox.embedded import RunningSandbox
+
+GOOD = [(f"pessoa{i}@exemplo.com.br", f"Pessoa {i}", "(11) 98765-4321") for i in range(30)]
+BAD = [("sem arroba", "Maria Souza"), ("joana@exemplo.com.br", "Joana", "9", "XX"), ("", "Ninguém")]
+
+
+@pytest.fixture
+def office(tmp_path: Path, box: RunningSandbox) -> Office:
+    return Office(tmp_path, box)
+
+
+class Page(HTMLParser):
+    """What a person sees on report.html, and what a browser would load for it."""
+
+    def __init__(self, path: str | Path) -> None:
+        super().__init__()
+        self.tags: Counter[str] = Counter()
+        self.loaded: list[str] = []
+        self.text = ""
+        self._cells: list[list[str]] = []
+        self.source = Path(path).read_text("utf-8")
+        self.feed(self.source)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        self.loaded += [v or "" for n, v in attrs if n in ("src", "href", "xlink:href", "data")]
+        self.loaded += [n for n, _ in attrs if n.startswith("on")]
+        if tag == "tr":
+            self._cells.append([])
+        if tag == "td":
+            self._cells[-1].append("")
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+        if self.lasttag in ("td", "span") and self._cells and self._cells[-1]:
+            self._cells[-1][-1] += data
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The totals, by the words of the page."""
+        rows = [row for row in self._cells if len(row) == 3 and row[0].replace(",", "").isdigit()]
+        return {name.strip(): int(number.replace(",", "")) for number, name, _ in rows}
+
+    @property
+    def problems(self) -> dict[str, int]:
+        found = re.findall(r"<h3>([\d,]+) × .*? <code>(.*?)</code>", self.source)
+        return {code: int(rows.replace(",", "")) for rows, code in found}
+
+
+def assert_agree(summary: dict[str, Any]) -> None:
+    """The four files of a run hold the same counts, rows and problems."""
+    assert json.loads(Path(summary["summary_json"]).read_text("utf-8")) == summary
+    rows = csv_rows(summary["failures_csv"])
+    assert xlsx_rows(summary["failures_xlsx"]) == rows
+    states = Counter(row["rdimport_state"] for row in rows)
+    assert states == {s: summary[s] for s in FAILED if summary[s]}
+    codes = Counter(c for row in rows for c in set(row["rdimport_code"].split(" | ")))
+    assert codes == summary["problems"]
+    page = Page(summary["report_html"])
+    told = {s.replace("_", " "): summary[s] for s in State if summary[s]}
+    assert page.counts == told | {"total": summary["rows"]}
+    assert page.problems == summary["problems"]
+    first = openpyxl.load_workbook(summary["failures_xlsx"]).worksheets[0]
+    cells = [[c.value for c in row[:2]] for row in first.iter_rows()]
+    assert [summary["rows"], "total"] in cells
+    assert all([rows, code] in cells for code, rows in summary["problems"].items())
+    assert sum(summary[s] for s in State) == summary["rows"]
+
+
+def test_a_run_that_finished(office: Office) -> None:
+    done = office.run(office.write(*GOOD, *BAD, GOOD[0]))
+    assert done.counts[State.ACCEPTED] == 30
+    assert_agree(done.summary)
+
+
+def test_a_run_without_failures(office: Office) -> None:
+    done = office.run(office.write(*GOOD))
+    assert_agree(done.summary)
+    assert "Nothing is left to do" in Page(done.summary["report_html"]).text
+
+
+def test_a_run_that_met_refusals_and_doubts(office: Office) -> None:
+    office.box.set_faults(Faults(odd=0.3, odd_status=422, reset_after=0.1, fail_before=0.1))
+    done = office.run(office.write(*GOOD, *BAD))
+    assert done.counts[State.UNCERTAIN]
+    assert done.counts[State.REFUSED]
+    assert_agree(done.summary)
+
+
+def test_a_run_that_stopped_and_the_one_that_went_on(office: Office) -> None:
+    file = office.write(*GOOD, *BAD)
+    stopped = office.run(file, settings=Settings(limit=10))
+    assert stopped.counts[State.PENDING] == 20
+    assert_agree(stopped.summary)
+    page = Page(stopped.summary["report_html"]).text
+    assert "It stopped because it sent as many rows as --limit allows." in page
+    assert "Send the rows that are still pending" in page
+    resumed = office.run(file)
+    assert resumed.counts[State.ALREADY_IMPORTED] == 10
+    assert_agree(resumed.summary)
+
+
+def test_a_run_whose_key_was_refused(office: Office) -> None:
+    office.box.switch_key(office.box.api_key, active=False)
+    try:
+        done = office.run(office.write(*GOOD, *BAD))
+    finally:
+        office.box.switch_key(office.box.api_key, active=True)
+    assert done.summary["stopped_because"] == "key_refused"
+    assert_agree(done.summary)
+
+
+def test_a_run_that_was_killed_and_the_one_that_took_it_up(office: Office) -> None:
+    file = office.write(*GOOD, *BAD)
+    office.box.set_faults(Faults(latency=0.05))
+    script = (
+        "import sys; from pathlib import Path; from support.reports import Office;"
+        "from rdimport.sandbox.embedded import RunningSandbox; from rdimport.delivery import "
+        "Settings; home, url, key, file = sys.argv[1:];"
+        "Office(Path(home), RunningSandbox(url, key, '')).run(file, settings=Settings(1))"
+    )
+    words = [str(office.home), office.box.base_url, office.box.api_key, file]
+    child = subprocess.Popen(
+        [sys.executable, "-c", script, *words], cwd=Path(__file__).parent, stderr=subprocess.PIPE
+    )
+    deadline = time.monotonic() + 30
+    while office.box.requests < 5 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    child.send_signal(signal.SIGKILL)
+    child.communicate()
+    with office.ledger() as ledger:
+        killed = ledger.run()
+        unfinished = write_all(killed, office.home / "reports" / killed.name)
+        assert unfinished["finished_at"] is None
+    assert_agree(unfinished)
+    office.box.set_faults(Faults())
+    resumed = office.run(file)
+    assert_agree(resumed.summary)
+    with office.ledger() as ledger:
+        known = ledger.run(killed.name)
+        written = write_all(known, office.home / "reports" / known.name)
+    assert written["stopped_because"] == "killed"
+    assert written["uncertain"] == resumed.counts[State.UNCERTAIN]
+    assert_agree(written)
+    emails = [c["email"] for c in office.box.conversions()]
+    assert len(emails) == len(set(emails))
+
+
+def test_the_same_report_can_be_written_again(office: Office) -> None:
+    done = office.run(office.write(*GOOD, *BAD))
+    names = ("summary_json", "failures_csv", "report_html")
+    was = {name: Path(done.summary[name]).read_bytes() for name in names}
+    with office.ledger() as ledger:
+        again = write_all(ledger.run(), done.report_dir)
+    assert again == done.summary
+    assert {name: Path(again[name]).read_bytes() for name in names} == was
+    assert_agree(again)
+
+
+def test_a_report_of_a_run_at_work_tells_of_one_moment(office: Office) -> None:
+    done = office.run(office.write(*GOOD, *BAD))
+    with office.ledger() as reading, Ledger.open(office.home / "state") as writing:
+        at_work = writing.run()
+        more = iter(range(1000, 2000))
+
+        def go_on(_rows: int) -> None:
+            end = Outcome(0, next(more), State.INVALID, (Problem("email.no_at"),), ())
+            at_work.record_rows(1, 0, [end])
+
+        told = write_all(reading.run(), done.report_dir, advance=go_on)
+        assert next(more) > 1000
+    assert told == done.summary
+    assert_agree(told)
+
+
+def test_progress_tells_of_every_row_of_each_list(office: Office) -> None:
+    done = office.run(office.write(*BAD))
+    seen: list[int] = []
+    with office.ledger() as ledger:
+        write_all(ledger.run(), done.report_dir, advance=seen.append)
+    assert sum(seen) == 2 * len(BAD)
+
+
+def test_the_page_needs_nothing_but_itself_and_runs_nothing(office: Office) -> None:
+    attack = "<script>alert(1)</script><img src=http://example.com/x onerror=alert(1)>"
+    mapping = 'conversion_identifier: "<b>&"\nfields: {email: "<i>E-mail</i>", name: Nome}\n'
+    file = office.home / "<u>lista&.csv"
+    file.write_text(f"<i>E-mail</i>;Nome;Nota\n{attack};Ana;x\nana@exemplo.com.br;{attack};y\n")
+    done = office.run(file, mapping=mapping, quota=Quota(100, 1.0), full_report=True)
+    page = Page(done.summary["report_html"])
+    assert page.loaded == []
+    assert not {"script", "img", "link", "iframe", "i", "u", "b"} & set(page.tags)
+    assert "default-src 'none'" in page.source
+    assert attack in page.text
+    assert "<u>lista&.csv" in page.text
+
+
+@pytest.mark.parametrize("lang", ["en", "pt-BR"])
+def test_personal_data_is_shortened_unless_all_of_it_is_asked_for(
+    office: Office, lang: str
+) -> None:
+    rows = [
+        ("maria.souza exemplo.com.br", "Maria"),
+        ("a@exemplo.com.br; paulo.lima@exemplo.com.br", "Paulo"),
+        ("caio@exemplo.com.br", "Caio", "91234-5678", "XX"),
+    ]
+    done = office.run(office.write(*rows), lang=lang)
+    page = Page(done.summary["report_html"])
+    for personal in ("maria", "souza", "paulo", "lima", "91234", "5678"):
+        assert personal not in page.text.lower()
+    assert "p***@exemplo.com.br" in page.text
+    assert "“XX”" in page.text
+    full = Page(office.run(office.write(*rows), lang=lang, full_report=True).summary["report_html"])
+    assert "paulo.lima@exemplo.com.br" in full.text
+    assert "91234-5678" in full.text
+
+
+@given(st.from_regex(r"[a-z]{2,12}\.[a-z]{2,12}", fullmatch=True), st.integers(0, 10**11))
+def test_no_address_and_no_number_survives_being_shortened(name: str, number: int) -> None:
+    phone = f"{number:011d}"
+    short = shortened(f"{name}@exemplo.com.br / ({phone[:2]}) {phone[2:7]}-{phone[7:]}")
+    assert name not in short
+    assert f"{name[0]}***@exemplo.com.br" in short
+    assert len(re.sub(r"\D", "", short)) <= 2
+
+
+def test_the_pace_adds_up_to_the_requests_and_has_every_minute(office: Office) -> None:
+    office.box.set_faults(Faults(throttle=0.2, retry_after=0, at_most=5))
+    done = office.run(office.write(*GOOD))
+    with office.ledger() as ledger:
+        minutes = figures.minutes(ledger.run())
+    assert sum(m.requests for m in minutes) == done.summary["requests"] > 30
+    assert sum(m.throttled for m in minutes) == done.summary["throttled"] > 0
+    assert sum(m.accepted for m in minutes) == done.summary["accepted"]
+    assert [m.minute for m in minutes] == list(range(len(minutes)))
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 500)] * 3), max_size=1500))
+def test_a_long_run_is_drawn_with_few_points_and_no_peak_above_its_own(
+    counts: list[tuple[int, int, int]],
+) -> None:
+    minutes = [Minute(i, *row) for i, row in enumerate(counts)]
+    points = thinned(minutes)
+    assert len(points) <= 240
+    assert (len(points) > 0) == (len(minutes) > 0)
+    assert max((p.requests for p in points), default=0) <= max((c[0] for c in counts), default=0)
+
+
+def test_a_field_that_no_row_fills_is_named(office: Office) -> None:
+    done = office.run(office.write(*GOOD))
+    page = Page(done.summary["report_html"])
+    (told,) = re.findall(r"Fields that stayed empty in every row: ([^.]*)\.", page.text)
+    assert set(told.split(", ")) == {"cf_aceite", "cf_documento", "cf_interesse", "state"}
+
+
+def test_a_field_is_filled_where_its_value_is_sent(office: Office) -> None:
+    rows = [
+        ("a@exemplo.com.br", '"name":'),
+        ("b@exemplo.com.br", "", "", "SP"),
+        ("sem arroba", "C"),
+    ]
+    office.run(office.write(*rows))
+    with office.ledger() as ledger:
+        filled = figures.filled(ledger.run())
+    assert filled["email"] == 2
+    assert filled["name"] == 1
+    assert filled["state"] == 1
+    assert filled["cf_documento"] == 0
+
+
+def test_a_run_over_several_minutes_is_drawn_with_its_quota() -> None:
+    minutes = [Minute(i, 100, i % 3, 95) for i in range(30)]
+    svg = pace(minutes, 120.0, Words("en"))
+    assert svg.startswith("<svg")
+    for text in ("requests", "accepted", "429, too many requests", "quota"):
+        assert f">{text}<" in svg
+    assert "<script" not in svg
+    assert svg == pace(minutes, 120.0, Words("en"))
+
+
+def test_every_text_of_the_reports_is_there_in_each_language_with_the_same_values() -> None:
+    english, portuguese = _BY_LANGUAGE["en"], _BY_LANGUAGE["pt-BR"]
+    assert set(english) == set(portuguese)
+    for key, text in english.items():
+        assert set(re.findall(r"{\w+}", text)) == set(re.findall(r"{\w+}", portuguese[key])), key
+
+
+def test_a_disk_that_is_full_is_told_with_what_to_do(office: Office) -> None:
+    office.run(office.write(*GOOD))
+    with office.ledger() as ledger:
+        run = ledger.run()
+        story = gather(run, office.home)
+        with pytest.raises(ReportError, match="cannot be written") as told:
+            page.write(story, Path("/dev/null/report.html"))
+    assert "rdimport report" in told.value.remedy

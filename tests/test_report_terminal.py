@@ -1,0 +1,112 @@
+"""The end of a run in a terminal."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.reports import Office
+
+from rdimport.report import figures
+from rdimport.report.terminal import lines
+from rdimport.row import State
+from rdimport.sandbox.embedded import RunningSandbox
+
+ROWS = (
+    ("sem arroba", "Ana"),
+    ("bia@exemplo.com.br", "Bia", "9", "XX"),
+    ("caio@exemplo.com.br", "Caio", "", "", "", "nada"),
+    ("dora@exemplo.com.br", "Dora", "", "", "", "", "talvez"),
+    ("eva@exemplo.com.br", "Eva"),
+)
+
+
+@pytest.fixture
+def office(tmp_path: Path, box: RunningSandbox) -> Office:
+    return Office(tmp_path, box)
+
+
+def told(office: Office, *rows: tuple[str, ...], width: int = 80, **options: object) -> str:
+    summary = office.run(office.write(*rows)).summary
+    with office.ledger() as ledger:
+        examples = figures.examples(ledger.run(), 1)
+    return lines(summary, examples, width, **options)  # type: ignore[arg-type]
+
+
+def test_the_counts_stand_under_each_other_and_add_up(office: Office) -> None:
+    text = told(office, *ROWS)
+    head = text.split("\n\n")[0]
+    counts = {name: int(n) for n, name in re.findall(r"^ +(\d+)  (\w+)", head, re.MULTILINE)}
+    assert counts == {"accepted": 1, "invalid": 4, "total": 5}
+
+
+def test_the_three_most_frequent_problems_have_an_example_and_a_remedy(office: Office) -> None:
+    text = told(office, *ROWS, ("outro errado", "F"), width=100)
+    assert "          2  email.no_at" in text
+    assert "e.g. row 2, column “E-mail”: “sem arroba” is no e-mail address: it has no @" in text
+    assert "→ correct it, or leave the row out of the file" in text
+    assert "and 2 more kinds of problems" in text
+    assert len(re.findall(r"e\.g\. row", text)) == 3
+
+
+def test_the_command_to_type_next_is_whole_and_works_as_it_stands(office: Office) -> None:
+    text = told(office, *ROWS, width=40)
+    (command,) = re.findall(r"^  (rdimport run .*)$", text, re.MULTILINE)
+    words = shlex.split(command)
+    assert Path(words[2]).name == "failures.xlsx"
+    assert Path(words[2]).exists()
+    assert words[3:] == ["-m", "lista.yaml", "--base-url", office.box.base_url]
+
+
+@given(st.integers(10, 160), st.sampled_from(["en", "pt-BR"]))
+def test_no_line_but_a_path_or_a_command_is_wider_than_the_terminal(width: int, lang: str) -> None:
+    summary = {
+        **dict.fromkeys(State, 12_345_678),
+        "rows": 86_419_746,
+        "left_out": 17,
+        "run_id": "20261124-220000-ab12",
+        "requests": 9,
+        "retries": 8,
+        "throttled": 7,
+        "rows_per_second": 1.91,
+        "quota_used": 0.9,
+        "stopped_because": "endpoint_down",
+        "problems": {"email.no_at": 1, "rd.taken": 1, "uncertain.interrupted": 1, "x": 1},
+        "files": ["a b.csv"],
+        "mapping": "m.yaml",
+        "base_url": "https://api.rd.services",
+        "account": "loja",
+        "failures_xlsx": "/r/failures.xlsx",
+        "report_html": "/r/report.html",
+    }
+    for line in lines(summary, {}, width, lang=lang).splitlines():
+        whole = line.startswith("  rdimport ") or ": /r/" in line
+        assert whole or len(line) <= max(width, 40), line
+
+
+def test_colour_is_there_only_where_it_is_asked_for_and_changes_no_text(office: Office) -> None:
+    summary = office.run(office.write(*ROWS)).summary
+    plain = lines(summary, {})
+    assert "\x1b" not in plain
+    colourful = lines(summary, {}, colour=True)
+    assert "\x1b[31m" in colourful
+    assert re.sub(r"\x1b\[\d*m", "", colourful) == plain
+
+
+def test_a_cell_cannot_command_the_terminal(office: Office) -> None:
+    good = [(f"p{i}@exemplo.com.br", "Pessoa") for i in range(20)]
+    text = told(office, ("\x1b]0;pwned\x07sem arroba\x1b[2J", "Ana"), *good)
+    assert "sem arroba" in text
+    assert "\x1b" not in text
+    assert "\x07" not in text
+
+
+def test_a_run_with_nothing_left_to_do_says_so(office: Office) -> None:
+    text = told(office, ("ana@exemplo.com.br", "Ana"), lang="pt-BR")
+    assert "Nada mais a fazer: todas as linhas chegaram." in text
+    assert "Relatório: " in text
+    assert "rdimport run" not in text

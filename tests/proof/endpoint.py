@@ -1,0 +1,279 @@
+"""An endpoint that fails in every way we can think of, and remembers all that it received."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+import struct
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from random import Random
+from typing import Self
+
+HANG = 20.0
+"""Seconds that nobody answers: much longer than any client of the proof waits."""
+
+
+class Fault(StrEnum):
+    """What becomes of one request. The groups below say what that proves."""
+
+    ACCEPT = "accept"
+    ACCEPT_SLOWLY = "accept, byte by byte"
+    ACCEPT_CHUNKED = "accept, in chunks"
+    ACCEPT_CLOSE = "accept, and close as announced"
+    ACCEPT_IDLE = "accept, and close the idle connection without a word"
+    ACCOUNT = "429 of the account"
+    LEAD = "429 of the lead"
+    UNAVAILABLE = "503 with Retry-After"
+    KEY = "the key is refused"
+    PATH = "404"
+    REFUSE = "the row is refused"
+    RESET_UNREAD = "reset before the body is read"
+    CLOSE_UNREAD = "close before the body is read"
+    HANG_UNREAD = "no answer, body unread"
+    RESET_UNSTORED = "reset, not stored"
+    HANG_UNSTORED = "no answer, not stored"
+    FAIL_UNSTORED = "5xx, not stored"
+    ACCOUNT_CUT = "429 that ends in its middle"
+    RESET_STORED = "stored, then reset"
+    CLOSE_STORED = "stored, then closed"
+    HANG_STORED = "stored, no answer"
+    FAIL_STORED = "stored, then 5xx"
+    CUT_STORED = "stored, answer ends in its middle"
+    CUT_HEAD_STORED = "stored, headers end in their middle"
+    GARBAGE_STORED = "stored, 200 with a body that is not RD's"
+    NOISE_STORED = "stored, and noise instead of HTTP"
+    ODD_STORED = "stored, another status"
+    DRIP_STORED = "stored, an answer that takes for ever"
+    FLOOD_STORED = "stored, an answer without an end"
+
+
+NOT_NOW = frozenset({Fault.ACCOUNT, Fault.LEAD, Fault.UNAVAILABLE, Fault.KEY, Fault.PATH})
+"""A whole answer of these proves that nothing arrived: another attempt is right."""
+
+ACCEPTED = frozenset(f for f in Fault if f.name.startswith("ACCEPT"))
+UNREAD = frozenset(f for f in Fault if f.name.endswith("_UNREAD"))
+STORED = ACCEPTED | {f for f in Fault if f.name.endswith("_STORED")}
+AMBIGUOUS = frozenset(Fault) - ACCEPTED - NOT_NOW - {Fault.REFUSE}
+
+
+@dataclass(slots=True)
+class Receipt:
+    """One request whose body was read to its end."""
+
+    email: str
+    round: int
+    fault: Fault
+    stored: bool
+    uuid: str
+    answered: bool = False
+    """The whole answer was handed to the network."""
+
+
+@dataclass
+class Endpoint:
+    """Listens on loopback while it is entered. `rates` are shares of the requests; what is left is
+    accepted in one of the usual ways. `refuses` says whose rows are refused whatever comes.
+    """
+
+    chance: Random
+    key: str
+    rates: dict[Fault, float] = field(default_factory=dict)
+    refuses: Callable[[str], bool] = lambda _: False
+    receipts: list[Receipt] = field(default_factory=list)
+    seen: Callable[[str], None] = lambda _: None
+    """Told of every stage that a request passes: connected, read, stored, half, answered."""
+    round: int = 0
+    base_url: str = ""
+    wrong: list[str] = field(default_factory=list)
+    unread: int = 0
+    _server: asyncio.Server | None = None
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._connection, "127.0.0.1", 0)
+        self.base_url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        await self.hang_up()
+
+    async def hang_up(self) -> None:
+        """Let go of all connections: the client behind them is gone."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            while await self._request(reader, writer):
+                pass
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            self._tasks.discard(task)
+            writer.transport.abort()
+
+    async def _request(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Serve one request; false when the connection is over."""
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+        self.seen("connected")
+        fault = self._draw()
+        if fault in UNREAD:
+            self.unread += 1
+            return await self._silent(fault, writer)
+        lines = head.lower().split("\r\n")
+        length = next(int(v[15:]) for v in lines if v.startswith("content-length:"))
+        body = json.loads(await reader.readexactly(length))
+        self._inspect(head, body)
+        email = body["payload"]["email"]
+        if self.refuses(email) and fault in ACCEPTED:
+            fault = Fault.REFUSE
+        self.seen("read")
+        receipt = Receipt(email, self.round, fault, fault in STORED, str(uuid.UUID(int=self._id())))
+        self.receipts.append(receipt)
+        if receipt.stored:
+            self.seen("stored")
+        if fault.name.startswith(("RESET", "CLOSE", "HANG")):
+            return await self._silent(fault, writer)
+        return await self._answer(receipt, writer)
+
+    def _draw(self) -> Fault:
+        point = self.chance.random()
+        for fault, rate in self.rates.items():
+            point -= rate
+            if point < 0:
+                return fault
+        return self.chance.choice(sorted(ACCEPTED)) if self.chance.random() < 0.3 else Fault.ACCEPT
+
+    def _id(self) -> int:
+        return self.chance.getrandbits(128)
+
+    def _inspect(self, head: str, body: dict[str, object]) -> None:
+        """Every request must be RD's call, whatever happens to it."""
+        if not head.startswith(f"POST /platform/conversions?api_key={self.key} HTTP/1.1\r\n"):
+            self.wrong.append(f"request line: {head.splitlines()[0]}")
+        if set(body) != {"event_type", "event_family", "payload"}:
+            self.wrong.append(f"envelope: {sorted(body)}")
+
+    async def _silent(self, fault: Fault, writer: asyncio.StreamWriter) -> bool:
+        if fault.name.startswith("HANG"):
+            await asyncio.sleep(HANG)
+        elif fault.name.startswith("RESET"):
+            _reset(writer)
+        return False
+
+    async def _answer(self, receipt: Receipt, writer: asyncio.StreamWriter) -> bool:
+        raw = _raw(receipt, self.chance)
+        fault = receipt.fault
+        if fault in (Fault.CUT_STORED, Fault.CUT_HEAD_STORED, Fault.ACCOUNT_CUT):
+            end = raw.index(b"\r\n\r\n") + 4
+            half = end // 2 if fault is Fault.CUT_HEAD_STORED else (end + len(raw)) // 2
+            writer.write(raw[:half])
+            await writer.drain()
+            self.seen("half")
+            if self.chance.random() < 0.5:
+                _reset(writer)
+            return False
+        if fault in (Fault.ACCEPT_SLOWLY, Fault.DRIP_STORED):
+            await self._drip(raw, writer, HANG if fault is Fault.DRIP_STORED else 0.05)
+        else:
+            writer.write(raw)
+        await writer.drain()
+        receipt.answered = True
+        self.seen("answered")
+        if fault is Fault.ACCEPT_IDLE:
+            await asyncio.sleep(self.chance.random() * 0.05)
+            return False
+        return fault not in _CLOSING
+
+    async def _drip(self, raw: bytes, writer: asyncio.StreamWriter, seconds: float) -> None:
+        """Spread an answer over some seconds; each pause alone is too short to be a time-out."""
+        for start in range(0, len(raw), 8):
+            writer.write(raw[start : start + 8])
+            await writer.drain()
+            self.seen("half")
+            await asyncio.sleep(seconds * 8 / len(raw))
+
+
+_WAITS = ("", "Retry-After: 0", "Retry-After-Quotas: 1", "RateLimit-Reset: 0", "Retry-After: soon")
+_GARBAGE = (b"", b"OK", b"<html></html>", b'{"event_uuid": null}', b'{"event_uuid": "', b"\xff\x00")
+
+
+def _raw(receipt: Receipt, chance: Random) -> bytes:
+    """The bytes of an answer to a request that met this fault."""
+    good = json.dumps({"event_uuid": receipt.uuid}).encode()
+    build = _ANSWERS.get(receipt.fault)
+    return build(good, chance) if build is not None else _http(200, good)
+
+
+def _account(_: bytes, chance: Random) -> bytes:
+    return _http(429, b'{"message": "API rate limit exceeded"}', chance.choice(_WAITS))
+
+
+def _lead(_: bytes, __: Random) -> bytes:
+    said = "'lead_limiter' rate limit exceeded for 86400 second(s) period for key 'x'"
+    body = {"error": said, "max": 120, "usage": 121, "remaining_time": 43067}
+    return _http(429, json.dumps(body).encode())
+
+
+def _chunked(good: bytes, _: Random) -> bytes:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    parts = (good[:9], good[9:], b"")
+    return head + b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts)
+
+
+def _failed(_: bytes, chance: Random) -> bytes:
+    return _http(chance.choice((500, 502, 503, 504)), b"<html>oops</html>")
+
+
+def _noise(good: bytes, chance: Random) -> bytes:
+    return chance.choice((b"HTTP/9 what\r\n\r\n", b"\x00" * 40, b"SSH-2.0\r\n", good))
+
+
+def _error(kind: str, path: str) -> bytes:
+    error = {"error_type": kind, "error_message": "Não serve.", "path": path}
+    return json.dumps({"errors": [error]}).encode()
+
+
+def _http(status: int, body: bytes, header: str = "") -> bytes:
+    head = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}", *filter(None, [header])]
+    return ("\r\n".join(head) + "\r\n\r\n").encode() + body
+
+
+def _reset(writer: asyncio.StreamWriter) -> None:
+    """Lingering for no time makes the system send RST instead of FIN."""
+    with contextlib.suppress(OSError):
+        connection = writer.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+_CLOSING = frozenset({Fault.ACCEPT_CLOSE, Fault.NOISE_STORED, Fault.FLOOD_STORED})
+
+_ANSWERS: dict[Fault, Callable[[bytes, Random], bytes]] = {
+    Fault.ACCOUNT: _account,
+    Fault.ACCOUNT_CUT: _account,
+    Fault.LEAD: _lead,
+    Fault.UNAVAILABLE: lambda _, __: _http(503, b"", "Retry-After: 0"),
+    Fault.KEY: lambda _, chance: _http(chance.choice((401, 403)), _error("UNAUTHORIZED", "")),
+    Fault.PATH: lambda _, __: _http(404, b"<html>"),
+    Fault.REFUSE: lambda _, c: _http(c.choice((400, 422)), _error("INVALID", "$.payload.name")),
+    Fault.FAIL_STORED: _failed,
+    Fault.FAIL_UNSTORED: _failed,
+    Fault.GARBAGE_STORED: lambda _, chance: _http(200, chance.choice(_GARBAGE)),
+    Fault.NOISE_STORED: _noise,
+    Fault.ODD_STORED: lambda good, c: _http(c.choice((201, 202, 302, 418)), good, "Location: /x"),
+    Fault.FLOOD_STORED: lambda good, _: _http(200, b" " * 200_000 + good),
+    Fault.ACCEPT_CHUNKED: _chunked,
+    Fault.ACCEPT_CLOSE: lambda good, _: _http(200, good, "Connection: close"),
+}

@@ -211,7 +211,7 @@ def test_a_report_is_written_again_from_the_ledger(desk: Desk, box: RunningSandb
     moved = {
         name: path.replace("rdimport-reports", "elsewhere")
         for name, path in told.items()
-        if name in ("summary_json", "failures_csv")
+        if name in ("summary_json", "failures_csv", "failures_xlsx", "report_html")
     }
     assert again == told | moved
     csv = [(desk.home / t["failures_csv"]).read_bytes() for t in (told, again)]

@@ -1,6 +1,6 @@
 # `make demo` and `make test` set up all they need in .venv, from the package registry alone.
 .POSIX:
-.PHONY: demo test lint lock clean
+.PHONY: demo test lint proof lock clean
 
 PYTHON = python3
 BIN = .venv/bin
@@ -24,6 +24,10 @@ lint: .venv/ready-dev
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
 	$(BIN)/lint-imports
+
+# Hundreds of seeded runs against an endpoint that misbehaves, with kills and resumes; a quarter of an hour.
+proof: .venv/ready-dev
+	$(BIN)/python -m tests.proof --seeds 300
 
 .venv/ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv

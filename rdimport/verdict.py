@@ -145,9 +145,19 @@ VERDICTS: Final[dict[Evidence, Verdict]] = {
         "what is not understood is read in the way that harms nobody: it may have arrived",
     ),
 }
-"""Every `Evidence` has its line; the documentation prints this table."""
+"""Every `Evidence` has its line; `docs/delivery.md` prints this table."""
 
 
 def judge(evidence: Evidence) -> Verdict:
     """The line of the table for a piece of evidence."""
     return VERDICTS[evidence]
+
+
+def markdown() -> str:
+    """The table as `docs/delivery.md` prints it."""
+    lines = ["| what is seen | may it have arrived? | then | because |", "|---|---|---|---|"]
+    lines += [
+        f"| {line.seen} | {line.arrived} | {line.action.value} | {line.because} |"
+        for line in VERDICTS.values()
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,149 @@
+"""How much of an account's quota does a run use, and how often is it turned away?
+
+    python benchmarks/quota.py                       # the clock scaled down: windows of 3 seconds
+    python benchmarks/quota.py --seconds 60 --windows 10      # ten minutes of real time
+    python benchmarks/quota.py --others 0.3 --headers none
+
+An endpoint of its own, in a process of its own, counts requests in fixed windows as RD does (120 in
+each) and says so in its headers. `--others` is the share of the quota that another client takes, at
+random moments. The first and the last window are not counted: the run is not there all the time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import math
+import multiprocessing
+import random
+import tempfile
+import time
+from collections import Counter
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from rdimport import pipeline
+from rdimport.destination.rdstation import RDStation
+from rdimport.mapping import Mapping
+from rdimport.pace import Quota
+
+LIMIT = 120
+MAPPING = "version: 1\nconversion_identifier: Bench\nfields: {email: email}\n"
+
+
+class Endpoint:
+    """Fixed windows, counted from the start of the endpoint plus a random phase."""
+
+    def __init__(self, seconds: float, others: float, headers: str, latency: float) -> None:
+        self.seconds = seconds
+        self.others = others
+        self.headers = headers
+        self.latency = latency
+        self.phase = random.Random(7).random() * seconds
+        self.taken: Counter[int] = Counter()
+        self.ours: Counter[int] = Counter()
+        self.refused: Counter[int] = Counter()
+
+    def window(self) -> int:
+        return int((time.monotonic() + self.phase) // self.seconds)
+
+    def take(self) -> tuple[bool, int, float]:
+        number = self.window()
+        allowed = self.taken[number] < LIMIT
+        self.taken[number] += allowed
+        left = (number + 1) * self.seconds - time.monotonic() - self.phase
+        tick = self.seconds / 60  # RD's headers count whole seconds of a minute
+        return allowed, LIMIT - self.taken[number], math.ceil(left / tick) * tick
+
+    async def other_client(self) -> None:
+        chance = random.Random(3)
+        while self.others:
+            await asyncio.sleep(chance.expovariate(self.others * LIMIT / self.seconds))
+            self.take()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            try:
+                head = await reader.readuntil(b"\r\n\r\n")
+            except asyncio.IncompleteReadError:
+                break
+            lines = head.lower().split(b"\r\n")
+            size = next(int(line[15:]) for line in lines if line.startswith(b"content-length:"))
+            await reader.readexactly(size)
+            await asyncio.sleep(self.latency / 2)
+            allowed, remaining, reset = self.take()
+            number = self.window()
+            (self.ours if allowed else self.refused)[number] += 1
+            await asyncio.sleep(self.latency / 2)
+            writer.write(self.answer(allowed, remaining, reset))
+        writer.close()
+
+    def answer(self, allowed: bool, remaining: int, reset: float) -> bytes:
+        body = b'{"event_uuid":"u"}' if allowed else b'{"message":"API rate limit exceeded"}'
+        told = [f"content-length: {len(body)}"]
+        if self.headers != "none":
+            told += [f"RateLimit-Limit: {LIMIT}", f"RateLimit-Remaining: {remaining}"]
+            told += [f"RateLimit-Reset: {reset:.3f}"]
+        if not allowed:
+            told.append(f"Retry-After: {reset:.3f}")
+        status = "200 OK" if allowed else "429 Too Many Requests"
+        return "\r\n".join([f"HTTP/1.1 {status}", *told, "", ""]).encode() + body
+
+
+def endpoint_process(pipe: Connection, told: argparse.Namespace) -> None:
+    async def main() -> None:
+        endpoint = Endpoint(told.seconds, told.others, told.headers, told.latency)
+        server = await asyncio.start_server(endpoint.serve, "127.0.0.1", 0)
+        other = asyncio.create_task(endpoint.other_client())
+        pipe.send(server.sockets[0].getsockname()[1])
+        await asyncio.to_thread(pipe.recv)
+        other.cancel()
+        pipe.send([dict(c) for c in (endpoint.taken, endpoint.ours, endpoint.refused)])
+
+    asyncio.run(main())
+
+
+def measure(told: argparse.Namespace) -> dict[str, object]:
+    rows = math.ceil(told.windows * LIMIT * (1 - told.others))
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.Process(target=endpoint_process, args=(theirs, told))
+    process.start()
+    port = ours.recv()
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "list.csv")
+        file.write_text("email\n" + "".join(f"p{i}@exemplo.com.br\n" for i in range(rows)))
+        done = pipeline.run(
+            [str(file)],
+            Mapping.parse(MAPPING),
+            to=RDStation("benchmark", base_url=f"http://127.0.0.1:{port}"),
+            state_dir=Path(folder, "state"),
+            report_dir=Path(folder, "reports"),
+            quota=Quota(LIMIT, told.seconds),
+        )
+    ours.send("stop")
+    taken, accepted, refused = (Counter({int(k): v for k, v in c.items()}) for c in ours.recv())
+    process.join()
+    whole = sorted(accepted)[1:-1]
+    sent = sum(accepted.values()) + sum(refused.values())
+    return {
+        "windows": len(whole),
+        "quota used": f"{sum(taken[w] for w in whole) / (LIMIT * len(whole)):.2%}",
+        "of it by us": f"{sum(accepted[w] for w in whole) / (LIMIT * len(whole)):.2%}",
+        "answered 429": f"{sum(refused.values()) / sent:.3%} of {sent}",
+        "accepted": done.summary["accepted"],
+    }
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(description=__doc__)
+    words.add_argument("--seconds", type=float, default=3.0, help="length of a window (3)")
+    words.add_argument("--windows", type=int, default=20, help="about how many (20)")
+    words.add_argument("--others", type=float, default=0.0, help="share that another client takes")
+    words.add_argument("--headers", choices=("told", "none"), default="told")
+    words.add_argument("--latency", type=float, default=0.01, help="seconds of an answer (0.01)")
+    print(json.dumps(measure(words.parse_args())))
+
+
+if __name__ == "__main__":
+    main()

@@ -46,16 +46,26 @@ def corpus() -> dict[str, list[Column]]:
     return lists
 
 
-def outcomes(columns: list[Column]) -> list[tuple[str, str, str, str]]:
-    """(verdict, heading, wanted, found) for each column: right, missed or wrong."""
-    evidence = gather(pl.DataFrame({c.heading: c.values for c in columns}))
-    guesses = guess([c.heading for c in columns], evidence)
+class Outcome(NamedTuple):
+    verdict: str
+    heading: str
+    wanted: str
+    found: str
+
+
+def outcomes(lists: dict[str, list[Column]]) -> list[Outcome]:
+    """What became of each column of each list: right, missed or wrong."""
+    wide = {f"{title}\n{c.heading}": c.values for title, columns in lists.items() for c in columns}
+    seen = gather(pl.DataFrame(wide))
     told = []
-    for heading, wanted, _ in columns:
-        found = guesses[heading].holds.value if heading in guesses else "-"
-        same = found == wanted or ("phone" in {found, wanted} and {found, wanted} <= PHONES)
-        verdict = "right" if same else "missed" if found == "-" else "wrong"
-        told.append((verdict, heading, wanted, found))
+    for title, columns in lists.items():
+        evidence = {c.heading: seen[f"{title}\n{c.heading}"] for c in columns}
+        guesses = guess([c.heading for c in columns], evidence)
+        for heading, wanted, _ in columns:
+            found = guesses[heading].holds.value if heading in guesses else "-"
+            same = found == wanted or ("phone" in {found, wanted} and {found, wanted} <= PHONES)
+            verdict = "right" if same else "missed" if found == "-" else "wrong"
+            told.append(Outcome(verdict, heading, wanted, found))
     return told
 
 
@@ -75,9 +85,9 @@ def proposed(columns: list[Column]) -> tuple[Proposal, pl.DataFrame]:
 def test_on_sixty_lists_no_guess_is_wrong_and_few_are_missed() -> None:
     lists = corpus()
     assert len(lists) >= 60
-    found = [outcome for columns in lists.values() for outcome in outcomes(columns)]
-    verdicts = Counter(outcome[0] for outcome in found)
-    assert [outcome for outcome in found if outcome[0] == "wrong"] == []
+    found = outcomes(lists)
+    verdicts = Counter(outcome.verdict for outcome in found)
+    assert [outcome for outcome in found if outcome.verdict == "wrong"] == []
     assert verdicts["missed"] <= 0.02 * len(found), verdicts
 
 

@@ -10,6 +10,7 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from rdimport.mapping import Clean
@@ -28,6 +29,10 @@ _NEARLY_ALL: Final = 0.8
 
 _CLOSE: Final = 84
 """How alike a heading and a known one must be, in per cent, to be a slip of it."""
+
+
+_SHORTEST: Final = 5
+"""Letters of the shortest heading that is looked at for slips."""
 
 
 class Trust(IntEnum):
@@ -107,19 +112,25 @@ def _slips(column: str, words: str) -> list[Guess]:
     """Known headings of which this one is probably a slip."""
     from rapidfuzz import fuzz, process  # noqa: PLC0415  only `init` needs it
 
-    known = {
-        word: entry
-        for entry in reversed(VOCABULARY)
-        for word in entry.words
-        if len(word) > 4 and word.count(" ") == words.count(" ")
-    }
-    if len(words) <= 4:
+    known = _known(words.count(" "))
+    if len(words) < _SHORTEST:
         return []
     best = process.extractOne(words, known.keys(), scorer=fuzz.ratio, score_cutoff=_CLOSE)
     if best is None:
         return []
     why = _WHY[Trust.SLIP].format(best[0])
-    return [Guess(column, known[best[0]].holds, Trust.SLIP, len(words), why)]
+    return [Guess(column, known[best[0]], Trust.SLIP, len(words), why)]
+
+
+@cache
+def _known(spaces: int) -> dict[str, Holds]:
+    """The known headings of so many words; of a short one everything would be a slip."""
+    return {
+        word: entry.holds
+        for entry in reversed(VOCABULARY)
+        for word in entry.words
+        if len(word) >= _SHORTEST and word.count(" ") == spaces
+    }
 
 
 def _agrees(holds: Holds, seen: Evidence) -> bool:

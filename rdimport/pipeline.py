@@ -174,7 +174,7 @@ def _begin(ledger: Ledger, how: Options, mapping: Mapping) -> Run:
     now = how.clock.now()
     facts = {
         "mapping": how.mapping_name,
-        "mapping_used": mapped.told(mapping),
+        "mapping_used": mapped.told(mapping, how.catalogue),
         "base_url": how.to.base_url,
         "sandbox": how.sandbox,
         "account": how.to.account,

@@ -14,6 +14,7 @@ from support.reports import COLUMNS, Office, csv_rows, xlsx_rows
 from support.samples import mapping, sample
 
 from rdimport.ledger import Input
+from rdimport.mapping.catalogue import Catalogue, CustomField
 from rdimport.names import fold
 from rdimport.report import workbook
 from rdimport.report.story import gather
@@ -113,6 +114,15 @@ def test_columns_whose_values_are_known_have_them_in_a_list(office: Office) -> N
     assert len(found["UF"]) == 27
     assert found["Interesse"] == ["Franquia", "Loja própria"]
     assert found["Aceite"] == ["Sim", "Não"]
+
+
+def test_the_options_that_a_field_has_in_rd_are_in_a_list_too(office: Office) -> None:
+    field = CustomField("cf_documento", options=("CPF", "CNPJ"))
+    catalogue = Catalogue("campos.json", {"cf_documento": field})
+    told = "conversion_identifier: L\nfields: {email: E-mail, cf_documento: DOCUMENTO}"
+    done = office.run(office.write(*WRONG), mapping=told, catalogue=catalogue)
+    book = openpyxl.load_workbook(done.summary["failures_xlsx"])
+    assert [cell.value for cell in book["rdimport lists"]["A"]] == ["CPF", "CNPJ"]
 
 
 def test_past_the_limit_of_a_sheet_the_rows_go_on_in_further_ones_and_all_come_back(

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any, Final
 from rdimport.names import fold
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rdimport.mapping import Mapping
+    from rdimport.mapping.catalogue import Catalogue
     from rdimport.mapping.targets import Target
 
 _YES_NO: Final = ["Sim", "Não"]
 
 
-def told(mapping: Mapping) -> dict[str, Any]:
+def told(mapping: Mapping, catalogue: Catalogue | None = None) -> dict[str, Any]:
     """A value for the run's facts.
 
     `fields` says for each field, in the payload's order, the `columns`, `value` or `expr` that it
@@ -22,6 +25,7 @@ def told(mapping: Mapping) -> dict[str, Any]:
     from rdimport.mapping.targets import targets  # noqa: PLC0415  only a run needs it
 
     wanted = targets(mapping)
+    options = catalogue.options(mapping) if catalogue else {}
     return {
         "fields": [
             {
@@ -35,13 +39,13 @@ def told(mapping: Mapping) -> dict[str, Any]:
         "choices": {
             fold(column): choices
             for target in wanted
-            if (choices := _choices(target))
+            if (choices := _choices(target, options.get(target.name, ())))
             for column in target.source.column or ()
         },
     }
 
 
-def _choices(target: Target) -> list[str]:
+def _choices(target: Target, options: Sequence[str]) -> list[str]:
     """What a cell may hold, where that is a short list."""
     from rdimport.cleaning.brazil import STATES  # noqa: PLC0415  as above
     from rdimport.mapping import Clean, Type  # noqa: PLC0415
@@ -50,6 +54,8 @@ def _choices(target: Target) -> list[str]:
         return list(target.source.values)
     if target.check.one_of:
         return list(target.check.one_of)
+    if options:
+        return list(options)
     if Clean.UF in target.cleaners:
         return list(STATES)
     return _YES_NO if target.type is Type.BOOLEAN else []

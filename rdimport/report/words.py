@@ -14,13 +14,13 @@ _ENGLISH: Final = {
     "refused": "refused",
     "uncertain": "uncertain",
     "pending": "pending",
-    "accepted.means": "the endpoint has them",
-    "already_imported.means": "accepted in an earlier run, not sent again",
-    "duplicate.means": "the same conversion as another row that is sent instead",
-    "invalid.means": "cannot be sent as they are; they never left this machine",
-    "refused.means": "the endpoint refused them",
-    "uncertain.means": "may have arrived; not sent again unless you ask for it",
-    "pending.means": "not sent yet",
+    "means.accepted": "the endpoint has them",
+    "means.already_imported": "accepted in an earlier run, not sent again",
+    "means.duplicate": "the same conversion as another row that is sent instead",
+    "means.invalid": "cannot be sent as they are; they never left this machine",
+    "means.refused": "the endpoint refused them",
+    "means.uncertain": "may have arrived; not sent again unless you ask for it",
+    "means.pending": "not sent yet",
     "rows_sheet": "Rows",
     "summary_sheet": "rdimport summary",
     "lists_sheet": "rdimport lists",
@@ -101,13 +101,13 @@ _PORTUGUESE: Final = {
     "refused": "recusadas",
     "uncertain": "incertas",
     "pending": "pendentes",
-    "accepted.means": "estão no RD",
-    "already_imported.means": "aceitas em uma importação anterior, não enviadas de novo",
-    "duplicate.means": "a mesma conversão de outra linha, que vai no lugar delas",
-    "invalid.means": "não podem ir como estão; não saíram desta máquina",
-    "refused.means": "o RD as recusou",
-    "uncertain.means": "podem ter chegado; só vão de novo se você pedir",
-    "pending.means": "ainda não enviadas",
+    "means.accepted": "estão no RD",
+    "means.already_imported": "aceitas em uma importação anterior, não enviadas de novo",
+    "means.duplicate": "a mesma conversão de outra linha, que vai no lugar delas",
+    "means.invalid": "não podem ir como estão; não saíram desta máquina",
+    "means.refused": "o RD as recusou",
+    "means.uncertain": "podem ter chegado; só vão de novo se você pedir",
+    "means.pending": "ainda não enviadas",
     "rows_sheet": "Linhas",
     "summary_sheet": "rdimport resumo",
     "lists_sheet": "rdimport listas",
@@ -200,7 +200,7 @@ class Words:
 
     def means(self, state: State) -> str:
         """What a state means."""
-        return self._texts[f"{state}.means"]
+        return self._texts[f"means.{state}"]
 
     def decimal(self, value: float) -> str:
         """A number with the language's decimal mark, two places at most."""

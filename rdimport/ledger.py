@@ -61,6 +61,14 @@ CREATE TABLE outcome (
 """
 
 
+_INTERRUPTED: Final = '[["uncertain.interrupted", "", "", "", ""]]'
+_ENDS: Final = f"""
+CREATE TEMP VIEW ends AS SELECT run, file, row, state, cells, problems FROM outcome
+UNION ALL SELECT run, file, row, 'uncertain', '[]', '{_INTERRUPTED}' FROM sending
+"""  # noqa: S608  a constant
+"""What became of rows. Of a run that died some are still on their way: they may have arrived."""
+
+
 class Outgoing(NamedTuple):
     """A row on its way: who it is, where it stands in the input, what it would send."""
 
@@ -160,6 +168,7 @@ class Ledger:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")  # a row in `sending` must survive a power cut
             _migrate(path, db)
+            db.execute(_ENDS)
             return cls(path, db)
 
     @classmethod
@@ -388,8 +397,13 @@ class Run:
             )
 
     def counts(self) -> dict[State, int]:
-        """Rows in each state; what came to no end is pending."""
-        found = dict(self.ledger.query("SELECT state, rows FROM tally WHERE run = ?", self.number))
+        """Rows in each state; what came to no end is pending, what is on its way uncertain."""
+        tallies = self.ledger.query(
+            "SELECT state, sum(rows) FROM (SELECT state, rows FROM tally WHERE run = ?1"
+            " UNION ALL SELECT 'uncertain', count(*) FROM sending WHERE run = ?1) GROUP BY state",
+            self.number,
+        )
+        found = dict(tallies)
         ((rows,),) = self.ledger.query("SELECT row_count FROM run WHERE id = ?", self.number)
         counts = {state: int(found.get(state, 0)) for state in State}
         counts[State.PENDING] = rows - sum(counts.values())
@@ -411,7 +425,7 @@ class Run:
         return dict(
             self.ledger.query(
                 "SELECT json_extract(p.value, '$[0]') AS code, count(DISTINCT o.file || ' ' ||"
-                " o.row) AS rows FROM outcome o, json_each(o.problems) p WHERE o.run = ?"
+                " o.row) AS rows FROM ends o, json_each(o.problems) p WHERE o.run = ?"
                 " GROUP BY code ORDER BY rows DESC, code",
                 self.number,
             )
@@ -420,7 +434,7 @@ class Run:
     def failures(self) -> Iterator[Outcome]:
         """The rows that the failure report lists, in the order of the input."""
         for file, row, state, cells, problems in self.ledger.stream(
-            "SELECT file, row, state, cells, problems FROM outcome WHERE run = ?"
+            "SELECT file, row, state, cells, problems FROM ends WHERE run = ?"
             " AND state IN ('invalid', 'refused', 'uncertain') ORDER BY file, row",
             self.number,
         ):
@@ -544,11 +558,10 @@ def _migrate(path: Path, db: sqlite3.Connection) -> None:
 
 def _recover(db: sqlite3.Connection, destination: int) -> None:
     """Rows that a killed run left on their way may have arrived: nobody may send them unasked."""
-    doubt = _text_of((Problem("uncertain.interrupted"),))
     db.execute(
         "INSERT OR REPLACE INTO conversion SELECT destination, identity, 'uncertain', payload,"
         " run, file, row, '', ? FROM sending WHERE destination = ?",
-        (doubt, destination),
+        (_INTERRUPTED, destination),
     )
     db.execute(
         "INSERT INTO tally SELECT run, 'uncertain', count(*) FROM sending WHERE destination = ?"
@@ -558,7 +571,7 @@ def _recover(db: sqlite3.Connection, destination: int) -> None:
     db.execute(
         "INSERT INTO outcome SELECT run, file, row, 'uncertain', '[]', ?, NULL, NULL FROM sending"
         " WHERE destination = ?",
-        (doubt, destination),
+        (_INTERRUPTED, destination),
     )
     db.execute("DELETE FROM sending WHERE destination = ?", (destination,))
     db.execute(

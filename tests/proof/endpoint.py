@@ -66,6 +66,7 @@ class Receipt:
     """One request whose body was read to its end."""
 
     email: str
+    name: str
     round: int
     fault: Fault
     stored: bool
@@ -135,11 +136,12 @@ class Endpoint:
         length = next(int(v[15:]) for v in lines if v.startswith("content-length:"))
         body = json.loads(await reader.readexactly(length))
         self._inspect(head, body)
-        email = body["payload"]["email"]
+        email, name = body["payload"]["email"], body["payload"]["name"]
         if self.refuses(email) and fault in ACCEPTED:
             fault = Fault.REFUSE
         self.seen("read")
-        receipt = Receipt(email, self.round, fault, fault in STORED, str(uuid.UUID(int=self._id())))
+        token = str(uuid.UUID(int=self.chance.getrandbits(128)))
+        receipt = Receipt(email, name, self.round, fault, fault in STORED, token)
         self.receipts.append(receipt)
         if receipt.stored:
             self.seen("stored")
@@ -154,9 +156,6 @@ class Endpoint:
             if point < 0:
                 return fault
         return self.chance.choice(sorted(ACCEPTED)) if self.chance.random() < 0.3 else Fault.ACCEPT
-
-    def _id(self) -> int:
-        return self.chance.getrandbits(128)
 
     def _inspect(self, head: str, body: dict[str, object]) -> None:
         """Every request must be RD's call, whatever happens to it."""

@@ -37,8 +37,8 @@ async def play_all(seeds: range, jobs: int, keep: Path | None = None) -> list[Ve
             verdict = await play(seed, keep)
         for untruth in verdict.untruths:
             print(untruth, flush=True)
-        if sys.stderr.isatty():
-            print(f"\rseed {seed}", end="", file=sys.stderr, flush=True)
+        if sys.stderr.isatty() or seed % 50 == 0:
+            print(f"seed {seed}", end="\r" if sys.stderr.isatty() else "\n", file=sys.stderr)
         return verdict
 
     return await asyncio.gather(*(one(seed) for seed in seeds))

@@ -16,6 +16,7 @@ from .scenario import Interruption, Round, Scenario
 
 STATES = "accepted already_imported duplicate invalid refused uncertain pending".split()
 FAILED = ("invalid", "refused", "uncertain")
+_DOUBT = ("uncertain", "sending")
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class Checker:
         self.untruths: list[str] = []
         self.counts: Counter[str] = Counter()
         self.before: dict[str, Known] = {}
+        self._asked: set[str] = set()
+        """Whose row was sent again because somebody asked for it."""
         self._where = ""
 
     def after_round(self, number: int, turn: Round, ended: Ended) -> None:
@@ -63,9 +66,10 @@ class Checker:
         if ended.interrupted is not None:
             self.counts[ended.interrupted.kind] += 1
         known = self._ledger()
-        if not turn.resend:
-            self._never_twice()
-        self._ledger_is_true(known, resent=turn.resend)
+        if turn.resend:
+            self._asked |= {email for email, was in self.before.items() if was.state in _DOUBT}
+        self._never_twice()
+        self._ledger_is_true(known)
         if ended.summary is not None:
             self._summary_is_true(number, turn, ended, known)
         elif not ended.died:
@@ -135,6 +139,8 @@ class Checker:
         was refused only with other values, as its double in the list may have.
         """
         for email, receipts in self._by_email().items():
+            if email in self._asked:
+                continue
             stored = sum(receipt.stored for receipt in receipts)
             self._must(stored <= 1, f"{email} arrived {stored} times")
             for earlier, later in pairwise(receipts):
@@ -142,7 +148,7 @@ class Checker:
                 proof = earlier.answered and (earlier.fault in NOT_NOW or other)
                 self._must(proof, f"{email} was sent again after: {earlier.fault}")
 
-    def _ledger_is_true(self, known: dict[str, Known], *, resent: bool) -> None:
+    def _ledger_is_true(self, known: dict[str, Known]) -> None:
         received = self._by_email()
         for email in {*self.plan.unique, *known, *received}:
             state, receipt = known.get(email, Known("", ""))
@@ -152,7 +158,8 @@ class Checker:
             if state == "accepted":
                 self._must(receipt in uuids, f"{email} is called accepted, but did not arrive")
             elif state == "refused":
-                self._must(not uuids, f"{email} is called refused, but arrived")
+                asked = email in self._asked
+                self._must(asked or not uuids, f"{email} is called refused, but arrived")
                 self._must(last is Fault.REFUSE, f"{email} is called refused after: {last}")
             elif state == "":
                 told = f"{email} is called unsent, but: {[str(r.fault) for r in got]}"
@@ -162,8 +169,8 @@ class Checker:
             was = self.before.get(email)
             if was is not None and was.state == "accepted":
                 self._must(known.get(email) == was, f"{email} was {was}, is {known.get(email)}")
-            if was is not None and was.state == "uncertain" and not resent:
-                self._must(state == "uncertain", f"{email} was uncertain, is {state}")
+            if was is not None and was.state in _DOUBT and email not in self._asked:
+                self._must(state in _DOUBT, f"{email} was uncertain, is {state}")
 
     def _in_doubt_by_death(self, known: dict[str, Known]) -> None:
         on_its_way = sum(k.state == "sending" for k in known.values())
@@ -184,9 +191,8 @@ class Checker:
             self._must(told["stopped_because"] == "signal", f"only {told['rows']} rows were read")
             self._must(told["requests"] == 0, "it sent rows of an input that it did not know")
             return
-        if ended.interrupted is not None and ended.interrupted.kind == "kill":
-            code = told["exit_code"]  # the signal came after the summary
-        else:
+        after = ended.interrupted is not None and told["stopped_because"] != "signal"
+        if not after:  # a signal to a run that had closed its books leaves its own code
             self._must(ended.code == code, f"exit code {ended.code} for {counts}")
         self._must(told["exit_code"] == code, f"exit code {told['exit_code']} for {counts}")
         if not turn.rates and ended.interrupted is None:

@@ -1,0 +1,215 @@
+"""The ledger when the disk is full, read-only, damaged or from the future: nothing is sent then."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import sqlite3
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from support.lists import MAPPING, people
+
+from rdimport.errors import LedgerBusyError, LedgerError, UsageError
+from rdimport.journal import Journal
+from rdimport.ledger import Counters, Ledger, Outcome, Outgoing, Run, Settled
+from rdimport.lock import locked
+from rdimport.row import State
+from rdimport.sandbox.embedded import RunningSandbox
+
+
+def begun(ledger: Ledger, name: str = "r", destination: str = "there") -> Run:
+    run = ledger.start_run(name, destination, datetime.now(UTC), {"account": "a"})
+    run.record_rows(1_000, 0, ())
+    return run
+
+
+def row(number: int) -> Outgoing:
+    return Outgoing(number.to_bytes(16, "big"), 0, number, f'{{"n":{number}}}')
+
+
+def accepted(outgoing: Outgoing) -> Settled:
+    return Settled(outgoing, Outcome(0, outgoing.row, State.ACCEPTED), "uuid")
+
+
+def on_its_way(state_dir: Path) -> set[int]:
+    """What another process would find on its way."""
+    with sqlite3.connect(state_dir / "ledger.sqlite3") as other:
+        found = {number for (number,) in other.execute("SELECT row FROM sending")}
+    other.close()
+    return found
+
+
+def test_no_identity_and_no_payload_is_in_the_file_in_clear(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path) as ledger:
+        identity = ledger.digests(["ana@exemplo.com.br"])[0]
+        run = begun(ledger)
+        outgoing = Outgoing(identity, 0, 2, '{"email":"ana@exemplo.com.br"}')
+        run.apply([outgoing], [], Counters())
+        run.apply([], [accepted(outgoing)], Counters())
+    content = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert b"ana@exemplo" not in content
+
+
+def test_two_ledgers_know_the_same_person_by_different_hashes(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path / "a") as one, Ledger.open(tmp_path / "b") as other:
+        assert one.digests(["ana@exemplo.com.br"]) != other.digests(["ana@exemplo.com.br"])
+    with Ledger.open(tmp_path / "a") as again:
+        assert len(set(again.digests(["x", "x"]))) == 1
+
+
+def test_a_row_that_was_never_begun_cannot_end_and_nothing_of_that_write_stays(
+    tmp_path: Path,
+) -> None:
+    with Ledger.open(tmp_path) as ledger:
+        run = begun(ledger)
+        with pytest.raises(LedgerError, match="never begun"):
+            run.apply([row(1)], [accepted(row(2))], Counters())
+        assert on_its_way(tmp_path) == set()
+        assert run.counts()[State.PENDING] == 1_000
+
+
+def test_what_one_destination_has_on_its_way_is_no_doubt_for_another(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path) as ledger:
+        here = begun(ledger, "one", "here")
+        here.apply([row(1)], [], Counters())
+        begun(ledger, "two", "there")
+        assert on_its_way(tmp_path) == {1}
+        begun(ledger, "three", "here")
+        assert on_its_way(tmp_path) == set()
+        assert here.counts()[State.UNCERTAIN] == 1
+
+
+def test_a_run_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path) as ledger, pytest.raises(UsageError, match="no run nowhere"):
+        ledger.run("nowhere")
+
+
+def test_a_ledger_of_a_later_release_is_left_alone(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path) as ledger:
+        begun(ledger)
+    with sqlite3.connect(tmp_path / "ledger.sqlite3") as db:
+        db.execute("PRAGMA user_version = 99")
+    db.close()
+    before = (tmp_path / "ledger.sqlite3").read_bytes()
+    with pytest.raises(LedgerError, match="later release"):
+        Ledger.open(tmp_path)
+    assert (tmp_path / "ledger.sqlite3").read_bytes() == before
+
+
+def test_a_full_disk_is_named_and_leaves_what_was_written_whole(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path) as ledger:
+        run = begun(ledger)
+        run.apply([row(1)], [], Counters())
+        ((pages,),) = ledger.query("PRAGMA page_count")
+        ledger.query(f"PRAGMA max_page_count = {pages + 1}")
+        with pytest.raises(LedgerError, match="full"):
+            run.apply([row(n) for n in range(2, 900)], [], Counters())
+        assert on_its_way(tmp_path) == {1}
+        run.apply([], [accepted(row(1))], Counters())  # a small note still fits
+        assert run.counts()[State.ACCEPTED] == 1
+
+
+def test_the_lock_is_of_one_account_and_free_again_when_its_holder_is_done(tmp_path: Path) -> None:
+    with locked(tmp_path, "a"):
+        with pytest.raises(LedgerBusyError) as caught, locked(tmp_path, "a"):
+            pass
+        assert caught.value.exit_code == 75
+        with locked(tmp_path, "b"):
+            pass
+    with locked(tmp_path, "a"):
+        pass
+
+
+def test_the_journal_lets_a_row_leave_only_when_another_process_could_read_of_it(
+    tmp_path: Path,
+) -> None:
+    async def scenario(run: Run) -> None:
+        journal = Journal(run, Counters)
+        await journal.begin([row(1), row(2)])
+        assert on_its_way(tmp_path) == {1, 2}
+        journal.end(accepted(row(1)))
+        journal.end(row(2))
+        await journal.close()
+        assert on_its_way(tmp_path) == set()
+
+    with Ledger.open(tmp_path) as ledger:
+        run = begun(ledger)
+        asyncio.run(scenario(run))
+        assert (run.counts()[State.ACCEPTED], run.counts()[State.PENDING]) == (1, 999)
+
+
+def test_notes_that_come_together_are_written_together(tmp_path: Path) -> None:
+    async def scenario(run: Run) -> int:
+        writes = 0
+
+        def counters() -> Counters:
+            nonlocal writes
+            writes += 1
+            return Counters()
+
+        journal = Journal(run, counters)
+        await asyncio.gather(*(journal.begin([row(n)]) for n in range(500)))
+        for n in range(500):
+            journal.end(accepted(row(n)))
+        await journal.close()
+        return writes
+
+    with Ledger.open(tmp_path) as ledger:
+        run = begun(ledger)
+        assert asyncio.run(scenario(run)) <= 4
+        assert run.counts()[State.ACCEPTED] == 500
+
+
+def test_after_a_write_has_failed_the_journal_lets_no_row_leave(tmp_path: Path) -> None:
+    async def scenario(ledger: Ledger, run: Run) -> None:
+        journal = Journal(run, Counters)
+        await journal.begin([row(1)])
+        ledger.query("PRAGMA query_only = ON")
+        with pytest.raises(LedgerError):
+            await journal.begin([row(2)])
+        ledger.query("PRAGMA query_only = OFF")
+        with pytest.raises(LedgerError):
+            await journal.begin([row(3)])
+        with pytest.raises(LedgerError):
+            await journal.close()
+        assert on_its_way(tmp_path) == {1}
+
+    with Ledger.open(tmp_path) as ledger:
+        asyncio.run(scenario(ledger, begun(ledger)))
+
+
+def _small_files(size: int) -> None:
+    """No file may grow beyond that: what a full disk looks like to a process."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+@pytest.mark.parametrize("size", [0, 1_000, 40_000, 90_000])
+def test_a_run_on_a_full_disk_ends_with_one_message_and_sends_nothing_unrecorded(
+    size: int, tmp_path: Path, box: RunningSandbox
+) -> None:
+    (tmp_path / "list.csv").write_text(people(400), encoding="utf-8")
+    (tmp_path / "list.yaml").write_text(MAPPING, encoding="utf-8")
+    words = ["run", "list.csv", "-m", "list.yaml", "--quota", "none", "--state-dir", "state"]
+    done = subprocess.run(
+        [sys.executable, "-B", "-m", "rdimport", *words],  # a cut .pyc would outlive this test
+        cwd=tmp_path,
+        env={"RDIMPORT_API_KEY": box.api_key, "RDIMPORT_BASE_URL": box.base_url},
+        preexec_fn=lambda: _small_files(size),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in (2, 3), done.stderr
+    assert "Traceback" not in done.stderr
+    assert "state" in done.stderr
+    sent = box.counts()["accepted"]
+    if done.returncode == 2:
+        assert sent == 0
+    else:
+        with Ledger.open(tmp_path / "state") as ledger:
+            counts = ledger.run().counts()
+        assert counts[State.ACCEPTED] + counts[State.UNCERTAIN] >= sent > 0

@@ -1,0 +1,170 @@
+"""The ledger against a plain model: whatever is done to it, and however it is cut off."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from rdimport.ledger import FILE_NAME, Counters, Ledger, Outcome, Outgoing, Run, Settled
+from rdimport.row import Problem, State
+
+PEOPLE = 8
+ENDS = st.sampled_from([State.ACCEPTED, State.REFUSED, State.UNCERTAIN, None])
+"""How a row that was sent can end; None: it did not arrive, and may be sent again."""
+
+DOUBT = Problem("uncertain.interrupted")
+TROUBLE = Problem("rd.invalid", "name", "Nome", "x", "Não serve.")
+
+
+@dataclass
+class Book:
+    """What a run should say of itself. `row` of person n is n + 2."""
+
+    number: int
+    ends: dict[int, State] = field(default_factory=dict)
+    why: dict[int, Problem] = field(default_factory=dict)
+    flying: set[int] = field(default_factory=set)
+
+    def counts(self) -> Counter[State]:
+        found = Counter(self.ends.values())
+        found[State.UNCERTAIN] += len(self.flying)
+        found[State.PENDING] = PEOPLE - found.total()
+        return found
+
+    def failures(self) -> list[tuple[int, State, tuple[Problem, ...]]]:
+        failed = {n: (s, (self.why[n],)) for n, s in self.ends.items() if n in self.why}
+        failed |= dict.fromkeys(self.flying, (State.UNCERTAIN, (DOUBT,)))
+        return [(n + 2, *failed[n]) for n in sorted(failed)]
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """One destination, a few people, runs one after the other; each may be cut off at any time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.home = Path(tempfile.mkdtemp())
+        self.copies = 0
+        self.ledger = Ledger.open(self.home / "0")
+        self.run: Run | None = None
+        self.books: list[Book] = []
+        self.world: dict[int, tuple[State, Problem | None]] = {}
+
+    def teardown(self) -> None:
+        with self.ledger:
+            shutil.rmtree(self.home)
+
+    @property
+    def book(self) -> Book:
+        return self.books[-1]
+
+    def identities(self) -> list[bytes]:
+        return self.ledger.digests([f"person {n}" for n in range(PEOPLE)])
+
+    def outgoing(self, person: int) -> Outgoing:
+        return Outgoing(self.identities()[person], 0, person + 2, f'{{"n":{person}}}')
+
+    @precondition(lambda self: self.run is None)
+    @rule()
+    def start(self) -> None:
+        """A run begins: what an earlier one left on its way is in doubt, and known as such."""
+        for old in self.books:
+            for person in old.flying:
+                self.world[person] = (State.UNCERTAIN, DOUBT)
+                old.ends[person], old.why[person] = State.UNCERTAIN, DOUBT
+            old.flying.clear()
+        name = f"run {len(self.books)}"
+        self.run = self.ledger.start_run(name, "there", datetime.now(UTC), {"account": "a"})
+        self.books.append(Book(len(self.books)))
+        outcomes = []
+        for person, (state, why) in self.world.items():
+            if state is State.ACCEPTED:
+                self.book.ends[person] = State.ALREADY_IMPORTED
+            elif why is not None:
+                self.book.ends[person], self.book.why[person] = state, why
+                outcomes.append(Outcome(0, person + 2, state, (why,), ("x",)))
+        self.run.record_rows(PEOPLE, 0, outcomes)
+        already = len(self.book.ends) - len(outcomes)
+        if already:
+            self.run.count(State.ALREADY_IMPORTED, already)
+
+    @precondition(lambda self: self.run is not None)
+    @rule(people=st.sets(st.integers(0, PEOPLE - 1)), ends=st.lists(ENDS, max_size=PEOPLE))
+    def write(self, people: set[int], ends: list[State | None]) -> None:
+        """One write of the journal: some rows come to an end while others begin."""
+        assert self.run is not None
+        ending = list(zip(sorted(self.book.flying), ends, strict=False))
+        begun = people - set(self.book.ends) - self.book.flying
+        told = [self._end(person, state) for person, state in ending]
+        self.run.apply([self.outgoing(n) for n in sorted(begun)], told, Counters(len(begun)))
+        self.book.flying |= begun
+
+    def _end(self, person: int, state: State | None) -> Settled | Outgoing:
+        self.book.flying.discard(person)
+        outgoing = self.outgoing(person)
+        if state is None:
+            return outgoing
+        why = () if state is State.ACCEPTED else (TROUBLE,)
+        self.book.ends[person] = state
+        self.book.why |= dict.fromkeys([person], TROUBLE) if why else {}
+        self.world[person] = (state, why[0] if why else None)
+        return Settled(outgoing, Outcome(0, person + 2, state, why, ("x",)), f"uuid {person}")
+
+    @precondition(lambda self: self.run is not None and not self.book.flying)
+    @rule()
+    def finish(self) -> None:
+        """A run ends in good order."""
+        assert self.run is not None
+        self.run.finish(datetime.now(UTC), 0, None)
+        self.run = None
+
+    @rule()
+    def crash(self) -> None:
+        """The process dies: only what the system was handed is left, in whatever files."""
+        self.copies += 1
+        after = self.home / str(self.copies)
+        after.mkdir()
+        for suffix in ("", "-wal"):
+            part = self.ledger.path.with_name(FILE_NAME + suffix)
+            if part.exists():
+                shutil.copy(part, after / part.name)
+        with self.ledger:
+            self.ledger = Ledger.open(after)
+        self.run = None
+
+    @invariant()
+    def each_run_says_what_became_of_each_of_its_rows(self) -> None:
+        for book in self.books:
+            run = self.ledger.run(f"run {book.number}")
+            counts = run.counts()
+            assert Counter(counts) == book.counts()
+            assert sum(counts.values()) == PEOPLE
+            failures = [(end.row, end.state, end.problems) for end in run.failures()]
+            assert failures == book.failures()
+            codes = Counter(why.code for _, _, found in failures for why in found)
+            assert run.problems() == codes
+
+    @invariant()
+    def what_is_known_is_what_happened(self) -> None:
+        where = self.ledger.destination("there")
+        identities = self.identities()
+        known = {} if where is None else self._known(where, identities)
+        expected = {identities[n]: str(state) for n, (state, _) in self.world.items()}
+        flying = {n for book in self.books for n in book.flying}
+        assert known == expected | {identities[n]: "uncertain" for n in flying}
+
+    def _known(self, where: int, identities: list[bytes]) -> dict[bytes, str]:
+        found = self.ledger.known(where, pl.Series(identities, dtype=pl.Binary))
+        return dict(found.select("identity", "state").iter_rows())
+
+
+TestLedger = LedgerMachine.TestCase
+TestLedger.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)

@@ -11,6 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from typing import Final, Protocol
 
 from rdimport.circuit import Circuit, Stop
@@ -27,6 +28,12 @@ from rdimport.verdict import Action, Evidence, judge
 
 LONGEST_WAIT: Final = 3600.0
 """Seconds for which an endpoint's word is taken; a larger number is taken for a slip."""
+
+LEAD_PERIOD: Final = 86_400.0
+"""Seconds after which one lead has its share again (page `limite-de-requisicoes-da-api`)."""
+
+WORTH_WAITING: Final = 60.0
+"""Seconds that a run stays for rows that were set aside, when nothing else is left to send."""
 
 GRACE: Final = 10.0
 """Seconds that rows in flight have to come to an end once the run stops."""
@@ -93,7 +100,8 @@ class Delivery:
         self._started = clock.monotonic()
         self._requests = self._retries = self._throttled = self._taken = self._setbacks = 0
         self.stopped: Stop | None = None
-        self.parked = 0
+        self._parked: list[tuple[float, int, Parcel]] = []
+        self._broken: BaseException | None = None
 
     def stop(self, reason: Stop) -> None:
         """Take no new rows; the first reason is the one that counts."""
@@ -114,8 +122,17 @@ class Delivery:
             watch.cancel()
             await self._land()
             await self._journal.close()
-        if self.stopped is None and self.parked:
+        if self._broken is not None:
+            raise self._broken
+        if self.stopped is None and self._parked:
             self.stop(Stop.LEAD_QUOTA)
+
+    @property
+    def parked_for(self) -> float | None:
+        """Seconds until the first of the rows that were set aside may go; None without any."""
+        if not self._parked:
+            return None
+        return max(0.0, self._parked[0][0] - self._clock.monotonic())
 
     async def _watch(self) -> None:
         if self._settings.max_seconds is not None:
@@ -137,6 +154,8 @@ class Delivery:
                     self._launch(parcel)
             elif self._open:
                 await self._change()
+            elif (self.parked_for or LONGEST_WAIT) <= WORTH_WAITING:
+                await self._pause(self.parked_for or 0.0)
             elif not self._again:
                 return
 
@@ -158,6 +177,8 @@ class Delivery:
     def _take(self, parcels: Iterator[Parcel]) -> Parcel | None:
         if self._again:
             return self._again.popleft()
+        if self._parked and self._parked[0][0] <= self._clock.monotonic():
+            return heappop(self._parked)[2]
         limit = self._settings.limit
         if limit is not None and self._taken >= limit:
             if not self._open and next(parcels, None) is not None:
@@ -188,6 +209,10 @@ class Delivery:
     def _landed(self, task: asyncio.Task[None]) -> None:
         self._open.discard(task)
         self._changed.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # a bug: the ledger still has the row as on its way, and nothing more may be sent
+            self._broken = error
+            self._stopping.set()
 
     async def _land(self) -> None:
         """Let the rows in flight come to an end; what does not in time may have arrived."""
@@ -249,7 +274,9 @@ class Delivery:
             self._again.append(parcel)
         elif action is Action.PARK:
             self._throttled += 1
-            self.parked += 1
+            wait = LEAD_PERIOD if answer.wait is None else min(answer.wait, LEAD_PERIOD)
+            due = self._clock.monotonic() + wait
+            heappush(self._parked, (due, self._requests, parcel))
         elif action is not Action.STOP:
             self._setbacks = 0
 

@@ -32,7 +32,7 @@ CREATE TABLE destination (id INTEGER PRIMARY KEY, identity TEXT NOT NULL UNIQUE)
 CREATE TABLE run (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, destination INTEGER NOT NULL,
     process INTEGER NOT NULL, started_at TEXT NOT NULL, finished_at TEXT, exit_code INTEGER,
-    stopped_because TEXT, facts TEXT NOT NULL, row_count INTEGER NOT NULL DEFAULT 0,
+    stopped_because TEXT, resume_at TEXT, facts TEXT NOT NULL, row_count INTEGER NOT NULL DEFAULT 0,
     left_out INTEGER NOT NULL DEFAULT 0, requests INTEGER NOT NULL DEFAULT 0,
     retries INTEGER NOT NULL DEFAULT 0, throttled INTEGER NOT NULL DEFAULT 0,
     sending_seconds REAL NOT NULL DEFAULT 0);
@@ -388,12 +388,25 @@ class Run:
                 (*counters, self.number),
             )
 
-    def finish(self, at: datetime, exit_code: int, stopped_because: str | None) -> None:
-        """Close the books."""
+    def finish(
+        self,
+        at: datetime,
+        exit_code: int,
+        stopped_because: str | None,
+        resume_at: datetime | None = None,
+    ) -> None:
+        """Close the books. `resume_at` is when it makes sense to go on, where that is known."""
         with self.ledger.transaction() as db:
             db.execute(
-                "UPDATE run SET finished_at = ?, exit_code = ?, stopped_because = ? WHERE id = ?",
-                (at.isoformat(), exit_code, stopped_because, self.number),
+                "UPDATE run SET finished_at = ?, exit_code = ?, stopped_because = ?, resume_at = ?"
+                " WHERE id = ?",
+                (
+                    at.isoformat(),
+                    exit_code,
+                    stopped_because,
+                    resume_at.isoformat() if resume_at else None,
+                    self.number,
+                ),
             )
 
     def counts(self) -> dict[State, int]:
@@ -414,8 +427,8 @@ class Run:
     def facts(self) -> dict[str, Any]:
         """Everything about the run but its rows: the columns of table `run`, by name."""
         names = (
-            "name started_at finished_at exit_code stopped_because left_out requests retries"
-            " throttled sending_seconds facts"
+            "name started_at finished_at exit_code stopped_because resume_at left_out requests"
+            " retries throttled sending_seconds facts"
         ).split()
         found = self.ledger.query(f"SELECT {', '.join(names)} FROM run WHERE id = ?", self.number)  # noqa: S608
         return dict(zip(names, found[0], strict=True))

@@ -7,10 +7,11 @@ import secrets
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from random import SystemRandom
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import polars as pl
 
@@ -159,12 +160,13 @@ async def run_async(files: Sequence[str], mapping: Mapping, **options: Any) -> I
         )
         try:
             plan = await asyncio.to_thread(planner.make, tables)
-            if not stopper.is_set():
-                stopper.reason = await _carry_out(plan, run, how, stopper)
+            end = _End(stopper.reason, read=not stopper.is_set())
+            if end.read:
+                end = await _carry_out(plan, run, how, stopper)
         except BaseException as error:
             _abandon(run, how, error)
             raise
-        told = _finish(run, how, stopper.reason)
+        told = _finish(run, how, end)
         seen = examples(run, of_each=1)
     notes = tuple(note for table in tables for note in table.notes)
     return Imported(told, seen, how.report_dir / told["run_id"], how.state_dir, notes)
@@ -185,7 +187,17 @@ def _begin(ledger: Ledger, how: Options, mapping: Mapping) -> Run:
     return ledger.start_run(name, how.to.identity, now, facts)
 
 
-async def _carry_out(plan: Plan, run: Run, how: Options, stopper: Stopper) -> Stop | None:
+class _End(NamedTuple):
+    """How a run ended: why before its rows did, whether all of the input was read, and in how many
+    seconds it makes sense to go on.
+    """
+
+    stopped: Stop | None
+    read: bool = True
+    resume_in: float | None = None
+
+
+async def _carry_out(plan: Plan, run: Run, how: Options, stopper: Stopper) -> _End:
     how.on_event(SendingStarted(plan.to_send, how.quota.per_second if how.quota else None))
     places = how.settings.concurrency
     address, key = how.to.base_url, how.to.credentials()
@@ -204,19 +216,23 @@ async def _carry_out(plan: Plan, run: Run, how: Options, stopper: Stopper) -> St
         stopper.tell(delivery.stop)
         await delivery.deliver(plan.parcels())
     how.on_event(SendingFinished())
-    return delivery.stopped
+    return _End(delivery.stopped, resume_in=delivery.parked_for)
 
 
-def _finish(run: Run, how: Options, stopped: Stop | None) -> dict[str, Any]:
+def _finish(run: Run, how: Options, end: _End) -> dict[str, Any]:
     """Close the books and write the report."""
     counts = run.counts()
-    if counts[State.PENDING]:
+    if counts[State.PENDING] or not end.read:
         code = ExitCode.STOPPED
     elif any(counts[state] for state in FAILED):
         code = ExitCode.FAILED_ROWS
     else:
         code = ExitCode.DONE
-    run.finish(how.clock.now(), code, stopped)
+    now = how.clock.now()
+    resume_at = None
+    if end.stopped is Stop.LEAD_QUOTA and end.resume_in is not None:
+        resume_at = now + timedelta(seconds=end.resume_in)
+    run.finish(now, code, end.stopped, resume_at)
     return write_report(run, how.report_dir, lang=how.lang, full=how.full_report)
 
 

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from rdimport.circuit import Stop
 from rdimport.ledger import Ledger, Run
 from rdimport.row import FAILED, State
 
@@ -27,6 +26,7 @@ class RunStatus:
     seconds: float | None
     where: str
     stopped_because: str | None
+    resume_at: str | None
     exit_code: int | None
     counts: dict[State, int]
     quota_used: float | None
@@ -39,7 +39,9 @@ class RunStatus:
         if self.where == "failed":
             return "Nothing was sent: its command says why when you type it again."
         if self.counts[State.PENDING]:
-            when = " tomorrow" if self.stopped_because == Stop.LEAD_QUOTA else ""
+            when = ""
+            if self.resume_at:
+                when = f" after {datetime.fromisoformat(self.resume_at).astimezone():%d %b %H:%M}"
             return f"Run the same command again{when}: {self.counts[State.PENDING]} rows are left."
         if any(self.counts[state] for state in FAILED):
             return f"Correct the rows of its failure report: rdimport report {self.run_id}"
@@ -87,6 +89,7 @@ def _status(run: Run, account: str, *, running: bool) -> RunStatus:
         seconds=seconds,
         where=_where(facts, running=running),
         stopped_because=facts["stopped_because"],
+        resume_at=facts["resume_at"],
         exit_code=facts["exit_code"],
         counts=run.counts(),
         quota_used=(

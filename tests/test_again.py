@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -132,3 +133,18 @@ def test_a_row_that_was_left_uncertain_stays_unsent_until_it_is_asked_for(desk: 
     assert desk.arrived() == []
     asked = desk.run(row, resend=frozenset({State.UNCERTAIN}))
     assert counts(asked) == {"accepted": 1}
+
+
+def test_a_lead_that_had_its_share_is_set_aside_and_the_others_go_on(
+    tmp_path: Path,
+) -> None:
+    with running(SandboxOptions(port=0, plan="none", lead_limit=1)) as box:
+        desk = Desk(box, tmp_path)
+        desk.run("a@exemplo.com.br,Ana,,")
+        rows = ("a@exemplo.com.br,Ana B,,", "b@exemplo.com.br,Bia,,")
+        done = desk.run(*rows, change="send")
+        assert counts(done) == {"accepted": 1, "pending": 1}
+        assert (done.exit_code, done.summary["stopped_because"]) == (3, "lead_quota")
+        start = datetime.fromisoformat(done.summary["finished_at"])
+        resume = datetime.fromisoformat(done.summary["resume_at"])
+        assert timedelta(hours=23) < resume - start <= timedelta(hours=24)

@@ -29,6 +29,7 @@ def summarise(run: Run, folder: Path) -> dict[str, Any]:
         "finished_at": facts["finished_at"],
         "exit_code": facts["exit_code"],
         "stopped_because": facts["stopped_because"],
+        "resume_at": facts["resume_at"],
         "rows": sum(counts.values()),
         **{str(state): rows for state, rows in counts.items()},
         "left_out": facts["left_out"],

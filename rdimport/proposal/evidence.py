@@ -69,6 +69,7 @@ def gather(rows: pl.DataFrame) -> dict[str, Evidence]:
         ]
         or [pl.DataFrame(schema={"column": pl.UInt32, "cell": pl.String})]
     ).filter(filled(pl.col("cell")))
+    long = long.rechunk()  # polars works chunk by chunk, and here each column is one
     shares = _shares(long)
     by_column = {row["column"]: row for row in shares.iter_rows(named=True)}
     return {

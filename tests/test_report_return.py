@@ -124,13 +124,12 @@ def arrived(office: Office, email: str) -> dict[str, str]:
     return dict(found[0])
 
 
-@pytest.mark.parametrize("kind", ["xlsx", "ods"])
 def test_a_corrected_failures_xlsx_comes_in_as_libreoffice_saves_it(
-    office: Office, program: Program, kind: str
+    office: Office, program: Program
 ) -> None:
     first = office.run(office.write(*ROWS))
     saved = program.save(Path(first.summary["failures_xlsx"]), "xlsx", "opened")
-    back = program.save(correct(saved, FIXED), kind, "saved")
+    back = program.save(correct(saved, FIXED), "ods", "saved")
     second = office.run(back)
     assert_came_in(office, first, second)
     zoe = arrived(office, "zoe@exemplo.com.br")
@@ -157,10 +156,8 @@ def test_all_values_of_both_reports_survive_libreoffice(office: Office, program:
     done = office.run(office.write(*ROWS))
     was = csv_rows(done.summary["failures_csv"])
     assert xlsx_rows(done.summary["failures_xlsx"]) == was
-    for kind in ("xlsx", "ods"):
-        saved = program.save(Path(done.summary["failures_xlsx"]), kind, kind)
-        again = saved if kind == "xlsx" else program.save(saved, "xlsx", "back")
-        assert xlsx_rows(again) == was
+    saved = program.save(Path(done.summary["failures_xlsx"]), "ods", "saved")
+    assert xlsx_rows(program.save(saved, "xlsx", "back")) == was
     text = Path(done.summary["failures_csv"])
     opened = program.save(text, save_filter(UTF8), "s", opened=text_filter(UTF8, text_cells=True))
     assert csv_rows(opened) == was

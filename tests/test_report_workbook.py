@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import stat
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,13 +14,13 @@ import pytest
 from support.reports import COLUMNS, Office, csv_rows, xlsx_rows
 from support.samples import mapping, sample
 
-from rdimport.ledger import Input
+from rdimport.ledger import Input, Ledger, Outcome
 from rdimport.mapping.catalogue import Catalogue, CustomField
 from rdimport.names import fold
 from rdimport.report import workbook
 from rdimport.report.story import gather
 from rdimport.report.words import Words
-from rdimport.row import REPORTED
+from rdimport.row import REPORTED, Problem, State
 from rdimport.sandbox.embedded import RunningSandbox
 
 if TYPE_CHECKING:
@@ -194,14 +195,26 @@ def test_a_cell_longer_than_excel_takes_is_cut_and_says_so(office: Office) -> No
     assert row["Nota"] == long
 
 
-def test_memory_does_not_grow_with_the_rows(office: Office) -> None:
-    def written(rows: int) -> int:
-        office.run(office.write(*((f"errado {i}", "Nome " * 40) for i in range(rows))))
+def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
+    facts = dict.fromkeys(("mapping", "base_url", "account", "quota", "quota_per_second"))
+
+    def written(ledger: Ledger, name: str, rows: int) -> int:
+        run = ledger.start_run(name, "x", datetime.now(UTC), facts)
+        run.record_input(0, Input("a.csv", ("E-mail", "Nome")))
+        problems = (Problem("email.no_at", "email", "E-mail", "errado"),)
+        for start in range(0, rows, 1000):
+            ends = (
+                Outcome(0, start + i, State.INVALID, problems, ("errado", "Nome " * 50))
+                for i in range(1000)
+            )
+            run.record_rows(1000, 0, list(ends))
+        path = tmp_path / f"{name}.xlsx"
+        assert workbook.write(run, path, gather(run, tmp_path)) == rows
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
-    written(6_000)  # more rows than have comments
-    small = written(6_000)
-    assert written(18_000) - small < 48 * 1024
+    with Ledger.open(tmp_path) as ledger:
+        few = written(ledger, "few", workbook.COMMENTED)
+        assert written(ledger, "many", 3 * workbook.COMMENTED) - few < 12 * 1024  # KiB
 
 
 @pytest.mark.parametrize("name", ["[a]:b", "rdimport resumo", "x" * 40, "'Leads'", "History"])

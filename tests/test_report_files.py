@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import re
 import signal
@@ -309,6 +310,8 @@ def test_a_run_over_several_minutes_is_drawn_with_its_quota() -> None:
         assert f">{text}<" in svg
     assert "<script" not in svg
     assert svg == pace(minutes, 120.0, Words("en"))
+    assert all(hasattr(finder, "find_spec") for finder in sys.meta_path)
+    assert importlib.metadata.version("pygal")
 
 
 def test_every_text_of_the_reports_is_there_in_each_language_with_the_same_values() -> None:

@@ -71,15 +71,14 @@ def pace(minutes: Sequence[Minute], per_minute: float | None, words: Words) -> s
 def _library() -> tuple[Any, Any]:
     """pygal and its `Style`: 36 ms, for who draws only.
 
-    It puts a finder of a kind that Python has given up among those of the imports, where Python
-    3.11 warns of it at every later import; its own modules do not need it.
+    It puts a finder of a kind that Python has given up among those of the imports, for plugins that
+    we do not use; Python 3.11 would warn of it at every later import.
     """
-    finders = list(sys.meta_path)
-    try:
-        import pygal  # noqa: PLC0415
-        from pygal.style import Style  # noqa: PLC0415
-    finally:
-        sys.meta_path[:] = finders
+    import pygal  # noqa: PLC0415
+    from pygal.style import Style  # noqa: PLC0415
+
+    useless = [f for f in sys.meta_path if type(f).__module__ == "pygal"]
+    sys.meta_path[:] = [f for f in sys.meta_path if f not in useless]
     return pygal, Style
 
 

@@ -221,7 +221,10 @@ class Checker:
         more = {s: counts[s] - expected[s] for s in STATES}
         twice = len(self.plan.lines) - expected.total()
         fits = min(more.values()) >= 0 and sum(more.values()) == twice
-        fits = fits and more["accepted"] == more["invalid"] == more["pending"] == 0
+        emails = [email.lower() for email, _ in self.plan.lines]
+        tried = sum(emails.count(e) - 1 for e, k in known.items() if k.state == "refused")
+        # the double of a refused row has other values, so it may be about to be tried
+        fits = fits and more["accepted"] == more["invalid"] == 0 and more["pending"] <= tried
         self._must(fits, f"the summary says {counts}, the ledger {dict(expected)}")
 
     def _failures_are_true(self, told: dict[str, Any], counts: dict[str, int]) -> None:

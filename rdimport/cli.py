@@ -99,6 +99,7 @@ def _import(
         signals=True,
         mapping_name=str(told.mapping),
         sandbox=told.sandbox,
+        transport=told.transport,
         lang=told.lang,
         full_report=told.full_report,
     )

@@ -170,6 +170,12 @@ def _sending(to: argparse.ArgumentParser) -> None:
         metavar="TIME",
         help="how long an answer may take before its row is uncertain (1m)",
     )
+    group.add_argument(
+        "--transport",
+        choices=("lean", "httpx"),
+        default="lean",
+        help="what sends: our own lean code, or httpx as it comes (proxies always use that)",
+    )
     group.add_argument("--dry-run", action="store_true", help="the same as check")
 
 

@@ -36,7 +36,7 @@ from rdimport.row import FAILED, State
 from rdimport.source import Hints, open_tables
 from rdimport.spool import Spool
 from rdimport.stopping import Stopper, on_signals
-from rdimport.transport import connected
+from rdimport.transport import Kind, Patience, connected
 
 REPORT_DIR: Final = Path("rdimport-reports")
 """Where reports go unless told otherwise, below the current directory."""
@@ -66,6 +66,7 @@ class Options:
     signals: bool = False
     mapping_name: str = ""
     sandbox: bool = False
+    transport: Kind = "lean"
     lang: str = "en"
     full_report: bool = False
 
@@ -201,7 +202,8 @@ async def _carry_out(plan: Plan, run: Run, how: Options, stopper: Stopper) -> _E
     how.on_event(SendingStarted(plan.to_send, how.quota.per_second if how.quota else None))
     places = how.settings.concurrency
     address, key = how.to.base_url, how.to.credentials()
-    async with connected(address, key, places, how.settings.timeout) as transport:
+    patience = Patience.within(how.settings.timeout)
+    async with connected(address, key, places, patience, how.transport) as transport:
         delivery = Delivery(
             destination=how.to,
             transport=transport,

@@ -1,0 +1,115 @@
+"""One request out, one answer in. The only package that knows which HTTP client it is.
+
+It does not decide anything: it tells apart what proves that nothing left this machine from
+everything else, and hands the answer's bytes on, cut to a size that cannot do harm.
+
+httpx is the client's language (URLs, headers, time-outs, exceptions). Under it sends either a lean
+transport of our own, which docs/speed.md compares with the others, or httpx's ordinary one.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Final, Literal, Protocol
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+import httpx
+
+from rdimport.destination import Request
+from rdimport.destination.rdstation import LOOPBACK
+from rdimport.transport.lean import LeanSender, LeanTransport
+from rdimport.transport.ordinary import ordinary
+from rdimport.transport.reply import MAX_ANSWER, Patience, Reply
+
+__all__ = [
+    "MAX_ANSWER",
+    "Kind",
+    "NotAnswered",
+    "NotConnected",
+    "Patience",
+    "Reply",
+    "Transport",
+    "connected",
+]
+
+Kind = Literal["lean", "httpx"]
+"""Which transport: the lean one (which leaves proxies to the other), or always httpx's own."""
+
+_BEFORE_SENDING: Final = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+
+
+class NotConnected(Exception):  # noqa: N818  it is an outcome, not a mistake
+    """Not one byte of the request left."""
+
+
+class NotAnswered(Exception):  # noqa: N818
+    """The request, or a part of it, left; no whole answer came."""
+
+
+class Sender(Protocol):
+    """A way to send."""
+
+    async def send(self, request: Request) -> Reply:
+        """Send once. Raises httpx.TransportError."""
+
+
+class Transport:
+    """Sends requests; a row's cancellation counts as an answer that never came."""
+
+    def __init__(self, sender: Sender) -> None:
+        self._send = sender.send
+
+    async def exchange(self, request: Request) -> Reply:
+        """Send once. Raises NotConnected or NotAnswered, with a sentence that holds no secret."""
+        try:
+            return await self._send(request)
+        except _BEFORE_SENDING as error:
+            raise NotConnected(_why(error)) from None
+        except httpx.TransportError as error:
+            raise NotAnswered(_why(error)) from None
+
+
+def _why(error: httpx.TransportError) -> str:
+    """What a library's exception says, without the request that it carries."""
+    kind = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).lower()
+    said = " ".join(str(error).split())[:200]
+    return f"{kind}: {said}" if said else kind
+
+
+@asynccontextmanager
+async def connected(
+    base_url: str,
+    credentials: Mapping[str, str],
+    concurrency: int,
+    patience: Patience,
+    kind: Kind = "lean",
+) -> AsyncIterator[Transport]:
+    """A transport for one run. Redirects are not followed: they would carry the key elsewhere."""
+    address = urlsplit(base_url)
+    tls = ssl.create_default_context() if address.scheme == "https" else None
+    # no proxy leads back to this machine
+    environment = address.hostname not in LOOPBACK
+    if kind == "httpx" or (environment and _proxied(address.scheme)):
+        async with ordinary(
+            credentials, patience, concurrency, tls, trust_env=environment
+        ) as sender:
+            yield Transport(sender)
+        return
+    async with LeanTransport(httpx.URL(base_url), patience, concurrency, tls) as lean:
+        yield Transport(LeanSender(lean, dict(credentials)))
+
+
+def _proxied(scheme: str) -> bool:
+    """Whether the environment names a proxy. httpx knows which hosts it leaves out."""
+    proxies = getproxies()
+    return bool(proxies.get(scheme) or proxies.get("all"))

@@ -1,0 +1,129 @@
+"""One HTTP/1.1 answer, read from bytes as they come. Pure: it knows no socket and no clock.
+
+The grammar is llhttp's, in its strict mode: whatever two readers could understand in two ways (a
+second length, a length beside chunks, folded lines, bare line feeds) is an error there, not a
+guess. What is added here is when an answer ends, and whether its connection may be used again.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import httptools
+import httpx
+
+from rdimport.transport.reply import MAX_ANSWER, Reply
+
+_MOST: Final = 8 * MAX_ANSWER
+"""Bytes of heads, interim answers, chunk sizes and body together, before it is given up."""
+
+_FRAMING: Final = (b"content-length", b"transfer-encoding")
+
+
+class Garbled(Exception):  # noqa: N818  it is an outcome, not a mistake
+    """The bytes are no answer that can be understood in one way only."""
+
+
+class AnswerReader:
+    """Reads one answer. `whole` tells that it has ended, `reusable` that the next request may
+    follow on the same connection, `idle` how many seconds the server says it will keep it.
+    """
+
+    __slots__ = (
+        "_body",
+        "_fed",
+        "_framed",
+        "_headers",
+        "_parser",
+        "_size",
+        "_status",
+        "idle",
+        "reusable",
+        "whole",
+    )
+
+    def __init__(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._body: list[bytes] = []
+        self._fed = self._size = 0
+        self._status = 0
+        self._framed = False
+        self.idle: float | None = None
+        self.reusable = False
+        self.whole = False
+
+    def feed(self, data: bytes) -> None:
+        """Take what has come. Raises Garbled."""
+        self._fed += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            raise Garbled("the server wants to speak another protocol") from None
+        except httptools.HttpParserError as error:
+            self.reusable = False
+            if not self.whole:  # else it is about what follows the answer
+                raise Garbled(str(error)) from None
+        if self.whole:
+            return
+        if self._size >= MAX_ANSWER:
+            self.whole = True
+        elif self._fed > _MOST:
+            raise Garbled("the answer does not come to an end")
+
+    def end(self) -> None:
+        """The connection was closed, which is the end of an answer that tells no length."""
+        if self._status and not self._framed:
+            self.whole = True
+
+    def reply(self) -> Reply:
+        """The answer, once it is whole."""
+        body = b"".join(self._body)[:MAX_ANSWER]
+        return Reply(self._status, httpx.Headers(self._headers), body)
+
+    def on_message_begin(self) -> None:
+        """The parser calls it; a second answer was not asked for."""
+        self.reusable = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """The parser calls it, for a line after the last chunk too, which says nothing to us."""
+        if self._status:
+            return
+        self._headers.append((name, value))
+        size = len(name)
+        if size in (14, 17) and name.lower() in _FRAMING:
+            self._framed = True
+        elif size == 10 and name.lower() == b"keep-alive":
+            self.idle = _declared(value)
+
+    def on_headers_complete(self) -> None:
+        """The parser calls it; after an interim answer (1xx) the real one is still to come."""
+        if self.whole:
+            return
+        status = self._parser.get_status_code()
+        if 100 <= status < 200:
+            self._headers.clear()
+            self._framed = False
+        else:
+            self._status = status
+
+    def on_body(self, piece: bytes) -> None:
+        """The parser calls it."""
+        if not self.whole and self._size < MAX_ANSWER:
+            self._body.append(piece)
+            self._size += len(piece)
+
+    def on_message_complete(self) -> None:
+        """The parser calls it."""
+        if self._status and not self.whole:
+            self.whole = True
+            self.reusable = self._parser.should_keep_alive()
+
+
+def _declared(value: bytes) -> float | None:
+    """Seconds in `Keep-Alive: timeout=5, max=100`."""
+    for part in value.split(b","):
+        name, _, number = part.strip().partition(b"=")
+        if name.lower() == b"timeout" and number.isdigit():
+            return float(number[:9])
+    return None

@@ -1,0 +1,188 @@
+"""One connection: at most one request on it at a time, and never one after a doubt.
+
+What makes the answer to "may it have arrived?" exact is the moment of writing: `ready` is asked
+in the same breath, without a chance for the event loop in between. A connection on which
+anything at all has happened since its last answer is not written to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+import httpx
+
+from rdimport.transport.answer import AnswerReader, Garbled
+from rdimport.transport.reply import Patience, Reply
+
+_MARGIN: Final = 1.0
+"""Seconds that an idle connection is given up before the server says that it will close it."""
+
+
+class Wire(asyncio.Protocol):
+    """One connection of a pool. `freed` is told when it may carry the next request, `lost` when
+    it is no more.
+    """
+
+    def __init__(
+        self,
+        patience: Patience,
+        freed: Callable[[Wire], None],
+        lost: Callable[[Wire], None],
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._patience = patience
+        self._idle = patience.idle
+        self._freed = freed
+        self._lost = lost
+        self._waiting: asyncio.Future[Reply] | None = None
+        self._reader = AnswerReader()
+        self._timer: asyncio.TimerHandle | None = None
+        self._began = self._moved = self._loop.time()
+        self._full = False
+        self._usable = False
+        self.gone = self._loop.create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The event loop calls it."""
+        if not isinstance(transport, asyncio.Transport):
+            raise TypeError("a connection that carries no bytes")
+        self._transport = transport
+        self._usable = True
+        self._stirred = _watch(transport)
+
+    def open(self) -> bool:
+        """Whether a request may be written now, as far as the event loop has noticed."""
+        return self._usable and not self._transport.is_closing()
+
+    def quiet(self) -> bool:
+        """Whether it really may: not closed, and nothing came that nobody asked for. The system
+        itself is asked, as the event loop may not have looked yet.
+        """
+        return self.open() and not self._stirred()
+
+    def ready(self) -> bool:
+        """Whether an idle connection may be used again: quiet, and not idle for too long."""
+        return self._loop.time() - self._moved < self._idle and self.quiet()
+
+    async def exchange(self, message: bytes) -> Reply:
+        """Write a request and read its answer. From here on it may have arrived. Raises the
+        `httpx.TransportError` that tells how it went wrong.
+        """
+        waiting: asyncio.Future[Reply] = self._loop.create_future()
+        self._waiting = waiting
+        self._reader = AnswerReader()
+        self._began = self._moved = self._loop.time()
+        if self._timer is None:
+            self._look_at(self._due()[0])
+        self._transport.write(message)
+        try:
+            return await waiting
+        finally:
+            # cancelled; else the next request may be on its way here before this line is
+            if self._waiting is waiting:
+                self._waiting = None
+                self.drop()
+
+    def drop(self) -> None:
+        """Close it at once."""
+        self._usable = False
+        self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """The event loop calls it."""
+        if self._waiting is None:
+            self.drop()
+            return
+        self._moved = self._loop.time()
+        try:
+            self._reader.feed(data)
+        except Garbled as error:
+            self._fail(httpx.RemoteProtocolError(str(error)))
+            return
+        if self._reader.whole:
+            self._answered()
+
+    def eof_received(self) -> None:
+        """The event loop calls it, and closes the connection afterwards."""
+        self._usable = False
+        if self._waiting is not None:
+            self._reader.end()
+            if self._reader.whole:
+                self._answered()
+            else:
+                self._fail(httpx.RemoteProtocolError("closed before a whole answer had come"))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The event loop calls it."""
+        self._fail(httpx.ReadError(str(exc or "the connection was closed")))
+        if self._timer is not None:
+            self._timer.cancel()
+        self._lost(self)
+        self.gone.set_result(None)
+
+    def pause_writing(self) -> None:
+        """The event loop calls it when the other end takes no more bytes for now."""
+        self._full = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self._look_at(self._due()[0])
+
+    def resume_writing(self) -> None:
+        """The event loop calls it when bytes leave again."""
+        self._full = False
+        self._moved = self._loop.time()
+
+    def _answered(self) -> None:
+        reader, waiting, self._waiting = self._reader, self._waiting, None
+        if self._usable and reader.reusable and not self._transport.get_write_buffer_size():
+            if reader.idle is not None:
+                self._idle = min(self._idle, reader.idle - _MARGIN)
+            self._freed(self)
+        else:
+            self.drop()
+        if waiting is not None and not waiting.done():
+            waiting.set_result(reader.reply())
+
+    def _fail(self, error: httpx.TransportError) -> None:
+        self.drop()
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None and not waiting.done():
+            waiting.set_exception(error)
+
+    def _due(self) -> tuple[float, httpx.TransportError]:
+        """When patience ends, and what it is called then."""
+        patience = self._patience
+        whole = self._began + patience.whole
+        step = self._moved + (patience.write if self._full else patience.read)
+        if whole < step:
+            return whole, httpx.ReadTimeout(f"no whole answer within {patience.whole:g} seconds")
+        if self._full:
+            return step, httpx.WriteTimeout(f"nothing was taken for {patience.write:g} seconds")
+        return step, httpx.ReadTimeout(f"nothing came for {patience.read:g} seconds")
+
+    def _look_at(self, when: float) -> None:
+        self._timer = self._loop.call_at(when, self._look)
+
+    def _look(self) -> None:
+        """One timer serves many requests: it looks whether patience really has ended."""
+        self._timer = None
+        if self._waiting is None:
+            return
+        when, error = self._due()
+        if self._loop.time() >= when:
+            self._fail(error)
+        else:
+            self._look_at(when)
+
+
+def _watch(transport: asyncio.Transport) -> Callable[[], object]:
+    """A question to the system: did anything happen on this connection, be it its end?"""
+    if not hasattr(select, "poll"):  # Windows: what the event loop noticed must do
+        return bool
+    poll = select.poll()
+    poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+    return partial(poll.poll, 0)

@@ -177,6 +177,19 @@ def test_columns_match_without_case_accents_and_spaces() -> None:
     assert result.rows.height == 1
 
 
+@pytest.mark.parametrize("odd", ["*", "^.*$", "{x}", 'a"b', "len()"])
+def test_a_column_may_have_any_name(odd: str) -> None:
+    text = json.dumps(odd)
+    mapping = Mapping.parse(
+        f"conversion_identifier: x\nfields: {{email: E-mail, name: {text}, city: [{text}, E-mail]}}"
+    )
+    columns = ("E-mail", odd)
+    rows = [{"E-mail": "ana@exemplo.com.br", odd: "Ana"}, {"E-mail": "x", odd: "y" * 300}]
+    result = prepare(frame(rows, columns), bind(mapping, columns, "l.csv"))
+    assert json.loads(result.rows[PAYLOAD].item())["name"] == "Ana"
+    assert result.problems["column"].to_list() == ["E-mail", odd, odd]
+
+
 TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
 
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rdimport.cleaning import text
 from rdimport.errors import MappingError
 from rdimport.mapping import Mapping
 from rdimport.names import fold
@@ -78,7 +79,7 @@ def proposed(columns: list[Column]) -> tuple[Proposal, pl.DataFrame]:
         ROW: pl.int_range(2, pl.len() + 2, dtype=pl.UInt32),
         **{name: pl.lit(None, dtype=pl.String) for name in list(ORIGIN)[2:]},
     }
-    table = rows.select(**origin, **{name: pl.col(name) for name in rows.columns})
+    table = rows.select(**origin, **{name: text.column(name) for name in rows.columns})
     return propose(rows.columns, table, "lista.csv"), table
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import polars as pl
+import polars.selectors as cs
 
 from rdimport.cleaning.settle import Cleaner, where
 
@@ -15,6 +16,13 @@ Not the joiner U+200D, of which emoji are made, and not white space, which becom
 """
 
 _UNTIDY: Final = r"[^\S ]|  |^ | $|[[\p{Cf}\p{Cc}\p{M}]--[\x{200D}]]"
+
+
+def column(name: str) -> pl.Expr:
+    """The column of exactly that name: to `pl.col`, `*` is all columns and `^a.*$` a pattern."""
+    if name == "*" or (name.startswith("^") and name.endswith("$")):
+        return cs.by_name(name).as_expr()
+    return pl.col(name)
 
 
 def text(cell: pl.Expr) -> pl.Expr:

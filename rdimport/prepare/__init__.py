@@ -12,7 +12,7 @@ import polars as pl
 
 from rdimport import validation
 from rdimport.cleaning import email
-from rdimport.cleaning.text import filled
+from rdimport.cleaning.text import column, filled
 from rdimport.destination.fields import MAX_BODY
 from rdimport.mapping import Clean
 from rdimport.payload import identity, payload
@@ -164,10 +164,10 @@ def _suspicions(batch: Cells, good: pl.DataFrame) -> list[pl.DataFrame]:
 
 def _accents(batch: Cells, target: Target) -> pl.Series:
     """Rows whose address lost letters: it may be another person's address now."""
-    columns = [pl.col(name) for name in batch.bound.columns[target.name]]
+    columns = [column(name) for name in batch.bound.columns[target.name]]
     if Clean.EMAIL not in target.cleaners or not columns:
         return pl.Series([False]).new_from_index(0, batch.sound.height)
-    raw = pl.coalesce(pl.when(filled(column)).then(column) for column in columns)
+    raw = pl.coalesce(pl.when(filled(cell)).then(cell) for cell in columns)
     return batch.sound.select(email.has_accents(raw).fill_null(value=False)).to_series()
 
 

@@ -13,7 +13,7 @@ from polars.exceptions import PolarsError
 from rdimport import names, validation
 from rdimport.cleaning import cleaned
 from rdimport.cleaning.phone import of_kind
-from rdimport.cleaning.text import filled
+from rdimport.cleaning.text import column, filled
 from rdimport.errors import MappingError
 from rdimport.mapping import FieldSource, Otherwise, sql
 from rdimport.mapping.targets import Target, targets
@@ -127,7 +127,7 @@ def _shares_column(mapping: Mapping, found: AnyMapping[str, tuple[str, ...]]) ->
 
 def _first_filled(columns: Sequence[str], empty: Sequence[str]) -> pl.Expr:
     """The first cell that holds something; what the mapping calls empty counts as nothing."""
-    cells = [_unless_empty(pl.col(column), empty) for column in columns]
+    cells = [_unless_empty(column(name), empty) for name in columns]
     if len(cells) == 1:
         return cells[0]
     return pl.coalesce(pl.when(filled(cell)).then(cell) for cell in cells)
@@ -141,7 +141,7 @@ def _unless_empty(cell: pl.Expr, empty: Sequence[str]) -> pl.Expr:
 def _try_expressions(bound: Bound, columns: Sequence[str]) -> None:
     """Raise for an expression that cannot work on text columns."""
     nothing = pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
-    frame = nothing.with_columns(pl.col(real).alias(name) for name, real in bound.aliases.items())
+    frame = nothing.with_columns(column(real).alias(name) for name, real in bound.aliases.items())
     for name, expression in bound.computed.items():
         try:
             result = frame.select(expression.alias("x"))

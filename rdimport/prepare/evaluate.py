@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 from polars.exceptions import PolarsError
 
+from rdimport.cleaning.text import column
 from rdimport.prepare.binding import WHERE
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ FAILED: Final = {"index": pl.UInt32, "expression": pl.String, "detail": pl.Strin
 
 def computed(batch: pl.DataFrame, bound: Bound) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The batch with the columns that the mapping's expressions add, and a frame of `FAILED`."""
-    aliased = batch.with_columns(pl.col(real).alias(name) for name, real in bound.aliases.items())
+    aliased = batch.with_columns(column(real).alias(name) for name, real in bound.aliases.items())
     failed = []
     columns = []
     for name, expression in bound.computed.items():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from rdimport.cleaning.text import filled
+from rdimport.cleaning.text import column, filled
 from rdimport.mapping import Type
 from rdimport.row import FILE, PROBLEMS, ROW
 
@@ -141,7 +141,7 @@ class Preview:
 
 def _before(columns: tuple[str, ...]) -> pl.Expr:
     """The cell that the field is filled from; of several columns the first that is filled."""
-    return pl.coalesce(pl.when(filled(pl.col(c))).then(pl.col(c)) for c in columns)
+    return pl.coalesce(pl.when(filled(column(c))).then(column(c)) for c in columns)
 
 
 def _shown(target: Target) -> pl.Expr:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from rdimport.cleaning.text import filled
+from rdimport.cleaning.text import column, filled
 from rdimport.row import DEFECT, FILE, PROBLEMS, ROW
 
 if TYPE_CHECKING:
@@ -62,9 +62,9 @@ class Cells:
         if not columns:
             value = self.frame[at][target.name].cast(pl.String, strict=False)
             return pl.select(column=pl.lit(""), value=value)
-        first = pl.struct(column=pl.lit(columns[0]), value=pl.col(columns[0]))
+        first = pl.struct(column=pl.lit(columns[0]), value=column(columns[0]))
         taken = [
-            pl.when(filled(pl.col(name))).then(pl.struct(column=pl.lit(name), value=pl.col(name)))
+            pl.when(filled(column(name))).then(pl.struct(column=pl.lit(name), value=column(name)))
             for name in columns
         ]
         return self.sound[at].select(pl.coalesce(*taken, first).alias("cell")).unnest("cell")

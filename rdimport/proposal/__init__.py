@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from rdimport.cleaning.text import column
 from rdimport.proposal.evidence import gather
 from rdimport.proposal.guess import Guess, guess
 from rdimport.proposal.write import write
@@ -50,7 +51,7 @@ def propose(
     `header_row` are written down where they are given.
     """
     rows = sample.head(SAMPLE_ROWS).drop([c for c in ORIGIN if c in sample.columns])
-    evidence = gather(rows.select(columns))
+    evidence = gather(rows.select(column(name) for name in columns))
     guesses = guess(columns, evidence)
     hints = {"sheet": sheet or None, "header_row": header_row}
     text, has_email = write(columns, guesses, evidence, PurePath(name).name, hints)

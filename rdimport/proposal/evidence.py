@@ -8,7 +8,7 @@ from typing import Any, Final
 import polars as pl
 
 from rdimport.cleaning import brazil, clean, phone
-from rdimport.cleaning.text import filled
+from rdimport.cleaning.text import column, filled
 from rdimport.mapping import Clean, FieldSource
 from rdimport.validation import FORMS
 
@@ -64,7 +64,7 @@ def gather(rows: pl.DataFrame) -> dict[str, Evidence]:
     """Look at the values of all columns at once; a thousand rows are enough."""
     long = pl.concat(
         [
-            rows.select(column=pl.lit(position, dtype=pl.UInt32), cell=pl.col(name))
+            rows.select(column=pl.lit(position, dtype=pl.UInt32), cell=column(name))
             for position, name in enumerate(rows.columns)
         ]
         or [pl.DataFrame(schema={"column": pl.UInt32, "cell": pl.String})]

@@ -7,7 +7,7 @@ import stat
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import openpyxl
 import pytest
@@ -196,7 +196,8 @@ def test_a_cell_longer_than_excel_takes_is_cut_and_says_so(office: Office) -> No
 
 
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
-    facts = dict.fromkeys(("mapping", "base_url", "account", "quota", "quota_per_second"))
+    names = "mapping base_url sandbox account quota quota_per_second".split()
+    facts: dict[str, Any] = dict.fromkeys(names)
 
     def written(ledger: Ledger, name: str, rows: int) -> int:
         run = ledger.start_run(name, "x", datetime.now(UTC), facts)

@@ -265,6 +265,9 @@ def _told(hints: Hints, mapping: Mapping) -> Hints:
         hints,
         sheet=hints.sheet or mapping.source.sheet,
         header_row=hints.header_row or mapping.source.header_row,
+        delimiter=hints.delimiter or mapping.source.delimiter,
+        encoding=hints.encoding or mapping.source.encoding,
+        repair=mapping.source.repair,
         columns=mapping.columns(),
     )
 

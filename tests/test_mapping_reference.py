@@ -24,7 +24,8 @@ VALIDATOR = jsonschema.Draft202012Validator(Mapping.schema())
 FULL: dict[str, Any] = {
     "version": "1",
     "conversion_identifier": {"column": "Campanha", "default": "Feira"},
-    "source": {"sheet": "Leads", "header_row": "3", "delimiter": ";", "encoding": "utf-8"},
+    "source": {"sheet": "Leads", "header_row": "3", "delimiter": ";", "encoding": "utf-8",
+               "repair": "false"},
     "fields": {
         "email": {"column": ["E-mail", "Outro"], "several": "first", "correct_typos": "true"},
         "name": {"expr": "concat_ws(' ', Nome, Sobrenome)", "clean": ["name"], "cut": "80"},

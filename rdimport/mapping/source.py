@@ -55,6 +55,8 @@ class SourceHints(Section):
     """The character between two cells of a text file."""
     encoding: Text | None = Field(default=None, examples=["windows-1252"])
     """How a text file encodes its letters."""
+    repair: bool = Field(default=True, examples=[False])
+    """Whether letters that an earlier program broke (`SÃ£o Paulo`) are put right."""
 
 
 class Source(Section):

@@ -239,8 +239,8 @@ def _title_note(above: Sequence[FirstRow], name: str) -> list[str]:
 def unique_names(names: Sequence[str]) -> tuple[str, ...]:
     """Names that a mapping can use: visible text kept, empty ones `Coluna 3`, doubled `Nome (2)`.
 
-    >>> unique_names(["Nome", "", "nome"])
-    ('Nome', 'Coluna 2', 'nome (2)')
+    >>> unique_names(["Nome", "", "nome", "*"])
+    ('Nome', 'Coluna 2', 'nome (2)', 'Coluna 4 *')
     """
     seen = set(ORIGIN)
     found = []
@@ -248,6 +248,8 @@ def unique_names(names: Sequence[str]) -> tuple[str, ...]:
     for position, raw in enumerate(names, start=1):
         name = visible(raw)
         base = name or f"Coluna {position}"
+        if base == "*" or (base.startswith("^") and base.endswith("$")):
+            base = f"Coluna {position} {base}"  # to polars that is a pattern for several columns
         candidate, copy = base, 2
         while fold(candidate) in seen or (candidate != name and fold(candidate) in taken):
             candidate = f"{base} ({copy})"

@@ -154,13 +154,13 @@ class Checker:
             state, receipt = known.get(email, Known("", ""))
             got = received.get(email, [])
             uuids = {r.uuid for r in got if r.stored}
-            last = got[-1].fault if got else None
+            met = {r.fault for r in got}
             if state == "accepted":
                 self._must(receipt in uuids, f"{email} is called accepted, but did not arrive")
             elif state == "refused":
                 asked = email in self._asked
                 self._must(asked or not uuids, f"{email} is called refused, but arrived")
-                self._must(last is Fault.REFUSE, f"{email} is called refused after: {last}")
+                self._must(Fault.REFUSE in met, f"{email} is called refused after: {met}")
             elif state == "":
                 told = f"{email} is called unsent, but: {[str(r.fault) for r in got]}"
                 self._must(all(r.fault in NOT_NOW and r.answered for r in got), told)

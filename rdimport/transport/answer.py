@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Final
 
 import httptools
-import httpx
 
 from rdimport.transport.reply import MAX_ANSWER, Reply
 
@@ -78,8 +77,11 @@ class AnswerReader:
 
     def reply(self) -> Reply:
         """The answer, once it is whole."""
-        body = b"".join(self._body)[:MAX_ANSWER]
-        return Reply(self._status, httpx.Headers(self._headers), body)
+        headers: dict[str, str] = {}
+        for raw_name, raw_value in self._headers:
+            name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        return Reply(self._status, headers, b"".join(self._body)[:MAX_ANSWER])
 
     def on_message_begin(self) -> None:
         """The parser calls it; a second answer was not asked for."""

@@ -54,7 +54,7 @@ class LeanTransport(httpx.AsyncBaseTransport):
         body = await request.aread()
         message = head(request) + str(len(body)).encode() + b"\r\n\r\n" + body
         status, headers, content = await self.exchange(message)
-        return httpx.Response(status, headers=headers, stream=httpx.ByteStream(content))
+        return httpx.Response(status, headers=dict(headers), stream=httpx.ByteStream(content))
 
     async def aclose(self) -> None:
         """Close all connections."""

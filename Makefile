@@ -1,6 +1,6 @@
 # `make demo` and `make test` set up all they need in .venv, from the package registry alone.
 .POSIX:
-.PHONY: demo test lint proof lock clean
+.PHONY: bench profile demo test lint proof lock clean
 
 PYTHON = python3
 BIN = .venv/bin
@@ -28,6 +28,19 @@ lint: .venv/ready-dev
 # Hundreds of seeded runs against an endpoint that misbehaves, with kills and resumes; a quarter of an hour.
 proof: .venv/ready-dev
 	$(BIN)/python -m tests.proof --seeds 300
+
+# Ratios against other ways to send and to check, within one run. BENCH='--rows 20000 --repeat 5' for more.
+bench: .venv/ready-bench
+	$(BIN)/python benchmarks/bench.py $(BENCH)
+
+# Where the CPU time of a run goes.
+profile: .venv/ready-bench
+	$(BIN)/python benchmarks/stages.py
+
+.venv/ready-bench: .venv/ready-dev pyproject.toml
+	$(BIN)/python -m pip install -q uv
+	$(BIN)/uv pip install -q --python $(BIN)/python --group bench
+	@touch $@
 
 .venv/ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -1,0 +1,216 @@
+"""What became of every row: one SQLite file per state directory, the truth that reports read.
+
+A row is in `sending` before its first byte may leave, and leaves it only together with its
+outcome. Whatever is found there when a new run starts may have arrived: it becomes uncertain.
+Rows are known by a keyed hash of their identity; the key lives in the file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Final, Self
+
+import polars as pl
+
+from rdimport.errors import LedgerError, UsageError
+from rdimport.ledger.run import Run
+from rdimport.ledger.schema import ENDS, explained, migrate, recover
+from rdimport.ledger.words import (
+    Counters,
+    Input,
+    Outcome,
+    Outgoing,
+    Parcel,
+    Settled,
+    problems_of,
+)
+
+__all__ = [
+    "Counters",
+    "Input",
+    "Ledger",
+    "Outcome",
+    "Outgoing",
+    "Parcel",
+    "Run",
+    "Settled",
+    "problems_of",
+]
+
+FILE_NAME: Final = "ledger.sqlite3"
+
+
+class Ledger:
+    """An open ledger. Not for two threads at the same time. Every method raises LedgerError."""
+
+    KNOWN: Final = {
+        "identity": pl.Binary,
+        "state": pl.String,
+        "payload": pl.Binary,
+        "problems": pl.String,
+    }
+    """Schema of what is known of conversions: keyed hashes, the last state, what was wrong."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._db = connection
+        self._key: bytes = connection.execute(
+            "SELECT value FROM setting WHERE name = 'hash_key'"
+        ).fetchone()[0]
+
+    @classmethod
+    def open(cls, state_dir: Path) -> Self:
+        """Open the ledger of a state directory; both are made, for their owner only."""
+        path = state_dir / FILE_NAME
+        with explained(path):
+            state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+            db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = FULL")  # a row in `sending` must survive a power cut
+            migrate(path, db)
+            db.execute(ENDS)
+            return cls(path, db)
+
+    @classmethod
+    def if_there(cls, state_dir: Path) -> Self | None:
+        """The ledger of a state directory, None when nothing was ever sent from there."""
+        return cls.open(state_dir) if (state_dir / FILE_NAME).exists() else None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing, durable at its end."""
+        with explained(self.path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """All rows of a question."""
+        with explained(self.path):
+            return self._db.execute(sql, values).fetchall()
+
+    def stream(self, sql: str, *values: object) -> Iterator[tuple[Any, ...]]:
+        """The rows of a question, a few at a time."""
+        with explained(self.path):
+            yield from self._db.execute(sql, values)
+
+    @staticmethod
+    def hashed(key: bytes, texts: Sequence[str], size: int) -> list[bytes]:
+        """Keyed hashes of `size` bytes."""
+        return [blake2b(text.encode(), key=key, digest_size=size).digest() for text in texts]
+
+    def digests(self, texts: Sequence[str], size: int = 16) -> list[bytes]:
+        """Keyed hashes: nobody without this file can find out whose they are."""
+        return self.hashed(self._key, texts, size)
+
+    def run(self, name: str | None = None) -> Run:
+        """The run of that name, or the latest one. Raises UsageError when there is none."""
+        found = self.query(
+            "SELECT id, destination, name FROM run WHERE ?1 IS NULL OR name = ?1"
+            " ORDER BY id DESC LIMIT 1",
+            name,
+        )
+        if not found:
+            raise UsageError(
+                f"The ledger {self.path} knows no run {name}." if name else "There was no run yet.",
+                "Type: rdimport status",
+            )
+        return Run(self, *found[0])
+
+    def at_work(self, account: str) -> tuple[int, str] | None:
+        """Process and start of the account's latest run that has not finished."""
+        found = self.query(
+            "SELECT process, started_at FROM run WHERE finished_at IS NULL AND exit_code IS NULL"
+            " AND json_extract(facts, '$.account') = ? ORDER BY id DESC LIMIT 1",
+            account,
+        )
+        return found[0] if found else None
+
+    def start_run(
+        self, name: str, destination: str, started_at: datetime, facts: dict[str, Any]
+    ) -> Run:
+        """Begin a run. Rows that an earlier one left in `sending` become uncertain.
+
+        Only who holds the lock of the destination's account may call this.
+        """
+        with self.transaction() as db:
+            db.execute("INSERT OR IGNORE INTO destination (identity) VALUES (?)", (destination,))
+            (where,) = db.execute(
+                "SELECT id FROM destination WHERE identity = ?", (destination,)
+            ).fetchone()
+            recover(db, where)
+            number = db.execute(
+                "INSERT INTO run (name, destination, process, started_at, facts)"
+                " VALUES (?, ?, ?, ?, ?)",
+                (name, where, os.getpid(), started_at.isoformat(), json.dumps(facts)),
+            ).lastrowid
+        if number is None:
+            raise LedgerError(f"The ledger {self.path} gave the run no number.")
+        return Run(self, number, where, name)
+
+    def forget(self, before: datetime) -> int:
+        """Forget what runs that began before that moment knew of people; returns how many runs.
+
+        Their cells and values go. The keyed hashes stay: without them rows would be sent twice.
+        """
+        told = "run IN (SELECT id FROM run WHERE started_at < ?)"
+        moment = (before.isoformat(),)
+        with self.transaction() as db:
+            db.execute("PRAGMA secure_delete = ON")
+            (runs,) = db.execute("SELECT count(*) FROM run WHERE started_at < ?", moment).fetchone()
+            db.execute(f"DELETE FROM outcome WHERE {told}", moment)  # noqa: S608
+            db.execute(f"DELETE FROM input WHERE {told}", moment)  # noqa: S608
+            stripped = (
+                "(SELECT json_group_array(json_array(p.value ->> 0, p.value ->> 1, '', '', ''))"
+                " FROM json_each(problems) p)"
+            )
+            db.execute(
+                f"UPDATE conversion SET problems = {stripped} WHERE problems <> '[]' AND {told}",  # noqa: S608
+                moment,
+            )
+        with explained(self.path):
+            self._db.execute("VACUUM")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return int(runs)
+
+    def destination(self, identity: str) -> int | None:
+        """The number of a destination, None when nothing was ever sent there."""
+        found = self.query("SELECT id FROM destination WHERE identity = ?", identity)
+        return found[0][0] if found else None
+
+    def known(self, destination: int, identities: pl.Series) -> pl.DataFrame:
+        """What is known of some conversions, in the schema `KNOWN`; without those never sent."""
+        with explained(self.path):
+            db = self._db
+            db.execute("CREATE TEMP TABLE IF NOT EXISTS wanted (identity BLOB)")
+            db.execute("DELETE FROM wanted")
+            db.execute("BEGIN")
+            db.executemany("INSERT INTO wanted VALUES (?)", ((i,) for i in identities))
+            found = db.execute(
+                "SELECT DISTINCT c.identity, c.state, c.payload, c.problems FROM wanted w JOIN"
+                " conversion c ON c.destination = ? AND c.identity = w.identity"
+                " UNION ALL SELECT DISTINCT s.identity, 'uncertain', s.payload, '[]' FROM wanted w"
+                " JOIN sending s ON s.destination = ? AND s.identity = w.identity",
+                (destination, destination),
+            ).fetchall()
+            db.execute("COMMIT")
+        frame = pl.DataFrame(found, schema=self.KNOWN, orient="row")
+        return frame.unique("identity", keep="last", maintain_order=True)

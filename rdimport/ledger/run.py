@@ -1,0 +1,258 @@
+"""The books of one run: what was read, what left, what became of it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from rdimport.errors import LedgerError
+from rdimport.ledger.words import (
+    Counters,
+    Input,
+    Outcome,
+    Outgoing,
+    Settled,
+    problems_of,
+    text_of,
+)
+from rdimport.row import State
+
+if TYPE_CHECKING:
+    from rdimport.ledger import Ledger
+
+
+class Run:
+    """The books of one run."""
+
+    def __init__(self, ledger: Ledger, number: int, destination: int, name: str) -> None:
+        self.ledger = ledger
+        self.name = name
+        self.number = number
+        self.destination = destination
+
+    def record_input(self, file: int, table: Input) -> None:
+        """Note one table of the input."""
+        with self.ledger.transaction() as db:
+            db.execute(
+                "INSERT INTO input VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    self.number,
+                    file,
+                    table.name,
+                    json.dumps(table.columns, ensure_ascii=False),
+                    table.encoding,
+                    table.delimiter,
+                    table.sheet,
+                ),
+            )
+
+    def record_rows(self, rows: int, left_out: int, outcomes: Sequence[Outcome]) -> None:
+        """Note rows that were read, and the end of those that end without being sent."""
+        with self.ledger.transaction() as db:
+            db.execute(
+                "UPDATE run SET row_count = row_count + ?, left_out = left_out + ? WHERE id = ?",
+                (rows, left_out, self.number),
+            )
+            self._record(db, outcomes)
+
+    def count(self, state: State, rows: int) -> None:
+        """Note rows of which nothing but their number is kept."""
+        with self.ledger.transaction() as db:
+            self._tally(db, state, rows)
+
+    def count_filled(self, rows_by_field: Mapping[str, int]) -> None:
+        """Note how many rows that can be sent have a value in each field; 0 counts too."""
+        with self.ledger.transaction() as db:
+            db.executemany(
+                "INSERT INTO filled VALUES (?, ?, ?)"
+                " ON CONFLICT (run, field) DO UPDATE SET rows = rows + excluded.rows",
+                ((self.number, field, rows) for field, rows in rows_by_field.items()),
+            )
+
+    def apply(
+        self, begun: Sequence[Outgoing], ended: Sequence[Settled | Outgoing], counters: Counters
+    ) -> None:
+        """Write down, durably and in one go, rows that are about to leave and rows that came to
+        an end. An `Outgoing` among `ended` did not arrive, and is not on its way any more.
+        """
+        with self.ledger.transaction() as db:
+            for end in ended:
+                outgoing = end.outgoing if isinstance(end, Settled) else end
+                gone = db.execute(
+                    "DELETE FROM sending WHERE destination = ? AND identity = ? RETURNING payload",
+                    (self.destination, outgoing.identity),
+                ).fetchone()
+                if gone is None:
+                    raise LedgerError(f"Row {outgoing.row} ended, but was never begun.")
+                if isinstance(end, Settled):
+                    self._settle(db, end, gone[0])
+            hashes = self.ledger.digests([row.payload for row in begun], 8)
+            db.executemany(
+                "INSERT INTO sending VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    (self.destination, row.identity, digest, self.number, row.file, row.row)
+                    for row, digest in zip(begun, hashes, strict=True)
+                ),
+            )
+            self._note_minute(db, ended, counters)
+            db.execute(
+                "UPDATE run SET requests = ?, retries = ?, throttled = ?, sending_seconds = ?"
+                " WHERE id = ?",
+                (*counters, self.number),
+            )
+
+    def finish(
+        self,
+        at: datetime,
+        exit_code: int,
+        stopped_because: str | None,
+        resume_at: datetime | None = None,
+    ) -> None:
+        """Close the books. `resume_at` is when it makes sense to go on, where that is known."""
+        with self.ledger.transaction() as db:
+            db.execute(
+                "UPDATE run SET finished_at = ?, exit_code = ?, stopped_because = ?, resume_at = ?"
+                " WHERE id = ?",
+                (
+                    at.isoformat(),
+                    exit_code,
+                    stopped_because,
+                    resume_at.isoformat() if resume_at else None,
+                    self.number,
+                ),
+            )
+
+    def counts(self) -> dict[State, int]:
+        """Rows in each state; what came to no end is pending, what is on its way uncertain."""
+        tallies = self.ledger.query(
+            "SELECT state, sum(rows) FROM (SELECT state, rows FROM tally WHERE run = ?1"
+            " UNION ALL SELECT 'uncertain', count(*) FROM sending WHERE run = ?1) GROUP BY state",
+            self.number,
+        )
+        found = dict(tallies)
+        ((rows,),) = self.ledger.query("SELECT row_count FROM run WHERE id = ?", self.number)
+        counts = {state: int(found.get(state, 0)) for state in State}
+        counts[State.PENDING] = rows - sum(counts.values())
+        if counts[State.PENDING] < 0:
+            raise LedgerError(f"The ledger {self.ledger.path} counts more outcomes than rows.")
+        return counts
+
+    def facts(self) -> dict[str, Any]:
+        """Everything about the run but its rows: the columns of table `run`, by name."""
+        names = (
+            "name started_at finished_at exit_code stopped_because resume_at left_out requests"
+            " retries throttled sending_seconds facts"
+        ).split()
+        found = self.ledger.query(f"SELECT {', '.join(names)} FROM run WHERE id = ?", self.number)  # noqa: S608
+        return dict(zip(names, found[0], strict=True))
+
+    def problems(self) -> dict[str, int]:
+        """How many of the run's rows have a problem of each code, the most frequent first."""
+        return dict(
+            self.ledger.query(
+                "SELECT json_extract(p.value, '$[0]') AS code, count(DISTINCT o.file || ' ' ||"
+                " o.row) AS rows FROM ends o, json_each(o.problems) p WHERE o.run = ?"
+                " GROUP BY code ORDER BY rows DESC, code",
+                self.number,
+            )
+        )
+
+    def failures(self) -> Iterator[Outcome]:
+        """The rows that the failure report lists, in the order of the input."""
+        for file, row, state, cells, problems in self.ledger.stream(
+            "SELECT file, row, state, cells, problems FROM ends WHERE run = ?"
+            " AND state IN ('invalid', 'refused', 'uncertain') ORDER BY file, row",
+            self.number,
+        ):
+            yield Outcome(file, row, State(state), problems_of(problems), tuple(json.loads(cells)))
+
+    def accepted(self, most: int) -> list[tuple[int, int]]:
+        """File and row of the first rows that this run delivered, in the order of the input."""
+        return self.ledger.query(
+            "SELECT file, row FROM conversion WHERE destination = ? AND run = ?"
+            " AND state = 'accepted' ORDER BY file, row LIMIT ?",
+            self.destination,
+            self.number,
+            most,
+        )
+
+    def inputs(self) -> dict[int, Input]:
+        """The tables of the input by their number."""
+        return {
+            file: Input(name, tuple(json.loads(columns)), *shape)
+            for file, name, columns, *shape in self.ledger.query(
+                "SELECT file, name, columns, encoding, delimiter, sheet FROM input WHERE run = ?"
+                " ORDER BY file",
+                self.number,
+            )
+        }
+
+    def _settle(self, db: sqlite3.Connection, end: Settled, payload: bytes) -> None:
+        outgoing, outcome, receipt = end
+        db.execute(
+            "INSERT OR REPLACE INTO conversion VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                self.destination,
+                outgoing.identity,
+                outcome.state,
+                payload,
+                self.number,
+                outgoing.file,
+                outgoing.row,
+                receipt,
+                text_of(outcome.problems),
+            ),
+        )
+        if outcome.state is State.ACCEPTED:
+            self._tally(db, State.ACCEPTED, 1)
+        else:
+            self._record(db, (outcome,))
+
+    def _record(self, db: sqlite3.Connection, outcomes: Sequence[Outcome]) -> None:
+        db.executemany(
+            "INSERT INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                (
+                    self.number,
+                    end.file,
+                    end.row,
+                    end.state,
+                    json.dumps(end.cells, ensure_ascii=False),
+                    text_of(end.problems),
+                    *(end.instead or (None, None)),
+                )
+                for end in outcomes
+            ),
+        )
+        for state in {end.state for end in outcomes}:
+            self._tally(db, state, sum(end.state is state for end in outcomes))
+
+    def _note_minute(
+        self, db: sqlite3.Connection, ended: Sequence[Settled | Outgoing], counters: Counters
+    ) -> None:
+        """Add what is new since the last write to the minute of the sending, from 0."""
+        accepted = sum(
+            isinstance(end, Settled) and end.outcome.state is State.ACCEPTED for end in ended
+        )
+        db.execute(
+            "INSERT INTO minute SELECT id, ?, ? - requests, ? - throttled, ? FROM run WHERE id = ?"
+            " ON CONFLICT (run, minute) DO UPDATE SET requests = requests + excluded.requests,"
+            " throttled = throttled + excluded.throttled, accepted = accepted + excluded.accepted",
+            (
+                int(counters.seconds // 60),
+                counters.requests,
+                counters.throttled,
+                accepted,
+                self.number,
+            ),
+        )
+
+    def _tally(self, db: sqlite3.Connection, state: State, rows: int) -> None:
+        db.execute(
+            "INSERT INTO tally VALUES (?, ?, ?)"
+            " ON CONFLICT (run, state) DO UPDATE SET rows = rows + excluded.rows",
+            (self.number, state, rows),
+        )

@@ -1,0 +1,111 @@
+"""The tables of the ledger, their versions, and what a killed run leaves in them."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from rdimport.errors import LedgerError
+
+_VERSION: Final = 1
+_SCHEMA: Final = """
+CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE destination (id INTEGER PRIMARY KEY, identity TEXT NOT NULL UNIQUE);
+CREATE TABLE run (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, destination INTEGER NOT NULL,
+    process INTEGER NOT NULL, started_at TEXT NOT NULL, finished_at TEXT, exit_code INTEGER,
+    stopped_because TEXT, resume_at TEXT, facts TEXT NOT NULL, row_count INTEGER NOT NULL DEFAULT 0,
+    left_out INTEGER NOT NULL DEFAULT 0, requests INTEGER NOT NULL DEFAULT 0,
+    retries INTEGER NOT NULL DEFAULT 0, throttled INTEGER NOT NULL DEFAULT 0,
+    sending_seconds REAL NOT NULL DEFAULT 0);
+CREATE TABLE input (
+    run INTEGER, file INTEGER, name TEXT NOT NULL, columns TEXT NOT NULL, encoding TEXT NOT NULL,
+    delimiter TEXT NOT NULL, sheet TEXT NOT NULL, PRIMARY KEY (run, file)) WITHOUT ROWID;
+CREATE TABLE tally (
+    run INTEGER, state TEXT, rows INTEGER NOT NULL, PRIMARY KEY (run, state)) WITHOUT ROWID;
+CREATE TABLE minute (
+    run INTEGER, minute INTEGER, requests INTEGER NOT NULL, throttled INTEGER NOT NULL,
+    accepted INTEGER NOT NULL, PRIMARY KEY (run, minute)) WITHOUT ROWID;
+CREATE TABLE filled (
+    run INTEGER, field TEXT, rows INTEGER NOT NULL, PRIMARY KEY (run, field)) WITHOUT ROWID;
+CREATE TABLE conversion (
+    destination INTEGER, identity BLOB, state TEXT NOT NULL, payload BLOB NOT NULL,
+    run INTEGER NOT NULL, file INTEGER NOT NULL, row INTEGER NOT NULL, receipt TEXT NOT NULL,
+    problems TEXT NOT NULL, PRIMARY KEY (destination, identity)) WITHOUT ROWID;
+CREATE TABLE sending (
+    destination INTEGER, identity BLOB, payload BLOB NOT NULL, run INTEGER NOT NULL,
+    file INTEGER NOT NULL, row INTEGER NOT NULL, PRIMARY KEY (destination, identity)
+    ) WITHOUT ROWID;
+CREATE TABLE outcome (
+    run INTEGER, file INTEGER, row INTEGER, state TEXT NOT NULL, cells TEXT NOT NULL,
+    problems TEXT NOT NULL, instead_file INTEGER, instead_row INTEGER,
+    PRIMARY KEY (run, file, row)) WITHOUT ROWID;
+"""
+
+
+_INTERRUPTED: Final = '[["uncertain.interrupted", "", "", "", ""]]'
+ENDS: Final = f"""
+CREATE TEMP VIEW ends AS SELECT run, file, row, state, cells, problems FROM outcome
+UNION ALL SELECT run, file, row, 'uncertain', '[]', '{_INTERRUPTED}' FROM sending
+"""  # noqa: S608  a constant
+"""What became of rows. Of a run that died some are still on their way: they may have arrived."""
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn what SQLite and the disk say into a LedgerError that names the file."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise LedgerError(
+            f"The ledger {path} cannot be used: {error}.",
+            "No row is sent that could not be recorded. Free disk space, correct the permissions "
+            "or name another --state-dir, then run the same command again.",
+        ) from error
+
+
+def migrate(path: Path, db: sqlite3.Connection) -> None:
+    """Bring the file to this release's schema. Raises LedgerError for one of a later release."""
+    db.execute("BEGIN IMMEDIATE")
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version > _VERSION:
+        db.execute("ROLLBACK")
+        raise LedgerError(
+            f"The ledger {path} was written by a later release of rdimport.",
+            "Install that release, or name another --state-dir.",
+        )
+    if version < 1:
+        for statement in _SCHEMA.split(";"):
+            db.execute(statement)
+        db.execute("INSERT INTO setting VALUES ('hash_key', ?)", (secrets.token_bytes(32),))
+    db.execute(f"PRAGMA user_version = {_VERSION}")
+    db.execute("COMMIT")
+
+
+def recover(db: sqlite3.Connection, destination: int) -> None:
+    """Rows that a killed run left on their way may have arrived: nobody may send them unasked."""
+    db.execute(
+        "INSERT OR REPLACE INTO conversion SELECT destination, identity, 'uncertain', payload,"
+        " run, file, row, '', ? FROM sending WHERE destination = ?",
+        (_INTERRUPTED, destination),
+    )
+    db.execute(
+        "INSERT INTO tally SELECT run, 'uncertain', count(*) FROM sending WHERE destination = ?"
+        " GROUP BY run ON CONFLICT (run, state) DO UPDATE SET rows = rows + excluded.rows",
+        (destination,),
+    )
+    db.execute(
+        "INSERT INTO outcome SELECT run, file, row, 'uncertain', '[]', ?, NULL, NULL FROM sending"
+        " WHERE destination = ?",
+        (_INTERRUPTED, destination),
+    )
+    db.execute("DELETE FROM sending WHERE destination = ?", (destination,))
+    db.execute(
+        "UPDATE run SET stopped_because = 'killed', exit_code = 3 WHERE destination = ?"
+        " AND finished_at IS NULL AND stopped_because IS NULL",
+        (destination,),
+    )

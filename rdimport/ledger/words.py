@@ -1,0 +1,76 @@
+"""What the ledger is told and tells: rows on their way, their ends, and what a run read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from rdimport.row import Problem, State
+
+
+class Outgoing(NamedTuple):
+    """A row on its way: who it is, where it stands in the input, what it would send."""
+
+    identity: bytes
+    file: int
+    row: int
+    payload: str
+
+
+class Parcel(NamedTuple):
+    """A row to send, and its cells as they were for the report if it fails."""
+
+    outgoing: Outgoing
+    cells: tuple[str | None, ...]
+
+
+class Outcome(NamedTuple):
+    """What became of a row of this run, with its cells as they were where a report needs them.
+
+    `instead` is the file and row that is sent instead of a duplicate.
+    """
+
+    file: int
+    row: int
+    state: State
+    problems: tuple[Problem, ...] = ()
+    cells: tuple[str | None, ...] = ()
+    instead: tuple[int, int] | None = None
+
+
+class Settled(NamedTuple):
+    """An outgoing row and its end. `receipt` is the endpoint's own identifier."""
+
+    outgoing: Outgoing
+    outcome: Outcome
+    receipt: str = ""
+
+
+class Counters(NamedTuple):
+    """What delivery counts beside the rows; `seconds` it has been sending."""
+
+    requests: int = 0
+    retries: int = 0
+    throttled: int = 0
+    seconds: float = 0.0
+
+
+class Input(NamedTuple):
+    """One table of a run's input, as far as its report needs it."""
+
+    name: str
+    columns: tuple[str, ...]
+    encoding: str = ""
+    delimiter: str = ""
+    sheet: str = ""
+
+
+def problems_of(text: str) -> tuple[Problem, ...]:
+    """Problems as the ledger keeps them."""
+    return tuple(Problem(*values) for values in json.loads(text))
+
+
+def text_of(problems: Sequence[Problem]) -> str:
+    """Problems in the form in which the ledger keeps them."""
+    return json.dumps(problems, ensure_ascii=False)

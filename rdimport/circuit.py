@@ -27,6 +27,7 @@ class Stop(StrEnum):
     SIGNAL = "signal"
     MAX_DURATION = "max_duration"
     LIMIT = "limit"
+    CANARY = "canary"
 
 
 _STOPS: Final = {

@@ -74,6 +74,7 @@ def _import(
 ) -> int:
     from rdimport import pipeline  # noqa: PLC0415
     from rdimport.delivery import Settings  # noqa: PLC0415
+    from rdimport.prepare.preview import advice  # noqa: PLC0415
     from rdimport.screen.parts import canary, notes  # noqa: PLC0415
 
     to.credentials()
@@ -91,6 +92,7 @@ def _import(
             told.canary or told.limit,
             _time_to_spend(told),
             told.timeout,
+            canary=told.canary is not None,
         ),
         hints=_hints(told),
         resend=_resend(told),
@@ -99,6 +101,7 @@ def _import(
         signals=True,
         mapping_name=str(told.mapping),
         sandbox=told.sandbox,
+        again=_again(told),
         transport=told.transport,
         lang=told.lang,
         full_report=told.full_report,
@@ -106,8 +109,11 @@ def _import(
     terminal.close()
     if log:
         log.write("run_finished", **done.summary)
+    warned = [said for said in advice(mapping) if "custom field" in said]
     lines = chain(
-        [terminal.ending(done)], notes(done.notes), canary(done, mapping) if told.canary else ()
+        [terminal.ending(done)],
+        notes((*done.notes, *warned)),
+        canary(done, mapping) if told.canary and not told.sandbox else (),
     )
     terminal.show(done.summary, lines, needed=done.exit_code != ExitCode.DONE)
     return done.exit_code
@@ -235,13 +241,14 @@ def _purge(told: argparse.Namespace) -> int:
     from rdimport.ledger import Ledger  # noqa: PLC0415
 
     ledger = Ledger.if_there(_state_dir(told))
+    now = SystemClock().now()
     forgotten = 0
     if ledger is not None:
         with ledger:
-            forgotten = ledger.forget(SystemClock().now() - timedelta(seconds=told.older_than))
+            forgotten = ledger.forget(now - timedelta(seconds=told.older_than), now)
     _print(
         [
-            f"What {forgotten} runs knew of people is forgotten.",
+            f"Forgotten: what {forgotten} run(s) knew of people; younger runs were left alone.",
             "Their reports are files of their own: delete them too if nobody needs them.",
         ]
     )
@@ -400,6 +407,19 @@ def _quota(told: argparse.Namespace) -> Quota | None:
         return Quota.parse(told.quota or PLANS.get(told.plan or "") or default)
     except ValueError as error:
         raise UsageError(f"--quota: {error}.") from None
+
+
+def _again(told: argparse.Namespace) -> tuple[str, ...]:
+    """The options that another command needs in order to do the same; never the key itself."""
+    names = "base_url account plan quota api_key_file state_dir report_dir timeout patience"
+    names += " concurrency delimiter encoding header_row sheet"
+    usual = options.parser().parse_args(["run", "FILE", "-m", "MAPPING"])
+    words = ["--sandbox"] if told.sandbox else []
+    for name in names.split():
+        value = getattr(told, name)
+        if value != getattr(usual, name):
+            words += [f"--{name.replace('_', '-')}", str(value)]
+    return tuple(words)
 
 
 def _time_to_spend(told: argparse.Namespace) -> float | None:

@@ -18,7 +18,7 @@ from rdimport.circuit import Circuit, Stop
 from rdimport.clock import Clock
 from rdimport.concurrency import Concurrency
 from rdimport.destination import Answer, Destination
-from rdimport.events import Observer, RowSettled, Waiting
+from rdimport.events import Observer, RowSettled, Stopping, Waiting
 from rdimport.journal import Journal
 from rdimport.ledger import Counters, Outcome, Outgoing, Parcel, Run, Settled
 from rdimport.pace import Pace
@@ -56,7 +56,8 @@ class Chance(Protocol):
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Bounds of a run: requests open at once, seconds for which the endpoint may be down, rows to
-    send and seconds to spend (None: all of them, as long as it takes), seconds for one answer.
+    send and seconds to spend (None: all of them, as long as it takes), seconds for one answer; with
+    `canary` the rows are a trial.
     """
 
     concurrency: int = 64
@@ -64,6 +65,7 @@ class Settings:
     limit: int | None = None
     max_seconds: float | None = None
     timeout: float = 60.0
+    canary: bool = False
 
 
 class Delivery:
@@ -100,6 +102,7 @@ class Delivery:
         self._started = clock.monotonic()
         self._requests = self._retries = self._throttled = self._taken = self._setbacks = 0
         self.stopped: Stop | None = None
+        self._tried: set[bytes] = set()
         self._parked: list[tuple[float, int, Parcel]] = []
         self._broken: BaseException | None = None
 
@@ -109,6 +112,8 @@ class Delivery:
             self.stopped = reason
             self._stopping.set()
             self._changed.set()
+            if self._open:
+                self._observer(Stopping(len(self._open)))
 
     async def deliver(self, parcels: Iterator[Parcel]) -> None:
         """Send all of them, or as many as can be. Raises LedgerError when one cannot be noted;
@@ -182,7 +187,7 @@ class Delivery:
         limit = self._settings.limit
         if limit is not None and self._taken >= limit:
             if not self._open and next(parcels, None) is not None:
-                self.stop(Stop.LIMIT)
+                self.stop(Stop.CANARY if self._settings.canary else Stop.LIMIT)
             return None
         parcel = next(parcels, None)
         self._taken += parcel is not None
@@ -202,6 +207,9 @@ class Delivery:
 
     def _launch(self, parcel: Parcel) -> None:
         self._requests += 1
+        if parcel.outgoing.identity in self._tried:
+            self._tried.discard(parcel.outgoing.identity)
+            self._retries += 1
         task = asyncio.create_task(self._send(parcel))
         self._open.add(task)
         task.add_done_callback(self._landed)
@@ -269,7 +277,7 @@ class Delivery:
         else:
             self._journal.end(row)
         if action is Action.RETRY:
-            self._retries += 1
+            self._tried.add(parcel.outgoing.identity)
             self._hold(answer)
             self._again.append(parcel)
         elif action is Action.PARK:

@@ -40,11 +40,18 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Stopping:
+    """No new rows are taken; so many requests are open and are waited for."""
+
+    in_flight: int
+
+
+@dataclass(frozen=True, slots=True)
 class SendingFinished:
     """Nothing more will be sent in this run."""
 
 
-Event = RowsRead | SendingStarted | RowSettled | Waiting | SendingFinished
+Event = RowsRead | SendingStarted | RowSettled | Waiting | Stopping | SendingFinished
 Observer = Callable[[Event], None]
 
 

@@ -14,7 +14,15 @@ from typing import Any, Final
 
 from rdimport.clock import Clock
 from rdimport.errors import UsageError
-from rdimport.events import Event, RowSettled, RowsRead, SendingFinished, SendingStarted, Waiting
+from rdimport.events import (
+    Event,
+    RowSettled,
+    RowsRead,
+    SendingFinished,
+    SendingStarted,
+    Stopping,
+    Waiting,
+)
 
 MOST_BYTES: Final = 10_000_000
 KEPT: Final = 5
@@ -48,6 +56,8 @@ class LogFile:
                 self.write("progress", **self._states)
         elif isinstance(event, Waiting):
             self.write("waiting", seconds=round(event.seconds, 1), reason=event.reason)
+        elif isinstance(event, Stopping):
+            self.write("stopping", in_flight=event.in_flight)
         elif isinstance(event, SendingFinished):
             self.write("sending_finished", **self._states)
 

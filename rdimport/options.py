@@ -67,7 +67,7 @@ def parser() -> argparse.ArgumentParser:
     key.set_defaults(base_url=None, account=None)
     purge = _command(commands, "purge", "forget what old runs knew of people")
     purge.add_argument(
-        "--older-than", type=_seconds, required=True, metavar="TIME", help="such as 90d"
+        "--older-than", type=_age, required=True, metavar="TIME", help="such as 90d or 12h"
     )
     _places(purge)
     _command(commands, "schema", "print the JSON schema of mapping files")
@@ -267,6 +267,12 @@ def _seconds(text: str) -> float:
     if match is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no time: write 90d, 2h, 45m or 30s")
     return float(match[1]) * {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}[match[2] or "s"]
+
+
+def _age(text: str) -> float:
+    if not text.strip()[-1:].isalpha():  # 90 would be seconds, and what is forgotten is gone
+        raise argparse.ArgumentTypeError(f"{text!r} has no unit: write 90d or 12h")
+    return _seconds(text)
 
 
 class _Version(argparse.Action):

@@ -19,6 +19,7 @@ from rdimport.circuit import Stop
 from rdimport.clock import Clock, SystemClock
 from rdimport.delivery import Chance, Delivery, Settings
 from rdimport.destination import Destination
+from rdimport.destination.rdstation import BASE_URL
 from rdimport.errors import ExitCode, LedgerError, RdimportError
 from rdimport.events import Observer, SendingFinished, SendingStarted, silent
 from rdimport.ledger import Ledger, Run
@@ -49,7 +50,8 @@ class Options:
     `quota` None means as fast as the endpoint answers. With `signals`, SIGINT and SIGTERM stop the
     run in an orderly way. `catalogue` lists the account's custom fields. `lang` is the language of
     the report; `full_report` shows personal data in report.html as it is. `mapping_name` and
-    `sandbox` (the endpoint lives for this run only) are only shown.
+    `sandbox` (the endpoint lives for this run only) are only shown, and so
+    are `again`, the options of a command that does the same.
     """
 
     to: Destination
@@ -66,6 +68,7 @@ class Options:
     signals: bool = False
     mapping_name: str = ""
     sandbox: bool = False
+    again: tuple[str, ...] = ()
     transport: Kind = "lean"
     lang: str = "en"
     full_report: bool = False
@@ -180,12 +183,20 @@ def _begin(ledger: Ledger, how: Options, mapping: Mapping) -> Run:
         "mapping_used": mapped.told(mapping, how.catalogue),
         "base_url": how.to.base_url,
         "sandbox": how.sandbox,
+        "again": how.again or _reach(how.to),
         "account": how.to.account,
         "quota": str(how.quota) if how.quota else None,
         "quota_per_second": how.quota.per_second if how.quota else None,
     }
     name = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     return ledger.start_run(name, how.to.identity, now, facts)
+
+
+def _reach(to: Destination) -> tuple[str, ...]:
+    """The options of a command that reaches the same endpoint and account."""
+    address = () if to.base_url == BASE_URL else ("--base-url", to.base_url)
+    account = () if to.account == "default" else ("--account", to.account)
+    return (*address, *account)
 
 
 class _End(NamedTuple):

@@ -16,6 +16,7 @@ from rdimport.events import (
     RowsRead,
     SendingFinished,
     SendingStarted,
+    Stopping,
     Waiting,
 )
 from rdimport.row import State
@@ -100,6 +101,9 @@ class Bars:
         elif isinstance(event, Waiting):
             if self._bar is not None:
                 self._bar.set_postfix_str(f"waiting {duration(event.seconds)}: {event.reason}")
+        elif isinstance(event, Stopping):
+            if self._bar is not None:
+                self._bar.write(_stopping(event), file=self._out)
         else:
             self.close()
 
@@ -162,6 +166,8 @@ class Lines:
             self._now_and_then(self._sent())
         elif isinstance(event, Waiting):
             self._now_and_then(f"waiting {duration(event.seconds)}: {event.reason}")
+        elif isinstance(event, Stopping):
+            self._say(_stopping(event))
         elif isinstance(event, SendingFinished) and self._forecast is not None:
             self._say(self._sent())
 
@@ -182,6 +188,13 @@ class Lines:
     def _say(self, text: str) -> None:
         self._said = self._clock.monotonic()
         print(text, file=self._out, flush=True)
+
+
+def _stopping(event: Stopping) -> str:
+    return (
+        f"Stopping: {event.in_flight} request(s) are waited for, 10 seconds at most. Ctrl+C again"
+        " leaves at once, and their rows uncertain."
+    )
 
 
 def both(first: Observer, second: Observer) -> Observer:

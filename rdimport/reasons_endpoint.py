@@ -182,7 +182,7 @@ ENDPOINT: Final[dict[str, tuple[str, str]]] = {
         "check --base-url: it ends before /platform",
     ),
     "stop.endpoint_down": (
-        "the endpoint cannot be reached",
+        "{detail} cannot be reached",
         "check the network and --base-url, then " + _AGAIN,
     ),
     "stop.endpoint_unclear": (
@@ -205,6 +205,10 @@ ENDPOINT: Final[dict[str, tuple[str, str]]] = {
     "stop.limit": (
         "it sent as many rows as --limit allows",
         "look at them in RD Station Marketing; without --limit the same command sends the rest",
+    ),
+    "stop.canary": (
+        "it sent as many rows as --canary asks for",
+        "look at them in RD Station Marketing; without --canary the same command sends the rest",
     ),
     "stop.killed": ("it was cut off", _AGAIN),
     "stop.error": ("an error ended it: {detail}", "correct what it names, then " + _AGAIN),

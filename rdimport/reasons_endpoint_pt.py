@@ -179,7 +179,7 @@ ENDPOINT_PT: Final[dict[str, tuple[str, str]]] = {
         "confira --base-url: ele termina antes de /platform",
     ),
     "stop.endpoint_down": (
-        "não foi possível chegar ao endpoint",
+        "não foi possível chegar a {detail}",
         "confira a rede e --base-url, depois " + _AGAIN,
     ),
     "stop.endpoint_unclear": (
@@ -202,6 +202,10 @@ ENDPOINT_PT: Final[dict[str, tuple[str, str]]] = {
     "stop.limit": (
         "enviou tantas linhas quanto --limit permite",
         "confira-as no RD Station Marketing; sem --limit o mesmo comando envia o resto",
+    ),
+    "stop.canary": (
+        "enviou tantas linhas quanto --canary pede",
+        "confira-as no RD Station Marketing; sem --canary o mesmo comando envia o resto",
     ),
     "stop.killed": ("foi cortada no meio", _AGAIN),
     "stop.error": ("um erro a encerrou: {detail}", "corrija o que ele aponta, depois " + _AGAIN),

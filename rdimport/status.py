@@ -30,6 +30,7 @@ class RunStatus:
     exit_code: int | None
     counts: dict[State, int]
     quota_used: float | None
+    forgotten: bool = False
 
     @property
     def next(self) -> str:
@@ -43,7 +44,7 @@ class RunStatus:
             if self.resume_at:
                 when = f" after {datetime.fromisoformat(self.resume_at).astimezone():%d %b %H:%M}"
             return f"Run the same command again{when}: {self.counts[State.PENDING]} rows are left."
-        if any(self.counts[state] for state in FAILED):
+        if any(self.counts[state] for state in FAILED) and not self.forgotten:
             return f"Correct the rows of its failure report: rdimport report {self.run_id}"
         return ""
 
@@ -93,8 +94,9 @@ def _status(run: Run, account: str, *, running: bool) -> RunStatus:
         exit_code=facts["exit_code"],
         counts=run.counts(),
         quota_used=(
-            round(facts["requests"] / (allowed * sending), 4) if allowed and sending else None
+            round(facts["requests"] / (allowed * sending), 4) if allowed and sending >= 10 else None
         ),
+        forgotten=facts["forgotten_at"] is not None,
     )
 
 

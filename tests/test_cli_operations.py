@@ -48,7 +48,13 @@ def test_purge_forgets_people_and_still_sends_nobody_twice(
     assert b"Ningu" in kept
     assert desk.here("purge", "--older-than", "1d").code == 0
     assert b"Ningu" in b"".join(path.read_bytes() for path in desk.state.iterdir())
-    assert "1 runs" in desk.here("purge", "--older-than", "0s").out
+    report = next(desk.reports.glob("*/failures.csv"))
+    before = report.read_bytes()
+    assert desk.here("purge", "--older-than", "90").code == 2, "90 of what?"
+    assert "1 run(s)" in desk.here("purge", "--older-than", "0s").out
+    again = desk.here("report")
+    assert (again.code, "was forgotten" in again.err) == (2, True)
+    assert report.read_bytes() == before
     assert b"Ningu" not in b"".join(path.read_bytes() for path in desk.state.iterdir())
     desk.here(*list_of_six, "--quota", "none")
     assert len(box.conversions()) == 6

@@ -166,18 +166,21 @@ class Ledger:
             raise LedgerError(f"The ledger {self.path} gave the run no number.")
         return Run(self, number, where, name)
 
-    def forget(self, before: datetime) -> int:
-        """Forget what runs that began before that moment knew of people; returns how many runs.
+    def forget(self, before: datetime, now: datetime) -> int:
+        """Forget what runs that ended before that moment knew of people; returns how many runs.
 
         Their cells and values go. The keyed hashes stay: without them rows would be sent twice.
         """
-        told = "run IN (SELECT id FROM run WHERE started_at < ?)"
-        moment = (before.isoformat(),)
+        told = "run IN (SELECT id FROM run WHERE forgotten_at = ?)"
         with self.transaction() as db:
             db.execute("PRAGMA secure_delete = ON")
-            (runs,) = db.execute("SELECT count(*) FROM run WHERE started_at < ?", moment).fetchone()
+            runs = db.execute(
+                "UPDATE run SET forgotten_at = ? WHERE finished_at < ? AND forgotten_at IS NULL",
+                (now.isoformat(), before.isoformat()),
+            ).rowcount
+            moment = (now.isoformat(),)
             db.execute(f"DELETE FROM outcome WHERE {told}", moment)  # noqa: S608
-            db.execute(f"DELETE FROM input WHERE {told}", moment)  # noqa: S608
+            db.execute(f"UPDATE input SET columns = '[]' WHERE {told}", moment)  # noqa: S608
             stripped = (
                 "(SELECT json_group_array(json_array(p.value ->> 0, p.value ->> 1, '', '', ''))"
                 " FROM json_each(problems) p)"
@@ -189,7 +192,7 @@ class Ledger:
         with explained(self.path):
             self._db.execute("VACUUM")
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return int(runs)
+        return runs
 
     def destination(self, identity: str) -> int | None:
         """The number of a destination, None when nothing was ever sent there."""

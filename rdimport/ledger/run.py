@@ -143,8 +143,8 @@ class Run:
     def facts(self) -> dict[str, Any]:
         """Everything about the run but its rows: the columns of table `run`, by name."""
         names = (
-            "name started_at finished_at exit_code stopped_because resume_at left_out requests"
-            " retries throttled sending_seconds facts"
+            "name started_at finished_at exit_code stopped_because resume_at forgotten_at left_out"
+            " requests retries throttled sending_seconds facts"
         ).split()
         found = self.ledger.query(f"SELECT {', '.join(names)} FROM run WHERE id = ?", self.number)  # noqa: S608
         return dict(zip(names, found[0], strict=True))

@@ -18,7 +18,8 @@ CREATE TABLE destination (id INTEGER PRIMARY KEY, identity TEXT NOT NULL UNIQUE)
 CREATE TABLE run (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, destination INTEGER NOT NULL,
     process INTEGER NOT NULL, started_at TEXT NOT NULL, finished_at TEXT, exit_code INTEGER,
-    stopped_because TEXT, resume_at TEXT, facts TEXT NOT NULL, row_count INTEGER NOT NULL DEFAULT 0,
+    stopped_because TEXT, resume_at TEXT, forgotten_at TEXT,
+    facts TEXT NOT NULL, row_count INTEGER NOT NULL DEFAULT 0,
     left_out INTEGER NOT NULL DEFAULT 0, requests INTEGER NOT NULL DEFAULT 0,
     retries INTEGER NOT NULL DEFAULT 0, throttled INTEGER NOT NULL DEFAULT 0,
     sending_seconds REAL NOT NULL DEFAULT 0);

@@ -148,7 +148,7 @@ def _shown(target: Target) -> pl.Expr:
     """The cleaned value as a person reads it."""
     cell = pl.col(target.name)
     if target.type is Type.LIST:
-        mark = target.how.split or ""
+        mark = target.how.split or ";"
         return cell.list.join(f"{mark} " if mark.strip() else mark)
     return cell
 
@@ -178,8 +178,8 @@ def advice(mapping: Mapping) -> tuple[str, ...]:
     custom = [name for name in mapping.fields if name.startswith("cf_")]
     if custom and mapping.catalogue is None:
         told.append(
-            f"RD drops a custom field in silence that the account lacks: make sure that "
-            f"{', '.join(custom)} exist there, or give a `catalogue`."
+            f"RD drops a custom field in silence that the account lacks: make sure that it has "
+            f"{', '.join(custom)}, or name its list of fields as `catalogue`."
         )
     tags = mapping.fields.get("tags")
     if tags is not None and tags.column is not None and tags.split is None:

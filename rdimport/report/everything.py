@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rdimport.errors import LedgerError
+from rdimport.errors import LedgerError, UsageError
 from rdimport.ledger import Run
 from rdimport.report import failures, figures, page, summary, workbook
 from rdimport.report.rows import Advance, quietly
@@ -18,6 +18,13 @@ def write(
 ) -> dict[str, Any]:
     """Write them; see `rdimport.report.write_all`."""
     told = advance or quietly
+    forgotten = run.facts()["forgotten_at"]
+    if forgotten:
+        raise UsageError(
+            f"What run {run.name} knew of people was forgotten on {forgotten[:10]} by"
+            " `rdimport purge`, so its report cannot be written again.",
+            "Report files that were written before are as they were.",
+        )
     with figures.snapshot(run):
         story = gather(run, folder)
         written = (

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from rdimport.report.words import Words
-
-_RD: Final = "https://api.rd.services"
 
 
 class Step(NamedTuple):
@@ -20,7 +18,9 @@ class Step(NamedTuple):
 
 def steps(summary: dict[str, Any], words: Words) -> Iterator[Step]:
     """The next commands, the most useful one first."""
-    if summary["pending"]:
+    if summary["pending"] and summary["sandbox"]:
+        yield Step(words("next.sandbox"), "rdimport sandbox --new-key test")
+    elif summary["pending"]:
         yield Step(words("next.pending"), command(summary, summary["files"]))
     if summary["invalid"] or summary["refused"]:
         yield Step(words("next.failures"), command(summary, [summary["failures_xlsx"]]))
@@ -32,12 +32,7 @@ def steps(summary: dict[str, Any], words: Words) -> Iterator[Step]:
 
 
 def command(summary: dict[str, Any], files: list[str], *more: str) -> str:
-    """The command that imports these files as the run did."""
+    """The command that imports these files as the run did; the key is in none of its options."""
     named = ["-m", summary["mapping"]] if summary["mapping"] else []
-    if summary["sandbox"]:
-        named += ["--sandbox"]
-    elif summary["base_url"] != _RD:
-        named += ["--base-url", summary["base_url"]]
-    if summary["account"] != "default" and not summary["sandbox"]:
-        named += ["--account", summary["account"]]
-    return shlex.join(["rdimport", "run", *dict.fromkeys(files), *named, *more])
+    options = [*named, *summary["again"], *more]
+    return shlex.join(["rdimport", "run", *dict.fromkeys(files), *options])

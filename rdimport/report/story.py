@@ -34,7 +34,7 @@ class Story:
 
     def stopped(self, lang: str) -> Reason | None:
         """Why the run stopped before its end, and what to do about it."""
-        return why(self.summary["stopped_because"], lang)
+        return why(self.summary, lang)
 
 
 def gather(run: Run, folder: Path) -> Story:
@@ -53,13 +53,15 @@ def gather(run: Run, folder: Path) -> Story:
     )
 
 
-def why(stopped_because: str | None, lang: str) -> Reason | None:
+def why(summary: dict[str, Any], lang: str) -> Reason | None:
     """The catalogue's words for why a run stopped; what is not in it is named as it is."""
+    stopped_because = summary["stopped_because"]
     if stopped_because is None:
         return None
-    code = f"stop.{stopped_because}"
-    code = code if reason(code, lang) else "stop.error"
+    code, detail = f"stop.{stopped_because}", summary["base_url"]
+    if reason(code, lang) is None:
+        code, detail = "stop.error", stopped_because
     found = reason(code, lang)
     if found is None:
         return None
-    return found._replace(sentence=explain(Problem(code, detail=stopped_because), lang))
+    return found._replace(sentence=explain(Problem(code, detail=detail), lang))

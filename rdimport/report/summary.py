@@ -12,6 +12,9 @@ from rdimport.report.files import private
 
 FILE_NAME: Final = "summary.json"
 
+_TOLD: Final = ("mapping", "base_url", "sandbox", "account", "quota", "again")
+"""What the person said of the run."""
+
 
 def summarise(run: Run, folder: Path) -> dict[str, Any]:
     """The object that `--json` prints; `folder` holds the run's files.
@@ -38,10 +41,13 @@ def summarise(run: Run, folder: Path) -> dict[str, Any]:
         "throttled": facts["throttled"],
         "rows_per_second": round(facts["requests"] / seconds, 2) if seconds else 0.0,
         "quota_used": (
-            round(facts["requests"] / (allowed * seconds), 4) if allowed and seconds else None
+            round(facts["requests"] / (allowed * seconds), 4) if allowed and seconds >= 10 else None
         ),
         "problems": run.problems(),
-        **{name: told[name] for name in ("mapping", "base_url", "sandbox", "account", "quota")},
+        **{
+            name: told[name]
+            for name in ("mapping", "base_url", "sandbox", "account", "quota", "again")
+        },
         "files": [table.name for table in run.inputs().values()],
         "summary_json": str(folder / FILE_NAME),
         "failures_csv": str(folder / failures.FILE_NAME),

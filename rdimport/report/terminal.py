@@ -59,7 +59,7 @@ class _Screen:
         yield from self._counts(summary)
         if summary["requests"]:
             yield from self._wrapped(", ".join(pace_facts(summary, self._words)), style=_DIM)
-        stop = why(summary["stopped_because"], self._words.lang)
+        stop = why(summary, self._words.lang)
         if stop is not None:
             yield ""
             yield from self._wrapped(self._words("stopped", reason=stop.sentence))

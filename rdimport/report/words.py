@@ -65,6 +65,8 @@ _ENGLISH: Final = {
     "next.failures": "Correct failures.xlsx (or failures.csv) and run it with the same mapping:",
     "next.pending": "Send the rows that are still pending:",
     "next.uncertain": "Send uncertain rows again, once you have seen that they did not arrive:",
+    "next.sandbox": "This sandbox lived for this run only; to go on where a run stopped, start one "
+    "that stays, and send to it with --base-url:",
     "next.done": "Nothing is left to do: every row has arrived.",
     "next.again": "Write this report again:",
     "stopped": "It stopped because {reason}.",
@@ -152,6 +154,8 @@ _PORTUGUESE: Final = {
     "next.failures": "Corrija failures.xlsx (ou failures.csv) e rode com o mesmo mapeamento:",
     "next.pending": "Envie as linhas ainda pendentes:",
     "next.uncertain": "Envie de novo as linhas incertas, depois de ver que elas não chegaram:",
+    "next.sandbox": "Este sandbox viveu só nesta execução; para continuar de onde parou, inicie um "
+    "que permaneça, e envie a ele com --base-url:",
     "next.done": "Nada mais a fazer: todas as linhas chegaram.",
     "next.again": "Escreva este relatório de novo:",
     "stopped": "Parou porque: {reason}.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -108,8 +109,9 @@ def surveyed(table: Table, found: Survey) -> Iterator[str]:
         examples = " · ".join(printable(example, 26) for example in column.examples)
         name = printable(column.name, 27)
         yield f"{name:<28}{column.filled:>7.0%}  {column.guess:<12}{examples}"
-    yield from notes((*table.notes, *found.warnings))
+    yield from notes(found.warnings)
     yield ""
+    yield f"Propose a mapping for it: rdimport init {shlex.quote(table.name)} -o mapping.yaml"
 
 
 def survey_summary(table: Table, found: Survey) -> dict[str, Any]:
@@ -134,5 +136,5 @@ def survey_summary(table: Table, found: Survey) -> dict[str, Any]:
             for column in found.columns
         ],
         "defects": found.defects,
-        "notes": [*table.notes, *found.warnings],
+        "notes": list(found.warnings),
     }

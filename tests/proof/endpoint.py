@@ -116,17 +116,23 @@ class Endpoint:
         assert task is not None
         self._tasks.add(task)
         try:
-            while await self._request(reader, writer):
-                pass
-        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            idle = HANG
+            while idle:
+                async with asyncio.timeout(idle):
+                    head = await reader.readuntil(b"\r\n\r\n")
+                idle = await self._request(head.decode("latin-1"), reader, writer)
+        except (asyncio.IncompleteReadError, OSError, asyncio.CancelledError):
             pass
         finally:
             self._tasks.discard(task)
             writer.transport.abort()
 
-    async def _request(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """Serve one request; false when the connection is over."""
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+    async def _request(
+        self, head: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> float:
+        """Serve one request; returns the seconds for which the connection may then be idle, 0
+        when it is over.
+        """
         self.seen("connected")
         fault = self._draw()
         if fault in UNREAD:
@@ -164,14 +170,14 @@ class Endpoint:
         if set(body) != {"event_type", "event_family", "payload"}:
             self.wrong.append(f"envelope: {sorted(body)}")
 
-    async def _silent(self, fault: Fault, writer: asyncio.StreamWriter) -> bool:
+    async def _silent(self, fault: Fault, writer: asyncio.StreamWriter) -> float:
         if fault.name.startswith("HANG"):
             await asyncio.sleep(HANG)
         elif fault.name.startswith("RESET"):
             _reset(writer)
-        return False
+        return 0
 
-    async def _answer(self, receipt: Receipt, writer: asyncio.StreamWriter) -> bool:
+    async def _answer(self, receipt: Receipt, writer: asyncio.StreamWriter) -> float:
         raw = _raw(receipt, self.chance)
         fault = receipt.fault
         if fault in (Fault.CUT_STORED, Fault.CUT_HEAD_STORED, Fault.ACCOUNT_CUT):
@@ -182,7 +188,7 @@ class Endpoint:
             self.seen("half")
             if self.chance.random() < 0.5:
                 _reset(writer)
-            return False
+            return 0
         if fault in (Fault.ACCEPT_SLOWLY, Fault.DRIP_STORED):
             await self._drip(raw, writer, HANG if fault is Fault.DRIP_STORED else 0.05)
         else:
@@ -191,9 +197,8 @@ class Endpoint:
         receipt.answered = True
         self.seen("answered")
         if fault is Fault.ACCEPT_IDLE:
-            await asyncio.sleep(self.chance.random() * 0.05)
-            return False
-        return fault not in _CLOSING
+            return 0.001 + self.chance.random() * 0.02
+        return 0 if fault in _CLOSING else HANG
 
     async def _drip(self, raw: bytes, writer: asyncio.StreamWriter, seconds: float) -> None:
         """Spread an answer over some seconds; each pause alone is too short to be a time-out."""

@@ -105,7 +105,7 @@ def test_all_errors_come_at_once_each_with_its_line_and_column() -> None:
     ("text", "told"),
     [
         ("a:\n\tb: 1", "m.yaml:2:1: not YAML: indent with spaces, not with tabs"),
-        ("a: b: c", "m.yaml:1:5: not YAML: put text that holds a colon into quotes"),
+        ("a: b: c", "m.yaml:1:5: not YAML: line the keys up in one column"),
         ("a: @x", "m.yaml:1:4: not YAML: put text that starts with a special character"),
         ("a: *x", "m.yaml:1:4: not YAML: put text that starts with * into quotes"),
         ("a: [x, y", "m.yaml:1:9: not YAML: a bracket is never closed, a comma is missing"),

@@ -179,3 +179,9 @@ def test_the_port_is_cheap_to_import() -> None:
     code = "import sys, rdimport.source; print('polars' in sys.modules, 'fastexcel' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert done.stdout.split() == [b"False", b"False"]
+
+
+@pytest.mark.parametrize("name", ["list.xls", "list.ods", "list.xlsb", "list.csv", "list"])
+def test_a_workbook_is_read_whatever_its_name_says(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(XLSX.read_bytes())
+    assert read(tmp_path / name) == read(XLSX)

@@ -25,7 +25,10 @@ MOST_DEPTH: Final = 20
 
 _HINTS: Final = (
     ("'\\t'", "indent with spaces, not with tabs"),
-    ("mapping values are not allowed", "put text that holds a colon into quotes"),
+    (
+        "mapping values are not allowed",
+        "line the keys up in one column, and put text that holds a colon into quotes",
+    ),
     ("cannot start any token", "put text that starts with a special character into quotes"),
     ("quoted scalar", "a quotation mark is opened and never closed"),
     ("undefined alias", "put text that starts with * into quotes"),

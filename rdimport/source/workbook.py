@@ -34,7 +34,9 @@ class CalamineBook:
         if not self._is_intact():
             raise self._damaged()
         with self._reading():
-            self._reader = fastexcel.read_excel(file.whole() if file.packed else file.path)
+            # the library believes a name, and names lie
+            by_content = file.packed or not str(file.path).lower().endswith(f".{kind}")
+            self._reader = fastexcel.read_excel(file.whole() if by_content else file.path)
 
     def _is_intact(self) -> bool:
         """What can be checked before the library meets bytes that it does not survive."""

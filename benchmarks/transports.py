@@ -1,0 +1,169 @@
+"""The ways to send under httpx's interface, compared: cost of one row, and what they say of doubt.
+
+    python benchmarks/transports.py [ROWS]
+
+The second part counts rows over connections that the server closes at random moments: how many end
+in doubt, and whether a row that the server has read is ever called "not connected", which would
+send it twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from statistics import median
+
+import httpx
+import httpx2
+from httpx_aiohttp import AiohttpTransport
+from pyreqwest.client import ClientBuilder
+from pyreqwest.compatibility.httpx import HttpxTransport
+from receiver import receiving
+
+from rdimport.destination.rdstation import RDStation
+from rdimport.transport import NotAnswered, NotConnected, Patience, Transport, connected
+from rdimport.transport.ordinary import OrdinarySender
+
+PAYLOAD = '{"conversion_identifier":"x","email":"a@exemplo.com.br","name":"' + "y" * 360 + '"}'
+PLACES = 16
+LIMITS = {"max_connections": PLACES, "max_keepalive_connections": PLACES, "keepalive_expiry": 4.0}
+Way = Callable[[str], object]
+
+
+def over(client: Callable[[], object]) -> Way:
+    @asynccontextmanager
+    async def way(base_url: str) -> AsyncIterator[Transport]:
+        async with client() as ready:  # type: ignore[attr-defined]
+            yield Transport(OrdinarySender(ready, {"api_key": "k"}, 90.0))
+
+    return way
+
+
+class Httpx2(httpx2.AsyncClient):
+    """Takes the URLs of httpx."""
+
+    def build_request(self, method: str, url: object, **more: object) -> httpx2.Request:
+        return super().build_request(method, str(url), **more)  # type: ignore[arg-type]
+
+
+WAYS: dict[str, Way] = {
+    "lean (ours)": lambda url: connected(url, {"api_key": "k"}, PLACES, Patience()),
+    "httpx": lambda url: connected(url, {"api_key": "k"}, PLACES, Patience(), "httpx"),
+    "httpx2": over(lambda: Httpx2(limits=httpx2.Limits(**LIMITS), trust_env=False)),
+    "httpx over httpx-aiohttp": over(
+        lambda: httpx.AsyncClient(
+            transport=AiohttpTransport(limits=httpx.Limits(**LIMITS), verify=False)
+        )
+    ),
+    "httpx over pyreqwest": over(
+        lambda: httpx.AsyncClient(transport=HttpxTransport(ClientBuilder().build()))
+    ),
+}
+
+
+async def drive(rows: int, post: Callable[[int], Awaitable[object]], places: int) -> None:
+    numbers = iter(range(rows))
+
+    async def one() -> None:
+        for number in numbers:
+            await post(number)
+
+    await asyncio.gather(*(one() for _ in range(places)))
+
+
+async def cost(way: Way, base_url: str, rows: int, places: int) -> float:
+    """Seconds of CPU per row."""
+    to = RDStation("k", base_url=base_url)
+    async with way(base_url) as transport:  # type: ignore[attr-defined]
+
+        async def post(_: int) -> None:
+            if (await transport.exchange(to.build(PAYLOAD))).status != 200:
+                raise RuntimeError("not accepted")
+
+        await drive(100, post, places)
+        start = time.process_time()
+        await drive(rows, post, places)
+        return (time.process_time() - start) / rows
+
+
+async def closing(way: Way, rows: int, after_body: float) -> dict[str, int]:
+    """Ends of rows where the server closes idle connections at random moments, and with a chance of
+    `after_body` also instead of an answer.
+    """
+    chance = random.Random(8)
+    read: set[int] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                idle = reader.readuntil(b"\r\n\r\n")
+                head = await asyncio.wait_for(idle, chance.uniform(0.001, 0.02))
+                size = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
+                body = await reader.readexactly(size)
+                read.add(int(body.partition(b'"n":')[2].rstrip(b"}")))
+                if chance.random() < after_body:
+                    return
+                writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n{"event_uuid":"u"}')
+        except (TimeoutError, asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    loop = asyncio.new_event_loop()  # not ours: a server does not wait for its clients
+    threading.Thread(target=loop.run_forever, daemon=True).start()
+    starting = asyncio.start_server(serve, "127.0.0.1", 0)
+    server = await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(starting, loop))
+    base_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    to = RDStation("k", base_url=base_url)
+    told = {"answered": 0, "doubt": 0, "called unsent": 0, "of these read by the server": 0}
+    async with way(base_url) as transport:  # type: ignore[attr-defined]
+
+        async def post(number: int) -> None:
+            await asyncio.sleep(chance.uniform(0.0, 0.02))
+            try:
+                await transport.exchange(to.build(f'{{"n":{number}}}'))
+                told["answered"] += 1
+            except NotAnswered:
+                told["doubt"] += 1
+            except NotConnected:
+                told["called unsent"] += 1
+                told["of these read by the server"] += number in read
+
+        await drive(rows, post, 8)
+    loop.call_soon_threadsafe(loop.stop)
+    return told
+
+
+async def main() -> None:
+    rows = int(sys.argv[1]) if len(sys.argv) > 1 else 2_000
+    with receiving() as receiver:
+        print("| transport | CPU per row, µs: 16 open | 64 open |\n|---|---:|---:|")
+        found: dict[tuple[str, int], list[float]] = {}
+        for _ in range(3):
+            for name, way in WAYS.items():
+                for places in (16, 64):
+                    size = rows // 10 if name.startswith("httpx") and "over" not in name else rows
+                    used = await cost(way, receiver.base_url, size, places)
+                    found.setdefault((name, places), []).append(1e6 * used)
+        for name in WAYS:
+            few, many = (median(found[name, places]) for places in (16, 64))
+            print(f"| {name} | {few:.0f} | {many:.0f} |")
+    print("\n| transport | closes | answered | doubt | called unsent | … but read |")
+    print("|---|---|---:|---:|---:|---:|")
+    for name, way in WAYS.items():
+        if name == "httpx2":
+            continue  # its exceptions are of its own; the code below it is httpx's
+        for share, words in ((0.0, "when idle"), (0.05, "also 5 % instead of an answer")):
+            told = await closing(way, rows // 2, share)
+            print(f"| {name} | {words} | {' | '.join(map(str, told.values()))} |")
+    sys.stdout.flush()
+    os._exit(0)  # pyreqwest 0.15.1 aborts now and then while the interpreter ends
+
+
+asyncio.run(main())

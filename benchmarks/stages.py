@@ -65,7 +65,8 @@ STAGES = {
 
 def stage(where: tuple[str, int, str]) -> str:
     name = f"{where[0]}:{where[2]}".replace("\\", "/").rpartition("site-packages/")[2]
-    return next((stage for part, stage in STAGES.items() if part in name), "built-in functions and the rest")
+    found = (stage for part, stage in STAGES.items() if part in name)
+    return next(found, "built-in functions and the rest")
 
 
 def main() -> None:

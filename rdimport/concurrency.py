@@ -13,7 +13,7 @@ _START: Final = 8
 _PATIENT: Final = 2.5
 """Answers may take so many times as long as the quickest do before fewer are asked for."""
 
-_SLACK: Final = 0.002
+_SLACK: Final = 0.02
 """Seconds that are noise, however quick the quickest answer was."""
 
 

@@ -163,7 +163,9 @@ def _masked(node: Any, secret: str) -> Any:
 
 def _clean(text: object) -> str:
     """Somebody else's text, short and without characters that a terminal would obey."""
-    shown = "".join(c if c.isprintable() else " " for c in str(text)[: 4 * _DETAIL])
+    shown = str(text)[: 4 * _DETAIL]
+    if not shown.isprintable():
+        shown = "".join(c if c.isprintable() else " " for c in shown)
     return " ".join(shown.split())[:_DETAIL]
 
 

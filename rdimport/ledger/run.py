@@ -79,16 +79,8 @@ class Run:
         an end. An `Outgoing` among `ended` did not arrive, and is not on its way any more.
         """
         with self.ledger.transaction() as db:
-            for end in ended:
-                outgoing = end.outgoing if isinstance(end, Settled) else end
-                gone = db.execute(
-                    "DELETE FROM sending WHERE destination = ? AND identity = ? RETURNING payload",
-                    (self.destination, outgoing.identity),
-                ).fetchone()
-                if gone is None:
-                    raise LedgerError(f"Row {outgoing.row} ended, but was never begun.")
-                if isinstance(end, Settled):
-                    self._settle(db, end, gone[0])
+            if ended:
+                self._end(db, ended)
             hashes = self.ledger.digests([row.payload for row in begun], 8)
             db.executemany(
                 "INSERT INTO sending VALUES (?, ?, ?, ?, ?, ?)",
@@ -190,26 +182,37 @@ class Run:
             )
         }
 
-    def _settle(self, db: sqlite3.Connection, end: Settled, payload: bytes) -> None:
-        outgoing, outcome, receipt = end
-        db.execute(
-            "INSERT OR REPLACE INTO conversion VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    def _end(self, db: sqlite3.Connection, ended: Sequence[Settled | Outgoing]) -> None:
+        """Put the outcomes of rows in the place of the notes that they are on their way."""
+        settled = [end for end in ended if isinstance(end, Settled)]
+        db.executemany(
+            "INSERT OR REPLACE INTO conversion SELECT destination, identity, ?, payload, ?, ?, ?,"
+            " ?, ? FROM sending WHERE destination = ? AND identity = ?",
             (
-                self.destination,
-                outgoing.identity,
-                outcome.state,
-                payload,
-                self.number,
-                outgoing.file,
-                outgoing.row,
-                receipt,
-                text_of(outcome.problems),
+                (
+                    outcome.state,
+                    self.number,
+                    outgoing.file,
+                    outgoing.row,
+                    receipt,
+                    text_of(outcome.problems),
+                    self.destination,
+                    outgoing.identity,
+                )
+                for outgoing, outcome, receipt in settled
             ),
         )
-        if outcome.state is State.ACCEPTED:
-            self._tally(db, State.ACCEPTED, 1)
-        else:
-            self._record(db, (outcome,))
+        rows = [end.outgoing if isinstance(end, Settled) else end for end in ended]
+        gone = db.executemany(
+            "DELETE FROM sending WHERE destination = ? AND identity = ?",
+            ((self.destination, row.identity) for row in rows),
+        ).rowcount
+        if gone != len(rows):
+            raise LedgerError(f"Of {len(rows)} rows that ended, {len(rows) - gone} were never begun.")
+        accepted = sum(end.outcome.state is State.ACCEPTED for end in settled)
+        if accepted:
+            self._tally(db, State.ACCEPTED, accepted)
+        self._record(db, [e.outcome for e in settled if e.outcome.state is not State.ACCEPTED])
 
     def _record(self, db: sqlite3.Connection, outcomes: Sequence[Outcome]) -> None:
         db.executemany(

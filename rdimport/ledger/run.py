@@ -208,7 +208,7 @@ class Run:
             ((self.destination, row.identity) for row in rows),
         ).rowcount
         if gone != len(rows):
-            raise LedgerError(f"Of {len(rows)} rows that ended, {len(rows) - gone} were never begun.")
+            raise LedgerError(f"{len(rows) - gone} of {len(rows)} ended rows were never begun.")
         accepted = sum(end.outcome.state is State.ACCEPTED for end in settled)
         if accepted:
             self._tally(db, State.ACCEPTED, accepted)

@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from rdimport.destination.rdstation import RDStation
-from rdimport.transport import MAX_ANSWER, NotAnswered, NotConnected, Reply, connected
+from rdimport.transport import MAX_ANSWER, Kind, NotAnswered, NotConnected, Reply, connected
+from rdimport.transport.reply import Patience
 
 KEY = "s3cr3t-k3y-0f-th3-tr4nsp0rt"
 GOOD = b'HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n{"event_uuid": "abc"}'
@@ -19,8 +20,15 @@ GOOD = b'HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n{"event_uuid": "abc"}'
 Conversation = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
+@pytest.fixture(params=["lean", "httpx"])
+def kind(request: pytest.FixtureRequest) -> Kind:
+    """Both transports keep the same promises."""
+    found: Kind = request.param
+    return found
+
+
 async def _exchange(
-    talk: Conversation, times: int, seconds: float, pause: float
+    talk: Conversation, kind: Kind, times: int, seconds: float, pause: float
 ) -> tuple[list[Reply | Exception], int]:
     connections = 0
 
@@ -39,7 +47,9 @@ async def _exchange(
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         station = RDStation(KEY, base_url=url)
         found: list[Reply | Exception] = []
-        async with connected(url, station.credentials(), 2, seconds) as transport:
+        async with connected(
+            url, station.credentials(), 2, Patience.within(seconds), kind
+        ) as transport:
             for _ in range(times):
                 try:
                     found.append(await transport.exchange(station.build('{"email":"a@e.org"}')))
@@ -50,10 +60,10 @@ async def _exchange(
 
 
 def exchange(
-    talk: Conversation, times: int = 1, seconds: float = 5.0, pause: float = 0
+    talk: Conversation, kind: Kind, times: int = 1, seconds: float = 5.0, pause: float = 0
 ) -> tuple[list[Reply | Exception], int]:
     """So many requests, one after the other, to a server that talks so; and its connections."""
-    return asyncio.run(_exchange(talk, times, seconds, pause))
+    return asyncio.run(_exchange(talk, kind, times, seconds, pause))
 
 
 async def request(reader: asyncio.StreamReader) -> bytes:
@@ -74,14 +84,14 @@ def answering(raw: bytes, *, stay: bool = True) -> Conversation:
     return talk
 
 
-def test_the_request_is_rds_call_and_the_answer_comes_as_it_was() -> None:
+def test_the_request_is_rds_call_and_the_answer_comes_as_it_was(kind: Kind) -> None:
     seen: list[bytes] = []
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         seen.append(await request(reader))
         writer.write(GOOD.replace(b"OK\r\n", b"OK\r\nRetry-After: 7\r\n"))
 
-    (reply,), _ = exchange(talk)
+    (reply,), _ = exchange(talk, kind)
     assert isinstance(reply, Reply)
     assert (reply.status, reply.headers["retry-after"]) == (200, "7")
     assert reply.body == b'{"event_uuid": "abc"}'
@@ -91,30 +101,35 @@ def test_the_request_is_rds_call_and_the_answer_comes_as_it_was() -> None:
     assert rest.endswith(b'"payload":{"email":"a@e.org"}}')
 
 
-def test_one_connection_serves_many_requests() -> None:
-    replies, connections = exchange(answering(GOOD), times=20)
+def test_one_connection_serves_many_requests(kind: Kind) -> None:
+    replies, connections = exchange(answering(GOOD), kind, times=20)
     assert all(isinstance(reply, Reply) for reply in replies)
     assert connections == 1
 
 
-def test_a_connection_that_the_server_closed_while_idle_costs_no_row() -> None:
-    replies, connections = exchange(answering(GOOD, stay=False), times=5, pause=0.02)
+def test_a_connection_that_the_server_closed_while_idle_costs_no_row(kind: Kind) -> None:
+    replies, connections = exchange(answering(GOOD, stay=False), kind, times=5, pause=0.02)
     assert all(isinstance(reply, Reply) for reply in replies)
     assert connections == 5
 
 
-def test_nothing_left_where_nobody_listens() -> None:
+def test_nothing_left_where_nobody_listens(kind: Kind) -> None:
     async def scenario() -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             url = f"http://127.0.0.1:{free.getsockname()[1]}"
             station = RDStation(KEY, base_url=url)
-            async with connected(url, station.credentials(), 1, 1.0) as transport:
+            async with connected(url, station.credentials(), 1, Patience(), kind) as transport:
                 with pytest.raises(NotConnected):
                     await transport.exchange(station.build("{}"))
 
     asyncio.run(scenario())
 
+
+ANSWERS_TWICE = pytest.mark.xfail(
+    strict=True,
+    reason="httpcore keeps what follows an answer, and takes it for the next one",
+)
 
 BROKEN = {
     "closed without an answer": b"",
@@ -130,26 +145,26 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("kind", BROKEN)
-def test_whatever_is_no_whole_answer_is_none(kind: str) -> None:
-    (reply,), _ = exchange(answering(BROKEN[kind], stay=False))
+@pytest.mark.parametrize("broken", BROKEN)
+def test_whatever_is_no_whole_answer_is_none(broken: str, kind: Kind) -> None:
+    (reply,), _ = exchange(answering(BROKEN[broken], stay=False), kind)
     assert isinstance(reply, NotAnswered), reply
     assert str(reply)
     assert KEY not in str(reply)
 
 
-def test_an_answer_that_never_begins_is_given_up_in_time() -> None:
+def test_an_answer_that_never_begins_is_given_up_in_time(kind: Kind) -> None:
     async def talk(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await request(reader)
         await reader.read()
 
     started = time.monotonic()
-    (reply,), _ = exchange(talk, seconds=0.2)
+    (reply,), _ = exchange(talk, kind, seconds=0.2)
     assert isinstance(reply, NotAnswered)
     assert time.monotonic() - started < 3
 
 
-def test_an_answer_that_drips_is_given_up_in_time_too() -> None:
+def test_an_answer_that_drips_is_given_up_in_time_too(kind: Kind) -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await request(reader)
         for byte in GOOD:
@@ -158,46 +173,42 @@ def test_an_answer_that_drips_is_given_up_in_time_too() -> None:
             await asyncio.sleep(0.05)
 
     started = time.monotonic()
-    (reply,), _ = exchange(talk, seconds=0.3)
+    (reply,), _ = exchange(talk, kind, seconds=0.3)
     assert isinstance(reply, NotAnswered)
     assert time.monotonic() - started < 2  # all of it would take 3.5 s
 
 
-def test_a_flood_is_cut() -> None:
+def test_a_flood_is_cut(kind: Kind) -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await request(reader)
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10000000\r\n\r\n" + b"x" * 10_000_000)
         await writer.drain()
 
-    (reply,), _ = exchange(talk)
+    (reply,), _ = exchange(talk, kind)
     assert isinstance(reply, Reply)
     assert len(reply.body) == MAX_ANSWER
 
 
-def test_a_redirect_is_not_followed_with_the_key() -> None:
+def test_a_redirect_is_not_followed_with_the_key(kind: Kind) -> None:
     raw = b"HTTP/1.1 307 X\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n"
-    (reply,), connections = exchange(answering(raw))
+    (reply,), connections = exchange(answering(raw), kind)
     assert isinstance(reply, Reply)
     assert (reply.status, connections) == (307, 1)
 
 
-def test_the_key_is_in_no_log_at_any_level(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_key_is_in_no_log_at_any_level(kind: Kind, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     for name in ("httpx", "httpcore", "asyncio"):
         caplog.set_level(logging.DEBUG, logger=name)
-    exchange(answering(GOOD))
-    exchange(answering(b"", stay=False))
-    assert "httpx" in {record.name for record in caplog.records}
+    exchange(answering(GOOD), kind)
+    exchange(answering(b"", stay=False), kind)
+    assert kind == "lean" or "httpx" in {record.name for record in caplog.records}
     for record in caplog.records:
         assert KEY not in record.getMessage() + str(record.args) + str(record.exc_text)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="httpcore keeps what follows an answer, and takes it for the next one; its state is not"
-    " public, and a new connection for each row would cost more than a server that answers twice",
-)
-def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_rows() -> None:
+@pytest.mark.parametrize("kind", ["lean", pytest.param("httpx", marks=ANSWERS_TWICE)])
+def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_rows(kind: Kind) -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await request(reader)
         writer.write(GOOD + GOOD.replace(b"abc", b"xyz"))
@@ -206,6 +217,6 @@ def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_rows() -> Non
         writer.write(GOOD.replace(b"abc", b"def"))
         await writer.drain()
 
-    replies, _ = exchange(talk, times=2, pause=0.05)
+    replies, _ = exchange(talk, kind, times=2, pause=0.05)
     bodies = [reply.body for reply in replies if isinstance(reply, Reply)]
     assert b"xyz" not in b"".join(bodies)

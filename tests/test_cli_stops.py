@@ -179,7 +179,9 @@ def test_a_limit_sends_so_many_rows_and_the_next_run_goes_on(
 def test_a_run_keeps_to_its_quota(ready: Desk, box: RunningSandbox) -> None:
     done = ready.do(*command("--quota", "40/s"))
     assert done.summary["throttled"] == 0
-    assert done.summary["quota_used"] <= 1.06  # the first row waits for nobody: 60 in 59/40 s
+    # the first row waits for nobody: 60 in 59/40 s; a share of it would be chance in so short a run
+    assert done.summary["rows_per_second"] <= 40 * 1.06
+    assert done.summary["quota_used"] is None
     times = [entry["at"] for entry in box.timeline()]
     assert times[-1] - times[0] >= 58 / 40 - 0.1
 

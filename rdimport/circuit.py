@@ -23,6 +23,7 @@ class Stop(StrEnum):
     ENDPOINT_DOWN = "endpoint_down"
     ENDPOINT_UNCLEAR = "endpoint_unclear"
     ALL_REFUSED = "all_refused"
+    ACCOUNT_QUOTA = "account_quota"
     LEAD_QUOTA = "lead_quota"
     SIGNAL = "signal"
     MAX_DURATION = "max_duration"

@@ -6,11 +6,13 @@ Heavy modules are imported where they are used, so that `--help` and mistakes an
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import shlex
 import shutil
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
@@ -38,6 +40,9 @@ _SANDBOX_ACCOUNT: Final = "sandbox"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code (see `errors.ExitCode`)."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that lacks “ must not end a run
     told = options.parser().parse_args(arguments)
     try:
         code = _COMMANDS[told.command](told)
@@ -46,12 +51,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _complain(str(error))
         return int(error.exit_code)
     except KeyboardInterrupt:
-        _complain("Stopped before anything was sent. The same command starts again.")
+        _complain("Interrupted. The same command goes on where it was: no row is sent twice.")
         return ExitCode.STOPPED
     except BrokenPipeError:
         # who reads us has gone; Python would complain once more when it closes the stream
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.STOPPED
+    except Exception:  # noqa: BLE001  a bug: its stack helps whoever mends it
+        traceback.print_exc()
+        _complain("this is a bug in rdimport. The ledger is right: the same command goes on.")
+        return ExitCode.BUG
     return int(code)
 
 
@@ -237,15 +246,21 @@ def _status(told: argparse.Namespace) -> int:
 
 
 def _purge(told: argparse.Namespace) -> int:
+    from rdimport import status  # noqa: PLC0415
     from rdimport.clock import SystemClock  # noqa: PLC0415
     from rdimport.ledger import Ledger  # noqa: PLC0415
+    from rdimport.lock import is_locked  # noqa: PLC0415
 
-    ledger = Ledger.if_there(_state_dir(told))
+    state_dir = _state_dir(told)
+    ledger = Ledger.if_there(state_dir)
     now = SystemClock().now()
     forgotten = 0
     if ledger is not None:
         with ledger:
-            forgotten = ledger.forget(now - timedelta(seconds=told.older_than), now)
+            before = now - timedelta(seconds=told.older_than)
+            known = status.runs(ledger, partial(is_locked, state_dir))
+            at_work = [run.run_id for run in known if run.where == "running"]
+            forgotten = ledger.forget(before, now, at_work)
     _print(
         [
             f"Forgotten: what {forgotten} run(s) knew of people; younger runs were left alone.",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Final, Protocol
@@ -18,6 +19,7 @@ from rdimport.circuit import Circuit, Stop
 from rdimport.clock import Clock
 from rdimport.concurrency import Concurrency
 from rdimport.destination import Answer, Destination
+from rdimport.errors import LedgerError
 from rdimport.events import Observer, RowSettled, Stopping, Waiting
 from rdimport.journal import Journal
 from rdimport.ledger import Counters, Outcome, Outgoing, Parcel, Run, Settled
@@ -31,6 +33,9 @@ LONGEST_WAIT: Final = 3600.0
 
 LEAD_PERIOD: Final = 86_400.0
 """Seconds after which one lead has its share again (page `limite-de-requisicoes-da-api`)."""
+
+TURNED_AWAY: Final = 100
+"""Answers that the account's quota is used up, without one row accepted between them."""
 
 WORTH_WAITING: Final = 60.0
 """Seconds that a run stays for rows that were set aside, when nothing else is left to send."""
@@ -103,6 +108,8 @@ class Delivery:
         self._requests = self._retries = self._throttled = self._taken = self._setbacks = 0
         self.stopped: Stop | None = None
         self._tried: set[bytes] = set()
+        self._set_aside: set[bytes] = set()
+        self._turned_away = 0
         self._parked: list[tuple[float, int, Parcel]] = []
         self._broken: BaseException | None = None
 
@@ -125,8 +132,10 @@ class Delivery:
             await self._dispatch(parcels)
         finally:
             watch.cancel()
-            await self._land()
-            await self._journal.close()
+            try:
+                await self._land()
+            finally:
+                await self._journal.close()
         if self._broken is not None:
             raise self._broken
         if self.stopped is None and self._parked:
@@ -154,7 +163,7 @@ class Delivery:
                 continue
             batch = await self._due(parcels, free)
             if batch:
-                await self._journal.begin([parcel.outgoing for parcel in batch])
+                await self._begin(batch)
                 for parcel in batch:
                     self._launch(parcel)
             elif self._open:
@@ -162,6 +171,7 @@ class Delivery:
             elif (self.parked_for or LONGEST_WAIT) <= WORTH_WAITING:
                 await self._pause(self.parked_for or 0.0)
             elif not self._again:
+                self._ask_for_more(parcels)
                 return
 
     async def _due(self, parcels: Iterator[Parcel], free: int) -> list[Parcel]:
@@ -186,12 +196,27 @@ class Delivery:
             return heappop(self._parked)[2]
         limit = self._settings.limit
         if limit is not None and self._taken >= limit:
-            if not self._open and next(parcels, None) is not None:
-                self.stop(Stop.CANARY if self._settings.canary else Stop.LIMIT)
             return None
         parcel = next(parcels, None)
         self._taken += parcel is not None
         return parcel
+
+    def _ask_for_more(self, parcels: Iterator[Parcel]) -> None:
+        """All that may be sent has come to its end: say so, if there would be more."""
+        if self._settings.limit is not None and next(parcels, None) is not None:
+            self.stop(Stop.CANARY if self._settings.canary else Stop.LIMIT)
+
+    async def _begin(self, batch: Sequence[Parcel]) -> None:
+        """Note that rows are on their way; who is cancelled meanwhile takes the notes back."""
+        noted = asyncio.ensure_future(self._journal.begin([p.outgoing for p in batch]))
+        try:
+            await asyncio.shield(noted)
+        except asyncio.CancelledError:
+            with suppress(LedgerError):
+                await noted
+                for parcel in batch:
+                    self._journal.end(parcel.outgoing)
+            raise
 
     async def _change(self) -> None:
         await self._changed.wait()
@@ -283,18 +308,25 @@ class Delivery:
         elif action is Action.PARK:
             self._throttled += 1
             wait = LEAD_PERIOD if answer.wait is None else min(answer.wait, LEAD_PERIOD)
+            if parcel.outgoing.identity in self._set_aside:
+                wait = max(wait, 2 * WORTH_WAITING)  # what it was told was not true
+            self._set_aside.add(parcel.outgoing.identity)
             due = self._clock.monotonic() + wait
             heappush(self._parked, (due, self._requests, parcel))
         elif action is not Action.STOP:
-            self._setbacks = 0
+            self._setbacks = self._turned_away = 0
 
     def _hold(self, answer: Answer) -> None:
         """Let the whole run wait: what this row met, the others would meet too."""
         now = self._clock.monotonic()
         throttled = answer.evidence is Evidence.ACCOUNT_QUOTA
         self._throttled += throttled
+        self._turned_away += throttled
+        if throttled and (self._turned_away >= TURNED_AWAY or (answer.wait or 0) > LONGEST_WAIT):
+            self.stop(Stop.ACCOUNT_QUOTA)
         if answer.wait:
-            seconds = min(answer.wait, LONGEST_WAIT)
+            longest = LONGEST_WAIT if throttled else min(LONGEST_WAIT, self._settings.patience)
+            seconds = min(answer.wait, longest)
         elif self._pace.held(now) > 0:
             return  # others met the same moment of trouble; it has its wait already
         else:

@@ -16,6 +16,8 @@ class ExitCode(IntEnum):
     """Wrong usage, mapping, file, or no key."""
     STOPPED = 3
     """Stopped before the end; the same command again goes on."""
+    BUG = 70
+    """A mistake of rdimport's own (`EX_SOFTWARE` of sysexits.h); the ledger is right."""
     BUSY = 75
     """Another run holds this ledger (`EX_TEMPFAIL` of sysexits.h)."""
 

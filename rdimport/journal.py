@@ -69,16 +69,19 @@ class Journal:
             begun, self._begun = self._begun, []
             ended, self._ended = self._ended, []
             written, self._written = self._written, None
-            write = loop.run_in_executor(
-                self._thread, self._run.apply, begun, ended, self._counters()
-            )
             try:
+                write = loop.run_in_executor(
+                    self._thread, self._run.apply, begun, ended, self._counters()
+                )
                 await asyncio.shield(write)
             except asyncio.CancelledError:
                 await write
                 raise
             except LedgerError as error:
                 self.failure = error
+            except Exception as error:  # noqa: BLE001  whatever it is, who waits must hear of it
+                self.failure = LedgerError(f"The ledger could not be written: {error!r}.")
+                self.failure.__cause__ = error
             for waiting in (written, self._written if self.failure else None):
                 if waiting is None or waiting.done():
                     continue

@@ -7,11 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
+from typing import Final
 
 from filelock import FileLock, Timeout
 
 from rdimport.errors import LedgerBusyError, LedgerError
 from rdimport.ledger import Ledger
+
+_PATIENCE: Final = 1.0
+"""Seconds: `status` holds the lock for a moment to see whether anybody else does."""
 
 
 @contextmanager
@@ -22,7 +26,7 @@ def locked(state_dir: Path, account: str) -> Iterator[None]:
     """
     try:
         state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = FileLock(state_dir / f"{_slug(account)}.lock", timeout=0, mode=0o600)
+        lock = FileLock(state_dir / f"{_slug(account)}.lock", timeout=_PATIENCE, mode=0o600)
         lock.acquire()
     except Timeout:
         raise _busy(state_dir, account) from None
@@ -45,7 +49,7 @@ def is_locked(state_dir: Path, account: str) -> bool:
     lock = FileLock(path, timeout=0, mode=0o600)
     try:
         lock.acquire()
-    except Timeout:
+    except (Timeout, OSError):
         return True
     lock.release()
     return False

@@ -73,12 +73,22 @@ class LogFile:
         self._handler.emit(record)
 
 
+class _OwnerOnly(RotatingFileHandler):
+    """Rotated files are new files: they too are for their owner only."""
+
+    def _open(self) -> Any:
+        return open(self.baseFilename, "a", encoding="utf-8", opener=_owner_only)
+
+
+def _owner_only(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
 @contextmanager
 def opened(path: Path, clock: Clock, *, as_json: bool) -> Iterator[LogFile]:
     """A log file for one run. Raises UsageError when it cannot be written."""
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600))
-        handler = RotatingFileHandler(path, maxBytes=MOST_BYTES, backupCount=KEPT, encoding="utf-8")
+        handler = _OwnerOnly(path, maxBytes=MOST_BYTES, backupCount=KEPT, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"The log file {path} cannot be written: {error}.") from None
     try:

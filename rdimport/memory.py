@@ -29,14 +29,16 @@ class Memory:
     """Access to what earlier runs know, by keyed hashes of identities and payloads.
 
     `known` answers with a line per conversion that was sent before: `identity`, `state`,
-    `payload`, `problems`. `resend` names the states that a person wants to be sent again; with
-    `changed`, an accepted row whose payload has changed is sent too.
+    `payload`, `problems`, `refused`, `run`. `resend` names the states that a person wants to be
+    sent again, where they come from a run before `since`; with `changed`, an accepted row whose
+    payload has changed is sent too.
     """
 
     digests: Callable[[Sequence[str], int], list[bytes]]
     known: Callable[[pl.Series], pl.DataFrame]
     resend: frozenset[State] = frozenset()
     changed: bool = False
+    since: int | None = None
 
     def part(self, rows: pl.DataFrame, cells: pl.DataFrame, *, whole: bool) -> Known:
         """Part the rows of a batch. `rows` has `FILE`, `ROW`, `IDENTITY` and `payload`, `cells`
@@ -48,9 +50,18 @@ class Memory:
         was = known.rename({"identity": IDENTITY, "payload": "was"})
         seen = rows.join(was, on=IDENTITY, how="left", maintain_order="left")
         seen = seen.with_columns(pl.Series("is", self._payloads(seen), pl.Binary))
-        same = pl.col("was").eq(pl.col("is")) & whole
+        now = pl.col("is")
+        denied = pl.col("state").eq(State.ACCEPTED) & pl.col("refused").eq(now)
+        seen = seen.with_columns(
+            (denied & (whole and self.changed)).fill_null(value=False).alias("denied"),
+            (pl.col("was").eq(now) & whole).fill_null(value=False).alias("same"),
+        )
+        same = pl.col("same") | pl.col("denied")
+        refused = pl.when("denied").then(pl.lit(str(State.REFUSED))).otherwise("state")
+        seen = seen.with_columns(refused.alias("state"))
         state = pl.col("state")
-        kept = ~state.is_in([str(s) for s in self.resend])
+        asked = state.is_in([str(s) for s in self.resend])
+        kept = ~(asked if self.since is None else asked & (pl.col("run") < self.since))
         accepted = state.eq(State.ACCEPTED) & kept
         ended = (state.eq(State.UNCERTAIN) | (state.eq(State.REFUSED) & same)) & kept
         seen = seen.with_columns(

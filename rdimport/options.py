@@ -16,9 +16,11 @@ exit codes:
   1   finished; some rows are invalid, refused or uncertain: see the failure report
   2   nothing was sent: wrong usage, mapping, file, or no key
   3   stopped before the end; the same command again goes on
+  70  a bug in rdimport; the ledger is right
   75  another run holds this ledger; try later
 
-The API key comes from the environment variable RDIMPORT_API_KEY or from --api-key-file."""
+The API key comes from --api-key-file, the environment variable RDIMPORT_API_KEY, or the
+system's keyring (rdimport key set NAME)."""
 
 
 def parser() -> argparse.ArgumentParser:

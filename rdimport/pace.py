@@ -115,10 +115,13 @@ class Pace:
         """
         if self._quota is None:
             return
-        self._base = max(self._base, self._quota.seconds / max(1, limits.limit) * _AIR)
+        window = min(60.0, self._quota.seconds)  # RD counts in minutes
+        if limits.reset > 2 * window:
+            return  # no such window is known of: better no word than that one
+        self._base = max(self._quota.interval, window / max(1, limits.limit)) * _AIR
         self._follow_window(now, limits, in_flight)
         self._mine += counted
-        tick = self._quota.seconds / 60  # what headers that count in whole seconds cannot tell
+        tick = window / 60  # what headers that count in whole seconds cannot tell
         left = limits.remaining - (in_flight + _RESERVE if self._shared else 0)
         over = (self._ends or now) - now
         if not counted or left <= 0:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from random import SystemRandom
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import polars as pl
 
@@ -38,6 +38,8 @@ from rdimport.source import Hints, open_tables
 from rdimport.spool import Spool
 from rdimport.stopping import Stopper, on_signals
 from rdimport.transport import Kind, Patience, connected
+
+Result = TypeVar("Result")
 
 REPORT_DIR: Final = Path("rdimport-reports")
 """Where reports go unless told otherwise, below the current directory."""
@@ -146,6 +148,7 @@ async def run_async(files: Sequence[str], mapping: Mapping, **options: Any) -> I
     how.to.credentials()  # without a key there is nothing to plan
     tables = open_tables(files, _told(how.hints, mapping))
     stopper = Stopper()
+    started = how.clock.monotonic()
     with ExitStack() as stack:
         stack.enter_context(locked(how.state_dir, how.to.account))
         ledger = stack.enter_context(Ledger.open(how.state_dir))
@@ -155,7 +158,7 @@ async def run_async(files: Sequence[str], mapping: Mapping, **options: Any) -> I
         run = _begin(ledger, how, mapping)
         planner = Planner(
             mapping,
-            _memory(ledger, run.destination, how.resend, mapping),
+            _memory(ledger, run.destination, how.resend, mapping, _since(run, how)),
             run,
             spool,
             catalogue=how.catalogue,
@@ -163,14 +166,15 @@ async def run_async(files: Sequence[str], mapping: Mapping, **options: Any) -> I
             interrupted=stopper.is_set,
         )
         try:
-            plan = await asyncio.to_thread(planner.make, tables)
+            plan = await _in_thread(partial(planner.make, tables), stopper)
             end = _End(stopper.reason, read=not stopper.is_set())
             if end.read:
-                end = await _carry_out(plan, run, how, stopper)
+                spent = how.clock.monotonic() - started
+                end = await _carry_out(plan, run, how, stopper, spent)
+            told = await _in_thread(partial(_finish, run, how, end), stopper)
         except BaseException as error:
             _abandon(run, how, error)
             raise
-        told = _finish(run, how, end)
         seen = examples(run, of_each=1)
     notes = tuple(note for table in tables for note in table.notes)
     return Imported(told, seen, how.report_dir / told["run_id"], how.state_dir, notes)
@@ -209,7 +213,22 @@ class _End(NamedTuple):
     resume_in: float | None = None
 
 
-async def _carry_out(plan: Plan, run: Run, how: Options, stopper: Stopper) -> _End:
+async def _in_thread(work: Callable[[], Result], stopper: Stopper) -> Result:
+    """Work beside the event loop. Who is cancelled waits for it: it uses the ledger."""
+    working = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(working)
+    except asyncio.CancelledError:
+        stopper.stop(Stop.SIGNAL)
+        await asyncio.wait([working])
+        raise
+
+
+async def _carry_out(plan: Plan, run: Run, how: Options, stopper: Stopper, spent: float) -> _End:
+    """Send the plan's rows; `spent` seconds of the time that the run has are gone."""
+    settings = how.settings
+    if settings.max_seconds is not None:
+        settings = replace(settings, max_seconds=max(0.0, settings.max_seconds - spent))
     how.on_event(SendingStarted(plan.to_send, how.quota.per_second if how.quota else None))
     places = how.settings.concurrency
     address, key = how.to.base_url, how.to.credentials()
@@ -221,7 +240,7 @@ async def _carry_out(plan: Plan, run: Run, how: Options, stopper: Stopper) -> _E
             run=run,
             trace=plan.trace,
             pace=Pace(how.quota),
-            settings=how.settings,
+            settings=settings,
             clock=how.clock,
             chance=how.chance,
             observer=how.on_event,
@@ -260,7 +279,7 @@ def _abandon(run: Run, how: Options, error: BaseException) -> None:
     """Note why a run could not go on, where the ledger still takes it."""
     sent = False
     with suppress(LedgerError):
-        sent = run.facts()["requests"] > 0
+        sent = run.has_sent()
         code = ExitCode.STOPPED if sent else ExitCode.NOTHING_SENT
         run.finish(how.clock.now(), code, type(error).__name__)
     if sent:
@@ -283,9 +302,19 @@ def _told(hints: Hints, mapping: Mapping) -> Hints:
     )
 
 
-def _memory(ledger: Ledger, destination: int, resend: frozenset[State], mapping: Mapping) -> Memory:
+def _memory(
+    ledger: Ledger,
+    destination: int,
+    resend: frozenset[State],
+    mapping: Mapping,
+    since: int | None = None,
+) -> Memory:
     known = partial(ledger.known, destination)
-    return Memory(ledger.digests, known, resend, mapping.on_change == "send")
+    return Memory(ledger.digests, known, resend, mapping.on_change == "send", since)
+
+
+def _since(run: Run, how: Options) -> int:
+    return run.resend_since(sorted(how.resend))
 
 
 def _forgetful(resend: frozenset[State], mapping: Mapping) -> Memory:

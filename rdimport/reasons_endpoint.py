@@ -196,6 +196,10 @@ ENDPOINT: Final[dict[str, tuple[str, str]]] = {
         "the endpoint refuses every row for the same reason",
         "correct the mapping or the account as the reason says, then run the same command again",
     ),
+    "stop.account_quota": (
+        "the account's quota was used up again and again",
+        "see which other integrations use the account, then " + _AGAIN,
+    ),
     "stop.lead_quota": (
         "some e-mails have had their share of conversions for today",
         "run the same command again tomorrow: it sends only what is left",

@@ -193,6 +193,10 @@ ENDPOINT_PT: Final[dict[str, tuple[str, str]]] = {
         "o endpoint recusa todas as linhas pelo mesmo motivo",
         "corrija o mapeamento ou a conta como o motivo diz, e rode o mesmo comando de novo",
     ),
+    "stop.account_quota": (
+        "a cota da conta se esgotou repetidas vezes",
+        "veja que outras integrações usam a conta, depois " + _AGAIN,
+    ),
     "stop.lead_quota": (
         "alguns e-mails já tiveram hoje todas as conversões permitidas",
         "rode o mesmo comando amanhã: ele só envia o que falta",

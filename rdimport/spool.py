@@ -10,6 +10,8 @@ from typing import Self
 
 import polars as pl
 
+from rdimport.errors import LedgerError
+
 
 class Spool:
     """Frames put away in order and read back, one in memory at a time.
@@ -29,11 +31,17 @@ class Spool:
         self._file.close()
 
     def put(self, frame: pl.DataFrame) -> None:
-        """Put one frame away. Raises OSError when the disk is full."""
-        self._file.seek(self._ends[-1])
-        frame.write_ipc(self._file, compression="lz4")
-        self._file.flush()
-        self._ends.append(self._file.seek(0, io.SEEK_END))
+        """Put one frame away. Raises LedgerError when the disk is full."""
+        try:
+            self._file.seek(self._ends[-1])
+            frame.write_ipc(self._file, compression="lz4")
+            self._file.flush()
+            self._ends.append(self._file.seek(0, io.SEEK_END))
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise LedgerError(
+                f"The rows that are to be sent cannot be kept on disk: {error}.",
+                "Nothing was sent. Free disk space, or name another --state-dir.",
+            ) from error
 
     def frames(self) -> Iterator[pl.DataFrame]:
         """All frames in the order in which they came."""

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from rdimport import pipeline
+from rdimport.delivery import Settings
 from rdimport.destination.rdstation import RDStation
 from rdimport.mapping import Mapping
 from rdimport.results import Imported
@@ -148,3 +149,47 @@ def test_a_lead_that_had_its_share_is_set_aside_and_the_others_go_on(
         start = datetime.fromisoformat(done.summary["finished_at"])
         resume = datetime.fromisoformat(done.summary["resume_at"])
         assert timedelta(hours=23) < resume - start <= timedelta(hours=24)
+
+
+def test_sending_again_goes_on_where_it_stopped_and_sends_nobody_a_third_time(desk: Desk) -> None:
+    rows = [f"p{i}@exemplo.com.br,P,," for i in range(5)]
+    desk.run(*rows)
+    desk.arrived()
+    again = {"resend": frozenset({State.ACCEPTED})}
+    for left in (3, 1, 0):
+        done = desk.run(*rows, settings=Settings(limit=2), **again)
+        assert done.counts[State.PENDING] == left
+    assert sorted(p["email"] for p in desk.arrived()) == [f"p{i}@exemplo.com.br" for i in range(5)]
+    assert counts(desk.run(*rows, **again)) == {"accepted": 5}, "asked for anew"
+
+
+def test_a_change_that_was_refused_does_not_make_the_accepted_row_new(desk: Desk) -> None:
+    row, changed = "a@exemplo.com.br,Ana,,", "a@exemplo.com.br,Ana B,,"
+    desk.run(row, change="send")
+    desk.box.set_faults(Faults(odd=1.0, odd_status=400))
+    try:
+        assert counts(desk.run(changed, change="send")) == {"refused": 1}
+    finally:
+        desk.box.set_faults(Faults())
+    assert counts(desk.run(changed, change="send")) == {"refused": 1}
+    assert counts(desk.run(row, change="send")) == {"already_imported": 1}
+    assert counts(desk.run(changed)) == {"already_imported": 1}
+    assert [p["name"] for p in desk.arrived()] == ["Ana"]
+
+
+def test_one_endpoint_is_one_however_its_address_is_spelt() -> None:
+    spellings = (
+        "https://API.rd.services",
+        "https://api.rd.services:443/",
+        "https://api.rd.services.",
+    )
+    assert len({RDStation(base_url=base_url).identity for base_url in spellings}) == 1
+
+
+def test_a_limit_counts_rows_and_not_attempts(tmp_path: Path) -> None:
+    with running(SandboxOptions(port=0, plan="3/s")) as box:
+        rows = [f"p{i}@exemplo.com.br,P,," for i in range(8)]
+        done = Desk(box, tmp_path).run(*rows, settings=Settings(limit=5))
+        assert counts(done) == {"accepted": 5, "pending": 3}
+        assert done.summary["throttled"] > 0
+        assert done.summary["stopped_because"] == "limit"

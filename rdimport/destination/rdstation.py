@@ -102,7 +102,7 @@ class RDStation:
             return _success(status, content, limits)
         problems = tuple(_problems(content)) or (Problem("rd.no_reason", detail=f"HTTP {status}"),)
         evidence = _evidence(status, headers, content, problems)
-        return Answer(evidence, "", problems, _wait(headers, content), limits)
+        return Answer(evidence, "", problems, _wait(evidence, headers, content), limits)
 
 
 def _success(status: int, content: Any, limits: Limits | None) -> Answer:
@@ -133,7 +133,12 @@ def _checked(base_url: str) -> str:
             f"{base_url} would send the API key in clear over the network.",
             "Use https:// (plain http is for this machine only).",
         )
-    return urlunsplit(parts).rstrip("/")
+    # one endpoint, one spelling: the ledger knows rows by it
+    host = (parts.hostname or "").rstrip(".")
+    host = f"[{host}]" if ":" in host else host
+    usual = {"http": 80, "https": 443}[parts.scheme]
+    port = f":{parts.port}" if parts.port not in (None, usual) else ""
+    return urlunsplit((parts.scheme, host + port, parts.path, "", "")).rstrip("/")
 
 
 def _shown(base_url: str) -> str:
@@ -226,16 +231,25 @@ def _evidence(
     return _BY_STATUS.get(status, Evidence.UNKNOWN_ANSWER)
 
 
-def _wait(headers: Mapping[str, str], content: Any) -> float | None:
-    """Seconds that the endpoint asked for, in any of its spellings; None when it did not say."""
-    for name in ("retry-after", "retry-after-quotas", "ratelimit-reset", "ratelimit-reset-quotas"):
+def _wait(evidence: Evidence, headers: Mapping[str, str], content: Any) -> float | None:
+    """Seconds that the endpoint asked for, in any of its spellings; None when it did not say.
+
+    The body speaks of a lead's day, `RateLimit-Reset` of the account's minute.
+    """
+    remaining = content.get("remaining_time") if isinstance(content, dict) else None
+    told = None
+    if isinstance(remaining, int | float) and 0 <= remaining < 1e9:
+        told = float(remaining)
+    if told is not None and evidence is Evidence.LEAD_QUOTA:
+        return told
+    names = ["retry-after", "retry-after-quotas"]
+    if evidence is not Evidence.LEAD_QUOTA:
+        names += ["ratelimit-reset", "ratelimit-reset-quotas"]
+    for name in names:
         seconds = _seconds(headers.get(name, ""), headers.get("date", ""))
         if seconds is not None:
             return seconds
-    remaining = content.get("remaining_time") if isinstance(content, dict) else None
-    if isinstance(remaining, int | float) and 0 <= remaining < 1e9:
-        return float(remaining)
-    return None
+    return told
 
 
 def _limits(headers: Mapping[str, str]) -> Limits | None:

@@ -55,8 +55,14 @@ class Ledger:
         "state": pl.String,
         "payload": pl.Binary,
         "problems": pl.String,
+        "refused": pl.Binary,
+        "run": pl.Int64,
     }
-    """Schema of what is known of conversions: keyed hashes, the last state, what was wrong."""
+    """Schema of what is known of conversions: keyed hashes, the last state, what was wrong.
+
+    `refused` is the hash of a payload that was refused after another one may have arrived: that
+    the conversion may have arrived stays true.
+    """
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
@@ -97,10 +103,11 @@ class Ledger:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
+                self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:  # on a full disk SQLite has rolled back already
+                    self._db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
 
     def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """All rows of a question."""
@@ -166,17 +173,19 @@ class Ledger:
             raise LedgerError(f"The ledger {self.path} gave the run no number.")
         return Run(self, number, where, name)
 
-    def forget(self, before: datetime, now: datetime) -> int:
-        """Forget what runs that ended before that moment knew of people; returns how many runs.
+    def forget(self, before: datetime, now: datetime, at_work: Sequence[str] = ()) -> int:
+        """Forget what runs before that moment knew of people; returns how many runs.
 
-        Their cells and values go. The keyed hashes stay: without them rows would be sent twice.
+        Runs `at_work` are left alone; one that was killed has no end, and counts by its start.
+        Cells and values go. The keyed hashes stay: without them rows would be sent twice.
         """
         told = "run IN (SELECT id FROM run WHERE forgotten_at = ?)"
         with self.transaction() as db:
             db.execute("PRAGMA secure_delete = ON")
             runs = db.execute(
-                "UPDATE run SET forgotten_at = ? WHERE finished_at < ? AND forgotten_at IS NULL",
-                (now.isoformat(), before.isoformat()),
+                "UPDATE run SET forgotten_at = ? WHERE coalesce(finished_at, started_at) < ?"
+                " AND forgotten_at IS NULL AND name NOT IN (SELECT value FROM json_each(?))",
+                (now.isoformat(), before.isoformat(), json.dumps(list(at_work))),
             ).rowcount
             moment = (now.isoformat(),)
             db.execute(f"DELETE FROM outcome WHERE {told}", moment)  # noqa: S608
@@ -208,9 +217,11 @@ class Ledger:
             db.execute("BEGIN")
             db.executemany("INSERT INTO wanted VALUES (?)", ((i,) for i in identities))
             found = db.execute(
-                "SELECT DISTINCT c.identity, c.state, c.payload, c.problems FROM wanted w JOIN"
+                "SELECT DISTINCT c.identity, c.state, c.payload, c.problems, c.refused, c.run"
+                " FROM wanted w JOIN"
                 " conversion c ON c.destination = ? AND c.identity = w.identity"
-                " UNION ALL SELECT DISTINCT s.identity, 'uncertain', s.payload, '[]' FROM wanted w"
+                " UNION ALL SELECT DISTINCT s.identity, 'uncertain', s.payload, '[]', NULL, s.run"
+                " FROM wanted w"
                 " JOIN sending s ON s.destination = ? AND s.identity = w.identity",
                 (destination, destination),
             ).fetchall()

@@ -117,6 +117,35 @@ class Run:
                 ),
             )
 
+    def resend_since(self, resend: Sequence[str]) -> int:
+        """The number of the run with which this wish to send again began: this one, or that which
+        it goes on from. What was sent since then is not sent once more.
+        """
+        found = self.ledger.query(
+            "SELECT facts ->> '$.resend', exit_code, facts ->> '$.resend_since' FROM run"
+            " WHERE destination = ? AND id < ? ORDER BY id DESC LIMIT 1",
+            self.destination,
+            self.number,
+        )
+        goes_on = found and found[0][:2] == (json.dumps(list(resend), separators=(",", ":")), 3)
+        since = int(found[0][2]) if goes_on and resend else self.number
+        with self.ledger.transaction() as db:
+            db.execute(
+                "UPDATE run SET facts = json_set(facts, '$.resend', json(?), '$.resend_since', ?)"
+                " WHERE id = ?",
+                (json.dumps(list(resend)), since, self.number),
+            )
+        return since
+
+    def has_sent(self) -> bool:
+        """May a request of this run have left?"""
+        noted = self.ledger.query(
+            "SELECT 1 FROM run WHERE id = ?1 AND requests > 0 UNION ALL SELECT 1 FROM sending"
+            " WHERE run = ?1 LIMIT 1",
+            self.number,
+        )
+        return bool(noted)
+
     def counts(self) -> dict[State, int]:
         """Rows in each state; what came to no end is pending, what is on its way uncertain."""
         tallies = self.ledger.query(
@@ -186,8 +215,17 @@ class Run:
         """Put the outcomes of rows in the place of the notes that they are on their way."""
         settled = [end for end in ended if isinstance(end, Settled)]
         db.executemany(
-            "INSERT OR REPLACE INTO conversion SELECT destination, identity, ?, payload, ?, ?, ?,"
-            " ?, ? FROM sending WHERE destination = ? AND identity = ?",
+            "INSERT INTO conversion SELECT destination, identity, ?, payload, ?, ?, ?, ?, ?, NULL"
+            " FROM sending WHERE destination = ? AND identity = ?"
+            " ON CONFLICT (destination, identity) DO UPDATE SET"
+            # who was accepted, or may have been, stays so when a later payload is refused
+            " (state, payload, run, file, row, receipt, problems, refused) = (SELECT"
+            " excluded.state, excluded.payload, excluded.run, excluded.file, excluded.row,"
+            " excluded.receipt, excluded.problems, NULL"
+            " WHERE excluded.state <> 'refused' OR conversion.state = 'refused' UNION ALL SELECT"
+            " conversion.state, conversion.payload, conversion.run, conversion.file,"
+            " conversion.row, conversion.receipt, excluded.problems, excluded.payload"
+            " WHERE excluded.state = 'refused' AND conversion.state <> 'refused')",
             (
                 (
                     outcome.state,

@@ -65,6 +65,10 @@ REASONS: Final[dict[str, Reason]] = {
         "the phone number “{value}” has no area code",
         "write the area code (DDD) before it",
     ),
+    "phone.digits_lost": Reason(
+        "a spreadsheet took the phone for a number and rounded it to “{value}”: digits are lost",
+        "take the number from where the list came from; set the column to text before pasting it",
+    ),
     "phone.several": Reason(
         "there are several phone numbers in “{value}”",
         "leave one of them in the cell",

@@ -51,6 +51,10 @@ REASONS_PT: Final[dict[str, tuple[str, str]]] = {
         "o telefone “{value}” está sem DDD",
         "escreva o DDD antes do número",
     ),
+    "phone.digits_lost": (
+        "uma planilha arredondou o telefone para “{value}”: há dígitos perdidos",
+        "busque o número na origem da lista; formate a coluna como texto antes de colar",
+    ),
     "phone.several": (
         "há vários telefones em “{value}”",
         "deixe só um deles na célula",

@@ -15,6 +15,7 @@ import polars as pl
 
 from rdimport.cleaning import brazil, email, form, phone, results
 from rdimport.cleaning.email import SYNTAX
+from rdimport.cleaning.mangled import EXPONENT
 from rdimport.cleaning.phone import SEVERAL
 from rdimport.destination.fields import MAX_LENGTH
 from rdimport.mapping import Clean, Format, Mapping, Severity, Type
@@ -323,6 +324,8 @@ def _phone_code(value: pl.Expr) -> pl.Expr:
     return (
         pl.when(digits == 0)
         .then(pl.lit("phone.no_digits"))
+        .when(value.str.contains(EXPONENT))
+        .then(pl.lit("phone.digits_lost"))
         .when((digits > 15) | value.str.contains(SEVERAL))
         .then(pl.lit("phone.several"))
         .when(digits < 8)

@@ -11,6 +11,7 @@ from stdnum.br import cnpj as library_cnpj
 from stdnum.br import cpf as library_cpf
 
 from rdimport.cleaning import CLEANERS, brazil, clean, email, phone
+from rdimport.cleaning.mangled import unmangled
 from rdimport.mapping import Clean, FieldSource
 from rdimport.validation import FORMS
 
@@ -322,3 +323,29 @@ def test_cnpj_check_digits_agree_with_the_library(base: str) -> None:
 def test_every_form_that_a_cleaner_aims_at_has_a_check() -> None:
     free = {Clean.NONE, Clean.TEXT, Clean.LOWER, Clean.NAME, Clean.CITY, Clean.TAGS, Clean.SOCIAL}
     assert set(FORMS) == set(Clean) - free
+
+
+@pytest.mark.parametrize(
+    ("cell", "digits"),
+    [
+        ("11987654321.0", "11987654321"),
+        ("119876543210,00", "119876543210"),
+        ("1.1987654321E+10", "11987654321"),
+        ("1,1987654321e10", "11987654321"),
+        ("1.198765432E+10", "11987654320"),
+        ("1.19877E+10", None),
+        ("1.19876543219E+10", None),
+        ("11987654321", None),
+        ("1.5", None),
+    ],
+)
+def test_digits_that_a_spreadsheet_took_for_a_number_come_back(
+    cell: str, digits: str | None
+) -> None:
+    assert pl.select(unmangled(pl.lit(cell))).item() == digits
+
+
+@given(st.integers(10**9, 10**13 - 1))
+def test_a_number_with_all_its_digits_always_comes_back(number: int) -> None:
+    written = f"{number:.{len(str(number)) - 1}E}"
+    assert pl.select(unmangled(pl.lit(written))).item() == str(number)

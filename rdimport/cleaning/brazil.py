@@ -7,6 +7,7 @@ from typing import Final
 
 import polars as pl
 
+from rdimport.cleaning.mangled import unmangled
 from rdimport.cleaning.settle import distinct, stages
 from rdimport.cleaning.text import bare, proper, text, tidied
 
@@ -80,17 +81,22 @@ def city(cell: pl.Expr) -> pl.Expr:
 
 def cpf(cell: pl.Expr) -> pl.Expr:
     """`39053344705` to `390.533.447-05`; zeros that a spreadsheet took from the left come back."""
-    return stages(cell, _as_cpf, tidied(_as_cpf))
+    return stages(cell, _as_cpf, lambda c: _as_cpf(unmangled(c)), tidied(_as_cpf))
 
 
 def cnpj(cell: pl.Expr) -> pl.Expr:
     """`11222333000181` to `11.222.333/0001-81`, the alphanumeric ones of 2026 too."""
-    return stages(cell, _as_cnpj, lambda c: distinct(text(c), _letters_too))
+    return stages(
+        cell,
+        _as_cnpj,
+        lambda c: _as_cnpj(unmangled(c)),
+        lambda c: distinct(text(c), _letters_too),
+    )
 
 
 def cep(cell: pl.Expr) -> pl.Expr:
     """`1310100` to `01310-100`."""
-    return stages(cell, _as_cep, tidied(_as_cep))
+    return stages(cell, _as_cep, lambda c: _as_cep(unmangled(c)), tidied(_as_cep))
 
 
 def _as_cpf(cell: pl.Expr) -> pl.Expr:

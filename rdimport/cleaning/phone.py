@@ -12,6 +12,7 @@ from typing import Final
 
 import polars as pl
 
+from rdimport.cleaning.mangled import unmangled
 from rdimport.cleaning.settle import distinct, stages
 from rdimport.cleaning.text import text
 
@@ -61,6 +62,7 @@ def phone(cell: pl.Expr, *, first: bool, area: str | None, country: str) -> pl.E
     return stages(
         cell,
         _usual,
+        lambda c: _usual(unmangled(c)),
         lambda c: _unusual(text(c), area, first=first),
         lambda c: pl.when(c.str.contains(_FOREIGN).not_()).then(text(c)),
         lambda c: distinct(text(c), lambda value: _by_library(value, country)),

@@ -128,6 +128,19 @@ class Checker:
         db.close()
         return {emails[row - 2]: Known(state, receipt) for row, state, receipt in ends + gone}
 
+    def _refused_last(self) -> set[str]:
+        """E-mails that the latest run was refused. One that was uncertain before stays so for later
+        runs, because the first attempt may have arrived.
+        """
+        emails = [email.lower() for email, _ in self.plan.lines]
+        with sqlite3.connect(self.home / "state" / "ledger.sqlite3") as db:
+            rows = db.execute(
+                "SELECT row FROM outcome WHERE state = 'refused' AND run ="
+                " (SELECT max(id) FROM run)"
+            ).fetchall()
+        db.close()
+        return {emails[row - 2] for (row,) in rows}
+
     def _by_email(self) -> dict[str, list[Receipt]]:
         found: dict[str, list[Receipt]] = defaultdict(list)
         for receipt in self.endpoint.receipts:
@@ -213,8 +226,10 @@ class Checker:
     ) -> None:
         """The counts are those of the ledger's states, plus the rows that are said twice."""
         expected: Counter[str] = Counter()
+        refused = self._refused_last()
         for email in self.plan.unique:
             state = known[email].state if email in known else "pending"
+            state = "refused" if state == "uncertain" and email in refused else state
             was = self.before.get(email, Known("", "")).state
             expected["already_imported" if state == was == "accepted" else state] += 1
         expected["invalid"] = sum("@" not in email for email, _ in self.plan.lines)

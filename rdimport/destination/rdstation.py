@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from rdimport.destination import Answer, Request
 from rdimport.errors import UsageError
@@ -158,7 +158,7 @@ def _json(body: bytes, secret: str | None) -> Any:
 def _masked(node: Any, secret: str) -> Any:
     """The same without the secret: after decoding, as JSON can write one text in many ways."""
     if isinstance(node, str):
-        return node.replace(secret, "***")
+        return node.replace(secret, "***").replace(quote(secret, safe=""), "***")
     if isinstance(node, list):
         return [_masked(item, secret) for item in node]
     if isinstance(node, dict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,10 +14,10 @@ from rdimport.errors import ReportError
 @contextmanager
 def private(path: Path) -> Iterator[Path]:
     """A file beside `path` to write to, which takes its place when all went well."""
-    half = path.with_name(f".{path.name}.half")
+    half = path.with_name(f".{path.name}.{secrets.token_hex(4)}.half")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(half, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600))
+        os.close(os.open(half, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         yield half
         half.replace(path)
     except OSError as error:

@@ -44,10 +44,7 @@ def summarise(run: Run, folder: Path) -> dict[str, Any]:
             round(facts["requests"] / (allowed * seconds), 4) if allowed and seconds >= 10 else None
         ),
         "problems": run.problems(),
-        **{
-            name: told[name]
-            for name in ("mapping", "base_url", "sandbox", "account", "quota", "again")
-        },
+        **{name: told[name] for name in _TOLD},
         "files": [table.name for table in run.inputs().values()],
         "summary_json": str(folder / FILE_NAME),
         "failures_csv": str(folder / failures.FILE_NAME),

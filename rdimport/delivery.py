@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from heapq import heappop, heappush
+from itertools import count
 from typing import Final, Protocol
 
 from rdimport.circuit import Circuit, Stop
@@ -110,6 +111,7 @@ class Delivery:
         self._tried: set[bytes] = set()
         self._set_aside: set[bytes] = set()
         self._turned_away = 0
+        self._order = count()  # of rows that are due at the same moment the earlier one goes first
         self._parked: list[tuple[float, int, Parcel]] = []
         self._broken: BaseException | None = None
 
@@ -312,7 +314,7 @@ class Delivery:
                 wait = max(wait, 2 * WORTH_WAITING)  # what it was told was not true
             self._set_aside.add(parcel.outgoing.identity)
             due = self._clock.monotonic() + wait
-            heappush(self._parked, (due, self._requests, parcel))
+            heappush(self._parked, (due, next(self._order), parcel))
         elif action is not Action.STOP:
             self._setbacks = self._turned_away = 0
 

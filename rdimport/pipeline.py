@@ -99,7 +99,7 @@ def check(
     preview = Preview()
     with ExitStack() as stack:
         memory = _forgetful(resend, mapping)
-        ledger = Ledger.if_there(state_dir) if state_dir else None
+        ledger = Ledger.if_there(state_dir) if state_dir and to else None
         if ledger and to:
             stack.enter_context(ledger)
             number = ledger.destination(to.identity)
@@ -280,7 +280,7 @@ def _abandon(run: Run, how: Options, error: BaseException) -> None:
     sent = False
     with suppress(LedgerError):
         sent = run.has_sent()
-        code = ExitCode.STOPPED if sent else ExitCode.NOTHING_SENT
+        code = ExitCode.STOPPED if sent else getattr(error, "exit_code", ExitCode.NOTHING_SENT)
         run.finish(how.clock.now(), code, type(error).__name__)
     if sent:
         with suppress(RdimportError):  # the error that ended the run is the one to tell

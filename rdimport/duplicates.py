@@ -1,13 +1,15 @@
-"""Which rows of the input are the same conversion, and which of them is sent. Pure."""
+"""Which rows of the input are the same conversion, and which of them is sent."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, Literal, NamedTuple
+from pathlib import Path
+from typing import Final, Literal, NamedTuple, Self
 
 import polars as pl
 
 from rdimport.row import FILE, ROW
+from rdimport.spool import Spool
 
 IDENTITY: Final = "__rdimport_identity__"
 """Binary, 16 bytes: the keyed hash of what makes two rows the same conversion."""
@@ -15,31 +17,57 @@ IDENTITY: Final = "__rdimport_identity__"
 UNCHANGED: Final = "__rdimport_unchanged__"
 """Boolean: an earlier run sent this very payload, and it was accepted."""
 
+AT: Final = "__rdimport_at__"
+"""UInt32: a row's place among all that were added, from 0."""
+
+MOST_ROWS: Final = 250_000
+"""How many rows are held in memory at most, of 29 bytes each."""
+
+_PARTS: Final = 64
+"""The rows of one conversion are in one part: a hash decides. Of 10 million, 160,000 in each."""
+
+_PART: Final = "part"
+
 Keep = Literal["first", "last"]
 
 
 class Choice(NamedTuple):
-    """What became of the rows of an index.
+    """What became of some rows of an index, with all rows of their conversions.
 
     `losers` has `FILE`, `ROW` and the winner's as `instead_file`, `instead_row`; `groups` the rows
-    of conversions that have several, and whether each is the winner as `wins`. `unchanged` counts
-    winners that need not be sent; `sends` marks, batch by batch, the rows that are.
+    of conversions that have several, as `AT`, and whether each is the winner as `wins`.
+    `unchanged` counts winners that need not be sent. `dropped` has the places `AT` of all rows
+    that are not sent: the losers and those winners.
     """
 
     losers: pl.DataFrame
     groups: pl.DataFrame
     unchanged: int
-    sends: list[pl.Series]
+    dropped: pl.Series
 
 
 class Index:
-    """The rows that may be sent, by conversion: 33 bytes each, whatever they hold."""
+    """The rows that may be sent, by conversion: in memory while they are few, then on disk."""
 
-    def __init__(self) -> None:
-        self._batches: list[pl.DataFrame] = []
+    def __init__(self, directory: Path | None = None, most_rows: int = MOST_ROWS) -> None:
+        self._spool = Spool(directory)
+        self._most = most_rows
+        self._held: list[pl.DataFrame] = []
+        self._parts: list[list[int]] = [[] for _ in range(_PARTS)]
+        self._rows = 0
+        self._kept = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._spool.__exit__()
 
     def add(self, rows: pl.DataFrame) -> None:
-        """One batch, with at least `FILE`, `ROW`, `IDENTITY` and `UNCHANGED`."""
+        """One batch, with at least `FILE`, `ROW`, `IDENTITY` and `UNCHANGED`.
+
+        Raises LedgerError when the disk is full.
+        """
         halves = (
             pl.col(IDENTITY)
             .bin.slice(start, 8)
@@ -47,34 +75,57 @@ class Index:
             .alias(name)
             for start, name in ((0, "low"), (8, "high"))
         )
-        self._batches.append(rows.select(FILE, ROW, UNCHANGED, *halves))
+        at = pl.int_range(self._rows, self._rows + rows.height, dtype=pl.UInt32).alias(AT)
+        self._held.append(rows.select(at, FILE, ROW, UNCHANGED, *halves))
+        self._rows += rows.height
+        if self._rows - self._kept > self._most:
+            self._put_away()
 
-    def choose(self, keep: Keep) -> Choice:
-        """Choose the first or the last row of each conversion."""
-        schema = {FILE: pl.UInt32, ROW: pl.UInt32, UNCHANGED: pl.Boolean}
-        none = pl.DataFrame(schema={**schema, "low": pl.UInt64, "high": pl.UInt64})
-        index = pl.concat([none, *self._batches]).with_row_index("at")
-        winners = index.unique(["low", "high"], keep=keep, maintain_order=True)
-        instead = winners.select(
-            "low",
-            "high",
-            pl.col(FILE).alias("instead_file"),
-            pl.col(ROW).alias("instead_row"),
-        )
-        losers = index.join(winners, on="at", how="anti").join(instead, on=["low", "high"])
-        sent = winners.filter(~pl.col(UNCHANGED)).select("at", pl.lit(value=True).alias("send"))
-        mask = index.join(sent, on="at", how="left", maintain_order="left")["send"]
-        twice = losers.select("low", "high").unique()
-        wins = pl.col("at").is_in(winners["at"].implode()).alias("wins")
-        return Choice(
-            losers=losers.select(FILE, ROW, "instead_file", "instead_row"),
-            groups=index.with_columns(wins).join(twice, on=["low", "high"], how="semi"),
-            unchanged=int(winners[UNCHANGED].sum()),
-            sends=list(self._parted(mask.fill_null(value=False))),
-        )
+    def choose(self, keep: Keep) -> Iterator[Choice]:
+        """Choose the first or the last row of each conversion, part by part."""
+        if not self._kept:
+            yield _choice(pl.concat([_NONE, *self._held]), keep)
+            return
+        self._put_away()
+        for places in self._parts:
+            yield _choice(pl.concat([_NONE, *map(self._spool.frame, places)]), keep)
 
-    def _parted(self, mask: pl.Series) -> Iterator[pl.Series]:
-        start = 0
-        for batch in self._batches:
-            yield mask.slice(start, batch.height)
-            start += batch.height
+    def _put_away(self) -> None:
+        together = pl.concat([_NONE, *self._held]).with_columns(
+            (pl.col("high") % _PARTS).alias(_PART)
+        )
+        for rows in together.partition_by(_PART):
+            self._parts[rows[_PART][0]].append(self._spool.put(rows.drop(_PART)))
+        self._held.clear()
+        self._kept = self._rows
+
+
+_NONE: Final = pl.DataFrame(
+    schema={
+        AT: pl.UInt32,
+        FILE: pl.UInt32,
+        ROW: pl.UInt32,
+        UNCHANGED: pl.Boolean,
+        "low": pl.UInt64,
+        "high": pl.UInt64,
+    }
+)
+
+
+def _choice(index: pl.DataFrame, keep: Keep) -> Choice:
+    winners = index.unique(["low", "high"], keep=keep)
+    lost = pl.col(AT).is_in(winners[AT].implode()).not_()
+    losers = index.filter(lost)
+    twice = index.join(losers, on=["low", "high"], how="semi").with_columns(wins=~lost)
+    instead = twice.filter("wins").select(
+        "low", "high", instead_file=pl.col(FILE), instead_row=pl.col(ROW)
+    )
+    idle = winners.filter(UNCHANGED)
+    return Choice(
+        losers=losers.join(instead, on=["low", "high"], maintain_order="left").select(
+            FILE, ROW, "instead_file", "instead_row"
+        ),
+        groups=twice.select(AT, "wins"),
+        unchanged=idle.height,
+        dropped=pl.concat([losers[AT], idle[AT]]),
+    )

@@ -20,6 +20,7 @@ from rdimport.clock import Clock, SystemClock
 from rdimport.delivery import Chance, Delivery, Settings
 from rdimport.destination import Destination
 from rdimport.destination.rdstation import BASE_URL
+from rdimport.duplicates import Index
 from rdimport.errors import ExitCode, LedgerError, RdimportError
 from rdimport.events import Observer, SendingFinished, SendingStarted, silent
 from rdimport.ledger import Ledger, Run
@@ -110,6 +111,7 @@ def check(
             memory,
             book,
             Spool(),
+            stack.enter_context(Index()),
             catalogue=catalogue,
             observer=on_event,
             look=preview.add,
@@ -122,7 +124,7 @@ def check(
     return Checked(
         counts=counts,
         left_out=book.left_out,
-        problems=book.problems(),
+        book=book,
         tables=tables,
         to_send=to_send,
         seconds=seconds,
@@ -153,6 +155,7 @@ async def run_async(files: Sequence[str], mapping: Mapping, **options: Any) -> I
         stack.enter_context(locked(how.state_dir, how.to.account))
         ledger = stack.enter_context(Ledger.open(how.state_dir))
         spool = stack.enter_context(Spool(how.state_dir))
+        index = stack.enter_context(Index(how.state_dir))
         if how.signals:
             stack.enter_context(on_signals(stopper))
         run = _begin(ledger, how, mapping)
@@ -161,6 +164,7 @@ async def run_async(files: Sequence[str], mapping: Mapping, **options: Any) -> I
             _memory(ledger, run.destination, how.resend, mapping, _since(run, how)),
             run,
             spool,
+            index,
             catalogue=how.catalogue,
             observer=how.on_event,
             interrupted=stopper.is_set,

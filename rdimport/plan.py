@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import polars as pl
 
-from rdimport.duplicates import IDENTITY, UNCHANGED, Index
+from rdimport.duplicates import AT, IDENTITY, UNCHANGED, Index
 from rdimport.errors import RdimportError
 from rdimport.events import Observer, RowsRead, silent
 from rdimport.ledger import Input, Outcome, Outgoing, Parcel
@@ -52,33 +52,30 @@ class Book(Protocol):
 
 @dataclass(slots=True)
 class Plan:
-    """What is to be sent, in order. `fields` tells for each file where a field comes from;
-    `merged` holds, by file and row, the payloads that several rows make together.
+    """What is to be sent, in order: the rows of `spool` but those at the places `dropped`.
+
+    `fields` tells for each file where a field comes from.
     """
 
     spool: Spool
     fields: list[Map[str, tuple[str, ...]]] = field(default_factory=list)
     columns: list[tuple[str, ...]] = field(default_factory=list)
-    sends: list[pl.Series] = field(default_factory=list)
-    merged: dict[tuple[int, int], str] = field(default_factory=dict)
+    rows: int = 0
+    dropped: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema={AT: pl.UInt32}))
 
     @property
     def to_send(self) -> int:
         """Rows that will be sent."""
-        return sum(int(mask.sum()) for mask in self.sends)
+        return self.rows - self.dropped.height
 
     def frames(self) -> Iterator[pl.DataFrame]:
         """The rows to send, batch by batch: origin, identity, payload and the source's cells."""
-        for frame, mask in zip(self.spool.frames(), self.sends, strict=True):
-            yield self.whole(frame.filter(mask))
-
-    def whole(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """The rows with the payloads that were merged from several."""
-        if not self.merged:
-            return frame
-        rows = frame.select(FILE, ROW, PAYLOAD).iter_rows()
-        payloads = [self.merged.get((file, row), payload) for file, row, payload in rows]
-        return frame.with_columns(pl.Series(PAYLOAD, payloads, pl.String))
+        start = 0
+        for frame in self.spool.frames():
+            gone = within(self.dropped, start, frame.height)[AT]
+            start += frame.height
+            kept = ~pl.int_range(pl.len(), dtype=pl.UInt32).is_in(gone.implode())
+            yield frame.filter(kept) if gone.len() else frame
 
     def parcels(self) -> Iterator[Parcel]:
         """The rows to send, one by one."""
@@ -95,6 +92,12 @@ class Plan:
         return problem
 
 
+def within(places: pl.DataFrame, start: int, rows: int) -> pl.DataFrame:
+    """Of places `AT` in order, those among `rows` rows from `start` on, counted from there."""
+    first, end = (places[AT].search_sorted(at) for at in (start, start + rows))
+    return places[first:end].with_columns(pl.col(AT) - start)
+
+
 def _blind(_: Prepared) -> None:
     """Look at nothing."""
 
@@ -108,6 +111,7 @@ class Planner:
         memory: Memory,
         book: Book,
         spool: Spool,
+        index: Index,
         *,
         catalogue: Catalogue | None = None,
         observer: Observer = silent,
@@ -122,7 +126,7 @@ class Planner:
         self._catalogue = catalogue
         self._look = look
         self._plan = Plan(spool)
-        self._index = Index()
+        self._index = index
 
     def make(self, tables: Sequence[Table]) -> Plan:
         """Read all tables. Raises MappingError or SourceError; then nothing must be sent.
@@ -176,21 +180,26 @@ class Planner:
         ours = rows.select(FILE, ROW, IDENTITY, pl.col("payload").alias(PAYLOAD))
         whole = ours.join(cells, on=ROW, how="left", maintain_order="left")
         self._plan.spool.put(whole.select(*_OURS, *(c for c in cells.columns if c != ROW)))
+        self._plan.rows += rows.height
         self._index.add(rows)
 
     def _settle_duplicates(self) -> None:
         """Choose, among rows of the same conversion, the one that is sent."""
         keep = self._mapping.on_duplicate
-        choice = self._index.choose("last" if keep == "merge" else keep)
-        instead = [
-            Outcome(file, row, State.DUPLICATE, instead=(winning_file, winning_row))
-            for file, row, winning_file, winning_row in choice.losers.iter_rows()
-        ]
-        self._book.record_rows(0, 0, instead)
-        self._already(choice.unchanged)
-        self._plan.sends = choice.sends
+        dropped, groups = [], []
+        for choice in self._index.choose("last" if keep == "merge" else keep):
+            instead = [
+                Outcome(file, row, State.DUPLICATE, instead=(winning_file, winning_row))
+                for file, row, winning_file, winning_row in choice.losers.iter_rows()
+            ]
+            self._book.record_rows(0, 0, instead)
+            self._already(choice.unchanged)
+            dropped.append(choice.dropped.to_frame(AT))
+            groups.append(choice.groups)
         if keep == "merge":
-            self._merge(choice.groups)
+            self._merge(pl.concat(groups).sort(AT))
+        else:
+            self._plan.dropped = pl.concat(dropped).sort(AT)
 
     def _merge(self, groups: pl.DataFrame) -> None:
         """Put the payloads of each conversion's rows together, and look again at what is known.
@@ -198,23 +207,35 @@ class Planner:
         Only the whole payload tells whether it is the one that an earlier run sent.
         """
         merger = Merger()
-        wins = {(file, row): won for file, row, won in groups.select(FILE, ROW, "wins").iter_rows()}
-        for number, frame in enumerate(self._plan.spool.frames()):
-            for file, row, identity, payload in frame.select(*_OURS).iter_rows():
-                won = wins.get((file, row))
-                whole = merger.feed(identity, payload, last=won) if won is not None else None
-                if whole is not None:
-                    self._plan.merged[file, row] = whole
-            chosen = self._plan.whole(frame.filter(self._plan.sends[number]))
-            known = self._memory.part(
-                chosen.select(FILE, ROW, IDENTITY, pl.col(PAYLOAD).alias("payload")),
-                chosen.drop(FILE, IDENTITY, PAYLOAD),
-                whole=True,
-            )
-            sent = known.rows.filter(~pl.col(UNCHANGED))[ROW]
-            self._book.record_rows(0, 0, known.ends)
-            self._already(known.already + known.rows.height - sent.len())
-            self._plan.sends[number] &= frame[ROW].is_in(sent.implode())
+        start = 0
+
+        def merged(frame: pl.DataFrame) -> pl.DataFrame:
+            nonlocal start
+            here = within(groups, start, frame.height)
+            start += frame.height
+            return self._whole(frame, here, merger)
+
+        self._plan.rows = 0
+        self._plan.spool.change(merged)
+
+    def _whole(self, frame: pl.DataFrame, groups: pl.DataFrame, merger: Merger) -> pl.DataFrame:
+        """Of one batch the rows to send, with payloads that hold those of their duplicates."""
+        payloads = frame[PAYLOAD].to_list()
+        for at, wins in groups.iter_rows():
+            whole = merger.feed(frame[IDENTITY][at], payloads[at], last=wins)
+            payloads[at] = whole if wins else None
+        frame = frame.with_columns(pl.Series(PAYLOAD, payloads, pl.String))
+        rows = frame.filter(pl.col(PAYLOAD).is_not_null())
+        known = self._memory.part(
+            rows.select(FILE, ROW, IDENTITY, pl.col(PAYLOAD).alias("payload")),
+            rows.drop(FILE, IDENTITY, PAYLOAD),
+            whole=True,
+        )
+        sent = known.rows.filter(~pl.col(UNCHANGED))[ROW]
+        self._book.record_rows(0, 0, known.ends)
+        self._already(known.already + known.rows.height - sent.len())
+        self._plan.rows += sent.len()
+        return rows.filter(pl.col(ROW).is_in(sent.implode()))
 
     def _already(self, rows: int) -> None:
         if rows:

@@ -15,20 +15,23 @@ from rdimport.ledger import Input, Ledger, Outcome
 from rdimport.plan import Plan
 from rdimport.prepare.preview import Preview
 from rdimport.report.figures import Example
-from rdimport.row import FAILED, FILE, PROBLEMS, ROW, State
+from rdimport.row import FAILED, FILE, PROBLEMS, ROW, Problem, State
 from rdimport.source import Table
+from rdimport.spool import Spool
 
 _PROBLEMS = {**PROBLEMS, "state": pl.String}
 
 
 class Notes:
-    """A book in memory, for a plan that nobody carries out."""
+    """The book of a plan that nobody carries out. It grows on disk, not in memory."""
 
     def __init__(self) -> None:
         self.tally: Counter[State] = Counter()
         self.rows = 0
         self.left_out = 0
-        self._problems: list[pl.DataFrame] = []
+        self._by_code: Counter[str] = Counter()
+        self._first: dict[str, tuple[int, int, Problem, State]] = {}
+        self._spool = Spool()
 
     def record_input(self, file: int, table: Input) -> None:
         """Nothing to note: no report is written."""
@@ -38,7 +41,14 @@ class Notes:
         self.rows += rows
         self.left_out += left_out
         self.tally.update(end.state for end in outcomes)
-        self._problems.append(problems_of(outcomes))
+        for end in outcomes:
+            for problem in {p.code: p for p in reversed(end.problems)}.values():
+                self._by_code[problem.code] += 1
+                seen = (end.file, end.row, problem, end.state)
+                self._first[problem.code] = min(self._first.get(problem.code, seen), seen)
+        found = problems_of(outcomes)
+        if found.height:
+            self._spool.put(found)
 
     def count(self, state: State, rows: int) -> None:
         """Count rows of which nothing but their number is kept."""
@@ -48,9 +58,19 @@ class Notes:
         """Nothing to note: no report is written."""
 
     def problems(self) -> pl.DataFrame:
-        """What was kept, in the order of the input."""
-        together = pl.concat([pl.DataFrame(schema=_PROBLEMS), *self._problems])
+        """All that was kept, in the order of the input."""
+        together = pl.concat([pl.DataFrame(schema=_PROBLEMS), *self._spool.frames()])
         return together.sort(FILE, ROW, maintain_order=True)
+
+    def examples(self) -> pl.DataFrame:
+        """The first problem of each code, in the schema of `problems`."""
+        told = [(file, row, *problem, state) for file, row, problem, state in self._first.values()]
+        return pl.DataFrame(told, schema=_PROBLEMS, orient="row")
+
+    @property
+    def by_code(self) -> dict[str, int]:
+        """How many rows have a problem of each code, the most frequent first."""
+        return dict(sorted(self._by_code.items(), key=lambda of: (-of[1], of[0])))
 
 
 def problems_of(outcomes: Sequence[Outcome]) -> pl.DataFrame:
@@ -62,14 +82,14 @@ def problems_of(outcomes: Sequence[Outcome]) -> pl.DataFrame:
 @dataclass(frozen=True, slots=True)
 class Checked:
     """What a run would do. `counts` add up to the rows that were read; what would be sent is
-    pending in it. `problems` has the schema `row.PROBLEMS` and a column `state`; `seconds` is how
-    long the quota makes the sending take, None without a quota. `preview` has rows before and after
+    pending in it. `seconds` is how long the quota makes the sending take, None without a quota.
+    `book` has what is wrong, `preview` has rows before and after
     and how each field fared, `advice` sentences on what the mapping will cost somebody later.
     """
 
     counts: dict[State, int]
     left_out: int
-    problems: pl.DataFrame
+    book: Notes
     tables: tuple[Table, ...]
     to_send: int
     seconds: float | None
@@ -91,8 +111,12 @@ class Checked:
     @property
     def by_code(self) -> dict[str, int]:
         """How many rows have a problem of each code, the most frequent first."""
-        rows = self.problems.unique([FILE, ROW, "code"]).group_by("code").len("rows")
-        return dict(rows.sort("rows", "code", descending=[True, False]).iter_rows())
+        return self.book.by_code
+
+    @property
+    def problems(self) -> pl.DataFrame:
+        """What is wrong with the rows that would fail: `row.PROBLEMS` and a column `state`."""
+        return self.book.problems()
 
     @property
     def suspect(self) -> dict[str, int]:

@@ -1,12 +1,12 @@
-"""Rows that wait to be sent, on disk instead of in memory, and gone whatever happens to us."""
+"""Frames that wait, on disk instead of in memory, and gone whatever happens to us."""
 
 from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 
 import polars as pl
 
@@ -17,34 +17,59 @@ class Spool:
     """Frames put away in order and read back, one in memory at a time.
 
     The file has no name (it is removed as it is made, on Windows as it is closed), so that no
-    personal data stays behind when the process is killed.
+    personal data stays behind when the process is killed. It is made with the first frame.
     """
 
     def __init__(self, directory: Path | None = None) -> None:
-        self._file = tempfile.TemporaryFile(dir=directory)  # noqa: SIM115  closed by __exit__
+        self._directory = directory
+        self._file: IO[bytes] | None = None
         self._ends = [0]
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        if self._file:
+            self._file.close()
 
-    def put(self, frame: pl.DataFrame) -> None:
-        """Put one frame away. Raises LedgerError when the disk is full."""
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def put(self, frame: pl.DataFrame) -> int:
+        """Put one frame away; returns its number. Raises LedgerError when the disk is full."""
         try:
-            self._file.seek(self._ends[-1])
-            frame.write_ipc(self._file, compression="lz4")
-            self._file.flush()
-            self._ends.append(self._file.seek(0, io.SEEK_END))
+            file = self._opened()
+            file.seek(self._ends[-1])
+            frame.write_ipc(file, compression="lz4")
+            file.flush()
+            self._ends.append(file.seek(0, io.SEEK_END))
         except (OSError, pl.exceptions.PolarsError) as error:
             raise LedgerError(
                 f"The rows that are to be sent cannot be kept on disk: {error}.",
                 "Nothing was sent. Free disk space, or name another --state-dir.",
             ) from error
+        return len(self) - 1
+
+    def frame(self, number: int) -> pl.DataFrame:
+        """One frame, by its number."""
+        start, end = self._ends[number : number + 2]
+        file = self._opened()
+        file.seek(start)
+        return pl.read_ipc(io.BytesIO(file.read(end - start)))
 
     def frames(self) -> Iterator[pl.DataFrame]:
         """All frames in the order in which they came."""
-        for start, end in zip(self._ends, self._ends[1:], strict=False):
-            self._file.seek(start)
-            yield pl.read_ipc(io.BytesIO(self._file.read(end - start)))
+        yield from map(self.frame, range(len(self)))
+
+    def change(self, work: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
+        """Replace each frame, in order, by what the work makes of it."""
+        changed = Spool(self._directory)
+        for frame in self.frames():
+            changed.put(work(frame))
+        self.__exit__()
+        self._file, self._ends = changed._file, changed._ends
+
+    def _opened(self) -> IO[bytes]:
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(dir=self._directory)  # noqa: SIM115  closed by __exit__
+        return self._file

@@ -51,7 +51,7 @@ def lines(done: Checked, quota: str | None) -> Iterator[str]:
         yield f"At {quota} the sending takes about {duration(done.seconds)}."
     yield from _first(done.preview.first[:SHOWN_ROWS], files)
     yield from _fields(done.preview.fields)
-    yield from problems(done.problems, done.by_code, files)
+    yield from problems(done.book.examples(), done.by_code, files)
     yield from _suspect(done)
     yield from notes(tuple(note for table in done.tables for note in table.notes))
     if done.advice:

@@ -124,6 +124,11 @@ class Ledger:
         """Keyed hashes of `size` bytes."""
         return [blake2b(text.encode(), key=key, digest_size=size).digest() for text in texts]
 
+    @property
+    def key(self) -> bytes:
+        """32 bytes that all hashes are keyed with."""
+        return self._key
+
     def digests(self, texts: Sequence[str], size: int = 16) -> list[bytes]:
         """Keyed hashes: nobody without this file can find out whose they are."""
         return self.hashed(self._key, texts, size)
@@ -218,11 +223,13 @@ class Ledger:
             db.executemany("INSERT INTO wanted VALUES (?)", ((i,) for i in identities))
             found = db.execute(
                 "SELECT DISTINCT c.identity, c.state, c.payload, c.problems, c.refused, c.run"
-                " FROM wanted w JOIN"
+                # CROSS: in this order. SQLite knows no sizes, and would look through all of
+                # `wanted` for each of a million conversions.
+                " FROM wanted w CROSS JOIN"
                 " conversion c ON c.destination = ? AND c.identity = w.identity"
                 " UNION ALL SELECT DISTINCT s.identity, 'uncertain', s.payload, '[]', NULL, s.run"
                 " FROM wanted w"
-                " JOIN sending s ON s.destination = ? AND s.identity = w.identity",
+                " CROSS JOIN sending s ON s.destination = ? AND s.identity = w.identity",
                 (destination, destination),
             ).fetchall()
             db.execute("COMMIT")

@@ -14,14 +14,14 @@ from rdimport.row import FILE, ROW, State
 
 
 class Known(NamedTuple):
-    """Some rows, parted by what is known: to send, at an end, and how many are imported already.
+    """Some rows, parted by what is known: to send, at an end, and imported already.
 
-    `rows` has a column `UNCHANGED` more than what came in.
+    `rows` has a column `UNCHANGED` more than what came in, `already` only `ROW` and `IDENTITY`.
     """
 
     rows: pl.DataFrame
     ends: list[Outcome]
-    already: int
+    already: pl.DataFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,8 @@ class Memory:
         """
         known = self.known(rows[IDENTITY])
         if known.is_empty():
-            return Known(rows.with_columns(pl.lit(value=False).alias(UNCHANGED)), [], 0)
+            fresh = rows.with_columns(pl.lit(value=False).alias(UNCHANGED))
+            return Known(fresh, [], rows.select(ROW, IDENTITY).clear())
         was = known.rename({"identity": IDENTITY, "payload": "was"})
         seen = rows.join(was, on=IDENTITY, how="left", maintain_order="left")
         seen = seen.with_columns(pl.Series("is", self._payloads(seen), pl.Binary))
@@ -71,7 +72,8 @@ class Memory:
         )
         left = seen.filter(~pl.col("already") & ~pl.col("ended"))
         ends = list(_ends(seen.filter("ended"), cells))
-        return Known(left.select(*rows.columns, UNCHANGED), ends, int(seen["already"].sum()))
+        already = seen.filter("already").select(ROW, IDENTITY)
+        return Known(left.select(*rows.columns, UNCHANGED), ends, already)
 
     def _payloads(self, seen: pl.DataFrame) -> list[bytes | None]:
         """Hashes of the payloads of those rows that were sent before; only they are compared."""

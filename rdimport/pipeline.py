@@ -31,6 +31,7 @@ from rdimport.memory import Memory
 from rdimport.pace import Pace, Quota
 from rdimport.plan import Plan, Planner
 from rdimport.prepare.preview import Preview, advice
+from rdimport.recall import Recall
 from rdimport.report import mapped, write_all
 from rdimport.report.figures import examples
 from rdimport.results import Checked, Imported, Notes
@@ -166,6 +167,7 @@ async def run_async(files: Sequence[str], mapping: Mapping, **options: Any) -> I
             spool,
             index,
             catalogue=how.catalogue,
+            recall=_recall(run, how, mapping),
             observer=how.on_event,
             interrupted=stopper.is_set,
         )
@@ -315,6 +317,12 @@ def _memory(
 ) -> Memory:
     known = partial(ledger.known, destination)
     return Memory(ledger.digests, known, resend, mapping.on_change == "send", since)
+
+
+def _recall(run: Run, how: Options, mapping: Mapping) -> Recall | None:
+    if not Recall.is_safe(mapping, how.resend):
+        return None
+    return Recall(run.ledger.key, mapping, how.catalogue, run.sources, run.note_sources)
 
 
 def _since(run: Run, how: Options) -> int:

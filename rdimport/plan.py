@@ -27,6 +27,7 @@ from rdimport.row import DEFECT, FILE, ROW, Problem, State
 if TYPE_CHECKING:
     from rdimport.mapping import Mapping
     from rdimport.mapping.catalogue import Catalogue
+    from rdimport.recall import Recall
     from rdimport.source import Table
     from rdimport.spool import Spool
 
@@ -47,7 +48,7 @@ class Book(Protocol):
         """Note rows of which nothing but their number is kept."""
 
     def count_filled(self, rows_by_field: Map[str, int]) -> None:
-        """Note how many rows that can be sent have a value in each field; 0 counts too."""
+        """Note how many rows that are put away have a value in each field; 0 counts too."""
 
 
 @dataclass(slots=True)
@@ -114,6 +115,7 @@ class Planner:
         index: Index,
         *,
         catalogue: Catalogue | None = None,
+        recall: Recall | None = None,
         observer: Observer = silent,
         look: Callable[[Prepared], None] = _blind,
         interrupted: Callable[[], bool] = bool,
@@ -124,6 +126,7 @@ class Planner:
         self._observer = observer
         self._interrupted = interrupted
         self._catalogue = catalogue
+        self._recall = recall
         self._look = look
         self._plan = Plan(spool)
         self._index = index
@@ -153,17 +156,30 @@ class Planner:
         return self._plan
 
     def _read(self, batch: pl.DataFrame, bound: Bound) -> None:
+        if self._recall is None:
+            self._settle(batch, bound)
+            return
+        fresh = self._recall.part(batch, bound)
+        recalled = batch.height - fresh.batch.height
+        if recalled:
+            self._book.record_rows(recalled, 0, [])
+            self._already(recalled)
+        if fresh.batch.height:
+            imported = self._settle(fresh.batch, bound)
+            self._recall.learn(imported, fresh.sources, batch.height)
+
+    def _settle(self, batch: pl.DataFrame, bound: Bound) -> pl.DataFrame:
+        """Bring each row to its end or put it away; returns `ROW` and `IDENTITY` of the known."""
         prepared = prepare(batch, bound)
         self._look(prepared)
         identities = self._memory.digests(prepared.rows["identity"].to_list(), 16)
         rows = prepared.rows.with_columns(pl.Series(IDENTITY, identities, pl.Binary))
-        self._book.count_filled(filled(prepared.rows["payload"], self._plan.fields[-1]))
         cells = batch.drop(FILE, DEFECT)
         ends = list(_invalid(prepared.problems, cells))
         invalid = len(ends)
         whole = self._mapping.on_duplicate != "merge"
         known = self._memory.part(rows, cells, whole=whole)
-        ended = invalid + len(known.ends) + known.already
+        ended = invalid + len(known.ends) + known.already.height
         if batch.height != ended + known.rows.height + prepared.left_out:
             raise RdimportError(
                 f"Of {batch.height} rows not each came to one end: this is a bug in rdimport.",
@@ -171,8 +187,10 @@ class Planner:
             )
         read = batch.height - prepared.left_out
         self._book.record_rows(read, prepared.left_out, ends + known.ends)
-        self._already(known.already)
+        self._already(known.already.height)
+        self._book.count_filled(filled(known.rows["payload"], self._plan.fields[-1]))
         self._put_away(known.rows, cells)
+        return known.already
 
     def _put_away(self, rows: pl.DataFrame, cells: pl.DataFrame) -> None:
         if rows.is_empty():
@@ -233,7 +251,7 @@ class Planner:
         )
         sent = known.rows.filter(~pl.col(UNCHANGED))[ROW]
         self._book.record_rows(0, 0, known.ends)
-        self._already(known.already + known.rows.height - sent.len())
+        self._already(known.already.height + known.rows.height - sent.len())
         self._plan.rows += sent.len()
         return rows.filter(pl.col(ROW).is_in(sent.implode()))
 

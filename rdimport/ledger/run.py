@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+
+import polars as pl
 
 from rdimport.errors import LedgerError
 from rdimport.ledger.words import (
@@ -64,13 +67,34 @@ class Run:
             self._tally(db, state, rows)
 
     def count_filled(self, rows_by_field: Mapping[str, int]) -> None:
-        """Note how many rows that can be sent have a value in each field; 0 counts too."""
+        """Note how many rows that are put away have a value in each field; 0 counts too."""
         with self.ledger.transaction() as db:
             db.executemany(
                 "INSERT INTO filled VALUES (?, ?, ?)"
                 " ON CONFLICT (run, field) DO UPDATE SET rows = rows + excluded.rows",
                 ((self.number, field, rows) for field, rows in rows_by_field.items()),
             )
+
+    def note_sources(self, identities: Sequence[bytes], sources: Sequence[int]) -> None:
+        """Note by which hash of its cells each conversion can be told again."""
+        with self.ledger.transaction() as db:
+            db.executemany(
+                "UPDATE conversion SET source = ?1 WHERE destination = ?2 AND identity = ?3"
+                " AND source IS NOT ?1",
+                (
+                    (source, self.destination, identity)
+                    for identity, source in zip(identities, sources, strict=True)
+                ),
+            )
+
+    def sources(self) -> pl.Series:
+        """All hashes by which conversions that were accepted can be told: Int64, in order."""
+        found = self.ledger.stream(
+            "SELECT source FROM conversion"
+            " WHERE destination = ? AND state = 'accepted' AND source IS NOT NULL",
+            self.destination,
+        )
+        return pl.Series(array("q", (source for (source,) in found)), dtype=pl.Int64).sort()
 
     def apply(
         self, begun: Sequence[Outgoing], ended: Sequence[Settled | Outgoing], counters: Counters
@@ -215,7 +239,8 @@ class Run:
         """Put the outcomes of rows in the place of the notes that they are on their way."""
         settled = [end for end in ended if isinstance(end, Settled)]
         db.executemany(
-            "INSERT INTO conversion SELECT destination, identity, ?, payload, ?, ?, ?, ?, ?, NULL"
+            "INSERT INTO conversion"
+            " SELECT destination, identity, ?, payload, ?, ?, ?, ?, ?, NULL, NULL"
             " FROM sending WHERE destination = ? AND identity = ?"
             " ON CONFLICT (destination, identity) DO UPDATE SET"
             # who was accepted, or may have been, stays so when a later payload is refused

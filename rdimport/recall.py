@@ -1,0 +1,106 @@
+"""Rows that an earlier run imported, known by the text of their cells, before any work on them.
+
+The list that an ERP exports every night is nearly the same as last night's. What a row means is
+decided by its cells and the mapping alone, so a row whose cells are known to mean a conversion
+that was accepted needs no cleaning, validation or encoding to end as `already_imported`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import polars as pl
+
+from rdimport.cleaning.text import column
+from rdimport.duplicates import IDENTITY
+from rdimport.row import DEFECT, ROW, State
+
+if TYPE_CHECKING:
+    from rdimport.mapping import Mapping
+    from rdimport.mapping.catalogue import Catalogue
+    from rdimport.prepare import Bound
+
+SOURCE: Final = "__rdimport_source__"
+"""Int64: the keyed hash of those cells of a row that the mapping uses."""
+
+_SOURCES: Final = {ROW: pl.UInt32, SOURCE: pl.Int64}
+_BETWEEN: Final = "\x1f"
+
+
+class Fresh(NamedTuple):
+    """The rows of a batch that are not recalled, and the `ROW` and `SOURCE` of each of them."""
+
+    batch: pl.DataFrame
+    sources: pl.DataFrame
+
+
+class Recall:
+    """What the ledger knows of rows by their cells; consulted only where it is likely to pay.
+
+    `load` gives the sources of all accepted conversions, `note` is told identities and their
+    sources. `key` keeps the hashes from telling whose they are; `mapping` and `catalogue` are part
+    of every hash, as are the releases of rdimport and polars: after a change nothing is recalled.
+    """
+
+    def __init__(
+        self,
+        key: bytes,
+        mapping: Mapping,
+        catalogue: Catalogue | None,
+        load: Callable[[], pl.Series],
+        note: Callable[[Sequence[bytes], Sequence[int]], None],
+    ) -> None:
+        means = (mapping.model_dump_json(), repr(catalogue), version("rdimport"), pl.__version__)
+        seed = blake2b(repr(means).encode(), key=key, digest_size=40).digest()
+        self._seed, self._salt = int.from_bytes(seed[:8], "little"), seed[8:].hex()
+        self._load = load
+        self._note = note
+        self._known: pl.Series | None = None
+        self._batches = 0
+
+    @staticmethod
+    def is_safe(mapping: Mapping, resend: frozenset[State]) -> bool:
+        """Whether what a row means decides alone that it is imported.
+
+        It does not where rows are merged, where a changed row is sent again (whether another row
+        of the list takes its place must be known), and where a person wants accepted rows to be
+        sent again.
+        """
+        alone = mapping.on_duplicate != "merge" and mapping.on_change == "skip"
+        return alone and State.ACCEPTED not in resend
+
+    def part(self, batch: pl.DataFrame, bound: Bound) -> Fresh:
+        """Take the rows out of a batch that were imported, judged by their cells.
+
+        Rows of a mapping with expressions are never judged: an expression may look at the clock.
+        """
+        if bound.computed:
+            return Fresh(batch, pl.DataFrame(schema=_SOURCES))
+        cells = list(dict.fromkeys(name for names in bound.columns.values() for name in names))
+        named = pl.lit(_BETWEEN.join([self._salt, *cells]))
+        texts = (column(name).fill_null("") for name in cells)
+        whole = pl.concat_str(named, *texts, separator=_BETWEEN).hash(self._seed)
+        sources = batch.select(ROW, whole.reinterpret(signed=True).alias(SOURCE))
+        if self._known is None:
+            return Fresh(batch, sources)
+        places = self._known.search_sorted(sources[SOURCE]).clip(0, self._known.len() - 1)
+        known = (self._known.gather(places) == sources[SOURCE]) & batch[DEFECT].is_null()
+        return Fresh(batch.filter(~known), sources.filter(~known))
+
+    def learn(self, imported: pl.DataFrame, sources: pl.DataFrame, rows: int) -> None:
+        """Take note of those of a batch of `rows` rows that were found imported the long way.
+
+        `imported` has `ROW` and `IDENTITY`. From the second batch on they are noted for the next
+        run. When most rows of the first are known, those that follow probably are too, and what
+        earlier runs noted is loaded.
+        """
+        self._batches += 1
+        if self._batches > 1 and imported.height:
+            seen = imported.join(sources, on=ROW)
+            self._note(seen[IDENTITY].to_list(), seen[SOURCE].to_list())
+        elif self._batches == 1 and 2 * imported.height > rows:
+            known = self._load()
+            self._known = known if known.len() else None

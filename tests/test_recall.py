@@ -1,0 +1,154 @@
+"""Rows that were imported are known by their cells: it saves work, and changes nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import polars as pl
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from rdimport.duplicates import Index
+from rdimport.ledger import Counters, Ledger, Outcome, Settled
+from rdimport.mapping import Mapping
+from rdimport.memory import Memory
+from rdimport.plan import PAYLOAD, Planner
+from rdimport.recall import Recall
+from rdimport.row import FILE, ROW, State
+from rdimport.source import Facts, Hints, Table, open_tables
+from rdimport.spool import Spool
+
+NOW = datetime(2026, 3, 2, tzinfo=UTC)
+MAPPING = """\
+version: 1
+conversion_identifier: ERP
+fields:
+  email: E-mail
+  name: Nome
+"""
+SALES = MAPPING.replace("ERP", "Sales")
+WITH_CITY = MAPPING + "  city: Cidade\n"
+
+
+@dataclass(frozen=True)
+class Narrow:
+    """A table that is read a few rows at a time."""
+
+    table: Table
+
+    @property
+    def name(self) -> str:
+        return self.table.name
+
+    @property
+    def facts(self) -> Facts:
+        return self.table.facts
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self.table.columns
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self.table.notes
+
+    def batches(self, rows: int = 3) -> Iterator[pl.DataFrame]:
+        return self.table.batches(rows)
+
+
+PEOPLE = st.tuples(
+    st.sampled_from(["ana", "Ana", "bia", "caio", "davi", "no address"]),
+    st.sampled_from(["A", "B", ""]),
+    st.sampled_from(["Poá", "Itu"]),
+)
+NIGHT = st.tuples(
+    st.lists(PEOPLE, max_size=9),
+    st.sampled_from([MAPPING, MAPPING, MAPPING, SALES, WITH_CITY]),
+    st.sampled_from([State.ACCEPTED, State.ACCEPTED, State.UNCERTAIN, State.REFUSED]),
+    st.frozensets(st.sampled_from([State.ACCEPTED, State.UNCERTAIN, State.REFUSED]), max_size=1),
+)
+Night = tuple[list[tuple[str, str, str]], str, State, frozenset[State]]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a person can see of a run; and how many rows were cleaned and validated for it."""
+
+    counts: dict[State, int]
+    sent: list[tuple[object, ...]]
+    failures: list[Outcome]
+    worked_out: int = field(compare=False)
+
+
+def one_night(ledger: Ledger, night: Night, number: int, *, recalls: bool) -> Seen:
+    """Plan a run and let all that it sends end in one state."""
+    people, yaml, fate, resend = night
+    path = ledger.path.parent / "list.csv"
+    lines = [f"{who}@exemplo.com.br;{name};{city}" for who, name, city in people]
+    path.write_text("\n".join(["E-mail;Nome;Cidade", *lines, "nobody;x;y"]), encoding="utf-8")
+    tables = [Narrow(table) for table in open_tables([str(path)], Hints(delimiter=";"))]
+    mapping = Mapping.parse(yaml)
+    run = ledger.start_run(f"night {number}", "https://api.example", NOW, {})
+    known = partial(ledger.known, run.destination)
+    memory = Memory(ledger.digests, known, resend, since=run.number)
+    recall = None
+    if recalls and Recall.is_safe(mapping, resend):
+        recall = Recall(ledger.key, mapping, None, run.sources, run.note_sources)
+    with Spool() as spool, Index() as index:
+        looked: list[int] = []
+        planner = Planner(
+            mapping,
+            memory,
+            run,
+            spool,
+            index,
+            recall=recall,
+            look=lambda prepared: looked.append(prepared.cells.frame.height),
+        )
+        plan = planner.make(tables)
+        leaving = [parcel.outgoing for parcel in plan.parcels()]
+        sent = [frame.select(FILE, ROW, PAYLOAD).rows() for frame in plan.frames()]
+    run.apply(leaving, [], Counters())
+    run.apply([], [Settled(o, Outcome(o.file, o.row, fate)) for o in leaving], Counters())
+    run.finish(NOW, 0, None)
+    return Seen(run.counts(), list(chain(*sent)), list(run.failures()), sum(looked))
+
+
+CROWD = [(f"pessoa{n}", "A", "Poá") for n in range(9)]
+SENT_AGAIN: list[Night] = [
+    (CROWD, MAPPING, State.ACCEPTED, frozenset()),
+    (CROWD, MAPPING, State.ACCEPTED, frozenset()),
+    (CROWD, MAPPING, State.UNCERTAIN, frozenset({State.ACCEPTED})),
+    (CROWD, MAPPING, State.ACCEPTED, frozenset()),
+]
+"""Noted as imported, then sent again because a person asked, and now in doubt."""
+
+
+@settings(max_examples=20, deadline=None)
+@example(nights=SENT_AGAIN)
+@given(nights=st.lists(NIGHT, min_size=2, max_size=4))
+def test_recalling_rows_changes_nothing_that_a_person_can_see(nights: list[Night]) -> None:
+    with (
+        TemporaryDirectory() as quick,
+        TemporaryDirectory() as plain,
+        Ledger.open(Path(quick)) as one,
+        Ledger.open(Path(plain)) as other,
+    ):
+        for number, night in enumerate(nights):
+            quickly = one_night(one, night, number, recalls=True)
+            assert quickly == one_night(other, night, number, recalls=False)
+
+
+def test_a_list_that_was_imported_is_worked_out_once_more_and_then_never(tmp_path: Path) -> None:
+    people = [(f"pessoa{n}", "A", "Poá") for n in range(12)]
+    night: Night = (people, MAPPING, State.ACCEPTED, frozenset())
+    with Ledger.open(tmp_path) as ledger:
+        worked_out = [one_night(ledger, night, n, recalls=True).worked_out for n in range(3)]
+    # of 12 people and a wrong row, read three at a time: the first batch tells whether it pays
+    assert worked_out == [13, 13, 3 + 1]

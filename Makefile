@@ -30,16 +30,17 @@ proof: .venv/ready-dev
 	$(BIN)/python -m tests.proof --seeds 300
 
 # Ratios against other ways to send and to check, within one run. BENCH='--rows 20000 --repeat 5' for more.
-bench: .venv/ready-bench
-	$(BIN)/python benchmarks/bench.py $(BENCH)
+bench: .venv/ready-dev .venv-bench/ready
+	$(BIN)/python benchmarks/bench.py --peers .venv-bench/bin/python $(BENCH)
 
 # Where the CPU time of a run goes.
-profile: .venv/ready-bench
+profile: .venv/ready-dev
 	$(BIN)/python benchmarks/stages.py
 
-.venv/ready-bench: .venv/ready-dev pyproject.toml
-	$(BIN)/python -m pip install -q uv
-	$(BIN)/uv pip install -q --python $(BIN)/python --group bench
+.venv-bench/ready: pyproject.toml
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install -q uv
+	.venv-bench/bin/uv pip install -q --python .venv-bench/bin/python -e . --group bench
 	@touch $@
 
 .venv/ready: requirements.lock pyproject.toml
@@ -61,4 +62,4 @@ lock: .venv/ready-dev
 	done
 
 clean:
-	rm -rf .venv $(STATE) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-bench $(STATE) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,11 +1,12 @@
 """Measures rdimport against what a user would write instead, as ratios within one run.
 
-    python benchmarks/bench.py [--rows N] [--check-rows N] [--repeat N] [--only PART]
+    python benchmarks/bench.py [--rows N] [--check-rows N] [--repeat N] [--only PART] …
 
 Every command runs in a process of its own, in turn with the others, several times; medians are
-printed. CPU per row is what one more row costs: the difference between a run of N rows and one of
-N/10, so that no start-up is in it. Wall-clock figures suffer from whoever else uses the machine;
-CPU and ratios do so less.
+printed. The peers have a Python of their own (`--peers`): pandera loads pandas where it finds it,
+and who uses rdimport need not have it. CPU per row is what one more row costs: the difference
+between a run of N rows and one of N/10, so that no start-up is in it. Wall-clock figures suffer
+from whoever else uses the machine; CPU and ratios do so less.
 """
 
 from __future__ import annotations
@@ -19,12 +20,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
 import lists
 from receiver import Receiver, receiving
+
+from rdimport.ledger import Counters, Ledger, Outcome, Outgoing, Settled
+from rdimport.row import State
 
 HERE = Path(__file__).parent
 PEERS = str(HERE / "peers.py")
@@ -38,6 +43,9 @@ class Cost(NamedTuple):
     wall: float
     cpu: float
     memory: float
+
+
+peers_python = sys.executable
 
 
 def measured(command: list[str], codes: tuple[int, ...] = (0,)) -> Cost:
@@ -74,7 +82,7 @@ def sending(folder: Path, rows: int, repeat: int, receiver: Receiver) -> Iterato
 
     def peer(name: str) -> Callable[[int], Cost]:
         return lambda size: measured(
-            [sys.executable, PEERS, name, url, str(lists.write(folder, size)[0])]
+            [peers_python, PEERS, name, url, str(lists.write(folder, size)[0])]
         )
 
     ways: dict[str, Callable[[int], Cost]] = {
@@ -113,7 +121,7 @@ def checking(folder: Path, rows: int, repeat: int) -> Iterator[str]:
     def peer(name: str) -> Callable[[], tuple[Cost, int]]:
         size = rows // 10
         file = str(lists.write(folder, size, 0.01)[0])
-        return lambda: (measured([sys.executable, PEERS, name, "", file]), size)
+        return lambda: (measured([peers_python, PEERS, name, "", file]), size)
 
     ways["**rdimport check**, 1 % bad"] = ours(rows, 0.01)
     ways["**rdimport check**, 30 % bad"] = ours(rows, 0.3)
@@ -152,6 +160,75 @@ def starting(folder: Path, repeat: int, receiver: Receiver) -> Iterator[str]:
     yield f"| rdimport run, 100,000 rows, to the first POST | {median(first):.2f} |"
 
 
+def remembering(folder: Path, rows: int, repeat: int) -> Iterator[str]:
+    """4: peak memory by the number of rows, with 12 columns and 1 % bad."""
+    yield "| rows | peak of `rdimport check`, MB |"
+    yield "|---:|---:|"
+    for size in (rows // 10, rows, 10 * rows):
+        files = lists.write(folder, size, 0.01)
+        peaks = [measured(rdimport("check", files, folder), (1,)).memory for _ in range(repeat)]
+        yield f"| {size:,} | {median(peaks):.0f} |"
+
+
+def skipping(folder: Path, rows: int, repeat: int, receiver: Receiver) -> Iterator[str]:
+    """6: known rows skipped a second, as the difference between a list and half of it."""
+    target = ("--base-url", receiver.base_url, "--quota", "none")
+
+    def nights(size: int) -> list[Cost]:
+        shutil.rmtree(folder / "state", ignore_errors=True)
+        night = rdimport("run", lists.write(folder, size), folder, *target)
+        costs = [measured(night) for _ in range(2 + repeat)]
+        if receiver.arrived().requests != size:
+            raise RuntimeError("A known row was sent again, or one was not sent.")
+        return [*costs[:2], min(costs[2:], key=lambda cost: cost.wall)]
+
+    few, many = nights(rows // 2), nights(rows)
+    yield f"| {rows:,} rows, again | rows a second | CPU per row, µs |"
+    yield "|---|---:|---:|"
+    for name, less, more in zip(("sent", "second night", "third night"), few, many, strict=True):
+        extra = rows - rows // 2
+        wall, cpu = (more.wall - less.wall) / extra, (more.cpu - less.cpu) / extra
+        yield f"| {name} | {1 / wall:,.0f} | {1e6 * cpu:.1f} |"
+
+
+def recording(folder: Path, rows: int, repeat: int) -> Iterator[str]:
+    """6: what the ledger costs: each row noted before it leaves, and its end, in groups."""
+    yield "| ledger, by rows in a group | CPU per row, µs | commits a second |"
+    yield "|---:|---:|---:|"
+    for group in (1, 16, 64):
+        costs = []
+        for _ in range(repeat):
+            shutil.rmtree(folder / "state", ignore_errors=True)
+            size = rows if group > 1 else rows // 10
+            with Ledger.open(folder / "state") as ledger:
+                run = ledger.start_run("benchmark", "receiver", datetime.now(UTC), {})
+                people = [
+                    Outgoing(identity, 0, row, f'{{"email":"p{row}@exemplo.com.br"}}')
+                    for row, identity in enumerate(ledger.digests([str(i) for i in range(size)]))
+                ]
+                wall, cpu = time.monotonic(), time.process_time()
+                ended: list[Settled] = []
+                for at in range(0, size, group):
+                    begun = people[at : at + group]
+                    run.apply(begun, ended, Counters())
+                    ended = [Settled(o, Outcome(0, o.row, State.ACCEPTED), "-") for o in begun]
+                run.apply([], ended, Counters())
+            costs.append((time.process_time() - cpu, time.monotonic() - wall))
+        cpu, wall = (median(column) / size for column in zip(*costs, strict=True))
+        yield f"| {group} | {1e6 * cpu:.1f} | {1 / wall / group:,.0f} |"
+
+
+def script(*command: str) -> Iterator[str]:
+    """6: what another file of this folder prints."""
+    yield f"`{' '.join(command)}`:"
+    yield ""
+    done = subprocess.run(
+        [sys.executable, str(HERE / command[0]), *command[1:]],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    yield from (f"    {line}" for line in done.stdout.splitlines())
+
+
 def machine() -> str:
     cpu = "unknown processor"
     if Path("/proc/cpuinfo").exists():
@@ -164,20 +241,32 @@ def machine() -> str:
 
 
 def main() -> None:
+    global peers_python  # noqa: PLW0603
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--rows", type=int, default=5_000, help="rows to send (5000)")
     parser.add_argument("--check-rows", type=int, default=100_000, help="rows to check (100000)")
+    parser.add_argument("--again-rows", type=int, default=100_000, help="known rows (100000)")
     parser.add_argument("--repeat", type=int, default=3, help="interleaved repetitions (3)")
-    parser.add_argument("--only", choices=("send", "check", "start"))
+    parser.add_argument("--peers", default=sys.executable, help="the Python that has the peers")
+    parser.add_argument("--only", metavar="PART", help="one of the parts: send, check …")
     told = parser.parse_args()
+    peers_python = told.peers
     print(f"Machine: {machine()}")
     with tempfile.TemporaryDirectory() as name, receiving() as receiver:
         folder = Path(name)
         parts = {
             "send": lambda: sending(folder, told.rows, told.repeat, receiver),
             "check": lambda: checking(folder, told.check_rows, told.repeat),
+            "memory": lambda: remembering(folder, told.check_rows, told.repeat),
             "start": lambda: starting(folder, told.repeat, receiver),
+            "again": lambda: skipping(folder, told.again_rows, told.repeat, receiver),
+            "ledger": lambda: recording(folder, told.rows, told.repeat),
+            "sandbox": lambda: script("sandbox.py", "20000"),
+            "quota": lambda: script("quota.py"),
+            "quota-shared": lambda: script("quota.py", "--others", "0.3"),
         }
+        if told.only and told.only not in parts:
+            parser.error(f"--only knows {', '.join(parts)}")
         for part, lines in parts.items():
             if told.only in (None, part):
                 print()

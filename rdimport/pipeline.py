@@ -97,38 +97,20 @@ def check(
     and SourceError.
     """
     tables = open_tables(files, _told(hints or Hints(), mapping))
-    book = Notes()
-    preview = Preview()
+    book, preview = Notes(), Preview()
     with ExitStack() as stack:
-        memory = _forgetful(resend, mapping)
-        ledger = Ledger.if_there(state_dir) if state_dir and to else None
-        if ledger and to:
-            stack.enter_context(ledger)
-            number = ledger.destination(to.identity)
-            if number is not None:
-                memory = _memory(ledger, number, resend, mapping)
-        planner = Planner(
-            mapping,
-            memory,
-            book,
-            Spool(),
-            stack.enter_context(Index()),
-            catalogue=catalogue,
-            observer=on_event,
-            look=preview.add,
-        )
-        plan = planner.make(tables)
-    counts = {state: book.tally[state] for state in State}
-    counts[State.PENDING] = book.rows - sum(counts.values())
+        known = _known(to, state_dir, resend, mapping, stack)
+        memory = known or _forgetful(resend, mapping)
+        new = partial(Planner, mapping, memory, book, Spool(), stack.enter_context(Index()))
+        plan = new(catalogue=catalogue, observer=on_event, look=preview.add).make(tables)
     to_send = plan.to_send if limit is None else min(limit, plan.to_send)
-    seconds = to_send * quota.interval if quota else None
     return Checked(
-        counts=counts,
+        counts=book.counts(),
         left_out=book.left_out,
         book=book,
         tables=tables,
         to_send=to_send,
-        seconds=seconds,
+        seconds=to_send * quota.interval if quota else None,
         plan=plan,
         preview=preview,
         advice=advice(mapping),
@@ -327,6 +309,22 @@ def _recall(run: Run, how: Options, mapping: Mapping) -> Recall | None:
 
 def _since(run: Run, how: Options) -> int:
     return run.resend_since(sorted(how.resend))
+
+
+def _known(
+    to: Destination | None,
+    state_dir: Path | None,
+    resend: frozenset[State],
+    mapping: Mapping,
+    stack: ExitStack,
+) -> Memory | None:
+    """What earlier runs know, None where there was none; the ledger is open until `stack` ends."""
+    ledger = Ledger.if_there(state_dir) if state_dir and to else None
+    if not ledger or not to:
+        return None
+    stack.enter_context(ledger)
+    number = ledger.destination(to.identity)
+    return None if number is None else _memory(ledger, number, resend, mapping)
 
 
 def _forgetful(resend: frozenset[State], mapping: Mapping) -> Memory:

@@ -54,6 +54,11 @@ class Notes:
         """Count rows of which nothing but their number is kept."""
         self.tally[state] += rows
 
+    def counts(self) -> dict[State, int]:
+        """Rows in each state; those that came to no end are pending."""
+        ended = {state: self.tally[state] for state in State}
+        return ended | {State.PENDING: self.rows - sum(ended.values())}
+
     def count_filled(self, rows_by_field: Mapping[str, int]) -> None:
         """Nothing to note: no report is written."""
 

@@ -8,7 +8,7 @@ import shlex
 import pytest
 from support.samples import ROOT
 
-from rdimport import options
+from rdimport.cli import options
 from rdimport.errors import ExitCode
 from rdimport.row import State
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rdimport import options
+from rdimport.cli import options
 from rdimport.errors import ExitCode
 from rdimport.row import State
 from rdimport.verdict import markdown

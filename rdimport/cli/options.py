@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
+
+from rdimport.cli.words import age, positive, seconds, some_seconds, time_of_day
 
 _EXIT_CODES: Final = """\
 exit codes:
@@ -21,6 +22,22 @@ exit codes:
 
 The API key comes from --api-key-file, the environment variable RDIMPORT_API_KEY, or the
 system's keyring (rdimport key set NAME)."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that gets its arguments from `fill` when it is used, if that costs an import."""
+
+    fill: Callable[[argparse.ArgumentParser], None] | None = None
+
+    def parse_known_args(self, *args: Any, **named: Any) -> Any:
+        """As the base class does, with all arguments."""
+        if self.fill is not None:
+            fill, self.fill = self.fill, None
+            fill(self)
+        return super().parse_known_args(*args, **named)
+
+
+_Commands: TypeAlias = "argparse._SubParsersAction[_Parser]"  # noqa: SLF001  it has no public name
 
 
 def parser() -> argparse.ArgumentParser:
@@ -36,52 +53,19 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(
         dest="command", required=True, metavar="COMMAND", parser_class=_Parser
     )
-    run = _command(commands, "run", "import files; running it again resumes", epilog=_EXIT_CODES)
-    _input(run, needed=True)
-    _target(run)
-    _sending(run)
-    _output(run)
-    _log(run)
-    check = _command(commands, "check", "all of it but the sending: what would happen")
-    _input(check, needed=False)
-    _target(check)
-    _output(check)
-    check.add_argument("--limit", type=_positive, metavar="N", help=_LIMIT)
-    init = _command(commands, "init", "propose a mapping from a file's headers and values")
-    _files(init.add_argument_group("input"))
-    init.add_argument(
-        "-o", "--output", type=Path, metavar="FILE", help="write it here (default: standard output)"
-    )
-    status = _command(commands, "status", "the runs so far and where each stands")
-    status.add_argument("run", nargs="?", metavar="RUN", help="one run in full")
-    _places(status)
-    status.add_argument("--json", action="store_true", help="print it as JSON")
-    report = _command(commands, "report", "write a run's report again")
-    report.add_argument("run", nargs="?", metavar="RUN", help="the run's name; default: the latest")
-    _places(report)
-    _language(report)
-    report.add_argument("--json", action="store_true", help="print the summary as JSON")
-    sandbox = _command(commands, "sandbox", "a local RD Station Marketing to send to")
-    sandbox.fill = _sandbox
-    key = _command(commands, "key", "API keys in the system's keyring")
-    key.add_argument("action", choices=("set", "list", "remove"), help="what to do")
-    key.add_argument("name", nargs="?", metavar="NAME", help="account, as in run --account NAME")
-    key.set_defaults(base_url=None, account=None)
-    purge = _command(commands, "purge", "forget what old runs knew of people")
-    purge.add_argument(
-        "--older-than", type=_age, required=True, metavar="TIME", help="such as 90d or 12h"
-    )
-    _places(purge)
+    _run(commands)
+    _check(commands)
+    _init(commands)
+    _status(commands)
+    _report(commands)
+    _command(commands, "sandbox", "a local RD Station Marketing to send to").fill = _sandbox
+    _key(commands)
+    _purge(commands)
     _command(commands, "schema", "print the JSON schema of mapping files")
     return top
 
 
-_LIMIT: Final = "send at most N rows; the others stay pending"
-
-
-def _command(
-    commands: argparse._SubParsersAction[_Parser], name: str, text: str, epilog: str = ""
-) -> _Parser:
+def _command(commands: _Commands, name: str, text: str, epilog: str = "") -> _Parser:
     return commands.add_parser(
         name,
         help=text,
@@ -89,6 +73,61 @@ def _command(
         epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+
+
+def _run(commands: _Commands) -> None:
+    to = _command(commands, "run", "import files; running it again resumes", epilog=_EXIT_CODES)
+    _input(to, needed=True)
+    _target(to)
+    _sending(to)
+    _output(to)
+    _log(to)
+
+
+def _check(commands: _Commands) -> None:
+    to = _command(commands, "check", "all of it but the sending: what would happen")
+    _input(to, needed=False)
+    _target(to)
+    _output(to)
+    _limit(to)
+
+
+def _init(commands: _Commands) -> None:
+    to = _command(commands, "init", "propose a mapping from a file's headers and values")
+    _files(to.add_argument_group("input"))
+    to.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="write it here (default: standard output)"
+    )
+
+
+def _status(commands: _Commands) -> None:
+    to = _command(commands, "status", "the runs so far and where each stands")
+    to.add_argument("run", nargs="?", metavar="RUN", help="one run in full")
+    _places(to)
+    to.add_argument("--json", action="store_true", help="print it as JSON")
+
+
+def _report(commands: _Commands) -> None:
+    to = _command(commands, "report", "write a run's report again")
+    to.add_argument("run", nargs="?", metavar="RUN", help="the run's name; default: the latest")
+    _places(to)
+    _language(to)
+    to.add_argument("--json", action="store_true", help="print the summary as JSON")
+
+
+def _key(commands: _Commands) -> None:
+    to = _command(commands, "key", "API keys in the system's keyring")
+    to.add_argument("action", choices=("set", "list", "remove"), help="what to do")
+    to.add_argument("name", nargs="?", metavar="NAME", help="account, as in run --account NAME")
+    to.set_defaults(base_url=None, account=None)
+
+
+def _purge(commands: _Commands) -> None:
+    to = _command(commands, "purge", "forget what old runs knew of people")
+    to.add_argument(
+        "--older-than", type=age, required=True, metavar="TIME", help="such as 90d or 12h"
+    )
+    _places(to)
 
 
 def _input(to: argparse.ArgumentParser, *, needed: bool) -> None:
@@ -118,7 +157,7 @@ def _files(to: argparse._ActionsContainer) -> None:
     to.add_argument("--delimiter", metavar="CHAR", help="of a text file; `tab` for a tab")
     to.add_argument("--encoding", metavar="NAME", help="of a text file, such as cp1252")
     to.add_argument(
-        "--header-row", type=_positive, metavar="N", help="row that holds the column names"
+        "--header-row", type=positive, metavar="N", help="row that holds the column names"
     )
 
 
@@ -143,31 +182,13 @@ def _sending(to: argparse.ArgumentParser) -> None:
         "--api-key-file", type=Path, metavar="FILE", help="file with the key, readable by you only"
     )
     group.add_argument(
-        "--concurrency", type=_positive, default=64, metavar="N", help="requests open at most (64)"
+        "--concurrency", type=positive, default=64, metavar="N", help="requests open at most (64)"
     )
-    group.add_argument("--limit", type=_positive, metavar="N", help=_LIMIT)
-    group.add_argument(
-        "--max-duration", type=_seconds, metavar="TIME", help="stop after 2h, 45m or 30s"
-    )
-    group.add_argument(
-        "--patience",
-        type=_seconds,
-        default=120.0,
-        metavar="TIME",
-        help="how long an endpoint may be down before the run stops (2m)",
-    )
-    group.add_argument(
-        "--until", type=_time_of_day, metavar="HH:MM", help="stop at this time of the day"
-    )
-    group.add_argument(
-        "--canary",
-        type=_positive,
-        metavar="N",
-        help="send N rows, stop, and say what to look for in RD Station",
-    )
+    _limit(group)
+    _ending(group)
     group.add_argument(
         "--timeout",
-        type=_some_seconds,
+        type=some_seconds,
         default=60.0,
         metavar="TIME",
         help="how long an answer may take before its row is uncertain (1m)",
@@ -179,6 +200,38 @@ def _sending(to: argparse.ArgumentParser) -> None:
         help="what sends: our own lean code, or httpx as it comes (proxies always use that)",
     )
     group.add_argument("--dry-run", action="store_true", help="the same as check")
+
+
+def _limit(to: argparse._ActionsContainer) -> None:
+    to.add_argument(
+        "--limit",
+        type=positive,
+        metavar="N",
+        help="send at most N rows; the others stay pending",
+    )
+
+
+def _ending(to: argparse._ActionsContainer) -> None:
+    """What ends a run before its rows do."""
+    to.add_argument(
+        "--max-duration", type=seconds, metavar="TIME", help="stop after 2h, 45m or 30s"
+    )
+    to.add_argument(
+        "--patience",
+        type=seconds,
+        default=120.0,
+        metavar="TIME",
+        help="how long an endpoint may be down before the run stops (2m)",
+    )
+    to.add_argument(
+        "--until", type=time_of_day, metavar="HH:MM", help="stop at this time of the day"
+    )
+    to.add_argument(
+        "--canary",
+        type=positive,
+        metavar="N",
+        help="send N rows, stop, and say what to look for in RD Station",
+    )
 
 
 def _output(to: argparse.ArgumentParser) -> None:
@@ -229,52 +282,6 @@ def _sandbox(to: argparse.ArgumentParser) -> None:
     from rdimport.sandbox.arguments import add_arguments  # noqa: PLC0415
 
     add_arguments(to)
-
-
-def _some_seconds(text: str) -> float:
-    seconds = _seconds(text)
-    if seconds == 0:
-        raise argparse.ArgumentTypeError("no answer comes in no time")
-    return seconds
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser that gets its arguments from `fill` when it is used, if that costs an import."""
-
-    fill: Callable[[argparse.ArgumentParser], None] | None = None
-
-    def parse_known_args(self, *args: Any, **named: Any) -> Any:
-        """As the base class does, with all arguments."""
-        if self.fill is not None:
-            fill, self.fill = self.fill, None
-            fill(self)
-        return super().parse_known_args(*args, **named)
-
-
-def _time_of_day(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", text.strip())
-    if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time of the day: write it as 06:00")
-    return int(match[1]), int(match[2])
-
-
-def _positive(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|d)?", text.strip().lower())
-    if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time: write 90d, 2h, 45m or 30s")
-    return float(match[1]) * {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}[match[2] or "s"]
-
-
-def _age(text: str) -> float:
-    if not text.strip()[-1:].isalpha():  # 90 would be seconds, and what is forgotten is gone
-        raise argparse.ArgumentTypeError(f"{text!r} has no unit: write 90d or 12h")
-    return _seconds(text)
 
 
 class _Version(argparse.Action):

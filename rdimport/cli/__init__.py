@@ -1,0 +1,44 @@
+"""Words in, one call of the API, words out and an exit code; it decides nothing.
+
+Each command is the module of its name, imported when it is the one that was typed, so that
+`--help` and mistakes answer at once.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+
+from rdimport.cli.options import parser
+from rdimport.cli.speak import complain
+from rdimport.errors import ExitCode, RdimportError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code (see `errors.ExitCode`)."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that lacks “ must not end a run
+    told = parser().parse_args(arguments)
+    try:
+        code: int = import_module(f"rdimport.cli.{told.command}").execute(told)
+        sys.stdout.flush()
+    except RdimportError as error:
+        complain(str(error))
+        return int(error.exit_code)
+    except KeyboardInterrupt:
+        complain("Interrupted. The same command goes on where it was: no row is sent twice.")
+        return ExitCode.STOPPED
+    except BrokenPipeError:
+        # who reads us has gone; Python would complain once more when it closes the stream
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.STOPPED
+    except Exception:  # noqa: BLE001  a bug: its stack helps whoever mends it
+        traceback.print_exc()
+        complain("this is a bug in rdimport. The ledger is right: the same command goes on.")
+        return ExitCode.BUG
+    return int(code)

@@ -1,0 +1,55 @@
+"""`rdimport check`: all of a run but the sending; without a mapping, what is in the files."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import ExitStack
+
+from rdimport import pipeline
+from rdimport.cli import values
+from rdimport.cli.speak import say, say_json
+from rdimport.cli.terminal import Terminal
+from rdimport.errors import ExitCode
+from rdimport.screen import check
+from rdimport.source import open_tables
+from rdimport.source.survey import survey
+
+
+def execute(told: argparse.Namespace) -> int:
+    """Check by a mapping, or look at the files."""
+    return _survey(told) if told.mapping is None else _check(told)
+
+
+def _check(told: argparse.Namespace) -> int:
+    mapping = values.mapping(told)
+    with ExitStack() as stack:
+        terminal = Terminal(told, stack)
+        quota = values.quota(told)
+        sandbox = told.sandbox
+        done = pipeline.check(
+            told.files,
+            mapping,
+            to=None if sandbox else values.station(told, None),
+            quota=quota,
+            state_dir=None if sandbox else values.state_dir(told),
+            hints=values.hints(told),
+            limit=told.limit,
+            resend=values.resend(told),
+            catalogue=values.catalogue(told, mapping),
+            on_event=terminal.observer,
+        )
+        terminal.close()
+        named = str(quota) if quota else None
+        summary, lines = check.summary(done, named), check.lines(done, named)
+        terminal.show(summary, lines, needed=done.exit_code != ExitCode.DONE)
+        return done.exit_code
+
+
+def _survey(told: argparse.Namespace) -> int:
+    found = [(table, survey(table)) for table in open_tables(told.files, values.hints(told))]
+    if told.json:
+        say_json({"tables": [check.survey_summary(table, seen) for table, seen in found]})
+    else:
+        for table, seen in found:
+            say(check.surveyed(table, seen))
+    return ExitCode.DONE

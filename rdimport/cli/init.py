@@ -1,0 +1,48 @@
+"""`rdimport init`: propose a mapping from a file's headers and values."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from pathlib import Path
+
+from rdimport.cli import values
+from rdimport.cli.speak import complain, say
+from rdimport.errors import ExitCode, SourceError, UsageError
+from rdimport.proposal import SAMPLE_ROWS, propose
+from rdimport.source import open_tables
+
+
+def execute(told: argparse.Namespace) -> int:
+    """Propose a mapping; a file that is there is never written over."""
+    table = open_tables(told.files, values.hints(told))[0]
+    sample = next(table.batches(SAMPLE_ROWS), None)
+    if sample is None:
+        raise SourceError(f"{table.name} has no rows to judge its columns by.")
+    found = propose(
+        table.columns, sample, table.name, sheet=told.sheet or "", header_row=told.header_row
+    )
+    if told.output is None:
+        say([found.text.rstrip()])
+    else:
+        _write(told.output, found.text)
+        complain(
+            f"wrote {told.output}. Read it, correct it, then type:\n"
+            f"  rdimport check {shlex.join(told.files)} -m {shlex.quote(str(told.output))}"
+        )
+    if found.missing:
+        complain(f"{found.missing}\nName the column yourself: RD needs an e-mail for each row.")
+        return ExitCode.FAILED_ROWS
+    return ExitCode.DONE
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise UsageError(
+            f"{path} is there already, and is not written over.", "Name another file with -o."
+        ) from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error}.") from None

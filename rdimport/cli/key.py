@@ -1,0 +1,36 @@
+"""`rdimport key`: API keys in the system's keyring."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from getpass import getpass
+
+from rdimport import keys
+from rdimport.cli import values
+from rdimport.cli.speak import say
+from rdimport.errors import ExitCode, UsageError
+
+
+def execute(told: argparse.Namespace) -> int:
+    """List, remove or store; a key is asked for, never an argument."""
+    if told.action == "list":
+        say(keys.accounts() or ["The keyring holds no keys of rdimport."])
+    elif told.name is None:
+        raise UsageError("Which account?", f"Type: rdimport key {told.action} NAME")
+    elif told.action == "remove":
+        keys.remove(told.name)
+        say([f"The key of account “{told.name}” is no longer in the keyring."])
+    else:
+        key = _asked_for_key()
+        values.station(told, key)  # a key that cannot be right is not stored
+        keys.store(told.name, key)
+        say([f"Stored. Use it with: rdimport run … --account {told.name}"])
+    return ExitCode.DONE
+
+
+def _asked_for_key() -> str:
+    """From the terminal without showing it, else the first line of standard input."""
+    if sys.stdin.isatty():
+        return getpass("API key (it is not shown): ").strip()
+    return sys.stdin.readline().strip()

@@ -1,0 +1,24 @@
+"""`rdimport report`: write a run's report again."""
+
+from __future__ import annotations
+
+import argparse
+
+from rdimport import pipeline
+from rdimport.cli import values
+from rdimport.cli.speak import say, say_json
+from rdimport.errors import ExitCode
+from rdimport.ledger import Ledger
+
+
+def execute(told: argparse.Namespace) -> int:
+    """Write the files of a report from what the ledger knows."""
+    with Ledger.open(values.state_dir(told)) as ledger:
+        report_dir = told.report_dir or pipeline.REPORT_DIR
+        run = ledger.run(told.run)
+        summary = pipeline.write_report(run, report_dir, lang=told.lang, full=told.full_report)
+    if told.json:
+        say_json(summary)
+    else:
+        say([f"Report written: {report_dir / summary['run_id']}"])
+    return ExitCode.DONE

@@ -1,0 +1,101 @@
+"""`rdimport run`: import files; running it again resumes."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from rdimport.cli import values
+from rdimport.errors import ExitCode, RdimportError
+
+if TYPE_CHECKING:
+    from rdimport.cli.terminal import Terminal
+    from rdimport.delivery import Settings
+    from rdimport.destination.rdstation import RDStation
+    from rdimport.log import LogFile
+    from rdimport.mapping import Mapping
+    from rdimport.results import Imported
+
+# The engine is imported where it is used: a missing key is told before it is loaded.
+
+
+def execute(told: argparse.Namespace) -> int:
+    """Import; what goes wrong is in the log too."""
+    if told.dry_run:
+        from rdimport.cli import check  # noqa: PLC0415
+
+        return check.execute(told)
+    with ExitStack() as stack:
+        to = values.destination(told, stack)
+        log = values.log_file(told, stack)
+        try:
+            to.credentials()
+            return _import(told, to, stack, log)
+        except RdimportError as error:
+            if log:
+                log.write("run_failed", exit_code=int(error.exit_code), message=error.message)
+            raise
+
+
+def _import(told: argparse.Namespace, to: RDStation, stack: ExitStack, log: LogFile | None) -> int:
+    from rdimport import pipeline  # noqa: PLC0415
+    from rdimport.cli.terminal import Terminal  # noqa: PLC0415
+
+    mapping = values.mapping(told)
+    terminal = Terminal(told, stack, log)
+    done = pipeline.run(told.files, mapping, to=to, **_options(told, mapping, terminal))
+    terminal.close()
+    if log:
+        log.write("run_finished", **done.summary)
+    lines = (terminal.ending(done), *_to_know(told, done, mapping))
+    terminal.show(done.summary, lines, needed=done.exit_code != ExitCode.DONE)
+    return done.exit_code
+
+
+def _options(told: argparse.Namespace, mapping: Mapping, terminal: Terminal) -> dict[str, Any]:
+    """The fields of `pipeline.Options`, but for the destination."""
+    from rdimport.pipeline import REPORT_DIR  # noqa: PLC0415
+
+    return {
+        "state_dir": values.state_dir(told),
+        "report_dir": told.report_dir or REPORT_DIR,
+        "quota": values.quota(told),
+        "settings": _settings(told),
+        "hints": values.hints(told),
+        "resend": values.resend(told),
+        "catalogue": values.catalogue(told, mapping),
+        "on_event": terminal.observer,
+        "signals": True,
+        "mapping_name": str(told.mapping),
+        "sandbox": told.sandbox,
+        "again": values.again(told),
+        "transport": told.transport,
+        "lang": told.lang,
+        "full_report": told.full_report,
+    }
+
+
+def _settings(told: argparse.Namespace) -> Settings:
+    from rdimport.delivery import Settings  # noqa: PLC0415
+
+    return Settings(
+        told.concurrency,
+        told.patience,
+        told.canary or told.limit,
+        values.time_to_spend(told),
+        told.timeout,
+        canary=told.canary is not None,
+    )
+
+
+def _to_know(told: argparse.Namespace, done: Imported, mapping: Mapping) -> Iterator[str]:
+    """What was found in the files, what RD may drop, what to look at after a canary."""
+    from rdimport.prepare.preview import advice  # noqa: PLC0415
+    from rdimport.screen.parts import canary, notes  # noqa: PLC0415
+
+    warned = [said for said in advice(mapping) if "custom field" in said]
+    yield from notes((*done.notes, *warned))
+    if told.canary and not told.sandbox:
+        yield from canary(done, mapping)

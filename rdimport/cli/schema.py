@@ -1,0 +1,15 @@
+"""`rdimport schema`: print the JSON schema of mapping files."""
+
+from __future__ import annotations
+
+import argparse
+
+from rdimport.cli.speak import say_json
+from rdimport.errors import ExitCode
+from rdimport.mapping import Mapping
+
+
+def execute(_: argparse.Namespace) -> int:
+    """Print it."""
+    say_json(Mapping.schema(), indent=2)
+    return ExitCode.DONE

@@ -1,0 +1,30 @@
+"""`rdimport status`: the runs so far and where each stands."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+
+from rdimport import status
+from rdimport.cli import values
+from rdimport.cli.speak import say, say_json
+from rdimport.errors import ExitCode
+from rdimport.ledger import Ledger
+from rdimport.lock import is_locked
+from rdimport.screen.status import one, table
+
+
+def execute(told: argparse.Namespace) -> int:
+    """Tell what the ledger knows; a ledger that is not there is not made."""
+    state_dir = values.state_dir(told)
+    ledger = Ledger.if_there(state_dir)
+    if ledger is None:
+        found = []
+    else:
+        with ledger:
+            found = list(status.runs(ledger, partial(is_locked, state_dir), told.run))
+    if told.json:
+        say_json({"runs": [run.told() for run in found]})
+    else:
+        say(one(found[0]) if told.run else table(found))
+    return ExitCode.DONE

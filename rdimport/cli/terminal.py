@@ -1,0 +1,54 @@
+"""What a command that takes its time shows: its progress, then its result."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Iterable
+from contextlib import ExitStack
+from typing import Any
+
+from rdimport import progress
+from rdimport.cli.speak import say, say_json
+from rdimport.clock import SystemClock
+from rdimport.events import Observer, silent
+from rdimport.log import LogFile
+from rdimport.report.terminal import lines
+from rdimport.results import Imported
+
+
+class Terminal:
+    """Progress on standard error; then the result, where `--json` and `--quiet` want it."""
+
+    def __init__(
+        self, told: argparse.Namespace, stack: ExitStack, log: LogFile | None = None
+    ) -> None:
+        self._json: bool = told.json
+        self._lang: str = told.lang
+        self._quiet: bool = told.quiet
+        self._stack = stack.enter_context(ExitStack())
+        shown: Observer = silent
+        if not self._quiet:
+            shown = self._stack.enter_context(progress.shown(sys.stderr, SystemClock()))
+        self.observer: Observer = shown if log is None else progress.both(shown, log)
+
+    def close(self) -> None:
+        """Leave the progress as it is; from now on there are results."""
+        self._stack.close()
+
+    def ending(self, done: Imported) -> str:
+        """What a person reads at the end of a run, as wide and as colourful as it may be."""
+        out = sys.stderr if self._json or self._quiet else sys.stdout
+        colour = out.isatty() and not os.environ.get("NO_COLOR")
+        width = min(shutil.get_terminal_size((100, 24)).columns, 120)
+        return lines(done.summary, done.examples, width, colour=colour, lang=self._lang)
+
+    def show(self, summary: dict[str, Any], lines: Iterable[str], *, needed: bool) -> None:
+        """The result: one JSON object, or lines for a person; quiet speaks only when needed."""
+        if self._json:
+            say_json(summary)
+        if self._quiet and not needed:
+            return
+        say(lines, sys.stderr if self._json or self._quiet else sys.stdout)

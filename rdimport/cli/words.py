@@ -1,0 +1,44 @@
+"""Words that options take, read: numbers, durations, times of the day."""
+
+from __future__ import annotations
+
+import re
+from argparse import ArgumentTypeError
+
+
+def positive(text: str) -> int:
+    """A whole number above 0."""
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise ArgumentTypeError(f"{text!r} is no whole number above 0")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """A duration such as 2h in seconds; a bare number is seconds."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|d)?", text.strip().lower())
+    if match is None:
+        raise ArgumentTypeError(f"{text!r} is no time: write 90d, 2h, 45m or 30s")
+    return float(match[1]) * {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}[match[2] or "s"]
+
+
+def some_seconds(text: str) -> float:
+    """A duration that is not 0."""
+    found = seconds(text)
+    if found == 0:
+        raise ArgumentTypeError("no answer comes in no time")
+    return found
+
+
+def age(text: str) -> float:
+    """A duration with its unit, in seconds."""
+    if not text.strip()[-1:].isalpha():  # 90 would be seconds, and what is forgotten is gone
+        raise ArgumentTypeError(f"{text!r} has no unit: write 90d or 12h")
+    return seconds(text)
+
+
+def time_of_day(text: str) -> tuple[int, int]:
+    """Hour and minute."""
+    match = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", text.strip())
+    if match is None:
+        raise ArgumentTypeError(f"{text!r} is no time of the day: write it as 06:00")
+    return int(match[1]), int(match[2])

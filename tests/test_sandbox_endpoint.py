@@ -3,75 +3,20 @@
 from __future__ import annotations
 
 import json
-from argparse import ArgumentParser
-from dataclasses import fields
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.endpoint import JSON_HEADERS, Desk
 
 from rdimport.destination.rdstation import RDStation
 from rdimport.errors import UsageError
-from rdimport.sandbox import OPTION_TEXTS, Faults, SandboxOptions
-from rdimport.sandbox.arguments import add_arguments, options_from
+from rdimport.sandbox import SandboxOptions
 from rdimport.sandbox.endpoint import CONVERSIONS, Call, Endpoint
-from rdimport.sandbox.faults import FAULT_TEXTS, Chance, Fault
-from rdimport.sandbox.replies import SHAPES, Reply
+from rdimport.sandbox.replies import SHAPES
 from rdimport.sandbox.store import KeyRefusedError, Store
 from rdimport.verdict import Evidence
-
-JSON_HEADERS = [(b"content-type", b"application/json"), (b"accept", b"application/json")]
-
-
-class SetClock:
-    """A clock that stands until it is moved."""
-
-    def __init__(self) -> None:
-        self.at = datetime(2026, 3, 2, 12, 0, 30, tzinfo=UTC)
-
-    def monotonic(self) -> float:
-        return self.at.timestamp()
-
-    def now(self) -> datetime:
-        return self.at
-
-    async def sleep(self, seconds: float) -> None:
-        self.move(seconds)
-
-    def move(self, seconds: float) -> None:
-        self.at += timedelta(seconds=seconds)
-
-
-class Desk:
-    """An endpoint in memory with one account and one key, and a short way to call it."""
-
-    def __init__(self, options: SandboxOptions | None = None) -> None:
-        self.clock = SetClock()
-        self.options = options or SandboxOptions()
-        self.store = Store(self.options.data, self.options.keep)
-        self.account = self.store.account("default")
-        self.key = self.store.create_key(self.account, "import", 0.0)
-        self.endpoint = Endpoint(self.options, self.store, self.clock)
-
-    def post(self, email: str = "ana@exemplo.com.br", **changes: object) -> Reply:
-        payload = {"conversion_identifier": "Feira", "email": email}
-        envelope = {"event_type": "CONVERSION", "event_family": "CDP", "payload": payload}
-        call = {
-            "method": "POST",
-            "path": CONVERSIONS,
-            "query": f"api_key={self.key.secret}",
-            "headers": JSON_HEADERS,
-            "body": json.dumps(envelope).encode(),
-            **changes,
-        }
-        return self.endpoint.answer(Call(**call))  # type: ignore[arg-type]
-
-    def evidence(self, reply: Reply) -> Evidence:
-        """What our own reader makes of the answer."""
-        headers = {name.decode(): value.decode() for name, value in reply.headers}
-        return RDStation(self.key.secret).read(reply.status, headers, reply.body).evidence
 
 
 def test_a_sound_conversion_gets_an_event_uuid() -> None:
@@ -305,32 +250,6 @@ def test_only_the_latest_conversions_are_kept_but_all_are_counted() -> None:
     assert desk.endpoint.counts.accepted == 25
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"plan": "gold"},
-        {"headers": "loud"},
-        {"blanks": "maybe"},
-        {"key_status": 500},
-        {"error_shape": 3},
-        {"port": 70_000},
-        {"lead_limit": -1},
-        {"accounts": ()},
-        {"certificate": Path("cert.pem")},
-    ],
-)
-def test_an_option_that_makes_no_sense_is_refused_before_the_start(
-    wrong: dict[str, object],
-) -> None:
-    with pytest.raises(UsageError):
-        SandboxOptions(**wrong)  # type: ignore[arg-type]
-
-
-def test_options_survive_the_way_to_the_other_process() -> None:
-    options = SandboxOptions(data=Path("x"), accounts=("a", "b"), faults=Faults(cut=0.5))
-    assert SandboxOptions.from_json(options.to_json()) == options
-
-
 def test_two_sandboxes_do_not_share_a_directory(tmp_path: Path) -> None:
     store = Store(tmp_path)
     with pytest.raises(UsageError, match="no other sandbox"):
@@ -343,85 +262,3 @@ def test_a_file_that_is_no_database_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "sandbox.sqlite3").write_text("not a database" * 100)
     with pytest.raises(UsageError, match="cannot keep its data"):
         Store(tmp_path)
-
-
-def test_without_arguments_the_command_has_the_options_of_nobody() -> None:
-    parser = ArgumentParser()
-    add_arguments(parser)
-    assert options_from(parser.parse_args([])) == SandboxOptions()
-
-
-def test_every_option_can_be_given_as_an_argument_and_has_its_text() -> None:
-    parser = ArgumentParser(prog="rdimport sandbox")
-    add_arguments(parser)
-    line = (
-        "--port 1 --host ::1 --plan none --data d --account a --account b --new-key k"
-        " --custom-fields any --headers none --lead-limit 0 --max-body 5 --max-length 0"
-        " --blanks ignore --key-status 403 --error-shape 2 --fault cut=5% --fault latency=1s"
-        " --seed 7 --token t --certificate c --private-key p --keep 3"
-    )
-    given = options_from(parser.parse_args(line.split()))
-    for known in fields(SandboxOptions):
-        assert getattr(given, known.name) != getattr(SandboxOptions(), known.name)
-    assert given.accounts == ("a", "b")
-    assert given.faults == Faults(cut=0.05, latency=1.0)
-    help_text = " ".join(parser.format_help().split())
-    for _, text in OPTION_TEXTS.values():
-        assert text.split(";")[0].split(":")[0][:40] in help_text
-
-
-# Faults.
-
-
-def test_a_fault_is_written_as_a_share_a_time_or_a_number() -> None:
-    faults = Faults.parse(["reset-after=5%", "latency=200ms", "slow=0.5s", "cut=.1", "skip=3"])
-    assert faults == Faults(reset_after=0.05, latency=0.2, slow=0.5, cut=0.1, skip=3)
-    assert Faults.of(faults.as_dict()) == faults
-
-
-@pytest.mark.parametrize(
-    "text", ["boom=1", "cut", "cut=x", "cut=-1", "cut=2", "cut=5s", "skip=1.5", "latency=5%"]
-)
-def test_a_fault_that_cannot_be_understood_is_refused(text: str) -> None:
-    with pytest.raises(UsageError):
-        Faults.parse([text])
-
-
-@given(st.integers(0, 1_000), st.floats(0.1, 0.5), st.floats(0.1, 0.5))
-def test_the_same_seed_draws_the_same_faults(seed: int, cut: float, odd: float) -> None:
-    faults = Faults(cut=cut, odd=odd)
-    one, two = Chance(faults, seed), Chance(faults, seed)
-    assert [one.draw() for _ in range(50)] == [two.draw() for _ in range(50)]
-
-
-@pytest.mark.parametrize("fault", list(Fault))
-def test_a_share_of_one_is_every_request_and_has_its_sentence(fault: Fault) -> None:
-    chance = Chance(Faults(**{fault.value: 1.0}))
-    assert {chance.draw() for _ in range(100)} == {fault}
-    assert FAULT_TEXTS[fault]
-
-
-def test_faults_begin_after_those_that_are_skipped_and_end_at_their_number() -> None:
-    chance = Chance(Faults(cut=1.0, skip=2, at_most=3))
-    assert [chance.draw() for _ in range(7)] == [None, None, *[Fault.CUT] * 3, None, None]
-
-
-@pytest.mark.parametrize(
-    ("fault", "evidence"),
-    [
-        (Fault.THROTTLE, Evidence.ACCOUNT_QUOTA),
-        (Fault.THROTTLE_LEAD, Evidence.LEAD_QUOTA),
-        (Fault.UNAVAILABLE, Evidence.UNAVAILABLE),
-        (Fault.FAIL_BEFORE, Evidence.SERVER_FAILED),
-        (Fault.ODD, Evidence.UNKNOWN_ANSWER),
-        (Fault.CRM, Evidence.KEY_OF_CRM),
-    ],
-)
-def test_a_forged_answer_is_what_our_reader_would_get_from_rd_and_stores_nothing(
-    fault: Fault, evidence: Evidence
-) -> None:
-    desk = Desk()
-    call = Call("POST", CONVERSIONS, f"api_key={desk.key.secret}", JSON_HEADERS, b"{}")
-    assert desk.evidence(desk.endpoint.answer(call, fault)) is evidence
-    assert desk.endpoint.counts.accepted == 0
-    assert tuple(desk.store.rows("SELECT reason, detail FROM refusal")[0]) == ("fault", fault)

@@ -1,0 +1,110 @@
+"""A server on loopback that follows a script, and rows that are sent to it."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from rdimport.destination.rdstation import RDStation
+from rdimport.transport import (
+    Kind,
+    Patience,
+    Reply,
+    Transport,
+    connected,
+)
+
+KEY = "segredo-1234"
+ACCEPTED = b'HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n{"event_uuid":"u"}'
+KINDS: tuple[Kind, ...] = ("lean", "httpx")
+both = pytest.mark.parametrize("kind", KINDS)
+
+Script = Callable[["Peer"], Awaitable[None]]
+
+
+class Peer:
+    """The other end of one connection, as a test's script sees it."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self.writer = writer
+
+    async def request(self) -> bytes:
+        """The next whole request; empty when the connection ends instead."""
+        try:
+            head = await self._reader.readuntil(b"\r\n\r\n")
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return b""
+        size = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
+        return head + await self._reader.readexactly(size)
+
+    async def say(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+    def reset(self) -> None:
+        self.writer.transport.abort()
+
+
+class Server:
+    """Counts what arrived; each connection follows the script."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.connections = 0
+        self.base_url = ""
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            await self._script(Peer(reader, writer))
+        except (ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            self._tasks.discard(task)
+            writer.close()
+
+    async def end(self) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+
+@asynccontextmanager
+async def serving(script: Script, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
+    server = Server(script)
+    listening = await asyncio.start_server(server, "127.0.0.1", 0, ssl=tls)
+    port = listening.sockets[0].getsockname()[1]
+    server.base_url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
+    try:
+        yield server
+    finally:
+        listening.close()
+        await server.end()
+
+
+async def post(transport: Transport, base_url: str, payload: str = '{"email":"a"}') -> Reply:
+    return await transport.exchange(RDStation(KEY, base_url=base_url).build(payload))
+
+
+@asynccontextmanager
+async def sending(
+    server: Server, kind: Kind = "lean", places: int = 4, patience: Patience | None = None
+) -> AsyncIterator[Callable[[], Awaitable[Reply]]]:
+    key = {"api_key": KEY}
+    async with connected(server.base_url, key, places, patience or Patience(), kind) as transport:
+        yield lambda: post(transport, server.base_url)
+
+
+async def answering(peer: Peer) -> None:
+    while await peer.request():
+        await peer.say(ACCEPTED)

@@ -59,7 +59,7 @@ def remove(account: str) -> None:
         keyring.set_password(_NAMES, "all", json.dumps(left))
 
 
-def _read(file: Path) -> str | None:
+def _read(file: Path) -> str:
     try:
         with file.open(encoding="utf-8") as opened:
             mode = os.fstat(opened.fileno()).st_mode
@@ -68,9 +68,32 @@ def _read(file: Path) -> str | None:
                     f"Others on this machine can read the key in {file}.",
                     f"Type: chmod 600 {file}",
                 )
-            return opened.read(10_000).strip() or None
+            key = opened.read(10_000).strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"The key file {file} cannot be read: {error}.") from None
+        raise _unreadable(file, error) from None
+    if not key:
+        raise _no_key(f"The key file {file} is empty.")
+    return key
+
+
+def _unreadable(file: Path, error: Exception) -> UsageError:
+    if isinstance(error, FileNotFoundError):
+        what = f"The key file {file} is not there."
+    elif isinstance(error, IsADirectoryError):
+        what = f"The key file {file} is a folder."
+    elif isinstance(error, UnicodeDecodeError):
+        what = f"The key file {file} holds no text, so no key."
+    else:
+        what = f"The key file {file} cannot be read: {getattr(error, 'strerror', error)}."
+    return _no_key(what)
+
+
+def _no_key(what: str) -> UsageError:
+    return UsageError(
+        what,
+        "Name with --api-key-file a text file that holds the key alone and that only you can read, "
+        f"or leave the option out and put the key into the environment variable {VARIABLE}.",
+    )
 
 
 def _from_keyring(account: str) -> str | None:

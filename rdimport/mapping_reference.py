@@ -48,7 +48,8 @@ legal_bases: [{type: consent, status: {column: Opt-in}}]
   quotes. Quotes are needed around text with `: `, ` #`, or a special character at its start.
 - E-mail, phones, state, tags and booleans are cleaned without being told. A cell that a cleaner
   does not understand makes its row invalid, and the failure report shows the cell as it was.
-- The first line makes editors with a YAML language server complete keys and mark errors.
+- The first line makes editors with a YAML language server complete keys and mark errors. The file
+  that it names comes from `rdimport schema > mapping.schema.json`.
 """
 
 _PARTS: Final = (

@@ -42,6 +42,12 @@ CASES = {
     "mapping: no YAML": mapped("version: 1\nfields: {email: [\n", "list.yaml:3"),
     "mapping: a list": mapped("- 1\n- 2\n"),
     "mapping: bytes": Case(("list.yaml",), files=(("list.yaml", b"\xff\xfe\x00\x01\x80"),)),
+    "mapping: the list itself": Case(
+        ("list.csv: is a spreadsheet", "rdimport init list.csv -o list.yaml"), ("-m", "list.csv")
+    ),
+    "mapping: a workbook": Case(
+        ("feira_abf_2026.xlsx: is a spreadsheet",), ("-m", str(sample("feira_abf_2026.xlsx")))
+    ),
     "mapping: unknown key": mapped(MAPPING + "colour: red\n", "list.yaml:4:1", "colour"),
     "mapping: unknown field": mapped(
         f"{FIELDS}  emial: E-mail\n", "list.yaml:4:3", "emial", "email"
@@ -72,10 +78,16 @@ CASES = {
         ("Contatos", "Leads"), (str(sample("feira_abf_2026.xlsx")), "--sheet", "Contatos")
     ),
     "header row: not there": Case(("list.csv", "999"), ("--header-row", "999")),
+    "header row: a person": Case(("row 3", "e-mail", "--header-row"), ("--header-row", "3")),
+    "header row: not there, in a workbook": Case(
+        ("No sheet", "row 99999", "--header-row"),
+        (str(sample("feira_abf_2026.xlsx")), "--header-row", "99999"),
+    ),
     "encoding: unknown": Case(("klingon",), ("--encoding", "klingon")),
     "quota: no number": Case(("--quota", "fast"), ("--quota", "fast")),
     "quota: nothing": Case(("--quota",), ("--quota", "0/min")),
     "quota: and plan": Case(("--quota", "--plan"), ("--quota", "9/s", "--plan", "pro")),
+    "canary: and limit": Case(("--canary", "--limit"), ("--canary", "3", "--limit", "9")),
     "concurrency: none": Case(("--concurrency",), ("--concurrency", "0"), usage=True),
     "duration: no time": Case(("--max-duration",), ("--max-duration", "soon"), usage=True),
     "timeout: none": Case(("--timeout",), ("--timeout", "0s"), usage=True),
@@ -89,7 +101,10 @@ CASES = {
     "address: a query": Case(("no query",), ("--base-url", "https://exemplo.com.br/?a=b")),
     "address: a password": Case(("password",), ("--base-url", "https://a:b@exemplo.com.br")),
     "key: none": Case(("RDIMPORT_API_KEY", "--api-key-file"), keyless=True),
-    "key: no file": Case(("absent.key",), ("--api-key-file", "absent.key")),
+    "key: no file": Case(
+        ("absent.key is not there", "--api-key-file", "RDIMPORT_API_KEY"),
+        ("--api-key-file", "absent.key"),
+    ),
     "key: readable by others": Case(
         ("open.key", "chmod 600"), ("--api-key-file", "open.key"), (("open.key", "abc"),)
     ),
@@ -234,3 +249,13 @@ def test_who_stops_reading_our_output_gets_no_traceback(desk: Desk) -> None:
     error = run.stderr.read()
     run.stderr.close()
     assert (run.wait(30), error) in ((0, ""), (3, ""))
+
+
+def test_a_key_file_without_a_key_is_told_before_anything_is_read(desk: Desk) -> None:
+    desk.write("list.yaml", MAPPING)
+    desk.write("empty.key", "\n")
+    (desk.home / "empty.key").chmod(0o600)
+    done = desk.here("run", "absent.csv", "-m", "list.yaml", "--api-key-file", "empty.key")
+    assert done.code == 2
+    assert "empty.key is empty" in done.err
+    assert "--api-key-file" in done.err

@@ -157,6 +157,37 @@ def test_values_that_contradict_a_heading_win() -> None:
     assert "mobile_phone" in Mapping.parse(phone.text).fields
 
 
+@pytest.mark.parametrize(
+    ("numbers", "told"),
+    [
+        (("11987654321", "21998765432"), {"mobile_phone": "and its numbers are mobile"}),
+        (("1134567891", "2134567892"), {"personal_phone": "and its numbers are landlines"}),
+        (
+            ("11987654321", "2134567892"),
+            {
+                "mobile_phone": "both kinds stand in this column; mobile numbers come here",
+                "personal_phone": "both kinds stand in this column; landlines come here",
+            },
+        ),
+    ],
+)
+def test_a_phone_whose_kind_its_values_decide_says_so(
+    numbers: tuple[str, ...], told: dict[str, str]
+) -> None:
+    proposal, _ = proposed([EMAIL, column("Telefone", *numbers)])
+    lines = [line for line in proposal.text.splitlines() if "_phone: Telefone" in line]
+    assert len(lines) == len(told)
+    assert all(
+        any(f"{field}:" in line and why in line for line in lines) for field, why in told.items()
+    )
+
+
+def test_a_proposal_names_no_schema_that_is_not_there_and_says_how_to_have_it() -> None:
+    proposal, _ = proposed([EMAIL])
+    assert "rdimport schema > mapping.schema.json" in proposal.text
+    assert "\n# yaml-language-server" not in f"\n{proposal.text}"
+
+
 def test_without_a_column_of_addresses_the_mapping_asks_for_it() -> None:
     proposal, table = proposed([column("Nome", "Ana", "Bia")])
     assert proposal.missing == "lista.csv: no column seems to hold e-mail addresses."

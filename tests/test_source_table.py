@@ -77,6 +77,15 @@ def test_the_header_row_can_be_told(tmp_path: Path) -> None:
         text(tmp_path, content, Hints(header_row=9))
 
 
+def test_a_row_with_a_persons_address_is_no_header_unless_the_mapping_calls_its_columns_so(
+    tmp_path: Path,
+) -> None:
+    content = "Nome;E-mail\nAna;ana@exemplo.com.br\nBia;bia@exemplo.com.br\n"
+    with pytest.raises(SourceError, match="row 2: an e-mail address stands there"):
+        text(tmp_path, content, Hints(header_row=2))
+    assert text(tmp_path, content, Hints(header_row=2, columns=("Ana",))).facts.header_row == 2
+
+
 def test_a_header_cell_with_a_line_break_is_one_name_and_takes_no_row(tmp_path: Path) -> None:
     table = text(tmp_path, 'Nome;"E-mail\n(pessoal)"\nAna;ana@exemplo.com.br\n')
     assert table.columns == ("Nome", "E-mail (pessoal)")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 def execute(told: argparse.Namespace) -> int:
     """Import; what goes wrong is in the log too."""
+    values.refuse_two_limits(told)
     if told.dry_run:
         from rdimport.cli import check  # noqa: PLC0415
 

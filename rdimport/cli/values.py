@@ -99,6 +99,14 @@ def again(told: argparse.Namespace) -> tuple[str, ...]:
     return tuple(words)
 
 
+def refuse_two_limits(told: argparse.Namespace) -> None:
+    """Raises UsageError where two options set how many rows are sent."""
+    if told.canary and told.limit:
+        raise UsageError(
+            "--canary and --limit both say how many rows are sent.", "Leave one of them out."
+        )
+
+
 def time_to_spend(told: argparse.Namespace) -> float | None:
     """Seconds until the run has to stop; None when it may take as long as it takes."""
     if told.until is None:

@@ -38,6 +38,10 @@ _HINTS: Final = (
 )
 
 
+_WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+_SPREADSHEETS: Final = (".csv", ".tsv", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+
+
 class DocumentError(Exception):
     """The text is not YAML, or not the part of YAML that a mapping may use."""
 
@@ -69,6 +73,11 @@ class Document:
             if value:
                 return value
         return (1, 1)
+
+
+def is_spreadsheet(name: str, data: bytes) -> bool:
+    """Was the list itself named where its mapping belongs?"""
+    return name.lower().endswith(_SPREADSHEETS) or data.startswith(_WORKBOOKS)
 
 
 def parse(text: str) -> Document:

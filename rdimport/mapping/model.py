@@ -6,6 +6,7 @@ test runs the examples.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from collections.abc import Mapping as AnyMapping
 from pathlib import Path
@@ -25,7 +26,7 @@ from rdimport.destination.fields import FIELDS, field
 from rdimport.errors import MappingError
 from rdimport.mapping import messages, sql
 from rdimport.mapping.check import Check
-from rdimport.mapping.document import Document, DocumentError
+from rdimport.mapping.document import Document, DocumentError, is_spreadsheet
 from rdimport.mapping.document import Path as DocumentPath
 from rdimport.mapping.document import parse as parse_yaml
 from rdimport.mapping.json_schema import json_schema
@@ -52,6 +53,28 @@ DEFAULT_EMPTY: Final = tuple(
 """What spreadsheet programs write where a formula has failed, in English and Portuguese."""
 
 Names = Annotated[tuple[str, ...], BeforeValidator(as_tuple), Field(min_length=1)]
+
+
+def _text_of(path: Path) -> str:
+    """The file's text. Raises MappingError when it has none, or is what should be mapped."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise MappingError(
+            f"{path}: cannot be read: {error.strerror}",
+            "Check the path, or let `rdimport init FILE -o MAPPING` write a mapping.",
+        ) from None
+    if is_spreadsheet(path.name, data):
+        raise MappingError(
+            f"{path}: is a spreadsheet and no mapping; that is a text file (YAML) which says what "
+            "each column is.",
+            "Name the mapping with -m; to have one written, type: rdimport init "
+            f"{shlex.quote(str(path))} -o {shlex.quote(str(path.with_suffix('.yaml')))}",
+        )
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise MappingError(f"{path}: is not UTF-8 text", "Save the mapping as UTF-8.") from None
 
 
 def _places(document: Document, mapping: Mapping, name: str) -> Iterator[tuple[str, str]]:
@@ -131,16 +154,7 @@ class Mapping(Section):
     @classmethod
     def load(cls, path: str | Path) -> Mapping:
         """Read a mapping file. Raises MappingError with everything that is wrong with it."""
-        try:
-            text = Path(path).read_bytes().decode("utf-8-sig")
-        except OSError as error:
-            raise MappingError(
-                f"{path}: cannot be read: {error.strerror}",
-                "Check the path, or let `rdimport init FILE -o MAPPING` write a mapping.",
-            ) from None
-        except UnicodeDecodeError:
-            raise MappingError(f"{path}: is not UTF-8 text", "Save the mapping as UTF-8.") from None
-        return cls.parse(text, str(path))
+        return cls.parse(_text_of(Path(path)), str(path))
 
     @classmethod
     def parse(cls, text: str, name: str = "mapping") -> Mapping:

@@ -6,6 +6,7 @@ import json
 import re
 import unicodedata
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 NO_EMAIL: Final = "WHICH COLUMN?"
 
 _HEAD: Final = """\
-# yaml-language-server: $schema=./mapping.schema.json
 # Proposed by `rdimport init` from {name}. Read it once, then see what it does:
 #     rdimport check {shown} -m THIS-FILE
 version: 1
@@ -48,6 +48,13 @@ _FORMS: Final = {
 
 _SURE: Final = 0.95
 
+# A line that names a schema which is not there would be marked as a mistake by every editor, so
+# this is not yet one: it has words before it.
+_EDITORS: Final = """
+# For an editor that completes keys: rdimport schema > mapping.schema.json, and as the first line
+# here: # yaml-language-server: $schema=./mapping.schema.json
+"""
+
 
 def write(
     columns: Sequence[str],
@@ -70,7 +77,7 @@ def write(
     text += "".join(f"  {field}: {fields[field]}\n" for field in FIELDS if field in fields)
     custom = "".join(_custom(columns, guesses, evidence))
     text += _CUSTOM + custom if custom else ""
-    return text + _consent(guesses, evidence), has_email
+    return text + _consent(guesses, evidence) + _EDITORS, has_email
 
 
 def _fields(
@@ -151,11 +158,17 @@ def _phones(
     for one in by_field.get(Holds.PHONE, []):
         seen = evidence[one.column]
         if min(seen.mobile, seen.landline) >= 0.1:
-            mixed.append(one)
+            mixed.append(replace(one, why=f"{one.why}, with mobile numbers and landlines mixed"))
+        elif seen.landline > seen.mobile:
+            landlines.append(replace(one, why=f"{one.why}, and its numbers are landlines"))
+        elif seen.mobile:
+            mobiles.append(replace(one, why=f"{one.why}, and its numbers are mobile"))
         else:
-            (landlines if seen.landline > seen.mobile else mobiles).append(one)
+            mobiles.append(one)
     if mixed and not mobiles and not landlines:
-        mobiles, landlines = mixed[:1], mixed[:1]
+        both = mixed[0]
+        mobiles = [replace(both, why="both kinds stand in this column; mobile numbers come here")]
+        landlines = [replace(both, why="both kinds stand in this column; landlines come here")]
     elif mixed:
         (mobiles if not mobiles else landlines).extend(mixed)
     for field, guesses in (("mobile_phone", mobiles), ("personal_phone", landlines)):

@@ -11,7 +11,7 @@ from rdimport.errors import SourceError
 from rdimport.names import did_you_mean, fold
 from rdimport.row import DEFECT, FILE, ROW
 from rdimport.source.frames import Sieve
-from rdimport.source.header import FirstRow, Header, find_header, header_only
+from rdimport.source.header import NAME_THE_ROW, FirstRow, Header, find_header, header_only
 from rdimport.source.port import BATCH_ROWS, Facts
 
 if TYPE_CHECKING:
@@ -124,6 +124,10 @@ def _find_table(book: Book, hints: Hints, name: str) -> _Found:
         score = (known, is_visible, has_rows and found.header.row > 0, 0 if known else cells.height)
         if best is None or score > best[0]:
             best = score, found
+    if best is None and hints.header_row:
+        raise SourceError(
+            f"No sheet of {name} has column names in row {hints.header_row}.", NAME_THE_ROW
+        )
     if best is None:
         raise SourceError(
             f"{name} has no sheet with a table in it.",

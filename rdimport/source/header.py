@@ -34,6 +34,10 @@ _DATA: Final = re.compile(
     r"|(?:https?://|www\.)\S+",
     re.IGNORECASE,
 )
+NAME_THE_ROW: Final = (
+    "Name the row that holds the column names (--header-row, or header_row in the mapping), or "
+    "leave it out to have that row found."
+)
 _INVISIBLE: Final = re.compile("[\u200b-\u200f\u2060\ufeff\x00-\x08\x0e-\x1f]")
 
 
@@ -85,7 +89,12 @@ def find_header(rows: Sequence[FirstRow], hints: Hints, name: str) -> Header:
         rows = [row._replace(cells=cells) for row, cells in zip(rows, mended, strict=True)]
     width = _usual_width(rows)
     named = rows[0].number if is_header(rows[0].cells) else hints.header_row
-    at = _best_row(rows, width, hints) if named is None else _told_row(rows, named, name)
+    if named is None:
+        at = _best_row(rows, width, hints)
+    else:
+        at = _told_row(rows, named, name)
+        if at is not None:
+            _refuse_people(rows, at, hints, name)
     if at is None:
         note = f"{name} has no header; its columns are called by their position: Coluna 1, 2 …"
         return Header(0, ("",) * width, rows[0].number, (note,))
@@ -108,10 +117,20 @@ def _told_row(rows: Sequence[FirstRow], wanted: int, name: str) -> int | None:
     for at, row in enumerate(rows):
         if row.number == wanted:
             return at
-    raise SourceError(
-        f"{name} has no header in row {wanted}: the row is blank or not there.",
-        "Name the row that holds the column names with --header-row, or leave that out.",
-    )
+    last = rows[-1].last
+    where = "that row is blank" if wanted < last else f"of the rows looked at, the last is {last}"
+    raise SourceError(f"{name} has no header in row {wanted}: {where}.", NAME_THE_ROW)
+
+
+def _refuse_people(rows: Sequence[FirstRow], at: int, hints: Hints, name: str) -> None:
+    """A wrong row as header would lose the people above it, and call the columns by a person."""
+    cells = [fold(cell) for cell in rows[at].cells if cell and cell.strip()]
+    if _has_address(cells) and not {fold(column) for column in hints.columns} & set(cells):
+        raise SourceError(
+            f"{name} has no header in row {rows[at].number}: an e-mail address stands there, so it "
+            "is a row with data.",
+            NAME_THE_ROW,
+        )
 
 
 def _usual_width(rows: Sequence[FirstRow]) -> int:

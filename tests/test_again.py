@@ -177,6 +177,27 @@ def test_a_change_that_was_refused_does_not_make_the_accepted_row_new(desk: Desk
     assert [p["name"] for p in desk.arrived()] == ["Ana"]
 
 
+@pytest.mark.parametrize(
+    ("duplicate", "later"),
+    [
+        ("last", {"accepted": 1, "refused": 1}),
+        ("first", {"refused": 1, "accepted": 1}),
+        ("merge", {"duplicate": 1, "refused": 1}),
+    ],
+)
+def test_the_double_of_a_refused_row_is_sent_by_the_next_run_unless_both_were_one(
+    tmp_path: Path, duplicate: str, later: dict[str, int]
+) -> None:
+    long, short = f"a@exemplo.com.br,{'A' * 40},,", "a@exemplo.com.br,Ana,,"
+    rows = (long, short) if duplicate == "first" else (short, long)
+    with running(SandboxOptions(port=0, plan="none", max_length=20)) as box:
+        desk = Desk(box, tmp_path)
+        assert counts(desk.run(*rows, duplicate=duplicate)) == {"duplicate": 1, "refused": 1}
+        assert desk.arrived() == []
+        assert counts(desk.run(*rows, duplicate=duplicate)) == later
+        assert [p["name"] for p in desk.arrived()] == ["Ana"] * later.get("accepted", 0)
+
+
 def test_one_endpoint_is_one_however_its_address_is_spelt() -> None:
     spellings = (
         "https://API.rd.services",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,42 @@ def test_hidden_rows_and_error_cells_are_told(name: str) -> None:
     assert "1 cell(s) hold an error" in notes
 
 
+def test_hidden_rows_and_error_cells_of_an_xlsb_are_told(tmp_path: Path) -> None:
+    """leads.xlsb with row 3 hidden and its last cell an error, as LibreOffice too reads it."""
+    path, part = tmp_path / "leads.xlsb", "xl/worksheets/sheet1.bin"
+    row = bytes.fromhex("00190200000000000000 2c01 00 00 00")
+    value = bytes.fromhex("0510 0500000000000000 9a9999999999b93f")
+    error = bytes.fromhex("0309 0500000000000000 2a")
+    with zipfile.ZipFile(CORPUS / "leads.xlsb") as old, zipfile.ZipFile(path, "w") as new:
+        for name in old.namelist():
+            data = old.read(name)
+            if name == part:
+                assert (data.count(row), data.count(value)) == (1, 1)
+                data = data.replace(row, row[:13] + b"\x10" + row[14:]).replace(value, error)
+            new.writestr(name, data)
+    (table,) = open_tables([str(path)], Hints())
+    assert [row[2] for row in read(table)] == ["Ana Conceição", "Bia D'Ávila"]
+    assert [row[7] for row in read(table)] == ["1.5", None]
+    notes = " ".join(table.notes)
+    assert "1 row(s) are hidden or filtered out" in notes
+    assert "1 cell(s) hold an error" in notes
+
+
+@pytest.mark.parametrize("name", ["odd.xlsx", "odd.xls", "odd.ods"])
+def test_durations_of_a_day_and_more_are_hours_and_old_dates_stay_dates(name: str) -> None:
+    rows = read(opened(name))
+    assert [row[4] for row in rows] == ["36:00:00", "08:30:00", "1452:30:00", "48:00:00"]
+    assert [row[5] for row in rows] == ["1902-05-06", "2001-01-01", "1985-12-31", "1990-03-04"]
+
+
+@pytest.mark.parametrize("name", ["odd.xlsx", "odd.xls", "odd.ods"])
+def test_a_cell_that_hides_the_address_it_links_to_is_told(name: str) -> None:
+    table = opened(name)
+    shown = [row[3] for row in read(table)]
+    assert shown == ["e-mail", "bia@exemplo.com.br", "página", "Duda Sá"]
+    assert any("2 cell(s), the first in row 2 (“e-mail”), are links" in n for n in table.notes)
+
+
 @pytest.mark.parametrize("name", ["protected.xlsx", "protected.xls", "protected.ods"])
 def test_a_workbook_with_a_password_says_so(name: str) -> None:
     with pytest.raises(SourceError, match="protected by a password"):
@@ -137,7 +174,9 @@ def test_a_workbook_that_was_cut_off_says_so(name: str, tmp_path: Path) -> None:
         open_tables([str(cut)], Hints())
 
 
-FILES = sorted(path for path in CORPUS.iterdir() if path.name.startswith(("leads", "protected")))
+FILES = sorted(
+    path for path in CORPUS.iterdir() if path.name.startswith(("leads", "protected", "odd"))
+)
 
 
 @settings(max_examples=250, deadline=None, derandomize=True)

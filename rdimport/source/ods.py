@@ -15,6 +15,7 @@ from xml.etree import ElementTree as ET
 from rdimport.errors import SourceError
 from rdimport.source.cells import date_text, frame_of
 from rdimport.source.frames import error_note
+from rdimport.source.links import link_notes
 
 if TYPE_CHECKING:
     import zipfile
@@ -27,10 +28,11 @@ if TYPE_CHECKING:
 _NS: Final = "{urn:oasis:names:tc:opendocument:xmlns:%s:1.0}"
 _TABLE, _OFFICE, _TEXT, _STYLE = (_NS % name for name in ("table", "office", "text", "style"))
 _CALC: Final = "{urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0}"
+_HREF: Final = "{http://www.w3.org/1999/xlink}href"
 _CELLS: Final = (f"{_TABLE}table-cell", f"{_TABLE}covered-table-cell")
 _MAX_ROWS: Final = 1 << 20
 _MAX_COLUMNS: Final = 1 << 14
-_DURATION: Final = re.compile(r"PT(\d+)H(\d+)M(\d+)(?:[.,]\d+)?S")
+_DURATION: Final = re.compile(r"(-?)PT(\d+)H(\d+)M(\d+)(?:[.,]\d+)?S")
 _BY_DISPLAY: Final = ("collapse", "filter")
 
 
@@ -114,6 +116,7 @@ class _Sheet:
         self._number = 1
         self._hidden = 0
         self._errors = 0
+        self._linked: list[tuple[int, str]] = []
 
     def add(self, row: ET.Element) -> None:
         times = int(row.get(f"{_TABLE}number-rows-repeated", "1"))
@@ -155,6 +158,8 @@ class _Sheet:
         if kind == "boolean":
             return cell.get(f"{_OFFICE}boolean-value")
         text = "\n".join("".join(_text(p)) for p in cell.iterfind(f"{_TEXT}p"))
+        if text and "@" not in text and _links_to_mail(cell):
+            self._linked.append((self._number, text))
         return text or cell.get(f"{_OFFICE}string-value") or None
 
     def notes(self) -> Iterator[str]:
@@ -162,6 +167,12 @@ class _Sheet:
             yield f"{self._hidden} row(s) are hidden in the sheet; they are imported all the same."
         if self._errors:
             yield error_note(self._errors)
+        yield from link_notes(self._linked)
+
+
+def _links_to_mail(cell: ET.Element) -> bool:
+    links = cell.iterfind(f"{_TEXT}p//{_TEXT}a")
+    return any(link.get(_HREF, "").lower().startswith("mailto:") for link in links)
 
 
 def _text(node: ET.Element) -> Iterator[str]:
@@ -197,4 +208,7 @@ def plain_number(text: str) -> str | None:
 
 def _time(value: str) -> str:
     found = _DURATION.fullmatch(value)
-    return ":".join(part.zfill(2) for part in found.groups()) if found else value
+    if found is None:
+        return value
+    sign, *parts = found.groups()
+    return sign + ":".join(part.zfill(2) for part in parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import fastexcel
@@ -10,8 +11,11 @@ import polars as pl
 
 from rdimport.errors import SourceError
 from rdimport.row import ROW
-from rdimport.source.xls_marks import is_intact, xls_notes
-from rdimport.source.xlsx_marks import Marks, sentences, xlsx_marks
+from rdimport.source.durations import with_durations
+from rdimport.source.links import link_notes, linked_texts
+from rdimport.source.xls_marks import is_intact, xls_mail_links, xls_notes
+from rdimport.source.xlsb_marks import xlsb_counts
+from rdimport.source.xlsx_marks import Marks, sentences, xlsx_mail_links, xlsx_marks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,6 +35,7 @@ class CalamineBook:
         self.kind = kind
         self._hidden: list[str] = []
         self._marks: dict[str, Marks] = {}
+        self._linked: dict[str, list[tuple[int, str]]] = {}
         if not self._is_intact():
             raise self._damaged()
         with self._reading():
@@ -62,9 +67,29 @@ class CalamineBook:
         self._refuse_vast(sheet)
         frame = self._loaded(sheet)
         frame.columns = [f"c{i}" for i in range(frame.width)]
-        return frame.with_row_index(ROW, offset=1).select(
-            pl.col(ROW).cast(pl.UInt32), *(as_meant(frame[name]) for name in frame.columns)
+        columns = (
+            as_meant(with_durations(column, partial(self._durations, sheet, at)))
+            for at, column in enumerate(frame.iter_columns())
         )
+        self._linked[sheet] = linked_texts(frame, self._mail_links(sheet))
+        return frame.with_row_index(ROW, offset=1).select(pl.col(ROW).cast(pl.UInt32), *columns)
+
+    def _mail_links(self, sheet: str) -> list[tuple[int, int]]:
+        if self.kind == "xls":
+            return xls_mail_links(self._file.whole(), sheet)
+        return [] if self.kind == "xlsb" else xlsx_mail_links(self._file, sheet)
+
+    def _durations(self, sheet: str, column: int) -> pl.Series:
+        """One column's cells as durations, null where they are none."""
+        with self._reading():
+            loaded = self._reader.load_sheet(
+                sheet,
+                header_row=None,
+                skip_rows=0,
+                use_columns=[column],
+                dtypes={column: "duration"},
+            )
+            return loaded.to_polars().to_series()
 
     def _loaded(self, sheet: str) -> pl.DataFrame:
         with self._reading():
@@ -88,10 +113,17 @@ class CalamineBook:
             )
 
     def notes(self, sheet: str) -> Sequence[str]:
-        """Hidden rows, error cells, formulas without a value (not of xlsb)."""
+        """Hidden rows, error cells, links to e-mail addresses, formulas without a value.
+
+        Of xlsb neither links nor such formulas, of xls no such formulas.
+        """
         if self.kind == "xls":
-            return xls_notes(self._file.whole(), sheet)
-        return tuple(sentences(self._marks[sheet].counts)) if sheet in self._marks else ()
+            told = xls_notes(self._file.whole(), sheet)
+        elif self.kind == "xlsb":
+            told = tuple(sentences(xlsb_counts(self._file, sheet)))
+        else:
+            told = tuple(sentences(self._marks[sheet].counts)) if sheet in self._marks else ()
+        return (*told, *link_notes(self._linked.get(sheet, [])))
 
     @contextmanager
     def _reading(self) -> Iterator[None]:

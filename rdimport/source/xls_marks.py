@@ -23,7 +23,7 @@ _STRINGS: Final = 0xFC
 _DIMENSIONS: Final = 0x200
 _CELLS: Final = frozenset({0x06, 0xBD, 0xD6, 0xFD, 0x203, 0x204, 0x205, 0x27E})
 """Records that hold cells, with row and column at their beginning."""
-_FORMULA, _BOOLERR, _ROW, _FILTER = 0x06, 0x0205, 0x0208, 0x9D
+_FORMULA, _BOOLERR, _ROW, _FILTER, _HLINK = 0x06, 0x0205, 0x0208, 0x9D, 0x01B8
 
 
 def is_protected(data: bytes) -> bool:
@@ -91,6 +91,19 @@ def xls_notes(data: bytes, sheet: str) -> tuple[str, ...]:
         elif kind == _FILTER:
             found["filter"] += 1
     return tuple(sentences(found))
+
+
+def xls_mail_links(data: bytes, sheet: str) -> list[tuple[int, int]]:
+    """Row and column, from 0, of the sheet's cells that link to an e-mail address."""
+    stream = workbook_stream(data)
+    start = _sheet_start(stream, sheet)
+    found: list[tuple[int, int]] = []
+    for kind, at, size in _records(stream, len(stream) if start is None else start):
+        target = stream[at : at + size].replace(b"\0", b"").lower()  # UTF-16 or not
+        if kind == _HLINK and size >= 8 and b"mailto:" in target:
+            top, bottom, left = struct.unpack_from("<HHH", stream, at)
+            found += [(row, left) for row in range(top, bottom + 1)]
+    return found
 
 
 def _holds_error(kind: int, content: bytes) -> bool:

@@ -28,6 +28,9 @@ _SIZE: Final = re.compile(rb'<dimension ref="[A-Z]+\d+:([A-Z]+)\d+"')
 _ROWS: Final = re.compile(rb'<row\b[^>]*\br="(\d{1,7})"')
 _FAR: Final = re.compile(rb'<c\b[^>/]*\br="([A-Z]{3})\d+"[^>/]*>')
 """A cell that is filled and lies beyond column ZZ."""
+_PLACE: Final = re.compile(rb'\bref="([A-Z]{1,3})(\d{1,7})(?::([A-Z]{1,3})(\d{1,7}))?"')
+_LINK: Final = re.compile(rb'\br?:?id="([^"]+)"')
+_MOST_ROWS: Final = 1 << 20
 _CHUNK: Final = 1 << 20
 _OVERLAP: Final = 4096
 """Bytes that two looks have in common, so that no mark is cut in two."""
@@ -45,6 +48,44 @@ def xlsx_marks(file: InputFile, sheet: str) -> Marks:
     with file.package() as package:
         part = _part(package, sheet)
         return _count(package, part) if part else Marks(Counter(), 0)
+
+
+def xlsx_mail_links(file: InputFile, sheet: str) -> list[tuple[int, int]]:
+    """Row and column, from 0, of the sheet's cells that link to an e-mail address."""
+    with file.package() as package:
+        part = _part(package, sheet)
+        folder, _, name = part.rpartition("/")
+        try:
+            links = ET.fromstring(package.read(f"{folder}/_rels/{name}.rels"))  # noqa: S314
+        except (KeyError, ET.ParseError):
+            return []
+        is_mail = {link.get("Id", "") for link in links if _is_mail(link.get("Target", ""))}
+        return list(_linked(package, part, is_mail)) if is_mail else []
+
+
+def _is_mail(target: str) -> bool:
+    return target.lower().startswith("mailto:")
+
+
+def _linked(package: zipfile.ZipFile, part: str, ids: set[str]) -> Iterator[tuple[int, int]]:
+    """The cells whose link is one of these; links stand behind the rows, each in an element."""
+    held = b""
+    with package.open(part) as stream:
+        while data := stream.read(_CHUNK):
+            *links, held = (held + data).split(b"<hyperlink ")
+            for link in links:
+                yield from _cells_of(link, ids)
+            held = held[-_CHUNK:]
+    yield from _cells_of(held, ids)
+
+
+def _cells_of(link: bytes, ids: set[str]) -> Iterator[tuple[int, int]]:
+    place = _PLACE.search(link.partition(b">")[0])
+    name = _LINK.search(link.partition(b">")[0])
+    if place and name and name[1].decode("utf-8", "replace") in ids:
+        last = int(place[4] or place[2])
+        for row in range(int(place[2]), min(last, _MOST_ROWS) + 1):
+            yield row - 1, _column(place[1]) - 1
 
 
 def _part(package: zipfile.ZipFile, sheet: str) -> str:

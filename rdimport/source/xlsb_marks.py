@@ -1,0 +1,80 @@
+"""What an xlsb file says about a sheet beside its values: hidden rows, error cells.
+
+Its parts are sequences of records: type and size, in groups of seven bits, then the content.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+from xml.etree import ElementTree as ET
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rdimport.source.files import InputFile
+
+_ROW, _ERROR, _FORMULA_ERROR, _BUNDLE, _FILTER = 0, 3, 11, 156, 161
+"""BrtRowHdr, BrtCellError, BrtFmlaError, BrtBundleSh, BrtBeginAFilter of [MS-XLSB]."""
+_HIDDEN: Final = 0x10
+"""fDyZero in the row's flags: it has no height. They follow row, style, height and one byte."""
+_FLAGS_AT: Final = 11
+
+
+def xlsb_counts(file: InputFile, sheet: str) -> Counter[str]:
+    """How often `hidden`, `filter` and `error` stand in a sheet; nothing in an unusual file."""
+    found: Counter[str] = Counter()
+    with file.package() as package:
+        try:
+            links = ET.fromstring(package.read("xl/_rels/workbook.bin.rels"))  # noqa: S314
+            book = package.read("xl/workbook.bin")
+            targets = {link.get("Id"): link.get("Target", "") for link in links}
+            target = targets[_link_of(book, sheet)]
+            part = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
+            data = package.read(part)
+        except (KeyError, ET.ParseError):
+            return found
+    for kind, at, size in _records(data):
+        if kind == _ROW and size > _FLAGS_AT and data[at + _FLAGS_AT] & _HIDDEN:
+            found["hidden"] += 1
+        elif kind in (_ERROR, _FORMULA_ERROR):
+            found["error"] += 1
+        elif kind == _FILTER:
+            found["filter"] += 1
+    return found
+
+
+def _link_of(book: bytes, sheet: str) -> str | None:
+    """The relationship of the sheet's part: state and number, then two texts with their length."""
+    for kind, at, size in _records(book):
+        if kind == _BUNDLE:
+            link, after = _text(book[at : at + size], 8)
+            name, _ = _text(book[at : at + size], after)
+            if name == sheet:
+                return link
+    return None
+
+
+def _text(content: bytes, at: int) -> tuple[str, int]:
+    length = int.from_bytes(content[at : at + 4], "little")
+    end = at + 4 + 2 * length
+    return content[at + 4 : end].decode("utf-16-le", "replace"), end
+
+
+def _records(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """(type, where its content begins, size)"""
+    at = 0
+    while at + 1 < len(data):
+        kind, at = data[at], at + 1
+        if kind & 0x80:
+            kind, at = kind & 0x7F | data[at] << 7, at + 1
+        size = 0
+        for group in range(4):
+            if at >= len(data):
+                return
+            size |= (data[at] & 0x7F) << 7 * group
+            at += 1
+            if not data[at - 1] & 0x80:
+                break
+        yield kind, at, size
+        at += size

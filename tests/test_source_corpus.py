@@ -125,7 +125,7 @@ def test_hidden_rows_and_error_cells_are_told(name: str) -> None:
 
 
 def test_hidden_rows_and_error_cells_of_an_xlsb_are_told(tmp_path: Path) -> None:
-    """leads.xlsb with row 3 hidden and its last cell an error, as LibreOffice too reads it."""
+    """leads.xlsb with row 3 hidden and its last cell an error, as [MS-XLSB] writes them."""
     path, part = tmp_path / "leads.xlsb", "xl/worksheets/sheet1.bin"
     row = bytes.fromhex("00190200000000000000 2c01 00 00 00")
     value = bytes.fromhex("0510 0500000000000000 9a9999999999b93f")

@@ -136,7 +136,7 @@ class Ledger:
     def run(self, name: str | None = None) -> Run:
         """The run of that name, or the latest one. Raises UsageError when there is none."""
         found = self.query(
-            "SELECT id, destination, name FROM run WHERE ?1 IS NULL OR name = ?1"
+            "SELECT id, destination, name FROM run WHERE name = coalesce(?, name)"
             " ORDER BY id DESC LIMIT 1",
             name,
         )

@@ -164,8 +164,9 @@ class Run:
     def has_sent(self) -> bool:
         """May a request of this run have left?"""
         noted = self.ledger.query(
-            "SELECT 1 FROM run WHERE id = ?1 AND requests > 0 UNION ALL SELECT 1 FROM sending"
-            " WHERE run = ?1 LIMIT 1",
+            "SELECT 1 FROM run WHERE id = ? AND requests > 0 UNION ALL SELECT 1 FROM sending"
+            " WHERE run = ? LIMIT 1",
+            self.number,
             self.number,
         )
         return bool(noted)
@@ -173,8 +174,9 @@ class Run:
     def counts(self) -> dict[State, int]:
         """Rows in each state; what came to no end is pending, what is on its way uncertain."""
         tallies = self.ledger.query(
-            "SELECT state, sum(rows) FROM (SELECT state, rows FROM tally WHERE run = ?1"
-            " UNION ALL SELECT 'uncertain', count(*) FROM sending WHERE run = ?1) GROUP BY state",
+            "SELECT state, sum(rows) FROM (SELECT state, rows FROM tally WHERE run = ?"
+            " UNION ALL SELECT 'uncertain', count(*) FROM sending WHERE run = ?) GROUP BY state",
+            self.number,
             self.number,
         )
         found = dict(tallies)

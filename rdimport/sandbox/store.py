@@ -65,7 +65,7 @@ CREATE TABLE IF NOT EXISTS dropped (
 """
 
 _UPSERT: Final = """
-INSERT INTO contact (account, email, fields, created, updated) VALUES (?1, ?2, ?3, ?4, ?4)
+INSERT INTO contact (account, email, fields, created, updated) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (account, email) DO UPDATE SET
     fields = json_patch(fields, excluded.fields), updated = excluded.updated,
     conversions = conversions + 1
@@ -248,7 +248,7 @@ class Store:
             ],
         )
         self._db.executemany(
-            _UPSERT, [(row.account, row.email, row.fields, row.at) for row in rows]
+            _UPSERT, [(row.account, row.email, row.fields, row.at, row.at) for row in rows]
         )
         lost = [(row.account, name, row.at) for row in rows for name in row.dropped]
         self._count("conversions", (row.account for row in rows))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import weakref
 from datetime import UTC, datetime, timedelta
 
 from rdimport.destination.rdstation import RDStation
@@ -41,6 +42,7 @@ class Desk:
         self.clock = SetClock()
         self.options = options or SandboxOptions()
         self.store = Store(self.options.data, self.options.keep)
+        weakref.finalize(self, self.store.close)
         self.account = self.store.account("default")
         self.key = self.store.create_key(self.account, "import", 0.0)
         self.endpoint = Endpoint(self.options, self.store, self.clock)

@@ -11,7 +11,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
@@ -75,15 +75,18 @@ class Ledger:
     def open(cls, state_dir: Path) -> Self:
         """Open the ledger of a state directory; both are made, for their owner only."""
         path = state_dir / FILE_NAME
-        with explained(path):
+        with explained(path), ExitStack() as unless_open:
             state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
             db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+            unless_open.callback(db.close)
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")  # a row in `sending` must survive a power cut
             migrate(path, db)
             db.execute(ENDS)
-            return cls(path, db)
+            ledger = cls(path, db)
+            unless_open.pop_all()
+        return ledger
 
     @classmethod
     def if_there(cls, state_dir: Path) -> Self | None:

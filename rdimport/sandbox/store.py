@@ -12,6 +12,7 @@ import secrets
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -314,12 +315,15 @@ def _open(directory: Path | None) -> sqlite3.Connection:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             # The file exists for its owner only before SQLite writes people's data into it.
             path.touch(mode=0o600)
-            db = sqlite3.connect(path, timeout=1)
-            # For as long as it serves: two sandboxes in one directory would mix their windows up.
-            db.execute("PRAGMA locking_mode = EXCLUSIVE")
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = NORMAL")
-            db.executescript(_SCHEMA)
+            with ExitStack() as unless_open:
+                db = sqlite3.connect(path, timeout=1)
+                unless_open.callback(db.close)
+                # As long as it serves: two sandboxes in one directory would mix their windows up.
+                db.execute("PRAGMA locking_mode = EXCLUSIVE")
+                db.execute("PRAGMA journal_mode = WAL")
+                db.execute("PRAGMA synchronous = NORMAL")
+                db.executescript(_SCHEMA)
+                unless_open.pop_all()
         except (OSError, sqlite3.Error) as error:
             raise UsageError(
                 f"The sandbox cannot keep its data in {directory}: {error}.",

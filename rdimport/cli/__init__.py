@@ -12,10 +12,17 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Final
 
 from rdimport.cli.options import parser
 from rdimport.cli.speak import complain
 from rdimport.errors import ExitCode, RdimportError
+
+_POOL: Final = "narenas:1,dirty_decay_ms:1000,muzzy_decay_ms:0"
+"""How polars' allocator (jemalloc, where it is) holds memory: one pool, given back after a second.
+
+Batch after batch of the same size goes through; a pool for each thread only kept what is free.
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that lacks “ must not end a run
+    os.environ.setdefault("_RJEM_MALLOC_CONF", _POOL)
     told = parser().parse_args(arguments)
     try:
         code: int = import_module(f"rdimport.cli.{told.command}").execute(told)

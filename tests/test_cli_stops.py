@@ -48,6 +48,9 @@ def test_a_killed_run_loses_no_row_and_the_next_sends_none_twice(
     box.set_faults(Faults(latency=0.1))
     run = ready.start(*command("--concurrency", 4))
     until(lambda: box.counts()["accepted"] >= 10)
+    box.set_faults(Faults(hang_after=1.0))  # however slow the machine is, some stay on their way
+    seen = box.requests
+    until(lambda: box.requests > seen + 4)
     run.send_signal(signal.SIGKILL)
     run.communicate()
     box.set_faults(Faults())
@@ -80,7 +83,7 @@ def test_rows_in_doubt_are_sent_again_only_when_asked(ready: Desk, box: RunningS
 def test_one_run_at_a_time_and_the_one_at_work_finishes_its_rows_when_it_is_told_to_stop(
     ready: Desk, box: RunningSandbox
 ) -> None:
-    box.set_faults(Faults(latency=0.2))
+    box.set_faults(Faults(latency=1.0))  # a quarter of a minute for all rows
     run = ready.start(*command("--concurrency", 4))
     until(lambda: box.requests >= 4)
     second = ready.do(*command())

@@ -79,10 +79,10 @@ class Run:
         """Note by which hash of its cells each conversion can be told again."""
         with self.ledger.transaction() as db:
             db.executemany(
-                "UPDATE conversion SET source = ?1 WHERE destination = ?2 AND identity = ?3"
-                " AND source IS NOT ?1",
+                "UPDATE conversion SET source = ? WHERE destination = ? AND identity = ?"
+                " AND source IS NOT ?",
                 (
-                    (source, self.destination, identity)
+                    (source, self.destination, identity, source)
                     for identity, source in zip(identities, sources, strict=True)
                 ),
             )

@@ -20,7 +20,7 @@ from rdimport.errors import RdimportError
 from rdimport.events import Observer, RowsRead, silent
 from rdimport.ledger import Input, Outcome, Outgoing, Parcel
 from rdimport.memory import Memory, cells_of
-from rdimport.payload import Merger, filled
+from rdimport.payload import Merger
 from rdimport.prepare import Bound, Prepared, bind, prepare
 from rdimport.row import DEFECT, FILE, ROW, Problem, State
 
@@ -188,7 +188,7 @@ class Planner:
         read = batch.height - prepared.left_out
         self._book.record_rows(read, prepared.left_out, ends + known.ends)
         self._already(known.already.height)
-        self._book.count_filled(filled(known.rows["payload"], self._plan.fields[-1]))
+        self._book.count_filled(prepared.filled(known.rows[ROW]))
         self._put_away(known.rows, cells)
         return known.already
 

@@ -218,8 +218,8 @@ def _items_fit(cell: pl.Expr) -> pl.Expr:
 
 
 def _items_lower(cell: pl.Expr) -> pl.Expr:
-    joined = cell.list.join("\n")
-    return joined == joined.str.to_lowercase()
+    item = pl.element()
+    return cell.list.eval(item == item.str.to_lowercase()).list.all()
 
 
 def _is_url(cell: pl.Expr) -> pl.Expr:

@@ -12,6 +12,8 @@ from stdnum.br import cpf as library_cpf
 
 from rdimport.cleaning import CLEANERS, brazil, clean, email, phone
 from rdimport.cleaning.mangled import unmangled
+from rdimport.cleaning.settle import distinct, stages
+from rdimport.cleaning.text import text
 from rdimport.mapping import Clean, FieldSource
 from rdimport.validation import FORMS
 
@@ -292,6 +294,22 @@ def test_every_number_of_the_numbering_plan_is_taken_by_pattern_and_by_library(
     assert number == f"+55{area}9{last:08d}"
     by_library = phonenumbers.parse(f"({area}) 9{last:08d}", "BR")
     assert phonenumbers.is_possible_number(by_library)
+
+
+@settings(deadline=None)
+@given(st.lists(PHONES | st.text("0159()+- ./x", max_size=14), min_size=1, max_size=20))
+def test_the_quick_looks_at_a_phone_number_say_what_the_closer_ones_would(cells: list[str]) -> None:
+    cell = pl.col("x")
+    closer = (
+        phone._usual,
+        lambda c: phone._usual(unmangled(c)),
+        lambda c: phone._unusual(text(c), None, first=False),
+        lambda c: pl.when(c.str.contains(phone._FOREIGN).not_()).then(text(c)),
+        lambda c: distinct(text(c), lambda value: phone._by_library(value, "BR")),
+    )
+    frame = pl.DataFrame({"x": cells}, schema={"x": pl.String})
+    slow = frame.select(stages(cell, *closer)).to_series().to_list()
+    assert cleaned(Clean.PHONE, list(cells)) == slow
 
 
 @settings(deadline=None)

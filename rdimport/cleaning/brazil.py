@@ -8,7 +8,7 @@ from typing import Final
 import polars as pl
 
 from rdimport.cleaning.mangled import unmangled
-from rdimport.cleaning.settle import distinct, stages
+from rdimport.cleaning.settle import distinct, once_each, stages
 from rdimport.cleaning.text import bare, proper, text, tidied
 
 STATES: Final = {
@@ -62,7 +62,7 @@ _CNPJ_WEIGHTS: Final = (
 
 def uf(cell: pl.Expr) -> pl.Expr:
     """`são paulo`, `sp` and `Campinas/SP` to `SP`; what is no state of Brazil stays as it is."""
-    return stages(cell, _written_out, text)
+    return once_each(cell, lambda c: stages(c, _written_out, text), pl.String())
 
 
 def _written_out(cell: pl.Expr) -> pl.Expr:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import polars as pl
@@ -80,9 +81,14 @@ def email(cell: pl.Expr, *, first: bool, correct: bool) -> pl.Expr:
 
     `first`: of several addresses take the first. `correct`: mend the slips of `TYPOS`.
     """
-    plain = cell.str.strip_chars().str.to_lowercase()
-    folded = where(plain, _untidy, _folded)
-    tidied = where(folded, _untidy, lambda c: _address(c, first))
+
+    def address(plain: pl.Expr) -> pl.Expr:
+        return where(_folded(plain), _untidy, lambda c: _address(c, first))
+
+    def tidy(raw: pl.Expr) -> pl.Expr:
+        return where(raw.str.strip_chars().str.to_lowercase(), _untidy, address)
+
+    tidied = where(cell, _untidy, tidy)
     return where(tidied, is_slip, _corrected) if correct else tidied
 
 
@@ -124,9 +130,12 @@ def domain(address: pl.Expr) -> pl.Expr:
     return address.str.splitn("@", 2).struct[1]
 
 
+_SLIP: Final = rf"^[^@]*@(?:{'|'.join(map(re.escape, TYPOS))})$"
+
+
 def is_slip(address: pl.Expr) -> pl.Expr:
     """Whether the domain is a common slip of a big provider's."""
-    return domain(address).is_in(list(TYPOS))
+    return address.str.contains(_SLIP)
 
 
 def suggestion(address: pl.Expr) -> pl.Expr:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from rdimport.cleaning.settle import Cleaner, stages
+from rdimport.cleaning.settle import Cleaner, once_each, stages
 from rdimport.cleaning.text import bare, text, tidied
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ _DATE_FORMATS: Final = ("%d/%m/%Y", "%Y-%m-%d", "%d/%m/%y", "%Y/%m/%d")
 
 def boolean(cell: pl.Expr) -> pl.Expr:
     """`Sim`, `S`, `x` to `true`, `Não`, `N`, `0` to `false`; anything else stays as it is."""
-    return stages(cell, _answer, tidied(_answer))
+    return once_each(cell, lambda c: stages(c, _answer, tidied(_answer)), pl.String())
 
 
 def _answer(cell: pl.Expr) -> pl.Expr:

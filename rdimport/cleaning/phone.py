@@ -32,6 +32,9 @@ _LANDLINE: Final = rf"{_PREFIX}{_AREA}[2-5][0-9]{{7}}$"
 _EIGHT_DIGIT_MOBILE: Final = rf"{_PREFIX}{_AREA}[6-9][0-9]{{7}}$"
 _WITHOUT_AREA: Final = r"^(?:9[0-9]{8}|[2-9][0-9]{7})$"
 
+_WITH_MARKS: Final = rf"^\(?{_AREA}\)? ?9[0-9]{{4}}[ -]?[0-9]{{4}}$"
+_LEAST_DIGITS: Final = r"(?:[0-9][^0-9]*){8}"
+
 _SERVICE: Final = r"^0(?:800|300|500|900)[0-9]{6,7}$"
 """Free calls and the like, which have no area code."""
 
@@ -61,12 +64,28 @@ def phone(cell: pl.Expr, *, first: bool, area: str | None, country: str) -> pl.E
         return distinct(text(cell), lambda value: _by_library(value, country))
     return stages(
         cell,
+        _most_usual,
         _usual,
+        lambda c: pl.when(_too_short(c)).then(text(c)),
         lambda c: _usual(unmangled(c)),
         lambda c: _unusual(text(c), area, first=first),
         lambda c: pl.when(c.str.contains(_FOREIGN).not_()).then(text(c)),
         lambda c: distinct(text(c), lambda value: _by_library(value, country)),
     )
+
+
+def _most_usual(cell: pl.Expr) -> pl.Expr:
+    """`(11) 98765-4321`, with its marks or without some: it takes half the time of `_usual`."""
+    area, last = cell.str.strip_chars_start("(").str.head(2), cell.str.tail(4)
+    middle = cell.str.head(-4).str.strip_chars_end(" -").str.tail(5)
+    number = pl.concat_str(pl.lit("+55"), area, middle, last)
+    return pl.when(cell.str.contains(_WITH_MARKS)).then(number)
+
+
+def _too_short(cell: pl.Expr) -> pl.Expr:
+    """Whether it has fewer digits than any number of Brazil, which no closer look makes more."""
+    few = cell.str.contains(_LEAST_DIGITS).not_()
+    return few & cell.str.contains(_FOREIGN).not_()
 
 
 def _usual(cell: pl.Expr) -> pl.Expr:
@@ -118,11 +137,13 @@ def is_number(cell: pl.Expr) -> pl.Expr:
     """
 
     def known(cells: pl.Series) -> pl.Series:
-        frame = cells.alias("cell").to_frame()
-        here, there = pl.col("cell").str.contains(_HERE), pl.col("cell").str.contains(E164)
-        abroad = frame.filter(there & here.not_())["cell"].unique()
+        here = cells.str.contains(_HERE)
+        if here.all():
+            return here
+        others = cells.filter(here.not_())
+        abroad = others.filter(others.str.contains(E164)).unique()
         good = [value for value in abroad if _exists(value)]
-        return frame.select(here | pl.col("cell").is_in(good))["cell"]
+        return here | cells.is_in(good) if good else here
 
     return cell.map_batches(known, return_dtype=pl.Boolean, is_elementwise=True)
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 import polars as pl
+
+_LOOKED_AT: Final = 1_000
+"""Cells by which it is judged whether a column repeats itself."""
 
 Cleaner = Callable[[pl.Expr], pl.Expr]
 
@@ -17,12 +21,11 @@ def where(cell: pl.Expr, needs_it: Cleaner, clean: Cleaner) -> pl.Expr:
     """
 
     def only_those(cells: pl.Series) -> pl.Series:
-        frame = cells.alias("cell").to_frame().with_row_index("at")
-        todo = frame.filter(needs_it(pl.col("cell")))
-        if not todo.height:
+        frame = cells.alias("cell").to_frame()
+        at = frame.select(needs_it(pl.col("cell")).arg_true()).to_series()
+        if not at.len():
             return cells
-        cleaned = todo.select("at", clean(pl.col("cell")).alias("cell"))
-        return cells.scatter(cleaned["at"], cleaned["cell"])
+        return cells.scatter(at, frame[at].select(clean(pl.col("cell"))).to_series())
 
     return cell.map_batches(only_those, return_dtype=pl.String, is_elementwise=True)
 
@@ -34,17 +37,17 @@ def stages(cell: pl.Expr, *attempts: Cleaner) -> pl.Expr:
     """
 
     def settle(cells: pl.Series) -> pl.Series:
-        todo = cells.alias("cell").to_frame().with_row_index("at").drop_nulls("cell")
-        settled = pl.Series("cell", [None], dtype=pl.String).new_from_index(0, cells.len())
-        for attempt in attempts:
-            tried = todo.select("at", "cell", attempt(pl.col("cell")).alias("new"))
-            if tried.height == cells.len():
-                settled = tried["new"]
-            elif tried.height:
-                settled = settled.scatter(tried["at"], tried["new"])
-            todo = tried.filter(pl.col("new").is_null()).select("at", "cell")
-            if not todo.height:
+        frame = cells.alias("cell").to_frame()
+        first, *others = attempts
+        settled = frame.select(first(pl.col("cell"))).to_series()
+        left = pl.col("cell").is_not_null() & settled.is_null()
+        at = frame.select(left.arg_true()).to_series()
+        for attempt in others:
+            if not at.len():
                 break
+            tried = frame[at].select(attempt(pl.col("cell"))).to_series()
+            settled = settled.scatter(at, tried)
+            at = at.filter(tried.is_null())
         return settled
 
     return cell.map_batches(settle, return_dtype=pl.String, is_elementwise=True)
@@ -66,11 +69,11 @@ def once_each(cell: pl.Expr, clean: Cleaner, dtype: pl.DataType) -> pl.Expr:
 
     def by_value(cells: pl.Series) -> pl.Series:
         frame = cells.alias("cell").to_frame()
-        known = frame.unique()
-        if known.height * 2 > frame.height:
-            return frame.select(clean(pl.col("cell")).alias("new"))["new"]
-        done = known.select("cell", clean(pl.col("cell")).alias("new"))
-        joined = frame.join(done, on="cell", how="left", nulls_equal=True, maintain_order="left")
-        return joined["new"]
+        if cells.head(_LOOKED_AT).n_unique() * 2 >= min(cells.len(), _LOOKED_AT):
+            return frame.select(clean(pl.col("cell"))).to_series()
+        known = cells.unique()
+        done = known.to_frame("cell").select(clean(pl.col("cell"))).to_series()
+        number = pl.int_range(known.len(), dtype=pl.UInt32, eager=True)
+        return done.gather(cells.replace_strict(known, number, return_dtype=pl.UInt32))
 
     return cell.map_batches(by_value, return_dtype=dtype, is_elementwise=True)

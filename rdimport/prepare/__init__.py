@@ -12,10 +12,11 @@ import polars as pl
 
 from rdimport import validation
 from rdimport.cleaning import email
-from rdimport.cleaning.text import column, filled
+from rdimport.cleaning.text import column
+from rdimport.cleaning.text import filled as holds_something
 from rdimport.destination.fields import MAX_BODY
 from rdimport.mapping import Clean
-from rdimport.payload import identity, payload
+from rdimport.payload import filled, identity, payload
 from rdimport.prepare.binding import COMPUTED, WHERE, Bound, bind
 from rdimport.prepare.evaluate import computed
 from rdimport.prepare.trace import Cells, defects, in_order, of_rows
@@ -51,6 +52,15 @@ class Prepared:
     left_out: int
     cells: Cells = field(repr=False)
     """The sound rows that `where` wants, before and after cleaning, for a preview."""
+    good: pl.DataFrame = field(repr=False)
+    """The cleaned rows without a failure."""
+
+    def filled(self, rows: pl.Series) -> dict[str, int]:
+        """For each field, how many of these `rows` (their `ROW`) have it in their payload."""
+        good = self.good
+        if rows.len() < good.height:
+            good = good.filter(pl.col(ROW).is_in(rows.implode()))
+        return good.select(**filled(self.cells.bound.targets)).row(0, named=True)
 
 
 def prepare(batch: pl.DataFrame, bound: Bound) -> Prepared:
@@ -64,11 +74,12 @@ def prepare(batch: pl.DataFrame, bound: Bound) -> Prepared:
     found = validation.failures(frame, bound.schema)
     bad = pl.concat([found["index"], told["index"]]).unique()
     good = frame.filter(~pl.int_range(pl.len(), dtype=pl.UInt32).is_in(bad.implode()))
+    full = {name for name in good.columns if not good[name].null_count()}
     encoded = good.select(
         FILE,
         ROW,
         identity(bound.targets, bound.mapping).alias(IDENTITY),
-        payload(bound.targets, bound.mapping).alias(PAYLOAD),
+        payload(bound.targets, bound.mapping, full).alias(PAYLOAD),
     )
     fits = pl.col(PAYLOAD).str.len_bytes() <= MAX_BODY - _ENVELOPE
     large = encoded.filter(~fits)
@@ -85,6 +96,7 @@ def prepare(batch: pl.DataFrame, bound: Bound) -> Prepared:
         warnings=in_order([*warnings, *_suspicions(batch_cells, good)]),
         left_out=batch.height - defective.height - wanted,
         cells=batch_cells,
+        good=good,
     )
     _account(result, batch, bound)
     return result
@@ -167,7 +179,7 @@ def _accents(batch: Cells, target: Target) -> pl.Series:
     columns = [column(name) for name in batch.bound.columns[target.name]]
     if Clean.EMAIL not in target.cleaners or not columns:
         return pl.Series([False]).new_from_index(0, batch.sound.height)
-    raw = pl.coalesce(pl.when(filled(cell)).then(cell) for cell in columns)
+    raw = pl.coalesce(pl.when(holds_something(cell)).then(cell) for cell in columns)
     return batch.sound.select(email.has_accents(raw).fill_null(value=False)).to_series()
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 FIRST_ROWS: Final = 5
 EXAMPLES: Final = 3
 _ROWS_NAMED: Final = 5
+_AFTER: Final = "__rdimport_after__"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +94,7 @@ class Preview:
         """Take one batch into account."""
         cells = prepared.cells
         good = pl.col(ROW).is_in(prepared.rows[ROW].implode())
-        for target in cells.bound.targets:
-            self._count(target, cells)
+        self._count(cells)
         for kind, frame in (("invalid", prepared.problems), ("suspect", prepared.warnings)):
             self._blame(kind, frame)
         if len(self.first) < FIRST_ROWS:
@@ -102,25 +102,39 @@ class Preview:
             at = cells.frame.select(good.arg_true()).to_series().head(wanted)
             self.first += _rows(cells, at)
 
-    def _count(self, target: Target, cells: Cells) -> None:
-        columns = cells.bound.columns[target.name]
-        view = self._fields.setdefault(target.field, FieldView(target.field, columns))
-        after = cells.frame.select(_shown(target).alias("after"))["after"]
-        view.filled += len(after) - after.null_count()
-        if not columns:
-            return
-        both = cells.sound.select(FILE, ROW, _before(columns).alias("before")).with_columns(after)
-        changed = both.filter(pl.col("before").is_not_null() & pl.col("before").ne(pl.col("after")))
-        view.changed += changed.height
-        if len(view.examples) < EXAMPLES:
-            seen = {example.before for example in view.examples}
-            fresh = changed.unique("before", maintain_order=True).head(EXAMPLES + len(seen))
-            views = [
-                CellView(target.field, columns[0], before, new)
-                for before, new in fresh.select("before", "after").iter_rows()
-                if before not in seen
-            ]
-            view.examples = (view.examples + views)[:EXAMPLES]
+    def _count(self, cells: Cells) -> None:
+        after = {name: f"{_AFTER}{name}" for name in cells.frame.columns}
+        both = pl.concat([cells.sound, cells.frame.rename(after)], how="horizontal")
+        filled_, changed = {}, {}
+        for target in cells.bound.targets:
+            columns = cells.bound.columns[target.name]
+            self._fields.setdefault(target.field, FieldView(target.field, columns))
+            filled_[target.name] = pl.col(after[target.name]).is_not_null().sum()
+            if columns:
+                changed[target.name] = _changed(target, columns)
+        found = both.select(**filled_).row(0, named=True)
+        differing = both.select(expr.sum().alias(name) for name, expr in changed.items())
+        differs = dict(zip(differing.columns, differing.row(0) if changed else (), strict=True))
+        for target in cells.bound.targets:
+            view = self._fields[target.field]
+            view.filled += found[target.name]
+            view.changed += differs.get(target.name, 0)
+            if differs.get(target.name) and len(view.examples) < EXAMPLES:
+                columns = cells.bound.columns[target.name]
+                rows = both.filter(_changed(target, columns)).select(
+                    _before(columns).alias("before"), _shown(target, _AFTER).alias("after")
+                )
+                self._show(view, columns[0], rows)
+
+    def _show(self, view: FieldView, column: str, rows: pl.DataFrame) -> None:
+        seen = {example.before for example in view.examples}
+        fresh = rows.unique("before", maintain_order=True).head(EXAMPLES + len(seen))
+        views = [
+            CellView(view.field, column, before, after)
+            for before, after in fresh.iter_rows()
+            if before not in seen
+        ]
+        view.examples = (view.examples + views)[:EXAMPLES]
 
     def _blame(self, kind: str, frame: pl.DataFrame) -> None:
         if not frame.height:
@@ -144,9 +158,19 @@ def _before(columns: tuple[str, ...]) -> pl.Expr:
     return pl.coalesce(pl.when(filled(column(c))).then(column(c)) for c in columns)
 
 
-def _shown(target: Target) -> pl.Expr:
+def _changed(target: Target, columns: tuple[str, ...]) -> pl.Expr:
+    """Whether a cell that holds something is sent as something else."""
+    after = _shown(target, _AFTER)
+    may_fill = target.how.default is not None or target.how.add
+    if len(columns) == 1 and not may_fill:  # then what is sent comes from a cell that is filled
+        return column(columns[0]).ne(after).fill_null(value=False)
+    before = _before(columns)
+    return (before.is_not_null() & before.ne(after)).fill_null(value=False)
+
+
+def _shown(target: Target, prefix: str = "") -> pl.Expr:
     """The cleaned value as a person reads it."""
-    cell = pl.col(target.name)
+    cell = pl.col(f"{prefix}{target.name}")
     if target.type is Type.LIST:
         mark = target.how.split or ";"
         return cell.list.join(f"{mark} " if mark.strip() else mark)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -11,7 +12,7 @@ from rdimport.names import fold
 from rdimport.row import DEFECT, ROW
 from rdimport.source.defects import STRAY_QUOTE
 from rdimport.source.header import visible
-from rdimport.source.mojibake import LEADS, has_leads, repaired
+from rdimport.source.mojibake import LEADS, is_broken, repaired
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -62,7 +63,7 @@ class Sieve:
         """
         if text is None or b"#" in text:
             frame = self._without_errors(frame)
-        if self._repair and (text is None or has_leads(text)):
+        if self._repair and (text is None or is_broken(text)):
             frame = self._mended(frame)
         frame = self._without_blank_rows(frame)
         suspect = pl.coalesce(self._columns).str.contains(self._suspicious)
@@ -178,3 +179,12 @@ def rebatched(frames: Iterable[pl.DataFrame], rows: int) -> Iterator[pl.DataFram
         held, count = [whole.slice(full)], count - full
     if count:
         yield pl.concat(held)
+
+
+def ahead(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """The same frames, each read in a thread of its own while the one before it is used."""
+    with ThreadPoolExecutor(1, "rdimport-read") as reader:
+        coming = reader.submit(next, frames, None)
+        while (frame := coming.result()) is not None:
+            coming = reader.submit(next, frames, None)
+            yield frame

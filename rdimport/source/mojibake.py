@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+import polars as pl
+
 LEADS: Final = ("Ã", "Â", "â", "ð")
 """No cell without one of these needs a look."""
 
@@ -27,9 +29,12 @@ _LEADS_IN_UTF8: Final = re.compile(rb"\xc3[\x82\x83\xa2\xb0]")
 _BROKEN: Final = re.compile(f"[ÂÃ]{_REST}|â{_REST}{{2}}|ð{_REST}{{3}}")
 
 
-def has_leads(text: bytes) -> bool:
-    """Does this UTF-8 hold one of `LEADS` at all?"""
-    return _LEADS_IN_UTF8.search(text) is not None
+def is_broken(text: bytes) -> bool:
+    """Does this UTF-8 hold a broken piece at all?"""
+    if not _LEADS_IN_UTF8.search(text):
+        return False
+    whole = pl.Series([text], dtype=pl.Binary).cast(pl.String)
+    return bool(whole.str.contains(_BROKEN.pattern).any())
 
 
 def repaired(text: str) -> str:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-BATCH_ROWS: Final = 20_000
+BATCH_ROWS: Final = 65_536
 """Rows of a batch: large enough to keep polars busy, small enough to keep memory flat."""
 
 

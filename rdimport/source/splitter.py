@@ -28,6 +28,10 @@ MAX_LINE: Final = 64 << 20
 """Bytes: a line longer than this is no table of contacts."""
 
 
+_MORE: Final = "__rdimport_more__"
+"""What a line holds beyond its last column."""
+
+
 class Shape(NamedTuple):
     """How the rows of a file relate to its columns."""
 
@@ -81,25 +85,35 @@ class Splitter:
                     "This is probably not a table; check the file, or name its --delimiter.",
                 )
         lines = _without_surplus(_lines(data), self._shape)
-        judged = self._judge(lines, data, final=final)
+        cells = None if b'"' in data else _split(lines, self._shape)
+        judged = self._judge(lines, cells, data, final=final)
         if judged.used < len(lines):
             exact = data.split(b"\n")
             self._rest = b"\n".join(exact[judged.used :]) + self._rest
-        frame = self._frame(lines, judged, data)
+        frame = self._frame(lines, cells, judged, data)
         self._line += judged.used
         return frame
 
-    def _judge(self, lines: pl.Series, data: bytes, *, final: bool) -> _Judged:
-        marks = _marks(lines, self._shape, quoted=b'"' in data)
+    def _judge(
+        self, lines: pl.Series, cells: pl.DataFrame | None, data: bytes, *, final: bool
+    ) -> _Judged:
+        shape = self._shape
+        marks = _marks(lines, shape) if cells is None else _marks_of_cells(cells, shape)
         if marks["sound"].all():
             return _Judged(marks["sound"], [], [], len(lines))
         return _Suspects(marks, data, self._shape).judged(final=final)
 
-    def _frame(self, lines: pl.Series, judged: _Judged, data: bytes) -> pl.DataFrame:
-        numbered = lines.head(len(judged.sound)).to_frame("line").with_row_index("at")
-        kept = numbered.filter(judged.sound)
-        text = data if kept.height == len(lines) and not self._shape.surplus else None
-        parts = [self._part(kept["at"].cast(pl.UInt32), kept["line"], text)]
+    def _frame(
+        self, lines: pl.Series, cells: pl.DataFrame | None, judged: _Judged, data: bytes
+    ) -> pl.DataFrame:
+        count = len(judged.sound)
+        at = judged.sound.arg_true()
+        if cells is not None:
+            whole = cells if len(at) == cells.height else cells.head(count).filter(judged.sound)
+            parts = [self._numbered(at, whole.select(self._shape.columns))]
+        else:
+            text = data if len(at) == len(lines) and not self._shape.surplus else None
+            parts = [self._part(at, lines.head(count).filter(judged.sound), text)]
         if judged.joined:
             at = pl.Series("at", [at for at, _ in judged.joined], dtype=pl.UInt32)
             parts.append(self._part(at, pl.Series("line", [text for _, text in judged.joined])))
@@ -111,13 +125,16 @@ class Splitter:
         return parts[0] if len(parts) == 1 else pl.concat(parts).sort(ROW)
 
     def _part(self, at: pl.Series, records: pl.Series, text: bytes | None = None) -> pl.DataFrame:
-        """Sound records, cut into cells; an empty cell is null. `text` is all of them, if known."""
+        """Sound records, cut into cells. `text` is all of them, if known."""
         if records.str.contains('"', literal=True).any():
-            frame = _cells_quoted(records, self._shape, text)
-        else:
-            frame = _cells(records, self._shape)
+            return self._numbered(at, _cells_quoted(records, self._shape, text))
+        return self._numbered(at, _split(records, self._shape).select(self._shape.columns))
+
+    def _numbered(self, at: pl.Series, frame: pl.DataFrame) -> pl.DataFrame:
+        """Cells with the numbers of their rows; an empty cell is null."""
         cell = pl.col(self._shape.columns)
-        number, no_defect = (at + self._line).alias(ROW), pl.lit(None, pl.String).alias(DEFECT)
+        number = (at.cast(pl.UInt32) + self._line).alias(ROW)
+        no_defect = pl.lit(None, pl.String).alias(DEFECT)
         return frame.select(number, no_defect, pl.when(cell != "").then(cell))
 
 
@@ -131,14 +148,13 @@ class _Suspects:
         suspects = marks.with_row_index("at").filter(~pl.col("sound"))
         self._at: list[int] = suspects["at"].to_list()
         self._odd_lines: list[int] = suspects.filter("odd")["at"].to_list()
-        wanted = len(shape.columns) - 1
-        self._rows_before = [0, *accumulate((marks["delimiters"] == wanted).fill_null(value=False))]
+        self._rows_before = [0, *accumulate(marks["wide"])]
         self._pairs = [
             self._text(first, last)
             for first, last in zip(self._odd_lines, self._odd_lines[1:], strict=False)
         ]
         pairs = pl.Series("line", self._pairs, dtype=pl.String)
-        self._pair_is_sound = _marks(pairs, shape, quoted=True)["sound"].to_list()
+        self._pair_is_sound = _marks(pairs, shape)["sound"].to_list()
 
     def judged(self, *, final: bool) -> _Judged:
         """Walk over the suspects. A record that is still open at the end waits, unless `final`."""
@@ -232,36 +248,44 @@ class _Suspects:
         return b"\n".join(self._exact[first : last + 1]).decode().removesuffix("\r")
 
 
-def _marks(records: pl.Series, shape: Shape, *, quoted: bool) -> pl.DataFrame:
-    """Per text: is it a sound record, has it an odd number of marks, how many delimiters?"""
+def _marks(records: pl.Series, shape: Shape) -> pl.DataFrame:
+    """Per text: is it a sound record, has it an odd number of marks, is it as wide as a row?"""
     last, text = len(shape.columns) - 1, pl.col("line")
-    count = text.str.count_matches(shape.delimiter, literal=True)
 
     def fits(delimiters: pl.Expr) -> pl.Expr:
         return delimiters <= last if shape.short_is_sound else delimiters == last
 
-    if not quoted:
-        sound, odd = fits(count), pl.lit(value=False)
-    else:
-        # Every quoted cell shrinks to \x02; one that touches anything but a delimiter is unsound.
-        bare = text.str.replace_all('"[^"]*"', "\x02")
-        other = f"[^{re.escape(shape.delimiter)}\x02]"
-        sound = (
-            fits(bare.str.count_matches(shape.delimiter, literal=True))
-            & ~bare.str.contains('"', literal=True)
-            & ~bare.str.contains(f"{other}\x02")
-            & ~bare.str.contains(f"\x02{other}")
-        )
-        odd = text.str.count_matches('"', literal=True) % 2 == 1
+    # Every quoted cell shrinks to \x02; one that touches anything but a delimiter is unsound.
+    bare = text.str.replace_all('"[^"]*"', "\x02")
+    other = f"[^{re.escape(shape.delimiter)}\x02]"
+    sound = (
+        fits(bare.str.count_matches(shape.delimiter, literal=True))
+        & ~bare.str.contains('"', literal=True)
+        & ~bare.str.contains(f"{other}\x02")
+        & ~bare.str.contains(f"\x02{other}")
+    )
+    odd = text.str.count_matches('"', literal=True) % 2 == 1
+    wide = text.str.count_matches(shape.delimiter, literal=True) == last
     return records.to_frame("line").select(
-        sound=sound.fill_null(value=False), odd=odd.fill_null(value=False), delimiters=count
+        sound=sound.fill_null(value=False),
+        odd=odd.fill_null(value=False),
+        wide=wide.fill_null(value=False),
     )
 
 
-def _cells(records: pl.Series, shape: Shape) -> pl.DataFrame:
-    """Records without a quotation mark."""
-    frame = records.str.split_exact(shape.delimiter, len(shape.columns) - 1).struct.unnest()
-    return frame.rename(dict(zip(frame.columns, shape.columns, strict=True)))
+def _marks_of_cells(cells: pl.DataFrame, shape: Shape) -> pl.DataFrame:
+    """The marks of lines without a quotation mark, by the cells that they were cut into."""
+    no_more = pl.col(_MORE).is_null()
+    wide = no_more & pl.col(shape.columns[-1]).is_not_null()
+    sound = no_more & pl.col(shape.columns[0]).is_not_null() if shape.short_is_sound else wide
+    return cells.select(sound=sound, odd=pl.lit(value=False), wide=wide)
+
+
+def _split(records: pl.Series, shape: Shape) -> pl.DataFrame:
+    """Records without a quotation mark, cut into cells; `_MORE` is what is left over."""
+    names = (*shape.columns, _MORE)
+    frame = records.str.splitn(shape.delimiter, len(names)).struct.unnest()
+    return frame.rename(dict(zip(frame.columns, names, strict=True)))
 
 
 def _cells_quoted(records: pl.Series, shape: Shape, text: bytes | None) -> pl.DataFrame:

@@ -10,7 +10,7 @@ from rdimport.errors import SourceError
 from rdimport.row import FILE
 from rdimport.source.dialect import SAMPLE_BYTES, find_dialect
 from rdimport.source.encoding import Decoder
-from rdimport.source.frames import Sieve, rebatched
+from rdimport.source.frames import Sieve, ahead
 from rdimport.source.port import BATCH_ROWS, Facts, Hints
 from rdimport.source.splitter import Splitter
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from rdimport.source.files import InputFile
 
-CHUNK: Final = 4 << 20
-"""Bytes that are decoded and cut at a time."""
+CHUNK: Final = 8 << 20
+"""Bytes that are decoded and cut at a time; so memory is bounded however wide the rows are."""
 
 _SHORT_ROWS: Final = (
     "Rows leave out empty cells at their end, so a row with fewer cells than the header is sound."
@@ -66,7 +66,8 @@ class TextTable:
 
     def batches(self, rows: int = BATCH_ROWS) -> Iterator[pl.DataFrame]:
         """All rows in order; see the port."""
-        yield from rebatched(self._frames(), rows)
+        for frame in ahead(self._frames()):
+            yield from frame.iter_slices(rows)
 
     def _frames(self) -> Iterator[pl.DataFrame]:
         found = self._dialect

@@ -12,7 +12,7 @@ from rdimport.row import FILE, ROW
 from rdimport.spool import Spool
 
 IDENTITY: Final = "__rdimport_identity__"
-"""Binary, 16 bytes: the keyed hash of what makes two rows the same conversion."""
+"""Binary: what makes two rows the same conversion, or the ledger's keyed hash of it."""
 
 UNCHANGED: Final = "__rdimport_unchanged__"
 """Boolean: an earlier run sent this very payload, and it was accepted."""
@@ -27,6 +27,9 @@ _PARTS: Final = 64
 """The rows of one conversion are in one part: a hash decides. Of 10 million, 160,000 in each."""
 
 _PART: Final = "part"
+
+_HALVES: Final = ("low", "high")
+"""128 bits of hash for each identity: of 10 million, two are the same by chance once in 10^24."""
 
 Keep = Literal["first", "last"]
 
@@ -68,13 +71,7 @@ class Index:
 
         Raises LedgerError when the disk is full.
         """
-        halves = (
-            pl.col(IDENTITY)
-            .bin.slice(start, 8)
-            .bin.reinterpret(dtype=pl.UInt64, endianness="little")
-            .alias(name)
-            for start, name in ((0, "low"), (8, "high"))
-        )
+        halves = (pl.col(IDENTITY).hash(seed).alias(name) for seed, name in enumerate(_HALVES))
         at = pl.int_range(self._rows, self._rows + rows.height, dtype=pl.UInt32).alias(AT)
         self._held.append(rows.select(at, FILE, ROW, UNCHANGED, *halves))
         self._rows += rows.height

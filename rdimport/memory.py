@@ -40,6 +40,10 @@ class Memory:
     changed: bool = False
     since: int | None = None
 
+    def identities(self, texts: pl.Series) -> pl.Series:
+        """The `IDENTITY` of rows, by the texts that make them the same conversion."""
+        return pl.Series(IDENTITY, self.digests(texts.to_list(), 16), pl.Binary)
+
     def part(self, rows: pl.DataFrame, cells: pl.DataFrame, *, whole: bool) -> Known:
         """Part the rows of a batch. `rows` has `FILE`, `ROW`, `IDENTITY` and `payload`, `cells`
         `ROW` and the source's columns. Unless the payloads are `whole`, nothing follows from them.
@@ -83,6 +87,16 @@ class Memory:
         for i, digest in zip(sent, self.digests(payloads, 8), strict=True):
             found[i] = digest
         return found
+
+
+class Blank(Memory):
+    """The memory of somebody who never sent anything: who looks nothing up needs no hash."""
+
+    __slots__ = ()
+
+    def identities(self, texts: pl.Series) -> pl.Series:
+        """The texts themselves."""
+        return texts.cast(pl.Binary).alias(IDENTITY)
 
 
 def cells_of(rows: pl.Series, cells: pl.DataFrame) -> dict[int, tuple[str | None, ...]]:

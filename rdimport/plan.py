@@ -58,7 +58,7 @@ class Plan:
     `fields` tells for each file where a field comes from.
     """
 
-    spool: Spool
+    spool: Spool | None
     fields: list[Map[str, tuple[str, ...]]] = field(default_factory=list)
     columns: list[tuple[str, ...]] = field(default_factory=list)
     rows: int = 0
@@ -71,6 +71,8 @@ class Plan:
 
     def frames(self) -> Iterator[pl.DataFrame]:
         """The rows to send, batch by batch: origin, identity, payload and the source's cells."""
+        if self.spool is None:
+            raise RuntimeError("this plan keeps no rows")
         start = 0
         for frame in self.spool.frames():
             gone = within(self.dropped, start, frame.height)[AT]
@@ -111,7 +113,7 @@ class Planner:
         mapping: Mapping,
         memory: Memory,
         book: Book,
-        spool: Spool,
+        spool: Spool | None,
         index: Index,
         *,
         catalogue: Catalogue | None = None,
@@ -172,8 +174,7 @@ class Planner:
         """Bring each row to its end or put it away; returns `ROW` and `IDENTITY` of the known."""
         prepared = prepare(batch, bound)
         self._look(prepared)
-        identities = self._memory.digests(prepared.rows["identity"].to_list(), 16)
-        rows = prepared.rows.with_columns(pl.Series(IDENTITY, identities, pl.Binary))
+        rows = prepared.rows.with_columns(self._memory.identities(prepared.rows["identity"]))
         cells = batch.drop(FILE, DEFECT)
         ends = list(_invalid(prepared.problems, cells))
         invalid = len(ends)
@@ -195,9 +196,10 @@ class Planner:
     def _put_away(self, rows: pl.DataFrame, cells: pl.DataFrame) -> None:
         if rows.is_empty():
             return
-        ours = rows.select(FILE, ROW, IDENTITY, pl.col("payload").alias(PAYLOAD))
-        whole = ours.join(cells, on=ROW, how="left", maintain_order="left")
-        self._plan.spool.put(whole.select(*_OURS, *(c for c in cells.columns if c != ROW)))
+        if self._plan.spool is not None:
+            ours = rows.select(FILE, ROW, IDENTITY, pl.col("payload").alias(PAYLOAD))
+            whole = ours.join(cells, on=ROW, how="left", maintain_order="left")
+            self._plan.spool.put(whole.select(*_OURS, *(c for c in cells.columns if c != ROW)))
         self._plan.rows += rows.height
         self._index.add(rows)
 
@@ -214,12 +216,12 @@ class Planner:
             self._already(choice.unchanged)
             dropped.append(choice.dropped.to_frame(AT))
             groups.append(choice.groups)
-        if keep == "merge":
-            self._merge(pl.concat(groups).sort(AT))
+        if self._plan.spool is not None and keep == "merge":
+            self._merge(self._plan.spool, pl.concat(groups).sort(AT))
         else:
             self._plan.dropped = pl.concat(dropped).sort(AT)
 
-    def _merge(self, groups: pl.DataFrame) -> None:
+    def _merge(self, spool: Spool, groups: pl.DataFrame) -> None:
         """Put the payloads of each conversion's rows together, and look again at what is known.
 
         Only the whole payload tells whether it is the one that an earlier run sent.
@@ -234,7 +236,7 @@ class Planner:
             return self._whole(frame, here, merger)
 
         self._plan.rows = 0
-        self._plan.spool.change(merged)
+        spool.change(merged)
 
     def _whole(self, frame: pl.DataFrame, groups: pl.DataFrame, merger: Merger) -> pl.DataFrame:
         """Of one batch the rows to send, with payloads that hold those of their duplicates."""

@@ -37,6 +37,7 @@ def _check(told: argparse.Namespace) -> int:
             resend=values.resend(told),
             catalogue=values.catalogue(told, mapping),
             on_event=terminal.observer,
+            keep=False,
         )
         terminal.close()
         named = str(quota) if quota else None

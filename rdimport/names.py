@@ -8,6 +8,8 @@ from collections.abc import Iterable
 
 def fold(name: str) -> str:
     """The form in which column names are compared: no case, accents, outer or doubled spaces."""
+    if name.isascii():
+        return " ".join(name.lower().split())
     bare = unicodedata.normalize("NFKD", name.replace("\u200b", "").replace("\ufeff", ""))
     return " ".join("".join(c for c in bare if not unicodedata.combining(c)).casefold().split())
 

@@ -11,13 +11,12 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from random import SystemRandom
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import polars as pl
 
 from rdimport.circuit import Stop
 from rdimport.clock import Clock, SystemClock
-from rdimport.delivery import Chance, Delivery, Settings
 from rdimport.destination import Destination
 from rdimport.destination.rdstation import BASE_URL
 from rdimport.duplicates import Index
@@ -39,12 +38,21 @@ from rdimport.row import FAILED, State
 from rdimport.source import Hints, open_tables
 from rdimport.spool import Spool
 from rdimport.stopping import Stopper, on_signals
-from rdimport.transport import Kind, Patience, connected
+
+if TYPE_CHECKING:
+    from rdimport.delivery import Chance, Settings
+    from rdimport.transport import Kind
 
 Result = TypeVar("Result")
 
 REPORT_DIR: Final = Path("rdimport-reports")
 """Where reports go unless told otherwise, below the current directory."""
+
+
+def _usual_settings() -> Settings:
+    from rdimport.delivery import Settings  # noqa: PLC0415  with httpx: only who sends pays for it
+
+    return Settings()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +70,7 @@ class Options:
     state_dir: Path
     report_dir: Path = REPORT_DIR
     quota: Quota | None = None
-    settings: Settings = field(default_factory=Settings)
+    settings: Settings = field(default_factory=_usual_settings)
     hints: Hints = field(default_factory=Hints)
     resend: frozenset[State] = frozenset()
     catalogue: Catalogue | None = None
@@ -218,6 +226,9 @@ async def _in_thread(work: Callable[[], Result], stopper: Stopper) -> Result:
 
 async def _carry_out(plan: Plan, run: Run, how: Options, stopper: Stopper, spent: float) -> _End:
     """Send the plan's rows; `spent` seconds of the time that the run has are gone."""
+    from rdimport.delivery import Delivery  # noqa: PLC0415
+    from rdimport.transport import Patience, connected  # noqa: PLC0415
+
     settings = how.settings
     if settings.max_seconds is not None:
         settings = replace(settings, max_seconds=max(0.0, settings.max_seconds - spent))

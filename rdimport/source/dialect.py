@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Final
 from rdimport.errors import SourceError
 from rdimport.names import fold
 from rdimport.source.encoding import Decoder, guess_encoding
-from rdimport.source.header import FirstRow, Header, find_header, header_only, is_data, visible
+from rdimport.source.header import (
+    SEARCHED,
+    FirstRow,
+    Header,
+    find_header,
+    header_only,
+    is_data,
+    visible,
+)
 from rdimport.source.records import Quotes, split_record
 from rdimport.source.splitter import Shape
 
@@ -153,7 +161,8 @@ def _evenness(rows: Sequence[FirstRow], wanted: set[str]) -> float:
     if not widths:
         return 0.0
     width, count = max(widths.items(), key=lambda item: item[1] * math.log2(item[0] + 1))
-    known = max(sum(fold(visible(cell or "")) in wanted for cell in row.cells) for row in rows)
+    likely = rows[:SEARCHED]
+    known = max(sum(fold(visible(cell or "")) in wanted for cell in row.cells) for row in likely)
     skipped = next(at for at, row in enumerate(rows) if len(row.cells) == width)
     first = [cell for cell in rows[skipped].cells if cell and cell.strip()]
     like_header = len(first) / width * (0.6 if any(map(is_data, first)) else 1.0)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rdimport.source.port import Hints
 
-_SEARCHED: Final = 100
+SEARCHED: Final = 100
 """Rows among which the header is looked for."""
 
 _KNOWN: Final = frozenset(
@@ -156,7 +156,7 @@ def _best_row(rows: Sequence[FirstRow], width: int, hints: Hints) -> int | None:
     wanted = {fold(column) for column in hints.columns}
     best: tuple[int, _Looks] | None = None
     people = False
-    for at, row in enumerate(rows[:_SEARCHED]):
+    for at, row in enumerate(rows[:SEARCHED]):
         looks = _looks(row, width, wanted)
         if looks is None:
             people = people or _is_person(row, width)

@@ -43,6 +43,8 @@ def repaired(text: str) -> str:
     >>> repaired("SÃ£o Paulo, 1Âº andar"), repaired("MAÃ‡ÃƒES"), repaired("MAÇÃS, ÂNGELA")
     ('São Paulo, 1º andar', 'MAÇÃES', 'MAÇÃS, ÂNGELA')
     """
+    if text.isascii():
+        return text
     for _ in range(2):
         better = _BROKEN.sub(_as_utf8, text)
         if better == text:

@@ -12,6 +12,7 @@ from whoever else uses the machine; CPU and ratios do so less.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import shutil
@@ -32,7 +33,7 @@ from rdimport.ledger import Counters, Ledger, Outcome, Outgoing, Settled
 from rdimport.row import State
 
 HERE = Path(__file__).parent
-PEERS = str(HERE / "peers.py")
+PEERS, CHECKERS = str(HERE / "peers.py"), str(HERE / "checkers.py")
 SHARE = {"httpx": 10, "requests": 10, "requests-threads": 10, "httpx2": 5, "xargs-curl": 50}
 """Slow peers get this many times fewer rows; their cost per row does not depend on it."""
 
@@ -111,23 +112,25 @@ def sending(folder: Path, rows: int, repeat: int, receiver: Receiver) -> Iterato
 
 
 def checking(folder: Path, rows: int, repeat: int) -> Iterator[str]:
-    """3 and 4: rows checked per second, and memory."""
+    """3 and 4: rows checked per second, and memory. The others get a tenth of the rows."""
     ways: dict[str, Callable[[], tuple[Cost, int]]] = {}
 
     def ours(size: int, bad: float) -> Callable[[], tuple[Cost, int]]:
         files = lists.write(folder, size, bad)
         return lambda: (measured(rdimport("check", files, folder), (0, 1)), size)
 
-    def peer(name: str) -> Callable[[], tuple[Cost, int]]:
-        size = rows // 10
+    def peer(name: str, size: int) -> Callable[[], tuple[Cost, int]]:
         file = str(lists.write(folder, size, 0.01)[0])
-        return lambda: (measured([peers_python, PEERS, name, "", file]), size)
+        return lambda: (measured([peers_python, CHECKERS, name, file]), size)
 
+    same_verdicts(folder)
     ways["**rdimport check**, 1 % bad"] = ours(rows, 0.01)
     ways["**rdimport check**, 30 % bad"] = ours(rows, 0.3)
-    ways["rdimport check, a tenth of the rows"] = ours(rows // 10, 0.01)
-    ways["pandas + pandera, a tenth"] = peer("pandas-pandera")
-    ways["csv + pydantic, a tenth"] = peer("csv-pydantic")
+    ways[f"**rdimport check**, {rows // 10:,} rows"] = ours(rows // 10, 0.01)
+    for name in ("pandas + pandera", "csv + pydantic"):
+        for kind, job in (("same", "the same job"), ("light", "less of it")):
+            way = f"{name}, {job}, {rows // 10:,} rows"
+            ways[way] = peer(f"{kind}-{name.replace(' + ', '-')}", rows // 10)
     found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in ways}
     for _ in range(repeat):
         for name, way in ways.items():
@@ -138,6 +141,18 @@ def checking(folder: Path, rows: int, repeat: int) -> Iterator[str]:
     for name, costs in found.items():
         speed, cpu, memory = (median(column) for column in zip(*costs, strict=True))
         yield f"| {name} | {speed:,.0f} | {cpu:.1f} | {memory:.0f} |"
+
+
+def same_verdicts(folder: Path) -> None:
+    """Raise RuntimeError unless those that do the same job take and refuse as many rows."""
+    files = lists.write(folder, 2_000, 0.3)
+    command = [*rdimport("check", files, folder), "--json"]
+    told = json.loads(subprocess.run(command, capture_output=True, check=False).stdout)
+    for name in ("same-pandas-pandera", "same-csv-pydantic"):
+        command = [peers_python, CHECKERS, name, str(files[0])]
+        said = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout.split()
+        if [int(count) for count in said] != [told["to_send"], told["invalid"]]:
+            raise RuntimeError(f"{name} does not do the same job: {said}")
 
 
 def starting(folder: Path, repeat: int, receiver: Receiver) -> Iterator[str]:
@@ -244,7 +259,7 @@ def main() -> None:
     global peers_python  # noqa: PLW0603
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--rows", type=int, default=5_000, help="rows to send (5000)")
-    parser.add_argument("--check-rows", type=int, default=100_000, help="rows to check (100000)")
+    parser.add_argument("--check-rows", type=int, default=1_000_000, help="rows to check (1000000)")
     parser.add_argument("--again-rows", type=int, default=100_000, help="known rows (100000)")
     parser.add_argument("--repeat", type=int, default=3, help="interleaved repetitions (3)")
     parser.add_argument("--peers", default=sys.executable, help="the Python that has the peers")

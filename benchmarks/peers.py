@@ -174,77 +174,6 @@ def xargs_curl(url: str, file: str) -> None:
     subprocess.run(command, input=lines.replace(b"'\\''", b" "), check=True)
 
 
-def pandas_pandera(_: str, file: str) -> None:
-    import pandas as pd
-    import pandera.pandas as pa
-
-    schema = pa.DataFrameSchema(
-        {
-            "E-mail": pa.Column(str, pa.Check.str_matches(r"^[^@\s]+@[^@\s]+\.[a-z]+$")),
-            "Celular": pa.Column(str, pa.Check.str_matches(r"^\+55\d{10,11}$")),
-            "UF": pa.Column(str, pa.Check.isin(["SP", "GO", "PA", "DF", "AL", "PR", "PE"])),
-            "Nome": pa.Column(str, pa.Check.str_length(max_value=255)),
-        }
-    )
-    frame = pd.read_csv(file, dtype=str, keep_default_na=False)
-    for column in frame.columns:
-        frame[column] = frame[column].str.strip()
-    frame["E-mail"] = frame["E-mail"].str.lower()
-    frame["Celular"] = "+55" + frame["Celular"].str.replace(r"\D", "", regex=True)
-    frame["UF"] = frame["UF"].str.upper()
-    try:
-        schema.validate(frame, lazy=True)
-        bad = set()
-    except pa.errors.SchemaErrors as error:
-        bad = set(error.failure_cases["index"])
-    good = frame.drop(index=list(bad)).rename(columns={v: k for k, v in FIELDS.items()})
-    print(sum(len(json.dumps(row)) for row in good.to_dict("records")), len(bad))
-
-
-def csv_pydantic(_: str, file: str) -> None:
-    import re
-
-    from pydantic import BaseModel, ValidationError, field_validator
-
-    class Lead(BaseModel):
-        email: str
-        name: str
-        mobile_phone: str
-        company_name: str
-        job_title: str
-        city: str
-        state: str
-        cf_interesse: str
-        traffic_source: str
-
-        @field_validator("email")
-        @classmethod
-        def is_email(cls, text: str) -> str:
-            text = text.strip().lower()
-            if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[a-z]+", text):
-                raise ValueError("no e-mail address")
-            return text
-
-        @field_validator("mobile_phone")
-        @classmethod
-        def is_phone(cls, text: str) -> str:
-            digits = re.sub(r"\D", "", text)
-            if not 10 <= len(digits) <= 11:
-                raise ValueError("no phone number")
-            return f"+55{digits}"
-
-    size = bad = 0
-    with open(file, newline="", encoding="utf-8") as lines:
-        for row in csv.DictReader(lines):
-            try:
-                lead = Lead(**{field: row[column] for field, column in FIELDS.items()})
-            except ValidationError:
-                bad += 1
-            else:
-                size += len(lead.model_dump_json())
-    print(size, bad)
-
-
 PEERS = {
     "bare": bare,
     "pyreqwest": pyreqwest_client,
@@ -254,8 +183,6 @@ PEERS = {
     "requests": requests_loop,
     "requests-threads": requests_threads,
     "xargs-curl": xargs_curl,
-    "pandas-pandera": pandas_pandera,
-    "csv-pydantic": csv_pydantic,
 }
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from rdimport.source.files import InputFile
 
-CHUNK: Final = 8 << 20
+CHUNK: Final = 4 << 20
 """Bytes that are decoded and cut at a time; so memory is bounded however wide the rows are."""
 
 _SHORT_ROWS: Final = (

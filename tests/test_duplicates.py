@@ -7,7 +7,7 @@ from typing import Literal
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rdimport.duplicates import AT, IDENTITY, UNCHANGED, Choice, Index
@@ -40,6 +40,7 @@ def digest(who: int) -> bytes:
 
 
 @pytest.mark.parametrize("keep", ["first", "last"])
+@settings(deadline=None)
 @given(batches=TABLES, most_rows=st.sampled_from([1, 50, 1000]))
 def test_one_row_of_each_conversion_is_sent_and_the_others_name_it(
     keep: Literal["first", "last"], batches: list[Rows], most_rows: int

@@ -157,7 +157,8 @@ def test_batches_hold_at_most_so_many_rows_and_can_be_read_again(tmp_path: Path)
     table = opened(tmp_path / "leads.csv", "Id,Nome,E-mail\n" + "\n".join(lines))
     for _ in range(2):
         frames = list(table.batches(7_000))
-        assert {frame.height for frame in frames[:-1]} == {7_000}
+        assert max(frame.height for frame in frames) == 7_000
+        assert min(frame.height for frame in frames) > 0
         assert joined(frames, ROW) == list(range(2, 200_002))
         assert joined(frames, "Id") == [str(i) for i in range(1, 200_001)]
 

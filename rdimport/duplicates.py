@@ -28,9 +28,6 @@ _PARTS: Final = 64
 
 _PART: Final = "part"
 
-_HALVES: Final = ("low", "high")
-"""128 bits of hash for each identity: of 10 million, two are the same by chance once in 10^24."""
-
 Keep = Literal["first", "last"]
 
 
@@ -52,7 +49,11 @@ class Choice(NamedTuple):
 class Index:
     """The rows that may be sent, by conversion: in memory while they are few, then on disk."""
 
-    def __init__(self, directory: Path | None = None, most_rows: int = MOST_ROWS) -> None:
+    def __init__(
+        self, directory: Path | None = None, most_rows: int = MOST_ROWS, *, digests: bool = True
+    ) -> None:
+        """With `digests` each `IDENTITY` is one of 16 bytes, else it is the text itself."""
+        self._halves = _DIGEST if digests else _HASH
         self._spool = Spool(directory)
         self._most = most_rows
         self._held: list[pl.DataFrame] = []
@@ -71,9 +72,8 @@ class Index:
 
         Raises LedgerError when the disk is full.
         """
-        halves = (pl.col(IDENTITY).hash(seed).alias(name) for seed, name in enumerate(_HALVES))
         at = pl.int_range(self._rows, self._rows + rows.height, dtype=pl.UInt32).alias(AT)
-        self._held.append(rows.select(at, FILE, ROW, UNCHANGED, *halves))
+        self._held.append(rows.select(at, FILE, ROW, UNCHANGED, *self._halves))
         self._rows += rows.height
         if self._rows - self._kept > self._most:
             self._put_away()
@@ -96,6 +96,13 @@ class Index:
         self._held.clear()
         self._kept = self._rows
 
+
+_DIGEST: Final = tuple(
+    pl.col(IDENTITY).bin.slice(at, 8).bin.reinterpret(dtype=pl.UInt64, endianness="little").alias(n)
+    for at, n in ((0, "low"), (8, "high"))
+)
+_HASH: Final = tuple(pl.col(IDENTITY).hash(seed).alias(n) for seed, n in enumerate(("low", "high")))
+"""Good for a check, whose mistake would send nothing."""
 
 _NONE: Final = pl.DataFrame(
     schema={

@@ -113,7 +113,8 @@ def check(
         known = _known(to, state_dir, resend, mapping, stack)
         memory = known or _forgetful(resend, mapping)
         spool = Spool() if keep or mapping.on_duplicate == "merge" else None
-        new = partial(Planner, mapping, memory, book, spool, stack.enter_context(Index()))
+        index = stack.enter_context(Index(digests=known is not None))
+        new = partial(Planner, mapping, memory, book, spool, index)
         plan = new(catalogue=catalogue, observer=on_event, look=preview.add).make(tables)
     to_send = plan.to_send if limit is None else min(limit, plan.to_send)
     return Checked(

@@ -11,7 +11,7 @@ from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, overload
 
 import polars as pl
 
@@ -95,6 +95,36 @@ class Plan:
         return problem
 
 
+class Invalid(Sequence[Outcome]):
+    """The rows of a batch that cannot be sent, in order; made from the frames when asked for.
+
+    `problems` has the schema `row.PROBLEMS`, `cells` the batch's `ROW` and columns.
+    """
+
+    def __init__(self, problems: pl.DataFrame, cells: pl.DataFrame) -> None:
+        self.problems = problems.with_columns(pl.col(Problem._fields).fill_null(""))
+        self._cells = cells
+
+    def __len__(self) -> int:
+        return self.problems[ROW].n_unique()
+
+    def __iter__(self) -> Iterator[Outcome]:
+        at = cells_of(self.problems[ROW], self._cells) if self.problems.height else {}
+        ordered = self.problems.sort(ROW, maintain_order=True).select(FILE, ROW, *Problem._fields)
+        for (file, row), group in groupby(ordered.iter_rows(), key=itemgetter(0, 1)):
+            found = tuple(Problem(*line[2:]) for line in group)
+            yield Outcome(file, row, State.INVALID, found, at[row])
+
+    @overload
+    def __getitem__(self, at: int) -> Outcome: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[Outcome]: ...
+
+    def __getitem__(self, at: int | slice) -> Outcome | list[Outcome]:
+        return list(self)[at]
+
+
 def within(places: pl.DataFrame, start: int, rows: int) -> pl.DataFrame:
     """Of places `AT` in order, those among `rows` rows from `start` on, counted from there."""
     first, end = (places[AT].search_sorted(at) for at in (start, start + rows))
@@ -176,18 +206,18 @@ class Planner:
         self._look(prepared)
         rows = prepared.rows.with_columns(self._memory.identities(prepared.rows["identity"]))
         cells = batch.drop(FILE, DEFECT)
-        ends = list(_invalid(prepared.problems, cells))
-        invalid = len(ends)
+        invalid = Invalid(prepared.problems, cells)
         whole = self._mapping.on_duplicate != "merge"
         known = self._memory.part(rows, cells, whole=whole)
-        ended = invalid + len(known.ends) + known.already.height
+        ended = len(invalid) + len(known.ends) + known.already.height
         if batch.height != ended + known.rows.height + prepared.left_out:
             raise RdimportError(
                 f"Of {batch.height} rows not each came to one end: this is a bug in rdimport.",
                 "Nothing was sent. Please report it with the mapping file.",
             )
         read = batch.height - prepared.left_out
-        self._book.record_rows(read, prepared.left_out, ends + known.ends)
+        ends = [*invalid, *known.ends] if known.ends else invalid
+        self._book.record_rows(read, prepared.left_out, ends)
         self._already(known.already.height)
         self._book.count_filled(prepared.filled(known.rows[ROW]))
         self._put_away(known.rows, cells)
@@ -260,14 +290,3 @@ class Planner:
     def _already(self, rows: int) -> None:
         if rows:
             self._book.count(State.ALREADY_IMPORTED, rows)
-
-
-def _invalid(problems: pl.DataFrame, cells: pl.DataFrame) -> Iterator[Outcome]:
-    """One outcome for each row with problems, in the order of the rows."""
-    if problems.is_empty():
-        return
-    at = cells_of(problems[ROW], cells)
-    ordered = problems.sort(ROW, maintain_order=True).select(FILE, ROW, *Problem._fields)
-    for (file, row), group in groupby(ordered.iter_rows(), key=itemgetter(0, 1)):
-        found = tuple(Problem(*(value or "" for value in line[2:])) for line in group)
-        yield Outcome(file, row, State.INVALID, found, at[row])

@@ -12,7 +12,7 @@ import polars as pl
 
 from rdimport.errors import ExitCode
 from rdimport.ledger import Input, Ledger, Outcome
-from rdimport.plan import Plan
+from rdimport.plan import Invalid, Plan
 from rdimport.prepare.preview import Preview
 from rdimport.report.figures import Example
 from rdimport.row import FAILED, FILE, PROBLEMS, ROW, Problem, State
@@ -40,15 +40,26 @@ class Notes:
         """Count rows that were read, and keep what is wrong with those that cannot be sent."""
         self.rows += rows
         self.left_out += left_out
-        self.tally.update(end.state for end in outcomes)
-        for end in outcomes:
-            for problem in {p.code: p for p in reversed(end.problems)}.values():
-                self._by_code[problem.code] += 1
-                seen = (end.file, end.row, problem, end.state)
-                self._first[problem.code] = min(self._first.get(problem.code, seen), seen)
-        found = problems_of(outcomes)
-        if found.height:
-            self._spool.put(found)
+        if isinstance(outcomes, Invalid):  # there may be many: their frame says it all
+            self.tally[State.INVALID] += len(outcomes)
+            state = pl.lit(str(State.INVALID)).alias("state")
+            self._keep(outcomes.problems.select(*PROBLEMS, state))
+        else:
+            self.tally.update(end.state for end in outcomes)
+            self._keep(problems_of(outcomes))
+
+    def _keep(self, found: pl.DataFrame) -> None:
+        """Keep a frame of problems, in the order of the rows."""
+        if found.is_empty():
+            return
+        self._spool.put(found)
+        ordered = found.sort(FILE, ROW, maintain_order=True)
+        told = ordered.unique([FILE, ROW, "code"], keep="first", maintain_order=True)
+        self._by_code.update(dict(told["code"].value_counts().iter_rows()))
+        first = told.unique("code", keep="first", maintain_order=True)
+        for file, row, *problem, state in first.iter_rows():
+            seen = (file, row, Problem(*problem), State(state))
+            self._first[seen[2].code] = min(self._first.get(seen[2].code, seen), seen)
 
     def count(self, state: State, rows: int) -> None:
         """Count rows of which nothing but their number is kept."""

@@ -15,7 +15,7 @@ from rdimport.source.header import visible
 from rdimport.source.mojibake import LEADS, is_broken, repaired
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
 _TOTAL: Final = (
     r"^\s*(?:sub-?)?tota(?:l|is)(?: geral)?(?: (?:de|do|da|dos|das) [\w ]+)?"
@@ -161,24 +161,6 @@ def listed(rows: Sequence[int]) -> str:
     shown = ", ".join(str(row) for row in rows[:_LISTED])
     more = len(rows) - _LISTED
     return f"rows {shown} and {more} more" if more > 0 else f"rows {shown}"
-
-
-def rebatched(frames: Iterable[pl.DataFrame], rows: int) -> Iterator[pl.DataFrame]:
-    """The same rows in frames of `rows` each; only the last may be shorter, none is empty."""
-    held: list[pl.DataFrame] = []
-    count = 0
-    for frame in frames:
-        held.append(frame)
-        count += frame.height
-        if count < rows:
-            continue
-        whole = pl.concat(held)
-        full = count - count % rows
-        for start in range(0, full, rows):
-            yield whole.slice(start, rows)
-        held, count = [whole.slice(full)], count - full
-    if count:
-        yield pl.concat(held)
 
 
 def ahead(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:

@@ -313,7 +313,7 @@ def _memory(
     mapping: Mapping,
     since: int | None = None,
 ) -> Memory:
-    known = partial(ledger.known, destination)
+    known = _nothing if ledger.is_new(destination) else partial(ledger.known, destination)
     return Memory(ledger.digests, known, resend, mapping.on_change == "send", since)
 
 
@@ -345,8 +345,12 @@ def _known(
 
 def _forgetful(resend: frozenset[State], mapping: Mapping) -> Memory:
     """The memory of somebody who never sent anything."""
-    nothing = pl.DataFrame(schema=Ledger.KNOWN)
-    return Blank(_nobody, lambda _: nothing, resend, mapping.on_change == "send")
+    return Blank(_nobody, _nothing, resend, mapping.on_change == "send")
+
+
+def _nothing(_: pl.Series) -> pl.DataFrame:
+    """What is known where nothing was ever sent."""
+    return pl.DataFrame(schema=Ledger.KNOWN)
 
 
 def _nobody(texts: Sequence[str], _: int) -> list[bytes]:

@@ -216,6 +216,15 @@ class Ledger:
         found = self.query("SELECT id FROM destination WHERE identity = ?", identity)
         return found[0][0] if found else None
 
+    def is_new(self, destination: int) -> bool:
+        """Whether nothing was ever sent there."""
+        return not self.query(
+            "SELECT 1 FROM conversion WHERE destination = ?"
+            " UNION ALL SELECT 1 FROM sending WHERE destination = ? LIMIT 1",
+            destination,
+            destination,
+        )
+
     def known(self, destination: int, identities: pl.Series) -> pl.DataFrame:
         """What is known of some conversions, in the schema `KNOWN`; without those never sent."""
         with explained(self.path):

@@ -1,9 +1,11 @@
-"""Where the CPU time of a run goes, stage by stage: the own time of each module's functions.
+"""Where the CPU time of a run and of a check goes, stage by stage.
 
-    python benchmarks/stages.py [ROWS]
+    python benchmarks/stages.py [ROWS] [ROWS-TO-CHECK]
 
-The run is the one of bench.py; cProfile makes everything dearer, small functions most, so the
-shares are a guide and bench.py has the figures.
+The run is the one of bench.py, and its stages are the own time of each module's functions. cProfile
+makes everything dearer, small functions most, so the shares are a guide and bench.py has the
+figures. A check is a few large steps: they are taken one after the other, each by its CPU time,
+without a profiler.
 """
 
 from __future__ import annotations
@@ -16,14 +18,23 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import lists
+import polars as pl
 from receiver import receiving
 
 from rdimport import pipeline
 from rdimport.destination.rdstation import RDStation
+from rdimport.duplicates import UNCHANGED, Index
 from rdimport.mapping import Mapping
+from rdimport.memory import Blank
+from rdimport.prepare import bind, cells, prepare
+from rdimport.prepare.preview import Preview
+from rdimport.source import Hints, open_tables
+from rdimport.validation import failures
 
 STAGES = {
     "source": "read",
@@ -69,8 +80,52 @@ def stage(where: tuple[str, int, str]) -> str:
     return next(found, "built-in functions and the rest")
 
 
+def check_stages(file: str, mapping: Mapping) -> Iterator[tuple[str, float]]:
+    """Each stage of a check and its seconds of CPU, as the planner goes through them."""
+    spent: Counter[str] = Counter()
+    preview, memory, index = Preview(), Blank(lambda *_: [], lambda _: pl.DataFrame()), Index()
+    (table,) = open_tables([file], Hints(columns=mapping.columns()))
+    bound = bind(mapping, table.columns, table.name)
+    batches = table.batches()
+
+    def timed(stage: str, work: Callable[[], Any]) -> Any:
+        start = time.process_time()
+        try:
+            return work()
+        finally:
+            spent[stage] += time.process_time() - start
+
+    # Reading goes on in a thread of its own: all of it first, so that it is not taken for others.
+    for batch in timed("read: decode, cut into cells, mend", lambda: list(batches)):
+        frame = timed("clean", lambda b=batch: cells(b, bound)[0].frame)
+        timed("validate", lambda f=frame: failures(f, bound.schema))
+        prepared = timed("all three", lambda b=batch: prepare(b, bound))
+        timed("count for the screen", lambda p=prepared: preview.add(p))
+        identity = memory.identities(prepared.rows["identity"])
+        unchanged = pl.lit(value=False).alias(UNCHANGED)
+        rows = prepared.rows.with_columns(identity, unchanged)
+        timed("duplicates", lambda r=rows: index.add(r))
+    timed("duplicates", lambda: list(index.choose("last")))
+    parts = ("clean", "validate")
+    whole = spent.pop("all three")
+    spent["encode, and look for what is suspect"] = whole - sum(spent[part] for part in parts)
+    yield from spent.items()
+
+
+def print_check(rows: int) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        file, mapping = lists.write(Path(name), rows, 0.01)
+        found = dict(check_stages(str(file), Mapping.load(mapping)))
+    total = sum(found.values())
+    print(f"| a check of {rows:,} rows | share | µs per row |\n|---|---:|---:|")
+    for stage_, seconds in found.items():
+        print(f"| {stage_} | {seconds / total:.0%} | {1e6 * seconds / rows:.2f} |")
+    print(f"| together | | {1e6 * total / rows:.2f} |\n")
+
+
 def main() -> None:
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else 5_000
+    print_check(int(sys.argv[2]) if len(sys.argv) > 2 else 200_000)
     profiles = []
 
     def profiled() -> None:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 FIRST_ROWS: Final = 5
 EXAMPLES: Final = 3
 _ROWS_NAMED: Final = 5
+_LOOKED_AT: Final = 1_000
+"""Changed cells of a batch among which examples are looked for."""
 _AFTER: Final = "__rdimport_after__"
 
 
@@ -121,7 +123,8 @@ class Preview:
             view.changed += differs.get(target.name, 0)
             if differs.get(target.name) and len(view.examples) < EXAMPLES:
                 columns = cells.bound.columns[target.name]
-                rows = both.filter(_changed(target, columns)).select(
+                at = both.select(_changed(target, columns).arg_true()).to_series()
+                rows = both[at.head(_LOOKED_AT)].select(
                     _before(columns).alias("before"), _shown(target, _AFTER).alias("after")
                 )
                 self._show(view, columns[0], rows)

@@ -24,7 +24,7 @@ from rdimport.errors import LedgerError
 from rdimport.events import Observer, RowSettled, Stopping, Waiting
 from rdimport.journal import Journal
 from rdimport.ledger import Counters, Outcome, Outgoing, Parcel, Run, Settled
-from rdimport.pace import Pace
+from rdimport.pace import Limits
 from rdimport.row import Problem, State
 from rdimport.transport import NotAnswered, NotConnected, Transport
 from rdimport.verdict import Action, Evidence, judge
@@ -50,6 +50,28 @@ class Trace(Protocol):
 
     def __call__(self, problem: Problem, file: int, cells: Sequence[str | None]) -> Problem:
         """The problem with its source column and value."""
+
+
+class Turns(Protocol):
+    """When the next row may leave; `pace.Pace` and `sharing.SharedPace` say what each means."""
+
+    def wait(self, now: float) -> float:
+        """Seconds until the next slot, 0 when it is there."""
+
+    def take(self, now: float) -> float:
+        """Use the slot that is there; returns its moment."""
+
+    def hold(self, now: float, seconds: float) -> None:
+        """Let nobody leave for so many seconds."""
+
+    def held(self, now: float) -> float:
+        """Seconds for which the whole run still has to wait, 0 when it may go on."""
+
+    def learn(self, now: float, limits: Limits, in_flight: int, *, counted: bool) -> None:
+        """Take an answer's headers into account."""
+
+    def throttled(self, now: float, seconds: float, *, blind: bool) -> None:
+        """The account's quota was used up: wait until its next window, `seconds` from now."""
 
 
 class Chance(Protocol):
@@ -84,7 +106,7 @@ class Delivery:
         transport: Transport,
         run: Run,
         trace: Trace,
-        pace: Pace,
+        pace: Turns,
         settings: Settings,
         clock: Clock,
         chance: Chance,
@@ -336,7 +358,8 @@ class Delivery:
             longest = min(60.0, 0.5 * 2.0 ** min(self._setbacks, 10))
             seconds = longest * (0.5 + 0.5 * self._chance.random())
         if throttled:
-            self._pace.throttled(now, seconds, told=answer.limits is not None)
+            blind = answer.limits is None and answer.wait is not None
+            self._pace.throttled(now, seconds, blind=blind)
         else:
             self._pace.hold(now, seconds)
         if seconds >= 1:

@@ -65,49 +65,98 @@ _AIR: Final = 1.005
 _RESERVE: Final = 3
 """Requests left to others in a window that is shared: they may take them while ours travels."""
 
+_QUIET: Final = 14
+"""Windows without a 429 before a share that nobody tells us is tried a little larger: at 120 a
+minute one refusal in so many windows is 0.1 % of the requests."""
+
+_GROWTH: Final = 0.1
+"""Requests by which such a share grows first; with the square of the windows that stay quiet."""
+
+_STEP: Final = 0.25
+"""How far a share goes at once to what one window let through: the next may be another one."""
+
+_LEAST: Final = 0.5
+"""Requests by which it goes down for a 429; twice that when the last one is not long ago."""
+
+NEVER: Final = float("-inf")
+"""A moment that is not known, or long ago."""
+
+
+@dataclass(slots=True)
+class Standing:
+    """Where an account stands with its quota: all that runs of one account have to agree on.
+
+    Moments are seconds of one clock. `next` is the moment of the next free slot. By headers are
+    known: `interval` between two slots where others use the quota too, the end of the window
+    (`ends`), how much of it is `used` and how much by us (`mine`), and for how many windows more it
+    counts as `shared`. By 429s alone: the beginning of the next window (`turn`), the requests
+    `taken` in this one, our `share` of a window and how many windows it was `quiet` since.
+    """
+
+    next: float = NEVER
+    held_until: float = NEVER
+    interval: float = 0.0
+    ends: float = NEVER
+    used: float = 0.0
+    mine: float = 0.0
+    shared: float = 0.0
+    turn: float = NEVER
+    taken: float = 0.0
+    share: float = float("inf")
+    quiet: float = 0.0
+
 
 class Pace:
     """An even pace, one interval apart, that gives way to others and to the endpoint's word.
 
     Even spacing fills a fixed window without knowing where it begins; bursts are what gateways
     punish first. Where the headers of answers show that somebody else uses the quota too, what is
-    left of the window is spread over the time that is left of it. Nothing that they say makes the
-    pace faster than the quota.
+    left of the window is spread over the time that is left of it. Where there are no headers, only
+    a 429 shows it: see `throttled`. Nothing that an answer says makes the pace faster than the
+    quota.
     """
 
     def __init__(self, quota: Quota | None) -> None:
         self._quota = quota
         self._base = quota.interval * _AIR if quota else 0.0
-        self._interval = self._base
-        self._next = float("-inf")
-        self._held_until = float("-inf")
-        self._ends: float | None = None
-        self._used = self._mine = 0
-        self._shared = 0
-        self._taken = 0
-        self._free_since: float | None = None
+        self.standing = Standing()
+
+    @property
+    def interval(self) -> float:
+        """Seconds from one slot to the next as things stand."""
+        standing = self.standing
+        share = standing.share
+        if self._quota is None or share == float("inf"):
+            return max(self._base, standing.interval)
+        grown = share + _GROWTH * max(0.0, standing.quiet - _QUIET) ** 2
+        return max(self._base, standing.interval, self._quota.seconds * _AIR / grown)
 
     def wait(self, now: float) -> float:
         """Seconds until the next slot, 0 when it is there."""
-        return max(0.0, self._next - now, self._held_until - now)
+        return max(0.0, self.standing.next - now, self.standing.held_until - now)
 
-    def take(self, now: float) -> None:
-        """Use the slot that is there.
+    def take(self, now: float) -> float:
+        """Use the next slot; returns its moment.
 
         A request that leaves a little late does not push the later ones back, or the small
         delays of a long run would add up to unused quota. It never makes up more than half a slot.
         """
-        self._next = max(self._next, now - self._base / 2) + self._interval
-        self._taken += 1
+        self._turn(now)
+        standing = self.standing
+        slot = max(standing.next, now - self._base / 2)
+        standing.next = slot + self.interval
+        standing.taken += 1
+        return slot
 
     def hold(self, now: float, seconds: float) -> None:
         """Let nobody leave for so many seconds."""
-        self._held_until = max(self._held_until, now + seconds)
-        self._next = max(self._next, self._held_until)
+        standing = self.standing
+        standing.held_until = max(standing.held_until, now + seconds)
+        standing.next = max(standing.next, standing.held_until)
 
     def held(self, now: float) -> float:
         """Seconds for which the whole run still has to wait, 0 when it may go on."""
-        return max(0.0, self._held_until - now)
+        return max(0.0, self.standing.held_until - now)
 
     def learn(self, now: float, limits: Limits, in_flight: int, *, counted: bool) -> None:
         """Take an answer's headers into account. `counted`: it was not a refusal for the quota;
@@ -120,46 +169,77 @@ class Pace:
             return  # no such window is known of: better no word than that one
         self._base = max(self._quota.interval, window / max(1, limits.limit)) * _AIR
         self._follow_window(now, limits, in_flight)
-        self._mine += counted
+        standing = self.standing
+        standing.mine += counted
         tick = window / 60  # what headers that count in whole seconds cannot tell
-        left = limits.remaining - (in_flight + _RESERVE if self._shared else 0)
-        over = (self._ends or now) - now
+        left = limits.remaining - (in_flight + _RESERVE if standing.shared else 0)
+        over = standing.ends - now
         if not counted or left <= 0:
             self.hold(now, over if limits.reset >= tick else max(over, tick))
-            self._interval = self._base
-        elif self._shared:
-            self._interval = max(self._base, over / left)
+            standing.interval = 0.0
         else:
-            self._interval = self._base
+            standing.interval = over / left if standing.shared else 0.0
 
-    def throttled(self, now: float, seconds: float, *, told: bool) -> None:
+    def throttled(self, now: float, seconds: float, *, blind: bool) -> None:
         """The account's quota was used up: wait until its next window, `seconds` from now.
 
-        Where the headers do not tell how much is left (`told` is false), only this tells that
-        others use the quota: the pace becomes what the last window let us have.
+        `blind`: the endpoint told that moment, but its headers do not tell how much is left. Then
+        a 429 is all that ever shows that others use the quota, or that it is smaller than we were
+        told. What this window let through is what we take for our share of the next ones; it is
+        tried larger, slowly and then faster, when no further 429 comes.
         """
         if self.held(now) > 0:
             return  # others left before the first of them was answered: the same news
-        self._shared = 2
-        if self._quota is not None and not told:
-            if self._free_since is not None:
-                mine = max(1, self._taken - 1)
-                self._interval = max(self._base, self._quota.seconds / mine * 1.015)
-            self._free_since, self._taken = now + seconds, 0
+        standing = self.standing
+        standing.shared = 2
+        if self._quota is not None and blind and seconds <= self._quota.seconds:
+            self._turn(now)
+            self._take_for_share(self._quota, self._quota.seconds - seconds)
+            standing.turn, standing.taken, standing.quiet = now + seconds, 0, 0
         self.hold(now, seconds)
+
+    def _take_for_share(self, quota: Quota, gone: float) -> None:
+        """The quota was used up `gone` seconds after its window began: how much of it is ours?"""
+        standing = self.standing
+        past = gone / quota.seconds
+        if past < 0.1:  # somebody's burst; it says little of the rest
+            return
+        # the first time nobody knows when the window began, and all that was taken is too much
+        ours = min(standing.taken - 1, gone / self.interval)
+        found = max(1.0, ours)
+        first = standing.share == float("inf")
+        if past < 0.95:
+            # had others not been turned away for the rest of the window, they had taken more
+            fair = quota.requests - (quota.requests - ours) / past
+            found = max(found * 0.85, fair)
+        reached = quota.seconds * _AIR / self.interval
+        down = (reached - found) * (1.0 if first and past < 0.95 else _STEP)
+        least = _LEAST if first or standing.quiet > _QUIET else 2 * _LEAST
+        standing.share = max(1.0, reached - max(least, down))
+
+    def _turn(self, now: float) -> None:
+        """Begin a new window of those that only a 429 has told of, when it is time."""
+        standing, quota = self.standing, self._quota
+        if quota is None or standing.turn == NEVER or now < standing.turn:
+            return
+        windows = (now - standing.turn) // quota.seconds + 1
+        standing.turn += windows * quota.seconds
+        standing.quiet += windows
+        standing.taken = 0
 
     def _follow_window(self, now: float, limits: Limits, in_flight: int) -> None:
         """Tell windows apart by their use, which only falls where a new one begins."""
+        standing = self.standing
         used = limits.limit - limits.remaining
         ends = now + limits.reset
-        over = self._ends is None or (now >= self._ends and used < self._used)
-        if over or used < self._used - in_flight - _RESERVE:
-            others = self._used - self._mine
+        over = now >= standing.ends and used < standing.used
+        if standing.ends == NEVER or over or used < standing.used - in_flight - _RESERVE:
+            others = standing.used - standing.mine
             slack = _RESERVE + limits.limit / 50 + in_flight
-            self._shared = 2 if others > slack else max(0, self._shared - 1)
-            self._ends, self._mine = ends, 0
-        elif self._ends is None or now >= self._ends:
-            self._ends = ends
+            standing.shared = 2 if others > slack else max(0, standing.shared - 1)
+            standing.ends, standing.mine = ends, 0
+        elif now >= standing.ends:
+            standing.ends = ends
         else:
-            self._ends = min(self._ends, ends)
-        self._used = used
+            standing.ends = min(standing.ends, ends)
+        standing.used = used

@@ -8,8 +8,9 @@ from itertools import pairwise
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from support.windows import Windows
 
-from rdimport.pace import PLANS, Pace, Quota
+from rdimport.pace import PLANS, Limits, Pace, Quota
 
 QUOTAS = st.builds(Quota, st.integers(1, 1_000), st.sampled_from([1.0, 60.0, 3600.0]))
 DELAYS = st.lists(st.floats(0, 1), min_size=1, max_size=50)
@@ -117,3 +118,100 @@ def test_what_is_no_quota_is_refused(text: str) -> None:
 
 def test_every_plan_has_a_quota() -> None:
     assert {Quota.parse(text) for text in PLANS.values()} == {Quota(120, 60), Quota(500, 60)}
+
+
+RD = Quota(120, 60.0)
+
+
+def test_alone_a_run_uses_the_quota_and_is_never_turned_away() -> None:
+    seen = Windows(30).play([Pace(RD)])
+    assert seen.used >= 0.99
+    assert seen.turned_away == 0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_headers_let_it_fill_what_another_client_leaves(seed: int) -> None:
+    seen = Windows(60, others=0.3, seed=seed).play([Pace(RD)])
+    assert seen.used >= 0.99
+    assert seen.turned_away <= 0.001
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_without_headers_a_steady_client_is_learnt_from_429s(seed: int) -> None:
+    told = Windows(300, others=0.3, steady=True, headers=False, seed=seed, missed=20)
+    seen = told.play([Pace(RD)])
+    assert seen.used >= 0.985
+    assert seen.turned_away <= 0.002
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_without_headers_a_random_client_costs_quota_rather_than_429s(seed: int) -> None:
+    seen = Windows(300, others=0.3, headers=False, seed=seed, missed=20).play([Pace(RD)])
+    assert seen.used >= 0.915
+    assert seen.turned_away <= 0.002
+
+
+def test_without_headers_the_pace_comes_back_when_the_other_client_has_gone() -> None:
+    told = Windows(80, others=0.3, headers=False, gone=15, missed=55)
+    assert told.play([Pace(RD)]).used >= 0.98
+
+
+def test_a_quota_that_is_smaller_than_we_were_told_is_found() -> None:
+    seen = Windows(80, headers=False, missed=40).play([Pace(Quota(500, 60.0))])
+    assert seen.used >= 0.98
+    assert seen.turned_away <= 0.002
+
+
+def test_a_429_that_nobody_explains_only_makes_the_run_wait() -> None:
+    pace = Pace(RD)
+    pace.take(0)
+    pace.throttled(0, 30, blind=False)
+    pace.throttled(1, 50, blind=False)  # left before the first was answered: the same news
+    assert pace.wait(1) == 29
+    assert pace.interval == Pace(RD).interval
+
+
+@pytest.mark.parametrize("reset", [86_400.0, 1e9])
+def test_headers_of_a_window_that_nobody_knows_change_nothing(reset: float) -> None:
+    pace = Pace(RD)
+    pace.learn(0, Limits(10, 0, reset), 0, counted=True)
+    assert (pace.wait(0), pace.interval) == (0, Pace(RD).interval)
+
+
+def test_no_header_makes_the_pace_faster_than_the_quota() -> None:
+    pace = Pace(RD)
+    pace.learn(0, Limits(100_000, 100_000, 60), 0, counted=True)
+    assert pace.interval >= RD.interval
+
+
+def test_a_limit_below_the_quota_slows_the_pace_down() -> None:
+    pace = Pace(RD)
+    pace.learn(0, Limits(60, 59, 60), 0, counted=True)
+    assert pace.interval >= 1
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(0, 100),
+            st.builds(Limits, st.integers(0, 200), st.integers(0, 200), st.floats(0, 1e6)),
+            st.integers(0, 64),
+            st.booleans(),
+            st.floats(0, 4000),
+        ),
+        max_size=30,
+    )
+)
+def test_no_answer_stops_the_run_for_longer_than_its_word(
+    answers: list[tuple[float, Limits, int, bool, float]],
+) -> None:
+    pace, now, longest = Pace(RD), 0.0, 0.0
+    for later, limits, in_flight, refused, seconds in answers:
+        now += later + pace.wait(now + later)
+        pace.take(now)
+        pace.learn(now, limits, in_flight, counted=not refused)
+        if refused:
+            pace.throttled(now, seconds, blind=limits.limit % 2 == 0)
+        longest = max(longest, seconds, 120.0)
+        assert 0 <= pace.wait(now) <= longest + pace.interval
+        assert RD.interval <= pace.interval <= RD.seconds * 1.01

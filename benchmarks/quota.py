@@ -3,10 +3,12 @@
     python benchmarks/quota.py                       # the clock scaled down: windows of 3 seconds
     python benchmarks/quota.py --seconds 60 --windows 10      # ten minutes of real time
     python benchmarks/quota.py --others 0.3 --headers none
+    python benchmarks/quota.py --runs 2              # two runs of one account, each with a ledger
 
 An endpoint of its own, in a process of its own, counts requests in fixed windows as RD does (120 in
 each) and says so in its headers. `--others` is the share of the quota that another client takes, at
 random moments. The first and the last window are not counted: the run is not there all the time.
+With `--runs`, several processes import at the same time; `--apart` keeps them from sharing.
 """
 
 from __future__ import annotations
@@ -44,6 +46,7 @@ class Endpoint:
         self.taken: Counter[int] = Counter()
         self.ours: Counter[int] = Counter()
         self.refused: Counter[int] = Counter()
+        self.by_run: Counter[tuple[int, str]] = Counter()
 
     def window(self) -> int:
         return int((time.monotonic() + self.phase) // self.seconds)
@@ -70,11 +73,13 @@ class Endpoint:
                 break
             lines = head.lower().split(b"\r\n")
             size = next(int(line[15:]) for line in lines if line.startswith(b"content-length:"))
-            await reader.readexactly(size)
+            body = await reader.readexactly(size)
+            run = body.partition(b'"email":"')[2].partition(b"-")[0].decode()
             await asyncio.sleep(self.latency / 2)
             allowed, remaining, reset = self.take()
             number = self.window()
             (self.ours if allowed else self.refused)[number] += 1
+            self.by_run[number, run] += allowed
             await asyncio.sleep(self.latency / 2)
             writer.write(self.answer(allowed, remaining, reset))
         writer.close()
@@ -99,39 +104,62 @@ def endpoint_process(pipe: Connection, told: argparse.Namespace) -> None:
         pipe.send(server.sockets[0].getsockname()[1])
         await asyncio.to_thread(pipe.recv)
         other.cancel()
-        pipe.send([dict(c) for c in (endpoint.taken, endpoint.ours, endpoint.refused)])
+        counted = (endpoint.taken, endpoint.ours, endpoint.refused, endpoint.by_run)
+        pipe.send([dict(c) for c in counted])
 
     asyncio.run(main())
 
 
+def import_list(told: argparse.Namespace, port: int, folder: Path, name: str, rows: int) -> None:
+    """One run: a process of its own, with a list and a ledger of its own."""
+    home = folder / name
+    home.mkdir()
+    file = home / "list.csv"
+    file.write_text("email\n" + "".join(f"{name}-{i}@exemplo.com.br\n" for i in range(rows)))
+    done = pipeline.run(
+        [str(file)],
+        Mapping.parse(MAPPING),
+        to=RDStation("benchmark", base_url=f"http://127.0.0.1:{port}"),
+        state_dir=home / "state",
+        report_dir=home / "reports",
+        quota=Quota(LIMIT, told.seconds),
+        quota_dir=None if told.apart else folder / "quota",
+    )
+    if done.summary["accepted"] != rows:
+        raise RuntimeError(f"{rows} rows, but {done.summary}")
+
+
 def measure(told: argparse.Namespace) -> dict[str, object]:
-    rows = math.ceil(told.windows * LIMIT * (1 - told.others))
+    rows = math.ceil(told.windows * LIMIT * (1 - told.others) / told.runs)
+    names = [f"run{number}" for number in range(told.runs)]
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.Process(target=endpoint_process, args=(theirs, told))
     process.start()
     port = ours.recv()
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "list.csv")
-        file.write_text("email\n" + "".join(f"p{i}@exemplo.com.br\n" for i in range(rows)))
-        done = pipeline.run(
-            [str(file)],
-            Mapping.parse(MAPPING),
-            to=RDStation("benchmark", base_url=f"http://127.0.0.1:{port}"),
-            state_dir=Path(folder, "state"),
-            report_dir=Path(folder, "reports"),
-            quota=Quota(LIMIT, told.seconds),
-        )
+        runs = [
+            multiprocessing.Process(target=import_list, args=(told, port, Path(folder), name, rows))
+            for name in names
+        ]
+        for run in runs:
+            run.start()
+        for run in runs:
+            run.join()
+    if any(run.exitcode for run in runs):
+        raise RuntimeError("a run failed")
     ours.send("stop")
-    taken, accepted, refused = (Counter({int(k): v for k, v in c.items()}) for c in ours.recv())
+    taken, accepted, refused, by_run = map(Counter, ours.recv())
     process.join()
-    whole = sorted(accepted)[1:-1]
+    at_work = [{window for window, run in by_run if run == name} for name in names]
+    whole = sorted(set.intersection(*at_work))[1:-1]
     sent = sum(accepted.values()) + sum(refused.values())
+    got = [sum(by_run[w, name] for w in whole) for name in names]
     return {
         "windows": len(whole),
         "quota used": f"{sum(taken[w] for w in whole) / (LIMIT * len(whole)):.2%}",
         "of it by us": f"{sum(accepted[w] for w in whole) / (LIMIT * len(whole)):.2%}",
         "answered 429": f"{sum(refused.values()) / sent:.3%} of {sent}",
-        "accepted": done.summary["accepted"],
+        "share of each run": [f"{part / sum(got):.1%}" for part in got],
     }
 
 
@@ -142,6 +170,8 @@ def main() -> None:
     words.add_argument("--others", type=float, default=0.0, help="share that another client takes")
     words.add_argument("--headers", choices=("told", "none"), default="told")
     words.add_argument("--latency", type=float, default=0.01, help="seconds of an answer (0.01)")
+    words.add_argument("--runs", type=int, default=1, help="runs at the same time (1)")
+    words.add_argument("--apart", action="store_true", help="do not let them share the quota")
     print(json.dumps(measure(words.parse_args())))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
@@ -35,12 +35,13 @@ from rdimport.report import mapped, write_all
 from rdimport.report.figures import examples
 from rdimport.results import Checked, Imported, Notes
 from rdimport.row import FAILED, State
+from rdimport.sharing import shared
 from rdimport.source import Hints, open_tables
 from rdimport.spool import Spool
 from rdimport.stopping import Stopper, on_signals
 
 if TYPE_CHECKING:
-    from rdimport.delivery import Chance, Settings
+    from rdimport.delivery import Chance, Settings, Turns
     from rdimport.transport import Kind
 
 Result = TypeVar("Result")
@@ -59,17 +60,19 @@ def _usual_settings() -> Settings:
 class Options:
     """How to import. `state_dir` holds the ledger, `report_dir` gets a folder for each run.
 
-    `quota` None means as fast as the endpoint answers. With `signals`, SIGINT and SIGTERM stop the
-    run in an orderly way. `catalogue` lists the account's custom fields. `lang` is the language of
-    the report; `full_report` shows personal data in report.html as it is. `mapping_name` and
-    `sandbox` (the endpoint lives for this run only) are only shown, and so
-    are `again`, the options of a command that does the same.
+    `quota` None means as fast as the endpoint answers. Runs that name the same `quota_dir`, a
+    directory of this machine, share the quota of an endpoint and key; None: this run alone. With
+    `signals`, SIGINT and SIGTERM stop the run in an orderly way. `catalogue` lists the account's
+    custom fields. `lang` is the language of the report; `full_report` shows personal data in
+    report.html as it is. `mapping_name` and `sandbox` (the endpoint lives for this run only) are
+    only shown, and so are `again`, the options of a command that does the same.
     """
 
     to: Destination
     state_dir: Path
     report_dir: Path = REPORT_DIR
     quota: Quota | None = None
+    quota_dir: Path | None = None
     settings: Settings = field(default_factory=_usual_settings)
     hints: Hints = field(default_factory=Hints)
     resend: frozenset[State] = frozenset()
@@ -178,7 +181,8 @@ async def run_async(files: Sequence[str], mapping: Mapping, **options: Any) -> I
             raise
         seen = examples(run, of_each=1)
     notes = tuple(note for table in tables for note in table.notes)
-    return Imported(told, seen, how.report_dir / told["run_id"], how.state_dir, notes)
+    where = how.report_dir / told["run_id"]
+    return Imported(told, seen, where, how.state_dir, notes + end.notes)
 
 
 def _begin(ledger: Ledger, how: Options, mapping: Mapping) -> Run:
@@ -205,13 +209,14 @@ def _reach(to: Destination) -> tuple[str, ...]:
 
 
 class _End(NamedTuple):
-    """How a run ended: why before its rows did, whether all of the input was read, and in how many
-    seconds it makes sense to go on.
+    """How a run ended: why before its rows did, whether all of the input was read, in how many
+    seconds it makes sense to go on, and what else a person should know.
     """
 
     stopped: Stop | None
     read: bool = True
     resume_in: float | None = None
+    notes: tuple[str, ...] = ()
 
 
 async def _in_thread(work: Callable[[], Result], stopper: Stopper) -> Result:
@@ -237,22 +242,31 @@ async def _carry_out(plan: Plan, run: Run, how: Options, stopper: Stopper, spent
     places = how.settings.concurrency
     address, key = how.to.base_url, how.to.credentials()
     patience = Patience.within(how.settings.timeout)
-    async with connected(address, key, places, patience, how.transport) as transport:
-        delivery = Delivery(
-            destination=how.to,
-            transport=transport,
-            run=run,
-            trace=plan.trace,
-            pace=Pace(how.quota),
-            settings=settings,
-            clock=how.clock,
-            chance=how.chance,
-            observer=how.on_event,
-        )
-        stopper.tell(delivery.stop)
-        await delivery.deliver(plan.parcels())
+    notes: list[str] = []
+    with _pace(how, notes) as pace:
+        async with connected(address, key, places, patience, how.transport) as transport:
+            delivery = Delivery(
+                destination=how.to,
+                transport=transport,
+                run=run,
+                trace=plan.trace,
+                pace=pace,
+                settings=settings,
+                clock=how.clock,
+                chance=how.chance,
+                observer=how.on_event,
+            )
+            stopper.tell(delivery.stop)
+            await delivery.deliver(plan.parcels())
     how.on_event(SendingFinished())
-    return _End(delivery.stopped, resume_in=delivery.parked_for)
+    return _End(delivery.stopped, resume_in=delivery.parked_for, notes=tuple(notes))
+
+
+def _pace(how: Options, notes: list[str]) -> AbstractContextManager[Turns]:
+    """The run's own pace, or the one that it has in common with others; notes why not."""
+    if how.quota is None or how.quota_dir is None:
+        return nullcontext(Pace(how.quota))
+    return shared(how.quota, how.to, how.quota_dir, how.clock.monotonic(), notes.append)
 
 
 def _finish(run: Run, how: Options, end: _End) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import signal
 import socket
 import stat
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -238,3 +239,29 @@ def test_the_key_is_in_no_artefact_of_runs_that_go_well_and_of_runs_that_do_not(
     for name, content in found.items():
         assert key.encode() not in content, name
         assert KEY.encode() not in content, name
+
+
+def test_two_runs_of_one_account_share_its_quota_until_one_of_them_dies(ready: Desk) -> None:
+    with running(SandboxOptions(plan="40/s", headers="none")) as small:
+        ready.key, ready.base_url = small.api_key, small.base_url
+        runs = []
+        for name, rows, first in (("a", 150, 0), ("b", 150, 1000)):
+            ready.write(f"{name}.csv", people(rows, first))
+            words = ("run", f"{name}.csv", "-m", "list.yaml", "--quota", "40/s", "--json")
+            runs.append(ready.start(*words, "--state-dir", name))
+        until(lambda: small.counts()["accepted"] >= 140)
+        runs[1].kill()
+        runs[1].communicate()
+        killed = datetime.now(UTC).timestamp()
+        done = ready.wait(runs[0])
+        came = [(e["at"], e["email"]) for e in small.timeline()]
+        refused = small.counts()["throttled"]
+    of_b = [at for at, email in came if int(email[6:].partition("@")[0]) >= 1000]
+    both = [at for at, _ in came if of_b[0] + 1 <= at <= of_b[-1]]
+    seconds = both[-1] - both[0]
+    assert (done.code, done.summary["accepted"]) == (0, 150)
+    assert refused <= 2
+    assert len(both) / seconds >= 32
+    assert sum(at in of_b for at in both) == pytest.approx(len(both) / 2, rel=0.25)
+    alone = [at for at, _ in came if at >= killed + 1]
+    assert len(alone) / (alone[-1] - alone[0]) >= 30

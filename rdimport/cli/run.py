@@ -63,6 +63,7 @@ def _options(told: argparse.Namespace, mapping: Mapping, terminal: Terminal) -> 
         "state_dir": values.state_dir(told),
         "report_dir": told.report_dir or REPORT_DIR,
         "quota": values.quota(told),
+        "quota_dir": values.quota_dir(told),
         "settings": _settings(told),
         "hints": values.hints(told),
         "resend": values.resend(told),

@@ -155,3 +155,12 @@ def state_dir(told: argparse.Namespace) -> Path:
     from platformdirs import user_state_path  # noqa: PLC0415
 
     return user_state_path("rdimport", appauthor=False)
+
+
+def quota_dir(told: argparse.Namespace) -> Path | None:
+    """Where runs of this machine share a quota; a sandbox of our own has nobody to share with."""
+    if told.sandbox:
+        return None
+    from platformdirs import user_cache_path  # noqa: PLC0415
+
+    return user_cache_path("rdimport", appauthor=False)

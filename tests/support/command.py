@@ -112,6 +112,7 @@ class Desk:
         kept = {n: v for n, v in os.environ.items() if not n.startswith(("RDIMPORT_", "LC_"))}
         told = {
             "HOME": str(self.home),
+            "XDG_CACHE_HOME": str(self.home / ".cache"),
             "LANG": "C.UTF-8",
             "RDIMPORT_STATE_DIR": str(self.state),
             "RDIMPORT_API_KEY": self.key,

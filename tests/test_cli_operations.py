@@ -97,6 +97,17 @@ def test_quiet_says_nothing_unless_a_person_is_needed(desk: Desk, box: RunningSa
     assert "1  invalid" in done.err
 
 
+def test_plain_http_is_sent_where_it_was_asked_for(
+    desk: Desk, list_of_six: list[str], box: RunningSandbox
+) -> None:
+    words = ["--quota", "none", "--base-url", box.base_url.replace("127.0.0.1", "127.1")]
+    refused = desk.here(*list_of_six, *words)
+    assert (refused.code, "--insecure-http" in refused.err, box.requests) == (2, True, 0)
+    done = desk.here(*list_of_six, *words, "--insecure-http")
+    assert len(box.conversions()) == 6
+    assert "--insecure-http" in done.out, "the command that goes on needs it too"
+
+
 def test_until_ends_the_run_at_the_next_such_time(desk: Desk, list_of_six: list[str]) -> None:
     now = datetime.now(UTC).astimezone()
     both = desk.here(*list_of_six, "--until", f"{now:%H:%M}", "--max-duration", "1h")

@@ -97,7 +97,9 @@ CASES = {
         ("--sandbox", "--base-url"), ("--sandbox", "--base-url", "http://127.0.0.1:1")
     ),
     "address: no address": Case(("https://",), ("--base-url", "api.rd.services")),
-    "address: in clear": Case(("https://",), ("--base-url", "http://exemplo.com.br")),
+    "address: in clear": Case(
+        ("https://", "--insecure-http"), ("--base-url", "http://exemplo.com.br")
+    ),
     "address: a query": Case(("no query",), ("--base-url", "https://exemplo.com.br/?a=b")),
     "address: a password": Case(("password",), ("--base-url", "https://a:b@exemplo.com.br")),
     "key: none": Case(("RDIMPORT_API_KEY", "--api-key-file"), keyless=True),

@@ -81,6 +81,15 @@ def test_plain_http_is_for_this_machine(address: str) -> None:
     assert RDStation(KEY, base_url=address).base_url == address.rstrip("/")
 
 
+def test_plain_http_to_another_machine_has_to_be_asked_for() -> None:
+    with pytest.raises(UsageError, match="--insecure-http"):
+        RDStation(KEY, base_url="http://exemplo.com.br")
+    asked = RDStation(KEY, base_url="http://exemplo.com.br/", insecure_http=True)
+    assert asked.base_url == "http://exemplo.com.br"
+    with pytest.raises(UsageError):
+        RDStation(KEY, base_url="ftp://exemplo.com.br", insecure_http=True)
+
+
 def test_an_answer_with_a_receipt_is_an_acceptance() -> None:
     answer = STATION.read(200, {}, b'{"event_uuid": "5408c5a3-4711-4f2e-8d0b-13407a3e30f3"}')
     assert answer.evidence is Evidence.ACCEPTED

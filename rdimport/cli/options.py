@@ -119,7 +119,7 @@ def _key(commands: _Commands) -> None:
     to = _command(commands, "key", "API keys in the system's keyring")
     to.add_argument("action", choices=("set", "list", "remove"), help="what to do")
     to.add_argument("name", nargs="?", metavar="NAME", help="account, as in run --account NAME")
-    to.set_defaults(base_url=None, account=None)
+    to.set_defaults(base_url=None, account=None, insecure_http=False)
 
 
 def _purge(commands: _Commands) -> None:
@@ -164,6 +164,11 @@ def _files(to: argparse._ActionsContainer) -> None:
 def _target(to: argparse.ArgumentParser) -> None:
     group = to.add_argument_group("where to")
     group.add_argument("--base-url", metavar="URL", help="endpoint (env RDIMPORT_BASE_URL)")
+    group.add_argument(
+        "--insecure-http",
+        action="store_true",
+        help="let key and leads travel in clear to a --base-url with http:// on another machine",
+    )
     group.add_argument(
         "--sandbox", action="store_true", help="start a local sandbox for this run and send there"
     )

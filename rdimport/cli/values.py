@@ -54,7 +54,12 @@ def station(told: argparse.Namespace, key: str | None) -> RDStation:
     from rdimport.destination.rdstation import BASE_URL, RDStation  # noqa: PLC0415
 
     base_url = told.base_url or os.environ.get("RDIMPORT_BASE_URL") or BASE_URL
-    return RDStation(key, base_url=base_url, account=told.account or "default")
+    return RDStation(
+        key,
+        base_url=base_url,
+        account=told.account or "default",
+        insecure_http=told.insecure_http,
+    )
 
 
 def mapping(told: argparse.Namespace) -> Mapping:
@@ -92,6 +97,7 @@ def again(told: argparse.Namespace) -> tuple[str, ...]:
     names += " concurrency delimiter encoding header_row sheet"
     usual = parser().parse_args(["run", "FILE", "-m", "MAPPING"])
     words = ["--sandbox"] if told.sandbox else []
+    words += ["--insecure-http"] if told.insecure_http else []
     for name in names.split():
         value = getattr(told, name)
         if value != getattr(usual, name):

@@ -50,8 +50,9 @@ class RDStation:
     """The destination of one account of RD Station Marketing.
 
     `identity` tells this endpoint and account from others in the ledger; by default it is made of
-    `base_url` and `account`. Without a key it can be planned for, but not sent to. Raises
-    UsageError for a key or an address that cannot be right.
+    `base_url` and `account`. Without a key it can be planned for, but not sent to. `insecure_http`
+    lets the key travel in clear to another machine. Raises UsageError for a key or an address that
+    cannot be right.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class RDStation:
         base_url: str = BASE_URL,
         account: str = "default",
         identity: str | None = None,
+        insecure_http: bool = False,
     ) -> None:
         if api_key is not None and not re.fullmatch(r"[\x21-\x7e]{1,512}", api_key):
             raise UsageError(
@@ -68,7 +70,7 @@ class RDStation:
                 "Copy it again from RD Station Marketing: Integrações > Chave de API.",
             )
         self._api_key = api_key
-        self.base_url = _checked(base_url)
+        self.base_url = _checked(base_url, insecure_http=insecure_http)
         self.account = account
         self.identity = identity or f"{self.base_url} {account}"
         self._url = self.base_url + _PATH
@@ -114,7 +116,7 @@ def _success(status: int, content: Any, limits: Limits | None) -> Answer:
     return Answer(Evidence.SUCCESS_NOT_UNDERSTOOD, "", (doubt,), limits=limits)
 
 
-def _checked(base_url: str) -> str:
+def _checked(base_url: str, *, insecure_http: bool) -> str:
     """The address without a slash at its end. Raises UsageError unless it protects the key."""
     try:
         parts = urlsplit(base_url)
@@ -128,10 +130,11 @@ def _checked(base_url: str) -> str:
         )
     if parts.username or parts.password:
         raise UsageError("The address holds a user name or password.", "Leave them out of it.")
-    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK and not insecure_http:
         raise UsageError(
             f"{base_url} would send the API key in clear over the network.",
-            "Use https:// (plain http is for this machine only).",
+            "Use https://. Plain http is for this machine only, unless --insecure-http says that"
+            " everybody on the way may read the key and the leads.",
         )
     # one endpoint, one spelling: the ledger knows rows by it
     host = (parts.hostname or "").rstrip(".")

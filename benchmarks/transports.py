@@ -1,10 +1,12 @@
 """The ways to send under httpx's interface, compared: cost of one row, and what they say of doubt.
 
     python benchmarks/transports.py [ROWS]
+    python benchmarks/transports.py --idle [ROWS]     # the last part only
 
 The second part counts rows over connections that the server closes at random moments: how many end
 in doubt, and whether a row that the server has read is ever called "not connected", which would
-send it twice.
+send it twice. The third part has a server as real ones are, that closes a connection after a fixed
+time at rest: five seconds, scaled down to a quarter of one, with ours (four) scaled alike.
 """
 
 from __future__ import annotations
@@ -92,9 +94,12 @@ async def cost(way: Way, base_url: str, rows: int, places: int) -> float:
         return (time.process_time() - start) / rows
 
 
-async def closing(way: Way, rows: int, after_body: float) -> dict[str, int]:
-    """Ends of rows where the server closes idle connections at random moments, and with a chance of
-    `after_body` also instead of an answer.
+async def closing(
+    way: Way, rows: int, after_body: float, idle: tuple[float, float], gap: tuple[float, float]
+) -> dict[str, int]:
+    """Ends of rows where the server closes connections that were at rest for so long, from the
+    least to the most, and with a chance of `after_body` also instead of an answer; there are gaps
+    of so many seconds between two rows.
     """
     chance = random.Random(8)
     read: set[int] = set()
@@ -102,8 +107,8 @@ async def closing(way: Way, rows: int, after_body: float) -> dict[str, int]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while True:
-                idle = reader.readuntil(b"\r\n\r\n")
-                head = await asyncio.wait_for(idle, chance.uniform(0.001, 0.02))
+                next_head = reader.readuntil(b"\r\n\r\n")
+                head = await asyncio.wait_for(next_head, chance.uniform(*idle))
                 size = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
                 body = await reader.readexactly(size)
                 read.add(int(body.partition(b'"n":')[2].rstrip(b"}")))
@@ -125,7 +130,7 @@ async def closing(way: Way, rows: int, after_body: float) -> dict[str, int]:
     async with way(base_url) as transport:  # type: ignore[attr-defined]
 
         async def post(number: int) -> None:
-            await asyncio.sleep(chance.uniform(0.0, 0.02))
+            await asyncio.sleep(chance.uniform(*gap))
             try:
                 await transport.exchange(to.build(f'{{"n":{number}}}'))
                 told["answered"] += 1
@@ -140,8 +145,37 @@ async def closing(way: Way, rows: int, after_body: float) -> dict[str, int]:
     return told
 
 
+REST = 0.25
+"""Seconds after which the server of the third part closes a connection: a twentieth of five."""
+
+RESTING: dict[str, Way] = {
+    f"{kind}{words}": lambda url, kind=kind, idle=idle: connected(  # type: ignore[misc]
+        url, {"api_key": "k"}, PLACES, Patience(idle=idle), kind
+    )
+    for kind in ("lean", "httpx")
+    for words, idle in ((", as it is", 0.8 * REST), (", without an end of its own", 100.0))
+}
+
+
+async def resting(rows: int) -> None:
+    print("\n| transport | answered | doubt | called unsent | … but read |")
+    print("|---|---:|---:|---:|---:|")
+    for name, way in RESTING.items():
+        told = await closing(way, rows, 0.0, (REST, REST), (0.7 * REST, 1.1 * REST))
+        print(f"| {name} | {' | '.join(map(str, told.values()))} |")
+
+
 async def main() -> None:
-    rows = int(sys.argv[1]) if len(sys.argv) > 1 else 2_000
+    sizes = [int(word) for word in sys.argv[1:] if word != "--idle"]
+    rows = sizes[0] if sizes else 2_000
+    if "--idle" not in sys.argv:
+        await compare(rows)
+    await resting(rows)
+    sys.stdout.flush()
+    os._exit(0)  # pyreqwest 0.15.1 aborts now and then while the interpreter ends
+
+
+async def compare(rows: int) -> None:
     with receiving() as receiver:
         print("| transport | CPU per row, µs: 16 open | 64 open |\n|---|---:|---:|")
         found: dict[tuple[str, int], list[float]] = {}
@@ -160,10 +194,8 @@ async def main() -> None:
         if name == "httpx2":
             continue  # its exceptions are of its own; the code below it is httpx's
         for share, words in ((0.0, "when idle"), (0.05, "also 5 % instead of an answer")):
-            told = await closing(way, rows // 2, share)
+            told = await closing(way, rows // 2, share, (0.001, 0.02), (0.0, 0.02))
             print(f"| {name} | {words} | {' | '.join(map(str, told.values()))} |")
-    sys.stdout.flush()
-    os._exit(0)  # pyreqwest 0.15.1 aborts now and then while the interpreter ends
 
 
 asyncio.run(main())

@@ -34,6 +34,7 @@ from rdimport.transport.ordinary import OrdinarySender
 
 PAYLOAD = '{"conversion_identifier":"x","email":"a@exemplo.com.br","name":"' + "y" * 360 + '"}'
 PLACES = 16
+LOOPS: list[asyncio.AbstractEventLoop] = []  # kept, or their end would be complained of
 LIMITS = {"max_connections": PLACES, "max_keepalive_connections": PLACES, "keepalive_expiry": 4.0}
 Way = Callable[[str], object]
 
@@ -121,6 +122,7 @@ async def closing(
             writer.close()
 
     loop = asyncio.new_event_loop()  # not ours: a server does not wait for its clients
+    LOOPS.append(loop)
     threading.Thread(target=loop.run_forever, daemon=True).start()
     starting = asyncio.start_server(serve, "127.0.0.1", 0)
     server = await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(starting, loop))

@@ -57,3 +57,20 @@ Observer = Callable[[Event], None]
 
 def silent(_event: Event) -> None:
     """The observer that shows nothing."""
+
+
+def forgiving(observer: Observer) -> Observer:
+    """The same, until what it writes to is closed or full: then it is silent. No run depends on
+    whether anybody can see it.
+    """
+    working = True
+
+    def told(event: Event) -> None:
+        nonlocal working
+        if working:
+            try:
+                observer(event)
+            except (OSError, ValueError):  # a closed file is a ValueError
+                working = False
+
+    return told

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any, Final
@@ -35,13 +36,20 @@ PROGRESS_EVERY: Final = 60.0
 class LogFile:
     """An observer that writes what happens. The names of events and their keys never change."""
 
-    def __init__(self, handler: logging.Handler, clock: Clock, *, as_json: bool) -> None:
+    def __init__(self, handler: OwnerOnly, clock: Clock, *, as_json: bool) -> None:
         self._handler = handler
         self._clock = clock
         self._json = as_json
         self._read = 0
         self._states: Counter[str] = Counter()
         self._said = clock.monotonic()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """A sentence, where not all could be written."""
+        if self._handler.failure is None:
+            return ()
+        return (f"The log file {self._handler.baseFilename} has gaps: {self._handler.failure}.",)
 
     def __call__(self, event: Event) -> None:
         """Write down one event, or add it to the next line about progress."""
@@ -73,8 +81,16 @@ class LogFile:
         self._handler.emit(record)
 
 
-class _OwnerOnly(RotatingFileHandler):
-    """Rotated files are new files: they too are for their owner only."""
+class OwnerOnly(RotatingFileHandler):
+    """Rotated files are new files: they too are for their owner only. A full disk ends the log,
+    and not the run: `failure` is what it said.
+    """
+
+    failure: BaseException | None = None
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  the base class's name
+        """Called instead of raising."""
+        self.failure = self.failure or sys.exc_info()[1]
 
     def _open(self) -> Any:
         return open(self.baseFilename, "a", encoding="utf-8", opener=_owner_only)
@@ -88,10 +104,11 @@ def _owner_only(path: str, flags: int) -> int:
 def opened(path: Path, clock: Clock, *, as_json: bool) -> Iterator[LogFile]:
     """A log file for one run. Raises UsageError when it cannot be written."""
     try:
-        handler = _OwnerOnly(path, maxBytes=MOST_BYTES, backupCount=KEPT, encoding="utf-8")
+        handler = OwnerOnly(path, maxBytes=MOST_BYTES, backupCount=KEPT, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"The log file {path} cannot be written: {error}.") from None
     try:
         yield LogFile(handler, clock, as_json=as_json)
     finally:
-        handler.close()
+        with suppress(OSError):  # a full disk was noticed when it was written to
+            handler.close()

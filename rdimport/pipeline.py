@@ -21,7 +21,7 @@ from rdimport.destination import Destination
 from rdimport.destination.rdstation import BASE_URL
 from rdimport.duplicates import Index
 from rdimport.errors import ExitCode, LedgerError, RdimportError
-from rdimport.events import Observer, SendingFinished, SendingStarted, silent
+from rdimport.events import Observer, SendingFinished, SendingStarted, forgiving, silent
 from rdimport.ledger import Ledger, Run
 from rdimport.lock import locked
 from rdimport.mapping import Mapping
@@ -118,7 +118,8 @@ def check(
         spool = Spool() if keep or mapping.on_duplicate == "merge" else None
         index = stack.enter_context(Index(digests=known is not None))
         new = partial(Planner, mapping, memory, book, spool, index)
-        plan = new(catalogue=catalogue, observer=on_event, look=preview.add).make(tables)
+        watch = forgiving(on_event)
+        plan = new(catalogue=catalogue, observer=watch, look=preview.add).make(tables)
     to_send = plan.to_send if limit is None else min(limit, plan.to_send)
     return Checked(
         counts=book.counts(),
@@ -146,6 +147,7 @@ async def run_async(files: Sequence[str], mapping: Mapping, **options: Any) -> I
     LedgerBusyError when another run is at work.
     """
     how = Options(**options)
+    how = replace(how, on_event=forgiving(how.on_event))
     how.to.credentials()  # without a key there is nothing to plan
     tables = open_tables(files, _told(how.hints, mapping))
     stopper = Stopper()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NoReturn, TextIO
 
@@ -18,6 +18,7 @@ from rdimport.events import (
     SendingStarted,
     Stopping,
     Waiting,
+    forgiving,
 )
 from rdimport.row import State
 
@@ -198,11 +199,12 @@ def _stopping(event: Stopping) -> str:
 
 
 def both(first: Observer, second: Observer) -> Observer:
-    """Two observers as one."""
+    """Two observers as one; neither falls silent when the other cannot go on."""
+    ones = forgiving(first), forgiving(second)
 
     def told(event: Event) -> None:
-        first(event)
-        second(event)
+        for one in ones:
+            one(event)
 
     return told
 
@@ -214,4 +216,5 @@ def shown(out: TextIO, clock: Clock) -> Iterator[Observer]:
     try:
         yield observer
     finally:
-        observer.close()
+        with suppress(OSError, ValueError):  # nobody looks any more
+            observer.close()

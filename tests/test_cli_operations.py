@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import shlex
 import stat
+import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from support.command import Desk
@@ -84,6 +87,29 @@ def test_the_log_file_has_one_event_per_line_and_names_nobody(
     desk.here("run", "gone.csv", "-m", "m.yaml", *words)
     last = json.loads(log.read_text(encoding="utf-8").splitlines()[-1])
     assert (last["event"], last["exit_code"]) == ("run_failed", 2)
+
+
+UNHEARD = {
+    "standard error is full": "2>/dev/full",
+    "standard output is full": ">/dev/full",
+    "nobody reads": "2>&1 | true",
+    "all are closed": "<&- >&- 2>&-",
+    "the log is full": "--log-file /dev/full",
+}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("how", UNHEARD)
+def test_a_run_that_nobody_hears_ends_as_it_would(
+    desk: Desk, list_of_six: list[str], box: RunningSandbox, how: str
+) -> None:
+    words = shlex.join([sys.executable, "-m", "rdimport", *list_of_six, "--quota", "none"])
+    script = f"set -o pipefail; {words} {UNHEARD[how]}"
+    done = desk.shell(script)
+    assert (done.code, len(box.conversions())) == (1, 6)
+    assert "gaps" in done.out or "log" not in how
+    (row,) = json.loads(desk.here("status", "--json").out)["runs"]
+    assert (row["where"], row["exit_code"]) == ("finished", 1)
 
 
 def test_quiet_says_nothing_unless_a_person_is_needed(desk: Desk, box: RunningSandbox) -> None:

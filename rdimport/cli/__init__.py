@@ -6,16 +6,16 @@ Each command is the module of its name, imported when it is the one that was typ
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Final
 
 from rdimport.cli.options import parser
-from rdimport.cli.speak import complain
+from rdimport.cli.speak import complain, speaking
 from rdimport.errors import ExitCode, RdimportError
 
 _POOL: Final = "narenas:1,dirty_decay_ms:1000,muzzy_decay_ms:0"
@@ -27,9 +27,11 @@ Batch after batch of the same size goes through; a pool for each thread only kep
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code (see `errors.ExitCode`)."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that lacks “ must not end a run
+    with speaking():
+        return _main(arguments)
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     os.environ.setdefault("_RJEM_MALLOC_CONF", _POOL)
     told = parser().parse_args(arguments)
     try:
@@ -42,11 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         complain("Interrupted. The same command goes on where it was: no row is sent twice.")
         return ExitCode.STOPPED
     except BrokenPipeError:
-        # who reads us has gone; Python would complain once more when it closes the stream
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.STOPPED
+        return ExitCode.STOPPED  # who reads us has gone
     except Exception:  # noqa: BLE001  a bug: its stack helps whoever mends it
-        traceback.print_exc()
+        with suppress(OSError):
+            traceback.print_exc()
         complain("this is a bug in rdimport. The ledger is right: the same command goes on.")
         return ExitCode.BUG
     return int(code)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
 from rdimport.cli import values
@@ -50,8 +51,11 @@ def _import(told: argparse.Namespace, to: RDStation, stack: ExitStack, log: LogF
     terminal.close()
     if log:
         log.write("run_finished", **done.summary)
-    lines = (terminal.ending(done), *_to_know(told, done, mapping))
-    terminal.show(done.summary, lines, needed=done.exit_code != ExitCode.DONE)
+    gaps = log.notes if log else ()
+    lines = (terminal.ending(done), *_to_know(told, done, mapping, gaps))
+    with suppress(OSError):  # whether anybody reads it changes nothing about what the run did
+        terminal.show(done.summary, lines, needed=done.exit_code != ExitCode.DONE)
+        sys.stdout.flush()
     return done.exit_code
 
 
@@ -92,12 +96,16 @@ def _settings(told: argparse.Namespace) -> Settings:
     )
 
 
-def _to_know(told: argparse.Namespace, done: Imported, mapping: Mapping) -> Iterator[str]:
-    """What was found in the files, what RD may drop, what to look at after a canary."""
+def _to_know(
+    told: argparse.Namespace, done: Imported, mapping: Mapping, gaps: tuple[str, ...]
+) -> Iterator[str]:
+    """What was found in the files, what RD may drop, `gaps` of the log, and what to look at after
+    a canary.
+    """
     from rdimport.prepare.preview import advice  # noqa: PLC0415
     from rdimport.screen.parts import canary, notes  # noqa: PLC0415
 
     warned = [said for said in advice(mapping) if "custom field" in said]
-    yield from notes((*done.notes, *warned))
+    yield from notes((*done.notes, *warned, *gaps))
     if told.canary and not told.sandbox:
         yield from canary(done, mapping)

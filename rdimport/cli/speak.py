@@ -2,10 +2,45 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, TextIO
+
+
+@contextmanager
+def speaking() -> Iterator[None]:
+    """Make the standard streams fit to be written to, and let no trouble with them change how a
+    command ends.
+    """
+    # a stream that is closed has no number, and the next file that is opened would get it: the
+    # ledger could be what a library's warnings are written to
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(number)
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that lacks “ must not end a run
+    try:
+        yield
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except (OSError, ValueError):
+                _mute(stream)
+
+
+def _mute(stream: TextIO) -> None:
+    """Nobody takes what is left in this stream: Python would complain of it at its end."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def say(lines: Iterable[str], out: TextIO | None = None) -> None:
@@ -21,4 +56,5 @@ def say_json(told: object, **layout: Any) -> None:
 
 def complain(text: str) -> None:
     """What went wrong, or what to do next, on standard error."""
-    print(f"rdimport: {text}", file=sys.stderr)
+    with suppress(OSError):
+        print(f"rdimport: {text}", file=sys.stderr)

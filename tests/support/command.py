@@ -83,6 +83,19 @@ class Desk:
         """One command from start to end."""
         return self.wait(self.start(*words))
 
+    def shell(self, script: str) -> Done:
+        """A line of bash that starts a command."""
+        process = subprocess.Popen(
+            ["/bin/bash", "-c", script],
+            cwd=self.home,
+            env=self._told(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        )
+        return self.wait(process)
+
     def here(self, *words: object) -> Done:
         """The same in this process, which saves the start of one; an uncaught error is raised."""
         out, err = io.StringIO(), io.StringIO()

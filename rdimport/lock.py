@@ -55,6 +55,28 @@ def is_locked(state_dir: Path, account: str) -> bool:
     return False
 
 
+@contextmanager
+def nobody_at_work(state_dir: Path) -> Iterator[bool]:
+    """Hold the locks of all accounts that ever had one, so that no run of theirs can begin; tells
+    whether that was possible.
+    """
+    held: list[FileLock] = []
+    free = True
+    try:
+        for path in sorted(state_dir.glob("*.lock")):
+            lock = FileLock(path, timeout=0, mode=0o600)
+            try:
+                lock.acquire()
+            except (Timeout, OSError):
+                free = False
+                break
+            held.append(lock)
+        yield free
+    finally:
+        for lock in held:
+            lock.release()
+
+
 def _slug(account: str) -> str:
     """A file's name for an account: readable, and different for different accounts."""
     plain = re.sub(r"[^a-z0-9]+", "-", account.lower()).strip("-")[:40]

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from support.command import Desk
 
+from rdimport.lock import locked
 from rdimport.sandbox.embedded import RunningSandbox
 
 MAPPING = "version: 1\nconversion_identifier: Feira\nfields: {email: email, name: name}\n"
@@ -61,6 +62,20 @@ def test_purge_forgets_people_and_still_sends_nobody_twice(
     assert b"Ningu" not in b"".join(path.read_bytes() for path in desk.state.iterdir())
     desk.here(*list_of_six, "--quota", "none")
     assert len(box.conversions()) == 6
+
+
+def test_purge_beside_a_run_forgets_but_does_not_write_the_whole_file_anew(
+    desk: Desk, list_of_six: list[str]
+) -> None:
+    desk.here(*list_of_six, "--quota", "none")
+    ledger = desk.state / "ledger.sqlite3"
+    before = ledger.stat().st_ino, ledger.stat().st_size
+    with locked(desk.state, "default"):
+        told = desk.here("purge", "--older-than", "0s")
+    assert "keeps its size" in told.out
+    assert b"Ningu" not in b"".join(path.read_bytes() for path in desk.state.iterdir())
+    assert (ledger.stat().st_ino, ledger.stat().st_size) == before
+    assert "keeps its size" not in desk.here("purge", "--older-than", "0s").out
 
 
 def test_a_canary_sends_a_few_rows_and_says_what_to_look_for(

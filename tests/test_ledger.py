@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from support.lists import MAPPING, people
 
+from rdimport.destination.rdstation import RDStation
 from rdimport.errors import LedgerBusyError, LedgerError, UsageError
 from rdimport.journal import Journal
 from rdimport.ledger import Counters, Ledger, Outcome, Outgoing, Run, Settled
 from rdimport.lock import locked
+from rdimport.mapping import Mapping
+from rdimport.pipeline import check
 from rdimport.row import State
 from rdimport.sandbox.embedded import RunningSandbox
 
@@ -213,3 +220,60 @@ def test_a_run_on_a_full_disk_ends_with_one_message_and_sends_nothing_unrecorded
         with Ledger.open(tmp_path / "state") as ledger:
             counts = ledger.run().counts()
         assert counts[State.ACCEPTED] + counts[State.UNCERTAIN] >= sent > 0
+
+
+@contextmanager
+def somebody_without_rights(*paths: Path) -> Iterator[None]:
+    """Root may write everywhere, so it looks with another user's eyes."""
+    if os.geteuid() != 0:
+        yield
+        return
+    for path in paths:
+        os.chown(path, 65_534, 65_534)
+    os.seteuid(65_534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that every user can reach."""
+    with TemporaryDirectory(dir="/tmp") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def content(state_dir: Path) -> dict[str, bytes]:
+    """All files, without the marks of who is reading."""
+    files = {path.name: path.read_bytes() for path in state_dir.iterdir()}
+    return {name: found for name, found in files.items() if not name.endswith("-shm")}
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_read_only_state_directory_can_be_looked_into(folder: Path, *, killed: bool) -> None:
+    state = folder / "state"
+    (folder / "list.csv").write_text(people(3), encoding="utf-8")
+    to = RDStation(base_url="https://api.exemplo.com.br")
+    mapping = Mapping.parse(MAPPING)
+    open_still = Ledger.open(state)
+    run = open_still.start_run("r", to.identity, datetime.now(UTC), {"account": "default"})
+    plan = check([str(folder / "list.csv")], mapping, to=to, state_dir=state).plan
+    with plan.spool:
+        sent = next(plan.parcels()).outgoing
+    run.apply([sent], [], Counters())
+    run.apply([], [accepted(sent)], Counters())
+    if not killed:
+        open_still.__exit__()
+    before = content(state)
+    for path in state.iterdir():
+        path.chmod(0o400)
+    state.chmod(0o500)
+    with somebody_without_rights(state, *state.iterdir()):
+        done = check([str(folder / "list.csv")], mapping, to=to, state_dir=state)
+    done.plan.spool.__exit__()
+    state.chmod(0o700)
+    assert done.counts[State.ALREADY_IMPORTED] == 1
+    assert content(state) == before
+    open_still.__exit__()

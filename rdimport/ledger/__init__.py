@@ -21,7 +21,7 @@ import polars as pl
 
 from rdimport.errors import LedgerError, UsageError
 from rdimport.ledger.run import Run
-from rdimport.ledger.schema import ENDS, explained, migrate, recover
+from rdimport.ledger.schema import ENDS, explained, is_made, migrate, recover
 from rdimport.ledger.words import (
     Counters,
     Input,
@@ -89,9 +89,30 @@ class Ledger:
         return ledger
 
     @classmethod
+    def is_there(cls, state_dir: Path) -> bool:
+        """Whether a state directory has a ledger."""
+        return (state_dir / FILE_NAME).exists()
+
+    @classmethod
     def if_there(cls, state_dir: Path) -> Self | None:
-        """The ledger of a state directory, None when nothing was ever sent from there."""
-        return cls.open(state_dir) if (state_dir / FILE_NAME).exists() else None
+        """The ledger of a state directory to look into, None when nothing was ever sent from there.
+
+        Nothing is written, so directory and file may be read-only.
+        """
+        path = state_dir / FILE_NAME
+        if not cls.is_there(state_dir):
+            return None
+        with explained(path):
+            db = _read_only(path)
+            try:
+                if not is_made(path, db):
+                    db.close()
+                    return None
+                db.execute(ENDS)
+                return cls(path, db)
+            except BaseException:
+                db.close()
+                raise
 
     def __enter__(self) -> Self:
         return self
@@ -181,11 +202,19 @@ class Ledger:
             raise LedgerError(f"The ledger {self.path} gave the run no number.")
         return Run(self, number, where, name)
 
+    def unfinished(self) -> list[tuple[str, str]]:
+        """Name and account of each run that has no end: at work, or killed."""
+        return self.query(
+            "SELECT name, json_extract(facts, '$.account') FROM run"
+            " WHERE finished_at IS NULL AND exit_code IS NULL"
+        )
+
     def forget(self, before: datetime, now: datetime, at_work: Sequence[str] = ()) -> int:
         """Forget what runs before that moment knew of people; returns how many runs.
 
         Runs `at_work` are left alone; one that was killed has no end, and counts by its start.
-        Cells and values go. The keyed hashes stay: without them rows would be sent twice.
+        Cells and values go. The keyed hashes stay: without them rows would be sent twice. What is
+        deleted is overwritten with zeros, but the file keeps its size: see `shrink`.
         """
         told = "run IN (SELECT id FROM run WHERE forgotten_at = ?)"
         with self.transaction() as db:
@@ -206,10 +235,21 @@ class Ledger:
                 f"UPDATE conversion SET problems = {stripped} WHERE problems <> '[]' AND {told}",  # noqa: S608
                 moment,
             )
+        self._empty_log()
+        return runs
+
+    def shrink(self) -> None:
+        """Give the room of what was forgotten back to the disk. It writes the whole file anew, and
+        nobody else can write meanwhile: call it only where no run is at work, nor can begin.
+        """
         with explained(self.path):
             self._db.execute("VACUUM")
+        self._empty_log()
+
+    def _empty_log(self) -> None:
+        """What was forgotten must not stay in the write-ahead log either."""
+        with explained(self.path):
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return runs
 
     def destination(self, identity: str) -> int | None:
         """The number of a destination, None when nothing was ever sent there."""
@@ -247,3 +287,27 @@ class Ledger:
             db.execute("COMMIT")
         frame = pl.DataFrame(found, schema=self.KNOWN, orient="row")
         return frame.unique("identity", keep="last", maintain_order=True)
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    """The file to read from. A directory that nobody can write to has no write-ahead log, and
+    SQLite then wants to be told that the file stays as it is.
+    """
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    try:
+        return _opened(uri)
+    except sqlite3.OperationalError:
+        log = path.with_name(f"{FILE_NAME}-wal")
+        if log.exists() and log.stat().st_size:
+            raise
+        return _opened(f"{uri}&immutable=1")
+
+
+def _opened(uri: str) -> sqlite3.Connection:
+    db = sqlite3.connect(uri, uri=True, timeout=30, isolation_level=None, check_same_thread=False)
+    try:
+        db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except BaseException:
+        db.close()
+        raise
+    return db

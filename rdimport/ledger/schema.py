@@ -70,17 +70,28 @@ def explained(path: Path) -> Iterator[None]:
         ) from error
 
 
-def migrate(path: Path, db: sqlite3.Connection) -> None:
-    """Bring the file to this release's schema. Raises LedgerError for one of a later release."""
-    db.execute("BEGIN IMMEDIATE")
+def is_made(path: Path, db: sqlite3.Connection) -> bool:
+    """Whether the file has its tables: a process can be killed before it made them. Raises
+    LedgerError for a file of a later release.
+    """
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version > _VERSION:
-        db.execute("ROLLBACK")
         raise LedgerError(
             f"The ledger {path} was written by a later release of rdimport.",
             "Install that release, or name another --state-dir.",
         )
-    if version < 1:
+    return bool(version >= 1)
+
+
+def migrate(path: Path, db: sqlite3.Connection) -> None:
+    """Bring the file to this release's schema. Raises LedgerError for one of a later release."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        made = is_made(path, db)
+    except LedgerError:
+        db.execute("ROLLBACK")
+        raise
+    if not made:
         for statement in _SCHEMA.split(";"):
             db.execute(statement)
         db.execute("INSERT INTO setting VALUES ('hash_key', ?)", (secrets.token_bytes(32),))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import time
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -158,24 +157,26 @@ def test_an_answer_that_never_begins_is_given_up_in_time(kind: Kind) -> None:
         await request(reader)
         await reader.read()
 
-    started = time.monotonic()
-    (reply,), _ = exchange(talk, kind, seconds=0.2)
+    (reply,), _ = exchange(talk, kind, seconds=0.2)  # a client without patience would never end
     assert isinstance(reply, NotAnswered)
-    assert time.monotonic() - started < 3
+    assert "timeout" in str(reply)
 
 
 def test_an_answer_that_drips_is_given_up_in_time_too(kind: Kind) -> None:
+    dripped = bytearray()
+
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await request(reader)
         for byte in GOOD:
             writer.write(bytes([byte]))
             await writer.drain()
+            dripped.append(byte)
             await asyncio.sleep(0.05)
 
-    started = time.monotonic()
     (reply,), _ = exchange(talk, kind, seconds=0.3)
     assert isinstance(reply, NotAnswered)
-    assert time.monotonic() - started < 2  # all of it would take 3.5 s
+    assert "no whole answer within 0.45 seconds" in str(reply)
+    assert len(dripped) < len(GOOD), "it waited for all of it"
 
 
 def test_a_flood_is_cut(kind: Kind) -> None:

@@ -17,8 +17,9 @@ import struct
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import astuple, fields
+from dataclasses import fields
 from hashlib import blake2b
+from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
@@ -37,6 +38,7 @@ _PATIENCE: Final = 0.25
 _SILENCE: Final = 1.0
 """Seconds for which a run goes on by itself when that patience has ended."""
 
+_VALUES: Final = attrgetter(*(field.name for field in fields(Standing)))
 _FORM: Final = struct.Struct(f"<{len(fields(Standing))}d")
 _SCHEMA: Final = (
     "CREATE TABLE IF NOT EXISTS standing (one INTEGER PRIMARY KEY CHECK (one = 1), value BLOB)",
@@ -151,7 +153,7 @@ class SharedPace:
             if found:
                 self._pace.standing = Standing(*_FORM.unpack(found[0]))
             yield others == 0
-            value = _FORM.pack(*astuple(self._pace.standing))
+            value = _FORM.pack(*_VALUES(self._pace.standing))
             db.execute("INSERT OR REPLACE INTO standing VALUES (1, ?)", (value,))
             mine = (self._id, self._open, now)
             db.execute("INSERT OR REPLACE INTO run VALUES (?, ?, ?)", mine)

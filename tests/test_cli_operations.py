@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 from support.command import Desk
 
+from rdimport.events import Event, SendingFinished
 from rdimport.lock import locked
+from rdimport.progress import both
 from rdimport.sandbox.embedded import RunningSandbox
 
 MAPPING = "version: 1\nconversion_identifier: Feira\nfields: {email: email, name: name}\n"
@@ -125,6 +127,19 @@ def test_a_run_that_nobody_hears_ends_as_it_would(
     assert "gaps" in done.out or "log" not in how
     (row,) = json.loads(desk.here("status", "--json").out)["runs"]
     assert (row["where"], row["exit_code"]) == ("finished", 1)
+
+
+def test_an_observer_that_cannot_write_any_more_falls_silent_alone() -> None:
+    asked, heard = list[Event](), list[Event]()
+
+    def full(event: Event) -> None:
+        asked.append(event)
+        raise OSError("No space left on device")
+
+    told = both(full, heard.append)
+    told(SendingFinished())
+    told(SendingFinished())
+    assert (len(asked), len(heard)) == (1, 2)
 
 
 def test_quiet_says_nothing_unless_a_person_is_needed(desk: Desk, box: RunningSandbox) -> None:

@@ -279,6 +279,7 @@ def main() -> None:
             "sandbox": lambda: script("sandbox.py", "20000"),
             "quota": lambda: script("quota.py"),
             "quota-shared": lambda: script("quota.py", "--others", "0.3"),
+            "quota-runs": lambda: script("quota.py", "--runs", "2"),
         }
         if told.only and told.only not in parts:
             parser.error(f"--only knows {', '.join(parts)}")

@@ -78,6 +78,14 @@ _STEP: Final = 0.25
 _LEAST: Final = 0.5
 """Requests by which it goes down for a 429; twice that when the last one is not long ago."""
 
+_AT_IT: Final = 0.8
+"""Share of its slots that a run must have used for a 429 to tell its part of the window: who began
+late, or had to wait, took little for other reasons.
+"""
+
+_FLOOR: Final = 0.05
+"""Share of the quota that is never given up, whatever 429s say."""
+
 NEVER: Final = float("-inf")
 """A moment that is not known, or long ago."""
 
@@ -204,18 +212,21 @@ class Pace:
         past = gone / quota.seconds
         if past < 0.1:  # somebody's burst; it says little of the rest
             return
-        # the first time nobody knows when the window began, and all that was taken is too much
-        ours = min(standing.taken - 1, gone / self.interval)
-        found = max(1.0, ours)
         first = standing.share == float("inf")
-        if past < 0.95:
-            # had others not been turned away for the rest of the window, they had taken more
-            fair = quota.requests - (quota.requests - ours) / past
-            found = max(found * 0.85, fair)
         reached = quota.seconds * _AIR / self.interval
-        down = (reached - found) * (1.0 if first and past < 0.95 else _STEP)
+        ours = gone / self.interval
+        down = 0.0
+        if standing.taken - 1 >= _AT_IT * ours:
+            found = ours
+            if past < 0.95:
+                # had others not been turned away for the rest of the window, they had taken more
+                fair = quota.requests - (quota.requests - ours) / past
+                found = max(ours * 0.85, fair)
+            down = (reached - found) * (1.0 if first and past < 0.95 else _STEP)
+        elif first:
+            return
         least = _LEAST if first or standing.quiet > _QUIET else 2 * _LEAST
-        standing.share = max(1.0, reached - max(least, down))
+        standing.share = max(_FLOOR * quota.requests, reached - max(least, down))
 
     def _turn(self, now: float) -> None:
         """Begin a new window of those that only a 429 has told of, when it is time."""

@@ -162,6 +162,25 @@ def test_a_quota_that_is_smaller_than_we_were_told_is_found() -> None:
     assert seen.turned_away <= 0.002
 
 
+def test_a_run_that_begins_in_a_window_that_is_used_up_keeps_its_pace() -> None:
+    pace = Pace(RD)
+    pace.take(0)
+    pace.take(0.5)
+    pace.throttled(0.6, 10, blind=True)
+    assert pace.interval == Pace(RD).interval
+
+
+@pytest.mark.parametrize("wait", [0.5, 1.0, 20.0, 59.0])
+def test_429s_without_sense_do_not_bring_the_pace_down_to_nothing(wait: float) -> None:
+    pace, now = Pace(RD), 0.0
+    for number in range(600):
+        now += pace.wait(now)
+        pace.take(now)
+        if number % 3 == 0:
+            pace.throttled(now, wait, blind=True)
+    assert pace.interval <= 20 * RD.interval * 1.01
+
+
 def test_a_429_that_nobody_explains_only_makes_the_run_wait() -> None:
     pace = Pace(RD)
     pace.take(0)

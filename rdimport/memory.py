@@ -30,15 +30,15 @@ class Memory:
 
     `known` answers with a line per conversion that was sent before: `identity`, `state`,
     `payload`, `problems`, `refused`, `run`. `resend` names the states that a person wants to be
-    sent again, where they come from a run before `since`; with `changed`, an accepted row whose
-    payload has changed is sent too.
+    sent again, unless they come from one of the runs `wished`; with `changed`, an accepted row
+    whose payload has changed is sent too.
     """
 
     digests: Callable[[Sequence[str], int], list[bytes]]
     known: Callable[[pl.Series], pl.DataFrame]
     resend: frozenset[State] = frozenset()
     changed: bool = False
-    since: int | None = None
+    wished: frozenset[int] = frozenset()
 
     def identities(self, texts: pl.Series) -> pl.Series:
         """The `IDENTITY` of rows, by the texts that make them the same conversion."""
@@ -66,7 +66,7 @@ class Memory:
         seen = seen.with_columns(refused.alias("state"))
         state = pl.col("state")
         asked = state.is_in([str(s) for s in self.resend])
-        kept = ~(asked if self.since is None else asked & (pl.col("run") < self.since))
+        kept = ~(asked & ~pl.col("run").is_in(list(self.wished)))
         accepted = state.eq(State.ACCEPTED) & kept
         ended = (state.eq(State.UNCERTAIN) | (state.eq(State.REFUSED) & same)) & kept
         seen = seen.with_columns(

@@ -159,10 +159,10 @@ async def run_async(files: Sequence[str], mapping: Mapping, **options: Any) -> I
         index = stack.enter_context(Index(how.state_dir))
         if how.signals:
             stack.enter_context(on_signals(stopper))
-        run = _begin(ledger, how, mapping)
+        run = _begin(ledger, how, mapping, files)
         planner = Planner(
             mapping,
-            _memory(ledger, run.destination, how.resend, mapping, _since(run, how)),
+            _memory(ledger, run.destination, how.resend, mapping, run.wish()),
             run,
             spool,
             index,
@@ -187,7 +187,7 @@ async def run_async(files: Sequence[str], mapping: Mapping, **options: Any) -> I
     return Imported(told, seen, where, how.state_dir, notes + end.notes)
 
 
-def _begin(ledger: Ledger, how: Options, mapping: Mapping) -> Run:
+def _begin(ledger: Ledger, how: Options, mapping: Mapping, files: Sequence[str]) -> Run:
     now = how.clock.now()
     facts = {
         "mapping": how.mapping_name,
@@ -196,6 +196,8 @@ def _begin(ledger: Ledger, how: Options, mapping: Mapping) -> Run:
         "sandbox": how.sandbox,
         "again": how.again or _reach(how.to),
         "account": how.to.account,
+        "given": list(files),
+        "resend": sorted(how.resend),
         "quota": str(how.quota) if how.quota else None,
         "quota_per_second": how.quota.per_second if how.quota else None,
     }
@@ -327,20 +329,16 @@ def _memory(
     destination: int,
     resend: frozenset[State],
     mapping: Mapping,
-    since: int | None = None,
+    wished: frozenset[int] = frozenset(),
 ) -> Memory:
     known = _nothing if ledger.is_new(destination) else partial(ledger.known, destination)
-    return Memory(ledger.digests, known, resend, mapping.on_change == "send", since)
+    return Memory(ledger.digests, known, resend, mapping.on_change == "send", wished)
 
 
 def _recall(run: Run, how: Options, mapping: Mapping) -> Recall | None:
     if not Recall.is_safe(mapping, how.resend):
         return None
     return Recall(run.ledger.key, mapping, how.catalogue, run.sources, run.note_sources)
-
-
-def _since(run: Run, how: Options) -> int:
-    return run.resend_since(sorted(how.resend))
 
 
 def _known(

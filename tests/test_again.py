@@ -12,6 +12,7 @@ import pytest
 from rdimport import pipeline
 from rdimport.delivery import Settings
 from rdimport.destination.rdstation import RDStation
+from rdimport.errors import MappingError
 from rdimport.mapping import Mapping
 from rdimport.results import Imported
 from rdimport.row import State
@@ -42,12 +43,19 @@ class Desk:
         self.before = len(box.conversions())
 
     def run(
-        self, *rows: str, duplicate: str = "last", change: str = "skip", **options: Any
+        self,
+        *rows: str,
+        duplicate: str = "last",
+        change: str = "skip",
+        file: str = "list.csv",
+        **options: Any,
     ) -> Imported:
-        file = self.folder / "list.csv"
-        file.write_text("\n".join(["email,name,city,tags", *rows]) + "\n", encoding="utf-8")
+        """Import a list of these rows; without any, a file that is there."""
+        path = self.folder / file
+        if rows:
+            path.write_text("\n".join(["email,name,city,tags", *rows]) + "\n", encoding="utf-8")
         return pipeline.run(
-            [str(file)],
+            [str(path)],
             Mapping.parse(MAPPING.format(duplicate=duplicate, change=change)),
             to=RDStation(self.box.api_key, base_url=self.box.base_url, account=str(self.folder)),
             state_dir=self.folder / "state",
@@ -161,6 +169,37 @@ def test_sending_again_goes_on_where_it_stopped_and_sends_nobody_a_third_time(de
         assert done.counts[State.PENDING] == left
     assert sorted(p["email"] for p in desk.arrived()) == [f"p{i}@exemplo.com.br" for i in range(5)]
     assert counts(desk.run(*rows, **again)) == {"accepted": 5}, "asked for anew"
+
+
+def test_runs_between_do_not_make_a_wish_to_send_again_a_new_one(desk: Desk) -> None:
+    rows = [f"p{i}@exemplo.com.br,P,," for i in range(5)]
+    desk.run(*rows)
+    desk.arrived()
+    again = {"resend": frozenset({State.ACCEPTED})}
+    desk.run(*rows, settings=Settings(limit=2), **again)
+    assert counts(desk.run(*rows)) == {"already_imported": 5}, "the nightly job"
+    (desk.folder / "list.csv").write_text("email\np1@exemplo.com.br\n", encoding="utf-8")
+    with pytest.raises(MappingError):
+        desk.run(**again)
+    (desk.folder / "other.csv").write_text("email,name,city,tags\nq@exemplo.com.br,Q,,\n")
+    assert counts(desk.run(file="other.csv", **again)) == {"accepted": 1}
+    assert counts(desk.run(*rows, **again)) == {"accepted": 3, "already_imported": 2}
+    assert len(desk.arrived()) == 6
+
+
+def test_who_was_refused_when_sent_again_is_not_tried_once_more_for_the_same_wish(
+    desk: Desk,
+) -> None:
+    rows = [f"p{i}@exemplo.com.br,P,," for i in range(3)]
+    desk.run(*rows)
+    again = {"resend": frozenset({State.ACCEPTED})}
+    desk.box.set_faults(Faults(odd=1.0, odd_status=400))
+    try:
+        done = desk.run(*rows, settings=Settings(limit=1), **again)
+    finally:
+        desk.box.set_faults(Faults())
+    assert counts(done) == {"refused": 1, "pending": 2}
+    assert counts(desk.run(*rows, **again)) == {"accepted": 2, "already_imported": 1}
 
 
 def test_a_change_that_was_refused_does_not_make_the_accepted_row_new(desk: Desk) -> None:

@@ -61,7 +61,7 @@ class Ledger:
     """Schema of what is known of conversions: keyed hashes, the last state, what was wrong.
 
     `refused` is the hash of a payload that was refused after another one may have arrived: that
-    the conversion may have arrived stays true.
+    the conversion may have arrived stays true. `run` is the number of the last run that sent it.
     """
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
@@ -274,7 +274,8 @@ class Ledger:
             db.execute("BEGIN")
             db.executemany("INSERT INTO wanted VALUES (?)", ((i,) for i in identities))
             found = db.execute(
-                "SELECT DISTINCT c.identity, c.state, c.payload, c.problems, c.refused, c.run"
+                "SELECT DISTINCT c.identity, c.state, c.payload, c.problems, c.refused,"
+                " coalesce(c.tried, c.run)"
                 # CROSS: in this order. SQLite knows no sizes, and would look through all of
                 # `wanted` for each of a million conversions.
                 " FROM wanted w CROSS JOIN"

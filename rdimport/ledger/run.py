@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from rdimport.errors import LedgerError
+from rdimport.errors import ExitCode, LedgerError
 from rdimport.ledger.words import (
     Counters,
     Input,
@@ -141,25 +141,28 @@ class Run:
                 ),
             )
 
-    def resend_since(self, resend: Sequence[str]) -> int:
-        """The number of the run with which this wish to send again began: this one, or that which
-        it goes on from. What was sent since then is not sent once more.
+    def wish(self) -> frozenset[int]:
+        """The numbers of the runs in which the wish to send again that this run has was begun and
+        not brought to its end: what they have sent is not sent once more.
+
+        Runs without that wish, and runs that sent nothing, come between them without ending it;
+        so do runs of other files.
         """
-        found = self.ledger.query(
-            "SELECT facts ->> '$.resend', exit_code, facts ->> '$.resend_since' FROM run"
-            " WHERE destination = ? AND id < ? ORDER BY id DESC LIMIT 1",
+        facts = json.loads(self.facts()["facts"])
+        wished = facts.get("resend")
+        begun: set[int] = set()
+        for number, code, given in self.ledger.stream(
+            "SELECT id, exit_code, facts ->> '$.given' FROM run WHERE destination = ? AND id < ?"
+            " AND facts ->> '$.resend' = ? AND facts ->> '$.resend' <> '[]' ORDER BY id DESC",
             self.destination,
             self.number,
-        )
-        goes_on = found and found[0][:2] == (json.dumps(list(resend), separators=(",", ":")), 3)
-        since = int(found[0][2]) if goes_on and resend else self.number
-        with self.ledger.transaction() as db:
-            db.execute(
-                "UPDATE run SET facts = json_set(facts, '$.resend', json(?), '$.resend_since', ?)"
-                " WHERE id = ?",
-                (json.dumps(list(resend)), since, self.number),
-            )
-        return since
+            json.dumps(wished, separators=(",", ":")),
+        ):
+            if code not in (ExitCode.DONE, ExitCode.FAILED_ROWS):
+                begun.add(number)
+            elif set(facts["given"]) <= set(json.loads(given)):
+                break
+        return frozenset(begun)
 
     def has_sent(self) -> bool:
         """May a request of this run have left?"""
@@ -242,16 +245,17 @@ class Run:
         settled = [end for end in ended if isinstance(end, Settled)]
         db.executemany(
             "INSERT INTO conversion"
-            " SELECT destination, identity, ?, payload, ?, ?, ?, ?, ?, NULL, NULL"
+            " SELECT destination, identity, ?, payload, ?, ?, ?, ?, ?, NULL, NULL, NULL"
             " FROM sending WHERE destination = ? AND identity = ?"
             " ON CONFLICT (destination, identity) DO UPDATE SET"
             # who was accepted, or may have been, stays so when a later payload is refused
-            " (state, payload, run, file, row, receipt, problems, refused) = (SELECT"
-            " excluded.state, excluded.payload, excluded.run, excluded.file, excluded.row,"
-            " excluded.receipt, excluded.problems, NULL"
+            " (state, payload, run, file, row, receipt, problems, refused, tried) ="
+            " (SELECT excluded.state, excluded.payload, excluded.run, excluded.file, excluded.row,"
+            " excluded.receipt, excluded.problems, NULL, NULL"
             " WHERE excluded.state <> 'refused' OR conversion.state = 'refused' UNION ALL SELECT"
             " conversion.state, conversion.payload, conversion.run, conversion.file,"
-            " conversion.row, conversion.receipt, excluded.problems, excluded.payload"
+            " conversion.row, conversion.receipt, excluded.problems, excluded.payload,"
+            " excluded.run"
             " WHERE excluded.state = 'refused' AND conversion.state <> 'refused')",
             (
                 (

@@ -36,7 +36,7 @@ CREATE TABLE filled (
 CREATE TABLE conversion (
     destination INTEGER, identity BLOB, state TEXT NOT NULL, payload BLOB NOT NULL,
     run INTEGER NOT NULL, file INTEGER NOT NULL, row INTEGER NOT NULL, receipt TEXT NOT NULL,
-    problems TEXT NOT NULL, refused BLOB, source INTEGER,
+    problems TEXT NOT NULL, refused BLOB, source INTEGER, tried INTEGER,
     PRIMARY KEY (destination, identity)) WITHOUT ROWID;
 CREATE TABLE sending (
     destination INTEGER, identity BLOB, payload BLOB NOT NULL, run INTEGER NOT NULL,
@@ -103,7 +103,7 @@ def recover(db: sqlite3.Connection, destination: int) -> None:
     """Rows that a killed run left on their way may have arrived: nobody may send them unasked."""
     db.execute(
         "INSERT OR REPLACE INTO conversion SELECT destination, identity, 'uncertain', payload,"
-        " run, file, row, '', ?, NULL, NULL FROM sending WHERE destination = ?",
+        " run, file, row, '', ?, NULL, NULL, NULL FROM sending WHERE destination = ?",
         (_INTERRUPTED, destination),
     )
     db.execute(

@@ -7,6 +7,7 @@ import asyncio
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from .play import Verdict, play
@@ -28,7 +29,7 @@ def main() -> int:
     return 1 if any(verdict.untruths for verdict in verdicts) else 0
 
 
-async def play_all(seeds: range, jobs: int, keep: Path | None = None) -> list[Verdict]:
+async def play_all(seeds: Iterable[int], jobs: int, keep: Path | None = None) -> list[Verdict]:
     """The verdicts in the order of the seeds, `jobs` of them under way at any time."""
     places = asyncio.Semaphore(jobs)
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import csv
 import json
-import sqlite3
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from .books import Books, Start
 from .endpoint import NOT_NOW, Endpoint, Fault, Receipt
-from .scenario import Interruption, Round, Scenario
+from .oracle import DOUBT, NEVER, Known, Past, Wanted, ends, wanted, wish
+from .rows import COLUMNS, Key
+from .scenario import Interruption, Scenario
 
 STATES = "accepted already_imported duplicate invalid refused uncertain pending".split()
 FAILED = ("invalid", "refused", "uncertain")
-_DOUBT = ("uncertain", "sending")
 
 
 @dataclass(frozen=True)
@@ -35,220 +37,332 @@ class Ended:
         return self.interrupted is not None and self.summary is None
 
 
-class Known(NamedTuple):
-    """What the ledger says of a conversion; `sending` is on its way in a run that died."""
+@dataclass(frozen=True)
+class Run:
+    """One run that is over, and all that it is judged by."""
 
-    state: str
-    receipt: str
+    start: Start
+    ended: Ended
+    before: dict[Key, Known]
+    books: Books
+    wanted: dict[Key, Wanted]
+    got: dict[Key, list[Receipt]]
+
+    @property
+    def quiet(self) -> bool:
+        """Nothing hindered it: all that must be sent is, and no answer gets lost."""
+        return self.start.turn.calm and self.ended.interrupted is None
+
+    def was(self, key: Key) -> Known:
+        return _in_doubt(self.before.get(key, NEVER))
+
+    def now(self, key: Key) -> Known:
+        """What an earlier run left on its way is in doubt, whoever has noted that by now."""
+        known = self.books.known.get(key, NEVER)
+        return known if known.round == self.start.number else _in_doubt(known)
+
+    def touched(self, key: Key) -> bool:
+        """It was sent in this run, as far as anybody knows."""
+        return bool(self.got.get(key)) or self.now(key).round == self.start.number
 
 
 class Checker:
     """Collects `untruths`: sentences that would each break the promise."""
 
-    def __init__(self, plan: Scenario, endpoint: Endpoint, home: Path, key: str) -> None:
+    def __init__(
+        self, plan: Scenario, endpoint: Endpoint, home: Path, starts: dict[int, Start]
+    ) -> None:
         self.plan = plan
         self.endpoint = endpoint
         self.home = home
-        self.key = key
+        self.starts = starts
         self.untruths: list[str] = []
         self.counts: Counter[str] = Counter()
-        self.before: dict[str, Known] = {}
-        self._asked: set[str] = set()
-        """Whose row was sent again because somebody asked for it."""
+        self.past: dict[str, list[Past]] = defaultdict(list)
+        self.books = Books()
         self._where = ""
 
-    def after_round(self, number: int, turn: Round, ended: Ended) -> None:
-        """Check all that can be known after one run."""
-        self._where = f"seed {self.plan.seed}, run {number}"
-        self._must(not ended.hung, "the client hung")
-        self._must("Traceback" not in ended.err, f"a traceback: {ended.err[-900:]}")
-        self._must("never retrieved" not in ended.err, f"a lost error: {ended.err[-900:]}")
-        if ended.interrupted is not None:
-            self.counts[ended.interrupted.kind] += 1
-        known = self._ledger()
-        if turn.resend:
-            self._asked |= {email for email, was in self.before.items() if was.state in _DOUBT}
-        self._never_twice()
-        self._ledger_is_true(known)
-        if ended.summary is not None:
-            self._summary_is_true(number, turn, ended, known)
-        elif not ended.died:
-            self._must(False, f"no summary, code {ended.code}: {ended.err[-900:]}")
-        self._in_doubt_by_death(known)
-        self.before = known
+    def after(self, runs: Sequence[tuple[Start, Ended]]) -> list[Run]:
+        """Check all that can be known after some runs that were at work at the same time."""
+        before, self.books = self.books.known, self.read()
+        for key in self.books.twice:
+            self.must(False, f"the ledger knows {key} twice")
+        return [self._after(start, ended, before) for start, ended in runs]
 
-    def after_death(self, told: Ended) -> None:
-        """`rdimport report` about a run that died must not call pending what may have arrived."""
-        if told.code == 2 and "no run" in told.err:
-            return
-        self._where = f"seed {self.plan.seed}, report after a death"
-        self._must(told.summary is not None, f"no report: {told.err[-900:]}")
-        summary = told.summary or {}
-        stored = {r.email for r in self.endpoint.receipts if r.stored}
-        rows = sum(summary.get(state, 0) for state in STATES)
-        self._must(rows == summary.get("rows"), f"{summary} does not add up")
-        if rows == len(self.plan.lines):
-            free = rows - sum(summary[s] for s in ("pending", "invalid", "refused", "duplicate"))
-            self._must(free >= len(stored), f"{len(stored)} arrived, but the report says {summary}")
+    def read(self) -> Books:
+        return Books.read(self.home / "state" / "ledger.sqlite3", self.starts)
+
+    def _after(self, start: Start, ended: Ended, before: dict[Key, Known]) -> Run:
+        turn = start.turn
+        self._where = f"seed {self.plan.seed}, run {start.number}"
+        self.well_behaved(ended)
+        past = self.past[turn.account]
+        sheets = frozenset(sheet.name for sheet in start.sheets)
+        begun = wish(past, turn.resend, sheets)
+        got = self._received(lambda receipt: receipt.round == start.number)
+        earlier = self._received(lambda receipt: receipt.round < start.number)
+        want = {
+            key: wanted(
+                turn, _in_doubt(before.get(key, NEVER)), earlier.get(key, []), payloads, begun
+            )
+            for key, payloads in _payloads(start).items()
+        }
+        run = Run(start, ended, before, self.books, want, got)
+        if ended.code != 2 and start.number in self.books.runs:
+            good = ended.summary is not None and ended.summary["exit_code"] in (0, 1)
+            past.append(Past(start.number, turn.resend, sheets, good))
+        self._sent_what_it_may(run)
+        self._ledger_is_true(run)
+        if ended.summary is not None:
+            self.summary_is_true(run, ended.summary)
+            self._code_is_true(run, ended.summary)
+        elif not ended.died and turn.file_size is None:
+            self.must(False, f"no summary, code {ended.code}: {ended.err[-900:]}")
+        elif not ended.died:
+            self.must(ended.code in (2, 3), f"code {ended.code} on a full disk")
+        if ended.code == 2:
+            self.must(not got, f"it says that nothing was sent, and sent {len(got)} rows")
+        self._counts(run)
+        return run
+
+    def well_behaved(self, ended: Ended) -> None:
+        """No command hangs or shows what is only for its makers."""
+        self.must(not ended.hung, "the client hung")
+        self.must("Traceback" not in ended.err, f"a traceback: {ended.err[-900:]}")
+        self.must("never retrieved" not in ended.err, f"a lost error: {ended.err[-900:]}")
 
     def at_the_end(self) -> None:
-        """After the last, calm run: nothing pending, the key nowhere, RD's call and no other."""
+        """After the last, calm run: the key nowhere, RD's call and no other."""
         self._where = f"seed {self.plan.seed}, at the end"
         for wrong in self.endpoint.wrong[:3]:
-            self._must(False, wrong)
+            self.must(False, wrong)
         for path in self.home.rglob("*"):
-            if path.is_file():
-                self._must(self.key.encode() not in path.read_bytes(), f"the key is in {path.name}")
-        states = Counter(known.state for known in self.before.values())
-        lost = [email for email in self.plan.unique if email not in self.before]
-        self._must(not lost, f"never sent, never explained: {lost}")
-        stored = {receipt.email for receipt in self.endpoint.receipts if receipt.stored}
-        doubt = {email for email, known in self.before.items() if known.state == "uncertain"}
+            for key in self.endpoint.accounts if path.is_file() else ():
+                self.must(key.encode() not in path.read_bytes(), f"the key is in {path.name}")
+        known = self.books.known
+        stored = {receipt.key for receipt in self.endpoint.receipts if receipt.stored}
+        doubt = {key for key, told in known.items() if told.state == "uncertain"}
         self.counts.update(
-            rows=len(self.plan.lines),
-            requests=len(self.endpoint.receipts) + self.endpoint.unread,
+            requests=len(self.endpoint.receipts) + self.endpoint.unread.total(),
             stored=len(stored),
-            **{f"ended {state}": rows for state, rows in states.items()},
+            **{f"ended {s}": n for s, n in Counter(k.state for k in known.values()).items()},
         )
         self.counts["uncertain that had arrived"] += len(doubt & stored)
 
-    def _must(self, true: bool, otherwise: str) -> None:
+    def must(self, true: bool, otherwise: str) -> None:
         if not true:
             self.untruths.append(f"{self._where}: {otherwise}")
 
-    def _ledger(self) -> dict[str, Known]:
-        """What the ledger says of each e-mail, by the row that was sent for it."""
-        path = self.home / "state" / "ledger.sqlite3"
-        if not path.exists():
-            return {}
-        emails = [email.lower() for email, _ in self.plan.lines]
-        with sqlite3.connect(path) as db:
-            ends = db.execute("SELECT row, state, receipt FROM conversion").fetchall()
-            gone = db.execute("SELECT row, 'sending', '' FROM sending").fetchall()
-        db.close()
-        return {emails[row - 2]: Known(state, receipt) for row, state, receipt in ends + gone}
+    def _counts(self, run: Run) -> None:
+        turn = run.start.turn
+        self.counts["runs"] += 1
+        self.counts["rows"] += sum(len(sheet.rows) for sheet in run.start.sheets)
+        said = {
+            "resend": bool(turn.resend),
+            "on_change: send": turn.rules.on_change == "send",
+            f"on_duplicate: {turn.rules.on_duplicate}": True,
+            "limit or canary": turn.limit is not None,
+            "max-duration": bool(turn.max_duration),
+            "full disk": turn.file_size is not None,
+            "several lists": len(run.start.sheets) > 1,
+            "sent again, as asked": any(
+                want.asked and k in run.got for k, want in run.wanted.items()
+            ),
+        }
+        self.counts.update(f"with {name}" for name, true in said.items() if true)
+        if run.ended.interrupted is not None:
+            self.counts[f"signal: {run.ended.interrupted.kind}"] += 1
 
-    def _refused_last(self) -> set[str]:
-        """E-mails that the latest run was refused. One that was uncertain before stays so for later
-        runs, because the first attempt may have arrived.
-        """
-        emails = [email.lower() for email, _ in self.plan.lines]
-        with sqlite3.connect(self.home / "state" / "ledger.sqlite3") as db:
-            rows = db.execute(
-                "SELECT row FROM outcome WHERE state = 'refused' AND run ="
-                " (SELECT max(id) FROM run)"
-            ).fetchall()
-        db.close()
-        return {emails[row - 2] for (row,) in rows}
-
-    def _by_email(self) -> dict[str, list[Receipt]]:
-        found: dict[str, list[Receipt]] = defaultdict(list)
-        for receipt in self.endpoint.receipts:
-            found[receipt.email].append(receipt)
+    def _received(self, which: Any) -> dict[Key, list[Receipt]]:
+        found: dict[Key, list[Receipt]] = defaultdict(list)
+        for receipt in filter(which, self.endpoint.receipts):
+            found[receipt.key].append(receipt)
         return found
 
-    def _never_twice(self) -> None:
-        """A row comes again only where the answer before proved that it had not arrived; one that
-        was refused only with other values, as its double in the list may have.
+    def _sent_what_it_may(self, run: Run) -> None:
+        """Each request was wanted; a second one for a row only where the first proved that it had
+        not arrived.
         """
-        for email, receipts in self._by_email().items():
-            if email in self._asked:
-                continue
-            stored = sum(receipt.stored for receipt in receipts)
-            self._must(stored <= 1, f"{email} arrived {stored} times")
+        for key, receipts in run.got.items():
+            want = run.wanted.get(key)
+            known = f"{key.email}, known as {run.was(key)}"
+            self.must(want is not None, f"{known}, is not in the input, and was sent")
+            for receipt in receipts if want else ():
+                assert want is not None
+                self.must(receipt.payload in want.may, f"{known}, was sent as {receipt.payload}")
             for earlier, later in pairwise(receipts):
-                other = earlier.fault is Fault.REFUSE and earlier.name != later.name
-                proof = earlier.answered and (earlier.fault in NOT_NOW or other)
-                self._must(proof, f"{email} was sent again after: {earlier.fault}")
+                proof = earlier.answered and earlier.fault in NOT_NOW
+                same = earlier.payload == later.payload
+                self.must(proof and same, f"{known}, was sent again after: {earlier.fault}")
+        limit = run.start.turn.limit
+        if limit is not None:
+            self.must(len(run.got) <= limit, f"{len(run.got)} rows were sent, not {limit}")
+        for key, want in run.wanted.items():
+            missed = want.must and run.quiet and not run.touched(key)
+            self.must(not missed, f"{key.email}, known as {run.was(key)}, was not sent")
 
-    def _ledger_is_true(self, known: dict[str, Known]) -> None:
-        received = self._by_email()
-        for email in {*self.plan.unique, *known, *received}:
-            state, receipt = known.get(email, Known("", ""))
-            got = received.get(email, [])
-            uuids = {r.uuid for r in got if r.stored}
-            met = {r.fault for r in got}
-            if state == "accepted":
-                self._must(receipt in uuids, f"{email} is called accepted, but did not arrive")
-            elif state == "refused":
-                asked = email in self._asked
-                self._must(asked or not uuids, f"{email} is called refused, but arrived")
-                self._must(Fault.REFUSE in met, f"{email} is called refused after: {met}")
-            elif state == "":
-                told = f"{email} is called unsent, but: {[str(r.fault) for r in got]}"
-                self._must(all(r.fault in NOT_NOW and r.answered for r in got), told)
+    def _ledger_is_true(self, run: Run) -> None:
+        """Each line follows from what was known before and what the endpoint met."""
+        number, blind, flying = run.start.number, 0, 0
+        account = run.start.turn.account
+        keys = {k for k in (*run.before, *run.books.known, *run.got) if k.account == account}
+        for key in sorted(keys):
+            was, now, got = run.was(key), run.now(key), run.got.get(key, [])
+            flying += now.state == "sending"
+            if now.round == number and not got:
+                self.must(now.state in DOUBT, f"{key.email} was never sent, and is {now}")
+                blind += 1
+                may = {now}
+            elif got:
+                may = ends(was, got, number, strict=run.quiet)
             else:
-                self._must(state in ("uncertain", "sending"), f"{email} is {state}")
-            was = self.before.get(email)
-            if was is not None and was.state == "accepted":
-                self._must(known.get(email) == was, f"{email} was {was}, is {known.get(email)}")
-            if was is not None and was.state in _DOUBT and email not in self._asked:
-                self._must(state in _DOUBT, f"{email} was uncertain, is {state}")
-
-    def _in_doubt_by_death(self, known: dict[str, Known]) -> None:
-        on_its_way = sum(k.state == "sending" for k in known.values())
+                may = {was}
+            met = [str(receipt.fault) for receipt in got]
+            self.must(now in may, f"{key.email} was {was}, met {met}, is {now}")
         most = self.plan.concurrency
-        self._must(on_its_way <= most, f"{on_its_way} rows in doubt, {most} could be in flight")
+        whole = run.ended.summary is not None or (
+            not run.ended.died and not run.start.turn.file_size
+        )
+        self.must(flying <= (0 if whole else most), f"{flying} rows are left on their way")
+        most = self.endpoint.unread[number] + (0 if run.quiet else most)
+        self.must(blind <= most, f"{blind} rows in doubt that nobody saw, {most} could be")
 
-    def _summary_is_true(
-        self, number: int, turn: Round, ended: Ended, known: dict[str, Known]
-    ) -> None:
-        told = ended.summary or {}
+    def summary_is_true(self, run: Run, told: dict[str, Any], *, dead: bool = False) -> None:
+        """`dead` where somebody else wrote it about a run that died."""
         written = json.loads((self.home / told["summary_json"]).read_text(encoding="utf-8"))
-        self._must(written == told, "summary.json is not what was printed")
+        self.must(written == told, "summary.json is not what was printed")
         counts = {state: told[state] for state in STATES}
-        self._must(sum(counts.values()) == told["rows"], f"{counts} do not add up")
-        code = 3 if counts["pending"] else 1 if any(counts[s] for s in FAILED) else 0
-        partial = told["rows"] < len(self.plan.lines)
-        if partial:  # it was stopped while it read
-            self._must(told["stopped_because"] == "signal", f"only {told['rows']} rows were read")
-            self._must(told["requests"] == 0, "it sent rows of an input that it did not know")
+        self.must(sum(counts.values()) == told["rows"], f"{counts} do not add up")
+        if told["rows"] < sum(len(sheet.rows) for sheet in run.start.sheets):
+            stopped = told["stopped_because"] == "signal" or dead
+            self.must(stopped, f"only {told['rows']} rows were read")
+            self.must(told["requests"] == 0, "it sent rows of an input that it did not know")
             return
-        after = ended.interrupted is not None and told["stopped_because"] != "signal"
-        if not after:  # a signal to a run that had closed its books leaves its own code
-            self._must(ended.code == code, f"exit code {ended.code} for {counts}")
-        self._must(told["exit_code"] == code, f"exit code {told['exit_code']} for {counts}")
-        if not turn.rates and ended.interrupted is None:
-            self._must(counts["pending"] == 0, f"calm, and yet {counts}: {told['stopped_because']}")
-        self._requests_are_true(number, told)
-        self._counts_are_true(turn, counts, known)
-        self._failures_are_true(told, counts)
+        self._requests_are_true(run, told, dead=dead)
+        planned = not dead or told["requests"] > 0
+        allowed = {key: self._allowed(run, key, planned=planned) for key in run.wanted}
+        self._counts_are_true(run, counts, allowed)
+        self._failures_are_true(run, told, counts, allowed)
+        self._duplicates_are_true(run)
 
-    def _requests_are_true(self, number: int, told: dict[str, Any]) -> None:
-        mine = [r for r in self.endpoint.receipts if r.round == number]
-        self._must(told["requests"] >= len(mine), f"{told['requests']} requests, not {len(mine)}")
+    def _code_is_true(self, run: Run, told: dict[str, Any]) -> None:
+        whole = told["rows"] == sum(len(sheet.rows) for sheet in run.start.sheets)
+        failed = any(told[state] for state in FAILED)
+        code = 3 if told["pending"] or not whole else 1 if failed else 0
+        after = run.ended.interrupted is not None and told["stopped_because"] != "signal"
+        if not after:  # a signal to a run that had closed its books leaves its own code
+            self.must(run.ended.code == code, f"exit code {run.ended.code} for {told}")
+        self.must(told["exit_code"] == code, f"exit code {told['exit_code']} for {told}")
+        stopped = told["pending"] and run.quiet
+        self.must(not stopped, f"calm, and yet stopped because {told['stopped_because']}")
+
+    def _requests_are_true(self, run: Run, told: dict[str, Any], *, dead: bool) -> None:
+        number = run.start.number
+        mine = [receipt for receipts in run.got.values() for receipt in receipts]
+        most = len(mine) + self.endpoint.unread[number]
+        if not run.quiet:
+            most += told["uncertain"] + told["retries"]
+        least = 0 if dead else len(mine)
+        fits = least <= told["requests"] <= most
+        self.must(fits, f"{told['requests']} requests, not {least} to {most}")
         slow = sum(r.fault in (Fault.ACCOUNT, Fault.LEAD) and r.answered for r in mine)
-        self._must(told["throttled"] <= slow, f"{told['throttled']} throttled, not {slow}")
-        self._must(told["retries"] <= told["requests"], f"{told['retries']} retries")
+        self.must(told["throttled"] <= slow, f"{told['throttled']} throttled, not {slow}")
+        again = sum(len(receipts) - 1 for receipts in run.got.values())
+        self.must(told["retries"] <= told["requests"], f"{told['retries']} retries")
+        self.must(not run.quiet or told["retries"] == again, f"{told['retries']} retries")
+
+    def _allowed(
+        self, run: Run, key: Key, *, planned: bool
+    ) -> tuple[frozenset[str], frozenset[str]]:
+        """What may be said of the row that stands for a conversion, and of its doubles."""
+        now, want = run.now(key), run.wanted[key]
+        others = want.told | {"duplicate"} | (set() if planned else {"pending"})
+        if not run.touched(key):
+            own = (
+                want.told if not want.may else {"pending"} | (want.told if not want.must else set())
+            )
+            return frozenset(own), frozenset(others)
+        final = run.got[key][-1] if run.got.get(key) else None
+        if now.state in DOUBT and now.round == run.start.number:
+            return frozenset({"uncertain"}), frozenset(others)
+        if now.state == "accepted" and now.round == run.start.number:
+            return frozenset({"accepted"}), frozenset(others)
+        if final is not None and final.fault is Fault.REFUSE:
+            return frozenset({"refused"}), frozenset(others)
+        return frozenset({"pending"}), frozenset(others)
 
     def _counts_are_true(
-        self, turn: Round, counts: dict[str, int], known: dict[str, Known]
+        self,
+        run: Run,
+        counts: dict[str, int],
+        allowed: dict[Key, tuple[frozenset[str], frozenset[str]]],
     ) -> None:
-        """The counts are those of the ledger's states, plus the rows that are said twice."""
-        expected: Counter[str] = Counter()
-        refused = self._refused_last()
-        for email in self.plan.unique:
-            state = known[email].state if email in known else "pending"
-            state = "refused" if state == "uncertain" and email in refused else state
-            was = self.before.get(email, Known("", "")).state
-            expected["already_imported" if state == was == "accepted" else state] += 1
-        expected["invalid"] = sum("@" not in email for email, _ in self.plan.lines)
-        more = {s: counts[s] - expected[s] for s in STATES}
-        twice = len(self.plan.lines) - expected.total()
-        fits = min(more.values()) >= 0 and sum(more.values()) == twice
-        emails = [email.lower() for email, _ in self.plan.lines]
-        tried = sum(emails.count(e) - 1 for e, k in known.items() if k.state == "refused")
-        # the double of a refused row has other values, so it may be about to be tried
-        fits = fits and more["accepted"] == more["invalid"] == 0 and more["pending"] <= tried
-        self._must(fits, f"the summary says {counts}, the ledger {dict(expected)}")
+        rows = Counter(_keys(run.start))
+        broken = sum(not row.valid for sheet in run.start.sheets for row in sheet.rows)
+        least, most = Counter({"invalid": broken}), Counter({"invalid": broken})
+        for key, (own, others) in allowed.items():
+            for may, times in ((own, 1), (others, rows[key] - 1)):
+                if len(may) == 1:
+                    least[next(iter(may))] += times
+                most.update(dict.fromkeys(may, times))
+        for state in STATES:
+            fits = least[state] <= counts[state] <= most[state]
+            self.must(fits, f"{counts} rows, but {state} {least[state]} to {most[state]}")
 
-    def _failures_are_true(self, told: dict[str, Any], counts: dict[str, int]) -> None:
+    def _failures_are_true(
+        self,
+        run: Run,
+        told: dict[str, Any],
+        counts: dict[str, int],
+        allowed: dict[Key, tuple[frozenset[str], frozenset[str]]],
+    ) -> None:
+        """failures.csv has each row that failed, as it was, and no other."""
         with (self.home / told["failures_csv"]).open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file, delimiter=",", strict=True))
-        states = Counter(row["rdimport_state"] for row in rows)
+            lines = list(csv.DictReader(file, delimiter=",", strict=True))
+        states = Counter(line["rdimport_state"] for line in lines)
         expected = {state: counts[state] for state in FAILED if counts[state]}
-        self._must(states == expected, f"failures.csv holds {dict(states)}, not {expected}")
-        for row in rows:
-            original = self.plan.lines[int(row["rdimport_row"]) - 2]
-            self._must((row["E-mail"], row["Nome"]) == original, f"{row} was {original}")
-            self._must(bool(row["rdimport_reason"]), f"{row} gives no reason")
+        self.must(states == expected, f"failures.csv holds {dict(states)}, not {expected}")
+        names = [sheet.name for sheet in run.start.sheets]
+        seen = set()
+        for line in lines:
+            file_number, row = names.index(line["rdimport_file"]), int(line["rdimport_row"])
+            seen.add((file_number, row))
+            original = run.start.sheets[file_number].rows[row - 2]
+            cells = tuple(line[name] for name in COLUMNS)
+            lost = not any(cells) and line["rdimport_code"] == "uncertain.interrupted"
+            self.must(cells == original or lost, f"{line} was {original}")
+            self.must(bool(line["rdimport_reason"]), f"{line} gives no reason")
+            may = {"invalid"}
+            if original.valid:
+                own, others = allowed[run.start.key(file_number, row)]
+                may = {*own, *others}
+            self.must(line["rdimport_state"] in may, f"{line} should be {may}")
+        self.must(len(seen) == len(lines), "failures.csv holds a row twice")
+
+    def _duplicates_are_true(self, run: Run) -> None:
+        """Instead of a duplicate goes another row of the same conversion, no duplicate itself."""
+        told = run.books.ends.get(run.start.number, [])
+        gone = {(end.file, end.row) for end in told if end.instead is not None}
+        for end in told:
+            if end.instead is not None:
+                same = run.start.key(end.file, end.row) == run.start.key(*end.instead)
+                self.must(same and end.instead not in gone, f"{end}: not the same conversion")
+
+
+def _in_doubt(known: Known) -> Known:
+    return known._replace(state="uncertain") if known.state == "sending" else known
+
+
+def _keys(start: Start) -> Iterable[Key]:
+    for file, sheet in enumerate(start.sheets):
+        for place, row in enumerate(sheet.rows):
+            if row.valid:
+                yield start.key(file, place + 2)
+
+
+def _payloads(start: Start) -> dict[Key, list[dict[str, Any]]]:
+    found: dict[Key, list[dict[str, Any]]] = defaultdict(list)
+    rows = (row for sheet in start.sheets for row in sheet.rows if row.valid)
+    for key, row in zip(_keys(start), rows, strict=True):
+        found[key].append(row.payload(start.turn.rules.identifier))
+    return found

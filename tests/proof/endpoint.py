@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 import socket
 import struct
 import uuid
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from random import Random
 from typing import Self
+
+from .rows import Key, Payload, canonical
 
 HANG = 20.0
 """Seconds that nobody answers: much longer than any client of the proof waits."""
@@ -65,8 +69,8 @@ AMBIGUOUS = frozenset(Fault) - ACCEPTED - NOT_NOW - {Fault.REFUSE}
 class Receipt:
     """One request whose body was read to its end."""
 
-    email: str
-    name: str
+    key: Key
+    payload: str
     round: int
     fault: Fault
     stored: bool
@@ -77,25 +81,33 @@ class Receipt:
 
 @dataclass
 class Endpoint:
-    """Listens on loopback while it is entered. `rates` are shares of the requests; what is left is
-    accepted in one of the usual ways. `refuses` says whose rows are refused whatever comes.
+    """Listens on loopback while it is entered. `accounts` are known by their keys. `turns` has for
+    each the number of its run and the rates of faults, shares of the requests; what is left is
+    accepted in one of the usual ways. `refuses` says which rows are refused whatever comes.
     """
 
     chance: Random
-    key: str
-    rates: dict[Fault, float] = field(default_factory=dict)
-    refuses: Callable[[str], bool] = lambda _: False
+    accounts: dict[str, str]
+    turns: dict[str, tuple[int, dict[Fault, float]]] = field(default_factory=dict)
+    refuses: Callable[[Payload], bool] = lambda _: False
     receipts: list[Receipt] = field(default_factory=list)
-    seen: Callable[[str], None] = lambda _: None
-    """Told of every stage that a request passes: connected, read, stored, half, answered."""
-    round: int = 0
+    seen: Callable[[str, str], None] = lambda _, __: None
+    """Told of every stage that a request passes, and of which account: connected, read, stored,
+    half, answered.
+    """
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    """No request gets further than read while it is not set."""
     base_url: str = ""
     wrong: list[str] = field(default_factory=list)
-    unread: int = 0
+    unread: Counter[int] = field(default_factory=Counter)
+    """Requests by run of which not more than the head was read, and idle connections that were
+    closed without a word: somebody may just have written to them.
+    """
     _server: asyncio.Server | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def __aenter__(self) -> Self:
+        self.gate.set()
         self._server = await asyncio.start_server(self._connection, "127.0.0.1", 0)
         self.base_url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         return self
@@ -133,42 +145,48 @@ class Endpoint:
         """Serve one request; returns the seconds for which the connection may then be idle, 0
         when it is over.
         """
-        self.seen("connected")
-        fault = self._draw()
+        account = self._account(head)
+        turn, rates = self.turns.get(account, (-1, {}))
+        self.seen("connected", account)
+        fault = self._draw(rates)
         if fault in UNREAD:
-            self.unread += 1
+            self.unread[turn] += 1
             return await self._silent(fault, writer)
         lines = head.lower().split("\r\n")
         length = next(int(v[15:]) for v in lines if v.startswith("content-length:"))
         body = json.loads(await reader.readexactly(length))
-        self._inspect(head, body)
-        email, name = body["payload"]["email"], body["payload"]["name"]
-        if self.refuses(email) and fault in ACCEPTED:
+        if set(body) != {"event_type", "event_family", "payload"}:
+            self.wrong.append(f"envelope: {sorted(body)}")
+        payload = body["payload"]
+        if self.refuses(payload) and fault in ACCEPTED:
             fault = Fault.REFUSE
-        self.seen("read")
         token = str(uuid.UUID(int=self.chance.getrandbits(128)))
-        receipt = Receipt(email, name, self.round, fault, fault in STORED, token)
+        key = Key(account, payload["conversion_identifier"], payload["email"])
+        receipt = Receipt(key, canonical(payload), turn, fault, fault in STORED, token)
         self.receipts.append(receipt)
+        self.seen("read", account)
+        await self.gate.wait()
         if receipt.stored:
-            self.seen("stored")
+            self.seen("stored", account)
         if fault.name.startswith(("RESET", "CLOSE", "HANG")):
             return await self._silent(fault, writer)
         return await self._answer(receipt, writer)
 
-    def _draw(self) -> Fault:
+    def _draw(self, rates: dict[Fault, float]) -> Fault:
         point = self.chance.random()
-        for fault, rate in self.rates.items():
+        for fault, rate in rates.items():
             point -= rate
             if point < 0:
                 return fault
         return self.chance.choice(sorted(ACCEPTED)) if self.chance.random() < 0.3 else Fault.ACCEPT
 
-    def _inspect(self, head: str, body: dict[str, object]) -> None:
-        """Every request must be RD's call, whatever happens to it."""
-        if not head.startswith(f"POST /platform/conversions?api_key={self.key} HTTP/1.1\r\n"):
+    def _account(self, head: str) -> str:
+        """Whose key it is. Every request must be RD's call, whatever happens to it."""
+        found = re.match(r"POST /platform/conversions\?api_key=([^ &]+) HTTP/1\.1\r\n", head)
+        account = self.accounts.get(found[1]) if found else None
+        if account is None:
             self.wrong.append(f"request line: {head.splitlines()[0]}")
-        if set(body) != {"event_type", "event_family", "payload"}:
-            self.wrong.append(f"envelope: {sorted(body)}")
+        return account or ""
 
     async def _silent(self, fault: Fault, writer: asyncio.StreamWriter) -> float:
         if fault.name.startswith("HANG"):
@@ -185,27 +203,30 @@ class Endpoint:
             half = end // 2 if fault is Fault.CUT_HEAD_STORED else (end + len(raw)) // 2
             writer.write(raw[:half])
             await writer.drain()
-            self.seen("half")
+            self.seen("half", receipt.key.account)
             if self.chance.random() < 0.5:
                 _reset(writer)
             return 0
         if fault in (Fault.ACCEPT_SLOWLY, Fault.DRIP_STORED):
-            await self._drip(raw, writer, HANG if fault is Fault.DRIP_STORED else 0.05)
+            await self._drip(receipt, raw, writer, HANG if fault is Fault.DRIP_STORED else 0.05)
         else:
             writer.write(raw)
         await writer.drain()
         receipt.answered = True
-        self.seen("answered")
+        self.seen("answered", receipt.key.account)
         if fault is Fault.ACCEPT_IDLE:
+            self.unread[receipt.round] += 1
             return 0.001 + self.chance.random() * 0.02
         return 0 if fault in _CLOSING else HANG
 
-    async def _drip(self, raw: bytes, writer: asyncio.StreamWriter, seconds: float) -> None:
+    async def _drip(
+        self, receipt: Receipt, raw: bytes, writer: asyncio.StreamWriter, seconds: float
+    ) -> None:
         """Spread an answer over some seconds; each pause alone is too short to be a time-out."""
         for start in range(0, len(raw), 8):
             writer.write(raw[start : start + 8])
             await writer.drain()
-            self.seen("half")
+            self.seen("half", receipt.key.account)
             await asyncio.sleep(seconds * 8 / len(raw))
 
 

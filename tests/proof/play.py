@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import json
 import os
+import resource
 import shutil
 import signal
 import sys
 import tempfile
+import zipfile
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from .checker import Checker, Ended
+from .books import Start
+from .checker import Checker, Ended, Run
 from .endpoint import Endpoint
-from .scenario import MAPPING, Interruption, Round, Scenario, scenario
+from .rows import Row, Sheet, number_of, written
+from .scenario import Edit, Interruption, Round, Scenario, scenario
 
 PATIENCE = 90.0
 """Seconds after which a client that has not ended counts as hung."""
@@ -50,38 +55,174 @@ class _Play:
     def __init__(self, plan: Scenario, home: Path) -> None:
         self.plan = plan
         self.home = home
-        chance = Random(plan.seed + 1)  # noqa: S311
-        self.key = f"proof-key-{chance.getrandbits(64):016x}"
-        self.endpoint = Endpoint(chance, self.key, refuses=plan.refuses)
-        self.checker = Checker(plan, self.endpoint, home, self.key)
-        self.counts: Counter[str] = Counter(seeds=1)
+        self.chance = Random(plan.seed + 1)  # noqa: S311
+        self.lists = dict(plan.lists)
+        self.keys = {a: f"proof-key-{self.chance.getrandbits(64):016x}" for a in "ab"}
+        accounts = {key: account for account, key in self.keys.items()}
+        self.endpoint = Endpoint(self.chance, accounts, refuses=plan.refuses)
+        self.starts: dict[int, Start] = {}
+        self.checker = Checker(plan, self.endpoint, home, self.starts)
+        self.reports: dict[str, dict[str, Any]] = {}
+        """The last summary of each account."""
+        self.numbers = iter(range(1000))
 
     async def all_rounds(self) -> Verdict:
-        rows = "".join(f"{email},{name}\n" for email, name in self.plan.lines)
-        (self.home / "list.csv").write_text("E-mail,Nome\n" + rows, encoding="utf-8")
-        (self.home / "list.yaml").write_text(MAPPING, encoding="utf-8")
         async with self.endpoint:
-            for number, turn in enumerate(self.plan.rounds):
-                await self._round(number, turn)
+            for turn in self.plan.rounds:
+                await self._round(turn)
         self.checker.at_the_end()
-        self.counts.update(self.checker.counts)
         faults = Counter(str(receipt.fault) for receipt in self.endpoint.receipts)
-        return Verdict(self.plan.seed, self.checker.untruths, self.counts, faults)
+        counts = self.checker.counts + Counter(seeds=1)
+        return Verdict(self.plan.seed, self.checker.untruths, counts, faults)
 
-    async def _round(self, number: int, turn: Round) -> None:
-        self.endpoint.round, self.endpoint.rates = number, turn.rates
-        words = ["run", "list.csv", "-m", "list.yaml", "--json", *self.plan.options]
-        words += ["--max-duration", "4s"] if turn.rates else []
-        words += ["--resend", "uncertain"] if turn.resend else []
-        ended = await self._command(words, turn.interruption)
+    async def _round(self, turn: Round) -> None:
+        for edit in turn.edits:
+            self._edit(edit)
+        if turn.purge:
+            await self._purge()
+        told = [self._start(turn), *([self._start(turn.beside)] if turn.beside else [])]
+        second: list[Ended] = []
+        if turn.second:
+            self.endpoint.gate.clear()
+        running = [asyncio.create_task(self._run(start)) for start in told]
+        if turn.second:
+            second = await self._second(told[0], running[0])
+        ends = await asyncio.gather(*running)
         await self.endpoint.hang_up()
-        self.counts["runs"] += 1
-        if ended.died:
-            told = await self._command(["report", "--json"], None)
-            self.checker.after_death(told)
-        self.checker.after_round(number, turn, ended)
+        runs = self.checker.after(list(zip(told, ends, strict=True)))
+        for ended in second:
+            self.checker.well_behaved(ended)
+            self.checker.must(ended.code == 75, f"a second run ended with {ended.code}")
+            self.checker.counts["second runs"] += 1
+        for run in runs:
+            await self._look_at_report(run)
 
-    async def _command(self, words: list[str], interruption: Interruption | None) -> Ended:
+    def _start(self, turn: Round) -> Start:
+        number = next(self.numbers)
+        sheets = [self._sheet(name) for name in turn.files if name in self.lists]
+        if turn.way_back and (mended := self._mended(turn.account, number)):
+            sheets = [mended]
+            self.checker.counts["with a corrected report"] += 1
+        self.endpoint.turns[turn.account] = number, turn.rates
+        (self.home / f"{number}.yaml").write_text(turn.rules.text(), encoding="utf-8")
+        return Start(number, turn, sheets)
+
+    def _sheet(self, name: str) -> Sheet:
+        (self.home / name).write_text(written(self.lists[name]), encoding="utf-8")
+        return Sheet(name, self.lists[name])
+
+    def _edit(self, edit: Edit) -> None:
+        rows = list(self.lists[edit.list])
+        at = edit.row % len(rows)
+        row = rows[at]
+        if edit.kind == "grow":
+            rows.append(Row(f"p{edit.fresh}@exemplo.com.br", f"Nome {edit.fresh}"))
+        elif edit.kind == "double":
+            rows.append(row._replace(name=f"Outro {edit.fresh}"))
+        elif edit.kind == "drop" and len(rows) > 1:
+            del rows[at]
+        elif edit.kind in ("rename", "correct"):
+            word = "Outro" if edit.kind == "rename" else "Certo"
+            rows[at] = row._replace(name=f"{word} {edit.fresh}")
+        elif edit.kind == "restore":
+            rows[at] = row._replace(name=f"Nome {number_of(row.email)}")
+        self.lists[edit.list] = tuple(rows)
+
+    def _mended(self, account: str, number: int) -> Sheet | None:
+        """The failure report of the account's last run, as a person gives it back."""
+        last = self.reports.get(account)
+        if last is None:
+            return None
+        with (self.home / last["failures_csv"]).open(encoding="utf-8-sig", newline="") as file:
+            lines = list(csv.DictReader(file))
+        rows = []
+        for at, line in enumerate(lines):
+            row = Row(line["E-mail"], line["Nome"], line["Cidade"], line["Etiquetas"])
+            if line["rdimport_state"] == "invalid" and self.chance.random() < 0.8:
+                row = row._replace(email=f"p{9000 + 100 * number + at}@exemplo.com.br")
+            elif line["rdimport_state"] == "refused" and self.chance.random() < 0.7:
+                row = row._replace(name=f"Certo {number_of(row.email)}")
+            rows.append(row)
+            line.update(zip(("E-mail", "Nome", "Cidade", "Etiquetas"), row, strict=True))
+        if not rows:
+            return None
+        name = f"mended-{number}.csv"
+        with (self.home / name).open("w", encoding="utf-8-sig", newline="") as file:
+            out = csv.DictWriter(file, list(lines[0]), quoting=csv.QUOTE_ALL)
+            out.writeheader()
+            out.writerows(lines)
+        return Sheet(name, tuple(rows))
+
+    async def _run(self, start: Start) -> Ended:
+        turn = start.turn
+        patient = turn.calm or turn.second
+        words = ["run", *(sheet.name for sheet in start.sheets), "-m", f"{start.number}.yaml"]
+        words += ["--json", "--account", turn.account, *self.plan.options]
+        words += ["--timeout", "30s" if patient else self._impatient()]
+        words += [word for state in turn.resend for word in ("--resend", state)]
+        if turn.limit is not None:
+            words += ["--canary" if turn.canary else "--limit", str(turn.limit)]
+        if turn.max_duration or turn.rates:
+            words += ["--max-duration", turn.max_duration or "4s"]
+        return await self._command(words, start)
+
+    def _impatient(self) -> str:
+        return ("0.5s", "0.8s")[self.plan.seed % 2]
+
+    async def _second(self, first: Start, running: asyncio.Task[Ended]) -> list[Ended]:
+        """Another process for the same account, while the first cannot go on."""
+        reading = asyncio.Event()
+        self.endpoint.seen = lambda stage, _: reading.set() if stage == "read" else None
+        waiting = asyncio.create_task(reading.wait())
+        await asyncio.wait((running, waiting), return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        ends = []
+        if reading.is_set() and not running.done():
+            files = [sheet.name for sheet in first.sheets]
+            words = ["run", *files, "-m", f"{first.number}.yaml", "--account", first.turn.account]
+            ended = await self._command(words, None)
+            ends += [] if running.done() else [ended]
+        self.endpoint.gate.set()
+        return ends
+
+    async def _purge(self) -> None:
+        """Everything that the ledger knows of people is forgotten, and nothing else."""
+        ended = await self._command(["purge", "--older-than", "0s"], None)
+        self.checker.well_behaved(ended)
+        self.checker.must(ended.code == 0, f"purge ended with {ended.code}: {ended.err}")
+        self.reports.clear()
+        for path in (self.home / "state").glob("ledger*"):
+            data = path.read_bytes()
+            for rows in self.lists.values():
+                told = [r.email for r in rows if r.email.encode() in data]
+                self.checker.must(not told, f"purge left {told[:3]} in {path.name}")
+        self.checker.counts["purges"] += 1
+
+    async def _look_at_report(self, run: Run) -> None:
+        """`rdimport report` says the same as the run did, and of one that died what it may."""
+        account, told = run.start.turn.account, run.ended.summary
+        name = run.books.runs.get(run.start.number)
+        if told is None and name is not None and run.ended.died:
+            ended = await self._command(["report", name, "--json"], None)
+            self.checker.well_behaved(ended)
+            self.checker.must(ended.summary is not None, f"no report: {ended.err[-900:]}")
+            if ended.summary is not None:
+                told = ended.summary
+                self.checker.summary_is_true(run, told, dead=True)
+        elif told is not None and run.start.turn.again:
+            before = _files(self.home, told)
+            ended = await self._command(["report", told["run_id"], "--json"], None)
+            self.checker.well_behaved(ended)
+            self.checker.must(ended.summary == told, f"report says {ended.summary}, not {told}")
+            other = [n for n, data in _files(self.home, told).items() if data != before[n]]
+            self.checker.must(not other, f"written again, these differ: {other}")
+            self.checker.counts["reports written again"] += 1
+        if told is not None:
+            self.reports[account] = told
+
+    async def _command(self, words: list[str], start: Start | None) -> Ended:
+        account = words[words.index("--account") + 1] if "--account" in words else "a"
+        size = start.turn.file_size if start else None
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -91,16 +232,22 @@ class _Play:
             env=os.environ
             | {
                 "HOME": str(self.home),
-                "RDIMPORT_API_KEY": self.key,
+                "RDIMPORT_API_KEY": self.keys[account],
                 "RDIMPORT_BASE_URL": self.endpoint.base_url,
                 "RDIMPORT_STATE_DIR": "state",
                 "POLARS_MAX_THREADS": "1",
+                **({"PYTHONDONTWRITEBYTECODE": "1"} if size is not None else {}),
             },
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            preexec_fn=None if size is None else lambda: _no_file_beyond(size),
         )
-        interrupting = asyncio.create_task(self._interrupt(process, interruption))
+        if start is not None:
+            start.process = process.pid
+            self.starts[process.pid] = start
+        told = start.turn.interruption if start else None
+        interrupting = asyncio.create_task(self._interrupt(process, account, told))
         hung = False
         try:
             async with asyncio.timeout(PATIENCE):
@@ -111,10 +258,10 @@ class _Play:
             out, err = await process.communicate()
         interrupting.cancel()
         sent = interrupting.done() and not interrupting.cancelled() and interrupting.result()
-        return _ended(process.returncode, out, err, hung, interruption if sent else None)
+        return _ended(process.returncode, out, err, hung, told if sent else None)
 
     async def _interrupt(
-        self, process: asyncio.subprocess.Process, told: Interruption | None
+        self, process: asyncio.subprocess.Process, account: str, told: Interruption | None
     ) -> bool:
         """Wait for the moment, then send the signal; false when there is none to send."""
         if told is None:
@@ -122,8 +269,8 @@ class _Play:
         now = asyncio.Event()
         left = [told.count]
 
-        def seen(stage: str) -> None:
-            left[0] -= stage == told.stage
+        def seen(stage: str, whose: str) -> None:
+            left[0] -= stage == told.stage and whose == account
             if left[0] <= 0:
                 now.set()
 
@@ -135,23 +282,43 @@ class _Play:
             await asyncio.sleep(told.delay * 4)
         if process.returncode is not None:
             return False
-        _signal(process, told.kind)
+        await _signal(process, told.kind)
         return True
 
 
-def _signal(process: asyncio.subprocess.Process, kind: str) -> None:
-    if kind == "kill":
-        process.kill()
-    else:
-        process.send_signal(signal.SIGTERM)
-        if kind == "stop twice":
-            process.send_signal(signal.SIGINT)
+async def _signal(process: asyncio.subprocess.Process, kind: str) -> None:
+    first = {"kill": signal.SIGKILL, "interrupt": signal.SIGINT, "interrupt twice": signal.SIGINT}
+    process.send_signal(first.get(kind, signal.SIGTERM))
+    if kind.endswith("twice"):
+        process.send_signal(signal.SIGINT if kind == "stop twice" else signal.SIGTERM)
+    elif kind == "stop, then kill":
+        await asyncio.sleep(0.05)
+        if process.returncode is None:
+            process.kill()
+
+
+def _no_file_beyond(size: int) -> None:
+    """As on a full disk: a write that makes a file larger fails."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+def _files(home: Path, told: dict[str, Any]) -> dict[str, object]:
+    """What a report holds, without the moment in which its workbook was written."""
+    found: dict[str, object] = {
+        name: (home / told[name]).read_bytes()
+        for name in ("summary_json", "failures_csv", "report_html")
+    }
+    with zipfile.ZipFile(home / told["failures_xlsx"]) as book:
+        for name in book.namelist():
+            if name != "docProps/core.xml":
+                found[name] = book.read(name)
+    return found
 
 
 def _ended(
     code: int | None, out: bytes, err: bytes, hung: bool, told: Interruption | None
 ) -> Ended:
     summary: dict[str, Any] | None = None
-    if out.strip():
+    if out.startswith(b"{"):
         summary = json.loads(out)
     return Ended(-1 if code is None else code, summary, err.decode(), hung, told)

@@ -1,20 +1,66 @@
-"""A seed to a scenario: the list, the endpoint's faults, the client's settings, the signals."""
+"""A seed to a scenario: the lists, the endpoint's faults, the client's settings, the signals."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from random import Random
+from typing import NamedTuple
 
 from .endpoint import ACCEPTED, Fault
-
-MAPPING = """\
-version: 1
-conversion_identifier: Prova
-fields: {email: E-mail, name: Nome}
-on_duplicate: first
-"""
+from .rows import Payload, Row, number_of
 
 STAGES = ("connected", "read", "stored", "half", "answered")
+SIGNALS = {
+    "kill": 12,
+    "stop": 3,
+    "interrupt": 2,
+    "stop twice": 2,
+    "interrupt twice": 1,
+    "stop, then kill": 2,
+}
+LISTS = ("list.csv", "other.csv")
+CITIES = ("", "Natal", "Olinda", "Manaus")
+TAGS = ("", "azul", "verde+azul", "rosa")
+RESENDS = (
+    ("uncertain",),
+    ("uncertain",),
+    ("refused",),
+    ("accepted",),
+    ("refused", "uncertain"),
+    ("accepted", "uncertain"),
+    ("accepted", "refused"),
+    ("accepted", "refused", "uncertain"),
+)
+
+
+class Edit(NamedTuple):
+    """A person works on a list before a run: `row` counts from 0, beyond the end from its start
+    again; `fresh` is a number that nothing else has.
+    """
+
+    list: str
+    kind: str  # rename, correct, restore, grow, double, drop
+    row: int
+    fresh: int
+
+
+class Rules(NamedTuple):
+    """What the mapping says in a run."""
+
+    on_duplicate: str = "first"
+    on_change: str = "skip"
+    identifier: str = "Prova"
+
+    def text(self) -> str:
+        return (
+            f"version: 1\nconversion_identifier: {self.identifier}\n"
+            "fields:\n  email: E-mail\n  name: Nome\n  city: Cidade\n"
+            '  tags: {column: Etiquetas, split: "+"}\n'
+            f"on_duplicate: {self.on_duplicate}\non_change: {self.on_change}\n"
+        )
+
+
+RULES = Rules()
 
 
 @dataclass(frozen=True)
@@ -23,7 +69,7 @@ class Interruption:
     come to a stage, or, without a stage, after the start of the process.
     """
 
-    kind: str  # kill, stop, stop twice
+    kind: str
     stage: str
     count: int
     delay: float
@@ -31,28 +77,55 @@ class Interruption:
 
 @dataclass(frozen=True)
 class Round:
-    """One start of the command."""
+    """One start of the command, and what is done before and beside it.
+
+    `limit` rows are sent at most, as `--canary` where it is one; no file of the client may grow
+    beyond `file_size` bytes. `beside` is started at the same time, for another account; `second`
+    is started for the same account while the first is at work. With `way_back` the failure report
+    of the account's last run is corrected and imported instead of the lists. `purge` before, and
+    `again` (some earlier run's report is written once more) after it.
+    """
 
     rates: dict[Fault, float]
     interruption: Interruption | None = None
-    resend: bool = False
+    resend: tuple[str, ...] = ()
+    account: str = "a"
+    files: tuple[str, ...] = LISTS[:1]
+    rules: Rules = RULES
+    edits: tuple[Edit, ...] = ()
+    limit: int | None = None
+    canary: bool = False
+    max_duration: str = ""
+    file_size: int | None = None
+    beside: Round | None = None
+    second: bool = False
+    purge: bool = False
+    way_back: bool = False
+    again: bool = False
+
+    @property
+    def calm(self) -> bool:
+        """Nothing hinders this run from coming to its end."""
+        bounded = self.limit is not None or self.max_duration or self.file_size is not None
+        return not (self.rates or self.interruption or bounded)
 
 
 @dataclass
 class Scenario:
-    """All that a seed decides. `lines` are the cells of each row of the list, header excluded."""
+    """All that a seed decides. `lists` are the rows as they are before the first run."""
 
     seed: int
-    lines: list[tuple[str, str]]
+    lists: dict[str, tuple[Row, ...]]
     options: list[str]
     rounds: list[Round]
     picky: int
-    """Whose number this divides is refused by the endpoint; 0 refuses nobody."""
-    unique: list[str] = field(default_factory=list)
+    """Whose number this divides is refused by the endpoint until its name is a right one; 0
+    refuses nobody.
+    """
 
-    def refuses(self, email: str) -> bool:
-        number = int("".join(c for c in email if c.isdigit()))
-        return self.picky > 0 and number % self.picky == 0
+    def refuses(self, payload: Payload) -> bool:
+        number, right = number_of(payload["email"]), payload.get("name", "").startswith("Certo")
+        return self.picky > 0 and number % self.picky == 0 and not right
 
     @property
     def concurrency(self) -> int:
@@ -62,35 +135,142 @@ class Scenario:
 def scenario(seed: int) -> Scenario:
     """The scenario of a seed: always the same for the same seed."""
     chance = Random(seed)  # noqa: S311
-    people = [f"p{n}@exemplo.com.br" for n in range(1, chance.randint(12, 60))]
-    lines = [(email, f"Nome {n}") for n, email in enumerate(people)]
-    again = [(email.upper(), "outra vez") for email in chance.sample(people, chance.randint(0, 4))]
-    broken = [(f"sem arroba {n}", "x") for n in range(chance.randint(0, 3))]
-    for extra in again + broken:
-        lines.insert(chance.randrange(len(lines) + 1), extra)
+    traits = {name for name, share in _TRAITS.items() if chance.random() < share}
+    lists = _lists(chance, traits)
     options = [
         "--concurrency", str(chance.choice((1, 2, 3, 5, 8, 16, 40))),
         "--quota", chance.choice(("none", "none", "none", "90/s", "400/s")),
-        "--timeout", f"{chance.choice((0.5, 0.8))}s",
         "--patience", "1s",
     ]  # fmt: skip
-    rounds = [_round(chance) for _ in range(chance.choice((1, 1, 2, 2, 3)))]
-    rounds.append(Round({}))
-    if chance.random() < 0.25:
-        rounds.append(Round({}, resend=chance.random() < 0.6))
-    return Scenario(seed, lines, options, rounds, chance.choice((0, 0, 0, 7, 2)), people)
+    rules = Rules(
+        chance.choice(("first", "last", "merge")), "send" if "changes" in traits else "skip"
+    )
+    rounds: list[Round] = []
+    for number in range(chance.choice((1, 2, 2, 3, 3, 4))):
+        if number and "mapping" in traits and chance.random() < 0.5:
+            rules = _other_rules(chance, rules)
+        rounds.append(_round(chance, traits, rules, number))
+    accounts = sorted({r.account for turn in rounds for r in (turn, turn.beside) if r})
+    rounds += [Round({}, account=a, files=tuple(lists), rules=rules) for a in accounts]
+    if "resend" in traits:
+        last = rounds[-1]
+        rounds += [replace(last, resend=chance.choice(RESENDS)) for _ in range(2)][
+            : chance.randint(1, 2)
+        ]
+    return Scenario(seed, lists, options, rounds, chance.choice((0, 0, 7, 3)))
 
 
-def _round(chance: Random) -> Round:
-    interruption = None
-    if chance.random() < 0.75:
-        interruption = Interruption(
-            chance.choices(("kill", "stop", "stop twice"), (6, 2, 1))[0],
-            chance.choice((*STAGES, *STAGES, "")),
-            chance.choice((1, 2, 3, 5, 8, 13, 21, 34)),
-            chance.choice((0.0, 0.0, chance.random() * 0.02, chance.random() * 0.4)),
+_TRAITS = {
+    "changes": 0.35,
+    "edits": 0.5,
+    "lists": 0.35,
+    "accounts": 0.3,
+    "mapping": 0.2,
+    "resend": 0.45,
+    "bounds": 0.35,
+    "full": 0.15,
+    "second": 0.2,
+    "purge": 0.2,
+    "back": 0.35,
+    "again": 0.35,
+}
+"""What a seed's story may have besides faults and signals, and how often."""
+
+
+def _lists(chance: Random, traits: set[str]) -> dict[str, tuple[Row, ...]]:
+    people = range(1, chance.randint(10, 45))
+    lists = {LISTS[0]: _list(chance, [_person(chance, n) for n in people])}
+    if "lists" in traits:
+        shared = chance.sample(people, chance.randint(1, len(people)))
+        others = [_person(chance, n, chance.choice(("Nome", "Nome", "Outro"))) for n in shared]
+        others += [_person(chance, n) for n in range(300, 300 + chance.randint(0, 9))]
+        lists[LISTS[1]] = _list(chance, others)
+    return lists
+
+
+def _list(chance: Random, rows: list[Row]) -> tuple[Row, ...]:
+    again = [
+        Row(row.email.upper(), f"Outra vez {row.name}", chance.choice(CITIES), chance.choice(TAGS))
+        for row in chance.sample(rows, chance.randint(0, min(4, len(rows))))
+    ]
+    broken = [Row(f"sem arroba {n}", f"x{n}") for n in range(chance.randint(0, 3))]
+    for extra in again + broken:
+        rows.insert(chance.randrange(len(rows) + 1), extra)
+    return tuple(rows)
+
+
+def _person(chance: Random, number: int, name: str = "Nome") -> Row:
+    city, tags = CITIES[number % len(CITIES)], TAGS[number // 2 % len(TAGS)]
+    return Row(f"p{number}@exemplo.com.br", f"{name} {number}", city, tags)
+
+
+def _other_rules(chance: Random, rules: Rules) -> Rules:
+    return chance.choice(
+        (
+            rules._replace(on_duplicate=chance.choice(("first", "last", "merge"))),
+            rules._replace(on_change="skip" if rules.on_change == "send" else "send"),
+            rules._replace(identifier="Prova dois" if rules.identifier == "Prova" else "Prova"),
         )
-    return Round(_rates(chance), interruption)
+    )
+
+
+def _round(chance: Random, traits: set[str], rules: Rules, number: int) -> Round:
+    def maybe(trait: str, share: float) -> bool:
+        return trait in traits and chance.random() < share
+
+    files: tuple[str, ...] = LISTS[:1]
+    if "lists" in traits:
+        files = chance.choice((LISTS[:1], LISTS[1:], LISTS, LISTS[::-1]))
+    turn = Round(
+        _rates(chance),
+        _interruption(chance),
+        resend=chance.choice(RESENDS) if number and maybe("resend", 0.6) else (),
+        account=chance.choice("ab") if "accounts" in traits else "a",
+        files=files,
+        rules=rules,
+        edits=_edits(chance, number, files) if number and "edits" in traits else (),
+        purge=maybe("purge", 0.4),
+        again=maybe("again", 0.6),
+        way_back=number > 0 and maybe("back", 0.6),
+    )
+    if maybe("bounds", 0.6):
+        if chance.random() < 0.6:
+            limit, canary = chance.choice((1, 2, 5, 20)), chance.random() < 0.4
+            turn = replace(turn, limit=limit, canary=canary)
+        else:
+            turn = replace(turn, max_duration=chance.choice(("0s", "0.4s", "1s", "1.5s")))
+    if maybe("full", 0.6):
+        sizes = (4_096, 40_000, 75_000, 90_000, 110_000, 140_000, 200_000)
+        turn = replace(turn, file_size=chance.choice(sizes), interruption=None)
+    elif maybe("second", 0.6):
+        turn = replace(turn, second=True, interruption=None)
+    elif maybe("accounts", 0.5):
+        other = "b" if turn.account == "a" else "a"
+        turn = replace(turn, beside=Round(_rates(chance), account=other, files=files, rules=rules))
+    return turn
+
+
+def _edits(chance: Random, number: int, files: tuple[str, ...]) -> tuple[Edit, ...]:
+    kinds = chance.choices(
+        ("rename", "correct", "restore", "grow", "double", "drop"),
+        (4, 2, 2, 4, 1, 1),
+        k=chance.choice((0, 1, 3, 8, 20)),
+    )
+    return tuple(
+        Edit(chance.choice(files), kind, chance.randrange(100), 1000 * number + at)
+        for at, kind in enumerate(kinds)
+    )
+
+
+def _interruption(chance: Random) -> Interruption | None:
+    if chance.random() >= 0.75:
+        return None
+    return Interruption(
+        chance.choices(list(SIGNALS), list(SIGNALS.values()))[0],
+        chance.choice((*STAGES, *STAGES, "")),
+        chance.choice((1, 2, 3, 5, 8, 13, 21, 34)),
+        chance.choice((0.0, 0.0, chance.random() * 0.02, chance.random() * 0.4)),
+    )
 
 
 def _rates(chance: Random) -> dict[Fault, float]:

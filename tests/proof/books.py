@@ -1,0 +1,83 @@
+"""What the ledger says, read with plain SQL and traced back to the rows of the lists."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+from .oracle import Known
+from .rows import Key, Sheet
+from .scenario import Round
+
+
+@dataclass
+class Start:
+    """One start of the command: what it was given, and which process it was."""
+
+    number: int
+    turn: Round
+    sheets: Sequence[Sheet]
+    process: int = 0
+
+    def key(self, file: int, row: int) -> Key:
+        """The conversion of a row, counted as a spreadsheet program does."""
+        email = self.sheets[file].rows[row - 2].email.lower()
+        return Key(self.turn.account, self.turn.rules.identifier, email)
+
+
+class End(NamedTuple):
+    """A row of a run that the ledger names: its file and number, and what is sent instead."""
+
+    file: int
+    row: int
+    state: str
+    instead: tuple[int, int] | None
+
+
+@dataclass
+class Books:
+    """One moment of the ledger. `runs` are names by the number of their start."""
+
+    known: dict[Key, Known] = field(default_factory=dict)
+    runs: dict[int, str] = field(default_factory=dict)
+    ends: dict[int, list[End]] = field(default_factory=dict)
+    twice: list[Key] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, path: Path, starts: Mapping[int, Start]) -> Books:
+        """`starts` by their process."""
+        books = cls()
+        if not path.exists():
+            return books
+        db = sqlite3.connect(path)
+        try:
+            if db.execute("PRAGMA user_version").fetchone() == (0,):
+                return books  # its maker died first
+            books._fill(db, starts)
+        finally:
+            db.close()
+        return books
+
+    def _fill(self, db: sqlite3.Connection, starts: Mapping[int, Start]) -> None:
+        by_run = {}
+        for run, name, process in db.execute("SELECT id, name, process FROM run"):
+            by_run[run] = starts[process]
+            self.runs[starts[process].number] = name
+        sql = "SELECT run, file, row, state, receipt FROM conversion"
+        flying = "SELECT run, file, row, 'sending', '' FROM sending"
+        settled = set()
+        for run, file, row, state, receipt in db.execute(sql).fetchall():
+            key = by_run[run].key(file, row)
+            self.twice += [key] if key in settled else []
+            settled.add(key)
+            self.known[key] = Known(state, receipt, by_run[run].number)
+        for run, file, row, state, receipt in db.execute(flying):
+            self.known[by_run[run].key(file, row)] = Known(state, receipt, by_run[run].number)
+        sql = "SELECT run, file, row, state, instead_file, instead_row FROM outcome"
+        for run, file, row, state, other, other_row in db.execute(sql):
+            instead = None if other is None else (other, other_row)
+            end = End(file, row, state, instead)
+            self.ends.setdefault(by_run[run].number, []).append(end)

@@ -1,0 +1,127 @@
+"""What a run may send, must send, and may say: the documented rules, one conversion at a time.
+
+It knows what arrived (from the endpoint) and what the ledger said before the run, which was held
+against what arrived. It shares nothing with the product, and is short enough to be read in full.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from .endpoint import NOT_NOW, Fault, Receipt
+from .rows import Payload, canonical, merged
+from .scenario import Round
+
+DOUBT = ("uncertain", "sending")
+_TOLD = {"accepted": "already_imported"}
+
+
+class Known(NamedTuple):
+    """What the ledger says of a conversion: `sending` is on its way in a run that died, and for all
+    others the same as `uncertain`; `round` is the run that sent it.
+    """
+
+    state: str
+    receipt: str
+    round: int
+
+
+NEVER = Known("", "", -1)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Payloads that may leave for a conversion in this run, whether one of them must if nothing
+    hinders the run, what may be said of its rows if none does, and by what payload one row stands
+    for the others.
+    """
+
+    may: frozenset[str]
+    must: bool
+    told: frozenset[str]
+    asked: bool = False
+
+
+class Past(NamedTuple):
+    """One earlier run of an account that came to work; `ended` in good order, with all rows."""
+
+    number: int
+    resend: tuple[str, ...]
+    sheets: frozenset[str]
+    ended: bool
+
+
+def wish(past: Sequence[Past], resend: tuple[str, ...], sheets: AbstractSet[str]) -> set[int]:
+    """The earlier runs in which this wish to send again was begun, and which did not end it."""
+    rounds: set[int] = set()
+    for run in reversed(past):
+        if run.resend != resend or not resend:
+            continue
+        if not run.ended:
+            rounds.add(run.number)
+        elif sheets <= run.sheets:
+            break
+    return rounds
+
+
+def wanted(
+    turn: Round,
+    known: Known,
+    history: Sequence[Receipt],
+    payloads: Sequence[Payload],
+    before: AbstractSet[int],
+) -> Wanted:
+    """`history` are the conversion's earlier requests, `payloads` those of its rows in the input,
+    `before` the runs in which the wish to send again that this run has was begun.
+    """
+    merge, last = turn.rules.on_duplicate == "merge", turn.rules.on_duplicate != "first"
+    texts = [canonical(p) for p in ([merged(payloads)] if merge else payloads)]
+    told = frozenset({_TOLD.get(known.state, known.state)})
+    if known == NEVER:
+        return Wanted(_chosen(texts, last=last), must=True, told=frozenset())
+    tries = [receipt for receipt in history if receipt.fault not in NOT_NOW]
+    latest = max([known.round, *(receipt.round for receipt in tries)])
+    asked = known.state in turn.resend and latest not in before
+    denied = tries[-1].payload if tries and tries[-1].fault is Fault.REFUSE else None
+    fresh = [text for text in texts if text != denied]
+    may = _chosen(texts, last=last) if asked else frozenset[str]()
+    if known.state == "uncertain":
+        return Wanted(may, asked, told, asked)
+    if known.state == "refused":
+        return Wanted(
+            may | _chosen(fresh, last=last), asked or len(fresh) == len(texts), told, asked
+        )
+    if turn.rules.on_change != "send":
+        return Wanted(may, asked, told, asked)
+    # somebody who was accepted gets another conversion where that was said of changed rows
+    had = {receipt.payload for receipt in history if receipt.uuid == known.receipt}
+    whole = len(fresh) == len(texts)
+    may |= _chosen(fresh, last=last) - (frozenset() if asked else had)
+    if "refused" in turn.resend:
+        may |= _chosen(texts, last=last) - had
+    must = whole and (asked or not had & set(texts))
+    return Wanted(may, must, told | (frozenset() if whole else {"refused"}), asked)
+
+
+def _chosen(texts: Sequence[str], *, last: bool) -> frozenset[str]:
+    return frozenset([texts[-1] if last else texts[0]] if texts else [])
+
+
+def ends(was: Known, got: Sequence[Receipt], number: int, *, strict: bool) -> set[Known]:
+    """What the ledger may say once these requests of one run are over. Unless it is `strict` the
+    client may have died, or not have waited, before it knew the end of the last one.
+    """
+    final = got[-1]
+    doubt = {Known(state, "", number) for state in DOUBT}
+    if final.fault in NOT_NOW and final.answered:
+        return {was} if strict else {was, *doubt}
+    if final.fault is Fault.REFUSE and final.answered:
+        refused = was if was.state in ("accepted", "uncertain") else Known("refused", "", number)
+        return {refused} if strict else {refused, *doubt}
+    if final.stored and final.answered:
+        accepted = Known("accepted", final.uuid, number)
+        return {accepted} if strict else {accepted, *doubt}
+    return doubt

@@ -1,0 +1,80 @@
+"""What a list holds, and what a row of it should become, told without the product."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Sequence
+from functools import reduce
+from typing import Any, NamedTuple
+
+COLUMNS = ("E-mail", "Nome", "Cidade", "Etiquetas")
+Payload = dict[str, Any]
+
+
+class Row(NamedTuple):
+    """One line of a list, cell by cell."""
+
+    email: str
+    name: str
+    city: str = ""
+    tags: str = ""
+
+    @property
+    def valid(self) -> bool:
+        return "@" in self.email
+
+    def payload(self, identifier: str) -> Payload:
+        """What should arrive of it: what is empty is left out."""
+        tags = [tag for tag in self.tags.split("+") if tag]
+        whole = {
+            "conversion_identifier": identifier,
+            "email": self.email.lower(),
+            "name": self.name,
+            "city": self.city,
+            "tags": tags,
+        }
+        return {name: value for name, value in whole.items() if value}
+
+
+class Key(NamedTuple):
+    """What makes two rows the same conversion."""
+
+    account: str
+    identifier: str
+    email: str
+
+
+class Sheet(NamedTuple):
+    """One file of a run's input."""
+
+    name: str
+    rows: tuple[Row, ...]
+
+
+def canonical(payload: Payload) -> str:
+    """The same text for the same payload."""
+    return json.dumps(payload, sort_keys=True, ensure_ascii=False)
+
+
+def merged(payloads: Sequence[Payload]) -> Payload:
+    """What `merge` is said to do: later values win, tags add up."""
+
+    def both(one: Payload, other: Payload) -> Payload:
+        tags = dict.fromkeys([*one.get("tags", ()), *other.get("tags", ())])
+        return {**one, **other, **({"tags": list(tags)} if tags else {})}
+
+    return reduce(both, payloads)
+
+
+def written(rows: Iterable[Row]) -> str:
+    """A text file of these rows."""
+    out = io.StringIO(newline="")
+    csv.writer(out, lineterminator="\n").writerows([COLUMNS, *rows])
+    return out.getvalue()
+
+
+def number_of(email: str) -> int:
+    """The number by which an invented person is known."""
+    return int("".join(c for c in email if c.isdigit()) or 0)

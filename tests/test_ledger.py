@@ -10,10 +10,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import polars as pl
 import pytest
 from support.lists import MAPPING, people
 
@@ -24,7 +25,7 @@ from rdimport.ledger import Counters, Ledger, Outcome, Outgoing, Run, Settled
 from rdimport.lock import locked
 from rdimport.mapping import Mapping
 from rdimport.pipeline import check
-from rdimport.row import State
+from rdimport.row import Problem, State
 from rdimport.sandbox.embedded import RunningSandbox
 
 
@@ -277,3 +278,24 @@ def test_a_read_only_state_directory_can_be_looked_into(folder: Path, *, killed:
     assert done.counts[State.ALREADY_IMPORTED] == 1
     assert content(state) == before
     open_still.__exit__()
+
+
+def test_what_the_endpoint_said_of_a_row_is_forgotten_also_where_its_run_was_before(
+    tmp_path: Path,
+) -> None:
+    """The row was accepted in a run that is forgotten already, and refused in a later one."""
+    now = datetime.now(UTC)
+    why = (Problem("rd.invalid", "name", "Nome", "Ana Maria", "Não serve."),)
+    with Ledger.open(tmp_path) as ledger:
+        for number, end in enumerate(
+            (accepted(row(2)), Settled(row(2), Outcome(0, 2, State.REFUSED, why, ("Ana Maria",))))
+        ):
+            run = begun(ledger, f"r{number}")
+            run.apply([row(2)], [], Counters())
+            run.apply([], [end], Counters())
+            run.finish(now, 0, None)
+            ledger.forget(now + timedelta(days=number + 1), now + timedelta(days=number))
+        assert ledger.known(run.destination, pl.Series([row(2).identity]))["state"].to_list() == [
+            "accepted"
+        ]
+    assert b"Ana Maria" not in (tmp_path / "ledger.sqlite3").read_bytes()

@@ -216,7 +216,7 @@ class Ledger:
         Cells and values go. The keyed hashes stay: without them rows would be sent twice. What is
         deleted is overwritten with zeros, but the file keeps its size: see `shrink`.
         """
-        told = "run IN (SELECT id FROM run WHERE forgotten_at = ?)"
+        told = "IN (SELECT id FROM run WHERE forgotten_at = ?)"
         with self.transaction() as db:
             db.execute("PRAGMA secure_delete = ON")
             runs = db.execute(
@@ -225,14 +225,15 @@ class Ledger:
                 (now.isoformat(), before.isoformat(), json.dumps(list(at_work))),
             ).rowcount
             moment = (now.isoformat(),)
-            db.execute(f"DELETE FROM outcome WHERE {told}", moment)  # noqa: S608
-            db.execute(f"UPDATE input SET columns = '[]' WHERE {told}", moment)  # noqa: S608
+            db.execute(f"DELETE FROM outcome WHERE run {told}", moment)  # noqa: S608
+            db.execute(f"UPDATE input SET columns = '[]' WHERE run {told}", moment)  # noqa: S608
             stripped = (
                 "(SELECT json_group_array(json_array(p.value ->> 0, p.value ->> 1, '', '', ''))"
                 " FROM json_each(problems) p)"
             )
             db.execute(
-                f"UPDATE conversion SET problems = {stripped} WHERE problems <> '[]' AND {told}",  # noqa: S608
+                f"UPDATE conversion SET problems = {stripped} WHERE problems <> '[]'"  # noqa: S608
+                f" AND coalesce(tried, run) {told}",
                 moment,
             )
         self._empty_log()

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -33,6 +33,7 @@ class Book:
     ends: dict[int, State] = field(default_factory=dict)
     why: dict[int, Problem] = field(default_factory=dict)
     flying: set[int] = field(default_factory=set)
+    forgotten: bool = False
 
     def counts(self) -> Counter[State]:
         found = Counter(self.ends.values())
@@ -73,9 +74,11 @@ class LedgerMachine(RuleBasedStateMachine):
         return Outgoing(self.identities()[person], 0, person + 2, f'{{"n":{person}}}')
 
     @precondition(lambda self: self.run is None)
-    @rule()
-    def start(self) -> None:
-        """A run begins: what an earlier one left on its way is in doubt, and known as such."""
+    @rule(resend=st.sets(st.sampled_from([State.ACCEPTED, State.REFUSED, State.UNCERTAIN])))
+    def start(self, resend: set[State]) -> None:
+        """A run begins: what an earlier one left on its way is in doubt, and known as such. What
+        is to be sent again has no end yet.
+        """
         for old in self.books:
             for person in old.flying:
                 self.world[person] = (State.UNCERTAIN, DOUBT)
@@ -86,6 +89,8 @@ class LedgerMachine(RuleBasedStateMachine):
         self.books.append(Book(len(self.books)))
         outcomes = []
         for person, (state, why) in self.world.items():
+            if state in resend:
+                continue
             if state is State.ACCEPTED:
                 self.book.ends[person] = State.ALREADY_IMPORTED
             elif why is not None:
@@ -115,7 +120,12 @@ class LedgerMachine(RuleBasedStateMachine):
         why = () if state is State.ACCEPTED else (TROUBLE,)
         self.book.ends[person] = state
         self.book.why |= dict.fromkeys([person], TROUBLE) if why else {}
-        self.world[person] = (state, why[0] if why else None)
+        was = self.world.get(person)
+        if state is State.REFUSED and was is not None and was[0] is not State.REFUSED:
+            state_now = was[0]  # a refusal does not undo that it has, or may have, arrived
+        else:
+            state_now = state
+        self.world[person] = (state_now, why[0] if why else None)
         return Settled(outgoing, Outcome(0, person + 2, state, why, ("x",)), f"uuid {person}")
 
     @precondition(lambda self: self.run is not None and not self.book.flying)
@@ -125,6 +135,18 @@ class LedgerMachine(RuleBasedStateMachine):
         assert self.run is not None
         self.run.finish(datetime.now(UTC), 0, None)
         self.run = None
+
+    @precondition(lambda self: self.run is None and not all(b.forgotten for b in self.books))
+    @rule()
+    def forget(self) -> None:
+        """All runs are forgotten: what they counted and whom they sent stays known."""
+        self.ledger.forget(datetime.now(UTC) + timedelta(days=1), datetime.now(UTC))
+        for book in self.books:
+            if not book.forgotten:
+                book.why.clear()
+            book.forgotten = True
+        for path in self.ledger.path.parent.glob(FILE_NAME + "*"):
+            assert TROUBLE.detail.encode() not in path.read_bytes()
 
     @rule()
     def crash(self) -> None:

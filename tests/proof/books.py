@@ -45,6 +45,8 @@ class Books:
     runs: dict[int, str] = field(default_factory=dict)
     ends: dict[int, list[End]] = field(default_factory=dict)
     twice: list[Key] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
+    """Runs that nobody was to start."""
 
     @classmethod
     def read(cls, path: Path, starts: Mapping[int, Start]) -> Books:
@@ -64,20 +66,25 @@ class Books:
     def _fill(self, db: sqlite3.Connection, starts: Mapping[int, Start]) -> None:
         by_run = {}
         for run, name, process in db.execute("SELECT id, name, process FROM run"):
+            if process not in starts:
+                self.strangers.append(name)
+                continue
             by_run[run] = starts[process]
             self.runs[starts[process].number] = name
-        sql = "SELECT run, file, row, state, receipt FROM conversion"
-        flying = "SELECT run, file, row, 'sending', '' FROM sending"
+        ours = f"run IN ({', '.join(map(str, by_run))})"
         settled = set()
-        for run, file, row, state, receipt in db.execute(sql).fetchall():
+        for run, file, row, state, receipt in db.execute(
+            f"SELECT run, file, row, state, receipt FROM conversion WHERE {ours}"  # noqa: S608
+        ).fetchall():
             key = by_run[run].key(file, row)
             self.twice += [key] if key in settled else []
             settled.add(key)
             self.known[key] = Known(state, receipt, by_run[run].number)
-        for run, file, row, state, receipt in db.execute(flying):
-            self.known[by_run[run].key(file, row)] = Known(state, receipt, by_run[run].number)
-        sql = "SELECT run, file, row, state, instead_file, instead_row FROM outcome"
-        for run, file, row, state, other, other_row in db.execute(sql):
+        for run, file, row in db.execute(f"SELECT run, file, row FROM sending WHERE {ours}"):  # noqa: S608
+            self.known[by_run[run].key(file, row)] = Known("sending", "", by_run[run].number)
+        for run, file, row, state, other, other_row in db.execute(
+            f"SELECT run, file, row, state, instead_file, instead_row FROM outcome WHERE {ours}"  # noqa: S608
+        ):
             instead = None if other is None else (other, other_row)
             end = End(file, row, state, instead)
             self.ends.setdefault(by_run[run].number, []).append(end)

@@ -87,6 +87,8 @@ class Checker:
         before, self.books = self.books.known, self.read()
         for key in self.books.twice:
             self.must(False, f"the ledger knows {key} twice")
+        for name in self.books.strangers:
+            self.must(False, f"run {name} was at work, though another one was")
         return [self._after(start, ended, before) for start, ended in runs]
 
     def read(self) -> Books:

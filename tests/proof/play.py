@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import csv
 import json
 import os
-import resource
 import shutil
 import signal
 import sys
 import tempfile
 import zipfile
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, BinaryIO
 
 from .books import Start
 from .checker import Checker, Ended, Run
 from .endpoint import Endpoint
+from .nursery import Nursery, no_file_beyond
 from .rows import Row, Sheet, number_of, written
 from .scenario import Edit, Interruption, Round, Scenario, scenario
 
@@ -38,12 +40,12 @@ class Verdict:
     faults: Counter[str] = field(default_factory=Counter)
 
 
-async def play(seed: int, keep: Path | None = None) -> Verdict:
+async def play(seed: int, keep: Path | None = None, nursery: Nursery | None = None) -> Verdict:
     """Play one seed. With `keep`, the folder of a seed that failed is copied there."""
     plan = scenario(seed)
     home = Path(tempfile.mkdtemp(prefix=f"rdimport-proof-{seed}-"))
     try:
-        verdict = await _Play(plan, home).all_rounds()
+        verdict = await _Play(plan, home, nursery).all_rounds()
         if verdict.untruths and keep is not None:
             shutil.copytree(home, keep / f"seed-{seed}", dirs_exist_ok=True)
         return verdict
@@ -52,9 +54,11 @@ async def play(seed: int, keep: Path | None = None) -> Verdict:
 
 
 class _Play:
-    def __init__(self, plan: Scenario, home: Path) -> None:
+    def __init__(self, plan: Scenario, home: Path, nursery: Nursery | None) -> None:
         self.plan = plan
         self.home = home
+        self.nursery = nursery
+        self.commands = iter(range(1000))
         self.chance = Random(plan.seed + 1)  # noqa: S311
         self.lists = dict(plan.lists)
         self.keys = {a: f"proof-key-{self.chance.getrandbits(64):016x}" for a in "ab"}
@@ -158,7 +162,7 @@ class _Play:
         patient = turn.calm or turn.second
         words = ["run", *(sheet.name for sheet in start.sheets), "-m", f"{start.number}.yaml"]
         words += ["--json", "--account", turn.account, *self.plan.options]
-        words += ["--timeout", "30s" if patient else self._impatient()]
+        words += ["--timeout", "60s" if patient else self._impatient()]
         words += [word for state in turn.resend for word in ("--resend", state)]
         if turn.limit is not None:
             words += ["--canary" if turn.canary else "--limit", str(turn.limit)]
@@ -222,46 +226,46 @@ class _Play:
 
     async def _command(self, words: list[str], start: Start | None) -> Ended:
         account = words[words.index("--account") + 1] if "--account" in words else "a"
-        size = start.turn.file_size if start else None
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "rdimport",
-            *words,
-            cwd=self.home,
-            env=os.environ
-            | {
-                "HOME": str(self.home),
-                "RDIMPORT_API_KEY": self.keys[account],
-                "RDIMPORT_BASE_URL": self.endpoint.base_url,
-                "RDIMPORT_STATE_DIR": "state",
-                "POLARS_MAX_THREADS": "1",
-                **({"PYTHONDONTWRITEBYTECODE": "1"} if size is not None else {}),
-            },
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            preexec_fn=None if size is None else lambda: _no_file_beyond(size),
-        )
+        number = next(self.commands)
+        wanted = {
+            "words": words,
+            "cwd": str(self.home),
+            "out": str(self.home / f"out-{number}.txt"),
+            "err": str(self.home / f"err-{number}.txt"),
+            "file_size": start.turn.file_size if start else None,
+            "env": self._environment(account),
+        }
+        pid, code = await (self.nursery.start(**wanted) if self.nursery else _start(**wanted))
         if start is not None:
-            start.process = process.pid
-            self.starts[process.pid] = start
+            start.process = pid
+            self.starts[pid] = start
         told = start.turn.interruption if start else None
-        interrupting = asyncio.create_task(self._interrupt(process, account, told))
-        hung = False
-        try:
-            async with asyncio.timeout(PATIENCE):
-                out, err = await process.communicate()
-        except TimeoutError:
-            hung = True
-            process.kill()
-            out, err = await process.communicate()
+        interrupting = asyncio.create_task(self._interrupt(pid, code, account, told))
+        over, _ = await asyncio.wait([code], timeout=PATIENCE)
+        if not over:
+            os.kill(pid, signal.SIGKILL)
+        ended = await code
         interrupting.cancel()
         sent = interrupting.done() and not interrupting.cancelled() and interrupting.result()
-        return _ended(process.returncode, out, err, hung, told if sent else None)
+        said = self._said(number, "out"), self._said(number, "err")
+        return _ended(ended, *said, not over, told if sent else None)
+
+    def _said(self, number: int, where: str) -> bytes:
+        path = self.home / f"{where}-{number}.txt"
+        return path.read_bytes() if path.exists() else b""  # it may have died before its first word
+
+    def _environment(self, account: str) -> dict[str, str]:
+        return os.environ | {
+            "HOME": str(self.home),
+            "RDIMPORT_API_KEY": self.keys[account],
+            "RDIMPORT_BASE_URL": self.endpoint.base_url,
+            "RDIMPORT_STATE_DIR": "state",
+            "POLARS_MAX_THREADS": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
 
     async def _interrupt(
-        self, process: asyncio.subprocess.Process, account: str, told: Interruption | None
+        self, pid: int, code: asyncio.Future[int], account: str, told: Interruption | None
     ) -> bool:
         """Wait for the moment, then send the signal; false when there is none to send."""
         if told is None:
@@ -280,26 +284,42 @@ class _Play:
             await asyncio.sleep(told.delay)
         else:
             await asyncio.sleep(told.delay * 4)
-        if process.returncode is not None:
+        if code.done():
             return False
-        await _signal(process, told.kind)
+        first = {"kill": signal.SIGKILL, "interrupt": signal.SIGINT}
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, first.get(told.kind.split()[0], signal.SIGTERM))
+            if told.kind.endswith("twice"):
+                os.kill(pid, signal.SIGINT if told.kind == "stop twice" else signal.SIGTERM)
+            elif told.kind == "stop, then kill":
+                await asyncio.sleep(0.05)
+                if not code.done():
+                    os.kill(pid, signal.SIGKILL)
         return True
 
 
-async def _signal(process: asyncio.subprocess.Process, kind: str) -> None:
-    first = {"kill": signal.SIGKILL, "interrupt": signal.SIGINT, "interrupt twice": signal.SIGINT}
-    process.send_signal(first.get(kind, signal.SIGTERM))
-    if kind.endswith("twice"):
-        process.send_signal(signal.SIGINT if kind == "stop twice" else signal.SIGTERM)
-    elif kind == "stop, then kill":
-        await asyncio.sleep(0.05)
-        if process.returncode is None:
-            process.kill()
+def _opened(path: str) -> BinaryIO:
+    return Path(path).open("wb")
 
 
-def _no_file_beyond(size: int) -> None:
-    """As on a full disk: a write that makes a file larger fails."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+async def _start(**wanted: Any) -> tuple[int, asyncio.Future[int]]:
+    """The command in full, as somebody types it."""
+    size = wanted["file_size"]
+    with ExitStack() as stack:
+        out, err = (stack.enter_context(_opened(wanted[name])) for name in ("out", "err"))
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "rdimport",
+            *wanted["words"],
+            cwd=wanted["cwd"],
+            env=wanted["env"],
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            preexec_fn=None if size is None else lambda: no_file_beyond(size),
+        )
+    return process.pid, asyncio.ensure_future(process.wait())
 
 
 def _files(home: Path, told: dict[str, Any]) -> dict[str, object]:
@@ -315,10 +335,8 @@ def _files(home: Path, told: dict[str, Any]) -> dict[str, object]:
     return found
 
 
-def _ended(
-    code: int | None, out: bytes, err: bytes, hung: bool, told: Interruption | None
-) -> Ended:
+def _ended(code: int, out: bytes, err: bytes, hung: bool, told: Interruption | None) -> Ended:
     summary: dict[str, Any] | None = None
     if out.startswith(b"{"):
         summary = json.loads(out)
-    return Ended(-1 if code is None else code, summary, err.decode(), hung, told)
+    return Ended(code, summary, err.decode(), hung, told)

@@ -243,7 +243,7 @@ def _round(chance: Random, traits: set[str], rules: Rules, number: int) -> Round
         sizes = (4_096, 40_000, 75_000, 90_000, 110_000, 140_000, 200_000)
         turn = replace(turn, file_size=chance.choice(sizes), interruption=None)
     elif maybe("second", 0.6):
-        turn = replace(turn, second=True, interruption=None)
+        turn = replace(turn, second=True, interruption=None, rates={}, max_duration="")
     elif maybe("accounts", 0.5):
         other = "b" if turn.account == "a" else "a"
         turn = replace(turn, beside=Round(_rates(chance), account=other, files=files, rules=rules))

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -299,3 +300,16 @@ def test_what_the_endpoint_said_of_a_row_is_forgotten_also_where_its_run_was_bef
             "accepted"
         ]
     assert b"Ana Maria" not in (tmp_path / "ledger.sqlite3").read_bytes()
+
+
+def test_two_processes_that_open_a_new_ledger_at_once_wait_for_each_other(tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with ThreadPoolExecutor(1) as pool:
+        opening = pool.submit(Ledger.open, tmp_path)
+        with pytest.raises(TimeoutError):
+            opening.result(timeout=0.2)
+        other.execute("ROLLBACK")
+        with opening.result(timeout=30) as ledger:
+            assert ledger.at_work("a") is None
+    other.close()

@@ -21,7 +21,15 @@ import polars as pl
 
 from rdimport.errors import LedgerError, UsageError
 from rdimport.ledger.run import Run
-from rdimport.ledger.schema import ENDS, explained, is_made, migrate, recover
+from rdimport.ledger.schema import (
+    ENDS,
+    PATIENCE,
+    explained,
+    is_made,
+    migrate,
+    recover,
+    write_ahead,
+)
 from rdimport.ledger.words import (
     Counters,
     Input,
@@ -78,9 +86,11 @@ class Ledger:
         with explained(path), ExitStack() as unless_open:
             state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-            db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+            db = sqlite3.connect(
+                path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
+            )
             unless_open.callback(db.close)
-            db.execute("PRAGMA journal_mode = WAL")
+            write_ahead(db)
             db.execute("PRAGMA synchronous = FULL")  # a row in `sending` must survive a power cut
             migrate(path, db)
             db.execute(ENDS)

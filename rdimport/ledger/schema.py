@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from rdimport.errors import LedgerError
+
+PATIENCE: Final = 30.0
+"""Seconds that one process waits for another to write."""
 
 _VERSION: Final = 1
 _SCHEMA: Final = """
@@ -68,6 +72,23 @@ def explained(path: Path) -> Iterator[None]:
             "No row is sent that could not be recorded. Free disk space, correct the permissions "
             "or name another --state-dir, then run the same command again.",
         ) from error
+
+
+def write_ahead(db: sqlite3.Connection) -> None:
+    """Let the file be read while it is written.
+
+    Where two processes open a new file at once, SQLite gives up at this step without waiting.
+    """
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def is_made(path: Path, db: sqlite3.Connection) -> bool:

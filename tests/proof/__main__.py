@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import math
 import sys
 import time
 from collections import Counter
@@ -21,37 +22,47 @@ def main() -> int:
     words.add_argument("--seeds", type=int, default=300, help="how many (300)")
     words.add_argument("--first", type=int, default=0, help="the first seed (0)")
     words.add_argument("--jobs", type=int, default=2, help="seeds played at the same time (2)")
+    words.add_argument(
+        "--minutes", type=float, default=math.inf, help="begin no seed after this time"
+    )
     words.add_argument("--quick", action="store_true", help="fork the commands from one process")
     words.add_argument("--keep", type=Path, help="keep the folders of seeds that failed here")
     told = words.parse_args()
     started = time.monotonic()
+    seeds = range(told.first, told.first + told.seeds)
     verdicts = asyncio.run(
-        play_all(range(told.first, told.first + told.seeds), told.jobs, told.keep, quick=told.quick)
+        play_all(seeds, told.jobs, told.keep, quick=told.quick, minutes=told.minutes)
     )
     _show(verdicts, time.monotonic() - started)
     return 1 if any(verdict.untruths for verdict in verdicts) else 0
 
 
 async def play_all(
-    seeds: Iterable[int], jobs: int, keep: Path | None = None, *, quick: bool = False
+    seeds: Iterable[int],
+    jobs: int,
+    keep: Path | None = None,
+    *,
+    quick: bool = False,
+    minutes: float = math.inf,
 ) -> list[Verdict]:
     """The verdicts in the order of the seeds, `jobs` of them under way at any time."""
-    places = asyncio.Semaphore(jobs)
+    left, end = iter(seeds), time.monotonic() + minutes * 60
+    verdicts: list[Verdict] = []
+
+    async def work(nursery: Nursery | None) -> None:
+        for seed in left:
+            if time.monotonic() > end:
+                return
+            verdict = await play(seed, keep, nursery)
+            verdicts.append(verdict)
+            for untruth in verdict.untruths:
+                print(untruth, flush=True)
+            if sys.stderr.isatty() or seed % 10 == 0:
+                print(f"seed {seed}", end="\r" if sys.stderr.isatty() else "\n", file=sys.stderr)
+
     async with Nursery() if quick else nullcontext() as nursery:
-        return await asyncio.gather(*(_one(seed, places, keep, nursery) for seed in seeds))
-
-
-async def _one(
-    seed: int, places: asyncio.Semaphore, keep: Path | None, nursery: Nursery | None
-) -> Verdict:
-
-    async with places:
-        verdict = await play(seed, keep, nursery)
-    for untruth in verdict.untruths:
-        print(untruth, flush=True)
-    if sys.stderr.isatty() or seed % 10 == 0:
-        print(f"seed {seed}", end="\r" if sys.stderr.isatty() else "\n", file=sys.stderr)
-    return verdict
+        await asyncio.gather(*(work(nursery) for _ in range(jobs)))
+    return sorted(verdicts, key=lambda verdict: verdict.seed)
 
 
 def _show(verdicts: list[Verdict], seconds: float) -> None:

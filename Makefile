@@ -27,7 +27,7 @@ lint: .venv/ready-dev
 
 # Hundreds of seeded runs against an endpoint that misbehaves, with kills and resumes; a quarter of an hour.
 proof: .venv/ready-dev
-	$(BIN)/python -m tests.proof --seeds 300
+	$(BIN)/python -m tests.proof --seeds 300 --quick
 
 # Ratios against other ways to send and to check, within one run. BENCH='--rows 20000 --repeat 5' for more.
 bench: .venv/ready-dev .venv-bench/ready

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import signal
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -130,7 +131,8 @@ class Checker:
     def well_behaved(self, ended: Ended) -> None:
         """No command hangs or shows what is only for its makers."""
         self.must(not ended.hung, "the client hung")
-        self.must("Traceback" not in ended.err, f"a traceback: {ended.err[-900:]}")
+        early = ended.code == -signal.SIGINT and ended.interrupted  # Python was not up yet
+        self.must(bool(early) or "Traceback" not in ended.err, f"a traceback: {ended.err[-900:]}")
         self.must("never retrieved" not in ended.err, f"a lost error: {ended.err[-900:]}")
 
     def at_the_end(self) -> None:

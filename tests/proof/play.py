@@ -240,15 +240,15 @@ class _Play:
             start.process = pid
             self.starts[pid] = start
         told = start.turn.interruption if start else None
-        interrupting = asyncio.create_task(self._interrupt(pid, code, account, told))
+        sent = asyncio.Event()
+        interrupting = asyncio.create_task(self._interrupt(pid, code, account, told, sent))
         over, _ = await asyncio.wait([code], timeout=PATIENCE)
         if not over:
             os.kill(pid, signal.SIGKILL)
         ended = await code
         interrupting.cancel()
-        sent = interrupting.done() and not interrupting.cancelled() and interrupting.result()
         said = self._said(number, "out"), self._said(number, "err")
-        return _ended(ended, *said, not over, told if sent else None)
+        return _ended(ended, *said, not over, told if sent.is_set() else None)
 
     def _said(self, number: int, where: str) -> bytes:
         path = self.home / f"{where}-{number}.txt"
@@ -265,11 +265,16 @@ class _Play:
         }
 
     async def _interrupt(
-        self, pid: int, code: asyncio.Future[int], account: str, told: Interruption | None
-    ) -> bool:
-        """Wait for the moment, then send the signal; false when there is none to send."""
+        self,
+        pid: int,
+        code: asyncio.Future[int],
+        account: str,
+        told: Interruption | None,
+        sent: asyncio.Event,
+    ) -> None:
+        """Wait for the moment, then send the signal, unless the process has ended by then."""
         if told is None:
-            return False
+            return
         now = asyncio.Event()
         left = [told.count]
 
@@ -285,7 +290,8 @@ class _Play:
         else:
             await asyncio.sleep(told.delay * 4)
         if code.done():
-            return False
+            return
+        sent.set()
         first = {"kill": signal.SIGKILL, "interrupt": signal.SIGINT}
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, first.get(told.kind.split()[0], signal.SIGTERM))
@@ -295,7 +301,6 @@ class _Play:
                 await asyncio.sleep(0.05)
                 if not code.done():
                     os.kill(pid, signal.SIGKILL)
-        return True
 
 
 def _opened(path: str) -> BinaryIO:

@@ -119,13 +119,15 @@ class Scenario:
     options: list[str]
     rounds: list[Round]
     picky: int
-    """Whose number this divides is refused by the endpoint until its name is a right one; 0
-    refuses nobody.
+    """Whose number this divides is refused by the endpoint until its name is a right one, and so
+    are half of those that got another name, also where they had been accepted; 0 refuses nobody.
     """
 
     def refuses(self, payload: Payload) -> bool:
-        number, right = number_of(payload["email"]), payload.get("name", "").startswith("Certo")
-        return self.picky > 0 and number % self.picky == 0 and not right
+        number, name = number_of(payload["email"]), payload.get("name", "")
+        if not self.picky or name.startswith("Certo"):
+            return False
+        return number % self.picky == 0 or (name.startswith("Outro") and number % 2 == 0)
 
     @property
     def concurrency(self) -> int:

@@ -270,7 +270,7 @@ def _interruption(chance: Random) -> Interruption | None:
     return Interruption(
         chance.choices(list(SIGNALS), list(SIGNALS.values()))[0],
         chance.choice((*STAGES, *STAGES, "")),
-        chance.choice((1, 2, 3, 5, 8, 13, 21, 34)),
+        chance.choice((1, 1, 2, 3, 5, 8, 13, 21)),
         chance.choice((0.0, 0.0, chance.random() * 0.02, chance.random() * 0.4)),
     )
 

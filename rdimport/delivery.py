@@ -287,7 +287,7 @@ class Delivery:
         try:
             answer = await self._attempt(parcel.outgoing)
         except asyncio.CancelledError:
-            answer = _unanswered("the run stopped before an answer came")
+            answer = _unanswered("net.stopped")
         action = judge(answer.evidence).action
         if answer.limits is not None:
             self._pace.learn(
@@ -364,7 +364,7 @@ class Delivery:
             self._pace.hold(now, seconds)
         if seconds >= 1:
             said = "; ".join(filter(None, (p.detail for p in answer.problems)))
-            self._observer(Waiting(said or "the endpoint asked to wait", seconds))
+            self._observer(Waiting(said or "net.asked_to_wait", seconds))
 
     def _counters(self) -> Counters:
         seconds = self._clock.monotonic() - self._started

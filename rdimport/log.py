@@ -24,6 +24,7 @@ from rdimport.events import (
     Stopping,
     Waiting,
 )
+from rdimport.reasons import detail
 
 MOST_BYTES: Final = 10_000_000
 KEPT: Final = 5
@@ -63,7 +64,7 @@ class LogFile:
                 self._said = self._clock.monotonic()
                 self.write("progress", **self._states)
         elif isinstance(event, Waiting):
-            self.write("waiting", seconds=round(event.seconds, 1), reason=event.reason)
+            self.write("waiting", seconds=round(event.seconds, 1), reason=detail(event.reason))
         elif isinstance(event, Stopping):
             self.write("stopping", in_flight=event.in_flight)
         elif isinstance(event, SendingFinished):

@@ -8,6 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rdimport.reasons_endpoint import ENDPOINT
+from rdimport.reasons_transport import TRANSPORT
+
+__all__ = ["LANGUAGES", "REASONS", "TRANSPORT", "Reason", "detail", "explain", "reason", "remedy"]
 
 if TYPE_CHECKING:
     from rdimport.row import Problem
@@ -214,7 +217,16 @@ def explain(problem: Problem, lang: str = "en") -> str:
     found = reason(problem.code, lang)
     if found is None:
         return problem.detail or problem.code
-    return found.sentence.format(**problem._asdict()).removesuffix(": ")
+    told = problem._asdict() | {"detail": detail(problem.detail, lang)}
+    return found.sentence.format(**told).removesuffix(": ")
+
+
+def detail(text: str, lang: str = "en") -> str:
+    """A detail in words: what befell a request on its way has a key; all else stands for itself."""
+    key, _, said = text.partition(" ")
+    if key not in TRANSPORT:
+        return text
+    return TRANSPORT[key][lang == "pt-BR"].format(said=said).removesuffix(": ")
 
 
 def remedy(code: str, lang: str = "en") -> str:

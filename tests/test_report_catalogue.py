@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import ast
 import re
+import ssl
 import string
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 import rdimport
 from rdimport.circuit import Stop
-from rdimport.reasons import LANGUAGES, REASONS, Reason, explain, reason, remedy
+from rdimport.reasons import LANGUAGES, REASONS, TRANSPORT, Reason, explain, reason, remedy
 from rdimport.reasons_pt import REASONS_PT
 from rdimport.row import Problem
+from rdimport.transport.why import why
 from rdimport.verdict import VERDICTS, Action
 
 PACKAGE = Path(str(rdimport.__file__)).parent
@@ -87,3 +90,45 @@ def test_a_sentence_whose_detail_is_not_known_ends_without_a_colon() -> None:
 def test_values_from_the_file_are_text_and_no_format() -> None:
     odd = Problem("email.no_at", value="{field} {0} {")
     assert explain(odd, "pt-BR") == "“{field} {0} {” não é um e-mail: falta o @"
+
+
+@pytest.mark.parametrize("key", TRANSPORT)
+def test_what_befell_a_request_on_its_way_is_told_in_the_readers_language(key: str) -> None:
+    problem = Problem("uncertain.not_answered", detail=f"{key} [Errno 5] odd")
+    english, portuguese = (explain(problem, lang) for lang in LANGUAGES)
+    assert english.startswith("the row left, and no answer came")
+    assert portuguese.startswith("a linha saiu e não veio resposta")
+    assert placeholders(TRANSPORT[key][0]) == placeholders(TRANSPORT[key][1]) <= {"said"}
+    assert (
+        ("[Errno 5] odd" in english)
+        == ("[Errno 5] odd" in portuguese)
+        == ("{said}" in TRANSPORT[key][0])
+    )
+    assert "net." not in english + portuguese
+
+
+def test_whatever_a_transport_raises_has_a_key_of_the_catalogue() -> None:
+    kinds = [kind for kind in vars(httpx).values() if _is_transport_error(kind)]
+    assert len(kinds) > 12
+    for kind in kinds:
+        error = kind("it says {why}")
+        for cause in (None, TimeoutError(), ssl.SSLError(1, "bad"), ConnectionResetError()):
+            error.__cause__ = cause
+            key, _, said = why(error).partition(" ")
+            assert key in TRANSPORT
+            assert not said or "it says" in said
+
+
+def test_details_that_the_code_gives_are_in_the_catalogue() -> None:
+    used = {
+        text
+        for path in PACKAGE.rglob("*.py")
+        for text in literals(path)
+        if re.fullmatch(r"net\.[a-z_]*", text) and path.name != "reasons_transport.py"
+    }
+    assert used > {"net.stopped", "net.asked_to_wait"}
+    assert used - {"net."} <= set(TRANSPORT)
+
+
+def _is_transport_error(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, httpx.TransportError)

@@ -9,7 +9,6 @@ transport of our own, which docs/speed.md compares with the others, or httpx's o
 
 from __future__ import annotations
 
-import re
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -24,6 +23,7 @@ from rdimport.destination.rdstation import LOOPBACK
 from rdimport.transport.lean import LeanSender, LeanTransport
 from rdimport.transport.ordinary import ordinary
 from rdimport.transport.reply import MAX_ANSWER, Patience, Reply
+from rdimport.transport.why import why
 
 __all__ = [
     "MAX_ANSWER",
@@ -70,20 +70,13 @@ class Transport:
         self._send = sender.send
 
     async def exchange(self, request: Request) -> Reply:
-        """Send once. Raises NotConnected or NotAnswered, with a sentence that holds no secret."""
+        """Send once. Raises NotConnected or NotAnswered, with a detail that holds no secret."""
         try:
             return await self._send(request)
         except _BEFORE_SENDING as error:
-            raise NotConnected(_why(error)) from None
+            raise NotConnected(why(error)) from None
         except httpx.TransportError as error:
-            raise NotAnswered(_why(error)) from None
-
-
-def _why(error: httpx.TransportError) -> str:
-    """What a library's exception says, without the request that it carries."""
-    kind = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).lower()
-    said = " ".join(str(error).split())[:200]
-    return f"{kind}: {said}" if said else kind
+            raise NotAnswered(why(error)) from None
 
 
 @asynccontextmanager

@@ -101,7 +101,7 @@ class Wire(asyncio.Protocol):
         try:
             self._reader.feed(data)
         except Garbled as error:
-            self._fail(httpx.RemoteProtocolError(str(error)))
+            self._fail(httpx.RemoteProtocolError(str(error)), error)
             return
         if self._reader.whole:
             self._answered()
@@ -118,7 +118,10 @@ class Wire(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The event loop calls it."""
-        self._fail(httpx.ReadError(str(exc or "the connection was closed")))
+        if exc is None:
+            self._fail(httpx.RemoteProtocolError("closed before a whole answer had come"))
+        else:
+            self._fail(httpx.ReadError(str(exc)), exc)
         if self._timer is not None:
             self._timer.cancel()
         self._lost(self)
@@ -147,7 +150,8 @@ class Wire(asyncio.Protocol):
         if waiting is not None and not waiting.done():
             waiting.set_result(reader.reply())
 
-    def _fail(self, error: httpx.TransportError) -> None:
+    def _fail(self, error: httpx.TransportError, cause: Exception | None = None) -> None:
+        error.__cause__ = cause
         self.drop()
         waiting, self._waiting = self._waiting, None
         if waiting is not None and not waiting.done():

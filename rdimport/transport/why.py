@@ -1,0 +1,49 @@
+"""Why an exchange failed: one of the keys of `reasons_transport`, and what was said besides."""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+from collections.abc import Iterator
+from typing import Final
+
+import httpx
+
+from rdimport.reasons import TRANSPORT
+
+_BY_CAUSE: Final[tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...]] = (
+    (socket.gaierror, "net.name_unknown"),
+    (ssl.SSLError, "net.tls"),
+    (ConnectionRefusedError, "net.refused"),
+    ((ConnectionResetError, ConnectionAbortedError, BrokenPipeError), "net.reset"),
+)
+"""What the system said tells more than the client's own exception, which covers many of these."""
+
+
+def why(error: httpx.TransportError) -> str:
+    """The key, and after a space the words of the library or the system where it tells of any.
+
+    Nothing in it comes from the request, which holds the key.
+    """
+    said = " ".join(str(error).split())[:200]
+    key = next(
+        (key for cause in _causes(error) for kind, key in _BY_CAUSE if isinstance(cause, kind)),
+        None,
+    )
+    if key is None and isinstance(error, httpx.RemoteProtocolError) and error.__cause__ is None:
+        key = "net.closed"
+    if key is None:
+        name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(error).__name__).lower()
+        key = f"net.{name}"
+    if key not in TRANSPORT:
+        key, said = "net.other", f"{type(error).__name__} {said}".rstrip()
+    return f"{key} {said}".rstrip() if "{said}" in TRANSPORT[key][0] else key
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The exceptions that led to this one, the last first."""
+    seen: BaseException | None = error
+    while seen is not None:
+        yield seen
+        seen = seen.__cause__ or seen.__context__

@@ -33,7 +33,7 @@ class RowSettled:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The run waits; `reason` is a sentence for people."""
+    """The run waits; `reason` is a detail that `reasons.detail` puts into words."""
 
     reason: str
     seconds: float
@@ -51,7 +51,39 @@ class SendingFinished:
     """Nothing more will be sent in this run."""
 
 
-Event = RowsRead | SendingStarted | RowSettled | Waiting | Stopping | SendingFinished
+@dataclass(frozen=True, slots=True)
+class ReportStage:
+    """The report has come to `name`: `counting`, `failures.csv`, `failures.xlsx`, `packing` or
+    `report.html`. So many `rows` go into it; 0 where it is not written row by row.
+    """
+
+    name: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class RowsReported:
+    """So many more rows were written into the file that the last stage named."""
+
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFinished:
+    """All files of the report are written, or one of them could not be."""
+
+
+Event = (
+    RowsRead
+    | SendingStarted
+    | RowSettled
+    | Waiting
+    | Stopping
+    | SendingFinished
+    | ReportStage
+    | RowsReported
+    | ReportFinished
+)
 Observer = Callable[[Event], None]
 
 

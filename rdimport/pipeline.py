@@ -21,7 +21,16 @@ from rdimport.destination import Destination
 from rdimport.destination.rdstation import BASE_URL
 from rdimport.duplicates import Index
 from rdimport.errors import ExitCode, LedgerError, RdimportError
-from rdimport.events import Observer, SendingFinished, SendingStarted, forgiving, silent
+from rdimport.events import (
+    Observer,
+    ReportFinished,
+    ReportStage,
+    RowsReported,
+    SendingFinished,
+    SendingStarted,
+    forgiving,
+    silent,
+)
 from rdimport.ledger import Ledger, Run
 from rdimport.lock import locked
 from rdimport.mapping import Mapping
@@ -287,14 +296,35 @@ def _finish(run: Run, how: Options, end: _End) -> dict[str, Any]:
     if end.stopped is Stop.LEAD_QUOTA and end.resume_in is not None:
         resume_at = now + timedelta(seconds=end.resume_in)
     run.finish(now, code, end.stopped, resume_at)
-    return write_report(run, how.report_dir, lang=how.lang, full=how.full_report)
+    return _report(run, how)
+
+
+def _report(run: Run, how: Options) -> dict[str, Any]:
+    return write_report(
+        run, how.report_dir, lang=how.lang, full=how.full_report, on_event=how.on_event
+    )
 
 
 def write_report(
-    run: Run, report_dir: Path, *, lang: str = "en", full: bool = False
+    run: Run,
+    report_dir: Path,
+    *,
+    lang: str = "en",
+    full: bool = False,
+    on_event: Observer = silent,
 ) -> dict[str, Any]:
     """Write all files of a run's report. Raises ReportError when the disk does not take them."""
-    return write_all(run, report_dir / run.name, lang=lang, full=full)
+    try:
+        return write_all(
+            run,
+            report_dir / run.name,
+            lang=lang,
+            full=full,
+            begin=lambda name, rows: on_event(ReportStage(name, rows)),
+            advance=lambda rows: on_event(RowsReported(rows)),
+        )
+    finally:
+        on_event(ReportFinished())
 
 
 def _abandon(run: Run, how: Options, error: BaseException) -> None:
@@ -306,7 +336,7 @@ def _abandon(run: Run, how: Options, error: BaseException) -> None:
         run.finish(how.clock.now(), code, type(error).__name__)
     if sent:
         with suppress(RdimportError):  # the error that ended the run is the one to tell
-            write_report(run, how.report_dir, lang=how.lang, full=how.full_report)
+            _report(run, how)
     if isinstance(error, RdimportError) and sent:
         error.exit_code = ExitCode.STOPPED
 

@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final, NoReturn, TextIO
 
 from rdimport.clock import Clock
 from rdimport.events import (
     Event,
     Observer,
+    ReportStage,
     RowSettled,
     RowsRead,
+    RowsReported,
     SendingFinished,
     SendingStarted,
     Stopping,
     Waiting,
     forgiving,
 )
+from rdimport.reasons import detail
+from rdimport.report.words import Words
 from rdimport.row import State
 
 if TYPE_CHECKING:
@@ -38,6 +42,8 @@ class Forecast:
         self.rows = rows
         self.done = 0
         self.states: Counter[State] = Counter()
+        self.over = False
+        """No new rows are taken: what is left now is left for another run."""
         self._per_second = per_second
         self._started = started
 
@@ -54,35 +60,25 @@ class Forecast:
             rate = self._per_second  # the first rows say more about the start than about the rest
         return (self.rows - self.done) / rate if 0 < rate < float("inf") else None
 
-    def told(self, now: float) -> str:
+    def told(self, now: float, words: Words) -> str:
         """The states so far and the time that is left, for people."""
-        states = ", ".join(f"{rows} {state}" for state, rows in sorted(self.states.items()))
-        left = self.seconds(now)
-        return ", ".join(filter(None, (states, f"{duration(left)} left" if left else "")))
-
-
-def duration(seconds: float) -> str:
-    """`45 s`, `12 min`, `3 h 05 min`, `2 days 4 h`: as people say it."""
-    whole = timedelta(seconds=round(seconds))
-    hours, minutes = whole.seconds // 3600, whole.seconds % 3600 // 60
-    if whole.days:
-        return f"{whole.days} day{'s' if whole.days > 1 else ''} {hours} h"
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    if minutes:
-        return f"{minutes} min" if minutes >= 10 else f"{minutes} min {whole.seconds % 60:02d} s"
-    return f"{seconds:.1f} s" if seconds < 10 else f"{whole.seconds} s"
+        told = [f"{rows} {words.state(state)}" for state, rows in sorted(self.states.items())]
+        left = None if self.over else self.seconds(now)
+        return ", ".join([*told, words("left", time=words.duration(left))] if left else told)
 
 
 class Bars:
-    """tqdm on a terminal: one bar while the input is read, one while rows are sent."""
+    """tqdm on a terminal: a bar while the input is read, while rows are sent, while a file of the
+    report is written. The last kind goes when it is done: the files are named below it.
+    """
 
-    def __init__(self, out: TextIO, clock: Clock) -> None:
+    def __init__(self, out: TextIO, clock: Clock, words: Words) -> None:
         from tqdm import tqdm  # noqa: PLC0415  only who sees bars pays for them
 
-        self._new = tqdm
+        self._new = partial(tqdm, file=out, dynamic_ncols=True, unit=f" {words('unit.rows')}")
         self._out = out
         self._clock = clock
+        self._words = words
         self._bar: tqdm[NoReturn] | None = None
         self._forecast: Forecast | None = None
         self._drawn = 0.0
@@ -91,42 +87,62 @@ class Bars:
         """Show one event."""
         if isinstance(event, RowSettled):
             self._settled(event.state)
-        elif isinstance(event, RowsRead):
-            if self._bar is None:
-                self._bar = self._new(
-                    desc="Reading and checking", unit=" rows", file=self._out, dynamic_ncols=True
-                )
-            self._bar.update(event.rows)
+        elif isinstance(event, RowsRead | RowsReported):
+            self._count(event.rows)
         elif isinstance(event, SendingStarted):
             self._start(event)
+        elif isinstance(event, ReportStage):
+            self._report(event)
         elif isinstance(event, Waiting):
             if self._bar is not None:
-                self._bar.set_postfix_str(f"waiting {duration(event.seconds)}: {event.reason}")
+                self._bar.set_postfix_str(_waiting(event, self._words))
         elif isinstance(event, Stopping):
-            if self._bar is not None:
-                self._bar.write(_stopping(event), file=self._out)
+            self._stop(event)
         else:
             self.close()
 
     def close(self) -> None:
         """Leave the last picture on the screen."""
+        if self._forecast is not None:
+            self._forecast.over = True
         if self._bar is not None:
             self._redraw()
             self._bar.close()
-            self._bar = None
+        self._bar = self._forecast = None
+
+    def _count(self, rows: int) -> None:
+        if self._bar is None:
+            self._bar = self._new(desc=self._words("reading"))
+        self._bar.update(rows)
 
     def _start(self, event: SendingStarted) -> None:
         self.close()
+        if not event.rows:
+            return
         self._forecast = Forecast(event.rows, event.per_second, self._clock.monotonic())
         self._bar = self._new(
-            desc="Sending",
+            desc=self._words("sending"),
             total=event.rows,
-            file=self._out,
-            dynamic_ncols=True,
             bar_format="{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} {rate_fmt}{postfix}",
-            unit=" rows",
         )
         self._redraw()
+
+    def _report(self, event: ReportStage) -> None:
+        self.close()
+        counted = "{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} {rate_fmt}"
+        self._bar = self._new(
+            desc=self._words(f"stage.{event.name}"),
+            total=event.rows or None,
+            leave=False,
+            bar_format=counted if event.rows else "{desc} …",
+        )
+
+    def _stop(self, event: Stopping) -> None:
+        if self._forecast is not None:
+            self._forecast.over = True
+        if self._bar is not None:
+            self._bar.write(_stopping(event, self._words), file=self._out)
+            self._redraw()
 
     def _settled(self, state: State) -> None:
         if self._forecast is not None:
@@ -138,7 +154,7 @@ class Bars:
         if self._bar is None or self._forecast is None:
             return
         self._drawn = self._clock.monotonic()
-        self._bar.set_postfix_str(self._forecast.told(self._drawn), refresh=False)
+        self._bar.set_postfix_str(self._forecast.told(self._drawn, self._words), refresh=False)
         self._bar.update(self._forecast.done - self._bar.n)
         self._bar.refresh()
 
@@ -146,41 +162,48 @@ class Bars:
 class Lines:
     """A line every so often, for log files and cron."""
 
-    def __init__(self, out: TextIO, clock: Clock) -> None:
+    def __init__(self, out: TextIO, clock: Clock, words: Words) -> None:
         self._out = out
         self._clock = clock
+        self._words = words
         self._forecast: Forecast | None = None
         self._read = 0
         self._said = clock.monotonic()
 
     def __call__(self, event: Event) -> None:
         """Show one event, if it is time."""
+        words = self._words
         if isinstance(event, RowsRead):
             self._read += event.rows
-            self._now_and_then(f"{self._read} rows read and checked")
+            self._now_and_then(words("rows_read", rows=words.number(self._read)))
         elif isinstance(event, SendingStarted):
             self._forecast = Forecast(event.rows, event.per_second, self._clock.monotonic())
             left = self._forecast.seconds(self._clock.monotonic())
-            self._say(f"{event.rows} rows to send" + (f", about {duration(left)}" if left else ""))
+            told = [words("rows_to_send", rows=words.number(event.rows))]
+            told += [words("about", time=words.duration(left))] if left else []
+            self._say(", ".join(told))
         elif isinstance(event, RowSettled) and self._forecast is not None:
             self._forecast.settled(event.state)
             self._now_and_then(self._sent())
         elif isinstance(event, Waiting):
-            self._now_and_then(f"waiting {duration(event.seconds)}: {event.reason}")
+            self._now_and_then(_waiting(event, words))
         elif isinstance(event, Stopping):
-            self._say(_stopping(event))
+            self._say(_stopping(event, words))
         elif isinstance(event, SendingFinished) and self._forecast is not None:
-            self._say(self._sent())
+            self._forecast.over = True
+            if self._forecast.rows:
+                self._say(self._sent())
 
     def close(self) -> None:
         """Nothing is left open."""
 
     def _sent(self) -> str:
-        forecast = self._forecast
+        forecast, words = self._forecast, self._words
         if forecast is None:
             return ""
-        told = forecast.told(self._clock.monotonic())
-        return f"{forecast.done} of {forecast.rows} rows sent" + (f": {told}" if told else "")
+        done, rows = words.number(forecast.done), words.number(forecast.rows)
+        told = forecast.told(self._clock.monotonic(), words)
+        return ": ".join(filter(None, (words("rows_sent", done=done, rows=rows), told)))
 
     def _now_and_then(self, text: str) -> None:
         if self._clock.monotonic() - self._said >= LINE_EVERY:
@@ -191,11 +214,13 @@ class Lines:
         print(text, file=self._out, flush=True)
 
 
-def _stopping(event: Stopping) -> str:
-    return (
-        f"Stopping: {event.in_flight} request(s) are waited for, 10 seconds at most. Ctrl+C again"
-        " leaves at once, and their rows uncertain."
-    )
+def _waiting(event: Waiting, words: Words) -> str:
+    reason = detail(event.reason, words.lang)
+    return words("waiting", time=words.duration(event.seconds), reason=reason)
+
+
+def _stopping(event: Stopping, words: Words) -> str:
+    return words("stopping", requests=event.in_flight)
 
 
 def both(first: Observer, second: Observer) -> Observer:
@@ -210,9 +235,10 @@ def both(first: Observer, second: Observer) -> Observer:
 
 
 @contextmanager
-def shown(out: TextIO, clock: Clock) -> Iterator[Observer]:
+def shown(out: TextIO, clock: Clock, lang: str = "en") -> Iterator[Observer]:
     """The observer that suits `out`: bars on a terminal, else lines."""
-    observer = Bars(out, clock) if out.isatty() else Lines(out, clock)
+    kind = Bars if out.isatty() else Lines
+    observer = kind(out, clock, Words(lang))
     try:
         yield observer
     finally:

@@ -113,6 +113,7 @@ def _report(commands: _Commands) -> None:
     _places(to)
     _language(to)
     to.add_argument("--json", action="store_true", help="print the summary as JSON")
+    to.add_argument("--quiet", action="store_true", help="print nothing, show no progress")
 
 
 def _key(commands: _Commands) -> None:

@@ -7,6 +7,7 @@ import argparse
 from rdimport import pipeline
 from rdimport.cli import values
 from rdimport.cli.speak import say, say_json
+from rdimport.cli.terminal import bars
 from rdimport.errors import ExitCode
 from rdimport.ledger import Ledger
 
@@ -16,9 +17,12 @@ def execute(told: argparse.Namespace) -> int:
     with Ledger.open(values.state_dir(told)) as ledger:
         report_dir = told.report_dir or pipeline.REPORT_DIR
         run = ledger.run(told.run)
-        summary = pipeline.write_report(run, report_dir, lang=told.lang, full=told.full_report)
+        with bars(told) as watch:
+            summary = pipeline.write_report(
+                run, report_dir, lang=told.lang, full=told.full_report, on_event=watch
+            )
     if told.json:
         say_json(summary)
-    else:
+    elif not told.quiet:
         say([f"Report written: {report_dir / summary['run_id']}"])
     return ExitCode.DONE

@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any
 
 from rdimport import progress
@@ -17,6 +17,13 @@ from rdimport.events import Observer, silent
 from rdimport.log import LogFile
 from rdimport.report.terminal import lines
 from rdimport.results import Imported
+
+
+def bars(told: argparse.Namespace) -> AbstractContextManager[Observer]:
+    """What shows progress on standard error; nothing where it was not asked for."""
+    if told.quiet:
+        return nullcontext(silent)
+    return progress.shown(sys.stderr, SystemClock(), told.lang)
 
 
 class Terminal:
@@ -29,9 +36,7 @@ class Terminal:
         self._lang: str = told.lang
         self._quiet: bool = told.quiet
         self._stack = stack.enter_context(ExitStack())
-        shown: Observer = silent
-        if not self._quiet:
-            shown = self._stack.enter_context(progress.shown(sys.stderr, SystemClock()))
+        shown = self._stack.enter_context(bars(told))
         self.observer: Observer = shown if log is None else progress.both(shown, log)
 
     def close(self) -> None:

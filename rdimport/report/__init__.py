@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rdimport.ledger import Run
-    from rdimport.report.rows import Advance
+    from rdimport.report.rows import Advance, Begin
 
 
 def write_all(
@@ -17,14 +17,16 @@ def write_all(
     *,
     lang: str = "en",
     full: bool = False,
+    begin: Begin | None = None,
     advance: Advance | None = None,
 ) -> dict[str, Any]:
     """Write every file of a run's report into its folder, and return the object of summary.json.
 
     All files tell of one moment of the ledger, also while the run goes on. `full` shows personal
-    data in report.html as it is; `advance` is told of each row that a file takes. Raises
-    ReportError when the disk does not take them, LedgerError when the ledger cannot be read.
+    data in report.html as it is; `begin` is told of each stage, `advance` of each row that a file
+    takes. Raises ReportError when the disk does not take them, LedgerError when the ledger cannot
+    be read.
     """
     from rdimport.report import everything  # noqa: PLC0415  only who writes reports pays for it
 
-    return everything.write(run, folder, lang, full=full, advance=advance)
+    return everything.write(run, folder, lang, full=full, begin=begin, advance=advance)

@@ -8,16 +8,22 @@ from typing import Any
 from rdimport.errors import LedgerError, UsageError
 from rdimport.ledger import Run
 from rdimport.report import failures, figures, page, summary, workbook
-from rdimport.report.rows import Advance, quietly
+from rdimport.report.rows import Advance, Begin, quietly
 from rdimport.report.story import gather
 from rdimport.row import FAILED
 
 
 def write(
-    run: Run, folder: Path, lang: str, *, full: bool = False, advance: Advance | None = None
+    run: Run,
+    folder: Path,
+    lang: str,
+    *,
+    full: bool = False,
+    begin: Begin | None = None,
+    advance: Advance | None = None,
 ) -> dict[str, Any]:
     """Write them; see `rdimport.report.write_all`."""
-    told = advance or quietly
+    stage, told = begin or quietly, advance or quietly
     forgotten = run.facts()["forgotten_at"]
     if forgotten:
         raise UsageError(
@@ -26,17 +32,20 @@ def write(
             "Report files that were written before are as they were.",
         )
     with figures.snapshot(run):
+        stage("counting", 0)
         story = gather(run, folder)
-        written = (
-            failures.write(run, folder / failures.FILE_NAME, lang, told),
-            workbook.write(run, folder / workbook.FILE_NAME, story, lang, advance=told),
-        )
-    failed = sum(story.summary[state] for state in FAILED)
+        failed = sum(story.summary[state] for state in FAILED)
+        stage(failures.FILE_NAME, failed)
+        written = [failures.write(run, folder / failures.FILE_NAME, lang, told)]
+        stage(workbook.FILE_NAME, failed)
+        book = folder / workbook.FILE_NAME
+        written += [workbook.write(run, book, story, lang, begin=stage, advance=told)]
     if any(rows != failed for rows in written):
         raise LedgerError(
             f"The ledger counts {failed} failed rows of run {run.name}, but lists {written}.",
             "This is a bug in rdimport: please report it. The ledger itself is not changed.",
         )
+    stage(page.FILE_NAME, 0)
     page.write(story, folder / page.FILE_NAME, lang, full=full)
     summary.write(story.summary, folder / summary.FILE_NAME)
     return story.summary

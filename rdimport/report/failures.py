@@ -23,14 +23,34 @@ def write(run: Run, path: Path, lang: str = "en", advance: Advance = quietly) ->
     Returns how many rows it holds. Raises ReportError when the disk does not take it.
     """
     inputs = run.inputs()
+    onward = _Onward(advance)
     with private(path) as half:
         encoding, delimiter = _dialect(list(inputs.values()))
         try:
             out = half.open("w", encoding=encoding, newline="")
-            return _write(out, delimiter, inputs, lines(run, inputs, lang), advance)
+            return _write(out, delimiter, inputs, lines(run, inputs, lang), onward)
         except UnicodeEncodeError:
             out = half.open("w", encoding="utf-8-sig", newline="")
-            return _write(out, delimiter, inputs, lines(run, inputs, lang), quietly)
+            onward.again()
+            return _write(out, delimiter, inputs, lines(run, inputs, lang), onward)
+
+
+class _Onward:
+    """Tells of each row once, also when the rows are written a second time."""
+
+    def __init__(self, advance: Advance) -> None:
+        self._advance = advance
+        self._told = self._at = 0
+
+    def again(self) -> None:
+        """The rows begin anew."""
+        self._at = 0
+
+    def __call__(self, rows: int) -> None:
+        self._at += rows
+        if self._at > self._told:
+            self._advance(self._at - self._told)
+            self._told = self._at
 
 
 def _write(

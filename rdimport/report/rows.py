@@ -12,8 +12,11 @@ from rdimport.row import REPORTED, Problem
 Advance = Callable[[int], None]
 """Told how many more rows were written."""
 
+Begin = Callable[[str, int], None]
+"""Told what is done now, and with how many rows (see `events.ReportStage`)."""
 
-def quietly(_rows: int) -> None:
+
+def quietly(*_: object) -> None:
     """Tell nobody."""
 
 

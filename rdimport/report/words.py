@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
+from rdimport.report import words_screen
 from rdimport.row import State
 
 _ENGLISH: Final = {
@@ -184,7 +186,10 @@ _PORTUGUESE: Final = {
     "failure_report": "Relatório de falhas",
 }
 
-_BY_LANGUAGE: Final = {"en": _ENGLISH, "pt-BR": _PORTUGUESE}
+_BY_LANGUAGE: Final = {
+    "en": _ENGLISH | words_screen.ENGLISH,
+    "pt-BR": _PORTUGUESE | words_screen.PORTUGUESE,
+}
 
 
 class Words:
@@ -210,6 +215,23 @@ class Words:
         """A number with the language's decimal mark, two places at most."""
         text = f"{value:.2f}".rstrip("0").rstrip(".")
         return text.replace(".", ",") if self.lang == "pt-BR" else text
+
+    def duration(self, seconds: float) -> str:
+        """`45 s`, `12 min`, `3 h 05 min`, `2 days 4 h`: as people say it."""
+        whole = timedelta(seconds=round(seconds))
+        hours, minutes = whole.seconds // 3600, whole.seconds % 3600 // 60
+        if whole.days:
+            return self("day" if whole.days == 1 else "days", days=whole.days, hours=hours)
+        if hours:
+            return f"{hours} h {minutes:02d} min"
+        if minutes >= 10:
+            return f"{minutes} min"
+        if minutes:
+            return f"{minutes} min {whole.seconds % 60:02d} s"
+        if seconds >= 10:
+            return f"{whole.seconds} s"
+        short = f"{seconds:.1f} s"
+        return short.replace(".", ",") if self.lang == "pt-BR" else short
 
     def number(self, value: int) -> str:
         """A whole number with the language's mark between thousands."""

@@ -16,7 +16,7 @@ from rdimport.reasons import explain, remedy
 from rdimport.report.cover import cover
 from rdimport.report.files import private
 from rdimport.report.looks import Looks
-from rdimport.report.rows import Advance, Line, columns, lines, quietly
+from rdimport.report.rows import Advance, Begin, Line, columns, lines, quietly
 from rdimport.report.story import Story
 from rdimport.report.words import Words
 from rdimport.row import REPORTED, Problem
@@ -47,6 +47,7 @@ def write(
     lang: str = "en",
     *,
     sheet_rows: int = SHEET_ROWS,
+    begin: Begin = quietly,
     advance: Advance = quietly,
 ) -> int:
     """Write the failures of a run for people.
@@ -61,6 +62,7 @@ def write(
         book = xlsxwriter.Workbook(half, options)
         try:
             rows = _fill(book, run, story, Words(lang), most=sheet_rows, advance=advance)
+            begin("packing", 0)
             book.close()
         except XlsxWriterException as error:
             raise OSError(str(error)) from error

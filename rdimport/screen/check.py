@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rdimport.progress import duration
+from rdimport.report.words import Words
 from rdimport.row import State
 from rdimport.screen.parts import counts, line, notes, printable, problems
 
@@ -48,7 +48,7 @@ def lines(done: Checked, quota: str | None) -> Iterator[str]:
         yield line(later, "to send later", "--limit keeps them for another run")
     yield from counts(done.counts | {State.PENDING: 0}, done.left_out)
     if done.seconds:
-        yield f"At {quota} the sending takes about {duration(done.seconds)}."
+        yield f"At {quota} the sending takes about {Words('en').duration(done.seconds)}."
     yield from _first(done.preview.first[:SHOWN_ROWS], files)
     yield from _fields(done.preview.fields)
     yield from problems(done.book.examples(), done.by_code, files)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from rdimport.progress import duration
+from rdimport.report.words import Words
 from rdimport.row import FAILED, State
 from rdimport.screen.parts import counts, printable
 from rdimport.status import RunStatus
@@ -20,7 +20,7 @@ def table(runs: Sequence[RunStatus]) -> Iterator[str]:
     for run in runs:
         rows = run.counts
         failed = sum(rows[state] for state in FAILED)
-        took = duration(run.seconds) if run.seconds is not None else ""
+        took = Words("en").duration(run.seconds) if run.seconds is not None else ""
         yield (
             f"{run.run_id:<22}{_local(run.started_at):<18}{took:>12}  {run.where:<9}"
             f"{sum(rows.values()):>9}{failed:>8}{rows[State.PENDING]:>9}"

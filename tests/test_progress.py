@@ -1,0 +1,129 @@
+"""What a run shows while it works: bars on a real terminal, nothing where nobody looks."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+import pytest
+from support.command import Desk
+
+from rdimport.clock import SystemClock
+from rdimport.events import (
+    ReportStage,
+    RowSettled,
+    RowsRead,
+    RowsReported,
+    SendingFinished,
+    SendingStarted,
+    Stopping,
+    Waiting,
+)
+from rdimport.progress import Lines
+from rdimport.report.words import Words
+from rdimport.row import State
+
+MAPPING = "conversion_identifier: Lista\nfields: {email: E-mail}\n"
+
+
+def on_a_terminal(desk: Desk, *words: object) -> str:
+    """Everything that a command shows on a terminal of its own."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 100))
+    with subprocess.Popen(
+        [sys.executable, "-m", "rdimport", *map(str, words)],
+        cwd=desk.home,
+        env=desk._told(),
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+    ):
+        os.close(theirs)
+        shown = b""
+        while True:
+            try:
+                data = os.read(ours, 65536)
+            except OSError:  # Linux says so that the other end has gone
+                break
+            if not data:
+                break
+            shown += data
+    os.close(ours)
+    return shown.decode()
+
+
+@pytest.fixture
+def bad(desk: Desk) -> Desk:
+    desk.write("lista.csv", "E-mail\n" + "".join(f"sem arroba {i}\n" for i in range(3000)))
+    desk.write("m.yaml", MAPPING)
+    return desk
+
+
+def test_a_terminal_shows_reading_and_each_file_of_the_report(bad: Desk) -> None:
+    shown = on_a_terminal(bad, "run", "lista.csv", "-m", "m.yaml")
+    for stage in (
+        "Reading and checking: 3000 rows",
+        "Report: counting the problems",
+        "Report: failures.csv   0% |",
+        "Report: failures.xlsx   0% |",
+        "0/3000",
+        "Report: packing failures.xlsx",
+        "Report: report.html",
+    ):
+        assert stage in shown, stage
+    assert "Sending" not in shown  # no row was to be sent
+
+
+def test_writing_a_report_again_shows_itself_on_a_terminal_and_stays_silent_when_quiet(
+    bad: Desk,
+) -> None:
+    bad.here("run", "lista.csv", "-m", "m.yaml", "--quiet")
+    assert "Relatório: failures.xlsx" in on_a_terminal(bad, "report", "--lang", "pt-BR")
+    assert on_a_terminal(bad, "report", "--quiet") == ""
+
+
+def test_without_a_terminal_no_bar_is_drawn(bad: Desk) -> None:
+    again = bad.do("run", "lista.csv", "-m", "m.yaml")
+    assert again.err == "0 rows to send\n"
+    assert bad.do("report").err == ""
+
+
+def test_after_a_stop_no_time_is_said_to_be_left(desk: Desk) -> None:
+    desk.write("lista.csv", "E-mail\n" + "".join(f"p{i}@exemplo.com.br\n" for i in range(50)))
+    desk.write("m.yaml", MAPPING)
+    words = ("run", "lista.csv", "-m", "m.yaml", "--quota", "20/s", "--max-duration", "1s")
+    pictures = re.split(r"[\r\n]+", on_a_terminal(desk, *words))
+    sending = [picture for picture in pictures if picture.startswith("Sending")]
+    assert " left" in "".join(sending)
+    assert " left" not in sending[-1]
+    assert "accepted" in sending[-1]
+
+
+def test_lines_speak_the_language_that_was_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "said"
+    with path.open("w") as out:
+        lines = Lines(out, SystemClock(), Words("pt-BR"))
+        for event in (
+            RowsRead("lista.csv", 2),
+            SendingStarted(2000, 2.0),
+            RowSettled(State.ACCEPTED),
+            Waiting("net.refused", 3.0),
+            Stopping(1),
+            ReportStage("failures.csv", 1),
+            RowsReported(1),
+            SendingFinished(),
+        ):
+            lines(event)
+    assert path.read_text().splitlines() == [
+        "2.000 linhas a enviar, cerca de 16 min",
+        (
+            "Parando: espera por 1 requisição(ões), 10 segundos no máximo. Ctrl+C de novo sai já, e"
+            " deixa as linhas delas incertas."
+        ),
+        "1 de 2.000 linhas enviadas: 1 aceitas",
+    ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -21,8 +23,9 @@ def commands() -> list[str]:
     """Every command of ours in a code block of the README."""
     blocks = re.findall(r"```(?:console|sh|crontab)\n(.*?)```", README, re.DOTALL)
     lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
-    found = (re.search(r"(?:^|[\s$])rdimport (?!&&)(\w.*)", line) for line in lines)
-    return [match[1].split("  #")[0] for match in found if match and "clone" not in match.string]
+    found = (re.search(r"(?:^|[\s$/])rdimport (?!&&)([a-z]\w* .*)", line) for line in lines)
+    told = [match[1] for match in found if match and "clone" not in match.string]
+    return [re.split("  #| >/", command)[0] for command in told]
 
 
 def test_delivery_md_prints_the_decision_table() -> None:
@@ -50,3 +53,33 @@ def test_the_readme_explains_every_state(state: State) -> None:
 @pytest.mark.parametrize("code", ExitCode)
 def test_the_readme_explains_every_exit_code(code: ExitCode) -> None:
     assert re.search(rf"^\| {int(code)} \|", README, re.MULTILINE)
+
+
+def unit(name: str) -> dict[str, str]:
+    """The settings of a systemd unit by name."""
+    lines = (ROOT / "systemd" / name).read_text(encoding="utf-8").splitlines()
+    pairs = (line.partition("=") for line in lines if "=" in line and not line.startswith("#"))
+    return {name: value for name, _, value in pairs}
+
+
+def test_the_systemd_service_runs_a_command_of_ours_and_knows_its_exit_codes() -> None:
+    service = unit("rdimport.service")
+    program, *words = shlex.split(service["ExecStart"])
+    assert program.endswith("/rdimport")
+    told = options.parser().parse_args(words)
+    assert told.quiet
+    assert told.api_key_file == Path("${CREDENTIALS_DIRECTORY}/key")
+    codes = {ExitCode(int(code)) for code in service["SuccessExitStatus"].split()}
+    assert codes == {ExitCode.FAILED_ROWS, ExitCode.BUSY}
+    assert service["OnFailure"] == "rdimport-failed.service"
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
+def test_systemd_finds_no_fault_in_the_units(tmp_path: Path) -> None:
+    units = [tmp_path / path.name for path in (ROOT / "systemd").iterdir()]
+    for path in units:  # who verifies them has installed it elsewhere, or nowhere
+        text = (ROOT / "systemd" / path.name).read_text(encoding="utf-8")
+        path.write_text(text.replace("/opt/rdimport/bin/rdimport", "/bin/true"), encoding="utf-8")
+    words = ["systemd-analyze", "verify", "--man=no", *map(str, units)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

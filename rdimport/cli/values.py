@@ -100,6 +100,8 @@ def again(told: argparse.Namespace) -> tuple[str, ...]:
     words += ["--insecure-http"] if told.insecure_http else []
     for name in names.split():
         value = getattr(told, name)
+        if name in ("base_url", "state_dir"):  # who types it may not have our environment
+            value = value or os.environ.get(f"RDIMPORT_{name.upper()}")
         if value != getattr(usual, name):
             words += [f"--{name.replace('_', '-')}", str(value)]
     return tuple(words)

@@ -23,7 +23,7 @@ from rdimport.destination import Answer, Destination
 from rdimport.errors import LedgerError
 from rdimport.events import Observer, RowSettled, Stopping, Waiting
 from rdimport.journal import Journal
-from rdimport.ledger import Counters, Outcome, Outgoing, Parcel, Run, Settled
+from rdimport.ledger import Counters, Outcome, Outgoing, Parcel, Run, Settled, problems_of
 from rdimport.pace import Limits
 from rdimport.row import Problem, State
 from rdimport.transport import NotAnswered, NotConnected, Transport
@@ -320,7 +320,10 @@ class Delivery:
         if state is not None:
             cells = () if state is State.ACCEPTED else parcel.cells
             found = (self._trace(p, row.file, cells) for p in _problems(answer, state))
-            end = Outcome(row.file, row.row, state, tuple(found), cells)
+            suspect = parcel.warnings if cells and parcel.warnings else "[]"
+            end = Outcome(
+                row.file, row.row, state, tuple(found), cells, warnings=problems_of(suspect)
+            )
             self._journal.end(Settled(row, end, answer.receipt))
             self._observer(RowSettled(state))
         else:

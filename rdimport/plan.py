@@ -6,6 +6,7 @@ and `run` share this, so that the first tells what the second does.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
@@ -18,11 +19,12 @@ import polars as pl
 from rdimport.duplicates import AT, IDENTITY, UNCHANGED, Index
 from rdimport.errors import RdimportError
 from rdimport.events import Observer, RowsRead, silent
-from rdimport.ledger import Input, Outcome, Outgoing, Parcel
+from rdimport.ledger import Input, Outcome, Outgoing, Parcel, text_of
 from rdimport.memory import Memory, cells_of
 from rdimport.payload import Merger
 from rdimport.prepare import Bound, Prepared, bind, prepare
 from rdimport.row import DEFECT, FILE, ROW, Problem, State
+from rdimport.source.fingerprint import fingerprint
 
 if TYPE_CHECKING:
     from rdimport.mapping import Mapping
@@ -32,7 +34,8 @@ if TYPE_CHECKING:
     from rdimport.spool import Spool
 
 PAYLOAD: Final = "__rdimport_payload__"
-_OURS: Final = (FILE, ROW, IDENTITY, PAYLOAD)
+WARNINGS: Final = "__rdimport_warnings__"
+_OURS: Final = (FILE, ROW, IDENTITY, PAYLOAD, WARNINGS)
 
 
 class Book(Protocol):
@@ -49,6 +52,9 @@ class Book(Protocol):
 
     def count_filled(self, rows_by_field: Map[str, int]) -> None:
         """Note how many rows that are put away have a value in each field; 0 counts too."""
+
+    def count_suspects(self, cells_by_code: Map[str, int]) -> None:
+        """Note how many cells of rows that can be sent look wrong, by code."""
 
 
 @dataclass(slots=True)
@@ -70,7 +76,9 @@ class Plan:
         return self.rows - self.dropped.height
 
     def frames(self) -> Iterator[pl.DataFrame]:
-        """The rows to send, batch by batch: origin, identity, payload and the source's cells."""
+        """The rows to send, batch by batch: origin, identity, payload, warnings (`ledger.text_of`;
+        null for none) and the source's cells.
+        """
         if self.spool is None:
             raise RuntimeError("this plan keeps no rows")
         start = 0
@@ -83,8 +91,8 @@ class Plan:
     def parcels(self) -> Iterator[Parcel]:
         """The rows to send, one by one."""
         for frame in self.frames():
-            for file, row, identity, payload, *cells in frame.iter_rows():
-                yield Parcel(Outgoing(identity, file, row, payload), tuple(cells))
+            for file, row, identity, payload, warnings, *cells in frame.iter_rows():
+                yield Parcel(Outgoing(identity, file, row, payload), tuple(cells), warnings)
 
     def trace(self, problem: Problem, file: int, cells: Sequence[str | None]) -> Problem:
         """A problem of a field, traced back to the column and the value that it came from."""
@@ -98,22 +106,26 @@ class Plan:
 class Invalid(Sequence[Outcome]):
     """The rows of a batch that cannot be sent, in order; made from the frames when asked for.
 
-    `problems` has the schema `row.PROBLEMS`, `cells` the batch's `ROW` and columns.
+    `problems` and `beside`, what is suspect in the same rows, have the schema `row.PROBLEMS`,
+    `cells` the batch's `ROW` and columns.
     """
 
-    def __init__(self, problems: pl.DataFrame, cells: pl.DataFrame) -> None:
+    def __init__(self, problems: pl.DataFrame, cells: pl.DataFrame, beside: pl.DataFrame) -> None:
         self.problems = problems.with_columns(pl.col(Problem._fields).fill_null(""))
         self._cells = cells
+        self._beside = beside
 
     def __len__(self) -> int:
         return self.problems[ROW].n_unique()
 
     def __iter__(self) -> Iterator[Outcome]:
-        at = cells_of(self.problems[ROW], self._cells) if self.problems.height else {}
-        ordered = self.problems.sort(ROW, maintain_order=True).select(FILE, ROW, *Problem._fields)
-        for (file, row), group in groupby(ordered.iter_rows(), key=itemgetter(0, 1)):
-            found = tuple(Problem(*line[2:]) for line in group)
-            yield Outcome(file, row, State.INVALID, found, at[row])
+        if self.problems.is_empty():
+            return
+        at = cells_of(self.problems[ROW], self._cells)
+        suspect = _by_row(self._beside)
+        file = self.problems[FILE][0]  # a batch is of one file
+        for row, found in _by_row(self.problems).items():
+            yield Outcome(file, row, State.INVALID, found, at[row], warnings=suspect.get(row, ()))
 
     @overload
     def __getitem__(self, at: int) -> Outcome: ...
@@ -172,11 +184,7 @@ class Planner:
             bind(self._mapping, table.columns, table.name, self._catalogue) for table in tables
         ]
         for number, (table, bound) in enumerate(zip(tables, bounds, strict=True)):
-            facts = table.facts
-            self._book.record_input(
-                number,
-                Input(table.name, table.columns, facts.encoding, facts.delimiter, facts.sheet),
-            )
+            self._book.record_input(number, self._input(table))
             self._plan.columns.append(table.columns)
             self._plan.fields.append({t.field: bound.columns[t.name] for t in bound.targets})
             for batch in table.batches():
@@ -186,6 +194,19 @@ class Planner:
                     return self._plan
         self._settle_duplicates()
         return self._plan
+
+    def _input(self, table: Table) -> Input:
+        facts = table.facts
+        return Input(
+            table.name,
+            table.columns,
+            facts.encoding,
+            facts.delimiter,
+            facts.sheet,
+            facts.header_row,
+            self._mapping.source.repair,
+            fingerprint(table.name),
+        )
 
     def _read(self, batch: pl.DataFrame, bound: Bound) -> None:
         if self._recall is None:
@@ -206,7 +227,8 @@ class Planner:
         self._look(prepared)
         rows = prepared.rows.with_columns(self._memory.identities(prepared.rows["identity"]))
         cells = batch.drop(FILE, DEFECT)
-        invalid = Invalid(prepared.problems, cells)
+        suspect = _by_row(prepared.warnings)
+        invalid = Invalid(prepared.problems, cells, prepared.beside)
         whole = self._mapping.on_duplicate != "merge"
         known = self._memory.part(rows, cells, whole=whole)
         ended = len(invalid) + len(known.ends) + known.already.height
@@ -216,18 +238,25 @@ class Planner:
                 "Nothing was sent. Please report it with the mapping file.",
             )
         read = batch.height - prepared.left_out
-        ends = [*invalid, *known.ends] if known.ends else invalid
+        seen = (end._replace(warnings=suspect.get(end.row, ())) for end in known.ends)
+        ends = [*invalid, *seen] if known.ends else invalid
         self._book.record_rows(read, prepared.left_out, ends)
         self._already(known.already.height)
         self._book.count_filled(prepared.filled(known.rows[ROW]))
-        self._put_away(known.rows, cells)
+        self._book.count_suspects(Counter(_codes(suspect, known.rows[ROW])))
+        self._put_away(known.rows, cells, suspect)
         return known.already
 
-    def _put_away(self, rows: pl.DataFrame, cells: pl.DataFrame) -> None:
+    def _put_away(
+        self, rows: pl.DataFrame, cells: pl.DataFrame, suspect: dict[int, tuple[Problem, ...]]
+    ) -> None:
         if rows.is_empty():
             return
         if self._plan.spool is not None:
+            told = {row: text_of(warnings) for row, warnings in suspect.items()}
+            warned = [told.get(row) for row in rows[ROW]] if told else [None] * rows.height
             ours = rows.select(FILE, ROW, IDENTITY, pl.col("payload").alias(PAYLOAD))
+            ours = ours.with_columns(pl.Series(WARNINGS, warned, pl.String))
             whole = ours.join(cells, on=ROW, how="left", maintain_order="left")
             self._plan.spool.put(whole.select(*_OURS, *(c for c in cells.columns if c != ROW)))
         self._plan.rows += rows.height
@@ -278,7 +307,7 @@ class Planner:
         rows = frame.filter(pl.col(PAYLOAD).is_not_null())
         known = self._memory.part(
             rows.select(FILE, ROW, IDENTITY, pl.col(PAYLOAD).alias("payload")),
-            rows.drop(FILE, IDENTITY, PAYLOAD),
+            rows.drop(FILE, IDENTITY, PAYLOAD, WARNINGS),
             whole=True,
         )
         sent = known.rows.filter(~pl.col(UNCHANGED))[ROW]
@@ -290,3 +319,19 @@ class Planner:
     def _already(self, rows: int) -> None:
         if rows:
             self._book.count(State.ALREADY_IMPORTED, rows)
+
+
+def _codes(suspect: dict[int, tuple[Problem, ...]], rows: pl.Series) -> Iterator[str]:
+    """The codes of all warnings of some rows."""
+    if suspect:
+        for row in rows:
+            yield from (warning.code for warning in suspect.get(row, ()))
+
+
+def _by_row(problems: pl.DataFrame) -> dict[int, tuple[Problem, ...]]:
+    """The problems of each row of a batch, in the order of the rows."""
+    ordered = problems.sort(ROW, maintain_order=True).select(ROW, *Problem._fields)
+    return {
+        row: tuple(Problem(*(value or "" for value in line[1:])) for line in group)
+        for row, group in groupby(ordered.iter_rows(), key=itemgetter(0))
+    }

@@ -73,6 +73,9 @@ class Notes:
     def count_filled(self, rows_by_field: Mapping[str, int]) -> None:
         """Nothing to note: no report is written."""
 
+    def count_suspects(self, cells_by_code: Mapping[str, int]) -> None:
+        """Nothing to note: the preview counts them."""
+
     def problems(self) -> pl.DataFrame:
         """All that was kept, in the order of the input."""
         together = pl.concat([pl.DataFrame(schema=_PROBLEMS), *self._spool.frames()])

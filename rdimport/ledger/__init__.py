@@ -38,6 +38,7 @@ from rdimport.ledger.words import (
     Parcel,
     Settled,
     problems_of,
+    text_of,
 )
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "Run",
     "Settled",
     "problems_of",
+    "text_of",
 ]
 
 FILE_NAME: Final = "ledger.sqlite3"

@@ -40,7 +40,7 @@ class Run:
         """Note one table of the input."""
         with self.ledger.transaction() as db:
             db.execute(
-                "INSERT INTO input VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO input VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     self.number,
                     file,
@@ -49,6 +49,9 @@ class Run:
                     table.encoding,
                     table.delimiter,
                     table.sheet,
+                    table.header_row,
+                    table.repair,
+                    table.fingerprint,
                 ),
             )
 
@@ -95,6 +98,24 @@ class Run:
             self.destination,
         )
         return pl.Series(array("q", (source for (source,) in found)), dtype=pl.Int64).sort()
+
+    def count_suspects(self, cells_by_code: Mapping[str, int]) -> None:
+        """Note how many cells of rows that can be sent look wrong, by code."""
+        with self.ledger.transaction() as db:
+            db.executemany(
+                "INSERT INTO suspect VALUES (?, ?, ?)"
+                " ON CONFLICT (run, code) DO UPDATE SET cells = cells + excluded.cells",
+                ((self.number, code, cells) for code, cells in cells_by_code.items()),
+            )
+
+    def suspects(self) -> dict[str, int]:
+        """How many cells look wrong although they can be sent, the most frequent code first."""
+        return dict(
+            self.ledger.query(
+                "SELECT code, cells FROM suspect WHERE run = ? ORDER BY cells DESC, code",
+                self.number,
+            )
+        )
 
     def apply(
         self, begun: Sequence[Outgoing], ended: Sequence[Settled | Outgoing], counters: Counters
@@ -212,12 +233,30 @@ class Run:
 
     def failures(self) -> Iterator[Outcome]:
         """The rows that the failure report lists, in the order of the input."""
-        for file, row, state, cells, problems in self.ledger.stream(
-            "SELECT file, row, state, cells, problems FROM ends WHERE run = ?"
+        for file, row, state, cells, problems, warnings in self.ledger.stream(
+            "SELECT file, row, state, cells, problems, warnings FROM ends WHERE run = ?"
             " AND state IN ('invalid', 'refused', 'uncertain') ORDER BY file, row",
             self.number,
         ):
-            yield Outcome(file, row, State(state), problems_of(problems), tuple(json.loads(cells)))
+            yield Outcome(
+                file,
+                row,
+                State(state),
+                problems_of(problems),
+                tuple(json.loads(cells)),
+                warnings=problems_of(warnings),
+            )
+
+    def without_cells(self) -> dict[int, list[int]]:
+        """Rows by file that were on their way when the run was cut off: nobody kept their cells."""
+        found: dict[int, list[int]] = {}
+        for file, row in self.ledger.query(
+            "SELECT file, row FROM ends WHERE run = ? AND state = 'uncertain' AND cells = '[]'"
+            " ORDER BY file, row",
+            self.number,
+        ):
+            found.setdefault(file, []).append(row)
+        return found
 
     def accepted(self, most: int) -> list[tuple[int, int]]:
         """File and row of the first rows that this run delivered, in the order of the input."""
@@ -234,8 +273,8 @@ class Run:
         return {
             file: Input(name, tuple(json.loads(columns)), *shape)
             for file, name, columns, *shape in self.ledger.query(
-                "SELECT file, name, columns, encoding, delimiter, sheet FROM input WHERE run = ?"
-                " ORDER BY file",
+                "SELECT file, name, columns, encoding, delimiter, sheet, header_row, repair,"
+                " fingerprint FROM input WHERE run = ? ORDER BY file",
                 self.number,
             )
         }
@@ -285,7 +324,7 @@ class Run:
 
     def _record(self, db: sqlite3.Connection, outcomes: Sequence[Outcome]) -> None:
         db.executemany(
-            "INSERT INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 (
                     self.number,
@@ -295,6 +334,7 @@ class Run:
                     json.dumps(end.cells, ensure_ascii=False),
                     text_of(end.problems),
                     *(end.instead or (None, None)),
+                    text_of(end.warnings),
                 )
                 for end in outcomes
             ),

@@ -29,7 +29,8 @@ CREATE TABLE run (
     sending_seconds REAL NOT NULL DEFAULT 0);
 CREATE TABLE input (
     run INTEGER, file INTEGER, name TEXT NOT NULL, columns TEXT NOT NULL, encoding TEXT NOT NULL,
-    delimiter TEXT NOT NULL, sheet TEXT NOT NULL, PRIMARY KEY (run, file)) WITHOUT ROWID;
+    delimiter TEXT NOT NULL, sheet TEXT NOT NULL, header_row INTEGER NOT NULL,
+    repair INTEGER NOT NULL, fingerprint TEXT NOT NULL, PRIMARY KEY (run, file)) WITHOUT ROWID;
 CREATE TABLE tally (
     run INTEGER, state TEXT, rows INTEGER NOT NULL, PRIMARY KEY (run, state)) WITHOUT ROWID;
 CREATE TABLE minute (
@@ -37,6 +38,8 @@ CREATE TABLE minute (
     accepted INTEGER NOT NULL, PRIMARY KEY (run, minute)) WITHOUT ROWID;
 CREATE TABLE filled (
     run INTEGER, field TEXT, rows INTEGER NOT NULL, PRIMARY KEY (run, field)) WITHOUT ROWID;
+CREATE TABLE suspect (
+    run INTEGER, code TEXT, cells INTEGER NOT NULL, PRIMARY KEY (run, code)) WITHOUT ROWID;
 CREATE TABLE conversion (
     destination INTEGER, identity BLOB, state TEXT NOT NULL, payload BLOB NOT NULL,
     run INTEGER NOT NULL, file INTEGER NOT NULL, row INTEGER NOT NULL, receipt TEXT NOT NULL,
@@ -48,15 +51,15 @@ CREATE TABLE sending (
     ) WITHOUT ROWID;
 CREATE TABLE outcome (
     run INTEGER, file INTEGER, row INTEGER, state TEXT NOT NULL, cells TEXT NOT NULL,
-    problems TEXT NOT NULL, instead_file INTEGER, instead_row INTEGER,
+    problems TEXT NOT NULL, instead_file INTEGER, instead_row INTEGER, warnings TEXT NOT NULL,
     PRIMARY KEY (run, file, row)) WITHOUT ROWID;
 """
 
 
 _INTERRUPTED: Final = '[["uncertain.interrupted", "", "", "", ""]]'
 ENDS: Final = f"""
-CREATE TEMP VIEW ends AS SELECT run, file, row, state, cells, problems FROM outcome
-UNION ALL SELECT run, file, row, 'uncertain', '[]', '{_INTERRUPTED}' FROM sending
+CREATE TEMP VIEW ends AS SELECT run, file, row, state, cells, problems, warnings FROM outcome
+UNION ALL SELECT run, file, row, 'uncertain', '[]', '{_INTERRUPTED}', '[]' FROM sending
 """  # noqa: S608  a constant
 """What became of rows. Of a run that died some are still on their way: they may have arrived."""
 
@@ -133,8 +136,8 @@ def recover(db: sqlite3.Connection, destination: int) -> None:
         (destination,),
     )
     db.execute(
-        "INSERT INTO outcome SELECT run, file, row, 'uncertain', '[]', ?, NULL, NULL FROM sending"
-        " WHERE destination = ?",
+        "INSERT INTO outcome SELECT run, file, row, 'uncertain', '[]', ?, NULL, NULL, '[]'"
+        " FROM sending WHERE destination = ?",
         (_INTERRUPTED, destination),
     )
     db.execute("DELETE FROM sending WHERE destination = ?", (destination,))

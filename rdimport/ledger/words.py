@@ -23,12 +23,15 @@ class Parcel(NamedTuple):
 
     outgoing: Outgoing
     cells: tuple[str | None, ...]
+    warnings: str | None = None
+    """What looks wrong in the row, as `text_of` writes it; most rows have nothing."""
 
 
 class Outcome(NamedTuple):
     """What became of a row of this run, with its cells as they were where a report needs them.
 
-    `instead` is the file and row that is sent instead of a duplicate.
+    `instead` is the file and row that is sent instead of a duplicate. `warnings` tell of cells that
+    look wrong, but are not why the row failed.
     """
 
     file: int
@@ -37,6 +40,7 @@ class Outcome(NamedTuple):
     problems: tuple[Problem, ...] = ()
     cells: tuple[str | None, ...] = ()
     instead: tuple[int, int] | None = None
+    warnings: tuple[Problem, ...] = ()
 
 
 class Settled(NamedTuple):
@@ -57,13 +61,19 @@ class Counters(NamedTuple):
 
 
 class Input(NamedTuple):
-    """One table of a run's input, as far as its report needs it."""
+    """One table of a run's input, as far as its report needs it.
+
+    `header_row`, `repair` and `fingerprint` (empty: unknown) are for reading the same cells again.
+    """
 
     name: str
     columns: tuple[str, ...]
     encoding: str = ""
     delimiter: str = ""
     sheet: str = ""
+    header_row: int = 0
+    repair: bool = True
+    fingerprint: str = ""
 
 
 def problems_of(text: str) -> tuple[Problem, ...]:

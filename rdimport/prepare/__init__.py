@@ -43,12 +43,13 @@ class Prepared:
 
     `rows` has the schema `ROWS`, in the order of the batch. `problems` and `warnings` have the
     schema `row.PROBLEMS`, ordered by row; a row of `problems` is invalid, one of `warnings` is sent
-    all the same.
+    all the same. `beside` is what looks wrong in invalid rows besides their problems.
     """
 
     rows: pl.DataFrame
     problems: pl.DataFrame
     warnings: pl.DataFrame
+    beside: pl.DataFrame
     left_out: int
     cells: Cells = field(repr=False)
     """The sound rows that `where` wants, before and after cleaning, for a preview."""
@@ -90,10 +91,15 @@ def prepare(batch: pl.DataFrame, bound: Bound) -> Prepared:
         *batch_cells.traced(found),
         *of_rows(large, pl.lit("row.too_large"), pl.lit(str(MAX_BODY))),
     ]
+    wrong = in_order(problems)
+    suspect = in_order([*warnings, *_suspicions(batch_cells)])
+    failed = pl.col(ROW).is_in(wrong[ROW].implode())
+    told_already = wrong.select(ROW, "field")
     result = Prepared(
         rows=encoded.filter(fits) if large.height else encoded,
-        problems=in_order(problems),
-        warnings=in_order([*warnings, *_suspicions(batch_cells, good)]),
+        problems=wrong,
+        warnings=suspect.filter(~failed),
+        beside=suspect.filter(failed).join(told_already, on=[ROW, "field"], how="anti"),
         left_out=batch.height - defective.height - wanted,
         cells=batch_cells,
         good=good,
@@ -155,19 +161,18 @@ def _without_traffic(batch: Cells) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
     return frame.with_columns(kept), warnings
 
 
-def _suspicions(batch: Cells, good: pl.DataFrame) -> list[pl.DataFrame]:
-    """What is worth a look among the rows that will be sent."""
+def _suspicions(batch: Cells) -> list[pl.DataFrame]:
+    """The cells that are worth a look."""
     warnings = []
     placed = batch.frame.with_columns(index=pl.int_range(pl.len(), dtype=pl.UInt32))
-    valid = pl.col(ROW).is_in(good[ROW].implode())
     for target in batch.bound.targets:
         cell = pl.col(target.name)
         for code, cells_, detail in validation.suspicions(target):
-            found = placed.filter(cells_(cell)).filter(valid)
+            found = placed.filter(cells_(cell))
             told = {"target": pl.lit(target.name), "code": pl.lit(code), "detail": detail(cell)}
             warnings += batch.traced(found.select("index", **told))
         if target.name == "email":
-            changed = placed.filter(_accents(batch, target)).filter(valid)
+            changed = placed.filter(_accents(batch, target))
             accents = pl.lit("email.accents")
             told = {"target": pl.lit(target.name), "code": accents, "detail": cell}
             warnings += batch.traced(changed.select("index", **told))

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from xlsxwriter.worksheet import Worksheet
 
+COMMENTED: Final = 5_000
+"""Rows whose reasons are also comments. Comments stay in memory, and Excel is slow with more."""
+
 _WIDTHS: Final = (12, 28, 62, 62, 12, 8, 8)
 
 
@@ -40,9 +43,15 @@ def cover(
         page.line((words("stopped", reason=stop.sentence), None))
         page.line((stop.remedy, None))
     page.blank()
-    page.counts(told)
+    page.counts(told, warned=story.warned)
+    if story.unread:
+        page.line((words("unread", rows=words.number(story.unread)), None))
+        page.blank()
     page.problems(story, places)
     page.way_back(told, names)
+    if sum(told[state] for state in FAILED) > COMMENTED:
+        page.blank()
+        page.line((words("more_comments", rows=words.number(COMMENTED)), None))
     sheet.hide_gridlines(2)
     sheet.set_landscape()
     sheet.fit_to_pages(1, 0)
@@ -74,7 +83,7 @@ class _Page:
         """Write the names of a table's columns."""
         self.line(*((name, self._looks.section) for name in names))
 
-    def counts(self, told: dict[str, Any]) -> None:
+    def counts(self, told: dict[str, Any], *, warned: bool) -> None:
         """How many rows came to each state, and what that means."""
         words, looks = self._words, self._looks
         self.header(words("rows"), words("state"), words("meaning"))
@@ -87,6 +96,9 @@ class _Page:
                     (words.means(state), looks.plain),
                 )
         self.line((told["rows"], looks.total), (words("total"), looks.bold_top))
+        if warned:
+            legend = (words("colour.suspect"), looks.suspect), (words("colour.means"), looks.plain)
+            self.line(("", None), *legend)
         if told["left_out"]:
             self.line((words("left_out", rows=words.number(told["left_out"])), None))
         self.blank()

@@ -36,7 +36,7 @@ def write(
         story = gather(run, folder)
         failed = sum(story.summary[state] for state in FAILED)
         stage(failures.FILE_NAME, failed)
-        written = [failures.write(run, folder / failures.FILE_NAME, lang, told)]
+        written = [failures.write(run, folder / failures.FILE_NAME, lang, told, story.reread)]
         stage(workbook.FILE_NAME, failed)
         book = folder / workbook.FILE_NAME
         written += [workbook.write(run, book, story, lang, begin=stage, advance=told)]

@@ -9,17 +9,25 @@ from typing import Final, TextIO
 
 from rdimport.ledger import Input, Run
 from rdimport.report.files import private
+from rdimport.report.reread import Reread
 from rdimport.report.rows import Advance, Line, columns, lines, quietly
 from rdimport.row import REPORTED
 
 FILE_NAME: Final = "failures.csv"
 
 
-def write(run: Run, path: Path, lang: str = "en", advance: Advance = quietly) -> int:
+def write(
+    run: Run,
+    path: Path,
+    lang: str = "en",
+    advance: Advance = quietly,
+    found: Reread | None = None,
+) -> int:
     """Write the failures of a run in the encoding and with the delimiter of its input.
 
     Where the inputs differ, or are workbooks, or something in the report does not fit their
     encoding, it is UTF-8 with a mark at its start and `;`, which Excel in Brazil opens rightly.
+    `found` has cells that the ledger has not (`reread`).
     Returns how many rows it holds. Raises ReportError when the disk does not take it.
     """
     inputs = run.inputs()
@@ -28,11 +36,11 @@ def write(run: Run, path: Path, lang: str = "en", advance: Advance = quietly) ->
         encoding, delimiter = _dialect(list(inputs.values()))
         try:
             out = half.open("w", encoding=encoding, newline="")
-            return _write(out, delimiter, inputs, lines(run, inputs, lang), onward)
+            return _write(out, delimiter, inputs, lines(run, inputs, lang, found), onward)
         except UnicodeEncodeError:
             out = half.open("w", encoding="utf-8-sig", newline="")
             onward.again()
-            return _write(out, delimiter, inputs, lines(run, inputs, lang), onward)
+            return _write(out, delimiter, inputs, lines(run, inputs, lang, found), onward)
 
 
 class _Onward:

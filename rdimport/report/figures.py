@@ -66,6 +66,16 @@ def minutes(run: Run) -> list[Minute]:
     return [noted.get(minute, Minute(minute, 0, 0, 0)) for minute in range(last + 1)]
 
 
+def warned(run: Run) -> bool:
+    """Has a row that failed cells that look wrong, but are not why it failed?"""
+    found = run.ledger.query(
+        "SELECT 1 FROM ends WHERE run = ? AND warnings <> '[]' AND state IN"
+        " ('invalid', 'refused', 'uncertain') LIMIT 1",
+        run.number,
+    )
+    return bool(found)
+
+
 def filled(run: Run) -> dict[str, int]:
     """How many of the rows that can be sent have a value in each field, the fewest first."""
     return dict(

@@ -13,9 +13,12 @@ if TYPE_CHECKING:
 COLOURS: Final = {
     State.INVALID: ("#FFC7CE", "#9C0006"),
     State.REFUSED: ("#FFD8A8", "#7A3E00"),
-    State.UNCERTAIN: ("#FFEB9C", "#7F6000"),
+    State.UNCERTAIN: ("#E4DFEC", "#4B3A70"),
 }
 """Fill and letters of an offending cell by what became of its row."""
+
+SUSPECT: Final = ("#FFEB9C", "#7F6000")
+"""The same of a cell that looks wrong, but is not why its row failed."""
 
 
 class Looks:
@@ -33,6 +36,9 @@ class Looks:
             )
             for state, (fill, letters) in COLOURS.items()
         }
+        self.suspect = book.add_format(
+            {"num_format": "@", "valign": "top", "bg_color": SUSPECT[0], "font_color": SUSPECT[1]}
+        )
         self.title = book.add_format({"bold": True, "font_size": 16})
         self.section = book.add_format({"bold": True, "font_size": 11, "bottom": 1, "indent": 1})
         self.bold = book.add_format({"bold": True})

@@ -56,6 +56,7 @@ class _Page:
         yield from self._totals()
         yield from self._next()
         yield from self._problems()
+        yield from self._suspect()
         yield from self._pace()
         yield from self._mapping()
 
@@ -122,6 +123,9 @@ class _Page:
     def _problems(self) -> Iterator[str]:
         words, counts = self.words, self._told["problems"]
         yield f"<h2>{escape(words('problems' if counts else 'no_problems'))}</h2>"
+        if self._story.unread:
+            unread = words("unread", rows=words.number(self._story.unread))
+            yield f'<p class="warn">{escape(unread)}</p>'
         most = max(counts.values(), default=1)
         for code, rows in list(counts.items())[:_KINDS]:
             head = f"{words.number(rows)} × {_title(self._story.examples[code], words)}"
@@ -134,6 +138,18 @@ class _Page:
             yield f'</ul><p class="remedy">{_marked(remedy(code, words.lang))}</p></section>'
         if len(counts) > _KINDS:
             yield f"<p>{escape(words('more_kinds', kinds=len(counts) - _KINDS))}</p>"
+
+    def _suspect(self) -> Iterator[str]:
+        words, cells = self.words, self._told["suspect"]
+        if not cells:
+            return
+        yield f"<h2>{escape(words('sent_suspect'))}</h2>\n<table>"
+        for code, number in cells.items():
+            yield (
+                f'<tr><td class="number">{words.number(number)}</td><td><code>{escape(code)}</code>'
+                f'</td><td class="remedy">{_marked(remedy(code, words.lang))}</td></tr>'
+            )
+        yield f'</table>\n<p class="soft">{_marked(words("sent_suspect.how"))}</p>'
 
     def _place(self, example: Example) -> str:
         words, files = self.words, self._told["files"]

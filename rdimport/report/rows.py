@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from rdimport.ledger import Input, Outcome, Run
 from rdimport.reasons import explain
+from rdimport.report.reread import Reread
 from rdimport.row import REPORTED, Problem
 
 Advance = Callable[[int], None]
@@ -33,8 +34,10 @@ def columns(inputs: dict[int, Input]) -> tuple[str, ...]:
     return tuple(name for name in dict.fromkeys(named) if name not in REPORTED)
 
 
-def lines(run: Run, inputs: dict[int, Input], lang: str) -> Iterator[Line]:
-    """The rows that failed, in the order of the input.
+def lines(
+    run: Run, inputs: dict[int, Input], lang: str, found: Reread | None = None
+) -> Iterator[Line]:
+    """The rows that failed, in the order of the input; `found` has cells that the ledger has not.
 
     The cells are those of `columns` as they were, then those of `row.REPORTED`. Several problems of
     a row are parted by ` | `.
@@ -42,8 +45,9 @@ def lines(run: Run, inputs: dict[int, Input], lang: str) -> Iterator[Line]:
     wanted = columns(inputs)
     for end in run.failures():
         table = inputs[end.file]
-        # A row of a run that was cut off has no cells: the ledger keeps none of rows on their way.
-        at = dict(zip(table.columns, end.cells, strict=False))
+        # Of rows that were on their way when a run was cut off, the ledger has no cells.
+        kept = end.cells or (found or {}).get((end.file, end.row), ())
+        at = dict(zip(table.columns, kept, strict=False))
         yield Line(
             end,
             [

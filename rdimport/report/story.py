@@ -11,6 +11,7 @@ from rdimport.ledger import Run
 from rdimport.reasons import Reason, explain, reason
 from rdimport.report import figures, summary
 from rdimport.report.figures import Example, Minute
+from rdimport.report.reread import Reread, reread
 from rdimport.row import Problem
 
 EXAMPLES = 3
@@ -21,7 +22,9 @@ EXAMPLES = 3
 class Story:
     """`summary` is the object of summary.json. `examples` has the first rows of each code, the most
     frequent code first. `filled` counts rows that can be sent by field. `fields` and `choices` are
-    those of `mapped.told`; `per_minute` is what the quota allows, None without one.
+    those of `mapped.told`; `per_minute` is what the quota allows, None without one. `reread` has
+    cells that the ledger has not, and `unread` rows stay without; `warned` says whether any row
+    that failed has cells that look wrong besides.
     """
 
     summary: dict[str, Any]
@@ -31,6 +34,9 @@ class Story:
     fields: list[dict[str, Any]]
     choices: dict[str, list[str]]
     per_minute: float | None
+    reread: Reread
+    unread: int
+    warned: bool
 
     def stopped(self, lang: str) -> Reason | None:
         """Why the run stopped before its end, and what to do about it."""
@@ -42,6 +48,7 @@ def gather(run: Run, folder: Path) -> Story:
     facts = json.loads(run.facts()["facts"])
     mapping = facts.get("mapping_used", {})
     per_second = facts.get("quota_per_second")
+    found, unread = reread(run, run.inputs())
     return Story(
         summary.summarise(run, folder),
         figures.examples(run, EXAMPLES),
@@ -50,6 +57,9 @@ def gather(run: Run, folder: Path) -> Story:
         mapping.get("fields", []),
         mapping.get("choices", {}),
         per_second * 60 if per_second else None,
+        found,
+        unread,
+        figures.warned(run),
     )
 
 

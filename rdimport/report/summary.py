@@ -44,6 +44,7 @@ def summarise(run: Run, folder: Path) -> dict[str, Any]:
             round(facts["requests"] / (allowed * seconds), 4) if allowed and seconds >= 10 else None
         ),
         "problems": run.problems(),
+        "suspect": run.suspects(),
         **{name: told[name] for name in _TOLD},
         "files": [table.name for table in run.inputs().values()],
         "summary_json": str(folder / FILE_NAME),

@@ -65,6 +65,7 @@ class _Screen:
             yield from self._wrapped(self._words("stopped", reason=stop.sentence))
             yield from self._wrapped(f"→ {stop.remedy}")
         yield from self._problems(summary, examples)
+        yield from self._suspect(summary["suspect"])
         yield from self._next(summary)
 
     def _counts(self, summary: dict[str, Any]) -> Iterator[str]:
@@ -100,6 +101,14 @@ class _Screen:
         if len(counts) > _KINDS:
             more = words("more_kinds", kinds=words.number(len(counts) - _KINDS))
             yield from self._wrapped(more, indent=13)
+
+    def _suspect(self, cells: Mapping[str, int]) -> Iterator[str]:
+        if cells:
+            number = self._words.number(sum(cells.values()))
+            yield ""
+            yield from self._wrapped(
+                self._words("sent_suspect.cells", cells=number, codes=", ".join(cells))
+            )
 
     def _example(self, example: Example, files: Sequence[str]) -> str:
         words = self._words

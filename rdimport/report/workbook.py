@@ -6,6 +6,7 @@ document loses a zero. Rows are written one by one and forgotten, so memory does
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rdimport.ledger import Input, Run
 from rdimport.names import fold
 from rdimport.reasons import explain, remedy
-from rdimport.report.cover import cover
+from rdimport.report.cover import COMMENTED, cover
 from rdimport.report.files import private
 from rdimport.report.looks import Looks
 from rdimport.report.rows import Advance, Begin, Line, columns, lines, quietly
@@ -29,9 +30,6 @@ FILE_NAME: Final = "failures.xlsx"
 
 SHEET_ROWS: Final = 1_048_575
 """Rows below the header of one sheet: Excel's limit."""
-
-COMMENTED: Final = 5_000
-"""Rows whose reasons are also comments. Comments stay in memory, and Excel is slow with more."""
 
 _LONGEST: Final = 32_767
 """Characters of a cell: Excel's limit."""
@@ -76,7 +74,7 @@ def _fill(
     looks = Looks(book)
     first = book.add_worksheet(words("summary_sheet"))
     sheets = Sheets(book, inputs, story.choices, words=words, looks=looks, most=most)
-    for line in lines(run, inputs, words.lang):
+    for line in lines(run, inputs, words.lang, story.reread):
         sheets.add(line)
         advance(1)
     sheets.finish()
@@ -127,13 +125,18 @@ class Sheets:
             sheet = self._begin()
         self._row += 1
         self.rows += 1
-        wrong = self._wrong(line)
+        wrong = self._placed(line.end.problems)
+        suspect = self._placed(line.end.warnings)
         for i, cell in enumerate(line.cells):
-            known = i in wrong
-            style = self._looks.wrong[line.end.state] if known else self._looks.cell(i < self._own)
+            style = self._looks.cell(i < self._own)
+            if i in wrong:
+                style = self._looks.wrong[line.end.state]
+            elif i in suspect:
+                style = self._looks.suspect
             self._write(sheet, i, cell, style)
-            if known and self.rows <= COMMENTED:
-                self._comment(sheet, i, wrong[i])
+            told = [*wrong.get(i, ()), *suspect.get(i, ())]
+            if told and self.rows <= COMMENTED:
+                self._comment(sheet, i, told)
         for i, problems in wrong.items():
             for problem in problems:
                 self._note_place(problem.code, i)
@@ -203,10 +206,10 @@ class Sheets:
             {"validate": "list", "source": source, "show_error": False},
         )
 
-    def _wrong(self, line: Line) -> dict[int, list[Problem]]:
+    def _placed(self, problems: Sequence[Problem]) -> dict[int, list[Problem]]:
         """The problems of a row by the cell that shows them; the state's, where it is no column."""
         found: dict[int, list[Problem]] = {}
-        for problem in line.end.problems:
+        for problem in problems:
             i = self._at.get(problem.column, self._at["rdimport_state"])
             found.setdefault(i, []).append(problem)
         return found

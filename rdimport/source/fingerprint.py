@@ -1,0 +1,18 @@
+"""Whether a file is still the one that was read."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+
+def fingerprint(name: str) -> str:
+    """A hash of a file's bytes; empty for what is no plain file: a pipe, a part of an archive."""
+    path = Path(name).expanduser()
+    try:
+        if not path.is_file():
+            return ""
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, hashlib.blake2b).hexdigest()
+    except OSError:
+        return ""

@@ -16,6 +16,7 @@ import rdimport
 from rdimport.circuit import Stop
 from rdimport.reasons import LANGUAGES, REASONS, TRANSPORT, Reason, explain, reason, remedy
 from rdimport.reasons_pt import REASONS_PT
+from rdimport.report import words, words_screen
 from rdimport.row import Problem
 from rdimport.transport.why import why
 from rdimport.verdict import VERDICTS, Action
@@ -132,3 +133,7 @@ def test_details_that_the_code_gives_are_in_the_catalogue() -> None:
 
 def _is_transport_error(kind: object) -> bool:
     return isinstance(kind, type) and issubclass(kind, httpx.TransportError)
+
+
+def test_no_text_of_the_screen_takes_the_place_of_one_of_the_reports() -> None:
+    assert not set(words._ENGLISH) & set(words_screen.ENGLISH)

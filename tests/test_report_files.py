@@ -18,7 +18,7 @@ import openpyxl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.reports import Office, csv_rows, xlsx_rows
+from support.reports import MAPPING, Office, csv_rows, xlsx_rows
 
 from rdimport.delivery import Settings
 from rdimport.errors import ReportError
@@ -146,7 +146,7 @@ def test_a_run_whose_key_was_refused(office: Office) -> None:
 
 def test_a_run_that_was_killed_and_the_one_that_took_it_up(office: Office) -> None:
     file = office.write(*GOOD, *BAD)
-    office.box.set_faults(Faults(latency=0.05))
+    office.box.set_faults(Faults(hang_after=1.0, skip=4))
     script = (
         "import sys; from pathlib import Path; from support.reports import Office;"
         "from rdimport.sandbox.embedded import RunningSandbox; from rdimport.delivery import "
@@ -176,8 +176,39 @@ def test_a_run_that_was_killed_and_the_one_that_took_it_up(office: Office) -> No
     assert written["stopped_because"] == "killed"
     assert written["uncertain"] == resumed.counts[State.UNCERTAIN]
     assert_agree(written)
+    assert_cells_were_read_again(written)
+    Path(file).write_text(Path(file).read_text("utf-8") + "\n", "utf-8")
+    with office.ledger() as ledger:
+        changed = write_all(ledger.run(killed.name), office.home / "reports" / killed.name)
+    assert_agree(changed)
+    (blank,) = doubtful(changed)
+    assert (blank["E-mail"], blank["rdimport_code"]) == ("", "uncertain.interrupted")
+    assert "1 uncertain rows stand without their cells" in Page(changed["report_html"]).text
     emails = [c["email"] for c in office.box.conversions()]
     assert len(emails) == len(set(emails))
+
+
+def doubtful(summary: dict[str, Any]) -> list[dict[str, str]]:
+    lines = csv_rows(summary["failures_csv"])
+    return [line for line in lines if line["rdimport_state"] == State.UNCERTAIN]
+
+
+def assert_cells_were_read_again(summary: dict[str, Any]) -> None:
+    """The ledger has no cells of a row that was on its way: they come from the input."""
+    (line,) = doubtful(summary)
+    number = int(line["rdimport_row"]) - 2
+    assert (line["E-mail"], line["Nome"], line["Celular"]) == GOOD[number]
+
+
+def test_cells_that_look_wrong_are_counted_where_they_are_sent(office: Office) -> None:
+    rows = [("vendas@exemplo.com.br", "Ana"), ("contato@exemplo.com.br", "Bia", "9")]
+    mapping = MAPPING + "checks: {email: {role: suspect}}\n"
+    done = office.run(office.write(*GOOD, *rows), mapping=mapping)
+    assert (done.counts[State.ACCEPTED], done.counts[State.INVALID]) == (31, 1)
+    assert done.summary["suspect"] == {"email.role": 1}
+    assert done.summary["problems"] == {"phone.too_short": 1}
+    assert_agree(done.summary)
+    assert "Sent all the same, but worth a look" in Page(done.summary["report_html"]).text
 
 
 def test_the_same_report_can_be_written_again(office: Office) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import openpyxl
 import pytest
-from support.reports import COLUMNS, Office, csv_rows, xlsx_rows
+from support.reports import COLUMNS, MAPPING, Office, csv_rows, xlsx_rows
 from support.samples import mapping, sample
 
 from rdimport.ledger import Input, Ledger, Outcome
@@ -21,6 +21,7 @@ from rdimport.report import workbook
 from rdimport.report.story import gather
 from rdimport.report.words import Words
 from rdimport.row import REPORTED, Problem, State
+from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
 
 if TYPE_CHECKING:
@@ -57,6 +58,23 @@ def test_an_empty_cell_is_text_too_so_that_what_is_typed_into_it_stays(office: O
     sheet = rows_sheet(office.run(office.write(*WRONG)).summary["failures_xlsx"])
     assert sheet.cell(2, COLUMNS.index("Celular") + 1).value is None
     assert sheet.cell(2, COLUMNS.index("Celular") + 1).number_format == "@"
+
+
+@pytest.mark.parametrize("phone", ["9", ""])
+def test_what_looks_wrong_in_a_row_that_failed_has_a_colour_of_its_own(
+    office: Office, phone: str
+) -> None:
+    if not phone:  # then it is sound, and fails on its way
+        office.box.set_faults(Faults(reset_after=1.0))
+    rules = MAPPING + "checks: {email: {role: suspect}}\n"
+    done = office.run(office.write(("contato@exemplo.com.br", "Ana", phone)), mapping=rules)
+    first, sheet = openpyxl.load_workbook(done.summary["failures_xlsx"]).worksheets[:2]
+    assert done.counts[State.INVALID if phone else State.UNCERTAIN] == 1
+    assert sheet["A2"].fill.fgColor.rgb == "FFFFEB9C"
+    assert "is the address of an office" in sheet["A2"].comment.text
+    wrong = sheet["C2"] if phone else next(c for c in sheet[2] if c.value == "uncertain")
+    assert wrong.fill.fgColor.rgb == ("FFFFC7CE" if phone else "FFE4DFEC")
+    assert "worth a look" in [cell.value for row in first.iter_rows() for cell in row]
 
 
 def test_an_offending_cell_is_coloured_and_its_comment_says_what_and_what_to_do(

@@ -143,13 +143,13 @@ class _Page:
         words, cells = self.words, self._told["suspect"]
         if not cells:
             return
-        yield f"<h2>{escape(words('sent_suspect'))}</h2>\n<table>"
+        yield f"<h2>{escape(words('sent_suspect'))}</h2>\n<ul>"
         for code, number in cells.items():
             yield (
-                f'<tr><td class="number">{words.number(number)}</td><td><code>{escape(code)}</code>'
-                f'</td><td class="remedy">{_marked(remedy(code, words.lang))}</td></tr>'
+                f"<li>{words.number(number)} × <code>{escape(code)}</code> "
+                f'<span class="remedy">{_marked(remedy(code, words.lang))}</span></li>'
             )
-        yield f'</table>\n<p class="soft">{_marked(words("sent_suspect.how"))}</p>'
+        yield f'</ul>\n<p class="soft">{_marked(words("sent_suspect.how"))}</p>'
 
     def _place(self, example: Example) -> str:
         words, files = self.words, self._told["files"]

@@ -192,6 +192,18 @@ REASONS: Final[dict[str, Reason]] = {
         "“{field}” is left out, because traffic_source holds the cookie of RD's own page",
         "nothing to do: the cookie holds the same facts",
     ),
+    "advice.no_legal_bases": Reason(
+        "legal_bases is missing: RD records no consent (LGPD) for these leads",
+        "add it if the list has a column of opt-ins, or a legal basis holds for all",
+    ),
+    "advice.custom_fields": Reason(
+        "RD drops a custom field in silence that the account lacks: {detail}",
+        "make sure that it has them, or name its list of fields as `catalogue`",
+    ),
+    "advice.tags_whole": Reason(
+        "tags has no `split`: each cell becomes one single tag",
+        "set it to the mark that stands between two tags, where cells hold several",
+    ),
 }
 
 

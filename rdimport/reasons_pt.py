@@ -175,5 +175,17 @@ REASONS_PT: Final[dict[str, tuple[str, str]]] = {
         "“{field}” fica de fora, porque traffic_source traz o cookie da própria página do RD",
         "nada a fazer: o cookie traz os mesmos dados",
     ),
+    "advice.no_legal_bases": (
+        "falta legal_bases: o RD não registra consentimento (LGPD) para estes leads",
+        "acrescente-o se a lista tem uma coluna de opt-in, ou se uma base legal vale para todos",
+    ),
+    "advice.custom_fields": (
+        "o RD descarta em silêncio um campo personalizado que a conta não tem: {detail}",
+        "veja se ela tem todos, ou indique a lista dos campos dela como `catalogue`",
+    ),
+    "advice.tags_whole": (
+        "tags não tem `split`: cada célula vira uma única tag",
+        "escreva nele o sinal que separa duas tags, se as células têm várias",
+    ),
     **ENDPOINT_PT,
 }

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
+from urllib.parse import urlsplit
 
+from rdimport.destination.rdstation import LOOPBACK
 from rdimport.ledger import Ledger, Run
 from rdimport.row import FAILED, State
 
@@ -16,6 +18,7 @@ from rdimport.row import FAILED, State
 class RunStatus:
     """One run. `where` is `running`, `finished`, `stopped`, `failed` or `killed`; `seconds` from
     start to end, None where it has not ended in good order; `quota_used` a share from 0 to 1.
+    `sandbox` says that its rows stayed on this machine.
     """
 
     run_id: str
@@ -30,13 +33,14 @@ class RunStatus:
     exit_code: int | None
     counts: dict[State, int]
     quota_used: float | None
+    sandbox: bool = False
     forgotten: bool = False
 
     @property
     def next(self) -> str:
         """What to do now, as a sentence; empty when there is nothing to do."""
         if self.where == "running":
-            return "It is at work."
+            return ""
         if self.where == "failed":
             return "Nothing was sent: its command says why when you type it again."
         if self.counts[State.PENDING]:
@@ -75,7 +79,8 @@ def runs(
 
 def _status(run: Run, account: str, *, running: bool) -> RunStatus:
     facts = run.facts()
-    allowed = json.loads(facts["facts"]).get("quota_per_second")
+    told = json.loads(facts["facts"])
+    allowed = told.get("quota_per_second")
     sending = facts["sending_seconds"]
     start, end = facts["started_at"], facts["finished_at"]
     seconds = None
@@ -96,6 +101,7 @@ def _status(run: Run, account: str, *, running: bool) -> RunStatus:
         quota_used=(
             round(facts["requests"] / (allowed * sending), 4) if allowed and sending >= 10 else None
         ),
+        sandbox=told["sandbox"] or urlsplit(told["base_url"]).hostname in LOOPBACK,
         forgotten=facts["forgotten_at"] is not None,
     )
 

@@ -42,6 +42,11 @@ def test_status_tells_where_each_run_stands_and_what_to_do_next(
     assert newest["rows"] == sum(newest["counts"].values()) == 7
     assert (older["where"], older["stopped_because"]) == ("stopped", "limit")
     assert "already imported" in desk.here("status", newest["run_id"]).out
+    assert (newest["sandbox"], older["sandbox"]) == (True, True)  # they went to this machine
+    lines = desk.here("status").out.splitlines()
+    assert lines[0].startswith("It worked, but for some rows. Run ")
+    assert len(lines) < 24
+    assert max(map(len, lines)) < 80
     unknown = desk.here("status", "nothing")
     assert (unknown.code, "knows no run nothing" in unknown.err) == (2, True)
 

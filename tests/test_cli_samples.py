@@ -91,6 +91,18 @@ def test_running_again_sends_nothing_and_still_accounts_for_every_row(
     assert story.again.code == story.run.code
 
 
+@pytest.mark.parametrize("lang", ["en", "pt-BR"])
+def test_a_check_fits_a_terminal_of_80_columns_in_the_readers_language(
+    desk: Desk, lang: str
+) -> None:
+    words = ("check", sample("feira_abf_2026.xlsx"), "-m", mapping("feira_abf_2026"))
+    told = desk.here(*words, "--lang", lang).out
+    # a path cannot be broken
+    assert [line for line in told.splitlines() if len(line) > 79 and "/" not in line] == []
+    assert ("Before you send:" in told) == (lang == "en")
+    assert ("o que uma importação enviaria" in told) == (lang == "pt-BR")
+
+
 def test_a_check_says_what_the_run_then_does_and_sends_nothing(story: Story) -> None:
     plan, told = story.check.summary, story.run.summary
     assert story.arrived_by_check == 0

@@ -20,7 +20,9 @@ fields:
 COLUMNS = ("E-mail", "Cel", "Fone", "Tags")
 
 
-def previewed(rows: list[tuple[str | None, ...]], size: int = 100) -> Preview:
+def previewed(
+    rows: list[tuple[str | None, ...]], size: int = 100, mapping: Mapping = MAPPING
+) -> Preview:
     """The preview of rows in batches of a size."""
     frame = pl.DataFrame(rows, schema=dict.fromkeys(COLUMNS, pl.String), orient="row")
     origin = {
@@ -29,7 +31,7 @@ def previewed(rows: list[tuple[str | None, ...]], size: int = 100) -> Preview:
         **{name: pl.lit(None, dtype=pl.String) for name in list(ORIGIN)[2:]},
     }
     frame = frame.select(**origin, **{name: pl.col(name) for name in COLUMNS})
-    bound = bind(MAPPING, COLUMNS, "lista.csv")
+    bound = bind(mapping, COLUMNS, "lista.csv")
     preview = Preview()
     for start in range(0, frame.height, size):
         preview.add(prepare(frame[start : start + size], bound))
@@ -93,3 +95,14 @@ def test_advice_names_what_the_mapping_leaves_to_chance() -> None:
         "legal_bases: [{type: consent, status: granted}]\ncatalogue: campos.json\n"
     )
     assert advice(Mapping.parse(cared)) == ()
+
+
+def test_a_legal_basis_is_shown_as_it_is_sent() -> None:
+    text = "conversion_identifier: x\nfields: {email: E-mail}\nlegal_bases: [{type: consent, "
+    mapping = Mapping.parse(text + "status: {column: Tags}}]\n")
+    rows = [("a@exemplo.com.br", None, None, "Sim"), ("b@exemplo.com.br", None, None, "Não")]
+    shown = [c for row in previewed(rows, mapping=mapping).first for c in row.cells]
+    assert [(c.before, c.after) for c in shown if c.field == "legal_bases"] == [
+        ("Sim", "granted"),
+        ("Não", "declined"),
+    ]

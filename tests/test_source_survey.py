@@ -77,3 +77,11 @@ def test_a_survey_warns_of_what_looks_wrong(tmp_path: Path) -> None:
 )
 def test_a_name_alone_says_what_a_column_holds(name: str, guess: str) -> None:
     assert guess_by_name(name) == guess
+
+
+def test_values_that_cleaning_mends_and_empty_ones_are_not_odd(tmp_path: Path) -> None:
+    rows = ["SP;(11) 98765-4321", "RJ;(21) 98765-4321", "MG;(31) 98765-4321"]
+    rows += ["São Paulo;(11) 98765-4321 ramal 3", "\u00a0;   ;Duda", "XX;123"]
+    uf, phone, _ = surveyed(tmp_path, "\n".join(["UF;Celular;Nome", *rows])).columns
+    assert (uf.guess, uf.odd, phone.guess, phone.odd) == ("state", 1, "phone", 1)
+    assert uf.filled == phone.filled == pytest.approx(5 / 6)

@@ -10,6 +10,8 @@ from rdimport.cli import values
 from rdimport.cli.speak import say, say_json
 from rdimport.cli.terminal import Terminal
 from rdimport.errors import ExitCode
+from rdimport.prepare.preview import advice
+from rdimport.report.words import Words
 from rdimport.screen import check
 from rdimport.source import open_tables
 from rdimport.source.survey import survey
@@ -41,7 +43,8 @@ def _check(told: argparse.Namespace) -> int:
         )
         terminal.close()
         named = str(quota) if quota else None
-        summary, lines = check.summary(done, named), check.lines(done, named)
+        summary = check.summary(done, named)
+        lines = check.lines(done, named, Words(told.lang), advice(mapping, told.lang))
         terminal.show(summary, lines, needed=done.exit_code != ExitCode.DONE)
         return done.exit_code
 

@@ -105,7 +105,8 @@ def _to_know(
     from rdimport.prepare.preview import advice  # noqa: PLC0415
     from rdimport.screen.parts import canary, notes  # noqa: PLC0415
 
-    warned = [said for said in advice(mapping) if "custom field" in said]
+    fields = [name for name in mapping.fields if name.startswith("cf_")]
+    warned = [said for said in advice(mapping, told.lang) if fields and fields[0] in said]
     yield from notes((*done.notes, *warned, *gaps))
     if told.canary and not told.sandbox:
         yield from canary(done, mapping)

@@ -10,7 +10,8 @@ import polars as pl
 
 from rdimport.cleaning.text import column, filled
 from rdimport.mapping import Type
-from rdimport.row import FILE, PROBLEMS, ROW
+from rdimport.reasons import explain, remedy
+from rdimport.row import FILE, PROBLEMS, ROW, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -177,6 +178,9 @@ def _shown(target: Target, prefix: str = "") -> pl.Expr:
     if target.type is Type.LIST:
         mark = target.how.split or ";"
         return cell.list.join(f"{mark} " if mark.strip() else mark)
+    if target.is_status:  # as `payload` writes it
+        status = pl.when(cell.eq("true")).then(pl.lit("granted")).otherwise(pl.lit("declined"))
+        return pl.when(cell.is_not_null()).then(status)
     return cell
 
 
@@ -194,21 +198,17 @@ def _rows(cells: Cells, at: pl.Series) -> Iterator[RowView]:
         yield RowView(file, row, tuple(views))
 
 
-def advice(mapping: Mapping) -> tuple[str, ...]:
+def advice(mapping: Mapping, lang: str = "en") -> tuple[str, ...]:
     """What the mapping will cost somebody later, as sentences."""
-    told = []
+    return tuple(f"{explain(told, lang)}; {remedy(told.code, lang)}." for told in _advised(mapping))
+
+
+def _advised(mapping: Mapping) -> Iterator[Problem]:
     if not mapping.legal_bases:
-        told.append(
-            "legal_bases is missing: RD records no consent (LGPD) for these leads; add it if the "
-            "list has a column of opt-ins, or a legal basis holds for all."
-        )
+        yield Problem("advice.no_legal_bases")
     custom = [name for name in mapping.fields if name.startswith("cf_")]
     if custom and mapping.catalogue is None:
-        told.append(
-            f"RD drops a custom field in silence that the account lacks: make sure that it has "
-            f"{', '.join(custom)}, or name its list of fields as `catalogue`."
-        )
+        yield Problem("advice.custom_fields", detail=", ".join(custom))
     tags = mapping.fields.get("tags")
     if tags is not None and tags.column is not None and tags.split is None:
-        told.append("tags has no `split`: each cell becomes one single tag.")
-    return tuple(told)
+        yield Problem("advice.tags_whole")

@@ -19,8 +19,22 @@ _COLOURS: Final = ("var(--requests)", "var(--accepted)", "var(--throttled)", "va
 
 def pace(minutes: Sequence[Minute], per_minute: float | None, words: Words) -> str:
     """An `<svg>` element without scripts or links; its colours are variables of the page."""
+    points = thinned(minutes)
+    chart = _empty(_top(minutes, per_minute), words, dots=len(minutes) < 3)
+    chart.add(words("pace.requests"), [(m.minute, m.requests) for m in points], fill=True)
+    chart.add(words("pace.accepted"), [(m.minute, m.accepted) for m in points])
+    chart.add(words("pace.throttled"), [(m.minute, m.throttled) for m in points])
+    if per_minute:
+        ends = (points[0].minute, max(points[-1].minute, 1))
+        dashed = {"width": 2, "dasharray": "6, 4"}
+        line = [(at, per_minute) for at in ends]
+        chart.add(words("pace.quota"), line, stroke_style=dashed, show_dots=False)
+    return _bare(str(chart.render(is_unicode=True)))
+
+
+def _empty(top: float, words: Words, *, dots: bool) -> Any:
+    """A chart without lines; `top` is the highest value that has to fit."""
     pygal, style_of = _library()
-    top = _top(minutes, per_minute)
     style = style_of(
         background="transparent",
         plot_background="transparent",
@@ -36,12 +50,12 @@ def pace(minutes: Sequence[Minute], per_minute: float | None, words: Words) -> s
         opacity_hover=".25",
         transition="0s",
     )
-    chart = pygal.XY(
+    return pygal.XY(
         style=style,
         js=(),
         width=860,
         height=320,
-        show_dots=len(minutes) < 3,
+        show_dots=dots,
         dots_size=4,
         show_x_guides=False,
         legend_at_bottom=True,
@@ -56,16 +70,6 @@ def pace(minutes: Sequence[Minute], per_minute: float | None, words: Words) -> s
         value_formatter=lambda value: f"{value:g}",
         x_value_formatter=lambda value: f"{value:g}",
     )
-    points = thinned(minutes)
-    chart.add(words("pace.requests"), [(m.minute, m.requests) for m in points], fill=True)
-    chart.add(words("pace.accepted"), [(m.minute, m.accepted) for m in points])
-    chart.add(words("pace.throttled"), [(m.minute, m.throttled) for m in points])
-    if per_minute:
-        ends = (points[0].minute, max(points[-1].minute, 1))
-        dashed = {"width": 2, "dasharray": "6, 4"}
-        line = [(at, per_minute) for at in ends]
-        chart.add(words("pace.quota"), line, stroke_style=dashed, show_dots=False)
-    return _bare(str(chart.render(is_unicode=True)))
 
 
 def _library() -> tuple[Any, Any]:

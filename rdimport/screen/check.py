@@ -6,12 +6,13 @@ import shlex
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from rdimport.reasons import remedy
 from rdimport.report.words import Words
 from rdimport.row import State
-from rdimport.screen.parts import counts, line, notes, printable, problems
+from rdimport.screen.parts import WIDTH, counts, line, notes, printable, problems, wrapped
 
 if TYPE_CHECKING:
-    from rdimport.prepare.preview import FieldView, RowView
+    from rdimport.prepare.preview import CellView, FieldView, RowView
     from rdimport.results import Checked
     from rdimport.source import Table
     from rdimport.source.survey import Survey
@@ -38,62 +39,81 @@ def summary(done: Checked, quota: str | None) -> dict[str, Any]:
     }
 
 
-def lines(done: Checked, quota: str | None) -> Iterator[str]:
-    """The lines of a check."""
+def lines(done: Checked, quota: str | None, words: Words, advised: Sequence[str]) -> Iterator[str]:
+    """The lines of a check; `advised` is what the mapping leaves to chance."""
     files = [table.name for table in done.tables]
-    yield f"Checked {', '.join(files)}: {done.rows} rows"
-    yield line(done.to_send, "to send", "what a run would send")
+    yield from wrapped(words("checked", files=", ".join(files), rows=words.number(done.rows)))
+    yield from line(done.to_send, words("to_send"), words("to_send.means"), words)
     later = done.counts[State.PENDING] - done.to_send
     if later:
-        yield line(later, "to send later", "--limit keeps them for another run")
-    yield from counts(done.counts | {State.PENDING: 0}, done.left_out)
+        yield from line(later, words("to_send_later"), words("to_send_later.means"), words)
+    yield from counts(done.counts | {State.PENDING: 0}, done.left_out, words)
     if done.seconds:
-        yield f"At {quota} the sending takes about {Words('en').duration(done.seconds)}."
-    yield from _first(done.preview.first[:SHOWN_ROWS], files)
-    yield from _fields(done.preview.fields)
-    yield from problems(done.book.examples(), done.by_code, files)
-    yield from _suspect(done)
+        yield from wrapped(words("takes", quota=quota, time=words.duration(done.seconds)))
+    yield from _first(done.preview.first[:SHOWN_ROWS], files, words)
+    yield from _fields(done.preview.fields, words)
+    yield from problems(done.book.examples(), done.by_code, files, words)
+    yield from _suspect(done, words)
     yield from notes(tuple(note for table in done.tables for note in table.notes))
-    if done.advice:
+    if advised:
         yield ""
-        yield "Before you send:"
-        yield from (f"  - {sentence}" for sentence in done.advice)
+        yield words("before")
+        for sentence in advised:
+            yield from wrapped(sentence, "  - ")
 
 
-def _first(rows: Sequence[RowView], files: Sequence[str]) -> Iterator[str]:
+def _first(rows: Sequence[RowView], files: Sequence[str], words: Words) -> Iterator[str]:
     for view in rows:
         yield ""
-        where = f" of {files[view.file]}" if len(files) > 1 else ""
-        yield f"Row {view.row}{where}, as it is and as it will be sent:"
+        file = files[view.file]
+        key = "first_of" if len(files) > 1 else "first"
+        yield from wrapped(words(key, row=view.row, file=file))
         for cell in view.cells:
-            before = printable(cell.before, 36) or "(fixed)"
-            same = cell.before == cell.after
-            after = "" if same else f"  ->  {printable(cell.after, 48) or '(left out)'}"
-            yield f"  {cell.field:<22}{before}{after}"
+            yield from _cell(cell, words)
 
 
-def _fields(views: Sequence[FieldView]) -> Iterator[str]:
+def _cell(cell: CellView, words: Words) -> Iterator[str]:
+    """The field, what it was and what it becomes: beside each other where there is room."""
+    before = printable(cell.before, 52) or words("fixed")
+    start = f"  {printable(cell.field, 21):<22}{before}"
+    if cell.before == cell.after:
+        yield start
+        return
+    after = f"->  {printable(cell.after, 48) or words('left_empty')}"
+    if len(start) + 2 + len(after) <= WIDTH:
+        yield f"{start}  {after}"
+    else:
+        yield start
+        yield f"{'':24}{after}"
+
+
+def _fields(views: Sequence[FieldView], words: Words) -> Iterator[str]:
     if not views:
         return
     yield ""
-    yield f"{'Field':<24}{'filled':>9}{'changed':>9}{'suspect':>9}{'invalid':>9}  from"
+    titles = (words("filled_cells"), words("changed"), words("suspect"), words("invalid_cells"))
+    head = "".join(f"{title:>9}" for title in titles)
+    yield f"{words('field'):<22}{head}  {words('from')}"
     for view in views:
         numbers = (view.filled, view.changed, view.suspect, view.invalid)
-        told = "".join(f"{number or '':>9}" for number in numbers)
-        columns = ", ".join(f"“{column}”" for column in view.columns) or "(fixed)"
-        yield f"{view.field:<24}{told}  {printable(columns, 60)}"
+        told = "".join(f"{words.number(number) if number else '':>9}" for number in numbers)
+        columns = ", ".join(f"“{column}”" for column in view.columns) or words("fixed")
+        yield from wrapped(printable(columns, 60), f"{view.field:<22}{told}  ")
 
 
-def _suspect(done: Checked) -> Iterator[str]:
+def _suspect(done: Checked, words: Words) -> Iterator[str]:
     reasons = [reason for reason in done.preview.reasons if reason.code in done.suspect]
     if not reasons:
         return
     yield ""
-    yield "Sent all the same, but look at them:"
+    yield words("look_at")
+    margin = " " * 11
     for reason in reasons[:5]:
         values = ", ".join(f"“{printable(value, 40)}”" for value in reason.values)
-        rows = ", ".join(str(row) for _, row in reason.rows)
-        yield f"{reason.cells:>9}  {reason.code}: {values} (rows {rows})"
+        rows = words("rows_named", rows=", ".join(str(row) for _, row in reason.rows))
+        yield f"{words.number(reason.cells):>9}  {reason.code}"
+        yield from wrapped(f"{values} ({rows})", margin)
+        yield from wrapped(f"→ {remedy(reason.code, words.lang)}", margin)
 
 
 def surveyed(table: Table, found: Survey) -> Iterator[str]:
@@ -102,11 +122,13 @@ def surveyed(table: Table, found: Survey) -> Iterator[str]:
     told = [facts.format]
     told += [f"sheet {facts.sheet}"] if facts.sheet else []
     told += [facts.encoding, f"delimiter {facts.delimiter!r}"] if facts.encoding else []
-    yield f"{table.name}: {', '.join(told)}, header in row {facts.header_row}, {found.rows} rows"
+    yield from wrapped(
+        f"{table.name}: {', '.join(told)}, header in row {facts.header_row}, {found.rows} rows"
+    )
     yield ""
     yield f"{'Column':<28}{'filled':>7}  {'seems to be':<12}examples"
     for column in found.columns:
-        examples = " · ".join(printable(example, 26) for example in column.examples)
+        examples = printable(" · ".join(printable(e, 26) for e in column.examples), WIDTH - 49)
         name = printable(column.name, 27)
         yield f"{name:<28}{column.filled:>7.0%}  {column.guess:<12}{examples}"
     yield from notes(found.warnings)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from rdimport.reasons import explain, remedy
+from rdimport.report.words import Words
 from rdimport.row import FILE, ROW, Problem, State
 
 if TYPE_CHECKING:
@@ -14,15 +16,8 @@ if TYPE_CHECKING:
     from rdimport.mapping import Mapping
     from rdimport.results import Imported
 
-MEANINGS: Final = {
-    State.ACCEPTED: "the endpoint has them",
-    State.ALREADY_IMPORTED: "accepted in an earlier run, not sent again",
-    State.DUPLICATE: "the same conversion as another row that is sent instead",
-    State.INVALID: "cannot be sent as they are; nothing left this machine",
-    State.REFUSED: "the endpoint refused them",
-    State.UNCERTAIN: "may have arrived; not sent again unless you ask for it",
-    State.PENDING: "not sent yet",
-}
+WIDTH: Final = 79
+"""Columns of what commands say, so that it fits a terminal of 80 and a mail."""
 
 
 def canary(done: Imported, mapping: Mapping) -> Iterator[str]:
@@ -37,42 +32,68 @@ def canary(done: Imported, mapping: Mapping) -> Iterator[str]:
     yield "If all is well, the same command without --canary sends the rest."
 
 
-def counts(rows_in: dict[State, int], left_out: int) -> Iterator[str]:
-    """One line for each state that has rows."""
+def counts(rows_in: dict[State, int], left_out: int, words: Words) -> Iterator[str]:
+    """A line for each state that has rows."""
     for state, rows in rows_in.items():
         if rows:
-            yield line(rows, state.replace("_", " "), MEANINGS[state])
+            yield from line(rows, words.state(state), words.means(state), words)
     if left_out:
-        yield f"Besides, {left_out} rows are left out by `where` in the mapping."
+        yield from wrapped(words("left_out", rows=words.number(left_out)))
 
 
-def line(rows: int, name: str, meaning: str) -> str:
+def line(rows: int, name: str, meaning: str, words: Words) -> Iterator[str]:
     """A number, what it counts, and what that means."""
-    return f"{rows:>9}  {name:<16}  {meaning}"
+    size = max(len(words.state(state)) for state in State)
+    yield from wrapped(meaning, f"{words.number(rows):>9}  {name:<{size}}  ")
 
 
-def problems(found: pl.DataFrame, by_code: dict[str, int], files: list[str]) -> Iterator[str]:
+def problems(
+    found: pl.DataFrame, by_code: dict[str, int], files: list[str], words: Words
+) -> Iterator[str]:
     """The most frequent problems, each with its first row and what to do."""
     if not by_code:
         return
     yield ""
-    yield "What is wrong:"
+    yield words("problems")
+    margin = " " * 11
     for code, rows in list(by_code.items())[:5]:
         first = found.filter(found["code"] == code).row(0, named=True)
         problem = Problem(*(first[name] for name in Problem._fields))
-        where = f"row {first[ROW]}" + (f" of {files[first[FILE]]}" if len(files) > 1 else "")
-        column = f", column “{problem.column}”" if problem.column else ""
-        yield f"{rows:>9}  {code}: {remedy(code)}".rstrip(": ")
-        yield f"           e.g. {where}{column}: {printable(explain(problem))}"
+        where = words("row", row=first[ROW])
+        if len(files) > 1:
+            where = words("row_of", row=first[ROW], file=files[first[FILE]])
+        if problem.column:
+            where += ", " + words("column", column=problem.column)
+        told = printable(explain(problem, words.lang), 300)
+        yield f"{words.number(rows):>9}  {code}"
+        yield from wrapped(words("example", where=where, sentence=told), margin)
+        if remedy(code):
+            yield from wrapped(f"→ {remedy(code, words.lang)}", margin)
     if len(by_code) > 5:
-        yield f"           and {len(by_code) - 5} more kinds"
+        yield from wrapped(words("more_kinds", kinds=len(by_code) - 5), margin)
 
 
 def notes(sentences: tuple[str, ...]) -> Iterator[str]:
     """What was found in the files, for people."""
     if sentences:
         yield ""
-        yield from (printable(sentence, 1000) for sentence in sentences)
+        for sentence in sentences:
+            yield from wrapped(printable(sentence, 1000))
+
+
+def wrapped(text: str, start: str = "") -> Iterator[str]:
+    """Lines of at most `WIDTH`; `start` stands before the first, and its width before the others.
+
+    What cannot be broken, such as a path, stays whole.
+    """
+    yield from textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=start,
+        subsequent_indent=" " * len(start),
+        break_on_hyphens=False,
+        break_long_words=False,
+    ) or [start.rstrip()]
 
 
 def printable(text: str, most: int = 200) -> str:

@@ -6,14 +6,17 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import polars as pl
+
+from rdimport.cleaning import brazil, clean, email, phone
+from rdimport.cleaning.text import filled
+from rdimport.mapping import Clean, FieldSource
 from rdimport.names import fold
 from rdimport.row import DEFECT
 from rdimport.source.defects import DEFECTS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import polars as pl
+    from collections.abc import Callable, Sequence
 
     from rdimport.source.port import Table
 
@@ -56,12 +59,20 @@ _NAMES: Final = (
 """What a column's folded name says, the first that fits."""
 
 
+_MENDS: Final[dict[str, tuple[Clean, Callable[[pl.Expr], pl.Expr]]]] = {
+    "email": (Clean.EMAIL, lambda cell: cell.str.contains(email.SYNTAX)),
+    "phone": (Clean.PHONE, phone.is_number),
+    "state": (Clean.UF, lambda cell: cell.is_in(list(brazil.STATES))),
+}
+"""Forms that an import brings values into by itself, and how to know that it did."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column: its name, up to three different values, how full it is, what it seems to hold.
 
     `filled` is a share from 0 to 1. `guess` is one of `email`, `phone`, `name`, `text` …; `odd`
-    counts the values that do not have the form which the others have.
+    counts the values that do not have the form which the others have, not even after cleaning.
     """
 
     name: str
@@ -89,10 +100,11 @@ class _Tally:
         self.filled = 0
         self.examples: list[str] = []
         self.forms = dict.fromkeys(_FORMS, 0)
+        self.mended = dict.fromkeys(_FORMS, 0)
 
     def add(self, cells: pl.Series) -> None:
         """Count the values of a batch."""
-        cells = cells.drop_nulls()
+        cells = cells.to_frame("cell").filter(filled(pl.col("cell")))["cell"]
         self.filled += len(cells)
         if len(self.examples) < EXAMPLES:
             fresh = [
@@ -102,7 +114,11 @@ class _Tally:
             ]
             self.examples += fresh[: EXAMPLES - len(self.examples)]
         for form, pattern in _FORMS.items():
-            self.forms[form] += int(cells.str.contains(pattern).sum())
+            fits = cells.str.contains(pattern)
+            count = int(fits.sum())
+            self.forms[form] += count
+            if form == guess_by_name(self.name) or count >= _ENOUGH * len(cells):
+                self.mended[form] += _mended(cells.filter(~fits), form)
 
     def column(self, rows: int) -> Column:
         """The verdict on the column after `rows` rows."""
@@ -112,7 +128,7 @@ class _Tally:
         if by_name in self.forms and form != by_name and self.forms[by_name] * 5 < self.filled:
             by_name = ""
         guess = by_name or form or "text"
-        odd = self.filled - self.forms[guess] if form == guess else 0
+        odd = self.filled - self.forms[guess] - self.mended[guess] if form == guess else 0
         share = self.filled / rows if rows else 0.0
         return Column(self.name, tuple(self.examples), share, guess, odd)
 
@@ -122,6 +138,16 @@ class _Tally:
             f for f, count in self.forms.items() if self.filled and count >= self.filled * _ENOUGH
         ]
         return by_name if by_name in fits else next(iter(fits), "")
+
+
+def _mended(cells: pl.Series, form: str) -> int:
+    """How many of some odd values have the form once they are cleaned."""
+    if form not in _MENDS or cells.is_empty():
+        return 0
+    cleaner, is_right = _MENDS[form]
+    mended = clean(pl.col("cell"), (cleaner,), FieldSource(column=("cell",)))
+    frame = cells.to_frame("cell").with_columns(mended.alias("cell"))
+    return int(frame.select(is_right(pl.col("cell")).fill_null(value=False)).to_series().sum())
 
 
 def guess_by_name(name: str) -> str:

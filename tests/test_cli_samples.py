@@ -96,7 +96,7 @@ def test_a_check_fits_a_terminal_of_80_columns_in_the_readers_language(
     desk: Desk, lang: str
 ) -> None:
     words = ("check", sample("feira_abf_2026.xlsx"), "-m", mapping("feira_abf_2026"))
-    told = desk.here(*words, "--lang", lang).out
+    told = desk.do(*words, "--lang", lang).out
     # a path cannot be broken
     assert [line for line in told.splitlines() if len(line) > 79 and "/" not in line] == []
     assert ("Before you send:" in told) == (lang == "en")

@@ -104,7 +104,7 @@ def test_silence_ends_with_doubt(kind: Kind, patience: Patience) -> None:
 
     async def main() -> None:
         async with serving(script) as server, sending(server, kind, patience=patience) as send:
-            with pytest.raises(NotAnswered, match="timeout"):
+            with pytest.raises(NotAnswered, match=r"net\.read_timeout"):
                 await send()
 
     asyncio.run(main())
@@ -122,7 +122,7 @@ def test_bytes_that_come_one_by_one_do_not_outlast_the_whole_time(kind: Kind) ->
     async def main() -> None:
         patience = Patience(whole=0.2)
         async with serving(script) as server, sending(server, kind, patience=patience) as send:
-            with pytest.raises(NotAnswered, match="whole"):
+            with pytest.raises(NotAnswered, match=r"net\.read_timeout"):
                 await send()
 
     asyncio.run(main())
@@ -140,7 +140,7 @@ def test_a_server_that_takes_no_bytes_ends_with_doubt() -> None:
             serving(script) as server,
             connected(server.base_url, key, 1, patience) as to,
         ):
-            with pytest.raises(NotAnswered, match="write timeout"):
+            with pytest.raises(NotAnswered, match=r"net\.write_timeout"):
                 await post(to, server.base_url, '"' + "x" * 20_000_000 + '"')
 
     asyncio.run(main())

@@ -45,8 +45,10 @@ class Looks:
         self.number = book.add_format({"num_format": "#,##0", "valign": "top"})
         self.total = book.add_format({"num_format": "#,##0", "bold": True, "top": 1})
         self.bold_top = book.add_format({"bold": True, "top": 1, "indent": 1})
-        self.wrapped = book.add_format({"text_wrap": True, "valign": "top", "indent": 1})
-        self.plain = book.add_format({"valign": "top", "indent": 1})
+        self.wrapped = book.add_format(
+            {"text_wrap": True, "align": "left", "valign": "top", "indent": 1}
+        )
+        self.plain = book.add_format({"align": "left", "valign": "top", "indent": 1})
         self.command = book.add_format({"font_name": "Consolas", "bg_color": "#F2F2F2"})
         self.link = book.add_format({"font_color": "#0563C1", "underline": 1, "valign": "top"})
 

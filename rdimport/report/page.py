@@ -208,7 +208,7 @@ def _title(examples: Iterable[Example], words: Words) -> str:
 def _marked(text: str) -> str:
     """A sentence of the catalogue, with options and what stands in ` ` as code."""
     quoted = re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
-    return re.sub(r"(?<![\w>-])(--[a-z][a-z-]*)", r"<code>\1</code>", quoted)
+    return re.sub(r"(?<![\w>-])(--[a-z][a-z-]*(?: uncertain)?)", r"<code>\1</code>", quoted)
 
 
 def _time(iso: str) -> str:

@@ -74,7 +74,7 @@ PORTUGUESE: Final = {
     "left_empty": "(não vai)",
     "filled_cells": "cheias",
     "changed": "mudadas",
-    "suspect": "suspeita",
+    "suspect": "suspeitas",
     "invalid_cells": "inválidas",
     "from": "vem de",
     "look_at": "Enviadas assim mesmo, mas dê uma olhada:",

@@ -92,11 +92,11 @@ def _fields(views: Sequence[FieldView], words: Words) -> Iterator[str]:
         return
     yield ""
     titles = (words("filled_cells"), words("changed"), words("suspect"), words("invalid_cells"))
-    head = "".join(f"{title:>9}" for title in titles)
+    head = "".join(f"{title:>10}" for title in titles)
     yield f"{words('field'):<22}{head}  {words('from')}"
     for view in views:
         numbers = (view.filled, view.changed, view.suspect, view.invalid)
-        told = "".join(f"{words.number(number) if number else '':>9}" for number in numbers)
+        told = "".join(f"{words.number(number) if number else '':>10}" for number in numbers)
         columns = ", ".join(f"“{column}”" for column in view.columns) or words("fixed")
         yield from wrapped(printable(columns, 60), f"{view.field:<22}{told}  ")
 

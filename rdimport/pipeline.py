@@ -190,7 +190,9 @@ async def run_async(files: Sequence[str], mapping: Mapping, **options: Any) -> I
         except BaseException as error:
             _abandon(run, how, error)
             raise
+        how.on_event(ReportStage("counting", 0))
         seen = examples(run, of_each=1)
+        how.on_event(ReportFinished())
     notes = tuple(note for table in tables for note in table.notes)
     where = how.report_dir / told["run_id"]
     return Imported(told, seen, where, how.state_dir, notes + end.notes)

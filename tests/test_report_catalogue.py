@@ -137,3 +137,45 @@ def _is_transport_error(kind: object) -> bool:
 
 def test_no_text_of_the_screen_takes_the_place_of_one_of_the_reports() -> None:
     assert not set(words._ENGLISH) & set(words_screen.ENGLISH)
+
+
+ENGLISH_ONLY = {"surveyed", "survey_summary", "canary", "summary"}
+"""Functions of the screen whose lines are not translated (yet)."""
+
+
+def sentences(path: Path) -> Iterator[str]:
+    """String constants that read like words for a person, outside of docstrings and errors."""
+
+    def look(node: ast.AST) -> Iterator[str]:
+        if isinstance(node, ast.Raise) or getattr(node, "name", None) in ENGLISH_ONLY:
+            return
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            return
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            text = re.sub(r"<[^>]*>?|\{[^}]*\}", "", node.value)
+            if re.search(r"[A-Za-z]{3,} [a-z]{2,}", text) and not re.search('="|^rdimport ', text):
+                yield node.value
+        for child in ast.iter_child_nodes(node):
+            yield from look(child)
+
+    return look(ast.parse(path.read_text(encoding="utf-8")))
+
+
+SPOKEN = [
+    PACKAGE / "progress.py",
+    *(PACKAGE / "screen" / f"{name}.py" for name in ("check", "parts")),
+    *(
+        PACKAGE / "report" / f"{name}.py"
+        for name in "chart cover failures next_steps page rows story terminal workbook".split()
+    ),
+]
+
+
+@pytest.mark.parametrize("path", SPOKEN, ids=lambda path: path.stem)
+def test_no_text_for_a_person_bypasses_the_two_languages(path: Path) -> None:
+    assert list(sentences(path)) == []
+
+
+def test_a_text_that_bypasses_them_would_be_found() -> None:
+    """The status is English only, so it is full of such texts."""
+    assert "There was no run yet." in sentences(PACKAGE / "screen" / "status.py")

@@ -23,7 +23,7 @@ def noted(batches: list[list[tuple[int, str, str]]], *, row_by_row: bool) -> Not
         cells = pl.DataFrame(
             {ROW: range(2, 7), "E-mail": list("vwxyz")}, {ROW: pl.UInt32, "E-mail": pl.String}
         )
-        invalid = Invalid(problems, cells)
+        invalid = Invalid(problems, cells, problems.clear())
         assert len(invalid) == len(list(invalid))
         book.record_rows(5, 0, list(invalid) if row_by_row else invalid)
     return book

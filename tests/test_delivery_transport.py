@@ -175,7 +175,7 @@ def test_an_answer_that_drips_is_given_up_in_time_too(kind: Kind) -> None:
 
     (reply,), _ = exchange(talk, kind, seconds=0.3)
     assert isinstance(reply, NotAnswered)
-    assert "no whole answer within 0.45 seconds" in str(reply)
+    assert str(reply) == "net.read_timeout"
     assert len(dripped) < len(GOOD), "it waited for all of it"
 
 

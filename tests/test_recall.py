@@ -96,7 +96,7 @@ def one_night(ledger: Ledger, night: Night, number: int, *, recalls: bool) -> Se
     mapping = Mapping.parse(yaml)
     run = ledger.start_run(f"night {number}", "https://api.example", NOW, {})
     known = partial(ledger.known, run.destination)
-    memory = Memory(ledger.digests, known, resend, since=run.number)
+    memory = Memory(ledger.digests, known, resend)
     recall = None
     if recalls and Recall.is_safe(mapping, resend):
         recall = Recall(ledger.key, mapping, None, run.sources, run.note_sources)

@@ -18,14 +18,18 @@ from tempfile import TemporaryDirectory
 import polars as pl
 import pytest
 from support.lists import MAPPING, people
+from test_transport_cost import serving
 
+from rdimport.delivery import Settings
 from rdimport.destination.rdstation import RDStation
 from rdimport.errors import LedgerBusyError, LedgerError, UsageError
+from rdimport.events import Event, RowSettled
 from rdimport.journal import Journal
 from rdimport.ledger import Counters, Ledger, Outcome, Outgoing, Run, Settled
 from rdimport.lock import locked
 from rdimport.mapping import Mapping
 from rdimport.pipeline import check
+from rdimport.pipeline import run as run_of_api
 from rdimport.row import Problem, State
 from rdimport.sandbox.embedded import RunningSandbox
 
@@ -90,6 +94,54 @@ def test_what_one_destination_has_on_its_way_is_no_doubt_for_another(tmp_path: P
         begun(ledger, "three", "here")
         assert on_its_way(tmp_path) == set()
         assert here.counts()[State.UNCERTAIN] == 1
+
+
+def test_the_daybook_is_posted_before_it_grows_long_and_each_row_counts_once(
+    tmp_path: Path,
+) -> None:
+    rows, batch = 20_500, 500
+    with Ledger.open(tmp_path) as ledger:
+        run = ledger.start_run("r", "there", datetime.now(UTC), {"account": "a"})
+        run.record_rows(rows, 0, ())
+        for first in range(0, rows, batch):
+            some = [row(number) for number in range(first, first + batch)]
+            run.apply(some, [], Counters())
+            run.apply([], [accepted(one) for one in some], Counters())
+        ((left,),) = ledger.query("SELECT count(*) FROM daybook")
+        assert left == 500
+        assert run.counts()[State.ACCEPTED] == rows
+    with Ledger.open(tmp_path) as ledger:  # the process was killed; another one looks, then starts
+        identities = pl.Series([row(0).identity, row(rows - 1).identity], dtype=pl.Binary)
+        assert ledger.known(run.destination, identities)["state"].to_list() == ["accepted"] * 2
+        begun(ledger, "next")
+        assert ledger.known(run.destination, identities)["state"].to_list() == ["accepted"] * 2
+        assert ledger.query("SELECT count(*) FROM daybook") == [(0,)]
+        assert ledger.run("r").counts()[State.ACCEPTED] == rows
+
+
+@pytest.mark.parametrize("open_at_once", [1, 5])
+def test_no_more_rows_are_ever_noted_as_on_their_way_than_may_be_open(
+    open_at_once: int, tmp_path: Path
+) -> None:
+    (tmp_path / "list.csv").write_text(people(200), encoding="utf-8")
+    noted = []
+
+    def look(event: Event) -> None:
+        if isinstance(event, RowSettled):
+            noted.append(len(on_its_way(tmp_path)))
+
+    with serving() as base_url:
+        done = run_of_api(
+            [str(tmp_path / "list.csv")],
+            Mapping.parse(MAPPING),
+            to=RDStation("k", base_url=base_url),
+            settings=Settings(concurrency=open_at_once),
+            state_dir=tmp_path,
+            report_dir=tmp_path / "reports",
+            on_event=look,
+        )
+    assert done.counts["accepted"] == 200
+    assert 1 <= max(noted) <= open_at_once
 
 
 def test_a_run_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -251,7 +251,7 @@ class Ledger:
                 " FROM json_each(problems) p)"
             )
             db.execute(
-                f"UPDATE conversion SET problems = {stripped} WHERE problems <> '[]'"  # noqa: S608
+                f"UPDATE posted SET problems = {stripped} WHERE problems <> '[]'"  # noqa: S608
                 f" AND coalesce(tried, run) {told}",
                 moment,
             )
@@ -299,11 +299,12 @@ class Ledger:
                 # CROSS: in this order. SQLite knows no sizes, and would look through all of
                 # `wanted` for each of a million conversions.
                 " FROM wanted w CROSS JOIN"
-                " conversion c ON c.destination = ? AND c.identity = w.identity"
-                " UNION ALL SELECT DISTINCT s.identity, 'uncertain', s.payload, '[]', NULL, s.run"
-                " FROM wanted w"
-                " CROSS JOIN sending s ON s.destination = ? AND s.identity = w.identity",
-                (destination, destination),
+                " posted c ON c.destination = ? AND c.identity = w.identity"
+                " UNION ALL SELECT identity, 'accepted', payload, '[]', NULL, run FROM daybook"
+                " WHERE destination = ? AND identity IN (SELECT identity FROM wanted)"
+                " UNION ALL SELECT identity, 'uncertain', payload, '[]', NULL, run FROM sending"
+                " WHERE destination = ? AND identity IN (SELECT identity FROM wanted)",
+                (destination, destination, destination),
             ).fetchall()
             db.execute("COMMIT")
         frame = pl.DataFrame(found, schema=self.KNOWN, orient="row")

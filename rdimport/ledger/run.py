@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
 from rdimport.errors import ExitCode, LedgerError
+from rdimport.ledger.schema import post
 from rdimport.ledger.words import (
     Counters,
     Input,
@@ -19,9 +19,14 @@ from rdimport.ledger.words import (
     Outgoing,
     Settled,
     problems_of,
-    text_of,
 )
+from rdimport.ledger.writes import Writes
 from rdimport.row import State
+
+_FACTS: Final = (
+    "name started_at finished_at exit_code stopped_because resume_at forgotten_at left_out"
+    " requests retries throttled sending_seconds facts"
+).split()
 
 if TYPE_CHECKING:
     from rdimport.ledger import Ledger
@@ -35,6 +40,7 @@ class Run:
         self.name = name
         self.number = number
         self.destination = destination
+        self._writes = Writes(number, destination, ledger.digests)
 
     def record_input(self, file: int, table: Input) -> None:
         """Note one table of the input."""
@@ -62,12 +68,12 @@ class Run:
                 "UPDATE run SET row_count = row_count + ?, left_out = left_out + ? WHERE id = ?",
                 (rows, left_out, self.number),
             )
-            self._record(db, outcomes)
+            self._writes.record(db, outcomes)
 
     def count(self, state: State, rows: int) -> None:
         """Note rows of which nothing but their number is kept."""
         with self.ledger.transaction() as db:
-            self._tally(db, state, rows)
+            self._writes.tally(db, state, rows)
 
     def count_filled(self, rows_by_field: Mapping[str, int]) -> None:
         """Note how many rows that are put away have a value in each field; 0 counts too."""
@@ -82,7 +88,7 @@ class Run:
         """Note by which hash of its cells each conversion can be told again."""
         with self.ledger.transaction() as db:
             db.executemany(
-                "UPDATE conversion SET source = ? WHERE destination = ? AND identity = ?"
+                "UPDATE posted SET source = ? WHERE destination = ? AND identity = ?"
                 " AND source IS NOT ?",
                 (
                     (source, self.destination, identity, source)
@@ -124,22 +130,7 @@ class Run:
         an end. An `Outgoing` among `ended` did not arrive, and is not on its way any more.
         """
         with self.ledger.transaction() as db:
-            if ended:
-                self._end(db, ended)
-            hashes = self.ledger.digests([row.payload for row in begun], 8)
-            db.executemany(
-                "INSERT INTO sending VALUES (?, ?, ?, ?, ?, ?)",
-                (
-                    (self.destination, row.identity, digest, self.number, row.file, row.row)
-                    for row, digest in zip(begun, hashes, strict=True)
-                ),
-            )
-            self._note_minute(db, ended, counters)
-            db.execute(
-                "UPDATE run SET requests = ?, retries = ?, throttled = ?, sending_seconds = ?"
-                " WHERE id = ?",
-                (*counters, self.number),
-            )
+            self._writes.apply(db, begun, ended, counters)
 
     def finish(
         self,
@@ -150,6 +141,7 @@ class Run:
     ) -> None:
         """Close the books. `resume_at` is when it makes sense to go on, where that is known."""
         with self.ledger.transaction() as db:
+            post(db, "run", self.number)
             db.execute(
                 "UPDATE run SET finished_at = ?, exit_code = ?, stopped_because = ?, resume_at = ?"
                 " WHERE id = ?",
@@ -188,7 +180,7 @@ class Run:
     def has_sent(self) -> bool:
         """May a request of this run have left?"""
         noted = self.ledger.query(
-            "SELECT 1 FROM run WHERE id = ? AND requests > 0 UNION ALL SELECT 1 FROM sending"
+            "SELECT 1 FROM minute WHERE run = ? AND requests > 0 UNION ALL SELECT 1 FROM sending"
             " WHERE run = ? LIMIT 1",
             self.number,
             self.number,
@@ -199,7 +191,9 @@ class Run:
         """Rows in each state; what came to no end is pending, what is on its way uncertain."""
         tallies = self.ledger.query(
             "SELECT state, sum(rows) FROM (SELECT state, rows FROM tally WHERE run = ?"
+            " UNION ALL SELECT 'accepted', accepted FROM minute WHERE run = ?"
             " UNION ALL SELECT 'uncertain', count(*) FROM sending WHERE run = ?) GROUP BY state",
+            self.number,
             self.number,
             self.number,
         )
@@ -212,13 +206,15 @@ class Run:
         return counts
 
     def facts(self) -> dict[str, Any]:
-        """Everything about the run but its rows: the columns of table `run`, by name."""
-        names = (
-            "name started_at finished_at exit_code stopped_because resume_at forgotten_at left_out"
-            " requests retries throttled sending_seconds facts"
-        ).split()
-        found = self.ledger.query(f"SELECT {', '.join(names)} FROM run WHERE id = ?", self.number)  # noqa: S608
-        return dict(zip(names, found[0], strict=True))
+        """Everything about the run but its rows: what it is, how it ended, what was counted."""
+        found = self.ledger.query(
+            "SELECT name, started_at, finished_at, exit_code, stopped_because, resume_at,"
+            " forgotten_at, left_out, coalesce(sum(requests), 0), coalesce(sum(retries), 0),"
+            " coalesce(sum(throttled), 0), coalesce(sum(seconds), 0.0), facts"
+            " FROM run LEFT JOIN minute ON minute.run = run.id WHERE run.id = ?",
+            self.number,
+        )
+        return dict(zip(_FACTS, found[0], strict=True))
 
     def problems(self) -> dict[str, int]:
         """How many of the run's rows have a problem of each code, the most frequent first."""
@@ -278,93 +274,3 @@ class Run:
                 self.number,
             )
         }
-
-    def _end(self, db: sqlite3.Connection, ended: Sequence[Settled | Outgoing]) -> None:
-        """Put the outcomes of rows in the place of the notes that they are on their way."""
-        settled = [end for end in ended if isinstance(end, Settled)]
-        db.executemany(
-            "INSERT INTO conversion"
-            " SELECT destination, identity, ?, payload, ?, ?, ?, ?, ?, NULL, NULL, NULL"
-            " FROM sending WHERE destination = ? AND identity = ?"
-            " ON CONFLICT (destination, identity) DO UPDATE SET"
-            # who was accepted, or may have been, stays so when a later payload is refused
-            " (state, payload, run, file, row, receipt, problems, refused, tried) ="
-            " (SELECT excluded.state, excluded.payload, excluded.run, excluded.file, excluded.row,"
-            " excluded.receipt, excluded.problems, NULL, NULL"
-            " WHERE excluded.state <> 'refused' OR conversion.state = 'refused' UNION ALL SELECT"
-            " conversion.state, conversion.payload, conversion.run, conversion.file,"
-            " conversion.row, conversion.receipt, excluded.problems, excluded.payload,"
-            " excluded.run"
-            " WHERE excluded.state = 'refused' AND conversion.state <> 'refused')",
-            (
-                (
-                    outcome.state,
-                    self.number,
-                    outgoing.file,
-                    outgoing.row,
-                    receipt,
-                    text_of(outcome.problems),
-                    self.destination,
-                    outgoing.identity,
-                )
-                for outgoing, outcome, receipt in settled
-            ),
-        )
-        rows = [end.outgoing if isinstance(end, Settled) else end for end in ended]
-        gone = db.executemany(
-            "DELETE FROM sending WHERE destination = ? AND identity = ?",
-            ((self.destination, row.identity) for row in rows),
-        ).rowcount
-        if gone != len(rows):
-            raise LedgerError(f"{len(rows) - gone} of {len(rows)} ended rows were never begun.")
-        accepted = sum(end.outcome.state is State.ACCEPTED for end in settled)
-        if accepted:
-            self._tally(db, State.ACCEPTED, accepted)
-        self._record(db, [e.outcome for e in settled if e.outcome.state is not State.ACCEPTED])
-
-    def _record(self, db: sqlite3.Connection, outcomes: Sequence[Outcome]) -> None:
-        db.executemany(
-            "INSERT INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                (
-                    self.number,
-                    end.file,
-                    end.row,
-                    end.state,
-                    json.dumps(end.cells, ensure_ascii=False),
-                    text_of(end.problems),
-                    *(end.instead or (None, None)),
-                    text_of(end.warnings),
-                )
-                for end in outcomes
-            ),
-        )
-        for state in {end.state for end in outcomes}:
-            self._tally(db, state, sum(end.state is state for end in outcomes))
-
-    def _note_minute(
-        self, db: sqlite3.Connection, ended: Sequence[Settled | Outgoing], counters: Counters
-    ) -> None:
-        """Add what is new since the last write to the minute of the sending, from 0."""
-        accepted = sum(
-            isinstance(end, Settled) and end.outcome.state is State.ACCEPTED for end in ended
-        )
-        db.execute(
-            "INSERT INTO minute SELECT id, ?, ? - requests, ? - throttled, ? FROM run WHERE id = ?"
-            " ON CONFLICT (run, minute) DO UPDATE SET requests = requests + excluded.requests,"
-            " throttled = throttled + excluded.throttled, accepted = accepted + excluded.accepted",
-            (
-                int(counters.seconds // 60),
-                counters.requests,
-                counters.throttled,
-                accepted,
-                self.number,
-            ),
-        )
-
-    def _tally(self, db: sqlite3.Connection, state: State, rows: int) -> None:
-        db.execute(
-            "INSERT INTO tally VALUES (?, ?, ?)"
-            " ON CONFLICT (run, state) DO UPDATE SET rows = rows + excluded.rows",
-            (self.number, state, rows),
-        )

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from rdimport.errors import LedgerError
 
@@ -16,6 +16,10 @@ PATIENCE: Final = 30.0
 """Seconds that one process waits for another to write."""
 
 _VERSION: Final = 1
+
+# An accepted row goes to the end of `daybook`, and from there, with many others, to its place in
+# `posted`, which is anywhere: written one by one, each would dirty a page of its own. Where a
+# conversion stands in both, the daybook's line is the later one.
 _SCHEMA: Final = """
 CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE destination (id INTEGER PRIMARY KEY, identity TEXT NOT NULL UNIQUE);
@@ -24,9 +28,7 @@ CREATE TABLE run (
     process INTEGER NOT NULL, started_at TEXT NOT NULL, finished_at TEXT, exit_code INTEGER,
     stopped_because TEXT, resume_at TEXT, forgotten_at TEXT,
     facts TEXT NOT NULL, row_count INTEGER NOT NULL DEFAULT 0,
-    left_out INTEGER NOT NULL DEFAULT 0, requests INTEGER NOT NULL DEFAULT 0,
-    retries INTEGER NOT NULL DEFAULT 0, throttled INTEGER NOT NULL DEFAULT 0,
-    sending_seconds REAL NOT NULL DEFAULT 0);
+    left_out INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE input (
     run INTEGER, file INTEGER, name TEXT NOT NULL, columns TEXT NOT NULL, encoding TEXT NOT NULL,
     delimiter TEXT NOT NULL, sheet TEXT NOT NULL, header_row INTEGER NOT NULL,
@@ -34,21 +36,26 @@ CREATE TABLE input (
 CREATE TABLE tally (
     run INTEGER, state TEXT, rows INTEGER NOT NULL, PRIMARY KEY (run, state)) WITHOUT ROWID;
 CREATE TABLE minute (
-    run INTEGER, minute INTEGER, requests INTEGER NOT NULL, throttled INTEGER NOT NULL,
-    accepted INTEGER NOT NULL, PRIMARY KEY (run, minute)) WITHOUT ROWID;
+    run INTEGER, minute INTEGER, requests INTEGER NOT NULL, retries INTEGER NOT NULL,
+    throttled INTEGER NOT NULL, seconds REAL NOT NULL, accepted INTEGER NOT NULL,
+    PRIMARY KEY (run, minute)) WITHOUT ROWID;
 CREATE TABLE filled (
     run INTEGER, field TEXT, rows INTEGER NOT NULL, PRIMARY KEY (run, field)) WITHOUT ROWID;
 CREATE TABLE suspect (
     run INTEGER, code TEXT, cells INTEGER NOT NULL, PRIMARY KEY (run, code)) WITHOUT ROWID;
-CREATE TABLE conversion (
+CREATE TABLE posted (
     destination INTEGER, identity BLOB, state TEXT NOT NULL, payload BLOB NOT NULL,
     run INTEGER NOT NULL, file INTEGER NOT NULL, row INTEGER NOT NULL, receipt TEXT NOT NULL,
     problems TEXT NOT NULL, refused BLOB, source INTEGER, tried INTEGER,
     PRIMARY KEY (destination, identity)) WITHOUT ROWID;
+CREATE TABLE daybook (
+    run INTEGER, file INTEGER, row INTEGER, destination INTEGER NOT NULL, identity BLOB NOT NULL,
+    payload BLOB NOT NULL, receipt TEXT NOT NULL, PRIMARY KEY (run, file, row)) WITHOUT ROWID;
+CREATE VIEW conversion AS SELECT * FROM posted UNION ALL SELECT destination, identity, 'accepted',
+    payload, run, file, row, receipt, '[]', NULL, NULL, NULL FROM daybook;
 CREATE TABLE sending (
-    destination INTEGER, identity BLOB, payload BLOB NOT NULL, run INTEGER NOT NULL,
-    file INTEGER NOT NULL, row INTEGER NOT NULL, PRIMARY KEY (destination, identity)
-    ) WITHOUT ROWID;
+    run INTEGER, file INTEGER, row INTEGER, destination INTEGER NOT NULL, identity BLOB NOT NULL,
+    payload BLOB NOT NULL, PRIMARY KEY (run, file, row)) WITHOUT ROWID;
 CREATE TABLE outcome (
     run INTEGER, file INTEGER, row INTEGER, state TEXT NOT NULL, cells TEXT NOT NULL,
     problems TEXT NOT NULL, instead_file INTEGER, instead_row INTEGER, warnings TEXT NOT NULL,
@@ -123,10 +130,21 @@ def migrate(path: Path, db: sqlite3.Connection) -> None:
     db.execute("COMMIT")
 
 
+def post(db: sqlite3.Connection, of: Literal["run", "destination"], number: int) -> None:
+    """Carry accepted rows from the daybook to where they are found by their identity."""
+    db.execute(
+        "INSERT OR REPLACE INTO posted SELECT destination, identity, 'accepted', payload, run,"  # noqa: S608
+        f" file, row, receipt, '[]', NULL, NULL, NULL FROM daybook WHERE {of} = ? ORDER BY 1, 2",
+        (number,),
+    )
+    db.execute(f"DELETE FROM daybook WHERE {of} = ?", (number,))  # noqa: S608
+
+
 def recover(db: sqlite3.Connection, destination: int) -> None:
     """Rows that a killed run left on their way may have arrived: nobody may send them unasked."""
+    post(db, "destination", destination)
     db.execute(
-        "INSERT OR REPLACE INTO conversion SELECT destination, identity, 'uncertain', payload,"
+        "INSERT OR REPLACE INTO posted SELECT destination, identity, 'uncertain', payload,"
         " run, file, row, '', ?, NULL, NULL, NULL FROM sending WHERE destination = ?",
         (_INTERRUPTED, destination),
     )

@@ -1,0 +1,183 @@
+"""What one write of the journal changes in the ledger: rows that begin, rows that end.
+
+One statement takes a whole batch: SQLite works on it without Python's lock, which it would have to
+get back from the event loop after each row.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from rdimport.errors import LedgerError
+from rdimport.ledger.schema import post
+from rdimport.ledger.words import Counters, Outcome, Outgoing, Settled, text_of
+from rdimport.row import State
+
+_POST_EVERY: Final = 20_000
+"""Accepted rows after which the daybook is posted: a tenth of a second, and no file too large."""
+
+
+class Writes:
+    """The writes of one run, each within a transaction of its caller."""
+
+    def __init__(
+        self, run: int, destination: int, digests: Callable[[Sequence[str], int], list[bytes]]
+    ) -> None:
+        self._run = run
+        self._destination = destination
+        self._digests = digests
+        self._unposted = 0
+        self._counted = Counters()
+
+    def apply(
+        self,
+        db: sqlite3.Connection,
+        begun: Sequence[Outgoing],
+        ended: Sequence[Settled | Outgoing],
+        counters: Counters,
+    ) -> None:
+        """Note rows that are about to leave and rows that came to an end. Raises LedgerError when
+        one ends that was never begun.
+        """
+        accepted = {
+            _place(end.outgoing): end.receipt
+            for end in ended
+            if isinstance(end, Settled) and end.outcome.state is State.ACCEPTED
+        }
+        if ended:
+            self._end(db, ended, accepted)
+        if begun:
+            self._begin(db, begun)
+        self._note_minute(db, len(accepted), counters)
+        self._counted = counters
+
+    def _begin(self, db: sqlite3.Connection, begun: Sequence[Outgoing]) -> None:
+        hashes = self._digests([row.payload for row in begun], 8)
+        who = [row.identity for row in begun]
+        if any(len(identity) != 16 for identity in who):
+            raise LedgerError("An identity is no hash: this is a bug in rdimport.")
+        db.execute(
+            "INSERT INTO sending SELECT ?, value >> 32, value & 4294967295, ?,"
+            " substr(?, 1 + 16 * key, 16), substr(?, 1 + 8 * key, 8) FROM json_each(?)",
+            (
+                self._run,
+                self._destination,
+                b"".join(who),
+                b"".join(hashes),
+                json.dumps([row.file << 32 | row.row for row in begun]),
+            ),
+        )
+
+    def _end(
+        self,
+        db: sqlite3.Connection,
+        ended: Sequence[Settled | Outgoing],
+        accepted: Mapping[int, str],
+    ) -> None:
+        """Put the outcomes of rows in the place of the notes that they are on their way."""
+        if accepted:
+            db.execute(
+                "INSERT INTO daybook SELECT s.run, s.file, s.row, destination, identity, payload,"
+                " e.value FROM json_each(?) e CROSS JOIN sending s ON s.run = ?"
+                " AND s.file = CAST(e.key AS INTEGER) >> 32"
+                " AND s.row = CAST(e.key AS INTEGER) & 4294967295",
+                (json.dumps(accepted), self._run),
+            )
+        if len(accepted) < len(ended):
+            self._fail(
+                db,
+                [
+                    end
+                    for end in ended
+                    if isinstance(end, Settled) and end.outcome.state is not State.ACCEPTED
+                ],
+            )
+        places = [_place(end.outgoing if isinstance(end, Settled) else end) for end in ended]
+        gone = db.execute(
+            "DELETE FROM sending WHERE run = ? AND (file, row) IN"
+            " (SELECT value >> 32, value & 4294967295 FROM json_each(?))",
+            (self._run, json.dumps(places)),
+        ).rowcount
+        if gone != len(ended):
+            raise LedgerError(f"{len(ended) - gone} of {len(ended)} ended rows were never begun.")
+        self._unposted += len(accepted)
+        if self._unposted >= _POST_EVERY:
+            post(db, "run", self._run)
+            self._unposted = 0
+
+    def _fail(self, db: sqlite3.Connection, failed: Sequence[Settled]) -> None:
+        """Note rows that were not accepted, each at its place: they are few."""
+        db.executemany(
+            "INSERT INTO posted SELECT destination, identity, ?, payload, run, file, row, ?, ?,"
+            " NULL, NULL, NULL FROM sending WHERE run = ? AND file = ? AND row = ?"
+            " ON CONFLICT (destination, identity) DO UPDATE SET"
+            # who was accepted, or may have been, stays so when a later payload is refused
+            " (state, payload, run, file, row, receipt, problems, refused, tried) ="
+            " (SELECT excluded.state, excluded.payload, excluded.run, excluded.file, excluded.row,"
+            " excluded.receipt, excluded.problems, NULL, NULL"
+            " WHERE excluded.state <> 'refused' OR posted.state = 'refused' UNION ALL SELECT"
+            " posted.state, posted.payload, posted.run, posted.file,"
+            " posted.row, posted.receipt, excluded.problems, excluded.payload, excluded.run"
+            " WHERE excluded.state = 'refused' AND posted.state <> 'refused')",
+            (
+                (
+                    outcome.state,
+                    receipt,
+                    text_of(outcome.problems),
+                    self._run,
+                    outgoing.file,
+                    outgoing.row,
+                )
+                for outgoing, outcome, receipt in failed
+            ),
+        )
+        self.record(db, [end.outcome for end in failed])
+
+    def record(self, db: sqlite3.Connection, outcomes: Sequence[Outcome]) -> None:
+        """Note the ends of rows, and count them."""
+        db.executemany(
+            "INSERT INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                (
+                    self._run,
+                    end.file,
+                    end.row,
+                    end.state,
+                    json.dumps(end.cells, ensure_ascii=False),
+                    text_of(end.problems),
+                    *(end.instead or (None, None)),
+                    text_of(end.warnings),
+                )
+                for end in outcomes
+            ),
+        )
+        for state in {end.state for end in outcomes}:
+            self.tally(db, state, sum(end.state is state for end in outcomes))
+
+    def _note_minute(self, db: sqlite3.Connection, accepted: int, counters: Counters) -> None:
+        """Add what is new since the last write to the minute of the sending, from 0."""
+        # in one table and one line, as each table is one more page to write
+        new = (now - before for now, before in zip(counters, self._counted, strict=True))
+        db.execute(
+            "INSERT INTO minute VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run, minute) DO UPDATE"
+            " SET requests = requests + excluded.requests, retries = retries + excluded.retries,"
+            " throttled = throttled + excluded.throttled, seconds = seconds + excluded.seconds,"
+            " accepted = accepted + excluded.accepted",
+            (self._run, int(counters.seconds // 60), *new, accepted),
+        )
+
+    def tally(self, db: sqlite3.Connection, state: State, rows: int) -> None:
+        """Count rows that came to an end."""
+        db.execute(
+            "INSERT INTO tally VALUES (?, ?, ?)"
+            " ON CONFLICT (run, state) DO UPDATE SET rows = rows + excluded.rows",
+            (self._run, state, rows),
+        )
+
+
+def _place(row: Outgoing) -> int:
+    """File and row as one number."""
+    return row.file << 32 | row.row

@@ -22,11 +22,12 @@ from rdimport.destination import Request
 from rdimport.destination.rdstation import LOOPBACK
 from rdimport.transport.lean import LeanSender, LeanTransport
 from rdimport.transport.ordinary import ordinary
-from rdimport.transport.reply import MAX_ANSWER, Patience, Reply
+from rdimport.transport.reply import MAX_ANSWER, Done, Patience, Reply
 from rdimport.transport.why import why
 
 __all__ = [
     "MAX_ANSWER",
+    "Done",
     "Kind",
     "NotAnswered",
     "NotConnected",
@@ -34,6 +35,7 @@ __all__ = [
     "Reply",
     "Transport",
     "connected",
+    "proof",
 ]
 
 Kind = Literal["lean", "httpx"]
@@ -62,21 +64,42 @@ class Sender(Protocol):
     async def send(self, request: Request) -> Reply:
         """Send once. Raises httpx.TransportError."""
 
+    def start(self, request: Request, done: Done) -> None:
+        """The same for who does not wait: `done` is told the end once, after this has returned.
+        Who calls it keeps to the limit of connections.
+        """
+
+    def abandon(self, done: Done) -> None:
+        """Tell `done` nothing any more, and end what was started for it."""
+
 
 class Transport:
-    """Sends requests; a row's cancellation counts as an answer that never came."""
+    """Sends requests; a row's cancellation counts as an answer that never came.
+
+    `start` and `abandon` are for whoever has many rows on their way and no use for a task for each.
+    """
 
     def __init__(self, sender: Sender) -> None:
         self._send = sender.send
+        self.start = sender.start
+        self.abandon = sender.abandon
 
     async def exchange(self, request: Request) -> Reply:
         """Send once. Raises NotConnected or NotAnswered, with a detail that holds no secret."""
         try:
             return await self._send(request)
-        except _BEFORE_SENDING as error:
-            raise NotConnected(why(error)) from None
         except httpx.TransportError as error:
-            raise NotAnswered(why(error)) from None
+            raise proof(error) from None
+
+
+def proof(error: Exception) -> NotConnected | NotAnswered:
+    """What an exchange that went wrong proves, with a detail that holds no secret. Raises the
+    error itself when it is none of an exchange.
+    """
+    if not isinstance(error, httpx.TransportError):
+        raise error
+    kind = NotConnected if isinstance(error, _BEFORE_SENDING) else NotAnswered
+    return kind(why(error))
 
 
 @asynccontextmanager

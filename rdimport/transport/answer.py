@@ -11,7 +11,7 @@ from typing import Final
 
 import httptools
 
-from rdimport.transport.reply import MAX_ANSWER, Reply
+from rdimport.transport.reply import MAX_ANSWER, Head, Reply, joined
 
 _MOST: Final = 8 * MAX_ANSWER
 """Bytes of heads, interim answers, chunk sizes and body together, before it is given up."""
@@ -21,6 +21,52 @@ _FRAMING: Final = (b"content-length", b"transfer-encoding")
 
 class Garbled(Exception):  # noqa: N818  it is an outcome, not a mistake
     """The bytes are no answer that can be understood in one way only."""
+
+
+class _Usual:
+    """Counts what the parser finds in the usual answer."""
+
+    __slots__ = ("begun", "body", "ended", "parser", "reusable")
+
+    def __init__(self) -> None:
+        self.begun = self.ended = 0
+        self.body = b""
+        self.reusable = False
+        self.parser: httptools.HttpResponseParser | None = None
+
+    def on_message_begin(self) -> None:
+        """The parser calls it."""
+        self.begun += 1
+
+    def on_body(self, piece: bytes) -> None:
+        """The parser calls it, once where the body is one piece."""
+        self.body += piece
+
+    def on_message_complete(self) -> None:
+        """The parser calls it; later it would not know any more whether the connection stays."""
+        self.ended += 1
+        self.reusable = self.parser is not None and self.parser.should_keep_alive()
+
+
+def at_once(data: bytes) -> Reply | None:
+    """The answer that `data` is, after which its connection may be used as before; None where it
+    is anything but that, which `AnswerReader` can tell. The same parser reads it.
+    """
+    seen = _Usual()
+    parser = seen.parser = httptools.HttpResponseParser(seen)
+    try:
+        parser.feed_data(data)
+    except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+        return None
+    finally:
+        seen.parser = None  # or only the garbage collector could free the two
+    if (seen.begun, seen.ended, seen.reusable) != (1, 1, True):
+        return None
+    status = parser.get_status_code()
+    raw = data[: data.find(b"\r\n\r\n")]
+    if status < 200 or len(seen.body) >= MAX_ANSWER or b"\nkeep-alive:" in raw.lower():
+        return None
+    return Reply(status, Head(raw), seen.body)
 
 
 class AnswerReader:
@@ -77,11 +123,10 @@ class AnswerReader:
 
     def reply(self) -> Reply:
         """The answer, once it is whole."""
-        headers: dict[str, str] = {}
-        for raw_name, raw_value in self._headers:
-            name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-            headers[name] = f"{headers[name]}, {value}" if name in headers else value
-        return Reply(self._status, headers, b"".join(self._body)[:MAX_ANSWER])
+        fields = (
+            (name.decode("latin-1"), value.decode("latin-1")) for name, value in self._headers
+        )
+        return Reply(self._status, joined(fields), b"".join(self._body)[:MAX_ANSWER])
 
     def on_message_begin(self) -> None:
         """The parser calls it; a second answer was not asked for."""

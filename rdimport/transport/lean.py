@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from functools import partial
 
 import httpx
 
 from rdimport.destination import Request
-from rdimport.transport.reply import Patience, Reply
+from rdimport.transport.reply import Done, Patience, Reply, awaited
 from rdimport.transport.wire import Wire
 
 
@@ -34,16 +35,34 @@ class LeanTransport(httpx.AsyncBaseTransport):
         self._places = asyncio.Semaphore(limit)
         self._idle: list[Wire] = []
         self._wires: set[Wire] = set()
+        self._connecting: dict[Done, asyncio.Task[None]] = {}
+
+    def start(self, message: bytes, done: Done) -> None:
+        """Send a whole request, as bytes; `done` is told how it ended. Who calls this keeps to the
+        limit of connections.
+        """
+        wire = self._rested()
+        if wire is not None:
+            wire.send(message, done)
+        else:
+            self._connecting[done] = asyncio.create_task(self._over_a_new_one(message, done))
+
+    def abandon(self, done: Done) -> None:
+        """End an exchange whose answer nobody waits for."""
+        task = self._connecting.pop(done, None)
+        if task is not None:
+            task.cancel()
+        for wire in [wire for wire in self._wires if wire.carries == done]:
+            wire.abandon()
 
     async def exchange(self, message: bytes) -> Reply:
-        """Send a whole request, as bytes, and read its answer."""
+        """Send a whole request, as bytes, and read its answer; waits for a free connection."""
         if self._places.locked():
             await self._place()
         else:
             await self._places.acquire()
         try:
-            wire = self._rested() or await self._connect()
-            return await wire.exchange(message)
+            return await awaited(partial(self.start, message), self.abandon)
         finally:
             self._places.release()
 
@@ -58,6 +77,8 @@ class LeanTransport(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         """Close all connections."""
+        for task in self._connecting.values():
+            task.cancel()
         gone = [wire.gone for wire in self._wires]
         for wire in list(self._wires):
             wire.drop()
@@ -79,6 +100,18 @@ class LeanTransport(httpx.AsyncBaseTransport):
                 return wire
             wire.drop()
         return None
+
+    async def _over_a_new_one(self, message: bytes, done: Done) -> None:
+        try:
+            wire = await self._connect()
+        except Exception as error:  # noqa: BLE001  whatever it is, the row's end must be told
+            if self._connecting.pop(done, None) is not None:
+                done(error)
+            return
+        if self._connecting.pop(done, None) is None:  # it was abandoned meanwhile
+            self._idle.append(wire)
+        else:
+            wire.send(message, done)
 
     async def _connect(self) -> Wire:
         scheme, host, port = self._origin
@@ -116,8 +149,19 @@ class LeanSender:
         self._parameters = parameters
         self._heads: dict[tuple[str, str, tuple[tuple[str, str], ...]], bytes] = {}
 
+    def start(self, request: Request, done: Done) -> None:
+        """Send once, and tell `done` how it ended. Who calls this keeps to the limit."""
+        self._transport.start(self._message(request), done)
+
+    def abandon(self, done: Done) -> None:
+        """End an exchange whose answer nobody waits for."""
+        self._transport.abandon(done)
+
     async def send(self, request: Request) -> Reply:
         """Send once. Raises httpx.TransportError."""
+        return await self._transport.exchange(self._message(request))
+
+    def _message(self, request: Request) -> bytes:
         method, url, headers, body = request
         key = (method, url, tuple(headers.items()))
         start = self._heads.get(key)
@@ -125,7 +169,7 @@ class LeanSender:
             start = self._heads[key] = head(
                 httpx.Request(method, httpx.URL(url, params=self._parameters), headers=headers)
             )
-        return await self._transport.exchange(b"%b%d\r\n\r\n%b" % (start, len(body), body))
+        return b"%b%d\r\n\r\n%b" % (start, len(body), body)
 
 
 def head(request: httpx.Request) -> bytes:

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 import httpx
 
 from rdimport.destination import Request
-from rdimport.transport.reply import MAX_ANSWER, Patience, Reply
+from rdimport.transport.reply import MAX_ANSWER, Done, Patience, Reply
 
 
 class _Masked(logging.Filter):
@@ -34,6 +34,26 @@ class OrdinarySender:
         self._whole = whole
         self._parameters = dict(parameters)
         self._urls: dict[str, httpx.URL] = {}
+        self._tasks: dict[Done, asyncio.Task[None]] = {}
+
+    def start(self, request: Request, done: Done) -> None:
+        """Send once, and tell `done` how it ended."""
+        self._tasks[done] = asyncio.create_task(self._tell(request, done))
+
+    def abandon(self, done: Done) -> None:
+        """End an exchange whose answer nobody waits for."""
+        task = self._tasks.pop(done, None)
+        if task is not None:
+            task.cancel()
+
+    async def _tell(self, request: Request, done: Done) -> None:
+        end: Reply | Exception
+        try:
+            end = await self.send(request)
+        except Exception as error:  # noqa: BLE001  whatever it is, the row's end must be told
+            end = error
+        if self._tasks.pop(done, None) is not None:
+            done(end)
 
     async def send(self, request: Request) -> Reply:
         """Send once. Raises httpx.TransportError."""

@@ -15,8 +15,8 @@ from typing import Final
 
 import httpx
 
-from rdimport.transport.answer import AnswerReader, Garbled
-from rdimport.transport.reply import Patience, Reply
+from rdimport.transport.answer import AnswerReader, Garbled, at_once
+from rdimport.transport.reply import Done, Patience, Reply
 
 _MARGIN: Final = 1.0
 """Seconds that an idle connection is given up before the server says that it will close it."""
@@ -38,8 +38,8 @@ class Wire(asyncio.Protocol):
         self._idle = patience.idle
         self._freed = freed
         self._lost = lost
-        self._waiting: asyncio.Future[Reply] | None = None
-        self._reader = AnswerReader()
+        self.carries: Done | None = None
+        self._reader: AnswerReader | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._began = self._moved = self._loop.time()
         self._full = False
@@ -68,24 +68,21 @@ class Wire(asyncio.Protocol):
         """Whether an idle connection may be used again: quiet, and not idle for too long."""
         return self._loop.time() - self._moved < self._idle and self.quiet()
 
-    async def exchange(self, message: bytes) -> Reply:
-        """Write a request and read its answer. From here on it may have arrived. Raises the
-        `httpx.TransportError` that tells how it went wrong.
+    def send(self, message: bytes, done: Done) -> None:
+        """Write a request. From here on it may have arrived. `done` is told its answer, or the
+        `httpx.TransportError` that says how it went wrong; neither before this returns.
         """
-        waiting: asyncio.Future[Reply] = self._loop.create_future()
-        self._waiting = waiting
-        self._reader = AnswerReader()
+        self.carries = done
+        self._reader = None
         self._began = self._moved = self._loop.time()
         if self._timer is None:
             self._look_at(self._due()[0])
         self._transport.write(message)
-        try:
-            return await waiting
-        finally:
-            # cancelled; else the next request may be on its way here before this line is
-            if self._waiting is waiting:
-                self._waiting = None
-                self.drop()
+
+    def abandon(self) -> None:
+        """Nobody waits for the answer any more; it must not be taken for the next one."""
+        self.carries = None
+        self.drop()
 
     def drop(self) -> None:
         """Close it at once."""
@@ -94,27 +91,31 @@ class Wire(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """The event loop calls it."""
-        if self._waiting is None:
+        if self.carries is None:
             self.drop()
             return
         self._moved = self._loop.time()
+        if self._reader is None:
+            usual = at_once(data)
+            if usual is not None:
+                self._answered(usual, reusable=True)
+                return
+            self._reader = AnswerReader()
         try:
             self._reader.feed(data)
         except Garbled as error:
             self._fail(httpx.RemoteProtocolError(str(error)), error)
             return
-        if self._reader.whole:
-            self._answered()
+        self._look_whether_whole(self._reader)
 
     def eof_received(self) -> None:
         """The event loop calls it, and closes the connection afterwards."""
         self._usable = False
-        if self._waiting is not None:
-            self._reader.end()
-            if self._reader.whole:
-                self._answered()
-            else:
-                self._fail(httpx.RemoteProtocolError("closed before a whole answer had come"))
+        if self.carries is not None:
+            if self._reader is not None:
+                self._reader.end()
+                self._look_whether_whole(self._reader)
+            self._fail(httpx.RemoteProtocolError("closed before a whole answer had come"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The event loop calls it."""
@@ -139,23 +140,27 @@ class Wire(asyncio.Protocol):
         self._full = False
         self._moved = self._loop.time()
 
-    def _answered(self) -> None:
-        reader, waiting, self._waiting = self._reader, self._waiting, None
-        if self._usable and reader.reusable and not self._transport.get_write_buffer_size():
+    def _look_whether_whole(self, reader: AnswerReader) -> None:
+        if reader.whole:
             if reader.idle is not None:
                 self._idle = min(self._idle, reader.idle - _MARGIN)
+            self._answered(reader.reply(), reusable=reader.reusable)
+
+    def _answered(self, reply: Reply, *, reusable: bool) -> None:
+        done, self.carries = self.carries, None
+        if self._usable and reusable and not self._transport.get_write_buffer_size():
             self._freed(self)
         else:
             self.drop()
-        if waiting is not None and not waiting.done():
-            waiting.set_result(reader.reply())
+        if done is not None:
+            done(reply)
 
     def _fail(self, error: httpx.TransportError, cause: Exception | None = None) -> None:
         error.__cause__ = cause
         self.drop()
-        waiting, self._waiting = self._waiting, None
-        if waiting is not None and not waiting.done():
-            waiting.set_exception(error)
+        done, self.carries = self.carries, None
+        if done is not None:
+            done(error)
 
     def _due(self) -> tuple[float, httpx.TransportError]:
         """When patience ends, and what it is called then."""
@@ -174,7 +179,7 @@ class Wire(asyncio.Protocol):
     def _look(self) -> None:
         """One timer serves many requests: it looks whether patience really has ended."""
         self._timer = None
-        if self._waiting is None:
+        if self.carries is None:
             return
         when, error = self._due()
         if self._loop.time() >= when:

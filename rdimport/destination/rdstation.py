@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -32,6 +32,19 @@ _HEADERS: Final = {
 }
 _BEFORE: Final = b'{"event_type":"CONVERSION","event_family":"CDP","payload":'
 _NUMBER: Final = re.compile(r"\s*\d{1,9}(\.\d{1,9})?\s*")
+_LIMITS: Final = (
+    ("ratelimit-reset", "ratelimit-reset-quotas"),
+    *(
+        tuple(
+            f"{name}{quotas}"
+            for name in (f"ratelimit-{what}", f"x-ratelimit-{what}-minute")
+            for quotas in ("", "-quotas")
+        )
+        for what in ("remaining", "limit")
+    ),
+)
+"""Spellings of the headers that tell the end, the rest and the whole of the quota's window."""
+
 _DETAIL: Final = 300
 """Characters of an endpoint's sentence that are kept: enough to understand it, too few to harm."""
 
@@ -70,6 +83,8 @@ class RDStation:
                 "Copy it again from RD Station Marketing: Integrações > Chave de API.",
             )
         self._api_key = api_key
+        # as an answer may hold it; a body without a backslash holds every text as it stands there
+        self._marks = (api_key, quote(api_key, safe=""), "\\") if api_key else ()
         self.base_url = _checked(base_url, insecure_http=insecure_http)
         self.account = account
         self.identity = identity or f"{self.base_url} {account}"
@@ -98,13 +113,24 @@ class RDStation:
 
     def read(self, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
         """What an answer means. `headers` have lower-case names; any bytes may be the body."""
-        content = _json(body, self._api_key)
+        content = self._content(body)
         limits = _limits(headers)
         if 200 <= status < 300:
             return _success(status, content, limits)
         problems = tuple(_problems(content)) or (Problem("rd.no_reason", detail=f"HTTP {status}"),)
         evidence = _evidence(status, headers, content, problems)
         return Answer(evidence, "", problems, _wait(evidence, headers, content), limits)
+
+    def _content(self, body: bytes) -> Any:
+        """The body as JSON without the key, None when it is none."""
+        try:
+            text = body.decode("utf-8", "replace")
+            content = json.loads(text)
+            if self._api_key and any(mark in text for mark in self._marks):
+                return _masked(content, self._marks[:2])
+        except (ValueError, RecursionError):
+            return None
+        return content
 
 
 def _success(status: int, content: Any, limits: Limits | None) -> Answer:
@@ -149,23 +175,16 @@ def _shown(base_url: str) -> str:
     return repr(base_url.partition("?")[0].rpartition("@")[2][:100])
 
 
-def _json(body: bytes, secret: str | None) -> Any:
-    """The body as JSON without the secret, None when it is none."""
-    try:
-        content = json.loads(body.decode("utf-8", "replace"))
-        return _masked(content, secret) if secret else content
-    except (ValueError, RecursionError):
-        return None
-
-
-def _masked(node: Any, secret: str) -> Any:
-    """The same without the secret: after decoding, as JSON can write one text in many ways."""
+def _masked(node: Any, secrets: Sequence[str]) -> Any:
+    """The same without the secrets: after decoding, as JSON can write one text in many ways."""
     if isinstance(node, str):
-        return node.replace(secret, "***").replace(quote(secret, safe=""), "***")
+        for secret in secrets:
+            node = node.replace(secret, "***")
+        return node
     if isinstance(node, list):
-        return [_masked(item, secret) for item in node]
+        return [_masked(item, secrets) for item in node]
     if isinstance(node, dict):
-        return {_masked(k, secret): _masked(below, secret) for k, below in node.items()}
+        return {_masked(k, secrets): _masked(below, secrets) for k, below in node.items()}
     return node
 
 
@@ -258,21 +277,15 @@ def _wait(evidence: Evidence, headers: Mapping[str, str], content: Any) -> float
 def _limits(headers: Mapping[str, str]) -> Limits | None:
     """What the headers say of the quota, in any spelling; None unless they say all of it."""
     found: list[float] = []
-    for name in ("limit", "remaining", "reset"):
-        minute = "" if name == "reset" else f"x-ratelimit-{name}-minute"
-        for spelling in (
-            f"ratelimit-{name}",
-            f"ratelimit-{name}-quotas",
-            minute,
-            f"{minute}-quotas",
-        ):
-            value = headers.get(spelling, "")
-            if _NUMBER.fullmatch(value):
+    for spellings in _LIMITS:
+        for spelling in spellings:
+            value = headers.get(spelling)
+            if value is not None and _NUMBER.fullmatch(value):
                 found.append(float(value))
                 break
         else:
             return None
-    return Limits(int(found[0]), int(found[1]), found[2])
+    return Limits(int(found[2]), int(found[1]), found[0])
 
 
 def _seconds(value: str, date: str) -> float | None:

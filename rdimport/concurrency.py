@@ -32,14 +32,16 @@ class Concurrency:
         """Requests that may be open at once, at least 1."""
         return int(self._places)
 
-    def answered(self, seconds: float, in_flight: int) -> None:
-        """Take one answer into account, which took so long while so many requests were open."""
+    def answered(self, seconds: float, *, all_used: bool) -> None:
+        """Take one answer into account, which took so long; `all_used` tells whether no place was
+        free once its request had left with those that left together with it.
+        """
         # what was quick long ago may not be possible any more
         self._quickest = min(self._quickest * 1.0001, seconds)
         self._recent = seconds if self._recent == 0 else 0.9 * self._recent + 0.1 * seconds
         if self._recent > _PATIENT * self._quickest + _SLACK:
             self._was_slow = True
             self._places = max(1.0, self._places - 0.5 / self._places)
-        elif in_flight + 1 >= self.places:  # who does not use all places needs no more
+        elif all_used:  # who does not use all places needs no more
             step = 1.0 / self._places if self._was_slow else 1.0
             self._places = min(float(self._most), self._places + step)

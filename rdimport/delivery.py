@@ -1,8 +1,8 @@
 """Sends the rows of a plan: the only concurrency, and the order in which things become known.
 
-One dispatcher takes rows; each row then has a task of its own. The order is what the promise rests
-on: a free place, a slot of the quota, the durable note that the row is on its way, the request,
-the note of its end.
+One dispatcher takes rows, several at a time; what becomes of each is worked out where its answer
+arrives, without a task of its own. The order is what the promise rests on: a free place, a slot of
+the quota, the durable note that the row is on its way, the request, the note of its end.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from rdimport.clock import Clock
 from rdimport.concurrency import Concurrency
 from rdimport.destination import Answer, Destination
 from rdimport.errors import LedgerError
-from rdimport.events import Observer, RowSettled, Stopping, Waiting
+from rdimport.events import Observer, Stopping, Waiting
+from rdimport.flight import SETTLED, STATES, Flight, told, unanswered
 from rdimport.journal import Journal
-from rdimport.ledger import Counters, Outcome, Outgoing, Parcel, Run, Settled, problems_of
-from rdimport.pace import Limits
+from rdimport.ledger import Counters, Outcome, Parcel, Run, Settled, problems_of
+from rdimport.pace import Turns
 from rdimport.row import Problem, State
-from rdimport.transport import NotAnswered, NotConnected, Transport
+from rdimport.transport import NotAnswered, Reply, Transport
 from rdimport.verdict import Action, Evidence, judge
 
 LONGEST_WAIT: Final = 3600.0
@@ -41,6 +42,11 @@ TURNED_AWAY: Final = 100
 WORTH_WAITING: Final = 60.0
 """Seconds that a run stays for rows that were set aside, when nothing else is left to send."""
 
+COMPANY: Final = 0.002
+"""Seconds that a free place waits for others, so that one durable note serves many rows."""
+
+NONE: Final[frozenset[tuple[str, str]]] = frozenset()
+
 GRACE: Final = 10.0
 """Seconds that rows in flight have to come to an end once the run stops."""
 
@@ -50,28 +56,6 @@ class Trace(Protocol):
 
     def __call__(self, problem: Problem, file: int, cells: Sequence[str | None]) -> Problem:
         """The problem with its source column and value."""
-
-
-class Turns(Protocol):
-    """When the next row may leave; `pace.Pace` and `sharing.SharedPace` say what each means."""
-
-    def wait(self, now: float) -> float:
-        """Seconds until the next slot, 0 when it is there."""
-
-    def take(self, now: float) -> float:
-        """Use the slot that is there; returns its moment."""
-
-    def hold(self, now: float, seconds: float) -> None:
-        """Let nobody leave for so many seconds."""
-
-    def held(self, now: float) -> float:
-        """Seconds for which the whole run still has to wait, 0 when it may go on."""
-
-    def learn(self, now: float, limits: Limits, in_flight: int, *, counted: bool) -> None:
-        """Take an answer's headers into account."""
-
-    def throttled(self, now: float, seconds: float, *, blind: bool) -> None:
-        """The account's quota was used up: wait until its next window, `seconds` from now."""
 
 
 class Chance(Protocol):
@@ -124,8 +108,10 @@ class Delivery:
         self._concurrency = Concurrency(settings.concurrency)
         self._journal = Journal(run, self._counters)
         self._again: deque[Parcel] = deque()
-        self._open: set[asyncio.Task[None]] = set()
+        self._open: set[Flight] = set()
         self._changed = asyncio.Event()
+        self._enough = 0
+        """So many rows open, or fewer, are what the dispatcher waits for."""
         self._stopping = asyncio.Event()
         self._started = clock.monotonic()
         self._requests = self._retries = self._throttled = self._taken = self._setbacks = 0
@@ -179,37 +165,49 @@ class Delivery:
 
     async def _dispatch(self, parcels: Iterator[Parcel]) -> None:
         while not self._stopping.is_set():
-            # in trouble one row at a time tries whether it is over
-            places = 1 if self._setbacks else self._concurrency.places
-            free = places - len(self._open)
-            if free <= 0:
-                await self._change()
-                continue
-            batch = await self._due(parcels, free)
+            batch = await self._due(parcels, await self._room())
             if batch:
                 await self._begin(batch)
+                crowded = len(self._open) + len(batch) >= self._concurrency.places
                 for parcel in batch:
-                    self._launch(parcel)
+                    self._launch(parcel, crowded=crowded)
             elif self._open:
-                await self._change()
+                await self._change(len(self._open) - 1)
             elif (self.parked_for or LONGEST_WAIT) <= WORTH_WAITING:
                 await self._pause(self.parked_for or 0.0)
             elif not self._again:
                 self._ask_for_more(parcels)
                 return
 
+    async def _room(self) -> int:
+        """The number of free places: none when the run stops, else one at least and, where rows
+        come back quickly, half of all.
+        """
+        waited = False
+        while not self._stopping.is_set():
+            # in trouble one row at a time tries whether it is over
+            places = 1 if self._setbacks else self._concurrency.places
+            free = places - len(self._open)
+            if waited or 2 * free >= places:
+                return free
+            await self._change(places - 1)
+            if not self._stopping.is_set():
+                await self._change(places // 2, COMPANY)
+            waited = len(self._open) < places
+        return 0
+
     async def _due(self, parcels: Iterator[Parcel], free: int) -> list[Parcel]:
         """Rows whose slot has come: at least one when there is any, at most `free`."""
         batch: list[Parcel] = []
         while len(batch) < free and (parcel := self._take(parcels)) is not None:
-            while (wait := self._pace.wait(self._clock.monotonic())) > 0 and not batch:
+            while (wait := self._pace.wait(now := self._clock.monotonic())) > 0 and not batch:
                 await self._pause(wait)
                 if self._stopping.is_set():
                     break
             if wait > 0 or self._stopping.is_set():
                 self._again.appendleft(parcel)
                 break
-            self._pace.take(self._clock.monotonic())
+            self._pace.take(now)
             batch.append(parcel)
         return batch
 
@@ -242,9 +240,18 @@ class Delivery:
                     self._journal.end(parcel.outgoing)
             raise
 
-    async def _change(self) -> None:
-        await self._changed.wait()
+    async def _change(self, enough: int, within: float | None = None) -> None:
+        """Wait until so many rows are open at most, or the run stops, or the time is over."""
+        self._enough = enough
         self._changed.clear()
+        if len(self._open) <= enough or self._stopping.is_set():
+            return
+        late = None
+        if within is not None:
+            late = asyncio.get_running_loop().call_later(within, self._changed.set)
+        await self._changed.wait()
+        if late is not None:
+            late.cancel()
 
     async def _pause(self, seconds: float) -> None:
         """Wait, but not past the moment in which the run stops."""
@@ -254,78 +261,81 @@ class Delivery:
         sleep.cancel()
         stop.cancel()
 
-    def _launch(self, parcel: Parcel) -> None:
+    def _launch(self, parcel: Parcel, *, crowded: bool) -> None:
+        row = parcel.outgoing
+        if self._stopping.is_set():  # while it was noted
+            self._journal.end(row)
+            return
         self._requests += 1
-        if parcel.outgoing.identity in self._tried:
-            self._tried.discard(parcel.outgoing.identity)
+        if row.identity in self._tried:
+            self._tried.discard(row.identity)
             self._retries += 1
-        task = asyncio.create_task(self._send(parcel))
-        self._open.add(task)
-        task.add_done_callback(self._landed)
+        flight = Flight(parcel, self._clock.monotonic(), crowded, self._landed)
+        self._open.add(flight)
+        try:
+            self._transport.start(self._destination.build(row.payload), flight)
+        except Exception as error:  # noqa: BLE001  it is judged like one that comes later
+            self._landed(flight, error)
 
-    def _landed(self, task: asyncio.Task[None]) -> None:
-        self._open.discard(task)
-        self._changed.set()
-        if not task.cancelled() and (error := task.exception()) is not None:
+    def _landed(self, flight: Flight, end: Reply | Exception) -> None:
+        if flight not in self._open:
+            return
+        self._open.discard(flight)
+        try:
+            self._settle(flight, end)
+        except Exception as error:  # noqa: BLE001  raised again by `deliver`
             # a bug: the ledger still has the row as on its way, and nothing more may be sent
             self._broken = error
             self._stopping.set()
+            self._changed.set()
+        if len(self._open) <= self._enough:
+            self._changed.set()
 
     async def _land(self) -> None:
         """Let the rows in flight come to an end; what does not in time may have arrived."""
         if not self._open:
             return
+        self._enough = 0
         late = asyncio.ensure_future(self._clock.sleep(GRACE))
-        landed = asyncio.ensure_future(asyncio.wait(set(self._open)))
-        await asyncio.wait((late, landed), return_when=asyncio.FIRST_COMPLETED)
+        while self._open and not late.done():
+            self._changed.clear()
+            landed = asyncio.ensure_future(self._changed.wait())
+            await asyncio.wait((late, landed), return_when=asyncio.FIRST_COMPLETED)
+            landed.cancel()
         late.cancel()
-        for task in self._open:
-            task.cancel()
-        await landed
+        for flight in list(self._open):
+            self._transport.abandon(flight)
+            self._landed(flight, NotAnswered("net.stopped"))
 
-    async def _send(self, parcel: Parcel) -> None:
-        try:
-            answer = await self._attempt(parcel.outgoing)
-        except asyncio.CancelledError:
-            answer = _unanswered("net.stopped")
+    def _settle(self, flight: Flight, end: Reply | Exception) -> None:
+        """What the end of a flight means, for the row and for the run."""
+        now = self._clock.monotonic()
+        if isinstance(end, Reply):
+            self._concurrency.answered(now - flight.left, all_used=flight.crowded)
+            answer = self._destination.read(end.status, end.headers, end.body)
+        else:
+            answer = unanswered(end)
         action = judge(answer.evidence).action
         if answer.limits is not None:
-            self._pace.learn(
-                self._clock.monotonic(),
-                answer.limits,
-                len(self._open) - 1,
-                counted=answer.evidence is not Evidence.ACCOUNT_QUOTA,
-            )
-        self._note(parcel, answer, action)
-        reasons = frozenset((p.code, p.field) for p in answer.problems)
-        stop = self._circuit.saw(answer.evidence, reasons, self._clock.monotonic())
+            counted = answer.evidence is not Evidence.ACCOUNT_QUOTA
+            self._pace.learn(now, answer.limits, len(self._open), counted=counted)
+        self._note(flight.parcel, answer, action)
+        reasons = frozenset((p.code, p.field) for p in answer.problems) if answer.problems else NONE
+        stop = self._circuit.saw(answer.evidence, reasons, now)
         if stop is not None:
             self.stop(stop)
-
-    async def _attempt(self, row: Outgoing) -> Answer:
-        left = self._clock.monotonic()
-        try:
-            reply = await self._transport.exchange(self._destination.build(row.payload))
-        except NotConnected as error:
-            return Answer(Evidence.NOT_CONNECTED, problems=(Problem("unsent", detail=str(error)),))
-        except NotAnswered as error:
-            return _unanswered(str(error))
-        self._concurrency.answered(self._clock.monotonic() - left, len(self._open) - 1)
-        return self._destination.read(reply.status, reply.headers, reply.body)
 
     def _note(self, parcel: Parcel, answer: Answer, action: Action) -> None:
         """Write down what became of the row, and put it back in line where that is safe."""
         row = parcel.outgoing
-        state = _STATES.get(action)
+        state = STATES.get(action)
         if state is not None:
             cells = () if state is State.ACCEPTED else parcel.cells
-            found = (self._trace(p, row.file, cells) for p in _problems(answer, state))
-            suspect = parcel.warnings if cells and parcel.warnings else "[]"
-            end = Outcome(
-                row.file, row.row, state, tuple(found), cells, warnings=problems_of(suspect)
-            )
+            found = tuple([self._trace(p, row.file, cells) for p in told(answer, state)])
+            suspect = problems_of(parcel.warnings) if cells and parcel.warnings else ()
+            end = Outcome(row.file, row.row, state, found, cells, warnings=suspect)
             self._journal.end(Settled(row, end, answer.receipt))
-            self._observer(RowSettled(state))
+            self._observer(SETTLED[state])
         else:
             self._journal.end(row)
         if action is Action.RETRY:
@@ -372,23 +382,3 @@ class Delivery:
     def _counters(self) -> Counters:
         seconds = self._clock.monotonic() - self._started
         return Counters(self._requests, self._retries, self._throttled, seconds)
-
-
-_STATES: Final = {
-    Action.ACCEPT: State.ACCEPTED,
-    Action.REFUSE: State.REFUSED,
-    Action.DOUBT: State.UNCERTAIN,
-}
-
-
-def _unanswered(detail: str) -> Answer:
-    problem = Problem("uncertain.not_answered", detail=detail)
-    return Answer(Evidence.NOT_ANSWERED, problems=(problem,))
-
-
-def _problems(answer: Answer, state: State) -> tuple[Problem, ...]:
-    """What the report says of the row; doubt is the news, the endpoint's words are its detail."""
-    if state is not State.UNCERTAIN or answer.evidence is Evidence.NOT_ANSWERED:
-        return answer.problems
-    said = "; ".join(f"{p.code} {p.detail}".strip() for p in answer.problems)
-    return (Problem(f"uncertain.{answer.evidence}", detail=said),)

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from queue import SimpleQueue
+from threading import Thread
+from typing import Final
 
 from rdimport.errors import LedgerError
 from rdimport.ledger import Counters, Outgoing, Run, Settled
+
+COMPANY: Final = 0.005
+"""Seconds for which outcomes wait for rows that begin, to be written together with them."""
+
+_Write = tuple[list[Outgoing], list[Settled | Outgoing], Counters]
 
 
 class Journal:
     """Writes a run's notes from one thread of its own, so that a slow disk stops nobody else.
 
     While one write is under way, the notes that come in are gathered for the next: at a high rate
-    a commit serves many rows, at a low one nobody waits for company.
+    a commit serves many rows, at a low one nobody waits for company. Each write holds all outcomes
+    that are known, so the ledger never has more rows on their way than really are.
     """
 
     def __init__(self, run: Run, counters: Callable[[], Counters]) -> None:
@@ -23,10 +31,14 @@ class Journal:
         self._counters = counters
         self._begun: list[Outgoing] = []
         self._ended: list[Settled | Outgoing] = []
-        self._written: asyncio.Future[None] | None = None
-        self._wake = asyncio.Event()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
-        self._task = asyncio.create_task(self._work())
+        self._next: asyncio.Future[None] | None = None
+        """Told at the end of the write that takes what is gathered now."""
+        self._current: asyncio.Future[None] | None = None
+        self._soon: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+        self._writes: SimpleQueue[_Write | None] = SimpleQueue()
+        self._thread = Thread(target=self._work, name="ledger", daemon=True)
+        self._thread.start()
         self.failure: LedgerError | None = None
 
     async def begin(self, rows: Sequence[Outgoing]) -> None:
@@ -35,57 +47,81 @@ class Journal:
         await self._next_write()
 
     def end(self, row: Settled | Outgoing) -> None:
-        """Note an outcome; a bare `Outgoing` did not arrive. Written at once, waited for by none
-        but `close`: a row whose outcome got lost is uncertain after a crash, never sent again.
+        """Note an outcome; a bare `Outgoing` did not arrive. Written in a moment, waited for by
+        none but `close`: a row whose outcome got lost is uncertain after a crash, never sent again.
         """
         self._ended.append(row)
-        self._wake.set()
+        if self._soon is None and self._current is None:
+            self._soon = self._loop.call_later(COMPANY, self._write)
 
     async def close(self) -> None:
         """Write what is left and stop. Raises LedgerError when anything could not be written."""
-        if self._ended and self.failure is None:
-            with suppress(LedgerError):
-                await self._next_write()
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
-        self._thread.shutdown()
+        try:
+            if self._current is not None:
+                with suppress(LedgerError):
+                    await asyncio.shield(self._current)
+            if self._ended and self.failure is None:
+                with suppress(LedgerError):
+                    await self._next_write()
+        finally:
+            if self._soon is not None:
+                self._soon.cancel()
+            self._writes.put(None)
+            self._thread.join()
         if self.failure is not None:
             raise self.failure
 
     async def _next_write(self) -> None:
         if self.failure is not None:
             raise self.failure
-        if self._written is None:
-            self._written = asyncio.get_running_loop().create_future()
-        self._wake.set()
-        await asyncio.shield(self._written)
+        if self._next is None:
+            self._next = self._loop.create_future()
+        written = self._next
+        self._write()
+        await asyncio.shield(written)
 
-    async def _work(self) -> None:
-        loop = asyncio.get_running_loop()
-        while self.failure is None:
-            await self._wake.wait()
-            self._wake.clear()
-            begun, self._begun = self._begun, []
-            ended, self._ended = self._ended, []
-            written, self._written = self._written, None
+    def _write(self) -> None:
+        """Hand over what is gathered, unless a write is under way: its end comes back here."""
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
+        if self._current is not None or self.failure is not None:
+            return
+        self._current = self._next or self._loop.create_future()
+        begun, self._begun = self._begun, []
+        ended, self._ended = self._ended, []
+        self._next = None
+        self._writes.put((begun, ended, self._counters()))
+
+    def _wrote(self, failure: LedgerError | None) -> None:
+        told = [self._current]
+        self._current = None
+        if failure is not None:
+            self.failure = failure
+            told.append(self._next)
+        for waiting in told:
+            if waiting is None or waiting.done():
+                continue
+            if failure is None:
+                waiting.set_result(None)
+            else:
+                waiting.set_exception(failure)
+                waiting.exception()  # it is kept in `failure`, whether anybody waits or not
+        if self._next is not None:
+            self._write()
+        elif self._ended and self._soon is None:
+            self._soon = self._loop.call_later(COMPANY, self._write)
+
+    def _work(self) -> None:
+        """The thread."""
+        while (write := self._writes.get()) is not None:
+            failure = None
             try:
-                write = loop.run_in_executor(
-                    self._thread, self._run.apply, begun, ended, self._counters()
-                )
-                await asyncio.shield(write)
-            except asyncio.CancelledError:
-                await write
-                raise
+                self._run.apply(*write)
             except LedgerError as error:
-                self.failure = error
+                failure = error
             except Exception as error:  # noqa: BLE001  whatever it is, who waits must hear of it
-                self.failure = LedgerError(f"The ledger could not be written: {error!r}.")
-                self.failure.__cause__ = error
-            for waiting in (written, self._written if self.failure else None):
-                if waiting is None or waiting.done():
-                    continue
-                if self.failure:
-                    waiting.set_exception(self.failure)
-                else:
-                    waiting.set_result(None)
+                failure = LedgerError(f"The ledger could not be written: {error!r}.")
+                failure.__cause__ = error
+            with suppress(RuntimeError):  # the event loop has ended; nobody is there to be told
+                self._loop.call_soon_threadsafe(self._wrote, failure)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple, Protocol, Self
 
 _UNITS: Final = {"s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
 
@@ -112,6 +112,28 @@ class Standing:
     taken: float = 0.0
     share: float = float("inf")
     quiet: float = 0.0
+
+
+class Turns(Protocol):
+    """When the next row may leave; `pace.Pace` and `sharing.SharedPace` say what each means."""
+
+    def wait(self, now: float) -> float:
+        """Seconds until the next slot, 0 when it is there."""
+
+    def take(self, now: float) -> float:
+        """Use the slot that is there; returns its moment."""
+
+    def hold(self, now: float, seconds: float) -> None:
+        """Let nobody leave for so many seconds."""
+
+    def held(self, now: float) -> float:
+        """Seconds for which the whole run still has to wait, 0 when it may go on."""
+
+    def learn(self, now: float, limits: Limits, in_flight: int, *, counted: bool) -> None:
+        """Take an answer's headers into account."""
+
+    def throttled(self, now: float, seconds: float, *, blind: bool) -> None:
+        """The account's quota was used up: wait until its next window, `seconds` from now."""
 
 
 class Pace:

@@ -36,7 +36,7 @@ from rdimport.lock import locked
 from rdimport.mapping import Mapping
 from rdimport.mapping.catalogue import Catalogue
 from rdimport.memory import Blank, Memory
-from rdimport.pace import Pace, Quota
+from rdimport.pace import Pace, Quota, Turns
 from rdimport.plan import Plan, Planner
 from rdimport.prepare.preview import Preview, advice
 from rdimport.recall import Recall
@@ -50,7 +50,7 @@ from rdimport.spool import Spool
 from rdimport.stopping import Stopper, on_signals
 
 if TYPE_CHECKING:
-    from rdimport.delivery import Chance, Settings, Turns
+    from rdimport.delivery import Chance, Settings
     from rdimport.transport import Kind
 
 Result = TypeVar("Result")

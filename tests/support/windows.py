@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
 
-from rdimport.delivery import Turns
-from rdimport.pace import Limits
+from rdimport.pace import Limits, Turns
 
 LIMIT = 120
 WINDOW = 60.0

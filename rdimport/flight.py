@@ -1,0 +1,61 @@
+"""One row on its way, and what its end says: to the ledger, to the observer, to the report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from rdimport.destination import Answer
+from rdimport.events import RowSettled
+from rdimport.ledger import Parcel
+from rdimport.row import Problem, State
+from rdimport.transport import NotAnswered, NotConnected, Reply, proof
+from rdimport.verdict import Action, Evidence
+
+STATES: Final = {
+    Action.ACCEPT: State.ACCEPTED,
+    Action.REFUSE: State.REFUSED,
+    Action.DOUBT: State.UNCERTAIN,
+}
+SETTLED: Final = {state: RowSettled(state) for state in State}
+
+
+def unanswered(error: Exception) -> Answer:
+    """What is known of a row without an answer. Raises the error when it is a bug."""
+    why = error if isinstance(error, NotAnswered) else proof(error)
+    if isinstance(why, NotConnected):
+        return Answer(Evidence.NOT_CONNECTED, problems=(Problem("unsent", detail=str(why)),))
+    problem = Problem("uncertain.not_answered", detail=str(why))
+    return Answer(Evidence.NOT_ANSWERED, problems=(problem,))
+
+
+def told(answer: Answer, state: State) -> tuple[Problem, ...]:
+    """What the report says of the row; doubt is the news, the endpoint's words are its detail."""
+    if state is not State.UNCERTAIN or answer.evidence is Evidence.NOT_ANSWERED:
+        return answer.problems
+    said = "; ".join(f"{p.code} {p.detail}".strip() for p in answer.problems)
+    return (Problem(f"uncertain.{answer.evidence}", detail=said),)
+
+
+class Flight:
+    """A row on its way: since when, and whether all places were taken then. It is told how that
+    ended.
+    """
+
+    __slots__ = ("_land", "crowded", "left", "parcel")
+
+    def __init__(
+        self,
+        parcel: Parcel,
+        left: float,
+        crowded: bool,
+        land: Callable[[Flight, Reply | Exception], None],
+    ) -> None:
+        self.parcel = parcel
+        self.left = left
+        self.crowded = crowded
+        self._land = land
+
+    def __call__(self, end: Reply | Exception) -> None:
+        """What the transport calls, once."""
+        self._land(self, end)

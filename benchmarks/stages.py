@@ -52,6 +52,8 @@ STAGES = {
     "blake2": "ledger and journal",
     "concurrent": "ledger and journal",
     "delivery.py": "delivery and verdict",
+    "flight.py": "delivery and verdict",
+    "concurrency.py": "delivery and verdict",
     "verdict.py": "delivery and verdict",
     "circuit.py": "delivery and verdict",
     "pace.py": "delivery and verdict",

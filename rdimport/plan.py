@@ -23,19 +23,19 @@ from rdimport.ledger import Input, Outcome, Outgoing, Parcel, text_of
 from rdimport.memory import Memory, cells_of
 from rdimport.payload import Merger
 from rdimport.prepare import Bound, Prepared, bind, prepare
+from rdimport.recall import NO_SOURCES, SOURCE, Recall
 from rdimport.row import DEFECT, FILE, ROW, Problem, State
 from rdimport.source.fingerprint import fingerprint
 
 if TYPE_CHECKING:
     from rdimport.mapping import Mapping
     from rdimport.mapping.catalogue import Catalogue
-    from rdimport.recall import Recall
     from rdimport.source import Table
     from rdimport.spool import Spool
 
 PAYLOAD: Final = "__rdimport_payload__"
 WARNINGS: Final = "__rdimport_warnings__"
-_OURS: Final = (FILE, ROW, IDENTITY, PAYLOAD, WARNINGS)
+_OURS: Final = (FILE, ROW, IDENTITY, PAYLOAD, SOURCE, WARNINGS)
 
 
 class Book(Protocol):
@@ -76,8 +76,8 @@ class Plan:
         return self.rows - self.dropped.height
 
     def frames(self) -> Iterator[pl.DataFrame]:
-        """The rows to send, batch by batch: origin, identity, payload, warnings (`ledger.text_of`;
-        null for none) and the source's cells.
+        """The rows to send, batch by batch: origin, identity, payload, `recall.SOURCE`, warnings
+        (`ledger.text_of`; null for none) and the source's cells.
         """
         if self.spool is None:
             raise RuntimeError("this plan keeps no rows")
@@ -91,8 +91,9 @@ class Plan:
     def parcels(self) -> Iterator[Parcel]:
         """The rows to send, one by one."""
         for frame in self.frames():
-            for file, row, identity, payload, warnings, *cells in frame.iter_rows():
-                yield Parcel(Outgoing(identity, file, row, payload), tuple(cells), warnings)
+            for file, row, identity, payload, source, warnings, *cells in frame.iter_rows():
+                outgoing = Outgoing(identity, file, row, payload, source)
+                yield Parcel(outgoing, tuple(cells), warnings)
 
     def trace(self, problem: Problem, file: int, cells: Sequence[str | None]) -> Problem:
         """A problem of a field, traced back to the column and the value that it came from."""
@@ -210,7 +211,7 @@ class Planner:
 
     def _read(self, batch: pl.DataFrame, bound: Bound) -> None:
         if self._recall is None:
-            self._settle(batch, bound)
+            self._settle(batch, bound, NO_SOURCES)
             return
         fresh = self._recall.part(batch, bound)
         recalled = batch.height - fresh.batch.height
@@ -218,10 +219,10 @@ class Planner:
             self._book.record_rows(recalled, 0, [])
             self._already(recalled)
         if fresh.batch.height:
-            imported = self._settle(fresh.batch, bound)
+            imported = self._settle(fresh.batch, bound, fresh.sources)
             self._recall.learn(imported, fresh.sources, batch.height)
 
-    def _settle(self, batch: pl.DataFrame, bound: Bound) -> pl.DataFrame:
+    def _settle(self, batch: pl.DataFrame, bound: Bound, sources: pl.DataFrame) -> pl.DataFrame:
         """Bring each row to its end or put it away; returns `ROW` and `IDENTITY` of the known."""
         prepared = prepare(batch, bound)
         self._look(prepared)
@@ -244,7 +245,9 @@ class Planner:
         self._already(known.already.height)
         self._book.count_filled(prepared.filled(known.rows[ROW]))
         self._book.count_suspects(Counter(_codes(suspect, known.rows[ROW])))
-        self._put_away(known.rows, cells, suspect)
+        self._put_away(
+            known.rows.join(sources, on=ROW, how="left", maintain_order="left"), cells, suspect
+        )
         return known.already
 
     def _put_away(
@@ -255,7 +258,7 @@ class Planner:
         if self._plan.spool is not None:
             told = {row: text_of(warnings) for row, warnings in suspect.items()}
             warned = [told.get(row) for row in rows[ROW]] if told else [None] * rows.height
-            ours = rows.select(FILE, ROW, IDENTITY, pl.col("payload").alias(PAYLOAD))
+            ours = rows.select(FILE, ROW, IDENTITY, SOURCE, pl.col("payload").alias(PAYLOAD))
             ours = ours.with_columns(pl.Series(WARNINGS, warned, pl.String))
             whole = ours.join(cells, on=ROW, how="left", maintain_order="left")
             self._plan.spool.put(whole.select(*_OURS, *(c for c in cells.columns if c != ROW)))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SOURCE: Final = "__rdimport_source__"
 """Int64: the keyed hash of those cells of a row that the mapping uses."""
 
-_SOURCES: Final = {ROW: pl.UInt32, SOURCE: pl.Int64}
+NO_SOURCES: Final = pl.DataFrame(schema={ROW: pl.UInt32, SOURCE: pl.Int64})
 _BETWEEN: Final = "\x1f"
 
 
@@ -78,7 +78,7 @@ class Recall:
         Rows of a mapping with expressions are never judged: an expression may look at the clock.
         """
         if bound.computed:
-            return Fresh(batch, pl.DataFrame(schema=_SOURCES))
+            return Fresh(batch, NO_SOURCES)
         cells = list(dict.fromkeys(name for names in bound.columns.values() for name in names))
         named = pl.lit(_BETWEEN.join([self._salt, *cells]))
         texts = (column(name).fill_null("") for name in cells)

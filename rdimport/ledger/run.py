@@ -20,7 +20,7 @@ from rdimport.ledger.words import (
     Settled,
     problems_of,
 )
-from rdimport.ledger.writes import Writes
+from rdimport.ledger.writes import Writes, eight_bytes
 from rdimport.row import State
 
 _FACTS: Final = (
@@ -92,7 +92,7 @@ class Run:
                 " AND source IS NOT ?",
                 (
                     (source, self.destination, identity, source)
-                    for identity, source in zip(identities, sources, strict=True)
+                    for identity, source in zip(identities, map(eight_bytes, sources), strict=True)
                 ),
             )
 
@@ -103,7 +103,8 @@ class Run:
             " WHERE destination = ? AND state = 'accepted' AND source IS NOT NULL",
             self.destination,
         )
-        return pl.Series(array("q", (source for (source,) in found)), dtype=pl.Int64).sort()
+        known = array("q", b"".join(source for (source,) in found))
+        return pl.Series(known, dtype=pl.Int64).sort()
 
     def count_suspects(self, cells_by_code: Mapping[str, int]) -> None:
         """Note how many cells of rows that can be sent look wrong, by code."""

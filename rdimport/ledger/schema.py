@@ -46,16 +46,17 @@ CREATE TABLE suspect (
 CREATE TABLE posted (
     destination INTEGER, identity BLOB, state TEXT NOT NULL, payload BLOB NOT NULL,
     run INTEGER NOT NULL, file INTEGER NOT NULL, row INTEGER NOT NULL, receipt TEXT NOT NULL,
-    problems TEXT NOT NULL, refused BLOB, source INTEGER, tried INTEGER,
+    problems TEXT NOT NULL, refused BLOB, source BLOB, tried INTEGER,
     PRIMARY KEY (destination, identity)) WITHOUT ROWID;
 CREATE TABLE daybook (
     run INTEGER, file INTEGER, row INTEGER, destination INTEGER NOT NULL, identity BLOB NOT NULL,
-    payload BLOB NOT NULL, receipt TEXT NOT NULL, PRIMARY KEY (run, file, row)) WITHOUT ROWID;
+    payload BLOB NOT NULL, receipt TEXT NOT NULL, source BLOB, PRIMARY KEY (run, file, row)
+    ) WITHOUT ROWID;
 CREATE VIEW conversion AS SELECT * FROM posted UNION ALL SELECT destination, identity, 'accepted',
-    payload, run, file, row, receipt, '[]', NULL, NULL, NULL FROM daybook;
+    payload, run, file, row, receipt, '[]', NULL, source, NULL FROM daybook;
 CREATE TABLE sending (
     run INTEGER, file INTEGER, row INTEGER, destination INTEGER NOT NULL, identity BLOB NOT NULL,
-    payload BLOB NOT NULL, PRIMARY KEY (run, file, row)) WITHOUT ROWID;
+    payload BLOB NOT NULL, source BLOB, PRIMARY KEY (run, file, row)) WITHOUT ROWID;
 CREATE TABLE outcome (
     run INTEGER, file INTEGER, row INTEGER, state TEXT NOT NULL, cells TEXT NOT NULL,
     problems TEXT NOT NULL, instead_file INTEGER, instead_row INTEGER, warnings TEXT NOT NULL,
@@ -134,7 +135,7 @@ def post(db: sqlite3.Connection, of: Literal["run", "destination"], number: int)
     """Carry accepted rows from the daybook to where they are found by their identity."""
     db.execute(
         "INSERT OR REPLACE INTO posted SELECT destination, identity, 'accepted', payload, run,"  # noqa: S608
-        f" file, row, receipt, '[]', NULL, NULL, NULL FROM daybook WHERE {of} = ? ORDER BY 1, 2",
+        f" file, row, receipt, '[]', NULL, source, NULL FROM daybook WHERE {of} = ? ORDER BY 1, 2",
         (number,),
     )
     db.execute(f"DELETE FROM daybook WHERE {of} = ?", (number,))  # noqa: S608

@@ -10,12 +10,16 @@ from rdimport.row import Problem, State
 
 
 class Outgoing(NamedTuple):
-    """A row on its way: who it is, where it stands in the input, what it would send."""
+    """A row on its way: who it is, where it stands in the input, what it would send.
+
+    `source` is the hash by which its cells can be told again (`recall`), where there is one.
+    """
 
     identity: bytes
     file: int
     row: int
     payload: str
+    source: int | None = None
 
 
 class Parcel(NamedTuple):

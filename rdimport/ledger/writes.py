@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -61,12 +62,14 @@ class Writes:
             raise LedgerError("An identity is no hash: this is a bug in rdimport.")
         db.execute(
             "INSERT INTO sending SELECT ?, value >> 32, value & 4294967295, ?,"
-            " substr(?, 1 + 16 * key, 16), substr(?, 1 + 8 * key, 8) FROM json_each(?)",
+            " substr(?, 1 + 16 * key, 16), substr(?, 1 + 8 * key, 8),"
+            " nullif(substr(?, 1 + 8 * key, 8), x'') FROM json_each(?)",
             (
                 self._run,
                 self._destination,
                 b"".join(who),
                 b"".join(hashes),
+                _sources(begun),
                 json.dumps([row.file << 32 | row.row for row in begun]),
             ),
         )
@@ -81,7 +84,7 @@ class Writes:
         if accepted:
             db.execute(
                 "INSERT INTO daybook SELECT s.run, s.file, s.row, destination, identity, payload,"
-                " e.value FROM json_each(?) e CROSS JOIN sending s ON s.run = ?"
+                " e.value, source FROM json_each(?) e CROSS JOIN sending s ON s.run = ?"
                 " AND s.file = CAST(e.key AS INTEGER) >> 32"
                 " AND s.row = CAST(e.key AS INTEGER) & 4294967295",
                 (json.dumps(accepted), self._run),
@@ -176,6 +179,17 @@ class Writes:
             " ON CONFLICT (run, state) DO UPDATE SET rows = rows + excluded.rows",
             (self._run, state, rows),
         )
+
+
+def _sources(rows: Sequence[Outgoing]) -> bytes:
+    """Eight bytes for each row, or nothing: a run has them for all of its rows or for none."""
+    sources = [row.source for row in rows if row.source is not None]
+    return eight_bytes(*sources) if len(sources) == len(rows) else b""
+
+
+def eight_bytes(*sources: int) -> bytes:
+    """Sources as the ledger keeps them, one after the other."""
+    return array("q", sources).tobytes()
 
 
 def _place(row: Outgoing) -> int:

@@ -310,7 +310,7 @@ class Planner:
         rows = frame.filter(pl.col(PAYLOAD).is_not_null())
         known = self._memory.part(
             rows.select(FILE, ROW, IDENTITY, pl.col(PAYLOAD).alias("payload")),
-            rows.drop(FILE, IDENTITY, PAYLOAD, WARNINGS),
+            rows.drop(name for name in _OURS if name != ROW),
             whole=True,
         )
         sent = known.rows.filter(~pl.col(UNCHANGED))[ROW]

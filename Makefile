@@ -30,17 +30,22 @@ proof: .venv/ready-dev
 	$(BIN)/python -m tests.proof --seeds 300 --quick
 
 # Ratios against other ways to send and to check, within one run. BENCH='--rows 20000 --repeat 5' for more.
-bench: .venv/ready-dev .venv-bench/ready
-	$(BIN)/python benchmarks/bench.py --peers .venv-bench/bin/python $(BENCH)
+bench: .venv-bench/ready
+	.venv-bench/user/bin/python benchmarks/bench.py --peers .venv-bench/peers/bin/python $(BENCH)
 
 # Where the CPU time of a run goes.
-profile: .venv/ready-dev
-	$(BIN)/python benchmarks/stages.py
+profile: .venv-bench/ready
+	.venv-bench/user/bin/python benchmarks/stages.py
 
-.venv-bench/ready: pyproject.toml
-	$(PYTHON) -m venv .venv-bench
-	.venv-bench/bin/python -m pip install -q uv
-	.venv-bench/bin/uv pip install -q --python .venv-bench/bin/python -e . --group bench
+# What a user has, and apart from it what the peers need: pandera loads pandas and hypothesis where it
+# finds them.
+.venv-bench/ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv-bench/user
+	.venv-bench/user/bin/python -m pip install -q --require-hashes -r requirements.lock
+	.venv-bench/user/bin/python -m pip install -q --no-deps --no-build-isolation -e .
+	$(PYTHON) -m venv .venv-bench/peers
+	.venv-bench/peers/bin/python -m pip install -q uv
+	.venv-bench/peers/bin/uv pip install -q --python .venv-bench/peers/bin/python -e . --group bench
 	@touch $@
 
 .venv/ready: requirements.lock pyproject.toml

@@ -119,6 +119,16 @@ def test_the_daybook_is_posted_before_it_grows_long_and_each_row_counts_once(
         assert ledger.run("r").counts()[State.ACCEPTED] == rows
 
 
+def test_a_conversion_that_is_sent_once_more_stands_in_the_ledger_once(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path) as ledger:
+        for name in ("one", "two"):
+            run = begun(ledger, name)
+            run.apply([row(1)], [], Counters())
+            run.apply([], [accepted(row(1))], Counters())
+            found = ledger.query("SELECT run, state FROM conversion")
+            assert found == [(run.number, "accepted")]
+
+
 @pytest.mark.parametrize("open_at_once", [1, 5])
 def test_no_more_rows_are_ever_noted_as_on_their_way_than_may_be_open(
     open_at_once: int, tmp_path: Path

@@ -52,6 +52,11 @@ class Counted:
             self.ledger[name] += 1
 
 
+def received(counted: Counted) -> int:
+    """Reads of answers: the event loop is woken by a byte, for which it looks twice."""
+    return counted.loop["recv()"] - 2 * counted.loop["_read_from_self"]
+
+
 @contextmanager
 def counting() -> Iterator[Counted]:
     """Count from here on, also in threads that start later."""
@@ -90,7 +95,7 @@ def test_one_more_row_costs_few_calls_two_system_calls_and_a_small_part_of_a_dur
         once = counts_of_a_run(ROWS, tmp_path / "once", base_url)
         twice = counts_of_a_run(2 * ROWS, tmp_path / "twice", base_url)
     assert twice.loop["send()"] - once.loop["send()"] == ROWS
-    assert twice.loop["recv()"] - once.loop["recv()"] <= 1.3 * ROWS  # it also wakes the event loop
+    assert received(twice) - received(once) <= 1.05 * ROWS
     assert twice.ledger["apply"] - once.ledger["apply"] <= COMMITS * ROWS
     assert twice.ledger["execute()"] <= 7 * twice.ledger["apply"]
     more = twice.all - once.all

@@ -19,7 +19,7 @@ _VERSION: Final = 1
 
 # An accepted row goes to the end of `daybook`, and from there, with many others, to its place in
 # `posted`, which is anywhere: written one by one, each would dirty a page of its own. Where a
-# conversion stands in both, the daybook's line is the later one.
+# conversion stands in both, because it was sent once more, the daybook's line is the later one.
 _SCHEMA: Final = """
 CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE destination (id INTEGER PRIMARY KEY, identity TEXT NOT NULL UNIQUE);
@@ -52,7 +52,8 @@ CREATE TABLE daybook (
     run INTEGER, file INTEGER, row INTEGER, destination INTEGER NOT NULL, identity BLOB NOT NULL,
     payload BLOB NOT NULL, receipt TEXT NOT NULL, source BLOB, PRIMARY KEY (run, file, row)
     ) WITHOUT ROWID;
-CREATE VIEW conversion AS SELECT * FROM posted UNION ALL SELECT destination, identity, 'accepted',
+CREATE VIEW conversion AS SELECT * FROM posted WHERE (destination, identity) NOT IN
+    (SELECT destination, identity FROM daybook) UNION ALL SELECT destination, identity, 'accepted',
     payload, run, file, row, receipt, '[]', NULL, source, NULL FROM daybook;
 CREATE TABLE sending (
     run INTEGER, file INTEGER, row INTEGER, destination INTEGER NOT NULL, identity BLOB NOT NULL,

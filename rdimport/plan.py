@@ -188,7 +188,8 @@ class Planner:
             self._book.record_input(number, self._input(table))
             self._plan.columns.append(table.columns)
             self._plan.fields.append({t.field: bound.columns[t.name] for t in bound.targets})
-            for batch in table.batches():
+            batches = table.batches()
+            for batch in self._recall.pieces(batches) if self._recall else batches:
                 self._read(batch, bound)
                 self._observer(RowsRead(table.name, batch.height))
                 if self._interrupted():

@@ -103,7 +103,9 @@ class Run:
             " WHERE destination = ? AND state = 'accepted' AND source IS NOT NULL",
             self.destination,
         )
-        known = array("q", b"".join(source for (source,) in found))
+        known = array("q")
+        for (source,) in found:
+            known.frombytes(source)
         return pl.Series(known, dtype=pl.Int64).sort()
 
     def count_suspects(self, cells_by_code: Mapping[str, int]) -> None:

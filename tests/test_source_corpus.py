@@ -124,25 +124,40 @@ def test_hidden_rows_and_error_cells_are_told(name: str) -> None:
     assert "1 cell(s) hold an error" in notes
 
 
-def test_hidden_rows_and_error_cells_of_an_xlsb_are_told(tmp_path: Path) -> None:
-    """leads.xlsb with row 3 hidden and its last cell an error, as [MS-XLSB] writes them."""
-    path, part = tmp_path / "leads.xlsb", "xl/worksheets/sheet1.bin"
-    row = bytes.fromhex("00190200000000000000 2c01 00 00 00")
-    value = bytes.fromhex("0510 0500000000000000 9a9999999999b93f")
-    error = bytes.fromhex("0309 0500000000000000 2a")
+def patched(path: Path, *changes: tuple[bytes, bytes]) -> str:
+    """leads.xlsb with some bytes of its sheet replaced, each of which must be there once."""
     with zipfile.ZipFile(CORPUS / "leads.xlsb") as old, zipfile.ZipFile(path, "w") as new:
         for name in old.namelist():
             data = old.read(name)
-            if name == part:
-                assert (data.count(row), data.count(value)) == (1, 1)
-                data = data.replace(row, row[:13] + b"\x10" + row[14:]).replace(value, error)
+            if name == "xl/worksheets/sheet1.bin":
+                for was, now in changes:
+                    assert data.count(was) == 1
+                    data = data.replace(was, now)
             new.writestr(name, data)
-    (table,) = open_tables([str(path)], Hints())
+    return str(path)
+
+
+def test_hidden_rows_and_error_cells_of_an_xlsb_are_told(tmp_path: Path) -> None:
+    """leads.xlsb with row 3 hidden and its last cell an error, as [MS-XLSB] writes them."""
+    row = bytes.fromhex("00190200000000000000 2c01 00 00 00")
+    value = bytes.fromhex("0510 0500000000000000 9a9999999999b93f")
+    error = bytes.fromhex("0309 0500000000000000 2a")
+    hidden = row[:13] + b"\x10" + row[14:]
+    path = patched(tmp_path / "leads.xlsb", (row, hidden), (value, error))
+    (table,) = open_tables([path], Hints())
     assert [row[2] for row in read(table)] == ["Ana Conceição", "Bia D'Ávila"]
     assert [row[7] for row in read(table)] == ["1.5", None]
     notes = " ".join(table.notes)
     assert "1 row(s) are hidden or filtered out" in notes
     assert "1 cell(s) hold an error" in notes
+
+
+def test_an_xlsb_with_a_cell_beyond_all_columns_is_refused_at_once(tmp_path: Path) -> None:
+    cell = bytes.fromhex("070c 0400000003000000 04000000")
+    far = bytes.fromhex("070c 0400520003000000 04000000")
+    path = patched(tmp_path / "leads.xlsb", (cell, far))
+    with pytest.raises(SourceError, match="far to the right"):
+        open_tables([path], Hints())
 
 
 @pytest.mark.parametrize("name", ["odd.xlsx", "odd.xls", "odd.ods"])

@@ -14,7 +14,7 @@ from rdimport.row import ROW
 from rdimport.source.durations import with_durations
 from rdimport.source.links import link_notes, linked_texts
 from rdimport.source.xls_marks import is_intact, xls_mail_links, xls_notes
-from rdimport.source.xlsb_marks import xlsb_counts
+from rdimport.source.xlsb_marks import xlsb_marks
 from rdimport.source.xlsx_marks import Marks, sentences, xlsx_mail_links, xlsx_marks
 
 if TYPE_CHECKING:
@@ -102,9 +102,10 @@ class CalamineBook:
 
     def _refuse_vast(self, sheet: str) -> None:
         """The library lays out all cells up to the last one, and dies where memory does not do."""
-        if self.kind not in ("xlsx", "xlsm"):
+        if self.kind == "xls":  # which has 256 columns at most
             return
-        self._marks[sheet] = xlsx_marks(self._file, sheet)
+        marks = xlsb_marks if self.kind == "xlsb" else xlsx_marks
+        self._marks[sheet] = marks(self._file, sheet)
         if self._marks[sheet].cells > _MOST_CELLS:
             raise SourceError(
                 f"Sheet {sheet!r} of {self._file.name} has a filled cell far to the right of all "
@@ -119,8 +120,6 @@ class CalamineBook:
         """
         if self.kind == "xls":
             told = xls_notes(self._file.whole(), sheet)
-        elif self.kind == "xlsb":
-            told = tuple(sentences(xlsb_counts(self._file, sheet)))
         else:
             told = tuple(sentences(self._marks[sheet].counts)) if sheet in self._marks else ()
         return (*told, *link_notes(self._linked.get(sheet, [])))

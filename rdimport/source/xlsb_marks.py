@@ -5,9 +5,12 @@ Its parts are sequences of records: type and size, in groups of seven bits, then
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
+
+from rdimport.source.xlsx_marks import Marks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,12 +19,16 @@ if TYPE_CHECKING:
 
 _ROW, _ERROR, _FORMULA_ERROR, _BUNDLE, _FILTER = 0, 3, 11, 156, 161
 """BrtRowHdr, BrtCellError, BrtFmlaError, BrtBundleSh, BrtBeginAFilter of [MS-XLSB]."""
+_CELLS: Final = frozenset(range(1, 12))
+"""BrtCellBlank to BrtFmlaError: each begins with its column, as BrtRowHdr does with its row."""
+_COLUMNS: Final = 16_384
+"""What a sheet can have. A damaged file may name more, and the library would lay them all out."""
 _HIDDEN: Final = 0x10
 """fDyZero in the row's flags: it has no height. They follow row, style, height and one byte."""
 _FLAGS_AT: Final = 11
 
 
-def xlsb_counts(file: InputFile, sheet: str) -> Counter[str]:
+def xlsb_marks(file: InputFile, sheet: str) -> Marks:
     """How often `hidden`, `filter` and `error` stand in a sheet; nothing in an unusual file."""
     found: Counter[str] = Counter()
     with file.package() as package:
@@ -33,15 +40,20 @@ def xlsb_counts(file: InputFile, sheet: str) -> Counter[str]:
             part = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
             data = package.read(part)
         except (KeyError, ET.ParseError):
-            return found
+            return Marks(found, 0)
+    row = column = -1
     for kind, at, size in _records(data):
+        if kind == _ROW:
+            row = max(row, int.from_bytes(data[at : at + 4], "little"))
+        elif kind in _CELLS:
+            column = max(column, int.from_bytes(data[at : at + 4], "little"))
         if kind == _ROW and size > _FLAGS_AT and data[at + _FLAGS_AT] & _HIDDEN:
             found["hidden"] += 1
         elif kind in (_ERROR, _FORMULA_ERROR):
             found["error"] += 1
         elif kind == _FILTER:
             found["filter"] += 1
-    return found
+    return Marks(found, (row + 1) * (column + 1) if column < _COLUMNS else sys.maxsize)
 
 
 def _link_of(book: bytes, sheet: str) -> str | None:

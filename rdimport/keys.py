@@ -63,7 +63,8 @@ def _read(file: Path) -> str:
     try:
         with file.open(encoding="utf-8") as opened:
             mode = os.fstat(opened.fileno()).st_mode
-            if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
+            others = stat.S_IRWXO if _is_credential(file) else stat.S_IRWXG | stat.S_IRWXO
+            if os.name == "posix" and mode & others:
                 raise UsageError(
                     f"Others on this machine can read the key in {file}.",
                     f"Type: chmod 600 {file}",
@@ -74,6 +75,14 @@ def _read(file: Path) -> str:
     if not key:
         raise _no_key(f"The key file {file} is empty.")
     return key
+
+
+def _is_credential(file: Path) -> bool:
+    """Whether systemd handed the file over: it lets the unit's user in by an access list, which
+    the mode shows as a right of the group (https://github.com/systemd/systemd/issues/29435).
+    """
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    return folder is not None and file.resolve().parent == Path(folder).resolve()
 
 
 def _unreadable(file: Path, error: Exception) -> UsageError:

@@ -261,3 +261,20 @@ def test_a_key_file_without_a_key_is_told_before_anything_is_read(desk: Desk) ->
     assert done.code == 2
     assert "empty.key is empty" in done.err
     assert "--api-key-file" in done.err
+
+
+def test_a_key_that_systemd_hands_over_may_show_a_right_of_the_group(
+    desk: Desk, box: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.write("list.csv", people(3))
+    desk.write("list.yaml", MAPPING)
+    (desk.home / "credentials").mkdir()
+    desk.write("credentials/key", box.api_key)
+    (desk.home / "credentials" / "key").chmod(0o440)
+    words = ("run", "list.csv", "-m", "list.yaml", "--api-key-file", "credentials/key")
+    desk.key = None
+    assert desk.do(*words).code == 2
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(desk.home / "credentials"))
+    assert desk.do(*words, "--quota", "none").code == 0
+    (desk.home / "credentials" / "key").chmod(0o444)
+    assert desk.do(*words).code == 2

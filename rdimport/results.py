@@ -139,10 +139,11 @@ class Checked:
 
     @property
     def suspect(self) -> dict[str, int]:
-        """How many cells are sent although they look wrong, by code."""
-        wrong = self.by_code
-        found = ((r.code, r.cells) for r in self.preview.reasons if r.code not in wrong)
-        return dict(found)
+        """How many cells of rows that can be sent look wrong, by code."""
+        found = Counter[str]()
+        for reason in self.preview.reasons:
+            found[reason.code] += reason.cells if reason.suspect else 0
+        return {code: cells for code, cells in found.items() if cells}
 
     def payloads(self) -> Iterator[pl.DataFrame]:
         """What would be sent, batch by batch."""

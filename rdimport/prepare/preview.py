@@ -66,10 +66,14 @@ class FieldView:
 
 @dataclass(slots=True)
 class ReasonView:
-    """One code: how many cells, the first rows as (file, row), and different values."""
+    """One code of one field: how many cells, the first rows as (file, row), and different values.
+
+    `suspect` cells are sent all the same.
+    """
 
     code: str
     field: str
+    suspect: bool
     cells: int = 0
     rows: list[tuple[int, int]] = made(default_factory=list)
     values: list[str] = made(default_factory=list)
@@ -81,7 +85,7 @@ class Preview:
     def __init__(self) -> None:
         self.first: list[RowView] = []
         self._fields: dict[str, FieldView] = {}
-        self._reasons: dict[tuple[str, str], ReasonView] = {}
+        self._reasons: dict[tuple[str, str, bool], ReasonView] = {}
 
     @property
     def fields(self) -> tuple[FieldView, ...]:
@@ -147,8 +151,10 @@ class Preview:
             if name in self._fields:
                 view = self._fields[name]
                 setattr(view, kind, getattr(view, kind) + count)
-        for (code, name), group in frame.select(*PROBLEMS).group_by("code", "field"):
-            key = (str(code), str(name))
+        for (code, name), group in frame.select(*PROBLEMS).group_by(
+            "code", "field", maintain_order=True
+        ):
+            key = (str(code), str(name), kind == "suspect")
             reason = self._reasons.setdefault(key, ReasonView(*key))
             reason.cells += group.height
             named = [(int(f), int(r)) for f, r in group.select(FILE, ROW).head(5).iter_rows()]

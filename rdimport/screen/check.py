@@ -102,7 +102,7 @@ def _fields(views: Sequence[FieldView], words: Words) -> Iterator[str]:
 
 
 def _suspect(done: Checked, words: Words) -> Iterator[str]:
-    reasons = [reason for reason in done.preview.reasons if reason.code in done.suspect]
+    reasons = [reason for reason in done.preview.reasons if reason.suspect]
     if not reasons:
         return
     yield ""

@@ -77,7 +77,7 @@ class LogFile:
             text = json.dumps({"at": moment, "event": name, **facts}, ensure_ascii=False)
         else:
             told = " ".join(f"{key}={value}" for key, value in facts.items() if value is not None)
-            text = f"{moment} {name} {told}".rstrip()
+            text = " ".join(f"{moment} {name} {told}".split())  # one line, whatever a message holds
         record = logging.LogRecord("rdimport", logging.INFO, "", 0, text, None, None)
         self._handler.emit(record)
 

@@ -177,7 +177,7 @@ REASONS: Final[dict[str, Reason]] = {
         "write Sim or Não, or empty the cell",
     ),
     "integer.syntax": Reason(
-        "“{value}” is no whole number",
+        "“{value}” is no whole number of at most 18 digits",
         "write digits only, or change the type in the mapping",
     ),
     "text.too_long": Reason(

@@ -72,7 +72,7 @@ REASONS_PT: Final[dict[str, tuple[str, str]]] = {
         "escreva Sim ou Não, ou deixe a célula vazia",
     ),
     "integer.syntax": (
-        "“{value}” não é um número inteiro",
+        "“{value}” não é um número inteiro de até 18 dígitos",
         "escreva só dígitos, ou mude o tipo no mapeamento",
     ),
     "text.too_long": (

@@ -46,7 +46,8 @@ class Spool:
         except (OSError, pl.exceptions.PolarsError) as error:
             raise LedgerError(
                 f"The rows that are to be sent cannot be kept on disk: {error}.",
-                "Nothing was sent. Free disk space, or name another --state-dir.",
+                "Nothing was sent. Free disk space, or name another "
+                + ("--state-dir." if self._directory else "folder with the variable TMPDIR."),
             ) from error
         return len(self) - 1
 

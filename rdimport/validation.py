@@ -222,10 +222,6 @@ def _items_lower(cell: pl.Expr) -> pl.Expr:
     return cell.list.eval(item == item.str.to_lowercase()).list.all()
 
 
-def _is_url(cell: pl.Expr) -> pl.Expr:
-    return cell.str.contains(form.URL) & (cell.str.len_chars() <= MAX_LENGTH)
-
-
 def _is_number(cell: pl.Expr) -> pl.Expr:
     return cell.str.contains(form.NUMBER) & cell.str.contains(form.AMBIGUOUS).not_()
 

@@ -35,7 +35,7 @@ def _check(told: argparse.Namespace) -> int:
             quota=quota,
             state_dir=None if sandbox else values.state_dir(told),
             hints=values.hints(told),
-            limit=told.limit,
+            limit=getattr(told, "canary", None) or told.limit,
             resend=values.resend(told),
             catalogue=values.catalogue(told, mapping),
             on_event=terminal.observer,

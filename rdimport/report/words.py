@@ -63,7 +63,7 @@ _ENGLISH: Final = {
     "sent_suspect.how": "`rdimport check` with the same files and mapping shows the cells.",
     "sent_suspect.cells": "{cells} cells were sent although they look wrong: {codes}.",
     "unread": "{rows} uncertain rows stand without their cells: the run was cut off, and the input"
-    " is not as it was then. Find them by their row number in the file of that time.",
+    " as it was then could not be read again. Find them by their row number in the file of that time.",
     "more_comments": "Beyond {rows} rows the reason stands in rdimport_reason only.",
     "cut": "A cell of Excel holds 32,767 characters; the whole text is in failures.csv.",
     "next": "What to type next",
@@ -154,7 +154,7 @@ _PORTUGUESE: Final = {
     "sent_suspect.how": "`rdimport check` com os mesmos arquivos e mapeamento mostra as células.",
     "sent_suspect.cells": "{cells} células foram enviadas embora pareçam erradas: {codes}.",
     "unread": "{rows} linhas incertas estão sem as células: a importação foi cortada, e o arquivo"
-    " não é mais o daquela hora. Ache-as pelo número da linha no arquivo de então.",
+    " daquela hora não pôde ser lido de novo. Ache-as pelo número da linha no arquivo de então.",
     "more_comments": "Depois de {rows} linhas o motivo está só em rdimport_reason, sem comentário.",
     "cut": "Uma célula do Excel guarda 32.767 caracteres; o texto inteiro está em failures.csv.",
     "next": "O que digitar agora",

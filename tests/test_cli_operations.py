@@ -6,6 +6,7 @@ import json
 import shlex
 import stat
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from support.command import Desk
 
 from rdimport.events import Event, SendingFinished
+from rdimport.ledger import Ledger
 from rdimport.lock import locked
 from rdimport.progress import both
 from rdimport.sandbox.embedded import RunningSandbox
@@ -83,6 +85,27 @@ def test_purge_beside_a_run_forgets_but_does_not_write_the_whole_file_anew(
     assert b"Ningu" not in b"".join(path.read_bytes() for path in desk.state.iterdir())
     assert (ledger.stat().st_ino, ledger.stat().st_size) == before
     assert "keeps its size" not in desk.here("purge", "--older-than", "0s").out
+
+
+def test_purge_waits_for_nobody_who_reads_and_says_what_is_in_the_file_still(
+    desk: Desk, list_of_six: list[str]
+) -> None:
+    desk.here(*list_of_six, "--quota", "none")
+    with Ledger.open(desk.state) as writer, Ledger.open(desk.state) as reader:
+        writer.query("PRAGMA busy_timeout = 5000")  # a sixth of what it waits for otherwise
+        reading = reader.stream("SELECT row FROM conversion")
+        next(reading)
+        with ThreadPoolExecutor(1) as pool:
+            purging = pool.submit(desk.here, "purge", "--older-than", "0s")
+            while not purging.done():
+                with writer.transaction() as db:
+                    db.execute("UPDATE setting SET value = value")
+        assert "1 run(s)" in purging.result().out
+        assert "leaves the file with the next purge" in purging.result().out
+        assert b"Ningu" in b"".join(path.read_bytes() for path in desk.state.iterdir())
+        assert len(list(reading)) == 5
+        assert "next purge" not in desk.here("purge", "--older-than", "0s").out
+        assert b"Ningu" not in b"".join(path.read_bytes() for path in desk.state.iterdir())
 
 
 def test_a_canary_sends_a_few_rows_and_says_what_to_look_for(

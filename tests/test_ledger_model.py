@@ -141,6 +141,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def forget(self) -> None:
         """All runs are forgotten: what they counted and whom they sent stays known."""
         self.ledger.forget(datetime.now(UTC) + timedelta(days=1), datetime.now(UTC))
+        assert self.ledger.empty_log()
         for book in self.books:
             if not book.forgotten:
                 book.why.clear()

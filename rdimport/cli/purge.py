@@ -17,7 +17,7 @@ def execute(told: argparse.Namespace) -> int:
     """Forget, but for the runs that are at work."""
     state_dir = values.state_dir(told)
     now = SystemClock().now()
-    forgotten, shrunk = 0, True
+    forgotten, shrunk, gone = 0, True, True
     if Ledger.is_there(state_dir):
         with Ledger.open(state_dir) as ledger:
             before = now - timedelta(seconds=told.older_than)
@@ -27,11 +27,16 @@ def execute(told: argparse.Namespace) -> int:
             with nobody_at_work(state_dir) as shrunk:
                 if shrunk:
                     ledger.shrink()
+            gone = ledger.empty_log()
     lines = [
         f"Forgotten: what {forgotten} run(s) knew of people; younger runs were left alone.",
         "Their reports are files of their own: delete them too if nobody needs them.",
     ]
     if not shrunk:
         lines.append("A run is at work, so the ledger keeps its size until the next purge.")
+    if not gone:
+        lines.append(
+            "The ledger is being read, so what was forgotten leaves the file with the next purge."
+        )
     say(lines)
     return ExitCode.DONE

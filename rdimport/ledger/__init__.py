@@ -56,6 +56,11 @@ __all__ = [
 
 FILE_NAME: Final = "ledger.sqlite3"
 
+_READERS_WAIT: Final = 0.25
+"""Seconds to wait for who reads the ledger before its log is emptied: nobody can write meanwhile,
+and a report may be read for minutes.
+"""
+
 
 class Ledger:
     """An open ledger. Not for two threads at the same time. Every method raises LedgerError."""
@@ -233,7 +238,8 @@ class Ledger:
 
         Runs `at_work` are left alone; one that was killed has no end, and counts by its start.
         Cells and values go. The keyed hashes stay: without them rows would be sent twice. What is
-        deleted is overwritten with zeros, but the file keeps its size: see `shrink`.
+        deleted is overwritten with zeros once `empty_log` has said so, but the file keeps its
+        size: see `shrink`.
         """
         told = "IN (SELECT id FROM run WHERE forgotten_at = ?)"
         with self.transaction() as db:
@@ -255,7 +261,6 @@ class Ledger:
                 f" AND coalesce(tried, run) {told}",
                 moment,
             )
-        self._empty_log()
         return runs
 
     def shrink(self) -> None:
@@ -264,12 +269,20 @@ class Ledger:
         """
         with explained(self.path):
             self._db.execute("VACUUM")
-        self._empty_log()
 
-    def _empty_log(self) -> None:
-        """What was forgotten must not stay in the write-ahead log either."""
+    def empty_log(self) -> bool:
+        """Let what was forgotten leave the disk: it is in the file until the write-ahead log has
+        been carried there, and then must not stay in the log either. False when somebody who
+        reads, or writes, is in the way: the next call does it, or the last process to close.
+        """
         with explained(self.path):
-            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            (usual,) = self._db.execute("PRAGMA busy_timeout").fetchone()
+            self._db.execute(f"PRAGMA busy_timeout = {int(_READERS_WAIT * 1000)}")
+            try:
+                (busy, *_) = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            finally:
+                self._db.execute(f"PRAGMA busy_timeout = {usual}")
+        return not busy
 
     def destination(self, identity: str) -> int | None:
         """The number of a destination, None when nothing was ever sent there."""

@@ -19,7 +19,7 @@ class ExitCode(IntEnum):
     BUG = 70
     """A mistake of rdimport's own (`EX_SOFTWARE` of sysexits.h); the ledger is right."""
     BUSY = 75
-    """Another run holds this ledger (`EX_TEMPFAIL` of sysexits.h)."""
+    """Another run, or a purge, holds this ledger (`EX_TEMPFAIL` of sysexits.h)."""
 
 
 class RdimportError(Exception):
@@ -57,7 +57,7 @@ class LedgerError(RdimportError):
 
 
 class LedgerBusyError(LedgerError):
-    """Another run holds the ledger."""
+    """Another run, or a purge, holds the ledger."""
 
     exit_code = ExitCode.BUSY
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
@@ -14,19 +14,19 @@ from filelock import FileLock, Timeout
 from rdimport.errors import LedgerBusyError, LedgerError
 from rdimport.ledger import Ledger
 
-_PATIENCE: Final = 1.0
-"""Seconds: `status` holds the lock for a moment to see whether anybody else does."""
+_STATUS_LOOKS: Final = 1.0
+"""Seconds to wait: `status` holds the lock for a moment to see whether anybody else does."""
 
 
 @contextmanager
 def locked(state_dir: Path, account: str) -> Iterator[None]:
-    """Hold the account's lock. Raises LedgerBusyError that names the run that has it.
+    """Hold the account's lock. Raises LedgerBusyError that names the run that may have it.
 
     The system lets go of the lock when its process ends, however it ends.
     """
     try:
         state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = FileLock(state_dir / f"{_slug(account)}.lock", timeout=_PATIENCE, mode=0o600)
+        lock = FileLock(state_dir / f"{_slug(account)}.lock", timeout=_STATUS_LOOKS, mode=0o600)
         lock.acquire()
     except Timeout:
         raise _busy(state_dir, account) from None
@@ -84,10 +84,18 @@ def _slug(account: str) -> str:
 
 
 def _busy(state_dir: Path, account: str) -> LedgerBusyError:
-    with Ledger.open(state_dir) as ledger:
-        process, started = ledger.at_work(account) or ("unknown", "unknown")
+    """Who has the lock: a run without an end, unless that was killed and a purge has it. Only looks
+    into the ledger, which that one may be writing.
+    """
+    run = "another run that has just begun"
+    with suppress(LedgerError):
+        ledger = Ledger.if_there(state_dir)
+        if ledger is not None:
+            with ledger:
+                found = ledger.at_work(account)
+            if found:
+                run = "another run (process {}, started {})".format(*found)
     return LedgerBusyError(
-        f"Another run is importing into account “{account}” (process {process}, started"
-        f" {started}).",
+        f"Account “{account}” is in use: by {run}, or by a purge of its ledger in {state_dir}.",
         "Nothing was sent. Wait for it, or try again later: exit code 75 says so to cron.",
     )

@@ -8,9 +8,10 @@ import resource
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,7 +27,7 @@ from rdimport.errors import LedgerBusyError, LedgerError, UsageError
 from rdimport.events import Event, RowSettled
 from rdimport.journal import Journal
 from rdimport.ledger import Counters, Ledger, Outcome, Outgoing, Run, Settled
-from rdimport.lock import locked
+from rdimport.lock import locked, nobody_at_work
 from rdimport.mapping import Mapping
 from rdimport.pipeline import check
 from rdimport.pipeline import run as run_of_api
@@ -193,6 +194,31 @@ def test_the_lock_is_of_one_account_and_free_again_when_its_holder_is_done(tmp_p
             pass
     with locked(tmp_path, "a"):
         pass
+
+
+@pytest.mark.parametrize("spoilt", [False, True])
+def test_who_meets_a_purge_is_told_to_come_later_though_the_ledger_cannot_be_written(
+    tmp_path: Path, *, spoilt: bool
+) -> None:
+    with Ledger.open(tmp_path):
+        pass
+    with locked(tmp_path, "a"):
+        pass
+    with (
+        nobody_at_work(tmp_path) as free,
+        closing(sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None)) as purge,
+    ):
+        assert free
+        purge.execute("BEGIN EXCLUSIVE")
+        before = content(tmp_path)
+        if spoilt:
+            (tmp_path / "ledger.sqlite3").write_bytes(b"no database")
+            before = content(tmp_path)
+        start = time.monotonic()
+        with pytest.raises(LedgerBusyError, match="or by a purge"), locked(tmp_path, "a"):
+            pass
+        assert time.monotonic() - start < 15, "it waited to write"
+        assert content(tmp_path) == before
 
 
 def test_the_journal_lets_a_row_leave_only_when_another_process_could_read_of_it(

@@ -2,7 +2,7 @@
 
 A small SQLite file per account holds the account's `Standing` and the runs that are at work. It is
 never synced to disk: what it says is worth a minute, and may be lost without harm. What a run
-takes, it takes in one transaction of some 20 µs. A run that dies leaves at most the slots that it
+takes, it takes in one transaction of some 45 µs. A run that dies leaves at most the slots that it
 had taken ahead, a fiftieth of a second's worth or one; its word counts for one window.
 """
 
@@ -32,11 +32,18 @@ _AHEAD: Final = 0.02
 _FRESH: Final = 0.05
 """Seconds for which a run need not look whether another one was told to wait."""
 
-_PATIENCE: Final = 0.25
-"""Seconds to wait for another run that is writing; it needs microseconds unless it was halted."""
+_OPENS_WITHIN: Final = 0.25
+"""Seconds to wait for another run that makes the file, or was halted while it wrote."""
+
+_STANDS_STILL: Final = 0.02
+"""The same for a run that sends, all of which stands still meanwhile: another one needs
+microseconds, and a little longer where it waits for a core.
+"""
 
 _SILENCE: Final = 1.0
-"""Seconds for which a run goes on by itself when that patience has ended."""
+"""Seconds for which a run goes on by itself when it has waited in vain."""
+
+_SPOILT: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 _VALUES: Final = attrgetter(*(field.name for field in fields(Standing)))
 _FORM: Final = struct.Struct(f"<{len(fields(Standing))}d")
@@ -61,6 +68,8 @@ class SharedPace:
         self._id = secrets.token_bytes(8)
         self._slots: deque[float] = deque()
         self._looked = self._alone_until = float("-inf")
+        self.alone: tuple[int, str] | None = None
+        """How often the others could not be reached, and why at last."""
         self._open = self._others_open = 0
         self._join(now)
 
@@ -134,7 +143,8 @@ class SharedPace:
         try:
             with self._transaction(now):
                 change(self._pace)
-        except sqlite3.Error:
+        except (sqlite3.Error, struct.error) as error:
+            self.alone = (self.alone[0] + 1 if self.alone else 1, str(error))
             self._alone_until = now + _SILENCE
             change(self._pace)
 
@@ -170,10 +180,10 @@ def shared(
 ) -> Iterator[Pace | SharedPace]:
     """The pace of a run. `place` is a directory of this machine and user, where all runs meet that
     send to the same endpoint with the same key. Where it cannot be used, `tell` gets a sentence
-    that says so, and the run keeps its pace alone.
+    that says so, at once or in the end, and the run keeps its pace alone.
     """
     try:
-        pace = SharedPace(quota, _opened(place / _name(to)), now)
+        pace = _met(quota, place / _name(to), now)
     except (sqlite3.Error, OSError, struct.error) as error:
         tell(
             f"This run kept to its quota by itself: {place}, where runs of one account on this"
@@ -186,13 +196,44 @@ def shared(
     finally:
         with suppress(sqlite3.Error):
             pace.leave()
+        if pace.alone:
+            times, why = pace.alone
+            tell(
+                f"This run kept to its quota by itself for {times * _SILENCE:g} s: {place}, where"
+                f" runs of one account on this machine share it, could not be used then ({why})."
+            )
+
+
+def _met(quota: Quota, path: Path, now: float) -> SharedPace:
+    """Join the runs that meet in a file, in a new one where that is torn: a power cut may do that,
+    as it is never synced, and what it said may be lost.
+    """
+    try:
+        return _joined(quota, path, now)
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF not in _SPOILT:
+            raise
+    for part in ("", "-wal", "-shm"):
+        path.with_name(path.name + part).unlink(missing_ok=True)
+    return _joined(quota, path, now)
+
+
+def _joined(quota: Quota, path: Path, now: float) -> SharedPace:
+    db = _opened(path)
+    try:
+        pace = SharedPace(quota, db, now)
+        db.execute(f"PRAGMA busy_timeout = {int(_STANDS_STILL * 1000)}")
+    except BaseException:
+        db.close()
+        raise
+    return pace
 
 
 def _opened(path: Path) -> sqlite3.Connection:
     """The file of an account, made for its owner only."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    db = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
+    db = sqlite3.connect(path, timeout=_OPENS_WITHIN, isolation_level=None)
     try:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = OFF")

@@ -148,7 +148,7 @@ def test_a_run_that_ends_takes_itself_out(tmp_path: Path) -> None:
         assert rows(Machine(tmp_path, stack), "SELECT * FROM run") == []
 
 
-@pytest.mark.parametrize("what", ["a file", "not a database", "a later table"])
+@pytest.mark.parametrize("what", ["a file", "a later table"])
 def test_a_place_that_cannot_be_used_is_told_and_stops_nobody(machine: Machine, what: str) -> None:
     if what == "a file":
         machine.place.write_bytes(b"")
@@ -157,10 +157,6 @@ def test_a_place_that_cannot_be_used_is_told_and_stops_nobody(machine: Machine, 
         (path,) = machine.place.glob("*.sqlite3")
         with closing(sqlite3.connect(path, isolation_level=None)) as db:
             db.execute("UPDATE standing SET value = x'00'")
-        if what == "not a database":
-            for part in machine.place.iterdir():
-                part.unlink()
-            path.write_bytes(os.urandom(4096))
     alone = machine.run()
     assert len(machine.notes) == 1
     assert str(machine.place) in machine.notes[0]
@@ -168,7 +164,32 @@ def test_a_place_that_cannot_be_used_is_told_and_stops_nobody(machine: Machine, 
     assert alone.wait(0) == 0
 
 
-def test_who_finds_the_file_busy_goes_on_alone(machine: Machine) -> None:
+@pytest.mark.parametrize("torn", ["all of it", "its table"])
+def test_a_file_that_a_power_cut_has_torn_is_made_anew_and_shared(
+    machine: Machine, tmp_path: Path, torn: str
+) -> None:
+    with ExitStack() as stack:
+        Machine(machine.place, stack).run()
+    (path,) = machine.place.glob("*.sqlite3")
+    data = path.read_bytes()
+    path.write_bytes(os.urandom(4096) if torn == "all of it" else data[:4096] + b"\xff" * 8192)
+    one, other = machine.run(), machine.run()
+    assert machine.notes == []
+    one.throttled(0.1, 20, blind=True)
+    assert other.wait(1) == pytest.approx(19.1)
+
+
+def test_who_finds_the_file_busy_goes_on_alone_and_says_so_at_the_end(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        machine = Machine(tmp_path / "quota", stack)
+        goes_on_alone(machine)
+        assert machine.notes == []
+    (told,) = machine.notes
+    assert "by itself for 1 s" in told
+    assert "database is locked" in told
+
+
+def goes_on_alone(machine: Machine) -> None:
     run = machine.run()
     (path,) = machine.place.glob("*.sqlite3")
     halted = sqlite3.connect(path, isolation_level=None)

@@ -160,16 +160,30 @@ def test_a_run_that_is_not_there_is_told(tmp_path: Path) -> None:
         ledger.run("nowhere")
 
 
-def test_a_ledger_of_a_later_release_is_left_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("version", "told"), [(99, "later release"), (1, "before the first release")]
+)
+def test_a_ledger_of_another_release_is_left_alone(tmp_path: Path, version: int, told: str) -> None:
     with Ledger.open(tmp_path) as ledger:
         begun(ledger)
     with sqlite3.connect(tmp_path / "ledger.sqlite3") as db:
-        db.execute("PRAGMA user_version = 99")
+        db.execute(f"PRAGMA user_version = {version}")
     db.close()
     before = (tmp_path / "ledger.sqlite3").read_bytes()
-    with pytest.raises(LedgerError, match="later release"):
-        Ledger.open(tmp_path)
+    for look in (Ledger.open, Ledger.if_there):
+        with pytest.raises(LedgerError, match=told) as caught:
+            look(tmp_path)
+        assert "--state-dir" in caught.value.remedy
+        assert "disk space" not in caught.value.remedy
     assert (tmp_path / "ledger.sqlite3").read_bytes() == before
+
+
+def test_to_open_a_ledger_writes_nothing_and_waits_for_nobody(tmp_path: Path) -> None:
+    with Ledger.open(tmp_path) as ledger, ledger.transaction():
+        before = content(tmp_path)
+        with Ledger.open(tmp_path) as another:
+            assert another.unfinished() == []
+        assert content(tmp_path) == before
 
 
 def test_a_full_disk_is_named_and_leaves_what_was_written_whole(tmp_path: Path) -> None:

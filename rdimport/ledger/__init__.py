@@ -23,7 +23,7 @@ from rdimport.errors import LedgerError, UsageError
 from rdimport.ledger.run import Run
 from rdimport.ledger.schema import (
     ENDS,
-    PATIENCE,
+    WRITER_WAITS,
     explained,
     is_made,
     migrate,
@@ -94,7 +94,7 @@ class Ledger:
             state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
             db = sqlite3.connect(
-                path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
+                path, timeout=WRITER_WAITS, isolation_level=None, check_same_thread=False
             )
             unless_open.callback(db.close)
             write_ahead(db)
@@ -339,7 +339,9 @@ def _read_only(path: Path) -> sqlite3.Connection:
 
 
 def _opened(uri: str) -> sqlite3.Connection:
-    db = sqlite3.connect(uri, uri=True, timeout=30, isolation_level=None, check_same_thread=False)
+    db = sqlite3.connect(
+        uri, uri=True, timeout=WRITER_WAITS, isolation_level=None, check_same_thread=False
+    )
     try:
         db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     except BaseException:

@@ -12,10 +12,11 @@ from typing import Final, Literal
 
 from rdimport.errors import LedgerError
 
-PATIENCE: Final = 30.0
+WRITER_WAITS: Final = 30.0
 """Seconds that one process waits for another to write."""
 
-_VERSION: Final = 1
+_VERSION: Final = 2
+"""1 was written before the first release, with other tables."""
 
 # An accepted row goes to the end of `daybook`, and from there, with many others, to its place in
 # `posted`, which is anywhere: written one by one, each would dirty a page of its own. Where a
@@ -91,7 +92,7 @@ def write_ahead(db: sqlite3.Connection) -> None:
 
     Where two processes open a new file at once, SQLite gives up at this step without waiting.
     """
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + WRITER_WAITS
     while True:
         try:
             db.execute("PRAGMA journal_mode = WAL")
@@ -105,7 +106,7 @@ def write_ahead(db: sqlite3.Connection) -> None:
 
 def is_made(path: Path, db: sqlite3.Connection) -> bool:
     """Whether the file has its tables: a process can be killed before it made them. Raises
-    LedgerError for a file of a later release.
+    LedgerError for a file of another release.
     """
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version > _VERSION:
@@ -113,23 +114,31 @@ def is_made(path: Path, db: sqlite3.Connection) -> bool:
             f"The ledger {path} was written by a later release of rdimport.",
             "Install that release, or name another --state-dir.",
         )
-    return bool(version >= 1)
+    if 0 < version < _VERSION:
+        raise LedgerError(
+            f"The ledger {path} was written before the first release of rdimport.",
+            "This release cannot read it. Name another --state-dir; nothing is known there of what "
+            "was sent from this one, so the same rows would be sent again.",
+        )
+    return bool(version)
 
 
 def migrate(path: Path, db: sqlite3.Connection) -> None:
-    """Bring the file to this release's schema. Raises LedgerError for one of a later release."""
+    """Make the tables of a new file. Raises LedgerError for one of another release."""
+    if is_made(path, db):  # nothing to write, so nobody has to be waited for
+        return
     db.execute("BEGIN IMMEDIATE")
     try:
-        made = is_made(path, db)
-    except LedgerError:
-        db.execute("ROLLBACK")
+        if not is_made(path, db):  # another process may have made them meanwhile
+            for statement in _SCHEMA.split(";"):
+                db.execute(statement)
+            db.execute("INSERT INTO setting VALUES ('hash_key', ?)", (secrets.token_bytes(32),))
+            db.execute(f"PRAGMA user_version = {_VERSION}")
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
         raise
-    if not made:
-        for statement in _SCHEMA.split(";"):
-            db.execute(statement)
-        db.execute("INSERT INTO setting VALUES ('hash_key', ?)", (secrets.token_bytes(32),))
-    db.execute(f"PRAGMA user_version = {_VERSION}")
-    db.execute("COMMIT")
 
 
 def post(db: sqlite3.Connection, of: Literal["run", "destination"], number: int) -> None:

@@ -80,8 +80,12 @@ def found(
     ends: dict[Key, State],
     turn: Round = KILLED,
     flying: tuple[Key, ...] = (),
+    *,
+    process: int = os.getpid(),
 ) -> list[str]:
-    """What the checker says of a ledger with these ends, and an endpoint that saw these."""
+    """What the checker says of a ledger with these ends, and an endpoint that saw these. `process`
+    is that of the run that it knows of.
+    """
     plan = Scenario(0, {"list.csv": PEOPLE}, ["--concurrency", "2"], [turn], 0)
     with Ledger.open(folder / "state") as ledger:
         run = ledger.start_run("r", "there", datetime.now(UTC), {"account": "a"})
@@ -96,7 +100,7 @@ def found(
                 run.apply([], [end], Counters())
     endpoint = Endpoint(Random(0), {"key": "a"}, receipts=receipts)  # noqa: S311
     start = Start(0, turn, [Sheet("list.csv", PEOPLE)], os.getpid())
-    checker = Checker(plan, endpoint, folder, {os.getpid(): start})
+    checker = Checker(plan, endpoint, folder, {process: start})
     checker.after([(start, Ended(-9, None, "", hung=False, interrupted=turn.interruption))])
     return checker.untruths
 
@@ -157,6 +161,13 @@ def test_the_checker_finds_the_lie(lie: str, tmp_path: Path) -> None:
     receipts, ends, told = LIES[lie]
     untruths = found(tmp_path, receipts, ends)
     assert any(told in untruth for untruth in untruths), untruths
+
+
+def test_the_checker_says_after_which_run_it_found_one_that_it_does_not_know(
+    tmp_path: Path,
+) -> None:
+    told = found(tmp_path, [], {}, process=0)
+    assert "seed 0, run 0: run r was at work, though another one was" in told
 
 
 def test_the_checker_misses_rows_that_went_beyond_the_limit_or_were_left_on_their_way(

@@ -85,6 +85,7 @@ class Checker:
 
     def after(self, runs: Sequence[tuple[Start, Ended]]) -> list[Run]:
         """Check all that can be known after some runs that were at work at the same time."""
+        self.at(f"run {' and '.join(str(start.number) for start, _ in runs)}")
         before, self.books = self.books.known, self.read()
         for key in self.books.twice:
             self.must(False, f"the ledger knows {key} twice")
@@ -97,7 +98,7 @@ class Checker:
 
     def _after(self, start: Start, ended: Ended, before: dict[Key, Known]) -> Run:
         turn = start.turn
-        self._where = f"seed {self.plan.seed}, run {start.number}"
+        self.at(f"run {start.number}")
         self.well_behaved(ended)
         past = self.past[turn.account]
         sheets = frozenset(sheet.name for sheet in start.sheets)
@@ -137,7 +138,7 @@ class Checker:
 
     def at_the_end(self) -> None:
         """After the last, calm run: the key nowhere, RD's call and no other."""
-        self._where = f"seed {self.plan.seed}, at the end"
+        self.at("at the end")
         for wrong in self.endpoint.wrong[:3]:
             self.must(False, wrong)
         for path in self.home.rglob("*"):
@@ -152,6 +153,10 @@ class Checker:
             **{f"ended {s}": n for s, n in Counter(k.state for k in known.values()).items()},
         )
         self.counts["uncertain that had arrived"] += len(doubt & stored)
+
+    def at(self, where: str) -> None:
+        """Whatever is found from now on is about that."""
+        self._where = f"seed {self.plan.seed}, {where}"
 
     def must(self, true: bool, otherwise: str) -> None:
         if not true:

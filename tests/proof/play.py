@@ -26,7 +26,7 @@ from .nursery import Nursery, no_file_beyond
 from .rows import Row, Sheet, number_of, written
 from .scenario import Edit, Interruption, Round, Scenario, scenario
 
-PATIENCE = 90.0
+HUNG_AFTER = 90.0
 """Seconds after which a client that has not ended counts as hung."""
 
 
@@ -95,6 +95,7 @@ class _Play:
         await self.endpoint.hang_up()
         runs = self.checker.after(list(zip(told, ends, strict=True)))
         for ended in second:
+            self.checker.at(f"a second run beside run {told[0].number}")
             self.checker.well_behaved(ended)
             self.checker.must(ended.code == 75, f"a second run ended with {ended.code}")
             self.checker.counts["second runs"] += 1
@@ -191,6 +192,7 @@ class _Play:
 
     async def _purge(self) -> None:
         """Everything that the ledger knows of people is forgotten, and nothing else."""
+        self.checker.at(f"a purge after {len(self.starts)} runs")
         ended = await self._command(["purge", "--older-than", "0s"], None)
         self.checker.well_behaved(ended)
         self.checker.must(ended.code == 0, f"purge ended with {ended.code}: {ended.err}")
@@ -204,6 +206,7 @@ class _Play:
 
     async def _look_at_report(self, run: Run) -> None:
         """`rdimport report` says the same as the run did, and of one that died what it may."""
+        self.checker.at(f"report of run {run.start.number}")
         account, told = run.start.turn.account, run.ended.summary
         name = run.books.runs.get(run.start.number)
         if told is None and name is not None and run.ended.died:
@@ -242,7 +245,7 @@ class _Play:
         told = start.turn.interruption if start else None
         sent = asyncio.Event()
         interrupting = asyncio.create_task(self._interrupt(pid, code, account, told, sent))
-        over, _ = await asyncio.wait([code], timeout=PATIENCE)
+        over, _ = await asyncio.wait([code], timeout=HUNG_AFTER)
         if not over:
             os.kill(pid, signal.SIGKILL)
         ended = await code

@@ -12,7 +12,7 @@ from typing import Final
 from rdimport.errors import LedgerError
 from rdimport.ledger import Counters, Outgoing, Run, Settled
 
-COMPANY: Final = 0.005
+OUTCOMES_WAIT: Final = 0.005
 """Seconds for which outcomes wait for rows that begin, to be written together with them."""
 
 _Write = tuple[list[Outgoing], list[Settled | Outgoing], Counters]
@@ -22,8 +22,9 @@ class Journal:
     """Writes a run's notes from one thread of its own, so that a slow disk stops nobody else.
 
     While one write is under way, the notes that come in are gathered for the next: at a high rate
-    a commit serves many rows, at a low one nobody waits for company. Each write holds all outcomes
-    that are known, so the ledger never has more rows on their way than really are.
+    a commit serves many rows, at a low one a row that begins waits for no other, and an outcome
+    `OUTCOMES_WAIT` seconds. Each write holds all outcomes that are known, so the ledger never has
+    more rows on their way than really are.
     """
 
     def __init__(self, run: Run, counters: Callable[[], Counters]) -> None:
@@ -52,7 +53,7 @@ class Journal:
         """
         self._ended.append(row)
         if self._soon is None and self._current is None:
-            self._soon = self._loop.call_later(COMPANY, self._write)
+            self._soon = self._loop.call_later(OUTCOMES_WAIT, self._write)
 
     async def close(self) -> None:
         """Write what is left and stop. Raises LedgerError when anything could not be written."""
@@ -110,7 +111,7 @@ class Journal:
         if self._next is not None:
             self._write()
         elif self._ended and self._soon is None:
-            self._soon = self._loop.call_later(COMPANY, self._write)
+            self._soon = self._loop.call_later(OUTCOMES_WAIT, self._write)
 
     def _work(self) -> None:
         """The thread."""

@@ -23,7 +23,8 @@ from rdimport.sandbox.faults import Faults
 from rdimport.sandbox.options import SandboxOptions
 
 _PAGE: Final = 5_000
-_PATIENCE: Final = 10.0
+_CHILD_WITHIN: Final = 10.0
+"""Seconds within which the sandbox's process answers, and ends when it was told to."""
 
 
 class SandboxError(RdimportError):
@@ -132,13 +133,13 @@ class RunningSandbox:
 
 def _connect(scheme: str, host: str, port: int) -> http.client.HTTPConnection:
     if scheme == "http":
-        return http.client.HTTPConnection(host, port, timeout=_PATIENCE)
+        return http.client.HTTPConnection(host, port, timeout=_CHILD_WITHIN)
     import ssl  # noqa: PLC0415  only a sandbox with a certificate needs it
 
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    return http.client.HTTPSConnection(host, port, timeout=_PATIENCE, context=context)
+    return http.client.HTTPSConnection(host, port, timeout=_CHILD_WITHIN, context=context)
 
 
 @contextlib.contextmanager
@@ -196,7 +197,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
             with contextlib.suppress(OSError):  # the child may be gone already
                 pipe.close()
     try:
-        child.wait(_PATIENCE)
+        child.wait(_CHILD_WITHIN)
     except subprocess.TimeoutExpired:
         child.kill()
         child.wait()

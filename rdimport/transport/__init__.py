@@ -74,9 +74,10 @@ class Sender(Protocol):
 
 
 class Transport:
-    """Sends requests; a row's cancellation counts as an answer that never came.
+    """Sends requests.
 
-    `start` and `abandon` are for whoever has many rows on their way and no use for a task for each.
+    Rows go by `start` and `abandon`, and have no task of their own that could be cancelled: who
+    abandons one hears no more of it, and has to count it among those that may have arrived.
     """
 
     def __init__(self, sender: Sender) -> None:

@@ -235,6 +235,20 @@ def test_who_meets_a_purge_is_told_to_come_later_though_the_ledger_cannot_be_wri
         assert content(tmp_path) == before
 
 
+def test_a_run_of_an_account_that_a_purge_has_never_seen_is_told_to_come_later_too(
+    tmp_path: Path,
+) -> None:
+    with Ledger.open(tmp_path) as purge, Ledger.open(tmp_path) as ledger:
+        ledger.query("PRAGMA busy_timeout = 1")
+        with purge.transaction(), pytest.raises(LedgerBusyError, match="another process"):
+            begun(ledger)
+        assert begun(ledger).number == 1
+        ledger.query("PRAGMA query_only = ON")
+        with pytest.raises(LedgerError, match="readonly") as caught:
+            begun(ledger, "next")
+        assert caught.value.exit_code == 2
+
+
 def test_the_journal_lets_a_row_leave_only_when_another_process_could_read_of_it(
     tmp_path: Path,
 ) -> None:

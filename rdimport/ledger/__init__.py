@@ -24,6 +24,7 @@ from rdimport.ledger.run import Run
 from rdimport.ledger.schema import (
     ENDS,
     WRITER_WAITS,
+    busy_is_no_failure,
     explained,
     is_made,
     migrate,
@@ -209,9 +210,10 @@ class Ledger:
     ) -> Run:
         """Begin a run. Rows that an earlier one left in `sending` become uncertain.
 
-        Only who holds the lock of the destination's account may call this.
+        Only who holds the lock of the destination's account may call this. Raises LedgerBusyError
+        where others write all the time: a purge does not lock out an account that it never saw.
         """
-        with self.transaction() as db:
+        with busy_is_no_failure(self.path), self.transaction() as db:
             db.execute("INSERT OR IGNORE INTO destination (identity) VALUES (?)", (destination,))
             (where,) = db.execute(
                 "SELECT id FROM destination WHERE identity = ?", (destination,)

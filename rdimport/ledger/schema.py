@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal
 
-from rdimport.errors import LedgerError
+from rdimport.errors import LedgerBusyError, LedgerError
 
 WRITER_WAITS: Final = 30.0
 """Seconds that one process waits for another to write."""
@@ -84,6 +84,23 @@ def explained(path: Path) -> Iterator[None]:
             f"The ledger {path} cannot be used: {error}.",
             "No row is sent that could not be recorded. Free disk space, correct the permissions "
             "or name another --state-dir, then run the same command again.",
+        ) from error
+
+
+@contextmanager
+def busy_is_no_failure(path: Path) -> Iterator[None]:
+    """Tell who found the ledger busy before anything was sent to come later."""
+    try:
+        yield
+    except LedgerError as error:
+        cause = error.__cause__
+        if not isinstance(cause, sqlite3.OperationalError):
+            raise
+        if cause.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+            raise
+        raise LedgerBusyError(
+            f"The ledger {path} is being written by another process, perhaps a purge.",
+            "Nothing was sent. Try again later: exit code 75 says so to cron.",
         ) from error
 
 

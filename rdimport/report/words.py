@@ -63,7 +63,8 @@ _ENGLISH: Final = {
     "sent_suspect.how": "`rdimport check` with the same files and mapping shows the cells.",
     "sent_suspect.cells": "{cells} cells were sent although they look wrong: {codes}.",
     "unread": "{rows} uncertain rows stand without their cells: the run was cut off, and the input"
-    " as it was then could not be read again. Find them by their row number in the file of that time.",
+    " as it was then could not be read again. Find them by their row number in the file of that"
+    " time.",
     "more_comments": "Beyond {rows} rows the reason stands in rdimport_reason only.",
     "cut": "A cell of Excel holds 32,767 characters; the whole text is in failures.csv.",
     "next": "What to type next",

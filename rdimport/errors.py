@@ -62,6 +62,10 @@ class LedgerBusyError(LedgerError):
     exit_code = ExitCode.BUSY
 
 
+class UnheardError(RdimportError):
+    """What a command has to say cannot be written."""
+
+
 class ReportError(RdimportError):
     """A report cannot be written; what became of every row is safe in the ledger."""
 

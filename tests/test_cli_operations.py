@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import shlex
+import shutil
 import stat
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stderr
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from support.command import Desk
 
+from rdimport import cli
 from rdimport.events import Event, SendingFinished
 from rdimport.ledger import Ledger
 from rdimport.lock import locked
@@ -155,6 +161,47 @@ def test_a_run_that_nobody_hears_ends_as_it_would(
     assert "gaps" in done.out or "log" not in how
     (row,) = json.loads(desk.here("status", "--json").out)["runs"]
     assert (row["where"], row["exit_code"]) == ("finished", 1)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_reader_who_leaves_early_is_no_failure_and_a_full_disk_is_told(
+    desk: Desk, list_of_six: list[str]
+) -> None:
+    desk.here(*list_of_six, "--quota", "none")
+    looks = {"status": 0, shlex.join(["check", *list_of_six[1:]]): 1, "status --json": 0}
+    for words, code in looks.items():
+        command = f"{shlex.quote(sys.executable)} -m rdimport {words}"
+        gone = desk.shell(f"set -o pipefail; {command} | true")
+        assert (gone.code, gone.err.count("rdimport:")) == (code, 0), words
+        full = desk.shell(f"{command} >/dev/full")
+        assert (full.code, "cannot be written: No space left" in full.err) == (2, True), words
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs another user")
+@pytest.mark.parametrize(("directory", "writes"), [(0o700, "read"), (0o755, "write to")])
+def test_the_ledger_of_another_user_is_told_in_one_sentence(
+    desk: Desk, list_of_six: list[str], directory: int, writes: str
+) -> None:
+    desk.here(*list_of_six, "--quota", "none")
+    desk.state.chmod(directory)
+    with TemporaryDirectory(dir="/tmp") as name:  # every user reaches it
+        state = Path(name) / "state"
+        shutil.copytree(desk.state, state)
+        Path(name).chmod(0o755)
+        for words, may_not in (("status", "read"), ("report", "read"), ("purge", writes)):
+            command = ["rdimport", words, "--state-dir", str(state)]
+            command += ["--older-than", "0s"] if words == "purge" else []
+            said = io.StringIO()
+            os.seteuid(65_534)
+            try:
+                with redirect_stderr(said):
+                    code = cli.main(command[1:])
+            finally:
+                os.seteuid(0)
+            told = said.getvalue()
+            assert code == 2
+            assert f"belongs to another user (root), and you may not {may_not} it." in told, words
+            assert "sent" not in told
 
 
 def test_an_observer_that_cannot_write_any_more_falls_silent_alone() -> None:

@@ -7,7 +7,6 @@ Each command is the module of its name, imported when it is the one that was typ
 from __future__ import annotations
 
 import os
-import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,7 +14,7 @@ from importlib import import_module
 from typing import Final
 
 from rdimport.cli.options import parser
-from rdimport.cli.speak import complain, speaking
+from rdimport.cli.speak import all_said, complain, speaking
 from rdimport.errors import ExitCode, RdimportError
 
 _POOL: Final = "narenas:1,dirty_decay_ms:1000,muzzy_decay_ms:0"
@@ -36,15 +35,13 @@ def _main(arguments: Sequence[str] | None) -> int:
     told = parser().parse_args(arguments)
     try:
         code: int = import_module(f"rdimport.cli.{told.command}").execute(told)
-        sys.stdout.flush()
+        all_said()
     except RdimportError as error:
         complain(str(error))
         return int(error.exit_code)
     except KeyboardInterrupt:
         complain("Interrupted. The same command goes on where it was: no row is sent twice.")
         return ExitCode.STOPPED
-    except BrokenPipeError:
-        return ExitCode.STOPPED  # who reads us has gone
     except Exception:  # noqa: BLE001  a bug: its stack helps whoever mends it
         with suppress(OSError):
             traceback.print_exc()

@@ -8,13 +8,19 @@ from rdimport import pipeline
 from rdimport.cli import values
 from rdimport.cli.speak import say, say_json
 from rdimport.cli.terminal import bars
-from rdimport.errors import ExitCode
+from rdimport.errors import ExitCode, UsageError
 from rdimport.ledger import Ledger
 
 
 def execute(told: argparse.Namespace) -> int:
     """Write the files of a report from what the ledger knows."""
-    with Ledger.open(values.state_dir(told)) as ledger:
+    ledger = Ledger.if_there(values.state_dir(told))
+    if ledger is None:
+        raise UsageError(
+            f"There was no run yet in {values.state_dir(told)}.",
+            "Name with --state-dir the directory that the run had.",
+        )
+    with ledger:
         report_dir = told.report_dir or pipeline.REPORT_DIR
         run = ledger.run(told.run)
         with bars(told) as watch:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
 from rdimport.cli import values
-from rdimport.errors import ExitCode, RdimportError
+from rdimport.cli.speak import all_said
+from rdimport.errors import ExitCode, RdimportError, UnheardError
 
 if TYPE_CHECKING:
     from rdimport.cli.terminal import Terminal
@@ -53,9 +53,9 @@ def _import(told: argparse.Namespace, to: RDStation, stack: ExitStack, log: LogF
         log.write("run_finished", **done.summary)
     gaps = log.notes if log else ()
     lines = (terminal.ending(done), *_to_know(told, done, mapping, gaps))
-    with suppress(OSError):  # whether anybody reads it changes nothing about what the run did
+    with suppress(UnheardError):  # whether anybody reads it changes nothing about what the run did
         terminal.show(done.summary, lines, needed=done.exit_code != ExitCode.DONE)
-        sys.stdout.flush()
+        all_said()
     return done.exit_code
 
 

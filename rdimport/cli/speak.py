@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
+from rdimport.errors import UnheardError
+
 
 @contextmanager
 def speaking() -> Iterator[None]:
@@ -45,8 +47,33 @@ def _mute(stream: TextIO) -> None:
 
 def say(lines: Iterable[str], out: TextIO | None = None) -> None:
     """Results, a line each, on standard output unless told otherwise."""
+    out = out or sys.stdout
     for line in lines:
-        print(line, file=out or sys.stdout)
+        with _heard(out):
+            print(line, file=out)
+
+
+def all_said() -> None:
+    """Let go of what is still on its way to standard output. Raises UnheardError."""
+    with _heard(sys.stdout):
+        sys.stdout.flush()
+
+
+@contextmanager
+def _heard(out: TextIO) -> Iterator[None]:
+    """Who reads us may go when he has seen enough: that is no failure of the command. A full disk
+    is one: raises UnheardError.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        _mute(out)
+    except OSError as error:
+        _mute(out)
+        raise UnheardError(
+            f"What the command found cannot be written: {error.strerror}.",
+            "See where its output goes.",
+        ) from None
 
 
 def say_json(told: object, **layout: Any) -> None:

@@ -80,9 +80,12 @@ class Ledger:
     the conversion may have arrived stays true. `run` is the number of the last run that sent it.
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    def __init__(
+        self, path: Path, connection: sqlite3.Connection, *, reading: bool = False
+    ) -> None:
         self.path = path
         self._db = connection
+        self._reading = reading
         self._key: bytes = connection.execute(
             "SELECT value FROM setting WHERE name = 'hash_key'"
         ).fetchone()[0]
@@ -109,7 +112,13 @@ class Ledger:
     @classmethod
     def is_there(cls, state_dir: Path) -> bool:
         """Whether a state directory has a ledger."""
-        return (state_dir / FILE_NAME).exists()
+        path = state_dir / FILE_NAME
+        with explained(path, reading=True):  # a directory of somebody else does not say
+            try:
+                path.stat()
+            except (FileNotFoundError, NotADirectoryError):
+                return False
+        return True
 
     @classmethod
     def if_there(cls, state_dir: Path) -> Self | None:
@@ -120,14 +129,14 @@ class Ledger:
         path = state_dir / FILE_NAME
         if not cls.is_there(state_dir):
             return None
-        with explained(path):
+        with explained(path, reading=True):
             db = _read_only(path)
             try:
                 if not is_made(path, db):
                     db.close()
                     return None
                 db.execute(ENDS)
-                return cls(path, db)
+                return cls(path, db, reading=True)
             except BaseException:
                 db.close()
                 raise
@@ -153,12 +162,12 @@ class Ledger:
 
     def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """All rows of a question."""
-        with explained(self.path):
+        with explained(self.path, reading=self._reading):
             return self._db.execute(sql, values).fetchall()
 
     def stream(self, sql: str, *values: object) -> Iterator[tuple[Any, ...]]:
         """The rows of a question, a few at a time."""
-        with explained(self.path):
+        with explained(self.path, reading=self._reading):
             yield from self._db.execute(sql, values)
 
     @staticmethod

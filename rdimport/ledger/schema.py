@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import sqlite3
 import time
@@ -75,16 +76,61 @@ UNION ALL SELECT run, file, row, 'uncertain', '[]', '{_INTERRUPTED}', '[]' FROM 
 
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
+def explained(path: Path, *, reading: bool = False) -> Iterator[None]:
     """Turn what SQLite and the disk say into a LedgerError that names the file."""
     try:
         yield
     except (sqlite3.Error, OSError) as error:
-        raise LedgerError(
-            f"The ledger {path} cannot be used: {error}.",
-            "No row is sent that could not be recorded. Free disk space, correct the permissions "
-            "or name another --state-dir, then run the same command again.",
-        ) from error
+        raise _unusable(path, error, reading=reading) from error
+
+
+def _unusable(path: Path, error: Exception, *, reading: bool) -> LedgerError:
+    owner = _other_owner(path, reading=reading)
+    if owner:
+        return LedgerError(
+            f"The ledger {path} belongs to another user ({owner}), and you may not "
+            f"{'read it' if reading else 'write to it'}.",
+            "Type the command as that user, or name another --state-dir.",
+        )
+    if reading:
+        return LedgerError(
+            f"The ledger {path} cannot be read: {error}.",
+            "See that you may read this file and its directory, or name another --state-dir.",
+        )
+    return LedgerError(
+        f"The ledger {path} cannot be used: {error}.",
+        "No row is sent that could not be recorded. Free disk space, correct the permissions "
+        "or name another --state-dir, then run the same command again.",
+    )
+
+
+def _other_owner(path: Path, *, reading: bool) -> str:
+    """Who has what of this path may not be used, where that is somebody else; else nothing.
+
+    SQLite itself says no more than that it was unable to open the file.
+    """
+    if os.name != "posix":
+        return ""
+    wanted = os.R_OK if reading else os.R_OK | os.W_OK
+    effective = os.access in os.supports_effective_ids
+    for place, needed in ((path.parent, os.X_OK), (path, wanted)):
+        try:
+            owner = place.stat().st_uid
+            denied = not os.access(place, needed, effective_ids=effective)
+        except OSError:
+            continue
+        if denied and owner != os.geteuid():
+            return _name_of(owner)
+    return ""
+
+
+def _name_of(user: int) -> str:
+    import pwd  # noqa: PLC0415  Windows has none
+
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return f"number {user}"
 
 
 @contextmanager

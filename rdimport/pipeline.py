@@ -20,7 +20,7 @@ from rdimport.clock import Clock, SystemClock
 from rdimport.destination import Destination
 from rdimport.destination.rdstation import BASE_URL
 from rdimport.duplicates import Index
-from rdimport.errors import ExitCode, LedgerError, RdimportError
+from rdimport.errors import ExitCode, LedgerError, RdimportError, ReportError
 from rdimport.events import (
     Observer,
     ReportFinished,
@@ -42,6 +42,7 @@ from rdimport.prepare.preview import Preview, advice
 from rdimport.recall import Recall
 from rdimport.report import mapped, write_all
 from rdimport.report.figures import examples
+from rdimport.report.summary import summarise_alone
 from rdimport.results import Checked, Imported, Notes
 from rdimport.row import FAILED, State
 from rdimport.sharing import shared
@@ -302,9 +303,13 @@ def _finish(run: Run, how: Options, end: _End) -> dict[str, Any]:
 
 
 def _report(run: Run, how: Options) -> dict[str, Any]:
-    return write_report(
-        run, how.report_dir, lang=how.lang, full=how.full_report, on_event=how.on_event
-    )
+    """Write it. Where the disk does not take it, the summary says so: the rows are done."""
+    try:
+        return write_report(
+            run, how.report_dir, lang=how.lang, full=how.full_report, on_event=how.on_event
+        )
+    except ReportError as error:
+        return summarise_alone(run, how.report_dir, how.state_dir, error)
 
 
 def write_report(

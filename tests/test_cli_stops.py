@@ -265,3 +265,22 @@ def test_two_runs_of_one_account_share_its_quota_until_one_of_them_dies(ready: D
     assert sum(at in of_b for at in both) == pytest.approx(len(both) / 2, rel=0.25)
     alone = [at for at, _ in came if at >= killed + 1]
     assert len(alone) / (alone[-1] - alone[0]) >= 30
+
+
+def test_a_report_that_cannot_be_written_changes_nothing_about_the_run(
+    ready: Desk, box: RunningSandbox
+) -> None:
+    box.set_faults(Faults(latency=0.05))
+    run = ready.start(*command("--concurrency", 1))
+    until(lambda: box.counts()["accepted"] >= 1)
+    ready.write(ready.reports.name, "in the way of the folder")
+    done = ready.wait(run)
+    assert (done.code, done.summary["accepted"]) == (0, 60)
+    assert adds_up(done, 60)
+    assert "cannot be written" in done.summary["report_failed"]
+    assert "failures.xlsx" not in done.err
+    again = done.err.splitlines()[-1].split()
+    assert again[:2] == ["rdimport", "report"]
+    ready.reports.unlink()
+    assert ready.do(*again[1:]).code == 0
+    assert (ready.reports / done.summary["run_id"] / "report.html").exists()

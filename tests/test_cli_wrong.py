@@ -112,6 +112,9 @@ CASES = {
     ),
     "key: a folder": Case(("key file",), ("--api-key-file", ".")),
     "state: a file": Case(("list.csv",), ("--state-dir", "list.csv")),
+    "reports: a file": Case(
+        ("list.csv takes no files", "--report-dir"), ("--report-dir", "list.csv/reports")
+    ),
     "state: no ledger": Case(
         ("ledger.sqlite3",),
         ("--state-dir", "s"),

@@ -359,4 +359,4 @@ def test_a_disk_that_is_full_is_told_with_what_to_do(office: Office) -> None:
         story = gather(run, office.home)
         with pytest.raises(ReportError, match="cannot be written") as told:
             page.write(story, Path("/dev/null/report.html"))
-    assert "rdimport report" in told.value.remedy
+    assert "safe in the ledger" in told.value.remedy

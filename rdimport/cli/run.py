@@ -44,8 +44,10 @@ def execute(told: argparse.Namespace) -> int:
 def _import(told: argparse.Namespace, to: RDStation, stack: ExitStack, log: LogFile | None) -> int:
     from rdimport import pipeline  # noqa: PLC0415
     from rdimport.cli.terminal import Terminal  # noqa: PLC0415
+    from rdimport.report.files import see_that_it_can_be_made  # noqa: PLC0415
 
     mapping = values.mapping(told)
+    see_that_it_can_be_made(told.report_dir or pipeline.REPORT_DIR)
     terminal = Terminal(told, stack, log)
     done = pipeline.run(told.files, mapping, to=to, **_options(told, mapping, terminal))
     terminal.close()
@@ -54,7 +56,8 @@ def _import(told: argparse.Namespace, to: RDStation, stack: ExitStack, log: LogF
     gaps = log.notes if log else ()
     lines = (terminal.ending(done), *_to_know(told, done, mapping, gaps))
     with suppress(UnheardError):  # whether anybody reads it changes nothing about what the run did
-        terminal.show(done.summary, lines, needed=done.exit_code != ExitCode.DONE)
+        needed = done.exit_code != ExitCode.DONE or "report_failed" in done.summary
+        terminal.show(done.summary, lines, needed=needed)
         all_said()
     return done.exit_code
 

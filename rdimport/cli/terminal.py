@@ -16,7 +16,9 @@ from rdimport.clock import SystemClock
 from rdimport.events import Observer, silent
 from rdimport.log import LogFile
 from rdimport.report.terminal import lines
+from rdimport.report.words import Words
 from rdimport.results import Imported
+from rdimport.screen.parts import counts
 
 
 def bars(told: argparse.Namespace) -> AbstractContextManager[Observer]:
@@ -45,6 +47,9 @@ class Terminal:
 
     def ending(self, done: Imported) -> str:
         """What a person reads at the end of a run, as wide and as colourful as it may be."""
+        if "report_failed" in done.summary:  # nothing may be said of files that are not there
+            told = [f"Run {done.summary['run_id']}", *counts(done.counts, 0, Words(self._lang))]
+            return "\n".join([*told, "", done.summary["report_failed"]])
         out = sys.stderr if self._json or self._quiet else sys.stdout
         colour = out.isatty() and not os.environ.get("NO_COLOR")
         width = min(shutil.get_terminal_size((100, 24)).columns, 120)

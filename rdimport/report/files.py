@@ -4,11 +4,27 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from rdimport.errors import ReportError
+from rdimport.errors import ReportError, UsageError
+
+
+def see_that_it_can_be_made(folder: Path) -> None:
+    """Raises UsageError where no files can be put into this folder, or none into the one in which
+    it would have to be made. Nothing is left behind.
+    """
+    there = next(place for place in (folder, *folder.absolute().parents) if os.path.lexists(place))
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise UsageError(
+            f"The reports cannot be put into {folder}: {there} takes no files ({error.strerror}).",
+            "Nothing was sent. Name a directory that you may write to with --report-dir.",
+        ) from None
 
 
 @contextmanager
@@ -24,7 +40,7 @@ def private(path: Path) -> Iterator[Path]:
         raise ReportError(
             f"The report {path} cannot be written: {error}.",
             "What became of every row is safe in the ledger: free disk space or correct the"
-            " permissions, then type: rdimport report",
+            " permissions, then have it written again.",
         ) from error
     finally:
         with suppress(OSError):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any, Final
 
+from rdimport.errors import ReportError
 from rdimport.ledger import Run
 from rdimport.report import failures
 from rdimport.report.files import private
@@ -52,6 +54,18 @@ def summarise(run: Run, folder: Path) -> dict[str, Any]:
         "failures_xlsx": str(folder / "failures.xlsx"),
         "report_html": str(folder / "report.html"),
     }
+
+
+def summarise_alone(
+    run: Run, report_dir: Path, state_dir: Path, error: ReportError
+) -> dict[str, Any]:
+    """The same where the files could not be written: `report_failed` says why, and which command
+    writes them.
+    """
+    places = ["--state-dir", str(state_dir), "--report-dir", str(report_dir)]
+    again = shlex.join(["rdimport", "report", run.name, *places])
+    told = summarise(run, report_dir / run.name)
+    return {**told, "report_failed": f"{error}\n  {again}"}
 
 
 def write(summary: dict[str, Any], path: Path) -> None:

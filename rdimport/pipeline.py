@@ -208,6 +208,7 @@ def _begin(ledger: Ledger, how: Options, mapping: Mapping, files: Sequence[str])
         "sandbox": how.sandbox,
         "again": how.again or _reach(how.to),
         "account": how.to.account,
+        "report_dir": str(how.report_dir.absolute()),
         "given": list(files),
         "resend": sorted(how.resend),
         "quota": str(how.quota) if how.quota else None,

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+import os
+import shlex
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from rdimport.destination.rdstation import LOOPBACK
+from rdimport.errors import ExitCode
 from rdimport.ledger import Ledger, Run
 from rdimport.row import FAILED, State
 
@@ -18,7 +22,9 @@ from rdimport.row import FAILED, State
 class RunStatus:
     """One run. `where` is `running`, `finished`, `stopped`, `failed` or `killed`; `seconds` from
     start to end, None where it has not ended in good order; `quota_used` a share from 0 to 1.
-    `sandbox` says that its rows stayed on this machine.
+    `sandbox` says that it went to a sandbox of its own, `local` that its rows stayed on this
+    machine. `report` is its failure report, None where there is none; `later` the run that went on
+    with the same list. `next` says what to do now, and `command` does it; both may be empty.
     """
 
     run_id: str
@@ -34,27 +40,16 @@ class RunStatus:
     counts: dict[State, int]
     quota_used: float | None
     sandbox: bool = False
+    local: bool = False
     forgotten: bool = False
-
-    @property
-    def next(self) -> str:
-        """What to do now, as a sentence; empty when there is nothing to do."""
-        if self.where == "running":
-            return ""
-        if self.where == "failed":
-            return "Nothing was sent: its command says why when you type it again."
-        if self.counts[State.PENDING]:
-            when = ""
-            if self.resume_at:
-                when = f" after {datetime.fromisoformat(self.resume_at).astimezone():%d %b %H:%M}"
-            return f"Run the same command again{when}: {self.counts[State.PENDING]} rows are left."
-        if any(self.counts[state] for state in FAILED) and not self.forgotten:
-            return f"Correct the rows of its failure report: rdimport report {self.run_id}"
-        return ""
+    report: str | None = None
+    later: str | None = None
+    next: str = ""
+    command: str = ""
 
     def told(self) -> dict[str, Any]:
         """As an object for scripts."""
-        return {**asdict(self), "rows": sum(self.counts.values()), "next": self.next}
+        return {**asdict(self), "rows": sum(self.counts.values())}
 
 
 LATEST: Final = 10
@@ -62,19 +57,27 @@ LATEST: Final = 10
 
 
 def runs(
-    ledger: Ledger, at_work: Callable[[str], bool], name: str | None = None
+    ledger: Ledger,
+    at_work: Callable[[str], bool],
+    name: str | None = None,
+    *,
+    reach: Sequence[str] = (),
+    report_dir: Path | None = None,
 ) -> Iterator[RunStatus]:
     """The latest runs, the newest first, or the one of that name.
 
-    `at_work` tells whether an account's lock is held. Raises UsageError for an unknown name.
+    `at_work` tells whether an account's lock is held. `reach` are the options by which a command
+    finds this ledger; `report_dir` is where reports are, if not where each run put its own.
+    Raises UsageError for an unknown name.
     """
     found = ledger.query("SELECT name FROM run ORDER BY id DESC LIMIT ?", LATEST)
     latest: set[str] = set()
     for one in [name] if name else [found_name for (found_name,) in found]:
         run = ledger.run(one)
         account = json.loads(run.facts()["facts"])["account"]
-        yield _status(run, account, running=account not in latest and at_work(account))
+        found_run = _status(run, account, running=account not in latest and at_work(account))
         latest.add(account)
+        yield _advised(found_run, _reports(run, report_dir), reach)
 
 
 def _status(run: Run, account: str, *, running: bool) -> RunStatus:
@@ -101,9 +104,67 @@ def _status(run: Run, account: str, *, running: bool) -> RunStatus:
         quota_used=(
             round(facts["requests"] / (allowed * sending), 4) if allowed and sending >= 10 else None
         ),
-        sandbox=told["sandbox"] or urlsplit(told["base_url"]).hostname in LOOPBACK,
+        sandbox=told["sandbox"],
+        local=told["sandbox"] or urlsplit(told["base_url"]).hostname in LOOPBACK,
         forgotten=facts["forgotten_at"] is not None,
+        later=_later(run),
     )
+
+
+def _reports(run: Run, named: Path | None) -> Path:
+    return named or Path(json.loads(run.facts()["facts"])["report_dir"])
+
+
+def _later(run: Run) -> str | None:
+    """The latest run of the same list and account, where it is another and could begin."""
+    found = run.ledger.query(
+        "SELECT later.name FROM run later JOIN run this ON later.destination = this.destination"
+        " AND later.facts ->> '$.given' = this.facts ->> '$.given' AND later.id > this.id"
+        " WHERE this.id = ? AND later.exit_code IS NOT ? ORDER BY later.id DESC LIMIT 1",
+        run.number,
+        int(ExitCode.NOTHING_SENT),
+    )
+    return found[0][0] if found else None
+
+
+def _advised(run: RunStatus, reports: Path, reach: Sequence[str]) -> RunStatus:
+    """The run with its failure report and what to do now."""
+    path = reports / run.run_id / "failures.xlsx"
+    run = replace(run, report=str(path) if os.path.lexists(path) else None)
+    left = run.counts[State.PENDING]
+    if run.where == "running":
+        return run
+    if run.where == "failed":
+        return replace(run, next="Nothing was sent: its command says why when you type it again.")
+    if run.later:
+        rows = f"{left} rows were left then. " if left else ""
+        return replace(run, next=f"{rows}Run {run.later} went on with the same list.")
+    if left:
+        when = ""
+        if run.resume_at:
+            when = f" after {datetime.fromisoformat(run.resume_at).astimezone():%d %b %H:%M}"
+        return replace(run, next=f"Run the same command again{when}: {left} rows are left.")
+    if run.forgotten or not any(run.counts[state] for state in FAILED):
+        return run
+    return _mended(run, reports, reach)
+
+
+def _mended(run: RunStatus, reports: Path, reach: Sequence[str]) -> RunStatus:
+    """What to do about rows that failed."""
+    wrong = run.counts[State.INVALID] + run.counts[State.REFUSED]
+    said = []
+    if wrong and run.report:
+        said.append(f"Correct the rows in {run.report} and run that file with the same mapping.")
+    if run.counts[State.UNCERTAIN]:
+        said.append(
+            f"{run.counts[State.UNCERTAIN]} rows may have arrived: the same command with "
+            "`--resend uncertain` sends them once more."
+        )
+    if run.report:
+        return replace(run, next=" ".join(said))
+    said.append(f"Its failure report is not in {reports}; this writes it:")
+    words = ["rdimport", "report", run.run_id, *reach, "--report-dir", str(reports)]
+    return replace(run, next=" ".join(said), command=shlex.join(words))
 
 
 def _where(facts: dict[str, Any], *, running: bool) -> str:

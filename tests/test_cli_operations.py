@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shlex
 import shutil
 import stat
@@ -23,7 +24,11 @@ from rdimport.events import Event, SendingFinished
 from rdimport.ledger import Ledger
 from rdimport.lock import locked
 from rdimport.progress import both
+from rdimport.row import State
+from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
+from rdimport.screen.status import table
+from rdimport.status import RunStatus
 
 MAPPING = "version: 1\nconversion_identifier: Feira\nfields: {email: email, name: name}\n"
 LIST = "email,name\n" + "".join(f"p{i}@exemplo.com.br,Pessoa {i}\n" for i in range(6))
@@ -38,7 +43,7 @@ def list_of_six(desk: Desk) -> list[str]:
 def test_status_tells_where_each_run_stands_and_what_to_do_next(
     desk: Desk, list_of_six: list[str]
 ) -> None:
-    assert "no run yet" in desk.here("status").out
+    assert f"no run yet in {desk.state}" in " ".join(desk.here("status").out.splitlines())
     desk.here(*list_of_six, "--quota", "none", "--limit", 2)
     told = desk.here("status")
     assert told.code == 0
@@ -50,13 +55,82 @@ def test_status_tells_where_each_run_stands_and_what_to_do_next(
     assert newest["rows"] == sum(newest["counts"].values()) == 7
     assert (older["where"], older["stopped_because"]) == ("stopped", "limit")
     assert "already imported" in desk.here("status", newest["run_id"]).out
-    assert (newest["sandbox"], older["sandbox"]) == (True, True)  # they went to this machine
+    assert (newest["sandbox"], newest["local"]) == (False, True)  # it lives longer than the run
+    went_on = f"Run {newest['run_id']} went on with the same list."
+    assert older["next"] == f"4 rows were left then. {went_on}"
     lines = desk.here("status").out.splitlines()
     assert lines[0].startswith("It worked, but for some rows. Run ")
     assert len(lines) < 24
-    assert max(map(len, lines)) < 80
+    assert max(len(line) for line in lines if "/" not in line) < 80, "a path stays whole"
     unknown = desk.here("status", "nothing")
     assert (unknown.code, "knows no run nothing" in unknown.err) == (2, True)
+
+
+def test_what_status_says_to_type_can_be_typed_as_it_stands(
+    desk: Desk, list_of_six: list[str]
+) -> None:
+    there = ["--state-dir", "my state"]
+    desk.here(*list_of_six, "--quota", "none", "--report-dir", "a folder", *there)
+    told = desk.here("status", *there)
+    name = next((desk.home / "a folder").iterdir()).name
+    kept = desk.home / "a folder" / name
+    assert f"Correct the rows in {kept}/failures.xlsx" in " ".join(told.out.splitlines())
+    shutil.rmtree(kept)
+    last = desk.here("status", *there).out.splitlines()
+    typed = next(line for line in last if line.startswith("  rdimport report "))
+    assert desk.here(*shlex.split(typed)[1:]).code == 0
+    assert (kept / "failures.xlsx").exists()
+
+
+def test_status_tells_of_rows_in_doubt_and_how_to_send_them(
+    desk: Desk, list_of_six: list[str], box: RunningSandbox
+) -> None:
+    box.set_faults(Faults(reset_after=1.0, at_most=1))
+    desk.here(*list_of_six, "--quota", "none")
+    assert "1 rows may have arrived" in desk.here("status").out
+    assert "--resend uncertain" in desk.here("status").out
+
+
+@pytest.mark.parametrize("columns", [50, 64, 80, 120])
+def test_status_and_check_keep_to_the_terminal_whatever_its_width(
+    desk: Desk, list_of_six: list[str], monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    desk.here(*list_of_six, "--quota", "none", "--limit", 1)
+    widest = 0
+    for words in (("status",), ("check", *list_of_six[1:]), ("check", "list.csv")):
+        lines = [line for line in desk.do(*words).out.splitlines() if "/" not in line]
+        assert [line for line in lines if len(line) >= columns] == []
+        widest = max(widest, *map(len, lines))
+    assert widest > min(columns, 90) * 0.8
+
+
+def test_a_run_of_any_length_leaves_the_columns_of_status_apart(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    long_ago, counts = "2026-11-25T04:02:00+00:00", dict.fromkeys(State, 1_000_000)
+    runs = [
+        RunStatus(
+            f"20261125-04020{n}-abcd",
+            "a long account",
+            ("list.csv",),
+            long_ago,
+            long_ago,
+            seconds,
+            "finished",
+            None,
+            None,
+            0,
+            counts,
+            None,
+        )
+        for n, seconds in enumerate((0.4, 143.0, 9_000_000.0))
+    ]
+    *_, short, longer, longest = table(runs, Path("state"))
+    told = [re.split(r"\s{2,}", line) for line in (short, longer, longest)]
+    assert [cells[2] for cells in told] == ["0.4 s", "2 min 23 s", "104 days 4 h"]
+    assert {len(cells) for cells in told} == {8}
 
 
 def test_purge_forgets_people_and_still_sends_nobody_twice(

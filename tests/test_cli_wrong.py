@@ -102,7 +102,9 @@ CASES = {
     ),
     "address: a query": Case(("no query",), ("--base-url", "https://exemplo.com.br/?a=b")),
     "address: a password": Case(("password",), ("--base-url", "https://a:b@exemplo.com.br")),
-    "key: none": Case(("RDIMPORT_API_KEY", "--api-key-file"), keyless=True),
+    "key: none": Case(
+        ("RDIMPORT_API_KEY", "--api-key-file", "rdimport key set default"), keyless=True
+    ),
     "key: no file": Case(
         ("absent.key is not there", "--api-key-file", "RDIMPORT_API_KEY"),
         ("--api-key-file", "absent.key"),
@@ -111,7 +113,7 @@ CASES = {
         ("open.key", "chmod 600"), ("--api-key-file", "open.key"), (("open.key", "abc"),)
     ),
     "key: a folder": Case(("key file",), ("--api-key-file", ".")),
-    "state: a file": Case(("list.csv",), ("--state-dir", "list.csv")),
+    "state: a file": Case(("list.csv is a file", "Name a directory"), ("--state-dir", "list.csv")),
     "reports: a file": Case(
         ("list.csv takes no files", "--report-dir"), ("--report-dir", "list.csv/reports")
     ),

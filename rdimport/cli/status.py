@@ -22,9 +22,17 @@ def execute(told: argparse.Namespace) -> int:
         found = []
     else:
         with ledger:
-            found = list(status.runs(ledger, partial(is_locked, state_dir), told.run))
+            found = list(
+                status.runs(
+                    ledger,
+                    partial(is_locked, state_dir),
+                    told.run,
+                    reach=values.reach(told),
+                    report_dir=told.report_dir,
+                )
+            )
     if told.json:
         say_json({"runs": [run.told() for run in found]})
     else:
-        say(one(found[0]) if told.run else table(found))
+        say(one(found[0]) if told.run else table(found, state_dir))
     return ExitCode.DONE

@@ -156,13 +156,27 @@ def resend(told: argparse.Namespace) -> frozenset[State]:
 
 
 def state_dir(told: argparse.Namespace) -> Path:
-    """Where the ledger is: as told, else where this system keeps programs' state."""
+    """Where the ledger is: as told, else where this system keeps programs' state. Raises UsageError
+    for a file.
+    """
     named = told.state_dir or os.environ.get("RDIMPORT_STATE_DIR")
     if named:
+        for place in (Path(named), *Path(named).absolute().parents):
+            if os.path.isfile(place):  # noqa: PTH113  says no where it may not look
+                raise UsageError(
+                    f"{named} cannot hold the ledger: {place} is a file.",
+                    "Name a directory with --state-dir.",
+                )
         return Path(named)
     from platformdirs import user_state_path  # noqa: PLC0415
 
     return user_state_path("rdimport", appauthor=False)
+
+
+def reach(told: argparse.Namespace) -> tuple[str, ...]:
+    """The options by which another command finds the same ledger, whoever types it and where."""
+    named = told.state_dir or os.environ.get("RDIMPORT_STATE_DIR")
+    return ("--state-dir", str(Path(named).absolute())) if named else ()
 
 
 def quota_dir(told: argparse.Namespace) -> Path | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
@@ -106,8 +107,9 @@ class RDStation:
             raise UsageError(
                 "There is no API key, so nothing can be sent.",
                 "Create one in RD Station Marketing (Integrações > Chave de API) and put it into "
-                "the environment variable RDIMPORT_API_KEY, or into a file that only you can read "
-                "and that --api-key-file names.",
+                "the environment variable RDIMPORT_API_KEY, into a file that only you can read "
+                "and that --api-key-file names, or into the system's keyring: rdimport key set "
+                f"{shlex.quote(self.account)}",
             )
         return {"api_key": self._api_key}
 

@@ -200,7 +200,7 @@ class Ledger:
         )
         if not found:
             raise UsageError(
-                f"The ledger {self.path} knows no run {name}." if name else "There was no run yet.",
+                f"The ledger {self.path} knows no run{f' {name}' if name else ''}.",
                 "Type: rdimport status",
             )
         return Run(self, *found[0])

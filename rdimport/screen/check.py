@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rdimport.reasons import remedy
 from rdimport.report.words import Words
 from rdimport.row import State
-from rdimport.screen.parts import WIDTH, counts, line, notes, printable, problems, wrapped
+from rdimport.screen.parts import counts, line, notes, printable, problems, width, wrapped
 
 if TYPE_CHECKING:
     from rdimport.prepare.preview import CellView, FieldView, RowView
@@ -74,13 +74,14 @@ def _first(rows: Sequence[RowView], files: Sequence[str], words: Words) -> Itera
 
 def _cell(cell: CellView, words: Words) -> Iterator[str]:
     """The field, what it was and what it becomes: beside each other where there is room."""
-    before = printable(cell.before, 52) or words("fixed")
+    room = width() - 24
+    before = printable(cell.before, room - 3) or words("fixed")
     start = f"  {printable(cell.field, 21):<22}{before}"
     if cell.before == cell.after:
         yield start
         return
-    after = f"->  {printable(cell.after, 48) or words('left_empty')}"
-    if len(start) + 2 + len(after) <= WIDTH:
+    after = f"->  {printable(cell.after, room - 7) or words('left_empty')}"
+    if len(start) + 2 + len(after) <= width():
         yield f"{start}  {after}"
     else:
         yield start
@@ -93,12 +94,18 @@ def _fields(views: Sequence[FieldView], words: Words) -> Iterator[str]:
     yield ""
     titles = (words("filled_cells"), words("changed"), words("suspect"), words("invalid_cells"))
     head = "".join(f"{title:>10}" for title in titles)
-    yield f"{words('field'):<22}{head}  {words('from')}"
+    narrow = width() < 76  # the numbers have a line of their own then
+    yield f"{words('field'):<22}{'' if narrow else head}  {words('from')}"
+    if narrow:
+        yield f"{'':9}{head}"
     for view in views:
         numbers = (view.filled, view.changed, view.suspect, view.invalid)
         told = "".join(f"{words.number(number) if number else '':>10}" for number in numbers)
         columns = ", ".join(f"“{column}”" for column in view.columns) or words("fixed")
-        yield from wrapped(printable(columns, 60), f"{view.field:<22}{told}  ")
+        beside = f"{view.field:<22}{'' if narrow else told}  "
+        yield from wrapped(printable(columns, 60), beside)
+        if narrow:
+            yield f"{'':9}{told}"
 
 
 def _suspect(done: Checked, words: Words) -> Iterator[str]:
@@ -126,14 +133,17 @@ def surveyed(table: Table, found: Survey) -> Iterator[str]:
         f"{table.name}: {', '.join(told)}, header in row {facts.header_row}, {found.rows} rows"
     )
     yield ""
-    yield f"{'Column':<28}{'filled':>7}  {'seems to be':<12}examples"
+    size = max(12, min(28, width() - 37))
+    room = width() - size - 21
+    yield f"{'Column':<{size}}{'filled':>7}  {'seems to be':<12}examples"
     for column in found.columns:
-        examples = printable(" · ".join(printable(e, 26) for e in column.examples), WIDTH - 49)
-        name = printable(column.name, 27)
-        yield f"{name:<28}{column.filled:>7.0%}  {column.guess:<12}{examples}"
+        examples = " · ".join(printable(e, 26) for e in column.examples)
+        name = printable(column.name, size - 1)
+        yield f"{name:<{size}}{column.filled:>7.0%}  {column.guess:<12}{printable(examples, room)}"
     yield from notes(found.warnings)
     yield ""
-    yield f"Propose a mapping for it: rdimport init {shlex.quote(table.name)} -o mapping.yaml"
+    yield from wrapped("Propose a mapping for it:")
+    yield f"  rdimport init {shlex.quote(table.name)} -o mapping.yaml"
 
 
 def survey_summary(table: Table, found: Survey) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
@@ -16,8 +17,15 @@ if TYPE_CHECKING:
     from rdimport.mapping import Mapping
     from rdimport.results import Imported
 
-WIDTH: Final = 79
-"""Columns of what commands say, so that it fits a terminal of 80 and a mail."""
+_NARROWEST: Final = 50
+_WIDEST: Final = 120
+
+
+def width() -> int:
+    """Columns of what commands say: those of the terminal but one; where there is none, what fits a
+    terminal of 80 and a mail.
+    """
+    return min(max(shutil.get_terminal_size((80, 24)).columns, _NARROWEST), _WIDEST) - 1
 
 
 def canary(done: Imported, mapping: Mapping) -> Iterator[str]:
@@ -82,13 +90,13 @@ def notes(sentences: tuple[str, ...]) -> Iterator[str]:
 
 
 def wrapped(text: str, start: str = "") -> Iterator[str]:
-    """Lines of at most `WIDTH`; `start` stands before the first, and its width before the others.
+    """Lines of at most `width()`; `start` stands before the first, and its width before the others.
 
     What cannot be broken, such as a path, stays whole.
     """
     yield from textwrap.wrap(
         text,
-        WIDTH,
+        width(),
         initial_indent=start,
         subsequent_indent=" " * len(start),
         break_on_hyphens=False,

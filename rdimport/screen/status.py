@@ -4,41 +4,70 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 
 from rdimport.report.words import Words
 from rdimport.row import FAILED, State
-from rdimport.screen.parts import counts, printable, wrapped
+from rdimport.screen.parts import counts, printable, width, wrapped
 from rdimport.status import RunStatus
 
 _WORDS: Final = Words("en")
 
 
-def table(runs: Sequence[RunStatus]) -> Iterator[str]:
+_LEFT: Final = ("Run", "started", "where", "to")
+"""Columns of words; those of numbers and times stand to the right."""
+
+_SPARE: Final = ("took", "to", "rows", "started")
+"""Columns that a narrow terminal does without, the most dispensable first."""
+
+
+def table(runs: Sequence[RunStatus], state_dir: Path) -> Iterator[str]:
     """The answer: the latest run that was no trial, in full. Then a line for each run, the newest
     first.
     """
     if not runs:
-        yield "There was no run yet."
+        yield from wrapped(f"There was no run yet in {state_dir}.")
         return
-    yield from one(next((run for run in runs if not run.sandbox), runs[0]))
+    yield from one(next((run for run in runs if not run.local), runs[0]))
     yield ""
-    yield f"{'Run':<20} {'started':<11}{'took':>10} {'where':<8} {'to':<7}   rows failed  left"
-    for run in runs:
-        rows = run.counts
-        failed = sum(rows[state] for state in FAILED)
-        took = _WORDS.duration(run.seconds) if run.seconds is not None else ""
-        to = "sandbox" if run.sandbox else printable(run.account, 7)
-        yield (
-            f"{run.run_id:<20} {_local(run.started_at, '%m-%d %H:%M'):<11}{took:>10} "
-            f"{run.where:<8} {to:<7}{sum(rows.values()):>7}{failed:>7}{rows[State.PENDING]:>6}"
+    lines = [_cells(run) for run in runs]
+    sizes = {name: max(len(name), *(len(line[name]) for line in lines)) for name in lines[0]}
+    for name in _SPARE:
+        if sum(sizes.values()) + len(sizes) - 1 > width():
+            del sizes[name]
+    space = "  " if sum(sizes.values()) + 2 * (len(sizes) - 1) <= width() else " "
+    for line in [{name: name for name in sizes}, *lines]:
+        cells = (
+            f"{line[name]:<{size}}" if name in _LEFT else f"{line[name]:>{size}}"
+            for name, size in sizes.items()
         )
+        yield space.join(cells).rstrip()
+
+
+def _cells(run: RunStatus) -> dict[str, str]:
+    """A line of the table by its columns."""
+    rows = run.counts
+    to = printable(run.account, 7)
+    if run.local:
+        to = "sandbox" if run.sandbox else "local"
+    return {
+        "Run": run.run_id,
+        "started": _local(run.started_at, "%m-%d %H:%M"),
+        "took": _WORDS.duration(run.seconds) if run.seconds is not None else "",
+        "where": run.where,
+        "to": to,
+        "rows": str(sum(rows.values())),
+        "failed": str(sum(rows[state] for state in FAILED)),
+        "left": str(rows[State.PENDING]),
+    }
 
 
 def one(run: RunStatus) -> Iterator[str]:
     """One run in full."""
     yield from wrapped(f"{_answer(run)} Run {run.run_id}")
-    where = "a sandbox" if run.sandbox else f"account {run.account}"
+    where = "a sandbox of its own" if run.sandbox else f"account {run.account}"
+    where += " on this machine (local)" if run.local and not run.sandbox else ""
     files = ", ".join(printable(name, 80) for name in run.files) or "no file"
     yield from wrapped(f"{files}, to {where}")
     took = f", took {_WORDS.duration(run.seconds)}" if run.seconds is not None else ""
@@ -49,6 +78,8 @@ def one(run: RunStatus) -> Iterator[str]:
     yield from counts(run.counts, 0, _WORDS)
     if run.next:
         yield from wrapped(run.next)
+    if run.command:
+        yield f"  {run.command}"  # whole: it is pasted
 
 
 def _answer(run: RunStatus) -> str:

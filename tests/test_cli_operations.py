@@ -153,6 +153,24 @@ def test_purge_forgets_people_and_still_sends_nobody_twice(
     assert len(box.conversions()) == 6
 
 
+def test_purge_deletes_the_reports_of_forgotten_runs_where_it_is_told_where_they_are(
+    desk: Desk, list_of_six: list[str]
+) -> None:
+    for _ in range(2):
+        desk.here(*list_of_six, "--quota", "none")
+    one, other = sorted(desk.reports.iterdir())
+    (other / "notes.txt").write_text("what somebody wrote", encoding="utf-8")
+    (desk.reports / "mine").mkdir()
+    there = ("--report-dir", desk.reports)
+    assert "Deleted: 0 report(s)" in desk.here("purge", "--older-than", "1d", *there).out
+    assert (one / "failures.xlsx").exists()
+    assert "--report-dir DIR" in desk.here("purge", "--older-than", "0s").out
+    assert (one / "failures.xlsx").exists()
+    assert "Deleted: 2 report(s)" in desk.here("purge", "--older-than", "0s", *there).out
+    left = {path.relative_to(desk.reports) for path in desk.reports.rglob("*")}
+    assert left == {Path("mine"), Path(other.name), Path(other.name, "notes.txt")}
+
+
 def test_purge_beside_a_run_forgets_but_does_not_write_the_whole_file_anew(
     desk: Desk, list_of_six: list[str]
 ) -> None:

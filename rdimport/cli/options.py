@@ -103,7 +103,7 @@ def _init(commands: _Commands) -> None:
 def _status(commands: _Commands) -> None:
     to = _command(commands, "status", "the runs so far and where each stands")
     to.add_argument("run", nargs="?", metavar="RUN", help="one run in full")
-    _places(to)
+    _places(to, "where the reports are (where each run put its own)")
     to.add_argument("--json", action="store_true", help="print it as JSON")
 
 
@@ -128,7 +128,7 @@ def _purge(commands: _Commands) -> None:
     to.add_argument(
         "--older-than", type=age, required=True, metavar="TIME", help="such as 90d or 12h"
     )
-    _places(to)
+    _places(to, "delete the reports of forgotten runs there (none)")
 
 
 def _input(to: argparse.ArgumentParser, *, needed: bool) -> None:
@@ -275,13 +275,13 @@ def _log(to: argparse.ArgumentParser) -> None:
     group.add_argument("--log-format", choices=("text", "json"), default="text", help="(text)")
 
 
-def _places(to: argparse._ActionsContainer) -> None:
+def _places(
+    to: argparse._ActionsContainer, reports: str = "gets the reports (rdimport-reports)"
+) -> None:
     to.add_argument(
         "--state-dir", type=Path, metavar="DIR", help="holds the ledger (env RDIMPORT_STATE_DIR)"
     )
-    to.add_argument(
-        "--report-dir", type=Path, metavar="DIR", help="gets the reports (rdimport-reports)"
-    )
+    to.add_argument("--report-dir", type=Path, metavar="DIR", help=reports)
 
 
 def _sandbox(to: argparse.ArgumentParser) -> None:

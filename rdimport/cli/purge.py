@@ -11,13 +11,14 @@ from rdimport.clock import SystemClock
 from rdimport.errors import ExitCode
 from rdimport.ledger import Ledger
 from rdimport.lock import is_locked, nobody_at_work
+from rdimport.report.files import delete
 
 
 def execute(told: argparse.Namespace) -> int:
-    """Forget, but for the runs that are at work."""
+    """Forget, but for the runs that are at work; delete reports where it is told where they are."""
     state_dir = values.state_dir(told)
     now = SystemClock().now()
-    forgotten, shrunk, gone = 0, True, True
+    forgotten, reports, shrunk, gone = 0, 0, True, True
     if Ledger.is_there(state_dir):
         with Ledger.open(state_dir) as ledger:
             before = now - timedelta(seconds=told.older_than)
@@ -28,10 +29,15 @@ def execute(told: argparse.Namespace) -> int:
                 if shrunk:
                     ledger.shrink()
             gone = ledger.empty_log()
+            if told.report_dir:
+                reports = sum(delete(told.report_dir / name) for name in ledger.forgotten())
     lines = [
         f"Forgotten: what {forgotten} run(s) knew of people; younger runs were left alone.",
-        "Their reports are files of their own: delete them too if nobody needs them.",
     ]
+    if told.report_dir:
+        lines.append(f"Deleted: {reports} report(s) of forgotten runs in {told.report_dir}.")
+    else:
+        lines.append("Their reports are files of their own: --report-dir DIR deletes them too.")
     if not shrunk:
         lines.append("A run is at work, so the ledger keeps its size until the next purge.")
     if not gone:

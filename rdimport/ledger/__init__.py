@@ -244,6 +244,11 @@ class Ledger:
             " WHERE finished_at IS NULL AND exit_code IS NULL"
         )
 
+    def forgotten(self) -> list[str]:
+        """The names of the runs that know nothing of people any more."""
+        found = self.query("SELECT name FROM run WHERE forgotten_at IS NOT NULL ORDER BY id")
+        return [name for (name,) in found]
+
     def forget(self, before: datetime, now: datetime, at_work: Sequence[str] = ()) -> int:
         """Forget what runs before that moment knew of people; returns how many runs.
 

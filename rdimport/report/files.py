@@ -8,8 +8,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 from rdimport.errors import ReportError, UsageError
+
+REPORT_FILES: Final = ("failures.csv", "failures.xlsx", "report.html", "summary.json")
+"""All files of a run's report."""
 
 
 def see_that_it_can_be_made(folder: Path) -> None:
@@ -45,3 +49,24 @@ def private(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             half.unlink(missing_ok=True)
+
+
+def delete(folder: Path) -> bool:
+    """Delete the report in this folder; tells whether there was one. What somebody else put there
+    stays, and so does the folder then. Raises ReportError where that is not possible.
+    """
+    found = False
+    try:
+        for name in REPORT_FILES:
+            path = folder / name
+            found |= os.path.lexists(path)
+            path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            if not any(folder.iterdir()):
+                folder.rmdir()
+    except OSError as error:
+        raise ReportError(
+            f"The report in {folder} cannot be deleted: {error}.",
+            "Correct the permissions, then type the same command again.",
+        ) from error
+    return found

@@ -105,7 +105,7 @@ def _fields(views: Sequence[FieldView], words: Words) -> Iterator[str]:
         beside = f"{view.field:<22}{'' if narrow else told}  "
         yield from wrapped(printable(columns, 60), beside)
         if narrow:
-            yield f"{'':9}{told}"
+            yield f"{'':9}{told.rstrip()}"
 
 
 def _suspect(done: Checked, words: Words) -> Iterator[str]:

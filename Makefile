@@ -15,6 +15,9 @@ demo: .venv/ready
 	    --state-dir $(STATE)/state --report-dir $(STATE)/reports || code=$$?; \
 	  test $$code -le 1 || exit $$code; \
 	done
+	@echo; echo "Here the command is $(BIN)/rdimport: to type what you read above as it stands, first type"
+	@echo '  export PATH="$$PWD/$(BIN):$$PATH"'
+	@echo "README.md says how to install it for good."
 
 test: .venv/ready-dev
 	$(BIN)/python -m pytest

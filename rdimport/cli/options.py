@@ -15,7 +15,7 @@ _EXIT_CODES: Final = """\
 exit codes:
   0   every row was accepted now or earlier, or is a duplicate of such a row
   1   finished; some rows are invalid, refused or uncertain: see the failure report
-  2   nothing was sent: wrong usage, mapping, file, or no key
+  2   nothing was sent: wrong usage, mapping, file or directory, or no key
   3   stopped before the end; the same command again goes on
   70  a bug in rdimport; the ledger is right
   75  another run holds this ledger; try later

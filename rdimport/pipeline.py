@@ -299,7 +299,7 @@ def _finish(run: Run, how: Options, end: _End) -> dict[str, Any]:
     resume_at = None
     if end.stopped is Stop.LEAD_QUOTA and end.resume_in is not None:
         resume_at = now + timedelta(seconds=end.resume_in)
-    run.finish(now, code, end.stopped, resume_at)
+    run.finish(now, code, end.stopped, resume_at, {"read_to_end": end.read})
     return _report(run, how)
 
 

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from rdimport.destination.rdstation import LOOPBACK
 from rdimport.errors import ExitCode
 from rdimport.ledger import Ledger, Run
+from rdimport.report.words import Words
 from rdimport.row import FAILED, State
 
 
@@ -24,7 +25,8 @@ class RunStatus:
     start to end, None where it has not ended in good order; `quota_used` a share from 0 to 1.
     `sandbox` says that it went to a sandbox of its own, `local` that its rows stayed on this
     machine. `report` is its failure report, None where there is none; `later` the run that went on
-    with the same list. `next` says what to do now, and `command` does it; both may be empty.
+    with the same list. `next` says what to do now, and `command` does it; both may be empty. Where
+    the input was not `read_to_end`, there are more rows than `counts` knows of.
     """
 
     run_id: str
@@ -42,6 +44,7 @@ class RunStatus:
     sandbox: bool = False
     local: bool = False
     forgotten: bool = False
+    read_to_end: bool = True
     report: str | None = None
     later: str | None = None
     next: str = ""
@@ -108,6 +111,7 @@ def _status(run: Run, account: str, *, running: bool) -> RunStatus:
         local=told["sandbox"] or urlsplit(told["base_url"]).hostname in LOOPBACK,
         forgotten=facts["forgotten_at"] is not None,
         later=_later(run),
+        read_to_end=run.read_to_end(facts),
     )
 
 
@@ -139,6 +143,9 @@ def _advised(run: RunStatus, reports: Path, reach: Sequence[str]) -> RunStatus:
     if run.later:
         rows = f"{left} rows were left then. " if left else ""
         return replace(run, next=f"{rows}Run {run.later} went on with the same list.")
+    if not run.read_to_end:
+        said = Words("en").counted("next.unread", sum(run.counts.values()))
+        return replace(run, next=said.removesuffix(":") + ".")
     if left:
         when = ""
         if run.resume_at:

@@ -67,6 +67,7 @@ def test_no_line_but_a_path_or_a_command_is_wider_than_the_terminal(width: int, 
     summary = {
         **dict.fromkeys(State, 12_345_678),
         "rows": 86_419_746,
+        "read_to_end": True,
         "left_out": 17,
         "run_id": "20261124-220000-ab12",
         "requests": 9,

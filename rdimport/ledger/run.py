@@ -141,18 +141,22 @@ class Run:
         exit_code: int,
         stopped_because: str | None,
         resume_at: datetime | None = None,
+        found: Mapping[str, object] | None = None,
     ) -> None:
-        """Close the books. `resume_at` is when it makes sense to go on, where that is known."""
+        """Close the books. `resume_at` is when it makes sense to go on, where that is known; what
+        else was `found` goes beside what the person said of the run.
+        """
         with self.ledger.transaction() as db:
             post(db, "run", self.number)
             db.execute(
-                "UPDATE run SET finished_at = ?, exit_code = ?, stopped_because = ?, resume_at = ?"
-                " WHERE id = ?",
+                "UPDATE run SET finished_at = ?, exit_code = ?, stopped_because = ?, resume_at = ?,"
+                " facts = json_patch(facts, ?) WHERE id = ?",
                 (
                     at.isoformat(),
                     exit_code,
                     stopped_because,
                     resume_at.isoformat() if resume_at else None,
+                    json.dumps(found or {}, ensure_ascii=False),
                     self.number,
                 ),
             )
@@ -189,6 +193,14 @@ class Run:
             self.number,
         )
         return bool(noted)
+
+    def read_to_end(self, facts: Mapping[str, Any]) -> bool:
+        """Was all of the input read? `facts` are those of `facts`. A run that did not close its
+        books tells it by what it sent: nothing leaves before the last row is read.
+        """
+        noted = json.loads(facts["facts"]).get("read_to_end")
+        done = facts["exit_code"] in (ExitCode.DONE, ExitCode.FAILED_ROWS)
+        return bool(noted) if noted is not None else done or self.has_sent()
 
     def counts(self) -> dict[State, int]:
         """Rows in each state; what came to no end is pending, what is on its way uncertain."""

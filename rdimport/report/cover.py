@@ -95,7 +95,8 @@ class _Page:
                     (words.state(state), name),
                     (words.means(state), looks.plain),
                 )
-        self.line((told["rows"], looks.total), (words("total"), looks.bold_top))
+        total = words.total(read_to_end=told["read_to_end"])
+        self.line((told["rows"], looks.total), (total, looks.bold_top))
         if warned:
             legend = (words("colour.suspect"), looks.suspect), (words("colour.means"), looks.plain)
             self.line(("", None), *legend)

@@ -18,7 +18,10 @@ class Step(NamedTuple):
 
 def steps(summary: dict[str, Any], words: Words) -> Iterator[Step]:
     """The next commands, the most useful one first."""
-    if summary["pending"] and summary["sandbox"]:
+    if not summary["read_to_end"]:
+        unread = words.counted("next.unread", summary["rows"])
+        yield Step(unread, "" if summary["sandbox"] else command(summary, summary["files"]))
+    elif summary["pending"] and summary["sandbox"]:
         yield Step(words("next.sandbox"), "rdimport sandbox --new-key test")
     elif summary["pending"]:
         yield Step(words("next.pending"), command(summary, summary["files"]))
@@ -27,7 +30,8 @@ def steps(summary: dict[str, Any], words: Words) -> Iterator[Step]:
     if summary["uncertain"]:
         again = command(summary, summary["files"], "--resend", "uncertain")
         yield Step(words("next.uncertain"), again)
-    if not any(summary[s] for s in ("invalid", "refused", "pending", "uncertain")):
+    left = any(summary[s] for s in ("invalid", "refused", "pending", "uncertain"))
+    if summary["read_to_end"] and not left:
         yield Step(words("next.done"), "")
 
 

@@ -105,9 +105,10 @@ class _Page:
                 f"{escape(words.state(state))}</td>"
                 f'<td class="soft meaning">{escape(words.means(state))}</td></tr>'
             )
+        total = words.total(read_to_end=told["read_to_end"])
         yield (
             f'<tr class="total"><td class="number">{words.number(told["rows"])}</td>'
-            f'<td>{escape(words("total"))}</td><td class="meaning"></td></tr>\n</table>'
+            f'<td>{escape(total)}</td><td class="meaning"></td></tr>\n</table>'
         )
         if told["left_out"]:
             left_out = words("left_out", rows=words.number(told["left_out"]))

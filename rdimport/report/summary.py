@@ -21,7 +21,8 @@ _TOLD: Final = ("mapping", "base_url", "sandbox", "account", "quota", "again")
 def summarise(run: Run, folder: Path) -> dict[str, Any]:
     """The object that `--json` prints; `folder` holds the run's files.
 
-    Seconds and rows are numbers, times ISO 8601 in UTC.
+    Seconds and rows are numbers, times ISO 8601 in UTC. Where the input was not `read_to_end`,
+    `rows` are those that were read.
     """
     facts = run.facts()
     told = json.loads(facts["facts"])
@@ -35,6 +36,7 @@ def summarise(run: Run, folder: Path) -> dict[str, Any]:
         "exit_code": facts["exit_code"],
         "stopped_because": facts["stopped_because"],
         "resume_at": facts["resume_at"],
+        "read_to_end": run.read_to_end(facts),
         "rows": sum(counts.values()),
         **{str(state): rows for state, rows in counts.items()},
         "left_out": facts["left_out"],

@@ -78,7 +78,7 @@ class _Screen:
             first, *rest = textwrap.wrap(words.means(state), self._width - size - 15)
             yield f"{number}  {self._styled(name, _CODES.get(state, ''))}  {first}"
             yield from (f"{'':{size + 15}}{line}" for line in rest)
-        total = f"{words.number(summary['rows']):>11}  {words('total')}"
+        total = f"{words.number(summary['rows']):>11}  {_total(summary, words)}"
         yield self._styled(total, _BOLD)
         if summary["left_out"]:
             left_out = words("left_out", rows=words.number(summary["left_out"]))
@@ -146,6 +146,10 @@ class _Screen:
 
     def _styled(self, text: str, style: str) -> str:
         return f"\x1b[{style}m{text}\x1b[0m" if self._colour and style else text
+
+
+def _total(summary: dict[str, Any], words: Words) -> str:
+    return words.total(read_to_end=summary["read_to_end"])
 
 
 def _printable(text: str) -> str:

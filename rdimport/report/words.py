@@ -40,6 +40,7 @@ _ENGLISH: Final = {
     "rows": "Rows",
     "meaning": "Meaning",
     "total": "total",
+    "read_so_far": "read so far",
     "left_out": "{rows} more rows are left out by `where` in the mapping.",
     "problems": "What is wrong, the most frequent first",
     "no_problems": "Nothing is wrong with any row.",
@@ -69,6 +70,10 @@ _ENGLISH: Final = {
     "cut": "A cell of Excel holds 32,767 characters; the whole text is in failures.csv.",
     "next": "What to type next",
     "next.failures": "Correct failures.xlsx (or failures.csv) and run it with the same mapping:",
+    "next.unread": "The list was not read to its end: only {number} rows were read so far. Run the"
+    " same command again:",
+    "next.unread.one": "The list was not read to its end: only 1 row was read so far. Run the same"
+    " command again:",
     "next.pending": "Send the rows that are still pending:",
     "next.uncertain": "Send uncertain rows again, once you have seen that they did not arrive:",
     "next.sandbox": "This sandbox lived for this run only; to go on where a run stopped, start one "
@@ -132,6 +137,7 @@ _PORTUGUESE: Final = {
     "rows": "Linhas",
     "meaning": "Significado",
     "total": "total",
+    "read_so_far": "lidas até aqui",
     "left_out": "Outras {rows} linhas ficam de fora pelo `where` do mapeamento.",
     "problems": "O que está errado, do mais frequente ao menos",
     "no_problems": "Nada está errado em nenhuma linha.",
@@ -160,6 +166,10 @@ _PORTUGUESE: Final = {
     "cut": "Uma célula do Excel guarda 32.767 caracteres; o texto inteiro está em failures.csv.",
     "next": "O que digitar agora",
     "next.failures": "Corrija failures.xlsx (ou failures.csv) e rode com o mesmo mapeamento:",
+    "next.unread": "A lista não foi lida até o fim: só {number} linhas foram lidas até aqui. Rode o"
+    " mesmo comando de novo:",
+    "next.unread.one": "A lista não foi lida até o fim: só 1 linha foi lida até aqui. Rode o mesmo"
+    " comando de novo:",
     "next.pending": "Envie as linhas ainda pendentes:",
     "next.uncertain": "Envie de novo as linhas incertas, depois de ver que elas não chegaram:",
     "next.sandbox": "Este sandbox viveu só nesta execução; para continuar de onde parou, inicie um "
@@ -207,6 +217,19 @@ class Words:
     def __call__(self, key: str, **values: object) -> str:
         """The text of that key with its values."""
         return self._texts[key].format(**values) if values else self._texts[key]
+
+    def counted(self, key: str, number: int, **values: object) -> str:
+        """The text of that key for so many things, which `{number}` stands for; `KEY.one` is the
+        text for a single one.
+        """
+        one = f"{key}.one"
+        if number == 1 and one in self._texts:
+            key = one
+        return self._texts[key].format(number=self.number(number), **values)
+
+    def total(self, *, read_to_end: bool) -> str:
+        """What the sum of all states is called: a total only where all rows are known."""
+        return self._texts["total" if read_to_end else "read_so_far"]
 
     def state(self, state: State) -> str:
         """A state's name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 from dataclasses import dataclass
@@ -50,6 +51,12 @@ class Office:
 
     def run(self, *files: object, mapping: str | Path = MAPPING, **options: Any) -> Imported:
         """Import files with a mapping: its text, or its path."""
+        return asyncio.run(self.begin(*files, mapping=mapping, **options))
+
+    async def begin(
+        self, *files: object, mapping: str | Path = MAPPING, **options: Any
+    ) -> Imported:
+        """The same, for who has a loop."""
         is_path = isinstance(mapping, Path)
         known = Mapping.load(mapping) if is_path else Mapping.parse(str(mapping))
         told: dict[str, Any] = {
@@ -58,7 +65,7 @@ class Office:
             "report_dir": self.home / "reports",
             "mapping_name": str(mapping) if is_path else "lista.yaml",
         }
-        return pipeline.run([str(file) for file in files], known, **told | options)
+        return await pipeline.run_async([str(file) for file in files], known, **told | options)
 
     def ledger(self) -> Ledger:
         return Ledger.open(self.home / "state")

@@ -1,0 +1,60 @@
+"""A run that is stopped while the input is still being read: nobody is told that all is done."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+from support.reports import Office
+
+from rdimport.errors import ExitCode
+from rdimport.events import Event, RowsRead
+from rdimport.report.terminal import lines
+from rdimport.results import Imported
+from rdimport.sandbox.embedded import RunningSandbox
+from rdimport.status import runs
+
+GOOD = [(f"pessoa{i}@exemplo.com.br", f"Pessoa {i}") for i in range(3)]
+
+
+@pytest.mark.parametrize("imported", [False, True])
+def test_a_stop_while_the_input_is_read_never_says_that_nothing_is_left(
+    tmp_path: Path, box: RunningSandbox, imported: bool
+) -> None:
+    office = Office(tmp_path, box)
+    first, second = office.write(*GOOD), office.write(*GOOD, name="outra.csv")
+    if imported:  # then no row of what was read is left, and yet the list goes on
+        office.run(first)
+
+    async def stopped() -> Imported:
+        loop = asyncio.get_running_loop()
+
+        def at_the_first_rows(event: Event) -> None:
+            if isinstance(event, RowsRead):
+                os.kill(os.getpid(), signal.SIGTERM)
+                for _ in range(5):  # turns of the loop, until the signal has come through to it
+                    turned = threading.Event()
+                    loop.call_soon_threadsafe(turned.set)
+                    assert turned.wait(10)
+
+        return await office.begin(first, second, on_event=at_the_first_rows, signals=True)
+
+    done = asyncio.run(stopped())
+    summary = done.summary
+    assert (done.exit_code, summary["read_to_end"], summary["rows"]) == (ExitCode.STOPPED, False, 3)
+    said = "not read to its end: only 3 rows were read so far"
+    page = Path(summary["report_html"]).read_text("utf-8")
+    with office.ledger() as ledger:
+        (newest, *_) = runs(ledger, lambda _: False)
+    screen = " ".join(lines(summary, done.examples).split())
+    for text in (screen, page, newest.next):
+        assert said in text
+        assert "Nothing is left" not in text
+    assert "3 read so far" in screen
+    rest = office.run(first, second)
+    assert rest.summary["read_to_end"]
+    assert rest.summary["pending"] == 0

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.reports import Office
 
+from rdimport.delivery import Settings
 from rdimport.report import figures
 from rdimport.report.terminal import lines
 from rdimport.row import State
@@ -107,6 +108,15 @@ def test_a_cell_cannot_command_the_terminal(office: Office) -> None:
     assert "sem arroba" in text
     assert "\x1b" not in text
     assert "\x07" not in text
+
+
+def test_cells_that_look_wrong_are_not_said_to_be_sent_before_they_are(office: Office) -> None:
+    rows = [("ana@exemplo.com.br", "Ana"), ("bia@gmial.com", "Bia")]
+    done = office.run(office.write(*rows), settings=Settings(limit=1))
+    assert done.summary["pending"] == 1
+    text = " ".join(lines(done.summary, done.examples).split())
+    assert "1 cell looks wrong, but keeps no row from being sent: email.typo." in text
+    assert "were sent" not in text
 
 
 def test_a_run_with_nothing_left_to_do_says_so(office: Office) -> None:

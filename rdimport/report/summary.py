@@ -22,7 +22,8 @@ def summarise(run: Run, folder: Path) -> dict[str, Any]:
     """The object that `--json` prints; `folder` holds the run's files.
 
     Seconds and rows are numbers, times ISO 8601 in UTC. Where the input was not `read_to_end`,
-    `rows` are those that were read.
+    `rows` are those that were read. `suspect` counts cells of rows that can be sent, whether they
+    were sent already or are still to be.
     """
     facts = run.facts()
     told = json.loads(facts["facts"])

@@ -104,11 +104,9 @@ class _Screen:
 
     def _suspect(self, cells: Mapping[str, int]) -> Iterator[str]:
         if cells:
-            number = self._words.number(sum(cells.values()))
+            number, codes = sum(cells.values()), ", ".join(cells)
             yield ""
-            yield from self._wrapped(
-                self._words("sent_suspect.cells", cells=number, codes=", ".join(cells))
-            )
+            yield from self._wrapped(self._words.counted("sent_suspect.cells", number, codes=codes))
 
     def _example(self, example: Example, files: Sequence[str]) -> str:
         words = self._words

@@ -60,9 +60,10 @@ _ENGLISH: Final = {
     "how.uncertain": "Rows that are uncertain are not sent again unless --resend uncertain is set.",
     "colour.suspect": "worth a look",
     "colour.means": "cells of rows that failed: they look wrong too, but are not the cause",
-    "sent_suspect": "Sent all the same, but worth a look",
+    "sent_suspect": "No reason not to send, but worth a look",
     "sent_suspect.how": "`rdimport check` with the same files and mapping shows the cells.",
-    "sent_suspect.cells": "{cells} cells were sent although they look wrong: {codes}.",
+    "sent_suspect.cells": "{number} cells look wrong, but keep no row from being sent: {codes}.",
+    "sent_suspect.cells.one": "1 cell looks wrong, but keeps no row from being sent: {codes}.",
     "unread": "{rows} uncertain rows stand without their cells: the run was cut off, and the input"
     " as it was then could not be read again. Find them by their row number in the file of that"
     " time.",
@@ -157,9 +158,10 @@ _PORTUGUESE: Final = {
     "how.uncertain": "Linhas incertas só são enviadas de novo com --resend uncertain.",
     "colour.suspect": "vale conferir",
     "colour.means": "células de linhas que falharam: parecem erradas, mas não são a causa",
-    "sent_suspect": "Enviado assim mesmo, mas vale conferir",
+    "sent_suspect": "Não impede o envio, mas vale conferir",
     "sent_suspect.how": "`rdimport check` com os mesmos arquivos e mapeamento mostra as células.",
-    "sent_suspect.cells": "{cells} células foram enviadas embora pareçam erradas: {codes}.",
+    "sent_suspect.cells": "{number} células parecem erradas, mas não impedem o envio: {codes}.",
+    "sent_suspect.cells.one": "1 célula parece errada, mas não impede o envio: {codes}.",
     "unread": "{rows} linhas incertas estão sem as células: a importação foi cortada, e o arquivo"
     " daquela hora não pôde ser lido de novo. Ache-as pelo número da linha no arquivo de então.",
     "more_comments": "Depois de {rows} linhas o motivo está só em rdimport_reason, sem comentário.",

@@ -87,6 +87,24 @@ Event = (
 Observer = Callable[[Event], None]
 
 
+class Heard:
+    """Passes events on, and remembers what trouble the run waits for: the detail of a `Waiting`,
+    until a row comes to its end again.
+    """
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+        self.trouble = ""
+
+    def __call__(self, event: Event) -> None:
+        """Note it and pass it on."""
+        if isinstance(event, Waiting):
+            self.trouble = event.reason
+        elif isinstance(event, RowSettled):
+            self.trouble = ""
+        self._observer(event)
+
+
 def silent(_event: Event) -> None:
     """The observer that shows nothing."""
 

@@ -22,6 +22,7 @@ from rdimport.destination.rdstation import BASE_URL
 from rdimport.duplicates import Index
 from rdimport.errors import ExitCode, LedgerError, RdimportError, ReportError
 from rdimport.events import (
+    Heard,
     Observer,
     ReportFinished,
     ReportStage,
@@ -227,13 +228,15 @@ def _reach(to: Destination) -> tuple[str, ...]:
 
 class _End(NamedTuple):
     """How a run ended: why before its rows did, whether all of the input was read, in how many
-    seconds it makes sense to go on, and what else a person should know.
+    seconds it makes sense to go on, what else a person should know, and the last trouble met, as
+    a detail.
     """
 
     stopped: Stop | None
     read: bool = True
     resume_in: float | None = None
     notes: tuple[str, ...] = ()
+    trouble: str = ""
 
 
 async def _in_thread(work: Callable[[], Result], stopper: Stopper) -> Result:
@@ -260,6 +263,7 @@ async def _carry_out(plan: Plan, run: Run, how: Options, stopper: Stopper, spent
     address, key = how.to.base_url, how.to.credentials()
     patience = Patience.within(how.settings.timeout)
     notes: list[str] = []
+    heard = Heard(how.on_event)
     with _pace(how, notes) as pace:
         async with connected(address, key, places, patience, how.transport) as transport:
             delivery = Delivery(
@@ -271,12 +275,13 @@ async def _carry_out(plan: Plan, run: Run, how: Options, stopper: Stopper, spent
                 settings=settings,
                 clock=how.clock,
                 chance=how.chance,
-                observer=how.on_event,
+                observer=heard,
             )
             stopper.tell(delivery.stop)
             await delivery.deliver(plan.parcels())
     how.on_event(SendingFinished())
-    return _End(delivery.stopped, resume_in=delivery.parked_for, notes=tuple(notes))
+    resume_in, trouble = delivery.parked_for, heard.trouble
+    return _End(delivery.stopped, True, resume_in, tuple(notes), trouble)
 
 
 def _pace(how: Options, notes: list[str]) -> AbstractContextManager[Turns]:
@@ -299,7 +304,7 @@ def _finish(run: Run, how: Options, end: _End) -> dict[str, Any]:
     resume_at = None
     if end.stopped is Stop.LEAD_QUOTA and end.resume_in is not None:
         resume_at = now + timedelta(seconds=end.resume_in)
-    run.finish(now, code, end.stopped, resume_at, {"read_to_end": end.read})
+    run.finish(now, code, end.stopped, resume_at, {"read_to_end": end.read, "trouble": end.trouble})
     return _report(run, how)
 
 

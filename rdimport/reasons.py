@@ -5,6 +5,7 @@ A code never changes its meaning. Sentences may use `{field}`, `{column}`, `{val
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rdimport.reasons_endpoint import ENDPOINT
@@ -209,6 +210,8 @@ REASONS: Final[dict[str, Reason]] = {
 
 REASONS.update((code, Reason(*texts)) for code, texts in ENDPOINT.items())
 
+_STATUS: Final = ("the answer's HTTP status was {status}", "o status HTTP da resposta foi {status}")
+
 LANGUAGES: Final = ("en", "pt-BR")
 """The languages of sentences and remedies. Codes are never translated."""
 
@@ -234,11 +237,26 @@ def explain(problem: Problem, lang: str = "en") -> str:
 
 
 def detail(text: str, lang: str = "en") -> str:
-    """A detail in words: what befell a request on its way has a key; all else stands for itself."""
+    """A detail in words: what befell a request on its way has a key, a doubt names what the answer
+    was judged to be; all else stands for itself.
+    """
     key, _, said = text.partition(" ")
-    if key not in TRANSPORT:
-        return text
-    return TRANSPORT[key][lang == "pt-BR"].format(said=said).removesuffix(": ")
+    if key in TRANSPORT:
+        return TRANSPORT[key][lang == "pt-BR"].format(said=said).removesuffix(": ")
+    return "; ".join(dict.fromkeys(_said(part, lang) for part in text.split("; ")))
+
+
+def _said(part: str, lang: str) -> str:
+    """What an answer said, without the code that it was given; a bare status in a sentence."""
+    code, _, words = part.partition(" ")
+    if re.fullmatch(r"(rd|uncertain)\.[a-z0-9_]+", code):
+        part = words
+        if not words:
+            found = reason(code, lang)
+            blank = dict.fromkeys(("field", "column", "value", "detail"), "")
+            part = found.sentence.format(**blank).removesuffix(": ") if found else code
+    status = re.fullmatch(r"HTTP (\d{3})", part)
+    return _STATUS[lang == "pt-BR"].format(status=status[1]) if status else part
 
 
 def remedy(code: str, lang: str = "en") -> str:

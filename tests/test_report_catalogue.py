@@ -14,7 +14,7 @@ import pytest
 
 import rdimport
 from rdimport.circuit import Stop
-from rdimport.reasons import LANGUAGES, REASONS, TRANSPORT, Reason, explain, reason, remedy
+from rdimport.reasons import LANGUAGES, REASONS, TRANSPORT, Reason, detail, explain, reason, remedy
 from rdimport.reasons_pt import REASONS_PT
 from rdimport.report import words, words_screen
 from rdimport.row import Problem
@@ -179,3 +179,23 @@ def test_no_text_for_a_person_bypasses_the_two_languages(path: Path) -> None:
 def test_a_text_that_bypasses_them_would_be_found() -> None:
     """The status is English only, so it is full of such texts."""
     assert "It did not come to its end." in sentences(PACKAGE / "screen" / "status.py")
+
+
+@pytest.mark.parametrize(
+    ("kept", "english", "portuguese"),
+    [
+        ("HTTP 200", "the answer's HTTP status was 200", "o status HTTP da resposta foi 200"),
+        (
+            "rd.no_reason HTTP 502",
+            "the answer's HTTP status was 502",
+            "o status HTTP da resposta foi 502",
+        ),
+        ("rd.other Falhou; rd.no_reason Falhou", "Falhou", "Falhou"),
+        ("rd.service_unavailable", "RD was not available", "o RD estava fora do ar"),
+        ("12; 13", "12; 13", "12; 13"),
+    ],
+)
+def test_a_detail_is_a_sentence_without_the_codes_of_the_answer(
+    kept: str, english: str, portuguese: str
+) -> None:
+    assert (detail(kept), detail(kept, "pt-BR")) == (english, portuguese)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rdimport.circuit import Stop
 from rdimport.ledger import Run
-from rdimport.reasons import Reason, explain, reason
+from rdimport.reasons import Reason, detail, explain, reason
 from rdimport.report import figures, summary
 from rdimport.report.figures import Example, Minute
 from rdimport.report.reread import Reread, reread
@@ -68,10 +69,13 @@ def why(summary: dict[str, Any], lang: str) -> Reason | None:
     stopped_because = summary["stopped_because"]
     if stopped_because is None:
         return None
-    code, detail = f"stop.{stopped_because}", summary["base_url"]
+    code, named = f"stop.{stopped_because}", summary["base_url"]
     if reason(code, lang) is None:
-        code, detail = "stop.error", stopped_because
+        code, named = "stop.error", stopped_because
     found = reason(code, lang)
     if found is None:
         return None
-    return found._replace(sentence=explain(Problem(code, detail=detail), lang))
+    sentence = explain(Problem(code, detail=named), lang)
+    if stopped_because == Stop.ENDPOINT_DOWN and summary["stopped_by"]:
+        sentence += f": {detail(summary['stopped_by'], lang)}"
+    return found._replace(sentence=sentence)

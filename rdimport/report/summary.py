@@ -23,7 +23,8 @@ def summarise(run: Run, folder: Path) -> dict[str, Any]:
 
     Seconds and rows are numbers, times ISO 8601 in UTC. Where the input was not `read_to_end`,
     `rows` are those that were read. `suspect` counts cells of rows that can be sent, whether they
-    were sent already or are still to be.
+    were sent already or are still to be. `stopped_by` is the trouble that the run met last, with
+    the key of `reasons.TRANSPORT` or the endpoint's own words; None where it met none.
     """
     facts = run.facts()
     told = json.loads(facts["facts"])
@@ -36,6 +37,7 @@ def summarise(run: Run, folder: Path) -> dict[str, Any]:
         "finished_at": facts["finished_at"],
         "exit_code": facts["exit_code"],
         "stopped_because": facts["stopped_because"],
+        "stopped_by": told.get("trouble") or None,
         "resume_at": facts["resume_at"],
         "read_to_end": run.read_to_end(facts),
         "rows": sum(counts.values()),

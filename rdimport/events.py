@@ -18,7 +18,9 @@ class RowsRead:
 
 @dataclass(frozen=True, slots=True)
 class SendingStarted:
-    """The plan is made; `rows` will be sent, at `per_second` at most (None: no quota)."""
+    """The plan is made; `rows` will be sent, as many as a limit lets through, at `per_second` at
+    most (None: no quota).
+    """
 
     rows: int
     per_second: float | None

@@ -258,7 +258,8 @@ async def _carry_out(plan: Plan, run: Run, how: Options, stopper: Stopper, spent
     settings = how.settings
     if settings.max_seconds is not None:
         settings = replace(settings, max_seconds=max(0.0, settings.max_seconds - spent))
-    how.on_event(SendingStarted(plan.to_send, how.quota.per_second if how.quota else None))
+    rows = plan.to_send if settings.limit is None else min(settings.limit, plan.to_send)
+    how.on_event(SendingStarted(rows, how.quota.per_second if how.quota else None))
     places = how.settings.concurrency
     address, key = how.to.base_url, how.to.credentials()
     patience = Patience.within(how.settings.timeout)

@@ -34,6 +34,9 @@ LINE_EVERY: Final = 30.0
 
 _REDRAW: Final = 0.1
 
+_SHORTEST: Final = 8
+"""Columns of the bar itself that still show something."""
+
 
 class Forecast:
     """How long the rest will take: by what was seen, and never faster than the quota."""
@@ -60,11 +63,22 @@ class Forecast:
             rate = self._per_second  # the first rows say more about the start than about the rest
         return (self.rows - self.done) / rate if 0 < rate < float("inf") else None
 
-    def told(self, now: float, words: Words) -> str:
-        """The states so far and the time that is left, for people."""
+    def told(self, now: float, words: Words, width: int | None = None) -> str:
+        """The states so far and the time that is left, for people; where `width` columns do not
+        hold both, the time.
+        """
         told = [f"{rows} {words.state(state)}" for state, rows in sorted(self.states.items())]
         left = None if self.over else self.seconds(now)
-        return ", ".join([*told, words("left", time=words.duration(left))] if left else told)
+        told += [words("left", time=words.duration(left))] if left else []
+        while len(told) > 1 and width is not None and len(", ".join(told)) > width:
+            del told[0 if left else -1]
+        return ", ".join(told)
+
+    def rate(self, now: float, words: Words) -> str:
+        """Rows a second so far, for people; empty while there is nothing to tell."""
+        if not self.done or now <= self._started:
+            return ""
+        return words("rows_a_second", rate=words.rate(self.done / (now - self._started)))
 
 
 class Bars:
@@ -112,7 +126,9 @@ class Bars:
 
     def _count(self, rows: int) -> None:
         if self._bar is None:
-            self._bar = self._new(desc=self._words("reading"))
+            self._bar = self._new(
+                desc=self._words("reading"), bar_format="{desc}: {n_fmt}{unit} [{elapsed}]"
+            )
         self._bar.update(rows)
 
     def _start(self, event: SendingStarted) -> None:
@@ -123,13 +139,13 @@ class Bars:
         self._bar = self._new(
             desc=self._words("sending"),
             total=event.rows,
-            bar_format="{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} {rate_fmt}{postfix}",
+            bar_format="{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt}{postfix}",
         )
         self._redraw()
 
     def _report(self, event: ReportStage) -> None:
         self.close()
-        counted = "{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt} {rate_fmt}"
+        counted = "{desc} {percentage:3.0f}% |{bar}| {n_fmt}/{total_fmt}"
         self._bar = self._new(
             desc=self._words(f"stage.{event.name}"),
             total=event.rows or None,
@@ -154,9 +170,23 @@ class Bars:
         if self._bar is None or self._forecast is None:
             return
         self._drawn = self._clock.monotonic()
-        self._bar.set_postfix_str(self._forecast.told(self._drawn, self._words), refresh=False)
+        self._bar.set_postfix_str(self._beside(self._bar, self._forecast), refresh=False)
         self._bar.update(self._forecast.done - self._bar.n)
         self._bar.refresh()
+
+    def _beside(self, bar: tqdm[NoReturn], forecast: Forecast) -> str:
+        """What stands beside the bar, as much as there is room for: the time that is left is what
+        people look for.
+        """
+        columns = bar.format_dict["ncols"]
+        told = forecast.told(self._drawn, self._words)
+        rate = forecast.rate(self._drawn, self._words)
+        whole = ", ".join(filter(None, (rate, told)))
+        if columns is None:
+            return whole
+        counted = f"{bar.desc} 100% || {forecast.rows}/{forecast.rows}, "
+        room = columns - len(counted) - _SHORTEST
+        return whole if len(whole) <= room else forecast.told(self._drawn, self._words, room)
 
 
 class Lines:

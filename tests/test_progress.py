@@ -31,10 +31,10 @@ from rdimport.row import State
 MAPPING = "conversion_identifier: Lista\nfields: {email: E-mail}\n"
 
 
-def on_a_terminal(desk: Desk, *words: object) -> str:
+def on_a_terminal(desk: Desk, *words: object, width: int = 100) -> str:
     """Everything that a command shows on a terminal of its own."""
     ours, theirs = pty.openpty()
-    termios.tcsetwinsize(theirs, (24, 100))
+    termios.tcsetwinsize(theirs, (24, width))
     with subprocess.Popen(
         [sys.executable, "-m", "rdimport", *map(str, words)],
         cwd=desk.home,
@@ -102,6 +102,21 @@ def test_after_a_stop_no_time_is_said_to_be_left(desk: Desk) -> None:
     assert " left" in "".join(sending)
     assert " left" not in sending[-1]
     assert "accepted" in sending[-1]
+
+
+@pytest.mark.parametrize("width", [60, 110])
+def test_the_bar_counts_what_a_limit_lets_through_and_shows_the_time_that_is_left(
+    desk: Desk, width: int
+) -> None:
+    desk.write("lista.csv", "E-mail\n" + "".join(f"p{i}@exemplo.com.br\n" for i in range(50)))
+    desk.write("m.yaml", MAPPING)
+    words = ("run", "lista.csv", "-m", "m.yaml", "--quota", "20/s", "--limit", "30")
+    shown = on_a_terminal(desk, *words, "--lang", "pt-BR", width=width)
+    sending = [p for p in re.split(r"[\r\n]+", shown) if p.startswith("Enviando")]
+    during = sending[len(sending) // 2]
+    assert re.search(r"\| \d+/30, .*faltam \d+,\d s\s*$", during), sending
+    assert (re.search(r" \d+(,\d+)? linhas/s", during) is not None) == (width > 60), during
+    assert all(len(picture.rstrip()) <= width for picture in sending)
 
 
 def test_lines_speak_the_language_that_was_asked_for(tmp_path: Path) -> None:

@@ -246,6 +246,12 @@ class Words:
         text = f"{value:.2f}".rstrip("0").rstrip(".")
         return text.replace(".", ",") if self.lang == "pt-BR" else text
 
+    def rate(self, value: float) -> str:
+        """So many a second, with no more digits than can be trusted: 0.35, 2.1, 2,305."""
+        if value >= 100:
+            return self.number(round(value))
+        return self.decimal(round(value, 1 if value >= 1 else 2))
+
     def duration(self, seconds: float) -> str:
         """`45 s`, `12 min`, `3 h 05 min`, `2 days 4 h`: as people say it."""
         whole = timedelta(seconds=round(seconds))

@@ -318,6 +318,11 @@ def test_quiet_says_nothing_unless_a_person_is_needed(desk: Desk, box: RunningSa
     done = desk.here("run", bad, "-m", "m.yaml", "--quota", "none", "--quiet")
     assert (done.code, done.out) == (1, "")
     assert "1  invalid" in done.err
+    told = re.search(r"^Failure report: (.*)$", done.err, re.MULTILINE)
+    assert told, "a mail has no directory from which a path could start"
+    assert Path(told[1]).is_absolute()
+    assert Path(told[1]).is_file()
+    assert f"rdimport run {told[1]} -m {desk.home / 'm.yaml'}" in done.err
 
 
 def test_plain_http_is_sent_where_it_was_asked_for(

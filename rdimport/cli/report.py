@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from rdimport import pipeline
 from rdimport.cli import values
@@ -30,5 +31,6 @@ def execute(told: argparse.Namespace) -> int:
     if told.json:
         say_json(summary)
     elif not told.quiet:
-        say([f"Report written: {report_dir / summary['run_id']}"])
+        folder = report_dir / summary["run_id"]
+        say([f"Report written: {folder if sys.stdout.isatty() else folder.absolute()}"])
     return ExitCode.DONE

@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from pathlib import Path
 from typing import Any
 
 from rdimport import progress
@@ -26,6 +27,21 @@ def bars(told: argparse.Namespace) -> AbstractContextManager[Observer]:
     if told.quiet:
         return nullcontext(silent)
     return progress.shown(sys.stderr, SystemClock(), told.lang)
+
+
+def absolute(summary: dict[str, Any]) -> dict[str, Any]:
+    """The same with whole paths: who reads it in a mail or a journal does not know from where the
+    command was started.
+    """
+    names = ("mapping", "failures_xlsx", "report_html")
+    files = [_whole(name) for name in summary["files"]]
+    return {**summary, **{name: _whole(summary[name]) for name in names}, "files": files}
+
+
+def _whole(name: str) -> str:
+    """The whole path of a file; a name that is none, such as that of standard input, as it is."""
+    path = Path(name).absolute()
+    return str(path) if name and path.is_file() else name
 
 
 class Terminal:
@@ -53,7 +69,10 @@ class Terminal:
         out = sys.stderr if self._json or self._quiet else sys.stdout
         colour = out.isatty() and not os.environ.get("NO_COLOR")
         width = min(shutil.get_terminal_size((100, 24)).columns, 120)
-        return lines(done.summary, done.examples, width, colour=colour, lang=self._lang)
+        summary = done.summary
+        if self._quiet or not out.isatty():
+            summary = absolute(summary)
+        return lines(summary, done.examples, width, colour=colour, lang=self._lang)
 
     def show(self, summary: dict[str, Any], lines: Iterable[str], *, needed: bool) -> None:
         """The result: one JSON object, or lines for a person; quiet speaks only when needed."""

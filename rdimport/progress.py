@@ -67,7 +67,7 @@ class Forecast:
         """The states so far and the time that is left, for people; where `width` columns do not
         hold both, the time.
         """
-        told = [f"{rows} {words.state(state)}" for state, rows in sorted(self.states.items())]
+        told = [words.rows_in(state, rows) for state, rows in sorted(self.states.items())]
         left = None if self.over else self.seconds(now)
         told += [words("left", time=words.duration(left))] if left else []
         while len(told) > 1 and width is not None and len(", ".join(told)) > width:
@@ -205,11 +205,11 @@ class Lines:
         words = self._words
         if isinstance(event, RowsRead):
             self._read += event.rows
-            self._now_and_then(words("rows_read", rows=words.number(self._read)))
+            self._now_and_then(words.counted("rows_read", self._read))
         elif isinstance(event, SendingStarted):
             self._forecast = Forecast(event.rows, event.per_second, self._clock.monotonic())
             left = self._forecast.seconds(self._clock.monotonic())
-            told = [words("rows_to_send", rows=words.number(event.rows))]
+            told = [words.counted("rows_to_send", event.rows)]
             told += [words("about", time=words.duration(left))] if left else []
             self._say(", ".join(told))
         elif isinstance(event, RowSettled) and self._forecast is not None:
@@ -250,7 +250,7 @@ def _waiting(event: Waiting, words: Words) -> str:
 
 
 def _stopping(event: Stopping, words: Words) -> str:
-    return words("stopping", requests=event.in_flight)
+    return words.counted("stopping", event.in_flight)
 
 
 def both(first: Observer, second: Observer) -> Observer:

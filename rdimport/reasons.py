@@ -9,9 +9,19 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rdimport.reasons_endpoint import ENDPOINT
-from rdimport.reasons_transport import TRANSPORT
+from rdimport.reasons_transport import TRANSPORT, UNREACHED
 
-__all__ = ["LANGUAGES", "REASONS", "TRANSPORT", "Reason", "detail", "explain", "reason", "remedy"]
+__all__ = [
+    "LANGUAGES",
+    "REASONS",
+    "TRANSPORT",
+    "UNREACHED",
+    "Reason",
+    "detail",
+    "explain",
+    "reason",
+    "remedy",
+]
 
 if TYPE_CHECKING:
     from rdimport.row import Problem

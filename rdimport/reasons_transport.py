@@ -83,3 +83,14 @@ TRANSPORT: Final[dict[str, tuple[str, str]]] = {
     ),
 }
 """By key: English, Brazilian Portuguese."""
+
+UNREACHED: Final = (
+    "net.name_unknown",
+    "net.refused",
+    "net.tls",
+    "net.connect_timeout",
+    "net.connect_error",
+    "net.proxy_error",
+    "net.unsupported_protocol",
+)
+"""Those of them after which nobody was there to take a request."""

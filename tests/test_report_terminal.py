@@ -13,7 +13,9 @@ from support.reports import Office
 
 from rdimport.delivery import Settings
 from rdimport.report import figures
+from rdimport.report.page import pace_facts
 from rdimport.report.terminal import lines
+from rdimport.report.words import Words
 from rdimport.row import State
 from rdimport.sandbox.embedded import RunningSandbox
 
@@ -109,6 +111,25 @@ def test_a_cell_cannot_command_the_terminal(office: Office) -> None:
     assert "sem arroba" in text
     assert "\x1b" not in text
     assert "\x07" not in text
+
+
+def facts(**told: object) -> str:
+    usual = {"accepted": 0, "refused": 0, "uncertain": 0, "retries": 0, "throttled": 0}
+    usual |= {"requests": 1, "rows_per_second": 0.0, "quota_used": None}
+    return ", ".join(pace_facts(usual | {"stopped_by": None} | told, Words("en")))
+
+
+def test_a_rate_is_told_only_where_there_was_enough_to_judge_by() -> None:
+    assert facts(accepted=1, rows_per_second=218.9) == "1 request"
+    assert facts(accepted=3, requests=3, retries=1, rows_per_second=3.93) == (
+        "3 requests, 1 of them a retry"
+    )
+    assert facts(accepted=40_000, requests=40_000, rows_per_second=2305.26) == (
+        "40,000 requests, 2,305 a second"
+    )
+    assert facts(accepted=120, requests=120, rows_per_second=1.98).endswith("2 a second")
+    alone = facts(requests=4, retries=2, stopped_by="net.refused", rows_per_second=0.1)
+    assert alone == "4 attempts to connect"
 
 
 def test_cells_that_look_wrong_are_not_said_to_be_sent_before_they_are(office: Office) -> None:

@@ -45,7 +45,7 @@ def cover(
     page.blank()
     page.counts(told, warned=story.warned)
     if story.unread:
-        page.line((words("unread", rows=words.number(story.unread)), None))
+        page.line((words.counted("unread", story.unread), None))
         page.blank()
     page.problems(story, places)
     page.way_back(told, names)
@@ -101,7 +101,7 @@ class _Page:
             legend = (words("colour.suspect"), looks.suspect), (words("colour.means"), looks.plain)
             self.line(("", None), *legend)
         if told["left_out"]:
-            self.line((words("left_out", rows=words.number(told["left_out"])), None))
+            self.line((words.counted("left_out", told["left_out"]), None))
         self.blank()
 
     def problems(self, story: Story, places: dict[str, list[tuple[str, int, int]]]) -> None:

@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
-from rdimport.reasons import explain, remedy
+from rdimport.reasons import UNREACHED, explain, remedy
 from rdimport.report import chart
 from rdimport.report.figures import Example
 from rdimport.report.files import private
@@ -24,6 +24,9 @@ FILE_NAME: Final = "report.html"
 
 _KINDS: Final = 40
 """Kinds of problems that are shown; beyond that the counts are in summary.json."""
+
+_ENOUGH: Final = 10
+"""Requests, and seconds of sending, below which a rate would say more about the start."""
 
 _NO_NETWORK: Final = "default-src 'none'; style-src 'unsafe-inline'"
 
@@ -111,7 +114,7 @@ class _Page:
             f'<td>{escape(total)}</td><td class="meaning"></td></tr>\n</table>'
         )
         if told["left_out"]:
-            left_out = words("left_out", rows=words.number(told["left_out"]))
+            left_out = words.counted("left_out", told["left_out"])
             yield f'<p class="soft">{_marked(left_out)}</p>'
 
     def _next(self) -> Iterator[str]:
@@ -125,7 +128,7 @@ class _Page:
         words, counts = self.words, self._told["problems"]
         yield f"<h2>{escape(words('problems' if counts else 'no_problems'))}</h2>"
         if self._story.unread:
-            unread = words("unread", rows=words.number(self._story.unread))
+            unread = words.counted("unread", self._story.unread)
             yield f'<p class="warn">{escape(unread)}</p>'
         most = max(counts.values(), default=1)
         for code, rows in list(counts.items())[:_KINDS]:
@@ -138,7 +141,7 @@ class _Page:
                 yield f"<li>{place}: {escape(explain(problem, words.lang))}</li>"
             yield f'</ul><p class="remedy">{_marked(remedy(code, words.lang))}</p></section>'
         if len(counts) > _KINDS:
-            yield f"<p>{escape(words('more_kinds', kinds=len(counts) - _KINDS))}</p>"
+            yield f"<p>{escape(words.counted('more_kinds', len(counts) - _KINDS))}</p>"
 
     def _suspect(self) -> Iterator[str]:
         words, cells = self.words, self._told["suspect"]
@@ -190,14 +193,26 @@ class _Page:
 
 def pace_facts(told: dict[str, Any], words: Words) -> Iterator[str]:
     """How the requests went, in a few words each."""
-    yield words("requests", requests=words.number(told["requests"]))
+    if _nobody_met(told):
+        yield words.counted("attempts", told["requests"])
+        return
+    yield words.counted("requests", told["requests"])
     if told["retries"]:
-        yield words("retries", retries=words.number(told["retries"]))
+        yield words.counted("retries", told["retries"])
     if told["throttled"]:
-        yield words("throttled", throttled=words.number(told["throttled"]))
-    yield words("rate", rate=words.decimal(told["rows_per_second"]))
+        yield words.counted("throttled", told["throttled"])
+    rate = told["rows_per_second"]
+    if rate and told["requests"] >= _ENOUGH and told["requests"] / rate >= _ENOUGH:
+        yield words("rate", rate=words.rate(rate))
     if told["quota_used"] is not None:
         yield words("quota_used", share=f"{told['quota_used']:.0%}")
+
+
+def _nobody_met(told: dict[str, Any]) -> bool:
+    """Did no request of the run reach anybody?"""
+    trouble = (told["stopped_by"] or "").partition(" ")[0]
+    ended = told["accepted"] + told["refused"] + told["uncertain"] + told["throttled"]
+    return not ended and trouble in UNREACHED
 
 
 def _title(examples: Iterable[Example], words: Words) -> str:

@@ -81,8 +81,7 @@ class _Screen:
         total = f"{words.number(summary['rows']):>11}  {_total(summary, words)}"
         yield self._styled(total, _BOLD)
         if summary["left_out"]:
-            left_out = words("left_out", rows=words.number(summary["left_out"]))
-            yield from self._wrapped(left_out)
+            yield from self._wrapped(words.counted("left_out", summary["left_out"]))
 
     def _problems(
         self, summary: dict[str, Any], examples: Mapping[str, Sequence[Example]]
@@ -99,7 +98,7 @@ class _Screen:
                 yield from self._wrapped(told, indent=13)
             yield from self._wrapped(f"→ {remedy(code, words.lang)}", indent=13)
         if len(counts) > _KINDS:
-            more = words("more_kinds", kinds=words.number(len(counts) - _KINDS))
+            more = words.counted("more_kinds", len(counts) - _KINDS)
             yield from self._wrapped(more, indent=13)
 
     def _suspect(self, cells: Mapping[str, int]) -> Iterator[str]:

@@ -41,7 +41,8 @@ _ENGLISH: Final = {
     "meaning": "Meaning",
     "total": "total",
     "read_so_far": "read so far",
-    "left_out": "{rows} more rows are left out by `where` in the mapping.",
+    "left_out": "{number} more rows are left out by `where` in the mapping.",
+    "left_out.one": "1 more row is left out by `where` in the mapping.",
     "problems": "What is wrong, the most frequent first",
     "no_problems": "Nothing is wrong with any row.",
     "problem": "Problem",
@@ -52,7 +53,8 @@ _ENGLISH: Final = {
     "row": "row {row}",
     "row_of": "row {row} of {file}",
     "column": "column “{column}”",
-    "more_kinds": "and {kinds} more kinds of problems",
+    "more_kinds": "and {number} more kinds of problems",
+    "more_kinds.one": "and 1 more kind of problem",
     "how": "The way back in",
     "how.correct": "Correct the coloured cells in “{sheet}”. A comment says what is wrong.",
     "how.keep": "Keep the header. Rows that are not to be sent may be deleted.",
@@ -64,9 +66,11 @@ _ENGLISH: Final = {
     "sent_suspect.how": "`rdimport check` with the same files and mapping shows the cells.",
     "sent_suspect.cells": "{number} cells look wrong, but keep no row from being sent: {codes}.",
     "sent_suspect.cells.one": "1 cell looks wrong, but keeps no row from being sent: {codes}.",
-    "unread": "{rows} uncertain rows stand without their cells: the run was cut off, and the input"
-    " as it was then could not be read again. Find them by their row number in the file of that"
-    " time.",
+    "unread": "{number} uncertain rows stand without their cells: the run was cut off, and the"
+    " input as it was then could not be read again. Find them by their row number in the file of"
+    " that time.",
+    "unread.one": "1 uncertain row stands without its cells: the run was cut off, and the input as"
+    " it was then could not be read again. Find it by its row number in the file of that time.",
     "more_comments": "Beyond {rows} rows the reason stands in rdimport_reason only.",
     "cut": "A cell of Excel holds 32,767 characters; the whole text is in failures.csv.",
     "next": "What to type next",
@@ -89,9 +93,13 @@ _ENGLISH: Final = {
     "pace.quota": "quota",
     "pace.minutes": "minutes since the first request",
     "pace.none": "No request was made.",
-    "requests": "{requests} requests",
-    "retries": "{retries} of them retries",
-    "throttled": "{throttled} answered “too many requests”",
+    "attempts": "{number} attempts to connect",
+    "attempts.one": "1 attempt to connect",
+    "requests": "{number} requests",
+    "requests.one": "1 request",
+    "retries": "{number} of them retries",
+    "retries.one": "1 of them a retry",
+    "throttled": "{number} answered “too many requests”",
     "rate": "{rate} a second",
     "quota_used": "{share} of the quota",
     "fields": "The mapping in use",
@@ -139,7 +147,8 @@ _PORTUGUESE: Final = {
     "meaning": "Significado",
     "total": "total",
     "read_so_far": "lidas até aqui",
-    "left_out": "Outras {rows} linhas ficam de fora pelo `where` do mapeamento.",
+    "left_out": "Outras {number} linhas ficam de fora pelo `where` do mapeamento.",
+    "left_out.one": "Outra linha fica de fora pelo `where` do mapeamento.",
     "problems": "O que está errado, do mais frequente ao menos",
     "no_problems": "Nada está errado em nenhuma linha.",
     "problem": "Problema",
@@ -150,7 +159,8 @@ _PORTUGUESE: Final = {
     "row": "linha {row}",
     "row_of": "linha {row} de {file}",
     "column": "coluna “{column}”",
-    "more_kinds": "e mais {kinds} tipos de problema",
+    "more_kinds": "e mais {number} tipos de problema",
+    "more_kinds.one": "e mais 1 tipo de problema",
     "how": "O caminho de volta",
     "how.correct": "Corrija as células coloridas em “{sheet}”. Um comentário diz o que há.",
     "how.keep": "Mantenha o cabeçalho. Linhas que não devem ser enviadas podem ser apagadas.",
@@ -162,8 +172,10 @@ _PORTUGUESE: Final = {
     "sent_suspect.how": "`rdimport check` com os mesmos arquivos e mapeamento mostra as células.",
     "sent_suspect.cells": "{number} células parecem erradas, mas não impedem o envio: {codes}.",
     "sent_suspect.cells.one": "1 célula parece errada, mas não impede o envio: {codes}.",
-    "unread": "{rows} linhas incertas estão sem as células: a importação foi cortada, e o arquivo"
+    "unread": "{number} linhas incertas estão sem as células: a importação foi cortada, e o arquivo"
     " daquela hora não pôde ser lido de novo. Ache-as pelo número da linha no arquivo de então.",
+    "unread.one": "1 linha incerta está sem as células: a importação foi cortada, e o arquivo"
+    " daquela hora não pôde ser lido de novo. Ache-a pelo número da linha no arquivo de então.",
     "more_comments": "Depois de {rows} linhas o motivo está só em rdimport_reason, sem comentário.",
     "cut": "Uma célula do Excel guarda 32.767 caracteres; o texto inteiro está em failures.csv.",
     "next": "O que digitar agora",
@@ -186,9 +198,14 @@ _PORTUGUESE: Final = {
     "pace.quota": "cota",
     "pace.minutes": "minutos desde a primeira requisição",
     "pace.none": "Nenhuma requisição foi feita.",
-    "requests": "{requests} requisições",
-    "retries": "{retries} delas repetidas",
-    "throttled": "{throttled} respondidas com “requisições demais”",
+    "attempts": "{number} tentativas de conexão",
+    "attempts.one": "1 tentativa de conexão",
+    "requests": "{number} requisições",
+    "requests.one": "1 requisição",
+    "retries": "{number} delas repetidas",
+    "retries.one": "1 delas repetida",
+    "throttled": "{number} respondidas com “requisições demais”",
+    "throttled.one": "1 respondida com “requisições demais”",
     "rate": "{rate} por segundo",
     "quota_used": "{share} da cota",
     "fields": "O mapeamento usado",
@@ -236,6 +253,13 @@ class Words:
     def state(self, state: State) -> str:
         """A state's name."""
         return self._texts[state]
+
+    def rows_in(self, state: State, rows: int) -> str:
+        """So many rows in a state: `1 aceita`, `2.000 aceitas`."""
+        name = self._texts[state]
+        if rows == 1 and self.lang == "pt-BR":
+            name = name.removesuffix("s")  # all of these words, and no English one, are plural
+        return f"{self.number(rows)} {name}"
 
     def means(self, state: State) -> str:
         """What a state means."""

@@ -42,7 +42,7 @@ def summary(done: Checked, quota: str | None) -> dict[str, Any]:
 def lines(done: Checked, quota: str | None, words: Words, advised: Sequence[str]) -> Iterator[str]:
     """The lines of a check; `advised` is what the mapping leaves to chance."""
     files = [table.name for table in done.tables]
-    yield from wrapped(words("checked", files=", ".join(files), rows=words.number(done.rows)))
+    yield from wrapped(words.counted("checked", done.rows, files=", ".join(files)))
     yield from line(done.to_send, words("to_send"), words("to_send.means"), words)
     later = done.counts[State.PENDING] - done.to_send
     if later:
@@ -117,7 +117,8 @@ def _suspect(done: Checked, words: Words) -> Iterator[str]:
     margin = " " * 11
     for reason in reasons[:5]:
         values = ", ".join(f"“{printable(value, 40)}”" for value in reason.values)
-        rows = words("rows_named", rows=", ".join(str(row) for _, row in reason.rows))
+        named = ", ".join(str(row) for _, row in reason.rows)
+        rows = words("row" if len(reason.rows) == 1 else "rows_named", row=named, rows=named)
         yield f"{words.number(reason.cells):>9}  {reason.code}"
         yield from wrapped(f"{values} ({rows})", margin)
         yield from wrapped(f"→ {remedy(reason.code, words.lang)}", margin)

@@ -46,7 +46,7 @@ def counts(rows_in: dict[State, int], left_out: int, words: Words) -> Iterator[s
         if rows:
             yield from line(rows, words.state(state), words.means(state), words)
     if left_out:
-        yield from wrapped(words("left_out", rows=words.number(left_out)))
+        yield from wrapped(words.counted("left_out", left_out))
 
 
 def line(rows: int, name: str, meaning: str, words: Words) -> Iterator[str]:
@@ -78,7 +78,7 @@ def problems(
         if remedy(code):
             yield from wrapped(f"→ {remedy(code, words.lang)}", margin)
     if len(by_code) > 5:
-        yield from wrapped(words("more_kinds", kinds=len(by_code) - 5), margin)
+        yield from wrapped(words.counted("more_kinds", len(by_code) - 5), margin)
 
 
 def notes(sentences: tuple[str, ...]) -> Iterator[str]:

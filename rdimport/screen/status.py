@@ -72,7 +72,8 @@ def one(run: RunStatus) -> Iterator[str]:
     yield from wrapped(f"{files}, to {where}")
     took = f", took {_WORDS.duration(run.seconds)}" if run.seconds is not None else ""
     used = f", {run.quota_used:.0%} of the quota used" if run.quota_used is not None else ""
-    why = f" ({run.stopped_because})" if run.stopped_because else ""
+    because = run.stopped_because if run.stopped_because != run.where else None
+    why = f" ({because})" if because else ""
     started = _local(run.started_at, "%Y-%m-%d %H:%M")
     yield from wrapped(f"started {started}, {run.where}{why}{took}{used}")
     yield from counts(run.counts, 0, _WORDS)

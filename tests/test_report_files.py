@@ -29,7 +29,7 @@ from rdimport.report.chart import pace, thinned
 from rdimport.report.figures import Minute
 from rdimport.report.privacy import shortened
 from rdimport.report.story import gather
-from rdimport.report.words import _BY_LANGUAGE, Words
+from rdimport.report.words import _BY_LANGUAGE, Words, local
 from rdimport.row import FAILED, Problem, State
 from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
@@ -343,6 +343,31 @@ def test_a_run_over_several_minutes_is_drawn_with_its_quota() -> None:
     assert svg == pace(minutes, 120.0, Words("en"))
     assert all(hasattr(finder, "find_spec") for finder in sys.meta_path)
     assert importlib.metadata.version("pygal")
+
+
+@pytest.mark.parametrize("length", [2, 3, 17, 300, 1440])
+def test_the_minutes_under_a_chart_are_whole_and_not_too_many(length: int) -> None:
+    svg = pace([Minute(i, 100, 0, 95) for i in range(length)], None, Words("en"))
+    axis = svg[svg.index('class="axis x') : svg.index('class="series')]
+    named = re.findall(r"<text[^>]*>([\d.]+)</text>", axis)
+    assert [str(int(minute)) for minute in named] == named
+    assert 2 <= len(named) <= 11
+
+
+def test_no_command_of_the_page_breaks_within_an_option(office: Office) -> None:
+    source = Page(office.run(office.write(*BAD)).summary["report_html"]).source
+    assert '-m</span> lista.yaml <span class="option">--base-url</span> http' in source
+    assert ".option { white-space: nowrap; }" in source
+
+
+def test_a_time_is_that_of_the_clock_on_the_wall(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "America/Sao_Paulo")
+    time.tzset()
+    try:
+        assert local("2026-11-25T02:30:00+00:00") == "2026-11-24 23:30:00 (UTC-03:00)"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_every_text_of_the_reports_is_there_in_each_language_with_the_same_values() -> None:

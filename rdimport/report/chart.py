@@ -21,6 +21,7 @@ def pace(minutes: Sequence[Minute], per_minute: float | None, words: Words) -> s
     """An `<svg>` element without scripts or links; its colours are variables of the page."""
     points = thinned(minutes)
     chart = _empty(_top(minutes, per_minute), words, dots=len(minutes) < 3)
+    chart.x_labels = _whole(minutes[-1].minute)
     chart.add(words("pace.requests"), [(m.minute, m.requests) for m in points], fill=True)
     chart.add(words("pace.accepted"), [(m.minute, m.accepted) for m in points])
     chart.add(words("pace.throttled"), [(m.minute, m.throttled) for m in points])
@@ -110,6 +111,14 @@ def _ticks(top: float) -> list[float]:
     size = 10.0 ** math.floor(math.log10(rough))
     step = next(size * by for by in (1, 2, 5, 10) if size * by >= rough)
     return [step * i for i in range(int(top / step) + 1)]
+
+
+def _whole(last: int) -> list[int]:
+    """Minutes to name: whole ones, however short the run was."""
+    rough = max(last, 1) / 10
+    size = 10 ** max(0, math.ceil(math.log10(rough)) - 1)
+    step = next(size * by for by in (1, 2, 5, 10) if size * by >= rough)
+    return list(range(0, last + 1, step))
 
 
 def _top(minutes: Sequence[Minute], per_minute: float | None) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
 from html import escape
 from importlib import resources
 from pathlib import Path
@@ -17,7 +16,7 @@ from rdimport.report.files import private
 from rdimport.report.next_steps import steps
 from rdimport.report.privacy import discreet
 from rdimport.report.story import Story
-from rdimport.report.words import Words
+from rdimport.report.words import Words, local
 from rdimport.row import Problem, State
 
 FILE_NAME: Final = "report.html"
@@ -86,9 +85,9 @@ class _Page:
         told, words = self._told, self.words
         yield "files", ", ".join(told["files"])
         yield "mapping", told["mapping"]
-        yield "started", _time(told["started_at"])
+        yield "started", local(told["started_at"])
         finished = told["finished_at"]
-        yield "finished", _time(finished) if finished else words("not_finished")
+        yield "finished", local(finished) if finished else words("not_finished")
         yield "endpoint", told["base_url"]
         yield "account", told["account"]
         yield "quota", told["quota"] or words("no_quota")
@@ -122,7 +121,7 @@ class _Page:
         for step in steps(self._told, self.words):
             yield f"<p>{escape(step.sentence)}</p>"
             if step.command:
-                yield f"<pre>{escape(step.command)}</pre>"
+                yield f"<pre>{_command(step.command)}</pre>"
 
     def _problems(self) -> Iterator[str]:
         words, counts = self.words, self._told["problems"]
@@ -227,8 +226,11 @@ def _marked(text: str) -> str:
     return re.sub(r"(?<![\w>-])(--[a-z][a-z-]*(?: uncertain)?)", r"<code>\1</code>", quoted)
 
 
-def _time(iso: str) -> str:
-    return f"{datetime.fromisoformat(iso):%Y-%m-%d %H:%M:%S %Z}"
+def _command(text: str) -> str:
+    """A command that may go on in a second line, but not within an option."""
+    return re.sub(
+        r"(?<!\S)(--?[a-z][a-z-]*)(?!\S)", r'<span class="option">\1</span>', escape(text)
+    )
 
 
 def _source(field: dict[str, Any], words: Words) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from rdimport.report import words_screen
@@ -100,12 +100,13 @@ _ENGLISH: Final = {
     "retries": "{number} of them retries",
     "retries.one": "1 of them a retry",
     "throttled": "{number} answered “too many requests”",
+    "throttled.one": "1 answered “too many requests”",
     "rate": "{rate} a second",
     "quota_used": "{share} of the quota",
     "fields": "The mapping in use",
     "field": "Field in RD",
     "source": "Comes from",
-    "filled": "Filled",
+    "filled": "Filled, of the rows that can be sent",
     "always": "always “{value}”",
     "expression": "expression {expr}",
     "empty_fields": "Fields that stayed empty in every row: {fields}. Is the column the right one?",
@@ -211,7 +212,7 @@ _PORTUGUESE: Final = {
     "fields": "O mapeamento usado",
     "field": "Campo no RD",
     "source": "Vem de",
-    "filled": "Preenchido",
+    "filled": "Preenchido, das linhas que podem ir",
     "always": "sempre “{value}”",
     "expression": "expressão {expr}",
     "empty_fields": "Campos vazios em todas as linhas: {fields}. A coluna é a certa?",
@@ -224,6 +225,13 @@ _BY_LANGUAGE: Final = {
     "en": _ENGLISH | words_screen.ENGLISH,
     "pt-BR": _PORTUGUESE | words_screen.PORTUGUESE,
 }
+
+
+def local(moment: str) -> str:
+    """An ISO 8601 time as the clock on this machine shows it, with how far it is from UTC."""
+    there = datetime.fromisoformat(moment).astimezone()
+    offset = f"{there:%z}"
+    return f"{there:%Y-%m-%d %H:%M:%S} (UTC{offset[:3]}:{offset[3:5]})"
 
 
 class Words:

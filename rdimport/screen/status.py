@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from rdimport.report.words import Words
+from rdimport.report.words import Words, local
 from rdimport.row import FAILED, State
 from rdimport.screen.parts import counts, printable, width, wrapped
 from rdimport.status import RunStatus
@@ -74,7 +74,7 @@ def one(run: RunStatus) -> Iterator[str]:
     used = f", {run.quota_used:.0%} of the quota used" if run.quota_used is not None else ""
     because = run.stopped_because if run.stopped_because != run.where else None
     why = f" ({because})" if because else ""
-    started = _local(run.started_at, "%Y-%m-%d %H:%M")
+    started = local(run.started_at)
     yield from wrapped(f"started {started}, {run.where}{why}{took}{used}")
     yield from counts(run.counts, 0, _WORDS)
     if run.next:

@@ -113,6 +113,21 @@ def test_the_first_sheet_counts_each_problem_and_links_to_its_rows(office: Offic
             assert code in str(book["Leads"].cell(line, header["rdimport_code"] + 1).value)
 
 
+def test_the_first_sheet_has_room_for_its_texts_and_no_more(office: Office) -> None:
+    office.box.set_faults(Faults(odd=1.0, odd_status=202, at_most=2))
+    good = [(f"p{i}@exemplo.com.br", "Pessoa") for i in range(3)]
+    done = office.run(office.write(*good, ("ana@exemplo.com.br", "Ana", "9")))
+    sheet = openpyxl.load_workbook(done.summary["failures_xlsx"])["rdimport summary"]
+    at = {str(cell.value): cell for row in sheet.iter_rows() for cell in row if cell.value}
+    states = [at["invalid"], at["uncertain"], at["accepted"]]
+    assert [cell.alignment.indent for cell in states] == [1, 1, 1]
+    code = at["uncertain.success_not_understood"]
+    assert len(str(code.value)) < sheet.column_dimensions["B"].width
+    short, long = (sheet.row_dimensions[cell.row].height for cell in (at["phone.too_short"], code))
+    assert (round(short / 15), round(long / 15)) == (1, 2)
+    assert at["The way back in"].border.bottom.style is None
+
+
 def test_the_header_is_frozen_filtered_and_stands_in_the_first_row(office: Office) -> None:
     sheet = rows_sheet(office.run(office.write(*WRONG)).summary["failures_xlsx"])
     assert [cell.value for cell in sheet[1]] == [*COLUMNS, *REPORTED]

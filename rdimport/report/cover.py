@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any, Final
 
 from rdimport.reasons import explain, remedy
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 COMMENTED: Final = 5_000
 """Rows whose reasons are also comments. Comments stay in memory, and Excel is slow with more."""
 
-_WIDTHS: Final = (12, 28, 62, 62, 12, 8, 8)
+_WIDTHS: Final = (12, 36, 62, 62, 12, 8, 8)
+
+_LINE: Final = 15.0
+"""Height of one line in points."""
 
 
 def cover(
@@ -89,7 +93,7 @@ class _Page:
         self.header(words("rows"), words("state"), words("meaning"))
         for state in State:
             if told[state]:
-                name = looks.wrong[state] if state in FAILED else looks.plain
+                name = looks.state[state] if state in FAILED else looks.plain
                 self.line(
                     (told[state], looks.number),
                     (words.state(state), name),
@@ -98,7 +102,7 @@ class _Page:
         total = words.total(read_to_end=told["read_to_end"])
         self.line((told["rows"], looks.total), (total, looks.bold_top))
         if warned:
-            legend = (words("colour.suspect"), looks.suspect), (words("colour.means"), looks.plain)
+            legend = (words("colour.suspect"), looks.legend), (words("colour.means"), looks.plain)
             self.line(("", None), *legend)
         if told["left_out"]:
             self.line((words.counted("left_out", told["left_out"]), None))
@@ -115,13 +119,10 @@ class _Page:
         for code, rows in story.summary["problems"].items():
             problem = story.examples[code][0].problem
             self._links(places.get(code, ()))
-            self._sheet.set_row(self._row, 32)
-            self.line(
-                (rows, looks.number),
-                (code, looks.wrapped),
-                (self._told(problem), looks.wrapped),
-                (remedy(code, words.lang), looks.wrapped),
-            )
+            texts = (code, self._told(problem), remedy(code, words.lang))
+            tallest = max(map(_lines, texts, _WIDTHS[1:]))
+            self._sheet.set_row(self._row, _LINE * tallest + 1)
+            self.line((rows, looks.number), *((text, looks.wrapped) for text in texts))
         self.blank()
 
     def _told(self, problem: Problem) -> str:
@@ -144,7 +145,7 @@ class _Page:
     def way_back(self, told: dict[str, Any], names: list[str]) -> None:
         """How to correct the rows and send them."""
         words, looks = self._words, self._looks
-        self.header(words("how"))
+        self.line((words("how"), looks.bold))  # a line under it would cut through its letters
         for text in ("how.correct", "how.keep", "how.save", "how.uncertain"):
             if text != "how.uncertain" or told["uncertain"]:
                 self.line((words(text, sheet="”, “".join(names)), None))
@@ -152,3 +153,10 @@ class _Page:
         for step in steps(told, words):
             self.line((step.sentence, None))
             self.line((step.command, looks.command))
+
+
+def _lines(text: str, width: int) -> int:
+    """Lines that a text takes in a column of that width. Widths are in digits: most letters are
+    narrower, which is the room that the indent takes.
+    """
+    return len(textwrap.wrap(text, width, break_on_hyphens=False)) or 1

@@ -20,6 +20,9 @@ COLOURS: Final = {
 SUSPECT: Final = ("#FFEB9C", "#7F6000")
 """The same of a cell that looks wrong, but is not why its row failed."""
 
+_INDENTED: Final = {"align": "left", "valign": "top", "indent": 1}
+"""Texts beside a column of numbers."""
+
 
 class Looks:
     """The formats of one workbook. All cells are text (`@`): nothing typed into them changes."""
@@ -39,16 +42,21 @@ class Looks:
         self.suspect = book.add_format(
             {"num_format": "@", "valign": "top", "bg_color": SUSPECT[0], "font_color": SUSPECT[1]}
         )
+        self.state = {
+            state: book.add_format({**_INDENTED, "bg_color": fill, "font_color": letters})
+            for state, (fill, letters) in COLOURS.items()
+        }
+        self.legend = book.add_format(
+            {**_INDENTED, "bg_color": SUSPECT[0], "font_color": SUSPECT[1]}
+        )
         self.title = book.add_format({"bold": True, "font_size": 16})
         self.section = book.add_format({"bold": True, "font_size": 11, "bottom": 1, "indent": 1})
         self.bold = book.add_format({"bold": True})
         self.number = book.add_format({"num_format": "#,##0", "valign": "top"})
         self.total = book.add_format({"num_format": "#,##0", "bold": True, "top": 1})
         self.bold_top = book.add_format({"bold": True, "top": 1, "indent": 1})
-        self.wrapped = book.add_format(
-            {"text_wrap": True, "align": "left", "valign": "top", "indent": 1}
-        )
-        self.plain = book.add_format({"align": "left", "valign": "top", "indent": 1})
+        self.wrapped = book.add_format({**_INDENTED, "text_wrap": True})
+        self.plain = book.add_format(_INDENTED)
         self.command = book.add_format({"font_name": "Consolas", "bg_color": "#F2F2F2"})
         self.link = book.add_format({"font_color": "#0563C1", "underline": 1, "valign": "top"})
 

@@ -210,7 +210,20 @@ def test_the_report_of_a_report_holds_the_first_files_columns_once(office: Offic
     header = list(csv_rows(second.summary["failures_csv"])[0])
     assert header == list(csv_rows(first.summary["failures_csv"])[0])
     assert header[-len(REPORTED) :] == list(REPORTED)
-    assert csv_rows(second.summary["failures_csv"])[0]["rdimport_file"].endswith("failures.csv")
+
+
+def test_a_row_that_fails_again_keeps_its_place_in_the_list_that_it_came_from(
+    office: Office,
+) -> None:
+    good = [(f"p{i}@exemplo.com.br", "Pessoa") for i in range(8)]
+    path = office.write(*good, *ROWS)
+    first = office.run(path)
+    second = office.run(first.summary["failures_xlsx"])
+    third = office.run(second.summary["failures_csv"])
+    for done in (second, third):
+        lines = csv_rows(done.summary["failures_csv"])
+        assert [line["rdimport_row"] for line in lines] == ["10", "11", "13"]
+        assert {line["rdimport_file"] for line in lines} == {path}
 
 
 def test_a_failure_report_is_read_anew_whatever_was_said_of_the_first_file(office: Office) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from rdimport.ledger import Input, Outcome, Run
@@ -40,7 +40,8 @@ def lines(
     """The rows that failed, in the order of the input; `found` has cells that the ledger has not.
 
     The cells are those of `columns` as they were, then those of `row.REPORTED`. Several problems of
-    a row are parted by ` | `.
+    a row are parted by ` | `. A row of a failure report that failed again keeps the file and the row
+    that the first report named.
     """
     wanted = columns(inputs)
     for end in run.failures():
@@ -52,12 +53,17 @@ def lines(
             end,
             [
                 *(at.get(name) or "" for name in wanted),
-                str(end.row),
-                table.name,
+                *_origin(end, table, at),
                 end.state,
                 *_told(end.problems, lang),
             ],
         )
+
+
+def _origin(end: Outcome, table: Input, at: Mapping[str, str | None]) -> tuple[str, str]:
+    """The row's number and its file."""
+    row, file, *_ = (at.get(name) or "" for name in REPORTED)
+    return (row, file) if row.isdecimal() and file else (str(end.row), table.name)
 
 
 def _told(problems: Sequence[Problem], lang: str) -> Iterator[str]:

@@ -143,17 +143,23 @@ def _advised(run: RunStatus, reports: Path, reach: Sequence[str]) -> RunStatus:
     if run.later:
         rows = f"{left} rows were left then. " if left else ""
         return replace(run, next=f"{rows}Run {run.later} went on with the same list.")
-    if not run.read_to_end:
-        said = Words("en").counted("next.unread", sum(run.counts.values()))
-        return replace(run, next=said.removesuffix(":") + ".")
-    if left:
-        when = ""
-        if run.resume_at:
-            when = f" after {datetime.fromisoformat(run.resume_at).astimezone():%d %b %H:%M}"
-        return replace(run, next=f"Run the same command again{when}: {left} rows are left.")
+    if not run.read_to_end or left:
+        return replace(run, next=_go_on(run, left))
     if run.forgotten or not any(run.counts[state] for state in FAILED):
         return run
     return _mended(run, reports, reach)
+
+
+def _go_on(run: RunStatus, left: int) -> str:
+    """Where a run stopped before its list was through."""
+    if not run.read_to_end:
+        said = Words("en").counted("next.unread", sum(run.counts.values()))
+        return said.removesuffix(":") + "."
+    when = ""
+    if run.resume_at:
+        when = f" after {datetime.fromisoformat(run.resume_at).astimezone():%d %b %H:%M}"
+    rows = "1 row is" if left == 1 else f"{left} rows are"
+    return f"Run the same command again{when}: {rows} left."
 
 
 def _mended(run: RunStatus, reports: Path, reach: Sequence[str]) -> RunStatus:

@@ -183,7 +183,7 @@ def test_a_run_that_was_killed_and_the_one_that_took_it_up(office: Office) -> No
     assert_agree(changed)
     (blank,) = doubtful(changed)
     assert (blank["E-mail"], blank["rdimport_code"]) == ("", "uncertain.interrupted")
-    assert "1 uncertain rows stand without their cells" in Page(changed["report_html"]).text
+    assert "1 uncertain row stands without its cells" in Page(changed["report_html"]).text
     emails = [c["email"] for c in office.box.conversions()]
     assert len(emails) == len(set(emails))
 

@@ -40,7 +40,7 @@ def lines(
     """The rows that failed, in the order of the input; `found` has cells that the ledger has not.
 
     The cells are those of `columns` as they were, then those of `row.REPORTED`. Several problems of
-    a row are parted by ` | `. A row of a failure report that failed again keeps the file and the row
+    a row are parted by ` | `. A row of a failure report that failed again keeps the file and row
     that the first report named.
     """
     wanted = columns(inputs)

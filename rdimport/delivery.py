@@ -106,7 +106,7 @@ class Delivery:
         self._observer = observer
         self._circuit = Circuit(settings.patience)
         self._concurrency = Concurrency(settings.concurrency)
-        self._journal = Journal(run, self._counters)
+        self._journal = Journal(run, self._counters, self._halt)
         self._again: deque[Parcel] = deque()
         self._open: set[Flight] = set()
         self._changed = asyncio.Event()
@@ -127,16 +127,21 @@ class Delivery:
         """Take no new rows; the first reason is the one that counts."""
         if self.stopped is None:
             self.stopped = reason
-            self._stopping.set()
-            self._changed.set()
+            self._halt()
             if self._open:
                 self._observer(Stopping(len(self._open)))
+
+    def _halt(self) -> None:
+        """End every wait: no row leaves from here on."""
+        self._stopping.set()
+        self._changed.set()
 
     async def deliver(self, parcels: Iterator[Parcel]) -> None:
         """Send all of them, or as many as can be. Raises LedgerError when one cannot be noted;
         nothing is sent after that.
         """
         self._started = self._clock.monotonic()
+        self._journal.start()
         watch = asyncio.create_task(self._watch())
         try:
             await self._dispatch(parcels)
@@ -286,8 +291,7 @@ class Delivery:
         except Exception as error:  # noqa: BLE001  raised again by `deliver`
             # a bug: the ledger still has the row as on its way, and nothing more may be sent
             self._broken = error
-            self._stopping.set()
-            self._changed.set()
+            self._halt()
         if len(self._open) <= self._enough:
             self._changed.set()
 

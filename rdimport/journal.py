@@ -24,12 +24,16 @@ class Journal:
     While one write is under way, the notes that come in are gathered for the next: at a high rate
     a commit serves many rows, at a low one a row that begins waits for no other, and an outcome
     `OUTCOMES_WAIT` seconds. Each write holds all outcomes that are known, so the ledger never has
-    more rows on their way than really are.
+    more rows on their way than really are. `failed` is called once a write has failed, whether
+    anybody waits for it or not.
     """
 
-    def __init__(self, run: Run, counters: Callable[[], Counters]) -> None:
+    def __init__(
+        self, run: Run, counters: Callable[[], Counters], failed: Callable[[], None]
+    ) -> None:
         self._run = run
         self._counters = counters
+        self._failed = failed
         self._begun: list[Outgoing] = []
         self._ended: list[Settled | Outgoing] = []
         self._next: asyncio.Future[None] | None = None
@@ -39,8 +43,11 @@ class Journal:
         self._loop = asyncio.get_running_loop()
         self._writes: SimpleQueue[_Write | None] = SimpleQueue()
         self._thread = Thread(target=self._work, name="ledger", daemon=True)
-        self._thread.start()
         self.failure: LedgerError | None = None
+
+    def start(self) -> None:
+        """Begin to work; from here on it has to be closed."""
+        self._thread.start()
 
     async def begin(self, rows: Sequence[Outgoing]) -> None:
         """Return when it is durably known that these rows are on their way. Raises LedgerError."""
@@ -108,6 +115,8 @@ class Journal:
             else:
                 waiting.set_exception(failure)
                 waiting.exception()  # it is kept in `failure`, whether anybody waits or not
+        if failure is not None:
+            self._failed()
         if self._next is not None:
             self._write()
         elif self._ended and self._soon is None:

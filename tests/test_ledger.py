@@ -49,6 +49,10 @@ def accepted(outgoing: Outgoing) -> Settled:
     return Settled(outgoing, Outcome(0, outgoing.row, State.ACCEPTED), "uuid")
 
 
+def never() -> None:
+    raise AssertionError("a write has failed")
+
+
 def on_its_way(state_dir: Path) -> set[int]:
     """What another process would find on its way."""
     with sqlite3.connect(state_dir / "ledger.sqlite3") as other:
@@ -253,7 +257,8 @@ def test_the_journal_lets_a_row_leave_only_when_another_process_could_read_of_it
     tmp_path: Path,
 ) -> None:
     async def scenario(run: Run) -> None:
-        journal = Journal(run, Counters)
+        journal = Journal(run, Counters, never)
+        journal.start()
         await journal.begin([row(1), row(2)])
         assert on_its_way(tmp_path) == {1, 2}
         journal.end(accepted(row(1)))
@@ -276,7 +281,8 @@ def test_notes_that_come_together_are_written_together(tmp_path: Path) -> None:
             writes += 1
             return Counters()
 
-        journal = Journal(run, counters)
+        journal = Journal(run, counters, never)
+        journal.start()
         await asyncio.gather(*(journal.begin([row(n)]) for n in range(500)))
         for n in range(500):
             journal.end(accepted(row(n)))
@@ -291,12 +297,15 @@ def test_notes_that_come_together_are_written_together(tmp_path: Path) -> None:
 
 def test_after_a_write_has_failed_the_journal_lets_no_row_leave(tmp_path: Path) -> None:
     async def scenario(ledger: Ledger, run: Run) -> None:
-        journal = Journal(run, Counters)
+        told: list[bool] = []
+        journal = Journal(run, Counters, lambda: told.append(True))
+        journal.start()
         await journal.begin([row(1)])
         ledger.query("PRAGMA query_only = ON")
         with pytest.raises(LedgerError):
             await journal.begin([row(2)])
         ledger.query("PRAGMA query_only = OFF")
+        assert told == [True]
         with pytest.raises(LedgerError):
             await journal.begin([row(3)])
         with pytest.raises(LedgerError):

@@ -1,0 +1,88 @@
+"""When the sending stops by itself, with a real ledger and an endpoint that follows a script."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from support.peer import KEY, Peer, Script, serving
+
+from rdimport.clock import Clock, SystemClock
+from rdimport.delivery import Delivery, Settings
+from rdimport.destination.rdstation import RDStation
+from rdimport.errors import LedgerError
+from rdimport.events import silent
+from rdimport.ledger import Ledger, Outgoing, Parcel, Run
+from rdimport.pace import Pace
+from rdimport.transport import Patience, connected
+
+
+@dataclass
+class Book:
+    """A ledger with a run of so many rows."""
+
+    ledger: Ledger
+    run: Run
+    rows: int
+
+    def parcels(self) -> Iterator[Parcel]:
+        for number in range(self.rows):
+            row = Outgoing(number.to_bytes(16, "big"), 0, number + 2, f'{{"n":{number}}}')
+            yield Parcel(row, ("a",))
+
+
+@contextmanager
+def book(folder: Path, rows: int) -> Iterator[Book]:
+    with Ledger.open(folder) as ledger:
+        run = ledger.start_run("r", "there", datetime.now(UTC), {"account": "a"})
+        run.record_rows(rows, 0, ())
+        yield Book(ledger, run, rows)
+
+
+async def deliver(to: Book, script: Script, clock: Clock | None = None) -> Delivery:
+    async with serving(script) as server:
+        station = RDStation(KEY, base_url=server.base_url)
+        key = station.credentials()
+        async with connected(server.base_url, key, 8, Patience()) as transport:
+            delivery = Delivery(
+                destination=station,
+                transport=transport,
+                run=to.run,
+                trace=lambda problem, _file, _cells: problem,
+                pace=Pace(None),
+                settings=Settings(concurrency=8),
+                clock=clock or SystemClock(),
+                chance=random.Random(1),  # noqa: S311
+                observer=silent,
+            )
+            await delivery.deliver(to.parcels())
+    return delivery
+
+
+def throttled(headers: bytes, body: bytes) -> bytes:
+    size = b"Content-Length: %d\r\n\r\n" % len(body)
+    return b"HTTP/1.1 429 Too Many Requests\r\n" + headers + size + body
+
+
+def test_a_ledger_that_fails_ends_a_run_that_is_held_for_the_quota_at_once(tmp_path: Path) -> None:
+    held = throttled(b"Retry-After: 3000\r\n", b'{"message":"API rate limit exceeded"}')
+
+    async def main(to: Book) -> None:
+        async def script(peer: Peer) -> None:
+            while await peer.request():
+                to.ledger.query("PRAGMA query_only = ON")  # as where nothing can be written
+                await peer.say(held)
+
+        async with asyncio.timeout(20) as late:
+            with pytest.raises(LedgerError):
+                await deliver(to, script)
+        assert not late.expired()
+
+    with book(tmp_path, 20) as to:
+        asyncio.run(main(to))

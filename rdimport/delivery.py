@@ -178,8 +178,8 @@ class Delivery:
                     self._launch(parcel, crowded=crowded)
             elif self._open:
                 await self._change(len(self._open) - 1)
-            elif (self.parked_for or LONGEST_WAIT) <= WORTH_WAITING:
-                await self._pause(self.parked_for or 0.0)
+            elif (wait := self.parked_for) is not None and wait <= WORTH_WAITING:
+                await self._pause(wait)
             elif not self._again:
                 self._ask_for_more(parcels)
                 return

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from support.peer import KEY, Peer, Script, serving
+from support.peer import ACCEPTED, KEY, Peer, Script, serving
 
 from rdimport.clock import Clock, SystemClock
 from rdimport.delivery import Delivery, Settings
@@ -20,6 +20,7 @@ from rdimport.errors import LedgerError
 from rdimport.events import silent
 from rdimport.ledger import Ledger, Outgoing, Parcel, Run
 from rdimport.pace import Pace
+from rdimport.row import State
 from rdimport.transport import Patience, connected
 
 
@@ -65,6 +66,25 @@ async def deliver(to: Book, script: Script, clock: Clock | None = None) -> Deliv
     return delivery
 
 
+class Walking:
+    """A clock that goes on a little at each look, and whose sleep ends a little early."""
+
+    def __init__(self, early: float) -> None:
+        self._at = 0.0
+        self._early = early
+
+    def monotonic(self) -> float:
+        self._at += 0.001
+        return self._at
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    async def sleep(self, seconds: float) -> None:
+        self._at += max(0.0, seconds - self._early)
+        await asyncio.sleep(0)
+
+
 def throttled(headers: bytes, body: bytes) -> bytes:
     size = b"Content-Length: %d\r\n\r\n" % len(body)
     return b"HTTP/1.1 429 Too Many Requests\r\n" + headers + size + body
@@ -86,3 +106,21 @@ def test_a_ledger_that_fails_ends_a_run_that_is_held_for_the_quota_at_once(tmp_p
 
     with book(tmp_path, 20) as to:
         asyncio.run(main(to))
+
+
+def test_a_row_that_was_set_aside_leaves_in_whatever_moment_it_comes_due(tmp_path: Path) -> None:
+    said = b'{"error":"lead_limiter rate limit exceeded","remaining_time":1}'
+
+    async def main(to: Book, early: float) -> None:
+        answers = iter([throttled(b"", said), ACCEPTED])
+
+        async def script(peer: Peer) -> None:
+            while await peer.request():
+                await peer.say(next(answers))
+
+        assert (await deliver(to, script, Walking(early))).stopped is None
+
+    for step in range(30):
+        with book(tmp_path / str(step), 1) as to:
+            asyncio.run(main(to, step / 10_000))
+            assert to.run.counts()[State.ACCEPTED] == 1

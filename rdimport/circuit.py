@@ -13,6 +13,10 @@ DOUBTS_IN_A_ROW: Final = 5
 SAME_REFUSALS: Final = 50
 """Rows refused from the start for the same reason: it is the mapping or the account, not them."""
 
+TURNED_AWAY: Final = 100
+"""Answers in a row that a quota is used up, the account's or the leads', without one row that was
+read between them."""
+
 
 class Stop(StrEnum):
     """Why a run ended before its rows did."""
@@ -36,6 +40,10 @@ _STOPS: Final = {
     Evidence.KEY_OF_CRM: Stop.KEY_OF_CRM,
     Evidence.WRONG_ENDPOINT: Stop.WRONG_ENDPOINT,
 }
+_QUOTAS: Final = {
+    Evidence.ACCOUNT_QUOTA: Stop.ACCOUNT_QUOTA,
+    Evidence.LEAD_QUOTA: Stop.LEAD_QUOTA,
+}
 _NO_REPLY: Final = (Evidence.NOT_CONNECTED, Evidence.UNAVAILABLE)
 
 
@@ -46,6 +54,7 @@ class Circuit:
         self._patience = patience
         self._down_since: float | None = None
         self._doubts = 0
+        self._turned_away: dict[Evidence, int] = {}
         self._refusals = 0
         self._refused_for: frozenset[tuple[str, str]] | None = None
         self._one_passed = False
@@ -64,6 +73,11 @@ class Circuit:
         self._doubts = self._doubts + 1 if action is Action.DOUBT else 0
         if self._doubts >= DOUBTS_IN_A_ROW:
             return Stop.ENDPOINT_UNCLEAR
+        if evidence in _QUOTAS:
+            times = self._turned_away[evidence] = self._turned_away.get(evidence, 0) + 1
+            return _QUOTAS[evidence] if times >= TURNED_AWAY else None
+        if self._turned_away:
+            self._turned_away = {}
         if action is Action.REFUSE:
             return self._refusal(reasons)
         self._one_passed = self._one_passed or action is Action.ACCEPT

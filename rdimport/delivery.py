@@ -36,9 +36,6 @@ LONGEST_WAIT: Final = 3600.0
 LEAD_PERIOD: Final = 86_400.0
 """Seconds after which one lead has its share again (page `limite-de-requisicoes-da-api`)."""
 
-TURNED_AWAY: Final = 100
-"""Answers that the account's quota is used up, without one row accepted between them."""
-
 WORTH_WAITING: Final = 60.0
 """Seconds that a run stays for rows that were set aside, when nothing else is left to send."""
 
@@ -118,7 +115,6 @@ class Delivery:
         self.stopped: Stop | None = None
         self._tried: set[bytes] = set()
         self._set_aside: set[bytes] = set()
-        self._turned_away = 0
         self._order = count()  # of rows that are due at the same moment the earlier one goes first
         self._parked: list[tuple[float, int, Parcel]] = []
         self._broken: BaseException | None = None
@@ -355,15 +351,14 @@ class Delivery:
             due = self._clock.monotonic() + wait
             heappush(self._parked, (due, next(self._order), parcel))
         elif action is not Action.STOP:
-            self._setbacks = self._turned_away = 0
+            self._setbacks = 0
 
     def _hold(self, answer: Answer) -> None:
         """Let the whole run wait: what this row met, the others would meet too."""
         now = self._clock.monotonic()
         throttled = answer.evidence is Evidence.ACCOUNT_QUOTA
         self._throttled += throttled
-        self._turned_away += throttled
-        if throttled and (self._turned_away >= TURNED_AWAY or (answer.wait or 0) > LONGEST_WAIT):
+        if throttled and (answer.wait or 0) > LONGEST_WAIT:
             self.stop(Stop.ACCOUNT_QUOTA)
         if answer.wait:
             longest = LONGEST_WAIT if throttled else min(LONGEST_WAIT, self._settings.patience)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rdimport.circuit import DOUBTS_IN_A_ROW, SAME_REFUSALS, Circuit, Stop
+from rdimport.circuit import DOUBTS_IN_A_ROW, SAME_REFUSALS, TURNED_AWAY, Circuit, Stop
 from rdimport.verdict import Action, Evidence, judge
 
 NO_REASON: frozenset[tuple[str, str]] = frozenset()
@@ -77,13 +77,29 @@ def test_refusals_never_stop_a_run_that_had_a_row_accepted() -> None:
     assert not any(circuit.saw(Evidence.ROW_REFUSED, BLANK, 0) for _ in range(200))
 
 
+@pytest.mark.parametrize(
+    ("evidence", "stop"),
+    [
+        (Evidence.ACCOUNT_QUOTA, Stop.ACCOUNT_QUOTA),
+        (Evidence.LEAD_QUOTA, Stop.LEAD_QUOTA),
+    ],
+)
+def test_a_quota_that_stays_used_up_stops_the_run_unless_a_row_is_read_in_between(
+    evidence: Evidence, stop: Stop
+) -> None:
+    circuit = Circuit(60)
+    assert saw(circuit, evidence, TURNED_AWAY - 1) == [None] * (TURNED_AWAY - 1)
+    assert saw(circuit, Evidence.ACCEPTED) == [None]
+    assert saw(circuit, evidence, TURNED_AWAY) == [None] * (TURNED_AWAY - 1) + [stop]
+
+
 @given(
     st.lists(
         st.tuples(
             st.sampled_from([Evidence.ROW_REFUSED, Evidence.ROW_TOO_LARGE, Evidence.LEAD_QUOTA]),
             st.sampled_from([BLANK, TAKEN]),
         ),
-        max_size=300,
+        max_size=TURNED_AWAY - 1,
     )
 )
 def test_rows_with_trouble_of_their_own_stop_nothing_once_one_passed(

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from support.peer import ACCEPTED, KEY, Peer, Script, serving
 
+from rdimport.circuit import TURNED_AWAY, Stop
 from rdimport.clock import Clock, SystemClock
 from rdimport.delivery import Delivery, Settings
 from rdimport.destination.rdstation import RDStation
@@ -124,3 +125,23 @@ def test_a_row_that_was_set_aside_leaves_in_whatever_moment_it_comes_due(tmp_pat
         with book(tmp_path / str(step), 1) as to:
             asyncio.run(main(to, step / 10_000))
             assert to.run.counts()[State.ACCEPTED] == 1
+
+
+def test_a_list_of_people_who_all_had_their_share_of_the_day_is_not_asked_for_one_by_one(
+    tmp_path: Path,
+) -> None:
+    said = b'{"error":"lead_limiter rate limit exceeded","remaining_time":43067}'
+    asked = 0
+
+    async def script(peer: Peer) -> None:
+        nonlocal asked
+        while await peer.request():
+            asked += 1
+            await peer.say(throttled(b"", said))
+
+    with book(tmp_path, 400) as to:
+        delivery = asyncio.run(deliver(to, script))
+        assert to.run.counts()[State.PENDING] == 400
+    assert delivery.stopped is Stop.LEAD_QUOTA
+    assert 43_000 < (delivery.parked_for or 0) <= 43_067
+    assert asked < TURNED_AWAY + 8  # those that were on their way

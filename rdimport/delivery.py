@@ -189,7 +189,7 @@ class Delivery:
             # in trouble one row at a time tries whether it is over
             places = 1 if self._setbacks else self._concurrency.places
             free = places - len(self._open)
-            if waited or 2 * free >= places:
+            if free > 0 and (waited or 2 * free >= places):  # places shrink meanwhile
                 return free
             await self._change(places - 1)
             if not self._stopping.is_set():

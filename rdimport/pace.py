@@ -120,8 +120,8 @@ class Turns(Protocol):
     def wait(self, now: float) -> float:
         """Seconds until the next slot, 0 when it is there."""
 
-    def take(self, now: float) -> float:
-        """Use the slot that is there; returns its moment."""
+    def take(self, now: float) -> object:
+        """Use the slot that is there."""
 
     def hold(self, now: float, seconds: float) -> None:
         """Let nobody leave for so many seconds."""

@@ -34,17 +34,17 @@ _HEADERS: Final = {
 _BEFORE: Final = b'{"event_type":"CONVERSION","event_family":"CDP","payload":'
 _NUMBER: Final = re.compile(r"\s*\d{1,9}(\.\d{1,9})?\s*")
 _LIMITS: Final = (
-    ("ratelimit-reset", "ratelimit-reset-quotas"),
     *(
         tuple(
             f"{name}{quotas}"
             for name in (f"ratelimit-{what}", f"x-ratelimit-{what}-minute")
             for quotas in ("", "-quotas")
         )
-        for what in ("remaining", "limit")
+        for what in ("limit", "remaining")
     ),
+    ("ratelimit-reset", "ratelimit-reset-quotas"),
 )
-"""Spellings of the headers that tell the end, the rest and the whole of the quota's window."""
+"""Spellings of the headers that tell the whole, the rest and the end of the quota's window."""
 
 _DETAIL: Final = 300
 """Characters of an endpoint's sentence that are kept: enough to understand it, too few to harm."""
@@ -287,7 +287,8 @@ def _limits(headers: Mapping[str, str]) -> Limits | None:
                 break
         else:
             return None
-    return Limits(int(found[2]), int(found[1]), found[0])
+    limit, remaining, reset = found
+    return Limits(int(limit), int(remaining), reset)
 
 
 def _seconds(value: str, date: str) -> float | None:

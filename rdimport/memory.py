@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
 
+from rdimport.destination import Destination
 from rdimport.duplicates import IDENTITY, UNCHANGED
-from rdimport.ledger import Outcome, problems_of
+from rdimport.ledger import Ledger, Outcome, problems_of
+from rdimport.mapping import Mapping
 from rdimport.row import FILE, ROW, State
 
 
@@ -110,3 +115,46 @@ def _ends(seen: pl.DataFrame, cells: pl.DataFrame) -> Iterator[Outcome]:
     at = cells_of(seen[ROW], cells)
     for file, row, state, problems in seen.select(FILE, ROW, "state", "problems").iter_rows():
         yield Outcome(file, row, State(state), problems_of(problems), at[row])
+
+
+def remembered(
+    ledger: Ledger,
+    destination: int,
+    resend: frozenset[State],
+    mapping: Mapping,
+    wished: frozenset[int] = frozenset(),
+) -> Memory:
+    """What a ledger knows of a destination's rows."""
+    known = _nothing if ledger.is_new(destination) else partial(ledger.known, destination)
+    return Memory(ledger.digests, known, resend, mapping.on_change == "send", wished)
+
+
+def known_before(
+    to: Destination | None,
+    state_dir: Path | None,
+    resend: frozenset[State],
+    mapping: Mapping,
+    stack: ExitStack,
+) -> Memory | None:
+    """What earlier runs know, None where there was none; the ledger is open until `stack` ends."""
+    ledger = Ledger.if_there(state_dir) if state_dir and to else None
+    if not ledger or not to:
+        return None
+    stack.enter_context(ledger)
+    number = ledger.destination(to.identity)
+    return None if number is None else remembered(ledger, number, resend, mapping)
+
+
+def forgetful(resend: frozenset[State], mapping: Mapping) -> Memory:
+    """The memory of somebody who never sent anything."""
+    return Blank(_nobody, _nothing, resend, mapping.on_change == "send")
+
+
+def _nothing(_: pl.Series) -> pl.DataFrame:
+    """What is known where nothing was ever sent."""
+    return pl.DataFrame(schema=Ledger.KNOWN)
+
+
+def _nobody(texts: Sequence[str], _: int) -> list[bytes]:
+    """Hashes of what was sent before, which is nothing."""
+    return [b""] * len(texts)

@@ -13,8 +13,6 @@ from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
-import polars as pl
-
 from rdimport.circuit import Stop
 from rdimport.clock import Clock, SystemClock
 from rdimport.destination import Destination
@@ -36,7 +34,7 @@ from rdimport.ledger import Ledger, Run
 from rdimport.lock import locked
 from rdimport.mapping import Mapping
 from rdimport.mapping.catalogue import Catalogue
-from rdimport.memory import Blank, Memory
+from rdimport.memory import forgetful, known_before, remembered
 from rdimport.pace import Pace, Quota, Turns
 from rdimport.plan import Plan, Planner
 from rdimport.prepare.preview import Preview, advice
@@ -116,21 +114,18 @@ def check(
 ) -> Checked:
     """Read, clean, validate and plan; send nothing and write nothing.
 
-    Unless told to `keep` them there are no `Checked.payloads`, which takes less time.
-
-    With `to` and `state_dir`, what earlier runs know of the rows counts too. Raises MappingError
-    and SourceError.
+    With `to` and `state_dir`, what earlier runs know of the rows counts too. Unless told to `keep`
+    them there are no `Checked.payloads`, which takes less time. Raises MappingError, SourceError.
     """
     tables = open_tables(files, _told(hints or Hints(), mapping))
     book, preview = Notes(), Preview()
     with ExitStack() as stack:
-        known = _known(to, state_dir, resend, mapping, stack)
-        memory = known or _forgetful(resend, mapping)
+        known = known_before(to, state_dir, resend, mapping, stack)
+        memory = known or forgetful(resend, mapping)
         spool = Spool() if keep or mapping.on_duplicate == "merge" else None
         index = stack.enter_context(Index(digests=known is not None))
         new = partial(Planner, mapping, memory, book, spool, index)
-        watch = forgiving(on_event)
-        plan = new(catalogue=catalogue, observer=watch, look=preview.add).make(tables)
+        plan = new(catalogue=catalogue, observer=forgiving(on_event), look=preview.add).make(tables)
     to_send = plan.to_send if limit is None else min(limit, plan.to_send)
     return Checked(
         counts=book.counts(),
@@ -171,17 +166,7 @@ async def run_async(files: Sequence[str], mapping: Mapping, **options: Any) -> I
         if how.signals:
             stack.enter_context(on_signals(stopper))
         run = _begin(ledger, how, mapping, files)
-        planner = Planner(
-            mapping,
-            _memory(ledger, run.destination, how.resend, mapping, run.wish()),
-            run,
-            spool,
-            index,
-            catalogue=how.catalogue,
-            recall=_recall(run, how, mapping),
-            observer=how.on_event,
-            interrupted=stopper.is_set,
-        )
+        planner = _planner(run, how, mapping, spool=spool, index=index, stopper=stopper)
         try:
             plan = await _in_thread(partial(planner.make, tables), stopper)
             end = _End(stopper.reason, read=not stopper.is_set())
@@ -217,6 +202,22 @@ def _begin(ledger: Ledger, how: Options, mapping: Mapping, files: Sequence[str])
     }
     name = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     return ledger.start_run(name, how.to.identity, now, facts)
+
+
+def _planner(
+    run: Run, how: Options, mapping: Mapping, *, spool: Spool, index: Index, stopper: Stopper
+) -> Planner:
+    return Planner(
+        mapping,
+        remembered(run.ledger, run.destination, how.resend, mapping, run.wish()),
+        run,
+        spool,
+        index,
+        catalogue=how.catalogue,
+        recall=_recall(run, how, mapping),
+        observer=how.on_event,
+        interrupted=stopper.is_set,
+    )
 
 
 def _reach(to: Destination) -> tuple[str, ...]:
@@ -368,49 +369,7 @@ def _told(hints: Hints, mapping: Mapping) -> Hints:
     )
 
 
-def _memory(
-    ledger: Ledger,
-    destination: int,
-    resend: frozenset[State],
-    mapping: Mapping,
-    wished: frozenset[int] = frozenset(),
-) -> Memory:
-    known = _nothing if ledger.is_new(destination) else partial(ledger.known, destination)
-    return Memory(ledger.digests, known, resend, mapping.on_change == "send", wished)
-
-
 def _recall(run: Run, how: Options, mapping: Mapping) -> Recall | None:
     if not Recall.is_safe(mapping, how.resend):
         return None
     return Recall(run.ledger.key, mapping, how.catalogue, run.sources, run.note_sources)
-
-
-def _known(
-    to: Destination | None,
-    state_dir: Path | None,
-    resend: frozenset[State],
-    mapping: Mapping,
-    stack: ExitStack,
-) -> Memory | None:
-    """What earlier runs know, None where there was none; the ledger is open until `stack` ends."""
-    ledger = Ledger.if_there(state_dir) if state_dir and to else None
-    if not ledger or not to:
-        return None
-    stack.enter_context(ledger)
-    number = ledger.destination(to.identity)
-    return None if number is None else _memory(ledger, number, resend, mapping)
-
-
-def _forgetful(resend: frozenset[State], mapping: Mapping) -> Memory:
-    """The memory of somebody who never sent anything."""
-    return Blank(_nobody, _nothing, resend, mapping.on_change == "send")
-
-
-def _nothing(_: pl.Series) -> pl.DataFrame:
-    """What is known where nothing was ever sent."""
-    return pl.DataFrame(schema=Ledger.KNOWN)
-
-
-def _nobody(texts: Sequence[str], _: int) -> list[bytes]:
-    """Hashes of what was sent before, which is nothing."""
-    return [b""] * len(texts)

@@ -75,15 +75,7 @@ def prepare(batch: pl.DataFrame, bound: Bound) -> Prepared:
     found = validation.failures(frame, bound.schema)
     bad = pl.concat([found["index"], told["index"]]).unique()
     good = frame.filter(~pl.int_range(pl.len(), dtype=pl.UInt32).is_in(bad.implode()))
-    full = {name for name in good.columns if not good[name].null_count()}
-    encoded = good.select(
-        FILE,
-        ROW,
-        identity(bound.targets, bound.mapping).alias(IDENTITY),
-        payload(bound.targets, bound.mapping, full).alias(PAYLOAD),
-    )
-    fits = pl.col(PAYLOAD).str.len_bytes() <= MAX_BODY - _ENVELOPE
-    large = encoded.filter(~fits)
+    rows, large = _encoded(good, bound)
     defective = batch.filter(pl.col(DEFECT).is_not_null())
     problems = [
         *defects(defective),
@@ -96,7 +88,7 @@ def prepare(batch: pl.DataFrame, bound: Bound) -> Prepared:
     failed = pl.col(ROW).is_in(wrong[ROW].implode())
     told_already = wrong.select(ROW, "field")
     result = Prepared(
-        rows=encoded.filter(fits) if large.height else encoded,
+        rows=rows,
         problems=wrong,
         warnings=suspect.filter(~failed),
         beside=suspect.filter(failed).join(told_already, on=[ROW, "field"], how="anti"),
@@ -127,6 +119,20 @@ def cells(batch: pl.DataFrame, bound: Bound) -> tuple[Cells, int, pl.DataFrame]:
         sound = kept.drop("__index__")
     frame = sound.select(FILE, ROW, *bound.expressions)
     return Cells(sound, frame, bound), sound.height, failed
+
+
+def _encoded(good: pl.DataFrame, bound: Bound) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Rows without a failure as they are sent, and those of them that are too large for that."""
+    full = {name for name in good.columns if not good[name].null_count()}
+    encoded = good.select(
+        FILE,
+        ROW,
+        identity(bound.targets, bound.mapping).alias(IDENTITY),
+        payload(bound.targets, bound.mapping, full).alias(PAYLOAD),
+    )
+    fits = pl.col(PAYLOAD).str.len_bytes() <= MAX_BODY - _ENVELOPE
+    large = encoded.filter(~fits)
+    return (encoded.filter(fits) if large.height else encoded), large
 
 
 def _failed(wrong: pl.DataFrame, kept: pl.Series, bound: Bound) -> pl.DataFrame:

@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from statistics import median
 
 import httpx
@@ -28,9 +29,19 @@ from pyreqwest.client import ClientBuilder
 from pyreqwest.compatibility.httpx import HttpxTransport
 from receiver import receiving
 
+from rdimport.destination import Request
 from rdimport.destination.rdstation import RDStation
-from rdimport.transport import NotAnswered, NotConnected, Patience, Transport, connected
+from rdimport.transport import (
+    NotAnswered,
+    NotConnected,
+    Patience,
+    Reply,
+    Transport,
+    connected,
+    proof,
+)
 from rdimport.transport.ordinary import OrdinarySender
+from rdimport.transport.reply import awaited
 
 PAYLOAD = '{"conversion_identifier":"x","email":"a@exemplo.com.br","name":"' + "y" * 360 + '"}'
 PLACES = 16
@@ -43,9 +54,17 @@ def over(client: Callable[[], object]) -> Way:
     @asynccontextmanager
     async def way(base_url: str) -> AsyncIterator[Transport]:
         async with client() as ready:  # type: ignore[attr-defined]
-            yield Transport(OrdinarySender(ready, {"api_key": "k"}, 90.0))
+            yield OrdinarySender(ready, {"api_key": "k"}, 90.0)
 
     return way
+
+
+async def exchange(transport: Transport, request: Request) -> Reply:
+    """Send once and wait. Raises NotConnected or NotAnswered."""
+    try:
+        return await awaited(partial(transport.start, request), transport.abandon)
+    except httpx.TransportError as error:
+        raise proof(error) from None
 
 
 class Httpx2(httpx2.AsyncClient):
@@ -86,7 +105,7 @@ async def cost(way: Way, base_url: str, rows: int, places: int) -> float:
     async with way(base_url) as transport:  # type: ignore[attr-defined]
 
         async def post(_: int) -> None:
-            if (await transport.exchange(to.build(PAYLOAD))).status != 200:
+            if (await exchange(transport, to.build(PAYLOAD))).status != 200:
                 raise RuntimeError("not accepted")
 
         await drive(100, post, places)
@@ -134,7 +153,7 @@ async def closing(
         async def post(number: int) -> None:
             await asyncio.sleep(chance.uniform(*gap))
             try:
-                await transport.exchange(to.build(f'{{"n":{number}}}'))
+                await exchange(transport, to.build(f'{{"n":{number}}}'))
                 told["answered"] += 1
             except NotAnswered:
                 told["doubt"] += 1

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Awaitable, Callable
 
 import pytest
+from support.peer import exchange as sent
 
 from rdimport.destination.rdstation import RDStation
 from rdimport.transport import MAX_ANSWER, Kind, NotAnswered, NotConnected, Reply, connected
@@ -51,7 +52,7 @@ async def _exchange(
         ) as transport:
             for _ in range(times):
                 try:
-                    found.append(await transport.exchange(station.build('{"email":"a@e.org"}')))
+                    found.append(await sent(transport, station.build('{"email":"a@e.org"}')))
                 except (NotConnected, NotAnswered) as error:
                     found.append(error)
                 await asyncio.sleep(pause)
@@ -120,7 +121,7 @@ def test_nothing_left_where_nobody_listens(kind: Kind) -> None:
             station = RDStation(KEY, base_url=url)
             async with connected(url, station.credentials(), 1, Patience(), kind) as transport:
                 with pytest.raises(NotConnected):
-                    await transport.exchange(station.build("{}"))
+                    await sent(transport, station.build("{}"))
 
     asyncio.run(scenario())
 

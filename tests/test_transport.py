@@ -59,9 +59,11 @@ def test_many_rows_at_once_share_few_connections_and_each_gets_its_own_answer(ki
             serving(script) as server,
             connected(server.base_url, key, 4, Patience(), kind) as to,
         ):
+            places = asyncio.Semaphore(4)  # who sends keeps to the limit
 
             async def one(number: int) -> None:
-                reply = await post(to, server.base_url, f'{{"email":"{number}"}}')
+                async with places:
+                    reply = await post(to, server.base_url, f'{{"email":"{number}"}}')
                 assert reply.body == str(number).encode()
 
             await asyncio.gather(*(one(number) for number in range(200)))
@@ -174,6 +176,9 @@ def test_it_is_an_httpx_transport_that_reaches_one_host_only() -> None:
             async with httpx.AsyncClient(transport=lean) as client:
                 answer = await client.post(f"{server.base_url}/x", json={"a": "b"})
                 assert answer.json() == {"event_uuid": "u"}
+                many = [client.post(f"{server.base_url}/x", json=number) for number in range(20)]
+                assert {found.status_code for found in await asyncio.gather(*many)} == {200}
+                assert server.connections <= 2
                 with pytest.raises(httpx.UnsupportedProtocol):
                     await client.get("http://127.0.0.1:1/")
 

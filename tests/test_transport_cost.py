@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from support.peer import exchange
+
 from rdimport.destination.rdstation import RDStation
 from rdimport.transport import Patience, connected
 
@@ -59,11 +61,11 @@ async def _counted(base_url: str) -> Counter[str]:
             seen[frame.f_code.co_name] += 1
 
     async with connected(to.base_url, to.credentials(), 1, Patience()) as transport:
-        await transport.exchange(to.build("{}"))
+        await exchange(transport, to.build("{}"))
         gc.disable()
         sys.setprofile(count)
         for _ in range(ROWS):
-            await transport.exchange(to.build("{}"))
+            await exchange(transport, to.build("{}"))
         sys.setprofile(None)
         gc.enable()
     return seen

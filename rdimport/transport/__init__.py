@@ -58,39 +58,18 @@ class NotAnswered(Exception):  # noqa: N818
     """The request, or a part of it, left; no whole answer came."""
 
 
-class Sender(Protocol):
-    """A way to send."""
-
-    async def send(self, request: Request) -> Reply:
-        """Send once. Raises httpx.TransportError."""
+class Transport(Protocol):
+    """A way to send, for whoever has many rows on their way and no use for a task for each."""
 
     def start(self, request: Request, done: Done) -> None:
-        """The same for who does not wait: `done` is told the end once, after this has returned.
-        Who calls it keeps to the limit of connections.
+        """Send once; `done` is told the end once, after this has returned. Who calls it keeps to
+        the limit of connections.
         """
 
     def abandon(self, done: Done) -> None:
-        """Tell `done` nothing any more, and end what was started for it."""
-
-
-class Transport:
-    """Sends requests.
-
-    Rows go by `start` and `abandon`, and have no task of their own that could be cancelled: who
-    abandons one hears no more of it, and has to count it among those that may have arrived.
-    """
-
-    def __init__(self, sender: Sender) -> None:
-        self._send = sender.send
-        self.start = sender.start
-        self.abandon = sender.abandon
-
-    async def exchange(self, request: Request) -> Reply:
-        """Send once. Raises NotConnected or NotAnswered, with a detail that holds no secret."""
-        try:
-            return await self._send(request)
-        except httpx.TransportError as error:
-            raise proof(error) from None
+        """Tell `done` nothing any more, and end what was started for it. Who abandons a row has to
+        count it among those that may have arrived.
+        """
 
 
 def proof(error: Exception) -> NotConnected | NotAnswered:
@@ -120,10 +99,10 @@ async def connected(
         async with ordinary(
             credentials, patience, concurrency, tls, trust_env=environment
         ) as sender:
-            yield Transport(sender)
+            yield sender
         return
     async with LeanTransport(httpx.URL(base_url), patience, concurrency, tls) as lean:
-        yield Transport(LeanSender(lean, dict(credentials)))
+        yield LeanSender(lean, dict(credentials))
 
 
 def _proxied(scheme: str) -> bool:

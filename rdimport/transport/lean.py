@@ -13,7 +13,7 @@ from functools import partial
 import httpx
 
 from rdimport.destination import Request
-from rdimport.transport.reply import Done, Patience, Reply, awaited
+from rdimport.transport.reply import Done, Patience, awaited
 from rdimport.transport.wire import Wire
 
 
@@ -55,24 +55,18 @@ class LeanTransport(httpx.AsyncBaseTransport):
         for wire in [wire for wire in self._wires if wire.carries == done]:
             wire.abandon()
 
-    async def exchange(self, message: bytes) -> Reply:
-        """Send a whole request, as bytes, and read its answer; waits for a free connection."""
-        if self._places.locked():
-            await self._place()
-        else:
-            await self._places.acquire()
-        try:
-            return await awaited(partial(self.start, message), self.abandon)
-        finally:
-            self._places.release()
-
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """What `httpx.AsyncClient` calls."""
+        """What `httpx.AsyncClient` calls; waits for a free connection."""
         if _origin(request.url) != self._origin:
             raise httpx.UnsupportedProtocol(f"this transport only reaches {self._url.host}")
         body = await request.aread()
         message = head(request) + str(len(body)).encode() + b"\r\n\r\n" + body
-        status, headers, content = await self.exchange(message)
+        await self._place()
+        try:
+            reply = await awaited(partial(self.start, message), self.abandon)
+        finally:
+            self._places.release()
+        status, headers, content = reply
         return httpx.Response(status, headers=dict(headers), stream=httpx.ByteStream(content))
 
     async def aclose(self) -> None:
@@ -156,10 +150,6 @@ class LeanSender:
     def abandon(self, done: Done) -> None:
         """End an exchange whose answer nobody waits for."""
         self._transport.abandon(done)
-
-    async def send(self, request: Request) -> Reply:
-        """Send once. Raises httpx.TransportError."""
-        return await self._transport.exchange(self._message(request))
 
     def _message(self, request: Request) -> bytes:
         method, url, headers, body = request

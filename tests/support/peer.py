@@ -6,9 +6,12 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
+import httpx
 import pytest
 
+from rdimport.destination import Request
 from rdimport.destination.rdstation import RDStation
 from rdimport.transport import (
     Kind,
@@ -16,7 +19,9 @@ from rdimport.transport import (
     Reply,
     Transport,
     connected,
+    proof,
 )
+from rdimport.transport.reply import awaited
 
 KEY = "segredo-1234"
 ACCEPTED = b'HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n{"event_uuid":"u"}'
@@ -92,8 +97,16 @@ async def serving(script: Script, tls: ssl.SSLContext | None = None) -> AsyncIte
         await server.end()
 
 
+async def exchange(transport: Transport, request: Request) -> Reply:
+    """Send once and wait. Raises NotConnected or NotAnswered."""
+    try:
+        return await awaited(partial(transport.start, request), transport.abandon)
+    except httpx.TransportError as error:
+        raise proof(error) from None
+
+
 async def post(transport: Transport, base_url: str, payload: str = '{"email":"a"}') -> Reply:
-    return await transport.exchange(RDStation(KEY, base_url=base_url).build(payload))
+    return await exchange(transport, RDStation(KEY, base_url=base_url).build(payload))
 
 
 @asynccontextmanager

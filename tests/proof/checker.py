@@ -333,10 +333,14 @@ class Checker:
         states = Counter(line["rdimport_state"] for line in lines)
         expected = {state: counts[state] for state in FAILED if counts[state]}
         self.must(states == expected, f"failures.csv holds {dict(states)}, not {expected}")
-        names = [sheet.name for sheet in run.start.sheets]
+        places = {
+            place: (number, at + 2)
+            for number, sheet in enumerate(run.start.sheets)
+            for at, place in enumerate(sheet.places())
+        }
         seen = set()
         for line in lines:
-            file_number, row = names.index(line["rdimport_file"]), int(line["rdimport_row"])
+            file_number, row = places[line["rdimport_file"], int(line["rdimport_row"])]
             seen.add((file_number, row))
             original = run.start.sheets[file_number].rows[row - 2]
             cells = tuple(line[name] for name in COLUMNS)

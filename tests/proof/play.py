@@ -156,7 +156,8 @@ class _Play:
             out = csv.DictWriter(file, list(lines[0]), quoting=csv.QUOTE_ALL)
             out.writeheader()
             out.writerows(lines)
-        return Sheet(name, tuple(rows))
+        origins = tuple((line["rdimport_file"], int(line["rdimport_row"])) for line in lines)
+        return Sheet(name, tuple(rows), origins)
 
     async def _run(self, start: Start) -> Ended:
         turn = start.turn

@@ -47,10 +47,17 @@ class Key(NamedTuple):
 
 
 class Sheet(NamedTuple):
-    """One file of a run's input."""
+    """One file of a run's input. `origins` are, for the rows of a failure report, the file and the
+    row that it names for each.
+    """
 
     name: str
     rows: tuple[Row, ...]
+    origins: tuple[tuple[str, int], ...] = ()
+
+    def places(self) -> list[tuple[str, int]]:
+        """By what file and row a report names each row; the first row of a file is its header."""
+        return list(self.origins) or [(self.name, at + 2) for at in range(len(self.rows))]
 
 
 def canonical(payload: Payload) -> str:

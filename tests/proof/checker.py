@@ -292,6 +292,7 @@ class Checker:
             own = (
                 want.told if not want.may else {"pending"} | (want.told if not want.must else set())
             )
+            own = own | (set() if planned else {"pending"})  # nobody looked which payloads are new
             return frozenset(own), frozenset(others)
         final = run.got[key][-1] if run.got.get(key) else None
         if now.state in DOUBT and now.round == run.start.number:

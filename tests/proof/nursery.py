@@ -15,6 +15,7 @@ import os
 import pkgutil
 import resource
 import select
+import signal
 import sys
 from typing import Any, Self
 
@@ -108,6 +109,7 @@ def _tell(number: int, code: int | None) -> None:
 
 def _live(wanted: dict[str, Any]) -> None:
     """Be a command that was just started."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # as long as Python would not be up yet
     code = 70
     try:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -121,6 +123,7 @@ def _live(wanted: dict[str, Any]) -> None:
         from rdimport import cli  # noqa: PLC0415
 
         sys.argv = ["rdimport", *wanted["words"]]
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             code = cli.main()
         except SystemExit as left:

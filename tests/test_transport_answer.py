@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rdimport.transport.answer import AnswerReader, Garbled, at_once
@@ -194,6 +194,7 @@ BODIES = st.sampled_from([b"", b"{}", b"{}x", b"{", b"2\r\n{}\r\n0\r\n\r\n", SIZ
 
 
 @given(st.sampled_from([200, 204, 304, 400, 101, 100]), LINES, BODIES)
+@example(204, [b"a:\tc "], b"")
 def test_what_is_read_at_once_is_what_the_reader_reads(
     status: int, lines: list[bytes], body: bytes
 ) -> None:

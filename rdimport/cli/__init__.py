@@ -32,8 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _main(arguments: Sequence[str] | None) -> int:
     os.environ.setdefault("_RJEM_MALLOC_CONF", _POOL)
-    told = parser().parse_args(arguments)
     try:
+        told = parser().parse_args(arguments)
         code: int = import_module(f"rdimport.cli.{told.command}").execute(told)
         all_said()
     except RdimportError as error:

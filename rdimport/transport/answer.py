@@ -136,7 +136,7 @@ class AnswerReader:
         """The parser calls it, for a line after the last chunk too, which says nothing to us."""
         if self._status:
             return
-        self._headers.append((name, value))
+        self._headers.append((name, value.strip(b" \t")))  # the parser strips the left
         size = len(name)
         if size in (14, 17) and name.lower() in _FRAMING:
             self._framed = True

@@ -28,7 +28,7 @@ lint: .venv/ready-dev
 	$(BIN)/python -m mypy
 	$(BIN)/lint-imports
 
-# Hundreds of seeded runs against an endpoint that misbehaves, with kills and resumes; a quarter of an hour.
+# Hundreds of seeded runs against an endpoint that misbehaves, with kills and resumes; some six minutes.
 proof: .venv/ready-dev
 	$(BIN)/python -m tests.proof --seeds 300 --quick
 

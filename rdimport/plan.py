@@ -44,11 +44,12 @@ class Book(Protocol):
     def record_input(self, file: int, table: Input) -> None:
         """Note one table of the input."""
 
-    def record_rows(self, rows: int, left_out: int, outcomes: Sequence[Outcome]) -> None:
-        """Note rows that were read, and the end of those that end without being sent."""
-
-    def count(self, state: State, rows: int) -> None:
-        """Note rows of which nothing but their number is kept."""
+    def record_rows(
+        self, rows: int, left_out: int, outcomes: Sequence[Outcome], already: int = 0
+    ) -> None:
+        """Note rows that were read, and the end of those that end without being sent; of those that
+        were imported `already`, only how many.
+        """
 
     def count_filled(self, rows_by_field: Map[str, int]) -> None:
         """Note how many rows that are put away have a value in each field; 0 counts too."""
@@ -217,8 +218,7 @@ class Planner:
         fresh = self._recall.part(batch, bound)
         recalled = batch.height - fresh.batch.height
         if recalled:
-            self._book.record_rows(recalled, 0, [])
-            self._already(recalled)
+            self._book.record_rows(recalled, 0, [], recalled)
         if fresh.batch.height:
             imported = self._settle(fresh.batch, bound, fresh.sources)
             self._recall.learn(imported, fresh.sources, batch.height)
@@ -242,8 +242,7 @@ class Planner:
         read = batch.height - prepared.left_out
         seen = (end._replace(warnings=suspect.get(end.row, ())) for end in known.ends)
         ends = [*invalid, *seen] if known.ends else invalid
-        self._book.record_rows(read, prepared.left_out, ends)
-        self._already(known.already.height)
+        self._book.record_rows(read, prepared.left_out, ends, known.already.height)
         self._book.count_filled(prepared.filled(known.rows[ROW]))
         self._book.count_suspects(Counter(_codes(suspect, known.rows[ROW])))
         self._put_away(
@@ -275,8 +274,7 @@ class Planner:
                 Outcome(file, row, State.DUPLICATE, instead=(winning_file, winning_row))
                 for file, row, winning_file, winning_row in choice.losers.iter_rows()
             ]
-            self._book.record_rows(0, 0, instead)
-            self._already(choice.unchanged)
+            self._book.record_rows(0, 0, instead, choice.unchanged)
             dropped.append(choice.dropped.to_frame(AT))
             groups.append(choice.groups)
         if self._plan.spool is not None and keep == "merge":
@@ -315,14 +313,10 @@ class Planner:
             whole=True,
         )
         sent = known.rows.filter(~pl.col(UNCHANGED))[ROW]
-        self._book.record_rows(0, 0, known.ends)
-        self._already(known.already.height + known.rows.height - sent.len())
+        already = known.already.height + known.rows.height - sent.len()
+        self._book.record_rows(0, 0, known.ends, already)
         self._plan.rows += sent.len()
         return rows.filter(pl.col(ROW).is_in(sent.implode()))
-
-    def _already(self, rows: int) -> None:
-        if rows:
-            self._book.count(State.ALREADY_IMPORTED, rows)
 
 
 def _codes(suspect: dict[int, tuple[Problem, ...]], rows: pl.Series) -> Iterator[str]:

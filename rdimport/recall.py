@@ -59,6 +59,7 @@ class Recall:
     `load` gives the sources of all accepted conversions, `note` is told identities and their
     sources. `key` keeps the hashes from telling whose they are; `mapping` and `catalogue` are part
     of every hash, as are the releases of rdimport and polars: after a change nothing is recalled.
+    A list is `long` from so many rows in its first batch on; `trial` is how many are tried first.
     """
 
     def __init__(

@@ -36,10 +36,13 @@ class Notes:
     def record_input(self, file: int, table: Input) -> None:
         """Nothing to note: no report is written."""
 
-    def record_rows(self, rows: int, left_out: int, outcomes: Sequence[Outcome]) -> None:
+    def record_rows(
+        self, rows: int, left_out: int, outcomes: Sequence[Outcome], already: int = 0
+    ) -> None:
         """Count rows that were read, and keep what is wrong with those that cannot be sent."""
         self.rows += rows
         self.left_out += left_out
+        self.tally[State.ALREADY_IMPORTED] += already
         if isinstance(outcomes, Invalid):  # there may be many: their frame says it all
             self.tally[State.INVALID] += len(outcomes)
             state = pl.lit(str(State.INVALID)).alias("state")
@@ -60,10 +63,6 @@ class Notes:
         for file, row, *problem, state in first.iter_rows():
             seen = (file, row, Problem(*problem), State(state))
             self._first[seen[2].code] = min(self._first.get(seen[2].code, seen), seen)
-
-    def count(self, state: State, rows: int) -> None:
-        """Count rows of which nothing but their number is kept."""
-        self.tally[state] += rows
 
     def counts(self) -> dict[State, int]:
         """Rows in each state; those that came to no end are pending."""

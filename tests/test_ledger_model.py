@@ -96,10 +96,7 @@ class LedgerMachine(RuleBasedStateMachine):
             elif why is not None:
                 self.book.ends[person], self.book.why[person] = state, why
                 outcomes.append(Outcome(0, person + 2, state, (why,), ("x",)))
-        self.run.record_rows(PEOPLE, 0, outcomes)
-        already = len(self.book.ends) - len(outcomes)
-        if already:
-            self.run.count(State.ALREADY_IMPORTED, already)
+        self.run.record_rows(PEOPLE, 0, outcomes, len(self.book.ends) - len(outcomes))
 
     @precondition(lambda self: self.run is not None)
     @rule(people=st.sets(st.integers(0, PEOPLE - 1)), ends=st.lists(ENDS, max_size=PEOPLE))

@@ -61,19 +61,20 @@ class Run:
                 ),
             )
 
-    def record_rows(self, rows: int, left_out: int, outcomes: Sequence[Outcome]) -> None:
-        """Note rows that were read, and the end of those that end without being sent."""
+    def record_rows(
+        self, rows: int, left_out: int, outcomes: Sequence[Outcome], already: int = 0
+    ) -> None:
+        """Note rows that were read, and the end of those that end without being sent; of those that
+        were imported `already`, only how many. All at once: a run may be killed at any time.
+        """
         with self.ledger.transaction() as db:
             db.execute(
                 "UPDATE run SET row_count = row_count + ?, left_out = left_out + ? WHERE id = ?",
                 (rows, left_out, self.number),
             )
             self._writes.record(db, outcomes)
-
-    def count(self, state: State, rows: int) -> None:
-        """Note rows of which nothing but their number is kept."""
-        with self.ledger.transaction() as db:
-            self._writes.tally(db, state, rows)
+            if already:
+                self._writes.tally(db, State.ALREADY_IMPORTED, already)
 
     def count_filled(self, rows_by_field: Mapping[str, int]) -> None:
         """Note how many rows that are put away have a value in each field; 0 counts too."""

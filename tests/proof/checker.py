@@ -292,7 +292,10 @@ class Checker:
             own = (
                 want.told if not want.may else {"pending"} | (want.told if not want.must else set())
             )
-            own = own | (set() if planned else {"pending"})  # nobody looked which payloads are new
+            rules = run.start.turn.rules
+            late = rules.on_change == "send" or rules.on_duplicate == "merge"
+            if late and not planned:  # nobody has looked which payloads are new
+                own = own | {"pending"}
             return frozenset(own), frozenset(others)
         final = run.got[key][-1] if run.got.get(key) else None
         if now.state in DOUBT and now.round == run.start.number:

@@ -364,6 +364,7 @@ def _told(hints: Hints, mapping: Mapping) -> Hints:
         header_row=hints.header_row or mapping.source.header_row,
         delimiter=hints.delimiter or mapping.source.delimiter,
         encoding=hints.encoding or mapping.source.encoding,
+        member=hints.member or mapping.source.member,
         repair=mapping.source.repair,
         columns=mapping.columns(),
     )

@@ -24,8 +24,8 @@ VALIDATOR = jsonschema.Draft202012Validator(Mapping.schema())
 FULL: dict[str, Any] = {
     "version": "1",
     "conversion_identifier": {"column": "Campanha", "default": "Feira"},
-    "source": {"sheet": "Leads", "header_row": "3", "delimiter": ";", "encoding": "utf-8",
-               "repair": "false"},
+    "source": {"member": "sub*.csv", "sheet": "Leads", "header_row": "3", "delimiter": ";",
+               "encoding": "utf-8", "repair": "false"},
     "fields": {
         "email": {"column": ["E-mail", "Outro"], "several": "first", "correct_typos": "true"},
         "name": {"expr": "concat_ws(' ', Nome, Sobrenome)", "clean": ["name"], "cut": "80"},
@@ -109,8 +109,8 @@ def test_the_mapping_that_is_mutated_holds_every_key_and_is_right() -> None:
 
 
 FREE_NAMES = {"1"}
-FREE_TEXT = {"value", "default", "column", "add", "empty", "sheet", "delimiter", "encoding",
-             "catalogue", "one_of", "values", "split", "date_format"}  # fmt: skip
+FREE_TEXT = {"value", "default", "column", "add", "empty", "member", "sheet", "delimiter",
+             "encoding", "catalogue", "one_of", "values", "split", "date_format"}  # fmt: skip
 
 
 NAMED = [path for path in paths(FULL) if isinstance(path[-1], str) and path[-1] not in FREE_NAMES]

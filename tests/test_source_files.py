@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 import threading
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -47,17 +46,6 @@ def test_a_compressed_workbook_is_read(tmp_path: Path) -> None:
     path = tmp_path / "leads.xlsx.gz"
     path.write_bytes(gzip.compress(XLSX.read_bytes()))
     assert len(read(path)[0]) == 4
-
-
-def test_every_file_in_an_archive_is_a_table_that_knows_its_name(tmp_path: Path) -> None:
-    path = tmp_path / "leads.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("sul/leads.csv", LEADS)
-        archive.writestr("__MACOSX/sul/._leads.csv", b"\x00\x05")
-        archive.writestr("norte.csv", LEADS.decode().encode("cp1252"))
-    tables = open_tables([str(path)], Hints())
-    assert [table.name for table in tables] == [f"{path}/sul/leads.csv", f"{path}/norte.csv"]
-    assert read(path) == [ROWS, ROWS]
 
 
 def test_a_pattern_names_its_files_in_order_and_rows_know_their_file(tmp_path: Path) -> None:

@@ -20,9 +20,8 @@ def execute(told: argparse.Namespace) -> int:
     sample = next(table.batches(SAMPLE_ROWS), None)
     if sample is None:
         raise SourceError(f"{table.name} has no rows to judge its columns by.")
-    found = propose(
-        table.columns, sample, table.name, sheet=told.sheet or "", header_row=told.header_row
-    )
+    hints = {"member": told.member, "sheet": told.sheet, "header_row": told.header_row}
+    found = propose(table.columns, sample, table.name, hints)
     if told.output is None:
         say([found.text.rstrip()])
     else:

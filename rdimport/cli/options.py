@@ -154,6 +154,7 @@ def _input(to: argparse.ArgumentParser, *, needed: bool) -> None:
 
 def _files(to: argparse._ActionsContainer) -> None:
     to.add_argument("files", nargs="+", metavar="FILE", help="spreadsheets; - is standard input")
+    to.add_argument("--member", metavar="PATTERN", help="list in an archive with several lists")
     to.add_argument("--sheet", metavar="NAME", help="sheet of a workbook")
     to.add_argument("--delimiter", metavar="CHAR", help="of a text file; `tab` for a tab")
     to.add_argument("--encoding", metavar="NAME", help="of a text file, such as cp1252")

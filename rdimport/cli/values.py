@@ -145,7 +145,7 @@ def hints(told: argparse.Namespace) -> Hints:
     from rdimport.source import Hints  # noqa: PLC0415
 
     delimiter = {"tab": "\t", "\\t": "\t"}.get(told.delimiter, told.delimiter)
-    return Hints(told.sheet, told.header_row, delimiter, told.encoding)
+    return Hints(told.sheet, told.header_row, delimiter, told.encoding, member=told.member)
 
 
 def resend(told: argparse.Namespace) -> frozenset[State]:

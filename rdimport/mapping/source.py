@@ -47,6 +47,8 @@ Basis = Literal[LEGAL_TYPES]  # type: ignore[valid-type]
 class SourceHints(Section):
     """What the person knows about the files; what is left out gets found out."""
 
+    member: Text | None = Field(default=None, examples=["subscribed*.csv"])
+    """The list in an archive that holds several: its name, or a pattern with `*` and `?`."""
     sheet: Text | None = Field(default=None, examples=["Leads"])
     """The sheet of a workbook."""
     header_row: Annotated[int, Field(ge=1)] | None = Field(default=None, examples=[3])

@@ -16,7 +16,7 @@ from rdimport.proposal.write import write
 from rdimport.row import ORIGIN
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import polars as pl
 
@@ -41,19 +41,16 @@ def propose(
     columns: Sequence[str],
     sample: pl.DataFrame,
     name: str,
-    *,
-    sheet: str = "",
-    header_row: int | None = None,
+    hints: Mapping[str, str | int | None] | None = None,
 ) -> Proposal:
     """Propose a mapping for the table `name` with these columns.
 
-    `sample` are some of its rows as the reader gives them (`SAMPLE_ROWS` are enough); `sheet` and
-    `header_row` are written down where they are given.
+    `sample` are some of its rows as the reader gives them (`SAMPLE_ROWS` are enough); `hints`, keys
+    of the mapping's `source`, are written down where they have a value.
     """
     rows = sample.head(SAMPLE_ROWS).drop([c for c in ORIGIN if c in sample.columns])
     evidence = gather(rows.select(column(name) for name in columns))
     guesses = guess(columns, evidence)
-    hints = {"sheet": sheet or None, "header_row": header_row}
-    text, has_email = write(columns, guesses, evidence, PurePath(name).name, hints)
+    text, has_email = write(columns, guesses, evidence, PurePath(name).name, hints or {})
     missing = "" if has_email else f"{name}: no column seems to hold e-mail addresses."
     return Proposal(text, guesses, missing)

@@ -7,6 +7,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
 from rdimport.errors import SourceError
+from rdimport.source.archive import the_list
 from rdimport.source.files import InputFile, input_files
 from rdimport.source.returned import sheet_hints, text_hints
 
@@ -46,7 +47,8 @@ def open_all(paths: Sequence[str], hints: Hints) -> tuple[Table, ...]:
     """Open every table that these words name, in order. Raises SourceError."""
     tables: list[Table] = []
     for file in input_files(paths):
-        tables += open_file(file, len(tables), hints)
+        at = len(tables)
+        tables += open_file(the_list(file, hints, open_file), at, hints)
     return tuple(tables)
 
 

@@ -13,7 +13,7 @@ import tempfile
 import zipfile
 import zlib
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
@@ -28,7 +28,6 @@ _BZIP2: Final = b"BZh"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
 _ZIP: Final = b"PK\x03\x04"
 _EMPTY_ZIP: Final = b"PK\x05\x06"
-_WORKBOOK_PARTS: Final = ("[Content_Types].xml", "mimetype", "content.xml")
 _BROKEN_ZIP: Final = (
     zipfile.BadZipFile,
     zlib.error,
@@ -37,6 +36,7 @@ _BROKEN_ZIP: Final = (
     UnicodeDecodeError,
     NotImplementedError,
 )
+UNPACK: Final = "Unpack the archive yourself and name the file that was in it."
 _DAMAGED: Final = (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile)
 
 
@@ -44,13 +44,15 @@ _DAMAGED: Final = (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile)
 class InputFile:
     """A file of the input: what a person calls it, where its bytes are, how they are packed.
 
-    `packed` is empty, `gz`, `bz2`, `zst` or `zip`; `member` is the path inside a zip archive.
+    `packed` is empty, `gz`, `bz2`, `zst` or `zip`; `member` is the path inside a zip archive, or,
+    while nothing is unpacked, the one that was asked for. `notes` say how it was chosen.
     """
 
     name: str
     path: Path
     packed: str = ""
     member: str = ""
+    notes: tuple[str, ...] = ()
     spool: Any = field(default=None, repr=False, compare=False)
     """Keeps the temporary copy of standard input alive for as long as this."""
 
@@ -64,12 +66,13 @@ class InputFile:
             raise self._unreadable(error) from error
         except _DAMAGED as error:
             raise self._damaged() from error
+        except NotImplementedError as error:  # it is a RuntimeError too
+            raise SourceError(
+                f"{self.name} is packed in a way that is not supported.", UNPACK
+            ) from error
         except RuntimeError as error:
             if self.packed == "zip" and "password" in str(error):
-                raise SourceError(
-                    f"{self.name} is protected by a password.",
-                    "Unpack the archive yourself and name the file that was in it.",
-                ) from error
+                raise SourceError(f"{self.name} is protected by a password.", UNPACK) from error
             raise
 
     @contextmanager
@@ -150,11 +153,12 @@ def _open_zstd(raw: BinaryIO, file: InputFile) -> Iterator[BinaryIO]:
 
 
 def input_files(paths: Sequence[str]) -> list[InputFile]:
-    """The files that these words name: patterns, archives and standard input taken apart.
+    """The files that these words name, in their order; an archive is one file yet.
 
+    `archive.zip/leads.csv`, as a report names it, is the archive with the wish for that member.
     Raises SourceError for what is not there, is a folder, or may not be read.
     """
-    found = [file for path in paths for named in _named(path) for file in _unpacked(named)]
+    found = [_unpacked(named) for path in paths for named in _named(path)]
     if not found:
         raise SourceError("No file was named.", "Name at least one spreadsheet.")
     return found
@@ -164,6 +168,9 @@ def _named(path: str) -> list[InputFile]:
     if path == STDIN:
         return [_spooled("standard input", sys.stdin.buffer)]
     plain = InputFile(path, Path(path).expanduser())
+    within = _within(path)
+    if within:
+        return [within]
     if glob.has_magic(path) and not plain.path.exists():
         matches = sorted(glob.glob(str(plain.path), recursive=True))  # noqa: PTH207  ** and ~
         files = [InputFile(match, Path(match)) for match in matches if Path(match).is_file()]
@@ -185,31 +192,23 @@ def _spooled(name: str, stream: BinaryIO) -> InputFile:
     return InputFile(name, Path(copy.name), spool=copy)
 
 
-def _unpacked(file: InputFile) -> list[InputFile]:
+def _within(path: str) -> InputFile | None:
+    """The file that a longer path leads into, with the rest of the path as the member's name."""
+    for parent in list(Path(path).parents)[:-1]:
+        if parent.expanduser().is_file():
+            member = Path(path).relative_to(parent).as_posix()
+            return InputFile(str(parent), parent.expanduser(), member=member)
+    return None
+
+
+def _unpacked(file: InputFile) -> InputFile:
     head = file.head(8)
     for magic, packed in ((_GZIP, "gz"), (_BZIP2, "bz2"), (_ZSTD, "zst")):
         if head.startswith(magic):
-            return [InputFile(file.name, file.path, packed, spool=file.spool)]
-    if head.startswith((_ZIP, _EMPTY_ZIP)):
-        return _members(file)
-    return [file]
+            return replace(file, packed=packed)
+    return file
 
 
-def _members(file: InputFile) -> list[InputFile]:
-    """The files in a zip archive, or the file itself when it is a workbook."""
-    with file.package() as archive:
-        names = [info.filename for info in archive.infolist() if not info.is_dir()]
-    if any(part in names for part in _WORKBOOK_PARTS):
-        return [file]
-    members = [name for name in names if not _is_system_file(name)]
-    if not members:
-        raise SourceError(f"{file.name} is an archive without a file in it.", "Check the archive.")
-    return [
-        InputFile(f"{file.name}/{name}", file.path, "zip", name, spool=file.spool)
-        for name in members
-    ]
-
-
-def _is_system_file(name: str) -> bool:
-    parts = Path(name).parts
-    return parts[0] == "__MACOSX" or parts[-1].startswith(".") or parts[-1] == "Thumbs.db"
+def is_zip(file: InputFile) -> bool:
+    """Whether it is a zip archive, or one of the many formats that are one."""
+    return file.head(4) in (_ZIP, _EMPTY_ZIP)

@@ -71,7 +71,8 @@ class GridTable:
         if self._rows.is_empty():
             raise header_only(_place(found.sheet, file.name), found.header)
         choice = _choice_note(book, found.sheet)
-        self._notes = (*choice, *found.header.notes, *book.notes(found.sheet), *sieve.notes)
+        about = (*found.header.notes, *book.notes(found.sheet), *sieve.notes)
+        self._notes = (*file.notes, *choice, *about)
 
     @property
     def name(self) -> str:

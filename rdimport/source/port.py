@@ -27,6 +27,8 @@ class Hints:
     delimiter: str | None = None
     encoding: str | None = None
     columns: tuple[str, ...] = ()
+    member: str | None = None
+    """The file in an archive: its name or a pattern."""
     repair: bool = True
     """Put right text that a wrong encoding broke before (`SÃ£o Paulo`)."""
 

@@ -62,7 +62,7 @@ class TextTable:
         """What was noticed, in sentences."""
         found = self._dialect
         short = (_SHORT_ROWS,) if found.shape.short_is_sound else ()
-        return (*found.header.notes, *short, *self._read_notes)
+        return (*self._file.notes, *found.header.notes, *short, *self._read_notes)
 
     def batches(self, rows: int = BATCH_ROWS) -> Iterator[pl.DataFrame]:
         """All rows in order; see the port."""

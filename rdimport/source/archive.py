@@ -1,0 +1,217 @@
+"""One archive is one list: which of the files in a zip archive it is.
+
+A tool may put the people who unsubscribed beside those who did not. So where there are several
+lists a person has to choose; what is no list (a note, a picture, an empty file) is told and left.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from rdimport.errors import SourceError
+from rdimport.names import fold
+from rdimport.source.files import UNPACK, InputFile, is_zip
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from zipfile import ZipInfo
+
+    import polars as pl
+
+    from rdimport.source.port import Hints, Table
+
+    Open = Callable[[InputFile, int, Hints], tuple[Table, ...]]
+
+_WORKBOOK_PARTS: Final = ("[Content_Types].xml", "mimetype", "content.xml")
+_SYSTEM: Final = frozenset({"thumbs.db", "desktop.ini", "icon\r"})
+_LISTS: Final = frozenset({".csv", ".tsv", ".tab", ".xls", ".xlsx", ".xlsm", ".xlsb", ".ods"})
+_PACKED: Final = frozenset({".zip", ".gz", ".tgz", ".bz2", ".zst", ".xz", ".rar", ".7z", ".tar"})
+_NOT_LISTS: Final = frozenset(
+    ".pdf .png .jpg .jpeg .gif .bmp .svg .webp .ico .doc .docx .rtf .odt .ppt .pptx .json .yaml"
+    " .yml .md .url .lnk .eml .css .js .log .sql .vcf".split()
+)
+"""What these hold is no table that could be read, or no list of people."""
+_NOTE: Final = re.compile(r"(?:read|leia)[ _.-]?me|licen[cs][ea]\b|copying\b|instruc|changelog")
+_EMAIL: Final = r"[^@\s;,<>]+@[^@\s;,<>]+\.[a-zA-Z]{2,}"
+_HEADING: Final = re.compile(r"\be-?mails?\b|\bcorreio\b")
+_JUDGED: Final = 50
+"""Rows by which a text is told from a list."""
+_SHOWN: Final = 10
+_ENCRYPTED: Final = 0x1
+_UTF8: Final = 0x800
+
+
+class _Member(NamedTuple):
+    """A file in the archive: how people call it, and what the archive knows of it."""
+
+    name: str
+    info: ZipInfo
+
+    @property
+    def suffix(self) -> str:
+        return PurePosixPath(self.name).suffix.lower()
+
+
+def the_list(file: InputFile, hints: Hints, opens: Open) -> InputFile:
+    """The list in an archive; any other file as it is. `opens` tells whether one holds a table.
+
+    Raises SourceError where a person has to choose.
+    """
+    if not is_zip(file):
+        if file.member:
+            raise SourceError(f"{file.name}/{file.member} is not there.", f"{file.name} is a file.")
+        return file
+    with file.package() as archive:
+        infos = archive.infolist()
+    if any(info.filename in _WORKBOOK_PARTS for info in infos):
+        return file
+    if file.packed:
+        raise SourceError(f"{file.name} is an archive inside of another.", UNPACK)
+    members = _members(infos)
+    if not members:
+        raise SourceError(f"{file.name} is an archive without a file in it.", "Check the archive.")
+    wish = file.member or hints.member
+    fits = _fitting(members, wish) if wish else members
+    if not fits:
+        raise SourceError(
+            f"No file in {file.name} fits {wish}. It holds {_named(members)}.",
+            "Name one of them with --member.",
+        )
+    chosen = fits[0] if len(fits) == 1 else _only(file, fits, hints, opens)
+    if chosen.suffix in _PACKED:
+        raise SourceError(f"{file.name}/{chosen.name} is an archive inside of another.", UNPACK)
+    left = [one for one in fits if one is not chosen]
+    return replace(_opened(file, chosen), notes=_notes(file, left))
+
+
+def _members(infos: Sequence[ZipInfo]) -> list[_Member]:
+    """The files that people would see; one that was added twice without a change is one."""
+    seen = {(info.filename, info.CRC, info.file_size): info for info in infos if not info.is_dir()}
+    return [
+        _Member(_readable(info), info) for info in seen.values() if not _is_system(info.filename)
+    ]
+
+
+def _is_system(name: str) -> bool:
+    parts = PurePosixPath(name).parts
+    last = parts[-1] if parts else "."
+    return parts[:1] == ("__MACOSX",) or last.startswith(".") or last.lower() in _SYSTEM
+
+
+def _readable(info: ZipInfo) -> str:
+    """The name as it was written: few programs say that theirs is UTF-8, or Brazil's code page."""
+    if info.flag_bits & _UTF8 or info.filename.isascii():
+        return info.filename
+    try:
+        raw = info.filename.encode("cp437")
+    except UnicodeEncodeError:
+        return info.filename
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("cp850")
+
+
+def _fitting(members: Sequence[_Member], wish: str) -> list[_Member]:
+    """Those of that very name, else those that fit the pattern; case and accents do not matter
+    unless they tell two names apart.
+    """
+    very = [one for one in members if one.name == wish]
+    if very:
+        return very
+    wish = fold(wish.replace("\\", "/"))
+    exact = [one for one in members if wish in _names(one)]
+    return exact or [one for one in members if any(fnmatchcase(n, wish) for n in _names(one))]
+
+
+def _names(member: _Member) -> tuple[str, ...]:
+    """By which a member may be called: with its folders, without them, without its suffix."""
+    path = PurePosixPath(fold(member.name))
+    return str(path), path.name, path.stem
+
+
+def _only(file: InputFile, members: list[_Member], hints: Hints, opens: Open) -> _Member:
+    """The one list among them. Raises SourceError where there is another number of them."""
+    lists = [one for one in members if _may_be_list(file, one, hints, opens)]
+    if len(lists) == 1:
+        return lists[0]
+    if not lists:
+        raise SourceError(
+            f"{file.name} holds no list, only {_named(members)}.",
+            "Where one of them is a list after all, name it with --member.",
+        )
+    if len({one.info.filename for one in lists}) == 1:
+        raise SourceError(
+            f"{file.name} holds {len(lists)} different files named {lists[0].name}.", UNPACK
+        )
+    example = lists[0].name
+    raise SourceError(
+        f"{file.name} holds {len(lists)} lists, and an import takes one: {_named(lists)}.",
+        f'Choose one: --member "{example}", or in the mapping source: {{member: "{example}"}}.',
+    )
+
+
+def _may_be_list(file: InputFile, member: _Member, hints: Hints, opens: Open) -> bool:
+    """Whether to leave it would be a guess."""
+    if not member.info.file_size or member.suffix in _NOT_LISTS:
+        return False
+    if member.suffix in _LISTS | _PACKED:
+        return True
+    if _NOTE.match(fold(PurePosixPath(member.name).name)):
+        return False
+    opened = _opened(file, member)
+    if member.info.flag_bits & _ENCRYPTED or is_zip(opened):
+        return True  # what cannot be unpacked for another reason is told by now
+    try:
+        tables = opens(opened, 0, hints)
+    except SourceError:
+        return False
+    return any(_has_people(table, hints) for table in tables)
+
+
+def _opened(file: InputFile, member: _Member) -> InputFile:
+    name = f"{file.name}/{member.name}"
+    return replace(file, name=name, packed="zip", member=member.info.filename)
+
+
+def _has_people(table: Table, hints: Hints) -> bool:
+    """Whether it has the mapping's columns, a heading for e-mail, or e-mails one below another."""
+    import polars as pl  # noqa: PLC0415  only who has such an archive pays for it
+
+    columns = [fold(name) for name in table.columns]
+    if {fold(name) for name in hints.columns}.intersection(columns):
+        return True
+    if len(columns) > 1 and any(_HEADING.search(name) for name in columns):
+        return True
+    rows = next(table.batches(_JUDGED), None)
+    if rows is None or rows.is_empty():
+        return False
+    cells = rows.select(pl.col(*table.columns).fill_null(""))
+    if _share(cells, rf"^\s*{_EMAIL}\s*$") > 0.5:
+        return True
+    return len(columns) > 1 and rows.height > 1 and _share(cells, _EMAIL) > 0.5
+
+
+def _share(cells: pl.DataFrame, form: str) -> float:
+    """The share of rows with such a cell."""
+    import polars as pl  # noqa: PLC0415
+
+    found = cells.select(pl.any_horizontal(pl.all().str.contains(form)).mean())
+    return float(found.item() or 0)
+
+
+def _notes(file: InputFile, left: Sequence[_Member]) -> tuple[str, ...]:
+    if not left:
+        return ()
+    verb = "is no list and was" if len(left) == 1 else "are no lists and were"
+    return (f"{_named(left)} in {file.name} {verb} left out.",)
+
+
+def _named(members: Sequence[_Member]) -> str:
+    names = ["".join(c if c.isprintable() else " " for c in one.name) for one in members]
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more

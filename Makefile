@@ -11,7 +11,7 @@ demo: .venv/ready
 	@for list in feira_abf_2026.xlsx erp_clientes.csv newsletter.csv; do \
 	  echo; echo "\$$ rdimport run sample_data/$$list -m mappings/$${list%.*}.yaml --sandbox"; \
 	  code=0; \
-	  $(BIN)/python -m rdimport run sample_data/$$list -m mappings/$${list%.*}.yaml --sandbox \
+	  $(BIN)/rdimport run sample_data/$$list -m mappings/$${list%.*}.yaml --sandbox \
 	    --state-dir $(STATE)/state --report-dir $(STATE)/reports || code=$$?; \
 	  test $$code -le 1 || exit $$code; \
 	done

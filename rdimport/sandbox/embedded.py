@@ -11,13 +11,16 @@ import contextlib
 import dataclasses
 import http.client
 import json
+import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import rdimport
 from rdimport.errors import RdimportError
 from rdimport.sandbox.faults import Faults
 from rdimport.sandbox.options import SandboxOptions
@@ -25,6 +28,19 @@ from rdimport.sandbox.options import SandboxOptions
 _PAGE: Final = 5_000
 _CHILD_WITHIN: Final = 10.0
 """Seconds within which the sandbox's process answers, and ends when it was told to."""
+
+_CHILD: Final = """\
+import sys
+sys.path += [where for where in sys.argv[1:] if where not in sys.path]
+from rdimport.sandbox.__main__ import main
+main()
+"""
+"""Isolated Python has its own library and its site's packages on the path; the rest comes after."""
+
+_INHERITED: Final = frozenset(
+    "PATH HOME USERPROFILE LANG LANGUAGE TZ TMPDIR TEMP TMP SYSTEMROOT SYSTEMDRIVE "
+    "LD_LIBRARY_PATH DYLD_LIBRARY_PATH".split()
+)
 
 
 class SandboxError(RdimportError):
@@ -155,8 +171,9 @@ def running(options: SandboxOptions | None = None) -> Iterator[RunningSandbox]:
         new_key=(options and options.new_key) or f"sandbox {secrets.token_hex(3)}",
         token=secrets.token_urlsafe(18),
     )
-    child = subprocess.Popen(
-        [sys.executable, "-m", "rdimport.sandbox"],
+    child = subprocess.Popen(  # noqa: S603  the command is ours
+        _isolated(),
+        env=_bare(os.environ),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         # Ctrl+C goes to all processes of a terminal: the client must be able to finish first.
@@ -166,6 +183,29 @@ def running(options: SandboxOptions | None = None) -> Iterator[RunningSandbox]:
         yield _handshake(child, wanted)
     finally:
         _end(child)
+
+
+def _isolated() -> list[str]:
+    """The command of the child. `python -m` would run a `json.py` of the current folder, which may
+    have come out of a stranger's archive: only what this program itself is made of is on its path.
+    """
+    home = Path(rdimport.__file__).resolve().parent.parent
+    try:
+        foreign = {Path.cwd()} - {home}
+    except OSError:  # it was deleted, and holds nothing
+        foreign = set()
+    places = [Path(where) for where in sys.path]
+    ours = [str(p) for p in places if p.is_absolute() and p.resolve() not in foreign]
+    return [sys.executable, "-I", "-c", _CHILD, *dict.fromkeys([*ours, str(home)])]
+
+
+def _bare(environment: Mapping[str, str]) -> dict[str, str]:
+    """What the child needs of the environment: no key, and nothing that steers Python."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if name.upper() in _INHERITED or name.startswith("LC_")
+    }
 
 
 def _own_group() -> dict[str, Any]:

@@ -28,7 +28,7 @@ from pathlib import Path
 from rdimport import pipeline
 from rdimport.destination.rdstation import RDStation
 from rdimport.mapping import Mapping
-from rdimport.pace import Quota
+from rdimport.quota import Quota
 
 LIMIT = 120
 MAPPING = "version: 1\nconversion_identifier: Bench\nfields: {email: email}\n"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Final
 
+from rdimport.stop import Stop
 from rdimport.verdict import Action, Evidence, judge
 
 DOUBTS_IN_A_ROW: Final = 5
@@ -16,24 +16,6 @@ SAME_REFUSALS: Final = 50
 TURNED_AWAY: Final = 100
 """Answers in a row that a quota is used up, the account's or the leads', without one row that was
 read between them."""
-
-
-class Stop(StrEnum):
-    """Why a run ended before its rows did."""
-
-    KEY_REFUSED = "key_refused"
-    KEY_OF_CRM = "key_of_crm"
-    WRONG_ENDPOINT = "wrong_endpoint"
-    ENDPOINT_DOWN = "endpoint_down"
-    ENDPOINT_UNCLEAR = "endpoint_unclear"
-    ALL_REFUSED = "all_refused"
-    ACCOUNT_QUOTA = "account_quota"
-    LEAD_QUOTA = "lead_quota"
-    SIGNAL = "signal"
-    MAX_DURATION = "max_duration"
-    LIMIT = "limit"
-    CANARY = "canary"
-
 
 _STOPS: Final = {
     Evidence.KEY_REFUSED: Stop.KEY_REFUSED,

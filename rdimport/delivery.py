@@ -16,7 +16,7 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Final, Protocol
 
-from rdimport.circuit import Circuit, Stop
+from rdimport.circuit import Circuit
 from rdimport.clock import Clock
 from rdimport.concurrency import Concurrency
 from rdimport.destination import Answer, Destination
@@ -27,6 +27,7 @@ from rdimport.journal import Journal
 from rdimport.ledger import Counters, Outcome, Parcel, Run, Settled, problems_of
 from rdimport.pace import Turns
 from rdimport.row import Problem, State
+from rdimport.stop import Stop
 from rdimport.transport import NotAnswered, Reply, Transport
 from rdimport.verdict import Action, Evidence, judge
 

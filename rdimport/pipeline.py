@@ -13,7 +13,6 @@ from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
-from rdimport.circuit import Stop
 from rdimport.clock import Clock, SystemClock
 from rdimport.destination import Destination
 from rdimport.destination.rdstation import BASE_URL
@@ -35,9 +34,10 @@ from rdimport.lock import locked
 from rdimport.mapping import Mapping
 from rdimport.mapping.catalogue import Catalogue
 from rdimport.memory import forgetful, known_before, remembered
-from rdimport.pace import Pace, Quota, Turns
+from rdimport.pace import Pace, Turns
 from rdimport.plan import Plan, Planner
 from rdimport.prepare.preview import Preview, advice
+from rdimport.quota import Quota
 from rdimport.recall import Recall
 from rdimport.report import mapped, write_all
 from rdimport.report.figures import examples
@@ -47,6 +47,7 @@ from rdimport.row import FAILED, State
 from rdimport.sharing import shared
 from rdimport.source import Hints, open_tables
 from rdimport.spool import Spool
+from rdimport.stop import Stop
 from rdimport.stopping import Stopper, on_signals
 
 if TYPE_CHECKING:

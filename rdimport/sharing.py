@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Final
 
 from rdimport.destination import Destination
-from rdimport.pace import Limits, Pace, Quota, Standing
+from rdimport.pace import Pace, Standing
+from rdimport.quota import Limits, Quota
 
 _AHEAD: Final = 0.02
 """Seconds whose slots are taken at once where there are many: one at least, whatever the quota."""

@@ -8,8 +8,8 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from rdimport.circuit import Stop
 from rdimport.errors import ExitCode
+from rdimport.stop import Stop
 
 
 class Stopper:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from support.peer import ACCEPTED, KEY, Peer, Script, serving
 
-from rdimport.circuit import TURNED_AWAY, Stop
+from rdimport.circuit import TURNED_AWAY
 from rdimport.clock import Clock, SystemClock
 from rdimport.delivery import Delivery, Settings
 from rdimport.destination.rdstation import RDStation
@@ -22,6 +22,7 @@ from rdimport.events import silent
 from rdimport.ledger import Ledger, Outgoing, Parcel, Run
 from rdimport.pace import Pace
 from rdimport.row import State
+from rdimport.stop import Stop
 from rdimport.transport import Patience, connected
 
 

@@ -13,11 +13,11 @@ import httpx
 import pytest
 
 import rdimport
-from rdimport.circuit import Stop
 from rdimport.reasons import LANGUAGES, REASONS, TRANSPORT, Reason, detail, explain, reason, remedy
 from rdimport.reasons_pt import REASONS_PT
 from rdimport.report import words, words_screen
 from rdimport.row import Problem
+from rdimport.stop import Stop
 from rdimport.transport.why import why
 from rdimport.verdict import VERDICTS, Action
 

@@ -23,7 +23,7 @@ from support.reports import MAPPING, Office, csv_rows, xlsx_rows
 from rdimport.delivery import Settings
 from rdimport.errors import ReportError
 from rdimport.ledger import Ledger, Outcome
-from rdimport.pace import Quota
+from rdimport.quota import Quota
 from rdimport.report import figures, page, write_all
 from rdimport.report.chart import pace, thinned
 from rdimport.report.figures import Minute

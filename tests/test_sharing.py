@@ -14,7 +14,8 @@ import pytest
 from support.windows import WINDOW, Windows
 
 from rdimport.destination.rdstation import RDStation
-from rdimport.pace import Pace, Quota
+from rdimport.pace import Pace
+from rdimport.quota import Quota
 from rdimport.sharing import SharedPace, shared
 
 RD = Quota(120, 60.0)

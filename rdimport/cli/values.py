@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rdimport.log import LogFile
     from rdimport.mapping import Mapping
     from rdimport.mapping.catalogue import Catalogue
-    from rdimport.pace import Quota
+    from rdimport.quota import Quota
     from rdimport.row import State
     from rdimport.source import Hints
 
@@ -80,7 +80,8 @@ def catalogue(told: argparse.Namespace, mapping: Mapping) -> Catalogue | None:
 
 def quota(told: argparse.Namespace) -> Quota | None:
     """What was asked for, else the plan's, else RD's lowest; a sandbox of our own has none."""
-    from rdimport.pace import PLANS, Quota  # noqa: PLC0415
+    from rdimport.destination.fields import PLANS  # noqa: PLC0415
+    from rdimport.quota import Quota  # noqa: PLC0415
 
     if told.quota and told.plan:
         raise UsageError("--quota and --plan both set the quota.", "Leave one of them out.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from rdimport.verdict import Evidence
 
 if TYPE_CHECKING:
-    from rdimport.pace import Limits
+    from rdimport.quota import Limits
 
     # `row` loads polars, a quarter of a second; the sandbox and `--help` read the field table only.
     from rdimport.row import Problem

@@ -77,3 +77,7 @@ def field(name: str) -> Field | None:
     if CUSTOM_FIELD.match(name):
         return Field(name, Kind.SCALAR)
     return FIELDS.get(name)
+
+
+PLANS: Final = {"light": "120/min", "basic": "120/min", "pro": "120/min", "advanced": "500/min"}
+"""POST requests of an account by RD's plan (page `limite-de-requisicoes-da-api`)."""

@@ -16,7 +16,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from rdimport.destination import Answer, Request
 from rdimport.errors import UsageError
-from rdimport.pace import Limits
+from rdimport.quota import Limits
 from rdimport.row import Problem
 from rdimport.verdict import Evidence
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
 
-from rdimport.pace import Limits, Turns
+from rdimport.pace import Turns
+from rdimport.quota import Limits
 
 LIMIT = 120
 WINDOW = 60.0

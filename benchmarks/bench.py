@@ -29,8 +29,8 @@ from typing import NamedTuple
 import lists
 from receiver import Receiver, receiving
 
+from rdimport.core.row import State
 from rdimport.ledger import Counters, Ledger, Outcome, Outgoing, Settled
-from rdimport.row import State
 
 HERE = Path(__file__).parent
 PEERS, CHECKERS = str(HERE / "peers.py"), str(HERE / "checkers.py")

@@ -26,9 +26,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from rdimport import pipeline
+from rdimport.core.quota import Quota
 from rdimport.destination.rdstation import RDStation
 from rdimport.mapping import Mapping
-from rdimport.quota import Quota
 
 LIMIT = 120
 MAPPING = "version: 1\nconversion_identifier: Bench\nfields: {email: email}\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from rdimport.stop import Stop
+from rdimport.core.stop import Stop
 from rdimport.verdict import Action, Evidence, judge
 
 DOUBTS_IN_A_ROW: Final = 5

@@ -17,17 +17,17 @@ from itertools import count
 from typing import Final, Protocol
 
 from rdimport.circuit import Circuit
-from rdimport.clock import Clock
 from rdimport.concurrency import Concurrency
+from rdimport.core.clock import Clock
+from rdimport.core.errors import LedgerError
+from rdimport.core.events import Observer, Stopping, Waiting
+from rdimport.core.row import Problem, State
+from rdimport.core.stop import Stop
 from rdimport.destination import Answer, Destination
-from rdimport.errors import LedgerError
-from rdimport.events import Observer, Stopping, Waiting
 from rdimport.flight import SETTLED, STATES, Flight, told, unanswered
 from rdimport.journal import Journal
 from rdimport.ledger import Counters, Outcome, Parcel, Run, Settled, problems_of
 from rdimport.pace import Turns
-from rdimport.row import Problem, State
-from rdimport.stop import Stop
 from rdimport.transport import NotAnswered, Reply, Transport
 from rdimport.verdict import Action, Evidence, judge
 

@@ -8,7 +8,7 @@ from typing import Final, Literal, NamedTuple, Self
 
 import polars as pl
 
-from rdimport.row import FILE, ROW
+from rdimport.core.row import FILE, ROW
 from rdimport.spool import Spool
 
 IDENTITY: Final = "__rdimport_identity__"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from rdimport.core.events import RowSettled
+from rdimport.core.row import Problem, State
 from rdimport.destination import Answer
-from rdimport.events import RowSettled
 from rdimport.ledger import Parcel
-from rdimport.row import Problem, State
 from rdimport.transport import NotAnswered, NotConnected, Reply, proof
 from rdimport.verdict import Action, Evidence
 

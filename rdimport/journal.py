@@ -9,7 +9,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Final
 
-from rdimport.errors import LedgerError
+from rdimport.core.errors import LedgerError
 from rdimport.ledger import Counters, Outgoing, Run, Settled
 
 OUTCOMES_WAIT: Final = 0.005

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rdimport.errors import UsageError
+from rdimport.core.errors import UsageError
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend

@@ -11,7 +11,7 @@ from typing import Final
 
 from filelock import FileLock, Timeout
 
-from rdimport.errors import LedgerBusyError, LedgerError
+from rdimport.core.errors import LedgerBusyError, LedgerError
 from rdimport.ledger import Ledger
 
 _STATUS_LOOKS: Final = 1.0

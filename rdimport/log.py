@@ -13,9 +13,9 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any, Final
 
-from rdimport.clock import Clock
-from rdimport.errors import UsageError
-from rdimport.events import (
+from rdimport.core.clock import Clock
+from rdimport.core.errors import UsageError
+from rdimport.core.events import (
     Event,
     RowSettled,
     RowsRead,
@@ -24,7 +24,7 @@ from rdimport.events import (
     Stopping,
     Waiting,
 )
-from rdimport.reasons import detail
+from rdimport.core.messages.reasons import detail
 
 MOST_BYTES: Final = 10_000_000
 KEPT: Final = 5

@@ -16,10 +16,10 @@ from typing import Any, Final
 from ruamel.yaml import YAML
 
 from rdimport.cleaning import CLEANERS
+from rdimport.core.messages.reasons import REASONS
 from rdimport.destination.fields import FIELDS
 from rdimport.mapping import Clean, Mapping, Type
 from rdimport.mapping.words import default_cleaners, type_of
-from rdimport.reasons import REASONS
 
 SCHEMA_FILE: Final = Path("mappings/mapping.schema.json")
 PAGE_FILE: Final = Path("docs/mapping.md")

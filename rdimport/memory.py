@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import polars as pl
 
+from rdimport.core.row import FILE, ROW, State
 from rdimport.destination import Destination
 from rdimport.duplicates import IDENTITY, UNCHANGED
 from rdimport.ledger import Ledger, Outcome, problems_of
 from rdimport.mapping import Mapping
-from rdimport.row import FILE, ROW, State
 
 
 class Known(NamedTuple):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from rdimport.quota import Limits, Quota
+from rdimport.core.quota import Limits, Quota
 
 _AIR: Final = 1.005
 """Even spacing, this much wider: then no fixed window, wherever it begins, holds one too many."""

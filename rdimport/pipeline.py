@@ -13,12 +13,9 @@ from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
-from rdimport.clock import Clock, SystemClock
-from rdimport.destination import Destination
-from rdimport.destination.rdstation import BASE_URL
-from rdimport.duplicates import Index
-from rdimport.errors import ExitCode, LedgerError, RdimportError, ReportError
-from rdimport.events import (
+from rdimport.core.clock import Clock, SystemClock
+from rdimport.core.errors import ExitCode, LedgerError, RdimportError, ReportError
+from rdimport.core.events import (
     Heard,
     Observer,
     ReportFinished,
@@ -29,6 +26,12 @@ from rdimport.events import (
     forgiving,
     silent,
 )
+from rdimport.core.quota import Quota
+from rdimport.core.row import FAILED, State
+from rdimport.core.stop import Stop
+from rdimport.destination import Destination
+from rdimport.destination.rdstation import BASE_URL
+from rdimport.duplicates import Index
 from rdimport.ledger import Ledger, Run
 from rdimport.lock import locked
 from rdimport.mapping import Mapping
@@ -37,17 +40,14 @@ from rdimport.memory import forgetful, known_before, remembered
 from rdimport.pace import Pace, Turns
 from rdimport.plan import Plan, Planner
 from rdimport.prepare.preview import Preview, advice
-from rdimport.quota import Quota
 from rdimport.recall import Recall
 from rdimport.report import mapped, write_all
 from rdimport.report.figures import examples
 from rdimport.report.summary import summarise_alone
 from rdimport.results import Checked, Imported, Notes
-from rdimport.row import FAILED, State
 from rdimport.sharing import shared
 from rdimport.source import Hints, open_tables
 from rdimport.spool import Spool
-from rdimport.stop import Stop
 from rdimport.stopping import Stopper, on_signals
 
 if TYPE_CHECKING:

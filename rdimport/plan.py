@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Final, Protocol, overload
 
 import polars as pl
 
+from rdimport.core.errors import RdimportError
+from rdimport.core.events import Observer, RowsRead, silent
+from rdimport.core.row import DEFECT, FILE, ROW, Problem, State
 from rdimport.duplicates import AT, IDENTITY, UNCHANGED, Index
-from rdimport.errors import RdimportError
-from rdimport.events import Observer, RowsRead, silent
 from rdimport.ledger import Input, Outcome, Outgoing, Parcel, text_of
 from rdimport.memory import Memory, cells_of
 from rdimport.payload import Merger
 from rdimport.prepare import Bound, Prepared, bind, prepare
 from rdimport.recall import NO_SOURCES, SOURCE, Recall
-from rdimport.row import DEFECT, FILE, ROW, Problem, State
 from rdimport.source.fingerprint import fingerprint
 
 if TYPE_CHECKING:

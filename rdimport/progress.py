@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final, NoReturn, TextIO
 
-from rdimport.clock import Clock
-from rdimport.events import (
+from rdimport.core.clock import Clock
+from rdimport.core.events import (
     Event,
     Observer,
     ReportStage,
@@ -22,9 +22,9 @@ from rdimport.events import (
     Waiting,
     forgiving,
 )
-from rdimport.reasons import detail
+from rdimport.core.messages.reasons import detail
+from rdimport.core.row import State
 from rdimport.report.words import Words
-from rdimport.row import State
 
 if TYPE_CHECKING:
     from tqdm import tqdm

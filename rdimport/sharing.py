@@ -23,9 +23,9 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
+from rdimport.core.quota import Limits, Quota
 from rdimport.destination import Destination
 from rdimport.pace import Pace, Standing
-from rdimport.quota import Limits, Quota
 
 _AHEAD: Final = 0.02
 """Seconds whose slots are taken at once where there are many: one at least, whatever the quota."""

@@ -10,7 +10,7 @@ from typing import IO, Self
 
 import polars as pl
 
-from rdimport.errors import LedgerError
+from rdimport.core.errors import LedgerError
 
 
 class Spool:

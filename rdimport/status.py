@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from rdimport.core.errors import ExitCode
+from rdimport.core.row import FAILED, State
 from rdimport.destination.rdstation import LOOPBACK
-from rdimport.errors import ExitCode
 from rdimport.ledger import Ledger, Run
 from rdimport.report.words import Words
-from rdimport.row import FAILED, State
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from rdimport.errors import ExitCode
-from rdimport.stop import Stop
+from rdimport.core.errors import ExitCode
+from rdimport.core.stop import Stop
 
 
 class Stopper:

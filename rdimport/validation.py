@@ -62,7 +62,7 @@ def holds_cookie(traffic_source: pl.Expr) -> pl.Expr:
 
 
 def schema(mapping: Mapping, options: Options | None = None) -> pa.DataFrameSchema:
-    """The schema of the cleaned frame. Each check's error is a code of `rdimport.reasons`.
+    """The schema of the cleaned frame. Each check's error is a code of `rdimport.core.messages.reasons`.
 
     `options` are the values that the account allows, by custom field.
     """

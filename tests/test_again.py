@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from rdimport import pipeline
+from rdimport.core.errors import MappingError
+from rdimport.core.row import State
 from rdimport.delivery import Settings
 from rdimport.destination.rdstation import RDStation
-from rdimport.errors import MappingError
 from rdimport.mapping import Mapping
 from rdimport.results import Imported
-from rdimport.row import State
 from rdimport.sandbox import Faults, SandboxOptions, running
 from rdimport.sandbox.embedded import RunningSandbox
 

@@ -20,11 +20,11 @@ import pytest
 from support.command import Desk
 
 from rdimport import cli
-from rdimport.events import Event, SendingFinished
+from rdimport.core.events import Event, SendingFinished
+from rdimport.core.row import State
 from rdimport.ledger import Ledger
 from rdimport.lock import locked
 from rdimport.progress import both
-from rdimport.row import State
 from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
 from rdimport.screen.status import table

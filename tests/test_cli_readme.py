@@ -9,8 +9,8 @@ import pytest
 from support.samples import ROOT
 
 from rdimport.cli import options
-from rdimport.errors import ExitCode
-from rdimport.row import State
+from rdimport.core.errors import ExitCode
+from rdimport.core.row import State
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

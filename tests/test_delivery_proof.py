@@ -19,8 +19,8 @@ from proof.oracle import NEVER, Known, Past, wanted, wish
 from proof.rows import Key, Row, Sheet, canonical, merged
 from proof.scenario import LISTS, RESENDS, SIGNALS, Interruption, Round, Rules, Scenario, scenario
 
+from rdimport.core.row import State
 from rdimport.ledger import Counters, Ledger, Outcome, Outgoing, Settled
-from rdimport.row import State
 
 IN_FULL = (1_038,)
 """Seeds whose commands are started as somebody types them; the others are quick."""

@@ -14,15 +14,15 @@ import pytest
 from support.peer import ACCEPTED, KEY, Peer, Script, serving
 
 from rdimport.circuit import TURNED_AWAY
-from rdimport.clock import Clock, SystemClock
+from rdimport.core.clock import Clock, SystemClock
+from rdimport.core.errors import LedgerError
+from rdimport.core.events import silent
+from rdimport.core.row import State
+from rdimport.core.stop import Stop
 from rdimport.delivery import Delivery, Settings
 from rdimport.destination.rdstation import RDStation
-from rdimport.errors import LedgerError
-from rdimport.events import silent
 from rdimport.ledger import Ledger, Outgoing, Parcel, Run
 from rdimport.pace import Pace
-from rdimport.row import State
-from rdimport.stop import Stop
 from rdimport.transport import Patience, connected
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from rdimport.cli import options
-from rdimport.errors import ExitCode
-from rdimport.row import State
+from rdimport.core.errors import ExitCode
+from rdimport.core.row import State
 from rdimport.verdict import markdown
 
 ROOT = Path(__file__).parent.parent

@@ -21,17 +21,17 @@ import pytest
 from support.lists import MAPPING, people
 from test_transport_cost import serving
 
+from rdimport.core.errors import LedgerBusyError, LedgerError, UsageError
+from rdimport.core.events import Event, RowSettled
+from rdimport.core.row import Problem, State
 from rdimport.delivery import Settings
 from rdimport.destination.rdstation import RDStation
-from rdimport.errors import LedgerBusyError, LedgerError, UsageError
-from rdimport.events import Event, RowSettled
 from rdimport.journal import Journal
 from rdimport.ledger import Counters, Ledger, Outcome, Outgoing, Run, Settled
 from rdimport.lock import locked, nobody_at_work
 from rdimport.mapping import Mapping
 from rdimport.pipeline import check
 from rdimport.pipeline import run as run_of_api
-from rdimport.row import Problem, State
 from rdimport.sandbox.embedded import RunningSandbox
 
 

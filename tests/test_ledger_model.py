@@ -14,8 +14,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from rdimport.core.row import Problem, State
 from rdimport.ledger import FILE_NAME, Counters, Ledger, Outcome, Outgoing, Run, Settled
-from rdimport.row import Problem, State
 
 PEOPLE = 8
 ENDS = st.sampled_from([State.ACCEPTED, State.REFUSED, State.UNCERTAIN, None])

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from rdimport.errors import MappingError
+from rdimport.core.errors import MappingError
 from rdimport.mapping import Clean, Mapping, Type
 
 WHOLE = """\

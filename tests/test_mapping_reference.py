@@ -13,10 +13,10 @@ import pytest
 from ruamel.yaml import YAML
 
 from rdimport import mapping_reference as reference
-from rdimport.errors import MappingError
+from rdimport.core.errors import MappingError
+from rdimport.core.messages.reasons import REASONS
 from rdimport.mapping import Check, FieldSource, LegalBasis, Mapping, Source, SourceHints
 from rdimport.mapping.document import parse
-from rdimport.reasons import REASONS
 
 ROOT = Path(__file__).parent.parent
 VALIDATOR = jsonschema.Draft202012Validator(Mapping.schema())

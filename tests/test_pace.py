@@ -10,9 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from support.windows import Windows
 
+from rdimport.core.quota import Limits, Quota
 from rdimport.destination.fields import PLANS
 from rdimport.pace import Pace
-from rdimport.quota import Limits, Quota
 
 QUOTAS = st.builds(Quota, st.integers(1, 1_000), st.sampled_from([1.0, 60.0, 3600.0]))
 DELAYS = st.lists(st.floats(0, 1), min_size=1, max_size=50)

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rdimport.errors import MappingError
+from rdimport.core.errors import MappingError
+from rdimport.core.row import DEFECT, FILE, ORIGIN, PROBLEMS, ROW
 from rdimport.mapping import Mapping
 from rdimport.prepare import IDENTITY, PAYLOAD, ROWS, Prepared, bind, prepare
-from rdimport.row import DEFECT, FILE, ORIGIN, PROBLEMS, ROW
 
 COLUMNS = ("E-mail", "Nome", "Celular", "WhatsApp", "UF", "Aceite", "Tags", "Opt-in")
 MAPPING = Mapping.parse("""\

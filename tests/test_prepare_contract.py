@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pandera.errors import SchemaErrors
 
+from rdimport.core.row import DEFECT, FILE, ORIGIN, ROW
 from rdimport.mapping import Mapping
 from rdimport.prepare import bind, cells, prepare
-from rdimport.row import DEFECT, FILE, ORIGIN, ROW
 from rdimport.sandbox.catalogue import Catalogue
 from rdimport.sandbox.rules import Rules, read
 from rdimport.validation import failures

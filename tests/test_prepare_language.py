@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
-from rdimport.errors import MappingError
+from rdimport.core.errors import MappingError
+from rdimport.core.row import FILE, ORIGIN, ROW
 from rdimport.mapping import Mapping
 from rdimport.mapping.catalogue import Catalogue
 from rdimport.prepare import PAYLOAD, Prepared, bind, prepare
-from rdimport.row import FILE, ORIGIN, ROW
 
 if TYPE_CHECKING:
     from pathlib import Path

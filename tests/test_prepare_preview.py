@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
+from rdimport.core.row import FILE, ORIGIN, ROW
 from rdimport.mapping import Mapping
 from rdimport.prepare import bind, prepare
 from rdimport.prepare.preview import CellView, Preview, advice
-from rdimport.row import FILE, ORIGIN, ROW
 
 MAPPING = Mapping.parse("""\
 conversion_identifier: Feira

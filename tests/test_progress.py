@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from support.command import Desk
 
-from rdimport.clock import SystemClock
-from rdimport.events import (
+from rdimport.core.clock import SystemClock
+from rdimport.core.events import (
     ReportStage,
     RowSettled,
     RowsRead,
@@ -24,9 +24,9 @@ from rdimport.events import (
     Stopping,
     Waiting,
 )
+from rdimport.core.row import State
 from rdimport.progress import Lines
 from rdimport.report.words import Words
-from rdimport.row import State
 
 MAPPING = "conversion_identifier: Lista\nfields: {email: E-mail}\n"
 

@@ -14,15 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rdimport.cleaning import text
-from rdimport.errors import MappingError
+from rdimport.core.errors import MappingError
+from rdimport.core.names import fold
+from rdimport.core.row import FILE, ORIGIN, ROW
 from rdimport.mapping import Mapping
-from rdimport.names import fold
 from rdimport.prepare import bind, prepare
 from rdimport.proposal import Proposal, propose
 from rdimport.proposal.evidence import gather
 from rdimport.proposal.guess import guess
 from rdimport.proposal.write import NO_EMAIL, identifier
-from rdimport.row import FILE, ORIGIN, ROW
 
 ROOT = Path(__file__).parent.parent
 LISTS = ROOT / "tests" / "data" / "header_lists.txt"

@@ -14,13 +14,13 @@ import polars as pl
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from rdimport.core.row import FILE, ROW, State
 from rdimport.duplicates import Index
 from rdimport.ledger import Counters, Ledger, Outcome, Settled
 from rdimport.mapping import Mapping
 from rdimport.memory import Memory
 from rdimport.plan import PAYLOAD, Planner
 from rdimport.recall import Recall
-from rdimport.row import FILE, ROW, State
 from rdimport.source import Facts, Hints, Table, open_tables
 from rdimport.spool import Spool
 

@@ -13,11 +13,20 @@ import httpx
 import pytest
 
 import rdimport
-from rdimport.reasons import LANGUAGES, REASONS, TRANSPORT, Reason, detail, explain, reason, remedy
-from rdimport.reasons_pt import REASONS_PT
+from rdimport.core.messages.reasons import (
+    LANGUAGES,
+    REASONS,
+    TRANSPORT,
+    Reason,
+    detail,
+    explain,
+    reason,
+    remedy,
+)
+from rdimport.core.messages.reasons_pt import REASONS_PT
+from rdimport.core.row import Problem
+from rdimport.core.stop import Stop
 from rdimport.report import words, words_screen
-from rdimport.row import Problem
-from rdimport.stop import Stop
 from rdimport.transport.why import why
 from rdimport.verdict import VERDICTS, Action
 

@@ -20,17 +20,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.reports import MAPPING, Office, csv_rows, xlsx_rows
 
+from rdimport.core.errors import ReportError
+from rdimport.core.quota import Quota
+from rdimport.core.row import FAILED, Problem, State
 from rdimport.delivery import Settings
-from rdimport.errors import ReportError
 from rdimport.ledger import Ledger, Outcome
-from rdimport.quota import Quota
 from rdimport.report import figures, page, write_all
 from rdimport.report.chart import pace, thinned
 from rdimport.report.figures import Minute
 from rdimport.report.privacy import shortened
 from rdimport.report.story import gather
 from rdimport.report.words import _BY_LANGUAGE, Words, local
-from rdimport.row import FAILED, Problem, State
 from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
 

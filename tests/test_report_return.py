@@ -15,8 +15,8 @@ import pytest
 from support.reports import Office, csv_rows, xlsx_rows
 from support.samples import mapping, sample
 
+from rdimport.core.row import REPORTED, State
 from rdimport.results import Imported
-from rdimport.row import REPORTED, State
 from rdimport.sandbox.embedded import RunningSandbox
 
 ROWS = (

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.reports import Office
 
+from rdimport.core.row import State
 from rdimport.delivery import Settings
 from rdimport.report import figures
 from rdimport.report.page import pace_facts
 from rdimport.report.terminal import lines
 from rdimport.report.words import Words
-from rdimport.row import State
 from rdimport.sandbox.embedded import RunningSandbox
 
 ROWS = (

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from support.reports import Office
 
-from rdimport.errors import ExitCode
-from rdimport.events import Event, RowsRead
+from rdimport.core.errors import ExitCode
+from rdimport.core.events import Event, RowsRead
 from rdimport.report.terminal import lines
 from rdimport.results import Imported
 from rdimport.sandbox.embedded import RunningSandbox

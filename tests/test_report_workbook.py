@@ -14,13 +14,13 @@ import pytest
 from support.reports import COLUMNS, MAPPING, Office, csv_rows, xlsx_rows
 from support.samples import mapping, sample
 
+from rdimport.core.names import fold
+from rdimport.core.row import REPORTED, Problem, State
 from rdimport.ledger import Input, Ledger, Outcome
 from rdimport.mapping.catalogue import Catalogue, CustomField
-from rdimport.names import fold
 from rdimport.report import workbook
 from rdimport.report.story import gather
 from rdimport.report.words import Words
-from rdimport.row import REPORTED, Problem, State
 from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
 

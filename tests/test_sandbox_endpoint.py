@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.endpoint import JSON_HEADERS, Desk
 
+from rdimport.core.errors import UsageError
 from rdimport.destination.rdstation import RDStation
-from rdimport.errors import UsageError
 from rdimport.sandbox import SandboxOptions
 from rdimport.sandbox.endpoint import CONVERSIONS, Call, Endpoint
 from rdimport.sandbox.replies import SHAPES

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.endpoint import JSON_HEADERS, Desk
 
-from rdimport.errors import UsageError
+from rdimport.core.errors import UsageError
 from rdimport.sandbox import Faults
 from rdimport.sandbox.endpoint import CONVERSIONS, Call
 from rdimport.sandbox.faults import FAULT_TEXTS, Chance, Fault

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rdimport.errors import UsageError
+from rdimport.core.errors import UsageError
 from rdimport.sandbox import OPTION_TEXTS, Faults, SandboxOptions
 from rdimport.sandbox.arguments import add_arguments, options_from
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rdimport.core.errors import UsageError
 from rdimport.destination.fields import FIELDS, Kind
-from rdimport.errors import UsageError
 from rdimport.sandbox.catalogue import Catalogue, CustomField
 from rdimport.sandbox.rules import NotJSONError, Reading, Rules, decode, read
 

@@ -311,7 +311,7 @@ def test_a_port_that_is_taken_is_a_sentence_and_no_traceback() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         code = (
-            "from rdimport.sandbox import *\nfrom rdimport.errors import *\n"
+            "from rdimport.sandbox import *\nfrom rdimport.core.errors import *\n"
             f"try: serve(SandboxOptions(port={port}))\nexcept UsageError as e: print(e)\n"
         )
         result = subprocess.run(

@@ -46,7 +46,7 @@ def test_it_serves_https_with_a_certificate(tmp_path: Path) -> None:
 def start(*options: str) -> subprocess.Popen[str]:
     code = (
         "from pathlib import Path\nfrom rdimport.sandbox import *\n"
-        "from rdimport.errors import UsageError\n"
+        "from rdimport.core.errors import UsageError\n"
         f"try: serve(SandboxOptions({', '.join(options)}))\n"
         "except UsageError as error: print(error)\n"
     )

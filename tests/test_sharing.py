@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from support.windows import WINDOW, Windows
 
+from rdimport.core.quota import Quota
 from rdimport.destination.rdstation import RDStation
 from rdimport.pace import Pace
-from rdimport.quota import Quota
 from rdimport.sharing import SharedPace, shared
 
 RD = Quota(120, 60.0)

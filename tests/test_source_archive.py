@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from rdimport.errors import SourceError
+from rdimport.core.errors import SourceError
+from rdimport.core.row import FILE
 from rdimport.mapping import Mapping
-from rdimport.row import FILE
 from rdimport.source import Hints, Table, open_tables
 from tests.support.command import Desk
 

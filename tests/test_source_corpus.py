@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rdimport.errors import SourceError
-from rdimport.row import FILE
+from rdimport.core.errors import SourceError
+from rdimport.core.row import FILE
 from rdimport.source import Hints, Table, open_tables
 
 CORPUS = Path(__file__).parent / "corpus"

@@ -17,8 +17,8 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-from rdimport.errors import SourceError
-from rdimport.row import FILE
+from rdimport.core.errors import SourceError
+from rdimport.core.row import FILE
 from rdimport.source import Hints, open_tables
 
 LEADS = "Nome;E-mail\nAna Conceição;ana@exemplo.com.br\nBia;bia@exemplo.com.br\n".encode()

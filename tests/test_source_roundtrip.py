@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from rdimport.row import FILE
+from rdimport.core.row import FILE
 from rdimport.source import Hints, open_tables
 
 NAMES = ("Nome", "E-mail", "Nota", "Cidade", "Cargo")

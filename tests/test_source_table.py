@@ -7,8 +7,8 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from rdimport.errors import SourceError
-from rdimport.row import FILE
+from rdimport.core.errors import SourceError
+from rdimport.core.row import FILE
 from rdimport.source import Hints, Table, open_tables
 
 

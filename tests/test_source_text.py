@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rdimport.errors import SourceError
-from rdimport.row import DEFECT, FILE, ORIGIN, ROW
+from rdimport.core.errors import SourceError
+from rdimport.core.row import DEFECT, FILE, ORIGIN, ROW
 from rdimport.source import Hints, open_tables
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import pytest
 import xlsxwriter
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
-from rdimport.errors import SourceError
-from rdimport.row import FILE
+from rdimport.core.errors import SourceError
+from rdimport.core.row import FILE
 from rdimport.source import Hints, Table, open_tables
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 from pandera.errors import SchemaErrors
 
+from rdimport.core.messages.reasons import REASONS
 from rdimport.mapping import Mapping
-from rdimport.reasons import REASONS
 from rdimport.validation import failures, schema
 
 MAPPING = Mapping.parse("""\

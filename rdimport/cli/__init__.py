@@ -15,7 +15,7 @@ from typing import Final
 
 from rdimport.cli.options import parser
 from rdimport.cli.speak import all_said, complain, speaking
-from rdimport.errors import ExitCode, RdimportError
+from rdimport.core.errors import ExitCode, RdimportError
 
 _POOL: Final = "narenas:1,dirty_decay_ms:1000,muzzy_decay_ms:0"
 """How polars' allocator (jemalloc, where it is) holds memory: one pool, given back after a second.

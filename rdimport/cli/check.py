@@ -9,7 +9,7 @@ from rdimport import pipeline
 from rdimport.cli import values
 from rdimport.cli.speak import say, say_json
 from rdimport.cli.terminal import Terminal
-from rdimport.errors import ExitCode
+from rdimport.core.errors import ExitCode
 from rdimport.prepare.preview import advice
 from rdimport.report.words import Words
 from rdimport.screen import check

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rdimport.cli import values
 from rdimport.cli.speak import complain, say
-from rdimport.errors import ExitCode, SourceError, UsageError
+from rdimport.core.errors import ExitCode, SourceError, UsageError
 from rdimport.proposal import SAMPLE_ROWS, propose
 from rdimport.source import open_tables
 

@@ -9,7 +9,7 @@ from getpass import getpass
 from rdimport import keys
 from rdimport.cli import values
 from rdimport.cli.speak import say
-from rdimport.errors import ExitCode, UsageError
+from rdimport.core.errors import ExitCode, UsageError
 
 
 def execute(told: argparse.Namespace) -> int:

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from rdimport.cli import values
 from rdimport.cli.speak import say
-from rdimport.clock import SystemClock
-from rdimport.errors import ExitCode
+from rdimport.core.clock import SystemClock
+from rdimport.core.errors import ExitCode
 from rdimport.ledger import Ledger
 from rdimport.lock import is_locked, nobody_at_work
 from rdimport.report.files import delete

@@ -9,7 +9,7 @@ from rdimport import pipeline
 from rdimport.cli import values
 from rdimport.cli.speak import say, say_json
 from rdimport.cli.terminal import bars
-from rdimport.errors import ExitCode, UsageError
+from rdimport.core.errors import ExitCode, UsageError
 from rdimport.ledger import Ledger
 
 

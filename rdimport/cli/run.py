@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rdimport.cli import values
 from rdimport.cli.speak import all_said
-from rdimport.errors import ExitCode, RdimportError, UnheardError
+from rdimport.core.errors import ExitCode, RdimportError, UnheardError
 
 if TYPE_CHECKING:
     from rdimport.cli.terminal import Terminal

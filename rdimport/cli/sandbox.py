@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from rdimport import sandbox
-from rdimport.errors import ExitCode
+from rdimport.core.errors import ExitCode
 from rdimport.sandbox.arguments import options_from
 
 

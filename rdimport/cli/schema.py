@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from rdimport.cli.speak import say_json
-from rdimport.errors import ExitCode
+from rdimport.core.errors import ExitCode
 from rdimport.mapping import Mapping
 
 

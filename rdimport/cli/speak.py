@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
-from rdimport.errors import UnheardError
+from rdimport.core.errors import UnheardError
 
 
 @contextmanager

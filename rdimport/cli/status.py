@@ -8,7 +8,7 @@ from functools import partial
 from rdimport import status
 from rdimport.cli import values
 from rdimport.cli.speak import say, say_json
-from rdimport.errors import ExitCode
+from rdimport.core.errors import ExitCode
 from rdimport.ledger import Ledger
 from rdimport.lock import is_locked
 from rdimport.screen.status import one, table

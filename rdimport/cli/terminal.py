@@ -13,8 +13,8 @@ from typing import Any
 
 from rdimport import progress
 from rdimport.cli.speak import say, say_json
-from rdimport.clock import SystemClock
-from rdimport.events import Observer, silent
+from rdimport.core.clock import SystemClock
+from rdimport.core.events import Observer, silent
 from rdimport.log import LogFile
 from rdimport.report.terminal import lines
 from rdimport.report.words import Words

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rdimport.cli.options import parser
-from rdimport.errors import UsageError
+from rdimport.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from rdimport.core.quota import Quota
+    from rdimport.core.row import State
     from rdimport.destination.rdstation import RDStation
     from rdimport.log import LogFile
     from rdimport.mapping import Mapping
     from rdimport.mapping.catalogue import Catalogue
-    from rdimport.quota import Quota
-    from rdimport.row import State
     from rdimport.source import Hints
 
 # Imports stand where they are used: a mistake in one option needs none of what the others need.
@@ -80,8 +80,8 @@ def catalogue(told: argparse.Namespace, mapping: Mapping) -> Catalogue | None:
 
 def quota(told: argparse.Namespace) -> Quota | None:
     """What was asked for, else the plan's, else RD's lowest; a sandbox of our own has none."""
+    from rdimport.core.quota import Quota  # noqa: PLC0415
     from rdimport.destination.fields import PLANS  # noqa: PLC0415
-    from rdimport.quota import Quota  # noqa: PLC0415
 
     if told.quota and told.plan:
         raise UsageError("--quota and --plan both set the quota.", "Leave one of them out.")
@@ -122,7 +122,7 @@ def time_to_spend(told: argparse.Namespace) -> float | None:
         return told.max_duration  # type: ignore[no-any-return]
     if told.max_duration is not None:
         raise UsageError("--until and --max-duration both end the run.", "Leave one of them out.")
-    from rdimport.clock import SystemClock  # noqa: PLC0415
+    from rdimport.core.clock import SystemClock  # noqa: PLC0415
 
     now = SystemClock().now().astimezone()
     hour, minute = told.until
@@ -135,7 +135,7 @@ def log_file(told: argparse.Namespace, stack: ExitStack) -> LogFile | None:
     if told.log_file is None:
         return None
     from rdimport import log  # noqa: PLC0415
-    from rdimport.clock import SystemClock  # noqa: PLC0415
+    from rdimport.core.clock import SystemClock  # noqa: PLC0415
 
     as_json = told.log_format == "json"
     return stack.enter_context(log.opened(told.log_file, SystemClock(), as_json=as_json))
@@ -151,7 +151,7 @@ def hints(told: argparse.Namespace) -> Hints:
 
 def resend(told: argparse.Namespace) -> frozenset[State]:
     """The states whose rows are sent again."""
-    from rdimport.row import State  # noqa: PLC0415
+    from rdimport.core.row import State  # noqa: PLC0415
 
     return frozenset(State(name) for name in told.resend)
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from rdimport.verdict import Evidence
 
 if TYPE_CHECKING:
-    from rdimport.quota import Limits
+    from rdimport.core.quota import Limits
 
     # `row` loads polars, a quarter of a second; the sandbox and `--help` read the field table only.
-    from rdimport.row import Problem
+    from rdimport.core.row import Problem
 
 
 class Request(NamedTuple):

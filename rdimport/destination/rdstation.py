@@ -14,10 +14,10 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from rdimport.core.errors import UsageError
+from rdimport.core.quota import Limits
+from rdimport.core.row import Problem
 from rdimport.destination import Answer, Request
-from rdimport.errors import UsageError
-from rdimport.quota import Limits
-from rdimport.row import Problem
 from rdimport.verdict import Evidence
 
 BASE_URL: Final = "https://api.rd.services"

@@ -19,7 +19,7 @@ from typing import Any, Final, Self
 
 import polars as pl
 
-from rdimport.errors import LedgerError, UsageError
+from rdimport.core.errors import LedgerError, UsageError
 from rdimport.ledger.run import Run
 from rdimport.ledger.schema import (
     ENDS,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from rdimport.errors import ExitCode, LedgerError
+from rdimport.core.errors import ExitCode, LedgerError
+from rdimport.core.row import State
 from rdimport.ledger.schema import post
 from rdimport.ledger.words import (
     Counters,
@@ -21,7 +22,6 @@ from rdimport.ledger.words import (
     problems_of,
 )
 from rdimport.ledger.writes import Writes, eight_bytes
-from rdimport.row import State
 
 _FACTS: Final = (
     "name started_at finished_at exit_code stopped_because resume_at forgotten_at left_out"

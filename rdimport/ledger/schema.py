@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal
 
-from rdimport.errors import LedgerBusyError, LedgerError
+from rdimport.core.errors import LedgerBusyError, LedgerError
 
 WRITER_WAITS: Final = 30.0
 """Seconds that one process waits for another to write."""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from rdimport.row import Problem, State
+from rdimport.core.row import Problem, State
 
 
 class Outgoing(NamedTuple):

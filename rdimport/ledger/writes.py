@@ -12,10 +12,10 @@ from array import array
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from rdimport.errors import LedgerError
+from rdimport.core.errors import LedgerError
+from rdimport.core.row import State
 from rdimport.ledger.schema import post
 from rdimport.ledger.words import Counters, Outcome, Outgoing, Settled, text_of
-from rdimport.row import State
 
 _POST_EVERY: Final = 20_000
 """Accepted rows after which the daybook is posted: a tenth of a second, and no file too large."""

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from rdimport.errors import MappingError
+from rdimport.core.errors import MappingError
+from rdimport.core.names import did_you_mean
 from rdimport.mapping.document import DocumentError
 from rdimport.mapping.document import parse as parse_yaml
 from rdimport.mapping.words import Type
-from rdimport.names import did_you_mean
 
 if TYPE_CHECKING:
     from rdimport.mapping.model import Mapping

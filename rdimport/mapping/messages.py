@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 
 from pydantic import BaseModel
 
-from rdimport.errors import MappingError
-from rdimport.names import did_you_mean
+from rdimport.core.errors import MappingError
+from rdimport.core.names import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from rdimport.core.names import fold
 from rdimport.destination.fields import Kind, field
 from rdimport.mapping.words import Clean, Type, default_cleaners, suggestion, type_of
-from rdimport.names import fold
 
 Path = tuple[str | int, ...]
 Contradiction = tuple[Path, str]

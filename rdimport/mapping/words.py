@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from rdimport.core.names import did_you_mean
 from rdimport.destination.fields import FIELDS, Kind
-from rdimport.names import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

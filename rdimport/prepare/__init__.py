@@ -14,13 +14,13 @@ from rdimport import validation
 from rdimport.cleaning import email
 from rdimport.cleaning.text import column
 from rdimport.cleaning.text import filled as holds_something
+from rdimport.core.row import DEFECT, FILE, ROW
 from rdimport.destination.fields import MAX_BODY
 from rdimport.mapping import Clean
 from rdimport.payload import filled, identity, payload
 from rdimport.prepare.binding import COMPUTED, WHERE, Bound, bind
 from rdimport.prepare.evaluate import computed
 from rdimport.prepare.trace import Cells, defects, in_order, of_rows
-from rdimport.row import DEFECT, FILE, ROW
 
 if TYPE_CHECKING:
     from rdimport.mapping.targets import Target

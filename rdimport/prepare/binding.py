@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING
 import polars as pl
 from polars.exceptions import PolarsError
 
-from rdimport import names, validation
+from rdimport import validation
 from rdimport.cleaning import cleaned
 from rdimport.cleaning.phone import of_kind
 from rdimport.cleaning.text import column, filled
-from rdimport.errors import MappingError
+from rdimport.core import names
+from rdimport.core.errors import MappingError
+from rdimport.core.messages.reasons import explain
+from rdimport.core.row import Problem
 from rdimport.mapping import FieldSource, Otherwise, sql
 from rdimport.mapping.targets import Target, targets
-from rdimport.reasons import explain
-from rdimport.row import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

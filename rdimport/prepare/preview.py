@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from rdimport.cleaning.text import column, filled
+from rdimport.core.messages.reasons import explain, remedy
+from rdimport.core.row import FILE, PROBLEMS, ROW, Problem
 from rdimport.mapping import Type
-from rdimport.reasons import explain, remedy
-from rdimport.row import FILE, PROBLEMS, ROW, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from rdimport.cleaning.text import column, filled
-from rdimport.row import DEFECT, FILE, PROBLEMS, ROW
+from rdimport.core.row import DEFECT, FILE, PROBLEMS, ROW
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,10 +10,10 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from rdimport.cleaning.text import column
+from rdimport.core.row import ORIGIN
 from rdimport.proposal.evidence import gather
 from rdimport.proposal.guess import Guess, guess
 from rdimport.proposal.write import write
-from rdimport.row import ORIGIN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

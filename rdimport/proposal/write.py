@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
+from rdimport.core.names import fold
 from rdimport.destination.fields import FIELDS
 from rdimport.mapping import Clean
-from rdimport.names import fold
 from rdimport.proposal.vocabulary import Holds
 
 if TYPE_CHECKING:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Any, Final
 
-from rdimport.reasons import explain, remedy
+from rdimport.core.messages.reasons import explain, remedy
+from rdimport.core.row import FAILED, Problem, State
 from rdimport.report.looks import Looks
 from rdimport.report.next_steps import steps
 from rdimport.report.story import Story
 from rdimport.report.words import Words
-from rdimport.row import FAILED, Problem, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

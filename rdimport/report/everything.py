@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rdimport.errors import LedgerError, UsageError
+from rdimport.core.errors import LedgerError, UsageError
+from rdimport.core.row import FAILED
 from rdimport.ledger import Run
 from rdimport.report import failures, figures, page, summary, workbook
 from rdimport.report.rows import Advance, Begin, quietly
 from rdimport.report.story import gather
-from rdimport.row import FAILED
 
 
 def write(

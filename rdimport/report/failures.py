@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final, TextIO
 
+from rdimport.core.row import REPORTED
 from rdimport.ledger import Input, Run
 from rdimport.report.files import private
 from rdimport.report.reread import Reread
 from rdimport.report.rows import Advance, Line, columns, lines, quietly
-from rdimport.row import REPORTED
 
 FILE_NAME: Final = "failures.csv"
 

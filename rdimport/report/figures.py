@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from rdimport.core.row import Problem
 from rdimport.ledger import Run
-from rdimport.row import Problem
 
 
 class Example(NamedTuple):

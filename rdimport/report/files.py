@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from rdimport.errors import ReportError, UsageError
+from rdimport.core.errors import ReportError, UsageError
 
 REPORT_FILES: Final = ("failures.csv", "failures.xlsx", "report.html", "summary.json")
 """All files of a run's report."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from rdimport.row import State
+from rdimport.core.row import State
 
 if TYPE_CHECKING:
     from xlsxwriter.format import Format

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from rdimport.names import fold
+from rdimport.core.names import fold
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
-from rdimport.reasons import UNREACHED, explain, remedy
+from rdimport.core.messages.reasons import UNREACHED, explain, remedy
+from rdimport.core.row import Problem, State
 from rdimport.report import chart
 from rdimport.report.figures import Example
 from rdimport.report.files import private
@@ -17,7 +18,6 @@ from rdimport.report.next_steps import steps
 from rdimport.report.privacy import discreet
 from rdimport.report.story import Story
 from rdimport.report.words import Words, local
-from rdimport.row import Problem, State
 
 FILE_NAME: Final = "report.html"
 

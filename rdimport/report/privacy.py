@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from rdimport.row import Problem
+from rdimport.core.row import Problem
 
 _ADDRESS: Final = re.compile(r"([^\s@<>;,:\"“”']+)@([^\s@<>;,\"“”']+)")
 _DIGITS: Final = re.compile(r"[(+]?\d(?:[\d\s().\-/]*\d)?")

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rdimport.errors import SourceError
-from rdimport.row import ROW
+from rdimport.core.errors import SourceError
+from rdimport.core.row import ROW
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

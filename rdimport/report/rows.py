@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from rdimport.core.messages.reasons import explain
+from rdimport.core.row import REPORTED, Problem
 from rdimport.ledger import Input, Outcome, Run
-from rdimport.reasons import explain
 from rdimport.report.reread import Reread
-from rdimport.row import REPORTED, Problem
 
 Advance = Callable[[int], None]
 """Told how many more rows were written."""

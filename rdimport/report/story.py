@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rdimport.core.messages.reasons import Reason, detail, explain, reason
+from rdimport.core.row import Problem
+from rdimport.core.stop import Stop
 from rdimport.ledger import Run
-from rdimport.reasons import Reason, detail, explain, reason
 from rdimport.report import figures, summary
 from rdimport.report.figures import Example, Minute
 from rdimport.report.reread import Reread, reread
-from rdimport.row import Problem
-from rdimport.stop import Stop
 
 EXAMPLES = 3
 """Rows that are shown of each kind of problem."""

@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 from typing import Any, Final
 
-from rdimport.errors import ReportError
+from rdimport.core.errors import ReportError
 from rdimport.ledger import Run
 from rdimport.report import failures
 from rdimport.report.files import private

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from rdimport.reasons import explain, remedy
+from rdimport.core.messages.reasons import explain, remedy
+from rdimport.core.row import State
 from rdimport.report.figures import Example
 from rdimport.report.next_steps import steps
 from rdimport.report.page import pace_facts
 from rdimport.report.story import why
 from rdimport.report.words import Words
-from rdimport.row import State
 
 _KINDS: Final = 3
 """Kinds of problems that are shown; the others are in the report."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
+from rdimport.core.row import State
 from rdimport.report import words_screen
-from rdimport.row import State
 
 _ENGLISH: Final = {
     "accepted": "accepted",

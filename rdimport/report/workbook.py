@@ -11,16 +11,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
+from rdimport.core.messages.reasons import explain, remedy
+from rdimport.core.names import fold
+from rdimport.core.row import REPORTED, Problem
 from rdimport.ledger import Input, Run
-from rdimport.names import fold
-from rdimport.reasons import explain, remedy
 from rdimport.report.cover import COMMENTED, cover
 from rdimport.report.files import private
 from rdimport.report.looks import Looks
 from rdimport.report.rows import Advance, Begin, Line, columns, lines, quietly
 from rdimport.report.story import Story
 from rdimport.report.words import Words
-from rdimport.row import REPORTED, Problem
 
 if TYPE_CHECKING:
     from xlsxwriter.workbook import Workbook

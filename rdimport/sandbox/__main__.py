@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import asdict
 
-from rdimport.errors import RdimportError
+from rdimport.core.errors import RdimportError
 from rdimport.sandbox.options import SandboxOptions
 from rdimport.sandbox.server import run
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from rdimport.core.errors import UsageError
 from rdimport.destination.fields import CUSTOM_FIELD
-from rdimport.errors import UsageError
 
 DATA_TYPES: Final = ("STRING", "INTEGER", "BOOLEAN", "STRING[]")
 """RD's `data_type` of a custom field (page of `GET /platform/contacts/fields`)."""

@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from rdimport.errors import RdimportError
+from rdimport.core.errors import RdimportError
 from rdimport.sandbox.access import Access
 from rdimport.sandbox.app import ASGIApp
 from rdimport.sandbox.endpoint import Endpoint

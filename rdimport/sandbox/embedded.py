@@ -21,7 +21,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import rdimport
-from rdimport.errors import RdimportError
+from rdimport.core.errors import RdimportError
 from rdimport.sandbox.faults import Faults
 from rdimport.sandbox.options import SandboxOptions
 

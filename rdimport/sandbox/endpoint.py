@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 from urllib.parse import parse_qsl
 
-from rdimport.clock import Clock
+from rdimport.core.clock import Clock
 from rdimport.sandbox import replies
 from rdimport.sandbox.faults import Chance, Fault
 from rdimport.sandbox.limits import LEAD_PERIOD, Leads, Window

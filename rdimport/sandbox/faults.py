@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Final
 
-from rdimport.errors import UsageError
+from rdimport.core.errors import UsageError
 
 
 class Fault(StrEnum):

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from rdimport.quota import Quota
+from rdimport.core.quota import Quota
 
 LEAD_PERIOD: Final = 86_400
 """Seconds in which one lead may get `limit` requests (page `limite-de-requisicoes-da-api`)."""

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
+from rdimport.core.errors import UsageError
+from rdimport.core.quota import Quota
 from rdimport.destination.fields import MAX_BODY, MAX_LENGTH, PLANS
-from rdimport.errors import UsageError
-from rdimport.quota import Quota
 from rdimport.sandbox.catalogue import Catalogue
 from rdimport.sandbox.faults import Faults
 from rdimport.sandbox.replies import SHAPES, SPELLINGS

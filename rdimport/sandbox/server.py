@@ -16,8 +16,8 @@ from typing import Final
 
 import uvicorn
 
-from rdimport.clock import Clock, SystemClock
-from rdimport.errors import UsageError
+from rdimport.core.clock import Clock, SystemClock
+from rdimport.core.errors import UsageError
 from rdimport.sandbox.app import App
 from rdimport.sandbox.control import control
 from rdimport.sandbox.endpoint import Endpoint

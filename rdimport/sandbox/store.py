@@ -16,8 +16,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from rdimport.errors import UsageError
-from rdimport.names import fold
+from rdimport.core.errors import UsageError
+from rdimport.core.names import fold
 
 MAX_KEYS: Final = 5
 """Keys of one account at most, as on RD's own page."""

@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rdimport.reasons import remedy
+from rdimport.core.messages.reasons import remedy
+from rdimport.core.row import State
 from rdimport.report.words import Words
-from rdimport.row import State
 from rdimport.screen.parts import counts, line, notes, printable, problems, width, wrapped
 
 if TYPE_CHECKING:

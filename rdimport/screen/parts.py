@@ -7,9 +7,9 @@ import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from rdimport.reasons import explain, remedy
+from rdimport.core.messages.reasons import explain, remedy
+from rdimport.core.row import FILE, ROW, Problem, State
 from rdimport.report.words import Words
-from rdimport.row import FILE, ROW, Problem, State
 
 if TYPE_CHECKING:
     import polars as pl

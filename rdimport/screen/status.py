@@ -7,8 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from rdimport.core.row import FAILED, State
 from rdimport.report.words import Words, local
-from rdimport.row import FAILED, State
 from rdimport.screen.parts import counts, printable, width, wrapped
 from rdimport.status import RunStatus
 

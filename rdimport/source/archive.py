@@ -12,8 +12,8 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from rdimport.errors import SourceError
-from rdimport.names import fold
+from rdimport.core.errors import SourceError
+from rdimport.core.names import fold
 from rdimport.source.files import UNPACK, InputFile, is_zip
 
 if TYPE_CHECKING:

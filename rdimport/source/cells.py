@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from rdimport.row import ROW
+from rdimport.core.row import ROW
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

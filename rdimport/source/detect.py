@@ -6,7 +6,7 @@ import re
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
-from rdimport.errors import SourceError
+from rdimport.core.errors import SourceError
 from rdimport.source.archive import the_list
 from rdimport.source.files import InputFile, input_files
 from rdimport.source.returned import sheet_hints, text_hints

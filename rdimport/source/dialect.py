@@ -8,8 +8,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from rdimport.errors import SourceError
-from rdimport.names import fold
+from rdimport.core.errors import SourceError
+from rdimport.core.names import fold
 from rdimport.source.encoding import Decoder, guess_encoding
 from rdimport.source.header import (
     SEARCHED,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from rdimport.names import fold
-from rdimport.row import DEFECT, ROW
+from rdimport.core.names import fold
+from rdimport.core.row import DEFECT, ROW
 from rdimport.source.defects import STRAY_QUOTE
 from rdimport.source.header import visible
 from rdimport.source.mojibake import LEADS, is_broken, repaired

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import polars as pl
 
-from rdimport.errors import SourceError
-from rdimport.names import did_you_mean, fold
-from rdimport.row import DEFECT, FILE, ROW
+from rdimport.core.errors import SourceError
+from rdimport.core.names import did_you_mean, fold
+from rdimport.core.row import DEFECT, FILE, ROW
 from rdimport.source.frames import Sieve
 from rdimport.source.header import NAME_THE_ROW, FirstRow, Header, find_header, header_only
 from rdimport.source.port import BATCH_ROWS, Facts

@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from rdimport.errors import SourceError
-from rdimport.names import fold
-from rdimport.row import ORIGIN
+from rdimport.core.errors import SourceError
+from rdimport.core.names import fold
+from rdimport.core.row import ORIGIN
 from rdimport.source.mojibake import repaired
 from rdimport.source.returned import is_header
 

@@ -7,7 +7,7 @@ import re
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Final
 
-from rdimport.errors import SourceError
+from rdimport.core.errors import SourceError
 from rdimport.source.cells import frame_of
 from rdimport.source.encoding import Decoder, guess_encoding
 

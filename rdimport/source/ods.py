@@ -12,7 +12,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
-from rdimport.errors import SourceError
+from rdimport.core.errors import SourceError
 from rdimport.source.cells import date_text, frame_of
 from rdimport.source.frames import error_note
 from rdimport.source.links import link_notes

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from rdimport.names import fold
+from rdimport.core.names import fold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import polars as pl
 
-from rdimport.errors import SourceError
-from rdimport.row import DEFECT, ROW
+from rdimport.core.errors import SourceError
+from rdimport.core.row import DEFECT, ROW
 from rdimport.source.defects import STRAY_QUOTE, TOO_LONG, TOO_SHORT
 from rdimport.source.records import Quotes, split_record
 

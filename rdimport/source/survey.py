@@ -10,9 +10,9 @@ import polars as pl
 
 from rdimport.cleaning import brazil, clean, email, phone
 from rdimport.cleaning.text import filled
+from rdimport.core.names import fold
+from rdimport.core.row import DEFECT
 from rdimport.mapping import Clean, FieldSource
-from rdimport.names import fold
-from rdimport.row import DEFECT
 from rdimport.source.defects import DEFECTS
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from rdimport.errors import SourceError
-from rdimport.row import FILE
+from rdimport.core.errors import SourceError
+from rdimport.core.row import FILE
 from rdimport.source.dialect import SAMPLE_BYTES, find_dialect
 from rdimport.source.encoding import Decoder
 from rdimport.source.frames import Sieve, ahead

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 import fastexcel
 import polars as pl
 
-from rdimport.errors import SourceError
-from rdimport.row import ROW
+from rdimport.core.errors import SourceError
+from rdimport.core.row import ROW
 from rdimport.source.durations import with_durations
 from rdimport.source.links import link_notes, linked_texts
 from rdimport.source.xls_marks import is_intact, xls_mail_links, xls_notes

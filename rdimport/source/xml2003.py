@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
-from rdimport.errors import SourceError
+from rdimport.core.errors import SourceError
 from rdimport.source.cells import date_text, frame_of
 from rdimport.source.ods import plain_number
 

@@ -10,7 +10,7 @@ from typing import Final
 
 import httpx
 
-from rdimport.reasons import TRANSPORT
+from rdimport.core.messages.reasons import TRANSPORT
 
 _BY_CAUSE: Final[tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...]] = (
     (socket.gaierror, "net.name_unknown"),

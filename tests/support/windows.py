@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
 
+from rdimport.core.quota import Limits
 from rdimport.pace import Turns
-from rdimport.quota import Limits
 
 LIMIT = 120
 WINDOW = 60.0

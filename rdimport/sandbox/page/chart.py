@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rdimport.quota import Quota
+from rdimport.core.quota import Quota
 from rdimport.sandbox.page.markup import Markup, join, tag
 from rdimport.sandbox.page.view import View
 

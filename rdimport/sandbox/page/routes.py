@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from rdimport.errors import RdimportError
+from rdimport.core.errors import RdimportError
 from rdimport.sandbox.page import lookups, words
 from rdimport.sandbox.page.frame import document
 from rdimport.sandbox.page.markup import Markup, join, tag

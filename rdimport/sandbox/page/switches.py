@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from rdimport.errors import UsageError
+from rdimport.core.errors import UsageError
 from rdimport.sandbox.faults import FAULT_TEXTS, Fault, Faults
 from rdimport.sandbox.page.markup import Markup, join, tag
 from rdimport.sandbox.page.view import View

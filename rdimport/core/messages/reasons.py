@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from rdimport.reasons_endpoint import ENDPOINT
-from rdimport.reasons_transport import TRANSPORT, UNREACHED
+from rdimport.core.messages.endpoint import ENDPOINT
+from rdimport.core.messages.transport import TRANSPORT, UNREACHED
 
 __all__ = [
     "LANGUAGES",
@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from rdimport.row import Problem
+    from rdimport.core.row import Problem
 
 
 class Reason(NamedTuple):
@@ -230,7 +230,7 @@ def reason(code: str, lang: str = "en") -> Reason | None:
     """The catalogue's entry, None for a code that is not in it; what RD newly invents is one."""
     known = code if code in REASONS or not code.startswith("rd.") else "rd.other"
     if lang == "pt-BR":
-        from rdimport.reasons_pt import REASONS_PT  # noqa: PLC0415  only who reads Portuguese
+        from rdimport.core.messages.reasons_pt import REASONS_PT  # noqa: PLC0415  only who reads Portuguese
 
         translated = REASONS_PT.get(known)
         return Reason(*translated) if translated else REASONS.get(known)

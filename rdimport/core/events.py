@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rdimport.row import State
+from rdimport.core.row import State
 
 
 @dataclass(frozen=True, slots=True)

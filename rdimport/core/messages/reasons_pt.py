@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from rdimport.reasons_endpoint_pt import ENDPOINT_PT
+from rdimport.core.messages.endpoint_pt import ENDPOINT_PT
 
 REASONS_PT: Final[dict[str, tuple[str, str]]] = {
     "row.too_long": (

@@ -1,0 +1,1 @@
+"""What a person reads: a sentence and a remedy for each code, in each language."""

@@ -27,7 +27,7 @@ from pathlib import Path
 
 from rdimport import pipeline
 from rdimport.core.quota import Quota
-from rdimport.destination.rdstation import RDStation
+from rdimport.destination.rdstation.endpoint import RDStation
 from rdimport.mapping import Mapping
 
 LIMIT = 120

@@ -27,7 +27,7 @@ import polars as pl
 from receiver import receiving
 
 from rdimport import pipeline
-from rdimport.destination.rdstation import RDStation
+from rdimport.destination.rdstation.endpoint import RDStation
 from rdimport.duplicates import UNCHANGED, Index
 from rdimport.mapping import Mapping
 from rdimport.memory import Blank

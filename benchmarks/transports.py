@@ -30,7 +30,7 @@ from pyreqwest.compatibility.httpx import HttpxTransport
 from receiver import receiving
 
 from rdimport.destination import Request
-from rdimport.destination.rdstation import RDStation
+from rdimport.destination.rdstation.endpoint import RDStation
 from rdimport.transport import (
     NotAnswered,
     NotConnected,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from rdimport.core.stop import Stop
-from rdimport.verdict import Action, Evidence, judge
+from rdimport.destination.verdict import Action, Evidence, judge
 
 DOUBTS_IN_A_ROW: Final = 5
 """Answers not understood one after the other: each leaves a row that nobody dares to send again."""

@@ -24,12 +24,12 @@ from rdimport.core.events import Observer, Stopping, Waiting
 from rdimport.core.row import Problem, State
 from rdimport.core.stop import Stop
 from rdimport.destination import Answer, Destination
+from rdimport.destination.verdict import Action, Evidence, judge
 from rdimport.flight import SETTLED, STATES, Flight, told, unanswered
 from rdimport.journal import Journal
 from rdimport.ledger import Counters, Outcome, Parcel, Run, Settled, problems_of
 from rdimport.pace import Turns
 from rdimport.transport import NotAnswered, Reply, Transport
-from rdimport.verdict import Action, Evidence, judge
 
 LONGEST_WAIT: Final = 3600.0
 """Seconds for which an endpoint's word is taken; a larger number is taken for a slip."""

@@ -8,9 +8,9 @@ from typing import Final
 from rdimport.core.events import RowSettled
 from rdimport.core.row import Problem, State
 from rdimport.destination import Answer
+from rdimport.destination.verdict import Action, Evidence
 from rdimport.ledger import Parcel
 from rdimport.transport import NotAnswered, NotConnected, Reply, proof
-from rdimport.verdict import Action, Evidence
 
 STATES: Final = {
     Action.ACCEPT: State.ACCEPTED,

@@ -17,7 +17,7 @@ from ruamel.yaml import YAML
 
 from rdimport.cleaning import CLEANERS
 from rdimport.core.messages.reasons import REASONS
-from rdimport.destination.fields import FIELDS
+from rdimport.destination.rdstation.fields import FIELDS
 from rdimport.mapping import Clean, Mapping, Type
 from rdimport.mapping.words import default_cleaners, type_of
 

@@ -30,7 +30,7 @@ from rdimport.core.quota import Quota
 from rdimport.core.row import FAILED, State
 from rdimport.core.stop import Stop
 from rdimport.destination import Destination
-from rdimport.destination.rdstation import BASE_URL
+from rdimport.destination.rdstation.endpoint import BASE_URL
 from rdimport.duplicates import Index
 from rdimport.ledger import Ledger, Run
 from rdimport.lock import locked

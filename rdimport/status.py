@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from rdimport.core.errors import ExitCode
 from rdimport.core.row import FAILED, State
-from rdimport.destination.rdstation import LOOPBACK
+from rdimport.destination.rdstation.endpoint import LOOPBACK
 from rdimport.ledger import Ledger, Run
 from rdimport.report.words import Words
 

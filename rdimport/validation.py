@@ -17,7 +17,7 @@ from rdimport.cleaning import brazil, email, form, phone, results
 from rdimport.cleaning.email import SYNTAX
 from rdimport.cleaning.mangled import EXPONENT
 from rdimport.cleaning.phone import SEVERAL
-from rdimport.destination.fields import MAX_LENGTH
+from rdimport.destination.rdstation.fields import MAX_LENGTH
 from rdimport.mapping import Clean, Format, Mapping, Severity, Type
 from rdimport.mapping.targets import Target, targets
 

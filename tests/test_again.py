@@ -13,7 +13,7 @@ from rdimport import pipeline
 from rdimport.core.errors import MappingError
 from rdimport.core.row import State
 from rdimport.delivery import Settings
-from rdimport.destination.rdstation import RDStation
+from rdimport.destination.rdstation.endpoint import RDStation
 from rdimport.mapping import Mapping
 from rdimport.results import Imported
 from rdimport.sandbox import Faults, SandboxOptions, running

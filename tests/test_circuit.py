@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from rdimport.circuit import DOUBTS_IN_A_ROW, SAME_REFUSALS, TURNED_AWAY, Circuit
 from rdimport.core.stop import Stop
-from rdimport.verdict import Action, Evidence, judge
+from rdimport.destination.verdict import Action, Evidence, judge
 
 NO_REASON: frozenset[tuple[str, str]] = frozenset()
 BLANK = frozenset({("rd.cannot_be_blank", "cf_x")})

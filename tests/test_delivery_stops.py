@@ -20,7 +20,7 @@ from rdimport.core.events import silent
 from rdimport.core.row import State
 from rdimport.core.stop import Stop
 from rdimport.delivery import Delivery, Settings
-from rdimport.destination.rdstation import RDStation
+from rdimport.destination.rdstation.endpoint import RDStation
 from rdimport.ledger import Ledger, Outgoing, Parcel, Run
 from rdimport.pace import Pace
 from rdimport.transport import Patience, connected

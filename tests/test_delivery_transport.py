@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from support.peer import exchange as sent
 
-from rdimport.destination.rdstation import RDStation
+from rdimport.destination.rdstation.endpoint import RDStation
 from rdimport.transport import MAX_ANSWER, Kind, NotAnswered, NotConnected, Reply, connected
 from rdimport.transport.reply import Patience
 

@@ -13,7 +13,7 @@ import pytest
 from rdimport.cli import options
 from rdimport.core.errors import ExitCode
 from rdimport.core.row import State
-from rdimport.verdict import markdown
+from rdimport.destination.verdict import markdown
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -30,7 +30,7 @@ def commands() -> list[str]:
 
 def test_delivery_md_prints_the_decision_table() -> None:
     page = (ROOT / "docs" / "delivery.md").read_text(encoding="utf-8")
-    hint = 'python -c "from rdimport.verdict import markdown; print(markdown())"'
+    hint = 'python -c "from rdimport.destination.verdict import markdown; print(markdown())"'
     assert markdown() in page, hint
 
 

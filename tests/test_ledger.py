@@ -25,7 +25,7 @@ from rdimport.core.errors import LedgerBusyError, LedgerError, UsageError
 from rdimport.core.events import Event, RowSettled
 from rdimport.core.row import Problem, State
 from rdimport.delivery import Settings
-from rdimport.destination.rdstation import RDStation
+from rdimport.destination.rdstation.endpoint import RDStation
 from rdimport.journal import Journal
 from rdimport.ledger import Counters, Ledger, Outcome, Outgoing, Run, Settled
 from rdimport.lock import locked, nobody_at_work

@@ -10,8 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rdimport.core.errors import UsageError
-from rdimport.destination.rdstation import RDStation
-from rdimport.verdict import VERDICTS, Evidence
+from rdimport.destination.rdstation.endpoint import RDStation
+from rdimport.destination.verdict import VERDICTS, Evidence
 
 KEY = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
 STATION = RDStation(KEY)

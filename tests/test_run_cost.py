@@ -15,7 +15,7 @@ import pytest
 from support.lists import MAPPING, people
 from test_transport_cost import serving
 
-from rdimport.destination.rdstation import RDStation
+from rdimport.destination.rdstation.endpoint import RDStation
 from rdimport.mapping import Mapping
 from rdimport.pipeline import run_async
 

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from support.endpoint import JSON_HEADERS, Desk
 
 from rdimport.core.errors import UsageError
-from rdimport.destination.rdstation import RDStation
+from rdimport.destination.rdstation.endpoint import RDStation
+from rdimport.destination.verdict import Evidence
 from rdimport.sandbox import SandboxOptions
 from rdimport.sandbox.endpoint import CONVERSIONS, Call, Endpoint
 from rdimport.sandbox.replies import SHAPES
 from rdimport.sandbox.store import KeyRefusedError, Store
-from rdimport.verdict import Evidence
 
 
 def test_a_sound_conversion_gets_an_event_uuid() -> None:

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from support.endpoint import JSON_HEADERS, Desk
 
 from rdimport.core.errors import UsageError
+from rdimport.destination.verdict import Evidence
 from rdimport.sandbox import Faults
 from rdimport.sandbox.endpoint import CONVERSIONS, Call
 from rdimport.sandbox.faults import FAULT_TEXTS, Chance, Fault
-from rdimport.verdict import Evidence
 
 
 def test_a_fault_is_written_as_a_share_a_time_or_a_number() -> None:

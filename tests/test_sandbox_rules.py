@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rdimport.core.errors import UsageError
-from rdimport.destination.fields import FIELDS, Kind
+from rdimport.destination.rdstation.fields import FIELDS, Kind
 from rdimport.sandbox.catalogue import Catalogue, CustomField
 from rdimport.sandbox.rules import NotJSONError, Reading, Rules, decode, read
 

@@ -14,7 +14,7 @@ import pytest
 from support.windows import WINDOW, Windows
 
 from rdimport.core.quota import Quota
-from rdimport.destination.rdstation import RDStation
+from rdimport.destination.rdstation.endpoint import RDStation
 from rdimport.pace import Pace
 from rdimport.sharing import SharedPace, shared
 

@@ -13,7 +13,7 @@ from types import FrameType
 
 from support.peer import exchange
 
-from rdimport.destination.rdstation import RDStation
+from rdimport.destination.rdstation.endpoint import RDStation
 from rdimport.transport import Patience, connected
 
 ROWS = 200

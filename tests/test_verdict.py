@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rdimport.verdict import VERDICTS, Action, Arrived, Evidence, judge
+from rdimport.destination.verdict import VERDICTS, Action, Arrived, Evidence, judge
 
 EXPECTED = {
     Evidence.NOT_CONNECTED: (Arrived.NO, Action.RETRY),

@@ -14,7 +14,7 @@ from rdimport.core.errors import ExitCode, RdimportError, UnheardError
 if TYPE_CHECKING:
     from rdimport.cli.terminal import Terminal
     from rdimport.delivery import Settings
-    from rdimport.destination.rdstation import RDStation
+    from rdimport.destination.rdstation.endpoint import RDStation
     from rdimport.log import LogFile
     from rdimport.mapping import Mapping
     from rdimport.results import Imported

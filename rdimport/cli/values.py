@@ -15,7 +15,7 @@ from rdimport.core.errors import UsageError
 if TYPE_CHECKING:
     from rdimport.core.quota import Quota
     from rdimport.core.row import State
-    from rdimport.destination.rdstation import RDStation
+    from rdimport.destination.rdstation.endpoint import RDStation
     from rdimport.log import LogFile
     from rdimport.mapping import Mapping
     from rdimport.mapping.catalogue import Catalogue
@@ -36,7 +36,7 @@ def destination(told: argparse.Namespace, stack: ExitStack) -> RDStation:
     if told.base_url:
         raise UsageError("--sandbox and --base-url name two endpoints.", "Leave one of them out.")
     from rdimport import sandbox  # noqa: PLC0415
-    from rdimport.destination.rdstation import RDStation  # noqa: PLC0415
+    from rdimport.destination.rdstation.endpoint import RDStation  # noqa: PLC0415
 
     wanted = sandbox.SandboxOptions(port=0, plan=told.plan or "none", custom_fields="any")
     box = stack.enter_context(sandbox.running(wanted))
@@ -51,7 +51,7 @@ def destination(told: argparse.Namespace, stack: ExitStack) -> RDStation:
 
 def station(told: argparse.Namespace, key: str | None) -> RDStation:
     """The endpoint that was named, else RD's. Raises UsageError for what cannot be right."""
-    from rdimport.destination.rdstation import BASE_URL, RDStation  # noqa: PLC0415
+    from rdimport.destination.rdstation.endpoint import BASE_URL, RDStation  # noqa: PLC0415
 
     base_url = told.base_url or os.environ.get("RDIMPORT_BASE_URL") or BASE_URL
     return RDStation(
@@ -81,7 +81,7 @@ def catalogue(told: argparse.Namespace, mapping: Mapping) -> Catalogue | None:
 def quota(told: argparse.Namespace) -> Quota | None:
     """What was asked for, else the plan's, else RD's lowest; a sandbox of our own has none."""
     from rdimport.core.quota import Quota  # noqa: PLC0415
-    from rdimport.destination.fields import PLANS  # noqa: PLC0415
+    from rdimport.destination.rdstation.fields import PLANS  # noqa: PLC0415
 
     if told.quota and told.plan:
         raise UsageError("--quota and --plan both set the quota.", "Leave one of them out.")

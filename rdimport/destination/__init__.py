@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from rdimport.verdict import Evidence
+from rdimport.destination.verdict import Evidence
 
 if TYPE_CHECKING:
     from rdimport.core.quota import Limits

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from rdimport.destination.fields import CUSTOM_FIELD, FIELDS, LEGAL_STATUSES
+from rdimport.destination.rdstation.fields import CUSTOM_FIELD, FIELDS, LEGAL_STATUSES
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

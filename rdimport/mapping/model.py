@@ -23,7 +23,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from rdimport.core.errors import MappingError
-from rdimport.destination.fields import FIELDS, field
+from rdimport.destination.rdstation.fields import FIELDS, field
 from rdimport.mapping import messages, sql
 from rdimport.mapping.check import Check
 from rdimport.mapping.document import Document, DocumentError, is_spreadsheet

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from rdimport.core.names import fold
-from rdimport.destination.fields import Kind, field
+from rdimport.destination.rdstation.fields import Kind, field
 from rdimport.mapping.words import Clean, Type, default_cleaners, suggestion, type_of
 
 Path = tuple[str | int, ...]

@@ -10,7 +10,7 @@ import polars as pl
 from polars.exceptions import PolarsError
 from pydantic import AfterValidator, Field, model_validator
 
-from rdimport.destination.fields import LEGAL_CATEGORIES, LEGAL_STATUSES, LEGAL_TYPES
+from rdimport.destination.rdstation.fields import LEGAL_CATEGORIES, LEGAL_STATUSES, LEGAL_TYPES
 from rdimport.mapping import sql
 from rdimport.mapping.words import Cleaners, Otherwise, Section, Several, Text, Texts, Type, wrong
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rdimport.destination.fields import FIELDS
+from rdimport.destination.rdstation.fields import FIELDS
 from rdimport.mapping.check import Check
 from rdimport.mapping.source import FieldSource, Source
 from rdimport.mapping.words import Clean, Type, default_cleaners, type_of

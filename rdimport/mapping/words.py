@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from rdimport.core.names import did_you_mean
-from rdimport.destination.fields import FIELDS, Kind
+from rdimport.destination.rdstation.fields import FIELDS, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -15,7 +15,7 @@ from rdimport.cleaning import email
 from rdimport.cleaning.text import column
 from rdimport.cleaning.text import filled as holds_something
 from rdimport.core.row import DEFECT, FILE, ROW
-from rdimport.destination.fields import MAX_BODY
+from rdimport.destination.rdstation.fields import MAX_BODY
 from rdimport.mapping import Clean
 from rdimport.payload import filled, identity, payload
 from rdimport.prepare.binding import COMPUTED, WHERE, Bound, bind

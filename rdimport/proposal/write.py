@@ -11,7 +11,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
 from rdimport.core.names import fold
-from rdimport.destination.fields import FIELDS
+from rdimport.destination.rdstation.fields import FIELDS
 from rdimport.mapping import Clean
 from rdimport.proposal.vocabulary import Holds
 

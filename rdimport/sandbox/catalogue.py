@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from rdimport.core.errors import UsageError
-from rdimport.destination.fields import CUSTOM_FIELD
+from rdimport.destination.rdstation.fields import CUSTOM_FIELD
 
 DATA_TYPES: Final = ("STRING", "INTEGER", "BOOLEAN", "STRING[]")
 """RD's `data_type` of a custom field (page of `GET /platform/contacts/fields`)."""

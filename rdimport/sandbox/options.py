@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from rdimport.core.errors import UsageError
 from rdimport.core.quota import Quota
-from rdimport.destination.fields import MAX_BODY, MAX_LENGTH, PLANS
+from rdimport.destination.rdstation.fields import MAX_BODY, MAX_LENGTH, PLANS
 from rdimport.sandbox.catalogue import Catalogue
 from rdimport.sandbox.faults import Faults
 from rdimport.sandbox.replies import SHAPES, SPELLINGS

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, NoReturn
 
-from rdimport.destination.fields import (
+from rdimport.destination.rdstation.fields import (
     FIELDS,
     LEGAL_CATEGORIES,
     LEGAL_STATUSES,

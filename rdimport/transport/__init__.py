@@ -19,7 +19,7 @@ from urllib.request import getproxies
 import httpx
 
 from rdimport.destination import Request
-from rdimport.destination.rdstation import LOOPBACK
+from rdimport.destination.rdstation.endpoint import LOOPBACK
 from rdimport.transport.lean import LeanSender, LeanTransport
 from rdimport.transport.ordinary import ordinary
 from rdimport.transport.reply import MAX_ANSWER, Done, Patience, Reply

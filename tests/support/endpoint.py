@@ -6,12 +6,12 @@ import json
 import weakref
 from datetime import UTC, datetime, timedelta
 
-from rdimport.destination.rdstation import RDStation
+from rdimport.destination.rdstation.endpoint import RDStation
+from rdimport.destination.verdict import Evidence
 from rdimport.sandbox import SandboxOptions
 from rdimport.sandbox.endpoint import CONVERSIONS, Call, Endpoint
 from rdimport.sandbox.replies import Reply
 from rdimport.sandbox.store import Store
-from rdimport.verdict import Evidence
 
 JSON_HEADERS = [(b"content-type", b"application/json"), (b"accept", b"application/json")]
 

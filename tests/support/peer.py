@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from rdimport.destination import Request
-from rdimport.destination.rdstation import RDStation
+from rdimport.destination.rdstation.endpoint import RDStation
 from rdimport.transport import (
     Kind,
     Patience,

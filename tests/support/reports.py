@@ -12,7 +12,7 @@ from typing import Any
 import openpyxl
 
 from rdimport import pipeline
-from rdimport.destination.rdstation import RDStation
+from rdimport.destination.rdstation.endpoint import RDStation
 from rdimport.ledger import Ledger
 from rdimport.mapping import Mapping
 from rdimport.results import Imported

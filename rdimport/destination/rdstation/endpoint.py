@@ -18,7 +18,7 @@ from rdimport.core.errors import UsageError
 from rdimport.core.quota import Limits
 from rdimport.core.row import Problem
 from rdimport.destination import Answer, Request
-from rdimport.verdict import Evidence
+from rdimport.destination.verdict import Evidence
 
 BASE_URL: Final = "https://api.rd.services"
 """RD's own address (page `autenticacao-api-key`)."""

@@ -1,0 +1,1 @@
+"""RD Station Marketing: its fields, and its requests and answers as bytes."""

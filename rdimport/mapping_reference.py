@@ -19,7 +19,7 @@ from rdimport.cleaning import CLEANERS
 from rdimport.core.messages.reasons import REASONS
 from rdimport.destination.rdstation.fields import FIELDS
 from rdimport.mapping import Clean, Mapping, Type
-from rdimport.mapping.words import default_cleaners, type_of
+from rdimport.mapping.vocabulary import default_cleaners, type_of
 
 SCHEMA_FILE: Final = Path("mappings/mapping.schema.json")
 PAGE_FILE: Final = Path("docs/mapping.md")

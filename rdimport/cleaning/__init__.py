@@ -13,7 +13,7 @@ import polars as pl
 from rdimport.cleaning import brazil, email, form, phone, text
 from rdimport.cleaning.settle import once_each
 from rdimport.mapping import Clean, FieldSource, Several, Type
-from rdimport.mapping.words import Otherwise
+from rdimport.mapping.vocabulary import Otherwise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

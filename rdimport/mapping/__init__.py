@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from rdimport.mapping.check import Check
+from rdimport.mapping.checks import Check
+from rdimport.mapping.field_source import FieldSource, LegalBasis, Source, SourceHints
 from rdimport.mapping.model import Mapping
-from rdimport.mapping.source import FieldSource, LegalBasis, Source, SourceHints
-from rdimport.mapping.words import Clean, Format, Otherwise, Several, Severity, Type
+from rdimport.mapping.vocabulary import Clean, Format, Otherwise, Several, Severity, Type
 
 __all__ = [
     "Check",

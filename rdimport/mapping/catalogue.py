@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rdimport.core.errors import MappingError
 from rdimport.core.names import did_you_mean
-from rdimport.mapping.document import DocumentError
-from rdimport.mapping.document import parse as parse_yaml
-from rdimport.mapping.words import Type
+from rdimport.mapping.vocabulary import Type
+from rdimport.mapping.yaml_document import DocumentError
+from rdimport.mapping.yaml_document import parse as parse_yaml
 
 if TYPE_CHECKING:
     from rdimport.mapping.model import Mapping

@@ -24,15 +24,15 @@ from pydantic_core import PydanticCustomError
 
 from rdimport.core.errors import MappingError
 from rdimport.destination.rdstation.fields import FIELDS, field
-from rdimport.mapping import messages, sql
-from rdimport.mapping.check import Check
-from rdimport.mapping.document import Document, DocumentError, is_spreadsheet
-from rdimport.mapping.document import Path as DocumentPath
-from rdimport.mapping.document import parse as parse_yaml
+from rdimport.mapping import error_messages, sql
+from rdimport.mapping.checks import Check
+from rdimport.mapping.field_source import FieldSource, LegalBasis, Source, SourceHints, Sql
 from rdimport.mapping.json_schema import json_schema
 from rdimport.mapping.rules import contradictions
-from rdimport.mapping.source import FieldSource, LegalBasis, Source, SourceHints, Sql
-from rdimport.mapping.words import Section, Text, Texts, as_tuple, suggestion, wrong
+from rdimport.mapping.vocabulary import Section, Text, Texts, as_tuple, suggestion, wrong
+from rdimport.mapping.yaml_document import Document, DocumentError, is_spreadsheet
+from rdimport.mapping.yaml_document import Path as DocumentPath
+from rdimport.mapping.yaml_document import parse as parse_yaml
 
 
 def _field_name(name: str) -> str:
@@ -148,7 +148,7 @@ class Mapping(Section):
         broken = list(contradictions(self.model_dump(exclude_defaults=True)))
         if broken:
             told = "; ".join(f"{'.'.join(map(str, path))}: {text}" for path, text in broken)
-            raise PydanticCustomError(messages.CONTRADICTION, "{told}", {"told": told})
+            raise PydanticCustomError(error_messages.CONTRADICTION, "{told}", {"told": told})
         return self
 
     @classmethod
@@ -165,18 +165,18 @@ class Mapping(Section):
         try:
             document = parse_yaml(text)
         except DocumentError as error:
-            raise messages.error(name, [(error.place, (), error.message)]) from None
+            raise error_messages.error(name, [(error.place, (), error.message)]) from None
         if not isinstance(document.data, dict):
             told = "expected keys such as `conversion_identifier` and `fields`"
-            raise messages.error(name, [(document.place(()), (), told)])
-        problems = messages.from_rules(document, contradictions(document.data))
+            raise error_messages.error(name, [(document.place(()), (), told)])
+        problems = error_messages.from_rules(document, contradictions(document.data))
         problems += [(place, path, "is given twice") for path, place in document.doubled]
         try:
             mapping = cls.model_validate(document.data)
         except ValidationError as refused:
-            problems += messages.from_model(document, cls, refused)
+            problems += error_messages.from_model(document, cls, refused)
         if problems:
-            raise messages.error(name, problems)
+            raise error_messages.error(name, problems)
         mapping._places.update(_places(document, mapping, name))  # noqa: SLF001  our own
         return mapping
 

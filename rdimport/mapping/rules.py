@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from rdimport.core.names import fold
 from rdimport.destination.rdstation.fields import Kind, field
-from rdimport.mapping.words import Clean, Type, default_cleaners, suggestion, type_of
+from rdimport.mapping.vocabulary import Clean, Type, default_cleaners, suggestion, type_of
 
 Path = tuple[str | int, ...]
 Contradiction = tuple[Path, str]

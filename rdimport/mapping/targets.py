@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rdimport.destination.rdstation.fields import FIELDS
-from rdimport.mapping.check import Check
-from rdimport.mapping.source import FieldSource, Source
-from rdimport.mapping.words import Clean, Type, default_cleaners, type_of
+from rdimport.mapping.checks import Check
+from rdimport.mapping.field_source import FieldSource, Source
+from rdimport.mapping.vocabulary import Clean, Type, default_cleaners, type_of
 
 if TYPE_CHECKING:
     from rdimport.mapping.model import Mapping

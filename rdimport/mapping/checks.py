@@ -8,7 +8,7 @@ import polars as pl
 from polars.exceptions import PolarsError
 from pydantic import AfterValidator, Field, model_validator
 
-from rdimport.mapping.words import Format, Section, Severity, Text, Texts, wrong
+from rdimport.mapping.vocabulary import Format, Section, Severity, Text, Texts, wrong
 
 
 def _pattern(text: str) -> str:

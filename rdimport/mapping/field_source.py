@@ -12,7 +12,16 @@ from pydantic import AfterValidator, Field, model_validator
 
 from rdimport.destination.rdstation.fields import LEGAL_CATEGORIES, LEGAL_STATUSES, LEGAL_TYPES
 from rdimport.mapping import sql
-from rdimport.mapping.words import Cleaners, Otherwise, Section, Several, Text, Texts, Type, wrong
+from rdimport.mapping.vocabulary import (
+    Cleaners,
+    Otherwise,
+    Section,
+    Several,
+    Text,
+    Texts,
+    Type,
+    wrong,
+)
 
 
 def _sql(text: str) -> str:

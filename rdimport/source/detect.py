@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Final
 
 from rdimport.core.errors import SourceError
 from rdimport.source.archive import the_list
+from rdimport.source.failure_report import sheet_hints, text_hints
 from rdimport.source.files import InputFile, input_files
-from rdimport.source.returned import sheet_hints, text_hints
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import polars as pl
 
-    from rdimport.source.grid import Book
     from rdimport.source.port import Hints, Table
+    from rdimport.source.sheets.table import Book
 
 _ZIP: Final = b"PK\x03\x04"
 _OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -65,20 +65,20 @@ def open_file(file: InputFile, index: int, hints: Hints) -> tuple[Table, ...]:
     if head.startswith((_ZIP, _OLE)) or _BIFF.match(head):
         return _open_workbook(file, index, hints, head)
     if b'="urn:schemas-microsoft-com:office:spreadsheet"' in head and b"<Workbook" in head:
-        from rdimport.source.xml2003 import Xml2003Book  # noqa: PLC0415
+        from rdimport.source.sheets.xml2003 import Xml2003Book  # noqa: PLC0415
 
         return _sheets(file, index, hints, Xml2003Book(file))
     if _looks_like_html(head):
-        from rdimport.source.html import HtmlBook  # noqa: PLC0415  each reader costs its imports
+        from rdimport.source.sheets.html import HtmlBook  # noqa: PLC0415  each reader costs its imports
 
         return _sheets(file, index, hints, HtmlBook(file))
-    from rdimport.source.text import TextTable  # noqa: PLC0415
+    from rdimport.source.text.table import TextTable  # noqa: PLC0415
 
     return (TextTable(file, index, text_hints(head, hints)),)
 
 
 def _sheets(file: InputFile, index: int, hints: Hints, book: Book) -> tuple[Table, ...]:
-    from rdimport.source.grid import GridTable  # noqa: PLC0415  each reader costs its imports
+    from rdimport.source.sheets.table import GridTable  # noqa: PLC0415  each reader costs its imports
 
     told = sheet_hints(book.sheets, lambda sheet: _first_row(book.cells(sheet)), hints)
     return tuple(GridTable(file, at, hint, book) for at, hint in enumerate(told, start=index))
@@ -90,11 +90,11 @@ def _first_row(cells: pl.DataFrame) -> tuple[str | None, ...]:
 
 
 def _open_workbook(file: InputFile, index: int, hints: Hints, head: bytes) -> tuple[Table, ...]:
-    from rdimport.source.workbook import CalamineBook  # noqa: PLC0415  costs its imports
+    from rdimport.source.sheets.excel import CalamineBook  # noqa: PLC0415  costs its imports
 
     kind = _zip_kind(file) if head.startswith(_ZIP) else _ole_kind(file)
     if kind == "ods":
-        from rdimport.source.ods import OdsBook  # noqa: PLC0415
+        from rdimport.source.sheets.ods import OdsBook  # noqa: PLC0415
 
         return _sheets(file, index, hints, OdsBook(file))
     return _sheets(file, index, hints, CalamineBook(file, kind))
@@ -120,7 +120,7 @@ def _zip_kind(file: InputFile) -> str:
 
 
 def _ole_kind(file: InputFile) -> str:
-    from rdimport.source.xls_marks import is_protected  # noqa: PLC0415
+    from rdimport.source.sheets.xls_flags import is_protected  # noqa: PLC0415
 
     data = file.whole()
     if _utf16("EncryptedPackage") in data or is_protected(data):

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from rdimport.core.errors import SourceError
 from rdimport.core.names import fold
 from rdimport.core.row import ORIGIN
+from rdimport.source.failure_report import is_header
 from rdimport.source.mojibake import repaired
-from rdimport.source.returned import is_header
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
-from rdimport.source.xlsx_marks import Marks
+from rdimport.source.sheets.xlsx_flags import Marks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

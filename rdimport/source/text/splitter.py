@@ -17,7 +17,7 @@ import polars as pl
 from rdimport.core.errors import SourceError
 from rdimport.core.row import DEFECT, ROW
 from rdimport.source.defects import STRAY_QUOTE, TOO_LONG, TOO_SHORT
-from rdimport.source.records import Quotes, split_record
+from rdimport.source.text.records import Quotes, split_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
 from rdimport.core.errors import SourceError
-from rdimport.source.cells import date_text, frame_of
-from rdimport.source.ods import plain_number
+from rdimport.source.sheets.cells import date_text, frame_of
+from rdimport.source.sheets.ods import plain_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

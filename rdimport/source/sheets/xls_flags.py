@@ -10,7 +10,7 @@ import struct
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from rdimport.source.xlsx_marks import sentences
+from rdimport.source.sheets.xlsx_flags import sentences
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 from xml.etree import ElementTree as ET
 
-from rdimport.source.frames import error_note
+from rdimport.source.row_filter import error_note
 
 if TYPE_CHECKING:
     import zipfile

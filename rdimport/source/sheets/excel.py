@@ -11,11 +11,11 @@ import polars as pl
 
 from rdimport.core.errors import SourceError
 from rdimport.core.row import ROW
-from rdimport.source.durations import with_durations
-from rdimport.source.links import link_notes, linked_texts
-from rdimport.source.xls_marks import is_intact, xls_mail_links, xls_notes
-from rdimport.source.xlsb_marks import xlsb_marks
-from rdimport.source.xlsx_marks import Marks, sentences, xlsx_mail_links, xlsx_marks
+from rdimport.source.sheets.durations import with_durations
+from rdimport.source.sheets.mail_links import link_notes, linked_texts
+from rdimport.source.sheets.xls_flags import is_intact, xls_mail_links, xls_notes
+from rdimport.source.sheets.xlsb_flags import xlsb_marks
+from rdimport.source.sheets.xlsx_flags import Marks, sentences, xlsx_mail_links, xlsx_marks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

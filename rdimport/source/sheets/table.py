@@ -10,9 +10,9 @@ import polars as pl
 from rdimport.core.errors import SourceError
 from rdimport.core.names import did_you_mean, fold
 from rdimport.core.row import DEFECT, FILE, ROW
-from rdimport.source.frames import Sieve
 from rdimport.source.header import NAME_THE_ROW, FirstRow, Header, find_header, header_only
 from rdimport.source.port import BATCH_ROWS, Facts
+from rdimport.source.row_filter import Sieve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 
 from rdimport.core.errors import SourceError
 from rdimport.core.names import fold
-from rdimport.source.encoding import Decoder, guess_encoding
 from rdimport.source.header import (
     SEARCHED,
     FirstRow,
@@ -20,8 +19,9 @@ from rdimport.source.header import (
     is_data,
     visible,
 )
-from rdimport.source.records import Quotes, split_record
-from rdimport.source.splitter import Shape
+from rdimport.source.text.encoding import Decoder, guess_encoding
+from rdimport.source.text.records import Quotes, split_record
+from rdimport.source.text.splitter import Shape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
 from rdimport.core.errors import SourceError
-from rdimport.source.cells import date_text, frame_of
-from rdimport.source.frames import error_note
-from rdimport.source.links import link_notes
+from rdimport.source.row_filter import error_note
+from rdimport.source.sheets.cells import date_text, frame_of
+from rdimport.source.sheets.mail_links import link_notes
 
 if TYPE_CHECKING:
     import zipfile

@@ -1,0 +1,1 @@
+"""Workbooks, and web pages saved as such -> tables of text rows."""

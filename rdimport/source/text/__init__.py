@@ -1,0 +1,1 @@
+"""Delimited text in any encoding -> tables of text rows."""

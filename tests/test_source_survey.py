@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rdimport.proposal.survey import Survey, guess_by_name, survey
 from rdimport.source import Hints, open_tables
-from rdimport.source.survey import Survey, guess_by_name, survey
 
 if TYPE_CHECKING:
     from pathlib import Path

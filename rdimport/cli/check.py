@@ -11,10 +11,10 @@ from rdimport.cli.speak import say, say_json
 from rdimport.cli.terminal import Terminal
 from rdimport.core.errors import ExitCode
 from rdimport.prepare.preview import advice
+from rdimport.proposal.survey import survey
 from rdimport.report.words import Words
 from rdimport.screen import check
 from rdimport.source import open_tables
-from rdimport.source.survey import survey
 
 
 def execute(told: argparse.Namespace) -> int:

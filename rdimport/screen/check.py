@@ -13,9 +13,9 @@ from rdimport.screen.parts import counts, line, notes, printable, problems, widt
 
 if TYPE_CHECKING:
     from rdimport.prepare.preview import CellView, FieldView, RowView
+    from rdimport.proposal.survey import Survey
     from rdimport.results import Checked
     from rdimport.source import Table
-    from rdimport.source.survey import Survey
 
 SHOWN_ROWS = 2
 """Rows that are shown as they are and as they will be sent."""

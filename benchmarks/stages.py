@@ -33,8 +33,8 @@ from rdimport.mapping import Mapping
 from rdimport.memory import Blank
 from rdimport.prepare import bind, cells, prepare
 from rdimport.prepare.preview import Preview
+from rdimport.prepare.validate import failures
 from rdimport.source import Hints, open_tables
-from rdimport.validation import failures
 
 STAGES = {
     "source": "read",

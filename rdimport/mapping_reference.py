@@ -15,11 +15,11 @@ from typing import Any, Final
 
 from ruamel.yaml import YAML
 
-from rdimport.cleaning import CLEANERS
 from rdimport.core.messages.reasons import REASONS
 from rdimport.destination.rdstation.fields import FIELDS
 from rdimport.mapping import Clean, Mapping, Type
 from rdimport.mapping.vocabulary import default_cleaners, type_of
+from rdimport.prepare.clean import CLEANERS
 
 SCHEMA_FILE: Final = Path("mappings/mapping.schema.json")
 PAGE_FILE: Final = Path("docs/mapping.md")

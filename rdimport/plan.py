@@ -22,8 +22,8 @@ from rdimport.core.row import DEFECT, FILE, ROW, Problem, State
 from rdimport.duplicates import AT, IDENTITY, UNCHANGED, Index
 from rdimport.ledger import Input, Outcome, Outgoing, Parcel, text_of
 from rdimport.memory import Memory, cells_of
-from rdimport.payload import Merger
 from rdimport.prepare import Bound, Prepared, bind, prepare
+from rdimport.prepare.encode import Merger
 from rdimport.recall import NO_SOURCES, SOURCE, Recall
 from rdimport.source.fingerprint import fingerprint
 

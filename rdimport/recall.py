@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import polars as pl
 
-from rdimport.cleaning.text import column
 from rdimport.core.row import DEFECT, ROW, State
 from rdimport.duplicates import IDENTITY
 from rdimport.mapping.targets import targets
+from rdimport.prepare.clean.text import column
 
 if TYPE_CHECKING:
     from rdimport.mapping import Mapping

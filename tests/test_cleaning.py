@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from stdnum.br import cnpj as library_cnpj
 from stdnum.br import cpf as library_cpf
 
-from rdimport.cleaning import CLEANERS, brazil, clean, email, phone
-from rdimport.cleaning.mangled import unmangled
-from rdimport.cleaning.settle import distinct, stages
-from rdimport.cleaning.text import text
 from rdimport.mapping import Clean, FieldSource
-from rdimport.validation import FORMS
+from rdimport.prepare.clean import CLEANERS, brazil, clean, email, phone
+from rdimport.prepare.clean.lazily import distinct, stages
+from rdimport.prepare.clean.mangled import unmangled
+from rdimport.prepare.clean.text import text
+from rdimport.prepare.validate import FORMS
 
 
 def cleaned(name: Clean, cells: list[str | None], **how: object) -> list[str | None]:

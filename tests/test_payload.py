@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rdimport.payload import Merger, merge
+from rdimport.prepare.encode import Merger, merge
 
 
 def text(**values: object) -> str:

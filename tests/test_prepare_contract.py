@@ -13,9 +13,9 @@ from pandera.errors import SchemaErrors
 from rdimport.core.row import DEFECT, FILE, ORIGIN, ROW
 from rdimport.mapping import Mapping
 from rdimport.prepare import bind, cells, prepare
+from rdimport.prepare.validate import failures
 from rdimport.sandbox.catalogue import Catalogue
 from rdimport.sandbox.rules import Rules, read
-from rdimport.validation import failures
 
 COLUMNS = tuple("abcdefgh")
 MAPPING = Mapping.parse("""\

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rdimport.cleaning import text
 from rdimport.core.errors import MappingError
 from rdimport.core.names import fold
 from rdimport.core.row import FILE, ORIGIN, ROW
 from rdimport.mapping import Mapping
 from rdimport.prepare import bind, prepare
+from rdimport.prepare.clean import text
 from rdimport.proposal import Proposal, propose
 from rdimport.proposal.evidence import gather
 from rdimport.proposal.guess import guess

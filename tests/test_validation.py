@@ -12,7 +12,7 @@ from pandera.errors import SchemaErrors
 
 from rdimport.core.messages.reasons import REASONS
 from rdimport.mapping import Mapping
-from rdimport.validation import failures, schema
+from rdimport.prepare.validate import failures, schema
 
 MAPPING = Mapping.parse("""\
 conversion_identifier: Feira

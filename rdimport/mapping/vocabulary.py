@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Clean(StrEnum):
-    """The cleaners that `clean:` may name; `rdimport.cleaning` says what each does."""
+    """The cleaners that `clean:` may name; `rdimport.prepare.clean` says what each does."""
 
     NONE = "none"
     TEXT = "text"

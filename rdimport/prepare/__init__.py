@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from rdimport import validation
-from rdimport.cleaning import email
-from rdimport.cleaning.text import column
-from rdimport.cleaning.text import filled as holds_something
 from rdimport.core.row import DEFECT, FILE, ROW
 from rdimport.destination.rdstation.fields import MAX_BODY
 from rdimport.mapping import Clean
-from rdimport.payload import filled, identity, payload
+from rdimport.prepare import validate
 from rdimport.prepare.binding import COMPUTED, WHERE, Bound, bind
-from rdimport.prepare.evaluate import computed
+from rdimport.prepare.clean import email
+from rdimport.prepare.clean.text import column
+from rdimport.prepare.clean.text import filled as holds_something
+from rdimport.prepare.encode import filled, identity, payload
+from rdimport.prepare.expressions import computed
 from rdimport.prepare.trace import Cells, defects, in_order, of_rows
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def prepare(batch: pl.DataFrame, bound: Bound) -> Prepared:
     """
     batch_cells, wanted, told = cells(batch, bound)
     frame, warnings = _without_traffic(batch_cells)
-    found = validation.failures(frame, bound.schema)
+    found = validate.failures(frame, bound.schema)
     bad = pl.concat([found["index"], told["index"]]).unique()
     good = frame.filter(~pl.int_range(pl.len(), dtype=pl.UInt32).is_in(bad.implode()))
     rows, large = _encoded(good, bound)
@@ -108,7 +108,7 @@ def cells(batch: pl.DataFrame, bound: Bound) -> tuple[Cells, int, pl.DataFrame]:
     batch = batch.rechunk()  # polars works chunk by chunk: many small ones take many times as long
     some = batch[DEFECT].null_count() < batch.height
     sound = batch.filter(pl.col(DEFECT).is_null()) if some else batch
-    failed = pl.DataFrame(schema=validation.FAILURES)
+    failed = pl.DataFrame(schema=validate.FAILURES)
     if bound.computed:
         sound, wrong = computed(sound, bound)
         position = pl.int_range(pl.len(), dtype=pl.UInt32)
@@ -154,10 +154,10 @@ def _without_traffic(batch: Cells) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
     RD wants them absent beside the cookie, which holds the same facts as RD's own page saw them.
     """
     frame, warnings = batch.frame, []
-    beside = [name for name in validation.BESIDE_COOKIE if name in frame.columns]
+    beside = [name for name in validate.BESIDE_COOKIE if name in frame.columns]
     if not beside or "traffic_source" not in frame.columns:
         return frame, []
-    has_cookie = validation.holds_cookie(pl.col("traffic_source")).fill_null(value=False)
+    has_cookie = validate.holds_cookie(pl.col("traffic_source")).fill_null(value=False)
     for name in beside:
         covered = frame.select((has_cookie & pl.col(name).is_not_null()).arg_true().alias("index"))
         code, nothing = pl.lit("traffic.beside_cookie"), pl.lit("")
@@ -173,7 +173,7 @@ def _suspicions(batch: Cells) -> list[pl.DataFrame]:
     placed = batch.frame.with_columns(index=pl.int_range(pl.len(), dtype=pl.UInt32))
     for target in batch.bound.targets:
         cell = pl.col(target.name)
-        for code, cells_, detail in validation.suspicions(target):
+        for code, cells_, detail in validate.suspicions(target):
             found = placed.filter(cells_(cell))
             told = {"target": pl.lit(target.name), "code": pl.lit(code), "detail": detail(cell)}
             warnings += batch.traced(found.select("index", **told))

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 import polars as pl
 from polars.exceptions import PolarsError
 
-from rdimport import validation
-from rdimport.cleaning import cleaned
-from rdimport.cleaning.phone import of_kind
-from rdimport.cleaning.text import column, filled
 from rdimport.core import names
 from rdimport.core.errors import MappingError
 from rdimport.core.messages.reasons import explain
 from rdimport.core.row import Problem
 from rdimport.mapping import FieldSource, Otherwise, sql
 from rdimport.mapping.targets import Target, targets
+from rdimport.prepare import validate
+from rdimport.prepare.clean import cleaned
+from rdimport.prepare.clean.phone import of_kind
+from rdimport.prepare.clean.text import column, filled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,7 +85,7 @@ def bind(
         aliases=_aliases(list(computed.values()), columns, by_name),
         computed={name: sql.parse(text) for name, text in computed.items()},
         expressions=tuple(_expression(mapping, t, found) for t in wanted),
-        schema=validation.schema(mapping, catalogue.options(mapping) if catalogue else None),
+        schema=validate.schema(mapping, catalogue.options(mapping) if catalogue else None),
     )
     _try_expressions(bound, columns)
     _check_constants(bound)
@@ -165,7 +165,7 @@ def _called(name: str) -> str:
 def _check_constants(bound: Bound) -> None:
     """Raise for texts of the mapping that would make every row that gets them invalid."""
     given = [(t, text) for t in bound.targets for text in _texts(t)]
-    schema = {target.name: validation.dtype(target) for target in bound.targets}
+    schema = {target.name: validate.dtype(target) for target in bound.targets}
     rows = [
         cleaned(pl.lit(text, dtype=pl.String), replace(target, source=_plain(target)))
         for target, text in given
@@ -174,7 +174,7 @@ def _check_constants(bound: Bound) -> None:
     nothing = pl.DataFrame({name: [None] for name in schema}, schema=schema)
     frame = pl.concat([nothing[:0], *(nothing.with_columns(f.to_series()) for f in frames)])
     constant = list(dict.fromkeys(target.name for target, _ in given))
-    found = validation.failures(frame, bound.schema.select_columns(constant))
+    found = validate.failures(frame, bound.schema.select_columns(constant))
     lines = [
         f"`{target.field}`: {explain(Problem(code, target.field, '', text, detail))}"
         for at, name, code, detail in found.sort("index").iter_rows()

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from rdimport.cleaning.text import column, filled
 from rdimport.core.messages.reasons import explain, remedy
 from rdimport.core.row import FILE, PROBLEMS, ROW, Problem
 from rdimport.mapping import Type
+from rdimport.prepare.clean.text import column, filled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from rdimport.cleaning.text import column, filled
 from rdimport.core.row import DEFECT, FILE, PROBLEMS, ROW
+from rdimport.prepare.clean.text import column, filled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from rdimport.cleaning.text import column
 from rdimport.core.row import ORIGIN
+from rdimport.prepare.clean.text import column
 from rdimport.proposal.evidence import gather
 from rdimport.proposal.guess import Guess, guess
 from rdimport.proposal.write import write

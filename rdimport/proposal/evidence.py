@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import polars as pl
 
-from rdimport.cleaning import brazil, clean, phone
-from rdimport.cleaning.text import column, filled
 from rdimport.mapping import Clean, FieldSource
-from rdimport.validation import FORMS
+from rdimport.prepare.clean import brazil, clean, phone
+from rdimport.prepare.clean.text import column, filled
+from rdimport.prepare.validate import FORMS
 
 _PLAIN: Final = FieldSource(column=("x",))
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from rdimport.cleaning import brazil, clean, email, phone
-from rdimport.cleaning.text import filled
 from rdimport.core.names import fold
 from rdimport.core.row import DEFECT
 from rdimport.mapping import Clean, FieldSource
+from rdimport.prepare.clean import brazil, clean, email, phone
+from rdimport.prepare.clean.text import filled
 from rdimport.source.defects import DEFECTS
 
 if TYPE_CHECKING:

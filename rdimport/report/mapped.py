@@ -47,8 +47,8 @@ def told(mapping: Mapping, catalogue: Catalogue | None = None) -> dict[str, Any]
 
 def _choices(target: Target, options: Sequence[str]) -> list[str]:
     """What a cell may hold, where that is a short list."""
-    from rdimport.cleaning.brazil import STATES  # noqa: PLC0415  as above
     from rdimport.mapping import Clean, Type  # noqa: PLC0415
+    from rdimport.prepare.clean.brazil import STATES  # noqa: PLC0415  as above
 
     if target.source.values:
         return list(target.source.values)

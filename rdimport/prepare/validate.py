@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import polars as pl
 
-from rdimport.cleaning import brazil, email, form, phone, results
-from rdimport.cleaning.email import SYNTAX
-from rdimport.cleaning.mangled import EXPONENT
-from rdimport.cleaning.phone import SEVERAL
 from rdimport.destination.rdstation.fields import MAX_LENGTH
 from rdimport.mapping import Clean, Format, Mapping, Severity, Type
 from rdimport.mapping.targets import Target, targets
+from rdimport.prepare.clean import brazil, email, form, phone, results
+from rdimport.prepare.clean.email import SYNTAX
+from rdimport.prepare.clean.mangled import EXPONENT
+from rdimport.prepare.clean.phone import SEVERAL
 
 if TYPE_CHECKING:
     import pandera.polars as pa

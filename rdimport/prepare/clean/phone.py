@@ -12,9 +12,9 @@ from typing import Final
 
 import polars as pl
 
-from rdimport.cleaning.mangled import unmangled
-from rdimport.cleaning.settle import distinct, stages
-from rdimport.cleaning.text import text
+from rdimport.prepare.clean.lazily import distinct, stages
+from rdimport.prepare.clean.mangled import unmangled
+from rdimport.prepare.clean.text import text
 
 AREAS: Final = (
     "11 12 13 14 15 16 17 18 19 21 22 24 27 28 31 32 33 34 35 37 38 41 42 43 44 45 46 47 48 49 "

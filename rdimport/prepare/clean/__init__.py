@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import polars as pl
 
-from rdimport.cleaning import brazil, email, form, phone, text
-from rdimport.cleaning.settle import once_each
 from rdimport.mapping import Clean, FieldSource, Several, Type
 from rdimport.mapping.vocabulary import Otherwise
+from rdimport.prepare.clean import brazil, email, form, phone, text
+from rdimport.prepare.clean.lazily import once_each
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 from polars.exceptions import PolarsError
 
-from rdimport.cleaning.text import column
 from rdimport.prepare.binding import WHERE
+from rdimport.prepare.clean.text import column
 
 if TYPE_CHECKING:
     from rdimport.prepare.binding import Bound

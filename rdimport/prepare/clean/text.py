@@ -7,7 +7,7 @@ from typing import Final
 import polars as pl
 import polars.selectors as cs
 
-from rdimport.cleaning.settle import Cleaner, where
+from rdimport.prepare.clean.lazily import Cleaner, where
 
 _INVISIBLE: Final = r"[[\p{Cf}\p{Cc}]--[\s\x{200D}]]"
 """What nobody typed: zero-width spaces, direction marks, control characters, byte order marks.

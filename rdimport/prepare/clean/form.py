@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from rdimport.cleaning.settle import Cleaner, once_each, stages
-from rdimport.cleaning.text import bare, text, tidied
+from rdimport.prepare.clean.lazily import Cleaner, once_each, stages
+from rdimport.prepare.clean.text import bare, text, tidied
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,9 +7,9 @@ from typing import Final
 
 import polars as pl
 
-from rdimport.cleaning.mangled import unmangled
-from rdimport.cleaning.settle import distinct, once_each, stages
-from rdimport.cleaning.text import bare, proper, text, tidied
+from rdimport.prepare.clean.lazily import distinct, once_each, stages
+from rdimport.prepare.clean.mangled import unmangled
+from rdimport.prepare.clean.text import bare, proper, text, tidied
 
 STATES: Final = {
     "AC": "acre",

@@ -7,8 +7,8 @@ from typing import Final
 
 import polars as pl
 
-from rdimport.cleaning.settle import where
-from rdimport.cleaning.text import bare
+from rdimport.prepare.clean.lazily import where
+from rdimport.prepare.clean.text import bare
 
 _TIDY: Final = r"^[a-z0-9._%+-]+@[a-z0-9.-]+[a-z]$"
 """Nothing to clean; whether it is an address is for the validation to say."""

@@ -26,8 +26,8 @@ from rdimport.core.stop import Stop
 from rdimport.destination import Answer, Destination
 from rdimport.destination.verdict import Action, Evidence, judge
 from rdimport.flight import SETTLED, STATES, Flight, told, unanswered
-from rdimport.journal import Journal
 from rdimport.ledger import Counters, Outcome, Parcel, Run, Settled, problems_of
+from rdimport.ledger.group_commit import Journal
 from rdimport.pace import Turns
 from rdimport.transport import NotAnswered, Reply, Transport
 

@@ -33,7 +33,8 @@ from rdimport.destination import Destination
 from rdimport.destination.rdstation.endpoint import BASE_URL
 from rdimport.duplicates import Index
 from rdimport.ledger import Ledger, Run
-from rdimport.lock import locked
+from rdimport.ledger.figures import examples
+from rdimport.ledger.lock import locked
 from rdimport.mapping import Mapping
 from rdimport.mapping.catalogue import Catalogue
 from rdimport.memory import forgetful, known_before, remembered
@@ -42,7 +43,6 @@ from rdimport.plan import Plan, Planner
 from rdimport.prepare.preview import Preview, advice
 from rdimport.recall import Recall
 from rdimport.report import mapped, write_all
-from rdimport.report.figures import examples
 from rdimport.report.summary import summarise_alone
 from rdimport.results import Checked, Imported, Notes
 from rdimport.sharing import shared

@@ -13,9 +13,9 @@ import polars as pl
 from rdimport.core.errors import ExitCode
 from rdimport.core.row import FAILED, FILE, PROBLEMS, ROW, Problem, State
 from rdimport.ledger import Input, Ledger, Outcome
+from rdimport.ledger.figures import Example
 from rdimport.plan import Invalid, Plan
 from rdimport.prepare.preview import Preview
-from rdimport.report.figures import Example
 from rdimport.source import Table
 from rdimport.spool import Spool
 

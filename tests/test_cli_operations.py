@@ -23,7 +23,7 @@ from rdimport import cli
 from rdimport.core.events import Event, SendingFinished
 from rdimport.core.row import State
 from rdimport.ledger import Ledger
-from rdimport.lock import locked
+from rdimport.ledger.lock import locked
 from rdimport.progress import both
 from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox

@@ -26,9 +26,9 @@ from rdimport.core.events import Event, RowSettled
 from rdimport.core.row import Problem, State
 from rdimport.delivery import Settings
 from rdimport.destination.rdstation.endpoint import RDStation
-from rdimport.journal import Journal
 from rdimport.ledger import Counters, Ledger, Outcome, Outgoing, Run, Settled
-from rdimport.lock import locked, nobody_at_work
+from rdimport.ledger.group_commit import Journal
+from rdimport.ledger.lock import locked, nobody_at_work
 from rdimport.mapping import Mapping
 from rdimport.pipeline import check
 from rdimport.pipeline import run as run_of_api

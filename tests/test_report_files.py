@@ -24,10 +24,10 @@ from rdimport.core.errors import ReportError
 from rdimport.core.quota import Quota
 from rdimport.core.row import FAILED, Problem, State
 from rdimport.delivery import Settings
-from rdimport.ledger import Ledger, Outcome
-from rdimport.report import figures, page, write_all
+from rdimport.ledger import Ledger, Outcome, figures
+from rdimport.ledger.figures import Minute
+from rdimport.report import page, write_all
 from rdimport.report.chart import pace, thinned
-from rdimport.report.figures import Minute
 from rdimport.report.privacy import shortened
 from rdimport.report.story import gather
 from rdimport.report.words import _BY_LANGUAGE, Words, local

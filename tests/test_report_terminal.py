@@ -13,7 +13,7 @@ from support.reports import Office
 
 from rdimport.core.row import State
 from rdimport.delivery import Settings
-from rdimport.report import figures
+from rdimport.ledger import figures
 from rdimport.report.page import pace_facts
 from rdimport.report.terminal import lines
 from rdimport.report.words import Words

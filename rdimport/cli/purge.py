@@ -10,7 +10,7 @@ from rdimport.cli.speak import say
 from rdimport.core.clock import SystemClock
 from rdimport.core.errors import ExitCode
 from rdimport.ledger import Ledger
-from rdimport.lock import is_locked, nobody_at_work
+from rdimport.ledger.lock import is_locked, nobody_at_work
 from rdimport.report.files import delete
 
 

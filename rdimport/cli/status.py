@@ -10,7 +10,7 @@ from rdimport.cli import values
 from rdimport.cli.speak import say, say_json
 from rdimport.core.errors import ExitCode
 from rdimport.ledger import Ledger
-from rdimport.lock import is_locked
+from rdimport.ledger.lock import is_locked
 from rdimport.screen.status import one, table
 
 

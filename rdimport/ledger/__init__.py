@@ -20,7 +20,17 @@ from typing import Any, Final, Self
 import polars as pl
 
 from rdimport.core.errors import LedgerError, UsageError
-from rdimport.ledger.run import Run
+from rdimport.ledger.records import (
+    Counters,
+    Input,
+    Outcome,
+    Outgoing,
+    Parcel,
+    Settled,
+    problems_of,
+    text_of,
+)
+from rdimport.ledger.run_writer import Run
 from rdimport.ledger.schema import (
     ENDS,
     WRITER_WAITS,
@@ -30,16 +40,6 @@ from rdimport.ledger.schema import (
     migrate,
     recover,
     write_ahead,
-)
-from rdimport.ledger.words import (
-    Counters,
-    Input,
-    Outcome,
-    Outgoing,
-    Parcel,
-    Settled,
-    problems_of,
-    text_of,
 )
 
 __all__ = [

@@ -14,8 +14,8 @@ from typing import Final
 
 from rdimport.core.errors import LedgerError
 from rdimport.core.row import State
+from rdimport.ledger.records import Counters, Outcome, Outgoing, Settled, text_of
 from rdimport.ledger.schema import post
-from rdimport.ledger.words import Counters, Outcome, Outgoing, Settled, text_of
 
 _POST_EVERY: Final = 20_000
 """Accepted rows after which the daybook is posted: a tenth of a second, and no file too large."""

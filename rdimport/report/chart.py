@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
-from rdimport.report.figures import Minute
+from rdimport.ledger.figures import Minute
 from rdimport.report.words import Words
 
 _POINTS: Final = 240

@@ -7,8 +7,8 @@ from typing import Any
 
 from rdimport.core.errors import LedgerError, UsageError
 from rdimport.core.row import FAILED
-from rdimport.ledger import Run
-from rdimport.report import failures, figures, page, summary, workbook
+from rdimport.ledger import Run, figures
+from rdimport.report import failures, page, summary, workbook
 from rdimport.report.rows import Advance, Begin, quietly
 from rdimport.report.story import gather
 

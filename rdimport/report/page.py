@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from rdimport.core.messages.reasons import UNREACHED, explain, remedy
 from rdimport.core.row import Problem, State
+from rdimport.ledger.figures import Example
 from rdimport.report import chart
-from rdimport.report.figures import Example
 from rdimport.report.files import private
 from rdimport.report.next_steps import steps
 from rdimport.report.privacy import discreet

@@ -10,9 +10,9 @@ from typing import Any
 from rdimport.core.messages.reasons import Reason, detail, explain, reason
 from rdimport.core.row import Problem
 from rdimport.core.stop import Stop
-from rdimport.ledger import Run
-from rdimport.report import figures, summary
-from rdimport.report.figures import Example, Minute
+from rdimport.ledger import Run, figures
+from rdimport.ledger.figures import Example, Minute
+from rdimport.report import summary
 from rdimport.report.reread import Reread, reread
 
 EXAMPLES = 3

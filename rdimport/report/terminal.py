@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from rdimport.core.messages.reasons import explain, remedy
 from rdimport.core.row import State
-from rdimport.report.figures import Example
+from rdimport.ledger.figures import Example
 from rdimport.report.next_steps import steps
 from rdimport.report.page import pace_facts
 from rdimport.report.story import why

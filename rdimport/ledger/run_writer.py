@@ -12,8 +12,7 @@ import polars as pl
 
 from rdimport.core.errors import ExitCode, LedgerError
 from rdimport.core.row import State
-from rdimport.ledger.schema import post
-from rdimport.ledger.words import (
+from rdimport.ledger.records import (
     Counters,
     Input,
     Outcome,
@@ -21,6 +20,7 @@ from rdimport.ledger.words import (
     Settled,
     problems_of,
 )
+from rdimport.ledger.schema import post
 from rdimport.ledger.writes import Writes, eight_bytes
 
 _FACTS: Final = (

@@ -28,9 +28,9 @@ from receiver import receiving
 
 from rdimport import pipeline
 from rdimport.destination.rdstation.endpoint import RDStation
-from rdimport.duplicates import UNCHANGED, Index
 from rdimport.mapping import Mapping
-from rdimport.memory import Blank
+from rdimport.plan.duplicates import UNCHANGED, Index
+from rdimport.plan.history import Blank
 from rdimport.prepare import bind, cells, prepare
 from rdimport.prepare.preview import Preview
 from rdimport.prepare.validate import failures

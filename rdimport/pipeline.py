@@ -31,23 +31,24 @@ from rdimport.core.row import FAILED, State
 from rdimport.core.stop import Stop
 from rdimport.destination import Destination
 from rdimport.destination.rdstation.endpoint import BASE_URL
-from rdimport.duplicates import Index
 from rdimport.ledger import Ledger, Run
 from rdimport.ledger.figures import examples
 from rdimport.ledger.lock import locked
 from rdimport.mapping import Mapping
 from rdimport.mapping.catalogue import Catalogue
-from rdimport.memory import forgetful, known_before, remembered
 from rdimport.pace import Pace, Turns
-from rdimport.plan import Plan, Planner
+from rdimport.plan import mapping_record
+from rdimport.plan.duplicates import Index
+from rdimport.plan.history import forgetful, known_before, remembered
+from rdimport.plan.known_rows import Recall
+from rdimport.plan.planner import Plan, Planner
+from rdimport.plan.spool import Spool
 from rdimport.prepare.preview import Preview, advice
-from rdimport.recall import Recall
-from rdimport.report import mapped, write_all
+from rdimport.report import write_all
 from rdimport.report.summary import summarise_alone
 from rdimport.results import Checked, Imported, Notes
 from rdimport.sharing import shared
 from rdimport.source import Hints, open_tables
-from rdimport.spool import Spool
 from rdimport.stopping import Stopper, on_signals
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ def _begin(ledger: Ledger, how: Options, mapping: Mapping, files: Sequence[str])
     now = how.clock.now()
     facts = {
         "mapping": how.mapping_name,
-        "mapping_used": mapped.told(mapping, how.catalogue),
+        "mapping_used": mapping_record.told(mapping, how.catalogue),
         "base_url": how.to.base_url,
         "sandbox": how.sandbox,
         "again": how.again or _reach(how.to),

@@ -14,10 +14,10 @@ from rdimport.core.errors import ExitCode
 from rdimport.core.row import FAILED, FILE, PROBLEMS, ROW, Problem, State
 from rdimport.ledger import Input, Ledger, Outcome
 from rdimport.ledger.figures import Example
-from rdimport.plan import Invalid, Plan
+from rdimport.plan.planner import Invalid, Plan
+from rdimport.plan.spool import Spool
 from rdimport.prepare.preview import Preview
 from rdimport.source import Table
-from rdimport.spool import Spool
 
 _PROBLEMS = {**PROBLEMS, "state": pl.String}
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rdimport.core.row import FILE, PROBLEMS, ROW, State
-from rdimport.plan import Invalid
+from rdimport.plan.planner import Invalid
 from rdimport.results import Notes
 
 BATCHES = st.lists(

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rdimport.core.row import FILE, ROW
-from rdimport.duplicates import AT, IDENTITY, UNCHANGED, Choice, Index
+from rdimport.plan.duplicates import AT, IDENTITY, UNCHANGED, Choice, Index
 
 Rows = list[tuple[int, bool]]
 """For each row a number that stands for its conversion, and whether it is known unchanged."""

@@ -15,14 +15,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rdimport.core.row import FILE, ROW, State
-from rdimport.duplicates import Index
 from rdimport.ledger import Counters, Ledger, Outcome, Settled
 from rdimport.mapping import Mapping
-from rdimport.memory import Memory
-from rdimport.plan import PAYLOAD, Planner
-from rdimport.recall import Recall
+from rdimport.plan.duplicates import Index
+from rdimport.plan.history import Memory
+from rdimport.plan.known_rows import Recall
+from rdimport.plan.planner import PAYLOAD, Planner
+from rdimport.plan.spool import Spool
 from rdimport.source import Facts, Hints, Table, open_tables
-from rdimport.spool import Spool
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 MAPPING = """\

@@ -13,9 +13,9 @@ import polars as pl
 
 from rdimport.core.row import FILE, ROW, State
 from rdimport.destination import Destination
-from rdimport.duplicates import IDENTITY, UNCHANGED
 from rdimport.ledger import Ledger, Outcome, problems_of
 from rdimport.mapping import Mapping
+from rdimport.plan.duplicates import IDENTITY, UNCHANGED
 
 
 class Known(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Final, Literal, NamedTuple, Self
 import polars as pl
 
 from rdimport.core.row import FILE, ROW
-from rdimport.spool import Spool
+from rdimport.plan.spool import Spool
 
 IDENTITY: Final = "__rdimport_identity__"
 """Binary: what makes two rows the same conversion, or the ledger's keyed hash of it."""

@@ -19,19 +19,19 @@ import polars as pl
 from rdimport.core.errors import RdimportError
 from rdimport.core.events import Observer, RowsRead, silent
 from rdimport.core.row import DEFECT, FILE, ROW, Problem, State
-from rdimport.duplicates import AT, IDENTITY, UNCHANGED, Index
 from rdimport.ledger import Input, Outcome, Outgoing, Parcel, text_of
-from rdimport.memory import Memory, cells_of
+from rdimport.plan.duplicates import AT, IDENTITY, UNCHANGED, Index
+from rdimport.plan.history import Memory, cells_of
+from rdimport.plan.known_rows import NO_SOURCES, SOURCE, Recall
 from rdimport.prepare import Bound, Prepared, bind, prepare
 from rdimport.prepare.encode import Merger
-from rdimport.recall import NO_SOURCES, SOURCE, Recall
 from rdimport.source.fingerprint import fingerprint
 
 if TYPE_CHECKING:
     from rdimport.mapping import Mapping
     from rdimport.mapping.catalogue import Catalogue
+    from rdimport.plan.spool import Spool
     from rdimport.source import Table
-    from rdimport.spool import Spool
 
 PAYLOAD: Final = "__rdimport_payload__"
 WARNINGS: Final = "__rdimport_warnings__"

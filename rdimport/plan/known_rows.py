@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import polars as pl
 
 from rdimport.core.row import DEFECT, ROW, State
-from rdimport.duplicates import IDENTITY
 from rdimport.mapping.targets import targets
+from rdimport.plan.duplicates import IDENTITY
 from rdimport.prepare.clean.text import column
 
 if TYPE_CHECKING:

@@ -29,9 +29,7 @@ from pyreqwest.client import ClientBuilder
 from pyreqwest.compatibility.httpx import HttpxTransport
 from receiver import receiving
 
-from rdimport.destination import Request
-from rdimport.destination.rdstation.endpoint import RDStation
-from rdimport.transport import (
+from rdimport.delivery.transport import (
     NotAnswered,
     NotConnected,
     Patience,
@@ -40,8 +38,10 @@ from rdimport.transport import (
     connected,
     proof,
 )
-from rdimport.transport.ordinary import OrdinarySender
-from rdimport.transport.reply import awaited
+from rdimport.delivery.transport.httpx_sender import OrdinarySender
+from rdimport.delivery.transport.response import awaited
+from rdimport.destination import Request
+from rdimport.destination.rdstation.endpoint import RDStation
 
 PAYLOAD = '{"conversion_identifier":"x","email":"a@exemplo.com.br","name":"' + "y" * 360 + '"}'
 PLACES = 16

@@ -29,6 +29,9 @@ from rdimport.core.events import (
 from rdimport.core.quota import Quota
 from rdimport.core.row import FAILED, State
 from rdimport.core.stop import Stop
+from rdimport.delivery.pacing.pacer import Pace, Turns
+from rdimport.delivery.pacing.shared import shared
+from rdimport.delivery.stopping import Stopper, on_signals
 from rdimport.destination import Destination
 from rdimport.destination.rdstation.endpoint import BASE_URL
 from rdimport.ledger import Ledger, Run
@@ -36,7 +39,6 @@ from rdimport.ledger.figures import examples
 from rdimport.ledger.lock import locked
 from rdimport.mapping import Mapping
 from rdimport.mapping.catalogue import Catalogue
-from rdimport.pace import Pace, Turns
 from rdimport.plan import mapping_record
 from rdimport.plan.duplicates import Index
 from rdimport.plan.history import forgetful, known_before, remembered
@@ -47,13 +49,11 @@ from rdimport.prepare.preview import Preview, advice
 from rdimport.report import write_all
 from rdimport.report.summary import summarise_alone
 from rdimport.results import Checked, Imported, Notes
-from rdimport.sharing import shared
 from rdimport.source import Hints, open_tables
-from rdimport.stopping import Stopper, on_signals
 
 if TYPE_CHECKING:
-    from rdimport.delivery import Chance, Settings
-    from rdimport.transport import Kind
+    from rdimport.delivery.dispatcher import Chance, Settings
+    from rdimport.delivery.transport import Kind
 
 Result = TypeVar("Result")
 
@@ -62,7 +62,7 @@ REPORT_DIR: Final = Path("rdimport-reports")
 
 
 def _usual_settings() -> Settings:
-    from rdimport.delivery import Settings  # noqa: PLC0415  with httpx: only who sends pays for it
+    from rdimport.delivery.dispatcher import Settings  # noqa: PLC0415  with httpx: only who sends pays for it
 
     return Settings()
 
@@ -255,8 +255,8 @@ async def _in_thread(work: Callable[[], Result], stopper: Stopper) -> Result:
 
 async def _carry_out(plan: Plan, run: Run, how: Options, stopper: Stopper, spent: float) -> _End:
     """Send the plan's rows; `spent` seconds of the time that the run has are gone."""
-    from rdimport.delivery import Delivery  # noqa: PLC0415
-    from rdimport.transport import Patience, connected  # noqa: PLC0415
+    from rdimport.delivery.dispatcher import Delivery  # noqa: PLC0415
+    from rdimport.delivery.transport import Patience, connected  # noqa: PLC0415
 
     settings = how.settings
     if settings.max_seconds is not None:

@@ -12,7 +12,7 @@ import pytest
 from rdimport import pipeline
 from rdimport.core.errors import MappingError
 from rdimport.core.row import State
-from rdimport.delivery import Settings
+from rdimport.delivery.dispatcher import Settings
 from rdimport.destination.rdstation.endpoint import RDStation
 from rdimport.mapping import Mapping
 from rdimport.results import Imported

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rdimport.circuit import DOUBTS_IN_A_ROW, SAME_REFUSALS, TURNED_AWAY, Circuit
 from rdimport.core.stop import Stop
+from rdimport.delivery.circuit_breaker import DOUBTS_IN_A_ROW, SAME_REFUSALS, TURNED_AWAY, Circuit
 from rdimport.destination.verdict import Action, Evidence, judge
 
 NO_REASON: frozenset[tuple[str, str]] = frozenset()

@@ -13,17 +13,17 @@ from pathlib import Path
 import pytest
 from support.peer import ACCEPTED, KEY, Peer, Script, serving
 
-from rdimport.circuit import TURNED_AWAY
 from rdimport.core.clock import Clock, SystemClock
 from rdimport.core.errors import LedgerError
 from rdimport.core.events import silent
 from rdimport.core.row import State
 from rdimport.core.stop import Stop
-from rdimport.delivery import Delivery, Settings
+from rdimport.delivery.circuit_breaker import TURNED_AWAY
+from rdimport.delivery.dispatcher import Delivery, Settings
+from rdimport.delivery.pacing.pacer import Pace
+from rdimport.delivery.transport import Patience, connected
 from rdimport.destination.rdstation.endpoint import RDStation
 from rdimport.ledger import Ledger, Outgoing, Parcel, Run
-from rdimport.pace import Pace
-from rdimport.transport import Patience, connected
 
 
 @dataclass

@@ -10,9 +10,16 @@ from collections.abc import Awaitable, Callable
 import pytest
 from support.peer import exchange as sent
 
+from rdimport.delivery.transport import (
+    MAX_ANSWER,
+    Kind,
+    NotAnswered,
+    NotConnected,
+    Reply,
+    connected,
+)
+from rdimport.delivery.transport.response import Patience
 from rdimport.destination.rdstation.endpoint import RDStation
-from rdimport.transport import MAX_ANSWER, Kind, NotAnswered, NotConnected, Reply, connected
-from rdimport.transport.reply import Patience
 
 KEY = "s3cr3t-k3y-0f-th3-tr4nsp0rt"
 GOOD = b'HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n{"event_uuid": "abc"}'

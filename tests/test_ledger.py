@@ -24,7 +24,7 @@ from test_transport_cost import serving
 from rdimport.core.errors import LedgerBusyError, LedgerError, UsageError
 from rdimport.core.events import Event, RowSettled
 from rdimport.core.row import Problem, State
-from rdimport.delivery import Settings
+from rdimport.delivery.dispatcher import Settings
 from rdimport.destination.rdstation.endpoint import RDStation
 from rdimport.ledger import Counters, Ledger, Outcome, Outgoing, Run, Settled
 from rdimport.ledger.group_commit import Journal

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from support.windows import Windows
 
 from rdimport.core.quota import Limits, Quota
+from rdimport.delivery.pacing.pacer import Pace
 from rdimport.destination.rdstation.fields import PLANS
-from rdimport.pace import Pace
 
 QUOTAS = st.builds(Quota, st.integers(1, 1_000), st.sampled_from([1.0, 60.0, 3600.0]))
 DELAYS = st.lists(st.floats(0, 1), min_size=1, max_size=50)

@@ -26,9 +26,9 @@ from rdimport.core.messages.reasons import (
 from rdimport.core.messages.reasons_pt import REASONS_PT
 from rdimport.core.row import Problem
 from rdimport.core.stop import Stop
+from rdimport.delivery.transport.error_detail import why
 from rdimport.destination.verdict import VERDICTS, Action
 from rdimport.report import words, words_screen
-from rdimport.transport.why import why
 
 PACKAGE = Path(str(rdimport.__file__)).parent
 FIELDS = set(Problem._fields) - {"code"}

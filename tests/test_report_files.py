@@ -23,7 +23,7 @@ from support.reports import MAPPING, Office, csv_rows, xlsx_rows
 from rdimport.core.errors import ReportError
 from rdimport.core.quota import Quota
 from rdimport.core.row import FAILED, Problem, State
-from rdimport.delivery import Settings
+from rdimport.delivery.dispatcher import Settings
 from rdimport.ledger import Ledger, Outcome, figures
 from rdimport.ledger.figures import Minute
 from rdimport.report import page, write_all
@@ -149,7 +149,7 @@ def test_a_run_that_was_killed_and_the_one_that_took_it_up(office: Office) -> No
     office.box.set_faults(Faults(hang_after=1.0, skip=4))
     script = (
         "import sys; from pathlib import Path; from support.reports import Office;"
-        "from rdimport.sandbox.embedded import RunningSandbox; from rdimport.delivery import "
+        "from rdimport.sandbox.embedded import RunningSandbox; from rdimport.delivery.dispatcher import "
         "Settings; home, url, key, file = sys.argv[1:];"
         "Office(Path(home), RunningSandbox(url, key, '')).run(file, settings=Settings(1))"
     )

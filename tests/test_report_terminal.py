@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from support.reports import Office
 
 from rdimport.core.row import State
-from rdimport.delivery import Settings
+from rdimport.delivery.dispatcher import Settings
 from rdimport.ledger import figures
 from rdimport.report.page import pace_facts
 from rdimport.report.terminal import lines

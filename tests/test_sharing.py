@@ -14,9 +14,9 @@ import pytest
 from support.windows import WINDOW, Windows
 
 from rdimport.core.quota import Quota
+from rdimport.delivery.pacing.pacer import Pace
+from rdimport.delivery.pacing.shared import SharedPace, shared
 from rdimport.destination.rdstation.endpoint import RDStation
-from rdimport.pace import Pace
-from rdimport.sharing import SharedPace, shared
 
 RD = Quota(120, 60.0)
 KEY = "k3y-0f-th3-sh4r3d-4cc0unt"

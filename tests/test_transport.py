@@ -10,14 +10,14 @@ import httpx
 import pytest
 from support.peer import ACCEPTED, KEY, Peer, answering, both, post, sending, serving
 
-from rdimport.transport import (
+from rdimport.delivery.transport import (
     Kind,
     NotAnswered,
     NotConnected,
     Patience,
     connected,
 )
-from rdimport.transport.lean import LeanTransport
+from rdimport.delivery.transport.direct import LeanTransport
 
 
 @both

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from rdimport.transport.answer import AnswerReader, Garbled, at_once
-from rdimport.transport.reply import MAX_ANSWER, Reply
+from rdimport.delivery.transport.response import MAX_ANSWER, Reply
+from rdimport.delivery.transport.response_reader import AnswerReader, Garbled, at_once
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"

@@ -13,8 +13,8 @@ from types import FrameType
 
 from support.peer import exchange
 
+from rdimport.delivery.transport import Patience, connected
 from rdimport.destination.rdstation.endpoint import RDStation
-from rdimport.transport import Patience, connected
 
 ROWS = 200
 CALLS = 130

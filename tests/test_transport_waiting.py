@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from support.peer import ACCEPTED, KEY, Peer, both, post, sending, serving
 
-from rdimport.transport import (
+from rdimport.delivery.transport import (
     Kind,
     NotAnswered,
     Patience,

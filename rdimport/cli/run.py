@@ -13,7 +13,7 @@ from rdimport.core.errors import ExitCode, RdimportError, UnheardError
 
 if TYPE_CHECKING:
     from rdimport.cli.terminal import Terminal
-    from rdimport.delivery import Settings
+    from rdimport.delivery.dispatcher import Settings
     from rdimport.destination.rdstation.endpoint import RDStation
     from rdimport.log import LogFile
     from rdimport.mapping import Mapping
@@ -87,7 +87,7 @@ def _options(told: argparse.Namespace, mapping: Mapping, terminal: Terminal) -> 
 
 
 def _settings(told: argparse.Namespace) -> Settings:
-    from rdimport.delivery import Settings  # noqa: PLC0415
+    from rdimport.delivery.dispatcher import Settings  # noqa: PLC0415
 
     return Settings(
         told.concurrency,

@@ -21,7 +21,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-TRANSPORT: Final = "rdimport.transport"
+TRANSPORT: Final = "rdimport.delivery.transport"
 """ASGI extension that holds the connection's asyncio transport (`transport.SandboxProtocol`)."""
 
 PAGE_PATHS: Final = ("/sandbox", "/static", "/favicon.ico", "/.well-known")

@@ -11,9 +11,7 @@ from functools import partial
 import httpx
 import pytest
 
-from rdimport.destination import Request
-from rdimport.destination.rdstation.endpoint import RDStation
-from rdimport.transport import (
+from rdimport.delivery.transport import (
     Kind,
     Patience,
     Reply,
@@ -21,7 +19,9 @@ from rdimport.transport import (
     connected,
     proof,
 )
-from rdimport.transport.reply import awaited
+from rdimport.delivery.transport.response import awaited
+from rdimport.destination import Request
+from rdimport.destination.rdstation.endpoint import RDStation
 
 KEY = "segredo-1234"
 ACCEPTED = b'HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n{"event_uuid":"u"}'

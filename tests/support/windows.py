@@ -15,7 +15,7 @@ from heapq import heappop, heappush
 from itertools import count
 
 from rdimport.core.quota import Limits
-from rdimport.pace import Turns
+from rdimport.delivery.pacing.pacer import Turns
 
 LIMIT = 120
 WINDOW = 60.0

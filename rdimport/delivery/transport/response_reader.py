@@ -11,7 +11,7 @@ from typing import Final
 
 import httptools
 
-from rdimport.transport.reply import MAX_ANSWER, Head, Reply, joined
+from rdimport.delivery.transport.response import MAX_ANSWER, Head, Reply, joined
 
 _MOST: Final = 8 * MAX_ANSWER
 """Bytes of heads, interim answers, chunk sizes and body together, before it is given up."""

@@ -18,12 +18,12 @@ from urllib.request import getproxies
 
 import httpx
 
+from rdimport.delivery.transport.direct import LeanSender, LeanTransport
+from rdimport.delivery.transport.error_detail import why
+from rdimport.delivery.transport.httpx_sender import ordinary
+from rdimport.delivery.transport.response import MAX_ANSWER, Done, Patience, Reply
 from rdimport.destination import Request
 from rdimport.destination.rdstation.endpoint import LOOPBACK
-from rdimport.transport.lean import LeanSender, LeanTransport
-from rdimport.transport.ordinary import ordinary
-from rdimport.transport.reply import MAX_ANSWER, Done, Patience, Reply
-from rdimport.transport.why import why
 
 __all__ = [
     "MAX_ANSWER",

@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Final
 
 from rdimport.core.quota import Limits, Quota
+from rdimport.delivery.pacing.pacer import Pace, Standing
 from rdimport.destination import Destination
-from rdimport.pace import Pace, Standing
 
 _AHEAD: Final = 0.02
 """Seconds whose slots are taken at once where there are many: one at least, whatever the quota."""

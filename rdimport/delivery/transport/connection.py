@@ -15,8 +15,8 @@ from typing import Final
 
 import httpx
 
-from rdimport.transport.answer import AnswerReader, Garbled, at_once
-from rdimport.transport.reply import Done, Patience, Reply
+from rdimport.delivery.transport.response import Done, Patience, Reply
+from rdimport.delivery.transport.response_reader import AnswerReader, Garbled, at_once
 
 _MARGIN: Final = 1.0
 """Seconds that an idle connection is given up before the server says that it will close it."""

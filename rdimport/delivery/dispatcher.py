@@ -16,20 +16,20 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Final, Protocol
 
-from rdimport.circuit import Circuit
-from rdimport.concurrency import Concurrency
 from rdimport.core.clock import Clock
 from rdimport.core.errors import LedgerError
 from rdimport.core.events import Observer, Stopping, Waiting
 from rdimport.core.row import Problem, State
 from rdimport.core.stop import Stop
+from rdimport.delivery.circuit_breaker import Circuit
+from rdimport.delivery.concurrency_limit import Concurrency
+from rdimport.delivery.flight import SETTLED, STATES, Flight, told, unanswered
+from rdimport.delivery.pacing.pacer import Turns
+from rdimport.delivery.transport import NotAnswered, Reply, Transport
 from rdimport.destination import Answer, Destination
 from rdimport.destination.verdict import Action, Evidence, judge
-from rdimport.flight import SETTLED, STATES, Flight, told, unanswered
 from rdimport.ledger import Counters, Outcome, Parcel, Run, Settled, problems_of
 from rdimport.ledger.group_commit import Journal
-from rdimport.pace import Turns
-from rdimport.transport import NotAnswered, Reply, Transport
 
 LONGEST_WAIT: Final = 3600.0
 """Seconds for which an endpoint's word is taken; a larger number is taken for a slip."""

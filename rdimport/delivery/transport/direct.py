@@ -12,9 +12,9 @@ from functools import partial
 
 import httpx
 
+from rdimport.delivery.transport.connection import Wire
+from rdimport.delivery.transport.response import Done, Patience, awaited
 from rdimport.destination import Request
-from rdimport.transport.reply import Done, Patience, awaited
-from rdimport.transport.wire import Wire
 
 
 class LeanTransport(httpx.AsyncBaseTransport):

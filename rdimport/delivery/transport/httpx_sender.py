@@ -11,8 +11,8 @@ from contextlib import asynccontextmanager
 
 import httpx
 
+from rdimport.delivery.transport.response import MAX_ANSWER, Done, Patience, Reply
 from rdimport.destination import Request
-from rdimport.transport.reply import MAX_ANSWER, Done, Patience, Reply
 
 
 class _Masked(logging.Filter):

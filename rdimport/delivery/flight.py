@@ -7,10 +7,10 @@ from typing import Final
 
 from rdimport.core.events import RowSettled
 from rdimport.core.row import Problem, State
+from rdimport.delivery.transport import NotAnswered, NotConnected, Reply, proof
 from rdimport.destination import Answer
 from rdimport.destination.verdict import Action, Evidence
 from rdimport.ledger import Parcel
-from rdimport.transport import NotAnswered, NotConnected, Reply, proof
 
 STATES: Final = {
     Action.ACCEPT: State.ACCEPTED,

@@ -1,0 +1,1 @@
+"""Pending rows -> requests within the quota -> what became of each row."""

@@ -25,10 +25,10 @@ from rdimport.core.row import State
 from rdimport.ledger import Ledger
 from rdimport.ledger.lock import locked
 from rdimport.progress import both
+from rdimport.report.run_status import RunStatus
 from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
 from rdimport.screen.status import table
-from rdimport.status import RunStatus
 
 MAPPING = "version: 1\nconversion_identifier: Feira\nfields: {email: email, name: name}\n"
 LIST = "email,name\n" + "".join(f"p{i}@exemplo.com.br,Pessoa {i}\n" for i in range(6))

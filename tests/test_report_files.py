@@ -26,10 +26,11 @@ from rdimport.core.row import FAILED, Problem, State
 from rdimport.delivery.dispatcher import Settings
 from rdimport.ledger import Ledger, Outcome, figures
 from rdimport.ledger.figures import Minute
-from rdimport.report import page, write_all
-from rdimport.report.chart import pace, thinned
-from rdimport.report.privacy import shortened
-from rdimport.report.story import gather
+from rdimport.report import write_all
+from rdimport.report.data import gather
+from rdimport.report.html import page
+from rdimport.report.html.chart import pace, thinned
+from rdimport.report.html.privacy import shortened
 from rdimport.report.words import _BY_LANGUAGE, Words, local
 from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox

@@ -14,7 +14,7 @@ from support.reports import Office
 from rdimport.core.row import State
 from rdimport.delivery.dispatcher import Settings
 from rdimport.ledger import figures
-from rdimport.report.page import pace_facts
+from rdimport.report.html.page import pace_facts
 from rdimport.report.terminal import lines
 from rdimport.report.words import Words
 from rdimport.sandbox.embedded import RunningSandbox

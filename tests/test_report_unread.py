@@ -13,10 +13,10 @@ from support.reports import Office
 
 from rdimport.core.errors import ExitCode
 from rdimport.core.events import Event, RowsRead
+from rdimport.report.run_status import runs
 from rdimport.report.terminal import lines
 from rdimport.results import Imported
 from rdimport.sandbox.embedded import RunningSandbox
-from rdimport.status import runs
 
 GOOD = [(f"pessoa{i}@exemplo.com.br", f"Pessoa {i}") for i in range(3)]
 

@@ -18,8 +18,8 @@ from rdimport.core.names import fold
 from rdimport.core.row import REPORTED, Problem, State
 from rdimport.ledger import Input, Ledger, Outcome
 from rdimport.mapping.catalogue import Catalogue, CustomField
-from rdimport.report import workbook
-from rdimport.report.story import gather
+from rdimport.report.data import gather
+from rdimport.report.failures_xlsx import sheets
 from rdimport.report.words import Words
 from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
@@ -168,7 +168,7 @@ def test_past_the_limit_of_a_sheet_the_rows_go_on_in_further_ones_and_all_come_b
     with office.ledger() as ledger:
         run = ledger.run()
         story = gather(run, office.home)
-        assert workbook.write(run, path, story, sheet_rows=10) == 25
+        assert sheets.write(run, path, story, sheet_rows=10) == 25
     assert openpyxl.load_workbook(path).sheetnames[1:4] == ["Rows", "Rows (2)", "Rows (3)"]
     assert [row["Nome"] for row in xlsx_rows(path)] == [f"P{i}" for i in range(25)]
     again = office.run(path)
@@ -183,7 +183,7 @@ def test_a_sheet_whose_rows_were_all_deleted_is_passed_over(office: Office) -> N
     path = office.home / "failures.xlsx"
     with office.ledger() as ledger:
         run = ledger.run()
-        workbook.write(run, path, gather(run, office.home), sheet_rows=10)
+        sheets.write(run, path, gather(run, office.home), sheet_rows=10)
     book = openpyxl.load_workbook(path)
     book["Rows"].delete_rows(2, 20)
     book.save(path)
@@ -243,19 +243,19 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
             )
             run.record_rows(1000, 0, list(ends))
         path = tmp_path / f"{name}.xlsx"
-        assert workbook.write(run, path, gather(run, tmp_path)) == rows
+        assert sheets.write(run, path, gather(run, tmp_path)) == rows
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
     with Ledger.open(tmp_path) as ledger:
-        few = written(ledger, "few", workbook.COMMENTED)
-        assert written(ledger, "many", 3 * workbook.COMMENTED) - few < 12 * 1024  # KiB
+        few = written(ledger, "few", sheets.COMMENTED)
+        assert written(ledger, "many", 3 * sheets.COMMENTED) - few < 12 * 1024  # KiB
 
 
 @pytest.mark.parametrize("name", ["[a]:b", "rdimport resumo", "x" * 40, "'Leads'", "History"])
 def test_any_name_of_a_sheet_of_the_input_gives_one_that_excel_takes(
     office: Office, name: str
 ) -> None:
-    found = workbook.sheet_name({0: Input("a.ods", ("a",), sheet=name)}, Words("en"))
+    found = sheets.sheet_name({0: Input("a.ods", ("a",), sheet=name)}, Words("en"))
     assert 0 < len(found) <= 31
     assert not set(found) & set("[]:*?/\\")
     assert not fold(found).startswith("rdimport")

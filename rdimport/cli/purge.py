@@ -11,7 +11,7 @@ from rdimport.core.clock import SystemClock
 from rdimport.core.errors import ExitCode
 from rdimport.ledger import Ledger
 from rdimport.ledger.lock import is_locked, nobody_at_work
-from rdimport.report.files import delete
+from rdimport.report.private_files import delete
 
 
 def execute(told: argparse.Namespace) -> int:

@@ -44,7 +44,7 @@ def execute(told: argparse.Namespace) -> int:
 def _import(told: argparse.Namespace, to: RDStation, stack: ExitStack, log: LogFile | None) -> int:
     from rdimport import pipeline  # noqa: PLC0415
     from rdimport.cli.terminal import Terminal  # noqa: PLC0415
-    from rdimport.report.files import see_that_it_can_be_made  # noqa: PLC0415
+    from rdimport.report.private_files import see_that_it_can_be_made  # noqa: PLC0415
 
     mapping = values.mapping(told)
     see_that_it_can_be_made(told.report_dir or pipeline.REPORT_DIR)

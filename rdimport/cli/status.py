@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from functools import partial
 
-from rdimport import status
 from rdimport.cli import values
 from rdimport.cli.speak import say, say_json
 from rdimport.core.errors import ExitCode
 from rdimport.ledger import Ledger
 from rdimport.ledger.lock import is_locked
+from rdimport.report import run_status
 from rdimport.screen.status import one, table
 
 
@@ -23,7 +23,7 @@ def execute(told: argparse.Namespace) -> int:
     else:
         with ledger:
             found = list(
-                status.runs(
+                run_status.runs(
                     ledger,
                     partial(is_locked, state_dir),
                     told.run,

@@ -8,9 +8,11 @@ from typing import Any
 from rdimport.core.errors import LedgerError, UsageError
 from rdimport.core.row import FAILED
 from rdimport.ledger import Run, figures
-from rdimport.report import failures, page, summary, workbook
+from rdimport.report import failures_csv, summary
+from rdimport.report.data import gather
+from rdimport.report.failures_xlsx import sheets
+from rdimport.report.html import page
 from rdimport.report.rows import Advance, Begin, quietly
-from rdimport.report.story import gather
 
 
 def write(
@@ -35,11 +37,13 @@ def write(
         stage("counting", 0)
         story = gather(run, folder)
         failed = sum(story.summary[state] for state in FAILED)
-        stage(failures.FILE_NAME, failed)
-        written = [failures.write(run, folder / failures.FILE_NAME, lang, told, story.reread)]
-        stage(workbook.FILE_NAME, failed)
-        book = folder / workbook.FILE_NAME
-        written += [workbook.write(run, book, story, lang, begin=stage, advance=told)]
+        stage(failures_csv.FILE_NAME, failed)
+        written = [
+            failures_csv.write(run, folder / failures_csv.FILE_NAME, lang, told, story.reread)
+        ]
+        stage(sheets.FILE_NAME, failed)
+        book = folder / sheets.FILE_NAME
+        written += [sheets.write(run, book, story, lang, begin=stage, advance=told)]
     if any(rows != failed for rows in written):
         raise LedgerError(
             f"The ledger counts {failed} failed rows of run {run.name}, but lists {written}.",

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from rdimport.core.errors import ReportError
 from rdimport.ledger import Run
-from rdimport.report import failures
-from rdimport.report.files import private
+from rdimport.report import failures_csv
+from rdimport.report.private_files import private
 
 FILE_NAME: Final = "summary.json"
 
@@ -55,7 +55,7 @@ def summarise(run: Run, folder: Path) -> dict[str, Any]:
         **{name: told[name] for name in _TOLD},
         "files": [table.name for table in run.inputs().values()],
         "summary_json": str(folder / FILE_NAME),
-        "failures_csv": str(folder / failures.FILE_NAME),
+        "failures_csv": str(folder / failures_csv.FILE_NAME),
         "failures_xlsx": str(folder / "failures.xlsx"),
         "report_html": str(folder / "report.html"),
     }

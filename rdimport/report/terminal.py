@@ -10,9 +10,9 @@ from typing import Any, Final
 from rdimport.core.messages.reasons import explain, remedy
 from rdimport.core.row import State
 from rdimport.ledger.figures import Example
+from rdimport.report.data import why
+from rdimport.report.html.page import pace_facts
 from rdimport.report.next_steps import steps
-from rdimport.report.page import pace_facts
-from rdimport.report.story import why
 from rdimport.report.words import Words
 
 _KINDS: Final = 3

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from rdimport.core.row import FAILED, State
+from rdimport.report.run_status import RunStatus
 from rdimport.report.words import Words, local
 from rdimport.screen.parts import counts, printable, width, wrapped
-from rdimport.status import RunStatus
 
 _WORDS: Final = Words("en")
 

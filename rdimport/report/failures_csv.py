@@ -9,7 +9,7 @@ from typing import Final, TextIO
 
 from rdimport.core.row import REPORTED
 from rdimport.ledger import Input, Run
-from rdimport.report.files import private
+from rdimport.report.private_files import private
 from rdimport.report.reread import Reread
 from rdimport.report.rows import Advance, Line, columns, lines, quietly
 

@@ -15,11 +15,11 @@ from rdimport.core.messages.reasons import explain, remedy
 from rdimport.core.names import fold
 from rdimport.core.row import REPORTED, Problem
 from rdimport.ledger import Input, Run
-from rdimport.report.cover import COMMENTED, cover
-from rdimport.report.files import private
-from rdimport.report.looks import Looks
+from rdimport.report.data import Story
+from rdimport.report.failures_xlsx.formats import Looks
+from rdimport.report.failures_xlsx.summary_sheet import COMMENTED, cover
+from rdimport.report.private_files import private
 from rdimport.report.rows import Advance, Begin, Line, columns, lines, quietly
-from rdimport.report.story import Story
 from rdimport.report.words import Words
 
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ from typing import Any, Final
 from rdimport.core.messages.reasons import UNREACHED, explain, remedy
 from rdimport.core.row import Problem, State
 from rdimport.ledger.figures import Example
-from rdimport.report import chart
-from rdimport.report.files import private
+from rdimport.report.data import Story
+from rdimport.report.html import chart
+from rdimport.report.html.privacy import discreet
 from rdimport.report.next_steps import steps
-from rdimport.report.privacy import discreet
-from rdimport.report.story import Story
+from rdimport.report.private_files import private
 from rdimport.report.words import Words, local
 
 FILE_NAME: Final = "report.html"

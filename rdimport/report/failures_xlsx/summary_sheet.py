@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rdimport.core.messages.reasons import explain, remedy
 from rdimport.core.row import FAILED, Problem, State
-from rdimport.report.looks import Looks
+from rdimport.report.data import Story
+from rdimport.report.failures_xlsx.formats import Looks
 from rdimport.report.next_steps import steps
-from rdimport.report.story import Story
 from rdimport.report.words import Words
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""failures.xlsx: the rows that need a person, and a summary sheet."""

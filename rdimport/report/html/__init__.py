@@ -1,0 +1,1 @@
+"""report.html: the whole run on one self-contained page."""

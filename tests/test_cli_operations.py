@@ -20,15 +20,15 @@ import pytest
 from support.command import Desk
 
 from rdimport import cli
+from rdimport.cli.screen.progress import both
+from rdimport.cli.screen.status import table
 from rdimport.core.events import Event, SendingFinished
 from rdimport.core.row import State
 from rdimport.ledger import Ledger
 from rdimport.ledger.lock import locked
-from rdimport.progress import both
 from rdimport.report.run_status import RunStatus
 from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
-from rdimport.screen.status import table
 
 MAPPING = "version: 1\nconversion_identifier: Feira\nfields: {email: email, name: name}\n"
 LIST = "email,name\n" + "".join(f"p{i}@exemplo.com.br,Pessoa {i}\n" for i in range(6))

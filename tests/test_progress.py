@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from support.command import Desk
 
+from rdimport.cli.screen.progress import Lines
 from rdimport.core.clock import SystemClock
 from rdimport.core.events import (
     ReportStage,
@@ -25,7 +26,6 @@ from rdimport.core.events import (
     Waiting,
 )
 from rdimport.core.row import State
-from rdimport.progress import Lines
 from rdimport.report.words import Words
 
 MAPPING = "conversion_identifier: Lista\nfields: {email: E-mail}\n"

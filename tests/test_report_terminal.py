@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.reports import Office
 
+from rdimport.cli.screen.run import lines
 from rdimport.core.row import State
 from rdimport.delivery.dispatcher import Settings
 from rdimport.ledger import figures
 from rdimport.report.html.page import pace_facts
-from rdimport.report.terminal import lines
 from rdimport.report.words import Words
 from rdimport.sandbox.embedded import RunningSandbox
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from support.reports import Office
 
+from rdimport.cli.screen.run import lines
 from rdimport.core.errors import ExitCode
 from rdimport.core.events import Event, RowsRead
 from rdimport.report.run_status import runs
-from rdimport.report.terminal import lines
 from rdimport.results import Imported
 from rdimport.sandbox.embedded import RunningSandbox
 

@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import Final
 
 from rdimport.cli.options import parser
-from rdimport.cli.speak import all_said, complain, speaking
+from rdimport.cli.streams import all_said, complain, speaking
 from rdimport.core.errors import ExitCode, RdimportError
 
 _POOL: Final = "narenas:1,dirty_decay_ms:1000,muzzy_decay_ms:0"

@@ -6,14 +6,14 @@ import argparse
 from contextlib import ExitStack
 
 from rdimport import pipeline
-from rdimport.cli import values
-from rdimport.cli.speak import say, say_json
+from rdimport.cli import arguments
+from rdimport.cli.screen import check
+from rdimport.cli.streams import say, say_json
 from rdimport.cli.terminal import Terminal
 from rdimport.core.errors import ExitCode
 from rdimport.prepare.preview import advice
 from rdimport.proposal.survey import survey
 from rdimport.report.words import Words
-from rdimport.screen import check
 from rdimport.source import open_tables
 
 
@@ -23,21 +23,21 @@ def execute(told: argparse.Namespace) -> int:
 
 
 def _check(told: argparse.Namespace) -> int:
-    mapping = values.mapping(told)
+    mapping = arguments.mapping(told)
     with ExitStack() as stack:
         terminal = Terminal(told, stack)
-        quota = values.quota(told)
+        quota = arguments.quota(told)
         sandbox = told.sandbox
         done = pipeline.check(
             told.files,
             mapping,
-            to=None if sandbox else values.station(told, None),
+            to=None if sandbox else arguments.station(told, None),
             quota=quota,
-            state_dir=None if sandbox else values.state_dir(told),
-            hints=values.hints(told),
+            state_dir=None if sandbox else arguments.state_dir(told),
+            hints=arguments.hints(told),
             limit=getattr(told, "canary", None) or told.limit,
-            resend=values.resend(told),
-            catalogue=values.catalogue(told, mapping),
+            resend=arguments.resend(told),
+            catalogue=arguments.catalogue(told, mapping),
             on_event=terminal.observer,
             keep=False,
         )
@@ -50,7 +50,7 @@ def _check(told: argparse.Namespace) -> int:
 
 
 def _survey(told: argparse.Namespace) -> int:
-    found = [(table, survey(table)) for table in open_tables(told.files, values.hints(told))]
+    found = [(table, survey(table)) for table in open_tables(told.files, arguments.hints(told))]
     if told.json:
         say_json({"tables": [check.survey_summary(table, seen) for table, seen in found]})
     else:

@@ -7,8 +7,8 @@ import os
 import shlex
 from pathlib import Path
 
-from rdimport.cli import values
-from rdimport.cli.speak import complain, say
+from rdimport.cli import arguments
+from rdimport.cli.streams import complain, say
 from rdimport.core.errors import ExitCode, SourceError, UsageError
 from rdimport.proposal import SAMPLE_ROWS, propose
 from rdimport.source import open_tables
@@ -16,7 +16,7 @@ from rdimport.source import open_tables
 
 def execute(told: argparse.Namespace) -> int:
     """Propose a mapping; a file that is there is never written over."""
-    table = open_tables(told.files, values.hints(told))[0]
+    table = open_tables(told.files, arguments.hints(told))[0]
     sample = next(table.batches(SAMPLE_ROWS), None)
     if sample is None:
         raise SourceError(f"{table.name} has no rows to judge its columns by.")

@@ -6,9 +6,8 @@ import argparse
 import sys
 from getpass import getpass
 
-from rdimport import keys
-from rdimport.cli import values
-from rdimport.cli.speak import say
+from rdimport.cli import arguments, keys
+from rdimport.cli.streams import say
 from rdimport.core.errors import ExitCode, UsageError
 
 
@@ -23,7 +22,7 @@ def execute(told: argparse.Namespace) -> int:
         say([f"The key of account “{told.name}” is no longer in the keyring."])
     else:
         key = _asked_for_key()
-        values.station(told, key)  # a key that cannot be right is not stored
+        arguments.station(told, key)  # a key that cannot be right is not stored
         keys.store(told.name, key)
         say([f"Stored. Use it with: rdimport run … --account {told.name}"])
     return ExitCode.DONE

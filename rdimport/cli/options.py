@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from rdimport.cli.words import age, positive, seconds, some_seconds, time_of_day
+from rdimport.cli.option_types import age, positive, seconds, some_seconds, time_of_day
 
 _EXIT_CODES: Final = """\
 exit codes:

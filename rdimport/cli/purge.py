@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from datetime import timedelta
 
-from rdimport.cli import values
-from rdimport.cli.speak import say
+from rdimport.cli import arguments
+from rdimport.cli.streams import say
 from rdimport.core.clock import SystemClock
 from rdimport.core.errors import ExitCode
 from rdimport.ledger import Ledger
@@ -16,7 +16,7 @@ from rdimport.report.private_files import delete
 
 def execute(told: argparse.Namespace) -> int:
     """Forget, but for the runs that are at work; delete reports where it is told where they are."""
-    state_dir = values.state_dir(told)
+    state_dir = arguments.state_dir(told)
     now = SystemClock().now()
     forgotten, reports, shrunk, gone = 0, 0, True, True
     if Ledger.is_there(state_dir):

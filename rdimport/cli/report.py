@@ -6,8 +6,8 @@ import argparse
 import sys
 
 from rdimport import pipeline
-from rdimport.cli import values
-from rdimport.cli.speak import say, say_json
+from rdimport.cli import arguments
+from rdimport.cli.streams import say, say_json
 from rdimport.cli.terminal import bars
 from rdimport.core.errors import ExitCode, UsageError
 from rdimport.ledger import Ledger
@@ -15,10 +15,10 @@ from rdimport.ledger import Ledger
 
 def execute(told: argparse.Namespace) -> int:
     """Write the files of a report from what the ledger knows."""
-    ledger = Ledger.if_there(values.state_dir(told))
+    ledger = Ledger.if_there(arguments.state_dir(told))
     if ledger is None:
         raise UsageError(
-            f"There was no run yet in {values.state_dir(told)}.",
+            f"There was no run yet in {arguments.state_dir(told)}.",
             "Name with --state-dir the directory that the run had.",
         )
     with ledger:

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
-from rdimport.cli import values
-from rdimport.cli.speak import all_said
+from rdimport.cli import arguments
+from rdimport.cli.streams import all_said
 from rdimport.core.errors import ExitCode, RdimportError, UnheardError
 
 if TYPE_CHECKING:
+    from rdimport.cli.log import LogFile
     from rdimport.cli.terminal import Terminal
     from rdimport.delivery.dispatcher import Settings
     from rdimport.destination.rdstation.endpoint import RDStation
-    from rdimport.log import LogFile
     from rdimport.mapping import Mapping
     from rdimport.results import Imported
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 def execute(told: argparse.Namespace) -> int:
     """Import; what goes wrong is in the log too."""
-    values.refuse_two_limits(told)
+    arguments.refuse_two_limits(told)
     if told.dry_run:
         from rdimport.cli import check  # noqa: PLC0415
 
         return check.execute(told)
     with ExitStack() as stack:
-        to = values.destination(told, stack)
-        log = values.log_file(told, stack)
+        to = arguments.destination(told, stack)
+        log = arguments.log_file(told, stack)
         try:
             to.credentials()
             return _import(told, to, stack, log)
@@ -46,7 +46,7 @@ def _import(told: argparse.Namespace, to: RDStation, stack: ExitStack, log: LogF
     from rdimport.cli.terminal import Terminal  # noqa: PLC0415
     from rdimport.report.private_files import see_that_it_can_be_made  # noqa: PLC0415
 
-    mapping = values.mapping(told)
+    mapping = arguments.mapping(told)
     see_that_it_can_be_made(told.report_dir or pipeline.REPORT_DIR)
     terminal = Terminal(told, stack, log)
     done = pipeline.run(told.files, mapping, to=to, **_options(told, mapping, terminal))
@@ -67,19 +67,19 @@ def _options(told: argparse.Namespace, mapping: Mapping, terminal: Terminal) -> 
     from rdimport.pipeline import REPORT_DIR  # noqa: PLC0415
 
     return {
-        "state_dir": values.state_dir(told),
+        "state_dir": arguments.state_dir(told),
         "report_dir": told.report_dir or REPORT_DIR,
-        "quota": values.quota(told),
-        "quota_dir": values.quota_dir(told),
+        "quota": arguments.quota(told),
+        "quota_dir": arguments.quota_dir(told),
         "settings": _settings(told),
-        "hints": values.hints(told),
-        "resend": values.resend(told),
-        "catalogue": values.catalogue(told, mapping),
+        "hints": arguments.hints(told),
+        "resend": arguments.resend(told),
+        "catalogue": arguments.catalogue(told, mapping),
         "on_event": terminal.observer,
         "signals": True,
         "mapping_name": str(told.mapping),
         "sandbox": told.sandbox,
-        "again": values.again(told),
+        "again": arguments.again(told),
         "transport": told.transport,
         "lang": told.lang,
         "full_report": told.full_report,
@@ -93,7 +93,7 @@ def _settings(told: argparse.Namespace) -> Settings:
         told.concurrency,
         told.patience,
         told.canary or told.limit,
-        values.time_to_spend(told),
+        arguments.time_to_spend(told),
         told.timeout,
         canary=told.canary is not None,
     )
@@ -105,8 +105,8 @@ def _to_know(
     """What was found in the files, what RD may drop, `gaps` of the log, and what to look at after
     a canary.
     """
+    from rdimport.cli.screen.layout import canary, notes  # noqa: PLC0415
     from rdimport.prepare.preview import advice  # noqa: PLC0415
-    from rdimport.screen.parts import canary, notes  # noqa: PLC0415
 
     fields = [name for name in mapping.fields if name.startswith("cf_")]
     warned = [said for said in advice(mapping, told.lang) if fields and fields[0] in said]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from rdimport.cli.speak import say_json
+from rdimport.cli.streams import say_json
 from rdimport.core.errors import ExitCode
 from rdimport.mapping import Mapping
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import argparse
 from functools import partial
 
-from rdimport.cli import values
-from rdimport.cli.speak import say, say_json
+from rdimport.cli import arguments
+from rdimport.cli.screen.status import one, table
+from rdimport.cli.streams import say, say_json
 from rdimport.core.errors import ExitCode
 from rdimport.ledger import Ledger
 from rdimport.ledger.lock import is_locked
 from rdimport.report import run_status
-from rdimport.screen.status import one, table
 
 
 def execute(told: argparse.Namespace) -> int:
     """Tell what the ledger knows; a ledger that is not there is not made."""
-    state_dir = values.state_dir(told)
+    state_dir = arguments.state_dir(told)
     ledger = Ledger.if_there(state_dir)
     if ledger is None:
         found = []
@@ -27,7 +27,7 @@ def execute(told: argparse.Namespace) -> int:
                     ledger,
                     partial(is_locked, state_dir),
                     told.run,
-                    reach=values.reach(told),
+                    reach=arguments.reach(told),
                     report_dir=told.report_dir,
                 )
             )

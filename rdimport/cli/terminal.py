@@ -11,15 +11,15 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
-from rdimport import progress
-from rdimport.cli.speak import say, say_json
+from rdimport.cli.log import LogFile
+from rdimport.cli.screen import progress
+from rdimport.cli.screen.layout import counts
+from rdimport.cli.screen.run import lines
+from rdimport.cli.streams import say, say_json
 from rdimport.core.clock import SystemClock
 from rdimport.core.events import Observer, silent
-from rdimport.log import LogFile
-from rdimport.report.terminal import lines
 from rdimport.report.words import Words
 from rdimport.results import Imported
-from rdimport.screen.parts import counts
 
 
 def bars(told: argparse.Namespace) -> AbstractContextManager[Observer]:

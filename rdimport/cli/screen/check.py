@@ -6,10 +6,10 @@ import shlex
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from rdimport.cli.screen.layout import counts, line, notes, printable, problems, width, wrapped
 from rdimport.core.messages.reasons import remedy
 from rdimport.core.row import State
 from rdimport.report.words import Words
-from rdimport.screen.parts import counts, line, notes, printable, problems, width, wrapped
 
 if TYPE_CHECKING:
     from rdimport.prepare.preview import CellView, FieldView, RowView

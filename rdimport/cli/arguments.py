@@ -13,10 +13,10 @@ from rdimport.cli.options import parser
 from rdimport.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from rdimport.cli.log import LogFile
     from rdimport.core.quota import Quota
     from rdimport.core.row import State
     from rdimport.destination.rdstation.endpoint import RDStation
-    from rdimport.log import LogFile
     from rdimport.mapping import Mapping
     from rdimport.mapping.catalogue import Catalogue
     from rdimport.source import Hints
@@ -29,7 +29,7 @@ _SANDBOX_ACCOUNT: Final = "sandbox"
 def destination(told: argparse.Namespace, stack: ExitStack) -> RDStation:
     """Where the rows go: a sandbox that is started for them, or the endpoint that was named."""
     if not told.sandbox:
-        from rdimport import keys  # noqa: PLC0415
+        from rdimport.cli import keys  # noqa: PLC0415
 
         key = keys.find(told.api_key_file, os.environ, told.account or "default")
         return station(told, key)
@@ -134,7 +134,7 @@ def log_file(told: argparse.Namespace, stack: ExitStack) -> LogFile | None:
     """The log that was asked for, open until the stack closes."""
     if told.log_file is None:
         return None
-    from rdimport import log  # noqa: PLC0415
+    from rdimport.cli import log  # noqa: PLC0415
     from rdimport.core.clock import SystemClock  # noqa: PLC0415
 
     as_json = told.log_format == "json"

@@ -7,10 +7,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from rdimport.cli.screen.layout import counts, printable, width, wrapped
 from rdimport.core.row import FAILED, State
 from rdimport.report.run_status import RunStatus
 from rdimport.report.words import Words, local
-from rdimport.screen.parts import counts, printable, width, wrapped
 
 _WORDS: Final = Words("en")
 

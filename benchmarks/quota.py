@@ -25,7 +25,7 @@ from collections import Counter
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from rdimport import pipeline
+from rdimport import api
 from rdimport.core.quota import Quota
 from rdimport.destination.rdstation.endpoint import RDStation
 from rdimport.mapping import Mapping
@@ -116,7 +116,7 @@ def import_list(told: argparse.Namespace, port: int, folder: Path, name: str, ro
     home.mkdir()
     file = home / "list.csv"
     file.write_text("email\n" + "".join(f"{name}-{i}@exemplo.com.br\n" for i in range(rows)))
-    done = pipeline.run(
+    done = api.run(
         [str(file)],
         Mapping.parse(MAPPING),
         to=RDStation("benchmark", base_url=f"http://127.0.0.1:{port}"),

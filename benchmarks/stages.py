@@ -26,7 +26,7 @@ import lists
 import polars as pl
 from receiver import receiving
 
-from rdimport import pipeline
+from rdimport import api
 from rdimport.destination.rdstation.endpoint import RDStation
 from rdimport.mapping import Mapping
 from rdimport.plan.duplicates import UNCHANGED, Index
@@ -145,7 +145,7 @@ def main() -> None:
         profiles.append(main_thread)
         main_thread.enable()
         done = asyncio.run(
-            pipeline.run_async(
+            api.run_async(
                 [str(file)],
                 Mapping.load(mapping),
                 to=to,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from rdimport import pipeline
+from rdimport import api
 from rdimport.core.errors import MappingError
 from rdimport.core.row import State
 from rdimport.delivery.dispatcher import Settings
@@ -54,7 +54,7 @@ class Desk:
         path = self.folder / file
         if rows:
             path.write_text("\n".join(["email,name,city,tags", *rows]) + "\n", encoding="utf-8")
-        return pipeline.run(
+        return api.run(
             [str(path)],
             Mapping.parse(MAPPING.format(duplicate=duplicate, change=change)),
             to=RDStation(self.box.api_key, base_url=self.box.base_url, account=str(self.folder)),

@@ -21,6 +21,8 @@ import pytest
 from support.lists import MAPPING, people
 from test_transport_cost import serving
 
+from rdimport.api import check
+from rdimport.api import run as run_of_api
 from rdimport.core.errors import LedgerBusyError, LedgerError, UsageError
 from rdimport.core.events import Event, RowSettled
 from rdimport.core.row import Problem, State
@@ -30,8 +32,6 @@ from rdimport.ledger import Counters, Ledger, Outcome, Outgoing, Run, Settled
 from rdimport.ledger.group_commit import Journal
 from rdimport.ledger.lock import locked, nobody_at_work
 from rdimport.mapping import Mapping
-from rdimport.pipeline import check
-from rdimport.pipeline import run as run_of_api
 from rdimport.sandbox.embedded import RunningSandbox
 
 

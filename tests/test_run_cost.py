@@ -15,9 +15,9 @@ import pytest
 from support.lists import MAPPING, people
 from test_transport_cost import serving
 
+from rdimport.api import run_async
 from rdimport.destination.rdstation.endpoint import RDStation
 from rdimport.mapping import Mapping
-from rdimport.pipeline import run_async
 
 ROWS = 1_000
 """More than the reader looks at to find out what kind of file it is."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from contextlib import ExitStack
 
-from rdimport import pipeline
+from rdimport import api
 from rdimport.cli import arguments
 from rdimport.cli.screen import check
 from rdimport.cli.streams import say, say_json
@@ -28,7 +28,7 @@ def _check(told: argparse.Namespace) -> int:
         terminal = Terminal(told, stack)
         quota = arguments.quota(told)
         sandbox = told.sandbox
-        done = pipeline.check(
+        done = api.check(
             told.files,
             mapping,
             to=None if sandbox else arguments.station(told, None),

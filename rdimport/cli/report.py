@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from rdimport import pipeline
+from rdimport import api
 from rdimport.cli import arguments
 from rdimport.cli.streams import say, say_json
 from rdimport.cli.terminal import bars
@@ -22,10 +22,10 @@ def execute(told: argparse.Namespace) -> int:
             "Name with --state-dir the directory that the run had.",
         )
     with ledger:
-        report_dir = told.report_dir or pipeline.REPORT_DIR
+        report_dir = told.report_dir or api.REPORT_DIR
         run = ledger.run(told.run)
         with bars(told) as watch:
-            summary = pipeline.write_report(
+            summary = api.write_report(
                 run, report_dir, lang=told.lang, full=told.full_report, on_event=watch
             )
     if told.json:

@@ -42,14 +42,14 @@ def execute(told: argparse.Namespace) -> int:
 
 
 def _import(told: argparse.Namespace, to: RDStation, stack: ExitStack, log: LogFile | None) -> int:
-    from rdimport import pipeline  # noqa: PLC0415
+    from rdimport import api  # noqa: PLC0415
     from rdimport.cli.terminal import Terminal  # noqa: PLC0415
     from rdimport.report.private_files import see_that_it_can_be_made  # noqa: PLC0415
 
     mapping = arguments.mapping(told)
-    see_that_it_can_be_made(told.report_dir or pipeline.REPORT_DIR)
+    see_that_it_can_be_made(told.report_dir or api.REPORT_DIR)
     terminal = Terminal(told, stack, log)
-    done = pipeline.run(told.files, mapping, to=to, **_options(told, mapping, terminal))
+    done = api.run(told.files, mapping, to=to, **_options(told, mapping, terminal))
     terminal.close()
     if log:
         log.write("run_finished", **done.summary)
@@ -64,7 +64,7 @@ def _import(told: argparse.Namespace, to: RDStation, stack: ExitStack, log: LogF
 
 def _options(told: argparse.Namespace, mapping: Mapping, terminal: Terminal) -> dict[str, Any]:
     """The fields of `pipeline.Options`, but for the destination."""
-    from rdimport.pipeline import REPORT_DIR  # noqa: PLC0415
+    from rdimport.api import REPORT_DIR  # noqa: PLC0415
 
     return {
         "state_dir": arguments.state_dir(told),

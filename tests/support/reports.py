@@ -11,7 +11,7 @@ from typing import Any
 
 import openpyxl
 
-from rdimport import pipeline
+from rdimport import api
 from rdimport.destination.rdstation.endpoint import RDStation
 from rdimport.ledger import Ledger
 from rdimport.mapping import Mapping
@@ -65,7 +65,7 @@ class Office:
             "report_dir": self.home / "reports",
             "mapping_name": str(mapping) if is_path else "lista.yaml",
         }
-        return await pipeline.run_async([str(file) for file in files], known, **told | options)
+        return await api.run_async([str(file) for file in files], known, **told | options)
 
     def ledger(self) -> Ledger:
         return Ledger.open(self.home / "state")

@@ -30,8 +30,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from rdimport.source import Hints
+from rdimport.source.encoding import guess_encoding
 from rdimport.source.text.dialect import find_dialect
-from rdimport.source.text.encoding import guess_encoding
 
 FIRST = "Ana Bia João José Conceição Inês Luís Antônio Thaís Zélia Márcia Cauã Íris Ângela".split()
 LAST = "Silva Souza Gonçalves Araújo Assunção Leão Brandão Muñoz Müller D'Ávila Sá Peçanha".split()

@@ -171,12 +171,10 @@ def sentences(path: Path) -> Iterator[str]:
 
 
 SPOKEN = [
-    PACKAGE / "progress.py",
-    *(PACKAGE / "screen" / f"{name}.py" for name in ("check", "parts")),
-    *(
-        PACKAGE / "report" / f"{name}.py"
-        for name in "chart cover failures next_steps page rows story terminal workbook".split()
-    ),
+    *(PACKAGE / "cli" / "screen" / f"{name}.py" for name in ("check", "layout", "progress", "run")),
+    *(PACKAGE / "report" / f"{name}.py" for name in ("data", "failures_csv", "next_steps", "rows")),
+    *(PACKAGE / "report" / "html" / f"{name}.py" for name in ("chart", "page")),
+    *(PACKAGE / "report" / "failures_xlsx" / f"{n}.py" for n in ("sheets", "summary_sheet")),
 ]
 
 
@@ -187,7 +185,7 @@ def test_no_text_for_a_person_bypasses_the_two_languages(path: Path) -> None:
 
 def test_a_text_that_bypasses_them_would_be_found() -> None:
     """The status is English only, so it is full of such texts."""
-    assert "It did not come to its end." in sentences(PACKAGE / "screen" / "status.py")
+    assert "It did not come to its end." in sentences(PACKAGE / "cli" / "screen" / "status.py")
 
 
 @pytest.mark.parametrize(

@@ -150,8 +150,8 @@ def test_a_run_that_was_killed_and_the_one_that_took_it_up(office: Office) -> No
     office.box.set_faults(Faults(hang_after=1.0, skip=4))
     script = (
         "import sys; from pathlib import Path; from support.reports import Office;"
-        "from rdimport.sandbox.embedded import RunningSandbox; from rdimport.delivery.dispatcher import "
-        "Settings; home, url, key, file = sys.argv[1:];"
+        "from rdimport.sandbox.embedded import RunningSandbox;"
+        "from rdimport.delivery.dispatcher import Settings; home, url, key, file = sys.argv[1:];"
         "Office(Path(home), RunningSandbox(url, key, '')).run(file, settings=Settings(1))"
     )
     words = [str(office.home), office.box.base_url, office.box.api_key, file]

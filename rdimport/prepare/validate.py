@@ -62,7 +62,7 @@ def holds_cookie(traffic_source: pl.Expr) -> pl.Expr:
 
 
 def schema(mapping: Mapping, options: Options | None = None) -> pa.DataFrameSchema:
-    """The schema of the cleaned frame. Each check's error is a code of `rdimport.core.messages.reasons`.
+    """The schema of the cleaned frame. Each check's error is a code of `core.messages`.
 
     `options` are the values that the account allows, by custom field.
     """

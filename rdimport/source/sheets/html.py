@@ -8,8 +8,8 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Final
 
 from rdimport.core.errors import SourceError
+from rdimport.source.encoding import Decoder, guess_encoding
 from rdimport.source.sheets.cells import frame_of
-from rdimport.source.text.encoding import Decoder, guess_encoding
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from rdimport.core.errors import SourceError
 from rdimport.core.names import fold
+from rdimport.source.encoding import Decoder, guess_encoding
 from rdimport.source.header import (
     SEARCHED,
     FirstRow,
@@ -19,7 +20,6 @@ from rdimport.source.header import (
     is_data,
     visible,
 )
-from rdimport.source.text.encoding import Decoder, guess_encoding
 from rdimport.source.text.records import Quotes, split_record
 from rdimport.source.text.splitter import Shape
 

@@ -8,10 +8,10 @@ import polars as pl
 
 from rdimport.core.errors import SourceError
 from rdimport.core.row import FILE
+from rdimport.source.encoding import Decoder
 from rdimport.source.port import BATCH_ROWS, Facts, Hints
 from rdimport.source.row_filter import Sieve, ahead
 from rdimport.source.text.dialect import SAMPLE_BYTES, find_dialect
-from rdimport.source.text.encoding import Decoder
 from rdimport.source.text.splitter import Splitter
 
 if TYPE_CHECKING:

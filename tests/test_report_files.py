@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import re
 import signal
@@ -307,7 +306,7 @@ def test_a_long_run_is_drawn_with_few_points_and_no_peak_above_its_own(
 ) -> None:
     minutes = [Minute(i, *row) for i, row in enumerate(counts)]
     points = thinned(minutes)
-    assert len(points) <= 240
+    assert len(points) <= 120
     assert (len(points) > 0) == (len(minutes) > 0)
     assert max((p.requests for p in points), default=0) <= max((c[0] for c in counts), default=0)
 
@@ -337,22 +336,22 @@ def test_a_field_is_filled_where_its_value_is_sent(office: Office) -> None:
 def test_a_run_over_several_minutes_is_drawn_with_its_quota() -> None:
     minutes = [Minute(i, 100, i % 3, 95) for i in range(30)]
     svg = pace(minutes, 120.0, Words("en"))
-    assert svg.startswith("<svg")
-    for text in ("requests", "accepted", "429, too many requests", "quota"):
-        assert f">{text}<" in svg
+    assert "<svg" in svg
+    for text in ("other answers, or none", "accepted", "429, too many requests", "quota 120"):
+        assert f">{text}</li>" in svg
     assert "<script" not in svg
-    assert svg == pace(minutes, 120.0, Words("en"))
-    assert all(hasattr(finder, "find_spec") for finder in sys.meta_path)
-    assert importlib.metadata.version("pygal")
+    assert 'aria-label="Requests in each of 30 minutes; the busiest had 100."' in svg
 
 
-@pytest.mark.parametrize("length", [2, 3, 17, 300, 1440])
-def test_the_minutes_under_a_chart_are_whole_and_not_too_many(length: int) -> None:
-    svg = pace([Minute(i, 100, 0, 95) for i in range(length)], None, Words("en"))
-    axis = svg[svg.index('class="axis x') : svg.index('class="series')]
-    named = re.findall(r"<text[^>]*>([\d.]+)</text>", axis)
-    assert [str(int(minute)) for minute in named] == named
-    assert 2 <= len(named) <= 11
+@pytest.mark.parametrize("length", [2, 17, 300, 1440])
+def test_a_column_stays_within_the_picture_and_no_minute_gets_lost(length: int) -> None:
+    minutes = [Minute(i, 100 + i % 7, i % 3, 90) for i in range(length)]
+    svg = pace(minutes, 120.0, Words("en"))
+    drawn = re.findall(r'class="column (\w+)" x="([\d.]+)" y="([\d.]+)" width="([\d.]+)"', svg)
+    assert {kind for kind, *_ in drawn} >= {"accepted", "other"}
+    assert all(float(x) >= 0 and float(x) + float(w) <= 600.1 for _, x, _, w in drawn)
+    assert all(0 <= float(y) <= 120 for _, _, y, _ in drawn)
+    assert sum(kind == "accepted" for kind, *_ in drawn) >= min(length, 60)
 
 
 def test_no_command_of_the_page_breaks_within_an_option(office: Office) -> None:

@@ -1,101 +1,56 @@
-"""The pace of a run as a picture: requests and 429s in each minute against the quota, as SVG."""
+"""The pace of a run as a picture: the answers of each minute against the quota."""
 
 from __future__ import annotations
 
-import math
-import re
-import sys
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
+from html import escape
+from typing import Final
 
+from rdimport.core.chart import columns, round_up
 from rdimport.ledger.figures import Minute
 from rdimport.report.words import Words
 
-_POINTS: Final = 240
-"""Points of a line: more than a phone can show, and a file that stays small."""
+_MOST_COLUMNS: Final = 120
+"""Columns of a chart: as many as a phone can show apart, and a file that stays small."""
 
-_COLOURS: Final = ("var(--requests)", "var(--accepted)", "var(--throttled)", "var(--quota)")
+_KINDS: Final = ("accepted", "other", "throttled")
 
 
 def pace(minutes: Sequence[Minute], per_minute: float | None, words: Words) -> str:
-    """An `<svg>` element without scripts or links; its colours are variables of the page."""
-    points = thinned(minutes)
-    chart = _empty(_top(minutes, per_minute), words, dots=len(minutes) < 3)
-    chart.x_labels = _whole(minutes[-1].minute)
-    chart.add(words("pace.requests"), [(m.minute, m.requests) for m in points], fill=True)
-    chart.add(words("pace.accepted"), [(m.minute, m.accepted) for m in points])
-    chart.add(words("pace.throttled"), [(m.minute, m.throttled) for m in points])
+    """A `<figure>` without scripts; its colours are variables of the page."""
+    counts = [
+        (m.accepted, max(0, m.requests - m.accepted - m.throttled), m.throttled)
+        for m in thinned(minutes)
+    ]
+    busiest = max(m.requests for m in minutes)
+    top = round_up(max(busiest, per_minute or 0.0, *map(sum, counts)))
+    label = words("pace.label", minutes=words.number(len(minutes)), most=words.number(busiest))
+    picture = columns(counts, _KINDS, top=top, label=label, limit=per_minute)
+    scale = "".join(f"<span>{top * part:g}</span>" for part in (1, 0.5, 0))
+    last = words.number(minutes[-1].minute)
+    return (
+        f'<figure class="pace"><div class="scale" aria-hidden="true">{scale}</div>{picture}'
+        f'<div class="axis" aria-hidden="true"><span>0</span>'
+        f"<span>{escape(words('pace.minutes'))}</span><span>{last}</span></div>"
+        f'<ul class="legend">{"".join(_legend(counts, per_minute, words))}</ul></figure>'
+    )
+
+
+def _legend(
+    counts: Sequence[Sequence[int]], per_minute: float | None, words: Words
+) -> Iterator[str]:
+    for kind, values in zip(_KINDS, zip(*counts, strict=True), strict=True):
+        if any(values):
+            name = escape(words(f"pace.{kind}"))
+            yield f'<li><span class="dot {kind}"></span>{name}</li>'
     if per_minute:
-        ends = (points[0].minute, max(points[-1].minute, 1))
-        dashed = {"width": 2, "dasharray": "6, 4"}
-        line = [(at, per_minute) for at in ends]
-        chart.add(words("pace.quota"), line, stroke_style=dashed, show_dots=False)
-    return _bare(str(chart.render(is_unicode=True)))
-
-
-def _empty(top: float, words: Words, *, dots: bool) -> Any:
-    """A chart without lines; `top` is the highest value that has to fit."""
-    pygal, style_of = _library()
-    style = style_of(
-        background="transparent",
-        plot_background="transparent",
-        foreground="var(--ink)",
-        foreground_strong="var(--ink)",
-        foreground_subtle="var(--line)",
-        colors=_COLOURS,
-        font_family="inherit",
-        label_font_size=13,
-        major_label_font_size=13,
-        legend_font_size=14,
-        opacity=".25",
-        opacity_hover=".25",
-        transition="0s",
-    )
-    return pygal.XY(
-        style=style,
-        js=(),
-        width=860,
-        height=320,
-        show_dots=dots,
-        dots_size=4,
-        show_x_guides=False,
-        legend_at_bottom=True,
-        legend_at_bottom_columns=2,
-        x_title=words("pace.minutes"),
-        include_x_axis=True,
-        range=(0, top),
-        y_labels=_ticks(top),
-        pretty_print=False,
-        disable_xml_declaration=True,
-        truncate_legend=-1,
-        value_formatter=lambda value: f"{value:g}",
-        x_value_formatter=lambda value: f"{value:g}",
-    )
-
-
-def _library() -> tuple[Any, Any]:
-    """pygal and its `Style`: 36 ms, for who draws only.
-
-    It puts a finder of a kind that Python has given up among those of the imports, for plugins that
-    we do not use; Python 3.11 would warn of it at every later import.
-    """
-    import pygal  # noqa: PLC0415
-    from pygal.style import Style  # noqa: PLC0415
-
-    useless = [f for f in sys.meta_path if type(f).__module__ == "pygal"]
-    sys.meta_path[:] = [f for f in sys.meta_path if f not in useless]
-    return pygal, Style
-
-
-def _bare(svg: str) -> str:
-    """Without its script, its comments and its random name: the same run gives the same bytes."""
-    svg = re.sub(r"<!--.*?-->|<script.*?</script>|<script[^>]*/>", "", svg, flags=re.DOTALL)
-    return re.sub(r"chart-[0-9a-f-]{36}", "pace", svg)
+        name = escape(f"{words('pace.quota')} {per_minute:g}")
+        yield f'<li><span class="dash"></span>{name}</li>'
 
 
 def thinned(minutes: Sequence[Minute]) -> list[Minute]:
-    """Not more than `_POINTS`: neighbours become their mean, so that no line grows or vanishes."""
-    size = -(-len(minutes) // _POINTS)
+    """At most `_MOST_COLUMNS`: neighbours become their mean, so that none grows or vanishes."""
+    size = -(-len(minutes) // _MOST_COLUMNS)
     if size <= 1:
         return list(minutes)
     groups = (minutes[at : at + size] for at in range(0, len(minutes), size))
@@ -103,23 +58,3 @@ def thinned(minutes: Sequence[Minute]) -> list[Minute]:
         Minute(group[0].minute, *(round(sum(m[i] for m in group) / len(group)) for i in (1, 2, 3)))
         for group in groups
     ]
-
-
-def _ticks(top: float) -> list[float]:
-    """Four or five round numbers from 0 up."""
-    rough = top / 5
-    size = 10.0 ** math.floor(math.log10(rough))
-    step = next(size * by for by in (1, 2, 5, 10) if size * by >= rough)
-    return [step * i for i in range(int(top / step) + 1)]
-
-
-def _whole(last: int) -> list[int]:
-    """Minutes to name: whole ones, however short the run was."""
-    rough = max(last, 1) / 10
-    size = 10 ** max(0, math.ceil(math.log10(rough)) - 1)
-    step = next(size * by for by in (1, 2, 5, 10) if size * by >= rough)
-    return list(range(0, last + 1, step))
-
-
-def _top(minutes: Sequence[Minute], per_minute: float | None) -> float:
-    return max(1.0, per_minute or 0.0, *(m.requests for m in minutes)) * 1.1

@@ -65,7 +65,7 @@ class _Page:
     def _head(self) -> Iterator[str]:
         told, words = self._told, self.words
         title = escape(words("title", files=", ".join(Path(f).name for f in told["files"])))
-        css = resources.files("rdimport.report").joinpath("page.css").read_text("utf-8")
+        css = resources.files("rdimport.report.html").joinpath("page.css").read_text("utf-8")
         yield f'<!doctype html>\n<html lang="{words.lang}">\n<head>\n<meta charset="utf-8">'
         yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
         yield f'<meta http-equiv="Content-Security-Policy" content="{_NO_NETWORK}">'
@@ -167,8 +167,7 @@ class _Page:
             yield f'<p class="soft">{escape(words("pace.none"))}</p>'
             return
         if len(story.minutes) > 1:  # one minute is a number, not a picture
-            picture = chart.pace(story.minutes, story.per_minute, words)
-            yield f'<div class="chart">{picture}</div>'
+            yield chart.pace(story.minutes, story.per_minute, words)
         yield f'<p class="soft">{escape(", ".join(pace_facts(self._told, words)))}</p>'
 
     def _mapping(self) -> Iterator[str]:

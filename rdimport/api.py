@@ -161,6 +161,7 @@ async def run_async(files: Sequence[str], mapping: Mapping, **options: Any) -> I
     stopper = Stopper()
     started = how.clock.monotonic()
     with ExitStack() as stack:
+        Ledger.bring_up(how.state_dir)
         stack.enter_context(locked(how.state_dir, how.to.account))
         ledger = stack.enter_context(Ledger.open(how.state_dir))
         spool = stack.enter_context(Spool(how.state_dir))

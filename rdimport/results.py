@@ -75,6 +75,12 @@ class Notes:
     def count_suspects(self, cells_by_code: Mapping[str, int]) -> None:
         """Nothing to note: the preview counts them."""
 
+    def adopt(self, payloads: Mapping[bytes, bytes], *, last: bool) -> None:
+        """Nothing to note: a check changes nothing."""
+
+    def keep_adopted(self) -> None:
+        """As `adopt`."""
+
     def problems(self) -> pl.DataFrame:
         """All that was kept, in the order of the input."""
         together = pl.concat([pl.DataFrame(schema=_PROBLEMS), *self._spool.frames()])

@@ -11,6 +11,7 @@ from rdimport.core.clock import SystemClock
 from rdimport.core.errors import ExitCode
 from rdimport.ledger import Ledger
 from rdimport.ledger.lock import is_locked, nobody_at_work
+from rdimport.ledger.upgrade import forget_copies
 from rdimport.report.private_files import delete
 
 
@@ -18,7 +19,7 @@ def execute(told: argparse.Namespace) -> int:
     """Forget, but for the runs that are at work; delete reports where it is told where they are."""
     state_dir = arguments.state_dir(told)
     now = SystemClock().now()
-    forgotten, reports, shrunk, gone = 0, 0, True, True
+    forgotten, reports, copies, shrunk, gone = 0, 0, 0, True, True
     if Ledger.is_there(state_dir):
         with Ledger.open(state_dir) as ledger:
             before = now - timedelta(seconds=told.older_than)
@@ -29,6 +30,7 @@ def execute(told: argparse.Namespace) -> int:
                 if shrunk:
                     ledger.shrink()
             gone = ledger.empty_log()
+            copies = forget_copies(state_dir, before)
             if told.report_dir:
                 reports = sum(delete(told.report_dir / name) for name in ledger.forgotten())
     lines = [
@@ -38,6 +40,10 @@ def execute(told: argparse.Namespace) -> int:
         lines.append(f"Deleted: {reports} report(s) of forgotten runs in {told.report_dir}.")
     else:
         lines.append("Their reports are files of their own: --report-dir DIR deletes them too.")
+    if copies:
+        lines.append(
+            f"Deleted: {copies} copies of the ledger of an earlier release, which knew them."
+        )
     if not shrunk:
         lines.append("A run is at work, so the ledger keeps its size until the next purge.")
     if not gone:

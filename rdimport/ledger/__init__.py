@@ -11,7 +11,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
@@ -20,6 +20,8 @@ from typing import Any, Final, Self
 import polars as pl
 
 from rdimport.core.errors import LedgerError, UsageError
+from rdimport.core.names import fold
+from rdimport.destination.address import endpoint, identity
 from rdimport.ledger.records import (
     Counters,
     Input,
@@ -33,14 +35,16 @@ from rdimport.ledger.records import (
 from rdimport.ledger.run_writer import Run
 from rdimport.ledger.schema import (
     ENDS,
+    VERSION,
     WRITER_WAITS,
     busy_is_no_failure,
     explained,
-    is_made,
-    migrate,
+    make,
     recover,
+    version_of,
     write_ahead,
 )
+from rdimport.ledger.upgrade import brought_up, upgrade
 
 __all__ = [
     "Counters",
@@ -103,11 +107,27 @@ class Ledger:
             unless_open.callback(db.close)
             write_ahead(db)
             db.execute("PRAGMA synchronous = FULL")  # a row in `sending` must survive a power cut
-            migrate(path, db)
+            make(path, db)
+            upgrade(path, db)
             db.execute(ENDS)
             ledger = cls(path, db)
             unless_open.pop_all()
         return ledger
+
+    @classmethod
+    def bring_up(cls, state_dir: Path) -> None:
+        """Bring a ledger of an earlier release to this one's tables before an account is locked.
+
+        Whoever cannot look at it now leaves it alone, and tells of it when it is opened.
+        """
+        path, version = state_dir / FILE_NAME, 0
+        with suppress(LedgerError), explained(path, reading=True):
+            if cls.is_there(state_dir):
+                with closing(_read_only(path, wait=0.1)) as db:
+                    version = version_of(path, db)
+        if 0 < version < VERSION:
+            with cls.open(state_dir):
+                pass
 
     @classmethod
     def is_there(cls, state_dir: Path) -> bool:
@@ -132,9 +152,10 @@ class Ledger:
         with explained(path, reading=True):
             db = _read_only(path)
             try:
-                if not is_made(path, db):
+                if not version_of(path, db):
                     db.close()
                     return None
+                db = brought_up(path, db)
                 db.execute(ENDS)
                 return cls(path, db, reading=True)
             except BaseException:
@@ -208,11 +229,11 @@ class Ledger:
     def at_work(self, account: str) -> tuple[int, str] | None:
         """Process and start of the account's latest run that has not finished."""
         found = self.query(
-            "SELECT process, started_at FROM run WHERE finished_at IS NULL AND exit_code IS NULL"
-            " AND json_extract(facts, '$.account') = ? ORDER BY id DESC LIMIT 1",
-            account,
+            "SELECT process, started_at, facts ->> '$.account' FROM run"
+            " WHERE finished_at IS NULL AND exit_code IS NULL ORDER BY id DESC"
         )
-        return found[0] if found else None
+        same = ((process, start) for process, start, of in found if fold(of) == fold(account))
+        return next(same, None)
 
     def start_run(
         self, name: str, destination: str, started_at: datetime, facts: dict[str, Any]
@@ -223,15 +244,13 @@ class Ledger:
         where others write all the time: a purge does not lock out an account that it never saw.
         """
         with busy_is_no_failure(self.path), self.transaction() as db:
-            db.execute("INSERT OR IGNORE INTO destination (identity) VALUES (?)", (destination,))
-            (where,) = db.execute(
-                "SELECT id FROM destination WHERE identity = ?", (destination,)
-            ).fetchone()
+            where, account = _destination(db, destination, facts)
+            told = {**facts, "account": account}
             recover(db, where)
             number = db.execute(
                 "INSERT INTO run (name, destination, process, started_at, facts)"
                 " VALUES (?, ?, ?, ?, ?)",
-                (name, where, os.getpid(), started_at.isoformat(), json.dumps(facts)),
+                (name, where, os.getpid(), started_at.isoformat(), json.dumps(told)),
             ).lastrowid
         if number is None:
             raise LedgerError(f"The ledger {self.path} gave the run no number.")
@@ -340,24 +359,37 @@ class Ledger:
         return frame.unique("identity", keep="last", maintain_order=True)
 
 
-def _read_only(path: Path) -> sqlite3.Connection:
+def _destination(db: sqlite3.Connection, named: str, facts: dict[str, Any]) -> tuple[int, str]:
+    """The number of a destination, made where it is new, and its account's name."""
+    base_url, account = facts.get("base_url") or "", facts["account"]
+    ours = base_url and identity(base_url, account) == named
+    where = endpoint(base_url) if ours else ""  # one that is named by hand has no keys
+    db.execute(
+        "INSERT OR IGNORE INTO destination (identity, endpoint, account) VALUES (?, ?, ?)",
+        (named, where, account),
+    )
+    found: tuple[int, str] = db.execute(
+        "SELECT id, account FROM destination WHERE identity = ?", (named,)
+    ).fetchone()
+    return found
+
+
+def _read_only(path: Path, wait: float = WRITER_WAITS) -> sqlite3.Connection:
     """The file to read from. A directory that nobody can write to has no write-ahead log, and
     SQLite then wants to be told that the file stays as it is.
     """
     uri = f"{path.absolute().as_uri()}?mode=ro"
     try:
-        return _opened(uri)
+        return _opened(uri, wait)
     except sqlite3.OperationalError:
         log = path.with_name(f"{FILE_NAME}-wal")
         if log.exists() and log.stat().st_size:
             raise
-        return _opened(f"{uri}&immutable=1")
+        return _opened(f"{uri}&immutable=1", wait)
 
 
-def _opened(uri: str) -> sqlite3.Connection:
-    db = sqlite3.connect(
-        uri, uri=True, timeout=WRITER_WAITS, isolation_level=None, check_same_thread=False
-    )
+def _opened(uri: str, wait: float) -> sqlite3.Connection:
+    db = sqlite3.connect(uri, uri=True, timeout=wait, isolation_level=None, check_same_thread=False)
     try:
         db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     except BaseException:

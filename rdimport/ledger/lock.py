@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +11,9 @@ from filelock import FileLock, Timeout
 
 from rdimport.core.errors import LedgerBusyError, LedgerError
 from rdimport.ledger import Ledger
+from rdimport.ledger.account_locks import is_locked, lock_file, nobody_at_work
+
+__all__ = ["is_locked", "locked", "nobody_at_work"]
 
 _STATUS_LOOKS: Final = 1.0
 """Seconds to wait: `status` holds the lock for a moment to see whether anybody else does."""
@@ -26,7 +27,7 @@ def locked(state_dir: Path, account: str) -> Iterator[None]:
     """
     try:
         state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = FileLock(state_dir / f"{_slug(account)}.lock", timeout=_STATUS_LOOKS, mode=0o600)
+        lock = FileLock(lock_file(state_dir, account), timeout=_STATUS_LOOKS, mode=0o600)
         lock.acquire()
     except Timeout:
         raise _busy(state_dir, account) from None
@@ -39,48 +40,6 @@ def locked(state_dir: Path, account: str) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def is_locked(state_dir: Path, account: str) -> bool:
-    """Is a run of this account at work?"""
-    path = state_dir / f"{_slug(account)}.lock"
-    if not path.exists():
-        return False
-    lock = FileLock(path, timeout=0, mode=0o600)
-    try:
-        lock.acquire()
-    except (Timeout, OSError):
-        return True
-    lock.release()
-    return False
-
-
-@contextmanager
-def nobody_at_work(state_dir: Path) -> Iterator[bool]:
-    """Hold the locks of all accounts that ever had one, so that no run of theirs can begin; tells
-    whether that was possible.
-    """
-    held: list[FileLock] = []
-    free = True
-    try:
-        for path in sorted(state_dir.glob("*.lock")):
-            lock = FileLock(path, timeout=0, mode=0o600)
-            try:
-                lock.acquire()
-            except (Timeout, OSError):
-                free = False
-                break
-            held.append(lock)
-        yield free
-    finally:
-        for lock in held:
-            lock.release()
-
-
-def _slug(account: str) -> str:
-    """A file's name for an account: readable, and different for different accounts."""
-    plain = re.sub(r"[^a-z0-9]+", "-", account.lower()).strip("-")[:40]
-    return f"{plain}-{blake2b(account.encode(), digest_size=4).hexdigest()}"
 
 
 def _busy(state_dir: Path, account: str) -> LedgerBusyError:

@@ -97,6 +97,32 @@ class Run:
                 ),
             )
 
+    def adopt(self, payloads: Mapping[bytes, bytes], *, last: bool) -> None:
+        """Note the payload's hash by identity of conversions that an earlier release sent; of
+        several the `last`, else the first.
+        """
+        with self.ledger.transaction() as db:
+            db.execute(
+                "CREATE TEMP TABLE IF NOT EXISTS adopted (identity BLOB PRIMARY KEY, is_now)"
+            )
+            rule = "REPLACE" if last else "IGNORE"
+            db.executemany(
+                f"INSERT OR {rule} INTO adopted VALUES (?, ?)",  # noqa: S608  a constant
+                payloads.items(),
+            )
+
+    def keep_adopted(self) -> None:
+        """From now on those conversions are compared with these hashes."""
+        if not self.ledger.query("SELECT 1 FROM temp.sqlite_schema WHERE name = 'adopted'"):
+            return
+        with self.ledger.transaction() as db:
+            db.execute(
+                "UPDATE posted SET payload = is_now FROM adopted WHERE destination = ?"
+                " AND posted.identity = adopted.identity AND length(payload) > length(is_now)",
+                (self.destination,),
+            )
+            db.execute("DROP TABLE adopted")
+
     def sources(self) -> pl.Series:
         """All hashes by which conversions that were accepted can be told: Int64, in order."""
         found = self.ledger.stream(

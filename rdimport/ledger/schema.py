@@ -16,15 +16,16 @@ from rdimport.core.errors import LedgerBusyError, LedgerError
 WRITER_WAITS: Final = 30.0
 """Seconds that one process waits for another to write."""
 
-_VERSION: Final = 2
-"""1 was written before the first release, with other tables."""
+VERSION: Final = 3
+"""1 was written before the first release, with other tables; 2 is that of 0.1.0 (`upgrade`)."""
+
+_OLDEST: Final = 2
 
 # An accepted row goes to the end of `daybook`, and from there, with many others, to its place in
 # `posted`, which is anywhere: written one by one, each would dirty a page of its own. Where a
 # conversion stands in both, because it was sent once more, the daybook's line is the later one.
 _SCHEMA: Final = """
 CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE destination (id INTEGER PRIMARY KEY, identity TEXT NOT NULL UNIQUE);
 CREATE TABLE run (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, destination INTEGER NOT NULL,
     process INTEGER NOT NULL, started_at TEXT NOT NULL, finished_at TEXT, exit_code INTEGER,
@@ -64,6 +65,21 @@ CREATE TABLE outcome (
     run INTEGER, file INTEGER, row INTEGER, state TEXT NOT NULL, cells TEXT NOT NULL,
     problems TEXT NOT NULL, instead_file INTEGER, instead_row INTEGER, warnings TEXT NOT NULL,
     PRIMARY KEY (run, file, row)) WITHOUT ROWID;
+"""
+
+# `account_key.run` is the run that claims a key with which nothing has arrived yet. In `named` are
+# the keyed hashes of a conversion_identifier, as it is and without case, accents and blanks, the
+# identity fields (empty: not known) and the text where the mapping itself has it.
+ADDED_IN_3: Final = """
+CREATE TABLE destination (
+    id INTEGER PRIMARY KEY, identity TEXT NOT NULL UNIQUE, endpoint TEXT NOT NULL,
+    account TEXT NOT NULL);
+CREATE TABLE account_key (
+    endpoint TEXT, hash BLOB, destination INTEGER NOT NULL, run INTEGER, since TEXT NOT NULL,
+    PRIMARY KEY (endpoint, hash)) WITHOUT ROWID;
+CREATE TABLE named (
+    folded BLOB, run INTEGER, exact BLOB, fields TEXT, text TEXT NOT NULL, new INTEGER NOT NULL,
+    known INTEGER NOT NULL, PRIMARY KEY (folded, run, exact, fields)) WITHOUT ROWID;
 """
 
 
@@ -167,36 +183,36 @@ def write_ahead(db: sqlite3.Connection) -> None:
             return
 
 
-def is_made(path: Path, db: sqlite3.Connection) -> bool:
-    """Whether the file has its tables: a process can be killed before it made them. Raises
-    LedgerError for a file of another release.
+def version_of(path: Path, db: sqlite3.Connection) -> int:
+    """The version of the file's tables, 0 where it has none: a process can be killed before it
+    made them. Raises LedgerError for a file that this release cannot open.
     """
-    (version,) = db.execute("PRAGMA user_version").fetchone()
-    if version > _VERSION:
+    version: int = db.execute("PRAGMA user_version").fetchone()[0]
+    if version > VERSION:
         raise LedgerError(
             f"The ledger {path} was written by a later release of rdimport.",
             "Install that release, or name another --state-dir.",
         )
-    if 0 < version < _VERSION:
+    if 0 < version < _OLDEST:
         raise LedgerError(
             f"The ledger {path} was written before the first release of rdimport.",
             "This release cannot read it. Name another --state-dir; nothing is known there of what "
             "was sent from this one, so the same rows would be sent again.",
         )
-    return bool(version)
+    return version
 
 
-def migrate(path: Path, db: sqlite3.Connection) -> None:
-    """Make the tables of a new file. Raises LedgerError for one of another release."""
-    if is_made(path, db):  # nothing to write, so nobody has to be waited for
+def make(path: Path, db: sqlite3.Connection) -> None:
+    """Make the tables of a new file. Raises LedgerError for one that cannot be opened."""
+    if version_of(path, db):  # nothing to write, so nobody has to be waited for
         return
     db.execute("BEGIN IMMEDIATE")
     try:
-        if not is_made(path, db):  # another process may have made them meanwhile
-            for statement in _SCHEMA.split(";"):
+        if not version_of(path, db):  # another process may have made them meanwhile
+            for statement in (_SCHEMA + ADDED_IN_3).split(";"):
                 db.execute(statement)
             db.execute("INSERT INTO setting VALUES ('hash_key', ?)", (secrets.token_bytes(32),))
-            db.execute(f"PRAGMA user_version = {_VERSION}")
+            db.execute(f"PRAGMA user_version = {VERSION}")
         db.execute("COMMIT")
     except BaseException:
         if db.in_transaction:

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import polars as pl
 
@@ -17,16 +17,24 @@ from rdimport.ledger import Ledger, Outcome, problems_of
 from rdimport.mapping import Mapping
 from rdimport.plan.duplicates import IDENTITY, UNCHANGED
 
+PAYLOAD_HASH: Final = "is"
+
+_HASHED: Final = 8
+"""Bytes of a payload's hash. Those of an earlier release have one more (`ledger.upgrade`)."""
+
 
 class Known(NamedTuple):
     """Some rows, parted by what is known: to send, at an end, and imported already.
 
     `rows` has a column `UNCHANGED` more than what came in, `already` only `ROW` and `IDENTITY`.
+    `adopted` has `IDENTITY` and `PAYLOAD_HASH` of rows that an earlier release sent, cleaned as it
+    did: that theirs differs now tells nothing, and from now on they are compared with this one.
     """
 
     rows: pl.DataFrame
     ends: list[Outcome]
     already: pl.DataFrame
+    adopted: pl.DataFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +64,19 @@ class Memory:
         known = self.known(rows[IDENTITY])
         if known.is_empty():
             fresh = rows.with_columns(pl.lit(value=False).alias(UNCHANGED))
-            return Known(fresh, [], rows.select(ROW, IDENTITY).clear())
+            nothing = pl.DataFrame(schema={IDENTITY: pl.Binary, PAYLOAD_HASH: pl.Binary})
+            return Known(fresh, [], rows.select(ROW, IDENTITY).clear(), nothing)
         was = known.rename({"identity": IDENTITY, "payload": "was"})
         seen = rows.join(was, on=IDENTITY, how="left", maintain_order="left")
-        seen = seen.with_columns(pl.Series("is", self._payloads(seen), pl.Binary))
-        now = pl.col("is")
+        seen = seen.with_columns(pl.Series(PAYLOAD_HASH, self._payloads(seen), pl.Binary))
+        now = pl.col(PAYLOAD_HASH)
+        earlier = pl.col("was").bin.size().gt(_HASHED) & whole & self.changed
         denied = pl.col("state").eq(State.ACCEPTED) & pl.col("refused").eq(now)
         seen = seen.with_columns(
             (denied & (whole and self.changed)).fill_null(value=False).alias("denied"),
-            (pl.col("was").eq(now) & whole).fill_null(value=False).alias("same"),
+            ((pl.col("was").eq(now) & whole) | earlier).fill_null(value=False).alias("same"),
         )
+        adopted = seen.filter(earlier).select(IDENTITY, PAYLOAD_HASH)
         same = pl.col("same") | pl.col("denied")
         refused = pl.when("denied").then(pl.lit(str(State.REFUSED))).otherwise("state")
         seen = seen.with_columns(refused.alias("state"))
@@ -82,7 +93,7 @@ class Memory:
         left = seen.filter(~pl.col("already") & ~pl.col("ended"))
         ends = list(_ends(seen.filter("ended"), cells))
         already = seen.filter("already").select(ROW, IDENTITY)
-        return Known(left.select(*rows.columns, UNCHANGED), ends, already)
+        return Known(left.select(*rows.columns, UNCHANGED), ends, already, adopted)
 
     def _payloads(self, seen: pl.DataFrame) -> list[bytes | None]:
         """Hashes of the payloads of those rows that were sent before; only they are compared."""

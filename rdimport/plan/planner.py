@@ -21,7 +21,7 @@ from rdimport.core.events import Observer, RowsRead, silent
 from rdimport.core.row import DEFECT, FILE, ROW, Problem, State
 from rdimport.ledger import Input, Outcome, Outgoing, Parcel, text_of
 from rdimport.plan.duplicates import AT, IDENTITY, UNCHANGED, Index
-from rdimport.plan.history import Memory, cells_of
+from rdimport.plan.history import Known, Memory, cells_of
 from rdimport.plan.known_rows import NO_SOURCES, SOURCE, Recall
 from rdimport.prepare import Bound, Prepared, bind, prepare
 from rdimport.prepare.encode import Merger
@@ -56,6 +56,14 @@ class Book(Protocol):
 
     def count_suspects(self, cells_by_code: Map[str, int]) -> None:
         """Note how many cells of rows that can be sent look wrong, by code."""
+
+    def adopt(self, payloads: Map[bytes, bytes], *, last: bool) -> None:
+        """Note the payload's hash by identity of conversions that an earlier release sent; of
+        several the `last`, else the first.
+        """
+
+    def keep_adopted(self) -> None:
+        """All rows are read: compare with those hashes from now on."""
 
 
 @dataclass(slots=True)
@@ -196,6 +204,7 @@ class Planner:
                 if self._interrupted():
                     return self._plan
         self._settle_duplicates()
+        self._book.keep_adopted()
         return self._plan
 
     def _input(self, table: Table) -> Input:
@@ -245,10 +254,17 @@ class Planner:
         self._book.record_rows(read, prepared.left_out, ends, known.already.height)
         self._book.count_filled(prepared.filled(known.rows[ROW]))
         self._book.count_suspects(Counter(_codes(suspect, known.rows[ROW])))
+        self._adopt(known)
         self._put_away(
             known.rows.join(sources, on=ROW, how="left", maintain_order="left"), cells, suspect
         )
         return known.already
+
+    def _adopt(self, known: Known) -> None:
+        if known.adopted.height:
+            last = self._mapping.on_duplicate != "first"
+            pairs = known.adopted.rows() if last else reversed(known.adopted.rows())
+            self._book.adopt(dict(pairs), last=last)
 
     def _put_away(
         self, rows: pl.DataFrame, cells: pl.DataFrame, suspect: dict[int, tuple[Problem, ...]]
@@ -315,6 +331,7 @@ class Planner:
         sent = known.rows.filter(~pl.col(UNCHANGED))[ROW]
         already = known.already.height + known.rows.height - sent.len()
         self._book.record_rows(0, 0, known.ends, already)
+        self._adopt(known)
         self._plan.rows += sent.len()
         return rows.filter(pl.col(ROW).is_in(sent.implode()))
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from rdimport.core.errors import ExitCode
 from rdimport.core.row import FAILED, State
-from rdimport.destination.rdstation.endpoint import LOOPBACK
+from rdimport.destination.address import is_loopback
 from rdimport.ledger import Ledger, Run
 from rdimport.report.words import Words
 
@@ -108,7 +108,7 @@ def _status(run: Run, account: str, *, running: bool) -> RunStatus:
             round(facts["requests"] / (allowed * sending), 4) if allowed and sending >= 10 else None
         ),
         sandbox=told["sandbox"],
-        local=told["sandbox"] or urlsplit(told["base_url"]).hostname in LOOPBACK,
+        local=told["sandbox"] or is_loopback(urlsplit(told["base_url"]).hostname),
         forgotten=facts["forgotten_at"] is not None,
         later=_later(run),
         read_to_end=run.read_to_end(facts),

@@ -26,6 +26,7 @@ from typing import Final
 from rdimport.core.quota import Limits, Quota
 from rdimport.delivery.pacing.pacer import Pace, Standing
 from rdimport.destination import Destination
+from rdimport.destination.address import endpoint
 
 _AHEAD: Final = 0.02
 """Seconds whose slots are taken at once where there are many: one at least, whatever the quota."""
@@ -248,5 +249,5 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 def _name(to: Destination) -> str:
     """A file's name for an endpoint and a key on this machine, from which neither can be told."""
-    facts = [platform.node(), to.base_url, sorted(to.credentials().items())]
+    facts = [platform.node(), endpoint(to.base_url), sorted(to.credentials().items())]
     return f"quota-1-{blake2b(json.dumps(facts).encode(), digest_size=12).hexdigest()}.sqlite3"

@@ -23,7 +23,7 @@ from rdimport.delivery.transport.error_detail import why
 from rdimport.delivery.transport.httpx_sender import ordinary
 from rdimport.delivery.transport.response import MAX_ANSWER, Done, Patience, Reply
 from rdimport.destination import Request
-from rdimport.destination.rdstation.endpoint import LOOPBACK
+from rdimport.destination.address import is_loopback
 
 __all__ = [
     "MAX_ANSWER",
@@ -94,7 +94,7 @@ async def connected(
     address = urlsplit(base_url)
     tls = ssl.create_default_context() if address.scheme == "https" else None
     # no proxy leads back to this machine
-    environment = address.hostname not in LOOPBACK
+    environment = not is_loopback(address.hostname)
     if kind == "httpx" or (environment and _proxied(address.scheme)):
         async with ordinary(
             credentials, patience, concurrency, tls, trust_env=environment

@@ -12,18 +12,16 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit
 
 from rdimport.core.errors import UsageError
 from rdimport.core.quota import Limits
 from rdimport.core.row import Problem
-from rdimport.destination import Answer, Request
+from rdimport.destination import Answer, Request, address
 from rdimport.destination.verdict import Evidence
 
 BASE_URL: Final = "https://api.rd.services"
 """RD's own address (page `autenticacao-api-key`)."""
-
-LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 _PATH: Final = "/platform/conversions"
 _HEADERS: Final = {
@@ -87,8 +85,10 @@ class RDStation:
         # as an answer may hold it; a body without a backslash holds every text as it stands there
         self._marks = (api_key, quote(api_key, safe=""), "\\") if api_key else ()
         self.base_url = _checked(base_url, insecure_http=insecure_http)
-        self.account = account
-        self.identity = identity or f"{self.base_url} {account}"
+        self.account = " ".join(account.split())
+        if not self.account:
+            raise UsageError("The account's name is empty.", "Leave --account out, or name one.")
+        self.identity = identity or address.identity(self.base_url, self.account)
         self._url = self.base_url + _PATH
 
     def __repr__(self) -> str:
@@ -158,18 +158,13 @@ def _checked(base_url: str, *, insecure_http: bool) -> str:
         )
     if parts.username or parts.password:
         raise UsageError("The address holds a user name or password.", "Leave them out of it.")
-    if parts.scheme == "http" and parts.hostname not in LOOPBACK and not insecure_http:
+    if parts.scheme == "http" and not address.is_loopback(parts.hostname) and not insecure_http:
         raise UsageError(
             f"{base_url} would send the API key in clear over the network.",
             "Use https://. Plain http is for this machine only, unless --insecure-http says that"
             " everybody on the way may read the key and the leads.",
         )
-    # one endpoint, one spelling: the ledger knows rows by it
-    host = (parts.hostname or "").rstrip(".")
-    host = f"[{host}]" if ":" in host else host
-    usual = {"http": 80, "https": 443}[parts.scheme]
-    port = f":{parts.port}" if parts.port not in (None, usual) else ""
-    return urlunsplit((parts.scheme, host + port, parts.path, "", "")).rstrip("/")
+    return address.spelt(base_url)
 
 
 def _shown(base_url: str) -> str:

@@ -1,0 +1,200 @@
+"""Ledgers of earlier releases: copied beside, brought to this release's tables, nobody sent again.
+
+Who only reads one reads a copy that lives as long as he looks.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Mapping
+from contextlib import closing, suppress
+from datetime import UTC, datetime
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Final
+
+from rdimport.core.errors import LedgerBusyError
+from rdimport.core.names import fold
+from rdimport.destination.address import endpoint, identity
+from rdimport.ledger.account_locks import nobody_at_work
+from rdimport.ledger.schema import ADDED_IN_3, VERSION, post, version_of
+
+_COPIES: Final = "ledger-schema*.sqlite3"
+
+
+def upgrade(path: Path, db: sqlite3.Connection) -> None:
+    """Bring a ledger of an earlier release to this one's tables, in one transaction, after a copy
+    was made beside it. Raises LedgerBusyError where a run is at work: it may be of that release.
+    """
+    if version_of(path, db) == VERSION:
+        return
+    with nobody_at_work(path.parent) as free:
+        if not free:
+            raise LedgerBusyError(
+                f"The ledger {path} is of an earlier release of rdimport, and a run is at work "
+                "on it.",
+                "Nothing was sent. Wait for that run, or try again later: this release then brings "
+                "the ledger up to date. Exit code 75 says so to cron.",
+            )
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            version = version_of(path, db)
+            if version < VERSION:  # another process may have done it meanwhile
+                _copy(path, _name_of_copy(path, version, datetime.now(UTC)))
+                _migrate(db, version)
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+
+
+def brought_up(path: Path, db: sqlite3.Connection) -> sqlite3.Connection:
+    """A connection to read this release's tables from: this one, or for a ledger of an earlier
+    release one to a copy that nobody else sees. The file stays as it is, and may be read-only.
+    """
+    version = version_of(path, db)
+    if version == VERSION:
+        return db
+    with closing(db):
+        copy = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        db.backup(copy)
+    _migrate(copy, version)
+    return copy
+
+
+def forget_copies(state_dir: Path, before: datetime) -> int:
+    """Delete the copies that know people of runs before that moment; returns how many."""
+    gone = 0
+    for path in sorted(state_dir.glob(_COPIES)):
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            (old,) = db.execute(
+                "SELECT count(*) FROM run WHERE coalesce(finished_at, started_at) < ?"
+                " AND forgotten_at IS NULL",
+                (before.isoformat(),),
+            ).fetchone()
+        if old:
+            path.unlink()
+            gone += 1
+    return gone
+
+
+def _name_of_copy(path: Path, version: int, now: datetime) -> Path:
+    return path.with_name(f"ledger-schema{version}-{now:%Y%m%d-%H%M%S}.sqlite3")
+
+
+def _copy(path: Path, target: Path) -> None:
+    """What the ledger holds, in one file for its owner only: whole, or not there."""
+    part = target.with_suffix(".part")
+    os.close(os.open(part, os.O_CREAT | os.O_RDWR | os.O_TRUNC, 0o600))
+    try:
+        with (
+            closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as source,
+            closing(sqlite3.connect(part)) as copy,
+        ):
+            source.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")
+        part.replace(target)
+    except BaseException:
+        with suppress(OSError):
+            part.unlink()
+        raise
+
+
+def _migrate(db: sqlite3.Connection, version: int) -> None:
+    for number in range(version, VERSION):
+        _STEPS[number](db)
+    db.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _to_3(db: sqlite3.Connection) -> None:
+    """Accounts that are bound to keys, one spelling for each endpoint and account, and under which
+    names conversions were sent.
+    """
+    db.execute("ALTER TABLE destination RENAME TO destination_2")
+    for statement in ADDED_IN_3.split(";"):
+        db.execute(statement)
+    known = db.execute("SELECT id, identity FROM destination_2 ORDER BY id").fetchall()
+    survivors: dict[str, int] = {}
+    for number, old in known:
+        post(db, "destination", number)
+        spelling, where, account = _spelt(db, number, old)
+        first = survivors.setdefault(spelling, number)
+        if first == number:
+            told = (number, spelling, where, account)
+            db.execute("INSERT INTO destination VALUES (?, ?, ?, ?)", told)
+        else:
+            _merge(db, number, first)
+    db.execute("DROP TABLE destination_2")
+    _learn_names(db)
+    # the payload of an earlier release's cleaners: it never equals one of 8 bytes, and Memory
+    # knows by its length that it does not tell whether the row has changed
+    db.execute(
+        "UPDATE posted SET payload = CAST(payload || x'00' AS BLOB) WHERE state = 'accepted'"
+    )
+
+
+def _spelt(db: sqlite3.Connection, number: int, old: str) -> tuple[str, str, str]:
+    """The identity of a destination as it is spelt now, its endpoint and its account's name."""
+    where, _, account = old.partition(" ")
+    if "://" not in where:  # a sandbox, or a destination that was named by hand
+        found = db.execute(
+            "SELECT facts ->> '$.account' FROM run WHERE destination = ? ORDER BY id DESC LIMIT 1",
+            (number,),
+        ).fetchone()
+        return old, "", (found[0] if found else None) or ""
+    return identity(where, account), endpoint(where), " ".join(account.split())
+
+
+def _merge(db: sqlite3.Connection, one: int, into: int) -> None:
+    """Two spellings were one destination: what was accepted at either was accepted."""
+    rank = "CASE {}.state WHEN 'accepted' THEN 2 WHEN 'uncertain' THEN 1 ELSE 0 END"
+    new, old = rank.format("excluded"), rank.format("posted")
+    db.execute(
+        "INSERT INTO posted SELECT ?, identity, state, payload, run, file, row, receipt, problems,"  # noqa: S608  constants
+        " refused, source, tried FROM posted WHERE destination = ?"
+        " ON CONFLICT (destination, identity) DO UPDATE SET (state, payload, run, file, row,"
+        " receipt, problems, refused, source, tried) = (excluded.state, excluded.payload,"
+        " excluded.run, excluded.file, excluded.row, excluded.receipt, excluded.problems,"
+        " excluded.refused, excluded.source, excluded.tried)"
+        f" WHERE {new} > {old} OR ({new} = {old} AND excluded.run > posted.run)",
+        (into, one),
+    )
+    db.execute("DELETE FROM posted WHERE destination = ?", (one,))
+    for table in ("run", "sending"):
+        db.execute(f"UPDATE {table} SET destination = ? WHERE destination = ?", (into, one))  # noqa: S608
+
+
+def _learn_names(db: sqlite3.Connection) -> None:
+    """Under which conversion_identifier runs sent, where it was the same for all rows. Their
+    identity fields nobody noted.
+    """
+    (key,) = db.execute("SELECT value FROM setting WHERE name = 'hash_key'").fetchone()
+    for run, rows, facts in db.execute("SELECT id, row_count, facts FROM run").fetchall():
+        text = _identifier(json.loads(facts))
+        if text:
+            told = (*digests_of(key, text), run)
+            db.execute(
+                "INSERT INTO named (exact, folded, run, fields, text, new, known)"
+                " VALUES (?, ?, ?, '', ?, ?, 0)",
+                (*told, text, rows),
+            )
+
+
+def _identifier(facts: Mapping[str, Any]) -> str:
+    """The one conversion_identifier of a run as the ledger's releases cleaned it, else nothing."""
+    fields = (facts.get("mapping_used") or {}).get("fields") or ()
+    values = [f.get("value") for f in fields if f.get("field") == "conversion_identifier"]
+    return " ".join(values[0].split()) if values and values[0] else ""
+
+
+def digests_of(key: bytes, identifier: str) -> tuple[bytes, bytes]:
+    """Keyed hashes of a conversion_identifier: as it is, and as people take it for the same."""
+    texts = (f"identifier {identifier}", f"folded {fold(identifier)}")
+    exact, folded = (blake2b(text.encode(), key=key, digest_size=16).digest() for text in texts)
+    return exact, folded
+
+
+_STEPS: Final[dict[int, Callable[[sqlite3.Connection], None]]] = {2: _to_3}

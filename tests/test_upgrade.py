@@ -1,0 +1,225 @@
+"""A ledger that release 0.1.0 wrote: it opens, after a copy, and nobody is sent again.
+
+What is in it is in `ledgers/`, with the script that made it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+from support.command import Desk
+from test_ledger import folder, somebody_without_rights  # noqa: F401  a fixture
+
+from rdimport.ledger import Ledger
+from rdimport.ledger.lock import locked
+from rdimport.sandbox.embedded import RunningSandbox
+
+KEPT = Path(__file__).parent / "ledgers"
+OLD = KEPT / "0.1.0.sqlite3"
+PORT = ":8090"
+
+
+@pytest.fixture
+def old(desk: Desk, box: RunningSandbox) -> Desk:
+    """Somebody who has used 0.1.0: its ledger, as if it had sent to the sandbox."""
+    for path in [*KEPT.glob("*.csv"), *KEPT.glob("*.yaml")]:
+        shutil.copy(path, desk.home)
+    desk.state.mkdir(mode=0o700)
+    shutil.copy(OLD, desk.state / "ledger.sqlite3")
+    port = f":{box.base_url.rpartition(':')[2]}"
+    with plain(desk) as db:
+        db.execute("UPDATE destination SET identity = replace(identity, ?, ?)", (PORT, port))
+        db.execute("UPDATE run SET facts = replace(facts, ?, ?)", (PORT, port))
+        db.commit()
+    return desk
+
+
+@contextmanager
+def plain(desk: Desk) -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(desk.state / "ledger.sqlite3")) as db:
+        yield db
+
+
+def copies(desk: Desk) -> list[Path]:
+    return sorted(desk.state.glob("ledger-schema2-*"))
+
+
+def tables(path: Path) -> dict[str, str]:
+    with closing(sqlite3.connect(path)) as db:
+        found = db.execute("SELECT name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite%'")
+        return {name: " ".join(sql.replace('"', "").split()) for name, sql in found}
+
+
+def imported(desk: Desk, file: str, mapping: str, *words: str) -> dict[str, int]:
+    done = desk.here("run", file, "-m", mapping, "--quota", "none", "--json", *words)
+    assert done.code in (0, 1), done.err
+    return {name: n for name, n in done.summary.items() if name in STATES and n}
+
+
+STATES = "accepted already_imported duplicate invalid refused uncertain pending".split()
+
+AGAIN = [
+    ("fair.csv", "fair.yaml", []),
+    ("late.csv", "fair.yaml", []),
+    ("fair.csv", "change.yaml", ["--account", "acme"]),
+    ("late.csv", "change.yaml", ["--account", "ACME"]),
+    ("late.csv", "orders.yaml", []),
+    ("late.csv", "column.yaml", []),
+]
+
+
+@pytest.mark.parametrize(("file", "mapping", "words"), AGAIN)
+def test_the_list_that_an_earlier_release_imported_is_not_sent_again(
+    old: Desk, box: RunningSandbox, file: str, mapping: str, words: list[str]
+) -> None:
+    for _ in range(2):
+        found = imported(old, file, mapping, *words)
+        assert set(found) <= {"already_imported", "duplicate", "invalid", "refused"}
+        assert box.requests == 0
+
+
+def test_a_ledger_of_0_1_0_gets_this_releases_tables_after_a_copy_for_its_owner(
+    old: Desk, tmp_path: Path
+) -> None:
+    before = tables(OLD)
+    imported(old, "fair.csv", "fair.yaml")
+    with Ledger.open(tmp_path / "new"):
+        pass
+    assert tables(old.state / "ledger.sqlite3") == tables(tmp_path / "new" / "ledger.sqlite3")
+    (copy,) = copies(old)
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    assert tables(copy) == before
+    imported(old, "fair.csv", "fair.yaml")
+    assert copies(old) == [copy]
+
+
+def test_spellings_that_0_1_0_told_apart_are_one_and_nothing_accepted_is_lost(old: Desk) -> None:
+    with plain(old) as db:
+        accepted = {
+            (who.lower().replace("localhost", "127.0.0.1"), identity)
+            for who, identity in db.execute(
+                "SELECT d.identity, c.identity FROM conversion c JOIN destination d"
+                " ON d.id = c.destination WHERE c.state = 'accepted'"
+            )
+        }
+    with Ledger.open(old.state) as ledger:
+        found = ledger.query(
+            "SELECT d.identity, c.identity FROM conversion c JOIN destination d"
+            " ON d.id = c.destination WHERE c.state = 'accepted'"
+        )
+        assert set(found) == accepted
+        assert ledger.query("SELECT count(*) FROM destination") == [(3,)]
+        assert ledger.query(
+            "SELECT count(*) FROM run WHERE destination NOT IN (SELECT id FROM destination)"
+        ) == [(0,)]
+        for name, _ in ledger.unfinished():
+            assert ledger.run(name).counts()
+
+
+def test_who_only_looks_leaves_an_old_ledger_as_it_is(old: Desk) -> None:
+    before = (old.state / "ledger.sqlite3").read_bytes()
+    status = old.here("status", "--json")
+    assert status.code == 0
+    assert len(status.summary["runs"]) == 9
+    found = old.do("check", "fair.csv", "-m", "fair.yaml", "--json")
+    assert (found.summary["to_send"], found.summary["already_imported"]) == (0, 6)
+    assert old.here("report", status.summary["runs"][1]["run_id"]).code == 0
+    assert (old.state / "ledger.sqlite3").read_bytes() == before
+    assert copies(old) == []
+
+
+def test_an_old_ledger_on_a_disk_that_cannot_be_written_can_be_looked_into(
+    folder: Path,  # noqa: F811
+) -> None:
+    state = folder / "state"
+    state.mkdir()
+    shutil.copy(OLD, state / "ledger.sqlite3")
+    (state / "ledger.sqlite3").chmod(0o400)
+    state.chmod(0o500)
+    with somebody_without_rights(state, *state.iterdir()):
+        ledger = Ledger.if_there(state)
+        assert ledger is not None
+        with ledger:
+            assert len(ledger.unfinished()) == 1
+    state.chmod(0o700)
+
+
+def test_while_a_run_is_at_work_on_an_old_ledger_another_is_told_to_come_later(
+    old: Desk, box: RunningSandbox
+) -> None:
+    with locked(old.state, "somebody"):
+        done = old.here("run", "fair.csv", "-m", "fair.yaml")
+    assert done.code == 75
+    assert "earlier release" in done.err
+    with plain(old) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (2,)
+    assert copies(old) == []
+    assert box.requests == 0
+
+
+def test_a_copy_that_cannot_be_made_leaves_the_ledger_old_and_sends_nothing(
+    old: Desk, box: RunningSandbox
+) -> None:
+    done = old.shell(
+        f"ulimit -f 40; exec {sys.executable} -B -m rdimport run fair.csv -m fair.yaml"
+    )
+    assert done.code == 2, done.err
+    with plain(old) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (2,)
+    assert [path.name for path in old.state.iterdir() if "schema2" in path.name] == []
+    assert box.requests == 0
+
+
+def test_what_is_forgotten_is_in_no_copy_either(old: Desk) -> None:
+    imported(old, "fair.csv", "fair.yaml")
+    assert copies(old)
+    assert old.here("purge", "--older-than", "3650d").code == 0
+    assert copies(old)
+    assert old.here("purge", "--older-than", "0s").code == 0
+    assert copies(old) == []
+
+
+def test_a_row_that_changed_after_the_upgrade_is_sent_where_the_mapping_says_so(
+    old: Desk, box: RunningSandbox
+) -> None:
+    words = ["late.csv", "change.yaml", "--account", "acme"]
+    assert imported(old, *words) == {"already_imported": 3}
+    text = (old.home / "late.csv").read_text(encoding="utf-8")
+    (old.home / "late.csv").write_text(text.replace("Hugo Reis", "Hugo dos Reis"), encoding="utf-8")
+    assert imported(old, *words) == {"accepted": 1, "already_imported": 2}
+    assert [c["email"] for c in map(_payload, box.conversions())] == ["hugo@example.com"]
+
+
+def test_what_a_newer_release_makes_of_a_cell_is_no_change_of_the_row(
+    old: Desk, box: RunningSandbox
+) -> None:
+    with plain(old) as db:  # as if 0.1.0 had cleaned every cell in another way
+        db.execute("UPDATE posted SET payload = randomblob(8) WHERE state = 'accepted'")
+        db.commit()
+    for _ in range(2):
+        found = imported(old, "fair.csv", "change.yaml", "--account", "acme")
+        assert found["already_imported"] == 5
+        assert box.requests == 0
+
+
+def _payload(conversion: dict[str, object]) -> dict[str, object]:
+    inner = conversion.get("payload", conversion)
+    assert isinstance(inner, dict)
+    return inner
+
+
+def test_the_kept_ledger_names_no_machine() -> None:
+    content = OLD.read_bytes()
+    for word in (b"/tmp", b"/root", b"/work"):
+        assert word not in content
+    with closing(sqlite3.connect(f"file:{OLD}?mode=ro&immutable=1", uri=True)) as db:
+        told = [json.loads(facts) for (facts,) in db.execute("SELECT facts FROM run")]
+    assert len(told) == 9

@@ -33,12 +33,12 @@ from rdimport.delivery.pacing.pacer import Pace, Turns
 from rdimport.delivery.pacing.shared import shared
 from rdimport.delivery.stopping import Stopper, on_signals
 from rdimport.destination import Destination
+from rdimport.destination.rdstation.custom_fields import CustomFields
 from rdimport.destination.rdstation.endpoint import BASE_URL
 from rdimport.ledger import Ledger, Run
 from rdimport.ledger.figures import examples
 from rdimport.ledger.lock import locked
 from rdimport.mapping import Mapping
-from rdimport.mapping.catalogue import Catalogue
 from rdimport.plan import mapping_record
 from rdimport.plan.duplicates import Index
 from rdimport.plan.history import forgetful, known_before, remembered
@@ -87,7 +87,7 @@ class Options:
     settings: Settings = field(default_factory=_usual_settings)
     hints: Hints = field(default_factory=Hints)
     resend: frozenset[State] = frozenset()
-    catalogue: Catalogue | None = None
+    catalogue: CustomFields | None = None
     on_event: Observer = silent
     clock: Clock = field(default_factory=SystemClock)
     chance: Chance = field(default_factory=SystemRandom)
@@ -110,7 +110,7 @@ def check(
     hints: Hints | None = None,
     limit: int | None = None,
     resend: frozenset[State] = frozenset(),
-    catalogue: Catalogue | None = None,
+    catalogue: CustomFields | None = None,
     on_event: Observer = silent,
     keep: bool = True,
 ) -> Checked:

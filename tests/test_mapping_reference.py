@@ -15,8 +15,8 @@ from ruamel.yaml import YAML
 from rdimport import mapping_reference as reference
 from rdimport.core.errors import MappingError
 from rdimport.core.messages.reasons import REASONS
+from rdimport.core.yaml_document import parse
 from rdimport.mapping import Check, FieldSource, LegalBasis, Mapping, Source, SourceHints
-from rdimport.mapping.yaml_document import parse
 
 ROOT = Path(__file__).parent.parent
 VALIDATOR = jsonschema.Draft202012Validator(Mapping.schema())

@@ -14,7 +14,7 @@ from rdimport.core.row import DEFECT, FILE, ORIGIN, ROW
 from rdimport.mapping import Mapping
 from rdimport.prepare import bind, cells, prepare
 from rdimport.prepare.validate import failures
-from rdimport.sandbox.catalogue import Catalogue
+from rdimport.sandbox.account_fields import AccountFields
 from rdimport.sandbox.rules import Rules, read
 
 COLUMNS = tuple("abcdefgh")
@@ -45,7 +45,7 @@ legal_bases:
   - {type: legitimate_interest, status: granted}
 """)
 BOUND = bind(MAPPING, COLUMNS, "lista.csv")
-RULES = Rules(catalogue=Catalogue({}, takes_any=True))
+RULES = Rules(catalogue=AccountFields(takes_any=True))
 
 GOOD = {
     "a": ["ana@exemplo.com", "Ana <ANA@exemplo.com>", "a@x.com; b@y.com"],

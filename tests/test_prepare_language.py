@@ -10,8 +10,8 @@ import pytest
 
 from rdimport.core.errors import MappingError
 from rdimport.core.row import FILE, ORIGIN, ROW
+from rdimport.destination.rdstation.custom_fields import CustomFields
 from rdimport.mapping import Mapping
-from rdimport.mapping.catalogue import Catalogue
 from rdimport.prepare import PAYLOAD, Prepared, bind, prepare
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def batch(*rows: dict[str, str | None]) -> pl.DataFrame:
     )
 
 
-def run(yaml: str, *rows: dict[str, str | None], catalogue: Catalogue | None = None) -> Prepared:
+def run(yaml: str, *rows: dict[str, str | None], catalogue: CustomFields | None = None) -> Prepared:
     """Rows through a mapping that has `email` and what is given."""
     bound = bind(Mapping.parse(HEAD + yaml), COLUMNS, "lista.csv", catalogue)
     return prepare(batch(*rows), bound)
@@ -317,7 +317,7 @@ def test_a_custom_field_that_the_account_lacks_is_an_error_with_the_one_that_was
 ) -> None:
     path = tmp_path / "campos.json"
     path.write_text(json.dumps(RD_LISTING), encoding="utf-8")
-    catalogue = Catalogue.load(path)
+    catalogue = CustomFields.load(path)
     with pytest.raises(MappingError) as told:
         run("  cf_interese: A\n  cf_filhos: B\n", catalogue=catalogue)
     assert told.value.message.splitlines() == [
@@ -332,7 +332,7 @@ def test_an_option_that_the_account_does_not_have_is_invalid(tmp_path: Path) -> 
         "- cf_livre\n- {name: cf_interesse, type: text, options: [Franquia, Loja]}\n",
         encoding="utf-8",
     )
-    catalogue = Catalogue.load(path)
+    catalogue = CustomFields.load(path)
     result = run(
         "  cf_interesse: A\n  cf_livre: B\n", {"A": "Loja"}, {"A": "Outra"}, catalogue=catalogue
     )
@@ -346,9 +346,9 @@ def test_a_catalogue_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "campos.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(MappingError, match=r"campos\.yaml"):
-        Catalogue.load(path)
+        CustomFields.load(path)
     with pytest.raises(MappingError, match="cannot be read"):
-        Catalogue.load(tmp_path / "none.yaml")
+        CustomFields.load(tmp_path / "none.yaml")
 
 
 def test_an_address_that_lost_letters_is_suspect_with_what_is_sent() -> None:

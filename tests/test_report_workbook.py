@@ -16,8 +16,8 @@ from support.samples import mapping, sample
 
 from rdimport.core.names import fold
 from rdimport.core.row import REPORTED, Problem, State
+from rdimport.destination.rdstation.custom_fields import CustomField, CustomFields
 from rdimport.ledger import Input, Ledger, Outcome
-from rdimport.mapping.catalogue import Catalogue, CustomField
 from rdimport.report.data import gather
 from rdimport.report.failures_xlsx import sheets
 from rdimport.report.words import Words
@@ -152,7 +152,7 @@ def test_columns_whose_values_are_known_have_them_in_a_list(office: Office) -> N
 
 def test_the_options_that_a_field_has_in_rd_are_in_a_list_too(office: Office) -> None:
     field = CustomField("cf_documento", options=("CPF", "CNPJ"))
-    catalogue = Catalogue("campos.json", {"cf_documento": field})
+    catalogue = CustomFields.of([field], "campos.json")
     told = "conversion_identifier: L\nfields: {email: E-mail, cf_documento: DOCUMENTO}"
     done = office.run(office.write(*WRONG), mapping=told, catalogue=catalogue)
     book = openpyxl.load_workbook(done.summary["failures_xlsx"])

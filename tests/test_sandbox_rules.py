@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rdimport.core.errors import UsageError
+from rdimport.destination.rdstation.custom_fields import CustomField, CustomFields
 from rdimport.destination.rdstation.fields import FIELDS, Kind
-from rdimport.sandbox.catalogue import Catalogue, CustomField
+from rdimport.sandbox.account_fields import AccountFields
 from rdimport.sandbox.rules import NotJSONError, Reading, Rules, decode, read
 
 ANA = {"conversion_identifier": "Feira", "email": "ana@exemplo.com.br"}
-CATALOGUE = Catalogue.of(
+ACCOUNT = CustomFields.of(
     [
         CustomField("cf_texto", "STRING"),
         CustomField("cf_numero", "INTEGER"),
@@ -23,6 +24,7 @@ CATALOGUE = Catalogue.of(
         CustomField("cf_escolha", "STRING", ("Franquia", "Loja própria")),
     ]
 )
+CATALOGUE = AccountFields(ACCOUNT)
 
 
 def reading(rules: Rules | None = None, **payload: object) -> Reading:
@@ -147,7 +149,7 @@ def test_fields_that_the_account_does_not_have_are_dropped_and_named() -> None:
 
 
 def test_an_account_with_any_field_still_refuses_what_no_custom_field_takes() -> None:
-    rules = Rules(Catalogue.load("any"))
+    rules = Rules(AccountFields.load("any"))
     assert reading(rules, cf_novo="x", cf_lista=["a"], cf_n=3, cf_b=True).dropped == ()
     assert refusals(rules, cf_novo={"a": 1}) == [("cf_novo", "INVALID_DATA_TYPE")]
     assert refusals(rules, cf_novo=1.5) == [("cf_novo", "INVALID_DATA_TYPE")]
@@ -220,7 +222,9 @@ def test_rds_own_list_of_fields_is_a_catalogue(tmp_path) -> None:  # type: ignor
             }
         )
     )
-    assert Catalogue.load(str(path)) == Catalogue.of([CustomField("cf_x", "STRING", ("a", "b"))])
+    expected = {"cf_x": CustomField("cf_x", "STRING", ("a", "b"))}
+    assert AccountFields.load(str(path)).known.fields == expected
+    assert CustomFields.load(path).fields == expected
 
 
 @pytest.mark.parametrize(
@@ -230,4 +234,4 @@ def test_a_catalogue_that_cannot_be_understood_names_its_file(tmp_path, text: st
     path = tmp_path / "fields.json"
     path.write_text(text)
     with pytest.raises(UsageError, match=r"fields\.json"):
-        Catalogue.load(str(path))
+        AccountFields.load(str(path))

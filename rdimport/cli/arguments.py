@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from rdimport.cli.log import LogFile
     from rdimport.core.quota import Quota
     from rdimport.core.row import State
+    from rdimport.destination.rdstation.custom_fields import CustomFields
     from rdimport.destination.rdstation.endpoint import RDStation
     from rdimport.mapping import Mapping
-    from rdimport.mapping.catalogue import Catalogue
     from rdimport.source import Hints
 
 # Imports stand where they are used: a mistake in one option needs none of what the others need.
@@ -69,13 +69,13 @@ def mapping(told: argparse.Namespace) -> Mapping:
     return Mapping.load(told.mapping)
 
 
-def catalogue(told: argparse.Namespace, mapping: Mapping) -> Catalogue | None:
+def catalogue(told: argparse.Namespace, mapping: Mapping) -> CustomFields | None:
     """The catalogue of custom fields that the mapping names, beside it."""
     if mapping.catalogue is None:
         return None
-    from rdimport.mapping.catalogue import Catalogue  # noqa: PLC0415
+    from rdimport.destination.rdstation.custom_fields import CustomFields  # noqa: PLC0415
 
-    return Catalogue.load(told.mapping.parent / mapping.catalogue)
+    return CustomFields.load(told.mapping.parent / mapping.catalogue)
 
 
 def quota(told: argparse.Namespace) -> Quota | None:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from pydantic import ValidationError
 
+    from rdimport.core.yaml_document import Document, Place
     from rdimport.mapping.rules import Contradiction, Path
-    from rdimport.mapping.yaml_document import Document, Place
 
 REMEDY: Final = "Correct the mapping and try again; docs/mapping.md lists all keys with examples."
 

@@ -23,6 +23,9 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from rdimport.core.errors import MappingError
+from rdimport.core.yaml_document import Document, DocumentError, is_spreadsheet
+from rdimport.core.yaml_document import Path as DocumentPath
+from rdimport.core.yaml_document import parse as parse_yaml
 from rdimport.destination.rdstation.fields import FIELDS, field
 from rdimport.mapping import error_messages, sql
 from rdimport.mapping.checks import Check
@@ -30,9 +33,6 @@ from rdimport.mapping.field_source import FieldSource, LegalBasis, Source, Sourc
 from rdimport.mapping.json_schema import json_schema
 from rdimport.mapping.rules import contradictions
 from rdimport.mapping.vocabulary import Section, Text, Texts, as_tuple, suggestion, wrong
-from rdimport.mapping.yaml_document import Document, DocumentError, is_spreadsheet
-from rdimport.mapping.yaml_document import Path as DocumentPath
-from rdimport.mapping.yaml_document import parse as parse_yaml
 
 
 def _field_name(name: str) -> str:

@@ -21,8 +21,8 @@ from rdimport.plan.duplicates import IDENTITY
 from rdimport.prepare.clean.text import column
 
 if TYPE_CHECKING:
+    from rdimport.destination.rdstation.custom_fields import CustomFields
     from rdimport.mapping import Mapping
-    from rdimport.mapping.catalogue import Catalogue
     from rdimport.prepare import Bound
 
 SOURCE: Final = "__rdimport_source__"
@@ -66,7 +66,7 @@ class Recall:
         self,
         key: bytes,
         mapping: Mapping,
-        catalogue: Catalogue | None,
+        catalogue: CustomFields | None,
         load: Callable[[], pl.Series],
         note: Callable[[Sequence[bytes], Sequence[int]], None],
         *,

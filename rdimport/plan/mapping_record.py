@@ -9,23 +9,24 @@ from rdimport.core.names import fold
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rdimport.destination.rdstation.custom_fields import CustomFields
     from rdimport.mapping import Mapping
-    from rdimport.mapping.catalogue import Catalogue
     from rdimport.mapping.targets import Target
 
 _YES_NO: Final = ["Sim", "Não"]
 
 
-def told(mapping: Mapping, catalogue: Catalogue | None = None) -> dict[str, Any]:
+def told(mapping: Mapping, account: CustomFields | None = None) -> dict[str, Any]:
     """A value for the run's facts.
 
     `fields` says for each field, in the payload's order, the `columns`, `value` or `expr` that it
     comes from; `choices` what the cells of a column may hold, by the column's folded name.
     """
-    from rdimport.mapping.targets import targets  # noqa: PLC0415  only a run needs it
+    from rdimport.mapping.account_fields import allowed_values  # noqa: PLC0415  only a run needs it
+    from rdimport.mapping.targets import targets  # noqa: PLC0415
 
     wanted = targets(mapping)
-    options = catalogue.options(mapping) if catalogue else {}
+    options = allowed_values(mapping, account)
     return {
         "fields": [
             {

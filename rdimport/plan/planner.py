@@ -28,8 +28,8 @@ from rdimport.prepare.encode import Merger
 from rdimport.source.fingerprint import fingerprint
 
 if TYPE_CHECKING:
+    from rdimport.destination.rdstation.custom_fields import CustomFields
     from rdimport.mapping import Mapping
-    from rdimport.mapping.catalogue import Catalogue
     from rdimport.plan.spool import Spool
     from rdimport.source import Table
 
@@ -168,7 +168,7 @@ class Planner:
         spool: Spool | None,
         index: Index,
         *,
-        catalogue: Catalogue | None = None,
+        catalogue: CustomFields | None = None,
         recall: Recall | None = None,
         observer: Observer = silent,
         look: Callable[[Prepared], None] = _blind,

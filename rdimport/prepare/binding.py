@@ -14,7 +14,7 @@ from rdimport.core import names
 from rdimport.core.errors import MappingError
 from rdimport.core.messages.reasons import explain
 from rdimport.core.row import Problem
-from rdimport.mapping import FieldSource, Otherwise, sql
+from rdimport.mapping import FieldSource, Otherwise, account_fields, sql
 from rdimport.mapping.targets import Target, targets
 from rdimport.prepare import validate
 from rdimport.prepare.clean import cleaned
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     import pandera.polars as pa
 
+    from rdimport.destination.rdstation.custom_fields import CustomFields
     from rdimport.mapping import Mapping
-    from rdimport.mapping.catalogue import Catalogue
 
 
 @dataclass(frozen=True)
@@ -59,19 +59,19 @@ COMPUTED = "__rdimport_expr__"
 
 
 def bind(
-    mapping: Mapping, columns: Sequence[str], table: str, catalogue: Catalogue | None = None
+    mapping: Mapping, columns: Sequence[str], table: str, account: CustomFields | None = None
 ) -> Bound:
     """Find the mapping's columns in a table.
 
     Raises MappingError that names every missing column, every constant that RD would refuse, and,
-    with a catalogue, every custom field that the account does not have.
+    given the fields of the `account`, every custom field that the account does not have.
     """
     by_name = {names.fold(column): column for column in reversed(columns)}
     missing = [name for name in mapping.columns() if names.fold(name) not in by_name]
     if missing:
         raise _missing(mapping, missing, columns, table)
-    if catalogue is not None:
-        catalogue.verify(mapping)
+    if account is not None:
+        account_fields.verify(mapping, account)
     wanted = targets(mapping)
     found = {t.name: tuple(by_name[names.fold(c)] for c in t.source.columns) for t in wanted}
     computed = {f"{COMPUTED}{t.name}": t.source.expr for t in wanted if t.source.expr is not None}
@@ -85,7 +85,7 @@ def bind(
         aliases=_aliases(list(computed.values()), columns, by_name),
         computed={name: sql.parse(text) for name, text in computed.items()},
         expressions=tuple(_expression(mapping, t, found) for t in wanted),
-        schema=validate.schema(mapping, catalogue.options(mapping) if catalogue else None),
+        schema=validate.schema(mapping, account_fields.allowed_values(mapping, account)),
     )
     _try_expressions(bound, columns)
     _check_constants(bound)

@@ -11,7 +11,7 @@ from typing import Any, Final
 from rdimport.core.errors import UsageError
 from rdimport.core.quota import Quota
 from rdimport.destination.rdstation.fields import MAX_BODY, MAX_LENGTH, PLANS
-from rdimport.sandbox.catalogue import Catalogue
+from rdimport.sandbox.account_fields import AccountFields
 from rdimport.sandbox.faults import Faults
 from rdimport.sandbox.replies import SHAPES, SPELLINGS
 from rdimport.sandbox.rules import Rules
@@ -116,7 +116,9 @@ class SandboxOptions:
 
     def rules(self) -> Rules:
         """What the rules need to know. Raises UsageError when the catalogue cannot be read."""
-        return Rules(Catalogue.load(self.custom_fields), self.max_length, self.blanks == "refuse")
+        return Rules(
+            AccountFields.load(self.custom_fields), self.max_length, self.blanks == "refuse"
+        )
 
     def to_json(self) -> str:
         """One line of JSON, for the process of an embedded sandbox."""

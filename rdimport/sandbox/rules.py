@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, NoReturn
 
+from rdimport.destination.rdstation.custom_fields import CustomField
 from rdimport.destination.rdstation.fields import (
     FIELDS,
     LEGAL_CATEGORIES,
@@ -20,7 +21,7 @@ from rdimport.destination.rdstation.fields import (
     MAX_LENGTH,
     Kind,
 )
-from rdimport.sandbox.catalogue import Catalogue, CustomField
+from rdimport.sandbox.account_fields import AccountFields
 
 _NO_RULES: Final[Mapping[str, object]] = {}
 
@@ -64,7 +65,7 @@ class Reading(NamedTuple):
 class Rules:
     """What the documentation leaves open. `max_length` counts characters, 0 means no limit."""
 
-    catalogue: Catalogue = field(default_factory=lambda: Catalogue({}))
+    catalogue: AccountFields = field(default_factory=AccountFields)
     max_length: int = MAX_LENGTH
     refuse_blanks: bool = True
 

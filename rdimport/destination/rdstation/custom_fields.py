@@ -1,0 +1,111 @@
+"""An account's custom fields, as RD lists them or as a person writes them down.
+
+RD drops a `cf_` value in silence whose field the account lacks, so a list of them is worth having.
+Three forms are read: RD's answer to `GET /platform/contacts/fields` (its standard fields are passed
+over), a list of names or of `{name, type, options}`, and short `{"cf_interesse": "STRING"}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from rdimport.core.errors import MappingError
+from rdimport.core.yaml_document import DocumentError, parse
+from rdimport.destination.rdstation.fields import CUSTOM_FIELD
+
+DATA_TYPES: Final = ("STRING", "INTEGER", "BOOLEAN", "STRING[]")
+"""RD's `data_type` of a custom field (page of `GET /platform/contacts/fields`)."""
+
+_OUR_NAMES: Final = {
+    "text": "STRING",
+    "integer": "INTEGER",
+    "boolean": "BOOLEAN",
+    "list": "STRING[]",
+}
+"""The types as a mapping file spells them."""
+
+_REMEDY: Final = (
+    "Save RD's answer to GET /platform/contacts/fields, or write a YAML or JSON list of cf_ names."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CustomField:
+    """One custom field: API identifier, data type (empty: not known), and the options it allows."""
+
+    name: str
+    data_type: str = ""
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CustomFields:
+    """All custom fields of an account, by name; `source` is where the list was read."""
+
+    fields: dict[str, CustomField]
+    source: str = ""
+
+    @classmethod
+    def of(cls, fields: Iterable[CustomField], source: str = "") -> Self:
+        """These fields and no others."""
+        return cls({field.name: field for field in fields}, source)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a file. Raises MappingError for one that holds no such list."""
+        try:
+            text = Path(path).read_bytes().decode("utf-8-sig")
+            listed = parse(text).data  # JSON is YAML
+        except (OSError, UnicodeDecodeError) as error:
+            raise MappingError(f"{path}: cannot be read: {error}", _REMEDY) from None
+        except DocumentError as error:
+            line, column = error.place
+            raise MappingError(f"{path}:{line}:{column}: {error.message}", _REMEDY) from None
+        try:
+            return cls.of(_fields(listed), str(path))
+        except ValueError as error:
+            raise MappingError(f"{path}: {error}", _REMEDY) from None
+
+
+def _fields(listed: object) -> list[CustomField]:
+    if isinstance(listed, dict) and "fields" in listed:
+        listed = listed["fields"]
+    if isinstance(listed, dict):
+        listed = [{"name": name, "type": data_type} for name, data_type in listed.items()]
+    if not isinstance(listed, list):
+        raise ValueError("holds no list of fields")  # noqa: TRY004  a wrong file, not a wrong call
+    return [_field(item) for item in listed if not _is_standard(item)]
+
+
+def _is_standard(item: object) -> bool:
+    """RD's own answer lists the standard fields (name, email …) beside the custom ones."""
+    return isinstance(item, dict) and not str(item.get("api_identifier", "cf_")).startswith("cf_")
+
+
+def _field(item: object) -> CustomField:
+    entry = item if isinstance(item, dict) else {"name": item}
+    name = entry.get("api_identifier", entry.get("name"))
+    if not (isinstance(name, str) and CUSTOM_FIELD.match(name)):
+        raise ValueError(
+            f"{name!r} is no API identifier of a custom field: it begins with cf_ and goes on with"
+            " lower-case letters, digits and _"
+        )
+    given = str(entry.get("data_type", entry.get("type")) or "")
+    data_type = _OUR_NAMES.get(given, given.upper())
+    if data_type and data_type not in DATA_TYPES:
+        raise ValueError(f"the data type of {name} is {given!r}; RD has {', '.join(DATA_TYPES)}")
+    return CustomField(name, data_type, _options(entry))
+
+
+def _options(entry: dict[str, object]) -> tuple[str, ...]:
+    """The values that a field of choice allows, as RD lists them (text, or `{"value": text}`)."""
+    rules = entry.get("validation_rules")
+    listed = rules.get("valid_options") if isinstance(rules, dict) else None
+    listed = listed or entry.get("valid_options") or entry.get("options")
+    if not isinstance(listed, list):
+        return ()
+    values = [option.get("value") if isinstance(option, dict) else option for option in listed]
+    return tuple(value for value in values if isinstance(value, str))

@@ -1,0 +1,51 @@
+"""A mapping held against the custom fields that the account really has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rdimport.core.errors import MappingError
+from rdimport.core.names import did_you_mean
+from rdimport.mapping.vocabulary import Type
+
+if TYPE_CHECKING:
+    from rdimport.destination.rdstation.custom_fields import CustomFields
+    from rdimport.mapping.model import Mapping
+
+_TYPES: Final = {
+    "STRING": Type.TEXT,
+    "INTEGER": Type.INTEGER,
+    "BOOLEAN": Type.BOOLEAN,
+    "STRING[]": Type.LIST,
+}
+"""RD's data types, as a mapping calls them."""
+
+
+def verify(mapping: Mapping, account: CustomFields) -> None:
+    """Raise MappingError for every custom field that the account lacks or has of another type."""
+    lines = []
+    for name, source in mapping.fields.items():
+        if not name.startswith("cf_"):
+            continue
+        known = account.fields.get(name)
+        if known is None:
+            best = did_you_mean(name, account.fields)
+            hint = f"; did you mean `{best}`?" if best else ""
+            lines.append(f"the account has no field `{name}` ({account.source}){hint}")
+            continue
+        wanted = _TYPES.get(known.data_type)
+        if wanted and wanted is not (source.type or Type.TEXT):
+            lines.append(f"`{name}` is of type {wanted} in RD: write `type: {wanted}`")
+    if lines:
+        raise MappingError(
+            "\n".join(lines),
+            "RD would drop the values in silence: create the field in RD, or correct its name.",
+        )
+
+
+def allowed_values(mapping: Mapping, account: CustomFields | None) -> dict[str, tuple[str, ...]]:
+    """The values that the account allows, by the mapping's custom fields; {} without a list."""
+    if account is None:
+        return {}
+    known = {name: account.fields[name] for name in mapping.fields if name in account.fields}
+    return {name: field.options for name, field in known.items() if field.options}

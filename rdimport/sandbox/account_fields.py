@@ -1,0 +1,34 @@
+"""Which custom fields a sandbox account has: none, whatever is asked for, or those of a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from rdimport.core.errors import MappingError, UsageError
+from rdimport.destination.rdstation.custom_fields import CustomField, CustomFields
+from rdimport.destination.rdstation.fields import CUSTOM_FIELD
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFields:
+    """The custom fields of an account; with `takes_any` it has whatever is asked for."""
+
+    known: CustomFields = field(default_factory=lambda: CustomFields({}))
+    takes_any: bool = False
+
+    def get(self, name: str) -> CustomField | None:
+        """The custom field of that API identifier; None when RD would drop it in silence."""
+        known = self.known.fields.get(name)
+        if known is None and self.takes_any and CUSTOM_FIELD.match(name):
+            return CustomField(name)
+        return known
+
+    @classmethod
+    def load(cls, choice: str) -> AccountFields:
+        """`none`, `any`, or the path of a file. Raises UsageError when it cannot be read."""
+        if choice in ("none", "any"):
+            return cls(takes_any=choice == "any")
+        try:
+            return cls(CustomFields.load(choice))
+        except MappingError as error:
+            raise UsageError(error.message, f"{error.remedy} Or write none, or any.") from error

@@ -1,0 +1,246 @@
+"""The API key, where it could come back to us: found in any of its forms, and made unreadable.
+
+What an endpoint, a library or a person says may hold the key: as it is, in other letter case,
+with percent, JSON or HTML escapes, in base64 or hexadecimal, as a part of something longer, cut.
+Every text from outside goes through one `Mask` before it is stored or shown.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+HIDDEN: Final = "***"
+
+SHORTEST: Final = 8
+"""A shorter key is a word like others: it is masked only where it stands as `api_key=…`."""
+
+PART: Final = 12
+"""So many characters of a key in a row are masked wherever they stand, cut at either end or not."""
+
+TAIL: Final = 6
+"""So many first characters of a key are masked where the text ends with them, or with dots or
+closing marks behind them: somebody cut it there.
+"""
+
+_WINDOW: Final = 6
+"""Any `PART` characters in a row of a key hold one of its windows, taken without overlap, whole."""
+
+_ROUNDS: Final = 4
+"""Escapes of escapes that are undone."""
+
+_NAMED: Final = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
+_BLANK: Final = dict.fromkeys("nrtfvb", " ")
+_PERCENT: Final = re.compile(r"%(?P<percent>[0-9a-f]{2})")
+_ESCAPE: Final = re.compile(
+    r"%(?P<percent>[0-9a-f]{2})"
+    r"|\\u(?P<json>[0-9a-f]{4})|\\x(?P<byte>[0-9a-f]{2})|\\(?P<bare>.)"
+    r"|&\#x(?P<hex>[0-9a-f]{1,6});?|&\#(?P<number>[0-9]{1,7});?|&(?P<name>amp|lt|gt|quot|apos);",
+    re.DOTALL,
+)
+_UNSEEN: Final = re.compile(
+    "[\\s\x00-\x1f\x7f-\xa0\xad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]+"
+)
+_NAME: Final = r"api[-_]?key[\"']?\s*[=:]\s*[\"']?"
+_ASSIGNED: Final = re.compile(_NAME + r"(?P<key>[^\s&\"'<>\\]+)")
+_CLOSING: Final = " .…,;:\"'`)]}>“”’"
+_LOWER: Final = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+
+_ID: Final = re.compile(r"[0-9a-f-]{1,64}")
+"""What an identifier looks like that an endpoint gives: one for each row, so it is read fast."""
+
+_KEY_SHAPED: Final = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9_+=~-]{16,512}")
+_RUN: Final = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
+
+
+def may_be_key(word: str) -> bool:
+    """Whether a word that somebody typed may be an API key: 16 characters or more, letters and
+    digits and no sign of a path; the name of a run looks so, too, and is none.
+    """
+    return bool(_KEY_SHAPED.fullmatch(word)) and not _RUN.fullmatch(word)
+
+
+class Mask:
+    """Called with a text it returns it without the keys that it knows, and without any value that
+    stands as `api_key=…`.
+    """
+
+    def __init__(self, keys: Iterable[str] = ()) -> None:
+        self._forms: tuple[str, ...] = ()
+        self._in_ids: tuple[str, ...] = ()
+        self._short: re.Pattern[str] | None = None
+        self._keys: tuple[str, ...] = ()
+        for key in keys:
+            self.learn(key)
+
+    def learn(self, key: str) -> None:
+        """Know one more key."""
+        if not key or key in self._keys:
+            return
+        self._keys = (*self._keys, key)
+        known = [form for one in self._keys if len(one) >= SHORTEST for form in _forms(one)]
+        self._forms = tuple(dict.fromkeys(known))
+        windows = {form[at : at + _WINDOW] for form in self._forms for at in _places(form)}
+        self._in_ids = tuple(window for window in windows if _ID.fullmatch(window))
+        short = [re.escape(one.translate(_LOWER)) for one in self._keys if len(one) < SHORTEST]
+        self._short = re.compile(f"{_NAME}(?P<key>{'|'.join(short)})") if short else None
+
+    def forget(self) -> None:
+        """Know no key any more."""
+        self._keys = self._forms = self._in_ids = ()
+        self._short = None
+
+    def __call__(self, text: str) -> str:
+        """The text without keys."""
+        if _ID.fullmatch(text) and not any(window in text for window in self._in_ids):
+            return text
+        while spans := self._spans(text):  # what is left may, put together, be a key again
+            text = _without(text, spans)
+        return text
+
+    def _spans(self, text: str) -> list[tuple[int, int]]:
+        """Where keys stand in a text, in any order."""
+        found: list[tuple[int, int]] = []
+        for reading in _readings(text):
+            for pattern in filter(None, (_ASSIGNED, self._short)):
+                found += [
+                    reading.span(*match.span("key"))
+                    for match in pattern.finditer(reading.text)
+                    if match["key"] != HIDDEN
+                ]
+            found += self._forms_in(reading)
+            bare = _replaced(reading, _UNSEEN)
+            if bare is not reading:
+                found += self._forms_in(bare)
+        return found
+
+    def _forms_in(self, reading: _Reading) -> Iterator[tuple[int, int]]:
+        for form in self._forms:
+            for start, end in (*_parts(form, reading.text), *_tail(form, reading.text)):
+                yield reading.span(start, end)
+
+
+class _Reading(NamedTuple):
+    """A text in lower case, and where in the original each of its characters begins and ends."""
+
+    text: str
+    starts: Sequence[int]
+    ends: Sequence[int]
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        return self.starts[start], self.ends[end - 1]
+
+
+def _readings(text: str) -> Iterator[_Reading]:
+    """A text as it is, then with its escapes undone: one kind alone, then all, again and again."""
+    plain = _Reading(text.translate(_LOWER), range(len(text)), range(1, len(text) + 1))
+    yield plain
+    for pattern in (_PERCENT, _ESCAPE):
+        reading = plain
+        for _ in range(_ROUNDS):
+            undone = _replaced(reading, pattern)
+            if undone is reading:
+                break
+            yield undone
+            reading = undone
+
+
+def _replaced(reading: _Reading, pattern: re.Pattern[str]) -> _Reading:
+    """The same with each match replaced by what it stands for; itself when there is none."""
+    pieces: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    last = 0
+    for match in pattern.finditer(reading.text):
+        start, end = match.span()
+        char = _meant(match)
+        pieces += (reading.text[last:start], char)
+        starts += (*reading.starts[last:start], *[reading.starts[start]] * len(char))
+        ends += (*reading.ends[last:start], *[reading.ends[end - 1]] * len(char))
+        last = end
+    if last == 0:
+        return reading
+    pieces.append(reading.text[last:])
+    return _Reading(
+        "".join(pieces), [*starts, *reading.starts[last:]], [*ends, *reading.ends[last:]]
+    )
+
+
+def _meant(match: re.Match[str]) -> str:
+    """The character that an escape stands for; none for what cannot be seen."""
+    kind = match.lastgroup
+    if kind is None:
+        return ""
+    written = match[kind]
+    if kind == "name":
+        return _NAMED[written]
+    if kind == "bare":
+        return _BLANK.get(written, written)
+    code = int(written, 10 if kind == "number" else 16)
+    return chr(code).translate(_LOWER) if code <= 0x10FFFF else "\ufffd"
+
+
+def _forms(key: str) -> Iterator[str]:
+    """The key and what encodings make of it, in lower case. Of base64 the characters that do not
+    depend on what stands before and after the key, for each of the three ways it can be aligned.
+    """
+    raw = key.encode()
+    yield key.translate(_LOWER)
+    yield raw.hex()
+    for before in range(3):
+        whole = base64.b64encode(bytes(before) + raw).decode()
+        inner = whole[-(-before * 8 // 6) : (before + len(raw)) * 8 // 6]
+        for form in (inner, inner.replace("+", "-").replace("/", "_")):
+            yield form.translate(_LOWER)
+
+
+def _places(form: str) -> range:
+    """Where the windows of a form begin."""
+    return range(0, len(form) - _WINDOW + 1, _WINDOW)
+
+
+def _parts(form: str, text: str) -> Iterator[tuple[int, int]]:
+    """Where a form stands in a text, or `PART` of its characters in a row."""
+    enough = min(PART, len(form))
+    for at in _places(form):
+        window = form[at : at + _WINDOW]
+        found = text.find(window)
+        while found >= 0:
+            start, end = _extended(form, at, text, found)
+            if end - start >= enough:
+                yield start, end
+            found = text.find(window, max(found + 1, end - _WINDOW + 1))
+
+
+def _extended(form: str, at: int, text: str, found: int) -> tuple[int, int]:
+    """The longest run around a window that a form and a text have in common."""
+    start, before = found, at
+    while start and before and text[start - 1] == form[before - 1]:
+        start, before = start - 1, before - 1
+    end, after = found + _WINDOW, at + _WINDOW
+    while end < len(text) and after < len(form) and text[end] == form[after]:
+        end, after = end + 1, after + 1
+    return start, end
+
+
+def _tail(form: str, text: str) -> Iterator[tuple[int, int]]:
+    """Where the first characters of a form are the last ones of a text."""
+    for whole in dict.fromkeys((text, text.rstrip(_CLOSING))):
+        start = whole.find(form[:TAIL], max(0, len(whole) - len(form)))
+        while start >= 0:
+            if form.startswith(whole[start:]):
+                yield start, len(whole)
+            start = whole.find(form[:TAIL], start + 1)
+
+
+def _without(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    """The text with `HIDDEN` for each span, one for those that touch."""
+    pieces: list[str] = []
+    last = 0
+    for start, end in sorted(spans):
+        if start > last or not last:
+            pieces += (text[last:start], HIDDEN)
+        last = max(last, end)
+    return "".join([*pieces, text[last:]])

@@ -7,15 +7,20 @@ Each command is the module of its name, imported when it is the one that was typ
 from __future__ import annotations
 
 import os
+import re
+import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
 from typing import Final
 
+from rdimport.cli import keys
+from rdimport.cli.grammar import is_file
 from rdimport.cli.options import parser
 from rdimport.cli.streams import all_said, complain, speaking
 from rdimport.core.errors import ExitCode, RdimportError
+from rdimport.core.masking import HIDDEN, Mask, may_be_key
 
 _POOL: Final = "narenas:1,dirty_decay_ms:1000,muzzy_decay_ms:0"
 """How polars' allocator (jemalloc, where it is) holds memory: one pool, given back after a second.
@@ -26,25 +31,33 @@ Batch after batch of the same size goes through; a pool for each thread only kep
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code (see `errors.ExitCode`)."""
-    with speaking():
-        return _main(arguments)
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    with keys.withheld(), speaking(keys.MASK):
+        return _main(words)
 
 
-def _main(arguments: Sequence[str] | None) -> int:
+def _main(words: Sequence[str]) -> int:
     os.environ.setdefault("_RJEM_MALLOC_CONF", _POOL)
     try:
-        told = parser().parse_args(arguments)
+        told = parser().parse_args(words)
         code: int = import_module(f"rdimport.cli.{told.command}").execute(told)
         all_said()
     except RdimportError as error:
-        complain(str(error))
+        complain(_without_typed_keys(str(error), words))
         return int(error.exit_code)
     except KeyboardInterrupt:
         complain("Interrupted. The same command goes on where it was: no row is sent twice.")
         return ExitCode.STOPPED
     except Exception:  # noqa: BLE001  a bug: its stack helps whoever mends it
         with suppress(OSError):
-            traceback.print_exc()
+            sys.stderr.write(_without_typed_keys(traceback.format_exc(), words))
         complain("this is a bug in rdimport. The ledger is right: the same command goes on.")
         return ExitCode.BUG
     return int(code)
+
+
+def _without_typed_keys(text: str, words: Sequence[str]) -> str:
+    """What went wrong, without the words of the command that may be keys typed in a wrong place."""
+    typed = [part for word in words if not is_file(word) for part in re.split(r"[=\s?&]", word)]
+    shown = Mask(filter(may_be_key, typed))(text)
+    return shown if shown == text else f"{shown}\n({HIDDEN} stands for what may be a key.)"

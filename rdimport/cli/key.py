@@ -9,6 +9,7 @@ from getpass import getpass
 from rdimport.cli import arguments, keys
 from rdimport.cli.streams import say
 from rdimport.core.errors import ExitCode, UsageError
+from rdimport.core.masking import may_be_key
 
 
 def execute(told: argparse.Namespace) -> int:
@@ -20,8 +21,15 @@ def execute(told: argparse.Namespace) -> int:
     elif told.action == "remove":
         keys.remove(told.name)
         say([f"The key of account “{told.name}” is no longer in the keyring."])
+    elif may_be_key(told.name):
+        raise UsageError(
+            f"What stands after `rdimport key {told.action}` looks like a key (not shown here).",
+            "Write the account's name there; the key is asked for then. Take this one out of your "
+            "shell's history.",
+        )
     else:
         key = _asked_for_key()
+        keys.MASK.learn(key)
         arguments.station(told, key)  # a key that cannot be right is not stored
         keys.store(told.name, key)
         say([f"Stored. Use it with: rdimport run … --account {told.name}"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,15 +12,39 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rdimport.core.errors import UsageError
+from rdimport.core.masking import Mask
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
 
 VARIABLE: Final = "RDIMPORT_API_KEY"
 
+MASK: Final = Mask()
+"""Takes every key that this command has come to know out of what it says and writes."""
+
+_SECRET: Final = re.compile(r"RDIMPORT_\w*KEY")
+_withheld: Final[dict[str, str]] = {}
+"""What `withheld` took out of the environment."""
+
 _SERVICE: Final = "rdimport"
 _NAMES: Final = "rdimport account names"
 """A keyring cannot say what it holds, so the names are an entry of their own."""
+
+
+@contextmanager
+def withheld() -> Iterator[None]:
+    """Take the keys out of the environment while a command runs, so that no process that it, or a
+    library, starts inherits them; `find` and `MASK` know them.
+    """
+    _withheld.update({n: os.environ.pop(n) for n in list(os.environ) if _SECRET.fullmatch(n)})
+    for key in _withheld.values():
+        MASK.learn(key.strip())
+    try:
+        yield
+    finally:
+        os.environ.update(_withheld)
+        _withheld.clear()
+        MASK.forget()
 
 
 def find(file: Path | None, environment: Mapping[str, str], account: str) -> str | None:
@@ -27,9 +52,13 @@ def find(file: Path | None, environment: Mapping[str, str], account: str) -> str
 
     Raises UsageError for a file that cannot be read, or that others than its owner can read.
     """
-    if file is not None:
-        return _read(file)
-    return environment.get(VARIABLE, "").strip() or _from_keyring(account)
+    key = _read(file) if file is not None else _of(environment) or _from_keyring(account)
+    MASK.learn(key or "")
+    return key
+
+
+def _of(environment: Mapping[str, str]) -> str:
+    return (environment.get(VARIABLE) or _withheld.get(VARIABLE, "")).strip()
 
 
 def store(account: str, key: str) -> None:
@@ -87,7 +116,9 @@ def _is_credential(file: Path) -> bool:
 
 def _unreadable(file: Path, error: Exception) -> UsageError:
     if isinstance(error, FileNotFoundError):
-        what = f"The key file {file} is not there."
+        # what was typed for the file may be the key
+        named = str(file) if file.suffix or len(file.parts) > 1 else "that --api-key-file names"
+        what = f"The key file {named} is not there."
     elif isinstance(error, IsADirectoryError):
         what = f"The key file {file} is a folder."
     elif isinstance(error, UnicodeDecodeError):

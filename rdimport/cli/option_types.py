@@ -1,4 +1,7 @@
-"""Words that options take, read: numbers, durations, times of the day."""
+"""Words that options take, read: numbers, durations, times of the day.
+
+What is wrong with a word is said without the word: it may be a key that was typed in its place.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from argparse import ArgumentTypeError
 def positive(text: str) -> int:
     """A whole number above 0."""
     if not text.isascii() or not text.isdigit() or int(text) == 0:
-        raise ArgumentTypeError(f"{text!r} is no whole number above 0")
+        raise ArgumentTypeError("is no whole number above 0")
     return int(text)
 
 
@@ -17,7 +20,7 @@ def seconds(text: str) -> float:
     """A duration such as 2h in seconds; a bare number is seconds."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|d)?", text.strip().lower())
     if match is None:
-        raise ArgumentTypeError(f"{text!r} is no time: write 90d, 2h, 45m or 30s")
+        raise ArgumentTypeError("is no time: write 90d, 2h, 45m or 30s")
     return float(match[1]) * {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}[match[2] or "s"]
 
 
@@ -32,7 +35,7 @@ def some_seconds(text: str) -> float:
 def age(text: str) -> float:
     """A duration with its unit, in seconds."""
     if not text.strip()[-1:].isalpha():  # 90 would be seconds, and what is forgotten is gone
-        raise ArgumentTypeError(f"{text!r} has no unit: write 90d or 12h")
+        raise ArgumentTypeError("has no unit: write 90d or 12h")
     return seconds(text)
 
 
@@ -40,5 +43,5 @@ def time_of_day(text: str) -> tuple[int, int]:
     """Hour and minute."""
     match = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", text.strip())
     if match is None:
-        raise ArgumentTypeError(f"{text!r} is no time of the day: write it as 06:00")
+        raise ArgumentTypeError("is no time of the day: write it as 06:00")
     return int(match[1]), int(match[2])

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
+from rdimport.cli.grammar import Grammar
 from rdimport.cli.option_types import age, positive, seconds, some_seconds, time_of_day
 
 _EXIT_CODES: Final = """\
@@ -24,25 +24,12 @@ The API key comes from --api-key-file, the environment variable RDIMPORT_API_KEY
 system's keyring (rdimport key set NAME)."""
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser that gets its arguments from `fill` when it is used, if that costs an import."""
-
-    fill: Callable[[argparse.ArgumentParser], None] | None = None
-
-    def parse_known_args(self, *args: Any, **named: Any) -> Any:
-        """As the base class does, with all arguments."""
-        if self.fill is not None:
-            fill, self.fill = self.fill, None
-            fill(self)
-        return super().parse_known_args(*args, **named)
-
-
-_Commands: TypeAlias = "argparse._SubParsersAction[_Parser]"  # noqa: SLF001  it has no public name
+_Commands: TypeAlias = "argparse._SubParsersAction[Grammar]"  # noqa: SLF001  it has no public name
 
 
 def parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
-    top = argparse.ArgumentParser(
+    top = Grammar(
         prog="rdimport",
         description="Imports contact spreadsheets into RD Station Marketing: every row accounted "
         "for, none sent twice unasked.",
@@ -51,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = top.add_subparsers(
-        dest="command", required=True, metavar="COMMAND", parser_class=_Parser
+        dest="command", required=True, metavar="COMMAND", parser_class=Grammar
     )
     _run(commands)
     _check(commands)
@@ -65,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _command(commands: _Commands, name: str, text: str, epilog: str = "") -> _Parser:
+def _command(commands: _Commands, name: str, text: str, epilog: str = "") -> Grammar:
     return commands.add_parser(
         name,
         help=text,

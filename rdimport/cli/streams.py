@@ -6,18 +6,37 @@ import io
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 from rdimport.core.errors import UnheardError
 
 
+class _Discreet:
+    """A stream in which `mask` changes each text, whoever writes it: also libraries and Python."""
+
+    def __init__(self, stream: TextIO, mask: Callable[[str], str]) -> None:
+        self._stream = stream
+        self._mask = mask
+
+    def write(self, text: str) -> int:
+        self._stream.write(self._mask(text))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 @contextmanager
-def speaking() -> Iterator[None]:
-    """Make the standard streams fit to be written to, and let no trouble with them change how a
-    command ends.
+def speaking(mask: Callable[[str], str]) -> Iterator[None]:
+    """Make the standard streams fit to be written to, with nothing in them that `mask` takes out,
+    and let no trouble with them change how a command ends.
     """
     # a stream that is closed has no number, and the next file that is opened would get it: the
     # ledger could be what a library's warnings are written to
@@ -29,10 +48,13 @@ def speaking() -> Iterator[None]:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that lacks “ must not end a run
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (cast("TextIO", _Discreet(stream, mask)) for stream in before)
     try:
         yield
     finally:
-        for stream in (sys.stdout, sys.stderr):
+        sys.stdout, sys.stderr = before
+        for stream in before:
             try:
                 stream.flush()
             except (OSError, ValueError):

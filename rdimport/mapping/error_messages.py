@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 from pydantic import BaseModel
 
 from rdimport.core.errors import MappingError
+from rdimport.core.masking import may_be_key
 from rdimport.core.names import did_you_mean
 
 if TYPE_CHECKING:
@@ -109,7 +110,9 @@ def _found(value: object) -> str:
         return "nothing"
     if isinstance(value, dict):
         return "keys with values"
-    return "a list" if isinstance(value, list | tuple) else f"`{value}`"
+    if isinstance(value, list | tuple):
+        return "a list"
+    return "what may be a key" if may_be_key(str(value)) else f"`{value}`"
 
 
 def _dotted(path: Path) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
@@ -10,7 +11,15 @@ from typing import Any, Final
 from rdimport.sandbox.faults import Faults
 from rdimport.sandbox.options import OPTION_TEXTS, SandboxOptions
 
-_TYPES: Final[dict[str, type]] = {
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ArgumentTypeError("is no whole number") from None
+
+
+_TYPES: Final[dict[str, Callable[[str], object]]] = {
     **dict.fromkeys(("data", "certificate", "private_key"), Path),
     **dict.fromkeys(
         (
@@ -23,7 +32,7 @@ _TYPES: Final[dict[str, type]] = {
             "seed",
             "keep",
         ),
-        int,
+        _whole,
     ),
 }
 _REPEATED: Final = {"accounts": "--account", "faults": "--fault"}

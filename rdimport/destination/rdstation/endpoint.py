@@ -15,6 +15,7 @@ from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 from rdimport.core.errors import UsageError
+from rdimport.core.masking import SHORTEST, may_be_key
 from rdimport.core.quota import Limits
 from rdimport.core.row import Problem
 from rdimport.destination import Answer, Request, address
@@ -82,6 +83,11 @@ class RDStation:
                 "Copy it again from RD Station Marketing: Integrações > Chave de API.",
             )
         self._api_key = api_key
+        if api_key and len(api_key) >= SHORTEST and (api_key in account or api_key in base_url):
+            raise UsageError(
+                "The account's name or the endpoint's address holds the API key.",
+                "Take it out there: it would be shown and stored.",
+            )
         # as an answer may hold it; a body without a backslash holds every text as it stands there
         self._marks = (api_key, quote(api_key, safe=""), "\\") if api_key else ()
         self.base_url = _checked(base_url, insecure_http=insecure_http)
@@ -169,7 +175,8 @@ def _checked(base_url: str, *, insecure_http: bool) -> str:
 
 def _shown(base_url: str) -> str:
     """The address up to its query, where somebody may have pasted a key."""
-    return repr(base_url.partition("?")[0].rpartition("@")[2][:100])
+    shown = base_url.partition("?")[0].rpartition("@")[2][:100]
+    return "What may be a key" if may_be_key(shown) else repr(shown)
 
 
 def _masked(node: Any, secrets: Sequence[str]) -> Any:

@@ -1,0 +1,122 @@
+"""How a command line is read: no option is abbreviated, and no refused word is repeated.
+
+A refused word may be a key that was typed in a wrong place, and what is said of it may end in a
+mail or a journal that others read. So an option is named, its value is not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from rdimport.core.names import did_you_mean
+
+_KINDS: Final = r"(?:[a-z]+[-_])*(?:api[-_]?)?(?:key|token|secret|password|senha|chave)"
+_SECRET_OPTION: Final = re.compile(rf"--?{_KINDS}", re.IGNORECASE)
+_SETTING: Final = re.compile(
+    rf"(?:export\s+|set\s+)?(?:rdimport_\w+|{_KINDS})\s*[=:]", re.IGNORECASE
+)
+_SHOWN: Final = re.compile(r"-[A-Za-z]|--[A-Za-z][A-Za-z-]{0,24}")
+_NUMBER: Final = re.compile(r"-\d+|-\d*\.\d+")
+
+_HOW_TO_GIVE_A_KEY: Final = (
+    "a key is never given on the command line, where other users of this machine can read it. Put "
+    "it into the environment variable RDIMPORT_API_KEY, into a file that only you can read "
+    "(--api-key-file FILE), or into the keyring (rdimport key set NAME). What you typed may be in "
+    "your shell's history: take it out there"
+)
+
+
+class Grammar(argparse.ArgumentParser):
+    """A parser that gets its arguments from `fill` when it is used, if that costs an import."""
+
+    fill: Callable[[argparse.ArgumentParser], None] | None = None
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **{"allow_abbrev": False, **named})
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As the base class does, but for what it says of words that are too many."""
+        found, surplus = self.parse_known_args(args, namespace)
+        if surplus:
+            self.error(_too_many(surplus))
+        return found
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As the base class does, with all arguments, once no word is an unknown option or holds
+        a key.
+        """
+        if self.fill is not None:
+            fill, self.fill = self.fill, None
+            fill(self)
+        words = sys.argv[1:] if args is None else list(args)
+        for word in self._own(words):
+            trouble = self._trouble(word)
+            if trouble:
+                self.error(trouble)
+        return super().parse_known_args(words, namespace)
+
+    def _own(self, words: Sequence[str]) -> Iterable[str]:
+        """The words that are not another parser's: of the first, those up to the command."""
+        for word in words:
+            if word == "--":
+                return
+            yield word
+            if self._subparsers is not None and not word.startswith("-"):
+                return
+
+    def _trouble(self, word: str) -> str:
+        """What is wrong with a word as such, if anything."""
+        if _SETTING.match(word) and (word.lower().startswith("rdimport_") or not is_file(word)):
+            return f"a setting is no argument, and {_HOW_TO_GIVE_A_KEY}."
+        if not word.startswith("-") or word == "-" or _NUMBER.fullmatch(word):
+            return ""
+        name = re.split(r"[=\s]", word, maxsplit=1)[0]
+        known = self._option_string_actions
+        if name in known:
+            with_value = "=" in word and known[name].nargs == 0
+            return f"{name} takes no value." if with_value else ""
+        joined = not word.startswith("--") and (word[:2] in known or " " in word)
+        return "" if joined else self._unknown(name, known)
+
+    def _unknown(self, name: str, known: Iterable[str]) -> str:
+        if _SECRET_OPTION.fullmatch(name):
+            return f"{_HOW_TO_GIVE_A_KEY}."
+        shown = f" {name}" if _SHOWN.fullmatch(name) else ""
+        names = [option.lstrip("-") for option in known if option.startswith("--")]
+        best = did_you_mean(name.lstrip("-"), names)
+        hint = f"did you mean --{best}?" if best else f"{self.prog} --help lists the options."
+        return f"unknown option{shown}; {hint}"
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """As the base class does, without repeating what is none of the choices."""
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError:
+            choices = [str(choice) for choice in action.choices or ()]
+            best = did_you_mean(str(value), choices)
+            hint = f"; did you mean {best}?" if best else ""
+            told = f"is none of {', '.join(choices)}{hint}"
+            raise argparse.ArgumentError(action, told) from None
+
+
+def is_file(word: str) -> bool:
+    """Whether a word names a file or folder that is there."""
+    try:
+        return Path(word).exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _too_many(words: Sequence[str]) -> str:
+    """Files are named, as nobody has a file that is called like the key; other words are not."""
+    files = [word for word in words if is_file(word)]
+    if len(files) == len(words):
+        return f"name all files side by side: {', '.join(files)} stands apart from the others."
+    count = len(words) - len(files)
+    said = "1 word is" if count == 1 else f"{count} words are"
+    return f"{said} too many for this command (not shown here, as a key may be among them)."

@@ -1,0 +1,215 @@
+"""A key that somebody types where no key belongs is refused and shown nowhere."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+
+import pytest
+from support.command import KEY, Desk
+from support.lists import MAPPING, people
+
+from rdimport.cli.options import parser
+from rdimport.core.errors import UsageError
+from rdimport.core.masking import may_be_key
+from rdimport.destination.rdstation.endpoint import RDStation
+
+SHORT = "s3cr3t"
+RUN = ("run", "list.csv", "-m", "list.yaml")
+
+
+@pytest.fixture
+def keyless(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """Nothing says which word the key is."""
+    desk = Desk(tmp_path_factory.mktemp("desk"))
+    desk.write("list.csv", people(2))
+    desk.write("list.yaml", MAPPING)
+    return desk
+
+
+@pytest.mark.parametrize("key", [KEY, SHORT, "0123456789abcdef0123456789abcdef"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        (*RUN, "--api-key", "{}"),
+        (*RUN, "--api-key={}"),
+        (*RUN, "--key", "{}"),
+        (*RUN, "--apikey={}"),
+        (*RUN, "--API-KEY", "{}"),
+        (*RUN, "--api_key", "{}"),
+        (*RUN, "--rd-token={}"),
+        (*RUN, "--api-key {}"),
+        (*RUN, "-key", "{}"),
+        (*RUN, "--api", "{}"),
+        (*RUN, "--foo={}"),
+        (*RUN, "--foo", "{}"),
+        (*RUN, "--{}"),
+        (*RUN, "-{}"),
+        (*RUN, "-k{}"),
+        (*RUN, "{}"),
+        (*RUN, "RDIMPORT_API_KEY={}"),
+        ("run", "RDIMPORT_API_KEY={}", "list.csv", "-m", "list.yaml"),
+        ("RDIMPORT_API_KEY={}", *RUN),
+        ("run", "list.csv", "api_key={}", "-m", "list.yaml"),
+        ("run", "export RDIMPORT_API_KEY={}"),
+        ("run", "--key", "{}", "list.csv"),
+        ("--api-key", "{}", *RUN),
+        ("--api-key={}", *RUN),
+        ("{}",),
+        ("{}", *RUN),
+        (*RUN, "--json={}"),
+        (*RUN, "--sandbox={}"),
+        (*RUN, "--plan", "{}"),
+        (*RUN, "--plan={}"),
+        (*RUN, "--transport", "{}"),
+        (*RUN, "--concurrency", "{}"),
+        (*RUN, "--max-duration", "{}"),
+        (*RUN, "--timeout", "{}"),
+        (*RUN, "--until", "{}"),
+        (*RUN, "--resend={}"),
+        (*RUN, "--api-key-file", "{}"),
+        ("check", *RUN[1:], "--api-key", "{}"),
+        ("status", "--key={}"),
+        ("purge", "--older-than", "{}"),
+        ("key", "{}"),
+        ("key", "set", "acme", "{}"),
+        ("key", "set", "acme", "--key", "{}"),
+        ("sandbox", "--port", "{}"),
+        ("sandbox", "--api-key", "{}"),
+        ("init", "list.csv", "--api-key={}"),
+        ("schema", "{}"),
+    ],
+)
+def test_it_is_refused_and_not_repeated(keyless: Desk, words: tuple[str, ...], key: str) -> None:
+    done = keyless.here(*(word.format(key) for word in words))
+    assert (done.code, done.out) == (2, "")
+    assert key not in done.err
+    assert done.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "{}", "-m", "list.yaml"),
+        ("run", "list.csv", "-m", "{}"),
+        (*RUN, "--quota", "{}"),
+        (*RUN, "--base-url", "{}"),
+        (*RUN, "--base-url", "https://example.com/?api_key={}"),
+        (*RUN, "--delimiter", "{}"),
+        (*RUN, "--encoding", "{}"),
+        ("status", "{}"),
+        ("report", "{}"),
+        ("key", "set", "{}"),
+        ("key", "remove", "{}"),
+        ("check", "{}"),
+        ("init", "{}"),
+    ],
+)
+def test_a_word_that_may_be_a_key_is_masked_in_what_is_said_of_it(
+    keyless: Desk, words: tuple[str, ...]
+) -> None:
+    keyless.key = SHORT
+    if words[0] in ("status", "report"):
+        down = ("--base-url", "http://127.0.0.1:9", "--patience", "0.1s")
+        assert keyless.here(*RUN, *down).code == 3
+    done = keyless.here(*(word.format(KEY) for word in words))
+    assert done.code == 2
+    assert KEY not in done.err + done.out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "{}", "-m", "list.yaml"),
+        ("run", "{}.csv", "-m", "list.yaml"),
+        ("run", "folder/{}", "-m", "list.yaml"),
+        ("run", "list.csv", "-m", "{}.yaml"),
+        ("status", "{}"),
+        (*RUN, "--state-dir", "list.csv/{}"),
+    ],
+)
+def test_the_key_of_the_environment_is_masked_as_a_part_of_any_word(
+    keyless: Desk, words: tuple[str, ...]
+) -> None:
+    keyless.key = "/.k3y:of(the)env"
+    done = keyless.here(*(word.format(keyless.key) for word in words))
+    assert keyless.key not in done.err + done.out
+    keyless.key = KEY
+    done = keyless.here(*(word.format(keyless.key) for word in words))
+    assert KEY not in done.err + done.out
+
+
+@pytest.mark.parametrize("line", ["api_key: {}", "version: {}", "fields: {}", "on_duplicate: {}"])
+def test_a_key_in_a_mapping_is_not_repeated(keyless: Desk, line: str) -> None:
+    keyless.write("list.yaml", MAPPING + line.format(KEY) + "\n")
+    assert keyless.here("check", "list.csv", "-m", "list.yaml").code == 2
+    assert KEY not in "".join(keyless.said)
+
+
+def test_what_is_said_tells_how_a_key_is_given(keyless: Desk) -> None:
+    for words in ((*RUN, "--api-key", KEY), (*RUN, f"RDIMPORT_API_KEY={KEY}")):
+        said = keyless.here(*words).err
+        for way in ("RDIMPORT_API_KEY", "--api-key-file", "rdimport key set NAME"):
+            assert way in said
+
+
+@pytest.mark.parametrize(
+    ("option", "meant"),
+    [("--mappings", "--mapping"), ("--transpot=lean", "--transport"), ("--quote", "--quota")],
+)
+def test_an_unknown_option_is_named_with_what_was_probably_meant(
+    keyless: Desk, option: str, meant: str
+) -> None:
+    done = keyless.here(*RUN, option, "x")
+    assert f"unknown option {option.split('=', maxsplit=1)[0]}; did you mean {meant}?" in done.err
+
+
+def options() -> Iterator[tuple[str, str]]:
+    """Every long option of every command."""
+    commands = next(a for a in parser()._actions if isinstance(a, argparse._SubParsersAction))
+    for name, command in commands.choices.items():
+        if command.fill:
+            command.fill(command)
+        for option in command._option_string_actions:
+            if option.startswith("--"):
+                yield name, option
+
+
+def test_no_option_of_any_command_is_abbreviated(keyless: Desk) -> None:
+    known = {word for _, word in options()}
+    assert len(known) > 30
+    for command, option in options():
+        short = option[:-1]
+        if short not in known and not option.endswith(("-key", "-token")):
+            assert keyless.here(command, f"{short}={KEY}").code == 2
+    assert keyless.here("--versio").code == 2
+    assert KEY not in "".join(keyless.said)
+
+
+def test_files_that_stand_apart_are_named(keyless: Desk) -> None:
+    keyless.write("b.csv", people(1))
+    done = keyless.here(*RUN, "b.csv")
+    assert done.code == 2
+    assert "side by side: b.csv" in done.err
+
+
+def test_words_that_are_no_keys_stay_readable(keyless: Desk) -> None:
+    for word in ("absent.csv", "leads-november.csv", "pasta/lista2026novembro"):
+        assert word in keyless.here("check", word, "-m", "list.yaml").err
+    assert "list.csv" in keyless.here("check", "list.csv", "-m", "list.csv").err
+
+
+def test_what_may_be_a_key() -> None:
+    for key in (KEY, "0123456789abcdef0123456789abcdef", "AIzaSyD-1234567890_abc"):
+        assert may_be_key(key)
+    for other in ("20260718-143000-ab12", "feira_abf_2026.xlsx", "a/b1234567890123456", "novembro"):
+        assert not may_be_key(other)
+
+
+@pytest.mark.parametrize("where", [{"account": KEY}, {"base_url": f"https://example.com/{KEY}"}])
+def test_a_key_in_the_name_of_an_account_or_in_the_address_is_refused(
+    where: dict[str, str],
+) -> None:
+    with pytest.raises(UsageError) as refused:
+        RDStation(KEY, **where)  # type: ignore[arg-type]
+    assert KEY not in str(refused.value)

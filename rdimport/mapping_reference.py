@@ -17,7 +17,7 @@ from ruamel.yaml import YAML
 
 from rdimport.core.messages.reasons import REASONS
 from rdimport.destination.rdstation.fields import FIELDS
-from rdimport.mapping import Clean, Mapping, Type
+from rdimport.mapping import Clean, Mapping, Type, sql
 from rdimport.mapping.vocabulary import default_cleaners, type_of
 from rdimport.prepare.clean import CLEANERS
 
@@ -71,7 +71,7 @@ def page() -> str:
     parts = [_INTRO]
     for name, title, sentence in _PARTS:
         parts.append(f"## {title}\n\n{sentence}\n\n{_keys(_properties(schema, name), schema)}")
-    parts += [_fields(), _cleaners(), _codes()]
+    parts += [_fields(), _cleaners(), _expressions(), _codes()]
     return "\n".join(parts)
 
 
@@ -153,6 +153,34 @@ def _cleaners() -> str:
         shown = "; ".join(f"`{_visible(a)}` → `{_visible(b)}`" for a, b in cleaner.examples)
         lines.append(f"| `{name}` | {_cell(cleaner.sentence)} | {_cell(shown)} |")
     return "\n".join(lines) + "\n"
+
+
+_EXPRESSIONS: Final = """\
+## Expressions
+
+`expr` and `where` hold SQL over the cells of one row: the operators and functions below and
+nothing else, so that a mapping reads no files, calls nobody and looks at no other row. Cells are
+text: write `CAST(column AS INT)` to count with them. An empty cell is NULL. Texts stand in `''`;
+columns with other than letters, digits and `_` in their names stand in `""`. What an expression
+makes of a row has at most 32,767 characters. The examples are about this row:
+"""
+
+
+def _expressions() -> str:
+    row = ", ".join(f"{name}: {cell or 'empty'}" for name, cell in sql.SAMPLE.items())
+    lines = [f"{_EXPRESSIONS}\n`{row}`\n"]
+    for title, known in (
+        ("operator", sql.OPERATORS),
+        ("function", tuple(dict.fromkeys(sql.FUNCTIONS.values()))),
+    ):
+        lines += [f"| {title} | what it gives | example |", "|---|---|---|"]
+        for one in known:
+            others = ", ".join(f"`{name}`" for name in getattr(one, "names", ())[1:])
+            form = f"`{one.form}`" + (f"; also {others}" if others else "")
+            shown = f"`{_cell(one.example)}` → `{one.gives}`"
+            lines.append(f"| {_cell(form)} | {_cell(one.sentence)} | {shown} |")
+        lines.append("")
+    return "\n".join(lines)
 
 
 def _codes() -> str:

@@ -80,7 +80,8 @@ class Source(Section):
     value: Text | None = Field(default=None, examples=["feira"])
     """The same text for every row."""
     expr: Sql | None = Field(default=None, examples=["concat_ws(' ', Nome, Sobrenome)"])
-    """An SQL expression over the row's columns; names with other than letters stand in ""."""
+    """An SQL expression over the row's columns, of the functions that docs/mapping.md lists; names
+    with other than letters stand in ""."""
     values: Annotated[dict[Text, Text], Field(min_length=1)] | None = Field(
         default=None, examples=[{"1": "Franquia", "2": "Loja própria"}]
     )

@@ -114,7 +114,8 @@ class Mapping(Section):
     )
     """Legal bases (LGPD) for communicating with the lead."""
     where: Sql | None = Field(default=None, examples=["UF IN ('SP', 'RJ')"])
-    """An SQL condition: the rows to import. The others are counted, and not sent."""
+    """An SQL condition, written as `expr`: the rows to import. The others are counted, and not
+    sent."""
     empty: Texts = Field(default=DEFAULT_EMPTY, examples=[["-", "N/D"]])
     """What counts as an empty cell, beside one that is empty. Case does not matter."""
     identity: Names = Field(default=("email",), examples=[["email", "cf_pedido"]])

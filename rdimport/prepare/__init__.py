@@ -143,7 +143,7 @@ def _failed(wrong: pl.DataFrame, kept: pl.Series, bound: Bound) -> pl.DataFrame:
     return wrong.join(now, on="index", how="inner").select(
         index="now",
         target=pl.col("expression").replace_strict(by_column, default=first),
-        code=pl.lit("expr.failed"),
+        code="code",
         detail="detail",
     )
 

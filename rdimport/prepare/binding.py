@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import polars as pl
-from polars.exceptions import PolarsError
+from polars.exceptions import PanicException, PolarsError
 
 from rdimport.core import names
 from rdimport.core.errors import MappingError
@@ -146,7 +146,7 @@ def _try_expressions(bound: Bound, columns: Sequence[str]) -> None:
     for name, expression in bound.computed.items():
         try:
             result = frame.select(expression.alias("x"))
-        except PolarsError as error:
+        except (PolarsError, PanicException) as error:
             told = str(error).splitlines()[0]
             raise MappingError(
                 f"{bound.table}: the expression of {_called(name)} cannot be computed: {told}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
-from polars.exceptions import PolarsError
+from polars.exceptions import PanicException, PolarsError
 
 from rdimport.prepare.binding import WHERE
 from rdimport.prepare.clean.text import column
@@ -13,8 +13,16 @@ from rdimport.prepare.clean.text import column
 if TYPE_CHECKING:
     from rdimport.prepare.binding import Bound
 
-FAILED: Final = {"index": pl.UInt32, "expression": pl.String, "detail": pl.String}
-"""Rows for which an expression gave no value: position in the batch, its column, polars' words."""
+FAILED: Final = {
+    "index": pl.UInt32,
+    "expression": pl.String,
+    "code": pl.String,
+    "detail": pl.String,
+}
+"""Rows for which an expression gave no value: position in the batch, its column, code, detail."""
+
+MOST_RESULT: Final = 32_767
+"""Characters that an expression may make of a row: as many as a cell of a workbook can hold."""
 
 
 def computed(batch: pl.DataFrame, bound: Bound) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -24,17 +32,30 @@ def computed(batch: pl.DataFrame, bound: Bound) -> tuple[pl.DataFrame, pl.DataFr
     columns = []
     for name, expression in bound.computed.items():
         values, wrong = _evaluate(aliased, expression)
-        shaped = values.cast(pl.Boolean) if name == WHERE else _as_text(values)
-        columns.append(shaped.alias(name))
-        failed += [(index, name, detail) for index, detail in wrong]
+        failed += [(index, name, "expr.failed", detail) for index, detail in wrong]
+        if name == WHERE:
+            columns.append(values.cast(pl.Boolean).alias(name))
+            continue
+        text, long = _bounded(_as_text(values))
+        failed += [(index, name, "expr.too_long", str(MOST_RESULT)) for index in long]
+        columns.append(text.alias(name))
     return batch.with_columns(columns), pl.DataFrame(failed, schema=FAILED, orient="row")
+
+
+def _bounded(text: pl.Series) -> tuple[pl.Series, list[int]]:
+    """The texts that a cell could hold, and the positions of the others."""
+    long = (text.str.len_chars() > MOST_RESULT).fill_null(value=False)
+    if not long.any():
+        return text, []
+    kept = pl.select(pl.when(~long).then(text)).to_series()
+    return kept, long.arg_true().to_list()
 
 
 def _evaluate(frame: pl.DataFrame, expression: pl.Expr) -> tuple[pl.Series, list[tuple[int, str]]]:
     """All values; where the whole fails, each half for itself, down to the rows that are bad."""
     try:
         return frame.with_columns(expression.alias("__value__"))["__value__"], []
-    except PolarsError as error:
+    except (PolarsError, PanicException) as error:
         if frame.height <= 1:
             nothing = pl.Series([None] * frame.height, dtype=pl.Null)
             return nothing, [(0, str(error).splitlines()[0])][: frame.height]

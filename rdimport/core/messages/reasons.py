@@ -171,6 +171,10 @@ REASONS: Final[dict[str, Reason]] = {
         "the expression of “{field}” cannot be computed for this row: {detail}",
         "correct the cell, or use TRY_CAST in the expression",
     ),
+    "expr.too_long": Reason(
+        "the expression of “{field}” makes more than {detail} characters of this row",
+        "shorten its cells, or take a part with LEFT in the expression",
+    ),
     "client_tracking_id.syntax": Reason(
         "“{value}” is no value of the cookie _rdtrk",
         "take the UUID alone: 8-4-4-4-12 letters a to f and digits",

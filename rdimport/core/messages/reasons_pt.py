@@ -159,6 +159,10 @@ REASONS_PT: Final[dict[str, tuple[str, str]]] = {
         "a expressão de “{field}” não pode ser calculada nesta linha: {detail}",
         "corrija a célula, ou use TRY_CAST na expressão",
     ),
+    "expr.too_long": (
+        "a expressão de “{field}” produz mais de {detail} caracteres nesta linha",
+        "encurte as células, ou use só uma parte, com LEFT, na expressão",
+    ),
     "client_tracking_id.syntax": (
         "“{value}” não é um valor do cookie _rdtrk",
         "use só o UUID: 8-4-4-4-12 letras de a até f e dígitos",

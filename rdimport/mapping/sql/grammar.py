@@ -1,0 +1,400 @@
+"""The language of expressions: text to SQL that holds nothing but what was understood.
+
+A parser by operator precedence, with the precedences of polars' own. What it returns is written
+from its own pieces: every name in double quotes, every text in single ones, every function by its
+name in the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+
+from rdimport.core.names import did_you_mean
+from rdimport.mapping.sql import arguments
+from rdimport.mapping.sql.cursor import QUERY, Cursor
+from rdimport.mapping.sql.functions import FUNCTIONS, NOT_RANK, RANKS, Function
+from rdimport.mapping.sql.parts import (
+    MOST_DEPTH,
+    Form,
+    Part,
+    Size,
+    call,
+    chain,
+    column,
+    number,
+    text,
+    too_deep,
+)
+from rdimport.mapping.sql.tokens import Kind, Token, tokens
+
+MOST_OPERATIONS: Final = 200
+"""Operators and functions: polars takes more than twice as long for twice as many."""
+MOST_PATTERNS: Final = 10
+"""Regular expressions, of which each may take some megabytes."""
+
+_INNER: Final = frozenset("AND OR IN IS LIKE ILIKE BETWEEN WHEN THEN ELSE END AS NOT".split())
+"""Words that begin nothing."""
+_ROWS: Final = frozenset(
+    """ARRAY_AGG AVG CORR COUNT COVAR DENSE_RANK FIRST FIRST_VALUE LAG LAST LAST_VALUE LEAD MAX
+    MEDIAN MIN QUANTILE_CONT QUANTILE_DISC RANK ROW_NUMBER STDDEV STDEV STRING_AGG SUM VAR
+    VARIANCE""".split()
+)
+_OWN_ROW: Final = "an expression may look at its own row only, not count, sum or rank rows"
+_TYPES: Final = {
+    **dict.fromkeys(("INT", "INTEGER"), "INT"),
+    **dict.fromkeys(("VARCHAR", "TEXT", "STRING", "CHAR"), "VARCHAR"),
+    **dict.fromkeys(("DOUBLE", "FLOAT"), "DOUBLE"),
+    **dict.fromkeys(("DECIMAL", "NUMERIC"), "DECIMAL"),
+    **dict.fromkeys(("BOOLEAN", "BOOL"), "BOOLEAN"),
+    **dict.fromkeys(("TIMESTAMP", "DATETIME"), "TIMESTAMP"),
+    **{name: name for name in ("SMALLINT", "BIGINT", "REAL", "DATE")},
+}
+_DATES: Final = ("DATE", "TIMESTAMP")
+_FORMS: Final = {
+    "VARCHAR": Form.TEXT,
+    "BOOLEAN": Form.TRUTH,
+    **dict.fromkeys(_DATES, Form.DATE),
+}
+"""What a cast gives, where it is no number."""
+_CHAINED: Final = (RANKS["OR"], RANKS["AND"], RANKS["+"], RANKS["*"])
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """An expression that may be run: its SQL, and the columns that it names."""
+
+    sql: str
+    columns: tuple[str, ...]
+
+
+def check(given: str) -> Checked:
+    """Read an expression. Raises ValueError with what is wrong with it."""
+    parser = _Parser(tokens(given))
+    part = parser.whole()
+    return Checked(part.sql, tuple(dict.fromkeys(parser.named)))
+
+
+class _Parser(Cursor):
+    def __init__(self, found: list[Token]) -> None:
+        super().__init__(found)
+        self.named: list[str] = []
+        self._level = 0
+        self._operations = 0
+        self._patterns = 0
+        self._special: dict[str, Callable[[], Part]] = {
+            "CAST": lambda: self._cast("CAST"),
+            "TRY_CAST": lambda: self._cast("TRY_CAST"),
+            "EXTRACT": self._extract,
+            "POSITION": self._position,
+            "SUBSTRING": self._substring,
+            "TRIM": self._trim,
+        }
+
+    def whole(self) -> Part:
+        part = self._expression(0)
+        if self._next.kind is not Kind.END:
+            raise self._unexpected()
+        return part
+
+    def _counts(self) -> None:
+        self._operations += 1
+        if self._operations > MOST_OPERATIONS:
+            raise ValueError(
+                f"an expression has at most {MOST_OPERATIONS} operators and functions; "
+                "write many OR of one column as IN (…)"
+            )
+
+    # ---- operators ------------------------------------------------------------------------------
+
+    def _expression(self, rank: int) -> Part:
+        """All that binds more firmly than `rank`."""
+        self._level += 1
+        if self._level > MOST_DEPTH:
+            raise ValueError(too_deep())
+        left = self._value()
+        while (power := self._rank()) > rank:
+            self._counts()
+            left = self._chain(left, power) if power in _CHAINED else self._beside(left, power)
+        self._level -= 1
+        return left
+
+    def _rank(self) -> int:
+        """How firmly the operator that comes next binds; 0 where none comes."""
+        token = self._next
+        if token.keyword == "NOT":
+            after = self._tokens[self._at + 1].keyword
+            return RANKS[after] if after in {"IN", "LIKE", "ILIKE", "BETWEEN"} else 0
+        return RANKS.get(token.keyword, 0)
+
+    def _chain(self, left: Part, power: int) -> Part:
+        parts = [("", left)]
+        while self._rank() == power:
+            operator = self._take().keyword
+            if len(parts) > 1:
+                self._counts()
+            right = self._expression(power)
+            if operator in {"+", "-", "*", "/", "%"}:
+                _no_date(parts[0][1], right)
+            parts.append((operator, right))
+        form = _chained([part.form for _, part in parts], power, operator)
+        longer = form not in {Form.TRUTH, Form.NUMBER}
+        return chain(parts, form, Size.total(p.size for _, p in parts) if longer else Size())
+
+    def _beside(self, left: Part, power: int) -> Part:
+        """What is between two values and is no chain."""
+        negated = "NOT " if self._takes("NOT") else ""
+        operator = self._take().keyword
+        if operator == "::":
+            return self._as_type("CAST", left)
+        if operator == "IS":
+            negated = "NOT " if self._takes("NOT") else ""
+            word = self._take().keyword
+            if word not in {"NULL", "TRUE", "FALSE"}:
+                raise ValueError("not an SQL expression: IS needs NULL, TRUE or FALSE behind it")
+            return chain([("", left), (f"IS {negated}{word}", _NONE)], Form.TRUTH, Size())
+        if operator == "IN":
+            self._needs("(")
+            return chain([("", left), (f"{negated}IN", self._list())], Form.TRUTH, Size())
+        right = self._expression(power)
+        if operator == "BETWEEN":
+            self._needs("AND")
+            last = self._expression(power)
+            parts = [("", left), (f"{negated}BETWEEN", right), ("AND", last)]
+            return chain(parts, Form.TRUTH, Size())
+        if operator in {"LIKE", "ILIKE"}:
+            if not isinstance(right.literal, str) or len(right.literal) > arguments.MOST_PATTERN:
+                most = arguments.MOST_PATTERN
+                raise ValueError(f"{operator} needs a text in '' of at most {most} characters")
+            operator = f"{negated}{operator}"
+        return chain([("", left), (operator, right)], Form.TRUTH, Size())
+
+    def _list(self) -> Part:
+        """The values between parentheses, the first of which is taken."""
+        given = self._arguments()
+        if not given:
+            raise ValueError("not an SQL expression: IN needs values between its parentheses")
+        return call("", given, Form.NOTHING, Size())
+
+    # ---- values ---------------------------------------------------------------------------------
+
+    def _value(self) -> Part:
+        token = self._take()
+        if token.kind is Kind.TEXT:
+            return text(token.value)
+        if token.kind is Kind.NUMBER:
+            return number(token.value)
+        if token.kind is Kind.NAME:
+            return self._column(token.value)
+        if token.keyword in {"-", "+", "NOT"}:
+            return self._prefix(token.keyword)
+        if token.keyword == "(":
+            part = self._expression(0)
+            self._needs(")")
+            return part
+        if token.kind is Kind.WORD and token.keyword not in QUERY | _INNER:
+            return self._word(token)
+        self._at -= token.kind is not Kind.END
+        raise self._unexpected()
+
+    def _column(self, name: str) -> Part:
+        part = column(name)
+        self.named.append(name)
+        return part
+
+    def _prefix(self, operator: str) -> Part:
+        self._counts()
+        part = self._expression(NOT_RANK if operator == "NOT" else RANKS["*"])
+        if operator != "NOT":
+            _no_date(part)
+            if isinstance(part.literal, int):
+                value = -part.literal if operator == "-" else part.literal
+                return Part(str(value), Form.NUMBER, literal=value)
+        sql, depth = part.inner()
+        form = Form.TRUTH if operator == "NOT" else Form.NUMBER
+        return Part(f"{operator} {sql}", form, depth=depth + 1)
+
+    def _word(self, token: Token) -> Part:
+        if token.keyword in {"TRUE", "FALSE", "NULL"}:
+            form = Form.NOTHING if token.keyword == "NULL" else Form.TRUTH
+            return Part(token.keyword, form, bare=True)
+        if token.keyword == "CASE":
+            return self._case()
+        if token.keyword in _DATES and self._next.kind is Kind.TEXT:
+            return _date(token.keyword, self._take().value)
+        if self._takes("("):
+            self._counts()
+            special = self._special.get(token.keyword)
+            return special() if special else self._call(token)
+        return self._column(token.value)
+
+    def _case(self) -> Part:
+        words, depth = ["CASE"], 0
+        given: list[Part] = []
+
+        def add(word: str) -> None:
+            nonlocal depth
+            part = self._expression(0)
+            words.append(f"{word} {part.sql}".strip())
+            depth = max(depth, part.depth)
+            if word in {"THEN", "ELSE"}:
+                given.append(part)
+
+        if self._next.keyword != "WHEN":
+            add("")
+        while self._takes("WHEN"):
+            self._counts()
+            add("WHEN")
+            self._needs("THEN")
+            add("THEN")
+        if not given:
+            raise self._unexpected("where WHEN is needed")
+        if self._takes("ELSE"):
+            add("ELSE")
+        self._needs("END")
+        sql = " ".join([*words, "END"])
+        form = Form.common(part.form for part in given)
+        size = Size.widest(part.size for part in given)
+        return Part(sql, form, size, bare=True, depth=depth + 1)
+
+    # ---- functions ------------------------------------------------------------------------------
+
+    def _arguments(self) -> list[Part]:
+        """What stands up to the closing parenthesis."""
+        given: list[Part] = []
+        if self._takes(")"):
+            return given
+        while True:
+            given.append(self._expression(0))
+            if self._takes(")"):
+                return given
+            self._needs(",")
+
+    def _call(self, token: Token) -> Part:
+        function = FUNCTIONS.get(token.keyword)
+        if function is None:
+            raise _unknown(token)
+        return self._apply(function, self._arguments())
+
+    def _apply(self, function: Function, given: list[Part]) -> Part:
+        name, takes = function.names[0], function.takes
+        most = len(given) if function.endless else len(takes)
+        if not function.least <= len(given) <= most:
+            raise ValueError(f"{name} is written {function.form}")
+        for at, part in enumerate(given):
+            rule = takes[min(at, len(takes) - 1)]
+            try:
+                rule(part)
+            except ValueError as error:
+                raise ValueError(f"{name} {error}: {function.form}") from None
+            if rule is arguments.pattern:
+                self._patterns += 1
+        if self._patterns > MOST_PATTERNS:
+            raise ValueError(f"an expression has at most {MOST_PATTERNS} regular expressions")
+        one_of = given[1:] if name == "IF" else given
+        form = function.gives_form or Form.common(part.form for part in one_of)
+        return call(name, given, form, function.size(given))
+
+    def _cast(self, name: str) -> Part:
+        part = self._expression(0)
+        self._needs("AS")
+        made = self._as_type(name, part)
+        self._needs(")")
+        return made
+
+    def _as_type(self, name: str, part: Part) -> Part:
+        word = self._take()
+        kind = _TYPES.get(word.keyword)
+        if kind is None:
+            known = ", ".join(dict.fromkeys(_TYPES.values()))
+            raise ValueError(f"“{word.value[:40]}” is no type; it may be {known}")
+        if word.keyword == "DOUBLE":
+            self._takes("PRECISION")
+        if kind in _DATES and part.form is not Form.DATE:
+            raise ValueError("to read a date out of a text, write DATE(text, '%d/%m/%Y')")
+        digits = self._digits() if kind in {"DECIMAL", "VARCHAR"} and self._takes("(") else ""
+        sql = f"{name}({part.sql} AS {kind}{digits if kind == 'DECIMAL' else ''})"
+        size = part.size if kind == "VARCHAR" else Size()
+        form = _FORMS.get(kind, Form.NUMBER)
+        return Part(sql, form, size, bare=True, depth=part.depth + 1)
+
+    def _digits(self) -> str:
+        given = [part.literal for part in self._arguments()]
+        if not given or len(given) > 2 or any(not isinstance(n, int) or n < 0 for n in given):
+            raise ValueError("a type has whole numbers between its parentheses: DECIMAL(10, 2)")
+        return f"({', '.join(map(str, given))})"
+
+    def _extract(self) -> Part:
+        part = text(self._take().value)
+        self._needs("FROM")
+        return self._closed("DATE_PART", part, self._expression(0))
+
+    def _position(self) -> Part:
+        piece = self._expression(RANKS["IN"])
+        self._needs("IN")
+        return self._closed("STRPOS", self._expression(0), piece)
+
+    def _substring(self) -> Part:
+        whole = self._expression(0)
+        pieces = [
+            self._expression(0) for word in ("FROM", "FOR") if self._takes(word) or self._takes(",")
+        ]
+        return self._closed("SUBSTR", whole, *pieces)
+
+    def _closed(self, name: str, *given: Part) -> Part:
+        self._needs(")")
+        return self._apply(FUNCTIONS[name], list(given))
+
+    def _trim(self) -> Part:
+        side = next((w for w in ("BOTH", "LEADING", "TRAILING") if self._takes(w)), "")
+        part = self._expression(0)
+        if not side and not self._takes("FROM"):
+            return self._closed("TRIM", part)
+        if side:
+            self._needs("FROM")
+        arguments.words(part)
+        whole = self._expression(0)
+        self._needs(")")
+        sql = f"TRIM({side or 'BOTH'} {part.sql} FROM {whole.sql})"
+        return Part(sql, Form.TEXT, whole.size, bare=True, depth=whole.depth + 1)
+
+
+_NONE: Final = Part("", Form.NOTHING, bare=True)
+
+
+def _no_date(*parts: Part) -> None:
+    """Raise where a day is counted on: polars stops the program outside its calendar."""
+    if any(part.form in {Form.DATE, Form.MIXED} for part in parts):
+        raise ValueError("an expression does not count with dates; see DATE_PART")
+
+
+def _chained(forms: list[Form], power: int, operator: str) -> Form:
+    """What operators of one rank give; `operator` is the last of them."""
+    if power in {RANKS["AND"], RANKS["OR"]}:
+        return Form.TRUTH
+    return Form.TEXT if operator == "||" else Form.common(forms)
+
+
+def _date(kind: str, written: str) -> Part:
+    read = date if kind == "DATE" else datetime
+    try:
+        value = read.fromisoformat(written)
+    except ValueError:
+        raise ValueError(
+            f"{kind} is followed by a date as '2026-12-31', not '{written[:40]}'"
+        ) from None
+    if isinstance(value, datetime):
+        written = value.replace(tzinfo=None, microsecond=0).isoformat(" ")
+    else:
+        written = value.isoformat()
+    return Part(f"{kind} '{written}'", Form.DATE, bare=True)
+
+
+def _unknown(token: Token) -> ValueError:
+    if token.keyword in _ROWS:
+        return ValueError(_OWN_ROW)
+    best = did_you_mean(token.keyword, FUNCTIONS)
+    hint = f"; did you mean {best}?" if best else "; docs/mapping.md lists them all"
+    return ValueError(f"“{token.value[:40]}” is no function of expressions{hint}")

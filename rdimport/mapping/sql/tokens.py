@@ -1,0 +1,84 @@
+"""The text of an expression cut into words, names, texts, numbers and signs."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+MOST_CHARACTERS: Final = 20_000
+MOST_TOKENS: Final = 2_000
+
+
+class Kind(StrEnum):
+    """What a token is."""
+
+    WORD = "word"
+    NAME = "name"
+    TEXT = "text"
+    NUMBER = "number"
+    SIGN = "sign"
+    END = "end"
+
+
+class Token(NamedTuple):
+    """One token; `value` is without its quotes, and a word's `keyword` is in capitals."""
+
+    kind: Kind
+    value: str
+    keyword: str = ""
+
+
+END: Final = Token(Kind.END, "", "")
+
+_TOKEN: Final = re.compile(
+    r"""\s*(?:
+    (?P<word>[^\W\d]\w*)
+    | "(?P<name>(?:[^"]|"")+)"
+    | `(?P<tick>[^`]+)`
+    | '(?P<text>(?:[^']|'')*)'
+    | (?P<number>(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?(?!\w))
+    | (?P<sign>\|\||::|<>|!=|<=|>=|==|[-+*/%=<>(),])
+    )""",
+    re.VERBOSE,
+)
+_FORBIDDEN: Final = re.compile(r"\s*(?:--|/\*)")
+
+
+def tokens(text: str) -> list[Token]:
+    """Every token of the text, and `END`. Raises ValueError."""
+    if len(text) > MOST_CHARACTERS:
+        raise ValueError(f"an expression has at most {MOST_CHARACTERS:,} characters")
+    found: list[Token] = []
+    at, end = 0, len(text.rstrip())
+    while at < end:
+        match = _TOKEN.match(text, at)
+        if match is None or _FORBIDDEN.match(text, at):
+            raise ValueError(_unreadable(text[at:].lstrip()))
+        found.append(_token(match))
+        at = match.end()
+        if len(found) > MOST_TOKENS:
+            raise ValueError(f"an expression has at most {MOST_TOKENS:,} words and signs")
+    return [*found, END]
+
+
+def _token(match: re.Match[str]) -> Token:
+    kind, value = str(match.lastgroup), str(match[str(match.lastgroup)])
+    if kind == "word":
+        return Token(Kind.WORD, value, value.upper() if value.isascii() else "")
+    if kind == "name":
+        return Token(Kind.NAME, value.replace('""', '"'))
+    if kind == "tick":
+        return Token(Kind.NAME, value)
+    if kind == "text":
+        return Token(Kind.TEXT, value.replace("''", "'"))
+    return Token(Kind.NUMBER if kind == "number" else Kind.SIGN, value, value)
+
+
+def _unreadable(rest: str) -> str:
+    if rest[0] in "\"'`":
+        return "not an SQL expression: a quotation mark is opened and never closed"
+    if rest.startswith(("--", "/*")):
+        return "an expression holds no comments"
+    shown = rest[:20]
+    return f"not an SQL expression: “{shown}” is nothing that an expression can hold"

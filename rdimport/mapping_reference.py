@@ -187,9 +187,9 @@ def _codes() -> str:
     lines = [
         "## What can be wrong with a row",
         "",
-        "Codes never change their meaning. `email.typo`, `email.accents`, `email.role`,",
-        "`email.throwaway` and `traffic.beside_cookie` are warnings unless the mapping says",
-        "otherwise: the row is sent all the same.",
+        "Codes never change their meaning. `email.typo`, `email.accents`, `email.from_text`,",
+        "`email.role`, `email.throwaway` and `traffic.beside_cookie` are warnings unless the",
+        "mapping says otherwise: the row is sent all the same.",
         "",
         "| code | what it means | what to do |",
         "|---|---|---|",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+
 import phonenumbers
 import polars as pl
 import pytest
@@ -63,8 +66,16 @@ REAL = {
         "ａｎａ＠exemplo.com": "ana@exemplo.com",
         "ana+feira@exemplo.com": "ana+feira@exemplo.com",
         "ana@exemplo.com; bia@exemplo.com": "ana@exemplo.com; bia@exemplo.com",
-        "não tem": "nao tem",
+        "não tem": "não tem",
         "ana@": "ana@",
+        "ana @ exemplo . com": "ana@exemplo.com",
+        "ana@exemplo. com. br": "ana@exemplo.com.br",
+        "ana@exemplo.com\u00a0\n": "ana@exemplo.com",
+        "ana\u00adsouza@exemplo.com": "anasouza@exemplo.com",
+        "mailto:ana@exemplo.com?subject=Oi": "ana@exemplo.com",
+        "ana@exemplo.com <ana@exemplo.com>": "ana@exemplo.com",
+        "Ana (ana@exemplo.com)": "ana@exemplo.com",
+        "o'neil@exemplo.com": "o'neil@exemplo.com",
     },
     Clean.PHONE: {
         "11987654321": "+5511987654321",
@@ -185,6 +196,75 @@ REAL = {
 @pytest.mark.parametrize(("name", "table"), REAL.items())
 def test_cells_as_people_write_them(name: Clean, table: dict[str, str]) -> None:
     assert dict(zip(table, cleaned(name, list(table)), strict=True)) == table
+
+
+AMONG_WORDS = {
+    "ana@exemplo.com Souza": "ana@exemplo.com",
+    "Ana Souza": None,
+    "ana@exemplo.com.br (trabalho)": "ana@exemplo.com.br",
+    "ana@exemplo.com. Ligar depois": "ana@exemplo.com",
+    "ana@exemplo.com 11 98765-4321": "ana@exemplo.com",
+    "Ana Souza - ana@exemplo.com": "ana@exemplo.com",
+    "Contato: ana@exemplo.com": "ana@exemplo.com",
+    "Ana <ana@exemplo.com>": None,
+    "ana@exemplo.com;": None,
+}
+
+
+def test_an_address_is_taken_out_of_words_and_told() -> None:
+    cells = pl.DataFrame({"x": list(AMONG_WORDS)})
+    told = cells.select(email.from_text(pl.col("x"))).to_series().to_list()
+    assert told == [address is not None for address in AMONG_WORDS.values()]
+    taken = dict(zip(AMONG_WORDS, cleaned(Clean.EMAIL, list(AMONG_WORDS)), strict=True))
+    assert {cell: taken[cell] for cell, address in AMONG_WORDS.items() if address} == {
+        cell: address for cell, address in AMONG_WORDS.items() if address
+    }
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "maria silva@exemplo.com",
+        "Maria Silva maria@exemplo.com",
+        "Sra. maria@exemplo.com",
+        "maria,silva@exemplo.com",
+        "maria>silva@exemplo.com",
+        "maria\nsilva@exemplo.com",
+        "ma\u200bria@exemplo.com",
+        "m a r i a@exemplo.com",
+        "maria@exa mple.com",
+        "maria@exemplo.com br",
+        "maria@exemplo.com,br",
+        "maria@exemplo,com",
+        "maria@gmail com",
+        "maria@exämple.com",
+        "maria@hotmáil.com",
+        "maria@@exemplo.com",
+        "maria@exemplo.com ana@exemplo.com",
+    ],
+)
+def test_what_may_be_a_piece_of_the_address_is_never_left_out(cell: str) -> None:
+    after = cleaned(Clean.EMAIL, [cell])
+    good = FORMS[Clean.EMAIL][1](pl.col("x"))
+    assert not pl.DataFrame({"x": after}).select(good).item(), after
+
+
+WORDS = st.sampled_from(["Maria", "silva", "m", "br", "com", "x.com", "e-mail", "João", "11"])
+MARKS = st.sampled_from(
+    ["@", "@", ".", " ", " ", ",", ";", ":", "<", ">", "-", "\n", "\u00a0", "\u200b", "(", ")", "'"]
+)
+
+
+@given(st.lists(WORDS | MARKS, max_size=12).map("".join), st.booleans())
+@settings(max_examples=300)
+def test_an_address_is_one_piece_of_its_cell(cell: str, first: bool) -> None:
+    address = one(Clean.EMAIL, cell, **({"several": "first"} if first else {}))
+    frame = pl.DataFrame({"x": [address]}, schema={"x": pl.String})
+    if address is None or not frame.select(FORMS[Clean.EMAIL][1](pl.col("x"))).item():
+        return
+    plain = unicodedata.normalize("NFKD", cell.lower())
+    bare = "".join(c for c in plain if not unicodedata.combining(c))
+    assert address in re.sub(r"[\s\u200b]*([@.])[\s\u200b]*", r"\1", bare)
 
 
 def test_of_several_addresses_or_numbers_the_mapping_may_take_the_first() -> None:

@@ -260,6 +260,32 @@ def test_a_slip_of_a_big_provider_is_suspect_with_what_was_meant() -> None:
     assert result.rows.height == 3
 
 
+def test_an_address_that_was_not_alone_or_lost_its_accents_is_suspect() -> None:
+    words, accents = "Ana Souza - ana@exemplo.com", "joão@exemplo.com"
+    result = run("", {"E-mail": words}, {"E-mail": accents}, {"E-mail": "Ana <ana@exemplo.com>"})
+    assert result.warnings.select(ROW, "code", "value", "detail").rows() == [
+        (2, "email.from_text", words, "ana@exemplo.com"),
+        (3, "email.accents", accents, "joao@exemplo.com"),
+    ]
+    assert result.problems.height == 0
+
+
+@pytest.mark.parametrize(
+    ("cell", "code"),
+    [
+        ("maria silva@exemplo.com", "email.words"),
+        ("maria@exämple.com", "email.domain_accents"),
+        ("a@exemplo.com; b@exemplo.com", "email.several"),
+        ("a@@exemplo.com", "email.syntax"),
+        ("a@exemplo,com", "email.syntax"),
+        ("ana", "email.no_at"),
+    ],
+)
+def test_a_refused_address_is_told_with_its_cause(cell: str, code: str) -> None:
+    result = run("", {"E-mail": cell})
+    assert (result.rows.height, result.problems["code"].to_list()) == (0, [code])
+
+
 def test_a_row_that_is_invalid_anyway_is_not_suspect_too() -> None:
     result = run("  cf_a: A\n", {"E-mail": "x@gmial.com", "A": "y" * 300})
     assert (result.problems.height, result.warnings.height) == (1, 0)

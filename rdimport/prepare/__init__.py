@@ -23,6 +23,8 @@ from rdimport.prepare.expressions import computed
 from rdimport.prepare.trace import Cells, defects, in_order, of_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rdimport.mapping.targets import Target
 
 __all__ = ["IDENTITY", "PAYLOAD", "ROWS", "Bound", "Prepared", "bind", "cells", "prepare"]
@@ -177,21 +179,23 @@ def _suspicions(batch: Cells) -> list[pl.DataFrame]:
             found = placed.filter(cells_(cell))
             told = {"target": pl.lit(target.name), "code": pl.lit(code), "detail": detail(cell)}
             warnings += batch.traced(found.select("index", **told))
-        if target.name == "email":
-            changed = placed.filter(_accents(batch, target))
-            accents = pl.lit("email.accents")
-            told = {"target": pl.lit(target.name), "code": accents, "detail": cell}
-            warnings += batch.traced(changed.select("index", **told))
+        for code, changed in _changed(batch, target):
+            told = {"target": pl.lit(target.name), "code": pl.lit(code), "detail": cell}
+            warnings += batch.traced(placed.filter(changed).select("index", **told))
     return warnings
 
 
-def _accents(batch: Cells, target: Target) -> pl.Series:
-    """Rows whose address lost letters: it may be another person's address now."""
+def _changed(batch: Cells, target: Target) -> Iterator[tuple[str, pl.Series]]:
+    """Rows whose address lost accents or stood among words: it may be another person's now."""
     columns = [column(name) for name in batch.bound.columns[target.name]]
-    if Clean.EMAIL not in target.cleaners or not columns:
-        return pl.Series([False]).new_from_index(0, batch.sound.height)
+    if target.name != "email" or Clean.EMAIL not in target.cleaners or not columns:
+        return
     raw = pl.coalesce(pl.when(holds_something(cell)).then(cell) for cell in columns)
-    return batch.sound.select(email.has_accents(raw).fill_null(value=False)).to_series()
+    for code, changed in (
+        ("email.accents", email.has_accents),
+        ("email.from_text", email.from_text),
+    ):
+        yield code, batch.sound.select(changed(raw).fill_null(value=False)).to_series()
 
 
 def _account(result: Prepared, batch: pl.DataFrame, bound: Bound) -> None:

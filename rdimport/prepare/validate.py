@@ -17,7 +17,7 @@ from rdimport.destination.rdstation.fields import MAX_LENGTH
 from rdimport.mapping import Clean, Format, Mapping, Severity, Type
 from rdimport.mapping.targets import Target, targets
 from rdimport.prepare.clean import brazil, email, form, phone, results
-from rdimport.prepare.clean.email import SYNTAX
+from rdimport.prepare.clean.address import SYNTAX
 from rdimport.prepare.clean.mangled import EXPONENT
 from rdimport.prepare.clean.phone import SEVERAL
 
@@ -338,12 +338,16 @@ def _coded(cases: pl.DataFrame) -> pl.DataFrame:
 
 
 def _email_code(value: pl.Expr) -> pl.Expr:
-    signs = value.str.count_matches("@", literal=True)
+    addresses = value.str.count_matches(r"[^\s@;,/|]+@[^\s@;,/|]+")
     return (
-        pl.when(signs == 0)
+        pl.when(value.str.contains("@", literal=True).not_())
         .then(pl.lit("email.no_at"))
-        .when(signs > 1)
+        .when(addresses > 1)
         .then(pl.lit("email.several"))
+        .when(value.str.contains(r"^[^\s@]+@[^\s@]*[^\x00-\x7f]"))
+        .then(pl.lit("email.domain_accents"))
+        .when(value.str.contains(r"\S\s+\S"))
+        .then(pl.lit("email.words"))
         .when(value.str.len_bytes() > _ADDRESS)
         .then(pl.lit("email.too_long"))
         .otherwise(pl.lit("email.syntax"))

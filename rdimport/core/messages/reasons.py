@@ -63,6 +63,15 @@ REASONS: Final[dict[str, Reason]] = {
         "“{value}” is no valid e-mail address",
         "look for a missing part, a comma or a space in it",
     ),
+    "email.words": Reason(
+        "“{value}” holds words beside the e-mail address that may be a part of it",
+        "leave the address alone in the cell",
+    ),
+    "email.domain_accents": Reason(
+        "“{value}” has an accent or a foreign letter after the @; without it the address would be "
+        "another one",
+        "write the domain without accents, or in its form xn--… if it was registered with them",
+    ),
     "email.too_long": Reason(
         "the e-mail address has more than 254 characters",
         "look for two cells that ran into one",
@@ -97,6 +106,10 @@ REASONS: Final[dict[str, Reason]] = {
     ),
     "email.accents": Reason(
         "“{value}” has letters that no e-mail address has; it is sent as {detail}",
+        "make sure that this is the address that was meant",
+    ),
+    "email.from_text": Reason(
+        "“{value}” holds more than an e-mail address; it is sent as {detail}",
         "make sure that this is the address that was meant",
     ),
     "email.role": Reason(

@@ -35,6 +35,14 @@ REASONS_PT: Final[dict[str, tuple[str, str]]] = {
         "“{value}” não é um e-mail válido",
         "procure uma parte que falta, uma vírgula ou um espaço",
     ),
+    "email.words": (
+        "“{value}” tem, além do e-mail, palavras que podem fazer parte dele",
+        "deixe só o endereço na célula",
+    ),
+    "email.domain_accents": (
+        "“{value}” tem depois do @ um acento ou letra estrangeira; sem ele, o endereço seria outro",
+        "escreva o domínio sem acento, ou na forma xn--… se foi registrado com acento",
+    ),
     "email.too_long": (
         "o e-mail tem mais de 254 caracteres",
         "veja se duas células se juntaram em uma",
@@ -85,6 +93,10 @@ REASONS_PT: Final[dict[str, tuple[str, str]]] = {
     ),
     "email.accents": (
         "“{value}” tem letras que nenhum e-mail tem; será enviado como {detail}",
+        "confira se é esse o endereço certo",
+    ),
+    "email.from_text": (
+        "“{value}” tem mais do que um e-mail; será enviado como {detail}",
         "confira se é esse o endereço certo",
     ),
     "email.role": (

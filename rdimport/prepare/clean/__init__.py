@@ -66,11 +66,13 @@ CLEANERS: Final[dict[Clean, Cleaner]] = {
     ),
     Clean.EMAIL: Cleaner(
         _email,
-        "lower case, without spaces, accents, `mailto:`, a name around it or marks at its end",
+        "lower case, without blanks around its marks, `mailto:`, a name around it or marks at its "
+        "end; accents before the @ and words around it go with a warning",
         (
             (" ANA@Exemplo.com.br,", "ana@exemplo.com.br"),
             ("Ana Souza <mailto:ana@exemplo.com.br>", "ana@exemplo.com.br"),
             ("joão @ exemplo.com.br", "joao@exemplo.com.br"),
+            ("ana@exemplo.com.br (trabalho)", "ana@exemplo.com.br"),
         ),
     ),
     Clean.PHONE: Cleaner(

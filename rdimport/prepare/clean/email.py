@@ -7,24 +7,12 @@ from typing import Final
 
 import polars as pl
 
-from rdimport.prepare.clean.lazily import where
-from rdimport.prepare.clean.text import bare
+from rdimport.prepare.clean.address import read
+from rdimport.prepare.clean.lazily import distinct, where
+from rdimport.prepare.clean.text import text
 
 _TIDY: Final = r"^[a-z0-9._%+-]+@[a-z0-9.-]+[a-z]$"
 """Nothing to clean; whether it is an address is for the validation to say."""
-
-_IN_BRACKETS: Final = r"<\s*([^<>\s]+@[^<>\s]+)\s*>"
-_FIRST: Final = r"([^\s;,/|<>()\[\]\"':@]+@[^\s;,/|<>()\[\]\"':@]+)"
-_AROUND: Final = " \t'\"<>()[]{}.,;:/\\|"
-
-SYNTAX: Final = (
-    r"^[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
-    r"@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])$"
-)
-"""The dot-atom of RFC 5322 at a host name of RFC 1123, which is what mail providers give out.
-
-Quoted local parts, comments and address literals are legal and belong to nobody's customer.
-"""
 
 _SLIPS: Final = {
     "gmail.com": (
@@ -77,13 +65,14 @@ THROWAWAY: Final = (
 
 
 def email(cell: pl.Expr, *, first: bool, correct: bool) -> pl.Expr:
-    """`Ana <mailto:ANA@x.com>,` to `ana@x.com`.
+    """`Ana <mailto:ANA@x.com>,` to `ana@x.com`; without an address the cell, tidied.
 
     `first`: of several addresses take the first. `correct`: mend the slips of `TYPOS`.
     """
 
     def address(plain: pl.Expr) -> pl.Expr:
-        return where(_folded(plain), _untidy, lambda c: _address(c, first))
+        told = where(plain, lambda c: _has_at(c).not_(), text)
+        return where(told, _has_at, lambda c: distinct(c, lambda v: read(v, first=first).address))
 
     def tidy(raw: pl.Expr) -> pl.Expr:
         return where(raw.str.strip_chars().str.to_lowercase(), _untidy, address)
@@ -96,33 +85,19 @@ def _untidy(cell: pl.Expr) -> pl.Expr:
     return cell.str.contains(_TIDY).not_()
 
 
-def _folded(cell: pl.Expr) -> pl.Expr:
-    return bare(cell).str.replace_all(r"[\p{Cf}\p{Cc}]", " ").str.strip_chars()
+def _has_at(cell: pl.Expr) -> pl.Expr:
+    return cell.str.contains("[@＠﹫]")
 
 
-def _address(cell: pl.Expr, first: bool) -> pl.Expr:
-    """What is left when everything around an address is taken away.
+def from_text(raw: pl.Expr) -> pl.Expr:
+    """Whether the address stood among other words, as the cell is in the file."""
 
-    Never nothing, if there was something, so that the report can show it.
-    """
-    several = cell.str.count_matches("@", literal=True) > 1
-    address = (
-        pl.coalesce(cell.str.extract(_IN_BRACKETS), cell)
-        .str.replace(r"^\s*(?:mailto|e-?mail)\s*:\s*", "")
-        .str.replace_all(r"\s+", "")
-        .str.strip_chars(_AROUND)
-    )
-    of_several = cell.str.extract(_FIRST).str.strip_chars(_AROUND) if first else pl.lit(None)
-    cleaned = (
-        pl.when(several)
-        .then(pl.coalesce(of_several, cell))
-        .when(cell.str.contains("@", literal=True).not_())
-        .then(cell)
-        .when(address != "")
-        .then(address)
-        .otherwise(cell)
-    )
-    return pl.when(cleaned != "").then(cleaned)
+    def among_words(cells: pl.Series) -> pl.Series:
+        untidy = cells.str.strip_chars().str.to_lowercase().str.contains(_TIDY).not_()
+        looked_at = cells.filter(untidy).drop_nulls().unique()
+        return cells.is_in([cell for cell in looked_at if read(cell).from_text])
+
+    return raw.map_batches(among_words, return_dtype=pl.Boolean, is_elementwise=True)
 
 
 def domain(address: pl.Expr) -> pl.Expr:
@@ -148,11 +123,11 @@ def _corrected(address: pl.Expr) -> pl.Expr:
     return suggestion(address)
 
 
-_ACCENTS: Final = r"[^\x00-\x7f\s<>;,][^\s<>;,]*@|@[^\s<>;,]*[^\x00-\x7f\s<>;,]"
+_ACCENTS: Final = r"[^\x00-\x7f\s\p{Cf}<>;,][^\s<>;,]*@"
 
 
 def has_accents(cell: pl.Expr) -> pl.Expr:
-    """Whether an address, as it stands in the file, has letters that the cleaner took away."""
+    """Whether an address, as it stands in the file, has accents that the cleaner took away."""
     return cell.str.contains(_ACCENTS)
 
 

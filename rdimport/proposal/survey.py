@@ -11,7 +11,8 @@ import polars as pl
 from rdimport.core.names import fold
 from rdimport.core.row import DEFECT
 from rdimport.mapping import Clean, FieldSource
-from rdimport.prepare.clean import brazil, clean, email, phone
+from rdimport.prepare.clean import brazil, clean, phone
+from rdimport.prepare.clean.address import SYNTAX
 from rdimport.prepare.clean.text import filled
 from rdimport.source.defects import DEFECTS
 
@@ -60,7 +61,7 @@ _NAMES: Final = (
 
 
 _MENDS: Final[dict[str, tuple[Clean, Callable[[pl.Expr], pl.Expr]]]] = {
-    "email": (Clean.EMAIL, lambda cell: cell.str.contains(email.SYNTAX)),
+    "email": (Clean.EMAIL, lambda cell: cell.str.contains(SYNTAX)),
     "phone": (Clean.PHONE, phone.is_number),
     "state": (Clean.UF, lambda cell: cell.is_in(list(brazil.STATES))),
 }

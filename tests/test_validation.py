@@ -76,7 +76,7 @@ def test_a_frame_of_another_form_is_a_bug_and_not_a_bad_row() -> None:
 
 def test_every_code_that_the_code_can_give_is_in_the_catalogue() -> None:
     package = Path(__file__).parent.parent / "rdimport"
-    files = (package / "prepare").rglob("*.py")
+    files = (package / "prepare").glob("*.py")
     text = "\n".join(path.read_text(encoding="utf-8") for path in files)
     codes = set(re.findall(r'f?"((?:\{what\}|[a-z_]+)\.[a-z_]+)[|"]', text))
     named = {c.replace("{what}", what) for c in codes for what in ("text", "list")}

@@ -260,12 +260,11 @@ def test_a_slip_of_a_big_provider_is_suspect_with_what_was_meant() -> None:
     assert result.rows.height == 3
 
 
-def test_an_address_that_was_not_alone_or_lost_its_accents_is_suspect() -> None:
-    words, accents = "Ana Souza - ana@exemplo.com", "joão@exemplo.com"
-    result = run("", {"E-mail": words}, {"E-mail": accents}, {"E-mail": "Ana <ana@exemplo.com>"})
+def test_an_address_that_stood_among_words_is_suspect() -> None:
+    words = "Ana Souza - ana@exemplo.com"
+    result = run("", {"E-mail": words}, {"E-mail": "Ana <ana@exemplo.com>"})
     assert result.warnings.select(ROW, "code", "value", "detail").rows() == [
         (2, "email.from_text", words, "ana@exemplo.com"),
-        (3, "email.accents", accents, "joao@exemplo.com"),
     ]
     assert result.problems.height == 0
 
@@ -380,10 +379,8 @@ def test_a_catalogue_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
 def test_an_address_that_lost_letters_is_suspect_with_what_is_sent() -> None:
     rows: list[dict[str, str | None]] = [
         {"E-mail": "joão@exemplo.com"},
-        {"E-mail": "ana@ação.com.br"},
         {"E-mail": "Conceição <ana@exemplo.com>"},
     ]
     assert run("", *rows).warnings.select(ROW, "code", "detail").rows() == [
         (2, "email.accents", "joao@exemplo.com"),
-        (3, "email.accents", "ana@acao.com.br"),
     ]

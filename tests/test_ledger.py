@@ -23,7 +23,7 @@ from test_transport_cost import serving
 
 from rdimport.api import check
 from rdimport.api import run as run_of_api
-from rdimport.core.errors import LedgerBusyError, LedgerError, UsageError
+from rdimport.core.errors import Bug, LedgerBusyError, LedgerError, UsageError
 from rdimport.core.events import Event, RowSettled
 from rdimport.core.row import Problem, State
 from rdimport.delivery.dispatcher import Settings
@@ -84,7 +84,7 @@ def test_a_row_that_was_never_begun_cannot_end_and_nothing_of_that_write_stays(
 ) -> None:
     with Ledger.open(tmp_path) as ledger:
         run = begun(ledger)
-        with pytest.raises(LedgerError, match="never begun"):
+        with pytest.raises(Bug, match="never begun"):
             run.apply([row(1)], [accepted(row(2))], Counters())
         assert on_its_way(tmp_path) == set()
         assert run.counts()[State.PENDING] == 1_000

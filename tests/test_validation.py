@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from pandera.errors import SchemaErrors
 
+from rdimport.core.errors import Bug
 from rdimport.core.messages.reasons import REASONS
 from rdimport.mapping import Mapping
 from rdimport.prepare.validate import failures, schema
@@ -70,7 +71,7 @@ def test_a_frame_without_rows_or_faults_has_no_failures() -> None:
 
 
 def test_a_frame_of_another_form_is_a_bug_and_not_a_bad_row() -> None:
-    with pytest.raises(RuntimeError, match="does not have its form"):
+    with pytest.raises(Bug, match="does not have its form"):
         failures(frame().with_columns(tags=pl.lit("a")), schema(MAPPING))
 
 

@@ -40,6 +40,12 @@ class RdimportError(Exception):
         return f"{self.message}\n{self.remedy}" if self.remedy else self.message
 
 
+class Bug(Exception):  # noqa: N818  it says what it is
+    """rdimport contradicts itself: always exit code 70, with the stack. Not an `RdimportError`, so
+    that nobody takes it for something a person did wrong.
+    """
+
+
 class UsageError(RdimportError):
     """Options that do not fit together, or a key that is not there."""
 

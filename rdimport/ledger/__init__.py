@@ -19,7 +19,7 @@ from typing import Any, Final, Self
 
 import polars as pl
 
-from rdimport.core.errors import LedgerError, UsageError
+from rdimport.core.errors import Bug, LedgerError, UsageError
 from rdimport.core.names import fold
 from rdimport.destination.address import endpoint, identity
 from rdimport.ledger.records import (
@@ -253,7 +253,7 @@ class Ledger:
                 (name, where, os.getpid(), started_at.isoformat(), json.dumps(told)),
             ).lastrowid
         if number is None:
-            raise LedgerError(f"The ledger {self.path} gave the run no number.")
+            raise Bug(f"{self.path} gave the run no number")
         return Run(self, number, where, name)
 
     def unfinished(self) -> list[tuple[str, str]]:

@@ -43,7 +43,7 @@ class Journal:
         self._loop = asyncio.get_running_loop()
         self._writes: SimpleQueue[_Write | None] = SimpleQueue()
         self._thread = Thread(target=self._work, name="ledger", daemon=True)
-        self.failure: LedgerError | None = None
+        self.failure: Exception | None = None
 
     def start(self) -> None:
         """Begin to work; from here on it has to be closed."""
@@ -101,7 +101,7 @@ class Journal:
         self._next = None
         self._writes.put((begun, ended, self._counters()))
 
-    def _wrote(self, failure: LedgerError | None) -> None:
+    def _wrote(self, failure: Exception | None) -> None:
         told = [self._current]
         self._current = None
         if failure is not None:
@@ -125,13 +125,10 @@ class Journal:
     def _work(self) -> None:
         """The thread."""
         while (write := self._writes.get()) is not None:
-            failure = None
+            failure: Exception | None = None
             try:
                 self._run.apply(*write)
-            except LedgerError as error:
-                failure = error
             except Exception as error:  # noqa: BLE001  whatever it is, who waits must hear of it
-                failure = LedgerError(f"The ledger could not be written: {error!r}.")
-                failure.__cause__ = error
+                failure = error
             with suppress(RuntimeError):  # the event loop has ended; nobody is there to be told
                 self._loop.call_soon_threadsafe(self._wrote, failure)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from rdimport.core.errors import ExitCode, LedgerError
+from rdimport.core.errors import Bug, ExitCode
 from rdimport.core.row import State
 from rdimport.ledger.records import (
     Counters,
@@ -244,7 +244,7 @@ class Run:
         counts = {state: int(found.get(state, 0)) for state in State}
         counts[State.PENDING] = rows - sum(counts.values())
         if counts[State.PENDING] < 0:
-            raise LedgerError(f"The ledger {self.ledger.path} counts more outcomes than rows.")
+            raise Bug(f"{self.ledger.path} counts more outcomes than rows")
         return counts
 
     def facts(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from array import array
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from rdimport.core.errors import LedgerError
+from rdimport.core.errors import Bug
 from rdimport.core.row import State
 from rdimport.ledger.records import Counters, Outcome, Outgoing, Settled, text_of
 from rdimport.ledger.schema import post
@@ -40,8 +40,8 @@ class Writes:
         ended: Sequence[Settled | Outgoing],
         counters: Counters,
     ) -> None:
-        """Note rows that are about to leave and rows that came to an end. Raises LedgerError when
-        one ends that was never begun.
+        """Note rows that are about to leave and rows that came to an end. Raises Bug when one ends
+        that was never begun.
         """
         accepted = {
             _place(end.outgoing): end.receipt
@@ -59,7 +59,7 @@ class Writes:
         hashes = self._digests([row.payload for row in begun], 8)
         who = [row.identity for row in begun]
         if any(len(identity) != 16 for identity in who):
-            raise LedgerError("An identity is no hash: this is a bug in rdimport.")
+            raise Bug("an identity is not a hash of 16 bytes")
         db.execute(
             "INSERT INTO sending SELECT ?, value >> 32, value & 4294967295, ?,"
             " substr(?, 1 + 16 * key, 16), substr(?, 1 + 8 * key, 8),"
@@ -105,7 +105,7 @@ class Writes:
             (self._run, json.dumps(places)),
         ).rowcount
         if gone != len(ended):
-            raise LedgerError(f"{len(ended) - gone} of {len(ended)} ended rows were never begun.")
+            raise Bug(f"{len(ended) - gone} of {len(ended)} ended rows were never begun")
         self._unposted += len(accepted)
         if self._unposted >= _POST_EVERY:
             post(db, "run", self._run)

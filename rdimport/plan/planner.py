@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Protocol, overload
 
 import polars as pl
 
-from rdimport.core.errors import RdimportError
+from rdimport.core.errors import Bug
 from rdimport.core.events import Observer, RowsRead, silent
 from rdimport.core.row import DEFECT, FILE, ROW, Problem, State
 from rdimport.ledger import Input, Outcome, Outgoing, Parcel, text_of
@@ -89,7 +89,7 @@ class Plan:
         (`ledger.text_of`; null for none) and the source's cells.
         """
         if self.spool is None:
-            raise RuntimeError("this plan keeps no rows")
+            raise Bug("this plan keeps no rows")
         start = 0
         for frame in self.spool.frames():
             gone = within(self.dropped, start, frame.height)[AT]
@@ -244,9 +244,9 @@ class Planner:
         known = self._memory.part(rows, cells, whole=whole)
         ended = len(invalid) + len(known.ends) + known.already.height
         if batch.height != ended + known.rows.height + prepared.left_out:
-            raise RdimportError(
-                f"Of {batch.height} rows not each came to one end: this is a bug in rdimport.",
-                "Nothing was sent. Please report it with the mapping file.",
+            raise Bug(
+                f"{bound.table}: {batch.height} rows in, but {ended} ended, {known.rows.height} to"
+                f" send and {prepared.left_out} left out"
             )
         read = batch.height - prepared.left_out
         seen = (end._replace(warnings=suspect.get(end.row, ())) for end in known.ends)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from rdimport.core.errors import Bug
 from rdimport.core.row import DEFECT, FILE, ROW
 from rdimport.destination.rdstation.fields import MAX_BODY
 from rdimport.mapping import Clean
@@ -202,7 +203,7 @@ def _account(result: Prepared, batch: pl.DataFrame, bound: Bound) -> None:
     """Every row of the batch must have come out exactly once."""
     invalid = result.problems.select(pl.struct(FILE, ROW).n_unique()).item()
     if result.rows.height + invalid + result.left_out != batch.height:
-        raise RuntimeError(
+        raise Bug(
             f"{bound.table}: {batch.height} rows in, but {result.rows.height} valid, {invalid} "
             f"invalid and {result.left_out} left out"
         )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import polars as pl
 
+from rdimport.core.errors import Bug
 from rdimport.destination.rdstation.fields import MAX_LENGTH
 from rdimport.mapping import Clean, Format, Mapping, Severity, Type
 from rdimport.mapping.targets import Target, targets
@@ -268,7 +269,7 @@ def failures(cleaned: pl.DataFrame, against: pa.DataFrameSchema) -> pl.DataFrame
     from pandera.errors import SchemaErrors  # noqa: PLC0415
 
     if not _has_form(cleaned, against):
-        raise RuntimeError(f"the cleaned frame does not have its form: {cleaned.schema}")
+        raise Bug(f"the cleaned frame does not have its form: {cleaned.schema}")
     suspect = cleaned.select(_suspect(name, column) for name, column in against.columns.items())
     columns = {name: against.columns[name] for name in suspect.columns if suspect[name].any()}
     if not columns:
@@ -280,8 +281,8 @@ def failures(cleaned: pl.DataFrame, against: pa.DataFrameSchema) -> pl.DataFrame
         cases = found.failure_cases
         if not cases["index"].null_count() and cases["index"].n_unique() == len(at):
             return _coded(cases.with_columns(at.gather(cases["index"]).alias("index")))
-        raise RuntimeError(f"the checks do not agree with themselves: {cases}") from None
-    raise RuntimeError(f"the checks do not agree with themselves: {cleaned[at]}")
+        raise Bug(f"the checks do not agree with themselves: {cases}") from None
+    raise Bug(f"the checks do not agree with themselves: {cleaned[at]}")
 
 
 def _has_form(cleaned: pl.DataFrame, against: pa.DataFrameSchema) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from rdimport.core.errors import LedgerError, UsageError
+from rdimport.core.errors import Bug, UsageError
 from rdimport.core.row import FAILED
 from rdimport.ledger import Run, figures
 from rdimport.report import failures_csv, summary
@@ -45,10 +45,7 @@ def write(
         book = folder / sheets.FILE_NAME
         written += [sheets.write(run, book, story, lang, begin=stage, advance=told)]
     if any(rows != failed for rows in written):
-        raise LedgerError(
-            f"The ledger counts {failed} failed rows of run {run.name}, but lists {written}.",
-            "This is a bug in rdimport: please report it. The ledger itself is not changed.",
-        )
+        raise Bug(f"run {run.name}: {failed} failed rows counted, but {written} written")
     stage(page.FILE_NAME, 0)
     page.write(story, folder / page.FILE_NAME, lang, full=full)
     summary.write(story.summary, folder / summary.FILE_NAME)

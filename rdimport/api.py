@@ -36,8 +36,9 @@ from rdimport.destination import Destination
 from rdimport.destination.rdstation.custom_fields import CustomFields
 from rdimport.destination.rdstation.endpoint import BASE_URL
 from rdimport.ledger import Ledger, Run
+from rdimport.ledger.accounts import Wish, hash_of
 from rdimport.ledger.figures import examples
-from rdimport.ledger.lock import locked
+from rdimport.ledger.lock import is_locked, locked
 from rdimport.mapping import Mapping
 from rdimport.plan import mapping_record
 from rdimport.plan.duplicates import Index
@@ -76,7 +77,8 @@ class Options:
     `signals`, SIGINT and SIGTERM stop the run in an orderly way. `catalogue` lists the account's
     custom fields. `lang` is the language of the report; `full_report` shows personal data in
     report.html as it is. `mapping_name` and `sandbox` (the endpoint lives for this run only) are
-    only shown, and so are `again`, the options of a command that does the same.
+    only shown, and so are `again`, the options of a command that does the same. `yes`: an account's
+    name that resembles another one's is meant so.
     """
 
     to: Destination
@@ -95,6 +97,7 @@ class Options:
     mapping_name: str = ""
     sandbox: bool = False
     again: tuple[str, ...] = ()
+    yes: bool = False
     transport: Kind = "lean"
     lang: str = "en"
     full_report: bool = False
@@ -204,7 +207,9 @@ def _begin(ledger: Ledger, how: Options, mapping: Mapping, files: Sequence[str])
         "quota_per_second": how.quota.per_second if how.quota else None,
     }
     name = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-    return ledger.start_run(name, how.to.identity, now, facts)
+    key = hash_of(ledger, list(how.to.credentials().items()))
+    wish = Wish(key, partial(is_locked, how.state_dir), how.yes)
+    return ledger.start_run(name, how.to.identity, now, facts, wish)
 
 
 def _planner(

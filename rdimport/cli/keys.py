@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from rdimport.core.errors import UsageError
 from rdimport.core.masking import Mask
+from rdimport.core.names import fold
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
@@ -142,9 +143,13 @@ def _from_keyring(account: str) -> str | None:
     from keyring.errors import KeyringError  # noqa: PLC0415
 
     try:
-        return keyring.get_password(_SERVICE, account)
+        found = keyring.get_password(_SERVICE, account)
+        if found is None:  # the keyring tells small letters from capitals; we do not
+            same = next((name for name in _names() if fold(name) == fold(account)), account)
+            found = keyring.get_password(_SERVICE, same)
     except KeyringError:
         return None
+    return found
 
 
 def _names() -> list[str]:

@@ -47,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
     _report(commands)
     _command(commands, "sandbox", "a local RD Station Marketing to send to").fill = _sandbox
     _key(commands)
+    _accounts(commands)
     _purge(commands)
     _command(commands, "schema", "print the JSON schema of mapping files")
     return top
@@ -110,6 +111,17 @@ def _key(commands: _Commands) -> None:
     to.set_defaults(base_url=None, account=None, insecure_http=False)
 
 
+def _accounts(commands: _Commands) -> None:
+    to = _command(commands, "accounts", "which account of the ledger goes with which keys")
+    to.add_argument("action", choices=("list", "add-key", "rename"), help="what to do")
+    to.add_argument("names", nargs="*", metavar="NAME", help="for rename: the old and the new name")
+    to.add_argument("--account", metavar="NAME", help="for add-key: whose key it is (default)")
+    _key_file(to)
+    _address(to)
+    _state_dir(to)
+    to.add_argument("--json", action="store_true", help="print the list as JSON")
+
+
 def _purge(commands: _Commands) -> None:
     to = _command(commands, "purge", "forget what old runs knew of people")
     to.add_argument(
@@ -152,12 +164,7 @@ def _files(to: argparse._ActionsContainer) -> None:
 
 def _target(to: argparse.ArgumentParser) -> None:
     group = to.add_argument_group("where to")
-    group.add_argument("--base-url", metavar="URL", help="endpoint (env RDIMPORT_BASE_URL)")
-    group.add_argument(
-        "--insecure-http",
-        action="store_true",
-        help="let key and leads travel in clear to a --base-url with http:// on another machine",
-    )
+    _address(group)
     group.add_argument(
         "--sandbox", action="store_true", help="start a local sandbox for this run and send there"
     )
@@ -168,13 +175,36 @@ def _target(to: argparse.ArgumentParser) -> None:
         help="RD plan, which tells the quota: 120 a minute, advanced 500",
     )
     group.add_argument("--quota", metavar="N/min", help="or N/s, N/h, none (default: 120/min)")
+    group.add_argument(
+        "--yes",
+        action="store_true",
+        help="ask nothing; an account's name that resembles another one's is meant so",
+    )
+    group.add_argument(
+        "--new-identity",
+        action="store_true",
+        help="send although the mapping now tells conversions apart in another way than before",
+    )
+
+
+def _address(to: argparse._ActionsContainer) -> None:
+    to.add_argument("--base-url", metavar="URL", help="endpoint (env RDIMPORT_BASE_URL)")
+    to.add_argument(
+        "--insecure-http",
+        action="store_true",
+        help="let key and leads travel in clear to a --base-url with http:// on another machine",
+    )
+
+
+def _key_file(to: argparse._ActionsContainer) -> None:
+    to.add_argument(
+        "--api-key-file", type=Path, metavar="FILE", help="file with the key, readable by you only"
+    )
 
 
 def _sending(to: argparse.ArgumentParser) -> None:
     group = to.add_argument_group("sending")
-    group.add_argument(
-        "--api-key-file", type=Path, metavar="FILE", help="file with the key, readable by you only"
-    )
+    _key_file(group)
     group.add_argument(
         "--concurrency", type=positive, default=64, metavar="N", help="requests open at most (64)"
     )
@@ -266,10 +296,14 @@ def _log(to: argparse.ArgumentParser) -> None:
 def _places(
     to: argparse._ActionsContainer, reports: str = "gets the reports (rdimport-reports)"
 ) -> None:
+    _state_dir(to)
+    to.add_argument("--report-dir", type=Path, metavar="DIR", help=reports)
+
+
+def _state_dir(to: argparse._ActionsContainer) -> None:
     to.add_argument(
         "--state-dir", type=Path, metavar="DIR", help="holds the ledger (env RDIMPORT_STATE_DIR)"
     )
-    to.add_argument("--report-dir", type=Path, metavar="DIR", help=reports)
 
 
 def _sandbox(to: argparse.ArgumentParser) -> None:

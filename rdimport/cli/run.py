@@ -80,6 +80,7 @@ def _options(told: argparse.Namespace, mapping: Mapping, terminal: Terminal) -> 
         "mapping_name": str(told.mapping),
         "sandbox": told.sandbox,
         "again": arguments.again(told),
+        "yes": told.yes,
         "transport": told.transport,
         "lang": told.lang,
         "full_report": told.full_report,

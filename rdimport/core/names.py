@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
+from typing import Final
+
+_SHORT: Final = 4
+"""Letters of a word from which on one wrong letter is more likely than another word."""
+
+_LONG: Final = 10
+"""Letters of a name from which on two of them may be wrong."""
 
 
 def fold(name: str) -> str:
@@ -26,3 +34,23 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         score_cutoff=70,
     )
     return best[0] if best else ""
+
+
+def is_slip(name: str, known: str) -> bool:
+    """Whether a name is so near a known one that it was probably mistyped.
+
+    Names that differ in a number or in a short word (`loja 1` and `loja 2`, `client-a` and
+    `client-b`) were told apart on purpose.
+    """
+    from rapidfuzz.distance import OSA  # noqa: PLC0415  only a new name needs it
+
+    one, other = (re.findall(r"[^\W\d_]+|\d+", fold(text)) for text in (name, known))
+    if [word for word in one if word.isdigit()] != [word for word in other if word.isdigit()]:
+        return False
+    if len(one) == len(other):
+        apart = [pair for pair in zip(one, other, strict=True) if pair[0] != pair[1]]
+        if any(min(map(len, pair)) < _SHORT for pair in apart):
+            return False
+    together, known_together = "".join(one), "".join(other)
+    allowed = 1 if len(known_together) < _LONG else 2
+    return OSA.distance(together, known_together) <= allowed

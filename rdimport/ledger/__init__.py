@@ -21,7 +21,7 @@ import polars as pl
 
 from rdimport.core.errors import Bug, LedgerError, UsageError
 from rdimport.core.names import fold
-from rdimport.destination.address import endpoint, identity
+from rdimport.ledger.accounts import Wish, claim, claims, destination_of, settle
 from rdimport.ledger.records import (
     Counters,
     Input,
@@ -236,24 +236,33 @@ class Ledger:
         return next(same, None)
 
     def start_run(
-        self, name: str, destination: str, started_at: datetime, facts: dict[str, Any]
+        self,
+        name: str,
+        destination: str,
+        started_at: datetime,
+        facts: dict[str, Any],
+        wish: Wish | None = None,
     ) -> Run:
         """Begin a run. Rows that an earlier one left in `sending` become uncertain.
 
         Only who holds the lock of the destination's account may call this. Raises LedgerBusyError
-        where others write all the time: a purge does not lock out an account that it never saw.
+        where others write all the time: a purge does not lock out an account that it never saw;
+        UsageError where the key that it has a `wish` to send with is not the account's.
         """
         with busy_is_no_failure(self.path), self.transaction() as db:
-            where, account = _destination(db, destination, facts)
+            where, account = destination_of(db, destination, facts)
             told = {**facts, "account": account}
             recover(db, where)
+            settle(db, claims(db, where))
             number = db.execute(
                 "INSERT INTO run (name, destination, process, started_at, facts)"
                 " VALUES (?, ?, ?, ?, ?)",
                 (name, where, os.getpid(), started_at.isoformat(), json.dumps(told)),
             ).lastrowid
-        if number is None:
-            raise Bug(f"{self.path} gave the run no number")
+            if number is None:
+                raise Bug(f"{self.path} gave the run no number")
+            if wish is not None:
+                claim(db, where, number, started_at, wish)
         return Run(self, number, where, name)
 
     def unfinished(self) -> list[tuple[str, str]]:
@@ -357,21 +366,6 @@ class Ledger:
             db.execute("COMMIT")
         frame = pl.DataFrame(found, schema=self.KNOWN, orient="row")
         return frame.unique("identity", keep="last", maintain_order=True)
-
-
-def _destination(db: sqlite3.Connection, named: str, facts: dict[str, Any]) -> tuple[int, str]:
-    """The number of a destination, made where it is new, and its account's name."""
-    base_url, account = facts.get("base_url") or "", facts["account"]
-    ours = base_url and identity(base_url, account) == named
-    where = endpoint(base_url) if ours else ""  # one that is named by hand has no keys
-    db.execute(
-        "INSERT OR IGNORE INTO destination (identity, endpoint, account) VALUES (?, ?, ?)",
-        (named, where, account),
-    )
-    found: tuple[int, str] = db.execute(
-        "SELECT id, account FROM destination WHERE identity = ?", (named,)
-    ).fetchone()
-    return found
 
 
 def _read_only(path: Path, wait: float = WRITER_WAITS) -> sqlite3.Connection:

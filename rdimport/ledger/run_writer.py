@@ -12,6 +12,7 @@ import polars as pl
 
 from rdimport.core.errors import Bug, ExitCode
 from rdimport.core.row import State
+from rdimport.ledger.accounts import settle
 from rdimport.ledger.records import (
     Counters,
     Input,
@@ -175,6 +176,7 @@ class Run:
         """
         with self.ledger.transaction() as db:
             post(db, "run", self.number)
+            settle(db, [self.number])
             db.execute(
                 "UPDATE run SET finished_at = ?, exit_code = ?, stopped_because = ?, resume_at = ?,"
                 " facts = json_patch(facts, ?) WHERE id = ?",

@@ -1,0 +1,191 @@
+"""Whose account a key is: nobody is sent twice under two names, and no client's list is kept back
+because another client's was imported.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+
+import pytest
+from support.command import Desk, Done
+from support.lists import MAPPING, people
+
+from rdimport.core.names import is_slip
+from rdimport.sandbox import Faults
+from rdimport.sandbox.embedded import RunningSandbox
+
+OTHER = "another"
+NUMBERS = count()
+
+
+@pytest.fixture
+def desk(desk: Desk) -> Desk:
+    desk.write("list.yaml", MAPPING)
+    desk.write("list.csv", people(3))
+    desk.write("more.csv", people(5))
+    return desk
+
+
+def run(desk: Desk, *words: str, file: str = "list.csv") -> Done:
+    return desk.here("run", file, "-m", "list.yaml", "--quota", "none", "--json", *words)
+
+
+def accounts(desk: Desk) -> dict[str, tuple[int, int]]:
+    found = desk.here("accounts", "list", "--json").summary["accounts"]
+    return {one["account"]: (one["keys"], one["conversions"]) for one in found}
+
+
+def second(desk: Desk, box: RunningSandbox) -> Desk:
+    """Somebody in another folder, with a key of another client and the same ledger."""
+    key = box.create_key(f"second {next(NUMBERS)}", OTHER)
+    return Desk(desk.home, key, desk.base_url)
+
+
+def test_a_key_used_under_another_name_sends_nobody_twice(desk: Desk, box: RunningSandbox) -> None:
+    assert run(desk, "--account", "acme").code == 0
+    assert run(desk, "--account", " ÁCME ").summary["already_imported"] == 3
+    for words in (["--account", "other"], [], ["--account", "acmee"]):
+        done = run(desk, *words, file="more.csv")
+        assert done.code == 2
+        assert "acme" in done.err
+        assert "--account acme" in done.err
+    assert box.counts()["accepted"] == 3
+    assert accounts(desk) == {"acme": (1, 3)}
+
+
+def test_another_clients_key_under_the_same_name_is_told_before_anything_is_sent(
+    desk: Desk, box: RunningSandbox
+) -> None:
+    assert run(desk).code == 0
+    client = second(desk, box)
+    done = run(client)
+    assert done.code == 2
+    assert "--account NAME" in done.err
+    assert "accounts add-key" in done.err
+    assert run(client, "--account", "client").summary["accepted"] == 3
+    assert run(desk).summary["already_imported"] == 3
+    assert accounts(desk) == {"default": (1, 3), "client": (1, 3)}
+
+
+def test_one_more_key_of_an_account_is_added_by_hand_and_then_used(
+    desk: Desk, box: RunningSandbox
+) -> None:
+    assert run(desk, "--account", "acme").code == 0
+    client = second(desk, box)
+    assert run(client, "--account", "acme", file="more.csv").code == 2
+    assert client.here("accounts", "add-key", "--account", "Acme").code == 0
+    done = run(client, "--account", "acme", file="more.csv")
+    assert (done.summary["already_imported"], done.summary["accepted"]) == (3, 2)
+    assert accounts(desk) == {"acme": (2, 5)}
+    wrong = client.here("accounts", "add-key", "--account", "acmee")
+    assert wrong.code == 2
+    assert "did you mean “acme”" in wrong.err
+
+
+def test_a_key_with_which_nothing_arrived_is_not_bound(desk: Desk, box: RunningSandbox) -> None:
+    wrong = Desk(desk.home, "a-key-of-nobody-1234", desk.base_url)
+    assert run(wrong).code == 3
+    assert run(desk).code == 0
+    assert run(desk).code == 0
+    box.set_faults(Faults(odd=1.0, odd_status=422))
+    client = second(desk, box)
+    assert run(client, "--account", "client").code in (1, 3)
+    box.set_faults(Faults())
+    assert run(client, "--account", "elsewhere", file="more.csv").code == 0
+
+
+def test_a_key_with_which_a_row_may_have_arrived_is_bound(desk: Desk, box: RunningSandbox) -> None:
+    box.set_faults(Faults(reset_after=1.0))
+    assert run(desk, "--account", "acme").code in (1, 3)
+    box.set_faults(Faults())
+    done = run(desk, "--account", "other")
+    assert done.code == 2
+    assert "acme" in done.err
+
+
+def test_two_runs_that_begin_at_once_cannot_both_have_a_new_key(
+    desk: Desk, box: RunningSandbox
+) -> None:
+    words = ["run", "list.csv", "-m", "list.yaml", "--quota", "none", "--account"]
+    started = [desk.start(*words, name) for name in ("north", "south")]
+    codes = sorted(desk.wait(process).code for process in started)
+    assert codes == [0, 2]
+    assert box.counts()["accepted"] == 3
+
+
+def test_a_killed_run_leaves_its_key_to_its_account_only_if_a_row_may_have_arrived(
+    desk: Desk, box: RunningSandbox
+) -> None:
+    box.set_faults(Faults(hang_before=1.0))
+    words = ["run", "list.csv", "-m", "list.yaml", "--quota", "none", "--account"]
+    process = desk.start(*words, "acme")
+    while box.requests < 1:
+        assert process.poll() is None
+    process.kill()
+    desk.wait(process)
+    box.set_faults(Faults())
+    done = run(desk, "--account", "other")
+    assert done.code == 2, done.err
+    assert "acme" in done.err
+
+
+def test_an_account_is_renamed_with_its_runs(desk: Desk, box: RunningSandbox) -> None:
+    assert run(desk, "--account", "acme").code == 0
+    assert desk.here("accounts", "rename", "ACME", "Loja Norte").code == 0
+    assert accounts(desk) == {"Loja Norte": (1, 3)}
+    status = desk.here("status", "--json").summary["runs"]
+    assert [one["account"] for one in status] == ["Loja Norte"]
+    assert run(desk, "--account", "loja norte").summary["already_imported"] == 3
+    assert run(desk, "--account", "acme").code == 2
+    client = second(desk, box)
+    assert run(client, "--account", "sul").code == 0
+    taken = desk.here("accounts", "rename", "sul", "loja norte")
+    assert taken.code == 2
+    assert "already" in taken.err
+    unknown = desk.here("accounts", "rename", "lojanorte", "x")
+    assert unknown.code == 2
+    assert "Loja Norte" in unknown.err
+    assert desk.here("accounts", "rename", "sul").code == 2
+
+
+def test_a_new_name_that_is_probably_a_slip_is_asked_about(desk: Desk, box: RunningSandbox) -> None:
+    assert run(desk, "--account", "acme").code == 0
+    client = second(desk, box)
+    done = run(client, "--account", "acmee")
+    assert done.code == 2
+    assert "did you mean “acme”" in done.err
+    assert run(client, "--account", "acmee", "--yes").summary["accepted"] == 3
+    assert run(client, "--account", "acmee").summary["already_imported"] == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "slip"),
+    [
+        ("acmee", "acme", True),
+        ("ac-me", "acme", True),
+        ("clinica sorriso", "clínica sorisso", True),
+        ("loja2", "loja1", False),
+        ("loja 2", "loja", False),
+        ("client-a", "client-b", False),
+        ("loja sul", "loja sao", False),
+        ("north", "south", False),
+        ("a", "b", False),
+    ],
+)
+def test_names_that_were_told_apart_on_purpose_are_no_slips(
+    name: str, known: str, *, slip: bool
+) -> None:
+    assert is_slip(name, known) is slip
+
+
+def test_sandboxes_of_single_runs_are_asked_nothing(desk: Desk) -> None:
+    for account in ("acme", "other"):
+        assert run(desk, "--account", account, "--sandbox").code == 0
+    assert accounts(desk) == {}
+
+
+def test_the_ledger_never_holds_a_key(desk: Desk) -> None:
+    assert run(desk).code == 0
+    assert desk.key is not None
+    for name, content in desk.artefacts().items():
+        assert desk.key.encode() not in content, name

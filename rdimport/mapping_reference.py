@@ -44,6 +44,8 @@ legal_bases: [{type: consent, status: {column: Opt-in}}]
 ```
 
 - Columns match without regard to case, accents and doubled spaces.
+- Of columns with the same heading the first keeps it, the second is called `Nome (2)`, the third
+  `Nome (3)`; `check` and `run` say which column is which.
 - Whatever stands in the file counts as text, as it is written: `NO`, `00123`, `2026-01-01` need no
   quotes. Quotes are needed around text with `: `, ` #`, or a special character at its start.
 - E-mail, phones, state, tags and booleans are cleaned without being told. A cell that a cleaner

@@ -13,7 +13,7 @@ from rdimport.source.failure_report import is_header
 from rdimport.source.mojibake import repaired
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from rdimport.source.port import Hints
 
@@ -99,7 +99,8 @@ def find_header(rows: Sequence[FirstRow], hints: Hints, name: str) -> Header:
         note = f"{name} has no header; its columns are called by their position: Coluna 1, 2 …"
         return Header(0, ("",) * width, rows[0].number, (note,))
     names, last = _two_rows(rows, at, max(rows[at].width, width))
-    return Header(rows[at].number, names, last + 1, tuple(_title_note(rows[:at], name)))
+    notes = (*_title_note(rows[:at], name), *_notes_of_repeated(names, hints, name))
+    return Header(rows[at].number, names, last + 1, notes)
 
 
 def header_only(name: str, header: Header) -> SourceError:
@@ -253,6 +254,23 @@ def _title_note(above: Sequence[FirstRow], name: str) -> list[str]:
     first, last = above[0].number, above[-1].last
     which = f"Rows {first} to {last}" if first != last else f"Row {first}"
     return [f"{which} of {name}, above the header: taken for a title and not imported."]
+
+
+def _notes_of_repeated(names: Sequence[str], hints: Hints, name: str) -> Iterator[str]:
+    """Which of several columns with one heading a mapping's column is, and how to name the others.
+
+    Without a mapping's columns all of them are told.
+    """
+    wanted = {fold(column) for column in hints.columns}
+    called = unique_names(names)
+    folded = [fold(visible(heading)) for heading in names]
+    for heading in dict.fromkeys(filter(None, folded)):
+        at = [i for i, other in enumerate(folded) if other == heading]
+        taken = [f"“{called[i]}”" for i in at if fold(called[i]) in wanted]
+        if len(at) > 1 and (taken or not wanted):
+            places = ", ".join(f"“{called[i]}” is column {i + 1}" for i in at)
+            told = f"{name} has {len(at)} columns with the same heading: {places}"
+            yield f"{told}; the mapping takes {' and '.join(taken)}." if taken else f"{told}."
 
 
 def unique_names(names: Sequence[str]) -> tuple[str, ...]:

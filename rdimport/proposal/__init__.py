@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from rdimport.core.row import ORIGIN
 from rdimport.prepare.clean.text import column
 from rdimport.proposal.evidence import gather
-from rdimport.proposal.guess import Guess, guess
+from rdimport.proposal.guess import Guess, candidates, of_lead
+from rdimport.proposal.people import lead
 from rdimport.proposal.write import write
 
 if TYPE_CHECKING:
@@ -50,7 +51,11 @@ def propose(
     """
     rows = sample.head(SAMPLE_ROWS).drop([c for c in ORIGIN if c in sample.columns])
     evidence = gather(rows.select(column(name) for name in columns))
-    guesses = guess(columns, evidence)
-    text, has_email = write(columns, guesses, evidence, PurePath(name).name, hints or {})
+    found = lead(candidates(columns, evidence), evidence)
+    guesses = of_lead(columns, found, evidence)
+    people = found.note(guesses.values())
+    text, has_email = write(
+        columns, guesses, evidence, PurePath(name).name, hints or {}, people=people
+    )
     missing = "" if has_email else f"{name}: no column seems to hold e-mail addresses."
     return Proposal(text, guesses, missing)

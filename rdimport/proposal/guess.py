@@ -14,6 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from rdimport.mapping import Clean
+from rdimport.proposal import people
 from rdimport.proposal.vocabulary import VOCABULARY, Holds, words_of
 
 if TYPE_CHECKING:
@@ -65,11 +66,28 @@ class Guess:
 
 def guess(columns: Sequence[str], evidence: Mapping[str, Evidence]) -> dict[str, Guess]:
     """A guess for each column that gets one; no two for the same field but phones and names."""
-    found = [g for column in columns if (g := _guess(column, evidence[column])) is not None]
+    return of_lead(columns, people.lead(candidates(columns, evidence), evidence), evidence)
+
+
+def candidates(columns: Sequence[str], evidence: Mapping[str, Evidence]) -> list[Guess]:
+    """What each column probably holds, whoever it is about."""
+    words = people.remaining(columns)
+    found = [
+        one
+        for column in columns
+        if (one := _guess(column, words.get(column, words_of(column)), evidence[column]))
+    ]
     if not any(g.holds is Holds.EMAIL for g in found):
         found = _emails_by_value(columns, evidence, found)
+    return sorted(found, key=lambda one: columns.index(one.column))
+
+
+def of_lead(
+    columns: Sequence[str], lead: people.Lead, evidence: Mapping[str, Evidence]
+) -> dict[str, Guess]:
+    """The guesses that are about the lead, settled: one column for each field."""
     by_field: defaultdict[Holds, list[Guess]] = defaultdict(list)
-    for one in found:
+    for one in lead.guesses:
         by_field[one.holds].append(one)
     _first_and_last(by_field)
     email = _best(by_field.get(Holds.EMAIL, []), evidence, ())
@@ -83,8 +101,7 @@ def guess(columns: Sequence[str], evidence: Mapping[str, Evidence]) -> dict[str,
     return {column: kept[column] for column in columns if column in kept}
 
 
-def _guess(column: str, seen: Evidence) -> Guess | None:
-    words = words_of(column)
+def _guess(column: str, words: str, seen: Evidence) -> Guess | None:
     for candidate in _by_heading(column, words):
         if _agrees(candidate.holds, seen):
             return candidate

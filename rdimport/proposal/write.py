@@ -62,8 +62,10 @@ def write(
     evidence: Mapping[str, Evidence],
     name: str,
     hints: Mapping[str, object],
+    *,
+    people: str = "",
 ) -> tuple[str, bool]:
-    """The mapping's text, and whether it has a column for `email`."""
+    """The mapping's text, and whether it has a column for `email`; `people` is a comment."""
     fields = dict(_fields(guesses, evidence))
     has_email = "email" in fields
     if not has_email:
@@ -73,7 +75,7 @@ def write(
     if known:
         inside = ", ".join(f"{key}: {scalar(str(value))}" for key, value in known.items())
         text += f"source: {{{inside}}}\n"
-    text += "\nfields:\n"
+    text += f"{people}\nfields:\n"
     text += "".join(f"  {field}: {fields[field]}\n" for field in FIELDS if field in fields)
     custom = "".join(_custom(columns, guesses, evidence))
     text += _CUSTOM + custom if custom else ""

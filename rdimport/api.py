@@ -39,6 +39,7 @@ from rdimport.ledger import Ledger, Run
 from rdimport.ledger.accounts import Wish, hash_of
 from rdimport.ledger.figures import examples
 from rdimport.ledger.lock import is_locked, locked
+from rdimport.ledger.naming import refuse_unrecognised
 from rdimport.mapping import Mapping
 from rdimport.plan import mapping_record
 from rdimport.plan.duplicates import Index
@@ -78,7 +79,8 @@ class Options:
     custom fields. `lang` is the language of the report; `full_report` shows personal data in
     report.html as it is. `mapping_name` and `sandbox` (the endpoint lives for this run only) are
     only shown, and so are `again`, the options of a command that does the same. `yes`: an account's
-    name that resembles another one's is meant so.
+    name that resembles another one's is meant so. `new_identity`: rows are new although the mapping
+    tells conversions apart in another way than that of earlier runs.
     """
 
     to: Destination
@@ -98,6 +100,7 @@ class Options:
     sandbox: bool = False
     again: tuple[str, ...] = ()
     yes: bool = False
+    new_identity: bool = False
     transport: Kind = "lean"
     lang: str = "en"
     full_report: bool = False
@@ -116,6 +119,7 @@ def check(
     catalogue: CustomFields | None = None,
     on_event: Observer = silent,
     keep: bool = True,
+    new_identity: bool = False,
 ) -> Checked:
     """Read, clean, validate and plan; send nothing and write nothing.
 
@@ -126,11 +130,12 @@ def check(
     book, preview = Notes(), Preview()
     with ExitStack() as stack:
         known = known_before(to, state_dir, resend, mapping, stack)
-        memory = known or forgetful(resend, mapping)
+        memory = known.memory if known else forgetful(resend, mapping)
         spool = Spool() if keep or mapping.on_duplicate == "merge" else None
         index = stack.enter_context(Index(digests=known is not None))
         new = partial(Planner, mapping, memory, book, spool, index)
         plan = new(catalogue=catalogue, observer=forgiving(on_event), look=preview.add).make(tables)
+        missed = known.unrecognised(book.names, tables) if known and not new_identity else ()
     to_send = plan.to_send if limit is None else min(limit, plan.to_send)
     return Checked(
         counts=book.counts(),
@@ -142,6 +147,7 @@ def check(
         plan=plan,
         preview=preview,
         advice=advice(mapping),
+        unrecognised=missed,
     )
 
 
@@ -177,6 +183,7 @@ async def run_async(files: Sequence[str], mapping: Mapping, **options: Any) -> I
             plan = await _in_thread(partial(planner.make, tables), stopper)
             end = _End(stopper.reason, read=not stopper.is_set())
             if end.read:
+                refuse_unrecognised([] if how.new_identity else run.unrecognised())
                 spent = how.clock.monotonic() - started
                 end = await _carry_out(plan, run, how, stopper, spent)
             told = await _in_thread(partial(_finish, run, how, end), stopper)
@@ -203,6 +210,7 @@ def _begin(ledger: Ledger, how: Options, mapping: Mapping, files: Sequence[str])
         "report_dir": str(how.report_dir.absolute()),
         "given": list(files),
         "resend": sorted(how.resend),
+        "new_identity": how.new_identity,
         "quota": str(how.quota) if how.quota else None,
         "quota_per_second": how.quota.per_second if how.quota else None,
     }

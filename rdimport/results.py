@@ -14,6 +14,7 @@ from rdimport.core.errors import ExitCode
 from rdimport.core.row import FAILED, FILE, PROBLEMS, ROW, Problem, State
 from rdimport.ledger import Input, Ledger, Outcome
 from rdimport.ledger.figures import Example
+from rdimport.ledger.naming import Names, Unrecognised
 from rdimport.plan.planner import Invalid, Plan
 from rdimport.plan.spool import Spool
 from rdimport.prepare.preview import Preview
@@ -32,6 +33,9 @@ class Notes:
         self._by_code: Counter[str] = Counter()
         self._first: dict[str, tuple[int, int, Problem, State]] = {}
         self._spool = Spool()
+        self.names: Names | None = None
+        self._new: Counter[str] = Counter()
+        self._known: Counter[str] = Counter()
 
     def record_input(self, file: int, table: Input) -> None:
         """Nothing to note: no report is written."""
@@ -75,6 +79,12 @@ class Notes:
     def count_suspects(self, cells_by_code: Mapping[str, int]) -> None:
         """Nothing to note: the preview counts them."""
 
+    def note_names(self, names: Names) -> None:
+        """Count how rows are named."""
+        self._new.update(names.new)
+        self._known.update(names.known)
+        self.names = names._replace(new=self._new, known=self._known)
+
     def adopt(self, payloads: Mapping[bytes, bytes], *, last: bool) -> None:
         """Nothing to note: a check changes nothing."""
 
@@ -107,6 +117,7 @@ def problems_of(outcomes: Sequence[Outcome]) -> pl.DataFrame:
 class Checked:
     """What a run would do. `counts` add up to the rows that were read; what would be sent is
     pending in it. `seconds` is how long the quota makes the sending take, None without a quota.
+    `unrecognised` are conversions that a run would not know again, so that it would send nothing.
     `book` has what is wrong, `preview` has rows before and after
     and how each field fared, `advice` sentences on what the mapping will cost somebody later.
     """
@@ -120,6 +131,7 @@ class Checked:
     plan: Plan
     preview: Preview
     advice: tuple[str, ...]
+    unrecognised: tuple[Unrecognised, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -128,7 +140,9 @@ class Checked:
 
     @property
     def exit_code(self) -> ExitCode:
-        """1 where rows would fail, else 0."""
+        """2 where a run would send nothing, 1 where rows would fail, else 0."""
+        if self.unrecognised:
+            return ExitCode.NOTHING_SENT
         failed = any(self.counts[state] for state in FAILED)
         return ExitCode.FAILED_ROWS if failed else ExitCode.DONE
 

@@ -210,6 +210,38 @@ def test_what_a_newer_release_makes_of_a_cell_is_no_change_of_the_row(
         assert box.requests == 0
 
 
+@pytest.mark.parametrize("before", [True, False])
+def test_the_identity_of_an_earlier_releases_conversions_is_known_too(
+    old: Desk,
+    box: RunningSandbox,
+    *,
+    before: bool,
+) -> None:
+    words = ["--quota", "none", "--json"]
+    if before:
+        assert old.here("run", "fair.csv", "-m", "fair.yaml", *words).code == 1
+    text = (old.home / "fair.yaml").read_text(encoding="utf-8")
+    old.write("name.yaml", "identity: [email, name]\n" + text)
+    old.write("case.yaml", text.replace("Feira ABF", "FEIRA ABF"))
+    for name in ("name.yaml", "case.yaml"):
+        done = old.here("run", "fair.csv", "-m", name, *words)
+        assert done.code == 2, done.err
+        assert "--new-identity" in done.err
+    assert box.requests == 0
+
+
+def test_people_who_are_new_after_an_upgrade_are_simply_sent(
+    old: Desk,
+    box: RunningSandbox,
+) -> None:
+    old.write("new.csv", "E-mail,Nome,Celular,UF,Interesses\nzoe@example.com,Zoe,,,\n")
+    done = old.here("run", "new.csv", "-m", "fair.yaml", "--quota", "none", "--json")
+    assert done.summary["accepted"] == 1, done.err
+    orders = old.here("run", "late.csv", "-m", "orders.yaml", "--quota", "none", "--json")
+    assert orders.summary["already_imported"] == 3
+    assert box.counts()["accepted"] == 1
+
+
 def _payload(conversion: dict[str, object]) -> dict[str, object]:
     inner = conversion.get("payload", conversion)
     assert isinstance(inner, dict)

@@ -40,6 +40,7 @@ def _check(told: argparse.Namespace) -> int:
             catalogue=arguments.catalogue(told, mapping),
             on_event=terminal.observer,
             keep=False,
+            new_identity=told.new_identity,
         )
         terminal.close()
         named = str(quota) if quota else None

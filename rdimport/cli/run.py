@@ -81,6 +81,7 @@ def _options(told: argparse.Namespace, mapping: Mapping, terminal: Terminal) -> 
         "sandbox": told.sandbox,
         "again": arguments.again(told),
         "yes": told.yes,
+        "new_identity": told.new_identity,
         "transport": told.transport,
         "lang": told.lang,
         "full_report": told.full_report,

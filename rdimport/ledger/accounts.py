@@ -56,7 +56,7 @@ class _Owner(NamedTuple):
 
 def destination_of(db: sqlite3.Connection, named: str, facts: dict[str, Any]) -> tuple[int, str]:
     """The number of a destination, made where it is new, and its account's name."""
-    base_url, account = facts.get("base_url") or "", facts["account"]
+    base_url, account = facts.get("base_url") or "", facts.get("account") or ""
     ours = base_url and address.identity(base_url, account) == named
     where = address.endpoint(base_url) if ours else ""  # one that is named by hand has no keys
     db.execute(

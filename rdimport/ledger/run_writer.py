@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from array import array
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -13,6 +14,7 @@ import polars as pl
 from rdimport.core.errors import Bug, ExitCode
 from rdimport.core.row import State
 from rdimport.ledger.accounts import settle
+from rdimport.ledger.naming import Names, Unrecognised, note, unrecognised
 from rdimport.ledger.records import (
     Counters,
     Input,
@@ -41,6 +43,7 @@ class Run:
         self.name = name
         self.number = number
         self.destination = destination
+        self._names: Names | None = None
         self._writes = Writes(number, destination, ledger.digests)
 
     def record_input(self, file: int, table: Input) -> None:
@@ -97,6 +100,26 @@ class Run:
                     for identity, source in zip(identities, map(eight_bytes, sources), strict=True)
                 ),
             )
+
+    def note_names(self, names: Names) -> None:
+        """Note under which identity rows are sent, and which of them are known under it."""
+        with self.ledger.transaction() as db:
+            note(db, self.ledger.key, self.number, names)
+        new, known = Counter(names.new), Counter(names.known)
+        if self._names is not None:
+            new, known = new + Counter(self._names.new), known + Counter(self._names.known)
+        self._names = names._replace(new=new, known=known)
+
+    def unrecognised(self) -> list[Unrecognised]:
+        """The conversions of earlier runs that the new rows of this one may be."""
+        if self._names is None:
+            return []
+
+        def fingerprints() -> list[str]:
+            return [table.fingerprint for table in self.inputs().values()]
+
+        known = (self.ledger, self.destination, self._names, self.number)
+        return unrecognised(*known, fingerprints)
 
     def adopt(self, payloads: Mapping[bytes, bytes], *, last: bool) -> None:
         """Note the payload's hash by identity of conversions that an earlier release sent; of

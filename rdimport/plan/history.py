@@ -14,8 +14,11 @@ import polars as pl
 from rdimport.core.row import FILE, ROW, State
 from rdimport.destination import Destination
 from rdimport.ledger import Ledger, Outcome, problems_of
+from rdimport.ledger.naming import Names, Unrecognised, unrecognised
 from rdimport.mapping import Mapping
 from rdimport.plan.duplicates import IDENTITY, UNCHANGED
+from rdimport.source import Table
+from rdimport.source.fingerprint import fingerprint
 
 PAYLOAD_HASH: Final = "is"
 
@@ -29,12 +32,14 @@ class Known(NamedTuple):
     `rows` has a column `UNCHANGED` more than what came in, `already` only `ROW` and `IDENTITY`.
     `adopted` has `IDENTITY` and `PAYLOAD_HASH` of rows that an earlier release sent, cleaned as it
     did: that theirs differs now tells nothing, and from now on they are compared with this one.
+    `recognised` are the `ROW`s of which anything is known.
     """
 
     rows: pl.DataFrame
     ends: list[Outcome]
     already: pl.DataFrame
     adopted: pl.DataFrame
+    recognised: pl.Series
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,7 @@ class Memory:
         if known.is_empty():
             fresh = rows.with_columns(pl.lit(value=False).alias(UNCHANGED))
             nothing = pl.DataFrame(schema={IDENTITY: pl.Binary, PAYLOAD_HASH: pl.Binary})
-            return Known(fresh, [], rows.select(ROW, IDENTITY).clear(), nothing)
+            return Known(fresh, [], rows.select(ROW, IDENTITY).clear(), nothing, rows[ROW].clear())
         was = known.rename({"identity": IDENTITY, "payload": "was"})
         seen = rows.join(was, on=IDENTITY, how="left", maintain_order="left")
         seen = seen.with_columns(pl.Series(PAYLOAD_HASH, self._payloads(seen), pl.Binary))
@@ -76,6 +81,7 @@ class Memory:
             (denied & (whole and self.changed)).fill_null(value=False).alias("denied"),
             ((pl.col("was").eq(now) & whole) | earlier).fill_null(value=False).alias("same"),
         )
+        recognised = seen.filter(pl.col("state").is_not_null())[ROW]
         adopted = seen.filter(earlier).select(IDENTITY, PAYLOAD_HASH)
         same = pl.col("same") | pl.col("denied")
         refused = pl.when("denied").then(pl.lit(str(State.REFUSED))).otherwise("state")
@@ -93,7 +99,7 @@ class Memory:
         left = seen.filter(~pl.col("already") & ~pl.col("ended"))
         ends = list(_ends(seen.filter("ended"), cells))
         already = seen.filter("already").select(ROW, IDENTITY)
-        return Known(left.select(*rows.columns, UNCHANGED), ends, already, adopted)
+        return Known(left.select(*rows.columns, UNCHANGED), ends, already, adopted, recognised)
 
     def _payloads(self, seen: pl.DataFrame) -> list[bytes | None]:
         """Hashes of the payloads of those rows that were sent before; only they are compared."""
@@ -140,20 +146,42 @@ def remembered(
     return Memory(ledger.digests, known, resend, mapping.on_change == "send", wished)
 
 
+class Before(NamedTuple):
+    """What earlier runs know, and where it stands."""
+
+    memory: Memory
+    ledger: Ledger
+    destination: int
+
+    def unrecognised(
+        self, names: Names | None, tables: Sequence[Table]
+    ) -> tuple[Unrecognised, ...]:
+        """The conversions that a run with these new rows would not know again."""
+        if names is None:
+            return ()
+
+        def fingerprints() -> list[str]:
+            return [fingerprint(table.name) for table in tables]
+
+        return tuple(unrecognised(self.ledger, self.destination, names, None, fingerprints))
+
+
 def known_before(
     to: Destination | None,
     state_dir: Path | None,
     resend: frozenset[State],
     mapping: Mapping,
     stack: ExitStack,
-) -> Memory | None:
+) -> Before | None:
     """What earlier runs know, None where there was none; the ledger is open until `stack` ends."""
     ledger = Ledger.if_there(state_dir) if state_dir and to else None
     if not ledger or not to:
         return None
     stack.enter_context(ledger)
     number = ledger.destination(to.identity)
-    return None if number is None else remembered(ledger, number, resend, mapping)
+    if number is None:
+        return None
+    return Before(remembered(ledger, number, resend, mapping), ledger, number)
 
 
 def forgetful(resend: frozenset[State], mapping: Mapping) -> Memory:

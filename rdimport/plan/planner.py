@@ -20,6 +20,7 @@ from rdimport.core.errors import Bug
 from rdimport.core.events import Observer, RowsRead, silent
 from rdimport.core.row import DEFECT, FILE, ROW, Problem, State
 from rdimport.ledger import Input, Outcome, Outgoing, Parcel, text_of
+from rdimport.ledger.naming import Names
 from rdimport.plan.duplicates import AT, IDENTITY, UNCHANGED, Index
 from rdimport.plan.history import Known, Memory, cells_of
 from rdimport.plan.known_rows import NO_SOURCES, SOURCE, Recall
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 PAYLOAD: Final = "__rdimport_payload__"
 WARNINGS: Final = "__rdimport_warnings__"
+_NAME: Final = "conversion_identifier"
 _OURS: Final = (FILE, ROW, IDENTITY, PAYLOAD, SOURCE, WARNINGS)
 
 
@@ -56,6 +58,9 @@ class Book(Protocol):
 
     def count_suspects(self, cells_by_code: Map[str, int]) -> None:
         """Note how many cells of rows that can be sent look wrong, by code."""
+
+    def note_names(self, names: Names) -> None:
+        """Note under which identity rows are sent, and which of them are known under it."""
 
     def adopt(self, payloads: Map[bytes, bytes], *, last: bool) -> None:
         """Note the payload's hash by identity of conversions that an earlier release sent; of
@@ -255,10 +260,22 @@ class Planner:
         self._book.count_filled(prepared.filled(known.rows[ROW]))
         self._book.count_suspects(Counter(_codes(suspect, known.rows[ROW])))
         self._adopt(known)
+        self._note_names(prepared, known)
         self._put_away(
             known.rows.join(sources, on=ROW, how="left", maintain_order="left"), cells, suspect
         )
         return known.already
+
+    def _note_names(self, prepared: Prepared, known: Known) -> None:
+        """Count new and known rows by their conversion_identifier."""
+        fresh = known.rows.filter(~pl.col(ROW).is_in(known.recognised.implode()))[ROW]
+        if fresh.is_empty() and known.recognised.is_empty():
+            return
+        fields = tuple(name for name in dict.fromkeys(self._mapping.identity) if name != _NAME)
+        named = self._mapping.conversion_identifier.value
+        text = str(prepared.good[_NAME][0]) if named else ""
+        new, old = (_counted(prepared.good, rows) for rows in (fresh, known.recognised))
+        self._book.note_names(Names(fields, text, new, old))
 
     def _adopt(self, known: Known) -> None:
         if known.adopted.height:
@@ -334,6 +351,14 @@ class Planner:
         self._adopt(known)
         self._plan.rows += sent.len()
         return rows.filter(pl.col(ROW).is_in(sent.implode()))
+
+
+def _counted(rows: pl.DataFrame, wanted: pl.Series) -> dict[str, int]:
+    """How many of the `wanted` rows have each conversion_identifier."""
+    if wanted.is_empty():
+        return {}
+    some = rows.filter(pl.col(ROW).is_in(wanted.implode()))
+    return dict(some[_NAME].value_counts().iter_rows())
 
 
 def _codes(suspect: dict[int, tuple[Problem, ...]], rows: pl.Series) -> Iterator[str]:

@@ -47,6 +47,13 @@ ENGLISH: Final = {
     "look_at": "Look wrong, and can be sent all the same:",
     "rows_named": "rows {rows}",
     "before": "Before you send:",
+    "unrecognised": "{told}: these people would be sent again, so a run ends with 2. Write"
+    " `identity` and `conversion_identifier` as they were or, if these are new conversions, add"
+    " --new-identity.",
+    "unrecognised.named": "The ledger knows {number} conversions “{text}” by {fields}, and the"
+    " mapping no longer recognises them",
+    "unrecognised.named.one": "The ledger knows 1 conversion “{text}” by {fields}, and the mapping"
+    " no longer recognises it",
 }
 
 PORTUGUESE: Final = {
@@ -92,4 +99,11 @@ PORTUGUESE: Final = {
     "look_at": "Parecem erradas, e podem ser enviadas assim mesmo:",
     "rows_named": "linhas {rows}",
     "before": "Antes de enviar:",
+    "unrecognised": "{told}: essas pessoas seriam enviadas de novo, por isso a importação termina"
+    " com 2. Escreva `identity` e `conversion_identifier` como estavam ou, se forem conversões"
+    " novas, acrescente --new-identity.",
+    "unrecognised.named": "O registro conhece {number} conversões “{text}” por {fields}, e o"
+    " mapeamento não as reconhece mais",
+    "unrecognised.named.one": "O registro conhece 1 conversão “{text}” por {fields}, e o mapeamento"
+    " não a reconhece mais",
 }

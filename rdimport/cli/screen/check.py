@@ -12,6 +12,7 @@ from rdimport.core.row import State
 from rdimport.report.words import Words
 
 if TYPE_CHECKING:
+    from rdimport.ledger.naming import Unrecognised
     from rdimport.prepare.preview import CellView, FieldView, RowView
     from rdimport.proposal.survey import Survey
     from rdimport.results import Checked
@@ -34,6 +35,7 @@ def summary(done: Checked, quota: str | None) -> dict[str, Any]:
         "problems": done.by_code,
         "suspect": done.suspect,
         "advice": list(done.advice),
+        "unrecognised": [one._asdict() for one in done.unrecognised],
         "files": [table.name for table in done.tables],
         "notes": [note for table in done.tables for note in table.notes],
     }
@@ -55,11 +57,19 @@ def lines(done: Checked, quota: str | None, words: Words, advised: Sequence[str]
     yield from problems(done.book.examples(), done.by_code, files, words)
     yield from _suspect(done, words)
     yield from notes(tuple(note for table in done.tables for note in table.notes))
-    if advised:
+    missed = [words("unrecognised", told=_named(one, words)) for one in done.unrecognised[:3]]
+    if advised or missed:
         yield ""
         yield words("before")
-        for sentence in advised:
+        for sentence in (*missed, *advised):
             yield from wrapped(sentence, "  - ")
+
+
+def _named(one: Unrecognised, words: Words) -> str:
+    """How many conversions, and how they were named."""
+    known = f"[{', '.join(one.fields)}]" if one.fields else "?"
+    told = words.counted("unrecognised.named", one.conversions, text=one.text, fields=known)
+    return f"{told} → “{one.now}”, [{', '.join(one.now_fields)}]"
 
 
 def _first(rows: Sequence[RowView], files: Sequence[str], words: Words) -> Iterator[str]:

@@ -1,0 +1,219 @@
+"""Under which identity conversions were sent: would a run still recognise them?
+
+A conversion is known by a hash of its conversion_identifier and the mapping's `identity` fields.
+Who changes those, or writes the identifier in another way, makes everybody new.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from rdimport.core.errors import UsageError
+from rdimport.ledger.upgrade import digests_of
+
+if TYPE_CHECKING:
+    from rdimport.ledger import Ledger
+
+_USUAL: Final = ("email",)
+_NOT_KNOWN: Final = ""
+
+
+class Names(NamedTuple):
+    """How a run names conversions: the identity fields, the conversion_identifier where the mapping
+    itself has it, and by identifier the rows that are new and those that are known.
+    """
+
+    fields: tuple[str, ...]
+    text: str
+    new: Mapping[str, int]
+    known: Mapping[str, int]
+
+
+class Unrecognised(NamedTuple):
+    """Conversions that a run would not know again: their identifier and identity fields (empty: not
+    known), how many, and under which identifier and fields the run would send them.
+    """
+
+    text: str
+    fields: tuple[str, ...]
+    conversions: int
+    now: str
+    now_fields: tuple[str, ...]
+
+    def told(self) -> str:
+        """In a sentence."""
+        was = f"“{self.text}” under " if self.text != self.now else "under "
+        was += f"identity [{', '.join(self.fields)}]" if self.fields else "another identity"
+        many = "1 conversion" if self.conversions == 1 else f"{self.conversions} conversions"
+        return (
+            f"The ledger knows {many} {was}; as “{self.now}” under identity "
+            f"[{', '.join(self.now_fields)}] they are not recognised, and their people would be "
+            "sent again."
+        )
+
+
+def refuse_unrecognised(found: Sequence[Unrecognised]) -> None:
+    """Raises UsageError where there are any."""
+    if not found:
+        return
+    raise UsageError(
+        " ".join(one.told() for one in found[:3]),
+        "Nothing was sent. Write the mapping's `identity` and `conversion_identifier` as they "
+        "were; or, if these are new conversions, type the same command with --new-identity (--yes "
+        "is not enough).",
+    )
+
+
+def note(db: sqlite3.Connection, key: bytes, run: int, names: Names) -> None:
+    """Note how a batch of rows is named."""
+    rows = []
+    for text in {*names.new, *names.known}:
+        exact, folded = digests_of(key, text)
+        new, known = names.new.get(text, 0), names.known.get(text, 0)
+        rows.append((folded, run, exact, json.dumps(names.fields), names.text, new, known))
+    db.executemany(
+        "INSERT INTO named VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (folded, run, exact, fields)"
+        " DO UPDATE SET new = new + excluded.new, known = known + excluded.known",
+        rows,
+    )
+
+
+@dataclass(slots=True)
+class _Way:
+    """One way in which conversions were named, with what is known of its runs."""
+
+    exact: bytes
+    fields: str
+    text: str
+    conversions: int = 0
+    first: int | None = None
+    agreed: int = 0
+    """Its latest run that was told --new-identity, or its first."""
+    runs: list[int] = field(default_factory=list)
+
+
+def unrecognised(
+    ledger: Ledger,
+    destination: int,
+    names: Names,
+    before: int | None,
+    fingerprints: Callable[[], Sequence[str]],
+) -> list[Unrecognised]:
+    """The conversions of runs `before` this one that its new rows may be without being recognised.
+
+    `fingerprints` are those of the run's files.
+    """
+    counts: dict[int, int] = {}
+    found = []
+    for text in (text for text, rows in names.new.items() if rows):
+        exact, lines = _lines(ledger, destination, text, before)
+        mine = (exact, json.dumps(names.fields))
+        if all((line.exact, line.fields) == mine for line in lines):
+            continue
+        counts = counts or _conversions(ledger, destination)
+        ways = _ways(lines, counts)
+        trusted = bool(names.known.get(text)) or (
+            names.fields == _USUAL and not _same_file(ledger, ways, exact, fingerprints)
+        )
+        other = _missed(ways, mine, trusted=trusted)
+        if other is not None:
+            fields = tuple(json.loads(other.fields)) if other.fields else ()
+            was = other.text or text
+            found.append(Unrecognised(was, fields, other.conversions, text, names.fields))
+    return found
+
+
+class _Line(NamedTuple):
+    """How one run named conversions."""
+
+    run: int
+    exact: bytes
+    fields: str
+    text: str
+    new: int
+    known: int
+    agreed: int
+
+
+def _lines(
+    ledger: Ledger, destination: int, text: str, before: int | None
+) -> tuple[bytes, list[_Line]]:
+    """The hash of an identifier, and how runs named those that people take for the same."""
+    exact, folded = digests_of(ledger.key, text)
+    found = ledger.query(
+        "SELECT n.run, n.exact, n.fields, n.text, n.new, n.known,"
+        " coalesce(r.facts ->> '$.new_identity', 0) FROM named n JOIN run r ON r.id = n.run"
+        " WHERE n.folded = ? AND r.destination = ? AND n.run < coalesce(?, n.run + 1)"
+        " ORDER BY n.run",
+        folded,
+        destination,
+        before,
+    )
+    return exact, [_Line(*values) for values in found]
+
+
+def _ways(lines: Sequence[_Line], counts: Mapping[int, int]) -> list[_Way]:
+    ways: dict[tuple[bytes, str], _Way] = {}
+    recognised: dict[tuple[bytes, str], int] = {}
+    for run, exact, fields, text, new, known, agreed in lines:
+        way = ways.setdefault((exact, fields), _Way(exact, fields, text))
+        sent = min(counts.get(run, 0), new)
+        way.conversions += sent
+        recognised[exact, fields] = max(recognised.get((exact, fields), 0), known)
+        if sent or known:
+            way.first = run if way.first is None else way.first
+            way.runs.append(run)
+            way.agreed = run if agreed or not way.agreed else way.agreed
+    for at, way in ways.items():
+        way.conversions = max(way.conversions, recognised[at])
+    return [way for way in ways.values() if way.first is not None]
+
+
+def _missed(ways: Sequence[_Way], mine: tuple[bytes, str], *, trusted: bool) -> _Way | None:
+    """The way that most conversions went which this run does not know again, None where there are
+    none. What is not known of an earlier release's runs is `trusted` to be as it is now, or not.
+    """
+    own = [way for way in ways if (way.exact, way.fields) == mine]
+    unsaid = [way for way in ways if way.exact == mine[0] and way.fields == _NOT_KNOWN]
+    own += unsaid if trusted else []
+    others = [way for way in ways if way not in own and (not own or way not in unsaid)]
+    agreed = max((way.agreed for way in own), default=0)
+    missed = [way for way in others if not own or (way.first or 0) > agreed]
+    return max(missed, key=lambda way: (way.conversions, way.fields), default=None)
+
+
+def _conversions(ledger: Ledger, destination: int) -> dict[int, int]:
+    """How many conversions of each run have arrived, or may have."""
+    return dict(
+        ledger.query(
+            "SELECT run, count(*) FROM (SELECT run FROM conversion WHERE destination = ?"
+            " AND state IN ('accepted', 'uncertain') UNION ALL"
+            " SELECT run FROM sending WHERE destination = ?) GROUP BY run",
+            destination,
+            destination,
+        )
+    )
+
+
+def _same_file(
+    ledger: Ledger, ways: Sequence[_Way], exact: bytes, fingerprints: Callable[[], Sequence[str]]
+) -> bool:
+    """Did an earlier release send this very file under this identifier? Then it is for another
+    reason than new people that none of its rows is known.
+    """
+    runs = [run for way in ways if way.exact == exact and not way.fields for run in way.runs]
+    if not runs:
+        return False
+    given = [one for one in fingerprints() if one]
+    return bool(
+        ledger.query(
+            "SELECT 1 FROM input WHERE run IN (SELECT value FROM json_each(?))"
+            " AND fingerprint IN (SELECT value FROM json_each(?)) LIMIT 1",
+            json.dumps(runs),
+            json.dumps(given),
+        )
+    )

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from rdimport.cli import keys
 from rdimport.cli.options import parser
 from rdimport.core.errors import UsageError
 
@@ -29,8 +30,6 @@ _SANDBOX_ACCOUNT: Final = "sandbox"
 def destination(told: argparse.Namespace, stack: ExitStack) -> RDStation:
     """Where the rows go: a sandbox that is started for them, or the endpoint that was named."""
     if not told.sandbox:
-        from rdimport.cli import keys  # noqa: PLC0415
-
         key = keys.find(told.api_key_file, os.environ, told.account or "default")
         return station(told, key)
     if told.base_url:
@@ -138,7 +137,7 @@ def log_file(told: argparse.Namespace, stack: ExitStack) -> LogFile | None:
     from rdimport.core.clock import SystemClock  # noqa: PLC0415
 
     as_json = told.log_format == "json"
-    return stack.enter_context(log.opened(told.log_file, SystemClock(), as_json=as_json))
+    return stack.enter_context(log.opened(told.log_file, SystemClock(), keys.MASK, as_json=as_json))
 
 
 def hints(told: argparse.Namespace) -> Hints:

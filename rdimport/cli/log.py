@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -37,7 +37,10 @@ PROGRESS_EVERY: Final = 60.0
 class LogFile:
     """An observer that writes what happens. The names of events and their keys never change."""
 
-    def __init__(self, handler: OwnerOnly, clock: Clock, *, as_json: bool) -> None:
+    def __init__(
+        self, handler: OwnerOnly, clock: Clock, mask: Callable[[str], str], *, as_json: bool
+    ) -> None:
+        self._mask = mask
         self._handler = handler
         self._clock = clock
         self._json = as_json
@@ -78,7 +81,7 @@ class LogFile:
         else:
             told = " ".join(f"{key}={value}" for key, value in facts.items() if value is not None)
             text = " ".join(f"{moment} {name} {told}".split())  # one line, whatever a message holds
-        record = logging.LogRecord("rdimport", logging.INFO, "", 0, text, None, None)
+        record = logging.LogRecord("rdimport", logging.INFO, "", 0, self._mask(text), None, None)
         self._handler.emit(record)
 
 
@@ -102,14 +105,18 @@ def _owner_only(path: str, flags: int) -> int:
 
 
 @contextmanager
-def opened(path: Path, clock: Clock, *, as_json: bool) -> Iterator[LogFile]:
-    """A log file for one run. Raises UsageError when it cannot be written."""
+def opened(
+    path: Path, clock: Clock, mask: Callable[[str], str], *, as_json: bool
+) -> Iterator[LogFile]:
+    """A log file for one run, in whose lines `mask` hides the key. Raises UsageError
+    when it cannot be written.
+    """
     try:
         handler = OwnerOnly(path, maxBytes=MOST_BYTES, backupCount=KEPT, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"The log file {path} cannot be written: {error}.") from None
     try:
-        yield LogFile(handler, clock, as_json=as_json)
+        yield LogFile(handler, clock, mask, as_json=as_json)
     finally:
         with suppress(OSError):  # a full disk was noticed when it was written to
             handler.close()

@@ -10,7 +10,8 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, NamedTuple
+from functools import cached_property
+from typing import Final
 
 HIDDEN: Final = "***"
 
@@ -33,13 +34,14 @@ _ROUNDS: Final = 4
 
 _NAMED: Final = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
 _BLANK: Final = dict.fromkeys("nrtfvb", " ")
-_PERCENT: Final = re.compile(r"%(?P<percent>[0-9a-f]{2})")
-_ESCAPE: Final = re.compile(
-    r"%(?P<percent>[0-9a-f]{2})"
-    r"|\\u(?P<json>[0-9a-f]{4})|\\x(?P<byte>[0-9a-f]{2})|\\(?P<bare>.)"
-    r"|&\#x(?P<hex>[0-9a-f]{1,6});?|&\#(?P<number>[0-9]{1,7});?|&(?P<name>amp|lt|gt|quot|apos);",
-    re.DOTALL,
+_KINDS: Final = (
+    r"%(?P<percent>[0-9a-f]{2})",
+    r"\\u(?P<json>[0-9a-f]{4})|\\x(?P<byte>[0-9a-f]{2})|\\(?P<bare>.)",
+    r"&\#x(?P<hex>[0-9a-f]{1,6});?|&\#(?P<number>[0-9]{1,7});?|&(?P<name>amp|lt|gt|quot|apos);",
 )
+_ESCAPES: Final = tuple(re.compile(kind, re.DOTALL) for kind in (*_KINDS, "|".join(_KINDS)))
+"""Each kind alone, as a key may hold what looks like another, and all together."""
+
 _UNSEEN: Final = re.compile(
     "[\\s\x00-\x1f\x7f-\xa0\xad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]+"
 )
@@ -111,9 +113,8 @@ class Mask:
                     if match["key"] != HIDDEN
                 ]
             found += self._forms_in(reading)
-            bare = _replaced(reading, _UNSEEN)
-            if bare is not reading:
-                found += self._forms_in(bare)
+            bare = reading.undone(_UNSEEN)
+            found += self._forms_in(bare) if bare else ()
         return found
 
     def _forms_in(self, reading: _Reading) -> Iterator[tuple[int, int]]:
@@ -122,50 +123,60 @@ class Mask:
                 yield reading.span(start, end)
 
 
-class _Reading(NamedTuple):
-    """A text in lower case, and where in the original each of its characters begins and ends."""
+class _Reading:
+    """A text in lower case, or what it reads once the matches of `pattern` in `before` are replaced
+    by what they stand for.
+    """
 
-    text: str
-    starts: Sequence[int]
-    ends: Sequence[int]
+    def __init__(
+        self, text: str, before: _Reading | None = None, pattern: re.Pattern[str] = _UNSEEN
+    ) -> None:
+        self.text = text
+        self._before = before
+        self._pattern = pattern
+
+    def undone(self, pattern: re.Pattern[str]) -> _Reading | None:
+        """The next reading; None where nothing matches."""
+        text = pattern.sub(_meant, self.text)
+        return _Reading(text, self, pattern) if len(text) < len(self.text) else None
 
     def span(self, start: int, end: int) -> tuple[int, int]:
-        return self.starts[start], self.ends[end - 1]
+        """Where characters of this reading begin and end in the original text."""
+        starts, ends = self._places
+        return starts[start], ends[end - 1]
+
+    @cached_property
+    def _places(self) -> tuple[Sequence[int], Sequence[int]]:
+        """Where each character begins and ends in the original text: only a hit needs it."""
+        if self._before is None:
+            return range(len(self.text)), range(1, len(self.text) + 1)
+        text, (from_starts, from_ends) = self._before.text, self._before._places  # noqa: SLF001
+        starts: list[int] = []
+        ends: list[int] = []
+        last = 0
+        for match in self._pattern.finditer(text):
+            start, end = match.span()
+            starts += from_starts[last:start]
+            ends += from_ends[last:start]
+            for _ in _meant(match):
+                starts.append(from_starts[start])
+                ends.append(from_ends[end - 1])
+            last = end
+        return [*starts, *from_starts[last:]], [*ends, *from_ends[last:]]
 
 
 def _readings(text: str) -> Iterator[_Reading]:
-    """A text as it is, then with its escapes undone: one kind alone, then all, again and again."""
-    plain = _Reading(text.translate(_LOWER), range(len(text)), range(1, len(text) + 1))
+    """A text as it is, then with its escapes undone: again and again."""
+    plain = _Reading(text.translate(_LOWER))
     yield plain
-    for pattern in (_PERCENT, _ESCAPE):
+    for pattern in _ESCAPES:
         reading = plain
         for _ in range(_ROUNDS):
-            undone = _replaced(reading, pattern)
-            if undone is reading:
+            undone = reading.undone(pattern)
+            if undone is None:
                 break
             yield undone
             reading = undone
-
-
-def _replaced(reading: _Reading, pattern: re.Pattern[str]) -> _Reading:
-    """The same with each match replaced by what it stands for; itself when there is none."""
-    pieces: list[str] = []
-    starts: list[int] = []
-    ends: list[int] = []
-    last = 0
-    for match in pattern.finditer(reading.text):
-        start, end = match.span()
-        char = _meant(match)
-        pieces += (reading.text[last:start], char)
-        starts += (*reading.starts[last:start], *[reading.starts[start]] * len(char))
-        ends += (*reading.ends[last:start], *[reading.ends[end - 1]] * len(char))
-        last = end
-    if last == 0:
-        return reading
-    pieces.append(reading.text[last:])
-    return _Reading(
-        "".join(pieces), [*starts, *reading.starts[last:]], [*ends, *reading.ends[last:]]
-    )
 
 
 def _meant(match: re.Match[str]) -> str:

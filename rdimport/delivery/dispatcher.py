@@ -315,7 +315,7 @@ class Delivery:
             self._concurrency.answered(now - flight.left, all_used=flight.crowded)
             answer = self._destination.read(end.status, end.headers, end.body)
         else:
-            answer = unanswered(end)
+            answer = unanswered(end, self._destination.without_key)
         action = judge(answer.evidence).action
         if answer.limits is not None:
             counted = answer.evidence is not Evidence.ACCOUNT_QUOTA

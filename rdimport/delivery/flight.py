@@ -20,9 +20,11 @@ STATES: Final = {
 SETTLED: Final = {state: RowSettled(state) for state in State}
 
 
-def unanswered(error: Exception) -> Answer:
-    """What is known of a row without an answer. Raises the error when it is a bug."""
-    why = error if isinstance(error, NotAnswered) else proof(error)
+def unanswered(error: Exception, mask: Callable[[str], str]) -> Answer:
+    """What is known of a row without an answer, in words that `mask` has been over. Raises the
+    error when it is a bug.
+    """
+    why = error if isinstance(error, NotAnswered) else proof(error, mask)
     if isinstance(why, NotConnected):
         return Answer(Evidence.NOT_CONNECTED, problems=(Problem("unsent", detail=str(why)),))
     problem = Problem("uncertain.not_answered", detail=str(why))

@@ -61,3 +61,6 @@ class Destination(Protocol):
 
     def read(self, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
         """What an answer means. `headers` have lower-case names; any bytes may be the body."""
+
+    def without_key(self, text: str) -> str:
+        """A text from outside without the key, in whatever form it holds it."""

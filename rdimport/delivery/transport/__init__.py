@@ -10,7 +10,7 @@ transport of our own, which docs/speed.md compares with the others, or httpx's o
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Final, Literal, Protocol
 from urllib.parse import urlsplit
@@ -72,14 +72,14 @@ class Transport(Protocol):
         """
 
 
-def proof(error: Exception) -> NotConnected | NotAnswered:
-    """What an exchange that went wrong proves, with a detail that holds no secret. Raises the
-    error itself when it is none of an exchange.
+def proof(error: Exception, mask: Callable[[str], str] = str) -> NotConnected | NotAnswered:
+    """What an exchange that went wrong proves, with a detail in which `mask` hides the key. Raises
+    the error itself when it is none of an exchange.
     """
     if not isinstance(error, httpx.TransportError):
         raise error
     kind = NotConnected if isinstance(error, _BEFORE_SENDING) else NotAnswered
-    return kind(why(error))
+    return kind(why(error, mask))
 
 
 @asynccontextmanager

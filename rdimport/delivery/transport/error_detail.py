@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import httpx
@@ -20,13 +20,17 @@ _BY_CAUSE: Final[tuple[tuple[type[BaseException] | tuple[type[BaseException], ..
 )
 """What the system said tells more than the client's own exception, which covers many of these."""
 
+_LONGEST: Final = 2_000
+"""Characters of what was said that are read: a library may quote all of an answer."""
 
-def why(error: httpx.TransportError) -> str:
-    """The key, and after a space the words of the library or the system where it tells of any.
 
-    Nothing in it comes from the request, which holds the key.
+def why(error: httpx.TransportError, mask: Callable[[str], str] = str) -> str:
+    """The reason, and after a space the words of the library or the system where it tells of any.
+
+    They may quote the answer, which may quote the request, which holds the API key: `mask` hides it
+    before they are cut.
     """
-    said = " ".join(str(error).split())[:200]
+    said = mask(" ".join(str(error)[:_LONGEST].split()))[:200]
     key = next(
         (key for cause in _causes(error) for kind, key in _BY_CAUSE if isinstance(cause, kind)),
         None,

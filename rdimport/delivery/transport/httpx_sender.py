@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Final
 
 import httpx
 
+from rdimport.core.masking import Mask
 from rdimport.delivery.transport.response import MAX_ANSWER, Done, Patience, Reply
 from rdimport.destination import Request
 
+_LOGGERS: Final = ("httpx", *(f"httpcore.{part}" for part in "connection http11 proxy".split()))
+
 
 class _Masked(logging.Filter):
-    """httpx writes the URL of each request into its log, and the URL holds the key."""
+    """httpx writes the URL of each request into its log, and the URL holds the key; httpcore what
+    the endpoint answered, which may repeat it.
+    """
+
+    def __init__(self, mask: Mask) -> None:
+        super().__init__()
+        self._mask = mask
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg = re.sub(r"(api_key=)[^&\s\"']+", r"\1***", record.getMessage())
+        record.msg = self._mask(record.getMessage())
         record.args = ()
         return True
 
@@ -93,9 +102,10 @@ async def ordinary(
     trust_env: bool,
 ) -> AsyncIterator[OrdinarySender]:
     """A sender for as long as it is needed. `trust_env` lets the environment name a proxy."""
-    logger = logging.getLogger("httpx")
-    masked = _Masked()
-    logger.addFilter(masked)
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    masked = _Masked(Mask(parameters.values()))
+    for logger in loggers:
+        logger.addFilter(masked)
     client = httpx.AsyncClient(
         timeout=httpx.Timeout(
             connect=patience.connect,
@@ -116,4 +126,5 @@ async def ordinary(
         async with client:
             yield OrdinarySender(client, parameters, patience.whole)
     finally:
-        logger.removeFilter(masked)
+        for logger in loggers:
+            logger.removeFilter(masked)

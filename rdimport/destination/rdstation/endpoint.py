@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from rdimport.core.errors import UsageError
-from rdimport.core.masking import SHORTEST, may_be_key
+from rdimport.core.masking import SHORTEST, Mask, may_be_key
 from rdimport.core.quota import Limits
 from rdimport.core.row import Problem
 from rdimport.destination import Answer, Request, address
@@ -88,8 +88,7 @@ class RDStation:
                 "The account's name or the endpoint's address holds the API key.",
                 "Take it out there: it would be shown and stored.",
             )
-        # as an answer may hold it; a body without a backslash holds every text as it stands there
-        self._marks = (api_key, quote(api_key, safe=""), "\\") if api_key else ()
+        self._mask = Mask([api_key] if api_key else ())
         self.base_url = _checked(base_url, insecure_http=insecure_http)
         self.account = " ".join(account.split())
         if not self.account:
@@ -121,31 +120,34 @@ class RDStation:
 
     def read(self, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
         """What an answer means. `headers` have lower-case names; any bytes may be the body."""
-        content = self._content(body)
+        content = _content(body)
         limits = _limits(headers)
         if 200 <= status < 300:
-            return _success(status, content, limits)
-        problems = tuple(_problems(content)) or (Problem("rd.no_reason", detail=f"HTTP {status}"),)
+            return _success(status, content, limits, self._mask)
+        problems = tuple(_problems(content, self._mask)) or (
+            Problem("rd.no_reason", detail=f"HTTP {status}"),
+        )
         evidence = _evidence(status, headers, content, problems)
         return Answer(evidence, "", problems, _wait(evidence, headers, content), limits)
 
-    def _content(self, body: bytes) -> Any:
-        """The body as JSON without the key, None when it is none."""
-        try:
-            text = body.decode("utf-8", "replace")
-            content = json.loads(text)
-            if self._api_key and any(mark in text for mark in self._marks):
-                return _masked(content, self._marks[:2])
-        except (ValueError, RecursionError):
-            return None
-        return content
+    def without_key(self, text: str) -> str:
+        """A text from outside without the key, in whatever form it holds it."""
+        return self._mask(text)
 
 
-def _success(status: int, content: Any, limits: Limits | None) -> Answer:
+def _content(body: bytes) -> Any:
+    """The body as JSON, None when it is none."""
+    try:
+        return json.loads(body.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _success(status: int, content: Any, limits: Limits | None, mask: Mask) -> Answer:
     """A 2xx proves something only with the receipt that RD documents."""
     receipt = content.get("event_uuid") if isinstance(content, dict) else None
     if status == 200 and isinstance(receipt, str) and receipt:
-        return Answer(Evidence.ACCEPTED, _clean(receipt), limits=limits)
+        return Answer(Evidence.ACCEPTED, _clean(receipt, mask), limits=limits)
     doubt = Problem("uncertain.success_not_understood", detail=f"HTTP {status}")
     return Answer(Evidence.SUCCESS_NOT_UNDERSTOOD, "", (doubt,), limits=limits)
 
@@ -179,60 +181,52 @@ def _shown(base_url: str) -> str:
     return "What may be a key" if may_be_key(shown) else repr(shown)
 
 
-def _masked(node: Any, secrets: Sequence[str]) -> Any:
-    """The same without the secrets: after decoding, as JSON can write one text in many ways."""
-    if isinstance(node, str):
-        for secret in secrets:
-            node = node.replace(secret, "***")
-        return node
-    if isinstance(node, list):
-        return [_masked(item, secrets) for item in node]
-    if isinstance(node, dict):
-        return {_masked(k, secrets): _masked(below, secrets) for k, below in node.items()}
-    return node
-
-
-def _clean(text: object) -> str:
-    """Somebody else's text, short and without characters that a terminal would obey."""
-    shown = str(text)[: 4 * _DETAIL]
+def _clean(text: object, mask: Mask) -> str:
+    """Somebody else's text without the key, short and without characters that a terminal would
+    obey.
+    """
+    shown = mask(str(text)[: 4 * _DETAIL])
     if not shown.isprintable():
         shown = "".join(c if c.isprintable() else " " for c in shown)
     return " ".join(shown.split())[:_DETAIL]
 
 
-def _problems(content: Any) -> Iterator[Problem]:
+def _problems(content: Any, mask: Mask) -> Iterator[Problem]:
     """The errors in any of the shapes of RD's answers, at most 50 of them."""
     errors = content.get("errors", content) if isinstance(content, dict) else content
-    for count, (field, error) in enumerate(_errors(errors, "")):
+    for count, (field, error) in enumerate(_errors(errors, "", mask)):
         if count == 50:
             return
-        kind = _clean(error.get("error_type") or "")
+        kind = _clean(error.get("error_type") or "", mask)
         said = _clean(
             error.get("error_message")
             or error.get("error_description")
             or error.get("message")
             or error.get("error")
-            or ""
+            or "",
+            mask,
         )
         path = error.get("path")
-        named = _field(path) if isinstance(path, str) else field
+        named = _field(mask(path[: 4 * _DETAIL])) if isinstance(path, str) else field
         slug = re.sub(r"[^a-z0-9]+", "_", kind.lower()).strip("_")[:60]
         yield Problem(f"rd.{slug or 'no_reason'}", field=named, detail=said)
 
 
-def _errors(node: Any, field: str, depth: int = 0) -> Iterator[tuple[str, dict[str, Any]]]:
+def _errors(
+    node: Any, field: str, mask: Mask, depth: int = 0
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """All error objects below `node`, each with the name of the field that it stands under."""
     if depth > 6:
         return
     if isinstance(node, list):
         for item in node[:50]:
-            yield from _errors(item, field, depth + 1)
+            yield from _errors(item, field, mask, depth + 1)
     elif isinstance(node, dict):
         if any(isinstance(node.get(key), str) for key in ("error_type", "error", "message")):
             yield field, node
             return
         for name, below in list(node.items())[:50]:
-            yield from _errors(below, field or _clean(name), depth + 1)
+            yield from _errors(below, field or _clean(name, mask), mask, depth + 1)
 
 
 def _field(path: str) -> str:

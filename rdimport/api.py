@@ -205,10 +205,11 @@ def _begin(ledger: Ledger, how: Options, mapping: Mapping, files: Sequence[str])
         "mapping_used": mapping_record.told(mapping, how.catalogue),
         "base_url": how.to.base_url,
         "sandbox": how.sandbox,
-        "again": how.again or _reach(how.to),
+        "again": how.again or _reach(how),
         "account": how.to.account,
         "report_dir": str(how.report_dir.absolute()),
         "given": list(files),
+        "started_in": str(Path.cwd()),
         "resend": sorted(how.resend),
         "new_identity": how.new_identity,
         "quota": str(how.quota) if how.quota else None,
@@ -236,11 +237,13 @@ def _planner(
     )
 
 
-def _reach(to: Destination) -> tuple[str, ...]:
-    """The options of a command that reaches the same endpoint and account."""
+def _reach(how: Options) -> tuple[str, ...]:
+    """The options of a command that reaches the same endpoint, account and ledger."""
+    to = how.to
     address = () if to.base_url == BASE_URL else ("--base-url", to.base_url)
     account = () if to.account == "default" else ("--account", to.account)
-    return (*address, *account)
+    state, reports = how.state_dir.absolute(), how.report_dir.absolute()
+    return (*address, *account, "--state-dir", str(state), "--report-dir", str(reports))
 
 
 class _End(NamedTuple):

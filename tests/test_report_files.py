@@ -356,7 +356,7 @@ def test_a_column_stays_within_the_picture_and_no_minute_gets_lost(length: int) 
 
 def test_no_command_of_the_page_breaks_within_an_option(office: Office) -> None:
     source = Page(office.run(office.write(*BAD)).summary["report_html"]).source
-    assert '-m</span> lista.yaml <span class="option">--base-url</span> http' in source
+    assert '/lista.yaml <span class="option">--base-url</span> http' in source
     assert ".option { white-space: nowrap; }" in source
 
 

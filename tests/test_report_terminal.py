@@ -62,7 +62,12 @@ def test_the_command_to_type_next_is_whole_and_works_as_it_stands(office: Office
     words = shlex.split(command)
     assert Path(words[2]).name == "failures.xlsx"
     assert Path(words[2]).exists()
-    assert words[3:] == ["-m", "lista.yaml", "--base-url", office.box.base_url]
+    assert words[3:] == [
+        *("-m", str(Path.cwd() / "lista.yaml")),
+        *("--base-url", office.box.base_url),
+        *("--state-dir", str(office.home / "state")),
+        *("--report-dir", str(office.home / "reports")),
+    ]
 
 
 @given(st.integers(10, 160), st.sampled_from(["en", "pt-BR"]))
@@ -87,6 +92,9 @@ def test_no_line_but_a_path_or_a_command_is_wider_than_the_terminal(width: int, 
         "base_url": "https://api.rd.services",
         "sandbox": False,
         "again": [],
+        "given": ["a b.csv"],
+        "started_in": "/here",
+        "resend": [],
         "account": "loja",
         "failures_xlsx": "/r/failures.xlsx",
         "report_html": "/r/report.html",

@@ -94,7 +94,9 @@ def quota(told: argparse.Namespace) -> Quota | None:
 def again(told: argparse.Namespace) -> tuple[str, ...]:
     """The options that another command needs in order to do the same; never the key itself."""
     names = "base_url account plan quota api_key_file state_dir report_dir timeout patience"
-    names += " concurrency delimiter encoding header_row sheet"
+    names += " concurrency transport lang delimiter encoding header_row sheet member"
+    from rdimport.api import REPORT_DIR  # noqa: PLC0415
+
     usual = parser().parse_args(["run", "FILE", "-m", "MAPPING"])
     words = ["--sandbox"] if told.sandbox else []
     words += ["--insecure-http"] if told.insecure_http else []
@@ -102,6 +104,12 @@ def again(told: argparse.Namespace) -> tuple[str, ...]:
         value = getattr(told, name)
         if name in ("base_url", "state_dir"):  # who types it may not have our environment
             value = value or os.environ.get(f"RDIMPORT_{name.upper()}")
+        if name == "report_dir":
+            value = value or REPORT_DIR
+        if value and name in ("api_key_file", "state_dir", "report_dir"):
+            value = Path(value).absolute()
+        if value == "\t":
+            value = "tab"
         if value != getattr(usual, name):
             words += [f"--{name.replace('_', '-')}", str(value)]
     return tuple(words)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from contextlib import ExitStack
 
 from rdimport import api
@@ -11,6 +12,7 @@ from rdimport.cli.screen import check
 from rdimport.cli.streams import say, say_json
 from rdimport.cli.terminal import Terminal
 from rdimport.core.errors import ExitCode
+from rdimport.core.shell import STDIN, joined, whole
 from rdimport.prepare.preview import advice
 from rdimport.proposal.survey import survey
 from rdimport.report.words import Words
@@ -56,5 +58,16 @@ def _survey(told: argparse.Namespace) -> int:
         say_json({"tables": [check.survey_summary(table, seen) for table, seen in found]})
     else:
         for table, seen in found:
-            say(check.surveyed(table, seen))
+            say(check.surveyed(table, seen, _proposing(told, table.name)))
     return ExitCode.DONE
+
+
+def _proposing(told: argparse.Namespace, name: str) -> str:
+    """The command that proposes a mapping for that table."""
+    name = STDIN if STDIN in told.files and name not in told.files else name
+    shown = name if sys.stdout.isatty() else whole(name)
+    words = ["rdimport", "init", shown, "-o", "mapping.yaml"]
+    for option in ("member", "sheet", "delimiter", "encoding", "header_row"):
+        if getattr(told, option) is not None:
+            words += [f"--{option.replace('_', '-')}", str(getattr(told, option))]
+    return joined(words)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
+import sys
 from pathlib import Path
 
 from rdimport.cli import arguments
 from rdimport.cli.streams import complain, say
 from rdimport.core.errors import ExitCode, SourceError, UsageError
+from rdimport.core.shell import joined, whole
 from rdimport.proposal import SAMPLE_ROWS, propose
 from rdimport.source import open_tables
 
@@ -20,20 +21,31 @@ def execute(told: argparse.Namespace) -> int:
     sample = next(table.batches(SAMPLE_ROWS), None)
     if sample is None:
         raise SourceError(f"{table.name} has no rows to judge its columns by.")
-    hints = {"member": told.member, "sheet": told.sheet, "header_row": told.header_row}
-    found = propose(table.columns, sample, table.name, hints)
+    known = arguments.hints(told)
+    names = ("member", "sheet", "header_row", "delimiter", "encoding")
+    hints = {name: getattr(known, name) for name in names}
+    found = propose(table.columns, sample, table.name, hints, _look(told))
     if told.output is None:
         say([found.text.rstrip()])
     else:
         _write(told.output, found.text)
         complain(
             f"wrote {told.output}. Read it, correct it, then type:\n"
-            f"  rdimport check {shlex.join(told.files)} -m {shlex.quote(str(told.output))}"
+            f"  {_look(told, near=sys.stderr.isatty())}"
         )
     if found.missing:
         complain(f"{found.missing}\nName the column yourself: RD needs an e-mail for each row.")
         return ExitCode.FAILED_ROWS
     return ExitCode.DONE
+
+
+def _look(told: argparse.Namespace, *, near: bool = False) -> str:
+    """The command that shows what the mapping does; `near`: to who is in this folder."""
+    mapping = str(told.output) if told.output else "THIS-FILE"
+    if told.output and not near:
+        mapping = whole(mapping)
+    files = told.files if near else [whole(name) for name in told.files]
+    return joined(["rdimport", "check", *files, "-m", mapping])
 
 
 def _private(path: str, flags: int) -> int:

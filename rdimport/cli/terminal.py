@@ -69,10 +69,9 @@ class Terminal:
         out = sys.stderr if self._json or self._quiet else sys.stdout
         colour = out.isatty() and not os.environ.get("NO_COLOR")
         width = min(shutil.get_terminal_size((100, 24)).columns, 120)
-        summary = done.summary
-        if self._quiet or not out.isatty():
-            summary = absolute(summary)
-        return lines(summary, done.examples, width, colour=colour, lang=self._lang)
+        near = out.isatty() and not self._quiet
+        summary = done.summary if near else absolute(done.summary)
+        return lines(summary, done.examples, width, colour=colour, lang=self._lang, near=near)
 
     def show(self, summary: dict[str, Any], lines: Iterable[str], *, needed: bool) -> None:
         """The result: one JSON object, or lines for a person; quiet speaks only when needed."""

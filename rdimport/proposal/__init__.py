@@ -43,11 +43,13 @@ def propose(
     sample: pl.DataFrame,
     name: str,
     hints: Mapping[str, str | int | None] | None = None,
+    look: str = "",
 ) -> Proposal:
     """Propose a mapping for the table `name` with these columns.
 
     `sample` are some of its rows as the reader gives them (`SAMPLE_ROWS` are enough); `hints`, keys
-    of the mapping's `source`, are written down where they have a value.
+    of the mapping's `source`, are written down where they have a value; `look` is the command that
+    shows what the mapping does.
     """
     rows = sample.head(SAMPLE_ROWS).drop([c for c in ORIGIN if c in sample.columns])
     evidence = gather(rows.select(column(name) for name in columns))
@@ -55,7 +57,7 @@ def propose(
     guesses = of_lead(columns, found, evidence)
     people = found.note(guesses.values())
     text, has_email = write(
-        columns, guesses, evidence, PurePath(name).name, hints or {}, people=people
+        columns, guesses, evidence, PurePath(name).name, hints or {}, people=people, look=look
     )
     missing = "" if has_email else f"{name}: no column seems to hold e-mail addresses."
     return Proposal(text, guesses, missing)

@@ -25,7 +25,7 @@ NO_EMAIL: Final = "WHICH COLUMN?"
 
 _HEAD: Final = """\
 # Proposed by `rdimport init` from {name}. Read it once, then see what it does:
-#     rdimport check {shown} -m THIS-FILE
+#     {look}
 version: 1
 conversion_identifier: {title}  # the event on each contact's timeline: name the campaign
 """
@@ -64,13 +64,16 @@ def write(
     hints: Mapping[str, object],
     *,
     people: str = "",
+    look: str = "",
 ) -> tuple[str, bool]:
     """The mapping's text, and whether it has a column for `email`; `people` is a comment."""
     fields = dict(_fields(guesses, evidence))
     has_email = "email" in fields
     if not has_email:
         fields["email"] = f"{scalar(NO_EMAIL)}  # no column looks like e-mail: name it here"
-    text = _HEAD.format(name=name, shown=_shell(name), title=scalar(PurePath(name).stem or name))
+    title = scalar(PurePath(name).stem or name)
+    look = look or f"rdimport check {_shell(name)} -m THIS-FILE"
+    text = _HEAD.format(name=_whole(name), look=_whole(look), title=title)
     known = {key: value for key, value in hints.items() if value is not None}
     if known:
         inside = ", ".join(f"{key}: {scalar(str(value))}" for key, value in known.items())
@@ -294,6 +297,11 @@ def comment(example: str) -> str:
     """A cell as it may stand in a comment: one line, not too long."""
     line = " ".join(c for c in "".join(c if c.isprintable() else " " for c in example).split())
     return f"“{line[:37]}…”" if len(line) > 40 else f"“{line}”"
+
+
+def _whole(text: str) -> str:
+    """Text that stays in the line of its comment."""
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def _shell(name: str) -> str:

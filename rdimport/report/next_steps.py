@@ -1,12 +1,25 @@
-"""What to type after a run: read from its summary, ready to be pasted into a shell."""
+"""What to type after a run: read from its summary, ready to be pasted into a shell.
+
+Who reads a command in a mail or a file may be in any folder: its paths are whole. It sends what the
+sentence before it says and nothing else. So rows that are uncertain are named by the failure
+report, out of which a person may have deleted those that did arrive, and never by the list.
+"""
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
 
+from rdimport.core.shell import STDIN, joined, whole
 from rdimport.report.words import Words
+
+_PLACES: Final = frozenset({"--state-dir", "--report-dir", "--api-key-file"})
+_OF_THE_LIST: Final = frozenset(
+    {"--member", "--sheet", "--delimiter", "--encoding", "--header-row"}
+)
+"""Options that say something of the list; a failure report is read without them."""
 
 
 class Step(NamedTuple):
@@ -16,27 +29,84 @@ class Step(NamedTuple):
     command: str
 
 
-def steps(summary: dict[str, Any], words: Words) -> Iterator[Step]:
-    """The next commands, the most useful one first."""
+def steps(summary: Mapping[str, Any], words: Words, *, near: bool = False) -> Iterator[Step]:
+    """The next commands, the most useful one first; `near`: who reads them is in this folder."""
+    typed = _Typed(summary, near=near)
     if not summary["read_to_end"]:
         unread = words.counted("next.unread", summary["rows"])
-        yield Step(unread, "" if summary["sandbox"] else command(summary, summary["files"]))
-    elif summary["pending"] and summary["sandbox"]:
-        yield Step(words("next.sandbox"), "rdimport sandbox --new-key test")
+        yield _go_on(unread, typed, words)
     elif summary["pending"]:
-        yield Step(words("next.pending"), command(summary, summary["files"]))
+        yield _go_on(words("next.pending"), typed, words)
     if summary["invalid"] or summary["refused"]:
-        yield Step(words("next.failures"), command(summary, [summary["failures_xlsx"]]))
-    if summary["uncertain"]:
-        again = command(summary, summary["files"], "--resend", "uncertain")
-        yield Step(words("next.uncertain"), again)
+        yield Step(words("next.failures"), typed.failures())
+    if summary["uncertain"] and summary["sandbox"]:
+        yield Step(words("next.sandbox_uncertain"), "")
+    elif summary["uncertain"]:
+        yield Step(words("next.uncertain"), typed.failures("--resend", "uncertain"))
     left = any(summary[s] for s in ("invalid", "refused", "pending", "uncertain"))
     if summary["read_to_end"] and not left:
         yield Step(words("next.done"), "")
 
 
-def command(summary: dict[str, Any], files: list[str], *more: str) -> str:
-    """The command that imports these files as the run did; the key is in none of its options."""
-    named = ["-m", summary["mapping"]] if summary["mapping"] else []
-    options = [*named, *summary["again"], *more]
-    return shlex.join(["rdimport", "run", *dict.fromkeys(files), *options])
+def _go_on(sentence: str, typed: _Typed, words: Words) -> Step:
+    """Import the rest of the same list."""
+    if typed.summary["sandbox"]:
+        return Step(words("next.sandbox"), joined(["rdimport", "sandbox", "--new-key", "test"]))
+    if STDIN in typed.given:
+        sentence = f"{words('next.stdin')} {sentence}"
+    return Step(sentence, typed.the_same())
+
+
+class _Typed:
+    """The commands of a run, as they are typed here (`near`) or anywhere."""
+
+    def __init__(self, summary: Mapping[str, Any], *, near: bool) -> None:
+        self.summary = summary
+        self.given: list[str] = summary["given"]
+        self._near = near
+
+    def the_same(self) -> str:
+        """What goes on with the list where the run stopped, and with what it was to send again."""
+        files = [self._given(name) for name in self.given]
+        resend = [word for state in self.summary["resend"] for word in ("--resend", state)]
+        return self._run(files, [*self._options(), *resend])
+
+    def failures(self, *more: str) -> str:
+        """What sends the rows of the failure report."""
+        report = self._place(self.summary["failures_xlsx"], os.getcwd())  # noqa: PTH109  as text
+        return self._run([report], [*self._options(but=_OF_THE_LIST), *more])
+
+    def _run(self, files: Sequence[str], options: Sequence[str]) -> str:
+        named = self.summary["mapping"]
+        mapping = ["-m", self._place(named, self.summary["started_in"])] if named else []
+        return joined(["rdimport", "run", *dict.fromkeys(files), *mapping, *options])
+
+    def _options(self, but: frozenset[str] = frozenset()) -> Iterator[str]:
+        """The options of the run; where reports go by themselves is not said to who is there."""
+        words = iter(self.summary["again"])
+        for word in words:
+            if word in _FLAGS:
+                yield word
+                continue
+            value = next(words)
+            if word in _PLACES:
+                value = self._place(value, self.summary["started_in"])
+            usual = self._near and (word, value) == ("--report-dir", "rdimport-reports")
+            if word not in but and not usual:
+                yield from (word, value)
+
+    def _given(self, name: str) -> str:
+        """A word that names the list; `-` and an address are no paths."""
+        there = whole(name, self.summary["started_in"])
+        return self._place(there, "") if Path(there).is_absolute() else there
+
+    def _place(self, name: str, base: str) -> str:
+        """A path: whole, or as short as it is from here."""
+        path = Path(base, name)
+        if self._near and path.is_relative_to(Path.cwd()):
+            path = path.relative_to(Path.cwd())
+            return f"./{path}" if str(path).startswith("-") else str(path)
+        return str(path)
+
+
+_FLAGS: Final = frozenset({"--sandbox", "--insecure-http"})

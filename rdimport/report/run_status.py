@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -14,8 +13,10 @@ from urllib.parse import urlsplit
 
 from rdimport.core.errors import ExitCode
 from rdimport.core.row import FAILED, State
+from rdimport.core.shell import joined
 from rdimport.destination.address import is_loopback
 from rdimport.ledger import Ledger, Run
+from rdimport.report.next_steps import Step, steps
 from rdimport.report.words import Words
 
 
@@ -25,8 +26,9 @@ class RunStatus:
     start to end, None where it has not ended in good order; `quota_used` a share from 0 to 1.
     `sandbox` says that it went to a sandbox of its own, `local` that its rows stayed on this
     machine. `report` is its failure report, None where there is none; `later` the run that went on
-    with the same list. `next` says what to do now, and `command` does it; both may be empty. Where
-    the input was not `read_to_end`, there are more rows than `counts` knows of.
+    with the same list. `next` says what to do now, and `command` does it; both may be empty; what
+    else there is to do stands in `then`. Where the input was not `read_to_end`, there are more rows
+    than `counts` knows of.
     """
 
     run_id: str
@@ -49,10 +51,12 @@ class RunStatus:
     later: str | None = None
     next: str = ""
     command: str = ""
+    then: tuple[Step, ...] = ()
 
     def told(self) -> dict[str, Any]:
         """As an object for scripts."""
-        return {**asdict(self), "rows": sum(self.counts.values())}
+        then = [step._asdict() for step in self.then]
+        return {**asdict(self), "then": then, "rows": sum(self.counts.values())}
 
 
 LATEST: Final = 10
@@ -80,7 +84,7 @@ def runs(
         account = json.loads(run.facts()["facts"])["account"]
         found_run = _status(run, account, running=account not in latest and at_work(account))
         latest.add(account)
-        yield _advised(found_run, _reports(run, report_dir), reach)
+        yield _advised(found_run, run, _reports(run, report_dir), reach)
 
 
 def _status(run: Run, account: str, *, running: bool) -> RunStatus:
@@ -131,9 +135,9 @@ def _later(run: Run) -> str | None:
     return found[0][0] if found else None
 
 
-def _advised(run: RunStatus, reports: Path, reach: Sequence[str]) -> RunStatus:
+def _advised(run: RunStatus, noted: Run, reports: Path, reach: Sequence[str]) -> RunStatus:
     """The run with its failure report and what to do now."""
-    path = reports / run.run_id / "failures.xlsx"
+    path = reports.absolute() / run.run_id / "failures.xlsx"
     run = replace(run, report=str(path) if os.path.lexists(path) else None)
     left = run.counts[State.PENDING]
     if run.where == "running":
@@ -143,41 +147,58 @@ def _advised(run: RunStatus, reports: Path, reach: Sequence[str]) -> RunStatus:
     if run.later:
         rows = f"{left} rows were left then. " if left else ""
         return replace(run, next=f"{rows}Run {run.later} went on with the same list.")
-    if not run.read_to_end or left:
-        return replace(run, next=_go_on(run, left))
-    if run.forgotten or not any(run.counts[state] for state in FAILED):
+    if run.forgotten and not left and run.read_to_end:
         return run
-    return _mended(run, reports, reach)
+    told = json.loads(noted.facts()["facts"])
+    first, *then = _steps(run, told, path, reach) or [Step("", "")]
+    return replace(run, next=first.sentence, command=first.command, then=tuple(then))
 
 
-def _go_on(run: RunStatus, left: int) -> str:
-    """Where a run stopped before its list was through."""
-    if not run.read_to_end:
-        said = Words("en").counted("next.unread", sum(run.counts.values()))
-        return said.removesuffix(":") + "."
-    when = ""
-    if run.resume_at:
-        when = f" after {datetime.fromisoformat(run.resume_at).astimezone():%d %b %H:%M}"
+def _steps(run: RunStatus, told: dict[str, Any], report: Path, reach: Sequence[str]) -> list[Step]:
+    """What to do about rows that are left, and about those that failed."""
+    again = list(told.get("again", ()))
+    if reach and "--state-dir" in again:  # the ledger may have been moved since
+        at = again.index("--state-dir")
+        again[at : at + 2] = reach
+    summary = {
+        **{str(state): rows for state, rows in run.counts.items()},
+        "rows": sum(run.counts.values()),
+        "read_to_end": run.read_to_end,
+        "sandbox": run.sandbox,
+        "mapping": told.get("mapping"),
+        "given": told.get("given") or list(run.files),
+        "started_in": told.get("started_in", ""),
+        "resend": told.get("resend", []),
+        "again": again,
+        "failures_xlsx": str(report),
+    }
+    words = Words("en")
+    lost = not run.report and any(run.counts[state] for state in FAILED)
+    if lost:
+        summary |= {str(state): 0 for state in FAILED}
+    done = words("next.done")
+    found = [step for step in steps(summary, words) if step.sentence != done]
+    if run.read_to_end and run.counts[State.PENDING]:
+        found[0] = found[0]._replace(sentence=f"{_left(run)} {found[0].sentence}")
+    if lost and not run.forgotten:
+        found.append(_written_again(run, report.parent.parent, reach))
+    return found
+
+
+def _left(run: RunStatus) -> str:
+    """How many rows a run left, and from when on they can be sent."""
+    left = run.counts[State.PENDING]
     rows = "1 row is" if left == 1 else f"{left} rows are"
-    return f"Run the same command again{when}: {rows} left."
+    if not run.resume_at:
+        return f"{rows} left."
+    when = datetime.fromisoformat(run.resume_at).astimezone()
+    return f"{rows} left, to be sent after {when:%d %b %H:%M}."
 
 
-def _mended(run: RunStatus, reports: Path, reach: Sequence[str]) -> RunStatus:
-    """What to do about rows that failed."""
-    wrong = run.counts[State.INVALID] + run.counts[State.REFUSED]
-    said = []
-    if wrong and run.report:
-        said.append(f"Correct the rows in {run.report} and run that file with the same mapping.")
-    if run.counts[State.UNCERTAIN]:
-        said.append(
-            f"{run.counts[State.UNCERTAIN]} rows may have arrived: the same command with "
-            "`--resend uncertain` sends them once more."
-        )
-    if run.report:
-        return replace(run, next=" ".join(said))
-    said.append(f"Its failure report is not in {reports}; this writes it:")
+def _written_again(run: RunStatus, reports: Path, reach: Sequence[str]) -> Step:
+    """Where the failure report is not there."""
     words = ["rdimport", "report", run.run_id, *reach, "--report-dir", str(reports)]
-    return replace(run, next=" ".join(said), command=shlex.join(words))
+    return Step(f"Its failure report is not in {reports}; this writes it:", joined(words))
 
 
 def _where(facts: dict[str, Any], *, running: bool) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import shlex
 from pathlib import Path
 from typing import Any, Final
 
 from rdimport.core.errors import ReportError
+from rdimport.core.shell import joined
 from rdimport.ledger import Run
 from rdimport.report import failures_csv
 from rdimport.report.private_files import private
@@ -16,6 +16,9 @@ FILE_NAME: Final = "summary.json"
 
 _TOLD: Final = ("mapping", "base_url", "sandbox", "account", "quota", "again")
 """What the person said of the run."""
+
+_ELSE: Final = {"started_in": "", "given": [], "resend": []}
+"""What the person said too, and what stands for it in runs of earlier releases."""
 
 
 def summarise(run: Run, folder: Path) -> dict[str, Any]:
@@ -53,6 +56,7 @@ def summarise(run: Run, folder: Path) -> dict[str, Any]:
         "problems": run.problems(),
         "suspect": run.suspects(),
         **{name: told[name] for name in _TOLD},
+        **{name: told.get(name, usual) for name, usual in _ELSE.items()},
         "files": [table.name for table in run.inputs().values()],
         "summary_json": str(folder / FILE_NAME),
         "failures_csv": str(folder / failures_csv.FILE_NAME),
@@ -67,8 +71,9 @@ def summarise_alone(
     """The same where the files could not be written: `report_failed` says why, and which command
     writes them.
     """
-    places = ["--state-dir", str(state_dir), "--report-dir", str(report_dir)]
-    again = shlex.join(["rdimport", "report", run.name, *places])
+    state, reports = str(state_dir.absolute()), str(report_dir.absolute())
+    words = ["rdimport", "report", run.name, "--state-dir", state, "--report-dir", reports]
+    again = joined(words)
     told = summarise(run, report_dir / run.name)
     return {**told, "report_failed": f"{error}\n  {again}"}
 

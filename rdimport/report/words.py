@@ -58,8 +58,9 @@ _ENGLISH: Final = {
     "how": "The way back in",
     "how.correct": "Correct the coloured cells in “{sheet}”. A comment says what is wrong.",
     "how.keep": "Keep the header. Rows that are not to be sent may be deleted.",
-    "how.save": "Save, as xlsx or ods; then type the command below. Only what failed is sent.",
-    "how.uncertain": "Rows that are uncertain are not sent again unless --resend uncertain is set.",
+    "how.save": "Save it under this name; then type the command below. Only what failed is sent.",
+    "how.uncertain": "Rows that are uncertain are not sent again unless --resend uncertain is set:"
+    " delete those that have arrived first.",
     "colour.suspect": "worth a look",
     "colour.means": "cells of rows that failed: they look wrong too, but are not the cause",
     "sent_suspect": "No reason not to send, but worth a look",
@@ -80,7 +81,11 @@ _ENGLISH: Final = {
     "next.unread.one": "The list was not read to its end: only 1 row was read so far. Run the same"
     " command again:",
     "next.pending": "Send the rows that are still pending:",
-    "next.uncertain": "Send uncertain rows again, once you have seen that they did not arrive:",
+    "next.uncertain": "Look in RD for the uncertain rows, and delete from failures.xlsx those that"
+    " have arrived. This sends the others once more, with whatever else was corrected in the file:",
+    "next.stdin": "The list came through standard input: pipe it into the command once more.",
+    "next.sandbox_uncertain": "What may have arrived, arrived in a sandbox that lived for this run"
+    " only: there is nothing to send again.",
     "next.sandbox": "This sandbox lived for this run only; to go on where a run stopped, start one "
     "that stays, and send to it with --base-url:",
     "next.done": "Nothing is left to do: every row has arrived.",
@@ -166,8 +171,9 @@ _PORTUGUESE: Final = {
     "how": "O caminho de volta",
     "how.correct": "Corrija as células coloridas em “{sheet}”. Um comentário diz o que há.",
     "how.keep": "Mantenha o cabeçalho. Linhas que não devem ser enviadas podem ser apagadas.",
-    "how.save": "Salve, como xlsx ou ods, e digite o comando abaixo. Só o que falhou é enviado.",
-    "how.uncertain": "Linhas incertas só são enviadas de novo com --resend uncertain.",
+    "how.save": "Salve com este nome e digite o comando abaixo. Só o que falhou é enviado.",
+    "how.uncertain": "Linhas incertas só são enviadas de novo com --resend uncertain: antes, apague"
+    " as que já chegaram.",
     "colour.suspect": "vale conferir",
     "colour.means": "células de linhas que falharam: parecem erradas, mas não são a causa",
     "sent_suspect": "Não impede o envio, mas vale conferir",
@@ -187,7 +193,11 @@ _PORTUGUESE: Final = {
     "next.unread.one": "A lista não foi lida até o fim: só 1 linha foi lida até aqui. Rode o mesmo"
     " comando de novo:",
     "next.pending": "Envie as linhas ainda pendentes:",
-    "next.uncertain": "Envie de novo as linhas incertas, depois de ver que elas não chegaram:",
+    "next.uncertain": "Procure no RD as linhas incertas e apague de failures.xlsx as que chegaram."
+    " Isto envia de novo as outras, com o que mais foi corrigido no arquivo:",
+    "next.stdin": "A lista veio pela entrada padrão: passe-a de novo para o comando.",
+    "next.sandbox_uncertain": "O que pode ter chegado, chegou a um sandbox que viveu só nesta"
+    " execução: não há o que enviar de novo.",
     "next.sandbox": "Este sandbox viveu só nesta execução; para continuar de onde parou, inicie um "
     "que permaneça, e envie a ele com --base-url:",
     "next.done": "Nada mais a fazer: todas as linhas chegaram.",

@@ -18,6 +18,7 @@ import uvicorn
 
 from rdimport.core.clock import Clock, SystemClock
 from rdimport.core.errors import UsageError
+from rdimport.core.shell import joined, with_key
 from rdimport.sandbox.app import App
 from rdimport.sandbox.control import control
 from rdimport.sandbox.endpoint import Endpoint
@@ -179,7 +180,9 @@ def _greet(options: SandboxOptions, started: Started) -> None:
         _say("Other machines can reach it; the page asks for the token in the address above.")
     if started.api_key:
         _say(f"API key {options.new_key}: {started.api_key}")
-    _say(f"Send to it: rdimport run FILE -m MAPPING --base-url {started.base_url}")
+    words = ["rdimport", "run", "FILE", "-m", "MAPPING", "--base-url", started.base_url]
+    typed = with_key(started.api_key, words) if started.api_key else joined(words)
+    _say(f"Send to it: {typed}")
     _say("Ctrl+C stops it.")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -134,8 +133,8 @@ def _suspect(done: Checked, words: Words) -> Iterator[str]:
         yield from wrapped(f"→ {remedy(reason.code, words.lang)}", margin)
 
 
-def surveyed(table: Table, found: Survey) -> Iterator[str]:
-    """The lines of a check without a mapping: what a file holds."""
+def surveyed(table: Table, found: Survey, propose: str) -> Iterator[str]:
+    """The lines of a check without a mapping: what a file holds; `propose` is the next command."""
     facts = table.facts
     told = [facts.format]
     told += [f"sheet {facts.sheet}"] if facts.sheet else []
@@ -154,7 +153,7 @@ def surveyed(table: Table, found: Survey) -> Iterator[str]:
     yield from notes(found.warnings)
     yield ""
     yield from wrapped("Propose a mapping for it:")
-    yield f"  rdimport init {shlex.quote(table.name)} -o mapping.yaml"
+    yield f"  {propose}"
 
 
 def survey_summary(table: Table, found: Survey) -> dict[str, Any]:

@@ -37,18 +37,22 @@ def lines(
     *,
     colour: bool = False,
     lang: str = "en",
+    near: bool = False,
 ) -> str:
     """The summary of a run as text of at most `width` columns; commands and paths stay whole.
 
     `examples` are those of the report (`figures.examples`). Whoever calls decides about colour:
-    a terminal that is none, and NO_COLOR, want none.
+    a terminal that is none, and NO_COLOR, want none. `near` is a reader in this folder, who
+    needs no whole paths.
     """
-    return "\n".join(_Screen(max(width, 40), Words(lang), colour=colour).told(summary, examples))
+    screen = _Screen(max(width, 40), Words(lang), colour=colour, near=near)
+    return "\n".join(screen.told(summary, examples))
 
 
 class _Screen:
-    def __init__(self, width: int, words: Words, *, colour: bool) -> None:
+    def __init__(self, width: int, words: Words, *, colour: bool, near: bool) -> None:
         self._width = width
+        self._near = near
         self._words = words
         self._colour = colour
 
@@ -124,7 +128,7 @@ class _Screen:
         if summary["problems"]:
             yield f"{words('failure_report')}: {summary['failures_xlsx']}"
         yield f"{words('report')}: {summary['report_html']}"
-        for step in steps(summary, words):
+        for step in steps(summary, words, near=self._near):
             yield ""
             yield from self._wrapped(step.sentence)
             if step.command:

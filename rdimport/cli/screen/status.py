@@ -77,10 +77,11 @@ def one(run: RunStatus) -> Iterator[str]:
     started = local(run.started_at)
     yield from wrapped(f"started {started}, {run.where}{why}{took}{used}")
     yield from counts(run.counts, 0, _WORDS)
-    if run.next:
-        yield from wrapped(run.next)
-    if run.command:
-        yield f"  {run.command}"  # whole: it is pasted
+    for sentence, command in ((run.next, run.command), *run.then):
+        if sentence:
+            yield from wrapped(sentence)
+        if command:
+            yield f"  {command}"  # whole: it is pasted
 
 
 def _answer(run: RunStatus) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Final
 
 _LOOK: Final = (
-    "look for the conversion in RD Station; where it is missing, run again with --resend uncertain"
+    "look for the conversion in RD Station; where it is missing, send the row of failures.xlsx with"
+    " --resend uncertain"
 )
 _AGAIN: Final = "run the same command again: it goes on where it stopped"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 _LOOK: Final = (
-    "procure a conversão no RD Station; onde ela faltar, rode de novo com --resend uncertain"
+    "procure a conversão no RD Station; onde ela faltar, envie a linha de failures.xlsx com"
+    " --resend uncertain"
 )
 _AGAIN: Final = "rode o mesmo comando de novo: ele continua de onde parou"
 _KEY: Final = "no RD Station Marketing (Integrações > Chave de API)"

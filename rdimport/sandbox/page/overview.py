@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from rdimport.core.shell import joined, with_key
 from rdimport.sandbox.page import lookups
 from rdimport.sandbox.page.chart import chart
 from rdimport.sandbox.page.markup import Child, Markup, join, tag
@@ -44,7 +45,9 @@ def overview(view: View, news: News) -> Markup:
 
 
 def _steps(view: View, own: list[Key]) -> Markup:
-    command = f"rdimport run FILE -m MAPPING --base-url {view.address}"
+    words = ["rdimport", "run", "FILE", "-m", "MAPPING", "--base-url", view.address]
+    key = next((key.secret for key in reversed(own) if key.active), "")
+    command = with_key(key, words) if key else joined(words)
     steps: list[tuple[str, bool, Child]] = [
         (
             "Create an API key",

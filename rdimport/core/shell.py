@@ -1,0 +1,37 @@
+"""Commands as they are pasted into a shell."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+STDIN: Final = "-"
+
+
+def joined(words: Sequence[str]) -> str:
+    """The command of these words: each is one word to the shell of this system."""
+    if os.name == "nt":
+        from subprocess import list2cmdline  # noqa: PLC0415  costs its import
+
+        return list2cmdline(words)
+    return shlex.join(words)
+
+
+def with_key(key: str, words: Sequence[str]) -> str:
+    """The same command with a key that is no secret, given as an environment variable."""
+    if os.name == "nt":  # as PowerShell has it
+        return f'$env:RDIMPORT_API_KEY="{key}"; {joined(words)}'
+    return f"RDIMPORT_API_KEY={shlex.quote(key)} {joined(words)}"
+
+
+def whole(name: str, base: str = "") -> str:
+    """A file by its whole path, named in the folder `base` (this one): who reads it may be in any
+    other. Standard input and an address are as they are.
+    """
+    if name == STDIN or "://" in name:
+        return name
+    path = Path(name).expanduser() if name.startswith("~/") else Path(name)
+    return str(Path(base, path).absolute())

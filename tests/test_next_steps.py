@@ -1,0 +1,286 @@
+"""Every command that is printed does what the sentence beside it says, typed in any folder."""
+
+from __future__ import annotations
+
+import html
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import openpyxl
+import pytest
+from support.command import KEY, Desk
+from support.waiting import until
+
+from rdimport.sandbox import Faults
+from rdimport.sandbox.embedded import RunningSandbox
+
+MAPPING = "version: 1\nconversion_identifier: Feira\nfields: {email: E-mail, name: Nome}\n"
+HEAD = "Nome;E-mail\n"
+PEOPLE = [f"p{i}@exemplo.com.br" for i in range(7)]
+ROWS = [f"Pessoa;{email}\n" for email in PEOPLE]
+WRONG = "Ninguém;sem arroba\n"
+MENDED = "ninguem@exemplo.com.br"
+UNCERTAIN, ACCEPTED, PENDING = PEOPLE[:3], PEOPLE[3:5], PEOPLE[5:]
+
+
+class Elsewhere:
+    """Another folder, where somebody pastes a command and has no more than the key."""
+
+    def __init__(self, home: Path, box: RunningSandbox) -> None:
+        self._home = home
+        self._box = box
+        home.mkdir()
+
+    def type(self, command: str, stdin: str = "", key: str | None = None) -> list[str]:
+        """Who was sent a conversion by this command."""
+        before = len(self._box.conversions())
+        env = {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "HOME": str(self._home),
+            "LANG": "C.UTF-8",
+        }
+        env |= {"RDIMPORT_API_KEY": self._box.api_key if key is None else key}
+        done = subprocess.run(
+            ["/bin/sh", "-c", command], cwd=self._home, env=env, input=stdin, text=True,
+            capture_output=True, timeout=120, check=False,
+        )  # fmt: skip
+        assert done.returncode in (0, 1, 3), done.stderr
+        return sorted(sent["email"] for sent in self._box.conversions()[before:])
+
+
+@pytest.fixture
+def there(tmp_path: Path, box: RunningSandbox) -> Elsewhere:
+    return Elsewhere(tmp_path / "elsewhere", box)
+
+
+@pytest.fixture
+def office(tmp_path: Path, box: RunningSandbox) -> Desk:
+    """A folder whose name a shell could misread."""
+    home = tmp_path / "d'Ana & João $HOME"
+    home.mkdir()
+    desk = Desk(home, box.api_key, box.base_url)
+    desk.write("o mapa.yaml", MAPPING)
+    return desk
+
+
+def printed(text: str) -> list[str]:
+    return re.findall(r"^  (rdimport .*)$", text, re.MULTILINE)
+
+
+def in_workbook(path: Path) -> list[str]:
+    cells = (c.value for s in openpyxl.load_workbook(path) for row in s.iter_rows() for c in row)
+    return [value for value in cells if isinstance(value, str) and value.startswith("rdimport ")]
+
+
+def in_page(path: Path) -> list[str]:
+    found = re.findall(r"<pre>(.*?)</pre>", path.read_text(encoding="utf-8"), re.DOTALL)
+    return [html.unescape(re.sub(r"<[^>]+>", "", text)) for text in found]
+
+
+def edit(path: Path, *, delete: str = "", mend: bool = False) -> None:
+    """What a person does in failures.xlsx: takes a row out, puts an address right."""
+    book = openpyxl.load_workbook(path)
+    (sheet,) = (sheet for sheet in book if "rdimport_row" in [cell.value for cell in sheet[1]])
+    column = [cell.value for cell in sheet[1]].index("E-mail") + 1
+    for row in range(sheet.max_row, 1, -1):
+        cell = sheet.cell(row, column)
+        if cell.value == delete:
+            sheet.delete_rows(row)
+        elif mend and cell.value == "sem arroba":
+            cell.value = MENDED
+    book.save(path)
+
+
+def reports(desk: Desk) -> Path:
+    (folder,) = desk.reports.iterdir()
+    return folder
+
+
+@pytest.mark.parametrize("lang", ["en", "pt-BR"])
+@pytest.mark.parametrize("quiet", [False, True])
+def test_all_places_print_commands_that_send_what_their_sentence_says(
+    office: Desk, there: Elsewhere, box: RunningSandbox, lang: str, *, quiet: bool
+) -> None:
+    office.write("a lista.csv", HEAD + "".join(ROWS) + WRONG)
+    box.set_faults(Faults(reset_after=1.0, at_most=3))
+    options = ["--limit", 5, "--concurrency", 1, "--quota", "none", "--account", "loja"]
+    told = ["--quiet"] if quiet else []
+    words = ["a lista.csv", "-m", "o mapa.yaml", *options, "--lang", lang, *told]
+    done = office.do("run", *words)
+    box.set_faults(Faults())
+    report = reports(office)
+    on_screen = printed(done.err if quiet else done.out)
+    assert len(on_screen) == 3
+    for commands in (in_workbook(report / "failures.xlsx"), in_page(report / "report.html")):
+        assert commands == on_screen
+    assert printed(office.here("status").out) == on_screen
+    assert KEY not in "".join(on_screen)
+    rest, mended, resent = on_screen
+    assert there.type(rest) == PENDING
+    assert there.type(mended) == []
+    edit(report / "failures.xlsx", delete=UNCERTAIN[0], mend=True)
+    assert there.type(mended) == [MENDED]
+    assert there.type(resent) == UNCERTAIN[1:]
+    assert [there.type(command) for command in on_screen] == [[], [], []]
+
+
+def test_what_is_deleted_from_failures_csv_is_not_sent_either(
+    office: Desk, there: Elsewhere, box: RunningSandbox
+) -> None:
+    office.write("lista.csv", HEAD + "".join(ROWS[:3]))
+    box.set_faults(Faults(reset_after=1.0, at_most=3))
+    (resent,) = printed(office.do("run", "lista.csv", "-m", "o mapa.yaml").out)
+    box.set_faults(Faults())
+    path = reports(office) / "failures.csv"
+    lines = path.read_text(encoding="utf-8-sig").splitlines(keepends=True)
+    path.write_text("".join(lines[:1] + lines[2:]), encoding="utf-8-sig")
+    command = resent.replace("failures.xlsx", "failures.csv")
+    assert there.type(command.replace("--resend uncertain", "")) == []
+    assert there.type(command) == PEOPLE[1:3]
+
+
+def test_sending_again_that_was_stopped_goes_on_with_the_rows_that_are_left(
+    office: Desk, there: Elsewhere, box: RunningSandbox
+) -> None:
+    office.write("lista.csv", HEAD + "".join(ROWS[:4]))
+    box.set_faults(Faults(reset_after=1.0, at_most=4))
+    words = ["lista.csv", "-m", "o mapa.yaml", "--concurrency", 1]
+    (resent,) = printed(office.do("run", *words).out)
+    box.set_faults(Faults())
+    first = there.type(f"{resent} --limit 1")
+    assert len(first) == 1
+    latest = printed(office.here("status").out)[0]
+    assert "--resend uncertain" in latest
+    assert sorted(first + there.type(latest)) == PEOPLE[:4]
+    assert there.type(latest) == []
+
+
+def packed(desk: Desk) -> list[str]:
+    with zipfile.ZipFile(desk.home / "export.zip", "w") as archive:
+        archive.writestr("subscribed.csv", HEAD + "".join(ROWS) + WRONG)
+        archive.writestr("unsubscribed.csv", HEAD + "Fora;fora@exemplo.com.br\n")
+    return ["export.zip", "--member", "subscribed*"]
+
+
+def two_files(desk: Desk) -> list[str]:
+    return [
+        "./" + desk.write("-a.csv", HEAD + "".join(ROWS[:4])),
+        desk.write("b.csv", HEAD + "".join(ROWS[4:]) + WRONG),
+    ]
+
+
+def pattern(desk: Desk) -> list[str]:
+    two_files(desk)
+    return ["*.csv"]
+
+
+def hinted(desk: Desk) -> list[str]:
+    text = "Título\n" + (HEAD + "".join(ROWS) + WRONG).replace(";", "\t")
+    name = desk.write("lista.txt", text.encode("utf-16"))
+    return [name, "--delimiter", "tab", "--encoding", "utf-16", "--header-row", "2"]
+
+
+def sheet(desk: Desk) -> list[str]:
+    book = openpyxl.Workbook()
+    table = book.active
+    assert table is not None
+    table.append(["Nome", "E-mail"])
+    table.append(["Fora", "fora@exemplo.com.br"])
+    right = book.create_sheet("Os leads")
+    for line in [HEAD, *ROWS, WRONG]:
+        right.append(line.strip().split(";"))
+    book.save(desk.home / "pasta.xlsx")
+    return ["pasta.xlsx", "--sheet", "Os leads"]
+
+
+@pytest.mark.parametrize("given", [packed, two_files, pattern, hinted, sheet])
+def test_commands_read_the_same_list_and_reach_the_same_ledger(
+    office: Desk, there: Elsewhere, given
+) -> None:
+    files = given(office)
+    key = office.home / "a chave"
+    key.write_text(str(office.key))
+    key.chmod(0o600)
+    places = ["--api-key-file", key.name, "--state-dir", "o estado", "--report-dir", "saída"]
+    done = office.do("run", *files, "-m", "o mapa.yaml", "--limit", 1, *places)
+    rest, mended = printed(done.out)
+    sent = there.type(rest, key="")
+    assert len(sent) == 6
+    assert set(sent) < set(PEOPLE)
+    first = min((office.home / "saída").iterdir())
+    assert first.name in mended
+    edit(first / "failures.xlsx", mend=True)
+    assert there.type(mended, key="") == [MENDED]
+    assert there.type(rest, key="") == []
+
+
+@pytest.mark.parametrize("lang", ["en", "pt-BR"])
+def test_a_list_from_standard_input_is_asked_for_once_more(
+    office: Desk, there: Elsewhere, lang: str
+) -> None:
+    text = HEAD + "".join(ROWS) + WRONG
+    words = ["run", "-", "-m", "o mapa.yaml", "--limit", "2", "--lang", lang]
+    out = office.feed(text, *words).out
+    assert {"en": "standard input", "pt-BR": "entrada padrão"}[lang] in " ".join(out.split())
+    rest, _ = printed(out)
+    assert there.type(rest, stdin=text) == PEOPLE[2:]
+
+
+def test_a_sandbox_of_its_own_is_gone_and_the_next_one_says_how_to_send_to_it(
+    office: Desk, tmp_path: Path
+) -> None:
+    office.write("lista.csv", HEAD + "".join(ROWS))
+    done = office.do("run", "--sandbox", "lista.csv", "-m", "o mapa.yaml", "--limit", 2)
+    (start,) = printed(done.out)
+    venv = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    env = {"PATH": venv, "HOME": str(tmp_path), "LANG": "C.UTF-8"}
+    said = tmp_path / "said"
+    with said.open("w") as err:
+        box = subprocess.Popen(
+            ["/bin/sh", "-c", f"exec {start} --port 0"], stderr=err, env=env, cwd=tmp_path
+        )
+    try:
+        until(lambda: "Ctrl+C" in said.read_text())
+        typed = re.findall(r"Send to it: (.*)", said.read_text())[0]
+        assert typed.startswith("RDIMPORT_API_KEY=")
+        home = str(office.home).replace("'", "'\\''")
+        typed = typed.replace("FILE", f"'{home}/lista.csv'", 1)
+        typed = typed.replace("MAPPING", f"'{home}/o mapa.yaml'") + " --json"
+        sent = subprocess.run(
+            ["/bin/sh", "-c", typed], env=env, cwd=tmp_path,
+            capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        assert '"accepted": 7' in sent.stdout, sent.stderr
+    finally:
+        box.terminate()
+        box.wait(30)
+
+
+def test_init_and_check_print_commands_that_work_from_any_folder(
+    office: Desk, there: Elsewhere
+) -> None:
+    files = hinted(office)
+    (propose,) = printed(office.do("check", *files).out)
+    assert there.type(propose) == []
+    written = (office.home.parent / "elsewhere" / "mapping.yaml").read_text(encoding="utf-8")
+    look = re.findall(r"^# +(rdimport check .*)$", written, re.MULTILINE)
+    said = office.do("init", *files, "-o", "novo.yaml").err
+    assert there.type(printed(said)[0]) == []
+    assert there.type(look[0]) == []
+
+
+def test_a_run_whose_report_is_gone_is_told_how_to_have_it_written_again(
+    office: Desk, there: Elsewhere
+) -> None:
+    office.write("lista.csv", HEAD + WRONG)
+    office.do("run", "lista.csv", "-m", "o mapa.yaml")
+    folder = reports(office)
+    shutil.rmtree(folder)
+    (again,) = printed(office.here("status").out)
+    assert there.type(again) == []
+    assert (folder / "failures.xlsx").exists()

@@ -33,6 +33,18 @@ class _Discreet:
         return getattr(self._stream, name)
 
 
+def say_openly(line: str) -> None:
+    """Say a line on standard error with what the mask would take out: a sandbox's key is meant to
+    be copied.
+    """
+    stream = sys.stderr
+    if isinstance(stream, _Discreet):
+        stream = stream._stream  # noqa: SLF001  the same module
+    with suppress(OSError, ValueError):
+        stream.write(f"{line}\n")
+        stream.flush()
+
+
 @contextmanager
 def speaking(mask: Callable[[str], str]) -> Iterator[None]:
     """Make the standard streams fit to be written to, with nothing in them that `mask` takes out,

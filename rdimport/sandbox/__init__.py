@@ -11,6 +11,7 @@ from rdimport.sandbox.faults import Faults
 from rdimport.sandbox.options import OPTION_TEXTS, SandboxOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     from rdimport.sandbox.embedded import RunningSandbox
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
 __all__ = ["OPTION_TEXTS", "Faults", "SandboxOptions", "running", "serve"]
 
 
-def serve(options: SandboxOptions) -> None:
+def serve(options: SandboxOptions, greet: Callable[[str], None] | None = None) -> None:
     """Serve until Ctrl+C; see `server.serve`."""
     from rdimport.sandbox import server  # noqa: PLC0415  only who serves pays for the server
 
-    server.serve(options)
+    server.serve(options, greet)
 
 
 def running(options: SandboxOptions | None = None) -> AbstractContextManager[RunningSandbox]:

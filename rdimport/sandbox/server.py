@@ -161,29 +161,30 @@ def _tick(store: Store, log: Log | None, clock: Clock) -> None:
         log.write(clock.now())
 
 
-def serve(options: SandboxOptions) -> None:
+def serve(options: SandboxOptions, greet: Callable[[str], None] | None = None) -> None:
     """The command `rdimport sandbox`: serve until Ctrl+C; what happens goes to standard error.
 
+    `greet` says the lines that begin with the sandbox's address and its key, which is no secret.
     Raises UsageError when the address, the data directory, the catalogue or a certificate cannot
     be used.
     """
     with contextlib.suppress(KeyboardInterrupt):
-        run(options, lambda started: _greet(options, started), log=Log(_say))
+        run(options, lambda started: _greet(options, started, greet or _say), log=Log(_say))
 
 
-def _greet(options: SandboxOptions, started: Started) -> None:
+def _greet(options: SandboxOptions, started: Started, say: Callable[[str], None]) -> None:
     query = f"?token={started.token}" if started.token else ""
-    _say(f"Sandbox of RD Station Marketing: {started.base_url}/{query}")
+    say(f"Sandbox of RD Station Marketing: {started.base_url}/{query}")
     if options.is_loopback:
-        _say("Only this machine can reach it.")
+        say("Only this machine can reach it.")
     else:
-        _say("Other machines can reach it; the page asks for the token in the address above.")
+        say("Other machines can reach it; the page asks for the token in the address above.")
     if started.api_key:
-        _say(f"API key {options.new_key}: {started.api_key}")
+        say(f"API key {options.new_key}: {started.api_key}")
     words = ["rdimport", "run", "FILE", "-m", "MAPPING", "--base-url", started.base_url]
     typed = with_key(started.api_key, words) if started.api_key else joined(words)
-    _say(f"Send to it: {typed}")
-    _say("Ctrl+C stops it.")
+    say(f"Send to it: {typed}")
+    say("Ctrl+C stops it.")
 
 
 def _say(line: str) -> None:

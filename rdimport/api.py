@@ -14,7 +14,13 @@ from random import SystemRandom
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from rdimport.core.clock import Clock, SystemClock
-from rdimport.core.errors import ExitCode, LedgerError, RdimportError, ReportError
+from rdimport.core.errors import (
+    Bug,
+    ExitCode,
+    LedgerError,
+    RdimportError,
+    ReportError,
+)
 from rdimport.core.events import (
     Heard,
     Observer,
@@ -38,7 +44,7 @@ from rdimport.destination.rdstation.endpoint import BASE_URL
 from rdimport.ledger import Ledger, Run
 from rdimport.ledger.accounts import Wish, hash_of
 from rdimport.ledger.figures import examples
-from rdimport.ledger.lock import is_locked, locked
+from rdimport.ledger.lock import Held, is_locked, locked
 from rdimport.ledger.naming import refuse_unrecognised
 from rdimport.mapping import Mapping
 from rdimport.plan import mapping_record
@@ -171,13 +177,13 @@ async def run_async(files: Sequence[str], mapping: Mapping, **options: Any) -> I
     started = how.clock.monotonic()
     with ExitStack() as stack:
         Ledger.bring_up(how.state_dir)
-        stack.enter_context(locked(how.state_dir, how.to.account))
+        lock = stack.enter_context(locked(how.state_dir, how.to.account))
         ledger = stack.enter_context(Ledger.open(how.state_dir))
         spool = stack.enter_context(Spool(how.state_dir))
         index = stack.enter_context(Index(how.state_dir))
         if how.signals:
             stack.enter_context(on_signals(stopper))
-        run = _begin(ledger, how, mapping, files)
+        run = _begin(ledger, lock, how, mapping, files)
         planner = _planner(run, how, mapping, spool=spool, index=index, stopper=stopper)
         try:
             plan = await _in_thread(partial(planner.make, tables), stopper)
@@ -198,7 +204,7 @@ async def run_async(files: Sequence[str], mapping: Mapping, **options: Any) -> I
     return Imported(told, seen, where, how.state_dir, notes + end.notes)
 
 
-def _begin(ledger: Ledger, how: Options, mapping: Mapping, files: Sequence[str]) -> Run:
+def _begin(ledger: Ledger, lock: Held, how: Options, mapping: Mapping, files: Sequence[str]) -> Run:
     now = how.clock.now()
     facts = {
         "mapping": how.mapping_name,
@@ -218,7 +224,7 @@ def _begin(ledger: Ledger, how: Options, mapping: Mapping, files: Sequence[str])
     name = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     key = hash_of(ledger, list(how.to.credentials().items()))
     wish = Wish(key, partial(is_locked, how.state_dir), how.yes)
-    return ledger.start_run(name, how.to.identity, now, facts, wish)
+    return ledger.start_run(name, how.to.identity, now, facts, wish, held=lock.is_held)
 
 
 def _planner(
@@ -363,16 +369,18 @@ def write_report(
 
 def _abandon(run: Run, how: Options, error: BaseException) -> None:
     """Note why a run could not go on, where the ledger still takes it."""
-    sent = False
+    sent = run.has_begun
     with suppress(LedgerError):
         sent = run.has_sent()
         code = ExitCode.STOPPED if sent else getattr(error, "exit_code", ExitCode.NOTHING_SENT)
         run.finish(how.clock.now(), code, type(error).__name__)
     if sent:
-        with suppress(RdimportError):  # the error that ended the run is the one to tell
-            _report(run, how)
-    if isinstance(error, RdimportError) and sent:
-        error.exit_code = ExitCode.STOPPED
+        with suppress(RdimportError, Bug):  # the error that ended the run is the one to tell
+            told = _report(run, how)
+            if isinstance(error, LedgerError):
+                error.remedy += f"\nThe report of this run: {how.report_dir / told['run_id']}"
+    if isinstance(error, Exception) and sent:
+        vars(error)["exit_code"] = ExitCode.STOPPED  # of whatever it is: rows have left
 
 
 def _told(hints: Hints, mapping: Mapping) -> Hints:

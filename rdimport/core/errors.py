@@ -62,6 +62,14 @@ class LedgerError(RdimportError):
     """The ledger cannot record what would be sent, so nothing more is sent."""
 
 
+class LedgerLostError(LedgerError):
+    """The ledger vanished, was replaced, or knows less than was sent."""
+
+
+class LedgerDamagedError(LedgerError):
+    """What is in the ledger cannot be trusted."""
+
+
 class LedgerBusyError(LedgerError):
     """Another run, or a purge, holds the ledger."""
 

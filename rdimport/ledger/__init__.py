@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import datetime
 from hashlib import blake2b
@@ -21,7 +21,10 @@ import polars as pl
 
 from rdimport.core.errors import Bug, LedgerError, UsageError
 from rdimport.core.names import fold
+from rdimport.ledger import witness
 from rdimport.ledger.accounts import Wish, claim, claims, destination_of, settle
+from rdimport.ledger.files import FILE_NAME, Watch, connect, read_only
+from rdimport.ledger.forgetting import forget
 from rdimport.ledger.records import (
     Counters,
     Input,
@@ -32,12 +35,12 @@ from rdimport.ledger.records import (
     problems_of,
     text_of,
 )
-from rdimport.ledger.run_writer import Run
+from rdimport.ledger.run_writer import Run, lock_lost
 from rdimport.ledger.schema import (
     ENDS,
     VERSION,
-    WRITER_WAITS,
     busy_is_no_failure,
+    damaged,
     explained,
     make,
     recover,
@@ -47,6 +50,7 @@ from rdimport.ledger.schema import (
 from rdimport.ledger.upgrade import brought_up, upgrade
 
 __all__ = [
+    "FILE_NAME",
     "Counters",
     "Input",
     "Ledger",
@@ -58,8 +62,6 @@ __all__ = [
     "problems_of",
     "text_of",
 ]
-
-FILE_NAME: Final = "ledger.sqlite3"
 
 _READERS_WAIT: Final = 0.25
 """Seconds to wait for who reads the ledger before its log is emptied: nobody can write meanwhile,
@@ -90,27 +92,36 @@ class Ledger:
         self.path = path
         self._db = connection
         self._reading = reading
-        self._key: bytes = connection.execute(
-            "SELECT value FROM setting WHERE name = 'hash_key'"
-        ).fetchone()[0]
+        found = connection.execute("SELECT value FROM setting WHERE name = 'hash_key'").fetchone()
+        if found is None or not isinstance(found[0], bytes):
+            raise damaged(path, "the key of its hashes is missing")
+        self._key: bytes = found[0]
+        self._watch: Watch | None = None if reading else Watch(path)
+        self.closing = ExitStack()
 
     @classmethod
-    def open(cls, state_dir: Path) -> Self:
-        """Open the ledger of a state directory; both are made, for their owner only."""
+    def open(cls, state_dir: Path, *, trusting: bool = False) -> Self:
+        """Open the ledger of a state directory; both are made, for their owner only. Raises
+        LedgerLostError where it is not the one, or not all of the one, that rows were sent from,
+        unless `trusting`.
+        """
         path = state_dir / FILE_NAME
         with explained(path), ExitStack() as unless_open:
             state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-            db = sqlite3.connect(
-                path, timeout=WRITER_WAITS, isolation_level=None, check_same_thread=False
-            )
+            known = witness.seen(state_dir)
+            witness.refuse_remains(path)
+            db = connect(path)
             unless_open.callback(db.close)
             write_ahead(db)
             db.execute("PRAGMA synchronous = FULL")  # a row in `sending` must survive a power cut
+            if known and not version_of(path, db):
+                raise damaged(path, "its tables are gone")
             make(path, db)
             upgrade(path, db)
             db.execute(ENDS)
             ledger = cls(path, db)
+            if not trusting:
+                witness.refuse_older(path, known, ledger.key, ledger.writes())
             unless_open.pop_all()
         return ledger
 
@@ -123,7 +134,7 @@ class Ledger:
         path, version = state_dir / FILE_NAME, 0
         with suppress(LedgerError), explained(path, reading=True):
             if cls.is_there(state_dir):
-                with closing(_read_only(path, wait=0.1)) as db:
+                with closing(read_only(path, wait=0.1)) as db:
                     version = version_of(path, db)
         if 0 < version < VERSION:
             with cls.open(state_dir):
@@ -131,12 +142,13 @@ class Ledger:
 
     @classmethod
     def is_there(cls, state_dir: Path) -> bool:
-        """Whether a state directory has a ledger."""
+        """Whether a state directory has a ledger. Raises LedgerLostError where it had one."""
         path = state_dir / FILE_NAME
         with explained(path, reading=True):  # a directory of somebody else does not say
             try:
                 path.stat()
             except (FileNotFoundError, NotADirectoryError):
+                witness.refuse_remains(path)
                 return False
         return True
 
@@ -149,28 +161,40 @@ class Ledger:
         path = state_dir / FILE_NAME
         if not cls.is_there(state_dir):
             return None
-        with explained(path, reading=True):
-            db = _read_only(path)
-            try:
-                if not version_of(path, db):
-                    db.close()
-                    return None
-                db = brought_up(path, db)
-                db.execute(ENDS)
-                return cls(path, db, reading=True)
-            except BaseException:
-                db.close()
-                raise
+        with explained(path, reading=True), ExitStack() as unless_open:
+            known = witness.seen(state_dir)
+            witness.refuse_remains(path)
+            db = read_only(path)
+            unless_open.callback(db.close)
+            if not version_of(path, db):
+                if known:
+                    raise damaged(path, "its tables are gone")
+                return None
+            db = brought_up(path, db)
+            unless_open.callback(db.close)
+            db.execute(ENDS)
+            ledger = cls(path, db, reading=True)
+            witness.refuse_older(path, known, ledger.key, ledger.writes())
+            unless_open.pop_all()
+        return ledger
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._db.close()
+        with self.closing:
+            self._db.close()
+
+    def writes(self) -> int:
+        """How many writes have let rows leave, since that is counted."""
+        found = self.query("SELECT value FROM setting WHERE name = 'writes'")
+        return int(found[0][0]) if found else 0
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing, durable at its end."""
+        """All or nothing, durable at its end. Raises LedgerLostError when it went into files that
+        no later run will find.
+        """
         with explained(self.path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
@@ -180,6 +204,8 @@ class Ledger:
                 if self._db.in_transaction:  # on a full disk SQLite has rolled back already
                     self._db.execute("ROLLBACK")
                 raise
+        if self._watch is not None:
+            self._watch.look()
 
     def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """All rows of a question."""
@@ -242,14 +268,20 @@ class Ledger:
         started_at: datetime,
         facts: dict[str, Any],
         wish: Wish | None = None,
+        *,
+        held: Callable[[], bool] = lambda: True,
     ) -> Run:
-        """Begin a run. Rows that an earlier one left in `sending` become uncertain.
+        """Begin a run. Rows that an earlier one left in `sending` become uncertain. `held` tells
+        whether the lock is still the one that others would meet.
 
         Only who holds the lock of the destination's account may call this. Raises LedgerBusyError
         where others write all the time: a purge does not lock out an account that it never saw;
         UsageError where the key that it has a `wish` to send with is not the account's.
         """
+        self._see_that_it_is_whole()
         with busy_is_no_failure(self.path), self.transaction() as db:
+            if not held():
+                raise lock_lost(self.path)
             where, account = destination_of(db, destination, facts)
             told = {**facts, "account": account}
             recover(db, where)
@@ -263,7 +295,16 @@ class Ledger:
                 raise Bug(f"{self.path} gave the run no number")
             if wish is not None:
                 claim(db, where, number, started_at, wish)
-        return Run(self, number, where, name)
+        run = Run(self, number, where, name, held)
+        if not facts.get("sandbox"):  # a sandbox of its own knows nobody: nothing can be lost
+            run.watched(account, started_at)
+        return run
+
+    def _see_that_it_is_whole(self) -> None:
+        """A damaged tree may hide a row, which would be sent again (0.2 s for a million rows)."""
+        found = self.query("PRAGMA quick_check(1)")
+        if found != [("ok",)]:
+            raise damaged(self.path, str(found[0][0]))
 
     def unfinished(self) -> list[tuple[str, str]]:
         """Name and account of each run that has no end: at work, or killed."""
@@ -285,27 +326,8 @@ class Ledger:
         deleted is overwritten with zeros once `empty_log` has said so, but the file keeps its
         size: see `shrink`.
         """
-        told = "IN (SELECT id FROM run WHERE forgotten_at = ?)"
         with self.transaction() as db:
-            db.execute("PRAGMA secure_delete = ON")
-            runs = db.execute(
-                "UPDATE run SET forgotten_at = ? WHERE coalesce(finished_at, started_at) < ?"
-                " AND forgotten_at IS NULL AND name NOT IN (SELECT value FROM json_each(?))",
-                (now.isoformat(), before.isoformat(), json.dumps(list(at_work))),
-            ).rowcount
-            moment = (now.isoformat(),)
-            db.execute(f"DELETE FROM outcome WHERE run {told}", moment)  # noqa: S608
-            db.execute(f"UPDATE input SET columns = '[]' WHERE run {told}", moment)  # noqa: S608
-            stripped = (
-                "(SELECT json_group_array(json_array(p.value ->> 0, p.value ->> 1, '', '', ''))"
-                " FROM json_each(problems) p)"
-            )
-            db.execute(
-                f"UPDATE posted SET problems = {stripped} WHERE problems <> '[]'"  # noqa: S608
-                f" AND coalesce(tried, run) {told}",
-                moment,
-            )
-        return runs
+            return forget(db, before, now, at_work)
 
     def shrink(self) -> None:
         """Give the room of what was forgotten back to the disk. It writes the whole file anew, and
@@ -366,27 +388,3 @@ class Ledger:
             db.execute("COMMIT")
         frame = pl.DataFrame(found, schema=self.KNOWN, orient="row")
         return frame.unique("identity", keep="last", maintain_order=True)
-
-
-def _read_only(path: Path, wait: float = WRITER_WAITS) -> sqlite3.Connection:
-    """The file to read from. A directory that nobody can write to has no write-ahead log, and
-    SQLite then wants to be told that the file stays as it is.
-    """
-    uri = f"{path.absolute().as_uri()}?mode=ro"
-    try:
-        return _opened(uri, wait)
-    except sqlite3.OperationalError:
-        log = path.with_name(f"{FILE_NAME}-wal")
-        if log.exists() and log.stat().st_size:
-            raise
-        return _opened(f"{uri}&immutable=1", wait)
-
-
-def _opened(uri: str, wait: float) -> sqlite3.Connection:
-    db = sqlite3.connect(uri, uri=True, timeout=wait, isolation_level=None, check_same_thread=False)
-    try:
-        db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    except BaseException:
-        db.close()
-        raise
-    return db

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from hashlib import blake2b
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from rdimport.core.names import fold
+from rdimport.ledger.witness import outside
 
 
 def lock_file(state_dir: Path, account: str) -> Path:
@@ -22,7 +23,11 @@ def lock_file(state_dir: Path, account: str) -> Path:
 
 def is_locked(state_dir: Path, account: str) -> bool:
     """Is a run of this account at work?"""
-    path = lock_file(state_dir, account)
+    places = (state_dir, outside(state_dir))
+    return any(_is_taken(lock_file(place, account)) for place in places if place)
+
+
+def _is_taken(path: Path) -> bool:
     if not path.exists():
         return False
     lock = FileLock(path, timeout=0, mode=0o600)
@@ -39,18 +44,13 @@ def nobody_at_work(state_dir: Path) -> Iterator[bool]:
     """Hold the locks of all accounts that ever had one, so that no run of theirs can begin; tells
     whether that was possible.
     """
-    held: list[FileLock] = []
-    free = True
-    try:
-        for path in sorted(state_dir.glob("*.lock")):
-            lock = FileLock(path, timeout=0, mode=0o600)
+    places = [place for place in (outside(state_dir), state_dir) if place]
+    with ExitStack() as held:
+        free = True
+        for path in [path for place in places for path in sorted(place.glob("*.lock"))]:
             try:
-                lock.acquire()
+                held.enter_context(FileLock(path, timeout=0, mode=0o600))
             except (Timeout, OSError):
                 free = False
                 break
-            held.append(lock)
         yield free
-    finally:
-        for lock in held:
-            lock.release()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -12,34 +12,66 @@ from filelock import FileLock, Timeout
 from rdimport.core.errors import LedgerBusyError, LedgerError
 from rdimport.ledger import Ledger
 from rdimport.ledger.account_locks import is_locked, lock_file, nobody_at_work
+from rdimport.ledger.witness import identity, outside
 
-__all__ = ["is_locked", "locked", "nobody_at_work"]
+__all__ = ["Held", "is_locked", "locked", "nobody_at_work"]
 
 _STATUS_LOOKS: Final = 1.0
 """Seconds to wait: `status` holds the lock for a moment to see whether anybody else does."""
 
 
+class Held:
+    """The lock of a run that is at work."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = str(path)
+        self._was = identity(path)
+
+    def is_held(self) -> bool:
+        """Is it still the one that others would meet? They make a new one of a file that somebody
+        removed, and get that.
+        """
+        return self._was is not None and identity(self._path) == self._was
+
+
 @contextmanager
-def locked(state_dir: Path, account: str) -> Iterator[None]:
+def locked(state_dir: Path, account: str) -> Iterator[Held]:
     """Hold the account's lock. Raises LedgerBusyError that names the run that may have it.
 
     The system lets go of the lock when its process ends, however it ends.
     """
+    with ExitStack() as stack:
+        try:
+            state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _hold_outside(state_dir, account, stack)
+            path = lock_file(state_dir, account)
+            lock = FileLock(path, timeout=_STATUS_LOOKS, mode=0o600)
+            stack.enter_context(lock)
+        except Timeout:
+            raise _busy(state_dir, account) from None
+        except (OSError, NotImplementedError) as error:  # the latter: a file system without locks
+            raise LedgerError(
+                f"The state directory {state_dir} cannot be used: {error}.",
+                "Correct its permissions, or name another --state-dir.",
+            ) from error
+        yield Held(path)
+
+
+def _hold_outside(state_dir: Path, account: str, stack: ExitStack) -> None:
+    """Hold a lock in the user's own folders too, where there are any: who empties the state
+    directory does not free an account that is at work. Raises Timeout.
+    """
+    beyond = outside(state_dir)
+    if beyond is None:
+        return
     try:
-        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = FileLock(lock_file(state_dir, account), timeout=_STATUS_LOOKS, mode=0o600)
-        lock.acquire()
+        beyond.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = lock_file(beyond, account)
+        stack.enter_context(FileLock(path, timeout=_STATUS_LOOKS, mode=0o600))
     except Timeout:
-        raise _busy(state_dir, account) from None
-    except OSError as error:
-        raise LedgerError(
-            f"The state directory {state_dir} cannot be used: {error}.",
-            "Correct its permissions, or name another --state-dir.",
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
+        raise
+    except (OSError, NotImplementedError):  # a home that is read-only, or is not there
+        return
 
 
 def _busy(state_dir: Path, account: str) -> LedgerBusyError:

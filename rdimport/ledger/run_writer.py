@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from rdimport.core.errors import Bug, ExitCode
+from rdimport.core.errors import Bug, ExitCode, LedgerLostError
 from rdimport.core.row import State
 from rdimport.ledger.accounts import settle
 from rdimport.ledger.naming import Names, Unrecognised, note, unrecognised
@@ -24,7 +25,8 @@ from rdimport.ledger.records import (
     problems_of,
 )
 from rdimport.ledger.schema import post
-from rdimport.ledger.writes import Writes, eight_bytes
+from rdimport.ledger.witness import Witness
+from rdimport.ledger.writes import Writes, count_write, eight_bytes
 
 _FACTS: Final = (
     "name started_at finished_at exit_code stopped_because resume_at forgotten_at left_out"
@@ -35,16 +37,46 @@ if TYPE_CHECKING:
     from rdimport.ledger import Ledger
 
 
+def lock_lost(path: Path) -> LedgerLostError:
+    """Somebody removed or replaced the lock of a run that is at work."""
+    return LedgerLostError(
+        f"The lock of this run, a file beside {path}, was removed or replaced while the run was at"
+        " work: another one could send the same rows, so no further row was sent.",
+        "Leave the .lock files alone: they hold nobody up once a run has ended. The same command"
+        " goes on.",
+    )
+
+
 class Run:
     """The books of one run."""
 
-    def __init__(self, ledger: Ledger, number: int, destination: int, name: str) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        number: int,
+        destination: int,
+        name: str,
+        held: Callable[[], bool] | None = None,
+    ) -> None:
         self.ledger = ledger
         self.name = name
         self.number = number
         self.destination = destination
         self._names: Names | None = None
         self._writes = Writes(number, destination, ledger.digests)
+        self._held = held
+        self.has_begun = False
+        """Has this process let a row leave?"""
+        self._witness: Witness | None = None
+
+    def watched(self, account: str, since: datetime) -> None:
+        """Let it be noticed if this ledger, or what this run writes, is not there later."""
+        place, begun = self.ledger.path.parent, since.isoformat(timespec="seconds")
+        witness = Witness(place, self.ledger.key, account, self.name, begun)
+        self._witness = self.ledger.closing.enter_context(witness)
+        sent = "posted daybook sending".split()
+        if any(self.ledger.query(f"SELECT 1 FROM {table} LIMIT 1") for table in sent):  # noqa: S608
+            self._witness.note(self.ledger.writes())
 
     def record_input(self, file: int, table: Input) -> None:
         """Note one table of the input."""
@@ -181,10 +213,23 @@ class Run:
         self, begun: Sequence[Outgoing], ended: Sequence[Settled | Outgoing], counters: Counters
     ) -> None:
         """Write down, durably and in one go, rows that are about to leave and rows that came to
-        an end. An `Outgoing` among `ended` did not arrive, and is not on its way any more.
+        an end. An `Outgoing` among `ended` did not arrive, and is not on its way any more. Raises
+        LedgerLostError, and no row may leave, when another run could send the same ones, or no
+        later run would know of them.
         """
+        writes = 0
         with self.ledger.transaction() as db:
+            locked = self._held is None or self._held()
+            begun = begun if locked else ()
             self._writes.apply(db, begun, ended, counters)
+            if begun and self._witness is not None:
+                writes = count_write(db)
+        if not locked:
+            raise lock_lost(self.ledger.path)
+        if begun:
+            self.has_begun = True
+            if self._witness is not None:
+                self._witness.note(writes)
 
     def finish(
         self,
@@ -238,6 +283,8 @@ class Run:
 
     def has_sent(self) -> bool:
         """May a request of this run have left?"""
+        if self.has_begun:
+            return True
         noted = self.ledger.query(
             "SELECT 1 FROM minute WHERE run = ? AND requests > 0 UNION ALL SELECT 1 FROM sending"
             " WHERE run = ? LIMIT 1",

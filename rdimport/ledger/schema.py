@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal
 
-from rdimport.core.errors import LedgerBusyError, LedgerError
+from rdimport.core.errors import LedgerBusyError, LedgerDamagedError, LedgerError
 
 WRITER_WAITS: Final = 30.0
 """Seconds that one process waits for another to write."""
@@ -91,6 +92,10 @@ UNION ALL SELECT run, file, row, 'uncertain', '[]', '{_INTERRUPTED}', '[]' FROM 
 """What became of rows. Of a run that died some are still on their way: they may have arrived."""
 
 
+_DAMAGE: Final = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+"""The first is what a table or a text of ours says that is not as we wrote it."""
+
+
 @contextmanager
 def explained(path: Path, *, reading: bool = False) -> Iterator[None]:
     """Turn what SQLite and the disk say into a LedgerError that names the file."""
@@ -100,7 +105,32 @@ def explained(path: Path, *, reading: bool = False) -> Iterator[None]:
         raise _unusable(path, error, reading=reading) from error
 
 
+def is_damage(error: Exception) -> bool:
+    """Does it say that what is in the file is wrong, and not that it may not be used? What SQLite
+    has no number for, Python could not read: a text that is none.
+    """
+    if not isinstance(error, sqlite3.DatabaseError) or isinstance(error, sqlite3.ProgrammingError):
+        return False
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is None or code & 0xFF in _DAMAGE
+
+
+def damaged(path: Path, what: str) -> LedgerDamagedError:
+    """What is told of a ledger that cannot be trusted, whoever found it out."""
+    where = shlex.join(["--state-dir", str(path.parent.absolute())])
+    return LedgerDamagedError(
+        f"The ledger {path} is damaged: {what}. What it says of rows cannot be trusted, and nothing"
+        " is sent from it.",
+        "Move this directory aside and put the newest copy of the ledger in its place:"
+        " rdimport ledger copy COPY DIRECTORY.\n"
+        f"What is wrong with it says: rdimport ledger check {where}\n"
+        "To begin anew, where everybody is sent again: rdimport ledger new " + where,
+    )
+
+
 def _unusable(path: Path, error: Exception, *, reading: bool) -> LedgerError:
+    if is_damage(error):
+        return damaged(path, str(error))
     owner = _other_owner(path, reading=reading)
     if owner:
         return LedgerError(

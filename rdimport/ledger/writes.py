@@ -195,3 +195,12 @@ def eight_bytes(*sources: int) -> bytes:
 def _place(row: Outgoing) -> int:
     """File and row as one number."""
     return row.file << 32 | row.row
+
+
+def count_write(db: sqlite3.Connection) -> int:
+    """Count a write that lets rows leave; returns which one it is."""
+    ((writes,),) = db.execute(
+        "INSERT INTO setting VALUES ('writes', 1)"
+        " ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value"
+    ).fetchall()
+    return int(writes)

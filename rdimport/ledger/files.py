@@ -1,0 +1,204 @@
+"""The files of a ledger: made, opened, watched, copied, put aside."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Final
+
+from rdimport.core.errors import LedgerLostError, UsageError
+from rdimport.ledger import witness
+from rdimport.ledger.schema import WRITER_WAITS, damaged, explained, make, write_ahead
+
+FILE_NAME: Final = "ledger.sqlite3"
+
+_PARTS: Final = ("", "-wal", "-shm")
+"""SQLite's own files of a ledger that is open, by what their names end with."""
+
+_SHORTEST: Final = 512
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection to write. The file is made where it is not there, with its tables."""
+    if not path.exists():
+        _make(path)
+    return sqlite3.connect(
+        path, timeout=WRITER_WAITS, isolation_level=None, check_same_thread=False
+    )
+
+
+def _make(path: Path) -> None:
+    """Make a ledger under another name, and give it its own when it is whole: so one that is empty
+    was not made so, whenever its maker was killed.
+    """
+    new = path.with_name(f"{path.name}.new-{secrets.token_hex(4)}")
+    try:
+        os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        with closing(sqlite3.connect(new, isolation_level=None)) as db:
+            make(new, db)
+            write_ahead(db)
+        _name(new, path)
+    finally:
+        for part in _PARTS:
+            new.with_name(new.name + part).unlink(missing_ok=True)
+
+
+def _name(new: Path, path: Path) -> None:
+    """Give a file its name, unless another process was first."""
+    with suppress(FileExistsError):
+        if os.name == "nt":
+            new.rename(path)  # Windows puts no file in the place of another
+            return
+        try:
+            path.hardlink_to(new)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without links: its ledger is filled where it is
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+
+def read_only(path: Path, wait: float = WRITER_WAITS) -> sqlite3.Connection:
+    """The file to read from. A directory that nobody can write to has no write-ahead log, and
+    SQLite then wants to be told that the file stays as it is.
+    """
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    try:
+        return _opened(uri, wait)
+    except sqlite3.OperationalError:
+        log = path.with_name(f"{path.name}-wal")
+        if log.exists() and log.stat().st_size:
+            raise
+        return _opened(f"{uri}&immutable=1", wait)
+
+
+def _opened(uri: str, wait: float) -> sqlite3.Connection:
+    db = sqlite3.connect(uri, uri=True, timeout=wait, isolation_level=None, check_same_thread=False)
+    try:
+        db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+class Watch:
+    """The files that a ledger was opened with. Who removes or replaces one leaves us with a file
+    that no later run will find.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._name = str(path)
+        parts = (str(path.with_name(path.name + part)) for part in _PARTS)
+        self._was = {part: found for part in parts if (found := witness.identity(part))}
+
+    def look(self) -> None:
+        """Raises LedgerLostError when a file is not the one that it was."""
+        for part, was in self._was.items():
+            try:
+                now = os.stat(part)  # noqa: PTH116  it is asked after each write
+            except OSError:
+                now = None
+            if now is None or (now.st_dev, now.st_ino) != was:
+                self._lost(part, "was removed or replaced")
+            elif now.st_size < _SHORTEST and part == self._name:
+                self._lost(part, f"was cut to {now.st_size} bytes")
+
+    def _lost(self, part: str, what: str) -> None:
+        raise LedgerLostError(
+            f"{part} {what} while a run was at work, so no further row was sent.",
+            witness.way_out(self._path),
+        )
+
+
+def copy(path: Path, to: Path) -> None:
+    """A copy of a ledger, whole at one moment, also while a run is at work. Raises UsageError for
+    a place that is not empty, LedgerError for a ledger that is damaged or cannot be copied.
+    """
+    if _is_taken(to):
+        raise UsageError(
+            f"{to.parent if to.name == FILE_NAME else to} is not empty, and a copy must not replace"
+            " anything.",
+            "Name another place, or move what is there aside.",
+        )
+    with explained(to):
+        to.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        new = to.with_name(f"{to.name}.new-{secrets.token_hex(4)}")
+        try:
+            os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            _fill(new, path)
+            if to.exists():  # in the meantime
+                raise UsageError(f"{to} is there already.", "Name another place.")
+            new.rename(to)
+            _sync(to)
+        finally:
+            for part in ("", "-wal", "-shm", "-journal"):
+                new.with_name(new.name + part).unlink(missing_ok=True)
+
+
+def _fill(new: Path, path: Path) -> None:
+    with explained(path, reading=True):
+        source = read_only(path)
+    with closing(source), closing(sqlite3.connect(new, isolation_level=None)) as target:
+        with explained(path, reading=True):
+            source.backup(target)
+            found = [said for (said,) in target.execute("PRAGMA integrity_check(1)")]
+        if found != ["ok"]:
+            raise damaged(path, found[0])
+        target.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _is_taken(to: Path) -> bool:
+    """Is there anything that a copy could be mixed up with? The traces of a ledger that is gone
+    are what it comes back to.
+    """
+    if to.name != FILE_NAME or not to.parent.is_dir():
+        return os.path.lexists(to)
+    return any(p.suffix not in (witness.SUFFIX, ".lock") for p in to.parent.iterdir())
+
+
+def _sync(path: Path) -> None:
+    """See that a file and its name are on the disk."""
+    for place in (path, path.parent):
+        with suppress(OSError):  # Windows opens no directory
+            number = os.open(place, os.O_RDONLY)
+            try:
+                os.fsync(number)
+            finally:
+                os.close(number)
+
+
+def put_aside(state_dir: Path) -> Path | None:
+    """Move what is left of a ledger into a folder beside it; None when nothing is. Call it only
+    where no run is at work, nor can begin.
+    """
+    parts = [state_dir / (FILE_NAME + part) for part in (*_PARTS, "-journal")]
+    return _moved(state_dir, [*parts, *witness.files(state_dir)])
+
+
+def put_witnesses_aside(state_dir: Path) -> Path | None:
+    """Let the ledger be taken as it is: what else is known of it is moved into a folder."""
+    return _moved(state_dir, witness.files(state_dir))
+
+
+def _moved(state_dir: Path, parts: Iterable[Path]) -> Path | None:
+    found = [part for part in parts if os.path.lexists(part)]
+    if not found:
+        return None
+    aside = state_dir / f"aside-{witness.moment()}-{secrets.token_hex(2)}"
+    with explained(state_dir / FILE_NAME):
+        aside.mkdir(mode=0o700, parents=True)
+        for number, part in enumerate(found):
+            away = part.parent != state_dir
+            shutil.move(part, aside / (f"home-{number}-{part.name}" if away else part.name))
+    return aside
+
+
+def ledger_of(place: Path) -> Path:
+    """The ledger that a person means who names a directory or the file itself."""
+    return place if place.is_file() or place.suffix == ".sqlite3" else place / FILE_NAME

@@ -1,0 +1,269 @@
+"""Small files that know how far a ledger had come, so that one that vanished or was replaced is
+noticed before anybody is sent twice.
+
+One lies beside the ledger, one in the user's own folders, because a state directory can vanish as a
+whole. Both say which ledger it was and how many writes had let rows leave; the ledger counts them
+too, in the same transaction. They hold nothing of people.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from hashlib import blake2b
+from pathlib import Path
+from typing import IO, Final, NamedTuple, Self
+
+from rdimport.core.errors import LedgerError, LedgerLostError
+
+SUFFIX: Final = ".sent"
+
+_SHORTEST: Final = 512
+"""Bytes: SQLite has no smaller page, so a shorter file is no ledger."""
+
+_LOCK_IS_OLD: Final = 60.0
+"""Seconds: a lock that much older than an empty ledger is no trace of the start that made both."""
+
+Identity = tuple[int, int]
+
+
+class Seen(NamedTuple):
+    """What one witness says: which ledger, how many writes, the run that made them, since and
+    until when.
+    """
+
+    ledger: str
+    writes: int
+    run: str
+    since: str
+    until: str
+    place: Path
+
+
+def identity(path: Path | str) -> Identity | None:
+    """Which file it is that a path leads to; None when there is none."""
+    try:
+        found = os.stat(path)  # noqa: PTH116  it is asked before each write
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def ledger_id(key: bytes) -> str:
+    """A name for a ledger and its copies, from which its key cannot be told."""
+    return blake2b(b"ledger", key=key, digest_size=8).hexdigest()
+
+
+def outside(state_dir: Path) -> Path | None:
+    """The folder of the user that goes with a state directory; None where there is no home."""
+    from platformdirs import user_data_path  # noqa: PLC0415
+
+    try:
+        where = os.path.normcase(state_dir.resolve())
+        home = user_data_path("rdimport-ledgers", appauthor=False)
+    except (OSError, RuntimeError):
+        return None
+    return home / blake2b(os.fsencode(where), digest_size=12).hexdigest()
+
+
+def seen(state_dir: Path) -> list[Seen]:
+    """What all witnesses of a state directory say; what cannot be read says nothing."""
+    return [*_inside(state_dir), *_outside(state_dir)]
+
+
+def files(state_dir: Path) -> list[Path]:
+    """All witnesses of a state directory."""
+    beyond = outside(state_dir)
+    return [path for place in (state_dir, beyond) if place for path in _listed(place)]
+
+
+def _listed(place: Path) -> list[Path]:
+    try:
+        return sorted(place.glob(f"*{SUFFIX}"))
+    except OSError:
+        return []
+
+
+def _inside(state_dir: Path) -> Iterator[Seen]:
+    for path in _listed(state_dir):
+        if found := _read(path):
+            yield found
+
+
+def _outside(state_dir: Path) -> Iterator[Seen]:
+    beyond = outside(state_dir)
+    for path in _listed(beyond) if beyond else ():
+        if found := _read(path):
+            yield found
+
+
+def _read(path: Path) -> Seen | None:
+    try:
+        told = json.loads(path.read_bytes())
+        until = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
+        return Seen(told["ledger"], int(told["writes"]), told["run"], told["since"], until, path)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def refuse_remains(path: Path) -> None:
+    """Raises LedgerLostError where a ledger was and is not, or is cut to nothing."""
+    try:
+        size = path.stat().st_size
+    except (FileNotFoundError, NotADirectoryError):
+        size = None
+    if size is not None and size >= _SHORTEST:
+        return
+    known = seen(path.parent)
+    if size is None and known:
+        raise LedgerLostError(
+            f"The ledger {path} is not there any more, and rows were sent from it: {_last(known)}."
+            " Without it, nobody knows who was sent already, and they would be sent again.",
+            way_out(path),
+        )
+    if size is not None and (known or size or _older_than(path)):
+        said = f", and rows were sent from it: {_last(known)}" if known else ""
+        raise LedgerLostError(
+            f"The ledger {path} has been cut to {size} bytes{said}. Nobody knows any more who was"
+            " sent already, and they would be sent again.",
+            way_out(path),
+        )
+
+
+def _older_than(path: Path) -> bool:
+    """Was an empty ledger another one before? Its log, or a lock from long before, says so."""
+    with suppress(OSError):
+        if path.with_name(path.name + "-wal").stat().st_size:
+            return True
+    made = path.stat().st_mtime
+    with suppress(OSError):
+        return any(p.stat().st_mtime < made - _LOCK_IS_OLD for p in path.parent.glob("*.lock"))
+    return False
+
+
+def refuse_older(path: Path, known: Sequence[Seen], key: bytes, writes: int) -> None:
+    """Raises LedgerLostError where more was sent than this ledger knows of. `known` was read
+    before `writes`, as a run may be at work.
+    """
+    mine = ledger_id(key)
+    same = [one for one in known if one.ledger == mine]
+    if known and not same:
+        raise LedgerLostError(
+            f"The ledger {path} is not the one from which rows were sent here: {_last(known)}."
+            " It knows nothing of them, and they would be sent again.",
+            way_out(path, another="this one"),
+        )
+    later = [one for one in same if one.writes > writes]
+    if later:
+        raise LedgerLostError(
+            f"The ledger {path} is older than what was sent from it. It does not know all of"
+            f" {_last(later)}. Rows that were sent then would be sent again.",
+            way_out(path, another="this older one"),
+        )
+
+
+def _last(known: Sequence[Seen]) -> str:
+    last = max(known, key=lambda one: one.until)
+    return f"run {last.run}, begun {last.since}, which last sent at {last.until}"
+
+
+def way_out(path: Path, another: str = "") -> str:
+    """What a person can do about a ledger that is lost."""
+    where = shlex.join(["--state-dir", str(path.parent.absolute())])
+    back = (
+        "Put it back with the files beside it, or the newest copy of it; a directory on a disk that"
+        " is not mounted only needs that disk."
+    )
+    lines = [back]
+    if another:
+        lines.append(f"To go on with {another} all the same: rdimport ledger accept {where}")
+    lines.append(
+        f"To begin anew, knowing that everybody is sent again: rdimport ledger new {where}"
+    )
+    return "\n".join(lines)
+
+
+class Witness:
+    """Writes down, in place and in microseconds, how far a ledger has come in one run."""
+
+    def __init__(self, state_dir: Path, key: bytes, account: str, run: str, since: str) -> None:
+        self._state_dir = state_dir
+        whose = blake2b(account.encode(), key=key, digest_size=4).hexdigest()
+        self._name = f"{ledger_id(key)[:8]}-{whose}{SUFFIX}"
+        told = {
+            "ledger": ledger_id(key),
+            "run": run,
+            "since": since,
+            "directory": str(state_dir.absolute()),
+        }
+        text = json.dumps(told).replace("%", "%%")[:-1]
+        self._line = f'{text}, "writes": %20d}}\n'.encode()
+        self._files: list[IO[bytes]] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in self._files or ():
+            file.close()
+        self._files = None
+
+    def note(self, writes: int) -> None:
+        """Rows leave that only a ledger with so many writes knows. Raises LedgerError."""
+        first = self._files is None
+        files = self._opened() if self._files is None else self._files
+        line = self._line % writes
+        try:
+            for file in files:
+                _put(file.fileno(), line)
+                if first:
+                    os.truncate(file.fileno(), len(line))
+                    os.fsync(file.fileno())
+        except OSError as error:
+            raise LedgerError(
+                f"What is sent cannot be noted in {self._state_dir}: {error}.",
+                "Free disk space or correct the permissions, then run the same command again.",
+            ) from error
+
+    def _opened(self) -> list[IO[bytes]]:
+        """The one beside the ledger, and where the user has a home that can be written, another."""
+        try:
+            files = [_made(self._state_dir / self._name)]
+        except OSError as error:
+            raise LedgerError(
+                f"What is sent cannot be noted in {self._state_dir}: {error}.",
+                "Correct the permissions, or name another --state-dir.",
+            ) from error
+        beyond = outside(self._state_dir)
+        if beyond is not None:
+            with suppress(OSError):
+                beyond.mkdir(mode=0o700, parents=True, exist_ok=True)
+                files.append(_made(beyond / self._name))
+        self._files = files
+        return files
+
+
+def _put(number: int, line: bytes) -> None:
+    """Write it at the start of a file."""
+    if sys.platform == "win32":
+        os.lseek(number, 0, os.SEEK_SET)
+        os.write(number, line)
+    else:
+        os.pwrite(number, line, 0)
+
+
+def _made(path: Path) -> IO[bytes]:
+    """A file to write in place, for its owner only."""
+    number = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
+    return os.fdopen(number, "r+b", buffering=0)
+
+
+def moment() -> str:
+    """Now, for a folder's name."""
+    return time.strftime("%Y%m%d-%H%M%S")

@@ -1,0 +1,329 @@
+"""A ledger that vanishes, is cut or is replaced, and a lock that is removed: noticed before the
+next row leaves, and nobody is sent twice.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.command import Desk
+from support.lists import MAPPING, people
+from support.waiting import until
+
+from rdimport.sandbox import Faults
+from rdimport.sandbox.embedded import RunningSandbox
+
+ROWS = 300
+"""So many that a slow endpoint keeps a run at work for longer than any test takes to disturb it."""
+
+
+OPEN = 3
+CHECK = "check list.csv -m list.yaml"
+
+
+@pytest.fixture
+def ready(desk: Desk) -> Desk:
+    desk.write("list.csv", people(ROWS))
+    desk.write("list.yaml", MAPPING)
+    return desk
+
+
+def command(*words: object) -> tuple[object, ...]:
+    return ("run", "list.csv", "-m", "list.yaml", "--quota", "none", "--json", *words)
+
+
+def arrived(box: RunningSandbox) -> Counter[str]:
+    return Counter(payload["email"] for payload in box.conversions())
+
+
+def at_work(desk: Desk, box: RunningSandbox) -> subprocess.Popen[str]:
+    """A run that has sent some rows, and has many to send."""
+    box.set_faults(Faults(latency=0.2))
+    run = desk.start(*command("--concurrency", OPEN))
+    until(lambda: box.counts()["accepted"] >= 6)
+    return run
+
+
+def killed(desk: Desk, box: RunningSandbox) -> None:
+    run = at_work(desk, box)
+    run.send_signal(signal.SIGKILL)
+    run.communicate()
+    box.set_faults(Faults())
+
+
+def remove(desk: Desk, pattern: str) -> None:
+    for path in desk.state.glob(pattern):
+        path.unlink()
+
+
+def cut(size: int) -> Callable[[Desk], None]:
+    def work(desk: Desk) -> None:
+        os.truncate(desk.state / "ledger.sqlite3", size)
+
+    return work
+
+
+def replace_by_another(desk: Desk) -> None:
+    """By the ledger of another computer, say."""
+    assert desk.here("ledger", "new", "--yes", "--state-dir", "other").code == 0
+    (desk.home / "other" / "ledger.sqlite3").replace(desk.state / "ledger.sqlite3")
+    remove(desk, "ledger.sqlite3-*")
+
+
+def nothing_is_sent_from_there(desk: Desk, box: RunningSandbox) -> None:
+    """Not by any later command, and each names the way out."""
+    before = box.requests
+    for words in (command(), command("--resend", "uncertain")):
+        again = desk.here(*words)
+        assert (again.code, again.out) == (2, "")
+        assert f"rdimport ledger new --state-dir {desk.state}" in again.err
+    others = ("status", "report", "purge --older-than 0s", "ledger check", CHECK)
+    for words in map(str.split, others):
+        told = desk.here(*words)
+        assert (told.code, told.out) == (2, ""), words
+        assert "ledger.sqlite3" in told.err
+    assert box.requests <= before + OPEN, "but for what a killed run had under way"
+    assert set(arrived(box).values()) == {1}
+
+
+@pytest.mark.parametrize("gone", ["ledger*", "*", "ledger.sqlite3"])
+def test_a_ledger_removed_during_a_run_stops_it_and_no_later_run_sends(
+    gone: str, ready: Desk, box: RunningSandbox
+) -> None:
+    run = at_work(ready, box)
+    remove(ready, gone)
+    done = ready.wait(run)
+    assert done.code == 3
+    assert "was removed or replaced while" in done.err
+    assert len(arrived(box)) < ROWS
+    box.set_faults(Faults())
+    nothing_is_sent_from_there(ready, box)
+
+
+def test_a_state_directory_removed_during_a_run_stops_it_and_is_missed(
+    ready: Desk, box: RunningSandbox
+) -> None:
+    run = at_work(ready, box)
+    shutil.rmtree(ready.state)
+    assert ready.wait(run).code == 3
+    box.set_faults(Faults())
+    nothing_is_sent_from_there(ready, box)
+
+
+@pytest.mark.parametrize("size", [0, 1])
+def test_a_ledger_cut_during_a_run_stops_it(size: int, ready: Desk, box: RunningSandbox) -> None:
+    run = at_work(ready, box)
+    cut(size)(ready)
+    assert ready.wait(run).code == 3
+    assert len(arrived(box)) < ROWS
+    box.set_faults(Faults())
+    assert ready.do(*command()).code in (0, 1, 2)  # the log may have filled it again
+    assert set(arrived(box).values()) == {1}
+
+
+def test_a_lock_removed_during_a_run_lets_no_other_one_send_its_rows(
+    ready: Desk, box: RunningSandbox
+) -> None:
+    run = at_work(ready, box)
+    remove(ready, "*.lock")
+    second = ready.start(*command())
+    first = ready.wait(run)
+    assert first.code == 3
+    assert "lock of this run" in first.err
+    box.set_faults(Faults())
+    assert ready.wait(second).code in (0, 1, 75)
+    last = ready.do(*command())
+    assert last.code in (0, 1)
+    assert (
+        last.summary["accepted"] + last.summary["already_imported"] + (last.summary["uncertain"])
+        == ROWS
+    )
+    assert set(arrived(box).values()) == {1}
+    assert len(arrived(box)) >= ROWS - last.summary["uncertain"]
+
+
+def test_a_run_that_stands_still_keeps_its_account_though_the_lock_file_is_gone(
+    ready: Desk, box: RunningSandbox
+) -> None:
+    run = at_work(ready, box)
+    run.send_signal(signal.SIGSTOP)
+    remove(ready, "*.lock")
+    busy = ready.do(*command())
+    run.send_signal(signal.SIGCONT)
+    assert busy.code == 75
+    assert ready.wait(run).code == 3
+
+
+LOSSES = {
+    "its log": lambda desk: remove(desk, "ledger.sqlite3-wal"),
+    "its log and index": lambda desk: remove(desk, "ledger.sqlite3-*"),
+    "all of it": lambda desk: remove(desk, "ledger*"),
+    "everything": lambda desk: remove(desk, "*"),
+    "the directory": lambda desk: shutil.rmtree(desk.state),
+    "cut to nothing": cut(0),
+    "cut to one byte": cut(1),
+    "another one": replace_by_another,
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_what_is_lost_after_a_kill_is_noticed(loss: str, ready: Desk, box: RunningSandbox) -> None:
+    killed(ready, box)
+    LOSSES[loss](ready)
+    nothing_is_sent_from_there(ready, box)
+
+
+@pytest.mark.parametrize("loss", [name for name in LOSSES if "log" not in name])
+def test_what_is_lost_after_a_run_is_noticed(loss: str, ready: Desk, box: RunningSandbox) -> None:
+    assert ready.do(*command()).code == 0
+    LOSSES[loss](ready)
+    nothing_is_sent_from_there(ready, box)
+
+
+def test_a_killed_run_whose_files_are_all_there_is_gone_on_with(
+    ready: Desk, box: RunningSandbox
+) -> None:
+    for _ in range(2):
+        killed(ready, box)
+        assert ready.here("ledger", "check").code == 0
+    assert ready.do(*command()).code in (0, 1)
+    assert set(arrived(box).values()) == {1}
+    assert ready.here("ledger", "check").code == 0
+
+
+def test_a_ledger_that_is_put_back_is_gone_on_with(ready: Desk, box: RunningSandbox) -> None:
+    run = at_work(ready, box)
+    away = ready.home / "away"
+    ready.state.rename(away)
+    assert ready.wait(run).code == 3
+    box.set_faults(Faults())
+    assert ready.do(*command()).code == 2
+    shutil.rmtree(ready.state)
+    away.rename(ready.state)
+    done = ready.do(*command())
+    assert done.code in (0, 1)
+    assert set(arrived(box).values()) == {1}
+    assert len(arrived(box)) >= ROWS - done.summary["uncertain"]
+
+
+def test_an_older_copy_is_told_what_it_does_not_know_before_anybody_is_sent_again(
+    ready: Desk, box: RunningSandbox
+) -> None:
+    """Backup and restore, as docs/ledger.md says it."""
+    assert ready.do(*command("--limit", 100)).code == 3
+    assert ready.here("ledger", "copy", "state", "backup").code == 0
+    later = ready.do(*command("--limit", 50)).summary["run_id"]
+    ready.state.rename(ready.home / "state.broken")
+    assert ready.here("ledger", "copy", "backup", "state").code == 0
+    done = ready.do(*command())
+    assert done.code == 2
+    assert f"It does not know all of run {later}" in done.err
+    assert "rdimport ledger accept" in done.err
+    nothing_is_sent_from_there(ready, box)
+    unasked = ready.here("ledger", "accept")
+    assert unasked.code == 2
+    assert "--yes" in unasked.err
+    assert ready.do(*command()).code == 2
+    taken = ready.here("ledger", "accept", "--yes")
+    assert taken.code == 0
+    assert later in taken.err
+    again = ready.do(*command())
+    assert (again.code, again.summary["already_imported"]) == (0, 100)
+    assert Counter(arrived(box).values()) == {1: ROWS - 50, 2: 50}, "as was accepted, knowingly"
+
+
+def test_the_newest_copy_can_take_the_place_of_a_lost_ledger_without_a_word(
+    ready: Desk, box: RunningSandbox
+) -> None:
+    assert ready.do(*command("--limit", 100)).code == 3
+    assert ready.here("ledger", "copy", "state", "backup").code == 0
+    remove(ready, "ledger*")
+    assert ready.do(*command()).code == 2
+    assert ready.here("ledger", "copy", "backup", "state").code == 0
+    done = ready.do(*command())
+    assert (done.code, done.summary["already_imported"]) == (0, 100)
+    assert set(arrived(box).values()) == {1}
+
+
+def test_an_older_copy_over_the_file_itself_is_noticed_too(
+    ready: Desk, box: RunningSandbox
+) -> None:
+    assert ready.do(*command("--limit", 100)).code == 3
+    saved = (ready.state / "ledger.sqlite3").read_bytes()
+    assert ready.do(*command("--limit", 50)).code == 3
+    (ready.state / "ledger.sqlite3").write_bytes(saved)
+    nothing_is_sent_from_there(ready, box)
+
+
+def test_a_new_ledger_is_begun_only_when_a_person_says_so_and_nothing_is_deleted(
+    ready: Desk, box: RunningSandbox
+) -> None:
+    assert ready.do(*command("--limit", 10)).code == 3
+    known = (ready.state / "ledger.sqlite3").read_bytes()
+    unasked = ready.here("ledger", "new")
+    assert (unasked.code, unasked.out) == (2, "")
+    assert (ready.state / "ledger.sqlite3").read_bytes() == known
+    done = ready.here("ledger", "new", "--yes")
+    assert done.code == 0
+    (aside,) = ready.state.glob("aside-*")
+    assert str(aside) in done.out
+    assert (aside / "ledger.sqlite3").read_bytes() == known
+    assert ready.do(*command("--limit", 10)).summary["accepted"] == 10
+    assert set(arrived(box).values()) == {2}
+
+
+def test_no_new_ledger_is_begun_while_a_run_is_at_work(ready: Desk, box: RunningSandbox) -> None:
+    run = at_work(ready, box)
+    assert ready.here("ledger", "new", "--yes").code == 75
+    run.send_signal(signal.SIGTERM)
+    assert ready.wait(run).code == 3
+
+
+def test_a_state_directory_may_be_moved_or_copied_as_a_whole(
+    ready: Desk, box: RunningSandbox
+) -> None:
+    assert ready.do(*command("--limit", 100)).code == 3
+    shutil.copytree(ready.state, ready.home / "elsewhere")
+    shutil.rmtree(ready.home / ".local")  # another computer, or a container's new home
+    done = ready.do(*command("--state-dir", "elsewhere"))
+    assert (done.code, done.summary["already_imported"]) == (0, 100)
+    ready.state.rename(ready.home / "renamed")
+    assert ready.do(*command("--state-dir", "renamed", "--limit", 1)).code == 3
+
+
+def test_a_sandbox_of_its_own_leaves_nothing_that_could_be_missed(desk: Desk) -> None:
+    desk.write("list.csv", people(3))
+    desk.write("list.yaml", MAPPING)
+    desk.base_url = None
+    for _ in range(2):
+        done = desk.do("run", "list.csv", "-m", "list.yaml", "--sandbox")
+        assert done.code == 0
+        shutil.rmtree(desk.state, ignore_errors=True)
+
+
+def test_a_home_that_cannot_be_written_hinders_nobody(ready: Desk, box: RunningSandbox) -> None:
+    ready.write(".local", "in the way of a folder")
+    assert ready.do(*command()).code == 0
+    LOSSES["all of it"](ready)
+    nothing_is_sent_from_there(ready, box)
+
+
+def test_an_empty_file_where_a_ledger_was_before_witnesses_is_no_new_one(
+    ready: Desk, box: RunningSandbox
+) -> None:
+    """As 0.1.0 left it: no witness, only a lock from long before."""
+    ready.state.mkdir()
+    lock: Path = ready.state / "default-c522b539.lock"
+    lock.touch()
+    os.utime(lock, (1e9, 1e9))
+    (ready.state / "ledger.sqlite3").touch()
+    done = ready.do(*command())
+    assert (done.code, box.requests) == (2, 0)
+    assert "cut to 0 bytes" in done.err

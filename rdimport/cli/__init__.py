@@ -6,6 +6,7 @@ Each command is the module of its name, imported when it is the one that was typ
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import sys
@@ -38,8 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _main(words: Sequence[str]) -> int:
     os.environ.setdefault("_RJEM_MALLOC_CONF", _POOL)
+    told = argparse.Namespace()
     try:
-        told = parser().parse_args(words)
+        parser().parse_args(words, told)
         code: int = import_module(f"rdimport.cli.{told.command}").execute(told)
         all_said()
     except RdimportError as error:
@@ -48,7 +50,10 @@ def _main(words: Sequence[str]) -> int:
     except KeyboardInterrupt:
         complain("Interrupted. The same command goes on where it was: no row is sent twice.")
         return ExitCode.STOPPED
-    except Exception:  # noqa: BLE001  a bug: its stack helps whoever mends it
+    except Exception as error:  # noqa: BLE001  a bug: its stack helps whoever mends it
+        if not isinstance(error, ImportError) and (damage := _damage(told)):
+            complain(str(damage))
+            return int(getattr(error, "exit_code", damage.exit_code))
         with suppress(OSError):
             sys.stderr.write(_without_typed_keys(traceback.format_exc(), words))
         complain("this is a bug in rdimport. The ledger is right: the same command goes on.")
@@ -61,3 +66,12 @@ def _without_typed_keys(text: str, words: Sequence[str]) -> str:
     typed = [part for word in words if not is_file(word) for part in re.split(r"[=\s?&]", word)]
     shown = Mask(filter(may_be_key, typed))(text)
     return shown if shown == text else f"{shown}\n({HIDDEN} stands for what may be a key.)"
+
+
+def _damage(told: argparse.Namespace) -> RdimportError | None:
+    """What looks like a bug may be a ledger that holds what we never wrote."""
+    from rdimport.cli.ledger import damage_in  # noqa: PLC0415
+
+    with suppress(RdimportError):
+        return damage_in(told)
+    return None

@@ -49,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
     _key(commands)
     _accounts(commands)
     _purge(commands)
+    _ledger(commands)
     _command(commands, "schema", "print the JSON schema of mapping files")
     return top
 
@@ -128,6 +129,30 @@ def _purge(commands: _Commands) -> None:
         "--older-than", type=age, required=True, metavar="TIME", help="such as 90d or 12h"
     )
     _places(to, "delete the reports of forgotten runs there (none)")
+
+
+def _ledger(commands: _Commands) -> None:
+    to = _command(commands, "ledger", "look after the ledger: check, copy, accept, new")
+    actions = to.add_subparsers(dest="action", required=True, metavar="ACTION")
+    for name, text in (
+        ("check", "look whether the ledger is whole"),
+        ("copy", "make a copy that is whole, also while a run is at work"),
+        ("accept", "go on with an older or another ledger, knowing what it does not know"),
+        ("new", "move what is left of a ledger aside and begin anew: everybody is sent again"),
+    ):
+        action = actions.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        if name == "copy":
+            action.add_argument("source", type=Path, metavar="FROM", help="state directory or file")
+            action.add_argument("target", type=Path, metavar="TO", help="the same, not there yet")
+            continue
+        action.add_argument(
+            "--state-dir",
+            type=Path,
+            metavar="DIR",
+            help="holds the ledger (env RDIMPORT_STATE_DIR)",
+        )
+        if name != "check":
+            action.add_argument("--yes", action="store_true", help="do not ask")
 
 
 def _input(to: argparse.ArgumentParser, *, needed: bool) -> None:

@@ -119,3 +119,9 @@ def complain(text: str) -> None:
     """What went wrong, or what to do next, on standard error."""
     with suppress(OSError):
         print(f"rdimport: {text}", file=sys.stderr)
+
+
+def ask(question: str) -> bool:
+    """Whether the person at the terminal says yes; anything else is no."""
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes", "s", "sim")

@@ -1,0 +1,154 @@
+"""`rdimport ledger`: look whether it is whole, copy it, and decide what to do about a lost one."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rdimport.cli import arguments
+from rdimport.cli.streams import ask, complain, say
+from rdimport.core.errors import ExitCode, LedgerBusyError, LedgerError, LedgerLostError, UsageError
+from rdimport.ledger import Ledger
+from rdimport.ledger.files import (
+    FILE_NAME,
+    copy,
+    ledger_of,
+    put_aside,
+    put_witnesses_aside,
+)
+from rdimport.ledger.lock import nobody_at_work
+from rdimport.ledger.schema import damaged
+from rdimport.ledger.wholeness import Found, last_run, looked_through
+
+
+def execute(told: argparse.Namespace) -> int:
+    """Do what the action says."""
+    if told.action == "copy":
+        return _copy(told.source, told.target)
+    state_dir = arguments.state_dir(told)
+    if told.action == "check":
+        return _check(state_dir)
+    with _alone(state_dir):
+        return (_accept if told.action == "accept" else _new)(state_dir, yes=told.yes)
+
+
+def _check(state_dir: Path) -> int:
+    """Tell whether the ledger is whole."""
+    ledger = Ledger.if_there(state_dir)
+    if ledger is None:
+        say([f"There is no ledger in {state_dir}, and no trace of one."])
+        return ExitCode.DONE
+    with ledger:
+        found = _whole(ledger)
+    say(_told(ledger.path, found))
+    return ExitCode.DONE
+
+
+def _whole(ledger: Ledger) -> Found:
+    """What the ledger holds. Raises LedgerDamagedError with all that is wrong."""
+    found = looked_through(ledger)
+    if found.wrong:
+        raise damaged(ledger.path, "; ".join(found.wrong))
+    return found
+
+
+def _told(path: Path, found: Found) -> Iterator[str]:
+    yield f"The ledger {path} is whole."
+    rows = ", ".join(f"{n} {state}" for state, n in found.conversions.items()) or "none"
+    yield f"{found.runs} run(s){f', the last one {found.last}' if found.last else ''}."
+    yield f"Conversions by their state: {rows}."
+
+
+def _copy(source: Path, target: Path) -> int:
+    """Make a copy, and look whether it is whole."""
+    path, to = ledger_of(source), ledger_of(target)
+    if not path.is_file():
+        raise UsageError(
+            f"There is no ledger in {source}.", "Name the state directory of the runs, or the file."
+        )
+    copy(path, to)
+    say([f"Copied: {path} to {to}. It is whole, and holds all up to this moment."])
+    return ExitCode.DONE
+
+
+@contextmanager
+def _alone(state_dir: Path) -> Iterator[None]:
+    """Let no run begin meanwhile. Raises LedgerBusyError."""
+    with nobody_at_work(state_dir) as free:
+        if not free:
+            raise LedgerBusyError(
+                f"A run is at work with the ledger in {state_dir}.", "Wait for its end."
+            )
+        yield
+
+
+def _accept(state_dir: Path, *, yes: bool) -> int:
+    """Take the ledger as it is, after telling what it does not know."""
+    path = state_dir / FILE_NAME
+    if not path.is_file():
+        raise UsageError(
+            f"There is no ledger in {state_dir} to go on with.",
+            "Put a copy there (rdimport ledger copy COPY DIRECTORY), or begin anew with: rdimport"
+            " ledger new",
+        )
+    try:
+        with Ledger.open(state_dir):
+            say([f"The ledger {path} knows all that was sent from it; there is nothing to accept."])
+            return ExitCode.DONE
+    except LedgerLostError as lost:
+        _agreed(lost.message, "Go on with this ledger?", yes=yes)
+    with Ledger.open(state_dir, trusting=True) as ledger:
+        _whole(ledger)
+        aside = put_witnesses_aside(state_dir)
+        run = last_run(ledger)
+    say([f"From now on the ledger {path} counts as it is; what was known beside it is in {aside}."])
+    say([f"The last run that it knows is {run}." if run else "It knows no run."])
+    return ExitCode.DONE
+
+
+def _new(state_dir: Path, *, yes: bool) -> int:
+    """Move what is left aside, and begin anew."""
+    place = state_dir / FILE_NAME
+    _agreed(
+        f"Without the ledger {place} nobody knows who was sent already, and everybody on a list is"
+        " sent again. What is left of it is moved aside, not deleted.",
+        "Begin anew?",
+        yes=yes,
+    )
+    aside = put_aside(state_dir)
+    with Ledger.open(state_dir):
+        pass
+    moved = f"What was left of the old one is in {aside}." if aside else "There was none before."
+    say([f"A new ledger is in {state_dir}. {moved}"])
+    return ExitCode.DONE
+
+
+def _agreed(danger: str, question: str, *, yes: bool) -> None:
+    """Ask a person. Raises UsageError where nobody can be asked, or the answer is no."""
+    complain(danger)
+    if yes:
+        return
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError("This is for a person to decide.", "Type it in a terminal, or add --yes.")
+    if not ask(question):
+        raise UsageError("Nothing was changed.")
+
+
+def damage_in(told: argparse.Namespace) -> LedgerError | None:
+    """What is wrong with the ledger of a command that met a bug: then it may be no bug at all."""
+    if not hasattr(told, "state_dir"):
+        return None
+    state_dir = arguments.state_dir(told)
+    try:
+        ledger = Ledger.if_there(state_dir)
+        if ledger is not None:
+            with ledger:
+                _whole(ledger)
+    except LedgerError as error:
+        return error
+    except Exception:  # noqa: BLE001  what cannot be looked through is not whole
+        return damaged(state_dir / FILE_NAME, "it cannot be looked through")
+    return None

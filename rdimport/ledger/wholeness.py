@@ -1,0 +1,118 @@
+"""Is a ledger whole? SQLite's own check of the file, and sums of ours that must agree."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from rdimport.core.errors import Bug, ExitCode
+from rdimport.core.row import State
+from rdimport.ledger import Ledger, Run
+
+_STATES: Final = json.dumps([str(state) for state in State])
+
+_LINES: Final = {
+    "{} lines of `posted` have an identity that is no hash": (
+        "SELECT count(*) FROM posted WHERE typeof(identity) <> 'blob' OR length(identity) <> 16"
+    ),
+    "{} lines of `posted` belong to no destination": (
+        "SELECT count(*) FROM posted WHERE destination NOT IN (SELECT id FROM destination)"
+    ),
+    "{} runs belong to no destination": (
+        "SELECT count(*) FROM run WHERE destination NOT IN (SELECT id FROM destination)"
+    ),
+    "{} runs hold facts that are none": (
+        "SELECT count(*) FROM run WHERE NOT json_valid(facts)"
+        " OR json_type(CASE WHEN json_valid(facts) THEN facts END, '$.account') IS NOT 'text'"
+    ),
+    "{} outcomes hold cells or problems that are none": (
+        "SELECT count(*) FROM outcome"
+        " WHERE NOT (json_valid(cells) AND json_valid(problems) AND json_valid(warnings))"
+    ),
+    **{
+        f"{{}} lines of `{table}` belong to no run": (
+            f"SELECT count(*) FROM {table} WHERE run NOT IN (SELECT id FROM run)"  # noqa: S608
+        )
+        for table in ("posted", "daybook", "sending", "outcome", "tally", "minute", "input")
+    },
+    **{
+        f"{{}} lines of `{table}` have a state that there is not": (
+            f"SELECT count(*) FROM {table} WHERE state NOT IN"  # noqa: S608
+            f" (SELECT value FROM json_each('{_STATES}'))"
+        )
+        for table in ("posted", "outcome", "tally")
+    },
+}
+"""What is wrong, and how to count it."""
+
+_COUNTED: Final = """
+SELECT r.name, s.value, (SELECT coalesce(sum(rows), 0) FROM tally t WHERE t.run = r.id
+    AND t.state = s.value), (SELECT count(*) FROM outcome o WHERE o.run = r.id
+    AND o.state = s.value)
+FROM run r CROSS JOIN json_each('["invalid", "refused", "uncertain"]') s
+WHERE r.forgotten_at IS NULL
+"""
+"""Of runs that are not forgotten, what was counted and what is listed."""
+
+
+class Found(NamedTuple):
+    """What a ledger holds, and what is wrong with it: nothing when it is whole."""
+
+    runs: int
+    conversions: dict[str, int]
+    last: str
+    wrong: list[str]
+
+
+def looked_through(ledger: Ledger) -> Found:
+    """Look through all of a ledger. A run may be at work. Raises LedgerDamagedError where it
+    cannot even be read.
+    """
+    wrong = [str(said) for (said,) in ledger.query("PRAGMA integrity_check(5)") if said != "ok"]
+    if not wrong:
+        ledger.query("BEGIN")  # all questions are about one moment
+        wrong = list(_wrong(ledger))
+        ledger.query("COMMIT")
+    if wrong:
+        return Found(0, {}, "", wrong)
+    ((runs,),) = ledger.query("SELECT count(*) FROM run")
+    states = ledger.query("SELECT state, count(*) FROM conversion GROUP BY state ORDER BY state")
+    return Found(runs, dict(states), last_run(ledger) or "", wrong)
+
+
+def last_run(ledger: Ledger) -> str | None:
+    """The name of the latest run."""
+    found = ledger.query("SELECT name FROM run ORDER BY id DESC LIMIT 1")
+    return found[0][0] if found else None
+
+
+def _wrong(ledger: Ledger) -> Iterator[str]:
+    for what, question in _LINES.items():
+        ((found,),) = ledger.query(question)
+        if found:
+            yield what.format(found)
+    for name, state, counted, listed in ledger.query(_COUNTED):
+        if counted != listed:
+            yield f"run {name} counts {counted} rows as {state}, and lists {listed}"
+    accepted = dict(
+        ledger.query("SELECT run, count(*) FROM conversion WHERE state = 'accepted' GROUP BY run")
+    )
+    for number, name in ledger.query("SELECT id, name FROM run ORDER BY id"):
+        yield from _sums(ledger.run(name), accepted.get(number, 0))
+
+
+def _sums(run: Run, accepted: int) -> Iterator[str]:
+    """What a run counts must add up to its rows, and it must have counted who was accepted."""
+    try:
+        counts = run.counts()
+    except Bug:
+        yield f"run {run.name} counts more outcomes than rows"
+        return
+    left = counts[State.PENDING]
+    if left and run.facts()["exit_code"] in (ExitCode.DONE, ExitCode.FAILED_ROWS):
+        yield f"run {run.name} came to its end, and {left} of its rows did not"
+    if accepted > counts[State.ACCEPTED]:
+        yield (
+            f"run {run.name} counts {counts[State.ACCEPTED]} rows as accepted, and lists {accepted}"
+        )

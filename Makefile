@@ -52,14 +52,22 @@ profile: .venv-bench/ready
 	@touch $@
 
 .venv/ready: requirements.lock pyproject.toml
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -q --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
+	@echo "Setting up once, 1 of 3: an environment of its own in .venv; some seconds."
+	@$(PYTHON) -m venv .venv
+	@echo "Setting up once, 2 of 3: downloading and installing the packages of requirements.lock (polars"
+	@echo "  alone has some 50 MB) and checking their hashes; a minute or two, silent while all goes well."
+	@$(BIN)/python -m pip install -q --require-hashes -r requirements.lock
+	@echo "Setting up once, 3 of 3: rdimport itself, from this folder; some seconds."
+	@$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
 	@touch $@
+	@echo "Set up."
 
 .venv/ready-dev: .venv/ready requirements-dev.lock
-	$(BIN)/python -m pip install -q --require-hashes -r requirements-dev.lock
+	@echo "Setting up the tests once: downloading and installing the packages of requirements-dev.lock (a"
+	@echo "  browser driver and a type checker among them); a minute or two, silent while all goes well."
+	@$(BIN)/python -m pip install -q --require-hashes -r requirements-dev.lock
 	@touch $@
+	@echo "Set up."
 
 # Newer versions of all dependencies, for every supported Python and system; names no index.
 lock: .venv/ready-dev

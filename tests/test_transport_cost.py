@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from support.peer import exchange
+from support.waiting import PATIENCE
 
 from rdimport.delivery.transport import Patience, connected
 from rdimport.destination.rdstation.endpoint import RDStation
@@ -25,9 +26,18 @@ ACCEPTED = b'HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n{"event_uuid":"u"}'
 
 
 class _Endpoint(asyncio.Protocol):
+    def __init__(self, open_ones: set[asyncio.Future[None]]) -> None:
+        self._open = open_ones
+        self._gone = asyncio.get_running_loop().create_future()
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        self._open.add(self._gone)
+
+    def connection_lost(self, _: Exception | None) -> None:
+        self._open.discard(self._gone)
+        self._gone.set_result(None)
 
     def data_received(self, _: bytes) -> None:
         self._transport.write(ACCEPTED)
@@ -36,8 +46,10 @@ class _Endpoint(asyncio.Protocol):
 @contextmanager
 def serving() -> Iterator[str]:
     """An endpoint in a thread of its own, so that only the client's calls are counted in ours."""
+    open_ones: set[asyncio.Future[None]] = set()
     loop = asyncio.new_event_loop()
-    server = loop.run_until_complete(loop.create_server(_Endpoint, "127.0.0.1", 0))
+    listening = loop.create_server(lambda: _Endpoint(open_ones), "127.0.0.1", 0)
+    server = loop.run_until_complete(listening)
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
@@ -46,6 +58,8 @@ def serving() -> Iterator[str]:
         loop.call_soon_threadsafe(server.close)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
+        # The clients have gone: their ends are closed here too, or a later test has the warning.
+        loop.run_until_complete(asyncio.wait_for(asyncio.gather(*open_ones), PATIENCE))
         loop.close()
 
 

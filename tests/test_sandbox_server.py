@@ -10,13 +10,14 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from support.waiting import PATIENCE, until
 
 from rdimport.sandbox import Faults, SandboxOptions, running
 from rdimport.sandbox.embedded import RunningSandbox, SandboxError
@@ -37,7 +38,7 @@ def post(sandbox: RunningSandbox, content: bytes | None = None, key: str = "") -
         params={"api_key": key or sandbox.api_key},
         content=body() if content is None else content,
         headers=HEADERS,
-        timeout=5,
+        timeout=PATIENCE,
     )
 
 
@@ -104,10 +105,10 @@ def raw_answer(sandbox: RunningSandbox) -> tuple[bytes, bool]:
         f"POST /platform/conversions?api_key={sandbox.api_key} HTTP/1.1\r\nhost: x\r\n"
         f"content-type: application/json\r\ncontent-length: {len(body())}\r\n\r\n"
     ).encode() + body()
-    with socket.create_connection((where.hostname, where.port), timeout=5) as connection:
-        connection.sendall(request)
+    with socket.create_connection((where.hostname, where.port), timeout=PATIENCE) as connection:
         received = b""
         try:
+            connection.sendall(request)
             while part := connection.recv(65_536):
                 received += part
         except ConnectionResetError:
@@ -175,7 +176,7 @@ def test_an_idle_connection_is_closed_after_the_set_time_and_not_before(
     sandbox: RunningSandbox,
 ) -> None:
     where = urlsplit(sandbox.base_url)
-    connection = http.client.HTTPConnection(str(where.hostname), where.port, timeout=5)
+    connection = http.client.HTTPConnection(str(where.hostname), where.port, timeout=PATIENCE)
     path = f"/platform/conversions?api_key={sandbox.api_key}"
     for _ in range(2):
         connection.request("POST", path, body(), HEADERS)
@@ -236,12 +237,16 @@ def test_it_is_gone_after_the_block_also_when_the_block_raises() -> None:
         nonlocal url
         with running(SandboxOptions(faults=Faults(hang_before=1.0))) as sandbox:
             url = sandbox.base_url
-            threading.Thread(target=lambda: raw_answer(sandbox), daemon=True).start()
+            waiting.append(clients.submit(raw_answer, sandbox))
+            until(lambda: sandbox.requests == 1)  # it hangs, and still the block ends
             raise Boom
 
     url = ""
-    with pytest.raises(Boom):
-        use()
+    waiting: list[Future[tuple[bytes, bool]]] = []
+    with ThreadPoolExecutor(1) as clients:
+        with pytest.raises(Boom):
+            use()
+        assert waiting[0].result(PATIENCE)[0] == b""
     with pytest.raises(httpx.ConnectError):
         httpx.get(url)
 
@@ -256,7 +261,7 @@ def test_it_ends_with_its_parent_even_when_that_is_killed() -> None:
     ) as parent:
         assert parent.stdout is not None
         url = urlsplit(parent.stdout.readline().strip())
-        with socket.create_connection((url.hostname, url.port), timeout=5) as connection:
+        with socket.create_connection((url.hostname, url.port), timeout=PATIENCE) as connection:
             parent.kill()
             parent.wait()
             # A connection that was never accepted is reset, another one is closed.

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rdimport import cli
+from support.waiting import PATIENCE
 
 KEY = "k3y-f0r-tests-a9f8c7e6d5b4"
 """A key that no endpoint of ours knows, long enough to be found wherever it leaks."""
@@ -73,7 +74,7 @@ class Desk:
 
     def wait(self, process: subprocess.Popen[str], stdin: str | None = None) -> Done:
         """The end of a command that was started. No command ever shows the key or a traceback."""
-        out, err = process.communicate(stdin, timeout=60)
+        out, err = process.communicate(stdin, timeout=PATIENCE)
         self.said += [out, err]
         assert "Traceback" not in out + err, err
         assert self.key is None or self.key not in out + err

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
+from typing import Final
+
+PATIENCE: Final = 120 * float(os.environ.get("TEST_PATIENCE", "1"))
+"""Seconds within which anything that a test waits for has to happen. It only says how late a test
+that fails does so: `TEST_PATIENCE=5 make test` multiplies it for a very slow machine."""
 
 
-def until(true: Callable[[], object], seconds: float = 30.0) -> None:
+def until(true: Callable[[], object], seconds: float = PATIENCE) -> None:
     """Return as soon as `true()` is; fail when that takes too long."""
     end = time.monotonic() + seconds
     while not true():

@@ -6,18 +6,19 @@ version too, each format as it does by itself.
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from pathlib import Path
 
 import openpyxl
 import pytest
+from support.programs import convert, office_trouble
 from support.reports import Office, csv_rows, xlsx_rows
 from support.samples import mapping, sample
 
 from rdimport.core.row import REPORTED, State
 from rdimport.results import Imported
 from rdimport.sandbox.embedded import RunningSandbox
+
+pytestmark = pytest.mark.xdist_group("libreoffice")
 
 ROWS = (
     ("sem arroba", "Zoé Araújo", "(11) 98765-4321", "SP", "00123456789", "", "", "=1+1"),
@@ -42,38 +43,23 @@ def profile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Program:
     """LibreOffice, which opens a file and saves it under another name."""
 
-    def __init__(self, path: str, profile: Path) -> None:
-        self._path = path
+    def __init__(self, profile: Path) -> None:
         self._profile = profile
 
     def save(self, file: Path, kind: str, folder: str, *, opened: str = "") -> Path:
         """`kind` and `opened` are what the dialogues for saving and opening text ask for."""
         target = file.parent / folder
-        subprocess.run(
-            [
-                self._path,
-                f"-env:UserInstallation={self._profile.as_uri()}",
-                "--headless",
-                *([f"--infilter={opened}"] if opened else []),
-                "--convert-to",
-                kind,
-                "--outdir",
-                str(target),
-                str(file),
-            ],
-            check=True,
-            capture_output=True,
-            timeout=90,
-        )
+        read = [f"--infilter={opened}"] if opened else []
+        convert(self._profile, *read, "--convert-to", kind, "--outdir", str(target), str(file))
         return target / f"{file.stem}.{kind.partition(':')[0]}"
 
 
 @pytest.fixture
 def program(profile: Path) -> Program:
-    path = shutil.which("soffice")
-    if path is None:
-        pytest.skip("LibreOffice (soffice) is not installed")
-    return Program(path, profile)
+    trouble = office_trouble()
+    if trouble is not None:
+        pytest.skip(trouble)
+    return Program(profile)
 
 
 def correct(path: Path, fixed: dict[str, dict[str, str]], key: str = "E-mail") -> Path:

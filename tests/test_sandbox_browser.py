@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,8 @@ from typing import Any
 
 import httpx
 import pytest
+from support.programs import browser_trouble, launched
+from support.waiting import PATIENCE
 
 from rdimport.sandbox import Faults, SandboxOptions, running
 from rdimport.sandbox.embedded import RunningSandbox
@@ -20,10 +21,7 @@ from rdimport.sandbox.embedded import RunningSandbox
 playwright = pytest.importorskip("playwright.sync_api")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright")
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+pytestmark = pytest.mark.xdist_group("browser")
 
 MAPPING = """
 version: 1
@@ -35,8 +33,10 @@ fields: {email: E-mail, name: Nome, cf_interese: Interesse}
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with playwright.sync_playwright() as started:
-        # The tests may run as root in a container, where Chromium's own sandbox does not start.
-        chromium = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        trouble = browser_trouble(started)
+        if trouble is not None:
+            pytest.skip(trouble)
+        chromium = launched(started)
         yield chromium
         chromium.close()
 
@@ -53,7 +53,7 @@ class Opened:
     def __init__(self, browser: Any, sandbox: RunningSandbox, **context: Any) -> None:
         self.context = browser.new_context(**{"locale": "en-US", **context})
         self.page = self.context.new_page()
-        self.page.set_default_timeout(15_000)
+        self.page.set_default_timeout(PATIENCE * 1000)
         self.complaints: list[str] = []
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on(
@@ -109,7 +109,7 @@ def test_a_person_makes_a_key_watches_an_import_arrive_and_stops_it_by_switching
         page.get_by_text("cf_interese").wait_for()
 
         page.get_by_role("switch", name="planilhas").press("Space")
-        output, errors = started.communicate(timeout=60)
+        output, errors = started.communicate(timeout=PATIENCE)
         page.get_by_text("The key planilhas is inactive.").first.wait_for()
         page.get_by_role("link", name="See all: Contacts").click()
         page.get_by_label("Search by name or e-mail").fill("p0@")

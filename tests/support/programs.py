@@ -1,0 +1,72 @@
+"""Programs that some tests need: not there, or there and unable to work, is a reason to skip."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from support.waiting import PATIENCE
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+OFFICE = shutil.which("soffice")
+
+
+def convert(profile: Path, *words: str) -> None:
+    """One conversion by LibreOffice with its settings in a folder of their own, as it serves one
+    process at a time. Raises OSError or SubprocessError.
+    """
+    subprocess.run(
+        [str(OFFICE), f"-env:UserInstallation={profile.as_uri()}", "--headless", *words],
+        check=True,
+        capture_output=True,
+        timeout=PATIENCE,
+    )
+
+
+@cache
+def office_trouble() -> str | None:
+    """Why LibreOffice cannot be used, found out by a conversion: its exit code is 0 either way."""
+    if OFFICE is None:
+        return "LibreOffice (soffice) is not installed"
+    with TemporaryDirectory(prefix="rdimport-office-") as folder:
+        file = Path(folder) / "probe.csv"
+        file.write_text("a;b\n1;2\n", encoding="utf-8")
+        try:
+            convert(Path(folder) / "profile", "--convert-to", "xlsx", "--outdir", folder, str(file))
+        except (OSError, subprocess.SubprocessError) as error:
+            return f"LibreOffice is installed but does not work: {error}"
+        if not file.with_suffix(".xlsx").is_file():
+            return "LibreOffice is installed but converts nothing; is libreoffice-calc there?"
+    return None
+
+
+def launched(started: Any) -> Any:
+    """Chromium, driven by Playwright. The tests may run as root in a container, where Chromium's
+    own sandbox does not start.
+    """
+    return started.chromium.launch(
+        executable_path=CHROMIUM, args=["--no-sandbox"], timeout=PATIENCE * 1000
+    )
+
+
+def browser_trouble(started: Any) -> str | None:
+    """Why Chromium cannot be used, found out by opening a page."""
+    if CHROMIUM is None:
+        return "no Chromium on this machine"
+    from playwright.sync_api import Error  # noqa: PLC0415  not everybody has it
+
+    try:
+        browser = launched(started)
+        try:
+            browser.new_page().goto("data:text/html,<title>ready</title>", timeout=PATIENCE * 1000)
+        finally:
+            browser.close()
+    except Error as error:
+        return f"Chromium is installed but does not work: {str(error).splitlines()[0]}"
+    return None

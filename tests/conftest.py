@@ -1,13 +1,28 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from support.command import Desk
+from support.waiting import PATIENCE
 
 from rdimport.sandbox import Faults, SandboxOptions, running
 from rdimport.sandbox.embedded import RunningSandbox
+
+# No test's result depends on how busy the machine is; in CI the examples are the same each time.
+settings.register_profile(
+    "rdimport",
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")),
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("rdimport")
+
+# pytest-timeout's own variable: no test ends earlier than what it waits for.
+os.environ.setdefault("PYTEST_TIMEOUT", f"{5 * PATIENCE:g}")
 
 
 @pytest.fixture(scope="session")

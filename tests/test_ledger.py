@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 import polars as pl
 import pytest
 from support.lists import MAPPING, people
+from support.waiting import PATIENCE
 from test_transport_cost import serving
 
 from rdimport.api import check
@@ -435,6 +436,6 @@ def test_two_processes_that_open_a_new_ledger_at_once_wait_for_each_other(tmp_pa
         with pytest.raises(TimeoutError):
             opening.result(timeout=0.2)
         other.execute("ROLLBACK")
-        with opening.result(timeout=30) as ledger:
+        with opening.result(PATIENCE) as ledger:
             assert ledger.at_work("a") is None
     other.close()

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.reports import MAPPING, Office, csv_rows, xlsx_rows
+from support.waiting import until
 
 from rdimport.core.errors import ReportError
 from rdimport.core.quota import Quota
@@ -157,9 +158,7 @@ def test_a_run_that_was_killed_and_the_one_that_took_it_up(office: Office) -> No
     child = subprocess.Popen(
         [sys.executable, "-c", script, *words], cwd=Path(__file__).parent, stderr=subprocess.PIPE
     )
-    deadline = time.monotonic() + 30
-    while office.box.requests < 5 and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(lambda: office.box.requests >= 5)
     child.send_signal(signal.SIGKILL)
     child.communicate()
     with office.ledger() as ledger:

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-import pytest
 from support.lists import MAPPING, people
 from test_transport_cost import serving
 
@@ -86,7 +85,6 @@ def counts_of_a_run(rows: int, folder: Path, base_url: str) -> Counted:
     return counted
 
 
-@pytest.mark.timeout(300)
 def test_one_more_row_costs_few_calls_two_system_calls_and_a_small_part_of_a_durable_write(
     tmp_path: Path,
 ) -> None:

@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from support.waiting import PATIENCE
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -64,7 +65,7 @@ def test_standard_input_can_be_any_kind_of_file(data: bytes) -> None:
         "for _ in range(2): print(sum(frame.height for frame in table.batches()), table.name)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], input=data, capture_output=True, check=True, timeout=60
+        [sys.executable, "-c", code], input=data, capture_output=True, check=True, timeout=PATIENCE
     )
     rows = 4 if data.startswith(b"PK") else 2
     assert done.stdout.decode().splitlines() == [f"{rows} standard input"] * 2

@@ -19,8 +19,10 @@ demo: .venv/ready
 	@echo '  export PATH="$$PWD/$(BIN):$$PATH"'
 	@echo "README.md says how to install it for good."
 
+# One worker for each core; tests that share a program stay together. TEST_PATIENCE=5 for a slow machine.
+WORKERS = auto
 test: .venv/ready-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist loadgroup
 
 lint: .venv/ready-dev
 	$(BIN)/python -m ruff check .

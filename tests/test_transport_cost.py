@@ -43,6 +43,11 @@ class _Endpoint(asyncio.Protocol):
         self._transport.write(ACCEPTED)
 
 
+async def _all_gone(open_ones: set[asyncio.Future[None]]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        await asyncio.gather(*open_ones)
+
+
 @contextmanager
 def serving() -> Iterator[str]:
     """An endpoint in a thread of its own, so that only the client's calls are counted in ours."""
@@ -59,7 +64,7 @@ def serving() -> Iterator[str]:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         # The clients have gone: their ends are closed here too, or a later test has the warning.
-        loop.run_until_complete(asyncio.wait_for(asyncio.gather(*open_ones), PATIENCE))
+        loop.run_until_complete(_all_gone(open_ones))
         loop.close()
 
 

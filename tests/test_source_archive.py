@@ -202,6 +202,13 @@ def test_an_archive_without_any_list_names_what_is_in_it(tmp_path: Path) -> None
         opened(packed(tmp_path / "b.zip", {"pasta/": ""}))
 
 
+def test_a_numbers_document_is_named_with_how_to_export_it(tmp_path: Path) -> None:
+    parts = {"Index/Document.iwa": b"\0", "Metadata/Properties.plist": b"\0", "preview.jpg": b"\0"}
+    with pytest.raises(SourceError, match="Numbers document") as refused:
+        opened(packed(tmp_path / "lista.csv", parts))
+    assert "CSV or Excel" in refused.value.remedy
+
+
 def test_the_name_that_a_report_gives_opens_the_same_list(tmp_path: Path) -> None:
     path = packed(tmp_path / "export.zip", TWO)
     table = opened(path, "unsub*")

@@ -69,6 +69,11 @@ def the_list(file: InputFile, hints: Hints, opens: Open) -> InputFile:
         infos = archive.infolist()
     if any(info.filename in _WORKBOOK_PARTS for info in infos):
         return file
+    if any(info.filename.endswith(".iwa") for info in infos):
+        raise SourceError(
+            f"{file.name} is a Numbers document, a format that only Apple's programs read.",
+            "Open it in Numbers, choose File > Export To > CSV or Excel, and import that.",
+        )
     if file.packed:
         raise SourceError(f"{file.name} is an archive inside of another.", UNPACK)
     members = _members(infos)

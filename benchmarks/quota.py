@@ -18,6 +18,7 @@ import asyncio
 import json
 import math
 import multiprocessing
+import os
 import random
 import tempfile
 import time
@@ -114,6 +115,7 @@ def import_list(told: argparse.Namespace, port: int, folder: Path, name: str, ro
     """One run: a process of its own, with a list and a ledger of its own."""
     home = folder / name
     home.mkdir()
+    os.environ["XDG_CACHE_HOME"] = str(folder / "quota")  # where runs meet to share the quota
     file = home / "list.csv"
     file.write_text("email\n" + "".join(f"{name}-{i}@exemplo.com.br\n" for i in range(rows)))
     done = api.run(
@@ -123,7 +125,7 @@ def import_list(told: argparse.Namespace, port: int, folder: Path, name: str, ro
         state_dir=home / "state",
         report_dir=home / "reports",
         quota=Quota(LIMIT, told.seconds),
-        quota_dir=None if told.apart else folder / "quota",
+        share_quota=not told.apart,
     )
     if done.summary["accepted"] != rows:
         raise RuntimeError(f"{rows} rows, but {done.summary}")

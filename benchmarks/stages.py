@@ -151,6 +151,7 @@ def main() -> None:
                 to=to,
                 state_dir=folder / "state",
                 report_dir=folder / "reports",
+                quota=None,
             )
         )
         main_thread.disable()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
 from random import SystemRandom
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, ParamSpec, TypeVar
 
 from rdimport.core.clock import Clock, SystemClock
 from rdimport.core.errors import (
@@ -20,6 +20,8 @@ from rdimport.core.errors import (
     LedgerError,
     RdimportError,
     ReportError,
+    SourceError,
+    UsageError,
 )
 from rdimport.core.events import (
     Heard,
@@ -54,9 +56,11 @@ from rdimport.plan.known_rows import Recall
 from rdimport.plan.planner import Plan, Planner
 from rdimport.plan.spool import Spool
 from rdimport.prepare.preview import Preview, advice
+from rdimport.proposal import SAMPLE_ROWS, Proposal
+from rdimport.proposal import propose as propose_for
 from rdimport.report import write_all
 from rdimport.report.summary import summarise_alone
-from rdimport.results import Checked, Imported, Notes
+from rdimport.results import CheckResult, Notes, RunResult
 from rdimport.source import Hints, open_tables
 
 if TYPE_CHECKING:
@@ -64,92 +68,93 @@ if TYPE_CHECKING:
     from rdimport.delivery.transport import Kind
 
 Result = TypeVar("Result")
+Arguments = ParamSpec("Arguments")
 
 REPORT_DIR: Final = Path("rdimport-reports")
 """Where reports go unless told otherwise, below the current directory."""
 
+Files = str | Path | Sequence[str | Path]
 
-def _usual_settings() -> Settings:
-    from rdimport.delivery.dispatcher import Settings  # noqa: PLC0415  with httpx: only who sends pays for it
 
-    return Settings()
+def default_state_dir() -> Path:
+    """Where this system keeps programs' state: the ledger's place unless told otherwise."""
+    from platformdirs import user_state_path  # noqa: PLC0415
+
+    return user_state_path("rdimport", appauthor=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """How to import. `state_dir` holds the ledger, `report_dir` gets a folder for each run.
-
-    `quota` None means as fast as the endpoint answers. Runs that name the same `quota_dir`, a
-    directory of this machine, share the quota of an endpoint and key; None: this run alone. With
-    `signals`, SIGINT and SIGTERM stop the run in an orderly way. `catalogue` lists the account's
-    custom fields. `lang` is the language of the report; `full_report` shows personal data in
-    report.html as it is. `mapping_name` and `sandbox` (the endpoint lives for this run only) are
-    only shown, and so are `again`, the options of a command that does the same. `yes`: an account's
-    name that resembles another one's is meant so. `new_identity`: rows are new although the mapping
-    tells conversions apart in another way than that of earlier runs.
+class RunOptions:
+    """What `run` was asked to do, complete. `quota_dir` is the folder of the quotas that runs on
+    this machine share, None for a run that shares with nobody.
     """
 
     to: Destination
     state_dir: Path
-    report_dir: Path = REPORT_DIR
-    quota: Quota | None = None
-    quota_dir: Path | None = None
-    settings: Settings = field(default_factory=_usual_settings)
-    hints: Hints = field(default_factory=Hints)
-    resend: frozenset[State] = frozenset()
-    catalogue: CustomFields | None = None
-    on_event: Observer = silent
-    clock: Clock = field(default_factory=SystemClock)
-    chance: Chance = field(default_factory=SystemRandom)
-    signals: bool = False
-    mapping_name: str = ""
-    sandbox: bool = False
-    again: tuple[str, ...] = ()
-    yes: bool = False
-    new_identity: bool = False
-    transport: Kind = "lean"
-    lang: str = "en"
-    full_report: bool = False
+    report_dir: Path
+    quota: Quota | None
+    quota_dir: Path | None
+    settings: Settings
+    hints: Hints
+    resend: frozenset[State]
+    custom_fields: CustomFields | None
+    on_event: Observer
+    clock: Clock
+    chance: Chance
+    signals: bool
+    mapping_name: str
+    sandbox: bool
+    again: tuple[str, ...]
+    yes: bool
+    new_identity: bool
+    transport: Kind
+    lang: str
+    full_report: bool
 
 
 def check(
-    files: Sequence[str],
-    mapping: Mapping,
+    files: Files,
+    mapping: Mapping | str | Path,
     *,
     to: Destination | None = None,
-    quota: Quota | None = None,
-    state_dir: Path | None = None,
-    hints: Hints | None = None,
+    quota: Quota | str | None = "120/min",
+    state_dir: str | Path | None = None,
     limit: int | None = None,
-    resend: frozenset[State] = frozenset(),
-    catalogue: CustomFields | None = None,
+    resend: Collection[State] = (),
+    hints: Hints | None = None,
+    custom_fields: CustomFields | None = None,
     on_event: Observer = silent,
     keep: bool = True,
     new_identity: bool = False,
-) -> Checked:
+) -> CheckResult:
     """Read, clean, validate and plan; send nothing and write nothing.
 
-    With `to` and `state_dir`, what earlier runs know of the rows counts too. Unless told to `keep`
-    them there are no `Checked.payloads`, which takes less time. Raises MappingError, SourceError.
+    The arguments mean what they mean for `run`. With `to` and `state_dir`, what earlier runs know
+    of the rows counts too. Unless told to `keep` them there are no `CheckResult.payloads`, which
+    takes less time. Raises MappingError, SourceError, UsageError.
     """
-    tables = open_tables(files, _told(hints or Hints(), mapping))
+    mapping, custom_fields, _ = _loaded(mapping, custom_fields)
+    allowed = _quota(quota)
+    tables = open_tables(_names(files), _source_hints(hints or Hints(), mapping))
     book, preview = Notes(), Preview()
     with ExitStack() as stack:
-        known = known_before(to, state_dir, resend, mapping, stack)
-        memory = known.memory if known else forgetful(resend, mapping)
+        folder = None if state_dir is None else Path(state_dir)
+        known = known_before(to, folder, frozenset(resend), mapping, stack)
+        memory = known.memory if known else forgetful(frozenset(resend), mapping)
         spool = Spool() if keep or mapping.on_duplicate == "merge" else None
         index = stack.enter_context(Index(digests=known is not None))
         new = partial(Planner, mapping, memory, book, spool, index)
-        plan = new(catalogue=catalogue, observer=forgiving(on_event), look=preview.add).make(tables)
+        observer = forgiving(on_event)
+        plan = new(catalogue=custom_fields, observer=observer, look=preview.add).make(tables)
         missed = known.unrecognised(book.names, tables) if known and not new_identity else ()
     to_send = plan.to_send if limit is None else min(limit, plan.to_send)
-    return Checked(
+    return CheckResult(
         counts=book.counts(),
         left_out=book.left_out,
         book=book,
         tables=tables,
         to_send=to_send,
-        seconds=to_send * quota.interval if quota else None,
+        seconds=to_send * allowed.interval if allowed else None,
         plan=plan,
         preview=preview,
         advice=advice(mapping),
@@ -157,22 +162,166 @@ def check(
     )
 
 
-def run(files: Sequence[str], mapping: Mapping, **options: Any) -> Imported:
-    """`run_async` for who has no event loop; takes and raises the same."""
-    return asyncio.run(run_async(files, mapping, **options))
+def propose(file: str | Path, *, hints: Hints | None = None, command: str = "") -> Proposal:
+    """A first mapping for a list, guessed from its headings and values; a person confirms it.
 
-
-async def run_async(files: Sequence[str], mapping: Mapping, **options: Any) -> Imported:
-    """Import: read, clean, validate, send, report. A bad row never raises.
-
-    The keyword arguments are the fields of `Options`. Raises MappingError, SourceError and
-    UsageError when nothing was sent, LedgerError when something could not be recorded,
-    LedgerBusyError when another run is at work.
+    `Proposal.text` is a mapping file with the reason for each guess, and `command` as the one that
+    shows what it does. `hints` are written into it. Raises SourceError for a file that cannot be
+    read or has no rows.
     """
-    how = Options(**options)
-    how = replace(how, on_event=forgiving(how.on_event))
+    given = hints or Hints()
+    table = open_tables([str(file)], given)[0]
+    sample = next(table.batches(SAMPLE_ROWS), None)
+    if sample is None:
+        raise SourceError(f"{table.name} has no rows to judge its columns by.")
+    names = ("member", "sheet", "header_row", "delimiter", "encoding")
+    named = {name: getattr(given, name) for name in names}
+    return propose_for(table.columns, sample, table.name, named, command)
+
+
+async def run_async(
+    files: Files,
+    mapping: Mapping | str | Path,
+    *,
+    to: Destination,
+    quota: Quota | str | None = "120/min",
+    state_dir: str | Path | None = None,
+    report_dir: str | Path = REPORT_DIR,
+    resend: Collection[State] = (),
+    limit: int | None = None,
+    canary: bool = False,
+    concurrency: int = 64,
+    max_seconds: float | None = None,
+    timeout: float = 60.0,  # noqa: ASYNC109  for each answer, not for the run
+    patience: float = 120.0,
+    hints: Hints | None = None,
+    custom_fields: CustomFields | None = None,
+    on_event: Observer = silent,
+    lang: str = "en",
+    full_report: bool = False,
+    share_quota: bool = True,
+    signals: bool = False,
+    transport: Kind = "lean",
+    sandbox: bool = False,
+    again: Sequence[str] = (),
+    yes: bool = False,
+    new_identity: bool = False,
+    mapping_name: str = "",
+    clock: Clock | None = None,
+    chance: Chance | None = None,
+) -> RunResult:
+    """Import files: read, clean, validate, send, report. Running it again resumes.
+
+    A bad row never raises: the result has its state and what is wrong with it.
+
+    files: paths, patterns, or `-` for standard input; one or several.
+    mapping: a `Mapping`, or the path of a mapping file.
+    to: endpoint, account and key, such as `RDStation(api_key)`.
+    quota: requests allowed, a `Quota` or text such as "120/min"; None: as fast as it answers.
+    state_dir: folder of the ledger; all runs of an account must use the same one. None: where the
+        command keeps it for this user.
+    report_dir: gets a folder for each run.
+    resend: states (uncertain, refused, accepted) whose rows are sent again.
+    limit, canary: rows to send at most; whether they are a trial, which the report then says.
+    concurrency: requests open at once.
+    max_seconds, timeout, patience: seconds to spend, for one answer, for an endpoint that is down.
+    hints: sheet, header row, delimiter or encoding, where they are not found out right.
+    custom_fields: those of the account. None: from the file that the mapping names, if it does.
+    on_event: called with each `Event`; the final numbers never come from events.
+    lang, full_report: language of the report, `en` or `pt-BR`; whether it shows personal data.
+    share_quota: runs of this user and machine with the same key share the quota.
+    signals: SIGINT and SIGTERM stop the run in an orderly way (main thread only).
+    transport: who sends the bytes.
+    sandbox: the endpoint lives for this run only.
+    again, mapping_name: how the report names the command's options and the mapping.
+    yes: an account's name that resembles another one's is meant so.
+    new_identity: rows are new although the mapping tells conversions apart in another way now.
+    clock, chance: time and randomness, for tests.
+
+    Raises MappingError, SourceError and UsageError when nothing was sent, LedgerBusyError when
+    another run of the account is at work, LedgerError when something could not be recorded.
+    """
+    from rdimport.delivery.dispatcher import Settings  # noqa: PLC0415  with it comes the transport
+
+    read_mapping, custom_fields, name = _loaded(mapping, custom_fields)
+    options = RunOptions(
+        to=to,
+        state_dir=default_state_dir() if state_dir is None else Path(state_dir),
+        report_dir=Path(report_dir),
+        quota=_quota(quota),
+        quota_dir=_quota_dir() if share_quota else None,
+        settings=Settings(concurrency, patience, limit, max_seconds, timeout, canary=canary),
+        hints=hints or Hints(),
+        resend=frozenset(resend),
+        custom_fields=custom_fields,
+        on_event=forgiving(on_event),
+        clock=clock or SystemClock(),
+        chance=chance or SystemRandom(),
+        signals=signals,
+        mapping_name=mapping_name or name,
+        sandbox=sandbox,
+        again=tuple(again),
+        yes=yes,
+        new_identity=new_identity,
+        transport=transport,
+        lang=lang,
+        full_report=full_report,
+    )
+    return await _run(_names(files), read_mapping, options)
+
+
+def _blocking(
+    work: Callable[Arguments, Coroutine[None, None, Result]],
+) -> Callable[Arguments, Result]:
+    @wraps(work)
+    def blocking(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        return asyncio.run(work(*args, **kwargs))
+
+    return blocking
+
+
+run = _blocking(run_async)
+"""`run_async` for code without an event loop: the same arguments, result and errors."""
+
+
+def _names(files: Files) -> list[str]:
+    if isinstance(files, str | Path):
+        return [str(files)]
+    return [str(file) for file in files]
+
+
+def _loaded(
+    mapping: Mapping | str | Path, custom_fields: CustomFields | None
+) -> tuple[Mapping, CustomFields | None, str]:
+    """The mapping, the account's custom fields as far as they are known, and the file's name."""
+    if isinstance(mapping, Mapping):
+        return mapping, custom_fields, ""
+    loaded = Mapping.load(mapping)
+    if custom_fields is None and loaded.catalogue is not None:
+        from rdimport.destination.rdstation import custom_fields as listed  # noqa: PLC0415
+
+        custom_fields = listed.CustomFields.load(Path(mapping).parent / loaded.catalogue)
+    return loaded, custom_fields, str(mapping)
+
+
+def _quota(quota: Quota | str | None) -> Quota | None:
+    if not isinstance(quota, str):
+        return quota
+    try:
+        return Quota.parse(quota)
+    except ValueError as error:
+        raise UsageError(f"quota: {error}.") from None
+
+
+def _quota_dir() -> Path:
+    from platformdirs import user_cache_path  # noqa: PLC0415
+
+    return user_cache_path("rdimport", appauthor=False)
+
+
+async def _run(files: Sequence[str], mapping: Mapping, how: RunOptions) -> RunResult:
     how.to.credentials()  # without a key there is nothing to plan
-    tables = open_tables(files, _told(how.hints, mapping))
+    tables = open_tables(files, _source_hints(how.hints, mapping))
     stopper = Stopper()
     started = how.clock.monotonic()
     with ExitStack() as stack:
@@ -201,14 +350,16 @@ async def run_async(files: Sequence[str], mapping: Mapping, **options: Any) -> I
         how.on_event(ReportFinished())
     notes = tuple(note for table in tables for note in table.notes)
     where = how.report_dir / told["run_id"]
-    return Imported(told, seen, where, how.state_dir, notes + end.notes)
+    return RunResult(told, seen, where, how.state_dir, notes + end.notes)
 
 
-def _begin(ledger: Ledger, lock: Held, how: Options, mapping: Mapping, files: Sequence[str]) -> Run:
+def _begin(
+    ledger: Ledger, lock: Held, how: RunOptions, mapping: Mapping, files: Sequence[str]
+) -> Run:
     now = how.clock.now()
     facts = {
         "mapping": how.mapping_name,
-        "mapping_used": mapping_record.told(mapping, how.catalogue),
+        "mapping_used": mapping_record.told(mapping, how.custom_fields),
         "base_url": how.to.base_url,
         "sandbox": how.sandbox,
         "again": how.again or _reach(how),
@@ -228,7 +379,7 @@ def _begin(ledger: Ledger, lock: Held, how: Options, mapping: Mapping, files: Se
 
 
 def _planner(
-    run: Run, how: Options, mapping: Mapping, *, spool: Spool, index: Index, stopper: Stopper
+    run: Run, how: RunOptions, mapping: Mapping, *, spool: Spool, index: Index, stopper: Stopper
 ) -> Planner:
     return Planner(
         mapping,
@@ -236,14 +387,14 @@ def _planner(
         run,
         spool,
         index,
-        catalogue=how.catalogue,
+        catalogue=how.custom_fields,
         recall=_recall(run, how, mapping),
         observer=how.on_event,
         interrupted=stopper.is_set,
     )
 
 
-def _reach(how: Options) -> tuple[str, ...]:
+def _reach(how: RunOptions) -> tuple[str, ...]:
     """The options of a command that reaches the same endpoint, account and ledger."""
     to = how.to
     address = () if to.base_url == BASE_URL else ("--base-url", to.base_url)
@@ -276,7 +427,7 @@ async def _in_thread(work: Callable[[], Result], stopper: Stopper) -> Result:
         raise
 
 
-async def _carry_out(plan: Plan, run: Run, how: Options, stopper: Stopper, spent: float) -> _End:
+async def _carry_out(plan: Plan, run: Run, how: RunOptions, stopper: Stopper, spent: float) -> _End:
     """Send the plan's rows; `spent` seconds of the time that the run has are gone."""
     from rdimport.delivery.dispatcher import Delivery  # noqa: PLC0415
     from rdimport.delivery.transport import Patience, connected  # noqa: PLC0415
@@ -311,14 +462,14 @@ async def _carry_out(plan: Plan, run: Run, how: Options, stopper: Stopper, spent
     return _End(delivery.stopped, True, resume_in, tuple(notes), trouble)
 
 
-def _pace(how: Options, notes: list[str]) -> AbstractContextManager[Turns]:
+def _pace(how: RunOptions, notes: list[str]) -> AbstractContextManager[Turns]:
     """The run's own pace, or the one that it has in common with others; notes why not."""
     if how.quota is None or how.quota_dir is None:
         return nullcontext(Pace(how.quota))
     return shared(how.quota, how.to, how.quota_dir, how.clock.monotonic(), notes.append)
 
 
-def _finish(run: Run, how: Options, end: _End) -> dict[str, Any]:
+def _finish(run: Run, how: RunOptions, end: _End) -> dict[str, Any]:
     """Close the books and write the report."""
     counts = run.counts()
     if counts[State.PENDING] or not end.read:
@@ -335,7 +486,7 @@ def _finish(run: Run, how: Options, end: _End) -> dict[str, Any]:
     return _report(run, how)
 
 
-def _report(run: Run, how: Options) -> dict[str, Any]:
+def _report(run: Run, how: RunOptions) -> dict[str, Any]:
     """Write it. Where the disk does not take it, the summary says so: the rows are done."""
     try:
         return write_report(
@@ -367,7 +518,7 @@ def write_report(
         on_event(ReportFinished())
 
 
-def _abandon(run: Run, how: Options, error: BaseException) -> None:
+def _abandon(run: Run, how: RunOptions, error: BaseException) -> None:
     """Note why a run could not go on, where the ledger still takes it."""
     sent = run.has_begun
     with suppress(LedgerError):
@@ -383,7 +534,7 @@ def _abandon(run: Run, how: Options, error: BaseException) -> None:
         vars(error)["exit_code"] = ExitCode.STOPPED  # of whatever it is: rows have left
 
 
-def _told(hints: Hints, mapping: Mapping) -> Hints:
+def _source_hints(hints: Hints, mapping: Mapping) -> Hints:
     """What the person said, else what the mapping says of its source."""
     return replace(
         hints,
@@ -397,7 +548,7 @@ def _told(hints: Hints, mapping: Mapping) -> Hints:
     )
 
 
-def _recall(run: Run, how: Options, mapping: Mapping) -> Recall | None:
+def _recall(run: Run, how: RunOptions, mapping: Mapping) -> Recall | None:
     if not Recall.is_safe(mapping, how.resend):
         return None
-    return Recall(run.ledger.key, mapping, how.catalogue, run.sources, run.note_sources)
+    return Recall(run.ledger.key, mapping, how.custom_fields, run.sources, run.note_sources)

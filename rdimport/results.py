@@ -114,7 +114,7 @@ def problems_of(outcomes: Sequence[Outcome]) -> pl.DataFrame:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckResult:
     """What a run would do. `counts` add up to the rows that were read; what would be sent is
     pending in it. `seconds` is how long the quota makes the sending take, None without a quota.
     `unrecognised` are conversions that a run would not know again, so that it would send nothing.
@@ -170,7 +170,7 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
+class RunResult:
     """What a run did: `summary` is the object of summary.json; the ledger holds the rows.
 
     `examples` has the first row with a problem of each code, the most frequent code first.

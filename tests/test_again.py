@@ -12,10 +12,9 @@ import pytest
 from rdimport import api
 from rdimport.core.errors import MappingError
 from rdimport.core.row import State
-from rdimport.delivery.dispatcher import Settings
 from rdimport.destination.rdstation.endpoint import RDStation
 from rdimport.mapping import Mapping
-from rdimport.results import Imported
+from rdimport.results import RunResult
 from rdimport.sandbox import Faults, SandboxOptions, running
 from rdimport.sandbox.embedded import RunningSandbox
 
@@ -49,7 +48,7 @@ class Desk:
         change: str = "skip",
         file: str = "list.csv",
         **options: Any,
-    ) -> Imported:
+    ) -> RunResult:
         """Import a list of these rows; without any, a file that is there."""
         path = self.folder / file
         if rows:
@@ -60,6 +59,7 @@ class Desk:
             to=RDStation(self.box.api_key, base_url=self.box.base_url, account=str(self.folder)),
             state_dir=self.folder / "state",
             report_dir=self.folder / "reports",
+            quota=None,
             **options,
         )
 
@@ -75,7 +75,7 @@ def desk(sandbox: RunningSandbox, tmp_path: Path) -> Desk:
     return Desk(sandbox, tmp_path)
 
 
-def counts(done: Imported) -> dict[str, int]:
+def counts(done: RunResult) -> dict[str, int]:
     return {str(state): rows for state, rows in done.counts.items() if rows}
 
 
@@ -165,7 +165,7 @@ def test_sending_again_goes_on_where_it_stopped_and_sends_nobody_a_third_time(de
     desk.arrived()
     again = {"resend": frozenset({State.ACCEPTED})}
     for left in (3, 1, 0):
-        done = desk.run(*rows, settings=Settings(limit=2), **again)
+        done = desk.run(*rows, limit=2, **again)
         assert done.counts[State.PENDING] == left
     assert sorted(p["email"] for p in desk.arrived()) == [f"p{i}@exemplo.com.br" for i in range(5)]
     assert counts(desk.run(*rows, **again)) == {"accepted": 5}, "asked for anew"
@@ -176,7 +176,7 @@ def test_runs_between_do_not_make_a_wish_to_send_again_a_new_one(desk: Desk) -> 
     desk.run(*rows)
     desk.arrived()
     again = {"resend": frozenset({State.ACCEPTED})}
-    desk.run(*rows, settings=Settings(limit=2), **again)
+    desk.run(*rows, limit=2, **again)
     assert counts(desk.run(*rows)) == {"already_imported": 5}, "the nightly job"
     (desk.folder / "list.csv").write_text("email\np1@exemplo.com.br\n", encoding="utf-8")
     with pytest.raises(MappingError):
@@ -195,7 +195,7 @@ def test_who_was_refused_when_sent_again_is_not_tried_once_more_for_the_same_wis
     again = {"resend": frozenset({State.ACCEPTED})}
     desk.box.set_faults(Faults(odd=1.0, odd_status=400))
     try:
-        done = desk.run(*rows, settings=Settings(limit=1), **again)
+        done = desk.run(*rows, limit=1, **again)
     finally:
         desk.box.set_faults(Faults())
     assert counts(done) == {"refused": 1, "pending": 2}
@@ -249,7 +249,7 @@ def test_one_endpoint_is_one_however_its_address_is_spelt() -> None:
 def test_a_limit_counts_rows_and_not_attempts(tmp_path: Path) -> None:
     with running(SandboxOptions(port=0, plan="3/s")) as box:
         rows = [f"p{i}@exemplo.com.br,P,," for i in range(8)]
-        done = Desk(box, tmp_path).run(*rows, settings=Settings(limit=5))
+        done = Desk(box, tmp_path).run(*rows, limit=5)
         assert counts(done) == {"accepted": 5, "pending": 3}
         assert done.summary["throttled"] > 0
         assert done.summary["stopped_because"] == "limit"

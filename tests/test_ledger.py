@@ -27,7 +27,6 @@ from rdimport.api import run as run_of_api
 from rdimport.core.errors import Bug, LedgerBusyError, LedgerError, UsageError
 from rdimport.core.events import Event, RowSettled
 from rdimport.core.row import Problem, State
-from rdimport.delivery.dispatcher import Settings
 from rdimport.destination.rdstation.endpoint import RDStation
 from rdimport.ledger import Counters, Ledger, Outcome, Outgoing, Run, Settled
 from rdimport.ledger.group_commit import Journal
@@ -151,7 +150,8 @@ def test_no_more_rows_are_ever_noted_as_on_their_way_than_may_be_open(
             [str(tmp_path / "list.csv")],
             Mapping.parse(MAPPING),
             to=RDStation("k", base_url=base_url),
-            settings=Settings(concurrency=open_at_once),
+            quota=None,
+            concurrency=open_at_once,
             state_dir=tmp_path,
             report_dir=tmp_path / "reports",
             on_event=look,

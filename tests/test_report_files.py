@@ -23,7 +23,6 @@ from support.waiting import until
 from rdimport.core.errors import ReportError
 from rdimport.core.quota import Quota
 from rdimport.core.row import FAILED, Problem, State
-from rdimport.delivery.dispatcher import Settings
 from rdimport.ledger import Ledger, Outcome, figures
 from rdimport.ledger.figures import Minute
 from rdimport.report import write_all
@@ -124,7 +123,7 @@ def test_a_run_that_met_refusals_and_doubts(office: Office) -> None:
 
 def test_a_run_that_stopped_and_the_one_that_went_on(office: Office) -> None:
     file = office.write(*GOOD, *BAD)
-    stopped = office.run(file, settings=Settings(limit=10))
+    stopped = office.run(file, limit=10)
     assert stopped.counts[State.PENDING] == 20
     assert_agree(stopped.summary)
     page = Page(stopped.summary["report_html"]).text
@@ -151,8 +150,8 @@ def test_a_run_that_was_killed_and_the_one_that_took_it_up(office: Office) -> No
     script = (
         "import sys; from pathlib import Path; from support.reports import Office;"
         "from rdimport.sandbox.embedded import RunningSandbox;"
-        "from rdimport.delivery.dispatcher import Settings; home, url, key, file = sys.argv[1:];"
-        "Office(Path(home), RunningSandbox(url, key, '')).run(file, settings=Settings(1))"
+        "home, url, key, file = sys.argv[1:];"
+        "Office(Path(home), RunningSandbox(url, key, '')).run(file, concurrency=1)"
     )
     words = [str(office.home), office.box.base_url, office.box.api_key, file]
     child = subprocess.Popen(

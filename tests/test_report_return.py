@@ -15,7 +15,7 @@ from support.reports import Office, csv_rows, xlsx_rows
 from support.samples import mapping, sample
 
 from rdimport.core.row import REPORTED, State
-from rdimport.results import Imported
+from rdimport.results import RunResult
 from rdimport.sandbox.embedded import RunningSandbox
 
 pytestmark = pytest.mark.xdist_group("libreoffice")
@@ -88,7 +88,7 @@ def save_filter(encoding: int) -> str:
 UTF8, CP1252 = 76, 1
 
 
-def assert_came_in(office: Office, first: Imported, second: Imported) -> None:
+def assert_came_in(office: Office, first: RunResult, second: RunResult) -> None:
     """Those that were corrected arrived, none twice, and what is still wrong says so again."""
     assert first.counts[State.ACCEPTED] == 1
     assert second.counts == {

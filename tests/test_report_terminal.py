@@ -13,7 +13,6 @@ from support.reports import Office
 
 from rdimport.cli.screen.run import lines
 from rdimport.core.row import State
-from rdimport.delivery.dispatcher import Settings
 from rdimport.ledger import figures
 from rdimport.report.html.page import pace_facts
 from rdimport.report.words import Words
@@ -142,7 +141,7 @@ def test_a_rate_is_told_only_where_there_was_enough_to_judge_by() -> None:
 
 def test_cells_that_look_wrong_are_not_said_to_be_sent_before_they_are(office: Office) -> None:
     rows = [("ana@exemplo.com.br", "Ana"), ("bia@gmial.com", "Bia")]
-    done = office.run(office.write(*rows), settings=Settings(limit=1))
+    done = office.run(office.write(*rows), limit=1)
     assert done.summary["pending"] == 1
     text = " ".join(lines(done.summary, done.examples).split())
     assert "1 cell looks wrong, but keeps no row from being sent: email.typo." in text

@@ -15,7 +15,7 @@ from rdimport.cli.screen.run import lines
 from rdimport.core.errors import ExitCode
 from rdimport.core.events import Event, RowsRead
 from rdimport.report.run_status import runs
-from rdimport.results import Imported
+from rdimport.results import RunResult
 from rdimport.sandbox.embedded import RunningSandbox
 
 GOOD = [(f"pessoa{i}@exemplo.com.br", f"Pessoa {i}") for i in range(3)]
@@ -30,7 +30,7 @@ def test_a_stop_while_the_input_is_read_never_says_that_nothing_is_left(
     if imported:  # then no row of what was read is left, and yet the list goes on
         office.run(first)
 
-    async def stopped() -> Imported:
+    async def stopped() -> RunResult:
         loop = asyncio.get_running_loop()
 
         def at_the_first_rows(event: Event) -> None:

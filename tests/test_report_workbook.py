@@ -154,7 +154,7 @@ def test_the_options_that_a_field_has_in_rd_are_in_a_list_too(office: Office) ->
     field = CustomField("cf_documento", options=("CPF", "CNPJ"))
     catalogue = CustomFields.of([field], "campos.json")
     told = "conversion_identifier: L\nfields: {email: E-mail, cf_documento: DOCUMENTO}"
-    done = office.run(office.write(*WRONG), mapping=told, catalogue=catalogue)
+    done = office.run(office.write(*WRONG), mapping=told, custom_fields=catalogue)
     book = openpyxl.load_workbook(done.summary["failures_xlsx"])
     assert [cell.value for cell in book["rdimport lists"]["A"]] == ["CPF", "CNPJ"]
 

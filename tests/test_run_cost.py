@@ -78,6 +78,7 @@ def counts_of_a_run(rows: int, folder: Path, base_url: str) -> Counted:
         to=RDStation("k", base_url=base_url),
         state_dir=folder / "state",
         report_dir=folder / "reports",
+        quota=None,
     )
     with counting() as counted:
         done = asyncio.run(run)

@@ -68,8 +68,8 @@ def mapping(told: argparse.Namespace) -> Mapping:
     return Mapping.load(told.mapping)
 
 
-def catalogue(told: argparse.Namespace, mapping: Mapping) -> CustomFields | None:
-    """The catalogue of custom fields that the mapping names, beside it."""
+def custom_fields(told: argparse.Namespace, mapping: Mapping) -> CustomFields | None:
+    """The list of the account's custom fields that the mapping names, beside it."""
     if mapping.catalogue is None:
         return None
     from rdimport.destination.rdstation.custom_fields import CustomFields  # noqa: PLC0415
@@ -176,21 +176,12 @@ def state_dir(told: argparse.Namespace) -> Path:
                     "Name a directory with --state-dir.",
                 )
         return Path(named)
-    from platformdirs import user_state_path  # noqa: PLC0415
+    from rdimport.api import default_state_dir  # noqa: PLC0415
 
-    return user_state_path("rdimport", appauthor=False)
+    return default_state_dir()
 
 
 def reach(told: argparse.Namespace) -> tuple[str, ...]:
     """The options by which another command finds the same ledger, whoever types it and where."""
     named = told.state_dir or os.environ.get("RDIMPORT_STATE_DIR")
     return ("--state-dir", str(Path(named).absolute())) if named else ()
-
-
-def quota_dir(told: argparse.Namespace) -> Path | None:
-    """Where runs of this machine share a quota; a sandbox of our own has nobody to share with."""
-    if told.sandbox:
-        return None
-    from platformdirs import user_cache_path  # noqa: PLC0415
-
-    return user_cache_path("rdimport", appauthor=False)

@@ -39,7 +39,7 @@ def _check(told: argparse.Namespace) -> int:
             hints=arguments.hints(told),
             limit=getattr(told, "canary", None) or told.limit,
             resend=arguments.resend(told),
-            catalogue=arguments.catalogue(told, mapping),
+            custom_fields=arguments.custom_fields(told, mapping),
             on_event=terminal.observer,
             keep=False,
             new_identity=told.new_identity,

@@ -7,24 +7,16 @@ import os
 import sys
 from pathlib import Path
 
+from rdimport import api
 from rdimport.cli import arguments
 from rdimport.cli.streams import complain, say
-from rdimport.core.errors import ExitCode, SourceError, UsageError
+from rdimport.core.errors import ExitCode, UsageError
 from rdimport.core.shell import joined, whole
-from rdimport.proposal import SAMPLE_ROWS, propose
-from rdimport.source import open_tables
 
 
 def execute(told: argparse.Namespace) -> int:
     """Propose a mapping; a file that is there is never written over."""
-    table = open_tables(told.files, arguments.hints(told))[0]
-    sample = next(table.batches(SAMPLE_ROWS), None)
-    if sample is None:
-        raise SourceError(f"{table.name} has no rows to judge its columns by.")
-    known = arguments.hints(told)
-    names = ("member", "sheet", "header_row", "delimiter", "encoding")
-    hints = {name: getattr(known, name) for name in names}
-    found = propose(table.columns, sample, table.name, hints, _look(told))
+    found = api.propose(told.files[0], hints=arguments.hints(told), command=_look(told))
     if told.output is None:
         say([found.text.rstrip()])
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rdimport.cli import arguments
 from rdimport.cli.streams import all_said
@@ -13,11 +13,9 @@ from rdimport.core.errors import ExitCode, RdimportError, UnheardError
 
 if TYPE_CHECKING:
     from rdimport.cli.log import LogFile
-    from rdimport.cli.terminal import Terminal
-    from rdimport.delivery.dispatcher import Settings
     from rdimport.destination.rdstation.endpoint import RDStation
     from rdimport.mapping import Mapping
-    from rdimport.results import Imported
+    from rdimport.results import RunResult
 
 # The engine is imported where it is used: a missing key is told before it is loaded.
 
@@ -49,7 +47,34 @@ def _import(told: argparse.Namespace, to: RDStation, stack: ExitStack, log: LogF
     mapping = arguments.mapping(told)
     see_that_it_can_be_made(told.report_dir or api.REPORT_DIR)
     terminal = Terminal(told, stack, log)
-    done = api.run(told.files, mapping, to=to, **_options(told, mapping, terminal))
+    done = api.run(
+        told.files,
+        mapping,
+        to=to,
+        quota=arguments.quota(told),
+        state_dir=arguments.state_dir(told),
+        report_dir=told.report_dir or api.REPORT_DIR,
+        resend=arguments.resend(told),
+        limit=told.canary or told.limit,
+        canary=told.canary is not None,
+        concurrency=told.concurrency,
+        max_seconds=arguments.time_to_spend(told),
+        timeout=told.timeout,
+        patience=told.patience,
+        hints=arguments.hints(told),
+        custom_fields=arguments.custom_fields(told, mapping),
+        on_event=terminal.observer,
+        lang=told.lang,
+        full_report=told.full_report,
+        share_quota=not told.sandbox,
+        signals=True,
+        transport=told.transport,
+        sandbox=told.sandbox,
+        again=arguments.again(told),
+        yes=told.yes,
+        new_identity=told.new_identity,
+        mapping_name=str(told.mapping),
+    )
     terminal.close()
     if log:
         log.write("run_finished", **done.summary)
@@ -62,47 +87,8 @@ def _import(told: argparse.Namespace, to: RDStation, stack: ExitStack, log: LogF
     return done.exit_code
 
 
-def _options(told: argparse.Namespace, mapping: Mapping, terminal: Terminal) -> dict[str, Any]:
-    """The fields of `pipeline.Options`, but for the destination."""
-    from rdimport.api import REPORT_DIR  # noqa: PLC0415
-
-    return {
-        "state_dir": arguments.state_dir(told),
-        "report_dir": told.report_dir or REPORT_DIR,
-        "quota": arguments.quota(told),
-        "quota_dir": arguments.quota_dir(told),
-        "settings": _settings(told),
-        "hints": arguments.hints(told),
-        "resend": arguments.resend(told),
-        "catalogue": arguments.catalogue(told, mapping),
-        "on_event": terminal.observer,
-        "signals": True,
-        "mapping_name": str(told.mapping),
-        "sandbox": told.sandbox,
-        "again": arguments.again(told),
-        "yes": told.yes,
-        "new_identity": told.new_identity,
-        "transport": told.transport,
-        "lang": told.lang,
-        "full_report": told.full_report,
-    }
-
-
-def _settings(told: argparse.Namespace) -> Settings:
-    from rdimport.delivery.dispatcher import Settings  # noqa: PLC0415
-
-    return Settings(
-        told.concurrency,
-        told.patience,
-        told.canary or told.limit,
-        arguments.time_to_spend(told),
-        told.timeout,
-        canary=told.canary is not None,
-    )
-
-
 def _to_know(
-    told: argparse.Namespace, done: Imported, mapping: Mapping, gaps: tuple[str, ...]
+    told: argparse.Namespace, done: RunResult, mapping: Mapping, gaps: tuple[str, ...]
 ) -> Iterator[str]:
     """What was found in the files, what RD may drop, `gaps` of the log, and what to look at after
     a canary.

@@ -19,7 +19,7 @@ from rdimport.cli.streams import say, say_json
 from rdimport.core.clock import SystemClock
 from rdimport.core.events import Observer, silent
 from rdimport.report.words import Words
-from rdimport.results import Imported
+from rdimport.results import RunResult
 
 
 def bars(told: argparse.Namespace) -> AbstractContextManager[Observer]:
@@ -61,7 +61,7 @@ class Terminal:
         """Leave the progress as it is; from now on there are results."""
         self._stack.close()
 
-    def ending(self, done: Imported) -> str:
+    def ending(self, done: RunResult) -> str:
         """What a person reads at the end of a run, as wide and as colourful as it may be."""
         if "report_failed" in done.summary:  # nothing may be said of files that are not there
             told = [f"Run {done.summary['run_id']}", *counts(done.counts, 0, Words(self._lang))]

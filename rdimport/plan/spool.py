@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import tempfile
+import weakref
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, Self
 
@@ -24,13 +26,13 @@ class Spool:
         self._directory = directory
         self._file: IO[bytes] | None = None
         self._ends = [0]
+        self._close: Callable[[], object] = lambda: None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._file:
-            self._file.close()
+        self._close()
 
     def __len__(self) -> int:
         return len(self._ends) - 1
@@ -54,9 +56,7 @@ class Spool:
     def frame(self, number: int) -> pl.DataFrame:
         """One frame, by its number."""
         start, end = self._ends[number : number + 2]
-        file = self._opened()
-        file.seek(start)
-        return pl.read_ipc(io.BytesIO(file.read(end - start)))
+        return _frame(self._opened(), start, end)
 
     def frames(self) -> Iterator[pl.DataFrame]:
         """All frames in the order in which they came."""
@@ -64,13 +64,19 @@ class Spool:
 
     def change(self, work: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
         """Replace each frame, in order, by what the work makes of it."""
-        changed = Spool(self._directory)
-        for frame in self.frames():
-            changed.put(work(frame))
-        self.__exit__()
-        self._file, self._ends = changed._file, changed._ends
+        before, ends = self._opened(), self._ends
+        self._file, self._ends = None, [0]
+        with before:
+            for start, end in pairwise(ends):
+                self.put(work(_frame(before, start, end)))
 
     def _opened(self) -> IO[bytes]:
         if self._file is None:
-            self._file = tempfile.TemporaryFile(dir=self._directory)  # noqa: SIM115  closed by __exit__
+            self._file = tempfile.TemporaryFile(dir=self._directory)  # noqa: SIM115  see below
+            self._close = weakref.finalize(self, self._file.close)  # a result may outlive any block
         return self._file
+
+
+def _frame(file: IO[bytes], start: int, end: int) -> pl.DataFrame:
+    file.seek(start)
+    return pl.read_ipc(io.BytesIO(file.read(end - start)))

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import rdimport
 from rdimport.core.errors import RdimportError
 from rdimport.sandbox.faults import Faults
 from rdimport.sandbox.options import SandboxOptions
@@ -189,7 +188,7 @@ def _isolated() -> list[str]:
     """The command of the child. `python -m` would run a `json.py` of the current folder, which may
     have come out of a stranger's archive: only what this program itself is made of is on its path.
     """
-    home = Path(rdimport.__file__).resolve().parent.parent
+    home = Path(__file__).resolve().parents[2]
     try:
         foreign = {Path.cwd()} - {home}
     except OSError:  # it was deleted, and holds nothing

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["BATCH_ROWS", "Facts", "Hints", "Table", "open_tables"]
 
 
-def open_tables(files: Sequence[str], hints: Hints) -> tuple[Table, ...]:
+def open_tables(files: Sequence[str], hints: Hints | None = None) -> tuple[Table, ...]:
     """Find out what each file is, and open it. Raises SourceError for what cannot be read.
 
     A word may be a path, a pattern (`*.csv`), an archive with several files, or `-` for standard
@@ -20,4 +20,4 @@ def open_tables(files: Sequence[str], hints: Hints) -> tuple[Table, ...]:
     """
     from rdimport.source.detect import open_all  # noqa: PLC0415  only who reads pays for it
 
-    return open_all(files, hints)
+    return open_all(files, hints or Hints())

@@ -40,6 +40,7 @@ def main(folder: Path) -> None:
                 state_dir=Path("state"),
                 report_dir=Path("reports"),
                 mapping_name=mapping,
+                quota=None,
             )
             print(file, mapping, base_url, account, dict(done.counts))
 

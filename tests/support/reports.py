@@ -15,7 +15,7 @@ from rdimport import api
 from rdimport.destination.rdstation.endpoint import RDStation
 from rdimport.ledger import Ledger
 from rdimport.mapping import Mapping
-from rdimport.results import Imported
+from rdimport.results import RunResult
 from rdimport.sandbox.embedded import RunningSandbox
 
 MAPPING = """\
@@ -49,13 +49,13 @@ class Office:
             out.writerows([COLUMNS, *((*row, *[""] * (len(COLUMNS) - len(row))) for row in rows)])
         return str(path)
 
-    def run(self, *files: object, mapping: str | Path = MAPPING, **options: Any) -> Imported:
+    def run(self, *files: object, mapping: str | Path = MAPPING, **options: Any) -> RunResult:
         """Import files with a mapping: its text, or its path."""
         return asyncio.run(self.begin(*files, mapping=mapping, **options))
 
     async def begin(
         self, *files: object, mapping: str | Path = MAPPING, **options: Any
-    ) -> Imported:
+    ) -> RunResult:
         """The same, for who has a loop."""
         is_path = isinstance(mapping, Path)
         known = Mapping.load(mapping) if is_path else Mapping.parse(str(mapping))
@@ -63,6 +63,7 @@ class Office:
             "to": RDStation(self.box.api_key, base_url=self.box.base_url),
             "state_dir": self.home / "state",
             "report_dir": self.home / "reports",
+            "quota": None,
             "mapping_name": str(mapping) if is_path else "lista.yaml",
         }
         return await api.run_async([str(file) for file in files], known, **told | options)

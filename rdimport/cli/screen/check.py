@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from rdimport.ledger.naming import Unrecognised
     from rdimport.prepare.preview import CellView, FieldView, RowView
     from rdimport.proposal.survey import Survey
-    from rdimport.results import Checked
+    from rdimport.results import CheckResult
     from rdimport.source import Table
 
 SHOWN_ROWS = 2
 """Rows that are shown as they are and as they will be sent."""
 
 
-def summary(done: Checked, quota: str | None) -> dict[str, Any]:
+def summary(done: CheckResult, quota: str | None) -> dict[str, Any]:
     """The object that `check --json` prints."""
     return {
         "rows": done.rows,
@@ -40,7 +40,9 @@ def summary(done: Checked, quota: str | None) -> dict[str, Any]:
     }
 
 
-def lines(done: Checked, quota: str | None, words: Words, advised: Sequence[str]) -> Iterator[str]:
+def lines(
+    done: CheckResult, quota: str | None, words: Words, advised: Sequence[str]
+) -> Iterator[str]:
     """The lines of a check; `advised` is what the mapping leaves to chance."""
     files = [table.name for table in done.tables]
     yield from wrapped(words.counted("checked", done.rows, files=", ".join(files)))
@@ -117,7 +119,7 @@ def _fields(views: Sequence[FieldView], words: Words) -> Iterator[str]:
             yield f"{'':9}{told.rstrip()}"
 
 
-def _suspect(done: Checked, words: Words) -> Iterator[str]:
+def _suspect(done: CheckResult, words: Words) -> Iterator[str]:
     reasons = [reason for reason in done.preview.reasons if reason.suspect]
     if not reasons:
         return

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from rdimport.mapping import Mapping
-    from rdimport.results import Imported
+    from rdimport.results import RunResult
 
 _NARROWEST: Final = 50
 _WIDEST: Final = 120
@@ -28,7 +28,7 @@ def width() -> int:
     return min(max(shutil.get_terminal_size((80, 24)).columns, _NARROWEST), _WIDEST) - 1
 
 
-def canary(done: Imported, mapping: Mapping) -> Iterator[str]:
+def canary(done: RunResult, mapping: Mapping) -> Iterator[str]:
     """What to look for in RD Station after a few rows were sent to try."""
     yield ""
     sent = ", ".join(str(row) for _, row in done.accepted(most=10))

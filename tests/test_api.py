@@ -1,0 +1,154 @@
+"""The Python interface as somebody who embeds rdimport uses it."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import rdimport
+from rdimport.sandbox import running
+from rdimport.sandbox.embedded import RunningSandbox
+
+HERE = Path(__file__).parent
+DOCS = HERE.parent / "docs" / "python.md"
+LEADS = "E-mail,Nome\nana@example.com,Ana\nbruno@example.com,Bruno\nsem arroba,Carla\n"
+MAPPING = "conversion_identifier: Feira\nfields: {email: E-mail, name: Nome}\n"
+
+
+@pytest.fixture(scope="module")
+def box() -> Iterator[RunningSandbox]:
+    with running() as started:
+        yield started
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "leads.csv").write_text(LEADS, encoding="utf-8")
+    (tmp_path / "leads.yaml").write_text(MAPPING, encoding="utf-8")
+    return tmp_path
+
+
+def station(box: RunningSandbox, account: str) -> rdimport.RDStation:
+    return rdimport.RDStation(box.api_key, base_url=box.base_url, account=account)
+
+
+def test_every_public_name_is_there_and_listed_in_order() -> None:
+    assert sorted(rdimport.__all__) == rdimport.__all__
+    for name in rdimport.__all__:
+        assert getattr(rdimport, name) is not None
+        assert name in dir(rdimport)
+    with pytest.raises(AttributeError, match="Imported"):
+        rdimport.Imported  # noqa: B018
+
+
+def test_importing_the_package_loads_nothing_else() -> None:
+    command = [sys.executable, "-I", "-c", "import rdimport, sys; print(*sys.modules)"]
+    found = subprocess.run(command, capture_output=True, text=True, check=True)
+    dear = {"asyncio", "httpx", "pandera", "polars", "pydantic", "sqlite3", "typing"}
+    assert not dear & set(found.stdout.split())
+
+
+def test_a_run_says_what_became_of_every_row_and_a_second_one_resumes(
+    folder: Path, box: RunningSandbox
+) -> None:
+    where = {"to": station(box, "resume"), "state_dir": folder / "state"}
+    reports = folder / "reports"
+    first = rdimport.run(folder / "leads.csv", folder / "leads.yaml", report_dir=reports, **where)
+    assert first.counts[rdimport.State.ACCEPTED] == 2
+    assert first.counts[rdimport.State.INVALID] == 1
+    assert first.exit_code is rdimport.ExitCode.FAILED_ROWS
+    assert first.problems["code"].to_list() == ["email.no_at"]
+    again = rdimport.run(folder / "leads.csv", folder / "leads.yaml", report_dir=reports, **where)
+    assert again.counts[rdimport.State.ALREADY_IMPORTED] == 2
+    assert again.summary["requests"] == 0
+
+
+def test_a_check_sends_nothing_and_hands_out_the_payloads(folder: Path) -> None:
+    done = rdimport.check([str(folder / "leads.csv")], str(folder / "leads.yaml"))
+    assert (done.rows, done.to_send) == (3, 2)
+    assert done.seconds == 1.0  # 120 a minute unless told otherwise
+    assert sum(frame.height for frame in done.payloads()) == 2
+
+
+def test_a_mapping_may_be_an_object_and_a_loop_may_be_running(
+    folder: Path, box: RunningSandbox
+) -> None:
+    seen: list[rdimport.Event] = []
+
+    async def work() -> rdimport.RunResult:
+        return await rdimport.run_async(
+            folder / "leads.csv",
+            rdimport.Mapping.parse(MAPPING),
+            to=station(box, "loop"),
+            quota=rdimport.Quota(600, 60),
+            state_dir=str(folder / "state"),
+            report_dir=str(folder / "reports"),
+            limit=1,
+            on_event=seen.append,
+        )
+
+    done = asyncio.run(work())
+    assert done.counts[rdimport.State.ACCEPTED] == 1
+    assert done.counts[rdimport.State.PENDING] == 1
+    assert seen
+
+
+def test_a_proposal_is_a_mapping_that_can_be_used(folder: Path) -> None:
+    found = rdimport.propose(folder / "leads.csv")
+    assert set(rdimport.Mapping.parse(found.text).fields) == {"email", "name"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        ({"quota": "often"}, rdimport.UsageError),
+        ({"mapping": "no.yaml"}, rdimport.MappingError),
+        ({"files": "no.csv"}, rdimport.SourceError),
+    ],
+)
+def test_what_stops_a_run_is_an_error_of_its_kind(
+    folder: Path, box: RunningSandbox, wrong: dict[str, str], error: type[rdimport.RdimportError]
+) -> None:
+    given = {"files": folder / "leads.csv", "mapping": folder / "leads.yaml", **wrong}
+    with pytest.raises(error) as told:
+        rdimport.run(**given, to=station(box, "wrong"), state_dir=folder / "state")
+    assert told.value.exit_code == rdimport.ExitCode.NOTHING_SENT
+
+
+def test_run_tells_its_arguments_and_takes_those_of_run_async() -> None:
+    assert inspect.signature(rdimport.run) == inspect.signature(rdimport.run_async)
+    text = inspect.getdoc(rdimport.run) or ""
+    for name in inspect.signature(rdimport.run).parameters:
+        assert re.search(rf"^(\w+, )*{name}\b", text, re.MULTILINE), name
+
+
+def test_types_are_there_for_whoever_uses_the_names(tmp_path: Path) -> None:
+    uses = HERE / "typing_api.py"
+    assert set(re.findall(r"rdimport\.(\w+)", uses.read_text())) == set(rdimport.__all__)
+    found = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--cache-dir", tmp_path, "--config-file=", uses],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert found.returncode == 0, found.stdout
+
+
+@pytest.mark.parametrize("number", range(2))
+def test_the_examples_of_the_docs_run_as_they_stand(
+    number: int, folder: Path, box: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = re.findall(r"```python\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)[number]
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("RDIMPORT_API_KEY", box.api_key)
+    monkeypatch.setenv("RDIMPORT_BASE_URL", box.base_url)
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder / "home"))
+    exec(compile(code, str(DOCS), "exec"), {"__name__": "docs"})  # noqa: S102  our own docs

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 from rdimport.core.row import ORIGIN
 from rdimport.prepare.clean.text import column
+from rdimport.proposal import consent
 from rdimport.proposal.evidence import gather
 from rdimport.proposal.guess import Guess, candidates, of_lead
 from rdimport.proposal.people import lead
+from rdimport.proposal.vocabulary import Holds
 from rdimport.proposal.write import write
 
 if TYPE_CHECKING:
@@ -53,11 +55,24 @@ def propose(
     """
     rows = sample.head(SAMPLE_ROWS).drop([c for c in ORIGIN if c in sample.columns])
     evidence = gather(rows.select(column(name) for name in columns))
+    findings = consent.find(columns, rows, evidence)
+    doubtful = {found.column for found in findings if found.says is not consent.Says.CONSENT}
     found = lead(candidates(columns, evidence), evidence)
-    guesses = of_lead(columns, found, evidence)
-    people = found.note(guesses.values())
+    guesses = {
+        name: one
+        for name, one in of_lead(columns, found, evidence).items()
+        if one.holds is not Holds.CONSENT or name not in doubtful
+    }
+    people, shown = found.note(guesses.values()), PurePath(name).name
     text, has_email = write(
-        columns, guesses, evidence, PurePath(name).name, hints or {}, people=people, look=look
+        columns,
+        guesses,
+        evidence,
+        shown,
+        hints or {},
+        people=people,
+        look=look,
+        findings=findings,
     )
     missing = "" if has_email else f"{name}: no column seems to hold e-mail addresses."
     return Proposal(text, guesses, missing)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from rdimport.mapping import Clean
 from rdimport.proposal import people
+from rdimport.proposal.consent import Says, says
 from rdimport.proposal.vocabulary import VOCABULARY, Holds, words_of
 
 if TYPE_CHECKING:
@@ -102,7 +103,10 @@ def of_lead(
 
 
 def _guess(column: str, words: str, seen: Evidence) -> Guess | None:
-    for candidate in _by_heading(column, words):
+    said = says(column)
+    consent = Guess(column, Holds.CONSENT, Trust.PATTERN, len(words), _WHY[Trust.PATTERN])
+    likely = [] if said is Says.REFUSAL else _by_heading(column, words)
+    for candidate in [consent, *likely] if said is Says.CONSENT else likely:
         if _agrees(candidate.holds, seen):
             return candidate
     return None

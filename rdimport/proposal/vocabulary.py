@@ -82,18 +82,6 @@ _OTHER: Final = (
 
 VOCABULARY: Final = (
     Entry(
-        Holds.CONSENT,
-        ("opt in", "optin", "lgpd", "consentimento", "consent", "subscribed", "newsletter"),
-        r"\b(?:opt in|optin|acei\w+ (?:de )?(?:receber|marketing|e ?mails?|contato|comunica\w+)|"
-        r"autoriz\w+ (?:receber|contato|e ?mails?|comunica\w+|marketing)|"
-        r"(?:quer|deseja|gostaria de|concordo em|recebe|receber) .*(?:e ?mail|newsletter|"
-        r"programacao|novidades|comunica\w+|informacoes|ofertas)|recebe newsletter|"
-        r"acepta .*(?:novedades|correos?|comunicaciones|marketing)|"
-        r"accepts? (?:e ?mail )?(?:e ?mail|marketing|newsletter)\w*|acceptance|consent\w*|lgpd|"
-        r"subscribed|email marketing consent)\b",
-        but=r"\b(?:sms|opt out|optout|data|date|hora|when)\b",
-    ),
-    Entry(
         Holds.EMAIL,
         ("email", "e mail", "mail", "e mails", "emails", "correio eletronico",
          "correo electronico", "endereco eletronico", "email address", "e mail address", "correo",

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Final
 from rdimport.core.names import fold
 from rdimport.destination.rdstation.fields import FIELDS
 from rdimport.mapping import Clean
+from rdimport.proposal.consent import Says
 from rdimport.proposal.vocabulary import Holds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from rdimport.proposal.consent import Finding
     from rdimport.proposal.evidence import Evidence
     from rdimport.proposal.guess import Guess
 
@@ -48,6 +50,21 @@ _FORMS: Final = {
 
 _SURE: Final = 0.95
 
+_NO_CONSENT: Final = """
+# No column looks like an opt-in. Where a legal basis (LGPD) holds for all of them, say so:
+# legal_bases: [{type: legitimate_interest, status: granted}]
+"""
+_UNTOLD: Final = {
+    Says.UNCLEAR: "speaks of consent or refusal, but a yes in it may mean a no: no legal basis is\n"
+    "# taken from it. Find out who refused, and leave those people out with `where`.",
+    Says.ABOUT: "speaks of consent, but not of a consent to e-mails alone: no legal basis is\n"
+    "# taken from it.",
+}
+_REFUSED: Final = (
+    "says who refused or left the list (LGPD): those people are not sent.\n"
+    "# They are counted as left out. See what stands in the column before you change the line."
+)
+
 # A line that names a schema which is not there would be marked as a mistake by every editor, so
 # this is not yet one: it has words before it.
 _EDITORS: Final = """
@@ -65,6 +82,7 @@ def write(
     *,
     people: str = "",
     look: str = "",
+    findings: Sequence[Finding] = (),
 ) -> tuple[str, bool]:
     """The mapping's text, and whether it has a column for `email`; `people` is a comment."""
     fields = dict(_fields(guesses, evidence))
@@ -82,7 +100,7 @@ def write(
     text += "".join(f"  {field}: {fields[field]}\n" for field in FIELDS if field in fields)
     custom = "".join(_custom(columns, guesses, evidence))
     text += _CUSTOM + custom if custom else ""
-    return text + _consent(guesses, evidence) + _EDITORS, has_email
+    return text + _consent(guesses, evidence, findings) + _EDITORS, has_email
 
 
 def _fields(
@@ -249,20 +267,30 @@ def _form(column: str, seen: Evidence) -> Clean | None:
     )
 
 
-_NO_CONSENT: Final = """
-# No column looks like an opt-in. Where a legal basis (LGPD) holds for all of them, say so:
-# legal_bases: [{type: legitimate_interest, status: granted}]
-"""
-
-
-def _consent(guesses: Mapping[str, Guess], evidence: Mapping[str, Evidence]) -> str:
+def _consent(
+    guesses: Mapping[str, Guess], evidence: Mapping[str, Evidence], findings: Sequence[Finding]
+) -> str:
+    """The legal bases, and who is left out; no basis for all where a column speaks of consent."""
     found = next((g for g in guesses.values() if g.holds is Holds.CONSENT), None)
-    if found is None:
+    if found is None and not findings:
         return _NO_CONSENT
+    text = "".join(
+        f"\n# {comment(one.column)} {_UNTOLD[one.says]}\n"
+        for one in findings
+        if one.says in _UNTOLD
+    )
+    refusals = [one for one in findings if one.says is Says.REFUSAL]
+    if refusals:
+        told = ", ".join(comment(one.column) for one in refusals)
+        condition = " AND ".join(one.keeps for one in refusals)
+        text += f"\n# {told} {_REFUSED}\nwhere: {scalar(condition, quoted=True)}\n"
+    if found is None:
+        return text
     status = f"{{column: {scalar(found.column)}}}"
     told = _because(found, evidence[found.column])
     return (
-        f"\n# {told}. Is it a consent to be written to by e-mail? If not, take the line away.\n"
+        f"{text}\n# {told}. Is it a consent to be written to by e-mail? If not, take the line "
+        "away.\n# A yes is sent as granted, a no as declined, an empty cell without a basis.\n"
         f"legal_bases: [{{type: consent, status: {status}}}]\n"
     )
 

@@ -102,8 +102,9 @@ CLEANERS: Final[dict[Clean, Cleaner]] = {
     ),
     Clean.BOOLEAN: Cleaner(
         _simple(form.boolean),
-        "yes and no in Portuguese, English and Spanish, 1 and 0, S and N, x: `true` or `false`",
-        (("Sim", "true"), ("N", "false"), ("x", "true")),
+        "yes and no in Portuguese, English and Spanish, also as forms say it, 1 and 0, S and N, x: "
+        "`true` or `false`; a sentence that is not understood stays",
+        (("Sim", "true"), ("N", "false"), ("x", "true"), ("Não autorizo", "false")),
     ),
     Clean.NUMBER: Cleaner(
         lambda cell, how: form.number(cell, how.decimal),

@@ -7,18 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from rdimport.prepare.clean.lazily import Cleaner, once_each, stages
+from rdimport.prepare.clean.answer import answer
+from rdimport.prepare.clean.lazily import Cleaner, distinct, once_each, stages
 from rdimport.prepare.clean.text import bare, text, tidied
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-YES: Final = (
-    "1 s si sim y yes t true v verdadeiro verdadera x ok on aceito aceita concordo granted"
-).split()
-NO: Final = "0 n na nao no f false falso falsa off recuso recusa discordo declined".split()
-
-_ANSWERS: Final = {**dict.fromkeys(YES, "true"), **dict.fromkeys(NO, "false")}
 
 NUMBER: Final = r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?$"
 INTEGER: Final = r"^(?:0|-?[1-9][0-9]{0,17})$"
@@ -39,13 +33,8 @@ _DATE_FORMATS: Final = ("%d/%m/%Y", "%Y-%m-%d", "%d/%m/%y", "%Y/%m/%d")
 
 
 def boolean(cell: pl.Expr) -> pl.Expr:
-    """`Sim`, `S`, `x` to `true`, `Não`, `N`, `0` to `false`; anything else stays as it is."""
-    return once_each(cell, lambda c: stages(c, _answer, tidied(_answer)), pl.String())
-
-
-def _answer(cell: pl.Expr) -> pl.Expr:
-    word = bare(cell).str.strip_chars(" .!\t\u00a0")
-    return word.replace_strict(_ANSWERS, default=None, return_dtype=pl.String)
+    """`Sim`, `Aceito`, `x` to `true`, `Não`, `Não aceito`, `0` to `false`; others as they are."""
+    return once_each(cell, lambda c: distinct(text(c), answer), pl.String())
 
 
 def number(cell: pl.Expr, decimal: str | None) -> pl.Expr:

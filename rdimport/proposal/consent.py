@@ -1,0 +1,233 @@
+"""Columns that speak of consent or of refusal. A refusal is never read as a consent (LGPD).
+
+A heading that negates or revokes says that a yes in its cells is a no. Where the words leave any
+doubt, nothing is guessed and the proposal says so.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from rdimport.mapping import Clean
+from rdimport.prepare.clean.text import column as named
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import polars as pl
+
+    from rdimport.proposal.evidence import Evidence
+
+
+class Says(StrEnum):
+    """What a heading says of the people whose cell holds a yes."""
+
+    CONSENT = "consent"
+    REFUSAL = "refusal"
+    UNCLEAR = "unclear"
+    """It may be either."""
+    ABOUT = "about"
+    """It speaks of consent, but not of being written to by e-mail: terms, a date, another way."""
+
+
+_REFUSALS: Final = re.compile(
+    r"\b(?:opt(?:ed|s|ou|ar)? ?outs?|optado ?out|un ?subscri\w+|unsub|des?cadastr\w+|des+inscri\w+|"
+    r"desuscri\w+|desistencia d\w+ e ?mail\w*|"
+    r"cancel\w+ (?:a |o |da |do |de |su |la )?(?:inscri\w+|assinatura|newsletter|cadastro|"
+    r"suscrip\w+|recebimento|subscription|envio)|"
+    r"(?:inscricao|assinatura|cadastro|subscription) cancel\w+|"
+    r"bloquea\w+|bloqueio|blocked|block ?list(?:ed)?|black ?list(?:ed)?|deny ?list|lista negra|"
+    r"lista de (?:bloqueio|supressao|exclusao)|suprimid\w|supressao|sup+res+\w*|bounce[sd]?|"
+    r"hard ?bounce\w*|soft ?bounce\w*|revog\w+|revoc\w+|revok\w+|recus\w+|refus\w+|rechaz\w+|"
+    r"rejeit\w+|rejected|declin\w+|withdr\w+|"
+    r"retir\w+ (?:o |a |seu |sua |el |su )?(?:consent\w+|autoriza\w+|permiss\w+)|"
+    r"(?:consent\w*|autoriza\w+|permiss\w+) (?:retirad\w|negad\w|removid\w)|discord\w+|"
+    r"(?:remov\w+|exclu\w+|sair|saiu|retirad\w) d[ao] (?:lista|newsletter|mailing|base)|"
+    r"(?:pediu|solicitou|pede|solicita) (?:a |o |para )?(?:exclusao|remocao|sair|saida)|"
+    r"(?:exclusao|remocao) solicitada|opposed|objected|dad[oa] de baja|"
+    r"marcou (?:como )?spam|spam complain\w*|oposicao|optout\w*|"
+    r"naoperturb\w+|noperturbar|donot(?:contact|e?mail|call|disturb)|nao(?:aceita|quer|deseja)\w*)\b"
+    r"|^(?:data d[ae] )?(?:fecha de )?baja$|^retirou$"
+)
+_NEGATIONS: Final = re.compile(
+    r"\b(?:nao|not|never|nunca|jamais|sem|sin|without|dont)\b|"
+    r"\b(?:cancel\w+|desfez|desfeit\w|revert\w+|undo\w*)(?= (?:o |a |the |el |la )?refusal\b)|"
+    r"(?:^no\b|\bno(?= (?:acep|dese|quier|autori|contact|molest|perturb|e ?mail|mail|market|"
+    r"consent|opt|recib|env)))"
+)
+_WANTED: Final = re.compile(
+    r"\b(?:opt(?:ed)? ?in|optin|consen\w+|consient\w+|lgpd|gdpr|subscri\w+|newsletter|acei\w+|"
+    r"acep\w+|accept\w*|autori[sz]\w+|authori[sz]\w+|permi\w+|concord\w+|agree\w*|quer\w*|quier\w+|"
+    r"dese\w+|gostaria|receb\w+|recib\w+|receiv\w+|marketing|perturb\w+|molestar|disturb|"
+    r"contat(?:ar|e|o)|contact(?:ar|e|o)?|ligar|call|envi(?:ar|e)|mandar|mail|e ?mails?|inscrit\w|"
+    r"assinante|mailing)\b"
+)
+_CONSENTS: Final = re.compile(
+    r"\b(?:opt(?:ed)? ?in|optin|acei\w+ (?:de )?(?:receber|marketing|e ?mails?|contato|comunica\w+|"
+    r"novidades|ofertas)|"
+    r"autori[sz]\w+ (?:.*)(?:receb\w+|contat\w+|e ?mails?|comunica\w+|marketing|envio\w*|"
+    r"novidades)|"
+    r"(?:quer\w*|dese\w+|gostaria de|concord\w+|aceit\w+|permi\w+|recebe|receber) .*"
+    r"(?:e ?mails?|newsletters?|programacao|novidades|comunica\w+|informacoes|ofertas|lgpd|"
+    r"promoco\w+|contat\w+)|"
+    r"(?:acepta\w*|autoriza\w*|quier\w+|dese\w+|permi\w+) .*"
+    r"(?:novedades|correos?|comunicaciones|marketing|ofertas|recibir)|"
+    r"accepts? (?:e ?mail )?(?:e ?mail|marketing|newsletter)\w*|acceptance|consent\w*|lgpd|gdpr|"
+    r"subscribed|(?:agree|want|wish|like)\w* to (?:receive|be contacted)\b.*)\b|"
+    r"^(?:newsletter|aceite|autoriza(?:cao)?|concordo|concorda|permissao|consiente)$"
+)
+_OTHERWISE: Final = re.compile(
+    r"\b(?:sms|whats ?app|ligac\w+|telefone|data|date|fecha|hora|time|timestamp|when|quando|ip|"
+    r"origem|source|fonte|versao|version|imagem|foto|cookies?)\b"
+)
+_TERMS: Final = re.compile(r"\b(?:termos?|terminos|terms|politica|policy|regulamento)\b")
+_ABOUT_MAIL: Final = re.compile(
+    r"\b(?:receb\w+|recib\w+|receiv\w+|e ?mails?|newsletter|marketing|comunica\w+|lgpd)\b"
+)
+_AGREES: Final = re.compile(r"\b(?:opt ?in|aceit\w+|concord\w+|autoriza\w+|accept\w*|agree\w*)\b")
+_NO_MATTER: Final = re.compile(
+    r"\b(?:propostas?|pedidos?|pagamentos?|cart\w+|compras?|negocios?|deals?|orders?|payments?|"
+    r"credito|vagas?|matricula|cheque|boleto|nf|entrega|fatura|orcamento)\b"
+)
+_EITHER: Final = re.compile(r" / | ou | or | e | and ")
+
+_NO: Final = tuple("|-|0|0.0|0,0|0.00|n|no|nao|não|f|false|falso|off|nunca|never|☐".split("|"))
+_STILL_IN: Final = ("subscribed", "opt-in", "optin", "opted in", "opted-in")
+"""What a column of refusals holds where nobody refused: who has another cell is left out."""
+
+_GONE: Final = re.compile(
+    r"(?:un-?subscribed?|non-?subscribed|cleaned|opt(?:ed)?[ -]?out|des?cadastrad[oa]|descadastrou|"
+    r"desinscrit[oa]|desuscrit[oa]|suprimid[oa]|suppressed|(?:hard |soft )?bounced?|blacklisted|"
+    r"revogad[oa]|revogou|revoked|dad[oa] de baja|spam|complained|nao perturbe|do not (?:contact|"
+    r"e?-?mail)|(?:inscricao|assinatura|cadastro) cancelad[oa]|cancelou (?:a )?inscricao|"
+    r"nao (?:aceita|autoriza|quer|deseja) (?:receber )?(?:e-?mails?|contato|newsletter)?)"
+)
+_PERHAPS_GONE: Final = re.compile(
+    r"(?:cancelad[oa]|cancell?ed|bloquead[oa]|blocked|recusad[oa]|recusou|declined)"
+)
+_STATUS: Final = re.compile(
+    r"\b(?:status|situacao|estado|inscri\w+|subscri\w+|assinatura|newsletter|e ?mail|mailing|optin|"
+    r"opt in|consent\w*|lgpd|marketing|contato|contact)\b"
+)
+_FEW: Final = 30
+"""So many different values at most has a column of statuses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A column that speaks of consent or refusal; `keeps`: the condition of who did not refuse."""
+
+    column: str
+    says: Says
+    keeps: str = ""
+
+
+def words(heading: str) -> str:
+    """The heading without case, accents and marks; what stands in brackets belongs to it here."""
+    apart = re.sub(r"(?<=[a-zà-ÿ])(?=[A-Z])", " ", heading)
+    bare = unicodedata.normalize("NFKD", apart.replace("’", "").replace("'", ""))
+    plain = "".join(c for c in bare if not unicodedata.combining(c)).casefold()
+    return " ".join(re.sub(r"[^a-z0-9/]+", " ", plain.replace("/", " / ")).split())
+
+
+def says(heading: str) -> Says | None:
+    """What a heading says, or None where it speaks of something else."""
+    told = words(heading)
+    if _NO_MATTER.search(told):
+        return None
+    refusals = _REFUSALS.findall(told)
+    negated = len(_NEGATIONS.findall(_REFUSALS.sub("refusal", told)))
+    if refusals:
+        alone = len(refusals) == 1 or _EITHER.search(told)
+        return Says.REFUSAL if alone and not negated else Says.UNCLEAR
+    if negated:
+        if not _WANTED.search(_NEGATIONS.sub(" ", told)) or told in {"sem e mail", "sem contato"}:
+            return None
+        return Says.REFUSAL if negated == 1 else Says.UNCLEAR
+    if _CONSENTS.search(told) or re.search(r"\bli\b.*\b(?:aceito|concordo)\b", told):
+        terms = _TERMS.search(told) and not _ABOUT_MAIL.search(told)
+        return Says.ABOUT if terms or _OTHERWISE.search(told) else Says.CONSENT
+    about = _OTHERWISE.search(told) or _TERMS.search(told) or _ABOUT_MAIL.search(told)
+    return Says.ABOUT if about and _AGREES.search(told) else None
+
+
+def find(
+    columns: Sequence[str], rows: pl.DataFrame, evidence: Mapping[str, Evidence]
+) -> tuple[Finding, ...]:
+    """Every column that speaks of consent or refusal, by its heading or by its values."""
+    return tuple(_find(columns, rows, evidence))
+
+
+def _find(
+    columns: Sequence[str], rows: pl.DataFrame, evidence: Mapping[str, Evidence]
+) -> Iterator[Finding]:
+    for column in columns:
+        if evidence[column].share(Clean.EMAIL) >= 0.5:
+            continue
+        told = says(column)
+        gone = _refusing_values(column, rows)
+        if told is Says.REFUSAL:
+            yield Finding(column, told, _keeps_no(column))
+        elif told is Says.UNCLEAR:
+            yield Finding(column, told)
+        elif gone:
+            yield Finding(column, Says.REFUSAL, _keeps_others(column, gone))
+        elif told is Says.CONSENT and not _answers(evidence[column]):
+            yield Finding(column, Says.UNCLEAR)
+        elif told is not None:
+            yield Finding(column, told)
+
+
+def _answers(seen: Evidence) -> bool:
+    return not seen.filled or seen.share(Clean.BOOLEAN) >= 0.5
+
+
+def _refusing_values(column: str, rows: pl.DataFrame) -> list[str]:
+    """The values of a column of statuses by which people are out: `Unsubscribed`, `Cancelado`."""
+    cells = rows.select(named(column).alias("x")).to_series().drop_nulls()
+    told = words(column)
+    found = cells.str.strip_chars().str.to_lowercase().unique(maintain_order=True).to_list()
+    if len(found) > _FEW or _NO_MATTER.search(told):
+        return []
+    perhaps = _STATUS.search(told) is not None
+    folded = {cell: re.sub(r"[\s_]+", " ", _bare(cell)) for cell in found}
+    gone = [
+        cell
+        for cell, bare in folded.items()
+        if _GONE.fullmatch(bare) or (perhaps and _PERHAPS_GONE.fullmatch(bare))
+    ]
+    answers = says(column) is Says.CONSENT and not any(_PERHAPS_GONE.match(folded[c]) for c in gone)
+    others = [cell for cell in found if cell not in gone]
+    return [] if answers and _all_understood(others) else gone
+
+
+def _all_understood(cells: list[str]) -> bool:
+    """Whether the cleaner of booleans understands them all, so that each row has its own status."""
+    from rdimport.prepare.clean.answer import answer  # noqa: PLC0415  only a status needs it
+
+    return all(answer(cell) in {"true", "false"} for cell in cells if cell)
+
+
+def _bare(text: str) -> str:
+    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+
+
+def _keeps_no(column: str) -> str:
+    return f"{_cell(column)} IN ({_texts((*_NO, *_STILL_IN))})"
+
+
+def _keeps_others(column: str, gone: Sequence[str]) -> str:
+    return f"{_cell(column)} NOT IN ({_texts(gone)})"
+
+
+def _cell(column: str) -> str:
+    name = column.replace('"', '""')
+    return f"COALESCE(LOWER(TRIM(\"{name}\")), '')"
+
+
+def _texts(values: Sequence[str]) -> str:
+    return ", ".join("'" + value.replace("'", "''") + "'" for value in values)

@@ -13,7 +13,7 @@ import polars as pl
 from rdimport.core.errors import ExitCode
 from rdimport.core.row import FAILED, FILE, PROBLEMS, ROW, Problem, State
 from rdimport.ledger import Input, Ledger, Outcome
-from rdimport.ledger.figures import Example
+from rdimport.ledger.figures import Example, of_filled
 from rdimport.ledger.naming import Names, Unrecognised
 from rdimport.plan.planner import Invalid, Plan
 from rdimport.plan.spool import Spool
@@ -30,6 +30,7 @@ class Notes:
         self.tally: Counter[State] = Counter()
         self.rows = 0
         self.left_out = 0
+        self.filled: Counter[str] = Counter()
         self._by_code: Counter[str] = Counter()
         self._first: dict[str, tuple[int, int, Problem, State]] = {}
         self._spool = Spool()
@@ -74,7 +75,8 @@ class Notes:
         return ended | {State.PENDING: self.rows - sum(ended.values())}
 
     def count_filled(self, rows_by_field: Mapping[str, int]) -> None:
-        """Nothing to note: no report is written."""
+        """Count how many rows that would be sent have a value in each field."""
+        self.filled.update(rows_by_field)
 
     def count_suspects(self, cells_by_code: Mapping[str, int]) -> None:
         """Nothing to note: the preview counts them."""
@@ -150,6 +152,12 @@ class CheckResult:
     def by_code(self) -> dict[str, int]:
         """How many rows have a problem of each code, the most frequent first."""
         return self.book.by_code
+
+    @property
+    def legal_bases(self) -> dict[str, int] | None:
+        """How many rows that can be sent have a legal basis `granted`, `declined` or `none`."""
+        rows = of_filled(self.book.filled)
+        return rows._asdict() if rows else None
 
     @property
     def problems(self) -> pl.DataFrame:

@@ -20,11 +20,15 @@ from hypothesis import strategies as st
 from support.reports import MAPPING, Office, csv_rows, xlsx_rows
 from support.waiting import until
 
+from rdimport import api
+from rdimport.cli.screen import check
+from rdimport.cli.screen.run import lines
 from rdimport.core.errors import ReportError
 from rdimport.core.quota import Quota
 from rdimport.core.row import FAILED, Problem, State
 from rdimport.ledger import Ledger, Outcome, figures
 from rdimport.ledger.figures import Minute
+from rdimport.mapping import Mapping
 from rdimport.report import write_all
 from rdimport.report.data import gather
 from rdimport.report.html import page
@@ -99,6 +103,24 @@ def assert_agree(summary: dict[str, Any]) -> None:
     assert [summary["rows"], "total"] in cells
     assert all([rows, code] in cells for code, rows in summary["problems"].items())
     assert sum(summary[s] for s in State) == summary["rows"]
+
+
+def test_every_place_tells_how_many_have_a_legal_basis(office: Office) -> None:
+    mapping = MAPPING.replace("  cf_aceite: {column: Aceite, type: boolean}\n", "")
+    mapping += "legal_bases: [{type: consent, status: {column: Aceite}}]\n"
+    answers = ("Sim, concordo", "Aceito", "Não concordo", "", "", "")
+    rows = [(f"p{n}@exemplo.com", "Ana", *[""] * 4, told) for n, told in enumerate(answers)]
+    checked = api.check([office.write(*rows)], Mapping.parse(mapping), keep=False)
+    path = office.write(*rows, ("sem arroba", "Bia", *[""] * 4, "Sim"))
+    summary = office.run(path, mapping=mapping).summary
+    counted = {"granted": 2, "declined": 1, "none": 3}
+    assert checked.legal_bases == summary["legal_bases"] == counted
+    english = "6 valid rows not sent before, with duplicates: granted 2, declined 1, none 3."
+    portuguese = "concedida 2, recusada 1, nenhuma 3."
+    assert english in " ".join(" ".join(check.lines(checked, None, Words("en"), [])).split())
+    assert portuguese in " ".join(lines(summary, {}, 80, lang="pt-BR").split())
+    page_told = Page(summary["report_html"]).text
+    assert english in page_told or portuguese in page_told
 
 
 def test_a_run_that_finished(office: Office) -> None:

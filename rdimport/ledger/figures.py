@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -78,6 +78,31 @@ def warned(run: Run) -> bool:
 
 def filled(run: Run) -> dict[str, int]:
     """How many of the rows that can be sent have a value in each field, the fewest first."""
+    return {field: rows for field, rows in _filled(run).items() if "." not in field}
+
+
+class LegalBases(NamedTuple):
+    """Of the rows that can be sent, how many have a legal basis granted, declined, or none."""
+
+    granted: int
+    declined: int
+    none: int
+
+
+def legal_bases(run: Run) -> LegalBases | None:
+    """None for a run that did not count them."""
+    return of_filled(_filled(run))
+
+
+def of_filled(rows: Mapping[str, int]) -> LegalBases | None:
+    """The same from rows by field; every row has an e-mail address."""
+    granted, declined = rows.get("legal_bases.granted"), rows.get("legal_bases.declined")
+    if granted is None or declined is None:
+        return None
+    return LegalBases(granted, declined, rows.get("email", 0) - granted - declined)
+
+
+def _filled(run: Run) -> dict[str, int]:
     return dict(
         run.ledger.query(
             "SELECT field, rows FROM filled WHERE run = ? ORDER BY rows, field", run.number

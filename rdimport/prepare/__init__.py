@@ -19,7 +19,7 @@ from rdimport.prepare.binding import COMPUTED, WHERE, Bound, bind
 from rdimport.prepare.clean import email
 from rdimport.prepare.clean.text import column
 from rdimport.prepare.clean.text import filled as holds_something
-from rdimport.prepare.encode import filled, identity, payload
+from rdimport.prepare.encode import by_status, filled, identity, payload
 from rdimport.prepare.expressions import computed
 from rdimport.prepare.trace import Cells, defects, in_order, of_rows
 
@@ -60,11 +60,14 @@ class Prepared:
     """The cleaned rows without a failure."""
 
     def filled(self, rows: pl.Series) -> dict[str, int]:
-        """For each field, how many of these `rows` (their `ROW`) have it in their payload."""
+        """For each field, how many of these `rows` (their `ROW`) have it in their payload; also how
+        many have a legal basis granted or declined.
+        """
         good = self.good
         if rows.len() < good.height:
             good = good.filter(pl.col(ROW).is_in(rows.implode()))
-        return good.select(**filled(self.cells.bound.targets)).row(0, named=True)
+        wanted = self.cells.bound.targets
+        return good.select(**filled(wanted), **by_status(wanted)).row(0, named=True)
 
 
 def prepare(batch: pl.DataFrame, bound: Bound) -> Prepared:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
@@ -60,6 +60,23 @@ def filled(targets: Sequence[Target]) -> dict[str, pl.Expr]:
         field: pl.any_horizontal(pl.col(names).is_not_null()).sum()
         for field, names in columns.items()
     }
+
+
+GRANTED: Final = "legal_bases.granted"
+DECLINED: Final = "legal_bases.declined"
+
+
+def by_status(targets: Sequence[Target]) -> dict[str, pl.Expr]:
+    """How many rows of a cleaned and valid frame have a legal basis granted, or one declined.
+
+    Who has both counts as declined.
+    """
+    statuses = [pl.col(target.name) for target in targets if target.is_status]
+    nobody = pl.lit(value=False)
+    declined = pl.any_horizontal(nobody, *(status == "false" for status in statuses))
+    granted = pl.any_horizontal(nobody, *(status == "true" for status in statuses))
+    sure = granted.fill_null(value=False) & declined.fill_null(value=False).not_()
+    return {GRANTED: sure.sum(), DECLINED: declined.fill_null(value=False).sum()}
 
 
 def _member(target: Target) -> pl.Expr:

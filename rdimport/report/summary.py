@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from rdimport.core.errors import ReportError
 from rdimport.core.shell import joined
-from rdimport.ledger import Run
+from rdimport.ledger import Run, figures
 from rdimport.report import failures_csv
 from rdimport.report.private_files import private
 
@@ -34,6 +34,7 @@ def summarise(run: Run, folder: Path) -> dict[str, Any]:
     counts = run.counts()
     seconds = facts["sending_seconds"]
     allowed = told.get("quota_per_second")
+    bases = figures.legal_bases(run)
     return {
         "run_id": facts["name"],
         "started_at": facts["started_at"],
@@ -55,6 +56,7 @@ def summarise(run: Run, folder: Path) -> dict[str, Any]:
         ),
         "problems": run.problems(),
         "suspect": run.suspects(),
+        "legal_bases": bases._asdict() if bases else None,
         **{name: told[name] for name in _TOLD},
         **{name: told.get(name, usual) for name, usual in _ELSE.items()},
         "files": [table.name for table in run.inputs().values()],

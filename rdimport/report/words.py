@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -41,6 +42,8 @@ _ENGLISH: Final = {
     "meaning": "Meaning",
     "total": "total",
     "read_so_far": "read so far",
+    "legal_bases": "Legal basis (LGPD) of the {rows} valid rows not sent before, with duplicates: "
+    "granted {granted}, declined {declined}, none {none}.",
     "left_out": "{number} more rows are left out by `where` in the mapping.",
     "left_out.one": "1 more row is left out by `where` in the mapping.",
     "problems": "What is wrong, the most frequent first",
@@ -154,6 +157,8 @@ _PORTUGUESE: Final = {
     "meaning": "Significado",
     "total": "total",
     "read_so_far": "lidas até aqui",
+    "legal_bases": "Base legal (LGPD) das {rows} linhas válidas ainda não enviadas, com "
+    "duplicadas: concedida {granted}, recusada {declined}, nenhuma {none}.",
     "left_out": "Outras {number} linhas ficam de fora pelo `where` do mapeamento.",
     "left_out.one": "Outra linha fica de fora pelo `where` do mapeamento.",
     "problems": "O que está errado, do mais frequente ao menos",
@@ -256,6 +261,13 @@ class Words:
     def __call__(self, key: str, **values: object) -> str:
         """The text of that key with its values."""
         return self._texts[key].format(**values) if values else self._texts[key]
+
+    def legal_bases(self, rows: Mapping[str, int] | None) -> str:
+        """How many people have a legal basis granted, declined or none; nothing where none go."""
+        if not rows or not any(rows.values()):
+            return ""
+        told = {"rows": sum(rows.values()), **rows}
+        return self("legal_bases", **{name: self.number(count) for name, count in told.items()})
 
     def counted(self, key: str, number: int, **values: object) -> str:
         """The text of that key for so many things, which `{number}` stands for; `KEY.one` is the

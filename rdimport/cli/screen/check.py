@@ -33,6 +33,7 @@ def summary(done: CheckResult, quota: str | None) -> dict[str, Any]:
         "exit_code": int(done.exit_code),
         "problems": done.by_code,
         "suspect": done.suspect,
+        "legal_bases": done.legal_bases,
         "advice": list(done.advice),
         "unrecognised": [one._asdict() for one in done.unrecognised],
         "files": [table.name for table in done.tables],
@@ -51,6 +52,8 @@ def lines(
     if later:
         yield from line(later, words("to_send_later"), words("to_send_later.means"), words)
     yield from counts(done.counts | {State.PENDING: 0}, done.left_out, words)
+    if told := words.legal_bases(done.legal_bases):
+        yield from wrapped(told)
     if done.seconds:
         yield from wrapped(words("takes", quota=quota, time=words.duration(done.seconds)))
     yield from _first(done.preview.first[:SHOWN_ROWS], files, words)

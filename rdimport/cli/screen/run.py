@@ -86,6 +86,8 @@ class _Screen:
         yield self._styled(total, _BOLD)
         if summary["left_out"]:
             yield from self._wrapped(words.counted("left_out", summary["left_out"]))
+        if told := words.legal_bases(summary["legal_bases"]):
+            yield from self._wrapped(told)
 
     def _problems(
         self, summary: dict[str, Any], examples: Mapping[str, Sequence[Example]]

@@ -115,6 +115,8 @@ class _Page:
         if told["left_out"]:
             left_out = words.counted("left_out", told["left_out"])
             yield f'<p class="soft">{_marked(left_out)}</p>'
+        if bases := words.legal_bases(told["legal_bases"]):
+            yield f'<p class="soft">{escape(bases)}</p>'
 
     def _next(self) -> Iterator[str]:
         yield f"<h2>{escape(self.words('next'))}</h2>"

@@ -270,3 +270,14 @@ def test_a_row_of_which_an_expression_makes_too_much_is_invalid_and_no_other(
 def test_a_refusal_says_what_to_write(expression: str, told: str) -> None:
     with pytest.raises(ValueError, match=re.escape(told)):
         sql.parse(expression)
+
+
+@pytest.mark.parametrize("steer", ["\x1b[2J", "\x9b31m", "\u202e"])
+@pytest.mark.parametrize(
+    "expression",
+    ["Nome {}", 'Nome "{}"', "DATE '{}'", 'CAST(Nome AS "{}")', '"^{}$"', "'{}' Nome"],
+)
+def test_a_refusal_repeats_nothing_that_steers_a_terminal(expression: str, steer: str) -> None:
+    with pytest.raises(ValueError, match=r"expression|type|date") as told:
+        sql.parse(expression.format(steer))
+    assert str(told.value).isprintable()

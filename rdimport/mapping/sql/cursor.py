@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from rdimport.mapping.sql.tokens import Kind, Token
+from rdimport.mapping.sql.tokens import Kind, Token, shown
 
 QUERY: Final = frozenset("SELECT FROM EXISTS WITH UNION JOIN VALUES TABLE ANY SOME ALL".split())
 """Words of a query, which an expression never holds."""
@@ -48,5 +48,5 @@ class Cursor:
         hint = ""
         if token.kind is Kind.WORD:
             hint = '; a name with blanks or marks in it stands in ""'
-        told = f"not an SQL expression: “{token.value[:40]}” is not understood{where}{hint}"
+        told = f"not an SQL expression: “{shown(token.value)}” is not understood{where}{hint}"
         return ValueError(told)

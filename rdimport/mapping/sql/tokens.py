@@ -80,5 +80,9 @@ def _unreadable(rest: str) -> str:
         return "not an SQL expression: a quotation mark is opened and never closed"
     if rest.startswith(("--", "/*")):
         return "an expression holds no comments"
-    shown = rest[:20]
-    return f"not an SQL expression: “{shown}” is nothing that an expression can hold"
+    return f"not an SQL expression: “{shown(rest[:20])}” is nothing that an expression can hold"
+
+
+def shown(text: str) -> str:
+    """The beginning of a text as a message may hold it: without what steers a terminal."""
+    return "".join(c if c.isprintable() else "�" for c in text[:40])

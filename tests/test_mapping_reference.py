@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import mapping_reference as reference
 import pytest
 from ruamel.yaml import YAML
 
-from rdimport import mapping_reference as reference
 from rdimport.core.errors import MappingError
 from rdimport.core.messages.reasons import REASONS
 from rdimport.core.yaml_document import parse
@@ -261,7 +261,7 @@ def _with_example(model: Any, key: str, example: object) -> dict[str, Any]:
 
 
 def test_the_reference_page_and_the_schema_file_are_current() -> None:
-    hint = "run `python -m rdimport.mapping_reference` in the project's folder"
+    hint = "run `python docs/mapping_reference.py`"
     page = (ROOT / reference.PAGE_FILE).read_text(encoding="utf-8")
     assert page == reference.page(), hint
     schema = (ROOT / reference.SCHEMA_FILE).read_text(encoding="utf-8")

@@ -1,9 +1,9 @@
 """The reference page of the mapping language, written from the model, the cleaners and the codes.
 
-    python -m rdimport.mapping_reference
+    python docs/mapping_reference.py
 
-writes `docs/mapping.md` and `mappings/mapping.schema.json` again, in the folder where it is run; a
-test fails while they are not what this module would write.
+writes `docs/mapping.md` and `mappings/mapping.schema.json` again; a test fails while they
+are not what this module would write.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from rdimport.mapping import Clean, Mapping, Type, sql
 from rdimport.mapping.vocabulary import default_cleaners, type_of
 from rdimport.prepare.clean import CLEANERS
 
-SCHEMA_FILE: Final = Path("mappings/mapping.schema.json")
-PAGE_FILE: Final = Path("docs/mapping.md")
+_ROOT: Final = Path(__file__).parent.parent
+SCHEMA_FILE: Final = _ROOT / "mappings" / "mapping.schema.json"
+PAGE_FILE: Final = _ROOT / "docs" / "mapping.md"
 
 _INTRO: Final = """\
 # The mapping file

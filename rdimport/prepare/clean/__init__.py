@@ -88,7 +88,12 @@ CLEANERS: Final[dict[Clean, Cleaner]] = {
     Clean.UF: Cleaner(
         _simple(brazil.uf),
         "Brazil's states to their two letters",
-        (("são paulo", "SP"), ("Estado do Parana", "PR"), ("Campinas/SP", "SP")),
+        (
+            ("são paulo", "SP"),
+            ("Estado do Parana", "PR"),
+            ("Campinas/SP", "SP"),
+            ("SP - São Paulo", "SP"),
+        ),
     ),
     Clean.CITY: Cleaner(
         _simple(brazil.city),

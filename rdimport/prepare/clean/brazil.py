@@ -43,11 +43,25 @@ STATES: Final = {
 }
 """The 26 states and the Federal District (IBGE), by the two letters."""
 
+_IBGE: Final = (
+    "11RO 12AC 13AM 14RR 15PA 16AP 17TO 21MA 22PI 23CE 24RN 25PB 26PE 27AL 28SE 29BA 31MG 32ES "
+    "33RJ 35SP 41PR 42SC 43RS 50MS 51MT 52GO 53DF"
+).split()
+"""The states' codes in the tables of the IBGE, which stand before the name in many systems."""
+
 _LETTERS: Final = {
-    **{letters.lower(): letters for letters in STATES},
-    **{name: letters for letters, name in STATES.items()},
+    told: letters
+    for code, letters in ((state[:2], state[2:]) for state in _IBGE)
+    for short, name in ((letters.lower(), STATES[letters]),)
+    for told in (
+        *(short, name, f"{short} {name}", f"{name} {short}", f"br {short}"),
+        *(f"{code} {short}", f"{code} {name}", f"{code} {short} {name}", f"{code} {name} {short}"),
+    )
 }
+"""What stands for a state: its letters, its name, its code before either, both if they agree."""
 _BESIDE_CITY: Final = rf"^.*\S\s*[/,(–-]\s*({'|'.join(STATES)})\s*\)?$"
+
+_MARKS: Final = r"[ .,:;/|()\[\]\x{2010}-\x{2015}-]+"
 
 CPF: Final = r"^[0-9]{3}\.[0-9]{3}\.[0-9]{3}-[0-9]{2}$"
 CNPJ: Final = r"^[0-9A-Z]{2}\.[0-9A-Z]{3}\.[0-9A-Z]{3}/[0-9A-Z]{4}-\d{2}$"
@@ -68,7 +82,8 @@ def uf(cell: pl.Expr) -> pl.Expr:
 
 def _written_out(cell: pl.Expr) -> pl.Expr:
     tidy = text(cell)
-    written = bare(tidy).str.replace(r"^estado d[aeo] ", "").str.strip_chars(" .-/")
+    apart = bare(tidy).str.replace(r"^estado d[aeo] ", "").str.replace_all(_MARKS, " ")
+    written = apart.str.strip_chars(" ")
     found = written.replace_strict(_LETTERS, default=None, return_dtype=pl.String)
     return pl.coalesce(found, tidy.str.to_uppercase().str.extract(_BESIDE_CITY))
 

@@ -14,7 +14,7 @@ from stdnum.br import cnpj as library_cnpj
 from stdnum.br import cpf as library_cpf
 
 from rdimport.mapping import Clean, FieldSource
-from rdimport.prepare.clean import CLEANERS, brazil, clean, email, phone
+from rdimport.prepare.clean import CLEANERS, brazil, clean, email, form, phone
 from rdimport.prepare.clean.lazily import distinct, stages
 from rdimport.prepare.clean.mangled import unmangled
 from rdimport.prepare.clean.text import text
@@ -458,3 +458,23 @@ def test_digits_that_a_spreadsheet_took_for_a_number_come_back(
 def test_a_number_with_all_its_digits_always_comes_back(number: int) -> None:
     written = f"{number:.{len(str(number)) - 1}E}"
     assert pl.select(unmangled(pl.lit(written))).item() == str(number)
+
+
+@pytest.mark.parametrize(
+    ("cell", "items"),
+    [
+        ('"Cliente VIP","Feira"', ["Cliente VIP", "Feira"]),
+        ("['a', 'b']", ["a", "b"]),
+        ("{a,b}", ["a", "b"]),
+        ("a, b", ["a", "b"]),
+        ("[a], [b]", ["[a]", "[b]"]),
+        ("d'água, 5\" tela", ["d'água", '5" tela']),
+        ("[]", None),
+    ],
+)
+def test_items_lose_the_quotes_and_brackets_of_a_program(
+    cell: str, items: list[str] | None
+) -> None:
+    frame = pl.DataFrame({"x": [cell]})
+    found = frame.select(form.unique(form.items(pl.col("x"), ",")))
+    assert found.item() is None if items is None else found.to_series().to_list() == [items]

@@ -147,14 +147,24 @@ def _profile(cell: pl.Expr) -> pl.Expr:
     return pl.coalesce(handle, pl.when(is_page).then(page))
 
 
+_BRACKETED: Final = r"^\s*(?:\[([^\[\]]*)\]|\{([^{}]*)\})\s*$"
+_QUOTED: Final = r"""^(?:"([^"]+)"|'([^']+)')$"""
+
+
 def items(cell: pl.Expr, separator: str | None) -> pl.Expr:
-    """A cell as a list of its items, without spaces around them; an empty cell is an empty list."""
+    """A cell as a list of its items, without spaces, quotes and brackets around them.
+
+    An empty cell is an empty list.
+    """
     if separator is None:
         return pl.when(cell.is_not_null()).then(pl.concat_list(cell)).otherwise(constant([]))
     mark = re.escape(separator)
-    tight = cell.str.replace_all(rf"\s*{mark}(?:\s|{mark})*", separator.replace("$", "$$"))
+    bare_list = cell.str.replace(_BRACKETED, "$1$2")
+    tight = bare_list.str.replace_all(rf"\s*{mark}(?:\s|{mark})*", separator.replace("$", "$$"))
     inside = tight.str.strip_prefix(separator).str.strip_suffix(separator)
-    return pl.when(inside != "").then(inside.str.split(separator)).otherwise(constant([]))
+    unquoted = pl.element().str.replace(_QUOTED, "$1$2")
+    listed = inside.str.split(separator).list.eval(unquoted)
+    return pl.when(inside != "").then(listed).otherwise(constant([]))
 
 
 def constant(values: Sequence[str]) -> pl.Expr:

@@ -96,7 +96,7 @@ def legal_bases(run: Run) -> LegalBases | None:
 
 def of_filled(rows: Mapping[str, int]) -> LegalBases | None:
     """The same from rows by field; every row has an e-mail address."""
-    granted, declined = rows.get("legal_bases.granted"), rows.get("legal_bases.declined")
+    granted, declined = rows.get("legal_bases:granted"), rows.get("legal_bases:declined")
     if granted is None or declined is None:
         return None
     return LegalBases(granted, declined, rows.get("email", 0) - granted - declined)

@@ -62,8 +62,8 @@ def filled(targets: Sequence[Target]) -> dict[str, pl.Expr]:
     }
 
 
-GRANTED: Final = "legal_bases.granted"
-DECLINED: Final = "legal_bases.declined"
+GRANTED: Final = "legal_bases:granted"
+DECLINED: Final = "legal_bases:declined"
 
 
 def by_status(targets: Sequence[Target]) -> dict[str, pl.Expr]:

@@ -35,9 +35,6 @@ FAILURES: Final = {
 }
 """One line per failing check of one cell: its position in the frame, and what is wrong with it."""
 
-_GOOD: Final = "good"
-"""Where a pandera check keeps the expression that is true for a good cell."""
-
 _UUID: Final = r"^[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$"
 
 _SHOWN: Final = 12
@@ -71,11 +68,7 @@ def schema(mapping: Mapping, options: Options | None = None) -> pa.DataFrameSche
 
     def check(rule: Rule) -> pa.Check:
         error, good = rule
-        return pa.Check(
-            lambda data: data.lazyframe.select(good(pl.col(data.key))),
-            error=error,
-            statistics={_GOOD: good},
-        )
+        return pa.Check(lambda data: data.lazyframe.select(good(pl.col(data.key))), error=error)
 
     has_cookie = "traffic_source" in mapping.fields
     columns = {}
@@ -258,47 +251,19 @@ INTEGER_FORM: Final[Rule] = ("integer.syntax", lambda cell: cell.str.contains(fo
 def failures(cleaned: pl.DataFrame, against: pa.DataFrameSchema) -> pl.DataFrame:
     """Every failing cell, in one pass: a frame of `FAILURES` in no particular order.
 
-    pandera takes about a millisecond for each column, however few rows there are, and works on one
-    after the other. So its own checks are first computed together, and it sees the rows and the
-    columns in which one of them fails: it decides, and says what it found.
-
-    Raises RuntimeError for what is no fault of the data (a column of a wrong type): the cleaned
-    frame is ours, so that would be a bug.
+    Raises Bug for what is no fault of the data, such as a column of a wrong type: the cleaned frame
+    is ours.
     """
-    import pandera.polars as pa  # noqa: PLC0415  a quarter of a second, for who validates only
-    from pandera.errors import SchemaErrors  # noqa: PLC0415
+    from pandera.errors import SchemaErrors  # noqa: PLC0415  a quarter of a second, see `schema`
 
-    if not _has_form(cleaned, against):
-        raise Bug(f"the cleaned frame does not have its form: {cleaned.schema}")
-    suspect = cleaned.select(_suspect(name, column) for name, column in against.columns.items())
-    columns = {name: against.columns[name] for name in suspect.columns if suspect[name].any()}
-    if not columns:
-        return pl.DataFrame(schema=FAILURES)
-    at = suspect.select(pl.any_horizontal(*columns).arg_true()).to_series()
     try:
-        pa.DataFrameSchema(columns).validate(cleaned[at], lazy=True)
+        against.validate(cleaned, lazy=True)
     except SchemaErrors as found:
         cases = found.failure_cases
-        if not cases["index"].null_count() and cases["index"].n_unique() == len(at):
-            return _coded(cases.with_columns(at.gather(cases["index"]).alias("index")))
-        raise Bug(f"the checks do not agree with themselves: {cases}") from None
-    raise Bug(f"the checks do not agree with themselves: {cleaned[at]}")
-
-
-def _has_form(cleaned: pl.DataFrame, against: pa.DataFrameSchema) -> bool:
-    """Whether the frame has the schema's columns, each of its type."""
-    return all(
-        cleaned.schema.get(name) == column.dtype.type for name, column in against.columns.items()
-    )
-
-
-def _suspect(name: str, column: pa.Column) -> pl.Expr:
-    """True where pandera finds something wrong with the cell: a check that gives null passes."""
-    cell = pl.col(name)
-    checks = [check.statistics[_GOOD](cell) for check in column.checks]
-    bad = [good.not_().fill_null(value=False) for good in checks]
-    missing = [] if column.nullable else [cell.is_null()]
-    return pl.any_horizontal(pl.lit(value=False), *missing, *bad).alias(name)
+        if cases["index"].null_count():  # it is not about a cell
+            raise Bug(f"the cleaned frame does not have its form: {cases}") from None
+        return _coded(cases)
+    return pl.DataFrame(schema=FAILURES)
 
 
 class Suspicion(NamedTuple):

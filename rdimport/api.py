@@ -26,6 +26,7 @@ from rdimport.core.errors import (
 from rdimport.core.events import (
     Heard,
     Observer,
+    PlanFinished,
     ReportFinished,
     ReportStage,
     RowsReported,
@@ -50,6 +51,7 @@ from rdimport.ledger.lock import Held, is_locked, locked
 from rdimport.ledger.naming import refuse_unrecognised
 from rdimport.mapping import Mapping
 from rdimport.plan import mapping_record
+from rdimport.plan.departure import Departure, go, set_out
 from rdimport.plan.duplicates import Index
 from rdimport.plan.history import forgetful, known_before, remembered
 from rdimport.plan.known_rows import Recall
@@ -107,6 +109,7 @@ class RunOptions:
     again: tuple[str, ...]
     yes: bool
     new_identity: bool
+    agreed: Callable[[Departure], bool]
     transport: Kind
     lang: str
     full_report: bool
@@ -147,7 +150,7 @@ def check(
         observer = forgiving(on_event)
         plan = new(catalogue=custom_fields, observer=observer, look=preview.add).make(tables)
         missed = known.unrecognised(book.names, tables) if known and not new_identity else ()
-    to_send = plan.to_send if limit is None else min(limit, plan.to_send)
+    to_send = plan.at_most(limit)
     return CheckResult(
         counts=book.counts(),
         left_out=book.left_out,
@@ -206,6 +209,7 @@ async def run_async(
     again: Sequence[str] = (),
     yes: bool = False,
     new_identity: bool = False,
+    agreed: Callable[[Departure], bool] = go,
     mapping_name: str = "",
     clock: Clock | None = None,
     chance: Chance | None = None,
@@ -236,6 +240,7 @@ async def run_async(
     again, mapping_name: how the report names the command's options and the mapping.
     yes: an account's name that resembles another one's is meant so.
     new_identity: rows are new although the mapping tells conversions apart in another way now.
+    agreed: hears of a run that leaves this machine before its first row does, and may refuse it.
     clock, chance: time and randomness, for tests.
 
     Raises MappingError, SourceError and UsageError when nothing was sent, LedgerBusyError when
@@ -263,6 +268,7 @@ async def run_async(
         again=tuple(again),
         yes=yes,
         new_identity=new_identity,
+        agreed=agreed,
         transport=transport,
         lang=lang,
         full_report=full_report,
@@ -338,7 +344,7 @@ async def _run(files: Sequence[str], mapping: Mapping, how: RunOptions) -> RunRe
             plan = await _in_thread(partial(planner.make, tables), stopper)
             end = _End(stopper.reason, read=not stopper.is_set())
             if end.read:
-                refuse_unrecognised([] if how.new_identity else run.unrecognised())
+                _see_that_it_may_send(plan, run, how)
                 spent = how.clock.monotonic() - started
                 end = await _carry_out(plan, run, how, stopper, spent)
             told = await _in_thread(partial(_finish, run, how, end), stopper)
@@ -351,6 +357,14 @@ async def _run(files: Sequence[str], mapping: Mapping, how: RunOptions) -> RunRe
     notes = tuple(note for table in tables for note in table.notes)
     where = how.report_dir / told["run_id"]
     return RunResult(told, seen, where, how.state_dir, notes + end.notes)
+
+
+def _see_that_it_may_send(plan: Plan, run: Run, how: RunOptions) -> None:
+    """Raises UsageError where a person has to decide first."""
+    refuse_unrecognised([] if how.new_identity else run.unrecognised())
+    if not how.sandbox:
+        how.on_event(PlanFinished())
+        set_out(run, how.to, plan.at_most(how.settings.limit), how.quota, how.agreed)
 
 
 def _begin(
@@ -435,8 +449,9 @@ async def _carry_out(plan: Plan, run: Run, how: RunOptions, stopper: Stopper, sp
     settings = how.settings
     if settings.max_seconds is not None:
         settings = replace(settings, max_seconds=max(0.0, settings.max_seconds - spent))
-    rows = plan.to_send if settings.limit is None else min(settings.limit, plan.to_send)
-    how.on_event(SendingStarted(rows, how.quota.per_second if how.quota else None))
+    how.on_event(
+        SendingStarted(plan.at_most(settings.limit), how.quota.per_second if how.quota else None)
+    )
     places = how.settings.concurrency
     address, key = how.to.base_url, how.to.credentials()
     patience = Patience.within(how.settings.timeout)

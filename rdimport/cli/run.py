@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rdimport.cli import arguments
@@ -41,6 +42,7 @@ def execute(told: argparse.Namespace) -> int:
 
 def _import(told: argparse.Namespace, to: RDStation, stack: ExitStack, log: LogFile | None) -> int:
     from rdimport import api  # noqa: PLC0415
+    from rdimport.cli.departure import agreed  # noqa: PLC0415
     from rdimport.cli.terminal import Terminal  # noqa: PLC0415
     from rdimport.report.private_files import see_that_it_can_be_made  # noqa: PLC0415
 
@@ -74,6 +76,7 @@ def _import(told: argparse.Namespace, to: RDStation, stack: ExitStack, log: LogF
         yes=told.yes,
         new_identity=told.new_identity,
         mapping_name=str(told.mapping),
+        agreed=partial(agreed, told, to.credentials()["api_key"]),
     )
     terminal.close()
     if log:

@@ -75,8 +75,14 @@ class ReportFinished:
     """All files of the report are written, or one of them could not be."""
 
 
+@dataclass(frozen=True, slots=True)
+class PlanFinished:
+    """All of the input was read, and nothing was sent yet."""
+
+
 Event = (
     RowsRead
+    | PlanFinished
     | SendingStarted
     | RowSettled
     | Waiting

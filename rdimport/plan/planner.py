@@ -89,6 +89,10 @@ class Plan:
         """Rows that will be sent."""
         return self.rows - self.dropped.height
 
+    def at_most(self, limit: int | None) -> int:
+        """Rows that will be sent where no more than `limit` may be."""
+        return self.to_send if limit is None else min(limit, self.to_send)
+
     def frames(self) -> Iterator[pl.DataFrame]:
         """The rows to send, batch by batch: origin, identity, payload, `recall.SOURCE`, warnings
         (`ledger.text_of`; null for none) and the source's cells.

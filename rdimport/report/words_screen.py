@@ -46,6 +46,13 @@ ENGLISH: Final = {
     "from": "from",
     "look_at": "Look wrong, and can be sent all the same:",
     "rows_named": "rows {rows}",
+    "real.to": "A real run, to {endpoint}, account “{account}”",
+    "real.key": ", key …{end}",
+    "real.time": ", about {time} at {quota}",
+    "real.first": "The ledger {ledger} knows nothing of this account: what another computer, user"
+    " or folder has sent is not known here, and would be sent again. If there is such a ledger,"
+    " bring it first (rdimport ledger copy), or name its folder with --state-dir.",
+    "real.ask": "Send them now? [y/N]",
     "before": "Before you send:",
     "unrecognised": "{told}: these people would be sent again, so a run ends with 2. Write"
     " `identity` and `conversion_identifier` as they were or, if these are new conversions, add"
@@ -98,6 +105,13 @@ PORTUGUESE: Final = {
     "from": "vem de",
     "look_at": "Parecem erradas, e podem ser enviadas assim mesmo:",
     "rows_named": "linhas {rows}",
+    "real.to": "Importação de verdade, para {endpoint}, conta “{account}”",
+    "real.key": ", chave …{end}",
+    "real.time": ", cerca de {time} a {quota}",
+    "real.first": "O registro {ledger} não conhece nada desta conta: o que outro computador,"
+    " usuário ou pasta enviou não é conhecido aqui, e seria enviado de novo. Se houver outro"
+    " registro, traga-o antes (rdimport ledger copy), ou indique a pasta dele com --state-dir.",
+    "real.ask": "Enviar agora? [s/N]",
     "before": "Antes de enviar:",
     "unrecognised": "{told}: essas pessoas seriam enviadas de novo, por isso a importação termina"
     " com 2. Escreva `identity` e `conversion_identifier` como estavam ou, se forem conversões"

@@ -1,0 +1,95 @@
+"""What a person reads before a real run sends, and the one question of an account's first."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Final
+
+from rdimport.cli.screen.layout import wrapped
+from rdimport.cli.streams import say
+from rdimport.core.errors import UnheardError
+from rdimport.report.words import Words
+
+if TYPE_CHECKING:
+    from rdimport.plan.departure import Departure
+
+_LONG_KEY: Final = 16
+"""Characters of a key from which on its last four do not give it away."""
+
+_YES: Final = ("y", "yes", "s", "sim")
+
+
+def agreed(told: argparse.Namespace, key: str, leaving: Departure) -> bool:
+    """Tell of a real run on standard error, and ask where a person is there to answer."""
+    if told.quiet:
+        return True
+    words = Words(told.lang)
+    with suppress(UnheardError):  # who does not listen is not asked either
+        say(_lines(leaving, key, words), sys.stderr)
+    if not (leaving.first and leaving.rows and may_ask(told) and _person_is_there()):
+        return True
+    return _yes(words("real.ask"))
+
+
+def may_ask(told: argparse.Namespace) -> bool:
+    """Whether the command's words leave room for a question."""
+    return not (told.yes or told.quiet or told.json or "-" in told.files)
+
+
+def ending_of(key: str) -> str:
+    """The end of a key by which people tell it from others; nothing of a short one."""
+    return key[-4:] if len(key) >= _LONG_KEY else ""
+
+
+def _lines(leaving: Departure, key: str, words: Words) -> Iterator[str]:
+    end = ending_of(key)
+    said = words("real.to", endpoint=leaving.endpoint, account=leaving.account)
+    said += words("real.key", end=end) if end else ""
+    said += ": " + words.counted("rows_to_send", leaving.rows)
+    if leaving.seconds:
+        time = words.duration(leaving.seconds)
+        said += words("real.time", time=time, quota=leaving.quota)
+    yield from wrapped(said)
+    if leaving.first:
+        yield from wrapped(words("real.first", ledger=leaving.ledger))
+
+
+def _person_is_there() -> bool:
+    """Are standard input and error a terminal that this process has in the foreground?"""
+    try:
+        both = sys.stdin.isatty() and sys.stderr.isatty()
+        return both and os.tcgetpgrp(sys.stderr.fileno()) == os.getpgrp()
+    except (AttributeError, OSError, ValueError):  # Windows; a stream without a number
+        return False
+
+
+def _yes(question: str) -> bool:
+    """The answer; none, the end of input or Ctrl+C is no."""
+    with _interruptible(), suppress(KeyboardInterrupt, UnheardError):
+        say([question], sys.stderr)
+        return sys.stdin.readline().strip().lower() in _YES
+    return False
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Signals end the waiting for an answer at once; otherwise the event loop keeps them until it
+    has its turn.
+    """
+    before = {}
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            before[number] = signal.signal(number, signal.default_int_handler)
+    except ValueError:  # not the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

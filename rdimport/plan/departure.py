@@ -1,0 +1,54 @@
+"""The moment before real rows leave: what a person is told then, and may be asked."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from rdimport.core.errors import UsageError
+from rdimport.core.quota import Quota
+from rdimport.destination import Destination
+from rdimport.destination.address import is_loopback
+from rdimport.ledger import Run
+
+
+class Departure(NamedTuple):
+    """Where the rows of a real run are about to go. `seconds` is the time that they take at the
+    `quota`, None without one; `first`: the ledger knows nothing of this account.
+    """
+
+    endpoint: str
+    account: str
+    rows: int
+    quota: Quota | None
+    seconds: float | None
+    first: bool
+    ledger: Path
+
+
+def go(_: Departure) -> bool:
+    """Ask nobody."""
+    return True
+
+
+def set_out(
+    run: Run, to: Destination, rows: int, quota: Quota | None, agreed: Callable[[Departure], bool]
+) -> None:
+    """Tell of a real run before its first row leaves. Raises UsageError unless it is `agreed`.
+
+    What stays on this machine is not real.
+    """
+    if is_loopback(urlsplit(to.base_url).hostname):
+        return
+    seconds = rows * quota.interval if quota else None
+    first = run.ledger.is_new(run.destination)
+    told = Departure(to.base_url, to.account, rows, quota, seconds, first, run.ledger.path)
+    if not agreed(told):
+        account = f" for account {shlex.quote(to.account)}" if to.account != "default" else ""
+        raise UsageError(
+            f"Nobody said yes to the first run{account}, so nothing was sent.",
+            "Type the same command again when it is right; --yes asks nothing.",
+        )

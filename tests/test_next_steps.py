@@ -160,6 +160,41 @@ def test_sending_again_that_was_stopped_goes_on_with_the_rows_that_are_left(
     assert there.type(latest) == []
 
 
+@pytest.mark.parametrize("go_on", [False, True])
+def test_sending_again_that_left_rows_uncertain_once_more_says_how_to_send_these(
+    office: Desk, there: Elsewhere, box: RunningSandbox, *, go_on: bool
+) -> None:
+    """Also where the rest of the wish was brought to its end first, by a run that left them."""
+    office.write("lista.csv", HEAD + "".join(ROWS[:4]))
+    box.set_faults(Faults(reset_after=1.0, at_most=4))
+    (resent,) = printed(office.do("run", "lista.csv", "-m", "o mapa.yaml", "--concurrency", 1).out)
+    box.set_faults(Faults(reset_after=1.0, at_most=2))
+    lost = there.type(f"{resent} --limit 2")
+    assert len(lost) == 2
+    box.set_faults(Faults())
+    rest, again = printed(office.here("status").out)
+    left = sorted(set(PEOPLE[:4]) - set(lost))
+    if go_on:
+        assert there.type(rest) == left
+        (again,) = printed(office.here("status").out)
+    assert there.type(again) == lost
+    assert there.type(again) == []
+    assert there.type(rest) == ([] if go_on else left)
+
+
+def test_the_same_command_never_sends_twice_what_a_stopped_one_left_uncertain(
+    office: Desk, there: Elsewhere, box: RunningSandbox
+) -> None:
+    """Each stopped run of a report's command has its own uncertain rows: only its report asks."""
+    office.write("lista.csv", HEAD + "".join(ROWS[:4]))
+    box.set_faults(Faults(reset_after=1.0, at_most=7))
+    (resent,) = printed(office.do("run", "lista.csv", "-m", "o mapa.yaml", "--concurrency", 1).out)
+    turns = [there.type(f"{resent} --limit 1") for _ in range(3)]
+    box.set_faults(Faults())
+    turns.append(there.type(resent))
+    assert sorted(email for turn in turns for email in turn) == PEOPLE[:4]
+
+
 def packed(desk: Desk) -> list[str]:
     with zipfile.ZipFile(desk.home / "export.zip", "w") as archive:
         archive.writestr("subscribed.csv", HEAD + "".join(ROWS) + WRONG)

@@ -25,6 +25,7 @@ from rdimport.ledger.records import (
     problems_of,
 )
 from rdimport.ledger.schema import post
+from rdimport.ledger.wishes import begun
 from rdimport.ledger.witness import Witness
 from rdimport.ledger.writes import Writes, count_write, eight_bytes
 
@@ -261,25 +262,9 @@ class Run:
     def wish(self) -> frozenset[int]:
         """The numbers of the runs in which the wish to send again that this run has was begun and
         not brought to its end: what they have sent is not sent once more.
-
-        Runs without that wish, and runs that sent nothing, come between them without ending it;
-        so do runs of other files.
         """
         facts = json.loads(self.facts()["facts"])
-        wished = facts.get("resend")
-        begun: set[int] = set()
-        for number, code, given in self.ledger.stream(
-            "SELECT id, exit_code, facts ->> '$.given' FROM run WHERE destination = ? AND id < ?"
-            " AND facts ->> '$.resend' = ? AND facts ->> '$.resend' <> '[]' ORDER BY id DESC",
-            self.destination,
-            self.number,
-            json.dumps(wished, separators=(",", ":")),
-        ):
-            if code not in (ExitCode.DONE, ExitCode.FAILED_ROWS):
-                begun.add(number)
-            elif set(facts["given"]) <= set(json.loads(given)):
-                break
-        return frozenset(begun)
+        return begun(self.ledger, self.destination, self.number, facts)
 
     def has_sent(self) -> bool:
         """May a request of this run have left?"""

@@ -30,7 +30,7 @@ import lists
 from receiver import Receiver, receiving
 
 from rdimport.core.row import State
-from rdimport.ledger import Counters, Ledger, Outcome, Outgoing, Settled
+from rdimport.ledger import Counters, Ledger, Outcome, RowResult, SendAttempt
 
 HERE = Path(__file__).parent
 PEERS, CHECKERS = str(HERE / "peers.py"), str(HERE / "checkers.py")
@@ -214,15 +214,15 @@ def recording(folder: Path, rows: int, repeat: int) -> Iterator[str]:
             with Ledger.open(folder / "state") as ledger:
                 run = ledger.start_run("benchmark", "receiver", datetime.now(UTC), {})
                 people = [
-                    Outgoing(identity, 0, row, f'{{"email":"p{row}@exemplo.com.br"}}')
+                    SendAttempt(identity, 0, row, f'{{"email":"p{row}@exemplo.com.br"}}')
                     for row, identity in enumerate(ledger.digests([str(i) for i in range(size)]))
                 ]
                 wall, cpu = time.monotonic(), time.process_time()
-                ended: list[Settled] = []
+                ended: list[RowResult] = []
                 for at in range(0, size, group):
                     begun = people[at : at + group]
                     run.apply(begun, ended, Counters())
-                    ended = [Settled(o, Outcome(0, o.row, State.ACCEPTED), "-") for o in begun]
+                    ended = [RowResult(o, Outcome(0, o.row, State.ACCEPTED), "-") for o in begun]
                 run.apply([], ended, Counters())
             costs.append((time.process_time() - cpu, time.monotonic() - wall))
         cpu, wall = (median(column) / size for column in zip(*costs, strict=True))

@@ -30,7 +30,7 @@ from rdimport import api
 from rdimport.destination.rdstation.endpoint import RDStation
 from rdimport.mapping import Mapping
 from rdimport.plan.duplicates import UNCHANGED, Index
-from rdimport.plan.history import Blank
+from rdimport.plan.history import EmptyHistory
 from rdimport.prepare import bind, cells, prepare
 from rdimport.prepare.preview import Preview
 from rdimport.prepare.validate import failures
@@ -85,7 +85,11 @@ def stage(where: tuple[str, int, str]) -> str:
 def check_stages(file: str, mapping: Mapping) -> Iterator[tuple[str, float]]:
     """Each stage of a check and its seconds of CPU, as the planner goes through them."""
     spent: Counter[str] = Counter()
-    preview, memory, index = Preview(), Blank(lambda *_: [], lambda _: pl.DataFrame()), Index()
+    preview, memory, index = (
+        Preview(),
+        EmptyHistory(lambda *_: [], lambda _: pl.DataFrame()),
+        Index(),
+    )
     (table,) = open_tables([file], Hints(columns=mapping.columns()))
     bound = bind(mapping, table.columns, table.name)
     batches = table.batches()

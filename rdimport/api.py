@@ -24,7 +24,7 @@ from rdimport.core.errors import (
     UsageError,
 )
 from rdimport.core.events import (
-    Heard,
+    LastTrouble,
     Observer,
     PlanFinished,
     ReportFinished,
@@ -32,15 +32,15 @@ from rdimport.core.events import (
     RowsReported,
     SendingFinished,
     SendingStarted,
-    forgiving,
-    silent,
+    best_effort,
+    ignore_events,
 )
 from rdimport.core.quota import Quota
 from rdimport.core.row import FAILED, State
-from rdimport.core.stop import Stop
-from rdimport.delivery.pacing.pacer import Pace, Turns
+from rdimport.core.stop import StopReason
+from rdimport.delivery.pacing.pacer import EvenPacer, RateLimiter
 from rdimport.delivery.pacing.shared import shared
-from rdimport.delivery.stopping import Stopper, on_signals
+from rdimport.delivery.stopping import StopRequest, stop_on_signals
 from rdimport.destination import Destination
 from rdimport.destination.rdstation.custom_fields import CustomFields
 from rdimport.destination.rdstation.endpoint import BASE_URL
@@ -53,8 +53,8 @@ from rdimport.mapping import Mapping
 from rdimport.plan import mapping_record
 from rdimport.plan.departure import Departure, go, set_out
 from rdimport.plan.duplicates import Index
-from rdimport.plan.history import forgetful, known_before, remembered
-from rdimport.plan.known_rows import Recall
+from rdimport.plan.history import history_of, known_before, no_history
+from rdimport.plan.known_rows import KnownRows
 from rdimport.plan.planner import Plan, Planner
 from rdimport.plan.spool import Spool
 from rdimport.prepare.preview import Preview, advice
@@ -126,7 +126,7 @@ def check(
     resend: Collection[State] = (),
     hints: Hints | None = None,
     custom_fields: CustomFields | None = None,
-    on_event: Observer = silent,
+    on_event: Observer = ignore_events,
     keep: bool = True,
     new_identity: bool = False,
 ) -> CheckResult:
@@ -143,11 +143,11 @@ def check(
     with ExitStack() as stack:
         folder = None if state_dir is None else Path(state_dir)
         known = known_before(to, folder, frozenset(resend), mapping, stack)
-        memory = known.memory if known else forgetful(frozenset(resend), mapping)
+        memory = known.memory if known else no_history(frozenset(resend), mapping)
         spool = Spool() if keep or mapping.on_duplicate == "merge" else None
         index = stack.enter_context(Index(digests=known is not None))
         new = partial(Planner, mapping, memory, book, spool, index)
-        observer = forgiving(on_event)
+        observer = best_effort(on_event)
         plan = new(catalogue=custom_fields, observer=observer, look=preview.add).make(tables)
         missed = known.unrecognised(book.names, tables) if known and not new_identity else ()
     to_send = plan.at_most(limit)
@@ -199,7 +199,7 @@ async def run_async(
     patience: float = 120.0,
     hints: Hints | None = None,
     custom_fields: CustomFields | None = None,
-    on_event: Observer = silent,
+    on_event: Observer = ignore_events,
     lang: str = "en",
     full_report: bool = False,
     share_quota: bool = True,
@@ -259,7 +259,7 @@ async def run_async(
         hints=hints or Hints(),
         resend=frozenset(resend),
         custom_fields=custom_fields,
-        on_event=forgiving(on_event),
+        on_event=best_effort(on_event),
         clock=clock or SystemClock(),
         chance=chance or SystemRandom(),
         signals=signals,
@@ -328,7 +328,7 @@ def _quota_dir() -> Path:
 async def _run(files: Sequence[str], mapping: Mapping, how: RunOptions) -> RunResult:
     how.to.credentials()  # without a key there is nothing to plan
     tables = open_tables(files, _source_hints(how.hints, mapping))
-    stopper = Stopper()
+    stop_request = StopRequest()
     started = how.clock.monotonic()
     with ExitStack() as stack:
         Ledger.bring_up(how.state_dir)
@@ -337,17 +337,17 @@ async def _run(files: Sequence[str], mapping: Mapping, how: RunOptions) -> RunRe
         spool = stack.enter_context(Spool(how.state_dir))
         index = stack.enter_context(Index(how.state_dir))
         if how.signals:
-            stack.enter_context(on_signals(stopper))
+            stack.enter_context(stop_on_signals(stop_request))
         run = _begin(ledger, lock, how, mapping, files)
-        planner = _planner(run, how, mapping, spool=spool, index=index, stopper=stopper)
+        planner = _planner(run, how, mapping, spool=spool, index=index, stop_request=stop_request)
         try:
-            plan = await _in_thread(partial(planner.make, tables), stopper)
-            end = _End(stopper.reason, read=not stopper.is_set())
+            plan = await _in_thread(partial(planner.make, tables), stop_request)
+            end = _End(stop_request.reason, read=not stop_request.is_set())
             if end.read:
                 _see_that_it_may_send(plan, run, how)
                 spent = how.clock.monotonic() - started
-                end = await _carry_out(plan, run, how, stopper, spent)
-            told = await _in_thread(partial(_finish, run, how, end), stopper)
+                end = await _carry_out(plan, run, how, stop_request, spent)
+            told = await _in_thread(partial(_finish, run, how, end), stop_request)
         except BaseException as error:
             _abandon(run, how, error)
             raise
@@ -373,7 +373,7 @@ def _begin(
     now = how.clock.now()
     facts = {
         "mapping": how.mapping_name,
-        "mapping_used": mapping_record.told(mapping, how.custom_fields),
+        "mapping_used": mapping_record.record(mapping, how.custom_fields),
         "base_url": how.to.base_url,
         "sandbox": how.sandbox,
         "again": how.again or _reach(how),
@@ -393,18 +393,24 @@ def _begin(
 
 
 def _planner(
-    run: Run, how: RunOptions, mapping: Mapping, *, spool: Spool, index: Index, stopper: Stopper
+    run: Run,
+    how: RunOptions,
+    mapping: Mapping,
+    *,
+    spool: Spool,
+    index: Index,
+    stop_request: StopRequest,
 ) -> Planner:
     return Planner(
         mapping,
-        remembered(run.ledger, run.destination, how.resend, mapping, run.wish()),
+        history_of(run.ledger, run.destination, how.resend, mapping, run.wish()),
         run,
         spool,
         index,
         catalogue=how.custom_fields,
         recall=_recall(run, how, mapping),
         observer=how.on_event,
-        interrupted=stopper.is_set,
+        interrupted=stop_request.is_set,
     )
 
 
@@ -423,25 +429,27 @@ class _End(NamedTuple):
     a detail.
     """
 
-    stopped: Stop | None
+    stopped: StopReason | None
     read: bool = True
     resume_in: float | None = None
     notes: tuple[str, ...] = ()
     trouble: str = ""
 
 
-async def _in_thread(work: Callable[[], Result], stopper: Stopper) -> Result:
+async def _in_thread(work: Callable[[], Result], stop_request: StopRequest) -> Result:
     """Work beside the event loop. Who is cancelled waits for it: it uses the ledger."""
     working = asyncio.ensure_future(asyncio.to_thread(work))
     try:
         return await asyncio.shield(working)
     except asyncio.CancelledError:
-        stopper.stop(Stop.SIGNAL)
+        stop_request.stop(StopReason.SIGNAL)
         await asyncio.wait([working])
         raise
 
 
-async def _carry_out(plan: Plan, run: Run, how: RunOptions, stopper: Stopper, spent: float) -> _End:
+async def _carry_out(
+    plan: Plan, run: Run, how: RunOptions, stop_request: StopRequest, spent: float
+) -> _End:
     """Send the plan's rows; `spent` seconds of the time that the run has are gone."""
     from rdimport.delivery.dispatcher import Delivery  # noqa: PLC0415
     from rdimport.delivery.transport import Patience, connected  # noqa: PLC0415
@@ -456,7 +464,7 @@ async def _carry_out(plan: Plan, run: Run, how: RunOptions, stopper: Stopper, sp
     address, key = how.to.base_url, how.to.credentials()
     patience = Patience.within(how.settings.timeout)
     notes: list[str] = []
-    heard = Heard(how.on_event)
+    heard = LastTrouble(how.on_event)
     with _pace(how, notes) as pace:
         async with connected(address, key, places, patience, how.transport) as transport:
             delivery = Delivery(
@@ -470,17 +478,17 @@ async def _carry_out(plan: Plan, run: Run, how: RunOptions, stopper: Stopper, sp
                 chance=how.chance,
                 observer=heard,
             )
-            stopper.tell(delivery.stop)
-            await delivery.deliver(plan.parcels())
+            stop_request.tell(delivery.stop)
+            await delivery.deliver(plan.pending_rows())
     how.on_event(SendingFinished())
     resume_in, trouble = delivery.parked_for, heard.trouble
     return _End(delivery.stopped, True, resume_in, tuple(notes), trouble)
 
 
-def _pace(how: RunOptions, notes: list[str]) -> AbstractContextManager[Turns]:
+def _pace(how: RunOptions, notes: list[str]) -> AbstractContextManager[RateLimiter]:
     """The run's own pace, or the one that it has in common with others; notes why not."""
     if how.quota is None or how.quota_dir is None:
-        return nullcontext(Pace(how.quota))
+        return nullcontext(EvenPacer(how.quota))
     return shared(how.quota, how.to, how.quota_dir, how.clock.monotonic(), notes.append)
 
 
@@ -495,7 +503,7 @@ def _finish(run: Run, how: RunOptions, end: _End) -> dict[str, Any]:
         code = ExitCode.DONE
     now = how.clock.now()
     resume_at = None
-    if end.stopped is Stop.LEAD_QUOTA and end.resume_in is not None:
+    if end.stopped is StopReason.LEAD_QUOTA and end.resume_in is not None:
         resume_at = now + timedelta(seconds=end.resume_in)
     run.finish(now, code, end.stopped, resume_at, {"read_to_end": end.read, "trouble": end.trouble})
     return _report(run, how)
@@ -517,7 +525,7 @@ def write_report(
     *,
     lang: str = "en",
     full: bool = False,
-    on_event: Observer = silent,
+    on_event: Observer = ignore_events,
 ) -> dict[str, Any]:
     """Write all files of a run's report. Raises ReportError when the disk does not take them."""
     try:
@@ -563,7 +571,7 @@ def _source_hints(hints: Hints, mapping: Mapping) -> Hints:
     )
 
 
-def _recall(run: Run, how: RunOptions, mapping: Mapping) -> Recall | None:
-    if not Recall.is_safe(mapping, how.resend):
+def _recall(run: Run, how: RunOptions, mapping: Mapping) -> KnownRows | None:
+    if not KnownRows.is_safe(mapping, how.resend):
         return None
-    return Recall(run.ledger.key, mapping, how.custom_fields, run.sources, run.note_sources)
+    return KnownRows(run.ledger.key, mapping, how.custom_fields, run.sources, run.note_sources)

@@ -62,9 +62,9 @@ class Notes:
             return
         self._spool.put(found)
         ordered = found.sort(FILE, ROW, maintain_order=True)
-        told = ordered.unique([FILE, ROW, "code"], keep="first", maintain_order=True)
-        self._by_code.update(dict(told["code"].value_counts().iter_rows()))
-        first = told.unique("code", keep="first", maintain_order=True)
+        failing = ordered.unique([FILE, ROW, "code"], keep="first", maintain_order=True)
+        self._by_code.update(dict(failing["code"].value_counts().iter_rows()))
+        first = failing.unique("code", keep="first", maintain_order=True)
         for file, row, *problem, state in first.iter_rows():
             seen = (file, row, Problem(*problem), State(state))
             self._first[seen[2].code] = min(self._first.get(seen[2].code, seen), seen)
@@ -100,8 +100,8 @@ class Notes:
 
     def examples(self) -> pl.DataFrame:
         """The first problem of each code, in the schema of `problems`."""
-        told = [(file, row, *problem, state) for file, row, problem, state in self._first.values()]
-        return pl.DataFrame(told, schema=_PROBLEMS, orient="row")
+        rows = [(file, row, *problem, state) for file, row, problem, state in self._first.values()]
+        return pl.DataFrame(rows, schema=_PROBLEMS, orient="row")
 
     @property
     def by_code(self) -> dict[str, int]:
@@ -111,8 +111,8 @@ class Notes:
 
 def problems_of(outcomes: Sequence[Outcome]) -> pl.DataFrame:
     """The problems of some rows: `row.PROBLEMS` and the row's `state`."""
-    told = [(end.file, end.row, *p, end.state) for end in outcomes for p in end.problems]
-    return pl.DataFrame(told, schema=_PROBLEMS, orient="row")
+    rows = [(end.file, end.row, *p, end.state) for end in outcomes for p in end.problems]
+    return pl.DataFrame(rows, schema=_PROBLEMS, orient="row")
 
 
 @dataclass(frozen=True, slots=True)

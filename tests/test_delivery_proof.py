@@ -20,7 +20,7 @@ from proof.rows import Key, Row, Sheet, canonical, merged
 from proof.scenario import LISTS, RESENDS, SIGNALS, Interruption, Round, Rules, Scenario, scenario
 
 from rdimport.core.row import State
-from rdimport.ledger import Counters, Ledger, Outcome, Outgoing, Settled
+from rdimport.ledger import Counters, Ledger, Outcome, RowResult, SendAttempt
 
 IN_FULL = (1_038,)
 """Seeds whose commands are started as somebody types them; the others are quick."""
@@ -91,12 +91,12 @@ def found(
         run = ledger.start_run("r", "there", datetime.now(UTC), {"account": "a"})
         run.record_rows(2, 0, ())
         for number, key in enumerate((ANA, BIA)):
-            row = Outgoing(bytes([number] * 16), 0, number + 2, "{}")
+            row = SendAttempt(bytes([number] * 16), 0, number + 2, "{}")
             if key in ends or key in flying:
                 run.apply([row], [], Counters())
             if key in ends:
                 known = "u" if ends[key] is State.ACCEPTED else ""
-                end = Settled(row, Outcome(0, row.row, ends[key]), known)
+                end = RowResult(row, Outcome(0, row.row, ends[key]), known)
                 run.apply([], [end], Counters())
     endpoint = Endpoint(Random(0), {"key": "a"}, receipts=receipts)  # noqa: S311
     start = Start(0, turn, [Sheet("list.csv", PEOPLE)], os.getpid())

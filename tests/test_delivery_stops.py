@@ -16,15 +16,15 @@ from support.waiting import PATIENCE
 
 from rdimport.core.clock import Clock, SystemClock
 from rdimport.core.errors import LedgerError
-from rdimport.core.events import silent
+from rdimport.core.events import ignore_events
 from rdimport.core.row import State
-from rdimport.core.stop import Stop
+from rdimport.core.stop import StopReason
 from rdimport.delivery.circuit_breaker import TURNED_AWAY
 from rdimport.delivery.dispatcher import Delivery, Settings
-from rdimport.delivery.pacing.pacer import Pace
+from rdimport.delivery.pacing.pacer import EvenPacer
 from rdimport.delivery.transport import Patience, connected
 from rdimport.destination.rdstation.endpoint import RDStation
-from rdimport.ledger import Ledger, Outgoing, Parcel, Run
+from rdimport.ledger import Ledger, PendingRow, Run, SendAttempt
 
 
 @dataclass
@@ -35,10 +35,10 @@ class Book:
     run: Run
     rows: int
 
-    def parcels(self) -> Iterator[Parcel]:
+    def pending_rows(self) -> Iterator[PendingRow]:
         for number in range(self.rows):
-            row = Outgoing(number.to_bytes(16, "big"), 0, number + 2, f'{{"n":{number}}}')
-            yield Parcel(row, ("a",))
+            row = SendAttempt(number.to_bytes(16, "big"), 0, number + 2, f'{{"n":{number}}}')
+            yield PendingRow(row, ("a",))
 
 
 @contextmanager
@@ -59,13 +59,13 @@ async def deliver(to: Book, script: Script, clock: Clock | None = None) -> Deliv
                 transport=transport,
                 run=to.run,
                 trace=lambda problem, _file, _cells: problem,
-                pace=Pace(None),
+                pace=EvenPacer(None),
                 settings=Settings(concurrency=8),
                 clock=clock or SystemClock(),
                 chance=random.Random(1),  # noqa: S311
-                observer=silent,
+                observer=ignore_events,
             )
-            await delivery.deliver(to.parcels())
+            await delivery.deliver(to.pending_rows())
     return delivery
 
 
@@ -144,6 +144,6 @@ def test_a_list_of_people_who_all_had_their_share_of_the_day_is_not_asked_for_on
     with book(tmp_path, 400) as to:
         delivery = asyncio.run(deliver(to, script))
         assert to.run.counts()[State.PENDING] == 400
-    assert delivery.stopped is Stop.LEAD_QUOTA
+    assert delivery.stopped is StopReason.LEAD_QUOTA
     assert 43_000 < (delivery.parked_for or 0) <= 43_067
     assert asked < TURNED_AWAY + 8  # those that were on their way

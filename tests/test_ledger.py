@@ -25,10 +25,10 @@ from test_transport_cost import serving
 from rdimport.api import check
 from rdimport.api import run as run_of_api
 from rdimport.core.errors import Bug, LedgerBusyError, LedgerError, UsageError
-from rdimport.core.events import Event, RowSettled
+from rdimport.core.events import Event, RowFinished
 from rdimport.core.row import Problem, State
 from rdimport.destination.rdstation.endpoint import RDStation
-from rdimport.ledger import Counters, Ledger, Outcome, Outgoing, Run, Settled
+from rdimport.ledger import Counters, Ledger, Outcome, RowResult, Run, SendAttempt
 from rdimport.ledger.group_commit import Journal
 from rdimport.ledger.lock import locked, nobody_at_work
 from rdimport.mapping import Mapping
@@ -41,12 +41,12 @@ def begun(ledger: Ledger, name: str = "r", destination: str = "there") -> Run:
     return run
 
 
-def row(number: int) -> Outgoing:
-    return Outgoing(number.to_bytes(16, "big"), 0, number, f'{{"n":{number}}}')
+def row(number: int) -> SendAttempt:
+    return SendAttempt(number.to_bytes(16, "big"), 0, number, f'{{"n":{number}}}')
 
 
-def accepted(outgoing: Outgoing) -> Settled:
-    return Settled(outgoing, Outcome(0, outgoing.row, State.ACCEPTED), "uuid")
+def accepted(outgoing: SendAttempt) -> RowResult:
+    return RowResult(outgoing, Outcome(0, outgoing.row, State.ACCEPTED), "uuid")
 
 
 def never() -> None:
@@ -65,7 +65,7 @@ def test_no_identity_and_no_payload_is_in_the_file_in_clear(tmp_path: Path) -> N
     with Ledger.open(tmp_path) as ledger:
         identity = ledger.digests(["ana@exemplo.com.br"])[0]
         run = begun(ledger)
-        outgoing = Outgoing(identity, 0, 2, '{"email":"ana@exemplo.com.br"}')
+        outgoing = SendAttempt(identity, 0, 2, '{"email":"ana@exemplo.com.br"}')
         run.apply([outgoing], [], Counters())
         run.apply([], [accepted(outgoing)], Counters())
     content = b"".join(path.read_bytes() for path in tmp_path.iterdir())
@@ -142,7 +142,7 @@ def test_no_more_rows_are_ever_noted_as_on_their_way_than_may_be_open(
     noted = []
 
     def look(event: Event) -> None:
-        if isinstance(event, RowSettled):
+        if isinstance(event, RowFinished):
             noted.append(len(on_its_way(tmp_path)))
 
     with serving() as base_url:
@@ -389,7 +389,7 @@ def test_a_read_only_state_directory_can_be_looked_into(folder: Path, *, killed:
     run = open_still.start_run("r", to.identity, datetime.now(UTC), {"account": "default"})
     plan = check([str(folder / "list.csv")], mapping, to=to, state_dir=state).plan
     with plan.spool:
-        sent = next(plan.parcels()).outgoing
+        sent = next(plan.pending_rows()).outgoing
     run.apply([sent], [], Counters())
     run.apply([], [accepted(sent)], Counters())
     if not killed:
@@ -415,7 +415,7 @@ def test_what_the_endpoint_said_of_a_row_is_forgotten_also_where_its_run_was_bef
     why = (Problem("rd.invalid", "name", "Nome", "Ana Maria", "Não serve."),)
     with Ledger.open(tmp_path) as ledger:
         for number, end in enumerate(
-            (accepted(row(2)), Settled(row(2), Outcome(0, 2, State.REFUSED, why, ("Ana Maria",))))
+            (accepted(row(2)), RowResult(row(2), Outcome(0, 2, State.REFUSED, why, ("Ana Maria",))))
         ):
             run = begun(ledger, f"r{number}")
             run.apply([row(2)], [], Counters())

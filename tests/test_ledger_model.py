@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from rdimport.core.row import Problem, State
-from rdimport.ledger import FILE_NAME, Counters, Ledger, Outcome, Outgoing, Run, Settled
+from rdimport.ledger import FILE_NAME, Counters, Ledger, Outcome, RowResult, Run, SendAttempt
 
 PEOPLE = 8
 ENDS = st.sampled_from([State.ACCEPTED, State.REFUSED, State.UNCERTAIN, None])
@@ -70,8 +70,8 @@ class LedgerMachine(RuleBasedStateMachine):
     def identities(self) -> list[bytes]:
         return self.ledger.digests([f"person {n}" for n in range(PEOPLE)])
 
-    def outgoing(self, person: int) -> Outgoing:
-        return Outgoing(self.identities()[person], 0, person + 2, f'{{"n":{person}}}')
+    def outgoing(self, person: int) -> SendAttempt:
+        return SendAttempt(self.identities()[person], 0, person + 2, f'{{"n":{person}}}')
 
     @precondition(lambda self: self.run is None)
     @rule(resend=st.sets(st.sampled_from([State.ACCEPTED, State.REFUSED, State.UNCERTAIN])))
@@ -109,7 +109,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.run.apply([self.outgoing(n) for n in sorted(begun)], told, Counters(len(begun)))
         self.book.flying |= begun
 
-    def _end(self, person: int, state: State | None) -> Settled | Outgoing:
+    def _end(self, person: int, state: State | None) -> RowResult | SendAttempt:
         self.book.flying.discard(person)
         outgoing = self.outgoing(person)
         if state is None:
@@ -123,7 +123,7 @@ class LedgerMachine(RuleBasedStateMachine):
         else:
             state_now = state
         self.world[person] = (state_now, why[0] if why else None)
-        return Settled(outgoing, Outcome(0, person + 2, state, why, ("x",)), f"uuid {person}")
+        return RowResult(outgoing, Outcome(0, person + 2, state, why, ("x",)), f"uuid {person}")
 
     @precondition(lambda self: self.run is not None and not self.book.flying)
     @rule()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support.windows import Windows
 
 from rdimport.core.quota import Limits, Quota
-from rdimport.delivery.pacing.pacer import Pace
+from rdimport.delivery.pacing.pacer import EvenPacer
 from rdimport.destination.rdstation.fields import PLANS
 
 QUOTAS = st.builds(Quota, st.integers(1, 1_000), st.sampled_from([1.0, 60.0, 3600.0]))
@@ -21,7 +21,7 @@ DELAYS = st.lists(st.floats(0, 1), min_size=1, max_size=50)
 
 def departures(quota: Quota, delays: list[float], windows: int) -> list[float]:
     """When requests leave over some windows, by a clock that only moves when somebody waits."""
-    pace, now, times = Pace(quota), 0.0, list[float]()
+    pace, now, times = EvenPacer(quota), 0.0, list[float]()
     while now < windows * quota.seconds and len(times) < 5_000:
         now += pace.wait(now) + delays[len(times) % len(delays)] * quota.interval
         pace.take(now)
@@ -59,13 +59,13 @@ def test_requests_leave_evenly() -> None:
 
 
 def test_a_long_silence_is_not_made_up_by_a_burst() -> None:
-    pace = Pace(Quota(60, 60.0))
+    pace = EvenPacer(Quota(60, 60.0))
     pace.take(0)
     left = [now for now in (600 + step / 10 for step in range(100)) if _take(pace, now)]
     assert len([now for now in left if now < 601]) <= 2
 
 
-def _take(pace: Pace, now: float) -> bool:
+def _take(pace: EvenPacer, now: float) -> bool:
     free = pace.wait(now) == 0
     if free:
         pace.take(now)
@@ -76,21 +76,21 @@ def _take(pace: Pace, now: float) -> bool:
 def test_a_hold_lets_nobody_leave_before_its_end(
     quota: Quota | None, now: float, seconds: float
 ) -> None:
-    pace = Pace(quota)
+    pace = EvenPacer(quota)
     pace.hold(now, seconds)
     assert pace.wait(now) >= seconds - 1e-6
     assert pace.held(now + seconds + 1e-6) == 0
 
 
 def test_a_shorter_hold_does_not_end_a_longer_one() -> None:
-    pace = Pace(None)
+    pace = EvenPacer(None)
     pace.hold(0, 30)
     pace.hold(1, 2)
     assert pace.wait(10) == 20
 
 
 def test_without_a_quota_nobody_waits() -> None:
-    pace = Pace(None)
+    pace = EvenPacer(None)
     assert [_take(pace, 0) for _ in range(1_000)] == [True] * 1_000
 
 
@@ -126,14 +126,14 @@ RD = Quota(120, 60.0)
 
 
 def test_alone_a_run_uses_the_quota_and_is_never_turned_away() -> None:
-    seen = Windows(30).play([Pace(RD)])
+    seen = Windows(30).play([EvenPacer(RD)])
     assert seen.used >= 0.99
     assert seen.turned_away == 0
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_headers_let_it_fill_what_another_client_leaves(seed: int) -> None:
-    seen = Windows(60, others=0.3, seed=seed).play([Pace(RD)])
+    seen = Windows(60, others=0.3, seed=seed).play([EvenPacer(RD)])
     assert seen.used >= 0.99
     assert seen.turned_away <= 0.001
 
@@ -141,40 +141,40 @@ def test_headers_let_it_fill_what_another_client_leaves(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_without_headers_a_steady_client_is_learnt_from_429s(seed: int) -> None:
     told = Windows(300, others=0.3, steady=True, headers=False, seed=seed, missed=20)
-    seen = told.play([Pace(RD)])
+    seen = told.play([EvenPacer(RD)])
     assert seen.used >= 0.985
     assert seen.turned_away <= 0.002
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_without_headers_a_random_client_costs_quota_rather_than_429s(seed: int) -> None:
-    seen = Windows(300, others=0.3, headers=False, seed=seed, missed=20).play([Pace(RD)])
+    seen = Windows(300, others=0.3, headers=False, seed=seed, missed=20).play([EvenPacer(RD)])
     assert seen.used >= 0.915
     assert seen.turned_away <= 0.002
 
 
 def test_without_headers_the_pace_comes_back_when_the_other_client_has_gone() -> None:
     told = Windows(80, others=0.3, headers=False, gone=15, missed=55)
-    assert told.play([Pace(RD)]).used >= 0.98
+    assert told.play([EvenPacer(RD)]).used >= 0.98
 
 
 def test_a_quota_that_is_smaller_than_we_were_told_is_found() -> None:
-    seen = Windows(80, headers=False, missed=40).play([Pace(Quota(500, 60.0))])
+    seen = Windows(80, headers=False, missed=40).play([EvenPacer(Quota(500, 60.0))])
     assert seen.used >= 0.98
     assert seen.turned_away <= 0.002
 
 
 def test_a_run_that_begins_in_a_window_that_is_used_up_keeps_its_pace() -> None:
-    pace = Pace(RD)
+    pace = EvenPacer(RD)
     pace.take(0)
     pace.take(0.5)
     pace.throttled(0.6, 10, blind=True)
-    assert pace.interval == Pace(RD).interval
+    assert pace.interval == EvenPacer(RD).interval
 
 
 @pytest.mark.parametrize("wait", [0.5, 1.0, 20.0, 59.0])
 def test_429s_without_sense_do_not_bring_the_pace_down_to_nothing(wait: float) -> None:
-    pace, now = Pace(RD), 0.0
+    pace, now = EvenPacer(RD), 0.0
     for number in range(600):
         now += pace.wait(now)
         pace.take(now)
@@ -184,29 +184,29 @@ def test_429s_without_sense_do_not_bring_the_pace_down_to_nothing(wait: float) -
 
 
 def test_a_429_that_nobody_explains_only_makes_the_run_wait() -> None:
-    pace = Pace(RD)
+    pace = EvenPacer(RD)
     pace.take(0)
     pace.throttled(0, 30, blind=False)
     pace.throttled(1, 50, blind=False)  # left before the first was answered: the same news
     assert pace.wait(1) == 29
-    assert pace.interval == Pace(RD).interval
+    assert pace.interval == EvenPacer(RD).interval
 
 
 @pytest.mark.parametrize("reset", [86_400.0, 1e9])
 def test_headers_of_a_window_that_nobody_knows_change_nothing(reset: float) -> None:
-    pace = Pace(RD)
+    pace = EvenPacer(RD)
     pace.learn(0, Limits(10, 0, reset), 0, counted=True)
-    assert (pace.wait(0), pace.interval) == (0, Pace(RD).interval)
+    assert (pace.wait(0), pace.interval) == (0, EvenPacer(RD).interval)
 
 
 def test_no_header_makes_the_pace_faster_than_the_quota() -> None:
-    pace = Pace(RD)
+    pace = EvenPacer(RD)
     pace.learn(0, Limits(100_000, 100_000, 60), 0, counted=True)
     assert pace.interval >= RD.interval
 
 
 def test_a_limit_below_the_quota_slows_the_pace_down() -> None:
-    pace = Pace(RD)
+    pace = EvenPacer(RD)
     pace.learn(0, Limits(60, 59, 60), 0, counted=True)
     assert pace.interval >= 1
 
@@ -226,7 +226,7 @@ def test_a_limit_below_the_quota_slows_the_pace_down() -> None:
 def test_no_answer_stops_the_run_for_longer_than_its_word(
     answers: list[tuple[float, Limits, int, bool, float]],
 ) -> None:
-    pace, now, longest = Pace(RD), 0.0, 0.0
+    pace, now, longest = EvenPacer(RD), 0.0, 0.0
     for later, limits, in_flight, refused, seconds in answers:
         now += later + pace.wait(now + later)
         pace.take(now)

@@ -17,7 +17,7 @@ from rdimport.cli.screen.progress import Lines
 from rdimport.core.clock import SystemClock
 from rdimport.core.events import (
     ReportStage,
-    RowSettled,
+    RowFinished,
     RowsRead,
     RowsReported,
     SendingFinished,
@@ -126,7 +126,7 @@ def test_lines_speak_the_language_that_was_asked_for(tmp_path: Path) -> None:
         for event in (
             RowsRead("lista.csv", 2),
             SendingStarted(2000, 2.0),
-            RowSettled(State.ACCEPTED),
+            RowFinished(State.ACCEPTED),
             Waiting("net.refused", 3.0),
             Stopping(1),
             ReportStage("failures.csv", 1),

@@ -15,11 +15,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rdimport.core.row import FILE, ROW, State
-from rdimport.ledger import Counters, Ledger, Outcome, Settled
+from rdimport.ledger import Counters, Ledger, Outcome, RowResult
 from rdimport.mapping import Mapping
 from rdimport.plan.duplicates import Index
-from rdimport.plan.history import Memory
-from rdimport.plan.known_rows import Recall
+from rdimport.plan.history import SendHistory
+from rdimport.plan.known_rows import KnownRows
 from rdimport.plan.planner import PAYLOAD, Planner
 from rdimport.plan.spool import Spool
 from rdimport.source import Facts, Hints, Table, open_tables
@@ -96,10 +96,12 @@ def one_night(ledger: Ledger, night: Night, number: int, *, recalls: bool) -> Se
     mapping = Mapping.parse(yaml)
     run = ledger.start_run(f"night {number}", "https://api.example", NOW, {})
     known = partial(ledger.known, run.destination)
-    memory = Memory(ledger.digests, known, resend)
+    memory = SendHistory(ledger.digests, known, resend)
     recall = None
-    if recalls and Recall.is_safe(mapping, resend):
-        recall = Recall(ledger.key, mapping, None, run.sources, run.note_sources, long=3, trial=2)
+    if recalls and KnownRows.is_safe(mapping, resend):
+        recall = KnownRows(
+            ledger.key, mapping, None, run.sources, run.note_sources, long=3, trial=2
+        )
     with Spool() as spool, Index() as index:
         looked: list[int] = []
         planner = Planner(
@@ -112,10 +114,10 @@ def one_night(ledger: Ledger, night: Night, number: int, *, recalls: bool) -> Se
             look=lambda prepared: looked.append(prepared.cells.frame.height),
         )
         plan = planner.make(tables)
-        leaving = [parcel.outgoing for parcel in plan.parcels()]
+        leaving = [pending.outgoing for pending in plan.pending_rows()]
         sent = [frame.select(FILE, ROW, PAYLOAD).rows() for frame in plan.frames()]
     run.apply(leaving, [], Counters())
-    run.apply([], [Settled(o, Outcome(o.file, o.row, fate)) for o in leaving], Counters())
+    run.apply([], [RowResult(o, Outcome(o.file, o.row, fate)) for o in leaving], Counters())
     run.finish(NOW, 0, None)
     return Seen(run.counts(), list(chain(*sent)), list(run.failures()), sum(looked))
 

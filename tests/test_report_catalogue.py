@@ -25,7 +25,7 @@ from rdimport.core.messages.reasons import (
 )
 from rdimport.core.messages.reasons_pt import REASONS_PT
 from rdimport.core.row import Problem
-from rdimport.core.stop import Stop
+from rdimport.core.stop import StopReason
 from rdimport.delivery.transport.error_detail import why
 from rdimport.destination.verdict import VERDICTS, Action
 from rdimport.report import words, words_screen
@@ -76,7 +76,7 @@ def test_no_module_makes_a_problem_whose_code_is_not_in_the_catalogue() -> None:
 
 def test_every_doubt_and_every_stop_has_its_entry() -> None:
     doubts = {f"uncertain.{e}" for e, line in VERDICTS.items() if line.action is Action.DOUBT}
-    stops = {f"stop.{stop}" for stop in Stop}
+    stops = {f"stop.{stop}" for stop in StopReason}
     assert doubts | stops | {"uncertain.interrupted"} <= set(REASONS)
 
 

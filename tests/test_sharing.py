@@ -14,8 +14,8 @@ import pytest
 from support.windows import WINDOW, Windows
 
 from rdimport.core.quota import Quota
-from rdimport.delivery.pacing.pacer import Pace
-from rdimport.delivery.pacing.shared import SharedPace, shared
+from rdimport.delivery.pacing.pacer import EvenPacer
+from rdimport.delivery.pacing.shared import SharedPacer, shared
 from rdimport.destination.rdstation.endpoint import RDStation
 
 RD = Quota(120, 60.0)
@@ -30,7 +30,9 @@ class Machine:
         self.notes: list[str] = []
         self._stack = stack
 
-    def run(self, now: float = 0.0, *, key: str = KEY, quota: Quota = RD) -> Pace | SharedPace:
+    def run(
+        self, now: float = 0.0, *, key: str = KEY, quota: Quota = RD
+    ) -> EvenPacer | SharedPacer:
         to = RDStation(key, base_url="https://api.exemplo.com.br")
         return self._stack.enter_context(shared(quota, to, self.place, now, self.notes.append))
 
@@ -54,7 +56,7 @@ def test_runs_of_one_account_use_its_quota_and_no_more(
 
 
 def test_each_without_the_other_would_be_turned_away() -> None:
-    assert Windows(30, headers=False).play([Pace(RD), Pace(RD)]).turned_away > 0.001
+    assert Windows(30, headers=False).play([EvenPacer(RD), EvenPacer(RD)]).turned_away > 0.001
 
 
 @pytest.mark.parametrize("seed", range(2))

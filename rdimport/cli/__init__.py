@@ -19,7 +19,7 @@ from typing import Final
 from rdimport.cli import keys
 from rdimport.cli.grammar import is_file
 from rdimport.cli.options import parser
-from rdimport.cli.streams import all_said, complain, speaking
+from rdimport.cli.streams import flush_output, print_error, speaking
 from rdimport.core.errors import ExitCode, RdimportError
 from rdimport.core.masking import HIDDEN, Mask, may_be_key
 
@@ -43,20 +43,20 @@ def _main(words: Sequence[str]) -> int:
     try:
         parser().parse_args(words, told)
         code: int = import_module(f"rdimport.cli.{told.command}").execute(told)
-        all_said()
+        flush_output()
     except RdimportError as error:
-        complain(_without_typed_keys(str(error), words))
+        print_error(_without_typed_keys(str(error), words))
         return int(error.exit_code)
     except KeyboardInterrupt:
-        complain("Interrupted. The same command goes on where it was: no row is sent twice.")
+        print_error("Interrupted. The same command goes on where it was: no row is sent twice.")
         return ExitCode.STOPPED
     except Exception as error:  # noqa: BLE001  a bug: its stack helps whoever mends it
         if not isinstance(error, ImportError) and (damage := _damage(told)):
-            complain(str(damage))
+            print_error(str(damage))
             return int(getattr(error, "exit_code", damage.exit_code))
         with suppress(OSError):
             sys.stderr.write(_without_typed_keys(traceback.format_exc(), words))
-        complain("this is a bug in rdimport. The ledger is right: the same command goes on.")
+        print_error("this is a bug in rdimport. The ledger is right: the same command goes on.")
         return ExitCode.BUG
     return int(code)
 

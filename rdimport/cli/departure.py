@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from rdimport.cli.screen.layout import wrapped
 from rdimport.cli.streams import say
-from rdimport.core.errors import UnheardError
+from rdimport.core.errors import OutputError
 from rdimport.report.words import Words
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def agreed(told: argparse.Namespace, key: str, leaving: Departure) -> bool:
     if told.quiet:
         return True
     words = Words(told.lang)
-    with suppress(UnheardError):  # who does not listen is not asked either
+    with suppress(OutputError):  # who does not listen is not asked either
         say(_lines(leaving, key, words), sys.stderr)
     if not (leaving.first and leaving.rows and may_ask(told) and _person_is_there()):
         return True
@@ -70,7 +70,7 @@ def _person_is_there() -> bool:
 
 def _yes(question: str) -> bool:
     """The answer; none, the end of input or Ctrl+C is no."""
-    with _interruptible(), suppress(KeyboardInterrupt, UnheardError):
+    with _interruptible(), suppress(KeyboardInterrupt, OutputError):
         say([question], sys.stderr)
         return sys.stdin.readline().strip().lower() in _YES
     return False

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rdimport import api
 from rdimport.cli import arguments
-from rdimport.cli.streams import complain, say
+from rdimport.cli.streams import print_error, say
 from rdimport.core.errors import ExitCode, UsageError
 from rdimport.core.shell import joined, whole
 
@@ -21,12 +21,12 @@ def execute(told: argparse.Namespace) -> int:
         say([found.text.rstrip()])
     else:
         _write(told.output, found.text)
-        complain(
+        print_error(
             f"wrote {told.output}. Read it, correct it, then type:\n"
             f"  {_look(told, near=sys.stderr.isatty())}"
         )
     if found.missing:
-        complain(f"{found.missing}\nName the column yourself: RD needs an e-mail for each row.")
+        print_error(f"{found.missing}\nName the column yourself: RD needs an e-mail for each row.")
         return ExitCode.FAILED_ROWS
     return ExitCode.DONE
 

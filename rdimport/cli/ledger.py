@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rdimport.cli import arguments
-from rdimport.cli.streams import ask, complain, say
+from rdimport.cli.streams import ask, print_error, say
 from rdimport.core.errors import ExitCode, LedgerBusyError, LedgerError, LedgerLostError, UsageError
 from rdimport.ledger import Ledger
 from rdimport.ledger.files import (
@@ -128,7 +128,7 @@ def _new(state_dir: Path, *, yes: bool) -> int:
 
 def _agreed(danger: str, question: str, *, yes: bool) -> None:
     """Ask a person. Raises UsageError where nobody can be asked, or the answer is no."""
-    complain(danger)
+    print_error(danger)
     if yes:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):

@@ -17,7 +17,7 @@ from rdimport.core.clock import Clock
 from rdimport.core.errors import UsageError
 from rdimport.core.events import (
     Event,
-    RowSettled,
+    RowFinished,
     RowsRead,
     SendingFinished,
     SendingStarted,
@@ -61,7 +61,7 @@ class LogFile:
             self._read += event.rows
         elif isinstance(event, SendingStarted):
             self.write("sending_started", rows_read=self._read, rows_to_send=event.rows)
-        elif isinstance(event, RowSettled):
+        elif isinstance(event, RowFinished):
             self._states[event.state] += 1
             if self._clock.monotonic() - self._said >= PROGRESS_EVERY:
                 self._said = self._clock.monotonic()

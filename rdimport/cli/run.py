@@ -9,8 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from rdimport.cli import arguments
-from rdimport.cli.streams import all_said
-from rdimport.core.errors import ExitCode, RdimportError, UnheardError
+from rdimport.cli.streams import flush_output
+from rdimport.core.errors import ExitCode, OutputError, RdimportError
 
 if TYPE_CHECKING:
     from rdimport.cli.log import LogFile
@@ -83,10 +83,10 @@ def _import(told: argparse.Namespace, to: RDStation, stack: ExitStack, log: LogF
         log.write("run_finished", **done.summary)
     gaps = log.notes if log else ()
     lines = (terminal.ending(done), *_to_know(told, done, mapping, gaps))
-    with suppress(UnheardError):  # whether anybody reads it changes nothing about what the run did
+    with suppress(OutputError):  # whether anybody reads it changes nothing about what the run did
         needed = done.exit_code != ExitCode.DONE or "report_failed" in done.summary
         terminal.show(done.summary, lines, needed=needed)
-        all_said()
+        flush_output()
     return done.exit_code
 
 

@@ -32,7 +32,7 @@ def execute(told: argparse.Namespace) -> int:
                 )
             )
     if told.json:
-        say_json({"runs": [run.told() for run in found]})
+        say_json({"runs": [run.as_json() for run in found]})
     else:
         say(one(found[0]) if told.run else table(found, state_dir))
     return ExitCode.DONE

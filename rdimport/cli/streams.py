@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO, cast
 
-from rdimport.core.errors import UnheardError
+from rdimport.core.errors import OutputError
 
 
 class _Discreet:
@@ -87,8 +87,8 @@ def say(lines: Iterable[str], out: TextIO | None = None) -> None:
             print(line, file=out)
 
 
-def all_said() -> None:
-    """Let go of what is still on its way to standard output. Raises UnheardError."""
+def flush_output() -> None:
+    """Let go of what is still on its way to standard output. Raises OutputError."""
     with _heard(sys.stdout):
         sys.stdout.flush()
 
@@ -96,7 +96,7 @@ def all_said() -> None:
 @contextmanager
 def _heard(out: TextIO) -> Iterator[None]:
     """Who reads us may go when he has seen enough: that is no failure of the command. A full disk
-    is one: raises UnheardError.
+    is one: raises OutputError.
     """
     try:
         yield
@@ -104,7 +104,7 @@ def _heard(out: TextIO) -> Iterator[None]:
         _mute(out)
     except OSError as error:
         _mute(out)
-        raise UnheardError(
+        raise OutputError(
             f"What the command found cannot be written: {error.strerror}.",
             "See where its output goes.",
         ) from None
@@ -115,7 +115,7 @@ def say_json(told: object, **layout: Any) -> None:
     say([json.dumps(told, ensure_ascii=False, **layout)])
 
 
-def complain(text: str) -> None:
+def print_error(text: str) -> None:
     """What went wrong, or what to do next, on standard error."""
     with suppress(OSError):
         print(f"rdimport: {text}", file=sys.stderr)

@@ -17,7 +17,7 @@ from rdimport.cli.screen.layout import counts
 from rdimport.cli.screen.run import lines
 from rdimport.cli.streams import say, say_json
 from rdimport.core.clock import SystemClock
-from rdimport.core.events import Observer, silent
+from rdimport.core.events import Observer, ignore_events
 from rdimport.report.words import Words
 from rdimport.results import RunResult
 
@@ -25,7 +25,7 @@ from rdimport.results import RunResult
 def bars(told: argparse.Namespace) -> AbstractContextManager[Observer]:
     """What shows progress on standard error; nothing where it was not asked for."""
     if told.quiet:
-        return nullcontext(silent)
+        return nullcontext(ignore_events)
     return progress.shown(sys.stderr, SystemClock(), told.lang)
 
 

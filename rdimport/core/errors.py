@@ -76,7 +76,7 @@ class LedgerBusyError(LedgerError):
     exit_code = ExitCode.BUSY
 
 
-class UnheardError(RdimportError):
+class OutputError(RdimportError):
     """What a command has to say cannot be written."""
 
 

@@ -27,7 +27,7 @@ class SendingStarted:
 
 
 @dataclass(frozen=True, slots=True)
-class RowSettled:
+class RowFinished:
     """One row that was to be sent has come to its state."""
 
     state: State
@@ -84,7 +84,7 @@ Event = (
     RowsRead
     | PlanFinished
     | SendingStarted
-    | RowSettled
+    | RowFinished
     | Waiting
     | Stopping
     | SendingFinished
@@ -95,7 +95,7 @@ Event = (
 Observer = Callable[[Event], None]
 
 
-class Heard:
+class LastTrouble:
     """Passes events on, and remembers what trouble the run waits for: the detail of a `Waiting`,
     until a row comes to its end again.
     """
@@ -108,22 +108,22 @@ class Heard:
         """Note it and pass it on."""
         if isinstance(event, Waiting):
             self.trouble = event.reason
-        elif isinstance(event, RowSettled):
+        elif isinstance(event, RowFinished):
             self.trouble = ""
         self._observer(event)
 
 
-def silent(_event: Event) -> None:
+def ignore_events(_event: Event) -> None:
     """The observer that shows nothing."""
 
 
-def forgiving(observer: Observer) -> Observer:
+def best_effort(observer: Observer) -> Observer:
     """The same, until what it writes to is closed or full: then it is silent. No run depends on
     whether anybody can see it.
     """
     working = True
 
-    def told(event: Event) -> None:
+    def notify(event: Event) -> None:
         nonlocal working
         if working:
             try:
@@ -131,4 +131,4 @@ def forgiving(observer: Observer) -> Observer:
             except (OSError, ValueError):  # a closed file is a ValueError
                 working = False
 
-    return told
+    return notify

@@ -40,7 +40,7 @@ def is_slip(name: str, known: str) -> bool:
     """Whether a name is so near a known one that it was probably mistyped.
 
     Names that differ in a number or in a short word (`loja 1` and `loja 2`, `client-a` and
-    `client-b`) were told apart on purpose.
+    `client-b`) are kept apart on purpose.
     """
     from rapidfuzz.distance import OSA  # noqa: PLC0415  only a new name needs it
 

@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 
-class Stop(StrEnum):
+class StopReason(StrEnum):
     """Why a run ended before its rows did."""
 
     KEY_REFUSED = "key_refused"

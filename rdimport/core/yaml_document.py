@@ -102,9 +102,9 @@ def _not_yaml(error: MarkedYAMLError) -> DocumentError:
     """One sentence and a hint from the parser's error."""
     mark = error.problem_mark or error.context_mark
     place = (mark.line + 1, mark.column + 1) if isinstance(mark, StreamMark) else (1, 1)
-    told = " ".join(str(part) for part in (error.problem, error.context) if part)
-    hint = next((advice for sign, advice in _HINTS if sign in told), "")
-    return DocumentError(f"not YAML: {hint or told}", place)
+    reason = " ".join(str(part) for part in (error.problem, error.context) if part)
+    hint = next((advice for sign, advice in _HINTS if sign in reason), "")
+    return DocumentError(f"not YAML: {hint or reason}", place)
 
 
 def _start(node: Node) -> Place:

@@ -1,10 +1,10 @@
-"""When is it wrong to go on? Pure: told what was seen and when, it names a reason to stop."""
+"""When is it wrong to go on? Pure: from what was seen and when, it names a reason to stop."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from rdimport.core.stop import Stop
+from rdimport.core.stop import StopReason
 from rdimport.destination.verdict import Action, Evidence, judge
 
 DOUBTS_IN_A_ROW: Final = 5
@@ -18,18 +18,18 @@ TURNED_AWAY: Final = 100
 read between them."""
 
 _STOPS: Final = {
-    Evidence.KEY_REFUSED: Stop.KEY_REFUSED,
-    Evidence.KEY_OF_CRM: Stop.KEY_OF_CRM,
-    Evidence.WRONG_ENDPOINT: Stop.WRONG_ENDPOINT,
+    Evidence.KEY_REFUSED: StopReason.KEY_REFUSED,
+    Evidence.KEY_OF_CRM: StopReason.KEY_OF_CRM,
+    Evidence.WRONG_ENDPOINT: StopReason.WRONG_ENDPOINT,
 }
 _QUOTAS: Final = {
-    Evidence.ACCOUNT_QUOTA: Stop.ACCOUNT_QUOTA,
-    Evidence.LEAD_QUOTA: Stop.LEAD_QUOTA,
+    Evidence.ACCOUNT_QUOTA: StopReason.ACCOUNT_QUOTA,
+    Evidence.LEAD_QUOTA: StopReason.LEAD_QUOTA,
 }
 _NO_REPLY: Final = (Evidence.NOT_CONNECTED, Evidence.UNAVAILABLE)
 
 
-class Circuit:
+class CircuitBreaker:
     """Watches the answers of a run; `patience` is how many seconds an endpoint may be down."""
 
     def __init__(self, patience: float) -> None:
@@ -43,18 +43,18 @@ class Circuit:
 
     def saw(
         self, evidence: Evidence, reasons: frozenset[tuple[str, str]], now: float
-    ) -> Stop | None:
+    ) -> StopReason | None:
         """Take note of one answer. `reasons` are the code and field of each of its problems."""
         action = judge(evidence).action
         if action is Action.STOP:
             return _STOPS[evidence]
         if evidence in _NO_REPLY:
             self._down_since = now if self._down_since is None else self._down_since
-            return Stop.ENDPOINT_DOWN if now - self._down_since >= self._patience else None
+            return StopReason.ENDPOINT_DOWN if now - self._down_since >= self._patience else None
         self._down_since = None
         self._doubts = self._doubts + 1 if action is Action.DOUBT else 0
         if self._doubts >= DOUBTS_IN_A_ROW:
-            return Stop.ENDPOINT_UNCLEAR
+            return StopReason.ENDPOINT_UNCLEAR
         if evidence in _QUOTAS:
             times = self._turned_away[evidence] = self._turned_away.get(evidence, 0) + 1
             return _QUOTAS[evidence] if times >= TURNED_AWAY else None
@@ -65,11 +65,11 @@ class Circuit:
         self._one_passed = self._one_passed or action is Action.ACCEPT
         return None
 
-    def _refusal(self, reasons: frozenset[tuple[str, str]]) -> Stop | None:
+    def _refusal(self, reasons: frozenset[tuple[str, str]]) -> StopReason | None:
         if self._one_passed:
             return None
         self._refused_for = reasons if self._refused_for is None else self._refused_for
         self._one_passed = reasons != self._refused_for
         self._refusals += 1
         stop = not self._one_passed and self._refusals >= SAME_REFUSALS
-        return Stop.ALL_REFUSED if stop else None
+        return StopReason.ALL_REFUSED if stop else None

@@ -1,4 +1,4 @@
-"""How many requests should be open at once? Pure: told how long answers took, it says how many.
+"""How many requests should be open at once? Pure: from how long answers took, it says how many.
 
 With a quota the pace decides, and about quota times latency are open anyway. Without one, more
 open requests serve only until the endpoint, or this machine, is busy: from then on they just wait

@@ -20,15 +20,15 @@ from rdimport.core.clock import Clock
 from rdimport.core.errors import LedgerError
 from rdimport.core.events import Observer, Stopping, Waiting
 from rdimport.core.row import Problem, State
-from rdimport.core.stop import Stop
-from rdimport.delivery.circuit_breaker import Circuit
+from rdimport.core.stop import StopReason
+from rdimport.delivery.circuit_breaker import CircuitBreaker
 from rdimport.delivery.concurrency_limit import Concurrency
-from rdimport.delivery.flight import SETTLED, STATES, Flight, told, unanswered
-from rdimport.delivery.pacing.pacer import Turns
+from rdimport.delivery.in_flight import SETTLED, STATES, InFlightRequest, problems_found, unanswered
+from rdimport.delivery.pacing.pacer import RateLimiter
 from rdimport.delivery.transport import NotAnswered, Reply, Transport
 from rdimport.destination import Answer, Destination
 from rdimport.destination.verdict import Action, Evidence, judge
-from rdimport.ledger import Counters, Outcome, Parcel, Run, Settled, problems_of
+from rdimport.ledger import Counters, Outcome, PendingRow, RowResult, Run, problems_of
 from rdimport.ledger.group_commit import Journal
 
 LONGEST_WAIT: Final = 3600.0
@@ -88,7 +88,7 @@ class Delivery:
         transport: Transport,
         run: Run,
         trace: Trace,
-        pace: Turns,
+        pace: RateLimiter,
         settings: Settings,
         clock: Clock,
         chance: Chance,
@@ -102,25 +102,25 @@ class Delivery:
         self._clock = clock
         self._chance = chance
         self._observer = observer
-        self._circuit = Circuit(settings.patience)
+        self._circuit = CircuitBreaker(settings.patience)
         self._concurrency = Concurrency(settings.concurrency)
         self._journal = Journal(run, self._counters, self._halt)
-        self._again: deque[Parcel] = deque()
-        self._open: set[Flight] = set()
+        self._again: deque[PendingRow] = deque()
+        self._open: set[InFlightRequest] = set()
         self._changed = asyncio.Event()
         self._enough = 0
         """So many rows open, or fewer, are what the dispatcher waits for."""
         self._stopping = asyncio.Event()
         self._started = clock.monotonic()
         self._requests = self._retries = self._throttled = self._taken = self._setbacks = 0
-        self.stopped: Stop | None = None
+        self.stopped: StopReason | None = None
         self._tried: set[bytes] = set()
         self._set_aside: set[bytes] = set()
         self._order = count()  # of rows that are due at the same moment the earlier one goes first
-        self._parked: list[tuple[float, int, Parcel]] = []
+        self._parked: list[tuple[float, int, PendingRow]] = []
         self._broken: BaseException | None = None
 
-    def stop(self, reason: Stop) -> None:
+    def stop(self, reason: StopReason) -> None:
         """Take no new rows; the first reason is the one that counts."""
         if self.stopped is None:
             self.stopped = reason
@@ -133,7 +133,7 @@ class Delivery:
         self._stopping.set()
         self._changed.set()
 
-    async def deliver(self, parcels: Iterator[Parcel]) -> None:
+    async def deliver(self, pending_rows: Iterator[PendingRow]) -> None:
         """Send all of them, or as many as can be. Raises LedgerError when one cannot be noted;
         nothing is sent after that.
         """
@@ -141,7 +141,7 @@ class Delivery:
         self._journal.start()
         watch = asyncio.create_task(self._watch())
         try:
-            await self._dispatch(parcels)
+            await self._dispatch(pending_rows)
         finally:
             watch.cancel()
             try:
@@ -151,7 +151,7 @@ class Delivery:
         if self._broken is not None:
             raise self._broken
         if self.stopped is None and self._parked:
-            self.stop(Stop.LEAD_QUOTA)
+            self.stop(StopReason.LEAD_QUOTA)
 
     @property
     def parked_for(self) -> float | None:
@@ -163,22 +163,22 @@ class Delivery:
     async def _watch(self) -> None:
         if self._settings.max_seconds is not None:
             await self._clock.sleep(self._settings.max_seconds)
-            self.stop(Stop.MAX_DURATION)
+            self.stop(StopReason.MAX_DURATION)
 
-    async def _dispatch(self, parcels: Iterator[Parcel]) -> None:
+    async def _dispatch(self, pending_rows: Iterator[PendingRow]) -> None:
         while not self._stopping.is_set():
-            batch = await self._due(parcels, await self._room())
+            batch = await self._due(pending_rows, await self._room())
             if batch:
                 await self._begin(batch)
                 crowded = len(self._open) + len(batch) >= self._concurrency.places
-                for parcel in batch:
-                    self._launch(parcel, crowded=crowded)
+                for pending in batch:
+                    self._launch(pending, crowded=crowded)
             elif self._open:
                 await self._change(len(self._open) - 1)
             elif (wait := self.parked_for) is not None and wait <= WORTH_WAITING:
                 await self._pause(wait)
             elif not self._again:
-                self._ask_for_more(parcels)
+                self._ask_for_more(pending_rows)
                 return
 
     async def _room(self) -> int:
@@ -198,22 +198,22 @@ class Delivery:
             waited = len(self._open) < places
         return 0
 
-    async def _due(self, parcels: Iterator[Parcel], free: int) -> list[Parcel]:
+    async def _due(self, pending_rows: Iterator[PendingRow], free: int) -> list[PendingRow]:
         """Rows whose slot has come: at least one when there is any, at most `free`."""
-        batch: list[Parcel] = []
-        while len(batch) < free and (parcel := self._take(parcels)) is not None:
+        batch: list[PendingRow] = []
+        while len(batch) < free and (pending := self._take(pending_rows)) is not None:
             while (wait := self._pace.wait(now := self._clock.monotonic())) > 0 and not batch:
                 await self._pause(wait)
                 if self._stopping.is_set():
                     break
             if wait > 0 or self._stopping.is_set():
-                self._again.appendleft(parcel)
+                self._again.appendleft(pending)
                 break
             self._pace.take(now)
-            batch.append(parcel)
+            batch.append(pending)
         return batch
 
-    def _take(self, parcels: Iterator[Parcel]) -> Parcel | None:
+    def _take(self, pending_rows: Iterator[PendingRow]) -> PendingRow | None:
         if self._again:
             return self._again.popleft()
         if self._parked and self._parked[0][0] <= self._clock.monotonic():
@@ -221,16 +221,16 @@ class Delivery:
         limit = self._settings.limit
         if limit is not None and self._taken >= limit:
             return None
-        parcel = next(parcels, None)
-        self._taken += parcel is not None
-        return parcel
+        pending = next(pending_rows, None)
+        self._taken += pending is not None
+        return pending
 
-    def _ask_for_more(self, parcels: Iterator[Parcel]) -> None:
+    def _ask_for_more(self, pending_rows: Iterator[PendingRow]) -> None:
         """All that may be sent has come to its end: say so, if there would be more."""
-        if self._settings.limit is not None and next(parcels, None) is not None:
-            self.stop(Stop.CANARY if self._settings.canary else Stop.LIMIT)
+        if self._settings.limit is not None and next(pending_rows, None) is not None:
+            self.stop(StopReason.CANARY if self._settings.canary else StopReason.LIMIT)
 
-    async def _begin(self, batch: Sequence[Parcel]) -> None:
+    async def _begin(self, batch: Sequence[PendingRow]) -> None:
         """Note that rows are on their way; who is cancelled meanwhile takes the notes back."""
         noted = asyncio.ensure_future(self._journal.begin([p.outgoing for p in batch]))
         try:
@@ -238,8 +238,8 @@ class Delivery:
         except asyncio.CancelledError:
             with suppress(LedgerError):
                 await noted
-                for parcel in batch:
-                    self._journal.end(parcel.outgoing)
+                for pending in batch:
+                    self._journal.end(pending.outgoing)
             raise
 
     async def _change(self, enough: int, within: float | None = None) -> None:
@@ -263,8 +263,8 @@ class Delivery:
         sleep.cancel()
         stop.cancel()
 
-    def _launch(self, parcel: Parcel, *, crowded: bool) -> None:
-        row = parcel.outgoing
+    def _launch(self, pending: PendingRow, *, crowded: bool) -> None:
+        row = pending.outgoing
         if self._stopping.is_set():  # while it was noted
             self._journal.end(row)
             return
@@ -272,14 +272,14 @@ class Delivery:
         if row.identity in self._tried:
             self._tried.discard(row.identity)
             self._retries += 1
-        flight = Flight(parcel, self._clock.monotonic(), crowded, self._landed)
+        flight = InFlightRequest(pending, self._clock.monotonic(), crowded, self._landed)
         self._open.add(flight)
         try:
             self._transport.start(self._destination.build(row.payload), flight)
         except Exception as error:  # noqa: BLE001  it is judged like one that comes later
             self._landed(flight, error)
 
-    def _landed(self, flight: Flight, end: Reply | Exception) -> None:
+    def _landed(self, flight: InFlightRequest, end: Reply | Exception) -> None:
         if flight not in self._open:
             return
         self._open.discard(flight)
@@ -308,7 +308,7 @@ class Delivery:
             self._transport.abandon(flight)
             self._landed(flight, NotAnswered("net.stopped"))
 
-    def _settle(self, flight: Flight, end: Reply | Exception) -> None:
+    def _settle(self, flight: InFlightRequest, end: Reply | Exception) -> None:
         """What the end of a flight means, for the row and for the run."""
         now = self._clock.monotonic()
         if isinstance(end, Reply):
@@ -320,37 +320,37 @@ class Delivery:
         if answer.limits is not None:
             counted = answer.evidence is not Evidence.ACCOUNT_QUOTA
             self._pace.learn(now, answer.limits, len(self._open), counted=counted)
-        self._note(flight.parcel, answer, action)
+        self._note(flight.pending, answer, action)
         reasons = frozenset((p.code, p.field) for p in answer.problems) if answer.problems else NONE
         stop = self._circuit.saw(answer.evidence, reasons, now)
         if stop is not None:
             self.stop(stop)
 
-    def _note(self, parcel: Parcel, answer: Answer, action: Action) -> None:
+    def _note(self, pending: PendingRow, answer: Answer, action: Action) -> None:
         """Write down what became of the row, and put it back in line where that is safe."""
-        row = parcel.outgoing
+        row = pending.outgoing
         state = STATES.get(action)
         if state is not None:
-            cells = () if state is State.ACCEPTED else parcel.cells
-            found = tuple([self._trace(p, row.file, cells) for p in told(answer, state)])
-            suspect = problems_of(parcel.warnings) if cells and parcel.warnings else ()
+            cells = () if state is State.ACCEPTED else pending.cells
+            found = tuple([self._trace(p, row.file, cells) for p in problems_found(answer, state)])
+            suspect = problems_of(pending.warnings) if cells and pending.warnings else ()
             end = Outcome(row.file, row.row, state, found, cells, warnings=suspect)
-            self._journal.end(Settled(row, end, answer.receipt))
+            self._journal.end(RowResult(row, end, answer.receipt))
             self._observer(SETTLED[state])
         else:
             self._journal.end(row)
         if action is Action.RETRY:
-            self._tried.add(parcel.outgoing.identity)
+            self._tried.add(pending.outgoing.identity)
             self._hold(answer)
-            self._again.append(parcel)
+            self._again.append(pending)
         elif action is Action.PARK:
             self._throttled += 1
             wait = LEAD_PERIOD if answer.wait is None else min(answer.wait, LEAD_PERIOD)
-            if parcel.outgoing.identity in self._set_aside:
-                wait = max(wait, 2 * WORTH_WAITING)  # what it was told was not true
-            self._set_aside.add(parcel.outgoing.identity)
+            if pending.outgoing.identity in self._set_aside:
+                wait = max(wait, 2 * WORTH_WAITING)  # the reset it announced was too early
+            self._set_aside.add(pending.outgoing.identity)
             due = self._clock.monotonic() + wait
-            heappush(self._parked, (due, next(self._order), parcel))
+            heappush(self._parked, (due, next(self._order), pending))
         elif action is not Action.STOP:
             self._setbacks = 0
 
@@ -360,7 +360,7 @@ class Delivery:
         throttled = answer.evidence is Evidence.ACCOUNT_QUOTA
         self._throttled += throttled
         if throttled and (answer.wait or 0) > LONGEST_WAIT:
-            self.stop(Stop.ACCOUNT_QUOTA)
+            self.stop(StopReason.ACCOUNT_QUOTA)
         if answer.wait:
             longest = LONGEST_WAIT if throttled else min(LONGEST_WAIT, self._settings.patience)
             seconds = min(answer.wait, longest)

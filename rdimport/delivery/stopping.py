@@ -9,23 +9,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from rdimport.core.errors import ExitCode
-from rdimport.core.stop import Stop
+from rdimport.core.stop import StopReason
 
 
-class Stopper:
+class StopRequest:
     """Holds the reason, and passes it on to whoever works at the time."""
 
     def __init__(self) -> None:
-        self.reason: Stop | None = None
-        self._tell: Callable[[Stop], None] | None = None
+        self.reason: StopReason | None = None
+        self._tell: Callable[[StopReason], None] | None = None
 
-    def stop(self, reason: Stop) -> None:
+    def stop(self, reason: StopReason) -> None:
         """Ask to stop; the first reason counts."""
         self.reason = self.reason or reason
         if self._tell is not None:
             self._tell(self.reason)
 
-    def tell(self, to: Callable[[Stop], None]) -> None:
+    def tell(self, to: Callable[[StopReason], None]) -> None:
         """Who is to hear of it from now on, also when it was said already."""
         self._tell = to
         if self.reason is not None:
@@ -37,7 +37,7 @@ class Stopper:
 
 
 @contextmanager
-def on_signals(stopper: Stopper) -> Iterator[None]:
+def stop_on_signals(stop_request: StopRequest) -> Iterator[None]:
     """Let SIGINT and SIGTERM stop in an orderly way, and a second one at once.
 
     At once is safe: rows on their way are in the ledger as such.
@@ -45,9 +45,9 @@ def on_signals(stopper: Stopper) -> Iterator[None]:
     loop = asyncio.get_running_loop()
 
     def asked() -> None:
-        if stopper.is_set():
+        if stop_request.is_set():
             os._exit(ExitCode.STOPPED)
-        stopper.stop(Stop.SIGNAL)
+        stop_request.stop(StopReason.SIGNAL)
 
     def asked_elsewhere(*_: object) -> None:
         loop.call_soon_threadsafe(asked)

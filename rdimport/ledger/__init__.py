@@ -29,9 +29,9 @@ from rdimport.ledger.records import (
     Counters,
     Input,
     Outcome,
-    Outgoing,
-    Parcel,
-    Settled,
+    PendingRow,
+    RowResult,
+    SendAttempt,
     problems_of,
     text_of,
 )
@@ -55,10 +55,10 @@ __all__ = [
     "Input",
     "Ledger",
     "Outcome",
-    "Outgoing",
-    "Parcel",
+    "PendingRow",
+    "RowResult",
     "Run",
-    "Settled",
+    "SendAttempt",
     "problems_of",
     "text_of",
 ]
@@ -283,13 +283,13 @@ class Ledger:
             if not held():
                 raise lock_lost(self.path)
             where, account = destination_of(db, destination, facts)
-            told = {**facts, "account": account}
+            recorded = {**facts, "account": account}
             recover(db, where)
             settle(db, claims(db, where))
             number = db.execute(
                 "INSERT INTO run (name, destination, process, started_at, facts)"
                 " VALUES (?, ?, ?, ?, ?)",
-                (name, where, os.getpid(), started_at.isoformat(), json.dumps(told)),
+                (name, where, os.getpid(), started_at.isoformat(), json.dumps(recorded)),
             ).lastrowid
             if number is None:
                 raise Bug(f"{self.path} gave the run no number")

@@ -93,8 +93,8 @@ def claim(db: sqlite3.Connection, destination: int, run: int, at: datetime, wish
         raise _new_key(account, endpoint)
     if not wish.sure:
         _see_that_it_is_no_slip(db, destination, endpoint, account)
-    told = (endpoint, wish.key, destination, run, at.isoformat())
-    db.execute("INSERT INTO account_key VALUES (?, ?, ?, ?, ?)", told)
+    values = (endpoint, wish.key, destination, run, at.isoformat())
+    db.execute("INSERT INTO account_key VALUES (?, ?, ?, ?, ?)", values)
 
 
 def settle(db: sqlite3.Connection, runs: Sequence[int]) -> None:
@@ -207,8 +207,8 @@ def _rename_in_runs(db: sqlite3.Connection, destination: int, new: str) -> None:
             again[again.index("--account") + 1] = new
         elif "again" in facts:
             again += ["--account", new]
-        told = {**facts, "account": new} | ({"again": again} if "again" in facts else {})
-        db.execute("UPDATE run SET facts = ? WHERE id = ?", (json.dumps(told), run))
+        renamed = {**facts, "account": new} | ({"again": again} if "again" in facts else {})
+        db.execute("UPDATE run SET facts = ? WHERE id = ?", (json.dumps(renamed), run))
 
 
 def _owner(db: sqlite3.Connection, endpoint: str, key: bytes) -> _Owner | None:

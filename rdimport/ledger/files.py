@@ -64,7 +64,7 @@ def _name(new: Path, path: Path) -> None:
 
 def read_only(path: Path, wait: float = WRITER_WAITS) -> sqlite3.Connection:
     """The file to read from. A directory that nobody can write to has no write-ahead log, and
-    SQLite then wants to be told that the file stays as it is.
+    SQLite needs to know that the file stays as it is.
     """
     uri = f"{path.absolute().as_uri()}?mode=ro"
     try:

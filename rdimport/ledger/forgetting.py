@@ -12,7 +12,7 @@ def forget(db: sqlite3.Connection, before: datetime, now: datetime, at_work: Seq
     """Forget cells and values of runs before that moment, but for those at work; returns of how
     many runs. The keyed hashes stay.
     """
-    told = "IN (SELECT id FROM run WHERE forgotten_at = ?)"
+    chosen = "IN (SELECT id FROM run WHERE forgotten_at = ?)"
     db.execute("PRAGMA secure_delete = ON")
     runs = db.execute(
         "UPDATE run SET forgotten_at = ? WHERE coalesce(finished_at, started_at) < ?"
@@ -20,15 +20,15 @@ def forget(db: sqlite3.Connection, before: datetime, now: datetime, at_work: Seq
         (now.isoformat(), before.isoformat(), json.dumps(list(at_work))),
     ).rowcount
     moment = (now.isoformat(),)
-    db.execute(f"DELETE FROM outcome WHERE run {told}", moment)  # noqa: S608
-    db.execute(f"UPDATE input SET columns = '[]' WHERE run {told}", moment)  # noqa: S608
+    db.execute(f"DELETE FROM outcome WHERE run {chosen}", moment)  # noqa: S608
+    db.execute(f"UPDATE input SET columns = '[]' WHERE run {chosen}", moment)  # noqa: S608
     stripped = (
         "(SELECT json_group_array(json_array(p.value ->> 0, p.value ->> 1, '', '', ''))"
         " FROM json_each(problems) p)"
     )
     db.execute(
         f"UPDATE posted SET problems = {stripped} WHERE problems <> '[]'"  # noqa: S608
-        f" AND coalesce(tried, run) {told}",
+        f" AND coalesce(tried, run) {chosen}",
         moment,
     )
     return runs

@@ -10,12 +10,12 @@ from threading import Thread
 from typing import Final
 
 from rdimport.core.errors import LedgerError
-from rdimport.ledger import Counters, Outgoing, Run, Settled
+from rdimport.ledger import Counters, RowResult, Run, SendAttempt
 
 OUTCOMES_WAIT: Final = 0.005
 """Seconds for which outcomes wait for rows that begin, to be written together with them."""
 
-_Write = tuple[list[Outgoing], list[Settled | Outgoing], Counters]
+_Write = tuple[list[SendAttempt], list[RowResult | SendAttempt], Counters]
 
 
 class Journal:
@@ -34,8 +34,8 @@ class Journal:
         self._run = run
         self._counters = counters
         self._failed = failed
-        self._begun: list[Outgoing] = []
-        self._ended: list[Settled | Outgoing] = []
+        self._begun: list[SendAttempt] = []
+        self._ended: list[RowResult | SendAttempt] = []
         self._next: asyncio.Future[None] | None = None
         """Told at the end of the write that takes what is gathered now."""
         self._current: asyncio.Future[None] | None = None
@@ -49,13 +49,13 @@ class Journal:
         """Begin to work; from here on it has to be closed."""
         self._thread.start()
 
-    async def begin(self, rows: Sequence[Outgoing]) -> None:
+    async def begin(self, rows: Sequence[SendAttempt]) -> None:
         """Return when it is durably known that these rows are on their way. Raises LedgerError."""
         self._begun.extend(rows)
         await self._next_write()
 
-    def end(self, row: Settled | Outgoing) -> None:
-        """Note an outcome; a bare `Outgoing` did not arrive. Written in a moment, waited for by
+    def end(self, row: RowResult | SendAttempt) -> None:
+        """Note an outcome; a bare `SendAttempt` did not arrive. Written in a moment, waited for by
         none but `close`: a row whose outcome got lost is uncertain after a crash, never sent again.
         """
         self._ended.append(row)
@@ -102,12 +102,12 @@ class Journal:
         self._writes.put((begun, ended, self._counters()))
 
     def _wrote(self, failure: Exception | None) -> None:
-        told = [self._current]
+        waiters = [self._current]
         self._current = None
         if failure is not None:
             self.failure = failure
-            told.append(self._next)
-        for waiting in told:
+            waiters.append(self._next)
+        for waiting in waiters:
             if waiting is None or waiting.done():
                 continue
             if failure is None:
@@ -130,5 +130,5 @@ class Journal:
                 self._run.apply(*write)
             except Exception as error:  # noqa: BLE001  whatever it is, who waits must hear of it
                 failure = error
-            with suppress(RuntimeError):  # the event loop has ended; nobody is there to be told
+            with suppress(RuntimeError):  # the event loop has ended; nobody waits for it
                 self._loop.call_soon_threadsafe(self._wrote, failure)

@@ -44,7 +44,7 @@ class Unrecognised(NamedTuple):
     now: str
     now_fields: tuple[str, ...]
 
-    def told(self) -> str:
+    def sentence(self) -> str:
         """In a sentence."""
         was = f"“{self.text}” under " if self.text != self.now else "under "
         was += f"identity [{', '.join(self.fields)}]" if self.fields else "another identity"
@@ -61,7 +61,7 @@ def refuse_unrecognised(found: Sequence[Unrecognised]) -> None:
     if not found:
         return
     raise UsageError(
-        " ".join(one.told() for one in found[:3]),
+        " ".join(one.sentence() for one in found[:3]),
         "Nothing was sent. Write the mapping's `identity` and `conversion_identifier` as they "
         "were; or, if these are new conversions, type the same command with --new-identity (--yes "
         "is not enough).",
@@ -92,7 +92,7 @@ class _Way:
     conversions: int = 0
     first: int | None = None
     agreed: int = 0
-    """Its latest run that was told --new-identity, or its first."""
+    """Its latest run with --new-identity, or its first."""
     runs: list[int] = field(default_factory=list)
 
 

@@ -1,4 +1,4 @@
-"""What the ledger is told and tells: rows on their way, their ends, and what a run read."""
+"""What goes into the ledger and comes out: rows on their way, their ends, what a run read."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import NamedTuple
 from rdimport.core.row import Problem, State
 
 
-class Outgoing(NamedTuple):
+class SendAttempt(NamedTuple):
     """A row on its way: who it is, where it stands in the input, what it would send.
 
-    `source` is the hash by which its cells can be told again (`recall`), where there is one.
+    `source` is the hash by which its cells can be recognised (`recall`), where there is one.
     """
 
     identity: bytes
@@ -22,10 +22,10 @@ class Outgoing(NamedTuple):
     source: int | None = None
 
 
-class Parcel(NamedTuple):
+class PendingRow(NamedTuple):
     """A row to send, and its cells as they were for the report if it fails."""
 
-    outgoing: Outgoing
+    outgoing: SendAttempt
     cells: tuple[str | None, ...]
     warnings: str | None = None
     """What looks wrong in the row, as `text_of` writes it; most rows have nothing."""
@@ -47,10 +47,10 @@ class Outcome(NamedTuple):
     warnings: tuple[Problem, ...] = ()
 
 
-class Settled(NamedTuple):
+class RowResult(NamedTuple):
     """An outgoing row and its end. `receipt` is the endpoint's own identifier."""
 
-    outgoing: Outgoing
+    outgoing: SendAttempt
     outcome: Outcome
     receipt: str = ""
 

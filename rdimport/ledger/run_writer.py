@@ -20,8 +20,8 @@ from rdimport.ledger.records import (
     Counters,
     Input,
     Outcome,
-    Outgoing,
-    Settled,
+    RowResult,
+    SendAttempt,
     problems_of,
 )
 from rdimport.ledger.schema import post
@@ -123,7 +123,7 @@ class Run:
             )
 
     def note_sources(self, identities: Sequence[bytes], sources: Sequence[int]) -> None:
-        """Note by which hash of its cells each conversion can be told again."""
+        """Note by which hash of its cells each conversion can be recognised."""
         with self.ledger.transaction() as db:
             db.executemany(
                 "UPDATE posted SET source = ? WHERE destination = ? AND identity = ?"
@@ -181,7 +181,7 @@ class Run:
             db.execute("DROP TABLE adopted")
 
     def sources(self) -> pl.Series:
-        """All hashes by which conversions that were accepted can be told: Int64, in order."""
+        """All hashes by which conversions that were accepted can be recognised: Int64, in order."""
         found = self.ledger.stream(
             "SELECT source FROM conversion"
             " WHERE destination = ? AND state = 'accepted' AND source IS NOT NULL",
@@ -211,10 +211,13 @@ class Run:
         )
 
     def apply(
-        self, begun: Sequence[Outgoing], ended: Sequence[Settled | Outgoing], counters: Counters
+        self,
+        begun: Sequence[SendAttempt],
+        ended: Sequence[RowResult | SendAttempt],
+        counters: Counters,
     ) -> None:
         """Write down, durably and in one go, rows that are about to leave and rows that came to
-        an end. An `Outgoing` among `ended` did not arrive, and is not on its way any more. Raises
+        an end. A `SendAttempt` among `ended` did not arrive, and is no longer on its way. Raises
         LedgerLostError, and no row may leave, when another run could send the same ones, or no
         later run would know of them.
         """

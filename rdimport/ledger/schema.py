@@ -116,7 +116,7 @@ def is_damage(error: Exception) -> bool:
 
 
 def damaged(path: Path, what: str) -> LedgerDamagedError:
-    """What is told of a ledger that cannot be trusted, whoever found it out."""
+    """What is said of a ledger that cannot be trusted, whoever found it out."""
     where = shlex.join(["--state-dir", str(path.parent.absolute())])
     return LedgerDamagedError(
         f"The ledger {path} is damaged: {what}. What it says of rows cannot be trusted, and nothing"

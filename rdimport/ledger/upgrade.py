@@ -123,8 +123,8 @@ def _to_3(db: sqlite3.Connection) -> None:
         spelling, where, account = _spelt(db, number, old)
         first = survivors.setdefault(spelling, number)
         if first == number:
-            told = (number, spelling, where, account)
-            db.execute("INSERT INTO destination VALUES (?, ?, ?, ?)", told)
+            values = (number, spelling, where, account)
+            db.execute("INSERT INTO destination VALUES (?, ?, ?, ?)", values)
         else:
             _merge(db, number, first)
     db.execute("DROP TABLE destination_2")
@@ -175,11 +175,11 @@ def _learn_names(db: sqlite3.Connection) -> None:
     for run, rows, facts in db.execute("SELECT id, row_count, facts FROM run").fetchall():
         text = _identifier(json.loads(facts))
         if text:
-            told = (*digests_of(key, text), run)
+            values = (*digests_of(key, text), run)
             db.execute(
                 "INSERT INTO named (exact, folded, run, fields, text, new, known)"
                 " VALUES (?, ?, ?, '', ?, ?, 0)",
-                (*told, text, rows),
+                (*values, text, rows),
             )
 
 

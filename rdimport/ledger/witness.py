@@ -56,7 +56,7 @@ def identity(path: Path | str) -> Identity | None:
 
 
 def ledger_id(key: bytes) -> str:
-    """A name for a ledger and its copies, from which its key cannot be told."""
+    """A name for a ledger and its copies, from which its key cannot be recovered."""
     return blake2b(b"ledger", key=key, digest_size=8).hexdigest()
 
 
@@ -105,9 +105,9 @@ def _outside(state_dir: Path) -> Iterator[Seen]:
 
 def _read(path: Path) -> Seen | None:
     try:
-        told = json.loads(path.read_bytes())
+        seen = json.loads(path.read_bytes())
         until = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
-        return Seen(told["ledger"], int(told["writes"]), told["run"], told["since"], until, path)
+        return Seen(seen["ledger"], int(seen["writes"]), seen["run"], seen["since"], until, path)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -196,13 +196,13 @@ class Witness:
         self._state_dir = state_dir
         whose = blake2b(account.encode(), key=key, digest_size=4).hexdigest()
         self._name = f"{ledger_id(key)[:8]}-{whose}{SUFFIX}"
-        told = {
+        seen = {
             "ledger": ledger_id(key),
             "run": run,
             "since": since,
             "directory": str(state_dir.absolute()),
         }
-        text = json.dumps(told).replace("%", "%%")[:-1]
+        text = json.dumps(seen).replace("%", "%%")[:-1]
         self._line = f'{text}, "writes": %20d}}\n'.encode()
         self._files: list[IO[bytes]] | None = None
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from rdimport.core.errors import Bug
 from rdimport.core.row import State
-from rdimport.ledger.records import Counters, Outcome, Outgoing, Settled, text_of
+from rdimport.ledger.records import Counters, Outcome, RowResult, SendAttempt, text_of
 from rdimport.ledger.schema import post
 
 _POST_EVERY: Final = 20_000
@@ -36,8 +36,8 @@ class Writes:
     def apply(
         self,
         db: sqlite3.Connection,
-        begun: Sequence[Outgoing],
-        ended: Sequence[Settled | Outgoing],
+        begun: Sequence[SendAttempt],
+        ended: Sequence[RowResult | SendAttempt],
         counters: Counters,
     ) -> None:
         """Note rows that are about to leave and rows that came to an end. Raises Bug when one ends
@@ -46,7 +46,7 @@ class Writes:
         accepted = {
             _place(end.outgoing): end.receipt
             for end in ended
-            if isinstance(end, Settled) and end.outcome.state is State.ACCEPTED
+            if isinstance(end, RowResult) and end.outcome.state is State.ACCEPTED
         }
         if ended:
             self._end(db, ended, accepted)
@@ -55,7 +55,7 @@ class Writes:
         self._note_minute(db, len(accepted), counters)
         self._counted = counters
 
-    def _begin(self, db: sqlite3.Connection, begun: Sequence[Outgoing]) -> None:
+    def _begin(self, db: sqlite3.Connection, begun: Sequence[SendAttempt]) -> None:
         hashes = self._digests([row.payload for row in begun], 8)
         who = [row.identity for row in begun]
         if any(len(identity) != 16 for identity in who):
@@ -77,7 +77,7 @@ class Writes:
     def _end(
         self,
         db: sqlite3.Connection,
-        ended: Sequence[Settled | Outgoing],
+        ended: Sequence[RowResult | SendAttempt],
         accepted: Mapping[int, str],
     ) -> None:
         """Put the outcomes of rows in the place of the notes that they are on their way."""
@@ -95,10 +95,10 @@ class Writes:
                 [
                     end
                     for end in ended
-                    if isinstance(end, Settled) and end.outcome.state is not State.ACCEPTED
+                    if isinstance(end, RowResult) and end.outcome.state is not State.ACCEPTED
                 ],
             )
-        places = [_place(end.outgoing if isinstance(end, Settled) else end) for end in ended]
+        places = [_place(end.outgoing if isinstance(end, RowResult) else end) for end in ended]
         gone = db.execute(
             "DELETE FROM sending WHERE run = ? AND (file, row) IN"
             " (SELECT value >> 32, value & 4294967295 FROM json_each(?))",
@@ -111,7 +111,7 @@ class Writes:
             post(db, "run", self._run)
             self._unposted = 0
 
-    def _fail(self, db: sqlite3.Connection, failed: Sequence[Settled]) -> None:
+    def _fail(self, db: sqlite3.Connection, failed: Sequence[RowResult]) -> None:
         """Note rows that were not accepted, each at its place: they are few."""
         db.executemany(
             "INSERT INTO posted SELECT destination, identity, ?, payload, run, file, row, ?, ?,"
@@ -181,7 +181,7 @@ class Writes:
         )
 
 
-def _sources(rows: Sequence[Outgoing]) -> bytes:
+def _sources(rows: Sequence[SendAttempt]) -> bytes:
     """Eight bytes for each row, or nothing: a run has them for all of its rows or for none."""
     sources = [row.source for row in rows if row.source is not None]
     return eight_bytes(*sources) if len(sources) == len(rows) else b""
@@ -192,7 +192,7 @@ def eight_bytes(*sources: int) -> bytes:
     return array("q", sources).tobytes()
 
 
-def _place(row: Outgoing) -> int:
+def _place(row: SendAttempt) -> int:
     """File and row as one number."""
     return row.file << 32 | row.row
 

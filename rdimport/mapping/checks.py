@@ -15,8 +15,8 @@ def _pattern(text: str) -> str:
     try:
         pl.select(pl.lit("").str.contains(text))
     except PolarsError as error:
-        told = " ".join(str(error).split("This error occurred")[0].split())
-        raise wrong(f"not a regular expression: {told}") from None
+        reason = " ".join(str(error).split("This error occurred")[0].split())
+        raise wrong(f"not a regular expression: {reason}") from None
     return text
 
 

@@ -179,7 +179,7 @@ class LegalBasis(Section):
         status = data.get("status") if isinstance(data, AnyMapping) else None
         if isinstance(status, str) and isinstance(data, AnyMapping):
             if status not in LEGAL_STATUSES:
-                told = f"status is granted or declined, not `{status}`"
-                raise wrong(f"{told}; for a column write {{column: {status}}}")
+                message = f"status is granted or declined, not `{status}`"
+                raise wrong(f"{message}; for a column write {{column: {status}}}")
             return {**data, "status": {"value": status}}
         return data

@@ -148,8 +148,8 @@ class Mapping(Section):
     def _fits_together(self) -> Self:
         broken = list(contradictions(self.model_dump(exclude_defaults=True)))
         if broken:
-            told = "; ".join(f"{'.'.join(map(str, path))}: {text}" for path, text in broken)
-            raise PydanticCustomError(error_messages.CONTRADICTION, "{told}", {"told": told})
+            found = "; ".join(f"{'.'.join(map(str, path))}: {text}" for path, text in broken)
+            raise PydanticCustomError(error_messages.CONTRADICTION, "{found}", {"found": found})
         return self
 
     @classmethod
@@ -168,8 +168,8 @@ class Mapping(Section):
         except DocumentError as error:
             raise error_messages.error(name, [(error.place, (), error.message)]) from None
         if not isinstance(document.data, dict):
-            told = "expected keys such as `conversion_identifier` and `fields`"
-            raise error_messages.error(name, [(document.place(()), (), told)])
+            expected = "expected keys such as `conversion_identifier` and `fields`"
+            raise error_messages.error(name, [(document.place(()), (), expected)])
         problems = error_messages.from_rules(document, contradictions(document.data))
         problems += [(place, path, "is given twice") for path, place in document.doubled]
         try:

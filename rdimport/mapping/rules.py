@@ -69,9 +69,9 @@ def _sources(data: Mapping[str, Any]) -> Iterator[tuple[Path, Mapping[str, Any]]
 def _version(data: Mapping[str, Any]) -> Iterator[Contradiction]:
     version = str(data.get("version", VERSION))
     if version.isdecimal() and version != VERSION:
-        told = f"this rdimport reads mappings of version {VERSION}, not {version}: "
+        message = f"this rdimport reads mappings of version {VERSION}, not {version}: "
         remedy = "update rdimport, or write the mapping again with `rdimport init`"
-        yield ("version",), told + remedy
+        yield ("version",), message + remedy
 
 
 def _known(path: Path, given: object, names: tuple[str, ...]) -> Iterator[Contradiction]:
@@ -117,8 +117,8 @@ def _options(name: str, source: Mapping[str, Any]) -> Iterator[Contradiction]:
     """Keys that would do nothing, because the field does not have their cleaner."""
     for key, cleaners in _NEEDS_CLEANER.items():
         if source.get(key) is not None and not set(cleaners) & set(_cleaners(name, source)):
-            told = f"needs the cleaner {' or '.join(cleaners)}, which `{name}` does not have"
-            yield ("fields", name, key), told
+            message = f"needs the cleaner {' or '.join(cleaners)}, which `{name}` does not have"
+            yield ("fields", name, key), message
 
 
 def _doubled_values(path: Path, values: Mapping[str, Any]) -> Iterator[Contradiction]:
@@ -135,8 +135,8 @@ def _check(
     """Whether the field can keep what is asked of it."""
     for key in check:
         if _type(name, source) is Type.LIST and key not in _FOR_LISTS:
-            told = f"a list can keep {', '.join(sorted(_FOR_LISTS))} only"
-            yield ("checks", name, key), told
+            message = f"a list can keep {', '.join(sorted(_FOR_LISTS))} only"
+            yield ("checks", name, key), message
         elif key in {"role", "throwaway"} and Clean.EMAIL not in _cleaners(name, source):
             yield ("checks", name, key), "only an e-mail address has it"
 

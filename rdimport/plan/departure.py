@@ -1,4 +1,4 @@
-"""The moment before real rows leave: what a person is told then, and may be asked."""
+"""The moment before real rows leave: what a person reads then, and may be asked."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def set_out(
         return
     seconds = rows * quota.interval if quota else None
     first = run.ledger.is_new(run.destination)
-    told = Departure(to.base_url, to.account, rows, quota, seconds, first, run.ledger.path)
-    if not agreed(told):
+    departure = Departure(to.base_url, to.account, rows, quota, seconds, first, run.ledger.path)
+    if not agreed(departure):
         account = f" for account {shlex.quote(to.account)}" if to.account != "default" else ""
         raise UsageError(
             f"Nobody said yes to the first run{account}, so nothing was sent.",

@@ -43,7 +43,7 @@ class Known(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class SendHistory:
     """Access to what earlier runs know, by keyed hashes of identities and payloads.
 
     `known` answers with a line per conversion that was sent before: `identity`, `state`,
@@ -111,7 +111,7 @@ class Memory:
         return found
 
 
-class Blank(Memory):
+class EmptyHistory(SendHistory):
     """The memory of somebody who never sent anything: who looks nothing up needs no hash."""
 
     __slots__ = ()
@@ -134,22 +134,22 @@ def _ends(seen: pl.DataFrame, cells: pl.DataFrame) -> Iterator[Outcome]:
         yield Outcome(file, row, State(state), problems_of(problems), at[row])
 
 
-def remembered(
+def history_of(
     ledger: Ledger,
     destination: int,
     resend: frozenset[State],
     mapping: Mapping,
     wished: frozenset[int] = frozenset(),
-) -> Memory:
+) -> SendHistory:
     """What a ledger knows of a destination's rows."""
     known = _nothing if ledger.is_new(destination) else partial(ledger.known, destination)
-    return Memory(ledger.digests, known, resend, mapping.on_change == "send", wished)
+    return SendHistory(ledger.digests, known, resend, mapping.on_change == "send", wished)
 
 
 class Before(NamedTuple):
     """What earlier runs know, and where it stands."""
 
-    memory: Memory
+    memory: SendHistory
     ledger: Ledger
     destination: int
 
@@ -181,12 +181,12 @@ def known_before(
     number = ledger.destination(to.identity)
     if number is None:
         return None
-    return Before(remembered(ledger, number, resend, mapping), ledger, number)
+    return Before(history_of(ledger, number, resend, mapping), ledger, number)
 
 
-def forgetful(resend: frozenset[State], mapping: Mapping) -> Memory:
+def no_history(resend: frozenset[State], mapping: Mapping) -> SendHistory:
     """The memory of somebody who never sent anything."""
-    return Blank(_nobody, _nothing, resend, mapping.on_change == "send")
+    return EmptyHistory(_nobody, _nothing, resend, mapping.on_change == "send")
 
 
 def _nothing(_: pl.Series) -> pl.DataFrame:

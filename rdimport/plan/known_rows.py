@@ -38,7 +38,7 @@ TRIAL: Final = 1_000
 """First rows of a long list, by which it is judged whether the others are probably known too."""
 
 
-class Fresh(NamedTuple):
+class UnknownRows(NamedTuple):
     """The rows of a batch that are not recalled, and the `ROW` and `SOURCE` of each of them."""
 
     batch: pl.DataFrame
@@ -53,10 +53,10 @@ class Stage(Enum):
     LONG = auto()
 
 
-class Recall:
+class KnownRows:
     """What the ledger knows of rows by their cells; consulted only where it is likely to pay.
 
-    `load` gives the sources of all accepted conversions, `note` is told identities and their
+    `load` gives the sources of all accepted conversions, `note` takes identities and their
     sources. `key` keeps the hashes from telling whose they are; `mapping` and `catalogue` are part
     of every hash, as are the releases of rdimport and polars: after a change nothing is recalled.
     A list is `long` from so many rows in its first batch on; `trial` is how many are tried first.
@@ -107,7 +107,7 @@ class Recall:
         yield first
         yield from batches
 
-    def part(self, batch: pl.DataFrame, bound: Bound) -> Fresh:
+    def part(self, batch: pl.DataFrame, bound: Bound) -> UnknownRows:
         """Take the rows out of a batch that were imported, judged by their cells.
 
         A row that could be taken for another one, because a cell holds what stands between cells,
@@ -121,11 +121,11 @@ class Recall:
         hashed = whole.hash(self._seed).reinterpret(signed=True)
         sources = batch.select(ROW, pl.when(plain).then(hashed).alias(SOURCE))
         if self._known is None:
-            return Fresh(batch, sources)
+            return UnknownRows(batch, sources)
         places = self._known.search_sorted(sources[SOURCE]).clip(0, self._known.len() - 1)
         known = (self._known.gather(places) == sources[SOURCE]) & batch[DEFECT].is_null()
         known = known.fill_null(value=False)
-        return Fresh(batch.filter(~known), sources.filter(~known))
+        return UnknownRows(batch.filter(~known), sources.filter(~known))
 
     def learn(self, imported: pl.DataFrame, sources: pl.DataFrame, rows: int) -> None:
         """Take note of those of a batch of `rows` rows that were found imported the long way.

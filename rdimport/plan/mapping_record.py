@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _YES_NO: Final = ["Sim", "Não"]
 
 
-def told(mapping: Mapping, account: CustomFields | None = None) -> dict[str, Any]:
+def record(mapping: Mapping, account: CustomFields | None = None) -> dict[str, Any]:
     """A value for the run's facts.
 
     `fields` says for each field, in the payload's order, the `columns`, `value` or `expr` that it

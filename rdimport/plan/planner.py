@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Final, Protocol, overload
 import polars as pl
 
 from rdimport.core.errors import Bug
-from rdimport.core.events import Observer, RowsRead, silent
+from rdimport.core.events import Observer, RowsRead, ignore_events
 from rdimport.core.row import DEFECT, FILE, ROW, Problem, State
-from rdimport.ledger import Input, Outcome, Outgoing, Parcel, text_of
+from rdimport.ledger import Input, Outcome, PendingRow, SendAttempt, text_of
 from rdimport.ledger.naming import Names
 from rdimport.plan.duplicates import AT, IDENTITY, UNCHANGED, Index
-from rdimport.plan.history import Known, Memory, cells_of
-from rdimport.plan.known_rows import NO_SOURCES, SOURCE, Recall
+from rdimport.plan.history import Known, SendHistory, cells_of
+from rdimport.plan.known_rows import NO_SOURCES, SOURCE, KnownRows
 from rdimport.prepare import Bound, Prepared, bind, prepare
 from rdimport.prepare.encode import Merger
 from rdimport.source.fingerprint import fingerprint
@@ -106,12 +106,12 @@ class Plan:
             kept = ~pl.int_range(pl.len(), dtype=pl.UInt32).is_in(gone.implode())
             yield frame.filter(kept) if gone.len() else frame
 
-    def parcels(self) -> Iterator[Parcel]:
+    def pending_rows(self) -> Iterator[PendingRow]:
         """The rows to send, one by one."""
         for frame in self.frames():
             for file, row, identity, payload, source, warnings, *cells in frame.iter_rows():
-                outgoing = Outgoing(identity, file, row, payload, source)
-                yield Parcel(outgoing, tuple(cells), warnings)
+                outgoing = SendAttempt(identity, file, row, payload, source)
+                yield PendingRow(outgoing, tuple(cells), warnings)
 
     def trace(self, problem: Problem, file: int, cells: Sequence[str | None]) -> Problem:
         """A problem of a field, traced back to the column and the value that it came from."""
@@ -172,14 +172,14 @@ class Planner:
     def __init__(
         self,
         mapping: Mapping,
-        memory: Memory,
+        memory: SendHistory,
         book: Book,
         spool: Spool | None,
         index: Index,
         *,
         catalogue: CustomFields | None = None,
-        recall: Recall | None = None,
-        observer: Observer = silent,
+        recall: KnownRows | None = None,
+        observer: Observer = ignore_events,
         look: Callable[[Prepared], None] = _blind,
         interrupted: Callable[[], bool] = bool,
     ) -> None:
@@ -293,8 +293,8 @@ class Planner:
         if rows.is_empty():
             return
         if self._plan.spool is not None:
-            told = {row: text_of(warnings) for row, warnings in suspect.items()}
-            warned = [told.get(row) for row in rows[ROW]] if told else [None] * rows.height
+            texts = {row: text_of(warnings) for row, warnings in suspect.items()}
+            warned = [texts.get(row) for row in rows[ROW]] if texts else [None] * rows.height
             ours = rows.select(FILE, ROW, IDENTITY, SOURCE, pl.col("payload").alias(PAYLOAD))
             ours = ours.with_columns(pl.Series(WARNINGS, warned, pl.String))
             whole = ours.join(cells, on=ROW, how="left", maintain_order="left")

@@ -76,28 +76,28 @@ def prepare(batch: pl.DataFrame, bound: Bound) -> Prepared:
     `batch` has `row.ORIGIN` and the table's columns, all text, empty cells null. Raises
     RuntimeError if a row got lost on the way, which would be a bug.
     """
-    batch_cells, wanted, told = cells(batch, bound)
+    batch_cells, wanted, unusable = cells(batch, bound)
     frame, warnings = _without_traffic(batch_cells)
     found = validate.failures(frame, bound.schema)
-    bad = pl.concat([found["index"], told["index"]]).unique()
+    bad = pl.concat([found["index"], unusable["index"]]).unique()
     good = frame.filter(~pl.int_range(pl.len(), dtype=pl.UInt32).is_in(bad.implode()))
     rows, large = _encoded(good, bound)
     defective = batch.filter(pl.col(DEFECT).is_not_null())
     problems = [
         *defects(defective),
-        *batch_cells.traced(told),
+        *batch_cells.traced(unusable),
         *batch_cells.traced(found),
         *of_rows(large, pl.lit("row.too_large"), pl.lit(str(MAX_BODY))),
     ]
     wrong = in_order(problems)
     suspect = in_order([*warnings, *_suspicions(batch_cells)])
     failed = pl.col(ROW).is_in(wrong[ROW].implode())
-    told_already = wrong.select(ROW, "field")
+    already = wrong.select(ROW, "field")
     result = Prepared(
         rows=rows,
         problems=wrong,
         warnings=suspect.filter(~failed),
-        beside=suspect.filter(failed).join(told_already, on=[ROW, "field"], how="anti"),
+        beside=suspect.filter(failed).join(already, on=[ROW, "field"], how="anti"),
         left_out=batch.height - defective.height - wanted,
         cells=batch_cells,
         good=good,
@@ -167,8 +167,8 @@ def _without_traffic(batch: Cells) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
     for name in beside:
         covered = frame.select((has_cookie & pl.col(name).is_not_null()).arg_true().alias("index"))
         code, nothing = pl.lit("traffic.beside_cookie"), pl.lit("")
-        told = covered.select("index", target=pl.lit(name), code=code, detail=nothing)
-        warnings += batch.traced(told)
+        warned = covered.select("index", target=pl.lit(name), code=code, detail=nothing)
+        warnings += batch.traced(warned)
     kept = [pl.when(has_cookie.not_()).then(pl.col(name)).alias(name) for name in beside]
     return frame.with_columns(kept), warnings
 
@@ -181,11 +181,11 @@ def _suspicions(batch: Cells) -> list[pl.DataFrame]:
         cell = pl.col(target.name)
         for code, cells_, detail in validate.suspicions(target):
             found = placed.filter(cells_(cell))
-            told = {"target": pl.lit(target.name), "code": pl.lit(code), "detail": detail(cell)}
-            warnings += batch.traced(found.select("index", **told))
+            problem = {"target": pl.lit(target.name), "code": pl.lit(code), "detail": detail(cell)}
+            warnings += batch.traced(found.select("index", **problem))
         for code, changed in _changed(batch, target):
-            told = {"target": pl.lit(target.name), "code": pl.lit(code), "detail": cell}
-            warnings += batch.traced(placed.filter(changed).select("index", **told))
+            problem = {"target": pl.lit(target.name), "code": pl.lit(code), "detail": cell}
+            warnings += batch.traced(placed.filter(changed).select("index", **problem))
     return warnings
 
 

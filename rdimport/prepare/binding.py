@@ -147,9 +147,9 @@ def _try_expressions(bound: Bound, columns: Sequence[str]) -> None:
         try:
             result = frame.select(expression.alias("x"))
         except (PolarsError, PanicException) as error:
-            told = str(error).splitlines()[0]
+            reason = str(error).splitlines()[0]
             raise MappingError(
-                f"{bound.table}: the expression of {_called(name)} cannot be computed: {told}",
+                f"{bound.table}: the expression of {_called(name)} cannot be computed: {reason}",
                 "All columns are text: write CAST(column AS INT) to compare numbers.",
             ) from None
         if name == WHERE and result["x"].dtype != pl.Boolean:

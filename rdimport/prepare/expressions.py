@@ -63,7 +63,7 @@ def _evaluate(frame: pl.DataFrame, expression: pl.Expr) -> tuple[pl.Series, list
     first, wrong_first = _evaluate(frame[:middle], expression)
     second, wrong_second = _evaluate(frame[middle:], expression)
     together = pl.concat([first.to_frame("x"), second.to_frame("x")], how="vertical_relaxed")["x"]
-    return together, wrong_first + [(at + middle, told) for at, told in wrong_second]
+    return together, wrong_first + [(at + middle, reason) for at, reason in wrong_second]
 
 
 def _as_text(values: pl.Series) -> pl.Series:

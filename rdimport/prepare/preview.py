@@ -206,7 +206,9 @@ def _rows(cells: Cells, at: pl.Series) -> Iterator[RowView]:
 
 def advice(mapping: Mapping, lang: str = "en") -> tuple[str, ...]:
     """What the mapping will cost somebody later, as sentences."""
-    return tuple(f"{explain(told, lang)}; {remedy(told.code, lang)}." for told in _advised(mapping))
+    return tuple(
+        f"{explain(problem, lang)}; {remedy(problem.code, lang)}." for problem in _advised(mapping)
+    )
 
 
 def _advised(mapping: Mapping) -> Iterator[Problem]:

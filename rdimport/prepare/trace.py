@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rdimport.prepare.binding import Bound
 
 POSITION: Final = "position"
-"""In which order the problems of one row are told."""
+"""In which order the problems of one row are listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +75,9 @@ def of_rows(rows: pl.DataFrame, code: pl.Expr, detail: pl.Expr | None = None) ->
     if not rows.height:
         return []
     empty = {name: pl.lit("") for name in ("field", "column", "value")}
-    told = pl.lit("") if detail is None else detail
+    text = pl.lit("") if detail is None else detail
     place = pl.lit(-1, dtype=pl.Int32)
-    return [rows.select(FILE, ROW, code=code, detail=told, position=place, **empty)]
+    return [rows.select(FILE, ROW, code=code, detail=text, position=place, **empty)]
 
 
 def defects(defective: pl.DataFrame) -> list[pl.DataFrame]:

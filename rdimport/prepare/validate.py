@@ -288,7 +288,7 @@ def suspicions(target: Target) -> Iterator[Suspicion]:
 def _coded(cases: pl.DataFrame) -> pl.DataFrame:
     """pandera's failure cases, with codes as precise as the values allow."""
     error = pl.col("check").str.replace("^not_nullable$", MISSING).str.splitn("|", 2).struct
-    told = cases.select(
+    coded = cases.select(
         pl.col("index").cast(pl.UInt32),
         pl.col("column").alias("target"),
         error[0].alias("code"),
@@ -298,7 +298,7 @@ def _coded(cases: pl.DataFrame) -> pl.DataFrame:
     # Code by code, because to look at a value takes longer than all the rest.
     parts = [
         part.with_columns(code=_PRECISE[code](pl.col("value"))) if code in _PRECISE else part
-        for (code,), part in told.partition_by("code", as_dict=True).items()
+        for (code,), part in coded.partition_by("code", as_dict=True).items()
     ]
     return pl.concat(parts).select(*FAILURES)
 

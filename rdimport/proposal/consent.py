@@ -136,23 +136,23 @@ def words(heading: str) -> str:
 
 def says(heading: str) -> Says | None:
     """What a heading says, or None where it speaks of something else."""
-    told = words(heading)
-    if _NO_MATTER.search(told):
+    plain = words(heading)
+    if _NO_MATTER.search(plain):
         return None
-    refusals = _REFUSALS.findall(told)
-    negated = len(_NEGATIONS.findall(_REFUSALS.sub("refusal", told)))
+    refusals = _REFUSALS.findall(plain)
+    negated = len(_NEGATIONS.findall(_REFUSALS.sub("refusal", plain)))
     if refusals:
-        alone = len(refusals) == 1 or _EITHER.search(told)
+        alone = len(refusals) == 1 or _EITHER.search(plain)
         return Says.REFUSAL if alone and not negated else Says.UNCLEAR
     if negated:
-        if not _WANTED.search(_NEGATIONS.sub(" ", told)) or told in {"sem e mail", "sem contato"}:
+        if not _WANTED.search(_NEGATIONS.sub(" ", plain)) or plain in {"sem e mail", "sem contato"}:
             return None
         return Says.REFUSAL if negated == 1 else Says.UNCLEAR
-    if _CONSENTS.search(told) or re.search(r"\bli\b.*\b(?:aceito|concordo)\b", told):
-        terms = _TERMS.search(told) and not _ABOUT_MAIL.search(told)
-        return Says.ABOUT if terms or _OTHERWISE.search(told) else Says.CONSENT
-    about = _OTHERWISE.search(told) or _TERMS.search(told) or _ABOUT_MAIL.search(told)
-    return Says.ABOUT if about and _AGREES.search(told) else None
+    if _CONSENTS.search(plain) or re.search(r"\bli\b.*\b(?:aceito|concordo)\b", plain):
+        terms = _TERMS.search(plain) and not _ABOUT_MAIL.search(plain)
+        return Says.ABOUT if terms or _OTHERWISE.search(plain) else Says.CONSENT
+    about = _OTHERWISE.search(plain) or _TERMS.search(plain) or _ABOUT_MAIL.search(plain)
+    return Says.ABOUT if about and _AGREES.search(plain) else None
 
 
 def find(
@@ -168,18 +168,18 @@ def _find(
     for column in columns:
         if evidence[column].share(Clean.EMAIL) >= 0.5:
             continue
-        told = says(column)
+        claim = says(column)
         gone = _refusing_values(column, rows)
-        if told is Says.REFUSAL:
-            yield Finding(column, told, _keeps_no(column))
-        elif told is Says.UNCLEAR:
-            yield Finding(column, told)
+        if claim is Says.REFUSAL:
+            yield Finding(column, claim, _keeps_no(column))
+        elif claim is Says.UNCLEAR:
+            yield Finding(column, claim)
         elif gone:
             yield Finding(column, Says.REFUSAL, _keeps_others(column, gone))
-        elif told is Says.CONSENT and not _answers(evidence[column]):
+        elif claim is Says.CONSENT and not _answers(evidence[column]):
             yield Finding(column, Says.UNCLEAR)
-        elif told is not None:
-            yield Finding(column, told)
+        elif claim is not None:
+            yield Finding(column, claim)
 
 
 def _answers(seen: Evidence) -> bool:
@@ -189,11 +189,11 @@ def _answers(seen: Evidence) -> bool:
 def _refusing_values(column: str, rows: pl.DataFrame) -> list[str]:
     """The values of a column of statuses by which people are out: `Unsubscribed`, `Cancelado`."""
     cells = rows.select(named(column).alias("x")).to_series().drop_nulls()
-    told = words(column)
+    plain = words(column)
     found = cells.str.strip_chars().str.to_lowercase().unique(maintain_order=True).to_list()
-    if len(found) > _FEW or _NO_MATTER.search(told):
+    if len(found) > _FEW or _NO_MATTER.search(plain):
         return []
-    perhaps = _STATUS.search(told) is not None
+    perhaps = _STATUS.search(plain) is not None
     folded = {cell: re.sub(r"[\s_]+", " ", _bare(cell)) for cell in found}
     gone = [
         cell

@@ -110,19 +110,19 @@ def _shares(long: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _evidence(rows: int, told: dict[str, Any]) -> Evidence:
-    if not told:
+def _evidence(rows: int, measured: dict[str, Any]) -> Evidence:
+    if not measured:
         return Evidence(rows=rows)
     return Evidence(
-        filled=told["filled"],
+        filled=measured["filled"],
         rows=rows,
-        example=told["example"],
-        shares={name: told[name] for name in _FORMS},
-        digits=told["digits"],
-        mobile=told["mobile"],
-        landline=told["landline"],
-        city_state=told["city_state"],
-        page=told["page"],
-        capitals=told["capitals"],
-        separator=next((mark for mark in SEPARATORS if told[mark] >= _ITEMS), ""),
+        example=measured["example"],
+        shares={name: measured[name] for name in _FORMS},
+        digits=measured["digits"],
+        mobile=measured["mobile"],
+        landline=measured["landline"],
+        city_state=measured["city_state"],
+        page=measured["page"],
+        capitals=measured["capitals"],
+        separator=next((mark for mark in SEPARATORS if measured[mark] >= _ITEMS), ""),
     )

@@ -173,7 +173,7 @@ class Lead:
         email = next((g.column for g in taken if g.holds is Holds.EMAIL), None)
         named = any(g.holds in _NAMES for g in taken)
         others = ", ".join(f"“{' '.join(column.split())}”" for column in self.others)
-        whom = f"the one of “{email}”" if email else "not told by its columns"
+        whom = f"the one of “{email}”" if email else "not known from its columns"
         name = "" if named else "\n# No column is surely this person's name, so none is proposed."
         return (
             f"\n# A row of this list holds several people. The lead is taken to be {whom}.{name}\n"

@@ -250,8 +250,8 @@ def _custom(
         source = scalar(column)
         if form is not None:
             source = f"{{column: {source}, {_FORMS[form]}}}"
-        told = f"e.g. {comment(seen.example)}" if seen.filled else "empty"
-        yield f"  # {name}: {source}  # {told}\n"
+        remark = f"e.g. {comment(seen.example)}" if seen.filled else "empty"
+        yield f"  # {name}: {source}  # {remark}\n"
 
 
 def _form(column: str, seen: Evidence) -> Clean | None:
@@ -281,15 +281,15 @@ def _consent(
     )
     refusals = [one for one in findings if one.says is Says.REFUSAL]
     if refusals:
-        told = ", ".join(comment(one.column) for one in refusals)
+        remark = ", ".join(comment(one.column) for one in refusals)
         condition = " AND ".join(one.keeps for one in refusals)
-        text += f"\n# {told} {_REFUSED}\nwhere: {scalar(condition, quoted=True)}\n"
+        text += f"\n# {remark} {_REFUSED}\nwhere: {scalar(condition, quoted=True)}\n"
     if found is None:
         return text
     status = f"{{column: {scalar(found.column)}}}"
-    told = _because(found, evidence[found.column])
+    remark = _because(found, evidence[found.column])
     return (
-        f"{text}\n# {told}. Is it a consent to be written to by e-mail? If not, take the line "
+        f"{text}\n# {remark}. Is it a consent to be written to by e-mail? If not, take the line "
         "away.\n# A yes is sent as granted, a no as declined, an empty cell without a basis.\n"
         f"legal_bases: [{{type: consent, status: {status}}}]\n"
     )

@@ -23,7 +23,7 @@ def write_all(
     """Write every file of a run's report into its folder, and return the object of summary.json.
 
     All files tell of one moment of the ledger, also while the run goes on. `full` shows personal
-    data in report.html as it is; `begin` is told of each stage, `advance` of each row that a file
+    data in report.html as it is; `begin` hears of each stage, `advance` of each row that a file
     takes. Raises ReportError when the disk does not take them, LedgerError when the ledger cannot
     be read.
     """

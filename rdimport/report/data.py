@@ -9,7 +9,7 @@ from typing import Any
 
 from rdimport.core.messages.reasons import Reason, detail, explain, reason
 from rdimport.core.row import Problem
-from rdimport.core.stop import Stop
+from rdimport.core.stop import StopReason
 from rdimport.ledger import Run, figures
 from rdimport.ledger.figures import Example, Minute
 from rdimport.report import summary
@@ -23,8 +23,8 @@ EXAMPLES = 3
 class Story:
     """`summary` is the object of summary.json. `examples` has the first rows of each code, the most
     frequent code first. `filled` counts rows that can be sent by field. `fields` and `choices` are
-    those of `mapped.told`; `per_minute` is what the quota allows, None without one. `reread` has
-    cells that the ledger has not, and `unread` rows stay without; `warned` says whether any row
+    those of the mapping record; `per_minute` is what the quota allows, None without one. `reread`
+    has cells that the ledger has not, and `unread` rows stay without; `warned` says whether any row
     that failed has cells that look wrong besides.
     """
 
@@ -76,6 +76,6 @@ def why(summary: dict[str, Any], lang: str) -> Reason | None:
     if found is None:
         return None
     sentence = explain(Problem(code, detail=named), lang)
-    if stopped_because == Stop.ENDPOINT_DOWN and summary["stopped_by"]:
+    if stopped_because == StopReason.ENDPOINT_DOWN and summary["stopped_by"]:
         sentence += f": {detail(summary['stopped_by'], lang)}"
     return found._replace(sentence=sentence)

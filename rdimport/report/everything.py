@@ -25,7 +25,7 @@ def write(
     advance: Advance | None = None,
 ) -> dict[str, Any]:
     """Write them; see `rdimport.report.write_all`."""
-    stage, told = begin or quietly, advance or quietly
+    stage, row_written = begin or quietly, advance or quietly
     forgotten = run.facts()["forgotten_at"]
     if forgotten:
         raise UsageError(
@@ -39,11 +39,13 @@ def write(
         failed = sum(story.summary[state] for state in FAILED)
         stage(failures_csv.FILE_NAME, failed)
         written = [
-            failures_csv.write(run, folder / failures_csv.FILE_NAME, lang, told, story.reread)
+            failures_csv.write(
+                run, folder / failures_csv.FILE_NAME, lang, row_written, story.reread
+            )
         ]
         stage(sheets.FILE_NAME, failed)
         book = folder / sheets.FILE_NAME
-        written += [sheets.write(run, book, story, lang, begin=stage, advance=told)]
+        written += [sheets.write(run, book, story, lang, begin=stage, advance=row_written)]
     if any(rows != failed for rows in written):
         raise Bug(f"run {run.name}: {failed} failed rows counted, but {written} written")
     stage(page.FILE_NAME, 0)

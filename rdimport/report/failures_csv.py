@@ -48,7 +48,7 @@ class _Onward:
 
     def __init__(self, advance: Advance) -> None:
         self._advance = advance
-        self._told = self._at = 0
+        self._reported = self._at = 0
 
     def again(self) -> None:
         """The rows begin anew."""
@@ -56,9 +56,9 @@ class _Onward:
 
     def __call__(self, rows: int) -> None:
         self._at += rows
-        if self._at > self._told:
-            self._advance(self._at - self._told)
-            self._told = self._at
+        if self._at > self._reported:
+            self._advance(self._at - self._reported)
+            self._reported = self._at
 
 
 def _write(

@@ -55,7 +55,7 @@ def lines(
                 *(at.get(name) or "" for name in wanted),
                 *_origin(end, table, at),
                 end.state,
-                *_told(end.problems, lang),
+                *_explanations(end.problems, lang),
             ],
         )
 
@@ -66,7 +66,7 @@ def _origin(end: Outcome, table: Input, at: Mapping[str, str | None]) -> tuple[s
     return (row, file) if row.isdecimal() and file else (str(end.row), table.name)
 
 
-def _told(problems: Sequence[Problem], lang: str) -> Iterator[str]:
+def _explanations(problems: Sequence[Problem], lang: str) -> Iterator[str]:
     for name in ("field", "column", "value", "code"):
         yield " | ".join(getattr(problem, name) for problem in problems)
     yield " | ".join(explain(problem, lang) for problem in problems)

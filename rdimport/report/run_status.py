@@ -53,14 +53,14 @@ class RunStatus:
     command: str = ""
     then: tuple[Step, ...] = ()
 
-    def told(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """As an object for scripts."""
         then = [step._asdict() for step in self.then]
         return {**asdict(self), "then": then, "rows": sum(self.counts.values())}
 
 
 LATEST: Final = 10
-"""Runs that are told of where none is named."""
+"""Runs that are listed where none is named."""
 
 
 def runs(
@@ -89,8 +89,8 @@ def runs(
 
 def _status(run: Run, account: str, *, running: bool) -> RunStatus:
     facts = run.facts()
-    told = json.loads(facts["facts"])
-    allowed = told.get("quota_per_second")
+    recorded = json.loads(facts["facts"])
+    allowed = recorded.get("quota_per_second")
     sending = facts["sending_seconds"]
     start, end = facts["started_at"], facts["finished_at"]
     seconds = None
@@ -111,8 +111,8 @@ def _status(run: Run, account: str, *, running: bool) -> RunStatus:
         quota_used=(
             round(facts["requests"] / (allowed * sending), 4) if allowed and sending >= 10 else None
         ),
-        sandbox=told["sandbox"],
-        local=told["sandbox"] or is_loopback(urlsplit(told["base_url"]).hostname),
+        sandbox=recorded["sandbox"],
+        local=recorded["sandbox"] or is_loopback(urlsplit(recorded["base_url"]).hostname),
         forgotten=facts["forgotten_at"] is not None,
         later=_later(run),
         read_to_end=run.read_to_end(facts),
@@ -149,14 +149,16 @@ def _advised(run: RunStatus, noted: Run, reports: Path, reach: Sequence[str]) ->
         return replace(run, next=f"{rows}Run {run.later} went on with the same list.")
     if run.forgotten and not left and run.read_to_end:
         return run
-    told = json.loads(noted.facts()["facts"])
-    first, *then = _steps(run, told, path, reach) or [Step("", "")]
+    recorded = json.loads(noted.facts()["facts"])
+    first, *then = _steps(run, recorded, path, reach) or [Step("", "")]
     return replace(run, next=first.sentence, command=first.command, then=tuple(then))
 
 
-def _steps(run: RunStatus, told: dict[str, Any], report: Path, reach: Sequence[str]) -> list[Step]:
+def _steps(
+    run: RunStatus, recorded: dict[str, Any], report: Path, reach: Sequence[str]
+) -> list[Step]:
     """What to do about rows that are left, and about those that failed."""
-    again = list(told.get("again", ()))
+    again = list(recorded.get("again", ()))
     if reach and "--state-dir" in again:  # the ledger may have been moved since
         at = again.index("--state-dir")
         again[at : at + 2] = reach
@@ -165,10 +167,10 @@ def _steps(run: RunStatus, told: dict[str, Any], report: Path, reach: Sequence[s
         "rows": sum(run.counts.values()),
         "read_to_end": run.read_to_end,
         "sandbox": run.sandbox,
-        "mapping": told.get("mapping"),
-        "given": told.get("given") or list(run.files),
-        "started_in": told.get("started_in", ""),
-        "resend": told.get("resend", []),
+        "mapping": recorded.get("mapping"),
+        "given": recorded.get("given") or list(run.files),
+        "started_in": recorded.get("started_in", ""),
+        "resend": recorded.get("resend", []),
         "again": again,
         "failures_xlsx": str(report),
     }

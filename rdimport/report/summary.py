@@ -14,7 +14,7 @@ from rdimport.report.private_files import private
 
 FILE_NAME: Final = "summary.json"
 
-_TOLD: Final = ("mapping", "base_url", "sandbox", "account", "quota", "again")
+_COPIED: Final = ("mapping", "base_url", "sandbox", "account", "quota", "again")
 """What the person said of the run."""
 
 _ELSE: Final = {"started_in": "", "given": [], "resend": []}
@@ -30,10 +30,10 @@ def summarise(run: Run, folder: Path) -> dict[str, Any]:
     the key of `reasons.TRANSPORT` or the endpoint's own words; None where it met none.
     """
     facts = run.facts()
-    told = json.loads(facts["facts"])
+    recorded = json.loads(facts["facts"])
     counts = run.counts()
     seconds = facts["sending_seconds"]
-    allowed = told.get("quota_per_second")
+    allowed = recorded.get("quota_per_second")
     bases = figures.legal_bases(run)
     return {
         "run_id": facts["name"],
@@ -41,7 +41,7 @@ def summarise(run: Run, folder: Path) -> dict[str, Any]:
         "finished_at": facts["finished_at"],
         "exit_code": facts["exit_code"],
         "stopped_because": facts["stopped_because"],
-        "stopped_by": told.get("trouble") or None,
+        "stopped_by": recorded.get("trouble") or None,
         "resume_at": facts["resume_at"],
         "read_to_end": run.read_to_end(facts),
         "rows": sum(counts.values()),
@@ -57,8 +57,8 @@ def summarise(run: Run, folder: Path) -> dict[str, Any]:
         "problems": run.problems(),
         "suspect": run.suspects(),
         "legal_bases": bases._asdict() if bases else None,
-        **{name: told[name] for name in _TOLD},
-        **{name: told.get(name, usual) for name, usual in _ELSE.items()},
+        **{name: recorded[name] for name in _COPIED},
+        **{name: recorded.get(name, usual) for name, usual in _ELSE.items()},
         "files": [table.name for table in run.inputs().values()],
         "summary_json": str(folder / FILE_NAME),
         "failures_csv": str(folder / failures_csv.FILE_NAME),
@@ -76,8 +76,8 @@ def summarise_alone(
     state, reports = str(state_dir.absolute()), str(report_dir.absolute())
     words = ["rdimport", "report", run.name, "--state-dir", state, "--report-dir", reports]
     again = joined(words)
-    told = summarise(run, report_dir / run.name)
-    return {**told, "report_failed": f"{error}\n  {again}"}
+    summary = summarise(run, report_dir / run.name)
+    return {**summary, "report_failed": f"{error}\n  {again}"}
 
 
 def write(summary: dict[str, Any], path: Path) -> None:

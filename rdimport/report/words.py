@@ -266,8 +266,8 @@ class Words:
         """How many people have a legal basis granted, declined or none; nothing where none go."""
         if not rows or not any(rows.values()):
             return ""
-        told = {"rows": sum(rows.values()), **rows}
-        return self("legal_bases", **{name: self.number(count) for name, count in told.items()})
+        counts = {"rows": sum(rows.values()), **rows}
+        return self("legal_bases", **{name: self.number(count) for name, count in counts.items()})
 
     def counted(self, key: str, number: int, **values: object) -> str:
         """The text of that key for so many things, which `{number}` stands for; `KEY.one` is the

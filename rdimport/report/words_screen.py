@@ -54,7 +54,7 @@ ENGLISH: Final = {
     " bring it first (rdimport ledger copy), or name its folder with --state-dir.",
     "real.ask": "Send them now? [y/N]",
     "before": "Before you send:",
-    "unrecognised": "{told}: these people would be sent again, so a run ends with 2. Write"
+    "unrecognised": "{changed}: these people would be sent again, so a run ends with 2. Write"
     " `identity` and `conversion_identifier` as they were or, if these are new conversions, add"
     " --new-identity.",
     "unrecognised.named": "The ledger knows {number} conversions “{text}” by {fields}, and the"
@@ -113,9 +113,9 @@ PORTUGUESE: Final = {
     " registro, traga-o antes (rdimport ledger copy), ou indique a pasta dele com --state-dir.",
     "real.ask": "Enviar agora? [s/N]",
     "before": "Antes de enviar:",
-    "unrecognised": "{told}: essas pessoas seriam enviadas de novo, por isso a importação termina"
-    " com 2. Escreva `identity` e `conversion_identifier` como estavam ou, se forem conversões"
-    " novas, acrescente --new-identity.",
+    "unrecognised": "{changed}: essas pessoas seriam enviadas de novo, por isso a importação"
+    " termina com 2. Escreva `identity` e `conversion_identifier` como estavam ou, se forem"
+    " conversões novas, acrescente --new-identity.",
     "unrecognised.named": "O registro conhece {number} conversões “{text}” por {fields}, e o"
     " mapeamento não as reconhece mais",
     "unrecognised.named.one": "O registro conhece 1 conversão “{text}” por {fields}, e o mapeamento"

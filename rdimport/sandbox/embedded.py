@@ -26,7 +26,7 @@ from rdimport.sandbox.options import SandboxOptions
 
 _PAGE: Final = 5_000
 _CHILD_WITHIN: Final = 10.0
-"""Seconds within which the sandbox's process answers, and ends when it was told to."""
+"""Seconds within which the sandbox's process answers, and ends when asked to."""
 
 _CHILD: Final = """\
 import sys

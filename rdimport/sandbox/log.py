@@ -23,8 +23,8 @@ class Log:
         self._say = say
         self._accepted = 0
         self._refused = 0
-        self._told = (0, 0)
-        self._told_at = 0.0
+        self._printed = (0, 0)
+        self._printed_at = 0.0
         self._lines: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
         self._due: set[str] = set()
@@ -58,8 +58,8 @@ class Log:
         self._lines.clear()
         self._due.clear()
         totals = (self._accepted, self._refused)
-        if totals != self._told and at - self._told_at >= _TOTALS_EVERY:
-            self._told, self._told_at = totals, at
+        if totals != self._printed and at - self._printed_at >= _TOTALS_EVERY:
+            self._printed, self._printed_at = totals, at
             self._say(f"{clock}  {totals[0]:,} accepted, {totals[1]:,} not accepted so far")
 
 

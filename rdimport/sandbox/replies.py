@@ -25,7 +25,7 @@ SPELLINGS: Final = {
 """How the quota's headers are spelt; RD has been seen with either spelling and with none."""
 
 SHAPES: Final = (1, 2, 4, 5)
-"""The shapes in which a refused field can be told."""
+"""The shapes in which a refused field can be reported."""
 
 
 class Reason(StrEnum):

@@ -1,4 +1,4 @@
-"""Runs the sandbox: binds the socket, serves until told to stop, leaves the data written."""
+"""Runs the sandbox: binds the socket, serves until asked to stop, leaves the data written."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """One archive is one list: which of the files in a zip archive it is.
 
 A tool may put the people who unsubscribed beside those who did not. So where there are several
-lists a person has to choose; what is no list (a note, a picture, an empty file) is told and left.
+lists a person has to choose; what is no list (a note, a picture, an empty file) is named and left.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _NOTE: Final = re.compile(r"(?:read|leia)[ _.-]?me|licen[cs][ea]\b|copying\b|ins
 _EMAIL: Final = r"[^@\s;,<>]+@[^@\s;,<>]+\.[a-zA-Z]{2,}"
 _HEADING: Final = re.compile(r"\be-?mails?\b|\bcorreio\b")
 _JUDGED: Final = 50
-"""Rows by which a text is told from a list."""
+"""Rows by which a text is distinguished from a list."""
 _SHOWN: Final = 10
 _ENCRYPTED: Final = 0x1
 _UTF8: Final = 0x800
@@ -170,7 +170,7 @@ def _may_be_list(file: InputFile, member: _Member, hints: Hints, opens: Open) ->
         return False
     opened = _opened(file, member)
     if member.info.flag_bits & _ENCRYPTED or is_zip(opened):
-        return True  # what cannot be unpacked for another reason is told by now
+        return True  # what cannot be unpacked for another reason has been reported by now
     try:
         tables = opens(opened, 0, hints)
     except SourceError:

@@ -10,7 +10,7 @@ STRAY_QUOTE: Final = "row.stray_quote"
 
 DEFECTS: Final = {
     TOO_LONG: "The row has more cells than the table has columns; the last column holds the rest.",
-    TOO_SHORT: "The row has fewer cells than the table has columns, so some cannot be told apart.",
+    TOO_SHORT: "The row has fewer cells than the table has columns; which are missing is unknown.",
     STRAY_QUOTE: "A quotation mark opens and does not close, so the row's cells are a guess.",
 }
 """The codes that `row.DEFECT` may hold, each with its sentence. Codes are stable."""

@@ -80,8 +80,8 @@ def open_file(file: InputFile, index: int, hints: Hints) -> tuple[Table, ...]:
 def _sheets(file: InputFile, index: int, hints: Hints, book: Book) -> tuple[Table, ...]:
     from rdimport.source.sheets.table import GridTable  # noqa: PLC0415  each reader costs its imports
 
-    told = sheet_hints(book.sheets, lambda sheet: _first_row(book.cells(sheet)), hints)
-    return tuple(GridTable(file, at, hint, book) for at, hint in enumerate(told, start=index))
+    hinted = sheet_hints(book.sheets, lambda sheet: _first_row(book.cells(sheet)), hints)
+    return tuple(GridTable(file, at, hint, book) for at, hint in enumerate(hinted, start=index))
 
 
 def _first_row(cells: pl.DataFrame) -> tuple[str | None, ...]:

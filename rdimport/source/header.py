@@ -259,7 +259,7 @@ def _title_note(above: Sequence[FirstRow], name: str) -> list[str]:
 def _notes_of_repeated(names: Sequence[str], hints: Hints, name: str) -> Iterator[str]:
     """Which of several columns with one heading a mapping's column is, and how to name the others.
 
-    Without a mapping's columns all of them are told.
+    Without a mapping's columns all of them are named.
     """
     wanted = {fold(column) for column in hints.columns}
     called = unique_names(names)
@@ -269,8 +269,10 @@ def _notes_of_repeated(names: Sequence[str], hints: Hints, name: str) -> Iterato
         taken = [f"“{called[i]}”" for i in at if fold(called[i]) in wanted]
         if len(at) > 1 and (taken or not wanted):
             places = ", ".join(f"“{called[i]}” is column {i + 1}" for i in at)
-            told = f"{name} has {len(at)} columns with the same heading: {places}"
-            yield f"{told}; the mapping takes {' and '.join(taken)}." if taken else f"{told}."
+            sentence = f"{name} has {len(at)} columns with the same heading: {places}"
+            yield (
+                f"{sentence}; the mapping takes {' and '.join(taken)}." if taken else f"{sentence}."
+            )
 
 
 def unique_names(names: Sequence[str]) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ _LISTED: Final = 10
 """Row numbers that a note names before it says that there are more."""
 
 
-class Sieve:
+class RowFilter:
     """Takes out rows that are no data and mends cells that are broken; remembers what it did.
 
     Blank rows go without a word. The header repeated inside the table, totals, and notes below the

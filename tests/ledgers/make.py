@@ -16,7 +16,7 @@ from pathlib import Path
 from rdimport import api
 from rdimport.core.row import State
 from rdimport.destination.rdstation.endpoint import RDStation
-from rdimport.ledger import Counters, Ledger, Outcome, Settled
+from rdimport.ledger import Counters, Ledger, Outcome, RowResult
 from rdimport.mapping import Mapping
 from rdimport.sandbox import Faults, SandboxOptions, running
 
@@ -80,16 +80,16 @@ def of_rd() -> None:
         index = api.Index()
         planner = api.Planner(
             Mapping.load("fair.yaml"),
-            api.remembered(ledger, run.destination, frozenset(), Mapping.load("fair.yaml")),
+            api.history_of(ledger, run.destination, frozenset(), Mapping.load("fair.yaml")),
             run,
             api.Spool(),
             index,
         )
         plan = planner.make(api.open_tables(["fair.csv"], api.Hints()))
-        rows = [parcel.outgoing for parcel in plan.parcels()]
+        rows = [pending.outgoing for pending in plan.pending_rows()]
         run.apply(rows, [], Counters())
         ends = [
-            Settled(row, Outcome(0, row.row, State.ACCEPTED), f"receipt {row.row}")
+            RowResult(row, Outcome(0, row.row, State.ACCEPTED), f"receipt {row.row}")
             for row in rows[:-1]  # the last one is on its way: the machine went down
         ]
         run.apply([], ends, Counters(len(rows), 0, 0, 4.0))

@@ -15,7 +15,7 @@ from heapq import heappop, heappush
 from itertools import count
 
 from rdimport.core.quota import Limits
-from rdimport.delivery.pacing.pacer import Turns
+from rdimport.delivery.pacing.pacer import RateLimiter
 
 LIMIT = 120
 WINDOW = 60.0
@@ -47,7 +47,7 @@ class Windows:
         self._order = count()
         self._open: Counter[int] = Counter()
 
-    def play(self, runs: Sequence[Turns], until: Sequence[float] = ()) -> Windows:
+    def play(self, runs: Sequence[RateLimiter], until: Sequence[float] = ()) -> Windows:
         """Let the runs send, each as its pace allows and up to its moment in `until`, if any."""
         ends = [*until, *[math.inf] * (len(runs) - len(until))]
         if self.others:
@@ -96,7 +96,7 @@ class Windows:
             apart = 1 / rate if self.steady else self._chance.expovariate(rate)
             self._at(now + apart, self._other)
 
-    def _run(self, run: int, pace: Turns, end: float) -> Callable[[float], None]:
+    def _run(self, run: int, pace: RateLimiter, end: float) -> Callable[[float], None]:
         def ready(now: float) -> None:
             if now >= end:
                 return

@@ -61,7 +61,7 @@ def lines(
     yield from problems(done.book.examples(), done.by_code, files, words)
     yield from _suspect(done, words)
     yield from notes(tuple(note for table in done.tables for note in table.notes))
-    missed = [words("unrecognised", told=_named(one, words)) for one in done.unrecognised[:3]]
+    missed = [words("unrecognised", changed=_named(one, words)) for one in done.unrecognised[:3]]
     if advised or missed:
         yield ""
         yield words("before")

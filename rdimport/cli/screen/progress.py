@@ -13,14 +13,14 @@ from rdimport.core.events import (
     Event,
     Observer,
     ReportStage,
-    RowSettled,
+    RowFinished,
     RowsRead,
     RowsReported,
     SendingFinished,
     SendingStarted,
     Stopping,
     Waiting,
-    forgiving,
+    best_effort,
 )
 from rdimport.core.messages.reasons import detail
 from rdimport.core.row import State
@@ -99,7 +99,7 @@ class Bars:
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
-        if isinstance(event, RowSettled):
+        if isinstance(event, RowFinished):
             self._settled(event.state)
         elif isinstance(event, RowsRead | RowsReported):
             self._count(event.rows)
@@ -212,7 +212,7 @@ class Lines:
             told = [words.counted("rows_to_send", event.rows)]
             told += [words("about", time=words.duration(left))] if left else []
             self._say(", ".join(told))
-        elif isinstance(event, RowSettled) and self._forecast is not None:
+        elif isinstance(event, RowFinished) and self._forecast is not None:
             self._forecast.settled(event.state)
             self._now_and_then(self._sent())
         elif isinstance(event, Waiting):
@@ -255,7 +255,7 @@ def _stopping(event: Stopping, words: Words) -> str:
 
 def both(first: Observer, second: Observer) -> Observer:
     """Two observers as one; neither falls silent when the other cannot go on."""
-    ones = forgiving(first), forgiving(second)
+    ones = best_effort(first), best_effort(second)
 
     def told(event: Event) -> None:
         for one in ones:

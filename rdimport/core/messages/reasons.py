@@ -259,8 +259,8 @@ def explain(problem: Problem, lang: str = "en") -> str:
     found = reason(problem.code, lang)
     if found is None:
         return problem.detail or problem.code
-    told = problem._asdict() | {"detail": detail(problem.detail, lang)}
-    return found.sentence.format(**told).removesuffix(": ")
+    values = problem._asdict() | {"detail": detail(problem.detail, lang)}
+    return found.sentence.format(**values).removesuffix(": ")
 
 
 def detail(text: str, lang: str = "en") -> str:

@@ -43,7 +43,7 @@ NEVER: Final = float("-inf")
 
 
 @dataclass(slots=True)
-class Standing:
+class QuotaState:
     """Where an account stands with its quota: all that runs of one account have to agree on.
 
     Moments are seconds of one clock. `next` is the moment of the next free slot. By headers are
@@ -66,8 +66,8 @@ class Standing:
     quiet: float = 0.0
 
 
-class Turns(Protocol):
-    """When the next row may leave; `pace.Pace` and `sharing.SharedPace` say what each means."""
+class RateLimiter(Protocol):
+    """When the next row may leave; `EvenPacer` and `SharedPacer` say what each means."""
 
     def wait(self, now: float) -> float:
         """Seconds until the next slot, 0 when it is there."""
@@ -88,7 +88,7 @@ class Turns(Protocol):
         """The account's quota was used up: wait until its next window, `seconds` from now."""
 
 
-class Pace:
+class EvenPacer:
     """An even pace, one interval apart, that gives way to others and to the endpoint's word.
 
     Even spacing fills a fixed window without knowing where it begins; bursts are what gateways
@@ -101,7 +101,7 @@ class Pace:
     def __init__(self, quota: Quota | None) -> None:
         self._quota = quota
         self._base = quota.interval * _AIR if quota else 0.0
-        self.standing = Standing()
+        self.standing = QuotaState()
 
     @property
     def interval(self) -> float:
@@ -165,9 +165,9 @@ class Pace:
     def throttled(self, now: float, seconds: float, *, blind: bool) -> None:
         """The account's quota was used up: wait until its next window, `seconds` from now.
 
-        `blind`: the endpoint told that moment, but its headers do not tell how much is left. Then
+        `blind`: the endpoint named that moment, but its headers do not say how much is left. Then
         a 429 is all that ever shows that others use the quota, or that it is smaller than we were
-        told. What this window let through is what we take for our share of the next ones; it is
+        named. What this window let through is what we take for our share of the next ones; it is
         tried larger, slowly and then faster, when no further 429 comes.
         """
         if self.held(now) > 0:
@@ -203,7 +203,7 @@ class Pace:
         standing.share = max(_FLOOR * quota.requests, reached - max(least, down))
 
     def _turn(self, now: float) -> None:
-        """Begin a new window of those that only a 429 has told of, when it is time."""
+        """Begin a new window of those that only a 429 has revealed, when it is time."""
         standing, quota = self.standing, self._quota
         if quota is None or standing.turn == NEVER or now < standing.turn:
             return

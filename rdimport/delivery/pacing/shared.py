@@ -1,6 +1,6 @@
 """Runs of one account on one machine share its quota: all take their slots from the same row.
 
-A small SQLite file per account holds the account's `Standing` and the runs that are at work. It is
+A small SQLite file per account holds its `QuotaState` and the runs that are at work. It is
 never synced to disk: what it says is worth a minute, and may be lost without harm. What a run
 takes, it takes in one transaction of some 45 µs. A run that dies leaves at most the slots that it
 had taken ahead, a fiftieth of a second's worth or one; its word counts for one window.
@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Final
 
 from rdimport.core.quota import Limits, Quota
-from rdimport.delivery.pacing.pacer import Pace, Standing
+from rdimport.delivery.pacing.pacer import EvenPacer, QuotaState
 from rdimport.destination import Destination
 from rdimport.destination.address import endpoint
 
@@ -32,7 +32,7 @@ _AHEAD: Final = 0.02
 """Seconds whose slots are taken at once where there are many: one at least, whatever the quota."""
 
 _FRESH: Final = 0.05
-"""Seconds for which a run need not look whether another one was told to wait."""
+"""Seconds for which a run need not look whether another one has to wait."""
 
 _OPENS_WITHIN: Final = 0.25
 """Seconds to wait for another run that makes the file, or was halted while it wrote."""
@@ -47,24 +47,24 @@ _SILENCE: Final = 1.0
 
 _SPOILT: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
-_VALUES: Final = attrgetter(*(field.name for field in fields(Standing)))
-_FORM: Final = struct.Struct(f"<{len(fields(Standing))}d")
+_VALUES: Final = attrgetter(*(field.name for field in fields(QuotaState)))
+_FORM: Final = struct.Struct(f"<{len(fields(QuotaState))}d")
 _SCHEMA: Final = (
     "CREATE TABLE IF NOT EXISTS standing (one INTEGER PRIMARY KEY CHECK (one = 1), value BLOB)",
     "CREATE TABLE IF NOT EXISTS run (id BLOB PRIMARY KEY, open INTEGER, seen REAL) WITHOUT ROWID",
 )
 
 
-class SharedPace:
-    """A pace that runs of one account have in common; it answers as `Pace` does.
+class SharedPacer:
+    """A pace that runs of one account have in common; it answers as `EvenPacer` does.
 
     A slot is taken before it is waited for: so runs alternate, and none of them starves. What keeps
     one run from the endpoint (`hold`) is its own; that the quota is used up is everybody's news.
     """
 
     def __init__(self, quota: Quota, db: sqlite3.Connection, now: float) -> None:
-        self._pace = Pace(quota)
-        self._own = Pace(None)
+        self._pace = EvenPacer(quota)
+        self._own = EvenPacer(None)
         self._window = quota.seconds
         self._db = db
         self._id = secrets.token_bytes(8)
@@ -99,10 +99,10 @@ class SharedPace:
         return max(self._own.held(now), self._pace.held(now))
 
     def learn(self, now: float, limits: Limits, in_flight: int, *, counted: bool) -> None:
-        """Take an answer's headers into account, as `Pace` does, for all runs."""
+        """Take an answer's headers into account, as `EvenPacer` does, for all runs."""
         self._open = in_flight
 
-        def learnt(pace: Pace) -> None:
+        def learnt(pace: EvenPacer) -> None:
             pace.learn(now, limits, in_flight + self._others_open, counted=counted)
 
         self._together(now, learnt)
@@ -116,7 +116,7 @@ class SharedPace:
         with closing(self._db):
             self._db.execute("DELETE FROM run WHERE id = ?", (self._id,))
 
-    def _queue(self, pace: Pace, now: float) -> None:
+    def _queue(self, pace: EvenPacer, now: float) -> None:
         """Take a place in the row, or leave it while the account has to wait."""
         if pace.held(now) > 0:
             self._slots.clear()
@@ -131,12 +131,12 @@ class SharedPace:
             at_most = now + self._window
             if alone:
                 next_slot = min(standing.next, now + self._pace.interval)
-                self._pace.standing = Standing(next=next_slot)
+                self._pace.standing = QuotaState(next=next_slot)
             else:
                 standing.next = min(standing.next, at_most)
                 standing.held_until = min(standing.held_until, at_most)
 
-    def _together(self, now: float, change: Callable[[Pace], None]) -> None:
+    def _together(self, now: float, change: Callable[[EvenPacer], None]) -> None:
         """Change what all runs have in common; without them when they cannot be reached."""
         if now < self._alone_until:
             change(self._pace)
@@ -163,7 +163,7 @@ class SharedPace:
             ).fetchone()
             found = db.execute("SELECT value FROM standing").fetchone()
             if found:
-                self._pace.standing = Standing(*_FORM.unpack(found[0]))
+                self._pace.standing = QuotaState(*_FORM.unpack(found[0]))
             yield others == 0
             value = _FORM.pack(*_VALUES(self._pace.standing))
             db.execute("INSERT OR REPLACE INTO standing VALUES (1, ?)", (value,))
@@ -179,7 +179,7 @@ class SharedPace:
 @contextmanager
 def shared(
     quota: Quota, to: Destination, place: Path, now: float, tell: Callable[[str], None]
-) -> Iterator[Pace | SharedPace]:
+) -> Iterator[EvenPacer | SharedPacer]:
     """The pace of a run. `place` is a directory of this machine and user, where all runs meet that
     send to the same endpoint with the same key. Where it cannot be used, `tell` gets a sentence
     that says so, at once or in the end, and the run keeps its pace alone.
@@ -191,7 +191,7 @@ def shared(
             f"This run kept to its quota by itself: {place}, where runs of one account on this"
             f" machine share it, cannot be used ({error})."
         )
-        yield Pace(quota)
+        yield EvenPacer(quota)
         return
     try:
         yield pace
@@ -206,7 +206,7 @@ def shared(
             )
 
 
-def _met(quota: Quota, path: Path, now: float) -> SharedPace:
+def _met(quota: Quota, path: Path, now: float) -> SharedPacer:
     """Join the runs that meet in a file, in a new one where that is torn: a power cut may do that,
     as it is never synced, and what it said may be lost.
     """
@@ -220,10 +220,10 @@ def _met(quota: Quota, path: Path, now: float) -> SharedPace:
     return _joined(quota, path, now)
 
 
-def _joined(quota: Quota, path: Path, now: float) -> SharedPace:
+def _joined(quota: Quota, path: Path, now: float) -> SharedPacer:
     db = _opened(path)
     try:
-        pace = SharedPace(quota, db, now)
+        pace = SharedPacer(quota, db, now)
         db.execute(f"PRAGMA busy_timeout = {int(_STANDS_STILL * 1000)}")
     except BaseException:
         db.close()
@@ -248,6 +248,6 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 
 def _name(to: Destination) -> str:
-    """A file's name for an endpoint and a key on this machine, from which neither can be told."""
+    """A file's name for an endpoint and a key on this machine; it reveals neither."""
     facts = [platform.node(), endpoint(to.base_url), sorted(to.credentials().items())]
     return f"quota-1-{blake2b(json.dumps(facts).encode(), digest_size=12).hexdigest()}.sqlite3"

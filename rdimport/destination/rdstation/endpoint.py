@@ -257,11 +257,11 @@ def _wait(evidence: Evidence, headers: Mapping[str, str], content: Any) -> float
     The body speaks of a lead's day, `RateLimit-Reset` of the account's minute.
     """
     remaining = content.get("remaining_time") if isinstance(content, dict) else None
-    told = None
+    in_body = None
     if isinstance(remaining, int | float) and 0 <= remaining < 1e9:
-        told = float(remaining)
-    if told is not None and evidence is Evidence.LEAD_QUOTA:
-        return told
+        in_body = float(remaining)
+    if in_body is not None and evidence is Evidence.LEAD_QUOTA:
+        return in_body
     names = ["retry-after", "retry-after-quotas"]
     if evidence is not Evidence.LEAD_QUOTA:
         names += ["ratelimit-reset", "ratelimit-reset-quotas"]
@@ -269,7 +269,7 @@ def _wait(evidence: Evidence, headers: Mapping[str, str], content: Any) -> float
         seconds = _seconds(headers.get(name, ""), headers.get("date", ""))
         if seconds is not None:
             return seconds
-    return told
+    return in_body
 
 
 def _limits(headers: Mapping[str, str]) -> Limits | None:

@@ -12,7 +12,7 @@ from polars.exceptions import PolarsError
 from rdimport.mapping.sql.parts import Form, Part
 
 Rule = Callable[[Part], None]
-"""Raises ValueError, to be told with the function's name before it."""
+"""Raises ValueError; shown with the function's name before it."""
 
 MOST_PATTERN: Final = 200
 MOST_WIDTH: Final = 500

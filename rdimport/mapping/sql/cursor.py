@@ -48,5 +48,5 @@ class Cursor:
         hint = ""
         if token.kind is Kind.WORD:
             hint = '; a name with blanks or marks in it stands in ""'
-        told = f"not an SQL expression: “{shown(token.value)}” is not understood{where}{hint}"
-        return ValueError(told)
+        message = f"not an SQL expression: “{shown(token.value)}” is not understood{where}{hint}"
+        return ValueError(message)

@@ -73,5 +73,5 @@ def _words(cell: str) -> list[str]:
     bare = unicodedata.normalize("NFKD", cell.replace("\ufe0f", "").replace("’", "'"))
     plain = "".join(c for c in bare if not unicodedata.combining(c)).casefold()
     number = _NUMBER.fullmatch(plain.strip())
-    told = number[1] if number else plain.replace("don't", "dont")
-    return re.findall(r"\w+|[^\w\s,.;:!/()'\"_-]", _OPT.sub(r"opt\1", told))
+    words = number[1] if number else plain.replace("don't", "dont")
+    return re.findall(r"\w+|[^\w\s,.;:!/()'\"_-]", _OPT.sub(r"opt\1", words))

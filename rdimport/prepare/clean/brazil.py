@@ -50,10 +50,10 @@ _IBGE: Final = (
 """The states' codes in the tables of the IBGE, which stand before the name in many systems."""
 
 _LETTERS: Final = {
-    told: letters
+    spelling: letters
     for code, letters in ((state[:2], state[2:]) for state in _IBGE)
     for short, name in ((letters.lower(), STATES[letters]),)
-    for told in (
+    for spelling in (
         *(short, name, f"{short} {name}", f"{name} {short}", f"br {short}"),
         *(f"{code} {short}", f"{code} {name}", f"{code} {short} {name}", f"{code} {name} {short}"),
     )

@@ -71,8 +71,10 @@ def email(cell: pl.Expr, *, first: bool, correct: bool) -> pl.Expr:
     """
 
     def address(plain: pl.Expr) -> pl.Expr:
-        told = where(plain, lambda c: _has_at(c).not_(), text)
-        return where(told, _has_at, lambda c: distinct(c, lambda v: read(v, first=first).address))
+        untouched = where(plain, lambda c: _has_at(c).not_(), text)
+        return where(
+            untouched, _has_at, lambda c: distinct(c, lambda v: read(v, first=first).address)
+        )
 
     def tidy(raw: pl.Expr) -> pl.Expr:
         return where(raw.str.strip_chars().str.to_lowercase(), _untidy, address)

@@ -24,7 +24,7 @@ _INDENTED: Final = {"align": "left", "valign": "top", "indent": 1}
 """Texts beside a column of numbers."""
 
 
-class Looks:
+class CellFormats:
     """The formats of one workbook. All cells are text (`@`): nothing typed into them changes."""
 
     def __init__(self, book: Workbook) -> None:

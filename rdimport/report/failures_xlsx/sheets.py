@@ -16,7 +16,7 @@ from rdimport.core.names import fold
 from rdimport.core.row import REPORTED, Problem
 from rdimport.ledger import Input, Run
 from rdimport.report.data import Story
-from rdimport.report.failures_xlsx.formats import Looks
+from rdimport.report.failures_xlsx.formats import CellFormats
 from rdimport.report.failures_xlsx.summary_sheet import COMMENTED, cover
 from rdimport.report.private_files import private
 from rdimport.report.rows import Advance, Begin, Line, columns, lines, quietly
@@ -71,7 +71,7 @@ def _fill(
     book: Workbook, run: Run, story: Story, words: Words, *, most: int, advance: Advance
 ) -> int:
     inputs = run.inputs()
-    looks = Looks(book)
+    looks = CellFormats(book)
     first = book.add_worksheet(words("summary_sheet"))
     sheets = Sheets(book, inputs, story.choices, words=words, looks=looks, most=most)
     for line in lines(run, inputs, words.lang, story.reread):
@@ -98,7 +98,7 @@ class Sheets:
         choices: dict[str, list[str]],
         *,
         words: Words,
-        looks: Looks,
+        looks: CellFormats,
         most: int,
     ) -> None:
         self._book = book
@@ -134,9 +134,9 @@ class Sheets:
             elif i in suspect:
                 style = self._looks.suspect
             self._write(sheet, i, cell, style)
-            told = [*wrong.get(i, ()), *suspect.get(i, ())]
-            if told and self.rows <= COMMENTED:
-                self._comment(sheet, i, told)
+            problems = [*wrong.get(i, ()), *suspect.get(i, ())]
+            if problems and self.rows <= COMMENTED:
+                self._comment(sheet, i, problems)
         for i, problems in wrong.items():
             for problem in problems:
                 self._note_place(problem.code, i)
@@ -224,8 +224,8 @@ class Sheets:
 
     def _comment(self, sheet: Worksheet, i: int, problems: list[Problem]) -> None:
         lang = self._words.lang
-        told = [f"{explain(p, lang)}\n→ {remedy(p.code, lang)}" for p in problems]
-        text = "\n\n".join(told)[:_LONGEST]
+        texts = [f"{explain(p, lang)}\n→ {remedy(p.code, lang)}" for p in problems]
+        text = "\n\n".join(texts)[:_LONGEST]
         sheet.write_comment(self._row, i, text, self._looks.comment(len(problems)))
 
     def _note_place(self, code: str, column: int) -> None:

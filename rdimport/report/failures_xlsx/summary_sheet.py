@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rdimport.core.messages.reasons import explain, remedy
 from rdimport.core.row import FAILED, Problem, State
 from rdimport.report.data import Story
-from rdimport.report.failures_xlsx.formats import Looks
+from rdimport.report.failures_xlsx.formats import CellFormats
 from rdimport.report.next_steps import steps
 from rdimport.report.words import Words
 
@@ -33,27 +33,27 @@ def cover(
     names: list[str],
     *,
     words: Words,
-    looks: Looks,
+    looks: CellFormats,
 ) -> None:
     """Write the first sheet. `places` are cells of the first rows with a problem of each code."""
-    told = story.summary
+    summary = story.summary
     page = _Page(sheet, words, looks)
     for i, width in enumerate(_WIDTHS):
         sheet.set_column(i, i, width)
-    page.line((words("run", run=told["run_id"]), looks.title))
-    page.line((", ".join(told["files"]), looks.bold))
+    page.line((words("run", run=summary["run_id"]), looks.title))
+    page.line((", ".join(summary["files"]), looks.bold))
     stop = story.stopped(words.lang)
     if stop:
         page.line((words("stopped", reason=stop.sentence), None))
         page.line((stop.remedy, None))
     page.blank()
-    page.counts(told, warned=story.warned)
+    page.counts(summary, warned=story.warned)
     if story.unread:
         page.line((words.counted("unread", story.unread), None))
         page.blank()
     page.problems(story, places)
-    page.way_back(told, names)
-    if sum(told[state] for state in FAILED) > COMMENTED:
+    page.way_back(summary, names)
+    if sum(summary[state] for state in FAILED) > COMMENTED:
         page.blank()
         page.line((words("more_comments", rows=words.number(COMMENTED)), None))
     sheet.hide_gridlines(2)
@@ -64,7 +64,7 @@ def cover(
 class _Page:
     """Writes from the top down: rows that are left are gone in a workbook of constant memory."""
 
-    def __init__(self, sheet: Worksheet, words: Words, looks: Looks) -> None:
+    def __init__(self, sheet: Worksheet, words: Words, looks: CellFormats) -> None:
         self._sheet = sheet
         self._words = words
         self._looks = looks
@@ -87,25 +87,25 @@ class _Page:
         """Write the names of a table's columns."""
         self.line(*((name, self._looks.section) for name in names))
 
-    def counts(self, told: dict[str, Any], *, warned: bool) -> None:
+    def counts(self, summary: dict[str, Any], *, warned: bool) -> None:
         """How many rows came to each state, and what that means."""
         words, looks = self._words, self._looks
         self.header(words("rows"), words("state"), words("meaning"))
         for state in State:
-            if told[state]:
+            if summary[state]:
                 name = looks.state[state] if state in FAILED else looks.plain
                 self.line(
-                    (told[state], looks.number),
+                    (summary[state], looks.number),
                     (words.state(state), name),
                     (words.means(state), looks.plain),
                 )
-        total = words.total(read_to_end=told["read_to_end"])
-        self.line((told["rows"], looks.total), (total, looks.bold_top))
+        total = words.total(read_to_end=summary["read_to_end"])
+        self.line((summary["rows"], looks.total), (total, looks.bold_top))
         if warned:
             legend = (words("colour.suspect"), looks.legend), (words("colour.means"), looks.plain)
             self.line(("", None), *legend)
-        if told["left_out"]:
-            self.line((words.counted("left_out", told["left_out"]), None))
+        if summary["left_out"]:
+            self.line((words.counted("left_out", summary["left_out"]), None))
         self.blank()
 
     def problems(self, story: Story, places: dict[str, list[tuple[str, int, int]]]) -> None:
@@ -119,13 +119,13 @@ class _Page:
         for code, rows in story.summary["problems"].items():
             problem = story.examples[code][0].problem
             self._links(places.get(code, ()))
-            texts = (code, self._told(problem), remedy(code, words.lang))
+            texts = (code, self._explanation(problem), remedy(code, words.lang))
             tallest = max(map(_lines, texts, _WIDTHS[1:]))
             self._sheet.set_row(self._row, _LINE * tallest + 1)
             self.line((rows, looks.number), *((text, looks.wrapped) for text in texts))
         self.blank()
 
-    def _told(self, problem: Problem) -> str:
+    def _explanation(self, problem: Problem) -> str:
         sentence = explain(problem, self._words.lang)
         if not problem.column:
             return sentence
@@ -142,15 +142,15 @@ class _Page:
                 self._row, i, f"internal:'{quoted}'!{cell}", self._looks.link, cell
             )
 
-    def way_back(self, told: dict[str, Any], names: list[str]) -> None:
+    def way_back(self, summary: dict[str, Any], names: list[str]) -> None:
         """How to correct the rows and send them."""
         words, looks = self._words, self._looks
         self.line((words("how"), looks.bold))  # a line under it would cut through its letters
         for text in ("how.correct", "how.keep", "how.save", "how.uncertain"):
-            if text != "how.uncertain" or told["uncertain"]:
+            if text != "how.uncertain" or summary["uncertain"]:
                 self.line((words(text, sheet="”, “".join(names)), None))
         self.blank()
-        for step in steps(told, words):
+        for step in steps(summary, words):
             self.line((step.sentence, None))
             self.line((step.command, looks.command))
 

@@ -48,7 +48,7 @@ class _Page:
 
     def __init__(self, story: Story, words: Words, shown: Callable[[Problem], Problem]) -> None:
         self._story = story
-        self._told = story.summary
+        self._summary = story.summary
         self._shown = shown
         self.words = words
 
@@ -63,15 +63,15 @@ class _Page:
         yield from self._mapping()
 
     def _head(self) -> Iterator[str]:
-        told, words = self._told, self.words
-        title = escape(words("title", files=", ".join(Path(f).name for f in told["files"])))
+        summary, words = self._summary, self.words
+        title = escape(words("title", files=", ".join(Path(f).name for f in summary["files"])))
         css = resources.files("rdimport.report.html").joinpath("page.css").read_text("utf-8")
         yield f'<!doctype html>\n<html lang="{words.lang}">\n<head>\n<meta charset="utf-8">'
         yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
         yield f'<meta http-equiv="Content-Security-Policy" content="{_NO_NETWORK}">'
         yield f"<title>{title}</title>\n<style>\n{css}</style>\n</head>\n<body>"
         yield f"<h1>{title}</h1>"
-        yield f'<p class="soft">{escape(words("run", run=told["run_id"]))}</p>\n<dl>'
+        yield f'<p class="soft">{escape(words("run", run=summary["run_id"]))}</p>\n<dl>'
         for name, value in self._facts():
             yield f"<dt>{escape(words(name))}</dt><dd>{escape(value)}</dd>"
         yield "</dl>"
@@ -82,51 +82,51 @@ class _Page:
             yield f"{_marked(stop.remedy)}</p></div>"
 
     def _facts(self) -> Iterator[tuple[str, str]]:
-        told, words = self._told, self.words
-        yield "files", ", ".join(told["files"])
-        yield "mapping", told["mapping"]
-        yield "started", local(told["started_at"])
-        finished = told["finished_at"]
+        summary, words = self._summary, self.words
+        yield "files", ", ".join(summary["files"])
+        yield "mapping", summary["mapping"]
+        yield "started", local(summary["started_at"])
+        finished = summary["finished_at"]
         yield "finished", local(finished) if finished else words("not_finished")
-        yield "endpoint", told["base_url"]
-        yield "account", told["account"]
-        yield "quota", told["quota"] or words("no_quota")
+        yield "endpoint", summary["base_url"]
+        yield "account", summary["account"]
+        yield "quota", summary["quota"] or words("no_quota")
 
     def _totals(self) -> Iterator[str]:
-        told, words = self._told, self.words
-        states = [state for state in State if told[state]]
+        summary, words = self._summary, self.words
+        states = [state for state in State if summary[state]]
         yield f"<h2>{escape(words('state'))}</h2>"
         yield '<div class="bar" aria-hidden="true">'
         for state in states:
-            yield f'<span style="flex: {told[state]}; background: var(--{state})"></span>'
+            yield f'<span style="flex: {summary[state]}; background: var(--{state})"></span>'
         yield '</div>\n<table class="totals">'
         for state in states:
             yield (
-                f'<tr><td class="number">{words.number(told[state])}</td><td>'
+                f'<tr><td class="number">{words.number(summary[state])}</td><td>'
                 f'<span class="dot" style="background: var(--{state})"></span>'
                 f"{escape(words.state(state))}</td>"
                 f'<td class="soft meaning">{escape(words.means(state))}</td></tr>'
             )
-        total = words.total(read_to_end=told["read_to_end"])
+        total = words.total(read_to_end=summary["read_to_end"])
         yield (
-            f'<tr class="total"><td class="number">{words.number(told["rows"])}</td>'
+            f'<tr class="total"><td class="number">{words.number(summary["rows"])}</td>'
             f'<td>{escape(total)}</td><td class="meaning"></td></tr>\n</table>'
         )
-        if told["left_out"]:
-            left_out = words.counted("left_out", told["left_out"])
+        if summary["left_out"]:
+            left_out = words.counted("left_out", summary["left_out"])
             yield f'<p class="soft">{_marked(left_out)}</p>'
-        if bases := words.legal_bases(told["legal_bases"]):
+        if bases := words.legal_bases(summary["legal_bases"]):
             yield f'<p class="soft">{escape(bases)}</p>'
 
     def _next(self) -> Iterator[str]:
         yield f"<h2>{escape(self.words('next'))}</h2>"
-        for step in steps(self._told, self.words):
+        for step in steps(self._summary, self.words):
             yield f"<p>{escape(step.sentence)}</p>"
             if step.command:
                 yield f"<pre>{_command(step.command)}</pre>"
 
     def _problems(self) -> Iterator[str]:
-        words, counts = self.words, self._told["problems"]
+        words, counts = self.words, self._summary["problems"]
         yield f"<h2>{escape(words('problems' if counts else 'no_problems'))}</h2>"
         if self._story.unread:
             unread = words.counted("unread", self._story.unread)
@@ -145,7 +145,7 @@ class _Page:
             yield f"<p>{escape(words.counted('more_kinds', len(counts) - _KINDS))}</p>"
 
     def _suspect(self) -> Iterator[str]:
-        words, cells = self.words, self._told["suspect"]
+        words, cells = self.words, self._summary["suspect"]
         if not cells:
             return
         yield f"<h2>{escape(words('sent_suspect'))}</h2>\n<ul>"
@@ -157,7 +157,7 @@ class _Page:
         yield f'</ul>\n<p class="soft">{_marked(words("sent_suspect.how"))}</p>'
 
     def _place(self, example: Example) -> str:
-        words, files = self.words, self._told["files"]
+        words, files = self.words, self._summary["files"]
         if len(files) > 1:
             return words("row_of", row=example.row, file=Path(files[example.file]).name)
         return words("row", row=example.row)
@@ -170,7 +170,7 @@ class _Page:
             return
         if len(story.minutes) > 1:  # one minute is a number, not a picture
             yield chart.pace(story.minutes, story.per_minute, words)
-        yield f'<p class="soft">{escape(", ".join(pace_facts(self._told, words)))}</p>'
+        yield f'<p class="soft">{escape(", ".join(pace_facts(self._summary, words)))}</p>'
 
     def _mapping(self) -> Iterator[str]:
         words, story = self.words, self._story
@@ -191,27 +191,27 @@ class _Page:
         yield "</table>"
 
 
-def pace_facts(told: dict[str, Any], words: Words) -> Iterator[str]:
+def pace_facts(summary: dict[str, Any], words: Words) -> Iterator[str]:
     """How the requests went, in a few words each."""
-    if _nobody_met(told):
-        yield words.counted("attempts", told["requests"])
+    if _nobody_met(summary):
+        yield words.counted("attempts", summary["requests"])
         return
-    yield words.counted("requests", told["requests"])
-    if told["retries"]:
-        yield words.counted("retries", told["retries"])
-    if told["throttled"]:
-        yield words.counted("throttled", told["throttled"])
-    rate = told["rows_per_second"]
-    if rate and told["requests"] >= _ENOUGH and told["requests"] / rate >= _ENOUGH:
+    yield words.counted("requests", summary["requests"])
+    if summary["retries"]:
+        yield words.counted("retries", summary["retries"])
+    if summary["throttled"]:
+        yield words.counted("throttled", summary["throttled"])
+    rate = summary["rows_per_second"]
+    if rate and summary["requests"] >= _ENOUGH and summary["requests"] / rate >= _ENOUGH:
         yield words("rate", rate=words.rate(rate))
-    if told["quota_used"] is not None:
-        yield words("quota_used", share=f"{told['quota_used']:.0%}")
+    if summary["quota_used"] is not None:
+        yield words("quota_used", share=f"{summary['quota_used']:.0%}")
 
 
-def _nobody_met(told: dict[str, Any]) -> bool:
+def _nobody_met(summary: dict[str, Any]) -> bool:
     """Did no request of the run reach anybody?"""
-    trouble = (told["stopped_by"] or "").partition(" ")[0]
-    ended = told["accepted"] + told["refused"] + told["uncertain"] + told["throttled"]
+    trouble = (summary["stopped_by"] or "").partition(" ")[0]
+    ended = summary["accepted"] + summary["refused"] + summary["uncertain"] + summary["throttled"]
     return not ended and trouble in UNREACHED
 
 

@@ -71,7 +71,7 @@ def _mark() -> Markup:
 
 def _status(view: View) -> Markup:
     contacts, _, refused = lookups.totals(view.store, view.account)
-    told = view.say(
+    notice = view.say(
         "{n} contacts, {m} refused requests", n=view.number(contacts), m=view.number(refused)
     )
     return join(
@@ -83,7 +83,7 @@ def _status(view: View) -> Markup:
             id="status",
         ),
         # Spoken when it changes; the script lets it change every few seconds at most.
-        tag("span", told, class_="hidden", role="status", id="told", data_live=True),
+        tag("span", notice, class_="hidden", role="status", id="told", data_live=True),
     )
 
 

@@ -119,10 +119,10 @@ class CalamineBook:
         Of xlsb neither links nor such formulas, of xls no such formulas.
         """
         if self.kind == "xls":
-            told = xls_notes(self._file.whole(), sheet)
+            notes = xls_notes(self._file.whole(), sheet)
         else:
-            told = tuple(sentences(self._marks[sheet].counts)) if sheet in self._marks else ()
-        return (*told, *link_notes(self._linked.get(sheet, [])))
+            notes = tuple(sentences(self._marks[sheet].counts)) if sheet in self._marks else ()
+        return (*notes, *link_notes(self._linked.get(sheet, [])))
 
     @contextmanager
     def _reading(self) -> Iterator[None]:

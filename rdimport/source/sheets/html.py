@@ -60,9 +60,11 @@ class HtmlBook:
 def _encoding(data: bytes) -> str:
     """What the bytes show; then what the page says, which is often a wrong default."""
     guess = guess_encoding(data)
-    if guess in ("cp1252", "iso8859-15", "mac_roman", "cp850") and (told := _CHARSET.search(data)):
+    if guess in ("cp1252", "iso8859-15", "mac_roman", "cp850") and (
+        declared := _CHARSET.search(data)
+    ):
         try:
-            name = codecs.lookup(told[1].decode()).name
+            name = codecs.lookup(declared[1].decode()).name
         except LookupError:
             return guess
         return "cp1252" if name in ("iso8859-1", "utf-8", "ascii") else name

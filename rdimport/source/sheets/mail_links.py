@@ -1,7 +1,7 @@
 """Cells that show something else than the e-mail address that they link to.
 
 The address is not put in the place of the text: that may be a name, and a link may be stale. But it
-is told, because a column of “e-mail” that can be clicked looks as if it held addresses.
+is mentioned, because a column of “e-mail” that can be clicked looks as if it held addresses.
 """
 
 from __future__ import annotations

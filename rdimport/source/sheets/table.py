@@ -12,7 +12,7 @@ from rdimport.core.names import did_you_mean, fold
 from rdimport.core.row import DEFECT, FILE, ROW
 from rdimport.source.header import NAME_THE_ROW, FirstRow, Header, find_header, header_only
 from rdimport.source.port import BATCH_ROWS, Facts
-from rdimport.source.row_filter import Sieve
+from rdimport.source.row_filter import RowFilter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -66,7 +66,7 @@ class GridTable:
         data = found.cells.filter(pl.col(ROW) >= found.header.first_data)
         names = {f"c{i}": name for i, name in enumerate(self.columns)}
         data = data.with_columns(pl.lit(None, pl.String).alias(DEFECT))
-        sieve = Sieve(self.columns, found.header.names, repair=hints.repair)
+        sieve = RowFilter(self.columns, found.header.names, repair=hints.repair)
         self._rows = sieve.sifted(data.select(ROW, DEFECT, *names).rename(names))
         if self._rows.is_empty():
             raise header_only(_place(found.sheet, file.name), found.header)

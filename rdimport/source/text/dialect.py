@@ -65,8 +65,10 @@ def find_dialect(sample: bytes, hints: Hints, name: str, *, whole: bool) -> Dial
     if not whole and len(lines) > 1:
         lines.pop()
     lines = [line.removesuffix("\r") for line in lines]
-    told, skip = _told_delimiter(lines)
-    delimiter = _checked_delimiter(hints.delimiter) or told or _guess_delimiter(lines[skip:], hints)
+    declared, skip = _declared_delimiter(lines)
+    delimiter = (
+        _checked_delimiter(hints.delimiter) or declared or _guess_delimiter(lines[skip:], hints)
+    )
     rows = [row for row in sample_records(lines, delimiter, start=skip) if not row.is_blank]
     header = find_header(rows, hints, name)
     data = [row.cells for row in rows if row.number >= header.first_data]
@@ -109,7 +111,7 @@ def _checked_delimiter(text: str | None) -> str:
     return delimiter
 
 
-def _told_delimiter(lines: list[str]) -> tuple[str, int]:
+def _declared_delimiter(lines: list[str]) -> tuple[str, int]:
     """Excel's own first line `sep=;`, and how many lines it takes."""
     first = lines[0].strip().strip('"') if lines else ""
     if first[:4].lower() == "sep=" and len(first) == 5:

@@ -10,7 +10,7 @@ from rdimport.core.errors import SourceError
 from rdimport.core.row import FILE
 from rdimport.source.encoding import Decoder
 from rdimport.source.port import BATCH_ROWS, Facts, Hints
-from rdimport.source.row_filter import Sieve, ahead
+from rdimport.source.row_filter import RowFilter, ahead
 from rdimport.source.text.dialect import SAMPLE_BYTES, find_dialect
 from rdimport.source.text.splitter import Splitter
 
@@ -73,7 +73,7 @@ class TextTable:
         found = self._dialect
         decoder = Decoder(found.encoding)
         splitter = Splitter(found.shape, first_line=found.header.first_data)
-        sieve = Sieve(self.columns, found.header.names, repair=self._repair)
+        sieve = RowFilter(self.columns, found.header.names, repair=self._repair)
         skip = found.header.first_data - 1
         for data, final in self._chunks():
             text = decoder.feed(data, final=final)

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from rdimport.core.events import RowSettled
+from rdimport.core.events import RowFinished
 from rdimport.core.row import Problem, State
 from rdimport.delivery.transport import NotAnswered, NotConnected, Reply, proof
 from rdimport.destination import Answer
 from rdimport.destination.verdict import Action, Evidence
-from rdimport.ledger import Parcel
+from rdimport.ledger import PendingRow
 
 STATES: Final = {
     Action.ACCEPT: State.ACCEPTED,
     Action.REFUSE: State.REFUSED,
     Action.DOUBT: State.UNCERTAIN,
 }
-SETTLED: Final = {state: RowSettled(state) for state in State}
+SETTLED: Final = {state: RowFinished(state) for state in State}
 
 
 def unanswered(error: Exception, mask: Callable[[str], str]) -> Answer:
@@ -31,7 +31,7 @@ def unanswered(error: Exception, mask: Callable[[str], str]) -> Answer:
     return Answer(Evidence.NOT_ANSWERED, problems=(problem,))
 
 
-def told(answer: Answer, state: State) -> tuple[Problem, ...]:
+def problems_found(answer: Answer, state: State) -> tuple[Problem, ...]:
     """What the report says of the row; doubt is the news, the endpoint's words are its detail."""
     if state is not State.UNCERTAIN or answer.evidence is Evidence.NOT_ANSWERED:
         return answer.problems
@@ -39,21 +39,21 @@ def told(answer: Answer, state: State) -> tuple[Problem, ...]:
     return (Problem(f"uncertain.{answer.evidence}", detail=said),)
 
 
-class Flight:
-    """A row on its way: since when, and whether all places were taken then. It is told how that
-    ended.
+class InFlightRequest:
+    """A request without an answer yet. `left` is when it was sent, `crowded` whether all places
+    were taken then; the transport calls it with the end, once.
     """
 
-    __slots__ = ("_land", "crowded", "left", "parcel")
+    __slots__ = ("_land", "crowded", "left", "pending")
 
     def __init__(
         self,
-        parcel: Parcel,
+        pending: PendingRow,
         left: float,
         crowded: bool,
-        land: Callable[[Flight, Reply | Exception], None],
+        land: Callable[[InFlightRequest, Reply | Exception], None],
     ) -> None:
-        self.parcel = parcel
+        self.pending = pending
         self.left = left
         self.crowded = crowded
         self._land = land

@@ -3,70 +3,42 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Callable, Collection, Coroutine, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from contextlib import ExitStack
 from functools import partial, wraps
 from pathlib import Path
 from random import SystemRandom
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 from rdimport.core.clock import Clock, SystemClock
 from rdimport.core.errors import (
-    Bug,
-    ExitCode,
-    LedgerError,
-    RdimportError,
-    ReportError,
     SourceError,
     UsageError,
 )
 from rdimport.core.events import (
-    LastTrouble,
     Observer,
-    PlanFinished,
-    ReportFinished,
-    ReportStage,
-    RowsReported,
-    SendingFinished,
-    SendingStarted,
     best_effort,
     ignore_events,
 )
 from rdimport.core.quota import Quota
-from rdimport.core.row import FAILED, State
-from rdimport.core.stop import StopReason
-from rdimport.delivery.pacing.pacer import EvenPacer, RateLimiter
-from rdimport.delivery.pacing.shared import shared
-from rdimport.delivery.stopping import StopRequest, stop_on_signals
+from rdimport.core.row import State
 from rdimport.destination import Destination
 from rdimport.destination.rdstation.custom_fields import CustomFields
-from rdimport.destination.rdstation.endpoint import BASE_URL
-from rdimport.ledger import Ledger, Run
-from rdimport.ledger.accounts import Wish, hash_of
-from rdimport.ledger.figures import examples
-from rdimport.ledger.lock import Held, is_locked, locked
-from rdimport.ledger.naming import refuse_unrecognised
 from rdimport.mapping import Mapping
-from rdimport.plan import mapping_record
-from rdimport.plan.departure import Departure, go, set_out
+from rdimport.pipeline import RunOptions, carry_out, source_hints
+from rdimport.plan.departure import Departure, go
 from rdimport.plan.duplicates import Index
-from rdimport.plan.history import history_of, known_before, no_history
-from rdimport.plan.known_rows import KnownRows
-from rdimport.plan.planner import Plan, Planner
+from rdimport.plan.history import known_before, no_history
+from rdimport.plan.planner import Planner
 from rdimport.plan.spool import Spool
 from rdimport.prepare.preview import Preview, advice
 from rdimport.proposal import SAMPLE_ROWS, Proposal
 from rdimport.proposal import propose as propose_for
-from rdimport.report import write_all
-from rdimport.report.summary import summarise_alone
 from rdimport.results import CheckResult, Notes, RunResult
 from rdimport.source import Hints, open_tables
 
 if TYPE_CHECKING:
-    from rdimport.delivery.dispatcher import Chance, Settings
+    from rdimport.delivery.dispatcher import Chance
     from rdimport.delivery.transport import Kind
 
 Result = TypeVar("Result")
@@ -83,36 +55,6 @@ def default_state_dir() -> Path:
     from platformdirs import user_state_path  # noqa: PLC0415
 
     return user_state_path("rdimport", appauthor=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
-    """What `run` was asked to do, complete. `quota_dir` is the folder of the quotas that runs on
-    this machine share, None for a run that shares with nobody.
-    """
-
-    to: Destination
-    state_dir: Path
-    report_dir: Path
-    quota: Quota | None
-    quota_dir: Path | None
-    settings: Settings
-    hints: Hints
-    resend: frozenset[State]
-    custom_fields: CustomFields | None
-    on_event: Observer
-    clock: Clock
-    chance: Chance
-    signals: bool
-    mapping_name: str
-    sandbox: bool
-    again: tuple[str, ...]
-    yes: bool
-    new_identity: bool
-    agreed: Callable[[Departure], bool]
-    transport: Kind
-    lang: str
-    full_report: bool
 
 
 def check(
@@ -138,7 +80,7 @@ def check(
     """
     mapping, custom_fields, _ = _loaded(mapping, custom_fields)
     allowed = _quota(quota)
-    tables = open_tables(_names(files), _source_hints(hints or Hints(), mapping))
+    tables = open_tables(_names(files), source_hints(hints or Hints(), mapping))
     book, preview = Notes(), Preview()
     with ExitStack() as stack:
         folder = None if state_dir is None else Path(state_dir)
@@ -273,7 +215,7 @@ async def run_async(
         lang=lang,
         full_report=full_report,
     )
-    return await _run(_names(files), read_mapping, options)
+    return await carry_out(_names(files), read_mapping, options)
 
 
 def _blocking(
@@ -323,255 +265,3 @@ def _quota_dir() -> Path:
     from platformdirs import user_cache_path  # noqa: PLC0415
 
     return user_cache_path("rdimport", appauthor=False)
-
-
-async def _run(files: Sequence[str], mapping: Mapping, how: RunOptions) -> RunResult:
-    how.to.credentials()  # without a key there is nothing to plan
-    tables = open_tables(files, _source_hints(how.hints, mapping))
-    stop_request = StopRequest()
-    started = how.clock.monotonic()
-    with ExitStack() as stack:
-        Ledger.bring_up(how.state_dir)
-        lock = stack.enter_context(locked(how.state_dir, how.to.account))
-        ledger = stack.enter_context(Ledger.open(how.state_dir))
-        spool = stack.enter_context(Spool(how.state_dir))
-        index = stack.enter_context(Index(how.state_dir))
-        if how.signals:
-            stack.enter_context(stop_on_signals(stop_request))
-        run = _begin(ledger, lock, how, mapping, files)
-        planner = _planner(run, how, mapping, spool=spool, index=index, stop_request=stop_request)
-        try:
-            plan = await _in_thread(partial(planner.make, tables), stop_request)
-            end = _End(stop_request.reason, read=not stop_request.is_set())
-            if end.read:
-                _see_that_it_may_send(plan, run, how)
-                spent = how.clock.monotonic() - started
-                end = await _carry_out(plan, run, how, stop_request, spent)
-            told = await _in_thread(partial(_finish, run, how, end), stop_request)
-        except BaseException as error:
-            _abandon(run, how, error)
-            raise
-        how.on_event(ReportStage("counting", 0))
-        seen = examples(run, of_each=1)
-        how.on_event(ReportFinished())
-    notes = tuple(note for table in tables for note in table.notes)
-    where = how.report_dir / told["run_id"]
-    return RunResult(told, seen, where, how.state_dir, notes + end.notes)
-
-
-def _see_that_it_may_send(plan: Plan, run: Run, how: RunOptions) -> None:
-    """Raises UsageError where a person has to decide first."""
-    refuse_unrecognised([] if how.new_identity else run.unrecognised())
-    if not how.sandbox:
-        how.on_event(PlanFinished())
-        set_out(run, how.to, plan.at_most(how.settings.limit), how.quota, how.agreed)
-
-
-def _begin(
-    ledger: Ledger, lock: Held, how: RunOptions, mapping: Mapping, files: Sequence[str]
-) -> Run:
-    now = how.clock.now()
-    facts = {
-        "mapping": how.mapping_name,
-        "mapping_used": mapping_record.record(mapping, how.custom_fields),
-        "base_url": how.to.base_url,
-        "sandbox": how.sandbox,
-        "again": how.again or _reach(how),
-        "account": how.to.account,
-        "report_dir": str(how.report_dir.absolute()),
-        "given": list(files),
-        "started_in": str(Path.cwd()),
-        "resend": sorted(how.resend),
-        "new_identity": how.new_identity,
-        "quota": str(how.quota) if how.quota else None,
-        "quota_per_second": how.quota.per_second if how.quota else None,
-    }
-    name = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-    key = hash_of(ledger, list(how.to.credentials().items()))
-    wish = Wish(key, partial(is_locked, how.state_dir), how.yes)
-    return ledger.start_run(name, how.to.identity, now, facts, wish, held=lock.is_held)
-
-
-def _planner(
-    run: Run,
-    how: RunOptions,
-    mapping: Mapping,
-    *,
-    spool: Spool,
-    index: Index,
-    stop_request: StopRequest,
-) -> Planner:
-    return Planner(
-        mapping,
-        history_of(run.ledger, run.destination, how.resend, mapping, run.wish()),
-        run,
-        spool,
-        index,
-        catalogue=how.custom_fields,
-        recall=_recall(run, how, mapping),
-        observer=how.on_event,
-        interrupted=stop_request.is_set,
-    )
-
-
-def _reach(how: RunOptions) -> tuple[str, ...]:
-    """The options of a command that reaches the same endpoint, account and ledger."""
-    to = how.to
-    address = () if to.base_url == BASE_URL else ("--base-url", to.base_url)
-    account = () if to.account == "default" else ("--account", to.account)
-    state, reports = how.state_dir.absolute(), how.report_dir.absolute()
-    return (*address, *account, "--state-dir", str(state), "--report-dir", str(reports))
-
-
-class _End(NamedTuple):
-    """How a run ended: why before its rows did, whether all of the input was read, in how many
-    seconds it makes sense to go on, what else a person should know, and the last trouble met, as
-    a detail.
-    """
-
-    stopped: StopReason | None
-    read: bool = True
-    resume_in: float | None = None
-    notes: tuple[str, ...] = ()
-    trouble: str = ""
-
-
-async def _in_thread(work: Callable[[], Result], stop_request: StopRequest) -> Result:
-    """Work beside the event loop. Who is cancelled waits for it: it uses the ledger."""
-    working = asyncio.ensure_future(asyncio.to_thread(work))
-    try:
-        return await asyncio.shield(working)
-    except asyncio.CancelledError:
-        stop_request.stop(StopReason.SIGNAL)
-        await asyncio.wait([working])
-        raise
-
-
-async def _carry_out(
-    plan: Plan, run: Run, how: RunOptions, stop_request: StopRequest, spent: float
-) -> _End:
-    """Send the plan's rows; `spent` seconds of the time that the run has are gone."""
-    from rdimport.delivery.dispatcher import Delivery  # noqa: PLC0415
-    from rdimport.delivery.transport import Patience, connected  # noqa: PLC0415
-
-    settings = how.settings
-    if settings.max_seconds is not None:
-        settings = replace(settings, max_seconds=max(0.0, settings.max_seconds - spent))
-    how.on_event(
-        SendingStarted(plan.at_most(settings.limit), how.quota.per_second if how.quota else None)
-    )
-    places = how.settings.concurrency
-    address, key = how.to.base_url, how.to.credentials()
-    patience = Patience.within(how.settings.timeout)
-    notes: list[str] = []
-    heard = LastTrouble(how.on_event)
-    with _pace(how, notes) as pace:
-        async with connected(address, key, places, patience, how.transport) as transport:
-            delivery = Delivery(
-                destination=how.to,
-                transport=transport,
-                run=run,
-                trace=plan.trace,
-                pace=pace,
-                settings=settings,
-                clock=how.clock,
-                chance=how.chance,
-                observer=heard,
-            )
-            stop_request.tell(delivery.stop)
-            await delivery.deliver(plan.pending_rows())
-    how.on_event(SendingFinished())
-    resume_in, trouble = delivery.parked_for, heard.trouble
-    return _End(delivery.stopped, True, resume_in, tuple(notes), trouble)
-
-
-def _pace(how: RunOptions, notes: list[str]) -> AbstractContextManager[RateLimiter]:
-    """The run's own pace, or the one that it has in common with others; notes why not."""
-    if how.quota is None or how.quota_dir is None:
-        return nullcontext(EvenPacer(how.quota))
-    return shared(how.quota, how.to, how.quota_dir, how.clock.monotonic(), notes.append)
-
-
-def _finish(run: Run, how: RunOptions, end: _End) -> dict[str, Any]:
-    """Close the books and write the report."""
-    counts = run.counts()
-    if counts[State.PENDING] or not end.read:
-        code = ExitCode.STOPPED
-    elif any(counts[state] for state in FAILED):
-        code = ExitCode.FAILED_ROWS
-    else:
-        code = ExitCode.DONE
-    now = how.clock.now()
-    resume_at = None
-    if end.stopped is StopReason.LEAD_QUOTA and end.resume_in is not None:
-        resume_at = now + timedelta(seconds=end.resume_in)
-    run.finish(now, code, end.stopped, resume_at, {"read_to_end": end.read, "trouble": end.trouble})
-    return _report(run, how)
-
-
-def _report(run: Run, how: RunOptions) -> dict[str, Any]:
-    """Write it. Where the disk does not take it, the summary says so: the rows are done."""
-    try:
-        return write_report(
-            run, how.report_dir, lang=how.lang, full=how.full_report, on_event=how.on_event
-        )
-    except ReportError as error:
-        return summarise_alone(run, how.report_dir, how.state_dir, error)
-
-
-def write_report(
-    run: Run,
-    report_dir: Path,
-    *,
-    lang: str = "en",
-    full: bool = False,
-    on_event: Observer = ignore_events,
-) -> dict[str, Any]:
-    """Write all files of a run's report. Raises ReportError when the disk does not take them."""
-    try:
-        return write_all(
-            run,
-            report_dir / run.name,
-            lang=lang,
-            full=full,
-            begin=lambda name, rows: on_event(ReportStage(name, rows)),
-            advance=lambda rows: on_event(RowsReported(rows)),
-        )
-    finally:
-        on_event(ReportFinished())
-
-
-def _abandon(run: Run, how: RunOptions, error: BaseException) -> None:
-    """Note why a run could not go on, where the ledger still takes it."""
-    sent = run.has_begun
-    with suppress(LedgerError):
-        sent = run.has_sent()
-        code = ExitCode.STOPPED if sent else getattr(error, "exit_code", ExitCode.NOTHING_SENT)
-        run.finish(how.clock.now(), code, type(error).__name__)
-    if sent:
-        with suppress(RdimportError, Bug):  # the error that ended the run is the one to tell
-            told = _report(run, how)
-            if isinstance(error, LedgerError):
-                error.remedy += f"\nThe report of this run: {how.report_dir / told['run_id']}"
-    if isinstance(error, Exception) and sent:
-        vars(error)["exit_code"] = ExitCode.STOPPED  # of whatever it is: rows have left
-
-
-def _source_hints(hints: Hints, mapping: Mapping) -> Hints:
-    """What the person said, else what the mapping says of its source."""
-    return replace(
-        hints,
-        sheet=hints.sheet or mapping.source.sheet,
-        header_row=hints.header_row or mapping.source.header_row,
-        delimiter=hints.delimiter or mapping.source.delimiter,
-        encoding=hints.encoding or mapping.source.encoding,
-        member=hints.member or mapping.source.member,
-        repair=mapping.source.repair,
-        columns=mapping.columns(),
-    )
-
-
-def _recall(run: Run, how: RunOptions, mapping: Mapping) -> KnownRows | None:
-    if not KnownRows.is_safe(mapping, how.resend):
-        return None
-    return KnownRows(run.ledger.key, mapping, how.custom_fields, run.sources, run.note_sources)

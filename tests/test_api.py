@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -120,6 +122,27 @@ def test_what_stops_a_run_is_an_error_of_its_kind(
     with pytest.raises(error) as told:
         rdimport.run(**given, to=station(box, "wrong"), state_dir=folder / "state")
     assert told.value.exit_code == rdimport.ExitCode.NOTHING_SENT
+
+
+def test_a_bug_is_raised_as_it_is_and_recorded_as_one(folder: Path, box: RunningSandbox) -> None:
+    class Broken(rdimport.RDStation):
+        def read(self, *_: object) -> NoReturn:
+            raise LookupError("a mistake of ours")
+
+    to = Broken(box.api_key, base_url=box.base_url, account="bug")
+    with pytest.raises(LookupError, match="a mistake of ours") as raised:
+        rdimport.run(
+            folder / "leads.csv",
+            folder / "leads.yaml",
+            to=to,
+            state_dir=folder / "state",
+            report_dir=folder / "reports",
+        )
+    assert not hasattr(raised.value, "exit_code")
+    (report,) = (folder / "reports").iterdir()
+    summary = json.loads((report / "summary.json").read_text("utf-8"))
+    assert (summary["exit_code"], summary["accepted"]) == (rdimport.ExitCode.BUG, 0)
+    assert summary["uncertain"] + summary["pending"] == 2
 
 
 def test_run_tells_its_arguments_and_takes_those_of_run_async() -> None:

@@ -24,12 +24,13 @@ from rdimport import api
 from rdimport.cli.screen import check
 from rdimport.cli.screen.run import lines
 from rdimport.core.errors import ReportError
+from rdimport.core.events import Event, RowsReported
 from rdimport.core.quota import Quota
 from rdimport.core.row import FAILED, Problem, State
 from rdimport.ledger import Ledger, Outcome, figures
 from rdimport.ledger.figures import Minute
 from rdimport.mapping import Mapping
-from rdimport.report import write_all
+from rdimport.report import write_report
 from rdimport.report.data import gather
 from rdimport.report.html import page
 from rdimport.report.html.chart import pace, thinned
@@ -184,7 +185,7 @@ def test_a_run_that_was_killed_and_the_one_that_took_it_up(office: Office) -> No
     child.communicate()
     with office.ledger() as ledger:
         killed = ledger.run()
-        unfinished = write_all(killed, office.home / "reports" / killed.name)
+        unfinished = write_report(killed, office.home / "reports")
         assert unfinished["finished_at"] is None
     assert_agree(unfinished)
     office.box.set_faults(Faults())
@@ -192,14 +193,14 @@ def test_a_run_that_was_killed_and_the_one_that_took_it_up(office: Office) -> No
     assert_agree(resumed.summary)
     with office.ledger() as ledger:
         known = ledger.run(killed.name)
-        written = write_all(known, office.home / "reports" / known.name)
+        written = write_report(known, office.home / "reports")
     assert written["stopped_because"] == "killed"
     assert written["uncertain"] == resumed.counts[State.UNCERTAIN]
     assert_agree(written)
     assert_cells_were_read_again(written)
     Path(file).write_text(Path(file).read_text("utf-8") + "\n", "utf-8")
     with office.ledger() as ledger:
-        changed = write_all(ledger.run(killed.name), office.home / "reports" / killed.name)
+        changed = write_report(ledger.run(killed.name), office.home / "reports")
     assert_agree(changed)
     (blank,) = doubtful(changed)
     assert (blank["E-mail"], blank["rdimport_code"]) == ("", "uncertain.interrupted")
@@ -236,7 +237,7 @@ def test_the_same_report_can_be_written_again(office: Office) -> None:
     names = ("summary_json", "failures_csv", "report_html")
     was = {name: Path(done.summary[name]).read_bytes() for name in names}
     with office.ledger() as ledger:
-        again = write_all(ledger.run(), done.report_dir)
+        again = write_report(ledger.run(), done.report_dir.parent)
     assert again == done.summary
     assert {name: Path(again[name]).read_bytes() for name in names} == was
     assert_agree(again)
@@ -248,11 +249,13 @@ def test_a_report_of_a_run_at_work_tells_of_one_moment(office: Office) -> None:
         at_work = writing.run()
         more = iter(range(1000, 2000))
 
-        def go_on(_rows: int) -> None:
+        def go_on(event: Event) -> None:
+            if not isinstance(event, RowsReported):
+                return
             end = Outcome(0, next(more), State.INVALID, (Problem("email.no_at"),), ())
             at_work.record_rows(1, 0, [end])
 
-        told = write_all(reading.run(), done.report_dir, advance=go_on)
+        told = write_report(reading.run(), done.report_dir.parent, on_event=go_on)
         assert next(more) > 1000
     assert told == done.summary
     assert_agree(told)
@@ -260,10 +263,10 @@ def test_a_report_of_a_run_at_work_tells_of_one_moment(office: Office) -> None:
 
 def test_progress_tells_of_every_row_of_each_list(office: Office) -> None:
     done = office.run(office.write(*BAD))
-    seen: list[int] = []
+    seen: list[Event] = []
     with office.ledger() as ledger:
-        write_all(ledger.run(), done.report_dir, advance=seen.append)
-    assert sum(seen) == 2 * len(BAD)
+        write_report(ledger.run(), done.report_dir.parent, on_event=seen.append)
+    assert sum(event.rows for event in seen if isinstance(event, RowsReported)) == 2 * len(BAD)
 
 
 def test_the_page_needs_nothing_but_itself_and_runs_nothing(office: Office) -> None:

@@ -12,7 +12,7 @@ import re
 import sys
 import traceback
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from importlib import import_module
 from typing import Final
 
@@ -53,7 +53,7 @@ def _main(words: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001  a bug: its stack helps whoever mends it
         if not isinstance(error, ImportError) and (damage := _damage(told)):
             print_error(str(damage))
-            return int(getattr(error, "exit_code", damage.exit_code))
+            return int(damage.exit_code)
         with suppress(OSError):
             sys.stderr.write(_without_typed_keys(traceback.format_exc(), words))
         print_error("this is a bug in rdimport. The ledger is right: the same command goes on.")
@@ -70,8 +70,14 @@ def _without_typed_keys(text: str, words: Sequence[str]) -> str:
 
 def _damage(told: argparse.Namespace) -> RdimportError | None:
     """What looks like a bug may be a ledger that holds what we never wrote."""
-    from rdimport.cli.ledger import damage_in  # noqa: PLC0415
+    from rdimport.cli import arguments  # noqa: PLC0415
+    from rdimport.ledger import Ledger  # noqa: PLC0415
+    from rdimport.ledger.wholeness import damage_in  # noqa: PLC0415
 
-    with suppress(RdimportError):
-        return damage_in(told)
-    return None
+    if not hasattr(told, "state_dir"):
+        return None
+    try:
+        with Ledger.if_there(arguments.state_dir(told)) or nullcontext() as ledger:
+            return damage_in(ledger) if ledger else None
+    except RdimportError as error:
+        return error

@@ -11,6 +11,7 @@ from rdimport.cli.streams import say, say_json
 from rdimport.cli.terminal import bars
 from rdimport.core.errors import ExitCode, UsageError
 from rdimport.ledger import Ledger
+from rdimport.report import write_report
 
 
 def execute(told: argparse.Namespace) -> int:
@@ -25,7 +26,7 @@ def execute(told: argparse.Namespace) -> int:
         report_dir = told.report_dir or api.REPORT_DIR
         run = ledger.run(told.run)
         with bars(told) as watch:
-            summary = api.write_report(
+            summary = write_report(
                 run, report_dir, lang=told.lang, full=told.full_report, on_event=watch
             )
     if told.json:

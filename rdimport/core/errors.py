@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from copy import copy
 from enum import IntEnum
+from typing import Self
 
 
 class ExitCode(IntEnum):
@@ -29,12 +31,19 @@ class RdimportError(Exception):
     API key.
     """
 
-    exit_code = ExitCode.NOTHING_SENT
+    exit_code: ExitCode = ExitCode.NOTHING_SENT
 
     def __init__(self, message: str, remedy: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.remedy = remedy
+
+    def with_code(self, exit_code: ExitCode, remedy: str = "") -> Self:
+        """The same error with another exit code, and one more thing to do."""
+        same = copy(self)
+        same.exit_code = exit_code
+        same.remedy = "\n".join(filter(None, (self.remedy, remedy)))
+        return same
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.remedy}" if self.remedy else self.message

@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from rdimport.core.errors import Bug, ExitCode
+from rdimport.core.errors import Bug, ExitCode, LedgerError
 from rdimport.core.row import State
 from rdimport.ledger import Ledger, Run
+from rdimport.ledger.schema import damaged
 
 _STATES: Final = json.dumps([str(state) for state in State])
 
@@ -116,3 +117,14 @@ def _sums(run: Run, accepted: int) -> Iterator[str]:
         yield (
             f"run {run.name} counts {counts[State.ACCEPTED]} rows as accepted, and lists {accepted}"
         )
+
+
+def damage_in(ledger: Ledger) -> LedgerError | None:
+    """What is wrong with the ledger of a command that met a bug: then it may be no bug at all."""
+    try:
+        found = looked_through(ledger)
+    except LedgerError as error:
+        return error
+    except Exception:  # noqa: BLE001  what cannot be looked through is not whole
+        return damaged(ledger.path, "it cannot be looked through")
+    return damaged(ledger.path, "; ".join(found.wrong)) if found.wrong else None

@@ -4,29 +4,38 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rdimport.core.events import Observer, ReportFinished, ReportStage, RowsReported, ignore_events
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rdimport.ledger import Run
-    from rdimport.report.rows import Advance, Begin
 
 
-def write_all(
+def write_report(
     run: Run,
-    folder: Path,
+    report_dir: Path,
     *,
     lang: str = "en",
     full: bool = False,
-    begin: Begin | None = None,
-    advance: Advance | None = None,
+    on_event: Observer = ignore_events,
 ) -> dict[str, Any]:
     """Write every file of a run's report into its folder, and return the object of summary.json.
 
-    All files tell of one moment of the ledger, also while the run goes on. `full` shows personal
-    data in report.html as it is; `begin` hears of each stage, `advance` of each row that a file
-    takes. Raises ReportError when the disk does not take them, LedgerError when the ledger cannot
-    be read.
+    All files describe one moment of the ledger, also while the run goes on. `full` shows personal
+    data in report.html as it is. Raises ReportError when the disk does not take them, LedgerError
+    when the ledger cannot be read.
     """
-    from rdimport.report import everything  # noqa: PLC0415  only who writes reports pays for it
+    from rdimport.report import everything  # noqa: PLC0415  its libraries take time to load
 
-    return everything.write(run, folder, lang, full=full, begin=begin, advance=advance)
+    try:
+        return everything.write(
+            run,
+            report_dir / run.name,
+            lang,
+            full=full,
+            begin=lambda name, rows: on_event(ReportStage(name, rows)),
+            advance=lambda rows: on_event(RowsReported(rows)),
+        )
+    finally:
+        on_event(ReportFinished())

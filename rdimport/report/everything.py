@@ -12,7 +12,7 @@ from rdimport.report import failures_csv, summary
 from rdimport.report.data import gather
 from rdimport.report.failures_xlsx import sheets
 from rdimport.report.html import page
-from rdimport.report.rows import Advance, Begin, quietly
+from rdimport.report.rows import Advance, Begin
 
 
 def write(
@@ -20,12 +20,11 @@ def write(
     folder: Path,
     lang: str,
     *,
-    full: bool = False,
-    begin: Begin | None = None,
-    advance: Advance | None = None,
+    full: bool,
+    begin: Begin,
+    advance: Advance,
 ) -> dict[str, Any]:
-    """Write them; see `rdimport.report.write_all`."""
-    stage, row_written = begin or quietly, advance or quietly
+    """Write them; `begin` hears of each stage, `advance` of each row that a file takes."""
     forgotten = run.facts()["forgotten_at"]
     if forgotten:
         raise UsageError(
@@ -34,21 +33,19 @@ def write(
             "Report files that were written before are as they were.",
         )
     with figures.snapshot(run):
-        stage("counting", 0)
+        begin("counting", 0)
         story = gather(run, folder)
         failed = sum(story.summary[state] for state in FAILED)
-        stage(failures_csv.FILE_NAME, failed)
+        begin(failures_csv.FILE_NAME, failed)
         written = [
-            failures_csv.write(
-                run, folder / failures_csv.FILE_NAME, lang, row_written, story.reread
-            )
+            failures_csv.write(run, folder / failures_csv.FILE_NAME, lang, advance, story.reread)
         ]
-        stage(sheets.FILE_NAME, failed)
+        begin(sheets.FILE_NAME, failed)
         book = folder / sheets.FILE_NAME
-        written += [sheets.write(run, book, story, lang, begin=stage, advance=row_written)]
+        written += [sheets.write(run, book, story, lang, begin=begin, advance=advance)]
     if any(rows != failed for rows in written):
         raise Bug(f"run {run.name}: {failed} failed rows counted, but {written} written")
-    stage(page.FILE_NAME, 0)
+    begin(page.FILE_NAME, 0)
     page.write(story, folder / page.FILE_NAME, lang, full=full)
     summary.write(story.summary, folder / summary.FILE_NAME)
     return story.summary

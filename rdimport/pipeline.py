@@ -1,0 +1,341 @@
+"""The stages of a run in their order: plan, send, close the books, report."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from rdimport.core.clock import Clock
+from rdimport.core.errors import Bug, ExitCode, LedgerError, RdimportError, ReportError
+from rdimport.core.events import (
+    LastTrouble,
+    Observer,
+    PlanFinished,
+    ReportFinished,
+    ReportStage,
+    SendingFinished,
+    SendingStarted,
+)
+from rdimport.core.quota import Quota
+from rdimport.core.row import FAILED, State
+from rdimport.core.stop import StopReason
+from rdimport.delivery.pacing.pacer import EvenPacer, RateLimiter
+from rdimport.delivery.pacing.shared import shared
+from rdimport.delivery.stopping import StopRequest, stop_on_signals
+from rdimport.destination import Destination
+from rdimport.destination.rdstation.custom_fields import CustomFields
+from rdimport.destination.rdstation.endpoint import BASE_URL
+from rdimport.ledger import Ledger, Run
+from rdimport.ledger.accounts import Wish, hash_of
+from rdimport.ledger.figures import examples
+from rdimport.ledger.lock import Held, is_locked, locked
+from rdimport.ledger.naming import refuse_unrecognised
+from rdimport.ledger.wholeness import damage_in
+from rdimport.mapping import Mapping
+from rdimport.plan import mapping_record
+from rdimport.plan.departure import Departure, set_out
+from rdimport.plan.duplicates import Index
+from rdimport.plan.history import history_of
+from rdimport.plan.known_rows import KnownRows
+from rdimport.plan.planner import Plan, Planner
+from rdimport.plan.spool import Spool
+from rdimport.report import write_report
+from rdimport.report.summary import summarise_alone
+from rdimport.results import RunResult
+from rdimport.source import Hints, open_tables
+
+if TYPE_CHECKING:
+    from rdimport.delivery.dispatcher import Chance, Settings
+    from rdimport.delivery.transport import Kind
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """All that `run` was asked to do. `quota_dir` is the folder of the quotas that runs on
+    this machine share, None for a run that shares with nobody.
+    """
+
+    to: Destination
+    state_dir: Path
+    report_dir: Path
+    quota: Quota | None
+    quota_dir: Path | None
+    settings: Settings
+    hints: Hints
+    resend: frozenset[State]
+    custom_fields: CustomFields | None
+    on_event: Observer
+    clock: Clock
+    chance: Chance
+    signals: bool
+    mapping_name: str
+    sandbox: bool
+    again: tuple[str, ...]
+    yes: bool
+    new_identity: bool
+    agreed: Callable[[Departure], bool]
+    transport: Kind
+    lang: str
+    full_report: bool
+
+
+async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions) -> RunResult:
+    """Import `files` as `options` say; raises what `api.run_async` documents."""
+    options.to.credentials()  # without a key there is nothing to plan
+    tables = open_tables(files, source_hints(options.hints, mapping))
+    stop_request = StopRequest()
+    started = options.clock.monotonic()
+    with ExitStack() as stack:
+        Ledger.bring_up(options.state_dir)
+        lock = stack.enter_context(locked(options.state_dir, options.to.account))
+        ledger = stack.enter_context(Ledger.open(options.state_dir))
+        spool = stack.enter_context(Spool(options.state_dir))
+        index = stack.enter_context(Index(options.state_dir))
+        if options.signals:
+            stack.enter_context(stop_on_signals(stop_request))
+        run = _begin(ledger, lock, options, mapping, files)
+        planner = _planner(
+            run, options, mapping, spool=spool, index=index, stop_request=stop_request
+        )
+        try:
+            plan = await _in_thread(partial(planner.make, tables), stop_request)
+            end = _End(stop_request.reason, read=not stop_request.is_set())
+            if end.read:
+                _see_that_it_may_send(plan, run, options)
+                spent = options.clock.monotonic() - started
+                end = await _carry_out(plan, run, options, stop_request, spent)
+            summary = await _in_thread(partial(_finish, run, options, end), stop_request)
+        except BaseException as error:
+            instead = _abandoned(run, options, error)
+            if instead is None:
+                raise
+            raise instead from error
+        options.on_event(ReportStage("counting", 0))
+        seen = examples(run, of_each=1)
+        options.on_event(ReportFinished())
+    notes = tuple(note for table in tables for note in table.notes)
+    where = options.report_dir / summary["run_id"]
+    return RunResult(summary, seen, where, options.state_dir, notes + end.notes)
+
+
+def _see_that_it_may_send(plan: Plan, run: Run, options: RunOptions) -> None:
+    """Raises UsageError where a person has to decide first."""
+    refuse_unrecognised([] if options.new_identity else run.unrecognised())
+    if not options.sandbox:
+        options.on_event(PlanFinished())
+        set_out(
+            run, options.to, plan.at_most(options.settings.limit), options.quota, options.agreed
+        )
+
+
+def _begin(
+    ledger: Ledger, lock: Held, options: RunOptions, mapping: Mapping, files: Sequence[str]
+) -> Run:
+    now = options.clock.now()
+    facts = {
+        "mapping": options.mapping_name,
+        "mapping_used": mapping_record.record(mapping, options.custom_fields),
+        "base_url": options.to.base_url,
+        "sandbox": options.sandbox,
+        "again": options.again or _reach(options),
+        "account": options.to.account,
+        "report_dir": str(options.report_dir.absolute()),
+        "given": list(files),
+        "started_in": str(Path.cwd()),
+        "resend": sorted(options.resend),
+        "new_identity": options.new_identity,
+        "quota": str(options.quota) if options.quota else None,
+        "quota_per_second": options.quota.per_second if options.quota else None,
+    }
+    name = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    key = hash_of(ledger, list(options.to.credentials().items()))
+    wish = Wish(key, partial(is_locked, options.state_dir), options.yes)
+    return ledger.start_run(name, options.to.identity, now, facts, wish, held=lock.is_held)
+
+
+def _planner(
+    run: Run,
+    options: RunOptions,
+    mapping: Mapping,
+    *,
+    spool: Spool,
+    index: Index,
+    stop_request: StopRequest,
+) -> Planner:
+    return Planner(
+        mapping,
+        history_of(run.ledger, run.destination, options.resend, mapping, run.wish()),
+        run,
+        spool,
+        index,
+        catalogue=options.custom_fields,
+        recall=_recall(run, options, mapping),
+        observer=options.on_event,
+        interrupted=stop_request.is_set,
+    )
+
+
+def _reach(options: RunOptions) -> tuple[str, ...]:
+    """The options of a command that reaches the same endpoint, account and ledger."""
+    to = options.to
+    address = () if to.base_url == BASE_URL else ("--base-url", to.base_url)
+    account = () if to.account == "default" else ("--account", to.account)
+    state, reports = options.state_dir.absolute(), options.report_dir.absolute()
+    return (*address, *account, "--state-dir", str(state), "--report-dir", str(reports))
+
+
+class _End(NamedTuple):
+    """How a run ended: why before its rows did, whether all of the input was read, in how many
+    seconds it makes sense to go on, what else a person should know, and the last trouble met, as
+    a detail.
+    """
+
+    stopped: StopReason | None
+    read: bool = True
+    resume_in: float | None = None
+    notes: tuple[str, ...] = ()
+    trouble: str = ""
+
+
+async def _in_thread(work: Callable[[], Result], stop_request: StopRequest) -> Result:
+    """Work beside the event loop. Who is cancelled waits for it: it uses the ledger."""
+    working = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(working)
+    except asyncio.CancelledError:
+        stop_request.stop(StopReason.SIGNAL)
+        await asyncio.wait([working])
+        raise
+
+
+async def _carry_out(
+    plan: Plan, run: Run, options: RunOptions, stop_request: StopRequest, spent: float
+) -> _End:
+    """Send the plan's rows; `spent` seconds of the time that the run has are gone."""
+    from rdimport.delivery.dispatcher import Delivery  # noqa: PLC0415
+    from rdimport.delivery.transport import Patience, connected  # noqa: PLC0415
+
+    settings = options.settings
+    if settings.max_seconds is not None:
+        settings = replace(settings, max_seconds=max(0.0, settings.max_seconds - spent))
+    options.on_event(
+        SendingStarted(
+            plan.at_most(settings.limit), options.quota.per_second if options.quota else None
+        )
+    )
+    places = options.settings.concurrency
+    address, key = options.to.base_url, options.to.credentials()
+    patience = Patience.within(options.settings.timeout)
+    notes: list[str] = []
+    heard = LastTrouble(options.on_event)
+    with _pace(options, notes) as pace:
+        async with connected(address, key, places, patience, options.transport) as transport:
+            delivery = Delivery(
+                destination=options.to,
+                transport=transport,
+                run=run,
+                trace=plan.trace,
+                pace=pace,
+                settings=settings,
+                clock=options.clock,
+                chance=options.chance,
+                observer=heard,
+            )
+            stop_request.tell(delivery.stop)
+            await delivery.deliver(plan.pending_rows())
+    options.on_event(SendingFinished())
+    resume_in, trouble = delivery.parked_for, heard.trouble
+    return _End(delivery.stopped, True, resume_in, tuple(notes), trouble)
+
+
+def _pace(options: RunOptions, notes: list[str]) -> AbstractContextManager[RateLimiter]:
+    """The run's own pace, or the one that it has in common with others; notes why not."""
+    if options.quota is None or options.quota_dir is None:
+        return nullcontext(EvenPacer(options.quota))
+    return shared(
+        options.quota, options.to, options.quota_dir, options.clock.monotonic(), notes.append
+    )
+
+
+def _finish(run: Run, options: RunOptions, end: _End) -> dict[str, Any]:
+    """Close the books and write the report."""
+    counts = run.counts()
+    if counts[State.PENDING] or not end.read:
+        code = ExitCode.STOPPED
+    elif any(counts[state] for state in FAILED):
+        code = ExitCode.FAILED_ROWS
+    else:
+        code = ExitCode.DONE
+    now = options.clock.now()
+    resume_at = None
+    if end.stopped is StopReason.LEAD_QUOTA and end.resume_in is not None:
+        resume_at = now + timedelta(seconds=end.resume_in)
+    run.finish(now, code, end.stopped, resume_at, {"read_to_end": end.read, "trouble": end.trouble})
+    return _report(run, options)
+
+
+def _report(run: Run, options: RunOptions) -> dict[str, Any]:
+    """Write the report. Where the disk does not take it, the summary says so: the rows are done."""
+    try:
+        return write_report(
+            run,
+            options.report_dir,
+            lang=options.lang,
+            full=options.full_report,
+            on_event=options.on_event,
+        )
+    except ReportError as error:
+        return summarise_alone(run, options.report_dir, options.state_dir, error)
+
+
+def _abandoned(run: Run, options: RunOptions, error: BaseException) -> RdimportError | None:
+    """Note why a run could not go on, where the ledger still takes it. What to raise instead of
+    the error, if anything: once rows have left, exit code 3 and the place of the report; and a
+    ledger that holds what we never wrote is damaged, whatever that led to.
+    """
+    sent = run.has_begun
+    with suppress(LedgerError):
+        sent = run.has_sent()
+    if not isinstance(error, RdimportError | Bug) and isinstance(error, Exception):
+        error = damage_in(run.ledger) or error
+    if isinstance(error, RdimportError):
+        code = ExitCode.STOPPED if sent else error.exit_code
+    else:
+        code = ExitCode.BUG if isinstance(error, Exception) else ExitCode.STOPPED
+    with suppress(LedgerError):
+        run.finish(options.clock.now(), code, type(error).__name__)
+    remedy = ""
+    if sent:
+        with suppress(RdimportError, Bug):  # the error that ended the run is the one to raise
+            place = options.report_dir / _report(run, options)["run_id"]
+            remedy = f"The report of this run: {place}"
+    return error.with_code(code, remedy) if isinstance(error, RdimportError) else None
+
+
+def source_hints(hints: Hints, mapping: Mapping) -> Hints:
+    """What the person said, else what the mapping says of its source."""
+    return replace(
+        hints,
+        sheet=hints.sheet or mapping.source.sheet,
+        header_row=hints.header_row or mapping.source.header_row,
+        delimiter=hints.delimiter or mapping.source.delimiter,
+        encoding=hints.encoding or mapping.source.encoding,
+        member=hints.member or mapping.source.member,
+        repair=mapping.source.repair,
+        columns=mapping.columns(),
+    )
+
+
+def _recall(run: Run, options: RunOptions, mapping: Mapping) -> KnownRows | None:
+    if not KnownRows.is_safe(mapping, options.resend):
+        return None
+    return KnownRows(run.ledger.key, mapping, options.custom_fields, run.sources, run.note_sources)

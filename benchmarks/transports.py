@@ -38,7 +38,7 @@ from rdimport.delivery.transport import (
     connected,
     proof,
 )
-from rdimport.delivery.transport.httpx_sender import OrdinarySender
+from rdimport.delivery.transport.httpx_sender import HttpxSender
 from rdimport.delivery.transport.response import awaited
 from rdimport.destination import Request
 from rdimport.destination.rdstation.endpoint import RDStation
@@ -54,7 +54,7 @@ def over(client: Callable[[], object]) -> Way:
     @asynccontextmanager
     async def way(base_url: str) -> AsyncIterator[Transport]:
         async with client() as ready:  # type: ignore[attr-defined]
-            yield OrdinarySender(ready, {"api_key": "k"}, 90.0)
+            yield HttpxSender(ready, {"api_key": "k"}, 90.0)
 
     return way
 

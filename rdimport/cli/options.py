@@ -246,7 +246,7 @@ def _sending(to: argparse.ArgumentParser) -> None:
         "--transport",
         choices=("lean", "httpx"),
         default="lean",
-        help="what sends: our own lean code, or httpx as it comes (proxies always use that)",
+        help="what sends: our own lean code, or httpx (a new connection for each request)",
     )
     group.add_argument("--dry-run", action="store_true", help="the same as check")
 

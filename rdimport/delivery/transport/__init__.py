@@ -3,8 +3,9 @@
 It does not decide anything: it tells apart what proves that nothing left this machine from
 everything else, and hands the answer's bytes on, cut to a size that cannot do harm.
 
-httpx is the client's language (URLs, headers, time-outs, exceptions). Under it sends either a lean
-transport of our own, which docs/speed.md compares with the others, or httpx's ordinary one.
+httpx is the client's language (URLs, headers, time-outs, exceptions). Either it sends, with a new
+connection for each request, or a direct sender of our own, which uses its connections again.
+docs/decisions/0001-transport.md says when which, and why.
 """
 
 from __future__ import annotations
@@ -12,18 +13,17 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Final, Literal, Protocol
+from typing import Literal, Protocol
 from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 import httpx
 
 from rdimport.delivery.transport.direct import LeanSender, LeanTransport
 from rdimport.delivery.transport.error_detail import why
-from rdimport.delivery.transport.httpx_sender import ordinary
+from rdimport.delivery.transport.httpx_sender import UNSENT, httpx_sender
+from rdimport.delivery.transport.proxies import proxy_for
 from rdimport.delivery.transport.response import MAX_ANSWER, Done, Patience, Reply
 from rdimport.destination import Request
-from rdimport.destination.address import is_loopback
 
 __all__ = [
     "MAX_ANSWER",
@@ -36,18 +36,11 @@ __all__ = [
     "Transport",
     "connected",
     "proof",
+    "proxy_for",
 ]
 
 Kind = Literal["lean", "httpx"]
-"""Which transport: the lean one (which leaves proxies to the other), or always httpx's own."""
-
-_BEFORE_SENDING: Final = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,
-    httpx.UnsupportedProtocol,
-)
+"""Which sender: the direct one (which leaves proxies to the other), or always httpx."""
 
 
 class NotConnected(Exception):  # noqa: N818  it is an outcome, not a mistake
@@ -78,7 +71,7 @@ def proof(error: Exception, mask: Callable[[str], str] = str) -> NotConnected | 
     """
     if not isinstance(error, httpx.TransportError):
         raise error
-    kind = NotConnected if isinstance(error, _BEFORE_SENDING) else NotAnswered
+    kind = NotConnected if isinstance(error, UNSENT) else NotAnswered
     return kind(why(error, mask))
 
 
@@ -90,22 +83,16 @@ async def connected(
     patience: Patience,
     kind: Kind = "lean",
 ) -> AsyncIterator[Transport]:
-    """A transport for one run. Redirects are not followed: they would carry the key elsewhere."""
+    """A transport for one run. Redirects are not followed: they would carry the key elsewhere.
+
+    Raises UsageError for a proxy in the environment that cannot be used.
+    """
     address = urlsplit(base_url)
     tls = ssl.create_default_context() if address.scheme == "https" else None
-    # no proxy leads back to this machine
-    environment = not is_loopback(address.hostname)
-    if kind == "httpx" or (environment and _proxied(address.scheme)):
-        async with ordinary(
-            credentials, patience, concurrency, tls, trust_env=environment
-        ) as sender:
+    proxy = proxy_for(base_url)
+    if kind == "httpx" or proxy is not None:
+        async with httpx_sender(credentials, patience, concurrency, tls, proxy) as sender:
             yield sender
         return
     async with LeanTransport(httpx.URL(base_url), patience, concurrency, tls) as lean:
         yield LeanSender(lean, dict(credentials))
-
-
-def _proxied(scheme: str) -> bool:
-    """Whether the environment names a proxy. httpx knows which hosts it leaves out."""
-    proxies = getproxies()
-    return bool(proxies.get(scheme) or proxies.get("all"))

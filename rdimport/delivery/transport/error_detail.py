@@ -47,7 +47,9 @@ def why(error: httpx.TransportError, mask: Callable[[str], str] = str) -> str:
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
     """The exceptions that led to this one, the last first."""
-    seen: BaseException | None = error
-    while seen is not None:
-        yield seen
-        seen = seen.__cause__ or seen.__context__
+    seen: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in seen:
+        yield cause
+        seen.append(cause)
+        cause = cause.__cause__ or cause.__context__

@@ -1,21 +1,32 @@
-"""httpx in the ordinary way, with its own transport: proxies, and no line of ours under it."""
+"""httpx as the sender: a new connection for each request, and proxies."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 import httpx
 
 from rdimport.core.masking import Mask
+from rdimport.delivery.transport.fresh import FreshTransport
+from rdimport.delivery.transport.proxies import secrets_of
 from rdimport.delivery.transport.response import MAX_ANSWER, Done, Patience, Reply
 from rdimport.destination import Request
 
 _LOGGERS: Final = ("httpx", *(f"httpcore.{part}" for part in "connection http11 proxy".split()))
+
+UNSENT: Final = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+"""What proves that not one byte of the request left."""
 
 
 class _Masked(logging.Filter):
@@ -33,14 +44,46 @@ class _Masked(logging.Filter):
         return True
 
 
-class OrdinarySender:
-    """Sends with a client of httpx."""
+class _Sent:
+    """Whether a byte of one request may have left. A word to a proxy is none of the request."""
+
+    def __init__(self) -> None:
+        self._began = False
+
+    async def trace(self, event: str, info: dict[str, Any]) -> None:
+        """What httpcore calls with each step of an exchange, before it is taken."""
+        if event == "http11.send_request_headers.started":
+            self._began = info["request"].method != b"CONNECT"
+
+    def late(self, seconds: float) -> httpx.TransportError:
+        """The end of an exchange that took too long."""
+        said = f"no whole answer within {seconds:g} seconds"
+        return httpx.ReadTimeout(said) if self._began else httpx.ConnectTimeout(said)
+
+    def proof(self, error: httpx.TransportError) -> type[httpx.TransportError]:
+        """What kind of error tells what is known: one of connecting, as long as nothing left."""
+        if self._began or isinstance(error, UNSENT):
+            return type(error)
+        if isinstance(error, httpx.TimeoutException):
+            return httpx.ConnectTimeout
+        return httpx.ProxyError
+
+
+class HttpxSender:
+    """Sends with a client of httpx. `mask` hides a proxy's password, which only this sender knows,
+    in whatever the proxy or the endpoint says.
+    """
 
     def __init__(
-        self, client: httpx.AsyncClient, parameters: Mapping[str, str], whole: float
+        self,
+        client: httpx.AsyncClient,
+        parameters: Mapping[str, str],
+        whole: float,
+        mask: Callable[[str], str] = str,
     ) -> None:
         self._client = client
         self._whole = whole
+        self._mask = mask
         self._parameters = dict(parameters)
         self._urls: dict[str, httpx.URL] = {}
         self._tasks: dict[Done, asyncio.Task[None]] = {}
@@ -70,14 +113,21 @@ class OrdinarySender:
         if url is None:
             url = httpx.URL(request.url, params=self._parameters)
             self._urls[request.url] = url
+        sent = _Sent()
         ready = self._client.build_request(
-            request.method, url, headers=dict(request.headers), content=request.body
+            request.method,
+            url,
+            headers=dict(request.headers),
+            content=request.body,
+            extensions={"trace": sent.trace},
         )
         try:
             async with asyncio.timeout(self._whole):
                 return await self._answer(ready)
         except TimeoutError:
-            raise httpx.ReadTimeout(f"no whole answer within {self._whole:g} seconds") from None
+            raise sent.late(self._whole) from None
+        except httpx.TransportError as error:
+            raise sent.proof(error)(self._mask(str(error))) from error
 
     async def _answer(self, ready: httpx.Request) -> Reply:
         response = await self._client.send(ready, stream=True)
@@ -89,42 +139,40 @@ class OrdinarySender:
                     break
         finally:
             await response.aclose()
-        return Reply(response.status_code, response.headers, bytes(body[:MAX_ANSWER]))
+        said = self._mask(body[:MAX_ANSWER].decode("utf-8", "surrogateescape"))
+        content = said.encode("utf-8", "surrogateescape")
+        return Reply(response.status_code, response.headers, content)
 
 
 @asynccontextmanager
-async def ordinary(
+async def httpx_sender(
     parameters: Mapping[str, str],
     patience: Patience,
     concurrency: int,
     tls: ssl.SSLContext | None,
-    *,
-    trust_env: bool,
-) -> AsyncIterator[OrdinarySender]:
-    """A sender for as long as it is needed. `trust_env` lets the environment name a proxy."""
+    proxy: httpx.Proxy | None,
+) -> AsyncIterator[HttpxSender]:
+    """A sender for as long as it is needed."""
     loggers = [logging.getLogger(name) for name in _LOGGERS]
-    masked = _Masked(Mask(parameters.values()))
+    hidden = list(secrets_of(proxy))
+    masked = _Masked(Mask([*parameters.values(), *hidden]))
     for logger in loggers:
         logger.addFilter(masked)
     client = httpx.AsyncClient(
+        transport=FreshTransport(concurrency, tls, proxy),
         timeout=httpx.Timeout(
             connect=patience.connect,
             write=patience.write,
             read=patience.read,
             pool=patience.whole,
         ),
-        limits=httpx.Limits(
-            max_connections=concurrency,
-            max_keepalive_connections=concurrency,
-            keepalive_expiry=patience.idle,
-        ),
         follow_redirects=False,
-        trust_env=trust_env,
-        verify=tls or False,
+        trust_env=False,
     )
     try:
         async with client:
-            yield OrdinarySender(client, parameters, patience.whole)
+            mask = Mask(hidden) if hidden else str
+            yield HttpxSender(client, parameters, patience.whole, mask)
     finally:
         for logger in loggers:
             logger.removeFilter(masked)

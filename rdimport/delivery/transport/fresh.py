@@ -1,0 +1,163 @@
+# ruff: noqa: ASYNC109  the interface is httpcore's
+"""httpx's own transport with a connection of its own for each request.
+
+A connection that carries one request cannot be stale when it is written to, and whatever a server
+says beyond its answer ends with it. What comes in goes through the same reader as the direct
+sender's, so that both understand the same bytes in the same way.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterable
+from typing import Any, Final
+
+import httpcore
+import httpx
+from httpcore import AnyIOBackend
+
+from rdimport.delivery.transport.response import Reply
+from rdimport.delivery.transport.response_reader import AnswerReader, Garbled
+
+_TICKETS: Final = 0.002
+"""Seconds to find out whether what arrived over TLS before the request is more than its own
+messages, such as tickets for a later session.
+"""
+
+_REWRITTEN: Final = ("connection", "content-length", "keep-alive", "transfer-encoding", "upgrade")
+
+
+class FreshTransport(httpx.AsyncHTTPTransport):
+    """At most `limit` connections at once, each for one request, through `proxy` if given."""
+
+    def __init__(
+        self, limit: int, tls: ssl.SSLContext | None, proxy: httpx.Proxy | None = None
+    ) -> None:
+        super().__init__(verify=tls or False)
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=tls,
+            proxy=None if proxy is None else _proxy(proxy),
+            max_connections=limit,
+            max_keepalive_connections=0,
+            network_backend=CheckedBackend(),
+        )
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """What `httpx.AsyncClient` calls."""
+        request.headers["connection"] = "close"
+        return await super().handle_async_request(request)
+
+
+def _proxy(proxy: httpx.Proxy) -> httpcore.Proxy:
+    url = httpcore.URL(
+        scheme=proxy.url.raw_scheme,
+        host=proxy.url.raw_host,
+        port=proxy.url.port,
+        target=proxy.url.raw_path,
+    )
+    return httpcore.Proxy(url, proxy.raw_auth, proxy.headers.raw, proxy.ssl_context)
+
+
+class CheckedBackend(httpcore.AsyncNetworkBackend):
+    """Opens connections whose answers are checked."""
+
+    def __init__(self) -> None:
+        self._backend = AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """A new connection."""
+        return CheckedStream(
+            await self._backend.connect_tcp(host, port, timeout, local_address, socket_options)
+        )
+
+
+class CheckedStream(httpcore.AsyncNetworkStream):
+    """One connection. It carries no request where something happened before, and hands on only an
+    answer that can be understood in one way.
+    """
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+        self._reader: AnswerReader | None = None
+        self._handed_on = False
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """The whole answer to a request, as bytes that hold nothing but it; before a request,
+        as it comes (a proxy's word). Nothing where it was cut short.
+        """
+        reader = self._reader
+        if reader is None:
+            return await self._stream.read(max_bytes, timeout)
+        while not reader.whole:
+            data = await self._stream.read(max_bytes, timeout)
+            try:
+                reader.feed(data) if data else reader.end()
+            except Garbled as error:
+                raise httpcore.RemoteProtocolError(str(error)) from error
+            if not data:
+                break
+        if self._handed_on or not reader.whole:
+            return b""
+        self._handed_on = True
+        return _plain(reader.reply())
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Write; the first bytes of the request only where nothing came before them."""
+        if self._reader is None and _is_request(buffer):
+            if not await self._quiet():
+                raise httpcore.ConnectError("the server spoke or closed before it was asked")
+            self._reader = AnswerReader()
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        """Close it."""
+        await self._stream.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """The same connection with TLS over it."""
+        return CheckedStream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
+
+    def get_extra_info(self, info: str) -> Any:
+        """What the connection knows of itself."""
+        return self._stream.get_extra_info(info)
+
+    async def _quiet(self) -> bool:
+        """Whether neither bytes nor an end came, as far as the system knows."""
+        if not self._stream.get_extra_info("is_readable"):
+            return True
+        if self._stream.get_extra_info("ssl_object") is None:
+            return False
+        try:
+            await self._stream.read(1, _TICKETS)
+        except httpcore.ReadTimeout:
+            return True
+        except httpcore.ReadError:
+            return False
+        return False
+
+
+def _is_request(data: bytes) -> bool:
+    """Whether it begins the request itself, and not a word to a proxy."""
+    line = data.partition(b"\r\n")[0]
+    return line.endswith(b" HTTP/1.1") and not line.startswith(b"CONNECT ")
+
+
+def _plain(reply: Reply) -> bytes:
+    """An answer that was understood, spelled in the plainest way."""
+    status, headers, body = reply
+    lines = [f"HTTP/1.1 {status:03d} X"]
+    lines += [f"{name}: {value}" for name, value in headers.items() if name not in _REWRITTEN]
+    lines += [f"content-length: {len(body)}", "connection: close", "", ""]
+    return "\r\n".join(lines).encode("latin-1") + body

@@ -1,0 +1,68 @@
+"""The proxy that the environment names for an endpoint, if any."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import httpx
+
+from rdimport.core.errors import UsageError
+from rdimport.destination.address import is_loopback
+
+_SOCKS: Final = "socks"
+_HOST: Final = re.compile(r"[\w.-]+|[0-9A-Fa-f:.]+")
+
+
+def proxy_for(base_url: str) -> httpx.Proxy | None:
+    """The proxy of `HTTPS_PROXY`, `HTTP_PROXY` or `ALL_PROXY`, unless `NO_PROXY` leaves the host
+    out. No proxy leads back to this machine.
+
+    Raises UsageError for one that cannot be used. Its address, which may hold a password, is not
+    repeated.
+    """
+    address = urlsplit(base_url)
+    host = address.hostname or ""
+    proxies = getproxies()
+    named = proxies.get(address.scheme) or proxies.get("all")
+    if not named or is_loopback(host) or proxy_bypass(address.netloc) or proxy_bypass(host):
+        return None
+    variable = f"{address.scheme.upper()}_PROXY" if proxies.get(address.scheme) else "ALL_PROXY"
+    proxy, trouble = _read(named if "://" in named else f"http://{named}")
+    if proxy is None:
+        raise UsageError(
+            f"The environment variable {variable} names a proxy that cannot be used: {trouble}.",
+            f"Name an HTTP proxy in {variable}, such as http://host:port, or have {host} reached"
+            f" without one: NO_PROXY={host}",
+        )
+    return proxy
+
+
+def secrets_of(proxy: httpx.Proxy | None) -> Iterator[str]:
+    """What must not be repeated of a proxy's address."""
+    if proxy is not None and proxy.auth is not None and proxy.auth[1]:
+        user, password = proxy.auth
+        yield from (password, f"{user}:{password}")
+
+
+def _read(named: str) -> tuple[httpx.Proxy | None, str]:
+    """The proxy of that address, or what is wrong with it."""
+    if named.lower().startswith(_SOCKS):
+        return None, "SOCKS proxies are not supported"
+    try:
+        proxy = httpx.Proxy(named)
+        proxy.url.raw_host.decode("ascii").encode("idna")
+    except (ValueError, httpx.InvalidURL):
+        return None, "it is not the address of an HTTP proxy"
+    port = proxy.url.port
+    if not _HOST.fullmatch(proxy.url.host) or not (port is None or 0 < port < 65_536):
+        return None, "its address has no host, or a port that is none"
+    if proxy.url.path not in ("", "/") or proxy.url.query or proxy.url.fragment:
+        return None, (
+            "there is more behind its host and port (a / ? or # of a password is written %2F %3F"
+            " %23)"
+        )
+    return proxy, ""

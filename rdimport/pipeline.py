@@ -90,7 +90,10 @@ class RunOptions:
 
 async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions) -> RunResult:
     """Import `files` as `options` say; raises what `api.run_async` documents."""
+    from rdimport.delivery.transport import proxy_for  # noqa: PLC0415  with it comes httpx
+
     options.to.credentials()  # without a key there is nothing to plan
+    proxy_for(options.to.base_url)  # nor with a proxy that cannot be used
     tables = open_tables(files, source_hints(options.hints, mapping))
     stop_request = StopRequest()
     started = options.clock.monotonic()

@@ -324,3 +324,19 @@ def test_a_port_that_is_taken_is_a_sentence_and_no_traceback() -> None:
         )
     assert f"port {port}" in result.stdout
     assert "--port" in result.stdout
+
+
+def test_a_request_that_waited_while_all_was_cleared_is_forgotten_too(
+    sandbox: RunningSandbox,
+) -> None:
+    sandbox.set_faults(Faults(latency=1.0))
+    where = urlsplit(sandbox.base_url)
+    path = f"/platform/conversions?api_key={sandbox.api_key}"
+    with contextlib.closing(
+        http.client.HTTPConnection(str(where.hostname), where.port, timeout=PATIENCE)
+    ) as waiting:
+        waiting.request("POST", path, body(), HEADERS)
+        sandbox.clear()
+        with pytest.raises(ConnectionError):
+            waiting.getresponse()
+    assert (sandbox.requests, sandbox.conversions()) == (0, [])

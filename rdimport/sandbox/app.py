@@ -53,6 +53,7 @@ class App:
 
     async def _platform(self, scope: Scope, receive: Receive, send: Send) -> None:
         chance = self.endpoint.chance
+        clears = self.endpoint.clears
         method, path = scope["method"], scope["path"]
         query = scope["query_string"].decode("latin-1")
         fault = chance.draw() if path == CONVERSIONS and method == "POST" else None
@@ -67,6 +68,9 @@ class App:
         delay = chance.delay()
         if delay:
             await self.endpoint.clock.sleep(delay)
+        if self.endpoint.clears != clears:  # what was asked before belongs to what is forgotten
+            await _reset(scope, receive)
+            return
         reply = self.endpoint.answer(Call(method, path, query, scope["headers"], body), fault)
         if fault is None and not chance.faults.slow:
             await send(

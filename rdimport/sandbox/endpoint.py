@@ -102,6 +102,7 @@ class Endpoint:
         self.clock = clock
         self.chance = Chance(options.faults, options.seed)
         self.counts = Counts()
+        self.clears = 0
         self.minutes: dict[int, Minutes] = {}
         self._rules = options.rules()
         self._quota = options.quota()
@@ -304,7 +305,10 @@ class Endpoint:
         )
 
     def clear(self) -> None:
-        """Forget contacts, conversions, refused requests, counts and windows; keys stay."""
+        """Forget contacts, conversions, refused requests, counts and windows; keys stay. Requests
+        that wait for their answer are forgotten too: `clears` tells that they are from before.
+        """
+        self.clears += 1
         self.store.clear()
         self.counts = Counts()
         self.minutes.clear()

@@ -78,7 +78,7 @@ def warned(run: Run) -> bool:
 
 def filled(run: Run) -> dict[str, int]:
     """How many of the rows that can be sent have a value in each field, the fewest first."""
-    return {field: rows for field, rows in _filled(run).items() if "." not in field}
+    return {field: rows for field, rows in _filled(run).items() if ":" not in field}
 
 
 class LegalBases(NamedTuple):

@@ -244,10 +244,10 @@ def test_commands_read_the_same_list_and_reach_the_same_ledger(
     places = ["--api-key-file", key.name, "--state-dir", "o estado", "--report-dir", "saída"]
     done = office.do("run", *files, "-m", "o mapa.yaml", "--limit", 1, *places)
     rest, mended = printed(done.out)
+    (first,) = (office.home / "saída").iterdir()
     sent = there.type(rest, key="")
     assert len(sent) == 6
     assert set(sent) < set(PEOPLE)
-    first = min((office.home / "saída").iterdir())
     assert first.name in mended
     edit(first / "failures.xlsx", mend=True)
     assert there.type(mended, key="") == [MENDED]

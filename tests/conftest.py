@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from support.command import Desk
+from support.command import Desk, end_all
 from support.waiting import PATIENCE
 
 from rdimport.sandbox import Faults, SandboxOptions, running
@@ -33,10 +33,19 @@ def one_sandbox() -> Iterator[RunningSandbox]:
 
 @pytest.fixture
 def box(one_sandbox: RunningSandbox) -> RunningSandbox:
-    """A sandbox without quota, empty and without faults."""
+    """A sandbox without quota, empty and without faults.
+
+    What earlier tests sent never counts, even if it is answered later (`Endpoint.clear`).
+    """
     one_sandbox.clear()
     one_sandbox.set_faults(Faults())
     return one_sandbox
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_running() -> Iterator[None]:
+    yield
+    end_all()
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from rdimport.core.names import is_slip
 from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
 
-OTHER = "another"
 NUMBERS = count()
 
 
@@ -37,7 +36,7 @@ def accounts(desk: Desk) -> dict[str, tuple[int, int]]:
 
 def second(desk: Desk, box: RunningSandbox) -> Desk:
     """Somebody in another folder, with a key of another client and the same ledger."""
-    key = box.create_key(f"second {next(NUMBERS)}", OTHER)
+    key = box.create_key("second", f"client {next(NUMBERS)}")  # the box outlives the test
     return Desk(desk.home, key, desk.base_url)
 
 

@@ -95,20 +95,49 @@ def test_only_the_conversions_count_as_requests_not_the_page(sandbox: RunningSan
     assert sandbox.requests == 0
 
 
+@pytest.mark.parametrize("fault", ["", "throttle", "reset_before", "hang_after"])
+def test_what_was_sent_before_everything_is_cleared_never_counts_afterwards(
+    sandbox: RunningSandbox, fault: str
+) -> None:
+    """Of a client that waits for its answer, and of one that was killed."""
+    faults = Faults(latency=0.3, **({fault: 1.0} if fault else {}))
+    with contextlib.ExitStack() as open_ones:
+        for number in range(20):
+            sandbox.set_faults(faults)
+            connection = open_ones.enter_context(connect(sandbox))
+            connection.sendall(raw_request(sandbox))
+            if number % 2:
+                connection.close()
+            sandbox.clear()
+        sandbox.set_faults(Faults(latency=0.3))
+        # Begun last, with the same latency: what came before has been answered when this is.
+        assert post(sandbox, body("last@exemplo.com.br")).status_code == 200
+    assert sandbox.counts() == {"requests": 1, "accepted": 1, "refused": 0, "throttled": 0}
+    assert [payload["email"] for payload in sandbox.conversions()] == ["last@exemplo.com.br"]
+    assert sandbox.refused() == []
+
+
 # Faults at the socket. `stored` is what a client cannot know.
+
+
+def connect(sandbox: RunningSandbox) -> socket.socket:
+    where = urlsplit(sandbox.base_url)
+    return socket.create_connection((where.hostname, where.port), timeout=PATIENCE)
+
+
+def raw_request(sandbox: RunningSandbox) -> bytes:
+    return (
+        f"POST /platform/conversions?api_key={sandbox.api_key} HTTP/1.1\r\nhost: x\r\n"
+        f"content-type: application/json\r\ncontent-length: {len(body())}\r\n\r\n"
+    ).encode() + body()
 
 
 def raw_answer(sandbox: RunningSandbox) -> tuple[bytes, bool]:
     """All bytes that come back for one request, and whether the connection was reset."""
-    where = urlsplit(sandbox.base_url)
-    request = (
-        f"POST /platform/conversions?api_key={sandbox.api_key} HTTP/1.1\r\nhost: x\r\n"
-        f"content-type: application/json\r\ncontent-length: {len(body())}\r\n\r\n"
-    ).encode() + body()
-    with socket.create_connection((where.hostname, where.port), timeout=PATIENCE) as connection:
+    with connect(sandbox) as connection:
         received = b""
         try:
-            connection.sendall(request)
+            connection.sendall(raw_request(sandbox))
             while part := connection.recv(65_536):
                 received += part
         except ConnectionResetError:

@@ -112,7 +112,10 @@ class RunningSandbox:
         raise SandboxError("The sandbox has no such key.")
 
     def clear(self) -> None:
-        """Forget contacts, conversions, counts and quota windows; keys and faults stay."""
+        """Forget contacts, conversions, counts and quota windows; keys and faults stay.
+
+        A request that was sent before is forgotten too, wherever it is, and its connection reset.
+        """
         self._call("DELETE", "data")
 
     def _all(self, what: str) -> list[dict[str, Any]]:

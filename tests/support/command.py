@@ -11,13 +11,25 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rdimport import cli
 from support.waiting import PATIENCE
 
 KEY = "k3y-f0r-tests-a9f8c7e6d5b4"
 """A key that no endpoint of ours knows, long enough to be found wherever it leaks."""
+
+
+_STARTED: Final[list[subprocess.Popen[str]]] = []
+
+
+def end_all() -> None:
+    """Kill what a test started and left running: it would go on sending during the next one."""
+    while _STARTED:
+        process = _STARTED.pop()
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
 
 
 @dataclass(frozen=True)
@@ -61,7 +73,7 @@ class Desk:
 
     def start(self, *words: object, stdin: Any = subprocess.DEVNULL) -> subprocess.Popen[str]:
         """Start a command and leave it running."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "rdimport", *map(str, words)],
             cwd=self.home,
             env=self._told(),
@@ -71,6 +83,8 @@ class Desk:
             text=True,
             encoding="utf-8",
         )
+        _STARTED.append(process)
+        return process
 
     def wait(self, process: subprocess.Popen[str], stdin: str | None = None) -> Done:
         """The end of a command that was started. No command ever shows the key or a traceback."""

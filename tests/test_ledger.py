@@ -20,7 +20,7 @@ import polars as pl
 import pytest
 from support.lists import MAPPING, people
 from support.waiting import PATIENCE
-from test_transport_cost import serving
+from test_cost_of_a_request import serving
 
 from rdimport.api import check
 from rdimport.api import run as run_of_api

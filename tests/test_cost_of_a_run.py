@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 from support.lists import MAPPING, people
-from test_transport_cost import serving
+from test_cost_of_a_request import serving
 
 from rdimport.api import run_async
 from rdimport.destination.rdstation.endpoint import RDStation

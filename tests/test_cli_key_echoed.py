@@ -18,7 +18,7 @@ from urllib.parse import quote
 import pytest
 from support.command import Desk
 from support.lists import MAPPING, people
-from test_masking import FORMS
+from test_core_masking import FORMS
 
 from rdimport.cli.streams import speaking
 from rdimport.core.masking import Mask

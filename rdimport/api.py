@@ -34,7 +34,7 @@ from rdimport.plan.spool import Spool
 from rdimport.prepare.preview import Preview, advice
 from rdimport.proposal import SAMPLE_ROWS, Proposal
 from rdimport.proposal import propose as propose_for
-from rdimport.results import CheckResult, Notes, RunResult
+from rdimport.results import CheckResult, CheckTally, RunResult
 from rdimport.source import Hints, open_tables
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def check(
     mapping, custom_fields, _ = _loaded(mapping, custom_fields)
     allowed = _quota(quota)
     tables = open_tables(_names(files), source_hints(hints or Hints(), mapping))
-    book, preview = Notes(), Preview()
+    book, preview = CheckTally(), Preview()
     with ExitStack() as stack:
         folder = None if state_dir is None else Path(state_dir)
         known = known_before(to, folder, frozenset(resend), mapping, stack)

@@ -23,8 +23,8 @@ from rdimport.source import Table
 _PROBLEMS = {**PROBLEMS, "state": pl.String}
 
 
-class Notes:
-    """The book of a plan that nobody carries out. It grows on disk, not in memory."""
+class CheckTally:
+    """What a check counts and lists of the rows of a plan. It grows on disk, not in memory."""
 
     def __init__(self) -> None:
         self.tally: Counter[State] = Counter()
@@ -126,7 +126,7 @@ class CheckResult:
 
     counts: dict[State, int]
     left_out: int
-    book: Notes
+    book: CheckTally
     tables: tuple[Table, ...]
     to_send: int
     seconds: float | None

@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 
 from rdimport.core.row import FILE, PROBLEMS, ROW, State
 from rdimport.plan.planner import Invalid
-from rdimport.results import Notes
+from rdimport.results import CheckTally
 
 BATCHES = st.lists(
     st.lists(st.tuples(st.integers(2, 6), st.sampled_from("abc"), st.text(max_size=2)), max_size=8)
 )
 
 
-def noted(batches: list[list[tuple[int, str, str]]], *, row_by_row: bool) -> Notes:
-    book = Notes()
+def noted(batches: list[list[tuple[int, str, str]]], *, row_by_row: bool) -> CheckTally:
+    book = CheckTally()
     for file, batch in enumerate(batches):
         lines = [(file, row, code, "email", "E-mail", value, None) for row, code, value in batch]
         problems = pl.DataFrame(lines, schema=PROBLEMS, orient="row").sort(ROW, maintain_order=True)

@@ -31,7 +31,7 @@ from rdimport.ledger import Ledger, Outcome, figures
 from rdimport.ledger.figures import Minute
 from rdimport.mapping import Mapping
 from rdimport.report import write_report
-from rdimport.report.data import gather
+from rdimport.report.data import load_report_data
 from rdimport.report.html import page
 from rdimport.report.html.chart import pace, thinned
 from rdimport.report.html.privacy import shortened
@@ -404,7 +404,7 @@ def test_a_disk_that_is_full_is_told_with_what_to_do(office: Office) -> None:
     office.run(office.write(*GOOD))
     with office.ledger() as ledger:
         run = ledger.run()
-        story = gather(run, office.home)
+        story = load_report_data(run, office.home)
         with pytest.raises(ReportError, match="cannot be written") as told:
             page.write(story, Path("/dev/null/report.html"))
     assert "safe in the ledger" in told.value.remedy

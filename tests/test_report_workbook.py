@@ -18,7 +18,7 @@ from rdimport.core.names import fold
 from rdimport.core.row import REPORTED, Problem, State
 from rdimport.destination.rdstation.custom_fields import CustomField, CustomFields
 from rdimport.ledger import Input, Ledger, Outcome
-from rdimport.report.data import gather
+from rdimport.report.data import load_report_data
 from rdimport.report.failures_xlsx import sheets
 from rdimport.report.words import Words
 from rdimport.sandbox import Faults
@@ -167,7 +167,7 @@ def test_past_the_limit_of_a_sheet_the_rows_go_on_in_further_ones_and_all_come_b
     path = office.home / "failures.xlsx"
     with office.ledger() as ledger:
         run = ledger.run()
-        story = gather(run, office.home)
+        story = load_report_data(run, office.home)
         assert sheets.write(run, path, story, sheet_rows=10) == 25
     assert openpyxl.load_workbook(path).sheetnames[1:4] == ["Rows", "Rows (2)", "Rows (3)"]
     assert [row["Nome"] for row in xlsx_rows(path)] == [f"P{i}" for i in range(25)]
@@ -183,7 +183,7 @@ def test_a_sheet_whose_rows_were_all_deleted_is_passed_over(office: Office) -> N
     path = office.home / "failures.xlsx"
     with office.ledger() as ledger:
         run = ledger.run()
-        sheets.write(run, path, gather(run, office.home), sheet_rows=10)
+        sheets.write(run, path, load_report_data(run, office.home), sheet_rows=10)
     book = openpyxl.load_workbook(path)
     book["Rows"].delete_rows(2, 20)
     book.save(path)
@@ -243,7 +243,7 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
             )
             run.record_rows(1000, 0, list(ends))
         path = tmp_path / f"{name}.xlsx"
-        assert sheets.write(run, path, gather(run, tmp_path)) == rows
+        assert sheets.write(run, path, load_report_data(run, tmp_path)) == rows
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
     with Ledger.open(tmp_path) as ledger:

@@ -40,7 +40,7 @@ _NAME: Final = "conversion_identifier"
 _OURS: Final = (FILE, ROW, IDENTITY, PAYLOAD, SOURCE, WARNINGS)
 
 
-class Book(Protocol):
+class RowLog(Protocol):
     """Where the end of a row is noted: the ledger for a run, memory for a check."""
 
     def record_input(self, file: int, table: Input) -> None:
@@ -173,7 +173,7 @@ class Planner:
         self,
         mapping: Mapping,
         memory: SendHistory,
-        book: Book,
+        book: RowLog,
         spool: Spool | None,
         index: Index,
         *,

@@ -20,7 +20,7 @@ EXAMPLES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class ReportData:
     """`summary` is the object of summary.json. `examples` has the first rows of each code, the most
     frequent code first. `filled` counts rows that can be sent by field. `fields` and `choices` are
     those of the mapping record; `per_minute` is what the quota allows, None without one. `reread`
@@ -44,13 +44,13 @@ class Story:
         return why(self.summary, lang)
 
 
-def gather(run: Run, folder: Path) -> Story:
+def load_report_data(run: Run, folder: Path) -> ReportData:
     """Read it from the ledger; `folder` holds the run's files."""
     facts = json.loads(run.facts()["facts"])
     mapping = facts.get("mapping_used", {})
     per_second = facts.get("quota_per_second")
     found, unread = reread(run, run.inputs())
-    return Story(
+    return ReportData(
         summary.summarise(run, folder),
         figures.examples(run, EXAMPLES),
         figures.minutes(run),

@@ -9,7 +9,7 @@ from rdimport.core.errors import Bug, UsageError
 from rdimport.core.row import FAILED
 from rdimport.ledger import Run, figures
 from rdimport.report import failures_csv, summary
-from rdimport.report.data import gather
+from rdimport.report.data import load_report_data
 from rdimport.report.failures_xlsx import sheets
 from rdimport.report.html import page
 from rdimport.report.rows import Advance, Begin
@@ -34,7 +34,7 @@ def write(
         )
     with figures.snapshot(run):
         begin("counting", 0)
-        story = gather(run, folder)
+        story = load_report_data(run, folder)
         failed = sum(story.summary[state] for state in FAILED)
         begin(failures_csv.FILE_NAME, failed)
         written = [

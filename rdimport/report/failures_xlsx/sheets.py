@@ -15,7 +15,7 @@ from rdimport.core.messages.reasons import explain, remedy
 from rdimport.core.names import fold
 from rdimport.core.row import REPORTED, Problem
 from rdimport.ledger import Input, Run
-from rdimport.report.data import Story
+from rdimport.report.data import ReportData
 from rdimport.report.failures_xlsx.formats import CellFormats
 from rdimport.report.failures_xlsx.summary_sheet import COMMENTED, cover
 from rdimport.report.private_files import private
@@ -41,7 +41,7 @@ _MEASURED: Final = 1_000
 def write(
     run: Run,
     path: Path,
-    story: Story,
+    story: ReportData,
     lang: str = "en",
     *,
     sheet_rows: int = SHEET_ROWS,
@@ -68,7 +68,7 @@ def write(
 
 
 def _fill(
-    book: Workbook, run: Run, story: Story, words: Words, *, most: int, advance: Advance
+    book: Workbook, run: Run, story: ReportData, words: Words, *, most: int, advance: Advance
 ) -> int:
     inputs = run.inputs()
     looks = CellFormats(book)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rdimport.core.messages.reasons import explain, remedy
 from rdimport.core.row import FAILED, Problem, State
-from rdimport.report.data import Story
+from rdimport.report.data import ReportData
 from rdimport.report.failures_xlsx.formats import CellFormats
 from rdimport.report.next_steps import steps
 from rdimport.report.words import Words
@@ -28,7 +28,7 @@ _LINE: Final = 15.0
 
 def cover(
     sheet: Worksheet,
-    story: Story,
+    story: ReportData,
     places: dict[str, list[tuple[str, int, int]]],
     names: list[str],
     *,
@@ -108,7 +108,7 @@ class _Page:
             self.line((words.counted("left_out", summary["left_out"]), None))
         self.blank()
 
-    def problems(self, story: Story, places: dict[str, list[tuple[str, int, int]]]) -> None:
+    def problems(self, story: ReportData, places: dict[str, list[tuple[str, int, int]]]) -> None:
         """The problems, the most frequent first, with links to the first rows of each."""
         words, looks = self._words, self._looks
         if not story.examples:

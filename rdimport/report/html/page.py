@@ -12,7 +12,7 @@ from typing import Any, Final
 from rdimport.core.messages.reasons import UNREACHED, explain, remedy
 from rdimport.core.row import Problem, State
 from rdimport.ledger.figures import Example
-from rdimport.report.data import Story
+from rdimport.report.data import ReportData
 from rdimport.report.html import chart
 from rdimport.report.html.privacy import discreet
 from rdimport.report.next_steps import steps
@@ -30,7 +30,7 @@ _ENOUGH: Final = 10
 _NO_NETWORK: Final = "default-src 'none'; style-src 'unsafe-inline'"
 
 
-def write(story: Story, path: Path, lang: str = "en", *, full: bool = False) -> None:
+def write(story: ReportData, path: Path, lang: str = "en", *, full: bool = False) -> None:
     """Write the page. Without `full` personal data in it is shortened.
 
     Raises ReportError when the disk does not take it.
@@ -46,7 +46,9 @@ def write(story: Story, path: Path, lang: str = "en", *, full: bool = False) -> 
 class _Page:
     """One page. Every text passes through `escape`; nothing in it comes from another place."""
 
-    def __init__(self, story: Story, words: Words, shown: Callable[[Problem], Problem]) -> None:
+    def __init__(
+        self, story: ReportData, words: Words, shown: Callable[[Problem], Problem]
+    ) -> None:
         self._story = story
         self._summary = story.summary
         self._shown = shown

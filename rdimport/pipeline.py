@@ -256,7 +256,7 @@ async def _carry_out(
             stop_request.tell(delivery.stop)
             await delivery.deliver(plan.pending_rows())
     options.on_event(SendingFinished())
-    resume_in, trouble = delivery.parked_for, heard.trouble
+    resume_in, trouble = delivery.parked_for, delivery.stopped_by or heard.trouble
     return _End(delivery.stopped, True, resume_in, tuple(notes), trouble)
 
 

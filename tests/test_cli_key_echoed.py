@@ -33,6 +33,10 @@ def whole(status: bytes, body: str, head: bytes = b"", cut: int = 0) -> bytes:
     return b"HTTP/1.1 %b\r\n%bContent-Length: %d\r\n\r\n%b" % (status, head, size, told)
 
 
+def pointing_at(line: bytes) -> bytes:
+    return b"Location: http://127.0.0.1:9/" + line + b"?api_key=" + line + b"\r\n"
+
+
 def answers(form: str) -> Iterator[bytes]:
     """What the endpoint says, with the key in that form in every place."""
     line = re.sub(r"[\r\n]", "", form).encode()
@@ -43,7 +47,7 @@ def answers(form: str) -> Iterator[bytes]:
     yield b"HTTP/1.1 400 Bad\r\nX: y\r\n " + line + b"\r\n" + line + b"\r\n\r\n"
     yield b"HTTP/1.1 200 OK\r\n" + line + b" : " + line * 2000 + b"\r\n\r\n"
     yield line
-    yield whole(b"302 Found", "", b"Location: http://127.0.0.1:9/x?api_key=" + line + b"\r\n")
+    yield whole(b"300 Choose", "", pointing_at(line))
     yield whole(b"422 No", body)
     yield whole(b"400 No", by_field)
     yield whole(b"500 No", body)
@@ -54,7 +58,7 @@ def answers(form: str) -> Iterator[bytes]:
 
 
 def all_answers(key: str) -> Iterator[bytes]:
-    """All of them, each before one that lets the run go on."""
+    """All of them, each before one that lets the run go on; in the end one that stops it."""
     names = ["as it is", "other case", "quoted", "percent lower", "JSON escapes", "JSON in JSON"]
     names += [
         "HTML numbers",
@@ -69,6 +73,7 @@ def all_answers(key: str) -> Iterator[bytes]:
     told = [answer for form in forms for answer in answers(form)]
     for answer in (whole(b"429 Slow", body, wait), whole(b"503 Wait", body, wait), *told):
         yield from (answer, ACCEPTED)
+    yield whole(b"302 Found", "", pointing_at(key.encode()))
 
 
 @contextmanager
@@ -126,7 +131,7 @@ def test_the_key_is_in_no_byte_of_what_is_kept_or_said(
         desk = Desk(tmp_path_factory.mktemp("desk"), KEY, address)
         desk.write("list.csv", people(rows + 40))
         desk.write("list.yaml", MAPPING)
-        assert desk.here(*words.split()).code == 1
+        assert desk.here(*words.split()).code == 3
     assert told == []
     desk.here("report")
     desk.here("status")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from rdimport.core.stop import StopReason
 from rdimport.delivery.circuit_breaker import (
     DOUBTS_IN_A_ROW,
     SAME_REFUSALS,
+    STRETCH,
     TURNED_AWAY,
     CircuitBreaker,
 )
@@ -32,6 +35,8 @@ def saw(
         (Evidence.KEY_REFUSED, StopReason.KEY_REFUSED),
         (Evidence.KEY_OF_CRM, StopReason.KEY_OF_CRM),
         (Evidence.WRONG_ENDPOINT, StopReason.WRONG_ENDPOINT),
+        (Evidence.REDIRECTED, StopReason.WRONG_ENDPOINT),
+        (Evidence.NOT_TRUSTED, StopReason.CERTIFICATE),
     ],
 )
 def test_what_every_row_would_meet_stops_the_run_at_once(
@@ -42,7 +47,7 @@ def test_what_every_row_would_meet_stops_the_run_at_once(
 
 def test_all_evidence_whose_verdict_is_to_stop_has_a_reason() -> None:
     for evidence in Evidence:
-        if judge(evidence).action is Action.STOP:
+        if judge(evidence).action is Action.STOP or judge(evidence).stops:
             assert saw(CircuitBreaker(60), evidence) != [None]
 
 
@@ -62,11 +67,63 @@ def test_an_answer_between_two_failures_begins_the_patience_anew() -> None:
     assert saw(circuit, Evidence.NOT_CONNECTED, now=121) == [StopReason.ENDPOINT_DOWN]
 
 
-def test_several_doubts_in_a_row_stop_the_run_and_one_clear_answer_between_does_not() -> None:
+@pytest.mark.parametrize("before", [0, 1, 200, 300_000])
+def test_several_doubts_in_a_row_stop_a_run_that_was_clear_before(before: int) -> None:
     circuit = CircuitBreaker(60)
-    assert saw(circuit, Evidence.SERVER_FAILED, DOUBTS_IN_A_ROW - 1) == [None] * 4
-    assert saw(circuit, Evidence.ACCEPTED) == [None]
-    assert saw(circuit, Evidence.NOT_ANSWERED, DOUBTS_IN_A_ROW)[-1] is StopReason.ENDPOINT_UNCLEAR
+    saw(circuit, Evidence.ACCEPTED, before)
+    found = saw(circuit, Evidence.SERVER_FAILED, DOUBTS_IN_A_ROW)
+    assert found == [None] * (DOUBTS_IN_A_ROW - 1) + [StopReason.ENDPOINT_UNCLEAR]
+
+
+def test_where_losses_were_scattered_before_half_of_a_stretch_has_to_be_in_doubt() -> None:
+    circuit = CircuitBreaker(60)
+    for _ in range(20):
+        assert saw(circuit, Evidence.NOT_ANSWERED) + saw(circuit, Evidence.ACCEPTED, 19) == (
+            [None] * 20
+        )
+    found = saw(circuit, Evidence.NOT_ANSWERED, STRETCH)
+    assert found.index(StopReason.ENDPOINT_UNCLEAR) in (STRETCH // 2 - 2, STRETCH // 2 - 1)
+
+
+def test_every_second_row_in_doubt_stops_the_run() -> None:
+    circuit = CircuitBreaker(60)
+    found = [saw(circuit, e)[0] for e in [Evidence.ACCEPTED, Evidence.SERVER_FAILED] * STRETCH]
+    assert StopReason.ENDPOINT_UNCLEAR in found
+
+
+@pytest.mark.parametrize("between", [Evidence.NOT_CONNECTED, Evidence.ACCOUNT_QUOTA])
+def test_attempts_that_nobody_read_part_no_doubts(between: Evidence) -> None:
+    circuit = CircuitBreaker(60)
+    found = [saw(circuit, e)[0] for e in [Evidence.SERVER_FAILED, *[between] * 9] * DOUBTS_IN_A_ROW]
+    assert StopReason.ENDPOINT_UNCLEAR in found
+
+
+@pytest.mark.parametrize("share", [0.01, 0.03, 0.05])
+@pytest.mark.parametrize("lost", ["noticed at once", "noticed together, late"])
+@pytest.mark.parametrize("seed", range(3))
+def test_scattered_losses_never_stop_a_run_whatever_the_order_in_which_they_are_noticed(
+    share: float, lost: str, seed: int
+) -> None:
+    chance = random.Random(seed)  # noqa: S311
+    rows = [(n, chance.random() < share) for n in range(5_000)]
+    answers = {False: Evidence.ACCEPTED, True: Evidence.NOT_ANSWERED}
+    circuit, late = CircuitBreaker(60), list[int]()
+    for block in range(0, len(rows), 500):
+        noticed = sorted(rows[block : block + 500], key=lambda row: not row[1])
+        for number, doubt in noticed:
+            if doubt and lost != "noticed at once":
+                late.append(number)
+            else:
+                assert circuit.saw(answers[doubt], NO_REASON, 0, number) is None
+    assert not any(circuit.saw(Evidence.NOT_ANSWERED, NO_REASON, 0, number) for number in late)
+
+
+def test_rows_that_all_wait_in_vain_stop_the_run_as_soon_as_five_are_noticed() -> None:
+    circuit = CircuitBreaker(60)
+    for number in range(1_000):
+        circuit.saw(Evidence.ACCEPTED, NO_REASON, 0, number)
+    found = [circuit.saw(Evidence.NOT_ANSWERED, NO_REASON, 60, 1_000 + n) for n in range(5)]
+    assert found[-1] is StopReason.ENDPOINT_UNCLEAR
 
 
 def test_the_first_fifty_rows_refused_for_the_same_reason_stop_the_run() -> None:

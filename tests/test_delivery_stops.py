@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+import shutil
+import ssl
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +23,7 @@ from rdimport.core.events import ignore_events
 from rdimport.core.row import State
 from rdimport.core.stop import StopReason
 from rdimport.delivery.circuit_breaker import TURNED_AWAY
-from rdimport.delivery.dispatcher import Delivery, Settings
+from rdimport.delivery.dispatcher import GRACE, Delivery, Settings
 from rdimport.delivery.pacing.pacer import EvenPacer
 from rdimport.delivery.transport import Patience, connected
 from rdimport.destination.rdstation.endpoint import RDStation
@@ -49,8 +52,10 @@ def book(folder: Path, rows: int) -> Iterator[Book]:
         yield Book(ledger, run, rows)
 
 
-async def deliver(to: Book, script: Script, clock: Clock | None = None) -> Delivery:
-    async with serving(script) as server:
+async def deliver(
+    to: Book, script: Script, clock: Clock | None = None, tls: ssl.SSLContext | None = None
+) -> Delivery:
+    async with serving(script, tls) as server:
         station = RDStation(KEY, base_url=server.base_url)
         key = station.credentials()
         async with connected(server.base_url, key, 8, Patience()) as transport:
@@ -147,3 +152,73 @@ def test_a_list_of_people_who_all_had_their_share_of_the_day_is_not_asked_for_on
     assert delivery.stopped is StopReason.LEAD_QUOTA
     assert 43_000 < (delivery.parked_for or 0) <= 43_067
     assert asked < TURNED_AWAY + 8  # those that were on their way
+
+
+@pytest.mark.parametrize("status", [301, 302, 303])
+def test_a_redirect_stops_the_run_and_leaves_its_row_uncertain(tmp_path: Path, status: int) -> None:
+    answer = f"HTTP/1.1 {status} X\r\nLocation: https://exemplo.com/b?api_key={KEY}\r\n"
+    asked = 0
+
+    async def script(peer: Peer) -> None:
+        nonlocal asked
+        while await peer.request():
+            asked += 1
+            await peer.say(answer.encode() + b"Content-Length: 0\r\n\r\n")
+
+    with book(tmp_path, 400) as to:
+        delivery = asyncio.run(deliver(to, script))
+        counts = to.run.counts()
+    assert delivery.stopped is StopReason.WRONG_ENDPOINT
+    assert delivery.stopped_by == f"HTTP {status}; Location: https://exemplo.com/b"
+    assert counts[State.UNCERTAIN] == asked <= 16
+    assert counts[State.PENDING] == 400 - asked
+
+
+def test_scattered_losses_leave_their_rows_in_doubt_and_stop_nothing(tmp_path: Path) -> None:
+    lost = random.Random(2)  # noqa: S311
+
+    async def script(peer: Peer) -> None:
+        while await peer.request():
+            if lost.random() < 0.05:
+                peer.reset()
+                return
+            await peer.say(ACCEPTED)
+
+    with book(tmp_path, 1_500) as to:
+        assert asyncio.run(deliver(to, script)).stopped is None
+        counts = to.run.counts()
+    assert counts[State.ACCEPTED] + counts[State.UNCERTAIN] == 1_500
+    assert 20 < counts[State.UNCERTAIN] < 150
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="it makes the certificate")
+@pytest.mark.parametrize("fault", ["self-signed", "of another name"])
+def test_a_certificate_that_is_not_trusted_stops_the_run_at_once_with_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=x"]
+    command += ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)
+    if fault == "of another name":
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, key)
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+
+    slept: list[float] = []
+
+    class Watched(SystemClock):
+        async def sleep(self, seconds: float) -> None:
+            slept.append(seconds)
+            await super().sleep(seconds)
+
+    with book(tmp_path / "state", 40) as to:
+        delivery = asyncio.run(deliver(to, script, Watched(), tls))
+        assert to.run.counts()[State.PENDING] == 40
+    assert delivery.stopped is StopReason.CERTIFICATE
+    assert set(slept) <= {GRACE}
+    assert delivery.stopped_by.startswith("net.tls")
+    assert "certificate verify failed" in delivery.stopped_by

@@ -183,7 +183,8 @@ def test_a_refusal_that_gives_no_reason_says_so(body: bytes) -> None:
 @pytest.mark.parametrize(
     ("status", "evidence"),
     [
-        (301, Evidence.UNKNOWN_ANSWER), (302, Evidence.UNKNOWN_ANSWER),
+        (300, Evidence.UNKNOWN_ANSWER), (301, Evidence.REDIRECTED),
+        (302, Evidence.REDIRECTED), (303, Evidence.REDIRECTED), (304, Evidence.UNKNOWN_ANSWER),
         (307, Evidence.WRONG_ENDPOINT), (308, Evidence.WRONG_ENDPOINT),
         (400, Evidence.ROW_REFUSED), (401, Evidence.KEY_REFUSED), (403, Evidence.KEY_REFUSED),
         (404, Evidence.WRONG_ENDPOINT), (405, Evidence.WRONG_ENDPOINT),

@@ -8,6 +8,7 @@ from rdimport.destination.verdict import VERDICTS, Action, Arrived, Evidence, ju
 
 EXPECTED = {
     Evidence.NOT_CONNECTED: (Arrived.NO, Action.RETRY),
+    Evidence.NOT_TRUSTED: (Arrived.NO, Action.STOP),
     Evidence.NOT_ANSWERED: (Arrived.UNKNOWN, Action.DOUBT),
     Evidence.ACCEPTED: (Arrived.YES, Action.ACCEPT),
     Evidence.SUCCESS_NOT_UNDERSTOOD: (Arrived.UNKNOWN, Action.DOUBT),
@@ -16,6 +17,7 @@ EXPECTED = {
     Evidence.KEY_REFUSED: (Arrived.NO, Action.STOP),
     Evidence.KEY_OF_CRM: (Arrived.NO, Action.STOP),
     Evidence.WRONG_ENDPOINT: (Arrived.NO, Action.STOP),
+    Evidence.REDIRECTED: (Arrived.UNKNOWN, Action.DOUBT),
     Evidence.ACCOUNT_QUOTA: (Arrived.NO, Action.RETRY),
     Evidence.LEAD_QUOTA: (Arrived.NO, Action.PARK),
     Evidence.UNAVAILABLE: (Arrived.NO, Action.RETRY),

@@ -9,6 +9,7 @@ class StopReason(StrEnum):
     KEY_REFUSED = "key_refused"
     KEY_OF_CRM = "key_of_crm"
     WRONG_ENDPOINT = "wrong_endpoint"
+    CERTIFICATE = "certificate"
     ENDPOINT_DOWN = "endpoint_down"
     ENDPOINT_UNCLEAR = "endpoint_unclear"
     ALL_REFUSED = "all_refused"

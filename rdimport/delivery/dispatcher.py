@@ -114,6 +114,8 @@ class Delivery:
         self._started = clock.monotonic()
         self._requests = self._retries = self._throttled = self._taken = self._setbacks = 0
         self.stopped: StopReason | None = None
+        self.stopped_by = ""
+        """What was said by the answer that stopped the run, if one did."""
         self._tried: set[bytes] = set()
         self._set_aside: set[bytes] = set()
         self._order = count()  # of rows that are due at the same moment the earlier one goes first
@@ -272,7 +274,9 @@ class Delivery:
         if row.identity in self._tried:
             self._tried.discard(row.identity)
             self._retries += 1
-        flight = InFlightRequest(pending, self._clock.monotonic(), crowded, self._landed)
+        flight = InFlightRequest(
+            pending, self._clock.monotonic(), self._requests - 1, crowded, self._landed
+        )
         self._open.add(flight)
         try:
             self._transport.start(self._destination.build(row.payload), flight)
@@ -322,8 +326,9 @@ class Delivery:
             self._pace.learn(now, answer.limits, len(self._open), counted=counted)
         self._note(flight.pending, answer, action)
         reasons = frozenset((p.code, p.field) for p in answer.problems) if answer.problems else NONE
-        stop = self._circuit.saw(answer.evidence, reasons, now)
+        stop = self._circuit.saw(answer.evidence, reasons, now, flight.number)
         if stop is not None:
+            self.stopped_by = self.stopped_by or "; ".join(p.detail for p in answer.problems)
             self.stop(stop)
 
     def _note(self, pending: PendingRow, answer: Answer, action: Action) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
 from typing import Final
 
@@ -25,10 +26,20 @@ def unanswered(error: Exception, mask: Callable[[str], str]) -> Answer:
     error when it is a bug.
     """
     why = error if isinstance(error, NotAnswered) else proof(error, mask)
+    if isinstance(why, NotConnected) and _untrusted(error):
+        return Answer(Evidence.NOT_TRUSTED, problems=(Problem("unsent", detail=str(why)),))
     if isinstance(why, NotConnected):
         return Answer(Evidence.NOT_CONNECTED, problems=(Problem("unsent", detail=str(why)),))
     problem = Problem("uncertain.not_answered", detail=str(why))
     return Answer(Evidence.NOT_ANSWERED, problems=(problem,))
+
+
+def _untrusted(error: BaseException) -> bool:
+    """Whether it is the endpoint's certificate that kept us from it."""
+    seen: BaseException | None = error
+    while seen is not None and not isinstance(seen, ssl.SSLCertVerificationError):
+        seen = seen.__cause__ or seen.__context__
+    return seen is not None
 
 
 def problems_found(answer: Answer, state: State) -> tuple[Problem, ...]:
@@ -40,21 +51,24 @@ def problems_found(answer: Answer, state: State) -> tuple[Problem, ...]:
 
 
 class InFlightRequest:
-    """A request without an answer yet. `left` is when it was sent, `crowded` whether all places
-    were taken then; the transport calls it with the end, once.
+    """A request without an answer yet. `left` is when it was sent, `number` which one in the
+    order of sending it was, `crowded` whether all places were taken then; the
+    transport calls it with the end, once.
     """
 
-    __slots__ = ("_land", "crowded", "left", "pending")
+    __slots__ = ("_land", "crowded", "left", "number", "pending")
 
     def __init__(
         self,
         pending: PendingRow,
         left: float,
+        number: int,
         crowded: bool,
         land: Callable[[InFlightRequest, Reply | Exception], None],
     ) -> None:
         self.pending = pending
         self.left = left
+        self.number = number
         self.crowded = crowded
         self._land = land
 

@@ -15,6 +15,7 @@ class Evidence(StrEnum):
     """What is known after one attempt to send a row."""
 
     NOT_CONNECTED = "not_connected"
+    NOT_TRUSTED = "not_trusted"
     NOT_ANSWERED = "not_answered"
     ACCEPTED = "accepted"
     SUCCESS_NOT_UNDERSTOOD = "success_not_understood"
@@ -23,6 +24,7 @@ class Evidence(StrEnum):
     KEY_REFUSED = "key_refused"
     KEY_OF_CRM = "key_of_crm"
     WRONG_ENDPOINT = "wrong_endpoint"
+    REDIRECTED = "redirected"
     ACCOUNT_QUOTA = "account_quota"
     LEAD_QUOTA = "lead_quota"
     UNAVAILABLE = "unavailable"
@@ -51,12 +53,18 @@ class Action(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One line of the table."""
+    """One line of the table. `stops`: the run ends, although the row is in doubt."""
 
     seen: str
     arrived: Arrived
     action: Action
     because: str
+    stops: bool = False
+
+    @property
+    def then(self) -> str:
+        """What becomes of the row and of the run, in a few words."""
+        return f"{self.action.value}, and stop" if self.stops else self.action.value
 
 
 VERDICTS: Final[dict[Evidence, Verdict]] = {
@@ -65,6 +73,12 @@ VERDICTS: Final[dict[Evidence, Verdict]] = {
         Arrived.NO,
         Action.RETRY,
         "not one byte of the request left, so a second attempt cannot be a second arrival",
+    ),
+    Evidence.NOT_TRUSTED: Verdict(
+        "the endpoint's certificate is not trusted: self-signed, expired, of another name",
+        Arrived.NO,
+        Action.STOP,
+        "no request leaves before a certificate is trusted, and waiting does not mend it",
     ),
     Evidence.NOT_ANSWERED: Verdict(
         "connected, then a time-out, a reset or a close before a whole answer",
@@ -114,6 +128,14 @@ VERDICTS: Final[dict[Evidence, Verdict]] = {
         Action.STOP,
         "the address or the request is wrong for all rows alike",
     ),
+    Evidence.REDIRECTED: Verdict(
+        "301, 302 or 303",
+        Arrived.UNKNOWN,
+        Action.DOUBT,
+        "a 303 may follow a POST that was carried out; no redirect is followed, and every other "
+        "row would meet the same",
+        stops=True,
+    ),
     Evidence.ACCOUNT_QUOTA: Verdict(
         "429 of the account",
         Arrived.NO,
@@ -157,7 +179,7 @@ def markdown() -> str:
     """The table as `docs/delivery.md` prints it."""
     lines = ["| what is seen | may it have arrived? | then | because |", "|---|---|---|---|"]
     lines += [
-        f"| {line.seen} | {line.arrived} | {line.action.value} | {line.because} |"
+        f"| {line.seen} | {line.arrived} | {line.then} | {line.because} |"
         for line in VERDICTS.values()
     ]
     return "\n".join(lines)

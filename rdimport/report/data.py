@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rdimport.core.messages.reasons import Reason, detail, explain, reason
 from rdimport.core.row import Problem
@@ -64,6 +64,10 @@ def load_report_data(run: Run, folder: Path) -> ReportData:
     )
 
 
+_SAID: Final = (StopReason.ENDPOINT_DOWN, StopReason.WRONG_ENDPOINT, StopReason.CERTIFICATE)
+"""Stops whose sentence goes on with what was met."""
+
+
 def why(summary: dict[str, Any], lang: str) -> Reason | None:
     """The catalogue's words for why a run stopped; what is not in it is named as it is."""
     stopped_because = summary["stopped_because"]
@@ -76,6 +80,6 @@ def why(summary: dict[str, Any], lang: str) -> Reason | None:
     if found is None:
         return None
     sentence = explain(Problem(code, detail=named), lang)
-    if stopped_because == StopReason.ENDPOINT_DOWN and summary["stopped_by"]:
+    if stopped_because in _SAID and summary["stopped_by"]:
         sentence += f": {detail(summary['stopped_by'], lang)}"
     return found._replace(sentence=sentence)

@@ -231,6 +231,8 @@ class Endpoint:
 
 
 _WAITS = ("", "Retry-After: 0", "Retry-After-Quotas: 1", "RateLimit-Reset: 0", "Retry-After: soon")
+_ODD = (201, 202, 300, 418) * 8 + (301, 302, 303)
+"""The last three end a run, so they are rare."""
 _GARBAGE = (b"", b"OK", b"<html></html>", b'{"event_uuid": null}', b'{"event_uuid": "', b"\xff\x00")
 
 
@@ -297,7 +299,7 @@ _ANSWERS: dict[Fault, Callable[[bytes, Random], bytes]] = {
     Fault.FAIL_UNSTORED: _failed,
     Fault.GARBAGE_STORED: lambda _, chance: _http(200, chance.choice(_GARBAGE)),
     Fault.NOISE_STORED: _noise,
-    Fault.ODD_STORED: lambda good, c: _http(c.choice((201, 202, 302, 418)), good, "Location: /x"),
+    Fault.ODD_STORED: lambda good, c: _http(c.choice(_ODD), good, "Location: /x"),
     Fault.FLOOD_STORED: lambda good, _: _http(200, b" " * 200_000 + good),
     Fault.ACCEPT_CHUNKED: _chunked,
     Fault.ACCEPT_CLOSE: lambda good, _: _http(200, good, "Connection: close"),

@@ -27,6 +27,13 @@ ENDPOINT: Final[dict[str, tuple[str, str]]] = {
         "RD's server failed while it had the row, so nobody knows whether it kept it: {detail}",
         _LOOK,
     ),
+    "uncertain.redirected": (
+        (
+            "the answer points to another address, which is never followed, so nobody knows whether"
+            " the row arrived: {detail}"
+        ),
+        _LOOK,
+    ),
     "uncertain.unknown_answer": (
         "the answer could not be understood, so nobody knows whether the row arrived: {detail}",
         _LOOK,
@@ -182,12 +189,19 @@ ENDPOINT: Final[dict[str, tuple[str, str]]] = {
         "the endpoint does not know the address or the form of our requests",
         "check --base-url: it ends before /platform",
     ),
+    "stop.certificate": (
+        "the certificate of {detail} is not trusted",
+        (
+            "check --base-url and the date of this computer; for an endpoint of your own, name the"
+            " file of its authority in the environment variable SSL_CERT_FILE. Then " + _AGAIN
+        ),
+    ),
     "stop.endpoint_down": (
         "{detail} cannot be reached",
         "check the network and --base-url, then " + _AGAIN,
     ),
     "stop.endpoint_unclear": (
-        "several answers in a row could not be understood",
+        "most rows that left one after the other are in doubt: nobody answered, or not clearly",
         (
             "wait until the endpoint is well again, then run the same command: it sends only the "
             "rows that were not tried"

@@ -24,6 +24,13 @@ ENDPOINT_PT: Final[dict[str, tuple[str, str]]] = {
         "o servidor do RD falhou com a linha na mão: não dá para saber se a guardou: {detail}",
         _LOOK,
     ),
+    "uncertain.redirected": (
+        (
+            "a resposta aponta para outro endereço, que nunca é seguido, e por isso não dá para"
+            " saber se a linha chegou: {detail}"
+        ),
+        _LOOK,
+    ),
     "uncertain.unknown_answer": (
         "a resposta não foi entendida: não dá para saber se a linha chegou: {detail}",
         _LOOK,
@@ -179,12 +186,19 @@ ENDPOINT_PT: Final[dict[str, tuple[str, str]]] = {
         "o endpoint não conhece o endereço ou a forma das nossas requisições",
         "confira --base-url: ele termina antes de /platform",
     ),
+    "stop.certificate": (
+        "o certificado de {detail} não é confiável",
+        (
+            "confira --base-url e a data deste computador; se o endpoint é seu, indique o arquivo"
+            " da autoridade dele na variável de ambiente SSL_CERT_FILE. Depois " + _AGAIN
+        ),
+    ),
     "stop.endpoint_down": (
         "não foi possível chegar a {detail}",
         "confira a rede e --base-url, depois " + _AGAIN,
     ),
     "stop.endpoint_unclear": (
-        "várias respostas seguidas não foram entendidas",
+        "a maioria das linhas enviadas em sequência ficou em dúvida: sem resposta clara",
         (
             "espere o endpoint se recuperar e rode o mesmo comando: ele só envia as linhas "
             "ainda não tentadas"

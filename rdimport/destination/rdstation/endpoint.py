@@ -55,6 +55,7 @@ _BY_STATUS: Final = {
     409: Evidence.ROW_REFUSED,
     413: Evidence.ROW_TOO_LARGE,
     422: Evidence.ROW_REFUSED,
+    **dict.fromkeys((301, 302, 303), Evidence.REDIRECTED),
     **dict.fromkeys((307, 308, 404, 405, 406, 414, 415), Evidence.WRONG_ENDPOINT),
 }
 
@@ -125,7 +126,7 @@ class RDStation:
         if 200 <= status < 300:
             return _success(status, content, limits, self._mask)
         problems = tuple(_problems(content, self._mask)) or (
-            Problem("rd.no_reason", detail=f"HTTP {status}"),
+            Problem("rd.no_reason", detail=f"HTTP {status}{_elsewhere(headers, self._mask)}"),
         )
         evidence = _evidence(status, headers, content, problems)
         return Answer(evidence, "", problems, _wait(evidence, headers, content), limits)
@@ -150,6 +151,12 @@ def _success(status: int, content: Any, limits: Limits | None, mask: Mask) -> An
         return Answer(Evidence.ACCEPTED, _clean(receipt, mask), limits=limits)
     doubt = Problem("uncertain.success_not_understood", detail=f"HTTP {status}")
     return Answer(Evidence.SUCCESS_NOT_UNDERSTOOD, "", (doubt,), limits=limits)
+
+
+def _elsewhere(headers: Mapping[str, str], mask: Mask) -> str:
+    """Where an answer points to, without its query, in which the key may have been repeated."""
+    location = re.split(r"[?#]", mask(headers.get("location", "")[: 4 * _DETAIL]))[0]
+    return f"; Location: {_clean(location, mask)}" if location else ""
 
 
 def _checked(base_url: str, *, insecure_http: bool) -> str:

@@ -30,10 +30,14 @@ PORT = ":8090"
 @pytest.fixture
 def old(desk: Desk, box: RunningSandbox) -> Desk:
     """Somebody who has used 0.1.0: its ledger, as if it had sent to the sandbox."""
+    return brought(desk, box, OLD)
+
+
+def brought(desk: Desk, box: RunningSandbox, ledger: Path) -> Desk:
     for path in [*KEPT.glob("*.csv"), *KEPT.glob("*.yaml")]:
         shutil.copy(path, desk.home)
     desk.state.mkdir(mode=0o700)
-    shutil.copy(OLD, desk.state / "ledger.sqlite3")
+    shutil.copy(ledger, desk.state / "ledger.sqlite3")
     port = f":{box.base_url.rpartition(':')[2]}"
     with plain(desk) as db:
         db.execute("UPDATE destination SET identity = replace(identity, ?, ?)", (PORT, port))
@@ -84,6 +88,35 @@ def test_the_list_that_an_earlier_release_imported_is_not_sent_again(
         found = imported(old, file, mapping, *words)
         assert set(found) <= {"already_imported", "duplicate", "invalid", "refused"}
         assert box.requests == 0
+
+
+@pytest.mark.parametrize("mapping", ["fair.yaml", "orders.yaml"])
+@pytest.mark.parametrize("changes", [False, True])
+def test_an_address_that_is_cleaned_in_another_way_now_is_known_all_the_same(
+    desk: Desk, box: RunningSandbox, mapping: str, *, changes: bool
+) -> None:
+    """0.1.0 joined words and took accents from domains. Whoever it sent is not sent again."""
+    old = brought(desk, box, KEPT / "0.1.0-addresses.sqlite3")
+    if changes:
+        with (old.home / mapping).open("a", encoding="utf-8") as text:
+            text.write("on_change: send\n")
+    for _ in range(2):
+        found = imported(old, "addresses.csv", mapping)
+        assert found == {"already_imported": 4, "invalid": 2}
+    checked = old.do("check", "addresses.csv", "-m", mapping, "--json").summary
+    assert checked["to_send"] == 0
+    assert box.requests == 0
+
+
+def test_a_person_whom_0_1_0_wrote_to_under_a_wrong_address_is_sent_once_mended(
+    desk: Desk, box: RunningSandbox
+) -> None:
+    old = brought(desk, box, KEPT / "0.1.0-addresses.sqlite3")
+    path = old.home / "addresses.csv"
+    text = path.read_text("utf-8").replace("Maria Silva maria@example.com", "maria@example.com")
+    path.write_text(text, "utf-8")
+    assert imported(old, "addresses.csv", "fair.yaml")["accepted"] == 1
+    assert [sent["email"] for sent in box.conversions()] == ["maria@example.com"]
 
 
 def test_a_ledger_of_0_1_0_gets_this_releases_tables_after_a_copy_for_its_owner(

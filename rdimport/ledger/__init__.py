@@ -364,6 +364,16 @@ class Ledger:
             destination,
         )
 
+    def knows_of_0_1(self, destination: int) -> bool:
+        """Whether release 0.1.0 sent something there, cleaned in its way."""
+        return bool(
+            self.query(
+                "SELECT 1 FROM run WHERE destination = ? AND id <= (SELECT value FROM setting"
+                " WHERE name = 'last_run_of_0_1') LIMIT 1",
+                destination,
+            )
+        )
+
     def known(self, destination: int, identities: pl.Series) -> pl.DataFrame:
         """What is known of some conversions, in the schema `KNOWN`; without those never sent."""
         with explained(self.path):

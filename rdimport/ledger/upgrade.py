@@ -128,6 +128,7 @@ def _to_3(db: sqlite3.Connection) -> None:
         else:
             _merge(db, number, first)
     db.execute("DROP TABLE destination_2")
+    db.execute("INSERT INTO setting SELECT 'last_run_of_0_1', coalesce(max(id), 0) FROM run")
     _learn_names(db)
     # the payload of an earlier release's cleaners: it never equals one of 8 bytes, and Memory
     # knows by its length that it does not tell whether the row has changed

@@ -49,7 +49,7 @@ class SendHistory:
     `known` answers with a line per conversion that was sent before: `identity`, `state`,
     `payload`, `problems`, `refused`, `run`. `resend` names the states that a person wants to be
     sent again, unless they come from one of the runs `wished`; with `changed`, an accepted row
-    whose payload has changed is sent too.
+    whose payload has changed is sent too. `of_0_1`: release 0.1.0 may have sent some of them.
     """
 
     digests: Callable[[Sequence[str], int], list[bytes]]
@@ -57,10 +57,25 @@ class SendHistory:
     resend: frozenset[State] = frozenset()
     changed: bool = False
     wished: frozenset[int] = frozenset()
+    of_0_1: bool = False
 
     def identities(self, texts: pl.Series) -> pl.Series:
         """The `IDENTITY` of rows, by the texts that make them the same conversion."""
         return pl.Series(IDENTITY, self.digests(texts.to_list(), 16), pl.Binary)
+
+    def recognised(self, rows: pl.DataFrame, then: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+        """`rows` with the `IDENTITY` under which 0.1.0 sent them, where it did and nobody since:
+        `then` gives `ROW` and `identity`, the text, of those that it cleaned in another way.
+        """
+        if not self.of_0_1 or (other := then()).is_empty():
+            return rows
+        other = other.select(ROW, self.identities(other["identity"]).alias("then"))
+        both = rows.join(other, on=ROW, how="left", maintain_order="left")
+        known = self.known(pl.concat([other["then"].alias(IDENTITY), rows[IDENTITY]]))
+        sent = known.filter(pl.col("state") != State.REFUSED)["identity"].implode()
+        was = pl.col("then").is_in(sent) & ~pl.col(IDENTITY).is_in(known["identity"].implode())
+        as_then = pl.when(was.fill_null(value=False)).then("then").otherwise(IDENTITY)
+        return both.with_columns(as_then.alias(IDENTITY)).drop("then")
 
     def part(self, rows: pl.DataFrame, cells: pl.DataFrame, *, whole: bool) -> Known:
         """Part the rows of a batch. `rows` has `FILE`, `ROW`, `IDENTITY` and `payload`, `cells`
@@ -143,7 +158,9 @@ def history_of(
 ) -> SendHistory:
     """What a ledger knows of a destination's rows."""
     known = _nothing if ledger.is_new(destination) else partial(ledger.known, destination)
-    return SendHistory(ledger.digests, known, resend, mapping.on_change == "send", wished)
+    of_0_1 = ledger.knows_of_0_1(destination)
+    changes = mapping.on_change == "send"
+    return SendHistory(ledger.digests, known, resend, changes, wished, of_0_1)
 
 
 class Before(NamedTuple):

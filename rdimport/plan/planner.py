@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, Protocol, overload
@@ -24,7 +25,7 @@ from rdimport.ledger.naming import Names
 from rdimport.plan.duplicates import AT, IDENTITY, UNCHANGED, Index
 from rdimport.plan.history import Known, SendHistory, cells_of
 from rdimport.plan.known_rows import NO_SOURCES, SOURCE, KnownRows
-from rdimport.prepare import Bound, Prepared, bind, prepare
+from rdimport.prepare import Bound, Prepared, bind, earlier, prepare
 from rdimport.prepare.encode import Merger
 from rdimport.source.fingerprint import fingerprint
 
@@ -246,6 +247,7 @@ class Planner:
         prepared = prepare(batch, bound)
         self._look(prepared)
         rows = prepared.rows.with_columns(self._memory.identities(prepared.rows["identity"]))
+        rows = self._memory.recognised(rows, partial(earlier.identities, prepared))
         cells = batch.drop(FILE, DEFECT)
         suspect = _by_row(prepared.warnings)
         invalid = Invalid(prepared.problems, cells, prepared.beside)

@@ -49,6 +49,10 @@ class Bound:
     expressions: tuple[pl.Expr, ...] = field(repr=False)
     schema: pa.DataFrameSchema = field(repr=False)
 
+    def raw(self, target: Target) -> pl.Expr | None:
+        """The cells that a target is filled from, before cleaning; None where it is a constant."""
+        return _raw(self.mapping, target, self.columns[target.name])
+
     def fields(self) -> tuple[str, ...]:
         """The fields that the mapping fills, in the order of the payload."""
         return tuple(dict.fromkeys(target.field for target in self.targets))
@@ -104,13 +108,9 @@ def _expression(
     mapping: Mapping, target: Target, found: AnyMapping[str, tuple[str, ...]]
 ) -> pl.Expr:
     """The target's cleaned column over the table's own columns; a constant is cleaned only once."""
-    source, columns = target.source, found[target.name]
-    if source.expr is not None:
-        raw = pl.col(f"{COMPUTED}{target.name}")
-    elif columns:
-        raw = _first_filled(columns, mapping.empty)
-    else:
-        once = pl.select(cleaned(pl.lit(source.value, dtype=pl.String), target)).to_series()
+    raw = _raw(mapping, target, found[target.name])
+    if raw is None:
+        once = pl.select(cleaned(pl.lit(target.source.value, dtype=pl.String), target)).to_series()
         return pl.lit(once).first().alias(target.name)
     column = cleaned(raw, target)
     if _shares_column(mapping, found):
@@ -118,6 +118,12 @@ def _expression(
         if target.name in kinds:
             return of_kind(column, kinds[target.name]).alias(target.name)
     return column
+
+
+def _raw(mapping: Mapping, target: Target, columns: Sequence[str]) -> pl.Expr | None:
+    if target.source.expr is not None:
+        return pl.col(f"{COMPUTED}{target.name}")
+    return _first_filled(columns, mapping.empty) if columns else None
 
 
 def _shares_column(mapping: Mapping, found: AnyMapping[str, tuple[str, ...]]) -> bool:

@@ -1,4 +1,4 @@
-"""How `0.1.0.sqlite3` was made: by release 0.1.0 itself, which had schema 2 (commit 5831b23).
+"""How the ledgers here were made: by release 0.1.0 itself, which had schema 2 (commit 5831b23).
 
 It is kept for who wants to know what is in it. A later release would make another file:
 `python make.py FOLDER`, from where that release is installed.
@@ -13,10 +13,11 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rdimport import api
-from rdimport.core.row import State
-from rdimport.destination.rdstation.endpoint import RDStation
-from rdimport.ledger import Counters, Ledger, Outcome, RowResult
+from rdimport.row import State
+
+from rdimport import pipeline
+from rdimport.destination.rdstation import RDStation
+from rdimport.ledger import Counters, Ledger, Outcome, Settled
 from rdimport.mapping import Mapping
 from rdimport.sandbox import Faults, SandboxOptions, running
 
@@ -33,7 +34,7 @@ def main(folder: Path) -> None:
         here, named = box.base_url, box.base_url.replace("127.0.0.1", "localhost")
 
         def run(file: str, mapping: str, base_url: str = here, account: str = "default") -> None:
-            done = api.run(
+            done = pipeline.run(
                 [file],
                 Mapping.load(mapping),
                 to=RDStation(box.api_key, base_url=base_url, account=account),
@@ -55,17 +56,20 @@ def main(folder: Path) -> None:
         run("late.csv", "orders.yaml")
         run("late.csv", "column.yaml")
         of_rd()
-        clean(box.base_url)
+        clean(box.base_url, "0.1.0.sqlite3")
+        run("addresses.csv", "fair.yaml")  # cells that are cleaned in another way since
+        run("addresses.csv", "orders.yaml")
+        clean(box.base_url, "0.1.0-addresses.sqlite3")
 
 
 def of_rd() -> None:
     """What RD's own address would have: no network, so the ledger is told by hand."""
     to = RDStation("no-key-of-anybody")
     with Ledger.open(Path("state")) as ledger:
-        plan = api.check(["fair.csv"], Mapping.load("fair.yaml"), to=to).plan
+        plan = pipeline.check(["fair.csv"], Mapping.load("fair.yaml"), to=to).plan
         facts = {
             "mapping": "fair.yaml",
-            "mapping_used": api.mapped.told(Mapping.load("fair.yaml")),
+            "mapping_used": pipeline.mapped.told(Mapping.load("fair.yaml")),
             "base_url": to.base_url,
             "sandbox": False,
             "again": [],
@@ -77,26 +81,26 @@ def of_rd() -> None:
             "quota_per_second": 2.0,
         }
         run = ledger.start_run("20260301-120000-real", to.identity, datetime.now(UTC), facts)
-        index = api.Index()
-        planner = api.Planner(
+        index = pipeline.Index()
+        planner = pipeline.Planner(
             Mapping.load("fair.yaml"),
-            api.history_of(ledger, run.destination, frozenset(), Mapping.load("fair.yaml")),
+            pipeline.remembered(ledger, run.destination, frozenset(), Mapping.load("fair.yaml")),
             run,
-            api.Spool(),
+            pipeline.Spool(),
             index,
         )
-        plan = planner.make(api.open_tables(["fair.csv"], api.Hints()))
-        rows = [pending.outgoing for pending in plan.pending_rows()]
+        plan = planner.make(pipeline.open_tables(["fair.csv"], pipeline.Hints()))
+        rows = [parcel.outgoing for parcel in plan.parcels()]
         run.apply(rows, [], Counters())
         ends = [
-            RowResult(row, Outcome(0, row.row, State.ACCEPTED), f"receipt {row.row}")
+            Settled(row, Outcome(0, row.row, State.ACCEPTED), f"receipt {row.row}")
             for row in rows[:-1]  # the last one is on its way: the machine went down
         ]
         run.apply([], ends, Counters(len(rows), 0, 0, 4.0))
 
 
-def clean(base_url: str) -> None:
-    """Take out what belongs to the machine that made it."""
+def clean(base_url: str, name: str) -> None:
+    """Take out what belongs to the machine that made it, and give it its name."""
     real = base_url.rpartition(":")[2]
     with closing(sqlite3.connect("state/ledger.sqlite3", isolation_level=None)) as db:
         db.execute(
@@ -109,7 +113,7 @@ def clean(base_url: str) -> None:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         db.execute("PRAGMA journal_mode = DELETE")
         db.execute("VACUUM")
-    Path("state/ledger.sqlite3").rename("0.1.0.sqlite3")
+    Path("state/ledger.sqlite3").rename(name)
 
 
 if __name__ == "__main__":

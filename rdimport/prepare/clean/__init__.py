@@ -12,11 +12,11 @@ import polars as pl
 
 from rdimport.mapping import Clean, FieldSource, Several, Type
 from rdimport.mapping.vocabulary import Otherwise
-from rdimport.prepare.clean import brazil, email, form, phone, text
+from rdimport.prepare.clean import brazil, email, email_0_1, form, phone, text
 from rdimport.prepare.clean.lazily import once_each
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from rdimport.mapping.targets import Target
 
@@ -36,6 +36,10 @@ def _simple(clean: Callable[[pl.Expr], pl.Expr]) -> Callable[[pl.Expr, FieldSour
 
 def _email(cell: pl.Expr, how: FieldSource) -> pl.Expr:
     return email.email(cell, first=how.several is Several.FIRST, correct=how.correct_typos)
+
+
+def _email_0_1(cell: pl.Expr, how: FieldSource) -> pl.Expr:
+    return email_0_1.email(cell, first=how.several is Several.FIRST, correct=how.correct_typos)
 
 
 def _phone(cell: pl.Expr, how: FieldSource) -> pl.Expr:
@@ -153,6 +157,14 @@ _WHOLE_CELL: Final = frozenset({Clean.NONE, Clean.TEXT, Clean.LOWER, Clean.TAGS}
 """Cleaners for which a cell before the cut is as good as its items, and several times as fast."""
 
 
+_OF_0_1: Final = {**CLEANERS, Clean.EMAIL: CLEANERS[Clean.EMAIL]._replace(apply=_email_0_1)}
+
+
+def cleaned_by_0_1(raw: pl.Expr, target: Target) -> pl.Expr:
+    """A target's column as release 0.1.0 cleaned it; lists are not among them."""
+    return _one(raw, target, _OF_0_1).alias(target.name)
+
+
 def cleaned(raw: pl.Expr, target: Target) -> pl.Expr:
     """The target's column: text, or for a list a list of text; null where nothing is left."""
     if target.type is Type.LIST:
@@ -162,16 +174,21 @@ def cleaned(raw: pl.Expr, target: Target) -> pl.Expr:
     return value.alias(target.name)
 
 
-def clean(cell: pl.Expr, cleaners: Sequence[Clean], how: FieldSource) -> pl.Expr:
+def clean(
+    cell: pl.Expr,
+    cleaners: Sequence[Clean],
+    how: FieldSource,
+    among: Mapping[Clean, Cleaner] = CLEANERS,
+) -> pl.Expr:
     """Some cleaners, one after the other."""
     for name in cleaners:
-        cell = CLEANERS[name].apply(cell, how)
+        cell = among[name].apply(cell, how)
     return cell
 
 
-def _one(raw: pl.Expr, target: Target) -> pl.Expr:
+def _one(raw: pl.Expr, target: Target, among: Mapping[Clean, Cleaner] = CLEANERS) -> pl.Expr:
     how = target.how
-    value = clean(_listed(raw, how), target.cleaners, how)
+    value = clean(_listed(raw, how), target.cleaners, how, among)
     if how.default is not None:
         value = value.fill_null(pl.lit(_constants([how.default], target)[0]))
     if how.cut is not None:

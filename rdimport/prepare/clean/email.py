@@ -77,13 +77,14 @@ def email(cell: pl.Expr, *, first: bool, correct: bool) -> pl.Expr:
         )
 
     def tidy(raw: pl.Expr) -> pl.Expr:
-        return where(raw.str.strip_chars().str.to_lowercase(), _untidy, address)
+        return where(raw.str.strip_chars().str.to_lowercase(), untidy, address)
 
-    tidied = where(cell, _untidy, tidy)
-    return where(tidied, is_slip, _corrected) if correct else tidied
+    tidied = where(cell, untidy, tidy)
+    return where(tidied, is_slip, corrected) if correct else tidied
 
 
-def _untidy(cell: pl.Expr) -> pl.Expr:
+def untidy(cell: pl.Expr) -> pl.Expr:
+    """Whether there may be something to clean."""
     return cell.str.contains(_TIDY).not_()
 
 
@@ -121,7 +122,8 @@ def suggestion(address: pl.Expr) -> pl.Expr:
     return pl.concat_str(address.str.extract(r"^([^@]+@)"), right)
 
 
-def _corrected(address: pl.Expr) -> pl.Expr:
+def corrected(address: pl.Expr) -> pl.Expr:
+    """A slip's domain mended."""
     return suggestion(address)
 
 

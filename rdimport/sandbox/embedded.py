@@ -14,12 +14,11 @@ import json
 import os
 import secrets
 import subprocess
-import sys
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from rdimport.core import child
 from rdimport.core.errors import RdimportError
 from rdimport.sandbox.faults import Faults
 from rdimport.sandbox.options import SandboxOptions
@@ -27,19 +26,6 @@ from rdimport.sandbox.options import SandboxOptions
 _PAGE: Final = 5_000
 _CHILD_WITHIN: Final = 10.0
 """Seconds within which the sandbox's process answers, and ends when asked to."""
-
-_CHILD: Final = """\
-import sys
-sys.path += [where for where in sys.argv[1:] if where not in sys.path]
-from rdimport.sandbox.__main__ import main
-main()
-"""
-"""Isolated Python has its own library and its site's packages on the path; the rest comes after."""
-
-_INHERITED: Final = frozenset(
-    "PATH HOME USERPROFILE LANG LANGUAGE TZ TMPDIR TEMP TMP SYSTEMROOT SYSTEMDRIVE "
-    "LD_LIBRARY_PATH DYLD_LIBRARY_PATH".split()
-)
 
 
 class SandboxError(RdimportError):
@@ -173,56 +159,26 @@ def running(options: SandboxOptions | None = None) -> Iterator[RunningSandbox]:
         new_key=(options and options.new_key) or f"sandbox {secrets.token_hex(3)}",
         token=secrets.token_urlsafe(18),
     )
-    child = subprocess.Popen(  # noqa: S603  the command is ours
-        _isolated(),
-        env=_bare(os.environ),
+    process = subprocess.Popen(  # noqa: S603  the command is ours
+        child.command("rdimport.sandbox.__main__"),
+        env=child.bare(os.environ),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        # Ctrl+C goes to all processes of a terminal: the client must be able to finish first.
-        **_own_group(),
+        **child.own_group(),
     )
     try:
-        yield _handshake(child, wanted)
+        yield _handshake(process, wanted)
     finally:
-        _end(child)
+        _end(process)
 
 
-def _isolated() -> list[str]:
-    """The command of the child. `python -m` would run a `json.py` of the current folder, which may
-    have come out of a stranger's archive: only what this program itself is made of is on its path.
-    """
-    home = Path(__file__).resolve().parents[2]
-    try:
-        foreign = {Path.cwd()} - {home}
-    except OSError:  # it was deleted, and holds nothing
-        foreign = set()
-    places = [Path(where) for where in sys.path]
-    ours = [str(p) for p in places if p.is_absolute() and p.resolve() not in foreign]
-    return [sys.executable, "-I", "-c", _CHILD, *dict.fromkeys([*ours, str(home)])]
-
-
-def _bare(environment: Mapping[str, str]) -> dict[str, str]:
-    """What the child needs of the environment: no key, and nothing that steers Python."""
-    return {
-        name: value
-        for name, value in environment.items()
-        if name.upper() in _INHERITED or name.startswith("LC_")
-    }
-
-
-def _own_group() -> dict[str, Any]:
-    if sys.platform == "win32":
-        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    return {"start_new_session": True}
-
-
-def _handshake(child: subprocess.Popen[bytes], options: SandboxOptions) -> RunningSandbox:
-    if child.stdin is None or child.stdout is None:  # pragma: no cover  both are pipes
+def _handshake(process: subprocess.Popen[bytes], options: SandboxOptions) -> RunningSandbox:
+    if process.stdin is None or process.stdout is None:  # pragma: no cover  both are pipes
         raise SandboxError("The sandbox has no pipes.")
     try:
-        child.stdin.write(options.to_json().encode() + b"\n")
-        child.stdin.flush()
-        started = json.loads(child.stdout.readline() or b"null")
+        process.stdin.write(options.to_json().encode() + b"\n")
+        process.stdin.flush()
+        started = json.loads(process.stdout.readline() or b"null")
     except (OSError, ValueError) as error:
         raise SandboxError(f"The sandbox did not start: {error}.") from error
     if not isinstance(started, dict):
@@ -232,14 +188,14 @@ def _handshake(child: subprocess.Popen[bytes], options: SandboxOptions) -> Runni
     return RunningSandbox(started["base_url"], started["api_key"], started["token"])
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes]) -> None:
     """Close its standard input, which ends it; kill it if that does not help."""
-    for pipe in (child.stdin, child.stdout):
+    for pipe in (process.stdin, process.stdout):
         if pipe is not None:
             with contextlib.suppress(OSError):  # the child may be gone already
                 pipe.close()
     try:
-        child.wait(_CHILD_WITHIN)
+        process.wait(_CHILD_WITHIN)
     except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
+        process.kill()
+        process.wait()

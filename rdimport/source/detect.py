@@ -65,13 +65,9 @@ def open_file(file: InputFile, index: int, hints: Hints) -> tuple[Table, ...]:
     if head.startswith((_ZIP, _OLE)) or _BIFF.match(head):
         return _open_workbook(file, index, hints, head)
     if b'="urn:schemas-microsoft-com:office:spreadsheet"' in head and b"<Workbook" in head:
-        from rdimport.source.sheets.xml2003 import Xml2003Book  # noqa: PLC0415
-
-        return _sheets(file, index, hints, Xml2003Book(file))
+        return _sheets(file, index, hints, _isolated(file, "xml"))
     if _looks_like_html(head):
-        from rdimport.source.sheets.html import HtmlBook  # noqa: PLC0415  each reader costs its imports
-
-        return _sheets(file, index, hints, HtmlBook(file))
+        return _sheets(file, index, hints, _isolated(file, "html"))
     from rdimport.source.text.table import TextTable  # noqa: PLC0415
 
     return (TextTable(file, index, text_hints(head, hints)),)
@@ -90,14 +86,18 @@ def _first_row(cells: pl.DataFrame) -> tuple[str | None, ...]:
 
 
 def _open_workbook(file: InputFile, index: int, hints: Hints, head: bytes) -> tuple[Table, ...]:
-    from rdimport.source.sheets.excel import CalamineBook  # noqa: PLC0415  costs its imports
-
     kind = _zip_kind(file) if head.startswith(_ZIP) else _ole_kind(file)
-    if kind == "ods":
-        from rdimport.source.sheets.ods import OdsBook  # noqa: PLC0415
+    if kind not in ("xlsx", "xlsm"):
+        return _sheets(file, index, hints, _isolated(file, kind))
+    from rdimport.source.sheets.xlsx import XlsxBook  # noqa: PLC0415  costs its imports
 
-        return _sheets(file, index, hints, OdsBook(file))
-    return _sheets(file, index, hints, CalamineBook(file, kind))
+    return _sheets(file, index, hints, XlsxBook(file, kind))
+
+
+def _isolated(file: InputFile, kind: str) -> Book:
+    from rdimport.source.sheets.isolated import IsolatedBook  # noqa: PLC0415  costs its imports
+
+    return IsolatedBook(file, kind)
 
 
 def _zip_kind(file: InputFile) -> str:

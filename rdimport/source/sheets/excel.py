@@ -4,27 +4,25 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import fastexcel
 import polars as pl
 
 from rdimport.core.errors import SourceError
 from rdimport.core.row import ROW
+from rdimport.source.limits import MOST_COLUMNS, is_vast, vast
 from rdimport.source.sheets.durations import with_durations
-from rdimport.source.sheets.mail_links import link_notes, linked_texts
+from rdimport.source.sheets.mail_links import Linked, link_notes, linked_texts
 from rdimport.source.sheets.xls_flags import is_intact, xls_mail_links, xls_notes
 from rdimport.source.sheets.xlsb_flags import xlsb_marks
+from rdimport.source.sheets.xlsx_cells import is_on_sheet
 from rdimport.source.sheets.xlsx_flags import Marks, sentences, xlsx_mail_links, xlsx_marks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rdimport.source.files import InputFile
-
-
-_MOST_CELLS: Final = 100_000_000
-"""Cells of a sheet's full rectangle, at some 25 bytes each before there is text in them."""
 
 
 class CalamineBook:
@@ -74,7 +72,7 @@ class CalamineBook:
         self._linked[sheet] = linked_texts(frame, self._mail_links(sheet))
         return frame.with_row_index(ROW, offset=1).select(pl.col(ROW).cast(pl.UInt32), *columns)
 
-    def _mail_links(self, sheet: str) -> list[tuple[int, int]]:
+    def _mail_links(self, sheet: str) -> list[Linked]:
         if self.kind == "xls":
             return xls_mail_links(self._file.whole(), sheet)
         return [] if self.kind == "xlsb" else xlsx_mail_links(self._file, sheet)
@@ -98,20 +96,24 @@ class CalamineBook:
             loaded = self._reader.load_sheet(sheet, header_row=None, skip_rows=0, dtypes="string")
             if loaded.visible != "visible":
                 self._hidden.append(sheet)
+            if loaded.width > MOST_COLUMNS:
+                raise vast(f"Sheet {sheet!r} of {self._file.name}")
             return loaded.to_polars()
+
+    def marks(self, sheet: str) -> Marks:
+        """What else stands in a sheet of xlsx or xlsb; looked for once."""
+        if sheet not in self._marks:
+            marks = xlsb_marks if self.kind == "xlsb" else xlsx_marks
+            self._marks[sheet] = marks(self._file, sheet)
+        return self._marks[sheet]
 
     def _refuse_vast(self, sheet: str) -> None:
         """The library lays out all cells up to the last one, and dies where memory does not do."""
         if self.kind == "xls":  # which has 256 columns at most
             return
-        marks = xlsb_marks if self.kind == "xlsb" else xlsx_marks
-        self._marks[sheet] = marks(self._file, sheet)
-        if self._marks[sheet].cells > _MOST_CELLS:
-            raise SourceError(
-                f"Sheet {sheet!r} of {self._file.name} has a filled cell far to the right of all "
-                "others.",
-                "Delete the columns right of the table, or copy the table to a new sheet.",
-            )
+        rows, columns, filled, *_ = extent = self.marks(sheet).extent
+        if is_vast(rows, columns, filled) or not is_on_sheet(extent):
+            raise vast(f"Sheet {sheet!r} of {self._file.name}")
 
     def notes(self, sheet: str) -> Sequence[str]:
         """Hidden rows, error cells, links to e-mail addresses, formulas without a value.

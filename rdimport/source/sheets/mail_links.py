@@ -7,7 +7,7 @@ is mentioned, because a column of “e-mail” that can be clicked looks as if i
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -15,18 +15,29 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-def linked_texts(cells: pl.DataFrame, at: Iterable[tuple[int, int]]) -> list[tuple[int, str]]:
-    """Row number and text of the cells `at` (row and column from 0) whose text is no address."""
-    rows_in: defaultdict[int, list[int]] = defaultdict(list)
-    for row, column in at:
-        if row < cells.height and column < cells.width:
-            rows_in[column].append(row)
-    found = (
-        (row + 1, text)
-        for column, rows in rows_in.items()
-        for row, text in zip(rows, cells.to_series(column).gather(rows).to_list(), strict=True)
-    )
-    return sorted((row, text) for row, text in found if text and "@" not in text)
+class Linked(NamedTuple):
+    """Cells below each other that have a link: first and last row and column, from 0."""
+
+    first: int
+    last: int
+    column: int
+
+
+def linked_texts(cells: pl.DataFrame, links: Iterable[Linked]) -> list[tuple[int, str]]:
+    """Row number and text of the linked cells whose text is no address, each once."""
+    by_column: defaultdict[int, list[Linked]] = defaultdict(list)
+    for link in links:
+        if link.first < cells.height and link.column < cells.width:
+            by_column[link.column].append(link)
+    found: list[tuple[int, str]] = []
+    for column, parts in by_column.items():
+        free = 0
+        for first, last, _ in sorted(parts):
+            start = max(first, free)
+            free = max(free, last + 1)
+            texts = cells.to_series(column).slice(start, max(last + 1 - start, 0))
+            found += [(row, text) for row, text in enumerate(texts, start + 1) if text]
+    return sorted((row, text) for row, text in found if "@" not in text)
 
 
 def link_notes(found: list[tuple[int, str]]) -> Iterator[str]:

@@ -10,6 +10,7 @@ import struct
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from rdimport.source.sheets.mail_links import Linked
 from rdimport.source.sheets.xlsx_flags import sentences
 
 if TYPE_CHECKING:
@@ -93,16 +94,16 @@ def xls_notes(data: bytes, sheet: str) -> tuple[str, ...]:
     return tuple(sentences(found))
 
 
-def xls_mail_links(data: bytes, sheet: str) -> list[tuple[int, int]]:
-    """Row and column, from 0, of the sheet's cells that link to an e-mail address."""
+def xls_mail_links(data: bytes, sheet: str) -> list[Linked]:
+    """The sheet's cells that link to an e-mail address."""
     stream = workbook_stream(data)
     start = _sheet_start(stream, sheet)
-    found: list[tuple[int, int]] = []
+    found: list[Linked] = []
     for kind, at, size in _records(stream, len(stream) if start is None else start):
         target = stream[at : at + size].replace(b"\0", b"").lower()  # UTF-16 or not
         if kind == _HLINK and size >= 8 and b"mailto:" in target:
             top, bottom, left = struct.unpack_from("<HHH", stream, at)
-            found += [(row, left) for row in range(top, bottom + 1)]
+            found.append(Linked(top, bottom, left))
     return found
 
 

@@ -5,11 +5,11 @@ Its parts are sequences of records: type and size, in groups of seven bits, then
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
+from rdimport.source.sheets.xlsx_cells import Extent
 from rdimport.source.sheets.xlsx_flags import Marks
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ _ROW, _ERROR, _FORMULA_ERROR, _BUNDLE, _FILTER = 0, 3, 11, 156, 161
 """BrtRowHdr, BrtCellError, BrtFmlaError, BrtBundleSh, BrtBeginAFilter of [MS-XLSB]."""
 _CELLS: Final = frozenset(range(1, 12))
 """BrtCellBlank to BrtFmlaError: each begins with its column, as BrtRowHdr does with its row."""
-_COLUMNS: Final = 16_384
-"""What a sheet can have. A damaged file may name more, and the library would lay them all out."""
 _HIDDEN: Final = 0x10
 """fDyZero in the row's flags: it has no height. They follow row, style, height and one byte."""
 _FLAGS_AT: Final = 11
@@ -40,20 +38,22 @@ def xlsb_marks(file: InputFile, sheet: str) -> Marks:
             part = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
             data = package.read(part)
         except (KeyError, ET.ParseError):
-            return Marks(found, 0)
+            return Marks(found, Extent(0, 0, 0))
     row = column = -1
+    cells = 0
     for kind, at, size in _records(data):
         if kind == _ROW:
             row = max(row, int.from_bytes(data[at : at + 4], "little"))
         elif kind in _CELLS:
             column = max(column, int.from_bytes(data[at : at + 4], "little"))
+            cells += 1
         if kind == _ROW and size > _FLAGS_AT and data[at + _FLAGS_AT] & _HIDDEN:
             found["hidden"] += 1
         elif kind in (_ERROR, _FORMULA_ERROR):
             found["error"] += 1
         elif kind == _FILTER:
             found["filter"] += 1
-    return Marks(found, (row + 1) * (column + 1) if column < _COLUMNS else sys.maxsize)
+    return Marks(found, Extent(row + 1, column + 1, cells))
 
 
 def _link_of(book: bytes, sheet: str) -> str | None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from copy import copy
 from typing import TYPE_CHECKING, Final, NamedTuple
 from xml.etree import ElementTree as ET
 
+from rdimport.source.limits import MOST_MARKUP, MOST_PART, MOST_ROWS, harmful, is_vast
 from rdimport.source.row_filter import error_note
+from rdimport.source.sheets.mail_links import Linked
+from rdimport.source.sheets.xlsx_cells import CellCount, Extent, column_number, extent_of
 
 if TYPE_CHECKING:
     import zipfile
@@ -18,46 +22,48 @@ if TYPE_CHECKING:
 _MAIN: Final = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _REL: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 _MARKS: Final = {
-    "hidden": (b' hidden="', re.compile(rb'<row\b[^>]*\bhidden="(?:1|true)"')),
-    "error": (b' t="e"', re.compile(rb'<c\b[^>]*\bt="e"')),
-    "formula": (b"<f", re.compile(rb"(?:</f>|<f\b[^>]*/>)(?:<v>\s*</v>|<v\s*/>)?</c>")),
+    "hidden": (b' hidden="', re.compile(rb'<row\b[^<>]*\bhidden="(?:1|true)"')),
+    "error": (b' t="e"', re.compile(rb'<c\b[^<>]*\bt="e"')),
+    "formula": (b"<f", re.compile(rb"(?:</f>|<f\b[^<>]*/>)(?:<v>\s*</v>|<v\s*/>)?</c>")),
     "filter": (b"<autoFilter", re.compile(rb"<autoFilter\b")),
 }
 """What to look for, and what is quicker to look for first."""
-_SIZE: Final = re.compile(rb'<dimension ref="[A-Z]+\d+:([A-Z]+)\d+"')
-_ROWS: Final = re.compile(rb'<row\b[^>]*\br="(\d{1,7})"')
-_FAR: Final = re.compile(rb'<c\b[^>/]*\br="([A-Z]{3})\d+"[^>/]*>')
-"""A cell that is filled and lies beyond column ZZ."""
 _PLACE: Final = re.compile(rb'\bref="([A-Z]{1,3})(\d{1,7})(?::([A-Z]{1,3})(\d{1,7}))?"')
 _LINK: Final = re.compile(rb'\br?:?id="([^"]+)"')
-_MOST_ROWS: Final = 1 << 20
 _CHUNK: Final = 1 << 20
 _OVERLAP: Final = 4096
 """Bytes that two looks have in common, so that no mark is cut in two."""
 
 
 class Marks(NamedTuple):
-    """How often each mark stands in a sheet, and how many cells its table would have."""
+    """How often each mark stands in a sheet, and how far its cells reach."""
 
     counts: Counter[str]
-    cells: int
+    extent: Extent
 
 
 def xlsx_marks(file: InputFile, sheet: str) -> Marks:
     """What stands in the sheet's XML; nothing where the package is not laid out as usual."""
     with file.package() as package:
-        part = _part(package, sheet)
-        return _count(package, part) if part else Marks(Counter(), 0)
+        part = part_of(package, sheet)
+        if not part:
+            return Marks(Counter(), Extent(0, 0, 0))
+        found = _count(package, part, file.name)
+        bound = found.extent
+        if bound.is_proven and not is_vast(bound.rows, bound.columns, bound.filled):
+            return found
+        exact = extent_of(_windows(package, part, file.name))
+        exact = exact._replace(shared=bound.shared, is_proven=bound.is_proven)
+        return found._replace(extent=exact)
 
 
-def xlsx_mail_links(file: InputFile, sheet: str) -> list[tuple[int, int]]:
-    """Row and column, from 0, of the sheet's cells that link to an e-mail address."""
+def xlsx_mail_links(file: InputFile, sheet: str) -> list[Linked]:
+    """The sheet's cells that link to an e-mail address."""
     with file.package() as package:
-        part = _part(package, sheet)
+        part = part_of(package, sheet)
         folder, _, name = part.rpartition("/")
-        try:
-            links = ET.fromstring(package.read(f"{folder}/_rels/{name}.rels"))  # noqa: S314
-        except (KeyError, ET.ParseError):
+        links = xml_part(package, f"{folder}/_rels/{name}.rels")
+        if links is None:
             return []
         is_mail = {link.get("Id", "") for link in links if _is_mail(link.get("Target", ""))}
         return list(_linked(package, part, is_mail)) if is_mail else []
@@ -67,7 +73,7 @@ def _is_mail(target: str) -> bool:
     return target.lower().startswith("mailto:")
 
 
-def _linked(package: zipfile.ZipFile, part: str, ids: set[str]) -> Iterator[tuple[int, int]]:
+def _linked(package: zipfile.ZipFile, part: str, ids: set[str]) -> Iterator[Linked]:
     """The cells whose link is one of these; links stand behind the rows, each in an element."""
     held = b""
     with package.open(part) as stream:
@@ -79,21 +85,29 @@ def _linked(package: zipfile.ZipFile, part: str, ids: set[str]) -> Iterator[tupl
     yield from _cells_of(held, ids)
 
 
-def _cells_of(link: bytes, ids: set[str]) -> Iterator[tuple[int, int]]:
+def _cells_of(link: bytes, ids: set[str]) -> Iterator[Linked]:
     place = _PLACE.search(link.partition(b">")[0])
     name = _LINK.search(link.partition(b">")[0])
     if place and name and name[1].decode("utf-8", "replace") in ids:
-        last = int(place[4] or place[2])
-        for row in range(int(place[2]), min(last, _MOST_ROWS) + 1):
-            yield row - 1, _column(place[1]) - 1
+        last = min(int(place[4] or place[2]), MOST_ROWS)
+        yield Linked(int(place[2]) - 1, last - 1, column_number(place[1]) - 1)
 
 
-def _part(package: zipfile.ZipFile, sheet: str) -> str:
-    """The path of the sheet's part, through the workbook's relationships."""
+def xml_part(package: zipfile.ZipFile, part: str) -> ET.Element | None:
+    """A part of XML that is small in every honest file; None where it is not, or is not there."""
     try:
-        book = ET.fromstring(package.read("xl/workbook.xml"))  # noqa: S314  expat limits entities
-        links = ET.fromstring(package.read("xl/_rels/workbook.xml.rels"))  # noqa: S314
+        with package.open(part) as stream:
+            text = stream.read(MOST_PART + 1)
+        return None if len(text) > MOST_PART else ET.fromstring(text)  # noqa: S314  expat limits entities
     except (KeyError, ET.ParseError):
+        return None
+
+
+def part_of(package: zipfile.ZipFile, sheet: str) -> str:
+    """The path of the sheet's part, through the workbook's relationships."""
+    book = xml_part(package, "xl/workbook.xml")
+    links = xml_part(package, "xl/_rels/workbook.xml.rels")
+    if book is None or links is None:
         return ""
     ids = {s.get("name"): s.get(f"{_REL}id") for s in book.iter(f"{_MAIN}sheet")}
     targets = {link.get("Id"): link.get("Target", "") for link in links}
@@ -102,32 +116,49 @@ def _part(package: zipfile.ZipFile, sheet: str) -> str:
     return part if part in package.namelist() else ""
 
 
-def _count(package: zipfile.ZipFile, part: str) -> Marks:
+def unpacked(package: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
+    """A part's bytes, and one piece beyond its size where there are more: zipfile ends there, and
+    other libraries do not.
+    """
+    longer = copy(info)
+    longer.file_size += _CHUNK
+    with package.open(longer) as stream:
+        while data := stream.read(_CHUNK):
+            yield data
+
+
+def _count(package: zipfile.ZipFile, part: str, name: str) -> Marks:
     """Look at the part piece by piece. A mark counts where it begins, so never twice."""
     found: Counter[str] = Counter()
-    held, last_row, last_column = b"", 1, 1
-    is_narrow = False
-    with package.open(part) as stream:
-        while True:
-            data = stream.read(_CHUNK)
-            held += data
-            limit = len(held) - (_OVERLAP if data else 0)
-            found.update(_begun(held, limit))
-            is_narrow = is_narrow or _says_it_is_narrow(held)
-            if not is_narrow:
-                rows = (int(row[1]) for row in _ROWS.finditer(held[-_OVERLAP:]))
-                last_row = max(last_row, *rows, 1)
-                far = (_column(cell[1]) for cell in _FAR.finditer(held))
-                last_column = max(last_column, *far, 1)
-            held = held[max(limit, 0) :]
-            if not data:
-                return Marks(found, last_row * last_column)
+    cells = CellCount()
+    for window, limit in _looks(package, part, name):
+        found.update(_begun(window, limit))
+        cells.look(window[:limit])
+    return Marks(found, cells.found())
 
 
-def _says_it_is_narrow(head: bytes) -> bool:
-    """Does the sheet's own note of its size end before column AAA? Far cells needn't be sought."""
-    size = _SIZE.search(head, 0, _OVERLAP)
-    return size is not None and len(size[1]) < 3
+def _windows(package: zipfile.ZipFile, part: str, name: str) -> Iterator[bytes]:
+    return (window[:limit] for window, limit in _looks(package, part, name))
+
+
+def _looks(package: zipfile.ZipFile, part: str, name: str) -> Iterator[tuple[bytes, int]]:
+    """Windows of a part and where each really ends, which is before a tag; what stands beyond comes
+    again in the next. Raises SourceError where tags are too far from each other.
+    """
+    held, size = b"", 0
+    info = package.getinfo(part)
+    for data in unpacked(package, info):
+        held += data
+        size += len(data)
+        limit = held.rfind(b"<", 0, max(len(held) - _OVERLAP, 0))
+        if limit > 0:
+            yield held, limit
+            held = held[limit:]
+        elif len(held) > MOST_MARKUP + _CHUNK:
+            raise harmful(name, "a cell is longer than any can be")
+    if size != info.file_size:
+        raise harmful(name, "a sheet is not as long as the file says")
+    yield held, len(held)
 
 
 def _begun(window: bytes, limit: int) -> Iterator[str]:
@@ -138,14 +169,6 @@ def _begun(window: bytes, limit: int) -> Iterator[str]:
             if match.start() >= limit:
                 break
             yield mark
-
-
-def _column(letters: bytes) -> int:
-    """The number of a column: AAA is 703."""
-    number = 0
-    for letter in letters:
-        number = number * 26 + letter - 64
-    return number
 
 
 def sentences(found: Counter[str]) -> Iterator[str]:

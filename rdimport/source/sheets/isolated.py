@@ -1,0 +1,163 @@
+"""A workbook that is read in a process of its own, which may die of it.
+
+What libraries and recursive formats make of hostile bytes cannot be bounded from within: a few
+hundred bytes ask for gigabytes, and a failed allocation ends the process. So the child has a limit
+of memory and a deadline, both by the size of the file, and gets neither key nor environment.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
+
+import polars as pl
+
+from rdimport.core import child
+from rdimport.core.errors import SourceError
+from rdimport.source.limits import harmful
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rdimport.source.files import InputFile
+
+_PACKED: Final = frozenset({"xlsx", "xlsm", "xlsb", "ods"})
+_BASE: Final = 640 << 20
+_TIMES, _TIMES_PACKED = 20, 120
+"""Bytes of memory: so many, and so many for each byte of the file."""
+_SECONDS: Final = 50.0
+_PER_SECOND, _PACKED_PER_SECOND = 1 << 20, 200 << 10
+"""So many seconds, and one more for so many bytes; honest files are ten times faster."""
+_LOOK: Final = 0.25
+"""Seconds between two looks at the child's memory, where the system keeps no limit."""
+_LOOKS_AT_MEMORY: Final[bool] = sys.platform == "darwin"
+
+
+class IsolatedBook:
+    """A Book in a child process. Raises SourceError where that says so, or dies."""
+
+    def __init__(self, file: InputFile, kind: str) -> None:
+        self._file = file
+        self.kind = kind
+        size = file.path.stat().st_size
+        is_packed = bool(file.packed) or kind in _PACKED
+        memory = _BASE + size * (_TIMES_PACKED if is_packed else _TIMES)
+        self._left = _SECONDS + size / (_PACKED_PER_SECOND if is_packed else _PER_SECOND)
+        self._memory = memory
+        self._process = _started()
+        weakref.finalize(self, _end, self._process)
+        where = {
+            "name": file.name,
+            "path": str(file.path),
+            "packed": file.packed,
+            "member": file.member,
+        }
+        opened = self._ask({"memory": memory, "kind": kind, "file": where})
+        self._sheets: list[str] = opened["sheets"]
+        self._hidden: list[str] = []
+        self._notes: dict[str, list[str]] = {}
+
+    @property
+    def sheets(self) -> Sequence[str]:
+        """The names of the sheets, in order."""
+        return self._sheets
+
+    @property
+    def hidden(self) -> Sequence[str]:
+        """Those of the sheets whose cells were asked for and that are not shown."""
+        return self._hidden
+
+    def cells(self, sheet: str) -> pl.DataFrame:
+        """Every cell as text."""
+        parts: list[pl.DataFrame] = []
+        told = self._ask({"cells": sheet}, parts)
+        self._hidden, self._notes[sheet] = told["hidden"], told["notes"]
+        return pl.concat(parts)
+
+    def notes(self, sheet: str) -> Sequence[str]:
+        """What a person should know about the sheet's cells."""
+        return self._notes.get(sheet, ())
+
+    def _ask(
+        self, question: dict[str, Any], parts: list[pl.DataFrame] | None = None
+    ) -> dict[str, Any]:
+        """The child's answer; frames that come with it are put into `parts`."""
+        began = time.monotonic()
+        done = threading.Event()
+        guard = threading.Thread(target=self._guard, args=(done,), daemon=True)
+        guard.start()
+        try:
+            answer = _asked(self._process, question, parts)
+        except (OSError, EOFError, ValueError) as error:
+            raise harmful(self._file.name) from error
+        finally:
+            done.set()
+            guard.join()
+            self._left -= time.monotonic() - began
+        if "error" in answer:
+            raise SourceError(*answer["error"])
+        if "failed" in answer:
+            raise harmful(self._file.name, f"its content makes no sense ({answer['failed']})")
+        return answer
+
+    def _guard(self, done: threading.Event) -> None:
+        """End the child when its time is over, or its memory where the system does not."""
+        until = time.monotonic() + self._left
+        while not done.wait(_LOOK if _LOOKS_AT_MEMORY else max(self._left, 0)):
+            if time.monotonic() >= until or _resident(self._process.pid) > self._memory:
+                self._process.kill()
+                return
+
+
+def _started() -> subprocess.Popen[bytes]:
+    limits = {"POLARS_MAX_THREADS": "2", "_RJEM_MALLOC_CONF": "narenas:1"}
+    return subprocess.Popen(  # noqa: S603  the command is ours
+        child.command("rdimport.source.sheets.worker"),
+        env={**child.bare(os.environ), **limits},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # what a library says when it dies may hold what it read
+        **child.own_group(),
+    )
+
+
+def _asked(
+    process: subprocess.Popen[bytes], question: dict[str, Any], parts: list[pl.DataFrame] | None
+) -> dict[str, Any]:
+    """Raises EOFError, OSError or ValueError when the child does not answer."""
+    to_child, from_child = cast("BinaryIO", process.stdin), cast("BinaryIO", process.stdout)
+    to_child.write(json.dumps(question).encode() + b"\n")
+    to_child.flush()
+    answer: dict[str, Any] = json.loads(from_child.readline())
+    for size in answer.get("parts", ()):
+        data = from_child.read(size)
+        if len(data) < size or parts is None:
+            raise EOFError
+        parts.append(pl.read_ipc(io.BytesIO(data)))
+    return answer
+
+
+def _resident(process: int) -> int:
+    """Bytes of memory that a process uses; 0 where a limit holds it."""
+    if not _LOOKS_AT_MEMORY:
+        return 0
+    ps = ["/bin/ps", "-o", "rss=", "-p", str(process)]
+    told = subprocess.run(ps, capture_output=True, check=False)  # noqa: S603
+    return int(told.stdout or b"0") << 10
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with suppress(OSError):
+                pipe.close()

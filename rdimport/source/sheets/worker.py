@@ -1,0 +1,118 @@
+"""The child of `isolated.py`: reads one workbook under a limit of memory, and answers in frames."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+
+from rdimport.source.limits import MOST_COLUMNS, vast
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import polars as pl
+
+    from rdimport.source.sheets.table import Book
+
+_CELLS: Final = 1 << 20
+"""Cells of a frame that is handed over in one piece."""
+
+
+def main() -> None:
+    """Answer each line of standard input, until it ends."""
+    # what a library prints must not stand among the answers
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    book: Book | None = None
+    for line in sys.stdin.buffer:
+        question = json.loads(line)
+        if book is None:
+            limit_memory(question["memory"])
+        told: dict[str, Any] = {}
+        parts: list[pl.DataFrame] = []
+        try:
+            if book is None:
+                book = _opened(question["kind"], question["file"])
+                told = {"sheets": list(book.sheets)}
+            else:
+                told, parts = _cells(book, question["cells"])
+        except MemoryError:
+            os._exit(1)
+        except Exception as error:  # noqa: BLE001  whatever hostile bytes make of a reader
+            told = _failure(error)
+        _answer(answers, told, parts)
+
+
+def _opened(kind: str, where: dict[str, str]) -> Book:
+    from rdimport.source.files import InputFile  # noqa: PLC0415  each reader costs its imports
+
+    file = InputFile(where["name"], Path(where["path"]), where["packed"], where["member"])
+    if kind == "ods":
+        from rdimport.source.sheets.ods import OdsBook  # noqa: PLC0415
+
+        return OdsBook(file)
+    if kind == "xml":
+        from rdimport.source.sheets.xml2003 import Xml2003Book  # noqa: PLC0415
+
+        return Xml2003Book(file)
+    if kind == "html":
+        from rdimport.source.sheets.html import HtmlBook  # noqa: PLC0415
+
+        return HtmlBook(file)
+    from rdimport.source.sheets.excel import CalamineBook  # noqa: PLC0415
+
+    return CalamineBook(file, kind)
+
+
+def _cells(book: Book, sheet: str) -> tuple[dict[str, Any], list[pl.DataFrame]]:
+    frame = book.cells(sheet)
+    if frame.width > MOST_COLUMNS + 1:
+        raise vast(f"Sheet {sheet!r}")
+    told = {"hidden": list(book.hidden), "notes": list(book.notes(sheet))}
+    rows = max(_CELLS // max(frame.width, 1), 1)
+    return told, list(frame.iter_slices(rows)) or [frame]
+
+
+def _answer(out: BinaryIO, told: dict[str, Any], parts: list[pl.DataFrame]) -> None:
+    packed = [*_packed(parts)]
+    out.write(json.dumps({**told, "parts": [len(part) for part in packed]}).encode() + b"\n")
+    out.writelines(packed)
+    out.flush()
+
+
+def _packed(parts: list[pl.DataFrame]) -> Iterator[bytes]:
+    for part in parts:
+        part.write_ipc(whole := io.BytesIO())
+        yield whole.getvalue()
+
+
+def _failure(error: Exception) -> dict[str, Any]:
+    from rdimport.core.errors import RdimportError  # noqa: PLC0415
+
+    if isinstance(error, RdimportError):
+        return {"error": [error.message, error.remedy]}
+    return {"failed": type(error).__name__}
+
+
+def limit_memory(most: int) -> None:
+    """Let this process have no more than so many bytes: then it ends, and nothing else suffers."""
+    if sys.platform == "win32":
+        from rdimport.source.sheets.windows_job import limit_to  # noqa: PLC0415
+
+        limit_to(most)
+        return
+    import resource  # noqa: PLC0415  not on Windows
+
+    limits = {resource.RLIMIT_DATA: most, resource.RLIMIT_AS: most + (1 << 30)}
+    for kind, size in {**limits, resource.RLIMIT_CORE: 0}.items():
+        with suppress(OSError, ValueError):  # a system that has no such limit: see `isolated.py`
+            resource.setrlimit(kind, (size, size))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""xlsx and xlsm: read in this process where all cells can be counted before, else in a child."""
+
+from __future__ import annotations
+
+import zipfile
+from typing import TYPE_CHECKING, Final
+
+from rdimport.core.errors import SourceError
+from rdimport.source.limits import is_vast
+from rdimport.source.sheets.excel import CalamineBook
+from rdimport.source.sheets.isolated import IsolatedBook
+from rdimport.source.sheets.xlsx_package import Texts, texts_of_plain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import polars as pl
+
+    from rdimport.source.files import InputFile
+
+_MOST_TEXT: Final = 512 << 20
+"""Bytes that the shared texts of a sheet's cells may have together, or rather could have."""
+_UNUSUAL: Final = (zipfile.BadZipFile, ValueError, KeyError, OSError, EOFError)
+
+
+class XlsxBook:
+    """A workbook in xlsx. Raises SourceError when it cannot be read."""
+
+    def __init__(self, file: InputFile, kind: str) -> None:
+        self._file = file
+        self.kind = kind
+        self._texts = _texts(file)
+        self._ours = CalamineBook(file, kind) if self._texts else None
+        self._isolated = None if self._ours else IsolatedBook(file, kind)
+
+    @property
+    def sheets(self) -> Sequence[str]:
+        """The names of the sheets, in order."""
+        return (self._ours or self._child()).sheets
+
+    @property
+    def hidden(self) -> Sequence[str]:
+        """Those of the sheets whose cells were asked for and that are not shown."""
+        books = [book for book in (self._ours, self._isolated) if book]
+        return [sheet for book in books for sheet in book.hidden]
+
+    def cells(self, sheet: str) -> pl.DataFrame:
+        """Every cell from row 1 on as text."""
+        if self._ours and self._is_bounded(self._ours, sheet):
+            return self._ours.cells(sheet)
+        return self._child().cells(sheet)
+
+    def notes(self, sheet: str) -> Sequence[str]:
+        """What a person should know about the sheet's cells."""
+        books = [book for book in (self._isolated, self._ours) if book]
+        return next((told for book in books if (told := book.notes(sheet))), ())
+
+    def _child(self) -> IsolatedBook:
+        if self._isolated is None:
+            self._isolated = IsolatedBook(self._file, self.kind)
+        return self._isolated
+
+    def _is_bounded(self, book: CalamineBook, sheet: str) -> bool:
+        """Is it proven what the sheet's cells cost?"""
+        try:
+            found = book.marks(sheet).extent
+        except (*_UNUSUAL, SourceError):
+            return False
+        longest = self._texts.longest if self._texts else 0
+        return (
+            found.is_proven
+            and not is_vast(found.rows, found.columns, found.filled)
+            and found.shared * longest <= _MOST_TEXT
+        )
+
+
+def _texts(file: InputFile) -> Texts | None:
+    try:
+        return texts_of_plain(file)
+    except (*_UNUSUAL, SourceError):
+        return None

@@ -1,0 +1,127 @@
+"""Whether an xlsx package is laid out as all programs write it, so that what we count in it is
+what a library will meet there: every part once, as long as it says, and none of them vast.
+"""
+
+from __future__ import annotations
+
+import struct
+import zipfile
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from rdimport.source.limits import MOST_PART
+from rdimport.source.sheets.xlsx_flags import unpacked, xml_part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from xml.etree import ElementTree as ET
+
+    from rdimport.source.files import InputFile
+
+_END: Final = struct.Struct("<4s4H2LH")
+_TEXTS: Final = "xl/sharedStrings.xml"
+_SHEETS: Final = "xl/worksheets/"
+_UNREAD: Final = ("xl/media/", "xl/embeddings/", "xl/drawings/", "docProps/", "customXml/")
+"""Parts that no reader of cells opens."""
+_FREE: Final = 64 << 20
+_RATIO: Final = 100
+_MOST_TEXTS: Final = 256 << 20
+_CHUNK: Final = 1 << 20
+_LENGTHS: Final = (256, 4096, 1 << 18)
+
+
+class Texts(NamedTuple):
+    """The shared texts: how many there are, and the most bytes that one of them can have."""
+
+    number: int
+    longest: int
+
+
+def texts_of_plain(file: InputFile) -> Texts | None:
+    """The shared texts of a package that is laid out as usual, or None for another."""
+    with file.package() as package:
+        if not _is_plain(package, file) or not _has_plain_links(package):
+            return None
+        for info in package.infolist():
+            if info.filename.startswith((_SHEETS, *_UNREAD)) or info.filename == _TEXTS:
+                continue
+            if info.file_size > MOST_PART or _size(package, info) != info.file_size:
+                return None
+        if _TEXTS not in package.namelist():
+            return Texts(0, 0)
+        return _texts(package, package.getinfo(_TEXTS))
+
+
+def _is_plain(package: zipfile.ZipFile, file: InputFile) -> bool:
+    """One directory, at the end, in which every name is there once; nothing shrinks too much."""
+    infos = package.infolist()
+    with file.open() as stream:
+        size = stream.seek(0, 2)
+        stream.seek(size - _END.size)
+        mark, disk, _, here, count, length, start, comment = _END.unpack(stream.read(_END.size))
+    is_usual = (mark, disk, comment) == (b"PK\5\6", 0, 0) and here == count == len(infos)
+    names = {info.filename.replace("\\", "/").casefold() for info in infos}
+    unpacked = sum(info.file_size for info in infos)
+    methods = {info.compress_type for info in infos}
+    return (
+        is_usual
+        and start + length + _END.size == size
+        and len(names) == count
+        and methods <= {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+        and unpacked <= _FREE + _RATIO * size
+    )
+
+
+def _has_plain_links(package: zipfile.ZipFile) -> bool:
+    """Each sheet and each of its links is named once, and the shared texts are in their place."""
+    book = xml_part(package, "xl/workbook.xml")
+    links = xml_part(package, "xl/_rels/workbook.xml.rels")
+    if book is None or links is None:
+        return False
+    names = [node.get("name") for node in _of_kind(book, "sheet")]
+    ids = [link.get("Id") for link in links]
+    texts = [link.get("Target") for link in links if _is_texts(link)]
+    return (
+        len(set(names)) == len(names)
+        and len(set(ids)) == len(ids)
+        and all(
+            str(target).lstrip("/").removeprefix("xl/") == "sharedStrings.xml" for target in texts
+        )
+    )
+
+
+def _of_kind(node: ET.Element, name: str) -> Iterator[ET.Element]:
+    return (one for one in node.iter() if one.tag.rpartition("}")[2] == name)
+
+
+def _is_texts(link: ET.Element) -> bool:
+    return link.get("Type", "").endswith("/sharedStrings")
+
+
+def _size(package: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
+    return sum(len(data) for data in unpacked(package, info))
+
+
+def _texts(package: zipfile.ZipFile, info: zipfile.ZipInfo) -> Texts | None:
+    count, size, level = 0, 0, 0
+    held = b""
+    for data in unpacked(package, info):
+        size += len(data)
+        count += data.count(b"<si")
+        held, level = _longest(held + data, level)
+        if level == len(_LENGTHS):
+            return None
+    if size != info.file_size or size > _MOST_TEXTS:
+        return None
+    return Texts(count, _LENGTHS[level])
+
+
+def _longest(data: bytes, level: int) -> tuple[bytes, int]:
+    """What is left of a text that may go on, and the length (its place) that no text exceeds."""
+    at = 0
+    while level < len(_LENGTHS) and at + _LENGTHS[level] < len(data):
+        end = data.rfind(b"</si>", at, at + _LENGTHS[level] + 5)
+        if end < 0:
+            level += 1
+        else:
+            at = end + 5
+    return data[at:], level

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from rdimport.core.errors import SourceError
 from rdimport.core.names import fold
 from rdimport.source.files import UNPACK, InputFile, is_zip
+from rdimport.source.limits import MOST_MEMBERS, MOST_OPENED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -76,6 +77,8 @@ def the_list(file: InputFile, hints: Hints, opens: Open) -> InputFile:
         )
     if file.packed:
         raise SourceError(f"{file.name} is an archive inside of another.", UNPACK)
+    if len(infos) > MOST_MEMBERS:
+        raise SourceError(f"{file.name} holds {len(infos)} files, too many to look into.", UNPACK)
     members = _members(infos)
     if not members:
         raise SourceError(f"{file.name} is an archive without a file in it.", "Check the archive.")
@@ -141,6 +144,12 @@ def _names(member: _Member) -> tuple[str, ...]:
 
 def _only(file: InputFile, members: list[_Member], hints: Hints, opens: Open) -> _Member:
     """The one list among them. Raises SourceError where there is another number of them."""
+    told = [one for one in members if _is_told_by_name(one) is not None]
+    if len(members) - len(told) > MOST_OPENED:
+        raise SourceError(
+            f"{file.name} holds {len(members)} files, too many to find the list among them.",
+            "Name it with --member.",
+        )
     lists = [one for one in members if _may_be_list(file, one, hints, opens)]
     if len(lists) == 1:
         return lists[0]
@@ -160,14 +169,20 @@ def _only(file: InputFile, members: list[_Member], hints: Hints, opens: Open) ->
     )
 
 
-def _may_be_list(file: InputFile, member: _Member, hints: Hints, opens: Open) -> bool:
-    """Whether to leave it would be a guess."""
+def _is_told_by_name(member: _Member) -> bool | None:
+    """Whether its name says that it may be a list; None where it says nothing."""
     if not member.info.file_size or member.suffix in _NOT_LISTS:
         return False
     if member.suffix in _LISTS | _PACKED:
         return True
-    if _NOTE.match(fold(PurePosixPath(member.name).name)):
-        return False
+    return False if _NOTE.match(fold(PurePosixPath(member.name).name)) else None
+
+
+def _may_be_list(file: InputFile, member: _Member, hints: Hints, opens: Open) -> bool:
+    """Whether to leave it would be a guess."""
+    told = _is_told_by_name(member)
+    if told is not None:
+        return told
     opened = _opened(file, member)
     if member.info.flag_bits & _ENCRYPTED or is_zip(opened):
         return True  # what cannot be unpacked for another reason has been reported by now

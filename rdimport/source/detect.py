@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
 from rdimport.core.errors import SourceError
 from rdimport.source.archive import the_list
 from rdimport.source.failure_report import sheet_hints, text_hints
 from rdimport.source.files import InputFile, input_files
+from rdimport.source.ole import BIFF, OLE
+from rdimport.source.refusals import no_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from rdimport.source.sheets.table import Book
 
 _ZIP: Final = b"PK\x03\x04"
-_OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_BIFF: Final = re.compile(rb"\x09[\x00\x02\x04\x08][\x04\x06\x08\x10]\x00[\x00-\x0f]")
 _NO_TABLES: Final = (
     (b"%PDF", "a PDF document"),
     (b"\x89PNG", "a picture"),
@@ -61,8 +60,8 @@ def open_file(file: InputFile, index: int, hints: Hints) -> tuple[Table, ...]:
     head = file.head(_HEAD)
     for magic, what in _NO_TABLES:
         if head.startswith(magic) and _is_binary(head, magic):
-            raise _no_table(file, what)
-    if head.startswith((_ZIP, _OLE)) or _BIFF.match(head):
+            raise no_table(file.name, what)
+    if head.startswith((_ZIP, OLE)) or BIFF.match(head):
         return _open_workbook(file, index, hints, head)
     if b'="urn:schemas-microsoft-com:office:spreadsheet"' in head and b"<Workbook" in head:
         return _sheets(file, index, hints, _isolated(file, "xml"))
@@ -86,7 +85,7 @@ def _first_row(cells: pl.DataFrame) -> tuple[str | None, ...]:
 
 
 def _open_workbook(file: InputFile, index: int, hints: Hints, head: bytes) -> tuple[Table, ...]:
-    kind = _zip_kind(file) if head.startswith(_ZIP) else _ole_kind(file)
+    kind = _zip_kind(file) if head.startswith(_ZIP) else "ole"
     if kind not in ("xlsx", "xlsm"):
         return _sheets(file, index, hints, _isolated(file, kind))
     from rdimport.source.sheets.xlsx import XlsxBook  # noqa: PLC0415  costs its imports
@@ -112,31 +111,11 @@ def _zip_kind(file: InputFile) -> str:
     if any(name.startswith("xl/") for name in names):
         return "xlsx"
     if any(name.startswith(("word/", "ppt/")) for name in names):
-        raise _no_table(file, "a text document or a presentation")
+        raise no_table(file.name, "a text document or a presentation")
     raise SourceError(
         f"{file.name} is an archive inside of another, or a workbook of a kind that is unknown.",
         "Unpack it, or save the spreadsheet as xlsx or csv.",
     )
-
-
-def _ole_kind(file: InputFile) -> str:
-    from rdimport.source.sheets.xls_flags import is_protected  # noqa: PLC0415
-
-    data = file.whole()
-    if _utf16("EncryptedPackage") in data or is_protected(data):
-        raise SourceError(
-            f"{file.name} is protected by a password.",
-            "Open it in a spreadsheet program and save a copy without a password.",
-        )
-    if _utf16("Workbook") in data or _utf16("Book") in data or _BIFF.match(data):
-        return "xls"
-    if _utf16("WordDocument") in data or _utf16("PowerPoint Document") in data:
-        raise _no_table(file, "a text document or a presentation")
-    raise _no_table(file, "a file of an unknown kind")
-
-
-def _utf16(text: str) -> bytes:
-    return text.encode("utf-16-le")
 
 
 def _is_binary(head: bytes, magic: bytes) -> bool:
@@ -150,12 +129,3 @@ def _looks_like_html(head: bytes) -> bool:
         return False
     is_page = re.match(rb"<(?:!doctype html|html|head|body|meta|style|table|div)\b", start)
     return bool(is_page) or b"<html" in start or b"<table" in start
-
-
-def _no_table(file: InputFile, what: str) -> SourceError:
-    suffix = PurePath(file.name).suffix
-    whatever = f", whatever {suffix} says" if suffix else ""
-    return SourceError(
-        f"{file.name} is {what}, not a spreadsheet{whatever}.",
-        "Export the contacts as xlsx or csv and import that.",
-    )

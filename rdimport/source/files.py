@@ -6,6 +6,7 @@ import bz2
 import glob
 import gzip
 import io
+import os
 import stat
 import struct
 import sys
@@ -18,6 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from rdimport.core.errors import SourceError
+from rdimport.source.limits import MOST_RATIO, MOST_WHOLE, UNPACKED_FREE
+from rdimport.source.refusals import harmful
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -59,6 +62,8 @@ class InputFile:
     @contextmanager
     def open(self) -> Iterator[BinaryIO]:
         """Its bytes from the first. Raises SourceError when they cannot be had."""
+        if "\0" in str(self.path):
+            raise SourceError(f"{self.name!r} is no path of a file.", "Check its spelling.")
         try:
             with self.path.open("rb") as raw, self._unpacked(raw) as stream:
                 yield stream
@@ -77,25 +82,28 @@ class InputFile:
 
     @contextmanager
     def _unpacked(self, raw: BinaryIO) -> Iterator[BinaryIO]:
+        size = os.fstat(raw.fileno()).st_size
         if not self.packed:
             yield raw
         elif self.packed == "zip":
             with zipfile.ZipFile(raw) as archive, archive.open(self.member) as stream:
-                yield cast("BinaryIO", stream)
+                packed = min(archive.getinfo(self.member).compress_size, size)
+                yield _counted(cast("BinaryIO", stream), packed, self.name)
         elif self.packed == "zst":
             with _open_zstd(raw, self) as unpacked:
-                yield unpacked
+                yield _counted(unpacked, size, self.name)
         else:
             opener: Callable[[BinaryIO], Any] = gzip.open if self.packed == "gz" else bz2.open
             with opener(raw) as unpacked:
-                yield unpacked
+                yield _counted(unpacked, size, self.name)
 
     @contextmanager
     def package(self) -> Iterator[zipfile.ZipFile]:
         """The zip archive that this file is. Raises SourceError when it is a damaged one."""
         with self.open() as stream:
             try:
-                with zipfile.ZipFile(io.BytesIO(stream.read()) if self.packed else stream) as found:
+                content = io.BytesIO(self._all_of(stream)) if self.packed else stream
+                with zipfile.ZipFile(content) as found:
                     yield found
             except _BROKEN_ZIP as error:
                 raise self._damaged() from error
@@ -108,7 +116,18 @@ class InputFile:
     def whole(self) -> bytes:
         """All bytes; only for formats that cannot be read piece by piece."""
         with self.open() as stream:
+            return self._all_of(stream)
+
+    def _all_of(self, stream: BinaryIO) -> bytes:
+        """All bytes. Raises SourceError where a small file unpacks to more than memory should."""
+        if not self.packed:
             return stream.read()
+        data = stream.read(MOST_WHOLE + 1)
+        if len(data) > MOST_WHOLE:
+            raise SourceError(
+                f"{self.name} unpacks to a workbook of more than {MOST_WHOLE >> 20} MiB.", UNPACK
+            )
+        return data
 
     def fingerprint(self) -> tuple[int, int]:
         """Changes when somebody writes to the file: its size and time of change."""
@@ -137,6 +156,27 @@ class InputFile:
             return self._damaged()
         reason = error.strerror or str(error)
         return SourceError(f"{self.name} cannot be read: {reason}.", "Try a copy of it.")
+
+
+class _Counted:
+    """Unpacked bytes, as long as they are in proportion to the packed ones."""
+
+    def __init__(self, stream: BinaryIO, most: int, name: str) -> None:
+        self._stream = stream
+        self._left = most
+        self._name = name
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes. Raises SourceError where they are too many."""
+        data = self._stream.read(size)
+        self._left -= len(data)
+        if self._left < 0:
+            raise harmful(self._name, "it unpacks to a multiple of its size that no list has")
+        return data
+
+
+def _counted(stream: BinaryIO, packed: int, name: str) -> BinaryIO:
+    return cast("BinaryIO", _Counted(stream, max(UNPACKED_FREE, packed * MOST_RATIO), name))
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -10,6 +11,7 @@ from rdimport.core.errors import SourceError
 from rdimport.core.names import fold
 from rdimport.core.row import ORIGIN
 from rdimport.source.failure_report import is_header
+from rdimport.source.limits import MOST_COLUMNS
 from rdimport.source.mojibake import repaired
 
 if TYPE_CHECKING:
@@ -98,7 +100,13 @@ def find_header(rows: Sequence[FirstRow], hints: Hints, name: str) -> Header:
     if at is None:
         note = f"{name} has no header; its columns are called by their position: Coluna 1, 2 …"
         return Header(0, ("",) * width, rows[0].number, (note,))
-    names, last = _two_rows(rows, at, max(rows[at].width, width))
+    width = max(rows[at].width, width)
+    if width > MOST_COLUMNS:
+        raise SourceError(
+            f"{name} has {width} columns, and no spreadsheet has more than {MOST_COLUMNS}.",
+            "Check that it is the right file; --delimiter says what stands between its columns.",
+        )
+    names, last = _two_rows(rows, at, width)
     notes = (*_title_note(rows[:at], name), *_notes_of_repeated(names, hints, name))
     return Header(rows[at].number, names, last + 1, notes)
 
@@ -235,10 +243,11 @@ def _is_group_row(row: FirstRow) -> bool:
 def _with_groups(names: Sequence[str], groups: Sequence[str]) -> tuple[str, ...]:
     """Names that occur twice get the name of their group before them."""
     folded = [fold(name) for name in names]
+    often = Counter(folded)
     found, group = [], ""
     for i, name in enumerate(names):
         group = groups[i] or group
-        twice = bool(name) and folded.count(folded[i]) > 1 and fold(group) != folded[i]
+        twice = bool(name) and often[folded[i]] > 1 and fold(group) != folded[i]
         found.append(f"{group} {name}".strip() if twice else name)
     return tuple(found)
 
@@ -263,9 +272,11 @@ def _notes_of_repeated(names: Sequence[str], hints: Hints, name: str) -> Iterato
     """
     wanted = {fold(column) for column in hints.columns}
     called = unique_names(names)
-    folded = [fold(visible(heading)) for heading in names]
-    for heading in dict.fromkeys(filter(None, folded)):
-        at = [i for i, other in enumerate(folded) if other == heading]
+    places_of: defaultdict[str, list[int]] = defaultdict(list)
+    for i, heading in enumerate(names):
+        places_of[fold(visible(heading))].append(i)
+    places_of.pop("", None)
+    for at in places_of.values():
         taken = [f"“{called[i]}”" for i in at if fold(called[i]) in wanted]
         if len(at) > 1 and (taken or not wanted):
             places = ", ".join(f"“{called[i]}” is column {i + 1}" for i in at)
@@ -284,15 +295,16 @@ def unique_names(names: Sequence[str]) -> tuple[str, ...]:
     seen = set(ORIGIN)
     found = []
     taken = {fold(name) for name in names}
+    copies: Counter[str] = Counter()
     for position, raw in enumerate(names, start=1):
         name = visible(raw)
         base = name or f"Coluna {position}"
         if base == "*" or (base.startswith("^") and base.endswith("$")):
             base = f"Coluna {position} {base}"  # to polars that is a pattern for several columns
-        candidate, copy = base, 2
+        candidate = base
         while fold(candidate) in seen or (candidate != name and fold(candidate) in taken):
-            candidate = f"{base} ({copy})"
-            copy += 1
+            copies[fold(base)] += 1
+            candidate = f"{base} ({copies[fold(base)] + 1})"
         seen.add(fold(candidate))
         found.append(candidate)
     return tuple(found)

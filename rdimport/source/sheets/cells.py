@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import polars as pl
 
 from rdimport.core.row import ROW
+from rdimport.source.limits import MOST_COLUMNS, MOST_ROWS, is_vast
+from rdimport.source.refusals import vast
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+Rows = list[tuple[int, Sequence[str | None]]]
+"""The filled rows of a sheet with their numbers."""
 
 
-def frame_of(rows: Sequence[tuple[int, Sequence[str | None]]]) -> pl.DataFrame:
-    """`row.ROW`, c0, c1 … as wide as the longest row; empty text is null."""
+def frame_of(rows: Rows, where: str) -> pl.DataFrame:
+    """`row.ROW`, c0, c1 … as wide as the longest row; empty text is null. Raises SourceError where
+    that is out of proportion; `where` names the sheet.
+    """
     width = max((len(cells) for _, cells in rows), default=0)
+    if is_vast(len(rows), width, sum(len(cells) for _, cells in rows)):
+        raise vast(where)
     columns: list[list[str | None]] = [[] for _ in range(width)]
     for _, cells in rows:
         for column, cell in zip(columns, cells, strict=False):
@@ -24,6 +30,20 @@ def frame_of(rows: Sequence[tuple[int, Sequence[str | None]]]) -> pl.DataFrame:
     numbers = pl.Series(ROW, [number for number, _ in rows], dtype=pl.UInt32)
     texts = [pl.Series(f"c{i}", column, dtype=pl.String) for i, column in enumerate(columns)]
     return pl.DataFrame([numbers, *texts])
+
+
+def checked_place(row: int, column: int, where: str) -> None:
+    """Raises SourceError where no sheet has such a row or column."""
+    if row > MOST_ROWS or column > MOST_COLUMNS:
+        raise vast(where)
+
+
+def times(text: str | None) -> int:
+    """How often something is repeated. Raises ValueError where that is no number from 1 on."""
+    number = int(text or "1")
+    if number < 1:
+        raise ValueError
+    return number
 
 
 def date_text(value: str) -> str:

@@ -11,7 +11,8 @@ import polars as pl
 
 from rdimport.core.errors import SourceError
 from rdimport.core.row import ROW
-from rdimport.source.limits import MOST_COLUMNS, is_vast, vast
+from rdimport.source.limits import MOST_COLUMNS, is_vast
+from rdimport.source.refusals import vast
 from rdimport.source.sheets.durations import with_durations
 from rdimport.source.sheets.mail_links import Linked, link_notes, linked_texts
 from rdimport.source.sheets.xls_flags import is_intact, xls_mail_links, xls_notes

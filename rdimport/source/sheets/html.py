@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from rdimport.core.errors import SourceError
 from rdimport.source.encoding import Decoder, guess_encoding
-from rdimport.source.sheets.cells import frame_of
+from rdimport.source.sheets.cells import Rows, checked_place, frame_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 _CHARSET: Final = re.compile(rb"""charset\s*=\s*["']?([\w-]+)""", re.IGNORECASE)
 _SILENT: Final = frozenset({"script", "style", "head", "title"})
+_DECLARATION: Final = re.compile(r"<!--|<[!?]")
 _MAX_SPAN: Final = 1 << 10
+_LONG_NUMBER: Final = 10
 
 
 class HtmlBook:
@@ -31,8 +33,8 @@ class HtmlBook:
 
     def __init__(self, file: InputFile) -> None:
         data = file.whole()
-        parser = _Tables()
-        parser.feed(Decoder(_encoding(data)).feed(data, final=True).decode())
+        parser = _Tables(file.name)
+        parser.feed(_without_declarations(Decoder(_encoding(data)).feed(data, final=True).decode()))
         parser.close()
         filled = [rows for rows in parser.tables if any(any(cells) for _, cells in rows)]
         if not filled:
@@ -41,16 +43,17 @@ class HtmlBook:
                 "Perhaps it is a login or error page: export the contacts again.",
             )
         names = ["" if len(filled) == 1 else f"Table {i}" for i in range(1, len(filled) + 1)]
-        self._cells = dict(zip(names, map(frame_of, filled), strict=True))
+        self._name = file.name
+        self._rows = dict(zip(names, filled, strict=True))
 
     @property
     def sheets(self) -> Sequence[str]:
         """`Table 1` … or one nameless sheet."""
-        return list(self._cells)
+        return list(self._rows)
 
     def cells(self, sheet: str) -> pl.DataFrame:
         """All cells of a table."""
-        return self._cells[sheet]
+        return frame_of(self._rows[sheet], f"{sheet} of {self._name}".removeprefix(" of "))
 
     def notes(self, sheet: str) -> Sequence[str]:
         """That the file is not what its name says."""
@@ -74,9 +77,10 @@ def _encoding(data: bytes) -> str:
 class _Tables(HTMLParser):
     """Gathers the rows of the outermost tables."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
         super().__init__(convert_charrefs=True)
-        self.tables: list[list[tuple[int, list[str | None]]]] = []
+        self.tables: list[Rows] = []
+        self._name = name
         self._depth = 0
         self._silent = 0
         self._row: list[str | None] | None = None
@@ -139,7 +143,9 @@ class _Tables(HTMLParser):
     def _end_cell(self) -> None:
         if self._cell is None or self._row is None:
             return
-        text = re.sub(r" *\n *", "\n", "".join(self._cell)).strip(" \n")
+        lines = "".join(self._cell).split("\n")
+        text = "\n".join(line.strip(" ") for line in lines).strip(" \n")
+        checked_place(1, len(self._row) + self._columns, self._name)
         for column in range(self._columns):
             if self._span > 1:
                 self._pending[len(self._row)] = self._span - 1
@@ -155,4 +161,21 @@ class _Tables(HTMLParser):
 
 
 def _number(text: str | None) -> int:
-    return min(max(int(text), 1), _MAX_SPAN) if text and text.isdecimal() else 1
+    if not text or not text.isdecimal():
+        return 1
+    return min(max(int(text), 1), _MAX_SPAN) if len(text) < _LONG_NUMBER else _MAX_SPAN
+
+
+def _without_declarations(page: str) -> str:
+    """The page without comments and what else is no tag: for the end of one that has none, the
+    parser would look again and again.
+    """
+    kept: list[str] = []
+    at = 0
+    for found in _DECLARATION.finditer(page):
+        if found.start() < at:
+            continue
+        kept.append(page[at : found.start()])
+        end = page.find("-->" if found[0] == "<!--" else ">", found.end())
+        at = len(page) if end < 0 else end + (3 if found[0] == "<!--" else 1)
+    return "".join([*kept, page[at:]])

@@ -22,7 +22,7 @@ import polars as pl
 
 from rdimport.core import child
 from rdimport.core.errors import SourceError
-from rdimport.source.limits import harmful
+from rdimport.source.refusals import harmful
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from rdimport.source.files import InputFile
 
 _PACKED: Final = frozenset({"xlsx", "xlsm", "xlsb", "ods"})
-_BASE: Final = 640 << 20
+_BASE: Final = 512 << 20
 _TIMES, _TIMES_PACKED = 20, 120
 """Bytes of memory: so many, and so many for each byte of the file."""
-_SECONDS: Final = 50.0
+_SECONDS: Final = 30.0
 _PER_SECOND, _PACKED_PER_SECOND = 1 << 20, 200 << 10
 """So many seconds, and one more for so many bytes; honest files are ten times faster."""
 _LOOK: Final = 0.25
@@ -46,7 +46,6 @@ class IsolatedBook:
 
     def __init__(self, file: InputFile, kind: str) -> None:
         self._file = file
-        self.kind = kind
         size = file.path.stat().st_size
         is_packed = bool(file.packed) or kind in _PACKED
         memory = _BASE + size * (_TIMES_PACKED if is_packed else _TIMES)
@@ -61,6 +60,7 @@ class IsolatedBook:
             "member": file.member,
         }
         opened = self._ask({"memory": memory, "kind": kind, "file": where})
+        self.kind: str = opened["kind"]
         self._sheets: list[str] = opened["sheets"]
         self._hidden: list[str] = []
         self._notes: dict[str, list[str]] = {}

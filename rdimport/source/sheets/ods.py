@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
 from rdimport.core.errors import SourceError
+from rdimport.source.limits import MOST_PART, is_vast
+from rdimport.source.refusals import vast
 from rdimport.source.row_filter import error_note
-from rdimport.source.sheets.cells import date_text, frame_of
+from rdimport.source.sheets.cells import Rows, checked_place, date_text, frame_of, times
 from rdimport.source.sheets.mail_links import link_notes
 
 if TYPE_CHECKING:
@@ -30,8 +32,7 @@ _TABLE, _OFFICE, _TEXT, _STYLE = (_NS % name for name in ("table", "office", "te
 _CALC: Final = "{urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0}"
 _HREF: Final = "{http://www.w3.org/1999/xlink}href"
 _CELLS: Final = (f"{_TABLE}table-cell", f"{_TABLE}covered-table-cell")
-_MAX_ROWS: Final = 1 << 20
-_MAX_COLUMNS: Final = 1 << 14
+_MOST_SPACES: Final = 1 << 15
 _DURATION: Final = re.compile(r"(-?)PT(\d+)H(\d+)M(\d+)(?:[.,]\d+)?S")
 _BY_DISPLAY: Final = ("collapse", "filter")
 
@@ -51,7 +52,7 @@ class OdsBook:
                 self._refuse_encrypted(package)
                 with package.open("content.xml") as content:
                     self._read(content)
-        except (ET.ParseError, KeyError, ValueError) as error:
+        except (ET.ParseError, LookupError, ValueError) as error:
             raise SourceError(
                 f"{file.name} is a damaged workbook (ods).",
                 "Open it in a spreadsheet program, which can often repair it, and save it again.",
@@ -76,7 +77,9 @@ class OdsBook:
         return self._notes[sheet]
 
     def _refuse_encrypted(self, package: zipfile.ZipFile) -> None:
-        if b"encryption-data" in package.read("META-INF/manifest.xml"):
+        with package.open("META-INF/manifest.xml") as manifest:
+            text = manifest.read(MOST_PART)
+        if b"encryption-data" in text:
             raise SourceError(
                 f"{self._file.name} is protected by a password.",
                 "Open it in a spreadsheet program and save a copy without a password.",
@@ -89,11 +92,11 @@ class OdsBook:
             if node.tag == f"{_TABLE}table":
                 depth += 1 if event == "start" else -1
                 if event == "start" and depth == 1:
-                    sheet = _Sheet(node.get(f"{_TABLE}name", ""))
+                    sheet = _Sheet(node.get(f"{_TABLE}name", ""), self._file.name)
                     if node.get(f"{_TABLE}style-name") in hidden_styles:
                         self._hidden.append(sheet.name)
                 elif event == "end" and depth == 0:
-                    self._cells[sheet.name] = frame_of(sheet.rows)
+                    self._cells[sheet.name] = frame_of(sheet.rows, sheet.where)
                     self._notes[sheet.name].extend(sheet.notes())
                     node.clear()
             elif event == "end" and node.tag == f"{_TABLE}table-row" and depth == 1:
@@ -110,23 +113,30 @@ def _is_not_shown(style: ET.Element) -> bool:
 class _Sheet:
     """The rows of one sheet, as they are met."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, file: str) -> None:
         self.name = name
-        self.rows: list[tuple[int, list[str | None]]] = []
+        self.where = f"Sheet {name!r} of {file}"
+        self.rows: Rows = []
+        self._cells = 0
+        self._written = 0
         self._number = 1
         self._hidden = 0
         self._errors = 0
         self._linked: list[tuple[int, str]] = []
 
     def add(self, row: ET.Element) -> None:
-        times = int(row.get(f"{_TABLE}number-rows-repeated", "1"))
+        rows = times(row.get(f"{_TABLE}number-rows-repeated"))
         cells = self._row(row)
         if cells:
-            last = min(self._number + times, _MAX_ROWS + 1)
+            last = self._number + rows
+            checked_place(last - 1, len(cells), self.where)
+            self._cells += rows * len(cells)
+            if is_vast(1, self._cells, self._written):
+                raise vast(self.where)
             self.rows.extend((number, cells) for number in range(self._number, last))
             if row.get(f"{_TABLE}visibility") in _BY_DISPLAY:
-                self._hidden += last - self._number
-        self._number += times
+                self._hidden += rows
+        self._number += rows
 
     def _row(self, row: ET.Element) -> list[str | None]:
         cells: list[str | None] = []
@@ -134,13 +144,15 @@ class _Sheet:
         for node in row:
             if node.tag not in _CELLS:
                 continue
-            times = int(node.get(f"{_TABLE}number-columns-repeated", "1"))
+            columns = times(node.get(f"{_TABLE}number-columns-repeated"))
             value = self._value(node)
             if value is None:
-                empty += times
+                empty += columns
                 continue
+            checked_place(1, len(cells) + empty + columns, self.where)
+            self._written += 1
             cells.extend([None] * empty)
-            cells.extend([value] * min(times, _MAX_COLUMNS))
+            cells.extend([value] * columns)
             empty = 0
         return cells
 
@@ -180,7 +192,7 @@ def _text(node: ET.Element) -> Iterator[str]:
     yield node.text or ""
     for part in node:
         if part.tag == f"{_TEXT}s":
-            yield " " * int(part.get(f"{_TEXT}c", "1"))
+            yield " " * min(int(part.get(f"{_TEXT}c", "1")), _MOST_SPACES)
         elif part.tag == f"{_TEXT}tab":
             yield "\t"
         elif part.tag == f"{_TEXT}line-break":

@@ -11,6 +11,7 @@ from rdimport.core.errors import SourceError
 from rdimport.core.names import did_you_mean, fold
 from rdimport.core.row import DEFECT, FILE, ROW
 from rdimport.source.header import NAME_THE_ROW, FirstRow, Header, find_header, header_only
+from rdimport.source.limits import MOST_SHEETS
 from rdimport.source.port import BATCH_ROWS, Facts
 from rdimport.source.row_filter import RowFilter
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from rdimport.source.port import Hints
 
 SAMPLE_ROWS: Final = 1_000
+_LISTED: Final = 20
 
 
 class Book(Protocol):
@@ -109,6 +111,11 @@ def _find_table(book: Book, hints: Hints, name: str) -> _Found:
     if hints.sheet is not None:
         sheet = _named_sheet(book.sheets, hints.sheet, name)
         return _table_in(book.cells(sheet), sheet, hints, name)
+    if len(book.sheets) > MOST_SHEETS:
+        raise SourceError(
+            f"{name} has {len(book.sheets)} sheets, too many to look into.",
+            "Say which one holds the table: --sheet NAME.",
+        )
     best: tuple[tuple[int, bool, bool, int], _Found] | None = None
     wanted = {fold(column) for column in hints.columns}
     for sheet in book.sheets:
@@ -144,7 +151,7 @@ def _named_sheet(names: Sequence[str], wanted: str, file: str) -> str:
     guess = did_you_mean(wanted, names)
     raise SourceError(
         f"{file} has no sheet {wanted!r}" + (f"; did you mean {guess!r}?" if guess else "."),
-        f"Its sheets are: {', '.join(names)}.",
+        f"Its sheets are: {', '.join(names[:_LISTED])}.",
     )
 
 
@@ -174,5 +181,6 @@ def _choice_note(book: Book, sheet: str) -> list[str]:
     if not others:
         return []
     hidden = " (which is hidden)" if sheet in book.hidden else ""
-    listed = ", ".join(repr(name) for name in others)
+    listed = ", ".join(repr(name) for name in others[:_LISTED])
+    listed += f" and {len(others) - _LISTED} more" if len(others) > _LISTED else ""
     return [f"Sheet {sheet!r}{hidden} is read; not read: {listed}. --sheet chooses another."]

@@ -10,7 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
-from rdimport.source.limits import MOST_COLUMNS, vast
+from rdimport.source.limits import MOST_COLUMNS
+from rdimport.source.refusals import vast
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +39,7 @@ def main() -> None:
         try:
             if book is None:
                 book = _opened(question["kind"], question["file"])
-                told = {"sheets": list(book.sheets)}
+                told = {"kind": book.kind, "sheets": list(book.sheets)}
             else:
                 told, parts = _cells(book, question["cells"])
         except MemoryError:
@@ -64,8 +65,12 @@ def _opened(kind: str, where: dict[str, str]) -> Book:
         from rdimport.source.sheets.html import HtmlBook  # noqa: PLC0415
 
         return HtmlBook(file)
+    from rdimport.source.ole import refuse_no_xls  # noqa: PLC0415
     from rdimport.source.sheets.excel import CalamineBook  # noqa: PLC0415
 
+    if kind == "ole":
+        refuse_no_xls(file)
+        kind = "xls"
     return CalamineBook(file, kind)
 
 

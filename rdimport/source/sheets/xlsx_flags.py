@@ -8,7 +8,8 @@ from copy import copy
 from typing import TYPE_CHECKING, Final, NamedTuple
 from xml.etree import ElementTree as ET
 
-from rdimport.source.limits import MOST_MARKUP, MOST_PART, MOST_ROWS, harmful, is_vast
+from rdimport.source.limits import MOST_MARKUP, MOST_PART, MOST_ROWS, is_vast
+from rdimport.source.refusals import harmful
 from rdimport.source.row_filter import error_note
 from rdimport.source.sheets.mail_links import Linked
 from rdimport.source.sheets.xlsx_cells import CellCount, Extent, column_number, extent_of

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
 from rdimport.core.errors import SourceError
-from rdimport.source.sheets.cells import date_text, frame_of
+from rdimport.source.sheets.cells import Rows, checked_place, date_text, frame_of
 from rdimport.source.sheets.ods import plain_number
 
 if TYPE_CHECKING:
@@ -31,9 +31,11 @@ class Xml2003Book:
             with file.open() as stream:
                 for _, node in ET.iterparse(stream):  # noqa: S314  expat limits entities
                     if node.tag == f"{_SS}Worksheet":
-                        self._cells[node.get(f"{_SS}Name", "")] = frame_of(_rows(node))
+                        name = node.get(f"{_SS}Name", "")
+                        where = f"Sheet {name!r} of {file.name}"
+                        self._cells[name] = frame_of(_rows(node, where), where)
                         node.clear()
-        except (ET.ParseError, ValueError) as error:
+        except (ET.ParseError, LookupError, ValueError) as error:
             raise SourceError(
                 f"{file.name} is a damaged workbook (Excel 2003 XML).",
                 "Open it in a spreadsheet program, which can often repair it, and save it again.",
@@ -53,19 +55,29 @@ class Xml2003Book:
         return ("The file is Excel 2003 XML, whatever its name says.",)
 
 
-def _rows(sheet: ET.Element) -> list[tuple[int, list[str | None]]]:
-    rows: list[tuple[int, list[str | None]]] = []
+def _rows(sheet: ET.Element, where: str) -> Rows:
+    rows: Rows = []
     number = 0
     for row in sheet.iter(f"{_SS}Row"):
-        number = int(row.get(f"{_SS}Index", number + 1))
+        number = _place(row, number)
         cells: list[str | None] = []
         for cell in row.iter(f"{_SS}Cell"):
-            column = int(cell.get(f"{_SS}Index", len(cells) + 1))
+            column = _place(cell, len(cells))
+            merged = int(cell.get(f"{_SS}MergeAcross", "0"))
+            checked_place(number, column + merged, where)
             cells.extend([None] * (column - 1 - len(cells)))
             cells.append(_value(cell))
-            cells.extend([None] * int(cell.get(f"{_SS}MergeAcross", "0")))
+            cells.extend([None] * merged)
         rows.append((number, cells))
     return rows
+
+
+def _place(node: ET.Element, before: int) -> int:
+    """The number of a row or column. Raises ValueError where that is not behind the one before."""
+    number = int(node.get(f"{_SS}Index", before + 1))
+    if number <= before:
+        raise ValueError
+    return number
 
 
 def _value(cell: ET.Element) -> str | None:

@@ -4,6 +4,7 @@ what a library will meet there: every part once, as long as it says, and none of
 
 from __future__ import annotations
 
+import os
 import struct
 import zipfile
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -53,9 +54,11 @@ def texts_of_plain(file: InputFile) -> Texts | None:
 
 def _is_plain(package: zipfile.ZipFile, file: InputFile) -> bool:
     """One directory, at the end, in which every name is there once; nothing shrinks too much."""
+    if file.packed:
+        return False
     infos = package.infolist()
-    with file.open() as stream:
-        size = stream.seek(0, 2)
+    with file.path.open("rb") as stream:
+        size = stream.seek(0, os.SEEK_END)
         stream.seek(size - _END.size)
         mark, disk, _, here, count, length, start, comment = _END.unpack(stream.read(_END.size))
     is_usual = (mark, disk, comment) == (b"PK\5\6", 0, 0) and here == count == len(infos)

@@ -1,0 +1,156 @@
+"""Spreadsheets of a few kilobytes that ask for gigabytes, and how much a command takes for one."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+PACKAGE = "http://schemas.openxmlformats.org/package/2006/relationships"
+OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+MAIN = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+PARTS = {
+    "[Content_Types].xml": '<Types xmlns="http://schemas.openxmlformats.org/package/2006/'
+    'content-types"><Default Extension="xml" ContentType="application/xml"/></Types>',
+    "_rels/.rels": f'<Relationships xmlns="{PACKAGE}"><Relationship Id="rId1" '
+    f'Type="{OFFICE}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+    "xl/workbook.xml": f'<workbook {MAIN} xmlns:r="{OFFICE}"><sheets>'
+    '<sheet name="Leads" sheetId="1" r:id="rId1"/></sheets></workbook>',
+    "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{PACKAGE}"><Relationship Id="rId1" '
+    f'Type="{OFFICE}/worksheet" Target="worksheets/sheet1.xml"/><Relationship Id="rId2" '
+    f'Type="{OFFICE}/sharedStrings" Target="sharedStrings.xml"/></Relationships>',
+}
+SHEET = "xl/worksheets/sheet1.xml"
+ODS = " ".join(
+    f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
+    for name in ("office", "table", "text")
+)
+
+
+def cell(text: str, place: str = "") -> str:
+    place = f' r="{place}"' if place else ""
+    return f'<c{place} t="inlineStr"><is><t>{text}</t></is></c>'
+
+
+TABLE = (
+    f'<row r="1">{cell("E-mail", "A1")}{cell("Nome", "B1")}</row>'
+    f'<row r="2">{cell("ana@exemplo.com.br", "A2")}{cell("Ana", "B2")}</row>'
+)
+
+
+def sheet(rows: str, before: str = "", after: str = "") -> str:
+    return f"<worksheet {MAIN}>{before}<sheetData>{rows}</sheetData>{after}</worksheet>"
+
+
+def xlsx(path: Path, rows: str = TABLE, before: str = "", after: str = "", **more: str) -> Path:
+    """A workbook; `more` are parts by their path, with `__` for `/` and `_xml` at the end."""
+    named = {name.replace("__", "/").replace("_xml", ".xml"): text for name, text in more.items()}
+    parts = {**PARTS, SHEET: sheet(rows, before, after), **named}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as package:
+        for name, text in parts.items():
+            package.writestr(name, text)
+    return path
+
+
+def padded(path: Path, part: str, megabytes: int, filling: bytes = b" ") -> Path:
+    """A workbook of which one part, before its last tag, is filled up."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as package:
+        for name, text in {**PARTS, SHEET: sheet(TABLE)}.items():
+            head, _, tail = text.rpartition("</")
+            with package.open(name, "w", force_zip64=True) as out:
+                out.write(head.encode())
+                for _ in range(megabytes if name == part else 0):
+                    out.write(filling * (1 << 20))
+                out.write(f"</{tail}".encode())
+    return path
+
+
+def ods(path: Path, row: str) -> Path:
+    """A spreadsheet of OpenDocument with one more row."""
+    head = "".join(
+        f"<table:table-row>{ods_cell(a)}{ods_cell(b)}</table:table-row>" for a, b in PAIRS
+    )
+    content = (
+        f"<office:document-content {ODS}><office:body><office:spreadsheet>"
+        f'<table:table table:name="Leads">{head}{row}</table:table>'
+        "</office:spreadsheet></office:body></office:document-content>"
+    )
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as package:
+        package.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        package.writestr("META-INF/manifest.xml", "<manifest/>")
+        package.writestr("content.xml", content)
+    return path
+
+
+PAIRS = [("E-mail", "Nome"), ("ana@exemplo.com.br", "Ana")]
+
+
+def ods_cell(text: str, attributes: str = "") -> str:
+    value = 'office:value-type="string"'
+    return f"<table:table-cell {value} {attributes}><text:p>{text}</text:p></table:table-cell>"
+
+
+def xml2003(path: Path, row: str) -> Path:
+    """A workbook of Excel 2003 with one more row."""
+    head = "".join(f"<Row>{xml_cell(a)}{xml_cell(b)}</Row>" for a, b in PAIRS)
+    name = "urn:schemas-microsoft-com:office:spreadsheet"
+    path.write_text(
+        f'<?xml version="1.0"?><Workbook xmlns="{name}" xmlns:ss="{name}">'
+        f'<Worksheet ss:Name="Leads"><Table>{head}{row}</Table></Worksheet></Workbook>'
+    )
+    return path
+
+
+def xml_cell(text: str, attributes: str = "") -> str:
+    return f'<Cell {attributes}><Data ss:Type="String">{text}</Data></Cell>'
+
+
+def html(path: Path, rest: str) -> Path:
+    """A page whose table goes on like this."""
+    path.write_text(f"<html><table><tr><td>E-mail<td>Nome<tr><td>ana@exemplo.com.br<td>Ana{rest}")
+    return path
+
+
+def packed(path: Path, head: bytes, megabytes: int, filling: bytes = b"\0") -> Path:
+    """A compressed file that begins like this."""
+    with gzip.open(path, "wb", 6) as out:
+        out.write(head)
+        for _ in range(megabytes):
+            out.write(filling * (1 << 20))
+    return path
+
+
+def archive(path: Path, members: Iterable[tuple[str, bytes]]) -> Path:
+    with zipfile.ZipFile(path, "w") as out:
+        for name, content in members:
+            out.writestr(name, content)
+    return path
+
+
+class Cost(NamedTuple):
+    """How a command ended, what it said, and the most memory that it or a child of it had."""
+
+    code: int
+    said: str
+    megabytes: int
+
+
+def cost_of(path: Path, *words: str) -> Cost:
+    """What `rdimport check` takes for a file."""
+    said = path.parent / "said"
+    with said.open("wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "rdimport", "check", str(path), *words],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+        )
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    size = 1 << 20 if sys.platform == "darwin" else 1 << 10  # bytes there, kilobytes elsewhere
+    return Cost(process.returncode, said.read_text(errors="replace"), used.ru_maxrss // size)

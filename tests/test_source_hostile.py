@@ -1,0 +1,289 @@
+"""No file, however made, costs more than it holds, kills the process, or reads as a bug."""
+
+from __future__ import annotations
+
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support import hostile
+from support.hostile import TABLE, cell, cost_of, ods_cell, sheet, xml_cell
+
+from rdimport.source import open_tables
+from rdimport.source.files import InputFile
+from rdimport.source.sheets.excel import CalamineBook
+from rdimport.source.sheets.xlsx_cells import column_letters, column_number
+from rdimport.source.sheets.xlsx_package import texts_of_plain
+
+MOST = 1000
+"""Megabytes beyond what an honest list of a few rows takes."""
+FAR = f'<row r="1048576">{cell("x", "XFD1048576")}</row>'
+REPEATED = 'table:number-columns-repeated="{}"'
+DATA = '<Data ss:Type="String">x</Data>'
+LINK = '<hyperlink ref="A1:A1048576" r:id="rId1"/>'
+SPACES = 'a<text:s text:c="8000000000"/>b'
+CSV = b"E-mail;Nome\nana@exemplo.com.br;Ana\n"
+
+
+def _twice(path: Path) -> Path:
+    """The sheet that Python finds is an honest one; a library that knows no case may find two."""
+    hostile.xlsx(path)
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as package:
+        package.writestr(hostile.SHEET.title(), sheet(TABLE + FAR))
+    return path
+
+
+def _longer_than_it_says(path: Path) -> Path:
+    """The directory says that the sheet ends before the far cell; zipfile believes it."""
+    text = sheet(TABLE)
+    hostile.xlsx(path, TABLE + FAR)
+    data = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as package:
+        info = package.getinfo(hostile.SHEET)
+    at = data.index(hostile.SHEET.encode(), info.header_offset + 100) - 46
+    head = text.partition("</sheetData>")[0].encode()
+    struct.pack_into("<I", data, at + 24, len(head))
+    struct.pack_into("<I", data, at + 16, zlib.crc32(head))
+    path.write_bytes(data)
+    return path
+
+
+def _shared_text(path: Path, rows: int, text: str) -> Path:
+    """One text that many cells name."""
+    cells = "".join(
+        f'<row r="{r}"><c r="A{r}" t="s"><v>0</v></c></row>' for r in range(1, rows + 1)
+    )
+    texts = f"<sst {hostile.MAIN}><si><t>{text}</t></si></sst>"
+    return hostile.xlsx(path, cells, xl__sharedStrings_xml=texts)
+
+
+VAST: dict[str, Callable[[Path], Path]] = {
+    "far.xlsx": lambda p: hostile.xlsx(p, TABLE + FAR),
+    "lie.xlsx": lambda p: hostile.xlsx(p, TABLE + FAR, '<dimension ref="A1:B2"/>'),
+    "zz.xlsx": lambda p: hostile.xlsx(p, TABLE + FAR.replace("XFD", "ZZ")),
+    "quotes.xlsx": lambda p: hostile.xlsx(p, TABLE + FAR.replace('"', "'")),
+    "later.xlsx": lambda p: hostile.xlsx(p, TABLE + FAR.replace("<c r=", '<c s="1" r=')),
+    "prefix.xlsx": lambda p: hostile.xlsx(p, TABLE + re.sub("<(/?)c\\b", "<\\1x:c", FAR)),
+    "newline.xlsx": lambda p: hostile.xlsx(p, TABLE + FAR.replace("<c ", "<c\n")),
+    "beyond.xlsx": lambda p: hostile.xlsx(p, TABLE + FAR.replace("XFD1048576", "ZZZZ4294967295")),
+    "text.xlsx": lambda p: hostile.xlsx(p, TABLE + FAR.replace("<is>", "y<is>")),
+    "nowhere.xlsx": lambda p: hostile.xlsx(p, f'<row r="1">{cell("a") * 300_000}</row>'),
+    "columns.ods": lambda p: hostile.ods(
+        p, f"<table:table-row><table:table-cell {REPEATED.format(4 * 10**9)}/>{ods_cell('x')}"
+        "</table:table-row>"
+    ),
+    "rows.ods": lambda p: hostile.ods(
+        p, f'<table:table-row table:number-rows-repeated="1048000">'
+        f"{ods_cell('x', REPEATED.format(16384))}</table:table-row>"
+    ),
+    "more_rows.ods": lambda p: hostile.ods(
+        p, f'<table:table-row table:number-rows-repeated="99999999999">{ods_cell("x")}'
+        "</table:table-row>"
+    ),
+    "many.ods": lambda p: hostile.ods(
+        p, f"<table:table-row>{ods_cell('x', REPEATED.format(16384)) * 60_000}</table:table-row>"
+    ),
+    "index.xls": lambda p: hostile.xml2003(
+        p, f'<Row><Cell ss:Index="4000000000">{DATA}</Cell></Row>'
+    ),
+    "merged.xls": lambda p: hostile.xml2003(
+        p, f'<Row><Cell ss:MergeAcross="4000000000">{DATA}</Cell></Row>'
+    ),
+    "row.xls": lambda p: hostile.xml2003(p, f'<Row ss:Index="99999999999">{xml_cell("x")}</Row>'),
+    "wide.xls": lambda p: hostile.xml2003(p, f'<Row><Cell ss:Index="2000000">{DATA}</Cell></Row>'),
+    "colspan.xls": lambda p: hostile.html(p, "<tr>" + "<td colspan=1024>x" * 2000),
+    "rowspan.xls": lambda p: hostile.html(
+        p, "<tr>" + "<td colspan=1024 rowspan=1024>x" * 100 + "<tr><td>y" * 1000
+    ),
+}  # fmt: skip
+"""Whose table would be a rectangle out of all proportion."""
+
+HARMFUL: dict[str, Callable[[Path], Path]] = {
+    "texts.xlsx": lambda p: _shared_text(p, 100_000, "a" * 100_000),
+    "sheet.xlsx": lambda p: hostile.padded(p, hostile.SHEET, 1500),
+    "workbook.xlsx": lambda p: hostile.padded(p, "xl/workbook.xml", 1500),
+    "deep.ods": lambda p: hostile.ods(
+        p, f"<table:table-row>{ods_cell('<text:span>' * 200_000 + '</text:span>' * 200_000)}"
+        "</table:table-row>"
+    ),
+    "text.csv.gz": lambda p: hostile.packed(p, CSV, 1500),
+}  # fmt: skip
+"""That ask for more than a list of their cells can."""
+
+TOO_MUCH: dict[str, tuple[Callable[[Path], Path], str]] = {
+    "workbook.gz": (
+        lambda p: hostile.packed(p, b"PK\3\4", 1500),
+        "unpacks to a workbook of more than 256 MiB",
+    ),
+    "page.xls.gz": (
+        lambda p: hostile.packed(p, b"<html><table><tr><td>E-mail<td>", 1500, b"a"),
+        "unpacks to a workbook of more than 256 MiB",
+    ),
+    "columns.csv": (
+        lambda p: _written(p, b"E-mail;" + b"c;" * 3_000_000 + b"\na@b.co;x\n"),
+        "columns, and no spreadsheet has more than 16384",
+    ),
+    "members.zip": (
+        lambda p: hostile.archive(p, ((f"{n}.csv", CSV) for n in range(10_001))),
+        "holds 10001 files, too many to look into",
+    ),
+    "unnamed.zip": (
+        lambda p: hostile.archive(p, ((f"{n}.x", CSV) for n in range(101))),
+        "holds 101 files, too many to find the list among them",
+    ),
+    "tables.xls": (
+        lambda p: _written(p, b"<html>" + b"<table><tr><td>a<tr><td>b</table>" * 1001),
+        "has 1001 sheets, too many to look into",
+    ),
+    "backwards.xls": (
+        lambda p: hostile.xml2003(p, f'<Row ss:Index="-5">{xml_cell("x")}</Row>'),
+        "is a damaged workbook",
+    ),
+    "unrepeated.ods": (
+        lambda p: hostile.ods(
+            p, f'<table:table-row table:number-rows-repeated="-1">{ods_cell("x")}</table:table-row>'
+        ),
+        "is a damaged workbook",
+    ),
+}
+"""That are refused with a reason of their own."""
+
+COSTLY: dict[str, Callable[[Path], Path]] = {
+    "links.xlsx": lambda p: hostile.xlsx(
+        p,
+        after=f"<hyperlinks>{LINK * 3000}</hyperlinks>",
+        **{
+            "xl__worksheets___rels__sheet1_xml.rels": f'<Relationships xmlns="{hostile.PACKAGE}">'
+            '<Relationship Id="rId1" Type="x" Target="mailto:a@b.c"/></Relationships>'
+        },
+    ),
+    "spaces.ods": lambda p: hostile.ods(
+        p, f"<table:table-row>{ods_cell(SPACES)}</table:table-row>"
+    ),
+    "comment.xls": lambda p: hostile.html(p, "<tr><td>b@b.co<td>B" + "<!--" * 200_000),
+    "cdata.xls": lambda p: hostile.html(p, "<tr><td>b@b.co<td>B" + "<![CDATA[" * 100_000),
+    "digits.xls": lambda p: hostile.html(p, f"<tr><td colspan={'9' * 5000}>x"),
+}
+"""That can be read all the same."""
+
+
+def _written(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+@pytest.fixture(scope="module")
+def honest(tmp_path_factory: pytest.TempPathFactory) -> int:
+    """Megabytes that a small list takes."""
+    found = cost_of(hostile.xlsx(tmp_path_factory.mktemp("honest") / "honest.xlsx"))
+    assert found.code == 0, found.said
+    return found.megabytes
+
+
+@pytest.mark.parametrize("name", VAST)
+def test_a_rectangle_that_no_memory_holds_is_refused(
+    name: str, tmp_path: Path, honest: int
+) -> None:
+    found = cost_of(VAST[name](tmp_path / name))
+    assert found.code == 2, found.said
+    assert "has a filled cell far to the right of or below all others" in found.said
+    assert found.megabytes < honest + MOST
+
+
+@pytest.mark.parametrize("name", HARMFUL)
+def test_a_file_that_asks_for_more_than_any_list_is_damaged_or_made_to_do_harm(
+    name: str, tmp_path: Path, honest: int
+) -> None:
+    found = cost_of(HARMFUL[name](tmp_path / name))
+    assert found.code == 2, found.said
+    assert f"{name} is damaged or made to do harm" in found.said
+    assert found.megabytes < honest + MOST
+
+
+@pytest.mark.parametrize("make", [_twice, _longer_than_it_says])
+def test_a_package_that_libraries_read_in_different_ways_costs_no_more(
+    make: Callable[[Path], Path], tmp_path: Path, honest: int
+) -> None:
+    found = cost_of(make(tmp_path / "two.xlsx"))
+    assert found.code in (0, 2), found.said
+    assert found.megabytes < honest + MOST
+
+
+@pytest.mark.parametrize("name", TOO_MUCH)
+def test_what_is_too_much_is_said(name: str, tmp_path: Path, honest: int) -> None:
+    make, why = TOO_MUCH[name]
+    found = cost_of(make(tmp_path / name))
+    assert found.code == 2, found.said
+    assert why in found.said
+    assert found.megabytes < honest + MOST
+
+
+@pytest.mark.parametrize("name", COSTLY)
+def test_what_only_looks_costly_is_read(name: str, tmp_path: Path, honest: int) -> None:
+    found = cost_of(COSTLY[name](tmp_path / name))
+    assert found.code == 0, found.said
+    assert found.megabytes < honest + MOST
+
+
+def test_a_sheet_as_wide_as_excel_allows_is_read(tmp_path: Path) -> None:
+    names = [column_letters(n) for n in range(1, 16_385)]
+    rows = [("E-mail", *names[1:]), ("ana@exemplo.com.br", *names[1:])]
+    written = ""
+    for number, row in enumerate(rows, 1):
+        cells = "".join(cell(text, f"{n}{number}") for text, n in zip(row, names, strict=True))
+        written += f'<row r="{number}">{cells}</row>'
+    table = open_tables([str(hostile.xlsx(tmp_path / "wide.xlsx", written))])[0]
+    assert table.columns == ("E-mail", *names[1:])
+    text = "\n".join(";".join(row) for row in rows)
+    table = open_tables([str(_written(tmp_path / "wide.csv", text.encode()))])[0]
+    assert table.columns == ("E-mail", *names[1:])
+    assert [frame.height for frame in table.batches()] == [1]
+
+
+@pytest.mark.parametrize(
+    "dimension", ["", '<dimension ref="A1:B1048576"/>', '<dimension ref="A1"/>']
+)
+def test_a_sheet_as_long_as_excel_allows_is_read(tmp_path: Path, dimension: str) -> None:
+    last = f'<row r="1048576">{cell("bia@exemplo.com.br", "A1048576")}</row>'
+    path = hostile.xlsx(tmp_path / "long.xlsx", TABLE + last, dimension)
+    rows = [row for frame in open_tables([str(path)])[0].batches() for row in frame.iter_rows()]
+    assert [(row[1], row[3]) for row in rows] == [
+        (2, "ana@exemplo.com.br"),
+        (1048576, "bia@exemplo.com.br"),
+    ]
+
+
+def test_formatted_emptiness_is_no_cell(tmp_path: Path) -> None:
+    empty = "".join(
+        f'<row r="{r}"><c r="A{r}" s="1"/><c r="XFD{r}" s="1"/></row>' for r in range(3, 20_000)
+    )
+    table = open_tables([str(hostile.xlsx(tmp_path / "empty.xlsx", TABLE + empty))])[0]
+    assert [frame.height for frame in table.batches()] == [1]
+
+
+def test_the_usual_way_to_write_a_workbook_proves_what_it_costs(tmp_path: Path) -> None:
+    file = InputFile("honest.xlsx", hostile.xlsx(tmp_path / "honest.xlsx"))
+    assert texts_of_plain(file) is not None
+    assert CalamineBook(file, "xlsx").marks("Leads").extent.is_proven
+    for name in ("quotes.xlsx", "later.xlsx", "prefix.xlsx", "newline.xlsx", "lie.xlsx"):
+        file = InputFile(name, VAST[name](tmp_path / name))
+        assert not CalamineBook(file, "xlsx").marks("Leads").extent.is_proven
+    assert texts_of_plain(InputFile("twice.xlsx", _twice(tmp_path / "twice.xlsx"))) is None
+
+
+def test_columns_are_numbered_as_in_a_spreadsheet() -> None:
+    assert [column_letters(n) for n in (1, 26, 27, 702, 703, 16384)] == [
+        "A",
+        "Z",
+        "AA",
+        "ZZ",
+        "AAA",
+        "XFD",
+    ]
+    assert [column_number(column_letters(n).encode()) for n in range(1, 20_000)] == [
+        *range(1, 20_000)
+    ]

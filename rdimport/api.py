@@ -34,8 +34,10 @@ from rdimport.plan.spool import Spool
 from rdimport.prepare.preview import Preview, advice
 from rdimport.proposal import SAMPLE_ROWS, Proposal
 from rdimport.proposal import propose as propose_for
+from rdimport.proposal.survey import Survey
+from rdimport.proposal.survey import survey as surveyed
 from rdimport.results import CheckResult, CheckTally, RunResult
-from rdimport.source import Hints, open_tables
+from rdimport.source import Hints, Table, open_tables
 
 if TYPE_CHECKING:
     from rdimport.delivery.dispatcher import Chance
@@ -69,6 +71,7 @@ def check(
     hints: Hints | None = None,
     custom_fields: CustomFields | None = None,
     on_event: Observer = ignore_events,
+    lang: str = "en",
     keep: bool = True,
     new_identity: bool = False,
 ) -> CheckResult:
@@ -102,9 +105,17 @@ def check(
         seconds=to_send * allowed.interval if allowed else None,
         plan=plan,
         preview=preview,
-        advice=advice(mapping),
+        advice=advice(mapping, lang),
         unrecognised=missed,
     )
+
+
+def survey(files: Files, *, hints: Hints | None = None) -> list[tuple[Table, Survey]]:
+    """What is in the files, for somebody who has no mapping yet: each table, and what each of its
+    columns seems to hold. Raises SourceError.
+    """
+    tables = open_tables(_names(files), hints or Hints())
+    return [(table, surveyed(table)) for table in tables]
 
 
 def propose(file: str | Path, *, hints: Hints | None = None, command: str = "") -> Proposal:

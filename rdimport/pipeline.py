@@ -46,7 +46,9 @@ from rdimport.plan.history import history_of
 from rdimport.plan.known_rows import KnownRows
 from rdimport.plan.planner import Plan, Planner
 from rdimport.plan.spool import Spool
+from rdimport.prepare.preview import advice
 from rdimport.report import write_report
+from rdimport.report.private_files import see_that_it_can_be_made
 from rdimport.report.summary import summarise_alone
 from rdimport.results import RunResult
 from rdimport.source import Hints, open_tables
@@ -94,6 +96,7 @@ async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions)
 
     options.to.credentials()  # without a key there is nothing to plan
     proxy_for(options.to.base_url)  # nor with a proxy that cannot be used
+    see_that_it_can_be_made(options.report_dir)
     tables = open_tables(files, source_hints(options.hints, mapping))
     stop_request = StopRequest()
     started = options.clock.monotonic()
@@ -127,7 +130,15 @@ async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions)
         options.on_event(ReportFinished())
     notes = tuple(note for table in tables for note in table.notes)
     where = options.report_dir / summary["run_id"]
-    return RunResult(summary, seen, where, options.state_dir, notes + end.notes)
+    return RunResult(
+        summary,
+        seen,
+        where,
+        options.state_dir,
+        notes + end.notes,
+        tuple(mapping.fields),
+        advice(mapping, options.lang),
+    )
 
 
 def _see_that_it_may_send(plan: Plan, run: Run, options: RunOptions) -> None:

@@ -181,7 +181,8 @@ class CheckResult:
 class RunResult:
     """What a run did: `summary` is the object of summary.json; the ledger holds the rows.
 
-    `examples` has the first row with a problem of each code, the most frequent code first.
+    `examples` has the first row with a problem of each code, the most frequent code first. `fields`
+    are those that the mapping fills, `advice` says what the mapping will cost somebody later.
     """
 
     summary: dict[str, Any]
@@ -189,6 +190,8 @@ class RunResult:
     report_dir: Path
     state_dir: Path
     notes: tuple[str, ...]
+    fields: tuple[str, ...]
+    advice: tuple[str, ...]
 
     @property
     def counts(self) -> dict[State, int]:

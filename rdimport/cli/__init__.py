@@ -6,7 +6,6 @@ Each command is the module of its name, imported when it is the one that was typ
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
 import sys
@@ -17,9 +16,10 @@ from importlib import import_module
 from typing import Final
 
 from rdimport.cli import keys
+from rdimport.cli.arguments import StateArguments, read
 from rdimport.cli.grammar import is_file
 from rdimport.cli.options import parser
-from rdimport.cli.streams import flush_output, print_error, speaking
+from rdimport.cli.streams import flush_output, print_error, say, speaking
 from rdimport.core.errors import ExitCode, RdimportError
 from rdimport.core.masking import HIDDEN, Mask, may_be_key
 
@@ -39,10 +39,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _main(words: Sequence[str]) -> int:
     os.environ.setdefault("_RJEM_MALLOC_CONF", _POOL)
-    told = argparse.Namespace()
+    typed: object = None
     try:
-        parser().parse_args(words, told)
-        code: int = import_module(f"rdimport.cli.{told.command}").execute(told)
+        command = read(words)
+        if command is None:
+            say([parser().format_help().rstrip()])
+            return ExitCode.NOTHING_SENT
+        typed = command.arguments
+        code: int = import_module(f"rdimport.cli.{command.name}").execute(typed)
         flush_output()
     except RdimportError as error:
         print_error(_without_typed_keys(str(error), words))
@@ -51,7 +55,7 @@ def _main(words: Sequence[str]) -> int:
         print_error("Interrupted. The same command goes on where it was: no row is sent twice.")
         return ExitCode.STOPPED
     except Exception as error:  # noqa: BLE001  a bug: its stack helps whoever mends it
-        if not isinstance(error, ImportError) and (damage := _damage(told)):
+        if not isinstance(error, ImportError) and (damage := _damage(typed)):
             print_error(str(damage))
             return int(damage.exit_code)
         with suppress(OSError):
@@ -68,16 +72,16 @@ def _without_typed_keys(text: str, words: Sequence[str]) -> str:
     return shown if shown == text else f"{shown}\n({HIDDEN} stands for what may be a key.)"
 
 
-def _damage(told: argparse.Namespace) -> RdimportError | None:
+def _damage(typed: object) -> RdimportError | None:
     """What looks like a bug may be a ledger that holds what we never wrote."""
-    from rdimport.cli import arguments  # noqa: PLC0415
+    from rdimport.cli import resolve  # noqa: PLC0415
     from rdimport.ledger import Ledger  # noqa: PLC0415
     from rdimport.ledger.wholeness import damage_in  # noqa: PLC0415
 
-    if not hasattr(told, "state_dir"):
+    if not isinstance(typed, StateArguments):
         return None
     try:
-        with Ledger.if_there(arguments.state_dir(told)) or nullcontext() as ledger:
+        with Ledger.if_there(resolve.state_dir(typed)) or nullcontext() as ledger:
             return damage_in(ledger) if ledger else None
     except RdimportError as error:
         return error

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import shlex
 from collections.abc import Iterator
 from contextlib import ExitStack
 
-from rdimport.cli import arguments, keys
+from rdimport.cli import keys, resolve
+from rdimport.cli.arguments import AccountsArguments
 from rdimport.cli.screen.layout import printable
 from rdimport.cli.streams import say, say_json
 from rdimport.core.clock import SystemClock
@@ -22,26 +22,26 @@ from rdimport.ledger.lock import locked
 _NAMES = {"list": 0, "add-key": 0, "rename": 2}
 
 
-def execute(told: argparse.Namespace) -> int:
+def execute(args: AccountsArguments) -> int:
     """List the accounts, bind one more key to one of them, or give one another name."""
-    wanted = _NAMES[told.action]
-    if len(told.names) != wanted:
-        words = {"rename": " OLD NEW", "add-key": " --account NAME"}.get(told.action, "")
+    wanted = _NAMES[args.action]
+    if len(args.names) != wanted:
+        words = {"rename": " OLD NEW", "add-key": " --account NAME"}.get(args.action, "")
         raise UsageError(
-            f"`accounts {told.action}` takes {wanted or 'no'} names.",
-            f"Type: rdimport accounts {told.action}{words}",
+            f"`accounts {args.action}` takes {wanted or 'no'} names.",
+            f"Type: rdimport accounts {args.action}{words}",
         )
-    {"list": _list, "add-key": _add_key, "rename": _rename}[told.action](told)
+    {"list": _list, "add-key": _add_key, "rename": _rename}[args.action](args)
     return ExitCode.DONE
 
 
-def _list(told: argparse.Namespace) -> None:
-    ledger = Ledger.if_there(arguments.state_dir(told))
+def _list(args: AccountsArguments) -> None:
+    ledger = Ledger.if_there(resolve.state_dir(args))
     found: list[Account] = []
     if ledger is not None:
         with ledger:
             found = accounts(ledger)
-    if told.json:
+    if args.json:
         say_json({"accounts": [account._asdict() for account in found]})
     else:
         say(_table(found))
@@ -67,25 +67,25 @@ def _table(found: list[Account]) -> Iterator[str]:
         yield f"{name:<{size}}  {number:>4}  {conversions:>11}  {last:<10}  {where}"
 
 
-def _add_key(told: argparse.Namespace) -> None:
-    account = told.account or "default"
-    key = keys.find(told.api_key_file, os.environ, account)
-    to = arguments.station(told, key)
+def _add_key(args: AccountsArguments) -> None:
+    account = args.account or "default"
+    key = keys.find(args.api_key_file, os.environ, account)
+    to = resolve.station(args, key)
     credentials = sorted(to.credentials().items())
-    with _ledger(told) as ledger:
+    with _ledger(args) as ledger:
         where = endpoint(to.base_url)
         now = SystemClock().now()
         name = add_key(ledger, where, account, hash_of(ledger, credentials), now)
     say([f"This key is now one of account “{name}” at {where}."])
 
 
-def _rename(told: argparse.Namespace) -> None:
-    old, new = (" ".join(name.split()) for name in told.names)
+def _rename(args: AccountsArguments) -> None:
+    old, new = (" ".join(name.split()) for name in args.names)
     if not new:
         raise UsageError("The new name is empty.", "Type: rdimport accounts rename OLD NEW")
-    state_dir = arguments.state_dir(told)
+    state_dir = resolve.state_dir(args)
     with ExitStack() as stack:
-        ledger = stack.enter_context(_ledger(told))
+        ledger = stack.enter_context(_ledger(args))
         for name in {fold(old): old, fold(new): new}.values():
             stack.enter_context(locked(state_dir, name))
         endpoints = rename(ledger, old, new)
@@ -95,8 +95,8 @@ def _rename(told: argparse.Namespace) -> None:
     say([f"Its key in the keyring, if there is one: rdimport key set {shlex.quote(new)}"])
 
 
-def _ledger(told: argparse.Namespace) -> Ledger:
-    state_dir = arguments.state_dir(told)
+def _ledger(args: AccountsArguments) -> Ledger:
+    state_dir = resolve.state_dir(args)
     if not Ledger.is_there(state_dir):
         raise UsageError(
             f"There was no run yet in {state_dir}.",

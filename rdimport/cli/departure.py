@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import sys
@@ -10,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
+from rdimport.cli.arguments import RunArguments
 from rdimport.cli.screen.layout import wrapped
 from rdimport.cli.streams import say
 from rdimport.core.errors import OutputError
@@ -24,21 +24,21 @@ _LONG_KEY: Final = 16
 _YES: Final = ("y", "yes", "s", "sim")
 
 
-def agreed(told: argparse.Namespace, key: str, leaving: Departure) -> bool:
+def agreed(args: RunArguments, key: str, leaving: Departure) -> bool:
     """Tell of a real run on standard error, and ask where a person is there to answer."""
-    if told.quiet:
+    if args.quiet:
         return True
-    words = Words(told.lang)
+    words = Words(args.lang)
     with suppress(OutputError):  # who does not listen is not asked either
         say(_lines(leaving, key, words), sys.stderr)
-    if not (leaving.first and leaving.rows and may_ask(told) and _person_is_there()):
+    if not (leaving.first and leaving.rows and may_ask(args) and _person_is_there()):
         return True
     return _yes(words("real.ask"))
 
 
-def may_ask(told: argparse.Namespace) -> bool:
+def may_ask(args: RunArguments) -> bool:
     """Whether the command's words leave room for a question."""
-    return not (told.yes or told.quiet or told.json or "-" in told.files)
+    return not (args.yes or args.quiet or args.json or "-" in args.files)
 
 
 def ending_of(key: str) -> str:

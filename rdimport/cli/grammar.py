@@ -100,8 +100,8 @@ class Grammar(argparse.ArgumentParser):
             choices = [str(choice) for choice in action.choices or ()]
             best = did_you_mean(str(value), choices)
             hint = f"; did you mean {best}?" if best else ""
-            told = f"is none of {', '.join(choices)}{hint}"
-            raise argparse.ArgumentError(action, told) from None
+            message = f"is none of {', '.join(choices)}{hint}"
+            raise argparse.ArgumentError(action, message) from None
 
 
 def is_file(word: str) -> bool:

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from pathlib import Path
 
 from rdimport import api
-from rdimport.cli import arguments
+from rdimport.cli import resolve
+from rdimport.cli.arguments import InitArguments
 from rdimport.cli.streams import print_error, say
 from rdimport.core.errors import ExitCode, UsageError
 from rdimport.core.shell import joined, whole
 
 
-def execute(told: argparse.Namespace) -> int:
+def execute(args: InitArguments) -> int:
     """Propose a mapping; a file that is there is never written over."""
-    found = api.propose(told.files[0], hints=arguments.hints(told), command=_look(told))
-    if told.output is None:
+    found = api.propose(args.files[0], hints=resolve.hints(args), command=_look(args))
+    if args.output is None:
         say([found.text.rstrip()])
     else:
-        _write(told.output, found.text)
+        _write(args.output, found.text)
         print_error(
-            f"wrote {told.output}. Read it, correct it, then type:\n"
-            f"  {_look(told, near=sys.stderr.isatty())}"
+            f"wrote {args.output}. Read it, correct it, then type:\n"
+            f"  {_look(args, near=sys.stderr.isatty())}"
         )
     if found.missing:
         print_error(f"{found.missing}\nName the column yourself: RD needs an e-mail for each row.")
@@ -31,12 +31,12 @@ def execute(told: argparse.Namespace) -> int:
     return ExitCode.DONE
 
 
-def _look(told: argparse.Namespace, *, near: bool = False) -> str:
+def _look(args: InitArguments, *, near: bool = False) -> str:
     """The command that shows what the mapping does; `near`: to who is in this folder."""
-    mapping = str(told.output) if told.output else "THIS-FILE"
-    if told.output and not near:
+    mapping = str(args.output) if args.output else "THIS-FILE"
+    if args.output and not near:
         mapping = whole(mapping)
-    files = told.files if near else [whole(name) for name in told.files]
+    files = args.files if near else [whole(name) for name in args.files]
     return joined(["rdimport", "check", *files, "-m", mapping])
 
 

@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from getpass import getpass
 
-from rdimport.cli import arguments, keys
+from rdimport.cli import keys, resolve
+from rdimport.cli.arguments import AddressArguments, KeyArguments
 from rdimport.cli.streams import say
 from rdimport.core.errors import ExitCode, UsageError
 from rdimport.core.masking import may_be_key
 
 
-def execute(told: argparse.Namespace) -> int:
+def execute(args: KeyArguments) -> int:
     """List, remove or store; a key is asked for, never an argument."""
-    if told.action == "list":
+    if args.action == "list":
         say(keys.accounts() or ["The keyring holds no keys of rdimport."])
-    elif told.name is None:
-        raise UsageError("Which account?", f"Type: rdimport key {told.action} NAME")
-    elif told.action == "remove":
-        keys.remove(told.name)
-        say([f"The key of account “{told.name}” is no longer in the keyring."])
-    elif may_be_key(told.name):
+    elif args.name is None:
+        raise UsageError("Which account?", f"Type: rdimport key {args.action} NAME")
+    elif args.action == "remove":
+        keys.remove(args.name)
+        say([f"The key of account “{args.name}” is no longer in the keyring."])
+    elif may_be_key(args.name):
         raise UsageError(
-            f"What stands after `rdimport key {told.action}` looks like a key (not shown here).",
+            f"What stands after `rdimport key {args.action}` looks like a key (not shown here).",
             "Write the account's name there; the key is asked for then. Take this one out of your "
             "shell's history.",
         )
     else:
         key = _asked_for_key()
         keys.MASK.learn(key)
-        arguments.station(told, key)  # a key that cannot be right is not stored
-        keys.store(told.name, key)
-        say([f"Stored. Use it with: rdimport run … --account {told.name}"])
+        resolve.station(AddressArguments(), key)  # a key that cannot be right is not stored
+        keys.store(args.name, key)
+        say([f"Stored. Use it with: rdimport run … --account {args.name}"])
     return ExitCode.DONE
 
 

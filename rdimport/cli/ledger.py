@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rdimport.cli import arguments
+from rdimport.cli import resolve
+from rdimport.cli.arguments import (
+    LedgerArguments,
+    LedgerCheckArguments,
+    LedgerCopyArguments,
+    LedgerNewArguments,
+)
 from rdimport.cli.streams import ask, print_error, say
-from rdimport.core.errors import ExitCode, LedgerBusyError, LedgerError, LedgerLostError, UsageError
+from rdimport.core.errors import ExitCode, LedgerBusyError, LedgerLostError, UsageError
 from rdimport.ledger import Ledger
 from rdimport.ledger.files import (
     FILE_NAME,
@@ -24,15 +29,16 @@ from rdimport.ledger.schema import damaged
 from rdimport.ledger.wholeness import Found, last_run, looked_through
 
 
-def execute(told: argparse.Namespace) -> int:
+def execute(args: LedgerArguments) -> int:
     """Do what the action says."""
-    if told.action == "copy":
-        return _copy(told.source, told.target)
-    state_dir = arguments.state_dir(told)
-    if told.action == "check":
+    if isinstance(args, LedgerCopyArguments):
+        return _copy(args.source, args.target)
+    state_dir = resolve.state_dir(args)
+    if isinstance(args, LedgerCheckArguments):
         return _check(state_dir)
     with _alone(state_dir):
-        return (_accept if told.action == "accept" else _new)(state_dir, yes=told.yes)
+        begin = _new if isinstance(args, LedgerNewArguments) else _accept
+        return begin(state_dir, yes=args.yes)
 
 
 def _check(state_dir: Path) -> int:
@@ -43,7 +49,7 @@ def _check(state_dir: Path) -> int:
         return ExitCode.DONE
     with ledger:
         found = _whole(ledger)
-    say(_told(ledger.path, found))
+    say(_described(ledger.path, found))
     return ExitCode.DONE
 
 
@@ -55,7 +61,7 @@ def _whole(ledger: Ledger) -> Found:
     return found
 
 
-def _told(path: Path, found: Found) -> Iterator[str]:
+def _described(path: Path, found: Found) -> Iterator[str]:
     yield f"The ledger {path} is whole."
     rows = ", ".join(f"{n} {state}" for state, n in found.conversions.items()) or "none"
     yield f"{found.runs} run(s){f', the last one {found.last}' if found.last else ''}."
@@ -135,20 +141,3 @@ def _agreed(danger: str, question: str, *, yes: bool) -> None:
         raise UsageError("This is for a person to decide.", "Type it in a terminal, or add --yes.")
     if not ask(question):
         raise UsageError("Nothing was changed.")
-
-
-def damage_in(told: argparse.Namespace) -> LedgerError | None:
-    """What is wrong with the ledger of a command that met a bug: then it may be no bug at all."""
-    if not hasattr(told, "state_dir"):
-        return None
-    state_dir = arguments.state_dir(told)
-    try:
-        ledger = Ledger.if_there(state_dir)
-        if ledger is not None:
-            with ledger:
-                _whole(ledger)
-    except LedgerError as error:
-        return error
-    except Exception:  # noqa: BLE001  what cannot be looked through is not whole
-        return damaged(state_dir / FILE_NAME, "it cannot be looked through")
-    return None

@@ -79,8 +79,8 @@ class LogFile:
         if self._json:
             text = json.dumps({"at": moment, "event": name, **facts}, ensure_ascii=False)
         else:
-            told = " ".join(f"{key}={value}" for key, value in facts.items() if value is not None)
-            text = " ".join(f"{moment} {name} {told}".split())  # one line, whatever a message holds
+            known = " ".join(f"{key}={value}" for key, value in facts.items() if value is not None)
+            text = " ".join(f"{moment} {name} {known}".split())  # one line, whatever it holds
         record = logging.LogRecord("rdimport", logging.INFO, "", 0, self._mask(text), None, None)
         self._handler.emit(record)
 

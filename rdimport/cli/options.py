@@ -37,9 +37,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
-    commands = top.add_subparsers(
-        dest="command", required=True, metavar="COMMAND", parser_class=Grammar
-    )
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=Grammar)
     _run(commands)
     _check(commands)
     _init(commands)
@@ -67,6 +65,11 @@ def _command(commands: _Commands, name: str, text: str, epilog: str = "") -> Gra
 def _run(commands: _Commands) -> None:
     to = _command(commands, "run", "import files; running it again resumes", epilog=_EXIT_CODES)
     _input(to, needed=True)
+    _everything(to)
+
+
+def _everything(to: argparse.ArgumentParser) -> None:
+    """All options that `run` and `check` have in common, so that one line serves both."""
     _target(to)
     _sending(to)
     _output(to)
@@ -76,9 +79,7 @@ def _run(commands: _Commands) -> None:
 def _check(commands: _Commands) -> None:
     to = _command(commands, "check", "all of it but the sending: what would happen")
     _input(to, needed=False)
-    _target(to)
-    _output(to)
-    _limit(to)
+    _everything(to)
 
 
 def _init(commands: _Commands) -> None:
@@ -109,7 +110,6 @@ def _key(commands: _Commands) -> None:
     to = _command(commands, "key", "API keys in the system's keyring")
     to.add_argument("action", choices=("set", "list", "remove"), help="what to do")
     to.add_argument("name", nargs="?", metavar="NAME", help="account, as in run --account NAME")
-    to.set_defaults(base_url=None, account=None, insecure_http=False)
 
 
 def _accounts(commands: _Commands) -> None:
@@ -233,7 +233,9 @@ def _sending(to: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--concurrency", type=positive, default=64, metavar="N", help="requests open at most (64)"
     )
-    _limit(group)
+    group.add_argument(
+        "--limit", type=positive, metavar="N", help="send at most N rows; the others stay pending"
+    )
     _ending(group)
     group.add_argument(
         "--timeout",
@@ -249,15 +251,6 @@ def _sending(to: argparse.ArgumentParser) -> None:
         help="what sends: our own lean code, or httpx (a new connection for each request)",
     )
     group.add_argument("--dry-run", action="store_true", help="the same as check")
-
-
-def _limit(to: argparse._ActionsContainer) -> None:
-    to.add_argument(
-        "--limit",
-        type=positive,
-        metavar="N",
-        help="send at most N rows; the others stay pending",
-    )
 
 
 def _ending(to: argparse._ActionsContainer) -> None:

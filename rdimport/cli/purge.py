@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 from datetime import timedelta
 
-from rdimport.cli import arguments
+from rdimport.cli import resolve
+from rdimport.cli.arguments import PurgeArguments
 from rdimport.cli.streams import say
 from rdimport.core.clock import SystemClock
 from rdimport.core.errors import ExitCode
@@ -15,14 +15,14 @@ from rdimport.ledger.upgrade import forget_copies
 from rdimport.report.private_files import delete
 
 
-def execute(told: argparse.Namespace) -> int:
-    """Forget, but for the runs that are at work; delete reports where it is told where they are."""
-    state_dir = arguments.state_dir(told)
+def execute(args: PurgeArguments) -> int:
+    """Forget, but for the runs that are at work; delete reports where it is args where they are."""
+    state_dir = resolve.state_dir(args)
     now = SystemClock().now()
     forgotten, reports, copies, shrunk, gone = 0, 0, 0, True, True
     if Ledger.is_there(state_dir):
         with Ledger.open(state_dir) as ledger:
-            before = now - timedelta(seconds=told.older_than)
+            before = now - timedelta(seconds=args.older_than)
             unfinished = ledger.unfinished()
             at_work = [name for name, account in unfinished if is_locked(state_dir, account)]
             forgotten = ledger.forget(before, now, at_work)
@@ -31,13 +31,13 @@ def execute(told: argparse.Namespace) -> int:
                     ledger.shrink()
             gone = ledger.empty_log()
             copies = forget_copies(state_dir, before)
-            if told.report_dir:
-                reports = sum(delete(told.report_dir / name) for name in ledger.forgotten())
+            if args.report_dir:
+                reports = sum(delete(args.report_dir / name) for name in ledger.forgotten())
     lines = [
         f"Forgotten: what {forgotten} run(s) knew of people; younger runs were left alone.",
     ]
-    if told.report_dir:
-        lines.append(f"Deleted: {reports} report(s) of forgotten runs in {told.report_dir}.")
+    if args.report_dir:
+        lines.append(f"Deleted: {reports} report(s) of forgotten runs in {args.report_dir}.")
     else:
         lines.append("Their reports are files of their own: --report-dir DIR deletes them too.")
     if copies:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 from functools import partial
 
-from rdimport.cli import arguments
+from rdimport.cli import resolve
+from rdimport.cli.arguments import StatusArguments
 from rdimport.cli.screen.status import one, table
 from rdimport.cli.streams import say, say_json
 from rdimport.core.errors import ExitCode
@@ -14,9 +14,9 @@ from rdimport.ledger.lock import is_locked
 from rdimport.report import run_status
 
 
-def execute(told: argparse.Namespace) -> int:
+def execute(args: StatusArguments) -> int:
     """Tell what the ledger knows; a ledger that is not there is not made."""
-    state_dir = arguments.state_dir(told)
+    state_dir = resolve.state_dir(args)
     ledger = Ledger.if_there(state_dir)
     if ledger is None:
         found = []
@@ -26,13 +26,13 @@ def execute(told: argparse.Namespace) -> int:
                 run_status.runs(
                     ledger,
                     partial(is_locked, state_dir),
-                    told.run,
-                    reach=arguments.reach(told),
-                    report_dir=told.report_dir,
+                    args.run,
+                    reach=resolve.reach(args),
+                    report_dir=args.report_dir,
                 )
             )
-    if told.json:
+    if args.json:
         say_json({"runs": [run.as_json() for run in found]})
     else:
-        say(one(found[0]) if told.run else table(found, state_dir))
+        say(one(found[0]) if args.run else table(found, state_dir))
     return ExitCode.DONE

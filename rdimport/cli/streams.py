@@ -80,7 +80,7 @@ def _mute(stream: TextIO) -> None:
 
 
 def say(lines: Iterable[str], out: TextIO | None = None) -> None:
-    """Results, a line each, on standard output unless told otherwise."""
+    """Results, a line each, on standard output unless another stream is named."""
     out = out or sys.stdout
     for line in lines:
         with _heard(out):
@@ -110,9 +110,9 @@ def _heard(out: TextIO) -> Iterator[None]:
         ) from None
 
 
-def say_json(told: object, **layout: Any) -> None:
+def say_json(result: object, **layout: Any) -> None:
     """One JSON object on standard output."""
-    say([json.dumps(told, ensure_ascii=False, **layout)])
+    say([json.dumps(result, ensure_ascii=False, **layout)])
 
 
 def print_error(text: str) -> None:

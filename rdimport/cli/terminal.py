@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import sys
@@ -11,6 +10,7 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
+from rdimport.cli.arguments import OutputArguments
 from rdimport.cli.log import LogFile
 from rdimport.cli.screen import progress
 from rdimport.cli.screen.layout import counts
@@ -22,11 +22,11 @@ from rdimport.report.words import Words
 from rdimport.results import RunResult
 
 
-def bars(told: argparse.Namespace) -> AbstractContextManager[Observer]:
+def bars(args: OutputArguments) -> AbstractContextManager[Observer]:
     """What shows progress on standard error; nothing where it was not asked for."""
-    if told.quiet:
+    if args.quiet:
         return nullcontext(ignore_events)
-    return progress.shown(sys.stderr, SystemClock(), told.lang)
+    return progress.shown(sys.stderr, SystemClock(), args.lang)
 
 
 def absolute(summary: dict[str, Any]) -> dict[str, Any]:
@@ -47,14 +47,12 @@ def _whole(name: str) -> str:
 class Terminal:
     """Progress on standard error; then the result, where `--json` and `--quiet` want it."""
 
-    def __init__(
-        self, told: argparse.Namespace, stack: ExitStack, log: LogFile | None = None
-    ) -> None:
-        self._json: bool = told.json
-        self._lang: str = told.lang
-        self._quiet: bool = told.quiet
+    def __init__(self, args: OutputArguments, stack: ExitStack, log: LogFile | None = None) -> None:
+        self._json: bool = args.json
+        self._lang: str = args.lang
+        self._quiet: bool = args.quiet
         self._stack = stack.enter_context(ExitStack())
-        shown = self._stack.enter_context(bars(told))
+        shown = self._stack.enter_context(bars(args))
         self.observer: Observer = shown if log is None else progress.both(shown, log)
 
     def close(self) -> None:
@@ -64,8 +62,8 @@ class Terminal:
     def ending(self, done: RunResult) -> str:
         """What a person reads at the end of a run, as wide and as colourful as it may be."""
         if "report_failed" in done.summary:  # nothing may be said of files that are not there
-            told = [f"Run {done.summary['run_id']}", *counts(done.counts, 0, Words(self._lang))]
-            return "\n".join([*told, "", done.summary["report_failed"]])
+            ending = [f"Run {done.summary['run_id']}", *counts(done.counts, 0, Words(self._lang))]
+            return "\n".join([*ending, "", done.summary["report_failed"]])
         out = sys.stderr if self._json or self._quiet else sys.stdout
         colour = out.isatty() and not os.environ.get("NO_COLOR")
         width = min(shutil.get_terminal_size((100, 24)).columns, 120)

@@ -41,10 +41,9 @@ def summary(done: CheckResult, quota: str | None) -> dict[str, Any]:
     }
 
 
-def lines(
-    done: CheckResult, quota: str | None, words: Words, advised: Sequence[str]
-) -> Iterator[str]:
-    """The lines of a check; `advised` is what the mapping leaves to chance."""
+def lines(done: CheckResult, quota: str | None, lang: str) -> Iterator[str]:
+    """The lines of a check."""
+    words = Words(lang)
     files = [table.name for table in done.tables]
     yield from wrapped(words.counted("checked", done.rows, files=", ".join(files)))
     yield from line(done.to_send, words("to_send"), words("to_send.means"), words)
@@ -52,8 +51,8 @@ def lines(
     if later:
         yield from line(later, words("to_send_later"), words("to_send_later.means"), words)
     yield from counts(done.counts | {State.PENDING: 0}, done.left_out, words)
-    if told := words.legal_bases(done.legal_bases):
-        yield from wrapped(told)
+    if bases := words.legal_bases(done.legal_bases):
+        yield from wrapped(bases)
     if done.seconds:
         yield from wrapped(words("takes", quota=quota, time=words.duration(done.seconds)))
     yield from _first(done.preview.first[:SHOWN_ROWS], files, words)
@@ -62,18 +61,18 @@ def lines(
     yield from _suspect(done, words)
     yield from notes(tuple(note for table in done.tables for note in table.notes))
     missed = [words("unrecognised", changed=_named(one, words)) for one in done.unrecognised[:3]]
-    if advised or missed:
+    if done.advice or missed:
         yield ""
         yield words("before")
-        for sentence in (*missed, *advised):
+        for sentence in (*missed, *done.advice):
             yield from wrapped(sentence, "  - ")
 
 
 def _named(one: Unrecognised, words: Words) -> str:
     """How many conversions, and how they were named."""
     known = f"[{', '.join(one.fields)}]" if one.fields else "?"
-    told = words.counted("unrecognised.named", one.conversions, text=one.text, fields=known)
-    return f"{told} → “{one.now}”, [{', '.join(one.now_fields)}]"
+    before = words.counted("unrecognised.named", one.conversions, text=one.text, fields=known)
+    return f"{before} → “{one.now}”, [{', '.join(one.now_fields)}]"
 
 
 def _first(rows: Sequence[RowView], files: Sequence[str], words: Words) -> Iterator[str]:
@@ -114,12 +113,12 @@ def _fields(views: Sequence[FieldView], words: Words) -> Iterator[str]:
         yield f"{'':9}{head}"
     for view in views:
         numbers = (view.filled, view.changed, view.suspect, view.invalid)
-        told = "".join(f"{words.number(number) if number else '':>10}" for number in numbers)
+        counted = "".join(f"{words.number(number) if number else '':>10}" for number in numbers)
         columns = ", ".join(f"“{column}”" for column in view.columns) or words("fixed")
-        beside = f"{view.field:<22}{'' if narrow else told}  "
+        beside = f"{view.field:<22}{'' if narrow else counted}  "
         yield from wrapped(printable(columns, 60), beside)
         if narrow:
-            yield f"{'':9}{told.rstrip()}"
+            yield f"{'':9}{counted.rstrip()}"
 
 
 def _suspect(done: CheckResult, words: Words) -> Iterator[str]:
@@ -141,11 +140,11 @@ def _suspect(done: CheckResult, words: Words) -> Iterator[str]:
 def surveyed(table: Table, found: Survey, propose: str) -> Iterator[str]:
     """The lines of a check without a mapping: what a file holds; `propose` is the next command."""
     facts = table.facts
-    told = [facts.format]
-    told += [f"sheet {facts.sheet}"] if facts.sheet else []
-    told += [facts.encoding, f"delimiter {facts.delimiter!r}"] if facts.encoding else []
+    described = [facts.format]
+    described += [f"sheet {facts.sheet}"] if facts.sheet else []
+    described += [facts.encoding, f"delimiter {facts.delimiter!r}"] if facts.encoding else []
     yield from wrapped(
-        f"{table.name}: {', '.join(told)}, header in row {facts.header_row}, {found.rows} rows"
+        f"{table.name}: {', '.join(described)}, header in row {facts.header_row}, {found.rows} rows"
     )
     yield ""
     size = max(12, min(28, width() - 37))

@@ -14,7 +14,6 @@ from rdimport.report.words import Words
 if TYPE_CHECKING:
     import polars as pl
 
-    from rdimport.mapping import Mapping
     from rdimport.results import RunResult
 
 _NARROWEST: Final = 50
@@ -28,14 +27,14 @@ def width() -> int:
     return min(max(shutil.get_terminal_size((80, 24)).columns, _NARROWEST), _WIDEST) - 1
 
 
-def canary(done: RunResult, mapping: Mapping) -> Iterator[str]:
+def canary(done: RunResult) -> Iterator[str]:
     """What to look for in RD Station after a few rows were sent to try."""
     yield ""
     sent = ", ".join(str(row) for _, row in done.accepted(most=10))
     yield f"Now look in RD Station Marketing for the people of these rows: {sent or 'none'}."
     yield "See that"
     yield "  - their timeline shows the conversion that the mapping names"
-    yield f"  - each of these fields has arrived: {', '.join(mapping.fields)}"
+    yield f"  - each of these fields has arrived: {', '.join(done.fields)}"
     yield "  - no automation has written to them that you did not want"
     yield "If all is well, the same command without --canary sends the rest."
 
@@ -72,9 +71,9 @@ def problems(
             where = words("row_of", row=first[ROW], file=files[first[FILE]])
         if problem.column:
             where += ", " + words("column", column=problem.column)
-        told = printable(explain(problem, words.lang), 300)
+        sentence = printable(explain(problem, words.lang), 300)
         yield f"{words.number(rows):>9}  {code}"
-        yield from wrapped(words("example", where=where, sentence=told), margin)
+        yield from wrapped(words("example", where=where, sentence=sentence), margin)
         if remedy(code):
             yield from wrapped(f"→ {remedy(code, words.lang)}", margin)
     if len(by_code) > 5:

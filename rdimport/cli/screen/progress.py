@@ -63,16 +63,16 @@ class Forecast:
             rate = self._per_second  # the first rows say more about the start than about the rest
         return (self.rows - self.done) / rate if 0 < rate < float("inf") else None
 
-    def told(self, now: float, words: Words, width: int | None = None) -> str:
+    def text(self, now: float, words: Words, width: int | None = None) -> str:
         """The states so far and the time that is left, for people; where `width` columns do not
         hold both, the time.
         """
-        told = [words.rows_in(state, rows) for state, rows in sorted(self.states.items())]
+        parts = [words.rows_in(state, rows) for state, rows in sorted(self.states.items())]
         left = None if self.over else self.seconds(now)
-        told += [words("left", time=words.duration(left))] if left else []
-        while len(told) > 1 and width is not None and len(", ".join(told)) > width:
-            del told[0 if left else -1]
-        return ", ".join(told)
+        parts += [words("left", time=words.duration(left))] if left else []
+        while len(parts) > 1 and width is not None and len(", ".join(parts)) > width:
+            del parts[0 if left else -1]
+        return ", ".join(parts)
 
     def rate(self, now: float, words: Words) -> str:
         """Rows a second so far, for people; empty while there is nothing to tell."""
@@ -179,14 +179,14 @@ class Bars:
         people look for.
         """
         columns = bar.format_dict["ncols"]
-        told = forecast.told(self._drawn, self._words)
+        progress = forecast.text(self._drawn, self._words)
         rate = forecast.rate(self._drawn, self._words)
-        whole = ", ".join(filter(None, (rate, told)))
+        whole = ", ".join(filter(None, (rate, progress)))
         if columns is None:
             return whole
         counted = f"{bar.desc} 100% || {forecast.rows}/{forecast.rows}, "
         room = columns - len(counted) - _SHORTEST
-        return whole if len(whole) <= room else forecast.told(self._drawn, self._words, room)
+        return whole if len(whole) <= room else forecast.text(self._drawn, self._words, room)
 
 
 class Lines:
@@ -209,9 +209,9 @@ class Lines:
         elif isinstance(event, SendingStarted):
             self._forecast = Forecast(event.rows, event.per_second, self._clock.monotonic())
             left = self._forecast.seconds(self._clock.monotonic())
-            told = [words.counted("rows_to_send", event.rows)]
-            told += [words("about", time=words.duration(left))] if left else []
-            self._say(", ".join(told))
+            parts = [words.counted("rows_to_send", event.rows)]
+            parts += [words("about", time=words.duration(left))] if left else []
+            self._say(", ".join(parts))
         elif isinstance(event, RowFinished) and self._forecast is not None:
             self._forecast.settled(event.state)
             self._now_and_then(self._sent())
@@ -232,8 +232,8 @@ class Lines:
         if forecast is None:
             return ""
         done, rows = words.number(forecast.done), words.number(forecast.rows)
-        told = forecast.told(self._clock.monotonic(), words)
-        return ": ".join(filter(None, (words("rows_sent", done=done, rows=rows), told)))
+        progress = forecast.text(self._clock.monotonic(), words)
+        return ": ".join(filter(None, (words("rows_sent", done=done, rows=rows), progress)))
 
     def _now_and_then(self, text: str) -> None:
         if self._clock.monotonic() - self._said >= LINE_EVERY:
@@ -257,11 +257,11 @@ def both(first: Observer, second: Observer) -> Observer:
     """Two observers as one; neither falls silent when the other cannot go on."""
     ones = best_effort(first), best_effort(second)
 
-    def told(event: Event) -> None:
+    def notify(event: Event) -> None:
         for one in ones:
             one(event)
 
-    return told
+    return notify
 
 
 @contextmanager

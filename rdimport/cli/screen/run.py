@@ -46,7 +46,7 @@ def lines(
     needs no whole paths.
     """
     screen = _Screen(max(width, 40), Words(lang), colour=colour, near=near)
-    return "\n".join(screen.told(summary, examples))
+    return "\n".join(screen.lines(summary, examples))
 
 
 class _Screen:
@@ -56,7 +56,7 @@ class _Screen:
         self._words = words
         self._colour = colour
 
-    def told(
+    def lines(
         self, summary: dict[str, Any], examples: Mapping[str, Sequence[Example]]
     ) -> Iterator[str]:
         yield from self._wrapped(self._words("run", run=summary["run_id"]), style=_BOLD)
@@ -86,8 +86,8 @@ class _Screen:
         yield self._styled(total, _BOLD)
         if summary["left_out"]:
             yield from self._wrapped(words.counted("left_out", summary["left_out"]))
-        if told := words.legal_bases(summary["legal_bases"]):
-            yield from self._wrapped(told)
+        if bases := words.legal_bases(summary["legal_bases"]):
+            yield from self._wrapped(bases)
 
     def _problems(
         self, summary: dict[str, Any], examples: Mapping[str, Sequence[Example]]
@@ -100,8 +100,8 @@ class _Screen:
         for code, rows in list(counts.items())[:_KINDS]:
             yield f"{words.number(rows):>11}  {self._styled(code, _BOLD)}"
             if examples.get(code):
-                told = self._example(examples[code][0], summary["files"])
-                yield from self._wrapped(told, indent=13)
+                example = self._example(examples[code][0], summary["files"])
+                yield from self._wrapped(example, indent=13)
             yield from self._wrapped(f"→ {remedy(code, words.lang)}", indent=13)
         if len(counts) > _KINDS:
             more = words.counted("more_kinds", len(counts) - _KINDS)

@@ -1,0 +1,175 @@
+"""From options to what the API takes: where to, by which mapping, how fast, until when."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from rdimport.cli import keys
+from rdimport.cli.arguments import (
+    AddressArguments,
+    CheckArguments,
+    FileArguments,
+    StateArguments,
+    read,
+)
+from rdimport.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from rdimport.cli.log import LogFile
+    from rdimport.core.quota import Quota
+    from rdimport.core.row import State
+    from rdimport.destination.rdstation.endpoint import RDStation
+    from rdimport.source import Hints
+
+# Imports stand where they are used: a mistake in one option needs none of what the others need.
+
+_SANDBOX_ACCOUNT: Final = "sandbox"
+
+
+def destination(args: CheckArguments, stack: ExitStack) -> RDStation:
+    """Where the rows go: a sandbox that is started for them, or the endpoint that was named."""
+    if not args.sandbox:
+        key = keys.find(args.api_key_file, os.environ, args.account or "default")
+        return station(args, key)
+    from rdimport import sandbox  # noqa: PLC0415
+    from rdimport.destination.rdstation.endpoint import RDStation  # noqa: PLC0415
+
+    wanted = sandbox.SandboxOptions(port=0, plan=args.plan or "none", custom_fields="any")
+    box = stack.enter_context(sandbox.running(wanted))
+    # a sandbox begins empty each time, so what an earlier one accepted says nothing about it
+    return RDStation(
+        box.api_key,
+        base_url=box.base_url,
+        account=args.account or _SANDBOX_ACCOUNT,
+        identity=f"sandbox {os.urandom(8).hex()}",
+    )
+
+
+def station(args: AddressArguments, key: str | None) -> RDStation:
+    """The endpoint that was named, else RD's. Raises UsageError for what cannot be right."""
+    from rdimport.destination.rdstation.endpoint import BASE_URL, RDStation  # noqa: PLC0415
+
+    base_url = args.base_url or os.environ.get("RDIMPORT_BASE_URL") or BASE_URL
+    return RDStation(
+        key,
+        base_url=base_url,
+        account=args.account or "default",
+        insecure_http=args.insecure_http,
+    )
+
+
+def quota(args: CheckArguments) -> Quota | None:
+    """What was asked for, else the plan's, else RD's lowest; a sandbox of our own has none."""
+    from rdimport.core.quota import Quota  # noqa: PLC0415
+    from rdimport.destination.rdstation.fields import PLANS  # noqa: PLC0415
+
+    default = "none" if args.sandbox else PLANS["light"]
+    try:
+        return Quota.parse(args.quota or PLANS.get(args.plan or "") or default)
+    except ValueError as error:
+        raise UsageError(f"--quota: {error}.") from None
+
+
+def again(args: CheckArguments) -> tuple[str, ...]:
+    """The options that another command needs in order to do the same; never the key itself."""
+    names = "base_url account plan quota api_key_file state_dir report_dir timeout patience"
+    names += " concurrency transport lang delimiter encoding header_row sheet member"
+    from rdimport.api import REPORT_DIR  # noqa: PLC0415
+
+    usual = read(["run", "FILE", "-m", "MAPPING"])
+    words = ["--sandbox"] if args.sandbox else []
+    words += ["--insecure-http"] if args.insecure_http else []
+    for name in names.split():
+        value = getattr(args, name)
+        if name in ("base_url", "state_dir"):  # who types it may not have our environment
+            value = value or os.environ.get(f"RDIMPORT_{name.upper()}")
+        if name == "report_dir":
+            value = value or REPORT_DIR
+        if value and name in ("api_key_file", "state_dir", "report_dir"):
+            value = Path(value).absolute()
+        if value == "\t":
+            value = "tab"
+        if usual is not None and value != getattr(usual.arguments, name):
+            words += [f"--{name.replace('_', '-')}", str(value)]
+    return tuple(words)
+
+
+def refuse_contradictions(args: CheckArguments) -> None:
+    """Raises UsageError where two options say different things of the same."""
+    for one, other, what in (
+        ("canary", "limit", "both say how many rows are sent"),
+        ("until", "max_duration", "both end the run"),
+        ("quota", "plan", "both set the quota"),
+        ("sandbox", "base_url", "name two endpoints"),
+    ):
+        given = [getattr(args, name) for name in (one, other)]
+        if all(value is not None and value is not False for value in given):
+            options = f"--{one} and --{other.replace('_', '-')}"
+            raise UsageError(f"{options} {what}.", "Leave one of them out.")
+
+
+def time_to_spend(args: CheckArguments) -> float | None:
+    """Seconds until the run has to stop; None when it may take as long as it takes."""
+    if args.until is None:
+        return args.max_duration
+    from rdimport.core.clock import SystemClock  # noqa: PLC0415
+
+    now = SystemClock().now().astimezone()
+    hour, minute = args.until
+    end = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    return (end - now).total_seconds() % timedelta(days=1).total_seconds()
+
+
+def log_file(args: CheckArguments, stack: ExitStack) -> LogFile | None:
+    """The log that was asked for, open until the stack closes."""
+    if args.log_file is None:
+        return None
+    from rdimport.cli import log  # noqa: PLC0415
+    from rdimport.core.clock import SystemClock  # noqa: PLC0415
+
+    as_json = args.log_format == "json"
+    return stack.enter_context(log.opened(args.log_file, SystemClock(), keys.MASK, as_json=as_json))
+
+
+def hints(args: FileArguments) -> Hints:
+    """What the person knows of the files."""
+    from rdimport.source import Hints  # noqa: PLC0415
+
+    delimiter = "\t" if args.delimiter in ("tab", "\\t") else args.delimiter
+    return Hints(args.sheet, args.header_row, delimiter, args.encoding, member=args.member)
+
+
+def resend(args: CheckArguments) -> frozenset[State]:
+    """The states whose rows are sent again."""
+    from rdimport.core.row import State  # noqa: PLC0415
+
+    return frozenset(State(name) for name in args.resend)
+
+
+def state_dir(args: StateArguments) -> Path:
+    """Where the ledger is: what was named, else where this system keeps programs' state.
+
+    Raises UsageError for a file.
+    """
+    named = args.state_dir or os.environ.get("RDIMPORT_STATE_DIR")
+    if named:
+        for place in (Path(named), *Path(named).absolute().parents):
+            if os.path.isfile(place):  # noqa: PTH113  says no where it may not look
+                raise UsageError(
+                    f"{named} cannot hold the ledger: {place} is a file.",
+                    "Name a directory with --state-dir.",
+                )
+        return Path(named)
+    from rdimport.api import default_state_dir  # noqa: PLC0415
+
+    return default_state_dir()
+
+
+def reach(args: StateArguments) -> tuple[str, ...]:
+    """The options by which another command finds the same ledger, whoever types it and where."""
+    named = args.state_dir or os.environ.get("RDIMPORT_STATE_DIR")
+    return ("--state-dir", str(Path(named).absolute())) if named else ()

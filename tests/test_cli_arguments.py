@@ -1,0 +1,128 @@
+"""The command line, read: typed arguments, and one line that serves `run` and `check` alike."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from support.command import Desk
+from support.lists import MAPPING, people
+
+from rdimport.cli.arguments import (
+    KINDS,
+    CheckArguments,
+    RunArguments,
+    SandboxArguments,
+    StatusArguments,
+    read,
+)
+from rdimport.cli.options import parser
+
+
+def commands(of: argparse.ArgumentParser, name: str = "") -> dict[str, argparse.ArgumentParser]:
+    """Every parser that has no further commands, by what is typed for it."""
+    found = {}
+    for action in of._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for word, below in action.choices.items():
+                found |= commands(below, f"{name} {word}".strip())
+    return found or {name: of}
+
+
+def options(of: argparse.ArgumentParser) -> set[str]:
+    return {word for action in of._actions for word in action.option_strings}
+
+
+def test_each_command_has_a_class_with_exactly_its_arguments() -> None:
+    known = commands(parser())
+    assert known.keys() == {*KINDS, "sandbox"}
+    for name, kind in KINDS.items():
+        words = {action.dest for action in known[name]._actions if action.dest != "help"}
+        assert {field.name for field in fields(kind)} | {"action"} == words | {"action"}, name
+
+
+def test_what_is_typed_comes_typed() -> None:
+    run = read(["run", "a.csv", "b.csv", "-m", "m.yaml", "--until", "06:00", "--resend", "refused"])
+    assert run is not None
+    assert isinstance(run.arguments, RunArguments)
+    assert run.arguments.files == ("a.csv", "b.csv")
+    assert (run.arguments.mapping, run.arguments.until) == (Path("m.yaml"), (6, 0))
+    assert run.arguments.resend == ("refused",)
+    status = read(["status", "--state-dir", "here"])
+    assert status is not None
+    assert isinstance(status.arguments, StatusArguments)
+    assert status.arguments.state_dir == Path("here")
+    sandbox = read(["sandbox", "--port", "0"])
+    assert sandbox is not None
+    assert isinstance(sandbox.arguments, SandboxArguments)
+    assert sandbox.arguments.options.port == 0
+    assert read([]) is None
+
+
+def test_check_takes_every_option_of_run_and_reads_it_in_the_same_way() -> None:
+    known = commands(parser())
+    assert options(known["check"]) == options(known["run"])
+    line = (
+        "list.csv -m list.yaml --account acme --plan pro --api-key-file key --concurrency 3 "
+        "--max-duration 2h --limit 5 --timeout 10s --patience 1m --transport httpx --resend refused"
+        " --resend uncertain --sheet A --member B --delimiter tab --encoding cp1252 --header-row 2 "
+        "--state-dir s --report-dir r --json --quiet --lang pt-BR --full-report --log-file l "
+        "--log-format json --yes --new-identity --insecure-http --base-url http://127.0.0.1:1"
+    ).split()
+    run, check = read(["run", *line]), read(["check", *line])
+    assert run is not None
+    assert check is not None
+    assert isinstance(check.arguments, CheckArguments)
+    assert vars(run.arguments) == vars(check.arguments)
+
+
+@pytest.fixture
+def ready(desk: Desk) -> Desk:
+    desk.write("list.csv", people(4))
+    desk.write("list.yaml", MAPPING)
+    return desk
+
+
+def test_a_line_of_a_crontab_is_checked_by_changing_one_word(ready: Desk) -> None:
+    line = (
+        "list.csv -m list.yaml --quota none --limit 3 --concurrency 2 --max-duration 2h --json "
+        "--log-file log.txt --log-format json --report-dir reports --transport httpx"
+    ).split()
+    check = ready.do("check", *line)
+    assert (check.code, check.summary["to_send"]) == (0, 3)
+    assert not (ready.home / "reports").exists()
+    logged = [json.loads(line) for line in (ready.home / "log.txt").read_text().splitlines()]
+    assert [entry["event"] for entry in logged] == ["check_finished"]
+    assert ready.do("run", *line).summary["accepted"] == 3
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "--canary 1 --limit 2",
+        "--until 06:00 --max-duration 0s",
+        "--quota none --plan pro",
+        "--sandbox --base-url http://127.0.0.1:1",
+    ],
+)
+def test_what_contradicts_itself_is_refused_by_run_and_check_alike(
+    ready: Desk, options: str
+) -> None:
+    line = ["list.csv", "-m", "list.yaml", *options.split()]
+    run, check, dry = (
+        ready.here(*command, *line) for command in (["run"], ["check"], ["run", "--dry-run"])
+    )
+    assert (run.code, run.err) == (check.code, check.err) == (dry.code, dry.err)
+    assert run.code == 2
+    assert all(word in run.err for word in options.split() if word.startswith("--"))
+    assert "Leave one of them out." in run.err
+
+
+def test_without_a_word_the_help_is_printed_and_nothing_was_sent(ready: Desk) -> None:
+    done = ready.here()
+    assert (done.code, done.err) == (2, "")
+    assert done.out == ready.here("--help").out
+    assert done.out.startswith("usage: rdimport")

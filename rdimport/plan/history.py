@@ -22,6 +22,12 @@ from rdimport.source.fingerprint import fingerprint
 
 PAYLOAD_HASH: Final = "is"
 
+EARLIER: Final = "__rdimport_earlier__"
+"""Binary: the `IDENTITY` of a row before a cleaner was improved; null where it is the same."""
+
+_SENT_AS: Final = "sent_as"
+"""The identity by which the ledger knows a row: its own, else the earlier one."""
+
 _HASHED: Final = 8
 """Bytes of a payload's hash. Those of an earlier release have one more (`ledger.upgrade`)."""
 
@@ -32,7 +38,9 @@ class Known(NamedTuple):
     `rows` has a column `UNCHANGED` more than what came in, `already` only `ROW` and `IDENTITY`.
     `adopted` has `IDENTITY` and `PAYLOAD_HASH` of rows that an earlier release sent, cleaned as it
     did: that theirs differs now tells nothing, and from now on they are compared with this one.
-    `recognised` are the `ROW`s of which anything is known.
+    `recognised` are the `ROW`s of which anything is known, `by_earlier` those of them that are
+    known by their `EARLIER` identity alone. `already` and `adopted` have the identity by which the
+    ledger knows them.
     """
 
     rows: pl.DataFrame
@@ -40,6 +48,7 @@ class Known(NamedTuple):
     already: pl.DataFrame
     adopted: pl.DataFrame
     recognised: pl.Series
+    by_earlier: pl.Series
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,31 +72,21 @@ class SendHistory:
         """The `IDENTITY` of rows, by the texts that make them the same conversion."""
         return pl.Series(IDENTITY, self.digests(texts.to_list(), 16), pl.Binary)
 
-    def recognised(self, rows: pl.DataFrame, then: Callable[[], pl.DataFrame]) -> pl.DataFrame:
-        """`rows` with the `IDENTITY` under which 0.1.0 sent them, where it did and nobody since:
-        `then` gives `ROW` and `identity`, the text, of those that it cleaned in another way.
-        """
-        if not self.of_0_1 or (other := then()).is_empty():
-            return rows
-        other = other.select(ROW, self.identities(other["identity"]).alias("then"))
-        both = rows.join(other, on=ROW, how="left", maintain_order="left")
-        known = self.known(pl.concat([other["then"].alias(IDENTITY), rows[IDENTITY]]))
-        sent = known.filter(pl.col("state") != State.REFUSED)["identity"].implode()
-        was = pl.col("then").is_in(sent) & ~pl.col(IDENTITY).is_in(known["identity"].implode())
-        as_then = pl.when(was.fill_null(value=False)).then("then").otherwise(IDENTITY)
-        return both.with_columns(as_then.alias(IDENTITY)).drop("then")
-
     def part(self, rows: pl.DataFrame, cells: pl.DataFrame, *, whole: bool) -> Known:
-        """Part the rows of a batch. `rows` has `FILE`, `ROW`, `IDENTITY` and `payload`, `cells`
-        `ROW` and the source's columns. Unless the payloads are `whole`, nothing follows from them.
+        """Part the rows of a batch. `rows` has `FILE`, `ROW`, `IDENTITY`, `EARLIER` and `payload`,
+        `cells` `ROW` and the source's columns. Unless the payloads are `whole`, nothing follows
+        from them.
         """
-        known = self.known(rows[IDENTITY])
+        either = pl.concat([rows[IDENTITY], rows[EARLIER].drop_nulls().alias(IDENTITY)])
+        known = self.known(either)
         if known.is_empty():
             fresh = rows.with_columns(pl.lit(value=False).alias(UNCHANGED))
             nothing = pl.DataFrame(schema={IDENTITY: pl.Binary, PAYLOAD_HASH: pl.Binary})
-            return Known(fresh, [], rows.select(ROW, IDENTITY).clear(), nothing, rows[ROW].clear())
-        was = known.rename({"identity": IDENTITY, "payload": "was"})
-        seen = rows.join(was, on=IDENTITY, how="left", maintain_order="left")
+            nobody = rows[ROW].clear()
+            return Known(fresh, [], rows.select(ROW, IDENTITY).clear(), nothing, nobody, nobody)
+        was = known.rename({"identity": _SENT_AS, "payload": "was"})
+        seen = rows.with_columns(_sent_as(known["identity"]).alias(_SENT_AS))
+        seen = seen.join(was, on=_SENT_AS, how="left", maintain_order="left")
         seen = seen.with_columns(pl.Series(PAYLOAD_HASH, self._payloads(seen), pl.Binary))
         now = pl.col(PAYLOAD_HASH)
         earlier = pl.col("was").bin.size().gt(_HASHED) & whole & self.changed
@@ -97,7 +96,8 @@ class SendHistory:
             ((pl.col("was").eq(now) & whole) | earlier).fill_null(value=False).alias("same"),
         )
         recognised = seen.filter(pl.col("state").is_not_null())[ROW]
-        adopted = seen.filter(earlier).select(IDENTITY, PAYLOAD_HASH)
+        adopted = seen.filter(earlier).select(pl.col(_SENT_AS).alias(IDENTITY), PAYLOAD_HASH)
+        by_earlier = seen.filter(pl.col(_SENT_AS).eq(pl.col(EARLIER)))[ROW]
         same = pl.col("same") | pl.col("denied")
         refused = pl.when("denied").then(pl.lit(str(State.REFUSED))).otherwise("state")
         seen = seen.with_columns(refused.alias("state"))
@@ -113,8 +113,10 @@ class SendHistory:
         )
         left = seen.filter(~pl.col("already") & ~pl.col("ended"))
         ends = list(_ends(seen.filter("ended"), cells))
-        already = seen.filter("already").select(ROW, IDENTITY)
-        return Known(left.select(*rows.columns, UNCHANGED), ends, already, adopted, recognised)
+        already = seen.filter("already").select(ROW, pl.col(_SENT_AS).alias(IDENTITY))
+        return Known(
+            left.select(*rows.columns, UNCHANGED), ends, already, adopted, recognised, by_earlier
+        )
 
     def _payloads(self, seen: pl.DataFrame) -> list[bytes | None]:
         """Hashes of the payloads of those rows that were sent before; only they are compared."""
@@ -124,6 +126,11 @@ class SendHistory:
         for i, digest in zip(sent, self.digests(payloads, 8), strict=True):
             found[i] = digest
         return found
+
+
+def _sent_as(known: pl.Series) -> pl.Expr:
+    own, earlier = (pl.col(name).is_in(known.implode()) for name in (IDENTITY, EARLIER))
+    return pl.when(own.not_() & earlier).then(EARLIER).otherwise(IDENTITY)
 
 
 class EmptyHistory(SendHistory):

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, Protocol, overload
@@ -23,9 +22,10 @@ from rdimport.core.row import DEFECT, FILE, ROW, Problem, State
 from rdimport.ledger import Input, Outcome, PendingRow, SendAttempt, text_of
 from rdimport.ledger.naming import Names
 from rdimport.plan.duplicates import AT, IDENTITY, UNCHANGED, Index
-from rdimport.plan.history import Known, SendHistory, cells_of
+from rdimport.plan.history import EARLIER, Known, SendHistory, cells_of
 from rdimport.plan.known_rows import NO_SOURCES, SOURCE, KnownRows
-from rdimport.prepare import Bound, Prepared, bind, earlier, prepare
+from rdimport.prepare import Bound, Prepared, bind, prepare
+from rdimport.prepare.earlier import NOTHING
 from rdimport.prepare.encode import Merger
 from rdimport.source.fingerprint import fingerprint
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 PAYLOAD: Final = "__rdimport_payload__"
 WARNINGS: Final = "__rdimport_warnings__"
 _NAME: Final = "conversion_identifier"
-_OURS: Final = (FILE, ROW, IDENTITY, PAYLOAD, SOURCE, WARNINGS)
+_OURS: Final = (FILE, ROW, IDENTITY, EARLIER, PAYLOAD, SOURCE, WARNINGS)
 
 
 class RowLog(Protocol):
@@ -95,8 +95,8 @@ class Plan:
         return self.to_send if limit is None else min(limit, self.to_send)
 
     def frames(self) -> Iterator[pl.DataFrame]:
-        """The rows to send, batch by batch: origin, identity, payload, `recall.SOURCE`, warnings
-        (`ledger.text_of`; null for none) and the source's cells.
+        """The rows to send, batch by batch: origin, identity, the earlier one, payload,
+        `recall.SOURCE`, warnings (`ledger.text_of`; null for none) and the source's cells.
         """
         if self.spool is None:
             raise Bug("this plan keeps no rows")
@@ -110,7 +110,7 @@ class Plan:
     def pending_rows(self) -> Iterator[PendingRow]:
         """The rows to send, one by one."""
         for frame in self.frames():
-            for file, row, identity, payload, source, warnings, *cells in frame.iter_rows():
+            for file, row, identity, _, payload, source, warnings, *cells in frame.iter_rows():
                 outgoing = SendAttempt(identity, file, row, payload, source)
                 yield PendingRow(outgoing, tuple(cells), warnings)
 
@@ -245,14 +245,13 @@ class Planner:
     def _settle(self, batch: pl.DataFrame, bound: Bound, sources: pl.DataFrame) -> pl.DataFrame:
         """Bring each row to its end or put it away; returns `ROW` and `IDENTITY` of the known."""
         prepared = prepare(batch, bound)
-        self._look(prepared)
-        rows = prepared.rows.with_columns(self._memory.identities(prepared.rows["identity"]))
-        rows = self._memory.recognised(rows, partial(earlier.identities, prepared))
         cells = batch.drop(FILE, DEFECT)
+        whole = self._mapping.on_duplicate != "merge"
+        known = self._memory.part(self._identified(prepared), cells, whole=whole)
+        prepared = prepared.sent_earlier(known.by_earlier)
+        self._look(prepared)
         suspect = _by_row(prepared.warnings)
         invalid = Invalid(prepared.problems, cells, prepared.beside)
-        whole = self._mapping.on_duplicate != "merge"
-        known = self._memory.part(rows, cells, whole=whole)
         ended = len(invalid) + len(known.ends) + known.already.height
         if batch.height != ended + known.rows.height + prepared.left_out:
             raise Bug(
@@ -264,13 +263,21 @@ class Planner:
         ends = [*invalid, *seen] if known.ends else invalid
         self._book.record_rows(read, prepared.left_out, ends, known.already.height)
         self._book.count_filled(prepared.filled(known.rows[ROW]))
-        self._book.count_suspects(Counter(_codes(suspect, known.rows[ROW])))
+        noted = pl.concat([known.rows[ROW], known.by_earlier]).unique(maintain_order=True)
+        self._book.count_suspects(Counter(_codes(suspect, noted)))
         self._adopt(known)
         self._note_names(prepared, known)
         self._put_away(
             known.rows.join(sources, on=ROW, how="left", maintain_order="left"), cells, suspect
         )
         return known.already
+
+    def _identified(self, prepared: Prepared) -> pl.DataFrame:
+        """The rows that can be sent, with the identities that they have and once had."""
+        rows = prepared.rows.with_columns(self._memory.identities(prepared.rows["identity"]))
+        before = prepared.earlier.identities if self._memory.of_0_1 else NOTHING.identities
+        once = self._memory.identities(before["identity"]).alias(EARLIER)
+        return rows.join(before.select(ROW, once), on=ROW, how="left", maintain_order="left")
 
     def _note_names(self, prepared: Prepared, known: Known) -> None:
         """Count new and known rows by their conversion_identifier."""
@@ -297,7 +304,9 @@ class Planner:
         if self._plan.spool is not None:
             texts = {row: text_of(warnings) for row, warnings in suspect.items()}
             warned = [texts.get(row) for row in rows[ROW]] if texts else [None] * rows.height
-            ours = rows.select(FILE, ROW, IDENTITY, SOURCE, pl.col("payload").alias(PAYLOAD))
+            ours = rows.select(
+                FILE, ROW, IDENTITY, EARLIER, SOURCE, pl.col("payload").alias(PAYLOAD)
+            )
             ours = ours.with_columns(pl.Series(WARNINGS, warned, pl.String))
             whole = ours.join(cells, on=ROW, how="left", maintain_order="left")
             self._plan.spool.put(whole.select(*_OURS, *(c for c in cells.columns if c != ROW)))
@@ -347,7 +356,7 @@ class Planner:
         frame = frame.with_columns(pl.Series(PAYLOAD, payloads, pl.String))
         rows = frame.filter(pl.col(PAYLOAD).is_not_null())
         known = self._memory.part(
-            rows.select(FILE, ROW, IDENTITY, pl.col(PAYLOAD).alias("payload")),
+            rows.select(FILE, ROW, IDENTITY, EARLIER, pl.col(PAYLOAD).alias("payload")),
             rows.drop(name for name in _OURS if name != ROW),
             whole=True,
         )

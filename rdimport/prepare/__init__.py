@@ -5,7 +5,7 @@ Pure: a frame in, frames out. The mapping is first bound to the table's columns,
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -19,6 +19,7 @@ from rdimport.prepare.binding import COMPUTED, WHERE, Bound, bind
 from rdimport.prepare.clean import email
 from rdimport.prepare.clean.text import column
 from rdimport.prepare.clean.text import filled as holds_something
+from rdimport.prepare.earlier import Earlier, earlier
 from rdimport.prepare.encode import by_status, filled, identity, payload
 from rdimport.prepare.expressions import computed
 from rdimport.prepare.trace import Cells, defects, in_order, of_rows
@@ -46,7 +47,8 @@ class Prepared:
 
     `rows` has the schema `ROWS`, in the order of the batch. `problems` and `warnings` have the
     schema `row.PROBLEMS`, ordered by row; a row of `problems` is invalid, one of `warnings` is sent
-    all the same. `beside` is what looks wrong in invalid rows besides their problems.
+    all the same. `beside` is what looks wrong in invalid rows besides their problems. `earlier` are
+    rows that an earlier release knew by another identity.
     """
 
     rows: pl.DataFrame
@@ -54,6 +56,7 @@ class Prepared:
     warnings: pl.DataFrame
     beside: pl.DataFrame
     left_out: int
+    earlier: Earlier = field(repr=False)
     cells: Cells = field(repr=False)
     """The sound rows that `where` wants, before and after cleaning, for a preview."""
     good: pl.DataFrame = field(repr=False)
@@ -68,6 +71,16 @@ class Prepared:
             good = good.filter(pl.col(ROW).is_in(rows.implode()))
         wanted = self.cells.bound.targets
         return good.select(**filled(wanted), **by_status(wanted)).row(0, named=True)
+
+    def sent_earlier(self, rows: pl.Series) -> Prepared:
+        """With a warning for each of these `rows` that an earlier release sent to another address
+        than the one that is read in it now.
+        """
+        if rows.is_empty():
+            return self
+        said = self.earlier.warnings.filter(pl.col(ROW).is_in(rows.implode()))
+        warnings = pl.concat([self.warnings, said]).sort(FILE, ROW, maintain_order=True)
+        return replace(self, warnings=warnings)
 
 
 def prepare(batch: pl.DataFrame, bound: Bound) -> Prepared:
@@ -99,6 +112,7 @@ def prepare(batch: pl.DataFrame, bound: Bound) -> Prepared:
         warnings=suspect.filter(~failed),
         beside=suspect.filter(failed).join(already, on=[ROW, "field"], how="anti"),
         left_out=batch.height - defective.height - wanted,
+        earlier=earlier(batch_cells),
         cells=batch_cells,
         good=good,
     )

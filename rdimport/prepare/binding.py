@@ -17,7 +17,7 @@ from rdimport.core.row import Problem
 from rdimport.mapping import FieldSource, Otherwise, account_fields, sql
 from rdimport.mapping.targets import Target, targets
 from rdimport.prepare import validate
-from rdimport.prepare.clean import cleaned
+from rdimport.prepare.clean import BEFORE, NOW, Release, cleaned, was_cleaned_otherwise
 from rdimport.prepare.clean.phone import of_kind
 from rdimport.prepare.clean.text import column, filled
 
@@ -37,7 +37,8 @@ class Bound:
     `columns` are, by target, the table's own names of the columns that it is filled from.
     `computed` are the columns that SQL expressions add before cleaning, `where` among them;
     `aliases` are what the expressions call the table's columns. `expressions` are the cleaned
-    columns, in the order of `targets`.
+    columns, in the order of `targets`; `before` are those identity fields among them that an
+    earlier release cleaned otherwise, as it did.
     """
 
     mapping: Mapping
@@ -47,11 +48,8 @@ class Bound:
     aliases: AnyMapping[str, str]
     computed: AnyMapping[str, pl.Expr]
     expressions: tuple[pl.Expr, ...] = field(repr=False)
+    before: tuple[pl.Expr, ...] = field(repr=False)
     schema: pa.DataFrameSchema = field(repr=False)
-
-    def raw(self, target: Target) -> pl.Expr | None:
-        """The cells that a target is filled from, before cleaning; None where it is a constant."""
-        return _raw(self.mapping, target, self.columns[target.name])
 
     def fields(self) -> tuple[str, ...]:
         """The fields that the mapping fills, in the order of the payload."""
@@ -89,6 +87,9 @@ def bind(
         aliases=_aliases(list(computed.values()), columns, by_name),
         computed={name: sql.parse(text) for name, text in computed.items()},
         expressions=tuple(_expression(mapping, t, found) for t in wanted),
+        before=tuple(
+            _expression(mapping, t, found, BEFORE) for t in wanted if _known_by(mapping, t)
+        ),
         schema=validate.schema(mapping, account_fields.allowed_values(mapping, account)),
     )
     _try_expressions(bound, columns)
@@ -104,15 +105,24 @@ def _aliases(
     return {name: by_name[names.fold(name)] for name in called if name not in columns}
 
 
+def _known_by(mapping: Mapping, target: Target) -> bool:
+    """Whether rows are known by the target, and were by another value in an earlier release."""
+    of_cells = target.source.value is None
+    return of_cells and target.name in mapping.identity and was_cleaned_otherwise(target)
+
+
 def _expression(
-    mapping: Mapping, target: Target, found: AnyMapping[str, tuple[str, ...]]
+    mapping: Mapping,
+    target: Target,
+    found: AnyMapping[str, tuple[str, ...]],
+    by: Release = NOW,
 ) -> pl.Expr:
     """The target's cleaned column over the table's own columns; a constant is cleaned only once."""
     raw = _raw(mapping, target, found[target.name])
     if raw is None:
         once = pl.select(cleaned(pl.lit(target.source.value, dtype=pl.String), target)).to_series()
         return pl.lit(once).first().alias(target.name)
-    column = cleaned(raw, target)
+    column = cleaned(raw, target, by)
     if _shares_column(mapping, found):
         kinds = {"mobile_phone": "mobile", "personal_phone": "landline"}
         if target.name in kinds:

@@ -1,34 +1,56 @@
-"""As which conversions release 0.1.0 took the rows that are cleaned in another way now.
+"""Rows whose identity is another one since a cleaner was improved: as an earlier release had it.
 
-Its ledgers know people by the address that it made of a cell. Whoever it sent is not sent again
-under the address that this release makes of the same cell.
+The ledger knows by that identity whom the earlier release sent, so the row is looked up by it too.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import reduce
+from operator import or_
+from typing import Final, NamedTuple
 
 import polars as pl
 
-from rdimport.core.row import ROW
+from rdimport.core.row import PROBLEMS, ROW
 from rdimport.mapping import Clean
-from rdimport.prepare.clean import cleaned_by_0_1
-from rdimport.prepare.clean.email import untidy
 from rdimport.prepare.encode import identity
+from rdimport.prepare.trace import Cells, in_order
 
-if TYPE_CHECKING:
-    from rdimport.prepare import Prepared
+SENT_AS: Final = "email.sent_as"
 
 
-def identities(prepared: Prepared) -> pl.DataFrame:
-    """`ROW` and `identity` of the rows that can be sent and had another identity then."""
-    bound = prepared.cells.bound
-    target = next(target for target in bound.targets if target.name == "email")
-    raw = bound.raw(target)
-    if raw is None or Clean.EMAIL not in target.cleaners or "email" not in bound.mapping.identity:
-        return prepared.rows.select(ROW, "identity").clear()
-    then = prepared.cells.sound.filter(untidy(raw)).select(ROW, cleaned_by_0_1(raw, target))
-    changed = prepared.good.join(then, on=ROW, how="inner", suffix="_then", maintain_order="left")
-    changed = changed.filter(pl.col("email").ne_missing(pl.col("email_then")))
-    changed = changed.with_columns(pl.col("email_then").alias("email"))
-    return changed.select(ROW, identity(bound.targets, bound.mapping).alias("identity"))
+class Earlier(NamedTuple):
+    """`ROW` and `identity` of such rows, and what is to be said of them if they were sent so."""
+
+    identities: pl.DataFrame
+    warnings: pl.DataFrame
+
+
+NOTHING: Final = Earlier(
+    pl.DataFrame(schema={ROW: pl.UInt32, "identity": pl.String}), pl.DataFrame(schema=PROBLEMS)
+)
+
+
+def earlier(batch: Cells) -> Earlier:
+    """The rows of a batch that an earlier release would have known by another identity."""
+    bound = batch.bound
+    if not bound.before:
+        return NOTHING
+    before = batch.sound.select(bound.before)
+    differ = {
+        name: before[name].ne_missing(batch.frame[name]) & before[name].is_not_null()
+        for name in before.columns
+    }
+    some = reduce(or_, differ.values())
+    if not some.any():
+        return NOTHING
+    changed = batch.frame.with_columns(before).filter(some)
+    names = changed.select(ROW, identity(bound.targets, bound.mapping).alias("identity"))
+    found = []
+    for target in bound.targets:
+        if Clean.EMAIL in target.cleaners and target.name in differ:
+            at = differ[target.name].arg_true()
+            wrong = {"target": pl.lit(target.name), "code": pl.lit(SENT_AS)}
+            cells = pl.DataFrame({"index": at, "detail": before[target.name].gather(at)})
+            found += batch.traced(cells.with_columns(**wrong))
+    return Earlier(names, in_order(found))

@@ -60,6 +60,9 @@ def main(folder: Path) -> None:
         run("addresses.csv", "fair.yaml")  # cells that are cleaned in another way since
         run("addresses.csv", "orders.yaml")
         clean(box.base_url, "0.1.0-addresses.sqlite3")
+        for mapping in sorted(HERE.glob("cells*.yaml")):
+            run("cells.csv", mapping.name)  # by each of these mappings
+        clean(box.base_url, "0.1.0-cells.sqlite3")
 
 
 def of_rd() -> None:

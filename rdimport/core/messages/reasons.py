@@ -112,6 +112,10 @@ REASONS: Final[dict[str, Reason]] = {
         "“{value}” holds more than an e-mail address; it is sent as {detail}",
         "make sure that this is the address that was meant",
     ),
+    "email.sent_as": Reason(
+        "an earlier release sent “{value}” as {detail}; the row is not sent again",
+        "where that was another person's address, leave only the right one in the cell",
+    ),
     "email.role": Reason(
         "“{value}” is the address of an office, not of a person",
         "ask for the person's own address, or leave the row out of the file",

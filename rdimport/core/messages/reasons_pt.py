@@ -99,6 +99,10 @@ REASONS_PT: Final[dict[str, tuple[str, str]]] = {
         "“{value}” tem mais do que um e-mail; será enviado como {detail}",
         "confira se é esse o endereço certo",
     ),
+    "email.sent_as": (
+        "uma versão anterior enviou “{value}” como {detail}; a linha não será enviada de novo",
+        "se aquele endereço era de outra pessoa, deixe só o certo na célula; a linha será nova",
+    ),
     "email.role": (
         "“{value}” é o endereço de um setor, não de uma pessoa",
         "peça o e-mail da própria pessoa ou tire a linha do arquivo",

@@ -12,7 +12,7 @@ import polars as pl
 
 from rdimport.mapping import Clean, FieldSource, Several, Type
 from rdimport.mapping.vocabulary import Otherwise
-from rdimport.prepare.clean import brazil, email, email_0_1, form, phone, text
+from rdimport.prepare.clean import brazil, email, form, older, phone, text
 from rdimport.prepare.clean.lazily import once_each
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ def _email(cell: pl.Expr, how: FieldSource) -> pl.Expr:
     return email.email(cell, first=how.several is Several.FIRST, correct=how.correct_typos)
 
 
-def _email_0_1(cell: pl.Expr, how: FieldSource) -> pl.Expr:
-    return email_0_1.email(cell, first=how.several is Several.FIRST, correct=how.correct_typos)
+def _older_email(cell: pl.Expr, how: FieldSource) -> pl.Expr:
+    return older.email(cell, first=how.several is Several.FIRST, correct=how.correct_typos)
 
 
 def _phone(cell: pl.Expr, how: FieldSource) -> pl.Expr:
@@ -157,38 +157,42 @@ _WHOLE_CELL: Final = frozenset({Clean.NONE, Clean.TEXT, Clean.LOWER, Clean.TAGS}
 """Cleaners for which a cell before the cut is as good as its items, and several times as fast."""
 
 
-_OF_0_1: Final = {**CLEANERS, Clean.EMAIL: CLEANERS[Clean.EMAIL]._replace(apply=_email_0_1)}
+class Release(NamedTuple):
+    """What cleaners do in one release, and how it cuts a list into its items."""
+
+    apply: Mapping[Clean, Callable[[pl.Expr, FieldSource], pl.Expr]]
+    items: Callable[[pl.Expr, str | None], pl.Expr]
 
 
-def cleaned_by_0_1(raw: pl.Expr, target: Target) -> pl.Expr:
-    """A target's column as release 0.1.0 cleaned it; lists are not among them."""
-    return _one(raw, target, _OF_0_1).alias(target.name)
+NOW: Final = Release({name: cleaner.apply for name, cleaner in CLEANERS.items()}, form.items)
+BEFORE: Final = Release({**NOW.apply, Clean.EMAIL: _older_email}, older.items)
+"""Release 0.1.0."""
 
 
-def cleaned(raw: pl.Expr, target: Target) -> pl.Expr:
+def was_cleaned_otherwise(target: Target) -> bool:
+    """Whether `BEFORE` may have given another value for the target."""
+    return target.type is Type.LIST or Clean.EMAIL in target.cleaners
+
+
+def cleaned(raw: pl.Expr, target: Target, by: Release = NOW) -> pl.Expr:
     """The target's column: text, or for a list a list of text; null where nothing is left."""
     if target.type is Type.LIST:
-        value = once_each(raw, lambda cell: _items(cell, target), pl.List(pl.String))
+        value = once_each(raw, lambda cell: _items(cell, target, by), pl.List(pl.String))
     else:
-        value = _one(raw, target)
+        value = _one(raw, target, by)
     return value.alias(target.name)
 
 
-def clean(
-    cell: pl.Expr,
-    cleaners: Sequence[Clean],
-    how: FieldSource,
-    among: Mapping[Clean, Cleaner] = CLEANERS,
-) -> pl.Expr:
+def clean(cell: pl.Expr, cleaners: Sequence[Clean], how: FieldSource, by: Release = NOW) -> pl.Expr:
     """Some cleaners, one after the other."""
     for name in cleaners:
-        cell = among[name].apply(cell, how)
+        cell = by.apply[name](cell, how)
     return cell
 
 
-def _one(raw: pl.Expr, target: Target, among: Mapping[Clean, Cleaner] = CLEANERS) -> pl.Expr:
+def _one(raw: pl.Expr, target: Target, by: Release) -> pl.Expr:
     how = target.how
-    value = clean(_listed(raw, how), target.cleaners, how, among)
+    value = clean(_listed(raw, how), target.cleaners, how, by)
     if how.default is not None:
         value = value.fill_null(pl.lit(_constants([how.default], target)[0]))
     if how.cut is not None:
@@ -211,13 +215,13 @@ def _key(value: str) -> str:
     return str(pl.select(text.bare(text.text(pl.lit(value)))).item() or "")
 
 
-def _items(raw: pl.Expr, target: Target) -> pl.Expr:
+def _items(raw: pl.Expr, target: Target, by: Release) -> pl.Expr:
     how = target.how
     if _WHOLE_CELL.issuperset(target.cleaners) and how.values is None:
-        listed = form.items(clean(raw, target.cleaners, how), how.split)
+        listed = by.items(clean(raw, target.cleaners, how, by), how.split)
     else:
-        each = clean(_listed(pl.element(), how), target.cleaners, how)
-        listed = form.items(text.text(raw), how.split).list.eval(each)
+        each = clean(_listed(pl.element(), how), target.cleaners, how, by)
+        listed = by.items(text.text(raw), how.split).list.eval(each)
     if how.default is not None:
         empty = listed.list.drop_nulls().list.len() == 0
         given = form.constant(_constants([how.default], target))

@@ -1,16 +1,18 @@
-"""E-mail addresses as release 0.1.0 cleaned them. Its ledgers know people by those.
+"""Cleaners as earlier releases had them, where they gave another value than today's.
 
-It joined words (`Ana Sá ana@x.com` became `anasaana@x.com`) and took accents from domains. Never
-used for what is sent: only to recognise what was.
+A row is known by its cleaned values. What an earlier release sent is in the ledger under those that
+its cleaners gave, so each cleaner that is improved leaves its former self here.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 import polars as pl
 
 from rdimport.prepare.clean.email import corrected, is_slip, untidy
+from rdimport.prepare.clean.form import constant
 from rdimport.prepare.clean.lazily import where
 from rdimport.prepare.clean.text import bare
 
@@ -20,10 +22,11 @@ _AROUND: Final = " \t'\"<>()[]{}.,;:/\\|"
 
 
 def email(cell: pl.Expr, *, first: bool, correct: bool) -> pl.Expr:
-    """What 0.1.0 made of a cell, with the same options."""
+    """Release 0.1.0: `Maria Silva maria@x.com` to `mariasilvamaria@x.com`, no accents anywhere."""
 
     def address(plain: pl.Expr) -> pl.Expr:
-        return where(_folded(plain), untidy, lambda c: _address(c, first))
+        folded = bare(plain).str.replace_all(r"[\p{Cf}\p{Cc}]", " ").str.strip_chars()
+        return where(folded, untidy, lambda c: _joined(c, first=first))
 
     def tidy(raw: pl.Expr) -> pl.Expr:
         return where(raw.str.strip_chars().str.to_lowercase(), untidy, address)
@@ -32,11 +35,8 @@ def email(cell: pl.Expr, *, first: bool, correct: bool) -> pl.Expr:
     return where(tidied, is_slip, corrected) if correct else tidied
 
 
-def _folded(cell: pl.Expr) -> pl.Expr:
-    return bare(cell).str.replace_all(r"[\p{Cf}\p{Cc}]", " ").str.strip_chars()
-
-
-def _address(cell: pl.Expr, first: bool) -> pl.Expr:
+def _joined(cell: pl.Expr, *, first: bool) -> pl.Expr:
+    """What is left when everything around an address is taken away, blanks within it too."""
     several = cell.str.count_matches("@", literal=True) > 1
     address = (
         pl.coalesce(cell.str.extract(_IN_BRACKETS), cell)
@@ -55,3 +55,13 @@ def _address(cell: pl.Expr, first: bool) -> pl.Expr:
         .otherwise(cell)
     )
     return pl.when(cleaned != "").then(cleaned)
+
+
+def items(cell: pl.Expr, separator: str | None) -> pl.Expr:
+    """Release 0.1.0: a cell as a list of its items, with their quotes and brackets."""
+    if separator is None:
+        return pl.when(cell.is_not_null()).then(pl.concat_list(cell)).otherwise(constant([]))
+    mark = re.escape(separator)
+    tight = cell.str.replace_all(rf"\s*{mark}(?:\s|{mark})*", separator.replace("$", "$$"))
+    inside = tight.str.strip_prefix(separator).str.strip_suffix(separator)
+    return pl.when(inside != "").then(inside.str.split(separator)).otherwise(constant([]))

@@ -174,7 +174,8 @@ async def run_async(
     files: paths, patterns, or `-` for standard input; one or several.
     mapping: a `Mapping`, or the path of a mapping file.
     to: endpoint, account and key, such as `RDStation(api_key)`.
-    quota: requests allowed, a `Quota` or text such as "120/min"; None: as fast as it answers.
+    quota: requests allowed, a `Quota` or text such as "120/min"; None: as fast as it answers. Its
+        `reserve` is a share that is left to other integrations.
     state_dir: folder of the ledger; all runs of an account must use the same one. None: where the
         command keeps it for this user.
     report_dir: gets a folder for each run.

@@ -86,6 +86,8 @@ CASES = {
     "encoding: unknown": Case(("klingon",), ("--encoding", "klingon")),
     "quota: no number": Case(("--quota", "fast"), ("--quota", "fast")),
     "quota: nothing": Case(("--quota",), ("--quota", "0/min")),
+    "reserve: no share": Case(("--reserve", "much"), ("--reserve", "much")),
+    "reserve: all of it": Case(("--reserve",), ("--reserve", "100%")),
     "quota: and plan": Case(("--quota", "--plan"), ("--quota", "9/s", "--plan", "pro")),
     "canary: and limit": Case(("--canary", "--limit"), ("--canary", "3", "--limit", "9")),
     "concurrency: none": Case(("--concurrency",), ("--concurrency", "0"), usage=True),

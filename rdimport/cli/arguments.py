@@ -65,6 +65,7 @@ class CheckArguments(FileArguments, AddressArguments, StateArguments, OutputArgu
     sandbox: bool
     plan: str | None
     quota: str | None
+    reserve: str | None
     yes: bool
     new_identity: bool
     api_key_file: Path | None

@@ -201,6 +201,9 @@ def _target(to: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--quota", metavar="N/min", help="or N/s, N/h, none (default: 120/min)")
     group.add_argument(
+        "--reserve", metavar="SHARE", help="of the quota, left to other integrations (such as 20%%)"
+    )
+    group.add_argument(
         "--yes",
         action="store_true",
         help="ask nothing; an account's name that resembles another one's is meant so",

@@ -69,14 +69,18 @@ def quota(args: CheckArguments) -> Quota | None:
 
     default = "none" if args.sandbox else PLANS["light"]
     try:
-        return Quota.parse(args.quota or PLANS.get(args.plan or "") or default)
+        found = Quota.parse(args.quota or PLANS.get(args.plan or "") or default)
     except ValueError as error:
         raise UsageError(f"--quota: {error}.") from None
+    try:
+        return found.leaving(args.reserve) if found and args.reserve else found
+    except ValueError as error:
+        raise UsageError(f"--reserve: {error}.") from None
 
 
 def again(args: CheckArguments) -> tuple[str, ...]:
     """The options that another command needs in order to do the same; never the key itself."""
-    names = "base_url account plan quota api_key_file state_dir report_dir timeout patience"
+    names = "base_url account plan quota reserve api_key_file state_dir report_dir timeout patience"
     names += " concurrency transport lang delimiter encoding header_row sheet member"
     from rdimport.api import REPORT_DIR  # noqa: PLC0415
 

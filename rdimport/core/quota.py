@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple, Self
+
+ENOUGH: Final = 10.0
+"""Seconds of sending below which a share of the quota says nothing."""
 
 _UNITS: Final = {"s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
 
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """At most `requests` in `seconds`."""
+    """At most `requests` in `seconds`; `reserve` is the share of them that is left to the account's
+    other integrations, whatever they use of it.
+    """
 
     requests: int
     seconds: float
+    reserve: float = 0.0
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
@@ -26,20 +32,43 @@ class Quota:
             raise ValueError(f"not a quota: {text!r} (write 120/min, 2/s, 500/h or none)")
         return cls(int(match[1]), _UNITS[match[2]])
 
+    def leaving(self, reserve: str) -> Self:
+        """The same with a share for others, written `20%` or `0.2`. Raises ValueError."""
+        match = re.fullmatch(r"(\d{1,3}(?:\.\d{1,6})?)\s*(%?)", reserve.strip())
+        share = float(match[1]) / (100 if match[2] else 1) if match else 1.0
+        if share >= 1:
+            raise ValueError(f"not a share of the quota: {reserve!r} (write 20%)")
+        return replace(self, reserve=share)
+
+    @property
+    def ours(self) -> float:
+        """Requests of it that are not reserved for others."""
+        return self.requests * (1 - self.reserve)
+
     @property
     def interval(self) -> float:
         """Seconds between two requests at an even pace."""
-        return self.seconds / self.requests
+        return self.seconds / self.ours
 
     @property
     def per_second(self) -> float:
         """Requests a second at an even pace."""
-        return self.requests / self.seconds
+        return self.ours / self.seconds
 
     def __str__(self) -> str:
-        """As the option spells it."""
+        """As the option spells it; with a reserve, what is left of it too."""
         unit = {1.0: "s", 60.0: "min", 3600.0: "h"}.get(self.seconds, f"{self.seconds:g}s")
-        return f"{self.requests}/{unit}"
+        whole = f"{self.requests}/{unit}"
+        return f"{self.ours:g}/{unit} (of {whole})" if self.reserve else whole
+
+
+def share_used(requests: int, seconds: float, per_second: float | None) -> float | None:
+    """Share of what a quota allowed that so many requests were; None without a quota, and where
+    they took too little time to tell.
+    """
+    if not per_second or seconds < ENOUGH:
+        return None
+    return round(requests / (per_second * seconds), 4)
 
 
 class Limits(NamedTuple):

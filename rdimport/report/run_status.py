@@ -12,6 +12,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from rdimport.core.errors import ExitCode
+from rdimport.core.quota import share_used
 from rdimport.core.row import FAILED, State
 from rdimport.core.shell import joined
 from rdimport.destination.address import is_loopback
@@ -108,9 +109,7 @@ def _status(run: Run, account: str, *, running: bool) -> RunStatus:
         resume_at=facts["resume_at"],
         exit_code=facts["exit_code"],
         counts=run.counts(),
-        quota_used=(
-            round(facts["requests"] / (allowed * sending), 4) if allowed and sending >= 10 else None
-        ),
+        quota_used=share_used(facts["requests"], sending, allowed),
         sandbox=recorded["sandbox"],
         local=recorded["sandbox"] or is_loopback(urlsplit(recorded["base_url"]).hostname),
         forgotten=facts["forgotten_at"] is not None,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rdimport.core.errors import ReportError
+from rdimport.core.quota import share_used
 from rdimport.core.shell import joined
 from rdimport.ledger import Run, figures
 from rdimport.report import failures_csv
@@ -51,9 +52,7 @@ def summarise(run: Run, folder: Path) -> dict[str, Any]:
         "retries": facts["retries"],
         "throttled": facts["throttled"],
         "rows_per_second": round(facts["requests"] / seconds, 2) if seconds else 0.0,
-        "quota_used": (
-            round(facts["requests"] / (allowed * seconds), 4) if allowed and seconds >= 10 else None
-        ),
+        "quota_used": share_used(facts["requests"], seconds, allowed),
         "problems": run.problems(),
         "suspect": run.suspects(),
         "legal_bases": bases._asdict() if bases else None,

@@ -25,7 +25,8 @@ WINDOW = 60.0
 class Windows:
     """`others` is the share of the quota that somebody else takes, up to the window `gone`; at
     random moments, or `steady`. Without `headers` only a 429 tells anything. `missed` are the
-    windows of which nothing is counted: a run has to see a 429 first.
+    windows of which nothing is counted: a run has to see a 429 first. A window allows `limit`
+    requests in `length` seconds.
     """
 
     windows: int = 60
@@ -36,13 +37,17 @@ class Windows:
     seed: int = 1
     gone: float = math.inf
     missed: int = 1
+    limit: int = LIMIT
+    length: float = WINDOW
     taken: Counter[int] = field(default_factory=Counter)
     ours: Counter[tuple[int, int]] = field(default_factory=Counter)
     refused: Counter[int] = field(default_factory=Counter)
+    theirs: Counter[int] = field(default_factory=Counter)
+    theirs_refused: Counter[int] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self._chance = random.Random(self.seed)  # noqa: S311  a story that can be told again
-        self._phase = self._chance.random() * WINDOW
+        self._phase = self._chance.random() * self.length
         self._events: list[tuple[float, int, Callable[[float], None]]] = []
         self._order = count()
         self._open: Counter[int] = Counter()
@@ -54,7 +59,7 @@ class Windows:
             self._at(0.0, self._other)
         for number, (pace, end) in enumerate(zip(runs, ends, strict=True)):
             self._at(number * 0.3, self._run(number, pace, end))
-        while self._events and self._events[0][0] < self.windows * WINDOW:
+        while self._events and self._events[0][0] < self.windows * self.length:
             now, _, happens = heappop(self._events)
             happens(now)
         return self
@@ -67,13 +72,19 @@ class Windows:
     @property
     def used(self) -> float:
         """Share of the quota that was used, whoever did."""
-        return sum(self.taken[w] for w in self.counted) / LIMIT / len(self.counted)
+        return sum(self.taken[w] for w in self.counted) / self.limit / len(self.counted)
 
     @property
     def turned_away(self) -> float:
         """Share of our requests that were answered 429."""
         refused = sum(self.refused[w] for w in self.counted)
         return refused / (refused + sum(self.of(run) for run in {run for _, run in self.ours}))
+
+    @property
+    def others_turned_away(self) -> float:
+        """Share of the others' requests that were answered 429."""
+        refused = sum(self.theirs_refused[w] for w in self.counted)
+        return refused / max(1, refused + sum(self.theirs[w] for w in self.counted))
 
     def of(self, run: int) -> int:
         """Requests of one run that were counted."""
@@ -83,16 +94,21 @@ class Windows:
         heappush(self._events, (moment, next(self._order), happens))
 
     def _take(self, now: float) -> tuple[bool, Limits]:
-        window = int((now + self._phase) // WINDOW)
-        allowed = self.taken[window] < LIMIT
+        window = self._window(now)
+        allowed = self.taken[window] < self.limit
         self.taken[window] += allowed
-        left = math.ceil((window + 1) * WINDOW - now - self._phase)
-        return allowed, Limits(LIMIT, LIMIT - self.taken[window], left)
+        left = math.ceil((window + 1) * self.length - now - self._phase)
+        return allowed, Limits(self.limit, self.limit - self.taken[window], left)
+
+    def _window(self, now: float) -> int:
+        return int((now + self._phase) // self.length)
 
     def _other(self, now: float) -> None:
-        if now < self.gone * WINDOW:
-            self._take(now)
-            rate = self.others * LIMIT / WINDOW
+        if now < self.gone * self.length:
+            allowed, _ = self._take(now)
+            self.theirs[self._window(now)] += allowed
+            self.theirs_refused[self._window(now)] += not allowed
+            rate = self.others * self.limit / self.length
             apart = 1 / rate if self.steady else self._chance.expovariate(rate)
             self._at(now + apart, self._other)
 
@@ -112,7 +128,7 @@ class Windows:
 
         def arrives(now: float) -> None:
             allowed, limits = self._take(now)
-            window = int((now + self._phase) // WINDOW)
+            window = self._window(now)
             self.ours[window, run] += allowed
             self.refused[window] += not allowed
 

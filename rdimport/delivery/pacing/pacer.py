@@ -15,7 +15,9 @@ _AIR: Final = 1.005
 """Even spacing, this much wider: then no fixed window, wherever it begins, holds one too many."""
 
 _RESERVE: Final = 3
-"""Requests left to others in a window that is shared: they may take them while ours travels."""
+"""Requests left to others in a window that is shared, beside those that are expected of them; fewer
+as it comes to its end.
+"""
 
 _QUIET: Final = 14
 """Windows without a 429 before a share that nobody tells us is tried a little larger: at 120 a
@@ -38,6 +40,18 @@ late, or had to wait, took little for other reasons.
 _FLOOR: Final = 0.05
 """Share of the quota that is never given up, whatever 429s say."""
 
+_LONGEST: Final = 3600.0
+"""Seconds of a window that are believed; a larger number is taken for a slip."""
+
+_RECENT: Final = 1 / 3
+"""Weight of the last window among those by which the others' use is told."""
+
+_SEEN: Final = 1 / 6
+"""Share of a window that has to be seen before it tells how much others use."""
+
+_SPREAD: Final = 1.0
+"""How many times its usual scatter the others' use of a window may lie above what one 429 told."""
+
 NEVER: Final = float("-inf")
 """A moment that is not known, or long ago."""
 
@@ -47,9 +61,10 @@ class QuotaState:
     """Where an account stands with its quota: all that runs of one account have to agree on.
 
     Moments are seconds of one clock. `next` is the moment of the next free slot. By headers are
-    known: `interval` between two slots where others use the quota too, the end of the window
-    (`ends`), how much of it is `used` and how much by us (`mine`), and for how many windows more it
-    counts as `shared`. By 429s alone: the beginning of the next window (`turn`), the requests
+    known: `interval` between two slots where others use the quota too, how long a `window` is, when
+    this one `ends`, how much of it is `used` and how much by us (`mine`), since when (`since`) and
+    until when (`last`) that was seen, and what `others` use of a window (below 0: not known). By
+    429s alone: the beginning of the next window (`turn`), the requests
     `taken` in this one, our `share` of a window and how many windows it was `quiet` since.
     """
 
@@ -57,9 +72,12 @@ class QuotaState:
     held_until: float = NEVER
     interval: float = 0.0
     ends: float = NEVER
+    window: float = 0.0
     used: float = 0.0
     mine: float = 0.0
-    shared: float = 0.0
+    since: float = NEVER
+    last: float = NEVER
+    others: float = -1.0
     turn: float = NEVER
     taken: float = 0.0
     share: float = float("inf")
@@ -92,10 +110,10 @@ class EvenPacer:
     """An even pace, one interval apart, that gives way to others and to the endpoint's word.
 
     Even spacing fills a fixed window without knowing where it begins; bursts are what gateways
-    punish first. Where the headers of answers show that somebody else uses the quota too, what is
-    left of the window is spread over the time that is left of it. Where there are no headers, only
-    a 429 shows it: see `throttled`. Nothing that an answer says makes the pace faster than the
-    quota.
+    punish first. Where the headers of answers show that somebody else uses the quota too, what they
+    used of the last windows is left to them, and what is left besides is spread over the time that
+    is left of the window. Where there are no headers, only a 429 shows it: see `throttled`. Nothing
+    that an answer says makes the pace faster than the quota, less what is reserved for others.
     """
 
     def __init__(self, quota: Quota | None) -> None:
@@ -144,23 +162,31 @@ class EvenPacer:
         """Take an answer's headers into account. `counted`: it was not a refusal for the quota;
         `in_flight` requests have left and are not answered yet.
         """
-        if self._quota is None:
-            return
-        window = min(60.0, self._quota.seconds)  # RD counts in minutes
-        if limits.reset > 2 * window:
+        quota, standing = self._quota, self.standing
+        if quota is None or limits.reset > _LONGEST or self._is_old(now, limits):
             return  # no such window is known of: better no word than that one
-        self._base = max(self._quota.interval, window / max(1, limits.limit)) * _AIR
-        self._follow_window(now, limits, in_flight)
-        standing = self.standing
+        self._follow_window(now, limits)
         standing.mine += counted
-        tick = window / 60  # what headers that count in whole seconds cannot tell
-        left = limits.remaining - (in_flight + _RESERVE if standing.shared else 0)
+        standing.last = now
+        length = standing.window or quota.seconds
+        whole = max(1, limits.limit)
+        even = max(quota.interval, length / whole / (1 - quota.reserve))
+        self._base = min(even, quota.seconds) * _AIR
+        tick = min(1.0, quota.seconds / 60)  # what headers that count in whole seconds cannot tell
+        theirs = self._others(whole, in_flight)
         over = standing.ends - now
+        air = _RESERVE * max(0.0, over) / length
+        left = limits.remaining - (in_flight + air if theirs else 0)
         if not counted or left <= 0:
-            self.hold(now, over if limits.reset >= tick else max(over, tick))
+            held = over if limits.reset >= tick else max(over, tick)
+            self.hold(now, min(held, 2 * quota.seconds))  # a longer one has to be told again
             standing.interval = 0.0
+        elif theirs:
+            least = _FLOOR * whole * over / length
+            theirs = max(theirs, quota.reserve * whole) * over / length
+            standing.interval = min(over / max(left - theirs, least, 1e-9), quota.seconds)
         else:
-            standing.interval = over / left if standing.shared else 0.0
+            standing.interval = 0.0
 
     def throttled(self, now: float, seconds: float, *, blind: bool) -> None:
         """The account's quota was used up: wait until its next window, `seconds` from now.
@@ -173,7 +199,6 @@ class EvenPacer:
         if self.held(now) > 0:
             return  # others left before the first of them was answered: the same news
         standing = self.standing
-        standing.shared = 2
         if self._quota is not None and blind and seconds <= self._quota.seconds:
             self._turn(now)
             self._take_for_share(self._quota, self._quota.seconds - seconds)
@@ -186,21 +211,23 @@ class EvenPacer:
         past = gone / quota.seconds
         if past < 0.1:  # somebody's burst; it says little of the rest
             return
-        first = standing.share == float("inf")
         reached = quota.seconds * _AIR / self.interval
         ours = gone / self.interval
-        down = 0.0
-        if standing.taken - 1 >= _AT_IT * ours:
+        at_it = standing.taken - 1 >= _AT_IT * ours
+        if standing.share != float("inf"):
             found = ours
             if past < 0.95:
                 # had others not been turned away for the rest of the window, they had taken more
-                fair = quota.requests - (quota.requests - ours) / past
-                found = max(ours * 0.85, fair)
-            down = (reached - found) * (1.0 if first and past < 0.95 else _STEP)
-        elif first:
-            return
-        least = _LEAST if first or standing.quiet > _QUIET else 2 * _LEAST
-        standing.share = max(_FLOOR * quota.requests, reached - max(least, down))
+                found = max(ours * 0.85, quota.requests - (quota.requests - ours) / past)
+            down = (reached - found) * _STEP if at_it else 0.0
+            least = _LEAST if standing.quiet > _QUIET else 2 * _LEAST
+            standing.share = max(_FLOOR * quota.requests, reached - max(least, down))
+        elif at_it:
+            ours = min(ours, standing.taken - 1)
+            others = (quota.requests - ours) / past
+            # one window tells little: the next may see more, by as much as counts scatter
+            found = max(ours / 2, quota.requests - others - _SPREAD * others**0.5)
+            standing.share = max(_FLOOR * quota.requests, min(found, reached - _LEAST))
 
     def _turn(self, now: float) -> None:
         """Begin a new window of those that only a 429 has revealed, when it is time."""
@@ -212,19 +239,50 @@ class EvenPacer:
         standing.quiet += windows
         standing.taken = 0
 
-    def _follow_window(self, now: float, limits: Limits, in_flight: int) -> None:
+    def _is_old(self, now: float, limits: Limits) -> bool:
+        """Whether an answer speaks of the window before: another one was quicker."""
+        standing = self.standing
+        early = standing.ends - max(standing.window / 2, 1.0)
+        return standing.since <= now < standing.ends and now + limits.reset < early
+
+    def _follow_window(self, now: float, limits: Limits) -> None:
         """Tell windows apart by their use, which only falls where a new one begins."""
         standing = self.standing
         used = limits.limit - limits.remaining
         ends = now + limits.reset
-        over = now >= standing.ends and used < standing.used
-        if standing.ends == NEVER or over or used < standing.used - in_flight - _RESERVE:
-            others = standing.used - standing.mine
-            slack = _RESERVE + limits.limit / 50 + in_flight
-            standing.shared = 2 if others > slack else max(0, standing.shared - 1)
-            standing.ends, standing.mine = ends, 0
+        fallen = used < standing.used
+        if standing.ends == NEVER:  # who used what was used before is not known
+            standing.mine, standing.since, standing.ends = used - 1, now, ends
+        elif fallen and (now >= standing.ends or ends > standing.ends + standing.window / 2):
+            self._window_over(max(1, limits.limit))
+            standing.mine, standing.since, standing.ends = 0, standing.ends, ends
         elif now >= standing.ends:
             standing.ends = ends
         else:
             standing.ends = min(standing.ends, ends)
         standing.used = used
+        standing.window = max(standing.window, limits.reset)
+
+    def _window_over(self, whole: int) -> None:
+        """What others used of the window that has ended, or would have used of all of it."""
+        standing = self.standing
+        seen = min(1.0, (standing.last - standing.since) / max(standing.window, 1e-9))
+        if seen < _SEEN:
+            return
+        theirs = min(max(0.0, standing.used - standing.mine) / seen, whole)
+        if standing.others < 0:
+            standing.others = theirs
+        else:
+            standing.others += (theirs - standing.others) * _RECENT
+
+    def _others(self, whole: int, in_flight: int) -> float:
+        """What others are expected to use of a window; 0 where they seem to use nothing."""
+        standing = self.standing
+        theirs, slack = standing.others, 1 + whole / 100 + in_flight / 2
+        if theirs < 0:  # the first window: by what was seen of it
+            seen = (standing.last - standing.since) / max(standing.window, 1e-9)
+            found = standing.used - standing.mine
+            if seen < _SEEN or found < _RESERVE + in_flight + whole / 50:
+                return 0.0
+            theirs = found / seen
+        return min(theirs, whole) if theirs > slack else 0.0

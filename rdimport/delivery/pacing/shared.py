@@ -249,5 +249,6 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 def _name(to: Destination) -> str:
     """A file's name for an endpoint and a key on this machine; it reveals neither."""
-    facts = [platform.node(), endpoint(to.base_url), sorted(to.credentials().items())]
+    form = [field.name for field in fields(QuotaState)]  # another release may know other things
+    facts = [platform.node(), endpoint(to.base_url), sorted(to.credentials().items()), form]
     return f"quota-1-{blake2b(json.dumps(facts).encode(), digest_size=12).hexdigest()}.sqlite3"

@@ -1,6 +1,6 @@
 # `make demo` and `make test` set up all they need in .venv, from the package registry alone.
 .POSIX:
-.PHONY: bench profile demo test lint proof lock clean
+.PHONY: bench profile demo test lint proof lock messages clean
 
 PYTHON = python3
 BIN = .venv/bin
@@ -23,6 +23,10 @@ demo: .venv/ready
 WORKERS = auto
 test: .venv/ready-dev
 	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist loadgroup
+
+# What gettext reads, from the sentences in rdimport/core/messages/locale.
+messages: .venv/ready
+	$(BIN)/python -m rdimport.core.messages.build
 
 lint: .venv/ready-dev
 	$(BIN)/python -m ruff check .

@@ -15,7 +15,8 @@ from typing import Any, Final
 
 from ruamel.yaml import YAML
 
-from rdimport.core.messages.reasons import REASONS
+from rdimport.core.messages.codes import Code
+from rdimport.core.messages.reasons import reason
 from rdimport.destination.rdstation.fields import FIELDS
 from rdimport.mapping import Clean, Mapping, Type, sql
 from rdimport.mapping.vocabulary import default_cleaners, type_of
@@ -197,10 +198,12 @@ def _codes() -> str:
         "| code | what it means | what to do |",
         "|---|---|---|",
     ]
-    for code, reason in REASONS.items():
-        words = {"field": "field", "column": "column", "value": "cell", "detail": "…"}
-        sentence = reason.sentence.format(**words)
-        lines.append(f"| `{code}` | {_cell(sentence)} | {_cell(reason.remedy)} |")
+    for code in Code:
+        found = reason(code)
+        if found is not None:
+            words = {"field": "field", "column": "column", "value": "cell", "detail": "…"}
+            sentence = found.sentence.format(**words)
+            lines.append(f"| `{code}` | {_cell(sentence)} | {_cell(found.remedy)} |")
     return "\n".join(lines) + "\n"
 
 

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, settings
 from support.command import Desk, end_all
 from support.waiting import PATIENCE
 
+from rdimport.core.messages.build import compile_all
 from rdimport.sandbox import Faults, SandboxOptions, running
 from rdimport.sandbox.embedded import RunningSandbox
 
@@ -20,6 +21,9 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("rdimport")
+
+# A checkout may have changed the sentences; a command would compile them each time it is started.
+compile_all()
 
 # pytest-timeout's own variable: no test ends earlier than what it waits for.
 os.environ.setdefault("PYTEST_TIMEOUT", f"{5 * PATIENCE:g}")

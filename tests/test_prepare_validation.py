@@ -11,7 +11,7 @@ import pytest
 from pandera.errors import SchemaErrors
 
 from rdimport.core.errors import Bug
-from rdimport.core.messages.reasons import REASONS
+from rdimport.core.messages.codes import Code
 from rdimport.mapping import Mapping
 from rdimport.prepare.validate import failures, schema
 
@@ -82,4 +82,4 @@ def test_every_code_that_the_code_can_give_is_in_the_catalogue() -> None:
     codes = set(re.findall(r'f?"((?:\{what\}|[a-z_]+)\.[a-z_]+)[|"]', text))
     named = {c.replace("{what}", what) for c in codes for what in ("text", "list")}
     assert named
-    assert named <= set(REASONS), named - set(REASONS)
+    assert named <= set(Code), named - set(Code)

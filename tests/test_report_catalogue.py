@@ -13,22 +13,13 @@ import httpx
 import pytest
 
 import rdimport
-from rdimport.core.messages.reasons import (
-    LANGUAGES,
-    REASONS,
-    TRANSPORT,
-    Reason,
-    detail,
-    explain,
-    reason,
-    remedy,
-)
-from rdimport.core.messages.reasons_pt import REASONS_PT
+from rdimport.core.messages import LANGUAGES
+from rdimport.core.messages.codes import Code, Detail
+from rdimport.core.messages.reasons import detail, detail_text, explain, reason, remedy
 from rdimport.core.row import Problem
 from rdimport.core.stop import StopReason
 from rdimport.delivery.transport.error_detail import why
 from rdimport.destination.verdict import VERDICTS, Action
-from rdimport.report import words, words_screen
 
 PACKAGE = Path(str(rdimport.__file__)).parent
 FIELDS = set(Problem._fields) - {"code"}
@@ -44,40 +35,38 @@ def literals(path: Path) -> Iterator[str]:
             yield node.value
 
 
-def test_every_code_is_told_in_both_languages() -> None:
-    assert set(REASONS_PT) == set(REASONS)
-
-
-@pytest.mark.parametrize("code", REASONS)
-def test_a_code_says_in_each_language_what_happened_and_what_to_do(code: str) -> None:
-    english, portuguese = REASONS[code], Reason(*REASONS_PT[code])
+@pytest.mark.parametrize("code", Code)
+def test_a_code_says_in_each_language_what_happened_and_what_to_do(code: Code) -> None:
+    english, portuguese = (reason(code, lang) for lang in LANGUAGES)
+    assert english is not None
+    assert portuguese is not None
     assert placeholders(english.sentence) <= FIELDS
     assert placeholders(portuguese.sentence) == placeholders(english.sentence)
     assert portuguese.sentence != english.sentence
-    for told in (english, portuguese):
-        assert told.remedy
-        assert placeholders(told.remedy) == set()
-        assert not told.sentence.endswith(".")
+    for found in (english, portuguese):
+        assert found.remedy != code
+        assert placeholders(found.remedy) == set()
+        assert not found.sentence.endswith(".")
 
 
 def test_no_module_makes_a_problem_whose_code_is_not_in_the_catalogue() -> None:
-    families = "|".join(sorted({code.partition(".")[0] for code in REASONS}))
+    families = "|".join(sorted({code.partition(".")[0] for code in Code}))
     is_code = re.compile(rf"(?:{families})\.[a-z_]+(?:\|\S*)?")
     used = {
         (path.name, text.partition("|")[0])
         for path in PACKAGE.rglob("*.py")
-        if not path.name.startswith(("reasons", "words"))  # the catalogues themselves
+        if path.name != "codes.py"
         for text in literals(path)
         if is_code.fullmatch(text) and not text.endswith((".json", ".csv", ".py"))
     }
     assert len({code for _, code in used}) > 15
-    assert {(name, code) for name, code in used if code not in REASONS} == set()
+    assert {(name, code) for name, code in used if code not in set(Code)} == set()
 
 
 def test_every_doubt_and_every_stop_has_its_entry() -> None:
     doubts = {f"uncertain.{e}" for e, line in VERDICTS.items() if line.action is Action.DOUBT}
     stops = {f"stop.{stop}" for stop in StopReason}
-    assert doubts | stops | {"uncertain.interrupted"} <= set(REASONS)
+    assert doubts | stops | {"uncertain.interrupted"} <= set(Code)
 
 
 def test_an_error_type_that_rd_invents_later_is_told_in_its_own_words() -> None:
@@ -102,17 +91,17 @@ def test_values_from_the_file_are_text_and_no_format() -> None:
     assert explain(odd, "pt-BR") == "“{field} {0} {” não é um e-mail: falta o @"
 
 
-@pytest.mark.parametrize("key", TRANSPORT)
+@pytest.mark.parametrize("key", Detail)
 def test_what_befell_a_request_on_its_way_is_told_in_the_readers_language(key: str) -> None:
     problem = Problem("uncertain.not_answered", detail=f"{key} [Errno 5] odd")
     english, portuguese = (explain(problem, lang) for lang in LANGUAGES)
     assert english.startswith("the row left, and no answer came")
     assert portuguese.startswith("a linha saiu e não veio resposta")
-    assert placeholders(TRANSPORT[key][0]) == placeholders(TRANSPORT[key][1]) <= {"said"}
+    assert placeholders(detail_text(key)) == placeholders(detail_text(key, "pt-BR")) <= {"said"}
     assert (
         ("[Errno 5] odd" in english)
         == ("[Errno 5] odd" in portuguese)
-        == ("{said}" in TRANSPORT[key][0])
+        == ("{said}" in detail_text(key))
     )
     assert "net." not in english + portuguese
 
@@ -125,7 +114,7 @@ def test_whatever_a_transport_raises_has_a_key_of_the_catalogue() -> None:
         for cause in (None, TimeoutError(), ssl.SSLError(1, "bad"), ConnectionResetError()):
             error.__cause__ = cause
             key, _, said = why(error).partition(" ")
-            assert key in TRANSPORT
+            assert key in set(Detail)
             assert not said or "it says" in said
 
 
@@ -134,18 +123,14 @@ def test_details_that_the_code_gives_are_in_the_catalogue() -> None:
         text
         for path in PACKAGE.rglob("*.py")
         for text in literals(path)
-        if re.fullmatch(r"net\.[a-z_]*", text) and path.name != "reasons_transport.py"
+        if re.fullmatch(r"net\.[a-z_]*", text) and path.name != "codes.py"
     }
     assert used > {"net.stopped", "net.asked_to_wait"}
-    assert used - {"net."} <= set(TRANSPORT)
+    assert used - {"net."} <= set(Detail)
 
 
 def _is_transport_error(kind: object) -> bool:
     return isinstance(kind, type) and issubclass(kind, httpx.TransportError)
-
-
-def test_no_text_of_the_screen_takes_the_place_of_one_of_the_reports() -> None:
-    assert not set(words._ENGLISH) & set(words_screen.ENGLISH)
 
 
 ENGLISH_ONLY = {"surveyed", "survey_summary", "canary", "summary"}

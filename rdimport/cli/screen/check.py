@@ -106,14 +106,15 @@ def _fields(views: Sequence[FieldView], words: Words) -> Iterator[str]:
         return
     yield ""
     titles = (words("filled_cells"), words("changed"), words("suspect"), words("invalid_cells"))
-    head = "".join(f"{title:>10}" for title in titles)
-    narrow = width() < 76  # the numbers have a line of their own then
+    size = max(10, *(len(title) + 1 for title in titles))
+    head = "".join(f"{title:>{size}}" for title in titles)
+    narrow = width() < 36 + len(head)  # the numbers have a line of their own then
     yield f"{words('field'):<22}{'' if narrow else head}  {words('from')}"
     if narrow:
         yield f"{'':9}{head}"
     for view in views:
         numbers = (view.filled, view.changed, view.suspect, view.invalid)
-        counted = "".join(f"{words.number(number) if number else '':>10}" for number in numbers)
+        counted = "".join(f"{words.number(number) if number else '':>{size}}" for number in numbers)
         columns = ", ".join(f"“{column}”" for column in view.columns) or words("fixed")
         beside = f"{view.field:<22}{'' if narrow else counted}  "
         yield from wrapped(printable(columns, 60), beside)

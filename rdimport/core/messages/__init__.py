@@ -1,1 +1,29 @@
-"""What a person reads: a sentence and a remedy for each code, in each language."""
+"""What the program says: codes, and a catalogue of sentences for each language.
+
+In: a code, a key or an English sentence. Out: the sentence in the reader's language.
+"""
+
+from rdimport.core.messages.catalogue import (
+    LANGUAGES,
+    Language,
+    gettext,
+    language,
+    language_of,
+    ngettext,
+    speaking,
+    untranslated,
+)
+
+_ = gettext
+
+__all__ = [
+    "LANGUAGES",
+    "Language",
+    "_",
+    "gettext",
+    "language",
+    "language_of",
+    "ngettext",
+    "speaking",
+    "untranslated",
+]

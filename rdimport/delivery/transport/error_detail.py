@@ -10,7 +10,8 @@ from typing import Final
 
 import httpx
 
-from rdimport.core.messages.reasons import TRANSPORT
+from rdimport.core.messages.codes import Detail
+from rdimport.core.messages.reasons import detail_text
 
 _BY_CAUSE: Final[tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...]] = (
     (socket.gaierror, "net.name_unknown"),
@@ -40,9 +41,9 @@ def why(error: httpx.TransportError, mask: Callable[[str], str] = str) -> str:
     if key is None:
         name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(error).__name__).lower()
         key = f"net.{name}"
-    if key not in TRANSPORT:
-        key, said = "net.other", f"{type(error).__name__} {said}".rstrip()
-    return f"{key} {said}".rstrip() if "{said}" in TRANSPORT[key][0] else key
+    if key not in frozenset(Detail):
+        key, said = Detail.OTHER, f"{type(error).__name__} {said}".rstrip()
+    return f"{key} {said}".rstrip() if "{said}" in detail_text(key) else key
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

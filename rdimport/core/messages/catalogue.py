@@ -1,0 +1,90 @@
+"""What the program says, by gettext: a catalogue for each language in `locale/`.
+
+A sentence stands in the code in English, as `_("…")`; where English itself needs a catalogue, as
+for the codes of problems, an entry goes by a name and a context.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from gettext import GNUTranslations
+from pathlib import Path
+from typing import Final, Literal, TypeAlias
+
+Language: TypeAlias = Literal["en", "pt-BR"]
+
+LANGUAGES: Final[tuple[Language, ...]] = ("en", "pt-BR")
+"""The languages that there are. Codes and the keys of JSON are never translated."""
+
+_FOLDER: Final = Path(__file__).parent / "locale"
+_chosen: ContextVar[Language | None] = ContextVar("language", default=None)
+_everywhere: list[Language] = ["en"]
+"""What threads speak that did not inherit the context of who started them."""
+
+
+def language() -> Language:
+    """The language that is spoken at present."""
+    return _chosen.get() or _everywhere[-1]
+
+
+@contextmanager
+def speaking(lang: Language, *, everywhere: bool = False) -> Iterator[None]:
+    """Speak this language for a while; `everywhere`: in all threads of the program."""
+    before = _chosen.set(lang)
+    if everywhere:
+        _everywhere.append(lang)
+    try:
+        yield
+    finally:
+        _chosen.reset(before)
+        if everywhere:
+            _everywhere.pop()
+
+
+def language_of(name: str) -> Language:
+    """The language that a locale such as `pt_BR.UTF-8` asks for; English where we lack it."""
+    return "pt-BR" if name.lower().startswith("pt") else "en"
+
+
+@cache
+def catalogue(lang: str) -> GNUTranslations:
+    """The catalogue of that language, or that of English where we lack it."""
+    name = lang.replace("-", "_") if lang in LANGUAGES else "en"
+    source, binary = (_FOLDER / f"{name}.{kind}" for kind in ("po", "mo"))
+    if _is_newer(source, binary):
+        from rdimport.core.messages.build import compiled  # noqa: PLC0415  only a checkout has it
+
+        return GNUTranslations(io.BytesIO(compiled(source)))
+    with binary.open("rb") as file:
+        return GNUTranslations(file)
+
+
+def _is_newer(source: Path, binary: Path) -> bool:
+    if not source.exists():
+        return False
+    return not binary.exists() or binary.stat().st_mtime < source.stat().st_mtime
+
+
+def gettext(text: str) -> str:
+    """An English sentence in the language that is spoken. Values are put in afterwards:
+    `_("The file {file} is empty.").format(file=file)`.
+    """
+    lang = language()
+    return text if lang == "en" else catalogue(lang).gettext(text)
+
+
+def ngettext(one: str, many: str, number: int) -> str:
+    """The same of a sentence that depends on a number, which is put in as any value."""
+    lang = language()
+    if lang == "en":
+        return one if number == 1 else many
+    return catalogue(lang).ngettext(one, many, number)
+
+
+def untranslated(text: str) -> str:
+    """Marks a sentence for the catalogue that is translated where it is said, by `gettext`."""
+    return text

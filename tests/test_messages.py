@@ -1,0 +1,151 @@
+"""The catalogues: the same entries in each language, all that the code says, and nothing else."""
+
+from __future__ import annotations
+
+import ast
+import string
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Catalog, Message
+from babel.messages.pofile import read_po
+
+import rdimport
+from rdimport.core.messages import LANGUAGES, catalogue, gettext, language, ngettext, speaking
+from rdimport.core.messages.build import FOLDER
+from rdimport.core.messages.codes import Code, Detail
+from rdimport.core.row import State
+from rdimport.report.words import Words
+
+PACKAGE = Path(str(rdimport.__file__)).parent
+SOURCES = [*PACKAGE.rglob("*.py")]
+MARKS = {"_": 1, "gettext": 1, "untranslated": 1, "ngettext": 2}
+"""Functions of the code whose first arguments are sentences of the catalogue."""
+
+
+def read(name: str) -> Catalog:
+    with (FOLDER / f"{name}.po").open("rb") as file:
+        return read_po(file, abort_invalid=True)
+
+
+ENGLISH, PORTUGUESE = read("en"), read("pt_BR")
+
+
+def texts(message: Message) -> tuple[str, ...]:
+    return message.string if isinstance(message.string, tuple) else (message.string,)
+
+
+def ids(message: Message) -> tuple[str, ...]:
+    return message.id if isinstance(message.id, tuple) else (message.id,)
+
+
+def values(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+
+
+def named(catalogue: Catalog) -> set[tuple[str, str]]:
+    """The entries that go by a name."""
+    return {(m.context, ids(m)[0]) for m in catalogue if m.context}
+
+
+def said() -> Iterator[tuple[str, ...]]:
+    """Every sentence that the code gives to the catalogue."""
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+                args = [a.value for a in node.args if isinstance(a, ast.Constant)]
+                if name in MARKS and len(args) >= MARKS[name] and path.parent.name != "messages":
+                    yield tuple(args[: MARKS[name]])
+
+
+def test_each_language_has_the_same_entries_by_name() -> None:
+    assert named(ENGLISH) == named(PORTUGUESE)
+    assert not [m.id for m in ENGLISH if m.id and not m.context], (
+        "English sentences are in the code"
+    )
+
+
+def test_each_code_detail_and_state_has_its_entries_and_nothing_else_has() -> None:
+    known = named(ENGLISH)
+    codes = set(map(str, Code))
+    assert {key for context, key in known if context == "problem"} == codes
+    assert {key for context, key in known if context == "remedy"} == codes
+    details = {key for context, key in known if context == "detail"}
+    assert details == {*map(str, Detail), "http_status"}
+    for state in State:
+        assert {("screen", str(state)), ("screen", f"means.{state}")} <= known
+
+
+def test_each_sentence_of_the_code_is_in_the_portuguese_catalogue_and_no_other() -> None:
+    known = {ids(m) for m in PORTUGUESE if m.id and not m.context}
+    spoken = set(said())
+    assert spoken - known == set(), "add these to pt_BR.po"
+    assert known - spoken == set(), "nobody says these any more"
+
+
+@pytest.mark.parametrize("of", [ENGLISH, PORTUGUESE], ids=["en", "pt-BR"])
+def test_each_entry_has_its_texts_with_the_values_of_the_english_ones(of: Catalog) -> None:
+    for message in of:
+        if not message.id:
+            continue
+        english = ENGLISH.get(ids(message)[0], message.context) if message.context else None
+        wanted = set().union(*map(values, texts(english) if english else ids(message)))
+        assert len(texts(message)) == len(ids(message)), message.id
+        for text in texts(message):
+            assert text, message.id
+            assert values(text) <= wanted, message.id
+        assert set().union(*map(values, texts(message))) == wanted, message.id
+        assert not message.fuzzy, message.id
+
+
+def test_each_key_of_the_screen_is_used_and_there() -> None:
+    used = set()
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                used.add(node.value)
+    made = {*map(str, State), *(f"means.{state}" for state in State)}
+    keys = {key for context, key in named(ENGLISH) if context == "screen"}
+    unused = {key for key in keys - made - used if not key.startswith(("stage.", "pace."))}
+    assert unused == set()
+    plural = {ids(m)[0] for m in ENGLISH if isinstance(m.id, tuple)}
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "counted":
+                key = node.args[0]
+                assert not isinstance(key, ast.Constant) or key.value in plural, key
+
+
+def test_the_library_chooses_the_plural_form() -> None:
+    english, portuguese = Words("en"), Words("pt-BR")
+    assert [english.counted("rows_to_send", n) for n in (1, 2)] == [
+        "1 row to send",
+        "2 rows to send",
+    ]
+    assert [portuguese.counted("rows_to_send", n) for n in (1, 2_000)] == [
+        "1 linha a enviar",
+        "2.000 linhas a enviar",
+    ]
+    assert portuguese.rows_in(State.ACCEPTED, 1) == "1 aceita"
+
+
+def test_a_language_is_spoken_for_a_while_and_another_one_is_english() -> None:
+    assert language() == "en"
+    with speaking("pt-BR"):
+        assert language() == "pt-BR"
+        with speaking("en"):
+            assert gettext("no such sentence") == "no such sentence"
+        assert language() == "pt-BR"
+    assert language() == "en"
+    assert Words("fr")("sending") == Words("en")("sending") == "Sending"
+    assert [ngettext("{n} row", "{n} rows", n) for n in (0, 1)] == ["{n} rows", "{n} row"]
+    assert [catalogue.language_of(name) for name in ("pt_BR.UTF-8", "PT", "en_US", "C", "")] == [
+        "pt-BR",
+        "pt-BR",
+        "en",
+        "en",
+        "en",
+    ]
+    assert LANGUAGES == ("en", "pt-BR")

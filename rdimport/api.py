@@ -41,6 +41,7 @@ from rdimport.source import Hints, Table, open_tables
 
 if TYPE_CHECKING:
     from rdimport.delivery.dispatcher import Chance
+    from rdimport.delivery.stopping import StopRequest
     from rdimport.delivery.transport import Kind
 
 Result = TypeVar("Result")
@@ -157,6 +158,7 @@ async def run_async(
     full_report: bool = False,
     share_quota: bool = True,
     signals: bool = False,
+    stop: StopRequest | None = None,
     transport: Kind = "lean",
     sandbox: bool = False,
     again: Sequence[str] = (),
@@ -164,6 +166,7 @@ async def run_async(
     new_identity: bool = False,
     agreed: Callable[[Departure], bool] = go,
     mapping_name: str = "",
+    job: str = "",
     clock: Clock | None = None,
     chance: Chance | None = None,
 ) -> RunResult:
@@ -189,9 +192,10 @@ async def run_async(
     lang, full_report: language of the report, `en` or `pt-BR`; whether it shows personal data.
     share_quota: runs of this user and machine with the same key share the quota.
     signals: SIGINT and SIGTERM stop the run in an orderly way (main thread only).
+    stop: stops the run in an orderly way once it is asked to, from whatever thread.
     transport: who sends the bytes.
     sandbox: the endpoint lives for this run only.
-    again, mapping_name: how the report names the command's options and the mapping.
+    again, mapping_name, job: how the report names the command's options, the mapping and the job.
     yes: an account's name that resembles another one's is meant so.
     new_identity: rows are new although the mapping tells conversions apart in another way now.
     agreed: hears of a run that leaves this machine before its first row does, and may refuse it.
@@ -217,6 +221,8 @@ async def run_async(
         clock=clock or SystemClock(),
         chance=chance or SystemRandom(),
         signals=signals,
+        stop=stop,
+        job=job,
         mapping_name=mapping_name or name,
         sandbox=sandbox,
         again=tuple(again),

@@ -28,7 +28,7 @@ from rdimport.core.row import FAILED, State
 from rdimport.core.stop import StopReason
 from rdimport.delivery.pacing.pacer import EvenPacer, RateLimiter
 from rdimport.delivery.pacing.shared import shared
-from rdimport.delivery.stopping import StopRequest, stop_on_signals
+from rdimport.delivery.stopping import StopRequest, stop_on_signals, stop_with
 from rdimport.destination import Destination
 from rdimport.destination.rdstation.custom_fields import CustomFields
 from rdimport.destination.rdstation.endpoint import BASE_URL
@@ -79,6 +79,8 @@ class RunOptions:
     clock: Clock
     chance: Chance
     signals: bool
+    stop: StopRequest | None
+    job: str
     mapping_name: str
     sandbox: bool
     again: tuple[str, ...]
@@ -108,6 +110,8 @@ async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions)
         index = stack.enter_context(Index(options.state_dir))
         if options.signals:
             stack.enter_context(stop_on_signals(stop_request))
+        if options.stop is not None:
+            stack.enter_context(stop_with(options.stop, stop_request))
         run = _begin(ledger, lock, options, mapping, files)
         planner = _planner(
             run, options, mapping, spool=spool, index=index, stop_request=stop_request
@@ -162,6 +166,7 @@ def _begin(
         "sandbox": options.sandbox,
         "again": options.again or _reach(options),
         "account": options.to.account,
+        "job": options.job,
         "report_dir": str(options.report_dir.absolute()),
         "given": list(files),
         "started_in": str(Path.cwd()),
@@ -264,8 +269,8 @@ async def _carry_out(
                 chance=options.chance,
                 observer=heard,
             )
-            stop_request.tell(delivery.stop)
-            await delivery.deliver(plan.pending_rows())
+            with stop_request.subscribed(delivery.stop):
+                await delivery.deliver(plan.pending_rows())
     options.on_event(SendingFinished())
     resume_in, trouble = delivery.parked_for, delivery.stopped_by or heard.trouble
     return _End(delivery.stopped, True, resume_in, tuple(notes), trouble)

@@ -171,6 +171,19 @@ class LedgerNewArguments(LedgerAcceptArguments):
 class SchemaArguments:
     """`schema`."""
 
+    what: Literal["mapping", "config"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobsArguments:
+    """`jobs`."""
+
+    action: Literal["list", "check", "run"]
+    names: tuple[str, ...]
+    config: Path | None
+    json: bool
+    quiet: bool = False
+
 
 @dataclass(frozen=True, kw_only=True)
 class SandboxArguments:
@@ -195,6 +208,7 @@ KINDS: Final[Mapping[str, type]] = {
     "ledger accept": LedgerAcceptArguments,
     "ledger new": LedgerNewArguments,
     "schema": SchemaArguments,
+    "jobs": JobsArguments,
 }
 """The class of each command; `sandbox` apart, which costs an import."""
 
@@ -222,6 +236,7 @@ def _typed(namespace: Namespace) -> object:
         return SandboxArguments(options=options_from(namespace))
     action = f" {namespace.action}" if namespace.command == "ledger" else ""
     kind = KINDS[namespace.command + action]
-    values = {known.name: getattr(namespace, known.name) for known in fields(kind)}
+    names = [known.name for known in fields(kind) if hasattr(namespace, known.name)]
+    values = {name: getattr(namespace, name) for name in names}
     lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
     return kind(**values | lists)

@@ -6,7 +6,8 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -14,9 +15,12 @@ from typing import TYPE_CHECKING, Final
 from rdimport.core.errors import UsageError
 from rdimport.core.masking import Mask
 from rdimport.core.names import fold
+from rdimport.core.shell import joined
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
+
+    from rdimport.config import ApiKey
 
 VARIABLE: Final = "RDIMPORT_API_KEY"
 
@@ -28,6 +32,7 @@ _withheld: Final[dict[str, str]] = {}
 """What `withheld` took out of the environment."""
 
 _SERVICE: Final = "rdimport"
+_PROGRAM_TAKES: Final = 60
 _NAMES: Final = "rdimport account names"
 """A keyring cannot say what it holds, so the names are an entry of their own."""
 
@@ -55,6 +60,58 @@ def find(file: Path | None, environment: Mapping[str, str], account: str) -> str
     """
     key = _read(file) if file is not None else _of(environment) or _from_keyring(account)
     MASK.learn(key or "")
+    return key
+
+
+def of_account(name: str, where: ApiKey, path: Callable[[str], Path]) -> str | None:
+    """The key of an account of `rdimport.toml`; `path` finds a file that it names.
+
+    Raises UsageError where the place that the settings name holds none.
+    """
+    if where.env is not None:
+        if where.env in os.environ:
+            _withheld[where.env] = os.environ.pop(where.env)
+        key = _withheld.get(where.env, "").strip()
+        if not key:
+            raise UsageError(
+                f"The environment variable {where.env}, which should hold the key of account "
+                f"“{name}”, is empty or not there.",
+                "Set it where the command runs; cron starts with hardly any variables.",
+            )
+    elif where.file is not None:
+        key = _read(path(where.file))
+    elif where.command is not None:
+        key = _printed_by(where.command, name)
+    else:
+        key = _from_keyring(name) or ""
+        if not key:
+            raise UsageError(
+                f"The keyring holds no key for account “{name}”.",
+                f"Type: {joined(['rdimport', 'key', 'set', name])}",
+            )
+    MASK.learn(key)
+    return key
+
+
+def _printed_by(command: Sequence[str], name: str) -> str:
+    """The key that a program prints, a password manager's say."""
+    what = f"The program that prints the key of account “{name}”, {command[0]},"
+    try:
+        done = subprocess.run(  # noqa: S603  the person's own settings name it
+            command, capture_output=True, timeout=_PROGRAM_TAKES, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise UsageError(
+            f"{what} took over {_PROGRAM_TAKES} s.", "It must not wait for a person."
+        ) from None
+    except OSError as error:
+        raise UsageError(f"{what} cannot be started: {error.strerror}.", "Correct it.") from None
+    key = done.stdout[:10_000].decode("utf-8", "replace").strip()
+    if done.returncode or not key:
+        raise UsageError(
+            f"{what} ended with {done.returncode} and printed {'a text' if key else 'nothing'}.",
+            "Type it by hand to see what it says.",
+        )
     return key
 
 

@@ -46,9 +46,10 @@ def parser() -> argparse.ArgumentParser:
     _command(commands, "sandbox", "a local RD Station Marketing to send to").fill = _sandbox
     _key(commands)
     _accounts(commands)
+    _jobs(commands)
     _purge(commands)
     _ledger(commands)
-    _command(commands, "schema", "print the JSON schema of mapping files")
+    _schema(commands)
     return top
 
 
@@ -121,6 +122,31 @@ def _accounts(commands: _Commands) -> None:
     _address(to)
     _state_dir(to)
     to.add_argument("--json", action="store_true", help="print the list as JSON")
+
+
+def _jobs(commands: _Commands) -> None:
+    to = _command(commands, "jobs", "the jobs of rdimport.toml: list, check, run")
+    actions = to.add_subparsers(
+        dest="action", required=True, metavar="ACTION", parser_class=Grammar
+    )
+    for name, text in (
+        ("list", "the jobs and their accounts"),
+        ("check", "are keys, files and mappings there, and how long will it take?"),
+        ("run", "run them: those of different accounts at the same time"),
+    ):
+        action = actions.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        action.add_argument("names", nargs="*", metavar="NAME", help="jobs or patterns (all)")
+        action.add_argument(
+            "--config", type=Path, metavar="FILE", help="the settings (env RDIMPORT_CONFIG)"
+        )
+        action.add_argument("--json", action="store_true", help="print one JSON object")
+        if name == "run":
+            action.add_argument("--quiet", action="store_true", help="only what needs a person")
+
+
+def _schema(commands: _Commands) -> None:
+    to = _command(commands, "schema", "print the JSON schema of mapping files or of rdimport.toml")
+    to.add_argument("what", nargs="?", choices=("mapping", "config"), default="mapping")
 
 
 def _purge(commands: _Commands) -> None:

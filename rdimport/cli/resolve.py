@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -13,6 +14,7 @@ from rdimport.cli.arguments import (
     AddressArguments,
     CheckArguments,
     FileArguments,
+    RunArguments,
     StateArguments,
     read,
 )
@@ -126,6 +128,11 @@ def time_to_spend(args: CheckArguments) -> float | None:
     hour, minute = args.until
     end = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
     return (end - now).total_seconds() % timedelta(days=1).total_seconds()
+
+
+def quietly(args: RunArguments) -> RunArguments:
+    """The same without progress and without JSON."""
+    return replace(args, quiet=True, json=False)
 
 
 def log_file(args: CheckArguments, stack: ExitStack) -> LogFile | None:

@@ -1,4 +1,4 @@
-"""The one wish to stop a run, whenever it comes: while the input is read or while rows are sent."""
+"""A request to stop, whenever it comes: while the input is read or while rows are sent."""
 
 from __future__ import annotations
 
@@ -13,27 +13,40 @@ from rdimport.core.stop import StopReason
 
 
 class StopRequest:
-    """Holds the reason, and passes it on to whoever works at the time."""
+    """Keeps the reason, and calls whoever subscribed."""
 
     def __init__(self) -> None:
         self.reason: StopReason | None = None
-        self._tell: Callable[[StopReason], None] | None = None
+        self._subscribers: list[Callable[[StopReason], object]] = []
 
     def stop(self, reason: StopReason) -> None:
         """Ask to stop; the first reason counts."""
         self.reason = self.reason or reason
-        if self._tell is not None:
-            self._tell(self.reason)
+        for subscriber in list(self._subscribers):
+            subscriber(self.reason)
 
-    def tell(self, to: Callable[[StopReason], None]) -> None:
-        """Who is to hear of it from now on, also when it was said already."""
-        self._tell = to
-        if self.reason is not None:
-            to(self.reason)
+    @contextmanager
+    def subscribed(self, subscriber: Callable[[StopReason], object]) -> Iterator[None]:
+        """Call `subscriber` with the reason from now on; at once if there is one already."""
+        self._subscribers.append(subscriber)
+        try:
+            if self.reason is not None:
+                subscriber(self.reason)
+            yield
+        finally:
+            self._subscribers.remove(subscriber)
 
     def is_set(self) -> bool:
-        """Was the wish spoken?"""
+        """Whether somebody asked to stop."""
         return self.reason is not None
+
+
+@contextmanager
+def stop_with(other: StopRequest, stop_request: StopRequest) -> Iterator[None]:
+    """Stop when the `other` is asked to, from whatever thread."""
+    loop = asyncio.get_running_loop()
+    with other.subscribed(lambda reason: loop.call_soon_threadsafe(stop_request.stop, reason)):
+        yield
 
 
 @contextmanager

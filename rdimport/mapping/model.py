@@ -7,7 +7,7 @@ test runs the examples.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as AnyMapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -22,12 +22,13 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from rdimport.core import document_errors
 from rdimport.core.errors import MappingError
-from rdimport.core.yaml_document import Document, DocumentError, is_spreadsheet
+from rdimport.core.yaml_document import Document, DocumentError, Place, is_spreadsheet
 from rdimport.core.yaml_document import Path as DocumentPath
 from rdimport.core.yaml_document import parse as parse_yaml
 from rdimport.destination.rdstation.fields import FIELDS, field
-from rdimport.mapping import error_messages, sql
+from rdimport.mapping import sql
 from rdimport.mapping.checks import Check
 from rdimport.mapping.field_source import FieldSource, LegalBasis, Source, SourceHints, Sql
 from rdimport.mapping.json_schema import json_schema
@@ -149,7 +150,7 @@ class Mapping(Section):
         broken = list(contradictions(self.model_dump(exclude_defaults=True)))
         if broken:
             found = "; ".join(f"{'.'.join(map(str, path))}: {text}" for path, text in broken)
-            raise PydanticCustomError(error_messages.CONTRADICTION, "{found}", {"found": found})
+            raise PydanticCustomError(document_errors.CONTRADICTION, "{found}", {"found": found})
         return self
 
     @classmethod
@@ -166,18 +167,18 @@ class Mapping(Section):
         try:
             document = parse_yaml(text)
         except DocumentError as error:
-            raise error_messages.error(name, [(error.place, (), error.message)]) from None
+            raise _wrong(name, [(error.place, (), error.message)]) from None
         if not isinstance(document.data, dict):
             expected = "expected keys such as `conversion_identifier` and `fields`"
-            raise error_messages.error(name, [(document.place(()), (), expected)])
-        problems = error_messages.from_rules(document, contradictions(document.data))
+            raise _wrong(name, [(document.place(()), (), expected)])
+        problems = document_errors.from_rules(document, contradictions(document.data))
         problems += [(place, path, "is given twice") for path, place in document.doubled]
         try:
             mapping = cls.model_validate(document.data)
         except ValidationError as refused:
-            problems += error_messages.from_model(document, cls, refused)
+            problems += document_errors.from_model(document, cls, refused)
         if problems:
-            raise error_messages.error(name, problems)
+            raise _wrong(name, problems)
         mapping._places.update(_places(document, mapping, name))  # noqa: SLF001  our own
         return mapping
 
@@ -205,3 +206,8 @@ class Mapping(Section):
         """Every column of the spreadsheet that the mapping names, as it is written there."""
         named = [column for _, source in self.sources() for column in source.columns]
         return tuple(dict.fromkeys([*named, *(sql.columns(self.where) if self.where else ())]))
+
+
+def _wrong(name: str, problems: Iterable[tuple[Place, DocumentPath, str]]) -> MappingError:
+    remedy = "Correct the mapping and try again; docs/mapping.md lists all keys with examples."
+    return MappingError(document_errors.lines(name, problems), remedy)

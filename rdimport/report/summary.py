@@ -18,7 +18,7 @@ FILE_NAME: Final = "summary.json"
 _COPIED: Final = ("mapping", "base_url", "sandbox", "account", "quota", "again")
 """What the person said of the run."""
 
-_ELSE: Final = {"started_in": "", "given": [], "resend": []}
+_ELSE: Final = {"job": "", "started_in": "", "given": [], "resend": []}
 """What the person said too, and what stands for it in runs of earlier releases."""
 
 

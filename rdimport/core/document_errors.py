@@ -1,4 +1,4 @@
-"""Everything that is wrong with a mapping file as lines for the person who wrote it."""
+"""Everything that is wrong with a YAML or TOML file as lines for the person who wrote it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 
 from pydantic import BaseModel
 
-from rdimport.core.errors import MappingError
 from rdimport.core.masking import may_be_key
 from rdimport.core.names import did_you_mean
 
@@ -15,10 +14,7 @@ if TYPE_CHECKING:
 
     from pydantic import ValidationError
 
-    from rdimport.core.yaml_document import Document, Place
-    from rdimport.mapping.rules import Contradiction, Path
-
-REMEDY: Final = "Correct the mapping and try again; docs/mapping.md lists all keys with examples."
+    from rdimport.core.yaml_document import Document, Path, Place
 
 CONTRADICTION: Final = "contradiction"
 """The type of the model's own error for broken `rules`, which the loader reports one by one."""
@@ -45,16 +41,16 @@ _SENTENCES: Final = {
 }
 
 
-def error(name: str, problems: Iterable[tuple[Place, Path, str]]) -> MappingError:
-    """One error that names every problem, in the order of the file."""
-    lines = [
+def lines(name: str, problems: Iterable[tuple[Place, Path, str]]) -> str:
+    """A line for every problem, in the order of the file."""
+    found = [
         f"{name}:{place[0]}:{place[1]}: {_dotted(path)}{message}"
         for place, path, message in sorted(set(problems), key=lambda p: (p[0], p[2]))
     ]
-    return MappingError("\n".join(lines), REMEDY)
+    return "\n".join(found)
 
 
-def from_rules(document: Document, broken: Iterable[Contradiction]) -> list[Any]:
+def from_rules(document: Document, broken: Iterable[tuple[Path, str]]) -> list[Any]:
     """Broken rules with their places."""
     return [(document.place(path), path, message) for path, message in broken]
 
@@ -101,7 +97,7 @@ def _sentence(detail: Any) -> str:
         return f"expected one of {', '.join(choices)}; found {_found(detail['input'])}{hint}"
     template = _SENTENCES.get(kind)
     if template is None:
-        return str(detail["msg"])
+        return str(detail["msg"]).removeprefix("Value error, ")
     return template.format(found=_found(detail["input"]), **context)
 
 

@@ -1,0 +1,267 @@
+"""`rdimport jobs`: the jobs of `rdimport.toml`, listed, checked and run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import traceback
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import partial
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final
+
+from rdimport.cli import keys, resolve
+from rdimport.cli.arguments import JobsArguments, RunArguments, read
+from rdimport.cli.screen import jobs as screen
+from rdimport.cli.streams import flush_output, print_error, say, say_json
+from rdimport.config import Settings, find, load
+from rdimport.core.errors import ExitCode, RdimportError, UsageError
+from rdimport.core.events import ignore_events
+from rdimport.core.names import did_you_mean
+
+if TYPE_CHECKING:
+    from rdimport import CheckResult, RDStation, RunResult
+    from rdimport.delivery.stopping import StopRequest
+
+_WORST_FIRST: Final = (
+    ExitCode.BUG,
+    ExitCode.NOTHING_SENT,
+    ExitCode.STOPPED,
+    ExitCode.BUSY,
+    ExitCode.FAILED_ROWS,
+    ExitCode.DONE,
+)
+"""The exit code of several jobs is the first of these that one of them ended with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a job ended: with a result, or with what went wrong before it had one."""
+
+    job: str
+    account: str
+    code: ExitCode
+    args: RunArguments
+    result: RunResult | None = None
+    trouble: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """As an object for scripts."""
+        summary = self.result.summary if self.result else None
+        return {
+            "job": self.job,
+            "account": self.account,
+            "exit_code": int(self.code),
+            "error": self.trouble or None,
+            "summary": summary,
+        }
+
+
+def execute(args: JobsArguments) -> int:
+    """Do what the action says to the jobs that are named."""
+    settings = _settings(args)
+    chosen = _chosen(settings, args.names)
+    if args.action == "list":
+        return _list(settings, chosen, args)
+    return (_check if args.action == "check" else _run)(settings, chosen, args)
+
+
+def _settings(args: JobsArguments) -> Settings:
+    from platformdirs import user_config_path  # noqa: PLC0415
+
+    folder = user_config_path("rdimport", appauthor=False)
+    path = find(args.config, os.environ, folder)
+    if path is None:
+        raise UsageError(
+            f"There are no settings: no file is named, and there is no {folder / 'rdimport.toml'}.",
+            "Name one with --config, or in the environment variable RDIMPORT_CONFIG; docs/jobs.md "
+            "shows what stands in it.",
+        )
+    return load(path)
+
+
+def _chosen(settings: Settings, names: Sequence[str]) -> list[str]:
+    """The jobs that are named, by name or pattern, in the order of the file; all without a name.
+
+    Raises UsageError for a name or pattern that fits none, and where there is no job.
+    """
+    if not settings.jobs:
+        raise UsageError("The settings have no jobs.", "Write a table [jobs.NAME]; docs/jobs.md.")
+    wanted: set[str] = set()
+    for name in names:
+        fitting = [job for job in settings.jobs if fnmatchcase(job, name)]
+        if not fitting:
+            best = did_you_mean(name, settings.jobs)
+            hint = f"Did you mean {best}?" if best else f"There are: {', '.join(settings.jobs)}."
+            raise UsageError(f"No job is called {name}.", hint)
+        wanted.update(fitting)
+    return [job for job in settings.jobs if job in wanted or not names]
+
+
+def _list(settings: Settings, chosen: Sequence[str], args: JobsArguments) -> int:
+    if args.json:
+        say_json({"jobs": [_as_json(settings, job) for job in chosen]})
+    else:
+        say(screen.table(settings, chosen))
+    return ExitCode.DONE
+
+
+def _as_json(settings: Settings, job: str) -> dict[str, Any]:
+    its = settings.jobs[job]
+    return {
+        "job": job,
+        "account": settings.account_of(job)[0],
+        "files": [str(settings.path(file)) for file in its.files],
+        "mapping": str(settings.path(its.mapping)),
+    }
+
+
+def _arguments(settings: Settings, job: str) -> RunArguments:
+    """What the command line of a job would say. The environment comes before the settings."""
+    words = settings.words(job)
+    for variable, option in (
+        ("RDIMPORT_STATE_DIR", "--state-dir"),
+        ("RDIMPORT_BASE_URL", "--base-url"),
+    ):
+        if os.environ.get(variable) and option in words:
+            at = words.index(option)
+            del words[at : at + 2]
+    command = read(words)
+    if command is None or not isinstance(command.arguments, RunArguments):
+        raise UsageError(f"Job {job} makes no command.", "Look at its files and its mapping.")
+    return command.arguments
+
+
+def _station(settings: Settings, job: str, args: RunArguments) -> RDStation:
+    name, account = settings.account_of(job)
+    return resolve.station(args, keys.of_account(name, account.api_key, settings.path))
+
+
+def _check(settings: Settings, chosen: Sequence[str], args: JobsArguments) -> int:
+    """Look at each job as tonight would, and send nothing."""
+    looks = [_looked_at(settings, job) for job in chosen]
+    if args.json:
+        jobs = [_as_json(settings, look.job) | look.as_json() for look in looks]
+        say_json({"jobs": jobs})
+    else:
+        say(screen.checked(settings, looks))
+    return _worst([look.code for look in looks])
+
+
+def _looked_at(settings: Settings, job: str) -> screen.Look:
+    from rdimport import api  # noqa: PLC0415
+
+    args = _arguments(settings, job)
+    account = settings.account_of(job)[0]
+    look = partial(screen.Look, job, account, tuple(settings.effective(job)))
+    try:
+        to = _station(settings, job, args)
+        done: CheckResult = api.check(
+            args.files,
+            args.mapping,
+            to=to,
+            quota=resolve.quota(args),
+            state_dir=resolve.state_dir(args),
+            hints=resolve.hints(args),
+            lang=args.lang,
+            keep=False,
+        )
+    except RdimportError as error:
+        return look(ExitCode(error.exit_code), trouble=str(error))
+    return look(done.exit_code, rows=done.rows, to_send=done.to_send, seconds=done.seconds)
+
+
+def _run(settings: Settings, chosen: Sequence[str], args: JobsArguments) -> int:
+    """Run the jobs of one account one after the other, those of different accounts together."""
+    from rdimport.delivery.stopping import StopRequest  # noqa: PLC0415
+
+    by_account: defaultdict[str, list[str]] = defaultdict(list)
+    for job in chosen:
+        by_account[settings.account_of(job)[0]].append(job)
+    ended: list[Ended] = []
+    stop = StopRequest()
+    speaking = Lock()
+
+    def of_account(jobs: Sequence[str]) -> None:
+        for job in jobs:
+            if stop.is_set():
+                return
+            one = _ended(settings, job, stop)
+            with speaking:
+                ended.append(one)
+                if not args.json:
+                    _show(one, quiet=args.quiet)
+
+    with _stopping(stop), ThreadPoolExecutor(len(by_account)) as accounts:
+        for future in [accounts.submit(of_account, jobs) for jobs in by_account.values()]:
+            future.result()
+    left = [job for job in chosen if job not in {one.job for one in ended}]
+    codes = [one.code for one in ended] + [ExitCode.STOPPED for _ in left]
+    if args.json:
+        jobs = [one.as_json() for one in sorted(ended, key=lambda one: chosen.index(one.job))]
+        say_json({"jobs": jobs, "not_started": left, "exit_code": int(_worst(codes))})
+    elif left:
+        print_error(f"stopped; not started: {', '.join(left)}")
+    flush_output()
+    return _worst(codes)
+
+
+def _ended(settings: Settings, job: str, stop: StopRequest) -> Ended:
+    """Run one job; whatever happens to it does not keep the others."""
+    from rdimport.cli.one_run import carry_out  # noqa: PLC0415
+    from rdimport.plan.departure import go  # noqa: PLC0415
+
+    args = _arguments(settings, job)
+    ended = partial(Ended, job, settings.account_of(job)[0], args=args)
+    try:
+        to = _station(settings, job, args)
+        to.credentials()
+        done = carry_out(args, to, on_event=ignore_events, agreed=go, stop=stop, job=job)
+    except RdimportError as error:
+        return ended(code=ExitCode(error.exit_code), trouble=str(error))
+    except Exception:  # noqa: BLE001  a bug: its stack helps whoever mends it
+        return ended(code=ExitCode.BUG, trouble=keys.MASK(traceback.format_exc()))
+    return ended(code=ExitCode(done.exit_code), result=done)
+
+
+def _show(one: Ended, *, quiet: bool) -> None:
+    from rdimport.cli.one_run import to_know  # noqa: PLC0415
+    from rdimport.cli.terminal import Terminal  # noqa: PLC0415
+
+    if quiet and one.code is ExitCode.DONE:
+        return
+    text = [screen.heading(one.job, one.account, one.code)]
+    if one.result is None:
+        text.append(one.trouble)
+    else:
+        with ExitStack() as stack:
+            terminal = Terminal(resolve.quietly(one.args), stack)
+            text += [terminal.ending(one.result), *to_know(one.args, one.result, ())]
+    say([*text, ""])
+
+
+@contextmanager
+def _stopping(stop: StopRequest) -> Iterator[None]:
+    """SIGINT and SIGTERM stop all jobs in an orderly way, a second one at once."""
+    from rdimport.core.stop import StopReason  # noqa: PLC0415
+
+    def asked(*_: object) -> None:
+        if stop.is_set():
+            os._exit(ExitCode.STOPPED)
+        stop.stop(StopReason.SIGNAL)
+
+    before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _worst(codes: Sequence[ExitCode]) -> ExitCode:
+    return next(code for code in _WORST_FIRST if code in {*codes, ExitCode.DONE})

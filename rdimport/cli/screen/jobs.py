@@ -1,0 +1,97 @@
+"""What `rdimport jobs` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rdimport.core.errors import ExitCode
+from rdimport.report.words import Words
+
+if TYPE_CHECKING:
+    from rdimport.config import Settings
+
+_ENDED = {
+    ExitCode.DONE: "done",
+    ExitCode.FAILED_ROWS: "done; some rows need a person",
+    ExitCode.NOTHING_SENT: "nothing was sent",
+    ExitCode.STOPPED: "stopped before the end",
+    ExitCode.BUG: "a bug in rdimport",
+    ExitCode.BUSY: "another run of this account is at work",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a check of one job found: the rows, or the trouble. `values` are the settings that
+    count, each with its table; `seconds` what the quota makes the rows take.
+    """
+
+    job: str
+    account: str
+    values: tuple[tuple[str, Any, str], ...]
+    code: ExitCode
+    trouble: str = ""
+    rows: int = 0
+    to_send: int = 0
+    seconds: float | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """As an object for scripts."""
+        return {
+            "exit_code": int(self.code),
+            "error": self.trouble or None,
+            "rows": self.rows,
+            "to_send": self.to_send,
+            "seconds": self.seconds,
+            "settings": {key: {"value": value, "from": place} for key, value, place in self.values},
+        }
+
+
+def heading(job: str, account: str, code: ExitCode) -> str:
+    """The line above what a job printed."""
+    return f"== {job} (account {account}): {_ENDED[code]} (exit code {int(code)})"
+
+
+def table(settings: Settings, jobs: Sequence[str]) -> Iterator[str]:
+    """One line for each job."""
+    rows = [("job", "account", "files", "mapping")]
+    for job in jobs:
+        its = settings.jobs[job]
+        rows.append((job, settings.account_of(job)[0], ", ".join(its.files), its.mapping))
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    for job, account, files, mapping in rows:
+        yield f"{job:<{widths[0]}}  {account:<{widths[1]}}  {files:<{widths[2]}}  {mapping}"
+
+
+def checked(settings: Settings, looks: Sequence[Look]) -> Iterator[str]:
+    """What was found of each job, and how long tonight will take for each account."""
+    words = Words("en")
+    for look in looks:
+        yield f"== {look.job} (account {look.account})"
+        if look.trouble:
+            yield f"  {look.trouble}"
+        else:
+            time = f", about {words.duration(look.seconds)}" if look.seconds else ""
+            yield f"  {look.to_send} of {look.rows} rows to send{time}"
+        for key, value, place in look.values:
+            shown = ", ".join(value) if isinstance(value, tuple) else value
+            yield f"  {key} = {shown}  [{place}]"
+        yield f"  key: {key_place(settings, look.job)}  [accounts.{look.account}]"
+    accounts = dict.fromkeys(look.account for look in looks)
+    for account in accounts:
+        seconds = sum(look.seconds or 0.0 for look in looks if look.account == account)
+        rows = sum(look.to_send for look in looks if look.account == account)
+        time = f", about {words.duration(seconds)}" if seconds else ""
+        yield f"Account {account}: {rows} rows to send{time}."
+
+
+def key_place(settings: Settings, job: str) -> str:
+    """Where the account's key is; the key itself is never shown."""
+    where = settings.account_of(job)[1].api_key
+    if where.env:
+        return f"environment variable {where.env}"
+    if where.file:
+        return f"file {settings.path(where.file)}"
+    return "keyring" if where.keyring else f"printed by {where.command[0] if where.command else ''}"

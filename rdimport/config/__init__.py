@@ -1,0 +1,12 @@
+"""`rdimport.toml`: the accounts, jobs and defaults that every line of a crontab would repeat.
+
+Text in, `Settings` out. Nothing here reads a key or starts a job: `Settings` says where the key is
+and what the job's command line would be.
+"""
+
+from __future__ import annotations
+
+from rdimport.config.load import find, load
+from rdimport.config.model import Account, ApiKey, Defaults, Job, Settings
+
+__all__ = ["Account", "ApiKey", "Defaults", "Job", "Settings", "find", "load"]

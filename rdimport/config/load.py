@@ -1,0 +1,131 @@
+"""A settings file to `Settings`, or one error that names all that is wrong, line by line."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from rdimport.config.model import Settings
+from rdimport.core import document_errors
+from rdimport.core.errors import UsageError
+from rdimport.core.shell import joined
+from rdimport.core.yaml_document import Document, Place
+from rdimport.core.yaml_document import Path as Keys
+
+NAME: Final = "rdimport.toml"
+VARIABLE: Final = "RDIMPORT_CONFIG"
+
+_MOST: Final = 1_000_000
+"""Bytes: thousands of jobs."""
+
+_REMEDY: Final = "Correct the settings and try again; docs/jobs.md lists all keys with examples."
+_AT: Final = re.compile(r"^(?P<what>.*?) \(at line (?P<line>\d+), column (?P<column>\d+)\)$")
+_BARE: Final = r"""(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')"""
+_DOTTED: Final = rf"{_BARE}(?:\s*\.\s*{_BARE})*"
+_TABLE: Final = re.compile(rf"^\s*\[\s*(?P<keys>{_DOTTED})\s*\]")
+_KEY: Final = re.compile(rf"^(?P<blank>\s*)(?P<keys>{_DOTTED})\s*=")
+
+
+def find(named: Path | None, environment: Mapping[str, str], folder: Path) -> Path | None:
+    """The settings file: the one that was named, else that of the environment, else the one in the
+    user's configuration `folder`, if it is there. Never one of the current folder: it may have come
+    out of a stranger's archive, and settings name programs.
+    """
+    if named is not None:
+        return named
+    if environment.get(VARIABLE):
+        return Path(environment[VARIABLE])
+    usual = folder / NAME
+    return usual if usual.is_file() else None
+
+
+def load(path: Path) -> Settings:
+    """Read a settings file. Raises UsageError with everything that is wrong with it."""
+    document = _document(path)
+    try:
+        settings = Settings.model_validate(document.data)
+    except ValidationError as refused:
+        problems = document_errors.from_model(document, Settings, refused)
+        raise UsageError(document_errors.lines(str(path), problems), _REMEDY) from None
+    if broken := document_errors.from_rules(document, settings.contradictions()):
+        raise UsageError(document_errors.lines(str(path), broken), _REMEDY)
+    return settings.beside(path.absolute().parent)
+
+
+def _document(path: Path) -> Document:
+    try:
+        with path.open("rb") as file:
+            _refuse_strangers(path, os.fstat(file.fileno()))
+            content = file.read(_MOST + 1)
+        if len(content) > _MOST:
+            raise UsageError(f"{path}: too large for a settings file.", _REMEDY)
+        text = content.decode("utf-8-sig")
+        data = tomllib.loads(text)
+    except OSError as error:
+        raise UsageError(
+            f"{path}: cannot be read: {error.strerror}.",
+            f"Name the settings file with --config, or in the environment variable {VARIABLE}.",
+        ) from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not UTF-8, at byte {error.start}.", _REMEDY) from None
+    except tomllib.TOMLDecodeError as error:
+        found = _AT.match(str(error))
+        what, place = str(error), (1, 1)
+        if found:
+            what, place = found["what"], (int(found["line"]), int(found["column"]))
+        problems = [(place, (), f"not TOML: {what[:1].lower()}{what[1:]}")]
+        raise UsageError(document_errors.lines(str(path), problems), _REMEDY) from None
+    keys = dict(_places(text))
+    return Document(_plain(data), keys, {(): (1, 1), **keys})
+
+
+def _refuse_strangers(path: Path, found: os.stat_result) -> None:
+    """Settings name programs that are started: whoever may write them may do so as their user."""
+    if os.name != "posix":
+        return
+    if not stat.S_ISREG(found.st_mode):
+        raise UsageError(f"{path}: not a file.", "Name the settings file.")
+    if found.st_uid not in (0, os.geteuid()):
+        raise UsageError(
+            f"{path} belongs to another user, who could have any program started through it.",
+            f"Make a copy of your own, or type: {joined(['sudo', 'chown', 'root', str(path)])}",
+        )
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise UsageError(
+            f"Others on this machine may write {path}, and so have any program started through it.",
+            f"Type: {joined(['chmod', 'go-w', str(path)])}",
+        )
+
+
+def _places(text: str) -> Iterator[tuple[Keys, Place]]:
+    """Where tables and keys stand; tomllib does not tell."""
+    table: Keys = ()
+    for number, line in enumerate(text.splitlines(), start=1):
+        if found := _TABLE.match(line):
+            table = _split(found["keys"])
+            for length in range(1, len(table) + 1):
+                yield table[:length], (number, line.index("[") + 1)
+        elif found := _KEY.match(line):
+            yield (*table, *_split(found["keys"])), (number, len(found["blank"]) + 1)
+
+
+def _split(dotted: str) -> Keys:
+    return tuple(part.strip("\"' \t") for part in re.findall(_BARE, dotted))
+
+
+def _plain(value: Any) -> Any:
+    """Dates and times as the person wrote them: `until = 06:00` is a time to TOML."""
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    return value

@@ -1,0 +1,218 @@
+"""The settings file as a model: its parser, its JSON schema and its reference page are one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    StringConstraints,
+    model_validator,
+)
+
+from rdimport.core.names import did_you_mean, fold
+from rdimport.core.quota import Quota
+
+
+def _quota(value: object) -> object:
+    if isinstance(value, str):
+        Quota.parse(value)  # raises ValueError with its sentence
+    return value
+
+
+def _one_or_more(value: object) -> object:
+    if isinstance(value, str):
+        return (value,)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _of_form(pattern: str, sentence: str) -> Callable[[object], object]:
+    def check(value: object) -> object:
+        if not isinstance(value, str) or not re.fullmatch(pattern, value):
+            raise ValueError(sentence)
+        return value
+
+    return check
+
+
+Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+_TIME: Final = r"[0-9]+(?:\.[0-9]+)?(?:s|m|min|h|d)"
+Time = Annotated[str, BeforeValidator(_of_form(_TIME, 'no time: write "2h", "45m" or "30s"'))]
+_OF_DAY: Final = r"([01]?[0-9]|2[0-3]):[0-5][0-9]"
+TimeOfDay = Annotated[
+    str, BeforeValidator(_of_form(_OF_DAY, 'no time of the day: write "06:00", in quotes'))
+]
+QuotaText = Annotated[str, BeforeValidator(_quota)]
+Paths = Annotated[tuple[Text, ...], BeforeValidator(_one_or_more), Field(min_length=1)]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+"""The name of a job: it stands on command lines and in file names."""
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class ApiKey(_Table):
+    """Where an account's key is; never the key itself. Exactly one of the keys."""
+
+    env: Text | None = Field(default=None, description="environment variable that holds it")
+    file: Text | None = Field(default=None, description="file that holds it, readable by you only")
+    keyring: bool | None = Field(
+        default=None, description="`true`: in the system's keyring under the account's name"
+    )
+    command: Paths | None = Field(
+        default=None,
+        description='program that prints it: `["pass", "rd/acme"]`',
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        given = [name for name in type(self).model_fields if getattr(self, name)]
+        if len(given) != 1:
+            raise ValueError("expected one of env, file, keyring, command")
+        return self
+
+
+class Common(_Table):
+    """What an account and a job may both say; the job's word counts."""
+
+    lang: Literal["en", "pt-BR"] | None = Field(default=None, description="language of reports")
+    report_dir: Text | None = Field(default=None, description="gets a folder for each run")
+    state_dir: Text | None = Field(default=None, description="folder of the ledger")
+    base_url: Text | None = Field(default=None, description="endpoint, if it is not RD's")
+    until: TimeOfDay | None = Field(default=None, description="stop at this time: `06:00`")
+    max_duration: Time | None = Field(default=None, description="stop after this time: `2h`")
+    patience: Time | None = Field(default=None, description="how long RD may be down: `2m`")
+    timeout: Time | None = Field(default=None, description="how long an answer may take: `1m`")
+    concurrency: int | None = Field(default=None, ge=1, description="requests open at most")
+    full_report: bool | None = Field(
+        default=None, description="`true`: report.html shows personal data as it is"
+    )
+
+
+class Defaults(Common):
+    """What counts where neither job nor account says otherwise."""
+
+
+class Account(Common):
+    """An account of RD Station Marketing. Its name is the one in the ledger (`--account`)."""
+
+    api_key: ApiKey = Field(description="where its key is")
+    plan: Literal["light", "basic", "pro", "advanced"] | None = Field(
+        default=None, description="RD plan, which tells the quota: 120 a minute, advanced 500"
+    )
+    quota: QuotaText | None = Field(default=None, description="instead of a plan: `120/min`")
+
+    @model_validator(mode="after")
+    def _one_quota(self) -> Self:
+        if self.plan and self.quota:
+            raise ValueError("plan and quota both set the quota; leave one of them out")
+        return self
+
+
+class Job(Common):
+    """One import: these files by this mapping into this account."""
+
+    account: Text = Field(description="name of an account of this file")
+    files: Paths = Field(description="paths or patterns, such as `acme/entrada/*.xlsx`")
+    mapping: Text = Field(description="mapping file")
+    sheet: Text | None = Field(default=None, description="sheet of a workbook")
+    member: Text | None = Field(default=None, description="list in an archive with several lists")
+    delimiter: Text | None = Field(default=None, description="of a text file; `tab` for a tab")
+    encoding: Text | None = Field(default=None, description="of a text file, such as `cp1252`")
+    header_row: int | None = Field(default=None, ge=1, description="row of the column names")
+
+
+_INHERITED: Final = tuple(Common.model_fields)
+_OF_FILES: Final = ("sheet", "member", "delimiter", "encoding", "header_row")
+_PATHS: Final = ("report_dir", "state_dir", "mapping")
+_SWITCHES: Final = ("full_report",)
+
+
+class Settings(_Table):
+    """A whole settings file. Paths in it are relative to the file."""
+
+    defaults: Defaults = Field(default=Defaults(), description="for all jobs")
+    accounts: dict[Text, Account] = Field(default={}, description="by name")
+    jobs: dict[Name, Job] = Field(default={}, description="by name")
+    _folder: Path = PrivateAttr(Path())
+
+    def contradictions(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """What does not fit together, with the keys that lead to it."""
+        names: dict[str, str] = {}
+        for name in self.accounts:
+            first = names.setdefault(fold(name), name)
+            if first != name:
+                yield ("accounts", name), f"differs from `{first}` only in case, accents or blanks"
+        for name, job in self.jobs.items():
+            if fold(job.account) not in names:
+                best = did_you_mean(job.account, names.values())
+                hint = f"; did you mean `{best}`?" if best else ""
+                yield ("jobs", name, "account"), f"there is no account `{job.account}`{hint}"
+
+    def beside(self, folder: Path) -> Self:
+        """The same settings, whose paths begin in `folder`."""
+        self._folder = folder
+        return self
+
+    def account_of(self, job: str) -> tuple[str, Account]:
+        """The name and the settings of a job's account."""
+        wanted = fold(self.jobs[job].account)
+        return next(pair for pair in self.accounts.items() if fold(pair[0]) == wanted)
+
+    def value(self, job: str, key: str) -> tuple[Any, str]:
+        """A setting of a job, and the table that it comes from (empty: from none of them)."""
+        name, account = self.account_of(job)
+        for table, place in (
+            (self.jobs[job], f"jobs.{job}"),
+            (account, f"accounts.{name}"),
+            (self.defaults, "defaults"),
+        ):
+            found = getattr(table, key, None)
+            if found is not None:
+                return found, place
+        return None, ""
+
+    def path(self, text: str) -> Path:
+        """A path of the file, absolute."""
+        return self._folder / Path(text).expanduser()
+
+    def words(self, job: str) -> list[str]:
+        """The command line, from `run` on, that does what a job says; the key apart."""
+        its = self.jobs[job]
+        name, account = self.account_of(job)
+        words = ["run", *(str(self.path(file)) for file in its.files), "--account", name]
+        quota = ("--plan", account.plan) if account.plan else ("--quota", account.quota)
+        words += [quota[0], quota[1]] if quota[1] else []
+        if account.api_key.file is not None:
+            words += ["--api-key-file", str(self.path(account.api_key.file))]
+        for key in (
+            "mapping",
+            *_INHERITED,
+            "sheet",
+            "member",
+            "delimiter",
+            "encoding",
+            "header_row",
+        ):
+            value, _ = self.value(job, key)
+            if value is None or value is False:
+                continue
+            option = f"--{key.replace('_', '-')}"
+            given = str(self.path(value)) if key in _PATHS else str(value)
+            words += [option] if key in _SWITCHES else [option, given]
+        return words
+
+    def effective(self, job: str) -> Iterator[tuple[str, Any, str]]:
+        """Every setting that counts for a job: its key, its value and the table it comes from."""
+        for key in ("account", "files", "mapping", "plan", "quota", *_INHERITED):
+            value, place = self.value(job, key)
+            if value is not None:
+                yield key, value, place

@@ -1,0 +1,153 @@
+"""`rdimport jobs`: many accounts by one command, as a server's crontab has it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from support.command import Desk
+from support.lists import MAPPING, people
+from support.waiting import until
+
+from rdimport.sandbox import Faults
+from rdimport.sandbox.embedded import RunningSandbox
+
+CLIENTS = ("acme", "lua")
+
+
+@pytest.fixture(scope="module")
+def secrets(one_sandbox: RunningSandbox) -> dict[str, str]:
+    return {client: one_sandbox.create_key("jobs", client) for client in CLIENTS}
+
+
+@pytest.fixture
+def office(desk: Desk, secrets: dict[str, str]) -> Desk:
+    """A server with two clients: keys in files, a list and a mapping for each."""
+    desk.key = None
+    desk.write("list.yaml", MAPPING)
+    settings = ['[defaults]\nstate_dir = "state"\nreport_dir = "reports"\n']
+    for client in CLIENTS:
+        desk.write(f"{client}.csv", people(5).replace("@", f"@{client}."))
+        desk.write(f"{client}.key", secrets[client])
+        (desk.home / f"{client}.key").chmod(0o600)
+        settings.append(
+            f'[accounts.{client}]\napi_key = {{file = "{client}.key"}}\nquota = "none"\n'
+            f'[jobs.{client}-fair]\naccount = "{client}"\nfiles = "{client}.csv"\n'
+            'mapping = "list.yaml"\n'
+        )
+    add(desk, "".join(settings))
+    return desk
+
+
+def add(desk: Desk, text: str) -> None:
+    with (desk.home / "rdimport.toml").open("a", encoding="utf-8") as file:
+        file.write(text)
+
+
+def jobs(action: str, *words: object) -> tuple[object, ...]:
+    return ("jobs", action, *words, "--config", "rdimport.toml")
+
+
+def arrived(box: RunningSandbox) -> Counter[str]:
+    return Counter(
+        payload["email"].partition("@")[2].partition(".")[0] for payload in box.conversions()
+    )
+
+
+def test_each_client_gets_its_own_people_and_a_second_night_sends_nobody(
+    office: Desk, box: RunningSandbox
+) -> None:
+    first = office.do(*jobs("run", "--json"))
+    assert first.code == 0
+    assert [job["job"] for job in first.summary["jobs"]] == ["acme-fair", "lua-fair"]
+    assert {job["summary"]["job"] for job in first.summary["jobs"]} == {"acme-fair", "lua-fair"}
+    assert arrived(box) == {"acme": 5, "lua": 5}
+    again = office.do(*jobs("run"))
+    assert (again.code, arrived(box)) == (0, {"acme": 5, "lua": 5})
+    assert again.out.count("done (exit code 0)") == 2
+    quiet = office.do(*jobs("run", "--quiet"))
+    assert (quiet.code, quiet.out, quiet.err) == (0, "", "")
+
+
+def test_a_job_that_fails_does_not_keep_the_others(office: Desk, box: RunningSandbox) -> None:
+    add(office, '[jobs.none]\naccount = "acme"\nfiles = "*.xlsx"\nmapping = "list.yaml"\n')
+    (office.home / "lua.key").unlink()
+    done = office.do(*jobs("run"))
+    assert done.code == 2
+    assert "== none (account acme): nothing was sent (exit code 2)\nNo file fits" in done.out
+    assert "== lua-fair (account lua): nothing was sent" in done.out
+    assert arrived(box) == {"acme": 5}
+
+
+def test_jobs_are_chosen_by_name_or_pattern(office: Desk, box: RunningSandbox) -> None:
+    assert office.do(*jobs("run", "acme-*")).code == 0
+    assert arrived(box) == {"acme": 5}
+    wrong = office.do(*jobs("run", "acme-fiar"))
+    assert (wrong.code, "Did you mean acme-fair?" in wrong.err) == (2, True)
+
+
+def test_check_tells_what_tonight_sends_how_long_it_takes_and_sends_nothing(
+    office: Desk, box: RunningSandbox
+) -> None:
+    settings = (office.home / "rdimport.toml").read_text("utf-8").replace('"none"', '"60/min"', 1)
+    office.write("rdimport.toml", settings)
+    told = office.do(*jobs("check"))
+    assert told.code == 0
+    assert "== acme-fair (account acme)\n  5 of 5 rows to send, about 5" in told.out
+    assert "  quota = 60/min  [accounts.acme]\n" in told.out
+    assert f"  key: file {office.home / 'acme.key'}  [accounts.acme]\n" in told.out
+    assert "Account lua: 5 rows to send." in told.out
+    assert office.do(*jobs("check", "--json")).summary["jobs"][0]["to_send"] == 5
+    assert box.requests == 0
+
+
+def test_a_key_may_be_in_the_environment_or_come_from_a_program_and_is_never_shown(
+    office: Desk, box: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (office.home / "rdimport.toml").read_text("utf-8")
+    program = json.dumps(
+        [sys.executable, "-c", f"print(open({str(office.home / 'lua.key')!r}).read())"]
+    )
+    text = text.replace('{file = "lua.key"}', f"{{command = {program}}}")
+    office.write("rdimport.toml", text.replace('{file = "acme.key"}', '{env = "ACME_SECRET"}'))
+    key = (office.home / "acme.key").read_text()
+    monkeypatch.setenv("ACME_SECRET", key)
+    done = office.do(*jobs("run"))
+    checked = office.do(*jobs("check"))
+    assert (done.code, checked.code) == (0, 0), done.out
+    assert arrived(box) == {"acme": 5, "lua": 5}
+    kept = {name: data for name, data in office.artefacts().items() if not name.endswith(".key")}
+    assert not [name for name, data in kept.items() if key.encode() in data]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGTERM is POSIX's")
+def test_sigterm_stops_all_jobs_and_the_same_command_goes_on(
+    office: Desk, box: RunningSandbox
+) -> None:
+    for client in CLIENTS:
+        office.write(f"{client}.csv", people(300).replace("@", f"@{client}."))
+    box.set_faults(Faults(latency=0.2))
+    run = office.start(*jobs("run"))
+    until(lambda: set(arrived(box)) == set(CLIENTS))
+    run.send_signal(signal.SIGTERM)
+    stopped = office.wait(run)
+    assert stopped.code == 3
+    assert stopped.out.count("stopped before the end (exit code 3)") == 2
+    box.set_faults(Faults())
+    assert office.do(*jobs("run")).code in (0, 1)
+    sent = Counter(payload["email"] for payload in box.conversions())
+    assert (len(sent), set(sent.values())) == (600, {1})
+
+
+def test_without_settings_it_says_where_they_are_looked_for(office: Desk) -> None:
+    there = office.do("jobs", "list")  # the one of the current folder may be a stranger's
+    assert there.code == 2
+    assert "--config" in there.err
+    listed = office.do(*jobs("list"))
+    assert listed.out.splitlines()[1].split() == ["acme-fair", "acme", "acme.csv", "list.yaml"]
+    assert Path(office.home / "state").exists() is False

@@ -1,0 +1,178 @@
+"""`rdimport.toml`: what it may say, and what a person reads who got it wrong."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import settings_reference as reference
+
+from rdimport.config import Settings, find, load
+from rdimport.core.errors import UsageError
+
+RIGHT = """\
+[defaults]
+lang = "pt-BR"
+until = "05:00"
+concurrency = 8
+[accounts.Acme]
+api_key = {file = "keys/acme"}
+plan = "pro"
+until = "06:00"
+[jobs.fair]
+account = "acme"
+files = "lists/*.xlsx"
+mapping = "fair.yaml"
+full_report = true
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "rdimport.toml"
+    path.write_text(text, "utf-8")
+    return path
+
+
+def refusal(folder: Path, text: str) -> list[str]:
+    """The lines of the error, without the path before them and the remedy at their end."""
+    path = written(folder, text)
+    with pytest.raises(UsageError) as refused:
+        load(path)
+    return [line.removeprefix(f"{path}:") for line in refused.value.message.splitlines()]
+
+
+def test_a_job_is_the_command_line_that_its_tables_add_up_to(tmp_path: Path) -> None:
+    settings = load(written(tmp_path, RIGHT))
+    assert settings.words("fair") == [
+        *("run", str(tmp_path / "lists" / "*.xlsx"), "--account", "Acme", "--plan", "pro"),
+        *("--api-key-file", str(tmp_path / "keys" / "acme")),
+        *("--mapping", str(tmp_path / "fair.yaml"), "--lang", "pt-BR", "--until", "06:00"),
+        *("--concurrency", "8", "--full-report"),
+    ]
+
+
+def test_every_value_says_which_table_it_comes_from(tmp_path: Path) -> None:
+    effective = {
+        key: (value, place)
+        for key, value, place in load(written(tmp_path, RIGHT)).effective("fair")
+    }
+    assert effective["until"] == ("06:00", "accounts.Acme")
+    assert effective["lang"] == ("pt-BR", "defaults")
+    assert effective["full_report"] == (True, "jobs.fair")
+    assert "timeout" not in effective
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "line"),
+    [
+        (
+            'until = "05:00"',
+            'untill = "05:00"',
+            "3:1: defaults: unknown key `untill`; did you mean `until`?",
+        ),
+        (
+            '"pro"',
+            '"proo"',
+            (
+                "7:1: accounts.Acme.plan: expected one of light, basic, pro, advanced; "
+                "found `proo`; did you mean `pro`?"
+            ),
+        ),
+        (
+            'plan = "pro"',
+            'quota = "9/week"',
+            ("7:1: accounts.Acme.quota: not a quota: '9/week' (write 120/min, 2/s, 500/h or none)"),
+        ),
+        (
+            '"06:00"',
+            "06:00:00",
+            '8:1: accounts.Acme.until: no time of the day: write "06:00", in quotes',
+        ),
+        ("= 8", "= 0", "4:1: defaults.concurrency: expected 1 or more, found `0`"),
+        ("= 8", '= "8"', "4:1: defaults.concurrency: expected a whole number, found `8`"),
+        (
+            'account = "acme"',
+            'account = "acne"',
+            ("10:1: jobs.fair.account: there is no account `acne`; did you mean `Acme`?"),
+        ),
+        ('mapping = "fair.yaml"\n', "", "9:1: jobs.fair: `mapping` is missing"),
+        (
+            '{file = "keys/acme"}',
+            '{file = "k", env = "K"}',
+            ("6:1: accounts.Acme.api_key: expected one of env, file, keyring, command"),
+        ),
+        (
+            '{file = "keys/acme"}',
+            '"0123456789abcdef0123456789abcdef"',
+            (
+                "6:1: accounts.Acme.api_key: "
+                "expected keys with values below it, found what may be a key"
+            ),
+        ),
+        (
+            'plan = "pro"',
+            'plan = "pro"\nquota = "9/s"',
+            ("5:1: accounts.Acme: plan and quota both set the quota; leave one of them out"),
+        ),
+        (
+            "[jobs.fair]",
+            "[jobs.fair",
+            "9:11: not TOML: expected ']' at the end of a table declaration",
+        ),
+    ],
+)
+def test_a_mistake_is_named_with_its_line_and_what_was_meant(
+    tmp_path: Path, was: str, now: str, line: str
+) -> None:
+    assert was in RIGHT
+    assert refusal(tmp_path, RIGHT.replace(was, now, 1)) == [line]
+
+
+def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
+    text = RIGHT.replace('"pro"', '"proo"').replace("until", "untill").replace("= 8", "= 0")
+    assert [line.partition(":")[0] for line in refusal(tmp_path, text)] == ["3", "4", "7", "8"]
+
+
+def test_accounts_that_the_ledger_takes_for_one_are_refused(tmp_path: Path) -> None:
+    text = RIGHT + "[accounts.ACME]\napi_key = {keyring = true}\n"
+    (line,) = refusal(tmp_path, text)
+    assert line.endswith("differs from `Acme` only in case, accents or blanks")
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"x" * 1_000_001])
+def test_what_is_no_settings_file_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "rdimport.toml"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=r"not UTF-8|too large"):
+        load(path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+def test_settings_that_others_may_write_are_refused_with_what_mends_it(tmp_path: Path) -> None:
+    path = written(tmp_path, RIGHT)
+    path.chmod(0o666)
+    with pytest.raises(UsageError) as refused:
+        load(path)
+    assert refused.value.remedy == f"Type: chmod go-w {path}"
+    path.chmod(0o644)
+    assert load(path).jobs
+
+
+def test_the_file_of_the_current_folder_is_never_taken_by_itself(tmp_path: Path) -> None:
+    written(tmp_path, RIGHT)
+    folder = tmp_path / "configuration"
+    assert find(None, {}, folder) is None
+    folder.mkdir()
+    usual = written(folder, RIGHT)
+    assert find(None, {}, folder) == usual
+    assert find(None, {"RDIMPORT_CONFIG": "other.toml"}, folder) == Path("other.toml")
+    assert find(Path("named.toml"), {"RDIMPORT_CONFIG": "other.toml"}, folder) == Path("named.toml")
+
+
+def test_the_reference_is_current_and_its_example_is_right(tmp_path: Path) -> None:
+    page = reference.PAGE_FILE.read_text("utf-8")
+    assert page == reference.page(), "run `python docs/settings_reference.py`"
+    example = page.split("```toml\n")[1].split("```")[0]
+    assert set(load(written(tmp_path, example)).jobs) == {"acme-feira", "padaria-newsletter"}
+    assert set(Settings.model_json_schema()["properties"]) == {"defaults", "accounts", "jobs"}

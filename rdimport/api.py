@@ -48,13 +48,13 @@ Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
 
 REPORT_DIR: Final = Path("rdimport-reports")
-"""Where reports go unless told otherwise, below the current directory."""
+"""Where reports go by default, below the current directory."""
 
 Files = str | Path | Sequence[str | Path]
 
 
 def default_state_dir() -> Path:
-    """Where this system keeps programs' state: the ledger's place unless told otherwise."""
+    """Where this system keeps programs' state: the ledger's place by default."""
     from platformdirs import user_state_path  # noqa: PLC0415
 
     return user_state_path("rdimport", appauthor=False)
@@ -79,8 +79,8 @@ def check(
     """Read, clean, validate and plan; send nothing and write nothing.
 
     The arguments mean what they mean for `run`. With `to` and `state_dir`, what earlier runs know
-    of the rows counts too. Unless told to `keep` them there are no `CheckResult.payloads`, which
-    takes less time. Raises MappingError, SourceError, UsageError.
+    of the rows counts too. With `keep=False` there are no `CheckResult.payloads`, which is faster.
+    Raises MappingError, SourceError, UsageError.
     """
     mapping, custom_fields, _ = _loaded(mapping, custom_fields)
     allowed = _quota(quota)
@@ -112,7 +112,7 @@ def check(
 
 
 def survey(files: Files, *, hints: Hints | None = None) -> list[tuple[Table, Survey]]:
-    """What is in the files, for somebody who has no mapping yet: each table, and what each of its
+    """What is in the files, without a mapping: each table, and what each of its
     columns seems to hold. Raises SourceError.
     """
     tables = open_tables(_names(files), hints or Hints())
@@ -193,7 +193,7 @@ async def run_async(
     share_quota: runs of this user and machine with the same key share the quota.
     signals: SIGINT and SIGTERM stop the run in an orderly way (main thread only).
     stop: stops the run in an orderly way once it is asked to, from whatever thread.
-    transport: who sends the bytes.
+    transport: what sends the bytes.
     sandbox: the endpoint lives for this run only.
     again, mapping_name, job: how the report names the command's options, the mapping and the job.
     yes: an account's name that resembles another one's is meant so.

@@ -63,7 +63,7 @@ Result = TypeVar("Result")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
     """All that `run` was asked to do. `quota_dir` is the folder of the quotas that runs on
-    this machine share, None for a run that shares with nobody.
+    this machine share, None for a run that shares with no other.
     """
 
     to: Destination
@@ -226,7 +226,7 @@ class _End(NamedTuple):
 
 
 async def _in_thread(work: Callable[[], Result], stop_request: StopRequest) -> Result:
-    """Work beside the event loop. Who is cancelled waits for it: it uses the ledger."""
+    """Run `work` in a thread. On cancellation wait for it to finish: it uses the ledger."""
     working = asyncio.ensure_future(asyncio.to_thread(work))
     try:
         return await asyncio.shield(working)

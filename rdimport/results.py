@@ -70,7 +70,7 @@ class CheckTally:
             self._first[seen[2].code] = min(self._first.get(seen[2].code, seen), seen)
 
     def counts(self) -> dict[State, int]:
-        """Rows in each state; those that came to no end are pending."""
+        """Rows in each state; those without an end are pending."""
         ended = {state: self.tally[state] for state in State}
         return ended | {State.PENDING: self.rows - sum(ended.values())}
 
@@ -121,7 +121,7 @@ class CheckResult:
     pending in it. `seconds` is how long the quota makes the sending take, None without a quota.
     `unrecognised` are conversions that a run would not know again, so that it would send nothing.
     `book` has what is wrong, `preview` has rows before and after
-    and how each field fared, `advice` sentences on what the mapping will cost somebody later.
+    and how each field fared, `advice` warns of what the mapping will cause later.
     """
 
     counts: dict[State, int]
@@ -182,7 +182,7 @@ class RunResult:
     """What a run did: `summary` is the object of summary.json; the ledger holds the rows.
 
     `examples` has the first row with a problem of each code, the most frequent code first. `fields`
-    are those that the mapping fills, `advice` says what the mapping will cost somebody later.
+    are those that the mapping fills, `advice` warns of what the mapping will cause later.
     """
 
     summary: dict[str, Any]

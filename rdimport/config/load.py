@@ -87,7 +87,7 @@ def _document(path: Path) -> Document:
 
 
 def _refuse_strangers(path: Path, found: os.stat_result) -> None:
-    """Settings name programs that are started: whoever may write them may do so as their user."""
+    """Settings can start programs, so only their user and root may be able to write them."""
     if os.name != "posix":
         return
     if not stat.S_ISREG(found.st_mode):

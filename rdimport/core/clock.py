@@ -18,7 +18,7 @@ class Clock(Protocol):
         """The date and time in UTC."""
 
     async def sleep(self, seconds: float) -> None:
-        """Wait so many seconds."""
+        """Sleep for `seconds`."""
 
 
 class SystemClock:
@@ -33,5 +33,5 @@ class SystemClock:
         return datetime.now(UTC)
 
     async def sleep(self, seconds: float) -> None:
-        """Wait so many seconds."""
+        """Sleep for `seconds`."""
         await asyncio.sleep(seconds)

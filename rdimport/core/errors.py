@@ -51,7 +51,7 @@ class RdimportError(Exception):
 
 class Bug(Exception):  # noqa: N818  it says what it is
     """rdimport contradicts itself: always exit code 70, with the stack. Not an `RdimportError`, so
-    that nobody takes it for something a person did wrong.
+    that it is not mistaken for a user error.
     """
 
 

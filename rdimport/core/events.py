@@ -28,7 +28,7 @@ class SendingStarted:
 
 @dataclass(frozen=True, slots=True)
 class RowFinished:
-    """One row that was to be sent has come to its state."""
+    """A row that was to be sent reached its final state."""
 
     state: State
 
@@ -43,7 +43,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Stopping:
-    """No new rows are taken; so many requests are open and are waited for."""
+    """No new rows are started; `open` requests are still in flight."""
 
     in_flight: int
 
@@ -55,8 +55,8 @@ class SendingFinished:
 
 @dataclass(frozen=True, slots=True)
 class ReportStage:
-    """The report has come to `name`: `counting`, `failures.csv`, `failures.xlsx`, `packing` or
-    `report.html`. So many `rows` go into it; 0 where it is not written row by row.
+    """The report reached the stage `name`: `counting`, `failures.csv`, `failures.xlsx`, `packing`
+    or `report.html`. `rows` go into it; 0 where it is not written row by row.
     """
 
     name: str
@@ -97,7 +97,7 @@ Observer = Callable[[Event], None]
 
 class LastTrouble:
     """Passes events on, and remembers what trouble the run waits for: the detail of a `Waiting`,
-    until a row comes to its end again.
+    until a row finishes again.
     """
 
     def __init__(self, observer: Observer) -> None:

@@ -23,7 +23,7 @@ PART: Final = 12
 
 TAIL: Final = 6
 """So many first characters of a key are masked where the text ends with them, or with dots or
-closing marks behind them: somebody cut it there.
+closing marks behind them: it was cut there.
 """
 
 _WINDOW: Final = 6
@@ -58,8 +58,8 @@ _RUN: Final = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
 
 
 def may_be_key(word: str) -> bool:
-    """Whether a word that somebody typed may be an API key: 16 characters or more, letters and
-    digits and no sign of a path; the name of a run looks so, too, and is none.
+    """Whether a typed word may be an API key: 16 or more letters and digits without a path
+    separator. Run names look similar and are excluded.
     """
     return bool(_KEY_SHAPED.fullmatch(word)) and not _RUN.fullmatch(word)
 

@@ -63,8 +63,8 @@ class Quota:
 
 
 def share_used(requests: int, seconds: float, per_second: float | None) -> float | None:
-    """Share of what a quota allowed that so many requests were; None without a quota, and where
-    they took too little time to tell.
+    """Share of the quota that `requests` used; None without a quota, and where they took too
+    little time to tell.
     """
     if not per_second or seconds < ENOUGH:
         return None

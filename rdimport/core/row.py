@@ -1,6 +1,6 @@
 """The words that every stage speaks: where a row stands, what became of it, what is wrong with it.
 
-Rows travel as polars frames. Each frame carries the columns named here beside its own, so that a
+Rows travel as polars frames. Each frame carries the columns named here besides its own, so that a
 value can always be traced back to the file, the row and the column that a person sees.
 """
 
@@ -17,7 +17,7 @@ FILE: Final = "__rdimport_file__"
 ROW: Final = "__rdimport_row__"
 """UInt32: the row's number as a spreadsheet program shows it (text: its first line), from 1.
 
-Only the reader writes it; nobody computes a row number later.
+Only the reader sets it; row numbers are never computed later.
 """
 
 DEFECT: Final = "__rdimport_defect__"
@@ -53,7 +53,7 @@ class Problem(NamedTuple):
 
     `code` is stable and never translated. `field` is the RD field, `column` and `value` the source
     column and its value as it was in the file; all three are empty where the problem is not about
-    a single cell. `detail` is what the sentence needs beside them: a bound, a suggestion, the
+    a single cell. `detail` is what else the sentence needs: a bound, a suggestion, the
     endpoint's own words.
     """
 

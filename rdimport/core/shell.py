@@ -21,14 +21,14 @@ def joined(words: Sequence[str]) -> str:
 
 
 def with_key(key: str, words: Sequence[str]) -> str:
-    """The same command with a key that is no secret, given as an environment variable."""
+    """The same command with a sandbox key, given as an environment variable."""
     if os.name == "nt":  # as PowerShell has it
         return f'$env:RDIMPORT_API_KEY="{key}"; {joined(words)}'
     return f"RDIMPORT_API_KEY={shlex.quote(key)} {joined(words)}"
 
 
 def whole(name: str, base: str = "") -> str:
-    """A file by its whole path, named in the folder `base` (this one): who reads it may be in any
+    """A file by its whole path, named in the folder `base` (this one): the reader may be in any
     other. Standard input and an address are as they are.
     """
     if name == STDIN or "://" in name:

@@ -23,7 +23,7 @@ def is_loopback(host: str | None) -> bool:
 
 def spelt(base_url: str) -> str:
     """An address as we write it: small letters in the host, no usual port, nothing empty at its
-    end. Raises ValueError for half an IPv6 address and a port that is none.
+    end. Raises ValueError for half an IPv6 address and an invalid port.
     """
     parts = urlsplit(base_url.strip())
     host = (parts.hostname or "").rstrip(".")

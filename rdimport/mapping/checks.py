@@ -24,7 +24,7 @@ Pattern = Annotated[Text, AfterValidator(_pattern)]
 
 
 class Check(Section):
-    """What a field must keep, beside RD's contract. A row that does not is invalid."""
+    """Extra rules of a field besides RD's own. A row that breaks one is invalid."""
 
     required: bool = Field(default=False, examples=[True])
     """Whether every row must have it."""

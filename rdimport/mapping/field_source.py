@@ -131,7 +131,7 @@ class FieldSource(Source):
     split: Text | None = Field(default=None, examples=[";"])
     """The character at which a cell is cut into the items of a list."""
     add: Texts | None = Field(default=None, examples=[["feira-2026"]])
-    """Items that every row gets beside its own."""
+    """Items that every row gets in addition to its own."""
     cut: Annotated[int, Field(ge=1)] | None = Field(default=None, examples=[255])
     """The number of characters after which a longer text is cut, instead of being invalid."""
     several: Several = Field(default=Several.INVALID, examples=["first"])

@@ -46,7 +46,7 @@ def _either(described: dict[str, Any], *forms: dict[str, Any]) -> dict[str, Any]
 def _relaxed(schema: Any) -> Any:
     """Any scalar where the model takes text, and one value where it takes a list of them.
 
-    Without what an editor does not need: titles, and null beside what a key takes.
+    Titles, and null as an alternative, are left out: an editor does not need them.
     """
     if isinstance(schema, list):
         return [_relaxed(item) for item in schema if item != {"type": "null"}]

@@ -118,7 +118,7 @@ class Mapping(Section):
     """An SQL condition, written as `expr`: the rows to import. The others are counted, and not
     sent."""
     empty: Texts = Field(default=DEFAULT_EMPTY, examples=[["-", "N/D"]])
-    """What counts as an empty cell, beside one that is empty. Case does not matter."""
+    """Texts that count as an empty cell, besides an empty one. Case does not matter."""
     identity: Names = Field(default=("email",), examples=[["email", "cf_pedido"]])
     """The fields that, with the conversion_identifier, make two rows the same conversion."""
     on_duplicate: Literal["first", "last", "merge"] = Field(default="last", examples=["merge"])
@@ -131,7 +131,7 @@ class Mapping(Section):
     checks: dict[str, Check] = Field(
         default={}, examples=[{"cf_cnpj": {"format": "cnpj"}, "city": {"required": True}}]
     )
-    """What values must keep beside RD's contract, by field."""
+    """Extra rules for values besides RD's own, by field."""
 
     _places: dict[str, str] = PrivateAttr(default_factory=dict)
 

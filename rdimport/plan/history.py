@@ -82,8 +82,8 @@ class SendHistory:
         if known.is_empty():
             fresh = rows.with_columns(pl.lit(value=False).alias(UNCHANGED))
             nothing = pl.DataFrame(schema={IDENTITY: pl.Binary, PAYLOAD_HASH: pl.Binary})
-            nobody = rows[ROW].clear()
-            return Known(fresh, [], rows.select(ROW, IDENTITY).clear(), nothing, nobody, nobody)
+            none = rows[ROW].clear()
+            return Known(fresh, [], rows.select(ROW, IDENTITY).clear(), nothing, none, none)
         was = known.rename({"identity": _SENT_AS, "payload": "was"})
         seen = rows.with_columns(_sent_as(known["identity"]).alias(_SENT_AS))
         seen = seen.join(was, on=_SENT_AS, how="left", maintain_order="left")
@@ -134,7 +134,7 @@ def _sent_as(known: pl.Series) -> pl.Expr:
 
 
 class EmptyHistory(SendHistory):
-    """The memory of somebody who never sent anything: who looks nothing up needs no hash."""
+    """The history before the first run: nothing is looked up, so no hash is computed."""
 
     __slots__ = ()
 
@@ -209,7 +209,7 @@ def known_before(
 
 
 def no_history(resend: frozenset[State], mapping: Mapping) -> SendHistory:
-    """The memory of somebody who never sent anything."""
+    """The history before the first run."""
     return EmptyHistory(_nobody, _nothing, resend, mapping.on_change == "send")
 
 

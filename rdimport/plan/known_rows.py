@@ -59,7 +59,7 @@ class KnownRows:
     `load` gives the sources of all accepted conversions, `note` takes identities and their
     sources. `key` keeps the hashes from telling whose they are; `mapping` and `catalogue` are part
     of every hash, as are the releases of rdimport and polars: after a change nothing is recalled.
-    A list is `long` from so many rows in its first batch on; `trial` is how many are tried first.
+    A list is long if its first batch has `long` rows or more; `trial` rows are tried first.
     """
 
     def __init__(

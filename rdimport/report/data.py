@@ -1,4 +1,4 @@
-"""All that the reports of a run tell beside its rows: read once, so that none of them disagrees."""
+"""Everything but the rows that the reports of a run show: read once, so that they agree."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ReportData:
     frequent code first. `filled` counts rows that can be sent by field. `fields` and `choices` are
     those of the mapping record; `per_minute` is what the quota allows, None without one. `reread`
     has cells that the ledger has not, and `unread` rows stay without; `warned` says whether any row
-    that failed has cells that look wrong besides.
+    that failed also has suspect cells.
     """
 
     summary: dict[str, Any]

@@ -1,4 +1,4 @@
-"""failures.csv: the rows that need somebody, as they were, and beside them what is wrong."""
+"""failures.csv: the rows that need attention, unchanged, each with what is wrong."""
 
 from __future__ import annotations
 

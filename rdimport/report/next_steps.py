@@ -1,6 +1,6 @@
 """What to type after a run: read from its summary, ready to be pasted into a shell.
 
-Who reads a command in a mail or a file may be in any folder: its paths are whole. It sends what the
+The reader of a mail or a file may be in any folder, so paths are absolute. It sends what the
 sentence before it says and nothing else. So rows that are uncertain are named by the failure
 report, out of which a person may have deleted those that did arrive, and never by the list.
 """
@@ -30,7 +30,7 @@ class Step(NamedTuple):
 
 
 def steps(summary: Mapping[str, Any], words: Words, *, near: bool = False) -> Iterator[Step]:
-    """The next commands, the most useful one first; `near`: who reads them is in this folder."""
+    """The next commands, the most useful one first; `near`: the reader is in this folder."""
     typed = _Typed(summary, near=near)
     if not summary["read_to_end"]:
         unread = words.counted("next.unread", summary["rows"])
@@ -82,7 +82,7 @@ class _Typed:
         return joined(["rdimport", "run", *dict.fromkeys(files), *mapping, *options])
 
     def _options(self, but: frozenset[str] = frozenset()) -> Iterator[str]:
-        """The options of the run; where reports go by themselves is not said to who is there."""
+        """The run's options, without the default report folder for a reader in this folder."""
         words = iter(self.summary["again"])
         for word in words:
             if word in _FLAGS:
@@ -96,7 +96,7 @@ class _Typed:
                 yield from (word, value)
 
     def _given(self, name: str) -> str:
-        """A word that names the list; `-` and an address are no paths."""
+        """A word that names the list; `-` and addresses are not paths."""
         there = whole(name, self.summary["started_in"])
         return self._place(there, "") if Path(there).is_absolute() else there
 

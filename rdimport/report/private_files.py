@@ -33,7 +33,7 @@ def see_that_it_can_be_made(folder: Path) -> None:
 
 @contextmanager
 def private(path: Path) -> Iterator[Path]:
-    """A file beside `path` to write to, which takes its place when all went well."""
+    """A temporary file next to `path` that replaces it on success."""
     half = path.with_name(f".{path.name}.{secrets.token_hex(4)}.half")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -52,7 +52,7 @@ def private(path: Path) -> Iterator[Path]:
 
 
 def delete(folder: Path) -> bool:
-    """Delete the report in this folder; tells whether there was one. What somebody else put there
+    """Delete the report in this folder; tells whether there was one. Files of other origin
     stays, and so does the folder then. Raises ReportError where that is not possible.
     """
     found = False

@@ -32,7 +32,7 @@ def reread(run: Run, inputs: dict[int, Input]) -> tuple[Reread, int]:
 
 
 def _cells(table: Input, rows: Sequence[int]) -> dict[int, tuple[str | None, ...]]:
-    import polars as pl  # noqa: PLC0415  who has no such rows reads no file
+    import polars as pl  # noqa: PLC0415  without such rows no file is read
 
     from rdimport.source import Hints, open_tables  # noqa: PLC0415
     from rdimport.source.fingerprint import fingerprint  # noqa: PLC0415

@@ -18,7 +18,7 @@ Begin = Callable[[str, int], None]
 
 
 def quietly(*_: object) -> None:
-    """Tell nobody."""
+    """Do nothing."""
 
 
 class Line(NamedTuple):

@@ -36,7 +36,7 @@ class Words:
         return self("legal_bases", **{name: self.number(count) for name, count in counts.items()})
 
     def counted(self, key: str, number: int, **values: object) -> str:
-        """The text of that key for so many things, which `{number}` stands for."""
+        """The text of that key in the plural form of `number`."""
         return self._plural(key, number).format(number=self.number(number), **values)
 
     def _plural(self, key: str, number: int) -> str:

@@ -21,13 +21,13 @@ __all__ = ["OPTION_TEXTS", "Faults", "SandboxOptions", "running", "serve"]
 
 def serve(options: SandboxOptions, greet: Callable[[str], None] | None = None) -> None:
     """Serve until Ctrl+C; see `server.serve`."""
-    from rdimport.sandbox import server  # noqa: PLC0415  only who serves pays for the server
+    from rdimport.sandbox import server  # noqa: PLC0415  only the server needs it
 
     server.serve(options, greet)
 
 
 def running(options: SandboxOptions | None = None) -> AbstractContextManager[RunningSandbox]:
-    """Start a sandbox beside this program, stop it at the end; see `embedded.running`."""
-    from rdimport.sandbox import embedded  # noqa: PLC0415  only who starts one pays for it
+    """Start a sandbox as a child process and stop it at the end; see `embedded.running`."""
+    from rdimport.sandbox import embedded  # noqa: PLC0415  only starting one needs it
 
     return embedded.running(options)

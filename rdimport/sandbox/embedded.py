@@ -33,7 +33,7 @@ class SandboxError(RdimportError):
 
 
 class RunningSandbox:
-    """A sandbox that runs beside this program; ask it what arrived, and switch its faults.
+    """A sandbox in a child process; ask it what arrived, and switch its faults.
 
     `api_key` is fresh and belongs to the first account; `page_url` opens the page, token included.
     """

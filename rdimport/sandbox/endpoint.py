@@ -69,7 +69,7 @@ class Counts:
 
 @dataclass(slots=True)
 class _Gate:
-    """Who calls, as far as the gateway found out."""
+    """The caller, as far as the gateway knows it."""
 
     account: int | None = None
     key: Key | None = None
@@ -285,7 +285,7 @@ class Endpoint:
     def _store_accepted(
         self, call: Call, gate: _Gate, reading: Reading, reply: Reply, now: float
     ) -> None:
-        if gate.key is None:  # pragma: no cover  the gateway lets nobody through without a key
+        if gate.key is None:  # pragma: no cover  the gateway stops requests without a key
             raise RuntimeError("a conversion was accepted without a key")
         kept = reading.kept
         contact = {name: value for name, value in kept.items() if name not in _OF_THE_EVENT}

@@ -1,6 +1,6 @@
 """Faults on demand: what can go wrong between a client and RD, as shares of the requests.
 
-Pure: `Faults` says what to do, `Chance` draws with a seed. Who sits at the socket carries it out.
+Pure: `Faults` says what to do, `Chance` draws with a seed. The server carries it out.
 """
 
 from __future__ import annotations

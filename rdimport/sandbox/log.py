@@ -69,5 +69,5 @@ def _is_round(count: int) -> bool:
 
 
 def _plain(text: str) -> str:
-    """Somebody else's text without what a terminal would obey, 300 characters at most."""
+    """Text from outside without control characters, 300 characters at most."""
     return "".join(c if c.isprintable() else "·" for c in text[:300])

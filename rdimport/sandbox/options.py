@@ -105,7 +105,7 @@ class SandboxOptions:
             raise UsageError("--certificate and --private-key go together.")
 
     def quota(self) -> Quota | None:
-        """The quota of one account; None when there is none. Raises UsageError."""
+        """The quota of one account; None without one. Raises UsageError."""
         try:
             return Quota.parse(PLANS.get(self.plan, self.plan))
         except ValueError as error:

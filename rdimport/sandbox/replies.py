@@ -29,7 +29,7 @@ SHAPES: Final = (1, 2, 4, 5)
 
 
 class Reason(StrEnum):
-    """Why a request was not accepted: for the person who looks on, not for the client."""
+    """Why a request was not accepted: for the page, not for the client."""
 
     FIELDS = "fields"
     KEY_MISSING = "key_missing"
@@ -49,7 +49,7 @@ class Reason(StrEnum):
 
 
 class Reply(NamedTuple):
-    """One answer. `reason` and `detail` are for the person who looks on and not sent.
+    """One answer. `reason` and `detail` are for the page and are not sent.
 
     `receipt` is the `event_uuid` of a conversion that was taken, else empty.
     """

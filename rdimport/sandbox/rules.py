@@ -319,7 +319,7 @@ def _blank(path: str) -> Refusal:
 
 
 def _encodable(value: str) -> bool:
-    """JSON can spell half a surrogate pair (`\\ud800`), which is no text in any encoding."""
+    """JSON can spell half a surrogate pair (`\\ud800`), which no encoding can represent."""
     try:
         value.encode()
     except UnicodeEncodeError:

@@ -98,7 +98,7 @@ def _prepare(options: SandboxOptions, endpoint: Endpoint, listener: socket.socke
     if options.new_key:
         now = endpoint.clock.now().timestamp()
         api_key = store.create_key(accounts[0], options.new_key, now).secret
-    # Nobody can open the address that means "all of them".
+    # The address that means "all of them" cannot be opened in a browser.
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(options.host, options.host)  # noqa: S104
     host = f"[{host}]" if ":" in host else host
     scheme = "https" if options.certificate else "http"
@@ -164,7 +164,7 @@ def _tick(store: Store, log: Log | None, clock: Clock) -> None:
 def serve(options: SandboxOptions, greet: Callable[[str], None] | None = None) -> None:
     """The command `rdimport sandbox`: serve until Ctrl+C; what happens goes to standard error.
 
-    `greet` says the lines that begin with the sandbox's address and its key, which is no secret.
+    `greet` prints the lines that begin with the sandbox's address and its key.
     Raises UsageError when the address, the data directory, the catalogue or a certificate cannot
     be used.
     """

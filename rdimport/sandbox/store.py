@@ -2,7 +2,7 @@
 
 In memory unless a directory is named. Requests are written in groups, a fraction of a second after
 they were answered (RD, too, processes a conversion some moments later); every reading method writes
-what waits first, so that nobody sees an old state.
+what waits first, so that readers never see an old state.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class Accepted(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """One request that was not accepted; `account` is None where the key belongs to nobody."""
+    """One request that was not accepted; `account` is None for an unknown key."""
 
     account: int | None
     at: float
@@ -143,7 +143,7 @@ class Store:
     # Accounts and keys: few, written at once.
 
     def account(self, name: str) -> int:
-        """The account of that name, made when there is none."""
+        """The account of that name, created if necessary."""
         self._db.execute("INSERT OR IGNORE INTO account (name) VALUES (?)", (name,))
         self._db.execute("INSERT OR IGNORE INTO total (account) SELECT id FROM account")
         self._db.commit()
@@ -174,7 +174,7 @@ class Store:
         return key
 
     def switch_key(self, key: int, *, active: bool) -> Key | None:
-        """Switch a key on or off; None when there is no such key."""
+        """Switch a key on or off; None if it is unknown."""
         self._db.execute("UPDATE key SET active = ? WHERE id = ?", (active, key))
         self._db.commit()
         for secret, known in self.keys.items():

@@ -81,7 +81,7 @@ def _fields(listed: object) -> list[CustomField]:
 
 
 def _is_standard(item: object) -> bool:
-    """RD's own answer lists the standard fields (name, email …) beside the custom ones."""
+    """RD's own answer lists the standard fields (name, email …) as well as the custom ones."""
     return isinstance(item, dict) and not str(item.get("api_identifier", "cf_")).startswith("cf_")
 
 

@@ -137,7 +137,7 @@ class RDStation:
 
 
 def _content(body: bytes) -> Any:
-    """The body as JSON, None when it is none."""
+    """The body as JSON; None if it is not JSON."""
     try:
         return json.loads(body.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
@@ -164,7 +164,7 @@ def _checked(base_url: str, *, insecure_http: bool) -> str:
     try:
         parts = urlsplit(base_url)
         sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:  # half an IPv6 address, or a port that is none
+    except ValueError:  # half an IPv6 address, or an invalid port
         sound = False
     if not sound or parts.query or parts.fragment:
         raise UsageError(
@@ -183,13 +183,13 @@ def _checked(base_url: str, *, insecure_http: bool) -> str:
 
 
 def _shown(base_url: str) -> str:
-    """The address up to its query, where somebody may have pasted a key."""
+    """The address up to its query, where a key may have been pasted."""
     shown = base_url.partition("?")[0].rpartition("@")[2][:100]
     return "What may be a key" if may_be_key(shown) else repr(shown)
 
 
 def _clean(text: object, mask: Mask) -> str:
-    """Somebody else's text without the key, short and without characters that a terminal would
+    """Text from outside without the key, short and without characters that a terminal would
     obey.
     """
     shown = mask(str(text)[: 4 * _DETAIL])

@@ -27,7 +27,7 @@ def _checked(text: str) -> Checked:
 
 
 def parse(text: str) -> pl.Expr:
-    """The expression. Raises ValueError when it is none, or is more than an expression may be."""
+    """The expression. Raises ValueError if it does not parse or exceeds the limits."""
     try:
         return pl.sql_expr(_checked(text).sql)
     except PolarsError as error:

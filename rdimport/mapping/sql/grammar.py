@@ -58,7 +58,7 @@ _FORMS: Final = {
     "BOOLEAN": Form.TRUTH,
     **dict.fromkeys(_DATES, Form.DATE),
 }
-"""What a cast gives, where it is no number."""
+"""Result types of casts other than numbers."""
 _CHAINED: Final = (RANKS["OR"], RANKS["AND"], RANKS["+"], RANKS["*"])
 
 
@@ -144,7 +144,7 @@ class _Parser(Cursor):
         return chain(parts, form, Size.total(p.size for _, p in parts) if longer else Size())
 
     def _beside(self, left: Part, power: int) -> Part:
-        """What is between two values and is no chain."""
+        """An operator between two values that cannot be chained."""
         negated = "NOT " if self._takes("NOT") else ""
         operator = self._take().keyword
         if operator == "::":

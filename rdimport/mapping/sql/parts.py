@@ -22,7 +22,7 @@ _SMALL: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """The longest text that a part can give: so many times each column's cell, and so many bytes.
+    """The longest text that a part can produce: a multiple of each column's cell, plus bytes.
 
     Raises ValueError where that is more than an expression may make.
     """

@@ -65,5 +65,5 @@ class CellFormats:
         return self.text if is_own else self.added
 
     def comment(self, problems: int) -> dict[str, Any]:
-        """The shape of a comment that tells of so many problems."""
+        """The size of a comment with that many problems."""
         return {"author": "rdimport", "width": 280, "height": min(70 + 60 * problems, 400)}

@@ -52,7 +52,7 @@ def write(
 
     Returns how many rows it holds. Raises ReportError when the disk does not take it.
     """
-    import xlsxwriter  # noqa: PLC0415  only who writes a report pays for it
+    import xlsxwriter  # noqa: PLC0415  only reports need it
     from xlsxwriter.exceptions import XlsxWriterException  # noqa: PLC0415
 
     with private(path) as half, TemporaryDirectory(dir=path.parent, prefix=".") as scratch:
@@ -207,7 +207,7 @@ class Sheets:
         )
 
     def _placed(self, problems: Sequence[Problem]) -> dict[int, list[Problem]]:
-        """The problems of a row by the cell that shows them; the state's, where it is no column."""
+        """A row's problems by the cell that shows them: the state cell without a column."""
         found: dict[int, list[Problem]] = {}
         for problem in problems:
             i = self._at.get(problem.column, self._at["rdimport_state"])

@@ -88,7 +88,7 @@ class _Page:
         self.line(*((name, self._looks.section) for name in names))
 
     def counts(self, summary: dict[str, Any], *, warned: bool) -> None:
-        """How many rows came to each state, and what that means."""
+        """The number of rows in each state, and what the state means."""
         words, looks = self._words, self._looks
         self.header(words("rows"), words("state"), words("meaning"))
         for state in State:

@@ -7,9 +7,11 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -159,6 +161,41 @@ def test_a_run_that_stands_still_keeps_its_account_though_the_lock_file_is_gone(
     run.send_signal(signal.SIGCONT)
     assert busy.code == 75
     assert ready.wait(run).code == 3
+
+
+def stands_still_between_writes(run: subprocess.Popen[str], desk: Desk) -> bool:
+    """Whether a run that was stopped lets others write; if not, it goes on."""
+    run.send_signal(signal.SIGSTOP)
+    with closing(sqlite3.connect(desk.state / "ledger.sqlite3", timeout=0.1)) as db:
+        try:
+            db.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            run.send_signal(signal.SIGCONT)
+            return False
+        db.execute("ROLLBACK")
+    return True
+
+
+def test_another_user_who_finds_no_lock_sends_no_row_that_a_run_at_work_has_sent(
+    ready: Desk, box: RunningSandbox
+) -> None:
+    """The lock in the first one's own folders is not seen by the other."""
+    run = at_work(ready, box)
+    until(lambda: stands_still_between_writes(run, ready))
+    remove(ready, "*.lock")
+    box.set_faults(Faults())
+    other = Desk(ready.home / "other", ready.key, ready.base_url)
+    other.home.mkdir()
+    shutil.copy(ready.home / "list.csv", other.home)
+    shutil.copy(ready.home / "list.yaml", other.home)
+    done = other.do(*command("--state-dir", ready.state))
+    run.send_signal(signal.SIGCONT)
+    assert ready.wait(run).code == 3
+    assert done.code in (0, 1)
+    assert set(arrived(box).values()) == {1}
+    assert len(arrived(box)) >= ROWS - done.summary["uncertain"]
+    assert ready.do(*command()).code in (0, 1)
+    assert set(arrived(box).values()) == {1}
 
 
 LOSSES = {

@@ -224,7 +224,8 @@ class Run:
         writes = 0
         with self.ledger.transaction() as db:
             locked = self._held is None or self._held()
-            begun = begun if locked else ()
+            if not locked:  # who took over has noted our open rows as uncertain, and so they stay
+                begun, ended = (), self._writes.still_open(db, ended)
             self._writes.apply(db, begun, ended, counters)
             if begun and self._witness is not None:
                 writes = count_write(db)

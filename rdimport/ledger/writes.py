@@ -55,6 +55,14 @@ class Writes:
         self._note_minute(db, len(accepted), counters)
         self._counted = counters
 
+    def still_open(
+        self, db: sqlite3.Connection, ended: Sequence[RowResult | SendAttempt]
+    ) -> list[RowResult | SendAttempt]:
+        """Those of some ended rows that nobody else has put away meanwhile."""
+        found = db.execute("SELECT file << 32 | row FROM sending WHERE run = ?", (self._run,))
+        places = {place for (place,) in found}
+        return [end for end in ended if _place_of(end) in places]
+
     def _begin(self, db: sqlite3.Connection, begun: Sequence[SendAttempt]) -> None:
         hashes = self._digests([row.payload for row in begun], 8)
         who = [row.identity for row in begun]
@@ -98,7 +106,7 @@ class Writes:
                     if isinstance(end, RowResult) and end.outcome.state is not State.ACCEPTED
                 ],
             )
-        places = [_place(end.outgoing if isinstance(end, RowResult) else end) for end in ended]
+        places = list(map(_place_of, ended))
         gone = db.execute(
             "DELETE FROM sending WHERE run = ? AND (file, row) IN"
             " (SELECT value >> 32, value & 4294967295 FROM json_each(?))",
@@ -195,6 +203,10 @@ def eight_bytes(*sources: int) -> bytes:
 def _place(row: SendAttempt) -> int:
     """File and row as one number."""
     return row.file << 32 | row.row
+
+
+def _place_of(end: RowResult | SendAttempt) -> int:
+    return _place(end.outgoing if isinstance(end, RowResult) else end)
 
 
 def count_write(db: sqlite3.Connection) -> int:

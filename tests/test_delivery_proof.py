@@ -15,16 +15,27 @@ from proof.__main__ import play_all
 from proof.books import Start
 from proof.checker import Checker, Ended
 from proof.endpoint import AMBIGUOUS, NOT_NOW, Endpoint, Fault, Receipt
+from proof.ledgers import BETWEEN, LOSSES
 from proof.oracle import NEVER, Known, Past, wanted, wish
 from proof.rows import Key, Row, Sheet, canonical, merged
-from proof.scenario import LISTS, RESENDS, SIGNALS, Interruption, Round, Rules, Scenario, scenario
+from proof.scenario import (
+    LISTS,
+    RESENDS,
+    SIGNALS,
+    WRONG_KEYS,
+    Interruption,
+    Round,
+    Rules,
+    Scenario,
+    scenario,
+)
 
 from rdimport.core.row import State
 from rdimport.ledger import Counters, Ledger, Outcome, RowResult, SendAttempt
 
 IN_FULL = (1_038,)
 """Seeds whose commands are started as somebody types them; the others are quick."""
-QUICK = (1_053, 1_229, 1_285, 1_311)
+QUICK = (1_016, 1_053, 1_229, 1_285, 1_311)
 PEOPLE = (Row("p1@exemplo.com.br", "x"), Row("p2@exemplo.com.br", "x"))
 ANA, BIA = (Key("a", "Prova", row.email) for row in PEOPLE)
 SENT = {key: canonical(row.payload("Prova")) for key, row in zip((ANA, BIA), PEOPLE, strict=True)}
@@ -55,7 +66,9 @@ def test_the_seeds_of_the_full_proof_try_every_fault_and_every_wish() -> None:
 @pytest.mark.parametrize("seeds", [IN_FULL + QUICK, range(300)])
 def test_the_seeds_try_all_that_a_story_can_have(seeds: Sequence[int]) -> None:
     rounds = [turn for seed in seeds for turn in scenario(seed).rounds]
-    assert {turn.interruption.kind for turn in rounds if turn.interruption} == set(SIGNALS)
+    kinds = {turn.interruption.kind for turn in rounds if turn.interruption}
+    assert set(SIGNALS) <= kinds
+    assert kinds & set(LOSSES)
     assert {state for turn in rounds for state in turn.resend} == set(WAS)
     assert any(turn.resend and not turn.calm for turn in rounds)
     assert {turn.rules.on_duplicate for turn in rounds} == {"first", "last", "merge"}
@@ -63,9 +76,21 @@ def test_the_seeds_try_all_that_a_story_can_have(seeds: Sequence[int]) -> None:
     assert {turn.rules.identifier for turn in rounds} == {"Prova", "Prova dois"}
     kinds = {edit.kind for turn in rounds for edit in turn.edits}
     assert kinds == {"rename", "correct", "restore", "grow", "double", "drop"}
-    for name in "second purge way_back again beside canary limit file_size max_duration".split():
+    assert any(scenario(seed).upgraded for seed in seeds)
+    assert {turn.user for turn in rounds} == {"ana", "bia"}
+    names = "second purge way_back again beside canary limit file_size max_duration"
+    for name in f"{names} lost wrong_key second_key".split():
         assert any(getattr(turn, name) for turn in rounds), name
     assert any(len(turn.files) > 1 for turn in rounds)
+
+
+def test_the_seeds_of_the_full_proof_lose_the_ledger_and_mistake_the_key_in_every_way() -> None:
+    rounds = [turn for seed in range(300) for turn in scenario(seed).rounds]
+    assert {turn.lost for turn in rounds} == {"", *BETWEEN}
+    kinds = {turn.interruption.kind for turn in rounds if turn.interruption}
+    assert kinds == {*SIGNALS, *LOSSES}
+    assert {turn.wrong_key for turn in rounds} == {"", *WRONG_KEYS}
+    assert {turn.ledger for turn in rounds} == {"state", "elsewhere"}
 
 
 def receipt(

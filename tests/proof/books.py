@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from .oracle import Known
-from .rows import Key, Sheet
+from .rows import Key, Payload, Sheet
 from .scenario import Round
 
 
@@ -26,6 +27,21 @@ class Start:
         """The conversion of a row, counted as a spreadsheet program does."""
         email = self.sheets[file].rows[row - 2].email.lower()
         return Key(self.turn.account, self.turn.rules.identifier, email)
+
+    def keys(self) -> Iterator[Key]:
+        """The conversions of all valid rows."""
+        for file, sheet in enumerate(self.sheets):
+            for place, row in enumerate(sheet.rows):
+                if row.valid:
+                    yield self.key(file, place + 2)
+
+    def payloads(self) -> dict[Key, list[Payload]]:
+        """By conversion what its rows would send."""
+        found: dict[Key, list[Payload]] = {}
+        rows = (row for sheet in self.sheets for row in sheet.rows if row.valid)
+        for key, row in zip(self.keys(), rows, strict=True):
+            found.setdefault(key, []).append(row.payload(self.turn.rules.identifier))
+        return found
 
 
 class End(NamedTuple):
@@ -49,8 +65,10 @@ class Books:
     """Runs that nobody was to start."""
 
     @classmethod
-    def read(cls, path: Path, starts: Mapping[int, Start]) -> Books:
-        """`starts` by their process."""
+    def read(
+        cls, path: Path, starts: Mapping[int, Start], others: AbstractSet[int] = frozenset()
+    ) -> Books:
+        """`starts` by their process; `others` are not of this story."""
         books = cls()
         if not path.exists():
             return books
@@ -58,16 +76,18 @@ class Books:
         try:
             if db.execute("PRAGMA user_version").fetchone() == (0,):
                 return books  # its maker died first
-            books._fill(db, starts)
+            books._fill(db, starts, others)
         finally:
             db.close()
         return books
 
-    def _fill(self, db: sqlite3.Connection, starts: Mapping[int, Start]) -> None:
+    def _fill(
+        self, db: sqlite3.Connection, starts: Mapping[int, Start], others: AbstractSet[int]
+    ) -> None:
         by_run = {}
         for run, name, process in db.execute("SELECT id, name, process FROM run"):
             if process not in starts:
-                self.strangers.append(name)
+                self.strangers += [name] if process not in others else []
                 continue
             by_run[run] = starts[process]
             self.runs[starts[process].number] = name

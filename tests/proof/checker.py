@@ -6,7 +6,7 @@ import csv
 import json
 import signal
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 
 from .books import Books, Start
 from .endpoint import NOT_NOW, Endpoint, Fault, Receipt
+from .ledgers import LOSSES, NAME
 from .oracle import DOUBT, NEVER, Known, Past, Wanted, ends, wanted, wish
 from .rows import COLUMNS, Key
 from .scenario import Interruption, Scenario
@@ -68,15 +69,23 @@ class Run:
 
 
 class Checker:
-    """Collects `untruths`: sentences that would each break the promise."""
+    """Collects `untruths` about one ledger: sentences that would each break the promise."""
 
     def __init__(
-        self, plan: Scenario, endpoint: Endpoint, home: Path, starts: dict[int, Start]
+        self,
+        plan: Scenario,
+        endpoint: Endpoint,
+        home: Path,
+        starts: dict[int, Start],
+        ledger: str = "state",
     ) -> None:
         self.plan = plan
+        self.ledger = ledger
         self.endpoint = endpoint
         self.home = home
         self.starts = starts
+        self.others: frozenset[int] = frozenset()
+        """Processes of runs in the ledger that are not of this story."""
         self.untruths: list[str] = []
         self.counts: Counter[str] = Counter()
         self.past: dict[str, list[Past]] = defaultdict(list)
@@ -94,7 +103,7 @@ class Checker:
         return [self._after(start, ended, before) for start, ended in runs]
 
     def read(self) -> Books:
-        return Books.read(self.home / "state" / "ledger.sqlite3", self.starts)
+        return Books.read(self.home / self.ledger / NAME, self.starts, self.others)
 
     def _after(self, start: Start, ended: Ended, before: dict[Key, Known]) -> Run:
         turn = start.turn
@@ -109,7 +118,7 @@ class Checker:
             key: wanted(
                 turn, _in_doubt(before.get(key, NEVER)), earlier.get(key, []), payloads, begun
             )
-            for key, payloads in _payloads(start).items()
+            for key, payloads in start.payloads().items()
         }
         run = Run(start, ended, before, self.books, want, got)
         if ended.code != 2 and start.number in self.books.runs:
@@ -120,6 +129,8 @@ class Checker:
         if ended.summary is not None:
             self.summary_is_true(run, ended.summary)
             self._code_is_true(run, ended.summary)
+        elif ended.interrupted is not None and ended.interrupted.kind in LOSSES:
+            self.must(ended.code == 3, f"code {ended.code} as {ended.interrupted.kind}")
         elif not ended.died and turn.file_size is None:
             self.must(False, f"no summary, code {ended.code}: {ended.err[-900:]}")
         elif not ended.died:
@@ -184,9 +195,14 @@ class Checker:
 
     def _received(self, which: Any) -> dict[Key, list[Receipt]]:
         found: dict[Key, list[Receipt]] = defaultdict(list)
-        for receipt in filter(which, self.endpoint.receipts):
+        for receipt in filter(which, self.receipts()):
             found[receipt.key].append(receipt)
         return found
+
+    def receipts(self) -> list[Receipt]:
+        """The requests of the runs that had this ledger."""
+        mine = {s.number for s in self.starts.values() if s.turn.ledger == self.ledger}
+        return [receipt for receipt in self.endpoint.receipts if receipt.round in mine]
 
     def _sent_what_it_may(self, run: Run) -> None:
         """Each request was wanted; a second one for a row only where the first proved that it had
@@ -312,7 +328,7 @@ class Checker:
         counts: dict[str, int],
         allowed: dict[Key, tuple[frozenset[str], frozenset[str]]],
     ) -> None:
-        rows = Counter(_keys(run.start))
+        rows = Counter(run.start.keys())
         broken = sum(not row.valid for sheet in run.start.sheets for row in sheet.rows)
         least, most = Counter({"invalid": broken}), Counter({"invalid": broken})
         for key, (own, others) in allowed.items():
@@ -370,18 +386,3 @@ class Checker:
 
 def _in_doubt(known: Known) -> Known:
     return known._replace(state="uncertain") if known.state == "sending" else known
-
-
-def _keys(start: Start) -> Iterable[Key]:
-    for file, sheet in enumerate(start.sheets):
-        for place, row in enumerate(sheet.rows):
-            if row.valid:
-                yield start.key(file, place + 2)
-
-
-def _payloads(start: Start) -> dict[Key, list[dict[str, Any]]]:
-    found: dict[Key, list[dict[str, Any]]] = defaultdict(list)
-    rows = (row for sheet in start.sheets for row in sheet.rows if row.valid)
-    for key, row in zip(_keys(start), rows, strict=True):
-        found[key].append(row.payload(start.turn.rules.identifier))
-    return found

@@ -14,7 +14,7 @@ import tempfile
 import zipfile
 from collections import Counter
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Any, BinaryIO
@@ -22,9 +22,11 @@ from typing import Any, BinaryIO
 from .books import Start
 from .checker import Checker, Ended, Run
 from .endpoint import Endpoint
+from .ledgers import LOSSES, befalls_a_run
 from .nursery import Nursery, no_file_beyond
-from .rows import Row, Sheet, number_of, written
-from .scenario import Edit, Interruption, Round, Scenario, scenario
+from .perils import Perils
+from .rows import Key, Row, Sheet, number_of, written
+from .scenario import Interruption, Round, Scenario, scenario
 
 HUNG_AFTER = 90.0
 """Seconds after which a client that has not ended counts as hung."""
@@ -61,29 +63,45 @@ class _Play:
         self.commands = iter(range(1000))
         self.chance = Random(plan.seed + 1)  # noqa: S311
         self.lists = dict(plan.lists)
-        self.keys = {a: f"proof-key-{self.chance.getrandbits(64):016x}" for a in "ab"}
-        accounts = {key: account for account, key in self.keys.items()}
-        self.endpoint = Endpoint(self.chance, accounts, refuses=plan.refuses)
+        self.endpoint = Endpoint(self.chance, {}, refuses=plan.refuses)
         self.starts: dict[int, Start] = {}
-        self.checker = Checker(plan, self.endpoint, home, self.starts)
+        self.checkers = {
+            ledger: Checker(plan, self.endpoint, home, self.starts, ledger)
+            for ledger in ("state", "elsewhere")
+        }
+        self.checker = self.checkers["state"]
+        chance = Random(plan.seed + 2)  # noqa: S311
+        self.perils = Perils(home, self.endpoint, self.checker, self._plainly, chance)
+        for account, keys in self.perils.keys.items():
+            self.endpoint.accounts |= dict.fromkeys(keys.values(), account)
         self.reports: dict[str, dict[str, Any]] = {}
         """The last summary of each account."""
+        self.before_loss: set[Key] = set()
+        """Who had been sent when the ledger was lost in mid-run."""
         self.numbers = iter(range(1000))
 
     async def all_rounds(self) -> Verdict:
         async with self.endpoint:
+            if self.plan.upgraded:
+                await self.perils.upgrade()
             for turn in self.plan.rounds:
                 await self._round(turn)
         self.checker.at_the_end()
+        elsewhere = self.checkers["elsewhere"]
+        self.checker.untruths += elsewhere.untruths
+        self.checker.counts["runs with another ledger"] = elsewhere.counts["runs"]
         faults = Counter(str(receipt.fault) for receipt in self.endpoint.receipts)
         counts = self.checker.counts + Counter(seeds=1)
         return Verdict(self.plan.seed, self.checker.untruths, counts, faults)
 
     async def _round(self, turn: Round) -> None:
         for edit in turn.edits:
-            self._edit(edit)
+            self.lists[edit.list] = edit.done(self.lists[edit.list])
         if turn.purge:
             await self._purge()
+        checker = self.checkers[turn.ledger]
+        if checker is self.checker:
+            turn = await self._in_peril(turn)
         told = [self._start(turn), *([self._start(turn.beside)] if turn.beside else [])]
         second: list[Ended] = []
         if turn.second:
@@ -93,17 +111,33 @@ class _Play:
             second = await self._second(told[0], running[0])
         ends = await asyncio.gather(*running)
         await self.endpoint.hang_up()
-        runs = self.checker.after(list(zip(told, ends, strict=True)))
+        if (lost := ends[0].interrupted) and lost.kind in LOSSES:
+            await self._is_noticed(told[0], lost)
+        runs = checker.after(list(zip(told, ends, strict=True)))
         for ended in second:
             self.checker.at(f"a second run beside run {told[0].number}")
             self.checker.well_behaved(ended)
             self.checker.must(ended.code == 75, f"a second run ended with {ended.code}")
             self.checker.counts["second runs"] += 1
         for run in runs:
-            await self._look_at_report(run)
+            await self._look_at_report(run, checker)
 
-    def _start(self, turn: Round) -> Start:
+    async def _in_peril(self, turn: Round) -> Round:
+        """A run with the next number would begin; what is tried before leaves it to another."""
         number = next(self.numbers)
+        words = self._words(self._start(replace(turn, way_back=False), number))
+        return await self.perils.before(turn, words)
+
+    async def _is_noticed(self, start: Start, lost: Interruption) -> None:
+        """Beyond the rows that were on their way none left, nor leaves until it is put back."""
+        rows = {receipt.key for receipt in self.checker.receipts()} - self.before_loss
+        most = self.plan.concurrency
+        self.checker.at(f"run {start.number}, {lost.kind}")
+        self.checker.must(len(rows) <= most, f"{len(rows)} rows left after that, not {most}")
+        await self.perils.noticed(lost.kind, self._words(start), start.turn)
+
+    def _start(self, turn: Round, number: int | None = None) -> Start:
+        number = next(self.numbers) if number is None else number
         sheets = [self._sheet(name) for name in turn.files if name in self.lists]
         if turn.way_back and (mended := self._mended(turn.account, number)):
             sheets = [mended]
@@ -115,23 +149,6 @@ class _Play:
     def _sheet(self, name: str) -> Sheet:
         (self.home / name).write_text(written(self.lists[name]), encoding="utf-8")
         return Sheet(name, self.lists[name])
-
-    def _edit(self, edit: Edit) -> None:
-        rows = list(self.lists[edit.list])
-        at = edit.row % len(rows)
-        row = rows[at]
-        if edit.kind == "grow":
-            rows.append(Row(f"p{edit.fresh}@exemplo.com.br", f"Nome {edit.fresh}"))
-        elif edit.kind == "double":
-            rows.append(row._replace(name=f"Outro {edit.fresh}"))
-        elif edit.kind == "drop" and len(rows) > 1:
-            del rows[at]
-        elif edit.kind in ("rename", "correct"):
-            word = "Outro" if edit.kind == "rename" else "Certo"
-            rows[at] = row._replace(name=f"{word} {edit.fresh}")
-        elif edit.kind == "restore":
-            rows[at] = row._replace(name=f"Nome {number_of(row.email)}")
-        self.lists[edit.list] = tuple(rows)
 
     def _mended(self, account: str, number: int) -> Sheet | None:
         """The failure report of the account's last run, as a person gives it back."""
@@ -160,6 +177,9 @@ class _Play:
         return Sheet(name, tuple(rows), origins)
 
     async def _run(self, start: Start) -> Ended:
+        return await self._command(self._words(start), start)
+
+    def _words(self, start: Start) -> list[str]:
         turn = start.turn
         patient = turn.calm or turn.second
         words = ["run", *(sheet.name for sheet in start.sheets), "-m", f"{start.number}.yaml"]
@@ -170,7 +190,7 @@ class _Play:
             words += ["--canary" if turn.canary else "--limit", str(turn.limit)]
         if turn.max_duration or turn.rates:
             words += ["--max-duration", turn.max_duration or "4s"]
-        return await self._command(words, start)
+        return words
 
     def _impatient(self) -> str:
         return ("0.5s", "0.8s")[self.plan.seed % 2]
@@ -186,7 +206,9 @@ class _Play:
         if reading.is_set() and not running.done():
             files = [sheet.name for sheet in first.sheets]
             words = ["run", *files, "-m", f"{first.number}.yaml", "--account", first.turn.account]
-            ended = await self._command(words, None)
+            turn = first.turn
+            other = "bia" if turn.user == "ana" else "ana"
+            ended = await self._plainly(words, self.perils.key(turn), other)
             ends += [] if running.done() else [ended]
         self.endpoint.gate.set()
         return ends
@@ -205,8 +227,10 @@ class _Play:
                 self.checker.must(not told, f"purge left {told[:3]} in {path.name}")
         self.checker.counts["purges"] += 1
 
-    async def _look_at_report(self, run: Run) -> None:
+    async def _look_at_report(self, run: Run, checker: Checker) -> None:
         """`rdimport report` says the same as the run did, and of one that died what it may."""
+        if checker is not self.checker:
+            return
         self.checker.at(f"report of run {run.start.number}")
         account, told = run.start.turn.account, run.ended.summary
         name = run.books.runs.get(run.start.number)
@@ -228,8 +252,26 @@ class _Play:
         if told is not None:
             self.reports[account] = told
 
+    async def _plainly(
+        self, words: list[str], key: str, user: str, told: Interruption | None = None
+    ) -> Ended:
+        """A command that is no run of the story."""
+        return await self._watched(words, self._environment(key, user, "state"), told=told)
+
     async def _command(self, words: list[str], start: Start | None) -> Ended:
-        account = words[words.index("--account") + 1] if "--account" in words else "a"
+        if start is None:
+            return await self._plainly(words, self.perils.keys["a"]["own"], "ana")
+        turn = start.turn
+        env = self._environment(self.perils.key(turn), turn.user, turn.ledger)
+        return await self._watched(words, env, start, turn.interruption)
+
+    async def _watched(
+        self,
+        words: list[str],
+        env: dict[str, str],
+        start: Start | None = None,
+        told: Interruption | None = None,
+    ) -> Ended:
         number = next(self.commands)
         wanted = {
             "words": words,
@@ -237,13 +279,13 @@ class _Play:
             "out": str(self.home / f"out-{number}.txt"),
             "err": str(self.home / f"err-{number}.txt"),
             "file_size": start.turn.file_size if start else None,
-            "env": self._environment(account),
+            "env": env,
         }
         pid, code = await (self.nursery.start(**wanted) if self.nursery else _start(**wanted))
         if start is not None:
             start.process = pid
             self.starts[pid] = start
-        told = start.turn.interruption if start else None
+        account = start.turn.account if start else ""
         sent = asyncio.Event()
         interrupting = asyncio.create_task(self._interrupt(pid, code, account, told, sent))
         over, _ = await asyncio.wait([code], timeout=HUNG_AFTER)
@@ -258,12 +300,12 @@ class _Play:
         path = self.home / f"{where}-{number}.txt"
         return path.read_bytes() if path.exists() else b""  # it may have died before its first word
 
-    def _environment(self, account: str) -> dict[str, str]:
+    def _environment(self, key: str, user: str, ledger: str) -> dict[str, str]:
         return os.environ | {
-            "HOME": str(self.home),
-            "RDIMPORT_API_KEY": self.keys[account],
+            "HOME": str(self.home / user),
+            "RDIMPORT_API_KEY": key,
             "RDIMPORT_BASE_URL": self.endpoint.base_url,
-            "RDIMPORT_STATE_DIR": "state",
+            "RDIMPORT_STATE_DIR": ledger,
             "POLARS_MAX_THREADS": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
@@ -296,6 +338,10 @@ class _Play:
         if code.done():
             return
         sent.set()
+        if told.kind in LOSSES:
+            self.before_loss = {receipt.key for receipt in self.checker.receipts()}
+            befalls_a_run(told.kind, self.home / "state", self.perils.aside, pid)
+            return
         first = {"kill": signal.SIGKILL, "interrupt": signal.SIGINT}
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, first.get(told.kind.split()[0], signal.SIGTERM))

@@ -7,6 +7,7 @@ from random import Random
 from typing import NamedTuple
 
 from .endpoint import ACCEPTED, Fault
+from .ledgers import BETWEEN, LOSSES
 from .rows import Payload, Row, number_of
 
 STAGES = ("connected", "read", "stored", "half", "answered")
@@ -43,6 +44,24 @@ class Edit(NamedTuple):
     row: int
     fresh: int
 
+    def done(self, before: tuple[Row, ...]) -> tuple[Row, ...]:
+        """The list after it."""
+        rows = list(before)
+        at = self.row % len(rows)
+        row = rows[at]
+        if self.kind == "grow":
+            rows.append(Row(f"p{self.fresh}@exemplo.com.br", f"Nome {self.fresh}"))
+        elif self.kind == "double":
+            rows.append(row._replace(name=f"Outro {self.fresh}"))
+        elif self.kind == "drop" and len(rows) > 1:
+            del rows[at]
+        elif self.kind in ("rename", "correct"):
+            word = "Outro" if self.kind == "rename" else "Certo"
+            rows[at] = row._replace(name=f"{word} {self.fresh}")
+        elif self.kind == "restore":
+            rows[at] = row._replace(name=f"Nome {number_of(row.email)}")
+        return tuple(rows)
+
 
 class Rules(NamedTuple):
     """What the mapping says in a run."""
@@ -65,8 +84,9 @@ RULES = Rules()
 
 @dataclass(frozen=True)
 class Interruption:
-    """A signal (or two) to the client: some milliseconds after the n-th request of this run has
-    come to a stage, or, without a stage, after the start of the process.
+    """A signal (or two) to the client, or what befalls its ledger (`LOSSES`): some milliseconds
+    after the n-th request of this run has come to a stage, or, without a stage, after the start of
+    the process.
     """
 
     kind: str
@@ -84,6 +104,10 @@ class Round:
     is started for the same account while the first is at work. With `way_back` the failure report
     of the account's last run is corrected and imported instead of the lists. `purge` before, and
     `again` (some earlier run's report is written once more) after it.
+
+    `ledger` is the state directory, `user` whose home it is. `lost` is what befalls the ledger
+    before, until it is noticed; `wrong_key` (another account's, or one that nobody knows) is tried
+    before. With `second_key` the account's other key is used.
     """
 
     rates: dict[Fault, float]
@@ -102,6 +126,11 @@ class Round:
     purge: bool = False
     way_back: bool = False
     again: bool = False
+    ledger: str = "state"
+    user: str = "ana"
+    lost: str = ""
+    wrong_key: str = ""
+    second_key: bool = False
 
     @property
     def calm(self) -> bool:
@@ -122,6 +151,8 @@ class Scenario:
     """Whose number this divides is refused by the endpoint until its name is a right one, and so
     are half of those that got another name, also where they had been accepted; 0 refuses nobody.
     """
+    upgraded: bool = False
+    """The ledger is one that 0.1.0 wrote."""
 
     def refuses(self, payload: Payload) -> bool:
         number, name = number_of(payload["email"]), payload.get("name", "")
@@ -159,7 +190,42 @@ def scenario(seed: int) -> Scenario:
         rounds += [replace(last, resend=chance.choice(RESENDS)) for _ in range(2)][
             : chance.randint(1, 2)
         ]
-    return Scenario(seed, lists, options, rounds, chance.choice((0, 0, 7, 3)))
+    plan = Scenario(seed, lists, options, rounds, chance.choice((0, 0, 7, 3)))
+    return _with_ledgers(Random(f"{seed} ledgers"), plan)  # noqa: S311
+
+
+def _with_ledgers(chance: Random, plan: Scenario) -> Scenario:
+    """The same story with several users, keys and ledgers, and what befalls those. It has a chance
+    of its own: the rest of a seed's story stays as it was.
+    """
+    traits = {name for name, share in _LEDGERS.items() if chance.random() < share}
+    rounds: list[Round] = []
+    for number, turn in enumerate(plan.rounds):
+        if "elsewhere" in traits and chance.random() < 0.4:
+            rounds.append(Round({}, files=tuple(plan.lists), rules=turn.rules, ledger="elsewhere"))
+        rounds.append(_befallen(chance, traits, turn, number))
+    return replace(plan, rounds=rounds, upgraded="upgraded" in traits)
+
+
+WRONG_KEYS = ("of another account", "of nobody", "under another name")
+_LEDGERS = {"users": 0.4, "keys": 0.35, "lost": 0.45, "elsewhere": 0.15, "upgraded": 0.15}
+
+
+def _befallen(chance: Random, traits: set[str], turn: Round, number: int) -> Round:
+    if "users" in traits:
+        turn = replace(turn, user=chance.choice(("ana", "bia")))
+    if "keys" in traits:
+        wrong = chance.choice(("", *WRONG_KEYS))
+        turn = replace(turn, wrong_key=wrong, second_key=chance.random() < 0.4)
+    if "lost" not in traits:
+        return turn
+    if number and chance.random() < 0.5:
+        turn = replace(turn, lost=chance.choice(BETWEEN))
+    alone = turn.beside is None and not turn.second and turn.file_size is None
+    if alone and not turn.calm and chance.random() < 0.5:
+        moment = chance.choice(STAGES), chance.choice((1, 1, 2, 3, 5, 8)), chance.random() * 0.02
+        turn = replace(turn, interruption=Interruption(chance.choice(tuple(LOSSES)), *moment))
+    return turn
 
 
 _TRAITS = {

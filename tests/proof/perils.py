@@ -1,0 +1,133 @@
+"""What is tried around a run: a ledger that is lost, or old, and keys of somebody else."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from random import Random
+
+from .checker import Checker, Ended
+from .endpoint import Endpoint
+from .ledgers import NAME, OLD_LISTS, befalls, of_0_1_0, processes, put_right
+from .scenario import Interruption, Round
+
+Command = Callable[..., Awaitable[Ended]]
+
+
+class Perils:
+    """`command` starts one: its words, the key, the user and what interrupts it."""
+
+    def __init__(
+        self, home: Path, endpoint: Endpoint, checker: Checker, command: Command, chance: Random
+    ) -> None:
+        self.home = home
+        self.endpoint = endpoint
+        self.checker = checker
+        self.command = command
+        self.chance = chance
+        self.keys = {
+            account: {
+                kind: f"proof-{kind}-key-{chance.getrandbits(64):016x}"
+                for kind in ("own", "second")
+            }
+            for account in "ab"
+        }
+        self.older = home / "older"
+        self._older_had = 0
+        self._used_by = "ana"
+
+    @property
+    def state(self) -> Path:
+        return self.home / self.checker.ledger
+
+    @property
+    def aside(self) -> Path:
+        return self.home / "aside"
+
+    def key(self, turn: Round) -> str:
+        return self.keys[turn.account]["second" if turn.second_key else "own"]
+
+    def bound(self, account: str) -> bool:
+        """Has a row of this account arrived, as far as the ledger knows?"""
+        known = self.checker.books.known.items()
+        return any(key.account == account and of.state == "accepted" for key, of in known)
+
+    async def before(self, turn: Round, words: list[str]) -> Round:
+        """What is tried before a run that will have these words; returns what is left of its turn
+        when that was not possible.
+        """
+        if turn.lost and self._rows_left(turn.lost):
+            befalls(turn.lost, self.state, self.aside, self.older)
+            await self.noticed(turn.lost, words, turn)
+        if turn.wrong_key and self.bound(turn.account):
+            await self._wrong_key(turn, words)
+        if turn.second_key and not self.bound(turn.account):
+            turn = Round(**{**vars(turn), "second_key": False})
+        if turn.second_key:
+            added = ["accounts", "add-key", "--account", turn.account]
+            done = await self.command(added, self.key(turn), turn.user)
+            self.checker.must(done.code == 0, f"add-key ended with {done.code}: {done.err[-900:]}")
+            self.checker.counts["with another key of the account"] += 1
+        if not self.older.exists() and (self.state / NAME).exists():
+            shutil.copytree(self.state, self.older)
+            self._older_had = len(self.checker.receipts())
+        self._used_by = turn.user
+        return turn
+
+    async def _wrong_key(self, turn: Round, words: list[str]) -> None:
+        other = "b" if turn.account == "a" else "a"
+        key = self.keys[turn.account]["own"]
+        if turn.wrong_key == "of another account":
+            key = self.keys[other]["own"]
+        elif turn.wrong_key == "of nobody":
+            key = f"proof-nobody-key-{self.chance.getrandbits(64):016x}"
+        else:
+            at = words.index("--account") + 1
+            words = [*words[:at], "the same people", *words[at + 1 :]]
+        await self._nothing_leaves(f"a key {turn.wrong_key}", words, key, turn.user)
+
+    def _rows_left(self, lost: str) -> bool:
+        """Only who sent something can miss it; an older copy must know less."""
+        sent = len(self.checker.receipts())
+        if "older" in lost:
+            return self.older.exists() and sent > self._older_had
+        return sent > 0
+
+    async def noticed(self, kind: str, words: list[str], turn: Round) -> None:
+        """Nothing leaves while the ledger is lost; then it is put right."""
+        user = turn.user if kind != "its folder vanishes" else self._used_by
+        await self._nothing_leaves(kind, words, self.keys[turn.account]["own"], user)
+        put_right(kind, self.state, self.aside)
+
+    async def _nothing_leaves(self, why: str, words: list[str], key: str, user: str) -> None:
+        self.checker.at(f"a run although: {why}")
+        before = self._requests()
+        ended = await self.command(words, key, user)
+        self.checker.well_behaved(ended)
+        self.checker.must(ended.code == 2, f"code {ended.code}, not 2: {ended.err[-900:]}")
+        gone = self._requests() - before
+        self.checker.must(not gone, f"{gone} rows were sent")
+        self.checker.counts[f"noticed: {why}"] += 1
+
+    def _requests(self) -> int:
+        return len(self.endpoint.receipts) + self.endpoint.unread.total()
+
+    async def upgrade(self) -> None:
+        """A ledger of 0.1.0 knows everybody; also where the first command is killed."""
+        of_0_1_0(self.home, self.endpoint.base_url)
+        self.checker.at("a ledger of 0.1.0")
+        before = self._requests()
+        key = f"proof-old-key-{self.chance.getrandbits(64):016x}"
+        for number, (file, mapping, account) in enumerate(OLD_LISTS):
+            words = ["run", file, "-m", mapping, "--account", account, "--json", "--quota", "none"]
+            killed = Interruption("kill", "", 1, self.chance.random() * 0.3)
+            ended = await self.command(words, key, "ana", None if number else killed)
+            self.checker.well_behaved(ended)
+            fine = ended.code in (0, 1) or (not number and ended.code == -signal.SIGKILL)
+            self.checker.must(fine, f"{words} ended with {ended.code}: {ended.err[-900:]}")
+        self.checker.others = processes(self.home)
+        gone = self._requests() - before
+        self.checker.must(not gone, f"{gone} rows were sent again after the upgrade")
+        self.checker.counts["with a ledger of 0.1.0"] += 1

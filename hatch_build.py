@@ -18,4 +18,4 @@ class MessagesHook(BuildHookInterface[Any]):
         """Called before each build."""
         messages = Path(self.root, "rdimport", "core", "messages")
         runpy.run_path(str(messages / "build.py"))["compile_all"]()
-        build_data["artifacts"].append("/rdimport/core/messages/locale/*.mo")
+        build_data["artifacts"].append("/rdimport/core/messages/locale/*/LC_MESSAGES/*.mo")

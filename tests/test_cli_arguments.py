@@ -13,6 +13,7 @@ from support.lists import MAPPING, people
 
 from rdimport.cli.arguments import (
     KINDS,
+    Arguments,
     CheckArguments,
     RunArguments,
     SandboxArguments,
@@ -119,6 +120,44 @@ def test_what_contradicts_itself_is_refused_by_run_and_check_alike(
     assert run.code == 2
     assert all(word in run.err for word in options.split() if word.startswith("--"))
     assert "Leave one of them out." in run.err
+
+
+@pytest.mark.parametrize("words", ["--lang pt-BR {}", "{} --lang=pt", "{} --lang PT-br"])
+def test_a_language_may_be_asked_for_before_and_after_the_command(words: str) -> None:
+    for command in ("status", "ledger check", "check a.csv"):
+        found = read(words.format(command).split())
+        assert found is not None
+        assert isinstance(found.arguments, Arguments)
+        assert found.arguments.lang == "pt-BR"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--help", "uso: rdimport [-h]"),
+        ("run --help", "repetir o comando continua de onde parou"),
+        ("run", "erro: faltam estes argumentos: FILE, -m/--mapping"),
+        ("run a -m b --limt 3", "opção desconhecida --limt; você quis dizer --limit?"),
+        ("run a -m b --limit x", "argumento --limit: não é um número inteiro maior que 0"),
+        ("run a -m b --api-key x", "a chave nunca vai na linha de comando"),
+        ("chek a", "você quis dizer check?"),
+        ("run a -m b --canary 1 --limit 2", "--canary e --limit dizem ambas quantas linhas"),
+        ("accounts list", "O registro ainda não conhece nenhuma conta"),
+        ("accounts rename a", "`accounts rename` pede dois nomes."),
+        ("ledger check", "Não há registro em"),
+        ("purge --older-than 1d", "Esquecido: o que 0 importação sabia das pessoas"),
+        ("key set", "Qual conta?"),
+        ("check list.csv", "parece ser"),
+    ],
+)
+def test_every_command_speaks_portuguese_where_it_is_asked_to(
+    ready: Desk, words: str, said: str
+) -> None:
+    done = ready.here(*words.split(), "--lang", "pt-BR")
+    assert said in " ".join((done.out + done.err).split())
+    english = ready.here(*words.split())
+    assert english.code == done.code
+    assert said not in " ".join((english.out + english.err).split())
 
 
 def test_without_a_word_the_help_is_printed_and_nothing_was_sent(ready: Desk) -> None:

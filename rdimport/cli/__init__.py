@@ -17,11 +17,13 @@ from typing import Final
 
 from rdimport.cli import keys
 from rdimport.cli.arguments import StateArguments, read
-from rdimport.cli.grammar import is_file
-from rdimport.cli.options import parser
+from rdimport.cli.grammar import is_file, translated
+from rdimport.cli.options import language_in, parser
 from rdimport.cli.streams import flush_output, print_error, say, speaking
+from rdimport.core import messages
 from rdimport.core.errors import ExitCode, RdimportError
 from rdimport.core.masking import HIDDEN, Mask, may_be_key
+from rdimport.core.messages import _
 
 _POOL: Final = "narenas:1,dirty_decay_ms:1000,muzzy_decay_ms:0"
 """How polars' allocator (jemalloc, where it is) holds memory: one pool, given back after a second.
@@ -33,7 +35,13 @@ Batch after batch of the same size goes through; a pool for each thread only kep
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code (see `errors.ExitCode`)."""
     words = sys.argv[1:] if arguments is None else list(arguments)
-    with keys.withheld(), speaking(keys.MASK):
+    lang = language_in(words)
+    with (
+        keys.withheld(),
+        speaking(keys.MASK),
+        messages.speaking(lang, everywhere=True),
+        translated(lang),
+    ):
         return _main(words)
 
 
@@ -52,7 +60,7 @@ def _main(words: Sequence[str]) -> int:
         print_error(_without_typed_keys(str(error), words))
         return int(error.exit_code)
     except KeyboardInterrupt:
-        print_error("Interrupted. The same command goes on where it was: no row is sent twice.")
+        print_error(_("Interrupted. The same command goes on where it was: no row is sent twice."))
         return ExitCode.STOPPED
     except Exception as error:  # noqa: BLE001  a bug: its stack helps whoever mends it
         if not isinstance(error, ImportError) and (damage := _damage(typed)):
@@ -60,7 +68,7 @@ def _main(words: Sequence[str]) -> int:
             return int(damage.exit_code)
         with suppress(OSError):
             sys.stderr.write(_without_typed_keys(traceback.format_exc(), words))
-        print_error("this is a bug in rdimport. The ledger is right: the same command goes on.")
+        print_error(_("this is a bug in rdimport. The ledger is right: the same command goes on."))
         return ExitCode.BUG
     return int(code)
 
@@ -69,7 +77,10 @@ def _without_typed_keys(text: str, words: Sequence[str]) -> str:
     """What went wrong, without the words of the command that may be keys typed in a wrong place."""
     typed = [part for word in words if not is_file(word) for part in re.split(r"[=\s?&]", word)]
     shown = Mask(filter(may_be_key, typed))(text)
-    return shown if shown == text else f"{shown}\n({HIDDEN} stands for what may be a key.)"
+    if shown == text:
+        return text
+    note = _("({hidden} stands for what may be a key.)", hidden=HIDDEN)
+    return f"{shown}\n{note}"
 
 
 def _damage(typed: object) -> RdimportError | None:

@@ -13,6 +13,7 @@ from rdimport.cli.screen.layout import printable
 from rdimport.cli.streams import say, say_json
 from rdimport.core.clock import SystemClock
 from rdimport.core.errors import ExitCode, UsageError
+from rdimport.core.messages import _, ngettext
 from rdimport.core.names import fold
 from rdimport.destination.address import endpoint
 from rdimport.ledger import Ledger
@@ -28,8 +29,10 @@ def execute(args: AccountsArguments) -> int:
     if len(args.names) != wanted:
         words = {"rename": " OLD NEW", "add-key": " --account NAME"}.get(args.action, "")
         raise UsageError(
-            f"`accounts {args.action}` takes {wanted or 'no'} names.",
-            f"Type: rdimport accounts {args.action}{words}",
+            _("`accounts {action}` takes two names.", action=args.action)
+            if wanted
+            else _("`accounts {action}` takes no names.", action=args.action),
+            _("Type: rdimport accounts {action}{words}", action=args.action, words=words),
         )
     {"list": _list, "add-key": _add_key, "rename": _rename}[args.action](args)
     return ExitCode.DONE
@@ -49,9 +52,9 @@ def _list(args: AccountsArguments) -> None:
 
 def _table(found: list[Account]) -> Iterator[str]:
     if not found:
-        yield "The ledger knows no account yet: one is there once a run has sent to it."
+        yield _("The ledger knows no account yet: one is there once a run has sent to it.")
         return
-    lines = [("Account", "keys", "conversions", "last run", "endpoint")]
+    lines = [(_("Account"), _("keys"), _("conversions"), _("last run"), _("endpoint"))]
     lines += [
         (
             printable(one.account, 40),
@@ -62,9 +65,10 @@ def _table(found: list[Account]) -> Iterator[str]:
         )
         for one in found
     ]
-    size = max(len(line[0]) for line in lines)
+    sizes = [max(len(line[column]) for line in lines) for column in range(4)]
     for name, number, conversions, last, where in lines:
-        yield f"{name:<{size}}  {number:>4}  {conversions:>11}  {last:<10}  {where}"
+        left = f"{name:<{sizes[0]}}  {number:>{sizes[1]}}  {conversions:>{sizes[2]}}"
+        yield f"{left}  {last:<{sizes[3]}}  {where}"
 
 
 def _add_key(args: AccountsArguments) -> None:
@@ -76,30 +80,32 @@ def _add_key(args: AccountsArguments) -> None:
         where = endpoint(to.base_url)
         now = SystemClock().now()
         name = add_key(ledger, where, account, hash_of(ledger, credentials), now)
-    say([f"This key is now one of account “{name}” at {where}."])
+    say([_("This key is now one of account “{name}” at {where}.", name=name, where=where)])
 
 
 def _rename(args: AccountsArguments) -> None:
     old, new = (" ".join(name.split()) for name in args.names)
     if not new:
-        raise UsageError("The new name is empty.", "Type: rdimport accounts rename OLD NEW")
+        raise UsageError(_("The new name is empty."), _("Type: rdimport accounts rename OLD NEW"))
     state_dir = resolve.state_dir(args)
     with ExitStack() as stack:
         ledger = stack.enter_context(_ledger(args))
         for name in {fold(old): old, fold(new): new}.values():
             stack.enter_context(locked(state_dir, name))
         endpoints = rename(ledger, old, new)
-    more = f" at {endpoints} endpoints" if endpoints > 1 else ""
-    cron = f"Write --account {shlex.quote(new)} where your crontab names it."
-    say([f"Account “{old}” is called “{new}” now{more}. {cron}"])
-    say([f"Its key in the keyring, if there is one: rdimport key set {shlex.quote(new)}"])
+    quoted = shlex.quote(new)
+    more = ngettext(" at {number} endpoint", " at {number} endpoints", endpoints)
+    shown = more if endpoints > 1 else ""
+    say([_("Account “{old}” is called “{new}” now{more}.", old=old, new=new, more=shown)])
+    say([_("Write --account {name} where your crontab names it.", name=quoted)])
+    say([_("Its key in the keyring, if there is one: rdimport key set {name}", name=quoted)])
 
 
 def _ledger(args: AccountsArguments) -> Ledger:
     state_dir = resolve.state_dir(args)
     if not Ledger.is_there(state_dir):
         raise UsageError(
-            f"There was no run yet in {state_dir}.",
-            "Name with --state-dir the directory that the runs have.",
+            _("There was no run yet in {state_dir}.", state_dir=state_dir),
+            _("Name with --state-dir the directory that the runs have."),
         )
     return Ledger.open(state_dir)

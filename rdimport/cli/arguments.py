@@ -12,22 +12,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from rdimport.cli.options import parser
+from rdimport.core.messages import Language
 
 if TYPE_CHECKING:
     from rdimport.sandbox.options import SandboxOptions
 
-Language: TypeAlias = Literal["en", "pt-BR"]
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """What every command takes: the language of all that it says and writes."""
+
+    lang: Language
 
 
 @dataclass(frozen=True, kw_only=True)
-class StateArguments:
+class StateArguments(Arguments):
     """Where the ledger is."""
 
     state_dir: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class AddressArguments:
+class AddressArguments(Arguments):
     """Which endpoint, and whose account there."""
 
     base_url: str | None = None
@@ -36,16 +42,15 @@ class AddressArguments:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OutputArguments:
-    """What a command says, and in which language."""
+class OutputArguments(Arguments):
+    """How a command says it."""
 
     json: bool
     quiet: bool
-    lang: Language
 
 
 @dataclass(frozen=True, kw_only=True)
-class FileArguments:
+class FileArguments(Arguments):
     """Lists, and what the person knows of them."""
 
     files: tuple[str, ...]
@@ -117,7 +122,7 @@ class ReportArguments(StateArguments, OutputArguments):
 
 
 @dataclass(frozen=True, kw_only=True)
-class KeyArguments:
+class KeyArguments(Arguments):
     """`key`."""
 
     action: Literal["set", "list", "remove"]
@@ -143,7 +148,7 @@ class PurgeArguments(StateArguments):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LedgerCopyArguments:
+class LedgerCopyArguments(Arguments):
     """`ledger copy`."""
 
     source: Path
@@ -168,14 +173,14 @@ class LedgerNewArguments(LedgerAcceptArguments):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SchemaArguments:
+class SchemaArguments(Arguments):
     """`schema`."""
 
     what: Literal["mapping", "config"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class JobsArguments:
+class JobsArguments(Arguments):
     """`jobs`."""
 
     action: Literal["list", "check", "run"]

@@ -7,12 +7,17 @@ mail or a journal that others read. So an option is named, its value is not.
 from __future__ import annotations
 
 import argparse
+import gettext
+import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from rdimport.core.messages import Language, _, ngettext, untranslated
+from rdimport.core.messages.catalogue import DOMAIN, FOLDER
 from rdimport.core.names import did_you_mean
 
 _KINDS: Final = r"(?:[a-z]+[-_])*(?:api[-_]?)?(?:key|token|secret|password|senha|chave)"
@@ -23,7 +28,7 @@ _SETTING: Final = re.compile(
 _SHOWN: Final = re.compile(r"-[A-Za-z]|--[A-Za-z][A-Za-z-]{0,24}")
 _NUMBER: Final = re.compile(r"-\d+|-\d*\.\d+")
 
-_HOW_TO_GIVE_A_KEY: Final = (
+_HOW_TO_GIVE_A_KEY: Final = untranslated(
     "a key is never given on the command line, where other users of this machine can read it. Put "
     "it into the environment variable RDIMPORT_API_KEY, into a file that only you can read "
     "(--api-key-file FILE), or into the keyring (rdimport key set NAME). What you typed may be in "
@@ -72,25 +77,27 @@ class Grammar(argparse.ArgumentParser):
     def _trouble(self, word: str) -> str:
         """What is wrong with a word as such, if anything."""
         if _SETTING.match(word) and (word.lower().startswith("rdimport_") or not is_file(word)):
-            return f"a setting is no argument, and {_HOW_TO_GIVE_A_KEY}."
+            return _("a setting is no argument, and {how}.", how=_(_HOW_TO_GIVE_A_KEY))
         if not word.startswith("-") or word == "-" or _NUMBER.fullmatch(word):
             return ""
         name = re.split(r"[=\s]", word, maxsplit=1)[0]
         known = self._option_string_actions
         if name in known:
             with_value = "=" in word and known[name].nargs == 0
-            return f"{name} takes no value." if with_value else ""
+            return _("{option} takes no value.", option=name) if with_value else ""
         joined = not word.startswith("--") and (word[:2] in known or " " in word)
         return "" if joined else self._unknown(name, known)
 
     def _unknown(self, name: str, known: Iterable[str]) -> str:
         if _SECRET_OPTION.fullmatch(name):
-            return f"{_HOW_TO_GIVE_A_KEY}."
+            return f"{_(_HOW_TO_GIVE_A_KEY)}."
         shown = f" {name}" if _SHOWN.fullmatch(name) else ""
         names = [option.lstrip("-") for option in known if option.startswith("--")]
         best = did_you_mean(name.lstrip("-"), names)
-        hint = f"did you mean --{best}?" if best else f"{self.prog} --help lists the options."
-        return f"unknown option{shown}; {hint}"
+        hint = _("did you mean {name}?", name=f"--{best}")
+        if not best:
+            hint = _("{command} --help lists the options.", command=self.prog)
+        return _("unknown option{shown}; {hint}", shown=shown, hint=hint)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         """As the base class does, without repeating what is none of the choices."""
@@ -99,8 +106,8 @@ class Grammar(argparse.ArgumentParser):
         except argparse.ArgumentError:
             choices = [str(choice) for choice in action.choices or ()]
             best = did_you_mean(str(value), choices)
-            hint = f"; did you mean {best}?" if best else ""
-            message = f"is none of {', '.join(choices)}{hint}"
+            hint = "; " + _("did you mean {name}?", name=best) if best else ""
+            message = _("is none of {choices}", choices=", ".join(choices)) + hint
             raise argparse.ArgumentError(action, message) from None
 
 
@@ -116,7 +123,32 @@ def _too_many(words: Sequence[str]) -> str:
     """Files are named, as nobody has a file that is called like the key; other words are not."""
     files = [word for word in words if is_file(word)]
     if len(files) == len(words):
-        return f"name all files side by side: {', '.join(files)} stands apart from the others."
+        return _(
+            "name all files side by side: {files} stands apart from the others.",
+            files=", ".join(files),
+        )
     count = len(words) - len(files)
-    said = "1 word is" if count == 1 else f"{count} words are"
-    return f"{said} too many for this command (not shown here, as a key may be among them)."
+    return ngettext(
+        "{number} word is too many for this command (not shown here, as it may be a key).",
+        "{number} words are too many for this command (not shown here, as one may be a key).",
+        count,
+    )
+
+
+@contextmanager
+def translated(lang: Language) -> Iterator[None]:
+    """Let argparse, too, speak that language: its own texts go through gettext's global domain."""
+    if lang == "en":
+        yield
+        return
+    domain, before = gettext.textdomain(), os.environ.get("LANGUAGE")
+    gettext.bindtextdomain(DOMAIN, FOLDER)
+    gettext.textdomain(DOMAIN)
+    os.environ["LANGUAGE"] = lang.replace("-", "_")
+    try:
+        yield
+    finally:
+        gettext.textdomain(domain)
+        os.environ.pop("LANGUAGE")
+        if before is not None:
+            os.environ["LANGUAGE"] = before

@@ -11,6 +11,7 @@ from rdimport.cli import resolve
 from rdimport.cli.arguments import InitArguments
 from rdimport.cli.streams import print_error, say
 from rdimport.core.errors import ExitCode, UsageError
+from rdimport.core.messages import _
 from rdimport.core.shell import joined, whole
 
 
@@ -22,18 +23,26 @@ def execute(args: InitArguments) -> int:
     else:
         _write(args.output, found.text)
         print_error(
-            f"wrote {args.output}. Read it, correct it, then type:\n"
-            f"  {_look(args, near=sys.stderr.isatty())}"
+            _(
+                "wrote {output}. Read it, correct it, then type:\n  {look}",
+                output=args.output,
+                look=_look(args, near=sys.stderr.isatty()),
+            )
         )
     if found.missing:
-        print_error(f"{found.missing}\nName the column yourself: RD needs an e-mail for each row.")
+        print_error(
+            _(
+                "{missing}\nName the column yourself: RD needs an e-mail for each row.",
+                missing=found.missing,
+            )
+        )
         return ExitCode.FAILED_ROWS
     return ExitCode.DONE
 
 
 def _look(args: InitArguments, *, near: bool = False) -> str:
     """The command that shows what the mapping does; `near`: to who is in this folder."""
-    mapping = str(args.output) if args.output else "THIS-FILE"
+    mapping = str(args.output) if args.output else _("THIS-FILE")
     if args.output and not near:
         mapping = whole(mapping)
     files = args.files if near else [whole(name) for name in args.files]
@@ -51,7 +60,8 @@ def _write(path: Path, text: str) -> None:
             file.write(text)
     except FileExistsError:
         raise UsageError(
-            f"{path} is there already, and is not written over.", "Name another file with -o."
+            _("{path} is there already, and is not written over.", path=path),
+            _("Name another file with -o."),
         ) from None
     except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error}.") from None
+        raise UsageError(_("{path} cannot be written: {error}.", path=path, error=error)) from None

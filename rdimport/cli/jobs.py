@@ -20,8 +20,10 @@ from rdimport.cli.arguments import JobsArguments, RunArguments, read
 from rdimport.cli.screen import jobs as screen
 from rdimport.cli.streams import flush_output, print_error, say, say_json
 from rdimport.config import Settings, find, load
+from rdimport.core import messages
 from rdimport.core.errors import ExitCode, RdimportError, UsageError
 from rdimport.core.events import ignore_events
+from rdimport.core.messages import _
 from rdimport.core.names import did_you_mean
 
 if TYPE_CHECKING:
@@ -78,9 +80,14 @@ def _settings(args: JobsArguments) -> Settings:
     path = find(args.config, os.environ, folder)
     if path is None:
         raise UsageError(
-            f"There are no settings: no file is named, and there is no {folder / 'rdimport.toml'}.",
-            "Name one with --config, or in the environment variable RDIMPORT_CONFIG; docs/jobs.md "
-            "shows what stands in it.",
+            _(
+                "There are no settings: no file is named, and there is no {folder}.",
+                folder=folder / "rdimport.toml",
+            ),
+            _(
+                "Name one with --config, or in the environment variable RDIMPORT_CONFIG; "
+                "docs/jobs.md shows what stands in it."
+            ),
         )
     return load(path)
 
@@ -91,14 +98,18 @@ def _chosen(settings: Settings, names: Sequence[str]) -> list[str]:
     Raises UsageError for a name or pattern that fits none, and where there is no job.
     """
     if not settings.jobs:
-        raise UsageError("The settings have no jobs.", "Write a table [jobs.NAME]; docs/jobs.md.")
+        raise UsageError(
+            _("The settings have no jobs."), _("Write a table [jobs.NAME]; docs/jobs.md.")
+        )
     wanted: set[str] = set()
     for name in names:
         fitting = [job for job in settings.jobs if fnmatchcase(job, name)]
         if not fitting:
             best = did_you_mean(name, settings.jobs)
-            hint = f"Did you mean {best}?" if best else f"There are: {', '.join(settings.jobs)}."
-            raise UsageError(f"No job is called {name}.", hint)
+            hint = _("There are: {jobs}.", jobs=", ".join(settings.jobs))
+            if best:
+                hint = _("Did you mean {name}?", name=best)
+            raise UsageError(_("No job is called {name}.", name=name), hint)
         wanted.update(fitting)
     return [job for job in settings.jobs if job in wanted or not names]
 
@@ -133,7 +144,9 @@ def _arguments(settings: Settings, job: str) -> RunArguments:
             del words[at : at + 2]
     command = read(words)
     if command is None or not isinstance(command.arguments, RunArguments):
-        raise UsageError(f"Job {job} makes no command.", "Look at its files and its mapping.")
+        raise UsageError(
+            _("Job {job} makes no command.", job=job), _("Look at its files and its mapping.")
+        )
     return command.arguments
 
 
@@ -206,7 +219,7 @@ def _run(settings: Settings, chosen: Sequence[str], args: JobsArguments) -> int:
         jobs = [one.as_json() for one in sorted(ended, key=lambda one: chosen.index(one.job))]
         say_json({"jobs": jobs, "not_started": left, "exit_code": int(_worst(codes))})
     elif left:
-        print_error(f"stopped; not started: {', '.join(left)}")
+        print_error(_("stopped; not started: {jobs}", jobs=", ".join(left)))
     flush_output()
     return _worst(codes)
 
@@ -219,9 +232,10 @@ def _ended(settings: Settings, job: str, stop: StopRequest) -> Ended:
     args = _arguments(settings, job)
     ended = partial(Ended, job, settings.account_of(job)[0], args=args)
     try:
-        to = _station(settings, job, args)
-        to.credentials()
-        done = carry_out(args, to, on_event=ignore_events, agreed=go, stop=stop, job=job)
+        with messages.speaking(args.lang):
+            to = _station(settings, job, args)
+            to.credentials()
+            done = carry_out(args, to, on_event=ignore_events, agreed=go, stop=stop, job=job)
     except RdimportError as error:
         return ended(code=ExitCode(error.exit_code), trouble=str(error))
     except Exception:  # noqa: BLE001  a bug: its stack helps whoever mends it

@@ -10,34 +10,44 @@ from rdimport.cli.arguments import AddressArguments, KeyArguments
 from rdimport.cli.streams import say
 from rdimport.core.errors import ExitCode, UsageError
 from rdimport.core.masking import may_be_key
+from rdimport.core.messages import _
 
 
 def execute(args: KeyArguments) -> int:
     """List, remove or store; a key is asked for, never an argument."""
     if args.action == "list":
-        say(keys.accounts() or ["The keyring holds no keys of rdimport."])
+        say(keys.accounts() or [_("The keyring holds no keys of rdimport.")])
     elif args.name is None:
-        raise UsageError("Which account?", f"Type: rdimport key {args.action} NAME")
+        raise UsageError(
+            _("Which account?"), _("Type: rdimport key {action} NAME", action=args.action)
+        )
     elif args.action == "remove":
         keys.remove(args.name)
-        say([f"The key of account “{args.name}” is no longer in the keyring."])
+        say([_("The key of account “{name}” is no longer in the keyring.", name=args.name)])
     elif may_be_key(args.name):
         raise UsageError(
-            f"What stands after `rdimport key {args.action}` looks like a key (not shown here).",
-            "Write the account's name there; the key is asked for then. Take this one out of your "
-            "shell's history.",
+            _(
+                "What stands after `rdimport key {action}` looks like a key (not shown here).",
+                action=args.action,
+            ),
+            _(
+                "Write the account's name there; the key is asked for then. Take this one "
+                "out of your shell's history."
+            ),
         )
     else:
         key = _asked_for_key()
         keys.MASK.learn(key)
-        resolve.station(AddressArguments(), key)  # a key that cannot be right is not stored
+        resolve.station(
+            AddressArguments(lang=args.lang), key
+        )  # a key that cannot be right is not stored
         keys.store(args.name, key)
-        say([f"Stored. Use it with: rdimport run … --account {args.name}"])
+        say([_("Stored. Use it with: rdimport run … --account {name}", name=args.name)])
     return ExitCode.DONE
 
 
 def _asked_for_key() -> str:
     """From the terminal without showing it, else the first line of standard input."""
     if sys.stdin.isatty():
-        return getpass("API key (it is not shown): ").strip()
+        return getpass(_("API key (it is not shown): ")).strip()
     return sys.stdin.readline().strip()

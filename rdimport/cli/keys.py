@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from rdimport.core.errors import UsageError
 from rdimport.core.masking import Mask
+from rdimport.core.messages import _
 from rdimport.core.names import fold
 from rdimport.core.shell import joined
 
@@ -74,9 +75,13 @@ def of_account(name: str, where: ApiKey, path: Callable[[str], Path]) -> str | N
         key = _withheld.get(where.env, "").strip()
         if not key:
             raise UsageError(
-                f"The environment variable {where.env}, which should hold the key of account "
-                f"“{name}”, is empty or not there.",
-                "Set it where the command runs; cron starts with hardly any variables.",
+                _(
+                    "The environment variable {env}, which should hold the key of account "
+                    "“{name}”, is empty or not there.",
+                    env=where.env,
+                    name=name,
+                ),
+                _("Set it where the command runs; cron starts with hardly any variables."),
             )
     elif where.file is not None:
         key = _read(path(where.file))
@@ -86,8 +91,8 @@ def of_account(name: str, where: ApiKey, path: Callable[[str], Path]) -> str | N
         key = _from_keyring(name) or ""
         if not key:
             raise UsageError(
-                f"The keyring holds no key for account “{name}”.",
-                f"Type: {joined(['rdimport', 'key', 'set', name])}",
+                _("The keyring holds no key for account “{account}”.", account=name),
+                _("Type: {command}", command=joined(["rdimport", "key", "set", name])),
             )
     MASK.learn(key)
     return key
@@ -95,22 +100,41 @@ def of_account(name: str, where: ApiKey, path: Callable[[str], Path]) -> str | N
 
 def _printed_by(command: Sequence[str], name: str) -> str:
     """The key that a program prints, a password manager's say."""
-    what = f"The program that prints the key of account “{name}”, {command[0]},"
+    what = {"program": command[0], "account": name}
     try:
         done = subprocess.run(  # noqa: S603  the person's own settings name it
             command, capture_output=True, timeout=_PROGRAM_TAKES, check=False
         )
     except subprocess.TimeoutExpired:
         raise UsageError(
-            f"{what} took over {_PROGRAM_TAKES} s.", "It must not wait for a person."
+            _(
+                "The program {program} that prints the key of account “{account}” took over "
+                "{seconds} s.",
+                seconds=_PROGRAM_TAKES,
+                **what,
+            ),
+            _("It must not wait for a person."),
         ) from None
     except OSError as error:
-        raise UsageError(f"{what} cannot be started: {error.strerror}.", "Correct it.") from None
+        raise UsageError(
+            _(
+                "The program {program} that prints the key of account “{account}” cannot be "
+                "started: {error}.",
+                error=error.strerror,
+                **what,
+            ),
+            _("Correct its name in the settings."),
+        ) from None
     key = done.stdout[:10_000].decode("utf-8", "replace").strip()
     if done.returncode or not key:
         raise UsageError(
-            f"{what} ended with {done.returncode} and printed {'a text' if key else 'nothing'}.",
-            "Type it by hand to see what it says.",
+            _(
+                "The program {program} that prints the key of account “{account}” ended with "
+                "{code}, or printed nothing.",
+                code=done.returncode,
+                **what,
+            ),
+            _("Type it by hand to see what it says."),
         )
     return key
 
@@ -139,7 +163,8 @@ def remove(account: str) -> None:
         names = _names()
         if account not in names:
             raise UsageError(
-                f"The keyring holds no key for account “{account}”.", "Type: rdimport key list"
+                _("The keyring holds no key for account “{account}”.", account=account),
+                _("Type: rdimport key list"),
             )
         keyring.delete_password(_SERVICE, account)
         left = [name for name in names if name != account]
@@ -153,14 +178,14 @@ def _read(file: Path) -> str:
             others = stat.S_IRWXO if _is_credential(file) else stat.S_IRWXG | stat.S_IRWXO
             if os.name == "posix" and mode & others:
                 raise UsageError(
-                    f"Others on this machine can read the key in {file}.",
-                    f"Type: chmod 600 {file}",
+                    _("Others on this machine can read the key in {file}.", file=file),
+                    _("Type: chmod 600 {file}", file=file),
                 )
             key = opened.read(10_000).strip()
     except (OSError, UnicodeDecodeError) as error:
         raise _unreadable(file, error) from None
     if not key:
-        raise _no_key(f"The key file {file} is empty.")
+        raise _no_key(_("The key file {file} is empty.", file=file))
     return key
 
 
@@ -175,22 +200,28 @@ def _is_credential(file: Path) -> bool:
 def _unreadable(file: Path, error: Exception) -> UsageError:
     if isinstance(error, FileNotFoundError):
         # what was typed for the file may be the key
-        named = str(file) if file.suffix or len(file.parts) > 1 else "that --api-key-file names"
-        what = f"The key file {named} is not there."
+        what = _("The key file {file} is not there.", file=file)
+        if not (file.suffix or len(file.parts) > 1):
+            what = _("The key file that --api-key-file names is not there.")
     elif isinstance(error, IsADirectoryError):
-        what = f"The key file {file} is a folder."
+        what = _("The key file {file} is a folder.", file=file)
     elif isinstance(error, UnicodeDecodeError):
-        what = f"The key file {file} holds no text, so no key."
+        what = _("The key file {file} holds no text, so no key.", file=file)
     else:
-        what = f"The key file {file} cannot be read: {getattr(error, 'strerror', error)}."
+        reason = getattr(error, "strerror", error)
+        what = _("The key file {file} cannot be read: {error}.", file=file, error=reason)
     return _no_key(what)
 
 
 def _no_key(what: str) -> UsageError:
     return UsageError(
         what,
-        "Name with --api-key-file a text file that holds the key alone and that only you can read, "
-        f"or leave the option out and put the key into the environment variable {VARIABLE}.",
+        _(
+            "Name with --api-key-file a text file that holds the key alone and that only "
+            "you can read, or leave the option out and put the key into the environment "
+            "variable {variable}.",
+            variable=VARIABLE,
+        ),
     )
 
 
@@ -224,7 +255,10 @@ def _explained() -> Iterator[KeyringBackend]:
         yield keyring.get_keyring()
     except KeyringError as error:
         raise UsageError(
-            f"This system's keyring cannot be used: {type(error).__name__}.",
-            f"Put the key into the environment variable {VARIABLE}, or into a file that only you "
-            "can read and that --api-key-file names.",
+            _("This system's keyring cannot be used: {name}.", name=type(error).__name__),
+            _(
+                "Put the key into the environment variable {variable}, or into a file that "
+                "only you can read and that --api-key-file names.",
+                variable=VARIABLE,
+            ),
         ) from None

@@ -16,6 +16,7 @@ from rdimport.cli.arguments import (
 )
 from rdimport.cli.streams import ask, print_error, say
 from rdimport.core.errors import ExitCode, LedgerBusyError, LedgerLostError, UsageError
+from rdimport.core.messages import _, ngettext
 from rdimport.ledger import Ledger
 from rdimport.ledger.files import (
     FILE_NAME,
@@ -45,7 +46,7 @@ def _check(state_dir: Path) -> int:
     """Tell whether the ledger is whole."""
     ledger = Ledger.if_there(state_dir)
     if ledger is None:
-        say([f"There is no ledger in {state_dir}, and no trace of one."])
+        say([_("There is no ledger in {state_dir}, and no trace of one.", state_dir=state_dir)])
         return ExitCode.DONE
     with ledger:
         found = _whole(ledger)
@@ -62,10 +63,11 @@ def _whole(ledger: Ledger) -> Found:
 
 
 def _described(path: Path, found: Found) -> Iterator[str]:
-    yield f"The ledger {path} is whole."
-    rows = ", ".join(f"{n} {state}" for state, n in found.conversions.items()) or "none"
-    yield f"{found.runs} run(s){f', the last one {found.last}' if found.last else ''}."
-    yield f"Conversions by their state: {rows}."
+    yield _("The ledger {path} is whole.", path=path)
+    rows = ", ".join(f"{n} {state}" for state, n in found.conversions.items()) or _("none")
+    runs = ngettext("{number} run", "{number} runs", found.runs)
+    yield _("{runs}, the last one {run}.", runs=runs, run=found.last) if found.last else f"{runs}."
+    yield _("Conversions by their state: {rows}.", rows=rows)
 
 
 def _copy(source: Path, target: Path) -> int:
@@ -73,10 +75,19 @@ def _copy(source: Path, target: Path) -> int:
     path, to = ledger_of(source), ledger_of(target)
     if not path.is_file():
         raise UsageError(
-            f"There is no ledger in {source}.", "Name the state directory of the runs, or the file."
+            _("There is no ledger in {source}.", source=source),
+            _("Name the state directory of the runs, or the file."),
         )
     copy(path, to)
-    say([f"Copied: {path} to {to}. It is whole, and holds all up to this moment."])
+    say(
+        [
+            _(
+                "Copied: {path} to {to}. It is whole, and holds all up to this moment.",
+                path=path,
+                to=to,
+            )
+        ]
+    )
     return ExitCode.DONE
 
 
@@ -86,7 +97,8 @@ def _alone(state_dir: Path) -> Iterator[None]:
     with nobody_at_work(state_dir) as free:
         if not free:
             raise LedgerBusyError(
-                f"A run is at work with the ledger in {state_dir}.", "Wait for its end."
+                _("A run is at work with the ledger in {state_dir}.", state_dir=state_dir),
+                _("Wait for its end."),
             )
         yield
 
@@ -96,22 +108,41 @@ def _accept(state_dir: Path, *, yes: bool) -> int:
     path = state_dir / FILE_NAME
     if not path.is_file():
         raise UsageError(
-            f"There is no ledger in {state_dir} to go on with.",
-            "Put a copy there (rdimport ledger copy COPY DIRECTORY), or begin anew with: rdimport"
-            " ledger new",
+            _("There is no ledger in {state_dir} to go on with.", state_dir=state_dir),
+            _(
+                "Put a copy there (rdimport ledger copy COPY DIRECTORY), or begin anew with: "
+                "rdimport ledger new"
+            ),
         )
     try:
         with Ledger.open(state_dir):
-            say([f"The ledger {path} knows all that was sent from it; there is nothing to accept."])
+            say(
+                [
+                    _(
+                        "The ledger {path} knows all that was sent from it; there is nothing to "
+                        "accept.",
+                        path=path,
+                    )
+                ]
+            )
             return ExitCode.DONE
     except LedgerLostError as lost:
-        _agreed(lost.message, "Go on with this ledger?", yes=yes)
+        _agreed(lost.message, _("Go on with this ledger?"), yes=yes)
     with Ledger.open(state_dir, trusting=True) as ledger:
         _whole(ledger)
         aside = put_witnesses_aside(state_dir)
         run = last_run(ledger)
-    say([f"From now on the ledger {path} counts as it is; what was known beside it is in {aside}."])
-    say([f"The last run that it knows is {run}." if run else "It knows no run."])
+    say(
+        [
+            _(
+                "From now on the ledger {path} counts as it is; what was known beside it is "
+                "in {aside}.",
+                path=path,
+                aside=aside,
+            )
+        ]
+    )
+    say([_("The last run that it knows is {run}.", run=run) if run else _("It knows no run.")])
     return ExitCode.DONE
 
 
@@ -119,16 +150,21 @@ def _new(state_dir: Path, *, yes: bool) -> int:
     """Move what is left aside, and begin anew."""
     place = state_dir / FILE_NAME
     _agreed(
-        f"Without the ledger {place} nobody knows who was sent already, and everybody on a list is"
-        " sent again. What is left of it is moved aside, not deleted.",
-        "Begin anew?",
+        _(
+            "Without the ledger {place} nobody knows who was sent already, and everybody "
+            "on a list is sent again. What is left of it is moved aside, not deleted.",
+            place=place,
+        ),
+        _("Begin anew?"),
         yes=yes,
     )
     aside = put_aside(state_dir)
     with Ledger.open(state_dir):
         pass
-    moved = f"What was left of the old one is in {aside}." if aside else "There was none before."
-    say([f"A new ledger is in {state_dir}. {moved}"])
+    moved = _("There was none before.")
+    if aside:
+        moved = _("What was left of the old one is in {aside}.", aside=aside)
+    say([_("A new ledger is in {state_dir}. {moved}", state_dir=state_dir, moved=moved)])
     return ExitCode.DONE
 
 
@@ -138,6 +174,8 @@ def _agreed(danger: str, question: str, *, yes: bool) -> None:
     if yes:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise UsageError("This is for a person to decide.", "Type it in a terminal, or add --yes.")
+        raise UsageError(
+            _("This is for a person to decide."), _("Type it in a terminal, or add --yes.")
+        )
     if not ask(question):
-        raise UsageError("Nothing was changed.")
+        raise UsageError(_("Nothing was changed."))

@@ -24,6 +24,7 @@ from rdimport.core.events import (
     Stopping,
     Waiting,
 )
+from rdimport.core.messages import _
 from rdimport.core.messages.reasons import detail
 
 MOST_BYTES: Final = 10_000_000
@@ -53,7 +54,8 @@ class LogFile:
         """A sentence, where not all could be written."""
         if self._handler.failure is None:
             return ()
-        return (f"The log file {self._handler.baseFilename} has gaps: {self._handler.failure}.",)
+        name, failure = self._handler.baseFilename, self._handler.failure
+        return (_("The log file {file} has gaps: {error}.", file=name, error=failure),)
 
     def __call__(self, event: Event) -> None:
         """Write down one event, or add it to the next line about progress."""
@@ -114,7 +116,9 @@ def opened(
     try:
         handler = OwnerOnly(path, maxBytes=MOST_BYTES, backupCount=KEPT, encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"The log file {path} cannot be written: {error}.") from None
+        raise UsageError(
+            _("The log file {path} cannot be written: {error}.", path=path, error=error)
+        ) from None
     try:
         yield LogFile(handler, clock, mask, as_json=as_json)
     finally:

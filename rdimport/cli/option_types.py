@@ -8,11 +8,13 @@ from __future__ import annotations
 import re
 from argparse import ArgumentTypeError
 
+from rdimport.core.messages import Language, _
+
 
 def positive(text: str) -> int:
     """A whole number above 0."""
     if not text.isascii() or not text.isdigit() or int(text) == 0:
-        raise ArgumentTypeError("is no whole number above 0")
+        raise ArgumentTypeError(_("is no whole number above 0"))
     return int(text)
 
 
@@ -20,7 +22,7 @@ def seconds(text: str) -> float:
     """A duration such as 2h in seconds; a bare number is seconds."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|d)?", text.strip().lower())
     if match is None:
-        raise ArgumentTypeError("is no time: write 90d, 2h, 45m or 30s")
+        raise ArgumentTypeError(_("is no time: write 90d, 2h, 45m or 30s"))
     return float(match[1]) * {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}[match[2] or "s"]
 
 
@@ -28,14 +30,14 @@ def some_seconds(text: str) -> float:
     """A duration that is not 0."""
     found = seconds(text)
     if found == 0:
-        raise ArgumentTypeError("no answer comes in no time")
+        raise ArgumentTypeError(_("no answer comes in no time"))
     return found
 
 
 def age(text: str) -> float:
     """A duration with its unit, in seconds."""
     if not text.strip()[-1:].isalpha():  # 90 would be seconds, and what is forgotten is gone
-        raise ArgumentTypeError("has no unit: write 90d or 12h")
+        raise ArgumentTypeError(_("has no unit: write 90d or 12h"))
     return seconds(text)
 
 
@@ -43,5 +45,13 @@ def time_of_day(text: str) -> tuple[int, int]:
     """Hour and minute."""
     match = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", text.strip())
     if match is None:
-        raise ArgumentTypeError("is no time of the day: write it as 06:00")
+        raise ArgumentTypeError(_("is no time of the day: write it as 06:00"))
     return int(match[1]), int(match[2])
+
+
+def spoken(text: str) -> Language:
+    """A language, as people write it."""
+    found: dict[str, Language] = {"en": "en", "pt": "pt-BR", "pt-br": "pt-BR", "pt_br": "pt-BR"}
+    if text.lower() not in found:
+        raise ArgumentTypeError(_("is none of en, pt-BR"))
+    return found[text.lower()]

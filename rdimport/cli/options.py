@@ -5,45 +5,51 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from rdimport.cli.grammar import Grammar
-from rdimport.cli.option_types import age, positive, seconds, some_seconds, time_of_day
-
-_EXIT_CODES: Final = """\
-exit codes:
-  0   every row was accepted now or earlier, or is a duplicate of such a row
-  1   finished; some rows are invalid, refused or uncertain: see the failure report
-  2   nothing was sent: wrong usage, mapping, file or directory, or no key
-  3   stopped before the end; the same command again goes on
-  70  a bug in rdimport; the ledger is right
-  75  another run holds this ledger; try later
-
-The API key comes from --api-key-file, the environment variable RDIMPORT_API_KEY, or the
-system's keyring (rdimport key set NAME)."""
-
+from rdimport.cli.option_types import age, positive, seconds, some_seconds, spoken, time_of_day
+from rdimport.core.messages import Language, _, language_of
 
 _Commands: TypeAlias = "argparse._SubParsersAction[Grammar]"  # noqa: SLF001  it has no public name
+
+
+def _exit_codes() -> str:
+    return _(
+        "exit codes:\n  0   every row was accepted now or earlier, or is a duplicate "
+        "of such a row\n  1   finished; some rows are invalid, refused or uncertain: "
+        "see the failure report\n  2   nothing was sent: wrong usage, mapping, file "
+        "or directory, or no key\n  3   stopped before the end; the same command "
+        "again goes on\n  70  a bug in rdimport; the ledger is right\n  75  another "
+        "run holds this ledger; try later\n\nThe API key comes from --api-key-file, "
+        "the environment variable RDIMPORT_API_KEY, or the\nsystem's keyring "
+        "(rdimport key set NAME)."
+    )
 
 
 def parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
     top = Grammar(
         prog="rdimport",
-        description="Imports contact spreadsheets into RD Station Marketing: every row accounted "
-        "for, none sent twice unasked.",
-        epilog=_EXIT_CODES,
+        description=_(
+            "Imports contact spreadsheets into RD Station Marketing: every row accounted "
+            "for, none sent twice unasked."
+        ),
+        epilog=_exit_codes(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    top.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    _language(top, default=language_here())
+    top.add_argument("--version", action=_Version, nargs=0, help=_("show the version and exit"))
     commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=Grammar)
     _run(commands)
     _check(commands)
     _init(commands)
     _status(commands)
     _report(commands)
-    _command(commands, "sandbox", "a local RD Station Marketing to send to").fill = _sandbox
+    _command(commands, "sandbox", _("a local RD Station Marketing to send to")).fill = _sandbox
     _key(commands)
     _accounts(commands)
     _jobs(commands)
@@ -54,17 +60,22 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _command(commands: _Commands, name: str, text: str, epilog: str = "") -> Grammar:
-    return commands.add_parser(
+    added = commands.add_parser(
         name,
         help=text,
         description=text[0].upper() + text[1:] + ".",
         epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    if name not in ("jobs", "ledger"):  # their actions are commands of their own
+        _language(added, default=argparse.SUPPRESS)  # unsaid, it is what was said before it
+    return added
 
 
 def _run(commands: _Commands) -> None:
-    to = _command(commands, "run", "import files; running it again resumes", epilog=_EXIT_CODES)
+    to = _command(
+        commands, "run", _("import files; running it again resumes"), epilog=_exit_codes()
+    )
     _input(to, needed=True)
     _everything(to)
 
@@ -78,112 +89,126 @@ def _everything(to: argparse.ArgumentParser) -> None:
 
 
 def _check(commands: _Commands) -> None:
-    to = _command(commands, "check", "all of it but the sending: what would happen")
+    to = _command(commands, "check", _("all of it but the sending: what would happen"))
     _input(to, needed=False)
     _everything(to)
 
 
 def _init(commands: _Commands) -> None:
-    to = _command(commands, "init", "propose a mapping from a file's headers and values")
-    _files(to.add_argument_group("input"))
+    to = _command(commands, "init", _("propose a mapping from a file's headers and values"))
+    _files(to.add_argument_group(_("input")))
     to.add_argument(
-        "-o", "--output", type=Path, metavar="FILE", help="write it here (default: standard output)"
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help=_("write it here (default: standard output)"),
     )
 
 
 def _status(commands: _Commands) -> None:
-    to = _command(commands, "status", "the runs so far and where each stands")
-    to.add_argument("run", nargs="?", metavar="RUN", help="one run in full")
-    _places(to, "where the reports are (where each run put its own)")
-    to.add_argument("--json", action="store_true", help="print it as JSON")
+    to = _command(commands, "status", _("the runs so far and where each stands"))
+    to.add_argument("run", nargs="?", metavar="RUN", help=_("one run in full"))
+    _places(to, _("where the reports are (where each run put its own)"))
+    to.add_argument("--json", action="store_true", help=_("print it as JSON"))
 
 
 def _report(commands: _Commands) -> None:
-    to = _command(commands, "report", "write a run's report again")
-    to.add_argument("run", nargs="?", metavar="RUN", help="the run's name; default: the latest")
+    to = _command(commands, "report", _("write a run's report again"))
+    to.add_argument("run", nargs="?", metavar="RUN", help=_("the run's name; default: the latest"))
     _places(to)
-    _language(to)
-    to.add_argument("--json", action="store_true", help="print the summary as JSON")
-    to.add_argument("--quiet", action="store_true", help="print nothing, show no progress")
+    _full_report(to)
+    to.add_argument("--json", action="store_true", help=_("print the summary as JSON"))
+    to.add_argument("--quiet", action="store_true", help=_("print nothing, show no progress"))
 
 
 def _key(commands: _Commands) -> None:
-    to = _command(commands, "key", "API keys in the system's keyring")
-    to.add_argument("action", choices=("set", "list", "remove"), help="what to do")
-    to.add_argument("name", nargs="?", metavar="NAME", help="account, as in run --account NAME")
+    to = _command(commands, "key", _("API keys in the system's keyring"))
+    to.add_argument("action", choices=("set", "list", "remove"), help=_("what to do"))
+    to.add_argument("name", nargs="?", metavar="NAME", help=_("account, as in run --account NAME"))
 
 
 def _accounts(commands: _Commands) -> None:
-    to = _command(commands, "accounts", "which account of the ledger goes with which keys")
-    to.add_argument("action", choices=("list", "add-key", "rename"), help="what to do")
-    to.add_argument("names", nargs="*", metavar="NAME", help="for rename: the old and the new name")
-    to.add_argument("--account", metavar="NAME", help="for add-key: whose key it is (default)")
+    to = _command(commands, "accounts", _("which account of the ledger goes with which keys"))
+    to.add_argument("action", choices=("list", "add-key", "rename"), help=_("what to do"))
+    to.add_argument(
+        "names", nargs="*", metavar="NAME", help=_("for rename: the old and the new name")
+    )
+    to.add_argument("--account", metavar="NAME", help=_("for add-key: whose key it is (default)"))
     _key_file(to)
     _address(to)
     _state_dir(to)
-    to.add_argument("--json", action="store_true", help="print the list as JSON")
+    to.add_argument("--json", action="store_true", help=_("print the list as JSON"))
 
 
 def _jobs(commands: _Commands) -> None:
-    to = _command(commands, "jobs", "the jobs of rdimport.toml: list, check, run")
+    to = _command(commands, "jobs", _("the jobs of rdimport.toml: list, check, run"))
     actions = to.add_subparsers(
         dest="action", required=True, metavar="ACTION", parser_class=Grammar
     )
     for name, text in (
-        ("list", "the jobs and their accounts"),
-        ("check", "are keys, files and mappings there, and how long will it take?"),
-        ("run", "run them: those of different accounts at the same time"),
+        ("list", _("the jobs and their accounts")),
+        ("check", _("are keys, files and mappings there, and how long will it take?")),
+        ("run", _("run them: those of different accounts at the same time")),
     ):
         action = actions.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-        action.add_argument("names", nargs="*", metavar="NAME", help="jobs or patterns (all)")
+        _language(action, default=argparse.SUPPRESS)
+        action.add_argument("names", nargs="*", metavar="NAME", help=_("jobs or patterns (all)"))
         action.add_argument(
-            "--config", type=Path, metavar="FILE", help="the settings (env RDIMPORT_CONFIG)"
+            "--config", type=Path, metavar="FILE", help=_("the settings (env RDIMPORT_CONFIG)")
         )
-        action.add_argument("--json", action="store_true", help="print one JSON object")
+        action.add_argument("--json", action="store_true", help=_("print one JSON object"))
         if name == "run":
-            action.add_argument("--quiet", action="store_true", help="only what needs a person")
+            action.add_argument("--quiet", action="store_true", help=_("only what needs a person"))
 
 
 def _schema(commands: _Commands) -> None:
-    to = _command(commands, "schema", "print the JSON schema of mapping files or of rdimport.toml")
+    to = _command(
+        commands, "schema", _("print the JSON schema of mapping files or of rdimport.toml")
+    )
     to.add_argument("what", nargs="?", choices=("mapping", "config"), default="mapping")
 
 
 def _purge(commands: _Commands) -> None:
-    to = _command(commands, "purge", "forget what old runs knew of people")
+    to = _command(commands, "purge", _("forget what old runs knew of people"))
     to.add_argument(
-        "--older-than", type=age, required=True, metavar="TIME", help="such as 90d or 12h"
+        "--older-than", type=age, required=True, metavar="TIME", help=_("such as 90d or 12h")
     )
-    _places(to, "delete the reports of forgotten runs there (none)")
+    _places(to, _("delete the reports of forgotten runs there (none)"))
 
 
 def _ledger(commands: _Commands) -> None:
-    to = _command(commands, "ledger", "look after the ledger: check, copy, accept, new")
+    to = _command(commands, "ledger", _("look after the ledger: check, copy, accept, new"))
     actions = to.add_subparsers(dest="action", required=True, metavar="ACTION")
     for name, text in (
-        ("check", "look whether the ledger is whole"),
-        ("copy", "make a copy that is whole, also while a run is at work"),
-        ("accept", "go on with an older or another ledger, knowing what it does not know"),
-        ("new", "move what is left of a ledger aside and begin anew: everybody is sent again"),
+        ("check", _("look whether the ledger is whole")),
+        ("copy", _("make a copy that is whole, also while a run is at work")),
+        ("accept", _("go on with an older or another ledger, knowing what it does not know")),
+        ("new", _("move what is left of a ledger aside and begin anew: everybody is sent again")),
     ):
         action = actions.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        _language(action, default=argparse.SUPPRESS)
         if name == "copy":
-            action.add_argument("source", type=Path, metavar="FROM", help="state directory or file")
-            action.add_argument("target", type=Path, metavar="TO", help="the same, not there yet")
+            action.add_argument(
+                "source", type=Path, metavar="FROM", help=_("state directory or file")
+            )
+            action.add_argument(
+                "target", type=Path, metavar="TO", help=_("the same, not there yet")
+            )
             continue
         action.add_argument(
             "--state-dir",
             type=Path,
             metavar="DIR",
-            help="holds the ledger (env RDIMPORT_STATE_DIR)",
+            help=_("holds the ledger (env RDIMPORT_STATE_DIR)"),
         )
         if name != "check":
-            action.add_argument("--yes", action="store_true", help="do not ask")
+            action.add_argument("--yes", action="store_true", help=_("do not ask"))
 
 
 def _input(to: argparse.ArgumentParser, *, needed: bool) -> None:
-    without = "" if needed else "; without it: what is in the files"
-    group = to.add_argument_group("input")
+    without = "" if needed else _("; without it: what is in the files")
+    group = to.add_argument_group(_("input"))
     _files(group)
     group.add_argument(
         "-m",
@@ -191,79 +216,93 @@ def _input(to: argparse.ArgumentParser, *, needed: bool) -> None:
         required=needed,
         type=Path,
         metavar="FILE",
-        help=f"the mapping (YAML){without}",
+        help=_("the mapping (YAML)") + without,
     )
     group.add_argument(
         "--resend",
         action="append",
         default=[],
         choices=("uncertain", "refused", "accepted"),
-        help="send again what earlier runs left so (repeatable)",
+        help=_("send again what earlier runs left so (repeatable)"),
     )
 
 
 def _files(to: argparse._ActionsContainer) -> None:
-    to.add_argument("files", nargs="+", metavar="FILE", help="spreadsheets; - is standard input")
-    to.add_argument("--member", metavar="PATTERN", help="list in an archive with several lists")
-    to.add_argument("--sheet", metavar="NAME", help="sheet of a workbook")
-    to.add_argument("--delimiter", metavar="CHAR", help="of a text file; `tab` for a tab")
-    to.add_argument("--encoding", metavar="NAME", help="of a text file, such as cp1252")
+    to.add_argument("files", nargs="+", metavar="FILE", help=_("spreadsheets; - is standard input"))
+    to.add_argument("--member", metavar="PATTERN", help=_("list in an archive with several lists"))
+    to.add_argument("--sheet", metavar="NAME", help=_("sheet of a workbook"))
+    to.add_argument("--delimiter", metavar="CHAR", help=_("of a text file; `tab` for a tab"))
+    to.add_argument("--encoding", metavar="NAME", help=_("of a text file, such as cp1252"))
     to.add_argument(
-        "--header-row", type=positive, metavar="N", help="row that holds the column names"
+        "--header-row", type=positive, metavar="N", help=_("row that holds the column names")
     )
 
 
 def _target(to: argparse.ArgumentParser) -> None:
-    group = to.add_argument_group("where to")
+    group = to.add_argument_group(_("where to"))
     _address(group)
     group.add_argument(
-        "--sandbox", action="store_true", help="start a local sandbox for this run and send there"
+        "--sandbox",
+        action="store_true",
+        help=_("start a local sandbox for this run and send there"),
     )
-    group.add_argument("--account", metavar="NAME", help="whose ledger and quota (default)")
+    group.add_argument("--account", metavar="NAME", help=_("whose ledger and quota (default)"))
     group.add_argument(
         "--plan",
         choices=("light", "basic", "pro", "advanced"),
-        help="RD plan, which tells the quota: 120 a minute, advanced 500",
+        help=_("RD plan, which tells the quota: 120 a minute, advanced 500"),
     )
-    group.add_argument("--quota", metavar="N/min", help="or N/s, N/h, none (default: 120/min)")
+    group.add_argument("--quota", metavar="N/min", help=_("or N/s, N/h, none (default: 120/min)"))
     group.add_argument(
-        "--reserve", metavar="SHARE", help="of the quota, left to other integrations (such as 20%%)"
+        "--reserve",
+        metavar="SHARE",
+        help=_("of the quota, left to other integrations (such as 20%%)"),
     )
     group.add_argument(
         "--yes",
         action="store_true",
-        help="ask nothing; an account's name that resembles another one's is meant so",
+        help=_("ask nothing; an account's name that resembles another one's is meant so"),
     )
     group.add_argument(
         "--new-identity",
         action="store_true",
-        help="send although the mapping now tells conversions apart in another way than before",
+        help=_("send although the mapping now tells conversions apart in another way than before"),
     )
 
 
 def _address(to: argparse._ActionsContainer) -> None:
-    to.add_argument("--base-url", metavar="URL", help="endpoint (env RDIMPORT_BASE_URL)")
+    to.add_argument("--base-url", metavar="URL", help=_("endpoint (env RDIMPORT_BASE_URL)"))
     to.add_argument(
         "--insecure-http",
         action="store_true",
-        help="let key and leads travel in clear to a --base-url with http:// on another machine",
+        help=_("let key and leads travel in clear to a --base-url with http:// on another machine"),
     )
 
 
 def _key_file(to: argparse._ActionsContainer) -> None:
     to.add_argument(
-        "--api-key-file", type=Path, metavar="FILE", help="file with the key, readable by you only"
+        "--api-key-file",
+        type=Path,
+        metavar="FILE",
+        help=_("file with the key, readable by you only"),
     )
 
 
 def _sending(to: argparse.ArgumentParser) -> None:
-    group = to.add_argument_group("sending")
+    group = to.add_argument_group(_("sending"))
     _key_file(group)
     group.add_argument(
-        "--concurrency", type=positive, default=64, metavar="N", help="requests open at most (64)"
+        "--concurrency",
+        type=positive,
+        default=64,
+        metavar="N",
+        help=_("requests open at most (64)"),
     )
     group.add_argument(
-        "--limit", type=positive, metavar="N", help="send at most N rows; the others stay pending"
+        "--limit",
+        type=positive,
+        metavar="N",
+        help=_("send at most N rows; the others stay pending"),
     )
     _ending(group)
     group.add_argument(
@@ -271,85 +310,105 @@ def _sending(to: argparse.ArgumentParser) -> None:
         type=some_seconds,
         default=60.0,
         metavar="TIME",
-        help="how long an answer may take before its row is uncertain (1m)",
+        help=_("how long an answer may take before its row is uncertain (1m)"),
     )
     group.add_argument(
         "--transport",
         choices=("lean", "httpx"),
         default="lean",
-        help="what sends: our own lean code, or httpx (a new connection for each request)",
+        help=_("what sends: our own lean code, or httpx (a new connection for each request)"),
     )
-    group.add_argument("--dry-run", action="store_true", help="the same as check")
+    group.add_argument("--dry-run", action="store_true", help=_("the same as check"))
 
 
 def _ending(to: argparse._ActionsContainer) -> None:
     """What ends a run before its rows do."""
     to.add_argument(
-        "--max-duration", type=seconds, metavar="TIME", help="stop after 2h, 45m or 30s"
+        "--max-duration", type=seconds, metavar="TIME", help=_("stop after 2h, 45m or 30s")
     )
     to.add_argument(
         "--patience",
         type=seconds,
         default=120.0,
         metavar="TIME",
-        help="how long an endpoint may be down before the run stops (2m)",
+        help=_("how long an endpoint may be down before the run stops (2m)"),
     )
     to.add_argument(
-        "--until", type=time_of_day, metavar="HH:MM", help="stop at this time of the day"
+        "--until", type=time_of_day, metavar="HH:MM", help=_("stop at this time of the day")
     )
     to.add_argument(
         "--canary",
         type=positive,
         metavar="N",
-        help="send N rows, stop, and say what to look for in RD Station",
+        help=_("send N rows, stop, and say what to look for in RD Station"),
     )
 
 
 def _output(to: argparse.ArgumentParser) -> None:
-    group = to.add_argument_group("output")
+    group = to.add_argument_group(_("output"))
     _places(group)
     group.add_argument(
-        "--json", action="store_true", help="one JSON object on standard output, nothing else there"
+        "--json",
+        action="store_true",
+        help=_("one JSON object on standard output, nothing else there"),
     )
-    _language(group)
-    group.add_argument("--quiet", action="store_true", help="speak only when a person is needed")
+    _full_report(group)
+    group.add_argument("--quiet", action="store_true", help=_("speak only when a person is needed"))
 
 
-def _language(to: argparse._ActionsContainer) -> None:
+def _full_report(to: argparse._ActionsContainer) -> None:
+    to.add_argument(
+        "--full-report",
+        action="store_true",
+        help=_("show personal data in report.html as it is"),
+    )
+
+
+def _language(to: argparse._ActionsContainer, default: str) -> None:
     to.add_argument(
         "--lang",
-        choices=("en", "pt-BR"),
-        default=_language_here(),
-        help="language of reports (from the environment)",
-    )
-    to.add_argument(
-        "--full-report", action="store_true", help="show personal data in report.html as it is"
+        type=spoken,
+        metavar="en|pt-BR",
+        default=default,
+        help=_("language of all that is said and written (from the environment)"),
     )
 
 
-def _language_here() -> str:
+def language_here() -> Language:
+    """The language that the environment asks for."""
     for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
         if os.environ.get(name):
-            return "pt-BR" if os.environ[name].lower().startswith("pt") else "en"
+            return language_of(os.environ[name])
     return "en"
 
 
+def language_in(words: Sequence[str]) -> Language:
+    """The language that a command line asks for: it is needed before the line is read."""
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        name, _mark, value = word.partition("=")
+        if name == "--lang":
+            with suppress(argparse.ArgumentTypeError):
+                return spoken(value or following)
+    return language_here()
+
+
 def _log(to: argparse.ArgumentParser) -> None:
-    group = to.add_argument_group("log")
-    group.add_argument("--log-file", type=Path, metavar="FILE", help="write what happens here too")
-    group.add_argument("--log-format", choices=("text", "json"), default="text", help="(text)")
+    group = to.add_argument_group(_("log"))
+    group.add_argument(
+        "--log-file", type=Path, metavar="FILE", help=_("write what happens here too")
+    )
+    group.add_argument("--log-format", choices=("text", "json"), default="text", help=_("(text)"))
 
 
-def _places(
-    to: argparse._ActionsContainer, reports: str = "gets the reports (rdimport-reports)"
-) -> None:
+def _places(to: argparse._ActionsContainer, reports: str = "") -> None:
     _state_dir(to)
-    to.add_argument("--report-dir", type=Path, metavar="DIR", help=reports)
+    what = reports or _("gets the reports (rdimport-reports)")
+    to.add_argument("--report-dir", type=Path, metavar="DIR", help=what)
 
 
 def _state_dir(to: argparse._ActionsContainer) -> None:
     to.add_argument(
-        "--state-dir", type=Path, metavar="DIR", help="holds the ledger (env RDIMPORT_STATE_DIR)"
+        "--state-dir", type=Path, metavar="DIR", help=_("holds the ledger (env RDIMPORT_STATE_DIR)")
     )
 
 

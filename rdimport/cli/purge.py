@@ -9,6 +9,7 @@ from rdimport.cli.arguments import PurgeArguments
 from rdimport.cli.streams import say
 from rdimport.core.clock import SystemClock
 from rdimport.core.errors import ExitCode
+from rdimport.core.messages import _, ngettext
 from rdimport.ledger import Ledger
 from rdimport.ledger.lock import is_locked, nobody_at_work
 from rdimport.ledger.upgrade import forget_copies
@@ -34,21 +35,36 @@ def execute(args: PurgeArguments) -> int:
             if args.report_dir:
                 reports = sum(delete(args.report_dir / name) for name in ledger.forgotten())
     lines = [
-        f"Forgotten: what {forgotten} run(s) knew of people; younger runs were left alone.",
+        ngettext(
+            "Forgotten: what {number} run knew of people; younger runs were left alone.",
+            "Forgotten: what {number} runs knew of people; younger runs were left alone.",
+            forgotten,
+        )
     ]
     if args.report_dir:
-        lines.append(f"Deleted: {reports} report(s) of forgotten runs in {args.report_dir}.")
+        lines.append(
+            ngettext(
+                "Deleted: {number} report of forgotten runs in {folder}.",
+                "Deleted: {number} reports of forgotten runs in {folder}.",
+                reports,
+                folder=args.report_dir,
+            )
+        )
     else:
-        lines.append("Their reports are files of their own: --report-dir DIR deletes them too.")
+        lines.append(_("Their reports are files of their own: --report-dir DIR deletes them too."))
     if copies:
         lines.append(
-            f"Deleted: {copies} copies of the ledger of an earlier release, which knew them."
+            ngettext(
+                "Deleted: {number} copy of the ledger of an earlier release, which knew them.",
+                "Deleted: {number} copies of the ledger of an earlier release, which knew them.",
+                copies,
+            )
         )
     if not shrunk:
-        lines.append("A run is at work, so the ledger keeps its size until the next purge.")
+        lines.append(_("A run is at work, so the ledger keeps its size until the next purge."))
     if not gone:
         lines.append(
-            "The ledger is being read, so what was forgotten leaves the file with the next purge."
+            _("The ledger is being read, so what was forgotten leaves it with the next purge.")
         )
     say(lines)
     return ExitCode.DONE

@@ -10,6 +10,7 @@ from rdimport.cli.arguments import ReportArguments
 from rdimport.cli.streams import say, say_json
 from rdimport.cli.terminal import bars
 from rdimport.core.errors import ExitCode, UsageError
+from rdimport.core.messages import _
 from rdimport.ledger import Ledger
 from rdimport.report import write_report
 
@@ -19,8 +20,8 @@ def execute(args: ReportArguments) -> int:
     ledger = Ledger.if_there(resolve.state_dir(args))
     if ledger is None:
         raise UsageError(
-            f"There was no run yet in {resolve.state_dir(args)}.",
-            "Name with --state-dir the directory that the run had.",
+            _("There was no run yet in {state_dir}.", state_dir=resolve.state_dir(args)),
+            _("Name with --state-dir the directory that the run had."),
         )
     with ledger:
         report_dir = args.report_dir or api.REPORT_DIR
@@ -33,5 +34,12 @@ def execute(args: ReportArguments) -> int:
         say_json(summary)
     elif not args.quiet:
         folder = report_dir / summary["run_id"]
-        say([f"Report written: {folder if sys.stdout.isatty() else folder.absolute()}"])
+        say(
+            [
+                _(
+                    "Report written: {folder}",
+                    folder=folder if sys.stdout.isatty() else folder.absolute(),
+                )
+            ]
+        )
     return ExitCode.DONE

@@ -19,6 +19,7 @@ from rdimport.cli.arguments import (
     read,
 )
 from rdimport.core.errors import UsageError
+from rdimport.core.messages import _
 
 if TYPE_CHECKING:
     from rdimport.cli.log import LogFile
@@ -73,11 +74,11 @@ def quota(args: CheckArguments) -> Quota | None:
     try:
         found = Quota.parse(args.quota or PLANS.get(args.plan or "") or default)
     except ValueError as error:
-        raise UsageError(f"--quota: {error}.") from None
+        raise UsageError(_("--quota: {error}.", error=error)) from None
     try:
         return found.leaving(args.reserve) if found and args.reserve else found
     except ValueError as error:
-        raise UsageError(f"--reserve: {error}.") from None
+        raise UsageError(_("--reserve: {error}.", error=error)) from None
 
 
 def again(args: CheckArguments) -> tuple[str, ...]:
@@ -107,15 +108,15 @@ def again(args: CheckArguments) -> tuple[str, ...]:
 def refuse_contradictions(args: CheckArguments) -> None:
     """Raises UsageError where two options say different things of the same."""
     for one, other, what in (
-        ("canary", "limit", "both say how many rows are sent"),
-        ("until", "max_duration", "both end the run"),
-        ("quota", "plan", "both set the quota"),
-        ("sandbox", "base_url", "name two endpoints"),
+        ("canary", "limit", _("{options} both say how many rows are sent.")),
+        ("until", "max_duration", _("{options} both end the run.")),
+        ("quota", "plan", _("{options} both set the quota.")),
+        ("sandbox", "base_url", _("{options} name two endpoints.")),
     ):
         given = [getattr(args, name) for name in (one, other)]
         if all(value is not None and value is not False for value in given):
-            options = f"--{one} and --{other.replace('_', '-')}"
-            raise UsageError(f"{options} {what}.", "Leave one of them out.")
+            options = _("--{one} and --{other}", one=one, other=other.replace("_", "-"))
+            raise UsageError(what.format(options=options), _("Leave one of them out."))
 
 
 def time_to_spend(args: CheckArguments) -> float | None:
@@ -171,8 +172,12 @@ def state_dir(args: StateArguments) -> Path:
         for place in (Path(named), *Path(named).absolute().parents):
             if os.path.isfile(place):  # noqa: PTH113  says no where it may not look
                 raise UsageError(
-                    f"{named} cannot hold the ledger: {place} is a file.",
-                    "Name a directory with --state-dir.",
+                    _(
+                        "{named} cannot hold the ledger: {place} is a file.",
+                        named=named,
+                        place=place,
+                    ),
+                    _("Name a directory with --state-dir."),
                 )
         return Path(named)
     from rdimport.api import default_state_dir  # noqa: PLC0415

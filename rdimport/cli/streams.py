@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO, cast
 
 from rdimport.core.errors import OutputError
+from rdimport.core.messages import _
 
 
 class _Discreet:
@@ -105,8 +106,8 @@ def _heard(out: TextIO) -> Iterator[None]:
     except OSError as error:
         _mute(out)
         raise OutputError(
-            f"What the command found cannot be written: {error.strerror}.",
-            "See where its output goes.",
+            _("What the command found cannot be written: {strerror}.", strerror=error.strerror),
+            _("See where its output goes."),
         ) from None
 
 
@@ -123,5 +124,5 @@ def print_error(text: str) -> None:
 
 def ask(question: str) -> bool:
     """Whether the person at the terminal says yes; anything else is no."""
-    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    print(f"{question} {_('[y/N]')} ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes", "s", "sim")

@@ -62,7 +62,9 @@ class Terminal:
     def ending(self, done: RunResult) -> str:
         """What a person reads at the end of a run, as wide and as colourful as it may be."""
         if "report_failed" in done.summary:  # nothing may be said of files that are not there
-            ending = [f"Run {done.summary['run_id']}", *counts(done.counts, 0, Words(self._lang))]
+            words = Words(self._lang)
+            title = words("run", run=done.summary["run_id"])
+            ending = [title, *counts(done.counts, 0, words)]
             return "\n".join([*ending, "", done.summary["report_failed"]])
         out = sys.stderr if self._json or self._quiet else sys.stdout
         colour = out.isatty() and not os.environ.get("NO_COLOR")

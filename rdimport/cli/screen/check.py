@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rdimport.cli.screen.layout import counts, line, notes, printable, problems, width, wrapped
+from rdimport.core.messages import _, ngettext
 from rdimport.core.messages.reasons import remedy
 from rdimport.core.row import State
 from rdimport.report.words import Words
@@ -142,23 +143,46 @@ def surveyed(table: Table, found: Survey, propose: str) -> Iterator[str]:
     """The lines of a check without a mapping: what a file holds; `propose` is the next command."""
     facts = table.facts
     described = [facts.format]
-    described += [f"sheet {facts.sheet}"] if facts.sheet else []
-    described += [facts.encoding, f"delimiter {facts.delimiter!r}"] if facts.encoding else []
-    yield from wrapped(
-        f"{table.name}: {', '.join(described)}, header in row {facts.header_row}, {found.rows} rows"
-    )
+    described += [_("sheet {sheet}", sheet=facts.sheet)] if facts.sheet else []
+    if facts.encoding:
+        described += [facts.encoding, _("delimiter {mark}", mark=repr(facts.delimiter))]
+    described += [_("header in row {row}", row=facts.header_row)]
+    described += [ngettext("{number} row", "{number} rows", found.rows)]
+    yield from wrapped(f"{table.name}: {', '.join(described)}")
     yield ""
     size = max(12, min(28, width() - 37))
-    room = width() - size - 21
-    yield f"{'Column':<{size}}{'filled':>7}  {'seems to be':<12}examples"
+    titles = (_("Column"), _("filled"), _("seems to be"), _("examples"))
+    filled, guess = max(7, len(titles[1]) + 1), max(12, len(titles[2]) + 1)
+    room = width() - size - filled - guess - 2
+    yield f"{titles[0]:<{size}}{titles[1]:>{filled}}  {titles[2]:<{guess}}{titles[3]}"
     for column in found.columns:
-        examples = " · ".join(printable(e, 26) for e in column.examples)
-        name = printable(column.name, size - 1)
-        yield f"{name:<{size}}{column.filled:>7.0%}  {column.guess:<12}{printable(examples, room)}"
+        examples = printable(" · ".join(printable(e, 26) for e in column.examples), room)
+        name = f"{printable(column.name, size - 1):<{size}}"
+        yield f"{name}{column.filled:>{filled}.0%}  {_guess(column.guess):<{guess}}{examples}"
     yield from notes(found.warnings)
     yield ""
-    yield from wrapped("Propose a mapping for it:")
+    yield from wrapped(_("Propose a mapping for it:"))
     yield f"  {propose}"
+
+
+def _guess(name: str) -> str:
+    """What a column seems to hold, for people."""
+    texts = {
+        "email": _("e-mail"),
+        "postcode": _("postcode"),
+        "phone": _("phone"),
+        "state": _("state"),
+        "city": _("city"),
+        "country": _("country"),
+        "company": _("company"),
+        "job title": _("job title"),
+        "date": _("date"),
+        "yes/no": _("yes/no"),
+        "number": _("number"),
+        "name": _("name"),
+        "text": _("text"),
+    }
+    return texts.get(name, name)
 
 
 def survey_summary(table: Table, found: Survey) -> dict[str, Any]:

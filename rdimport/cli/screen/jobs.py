@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rdimport.core.errors import ExitCode
+from rdimport.core.messages import _, language, untranslated
 from rdimport.report.words import Words
 
 if TYPE_CHECKING:
     from rdimport.config import Settings
 
 _ENDED = {
-    ExitCode.DONE: "done",
-    ExitCode.FAILED_ROWS: "done; some rows need a person",
-    ExitCode.NOTHING_SENT: "nothing was sent",
-    ExitCode.STOPPED: "stopped before the end",
-    ExitCode.BUG: "a bug in rdimport",
-    ExitCode.BUSY: "another run of this account is at work",
+    ExitCode.DONE: untranslated("done"),
+    ExitCode.FAILED_ROWS: untranslated("done; some rows need a person"),
+    ExitCode.NOTHING_SENT: untranslated("nothing was sent"),
+    ExitCode.STOPPED: untranslated("stopped before the end"),
+    ExitCode.BUG: untranslated("a bug in rdimport"),
+    ExitCode.BUSY: untranslated("another run of this account is at work"),
 }
 
 
@@ -51,12 +52,17 @@ class Look:
 
 def heading(job: str, account: str, code: ExitCode) -> str:
     """The line above what a job printed."""
-    return f"== {job} (account {account}): {_ENDED[code]} (exit code {int(code)})"
+    ended = _("{ended} (exit code {code})", ended=_(_ENDED[code]), code=int(code))
+    return f"{_title(job, account)}: {ended}"
+
+
+def _title(job: str, account: str) -> str:
+    return _("== {job} (account {account})", job=job, account=account)
 
 
 def table(settings: Settings, jobs: Sequence[str]) -> Iterator[str]:
     """One line for each job."""
-    rows = [("job", "account", "files", "mapping")]
+    rows = [(_("job"), _("account"), _("files"), _("mapping"))]
     for job in jobs:
         its = settings.jobs[job]
         rows.append((job, settings.account_of(job)[0], ", ".join(its.files), its.mapping))
@@ -67,31 +73,39 @@ def table(settings: Settings, jobs: Sequence[str]) -> Iterator[str]:
 
 def checked(settings: Settings, looks: Sequence[Look]) -> Iterator[str]:
     """What was found of each job, and how long tonight will take for each account."""
-    words = Words("en")
+    words = Words(language())
     for look in looks:
-        yield f"== {look.job} (account {look.account})"
+        yield _title(look.job, look.account)
         if look.trouble:
             yield f"  {look.trouble}"
         else:
-            time = f", about {words.duration(look.seconds)}" if look.seconds else ""
-            yield f"  {look.to_send} of {look.rows} rows to send{time}"
+            named = {"number": words.number(look.to_send), "rows": words.number(look.rows)}
+            shown = _("{number} of {rows} rows to send", **named)
+            yield f"  {shown}{_about(look.seconds, words)}"
         for key, value, place in look.values:
             shown = ", ".join(value) if isinstance(value, tuple) else value
             yield f"  {key} = {shown}  [{place}]"
-        yield f"  key: {key_place(settings, look.job)}  [accounts.{look.account}]"
+        key = _("key: {place}", place=key_place(settings, look.job))
+        yield f"  {key}  [accounts.{look.account}]"
     accounts = dict.fromkeys(look.account for look in looks)
     for account in accounts:
         seconds = sum(look.seconds or 0.0 for look in looks if look.account == account)
         rows = sum(look.to_send for look in looks if look.account == account)
-        time = f", about {words.duration(seconds)}" if seconds else ""
-        yield f"Account {account}: {rows} rows to send{time}."
+        sent = words.counted("rows_to_send", rows) + _about(seconds, words)
+        yield _("Account {account}: {rows}.", account=account, rows=sent)
+
+
+def _about(seconds: float | None, words: Words) -> str:
+    return ", " + words("about", time=words.duration(seconds)) if seconds else ""
 
 
 def key_place(settings: Settings, job: str) -> str:
     """Where the account's key is; the key itself is never shown."""
     where = settings.account_of(job)[1].api_key
     if where.env:
-        return f"environment variable {where.env}"
+        return _("environment variable {name}", name=where.env)
     if where.file:
-        return f"file {settings.path(where.file)}"
-    return "keyring" if where.keyring else f"printed by {where.command[0] if where.command else ''}"
+        return _("file {file}", file=settings.path(where.file))
+    if where.keyring:
+        return _("keyring")
+    return _("printed by {program}", program=where.command[0] if where.command else "")

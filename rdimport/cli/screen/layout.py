@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from rdimport.core.messages import _
 from rdimport.core.messages.reasons import explain, remedy
 from rdimport.core.row import FILE, ROW, Problem, State
 from rdimport.report.words import Words
@@ -29,14 +30,17 @@ def width() -> int:
 
 def canary(done: RunResult) -> Iterator[str]:
     """What to look for in RD Station after a few rows were sent to try."""
+    sent = ", ".join(str(row) for _file, row in done.accepted(most=10)) or _("none")
     yield ""
-    sent = ", ".join(str(row) for _, row in done.accepted(most=10))
-    yield f"Now look in RD Station Marketing for the people of these rows: {sent or 'none'}."
-    yield "See that"
-    yield "  - their timeline shows the conversion that the mapping names"
-    yield f"  - each of these fields has arrived: {', '.join(done.fields)}"
-    yield "  - no automation has written to them that you did not want"
-    yield "If all is well, the same command without --canary sends the rest."
+    yield from wrapped(
+        _("Now look in RD Station Marketing for the people of these rows: {rows}.", rows=sent)
+    )
+    yield _("See that")
+    yield from wrapped(_("their timeline shows the conversion that the mapping names"), "  - ")
+    fields = ", ".join(done.fields)
+    yield from wrapped(_("each of these fields has arrived: {fields}", fields=fields), "  - ")
+    yield from wrapped(_("no automation has written to them that you did not want"), "  - ")
+    yield from wrapped(_("If all is well, the same command without --canary sends the rest."))
 
 
 def counts(rows_in: dict[State, int], left_out: int, words: Words) -> Iterator[str]:

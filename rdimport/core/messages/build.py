@@ -23,7 +23,7 @@ def compiled(source: Path) -> bytes:
 
 def compile_all() -> None:
     """Write each .mo file that is not there or older than its .po file."""
-    for source in FOLDER.glob("*.po"):
+    for source in FOLDER.glob("*/LC_MESSAGES/*.po"):
         target = source.with_suffix(".mo")
         if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
             half = target.with_suffix(f".{os.getpid()}.half")

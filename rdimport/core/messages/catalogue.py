@@ -20,7 +20,9 @@ Language: TypeAlias = Literal["en", "pt-BR"]
 LANGUAGES: Final[tuple[Language, ...]] = ("en", "pt-BR")
 """The languages that there are. Codes and the keys of JSON are never translated."""
 
-_FOLDER: Final = Path(__file__).parent / "locale"
+FOLDER: Final = Path(__file__).parent / "locale"
+DOMAIN: Final = "rdimport"
+
 _chosen: ContextVar[Language | None] = ContextVar("language", default=None)
 _everywhere: list[Language] = ["en"]
 """What threads speak that did not inherit the context of who started them."""
@@ -54,7 +56,8 @@ def language_of(name: str) -> Language:
 def catalogue(lang: str) -> GNUTranslations:
     """The catalogue of that language, or that of English where we lack it."""
     name = lang.replace("-", "_") if lang in LANGUAGES else "en"
-    source, binary = (_FOLDER / f"{name}.{kind}" for kind in ("po", "mo"))
+    folder = FOLDER / name / "LC_MESSAGES"
+    source, binary = folder / f"{DOMAIN}.po", folder / f"{DOMAIN}.mo"
     if _is_newer(source, binary):
         from rdimport.core.messages.build import compiled  # noqa: PLC0415  only a checkout has it
 
@@ -69,20 +72,23 @@ def _is_newer(source: Path, binary: Path) -> bool:
     return not binary.exists() or binary.stat().st_mtime < source.stat().st_mtime
 
 
-def gettext(text: str) -> str:
-    """An English sentence in the language that is spoken. Values are put in afterwards:
-    `_("The file {file} is empty.").format(file=file)`.
+def gettext(text: str, /, **values: object) -> str:
+    """An English sentence in the language that is spoken, with its values:
+    `_("The file {file} is empty.", file=file)`.
     """
     lang = language()
-    return text if lang == "en" else catalogue(lang).gettext(text)
+    found = text if lang == "en" else catalogue(lang).gettext(text)
+    return found.format(**values) if values else found
 
 
-def ngettext(one: str, many: str, number: int) -> str:
-    """The same of a sentence that depends on a number, which is put in as any value."""
+def ngettext(one: str, many: str, number: int, /, **values: object) -> str:
+    """The same of a sentence that depends on a number, which stands in it as `{number}`."""
     lang = language()
     if lang == "en":
-        return one if number == 1 else many
-    return catalogue(lang).ngettext(one, many, number)
+        found = one if number == 1 else many
+    else:
+        found = catalogue(lang).ngettext(one, many, number)
+    return found.format(number=number, **values)
 
 
 def untranslated(text: str) -> str:

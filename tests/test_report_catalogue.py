@@ -133,15 +133,15 @@ def _is_transport_error(kind: object) -> bool:
     return isinstance(kind, type) and issubclass(kind, httpx.TransportError)
 
 
-ENGLISH_ONLY = {"surveyed", "survey_summary", "canary", "summary"}
-"""Functions of the screen whose lines are not translated (yet)."""
+SAID = {"_", "ngettext", "untranslated"}
+"""They look a sentence up in the catalogue."""
 
 
 def sentences(path: Path) -> Iterator[str]:
     """String constants that read like words for a person, outside of docstrings and errors."""
 
     def look(node: ast.AST) -> Iterator[str]:
-        if isinstance(node, ast.Raise) or getattr(node, "name", None) in ENGLISH_ONLY:
+        if isinstance(node, ast.Raise):
             return
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             return
@@ -149,7 +149,10 @@ def sentences(path: Path) -> Iterator[str]:
             text = re.sub(r"<[^>]*>?|\{[^}]*\}", "", node.value)
             if re.search(r"[A-Za-z]{3,} [a-z]{2,}", text) and not re.search('="|^rdimport ', text):
                 yield node.value
-        for child in ast.iter_child_nodes(node):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in SAID:
+            return
+        children = node.values if isinstance(node, ast.Dict) else ast.iter_child_nodes(node)
+        for child in children:
             yield from look(child)
 
     return look(ast.parse(path.read_text(encoding="utf-8")))

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import zip_longest
 from pathlib import Path
 from typing import TypeAlias
 
@@ -384,7 +385,7 @@ def language_here() -> Language:
 
 def language_in(words: Sequence[str]) -> Language:
     """The language that a command line asks for: it is needed before the line is read."""
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for word, following in zip_longest(words, words[1:], fillvalue=""):
         name, _mark, value = word.partition("=")
         if name == "--lang":
             with suppress(argparse.ArgumentTypeError):

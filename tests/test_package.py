@@ -1,0 +1,105 @@
+"""What is published: wheel and source archive hold what a user needs, and work by themselves."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+TOP = {"rdimport"}
+UNWANTED = {".po", ".pyc", ".key", ".sqlite3"}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the wheel and the source archive, built as a release builds them."""
+    folder = tmp_path_factory.mktemp("dist")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-d", folder],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with nothing but what the wheel puts there."""
+    folder = tmp_path_factory.mktemp("site")
+    (wheel,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)  # noqa: S202  our own
+    return folder
+
+
+def command(installed: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """The command of the wheel, with the checkout out of reach."""
+    start = (
+        "import sys; sys.path = [p for p in sys.path if p != sys.argv[2]];"
+        "sys.path.insert(0, sys.argv.pop(1)); sys.argv.pop(1);"
+        "from rdimport.cli import main; sys.exit(main())"
+    )
+    return subprocess.run(
+        [sys.executable, "-I", "-c", start, installed, ROOT, *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        encoding="utf-8",
+    )
+
+
+def names_in(wheel: Path) -> Iterator[PurePosixPath]:
+    with zipfile.ZipFile(wheel) as archive:
+        yield from map(PurePosixPath, archive.namelist())
+
+
+def test_the_wheel_holds_the_package_and_no_more(built: Path) -> None:
+    (wheel,) = built.glob("*.whl")
+    names = list(names_in(wheel))
+    assert {name.parts[0] for name in names if "dist-info" not in name.parts[0]} == TOP
+    assert not {name.suffix for name in names} & UNWANTED
+    here = {
+        PurePosixPath(path.relative_to(ROOT).as_posix())
+        for path in (ROOT / "rdimport").rglob("*")
+        if path.suffix in (".py", ".typed", ".js", ".css", ".svg") and path.name != "build.py"
+    }
+    assert here <= set(names)
+    languages = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("rdimport/**/*.po")}
+    compiled = {str(name.with_suffix(".po")) for name in names if name.suffix == ".mo"}
+    assert compiled == languages
+
+
+def test_the_source_archive_builds_the_same_wheel(built: Path, tmp_path: Path) -> None:
+    (archive,) = built.glob("*.tar.gz")
+    with tarfile.open(archive) as source:
+        source.extractall(tmp_path, filter="data")
+    (folder,) = tmp_path.iterdir()
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path / "again"],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+    )
+    (again,) = (tmp_path / "again").glob("*.whl")
+    (wheel,) = built.glob("*.whl")
+    assert sorted(names_in(again)) == sorted(names_in(wheel))
+
+
+def test_the_installed_wheel_works_without_the_checkout(installed: Path, tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text("E-mail;Nome\nana@example.com;Ana\n", "utf-8")
+    version = command(installed, "--version")
+    assert version.stdout.startswith("rdimport "), version.stderr
+    leads, mapping = str(tmp_path / "list.csv"), str(tmp_path / "m.yaml")
+    proposed = command(installed, "init", leads, "-o", mapping)
+    assert proposed.returncode == 0, proposed.stderr
+    places = ("--state-dir", str(tmp_path / "state"), "--report-dir", str(tmp_path / "reports"))
+    done = command(installed, "run", leads, "-m", mapping, "--sandbox", "--lang", "pt-BR", *places)
+    assert done.returncode == 0, done.stderr
+    assert "1 linha" in done.stdout + done.stderr

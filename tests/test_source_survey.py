@@ -16,7 +16,7 @@ Ana;ana@exemplo.com.br;(11) 90000-0001;12.345.678/0001-90;01310-100;SP;04/03/202
 Bia;bia@exemplo.com.br;11900000002;98.765.432/0001-10;20040-002;RJ;05/03/2026;não;9;
 Caio;caio#exemplo;11900000003;;30110-001;MG;;sim;8;
 ;eva@exemplo.com.br;+5511900000004;;40010-000;BA;06/03/2026;não;7;
-Duda;duda@exemplo.com.br;11900000005
+Duda;duda@exemplo.com.br;11900000005\
 """
 
 

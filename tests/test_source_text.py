@@ -89,7 +89,7 @@ def test_a_broken_row_is_marked_and_its_neighbours_are_right(tmp_path: Path) -> 
         (5, None, "Bia", "bia@exemplo.com.br", 'diz "oi" sempre'),
         (6, "row.stray_quote", "Caio", "caio@exemplo.com.br", '"aberta'),
         (7, None, "Duda", "duda@exemplo.com.br", "boa"),
-        (8, "row.too_short", "Eva", "eva@exemplo.com.br", None),
+        (8, None, "Eva", "eva@exemplo.com.br", None),
         (9, "row.too_long", "Fabi", "fabi@exemplo.com.br", "um;dois"),
         (10, "row.stray_quote", 'Gil "Gigi" Reis', "gil@exemplo.com.br", 'tubo 5" longo'),
         (11, None, 'Hugo "Hu" Sá', "hugo@exemplo.com.br", "fim"),

@@ -10,6 +10,7 @@ from rdimport.source.archive import the_list
 from rdimport.source.failure_report import sheet_hints, text_hints
 from rdimport.source.files import InputFile, input_files
 from rdimport.source.ole import BIFF, OLE
+from rdimport.source.other_kinds import refuse_other_kinds
 from rdimport.source.refusals import no_table
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def open_file(file: InputFile, index: int, hints: Hints) -> tuple[Table, ...]:
         return _sheets(file, index, hints, _isolated(file, "xml"))
     if _looks_like_html(head):
         return _sheets(file, index, hints, _isolated(file, "html"))
+    refuse_other_kinds(file.name, head)
     from rdimport.source.text.table import TextTable  # noqa: PLC0415
 
     return (TextTable(file, index, text_hints(head, hints)),)

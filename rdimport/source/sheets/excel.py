@@ -17,6 +17,7 @@ from rdimport.source.sheets.durations import with_durations
 from rdimport.source.sheets.mail_links import Linked, link_notes, linked_texts
 from rdimport.source.sheets.xls_flags import is_intact, xls_mail_links, xls_notes
 from rdimport.source.sheets.xlsb_flags import xlsb_marks
+from rdimport.source.sheets.xlsb_short import with_columns
 from rdimport.source.sheets.xlsx_cells import is_on_sheet
 from rdimport.source.sheets.xlsx_flags import Marks, sentences, xlsx_mail_links, xlsx_marks
 
@@ -40,7 +41,9 @@ class CalamineBook:
         with self._reading():
             # the library believes a name, and names lie
             by_content = file.packed or not str(file.path).lower().endswith(f".{kind}")
-            self._reader = fastexcel.read_excel(file.whole() if by_content else file.path)
+            written = with_columns(file) if kind == "xlsb" else None
+            plain = file.whole() if by_content else file.path
+            self._reader = fastexcel.read_excel(written or plain)
 
     def _is_intact(self) -> bool:
         """What can be checked before the library meets bytes that it does not survive."""

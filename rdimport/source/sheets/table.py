@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SAMPLE_ROWS: Final = 1_000
 _LISTED: Final = 20
+_ADDRESS: Final = r"[^@\s]@[^@\s]+\.[^@\s]"
 
 
 class Book(Protocol):
@@ -106,7 +107,7 @@ class GridTable:
 def _find_table(book: Book, hints: Hints, name: str) -> _Found:
     """The sheet that holds the table: the one that has most of the mapping's columns.
 
-    Where that does not tell: a visible one, with a header, the longest.
+    Where that does not tell: one with e-mail addresses, a visible one, with a header, the longest.
     """
     if hints.sheet is not None:
         sheet = _named_sheet(book.sheets, hints.sheet, name)
@@ -116,7 +117,7 @@ def _find_table(book: Book, hints: Hints, name: str) -> _Found:
             f"{name} has {len(book.sheets)} sheets, too many to look into.",
             "Say which one holds the table: --sheet NAME.",
         )
-    best: tuple[tuple[int, bool, bool, int], _Found] | None = None
+    best: tuple[tuple[int, bool, bool, bool, bool, int], _Found] | None = None
     wanted = {fold(column) for column in hints.columns}
     for sheet in book.sheets:
         cells = book.cells(sheet)
@@ -129,7 +130,10 @@ def _find_table(book: Book, hints: Hints, name: str) -> _Found:
         known = sum(fold(column) in wanted for column in found.header.columns)
         is_visible = sheet not in book.hidden
         has_rows = found.cells[ROW].max() != found.header.row
-        score = (known, is_visible, has_rows and found.header.row > 0, 0 if known else cells.height)
+        is_list = _holds_addresses(found)
+        has_header = has_rows and found.header.row > 0
+        size = 0 if known else cells.height
+        score = (known, is_list and is_visible, is_list, is_visible, has_header, size)
         if best is None or score > best[0]:
             best = score, found
     if best is None and hints.header_row:
@@ -170,6 +174,15 @@ def _without_empty_columns(cells: pl.DataFrame, sheet: str, header: Header) -> _
     kept = [i for i, name in enumerate(names) if name.strip() or not empty[i]]
     frame = cells.select(ROW, *(pl.col(f"c{i}").alias(f"c{at}") for at, i in enumerate(kept)))
     return _Found(sheet, replace(header, names=tuple(names[i] for i in kept)), frame)
+
+
+def _holds_addresses(found: _Found) -> bool:
+    """Whether most filled cells of a column are e-mail addresses: a list, no cover or summary."""
+    data = found.cells.filter(pl.col(ROW) >= found.header.first_data).head(SAMPLE_ROWS).drop(ROW)
+    if data.is_empty():
+        return False
+    shares = data.select(pl.all().str.contains(_ADDRESS).mean())
+    return any(share is not None and share > 0.5 for share in shares.row(0))
 
 
 def _place(sheet: str, name: str) -> str:

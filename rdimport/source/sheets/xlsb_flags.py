@@ -21,6 +21,9 @@ _ROW, _ERROR, _FORMULA_ERROR, _BUNDLE, _FILTER = 0, 3, 11, 156, 161
 """BrtRowHdr, BrtCellError, BrtFmlaError, BrtBundleSh, BrtBeginAFilter of [MS-XLSB]."""
 _CELLS: Final = frozenset(range(1, 12))
 """BrtCellBlank to BrtFmlaError: each begins with its column, as BrtRowHdr does with its row."""
+_SHORT: Final = frozenset(range(12, 19))
+"""BrtShortBlank to BrtShortIsst: each stands in the column behind the cell before it."""
+_ERRORS: Final = (_ERROR, _FORMULA_ERROR, 14)
 _HIDDEN: Final = 0x10
 """fDyZero in the row's flags: it has no height. They follow row, style, height and one byte."""
 _FLAGS_AT: Final = 11
@@ -39,17 +42,19 @@ def xlsb_marks(file: InputFile, sheet: str) -> Marks:
             data = package.read(part)
         except (KeyError, ET.ParseError):
             return Marks(found, Extent(0, 0, 0))
-    row = column = -1
+    row = column = place = -1
     cells = 0
-    for kind, at, size in _records(data):
+    for kind, at, size in records(data):
         if kind == _ROW:
-            row = max(row, int.from_bytes(data[at : at + 4], "little"))
-        elif kind in _CELLS:
-            column = max(column, int.from_bytes(data[at : at + 4], "little"))
+            row, place = max(row, int.from_bytes(data[at : at + 4], "little")), -1
+        elif kind in _CELLS or kind in _SHORT:
+            there = kind in _CELLS
+            place = int.from_bytes(data[at : at + 4], "little") if there else place + 1
+            column = max(column, place)
             cells += 1
         if kind == _ROW and size > _FLAGS_AT and data[at + _FLAGS_AT] & _HIDDEN:
             found["hidden"] += 1
-        elif kind in (_ERROR, _FORMULA_ERROR):
+        elif kind in _ERRORS:
             found["error"] += 1
         elif kind == _FILTER:
             found["filter"] += 1
@@ -58,7 +63,7 @@ def xlsb_marks(file: InputFile, sheet: str) -> Marks:
 
 def _link_of(book: bytes, sheet: str) -> str | None:
     """The relationship of the sheet's part: state and number, then two texts with their length."""
-    for kind, at, size in _records(book):
+    for kind, at, size in records(book):
         if kind == _BUNDLE:
             link, after = _text(book[at : at + size], 8)
             name, _ = _text(book[at : at + size], after)
@@ -73,7 +78,7 @@ def _text(content: bytes, at: int) -> tuple[str, int]:
     return content[at + 4 : end].decode("utf-16-le", "replace"), end
 
 
-def _records(data: bytes) -> Iterator[tuple[int, int, int]]:
+def records(data: bytes) -> Iterator[tuple[int, int, int]]:
     """(type, where its content begins, size)"""
     at = 0
     while at + 1 < len(data):

@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 from rdimport.core.errors import SourceError
 from rdimport.source.sheets.cells import Rows, checked_place, date_text, frame_of
 from rdimport.source.sheets.ods import plain_number
+from rdimport.source.sheets.xml2003_dates import DateStyles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,13 +28,15 @@ class Xml2003Book:
 
     def __init__(self, file: InputFile) -> None:
         self._cells: dict[str, pl.DataFrame] = {}
+        dates = DateStyles()
         try:
             with file.open() as stream:
                 for _, node in ET.iterparse(stream):  # noqa: S314  expat limits entities
+                    dates.learn(node)
                     if node.tag == f"{_SS}Worksheet":
                         name = node.get(f"{_SS}Name", "")
                         where = f"Sheet {name!r} of {file.name}"
-                        self._cells[name] = frame_of(_rows(node, where), where)
+                        self._cells[name] = frame_of(_rows(node, where, dates), where)
                         node.clear()
         except (ET.ParseError, LookupError, ValueError) as error:
             raise SourceError(
@@ -55,9 +58,10 @@ class Xml2003Book:
         return ("The file is Excel 2003 XML, whatever its name says.",)
 
 
-def _rows(sheet: ET.Element, where: str) -> Rows:
+def _rows(sheet: ET.Element, where: str, dates: DateStyles) -> Rows:
     rows: Rows = []
     number = 0
+    of_column = dates.columns(sheet)
     for row in sheet.iter(f"{_SS}Row"):
         number = _place(row, number)
         cells: list[str | None] = []
@@ -66,7 +70,8 @@ def _rows(sheet: ET.Element, where: str) -> Rows:
             merged = int(cell.get(f"{_SS}MergeAcross", "0"))
             checked_place(number, column + merged, where)
             cells.extend([None] * (column - 1 - len(cells)))
-            cells.append(_value(cell))
+            style = cell.get(f"{_SS}StyleID") or row.get(f"{_SS}StyleID") or of_column.get(column)
+            cells.append(_value(cell, dates, style))
             cells.extend([None] * merged)
         rows.append((number, cells))
     return rows
@@ -80,13 +85,13 @@ def _place(node: ET.Element, before: int) -> int:
     return number
 
 
-def _value(cell: ET.Element) -> str | None:
+def _value(cell: ET.Element, dates: DateStyles, style: str | None) -> str | None:
     data = cell.find(f"{_SS}Data")
     if data is None:
         return None
     text, kind = "".join(data.itertext()), data.get(f"{_SS}Type")
     if kind == "Number":
-        return plain_number(text)
+        return dates.text(text, style) or plain_number(text)
     if kind == "Boolean":
         return "true" if text.strip() == "1" else "false"
     if kind == "DateTime":

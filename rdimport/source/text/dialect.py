@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import math
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -32,6 +33,11 @@ SAMPLE_BYTES: Final = 1 << 20
 """How much of a file is looked at before its first row is read."""
 SAMPLE_RECORDS: Final = 1_000
 DELIMITERS: Final = ";\t,|"
+_ADDRESS: Final = re.compile(r"[^@\s]@[^@\s]+\.[^@\s]")
+_FEW: Final = 20
+"""One row in so many has an address in a column of them."""
+_END: Final = 512
+_END_MARK: Final = re.compile(rb"\x1a[\x1a\r\n\0 ]*\Z")
 _MAX_LINES: Final = 200
 """Lines that one sampled record may span; only the judgement of the dialect depends on it."""
 
@@ -54,7 +60,8 @@ def find_dialect(sample: bytes, hints: Hints, name: str, *, whole: bool) -> Dial
     Raises SourceError when there is no table in them.
     """
     encoding = _checked_encoding(hints.encoding) or guess_encoding(sample)
-    text = Decoder(encoding).feed(sample, final=whole).decode()
+    decoded = Decoder(encoding).feed(sample, final=whole)
+    text = (without_end_mark(decoded) if whole else decoded).decode()
     if _is_no_text(text):
         raise SourceError(
             f"{name} is no text file and no spreadsheet of a known kind.",
@@ -76,8 +83,14 @@ def find_dialect(sample: bytes, hints: Hints, name: str, *, whole: bool) -> Dial
         raise header_only(name, header)
     columns = header.columns
     short_is_sound = _leaves_out_empty_cells(data, len(columns))
-    shape = Shape(columns, delimiter, short_is_sound, _surplus(data, len(columns)))
+    addresses = _of_addresses(data, len(columns))
+    shape = Shape(columns, delimiter, short_is_sound, _surplus(data, len(columns)), addresses)
     return Dialect(encoding, old_mac, header, shape)
+
+
+def without_end_mark(text: bytes) -> bytes:
+    """The text without the Ctrl-Z by which programs of DOS mark a file's end."""
+    return _END_MARK.sub(b"", text) if b"\x1a" in text[-_END:] else text
 
 
 def _is_no_text(text: str) -> bool:
@@ -182,6 +195,14 @@ def _leaves_out_empty_cells(rows: Sequence[Sequence[str | None]], width: int) ->
     short = sum(1 for cells in rows if len(cells) < width)
     trailing = any(not (cells[-1] or "").strip() for cells in rows if len(cells) > 1)
     return short >= 3 and short * 2 >= len(rows) and not trailing
+
+
+def _of_addresses(rows: Sequence[Sequence[str | None]], width: int) -> tuple[int, ...]:
+    """The columns that hold e-mail addresses in some rows, the one with most of them first."""
+    counts = Counter(
+        at for cells in rows for at, cell in enumerate(cells[:width]) if _ADDRESS.search(cell or "")
+    )
+    return tuple(at for at, count in counts.most_common() if count * _FEW >= len(rows))
 
 
 def _surplus(rows: Sequence[Sequence[str | None]], width: int) -> int:

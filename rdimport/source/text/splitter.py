@@ -41,6 +41,13 @@ class Shape(NamedTuple):
     """The writing program leaves out empty cells at the end of a row."""
     surplus: int = 0
     """So many delimiters too many stand at the end of every row."""
+    addresses: tuple[int, ...] = ()
+    """The columns of e-mail addresses, the one with most of them first."""
+
+    @property
+    def like_a_row(self) -> int | None:
+        """The column whose address tells a row without its last cells from a piece of one."""
+        return self.addresses[0] if self.addresses else None
 
 
 class _Odd(NamedTuple):
@@ -101,7 +108,7 @@ class Splitter:
         marks = _marks(lines, shape) if cells is None else _marks_of_cells(cells, shape)
         if marks["sound"].all():
             return _Judged(marks["sound"], [], [], len(lines))
-        return _Suspects(marks, data, self._shape).judged(final=final)
+        return _Suspects(marks, data, self._shape, final=final).judged()
 
     def _frame(
         self, lines: pl.Series, cells: pl.DataFrame | None, judged: _Judged, data: bytes
@@ -141,8 +148,10 @@ class Splitter:
 class _Suspects:
     """The lines of a chunk that are no sound record by themselves, and what they are then."""
 
-    def __init__(self, marks: pl.DataFrame, data: bytes, shape: Shape) -> None:
+    def __init__(self, marks: pl.DataFrame, data: bytes, shape: Shape, *, final: bool) -> None:
         self._shape = shape
+        self._final = final
+        self._torn = 0
         self._exact = data.split(b"\n")
         self._sound = marks["sound"]
         suspects = marks.with_row_index("at").filter(~pl.col("sound"))
@@ -156,8 +165,8 @@ class _Suspects:
         pairs = pl.Series("line", self._pairs, dtype=pl.String)
         self._pair_is_sound = _marks(pairs, shape)["sound"].to_list()
 
-    def judged(self, *, final: bool) -> _Judged:
-        """Walk over the suspects. A record that is still open at the end waits, unless `final`."""
+    def judged(self) -> _Judged:
+        """Walk over the suspects. A record that may go on in the next chunk waits for it."""
         sound = self._sound.to_list()
         joined: list[tuple[int, str]] = []
         odd: list[_Odd] = []
@@ -172,7 +181,7 @@ class _Suspects:
                 next_free = self._odd_lines[seek + 1] + 1
             else:
                 record = self._record(at, seek)
-                if record is None and not final and self._may_go_on(at):
+                if record is None and not self._final and self._may_go_on(at):
                     return _Judged(pl.Series(sound[:at], dtype=pl.Boolean), joined, odd, at)
                 record = record or self._unsound(at, at, self._text(at, at), STRAY_QUOTE)
                 next_free = record.last + 1
@@ -222,14 +231,55 @@ class _Suspects:
             return self._are_rows(first, last)
         return bool(self._rows_before[last + 1] > self._rows_before[first + 1])
 
-    def _sized(self, first: int, last: int, text: str, cells: list[str]) -> _Odd:
+    def _sized(self, first: int, last: int, text: str, cells: list[str]) -> _Odd | None:
+        """The record, if it is as wide as it should be; None while the next line must be seen."""
         width = len(self._shape.columns)
         if any(cell.strip() for cell in cells[width:]):
             return self._unsound(first, last, text, TOO_LONG, cells)
-        short = len(cells) < width and not self._shape.short_is_sound
-        if short and any(cell.strip() for cell in cells):
-            return self._unsound(first, last, text, TOO_SHORT, cells)
+        if len(cells) < width and any(cell.strip() for cell in cells):
+            sound = self._is_whole(cells, last)
+            if sound is None:
+                return None
+            if not sound:
+                return self._unsound(first, last, text, TOO_SHORT, cells)
         return _Odd(first, last, None, self._fit(cells[:width]))
+
+    def _is_whole(self, cells: list[str], last: int) -> bool | None:
+        """Is a short record a row whose last cells are blank, or a piece of a torn one?
+
+        It is a row where an address stands in its place and another row follows. None while the
+        line that follows is not among these.
+        """
+        shape = self._shape
+        if shape.like_a_row is None:
+            return shape.short_is_sound
+        if not _has_address(cells, shape.like_a_row) or self._completes(len(cells)):
+            return False
+        following = next((line for line in self._exact[last + 1 :] if line.strip()), None)
+        if following is None:
+            at_end = last + 1 < len(self._exact) or shape.short_is_sound
+            return at_end if self._final else None
+        text = following.decode().removesuffix("\r")
+        if '"' in text:
+            return "@" in text
+        below = text.split(shape.delimiter)
+        if self._are_one_row(len(cells), len(below)):
+            self._torn = len(cells)
+            return False
+        return len(below) >= len(shape.columns) or _has_address(below, shape.like_a_row)
+
+    def _are_one_row(self, cells: int, below: int) -> bool:
+        """May so many cells and those below be a torn row, with its second address in the place of
+        the first?
+        """
+        shape = self._shape
+        place = cells - 1 + (shape.like_a_row or 0)
+        return cells + below == len(shape.columns) + 1 and place in shape.addresses
+
+    def _completes(self, cells: int) -> bool:
+        """Is this the second piece of the row whose first piece was just refused?"""
+        torn, self._torn = self._torn, 0
+        return bool(torn) and torn + cells == len(self._shape.columns) + 1
 
     def _unsound(
         self, first: int, last: int, text: str, defect: str, cells: list[str] | None = None
@@ -248,12 +298,17 @@ class _Suspects:
         return b"\n".join(self._exact[first : last + 1]).decode().removesuffix("\r")
 
 
+def _has_address(cells: Sequence[str], at: int) -> bool:
+    return at < len(cells) and "@" in cells[at]
+
+
 def _marks(records: pl.Series, shape: Shape) -> pl.DataFrame:
     """Per text: is it a sound record, has it an odd number of marks, is it as wide as a row?"""
     last, text = len(shape.columns) - 1, pl.col("line")
 
     def fits(delimiters: pl.Expr) -> pl.Expr:
-        return delimiters <= last if shape.short_is_sound else delimiters == last
+        may_be_short = shape.short_is_sound and shape.like_a_row is None
+        return delimiters <= last if may_be_short else delimiters == last
 
     # Every quoted cell shrinks to \x02; one that touches anything but a delimiter is unsound.
     bare = text.str.replace_all('"[^"]*"', "\x02")
@@ -277,7 +332,14 @@ def _marks_of_cells(cells: pl.DataFrame, shape: Shape) -> pl.DataFrame:
     """The marks of lines without a quotation mark, by the cells that they were cut into."""
     no_more = pl.col(_MORE).is_null()
     wide = no_more & pl.col(shape.columns[-1]).is_not_null()
-    sound = no_more & pl.col(shape.columns[0]).is_not_null() if shape.short_is_sound else wide
+    if not shape.short_is_sound:
+        return cells.select(sound=wide, odd=pl.lit(value=False), wide=wide)
+    sound = no_more & pl.col(shape.columns[0]).is_not_null()
+    if shape.like_a_row is not None:  # the last line of a chunk is looked at more closely
+        row = pl.col(shape.columns[shape.like_a_row]).str.contains("@", literal=True)
+        several = len(shape.addresses) > 1
+        short = pl.lit(value=False) if several else row & (row | wide).shift(-1)
+        sound = no_more & (wide | short.fill_null(value=False))
     return cells.select(sound=sound, odd=pl.lit(value=False), wide=wide)
 
 

@@ -11,7 +11,7 @@ from rdimport.core.row import FILE
 from rdimport.source.encoding import Decoder
 from rdimport.source.port import BATCH_ROWS, Facts, Hints
 from rdimport.source.row_filter import RowFilter, ahead
-from rdimport.source.text.dialect import SAMPLE_BYTES, find_dialect
+from rdimport.source.text.dialect import SAMPLE_BYTES, find_dialect, without_end_mark
 from rdimport.source.text.splitter import Splitter
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ class TextTable:
         skip = found.header.first_data - 1
         for data, final in self._chunks():
             text = decoder.feed(data, final=final)
+            text = without_end_mark(text) if final else text
             if found.old_mac:
                 text = text.replace(b"\r", b"\n")
             if skip:

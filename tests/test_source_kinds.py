@@ -1,0 +1,137 @@
+"""Lists as programs other than Excel write them, and files that are no lists."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rdimport.core.errors import SourceError
+from rdimport.core.row import DEFECT, FILE, ROW
+from rdimport.source import Hints, open_tables
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rdimport.source import Table
+
+
+def opened(path: Path, content: bytes | str) -> Table:
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    (table,) = open_tables([str(path)], Hints())
+    return table
+
+
+def defects(table: Table) -> dict[int, str | None]:
+    return {
+        row: defect
+        for frame in table.batches()
+        for row, defect in frame.select(ROW, DEFECT).iter_rows()
+    }
+
+
+@pytest.mark.parametrize("mark", [";", "\t", ","])
+def test_rows_that_end_before_their_blank_cells_are_sound(tmp_path: Path, mark: str) -> None:
+    lines = ["Nome;E-mail;Celular;Obs", "Ana;ana@example.com;11;x", "Bia;bia@example.com;22;"]
+    lines += ["Caio;caio@example.com", "Duda;duda@example.com;33", '"Eva";"eva@example.com"']
+    table = opened(tmp_path / "leads.csv", "\n".join(lines).replace(";", mark) + "\n")
+    assert defects(table) == dict.fromkeys(range(2, 7))
+
+
+@pytest.mark.parametrize("short", [1, 40])
+@pytest.mark.parametrize("long", [2, 40])
+def test_a_torn_row_is_refused_however_many_rows_are_short(
+    tmp_path: Path, short: int, long: int
+) -> None:
+    """Half a phone number must not be sent as a whole one."""
+    rows = ["Bia;bia@example.com;(11) 90000-0001;SP\n"] * long
+    rows += ["Caio;caio@example.com\n"] * short
+    torn = ["Ana;ana@example.com;(11) 90000\n", "-0000;SP\n"]
+    text = ["Nome;E-mail;Celular;UF\n", *rows, *torn, *rows]
+    found = defects(opened(tmp_path / "leads.csv", "".join(text)))
+    first = len(rows) + 2
+    assert {row for row, defect in found.items() if defect} == {first, first + 1}
+
+
+def test_a_piece_with_the_second_address_in_its_place_is_no_row(tmp_path: Path) -> None:
+    """`Obs` is torn: what follows looks like a name and an address."""
+    text = (
+        "Nome;E-mail;Obs;E-mail 2\n"
+        "Ana;ana@example.com;;ana2@example.com\n"
+        "Bia;bia@example.com;quer\norçamento;bia2@example.com\n"
+        "Caio;caio@example.com;;caio2@example.com\n"
+    )
+    found = defects(opened(tmp_path / "leads.csv", text))
+    assert found == {2: None, 3: "row.too_short", 4: "row.too_short", 5: None}
+
+
+def test_a_file_that_was_cut_off_in_its_last_row_does_not_send_half_of_it(tmp_path: Path) -> None:
+    text = "Nome;E-mail;Celular\nAna;ana@example.com;11\nBia;bia@example.com;22\nCaio;caio@exa.co"
+    assert defects(opened(tmp_path / "leads.csv", text))[4] == "row.too_short"
+
+
+@pytest.mark.parametrize("end", ["\x1a", "\x1a\r\n", "\r\n\x1a\x1a\x1a"])
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16"])
+def test_the_mark_of_dos_at_the_end_is_no_row(tmp_path: Path, end: str, encoding: str) -> None:
+    text = f"Nome;E-mail\r\nAna;ana@example.com\r\nJosé;jose@example.com\r\n{end}"
+    table = opened(tmp_path / "leads.csv", text.encode(encoding))
+    assert defects(table) == {2: None, 3: None}
+
+
+OTHERS = {
+    "vCard": "BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Ana\r\nEMAIL:ana@example.com\r\nEND:VCARD\r\n",
+    "LDIF": "dn: cn=Ana,dc=x\nobjectclass: person\nmail: ana@example.com\n",
+    "JSON": '[\n  {"nome": "Ana", "email": "ana@example.com"}\n]\n',
+    "calendar": "BEGIN:VCALENDAR\nVERSION:2.0\nEND:VCALENDAR\n",
+    "MHTML": "MIME-Version: 1.0\r\nContent-Type: multipart/related\r\n\r\n<table></table>\r\n",
+}
+
+
+@pytest.mark.parametrize("what", OTHERS)
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("name", ["contatos.vcf", "contatos.csv"])
+def test_what_is_no_table_is_named_with_the_way_to_one(
+    tmp_path: Path, what: str, encoding: str, name: str
+) -> None:
+    with pytest.raises(SourceError) as found:
+        opened(tmp_path / name, OTHERS[what].encode(encoding))
+    assert what in str(found.value)
+    assert "csv" in str(found.value)
+
+
+BOOK = """<?xml version="1.0"?>
+<Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet"
+ xmlns:ss="urn:schemas-microsoft-com:office:spreadsheet"><Styles>
+<Style ss:ID="d"><NumberFormat ss:Format="{form}"/></Style></Styles>
+<Worksheet ss:Name="L"><Table>{columns}
+<Row><Cell><Data ss:Type="String">E-mail</Data></Cell><Cell><Data ss:Type="String">X</Data></Cell>
+</Row><Row><Cell><Data ss:Type="String">ana@example.com</Data></Cell>
+<Cell{style}><Data ss:Type="Number">{number}</Data></Cell></Row></Table></Worksheet></Workbook>
+"""
+
+
+@pytest.mark.parametrize(
+    ("form", "number", "shown"),
+    [
+        ("dd/mm/yyyy", "33010", "1990-05-17"),
+        ("Short Date", "33010", "1990-05-17"),
+        ('[$-416]d" de "mmm" de "yyyy;@', "33010", "1990-05-17"),
+        ("dd/mm/yyyy\\ hh:mm", "33010.5", "1990-05-17 12:00:00"),
+        ("General", "33010", "33010"),
+        ("Standard", "33010", "33010"),
+        ('"R$"\\ #,##0.00', "33010", "33010"),
+        ("0.00E+00", "33010", "33010"),
+        ("[h]:mm", "33010", "33010"),
+    ],
+)
+@pytest.mark.parametrize("of", ["cell", "column"])
+def test_a_number_that_excel_2003_shows_as_a_date_is_one(
+    tmp_path: Path, form: str, number: str, shown: str, of: str
+) -> None:
+    style = ' ss:StyleID="d"'
+    columns = f'<Column ss:Index="2"{style}/>' if of == "column" else ""
+    own = style if of == "cell" else ""
+    form = form.replace('"', "&quot;")
+    text = BOOK.format(form=form, columns=columns, style=own, number=number)
+    (frame,) = opened(tmp_path / "leads.xls", text).batches()
+    assert frame.drop(FILE, ROW, DEFECT).row(0) == ("ana@example.com", shown)

@@ -31,6 +31,9 @@ _ITEMS: Final = 0.1
 """The share of cells that must hold a mark before it is one between items."""
 
 _CITY_STATE: Final = rf"(?i)\p{{L}}\s*[/,(–-]\s*(?:{'|'.join(brazil.STATES)})\s*\)?$"
+_AREA: Final = r"^\s*\(?0?[1-9][0-9]\)?\s*$"
+_COUNTRY: Final = r"^\s*\+?[1-9][0-9]{0,2}\s*$"
+_LOCAL: Final = r"^[^0-9+]*(?:[0-9][^0-9]*){8,9}$"
 _HANDLE: Final = r"^\s*@[A-Za-z0-9._]+\s*$"
 _PAGE: Final = r"(?i)^\s*(?:https?://|www\.|[\w-]+(?:\.[\w-]+)+/)\S+\s*$"
 
@@ -39,7 +42,8 @@ _PAGE: Final = r"(?i)^\s*(?:https?://|www\.|[\w-]+(?:\.[\w-]+)+/)\S+\s*$"
 class Evidence:
     """One column: filled cells, an example, and the share of cells that have each form.
 
-    `mobile` and `landline` are shares of the phone numbers; `capitals` that of cells without a
+    `mobile` and `landline` are shares of the phone numbers; `local` of those without an area code,
+    `area` and `country` of what may be one or a country's; `capitals` that of cells without a
     small letter; `separator` the mark between several items, or an empty string.
     """
 
@@ -50,6 +54,9 @@ class Evidence:
     digits: float = 0.0
     mobile: float = 0.0
     landline: float = 0.0
+    local: float = 0.0
+    area: float = 0.0
+    country: float = 0.0
     city_state: float = 0.0
     page: float = 0.0
     capitals: float = 0.0
@@ -98,6 +105,9 @@ def _shares(long: pl.DataFrame) -> pl.DataFrame:
         digits=cell.str.replace_all(r"[^0-9]", "").str.len_chars() >= 8,
         mobile=landline.not_() & pl.col(Clean.PHONE),
         landline=landline,
+        local=cell.str.contains(_LOCAL),
+        area=cell.str.contains(_AREA),
+        country=cell.str.contains(_COUNTRY),
         city_state=cell.str.contains(_CITY_STATE),
         page=cell.str.contains(_PAGE) | cell.str.contains(_HANDLE),
         capitals=cell.str.contains(r"\p{Ll}").not_() & cell.str.contains(r"\p{Lu}{3}"),
@@ -121,6 +131,9 @@ def _evidence(rows: int, measured: dict[str, Any]) -> Evidence:
         digits=measured["digits"],
         mobile=measured["mobile"],
         landline=measured["landline"],
+        local=measured["local"],
+        area=measured["area"],
+        country=measured["country"],
         city_state=measured["city_state"],
         page=measured["page"],
         capitals=measured["capitals"],

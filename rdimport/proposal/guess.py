@@ -95,7 +95,7 @@ def of_lead(
     about = _qualifiers(email.column) if email else ()
     kept: dict[str, Guess] = {}
     for holds, guesses in by_field.items():
-        several = holds in {Holds.PHONE, Holds.MOBILE, Holds.LANDLINE}
+        several = holds in _SEVERAL
         best = email if holds is Holds.EMAIL else _best(guesses, evidence, about)
         chosen = guesses if several else [best] if best else []
         kept |= {one.column: one for one in chosen}
@@ -161,6 +161,8 @@ def _agrees(holds: Holds, seen: Evidence) -> bool:
     needed: dict[Holds, float] = {
         Holds.EMAIL: seen.share(Clean.EMAIL),
         Holds.STATE: seen.share(Clean.UF),
+        Holds.AREA: seen.area,
+        Holds.COUNTRY_CODE: seen.country,
         Holds.CITY_STATE: seen.city_state,
         Holds.CONSENT: seen.share(Clean.BOOLEAN),
         Holds.WEBSITE: seen.share(Clean.URL),
@@ -180,6 +182,9 @@ def _agrees(holds: Holds, seen: Evidence) -> bool:
     return min(words, 1 - seen.digits) >= _MOST
 
 
+_SEVERAL: Final = frozenset(
+    {Holds.PHONE, Holds.MOBILE, Holds.LANDLINE, Holds.AREA, Holds.COUNTRY_CODE}
+)
 _NOT_WORDS: Final = (Clean.EMAIL, Clean.BOOLEAN, Clean.DATE, Clean.NUMBER, Clean.URL)
 _FREE: Final = frozenset(
     {

@@ -23,6 +23,8 @@ class Holds(StrEnum):
     MOBILE = "mobile_phone"
     LANDLINE = "personal_phone"
     PHONE = "phone"
+    AREA = "area_code"
+    COUNTRY_CODE = "country_code"
     CITY_STATE = "city_state"
     CITY = "city"
     STATE = "state"
@@ -57,7 +59,8 @@ class Entry:
 
 def words_of(heading: str) -> str:
     """The words of a heading: no case, accents, marks or brackets' contents, camelCase apart."""
-    apart = re.sub(r"(?<=[a-zà-ÿ])(?=[A-Z])", " ", heading)
+    apart = re.sub(r"(?<=[a-zà-ÿ])(?=[A-Z])", " ", _of_system(heading))
+    apart = re.sub(r"(?<=[^\W\d_]{3})(?=\d)", " ", apart)
     without = re.sub(r"\([^)]*\)|\[[^\]]*\]", " ", apart)
     bare = unicodedata.normalize("NFKD", without if re.search(r"\w", without) else apart)
     plain = "".join(c for c in bare if not unicodedata.combining(c)).casefold()
@@ -65,11 +68,36 @@ def words_of(heading: str) -> str:
     return words.replace("whats app", "whatsapp").replace("linked in", "linkedin")
 
 
+_PREFIXES: Final = {
+    "nm": "nome", "no": "nome", "nome": "nome", "ds": "", "dsc": "", "des": "", "tx": "", "txt": "",
+    "nr": "numero", "nu": "numero", "num": "numero", "cd": "codigo", "cod": "codigo", "sg": "",
+    "dt": "data", "tp": "tipo", "vl": "valor", "vr": "valor", "st": "status", "fl": "status",
+    "in": "status", "ic": "status", "id": "id", "qt": "quantidade",
+}  # fmt: skip
+"""How database columns begin: `NM_CLIENTE`, `DS_EMAIL`, `NR_TELEFONE`, `SG_UF`."""
+_PROTHEUS: Final = {
+    "nome": "nome", "nreduz": "nome fantasia", "tel": "telefone", "mun": "municipio", "est": "uf",
+    "end": "endereco", "bairro": "bairro", "cgc": "cnpj", "contato": "contato do cliente",
+}  # fmt: skip
+"""The columns of TOTVS Protheus' table of customers (SA1) and contacts (SU5)."""
+
+
+def _of_system(heading: str) -> str:
+    """The name of a database's column as a person would say it; other headings as they are."""
+    protheus = re.fullmatch(r"\s*(?:[AU]\d_|AI\d_)(\w+)\s*", heading)
+    if protheus:
+        return _PROTHEUS.get(protheus[1].lower(), protheus[1])
+    prefix, mark, rest = heading.strip().partition("_")
+    if mark and prefix.lower() in _PREFIXES and prefix.isupper() == rest.isupper():
+        return f"{_PREFIXES[prefix.lower()]} {rest}"
+    return heading
+
+
 _PERSON: Final = (
-    "cliente|aluno|paciente|participante|contato|contacto|lead|responsavel|interessado|candidato|"
+    "pessoa|person|cliente|aluno|paciente|participante|contato|contacto|lead|responsavel|interessado|candidato|"
     "comprador|decisor|titular|associado|inscrito|convidado|visitante|assinante|socio|morador|"
     "hospede|usuario|user|contact|customer|client|attendee|patient|tutor|your|seu|"
-    "student|member|guest|buyer|owner|estudante|membro|convidada|cidadao"
+    "student|member|guest|buyer|estudante|membro|convidada|cidadao"
 )
 """Who a list is about; also a heading for their names."""
 
@@ -88,7 +116,8 @@ VOCABULARY: Final = (
          "correo", "endereco de email", "endereco de e mail"),
         r"\b(?:e ?mails?|correio eletronico|correo(?: electronico)?|endereco eletronico|mail)\b",
         but=r"\b(?:nf|nfe|nf e|status|data|date|sent|enviad\w+|aberto|opened|vendedor|consultor|"
-            r"filho|aceita|marketing|bounce|verificado|verified|valido|recuperacao)\b",
+            r"filho|aceita|marketing|bounce|verificado|verified|valido|recuperacao|owner|"
+            r"proprietari[oa]|domain|dominio|assunto|subject|template)\b",
     ),
     Entry(Holds.TRAFFIC_SOURCE, ("utm source", "traffic source"), r"\butm source\b"),
     Entry(Holds.TRAFFIC_MEDIUM, ("utm medium", "traffic medium"), r"\butm medium\b"),
@@ -119,8 +148,10 @@ VOCABULARY: Final = (
         Holds.MOBILE,
         ("celular", "whatsapp", "celular / whatsapp", "whats", "zap", "wpp", "cel", "cell",
          "mobile phone", "mobile", "cell phone", "telefone celular", "telefone movel",
-         "telefono movil", "movil", "fone celular", "whatsapp / celular", "mobile number"),
-        r"\b(?:celular(?:es)?|whats ?app|whats|zap|wpp|mobile|cell|cel|movil|movel)\b",
+         "telefono movil", "movil", "fone celular", "whatsapp / celular", "mobile number",
+         "telemovel", "cellular", "handphone", "mobile no", "numero celular", "numero whatsapp"),
+        r"\b(?:celular(?:es)?|telemove(?:l|is)|cellular|whats ?app|whats|zap|wpp|"
+        r"mobile|cell|cel|movil|movel)\b",
         but=r"\b(?:fone|tel|telefone|operadora|modelo|marca|grupo|group) / |/ (?:fone|telefone|"
             r"tel|zap|whatsapp|whats|celular)\b(?<!celular / whatsapp)(?<!whatsapp / celular)|"
             r"\b(?:operadora|modelo|marca|grupo|group|filho|aceita|vendedor)\b",
@@ -134,9 +165,24 @@ VOCABULARY: Final = (
     Entry(
         Holds.PHONE,
         ("telefone", "fone", "tel", "phone", "phone number", "telefono", "telefones",
-         "telefone comercial", "numero de telefone", "telefone / whatsapp", "contato"),
+         "telefone comercial", "numero de telefone", "telefone / whatsapp", "contato",
+         "contato telefonico", "numero de contato", "numero para contato", "contact number",
+         "contato principal"),
         r"\b(?:telefones?|fones?|tel|phones?|telefonos?|telephone)\b",
-        but=r"\b(?:operadora|tipo|type|vendedor|consultor|filho)\b",
+        but=r"\b(?:operadora|tipo|type|vendedor|consultor|filho|owner|proprietari[oa]|label)\b",
+    ),
+    Entry(
+        Holds.AREA,
+        ("ddd", "codigo de area", "codigo area", "cod area", "area code", "prefixo",
+         "codigo ddd", "dd"),
+        r"^(?:ddd|codigo de area|area code|prefixo)\b|\bddd$",
+        but=r"\b(?:com ddd|e telefone|telefone com|celular com)\b",
+    ),
+    Entry(
+        Holds.COUNTRY_CODE,
+        ("ddi", "codigo do pais", "codigo pais", "country code", "dial code", "calling code",
+         "codigo de pais"),
+        r"^ddi\b|\bddi$",
     ),
     Entry(
         Holds.CITY_STATE,
@@ -147,14 +193,14 @@ VOCABULARY: Final = (
     ),
     Entry(
         Holds.CITY,
-        ("cidade", "city", "municipio", "ciudad", "localidad"),
+        ("cidade", "city", "municipio", "ciudad", "localidad", "localidade", "town"),
         r"\b(?:cidade|city|municipio|ciudad)\b",
         but=_OTHER,
     ),
     Entry(
         Holds.STATE,
         ("uf", "estado", "state", "state / province", "estado / uf", "uf / estado", "provincia",
-         "province"),
+         "province", "unidade da federacao", "unidade federativa", "sigla uf", "sigla do estado"),
         r"\b(?:uf|estado|state|province code|state code)\b",
         but=_OTHER + r"|\b(?:civil|de saude|pedido|order|do lead|conservacao)\b",
     ),
@@ -163,8 +209,10 @@ VOCABULARY: Final = (
     Entry(
         Holds.JOB,
         ("cargo", "job title", "cargo / funcao", "funcao", "profissao", "ocupacao", "puesto",
-         "position", "cargo atual", "designation", "profesion", "job"),
-        r"\b(?:cargo|job title|funcao|profissao|puesto|cargo atual)\b",
+         "position", "cargo atual", "designation", "profesion", "job", "organization title",
+         "org title", "titulo do cargo"),
+        r"\b(?:cargo|job title|funcao|profissao|puesto|cargo atual)\b|"
+        r"\b(?:organization|organizacao|company|org)(?: \d+)? (?:title|cargo|titulo)\b",
         but=r"\b(?:interesse|pretendid[ao]|desejad[ao]|vaga|data|setor|area)\b",
     ),
     Entry(
@@ -181,7 +229,11 @@ VOCABULARY: Final = (
          "restaurante", "empresa cliente", "account name", "nome empresa"),
         r"\b(?:empresa|razao social|company|organizacao|organization|nome fantasia)\b",
         but=r"\b(?:segmento|porte|site|tamanho|setor|ramo|cnpj|cidade|uf|estado|size|industry|"
-            r"id|tipo|faturamento|telefone|e ?mail|funcionarios|area)\b",
+            r"id|tipo|type|faturamento|telefone|phone|fone|e ?mail|funcionarios|area|owner|"
+            r"proprietari[oa]|responsavel|vendedor|consultor|contato|contact|title|titulo|cargo|"
+            r"department|departamento|domain|dominio|status|endereco|address|city|state|country|"
+            r"pais|cep|zip|bairro|numero|number|role|funcao|notes|notas|descricao|description|"
+            r"revenue|employees|yomi|phonetic|linkedin|facebook|instagram|website|lista|list)\b",
     ),
     Entry(
         Holds.FIRST_NAME,
@@ -201,7 +253,9 @@ VOCABULARY: Final = (
          "nome e sobrenome", "nombre y apellido", "nombre y apellidos", "contact name", "cliente",
          "nome do cliente", "nome do contato", "qual o seu nome", "seu nome", "paciente", "aluno",
          "participante", "responsavel", "nome / razao social", "contato", "nome do responsavel",
-         "hospede", "associado", "candidato", "morador", "visitante", "inscrito"),
+         "hospede", "associado", "candidato", "morador", "visitante", "inscrito",
+         "contact person", "display name", "como podemos te chamar", "nome / razao",
+         "contato principal", "pessoa", "pessoa de contato", "sacado", "destinatario"),
         rf"\b(?:nome completo|full name|nombre completo|nome e sobrenome|nombre y apellidos?)\b|"
         rf"^(?:nome|nombre|name) (?:do |da |de |del |d[oa]s )?(?:{_PERSON})\b|"
         rf"^(?:{_PERSON}) (?:/ )?(?:nome|name|nombre)\b|^(?:qual )?(?:o |e o )?seu nome\b|"

@@ -14,6 +14,7 @@ from rdimport.core.names import fold
 from rdimport.destination.rdstation.fields import FIELDS
 from rdimport.mapping import Clean
 from rdimport.proposal.consent import Says
+from rdimport.proposal.phones import area_codes, sql_name
 from rdimport.proposal.vocabulary import Holds
 
 if TYPE_CHECKING:
@@ -129,6 +130,8 @@ _MADE_INTO_OTHERS: Final = frozenset(
         Holds.PHONE,
         Holds.MOBILE,
         Holds.LANDLINE,
+        Holds.AREA,
+        Holds.COUNTRY_CODE,
         Holds.CITY,
         Holds.STATE,
         Holds.CITY_STATE,
@@ -158,7 +161,7 @@ def _names(
     firsts, lasts = by_field.get(Holds.FIRST_NAME, []), by_field.get(Holds.LAST_NAME, [])
     if firsts and lasts:
         first, last = firsts[0], lasts[0]
-        quoted = ", ".join('"' + g.column.replace('"', '""') + '"' for g in (first, last))
+        quoted = ", ".join(sql_name(g.column) for g in (first, last))
         seen = [evidence[g.column] for g in (first, last)]
         capitals = ", clean: name" if seen[0].capitals >= _CAPITALS else ""
         expression = scalar(f"concat_ws(' ', {quoted})", quoted=True)
@@ -178,6 +181,7 @@ def _phones(
     mobiles = list(by_field.get(Holds.MOBILE, []))
     landlines = list(by_field.get(Holds.LANDLINE, []))
     mixed = []
+    joined = area_codes(by_field, evidence)
     for one in by_field.get(Holds.PHONE, []):
         seen = evidence[one.column]
         if min(seen.mobile, seen.landline) >= 0.1:
@@ -196,7 +200,7 @@ def _phones(
         (mobiles if not mobiles else landlines).extend(mixed)
     for field, guesses in (("mobile_phone", mobiles), ("personal_phone", landlines)):
         if guesses:
-            yield field, _several(guesses, evidence)
+            yield field, _several(guesses, evidence, joined)
 
 
 def _places(
@@ -212,7 +216,14 @@ def _places(
             yield holds.value, _line(one, evidence[one.column], {"clean": cleaner})
 
 
-def _several(guesses: Sequence[Guess], evidence: Mapping[str, Evidence]) -> str:
+def _several(
+    guesses: Sequence[Guess], evidence: Mapping[str, Evidence], joined: Mapping[str, str]
+) -> str:
+    if any(one.column in joined for one in guesses):
+        each = [joined.get(one.column) or sql_name(one.column) for one in guesses]
+        whole = each[0] if len(each) == 1 else f"COALESCE({', '.join(each)})"
+        example = comment(evidence[guesses[0].column].example)
+        return f"{{expr: {scalar(whole, quoted=True)}}}  # with its area code; e.g. {example}"
     if len(guesses) == 1:
         return _line(guesses[0], evidence[guesses[0].column], {})
     listed = ", ".join(scalar(one.column) for one in guesses)

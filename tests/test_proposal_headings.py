@@ -1,0 +1,48 @@
+"""Headings of systems and forms that people really use, and those that only look like them."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from rdimport.proposal.evidence import gather
+from rdimport.proposal.guess import guess
+
+MEANT = {
+    "name": ("Maria Lima", "NM_CLIENTE|Pessoa - Nome|Contact Person|NOME_COMPLETO|A1_NOME|Sacado"),
+    "email": ("ana@example.com", "DS_EMAIL|EMAIL1|Pessoa - E-mail|A1_EMAIL|E-mail 1 - Value"),
+    "mobile_phone": ("11987654321", "Telemóvel|NR_CELULAR|Cellular|Número do WhatsApp|CELULAR1"),
+    "phone": ("11987654321", "Tel1|A1_TEL|Contato telefônico|NR_TELEFONE|Phone 1 - Value"),
+    "city": ("Campinas", "Localidade|A1_MUN|NM_MUNICIPIO|Mailing City"),
+    "state": ("SP", "SG_UF|A1_EST|Unidade da Federação|Mailing State"),
+    "company_name": ("Padaria Sol", "Organization Name|Associated Company|Organização - Nome"),
+    "job_title": ("Gerente", "Organization Title|Organization 1 - Title|Título do cargo"),
+    "area_code": ("011", "DDD|Código de área|A1_DDD|DDD Celular|Prefixo"),
+    "country_code": ("55", "DDI|Código do país"),
+}
+FALSE_FRIENDS = {
+    "Maria Lima": "Company owner|Contact owner|Deal owner|Owner|Company Owner Name|Nome da turma",
+    "Gerente": "Organization Department|Company Type|Company Status|Contato da empresa",
+    "exemplo.com.br": "Company Domain Name",
+    "ana@exemplo.com.br": "Owner email|E-mail do proprietário|Email Domain",
+    "11987654321": "Owner phone|Company phone label|Fax",
+    "4321": "CD_CLIENTE|ID_PESSOA|TP_PESSOA|Prefixo|DDD",
+}
+
+
+@pytest.mark.parametrize(
+    ("heading", "cell", "field"),
+    [(h, cell, field) for field, (cell, hs) in MEANT.items() for h in hs.split("|")],
+)
+def test_a_heading_is_understood(heading: str, cell: str, field: str) -> None:
+    rows = pl.DataFrame({heading: [cell] * 10})
+    assert str(guess([heading], gather(rows))[heading].holds) == field
+
+
+@pytest.mark.parametrize(
+    ("heading", "cell"), [(h, cell) for cell, hs in FALSE_FRIENDS.items() for h in hs.split("|")]
+)
+def test_a_false_friend_is_left_out(heading: str, cell: str) -> None:
+    """Another column has the address, so that it is not taken for want of a better one."""
+    rows = pl.DataFrame({"Email": ["bia@example.com"] * 10, heading: [cell] * 10})
+    assert heading not in guess(rows.columns, gather(rows))

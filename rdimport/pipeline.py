@@ -48,7 +48,7 @@ from rdimport.plan.planner import Plan, Planner
 from rdimport.plan.spool import Spool
 from rdimport.prepare.preview import advice
 from rdimport.report import write_report
-from rdimport.report.private_files import see_that_it_can_be_made
+from rdimport.report.private_files import clean, see_that_it_can_be_made
 from rdimport.report.summary import summarise_alone
 from rdimport.results import RunResult
 from rdimport.source import Hints, open_tables
@@ -99,6 +99,8 @@ async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions)
     options.to.credentials()  # without a key there is nothing to plan
     proxy_for(options.to.base_url)  # nor with a proxy that cannot be used
     see_that_it_can_be_made(options.report_dir)
+    with suppress(ReportError):  # purge says what it is
+        clean(options.report_dir)
     tables = open_tables(files, source_hints(options.hints, mapping))
     stop_request = StopRequest()
     started = options.clock.monotonic()

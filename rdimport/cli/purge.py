@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
+from typing import NamedTuple
 
 from rdimport.cli import resolve
 from rdimport.cli.arguments import PurgeArguments
@@ -11,34 +14,57 @@ from rdimport.core.clock import SystemClock
 from rdimport.core.errors import ExitCode
 from rdimport.core.messages import _, ngettext
 from rdimport.ledger import Ledger
+from rdimport.ledger.files import put_away, remove_half_made
 from rdimport.ledger.lock import is_locked, nobody_at_work
 from rdimport.ledger.upgrade import forget_copies
-from rdimport.report.private_files import delete
+from rdimport.report.private_files import clean, delete
+
+
+class _Gone(NamedTuple):
+    """What was forgotten; whether the ledger could be made smaller, and emptied of it."""
+
+    runs: int = 0
+    reports: int = 0
+    copies: int = 0
+    shrunk: bool = True
+    emptied: bool = True
 
 
 def execute(args: PurgeArguments) -> int:
-    """Forget, but for the runs that are at work; delete reports where it is args where they are."""
+    """Forget, but for the runs that are at work; delete reports where the command names them."""
     state_dir = resolve.state_dir(args)
+    say(_told(args, _forget(args, state_dir), put_away(state_dir)))
+    return ExitCode.DONE
+
+
+def _forget(args: PurgeArguments, state_dir: Path) -> _Gone:
     now = SystemClock().now()
-    forgotten, reports, copies, shrunk, gone = 0, 0, 0, True, True
-    if Ledger.is_there(state_dir):
-        with Ledger.open(state_dir) as ledger:
-            before = now - timedelta(seconds=args.older_than)
-            unfinished = ledger.unfinished()
-            at_work = [name for name, account in unfinished if is_locked(state_dir, account)]
-            forgotten = ledger.forget(before, now, at_work)
-            with nobody_at_work(state_dir) as shrunk:
-                if shrunk:
-                    ledger.shrink()
-            gone = ledger.empty_log()
-            copies = forget_copies(state_dir, before)
-            if args.report_dir:
-                reports = sum(delete(args.report_dir / name) for name in ledger.forgotten())
+    before = now - timedelta(seconds=args.older_than)
+    if not Ledger.is_there(state_dir):
+        return _Gone()
+    with Ledger.open(state_dir) as ledger:
+        unfinished = ledger.unfinished()
+        at_work = [name for name, account in unfinished if is_locked(state_dir, account)]
+        runs = ledger.forget(before, now, at_work)
+        with nobody_at_work(state_dir) as shrunk:
+            if shrunk:
+                ledger.shrink()
+                remove_half_made(state_dir)
+        emptied = ledger.empty_log()
+        copies = forget_copies(state_dir, before)
+        reports = 0
+        if args.report_dir:
+            reports = sum(delete(args.report_dir / name) for name in ledger.forgotten())
+            clean(args.report_dir)
+    return _Gone(runs, reports, copies, shrunk, emptied)
+
+
+def _told(args: PurgeArguments, gone: _Gone, aside: Sequence[Path]) -> list[str]:
     lines = [
         ngettext(
             "Forgotten: what {number} run knew of people; younger runs were left alone.",
             "Forgotten: what {number} runs knew of people; younger runs were left alone.",
-            forgotten,
+            gone.runs,
         )
     ]
     if args.report_dir:
@@ -46,25 +72,30 @@ def execute(args: PurgeArguments) -> int:
             ngettext(
                 "Deleted: {number} report of forgotten runs in {folder}.",
                 "Deleted: {number} reports of forgotten runs in {folder}.",
-                reports,
+                gone.reports,
                 folder=args.report_dir,
             )
         )
     else:
         lines.append(_("Their reports are files of their own: --report-dir DIR deletes them too."))
-    if copies:
+    if gone.copies:
         lines.append(
             ngettext(
                 "Deleted: {number} copy of the ledger of an earlier release, which knew them.",
                 "Deleted: {number} copies of the ledger of an earlier release, which knew them.",
-                copies,
+                gone.copies,
             )
         )
-    if not shrunk:
+    for folder in aside:
+        line = _(
+            "Left alone: {folder}, a ledger that was moved aside and may know people.",
+            folder=folder,
+        )
+        lines.append(line)
+    if not gone.shrunk:
         lines.append(_("A run is at work, so the ledger keeps its size until the next purge."))
-    if not gone:
+    if not gone.emptied:
         lines.append(
             _("The ledger is being read, so what was forgotten leaves it with the next purge.")
         )
-    say(lines)
-    return ExitCode.DONE
+    return lines

@@ -13,6 +13,15 @@ _SHORT: Final = 4
 _LONG: Final = 10
 """Letters of a name from which on two of them may be wrong."""
 
+_RUN: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
+
+
+def is_run(name: str) -> bool:
+    """Whether a name may be a run's, which is the name of its report's folder as well: it leads to
+    no other folder.
+    """
+    return bool(_RUN.fullmatch(name))
+
 
 def fold(name: str) -> str:
     """The form in which column names are compared: no case, accents, outer or doubled spaces."""

@@ -35,7 +35,7 @@ from rdimport.ledger.records import (
     problems_of,
     text_of,
 )
-from rdimport.ledger.run_writer import Run, lock_lost
+from rdimport.ledger.run_writer import Run, lock_lost, see_name
 from rdimport.ledger.schema import (
     ENDS,
     VERSION,
@@ -316,7 +316,7 @@ class Ledger:
     def forgotten(self) -> list[str]:
         """The names of the runs that know nothing of people any more."""
         found = self.query("SELECT name FROM run WHERE forgotten_at IS NOT NULL ORDER BY id")
-        return [name for (name,) in found]
+        return [see_name(self.path, name) for (name,) in found]
 
     def forget(self, before: datetime, now: datetime, at_work: Sequence[str] = ()) -> int:
         """Forget what runs before that moment knew of people; returns how many runs.

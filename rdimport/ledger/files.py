@@ -173,6 +173,21 @@ def _sync(path: Path) -> None:
                 os.close(number)
 
 
+def remove_half_made(state_dir: Path) -> None:
+    """Remove copies of a ledger whose making was killed. Call it only beside a ledger that is there
+    and where no run is at work: nobody makes one then.
+    """
+    with explained(state_dir / FILE_NAME):
+        for pattern in (f"{FILE_NAME}.new-*", "ledger-schema*.part*"):
+            for path in state_dir.glob(pattern):
+                path.unlink()
+
+
+def put_away(state_dir: Path) -> list[Path]:
+    """The folders of ledgers that were moved aside."""
+    return sorted(path for path in state_dir.glob("aside-*") if path.is_dir())
+
+
 def put_aside(state_dir: Path) -> Path | None:
     """Move what is left of a ledger into a folder beside it; None when nothing is. Call it only
     where no run is at work, nor can begin.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 
 from rdimport.core.errors import Bug, ExitCode, LedgerLostError
+from rdimport.core.names import is_run
 from rdimport.core.row import State
 from rdimport.ledger.accounts import settle
 from rdimport.ledger.naming import Names, Unrecognised, note, unrecognised
@@ -24,7 +25,7 @@ from rdimport.ledger.records import (
     SendAttempt,
     problems_of,
 )
-from rdimport.ledger.schema import post
+from rdimport.ledger.schema import damaged, post
 from rdimport.ledger.wishes import begun
 from rdimport.ledger.witness import Witness
 from rdimport.ledger.writes import Writes, count_write, eight_bytes
@@ -48,6 +49,15 @@ def lock_lost(path: Path) -> LedgerLostError:
     )
 
 
+def see_name(path: Path, name: object) -> str:
+    """The name of a run, which is the name of its report's folder. Raises LedgerDamagedError for
+    one that we would not give, which may lead to a folder of somebody else.
+    """
+    if not isinstance(name, str) or not is_run(name):
+        raise damaged(path, f"it has a run with the name {ascii(name)[:80]}")
+    return name
+
+
 class Run:
     """The books of one run."""
 
@@ -60,7 +70,7 @@ class Run:
         held: Callable[[], bool] | None = None,
     ) -> None:
         self.ledger = ledger
-        self.name = name
+        self.name = see_name(ledger.path, name)
         self.number = number
         self.destination = destination
         self._names: Names | None = None

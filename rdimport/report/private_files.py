@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-import secrets
+import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,9 +12,14 @@ from pathlib import Path
 from typing import Final
 
 from rdimport.core.errors import ReportError, UsageError
+from rdimport.core.names import is_run
+from rdimport.report.leftovers import half_written, sweep
 
 REPORT_FILES: Final = ("failures.csv", "failures.xlsx", "report.html", "summary.json")
 """All files of a run's report."""
+
+_SCRATCH_OF_0_1: Final = re.compile(r"\.[a-z0-9_]{8}")
+"""The folder in which release 0.1.0 packed failures.xlsx."""
 
 
 def see_that_it_can_be_made(folder: Path) -> None:
@@ -34,26 +40,42 @@ def see_that_it_can_be_made(folder: Path) -> None:
 @contextmanager
 def private(path: Path) -> Iterator[Path]:
     """A temporary file next to `path` that replaces it on success."""
-    half = path.with_name(f".{path.name}.{secrets.token_hex(4)}.half")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(half, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        yield half
-        half.replace(path)
+        with half_written(path) as half:
+            yield half
+            half.replace(path)
     except OSError as error:
         raise ReportError(
             f"The report {path} cannot be written: {error}.",
             "What became of every row is safe in the ledger: free disk space or correct the"
             " permissions, then have it written again.",
         ) from error
-    finally:
-        with suppress(OSError):
-            half.unlink(missing_ok=True)
+
+
+def clean(report_dir: Path) -> None:
+    """Remove from the reports there what killed runs left half written.
+
+    Raises ReportError for what cannot be removed.
+    """
+    with suppress(OSError):  # a folder that is not there yet, or that we may not list
+        for folder in sorted(report_dir.iterdir()):
+            if is_run(folder.name):
+                _clean(folder)
+
+
+def _clean(folder: Path) -> None:
+    if kept := sweep(folder):
+        raise ReportError(
+            f"{kept[0]} was left half written by a run that was killed, holds people's data, and"
+            " cannot be deleted.",
+            "Correct the permissions, or delete it yourself.",
+        )
 
 
 def delete(folder: Path) -> bool:
-    """Delete the report in this folder; tells whether there was one. Files of other origin
-    stays, and so does the folder then. Raises ReportError where that is not possible.
+    """Delete the report in this folder; tells whether there was one. Files of other origin stay,
+    and so does the folder then. Raises ReportError where that is not possible.
     """
     found = False
     try:
@@ -62,6 +84,10 @@ def delete(folder: Path) -> bool:
             found |= os.path.lexists(path)
             path.unlink(missing_ok=True)
         with suppress(FileNotFoundError):
+            _clean(folder)
+            for old in folder.iterdir():
+                if _SCRATCH_OF_0_1.fullmatch(old.name) and old.is_dir() and not old.is_symlink():
+                    shutil.rmtree(old)
             if not any(folder.iterdir()):
                 folder.rmdir()
     except OSError as error:

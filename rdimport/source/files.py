@@ -224,12 +224,18 @@ def _named(path: str) -> list[InputFile]:
 
 
 def _spooled(name: str, stream: BinaryIO) -> InputFile:
-    """A copy that can be read twice. The system makes it readable by its owner only."""
-    copy = tempfile.NamedTemporaryFile(prefix="rdimport-")  # noqa: SIM115  lives as long as the file
+    """A copy that can be read twice, by its owner only. It has no name, so that nothing of it stays
+    behind when the process is killed, where the system lets an open file be read without one.
+    """
+    copy: Any = tempfile.TemporaryFile(prefix="rdimport-")  # noqa: SIM115  lives as long as the file
+    path = Path(f"/proc/{os.getpid()}/fd/{copy.fileno()}")
+    if not path.exists():  # no Linux
+        copy = tempfile.NamedTemporaryFile(prefix="rdimport-")  # noqa: SIM115
+        path = Path(copy.name)
     while data := stream.read(1 << 20):
         copy.write(data)
     copy.flush()
-    return InputFile(name, Path(copy.name), spool=copy)
+    return InputFile(name, path, spool=copy)
 
 
 def _within(path: str) -> InputFile | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 from rdimport.core.messages.reasons import explain, remedy
@@ -18,6 +17,7 @@ from rdimport.ledger import Input, Run
 from rdimport.report.data import ReportData
 from rdimport.report.failures_xlsx.formats import CellFormats
 from rdimport.report.failures_xlsx.summary_sheet import COMMENTED, cover
+from rdimport.report.leftovers import scratch_of
 from rdimport.report.private_files import private
 from rdimport.report.rows import Advance, Begin, Line, columns, lines, quietly
 from rdimport.report.words import Words
@@ -55,8 +55,8 @@ def write(
     import xlsxwriter  # noqa: PLC0415  only reports need it
     from xlsxwriter.exceptions import XlsxWriterException  # noqa: PLC0415
 
-    with private(path) as half, TemporaryDirectory(dir=path.parent, prefix=".") as scratch:
-        options = {"constant_memory": True, "use_zip64": True, "tmpdir": scratch}
+    with private(path) as half, scratch_of(half) as scratch:
+        options = {"constant_memory": True, "use_zip64": True, "tmpdir": str(scratch)}
         book = xlsxwriter.Workbook(half, options)
         try:
             rows = _fill(book, run, story, Words(lang), most=sheet_rows, advance=advance)

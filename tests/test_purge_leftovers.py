@@ -1,0 +1,154 @@
+"""What a killed command leaves behind: nothing of people, or nothing that purge does not find."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from support.command import Desk
+from support.waiting import PATIENCE
+
+from rdimport.report.leftovers import half_written, scratch_of, sweep
+from rdimport.report.private_files import private
+from rdimport.sandbox.embedded import RunningSandbox
+
+HEAD = "Nome;E-mail\n"
+MAPPING = "version: 1\nconversion_identifier: Feira\nfields: {email: E-mail, name: Nome}\n"
+
+WRITES_AND_WAITS = """
+import sys
+from pathlib import Path
+from rdimport.report.leftovers import half_written, scratch_of
+with half_written(Path(sys.argv[1])) as half, scratch_of(half) as scratch:
+    half.write_text("Ninguém;ninguem@exemplo.com.br")
+    (scratch / "part").write_text("Ninguém;ninguem@exemplo.com.br")
+    print("written", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def writer(desk: Desk) -> Iterator[subprocess.Popen[str]]:
+    """A process that has half written a file of a run's report."""
+    folder = desk.reports / "20260101-000000-abcd"
+    folder.mkdir(parents=True)
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITES_AND_WAITS, str(folder / "failures.csv")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "written\n"
+        yield process
+        process.kill()
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.wait(PATIENCE)
+
+
+def traces(desk: Desk) -> list[str]:
+    return [p.name for p in desk.reports.rglob("*") if p.is_file() and b"ninguem" in p.read_bytes()]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no locks that the system lets go of")
+def test_what_a_killed_process_half_wrote_is_removed_and_what_is_being_written_is_not(
+    desk: Desk, writer: subprocess.Popen[str]
+) -> None:
+    (folder,) = desk.reports.iterdir()
+    assert sweep(folder) == []
+    assert len(traces(desk)) == 2
+    kill(writer)
+    assert sweep(folder) == []
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no locks that the system lets go of")
+@pytest.mark.parametrize("by", ["purge", "run"])
+def test_purge_and_the_next_run_remove_what_a_killed_run_half_wrote(
+    desk: Desk, writer: subprocess.Popen[str], by: str
+) -> None:
+    run = ("run", desk.write("a.csv", HEAD + "Ana;ana@exemplo.com.br\n"), "-m")
+    words = (*run, desk.write("a.yaml", MAPPING), "--quota", "none")
+    assert desk.here(*words).code == 0
+    kill(writer)
+    if by == "purge":
+        purge = ("purge", "--older-than", "90d", "--report-dir", desk.reports)
+        assert desk.here(*purge).code == 0
+    else:
+        assert desk.here(*words).code == 0
+    assert traces(desk) == []
+    left = list(desk.reports.rglob(".*"))
+    assert left == []
+
+
+def test_a_file_has_its_name_when_it_is_whole_and_nothing_stays_beside_it(tmp_path: Path) -> None:
+    with private(tmp_path / "a.csv") as half:
+        half.write_text("whole")
+    with pytest.raises(ValueError, match="no"), private(tmp_path / "b.csv") as half:
+        raise ValueError("no")
+    with half_written(tmp_path / "c") as half, scratch_of(half) as scratch:
+        (scratch / "d").write_text("e")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.csv"]
+    assert (tmp_path / "a.csv").read_text() == "whole"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a file without a name needs /proc")
+def test_a_killed_run_from_standard_input_leaves_no_list_in_the_temporary_folder(
+    desk: Desk, box: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = desk.home / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    desk.write("a.yaml", MAPPING)
+    process = desk.start("run", "-", "-m", "a.yaml", "--quota", "1/h", stdin=subprocess.PIPE)
+    assert process.stdin is not None
+    process.stdin.write(HEAD + "".join(f"Ana;ana{n}@exemplo.com.br\n" for n in range(20)))
+    process.stdin.close()
+    end = time.monotonic() + PATIENCE
+    while not box.conversions():
+        assert process.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    process.kill()
+    process.stdin = None
+    process.communicate(timeout=PATIENCE)
+    left = [p for p in temporary.rglob("*") if p.is_file() and b"ana1@" in p.read_bytes()]
+    assert left == []
+    assert sorted(temporary.glob("rdimport-*")) == []
+
+
+@pytest.mark.parametrize("name", ["../../victim", "/victim", "..", "a/b", "", "a\nb"])
+def test_a_ledger_of_somebody_else_makes_no_command_touch_a_foreign_folder(
+    desk: Desk, name: str
+) -> None:
+    desk.write("a.csv", HEAD + "Ana;sem arroba\n")
+    desk.write("a.yaml", MAPPING)
+    desk.here("run", "a.csv", "-m", "a.yaml", "--quota", "none")
+    victim = desk.home / "victim"
+    victim.mkdir()
+    (victim / "failures.csv").write_text("mine")
+    rename(desk.state / "ledger.sqlite3", name)
+    reports = desk.home / "x" / "y"
+    reports.mkdir(parents=True)
+    for words in (["purge", "--older-than", "0s"], ["report"], ["status"]):
+        done = desk.here(*words, "--report-dir", reports)
+        assert done.code == 2
+        assert "name" in done.err
+        assert "\n  at" not in done.err
+    assert (victim / "failures.csv").read_text() == "mine"
+    assert list(reports.iterdir()) == []
+
+
+def rename(ledger: Path, name: str) -> None:
+    with closing(sqlite3.connect(ledger)) as db, db:
+        db.execute("UPDATE run SET name = ?", (name,))

@@ -1,12 +1,10 @@
-"""The ways to send under httpx's interface, compared: cost of one row, and what they say of doubt.
+"""The clients that could send, compared: cost of one row, and what they say of doubt.
 
     python benchmarks/transports.py [ROWS]
-    python benchmarks/transports.py --idle [ROWS]     # the last part only
 
 The second part counts rows over connections that the server closes at random moments: how many end
 in doubt, and whether a row that the server has read is ever called "not connected", which would
-send it twice. The third part has a server as real ones are, that closes a connection after a fixed
-time at rest: five seconds, scaled down to a quarter of one, with ours (four) scaled alike.
+send it twice. Whole runs of the two senders that are used: whole_runs.py.
 """
 
 from __future__ import annotations
@@ -19,7 +17,6 @@ import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 from statistics import median
 
 import httpx
@@ -39,7 +36,6 @@ from rdimport.delivery.transport import (
     proof,
 )
 from rdimport.delivery.transport.httpx_sender import HttpxSender
-from rdimport.delivery.transport.response import awaited
 from rdimport.destination import Request
 from rdimport.destination.rdstation.endpoint import RDStation
 
@@ -61,8 +57,22 @@ def over(client: Callable[[], object]) -> Way:
 
 async def exchange(transport: Transport, request: Request) -> Reply:
     """Send once and wait. Raises NotConnected or NotAnswered."""
+    ended: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+
+    def done(end: Reply | Exception) -> None:
+        if ended.done():
+            return
+        if isinstance(end, Reply):
+            ended.set_result(end)
+        else:
+            ended.set_exception(end)
+
+    transport.start(request, done)
     try:
-        return await awaited(partial(transport.start, request), transport.abandon)
+        return await ended
+    except asyncio.CancelledError:
+        transport.abandon(done)
+        raise
     except httpx.TransportError as error:
         raise proof(error) from None
 
@@ -75,8 +85,11 @@ class Httpx2(httpx2.AsyncClient):
 
 
 WAYS: dict[str, Way] = {
-    "lean (ours)": lambda url: connected(url, {"api_key": "k"}, PLACES, Patience()),
-    "httpx": lambda url: connected(url, {"api_key": "k"}, PLACES, Patience(), "httpx"),
+    "the direct sender": lambda url: connected(url, {"api_key": "k"}, PLACES, Patience()),
+    "httpx, a new connection each time": lambda url: connected(
+        url, {"api_key": "k"}, PLACES, Patience(), "httpx"
+    ),
+    "httpx": over(lambda: httpx.AsyncClient(limits=httpx.Limits(**LIMITS), trust_env=False)),
     "httpx2": over(lambda: Httpx2(limits=httpx2.Limits(**LIMITS), trust_env=False)),
     "httpx over httpx-aiohttp": over(
         lambda: httpx.AsyncClient(
@@ -166,32 +179,8 @@ async def closing(
     return told
 
 
-REST = 0.25
-"""Seconds after which the server of the third part closes a connection: a twentieth of five."""
-
-RESTING: dict[str, Way] = {
-    f"{kind}{words}": lambda url, kind=kind, idle=idle: connected(  # type: ignore[misc]
-        url, {"api_key": "k"}, PLACES, Patience(idle=idle), kind
-    )
-    for kind in ("lean", "httpx")
-    for words, idle in ((", as it is", 0.8 * REST), (", without an end of its own", 100.0))
-}
-
-
-async def resting(rows: int) -> None:
-    print("\n| transport | answered | doubt | called unsent | … but read |")
-    print("|---|---:|---:|---:|---:|")
-    for name, way in RESTING.items():
-        told = await closing(way, rows, 0.0, (REST, REST), (0.7 * REST, 1.1 * REST))
-        print(f"| {name} | {' | '.join(map(str, told.values()))} |")
-
-
 async def main() -> None:
-    sizes = [int(word) for word in sys.argv[1:] if word != "--idle"]
-    rows = sizes[0] if sizes else 2_000
-    if "--idle" not in sys.argv:
-        await compare(rows)
-    await resting(rows)
+    await compare(int(sys.argv[1]) if len(sys.argv) > 1 else 2_000)
     sys.stdout.flush()
     os._exit(0)  # pyreqwest 0.15.1 aborts now and then while the interpreter ends
 

@@ -159,7 +159,7 @@ async def run_async(
     share_quota: bool = True,
     signals: bool = False,
     stop: StopRequest | None = None,
-    transport: Kind = "lean",
+    transport: Kind = "auto",
     sandbox: bool = False,
     again: Sequence[str] = (),
     yes: bool = False,
@@ -193,7 +193,8 @@ async def run_async(
     share_quota: runs of this user and machine with the same key share the quota.
     signals: SIGINT and SIGTERM stop the run in an orderly way (main thread only).
     stop: stops the run in an orderly way once it is asked to, from whatever thread.
-    transport: what sends the bytes.
+    transport: who sends the bytes: `lean` the direct sender, which uses connections again, `httpx`
+        over a new one each time, `auto` httpx up to ten requests a second.
     sandbox: the endpoint lives for this run only.
     again, mapping_name, job: how the report names the command's options, the mapping and the job.
     yes: an account's name that resembles another one's is meant so.

@@ -248,18 +248,17 @@ async def _carry_out(
     settings = options.settings
     if settings.max_seconds is not None:
         settings = replace(settings, max_seconds=max(0.0, settings.max_seconds - spent))
-    options.on_event(
-        SendingStarted(
-            plan.at_most(settings.limit), options.quota.per_second if options.quota else None
-        )
-    )
+    rate = options.quota.per_second if options.quota else None
+    options.on_event(SendingStarted(plan.at_most(settings.limit), rate))
     places = options.settings.concurrency
     address, key = options.to.base_url, options.to.credentials()
     patience = Patience.within(options.settings.timeout)
     notes: list[str] = []
     heard = LastTrouble(options.on_event)
     with _pace(options, notes) as pace:
-        async with connected(address, key, places, patience, options.transport) as transport:
+        async with connected(
+            address, key, places, patience, options.transport, per_second=rate
+        ) as transport:
             delivery = Delivery(
                 destination=options.to,
                 transport=transport,

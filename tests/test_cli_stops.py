@@ -46,17 +46,17 @@ def arrived(box: RunningSandbox) -> Counter[str]:
 def test_a_killed_run_loses_no_row_and_the_next_sends_none_twice(
     ready: Desk, box: RunningSandbox
 ) -> None:
-    box.set_faults(Faults(hang_after=1.0, skip=10))  # ten are answered, then all four places wait
+    box.set_faults(Faults(hang_after=1.0, skip=10))  # ten are answered, then up to four wait
     run = ready.start(*command("--concurrency", 4))
-    until(lambda: box.requests == 14)
+    until(lambda: box.requests > 10)
     run.send_signal(signal.SIGKILL)
     run.communicate()
     box.set_faults(Faults())
     done = ready.do(*command())
     told = done.summary
     assert adds_up(done, 60)
-    assert 4 <= told["uncertain"] <= 14
-    assert told["already_imported"] == 14 - told["uncertain"]
+    assert 1 <= told["uncertain"] <= 14
+    assert 11 <= told["already_imported"] + told["uncertain"] <= 14
     assert told["pending"] == 0
     assert (done.code, told["problems"]) == (1, {"uncertain.interrupted": told["uncertain"]})
     emails = arrived(box)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rdimport.delivery.transport.response import MAX_ANSWER, Reply
-from rdimport.delivery.transport.response_reader import AnswerReader, Garbled, at_once
+from rdimport.delivery.transport.response_reader import AnswerReader, Garbled
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -166,57 +166,3 @@ def test_any_bytes_are_an_answer_or_garbled_and_nothing_else(
         reply = reader.reply()
         assert isinstance(reply, Reply)
         json.dumps([reply.status, dict(reply.headers)])
-
-
-LINES = st.lists(
-    st.sampled_from(
-        [
-            b"A: b",
-            b"a:\tc ",
-            b"X-Empty:",
-            b"RateLimit-Limit: 120",
-            b"Content-Length: 2",
-            b"Content-Length: 02",
-            b"Transfer-Encoding: chunked",
-            b"Connection: close",
-            b"Connection: keep-alive",
-            b"Keep-Alive: timeout=5",
-            b"Upgrade: x",
-            b"\xe9: x",
-            b"X: \xe9",
-            b" folded",
-            b"no colon",
-        ]
-    ),
-    max_size=5,
-)
-BODIES = st.sampled_from([b"", b"{}", b"{}x", b"{", b"2\r\n{}\r\n0\r\n\r\n", SIZED, b"{}" + SIZED])
-
-
-@given(st.sampled_from([200, 204, 304, 400, 101, 100]), LINES, BODIES)
-@example(204, [b"a:\tc "], b"")
-def test_what_is_read_at_once_is_what_the_reader_reads(
-    status: int, lines: list[bytes], body: bytes
-) -> None:
-    answer = b"HTTP/1.1 %d X\r\n%b\r\n%b" % (status, b"".join(x + b"\r\n" for x in lines), body)
-    usual = at_once(answer)
-    if usual is None:
-        return
-    reader = read(answer)
-    assert (reader.whole, reader.reusable, reader.idle) == (True, True, None)
-    told = reader.reply()
-    assert (usual.status, dict(usual.headers), usual.body) == (told.status, told.headers, told.body)
-    for name in ("a", "ratelimit-limit", "content-length", "x-empty", "not-there"):
-        assert usual.headers.get(name) == told.headers.get(name)
-
-
-@pytest.mark.parametrize("answer", GARBLED.values(), ids=GARBLED.keys())
-def test_nothing_garbled_is_read_at_once(answer: bytes) -> None:
-    assert at_once(answer) is None
-
-
-def test_the_usual_answer_is_read_at_once() -> None:
-    usual = at_once(OK + b"X: y\r\nx:  z\r\nContent-Length: 2\r\n\r\n{}")
-    assert usual is not None
-    assert (usual.status, usual.body) == (200, b"{}")
-    assert dict(usual.headers) == {"x": "y, z", "content-length": "2"}

@@ -315,9 +315,12 @@ def _sending(to: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--transport",
-        choices=("lean", "httpx"),
-        default="lean",
-        help=_("what sends: our own lean code, or httpx (a new connection for each request)"),
+        choices=("auto", "lean", "httpx"),
+        default="auto",
+        help=_(
+            "what sends: httpx over a new connection for each request, our own lean code over"
+            " connections that are used again, or httpx up to ten requests a second (auto)"
+        ),
     )
     group.add_argument("--dry-run", action="store_true", help=_("the same as check"))
 

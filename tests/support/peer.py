@@ -8,7 +8,6 @@ import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 
 import httpx
 import pytest
@@ -21,7 +20,6 @@ from rdimport.delivery.transport import (
     connected,
     proof,
 )
-from rdimport.delivery.transport.response import awaited
 from rdimport.destination import Request
 from rdimport.destination.rdstation.endpoint import RDStation
 
@@ -104,8 +102,22 @@ async def serving(script: Script, tls: ssl.SSLContext | None = None) -> AsyncIte
 
 async def exchange(transport: Transport, request: Request) -> Reply:
     """Send once and wait. Raises NotConnected or NotAnswered."""
+    ended: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+
+    def done(end: Reply | Exception) -> None:
+        if ended.done():
+            return
+        if isinstance(end, Reply):
+            ended.set_result(end)
+        else:
+            ended.set_exception(end)
+
+    transport.start(request, done)
     try:
-        return await awaited(partial(transport.start, request), transport.abandon)
+        return await ended
+    except asyncio.CancelledError:
+        transport.abandon(done)
+        raise
     except httpx.TransportError as error:
         raise proof(error) from None
 
@@ -121,6 +133,16 @@ async def sending(
     key = {"api_key": KEY}
     async with connected(server.base_url, key, places, patience or Patience(), kind) as transport:
         yield lambda: post(transport, server.base_url)
+
+
+async def warm(server: Server, send: Callable[[], Awaitable[Reply]]) -> None:
+    """Send until a connection was used again: from then on the next row takes it, too."""
+    for _ in range(1_000):
+        before = server.connections
+        await send()
+        if server.connections == before:
+            return
+    raise AssertionError("no connection was ever used again")
 
 
 async def answering(peer: Peer) -> None:

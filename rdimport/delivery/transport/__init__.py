@@ -13,12 +13,12 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 from urllib.parse import urlsplit
 
 import httpx
 
-from rdimport.delivery.transport.direct import LeanSender, LeanTransport
+from rdimport.delivery.transport.direct import DirectSender
 from rdimport.delivery.transport.error_detail import why
 from rdimport.delivery.transport.httpx_sender import UNSENT, httpx_sender
 from rdimport.delivery.transport.proxies import proxy_for
@@ -39,8 +39,11 @@ __all__ = [
     "proxy_for",
 ]
 
-Kind = Literal["lean", "httpx"]
-"""Which sender: the direct one (which leaves proxies to the other), or always httpx."""
+Kind = Literal["auto", "lean", "httpx"]
+"""Which sender: the one that suits the pace, the direct one, or httpx. Proxies are httpx's."""
+
+_UNHURRIED: Final = 10.0
+"""Requests a second up to which a new connection for each is nothing beside its safety."""
 
 
 class NotConnected(Exception):  # noqa: N818  it is an outcome, not a mistake
@@ -81,18 +84,23 @@ async def connected(
     credentials: Mapping[str, str],
     concurrency: int,
     patience: Patience,
-    kind: Kind = "lean",
+    kind: Kind = "auto",
+    *,
+    per_second: float | None = None,
 ) -> AsyncIterator[Transport]:
-    """A transport for one run. Redirects are not followed: they would carry the key elsewhere.
+    """A transport for one run of so many requests a second (None: as many as there can be).
+    Redirects are not followed: they would carry the key elsewhere.
 
     Raises UsageError for a proxy in the environment that cannot be used.
     """
     address = urlsplit(base_url)
     tls = ssl.create_default_context() if address.scheme == "https" else None
     proxy = proxy_for(base_url)
+    if kind == "auto" and per_second is not None and per_second <= _UNHURRIED:
+        kind = "httpx"
     if kind == "httpx" or proxy is not None:
         async with httpx_sender(credentials, patience, concurrency, tls, proxy) as sender:
             yield sender
         return
-    async with LeanTransport(httpx.URL(base_url), patience, concurrency, tls) as lean:
-        yield LeanSender(lean, dict(credentials))
+    async with DirectSender(base_url, credentials, concurrency, patience, tls) as direct:
+        yield direct

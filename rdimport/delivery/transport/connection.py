@@ -1,4 +1,4 @@
-"""One connection: at most one request on it at a time, and never one after a doubt.
+"""One connection of the direct sender: one request on it at a time, and never one after a doubt.
 
 What makes the answer to "may it have arrived?" exact is the moment of writing: `ready` is asked
 in the same breath, without a chance for the event loop in between. A connection on which
@@ -16,22 +16,25 @@ from typing import Final
 import httpx
 
 from rdimport.delivery.transport.response import Done, Patience, Reply
-from rdimport.delivery.transport.response_reader import AnswerReader, Garbled, at_once
+from rdimport.delivery.transport.response_reader import CUT_SHORT, AnswerReader, Ended, Garbled
 
 _MARGIN: Final = 1.0
 """Seconds that an idle connection is given up before the server says that it will close it."""
 
 
-class Wire(asyncio.Protocol):
+class Connection(asyncio.Protocol):
     """One connection of a pool. `freed` is told when it may carry the next request, `lost` when
     it is no more.
+
+    `took` is how many seconds its last answer took; `closed_after` how many it had been at rest
+    when the server closed it without a word to the last request, if it did.
     """
 
     def __init__(
         self,
         patience: Patience,
-        freed: Callable[[Wire], None],
-        lost: Callable[[Wire], None],
+        freed: Callable[[Connection], None],
+        lost: Callable[[Connection], None],
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._patience = patience
@@ -44,6 +47,10 @@ class Wire(asyncio.Protocol):
         self._began = self._moved = self._loop.time()
         self._full = False
         self._usable = False
+        self._answers = 0
+        self._rested = 0.0
+        self.took = 0.0
+        self.closed_after: float | None = None
         self.gone = self._loop.create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -64,9 +71,13 @@ class Wire(asyncio.Protocol):
         """
         return self.open() and not self._stirred()
 
-    def ready(self) -> bool:
-        """Whether an idle connection may be used again: quiet, and not idle for too long."""
-        return self._loop.time() - self._moved < self._idle and self.quiet()
+    def rest(self, now: float) -> float:
+        """Seconds since its last answer."""
+        return now - self._moved
+
+    def is_old(self, now: float) -> bool:
+        """Whether it has been at rest for longer than any usual server, or this one, allows."""
+        return now - self._moved >= self._idle
 
     def send(self, message: bytes, done: Done) -> None:
         """Write a request. From here on it may have arrived. `done` is told its answer, or the
@@ -74,7 +85,9 @@ class Wire(asyncio.Protocol):
         """
         self.carries = done
         self._reader = None
-        self._began = self._moved = self._loop.time()
+        now = self._loop.time()
+        self._rested = now - self._moved
+        self._began = self._moved = now
         if self._timer is None:
             self._look_at(self._due()[0])
         self._transport.write(message)
@@ -96,10 +109,6 @@ class Wire(asyncio.Protocol):
             return
         self._moved = self._loop.time()
         if self._reader is None:
-            usual = at_once(data)
-            if usual is not None:
-                self._answered(usual, reusable=True)
-                return
             self._reader = AnswerReader()
         try:
             self._reader.feed(data)
@@ -110,17 +119,19 @@ class Wire(asyncio.Protocol):
 
     def eof_received(self) -> None:
         """The event loop calls it, and closes the connection afterwards."""
+        self._note_close()
         self._usable = False
         if self.carries is not None:
             if self._reader is not None:
                 self._reader.end()
                 self._look_whether_whole(self._reader)
-            self._fail(httpx.RemoteProtocolError("closed before a whole answer had come"))
+            self._fail(httpx.RemoteProtocolError(CUT_SHORT), Ended())
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The event loop calls it."""
+        self._note_close()
         if exc is None:
-            self._fail(httpx.RemoteProtocolError("closed before a whole answer had come"))
+            self._fail(httpx.RemoteProtocolError(CUT_SHORT), Ended())
         else:
             self._fail(httpx.ReadError(str(exc)), exc)
         if self._timer is not None:
@@ -140,6 +151,12 @@ class Wire(asyncio.Protocol):
         self._full = False
         self._moved = self._loop.time()
 
+    def _note_close(self) -> None:
+        """Whether the server closed a connection that had been at rest, as far as it knew."""
+        if self._usable and self._answers and self._reader is None:
+            rest = self.rest(self._loop.time())
+            self.closed_after = rest if self.carries is None else self._rested
+
     def _look_whether_whole(self, reader: AnswerReader) -> None:
         if reader.whole:
             if reader.idle is not None:
@@ -148,6 +165,9 @@ class Wire(asyncio.Protocol):
 
     def _answered(self, reply: Reply, *, reusable: bool) -> None:
         done, self.carries = self.carries, None
+        self._reader = None
+        self._answers += 1
+        self.took = self._moved - self._began
         if self._usable and reusable and not self._transport.get_write_buffer_size():
             self._freed(self)
         else:

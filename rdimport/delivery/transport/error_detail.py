@@ -6,16 +6,19 @@ import re
 import socket
 import ssl
 from collections.abc import Callable, Iterator
-from typing import Final
-
-import httpx
+from typing import TYPE_CHECKING, Final
 
 from rdimport.core.messages.codes import Detail
 from rdimport.core.messages.reasons import detail_text
+from rdimport.delivery.transport.response_reader import Ended
+
+if TYPE_CHECKING:
+    import httpx
 
 _BY_CAUSE: Final[tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...]] = (
     (socket.gaierror, "net.name_unknown"),
     (ssl.SSLError, "net.tls"),
+    (Ended, "net.closed"),
     (ConnectionRefusedError, "net.refused"),
     ((ConnectionResetError, ConnectionAbortedError, BrokenPipeError), "net.reset"),
 )
@@ -36,8 +39,6 @@ def why(error: httpx.TransportError, mask: Callable[[str], str] = str) -> str:
         (key for cause in _causes(error) for kind, key in _BY_CAUSE if isinstance(cause, kind)),
         None,
     )
-    if key is None and isinstance(error, httpx.RemoteProtocolError) and error.__cause__ is None:
-        key = "net.closed"
     if key is None:
         name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(error).__name__).lower()
         key = f"net.{name}"

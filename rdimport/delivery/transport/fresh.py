@@ -17,7 +17,7 @@ import httpx
 from httpcore import AnyIOBackend
 
 from rdimport.delivery.transport.response import Reply
-from rdimport.delivery.transport.response_reader import AnswerReader, Garbled
+from rdimport.delivery.transport.response_reader import CUT_SHORT, AnswerReader, Ended, Garbled
 
 _TICKETS: Final = 0.002
 """Seconds to find out whether what arrived over TLS before the request is more than its own
@@ -25,6 +25,10 @@ messages, such as tickets for a later session.
 """
 
 _REWRITTEN: Final = ("connection", "content-length", "keep-alive", "transfer-encoding", "upgrade")
+
+
+class _CutShort(httpcore.RemoteProtocolError, Ended):
+    """The same, in httpcore's terms."""
 
 
 class FreshTransport(httpx.AsyncHTTPTransport):
@@ -89,8 +93,8 @@ class CheckedStream(httpcore.AsyncNetworkStream):
         self._handed_on = False
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """The whole answer to a request, as bytes that hold nothing but it; before a request,
-        as it comes (a proxy's word). Nothing where it was cut short.
+        """The whole answer to a request, as bytes that hold nothing but it, then nothing; before a
+        request, what comes as it comes (a proxy's word).
         """
         reader = self._reader
         if reader is None:
@@ -101,9 +105,9 @@ class CheckedStream(httpcore.AsyncNetworkStream):
                 reader.feed(data) if data else reader.end()
             except Garbled as error:
                 raise httpcore.RemoteProtocolError(str(error)) from error
-            if not data:
-                break
-        if self._handed_on or not reader.whole:
+            if not data and not reader.whole:
+                raise _CutShort(CUT_SHORT)
+        if self._handed_on:
             return b""
         self._handed_on = True
         return _plain(reader.reply())

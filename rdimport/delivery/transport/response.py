@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Final, NamedTuple, Self, TypeVar, overload
-
-T = TypeVar("T")
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, NamedTuple, Self
 
 MAX_ANSWER: Final = 64_000
 """Bytes of an answer that are read; RD's are a few hundred."""
@@ -40,43 +37,6 @@ class Reply(NamedTuple):
     body: bytes
 
 
-class Head(Mapping[str, str]):
-    """The header fields of a head that a parser has found sound. They are taken apart when the
-    first one is looked for that is there: of most answers nobody wants any.
-    """
-
-    __slots__ = ("_fields", "_folded", "_lines")
-
-    def __init__(self, raw: bytes) -> None:
-        _, _, self._lines = raw.decode("latin-1").partition("\r\n")
-        self._folded = f"\r\n{self._lines.lower()}"
-        self._fields: dict[str, str] | None = None
-
-    @overload
-    def get(self, key: str, /) -> str | None: ...
-    @overload
-    def get(self, key: str, default: str | T, /) -> str | T: ...
-    def get(self, key: str, default: T | None = None, /) -> str | T | None:
-        """The field of that name, in lower case."""
-        return self._all.get(key, default) if f"\r\n{key}:" in self._folded else default
-
-    def __getitem__(self, key: str) -> str:
-        return self._all[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._all)
-
-    def __len__(self) -> int:
-        return len(self._all)
-
-    @property
-    def _all(self) -> dict[str, str]:
-        if self._fields is None:
-            lines = (line.partition(":") for line in self._lines.split("\r\n") if line)
-            self._fields = joined((name, value.strip(" \t")) for name, _, value in lines)
-        return self._fields
-
-
 def joined(fields: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Header fields by their name in lower case; of one name all values."""
     found: dict[str, str] = {}
@@ -90,23 +50,3 @@ Done = Callable[[Reply | Exception], None]
 """Who is told how an exchange ended: the answer, or the `httpx.TransportError` that came instead
 (any other exception is a bug).
 """
-
-
-async def awaited(start: Callable[[Done], None], abandon: Callable[[Done], None]) -> Reply:
-    """An exchange for who wants to wait for it. Raises httpx.TransportError."""
-    ended: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-
-    def done(end: Reply | Exception) -> None:
-        if ended.done():
-            return
-        if isinstance(end, Reply):
-            ended.set_result(end)
-        else:
-            ended.set_exception(end)
-
-    start(done)
-    try:
-        return await ended
-    except asyncio.CancelledError:
-        abandon(done)
-        raise

@@ -11,10 +11,12 @@ from typing import Final
 
 import httptools
 
-from rdimport.delivery.transport.response import MAX_ANSWER, Head, Reply, joined
+from rdimport.delivery.transport.response import MAX_ANSWER, Reply, joined
 
 _MOST: Final = 8 * MAX_ANSWER
 """Bytes of heads, interim answers, chunk sizes and body together, before it is given up."""
+
+CUT_SHORT: Final = "closed before a whole answer had come"
 
 _FRAMING: Final = (b"content-length", b"transfer-encoding")
 
@@ -23,50 +25,8 @@ class Garbled(Exception):  # noqa: N818  it is an outcome, not a mistake
     """The bytes are no answer that can be understood in one way only."""
 
 
-class _Usual:
-    """Counts what the parser finds in the usual answer."""
-
-    __slots__ = ("begun", "body", "ended", "parser", "reusable")
-
-    def __init__(self) -> None:
-        self.begun = self.ended = 0
-        self.body = b""
-        self.reusable = False
-        self.parser: httptools.HttpResponseParser | None = None
-
-    def on_message_begin(self) -> None:
-        """The parser calls it."""
-        self.begun += 1
-
-    def on_body(self, piece: bytes) -> None:
-        """The parser calls it, once where the body is one piece."""
-        self.body += piece
-
-    def on_message_complete(self) -> None:
-        """The parser calls it; later it would not know any more whether the connection stays."""
-        self.ended += 1
-        self.reusable = self.parser is not None and self.parser.should_keep_alive()
-
-
-def at_once(data: bytes) -> Reply | None:
-    """The answer that `data` is, after which its connection may be used as before; None where it
-    is anything but that, which `AnswerReader` can tell. The same parser reads it.
-    """
-    seen = _Usual()
-    parser = seen.parser = httptools.HttpResponseParser(seen)
-    try:
-        parser.feed_data(data)
-    except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-        return None
-    finally:
-        seen.parser = None  # or only the garbage collector could free the two
-    if (seen.begun, seen.ended, seen.reusable) != (1, 1, True):
-        return None
-    status = parser.get_status_code()
-    raw = data[: data.find(b"\r\n\r\n")]
-    if status < 200 or len(seen.body) >= MAX_ANSWER or b"\nkeep-alive:" in raw.lower():
-        return None
-    return Reply(status, Head(raw), seen.body)
+class Ended(Exception):  # noqa: N818
+    """The connection was closed before a whole answer had come."""
 
 
 class AnswerReader:

@@ -81,7 +81,7 @@ class CheckArguments(FileArguments, AddressArguments, StateArguments, OutputArgu
     until: tuple[int, int] | None
     canary: int | None
     timeout: float
-    transport: Literal["lean", "httpx"]
+    transport: Literal["auto", "lean", "httpx"]
     dry_run: bool
     report_dir: Path | None
     full_report: bool

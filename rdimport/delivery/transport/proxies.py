@@ -11,6 +11,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 
 from rdimport.core.errors import UsageError
+from rdimport.core.messages import _
 from rdimport.destination.address import is_loopback
 
 _SOCKS: Final = "socks"
@@ -34,9 +35,17 @@ def proxy_for(base_url: str) -> httpx.Proxy | None:
     proxy, trouble = _read(named if "://" in named else f"http://{named}")
     if proxy is None:
         raise UsageError(
-            f"The environment variable {variable} names a proxy that cannot be used: {trouble}.",
-            f"Name an HTTP proxy in {variable}, such as http://host:port, or have {host} reached"
-            f" without one: NO_PROXY={host}",
+            _(
+                "The environment variable {variable} names a proxy that cannot be used: {trouble}.",
+                variable=variable,
+                trouble=trouble,
+            ),
+            _(
+                "Name an HTTP proxy in {variable}, such as http://host:port, or have {host}"
+                " reached without one: NO_PROXY={host}",
+                variable=variable,
+                host=host,
+            ),
         )
     return proxy
 
@@ -51,17 +60,17 @@ def secrets_of(proxy: httpx.Proxy | None) -> Iterator[str]:
 def _read(named: str) -> tuple[httpx.Proxy | None, str]:
     """The proxy of that address, or what is wrong with it."""
     if named.lower().startswith(_SOCKS):
-        return None, "SOCKS proxies are not supported"
+        return None, _("SOCKS proxies are not supported")
     try:
         proxy = httpx.Proxy(named)
         proxy.url.raw_host.decode("ascii").encode("idna")
     except (ValueError, httpx.InvalidURL):
-        return None, "it is not the address of an HTTP proxy"
+        return None, _("it is not the address of an HTTP proxy")
     port = proxy.url.port
     if not _HOST.fullmatch(proxy.url.host) or not (port is None or 0 < port < 65_536):
-        return None, "its address has no host, or a port that is none"
+        return None, _("its address has no host, or a port that is none")
     if proxy.url.path not in ("", "/") or proxy.url.query or proxy.url.fragment:
-        return None, (
+        return None, _(
             "there is more behind its host and port (a / ? or # of a password is written %2F %3F"
             " %23)"
         )

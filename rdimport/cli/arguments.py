@@ -148,6 +148,16 @@ class PurgeArguments(StateArguments):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ForgetArguments(StateArguments):
+    """`forget`."""
+
+    emails: tuple[str, ...]
+    also_hash: bool
+    report_dir: Path | None
+    full_report: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class LedgerCopyArguments(Arguments):
     """`ledger copy`."""
 
@@ -208,6 +218,7 @@ KINDS: Final[Mapping[str, type]] = {
     "key": KeyArguments,
     "accounts": AccountsArguments,
     "purge": PurgeArguments,
+    "forget": ForgetArguments,
     "ledger copy": LedgerCopyArguments,
     "ledger check": LedgerCheckArguments,
     "ledger accept": LedgerAcceptArguments,

@@ -55,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
     _accounts(commands)
     _jobs(commands)
     _purge(commands)
+    _forget(commands)
     _ledger(commands)
     _schema(commands)
     return top
@@ -176,6 +177,18 @@ def _purge(commands: _Commands) -> None:
         "--older-than", type=age, required=True, metavar="TIME", help=_("such as 90d or 12h")
     )
     _places(to, _("delete the reports of forgotten runs there (none)"))
+
+
+def _forget(commands: _Commands) -> None:
+    to = _command(commands, "forget", _("erase people from ledger, reports and logs"))
+    to.add_argument("emails", nargs="+", metavar="E-MAIL", help=_("addresses; - is standard input"))
+    to.add_argument(
+        "--also-hash",
+        action="store_true",
+        help=_("forget too that they were sent: who is in a list again is sent again"),
+    )
+    _places(to, _("where the reports are (where each run put its own)"))
+    _full_report(to)
 
 
 def _ledger(commands: _Commands) -> None:

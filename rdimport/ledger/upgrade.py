@@ -65,10 +65,15 @@ def brought_up(path: Path, db: sqlite3.Connection) -> sqlite3.Connection:
     return copy
 
 
+def copies(state_dir: Path) -> list[Path]:
+    """The copies of a ledger that were made before it was upgraded."""
+    return sorted(state_dir.glob(_COPIES))
+
+
 def forget_copies(state_dir: Path, before: datetime) -> int:
     """Delete the copies that know people of runs before that moment; returns how many."""
     gone = 0
-    for path in sorted(state_dir.glob(_COPIES)):
+    for path in copies(state_dir):
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
             (old,) = db.execute(
                 "SELECT count(*) FROM run WHERE coalesce(finished_at, started_at) < ?"

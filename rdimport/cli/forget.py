@@ -1,0 +1,139 @@
+"""`rdimport forget`: erase people from ledger, reports and logs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from rdimport import api
+from rdimport.cli import resolve
+from rdimport.cli.arguments import ForgetArguments
+from rdimport.cli.streams import say
+from rdimport.core.errors import ExitCode, LedgerBusyError, UsageError
+from rdimport.core.messages import _, ngettext
+from rdimport.core.people import People
+from rdimport.ledger import Ledger
+from rdimport.ledger.erasing import Erased, erase, remembered, report_dirs
+from rdimport.ledger.lock import nobody_at_work
+from rdimport.prepare.clean.email import TYPOS
+from rdimport.report import write_report
+from rdimport.report.private_files import clean, delete
+from rdimport.report.traces import Gone, names_people, remove_traces
+
+
+def execute(args: ForgetArguments) -> int:
+    """Erase them where no run is at work; what cannot be erased is named."""
+    people = People(_spelt(_addresses(args.emails)))
+    state_dir = resolve.state_dir(args)
+    with ExitStack() as stack:
+        ledger = None
+        erased, on_disk = Erased(), True
+        if Ledger.is_there(state_dir):
+            ledger = stack.enter_context(Ledger.open(state_dir))
+            if not stack.enter_context(nobody_at_work(state_dir)):
+                raise _busy(state_dir)
+            erased = erase(ledger, people, also_hash=args.also_hash)
+            on_disk = ledger.empty_log()
+        places = [state_dir, *_report_dirs(args, ledger)]
+        for place in places[1:]:
+            clean(place)
+        gone = remove_traces(places, people, erased.runs)
+        again = [_written_again(folder, ledger, people, args) for folder in gone.reports]
+    left = [*erased.left, *gone.left]
+    say(_told(args, erased, gone, sum(again)))
+    for path in left:
+        say([_("It cannot be erased from {path}: see to it yourself.", path=path)])
+    if not on_disk:
+        raise LedgerBusyError(
+            _("The ledger is being read, so what was erased is in its file still."),
+            _("Type the same command again when nobody reads it."),
+        )
+    return ExitCode.FAILED_ROWS if left else ExitCode.DONE
+
+
+def _addresses(typed: Sequence[str]) -> Iterator[str]:
+    """What was typed; `-` are the lines of standard input, which no history of a shell keeps."""
+    for word in typed:
+        for email in sys.stdin.read().split() if word == "-" else [word]:
+            local, at, domain = email.strip().partition("@")
+            if not (local and at and "." in domain):
+                raise UsageError(
+                    _("One of the words is no e-mail address, so nothing was erased."),
+                    _("Type whole addresses, or - to give them on standard input."),
+                )
+            yield email
+
+
+def _spelt(emails: Iterator[str]) -> Iterator[str]:
+    """Each address, and the slips of it that a run would have corrected."""
+    for email in emails:
+        local, _, domain = email.strip().lower().rpartition("@")
+        yield email
+        yield from (f"{local}@{slip}" for slip, right in TYPOS.items() if right == domain)
+
+
+def _report_dirs(args: ForgetArguments, ledger: Ledger | None) -> list[Path]:
+    """The folder that was named, else all in which runs of the ledger put their reports."""
+    if args.report_dir or ledger is None:
+        return [args.report_dir or api.REPORT_DIR]
+    return [folder for folder in report_dirs(ledger) if folder.is_dir()]
+
+
+def _written_again(
+    folder: Path, ledger: Ledger | None, people: People, args: ForgetArguments
+) -> bool:
+    """Write a report again without them, where the ledger can. The cells of rows that were on their
+    way when a run was killed come from the list itself: who is there still gets no report.
+    """
+    if ledger is None or folder.name not in remembered(ledger):
+        return False
+    run = ledger.run(folder.name)
+    write_report(run, folder.parent, lang=args.lang, full=args.full_report)
+    if names_people(folder, people):
+        delete(folder)
+        return False
+    return True
+
+
+def _told(args: ForgetArguments, erased: Erased, gone: Gone, again: int) -> list[str]:
+    lines = [
+        ngettext(
+            "Erased: {number} row of the ledger, with all its cells.",
+            "Erased: {number} rows of the ledger, with all their cells.",
+            erased.rows,
+        )
+    ]
+    if gone.reports:
+        lines.append(
+            ngettext(
+                "Deleted: {number} report that knew them; {again} written again without them.",
+                "Deleted: {number} reports that knew them; {again} written again without them.",
+                len(gone.reports),
+                again=again,
+            )
+        )
+    lines += [_("Erased from the log {path}.", path=path) for path in gone.logs]
+    lines += [_("Deleted: {path}, a copy of the ledger.", path=path) for path in erased.copies]
+    if args.also_hash:
+        lines.append(
+            ngettext(
+                "Deleted: the hash of {number} conversion. Their next list sends them.",
+                "Deleted: the hashes of {number} conversions. Their next list sends them.",
+                erased.hashes,
+            )
+        )
+    else:
+        lines.append(
+            _("Kept: the keyed hashes, so that nobody is sent again (--also-hash deletes them).")
+        )
+    lines.append(_("Not touched: your own lists, copies elsewhere, and RD Station itself."))
+    return lines
+
+
+def _busy(state_dir: Path) -> LedgerBusyError:
+    return LedgerBusyError(
+        _("A run is at work with the ledger in {state_dir}.", state_dir=state_dir),
+        _("Nothing was erased. Try again later: exit code 75 says so to cron."),
+    )

@@ -1,0 +1,43 @@
+"""Some people, known by their e-mail addresses, wherever a text names them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from typing import Final
+
+ERASED: Final = "***"
+"""What stands where an address stood."""
+
+_UNSEEN: Final = re.compile("[\xad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]")
+
+
+class People:
+    """Finds their addresses in texts: in any case, with blanks around `@` and `.`, and never as a
+    part of a longer address.
+    """
+
+    def __init__(self, emails: Iterable[str]) -> None:
+        self.emails = tuple(dict.fromkeys(_plain(email).strip() for email in emails))
+        found = "|".join(map(_pattern, self.emails))
+        self._pattern = re.compile(rf"(?<![\w.%+-])(?:{found})(?![\w-]|\.\w)", re.IGNORECASE)
+
+    def are_in(self, text: str) -> bool:
+        """Whether a text names one of them."""
+        may_be = "@" in text or "%40" in text or "＠" in text or "#64;" in text or "#x40;" in text
+        return may_be and self._pattern.search(_plain(text)) is not None
+
+    def out_of(self, text: str) -> str:
+        """The text without their addresses."""
+        return self._pattern.sub(ERASED, _plain(text)) if self.are_in(text) else text
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKC", _UNSEEN.sub("", text))
+
+
+def _pattern(email: str) -> str:
+    at = r"\s*(?:@|%40|&#64;|&#x40;)\s*"
+    signs = {"@": at, ".": r"\s*\.\s*"}
+    return "".join(signs.get(sign, re.escape(sign)) for sign in email)

@@ -1,0 +1,168 @@
+"""One person taken out of a ledger, with all that its rows knew of them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from rdimport.core.people import People
+from rdimport.ledger.files import put_away, remove_half_made
+from rdimport.ledger.upgrade import copies
+
+if TYPE_CHECKING:
+    from rdimport.ledger import Ledger
+
+_STRIPPED: Final = (
+    "(SELECT json_group_array(json_array(p.value ->> 0, p.value ->> 1, '', '', ''))"
+    " FROM json_each(problems) p)"
+)
+_TEXTS: Final = (
+    ("run", "facts"),
+    ("run", "stopped_because"),
+    ("input", "name"),
+    ("named", "text"),
+    ("posted", "receipt"),
+    ("daybook", "receipt"),
+)
+"""What may name a person without being a row of them."""
+
+
+class Erased(NamedTuple):
+    """What was taken out: rows with their cells, hashes of conversions, the runs that had the rows,
+    copies of the ledger; and what could not be looked into.
+    """
+
+    rows: int = 0
+    hashes: int = 0
+    runs: tuple[str, ...] = ()
+    copies: tuple[Path, ...] = ()
+    left: tuple[Path, ...] = ()
+
+
+def erase(ledger: Ledger, people: People, *, also_hash: bool) -> Erased:
+    """Take people out of a ledger and of what lies beside it. The keyed hashes stay, unless they
+    are to go `also`. Call it only where no run is at work, nor can begin.
+    """
+    with ledger.transaction() as db:
+        rows, runs = _erase(db, people)
+        hashes = _erase_hashes(db, ledger.digests, people) if also_hash else 0
+    ledger.shrink()
+    state_dir = ledger.path.parent
+    remove_half_made(state_dir)
+    gone = [copy for copy in copies(state_dir) if _names(copy, people)]
+    for copy in gone:
+        copy.unlink(missing_ok=True)
+    aside = [path for folder in put_away(state_dir) for path in sorted(folder.rglob("*.sqlite3"))]
+    left = [path for path in aside if not _erased_aside(path, people)]
+    return Erased(rows, hashes, runs, tuple(gone), tuple(left))
+
+
+def remembered(ledger: Ledger) -> frozenset[str]:
+    """The names of the runs that know something of people."""
+    return frozenset(n for (n,) in ledger.query("SELECT name FROM run WHERE forgotten_at IS NULL"))
+
+
+def report_dirs(ledger: Ledger) -> list[Path]:
+    """The folders in which runs put their reports."""
+    found = ledger.query("SELECT DISTINCT facts ->> '$.report_dir' FROM run")
+    return [Path(folder) for (folder,) in found if folder]
+
+
+def _erase(db: sqlite3.Connection, people: People) -> tuple[int, tuple[str, ...]]:
+    db.execute("PRAGMA secure_delete = ON")
+    db.create_function("are_in", 1, lambda text: bool(text) and people.are_in(str(text)))
+    db.create_function("out_of", 1, lambda text: people.out_of(str(text)))
+    db.execute(
+        "CREATE TEMP TABLE IF NOT EXISTS theirs (run, file, row, PRIMARY KEY (run, file, row))"
+    )
+    db.execute("DELETE FROM theirs")
+    db.execute(
+        "INSERT INTO theirs SELECT run, file, row FROM outcome"
+        " WHERE are_in(cells) OR are_in(problems) OR are_in(warnings)"
+    )
+    db.execute(
+        "INSERT OR IGNORE INTO theirs SELECT run, file, row FROM posted WHERE are_in(problems)"
+    )
+    rows = db.execute(
+        f"UPDATE outcome SET problems = {_STRIPPED}, warnings = '[]', cells ="  # noqa: S608
+        " (SELECT json_group_array('') FROM json_each(cells))"
+        " WHERE (run, file, row) IN (SELECT * FROM theirs)"
+    ).rowcount
+    db.execute(
+        f"UPDATE posted SET problems = {_STRIPPED} WHERE problems <> '[]'"  # noqa: S608
+        " AND ((run, file, row) IN (SELECT * FROM theirs) OR are_in(problems))"
+    )
+    for table, column in _TEXTS:
+        db.execute(f"UPDATE {table} SET {column} = out_of({column}) WHERE are_in({column})")  # noqa: S608
+    db.execute(  # a list without headings has a person in their place
+        "UPDATE input SET columns = (SELECT json_group_array('' || (key + 1))"
+        " FROM json_each(columns)) WHERE are_in(columns)"
+    )
+    found = db.execute("SELECT name FROM run WHERE id IN (SELECT run FROM theirs) ORDER BY id")
+    return rows, tuple(name for (name,) in found)
+
+
+def _erase_hashes(
+    db: sqlite3.Connection,
+    digests: Callable[[Sequence[str]], list[bytes]],
+    people: People,
+) -> int:
+    """Delete the conversions of their rows, and those under whose identity they would be known."""
+    named = db.execute("SELECT DISTINCT text, fields FROM named WHERE text <> ''").fetchall()
+    texts = [
+        json.dumps(
+            {"conversion_identifier": text, "email": email},
+            ensure_ascii=False,
+            separators=(",", ":"),
+        )
+        for text, fields in named
+        if fields in ("", '["email"]')
+        for email in people.emails
+    ]
+    known = [digest.hex() for digest in digests(texts)]
+    gone = 0
+    for table in ("posted", "daybook", "sending"):
+        gone += db.execute(
+            f"DELETE FROM {table} WHERE (run, file, row) IN (SELECT * FROM theirs)"  # noqa: S608
+            " OR lower(hex(identity)) IN (SELECT value FROM json_each(?))",
+            (json.dumps(known),),
+        ).rowcount
+    return gone
+
+
+def _names(path: Path, people: People) -> bool:
+    """Whether any text of a database names them. What cannot be read may."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            db.create_function("are_in", 1, lambda text: bool(text) and people.are_in(str(text)))
+            tables = db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
+            for (table,) in tables:
+                columns = [line[1] for line in db.execute(f'PRAGMA table_info("{table}")')]
+                which = " OR ".join(
+                    f'(typeof("{column}") = \'text\' AND are_in("{column}"))' for column in columns
+                )
+                if db.execute(f'SELECT 1 FROM "{table}" WHERE {which} LIMIT 1').fetchone():  # noqa: S608
+                    return True
+    except sqlite3.Error:
+        return True
+    return False
+
+
+def _erased_aside(path: Path, people: People) -> bool:
+    """Take them out of a ledger that was moved aside; tells whether that was possible."""
+    try:
+        if not _names(path, people):
+            return True
+        with closing(sqlite3.connect(path, isolation_level=None)) as db:
+            db.execute("BEGIN IMMEDIATE")
+            _erase(db, people)
+            db.execute("COMMIT")
+            db.execute("VACUUM")
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except sqlite3.Error:
+        return False
+    return not _names(path, people)

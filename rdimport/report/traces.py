@@ -1,0 +1,99 @@
+"""Where files that runs wrote name people: reports, logs, and what somebody put beside them."""
+
+from __future__ import annotations
+
+import html
+import re
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from rdimport.core.errors import ReportError
+from rdimport.core.names import is_run
+from rdimport.core.people import People
+from rdimport.report.private_files import REPORT_FILES, delete, private
+
+_LOG: Final = re.compile(r".+\.log(\.\d+)?")
+_LEDGER: Final = re.compile(r"ledger[^/]*\.sqlite3.*|.*\.(?:lock|sent)")
+"""Files of ledgers: what they hold is not for here."""
+
+
+class Gone(NamedTuple):
+    """The folders of reports that named people and were deleted, log files from which they were
+    taken, and other files that name them still.
+    """
+
+    reports: tuple[Path, ...]
+    logs: tuple[Path, ...]
+    left: tuple[Path, ...]
+
+
+def remove_traces(places: Iterable[Path], people: People, runs: Sequence[str]) -> Gone:
+    """Delete the reports that name people, and those of `runs`, which knew them; take them out of
+    logs. Raises ReportError for what cannot be deleted.
+    """
+    reports, logs, left = [], [], []
+    for place in dict.fromkeys(place.absolute() for place in places):
+        for folder in _reports(place):
+            if folder.name in runs or any(_names(file, people) for file in _ours(folder)):
+                delete(folder)
+                reports.append(folder)
+        for file in _files(place):
+            if _LEDGER.fullmatch(file.name) or not _names(file, people):
+                continue
+            if _LOG.fullmatch(file.name) and _rewritten(file, people):
+                logs.append(file)
+            else:
+                left.append(file)
+    return Gone(tuple(reports), tuple(logs), tuple(dict.fromkeys(left)))
+
+
+def names_people(folder: Path, people: People) -> bool:
+    """Whether the report in this folder names them."""
+    return any(_names(file, people) for file in _ours(folder))
+
+
+def _reports(place: Path) -> list[Path]:
+    with suppress(OSError):
+        return [f for f in sorted(place.iterdir()) if is_run(f.name) and any(_ours(f))]
+    return []
+
+
+def _ours(folder: Path) -> Iterator[Path]:
+    for name in REPORT_FILES:
+        if (folder / name).is_file():
+            yield folder / name
+
+
+def _files(place: Path) -> Iterator[Path]:
+    for path in sorted(place.rglob("*")):
+        if path.is_file() and not path.is_symlink():
+            yield path
+
+
+def _names(path: Path, people: People) -> bool:
+    """Whether a file names them; one that cannot be read may."""
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                return any(_in_bytes(archive.read(name), people) for name in archive.namelist())
+        return _in_bytes(path.read_bytes(), people)
+    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError):
+        return True
+
+
+def _in_bytes(data: bytes, people: People) -> bool:
+    kinds = ["utf-16"] if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ["utf-8", "latin-1"]
+    texts = (data.decode(kind, "replace") for kind in kinds)
+    return any(people.are_in(text) or people.are_in(html.unescape(text)) for text in texts)
+
+
+def _rewritten(log: Path, people: People) -> bool:
+    """Take them out of a log, line by line; tells whether none is left."""
+    text = log.read_text(encoding="utf-8", errors="surrogateescape")
+    with suppress(ReportError), private(log) as half:
+        lines = [people.out_of(line) for line in text.splitlines(keepends=True)]
+        half.write_text("".join(lines), encoding="utf-8", errors="surrogateescape")
+    return not _names(log, people)

@@ -1,0 +1,186 @@
+"""`rdimport forget`: no byte of ledger, reports and logs knows the person any more."""
+
+from __future__ import annotations
+
+import io
+import sqlite3
+import zipfile
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from support.command import Desk
+
+from rdimport.core.people import People
+from rdimport.ledger.lock import locked
+from rdimport.sandbox import Faults
+from rdimport.sandbox.embedded import RunningSandbox
+
+MAPPING = """\
+version: 1
+conversion_identifier: Feira
+fields:
+  email: E-mail
+  name: Nome
+  mobile_phone: {column: Fone, clean: phone}
+  cf_nota: {column: Nota}
+checks: {cf_nota: {one_of: [boa]}}
+"""
+HEAD = "Nome;E-mail;Fone;Nota\n"
+PERSON = "Zuleica Quaresma;{};(11) 98765-4321;{}\n"
+OTHERS = "Ana Outra;ana@exemplo.com.br;;ruim\nBia Terceira;outra.zuleica@exemplo.com.br;;ruim\n"
+TRACES = ("zuleica quaresma", "98765", "\nzuleica@", ";zuleica@", '"zuleica@', ">zuleica@")
+EMAIL = "zuleica@exemplo.com.br"
+
+
+@pytest.fixture
+def known(desk: Desk, box: RunningSandbox) -> Desk:
+    """A desk whose ledger, reports and log know a person in each state, and others."""
+    desk.write("a.yaml", MAPPING)
+    forms = [EMAIL, EMAIL.upper(), f" {EMAIL} ", "zuleica @ exemplo . com.br"]
+    lines = [PERSON.format(form, "ruim") for form in forms]
+    desk.write("invalid.csv", HEAD + "".join(lines) + OTHERS)
+    desk.write("lost.csv", HEAD + PERSON.format(EMAIL, "boa"))
+    desk.write("lost2.csv", HEAD + PERSON.format("zuleica@exemplo.com.br", "boa"))
+    assert run(desk, "invalid.csv").code == 1
+    box.set_faults(Faults(reset_after=1.0, at_most=1))
+    assert run(desk, "lost.csv").code == 1
+    box.set_faults(Faults())
+    assert run(desk, "lost.csv", "--resend", "uncertain").code == 0
+    (desk.state / "cron.log").write_text(f"at 10:00 asked by {EMAIL}\nand nobody\n")
+    assert found(desk)
+    return desk
+
+
+def run(desk: Desk, name: str, *more: object):
+    return desk.here("run", name, "-m", "a.yaml", "--quota", "none", *more)
+
+
+def texts(data: bytes) -> list[str]:
+    if zipfile.is_zipfile(io.BytesIO(data)):
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return [archive.read(name).decode("utf-8", "replace") for name in archive.namelist()]
+    return [data.decode("utf-8", "replace")]
+
+
+def found(desk: Desk) -> list[str]:
+    """Files of the state and report folders that have a trace of the person."""
+    names = []
+    for path in [*desk.state.rglob("*"), *desk.reports.rglob("*")]:
+        for text in texts(path.read_bytes()) if path.is_file() else []:
+            plain = text.casefold().replace("outra.zuleica@", "")
+            if "zuleica" in plain or "quaresma" in plain or "98765" in plain:
+                names.append(path.name)
+    return names
+
+
+def test_no_byte_knows_the_person_who_is_not_sent_again_and_the_others_are_known(
+    known: Desk, box: RunningSandbox
+) -> None:
+    before = len(box.conversions())
+    done = known.here("forget", EMAIL)
+    assert done.code == 0, done.err
+    assert found(known) == []
+    kept = {text for path in known.reports.rglob("*.csv") for text in texts(path.read_bytes())}
+    assert any("Ana Outra" in text and "outra.zuleica@exemplo.com.br" in text for text in kept)
+    assert (known.state / "cron.log").read_text() == "at 10:00 asked by ***\nand nobody\n"
+    assert known.here("report").code == 0
+    assert known.here("ledger", "check").code == 0
+    assert found(known) == []
+    again = run(known, "lost.csv", "--json")
+    assert (again.code, again.summary["already_imported"]) == (0, 1)
+    assert len(box.conversions()) == before
+
+
+def test_without_the_hash_the_person_is_new(known: Desk, box: RunningSandbox) -> None:
+    before = len(box.conversions())
+    assert "1 conversion" in known.here("forget", EMAIL, "--also-hash").out
+    assert found(known) == []
+    assert run(known, "lost.csv").code == 0
+    assert len(box.conversions()) == before + 1
+
+
+def test_who_was_accepted_at_once_is_found_by_the_hash_alone(
+    desk: Desk, box: RunningSandbox
+) -> None:
+    desk.write("a.yaml", MAPPING)
+    desk.write("a.csv", HEAD + PERSON.format(EMAIL, "boa") + "Ana;ana@exemplo.com.br;;boa\n")
+    assert run(desk, "a.csv").code == 0
+    assert "0 rows" in desk.here("forget", EMAIL, "--also-hash").out
+    assert run(desk, "a.csv", "--json").summary["already_imported"] == 1
+    assert len(box.conversions()) == 3
+
+
+def test_copies_of_the_ledger_that_know_the_person_do_not_any_more(known: Desk) -> None:
+    aside = known.state / "aside-20260101-000000-abcd"
+    copy = known.state / "ledger-schema2-20260101-000000.sqlite3"
+    assert known.here("ledger", "copy", known.state, aside).code == 0
+    assert known.here("ledger", "copy", known.state, copy).code == 0
+    done = known.here("forget", EMAIL)
+    assert done.code == 0, done.err
+    assert not copy.exists()
+    assert found(known) == []
+    with closing(sqlite3.connect(aside / "ledger.sqlite3")) as db:
+        assert "Ana Outra" in str(db.execute("SELECT cells FROM outcome").fetchall())
+
+
+def test_a_file_of_somebody_else_is_named_and_left_alone(known: Desk) -> None:
+    mine = next(known.reports.iterdir()) / "notes.txt"
+    mine.write_text(f"write to {EMAIL}")
+    done = known.here("forget", EMAIL)
+    assert done.code == 1
+    assert str(mine) in done.out
+    assert mine.read_text() == f"write to {EMAIL}"
+    assert found(known) == ["notes.txt"]
+
+
+def test_beside_a_run_nothing_is_erased(known: Desk) -> None:
+    before = sorted(found(known))
+    with locked(known.state, "default"):
+        done = known.here("forget", EMAIL)
+    assert (done.code, sorted(found(known))) == (75, before)
+
+
+def test_addresses_come_from_standard_input_too_and_a_word_that_is_none_erases_nothing(
+    known: Desk,
+) -> None:
+    before = sorted(found(known))
+    assert known.here("forget", EMAIL, "zuleica").code == 2
+    assert sorted(found(known)) == before
+    assert known.feed(f"{EMAIL}\n", "forget", "-").code == 0
+    assert found(known) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("ana@x.com", True),
+        ("Ana <ANA@X.COM>; bia@x.com", True),
+        ("ana @ x . com", True),
+        ("ana%40x.com", True),
+        ("mailto:ana@x.com?subject=a", True),
+        ("\uff41na\uff20x.com", True),
+        ("ana\u200b@x.com", True),
+        ("ana@x.com. Brasil", True),
+        ("mariana@x.com", False),
+        ("m.ana@x.com", False),
+        ("ana+b@x.com", False),
+        ("ana@x.com.br", False),
+        ("ana@x.company", False),
+        ("anaXxYcom", False),
+        ("ana@xycom", False),
+    ],
+)
+def test_an_address_is_found_in_its_spellings_and_not_in_longer_ones(text, named) -> None:
+    people = People(["ana@x.com"])
+    assert people.are_in(text) is named
+    assert (people.out_of(text) != text) is named
+    assert not people.are_in(people.out_of(text))
+
+
+def test_the_folder_of_a_report_may_be_named_where_no_ledger_is(
+    known: Desk, tmp_path: Path
+) -> None:
+    words = ("--state-dir", tmp_path / "none", "--report-dir", known.reports)
+    assert known.here("forget", EMAIL, *words).code == 0
+    assert [name for name in found(known) if "ledger" not in name] == ["cron.log"]

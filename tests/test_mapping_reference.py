@@ -46,6 +46,7 @@ FULL: dict[str, Any] = {
     "identity": ["email", "cf_d"],
     "on_duplicate": "merge",
     "on_change": "send",
+    "invalid": {"mobile_phone": "drop"},
     "catalogue": "campos.json",
     "checks": {
         "cf_d": {"required": "true", "format": "cnpj", "pattern": "^[0-9]", "one_of": ["x"],
@@ -222,7 +223,7 @@ def test_every_key_has_a_sentence_and_examples_that_the_parser_takes(
 def _with_example(model: Any, key: str, example: object) -> dict[str, Any]:
     data: dict[str, Any] = {
         "conversion_identifier": "x",
-        "fields": dict.fromkeys(("email", "cf_cnpj", "city", "cf_pedido"), "X"),
+        "fields": dict.fromkeys(("email", "cf_cnpj", "city", "cf_pedido", "mobile_phone"), "X"),
     }
     if model is Mapping:
         extra = {"checks": {"cf_cnpj": "X", "city": "X", "email": "X"}, "fields": {}}

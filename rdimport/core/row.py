@@ -64,6 +64,11 @@ class Problem(NamedTuple):
     detail: str = ""
 
 
+DROPPED: Final = "cell.dropped"
+"""The code of an invalid cell that is left out of what is sent. Its detail is the code of what is
+wrong with it.
+"""
+
 PROBLEMS: Final = {
     FILE: pl.UInt32,
     ROW: pl.UInt32,

@@ -19,7 +19,7 @@ from typing import Final, Protocol
 from rdimport.core.clock import Clock
 from rdimport.core.errors import LedgerError
 from rdimport.core.events import Observer, Stopping, Waiting
-from rdimport.core.row import Problem, State
+from rdimport.core.row import DROPPED, Problem, State
 from rdimport.core.stop import StopReason
 from rdimport.delivery.circuit_breaker import CircuitBreaker
 from rdimport.delivery.concurrency_limit import Concurrency
@@ -336,9 +336,11 @@ class Delivery:
         row = pending.outgoing
         state = STATES.get(action)
         if state is not None:
-            cells = () if state is State.ACCEPTED else pending.cells
+            suspect = problems_of(pending.warnings) if pending.warnings else ()
+            if state is State.ACCEPTED:
+                suspect = tuple([one for one in suspect if one.code == DROPPED])
+            cells = pending.cells if suspect or state is not State.ACCEPTED else ()
             found = tuple([self._trace(p, row.file, cells) for p in problems_found(answer, state)])
-            suspect = problems_of(pending.warnings) if cells and pending.warnings else ()
             end = Outcome(row.file, row.row, state, found, cells, warnings=suspect)
             self._journal.end(RowResult(row, end, answer.receipt))
             self._observer(SETTLED[state])

@@ -342,9 +342,18 @@ class Run:
 
     def failures(self) -> Iterator[Outcome]:
         """The rows that the failure report lists, in the order of the input."""
+        yield from self._listed("'invalid', 'refused', 'uncertain'")
+
+    def sent_without(self) -> Iterator[Outcome]:
+        """The rows that were accepted without a cell that was not valid, in the order of the input;
+        their warnings tell which.
+        """
+        yield from self._listed("'accepted'")
+
+    def _listed(self, states: str) -> Iterator[Outcome]:
         for file, row, state, cells, problems, warnings in self.ledger.stream(
-            "SELECT file, row, state, cells, problems, warnings FROM ends WHERE run = ?"
-            " AND state IN ('invalid', 'refused', 'uncertain') ORDER BY file, row",
+            "SELECT file, row, state, cells, problems, warnings FROM ends WHERE run = ?"  # noqa: S608
+            f" AND state IN ({states}) ORDER BY file, row",
             self.number,
         ):
             yield Outcome(

@@ -97,6 +97,16 @@ class Writes:
                 " AND s.row = CAST(e.key AS INTEGER) & 4294967295",
                 (json.dumps(accepted), self._run),
             )
+        self._list(
+            db,
+            [
+                end.outcome
+                for end in ended
+                if isinstance(end, RowResult)
+                and end.outcome.state is State.ACCEPTED
+                and end.outcome.warnings
+            ],
+        )
         if len(accepted) < len(ended):
             self._fail(
                 db,
@@ -149,6 +159,12 @@ class Writes:
 
     def record(self, db: sqlite3.Connection, outcomes: Sequence[Outcome]) -> None:
         """Note the ends of rows, and count them."""
+        self._list(db, outcomes)
+        for state in {end.state for end in outcomes}:
+            self.tally(db, state, sum(end.state is state for end in outcomes))
+
+    def _list(self, db: sqlite3.Connection, outcomes: Sequence[Outcome]) -> None:
+        """Note the ends of rows of which a report says more than how many they are."""
         db.executemany(
             "INSERT INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
@@ -165,8 +181,6 @@ class Writes:
                 for end in outcomes
             ),
         )
-        for state in {end.state for end in outcomes}:
-            self.tally(db, state, sum(end.state is state for end in outcomes))
 
     def _note_minute(self, db: sqlite3.Connection, accepted: int, counters: Counters) -> None:
         """Add what is new since the last write to the minute of the sending, from 0."""

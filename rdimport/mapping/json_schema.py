@@ -27,12 +27,14 @@ def json_schema(model: type[BaseModel]) -> dict[str, Any]:
     )
     columns = parts["Source"]["properties"]["column"]["anyOf"]
     parts["FieldSource"] = {"anyOf": [parts["FieldSource"], *columns]}
-    keys["fields"]["propertyNames"] = keys["checks"]["propertyNames"] = {
+    names = {
         "anyOf": [
             {"enum": [name for name in FIELDS if name not in _NOT_FIELDS]},
             {"pattern": f"^{CUSTOM_FIELD.pattern.removesuffix(chr(92) + 'Z')}$"},
         ]
     }
+    for key in ("fields", "checks", "invalid"):
+        keys[key]["propertyNames"] = names
     keys["fields"]["required"] = ["email"]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 

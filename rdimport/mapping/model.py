@@ -128,6 +128,11 @@ class Mapping(Section):
     """Whether a row is sent again because its payload changed since it was accepted."""
     catalogue: Text | None = Field(default=None, examples=["campos.json"])
     """A file that lists the custom fields of the account: RD drops unknown ones in silence."""
+    invalid: dict[str, Literal["row", "drop"]] = Field(
+        default={}, examples=[{"mobile_phone": "drop"}]
+    )
+    """What becomes of a row with a cell of a field that is not valid: `row` keeps it back, `drop`
+    sends the person without the cell, and reports it. Not for what every row needs."""
     checks: dict[str, Check] = Field(
         default={}, examples=[{"cf_cnpj": {"format": "cnpj"}, "city": {"required": True}}]
     )
@@ -186,6 +191,11 @@ class Mapping(Section):
     def schema() -> dict[str, Any]:  # type: ignore[override]  # pydantic's own is deprecated
         """The JSON schema of mapping files, for editors."""
         return json_schema(Mapping)
+
+    @property
+    def dropped(self) -> frozenset[str]:
+        """The fields whose invalid cells are left out of what is sent."""
+        return frozenset(name for name, what in self.invalid.items() if what == "drop")
 
     def hints(self) -> SourceHints:
         """What the mapping says about the files."""

@@ -28,6 +28,9 @@ _NEEDS_CLEANER: Final = {
 }
 """Keys of a field that say nothing without one of these cleaners."""
 
+_NEVER_DROPPED: Final = frozenset({"email", "available_for_mailing"})
+"""Without these a row would be sent to nobody, or to somebody who said no."""
+
 _FOR_LISTS: Final = frozenset({"required", "one_of", "min_length", "max_length"})
 """The checks that a list can keep."""
 
@@ -42,6 +45,7 @@ def contradictions(data: Mapping[str, Any]) -> Iterator[Contradiction]:
             yield ("fields",), "`email` is missing: RD finds and creates contacts by it"
         yield from _known(("identity",), data.get("identity"), names)
         yield from _known(("checks",), data.get("checks"), names)
+        yield from _known(("invalid",), data.get("invalid"), names)
     for name, source in fields.items():
         yield from _form(name, _section(source))
         yield from _options(name, _section(source))
@@ -50,6 +54,18 @@ def contradictions(data: Mapping[str, Any]) -> Iterator[Contradiction]:
     for name, check in _section(data.get("checks")).items():
         yield from _check(name, _section(check), _section(fields.get(name)))
     yield from _same_basis(data.get("legal_bases"))
+    yield from _needed(data)
+
+
+def _needed(data: Mapping[str, Any]) -> Iterator[Contradiction]:
+    """Fields whose invalid cells cannot be left out."""
+    given = data.get("identity", ("email",))
+    identity = given if isinstance(given, list | tuple) else (given,)
+    for name, what in _section(data.get("invalid")).items():
+        required = _section(_section(data.get("checks")).get(name)).get("required")
+        needed = name in _NEVER_DROPPED or name in identity or str(required).lower() == "true"
+        if what == "drop" and needed:
+            yield ("invalid", name), f"every row needs `{name}`: a row without it is kept back"
 
 
 def _section(value: object) -> Mapping[str, Any]:

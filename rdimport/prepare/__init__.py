@@ -19,6 +19,7 @@ from rdimport.prepare.binding import COMPUTED, WHERE, Bound, bind
 from rdimport.prepare.clean import email
 from rdimport.prepare.clean.text import column
 from rdimport.prepare.clean.text import filled as holds_something
+from rdimport.prepare.dropped import without_invalid
 from rdimport.prepare.earlier import Earlier, earlier
 from rdimport.prepare.encode import by_status, filled, identity, payload
 from rdimport.prepare.expressions import computed
@@ -92,6 +93,7 @@ def prepare(batch: pl.DataFrame, bound: Bound) -> Prepared:
     batch_cells, wanted, unusable = cells(batch, bound)
     frame, warnings = _without_traffic(batch_cells)
     found = validate.failures(frame, bound.schema)
+    frame, found, dropped = without_invalid(frame, found, bound)
     bad = pl.concat([found["index"], unusable["index"]]).unique()
     good = frame.filter(~pl.int_range(pl.len(), dtype=pl.UInt32).is_in(bad.implode()))
     rows, large = _encoded(good, bound)
@@ -103,7 +105,7 @@ def prepare(batch: pl.DataFrame, bound: Bound) -> Prepared:
         *of_rows(large, pl.lit("row.too_large"), pl.lit(str(MAX_BODY))),
     ]
     wrong = in_order(problems)
-    suspect = in_order([*warnings, *_suspicions(batch_cells)])
+    suspect = in_order([*warnings, *batch_cells.traced(dropped), *_suspicions(batch_cells)])
     failed = pl.col(ROW).is_in(wrong[ROW].implode())
     already = wrong.select(ROW, "field")
     result = Prepared(

@@ -18,6 +18,7 @@ class Code(StrEnum):
     ROW_TOO_SHORT = "row.too_short"
     ROW_STRAY_QUOTE = "row.stray_quote"
     VALUE_MISSING = "value.missing"
+    CELL_DROPPED = "cell.dropped"
     EMAIL_NO_AT = "email.no_at"
     EMAIL_SEVERAL = "email.several"
     EMAIL_SYNTAX = "email.syntax"

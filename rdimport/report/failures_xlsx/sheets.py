@@ -16,6 +16,7 @@ from rdimport.core.row import REPORTED, Problem
 from rdimport.ledger import Input, Run
 from rdimport.report.data import ReportData
 from rdimport.report.failures_xlsx.formats import CellFormats
+from rdimport.report.failures_xlsx.sent_without import sent_without
 from rdimport.report.failures_xlsx.summary_sheet import COMMENTED, cover
 from rdimport.report.leftovers import scratch_of
 from rdimport.report.private_files import private
@@ -78,6 +79,7 @@ def _fill(
         sheets.add(line)
         advance(1)
     sheets.finish()
+    sent_without(book, run, inputs, words, looks)
     cover(first, story, sheets.places, sheets.names, words=words, looks=looks)
     book.set_properties({"title": words("run", run=run.name), "author": "rdimport"})
     return sheets.rows

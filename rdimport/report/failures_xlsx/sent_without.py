@@ -1,0 +1,49 @@
+"""The sheet of people who were sent without a cell that was not valid: `invalid: {field: drop}`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rdimport.core.messages.reasons import explain
+from rdimport.core.row import DROPPED, Problem
+from rdimport.report.rows import columns
+
+if TYPE_CHECKING:
+    from xlsxwriter.workbook import Workbook
+
+    from rdimport.ledger import Input, Run
+    from rdimport.report.failures_xlsx.formats import CellFormats
+    from rdimport.report.words import Words
+
+_ADDED: Final = ("rdimport_row", "rdimport_file", "rdimport_field", "rdimport_value", "reason")
+"""Not all the columns by which a failure report is known: these rows are not to be sent again."""
+
+_MOST: Final = 1_048_575
+_LONGEST: Final = 32_767
+
+
+def sent_without(
+    book: Workbook, run: Run, inputs: dict[int, Input], words: Words, looks: CellFormats
+) -> None:
+    """Add the sheet, where there is such a row."""
+    sheet, own = None, columns(inputs)
+    at = 0
+    for end in run.sent_without():
+        table = inputs[end.file]
+        cells = dict(zip(table.columns, end.cells, strict=False))
+        for problem in end.warnings:
+            if problem.code != DROPPED or at >= _MOST:
+                continue
+            if sheet is None:
+                sheet = book.add_worksheet(words("without_sheet"))
+                for i, name in enumerate((*own, *_ADDED)):
+                    style = looks.header if i < len(own) else looks.added_header
+                    sheet.write_string(0, i, name[:_LONGEST], style)
+                sheet.freeze_panes(1, 0)
+            at += 1
+            reason = explain(Problem(problem.detail, *problem[1:4]), words.lang)
+            added = (str(end.row), table.name, problem.field, problem.value, reason)
+            for i, cell in enumerate((*(cells.get(name) or "" for name in own), *added)):
+                sheet.write_string(at, i, cell[:_LONGEST], looks.cell(i < len(own)))
+    if sheet is not None:
+        sheet.autofilter(0, 0, at, len(own) + len(_ADDED) - 1)

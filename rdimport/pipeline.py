@@ -331,14 +331,24 @@ def _abandoned(run: Run, options: RunOptions, error: BaseException) -> RdimportE
         code = ExitCode.STOPPED if sent else error.exit_code
     else:
         code = ExitCode.BUG if isinstance(error, Exception) else ExitCode.STOPPED
+    now, told = options.clock.now(), error.message if isinstance(error, RdimportError) else ""
     with suppress(LedgerError):
-        run.finish(options.clock.now(), code, type(error).__name__)
+        run.finish(now, code, type(error).__name__, found={"error": told})
+    known: dict[str, Any] = {
+        "run_id": run.name,
+        "finished_at": now.isoformat(),
+        "exit_code": int(code),
+        "stopped_because": type(error).__name__,
+        "account": options.to.account,
+        "job": options.job,
+    }
     remedy = ""
     if sent:
         with suppress(RdimportError, Bug):  # the error that ended the run is the one to raise
-            place = options.report_dir / _report(run, options)["run_id"]
-            remedy = f"The report of this run: {place}"
-    return error.with_code(code, remedy) if isinstance(error, RdimportError) else None
+            # how it ended is known here also where the ledger did not take it
+            known = {**_report(run, options), **known}
+            remedy = f"The report of this run: {options.report_dir / run.name}"
+    return error.with_code(code, remedy, known) if isinstance(error, RdimportError) else None
 
 
 def source_hints(hints: Hints, mapping: Mapping) -> Hints:

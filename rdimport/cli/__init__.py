@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import Final
 
 from rdimport.cli import keys
-from rdimport.cli.arguments import StateArguments, read
+from rdimport.cli.arguments import Command, StateArguments, read
 from rdimport.cli.grammar import is_file, translated
 from rdimport.cli.options import language_in, parser
 from rdimport.cli.streams import flush_output, print_error, say, speaking
@@ -49,7 +49,7 @@ def _main(words: Sequence[str]) -> int:
     os.environ.setdefault("_RJEM_MALLOC_CONF", _POOL)
     typed: object = None
     try:
-        command = read(words)
+        command = _read(words)
         if command is None:
             say([parser().format_help().rstrip()])
             return ExitCode.NOTHING_SENT
@@ -71,6 +71,15 @@ def _main(words: Sequence[str]) -> int:
         print_error(_("this is a bug in rdimport. The ledger is right: the same command goes on."))
         return ExitCode.BUG
     return int(code)
+
+
+def _read(words: Sequence[str]) -> Command | None:
+    try:
+        return read(words)
+    except SystemExit as left:  # as argparse does; to a monitoring program 2 is a failed job
+        if left.code == ExitCode.NOTHING_SENT and words[:1] == ["status"] and "--check" in words:
+            raise SystemExit(3) from None
+        raise
 
 
 def _without_typed_keys(text: str, words: Sequence[str]) -> str:

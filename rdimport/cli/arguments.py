@@ -109,6 +109,12 @@ class StatusArguments(StateArguments):
 
     run: str | None
     report_dir: Path | None
+    account: str | None
+    job: str | None
+    since: float | None
+    check: bool
+    max_age: float | None
+    config: Path | None
     json: bool
 
 

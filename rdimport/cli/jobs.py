@@ -19,8 +19,9 @@ from rdimport.cli import keys, resolve
 from rdimport.cli.arguments import JobsArguments, RunArguments, read
 from rdimport.cli.screen import jobs as screen
 from rdimport.cli.streams import flush_output, print_error, say, say_json
-from rdimport.config import Settings, find, load
+from rdimport.config import Settings
 from rdimport.core import messages
+from rdimport.core.clock import SystemClock
 from rdimport.core.errors import ExitCode, RdimportError, UsageError
 from rdimport.core.events import ignore_events
 from rdimport.core.messages import _
@@ -66,30 +67,11 @@ class Ended:
 
 def execute(args: JobsArguments) -> int:
     """Do what the action says to the jobs that are named."""
-    settings = _settings(args)
+    settings = resolve.needed_settings(args.config)
     chosen = _chosen(settings, args.names)
     if args.action == "list":
         return _list(settings, chosen, args)
     return (_check if args.action == "check" else _run)(settings, chosen, args)
-
-
-def _settings(args: JobsArguments) -> Settings:
-    from platformdirs import user_config_path  # noqa: PLC0415
-
-    folder = user_config_path("rdimport", appauthor=False)
-    path = find(args.config, os.environ, folder)
-    if path is None:
-        raise UsageError(
-            _(
-                "There are no settings: no file is named, and there is no {folder}.",
-                folder=folder / "rdimport.toml",
-            ),
-            _(
-                "Name one with --config, or in the environment variable RDIMPORT_CONFIG; "
-                "docs/jobs.md shows what stands in it."
-            ),
-        )
-    return load(path)
 
 
 def _chosen(settings: Settings, names: Sequence[str]) -> list[str]:
@@ -226,10 +208,10 @@ def _run(settings: Settings, chosen: Sequence[str], args: JobsArguments) -> int:
 
 def _ended(settings: Settings, job: str, stop: StopRequest) -> Ended:
     """Run one job; whatever happens to it does not keep the others."""
-    from rdimport.cli.one_run import carry_out  # noqa: PLC0415
+    from rdimport.cli.one_run import carry_out, note_attempt  # noqa: PLC0415
     from rdimport.plan.departure import go  # noqa: PLC0415
 
-    args = _arguments(settings, job)
+    args, started = _arguments(settings, job), SystemClock().now()
     ended = partial(Ended, job, settings.account_of(job)[0], args=args)
     try:
         with messages.speaking(args.lang):
@@ -237,6 +219,7 @@ def _ended(settings: Settings, job: str, stop: StopRequest) -> Ended:
             to.credentials()
             done = carry_out(args, to, on_event=ignore_events, agreed=go, stop=stop, job=job)
     except RdimportError as error:
+        note_attempt(args, error, started, job=job)
         return ended(code=ExitCode(error.exit_code), trouble=str(error))
     except Exception:  # noqa: BLE001  a bug: its stack helps whoever mends it
         return ended(code=ExitCode.BUG, trouble=keys.MASK(traceback.format_exc()))

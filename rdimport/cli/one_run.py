@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from rdimport.cli import resolve
-from rdimport.cli.arguments import RunArguments
+from rdimport.cli import keys, resolve
+from rdimport.cli.arguments import CheckArguments, RunArguments
+from rdimport.core.errors import ExitCode, RdimportError
 
 if TYPE_CHECKING:
     from rdimport import RDStation, RunResult
@@ -57,6 +60,29 @@ def carry_out(
         new_identity=args.new_identity,
         agreed=agreed,
     )
+
+
+def note_attempt(
+    args: CheckArguments, error: RdimportError, started: datetime, *, job: str = ""
+) -> None:
+    """Let `status` know of a run that ended before it began. Where even that cannot be noted, the
+    error that it ended with is the one to tell.
+    """
+    from rdimport.ledger.attempts import Attempt, note  # noqa: PLC0415
+
+    if error.summary is not None or args.sandbox:
+        return
+    with suppress(RdimportError, OSError):
+        attempt = Attempt(
+            started,
+            args.account or "default",
+            job,
+            str(args.mapping),
+            args.files,
+            ExitCode(error.exit_code),
+            keys.MASK(str(error)),
+        )
+        note(resolve.state_dir(args), attempt)
 
 
 def to_know(args: RunArguments, done: RunResult, gaps: tuple[str, ...]) -> Iterator[str]:

@@ -109,8 +109,21 @@ def _init(commands: _Commands) -> None:
 
 
 def _status(commands: _Commands) -> None:
-    to = _command(commands, "status", _("the runs so far and where each stands"))
+    to = _command(commands, "status", _("did last night's jobs work, and what is next?"))
     to.add_argument("run", nargs="?", metavar="RUN", help=_("one run in full"))
+    to.add_argument("--account", metavar="NAME", help=_("only this account"))
+    to.add_argument("--job", metavar="NAME", help=_("only this job, or jobs of this pattern"))
+    since = _("only what ran in the last 24h or 7d")
+    to.add_argument("--since", type=age, metavar="TIME", help=since)
+    to.add_argument(
+        "--check",
+        action="store_true",
+        help=_("exit code for monitoring: 0 fine, 1 rows need a person, 2 failed, 3 unknown"),
+    )
+    late = _("with --check: 26h without a run is a failure")
+    to.add_argument("--max-age", type=age, metavar="TIME", help=late)
+    whose = _("the settings, whose jobs count")
+    to.add_argument("--config", type=Path, metavar="FILE", help=whose)
     _places(to, _("where the reports are (where each run put its own)"))
     to.add_argument("--json", action="store_true", help=_("print it as JSON"))
 

@@ -23,6 +23,7 @@ from rdimport.core.messages import _
 
 if TYPE_CHECKING:
     from rdimport.cli.log import LogFile
+    from rdimport.config import Settings
     from rdimport.core.quota import Quota
     from rdimport.core.row import State
     from rdimport.destination.rdstation.endpoint import RDStation
@@ -183,6 +184,40 @@ def state_dir(args: StateArguments) -> Path:
     from rdimport.api import default_state_dir  # noqa: PLC0415
 
     return default_state_dir()
+
+
+def named_state_dir(args: StateArguments) -> bool:
+    """Whether the command or its environment says where the ledger is."""
+    return bool(args.state_dir or os.environ.get("RDIMPORT_STATE_DIR"))
+
+
+def settings(named: Path | None) -> Settings | None:
+    """The settings, if there are any: those that were named, else those of the user."""
+    from rdimport.config import find, load  # noqa: PLC0415
+
+    path = find(named, os.environ, _usual().parent)
+    return None if path is None else load(path)
+
+
+def _usual() -> Path:
+    """Where the user's settings are."""
+    from platformdirs import user_config_path  # noqa: PLC0415
+
+    return user_config_path("rdimport", appauthor=False) / "rdimport.toml"
+
+
+def needed_settings(named: Path | None) -> Settings:
+    """The settings. Raises UsageError where there are none."""
+    found = settings(named)
+    if found is None:
+        raise UsageError(
+            _("There are no settings: no file is named, and there is no {file}.", file=_usual()),
+            _(
+                "Name one with --config, or in the environment variable RDIMPORT_CONFIG; "
+                "docs/jobs.md shows what stands in it."
+            ),
+        )
+    return found
 
 
 def reach(args: StateArguments) -> tuple[str, ...]:

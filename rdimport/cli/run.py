@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from rdimport.cli import resolve
 from rdimport.cli.arguments import RunArguments
-from rdimport.cli.one_run import carry_out, to_know
-from rdimport.cli.streams import flush_output
+from rdimport.cli.one_run import carry_out, note_attempt, to_know
+from rdimport.cli.streams import flush_output, say_json
+from rdimport.core.clock import SystemClock
 from rdimport.core.errors import ExitCode, OutputError, RdimportError
 
 if TYPE_CHECKING:
@@ -26,15 +27,19 @@ def execute(args: RunArguments) -> int:
 
         return check.execute(args)
     resolve.refuse_contradictions(args)
+    log, started = None, SystemClock().now()
     with ExitStack() as stack:
-        to = resolve.destination(args, stack)
-        log = resolve.log_file(args, stack)
         try:
+            to = resolve.destination(args, stack)
+            log = resolve.log_file(args, stack)
             to.credentials()
             return _import(args, to, stack, log)
         except RdimportError as error:
+            note_attempt(args, error, started)
             if log:
                 log.write("run_failed", exit_code=int(error.exit_code), message=error.message)
+            if args.json and error.summary is not None:
+                say_json({**error.summary, "error": str(error)})
             raise
 
 

@@ -1,38 +1,149 @@
-"""`rdimport status`: the runs so far and where each stands."""
+"""`rdimport status`: did last night's jobs work, and where does each run stand?"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+from fnmatch import fnmatchcase
 from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rdimport.cli import resolve
 from rdimport.cli.arguments import StatusArguments
+from rdimport.cli.screen import job_table
 from rdimport.cli.screen.status import one, table
-from rdimport.cli.streams import say, say_json
-from rdimport.core.errors import ExitCode
+from rdimport.cli.streams import print_error, say, say_json
+from rdimport.core.clock import SystemClock
+from rdimport.core.errors import ExitCode, RdimportError, UsageError
+from rdimport.core.messages import _
+from rdimport.core.names import fold
 from rdimport.ledger import Ledger
 from rdimport.ledger.lock import is_locked
-from rdimport.report import run_status
+from rdimport.report import job_status, run_status
+from rdimport.report.job_status import JobStatus
+from rdimport.report.run_status import RunStatus
+
+if TYPE_CHECKING:
+    from rdimport.config import Settings
 
 
 def execute(args: StatusArguments) -> int:
     """Tell what the ledger knows; a ledger that is not there is not made."""
-    state_dir = resolve.state_dir(args)
-    ledger = Ledger.if_there(state_dir)
-    if ledger is None:
-        found = []
-    else:
-        with ledger:
-            found = list(
-                run_status.runs(
-                    ledger,
-                    partial(is_locked, state_dir),
-                    args.run,
-                    reach=resolve.reach(args),
-                    report_dir=args.report_dir,
-                )
+    if not args.check:
+        _tell(args)
+        return ExitCode.DONE
+    try:
+        return job_status.verdict(_tell(args))
+    except RdimportError as error:
+        print_error(str(error))
+        return job_status.UNKNOWN
+
+
+def _tell(args: StatusArguments) -> list[JobStatus]:
+    settings = resolve.settings(args.config)
+    found: list[JobStatus] = []
+    runs: list[RunStatus] = []
+    places = _places(args, settings)
+    with ExitStack() as stack:
+        for place in places:
+            ledger = Ledger.if_there(place)
+            if ledger is None:
+                continue
+            stack.enter_context(ledger)
+            reach = ("--state-dir", str(place.absolute())) if settings else resolve.reach(args)
+            found += _jobs(args, ledger, place, reach)
+            runs += _runs(args, ledger, place, reach)
+        if args.run and not runs:
+            where = " or ".join(str(place) for place in places)
+            raise UsageError(
+                _("The ledger in {where} knows no run {run}.", where=where, run=args.run),
+                _("Type: rdimport status"),
             )
+    if settings:
+        found += _never_ran(args, settings, found)
+    chosen = [status for status in found if _is_wanted(args, status.account, status.job)]
+    runs = [run for run in runs if _is_wanted(args, run.account, run.job)]
+    _show(args, chosen, runs, places[0], whole=len(places) == 1 and settings is None)
+    return chosen
+
+
+def _places(args: StatusArguments, settings: Settings | None) -> list[Path]:
+    """The ledgers to look into: that of the options, else those of the jobs."""
+    if args.state_dir or settings is None or not settings.jobs:
+        return [resolve.state_dir(args)]
+    named = (settings.value(job, "state_dir")[0] for job in settings.jobs)
+    usual = resolve.state_dir(args)
+    if resolve.named_state_dir(args):
+        return [usual]
+    return list(dict.fromkeys(settings.path(name) if name else usual for name in named))
+
+
+def _jobs(
+    args: StatusArguments, ledger: Ledger, place: Path, reach: tuple[str, ...]
+) -> list[JobStatus]:
+    now = SystemClock().now()
+    return list(
+        job_status.jobs(
+            ledger,
+            partial(is_locked, place),
+            now=now,
+            since=None if args.since is None else now - timedelta(seconds=args.since),
+            max_age=args.max_age,
+            reach=reach,
+            report_dir=args.report_dir,
+        )
+    )
+
+
+def _runs(
+    args: StatusArguments, ledger: Ledger, place: Path, reach: tuple[str, ...]
+) -> Iterator[RunStatus]:
+    at_work = partial(is_locked, place)
+    names = None if args.run is None else ledger.query("SELECT 1 FROM run WHERE name = ?", args.run)
+    if names == []:
+        return
+    yield from run_status.runs(ledger, at_work, args.run, reach=reach, report_dir=args.report_dir)
+
+
+def _never_ran(
+    args: StatusArguments, settings: Settings, found: list[JobStatus]
+) -> Iterator[JobStatus]:
+    known = {(fold(status.account), status.job) for status in found}
+    for job, its in settings.jobs.items():
+        account = settings.account_of(job)[0]
+        if (fold(account), job) not in known and args.since is None:
+            yield job_status.never_run(account, job, its.mapping, max_age=args.max_age)
+
+
+def _is_wanted(args: StatusArguments, account: str, job: str) -> bool:
+    if args.account is not None and fold(account) != fold(args.account):
+        return False
+    return args.job is None or fnmatchcase(job, args.job)
+
+
+def _show(
+    args: StatusArguments,
+    found: list[JobStatus],
+    runs: list[RunStatus],
+    place: Path,
+    *,
+    whole: bool,
+) -> None:
+    """`whole`: one ledger and nothing of its jobs left out."""
     if args.json:
-        say_json({"runs": [run.as_json() for run in found]})
+        say_json(
+            {
+                "jobs": [status.as_json() for status in found],
+                "runs": [run.as_json() for run in runs],
+            }
+        )
+    elif args.run:
+        say(one(runs[0]))
+    elif whole and not args.check and len(found) < 2 and all(s.run and s.run.run_id for s in found):
+        say(table(runs, place))  # one list: its runs tell more
+    elif found:
+        say(job_table.lines(found))
     else:
-        say(one(found[0]) if args.run else table(found, state_dir))
-    return ExitCode.DONE
+        say([_("No run is known in {place}.", place=place)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import copy
 from enum import IntEnum
 from typing import Self
@@ -32,16 +33,21 @@ class RdimportError(Exception):
     """
 
     exit_code: ExitCode = ExitCode.NOTHING_SENT
+    summary: Mapping[str, object] | None = None
+    """What is known of the run that it ended; None where none had begun."""
 
     def __init__(self, message: str, remedy: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.remedy = remedy
 
-    def with_code(self, exit_code: ExitCode, remedy: str = "") -> Self:
-        """The same error with another exit code, and one more thing to do."""
+    def with_code(
+        self, exit_code: ExitCode, remedy: str = "", summary: Mapping[str, object] | None = None
+    ) -> Self:
+        """The same error with another exit code, one more thing to do, and its run's `summary`."""
         same = copy(self)
         same.exit_code = exit_code
+        same.summary = summary or self.summary
         same.remedy = "\n".join(filter(None, (self.remedy, remedy)))
         return same
 

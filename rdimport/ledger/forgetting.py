@@ -31,4 +31,5 @@ def forget(db: sqlite3.Connection, before: datetime, now: datetime, at_work: Seq
         f" AND coalesce(tried, run) {chosen}",
         moment,
     )
+    db.execute("DELETE FROM attempt WHERE at < ?", (before.isoformat(),))
     return runs

@@ -81,6 +81,9 @@ CREATE TABLE account_key (
 CREATE TABLE named (
     folded BLOB, run INTEGER, exact BLOB, fields TEXT, text TEXT NOT NULL, new INTEGER NOT NULL,
     known INTEGER NOT NULL, PRIMARY KEY (folded, run, exact, fields)) WITHOUT ROWID;
+CREATE TABLE attempt (
+    id INTEGER PRIMARY KEY, at TEXT NOT NULL, account TEXT NOT NULL, job TEXT NOT NULL,
+    exit_code INTEGER NOT NULL, facts TEXT NOT NULL);
 """
 
 

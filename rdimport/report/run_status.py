@@ -53,6 +53,9 @@ class RunStatus:
     next: str = ""
     command: str = ""
     then: tuple[Step, ...] = ()
+    job: str = ""
+    mapping: str = ""
+    error: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """As an object for scripts."""
@@ -79,8 +82,26 @@ def runs(
     Raises UsageError for an unknown name.
     """
     found = ledger.query("SELECT name FROM run ORDER BY id DESC LIMIT ?", LATEST)
+    yield from named(
+        ledger,
+        at_work,
+        [name] if name else [found_name for (found_name,) in found],
+        reach=reach,
+        report_dir=report_dir,
+    )
+
+
+def named(
+    ledger: Ledger,
+    at_work: Callable[[str], bool],
+    names: Sequence[str],
+    *,
+    reach: Sequence[str] = (),
+    report_dir: Path | None = None,
+) -> Iterator[RunStatus]:
+    """The runs of those names, the newest first. Raises UsageError for an unknown name."""
     latest: set[str] = set()
-    for one in [name] if name else [found_name for (found_name,) in found]:
+    for one in names:
         run = ledger.run(one)
         account = json.loads(run.facts()["facts"])["account"]
         found_run = _status(run, account, running=account not in latest and at_work(account))
@@ -115,6 +136,9 @@ def _status(run: Run, account: str, *, running: bool) -> RunStatus:
         forgotten=facts["forgotten_at"] is not None,
         later=_later(run),
         read_to_end=run.read_to_end(facts),
+        job=recorded.get("job") or "",
+        mapping=recorded.get("mapping") or "",
+        error=recorded.get("error") or "",
     )
 
 
@@ -141,6 +165,8 @@ def _advised(run: RunStatus, noted: Run, reports: Path, reach: Sequence[str]) ->
     left = run.counts[State.PENDING]
     if run.where == "running":
         return run
+    if run.where == "failed" and run.error:
+        return replace(run, next=run.error)
     if run.where == "failed":
         return replace(run, next="Nothing was sent: its command says why when you type it again.")
     if run.later:

@@ -1,0 +1,124 @@
+"""Did last night's jobs work? The latest run of each account and job, and what to do now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from rdimport.core.errors import ExitCode
+from rdimport.core.row import State
+from rdimport.ledger import Ledger
+from rdimport.ledger.attempts import Attempt, Latest, latest
+from rdimport.report.run_status import RunStatus, named
+
+FINE: Final = 0
+NEEDS_A_PERSON: Final = 1
+FAILED: Final = 2
+UNKNOWN: Final = 3
+"""Exit codes of `status --check`, which monitoring programs share."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """An account and job. `job` is empty for a run that was none, which its mapping stands for.
+    `run` is its latest run or, with an empty `run_id`, an attempt that did not begin; None where
+    nothing is known of it. `age` in seconds, since it began; `verdict` as `--check` says it.
+    """
+
+    account: str
+    job: str
+    mapping: str
+    run: RunStatus | None
+    age: float | None
+    last_success: str | None
+    verdict: int
+    too_old: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """As an object for scripts."""
+        return {
+            "account": self.account,
+            "job": self.job or None,
+            "mapping": self.mapping or None,
+            "age": self.age,
+            "last_success": self.last_success,
+            "verdict": self.verdict,
+            "too_old": self.too_old,
+            "run": self.run.as_json() if self.run else None,
+        }
+
+
+def jobs(
+    ledger: Ledger,
+    at_work: Callable[[str], bool],
+    *,
+    now: datetime,
+    since: datetime | None = None,
+    max_age: float | None = None,
+    reach: Sequence[str] = (),
+    report_dir: Path | None = None,
+) -> Iterator[JobStatus]:
+    """Each account and job that the ledger knows, the newest first. One whose latest run began
+    more than `max_age` seconds ago counts as failed.
+    """
+    for found in latest(ledger, since):
+        if found.run is not None:
+            (run,) = named(ledger, at_work, [found.run], reach=reach, report_dir=report_dir)
+        elif found.attempt is not None:
+            run = _attempted(found.attempt)
+        else:
+            continue
+        yield _judged(found, run, now, max_age)
+
+
+def never_run(account: str, job: str, mapping: str, *, max_age: float | None) -> JobStatus:
+    """A job of the settings that nothing is known of."""
+    verdict = FINE if max_age is None else FAILED
+    return JobStatus(account, job, mapping, None, None, None, verdict, max_age is not None)
+
+
+def verdict(found: Sequence[JobStatus]) -> int:
+    """Of several the worst; of none nothing is known."""
+    return max((status.verdict for status in found), default=UNKNOWN)
+
+
+def _judged(found: Latest, run: RunStatus, now: datetime, max_age: float | None) -> JobStatus:
+    age = (now - datetime.fromisoformat(run.started_at)).total_seconds()
+    too_old = max_age is not None and age > max_age
+    judged = FAILED if too_old else _verdict(run)
+    return JobStatus(
+        found.account, found.job, found.mapping, run, age, found.last_success, judged, too_old
+    )
+
+
+def _verdict(run: RunStatus) -> int:
+    if run.where == "running":
+        return FINE
+    if run.where == "finished":
+        return NEEDS_A_PERSON if run.exit_code == ExitCode.FAILED_ROWS else FINE
+    return FAILED
+
+
+def _attempted(attempt: Attempt) -> RunStatus:
+    at = attempt.at.isoformat()
+    return RunStatus(
+        run_id="",
+        account=attempt.account,
+        files=attempt.given,
+        started_at=at,
+        finished_at=at,
+        seconds=0.0,
+        where="busy" if attempt.exit_code == ExitCode.BUSY else "failed",
+        stopped_because=None,
+        resume_at=None,
+        exit_code=attempt.exit_code,
+        counts=dict.fromkeys(State, 0),
+        quota_used=None,
+        next=attempt.message,
+        job=attempt.job,
+        mapping=attempt.mapping,
+        error=attempt.message,
+    )

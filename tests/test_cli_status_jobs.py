@@ -1,0 +1,145 @@
+"""`rdimport status` for many accounts and jobs: which of them failed last night, and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from support.command import Desk
+from support.lists import MAPPING, people
+from support.waiting import until
+
+from rdimport.ledger.lock import locked
+from rdimport.sandbox import Faults
+from rdimport.sandbox.embedded import RunningSandbox
+
+CLIENTS = ("acme", "lua", "sol")
+
+
+@pytest.fixture(scope="module")
+def secrets(one_sandbox: RunningSandbox) -> dict[str, str]:
+    return {client: one_sandbox.create_key("status", client) for client in CLIENTS}
+
+
+@pytest.fixture
+def office(desk: Desk, secrets: dict[str, str]) -> Desk:
+    """Three clients whose keys are in files, a list and a mapping for each."""
+    desk.key = None
+    desk.write("list.yaml", MAPPING)
+    settings = ['[defaults]\nreport_dir = "reports"\n']
+    for client in CLIENTS:
+        desk.write(f"{client}.csv", people(5).replace("@", f"@{client}."))
+        desk.write(f"{client}.key", secrets[client])
+        (desk.home / f"{client}.key").chmod(0o600)
+        settings.append(
+            f'[accounts.{client}]\napi_key = {{file = "{client}.key"}}\nquota = "none"\n'
+            f'[jobs.{client}-fair]\naccount = "{client}"\nfiles = "{client}.csv"\n'
+            'mapping = "list.yaml"\n'
+        )
+    desk.write("rdimport.toml", "".join(settings))
+    return desk
+
+
+def nights(desk: Desk, *words: object) -> dict[str, dict[str, Any]]:
+    """What `status --json` says of each job."""
+    found = desk.here("status", "--json", *words).summary["jobs"]
+    return {f"{one['account']} {one['job'] or one['mapping']}": one for one in found}
+
+
+def test_one_screen_says_whose_job_failed_and_why(office: Desk) -> None:
+    (office.home / "lua.key").unlink()
+    office.write("sol.csv", people(5) + "nobody,Ninguém\n")
+    assert office.here("jobs", "run", "--config", "rdimport.toml").code == 2
+    told = office.here("status", "--check")
+    assert told.code == 2
+    lines = told.out.splitlines()
+    assert lines[0] == "3 jobs: 1 worked, 1 with rows for a person, 1 failed."
+    assert [line.split()[:2] for line in lines[3:6]] == [
+        ["lua", "lua-fair"],
+        ["sol", "sol-fair"],
+        ["acme", "acme-fair"],
+    ]
+    assert "lua lua-fair: nothing sent" in told.out
+    assert f"The key file {office.home}/lua.key is not there." in " ".join(told.out.split())
+    assert "rdimport run" in told.out.split("sol sol-fair: some rows failed")[1]
+    by_job = nights(office)
+    assert {name: one["verdict"] for name, one in by_job.items()} == {
+        "lua lua-fair": 2,
+        "sol sol-fair": 1,
+        "acme acme-fair": 0,
+    }
+    assert by_job["acme acme-fair"]["last_success"]
+
+
+@pytest.mark.parametrize("broken", ["mapping", "no file", "no key", "another's file"])
+def test_a_run_that_ended_before_it_began_is_known_with_its_reason(
+    office: Desk, broken: str
+) -> None:
+    mapping = office.write("broken.yaml", "version: 7\n") if broken == "mapping" else "list.yaml"
+    name = office.write("list.xlsx", "no workbook") if broken == "another's file" else "acme.csv"
+    name = "none-*.csv" if broken == "no file" else name
+    key = () if broken == "no key" else ("--api-key-file", "acme.key")
+    ended = office.here("run", name, "-m", mapping, "--account", "acme", *key)
+    assert ended.code == 2
+    (known,) = nights(office).values()
+    run = known["run"]
+    assert (known["verdict"], run["run_id"], run["where"]) == (2, "", "failed")
+    assert run["error"].splitlines()[0] in ended.err
+    assert run["error"].splitlines()[0] in " ".join(office.here("status").out.split())
+
+
+def test_a_mistyped_command_is_forgotten_once_the_account_has_run(office: Desk) -> None:
+    words = ("--account", "acme", "--api-key-file", "acme.key", "--quota", "none")
+    office.here("run", "acme.csv", "-m", "lits.yaml", *words)
+    assert office.here("status", "--check").code == 2
+    assert office.here("run", "acme.csv", "-m", "list.yaml", *words).code == 0
+    assert office.here("status", "--check").code == 0
+    assert list(nights(office)) == ["acme list.yaml"]
+
+
+def test_status_is_narrowed_to_an_account_a_job_and_a_time(office: Desk) -> None:
+    office.here("jobs", "run", "--config", "rdimport.toml")
+    assert list(nights(office, "--account", "ACME")) == ["acme acme-fair"]
+    assert list(nights(office, "--job", "s*")) == ["sol sol-fair"]
+    assert len(nights(office, "--since", "1h")) == 3
+    assert nights(office, "--since", "0s") == {}
+    assert office.here("status", "--check", "--account", "nobody").code == 3
+
+
+def test_check_counts_a_job_that_did_not_run(office: Desk) -> None:
+    there = ("status", "--check", "--config", "rdimport.toml", "--max-age")
+    assert office.here(*there, "26h").code == 2
+    office.here("jobs", "run", "acme-*", "lua-*", "--config", "rdimport.toml")
+    told = office.here(*there, "26h")
+    assert (told.code, "sol sol-fair: never ran" in told.out) == (2, True)
+    office.here("jobs", "run", "sol-*", "--config", "rdimport.toml")
+    assert office.here(*there, "26h").code == 0
+    late = office.here(*there, "0s")
+    assert (late.code, late.out.count("too long ago")) == (2, 6)
+
+
+def test_what_cannot_be_known_ends_with_3_for_who_monitors(office: Desk) -> None:
+    assert office.here("status", "--check").code == 3, "nothing ran"
+    assert office.here("status", "--check", "--max-age", "soon").code == 3
+    assert office.here("status", "--check", "--config", "none.toml").code == 3
+    assert office.here("status", "--max-age", "soon").code == 2
+
+
+def test_an_account_in_use_is_no_failure_of_the_run_that_uses_it(
+    office: Desk, box: RunningSandbox
+) -> None:
+    box.set_faults(Faults(latency=8.0))
+    office.write("acme.csv", people(40))
+    words = ("jobs", "run", "acme-*", "--config", "rdimport.toml")
+    first = office.start(*words)
+    until(lambda: box.requests > 0)
+    assert office.here(*words).code == 75
+    (known,) = nights(office).values()
+    assert known["verdict"] == 0, "the other run is at work"
+    box.set_faults(Faults())
+    assert office.wait(first).code == 0
+    (known,) = nights(office).values()
+    assert (known["verdict"], known["run"]["counts"]["accepted"]) == (0, 40)
+    with locked(office.state, "acme"):
+        assert office.here(*words).code == 75
+    assert office.here("status", "--check").code == 2, "a night without a run"

@@ -69,6 +69,7 @@ def check(
     state_dir: str | Path | None = None,
     limit: int | None = None,
     resend: Collection[State] = (),
+    not_proved: bool = False,
     hints: Hints | None = None,
     custom_fields: CustomFields | None = None,
     on_event: Observer = ignore_events,
@@ -88,7 +89,7 @@ def check(
     book, preview = CheckTally(), Preview()
     with ExitStack() as stack:
         folder = None if state_dir is None else Path(state_dir)
-        known = known_before(to, folder, frozenset(resend), mapping, stack)
+        known = known_before(to, folder, frozenset(resend), mapping, stack, not_proved=not_proved)
         memory = known.memory if known else no_history(frozenset(resend), mapping)
         spool = Spool() if keep or mapping.on_duplicate == "merge" else None
         index = stack.enter_context(Index(digests=known is not None))
@@ -145,6 +146,7 @@ async def run_async(
     state_dir: str | Path | None = None,
     report_dir: str | Path = REPORT_DIR,
     resend: Collection[State] = (),
+    not_proved: bool = False,
     limit: int | None = None,
     canary: bool = False,
     concurrency: int = 64,
@@ -183,6 +185,7 @@ async def run_async(
         command keeps it for this user.
     report_dir: gets a folder for each run.
     resend: states (uncertain, refused, accepted) whose rows are sent again.
+    not_proved: uncertain rows only where a complete export, which `settle` has read, has them not.
     limit, canary: rows to send at most; whether they are a trial, which the report then says.
     concurrency: requests open at once.
     max_seconds, timeout, patience: seconds to spend, for one answer, for an endpoint that is down.
@@ -217,6 +220,7 @@ async def run_async(
         settings=Settings(concurrency, patience, limit, max_seconds, timeout, canary=canary),
         hints=hints or Hints(),
         resend=frozenset(resend),
+        not_proved=not_proved,
         custom_fields=custom_fields,
         on_event=best_effort(on_event),
         clock=clock or SystemClock(),

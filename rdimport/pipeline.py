@@ -74,6 +74,7 @@ class RunOptions:
     settings: Settings
     hints: Hints
     resend: frozenset[State]
+    not_proved: bool
     custom_fields: CustomFields | None
     on_event: Observer
     clock: Clock
@@ -173,6 +174,7 @@ def _begin(
         "given": list(files),
         "started_in": str(Path.cwd()),
         "resend": sorted(options.resend),
+        "not_proved": options.not_proved,
         "new_identity": options.new_identity,
         "quota": str(options.quota) if options.quota else None,
         "quota_per_second": options.quota.per_second if options.quota else None,
@@ -194,7 +196,14 @@ def _planner(
 ) -> Planner:
     return Planner(
         mapping,
-        history_of(run.ledger, run.destination, options.resend, mapping, run.wish()),
+        history_of(
+            run.ledger,
+            run.destination,
+            options.resend,
+            mapping,
+            run.wish(),
+            not_proved=options.not_proved,
+        ),
         run,
         spool,
         index,

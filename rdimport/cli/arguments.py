@@ -8,6 +8,7 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
@@ -67,6 +68,7 @@ class CheckArguments(FileArguments, AddressArguments, StateArguments, OutputArgu
 
     mapping: Path | None
     resend: tuple[str, ...]
+    not_proved: bool
     sandbox: bool
     plan: str | None
     quota: str | None
@@ -125,6 +127,19 @@ class ReportArguments(StateArguments, OutputArguments):
     run: str | None
     report_dir: Path | None
     full_report: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class SettleArguments(AddressArguments, StateArguments, OutputArguments):
+    """`settle`: `listen` instead of files."""
+
+    files: tuple[str, ...]
+    listen: tuple[str, int] | None
+    mapping: Path | None
+    moment: str | None
+    utc_offset: timezone | None
+    complete_from: datetime | None
+    complete_until: datetime | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,6 +236,7 @@ KINDS: Final[Mapping[str, type]] = {
     "init": InitArguments,
     "status": StatusArguments,
     "report": ReportArguments,
+    "settle": SettleArguments,
     "key": KeyArguments,
     "accounts": AccountsArguments,
     "purge": PurgeArguments,

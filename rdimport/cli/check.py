@@ -36,6 +36,7 @@ def _check(args: CheckArguments, mapping: Path) -> int:
             hints=resolve.hints(args),
             limit=args.canary or args.limit,
             resend=resolve.resend(args),
+            not_proved=args.not_proved,
             on_event=terminal.observer,
             lang=args.lang,
             keep=False,

@@ -39,6 +39,7 @@ def carry_out(
         state_dir=resolve.state_dir(args),
         report_dir=args.report_dir or api.REPORT_DIR,
         resend=resolve.resend(args),
+        not_proved=args.not_proved,
         limit=args.canary or args.limit,
         canary=args.canary is not None,
         concurrency=args.concurrency,

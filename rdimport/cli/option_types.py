@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from argparse import ArgumentTypeError
+from datetime import datetime, timedelta, timezone
 
 from rdimport.core.messages import Language, _
 
@@ -55,3 +56,28 @@ def spoken(text: str) -> Language:
     if text.lower() not in found:
         raise ArgumentTypeError(_("is none of en, pt-BR"))
     return found[text.lower()]
+
+
+def point_in_time(text: str) -> datetime:
+    """A date, or a date and a time; without its distance from UTC it is of this machine."""
+    try:
+        return datetime.fromisoformat(text.strip()).astimezone()
+    except (ValueError, OverflowError):
+        raise ArgumentTypeError(_("is no time: write 2026-11-28 or 2026-11-28T18:00")) from None
+
+
+def utc_offset(text: str) -> timezone:
+    """A distance from UTC."""
+    match = re.fullmatch(r"([+-])(0\d|1[0-4]):([0-5]\d)", text.strip())
+    if match is None:
+        raise ArgumentTypeError(_("is no distance from UTC: write -03:00"))
+    apart = timedelta(hours=int(match[2]), minutes=int(match[3]))
+    return timezone(-apart if match[1] == "-" else apart)
+
+
+def listen_address(text: str) -> tuple[str, int]:
+    """Host and port; a bare port is of this machine."""
+    host, __, port = text.rpartition(":")
+    if not port.isascii() or not port.isdigit() or int(port) > 65_535:
+        raise ArgumentTypeError(_("is no address: write 127.0.0.1:8091"))
+    return host.strip("[]") or "127.0.0.1", int(port)

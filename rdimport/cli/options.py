@@ -11,6 +11,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TypeAlias
 
+from rdimport.cli.evidence_options import evidence
 from rdimport.cli.grammar import Grammar
 from rdimport.cli.option_types import age, positive, seconds, some_seconds, spoken, time_of_day
 from rdimport.core.messages import Language, _, language_of
@@ -50,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
     _init(commands)
     _status(commands)
     _report(commands)
+    _settle(commands)
     _command(commands, "sandbox", _("a local RD Station Marketing to send to")).fill = _sandbox
     _key(commands)
     _accounts(commands)
@@ -135,6 +137,16 @@ def _report(commands: _Commands) -> None:
     _full_report(to)
     to.add_argument("--json", action="store_true", help=_("print the summary as JSON"))
     to.add_argument("--quiet", action="store_true", help=_("print nothing, show no progress"))
+
+
+def _settle(commands: _Commands) -> None:
+    to = _command(commands, "settle", _("find out which uncertain rows did arrive"))
+    evidence(to)
+    to.add_argument("--account", metavar="NAME", help=_("whose rows (default)"))
+    _address(to)
+    _state_dir(to)
+    to.add_argument("--json", action="store_true", help=_("print the result as JSON"))
+    to.add_argument("--quiet", action="store_true", help=_("print nothing"))
 
 
 def _key(commands: _Commands) -> None:
@@ -251,6 +263,11 @@ def _input(to: argparse.ArgumentParser, *, needed: bool) -> None:
         default=[],
         choices=("uncertain", "refused", "accepted"),
         help=_("send again what earlier runs left so (repeatable)"),
+    )
+    group.add_argument(
+        "--not-proved",
+        action="store_true",
+        help=_("of the uncertain rows only those that a complete export has not (see settle)"),
     )
 
 

@@ -160,6 +160,11 @@ def resend(args: CheckArguments) -> frozenset[State]:
     """The states whose rows are sent again."""
     from rdimport.core.row import State  # noqa: PLC0415
 
+    if args.not_proved and State.UNCERTAIN not in args.resend:
+        raise UsageError(
+            "--not-proved says which uncertain rows are sent again.",
+            "Type it with --resend uncertain.",
+        )
     return frozenset(State(name) for name in args.resend)
 
 

@@ -79,11 +79,13 @@ class Ledger:
         "problems": pl.String,
         "refused": pl.Binary,
         "run": pl.Int64,
+        "left_at": pl.Int64,
     }
     """Schema of what is known of conversions: keyed hashes, the last state, what was wrong.
 
     `refused` is the hash of a payload that was refused after another one may have arrived: that
-    the conversion may have arrived stays true. `run` is the number of the last run that sent it.
+    the conversion may have arrived stays true. `run` is the number of the last run that sent it,
+    `left_at` when its request left, in milliseconds, where that was noted.
     """
 
     def __init__(
@@ -384,14 +386,16 @@ class Ledger:
             db.executemany("INSERT INTO wanted VALUES (?)", ((i,) for i in identities))
             found = db.execute(
                 "SELECT DISTINCT c.identity, c.state, c.payload, c.problems, c.refused,"
-                " coalesce(c.tried, c.run)"
+                " coalesce(c.tried, c.run), c.left_at"
                 # CROSS: in this order. SQLite knows no sizes, and would look through all of
                 # `wanted` for each of a million conversions.
                 " FROM wanted w CROSS JOIN"
                 " posted c ON c.destination = ? AND c.identity = w.identity"
-                " UNION ALL SELECT identity, 'accepted', payload, '[]', NULL, run FROM daybook"
+                " UNION ALL"
+                " SELECT identity, 'accepted', payload, '[]', NULL, run, NULL FROM daybook"
                 " WHERE destination = ? AND identity IN (SELECT identity FROM wanted)"
-                " UNION ALL SELECT identity, 'uncertain', payload, '[]', NULL, run FROM sending"
+                " UNION ALL"
+                " SELECT identity, 'uncertain', payload, '[]', NULL, run, left_at FROM sending"
                 " WHERE destination = ? AND identity IN (SELECT identity FROM wanted)",
                 (destination, destination, destination),
             ).fetchall()

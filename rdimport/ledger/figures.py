@@ -45,7 +45,8 @@ def examples(run: Run, of_each: int) -> dict[str, list[Example]]:
         "SELECT code, file, row, problem FROM (SELECT o.file, o.row, p.value AS problem,"
         " json_extract(p.value, '$[0]') AS code, row_number() OVER (PARTITION BY"
         " json_extract(p.value, '$[0]') ORDER BY o.file, o.row) AS place"
-        " FROM ends o, json_each(o.problems) p WHERE o.run = ?) WHERE place <= ?"
+        " FROM ends o, json_each(o.problems) p WHERE o.run = ? AND o.state <> 'accepted')"
+        " WHERE place <= ?"
         " ORDER BY code, file, row",
         run.number,
         of_each,

@@ -335,6 +335,7 @@ class Run:
             self.ledger.query(
                 "SELECT json_extract(p.value, '$[0]') AS code, count(DISTINCT o.file || ' ' ||"
                 " o.row) AS rows FROM ends o, json_each(o.problems) p WHERE o.run = ?"
+                " AND o.state <> 'accepted'"
                 " GROUP BY code ORDER BY rows DESC, code",
                 self.number,
             )

@@ -25,6 +25,12 @@ _OLDEST: Final = 2
 # An accepted row goes to the end of `daybook`, and from there, with many others, to its place in
 # `posted`, which is anywhere: written one by one, each would dirty a page of its own. Where a
 # conversion stands in both, because it was sent once more, the daybook's line is the later one.
+CONVERSION: Final = """
+CREATE VIEW conversion AS SELECT * FROM posted WHERE (destination, identity) NOT IN
+    (SELECT destination, identity FROM daybook) UNION ALL SELECT destination, identity, 'accepted',
+    payload, run, file, row, receipt, '[]', NULL, source, NULL, NULL FROM daybook
+"""
+
 _SCHEMA: Final = """
 CREATE TABLE setting (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE run (
@@ -50,24 +56,24 @@ CREATE TABLE suspect (
 CREATE TABLE posted (
     destination INTEGER, identity BLOB, state TEXT NOT NULL, payload BLOB NOT NULL,
     run INTEGER NOT NULL, file INTEGER NOT NULL, row INTEGER NOT NULL, receipt TEXT NOT NULL,
-    problems TEXT NOT NULL, refused BLOB, source BLOB, tried INTEGER,
+    problems TEXT NOT NULL, refused BLOB, source BLOB, tried INTEGER, left_at INTEGER,
     PRIMARY KEY (destination, identity)) WITHOUT ROWID;
 CREATE TABLE daybook (
     run INTEGER, file INTEGER, row INTEGER, destination INTEGER NOT NULL, identity BLOB NOT NULL,
     payload BLOB NOT NULL, receipt TEXT NOT NULL, source BLOB, PRIMARY KEY (run, file, row)
     ) WITHOUT ROWID;
-CREATE VIEW conversion AS SELECT * FROM posted WHERE (destination, identity) NOT IN
-    (SELECT destination, identity FROM daybook) UNION ALL SELECT destination, identity, 'accepted',
-    payload, run, file, row, receipt, '[]', NULL, source, NULL FROM daybook;
 CREATE TABLE sending (
     run INTEGER, file INTEGER, row INTEGER, destination INTEGER NOT NULL, identity BLOB NOT NULL,
-    payload BLOB NOT NULL, source BLOB, PRIMARY KEY (run, file, row)) WITHOUT ROWID;
+    payload BLOB NOT NULL, source BLOB, left_at INTEGER,
+    PRIMARY KEY (run, file, row)) WITHOUT ROWID;
 CREATE TABLE outcome (
     run INTEGER, file INTEGER, row INTEGER, state TEXT NOT NULL, cells TEXT NOT NULL,
     problems TEXT NOT NULL, instead_file INTEGER, instead_row INTEGER, warnings TEXT NOT NULL,
     PRIMARY KEY (run, file, row)) WITHOUT ROWID;
 """
 
+# `left_at` is when a row's request left, or a little before: milliseconds of the Unix epoch. What a
+# source of proofs told is `complete`: who was not in it did not arrive from `since` to `until`.
 # `account_key.run` is the run that claims a key with which nothing has arrived yet. In `named` are
 # the keyed hashes of a conversion_identifier, as it is and without case, accents and blanks, the
 # identity fields (empty: not known) and the text where the mapping itself has it.
@@ -84,6 +90,9 @@ CREATE TABLE named (
 CREATE TABLE attempt (
     id INTEGER PRIMARY KEY, at TEXT NOT NULL, account TEXT NOT NULL, job TEXT NOT NULL,
     exit_code INTEGER NOT NULL, facts TEXT NOT NULL);
+CREATE TABLE complete (
+    destination INTEGER, since INTEGER, until INTEGER, identifier BLOB, source TEXT NOT NULL,
+    PRIMARY KEY (destination, since, until, identifier)) WITHOUT ROWID;
 """
 
 
@@ -242,7 +251,7 @@ def make(path: Path, db: sqlite3.Connection) -> None:
     db.execute("BEGIN IMMEDIATE")
     try:
         if not version_of(path, db):  # another process may have made them meanwhile
-            for statement in (_SCHEMA + ADDED_IN_3).split(";"):
+            for statement in f"{_SCHEMA}{ADDED_IN_3}{CONVERSION}".split(";"):
                 db.execute(statement)
             db.execute("INSERT INTO setting VALUES ('hash_key', ?)", (secrets.token_bytes(32),))
             db.execute(f"PRAGMA user_version = {VERSION}")
@@ -257,7 +266,8 @@ def post(db: sqlite3.Connection, of: Literal["run", "destination"], number: int)
     """Carry accepted rows from the daybook to where they are found by their identity."""
     db.execute(
         "INSERT OR REPLACE INTO posted SELECT destination, identity, 'accepted', payload, run,"  # noqa: S608
-        f" file, row, receipt, '[]', NULL, source, NULL FROM daybook WHERE {of} = ? ORDER BY 1, 2",
+        " file, row, receipt, '[]', NULL, source, NULL, NULL FROM daybook"
+        f" WHERE {of} = ? ORDER BY 1, 2",
         (number,),
     )
     db.execute(f"DELETE FROM daybook WHERE {of} = ?", (number,))  # noqa: S608
@@ -268,7 +278,7 @@ def recover(db: sqlite3.Connection, destination: int) -> None:
     post(db, "destination", destination)
     db.execute(
         "INSERT OR REPLACE INTO posted SELECT destination, identity, 'uncertain', payload,"
-        " run, file, row, '', ?, NULL, NULL, NULL FROM sending WHERE destination = ?",
+        " run, file, row, '', ?, NULL, NULL, NULL, left_at FROM sending WHERE destination = ?",
         (_INTERRUPTED, destination),
     )
     db.execute(

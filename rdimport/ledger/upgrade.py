@@ -19,7 +19,7 @@ from rdimport.core.errors import LedgerBusyError
 from rdimport.core.names import fold
 from rdimport.destination.address import endpoint, identity
 from rdimport.ledger.account_locks import nobody_at_work
-from rdimport.ledger.schema import ADDED_IN_3, VERSION, post, version_of
+from rdimport.ledger.schema import ADDED_IN_3, CONVERSION, VERSION, post, version_of
 
 _COPIES: Final = "ledger-schema*.sqlite3"
 
@@ -121,6 +121,7 @@ def _to_3(db: sqlite3.Connection) -> None:
     db.execute("ALTER TABLE destination RENAME TO destination_2")
     for statement in ADDED_IN_3.split(";"):
         db.execute(statement)
+    _add_moments(db)
     known = db.execute("SELECT id, identity FROM destination_2 ORDER BY id").fetchall()
     survivors: dict[str, int] = {}
     for number, old in known:
@@ -142,6 +143,14 @@ def _to_3(db: sqlite3.Connection) -> None:
     )
 
 
+def _add_moments(db: sqlite3.Connection) -> None:
+    """Room for when a row's request left; the view is made anew, as it names all columns."""
+    db.execute("DROP VIEW conversion")
+    for table in ("posted", "sending"):
+        db.execute(f"ALTER TABLE {table} ADD COLUMN left_at INTEGER")
+    db.execute(CONVERSION)
+
+
 def _spelt(db: sqlite3.Connection, number: int, old: str) -> tuple[str, str, str]:
     """The identity of a destination as it is spelt now, its endpoint and its account's name."""
     where, _, account = old.partition(" ")
@@ -160,11 +169,11 @@ def _merge(db: sqlite3.Connection, one: int, into: int) -> None:
     new, old = rank.format("excluded"), rank.format("posted")
     db.execute(
         "INSERT INTO posted SELECT ?, identity, state, payload, run, file, row, receipt, problems,"  # noqa: S608  constants
-        " refused, source, tried FROM posted WHERE destination = ?"
+        " refused, source, tried, left_at FROM posted WHERE destination = ?"
         " ON CONFLICT (destination, identity) DO UPDATE SET (state, payload, run, file, row,"
-        " receipt, problems, refused, source, tried) = (excluded.state, excluded.payload,"
+        " receipt, problems, refused, source, tried, left_at) = (excluded.state, excluded.payload,"
         " excluded.run, excluded.file, excluded.row, excluded.receipt, excluded.problems,"
-        " excluded.refused, excluded.source, excluded.tried)"
+        " excluded.refused, excluded.source, excluded.tried, excluded.left_at)"
         f" WHERE {new} > {old} OR ({new} = {old} AND excluded.run > posted.run)",
         (into, one),
     )

@@ -71,7 +71,8 @@ class Writes:
         db.execute(
             "INSERT INTO sending SELECT ?, value >> 32, value & 4294967295, ?,"
             " substr(?, 1 + 16 * key, 16), substr(?, 1 + 8 * key, 8),"
-            " nullif(substr(?, 1 + 8 * key, 8), x'') FROM json_each(?)",
+            " nullif(substr(?, 1 + 8 * key, 8), x''),"
+            " CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) FROM json_each(?)",
             (
                 self._run,
                 self._destination,
@@ -133,15 +134,16 @@ class Writes:
         """Note rows that were not accepted, each at its place: they are few."""
         db.executemany(
             "INSERT INTO posted SELECT destination, identity, ?, payload, run, file, row, ?, ?,"
-            " NULL, NULL, NULL FROM sending WHERE run = ? AND file = ? AND row = ?"
+            " NULL, NULL, NULL, left_at FROM sending WHERE run = ? AND file = ? AND row = ?"
             " ON CONFLICT (destination, identity) DO UPDATE SET"
             # who was accepted, or may have been, stays so when a later payload is refused
-            " (state, payload, run, file, row, receipt, problems, refused, tried) ="
+            " (state, payload, run, file, row, receipt, problems, refused, tried, left_at) ="
             " (SELECT excluded.state, excluded.payload, excluded.run, excluded.file, excluded.row,"
-            " excluded.receipt, excluded.problems, NULL, NULL"
+            " excluded.receipt, excluded.problems, NULL, NULL, excluded.left_at"
             " WHERE excluded.state <> 'refused' OR posted.state = 'refused' UNION ALL SELECT"
             " posted.state, posted.payload, posted.run, posted.file,"
-            " posted.row, posted.receipt, excluded.problems, excluded.payload, excluded.run"
+            " posted.row, posted.receipt, excluded.problems, excluded.payload, excluded.run,"
+            " posted.left_at"
             " WHERE excluded.state = 'refused' AND posted.state <> 'refused')",
             (
                 (

@@ -16,6 +16,7 @@ from rdimport.destination import Destination
 from rdimport.ledger import Ledger, Outcome, problems_of
 from rdimport.ledger.naming import Names, Unrecognised, unrecognised
 from rdimport.mapping import Mapping
+from rdimport.plan.absence import absence
 from rdimport.plan.duplicates import IDENTITY, UNCHANGED
 from rdimport.source import Table
 from rdimport.source.fingerprint import fingerprint
@@ -30,6 +31,10 @@ _SENT_AS: Final = "sent_as"
 
 _HASHED: Final = 8
 """Bytes of a payload's hash. Those of an earlier release have one more (`ledger.upgrade`)."""
+
+
+Absent = Callable[[pl.Series, pl.Series], pl.Series]
+"""Payloads, and when their requests left, to whether it is known that they did not arrive."""
 
 
 class Known(NamedTuple):
@@ -58,7 +63,8 @@ class SendHistory:
     `known` answers with a line per conversion that was sent before: `identity`, `state`,
     `payload`, `problems`, `refused`, `run`. `resend` names the states that a person wants to be
     sent again, unless they come from one of the runs `wished`; with `changed`, an accepted row
-    whose payload has changed is sent too. `of_0_1`: release 0.1.0 may have sent some of them.
+    whose payload has changed is sent too. `of_0_1`: release 0.1.0 may have sent some of them. With
+    `absent`, uncertain rows are sent again only where it knows that they did not arrive.
     """
 
     digests: Callable[[Sequence[str], int], list[bytes]]
@@ -67,6 +73,7 @@ class SendHistory:
     changed: bool = False
     wished: frozenset[int] = frozenset()
     of_0_1: bool = False
+    absent: Absent | None = None
 
     def identities(self, texts: pl.Series) -> pl.Series:
         """The `IDENTITY` of rows, by the texts that make them the same conversion."""
@@ -103,6 +110,9 @@ class SendHistory:
         seen = seen.with_columns(refused.alias("state"))
         state = pl.col("state")
         asked = state.is_in([str(s) for s in self.resend])
+        if self.absent is not None:
+            gone = pl.lit(self.absent(seen["payload"], seen["left_at"]))
+            asked &= state.ne(State.UNCERTAIN) | gone
         kept = ~(asked & ~pl.col("run").is_in(list(self.wished)))
         accepted = state.eq(State.ACCEPTED) & kept
         ended = (state.eq(State.UNCERTAIN) | (state.eq(State.REFUSED) & same)) & kept
@@ -162,12 +172,17 @@ def history_of(
     resend: frozenset[State],
     mapping: Mapping,
     wished: frozenset[int] = frozenset(),
+    *,
+    not_proved: bool = False,
 ) -> SendHistory:
-    """What a ledger knows of a destination's rows."""
+    """What a ledger knows of a destination's rows. With `not_proved`, an uncertain row is sent
+    again only where a complete source of proofs has it not.
+    """
+    absent = absence(ledger, destination) if not_proved else None
     known = _nothing if ledger.is_new(destination) else partial(ledger.known, destination)
     of_0_1 = ledger.knows_of_0_1(destination)
     changes = mapping.on_change == "send"
-    return SendHistory(ledger.digests, known, resend, changes, wished, of_0_1)
+    return SendHistory(ledger.digests, known, resend, changes, wished, of_0_1, absent)
 
 
 class Before(NamedTuple):
@@ -196,6 +211,8 @@ def known_before(
     resend: frozenset[State],
     mapping: Mapping,
     stack: ExitStack,
+    *,
+    not_proved: bool = False,
 ) -> Before | None:
     """What earlier runs know, None where there was none; the ledger is open until `stack` ends."""
     ledger = Ledger.if_there(state_dir) if state_dir and to else None
@@ -205,7 +222,8 @@ def known_before(
     number = ledger.destination(to.identity)
     if number is None:
         return None
-    return Before(history_of(ledger, number, resend, mapping), ledger, number)
+    memory = history_of(ledger, number, resend, mapping, not_proved=not_proved)
+    return Before(memory, ledger, number)
 
 
 def no_history(resend: frozenset[State], mapping: Mapping) -> SendHistory:

@@ -10,6 +10,7 @@ from rdimport.core.errors import ReportError
 from rdimport.core.quota import share_used
 from rdimport.core.shell import joined
 from rdimport.ledger import Run, figures
+from rdimport.ledger.proofs import proofs
 from rdimport.report import failures_csv
 from rdimport.report.private_files import private
 
@@ -28,7 +29,8 @@ def summarise(run: Run, folder: Path) -> dict[str, Any]:
     Seconds and rows are numbers, times ISO 8601 in UTC. Where the input was not `read_to_end`,
     `rows` are those that were read. `suspect` counts cells of rows that can be sent, whether they
     were sent already or are still to be. `stopped_by` is the trouble that the run met last, with
-    the key of `reasons.TRANSPORT` or the endpoint's own words; None where it met none.
+    the key of `reasons.TRANSPORT` or the endpoint's own words; None where it met none. `proved`
+    counts rows that are accepted because `settle` found a proof, by its kind.
     """
     facts = run.facts()
     recorded = json.loads(facts["facts"])
@@ -56,6 +58,7 @@ def summarise(run: Run, folder: Path) -> dict[str, Any]:
         "problems": run.problems(),
         "suspect": run.suspects(),
         "legal_bases": bases._asdict() if bases else None,
+        "proved": proofs(run.ledger, run.number),
         **{name: recorded[name] for name in _COPIED},
         **{name: recorded.get(name, usual) for name, usual in _ELSE.items()},
         "files": [table.name for table in run.inputs().values()],

@@ -35,6 +35,11 @@ class Words:
         counts = {"rows": sum(rows.values()), **rows}
         return self("legal_bases", **{name: self.number(count) for name, count in counts.items()})
 
+    def proved(self, rows: Mapping[str, int]) -> str:
+        """How many rows were proved later, and by what; nothing where none were."""
+        kinds = ", ".join(f"{kind}: {self.number(count)}" for kind, count in rows.items())
+        return self.counted("proved", sum(rows.values()), kinds=kinds) if rows else ""
+
     def counted(self, key: str, number: int, **values: object) -> str:
         """The text of that key in the plural form of `number`."""
         return self._plural(key, number).format(number=self.number(number), **values)

@@ -21,6 +21,7 @@ from rdimport.sandbox.app import ASGIApp
 from rdimport.sandbox.endpoint import Endpoint
 from rdimport.sandbox.faults import Faults
 from rdimport.sandbox.page.routes import Page
+from rdimport.sandbox.webhooks import export
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -60,6 +61,8 @@ class Api:
             Route(f"{at}/keys", self.keys, methods=["GET", "POST"]),
             Route(f"{at}/keys/{{key:int}}", self.switch, methods=["PATCH"]),
             Route(f"{at}/data", self.clear, methods=["DELETE"]),
+            Route(f"{at}/webhook", self.webhook, methods=["GET", "PUT"]),
+            Route(f"{at}/export.csv", self.export),
         ]
 
     async def counts(self, _request: Request) -> Response:
@@ -129,6 +132,32 @@ class Api:
             except (RdimportError, ValueError, AttributeError) as error:
                 return JSONResponse({"error": str(error)}, 400)
         return JSONResponse(self._endpoint.chance.faults.as_dict())
+
+    async def webhook(self, request: Request) -> Response:
+        """Which address is called for each conversion, and how many calls it took and did not; PUT
+        `{"url": "…"}` sets it, an empty one ends it.
+        """
+        webhook = self._endpoint.webhook
+        if request.method == "PUT":
+            try:
+                url = str((await request.json())["url"])
+            except (ValueError, KeyError, TypeError) as error:
+                return JSONResponse({"error": f"no url: {error}"}, 400)
+            if url and not url.startswith(("http://", "https://")):
+                return JSONResponse({"error": "no address of the web"}, 400)
+            webhook.url = url
+        told = {"url": webhook.url, "delivered": webhook.delivered, "dropped": webhook.dropped}
+        return JSONResponse(told)
+
+    async def export(self, _request: Request) -> Response:
+        """All conversions as RD exports them: a CSV with e-mail, conversion and moment."""
+        rows = self._store.rows("SELECT email, body, at FROM conversion ORDER BY id", ())
+        named = (
+            (row["email"], json.loads(row["body"])["payload"]["conversion_identifier"], row["at"])
+            for row in rows
+        )
+        lines = "\n".join(export(named))
+        return Response(f"{lines}\n", media_type="text/csv; charset=utf-8")
 
     async def keys(self, request: Request) -> Response:
         """The keys with their secrets; POST `{"name", "account"?}` makes one."""

@@ -97,6 +97,19 @@ class RunningSandbox:
                 return
         raise SandboxError("The sandbox has no such key.")
 
+    def set_webhook(self, url: str) -> None:
+        """Call this address for each conversion from now on, as RD's webhook does; "": nobody."""
+        self._call("PUT", "webhook", {"url": url})
+
+    def webhook_calls(self) -> tuple[int, int]:
+        """How many calls of the webhook were taken, and how many were dropped."""
+        told = self._call("GET", "webhook")
+        return told["delivered"], told["dropped"]
+
+    def export(self) -> str:
+        """All conversions as RD exports them, as the text of a CSV file."""
+        return self._asked("GET", "export.csv").decode()
+
     def clear(self) -> None:
         """Forget contacts, conversions, counts and quota windows; keys and faults stay.
 
@@ -114,6 +127,10 @@ class RunningSandbox:
                 return found
 
     def _call(self, method: str, path: str, body: object = None) -> Any:
+        text = self._asked(method, path, body)
+        return json.loads(text) if text else None
+
+    def _asked(self, method: str, path: str, body: object = None) -> bytes:
         where = urlsplit(self.base_url)
         # The certificate is the one that this program chose for its own sandbox.
         connection = _connect(where.scheme, str(where.hostname), int(where.port or 0))
@@ -132,7 +149,7 @@ class RunningSandbox:
             connection.close()
         if answer.status >= 400:
             raise SandboxError(f"The sandbox says {answer.status}: {text.decode(errors='replace')}")
-        return json.loads(text) if text else None
+        return text
 
 
 def _connect(scheme: str, host: str, port: int) -> http.client.HTTPConnection:

@@ -14,13 +14,14 @@ from typing import Final, NamedTuple
 from urllib.parse import parse_qsl
 
 from rdimport.core.clock import Clock
-from rdimport.sandbox import replies
+from rdimport.sandbox import replies, webhooks
 from rdimport.sandbox.faults import Chance, Fault
 from rdimport.sandbox.limits import LEAD_PERIOD, Leads, Window
 from rdimport.sandbox.options import SandboxOptions
 from rdimport.sandbox.replies import Reason, Reply
 from rdimport.sandbox.rules import NotJSONError, Reading, decode, read
 from rdimport.sandbox.store import Accepted, Key, Refused, Store
+from rdimport.sandbox.webhooks import Webhook
 
 CONVERSIONS: Final = "/platform/conversions"
 
@@ -102,6 +103,7 @@ class Endpoint:
         self.clock = clock
         self.chance = Chance(options.faults, options.seed)
         self.counts = Counts()
+        self.webhook = Webhook()
         self.clears = 0
         self.minutes: dict[int, Minutes] = {}
         self._rules = options.rules()
@@ -303,6 +305,9 @@ class Endpoint:
                 call.body or b"",
             )
         )
+        if self.webhook.url:
+            name = str(kept["conversion_identifier"])
+            self.webhook.tell(webhooks.body(reading.email, name, now, contact))
 
     def clear(self) -> None:
         """Forget contacts, conversions, refused requests, counts and windows; keys stay. Requests

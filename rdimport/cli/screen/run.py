@@ -86,8 +86,9 @@ class _Screen:
         yield self._styled(total, _BOLD)
         if summary["left_out"]:
             yield from self._wrapped(words.counted("left_out", summary["left_out"]))
-        if bases := words.legal_bases(summary["legal_bases"]):
-            yield from self._wrapped(bases)
+        for more in (words.legal_bases(summary["legal_bases"]), words.proved(summary["proved"])):
+            if more:
+                yield from self._wrapped(more)
 
     def _problems(
         self, summary: dict[str, Any], examples: Mapping[str, Sequence[Example]]

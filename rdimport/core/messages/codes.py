@@ -65,6 +65,8 @@ class Code(StrEnum):
     ADVICE_NO_LEGAL_BASES = "advice.no_legal_bases"
     ADVICE_CUSTOM_FIELDS = "advice.custom_fields"
     ADVICE_TAGS_WHOLE = "advice.tags_whole"
+    PROVED_WEBHOOK = "proved.webhook"
+    PROVED_EXPORT = "proved.export"
     UNCERTAIN_INTERRUPTED = "uncertain.interrupted"
     UNCERTAIN_NOT_ANSWERED = "uncertain.not_answered"
     UNCERTAIN_SERVER_FAILED = "uncertain.server_failed"

@@ -117,8 +117,9 @@ class _Page:
         if summary["left_out"]:
             left_out = words.counted("left_out", summary["left_out"])
             yield f'<p class="soft">{_marked(left_out)}</p>'
-        if bases := words.legal_bases(summary["legal_bases"]):
-            yield f'<p class="soft">{escape(bases)}</p>'
+        for more in (words.legal_bases(summary["legal_bases"]), words.proved(summary["proved"])):
+            if more:
+                yield f'<p class="soft">{escape(more)}</p>'
 
     def _next(self) -> Iterator[str]:
         yield f"<h2>{escape(self.words('next'))}</h2>"

@@ -1,0 +1,207 @@
+"""`rdimport settle`: evidence that uncertain rows arrived, from RD's webhook or an export."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+from rdimport.cli import resolve
+from rdimport.cli.arguments import SettleArguments
+from rdimport.cli.streams import print_error, say, say_json
+from rdimport.core.clock import SystemClock
+from rdimport.core.errors import ExitCode, UsageError
+from rdimport.core.messages import _, ngettext
+from rdimport.core.names import fold
+from rdimport.core.shell import joined
+from rdimport.ledger import Ledger
+from rdimport.ledger.lock import locked
+from rdimport.ledger.proofs import destination_at_rest
+from rdimport.mapping import Mapping
+from rdimport.settle.evidence import Evidence, Unread, webhook_lines
+from rdimport.settle.export import exported
+from rdimport.settle.weigh import Settlement, settle
+
+
+def execute(args: SettleArguments) -> int:
+    """Weigh the evidence of files, or of calls as they come."""
+    _refuse_contradictions(args)
+    if args.listen:
+        return _listen(args, args.listen)
+    unread = Unread()
+    done = _settled(args, lambda: _evidence(args, unread))
+    if args.json:
+        say_json(_told(done, unread))
+    elif not args.quiet:
+        say(_lines(args, done, unread))
+    return ExitCode.DONE
+
+
+def _refuse_contradictions(args: SettleArguments) -> None:
+    if bool(args.files) == bool(args.listen):
+        raise UsageError(
+            _("`settle` takes either files or --listen."),
+            _("Type: rdimport settle FILE, or: rdimport settle --listen 127.0.0.1:8091"),
+        )
+    if bool(args.mapping) != bool(args.moment) or (args.mapping and args.listen):
+        raise UsageError(
+            _(
+                "An export needs both its mapping (-m) and the column of its moments (--moment);"
+                " the webhook's calls need neither."
+            ),
+            _('Type: rdimport settle FILE -m MAPPING --moment "COLUMN"'),
+        )
+    if bool(args.complete_from) != bool(args.complete_until) or (
+        args.complete_from and not args.mapping
+    ):
+        raise UsageError(
+            _(
+                "--complete-from and --complete-until belong together, and to an export: the"
+                " webhook's calls are never complete."
+            ),
+            _("Leave them out, or name both."),
+        )
+    if args.complete_from and args.complete_until and args.complete_from >= args.complete_until:
+        raise UsageError(
+            _("--complete-from is not before --complete-until."), _("Correct one of them.")
+        )
+
+
+def _evidence(args: SettleArguments, unread: Unread) -> Iterator[Evidence]:
+    if args.mapping and args.moment:
+        mapping = Mapping.load(args.mapping)
+        yield from exported(args.files, mapping, args.moment, args.utc_offset, unread)
+        return
+    for name in args.files:
+        yield from webhook_lines(Path(name), unread)
+
+
+def _settled(args: SettleArguments, evidence: Callable[[], Iterable[Evidence]]) -> Settlement:
+    """Weigh evidence while no run of the account is at work."""
+    state_dir, to = resolve.state_dir(args), resolve.station(args, None)
+    if not Ledger.is_there(state_dir):
+        raise UsageError(
+            _("There was no run yet in {state_dir}.", state_dir=state_dir),
+            _("Name with --state-dir the directory that the run had."),
+        )
+    Ledger.bring_up(state_dir)
+    with locked(state_dir, to.account), Ledger.open(state_dir) as ledger:
+        number = destination_at_rest(ledger, to.identity)
+        if number is None:
+            raise UsageError(
+                _(
+                    "The ledger knows nothing of account “{account}” at {address}.",
+                    account=to.account,
+                    address=to.base_url,
+                ),
+                _(
+                    "Name it with --account and --base-url; rdimport accounts list shows what it"
+                    " knows."
+                ),
+            )
+        span: tuple[datetime, datetime] | None = None
+        if args.complete_from and args.complete_until:
+            span = args.complete_from, args.complete_until
+        return settle(ledger, number, evidence(), span, ", ".join(args.files))
+
+
+def _listen(args: SettleArguments, address: tuple[str, int]) -> int:
+    from rdimport.settle.listener import Inbox, listen, token_of  # noqa: PLC0415  it costs uvicorn
+
+    state_dir = resolve.state_dir(args)
+    token = token_of(state_dir)
+    account = "-".join(fold(args.account or "default").split())
+    name = "".join(c if c.isalnum() or c in "-_." else "_" for c in account)
+    inbox = Inbox(state_dir / f"webhooks-{name}.jsonl")
+    total = Settlement()
+
+    def settle_received() -> None:
+        unread = Unread()
+        try:
+            done = _settled(args, lambda: webhook_lines(inbox.path, unread))
+        except UsageError:
+            return  # no run yet: what was received stays in the file
+        total.settled += done.settled
+        total.runs |= done.runs
+        if done.settled and not args.quiet:
+            print_error(_settled_line(done.settled))
+
+    def started(url: str) -> None:
+        if args.quiet:
+            return
+        print_error(_("Receiving RD's webhook at {url}", url=url))
+        print_error(
+            _("RD calls https only: put a proxy in front (docs/settle.md). Ctrl+C ends it.")
+        )
+
+    listen(address, inbox, token, SystemClock(), started=started, settle=settle_received)
+    again = joined(["rdimport", "settle", str(inbox.path)])
+    if args.json:
+        say_json({"received": inbox.received, "settled": total.settled, "file": str(inbox.path)})
+    elif not args.quiet:
+        said = ngettext("{number} call received.", "{number} calls received.", inbox.received)
+        say([said, _("What is still in doubt is looked up again by: {command}", command=again)])
+    return ExitCode.DONE
+
+
+def _settled_line(rows: int) -> str:
+    return ngettext(
+        "{number} uncertain row did arrive and is accepted now.",
+        "{number} uncertain rows did arrive and are accepted now.",
+        rows,
+    )
+
+
+def _lines(args: SettleArguments, done: Settlement, unread: Unread) -> Iterator[str]:
+    yield ngettext(
+        "{number} conversion read, {known} of them known to this ledger.",
+        "{number} conversions read, {known} of them known to this ledger.",
+        done.read,
+        known=done.known,
+    )
+    yield _settled_line(done.settled)
+    if done.usual_delay is not None:
+        yield _(
+            "They were on the timeline {seconds} s after they had left (median).",
+            seconds=f"{done.usual_delay:.1f}",
+        )
+    if done.too_old:
+        yield ngettext(
+            "{number} uncertain row has a conversion of that name from before it was sent, which"
+            " proves nothing.",
+            "{number} uncertain rows have a conversion of that name from before they were sent,"
+            " which proves nothing.",
+            done.too_old,
+        )
+    if total := unread.total():
+        yield ngettext(
+            "{number} line is no evidence ({why}).",
+            "{number} lines are no evidence ({why}).",
+            total,
+            why=", ".join(f"{why}: {n}" for why, n in unread.items() if n),
+        )
+    for field, rows, seen in done.missing:
+        yield _(
+            "“{field}” was sent in {rows} rows, but none of the {seen} conversions seen at RD has"
+            " it: see in RD that this field exists and is spelt so.",
+            field=field,
+            rows=rows,
+            seen=seen,
+        )
+    state = str(resolve.state_dir(args).absolute())
+    for name in sorted(done.runs):
+        words = joined(["rdimport", "report", name, "--state-dir", state])
+        yield _("The report again: {command}", command=words)
+
+
+def _told(done: Settlement, unread: Unread) -> dict[str, object]:
+    return {
+        "read": done.read,
+        "known": done.known,
+        "settled": done.settled,
+        "too_old": done.too_old,
+        "unread": {why: number for why, number in unread.items() if number},
+        "seconds_to_timeline": done.usual_delay,
+        "missing_fields": [one._asdict() for one in done.missing],
+        "runs": sorted(done.runs),
+    }

@@ -1,0 +1,131 @@
+"""What tells that a conversion was made: the calls of RD's webhook, as lines of JSON.
+
+A line is a call's body, or `{"received_at": …, "call": body}` as the listener writes it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from typing import Any, BinaryIO, Final, NamedTuple
+
+from rdimport.core.errors import SourceError
+from rdimport.core.messages import _
+
+CONVERTED: Final = "WEBHOOK.CONVERTED"
+"""The event that RD's trigger “Nova conversão” sends."""
+
+MAX_LINE: Final = 1_000_000
+"""Bytes of a line, far more than RD's calls have; a longer one is skipped."""
+
+_DAY_FIRST: Final = re.compile(
+    r"(?P<day>\d{1,2})/(?P<month>\d{1,2})/(?P<year>\d{4})"
+    r"(?:,?\s+(?:às\s+)?(?P<hour>\d{1,2})[:h](?P<minute>\d{2})(?::(?P<second>\d{2}))?)?"
+)
+
+
+class Evidence(NamedTuple):
+    """One conversion that was made, as its `kind` (webhook, export) and `source` tell: whose, under
+    which identifier, when, and the fields that have a value.
+    """
+
+    email: str
+    identifier: str
+    at: datetime
+    fields: Mapping[str, object]
+    kind: str
+    source: str
+
+
+Unread = Counter[str]
+"""What is no evidence: not_json, not_conversion, no_email, no_identifier, no_moment."""
+
+
+def webhook_lines(path: Path, unread: Unread) -> Iterator[Evidence]:
+    """The conversions in a file of received calls. Raises SourceError when it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            for line in _lines(file, unread):
+                found = of_call(line, path.name, unread)
+                if found is not None:
+                    yield found
+    except OSError as error:
+        raise SourceError(
+            _("{path} cannot be read: {why}.", path=path, why=error.strerror),
+            _("Name a file with the calls of RD's webhook, one JSON object in each line."),
+        ) from error
+
+
+def _lines(file: BinaryIO, unread: Unread) -> Iterator[bytes]:
+    while line := file.readline(MAX_LINE + 1):
+        if len(line) <= MAX_LINE:
+            if line.strip():
+                yield line
+            continue
+        unread["not_json"] += 1
+        while line and not line.endswith(b"\n"):
+            line = file.readline(MAX_LINE)
+
+
+def of_call(body: bytes, source: str, unread: Unread) -> Evidence | None:
+    """What one call tells; None, and counted, where it is no evidence."""
+    try:
+        call = json.loads(body)
+    except (ValueError, RecursionError):
+        unread["not_json"] += 1
+        return None
+    if isinstance(call, dict) and isinstance(call.get("call"), dict):
+        call = call["call"]
+    if not isinstance(call, dict) or call.get("event_type") != CONVERTED:
+        unread["not_conversion"] += 1
+        return None
+    contact = call.get("contact")
+    contact = contact if isinstance(contact, dict) else {}
+    email, name = contact.get("email"), call.get("event_identifier")
+    at = moment(call.get("event_timestamp"), UTC)
+    if not isinstance(email, str) or "@" not in email:
+        unread["no_email"] += 1
+    elif not isinstance(name, str) or not name.strip():
+        unread["no_identifier"] += 1
+    elif at is None:
+        unread["no_moment"] += 1
+    else:
+        return Evidence(_address(email), name.strip(), at, _fields(contact), "webhook", source)
+    return None
+
+
+def moment(value: object, zone: tzinfo | None) -> datetime | None:
+    """A time that somebody wrote; one that does not say its distance from UTC is of `zone`, that of
+    this machine if it is None. A day without a time is its beginning, which proves least.
+    """
+    text = str(value or "").strip()
+    found = _DAY_FIRST.fullmatch(text)
+    try:
+        if found:
+            numbers = {name: int(part or 0) for name, part in found.groupdict().items()}
+            read = datetime(**numbers)  # type: ignore[arg-type]  # noqa: DTZ001
+        else:
+            read = datetime.fromisoformat(text.removesuffix(" UTC"))
+    except (ValueError, OverflowError):
+        return None
+    if read.tzinfo is not None:
+        return read
+    try:
+        return read.replace(tzinfo=UTC if text.endswith(" UTC") else zone).astimezone(UTC)
+    except (OSError, OverflowError, ValueError):
+        return None
+
+
+def _address(email: str) -> str:
+    return email.strip().lower()
+
+
+def _fields(contact: Mapping[str, Any]) -> dict[str, object]:
+    """The fields of a contact that have a value, under the names that a mapping gives them."""
+    company = contact.get("company")
+    named = {**contact, "company_name": company.get("name") if isinstance(company, dict) else None}
+    return {name: value for name, value in named.items() if value not in (None, "", [], {})}

@@ -1,0 +1,245 @@
+"""Receives the calls of RD's webhook. What it has answered with 200 is on the disk.
+
+RD signs nothing, so who knows the address could forge a call: a secret is part of its path. RD
+calls only https with a certificate that others trust; a proxy in front of this gives it that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import secrets
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from rdimport.core.clock import Clock
+from rdimport.core.errors import LedgerBusyError, UsageError
+from rdimport.core.messages import _
+
+MAX_BODY: Final = 200_000
+"""Bytes of a call's body: RD's hold one contact."""
+
+_BODY_WITHIN: Final = 5.0
+"""Seconds in which a body has to come: RD itself gives up then."""
+
+_SETTLE_EVERY: Final = 5.0
+"""Seconds between two looks whether received calls settle anything."""
+
+_TOKEN: Final = "webhook-token"  # noqa: S105  a file's name
+
+
+def token_of(state_dir: Path) -> str:
+    """The secret in the path, made when it is first asked for: RD keeps calling the same address.
+    Raises UsageError where it cannot be kept.
+    """
+    path = state_dir / _TOKEN
+    try:
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with suppress(FileExistsError), open(path, "x", opener=_private) as file:
+            file.write(secrets.token_urlsafe(24))
+        token = path.read_text().strip()
+    except OSError as error:
+        raise UsageError(
+            _("{path} cannot be used: {why}.", path=path, why=error.strerror)
+        ) from error
+    if len(token) < 16:
+        raise UsageError(
+            _("{path} holds no secret of 16 characters or more.", path=path),
+            _("Delete it: a new one is made."),
+        )
+    return token
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+class Inbox:
+    """The file of received calls, one in each line. It is only ever added to."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+            self._mend()
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        except OSError as error:
+            raise UsageError(
+                _("{path} cannot be used: {why}.", path=path, why=error.strerror)
+            ) from error
+        self.received = 0
+
+    def _mend(self) -> None:
+        """End a line that a crash has cut short: the next call must not become part of it."""
+        size = os.fstat(self._file).st_size
+        if size and os.pread(self._file, 1, size - 1) != b"\n":
+            os.write(self._file, b"\n")
+
+    def add(self, call: dict[str, object], received_at: str) -> None:
+        """Write a call; it is on the disk when this returns. Raises OSError when it is not."""
+        line = json.dumps({"received_at": received_at, "call": call}, ensure_ascii=False)
+        data = memoryview(f"{line}\n".encode())
+        while data:
+            data = data[os.write(self._file, data) :]
+        os.fsync(self._file)
+        self.received += 1
+
+    def close(self) -> None:
+        """Let go of the file."""
+        os.close(self._file)
+
+
+class Listener:
+    """The application: one path, one method."""
+
+    def __init__(self, inbox: Inbox, token: str, clock: Clock) -> None:
+        self._inbox = inbox
+        self._token = token.encode()
+        self._clock = clock
+        self._writing = asyncio.Lock()
+        self.app = Starlette(routes=[Route("/{token:path}", self._receive, methods=["POST"])])
+
+    async def _receive(self, request: Request) -> Response:
+        given = request.path_params["token"].encode()
+        if not secrets.compare_digest(given, self._token):
+            return Response(status_code=404)
+        try:
+            async with asyncio.timeout(_BODY_WITHIN):
+                body = await _body(request)
+        except (TimeoutError, ClientDisconnect):
+            return Response(status_code=408)
+        if body is None:
+            return Response(status_code=413)
+        try:
+            call = json.loads(body)
+        except (ValueError, RecursionError):
+            call = None
+        if not isinstance(call, dict):
+            return Response(status_code=400)
+        now = self._clock.now().isoformat(timespec="seconds")
+        try:
+            async with self._writing:
+                await asyncio.to_thread(self._inbox.add, call, now)
+        except (OSError, ValueError):  # RD tries again; a lone surrogate cannot be written
+            return Response(status_code=503)
+        return Response(status_code=200)
+
+
+async def _body(request: Request) -> bytes | None:
+    """The body, None where it is too large."""
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > MAX_BODY:
+            return None
+        parts.append(part)
+    return b"".join(parts)
+
+
+def listen(
+    address: tuple[str, int],
+    inbox: Inbox,
+    token: str,
+    clock: Clock,
+    *,
+    started: Callable[[str], None],
+    settle: Callable[[], None],
+) -> None:
+    """Receive until a signal comes. `started` is told the address with its secret; `settle` is
+    called now and then where calls came, and in the end. Raises UsageError for an address that
+    cannot be listened on.
+    """
+    listening = _bind(*address)
+    host, port = listening.getsockname()[:2]
+    host = f"[{host}]" if ":" in host else host
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    config = uvicorn.Config(
+        Listener(inbox, token, clock).app,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=5,
+        limit_concurrency=200,
+    )
+    started(f"http://{host}:{port}/{token}")
+    try:
+        asyncio.run(_serve(_Server(config), listening, inbox, settle))
+    finally:
+        listening.close()
+        inbox.close()
+    with suppress(LedgerBusyError):  # a run is at work: what was received is in the file
+        settle()
+
+
+class _Server(uvicorn.Server):
+    """One that leaves signals alone: it would send them on once it has closed."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture nothing."""
+        yield
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[
+            0
+        ]
+        listening = socket.socket(family, kind, protocol)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(where)
+        listening.listen(128)
+    except OSError as error:
+        raise UsageError(
+            _(
+                "Nothing can listen on {host} port {port}: {why}.",
+                host=host,
+                port=port,
+                why=error.strerror,
+            ),
+            _("Name another address with --listen, such as 127.0.0.1:8091."),
+        ) from error
+    return listening
+
+
+async def _serve(
+    server: uvicorn.Server, listening: socket.socket, inbox: Inbox, settle: Callable[[], None]
+) -> None:
+    def stop(*_: object) -> None:
+        server.should_exit = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            asyncio.get_running_loop().add_signal_handler(number, stop)
+        except NotImplementedError:  # Windows
+            signal.signal(number, stop)
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    settled = 0
+    while not serving.done():
+        await asyncio.wait([serving], timeout=_SETTLE_EVERY)
+        if inbox.received > settled and not serving.done():
+            settled = inbox.received
+            try:
+                await asyncio.to_thread(settle)
+            except LedgerBusyError:  # a run is at work: later
+                settled = -1
+    await serving

@@ -1,0 +1,184 @@
+"""Evidence against the ledger: what it proves, what it shows besides, and what it does not tell."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice
+from statistics import median
+from typing import Final, NamedTuple
+
+import polars as pl
+
+from rdimport.core.messages.codes import Code
+from rdimport.core.row import Problem
+from rdimport.ledger import Ledger
+from rdimport.ledger.proofs import (
+    Complete,
+    Doubt,
+    accept,
+    doubts,
+    filled_in,
+    identifier_hash,
+    identity_fields,
+    note_complete,
+    runs_of,
+)
+from rdimport.settle.evidence import Evidence
+
+CLOCKS: Final = 60.0
+"""Seconds by which RD's clock and this machine's may differ."""
+
+_CODES: Final = {"webhook": Code.PROVED_WEBHOOK, "export": Code.PROVED_EXPORT}
+_AT_ONCE: Final = 5_000
+_ALWAYS: Final = frozenset(
+    "email name job_title state city country personal_phone mobile_phone twitter facebook linkedin"
+    " website company_name tags".split()
+)
+"""Fields besides the custom ones that RD's webhook tells of where they have a value."""
+
+_ENOUGH: Final = 3
+"""Conversions that should have had a field for its absence to say something."""
+
+
+class Missing(NamedTuple):
+    """A field that was sent in `rows` rows of some runs, and that none of `seen` conversions of
+    theirs has at RD: most likely its name is misspelt.
+    """
+
+    field: str
+    rows: int
+    seen: int
+
+
+@dataclass(slots=True)
+class Settlement:
+    """What evidence has changed. Of `read` conversions, `known` are of this ledger, `settled` made
+    an uncertain row accepted, and `too_old` are of one but from before it was sent. `delays` are
+    seconds from a row's leaving to its place on the timeline.
+    """
+
+    read: int = 0
+    known: int = 0
+    settled: int = 0
+    too_old: int = 0
+    runs: set[str] = field(default_factory=set)
+    delays: list[float] = field(default_factory=list)
+    missing: list[Missing] = field(default_factory=list)
+
+    @property
+    def usual_delay(self) -> float | None:
+        """The median of the delays."""
+        return median(self.delays) if self.delays else None
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What was seen of a run's conversions at RD."""
+
+    conversions: int = 0
+    fields: Counter[str] = field(default_factory=Counter)
+
+
+def settle(
+    ledger: Ledger,
+    destination: int,
+    evidence: Iterable[Evidence],
+    span: tuple[datetime, datetime] | None = None,
+    source: str = "",
+) -> Settlement:
+    """Weigh evidence, and note what it proves. With a `span` the evidence is said to be all that
+    there was in it; what it does not prove then is known not to have arrived.
+    """
+    done = Settlement()
+    seen: dict[int, _Seen] = defaultdict(_Seen)
+    names: set[str] = set()
+    remaining = iter(evidence)
+    while some := list(islice(remaining, _AT_ONCE)):
+        done.read += len(some)
+        names |= {one.identifier for one in some}
+        by_identity = _by_identity(ledger, destination, some)
+        _prove(ledger, destination, by_identity, done)
+        runs = runs_of(ledger, destination, by_identity)
+        done.known += len(runs)
+        for identity, run in runs.items():
+            seen[run].conversions += 1
+            seen[run].fields.update({name for one in by_identity[identity] for name in one.fields})
+    if span is not None and names:
+        since, until = (int(moment.timestamp() * 1000) for moment in span)
+        hashes = frozenset(identifier_hash(ledger, name) for name in names)
+        note_complete(ledger, destination, Complete(since, until, hashes), source)
+    done.missing = sorted(_missing(ledger, seen))
+    return done
+
+
+def _by_identity(
+    ledger: Ledger, destination: int, some: Sequence[Evidence]
+) -> dict[bytes, list[Evidence]]:
+    """The evidence by the identities under which the ledger may know it."""
+    found: dict[bytes, list[Evidence]] = defaultdict(list)
+    by_name: dict[str, list[Evidence]] = defaultdict(list)
+    for one in some:
+        by_name[one.identifier].append(one)
+    for name, ones in by_name.items():
+        for fields in identity_fields(ledger, destination, name) or {("email",)}:
+            texts = _texts(fields, ones)
+            for identity, one in zip(ledger.digests(texts), ones, strict=True):
+                found[identity].append(one)
+    return found
+
+
+def _texts(fields: tuple[str, ...], ones: Sequence[Evidence]) -> list[str]:
+    """What makes each conversion the same one, as `prepare.encode.identity` writes it."""
+    wanted = dict.fromkeys(("conversion_identifier", *fields))
+    values = {name: [_value(name, one) for one in ones] for name in wanted}
+    frame = pl.DataFrame(values, strict=False)
+    return frame.select(pl.struct(*wanted).struct.json_encode()).to_series().to_list()
+
+
+def _value(name: str, one: Evidence) -> object:
+    known = {"conversion_identifier": one.identifier, "email": one.email}
+    return known.get(name) or one.fields.get(name)
+
+
+def _prove(
+    ledger: Ledger, destination: int, by_identity: dict[bytes, list[Evidence]], done: Settlement
+) -> None:
+    proved = []
+    for doubt in doubts(ledger, destination, by_identity):
+        ones = by_identity[doubt.identity]
+        left = datetime.fromtimestamp(doubt.left_at / 1000, UTC)
+        after = [one for one in ones if (one.at - left).total_seconds() >= -CLOCKS]
+        if not after:
+            done.too_old += 1
+            continue
+        first = min(after, key=lambda one: one.at)
+        proved.append((doubt, _problem(first)))
+        done.delays.append(max(0.0, (first.at - left).total_seconds()))
+        done.runs.add(doubt.name)
+    done.settled += accept(ledger, destination, proved)
+
+
+def _problem(one: Evidence) -> Problem:
+    """The proof as ledger and report name it."""
+    at = one.at.astimezone(UTC).isoformat(timespec="seconds")
+    return Problem(_CODES[one.kind], detail=f"{at} {one.source}")
+
+
+def _missing(ledger: Ledger, seen: dict[int, _Seen]) -> Iterator[Missing]:
+    for run, found in seen.items():
+        filled = filled_in(ledger, [run])
+        rows = max(filled.get("email", 0), 1)
+        for name, times in filled.items():
+            told = name in _ALWAYS or name.startswith("cf_")
+            expected = found.conversions * times / rows
+            if told and not found.fields[name] and expected >= min(_ENOUGH, times):
+                yield Missing(name, times, found.conversions)
+
+
+Apply = Callable[[Iterable[Evidence]], Settlement]
+"""`settle` with the ledger and the destination that it is for."""
+
+__all__ = ["CLOCKS", "Apply", "Doubt", "Missing", "Settlement", "settle"]

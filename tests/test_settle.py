@@ -1,0 +1,310 @@
+"""`settle`: doubt becomes knowledge where RD's webhook or an export proves it, and nowhere else."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from support.command import Desk
+from support.reports import csv_rows
+from support.waiting import until
+
+from rdimport.sandbox import Faults
+from rdimport.sandbox.embedded import RunningSandbox
+
+ROWS = 40
+MAPPING = (
+    "version: 1\nconversion_identifier: Feira\n"
+    "fields: {email: email, name: name, cf_interese: interesse}\n"
+)
+EXPORT = (
+    "version: 1\nconversion_identifier: {column: Evento de conversão}\nfields: {email: Email}\n"
+)
+LIST = "email;name;interesse\n" + "".join(
+    f"p{i}@exemplo.com.br;Pessoa {i};Franquia\n" for i in range(ROWS)
+)
+RUN = ("run", "list.csv", "-m", "m.yaml", "--quota", "none", "--concurrency", "4", "--json")
+
+
+@pytest.fixture
+def doubtful(desk: Desk, box: RunningSandbox) -> Desk:
+    """A desk whose list was imported: all rows arrived, and some of them without an answer."""
+    desk.write("m.yaml", MAPPING)
+    desk.write("list.csv", LIST)
+    desk.write("export.yaml", EXPORT)
+    box.set_faults(Faults(reset_after=0.15))
+    summary = desk.here(*RUN).summary
+    box.set_faults(Faults())
+    assert summary["uncertain"] > 0
+    assert summary["accepted"] + summary["uncertain"] == ROWS == len(box.conversions())
+    return desk
+
+
+def counts(desk: Desk) -> tuple[int, int]:
+    """Uncertain and accepted rows of the run that sent them, as its report has them now."""
+    summary = desk.here("report", "--json").summary
+    return summary["uncertain"], summary["accepted"]
+
+
+def settled(desk: Desk, *words: object, lines: list[object] | None = None) -> dict[str, Any]:
+    if lines is not None:
+        text = "".join(f"{x if isinstance(x, str) else json.dumps(x)}\n" for x in lines)
+        words = (desk.write("calls.jsonl", text), *words)
+    done = desk.here("settle", *words, "--json")
+    assert done.code == 0, done.err
+    return done.summary
+
+
+def call(number: int, at: datetime | None = None, **changes: object) -> dict[str, object]:
+    contact = {"email": f"p{number}@exemplo.com.br", "name": f"Pessoa {number}", "uuid": "x"}
+    return {
+        "event_type": "WEBHOOK.CONVERTED",
+        "event_identifier": "Feira",
+        "event_timestamp": (at or datetime.now(UTC)).isoformat(),
+        "contact": contact,
+        **changes,
+    }
+
+
+def calls() -> list[object]:
+    return [call(number) for number in range(ROWS)]
+
+
+def test_a_call_for_each_conversion_settles_all_doubt_and_names_its_proof(doubtful: Desk) -> None:
+    before, accepted = counts(doubtful)
+    told = settled(doubtful, lines=calls())
+    assert (told["read"], told["known"], told["settled"]) == (ROWS, ROWS, before)
+    assert told["seconds_to_timeline"] >= 0
+    assert counts(doubtful) == (0, accepted + before)
+    summary = doubtful.here("report", "--json").summary
+    assert summary["proved"] == {"webhook": before}
+    page = (doubtful.home / summary["report_html"]).read_text()
+    assert f"proved later (webhook: {before})" in page
+    assert not any(code.startswith(("uncertain", "proved")) for code in summary["problems"])
+    assert failed(doubtful) == []
+    again = doubtful.here(*RUN).summary
+    assert (again["requests"], again["already_imported"], again["uncertain"]) == (0, ROWS, 0)
+
+
+def test_it_is_not_counted_twice(doubtful: Desk) -> None:
+    before, accepted = counts(doubtful)
+    assert settled(doubtful, lines=[*calls(), *calls()])["settled"] == before
+    assert settled(doubtful, lines=calls())["settled"] == 0
+    assert counts(doubtful) == (0, accepted + before)
+
+
+def test_lost_calls_leave_their_rows_in_doubt(doubtful: Desk) -> None:
+    uncertain = [int(row["email"][1:].partition("@")[0]) for row in failed(doubtful)]
+    told = settled(doubtful, lines=[c for n, c in enumerate(calls()) if n != uncertain[0]])
+    assert told["settled"] == len(uncertain) - 1
+    assert [row["email"] for row in failed(doubtful)] == [f"p{uncertain[0]}@exemplo.com.br"]
+
+
+def failed(desk: Desk) -> list[dict[str, str]]:
+    return csv_rows(desk.home / desk.here("report", "--json").summary["failures_csv"])
+
+
+def test_a_conversion_from_before_the_row_left_proves_nothing(doubtful: Desk) -> None:
+    before, _ = counts(doubtful)
+    old = datetime.now(UTC) - timedelta(minutes=30)
+    told = settled(doubtful, lines=[call(number, old) for number in range(ROWS)])
+    assert (told["settled"], told["too_old"]) == (0, before)
+    late = datetime.now(UTC) + timedelta(days=2)
+    both = [call(number, at) for number in range(ROWS) for at in (old, late)]
+    assert settled(doubtful, lines=both)["settled"] == before
+
+
+def test_what_is_no_evidence_changes_nothing_and_is_counted(doubtful: Desk) -> None:
+    before = counts(doubtful)
+    lines = [
+        *(call(n, event_identifier="feira de outros") for n in range(ROWS)),
+        *(call(n, event_type="WEBHOOK.MARKED_OPPORTUNITY") for n in range(ROWS)),
+        *(call(n, event_timestamp="ontem") for n in range(ROWS)),
+        call(0, contact=None), call(0, contact={"email": 7}), call(0, event_identifier=""),
+        call(0, contact={"email": "somebody@else.com"}),
+        "not json", "[]", "7", "null", '{"event_type":', "", '{"call": 3}', "[" * 5_000,
+        "x" * 1_500_000,
+    ]  # fmt: skip
+    told = settled(doubtful, lines=lines)
+    assert told["settled"] == 0
+    assert counts(doubtful) == before
+    assert told["unread"]["no_moment"] == ROWS
+    assert told["unread"]["not_json"] >= 3
+    assert told["unread"]["no_email"] == 2
+
+
+def test_a_field_that_never_lands_is_named(doubtful: Desk) -> None:
+    told = settled(doubtful, lines=calls())
+    assert {"field": "cf_interese", "rows": ROWS, "seen": ROWS} in told["missing_fields"]
+    assert not [one for one in told["missing_fields"] if one["field"] in ("email", "name")]
+
+
+def test_another_account_is_not_touched(doubtful: Desk) -> None:
+    before = counts(doubtful)
+    doubtful.write("calls.jsonl", "".join(f"{json.dumps(c)}\n" for c in calls()))
+    done = doubtful.here("settle", "calls.jsonl", "--account", "somebody else")
+    assert done.code == 2
+    assert "accounts list" in done.err
+    assert counts(doubtful) == before
+
+
+EXPORTED = ("settle", "export.csv", "-m", "export.yaml", "--moment", "Data da conversão", "--json")
+
+
+def test_an_export_settles_what_is_in_it(doubtful: Desk, box: RunningSandbox) -> None:
+    before, accepted = counts(doubtful)
+    doubtful.write("export.csv", box.export())
+    told = doubtful.here(*EXPORTED).summary
+    assert (told["read"], told["settled"]) == (ROWS, before)
+    assert counts(doubtful) == (0, accepted + before)
+    assert doubtful.here("report", "--json").summary["proved"] == {"export": before}
+
+
+def hours(number: float) -> str:
+    return (datetime.now(UTC) + timedelta(hours=number)).isoformat()
+
+
+@pytest.mark.parametrize(("since", "end", "sent"), [(-2, 2, 1), (-2, 0, 0), (1, 2, 0), (-3, -2, 0)])
+def test_only_a_complete_export_frees_what_it_does_not_have(
+    doubtful: Desk, box: RunningSandbox, since: float, end: float, sent: int
+) -> None:
+    one = failed(doubtful)[0]["email"]
+    head, *lines = box.export().splitlines()
+    doubtful.write("export.csv", "\n".join([head, *(x for x in lines if one not in x)]))
+    span = ("--complete-from", hours(since), "--complete-until", hours(end))
+    assert doubtful.here(*EXPORTED, *span).code == 0
+    assert [row["email"] for row in failed(doubtful)] == [one]
+    again = doubtful.here(*RUN, "--resend", "uncertain", "--not-proved").summary
+    assert (again["requests"], again["accepted"], again["uncertain"]) == (sent, sent, 1 - sent)
+
+
+def test_an_export_that_says_nothing_of_itself_frees_nobody(
+    doubtful: Desk, box: RunningSandbox
+) -> None:
+    before, _ = counts(doubtful)
+    doubtful.write("export.csv", box.export().splitlines()[0] + "\n")
+    doubtful.here(*EXPORTED)
+    again = doubtful.here(*RUN, "--resend", "uncertain", "--not-proved").summary
+    assert (again["requests"], again["uncertain"]) == (0, before)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("calls.jsonl", "--listen", "127.0.0.1:0"),
+        ("export.csv", "-m", "export.yaml"),
+        ("calls.jsonl", "--complete-from", "2026-01-01", "--complete-until", "2026-02-01"),
+        (*EXPORTED[1:-1], "--complete-from", "2026-01-01"),
+        (*EXPORTED[1:-1], "--complete-from", "2026-02-01", "--complete-until", "2026-01-01"),
+        ("export.csv", "-m", "export.yaml", "--moment", "Hora"),
+        ("nowhere.jsonl",),
+    ],
+)
+def test_what_makes_no_sense_ends_with_2(
+    doubtful: Desk, box: RunningSandbox, words: tuple[str, ...]
+) -> None:
+    before = counts(doubtful)
+    doubtful.write("export.csv", box.export())
+    doubtful.write("calls.jsonl", "".join(f"{json.dumps(c)}\n" for c in calls()))
+    assert doubtful.here("settle", *words).code == 2
+    assert counts(doubtful) == before
+
+
+@contextmanager
+def listening(desk: Desk) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """A listener that runs, and its address."""
+    process = desk.start("settle", "--listen", "127.0.0.1:0", "--json")
+    assert process.stderr is not None
+    found = re.search(r"http://\S+", process.stderr.readline())
+    assert found
+    try:
+        yield found[0], process
+    finally:
+        process.kill()
+
+
+def posted(url: str, body: bytes) -> int:
+    return httpx.post(url, content=body, timeout=60, trust_env=False).status_code
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_calls_that_are_received_settle_the_rows_of_a_run(
+    desk: Desk, box: RunningSandbox, how: signal.Signals
+) -> None:
+    desk.write("m.yaml", MAPPING)
+    desk.write("list.csv", LIST)
+    with listening(desk) as (url, process):
+        box.set_webhook(url)
+        try:
+            box.set_faults(Faults(reset_after=0.15))
+            uncertain = desk.here(*RUN).summary["uncertain"]
+            until(lambda: sum(box.webhook_calls()) >= ROWS)
+        finally:
+            box.set_faults(Faults())
+            box.set_webhook("")
+        process.send_signal(how)
+        done = desk.wait(process)
+    assert (done.code, done.summary["received"]) == (0, ROWS)
+    assert done.summary["settled"] == uncertain > 0
+    assert counts(desk) == (0, ROWS)
+    assert Path(done.summary["file"]).stat().st_mode & 0o77 == 0
+
+
+def test_only_who_knows_the_secret_is_heard_and_what_was_heard_is_on_the_disk(
+    doubtful: Desk,
+) -> None:
+    before = counts(doubtful)
+    good = json.dumps(call(1)).encode()
+    with listening(doubtful) as (url, process):
+        root = url.rpartition("/")[0]
+        assert posted(f"{root}/guess", good) == 404
+        assert posted(f"{root}/", good) == 404
+        assert posted(f"{url}x", good) == 404
+        assert posted(url, b"x" * 300_000) == 413
+        assert posted(url, b"no json") == 400
+        assert posted(url, good) == 200
+        process.kill()  # whatever was answered with 200 is there
+        process.communicate()
+    (file,) = doubtful.state.glob("webhooks-*.jsonl")
+    assert len(file.read_text().splitlines()) == 1
+    file.write_text(file.read_text() + '{"cut short')
+    with listening(doubtful) as (again, process):
+        assert again.rpartition("/")[2] == url.rpartition("/")[2]  # RD keeps its address
+        assert posted(again, json.dumps(call(2)).encode()) == 200
+        process.send_signal(signal.SIGTERM)
+        assert doubtful.wait(process).code == 0
+    assert len(file.read_text().splitlines()) == 3
+    assert counts(doubtful)[0] >= before[0] - 2
+
+
+def test_rows_of_a_killed_run_are_settled_too(desk: Desk, box: RunningSandbox) -> None:
+    desk.write("m.yaml", MAPPING)
+    desk.write("list.csv", LIST)
+    box.set_faults(Faults(hang_after=1.0))
+    process = desk.start(*RUN)
+    until(lambda: len(box.conversions()) == 4)  # all that may be open
+    process.kill()
+    process.communicate()
+    box.set_faults(Faults())
+    arrived = {c["email"] for c in box.conversions()}
+    before, accepted = counts(desk)
+    told = settled(desk, lines=[c for n, c in enumerate(calls()) if address(n) in arrived])
+    assert told["settled"] == before == 4
+    assert counts(desk) == (0, accepted + before)
+    again = desk.here(*RUN).summary
+    assert again["already_imported"] == len(arrived)
+    assert len(box.conversions()) == ROWS
+
+
+def address(number: int) -> str:
+    return f"p{number}@exemplo.com.br"

@@ -151,6 +151,7 @@ async def run_async(
     canary: bool = False,
     concurrency: int = 64,
     max_seconds: float | None = None,
+    wait: float = 0.0,
     timeout: float = 60.0,  # noqa: ASYNC109  for each answer, not for the run
     patience: float = 120.0,
     hints: Hints | None = None,
@@ -189,6 +190,7 @@ async def run_async(
     limit, canary: rows to send at most; whether they are a trial, which the report then says.
     concurrency: requests open at once.
     max_seconds, timeout, patience: seconds to spend, for one answer, for an endpoint that is down.
+    wait: seconds to wait for an account that another run is at work on.
     hints: sheet, header row, delimiter or encoding, where they are not found out right.
     custom_fields: those of the account. None: from the file that the mapping names, if it does.
     on_event: called with each `Event`; the final numbers never come from events.
@@ -217,6 +219,7 @@ async def run_async(
         report_dir=Path(report_dir),
         quota=_quota(quota),
         quota_dir=_quota_dir() if share_quota else None,
+        wait=wait,
         settings=Settings(concurrency, patience, limit, max_seconds, timeout, canary=canary),
         hints=hints or Hints(),
         resend=frozenset(resend),

@@ -10,10 +10,17 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from rdimport.core.clock import Clock
-from rdimport.core.errors import Bug, ExitCode, LedgerError, RdimportError, ReportError
+from rdimport.core.errors import (
+    Bug,
+    ExitCode,
+    LedgerBusyError,
+    LedgerError,
+    RdimportError,
+    ReportError,
+)
 from rdimport.core.events import (
     LastTrouble,
     Observer,
@@ -59,6 +66,9 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
+_WAITING: Final = 0.5
+"""Seconds between two looks at an account that another run is at work on."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
@@ -71,6 +81,7 @@ class RunOptions:
     report_dir: Path
     quota: Quota | None
     quota_dir: Path | None
+    wait: float
     settings: Settings
     hints: Hints
     resend: frozenset[State]
@@ -106,15 +117,15 @@ async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions)
     stop_request = StopRequest()
     started = options.clock.monotonic()
     with ExitStack() as stack:
-        Ledger.bring_up(options.state_dir)
-        lock = stack.enter_context(locked(options.state_dir, options.to.account))
-        ledger = stack.enter_context(Ledger.open(options.state_dir))
-        spool = stack.enter_context(Spool(options.state_dir))
-        index = stack.enter_context(Index(options.state_dir))
         if options.signals:
             stack.enter_context(stop_on_signals(stop_request))
         if options.stop is not None:
             stack.enter_context(stop_with(options.stop, stop_request))
+        Ledger.bring_up(options.state_dir)
+        lock = await _locked(options, stop_request, stack)
+        ledger = stack.enter_context(Ledger.open(options.state_dir))
+        spool = stack.enter_context(Spool(options.state_dir))
+        index = stack.enter_context(Index(options.state_dir))
         run = _begin(ledger, lock, options, mapping, files)
         planner = _planner(
             run, options, mapping, spool=spool, index=index, stop_request=stop_request
@@ -146,6 +157,18 @@ async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions)
         tuple(mapping.fields),
         advice(mapping, options.lang),
     )
+
+
+async def _locked(options: RunOptions, stop_request: StopRequest, stack: ExitStack) -> Held:
+    """The account's lock, once whoever has it lets go of it. Raises LedgerBusyError."""
+    end = options.clock.monotonic() + options.wait
+    while True:
+        try:
+            return stack.enter_context(locked(options.state_dir, options.to.account))
+        except LedgerBusyError:
+            if stop_request.is_set() or options.clock.monotonic() >= end:
+                raise
+        await options.clock.sleep(_WAITING)
 
 
 def _see_that_it_may_send(plan: Plan, run: Run, options: RunOptions) -> None:

@@ -70,7 +70,7 @@ def test_the_systemd_service_runs_a_command_of_ours_and_knows_its_exit_codes() -
     assert told.quiet
     assert told.api_key_file == Path("${CREDENTIALS_DIRECTORY}/key")
     codes = {ExitCode(int(code)) for code in service["SuccessExitStatus"].split()}
-    assert codes == {ExitCode.FAILED_ROWS, ExitCode.BUSY}
+    assert codes == {ExitCode.FAILED_ROWS}
     assert service["OnFailure"] == "rdimport-failed.service"
 
 

@@ -79,6 +79,7 @@ class CheckArguments(FileArguments, AddressArguments, StateArguments, OutputArgu
     concurrency: int
     limit: int | None
     max_duration: float | None
+    wait: float
     patience: float
     until: tuple[int, int] | None
     canary: int | None

@@ -244,15 +244,16 @@ def _show(one: Ended, *, quiet: bool) -> None:
 
 @contextmanager
 def _stopping(stop: StopRequest) -> Iterator[None]:
-    """SIGINT and SIGTERM stop all jobs in an orderly way, a second one at once."""
+    """SIGINT, SIGTERM and SIGHUP stop all jobs in an orderly way, a second one at once."""
     from rdimport.core.stop import StopReason  # noqa: PLC0415
+    from rdimport.delivery.stopping import stop_signals  # noqa: PLC0415
 
     def asked(*_: object) -> None:
         if stop.is_set():
             os._exit(ExitCode.STOPPED)
         stop.stop(StopReason.SIGNAL)
 
-    before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, asked) for number in stop_signals()}
     try:
         yield
     finally:

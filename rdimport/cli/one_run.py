@@ -44,6 +44,7 @@ def carry_out(
         canary=args.canary is not None,
         concurrency=args.concurrency,
         max_seconds=resolve.time_to_spend(args),
+        wait=args.wait,
         timeout=args.timeout,
         patience=args.patience,
         hints=resolve.hints(args),

@@ -381,6 +381,13 @@ def _ending(to: argparse._ActionsContainer) -> None:
         help=_("how long an endpoint may be down before the run stops (2m)"),
     )
     to.add_argument(
+        "--wait",
+        type=seconds,
+        default=0.0,
+        metavar="TIME",
+        help=_("how long to wait for an account that another run is at work on (0s)"),
+    )
+    to.add_argument(
         "--until", type=time_of_day, metavar="HH:MM", help=_("stop at this time of the day")
     )
     to.add_argument(

@@ -85,7 +85,7 @@ def quota(args: CheckArguments) -> Quota | None:
 def again(args: CheckArguments) -> tuple[str, ...]:
     """The options that another command needs in order to do the same; never the key itself."""
     names = "base_url account plan quota reserve api_key_file state_dir report_dir timeout patience"
-    names += " concurrency transport lang delimiter encoding header_row sheet member"
+    names += " concurrency wait transport lang delimiter encoding header_row sheet member"
     from rdimport.api import REPORT_DIR  # noqa: PLC0415
 
     usual = read(["run", "FILE", "-m", "MAPPING"])

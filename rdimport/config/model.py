@@ -49,6 +49,8 @@ _OF_DAY: Final = r"([01]?[0-9]|2[0-3]):[0-5][0-9]"
 TimeOfDay = Annotated[
     str, BeforeValidator(_of_form(_OF_DAY, 'no time of the day: write "06:00", in quotes'))
 ]
+_SHARE: Final = r"[0-9]{1,2}(?:\.[0-9]+)?\s*%"
+Share = Annotated[str, BeforeValidator(_of_form(_SHARE, 'no share: write "20%"'))]
 QuotaText = Annotated[str, BeforeValidator(_quota)]
 Paths = Annotated[tuple[Text, ...], BeforeValidator(_one_or_more), Field(min_length=1)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
@@ -89,6 +91,9 @@ class Common(_Table):
     base_url: Text | None = Field(default=None, description="endpoint, if it is not RD's")
     until: TimeOfDay | None = Field(default=None, description="stop at this time: `06:00`")
     max_duration: Time | None = Field(default=None, description="stop after this time: `2h`")
+    wait: Time | None = Field(
+        default=None, description="how long to wait for an account in use: `1h`"
+    )
     patience: Time | None = Field(default=None, description="how long RD may be down: `2m`")
     timeout: Time | None = Field(default=None, description="how long an answer may take: `1m`")
     concurrency: int | None = Field(default=None, ge=1, description="requests open at most")
@@ -109,6 +114,9 @@ class Account(Common):
         default=None, description="RD plan, which tells the quota: 120 a minute, advanced 500"
     )
     quota: QuotaText | None = Field(default=None, description="instead of a plan: `120/min`")
+    reserve: Share | None = Field(
+        default=None, description="of the quota, left to other integrations: `20%`"
+    )
 
     @model_validator(mode="after")
     def _one_quota(self) -> Self:
@@ -191,6 +199,7 @@ class Settings(_Table):
         words = ["run", *(str(self.path(file)) for file in its.files), "--account", name]
         quota = ("--plan", account.plan) if account.plan else ("--quota", account.quota)
         words += [quota[0], quota[1]] if quota[1] else []
+        words += ["--reserve", account.reserve] if account.reserve else []
         if account.api_key.file is not None:
             words += ["--api-key-file", str(self.path(account.api_key.file))]
         for key in (
@@ -212,7 +221,7 @@ class Settings(_Table):
 
     def effective(self, job: str) -> Iterator[tuple[str, Any, str]]:
         """Every setting that counts for a job: its key, its value and the table it comes from."""
-        for key in ("account", "files", "mapping", "plan", "quota", *_INHERITED):
+        for key in ("account", "files", "mapping", "plan", "quota", "reserve", *_INHERITED):
             value, place = self.value(job, key)
             if value is not None:
                 yield key, value, place

@@ -49,9 +49,19 @@ def stop_with(other: StopRequest, stop_request: StopRequest) -> Iterator[None]:
         yield
 
 
+def stop_signals() -> list[signal.Signals]:
+    """The signals that end a program in good order. SIGHUP comes when a terminal or a connection is
+    gone; whoever started us with nohup does not want that to end us.
+    """
+    found = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        found.append(signal.SIGHUP)
+    return found
+
+
 @contextmanager
 def stop_on_signals(stop_request: StopRequest) -> Iterator[None]:
-    """Let SIGINT and SIGTERM stop in an orderly way, and a second one at once.
+    """Let SIGINT, SIGTERM and SIGHUP stop in an orderly way, and a second one at once.
 
     At once is safe: rows on their way are in the ledger as such.
     """
@@ -66,7 +76,7 @@ def stop_on_signals(stop_request: StopRequest) -> Iterator[None]:
         loop.call_soon_threadsafe(asked)
 
     before = {}
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in stop_signals():
         before[number] = signal.getsignal(number)
         try:
             loop.add_signal_handler(number, asked)

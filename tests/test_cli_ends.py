@@ -1,0 +1,91 @@
+"""How a command ends that cannot have its account, loses its terminal or loses its ledger."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from support.command import Desk
+from support.lists import MAPPING, people
+from support.waiting import until
+
+from rdimport.ledger.lock import locked
+from rdimport.sandbox import Faults
+from rdimport.sandbox.embedded import RunningSandbox
+
+ROWS = 30
+
+
+@pytest.fixture
+def words(desk: Desk) -> list[object]:
+    desk.write("list.yaml", MAPPING)
+    desk.write("list.csv", people(ROWS))
+    return ["run", "list.csv", "-m", "list.yaml", "--quota", "none"]
+
+
+def attempts(desk: Desk) -> list[int]:
+    runs = desk.here("status", "--json").summary["jobs"]
+    return [one["run"]["exit_code"] for one in runs]
+
+
+def test_a_run_waits_for_an_account_in_use_and_then_sends(
+    desk: Desk, words: list[object], box: RunningSandbox
+) -> None:
+    with locked(desk.state, "default"):
+        assert desk.do(*words, "--wait", "1s").code == 75
+        waiting = desk.start(*words, "--wait", "10m")
+        until(lambda: attempts(desk) == [75])
+    assert desk.wait(waiting).code == 0
+    assert len(box.conversions()) == ROWS
+
+
+@pytest.mark.skipif(os.name != "posix", reason="SIGHUP is POSIX's")
+def test_a_lost_terminal_stops_a_run_in_good_order(
+    desk: Desk, words: list[object], box: RunningSandbox
+) -> None:
+    box.set_faults(Faults(latency=0.5))
+    run = desk.start(*words, "--concurrency", 2, "--json")
+    until(lambda: len(box.conversions()) > 0)
+    run.send_signal(signal.SIGHUP)
+    stopped = desk.wait(run)
+    assert (stopped.code, stopped.summary["stopped_because"]) == (3, "signal")
+    assert Path(stopped.summary["report_html"]).exists() or stopped.summary["pending"]
+    box.set_faults(Faults())
+    assert desk.here(*words).code == 0
+    assert set(Counter(payload["email"] for payload in box.conversions()).values()) == {1}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="nohup is POSIX's")
+def test_nohup_keeps_a_run_that_lost_its_terminal(
+    desk: Desk, words: list[object], box: RunningSandbox
+) -> None:
+    box.set_faults(Faults(latency=0.5))
+    line = " ".join(map(str, words))
+    done = desk.shell(
+        f"trap '' HUP; {sys.executable} -m rdimport {line} --concurrency 10 & run=$!;"
+        " sleep 0; kill -HUP $run; wait $run"
+    )
+    assert done.code == 0
+    assert len(box.conversions()) == ROWS
+
+
+def test_json_has_its_object_also_where_the_ledger_was_lost(
+    desk: Desk, words: list[object], box: RunningSandbox
+) -> None:
+    box.set_faults(Faults(latency=0.5))
+    run = desk.start(*words, "--concurrency", 2, "--json")
+    until(lambda: len(box.conversions()) > 0)
+    for lock in desk.state.glob("*.lock"):
+        lock.unlink()
+    lost = desk.wait(run)
+    assert lost.code == 3
+    summary = lost.summary
+    assert (summary["exit_code"], summary["stopped_because"]) == (3, "LedgerLostError")
+    assert "lock of this run" in summary["error"]
+    states = ("accepted", "already_imported", "duplicate", "invalid", "refused", "uncertain")
+    assert sum(summary[state] for state in (*states, "pending")) == summary["rows"] == ROWS
+    assert summary["run_id"] in lost.err

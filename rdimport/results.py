@@ -13,7 +13,7 @@ import polars as pl
 from rdimport.core.errors import ExitCode
 from rdimport.core.row import FAILED, FILE, PROBLEMS, ROW, Problem, State
 from rdimport.ledger import Input, Ledger, Outcome
-from rdimport.ledger.figures import Example, of_filled
+from rdimport.ledger.figures import Example, WrongColumn, of_filled, wrong_column
 from rdimport.ledger.naming import Names, Unrecognised
 from rdimport.plan.planner import Invalid, Plan
 from rdimport.plan.spool import Spool
@@ -32,6 +32,7 @@ class CheckTally:
         self.left_out = 0
         self.filled: Counter[str] = Counter()
         self._by_code: Counter[str] = Counter()
+        self._by_column: Counter[tuple[str, str]] = Counter()
         self._first: dict[str, tuple[int, int, Problem, State]] = {}
         self._spool = Spool()
         self.names: Names | None = None
@@ -62,12 +63,22 @@ class CheckTally:
             return
         self._spool.put(found)
         ordered = found.sort(FILE, ROW, maintain_order=True)
+        cells = found.filter((pl.col("field") != "") & (pl.col("state") == State.INVALID)).unique(
+            [FILE, ROW, "field", "column"]
+        )
+        for field_, column, rows in cells.group_by("field", "column").len().iter_rows():
+            self._by_column[field_, column] += rows
         failing = ordered.unique([FILE, ROW, "code"], keep="first", maintain_order=True)
         self._by_code.update(dict(failing["code"].value_counts().iter_rows()))
         first = failing.unique("code", keep="first", maintain_order=True)
         for file, row, *problem, state in first.iter_rows():
             seen = (file, row, Problem(*problem), State(state))
             self._first[seen[2].code] = min(self._first.get(seen[2].code, seen), seen)
+
+    @property
+    def wrong_column(self) -> WrongColumn | None:
+        """The column that is probably not the one that was meant."""
+        return wrong_column(self._by_column, self.rows)
 
     def counts(self) -> dict[State, int]:
         """Rows in each state; those without an end are pending."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from rdimport.core.row import Problem
 from rdimport.ledger import Run
@@ -80,6 +80,39 @@ def warned(run: Run) -> bool:
 def filled(run: Run) -> dict[str, int]:
     """How many of the rows that can be sent have a value in each field, the fewest first."""
     return {field: rows for field, rows in _filled(run).items() if ":" not in field}
+
+
+class WrongColumn(NamedTuple):
+    """A field in which most rows are invalid, and the column that it is filled from."""
+
+    field: str
+    column: str
+    rows: int
+
+
+FEWEST: Final = 5
+"""So few rows tell nothing about a column."""
+
+
+def wrong_column(rows_by_column: Mapping[tuple[str, str], int], rows: int) -> WrongColumn | None:
+    """The column that is probably not the one that was meant: of `rows` most are invalid in it."""
+    if not rows_by_column or rows < FEWEST:
+        return None
+    (field, column), most = max(rows_by_column.items(), key=lambda of: of[1])
+    return WrongColumn(field, column, most) if 2 * most > rows else None
+
+
+def invalid_by_column(run: Run) -> dict[tuple[str, str], int]:
+    """How many rows are invalid in each field, with the column that it is filled from."""
+    return {
+        (field, column): rows
+        for field, column, rows in run.ledger.query(
+            "SELECT json_extract(p.value, '$[1]') AS field, json_extract(p.value, '$[2]'),"
+            " count(DISTINCT o.file || ' ' || o.row) FROM ends o, json_each(o.problems) p"
+            " WHERE o.run = ? AND o.state = 'invalid' AND field <> '' GROUP BY 1, 2",
+            run.number,
+        )
+    }
 
 
 class LegalBases(NamedTuple):

@@ -38,6 +38,7 @@ def summarise(run: Run, folder: Path) -> dict[str, Any]:
     seconds = facts["sending_seconds"]
     allowed = recorded.get("quota_per_second")
     bases = figures.legal_bases(run)
+    wrong = figures.wrong_column(figures.invalid_by_column(run), sum(counts.values()))
     return {
         "run_id": facts["name"],
         "started_at": facts["started_at"],
@@ -59,6 +60,7 @@ def summarise(run: Run, folder: Path) -> dict[str, Any]:
         "suspect": run.suspects(),
         "legal_bases": bases._asdict() if bases else None,
         "proved": proofs(run.ledger, run.number),
+        "wrong_column": wrong._asdict() if wrong else None,
         **{name: recorded[name] for name in _COPIED},
         **{name: recorded.get(name, usual) for name, usual in _ELSE.items()},
         "files": [table.name for table in run.inputs().values()],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from rdimport.core.messages.catalogue import LANGUAGES, catalogue
 from rdimport.core.row import State
@@ -27,6 +28,18 @@ class Words:
         """The text of that key with its values."""
         text = self._catalogue.pgettext("screen", key)
         return text.format(**values) if values else text
+
+    def wrong_column(self, found: Mapping[str, Any] | None, rows: int) -> str:
+        """That most rows fail in one column; empty where they do not."""
+        if found is None:
+            return ""
+        return self(
+            "wrong_column",
+            number=self.number(found["rows"]),
+            rows=self.number(rows),
+            field=found["field"],
+            column="".join(c for c in found["column"] if c.isprintable())[:60],
+        )
 
     def legal_bases(self, rows: Mapping[str, int] | None) -> str:
         """How many people have a legal basis granted, declined or none; nothing where none go."""

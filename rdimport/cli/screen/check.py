@@ -38,6 +38,7 @@ def summary(done: CheckResult, quota: str | None) -> dict[str, Any]:
         "advice": list(done.advice),
         "unrecognised": [one._asdict() for one in done.unrecognised],
         "files": [table.name for table in done.tables],
+        "wrong_column": done.book.wrong_column._asdict() if done.book.wrong_column else None,
         "notes": [note for table in done.tables for note in table.notes],
     }
 
@@ -54,6 +55,10 @@ def lines(done: CheckResult, quota: str | None, lang: str) -> Iterator[str]:
     yield from counts(done.counts | {State.PENDING: 0}, done.left_out, words)
     if bases := words.legal_bases(done.legal_bases):
         yield from wrapped(bases)
+    wrong = done.book.wrong_column
+    if told := words.wrong_column(wrong._asdict() if wrong else None, done.rows):
+        yield ""
+        yield from wrapped(told)
     if done.seconds:
         yield from wrapped(words("takes", quota=quota, time=words.duration(done.seconds)))
     yield from _first(done.preview.first[:SHOWN_ROWS], files, words)

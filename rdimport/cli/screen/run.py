@@ -68,6 +68,9 @@ class _Screen:
             yield ""
             yield from self._wrapped(self._words("stopped", reason=stop.sentence))
             yield from self._wrapped(f"→ {stop.remedy}")
+        if wrong := self._words.wrong_column(summary.get("wrong_column"), summary["rows"]):
+            yield ""
+            yield from self._wrapped(wrong, style=_BOLD)
         yield from self._problems(summary, examples)
         yield from self._suspect(summary["suspect"])
         yield from self._next(summary)

@@ -134,6 +134,8 @@ class _Page:
         if self._story.unread:
             unread = words.counted("unread", self._story.unread)
             yield f'<p class="warn">{escape(unread)}</p>'
+        if wrong := words.wrong_column(self._summary["wrong_column"], self._summary["rows"]):
+            yield f'<p class="warn">{escape(wrong)}</p>'
         most = max(counts.values(), default=1)
         for code, rows in list(counts.items())[:_KINDS]:
             head = f"{words.number(rows)} × {_title(self._story.examples[code], words)}"

@@ -1,0 +1,44 @@
+"""A mapping that makes most rows invalid in one field: is it the right column?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from support.command import Desk
+
+    from rdimport.sandbox.embedded import RunningSandbox
+
+MAPPING = "conversion_identifier: Feira\nfields: {email: E-mail, mobile_phone: Documento}\n"
+
+
+def listed(desk: Desk, wrong: int, right: int) -> None:
+    rows = [f"a{i}@example.com;{i}" for i in range(wrong)]
+    rows += [f"b{i}@example.com;11 90000-{i:04}" for i in range(right)]
+    desk.write("leads.csv", "\n".join(["E-mail;Documento", *rows, ""]))
+    desk.write("m.yaml", MAPPING)
+
+
+@pytest.mark.parametrize(("lang", "says"), [("en", "right column"), ("pt-BR", "coluna certa")])
+def test_a_column_in_which_most_rows_fail_is_named_before_any_cell(
+    desk: Desk, box: RunningSandbox, lang: str, says: str
+) -> None:
+    listed(desk, wrong=12, right=3)
+    checked = desk.here("check", "leads.csv", "-m", "m.yaml", "--lang", lang)
+    done = desk.here("run", "leads.csv", "-m", "m.yaml", "--quota", "none", "--lang", lang)
+    for told in (checked, done):
+        text = " ".join((told.out + told.err).split())
+        assert says in text
+        assert text.index(says) < text.index("phone.")
+    (page,) = desk.reports.glob("*/report.html")
+    assert says in page.read_text(encoding="utf-8")
+    found = desk.here("check", "leads.csv", "-m", "m.yaml", "--json").summary["wrong_column"]
+    assert found == {"field": "mobile_phone", "column": "Documento", "rows": 12}
+
+
+@pytest.mark.parametrize(("wrong", "right"), [(5, 6), (1, 0), (0, 9)])
+def test_some_wrong_cells_are_no_wrong_column(desk: Desk, wrong: int, right: int) -> None:
+    listed(desk, wrong, right)
+    assert desk.here("check", "leads.csv", "-m", "m.yaml", "--json").summary["wrong_column"] is None

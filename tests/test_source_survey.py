@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rdimport.proposal.survey import Survey, guess_by_name, survey
+from rdimport.proposal import propose
+from rdimport.proposal.survey import Survey, survey
 from rdimport.source import Hints, open_tables
 
 if TYPE_CHECKING:
@@ -62,21 +63,21 @@ def test_a_survey_warns_of_what_looks_wrong(tmp_path: Path) -> None:
     assert any("No column seems to hold e-mail addresses" in word for word in without.warnings)
 
 
-@pytest.mark.parametrize(
-    ("name", "guess"),
-    [
-        ("E-MAIL COMERCIAL", "email"),
-        ("Telefone Celular", "phone"),
-        ("CPF/CNPJ", "cpf"),
-        ("Razão Social", "company"),
-        ("Município", "city"),
-        ("Nome fantasia", "company"),
-        ("Nome completo", "name"),
-        ("Coluna 3", ""),
-    ],
+HEADINGS = (
+    "E-MAIL COMERCIAL;Telefone Celular;Razão Social;Município;Contact owner;NM_CLIENTE;Valor\n"
 )
-def test_a_name_alone_says_what_a_column_holds(name: str, guess: str) -> None:
-    assert guess_by_name(name) == guess
+
+
+def test_check_and_init_guess_the_same(tmp_path: Path) -> None:
+    cells = "ana@exemplo.com.br;(11) 90000-0001;Padaria Sol;Recife;Zé;Ana Lima;10,50\n"
+    found = surveyed(tmp_path, HEADINGS + cells * 5)
+    assert [column.guess for column in found.columns] == [
+        *("email", "phone", "company", "city", "text", "name", "number"),
+    ]
+    (table,) = open_tables([str(tmp_path / "leads.csv")], Hints())
+    guesses = propose(table.columns, next(iter(table.batches())), table.name).guesses
+    named = {column.name for column in found.columns if column.guess not in ("text", "number")}
+    assert set(guesses) == named
 
 
 def test_values_that_cleaning_mends_and_empty_ones_are_not_odd(tmp_path: Path) -> None:

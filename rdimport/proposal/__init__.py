@@ -9,22 +9,17 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
-from rdimport.core.row import ORIGIN
-from rdimport.prepare.clean.text import column
-from rdimport.proposal import consent
-from rdimport.proposal.evidence import gather
-from rdimport.proposal.guess import Guess, candidates, of_lead
-from rdimport.proposal.people import lead
-from rdimport.proposal.vocabulary import Holds
+from rdimport.proposal.understand import SAMPLE_ROWS, understand
 from rdimport.proposal.write import write
+
+__all__ = ["SAMPLE_ROWS", "Proposal", "propose"]
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import polars as pl
 
-SAMPLE_ROWS = 1_000
-"""So many rows are enough to judge a column by."""
+    from rdimport.proposal.guess import Guess
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,26 +48,16 @@ def propose(
     of the mapping's `source`, are written down where they have a value; `look` is the command that
     shows what the mapping does.
     """
-    rows = sample.head(SAMPLE_ROWS).drop([c for c in ORIGIN if c in sample.columns])
-    evidence = gather(rows.select(column(name) for name in columns))
-    findings = consent.find(columns, rows, evidence)
-    doubtful = {found.column for found in findings if found.says is not consent.Says.CONSENT}
-    found = lead(candidates(columns, evidence), evidence)
-    guesses = {
-        name: one
-        for name, one in of_lead(columns, found, evidence).items()
-        if one.holds is not Holds.CONSENT or name not in doubtful
-    }
-    people, shown = found.note(guesses.values()), PurePath(name).name
+    found, shown = understand(columns, sample), PurePath(name).name
     text, has_email = write(
         columns,
-        guesses,
-        evidence,
+        found.guesses,
+        found.evidence,
         shown,
         hints or {},
-        people=people,
+        people=found.people,
         look=look,
-        findings=findings,
+        findings=found.findings,
     )
     missing = "" if has_email else f"{name}: no column seems to hold e-mail addresses."
-    return Proposal(text, guesses, missing)
+    return Proposal(text, found.guesses, missing)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from rdimport.core.names import fold
 from rdimport.core.row import DEFECT
 from rdimport.mapping import Clean, FieldSource
 from rdimport.prepare.clean import brazil, clean, phone
 from rdimport.prepare.clean.address import SYNTAX
 from rdimport.prepare.clean.text import filled
+from rdimport.proposal.understand import understand
+from rdimport.proposal.vocabulary import Holds
 from rdimport.source.defects import DEFECTS
 
 if TYPE_CHECKING:
@@ -41,23 +41,20 @@ _FORMS: Final = {
 }
 """What a value may look like, the more special forms first."""
 
-_NAMES: Final = (
-    ("email", r"\be-?mail\b|\bcorreio\b"),
-    ("cpf", r"\bcpf\b"),
-    ("cnpj", r"\bcnpj\b"),
-    ("postcode", r"\bcep\b|\bpostal\b|\bzip\b"),
-    ("phone", r"celular|whats|telefone|\bfone\b|\btel\b|phone|mobile"),
-    ("state", r"^uf$|\bestado\b|^state$"),
-    ("city", r"cidade|municipio|^city$"),
-    ("country", r"\bpais\b|^country$"),
-    ("company", r"empresa|razao social|fantasia|company"),
-    ("job title", r"cargo|funcao|profissao|job"),
-    ("date", r"\bdata\b|nascimento|\bdate\b|criado em"),
-    ("url", r"\bsite\b|website|\burl\b|linkedin|facebook|twitter"),
-    ("tags", r"\btags?\b|etiqueta|marcador"),
-    ("name", r"nome|\bname\b|contato|cliente"),
-)
-"""What a column's folded name says, the first that fits."""
+_LABELS: Final = {
+    Holds.EMAIL: "email",
+    **dict.fromkeys((Holds.NAME, Holds.FIRST_NAME, Holds.LAST_NAME), "name"),
+    **dict.fromkeys((Holds.PHONE, Holds.MOBILE, Holds.LANDLINE), "phone"),
+    **dict.fromkeys((Holds.CITY, Holds.CITY_STATE), "city"),
+    Holds.STATE: "state",
+    Holds.COUNTRY: "country",
+    Holds.COMPANY: "company",
+    Holds.JOB: "job title",
+    **dict.fromkeys((Holds.WEBSITE, Holds.SITE_OF_COMPANY, Holds.LINKEDIN), "url"),
+    Holds.TAGS: "tags",
+    Holds.CONSENT: "yes/no",
+}
+"""What is said of a column of which something was guessed."""
 
 
 _MENDS: Final[dict[str, tuple[Clean, Callable[[pl.Expr], pl.Expr]]]] = {
@@ -96,8 +93,9 @@ class Survey:
 class _Tally:
     """What is counted of one column, batch by batch."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, guess: str) -> None:
         self.name = name
+        self.guess = guess
         self.filled = 0
         self.examples: list[str] = []
         self.forms = dict.fromkeys(_FORMS, 0)
@@ -118,27 +116,23 @@ class _Tally:
             fits = cells.str.contains(pattern)
             count = int(fits.sum())
             self.forms[form] += count
-            if form == guess_by_name(self.name) or count >= _ENOUGH * len(cells):
+            if form == self.guess or count >= _ENOUGH * len(cells):
                 self.mended[form] += _mended(cells.filter(~fits), form)
 
     def column(self, rows: int) -> Column:
         """The verdict on the column after `rows` rows."""
-        by_name = guess_by_name(self.name)
-        form = self._form(by_name)
-        # A name is a promise (`Aceita e-mail`) that values with another form can break.
-        if by_name in self.forms and form != by_name and self.forms[by_name] * 5 < self.filled:
-            by_name = ""
-        guess = by_name or form or "text"
-        odd = self.filled - self.forms[guess] - self.mended[guess] if form == guess else 0
+        form = next(
+            (
+                f
+                for f, count in self.forms.items()
+                if self.filled and count >= self.filled * _ENOUGH
+            ),
+            "",
+        )
+        guess = self.guess or form or "text"
+        odd = self.filled - self.forms[guess] - self.mended[guess] if guess in self.forms else 0
         share = self.filled / rows if rows else 0.0
         return Column(self.name, tuple(self.examples), share, guess, odd)
-
-    def _form(self, by_name: str) -> str:
-        """The form of most values: the one that the name says if it fits, else the first."""
-        fits = [
-            f for f, count in self.forms.items() if self.filled and count >= self.filled * _ENOUGH
-        ]
-        return by_name if by_name in fits else next(iter(fits), "")
 
 
 def _mended(cells: pl.Series, form: str) -> int:
@@ -151,29 +145,28 @@ def _mended(cells: pl.Series, form: str) -> int:
     return int(frame.select(is_right(pl.col("cell")).fill_null(value=False)).to_series().sum())
 
 
-def guess_by_name(name: str) -> str:
-    """What a column of this name holds, or an empty string.
-
-    >>> guess_by_name("Telefone Celular"), guess_by_name("E-mail"), guess_by_name("Coluna 3")
-    ('phone', 'email', '')
-    """
-    folded = fold(name)
-    return next((guess for guess, pattern in _NAMES if re.search(pattern, folded)), "")
-
-
 def survey(table: Table) -> Survey:
     """Read the whole table once and say what is in it. Raises SourceError as reading does."""
-    tallies = [_Tally(name) for name in table.columns]
+    tallies: list[_Tally] = []
     defects: dict[str, int] = {}
     rows = 0
     for batch in table.batches():
+        tallies = tallies or _tallies(table.columns, batch)
         rows += batch.height
         for tally in tallies:
             tally.add(batch[tally.name])
         for code, count in batch[DEFECT].drop_nulls().value_counts().iter_rows():
             defects[code] = defects.get(code, 0) + count
+    tallies = tallies or [_Tally(name, "") for name in table.columns]
     columns = tuple(tally.column(rows) for tally in tallies)
     return Survey(rows, columns, defects, tuple(_warnings(columns, defects)) + table.notes)
+
+
+def _tallies(columns: Sequence[str], sample: pl.DataFrame) -> list[_Tally]:
+    """A tally for each column, with what `init` guesses of it."""
+    guesses = understand(columns, sample).guesses
+    labels = {name: _LABELS.get(one.holds, "") for name, one in guesses.items()}
+    return [_Tally(name, labels.get(name, "")) for name in columns]
 
 
 def _warnings(columns: Sequence[Column], defects: dict[str, int]) -> list[str]:

@@ -1,0 +1,51 @@
+"""What the columns of a list hold: the one guess that `init` writes down and `check` shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from rdimport.core.row import ORIGIN
+from rdimport.prepare.clean.text import column
+from rdimport.proposal import consent
+from rdimport.proposal.evidence import gather
+from rdimport.proposal.guess import candidates, of_lead
+from rdimport.proposal.people import lead
+from rdimport.proposal.vocabulary import Holds
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import polars as pl
+
+    from rdimport.proposal.consent import Finding
+    from rdimport.proposal.evidence import Evidence
+    from rdimport.proposal.guess import Guess
+
+SAMPLE_ROWS: Final = 1_000
+"""So many rows are enough to judge a column by."""
+
+
+class Understood(NamedTuple):
+    """A guess for each column that gets one, and what it rests on; `people` is a comment on whom
+    the guesses are about.
+    """
+
+    guesses: dict[str, Guess]
+    evidence: dict[str, Evidence]
+    findings: Sequence[Finding]
+    people: str
+
+
+def understand(columns: Sequence[str], sample: pl.DataFrame) -> Understood:
+    """Look at the headings and at some rows as the reader gives them."""
+    rows = sample.head(SAMPLE_ROWS).drop([c for c in ORIGIN if c in sample.columns])
+    evidence = gather(rows.select(column(name) for name in columns))
+    findings = consent.find(columns, rows, evidence)
+    doubtful = {found.column for found in findings if found.says is not consent.Says.CONSENT}
+    found = lead(candidates(columns, evidence), evidence)
+    guesses = {
+        name: one
+        for name, one in of_lead(columns, found, evidence).items()
+        if one.holds is not Holds.CONSENT or name not in doubtful
+    }
+    return Understood(guesses, evidence, findings, found.note(guesses.values()))

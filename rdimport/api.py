@@ -20,6 +20,7 @@ from rdimport.core.events import (
     best_effort,
     ignore_events,
 )
+from rdimport.core.messages import _, language_of, speaking
 from rdimport.core.quota import Quota
 from rdimport.core.row import State
 from rdimport.destination import Destination
@@ -60,6 +61,31 @@ def default_state_dir() -> Path:
     return user_state_path("rdimport", appauthor=False)
 
 
+def _in_its_language(work: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Let all that a call says be in the language of its argument `lang`."""
+
+    @wraps(work)
+    def spoken(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        with speaking(language_of(str(kwargs.get("lang", "en")))):
+            return work(*args, **kwargs)
+
+    return spoken
+
+
+def _in_its_language_async(
+    work: Callable[Arguments, Coroutine[None, None, Result]],
+) -> Callable[Arguments, Coroutine[None, None, Result]]:
+    """The same for a call that is awaited."""
+
+    @wraps(work)
+    async def spoken(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        with speaking(language_of(str(kwargs.get("lang", "en")))):
+            return await work(*args, **kwargs)
+
+    return spoken
+
+
+@_in_its_language
 def check(
     files: Files,
     mapping: Mapping | str | Path,
@@ -83,7 +109,7 @@ def check(
     of the rows counts too. With `keep=False` there are no `CheckResult.payloads`, which is faster.
     Raises MappingError, SourceError, UsageError.
     """
-    mapping, custom_fields, _ = _loaded(mapping, custom_fields)
+    mapping, custom_fields, _name = _loaded(mapping, custom_fields)
     allowed = _quota(quota)
     tables = open_tables(_names(files), source_hints(hints or Hints(), mapping))
     book, preview = CheckTally(), Preview()
@@ -131,12 +157,13 @@ def propose(file: str | Path, *, hints: Hints | None = None, command: str = "") 
     table = open_tables([str(file)], given)[0]
     sample = next(table.batches(SAMPLE_ROWS), None)
     if sample is None:
-        raise SourceError(f"{table.name} has no rows to judge its columns by.")
+        raise SourceError(_("{name} has no rows to judge its columns by.", name=table.name))
     names = ("member", "sheet", "header_row", "delimiter", "encoding")
     named = {name: getattr(given, name) for name in names}
     return propose_for(table.columns, sample, table.name, named, command)
 
 
+@_in_its_language_async
 async def run_async(
     files: Files,
     mapping: Mapping | str | Path,
@@ -284,7 +311,7 @@ def _quota(quota: Quota | str | None) -> Quota | None:
     try:
         return Quota.parse(quota)
     except ValueError as error:
-        raise UsageError(f"quota: {error}.") from None
+        raise UsageError(_("quota: {error}.", error=error)) from None
 
 
 def _quota_dir() -> Path:

@@ -41,6 +41,16 @@ def station(box: RunningSandbox, account: str) -> rdimport.RDStation:
     return rdimport.RDStation(box.api_key, base_url=box.base_url, account=account)
 
 
+def test_a_call_speaks_the_language_that_it_is_asked_for(box: RunningSandbox, folder: Path) -> None:
+    for lang, said in (("en", "is not there"), ("pt-BR", "não existe")):
+        with pytest.raises(rdimport.SourceError, match=said):
+            rdimport.check(folder / "no.csv", folder / "leads.yaml", lang=lang)
+        with pytest.raises(rdimport.SourceError, match=said):
+            rdimport.run(folder / "no.csv", folder / "leads.yaml", to=station(box, "x"), lang=lang)
+    with pytest.raises(rdimport.SourceError, match="is not there"):
+        rdimport.check(folder / "no.csv", folder / "leads.yaml")
+
+
 def test_every_public_name_is_there_and_listed_in_order() -> None:
     assert sorted(rdimport.__all__) == rdimport.__all__
     for name in rdimport.__all__:

@@ -78,7 +78,7 @@ def test_one_more_key_of_an_account_is_added_by_hand_and_then_used(
     assert accounts(desk) == {"acme": (2, 5)}
     wrong = client.here("accounts", "add-key", "--account", "acmee")
     assert wrong.code == 2
-    assert "did you mean “acme”" in wrong.err
+    assert "Did you mean “acme”" in wrong.err
 
 
 def test_a_key_with_which_nothing_arrived_is_not_bound(desk: Desk, box: RunningSandbox) -> None:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from rdimport.config.model import Settings
 from rdimport.core import document_errors
 from rdimport.core.errors import UsageError
+from rdimport.core.messages import _, untranslated
 from rdimport.core.shell import joined
 from rdimport.core.yaml_document import Document, Place
 from rdimport.core.yaml_document import Path as Keys
@@ -25,7 +26,9 @@ VARIABLE: Final = "RDIMPORT_CONFIG"
 _MOST: Final = 1_000_000
 """Bytes: thousands of jobs."""
 
-_REMEDY: Final = "Correct the settings and try again; docs/jobs.md lists all keys with examples."
+_REMEDY: Final = untranslated(
+    "Correct the settings and try again; docs/jobs.md lists all keys with examples."
+)
 _AT: Final = re.compile(r"^(?P<what>.*?) \(at line (?P<line>\d+), column (?P<column>\d+)\)$")
 _BARE: Final = r"""(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')"""
 _DOTTED: Final = rf"{_BARE}(?:\s*\.\s*{_BARE})*"
@@ -53,9 +56,9 @@ def load(path: Path) -> Settings:
         settings = Settings.model_validate(document.data)
     except ValidationError as refused:
         problems = document_errors.from_model(document, Settings, refused)
-        raise UsageError(document_errors.lines(str(path), problems), _REMEDY) from None
+        raise UsageError(document_errors.lines(str(path), problems), _(_REMEDY)) from None
     if broken := document_errors.from_rules(document, settings.contradictions()):
-        raise UsageError(document_errors.lines(str(path), broken), _REMEDY)
+        raise UsageError(document_errors.lines(str(path), broken), _(_REMEDY))
     return settings.beside(path.absolute().parent)
 
 
@@ -65,23 +68,28 @@ def _document(path: Path) -> Document:
             _refuse_strangers(path, os.fstat(file.fileno()))
             content = file.read(_MOST + 1)
         if len(content) > _MOST:
-            raise UsageError(f"{path}: too large for a settings file.", _REMEDY)
+            raise UsageError(_("{path}: too large for a settings file.", path=path), _(_REMEDY))
         text = content.decode("utf-8-sig")
         data = tomllib.loads(text)
     except OSError as error:
         raise UsageError(
-            f"{path}: cannot be read: {error.strerror}.",
-            f"Name the settings file with --config, or in the environment variable {VARIABLE}.",
+            _("{path}: cannot be read: {strerror}.", path=path, strerror=error.strerror),
+            _(
+                "Name the settings file with --config, or in the environment variable {variable}.",
+                variable=VARIABLE,
+            ),
         ) from None
     except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: not UTF-8, at byte {error.start}.", _REMEDY) from None
+        raise UsageError(
+            _("{path}: not UTF-8, at byte {start}.", path=path, start=error.start), _(_REMEDY)
+        ) from None
     except tomllib.TOMLDecodeError as error:
         found = _AT.match(str(error))
         what, place = str(error), (1, 1)
         if found:
             what, place = found["what"], (int(found["line"]), int(found["column"]))
         problems = [(place, (), f"not TOML: {what[:1].lower()}{what[1:]}")]
-        raise UsageError(document_errors.lines(str(path), problems), _REMEDY) from None
+        raise UsageError(document_errors.lines(str(path), problems), _(_REMEDY)) from None
     keys = dict(_places(text))
     return Document(_plain(data), keys, {(): (1, 1), **keys})
 
@@ -91,16 +99,26 @@ def _refuse_strangers(path: Path, found: os.stat_result) -> None:
     if os.name != "posix":
         return
     if not stat.S_ISREG(found.st_mode):
-        raise UsageError(f"{path}: not a file.", "Name the settings file.")
+        raise UsageError(_("{path}: not a file.", path=path), _("Name the settings file."))
     if found.st_uid not in (0, os.geteuid()):
         raise UsageError(
-            f"{path} belongs to another user, who could have any program started through it.",
-            f"Make a copy of your own, or type: {joined(['sudo', 'chown', 'root', str(path)])}",
+            _(
+                "{path} belongs to another user, who could have any program started through it.",
+                path=path,
+            ),
+            _(
+                "Make a copy of your own, or type: {path}",
+                path=joined(["sudo", "chown", "root", str(path)]),
+            ),
         )
     if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise UsageError(
-            f"Others on this machine may write {path}, and so have any program started through it.",
-            f"Type: {joined(['chmod', 'go-w', str(path)])}",
+            _(
+                "Others on this machine may write {path}, and so have any program started "
+                "through it.",
+                path=path,
+            ),
+            _("Type: {path}", path=joined(["chmod", "go-w", str(path)])),
         )
 
 

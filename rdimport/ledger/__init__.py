@@ -20,6 +20,7 @@ from typing import Any, Final, Self
 import polars as pl
 
 from rdimport.core.errors import Bug, LedgerError, UsageError
+from rdimport.core.messages import _
 from rdimport.core.names import fold
 from rdimport.ledger import witness
 from rdimport.ledger.accounts import Wish, claim, claims, destination_of, settle
@@ -96,7 +97,7 @@ class Ledger:
         self._reading = reading
         found = connection.execute("SELECT value FROM setting WHERE name = 'hash_key'").fetchone()
         if found is None or not isinstance(found[0], bytes):
-            raise damaged(path, "the key of its hashes is missing")
+            raise damaged(path, _("the key of its hashes is missing"))
         self._key: bytes = found[0]
         self._watch: Watch | None = None if reading else Watch(path)
         self.closing = ExitStack()
@@ -117,7 +118,7 @@ class Ledger:
             write_ahead(db)
             db.execute("PRAGMA synchronous = FULL")  # a row in `sending` must survive a power cut
             if known and not version_of(path, db):
-                raise damaged(path, "its tables are gone")
+                raise damaged(path, _("its tables are gone"))
             make(path, db)
             upgrade(path, db)
             db.execute(ENDS)
@@ -170,7 +171,7 @@ class Ledger:
             unless_open.callback(db.close)
             if not version_of(path, db):
                 if known:
-                    raise damaged(path, "its tables are gone")
+                    raise damaged(path, _("its tables are gone"))
                 return None
             db = brought_up(path, db)
             unless_open.callback(db.close)
@@ -249,8 +250,10 @@ class Ledger:
         )
         if not found:
             raise UsageError(
-                f"The ledger {self.path} knows no run{f' {name}' if name else ''}.",
-                "Type: rdimport status",
+                _("The ledger {path} knows no run {name}.", path=self.path, name=name)
+                if name
+                else _("The ledger {path} knows no run.", path=self.path),
+                _("Type: rdimport status"),
             )
         return Run(self, *found[0])
 

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rdimport.core.errors import UsageError
+from rdimport.core.messages import _
 from rdimport.core.names import fold, is_slip
 from rdimport.destination import address
 
@@ -189,8 +190,12 @@ def _make_room(db: sqlite3.Connection, other: int, number: int, new: str, where:
     ).fetchall()
     if used:
         raise UsageError(
-            f"There is an account “{new}” at {where} already; two cannot be put together.",
-            "Choose another name. Type: rdimport accounts list",
+            _(
+                "There is an account “{new}” at {where} already; two cannot be put together.",
+                new=new,
+                where=where,
+            ),
+            _("Choose another name. Type: rdimport accounts list"),
         )
     db.execute("DELETE FROM posted WHERE destination = ?", (other,))
     db.execute("UPDATE run SET destination = ? WHERE destination = ?", (number, other))
@@ -254,30 +259,55 @@ def _see_that_it_is_no_slip(
     meant = next((name for _, name in known if is_slip(account, name)), None)
     if meant is not None:
         raise UsageError(
-            f"This ledger has no account “{account}” at {endpoint}; did you mean “{meant}”?",
-            f"Nothing was sent. Type --account {shlex.quote(meant)}, or, if “{account}” is another "
-            "RD Station account, the same command with --yes.",
+            _(
+                "This ledger has no account “{account}” at {endpoint}; did you mean “{meant}”?",
+                account=account,
+                endpoint=endpoint,
+                meant=meant,
+            ),
+            _(
+                "Nothing was sent. Type --account {meant}, or, if “{account}” is another RD "
+                "Station account, the same command with --yes.",
+                meant=shlex.quote(meant),
+                account=account,
+            ),
         )
 
 
 def _of_another(account: str, owner: str, endpoint: str) -> UsageError:
     return UsageError(
-        f"The API key belongs to account “{owner}” of this ledger ({endpoint}), not to "
-        f"“{account}”: the rows that went out as “{owner}” would be sent once more.",
-        f"Nothing was sent. Type --account {shlex.quote(owner)}, or give the key of “{account}” if "
-        "that is another RD Station account. To call an account by another name, type: rdimport "
-        "accounts rename OLD NEW",
+        _(
+            "The API key belongs to account “{owner}” of this ledger ({endpoint}), not "
+            "to “{account}”: the rows that went out as “{owner}” would be sent once more.",
+            owner=owner,
+            endpoint=endpoint,
+            account=account,
+        ),
+        _(
+            "Nothing was sent. Type --account {owner}, or give the key of “{account}” if "
+            "that is another RD Station account. To call an account by another name, "
+            "type: rdimport accounts rename OLD NEW",
+            owner=shlex.quote(owner),
+            account=account,
+        ),
     )
 
 
 def _new_key(account: str, endpoint: str) -> UsageError:
     of = "" if fold(account) == "default" else f" --account {shlex.quote(account)}"
     return UsageError(
-        f"Account “{account}” ({endpoint}) has another API key in this ledger: what was sent with "
-        "that one would count as imported for this one too.",
-        "Nothing was sent. If this key is of another RD Station account, give that a name of its "
-        "own: --account NAME. If it is one more key of the same account, type: rdimport accounts "
-        f"add-key{of}",
+        _(
+            "Account “{account}” ({endpoint}) has another API key in this ledger: what "
+            "was sent with that one would count as imported for this one too.",
+            account=account,
+            endpoint=endpoint,
+        ),
+        _(
+            "Nothing was sent. If this key is of another RD Station account, give that a "
+            "name of its own: --account NAME. If it is one more key of the same account, "
+            "type: rdimport accounts add-key{of}",
+            of=of,
+        ),
     )
 
 
@@ -285,8 +315,12 @@ def _unknown(ledger: Ledger, account: str, known: Sequence[str]) -> UsageError:
     from rdimport.core.names import did_you_mean  # noqa: PLC0415  with rapidfuzz
 
     meant = did_you_mean(account, known)
+    message = _(
+        "The ledger {path} has no account “{account}” there.", path=ledger.path, account=account
+    )
+    if meant:
+        message += " " + _("Did you mean {name}?", name=f"“{meant}”")
     return UsageError(
-        f"The ledger {ledger.path} has no account “{account}” there"
-        f"{f'; did you mean “{meant}”?' if meant else '.'}",
-        "Type: rdimport accounts list",
+        message,
+        _("Type: rdimport accounts list"),
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from rdimport.core.errors import LedgerLostError, UsageError
+from rdimport.core.messages import _
 from rdimport.ledger import witness
 from rdimport.ledger.schema import WRITER_WAITS, damaged, explained, make, write_ahead
 
@@ -105,13 +106,17 @@ class Watch:
             except OSError:
                 now = None
             if now is None or (now.st_dev, now.st_ino) != was:
-                self._lost(part, "was removed or replaced")
+                self._lost(part, _("was removed or replaced"))
             elif now.st_size < _SHORTEST and part == self._name:
-                self._lost(part, f"was cut to {now.st_size} bytes")
+                self._lost(part, _("was cut to {size} bytes", size=now.st_size))
 
     def _lost(self, part: str, what: str) -> None:
         raise LedgerLostError(
-            f"{part} {what} while a run was at work, so no further row was sent.",
+            _(
+                "{part} {what} while a run was at work, so no further row was sent.",
+                part=part,
+                what=what,
+            ),
             witness.way_out(self._path),
         )
 
@@ -122,9 +127,11 @@ def copy(path: Path, to: Path) -> None:
     """
     if _is_taken(to):
         raise UsageError(
-            f"{to.parent if to.name == FILE_NAME else to} is not empty, and a copy must not replace"
-            " anything.",
-            "Name another place, or move what is there aside.",
+            _(
+                "{to} is not empty, and a copy must not replace anything.",
+                to=to.parent if to.name == FILE_NAME else to,
+            ),
+            _("Name another place, or move what is there aside."),
         )
     with explained(to):
         to.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -133,7 +140,7 @@ def copy(path: Path, to: Path) -> None:
             os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
             _fill(new, path)
             if to.exists():  # in the meantime
-                raise UsageError(f"{to} is there already.", "Name another place.")
+                raise UsageError(_("{to} is there already.", to=to), _("Name another place."))
             new.rename(to)
             _sync(to)
         finally:

@@ -10,6 +10,7 @@ from typing import Final
 from filelock import FileLock, Timeout
 
 from rdimport.core.errors import LedgerBusyError, LedgerError
+from rdimport.core.messages import _
 from rdimport.ledger import Ledger
 from rdimport.ledger.account_locks import is_locked, lock_file, nobody_at_work
 from rdimport.ledger.witness import identity, outside
@@ -51,8 +52,12 @@ def locked(state_dir: Path, account: str) -> Iterator[Held]:
             raise _busy(state_dir, account) from None
         except (OSError, NotImplementedError) as error:  # the latter: a file system without locks
             raise LedgerError(
-                f"The state directory {state_dir} cannot be used: {error}.",
-                "Correct its permissions, or name another --state-dir.",
+                _(
+                    "The state directory {state_dir} cannot be used: {error}.",
+                    state_dir=state_dir,
+                    error=error,
+                ),
+                _("Correct its permissions, or name another --state-dir."),
             ) from error
         yield Held(path)
 
@@ -78,15 +83,25 @@ def _busy(state_dir: Path, account: str) -> LedgerBusyError:
     """Who has the lock: a run without an end, unless that was killed and a purge has it. Only looks
     into the ledger, which that one may be writing.
     """
-    run = "another run that has just begun"
+    run = _("another run that has just begun")
     with suppress(LedgerError):
         ledger = Ledger.if_there(state_dir)
         if ledger is not None:
             with ledger:
                 found = ledger.at_work(account)
             if found:
-                run = "another run (process {}, started {})".format(*found)
+                process, start = found
+                run = _(
+                    "another run (process {process}, started {start})",
+                    process=process,
+                    start=start,
+                )
     return LedgerBusyError(
-        f"Account “{account}” is in use: by {run}, or by a purge of its ledger in {state_dir}.",
-        "Nothing was sent. Wait for it, or try again later: exit code 75 says so to cron.",
+        _(
+            "Account “{account}” is in use: by {run}, or by a purge of its ledger in {state_dir}.",
+            account=account,
+            run=run,
+            state_dir=state_dir,
+        ),
+        _("Nothing was sent. Wait for it, or try again later: exit code 75 says so to cron."),
     )

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rdimport.core.errors import UsageError
+from rdimport.core.messages import _
 from rdimport.ledger.upgrade import digests_of
 
 if TYPE_CHECKING:
@@ -62,9 +63,11 @@ def refuse_unrecognised(found: Sequence[Unrecognised]) -> None:
         return
     raise UsageError(
         " ".join(one.sentence() for one in found[:3]),
-        "Nothing was sent. Write the mapping's `identity` and `conversion_identifier` as they "
-        "were; or, if these are new conversions, type the same command with --new-identity (--yes "
-        "is not enough).",
+        _(
+            "Nothing was sent. Write the mapping's `identity` and "
+            "`conversion_identifier` as they were; or, if these are new conversions, "
+            "type the same command with --new-identity (--yes is not enough)."
+        ),
     )
 
 

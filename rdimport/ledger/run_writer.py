@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 
 from rdimport.core.errors import Bug, ExitCode, LedgerLostError
+from rdimport.core.messages import _
 from rdimport.core.names import is_run
 from rdimport.core.row import State
 from rdimport.ledger.accounts import settle
@@ -42,10 +43,16 @@ if TYPE_CHECKING:
 def lock_lost(path: Path) -> LedgerLostError:
     """Somebody removed or replaced the lock of a run that is at work."""
     return LedgerLostError(
-        f"The lock of this run, a file beside {path}, was removed or replaced while the run was at"
-        " work: another one could send the same rows, so no further row was sent.",
-        "Leave the .lock files alone: they hold nobody up once a run has ended. The same command"
-        " goes on.",
+        _(
+            "The lock of this run, a file beside {path}, was removed or replaced while "
+            "the run was at work: another one could send the same rows, so no further "
+            "row was sent.",
+            path=path,
+        ),
+        _(
+            "Leave the .lock files alone: they hold nobody up once a run has ended. The "
+            "same command goes on."
+        ),
     )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from rdimport.core.errors import LedgerBusyError, LedgerDamagedError, LedgerError
+from rdimport.core.messages import _
 
 WRITER_WAITS: Final = 30.0
 """Seconds that one process waits for another to write."""
@@ -131,12 +132,19 @@ def damaged(path: Path, what: str) -> LedgerDamagedError:
     """What is said of a ledger that cannot be trusted, whoever found it out."""
     where = shlex.join(["--state-dir", str(path.parent.absolute())])
     return LedgerDamagedError(
-        f"The ledger {path} is damaged: {what}. What it says of rows cannot be trusted, and nothing"
-        " is sent from it.",
-        "Move this directory aside and put the newest copy of the ledger in its place:"
-        " rdimport ledger copy COPY DIRECTORY.\n"
-        f"What is wrong with it says: rdimport ledger check {where}\n"
-        "To begin anew, where everybody is sent again: rdimport ledger new " + where,
+        _(
+            "The ledger {path} is damaged: {what}. What it says of rows cannot be "
+            "trusted, and nothing is sent from it.",
+            path=path,
+            what=what,
+        ),
+        _(
+            "Move this directory aside and put the newest copy of the ledger in its "
+            "place: rdimport ledger copy COPY DIRECTORY.\nWhat is wrong with it says: "
+            "rdimport ledger check {where}\nTo begin anew, where everybody is sent again: "
+            "rdimport ledger new {where}",
+            where=where,
+        ),
     )
 
 
@@ -146,19 +154,30 @@ def _unusable(path: Path, error: Exception, *, reading: bool) -> LedgerError:
     owner = _other_owner(path, reading=reading)
     if owner:
         return LedgerError(
-            f"The ledger {path} belongs to another user ({owner}), and you may not "
-            f"{'read it' if reading else 'write to it'}.",
-            "Type the command as that user, or name another --state-dir.",
+            _(
+                "The ledger {path} belongs to another user ({owner}), and you may not read it.",
+                path=path,
+                owner=owner,
+            )
+            if reading
+            else _(
+                "The ledger {path} belongs to another user ({owner}), and you may not write to it.",
+                path=path,
+                owner=owner,
+            ),
+            _("Type the command as that user, or name another --state-dir."),
         )
     if reading:
         return LedgerError(
-            f"The ledger {path} cannot be read: {error}.",
-            "See that you may read this file and its directory, or name another --state-dir.",
+            _("The ledger {path} cannot be read: {error}.", path=path, error=error),
+            _("See that you may read this file and its directory, or name another --state-dir."),
         )
     return LedgerError(
-        f"The ledger {path} cannot be used: {error}.",
-        "No row is sent that could not be recorded. Free disk space, correct the permissions "
-        "or name another --state-dir, then run the same command again.",
+        _("The ledger {path} cannot be used: {error}.", path=path, error=error),
+        _(
+            "No row is sent that could not be recorded. Free disk space, correct the "
+            "permissions or name another --state-dir, then run the same command again."
+        ),
     )
 
 
@@ -188,7 +207,7 @@ def _name_of(user: int) -> str:
     try:
         return pwd.getpwuid(user).pw_name
     except KeyError:
-        return f"number {user}"
+        return _("number {user}", user=user)
 
 
 @contextmanager
@@ -203,8 +222,8 @@ def busy_is_no_failure(path: Path) -> Iterator[None]:
         if cause.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
             raise
         raise LedgerBusyError(
-            f"The ledger {path} is being written by another process, perhaps a purge.",
-            "Nothing was sent. Try again later: exit code 75 says so to cron.",
+            _("The ledger {path} is being written by another process, perhaps a purge.", path=path),
+            _("Nothing was sent. Try again later: exit code 75 says so to cron."),
         ) from error
 
 
@@ -232,14 +251,16 @@ def version_of(path: Path, db: sqlite3.Connection) -> int:
     version: int = db.execute("PRAGMA user_version").fetchone()[0]
     if version > VERSION:
         raise LedgerError(
-            f"The ledger {path} was written by a later release of rdimport.",
-            "Install that release, or name another --state-dir.",
+            _("The ledger {path} was written by a later release of rdimport.", path=path),
+            _("Install that release, or name another --state-dir."),
         )
     if 0 < version < _OLDEST:
         raise LedgerError(
-            f"The ledger {path} was written before the first release of rdimport.",
-            "This release cannot read it. Name another --state-dir; nothing is known there of what "
-            "was sent from this one, so the same rows would be sent again.",
+            _("The ledger {path} was written before the first release of rdimport.", path=path),
+            _(
+                "This release cannot read it. Name another --state-dir; nothing is known "
+                "there of what was sent from this one, so the same rows would be sent again."
+            ),
         )
     return version
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rdimport.core.errors import LedgerBusyError
+from rdimport.core.messages import _
 from rdimport.core.names import fold
 from rdimport.destination.address import endpoint, identity
 from rdimport.ledger.account_locks import nobody_at_work
@@ -33,10 +34,15 @@ def upgrade(path: Path, db: sqlite3.Connection) -> None:
     with nobody_at_work(path.parent) as free:
         if not free:
             raise LedgerBusyError(
-                f"The ledger {path} is of an earlier release of rdimport, and a run is at work "
-                "on it.",
-                "Nothing was sent. Wait for that run, or try again later: this release then brings "
-                "the ledger up to date. Exit code 75 says so to cron.",
+                _(
+                    "The ledger {path} is of an earlier release of rdimport, and a run is at "
+                    "work on it.",
+                    path=path,
+                ),
+                _(
+                    "Nothing was sent. Wait for that run, or try again later: this release then "
+                    "brings the ledger up to date. Exit code 75 says so to cron."
+                ),
             )
         db.execute("BEGIN IMMEDIATE")
         try:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from rdimport.core.errors import Bug, ExitCode, LedgerError
+from rdimport.core.messages import _
 from rdimport.core.row import State
 from rdimport.ledger import Ledger, Run
 from rdimport.ledger.schema import damaged
@@ -126,5 +127,5 @@ def damage_in(ledger: Ledger) -> LedgerError | None:
     except LedgerError as error:
         return error
     except Exception:  # noqa: BLE001  what cannot be looked through is not whole
-        return damaged(ledger.path, "it cannot be looked through")
+        return damaged(ledger.path, _("it cannot be looked through"))
     return damaged(ledger.path, "; ".join(found.wrong)) if found.wrong else None

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, Final, NamedTuple, Self
 
 from rdimport.core.errors import LedgerError, LedgerLostError
+from rdimport.core.messages import _
 
 SUFFIX: Final = ".sent"
 
@@ -123,15 +124,25 @@ def refuse_remains(path: Path) -> None:
     known = seen(path.parent)
     if size is None and known:
         raise LedgerLostError(
-            f"The ledger {path} is not there any more, and rows were sent from it: {_last(known)}."
-            " Without it, nobody knows who was sent already, and they would be sent again.",
+            _(
+                "The ledger {path} is not there any more, and rows were sent from it: "
+                "{last}. Without it, nobody knows who was sent already, and they would be "
+                "sent again.",
+                path=path,
+                last=_last(known),
+            ),
             way_out(path),
         )
     if size is not None and (known or size or _older_than(path)):
-        said = f", and rows were sent from it: {_last(known)}" if known else ""
+        said = _(", and rows were sent from it: {last}", last=_last(known)) if known else ""
         raise LedgerLostError(
-            f"The ledger {path} has been cut to {size} bytes{said}. Nobody knows any more who was"
-            " sent already, and they would be sent again.",
+            _(
+                "The ledger {path} has been cut to {size} bytes{said}. Nobody knows any more "
+                "who was sent already, and they would be sent again.",
+                path=path,
+                size=size,
+                said=said,
+            ),
             way_out(path),
         )
 
@@ -155,36 +166,59 @@ def refuse_older(path: Path, known: Sequence[Seen], key: bytes, writes: int) -> 
     same = [one for one in known if one.ledger == mine]
     if known and not same:
         raise LedgerLostError(
-            f"The ledger {path} is not the one from which rows were sent here: {_last(known)}."
-            " It knows nothing of them, and they would be sent again.",
-            way_out(path, another="this one"),
+            _(
+                "The ledger {path} is not the one from which rows were sent here: {last}. It "
+                "knows nothing of them, and they would be sent again.",
+                path=path,
+                last=_last(known),
+            ),
+            way_out(path, another=_("this one")),
         )
     later = [one for one in same if one.writes > writes]
     if later:
         raise LedgerLostError(
-            f"The ledger {path} is older than what was sent from it. It does not know all of"
-            f" {_last(later)}. Rows that were sent then would be sent again.",
-            way_out(path, another="this older one"),
+            _(
+                "The ledger {path} is older than what was sent from it. It does not know all "
+                "of {last}. Rows that were sent then would be sent again.",
+                path=path,
+                last=_last(later),
+            ),
+            way_out(path, another=_("this older one")),
         )
 
 
 def _last(known: Sequence[Seen]) -> str:
     last = max(known, key=lambda one: one.until)
-    return f"run {last.run}, begun {last.since}, which last sent at {last.until}"
+    return _(
+        "run {run}, begun {since}, which last sent at {until}",
+        run=last.run,
+        since=last.since,
+        until=last.until,
+    )
 
 
 def way_out(path: Path, another: str = "") -> str:
     """What a person can do about a ledger that is lost."""
     where = shlex.join(["--state-dir", str(path.parent.absolute())])
-    back = (
-        "Put it back with the files beside it, or the newest copy of it; a directory on a disk that"
-        " is not mounted only needs that disk."
-    )
-    lines = [back]
+    lines = [
+        _(
+            "Put it back with the files beside it, or the newest copy of it; a directory on a disk "
+            "that is not mounted only needs that disk."
+        )
+    ]
     if another:
-        lines.append(f"To go on with {another} all the same: rdimport ledger accept {where}")
+        lines.append(
+            _(
+                "To go on with {another} all the same: rdimport ledger accept {where}",
+                another=another,
+                where=where,
+            )
+        )
     lines.append(
-        f"To begin anew, knowing that everybody is sent again: rdimport ledger new {where}"
+        _(
+            "To begin anew, knowing that everybody is sent again: rdimport ledger new {where}",
+            where=where,
+        )
     )
     return "\n".join(lines)
 
@@ -227,8 +261,12 @@ class Witness:
                     os.fsync(file.fileno())
         except OSError as error:
             raise LedgerError(
-                f"What is sent cannot be noted in {self._state_dir}: {error}.",
-                "Free disk space or correct the permissions, then run the same command again.",
+                _(
+                    "What is sent cannot be noted in {state_dir}: {error}.",
+                    state_dir=self._state_dir,
+                    error=error,
+                ),
+                _("Free disk space or correct the permissions, then run the same command again."),
             ) from error
 
     def _opened(self) -> list[IO[bytes]]:
@@ -237,8 +275,12 @@ class Witness:
             files = [_made(self._state_dir / self._name)]
         except OSError as error:
             raise LedgerError(
-                f"What is sent cannot be noted in {self._state_dir}: {error}.",
-                "Correct the permissions, or name another --state-dir.",
+                _(
+                    "What is sent cannot be noted in {state_dir}: {error}.",
+                    state_dir=self._state_dir,
+                    error=error,
+                ),
+                _("Correct the permissions, or name another --state-dir."),
             ) from error
         beyond = outside(self._state_dir)
         if beyond is not None:

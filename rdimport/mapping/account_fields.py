@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from rdimport.core.errors import MappingError
+from rdimport.core.messages import _
 from rdimport.core.names import did_you_mean
 from rdimport.mapping.vocabulary import Type
 
@@ -39,7 +40,7 @@ def verify(mapping: Mapping, account: CustomFields) -> None:
     if lines:
         raise MappingError(
             "\n".join(lines),
-            "RD would drop the values in silence: create the field in RD, or correct its name.",
+            _("RD would drop the values in silence: create the field in RD, or correct its name."),
         )
 
 

@@ -24,6 +24,7 @@ from pydantic_core import PydanticCustomError
 
 from rdimport.core import document_errors
 from rdimport.core.errors import MappingError
+from rdimport.core.messages import _
 from rdimport.core.yaml_document import Document, DocumentError, Place, is_spreadsheet
 from rdimport.core.yaml_document import Path as DocumentPath
 from rdimport.core.yaml_document import parse as parse_yaml
@@ -62,20 +63,29 @@ def _text_of(path: Path) -> str:
         data = path.read_bytes()
     except OSError as error:
         raise MappingError(
-            f"{path}: cannot be read: {error.strerror}",
-            "Check the path, or let `rdimport init FILE -o MAPPING` write a mapping.",
+            _("{path}: cannot be read: {strerror}", path=path, strerror=error.strerror),
+            _("Check the path, or let `rdimport init FILE -o MAPPING` write a mapping."),
         ) from None
     if is_spreadsheet(path.name, data):
         raise MappingError(
-            f"{path}: is a spreadsheet and no mapping; that is a text file (YAML) which says what "
-            "each column is.",
-            "Name the mapping with -m; to have one written, type: rdimport init "
-            f"{shlex.quote(str(path))} -o {shlex.quote(str(path.with_suffix('.yaml')))}",
+            _(
+                "{path}: is a spreadsheet and no mapping; that is a text file (YAML) which "
+                "says what each column is.",
+                path=path,
+            ),
+            _(
+                "Name the mapping with -m; to have one written, type: rdimport init {path} "
+                "-o {output}",
+                path=shlex.quote(str(path)),
+                output=shlex.quote(str(path.with_suffix(".yaml"))),
+            ),
         )
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise MappingError(f"{path}: is not UTF-8 text", "Save the mapping as UTF-8.") from None
+        raise MappingError(
+            _("{path}: is not UTF-8 text", path=path), _("Save the mapping as UTF-8.")
+        ) from None
 
 
 def _places(document: Document, mapping: Mapping, name: str) -> Iterator[tuple[str, str]]:
@@ -84,7 +94,7 @@ def _places(document: Document, mapping: Mapping, name: str) -> Iterator[tuple[s
     paths: list[DocumentPath] = [("conversion_identifier",)]
     paths += [("fields", field) for field in mapping.fields]
     paths += [("legal_bases", at, "status") for at in range(len(mapping.legal_bases))]
-    for path, (_, source) in zip(paths, mapping.sources(), strict=True):
+    for path, (_field, source) in zip(paths, mapping.sources(), strict=True):
         for at, column in enumerate(source.columns):
             ways = [(*path, "column", at), (*path, at), (*path, "column"), (*path, "expr"), path]
             way = next((way for way in ways if way in document.values), path)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from rdimport.core.errors import UsageError
+from rdimport.core.messages import _
 from rdimport.core.quota import Quota
 from rdimport.destination import Destination
 from rdimport.destination.address import is_loopback
@@ -29,7 +30,7 @@ class Departure(NamedTuple):
     ledger: Path
 
 
-def go(_: Departure) -> bool:
+def go(_departure: Departure) -> bool:
     """Agree without asking."""
     return True
 
@@ -47,8 +48,10 @@ def set_out(
     first = run.ledger.is_new(run.destination)
     departure = Departure(to.base_url, to.account, rows, quota, seconds, first, run.ledger.path)
     if not agreed(departure):
-        account = f" for account {shlex.quote(to.account)}" if to.account != "default" else ""
+        account = ""
+        if to.account != "default":
+            account = _(" for account {account}", account=shlex.quote(to.account))
         raise UsageError(
-            f"Nobody said yes to the first run{account}, so nothing was sent.",
-            "Type the same command again when it is right; --yes asks nothing.",
+            _("Nobody said yes to the first run{account}, so nothing was sent.", account=account),
+            _("Type the same command again when it is right; --yes asks nothing."),
         )

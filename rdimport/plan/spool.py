@@ -13,6 +13,7 @@ from typing import IO, Self
 import polars as pl
 
 from rdimport.core.errors import LedgerError
+from rdimport.core.messages import _
 
 
 class Spool:
@@ -31,7 +32,7 @@ class Spool:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._close()
 
     def __len__(self) -> int:
@@ -47,9 +48,13 @@ class Spool:
             self._ends.append(file.seek(0, io.SEEK_END))
         except (OSError, pl.exceptions.PolarsError) as error:
             raise LedgerError(
-                f"The rows that are to be sent cannot be kept on disk: {error}.",
-                "Nothing was sent. Free disk space, or name another "
-                + ("--state-dir." if self._directory else "folder with the variable TMPDIR."),
+                _("The rows that are to be sent cannot be kept on disk: {error}.", error=error),
+                _("Nothing was sent. Free disk space, or name another --state-dir.")
+                if self._directory
+                else _(
+                    "Nothing was sent. Free disk space, or name another folder with the variable "
+                    "TMPDIR."
+                ),
             ) from error
         return len(self) - 1
 

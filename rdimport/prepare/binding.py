@@ -12,6 +12,7 @@ from polars.exceptions import PanicException, PolarsError
 
 from rdimport.core import names
 from rdimport.core.errors import MappingError
+from rdimport.core.messages import _, language, ngettext
 from rdimport.core.messages.reasons import explain
 from rdimport.core.row import Problem
 from rdimport.mapping import FieldSource, Otherwise, account_fields, sql
@@ -165,17 +166,25 @@ def _try_expressions(bound: Bound, columns: Sequence[str]) -> None:
         except (PolarsError, PanicException) as error:
             reason = str(error).splitlines()[0]
             raise MappingError(
-                f"{bound.table}: the expression of {_called(name)} cannot be computed: {reason}",
-                "All columns are text: write CAST(column AS INT) to compare numbers.",
+                _(
+                    "{table}: the expression of {called} cannot be computed: {reason}",
+                    table=bound.table,
+                    called=_called(name),
+                    reason=reason,
+                ),
+                _("All columns are text: write CAST(column AS INT) to compare numbers."),
             ) from None
         if name == WHERE and result["x"].dtype != pl.Boolean:
             raise MappingError(
-                "`where` is no condition: it gives no yes or no", "Write a comparison: UF = 'SP'."
+                _("`where` is no condition: it gives no yes or no"),
+                _("Write a comparison: UF = 'SP'."),
             )
 
 
 def _called(name: str) -> str:
-    return "`where`" if name == WHERE else f"the field `{name.removeprefix(COMPUTED)}`"
+    if name == WHERE:
+        return "`where`"
+    return _("the field `{field}`", field=name.removeprefix(COMPUTED))
 
 
 def _check_constants(bound: Bound) -> None:
@@ -192,15 +201,15 @@ def _check_constants(bound: Bound) -> None:
     constant = list(dict.fromkeys(target.name for target, _ in given))
     found = validate.failures(frame, bound.schema.select_columns(constant))
     lines = [
-        f"`{target.field}`: {explain(Problem(code, target.field, '', text, detail))}"
+        f"`{target.field}`: {explain(Problem(code, target.field, '', text, detail), language())}"
         for at, name, code, detail in found.sort("index").iter_rows()
         for target, text in [given[at]]
         if name == target.name
     ]
     if lines:
         raise MappingError(
-            "\n".join(["The mapping sets values that RD would refuse.", *lines]),
-            "Correct the value in the mapping.",
+            "\n".join([_("The mapping sets values that RD would refuse."), *lines]),
+            _("Correct the value in the mapping."),
         )
 
 
@@ -223,11 +232,13 @@ def _missing(
     lines = []
     for name in missing:
         best = names.did_you_mean(name, columns)
-        hint = f"; did you mean “{best}”?" if best else ""
-        lines.append(f"{table}: has no column “{name}”{_asked_by(mapping, name)}{hint}")
+        hint = _("; did you mean “{name}”?", name=best) if best else ""
+        missed = _("{table}: has no column “{name}”", table=table, name=name)
+        lines.append(f"{missed}{_asked_by(mapping, name)}{hint}")
     known = ", ".join(f"“{column}”" for column in columns)
     return MappingError(
-        "\n".join(lines), f"Correct the column in the mapping. The file's columns are {known}."
+        "\n".join(lines),
+        _("Correct the column in the mapping. The file's columns are {known}.", known=known),
     )
 
 
@@ -236,4 +247,11 @@ def _asked_by(mapping: Mapping, column: str) -> str:
     users = [f"`{name}`" for name, source in mapping.sources() if column in source.columns]
     users += ["`where`"] if mapping.where and column in sql.columns(mapping.where) else []
     place = f" ({mapping.place(column)})" if mapping.place(column) else ""
-    return f", which {' and '.join(users)} {'asks' if len(users) == 1 else 'ask'} for{place}"
+    named = _(" and ").join(users)
+    return ngettext(
+        ", which {keys} asks for{place}",
+        ", which {keys} ask for{place}",
+        len(users),
+        keys=named,
+        place=place,
+    )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from rdimport.core.errors import Bug, UsageError
+from rdimport.core.messages import _
 from rdimport.core.row import FAILED
 from rdimport.ledger import Run, figures
 from rdimport.report import failures_csv, summary
@@ -28,9 +29,13 @@ def write(
     forgotten = run.facts()["forgotten_at"]
     if forgotten:
         raise UsageError(
-            f"What run {run.name} knew of people was forgotten on {forgotten[:10]} by"
-            " `rdimport purge`, so its report cannot be written again.",
-            "Report files that were written before are as they were.",
+            _(
+                "What run {name} knew of people was forgotten on {forgotten} by `rdimport "
+                "purge`, so its report cannot be written again.",
+                name=run.name,
+                forgotten=forgotten[:10],
+            ),
+            _("Report files that were written before are as they were."),
         )
     with figures.snapshot(run):
         begin("counting", 0)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from rdimport.core.errors import ReportError, UsageError
+from rdimport.core.messages import _
 from rdimport.core.names import is_run
 from rdimport.report.leftovers import half_written, sweep
 
@@ -32,8 +33,13 @@ def see_that_it_can_be_made(folder: Path) -> None:
             pass
     except OSError as error:
         raise UsageError(
-            f"The reports cannot be put into {folder}: {there} takes no files ({error.strerror}).",
-            "Nothing was sent. Name a directory that you may write to with --report-dir.",
+            _(
+                "The reports cannot be put into {folder}: {there} takes no files ({strerror}).",
+                folder=folder,
+                there=there,
+                strerror=error.strerror,
+            ),
+            _("Nothing was sent. Name a directory that you may write to with --report-dir."),
         ) from None
 
 
@@ -47,9 +53,11 @@ def private(path: Path) -> Iterator[Path]:
             half.replace(path)
     except OSError as error:
         raise ReportError(
-            f"The report {path} cannot be written: {error}.",
-            "What became of every row is safe in the ledger: free disk space or correct the"
-            " permissions, then have it written again.",
+            _("The report {path} cannot be written: {error}.", path=path, error=error),
+            _(
+                "What became of every row is safe in the ledger: free disk space or correct "
+                "the permissions, then have it written again."
+            ),
         ) from error
 
 
@@ -92,7 +100,7 @@ def delete(folder: Path) -> bool:
                 folder.rmdir()
     except OSError as error:
         raise ReportError(
-            f"The report in {folder} cannot be deleted: {error}.",
-            "Correct the permissions, then type the same command again.",
+            _("The report in {folder} cannot be deleted: {error}.", folder=folder, error=error),
+            _("Correct the permissions, then type the same command again."),
         ) from error
     return found

@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rdimport.core.errors import SourceError
+from rdimport.core.messages import _
 from rdimport.core.names import fold
 from rdimport.source.files import UNPACK, InputFile, is_zip
 from rdimport.source.limits import MOST_MEMBERS, MOST_OPENED
@@ -64,7 +65,10 @@ def the_list(file: InputFile, hints: Hints, opens: Open) -> InputFile:
     """
     if not is_zip(file):
         if file.member:
-            raise SourceError(f"{file.name}/{file.member} is not there.", f"{file.name} is a file.")
+            raise SourceError(
+                _("{name}/{member} is not there.", name=file.name, member=file.member),
+                _("{name} is a file.", name=file.name),
+            )
         return file
     with file.package() as archive:
         infos = archive.infolist()
@@ -72,26 +76,49 @@ def the_list(file: InputFile, hints: Hints, opens: Open) -> InputFile:
         return file
     if any(info.filename.endswith(".iwa") for info in infos):
         raise SourceError(
-            f"{file.name} is a Numbers document, a format that only Apple's programs read.",
-            "Open it in Numbers, choose File > Export To > CSV or Excel, and import that.",
+            _(
+                "{name} is a Numbers document, a format that only Apple's programs read.",
+                name=file.name,
+            ),
+            _("Open it in Numbers, choose File > Export To > CSV or Excel, and import that."),
         )
     if file.packed:
-        raise SourceError(f"{file.name} is an archive inside of another.", UNPACK)
+        raise SourceError(_("{name} is an archive inside of another.", name=file.name), _(UNPACK))
     if len(infos) > MOST_MEMBERS:
-        raise SourceError(f"{file.name} holds {len(infos)} files, too many to look into.", UNPACK)
+        raise SourceError(
+            _(
+                "{name} holds {infos} files, too many to look into.",
+                name=file.name,
+                infos=len(infos),
+            ),
+            _(UNPACK),
+        )
     members = _members(infos)
     if not members:
-        raise SourceError(f"{file.name} is an archive without a file in it.", "Check the archive.")
+        raise SourceError(
+            _("{name} is an archive without a file in it.", name=file.name), _("Check the archive.")
+        )
     wish = file.member or hints.member
     fits = _fitting(members, wish) if wish else members
     if not fits:
         raise SourceError(
-            f"No file in {file.name} fits {wish}. It holds {_named(members)}.",
-            "Name one of them with --member.",
+            _(
+                "No file in {name} fits {wish}. It holds {named}.",
+                name=file.name,
+                wish=wish,
+                named=_named(members),
+            ),
+            _("Name one of them with --member."),
         )
     chosen = fits[0] if len(fits) == 1 else _only(file, fits, hints, opens)
     if chosen.suffix in _PACKED:
-        raise SourceError(f"{file.name}/{chosen.name} is an archive inside of another.", UNPACK)
+        raise SourceError(
+            _(
+                "{name} is an archive inside of another.",
+                name=f"{file.name}/{chosen.name}",
+            ),
+            _(UNPACK),
+        )
     left = [one for one in fits if one is not chosen]
     return replace(_opened(file, chosen), notes=_notes(file, left))
 
@@ -147,25 +174,43 @@ def _only(file: InputFile, members: list[_Member], hints: Hints, opens: Open) ->
     told = [one for one in members if _is_told_by_name(one) is not None]
     if len(members) - len(told) > MOST_OPENED:
         raise SourceError(
-            f"{file.name} holds {len(members)} files, too many to find the list among them.",
-            "Name it with --member.",
+            _(
+                "{name} holds {members} files, too many to find the list among them.",
+                name=file.name,
+                members=len(members),
+            ),
+            _("Name it with --member."),
         )
     lists = [one for one in members if _may_be_list(file, one, hints, opens)]
     if len(lists) == 1:
         return lists[0]
     if not lists:
         raise SourceError(
-            f"{file.name} holds no list, only {_named(members)}.",
-            "Where one of them is a list after all, name it with --member.",
+            _("{name} holds no list, only {named}.", name=file.name, named=_named(members)),
+            _("Where one of them is a list after all, name it with --member."),
         )
     if len({one.info.filename for one in lists}) == 1:
         raise SourceError(
-            f"{file.name} holds {len(lists)} different files named {lists[0].name}.", UNPACK
+            _(
+                "{name} holds {lists} different files named {member}.",
+                name=file.name,
+                lists=len(lists),
+                member=lists[0].name,
+            ),
+            _(UNPACK),
         )
     example = lists[0].name
     raise SourceError(
-        f"{file.name} holds {len(lists)} lists, and an import takes one: {_named(lists)}.",
-        f'Choose one: --member "{example}", or in the mapping source: {{member: "{example}"}}.',
+        _(
+            "{name} holds {lists} lists, and an import takes one: {named}.",
+            name=file.name,
+            lists=len(lists),
+            named=_named(lists),
+        ),
+        _(
+            'Choose one: --member "{example}", or in the mapping source: {{member: "{example}"}}.',
+            example=example,
+        ),
     )
 
 

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from rdimport.core.errors import SourceError
+from rdimport.core.messages import _, untranslated
 from rdimport.source.archive import the_list
 from rdimport.source.failure_report import sheet_hints, text_hints
 from rdimport.source.files import InputFile, input_files
@@ -23,22 +24,22 @@ if TYPE_CHECKING:
 
 _ZIP: Final = b"PK\x03\x04"
 _NO_TABLES: Final = (
-    (b"%PDF", "a PDF document"),
-    (b"\x89PNG", "a picture"),
-    (b"\xff\xd8\xff", "a picture"),
-    (b"GIF8", "a picture"),
-    (b"BM", "a picture"),
-    (b"RIFF", "a picture or a recording"),
-    (b"II*\x00", "a picture"),
-    (b"MM\x00*", "a picture"),
-    (b"SQLite format 3", "a database"),
-    (b"PAR1", "a Parquet file"),
-    (b"{\\rtf", "a text document"),
-    (b"Rar!", "a RAR archive"),
-    (b"7z\xbc\xaf", "a 7-Zip archive"),
-    (b"\xfd7zXZ", "an xz archive"),
-    (b"\x7fELF", "a program"),
-    (b"MZ\x90", "a program"),
+    (b"%PDF", untranslated("a PDF document")),
+    (b"\x89PNG", untranslated("a picture")),
+    (b"\xff\xd8\xff", untranslated("a picture")),
+    (b"GIF8", untranslated("a picture")),
+    (b"BM", untranslated("a picture")),
+    (b"RIFF", untranslated("a picture or a recording")),
+    (b"II*\x00", untranslated("a picture")),
+    (b"MM\x00*", untranslated("a picture")),
+    (b"SQLite format 3", untranslated("a database")),
+    (b"PAR1", untranslated("a Parquet file")),
+    (b"{\\rtf", untranslated("a text document")),
+    (b"Rar!", untranslated("a RAR archive")),
+    (b"7z\xbc\xaf", untranslated("a 7-Zip archive")),
+    (b"\xfd7zXZ", untranslated("an xz archive")),
+    (b"\x7fELF", untranslated("a program")),
+    (b"MZ\x90", untranslated("a program")),
 )
 _HEAD: Final = 1 << 16
 
@@ -61,7 +62,7 @@ def open_file(file: InputFile, index: int, hints: Hints) -> tuple[Table, ...]:
     head = file.head(_HEAD)
     for magic, what in _NO_TABLES:
         if head.startswith(magic) and _is_binary(head, magic):
-            raise no_table(file.name, what)
+            raise no_table(file.name, _(what))
     if head.startswith((_ZIP, OLE)) or BIFF.match(head):
         return _open_workbook(file, index, hints, head)
     if b'="urn:schemas-microsoft-com:office:spreadsheet"' in head and b"<Workbook" in head:
@@ -113,10 +114,13 @@ def _zip_kind(file: InputFile) -> str:
     if any(name.startswith("xl/") for name in names):
         return "xlsx"
     if any(name.startswith(("word/", "ppt/")) for name in names):
-        raise no_table(file.name, "a text document or a presentation")
+        raise no_table(file.name, _("a text document or a presentation"))
     raise SourceError(
-        f"{file.name} is an archive inside of another, or a workbook of a kind that is unknown.",
-        "Unpack it, or save the spreadsheet as xlsx or csv.",
+        _(
+            "{name} is an archive inside of another, or a workbook of a kind that is unknown.",
+            name=file.name,
+        ),
+        _("Unpack it, or save the spreadsheet as xlsx or csv."),
     )
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from rdimport.core.errors import SourceError
+from rdimport.core.messages import _, untranslated
 from rdimport.source.limits import MOST_RATIO, MOST_WHOLE, UNPACKED_FREE
 from rdimport.source.refusals import harmful
 
@@ -39,7 +40,7 @@ _BROKEN_ZIP: Final = (
     UnicodeDecodeError,
     NotImplementedError,
 )
-UNPACK: Final = "Unpack the archive yourself and name the file that was in it."
+UNPACK: Final = untranslated("Unpack the archive yourself and name the file that was in it.")
 _DAMAGED: Final = (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile)
 
 
@@ -63,7 +64,9 @@ class InputFile:
     def open(self) -> Iterator[BinaryIO]:
         """Its bytes from the first. Raises SourceError when they cannot be had."""
         if "\0" in str(self.path):
-            raise SourceError(f"{self.name!r} is no path of a file.", "Check its spelling.")
+            raise SourceError(
+                _("{name!r} is no path of a file.", name=self.name), _("Check its spelling.")
+            )
         try:
             with self.path.open("rb") as raw, self._unpacked(raw) as stream:
                 yield stream
@@ -73,11 +76,13 @@ class InputFile:
             raise self._damaged() from error
         except NotImplementedError as error:  # it is a RuntimeError too
             raise SourceError(
-                f"{self.name} is packed in a way that is not supported.", UNPACK
+                _("{name} is packed in a way that is not supported.", name=self.name), _(UNPACK)
             ) from error
         except RuntimeError as error:
             if self.packed == "zip" and "password" in str(error):
-                raise SourceError(f"{self.name} is protected by a password.", UNPACK) from error
+                raise SourceError(
+                    _("{name} is protected by a password.", name=self.name), _(UNPACK)
+                ) from error
             raise
 
     @contextmanager
@@ -125,7 +130,12 @@ class InputFile:
         data = stream.read(MOST_WHOLE + 1)
         if len(data) > MOST_WHOLE:
             raise SourceError(
-                f"{self.name} unpacks to a workbook of more than {MOST_WHOLE >> 20} MiB.", UNPACK
+                _(
+                    "{name} unpacks to a workbook of more than {most_whole} MiB.",
+                    name=self.name,
+                    most_whole=MOST_WHOLE >> 20,
+                ),
+                _(UNPACK),
             )
         return data
 
@@ -139,23 +149,31 @@ class InputFile:
 
     def _damaged(self) -> SourceError:
         return SourceError(
-            f"{self.name} is damaged: its compressed content ends early or is broken.",
-            "Copy or download it again.",
+            _("{name} is damaged: its compressed content ends early or is broken.", name=self.name),
+            _("Copy or download it again."),
         )
 
     def _unreadable(self, error: OSError) -> SourceError:
         if isinstance(error, FileNotFoundError):
-            return SourceError(f"{self.name} is not there.", "Check the path and the spelling.")
+            return SourceError(
+                _("{name} is not there.", name=self.name), _("Check the path and the spelling.")
+            )
         if isinstance(error, IsADirectoryError):
             return SourceError(
-                f"{self.name} is a folder.", "Name the files in it, for example by *.csv"
+                _("{name} is a folder.", name=self.name),
+                _("Name the files in it, for example by *.csv"),
             )
         if isinstance(error, PermissionError):
-            return SourceError(f"{self.name} may not be read.", "Check the file's permissions.")
+            return SourceError(
+                _("{name} may not be read.", name=self.name), _("Check the file's permissions.")
+            )
         if self.packed:
             return self._damaged()
         reason = error.strerror or str(error)
-        return SourceError(f"{self.name} cannot be read: {reason}.", "Try a copy of it.")
+        return SourceError(
+            _("{name} cannot be read: {reason}.", name=self.name, reason=reason),
+            _("Try a copy of it."),
+        )
 
 
 class _Counted:
@@ -171,7 +189,7 @@ class _Counted:
         data = self._stream.read(size)
         self._left -= len(data)
         if self._left < 0:
-            raise harmful(self._name, "it unpacks to a multiple of its size that no list has")
+            raise harmful(self._name, _("it unpacks to a multiple of its size that no list has"))
         return data
 
 
@@ -200,7 +218,7 @@ def input_files(paths: Sequence[str]) -> list[InputFile]:
     """
     found = [_unpacked(named) for path in paths for named in _named(path)]
     if not found:
-        raise SourceError("No file was named.", "Name at least one spreadsheet.")
+        raise SourceError(_("No file was named."), _("Name at least one spreadsheet."))
     return found
 
 
@@ -215,7 +233,9 @@ def _named(path: str) -> list[InputFile]:
         matches = sorted(glob.glob(str(plain.path), recursive=True))  # noqa: PTH207  ** and ~
         files = [InputFile(match, Path(match)) for match in matches if Path(match).is_file()]
         if not files:
-            raise SourceError(f"No file fits {path}.", "Check the folder and the pattern.")
+            raise SourceError(
+                _("No file fits {path}.", path=path), _("Check the folder and the pattern.")
+            )
         return files
     with plain.open() as stream:
         if stat.S_ISFIFO(plain.path.stat().st_mode):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rdimport.core.errors import SourceError
+from rdimport.core.messages import _, untranslated
 from rdimport.core.names import fold
 from rdimport.core.row import ORIGIN
 from rdimport.source.failure_report import is_header
@@ -36,7 +37,7 @@ _DATA: Final = re.compile(
     r"|(?:https?://|www\.)\S+",
     re.IGNORECASE,
 )
-NAME_THE_ROW: Final = (
+NAME_THE_ROW: Final = untranslated(
     "Name the row that holds the column names (--header-row, or header_row in the mapping), or "
     "leave it out to have that row found."
 )
@@ -83,8 +84,8 @@ def find_header(rows: Sequence[FirstRow], hints: Hints, name: str) -> Header:
     """
     if not rows:
         raise SourceError(
-            f"{name} is empty: it has no header and no rows.",
-            "Check that it is the right file and that its export was finished.",
+            _("{name} is empty: it has no header and no rows.", name=name),
+            _("Check that it is the right file and that its export was finished."),
         )
     if hints.repair:
         mended = (tuple(repaired(cell or "") for cell in row.cells) for row in rows)
@@ -103,8 +104,13 @@ def find_header(rows: Sequence[FirstRow], hints: Hints, name: str) -> Header:
     width = max(rows[at].width, width)
     if width > MOST_COLUMNS:
         raise SourceError(
-            f"{name} has {width} columns, and no spreadsheet has more than {MOST_COLUMNS}.",
-            "Check that it is the right file; --delimiter says what stands between its columns.",
+            _(
+                "{name} has {width} columns, and no spreadsheet has more than {most_columns}.",
+                name=name,
+                width=width,
+                most_columns=MOST_COLUMNS,
+            ),
+            _("Check that it is the right file; --delimiter says what stands between its columns."),
         )
     names, last = _two_rows(rows, at, width)
     notes = (*_title_note(rows[:at], name), *_notes_of_repeated(names, hints, name))
@@ -114,8 +120,8 @@ def find_header(rows: Sequence[FirstRow], hints: Hints, name: str) -> Header:
 def header_only(name: str, header: Header) -> SourceError:
     """The error for a table that ends with its header."""
     return SourceError(
-        f"{name} has a header in row {header.row} and no rows below it.",
-        "Check that it is the right file and that its export was finished.",
+        _("{name} has a header in row {row} and no rows below it.", name=name, row=header.row),
+        _("Check that it is the right file and that its export was finished."),
     )
 
 
@@ -127,8 +133,13 @@ def _told_row(rows: Sequence[FirstRow], wanted: int, name: str) -> int | None:
         if row.number == wanted:
             return at
     last = rows[-1].last
-    where = "that row is blank" if wanted < last else f"of the rows looked at, the last is {last}"
-    raise SourceError(f"{name} has no header in row {wanted}: {where}.", NAME_THE_ROW)
+    where = _("of the rows looked at, the last is {last}", last=last)
+    if wanted < last:
+        where = _("that row is blank")
+    raise SourceError(
+        _("{name} has no header in row {wanted}: {where}.", name=name, wanted=wanted, where=where),
+        _(NAME_THE_ROW),
+    )
 
 
 def _refuse_people(rows: Sequence[FirstRow], at: int, hints: Hints, name: str) -> None:
@@ -136,9 +147,13 @@ def _refuse_people(rows: Sequence[FirstRow], at: int, hints: Hints, name: str) -
     cells = [fold(cell) for cell in rows[at].cells if cell and cell.strip()]
     if _has_address(cells) and not {fold(column) for column in hints.columns} & set(cells):
         raise SourceError(
-            f"{name} has no header in row {rows[at].number}: an e-mail address stands there, so it "
-            "is a row with data.",
-            NAME_THE_ROW,
+            _(
+                "{name} has no header in row {number}: an e-mail address stands there, so it "
+                "is a row with data.",
+                name=name,
+                number=rows[at].number,
+            ),
+            _(NAME_THE_ROW),
         )
 
 

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from rdimport.core.errors import SourceError
+from rdimport.core.messages import _
 from rdimport.source.refusals import no_table
 
 if TYPE_CHECKING:
@@ -23,14 +24,14 @@ def refuse_no_xls(file: InputFile) -> None:
     data = file.whole()
     if _utf16("EncryptedPackage") in data or is_protected(data):
         raise SourceError(
-            f"{file.name} is protected by a password.",
-            "Open it in a spreadsheet program and save a copy without a password.",
+            _("{name} is protected by a password.", name=file.name),
+            _("Open it in a spreadsheet program and save a copy without a password."),
         )
     if _utf16("Workbook") in data or _utf16("Book") in data or BIFF.match(data):
         return
     if _utf16("WordDocument") in data or _utf16("PowerPoint Document") in data:
-        raise no_table(file.name, "a text document or a presentation")
-    raise no_table(file.name, "a file of an unknown kind")
+        raise no_table(file.name, _("a text document or a presentation"))
+    raise no_table(file.name, _("a file of an unknown kind"))
 
 
 def _utf16(text: str) -> bytes:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from rdimport.core.errors import MappingError
+from rdimport.core.messages import _, untranslated
 from rdimport.core.yaml_document import DocumentError, parse
 from rdimport.destination.rdstation.fields import CUSTOM_FIELD
 
@@ -27,7 +28,7 @@ _OUR_NAMES: Final = {
 }
 """The types as a mapping file spells them."""
 
-_REMEDY: Final = (
+_REMEDY: Final = untranslated(
     "Save RD's answer to GET /platform/contacts/fields, or write a YAML or JSON list of cf_ names."
 )
 
@@ -60,14 +61,16 @@ class CustomFields:
             text = Path(path).read_bytes().decode("utf-8-sig")
             listed = parse(text).data  # JSON is YAML
         except (OSError, UnicodeDecodeError) as error:
-            raise MappingError(f"{path}: cannot be read: {error}", _REMEDY) from None
+            raise MappingError(
+                _("{path}: cannot be read: {error}", path=path, error=error), _(_REMEDY)
+            ) from None
         except DocumentError as error:
             line, column = error.place
-            raise MappingError(f"{path}:{line}:{column}: {error.message}", _REMEDY) from None
+            raise MappingError(f"{path}:{line}:{column}: {error.message}", _(_REMEDY)) from None
         try:
             return cls.of(_fields(listed), str(path))
         except ValueError as error:
-            raise MappingError(f"{path}: {error}", _REMEDY) from None
+            raise MappingError(f"{path}: {error}", _(_REMEDY)) from None
 
 
 def _fields(listed: object) -> list[CustomField]:

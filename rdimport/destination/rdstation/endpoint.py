@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from rdimport.core.errors import UsageError
 from rdimport.core.masking import SHORTEST, Mask, may_be_key
+from rdimport.core.messages import _
 from rdimport.core.quota import Limits
 from rdimport.core.row import Problem
 from rdimport.destination import Answer, Request, address
@@ -80,20 +81,25 @@ class RDStation:
     ) -> None:
         if api_key is not None and not re.fullmatch(r"[\x21-\x7e]{1,512}", api_key):
             raise UsageError(
-                "The API key is empty, or holds spaces, line breaks or characters that no key has.",
-                "Copy it again from RD Station Marketing: Integrações > Chave de API.",
+                _(
+                    "The API key is empty, or holds spaces, line breaks or characters that no "
+                    "key has."
+                ),
+                _("Copy it again from RD Station Marketing: Integrações > Chave de API."),
             )
         self._api_key = api_key
         if api_key and len(api_key) >= SHORTEST and (api_key in account or api_key in base_url):
             raise UsageError(
-                "The account's name or the endpoint's address holds the API key.",
-                "Take it out there: it would be shown and stored.",
+                _("The account's name or the endpoint's address holds the API key."),
+                _("Take it out there: it would be shown and stored."),
             )
         self._mask = Mask([api_key] if api_key else ())
         self.base_url = _checked(base_url, insecure_http=insecure_http)
         self.account = " ".join(account.split())
         if not self.account:
-            raise UsageError("The account's name is empty.", "Leave --account out, or name one.")
+            raise UsageError(
+                _("The account's name is empty."), _("Leave --account out, or name one.")
+            )
         self.identity = identity or address.identity(self.base_url, self.account)
         self._url = self.base_url + _PATH
 
@@ -111,11 +117,14 @@ class RDStation:
         """
         if self._api_key is None:
             raise UsageError(
-                "There is no API key, so nothing can be sent.",
-                "Create one in RD Station Marketing (Integrações > Chave de API) and put it into "
-                "the environment variable RDIMPORT_API_KEY, into a file that only you can read "
-                "and that --api-key-file names, or into the system's keyring: rdimport key set "
-                f"{shlex.quote(self.account)}",
+                _("There is no API key, so nothing can be sent."),
+                _(
+                    "Create one in RD Station Marketing (Integrações > Chave de API) and put it "
+                    "into the environment variable RDIMPORT_API_KEY, into a file that only you "
+                    "can read and that --api-key-file names, or into the system's keyring: "
+                    "rdimport key set {account}",
+                    account=shlex.quote(self.account),
+                ),
             )
         return {"api_key": self._api_key}
 
@@ -168,16 +177,20 @@ def _checked(base_url: str, *, insecure_http: bool) -> str:
         sound = False
     if not sound or parts.query or parts.fragment:
         raise UsageError(
-            f"{_shown(base_url)} is not the address of an endpoint.",
-            f"Write it like {BASE_URL}: scheme and host, no query.",
+            _("{shown} is not the address of an endpoint.", shown=_shown(base_url)),
+            _("Write it like {base_url}: scheme and host, no query.", base_url=BASE_URL),
         )
     if parts.username or parts.password:
-        raise UsageError("The address holds a user name or password.", "Leave them out of it.")
+        raise UsageError(
+            _("The address holds a user name or password."), _("Leave them out of it.")
+        )
     if parts.scheme == "http" and not address.is_loopback(parts.hostname) and not insecure_http:
         raise UsageError(
-            f"{base_url} would send the API key in clear over the network.",
-            "Use https://. Plain http is for this machine only, unless --insecure-http says that"
-            " everybody on the way may read the key and the leads.",
+            _("{base_url} would send the API key in clear over the network.", base_url=base_url),
+            _(
+                "Use https://. Plain http is for this machine only, unless --insecure-http "
+                "says that everybody on the way may read the key and the leads."
+            ),
         )
     return address.spelt(base_url)
 

@@ -10,6 +10,7 @@ import fastexcel
 import polars as pl
 
 from rdimport.core.errors import SourceError
+from rdimport.core.messages import _
 from rdimport.core.row import ROW
 from rdimport.source.limits import MOST_COLUMNS, is_vast
 from rdimport.source.refusals import vast
@@ -145,8 +146,8 @@ class CalamineBook:
 
     def _damaged(self) -> SourceError:
         return SourceError(
-            f"{self._file.name} is a damaged workbook ({self.kind}).",
-            "Open it in a spreadsheet program, which can often repair it, and save it again.",
+            _("{name} is a damaged workbook ({kind}).", name=self._file.name, kind=self.kind),
+            _("Open it in a spreadsheet program, which can often repair it, and save it again."),
         )
 
 

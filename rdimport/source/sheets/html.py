@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Final
 
 from rdimport.core.errors import SourceError
+from rdimport.core.messages import _
 from rdimport.source.encoding import Decoder, guess_encoding
 from rdimport.source.sheets.cells import Rows, checked_place, frame_of
 
@@ -39,8 +40,8 @@ class HtmlBook:
         filled = [rows for rows in parser.tables if any(any(cells) for _, cells in rows)]
         if not filled:
             raise SourceError(
-                f"{file.name} is a web page without a table in it.",
-                "Perhaps it is a login or error page: export the contacts again.",
+                _("{name} is a web page without a table in it.", name=file.name),
+                _("Perhaps it is a login or error page: export the contacts again."),
             )
         names = ["" if len(filled) == 1 else f"Table {i}" for i in range(1, len(filled) + 1)]
         self._name = file.name

@@ -22,6 +22,7 @@ import polars as pl
 
 from rdimport.core import child
 from rdimport.core.errors import SourceError
+from rdimport.core.messages import _
 from rdimport.source.refusals import harmful
 
 if TYPE_CHECKING:
@@ -105,7 +106,9 @@ class IsolatedBook:
         if "error" in answer:
             raise SourceError(*answer["error"])
         if "failed" in answer:
-            raise harmful(self._file.name, f"its content makes no sense ({answer['failed']})")
+            raise harmful(
+                self._file.name, _("its content makes no sense ({error})", error=answer["failed"])
+            )
         return answer
 
     def _guard(self, done: threading.Event) -> None:

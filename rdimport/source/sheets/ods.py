@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
 from rdimport.core.errors import SourceError
+from rdimport.core.messages import _
 from rdimport.source.limits import MOST_PART, is_vast
 from rdimport.source.refusals import vast
 from rdimport.source.row_filter import error_note
@@ -54,8 +55,11 @@ class OdsBook:
                     self._read(content)
         except (ET.ParseError, LookupError, ValueError) as error:
             raise SourceError(
-                f"{file.name} is a damaged workbook (ods).",
-                "Open it in a spreadsheet program, which can often repair it, and save it again.",
+                _("{name} is a damaged workbook (ods).", name=file.name),
+                _(
+                    "Open it in a spreadsheet program, which can often repair it, and save it "
+                    "again."
+                ),
             ) from error
 
     @property
@@ -81,8 +85,8 @@ class OdsBook:
             text = manifest.read(MOST_PART)
         if b"encryption-data" in text:
             raise SourceError(
-                f"{self._file.name} is protected by a password.",
-                "Open it in a spreadsheet program and save a copy without a password.",
+                _("{name} is protected by a password.", name=self._file.name),
+                _("Open it in a spreadsheet program and save a copy without a password."),
             )
 
     def _read(self, content: object) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 import polars as pl
 
 from rdimport.core.errors import SourceError
+from rdimport.core.messages import _
 from rdimport.core.names import did_you_mean, fold
 from rdimport.core.row import DEFECT, FILE, ROW
 from rdimport.source.header import NAME_THE_ROW, FirstRow, Header, find_header, header_only
@@ -114,8 +115,8 @@ def _find_table(book: Book, hints: Hints, name: str) -> _Found:
         return _table_in(book.cells(sheet), sheet, hints, name)
     if len(book.sheets) > MOST_SHEETS:
         raise SourceError(
-            f"{name} has {len(book.sheets)} sheets, too many to look into.",
-            "Say which one holds the table: --sheet NAME.",
+            _("{name} has {book} sheets, too many to look into.", name=name, book=len(book.sheets)),
+            _("Say which one holds the table: --sheet NAME."),
         )
     best: tuple[tuple[int, bool, bool, bool, bool, int], _Found] | None = None
     wanted = {fold(column) for column in hints.columns}
@@ -138,12 +139,17 @@ def _find_table(book: Book, hints: Hints, name: str) -> _Found:
             best = score, found
     if best is None and hints.header_row:
         raise SourceError(
-            f"No sheet of {name} has column names in row {hints.header_row}.", NAME_THE_ROW
+            _(
+                "No sheet of {name} has column names in row {header_row}.",
+                name=name,
+                header_row=hints.header_row,
+            ),
+            _(NAME_THE_ROW),
         )
     if best is None:
         raise SourceError(
-            f"{name} has no sheet with a table in it.",
-            "Check that it is the right file; --sheet and --header-row say where the table is.",
+            _("{name} has no sheet with a table in it.", name=name),
+            _("Check that it is the right file; --sheet and --header-row say where the table is."),
         )
     return best[1]
 
@@ -154,8 +160,9 @@ def _named_sheet(names: Sequence[str], wanted: str, file: str) -> str:
             return name
     guess = did_you_mean(wanted, names)
     raise SourceError(
-        f"{file} has no sheet {wanted!r}" + (f"; did you mean {guess!r}?" if guess else "."),
-        f"Its sheets are: {', '.join(names[:_LISTED])}.",
+        _("{file} has no sheet {wanted!r}", file=file, wanted=wanted)
+        + (_("; did you mean {guess!r}?", guess=guess) if guess else "."),
+        _("Its sheets are: {names}.", names=", ".join(names[:_LISTED])),
     )
 
 

@@ -8,6 +8,7 @@ from copy import copy
 from typing import TYPE_CHECKING, Final, NamedTuple
 from xml.etree import ElementTree as ET
 
+from rdimport.core.messages import _
 from rdimport.source.limits import MOST_MARKUP, MOST_PART, MOST_ROWS, is_vast
 from rdimport.source.refusals import harmful
 from rdimport.source.row_filter import error_note
@@ -156,9 +157,9 @@ def _looks(package: zipfile.ZipFile, part: str, name: str) -> Iterator[tuple[byt
             yield held, limit
             held = held[limit:]
         elif len(held) > MOST_MARKUP + _CHUNK:
-            raise harmful(name, "a cell is longer than any can be")
+            raise harmful(name, _("a cell is longer than any can be"))
     if size != info.file_size:
-        raise harmful(name, "a sheet is not as long as the file says")
+        raise harmful(name, _("a sheet is not as long as the file says"))
     yield held, len(held)
 
 

@@ -40,8 +40,11 @@ class Xml2003Book:
                         node.clear()
         except (ET.ParseError, LookupError, ValueError) as error:
             raise SourceError(
-                f"{file.name} is a damaged workbook (Excel 2003 XML).",
-                "Open it in a spreadsheet program, which can often repair it, and save it again.",
+                _("{name} is a damaged workbook (Excel 2003 XML).", name=file.name),
+                _(
+                    "Open it in a spreadsheet program, which can often repair it, and save it "
+                    "again."
+                ),
             ) from error
 
     @property

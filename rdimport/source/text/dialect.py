@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from rdimport.core.errors import SourceError
+from rdimport.core.messages import _
 from rdimport.core.names import fold
 from rdimport.source.encoding import Decoder, guess_encoding
 from rdimport.source.header import (
@@ -64,8 +65,8 @@ def find_dialect(sample: bytes, hints: Hints, name: str, *, whole: bool) -> Dial
     text = (without_end_mark(decoded) if whole else decoded).decode()
     if _is_no_text(text):
         raise SourceError(
-            f"{name} is no text file and no spreadsheet of a known kind.",
-            "Export the contacts as xlsx or csv and import that.",
+            _("{name} is no text file and no spreadsheet of a known kind.", name=name),
+            _("Export the contacts as xlsx or csv and import that."),
         )
     old_mac = "\n" not in text and "\r" in text
     lines = text.split("\r" if old_mac else "\n")
@@ -107,8 +108,8 @@ def _checked_encoding(name: str | None) -> str:
         return codecs.lookup(name).name
     except LookupError as error:
         raise SourceError(
-            f"There is no encoding {name!r}.",
-            "Usual ones are utf-8, cp1252 (Windows), iso8859-1, utf-16; or leave it out.",
+            _("There is no encoding {name!r}.", name=name),
+            _("Usual ones are utf-8, cp1252 (Windows), iso8859-1, utf-16; or leave it out."),
         ) from error
 
 
@@ -119,7 +120,8 @@ def _checked_delimiter(text: str | None) -> str:
     delimiter = {"tab": "\t", "\\t": "\t"}.get(text.lower(), text)
     if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n':
         raise SourceError(
-            f"{text!r} cannot be a delimiter.", "It is one character: ; or , or | or tab."
+            _("{text!r} cannot be a delimiter.", text=text),
+            _("It is one character: ; or , or | or tab."),
         )
     return delimiter
 

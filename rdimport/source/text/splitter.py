@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import polars as pl
 
 from rdimport.core.errors import SourceError
+from rdimport.core.messages import _
 from rdimport.core.row import DEFECT, ROW
 from rdimport.source.defects import STRAY_QUOTE, TOO_LONG, TOO_SHORT
 from rdimport.source.text.records import Quotes, split_record
@@ -88,8 +89,12 @@ class Splitter:
             data, self._rest = data[:cut], data[cut:]
             if len(self._rest) > MAX_LINE:
                 raise SourceError(
-                    f"Line {self._line} is longer than {MAX_LINE >> 20} MiB.",
-                    "This is probably not a table; check the file, or name its --delimiter.",
+                    _(
+                        "Line {line} is longer than {max_line} MiB.",
+                        line=self._line,
+                        max_line=MAX_LINE >> 20,
+                    ),
+                    _("This is probably not a table; check the file, or name its --delimiter."),
                 )
         lines = _without_surplus(_lines(data), self._shape)
         cells = None if b'"' in data else _split(lines, self._shape)

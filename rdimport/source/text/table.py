@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from rdimport.core.errors import SourceError
+from rdimport.core.messages import _
 from rdimport.core.row import FILE
 from rdimport.source.encoding import Decoder
 from rdimport.source.port import BATCH_ROWS, Facts, Hints
@@ -98,8 +99,8 @@ class TextTable:
                 data = following
         if self._file.fingerprint() != self._print:
             raise SourceError(
-                f"{self.name} was changed while it was read.",
-                "Wait until the program that writes it has finished, then start again.",
+                _("{name} was changed while it was read.", name=self.name),
+                _("Wait until the program that writes it has finished, then start again."),
             )
 
 

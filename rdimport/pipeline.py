@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Sequence
+from collections.abc import Mapping as Counts
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from rdimport.core.clock import Clock
@@ -257,6 +259,7 @@ class _End(NamedTuple):
     resume_in: float | None = None
     notes: tuple[str, ...] = ()
     trouble: str = ""
+    rules: Counts[str, int] = MappingProxyType({})
 
 
 async def _in_thread(work: Callable[[], Result], stop_request: StopRequest) -> Result:
@@ -306,7 +309,7 @@ async def _carry_out(
                 await delivery.deliver(plan.pending_rows())
     options.on_event(SendingFinished())
     resume_in, trouble = delivery.parked_for, delivery.stopped_by or heard.trouble
-    return _End(delivery.stopped, True, resume_in, tuple(notes), trouble)
+    return _End(delivery.stopped, True, resume_in, tuple(notes), trouble, dict(delivery.rules))
 
 
 def _pace(options: RunOptions, notes: list[str]) -> AbstractContextManager[RateLimiter]:
@@ -331,7 +334,8 @@ def _finish(run: Run, options: RunOptions, end: _End) -> dict[str, Any]:
     resume_at = None
     if end.stopped is StopReason.LEAD_QUOTA and end.resume_in is not None:
         resume_at = now + timedelta(seconds=end.resume_in)
-    run.finish(now, code, end.stopped, resume_at, {"read_to_end": end.read, "trouble": end.trouble})
+    found = {"read_to_end": end.read, "trouble": end.trouble, "rules": dict(end.rules)}
+    run.finish(now, code, end.stopped, resume_at, found)
     return _report(run, options)
 
 

@@ -151,3 +151,23 @@ def test_without_settings_it_says_where_they_are_looked_for(office: Desk) -> Non
     listed = office.do(*jobs("list"))
     assert listed.out.splitlines()[1].split() == ["acme-fair", "acme", "acme.csv", "list.yaml"]
     assert Path(office.home / "state").exists() is False
+
+
+def test_an_endpoint_of_ones_own_may_be_known_better(office: Desk, box: RunningSandbox) -> None:
+    settings = office.home / "rdimport.toml"
+    known = 'quota = "none"\nunclear = {503 = "not_taken", 500 = "not_taken", 502 = "not_taken"}\n'
+    text = settings.read_text().replace('quota = "none"\n', f'{known}reserve = "20%"\n', 1)
+    settings.write_text(text.replace("unclear = {", 'unclear = {504 = "not_taken", ', 1))
+    box.set_faults(Faults(fail_before=0.3))
+    done = office.do(*jobs("run", "acme-fair", "--json"))
+    assert done.code == 0, done.err
+    (job,) = done.summary["jobs"]
+    assert job["summary"]["accepted"] == arrived(box)["acme"] == 5
+    assert sum(job["summary"]["rules"].values()) == job["summary"]["retries"]
+    office.do(*jobs("check", "acme-fair"))
+    add(office, '[jobs.real]\naccount = "acme"\nfiles = "acme.csv"\nmapping = "list.yaml"\n')
+    add(office, 'base_url = "https://api.rd.services"\n')
+    office.base_url = None  # the environment's word would count
+    refused = office.do(*jobs("check", "real"))
+    assert refused.code == 2
+    assert "not for api.rd.services" in refused.out + refused.err

@@ -176,3 +176,11 @@ def test_the_reference_is_current_and_its_example_is_right(tmp_path: Path) -> No
     example = page.split("```toml\n")[1].split("```")[0]
     assert set(load(written(tmp_path, example)).jobs) == {"acme-feira", "padaria-newsletter"}
     assert set(Settings.model_json_schema()["properties"]) == {"defaults", "accounts", "jobs"}
+
+
+@pytest.mark.parametrize(
+    "line", ['unclear = {404 = "not_taken"}', 'unclear = {503 = "taken"}', 'reserve = "100%"']
+)
+def test_what_an_account_cannot_know_is_refused(tmp_path: Path, line: str) -> None:
+    key = line.partition(" ")[0]
+    assert key in " ".join(refusal(tmp_path, RIGHT.replace('plan = "pro"', line)))

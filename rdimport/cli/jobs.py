@@ -134,7 +134,9 @@ def _arguments(settings: Settings, job: str) -> RunArguments:
 
 def _station(settings: Settings, job: str, args: RunArguments) -> RDStation:
     name, account = settings.account_of(job)
-    return resolve.station(args, keys.of_account(name, account.api_key, settings.path))
+    unclear = {int(status): meaning for status, meaning in account.unclear.items()}
+    key = keys.of_account(name, account.api_key, settings.path)
+    return resolve.station(args, key, unclear, idempotent=account.idempotent)
 
 
 def _check(settings: Settings, chosen: Sequence[str], args: JobsArguments) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
@@ -53,8 +54,16 @@ def destination(args: CheckArguments, stack: ExitStack) -> RDStation:
     )
 
 
-def station(args: AddressArguments, key: str | None) -> RDStation:
-    """The endpoint that was named, else RD's. Raises UsageError for what cannot be right."""
+def station(
+    args: AddressArguments,
+    key: str | None,
+    unclear: Mapping[int, str] | None = None,
+    *,
+    idempotent: bool = False,
+) -> RDStation:
+    """The endpoint that was named, else RD's, with what its owner knows. Raises UsageError for
+    what cannot be right.
+    """
     from rdimport.destination.rdstation.endpoint import BASE_URL, RDStation  # noqa: PLC0415
 
     base_url = args.base_url or os.environ.get("RDIMPORT_BASE_URL") or BASE_URL
@@ -63,6 +72,8 @@ def station(args: AddressArguments, key: str | None) -> RDStation:
         base_url=base_url,
         account=args.account or "default",
         insecure_http=args.insecure_http,
+        unclear=unclear,
+        idempotent=idempotent,
     )
 
 

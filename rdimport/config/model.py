@@ -19,6 +19,7 @@ from pydantic import (
 
 from rdimport.core.names import did_you_mean, fold
 from rdimport.core.quota import Quota
+from rdimport.destination.own_endpoint import Meaning
 
 
 def _quota(value: object) -> object:
@@ -116,6 +117,13 @@ class Account(Common):
     quota: QuotaText | None = Field(default=None, description="instead of a plan: `120/min`")
     reserve: Share | None = Field(
         default=None, description="of the quota, left to other integrations: `20%`"
+    )
+    unclear: dict[Annotated[str, StringConstraints(pattern="^5[0-9][0-9]$")], Meaning] = Field(
+        default={},
+        description='an endpoint of your own: answers that mean “not taken”: `{503 = "not_taken"}`',
+    )
+    idempotent: bool = Field(
+        default=False, description="an endpoint of your own: `true` if repeats do no harm there"
     )
 
     @model_validator(mode="after")
@@ -221,7 +229,17 @@ class Settings(_Table):
 
     def effective(self, job: str) -> Iterator[tuple[str, Any, str]]:
         """Every setting that counts for a job: its key, its value and the table it comes from."""
-        for key in ("account", "files", "mapping", "plan", "quota", "reserve", *_INHERITED):
+        for key in (
+            "account",
+            "files",
+            "mapping",
+            "plan",
+            "quota",
+            "reserve",
+            "unclear",
+            "idempotent",
+            *_INHERITED,
+        ):
             value, place = self.value(job, key)
-            if value is not None:
+            if value not in (None, {}) and (value or key != "idempotent"):
                 yield key, value, place

@@ -8,74 +8,43 @@ the quota, the durable note that the row is on its way, the request, the note of
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
-from typing import Final, Protocol
+from typing import Final
 
 from rdimport.core.clock import Clock
 from rdimport.core.errors import LedgerError
 from rdimport.core.events import Observer, Stopping, Waiting
-from rdimport.core.row import DROPPED, Problem, State
+from rdimport.core.row import DROPPED, State
 from rdimport.core.stop import StopReason
 from rdimport.delivery.circuit_breaker import CircuitBreaker
 from rdimport.delivery.concurrency_limit import Concurrency
 from rdimport.delivery.in_flight import SETTLED, STATES, InFlightRequest, problems_found, unanswered
 from rdimport.delivery.pacing.pacer import RateLimiter
+from rdimport.delivery.settings import (
+    COMPANY,
+    LEAD_PERIOD,
+    LONGEST_WAIT,
+    NONE,
+    REPEATS,
+    WORTH_WAITING,
+    Chance,
+    Settings,
+    Trace,
+)
 from rdimport.delivery.transport import NotAnswered, Reply, Transport
 from rdimport.destination import Answer, Destination
 from rdimport.destination.verdict import Action, Evidence, judge
 from rdimport.ledger import Counters, Outcome, PendingRow, RowResult, Run, problems_of
 from rdimport.ledger.group_commit import Journal
 
-LONGEST_WAIT: Final = 3600.0
-"""Seconds for which an endpoint's word is taken; a larger number is taken for a slip."""
-
-LEAD_PERIOD: Final = 86_400.0
-"""Seconds after which one lead has its share again (page `limite-de-requisicoes-da-api`)."""
-
-WORTH_WAITING: Final = 60.0
-"""Seconds that a run stays for rows that were set aside, when nothing else is left to send."""
-
-COMPANY: Final = 0.002
-"""Seconds that a free place waits for others, so that one durable note serves many rows."""
-
-NONE: Final[frozenset[tuple[str, str]]] = frozenset()
+__all__ = ["GRACE", "Chance", "Delivery", "Settings", "Trace"]
 
 GRACE: Final = 10.0
 """Seconds that rows in flight have to come to an end once the run stops."""
-
-
-class Trace(Protocol):
-    """Where in the input a problem of a field comes from."""
-
-    def __call__(self, problem: Problem, file: int, cells: Sequence[str | None]) -> Problem:
-        """The problem with its source column and value."""
-
-
-class Chance(Protocol):
-    """What jitter needs of `random.Random`."""
-
-    def random(self) -> float:
-        """A number from 0 to 1."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """Bounds of a run: requests open at once, seconds for which the endpoint may be down, rows to
-    send and seconds to spend (None: all of them, as long as it takes), seconds for one answer; with
-    `canary` the rows are a trial.
-    """
-
-    concurrency: int = 64
-    patience: float = 120.0
-    limit: int | None = None
-    max_seconds: float | None = None
-    timeout: float = 60.0
-    canary: bool = False
 
 
 class Delivery:
@@ -120,6 +89,9 @@ class Delivery:
         self._set_aside: set[bytes] = set()
         self._order = count()  # of rows that are due at the same moment the earlier one goes first
         self._parked: list[tuple[float, int, PendingRow]] = []
+        self._doubted: dict[bytes, tuple[int, Answer]] = {}
+        """Rows in doubt that are sent again all the same: how often, and the last end."""
+        self.rules: Counter[str] = Counter()
         self._broken: BaseException | None = None
 
     def stop(self, reason: StopReason) -> None:
@@ -148,6 +120,7 @@ class Delivery:
             watch.cancel()
             try:
                 await self._land()
+                self._give_up_repeats()
             finally:
                 await self._journal.close()
         if self._broken is not None:
@@ -234,14 +207,17 @@ class Delivery:
 
     async def _begin(self, batch: Sequence[PendingRow]) -> None:
         """Note that rows are on their way; who is cancelled meanwhile takes the notes back."""
-        noted = asyncio.ensure_future(self._journal.begin([p.outgoing for p in batch]))
+        new = [p.outgoing for p in batch if p.outgoing.identity not in self._doubted]
+        if not new:
+            return
+        noted = asyncio.ensure_future(self._journal.begin(new))
         try:
             await asyncio.shield(noted)
         except asyncio.CancelledError:
             with suppress(LedgerError):
                 await noted
-                for pending in batch:
-                    self._journal.end(pending.outgoing)
+                for row in new:
+                    self._journal.end(row)
             raise
 
     async def _change(self, enough: int, within: float | None = None) -> None:
@@ -268,7 +244,10 @@ class Delivery:
     def _launch(self, pending: PendingRow, *, crowded: bool) -> None:
         row = pending.outgoing
         if self._stopping.is_set():  # while it was noted
-            self._journal.end(row)
+            if row.identity in self._doubted:
+                self._again.append(pending)
+            else:
+                self._journal.end(row)
             return
         self._requests += 1
         if row.identity in self._tried:
@@ -324,16 +303,44 @@ class Delivery:
         if answer.limits is not None:
             counted = answer.evidence is not Evidence.ACCOUNT_QUOTA
             self._pace.learn(now, answer.limits, len(self._open), counted=counted)
-        self._note(flight.pending, answer, action)
+        evidence = answer.evidence
+        if action is Action.DOUBT and self._repeat(flight.pending, answer):
+            evidence = Evidence.UNAVAILABLE
+        else:
+            self._note(flight.pending, answer, action)
         reasons = frozenset((p.code, p.field) for p in answer.problems) if answer.problems else NONE
-        stop = self._circuit.saw(answer.evidence, reasons, now, flight.number)
+        stop = self._circuit.saw(evidence, reasons, now, flight.number)
         if stop is not None:
             self.stopped_by = self.stopped_by or "; ".join(p.detail for p in answer.problems)
             self.stop(stop)
 
+    def _repeat(self, pending: PendingRow, answer: Answer) -> bool:
+        """Put a row in doubt back in line where repeats do no harm. It stays noted as it is."""
+        identity = pending.outgoing.identity
+        times, _ = self._doubted.get(identity, (0, answer))
+        ended = times >= REPEATS or self._stopping.is_set() or judge(answer.evidence).stops
+        if not self._destination.idempotent or ended:
+            return False
+        self.rules["idempotent"] += 1
+        self._doubted[identity] = (times + 1, answer)
+        self._tried.add(identity)
+        self._hold(answer._replace(wait=None, rule="idempotent"))
+        self._again.append(pending)
+        return True
+
+    def _give_up_repeats(self) -> None:
+        """Rows that wait for a repeat when the run ends may have arrived."""
+        for pending in [p for p in self._again if p.outgoing.identity in self._doubted]:
+            self._note(pending, self._doubted[pending.outgoing.identity][1], Action.DOUBT)
+
     def _note(self, pending: PendingRow, answer: Answer, action: Action) -> None:
         """Write down what became of the row, and put it back in line where that is safe."""
         row = pending.outgoing
+        doubted = self._doubted.get(row.identity)
+        if doubted is not None and action in (Action.PARK, Action.STOP):
+            action, answer = Action.DOUBT, doubted[1]  # of an earlier attempt
+        if answer.rule:
+            self.rules[answer.rule] += 1
         state = STATES.get(action)
         if state is not None:
             suspect = problems_of(pending.warnings) if pending.warnings else ()
@@ -344,7 +351,8 @@ class Delivery:
             end = Outcome(row.file, row.row, state, found, cells, warnings=suspect)
             self._journal.end(RowResult(row, end, answer.receipt))
             self._observer(SETTLED[state])
-        else:
+            self._doubted.pop(row.identity, None)
+        elif doubted is None:
             self._journal.end(row)
         if action is Action.RETRY:
             self._tried.add(pending.outgoing.identity)
@@ -375,7 +383,8 @@ class Delivery:
             return  # others met the same moment of trouble; it has its wait already
         else:
             self._setbacks += 1
-            longest = min(60.0, 0.5 * 2.0 ** min(self._setbacks, 10))
+            first = 0.02 if answer.rule else 0.5  # where one answer says nothing of the next one
+            longest = min(60.0, first * 2.0 ** min(self._setbacks, 12))
             seconds = longest * (0.5 + 0.5 * self._chance.random())
         if throttled:
             blind = answer.limits is None and answer.wait is not None

@@ -28,7 +28,7 @@ class Answer(NamedTuple):
 
     `receipt` is its own identifier for what it accepted; `wait` the seconds that it asked for,
     None when it did not say; `problems` what it found wrong with the row; `limits` what its headers
-    say of the account's quota.
+    say of the account's quota; `rule` names the rule of the endpoint's owner that decided.
     """
 
     evidence: Evidence
@@ -36,6 +36,7 @@ class Answer(NamedTuple):
     problems: tuple[Problem, ...] = ()
     wait: float | None = None
     limits: Limits | None = None
+    rule: str = ""
 
 
 class Destination(Protocol):
@@ -52,6 +53,10 @@ class Destination(Protocol):
     @property
     def identity(self) -> str:
         """What tells this endpoint from others in the ledger: a row is new once for each."""
+
+    @property
+    def idempotent(self) -> bool:
+        """Whether its owner says that a row may be sent twice without harm."""
 
     def build(self, payload: str) -> Request:
         """The request for one row's payload (JSON text)."""

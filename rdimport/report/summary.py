@@ -30,7 +30,8 @@ def summarise(run: Run, folder: Path) -> dict[str, Any]:
     `rows` are those that were read. `suspect` counts cells of rows that can be sent, whether they
     were sent already or are still to be. `stopped_by` is the trouble that the run met last, with
     the key of `reasons.TRANSPORT` or the endpoint's own words; None where it met none. `proved`
-    counts rows that are accepted because `settle` found a proof, by its kind.
+    counts rows that are accepted because `settle` found a proof, by its kind;
+    `rules` how often a rule of the endpoint's owner decided.
     """
     facts = run.facts()
     recorded = json.loads(facts["facts"])
@@ -59,6 +60,7 @@ def summarise(run: Run, folder: Path) -> dict[str, Any]:
         "problems": run.problems(),
         "suspect": run.suspects(),
         "legal_bases": bases._asdict() if bases else None,
+        "rules": recorded.get("rules", {}),
         "proved": proofs(run.ledger, run.number),
         "wrong_column": wrong._asdict() if wrong else None,
         **{name: recorded[name] for name in _COPIED},

@@ -48,6 +48,11 @@ class Words:
         counts = {"rows": sum(rows.values()), **rows}
         return self("legal_bases", **{name: self.number(count) for name, count in counts.items()})
 
+    def ruled(self, rules: Mapping[str, int]) -> str:
+        """How often rules of the endpoint's owner decided; nothing where none did."""
+        kinds = ", ".join(f"{rule}: {self.number(count)}" for rule, count in rules.items())
+        return self.counted("ruled", sum(rules.values()), kinds=kinds) if rules else ""
+
     def proved(self, rows: Mapping[str, int]) -> str:
         """How many rows were proved later, and by what; nothing where none were."""
         kinds = ", ".join(f"{kind}: {self.number(count)}" for kind, count in rows.items())

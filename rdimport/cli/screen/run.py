@@ -89,7 +89,11 @@ class _Screen:
         yield self._styled(total, _BOLD)
         if summary["left_out"]:
             yield from self._wrapped(words.counted("left_out", summary["left_out"]))
-        for more in (words.legal_bases(summary["legal_bases"]), words.proved(summary["proved"])):
+        for more in (
+            words.legal_bases(summary["legal_bases"]),
+            words.proved(summary["proved"]),
+            words.ruled(summary["rules"]),
+        ):
             if more:
                 yield from self._wrapped(more)
 

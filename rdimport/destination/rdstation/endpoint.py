@@ -20,6 +20,7 @@ from rdimport.core.messages import _
 from rdimport.core.quota import Limits
 from rdimport.core.row import Problem
 from rdimport.destination import Answer, Request, address
+from rdimport.destination.own_endpoint import checked
 from rdimport.destination.verdict import Evidence
 
 BASE_URL: Final = "https://api.rd.services"
@@ -66,7 +67,9 @@ class RDStation:
 
     `identity` tells this endpoint and account from others in the ledger; by default it is made of
     `base_url` and `account`. Without a key it can be planned for, but not sent to. `insecure_http`
-    lets the key travel in clear to another machine. Raises UsageError for a key or an address that
+    lets the key travel in clear to another machine. Of an endpoint of one's own, `unclear` says of
+    statuses that a row was not taken (`{503: "not_taken"}`), and `idempotent` that repeats do no
+    harm. Raises UsageError for a key or an address that
     cannot be right.
     """
 
@@ -78,6 +81,8 @@ class RDStation:
         account: str = "default",
         identity: str | None = None,
         insecure_http: bool = False,
+        unclear: Mapping[int, str] | None = None,
+        idempotent: bool = False,
     ) -> None:
         if api_key is not None and not re.fullmatch(r"[\x21-\x7e]{1,512}", api_key):
             raise UsageError(
@@ -95,6 +100,8 @@ class RDStation:
             )
         self._mask = Mask([api_key] if api_key else ())
         self.base_url = _checked(base_url, insecure_http=insecure_http)
+        self._not_taken = checked(self.base_url, unclear or {}, idempotent=idempotent)
+        self.idempotent = idempotent
         self.account = " ".join(account.split())
         if not self.account:
             raise UsageError(
@@ -138,6 +145,9 @@ class RDStation:
             Problem("rd.no_reason", detail=f"HTTP {status}{_elsewhere(headers, self._mask)}"),
         )
         evidence = _evidence(status, headers, content, problems)
+        if status in self._not_taken and evidence is Evidence.SERVER_FAILED:
+            rule = f"unclear {status}"
+            return Answer(Evidence.UNAVAILABLE, "", problems, None, limits, rule)
         return Answer(evidence, "", problems, _wait(evidence, headers, content), limits)
 
     def without_key(self, text: str) -> str:

@@ -117,7 +117,11 @@ class _Page:
         if summary["left_out"]:
             left_out = words.counted("left_out", summary["left_out"])
             yield f'<p class="soft">{_marked(left_out)}</p>'
-        for more in (words.legal_bases(summary["legal_bases"]), words.proved(summary["proved"])):
+        for more in (
+            words.legal_bases(summary["legal_bases"]),
+            words.proved(summary["proved"]),
+            words.ruled(summary["rules"]),
+        ):
             if more:
                 yield f'<p class="soft">{escape(more)}</p>'
 

@@ -90,6 +90,7 @@ class CheckArguments(FileArguments, AddressArguments, StateArguments, OutputArgu
     full_report: bool
     log_file: Path | None
     log_format: Literal["text", "json"]
+    payloads: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

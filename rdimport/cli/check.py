@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from rdimport import api
-from rdimport.cli import resolve
+from rdimport.cli import payloads, resolve
 from rdimport.cli.arguments import CheckArguments
 from rdimport.cli.screen import check
 from rdimport.cli.streams import say, say_json
@@ -23,6 +23,8 @@ def execute(args: CheckArguments) -> int:
 
 
 def _check(args: CheckArguments, mapping: Path) -> int:
+    if args.payloads is not None:
+        payloads.refuse_to_overwrite(args.payloads)
     with ExitStack() as stack:
         log = resolve.log_file(args, stack)
         terminal = Terminal(args, stack, log)
@@ -39,10 +41,12 @@ def _check(args: CheckArguments, mapping: Path) -> int:
             not_proved=args.not_proved,
             on_event=terminal.observer,
             lang=args.lang,
-            keep=False,
+            keep=args.payloads is not None,
             new_identity=args.new_identity,
         )
         terminal.close()
+        if args.payloads is not None:
+            payloads.write(done, args.payloads)
         named = str(quota) if quota else None
         summary = check.summary(done, named)
         if log:

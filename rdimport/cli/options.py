@@ -96,6 +96,12 @@ def _check(commands: _Commands) -> None:
     to = _command(commands, "check", _("all of it but the sending: what would happen"))
     _input(to, needed=False)
     _everything(to)
+    to.add_argument(
+        "--payloads",
+        type=Path,
+        metavar="FILE",
+        help=_("write every payload that would be sent to FILE, as JSON lines with its row"),
+    )
 
 
 def _init(commands: _Commands) -> None:

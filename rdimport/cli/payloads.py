@@ -1,0 +1,34 @@
+"""`check --payloads FILE`: every payload that would be sent, as JSON lines with its row."""
+
+from __future__ import annotations
+
+import json
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rdimport.core.errors import UsageError
+from rdimport.core.messages import _
+from rdimport.report.private_files import private
+
+if TYPE_CHECKING:
+    from rdimport.results import CheckResult
+
+
+def refuse_to_overwrite(path: Path) -> None:
+    """Raise UsageError where the file is there already: it may be the list itself."""
+    if path.exists():
+        raise UsageError(
+            _("{path} is there already, and is not written over.", path=path),
+            _("Name another file with {option}.", option="--payloads"),
+        )
+
+
+def write(done: CheckResult, path: Path) -> None:
+    """Write them, for their owner only. Raises ReportError when the disk does not take it."""
+    names = [json.dumps(table.name, ensure_ascii=False) for table in done.tables]
+    rows = islice(done.plan.pending_rows(), done.to_send)
+    with private(path) as half, half.open("w", encoding="utf-8") as lines:
+        for row in (pending.outgoing for pending in rows):
+            head = f'"file":{names[row.file]},"row":{row.row}'
+            lines.write(f'{{{head},"payload":{row.payload}}}\n')

@@ -1,0 +1,52 @@
+"""`check --payloads FILE`: a preview to sign off."""
+
+from __future__ import annotations
+
+import json
+import stat
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from support.command import Desk
+
+    from rdimport.sandbox.embedded import RunningSandbox
+
+LIST = "E-mail;Nome\nana@example.com;ANA\nbia@example.com;Bia\nruim;X\nana@example.com;Ana Sá\n"
+MAPPING = "conversion_identifier: Feira\nfields: {email: E-mail, name: Nome}\n"
+
+
+def written(desk: Desk, *words: str) -> list[dict[str, object]]:
+    done = desk.here("check", "leads.csv", "-m", "m.yaml", "--payloads", "p.jsonl", *words)
+    assert done.code in (0, 1), done.err
+    text = (desk.home / "p.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_each_payload_is_the_one_that_a_run_sends(desk: Desk, box: RunningSandbox) -> None:
+    desk.write("leads.csv", LIST)
+    desk.write("m.yaml", MAPPING)
+    found = written(desk)
+    assert [(each["file"], each["row"]) for each in found] == [("leads.csv", 3), ("leads.csv", 5)]
+    assert box.requests == 0
+    if sys.platform != "win32":
+        assert stat.S_IMODE((desk.home / "p.jsonl").stat().st_mode) == 0o600
+    desk.here("run", "leads.csv", "-m", "m.yaml", "--quota", "none", "--json")
+    by_email = {each["email"]: each for each in box.conversions()}
+    assert {each["payload"]["email"]: each["payload"] for each in found} == by_email  # type: ignore[index]
+    (desk.home / "p.jsonl").unlink()
+    assert written(desk) == []
+
+
+def test_a_limit_holds_for_the_preview_too(desk: Desk) -> None:
+    desk.write("leads.csv", LIST)
+    desk.write("m.yaml", MAPPING)
+    assert len(written(desk, "--limit", "1")) == 1
+
+
+def test_a_file_that_is_there_is_not_written_over(desk: Desk) -> None:
+    desk.write("leads.csv", LIST)
+    desk.write("m.yaml", MAPPING)
+    done = desk.here("check", "leads.csv", "-m", "m.yaml", "--payloads", "leads.csv")
+    assert (done.code, "--payloads" in done.err) == (2, True)
+    assert (desk.home / "leads.csv").read_text(encoding="utf-8") == LIST

@@ -5,6 +5,9 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
+from rdimport.core.errors import MappingError
+from rdimport.mapping import Mapping
+from rdimport.proposal import propose
 from rdimport.proposal.evidence import gather
 from rdimport.proposal.guess import guess
 
@@ -46,3 +49,27 @@ def test_a_false_friend_is_left_out(heading: str, cell: str) -> None:
     """Another column has the address, so that it is not taken for want of a better one."""
     rows = pl.DataFrame({"Email": ["bia@example.com"] * 10, heading: [cell] * 10})
     assert heading not in guess(rows.columns, gather(rows))
+
+
+@pytest.mark.parametrize(
+    ("heading", "cells", "is_boolean"),
+    [
+        ("Sexo", ["F"] * 10, False),
+        ("Gênero", ["f"] * 10, False),
+        ("Coluna X", ["F"] * 10, False),
+        ("Ativo", ["S", "N"] * 5, True),
+    ],
+)
+def test_a_column_of_women_is_no_column_of_noes(
+    heading: str, cells: list[str], *, is_boolean: bool
+) -> None:
+    rows = pl.DataFrame({"Email": ["bia@example.com"] * 10, heading: cells})
+    text = propose(rows.columns, rows, "x.csv").text
+    (line,) = [line for line in text.splitlines() if heading in line]
+    assert ("type: boolean" in line) is is_boolean
+
+
+def test_a_portuguese_word_is_understood_as_what_it_means() -> None:
+    text = "conversion_identifier: x\nfields: {email: E, name: {column: N, clean: nome}}\n"
+    with pytest.raises(MappingError, match="did you mean `name`"):
+        Mapping.parse(text)

@@ -135,3 +135,13 @@ def test_a_number_that_excel_2003_shows_as_a_date_is_one(
     text = BOOK.format(form=form, columns=columns, style=own, number=number)
     (frame,) = opened(tmp_path / "leads.xls", text).batches()
     assert frame.drop(FILE, ROW, DEFECT).row(0) == ("ana@example.com", shown)
+
+
+def test_a_heading_above_some_rows_is_no_person_without_an_address(tmp_path: Path) -> None:
+    text = (
+        "Nome;E-mail;Celular\nDia 1 – quinta-feira;;\nAna;ana@example.com;11\nTurma B;;\n"
+        "Bia;bia@example.com;22\nDia;;\nSala Verde;;\nLote 12 (manhã);;\n"
+    )
+    table = opened(tmp_path / "leads.csv", text)
+    assert list(defects(table)) == [3, 5, 6, 7]
+    assert any("rows 2, 4, 8" in note for note in table.notes)

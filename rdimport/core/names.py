@@ -31,13 +31,30 @@ def fold(name: str) -> str:
     return " ".join("".join(c for c in bare if not unicodedata.combining(c)).casefold().split())
 
 
+_IN_ENGLISH: Final = {
+    **dict.fromkeys(("nome", "nomes", "nome proprio"), "name"),
+    **dict.fromkeys(("telefone", "celular", "fone", "whatsapp"), "phone"),
+    **dict.fromkeys(("minuscula", "minusculas", "minusculo"), "lower"),
+    **dict.fromkeys(("booleano", "sim/nao", "sim_nao"), "boolean"),
+    **dict.fromkeys(("estado", "estados"), "uf"),
+    "texto": "text", "data": "date", "numero": "number", "cidade": "city", "nenhum": "none",
+    "etiquetas": "tags", "inteiro": "integer", "lista": "list", "obrigatorio": "required",
+    "formato": "format", "padrao": "default", "coluna": "column", "valor": "value",
+    "campos": "fields", "limpar": "clean", "identidade": "identity", "onde": "where",
+}  # fmt: skip
+"""Words that people write in Portuguese where the language of mappings has an English one."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The known name that `name` is most likely a slip of, or an empty string."""
     from rapidfuzz import fuzz, process, utils  # noqa: PLC0415  only a mistake needs it
 
+    names = list(known)
+    if (meant := _IN_ENGLISH.get(fold(name))) in names:
+        return meant or ""
     best = process.extractOne(
         fold(name),
-        list(known),
+        names,
         scorer=fuzz.WRatio,
         processor=utils.default_process,
         score_cutoff=70,

@@ -50,6 +50,8 @@ _FORMS: Final = {
 """How a custom field is cleaned whose cells nearly all have a form, the special forms first."""
 
 _SURE: Final = 0.95
+_SEX: Final = re.compile(r"^(?:f|m)$|\b(?:sexo|sex|genero|gender)\b")
+"""Who are all women are not all `false`."""
 
 _NO_CONSENT: Final = """
 # No column looks like an opt-in. Where a legal basis (LGPD) holds for all of them, say so:
@@ -268,11 +270,14 @@ def _custom(
 def _form(column: str, seen: Evidence) -> Clean | None:
     """The form that nearly all cells have; only a heading tells a CEP from another number."""
     said = re.search(r"\b(?:cep|zip|postal)\b", fold(column)) is not None
+    unlikely = set() if said else {Clean.CEP}
+    if _SEX.search(fold(column)) or _SEX.search(fold(seen.example)):
+        unlikely.add(Clean.BOOLEAN)
     return next(
         (
             form
             for form in _FORMS
-            if seen.filled and seen.share(form) >= _SURE and (form is not Clean.CEP or said)
+            if seen.filled and seen.share(form) >= _SURE and form not in unlikely
         ),
         None,
     )

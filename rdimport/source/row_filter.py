@@ -25,6 +25,11 @@ _NOTE: Final = (
     r"^\s*(?:fontes?|gerad[oa]|emitid[oa]|exportad[oa]|impress[oa]|relat[oó]rio|p[aá]gina|obs|"
     r"observa[cç](?:[aã]o|[oõ]es)|notas?|quantidade|registros?|qtde?|filtros?)\b.*[:.\d]"
 )
+_SECTION: Final = (
+    r"^\s*(?:dia|turma|grupo|sala|mesa|turno|sess[aã]o|etapa|lote|semana|m[oó]dulo|bloco)"
+    r" (?:\d{1,4}|[a-z]|[ivx]{1,4})\b\s*(?:$|[-–—:(/].*)"
+)
+"""A line above some of the rows that says what they have in common."""
 _ERRORS: Final = (
     "#N/D #N/A #N/DISP #REF! #VALOR! #VALUE! #DIV/0! #NOME? #NAME? #NULO! #NULL! #NÚM! #NUM! "
     "#DERRAMAR! #SPILL! #CALC! #CAMPO! #FIELD! #BLOQUEADO! #BLOCKED! #GETTING_DATA".split()
@@ -54,7 +59,7 @@ class RowFilter:
         self._example = ("", "")
         first = next((re.escape(visible(name)) for name in names if name.strip()), "")
         header = rf"|^\s*{first}\s*$" if first else ""
-        self._suspicious = f"(?i){_TOTAL}|{_NOTE}{header}"
+        self._suspicious = f"(?i){_TOTAL}|{_NOTE}|{_SECTION}{header}"
 
     def sifted(self, frame: pl.DataFrame, text: bytes | None = None) -> pl.DataFrame:
         """The data rows of a frame that has `row.ROW`, `row.DEFECT` and the columns.
@@ -136,7 +141,9 @@ class RowFilter:
         if self._headers:
             found.append(f"The header is repeated in {listed(self._headers)}: not imported.")
         if self._totals:
-            found.append(f"Totals or notes, no contacts, in {listed(self._totals)}: not imported.")
+            found.append(
+                f"Totals, notes or headings, no contacts, in {listed(self._totals)}: not imported."
+            )
         return tuple(found)
 
 
@@ -146,7 +153,8 @@ def _is_total_or_note(filled: Sequence[str], width: int) -> bool:
     first, others = filled[0], filled[1:]
     if re.search(_TOTAL, first, re.IGNORECASE):
         return all(_NUMBER.fullmatch(cell) for cell in others)
-    return width >= 3 and not others and bool(re.search(_NOTE, first, re.IGNORECASE))
+    noted = re.search(rf"{_NOTE}|{_SECTION}", first, re.IGNORECASE)
+    return width >= 3 and not others and bool(noted)
 
 
 def error_note(count: int) -> str:

@@ -174,19 +174,39 @@ def remove(account: str) -> None:
 def _read(file: Path) -> str:
     try:
         with file.open(encoding="utf-8") as opened:
-            mode = os.fstat(opened.fileno()).st_mode
-            others = stat.S_IRWXO if _is_credential(file) else stat.S_IRWXG | stat.S_IRWXO
-            if os.name == "posix" and mode & others:
-                raise UsageError(
-                    _("Others on this machine can read the key in {file}.", file=file),
-                    _("Type: chmod 600 {file}", file=file),
-                )
+            _see_that_it_is_ours(file, os.fstat(opened.fileno()))
             key = opened.read(10_000).strip()
     except (OSError, UnicodeDecodeError) as error:
         raise _unreadable(file, error) from None
     if not key:
         raise _no_key(_("The key file {file} is empty.", file=file))
     return key
+
+
+def _see_that_it_is_ours(file: Path, found: os.stat_result) -> None:
+    if os.name != "posix":
+        return
+    others = stat.S_IRWXO if _is_credential(file) else stat.S_IRWXG | stat.S_IRWXO
+    if found.st_mode & others:
+        raise UsageError(
+            _("Others on this machine can read the key in {file}.", file=file),
+            _("Type: {command}", command=joined(["chmod", "600", str(file)])),
+        )
+    if found.st_uid not in (os.geteuid(), 0):
+        from rdimport.ledger.schema import name_of  # noqa: PLC0415  only a mistake needs it
+
+        owner, me = name_of(found.st_uid), name_of(os.geteuid())
+        raise UsageError(
+            _(
+                "The key file {file} belongs to another user ({owner}), who decides what is in it.",
+                file=file,
+                owner=owner,
+            ),
+            _(
+                "Type: {command}",
+                command=joined(["sudo", "chown", me, str(file)]),
+            ),
+        )
 
 
 def _is_credential(file: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -103,7 +104,14 @@ class OwnerOnly(RotatingFileHandler):
 
 
 def _owner_only(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+    """Open it for its owner only, and never through a link, which somebody else may have laid; but
+    the system's own streams are links.
+    """
+    direct = 0 if Path(path).parent == Path("/dev") else getattr(os, "O_NOFOLLOW", 0)
+    number = os.open(path, flags | direct, 0o600)
+    if direct and os.fstat(number).st_uid == os.geteuid():
+        os.fchmod(number, 0o600)
+    return number
 
 
 @contextmanager
@@ -116,6 +124,10 @@ def opened(
     try:
         handler = OwnerOnly(path, maxBytes=MOST_BYTES, backupCount=KEPT, encoding="utf-8")
     except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise UsageError(
+                _("The log file {path} is a link.", path=path), _("Name the file itself.")
+            ) from None
         raise UsageError(
             _("The log file {path} cannot be written: {error}.", path=path, error=error)
         ) from None

@@ -14,6 +14,7 @@ from typing import Final
 from rdimport.core.errors import LedgerLostError, UsageError
 from rdimport.core.messages import _
 from rdimport.ledger import witness
+from rdimport.ledger.safety import see_that_it_is_ours
 from rdimport.ledger.schema import WRITER_WAITS, damaged, explained, make, write_ahead
 
 FILE_NAME: Final = "ledger.sqlite3"
@@ -26,6 +27,7 @@ _SHORTEST: Final = 512
 
 def connect(path: Path) -> sqlite3.Connection:
     """A connection to write. The file is made where it is not there, with its tables."""
+    see_that_it_is_ours(path)
     if not path.exists():
         _make(path)
     return sqlite3.connect(
@@ -67,6 +69,7 @@ def read_only(path: Path, wait: float = WRITER_WAITS) -> sqlite3.Connection:
     """The file to read from. A directory that nobody can write to has no write-ahead log, and
     SQLite needs to know that the file stays as it is.
     """
+    see_that_it_is_ours(path)
     uri = f"{path.absolute().as_uri()}?mode=ro"
     try:
         return _opened(uri, wait)

@@ -96,6 +96,10 @@ CREATE TABLE complete (
     PRIMARY KEY (destination, since, until, identifier)) WITHOUT ROWID;
 """
 
+_NOW: Final = " ".join(CONVERSION.split())
+_VIEWS: Final = (_NOW, _NOW.replace("NULL, NULL FROM daybook", "NULL FROM daybook"))
+"""Those of this release, and of the schemas up to 3, whose rows did not know when they left."""
+
 
 _INTERRUPTED: Final = '[["uncertain.interrupted", "", "", "", ""]]'
 ENDS: Final = f"""
@@ -197,11 +201,12 @@ def _other_owner(path: Path, *, reading: bool) -> str:
         except OSError:
             continue
         if denied and owner != os.geteuid():
-            return _name_of(owner)
+            return name_of(owner)
     return ""
 
 
-def _name_of(user: int) -> str:
+def name_of(user: int) -> str:
+    """What a user of this machine is called."""
     import pwd  # noqa: PLC0415  Windows has none
 
     try:
@@ -244,10 +249,23 @@ def write_ahead(db: sqlite3.Connection) -> None:
             return
 
 
+def _refuse_programs(path: Path, db: sqlite3.Connection) -> None:
+    """Raises LedgerDamagedError for a trigger, a view or a virtual table that is none of ours: each
+    is a program of whoever wrote the file, and would run with our rights.
+    """
+    db.execute("PRAGMA trusted_schema = OFF")
+    for kind, name, sql in db.execute("SELECT type, name, sql FROM main.sqlite_schema"):
+        written = " ".join(str(sql or "").split())
+        plain = kind in ("table", "index") and not written.upper().startswith("CREATE VIRTUAL")
+        if not plain and written not in _VIEWS:
+            raise damaged(path, f"it has a {kind} {ascii(name)[:40]} that is none of ours")
+
+
 def version_of(path: Path, db: sqlite3.Connection) -> int:
     """The version of the file's tables, 0 where it has none: a process can be killed before it
     made them. Raises LedgerError for a file that this release cannot open.
     """
+    _refuse_programs(path, db)
     version: int = db.execute("PRAGMA user_version").fetchone()[0]
     if version > VERSION:
         raise LedgerError(

@@ -1,0 +1,78 @@
+"""A ledger that somebody else made, or can change: what it says would decide who is sent.
+
+Folder and file must be the user's own, or root's.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+from rdimport.core.errors import LedgerError
+from rdimport.core.messages import _
+from rdimport.core.shell import joined
+from rdimport.ledger.schema import name_of
+
+
+def see_that_it_is_ours(path: Path) -> None:
+    """Raises LedgerError where others could have made or can change the ledger, or can read it. A
+    folder of ours that others may list is closed. What is not there, or cannot be seen, is for
+    others to say.
+    """
+    if os.name != "posix":
+        return
+    folder, file = _rights(path.parent), _rights(path)
+    if folder is None:
+        return
+    _see_owner(path.parent, folder)
+    if folder.st_mode & 0o022:
+        text = _("Others on this machine may put files into {path}.", path=path.parent)
+        raise LedgerError(text, _how_to_close(path.parent))
+    if file is not None:
+        _see_owner(path, file)
+        if any(file.st_mode & may & 0o066 and folder.st_mode & may & 0o011 for may in (0o70, 0o7)):
+            text = _("Others on this machine can read the ledger {path}.", path=path)
+            raise LedgerError(text, _how_to_close(path))
+    if folder.st_mode & 0o055 and folder.st_uid == os.geteuid():
+        _close(path.parent)
+
+
+def _rights(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except OSError:
+        return None
+
+
+def _see_owner(path: Path, found: os.stat_result) -> None:
+    if found.st_uid in (os.geteuid(), 0):
+        return
+    owner, me = name_of(found.st_uid), name_of(os.geteuid())
+    raise LedgerError(
+        _(
+            "{path} belongs to another user ({owner}), who decides what it says.",
+            path=path,
+            owner=owner,
+        ),
+        _(
+            "Type the command as that user, or name another --state-dir; to make it yours: "
+            "{command}",
+            command=joined(["sudo", "chown", "-R", me, str(path.absolute())]),
+        ),
+    )
+
+
+def _how_to_close(path: Path) -> str:
+    return _("Type: {command}", command=joined(["chmod", "go-rwx", str(path.absolute())]))
+
+
+def _close(folder: Path) -> None:
+    try:
+        folder.chmod(0o700)
+    except OSError:  # a disk that is read-only
+        return
+    text = _(
+        "Others could list {path}, which holds the ledger: it is closed to them now.", path=folder
+    )
+    logging.getLogger("rdimport").warning("%s", text)

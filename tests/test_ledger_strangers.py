@@ -1,0 +1,148 @@
+"""A ledger, a state folder, a key file, a log that somebody else made or can reach."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sqlite3
+import subprocess
+from contextlib import closing
+
+import pytest
+from support.command import Desk
+
+from rdimport.sandbox.embedded import RunningSandbox
+
+MAPPING = "version: 1\nconversion_identifier: Feira\nfields: {email: E-mail, name: Nome}\n"
+ROWS = "Nome;E-mail\nAna;ana@exemplo.com.br\nBia;sem arroba\n"
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="rights as POSIX has them")
+
+
+@pytest.fixture
+def used(desk: Desk) -> Desk:
+    """A desk from which a list was sent."""
+    desk.write("a.csv", ROWS)
+    desk.write("a.yaml", MAPPING)
+    assert run(desk).code == 1
+    return desk
+
+
+def run(desk: Desk, *more: object):
+    return desk.here("run", "a.csv", "-m", "a.yaml", "--quota", "none", *more)
+
+
+def mended_by(text: str) -> None:
+    """Type the command that a message names."""
+    (command,) = re.findall(r"Type: (.*)", text)
+    subprocess.run(shlex.split(command), check=True)
+
+
+def test_a_folder_that_others_may_list_is_closed_with_a_notice_and_work_goes_on(
+    used: Desk,
+) -> None:
+    used.state.chmod(0o755)
+    done = run(used)
+    assert done.code == 1
+    assert used.state.stat().st_mode & 0o777 == 0o700
+    again = used.do("run", "a.csv", "-m", "a.yaml", "--quota", "none")
+    assert "closed to them" not in again.err
+    used.state.chmod(0o711)
+    assert "closed to them" in used.do("status").err
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o770, 0o1777, 0o722])
+def test_a_folder_that_others_may_write_to_is_refused_until_it_is_mended(
+    used: Desk, box: RunningSandbox, mode: int
+) -> None:
+    used.write("a.csv", ROWS + "Caio;caio@exemplo.com.br\n")
+    used.state.chmod(mode)
+    done = run(used)
+    assert done.code == 2
+    assert len(box.conversions()) == 1
+    assert used.here("status").code == 2
+    mended_by(done.err)
+    assert run(used).code == 1
+    assert len(box.conversions()) == 2
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o666])
+def test_a_ledger_that_others_can_read_is_refused_until_it_is_mended(used: Desk, mode: int) -> None:
+    used.state.chmod(0o755)
+    (used.state / "ledger.sqlite3").chmod(mode)
+    done = run(used)
+    assert done.code == 2
+    mended_by(done.err)
+    assert run(used).code == 1
+
+
+def test_a_ledger_in_a_folder_that_nobody_can_enter_is_read_by_nobody(used: Desk) -> None:
+    (used.state / "ledger.sqlite3").chmod(0o644)
+    assert run(used).code == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs another user")
+@pytest.mark.parametrize("which", ["state", "state/ledger.sqlite3"])
+def test_what_belongs_to_another_user_is_refused(used: Desk, which: str) -> None:
+    os.chown(used.home / which, 65_534, 65_534)
+    for words in (("status",), ("purge", "--older-than", "0s"), ("report",)):
+        done = used.here(*words)
+        assert done.code == 2
+        assert "belongs to another user (nobody)" in done.err
+    assert run(used).code == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs another user")
+def test_a_key_file_of_another_user_is_refused(used: Desk) -> None:
+    key = used.home / "key"
+    key.write_text(str(used.key))
+    key.chmod(0o600)
+    assert run(used, "--api-key-file", key).code == 1
+    os.chown(key, 65_534, 65_534)
+    done = run(used, "--api-key-file", key)
+    assert done.code == 2
+    assert "belongs to another user" in done.err
+
+
+PROGRAMS = {
+    "trigger": "CREATE TRIGGER t AFTER INSERT ON run BEGIN DELETE FROM posted; END",
+    "view": "CREATE VIEW v AS SELECT * FROM run",
+    "other conversion": "DROP VIEW conversion; CREATE VIEW conversion AS SELECT * FROM posted",
+    "virtual table": "CREATE VIRTUAL TABLE f USING fts5(a)",
+}
+
+
+@pytest.mark.parametrize("what", PROGRAMS)
+def test_a_ledger_with_a_program_in_it_is_refused(
+    used: Desk, box: RunningSandbox, what: str
+) -> None:
+    with closing(sqlite3.connect(used.state / "ledger.sqlite3")) as db:
+        db.executescript(PROGRAMS[what])
+    for words in (("status",), ("purge", "--older-than", "0s"), ("ledger", "check")):
+        done = used.here(*words)
+        assert done.code == 2, words
+        assert "none of ours" in done.err + done.out
+    assert run(used).code == 2
+    assert len(box.conversions()) == 1
+
+
+def test_a_log_is_for_its_owner_and_is_not_written_through_a_link(used: Desk) -> None:
+    log, victim = used.home / "a.log", used.home / "victim"
+    log.write_text("before\n")
+    log.chmod(0o644)
+    assert run(used, "--log-file", log).code == 1
+    assert log.stat().st_mode & 0o777 == 0o600
+    assert log.read_text().startswith("before\n")
+    victim.write_text("mine")
+    log.unlink()
+    log.symlink_to(victim)
+    done = run(used, "--log-file", log)
+    assert done.code == 2
+    assert "link" in done.err
+    assert victim.read_text() == "mine"
+
+
+def test_a_log_may_be_what_the_system_offers_as_a_stream(used: Desk) -> None:
+    done = used.do("run", "a.csv", "-m", "a.yaml", "--quota", "none", "--log-file", "/dev/stderr")
+    assert done.code == 1, done.err

@@ -27,6 +27,8 @@ _TEXTS: Final = (
     ("named", "text"),
     ("posted", "receipt"),
     ("daybook", "receipt"),
+    ("attempt", "facts"),
+    ("complete", "source"),
 )
 """What may name a person without being a row of them."""
 
@@ -96,7 +98,8 @@ def _erase(db: sqlite3.Connection, people: People) -> tuple[int, tuple[str, ...]
         f"UPDATE posted SET problems = {_STRIPPED} WHERE problems <> '[]'"  # noqa: S608
         " AND ((run, file, row) IN (SELECT * FROM theirs) OR are_in(problems))"
     )
-    for table, column in _TEXTS:
+    there = {name for (name,) in db.execute("SELECT name FROM sqlite_schema")}
+    for table, column in (text for text in _TEXTS if text[0] in there):
         db.execute(f"UPDATE {table} SET {column} = out_of({column}) WHERE are_in({column})")  # noqa: S608
     db.execute(  # a list without headings has a person in their place
         "UPDATE input SET columns = (SELECT json_group_array('' || (key + 1))"

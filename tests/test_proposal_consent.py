@@ -25,6 +25,8 @@ Do not contact|do_not_email|DoNotContact|Blacklist|Suprimido|Bounced|Revogado|Re
 Retirou o consentimento|Recusou|Recusa|Sem consentimento|Não autorizo|nao_aceita_email
 Data do descadastro|No desea recibir correos|Dado de baja|Não receber e-mails|Don't email
 Marque aqui se você não deseja receber nossos e-mails|I do not wish to receive marketing
+Dispensa contato|Proibido contatar|Inativo para mailing|Consentimento expirado|Opt-in expired
+Aceite vencido|Consentimento pendente|Excluído da lista|Não me ligue|Não incomodar|SPAM
 Consent withdrawn|Não contatar|Assinatura cancelada|UNSUB_TIME|Solicitou exclusão|Suppressed"""
 UNCLEAR = """\
 Não recusou|Não descadastrado|Not unsubscribed|Sem opt-out|Revogou o opt-out
@@ -38,7 +40,7 @@ ABOUT = """\
 Aceita receber SMS?|Data do opt-in|Li e aceito os termos de uso|Consent date
 Li e concordo com a política de privacidade"""
 OTHERS = """\
-E-mail|Nome|Cargo|Status|No|Bloco|Retirada|Motivo da recusa da proposta|Não contatado
+Inativo|Suspenso|Proibido|Contrato vencido|Pedido pendente|E-mail|Nome|Cargo|Status|No|Bloco|Retirada|Motivo da recusa da proposta|Não contatado
 Aceita cartão|Cidade|Data de inscrição|No show|Contato|Observações|Tags|Cancelado"""
 
 

@@ -45,13 +45,21 @@ _REFUSALS: Final = re.compile(
     r"hard ?bounce\w*|soft ?bounce\w*|revog\w+|revoc\w+|revok\w+|recus\w+|refus\w+|rechaz\w+|"
     r"rejeit\w+|rejected|declin\w+|withdr\w+|"
     r"retir\w+ (?:o |a |seu |sua |el |su )?(?:consent\w+|autoriza\w+|permiss\w+)|"
-    r"(?:consent\w*|autoriza\w+|permiss\w+) (?:retirad\w|negad\w|removid\w)|discord\w+|"
+    r"(?:consent\w*|autoriza\w+|permiss\w+|aceite|opt ?in|inscricao|assinatura|lgpd) (?:retirad\w|"
+    r"negad\w|removid\w|expirad\w|expirou|vencid\w|venceu|caducad\w|caducou|suspens\w|"
+    r"invalid\w+|pendente|expired|lapsed|pending|denied|removed)|"
+    r"(?:expired|lapsed|pending|missing|expirou|venceu|caducou) (?:o |a )?(?:consent\w*|opt ?in)|"
+    r"discord\w+|"
+    r"(?:dispens\w+|proib\w+|proh?ibid\w|prohibited|veda\w+|inativ\w+|inactive|desativ\w+|"
+    r"desabilit\w+|disabled|removid\w|excluid\w|suspens\w+|impedid\w) "
+    r"(?:de |do |da |o |a |para |no |na |for |from )?(?:contat\w+|contact\w*|e ?mails?|mailing|"
+    r"envi\w+|receb\w+|newsletter|marketing|comunica\w+|ligac\w+|lista)|"
     r"(?:remov\w+|exclu\w+|sair|saiu|retirad\w) d[ao] (?:lista|newsletter|mailing|base)|"
     r"(?:pediu|solicitou|pede|solicita) (?:a |o |para )?(?:exclusao|remocao|sair|saida)|"
     r"(?:exclusao|remocao) solicitada|opposed|objected|dad[oa] de baja|"
     r"marcou (?:como )?spam|spam complain\w*|oposicao|optout\w*|"
     r"naoperturb\w+|noperturbar|donot(?:contact|e?mail|call|disturb)|nao(?:aceita|quer|deseja)\w*)\b"
-    r"|^(?:data d[ae] )?(?:fecha de )?baja$|^retirou$"
+    r"|^(?:data d[ae] )?(?:fecha de )?baja$|^retirou$|^(?:spam|complain(?:t|ts|ed)|reclamou)$"
 )
 _NEGATIONS: Final = re.compile(
     r"\b(?:nao|not|never|nunca|jamais|sem|sin|without|dont)\b|"
@@ -63,7 +71,8 @@ _WANTED: Final = re.compile(
     r"\b(?:opt(?:ed)? ?in|optin|consen\w+|consient\w+|lgpd|gdpr|subscri\w+|newsletter|acei\w+|"
     r"acep\w+|accept\w*|autori[sz]\w+|authori[sz]\w+|permi\w+|concord\w+|agree\w*|quer\w*|quier\w+|"
     r"dese\w+|gostaria|receb\w+|recib\w+|receiv\w+|marketing|perturb\w+|molestar|disturb|"
-    r"contat(?:ar|e|o)|contact(?:ar|e|o)?|ligar|call|envi(?:ar|e)|mandar|mail|e ?mails?|inscrit\w|"
+    r"contat(?:ar|e|o)|contact(?:ar|e|o)?|lig(?:ar|ue|uem)|call|envi(?:ar|e|em)|mand(?:ar|e|em)|"
+    r"escrev(?:er|a|am)|incomod\w+|mail|e ?mails?|inscrit\w|"
     r"assinante|mailing)\b"
 )
 _CONSENTS: Final = re.compile(

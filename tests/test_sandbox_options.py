@@ -52,7 +52,8 @@ def test_every_option_can_be_given_as_an_argument_and_has_its_text() -> None:
         "--port 1 --host ::1 --plan none --data d --account a --account b --new-key k"
         " --custom-fields any --headers none --lead-limit 0 --max-body 5 --max-length 0"
         " --blanks ignore --key-status 403 --error-shape 2 --fault cut=5% --fault latency=1s"
-        " --seed 7 --token t --certificate c --private-key p --keep 3"
+        " --seed 7 --token sixteen-letters- --header-timeout 5 --certificate c"
+        " --private-key p --keep 3"
     )
     given = options_from(parser.parse_args(line.split()))
     for known in fields(SandboxOptions):

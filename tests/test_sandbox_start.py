@@ -77,7 +77,7 @@ def test_the_log_names_what_was_dropped_and_refused_but_no_person_and_no_key() -
         assert process.stderr is not None
         try:
             lines = [process.stderr.readline() for _ in range(5)]
-            url, key = lines[0].split()[-1], lines[2].split()[-1]
+            url, key = lines[0].split()[-1].partition("?")[0], lines[2].split()[-1]
             for email, field in (("ana@exemplo.com.br", "cf_interese"), ("ana", "name")):
                 payload = {"conversion_identifier": "Feira", "email": email, field: "x"}
                 envelope = {"event_type": "CONVERSION", "event_family": "CDP", "payload": payload}

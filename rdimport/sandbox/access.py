@@ -2,14 +2,14 @@
 
 On loopback the browser is the danger: a foreign web page can make it call this address. So the Host
 must be a name of loopback (or the server's own), and a changing request must come from this origin.
-With a token, nothing is shown without it.
+Nothing is shown without the token: other users of this machine reach loopback too.
 """
 
 from __future__ import annotations
 
 import hmac
 from http.cookies import CookieError, SimpleCookie
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import parse_qs, urlsplit
 
 from rdimport.sandbox.app import ASGIApp, Receive, Scope, Send
@@ -31,12 +31,13 @@ class Access:
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
         host = headers.get("host", "")
-        if self._local and urlsplit(f"//{host}").hostname not in _LOOPBACK:
+        name, origin = _part("hostname", f"//{host}"), _part("netloc", headers.get("origin", ""))
+        if name is None or origin is None:
+            await _say(send, 400, "Host or Origin is malformed.")
+        elif self._local and name not in _LOOPBACK:
             await _say(send, 403, "The sandbox answers to localhost only.")
-        elif not _same_origin(scope, headers, host):
+        elif not _same_origin(scope, headers, origin, host):
             await _say(send, 403, "The request comes from another site.")
-        elif not self._token:
-            await self._app(scope, receive, send)
         elif self._is_token(_token_of_query(scope)):
             await self._enter(scope, send)
         elif self._is_token(_token_of_headers(scope, headers)):
@@ -56,11 +57,18 @@ class Access:
         await _say(send, 200, "Welcome.", headers)
 
 
-def _same_origin(scope: Scope, headers: dict[str, str], host: str) -> bool:
-    if scope["method"] in ("GET", "HEAD"):
-        return True
-    origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == host
+def _part(part: Literal["hostname", "netloc"], url: str) -> str | None:
+    """A part of an address, empty where it has none; None where it is no address."""
+    try:
+        split = urlsplit(url)
+        _port = split.port
+        return str(getattr(split, part) or "")
+    except ValueError:
+        return None
+
+
+def _same_origin(scope: Scope, headers: dict[str, str], origin: str, host: str) -> bool:
+    return scope["method"] in ("GET", "HEAD") or "origin" not in headers or origin == host
 
 
 def _token_of_query(scope: Scope) -> str:

@@ -31,6 +31,7 @@ _TYPES: Final[dict[str, Callable[[str], object]]] = {
             "error_shape",
             "seed",
             "keep",
+            "header_timeout",
         ),
         _whole,
     ),

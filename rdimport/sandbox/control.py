@@ -9,7 +9,7 @@ import asyncio
 import base64
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
@@ -21,6 +21,7 @@ from rdimport.sandbox.app import ASGIApp
 from rdimport.sandbox.endpoint import Endpoint
 from rdimport.sandbox.faults import Faults
 from rdimport.sandbox.page.routes import Page
+from rdimport.sandbox.rules import decode
 from rdimport.sandbox.webhooks import export
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ class Api:
         """The fault switches; PUT sets all of them, what is absent goes off."""
         if request.method == "PUT":
             try:
-                self._endpoint.chance.set(Faults.of(await request.json()))
+                self._endpoint.chance.set(Faults.of(await _document(request)))
             except (RdimportError, ValueError, AttributeError) as error:
                 return JSONResponse({"error": str(error)}, 400)
         return JSONResponse(self._endpoint.chance.faults.as_dict())
@@ -140,7 +141,7 @@ class Api:
         webhook = self._endpoint.webhook
         if request.method == "PUT":
             try:
-                url = str((await request.json())["url"])
+                url = str((await _document(request))["url"])
             except (ValueError, KeyError, TypeError) as error:
                 return JSONResponse({"error": f"no url: {error}"}, 400)
             if url and not url.startswith(("http://", "https://")):
@@ -164,7 +165,7 @@ class Api:
         names = self._store.accounts
         if request.method == "POST":
             try:
-                wanted = await request.json()
+                wanted = await _document(request)
                 account = self._store.account(str(wanted.get("account", names[min(names)])))
                 now = self._endpoint.clock.now().timestamp()
                 key = self._store.create_key(account, str(wanted.get("name", "")), now)
@@ -178,7 +179,7 @@ class Api:
     async def switch(self, request: Request) -> Response:
         """PATCH `{"active": false}` switches one key."""
         try:
-            active = (await request.json())["active"]
+            active = (await _document(request))["active"]
         except (ValueError, KeyError, TypeError) as error:
             return JSONResponse({"error": f"no active: {error}"}, 400)
         key = self._store.switch_key(request.path_params["key"], active=bool(active))
@@ -196,6 +197,11 @@ class Api:
             await asyncio.sleep(0)
         self._endpoint.clear()
         return Response(status_code=204)
+
+
+async def _document(request: Request) -> Any:
+    """The JSON of a request. Raises NotJSONError, which is a ValueError."""
+    return decode(await request.body())
 
 
 def _number(request: Request, name: str, default: int) -> int:

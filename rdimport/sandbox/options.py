@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +16,8 @@ from rdimport.sandbox.account_fields import AccountFields
 from rdimport.sandbox.faults import Faults
 from rdimport.sandbox.replies import SHAPES, SPELLINGS
 from rdimport.sandbox.rules import Rules
+
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_~.-]{16,}")
 
 
 def _choice(default: object, text: str, metavar: str = "") -> Any:
@@ -78,7 +81,12 @@ class SandboxOptions:
         },
     )
     seed: int = _choice(0, "seed of the chance that draws the faults", "N")
-    token: str = _choice("", "token that the page asks for (made up where one is needed)", "TOKEN")
+    token: str = _choice(
+        "", "token that the page asks for, 16 characters or more (made up when left out)", "TOKEN"
+    )
+    header_timeout: int = _choice(
+        30, "seconds in which the head of a request must have come", "SECONDS"
+    )
     certificate: Path | None = _choice(  # noqa: RUF009
         None, "serve HTTPS with this certificate (PEM; needs a private key)", "FILE"
     )
@@ -101,6 +109,13 @@ class SandboxOptions:
             )
         if not self.accounts or not all(name.strip() for name in self.accounts):
             raise UsageError("The sandbox needs at least one account, and each needs a name.")
+        if self.token and not _TOKEN.fullmatch(self.token):
+            raise UsageError(
+                "--token is too short, or has other characters than letters, digits and `_~.-`.",
+                "Give it 16 characters or more, or leave it out: one is made up then.",
+            )
+        if self.header_timeout < 1:
+            raise UsageError("--header-timeout takes no such number.", "Write whole seconds.")
         if (self.certificate is None) != (self.private_key is None):
             raise UsageError("--certificate and --private-key go together.")
 

@@ -102,9 +102,7 @@ def _prepare(options: SandboxOptions, endpoint: Endpoint, listener: socket.socke
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(options.host, options.host)  # noqa: S104
     host = f"[{host}]" if ":" in host else host
     scheme = "https" if options.certificate else "http"
-    token = options.token
-    if not (token or options.is_loopback):
-        token = secrets.token_urlsafe(18)
+    token = options.token or secrets.token_urlsafe(18)
     return Started(f"{scheme}://{host}:{listener.getsockname()[1]}", token, api_key)
 
 
@@ -173,12 +171,9 @@ def serve(options: SandboxOptions, greet: Callable[[str], None] | None = None) -
 
 
 def _greet(options: SandboxOptions, started: Started, say: Callable[[str], None]) -> None:
-    query = f"?token={started.token}" if started.token else ""
-    say(f"Sandbox of RD Station Marketing: {started.base_url}/{query}")
-    if options.is_loopback:
-        say("Only this machine can reach it.")
-    else:
-        say("Other machines can reach it; the page asks for the token in the address above.")
+    say(f"Sandbox of RD Station Marketing: {started.base_url}/?token={started.token}")
+    who = "Only this machine" if options.is_loopback else "Other machines"
+    say(f"{who} can reach it; the page asks for the token in the address above.")
     if started.api_key:
         say(f"API key {options.new_key}: {started.api_key}")
     words = ["rdimport", "run", "FILE", "-m", "MAPPING", "--base-url", started.base_url]

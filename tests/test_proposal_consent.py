@@ -40,7 +40,8 @@ ABOUT = """\
 Aceita receber SMS?|Data do opt-in|Li e aceito os termos de uso|Consent date
 Li e concordo com a política de privacidade"""
 OTHERS = """\
-Inativo|Suspenso|Proibido|Contrato vencido|Pedido pendente|E-mail|Nome|Cargo|Status|No|Bloco|Retirada|Motivo da recusa da proposta|Não contatado
+Inativo|Suspenso|Proibido|Contrato vencido|Pedido pendente
+E-mail|Nome|Cargo|Status|No|Bloco|Retirada|Motivo da recusa da proposta|Não contatado
 Aceita cartão|Cidade|Data de inscrição|No show|Contato|Observações|Tags|Cancelado"""
 
 

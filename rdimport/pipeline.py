@@ -392,6 +392,7 @@ def source_hints(hints: Hints, mapping: Mapping) -> Hints:
     return replace(
         hints,
         sheet=hints.sheet or mapping.source.sheet,
+        sheets=hints.sheets or (None if hints.sheet else mapping.source.sheets),
         header_row=hints.header_row or mapping.source.header_row,
         delimiter=hints.delimiter or mapping.source.delimiter,
         encoding=hints.encoding or mapping.source.encoding,

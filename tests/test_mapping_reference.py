@@ -24,7 +24,8 @@ VALIDATOR = jsonschema.Draft202012Validator(Mapping.schema())
 FULL: dict[str, Any] = {
     "version": "1",
     "conversion_identifier": {"column": "Campanha", "default": "Feira"},
-    "source": {"member": "sub*.csv", "sheet": "Leads", "header_row": "3", "delimiter": ";",
+    "source": {"member": "sub*.csv", "sheets": "Leads *", "sheet": "Leads",
+               "header_row": "3", "delimiter": ";",
                "encoding": "utf-8", "repair": "false"},
     "fields": {
         "email": {"column": ["E-mail", "Outro"], "several": "first", "correct_typos": "true"},
@@ -110,7 +111,7 @@ def test_the_mapping_that_is_mutated_holds_every_key_and_is_right() -> None:
 
 
 FREE_NAMES = {"1"}
-FREE_TEXT = {"value", "default", "column", "add", "empty", "member", "sheet", "delimiter",
+FREE_TEXT = {"value", "default", "column", "add", "empty", "member", "sheet", "sheets", "delimiter",
              "encoding", "catalogue", "one_of", "values", "split", "date_format"}  # fmt: skip
 
 

@@ -60,6 +60,9 @@ class SourceHints(Section):
     """The list in an archive that holds several: its name, or a pattern with `*` and `?`."""
     sheet: Text | None = Field(default=None, examples=["Leads"])
     """The sheet of a workbook."""
+    sheets: Text | None = Field(default=None, examples=["all", "Leads *"])
+    """Several sheets of a workbook, one after the other: `all` that have the mapping's columns, or
+    those whose name fits a pattern with `*` and `?`. `sheet` goes before it."""
     header_row: Annotated[int, Field(ge=1)] | None = Field(default=None, examples=[3])
     """The row that holds the column names, counted from 1."""
     delimiter: Text | None = Field(default=None, examples=[";"])

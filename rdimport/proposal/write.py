@@ -49,6 +49,8 @@ _FORMS: Final = {
 }
 """How a custom field is cleaned whose cells nearly all have a form, the special forms first."""
 
+_PHONES: Final = (Holds.PHONE, Holds.MOBILE, Holds.LANDLINE)
+_MOSTLY: Final = 0.5
 _SURE: Final = 0.95
 _SEX: Final = re.compile(r"^(?:f|m)$|\b(?:sexo|sex|genero|gender)\b")
 """Who are all women are not all `false`."""
@@ -103,6 +105,7 @@ def write(
     text += "".join(f"  {field}: {fields[field]}\n" for field in FIELDS if field in fields)
     custom = "".join(_custom(columns, guesses, evidence))
     text += _CUSTOM + custom if custom else ""
+    text += "".join(_droppable(fields, guesses, evidence))
     return text + _consent(guesses, evidence, findings) + _EDITORS, has_email
 
 
@@ -247,6 +250,25 @@ def _because(one: Guess, seen: Evidence) -> str:
         return f"{one.why}; the column is empty in the rows that were looked at"
     part = "" if seen.filled == seen.rows else f", {seen.filled} of {seen.rows} filled"
     return f"{one.why}; e.g. {comment(seen.example)}{part}"
+
+
+def _droppable(
+    fields: Mapping[str, str], guesses: Mapping[str, Guess], evidence: Mapping[str, Evidence]
+) -> Iterator[str]:
+    """What to write where people would be kept back for a phone number that is none."""
+    bad = {
+        one.column: round(seen.filled * (1 - seen.share(Clean.PHONE)))
+        for one in guesses.values()
+        if one.holds in _PHONES and (seen := evidence[one.column]).local < _MOSTLY
+    }
+    named = [name for name in ("mobile_phone", "personal_phone") if name in fields]
+    if sum(bad.values()) and named:
+        drop = ", ".join(f"{name}: drop" for name in named)
+        yield (
+            f"\n# {sum(bad.values())} phone numbers of the rows that were looked at are not "
+            "valid,\n# and their rows are kept back. To send those people without a phone:"
+            f"\n# invalid: {{{drop}}}\n"
+        )
 
 
 def _custom(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -44,6 +45,7 @@ def lines(
     that the first report named.
     """
     wanted = columns(inputs)
+    names = Counter(table.name for table in inputs.values())
     for end in run.failures():
         table = inputs[end.file]
         # Of rows that were on their way when a run was cut off, the ledger has no cells.
@@ -53,17 +55,20 @@ def lines(
             end,
             [
                 *(at.get(name) or "" for name in wanted),
-                *_origin(end, table, at),
+                *_origin(end, table, at, several=names[table.name] > 1),
                 end.state,
                 *_explanations(end.problems, lang),
             ],
         )
 
 
-def _origin(end: Outcome, table: Input, at: Mapping[str, str | None]) -> tuple[str, str]:
-    """The row's number and its file."""
+def _origin(
+    end: Outcome, table: Input, at: Mapping[str, str | None], *, several: bool
+) -> tuple[str, str]:
+    """The row's number and its file, with the sheet where `several` of it were read."""
     row, file, *_ = (at.get(name) or "" for name in REPORTED)
-    return (row, file) if row.isdecimal() and file else (str(end.row), table.name)
+    name = f"{table.name} [{table.sheet}]" if several and table.sheet else table.name
+    return (row, file) if row.isdecimal() and file else (str(end.row), name)
 
 
 def _explanations(problems: Sequence[Problem], lang: str) -> Iterator[str]:

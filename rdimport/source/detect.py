@@ -76,9 +76,11 @@ def open_file(file: InputFile, index: int, hints: Hints) -> tuple[Table, ...]:
 
 
 def _sheets(file: InputFile, index: int, hints: Hints, book: Book) -> tuple[Table, ...]:
-    from rdimport.source.sheets.table import GridTable  # noqa: PLC0415  each reader costs its imports
+    from rdimport.source.sheets.several import several_sheets  # noqa: PLC0415  each reader costs
+    from rdimport.source.sheets.table import GridTable  # noqa: PLC0415  its imports
 
     hinted = sheet_hints(book.sheets, lambda sheet: _first_row(book.cells(sheet)), hints)
+    hinted = several_sheets(book, hints, file.name) if hinted == (hints,) else hinted
     return tuple(GridTable(file, at, hint, book) for at, hint in enumerate(hinted, start=index))
 
 

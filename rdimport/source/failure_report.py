@@ -53,4 +53,4 @@ def sheet_hints(
 
 
 def _unsaid(hints: Hints) -> Hints:
-    return replace(hints, sheet=None, header_row=None, delimiter=None, encoding=None)
+    return replace(hints, sheet=None, sheets=None, header_row=None, delimiter=None, encoding=None)

@@ -31,6 +31,10 @@ class Hints:
     """The file in an archive: its name or a pattern."""
     repair: bool = True
     """Put right text that a wrong encoding broke before (`SÃ£o Paulo`)."""
+    sheets: str | None = None
+    """Several sheets: `all` that have the columns, or a pattern; `sheet` goes before it."""
+    together: tuple[str, ...] = ()
+    """The sheets that are read beside this one, itself among them."""
 
 
 @dataclass(frozen=True, slots=True)

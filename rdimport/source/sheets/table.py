@@ -74,7 +74,7 @@ class GridTable:
         self._rows = sieve.sifted(data.select(ROW, DEFECT, *names).rename(names))
         if self._rows.is_empty():
             raise header_only(_place(found.sheet, file.name), found.header)
-        choice = _choice_note(book, found.sheet)
+        choice = _choice_note(book, found.sheet, hints.together)
         about = (*found.header.notes, *book.notes(found.sheet), *sieve.notes)
         self._notes = (*file.notes, *choice, *about)
 
@@ -192,11 +192,21 @@ def _holds_addresses(found: _Found) -> bool:
     return any(share is not None and share > 0.5 for share in shares.row(0))
 
 
+def table_columns(book: Book, sheet: str, hints: Hints, name: str) -> tuple[str, ...]:
+    """The columns of the table on a sheet. Raises SourceError where there is none, or no rows."""
+    found = _table_in(book.cells(sheet), sheet, hints, name)
+    if found.cells.filter(pl.col(ROW) >= found.header.first_data).is_empty():
+        raise header_only(_place(sheet, name), found.header)
+    return found.header.columns
+
+
 def _place(sheet: str, name: str) -> str:
     return f"Sheet {sheet!r} of {name}" if sheet else name
 
 
-def _choice_note(book: Book, sheet: str) -> list[str]:
+def _choice_note(book: Book, sheet: str, together: Sequence[str]) -> list[str]:
+    if together:
+        return _together_note(book, together) if sheet == together[0] else []
     others = [name for name in book.sheets if name != sheet]
     if not others:
         return []
@@ -204,3 +214,12 @@ def _choice_note(book: Book, sheet: str) -> list[str]:
     listed = ", ".join(repr(name) for name in others[:_LISTED])
     listed += f" and {len(others) - _LISTED} more" if len(others) > _LISTED else ""
     return [f"Sheet {sheet!r}{hidden} is read; not read: {listed}. --sheet chooses another."]
+
+
+def _together_note(book: Book, together: Sequence[str]) -> list[str]:
+    """Which sheets are read and which are not."""
+    read = ", ".join(map(repr, together))
+    left = ", ".join(repr(name) for name in book.sheets if name not in together)
+    if not left:
+        return [_("Sheets {read} are read.", read=read)]
+    return [_("Sheets {read} are read; not read: {left}.", read=read, left=left)]

@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from rdimport.config import Account, ApiKey, Defaults, Job
+from rdimport.config import Account, Address, ApiKey, Defaults, Job, Notify
 
 PAGE_FILE: Final = Path(__file__).parent / "jobs.md"
 HEADING: Final = "## All keys\n"
@@ -21,6 +21,8 @@ _TABLES: Final = (
     (Account, "`[accounts.NAME]`"),
     (ApiKey, "`api_key` of an account"),
     (Job, "`[jobs.NAME]`"),
+    (Notify, "`[notify.NAME]`"),
+    (Address, "`url` and `ping`"),
 )
 
 
@@ -30,7 +32,7 @@ def page() -> str:
     return text[: text.index(HEADING)] + HEADING + "\n" + "\n".join(map(_table, _TABLES))
 
 
-def _table(which: tuple[type[Defaults | Account | ApiKey | Job], str]) -> str:
+def _table(which: tuple[type[Defaults | Account | ApiKey | Job | Notify | Address], str]) -> str:
     model, title = which
     inherited = set() if model is Defaults else set(Defaults.model_fields)
     sentence = (model.__doc__ or "").split("\n\n", maxsplit=1)[0]

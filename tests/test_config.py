@@ -175,7 +175,12 @@ def test_the_reference_is_current_and_its_example_is_right(tmp_path: Path) -> No
     assert page == reference.page(), "run `python docs/settings_reference.py`"
     example = page.split("```toml\n")[1].split("```")[0]
     assert set(load(written(tmp_path, example)).jobs) == {"acme-feira", "padaria-newsletter"}
-    assert set(Settings.model_json_schema()["properties"]) == {"defaults", "accounts", "jobs"}
+    assert set(Settings.model_json_schema()["properties"]) == {
+        "defaults",
+        "accounts",
+        "jobs",
+        "notify",
+    }
 
 
 @pytest.mark.parametrize(

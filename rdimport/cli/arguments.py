@@ -90,6 +90,7 @@ class CheckArguments(FileArguments, AddressArguments, StateArguments, OutputArgu
     full_report: bool
     log_file: Path | None
     log_format: Literal["text", "json"]
+    metrics_file: Path | None
     payloads: Path | None = None
 
 
@@ -221,6 +222,7 @@ class JobsArguments(Arguments):
     config: Path | None
     json: bool
     quiet: bool = False
+    metrics_file: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
-from rdimport.cli import keys, resolve
+from rdimport.cli import after_jobs, keys, resolve
 from rdimport.cli.arguments import JobsArguments, RunArguments, read
 from rdimport.cli.screen import jobs as screen
 from rdimport.cli.streams import flush_output, print_error, say, say_json
@@ -188,7 +188,7 @@ def _run(settings: Settings, chosen: Sequence[str], args: JobsArguments) -> int:
         for job in jobs:
             if stop.is_set():
                 return
-            one = _ended(settings, job, stop)
+            one = _told_of(settings, job, stop)
             with speaking:
                 ended.append(one)
                 if not args.json:
@@ -197,6 +197,7 @@ def _run(settings: Settings, chosen: Sequence[str], args: JobsArguments) -> int:
     with _stopping(stop), ThreadPoolExecutor(len(by_account)) as accounts:
         for future in [accounts.submit(of_account, jobs) for jobs in by_account.values()]:
             future.result()
+    _write_metrics(settings, args)
     left = [job for job in chosen if job not in {one.job for one in ended}]
     codes = [one.code for one in ended] + [ExitCode.STOPPED for _ in left]
     if args.json:
@@ -206,6 +207,28 @@ def _run(settings: Settings, chosen: Sequence[str], args: JobsArguments) -> int:
         print_error(_("stopped; not started: {jobs}", jobs=", ".join(left)))
     flush_output()
     return _worst(codes)
+
+
+def _told_of(settings: Settings, job: str, stop: StopRequest) -> Ended:
+    """Run one job, and tell whom the settings name how it ended."""
+    wanted = settings.value(job, "notify")[0] or settings.value(job, "ping")[0]
+    if not wanted:
+        return _ended(settings, job, stop)
+    args = _arguments(settings, job)
+    with messages.speaking(args.lang):
+        before = after_jobs.ended_before(args, job)
+        one = _ended(settings, job, stop)
+        ending = after_jobs.ending(one.code, one.result, one.trouble, args.lang)
+        after_jobs.tell(settings, job, args, ending, before)
+    return one
+
+
+def _write_metrics(settings: Settings, args: JobsArguments) -> None:
+    named = settings.defaults.metrics_file
+    path = args.metrics_file or (settings.path(named) if named else None)
+    if path is not None:
+        places = [resolve.state_dir(_arguments(settings, job)) for job in settings.jobs]
+        after_jobs.write_metrics(path, places)
 
 
 def _ended(settings: Settings, job: str, stop: StopRequest) -> Ended:

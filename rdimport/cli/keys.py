@@ -21,7 +21,7 @@ from rdimport.core.shell import joined
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
 
-    from rdimport.config import ApiKey
+    from rdimport.config import Address, ApiKey
 
 VARIABLE: Final = "RDIMPORT_API_KEY"
 
@@ -96,6 +96,17 @@ def of_account(name: str, where: ApiKey, path: Callable[[str], Path]) -> str | N
             )
     MASK.learn(key)
     return key
+
+
+def of_address(name: str, where: Address | str, path: Callable[[str], Path]) -> str:
+    """An address that the settings hold, or say where it is. Raises UsageError."""
+    if isinstance(where, str):
+        MASK.learn(where)
+        return where
+    from rdimport.config import ApiKey  # noqa: PLC0415
+
+    named = ApiKey(env=where.env, file=where.file, command=where.command)
+    return of_account(name, named, path) or ""
 
 
 def _printed_by(command: Sequence[str], name: str) -> str:

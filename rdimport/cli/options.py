@@ -193,6 +193,8 @@ def _jobs(commands: _Commands) -> None:
         action.add_argument("--json", action="store_true", help=_("print one JSON object"))
         if name == "run":
             action.add_argument("--quiet", action="store_true", help=_("only what needs a person"))
+            metrics = _("write the metrics of all jobs here, for Prometheus")
+            action.add_argument("--metrics-file", type=Path, metavar="FILE", help=metrics)
 
 
 def _schema(commands: _Commands) -> None:
@@ -458,6 +460,8 @@ def _log(to: argparse.ArgumentParser) -> None:
         "--log-file", type=Path, metavar="FILE", help=_("write what happens here too")
     )
     group.add_argument("--log-format", choices=("text", "json"), default="text", help=_("(text)"))
+    metrics = _("write the metrics of all jobs here, for Prometheus")
+    group.add_argument("--metrics-file", type=Path, metavar="FILE", help=metrics)
 
 
 def _places(to: argparse._ActionsContainer, reports: str = "") -> None:

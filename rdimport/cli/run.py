@@ -6,7 +6,7 @@ from contextlib import ExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from rdimport.cli import resolve
+from rdimport.cli import after_jobs, resolve
 from rdimport.cli.arguments import RunArguments
 from rdimport.cli.one_run import carry_out, note_attempt, to_know
 from rdimport.cli.streams import flush_output, say_json
@@ -36,11 +36,17 @@ def execute(args: RunArguments) -> int:
             return _import(args, to, stack, log)
         except RdimportError as error:
             note_attempt(args, error, started)
+            _write_metrics(args)
             if log:
                 log.write("run_failed", exit_code=int(error.exit_code), message=error.message)
             if args.json and error.summary is not None:
                 say_json({**error.summary, "error": str(error)})
             raise
+
+
+def _write_metrics(args: RunArguments) -> None:
+    if args.metrics_file is not None:
+        after_jobs.write_metrics(args.metrics_file, [resolve.state_dir(args)])
 
 
 def _import(args: RunArguments, to: RDStation, stack: ExitStack, log: LogFile | None) -> int:
@@ -51,6 +57,7 @@ def _import(args: RunArguments, to: RDStation, stack: ExitStack, log: LogFile | 
     ask = partial(agreed, args, to.credentials()["api_key"])
     done = carry_out(args, to, on_event=terminal.observer, agreed=ask, signals=True)
     terminal.close()
+    _write_metrics(args)
     if log:
         log.write("run_finished", **done.summary)
     gaps = log.notes if log else ()

@@ -7,6 +7,6 @@ and what the job's command line would be.
 from __future__ import annotations
 
 from rdimport.config.load import find, load
-from rdimport.config.model import Account, ApiKey, Defaults, Job, Settings
+from rdimport.config.model import Account, Address, ApiKey, Defaults, Job, Notify, Settings
 
-__all__ = ["Account", "ApiKey", "Defaults", "Job", "Settings", "find", "load"]
+__all__ = ["Account", "Address", "ApiKey", "Defaults", "Job", "Notify", "Settings", "find", "load"]

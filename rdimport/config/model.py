@@ -20,6 +20,7 @@ from pydantic import (
 from rdimport.core.names import did_you_mean, fold
 from rdimport.core.quota import Quota
 from rdimport.destination.own_endpoint import Meaning
+from rdimport.notify.rules import Rule
 
 
 def _quota(value: object) -> object:
@@ -54,6 +55,7 @@ _SHARE: Final = r"[0-9]{1,2}(?:\.[0-9]+)?\s*%"
 Share = Annotated[str, BeforeValidator(_of_form(_SHARE, 'no share: write "20%"'))]
 QuotaText = Annotated[str, BeforeValidator(_quota)]
 Paths = Annotated[tuple[Text, ...], BeforeValidator(_one_or_more), Field(min_length=1)]
+Rules = Annotated[tuple[Rule, ...], BeforeValidator(_one_or_more), Field(min_length=1)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 """The name of a job: it stands on command lines and in file names."""
 
@@ -83,6 +85,33 @@ class ApiKey(_Table):
         return self
 
 
+class Address(_Table):
+    """Where an address is that others must not know. Exactly one of the keys."""
+
+    env: Text | None = Field(default=None, description="environment variable that holds it")
+    file: Text | None = Field(default=None, description="file that holds it, readable by you only")
+    command: Paths | None = Field(default=None, description="program that prints it")
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if sum(bool(getattr(self, name)) for name in type(self).model_fields) != 1:
+            raise ValueError("expected one of env, file, command")
+        return self
+
+
+class Notify(_Table):
+    """Somebody who is told how jobs ended."""
+
+    url: Address | Text = Field(
+        description='address of the library apprise, as it is or where it is: `{env = "OPS_URL"}`'
+    )
+    on: Rules = Field(
+        default=("failed_rows", "stopped", "new_problem", "recovered"),
+        description="when: `failed_rows`, `stopped`, `new_problem`, `recovered`, `uncertain`, "
+        "`always`",
+    )
+
+
 class Common(_Table):
     """What an account and a job may both say; the job's word counts."""
 
@@ -98,6 +127,11 @@ class Common(_Table):
     patience: Time | None = Field(default=None, description="how long RD may be down: `2m`")
     timeout: Time | None = Field(default=None, description="how long an answer may take: `1m`")
     concurrency: int | None = Field(default=None, ge=1, description="requests open at most")
+    notify: Paths | None = Field(default=None, description="who is told: names of `[notify.NAME]`")
+    ping: Address | Text | None = Field(
+        default=None,
+        description="dead man's switch: GET when a job worked, `/fail` at its end when not",
+    )
     full_report: bool | None = Field(
         default=None, description="`true`: report.html shows personal data as it is"
     )
@@ -105,6 +139,10 @@ class Common(_Table):
 
 class Defaults(Common):
     """What counts where neither job nor account says otherwise."""
+
+    metrics_file: Text | None = Field(
+        default=None, description="gets the metrics of all jobs for Prometheus"
+    )
 
 
 class Account(Common):
@@ -150,6 +188,8 @@ _INHERITED: Final = tuple(Common.model_fields)
 _OF_FILES: Final = ("sheet", "member", "delimiter", "encoding", "header_row")
 _PATHS: Final = ("report_dir", "state_dir", "mapping")
 _SWITCHES: Final = ("full_report",)
+_OF_JOBS_RUN: Final = ("notify", "ping")
+"""What `jobs run` sees to, and no option of `run`."""
 
 
 class Settings(_Table):
@@ -158,6 +198,7 @@ class Settings(_Table):
     defaults: Defaults = Field(default=Defaults(), description="for all jobs")
     accounts: dict[Text, Account] = Field(default={}, description="by name")
     jobs: dict[Name, Job] = Field(default={}, description="by name")
+    notify: dict[Name, Notify] = Field(default={}, description="who is told, by name")
     _folder: Path = PrivateAttr(Path())
 
     def contradictions(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
@@ -172,6 +213,17 @@ class Settings(_Table):
                 best = did_you_mean(job.account, names.values())
                 hint = f"; did you mean `{best}`?" if best else ""
                 yield ("jobs", name, "account"), f"there is no account `{job.account}`{hint}"
+        for place, table in self._tables():
+            for wanted in table.notify or ():
+                if wanted not in self.notify:
+                    best = did_you_mean(wanted, self.notify)
+                    hint = f"; did you mean `{best}`?" if best else ""
+                    yield (*place, "notify"), f"there is no [notify.{wanted}]{hint}"
+
+    def _tables(self) -> Iterator[tuple[tuple[str, ...], Common]]:
+        yield ("defaults",), self.defaults
+        yield from ((("accounts", name), table) for name, table in self.accounts.items())
+        yield from ((("jobs", name), table) for name, table in self.jobs.items())
 
     def beside(self, folder: Path) -> Self:
         """The same settings, whose paths begin in `folder`."""
@@ -220,7 +272,7 @@ class Settings(_Table):
             "header_row",
         ):
             value, _ = self.value(job, key)
-            if value is None or value is False:
+            if value is None or value is False or key in _OF_JOBS_RUN:
                 continue
             option = f"--{key.replace('_', '-')}"
             given = str(self.path(value)) if key in _PATHS else str(value)
@@ -241,5 +293,6 @@ class Settings(_Table):
             *_INHERITED,
         ):
             value, place = self.value(job, key)
-            if value not in (None, {}) and (value or key != "idempotent"):
+            told = value not in (None, {}) and (value or key != "idempotent")
+            if told and key != "ping":
                 yield key, value, place

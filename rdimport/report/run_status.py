@@ -56,6 +56,8 @@ class RunStatus:
     job: str = ""
     mapping: str = ""
     error: str = ""
+    requests: int | None = None
+    throttled: int | None = None
 
     def as_json(self) -> dict[str, Any]:
         """As an object for scripts."""
@@ -139,6 +141,8 @@ def _status(run: Run, account: str, *, running: bool) -> RunStatus:
         job=recorded.get("job") or "",
         mapping=recorded.get("mapping") or "",
         error=recorded.get("error") or "",
+        requests=facts["requests"],
+        throttled=facts["throttled"],
     )
 
 

@@ -1,0 +1,130 @@
+"""What follows a job: who is told, the dead man's switch, the metrics.
+
+Nothing here changes how the job ended: what goes wrong is said on standard error.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rdimport.cli import keys, resolve
+from rdimport.cli.arguments import RunArguments
+from rdimport.cli.streams import print_error
+from rdimport.core.clock import SystemClock
+from rdimport.core.errors import ExitCode, RdimportError, UsageError
+from rdimport.core.messages import _
+from rdimport.core.names import fold
+from rdimport.core.row import State
+from rdimport.core.shell import joined
+from rdimport.report.words import Words
+
+if TYPE_CHECKING:
+    from rdimport import RunResult
+    from rdimport.config import Settings
+    from rdimport.notify import Ending
+    from rdimport.report.job_status import JobStatus
+
+
+def known(state_dir: Path) -> list[JobStatus]:
+    """What a ledger knows of its accounts and jobs; nothing where it cannot be read."""
+    from rdimport.ledger import Ledger  # noqa: PLC0415
+    from rdimport.ledger.lock import is_locked  # noqa: PLC0415
+    from rdimport.report.job_status import jobs  # noqa: PLC0415
+
+    with suppress(RdimportError):
+        ledger = Ledger.if_there(state_dir)
+        if ledger is not None:
+            with ledger:
+                now = SystemClock().now()
+                return list(jobs(ledger, partial(is_locked, state_dir), now=now))
+    return []
+
+
+def ended_before(args: RunArguments, job: str) -> Ending | None:
+    """How the job ended the last time, if it ever did."""
+    from rdimport.ledger import Ledger  # noqa: PLC0415
+    from rdimport.notify import Ending  # noqa: PLC0415
+
+    with suppress(RdimportError, ValueError):
+        place = resolve.state_dir(args)
+        same = [one for one in known(place) if one.job == job and _is_of(one, args)]
+        run = same[0].run if same else None
+        if run is None or run.exit_code is None:
+            return None
+        problems: tuple[tuple[str, int], ...] = ()
+        ledger = Ledger.if_there(place) if run.run_id else None
+        if ledger is not None:
+            with ledger:
+                problems = tuple(ledger.run(run.run_id).problems().items())
+        why = _first(run.error) or run.stopped_because or ""
+        return Ending(ExitCode(run.exit_code), (), problems, 0, why)
+    return None
+
+
+def _is_of(status: JobStatus, args: RunArguments) -> bool:
+    return fold(status.account) == fold(args.account or "default")
+
+
+def ending(code: ExitCode, result: RunResult | None, trouble: str, lang: str) -> Ending:
+    """How a job ended, without anybody's data."""
+    from rdimport.notify import Ending  # noqa: PLC0415
+
+    if result is None:
+        return Ending(code, why=_first(trouble))
+    words, counts = Words(lang), result.counts
+    rows = tuple((words.state(state), number) for state, number in counts.items() if number)
+    problems = tuple(result.summary["problems"].items())
+    why = result.summary["stopped_because"] or ""
+    return Ending(code, rows, problems, counts[State.UNCERTAIN], why)
+
+
+def _first(text: str) -> str:
+    """Its first line. A bug's stack may hold anything, and its first line nothing."""
+    return text.partition("\n")[0]
+
+
+def tell(
+    settings: Settings, job: str, args: RunArguments, now: Ending, before: Ending | None
+) -> None:
+    """Notify whom the settings name, and the dead man's switch."""
+    from rdimport.notify import applying, ping, send, text  # noqa: PLC0415
+
+    command = joined(["rdimport", "status", "--job", job, "--state-dir", _whole_state(args)])
+    for name in settings.value(job, "notify")[0] or ():
+        whom = settings.notify[name]
+        if applying(whom.on, now, before):
+            message = text(job, args.account or "default", now, command)
+            try:
+                _say(send(name, keys.of_address(name, whom.url, settings.path), message))
+            except UsageError as error:
+                _say(str(error))
+    where = settings.value(job, "ping")[0]
+    if where is not None:
+        fine = now.code in (ExitCode.DONE, ExitCode.FAILED_ROWS)
+        try:
+            _say(ping(keys.of_address(job, where, settings.path), fine=fine))
+        except UsageError as error:
+            _say(str(error))
+
+
+def write_metrics(path: Path, state_dirs: list[Path]) -> None:
+    """Write the metrics of all that these ledgers know."""
+    from rdimport.report import metrics  # noqa: PLC0415
+
+    found = [status for place in dict.fromkeys(state_dirs) for status in known(place)]
+    try:
+        metrics.write(path, found)
+    except RdimportError as error:
+        _say(_("The metrics were not written: {error}", error=error))
+
+
+def _whole_state(args: RunArguments) -> str:
+    return str(resolve.state_dir(args).absolute())
+
+
+def _say(sentence: str) -> None:
+    if sentence:
+        print_error(sentence)

@@ -1,0 +1,49 @@
+"""What leaves: a message by apprise, a GET to a dead man's switch."""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+from urllib.parse import urlsplit, urlunsplit
+
+from rdimport.core.messages import _
+from rdimport.notify.rules import Message
+
+_TAKES: Final = 20.0
+"""Seconds that a dead man's switch has to answer."""
+
+
+def send(name: str, address: str, message: Message) -> str:
+    """Send it; what went wrong, in a sentence that does not hold the address, else nothing."""
+    try:
+        import apprise  # noqa: PLC0415  an extra
+
+        logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it would print addresses
+        messenger = apprise.Apprise()
+        if not messenger.add(address):
+            return _("Notification {name}: apprise does not know this kind of address.", name=name)
+        sent = messenger.notify(title=message.title, body=message.body)
+    except ImportError:
+        return _("Notification {name}: install rdimport[notify] to send it.", name=name)
+    except Exception as error:  # noqa: BLE001  whatever a service's plug-in raises
+        kind = type(error).__name__
+        return _("Notification {name} was not sent: {error}.", name=name, error=kind)
+    return "" if sent else _("Notification {name} was not taken.", name=name)
+
+
+def ping(address: str, *, fine: bool) -> str:
+    """Tell a dead man's switch; what went wrong, in a sentence without the address, else nothing.
+    Where the job failed, `/fail` is added to the address's path.
+    """
+    import httpx  # noqa: PLC0415  slow to import, and rarely needed
+
+    parts = urlsplit(address)
+    path = parts.path if fine else f"{parts.path.rstrip('/')}/fail"
+    try:
+        answer = httpx.get(urlunsplit(parts._replace(path=path)), timeout=_TAKES)
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        kind = type(error).__name__
+        return _("The dead man's switch was not reached: {error}.", error=kind)
+    if answer.is_success:
+        return ""
+    return _("The dead man's switch answered with {status}.", status=answer.status_code)

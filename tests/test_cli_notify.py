@@ -1,0 +1,205 @@
+"""Who is told how jobs ended: by mail, by HTTP, by a dead man's switch, by metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email import message_from_bytes, policy
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from support.command import Desk
+from support.lists import MAPPING, people
+
+from rdimport.sandbox.embedded import RunningSandbox
+
+# apprise and its libraries use what Python 3.13 takes away
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+RUN = ("jobs", "run", "--config", "rdimport.toml", "--quiet")
+
+
+class Web:
+    """An HTTP server on loopback, and what it was asked."""
+
+    def __init__(self) -> None:
+        self.got: list[str] = []
+        self.posted: list[dict[str, str]] = []
+        web = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                web.got.append(self.path)
+                self._answer()
+
+            def do_POST(self) -> None:
+                size = int(self.headers["Content-Length"])
+                web.posted.append(json.loads(self.rfile.read(size)))
+                self._answer()
+
+            def _answer(self) -> None:
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_port
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    found = Web()
+    thread = threading.Thread(target=found.server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield found
+    found.server.shutdown()
+    thread.join()
+    found.server.server_close()
+
+
+class Mailbox:
+    """What an SMTP server on loopback was handed."""
+
+    def __init__(self) -> None:
+        self.letters: list[bytes] = []
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+        self.letters.append(bytes(envelope.content or b""))
+        return "250 OK"
+
+
+@contextmanager
+def smtp(mailbox: Mailbox) -> Iterator[int]:
+    """An SMTP server on loopback; its port."""
+    loop = asyncio.new_event_loop()
+    server = loop.run_until_complete(
+        loop.create_server(lambda: SMTP(mailbox, loop=loop), "127.0.0.1", 0)
+    )
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        loop.call_soon_threadsafe(server.close)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+@pytest.fixture(scope="module")
+def secret(one_sandbox: RunningSandbox) -> str:
+    return one_sandbox.create_key("notify", "acme")
+
+
+@pytest.fixture
+def office(desk: Desk, secret: str, web: Web) -> Desk:
+    """One client whose job tells a web server and pings another one."""
+    desk.write("acme.key", secret)
+    (desk.home / "acme.key").chmod(0o600)
+    desk.key = None
+    desk.write("list.yaml", MAPPING)
+    desk.write("list.csv", people(3))
+    settings(desk, f"json://127.0.0.1:{web.port}/hook", web)
+    return desk
+
+
+def settings(desk: Desk, url: str, web: Web, on: str = "") -> None:
+    desk.write("url", url)
+    (desk.home / "url").chmod(0o600)
+    desk.write(
+        "rdimport.toml",
+        f'[defaults]\nlang = "pt-BR"\nnotify = "ops"\nmetrics_file = "jobs.prom"\n'
+        '[accounts.acme]\napi_key = {file = "acme.key"}\nquota = "none"\n'
+        '[jobs.fair]\naccount = "acme"\nfiles = "list.csv"\nmapping = "list.yaml"\n'
+        f'ping = "http://127.0.0.1:{web.port}/beat?a=1"\n'
+        f'[notify.ops]\nurl = {{file = "url"}}\n{on}\n',
+    )
+
+
+def test_a_known_problem_is_told_once_and_its_end_too(
+    office: Desk, box: RunningSandbox, web: Web
+) -> None:
+    assert office.here(*RUN).code == 0
+    assert (web.posted, web.got) == ([], ["/beat?a=1"]), "nothing to tell"
+    office.write("list.csv", people(3) + "ninguem-aqui,Fulano de Tal\n")
+    assert office.here(*RUN).code == 1
+    (told,) = web.posted
+    assert told["title"] == "rdimport: fair (conta acme): algumas linhas precisam de uma pessoa"
+    assert "- 1 linha: email." in told["message"]
+    assert f"rdimport status --job fair --state-dir {office.state}" in told["message"]
+    assert "ninguem" not in told["message"]
+    assert "Fulano" not in told["message"]
+    assert office.here(*RUN).code == 1
+    assert len(web.posted) == 1, "known since the last night"
+    office.write("list.csv", people(3) + "outro@exemplo.com.br,Fulano\n")
+    assert office.here(*RUN).code == 0
+    assert web.posted[1]["title"].endswith("todas as linhas chegaram")
+    assert web.got == ["/beat?a=1"] * 4
+
+
+def test_a_job_that_cannot_begin_is_told_once_and_fails_the_switch(office: Desk, web: Web) -> None:
+    (office.home / "list.csv").unlink()
+    for _ in range(2):
+        assert office.here(*RUN).code == 2
+    (told,) = web.posted
+    assert "list.csv" in told["message"]
+    assert web.got == ["/beat/fail?a=1"] * 2
+
+
+def test_a_mail_arrives(office: Desk, box: RunningSandbox, web: Web) -> None:
+    mailbox = Mailbox()
+    with smtp(mailbox) as port:
+        settings(
+            office,
+            f"mailto://127.0.0.1:{port}/?from=rdimport@exemplo.com.br&to=ops@exemplo.com.br"
+            "&mode=insecure",
+            web,
+            'on = ["always"]',
+        )
+        done = office.here(*RUN)
+    assert (done.code, done.err) == (0, "")
+    (letter,) = mailbox.letters
+    mail = message_from_bytes(letter, policy=policy.default)
+    assert mail["subject"] == "rdimport: fair (conta acme): todas as linhas chegaram"
+    body = mail.get_body()
+    assert body is not None
+    assert "aceita" in body.get_content()
+
+
+@pytest.mark.parametrize("url", ["json://127.0.0.1:9/secret-hook", "nothing://at-all/secret-hook"])
+def test_what_cannot_be_told_changes_nothing_and_shows_no_address(
+    office: Desk, box: RunningSandbox, web: Web, url: str
+) -> None:
+    settings(office, url, web, 'on = ["always"]')
+    done = office.here(*RUN)
+    assert (done.code, len(box.conversions())) == (0, 3)
+    assert "ops" in done.err
+    assert "secret-hook" not in done.err
+    (office.home / "url").unlink()
+    assert office.here(*RUN).code == 0
+
+
+def test_metrics_tell_of_each_job_and_are_replaced_whole(office: Desk, box: RunningSandbox) -> None:
+    assert office.here(*RUN).code == 0
+    (office.home / "acme.key").unlink()
+    assert office.here(*RUN).code == 2
+    path = office.home / "jobs.prom"
+    text = path.read_text("utf-8")
+    of = 'account="acme",job_name="fair"'
+    assert f'rdimport_last_run_rows{{{of},state="accepted"}} 0\n' in text
+    assert f"rdimport_last_run_exit_code{{{of}}} 2\n" in text
+    assert f"rdimport_last_success_timestamp_seconds{{{of}}} 1" in text
+    heads = [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")]
+    assert len(heads) == len(set(heads)) == 7
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert [one.name for one in office.home.iterdir() if one.name.startswith(".jobs")] == []
+    words = ("run", "list.csv", "-m", "list.yaml", "--account", "acme")
+    office.here(*words, "--metrics-file", "one.prom")
+    assert 'job_name="list.yaml"' in (office.home / "one.prom").read_text("utf-8")

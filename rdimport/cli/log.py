@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import logging
 import os
 import sys
@@ -27,6 +26,7 @@ from rdimport.core.events import (
 )
 from rdimport.core.messages import _
 from rdimport.core.messages.reasons import detail
+from rdimport.core.visible import shown, shown_json
 
 MOST_BYTES: Final = 10_000_000
 KEPT: Final = 5
@@ -80,10 +80,10 @@ class LogFile:
         """One line."""
         moment = self._clock.now().isoformat(timespec="seconds")
         if self._json:
-            text = json.dumps({"at": moment, "event": name, **facts}, ensure_ascii=False)
+            text = shown_json({"at": moment, "event": name, **facts})
         else:
             known = " ".join(f"{key}={value}" for key, value in facts.items() if value is not None)
-            text = " ".join(f"{moment} {name} {known}".split())  # one line, whatever it holds
+            text = shown(" ".join(f"{moment} {name} {known}".split()))
         record = logging.LogRecord("rdimport", logging.INFO, "", 0, self._mask(text), None, None)
         self._handler.emit(record)
 

@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import io
-import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import Any, Final, TextIO, cast
 
 from rdimport.core.errors import OutputError
 from rdimport.core.messages import _
+from rdimport.core.visible import Shown, shown, shown_json, shown_lines
+
+_OURS: Final = re.compile(r"(\x1b\[(?:[012]|3[1-4])m|\x1b\[A|[\r\n])")
+"""What steers a terminal and comes from us: colours, and how a bar is drawn over itself."""
 
 
 class _Discreet:
-    """A stream in which `mask` changes each text, whoever writes it: also libraries and Python."""
+    """A stream in which `mask` changes each text, whoever writes it: also libraries and Python. It
+    shows as text what would steer a terminal and is not ours.
+    """
 
     def __init__(self, stream: TextIO, mask: Callable[[str], str]) -> None:
         self._stream = stream
         self._mask = mask
 
     def write(self, text: str) -> int:
-        self._stream.write(self._mask(text))
+        masked = self._mask(text)
+        if not masked.isprintable():
+            masked = "".join(p if at % 2 else shown(p) for at, p in enumerate(_OURS.split(masked)))
+        self._stream.write(masked)
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
@@ -85,7 +94,7 @@ def say(lines: Iterable[str], out: TextIO | None = None) -> None:
     out = out or sys.stdout
     for line in lines:
         with _heard(out):
-            print(line, file=out)
+            print(shown(line), file=out)
 
 
 def flush_output() -> None:
@@ -113,13 +122,13 @@ def _heard(out: TextIO) -> Iterator[None]:
 
 def say_json(result: object, **layout: Any) -> None:
     """One JSON object on standard output."""
-    say([json.dumps(result, ensure_ascii=False, **layout)])
+    say([Shown(shown_json(result, **layout))])
 
 
 def print_error(text: str) -> None:
     """What went wrong, or what to do next, on standard error."""
     with suppress(OSError):
-        print(f"rdimport: {text}", file=sys.stderr)
+        print(f"rdimport: {shown_lines(text.split(chr(10)))}", file=sys.stderr)
 
 
 def ask(question: str) -> bool:

@@ -18,6 +18,7 @@ from rdimport.cli.screen.run import lines
 from rdimport.cli.streams import say, say_json
 from rdimport.core.clock import SystemClock
 from rdimport.core.events import Observer, ignore_events
+from rdimport.core.visible import shown_lines
 from rdimport.report.words import Words
 from rdimport.results import RunResult
 
@@ -65,7 +66,7 @@ class Terminal:
             words = Words(self._lang)
             title = words("run", run=done.summary["run_id"])
             ending = [title, *counts(done.counts, 0, words)]
-            return "\n".join([*ending, "", done.summary["report_failed"]])
+            return shown_lines([*ending, "", *done.summary["report_failed"].split("\n")])
         out = sys.stderr if self._json or self._quiet else sys.stdout
         colour = out.isatty() and not os.environ.get("NO_COLOR")
         width = min(shutil.get_terminal_size((100, 24)).columns, 120)

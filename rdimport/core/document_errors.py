@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from rdimport.core.masking import may_be_key
 from rdimport.core.names import did_you_mean
+from rdimport.core.visible import shown_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -47,7 +48,7 @@ def lines(name: str, problems: Iterable[tuple[Place, Path, str]]) -> str:
         f"{name}:{place[0]}:{place[1]}: {_dotted(path)}{message}"
         for place, path, message in sorted(set(problems), key=lambda p: (p[0], p[2]))
     ]
-    return "\n".join(found)
+    return shown_lines(found)
 
 
 def from_rules(document: Document, broken: Iterable[tuple[Path, str]]) -> list[Any]:

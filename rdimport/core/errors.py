@@ -7,6 +7,8 @@ from copy import copy
 from enum import IntEnum
 from typing import Self
 
+from rdimport.core.visible import shown
+
 
 class ExitCode(IntEnum):
     """What the command says to the shell; scripts and cron jobs rely on it."""
@@ -29,7 +31,7 @@ class RdimportError(Exception):
     """The one base: what happened, what to do next, and the exit code that says so.
 
     `message` names the file, row or column; `remedy` is an instruction. Neither ever holds the
-    API key.
+    API key, and neither holds anything that steers a terminal: what comes from outside is shown.
     """
 
     exit_code: ExitCode = ExitCode.NOTHING_SENT
@@ -37,9 +39,9 @@ class RdimportError(Exception):
     """What is known of the run that it ended; None where none had begun."""
 
     def __init__(self, message: str, remedy: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.remedy = remedy
+        self.message: str = shown(message)
+        self.remedy: str = shown(remedy)
+        super().__init__(self.message)
 
     def with_code(
         self, exit_code: ExitCode, remedy: str = "", summary: Mapping[str, object] | None = None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from rdimport.core.errors import MappingError
 from rdimport.core.messages import _
 from rdimport.core.names import did_you_mean
+from rdimport.core.visible import shown_lines
 from rdimport.mapping.vocabulary import Type
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def verify(mapping: Mapping, account: CustomFields) -> None:
             lines.append(f"`{name}` is of type {wanted} in RD: write `type: {wanted}`")
     if lines:
         raise MappingError(
-            "\n".join(lines),
+            shown_lines(lines),
             _("RD would drop the values in silence: create the field in RD, or correct its name."),
         )
 

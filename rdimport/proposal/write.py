@@ -11,6 +11,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
 from rdimport.core.names import fold
+from rdimport.core.visible import shown
 from rdimport.destination.rdstation.fields import FIELDS
 from rdimport.mapping import Clean
 from rdimport.proposal.consent import Says
@@ -361,13 +362,13 @@ _WORDS: Final = frozenset({"null", "true", "false", "yes", "no", "on", "off"})
 
 def comment(example: str) -> str:
     """A cell as it may stand in a comment: one line, not too long."""
-    line = " ".join(c for c in "".join(c if c.isprintable() else " " for c in example).split())
+    line = shown(" ".join(example.split()))
     return f"“{line[:37]}…”" if len(line) > 40 else f"“{line}”"
 
 
 def _whole(text: str) -> str:
     """Text that stays in the line of its comment."""
-    return "".join(c if c.isprintable() else " " for c in text)
+    return shown(" ".join(text.split("\n")))
 
 
 def _shell(name: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from rdimport.core.errors import ReportError
 from rdimport.core.quota import share_used
 from rdimport.core.shell import joined
+from rdimport.core.visible import shown
 from rdimport.ledger import Run, figures
 from rdimport.ledger.proofs import proofs
 from rdimport.report import failures_csv
@@ -83,7 +84,7 @@ def summarise_alone(
     words = ["rdimport", "report", run.name, "--state-dir", state, "--report-dir", reports]
     again = joined(words)
     summary = summarise(run, report_dir / run.name)
-    return {**summary, "report_failed": f"{error}\n  {again}"}
+    return {**summary, "report_failed": f"{error}\n  {shown(again)}"}
 
 
 def write(summary: dict[str, Any], path: Path) -> None:

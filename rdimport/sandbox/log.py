@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from rdimport.core.visible import shown
 from rdimport.sandbox.page import words
 from rdimport.sandbox.store import Accepted, Refused
 
@@ -70,4 +71,4 @@ def _is_round(count: int) -> bool:
 
 def _plain(text: str) -> str:
     """Text from outside without control characters, 300 characters at most."""
-    return "".join(c if c.isprintable() else "·" for c in text[:300])
+    return shown(text[:300])

@@ -277,6 +277,6 @@ def _notes(file: InputFile, left: Sequence[_Member]) -> tuple[str, ...]:
 
 
 def _named(members: Sequence[_Member]) -> str:
-    names = ["".join(c if c.isprintable() else " " for c in one.name) for one in members]
+    names = [one.name for one in members]
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from rdimport.core.messages import _
 from rdimport.core.messages.reasons import explain, remedy
 from rdimport.core.row import FILE, ROW, Problem, State
+from rdimport.core.visible import shown
 from rdimport.report.words import Words
 
 if TYPE_CHECKING:
@@ -109,4 +110,4 @@ def wrapped(text: str, start: str = "") -> Iterator[str]:
 
 def printable(text: str, most: int = 200) -> str:
     """Text from a file, without what a terminal would obey or a line could not hold."""
-    return "".join(c if c.isprintable() else " " for c in text[: 4 * most])[:most]
+    return shown(text[:most])[:most]

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from rdimport.core.messages.reasons import explain, remedy
 from rdimport.core.row import State
+from rdimport.core.visible import Shown, shown
 from rdimport.ledger.figures import Example
 from rdimport.report.data import why
 from rdimport.report.html.page import pace_facts
@@ -38,7 +39,7 @@ def lines(
     colour: bool = False,
     lang: str = "en",
     near: bool = False,
-) -> str:
+) -> Shown:
     """The summary of a run as text of at most `width` columns; commands and paths stay whole.
 
     `examples` are those of the report (`figures.examples`). Whoever calls decides about colour:
@@ -46,7 +47,7 @@ def lines(
     needs no whole paths.
     """
     screen = _Screen(max(width, 40), Words(lang), colour=colour, near=near)
-    return "\n".join(screen.lines(summary, examples))
+    return Shown("\n".join(screen.lines(summary, examples)))
 
 
 class _Screen:
@@ -136,8 +137,8 @@ class _Screen:
         words = self._words
         yield ""
         if summary["problems"]:
-            yield f"{words('failure_report')}: {summary['failures_xlsx']}"
-        yield f"{words('report')}: {summary['report_html']}"
+            yield shown(f"{words('failure_report')}: {summary['failures_xlsx']}")
+        yield shown(f"{words('report')}: {summary['report_html']}")
         for step in steps(summary, words, near=self._near):
             yield ""
             yield from self._wrapped(step.sentence)
@@ -156,6 +157,7 @@ class _Screen:
             yield self._styled(line, style)
 
     def _styled(self, text: str, style: str) -> str:
+        text = shown(text)
         return f"\x1b[{style}m{text}\x1b[0m" if self._colour and style else text
 
 
@@ -165,4 +167,4 @@ def _total(summary: dict[str, Any], words: Words) -> str:
 
 def _printable(text: str) -> str:
     """Text from a file, without what a terminal would obey or a line could not hold."""
-    return "".join(c if c.isprintable() else " " for c in text)[:300]
+    return shown(text)[:300]

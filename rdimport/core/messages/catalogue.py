@@ -15,6 +15,8 @@ from gettext import GNUTranslations
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
+from rdimport.core.visible import Shown, shown
+
 Language: TypeAlias = Literal["en", "pt-BR"]
 
 LANGUAGES: Final[tuple[Language, ...]] = ("en", "pt-BR")
@@ -73,12 +75,16 @@ def _is_newer(source: Path, binary: Path) -> bool:
 
 
 def gettext(text: str, /, **values: object) -> str:
-    """An English sentence in the language that is spoken, with its values:
-    `_("The file {file} is empty.", file=file)`.
+    """An English sentence in the language that is spoken, with its values, in which nothing steers
+    a terminal: `_("The file {file} is empty.", file=file)`.
     """
     lang = language()
     found = text if lang == "en" else catalogue(lang).gettext(text)
-    return found.format(**values) if values else found
+    return Shown(found.format(**_shown(values)) if values else found)
+
+
+def _shown(values: dict[str, object]) -> dict[str, object]:
+    return {name: shown(str(v)) if isinstance(v, str | Path) else v for name, v in values.items()}
 
 
 def ngettext(one: str, many: str, number: int, /, **values: object) -> str:
@@ -88,7 +94,7 @@ def ngettext(one: str, many: str, number: int, /, **values: object) -> str:
         found = one if number == 1 else many
     else:
         found = catalogue(lang).ngettext(one, many, number)
-    return found.format(number=number, **values)
+    return Shown(found.format(number=number, **_shown(values)))
 
 
 def untranslated(text: str) -> str:

@@ -19,6 +19,7 @@ from rdimport.core.masking import SHORTEST, Mask, may_be_key
 from rdimport.core.messages import _
 from rdimport.core.quota import Limits
 from rdimport.core.row import Problem
+from rdimport.core.visible import shown
 from rdimport.destination import Answer, Request, address
 from rdimport.destination.own_endpoint import checked
 from rdimport.destination.verdict import Evidence
@@ -215,10 +216,7 @@ def _clean(text: object, mask: Mask) -> str:
     """Text from outside without the key, short and without characters that a terminal would
     obey.
     """
-    shown = mask(str(text)[: 4 * _DETAIL])
-    if not shown.isprintable():
-        shown = "".join(c if c.isprintable() else " " for c in shown)
-    return " ".join(shown.split())[:_DETAIL]
+    return shown(" ".join(mask(str(text)[: 4 * _DETAIL]).split()))[:_DETAIL]
 
 
 def _problems(content: Any, mask: Mask) -> Iterator[Problem]:

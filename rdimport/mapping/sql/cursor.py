@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from rdimport.mapping.sql.tokens import Kind, Token, shown
+from rdimport.mapping.sql.tokens import Kind, Token, beginning
 
 QUERY: Final = frozenset("SELECT FROM EXISTS WITH UNION JOIN VALUES TABLE ANY SOME ALL".split())
 """Words of a query, which an expression never holds."""
@@ -48,5 +48,5 @@ class Cursor:
         hint = ""
         if token.kind is Kind.WORD:
             hint = '; a name with blanks or marks in it stands in ""'
-        message = f"not an SQL expression: “{shown(token.value)}” is not understood{where}{hint}"
-        return ValueError(message)
+        word = beginning(token.value)
+        return ValueError(f"not an SQL expression: “{word}” is not understood{where}{hint}")

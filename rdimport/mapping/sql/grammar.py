@@ -28,7 +28,7 @@ from rdimport.mapping.sql.parts import (
     text,
     too_deep,
 )
-from rdimport.mapping.sql.tokens import Kind, Token, shown, tokens
+from rdimport.mapping.sql.tokens import Kind, Token, beginning, tokens
 
 MOST_OPERATIONS: Final = 200
 """Operators and functions: polars takes more than twice as long for twice as many."""
@@ -309,7 +309,7 @@ class _Parser(Cursor):
         kind = _TYPES.get(word.keyword)
         if kind is None:
             known = ", ".join(dict.fromkeys(_TYPES.values()))
-            raise ValueError(f"“{shown(word.value)}” is no type; it may be {known}")
+            raise ValueError(f"“{beginning(word.value)}” is no type; it may be {known}")
         if word.keyword == "DOUBLE":
             self._takes("PRECISION")
         if kind in _DATES and part.form is not Form.DATE:
@@ -383,7 +383,7 @@ def _date(kind: str, written: str) -> Part:
         value = read.fromisoformat(written)
     except ValueError:
         raise ValueError(
-            f"{kind} is followed by a date as '2026-12-31', not '{shown(written)}'"
+            f"{kind} is followed by a date as '2026-12-31', not '{beginning(written)}'"
         ) from None
     if isinstance(value, datetime):
         written = value.replace(tzinfo=None, microsecond=0).isoformat(" ")
@@ -397,4 +397,4 @@ def _unknown(token: Token) -> ValueError:
         return ValueError(_OWN_ROW)
     best = did_you_mean(token.keyword, FUNCTIONS)
     hint = f"; did you mean {best}?" if best else "; docs/mapping.md lists them all"
-    return ValueError(f"“{shown(token.value)}” is no function of expressions{hint}")
+    return ValueError(f"“{beginning(token.value)}” is no function of expressions{hint}")

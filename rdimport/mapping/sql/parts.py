@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Self
 
-from rdimport.mapping.sql.tokens import shown
+from rdimport.mapping.sql.tokens import beginning
 
 MOST_DEPTH: Final = 40
 """How deep an expression may be nested: polars' parser ends at 50."""
@@ -121,7 +121,7 @@ def quoted(text: str) -> str:
 def column(name: str) -> Part:
     """A column; some names are patterns to polars, and would name others too."""
     if name == "*" or (name.startswith("^") and name.endswith("$")) or "\0" in name:
-        raise ValueError(f"an expression cannot name a column that is called “{shown(name)}”")
+        raise ValueError(f"an expression cannot name a column that is called “{beginning(name)}”")
     written = '"' + name.replace('"', '""') + '"'
     return Part(written, Form.TEXT, Size({name: 1.0}, 0), bare=True)
 

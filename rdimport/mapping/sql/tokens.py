@@ -6,6 +6,8 @@ import re
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from rdimport.core.visible import shown
+
 MOST_CHARACTERS: Final = 20_000
 MOST_TOKENS: Final = 2_000
 
@@ -80,9 +82,9 @@ def _unreadable(rest: str) -> str:
         return "not an SQL expression: a quotation mark is opened and never closed"
     if rest.startswith(("--", "/*")):
         return "an expression holds no comments"
-    return f"not an SQL expression: “{shown(rest[:20])}” is nothing that an expression can hold"
+    return f"not an SQL expression: “{beginning(rest[:20])}” is nothing that an expression can hold"
 
 
-def shown(text: str) -> str:
-    """The beginning of a text as a message may hold it: without what steers a terminal."""
-    return "".join(c if c.isprintable() else "�" for c in text[:40])
+def beginning(text: str) -> str:
+    """The beginning of a text as a message may hold it."""
+    return shown(text[:40])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from html import escape
 from typing import Final
 
 from rdimport.core.chart import columns, round_up
 from rdimport.ledger.figures import Minute
+from rdimport.report.html.text import escape
 from rdimport.report.words import Words
 
 _MOST_COLUMNS: Final = 120

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from html import escape
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +14,7 @@ from rdimport.ledger.figures import Example
 from rdimport.report.data import ReportData
 from rdimport.report.html import chart
 from rdimport.report.html.privacy import discreet
+from rdimport.report.html.text import escape
 from rdimport.report.next_steps import steps
 from rdimport.report.private_files import private
 from rdimport.report.words import Words, local

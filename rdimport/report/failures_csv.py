@@ -15,6 +15,10 @@ from rdimport.report.rows import Advance, Line, columns, lines, quietly
 
 FILE_NAME: Final = "failures.csv"
 
+_FORMULA: Final = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+_BEFORE: Final = ("\t", "\r", "\n")
+"""With what a cell begins that programs calculate, and with what they pass over before it."""
+
 
 def write(
     run: Run,
@@ -70,10 +74,16 @@ def _write(
         out = csv.writer(file, delimiter=delimiter, lineterminator="\r\n", quoting=csv.QUOTE_ALL)
         out.writerow([*columns(inputs), *REPORTED])
         for line in rows:
-            out.writerow(line.cells)
+            ours = map(_as_text, line.cells[-len(REPORTED) :])
+            out.writerow([*line.cells[: -len(REPORTED)], *ours])
             count += 1
             advance(1)
     return count
+
+
+def _as_text(cell: str) -> str:
+    """A cell of our own columns, which may repeat a value: no program may take it for a formula."""
+    return f"'{cell}" if cell.lstrip().startswith(_FORMULA) or cell[:1] in _BEFORE else cell
 
 
 def _dialect(inputs: Sequence[Input]) -> tuple[str, str]:

@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Sequence
 from contextlib import nullcontext, suppress
 from importlib import import_module
+from pathlib import Path
 from typing import Final
 
 from rdimport.cli import keys
@@ -21,9 +22,10 @@ from rdimport.cli.grammar import is_file, translated
 from rdimport.cli.options import language_in, parser
 from rdimport.cli.streams import flush_output, print_error, say, speaking
 from rdimport.core import messages
-from rdimport.core.errors import ExitCode, RdimportError
+from rdimport.core.errors import ExitCode, RdimportError, UsageError
 from rdimport.core.masking import HIDDEN, Mask, may_be_key
 from rdimport.core.messages import _
+from rdimport.core.visible import is_utf8
 
 _POOL: Final = "narenas:1,dirty_decay_ms:1000,muzzy_decay_ms:0"
 """How polars' allocator (jemalloc, where it is) holds memory: one pool, given back after a second.
@@ -49,9 +51,10 @@ def _main(words: Sequence[str]) -> int:
     os.environ.setdefault("_RJEM_MALLOC_CONF", _POOL)
     typed: object = None
     try:
+        _refuse_unusable(words)
         command = _read(words)
         if command is None:
-            say([parser().format_help().rstrip()])
+            say(parser().format_help().rstrip().split("\n"))
             return ExitCode.NOTHING_SENT
         typed = command.arguments
         code: int = import_module(f"rdimport.cli.{command.name}").execute(typed)
@@ -80,6 +83,22 @@ def _read(words: Sequence[str]) -> Command | None:
         if left.code == ExitCode.NOTHING_SENT and words[:1] == ["status"] and "--check" in words:
             raise SystemExit(3) from None
         raise
+
+
+def _refuse_unusable(words: Sequence[str]) -> None:
+    """What no command can work with, whatever it does."""
+    for word in words:
+        if not is_utf8(word) or "\0" in word:
+            raise UsageError(
+                _("{word} is not in UTF-8, or holds a NUL.", word=word),
+                _("Rename it, or type it again."),
+            )
+    try:
+        Path.cwd()
+    except OSError:
+        raise UsageError(
+            _("The current folder is not there any more."), _("Go to another one: cd")
+        ) from None
 
 
 def _without_typed_keys(text: str, words: Sequence[str]) -> str:

@@ -19,7 +19,7 @@ def execute(args: InitArguments) -> int:
     """Propose a mapping; a file that is there is never written over."""
     found = api.propose(args.files[0], hints=resolve.hints(args), command=_look(args))
     if args.output is None:
-        say([found.text.rstrip()])
+        say(found.text.rstrip().split("\n"))
     else:
         _write(args.output, found.text)
         print_error(

@@ -9,6 +9,7 @@ import stat
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,7 @@ from rdimport.core.masking import Mask
 from rdimport.core.messages import _
 from rdimport.core.names import fold
 from rdimport.core.shell import joined
+from rdimport.core.small_file import read_small
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
@@ -31,6 +33,8 @@ MASK: Final = Mask()
 _SECRET: Final = re.compile(r"RDIMPORT_\w*KEY")
 _withheld: Final[dict[str, str]] = {}
 """What `withheld` took out of the environment."""
+
+_MOST_BYTES: Final = 10_000
 
 _SERVICE: Final = "rdimport"
 _PROGRAM_TAKES: Final = 60
@@ -184,9 +188,7 @@ def remove(account: str) -> None:
 
 def _read(file: Path) -> str:
     try:
-        with file.open(encoding="utf-8") as opened:
-            _see_that_it_is_ours(file, os.fstat(opened.fileno()))
-            key = opened.read(10_000).strip()
+        key = read_small(file, _MOST_BYTES, partial(_see_that_it_is_ours, file)).decode().strip()
     except (OSError, UnicodeDecodeError) as error:
         raise _unreadable(file, error) from None
     if not key:

@@ -123,8 +123,18 @@ def _read(document: Document, node: Node, path: Path) -> Any:
         return [_read(document, item, (*path, i)) for i, item in enumerate(node.value)]
     if isinstance(node, ScalarNode):
         is_null = str(node.tag).endswith(":null") and node.style is None
-        return None if is_null else str(node.value)
+        return None if is_null else _whole(str(node.value), node)
     raise DocumentError("not a value that a mapping may hold", _start(node))
+
+
+def _whole(text: str, node: Node) -> str:
+    """The text; JSON escapes a character beyond the first 65,536 as two halves."""
+    if not any("\ud800" <= character <= "\udfff" for character in text):
+        return text
+    try:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+    except UnicodeDecodeError:
+        raise DocumentError("half of a character, written as an escape", _start(node)) from None
 
 
 def _read_mapping(document: Document, node: MappingNode, path: Path) -> dict[str, Any]:
@@ -132,7 +142,7 @@ def _read_mapping(document: Document, node: MappingNode, path: Path) -> dict[str
     for key_node, value_node in node.value:
         if not isinstance(key_node, ScalarNode):
             raise DocumentError("a key must be plain text", _start(key_node))
-        key = str(key_node.value)
+        key = _whole(str(key_node.value), key_node)
         if key in data:
             document.doubled.append(((*path, key), _start(key_node)))
             continue

@@ -8,7 +8,7 @@ import polars as pl
 from polars.exceptions import PolarsError
 from pydantic import AfterValidator, Field, model_validator
 
-from rdimport.mapping.vocabulary import Format, Section, Severity, Text, Texts, wrong
+from rdimport.mapping.vocabulary import MOST, Format, Section, Severity, Text, Texts, wrong
 
 
 def _pattern(text: str) -> str:
@@ -38,9 +38,9 @@ class Check(Section):
     """The smallest number."""
     max: float | None = Field(default=None, examples=[1000000])
     """The largest number."""
-    min_length: Annotated[int, Field(ge=1)] | None = Field(default=None, examples=[2])
+    min_length: Annotated[int, Field(ge=1, le=MOST)] | None = Field(default=None, examples=[2])
     """The fewest characters of a text, or items of a list."""
-    max_length: Annotated[int, Field(ge=1)] | None = Field(default=None, examples=[120])
+    max_length: Annotated[int, Field(ge=1, le=MOST)] | None = Field(default=None, examples=[120])
     """The most characters of a text, or items of a list."""
     role: Severity | None = Field(default=None, examples=["suspect"])
     """E-mail only: what an address of a role (`contato@`, `vendas@`) is."""

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, model_validator
 from rdimport.destination.rdstation.fields import LEGAL_CATEGORIES, LEGAL_STATUSES, LEGAL_TYPES
 from rdimport.mapping import sql
 from rdimport.mapping.vocabulary import (
+    MOST,
     Cleaners,
     Otherwise,
     Section,
@@ -63,7 +64,7 @@ class SourceHints(Section):
     sheets: Text | None = Field(default=None, examples=["all", "Leads *"])
     """Several sheets of a workbook, one after the other: `all` that have the mapping's columns, or
     those whose name fits a pattern with `*` and `?`. `sheet` goes before it."""
-    header_row: Annotated[int, Field(ge=1)] | None = Field(default=None, examples=[3])
+    header_row: Annotated[int, Field(ge=1, le=MOST)] | None = Field(default=None, examples=[3])
     """The row that holds the column names, counted from 1."""
     delimiter: Text | None = Field(default=None, examples=[";"])
     """The character between two cells of a text file."""
@@ -135,7 +136,7 @@ class FieldSource(Source):
     """The character at which a cell is cut into the items of a list."""
     add: Texts | None = Field(default=None, examples=[["feira-2026"]])
     """Items that every row gets in addition to its own."""
-    cut: Annotated[int, Field(ge=1)] | None = Field(default=None, examples=[255])
+    cut: Annotated[int, Field(ge=1, le=MOST)] | None = Field(default=None, examples=[255])
     """The number of characters after which a longer text is cut, instead of being invalid."""
     several: Several = Field(default=Several.INVALID, examples=["first"])
     """What becomes of several e-mail addresses or phone numbers in one cell."""

@@ -25,6 +25,7 @@ from pydantic_core import PydanticCustomError
 from rdimport.core import document_errors
 from rdimport.core.errors import MappingError
 from rdimport.core.messages import _
+from rdimport.core.small_file import read_small
 from rdimport.core.yaml_document import Document, DocumentError, Place, is_spreadsheet
 from rdimport.core.yaml_document import Path as DocumentPath
 from rdimport.core.yaml_document import parse as parse_yaml
@@ -60,7 +61,7 @@ Names = Annotated[tuple[str, ...], BeforeValidator(as_tuple), Field(min_length=1
 def _text_of(path: Path) -> str:
     """The file's text. Raises MappingError when it has none, or is what should be mapped."""
     try:
-        data = path.read_bytes()
+        data = read_small(path)
     except OSError as error:
         raise MappingError(
             _("{path}: cannot be read: {strerror}", path=path, strerror=error.strerror),

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+MOST: Final = 1_000_000_000
+"""The largest number of characters, items or rows that a mapping may name."""
+
+
 class Clean(StrEnum):
     """The cleaners that `clean:` may name; `rdimport.prepare.clean` says what each does."""
 

@@ -14,6 +14,10 @@ _ODD_BYTES = threading.local()
 _LETTERS: Final = frozenset("áàâãéêíóôõúüçñÁÀÂÃÉÊÍÓÔÕÚÜÇÑ")
 _MARKS: Final = frozenset("ºª°§–—’‘“”€´•…")
 _HIGH: Final = re.compile(r"(?s)(?<=(.))([^\x00-\x7f])(?=(.?))")
+_NO_CHARSETS: Final = frozenset(
+    {"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "unicode-escape"}
+    | {"raw-unicode-escape", "mbcs", "oem"}
+)
 _ENOUGH: Final = 5_000
 """Characters that are looked at before an encoding is chosen."""
 _BOMS: Final = (
@@ -88,6 +92,18 @@ class Decoder:
         if found and not self.odd_bytes:
             self.first_odd_line = self._lines + data.count(b"\n", 0, found[0]) + 1
         self.odd_bytes += len(found)
+
+
+def charset(name: str) -> str:
+    """The codec of that name; empty where there is none, or it is none that files are written in:
+    Python calls compression, escapes and domain names encodings, too.
+    """
+    try:
+        codec = codecs.lookup(name)
+    except (LookupError, ValueError):  # ValueError is also that of a name which no codec can have
+        return ""
+    is_text = getattr(codec, "_is_text_encoding", True)
+    return codec.name if is_text and codec.name not in _NO_CHARSETS else ""
 
 
 def guess_encoding(sample: bytes) -> str:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from rdimport.core.errors import SourceError
 from rdimport.core.messages import _, untranslated
+from rdimport.core.visible import is_utf8
 from rdimport.source.limits import MOST_RATIO, MOST_WHOLE, UNPACKED_FREE
 from rdimport.source.refusals import harmful
 
@@ -127,17 +128,19 @@ class InputFile:
         """All bytes. Raises SourceError where a small file unpacks to more than memory should."""
         if not self.packed:
             return stream.read()
-        data = stream.read(MOST_WHOLE + 1)
-        if len(data) > MOST_WHOLE:
-            raise SourceError(
-                _(
-                    "{name} unpacks to a workbook of more than {most_whole} MiB.",
-                    name=self.name,
-                    most_whole=MOST_WHOLE >> 20,
-                ),
-                _(UNPACK),
-            )
-        return data
+        whole = io.BytesIO()
+        while data := stream.read(1 << 20):  # up to the end, where damage shows
+            whole.write(data)
+            if whole.tell() > MOST_WHOLE:
+                raise SourceError(
+                    _(
+                        "{name} unpacks to a workbook of more than {most_whole} MiB.",
+                        name=self.name,
+                        most_whole=MOST_WHOLE >> 20,
+                    ),
+                    _(UNPACK),
+                )
+        return whole.getvalue()
 
     def fingerprint(self) -> tuple[int, int]:
         """Changes when somebody writes to the file: its size and time of change."""
@@ -216,7 +219,14 @@ def input_files(paths: Sequence[str]) -> list[InputFile]:
     `archive.zip/leads.csv`, as a report names it, is the archive with the wish for that member.
     Raises SourceError for what is not there, is a folder, or may not be read.
     """
-    found = [_unpacked(named) for path in paths for named in _named(path)]
+    named = [file for path in paths for file in _named(path)]
+    for file in named:
+        if not is_utf8(file.name):
+            raise SourceError(
+                _("{word} is not in UTF-8, or holds a NUL.", word=file.name),
+                _("Rename it, or type it again."),
+            )
+    found = [_unpacked(file) for file in named]
     if not found:
         raise SourceError(_("No file was named."), _("Name at least one spreadsheet."))
     return found

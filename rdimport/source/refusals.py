@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from pathlib import PurePath
-from typing import Final
 
 from rdimport.core.errors import SourceError
-from rdimport.core.messages import _, untranslated
-
-HARMFUL: Final = untranslated("{name} is damaged or made to do harm")
-ASK_ITS_SENDER: Final = untranslated("Ask whoever sent it for a new export, as xlsx or csv.")
+from rdimport.core.messages import _
 
 
 def harmful(name: str, why: str = "") -> SourceError:
     """A file that costs more than any list could, or that kills its reader."""
-    message = _(HARMFUL).format(name=name)
-    return SourceError(f"{message}: {why}." if why else f"{message}.", _(ASK_ITS_SENDER))
+    message = _("{name} is damaged or made to do harm", name=name)
+    return SourceError(
+        f"{message}: {why}." if why else f"{message}.",
+        _("Ask whoever sent it for a new export, as xlsx or csv."),
+    )
 
 
 def vast(where: str) -> SourceError:

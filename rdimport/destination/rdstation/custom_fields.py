@@ -14,6 +14,7 @@ from typing import Final, Self
 
 from rdimport.core.errors import MappingError
 from rdimport.core.messages import _, untranslated
+from rdimport.core.small_file import read_small
 from rdimport.core.yaml_document import DocumentError, parse
 from rdimport.destination.rdstation.fields import CUSTOM_FIELD
 
@@ -58,11 +59,12 @@ class CustomFields:
     def load(cls, path: str | Path) -> Self:
         """Read a file. Raises MappingError for one that holds no such list."""
         try:
-            text = Path(path).read_bytes().decode("utf-8-sig")
+            text = read_small(Path(path)).decode("utf-8-sig")
             listed = parse(text).data  # JSON is YAML
         except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or error
             raise MappingError(
-                _("{path}: cannot be read: {error}", path=path, error=error), _(_REMEDY)
+                _("{path}: cannot be read: {error}", path=path, error=why), _(_REMEDY)
             ) from None
         except DocumentError as error:
             line, column = error.place

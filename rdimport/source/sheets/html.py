@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Final
 
 from rdimport.core.errors import SourceError
 from rdimport.core.messages import _
-from rdimport.source.encoding import Decoder, guess_encoding
+from rdimport.source.encoding import Decoder, charset, guess_encoding
 from rdimport.source.sheets.cells import Rows, checked_place, frame_of
 
 if TYPE_CHECKING:
@@ -67,10 +66,7 @@ def _encoding(data: bytes) -> str:
     if guess in ("cp1252", "iso8859-15", "mac_roman", "cp850") and (
         declared := _CHARSET.search(data)
     ):
-        try:
-            name = codecs.lookup(declared[1].decode()).name
-        except LookupError:
-            return guess
+        name = charset(declared[1].decode("ascii", "replace")) or guess
         return "cp1252" if name in ("iso8859-1", "utf-8", "ascii") else name
     return guess
 

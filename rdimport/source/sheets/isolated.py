@@ -22,7 +22,7 @@ import polars as pl
 
 from rdimport.core import child
 from rdimport.core.errors import SourceError
-from rdimport.core.messages import _
+from rdimport.core.messages import _, language
 from rdimport.source.refusals import harmful
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class IsolatedBook:
             "packed": file.packed,
             "member": file.member,
         }
-        opened = self._ask({"memory": memory, "kind": kind, "file": where})
+        opened = self._ask({"memory": memory, "kind": kind, "file": where, "lang": language()})
         self.kind: str = opened["kind"]
         self._sheets: list[str] = opened["sheets"]
         self._hidden: list[str] = []

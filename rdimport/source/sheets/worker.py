@@ -10,11 +10,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
+from rdimport.core.messages import speaking
 from rdimport.source.limits import MOST_COLUMNS
 from rdimport.source.refusals import vast
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import polars as pl
 
@@ -25,28 +26,26 @@ _CELLS: Final = 1 << 20
 
 
 def main() -> None:
-    """Answer each line of standard input, until it ends."""
+    """Open the workbook that the first line of standard input names, then answer each other line
+    with the cells of a sheet.
+    """
     # what a library prints must not stand among the answers
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    book: Book | None = None
-    for line in sys.stdin.buffer:
-        question = json.loads(line)
-        if book is None:
-            limit_memory(question["memory"])
-        told: dict[str, Any] = {}
-        parts: list[pl.DataFrame] = []
+    first = json.loads(sys.stdin.buffer.readline())
+    limit_memory(first["memory"])
+    with speaking(first["lang"], everywhere=True):
         try:
-            if book is None:
-                book = _opened(question["kind"], question["file"])
-                told = {"kind": book.kind, "sheets": list(book.sheets)}
-            else:
-                told, parts = _cells(book, question["cells"])
-        except MemoryError:
-            os._exit(1)
+            book = _opened(first["kind"], first["file"])
+            _answer(answers, {"kind": book.kind, "sheets": list(book.sheets)})
         except Exception as error:  # noqa: BLE001  whatever hostile bytes make of a reader
-            told = _failure(error)
-        _answer(answers, told, parts)
+            _answer(answers, _failure(error))
+            return
+        for line in sys.stdin.buffer:
+            try:
+                _answer(answers, *_cells(book, json.loads(line)["cells"]))
+            except Exception as error:  # noqa: BLE001  the same
+                _answer(answers, _failure(error))
 
 
 def _opened(kind: str, where: dict[str, str]) -> Book:
@@ -83,20 +82,22 @@ def _cells(book: Book, sheet: str) -> tuple[dict[str, Any], list[pl.DataFrame]]:
     return told, list(frame.iter_slices(rows)) or [frame]
 
 
-def _answer(out: BinaryIO, told: dict[str, Any], parts: list[pl.DataFrame]) -> None:
+def _answer(out: BinaryIO, told: dict[str, Any], parts: Sequence[pl.DataFrame] = ()) -> None:
     packed = [*_packed(parts)]
     out.write(json.dumps({**told, "parts": [len(part) for part in packed]}).encode() + b"\n")
     out.writelines(packed)
     out.flush()
 
 
-def _packed(parts: list[pl.DataFrame]) -> Iterator[bytes]:
+def _packed(parts: Sequence[pl.DataFrame]) -> Iterator[bytes]:
     for part in parts:
         part.write_ipc(whole := io.BytesIO())
         yield whole.getvalue()
 
 
 def _failure(error: Exception) -> dict[str, Any]:
+    if isinstance(error, MemoryError):
+        os._exit(1)
     from rdimport.core.errors import RdimportError  # noqa: PLC0415
 
     if isinstance(error, RdimportError):

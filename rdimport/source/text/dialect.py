@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import math
 import re
 from collections import Counter
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from rdimport.core.errors import SourceError
 from rdimport.core.messages import _
 from rdimport.core.names import fold
-from rdimport.source.encoding import Decoder, guess_encoding
+from rdimport.source.encoding import Decoder, charset, guess_encoding
 from rdimport.source.header import (
     SEARCHED,
     FirstRow,
@@ -104,13 +103,13 @@ def _checked_encoding(name: str | None) -> str:
     """The codec that the person named. Raises SourceError when there is none of that name."""
     if not name:
         return ""
-    try:
-        return codecs.lookup(name).name
-    except LookupError as error:
+    codec = charset(name)
+    if not codec:
         raise SourceError(
             _("There is no encoding {name!r}.", name=name),
             _("Usual ones are utf-8, cp1252 (Windows), iso8859-1, utf-16; or leave it out."),
-        ) from error
+        )
+    return codec
 
 
 def _checked_delimiter(text: str | None) -> str:

@@ -29,6 +29,10 @@ MAX_LINE: Final = 64 << 20
 """Bytes: a line longer than this is no table of contacts."""
 
 
+MOST_UNSOUND: Final = 250_000
+"""Lines that are blank or no sound rows, before it matters how many others there are."""
+
+
 _MORE: Final = "__rdimport_more__"
 """What a line holds beyond its last column."""
 
@@ -78,8 +82,9 @@ class Splitter:
 
     def __init__(self, shape: Shape, *, first_line: int) -> None:
         self._shape = shape
-        self._line = first_line
+        self._line = self._first = first_line
         self._rest = b""
+        self._unsound = 0
 
     def feed(self, data: bytes, *, final: bool) -> pl.DataFrame:
         """The records that are complete now; what may go on in the next chunk waits for it."""
@@ -104,7 +109,22 @@ class Splitter:
             self._rest = b"\n".join(exact[judged.used :]) + self._rest
         frame = self._frame(lines, cells, judged, data)
         self._line += judged.used
+        self._unsound += len(judged.sound) - int(judged.sound.sum()) - len(judged.joined)
+        self._refuse_no_table()
         return frame
+
+    def _refuse_no_table(self) -> None:
+        """Blank and unsound lines cost more than rows do, and a table does not consist of them."""
+        lines = self._line - self._first
+        if self._unsound > MOST_UNSOUND and self._unsound > 0.9 * lines:
+            raise SourceError(
+                _(
+                    "Of the first {lines} lines {unsound} are blank or no sound rows.",
+                    lines=lines,
+                    unsound=self._unsound,
+                ),
+                _("This is probably not a table; check the file, or name its --delimiter."),
+            )
 
     def _judge(
         self, lines: pl.Series, cells: pl.DataFrame | None, data: bytes, *, final: bool

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 CHUNK: Final = 4 << 20
 """Bytes that are decoded and cut at a time; so memory is bounded however wide the rows are."""
 
+_MOST_LINES: Final = 500_000
+"""Lines that are cut at a time: rows of a few bytes take many times their size."""
+
 _SHORT_ROWS: Final = (
     "Rows leave out empty cells at their end, so a row with fewer cells than the header is sound."
 )
@@ -83,9 +86,9 @@ class TextTable:
                 text = text.replace(b"\r", b"\n")
             if skip:
                 text, skip = _without_lines(text, skip)
-            frame = splitter.feed(text, final=final)
-            frame = sieve.sifted(frame, text)
-            yield frame.select(pl.lit(self._index, pl.UInt32).alias(FILE), pl.all())
+            for piece, last in _pieces(text):
+                frame = sieve.sifted(splitter.feed(piece, final=final and last), piece)
+                yield frame.select(pl.lit(self._index, pl.UInt32).alias(FILE), pl.all())
         self._read_notes = (*_decoding_notes(decoder, found.encoding), *sieve.notes)
 
     def _chunks(self) -> Iterator[tuple[bytes, bool]]:
@@ -102,6 +105,13 @@ class TextTable:
                 _("{name} was changed while it was read.", name=self.name),
                 _("Wait until the program that writes it has finished, then start again."),
             )
+
+
+def _pieces(text: bytes) -> Iterator[tuple[bytes, bool]]:
+    """The text in pieces that have not too many lines, each with whether it is the last one."""
+    size = max(len(text) * _MOST_LINES // max(text.count(b"\n"), 1), 1 << 16)
+    for at in range(0, max(len(text), 1), size):
+        yield text[at : at + size], at + size >= len(text)
 
 
 def _without_lines(text: bytes, count: int) -> tuple[bytes, int]:

@@ -1,0 +1,53 @@
+"""Files that are small: a mapping, a list of fields, a key. None is a device, or endless."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from rdimport.core.messages import _
+
+MOST: Final = 1 << 20
+"""Bytes; the largest mappings have some ten thousand."""
+_WAIT: Final = 10.0
+"""Seconds for which a pipe, as of `<(command)`, may stay silent."""
+
+
+def read_small(
+    path: Path, most: int = MOST, look: Callable[[os.stat_result], None] | None = None
+) -> bytes:
+    """The bytes of a file or pipe, which `look` may refuse before one is read. Raises OSError,
+    whose `strerror` says what else it is.
+    """
+    if "\0" in str(path):
+        raise OSError(errno.EINVAL, _("no path holds a NUL"))
+    number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        seen = os.fstat(number)
+        mode = seen.st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not stat.S_ISREG(mode) and not stat.S_ISFIFO(mode):
+            raise OSError(errno.EINVAL, _("it is no file, but a device or a socket"))
+        if look is not None:
+            look(seen)
+        return _read(number, most, is_pipe=stat.S_ISFIFO(mode))
+    finally:
+        os.close(number)
+
+
+def _read(number: int, most: int, *, is_pipe: bool) -> bytes:
+    data = b""
+    while len(data) <= most:
+        if is_pipe and not select.select([number], [], [], _WAIT)[0]:
+            raise OSError(errno.ETIMEDOUT, _("nothing comes out of the pipe"))
+        piece = os.read(number, most + 1 - len(data))
+        if not piece:
+            return data
+        data += piece
+    raise OSError(errno.EFBIG, _("it is longer than {most} bytes", most=most))

@@ -10,7 +10,7 @@ from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
-from rdimport.core.clock import Clock, SystemClock
+from rdimport.core.clock import Clock, SystemClock, today
 from rdimport.core.errors import (
     SourceError,
     UsageError,
@@ -121,7 +121,9 @@ def check(
         index = stack.enter_context(Index(digests=known is not None))
         new = partial(Planner, mapping, memory, book, spool, index)
         observer = best_effort(on_event)
-        plan = new(catalogue=custom_fields, observer=observer, look=preview.add).make(tables)
+        plan = new(
+            catalogue=custom_fields, observer=observer, look=preview.add, today=today(SystemClock())
+        ).make(tables)
         missed = known.unrecognised(book.names, tables) if known and not new_identity else ()
     to_send = plan.at_most(limit)
     return CheckResult(

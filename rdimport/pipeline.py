@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
-from rdimport.core.clock import Clock
+from rdimport.core.clock import Clock, today
 from rdimport.core.errors import (
     Bug,
     ExitCode,
@@ -233,6 +233,7 @@ def _planner(
         spool,
         index,
         catalogue=options.custom_fields,
+        today=today(options.clock),
         recall=_recall(run, options, mapping),
         observer=options.on_event,
         interrupted=stop_request.is_set,

@@ -37,6 +37,7 @@ FULL: dict[str, Any] = {
         "cf_b": {"column": "B", "type": "integer", "clean": "number", "decimal": ","},
         "cf_c": {"column": "C", "clean": "date", "date_format": "%d/%m/%Y"},
         "cf_d": "D",
+        "cf_e": {"about": "file"},
     },
     "legal_bases": [
         {"category": "communications", "type": "consent", "status": {"column": "Opt-in"}},
@@ -257,6 +258,7 @@ def _with_example(model: Any, key: str, example: object) -> dict[str, Any]:
         "date_format": {"column": "X", "clean": "date"},
         "value": {},
         "expr": {},
+        "about": {},
     }
     data["fields"]["cf_x"] = {**beside.get(key, {"column": "X"}), key: example}
     return data

@@ -35,3 +35,8 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         """Sleep for `seconds`."""
         await asyncio.sleep(seconds)
+
+
+def today(clock: Clock) -> str:
+    """The day where this machine stands, as 2026-12-31."""
+    return clock.now().astimezone().date().isoformat()

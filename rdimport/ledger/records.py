@@ -12,7 +12,8 @@ from rdimport.core.row import Problem, State
 class SendAttempt(NamedTuple):
     """A row on its way: who it is, where it stands in the input, what it would send.
 
-    `source` is the hash by which its cells can be recognised (`recall`), where there is one.
+    `source` is the hash by which its cells can be recognised (`recall`), where there is one;
+    `compared` is what of the payload tells whether it has changed, where that is not all of it.
     """
 
     identity: bytes
@@ -20,6 +21,7 @@ class SendAttempt(NamedTuple):
     row: int
     payload: str
     source: int | None = None
+    compared: str | None = None
 
 
 class PendingRow(NamedTuple):

@@ -64,7 +64,7 @@ class Writes:
         return [end for end in ended if _place_of(end) in places]
 
     def _begin(self, db: sqlite3.Connection, begun: Sequence[SendAttempt]) -> None:
-        hashes = self._digests([row.payload for row in begun], 8)
+        hashes = self._digests([row.compared or row.payload for row in begun], 8)
         who = [row.identity for row in begun]
         if any(len(identity) != 16 for identity in who):
             raise Bug("an identity is not a hash of 16 bytes")

@@ -130,6 +130,11 @@ class Source(Section):
 class FieldSource(Source):
     """Where one field of RD comes from, and how it gets its form."""
 
+    origins: ClassVar[tuple[str, ...]] = (*Source.origins, "about")
+
+    about: Literal["file", "sheet", "row", "date"] | None = Field(default=None, examples=["file"])
+    """Where the row comes from: the file's name, its sheet, its row, or the day of the import. It
+    never counts as a change."""
     type: Type | None = Field(default=None, examples=["boolean"])
     """What a custom field takes in RD: `text`, `boolean`, `integer` or `list`."""
     split: Text | None = Field(default=None, examples=[";"])

@@ -204,6 +204,11 @@ class Mapping(Section):
         return json_schema(Mapping)
 
     @property
+    def about(self) -> frozenset[str]:
+        """The fields that say where a row comes from."""
+        return frozenset(name for name, source in self.fields.items() if source.about is not None)
+
+    @property
     def dropped(self) -> frozenset[str]:
         """The fields whose invalid cells are left out of what is sent."""
         return frozenset(name for name, what in self.invalid.items() if what == "drop")

@@ -59,8 +59,11 @@ def contradictions(data: Mapping[str, Any]) -> Iterator[Contradiction]:
 
 def _needed(data: Mapping[str, Any]) -> Iterator[Contradiction]:
     """Fields whose invalid cells cannot be left out."""
-    given = data.get("identity", ("email",))
+    given, fields = data.get("identity", ("email",)), _section(data.get("fields"))
     identity = given if isinstance(given, list | tuple) else (given,)
+    for name in identity:
+        if isinstance(name, str) and _section(fields.get(name)).get("about") is not None:
+            yield ("identity",), f"`{name}` says where a row comes from, not whose it is"
     for name, what in _section(data.get("invalid")).items():
         required = _section(_section(data.get("checks")).get(name)).get("required")
         needed = name in _NEVER_DROPPED or name in identity or str(required).lower() == "true"

@@ -18,6 +18,7 @@ from rdimport.ledger.naming import Names, Unrecognised, unrecognised
 from rdimport.mapping import Mapping
 from rdimport.plan.absence import absence
 from rdimport.plan.duplicates import IDENTITY, UNCHANGED
+from rdimport.prepare.encode import compared
 from rdimport.source import Table
 from rdimport.source.fingerprint import fingerprint
 
@@ -73,6 +74,7 @@ class SendHistory:
     changed: bool = False
     wished: frozenset[int] = frozenset()
     of_0_1: bool = False
+    about: frozenset[str] = frozenset()
     absent: Absent | None = None
 
     def identities(self, texts: pl.Series) -> pl.Series:
@@ -131,7 +133,9 @@ class SendHistory:
     def _payloads(self, seen: pl.DataFrame) -> list[bytes | None]:
         """Hashes of the payloads of those rows that were sent before; only they are compared."""
         sent = [i for i, state in enumerate(seen["state"]) if state is not None]
-        payloads = seen["payload"].gather(sent).to_list()
+        payloads = [
+            compared(payload, self.about) for payload in seen["payload"].gather(sent).to_list()
+        ]
         found: list[bytes | None] = [None] * seen.height
         for i, digest in zip(sent, self.digests(payloads, 8), strict=True):
             found[i] = digest
@@ -182,7 +186,9 @@ def history_of(
     known = _nothing if ledger.is_new(destination) else partial(ledger.known, destination)
     of_0_1 = ledger.knows_of_0_1(destination)
     changes = mapping.on_change == "send"
-    return SendHistory(ledger.digests, known, resend, changes, wished, of_0_1, absent)
+    return SendHistory(
+        ledger.digests, known, resend, changes, wished, of_0_1, absent=absent, about=mapping.about
+    )
 
 
 class Before(NamedTuple):

@@ -12,6 +12,7 @@ from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Final, Protocol, overload
 
 import polars as pl
@@ -24,9 +25,9 @@ from rdimport.ledger.naming import Names
 from rdimport.plan.duplicates import AT, IDENTITY, UNCHANGED, Index
 from rdimport.plan.history import EARLIER, Known, SendHistory, cells_of
 from rdimport.plan.known_rows import NO_SOURCES, SOURCE, KnownRows
-from rdimport.prepare import Bound, Prepared, bind, prepare
+from rdimport.prepare import Bound, Origin, Prepared, bind, prepare
 from rdimport.prepare.earlier import NOTHING
-from rdimport.prepare.encode import Merger
+from rdimport.prepare.encode import Merger, compared
 from rdimport.source.fingerprint import fingerprint
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class Plan:
     fields: list[Map[str, tuple[str, ...]]] = field(default_factory=list)
     columns: list[tuple[str, ...]] = field(default_factory=list)
     rows: int = 0
+    about: frozenset[str] = frozenset()
     dropped: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema={AT: pl.UInt32}))
 
     @property
@@ -111,7 +113,8 @@ class Plan:
         """The rows to send, one by one."""
         for frame in self.frames():
             for file, row, identity, _, payload, source, warnings, *cells in frame.iter_rows():
-                outgoing = SendAttempt(identity, file, row, payload, source)
+                told = compared(payload, self.about) if self.about else None
+                outgoing = SendAttempt(identity, file, row, payload, source, told)
                 yield PendingRow(outgoing, tuple(cells), warnings)
 
     def trace(self, problem: Problem, file: int, cells: Sequence[str | None]) -> Problem:
@@ -183,7 +186,9 @@ class Planner:
         observer: Observer = ignore_events,
         look: Callable[[Prepared], None] = _blind,
         interrupted: Callable[[], bool] = bool,
+        today: str = "",
     ) -> None:
+        self._today = today
         self._mapping = mapping
         self._memory = memory
         self._book = book
@@ -192,7 +197,7 @@ class Planner:
         self._catalogue = catalogue
         self._recall = recall
         self._look = look
-        self._plan = Plan(spool)
+        self._plan = Plan(spool, about=mapping.about)
         self._index = index
 
     def make(self, tables: Sequence[Table]) -> Plan:
@@ -200,9 +205,10 @@ class Planner:
 
         Where it is interrupted nothing must be sent either: the rest of the input is not known.
         """
-        bounds = [
-            bind(self._mapping, table.columns, table.name, self._catalogue) for table in tables
-        ]
+        bounds = []
+        for table in tables:
+            origin = Origin(PurePath(table.name).name, table.facts.sheet, self._today)
+            bounds.append(bind(self._mapping, table.columns, table.name, self._catalogue, origin))
         for number, (table, bound) in enumerate(zip(tables, bounds, strict=True)):
             self._book.record_input(number, self._input(table))
             self._plan.columns.append(table.columns)

@@ -15,7 +15,7 @@ from rdimport.core.row import DEFECT, FILE, ROW
 from rdimport.destination.rdstation.fields import MAX_BODY
 from rdimport.mapping import Clean
 from rdimport.prepare import validate
-from rdimport.prepare.binding import COMPUTED, WHERE, Bound, bind
+from rdimport.prepare.binding import COMPUTED, WHERE, Bound, Origin, bind
 from rdimport.prepare.clean import email
 from rdimport.prepare.clean.text import column
 from rdimport.prepare.clean.text import filled as holds_something
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from rdimport.mapping.targets import Target
 
-__all__ = ["IDENTITY", "PAYLOAD", "ROWS", "Bound", "Prepared", "bind", "cells", "prepare"]
+__all__ = ["IDENTITY", "PAYLOAD", "ROWS", "Bound", "Origin", "Prepared", "bind", "cells", "prepare"]
 
 IDENTITY: Final = "identity"
 PAYLOAD: Final = "payload"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping as AnyMapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
@@ -14,7 +14,7 @@ from rdimport.core import names
 from rdimport.core.errors import MappingError
 from rdimport.core.messages import _, language, ngettext
 from rdimport.core.messages.reasons import explain
-from rdimport.core.row import Problem
+from rdimport.core.row import ROW, Problem
 from rdimport.mapping import FieldSource, Otherwise, account_fields, sql
 from rdimport.mapping.targets import Target, targets
 from rdimport.prepare import validate
@@ -57,12 +57,24 @@ class Bound:
         return tuple(dict.fromkeys(target.field for target in self.targets))
 
 
+class Origin(NamedTuple):
+    """Where a table's rows come from: the name of its file, its sheet, the day of the import."""
+
+    file: str = ""
+    sheet: str = ""
+    date: str = ""
+
+
 WHERE = "__rdimport_where__"
 COMPUTED = "__rdimport_expr__"
 
 
 def bind(
-    mapping: Mapping, columns: Sequence[str], table: str, account: CustomFields | None = None
+    mapping: Mapping,
+    columns: Sequence[str],
+    table: str,
+    account: CustomFields | None = None,
+    origin: Origin = Origin(),  # noqa: B008  it never changes
 ) -> Bound:
     """Find the mapping's columns in a table.
 
@@ -87,7 +99,10 @@ def bind(
         columns=found,
         aliases=_aliases(list(computed.values()), columns, by_name),
         computed={name: sql.parse(text) for name, text in computed.items()},
-        expressions=tuple(_expression(mapping, t, found) for t in wanted),
+        expressions=tuple(
+            _about(t, origin) if t.name in mapping.about else _expression(mapping, t, found)
+            for t in wanted
+        ),
         before=tuple(
             _expression(mapping, t, found, BEFORE) for t in wanted if _known_by(mapping, t)
         ),
@@ -106,9 +121,19 @@ def _aliases(
     return {name: by_name[names.fold(name)] for name in called if name not in columns}
 
 
+def _about(target: Target, origin: Origin) -> pl.Expr:
+    """The column of a target that says where the row comes from."""
+    what = target.how.about
+    if what == "row":
+        return cleaned(pl.col(ROW).cast(pl.String), target)
+    value = getattr(origin, what or "file") or None
+    once = pl.select(cleaned(pl.lit(value, dtype=pl.String), target)).to_series()
+    return pl.lit(once).first().alias(target.name)
+
+
 def _known_by(mapping: Mapping, target: Target) -> bool:
     """Whether rows are known by the target, and were by another value in an earlier release."""
-    of_cells = target.source.value is None
+    of_cells = target.source.value is None and target.name not in mapping.about
     return of_cells and target.name in mapping.identity and was_cleaned_otherwise(target)
 
 

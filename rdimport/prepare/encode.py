@@ -14,7 +14,7 @@ import polars as pl
 from rdimport.mapping import Mapping, Type
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Hashable, Sequence
+    from collections.abc import Collection, Container, Hashable, Sequence
 
     from rdimport.mapping import LegalBasis
     from rdimport.mapping.targets import Target
@@ -124,6 +124,14 @@ def merge(earlier: str, later: str) -> str:
         given = [*first.get("legal_bases", ()), *second.get("legal_bases", ())]
         whole["legal_bases"] = list({basis["type"]: basis for basis in given}.values())
     return json.dumps(whole, ensure_ascii=False, separators=(",", ":"))
+
+
+def compared(payload: str, about: Collection[str]) -> str:
+    """What of a payload tells whether it has changed: all but where its row comes from."""
+    if not about:
+        return payload
+    kept = {name: value for name, value in json.loads(payload).items() if name not in about}
+    return json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
 
 
 class Merger:

@@ -1,0 +1,75 @@
+"""`{about: …}` fills a field with where a row comes from; that never counts as a change."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rdimport.core.errors import MappingError
+from rdimport.mapping import Mapping
+
+if TYPE_CHECKING:
+    from support.command import Desk
+
+    from rdimport.sandbox.embedded import RunningSandbox
+
+LIST = "E-mail;Nome\nana@example.com;Ana\nbia@example.com;Bia\n"
+MAPPING = """
+conversion_identifier: Feira
+fields:
+  email: E-mail
+  name: Nome
+  cf_arquivo: {about: file}
+  cf_planilha: {about: sheet}
+  cf_linha: {about: row, type: integer}
+  cf_dia: {about: date}
+  tags: {about: file, add: [feira]}
+on_change: send
+"""
+
+
+def run(desk: Desk, file: str, *words: str) -> dict[str, int]:
+    return desk.here("run", file, "-m", "m.yaml", "--quota", "none", "--json", *words).summary
+
+
+def test_a_row_says_where_it_comes_from(desk: Desk, box: RunningSandbox) -> None:
+    desk.write("listas/feira.csv" if (desk.home / "listas").is_dir() else "feira.csv", LIST)
+    desk.write("m.yaml", MAPPING)
+    days = {f"{datetime.now().astimezone():%Y-%m-%d}"}
+    assert run(desk, "feira.csv")["accepted"] == 2
+    days.add(f"{datetime.now().astimezone():%Y-%m-%d}")
+    first, second = box.conversions()
+    assert first["cf_arquivo"] == "feira.csv"
+    assert (first["cf_linha"], second["cf_linha"]) == (2, 3)
+    assert first["cf_dia"] in days
+    assert "cf_planilha" not in first
+    assert sorted(first["tags"]) == ["feira", "feira.csv"]
+
+
+def test_the_same_people_in_another_file_and_row_are_not_sent_again(
+    desk: Desk, box: RunningSandbox
+) -> None:
+    desk.write("feira.csv", LIST)
+    desk.write("m.yaml", MAPPING.replace("  tags: {about: file, add: [feira]}\n", ""))
+    run(desk, "feira.csv")
+    text = (desk.home / "feira.csv").read_text(encoding="utf-8")
+    desk.write("outra.csv", text.replace("ana@", "zeca@example.com;Zeca\nana@"))
+    for _ in range(2):
+        found = run(desk, "outra.csv")
+        assert found["already_imported"] >= 2
+    assert [each["email"] for each in box.conversions()][2:] == ["zeca@example.com"]
+    shutil.move(desk.home / "outra.csv", desk.home / "nova.csv")
+    before = box.requests
+    text = (desk.home / "nova.csv").read_text(encoding="utf-8")
+    desk.write("nova.csv", text.replace("Bia", "Beatriz"))
+    assert (run(desk, "nova.csv")["accepted"], box.requests) == (1, before + 1)
+
+
+def test_where_a_row_comes_from_is_not_whose_it_is() -> None:
+    with pytest.raises(MappingError, match="identity"):
+        Mapping.parse(MAPPING + "identity: [email, cf_arquivo]\n")
+    with pytest.raises(MappingError, match="about"):
+        Mapping.parse(MAPPING.replace("about: row", "about: page"))

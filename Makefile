@@ -1,6 +1,6 @@
 # `make demo` and `make test` set up all they need in .venv, from the package registry alone.
 .POSIX:
-.PHONY: bench profile demo test lint proof lock messages clean
+.PHONY: bench profile demo test lint proof fuzz lock messages clean
 
 PYTHON = python3
 BIN = .venv/bin
@@ -37,6 +37,11 @@ lint: .venv/ready-dev
 # Hundreds of seeded runs against an endpoint that misbehaves, with kills and resumes; some six minutes.
 proof: .venv/ready-dev
 	$(BIN)/python -m tests.proof --seeds 300 --quick
+
+# An hour of damaged lists, mappings, settings, answers and ledgers. FUZZ='--seconds 60 --seed 1'
+FUZZ =
+fuzz: .venv/ready-dev
+	$(BIN)/python -m tests.fuzz $(FUZZ)
 
 # Ratios against other ways to send and to check, within one run. BENCH='--rows 20000 --repeat 5' for more.
 bench: .venv-bench/ready

@@ -140,7 +140,10 @@ def check(
     )
 
 
-def survey(files: Files, *, hints: Hints | None = None) -> list[tuple[Table, Survey]]:
+@_in_its_language
+def survey(
+    files: Files, *, hints: Hints | None = None, lang: str = "en"
+) -> list[tuple[Table, Survey]]:
     """What is in the files, without a mapping: each table, and what each of its
     columns seems to hold. Raises SourceError.
     """
@@ -148,7 +151,10 @@ def survey(files: Files, *, hints: Hints | None = None) -> list[tuple[Table, Sur
     return [(table, surveyed(table)) for table in tables]
 
 
-def propose(file: str | Path, *, hints: Hints | None = None, command: str = "") -> Proposal:
+@_in_its_language
+def propose(
+    file: str | Path, *, hints: Hints | None = None, command: str = "", lang: str = "en"
+) -> Proposal:
     """A first mapping for a list, guessed from its headings and values; a person confirms it.
 
     `Proposal.text` is a mapping file with the reason for each guess, and `command` as the one that

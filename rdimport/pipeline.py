@@ -32,6 +32,7 @@ from rdimport.core.events import (
     SendingFinished,
     SendingStarted,
 )
+from rdimport.core.messages import _
 from rdimport.core.quota import Quota
 from rdimport.core.row import FAILED, State
 from rdimport.core.stop import StopReason
@@ -384,7 +385,7 @@ def _abandoned(run: Run, options: RunOptions, error: BaseException) -> RdimportE
         with suppress(RdimportError, Bug):  # the error that ended the run is the one to raise
             # how it ended is known here also where the ledger did not take it
             known = {**_report(run, options), **known}
-            remedy = f"The report of this run: {options.report_dir / run.name}"
+            remedy = _("The report of this run: {folder}", folder=options.report_dir / run.name)
     return error.with_code(code, remedy, known) if isinstance(error, RdimportError) else None
 
 

@@ -120,8 +120,8 @@ def test_the_content_decides_what_a_file_is_and_not_its_name(tmp_path: Path) -> 
 @pytest.mark.parametrize("name", ["leads.xlsx", "leads.xls", "leads.ods"])
 def test_hidden_rows_and_error_cells_are_told(name: str) -> None:
     notes = " ".join(opened(name).notes)
-    assert "1 row(s) are hidden" in notes
-    assert "1 cell(s) hold an error" in notes
+    assert "1 row is hidden" in notes
+    assert "1 cell holds an error" in notes
 
 
 def patched(path: Path, *changes: tuple[bytes, bytes]) -> str:
@@ -148,8 +148,8 @@ def test_hidden_rows_and_error_cells_of_an_xlsb_are_told(tmp_path: Path) -> None
     assert [row[2] for row in read(table)] == ["Ana Conceição", "Bia D'Ávila"]
     assert [row[7] for row in read(table)] == ["1.5", None]
     notes = " ".join(table.notes)
-    assert "1 row(s) are hidden or filtered out" in notes
-    assert "1 cell(s) hold an error" in notes
+    assert "1 row is hidden or filtered out" in notes
+    assert "1 cell holds an error" in notes
 
 
 def test_an_xlsb_with_a_cell_beyond_all_columns_is_refused_at_once(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def test_repeated_headers_totals_and_notes_are_left_out_and_named(tmp_path: Path
     notes = " ".join(table.notes)
     assert "row 3: not imported" in notes
     assert "6, 9, 10, 11: not imported" in notes
-    assert "1 cell(s) hold an error" in notes
+    assert "1 cell holds an error" in notes
 
 
 def test_columns_of_a_sheet_without_name_and_value_are_not_there(tmp_path: Path) -> None:

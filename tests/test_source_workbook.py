@@ -126,8 +126,8 @@ def test_error_cells_and_formulas_without_a_value_are_empty_and_told(tmp_path: P
     table = opened(tmp_path / "leads.xlsx", book)
     assert read(table) == [(2, None, "Ana", None, None), (3, None, "Bia", None, "x")]
     notes = " ".join(table.notes)
-    assert "1 cell(s) hold an error" in notes
-    assert "2 formula(s) have no stored result" in notes
+    assert "1 cell holds an error" in notes
+    assert "2 formulas have no stored result" in notes
 
 
 def test_filtered_rows_are_imported_and_told(tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_filtered_rows_are_imported_and_told(tmp_path: Path) -> None:
     book.active.row_dimensions[3].hidden = True
     table = opened(tmp_path / "leads.xlsx", book)
     assert [row[2] for row in read(table)] == ["Ana", "Bia"]
-    assert any("1 row(s) are hidden or filtered out" in note for note in table.notes)
+    assert any("1 row is hidden or filtered out" in note for note in table.notes)
 
 
 def test_a_hidden_sheet_is_not_taken_while_a_visible_one_will_do(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def _check(args: CheckArguments, mapping: Path) -> int:
 
 
 def _survey(args: CheckArguments) -> int:
-    found = api.survey(args.files, hints=resolve.hints(args))
+    found = api.survey(args.files, hints=resolve.hints(args), lang=args.lang)
     if args.json:
         say_json({"tables": [check.survey_summary(table, seen) for table, seen in found]})
     else:

@@ -17,7 +17,9 @@ from rdimport.core.shell import joined, whole
 
 def execute(args: InitArguments) -> int:
     """Propose a mapping; a file that is there is never written over."""
-    found = api.propose(args.files[0], hints=resolve.hints(args), command=_look(args))
+    found = api.propose(
+        args.files[0], hints=resolve.hints(args), command=_look(args), lang=args.lang
+    )
     if args.output is None:
         say(found.text.rstrip().split("\n"))
     else:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from rdimport.core.messages import _
 from rdimport.proposal.understand import SAMPLE_ROWS, understand
 from rdimport.proposal.write import write
 
@@ -59,5 +60,7 @@ def propose(
         look=look,
         findings=found.findings,
     )
-    missing = "" if has_email else f"{name}: no column seems to hold e-mail addresses."
+    missing = ""
+    if not has_email:
+        missing = _("{name}: no column seems to hold e-mail addresses.", name=name)
     return Proposal(text, found.guesses, missing)

@@ -13,6 +13,7 @@ from enum import IntEnum
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
+from rdimport.core.messages import _, untranslated
 from rdimport.mapping import Clean
 from rdimport.proposal import people
 from rdimport.proposal.consent import Says, says
@@ -47,10 +48,10 @@ class Trust(IntEnum):
 
 
 _WHY: Final = {
-    Trust.VALUES: "by its values",
-    Trust.SLIP: "the heading looks like a slip of “{0}”",
-    Trust.PATTERN: "the heading says so",
-    Trust.EXACT: "the heading says so",
+    Trust.VALUES: untranslated("by its values"),
+    Trust.SLIP: untranslated("the heading looks like a slip of “{heading}”"),
+    Trust.PATTERN: untranslated("the heading says so"),
+    Trust.EXACT: untranslated("the heading says so"),
 }
 
 
@@ -104,7 +105,7 @@ def of_lead(
 
 def _guess(column: str, words: str, seen: Evidence) -> Guess | None:
     said = says(column)
-    consent = Guess(column, Holds.CONSENT, Trust.PATTERN, len(words), _WHY[Trust.PATTERN])
+    consent = Guess(column, Holds.CONSENT, Trust.PATTERN, len(words), _(_WHY[Trust.PATTERN]))
     likely = [] if said is Says.REFUSAL else _by_heading(column, words)
     for candidate in [consent, *likely] if said is Says.CONSENT else likely:
         if _agrees(candidate.holds, seen):
@@ -115,12 +116,12 @@ def _guess(column: str, words: str, seen: Evidence) -> Guess | None:
 def _by_heading(column: str, words: str) -> list[Guess]:
     """What the heading may mean, the likeliest first."""
     exact = [
-        Guess(column, entry.holds, Trust.EXACT, entry.words.index(words), _WHY[Trust.EXACT])
+        Guess(column, entry.holds, Trust.EXACT, entry.words.index(words), _(_WHY[Trust.EXACT]))
         for entry in VOCABULARY
         if words in entry.words
     ]
     by_pattern = [
-        Guess(column, entry.holds, Trust.PATTERN, len(words), _WHY[Trust.PATTERN])
+        Guess(column, entry.holds, Trust.PATTERN, len(words), _(_WHY[Trust.PATTERN]))
         for entry in VOCABULARY
         if entry.pattern
         and re.search(entry.pattern, words)
@@ -139,7 +140,7 @@ def _slips(column: str, words: str) -> list[Guess]:
     best = process.extractOne(words, known.keys(), scorer=fuzz.ratio, score_cutoff=_CLOSE)
     if best is None:
         return []
-    why = _WHY[Trust.SLIP].format(best[0])
+    why = _(_WHY[Trust.SLIP], heading=best[0])
     return [Guess(column, known[best[0]], Trust.SLIP, len(words), why)]
 
 
@@ -204,7 +205,7 @@ def _emails_by_value(
     holders = [c for c in columns if evidence[c].share(Clean.EMAIL) >= _NEARLY_ALL]
     if len(holders) != 1:
         return found
-    one = Guess(holders[0], Holds.EMAIL, Trust.VALUES, 0, _WHY[Trust.VALUES])
+    one = Guess(holders[0], Holds.EMAIL, Trust.VALUES, 0, _(_WHY[Trust.VALUES]))
     return [*(g for g in found if g.column != one.column), one]
 
 

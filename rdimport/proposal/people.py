@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from rdimport.core.messages import _
 from rdimport.proposal.vocabulary import Holds, words_of
 
 if TYPE_CHECKING:
@@ -173,13 +174,17 @@ class Lead:
         email = next((g.column for g in taken if g.holds is Holds.EMAIL), None)
         named = any(g.holds in _NAMES for g in taken)
         others = ", ".join(f"“{' '.join(column.split())}”" for column in self.others)
-        whom = f"the one of “{email}”" if email else "not known from its columns"
-        name = "" if named else "\n# No column is surely this person's name, so none is proposed."
-        return (
-            f"\n# A row of this list holds several people. The lead is taken to be {whom}.{name}\n"
-            f"# Not this person's, or not surely: {others}.\n"
-            "# Where the lead is somebody else, name that one's columns, and all of them.\n"
+        whom = _("not known from its columns")
+        if email:
+            whom = _("the one of “{email}”", email=email)
+        note = "\n# " + _(
+            "A row of this list holds several people. The lead is taken to be {whom}.", whom=whom
         )
+        if not named:
+            note += "\n# " + _("No column is surely this person's name, so none is proposed.")
+        note += "\n# " + _("Not this person's, or not surely: {columns}.", columns=others)
+        more = _("Where the lead is somebody else, name that one's columns, and all of them.")
+        return f"{note}\n# {more}\n"
 
 
 def lead(found: Sequence[Guess], evidence: Mapping[str, Evidence]) -> Lead:

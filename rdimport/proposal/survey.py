@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from rdimport.core.messages import _, ngettext
 from rdimport.core.row import DEFECT
 from rdimport.mapping import Clean, FieldSource
 from rdimport.prepare.clean import brazil, clean, phone
@@ -170,12 +171,23 @@ def _tallies(columns: Sequence[str], sample: pl.DataFrame) -> list[_Tally]:
 
 
 def _warnings(columns: Sequence[Column], defects: dict[str, int]) -> list[str]:
-    found = [f"{count} row(s): {DEFECTS[code]}" for code, count in sorted(defects.items())]
+    found = [
+        _("{number} row(s): {what}", number=count, what=_(DEFECTS[code]))
+        for code, count in sorted(defects.items())
+    ]
     if not any(column.guess == "email" for column in columns):
-        found.append("No column seems to hold e-mail addresses, which every contact needs.")
+        found.append(_("No column seems to hold e-mail addresses, which every contact needs."))
     for column in columns:
         if column.filled == 0:
-            found.append(f"Column {column.name!r} is empty.")
+            found.append(_("Column {name!r} is empty.", name=column.name))
         elif column.odd:
-            found.append(f"Column {column.name!r}: {column.odd} value(s) are no {column.guess}.")
+            found.append(
+                ngettext(
+                    "Column {name!r}: {number} value is no {guess}.",
+                    "Column {name!r}: {number} values are no {guess}.",
+                    column.odd,
+                    name=column.name,
+                    guess=column.guess,
+                )
+            )
     return found

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
+from rdimport.core.messages import _, ngettext, untranslated
 from rdimport.core.names import fold
 from rdimport.core.visible import shown
 from rdimport.destination.rdstation.fields import FIELDS
@@ -27,17 +28,21 @@ if TYPE_CHECKING:
 
 NO_EMAIL: Final = "WHICH COLUMN?"
 
-_HEAD: Final = """\
+_HEAD: Final = untranslated(
+    """\
 # Proposed by `rdimport init` from {name}. Read it once, then see what it does:
 #     {look}
 version: 1
 conversion_identifier: {title}  # the event on each contact's timeline: name the campaign
 """
-_CUSTOM: Final = """\
+)
+_CUSTOM: Final = untranslated(
+    """\
 
   # RD drops a custom field in silence that the account does not have. Create it in RD with exactly
   # this name, then take the mark # away here.
 """
+)
 _FORMS: Final = {
     Clean.CPF: "clean: cpf",
     Clean.CNPJ: "clean: cnpj",
@@ -56,27 +61,35 @@ _SURE: Final = 0.95
 _SEX: Final = re.compile(r"^(?:f|m)$|\b(?:sexo|sex|genero|gender)\b")
 """Who are all women are not all `false`."""
 
-_NO_CONSENT: Final = """
+_NO_CONSENT: Final = untranslated(
+    """
 # No column looks like an opt-in. Where a legal basis (LGPD) holds for all of them, say so:
 # legal_bases: [{type: legitimate_interest, status: granted}]
 """
+)
 _UNTOLD: Final = {
-    Says.UNCLEAR: "speaks of consent or refusal, but a yes in it may mean a no: no legal basis is\n"
-    "# taken from it. Find out who refused, and leave those people out with `where`.",
-    Says.ABOUT: "speaks of consent, but not of a consent to e-mails alone: no legal basis is\n"
-    "# taken from it.",
+    Says.UNCLEAR: untranslated(
+        "speaks of consent or refusal, but a yes in it may mean a no: no legal basis is\n"
+        "# taken from it. Find out who refused, and leave those people out with `where`."
+    ),
+    Says.ABOUT: untranslated(
+        "speaks of consent, but not of a consent to e-mails alone: no legal basis is\n"
+        "# taken from it."
+    ),
 }
-_REFUSED: Final = (
+_REFUSED: Final = untranslated(
     "says who refused or left the list (LGPD): those people are not sent.\n"
     "# They are counted as left out. See what stands in the column before you change the line."
 )
 
 # A line that names a schema which is not there would be marked as a mistake by every editor, so
 # this is not yet one: it has words before it.
-_EDITORS: Final = """
+_EDITORS: Final = untranslated(
+    """
 # For an editor that completes keys: rdimport schema > mapping.schema.json, and as the first line
 # here: # yaml-language-server: $schema=./mapping.schema.json
 """
+)
 
 
 def write(
@@ -94,10 +107,10 @@ def write(
     fields = dict(_fields(guesses, evidence))
     has_email = "email" in fields
     if not has_email:
-        fields["email"] = f"{scalar(NO_EMAIL)}  # no column looks like e-mail: name it here"
+        fields["email"] = f"{scalar(NO_EMAIL)}  # {_('no column looks like e-mail: name it here')}"
     title = scalar(PurePath(name).stem or name)
-    look = look or f"rdimport check {_shell(name)} -m THIS-FILE"
-    text = _HEAD.format(name=_whole(name), look=_whole(look), title=title)
+    look = look or f"rdimport check {_shell(name)} -m {_('THIS-FILE')}"
+    text = _(_HEAD).format(name=_whole(name), look=_whole(look), title=title)
     known = {key: value for key, value in hints.items() if value is not None}
     if known:
         inside = ", ".join(f"{key}: {scalar(str(value))}" for key, value in known.items())
@@ -105,9 +118,9 @@ def write(
     text += f"{people}\nfields:\n"
     text += "".join(f"  {field}: {fields[field]}\n" for field in FIELDS if field in fields)
     custom = "".join(_custom(columns, guesses, evidence))
-    text += _CUSTOM + custom if custom else ""
+    text += _(_CUSTOM) + custom if custom else ""
     text += "".join(_droppable(fields, guesses, evidence))
-    return text + _consent(guesses, evidence, findings) + _EDITORS, has_email
+    return text + _consent(guesses, evidence, findings) + _(_EDITORS), has_email
 
 
 def _fields(
@@ -172,7 +185,8 @@ def _names(
         capitals = ", clean: name" if seen[0].capitals >= _CAPITALS else ""
         expression = scalar(f"concat_ws(' ', {quoted})", quoted=True)
         example = comment(" ".join(e.example for e in seen if e.example))
-        yield "name", f"{{expr: {expression}{capitals}}}  # first and last name; e.g. {example}"
+        why = _("first and last name; e.g. {example}", example=example)
+        yield "name", f"{{expr: {expression}{capitals}}}  # {why}"
     for holds in (Holds.NAME, Holds.FIRST_NAME):
         for one in by_field.get(holds, [])[:1]:
             if not (firsts and lasts):
@@ -191,22 +205,28 @@ def _phones(
     for one in by_field.get(Holds.PHONE, []):
         seen = evidence[one.column]
         if min(seen.mobile, seen.landline) >= 0.1:
-            mixed.append(replace(one, why=f"{one.why}, with mobile numbers and landlines mixed"))
+            mixed.append(_more(one, _("with mobile numbers and landlines mixed")))
         elif seen.landline > seen.mobile:
-            landlines.append(replace(one, why=f"{one.why}, and its numbers are landlines"))
+            landlines.append(_more(one, _("and its numbers are landlines")))
         elif seen.mobile:
-            mobiles.append(replace(one, why=f"{one.why}, and its numbers are mobile"))
+            mobiles.append(_more(one, _("and its numbers are mobile")))
         else:
             mobiles.append(one)
     if mixed and not mobiles and not landlines:
         both = mixed[0]
-        mobiles = [replace(both, why="both kinds stand in this column; mobile numbers come here")]
-        landlines = [replace(both, why="both kinds stand in this column; landlines come here")]
+        mobiles = [
+            replace(both, why=_("both kinds stand in this column; mobile numbers come here"))
+        ]
+        landlines = [replace(both, why=_("both kinds stand in this column; landlines come here"))]
     elif mixed:
         (mobiles if not mobiles else landlines).extend(mixed)
     for field, guesses in (("mobile_phone", mobiles), ("personal_phone", landlines)):
         if guesses:
             yield field, _several(guesses, evidence, joined)
+
+
+def _more(one: Guess, why: str) -> Guess:
+    return replace(one, why=f"{one.why}, {why}")
 
 
 def _places(
@@ -229,12 +249,14 @@ def _several(
         each = [joined.get(one.column) or sql_name(one.column) for one in guesses]
         whole = each[0] if len(each) == 1 else f"COALESCE({', '.join(each)})"
         example = comment(evidence[guesses[0].column].example)
-        return f"{{expr: {scalar(whole, quoted=True)}}}  # with its area code; e.g. {example}"
+        why = _("with its area code; e.g. {example}", example=example)
+        return f"{{expr: {scalar(whole, quoted=True)}}}  # {why}"
     if len(guesses) == 1:
         return _line(guesses[0], evidence[guesses[0].column], {})
     listed = ", ".join(scalar(one.column) for one in guesses)
     example = comment(evidence[guesses[0].column].example)
-    return f"[{listed}]  # the first one that is not empty; e.g. {example}"
+    why = _("the first one that is not empty; e.g. {example}", example=example)
+    return f"[{listed}]  # {why}"
 
 
 def _line(one: Guess, seen: Evidence, options: Mapping[str, str]) -> str:
@@ -248,9 +270,11 @@ def _line(one: Guess, seen: Evidence, options: Mapping[str, str]) -> str:
 
 def _because(one: Guess, seen: Evidence) -> str:
     if not seen.filled:
-        return f"{one.why}; the column is empty in the rows that were looked at"
-    part = "" if seen.filled == seen.rows else f", {seen.filled} of {seen.rows} filled"
-    return f"{one.why}; e.g. {comment(seen.example)}{part}"
+        return _("{why}; the column is empty in the rows that were looked at", why=one.why)
+    said = _("{why}; e.g. {example}", why=one.why, example=comment(seen.example))
+    if seen.filled == seen.rows:
+        return said
+    return said + _(", {filled} of {rows} filled", filled=seen.filled, rows=seen.rows)
 
 
 def _droppable(
@@ -265,11 +289,14 @@ def _droppable(
     named = [name for name in ("mobile_phone", "personal_phone") if name in fields]
     if sum(bad.values()) and named:
         drop = ", ".join(f"{name}: drop" for name in named)
-        yield (
-            f"\n# {sum(bad.values())} phone numbers of the rows that were looked at are not "
-            "valid,\n# and their rows are kept back. To send those people without a phone:"
-            f"\n# invalid: {{{drop}}}\n"
+        said = ngettext(
+            "{number} phone number of the rows that were looked at is not valid,\n"
+            "# and its row is kept back. To send that person without a phone:",
+            "{number} phone numbers of the rows that were looked at are not valid,\n"
+            "# and their rows are kept back. To send those people without a phone:",
+            sum(bad.values()),
         )
+        yield f"\n# {said}\n# invalid: {{{drop}}}\n"
 
 
 def _custom(
@@ -286,7 +313,7 @@ def _custom(
         source = scalar(column)
         if form is not None:
             source = f"{{column: {source}, {_FORMS[form]}}}"
-        remark = f"e.g. {comment(seen.example)}" if seen.filled else "empty"
+        remark = _("e.g. {example}", example=comment(seen.example)) if seen.filled else _("empty")
         yield f"  # {name}: {source}  # {remark}\n"
 
 
@@ -312,9 +339,9 @@ def _consent(
     """The legal bases, and who is left out; no basis for all where a column speaks of consent."""
     found = next((g for g in guesses.values() if g.holds is Holds.CONSENT), None)
     if found is None and not findings:
-        return _NO_CONSENT
+        return _(_NO_CONSENT)
     text = "".join(
-        f"\n# {comment(one.column)} {_UNTOLD[one.says]}\n"
+        f"\n# {comment(one.column)} {_(_UNTOLD[one.says])}\n"
         for one in findings
         if one.says in _UNTOLD
     )
@@ -322,16 +349,17 @@ def _consent(
     if refusals:
         remark = ", ".join(comment(one.column) for one in refusals)
         condition = " AND ".join(one.keeps for one in refusals)
-        text += f"\n# {remark} {_REFUSED}\nwhere: {scalar(condition, quoted=True)}\n"
+        text += f"\n# {remark} {_(_REFUSED)}\nwhere: {scalar(condition, quoted=True)}\n"
     if found is None:
         return text
     status = f"{{column: {scalar(found.column)}}}"
     remark = _because(found, evidence[found.column])
-    return (
-        f"{text}\n# {remark}. Is it a consent to be written to by e-mail? If not, take the line "
-        "away.\n# A yes is sent as granted, a no as declined, an empty cell without a basis.\n"
-        f"legal_bases: [{{type: consent, status: {status}}}]\n"
+    question = _(
+        "{why}. Is it a consent to be written to by e-mail? If not, take the line away.\n"
+        "# A yes is sent as granted, a no as declined, an empty cell without a basis.",
+        why=remark,
     )
+    return f"{text}\n# {question}\nlegal_bases: [{{type: consent, status: {status}}}]\n"
 
 
 def identifier(column: str, used: set[str]) -> str:

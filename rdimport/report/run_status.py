@@ -12,6 +12,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from rdimport.core.errors import ExitCode
+from rdimport.core.messages import _, language, ngettext
 from rdimport.core.quota import share_used
 from rdimport.core.row import FAILED, State
 from rdimport.core.shell import joined
@@ -172,10 +173,15 @@ def _advised(run: RunStatus, noted: Run, reports: Path, reach: Sequence[str]) ->
     if run.where == "failed" and run.error:
         return replace(run, next=run.error)
     if run.where == "failed":
-        return replace(run, next="Nothing was sent: its command says why when you type it again.")
+        return replace(
+            run, next=_("Nothing was sent: its command says why when you type it again.")
+        )
     if run.later:
-        rows = f"{left} rows were left then. " if left else ""
-        return replace(run, next=f"{rows}Run {run.later} went on with the same list.")
+        later = _("Run {run} went on with the same list.", run=run.later)
+        if left:
+            rows = ngettext("{number} row was left then.", "{number} rows were left then.", left)
+            later = f"{rows} {later}"
+        return replace(run, next=later)
     if run.forgotten and not left and run.read_to_end:
         return run
     recorded = json.loads(noted.facts()["facts"])
@@ -203,7 +209,7 @@ def _steps(
         "again": again,
         "failures_xlsx": str(report),
     }
-    words = Words("en")
+    words = Words(language())
     lost = not run.report and any(run.counts[state] for state in FAILED)
     if lost:
         summary |= {str(state): 0 for state in FAILED}
@@ -219,17 +225,22 @@ def _steps(
 def _left(run: RunStatus) -> str:
     """How many rows a run left, and from when on they can be sent."""
     left = run.counts[State.PENDING]
-    rows = "1 row is" if left == 1 else f"{left} rows are"
     if not run.resume_at:
-        return f"{rows} left."
+        return ngettext("{number} row is left.", "{number} rows are left.", left)
     when = datetime.fromisoformat(run.resume_at).astimezone()
-    return f"{rows} left, to be sent after {when:%d %b %H:%M}."
+    return ngettext(
+        "{number} row is left, to be sent after {moment}.",
+        "{number} rows are left, to be sent after {moment}.",
+        left,
+        moment=f"{when:%Y-%m-%d %H:%M}",
+    )
 
 
 def _written_again(run: RunStatus, reports: Path, reach: Sequence[str]) -> Step:
     """Where the failure report is not there."""
     words = ["rdimport", "report", run.run_id, *reach, "--report-dir", str(reports)]
-    return Step(f"Its failure report is not in {reports}; this writes it:", joined(words))
+    sentence = _("Its failure report is not in {folder}; this writes it:", folder=reports)
+    return Step(sentence, joined(words))
 
 
 def _where(facts: dict[str, Any], *, running: bool) -> str:

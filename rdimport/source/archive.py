@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rdimport.core.errors import SourceError
-from rdimport.core.messages import _
+from rdimport.core.messages import _, ngettext
 from rdimport.core.names import fold
 from rdimport.source.files import UNPACK, InputFile, is_zip
 from rdimport.source.limits import MOST_MEMBERS, MOST_OPENED
@@ -272,8 +272,14 @@ def _share(cells: pl.DataFrame, form: str) -> float:
 def _notes(file: InputFile, left: Sequence[_Member]) -> tuple[str, ...]:
     if not left:
         return ()
-    verb = "is no list and was" if len(left) == 1 else "are no lists and were"
-    return (f"{_named(left)} in {file.name} {verb} left out.",)
+    note = ngettext(
+        "{names} in {file} is no list and was left out.",
+        "{names} in {file} are no lists and were left out.",
+        len(left),
+        names=_named(left),
+        file=file.name,
+    )
+    return (note,)
 
 
 def _named(members: Sequence[_Member]) -> str:

@@ -99,7 +99,10 @@ def find_header(rows: Sequence[FirstRow], hints: Hints, name: str) -> Header:
         if at is not None:
             _refuse_people(rows, at, hints, name)
     if at is None:
-        note = f"{name} has no header; its columns are called by their position: Coluna 1, 2 …"
+        note = _(
+            "{name} has no header; its columns are called by their position: Coluna 1, 2 …",
+            name=name,
+        )
         return Header(0, ("",) * width, rows[0].number, (note,))
     width = max(rows[at].width, width)
     if width > MOST_COLUMNS:
@@ -276,8 +279,14 @@ def _title_note(above: Sequence[FirstRow], name: str) -> list[str]:
     if not above:
         return []
     first, last = above[0].number, above[-1].last
-    which = f"Rows {first} to {last}" if first != last else f"Row {first}"
-    return [f"{which} of {name}, above the header: taken for a title and not imported."]
+    if first == last:
+        text = _("Row {first} of {name}, above the header: taken for a title and not imported.")
+    else:
+        text = _(
+            "Rows {first} to {last} of {name}, above the header: taken for a title and not "
+            "imported."
+        )
+    return [text.format(first=first, last=last, name=name)]
 
 
 def _notes_of_repeated(names: Sequence[str], hints: Hints, name: str) -> Iterator[str]:
@@ -294,11 +303,17 @@ def _notes_of_repeated(names: Sequence[str], hints: Hints, name: str) -> Iterato
     for at in places_of.values():
         taken = [f"“{called[i]}”" for i in at if fold(called[i]) in wanted]
         if len(at) > 1 and (taken or not wanted):
-            places = ", ".join(f"“{called[i]}” is column {i + 1}" for i in at)
-            sentence = f"{name} has {len(at)} columns with the same heading: {places}"
-            yield (
-                f"{sentence}; the mapping takes {' and '.join(taken)}." if taken else f"{sentence}."
+            places = ", ".join(
+                _("“{name}” is column {number}", name=called[i], number=i + 1) for i in at
             )
+            sentence = _(
+                "{name} has {number} columns with the same heading: {places}",
+                name=name,
+                number=len(at),
+                places=places,
+            )
+            chosen = _("; the mapping takes {columns}", columns=_(" and ").join(taken))
+            yield f"{sentence}{chosen if taken else ''}."
 
 
 def unique_names(names: Sequence[str]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from rdimport.core.messages import _, ngettext
 from rdimport.core.names import fold
 from rdimport.core.row import DEFECT, ROW
 from rdimport.source.defects import STRAY_QUOTE
@@ -135,14 +136,24 @@ class RowFilter:
         if self._broken:
             wrong, right = self._example
             found.append(
-                f"{self._broken} cell(s) held text that a wrong encoding broke, such as {wrong!r}; "
-                f"they were put right ({right!r})."
+                _(
+                    "{number} cell(s) held text that a wrong encoding broke, such as {wrong!r}; "
+                    "they were put right ({right!r}).",
+                    number=self._broken,
+                    wrong=wrong,
+                    right=right,
+                )
             )
         if self._headers:
-            found.append(f"The header is repeated in {listed(self._headers)}: not imported.")
+            found.append(
+                _("The header is repeated in {rows}: not imported.", rows=listed(self._headers))
+            )
         if self._totals:
             found.append(
-                f"Totals, notes or headings, no contacts, in {listed(self._totals)}: not imported."
+                _(
+                    "Totals, notes or headings, no contacts, in {rows}: not imported.",
+                    rows=listed(self._totals),
+                )
             )
         return tuple(found)
 
@@ -159,16 +170,22 @@ def _is_total_or_note(filled: Sequence[str], width: int) -> bool:
 
 def error_note(count: int) -> str:
     """The sentence about cells that hold an error."""
-    return f"{count} cell(s) hold an error such as #REF! or #N/D; they are taken as empty."
+    return ngettext(
+        "{number} cell holds an error such as #REF! or #N/D; it is taken as empty.",
+        "{number} cells hold an error such as #REF! or #N/D; they are taken as empty.",
+        count,
+    )
 
 
 def listed(rows: Sequence[int]) -> str:
     """Row numbers for a sentence: `row 7`, `rows 7, 9 and 12 more`."""
     if len(rows) == 1:
-        return f"row {rows[0]}"
+        return _("row {row}", row=rows[0])
     shown = ", ".join(str(row) for row in rows[:_LISTED])
     more = len(rows) - _LISTED
-    return f"rows {shown} and {more} more" if more > 0 else f"rows {shown}"
+    if more > 0:
+        return _("rows {rows} and {number} more", rows=shown, number=more)
+    return _("rows {rows}", rows=shown)
 
 
 def ahead(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:

@@ -8,12 +8,18 @@ from pathlib import Path
 from typing import Final
 
 from rdimport.cli.screen.layout import counts, printable, width, wrapped
+from rdimport.core.messages import _, language, untranslated
 from rdimport.core.row import FAILED, State
 from rdimport.report.run_status import RunStatus
 from rdimport.report.words import Words, local
 
-_WORDS: Final = Words("en")
-
+_WHERE: Final = {
+    "running": untranslated("at work"),
+    "finished": untranslated("finished"),
+    "stopped": untranslated("stopped"),
+    "failed": untranslated("failed"),
+    "killed": untranslated("killed"),
+}
 
 _LEFT: Final = ("Run", "started", "where", "to")
 """Columns of words; those of numbers and times stand to the right."""
@@ -27,7 +33,7 @@ def table(runs: Sequence[RunStatus], state_dir: Path) -> Iterator[str]:
     first.
     """
     if not runs:
-        yield from wrapped(f"There was no run yet in {state_dir}.")
+        yield from wrapped(_("There was no run yet in {state_dir}.", state_dir=state_dir))
         return
     yield from one(next((run for run in runs if not run.local), runs[0]))
     yield ""
@@ -54,7 +60,7 @@ def _cells(run: RunStatus) -> dict[str, str]:
     return {
         "Run": run.run_id,
         "started": _local(run.started_at, "%m-%d %H:%M"),
-        "took": _WORDS.duration(run.seconds) if run.seconds is not None else "",
+        "took": Words(language()).duration(run.seconds) if run.seconds is not None else "",
         "where": run.where,
         "to": to,
         "rows": str(sum(rows.values())),
@@ -65,18 +71,24 @@ def _cells(run: RunStatus) -> dict[str, str]:
 
 def one(run: RunStatus) -> Iterator[str]:
     """One run in full."""
-    yield from wrapped(f"{_answer(run)} Run {run.run_id}")
-    where = "a sandbox of its own" if run.sandbox else f"account {run.account}"
-    where += " on this machine (local)" if run.local and not run.sandbox else ""
-    files = ", ".join(printable(name, 80) for name in run.files) or "no file"
-    yield from wrapped(f"{files}, to {where}")
-    took = f", took {_WORDS.duration(run.seconds)}" if run.seconds is not None else ""
-    used = f", {run.quota_used:.0%} of the quota used" if run.quota_used is not None else ""
-    because = run.stopped_because if run.stopped_because != run.where else None
-    why = f" ({because})" if because else ""
-    started = local(run.started_at)
-    yield from wrapped(f"started {started}, {run.where}{why}{took}{used}")
-    yield from counts(run.counts, 0, _WORDS)
+    words = Words(language())
+    yield from wrapped(f"{_answer(run)} {words('run', run=run.run_id)}")
+    where = _("account {account}", account=run.account)
+    if run.sandbox:
+        where = _("a sandbox of its own")
+    elif run.local:
+        where = _("account {account} on this machine (local)", account=run.account)
+    files = ", ".join(printable(name, 80) for name in run.files) or _("no file")
+    yield from wrapped(_("{files}, to {where}", files=files, where=where))
+    parts = [_("started {moment}", moment=local(run.started_at)), _(_WHERE[run.where])]
+    if run.stopped_because and run.stopped_because != run.where:
+        parts[-1] += f" ({run.stopped_because})"
+    if run.seconds is not None:
+        parts.append(_("took {time}", time=words.duration(run.seconds)))
+    if run.quota_used is not None:
+        parts.append(_("{share} of the quota used", share=f"{run.quota_used:.0%}"))
+    yield from wrapped(", ".join(parts))
+    yield from counts(run.counts, 0, words)
     for sentence, command in ((run.next, run.command), *run.then):
         if sentence:
             yield from wrapped(sentence)
@@ -86,14 +98,14 @@ def one(run: RunStatus) -> Iterator[str]:
 
 def _answer(run: RunStatus) -> str:
     if run.where == "running":
-        return "It is at work."
+        return _("It is at work.")
     if run.where == "failed":
-        return "It did not work: nothing was sent."
+        return _("It did not work: nothing was sent.")
     if run.counts[State.PENDING] or run.where != "finished":
-        return "It did not come to its end."
+        return _("It did not come to its end.")
     if any(run.counts[state] for state in FAILED):
-        return "It worked, but for some rows."
-    return "It worked: every row has arrived."
+        return _("It worked, but for some rows.")
+    return _("It worked: every row has arrived.")
 
 
 def _local(moment: str, form: str) -> str:

@@ -23,6 +23,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
+from rdimport.core.messages import _
 from rdimport.core.quota import Limits, Quota
 from rdimport.delivery.pacing.pacer import EvenPacer, QuotaState
 from rdimport.destination import Destination
@@ -188,8 +189,12 @@ def shared(
         pace = _met(quota, place / _name(to), now)
     except (sqlite3.Error, OSError, struct.error) as error:
         tell(
-            f"This run kept to its quota by itself: {place}, where runs of one account on this"
-            f" machine share it, cannot be used ({error})."
+            _(
+                "This run kept to its quota by itself: {folder}, where runs of one account on this "
+                "machine share it, cannot be used ({error}).",
+                folder=place,
+                error=error,
+            )
         )
         yield EvenPacer(quota)
         return
@@ -201,8 +206,13 @@ def shared(
         if pace.alone:
             times, why = pace.alone
             tell(
-                f"This run kept to its quota by itself for {times * _SILENCE:g} s: {place}, where"
-                f" runs of one account on this machine share it, could not be used then ({why})."
+                _(
+                    "This run kept to its quota by itself for {seconds} s: {folder}, where runs of "
+                    "one account on this machine share it, could not be used then ({error}).",
+                    seconds=f"{times * _SILENCE:g}",
+                    folder=place,
+                    error=why,
+                )
             )
 
 

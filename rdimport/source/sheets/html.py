@@ -57,7 +57,7 @@ class HtmlBook:
 
     def notes(self, sheet: str) -> Sequence[str]:
         """That the file is not what its name says."""
-        return ("The file is a web page (HTML), whatever its name says; its table is read.",)
+        return (_("The file is a web page (HTML), whatever its name says; its table is read."),)
 
 
 def _encoding(data: bytes) -> str:

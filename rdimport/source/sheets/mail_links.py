@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
+from rdimport.core.messages import _
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -44,8 +46,11 @@ def link_notes(found: list[tuple[int, str]]) -> Iterator[str]:
     """The sentence about such cells, if there are any."""
     if found:
         row, text = found[0]
-        yield (
-            f"{len(found)} cell(s), the first in row {row} (“{text[:40]}”), are links to an e-mail "
-            "address that their text does not show; only the text is read. To import the "
-            "addresses, write them into a column of their own."
+        yield _(
+            "{number} cell(s), the first in row {row} (“{text}”), are links to an e-mail address "
+            "that their text does not show; only the text is read. To import the addresses, write "
+            "them into a column of their own.",
+            number=len(found),
+            row=row,
+            text=text[:40],
         )

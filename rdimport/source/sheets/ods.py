@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
 from rdimport.core.errors import SourceError
-from rdimport.core.messages import _
+from rdimport.core.messages import _, ngettext
 from rdimport.source.limits import MOST_PART, is_vast
 from rdimport.source.refusals import vast
 from rdimport.source.row_filter import error_note
@@ -180,7 +180,11 @@ class _Sheet:
 
     def notes(self) -> Iterator[str]:
         if self._hidden:
-            yield f"{self._hidden} row(s) are hidden in the sheet; they are imported all the same."
+            yield ngettext(
+                "{number} row is hidden in the sheet; it is imported all the same.",
+                "{number} rows are hidden in the sheet; they are imported all the same.",
+                self._hidden,
+            )
         if self._errors:
             yield error_note(self._errors)
         yield from link_notes(self._linked)

@@ -201,7 +201,7 @@ def table_columns(book: Book, sheet: str, hints: Hints, name: str) -> tuple[str,
 
 
 def _place(sheet: str, name: str) -> str:
-    return f"Sheet {sheet!r} of {name}" if sheet else name
+    return _("Sheet {sheet!r} of {name}", sheet=sheet, name=name) if sheet else name
 
 
 def _choice_note(book: Book, sheet: str, together: Sequence[str]) -> list[str]:
@@ -210,10 +210,18 @@ def _choice_note(book: Book, sheet: str, together: Sequence[str]) -> list[str]:
     others = [name for name in book.sheets if name != sheet]
     if not others:
         return []
-    hidden = " (which is hidden)" if sheet in book.hidden else ""
+    hidden = _(" (which is hidden)") if sheet in book.hidden else ""
     listed = ", ".join(repr(name) for name in others[:_LISTED])
-    listed += f" and {len(others) - _LISTED} more" if len(others) > _LISTED else ""
-    return [f"Sheet {sheet!r}{hidden} is read; not read: {listed}. --sheet chooses another."]
+    if len(others) > _LISTED:
+        listed += _(" and {number} more", number=len(others) - _LISTED)
+    return [
+        _(
+            "Sheet {sheet!r}{hidden} is read; not read: {others}. --sheet chooses another.",
+            sheet=sheet,
+            hidden=hidden,
+            others=listed,
+        )
+    ]
 
 
 def _together_note(book: Book, together: Sequence[str]) -> list[str]:

@@ -8,7 +8,7 @@ from copy import copy
 from typing import TYPE_CHECKING, Final, NamedTuple
 from xml.etree import ElementTree as ET
 
-from rdimport.core.messages import _
+from rdimport.core.messages import _, ngettext
 from rdimport.source.limits import MOST_MARKUP, MOST_PART, MOST_ROWS, is_vast
 from rdimport.source.refusals import harmful
 from rdimport.source.row_filter import error_note
@@ -176,12 +176,26 @@ def _begun(window: bytes, limit: int) -> Iterator[str]:
 def sentences(found: Counter[str]) -> Iterator[str]:
     """What the counts of `hidden`, `filter`, `error` and `formula` mean to a person."""
     if found["hidden"]:
-        why = "hidden or filtered out" if found["filter"] else "hidden"
-        yield f"{found['hidden']} row(s) are {why} in the sheet; they are imported all the same."
+        if found["filter"]:
+            yield ngettext(
+                "{number} row is hidden or filtered out in the sheet; it is imported all the same.",
+                "{number} rows are hidden or filtered out in the sheet; they are imported all the "
+                "same.",
+                found["hidden"],
+            )
+        else:
+            yield ngettext(
+                "{number} row is hidden in the sheet; it is imported all the same.",
+                "{number} rows are hidden in the sheet; they are imported all the same.",
+                found["hidden"],
+            )
     if found["error"]:
         yield error_note(found["error"])
     if found["formula"]:
-        yield (
-            f"{found['formula']} formula(s) have no stored result, so their cells are empty; open "
-            "the workbook in a spreadsheet program and save it to have them."
+        yield ngettext(
+            "{number} formula has no stored result, so its cell is empty; open the workbook in a "
+            "spreadsheet program and save it to have it.",
+            "{number} formulas have no stored result, so their cells are empty; open the workbook "
+            "in a spreadsheet program and save it to have them.",
+            found["formula"],
         )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
 from rdimport.core.errors import SourceError
+from rdimport.core.messages import _
 from rdimport.source.sheets.cells import Rows, checked_place, date_text, frame_of
 from rdimport.source.sheets.ods import plain_number
 from rdimport.source.sheets.xml2003_dates import DateStyles
@@ -58,7 +59,7 @@ class Xml2003Book:
 
     def notes(self, sheet: str) -> Sequence[str]:
         """That the file is not what its name says."""
-        return ("The file is Excel 2003 XML, whatever its name says.",)
+        return (_("The file is Excel 2003 XML, whatever its name says."),)
 
 
 def _rows(sheet: ET.Element, where: str, dates: DateStyles) -> Rows:

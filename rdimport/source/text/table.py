@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from rdimport.core.errors import SourceError
-from rdimport.core.messages import _
+from rdimport.core.messages import _, untranslated
 from rdimport.core.row import FILE
 from rdimport.source.encoding import Decoder
 from rdimport.source.port import BATCH_ROWS, Facts, Hints
@@ -26,7 +26,7 @@ CHUNK: Final = 4 << 20
 _MOST_LINES: Final = 500_000
 """Lines that are cut at a time: rows of a few bytes take many times their size."""
 
-_SHORT_ROWS: Final = (
+_SHORT_ROWS: Final = untranslated(
     "Rows leave out empty cells at their end, so a row with fewer cells than the header is sound."
 )
 
@@ -65,7 +65,7 @@ class TextTable:
     def notes(self) -> tuple[str, ...]:
         """What was noticed, in sentences."""
         found = self._dialect
-        short = (_SHORT_ROWS,) if found.shape.short_is_sound else ()
+        short = (_(_SHORT_ROWS),) if found.shape.short_is_sound else ()
         return (*self._file.notes, *found.header.notes, *short, *self._read_notes)
 
     def batches(self, rows: int = BATCH_ROWS) -> Iterator[pl.DataFrame]:
@@ -128,9 +128,15 @@ def _without_lines(text: bytes, count: int) -> tuple[bytes, int]:
 
 def _decoding_notes(decoder: Decoder, encoding: str) -> Iterator[str]:
     if decoder.odd_bytes:
-        yield (
-            f"{decoder.odd_bytes} byte(s), the first on line {decoder.first_odd_line}, are no "
-            f"{encoding}; they were read as Windows-1252 where it has such a character."
+        yield _(
+            "{number} byte(s), the first on line {line}, are no {encoding}; they were read as "
+            "Windows-1252 where it has such a character.",
+            number=decoder.odd_bytes,
+            line=decoder.first_odd_line,
+            encoding=encoding,
         )
     if decoder.nul_bytes:
-        yield f"{decoder.nul_bytes} NUL byte(s), which no text should have, were left out."
+        yield _(
+            "{number} NUL byte(s), which no text should have, were left out.",
+            number=decoder.nul_bytes,
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import re
 import string
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
 
 import rdimport
+from rdimport.core import errors
 from rdimport.core.messages import LANGUAGES, catalogue, gettext, language, ngettext, speaking
 from rdimport.core.messages.build import FOLDER
 from rdimport.core.messages.codes import Code, Detail
@@ -77,6 +79,54 @@ def test_each_code_detail_and_state_has_its_entries_and_nothing_else_has() -> No
     assert details == {*map(str, Detail), "http_status"}
     for state in State:
         assert {("screen", str(state)), ("screen", f"means.{state}")} <= known
+
+
+SAYING = {
+    *(name for name in vars(errors) if name.endswith("Error")),
+    *("ArgumentTypeError", "add_argument_group", "ask", "print_error", "say"),
+}
+"""Calls whose texts a person reads."""
+
+
+def plain(node: ast.AST) -> Iterator[str]:
+    """The sentences in an argument, where it is made of texts and not of calls."""
+    if isinstance(node, ast.Constant | ast.JoinedStr):
+        parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+        text = "".join(str(p.value) for p in parts if isinstance(p, ast.Constant))
+        if re.search(r"[A-Za-z]{3,} [a-z]{2,}", text):
+            yield text
+    elif isinstance(node, ast.IfExp | ast.List | ast.Tuple | ast.BinOp):
+        for child in ast.iter_child_nodes(node):
+            yield from plain(child)
+
+
+def bypassing(path: Path) -> Iterator[str]:
+    """Sentences that are given to such a call without having been looked up."""
+
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            texts = [*node.args, *(key.value for key in node.keywords if key.arg == "help")]
+            for text in texts if name in SAYING or name == "add_argument" else ():
+                yield from plain(text)
+
+
+ROOMS = [path for path in SOURCES if "sandbox" not in path.relative_to(PACKAGE).parts]
+"""The sandbox has a catalogue of its own."""
+
+
+@pytest.mark.parametrize("path", ROOMS, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_error_and_no_help_bypasses_the_catalogue(path: Path) -> None:
+    assert list(bypassing(path)) == []
+
+
+def test_what_bypasses_it_would_be_found(tmp_path: Path) -> None:
+    path = tmp_path / "room.py"
+    path.write_text(
+        'raise UsageError(f"The file {name} is not there.", _("Check its name."))\n'
+        'to.add_argument("--x", help="what it is")\n'
+    )
+    assert len(list(bypassing(path))) == 2
 
 
 def test_each_sentence_of_the_code_is_in_the_portuguese_catalogue_and_no_other() -> None:

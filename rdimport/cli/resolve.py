@@ -173,8 +173,8 @@ def resend(args: CheckArguments) -> frozenset[State]:
 
     if args.not_proved and State.UNCERTAIN not in args.resend:
         raise UsageError(
-            "--not-proved says which uncertain rows are sent again.",
-            "Type it with --resend uncertain.",
+            _("--not-proved says which uncertain rows are sent again."),
+            _("Type it with --resend uncertain."),
         )
     return frozenset(State(name) for name in args.resend)
 

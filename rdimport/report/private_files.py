@@ -75,9 +75,12 @@ def clean(report_dir: Path) -> None:
 def _clean(folder: Path) -> None:
     if kept := sweep(folder):
         raise ReportError(
-            f"{kept[0]} was left half written by a run that was killed, holds people's data, and"
-            " cannot be deleted.",
-            "Correct the permissions, or delete it yourself.",
+            _(
+                "{kept} was left half written by a run that was killed, holds people's data, "
+                "and cannot be deleted.",
+                kept=kept[0],
+            ),
+            _("Correct the permissions, or delete it yourself."),
         )
 
 

@@ -34,7 +34,7 @@ def linked_texts(cells: pl.DataFrame, links: Iterable[Linked]) -> list[tuple[int
     found: list[tuple[int, str]] = []
     for column, parts in by_column.items():
         free = 0
-        for first, last, _ in sorted(parts):
+        for first, last, _column in sorted(parts):
             start = max(first, free)
             free = max(free, last + 1)
             texts = cells.to_series(column).slice(start, max(last + 1 - start, 0))

@@ -65,6 +65,10 @@ class Guess:
     rank: int
     why: str
 
+    def adding(self, why: str) -> Guess:
+        """The same with one more reason."""
+        return replace(self, why=f"{self.why}, {why}")
+
 
 def guess(columns: Sequence[str], evidence: Mapping[str, Evidence]) -> dict[str, Guess]:
     """A guess for each column that gets one; no two for the same field but phones and names."""

@@ -185,8 +185,8 @@ def _names(
         capitals = ", clean: name" if seen[0].capitals >= _CAPITALS else ""
         expression = scalar(f"concat_ws(' ', {quoted})", quoted=True)
         example = comment(" ".join(e.example for e in seen if e.example))
-        why = _("first and last name; e.g. {example}", example=example)
-        yield "name", f"{{expr: {expression}{capitals}}}  # {why}"
+        named = _("first and last name; e.g. {example}", example=example)
+        yield "name", f"{{expr: {expression}{capitals}}}  # {named}"
     for holds in (Holds.NAME, Holds.FIRST_NAME):
         for one in by_field.get(holds, [])[:1]:
             if not (firsts and lasts):
@@ -205,11 +205,11 @@ def _phones(
     for one in by_field.get(Holds.PHONE, []):
         seen = evidence[one.column]
         if min(seen.mobile, seen.landline) >= 0.1:
-            mixed.append(_more(one, _("with mobile numbers and landlines mixed")))
+            mixed.append(one.adding(_("with mobile numbers and landlines mixed")))
         elif seen.landline > seen.mobile:
-            landlines.append(_more(one, _("and its numbers are landlines")))
+            landlines.append(one.adding(_("and its numbers are landlines")))
         elif seen.mobile:
-            mobiles.append(_more(one, _("and its numbers are mobile")))
+            mobiles.append(one.adding(_("and its numbers are mobile")))
         else:
             mobiles.append(one)
     if mixed and not mobiles and not landlines:
@@ -223,10 +223,6 @@ def _phones(
     for field, guesses in (("mobile_phone", mobiles), ("personal_phone", landlines)):
         if guesses:
             yield field, _several(guesses, evidence, joined)
-
-
-def _more(one: Guess, why: str) -> Guess:
-    return replace(one, why=f"{one.why}, {why}")
 
 
 def _places(
@@ -271,10 +267,9 @@ def _line(one: Guess, seen: Evidence, options: Mapping[str, str]) -> str:
 def _because(one: Guess, seen: Evidence) -> str:
     if not seen.filled:
         return _("{why}; the column is empty in the rows that were looked at", why=one.why)
+    part = _(", {filled} of {rows} filled", filled=seen.filled, rows=seen.rows)
     said = _("{why}; e.g. {example}", why=one.why, example=comment(seen.example))
-    if seen.filled == seen.rows:
-        return said
-    return said + _(", {filled} of {rows} filled", filled=seen.filled, rows=seen.rows)
+    return said if seen.filled == seen.rows else said + part
 
 
 def _droppable(

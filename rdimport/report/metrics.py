@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from rdimport.core.messages import _
 from rdimport.core.errors import ReportError
 from rdimport.report.job_status import JobStatus
 from rdimport.report.run_status import RunStatus
@@ -100,6 +101,10 @@ def write(path: Path, found: Sequence[JobStatus]) -> None:
             with suppress(OSError):
                 Path(half).unlink(missing_ok=True)
         raise ReportError(
-            f"The metrics {path} cannot be written: {error.strerror}.",
-            "Name a file in a folder that you may write to with --metrics-file.",
+            _(
+                "The metrics {path} cannot be written: {strerror}.",
+                path=path,
+                strerror=error.strerror,
+            ),
+            _("Name a file in a folder that you may write to with --metrics-file."),
         ) from None

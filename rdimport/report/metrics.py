@@ -10,8 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from rdimport.core.messages import _
 from rdimport.core.errors import ReportError
+from rdimport.core.messages import _
 from rdimport.report.job_status import JobStatus
 from rdimport.report.run_status import RunStatus
 

@@ -205,6 +205,7 @@ async def run_async(
     agreed: Callable[[Departure], bool] = go,
     mapping_name: str = "",
     job: str = "",
+    batch: str = "",
     clock: Clock | None = None,
     chance: Chance | None = None,
 ) -> RunResult:
@@ -237,6 +238,7 @@ async def run_async(
         over a new one each time, `auto` httpx up to ten requests a second.
     sandbox: the endpoint lives for this run only.
     again, mapping_name, job: how the report names the command's options, the mapping and the job.
+    batch: what runs have in common that one start of a job made.
     yes: an account's name that resembles another one's is meant so.
     new_identity: rows are new although the mapping tells conversions apart in another way now.
     agreed: hears of a run that leaves this machine before its first row does, and may refuse it.
@@ -266,6 +268,7 @@ async def run_async(
         signals=signals,
         stop=stop,
         job=job,
+        batch=batch,
         mapping_name=mapping_name or name,
         sandbox=sandbox,
         again=tuple(again),

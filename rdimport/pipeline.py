@@ -12,13 +12,12 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from rdimport.core.clock import Clock, today
 from rdimport.core.errors import (
     Bug,
     ExitCode,
-    LedgerBusyError,
     LedgerError,
     RdimportError,
     ReportError,
@@ -45,7 +44,7 @@ from rdimport.destination.rdstation.endpoint import BASE_URL
 from rdimport.ledger import Ledger, Run
 from rdimport.ledger.accounts import Wish, hash_of
 from rdimport.ledger.figures import examples
-from rdimport.ledger.lock import Held, is_locked, locked
+from rdimport.ledger.lock import Held, is_locked, wait_for
 from rdimport.ledger.naming import refuse_unrecognised
 from rdimport.ledger.wholeness import damage_in
 from rdimport.mapping import Mapping
@@ -68,9 +67,6 @@ if TYPE_CHECKING:
     from rdimport.delivery.transport import Kind
 
 Result = TypeVar("Result")
-
-_WAITING: Final = 0.5
-"""Seconds between two looks at an account that another run is at work on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +92,7 @@ class RunOptions:
     signals: bool
     stop: StopRequest | None
     job: str
+    batch: str
     mapping_name: str
     sandbox: bool
     again: tuple[str, ...]
@@ -125,7 +122,9 @@ async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions)
         if options.stop is not None:
             stack.enter_context(stop_with(options.stop, stop_request))
         Ledger.bring_up(options.state_dir)
-        lock = await _locked(options, stop_request, stack)
+        place, account = options.state_dir, options.to.account
+        free = wait_for(place, account, options.clock, options.wait, stop_request.is_set)
+        lock = stack.enter_context(await free)
         ledger = stack.enter_context(Ledger.open(options.state_dir))
         spool = stack.enter_context(Spool(options.state_dir))
         index = stack.enter_context(Index(options.state_dir))
@@ -162,18 +161,6 @@ async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions)
     )
 
 
-async def _locked(options: RunOptions, stop_request: StopRequest, stack: ExitStack) -> Held:
-    """The account's lock, once whoever has it lets go of it. Raises LedgerBusyError."""
-    end = options.clock.monotonic() + options.wait
-    while True:
-        try:
-            return stack.enter_context(locked(options.state_dir, options.to.account))
-        except LedgerBusyError:
-            if stop_request.is_set() or options.clock.monotonic() >= end:
-                raise
-        await options.clock.sleep(_WAITING)
-
-
 def _see_that_it_may_send(plan: Plan, run: Run, options: RunOptions) -> None:
     """Raises UsageError where a person has to decide first."""
     refuse_unrecognised([] if options.new_identity else run.unrecognised())
@@ -196,6 +183,7 @@ def _begin(
         "again": options.again or _reach(options),
         "account": options.to.account,
         "job": options.job,
+        "batch": options.batch,
         "report_dir": str(options.report_dir.absolute()),
         "given": list(files),
         "started_in": str(Path.cwd()),

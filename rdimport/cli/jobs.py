@@ -9,13 +9,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
-from rdimport.cli import after_jobs, keys, resolve
+from rdimport.cli import after_jobs, inbox, keys, resolve
 from rdimport.cli.arguments import JobsArguments, RunArguments, read
 from rdimport.cli.screen import jobs as screen
 from rdimport.cli.streams import flush_output, print_error, say, say_json
@@ -52,6 +52,7 @@ class Ended:
     args: RunArguments
     result: RunResult | None = None
     trouble: str = ""
+    error: RdimportError | None = None
 
     def as_json(self) -> dict[str, Any]:
         """As an object for scripts."""
@@ -232,20 +233,75 @@ def _write_metrics(settings: Settings, args: JobsArguments) -> None:
 
 
 def _ended(settings: Settings, job: str, stop: StopRequest) -> Ended:
-    """Run one job; whatever happens to it does not keep the others."""
+    """Run one job: all of its lists together or, where they are put away afterwards, each for
+    itself, so that a bad one holds no other up.
+    """
+    args, batch = _arguments(settings, job), f"{SystemClock().now().isoformat()} {job}"
+    its = settings.jobs[job]
+    done, failed = (
+        settings.path(name) if name else None for name in (its.move_done, its.move_failed)
+    )
+    if done is None and failed is None:
+        return _ended_run(settings, job, args, stop, batch)
+    try:
+        return _inbox_ended(
+            settings, job, args, stop, batch=batch, folders=inbox.Folders(done, failed)
+        )
+    except Exception:  # noqa: BLE001  it holds no other job up
+        account = settings.account_of(job)[0]
+        return Ended(job, account, ExitCode.BUG, args, trouble=keys.MASK(traceback.format_exc()))
+
+
+def _inbox_ended(
+    settings: Settings,
+    job: str,
+    args: RunArguments,
+    stop: StopRequest,
+    *,
+    batch: str,
+    folders: inbox.Folders,
+) -> Ended:
+    """The lists that wait, one by one. The worst end is the job's."""
+    ended: list[Ended] = []
+    started = SystemClock().now()
+    for taken in inbox.waiting([settings.path(file) for file in settings.jobs[job].files]):
+        if stop.is_set():
+            break
+        its = replace(args, files=(str(taken.path),))
+        one = _ended_run(settings, job, its, stop, batch)
+        ended.append(one)
+        moment = f"{SystemClock().now():%Y%m%d-%H%M%S}"
+        name = one.result.summary["run_id"] if one.result else moment
+        inbox.put_away(taken, name, one.code, one.error, folders)
+    if ended:
+        worst = _worst([one.code for one in ended])
+        return next(one for one in ended if one.code is worst)
+    from rdimport.cli.one_run import note_attempt  # noqa: PLC0415
+
+    nothing = RdimportError(_("No list was waiting.")).with_code(ExitCode.DONE)
+    note_attempt(args, nothing, started, job=job, batch=batch)
+    account = settings.account_of(job)[0]
+    return Ended(job, account, ExitCode.DONE, args, trouble=nothing.message)
+
+
+def _ended_run(
+    settings: Settings, job: str, args: RunArguments, stop: StopRequest, batch: str
+) -> Ended:
+    """One run of a job; whatever happens to it does not keep the others."""
     from rdimport.cli.one_run import carry_out, note_attempt  # noqa: PLC0415
     from rdimport.plan.departure import go  # noqa: PLC0415
 
-    args, started = _arguments(settings, job), SystemClock().now()
+    started = SystemClock().now()
     ended = partial(Ended, job, settings.account_of(job)[0], args=args)
     try:
         with messages.speaking(args.lang):
             to = _station(settings, job, args)
             to.credentials()
-            done = carry_out(args, to, on_event=ignore_events, agreed=go, stop=stop, job=job)
+            send = partial(carry_out, args, to, on_event=ignore_events, agreed=go)
+            done = send(stop=stop, job=job, batch=batch)
     except RdimportError as error:
-        note_attempt(args, error, started, job=job)
-        return ended(code=ExitCode(error.exit_code), trouble=str(error))
+        note_attempt(args, error, started, job=job, batch=batch)
+        return ended(code=ExitCode(error.exit_code), trouble=str(error), error=error)
     except Exception:  # noqa: BLE001  a bug: its stack helps whoever mends it
         return ended(code=ExitCode.BUG, trouble=keys.MASK(traceback.format_exc()))
     return ended(code=ExitCode(done.exit_code), result=done)

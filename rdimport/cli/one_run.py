@@ -27,6 +27,7 @@ def carry_out(
     signals: bool = False,
     stop: StopRequest | None = None,
     job: str = "",
+    batch: str = "",
 ) -> RunResult:
     """Import as the options say. Raises what `api.run` raises."""
     from rdimport import api  # noqa: PLC0415
@@ -55,6 +56,7 @@ def carry_out(
         signals=signals,
         stop=stop,
         job=job,
+        batch=batch,
         transport=args.transport,
         sandbox=args.sandbox,
         again=resolve.again(args),
@@ -65,7 +67,7 @@ def carry_out(
 
 
 def note_attempt(
-    args: CheckArguments, error: RdimportError, started: datetime, *, job: str = ""
+    args: CheckArguments, error: RdimportError, started: datetime, *, job: str = "", batch: str = ""
 ) -> None:
     """Let `status` know of a run that ended before it began. Where even that cannot be noted, the
     error that it ended with is the one to tell.
@@ -83,6 +85,7 @@ def note_attempt(
             args.files,
             ExitCode(error.exit_code),
             keys.MASK(str(error)),
+            batch,
         )
         note(resolve.state_dir(args), attempt)
 

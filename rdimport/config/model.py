@@ -177,6 +177,12 @@ class Job(Common):
     account: Text = Field(description="name of an account of this file")
     files: Paths = Field(description="paths or patterns, such as `acme/entrada/*.xlsx`")
     mapping: Text = Field(description="mapping file")
+    move_done: Text | None = Field(
+        default=None, description="folder that gets lists that were imported whole"
+    )
+    move_failed: Text | None = Field(
+        default=None, description="folder that gets lists with rows that failed, or that are none"
+    )
     sheet: Text | None = Field(default=None, description="sheet of a workbook")
     member: Text | None = Field(default=None, description="list in an archive with several lists")
     delimiter: Text | None = Field(default=None, description="of a text file; `tab` for a tab")

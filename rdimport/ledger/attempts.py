@@ -25,6 +25,7 @@ class Attempt(NamedTuple):
     given: tuple[str, ...]
     exit_code: ExitCode
     message: str
+    batch: str = ""
 
 
 class Latest(NamedTuple):
@@ -50,12 +51,14 @@ class _Line(NamedTuple):
     code: int | None
     run: str | None
     attempt: Attempt | None
+    batch: str
 
 
 def note(state_dir: Path, attempt: Attempt) -> None:
     """Note an attempt, in a ledger that is made for it if need be. Raises LedgerError."""
     with Ledger.open(state_dir) as ledger, ledger.transaction() as db:
         said = {"message": attempt.message, "given": attempt.given, "mapping": attempt.mapping}
+        said["batch"] = attempt.batch
         db.execute(
             "INSERT INTO attempt (at, account, job, exit_code, facts) VALUES (?, ?, ?, ?, ?)",
             (
@@ -84,7 +87,7 @@ def latest(ledger: Ledger, since: datetime | None = None) -> list[Latest]:
             continue  # what was mistyped, before a command that was not
         if line.run is not None:
             begun.add(owner)
-        if known not in found or _was_in_the_way(line, found[known]):
+        if known not in found or _counts_more(line, found[known]):
             found[known] = line
     return [
         Latest(line.account, line.job, line.mapping, line.run, line.attempt, fine.get(known))
@@ -93,20 +96,33 @@ def latest(ledger: Ledger, since: datetime | None = None) -> list[Latest]:
     ]
 
 
-def _was_in_the_way(older: _Line, newer: _Line) -> bool:
-    """Is the newer one an attempt that found the older one at work?"""
+def _counts_more(older: _Line, newer: _Line) -> bool:
+    """Is the newer one an attempt that found the older one at work, or nothing to do after one that
+    failed, or did the older one, of the same start of a job, end worse?
+    """
+    if older.batch and older.batch == newer.batch:
+        return _badness(older.code) > _badness(newer.code)
+    if newer.run is None and newer.code == ExitCode.DONE:  # nothing was there to do
+        return older.code not in (None, ExitCode.DONE)
     if newer.code != ExitCode.BUSY or older.run is None:
         return False
     return older.ended is None or older.ended >= newer.begun
 
 
+def _badness(code: int | None) -> int:
+    order = (ExitCode.DONE, ExitCode.FAILED_ROWS, ExitCode.BUSY, ExitCode.STOPPED)
+    worst = (*order, ExitCode.NOTHING_SENT, ExitCode.BUG)
+    return worst.index(ExitCode(code)) if code is not None else 0
+
+
 def _lines(ledger: Ledger) -> Iterator[_Line]:
-    for account, job, mapping, begun, ended, code, run in ledger.query(
+    for account, job, mapping, begun, ended, code, run, batch in ledger.query(
         "SELECT facts ->> '$.account', coalesce(facts ->> '$.job', ''),"
-        " coalesce(facts ->> '$.mapping', ''), started_at, finished_at, exit_code, name FROM run"
+        " coalesce(facts ->> '$.mapping', ''), started_at, finished_at, exit_code, name,"
+        " coalesce(facts ->> '$.batch', '') FROM run"
         " WHERE NOT coalesce(facts ->> '$.sandbox', 0)"
     ):
-        yield _Line(account, job, mapping, begun, ended, code, run, None)
+        yield _Line(account, job, mapping, begun, ended, code, run, None, batch)
     for at, account, job, code, said in ledger.query(
         "SELECT at, account, job, exit_code, facts FROM attempt"
     ):
@@ -119,5 +135,6 @@ def _lines(ledger: Ledger) -> Iterator[_Line]:
             tuple(facts["given"]),
             ExitCode(code),
             facts["message"],
+            facts.get("batch", ""),
         )
-        yield _Line(account, job, attempt.mapping, at, at, code, None, attempt)
+        yield _Line(account, job, attempt.mapping, at, at, code, None, attempt, attempt.batch)

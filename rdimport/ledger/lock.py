@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from filelock import FileLock, Timeout
 
+from rdimport.core.clock import Clock
 from rdimport.core.errors import LedgerBusyError, LedgerError
 from rdimport.core.messages import _
 from rdimport.ledger import Ledger
 from rdimport.ledger.account_locks import is_locked, lock_file, nobody_at_work
 from rdimport.ledger.witness import identity, outside
 
-__all__ = ["Held", "is_locked", "locked", "nobody_at_work"]
+__all__ = ["Held", "is_locked", "locked", "nobody_at_work", "wait_for"]
 
 _STATUS_LOOKS: Final = 1.0
 """Seconds to wait: `status` holds the lock for a moment to see whether anybody else does."""
+
+
+_BETWEEN_LOOKS: Final = 0.5
+"""Seconds between two looks at an account that is in use."""
 
 
 class Held:
@@ -33,6 +38,36 @@ class Held:
         removed, and get that.
         """
         return self._was is not None and identity(self._path) == self._was
+
+
+async def wait_for(
+    state_dir: Path, account: str, clock: Clock, seconds: float, given_up: Callable[[], bool]
+) -> AbstractContextManager[Held]:
+    """The account's lock, held until it is closed, once whoever has it lets go of it. Raises
+    LedgerBusyError where that takes longer, or where waiting was `given_up`.
+    """
+    end = clock.monotonic() + seconds
+    while True:
+        with ExitStack() as stack:
+            try:
+                held = stack.enter_context(locked(state_dir, account))
+            except LedgerBusyError:
+                if given_up() or clock.monotonic() >= end:
+                    raise
+            else:
+                return _Holding(held, stack.pop_all())
+        await clock.sleep(_BETWEEN_LOOKS)
+
+
+class _Holding(AbstractContextManager[Held]):
+    def __init__(self, held: Held, stack: ExitStack) -> None:
+        self._held, self._stack = held, stack
+
+    def __enter__(self) -> Held:
+        return self._held
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
 
 
 @contextmanager

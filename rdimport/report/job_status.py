@@ -104,6 +104,7 @@ def _verdict(run: RunStatus) -> int:
 
 def _attempted(attempt: Attempt) -> RunStatus:
     at = attempt.at.isoformat()
+    where = {ExitCode.BUSY: "busy", ExitCode.DONE: "finished"}.get(attempt.exit_code, "failed")
     return RunStatus(
         run_id="",
         account=attempt.account,
@@ -111,14 +112,14 @@ def _attempted(attempt: Attempt) -> RunStatus:
         started_at=at,
         finished_at=at,
         seconds=0.0,
-        where="busy" if attempt.exit_code == ExitCode.BUSY else "failed",
+        where=where,
         stopped_because=None,
         resume_at=None,
         exit_code=attempt.exit_code,
         counts=dict.fromkeys(State, 0),
         quota_used=None,
-        next=attempt.message,
+        next=attempt.message if attempt.exit_code else "",
         job=attempt.job,
         mapping=attempt.mapping,
-        error=attempt.message,
+        error=attempt.message if attempt.exit_code else "",
     )

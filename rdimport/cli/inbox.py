@@ -1,0 +1,133 @@
+"""A job's inbox: lists are taken when they are complete, one by one, and put away when imported.
+
+A crash between import and move sends nobody twice: the list is read again, its rows are known, and
+it moves then.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from rdimport.cli.streams import print_error
+from rdimport.core.errors import ExitCode, RdimportError, SourceError
+from rdimport.core.messages import _
+
+_YOUNG: Final = 60.0
+"""Seconds since its last change in which somebody may still be writing a file."""
+
+_LOOK: Final = 2.0
+"""Seconds between two looks at such a file."""
+
+_DONE: Final = ".done"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A list in an inbox, and which one it is: a later one may come under its name."""
+
+    path: Path
+    state: tuple[int, ...]
+
+    def is_still_there(self) -> bool:
+        """Whether it is the one that was taken."""
+        return _state(self.path) == self.state
+
+
+class Folders(NamedTuple):
+    """Where lists go that were imported whole, and those that were not."""
+
+    done: Path | None
+    failed: Path | None
+
+
+def waiting(patterns: Sequence[Path]) -> Iterator[Waiting]:
+    """The complete lists that patterns find. One is complete when a file of its name and `.done` is
+    beside it, or when its size and times stand still.
+    """
+    paths = sorted({Path(name) for one in patterns for name in glob.glob(str(one))})  # noqa: PTH207
+    files = [path for path in paths if path.is_file() and path.suffix != _DONE]
+    before = {path: _state(path) for path in files}
+    young = [path for path in files if not _marked(path) and _is_young(path)]
+    if young:
+        time.sleep(_LOOK)
+    for path, state in before.items():
+        if state is None:
+            continue
+        if path in young and _state(path) != state:
+            print_error(_("{file} is still being written; left for the next time.", file=path))
+        else:
+            yield Waiting(path, state)
+
+
+def put_away(
+    taken: Waiting,
+    name: str,
+    code: ExitCode,
+    error: RdimportError | None,
+    folders: Folders,
+) -> Path | None:
+    """Move a list that was imported whole to `folders.done`, one with rows that failed, or that
+    cannot be read, to `folders.failed`; others stay, to be gone on with. The `name` of the run goes
+    into the file's name. Returns where it is now, None where it stayed.
+    """
+    folder = folders.done if code is ExitCode.DONE else None
+    if _is_its_fault(code, error):
+        folder = folders.failed
+    if folder is None or not taken.is_still_there():
+        return None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        target = _free(folder, taken.path, name)
+        shutil.move(taken.path, target)
+        _mark(taken.path).unlink(missing_ok=True)
+    except OSError as trouble:
+        what = {"file": taken.path, "folder": folder, "error": trouble.strerror}
+        print_error(_("{file} could not be moved to {folder}: {error}.", **what))
+        return None
+    return target
+
+
+def _is_its_fault(code: ExitCode, error: RdimportError | None) -> bool:
+    """Is it the list that is wrong, and not the key, the mapping or the server?"""
+    if code is ExitCode.FAILED_ROWS:
+        return True
+    if code is not ExitCode.NOTHING_SENT:
+        return False
+    return isinstance(error, SourceError)
+
+
+def _free(folder: Path, path: Path, name: str) -> Path:
+    start, dot, rest = path.name.partition(".")
+    target, number = folder / f"{start}.{name}{dot}{rest}", 1
+    while os.path.lexists(target):
+        number += 1
+        target = folder / f"{start}.{name}-{number}{dot}{rest}"
+    return target
+
+
+def _mark(path: Path) -> Path:
+    return path.with_name(path.name + _DONE)
+
+
+def _marked(path: Path) -> bool:
+    return _mark(path).exists()
+
+
+def _is_young(path: Path) -> bool:
+    found = _state(path)
+    return found is not None and abs(time.time() - max(found[3:]) / 1e9) < _YOUNG
+
+
+def _state(path: Path) -> tuple[int, ...] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)

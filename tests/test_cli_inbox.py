@@ -1,0 +1,138 @@
+"""Lists that wait in a folder: taken when complete, one by one, and put away when imported."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import threading
+
+import pytest
+from support.command import Desk
+from support.lists import MAPPING, people
+from support.waiting import until
+
+from rdimport.sandbox import Faults
+from rdimport.sandbox.embedded import RunningSandbox
+
+RUN = ("jobs", "run", "--config", "rdimport.toml")
+
+
+@pytest.fixture(scope="module")
+def secret(one_sandbox: RunningSandbox) -> str:
+    return one_sandbox.create_key("inbox", "acme")
+
+
+@pytest.fixture
+def office(desk: Desk, secret: str) -> Desk:
+    desk.write("acme.key", secret)
+    (desk.home / "acme.key").chmod(0o600)
+    desk.key = None
+    desk.write("list.yaml", MAPPING)
+    (desk.home / "in").mkdir()
+    desk.write(
+        "rdimport.toml",
+        '[accounts.acme]\napi_key = {file = "acme.key"}\nquota = "none"\n'
+        '[jobs.fair]\naccount = "acme"\nfiles = "in/*"\nmapping = "list.yaml"\n'
+        'move_done = "done"\nmove_failed = "failed"\n',
+    )
+    return desk
+
+
+def names(desk: Desk, folder: str) -> list[str]:
+    """The files of a folder, without the name of the run."""
+    place = desk.home / folder
+    found = sorted(path.name for path in place.iterdir()) if place.exists() else []
+    return [re.sub(r"\.\d{8}-\d{6}(-[0-9a-f]{4})?", "", name) for name in found]
+
+
+def put(desk: Desk, name: str, text: str) -> None:
+    desk.write(f"in/{name}", text)
+    desk.write(f"in/{name}.done", "")
+
+
+def test_each_list_is_put_away_by_how_it_ended_and_none_holds_the_others_up(
+    office: Desk, box: RunningSandbox
+) -> None:
+    put(office, "a.csv", people(2))
+    put(office, "b.xlsx", "no workbook")
+    put(office, "c.csv", people(2, first=2) + "ninguem,Fulano\n")
+    put(office, "d.csv", people(2, first=4))
+    done = office.here(*RUN)
+    assert done.code == 2, "the worst of them"
+    assert names(office, "done") == ["a.csv", "d.csv"]
+    assert names(office, "failed") == ["b.xlsx", "c.csv"]
+    assert names(office, "in") == []
+    assert len(box.conversions()) == 6
+    (known,) = office.here("status", "--json").summary["jobs"]
+    assert (known["verdict"], "b.xlsx" in known["run"]["error"]) == (2, True)
+    runs = {run["run_id"] for run in office.here("status", "--json").summary["runs"]}
+    (moved, _) = sorted((office.home / "done").iterdir())
+    assert moved.name.split(".")[1] in runs
+    again = office.here(*RUN)
+    assert (again.code, len(box.conversions())) == (0, 6)
+    assert office.here("status", "--check").code == 2, "nothing to do mends nothing"
+
+
+def test_a_list_whose_move_was_cut_off_is_not_sent_twice(office: Desk, box: RunningSandbox) -> None:
+    put(office, "a.csv", people(3))
+    assert office.here(*RUN).code == 0
+    (moved,) = (office.home / "done").iterdir()
+    shutil.move(moved, office.home / "in" / "a.csv")
+    assert office.here(*RUN).code == 0
+    assert len(box.conversions()) == 3
+    assert names(office, "done") == ["a.csv"]
+
+
+def test_what_is_not_the_lists_fault_leaves_it_where_it_is(
+    office: Desk, box: RunningSandbox
+) -> None:
+    put(office, "a.csv", people(3))
+    key = (office.home / "acme.key").read_text()
+    (office.home / "acme.key").unlink()
+    assert office.here(*RUN).code == 2
+    assert names(office, "in") == ["a.csv", "a.csv.done"]
+    office.write("acme.key", key)
+    (office.home / "acme.key").chmod(0o600)
+    office.write("list.yaml", "version: 8\n")
+    assert office.here(*RUN).code == 2
+    assert names(office, "in") == ["a.csv", "a.csv.done"]
+
+
+def test_a_list_that_is_being_written_is_left_for_the_next_time(
+    office: Desk, box: RunningSandbox
+) -> None:
+    put(office, "a.csv", people(1))
+    ended = threading.Event()
+
+    def write() -> None:
+        with (office.home / "in" / "b.csv").open("w", encoding="utf-8") as file:
+            file.write("E-mail,Nome\n")
+            while not ended.wait(0.05):
+                file.write("x@exemplo.com.br,X\n")
+                file.flush()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        until((office.home / "in" / "b.csv").exists)
+        done = office.here(*RUN)
+    finally:
+        ended.set()
+        writer.join()
+    assert (done.code, names(office, "in")) == (0, ["b.csv"])
+    assert "still being written" in done.err
+
+
+def test_a_list_that_came_under_the_same_name_meanwhile_stays(
+    office: Desk, box: RunningSandbox
+) -> None:
+    box.set_faults(Faults(latency=3.0))
+    put(office, "a.csv", people(1))
+    run = office.start(*RUN)
+    until(lambda: box.requests > 0)
+    put(office, "a.csv", people(2, first=7))
+    assert office.wait(run).code == 0
+    assert "a.csv" in names(office, "in")
+    box.set_faults(Faults())
+    assert office.here(*RUN).code == 0
+    assert (len(box.conversions()), names(office, "done")) == (3, ["a.csv"])

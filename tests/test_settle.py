@@ -243,12 +243,13 @@ def test_calls_that_are_received_settle_the_rows_of_a_run(
 ) -> None:
     desk.write("m.yaml", MAPPING)
     desk.write("list.csv", LIST)
+    before = sum(box.webhook_calls())
     with listening(desk) as (url, process):
         box.set_webhook(url)
         try:
             box.set_faults(Faults(reset_after=0.15))
             uncertain = desk.here(*RUN).summary["uncertain"]
-            until(lambda: sum(box.webhook_calls()) >= ROWS)
+            until(lambda: sum(box.webhook_calls()) >= before + ROWS)
         finally:
             box.set_faults(Faults())
             box.set_webhook("")
@@ -285,6 +286,21 @@ def test_only_who_knows_the_secret_is_heard_and_what_was_heard_is_on_the_disk(
         assert doubtful.wait(process).code == 0
     assert len(file.read_text().splitlines()) == 3
     assert counts(doubtful)[0] >= before[0] - 2
+
+
+def test_whom_forget_erases_is_gone_from_the_received_calls_too(doubtful: Desk) -> None:
+    with listening(doubtful) as (url, process):
+        assert posted(url, json.dumps(call(1)).encode()) == 200
+        assert posted(url, json.dumps(call(2)).encode()) == 200
+        assert doubtful.here("forget", "p1@exemplo.com.br").code in (0, 1)
+        assert posted(url, json.dumps(call(3)).encode()) == 200
+        process.send_signal(signal.SIGTERM)
+        assert doubtful.wait(process).code == 0
+    (file,) = doubtful.state.glob("webhooks-*.jsonl")
+    text = file.read_text()
+    assert "p1@exemplo" not in text
+    assert "p2@exemplo" in text
+    assert "p3@exemplo" in text
 
 
 def test_rows_of_a_killed_run_are_settled_too(desk: Desk, box: RunningSandbox) -> None:

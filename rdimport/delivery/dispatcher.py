@@ -30,6 +30,7 @@ from rdimport.delivery.settings import (
     LONGEST_WAIT,
     NONE,
     REPEATS,
+    TOGETHER,
     WORTH_WAITING,
     Chance,
     Settings,
@@ -157,16 +158,15 @@ class Delivery:
                 return
 
     async def _room(self) -> int:
-        """The number of free places: none when the run stops, else one at least and, where rows
-        come back quickly, half of all.
-        """
+        """How many rows may begin: none when the run stops, else one at least and, where rows come
+        back quickly, half of all places."""
         waited = False
         while not self._stopping.is_set():
             # in trouble one row at a time tries whether it is over
             places = 1 if self._setbacks else self._concurrency.places
             free = places - len(self._open)
             if free > 0 and (waited or 2 * free >= places):  # places shrink meanwhile
-                return free
+                return min(free, TOGETHER)
             await self._change(places - 1)
             if not self._stopping.is_set():
                 await self._change(places // 2, COMPANY)

@@ -20,6 +20,11 @@ WORTH_WAITING: Final = 60.0
 COMPANY: Final = 0.002
 """Seconds that a free place waits for others, so that one durable note serves many rows."""
 
+TOGETHER: Final = 64
+"""Rows that are noted at once at most: what leaves within a few milliseconds. A crash leaves those
+in doubt too that were noted and had not left yet.
+"""
+
 NONE: Final[frozenset[tuple[str, str]]] = frozenset()
 
 REPEATS: Final = 5

@@ -15,7 +15,9 @@ from rdimport.core.names import is_run
 from rdimport.core.people import People
 from rdimport.report.private_files import REPORT_FILES, delete, private
 
-_LOG: Final = re.compile(r".+\.log(\.\d+)?")
+_LOG: Final = re.compile(r".+\.log(\.\d+)?|webhooks-.+\.jsonl")
+"""Files of lines that a run or the listener of `settle` writes."""
+
 _LEDGER: Final = re.compile(r"ledger[^/]*\.sqlite3.*|.*\.(?:lock|sent)")
 """Files of ledgers: what they hold is not for here."""
 

@@ -72,7 +72,6 @@ class Inbox:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
             self._mend()
             folder = os.open(path.parent, os.O_RDONLY)
             try:
@@ -87,22 +86,29 @@ class Inbox:
 
     def _mend(self) -> None:
         """End a line that a crash has cut short: the next call must not become part of it."""
-        size = os.fstat(self._file).st_size
-        if size and os.pread(self._file, 1, size - 1) != b"\n":
-            os.write(self._file, b"\n")
+        with self._opened() as file:
+            size = os.fstat(file).st_size
+            if size and os.pread(file, 1, size - 1) != b"\n":
+                os.write(file, b"\n")
+
+    @contextmanager
+    def _opened(self) -> Iterator[int]:
+        """The file of that name as it is now: `forget` may have put another in its place."""
+        file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            yield file
+        finally:
+            os.close(file)
 
     def add(self, call: dict[str, object], received_at: str) -> None:
         """Write a call; it is on the disk when this returns. Raises OSError when it is not."""
         line = json.dumps({"received_at": received_at, "call": call}, ensure_ascii=False)
         data = memoryview(f"{line}\n".encode())
-        while data:
-            data = data[os.write(self._file, data) :]
-        os.fsync(self._file)
+        with self._opened() as file:
+            while data:
+                data = data[os.write(file, data) :]
+            os.fsync(file)
         self.received += 1
-
-    def close(self) -> None:
-        """Let go of the file."""
-        os.close(self._file)
 
 
 class Listener:
@@ -185,7 +191,6 @@ def listen(
         asyncio.run(_serve(_Server(config), listening, inbox, settle))
     finally:
         listening.close()
-        inbox.close()
     with suppress(LedgerBusyError):  # a run is at work: what was received is in the file
         settle()
 

@@ -15,6 +15,7 @@ from rdimport.core.errors import MappingError
 from rdimport.core.messages import _, language, ngettext
 from rdimport.core.messages.reasons import explain
 from rdimport.core.row import ROW, Problem
+from rdimport.core.visible import shown_lines
 from rdimport.mapping import FieldSource, Otherwise, account_fields, sql
 from rdimport.mapping.targets import Target, targets
 from rdimport.prepare import validate
@@ -233,7 +234,7 @@ def _check_constants(bound: Bound) -> None:
     ]
     if lines:
         raise MappingError(
-            "\n".join([_("The mapping sets values that RD would refuse."), *lines]),
+            shown_lines([_("The mapping sets values that RD would refuse."), *lines]),
             _("Correct the value in the mapping."),
         )
 
@@ -262,7 +263,7 @@ def _missing(
         lines.append(f"{missed}{_asked_by(mapping, name)}{hint}")
     known = ", ".join(f"“{column}”" for column in columns)
     return MappingError(
-        "\n".join(lines),
+        shown_lines(lines),
         _("Correct the column in the mapping. The file's columns are {known}.", known=known),
     )
 

@@ -22,6 +22,7 @@ from typing import IO, Final, NamedTuple, Self
 
 from rdimport.core.errors import LedgerError, LedgerLostError
 from rdimport.core.messages import _
+from rdimport.core.visible import shown_lines
 
 SUFFIX: Final = ".sent"
 
@@ -220,7 +221,7 @@ def way_out(path: Path, another: str = "") -> str:
             where=where,
         )
     )
-    return "\n".join(lines)
+    return shown_lines(lines)
 
 
 class Witness:

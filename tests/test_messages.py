@@ -120,6 +120,17 @@ def test_no_error_and_no_help_bypasses_the_catalogue(path: Path) -> None:
     assert list(bypassing(path)) == []
 
 
+@pytest.mark.parametrize("path", ROOMS, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_function_that_looks_a_sentence_up_uses_the_name_for_something_else(path: Path) -> None:
+    for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            nodes = [*ast.walk(function)]
+            calls = {getattr(n.func, "id", "") for n in nodes if isinstance(n, ast.Call)}
+            own = {n.arg for n in nodes if isinstance(n, ast.arg)}
+            own |= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+            assert "_" not in calls & own, function.name
+
+
 def test_what_bypasses_it_would_be_found(tmp_path: Path) -> None:
     path = tmp_path / "room.py"
     path.write_text(

@@ -200,7 +200,7 @@ def _run(settings: Settings, chosen: Sequence[str], args: JobsArguments) -> int:
             future.result()
     _write_metrics(settings, args)
     left = [job for job in chosen if job not in {one.job for one in ended}]
-    codes = [one.code for one in ended] + [ExitCode.STOPPED for _ in left]
+    codes = [one.code for one in ended] + [ExitCode.STOPPED for _job in left]
     if args.json:
         jobs = [one.as_json() for one in sorted(ended, key=lambda one: chosen.index(one.job))]
         say_json({"jobs": jobs, "not_started": left, "exit_code": int(_worst(codes))})

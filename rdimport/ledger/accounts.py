@@ -144,7 +144,7 @@ def add_key(ledger: Ledger, endpoint: str, account: str, key: bytes, at: datetim
         ).fetchall()
         same = [(number, name) for number, name in known if fold(name) == fold(account)]
         if not same:
-            raise _unknown(ledger, account, [name for _, name in known])
+            raise _unknown(ledger, account, [name for _id, name in known])
         ((destination, name),) = same
         owner = _owner(db, endpoint, key)
         if owner is not None and owner.destination != destination:
@@ -168,7 +168,7 @@ def rename(ledger: Ledger, old: str, new: str) -> int:
         mine = {where: n for n, where, name in known if fold(name) == fold(old)}
         taken = {where: n for n, where, name in known if fold(name) == fold(new)}
         if not mine:
-            raise _unknown(ledger, old, [name for _, _, name in known])
+            raise _unknown(ledger, old, [name for _id, _where, name in known])
         for where, number in mine.items():
             other = taken.get(where, number)
             if other != number:
@@ -254,9 +254,9 @@ def _see_that_it_is_no_slip(
         f"SELECT d.id, d.account FROM destination d WHERE endpoint = ? AND ({_HAS_SENT})",  # noqa: S608  a constant
         (endpoint,),
     ).fetchall()
-    if any(number == destination for number, _ in known):
+    if any(number == destination for number, _name in known):
         return
-    meant = next((name for _, name in known if is_slip(account, name)), None)
+    meant = next((name for _id, name in known if is_slip(account, name)), None)
     if meant is not None:
         raise UsageError(
             _(

@@ -224,7 +224,7 @@ def _check_constants(bound: Bound) -> None:
     frames = [pl.select(row) for row in rows]
     nothing = pl.DataFrame({name: [None] for name in schema}, schema=schema)
     frame = pl.concat([nothing[:0], *(nothing.with_columns(f.to_series()) for f in frames)])
-    constant = list(dict.fromkeys(target.name for target, _ in given))
+    constant = list(dict.fromkeys(target.name for target, _text in given))
     found = validate.failures(frame, bound.schema.select_columns(constant))
     lines = [
         f"`{target.field}`: {explain(Problem(code, target.field, '', text, detail), language())}"

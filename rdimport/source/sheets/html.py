@@ -36,7 +36,7 @@ class HtmlBook:
         parser = _Tables(file.name)
         parser.feed(_without_declarations(Decoder(_encoding(data)).feed(data, final=True).decode()))
         parser.close()
-        filled = [rows for rows in parser.tables if any(any(cells) for _, cells in rows)]
+        filled = [rows for rows in parser.tables if any(any(cells) for _row, cells in rows)]
         if not filled:
             raise SourceError(
                 _("{name} is a web page without a table in it.", name=file.name),

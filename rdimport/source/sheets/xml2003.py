@@ -32,7 +32,7 @@ class Xml2003Book:
         dates = DateStyles()
         try:
             with file.open() as stream:
-                for _, node in ET.iterparse(stream):  # noqa: S314  expat limits entities
+                for _event, node in ET.iterparse(stream):  # noqa: S314  expat limits entities
                     dates.learn(node)
                     if node.tag == f"{_SS}Worksheet":
                         name = node.get(f"{_SS}Name", "")

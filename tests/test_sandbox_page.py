@@ -114,7 +114,7 @@ def test_a_language_is_remembered_and_leads_back_to_the_same_page(sandbox: Runni
         referer = f"{sandbox.base_url}/sandbox/faults"
         answer = browser.client.get("/sandbox/language/pt-BR", headers={"referer": referer})
         assert answer.url.path == "/sandbox/faults"
-        assert "Falhas" in browser.get("/")
+        assert "Simular falhas" in browser.get("/")
         answer = browser.client.get(
             "/sandbox/language/en", headers={"referer": "https://example.com/"}
         )

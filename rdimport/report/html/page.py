@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rdimport.core.messages.reasons import UNREACHED, explain, remedy
-from rdimport.core.row import Problem, State
+from rdimport.core.row import FAILED, Problem, State
 from rdimport.ledger.figures import Example
 from rdimport.report.data import ReportData
 from rdimport.report.html import chart
@@ -73,6 +73,7 @@ class _Page:
         yield f'<meta http-equiv="Content-Security-Policy" content="{_NO_NETWORK}">'
         yield f"<title>{title}</title>\n<style>\n{css}</style>\n</head>\n<body>"
         yield f"<h1>{title}</h1>"
+        yield f'<p class="verdict">{escape(_verdict(summary, words))}</p>'
         yield f'<p class="soft">{escape(words("run", run=summary["run_id"]))}</p>\n<dl>'
         for name, value in self._facts():
             yield f"<dt>{escape(words(name))}</dt><dd>{escape(value)}</dd>"
@@ -189,7 +190,8 @@ class _Page:
         if empty:
             yield f'<p class="warn">{escape(words("empty_fields", fields=", ".join(empty)))}</p>'
         titles = "".join(f"<th>{escape(words(name))}</th>" for name in ("field", "source"))
-        yield f'<table><tr>{titles}<th class="number">{escape(words("filled"))}</th></tr>'
+        filled = escape(words("filled"))
+        yield f'<table class="mapping"><tr>{titles}<th class="number">{filled}</th></tr>'
         for field in story.fields:
             rows = story.filled.get(field["field"], 0)
             yield (
@@ -198,6 +200,14 @@ class _Page:
                 f"{_filled(rows, sendable)}</td></tr>"
             )
         yield "</table>"
+
+
+def _verdict(summary: dict[str, Any], words: Words) -> str:
+    """Did it work? In one sentence."""
+    if summary[State.PENDING] or not summary["read_to_end"]:
+        return words.counted("verdict.left", summary[State.PENDING])
+    failed = sum(summary[state] for state in FAILED)
+    return words.counted("verdict.failed", failed) if failed else words("verdict.done")
 
 
 def pace_facts(summary: dict[str, Any], words: Words) -> Iterator[str]:

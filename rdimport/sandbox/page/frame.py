@@ -11,7 +11,7 @@ SECTIONS = {
     "/": "Overview",
     "/sandbox/contacts": "Contacts",
     "/sandbox/refused": "Refused",
-    "/sandbox/faults": "Faults",
+    "/sandbox/faults": "Simulate failures",
 }
 
 

@@ -121,7 +121,7 @@ class Page:
             else:
                 return RedirectResponse(view.link("/sandbox/faults"), 303)
         status = 422 if wrong else 200
-        return _html(view, view.say("Faults"), faults_page(view, wrong), status)
+        return _html(view, view.say("Simulate failures"), faults_page(view, wrong), status)
 
     async def new_account(self, request: Request) -> Response:
         """A POST makes an account and goes there."""

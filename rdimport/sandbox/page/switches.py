@@ -31,7 +31,7 @@ def faults_page(view: View, wrong: bool) -> Markup:
     )
     mistake = "The shares add up to more than 100%, or a value cannot be read. Nothing was changed."
     return join(
-        tag("div", tag("h1", view.say("Faults")), class_="title-line"),
+        tag("div", tag("h1", view.say("Simulate failures")), class_="title-line"),
         tag("p", view.say(intro), class_="intro"),
         tag("p", view.say(mistake), class_="mistake", role="alert") if wrong else None,
         _presets(view),

@@ -11,7 +11,7 @@ _PT: Final = {
     "Overview": "Visão geral",
     "Contacts": "Contatos",
     "Refused": "Recusadas",
-    "Faults": "Falhas",
+    "Simulate failures": "Simular falhas",
     "A local RD Station Marketing. Nothing here reaches a real person.": (
         "Um RD Station Marketing local. Nada daqui chega a uma pessoa de verdade."
     ),

@@ -1,0 +1,66 @@
+"""report.html in a real browser, on a phone and on a desk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.command import Desk
+from support.lists import MAPPING, people
+from support.programs import browser_trouble, launched
+
+from rdimport.ledger.figures import Minute
+from rdimport.report.html.chart import pace
+from rdimport.report.words import Words
+
+playwright = pytest.importorskip("playwright.sync_api")
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as started:
+        trouble = browser_trouble(started)
+        if trouble is not None:
+            pytest.skip(trouble)
+        chromium = launched(started)
+        yield chromium
+        chromium.close()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_report_says_first_whether_it_worked_and_fits_its_screen(
+    browser: Any, desk: Desk, box: object, width: int
+) -> None:
+    desk.write("list.yaml", MAPPING + "  # a comment\n")
+    desk.write("list.csv", people(3) + "ninguem,Fulano\n")
+    words = ("run", "list.csv", "-m", "list.yaml", "--quota", "none", "--json")
+    summary = desk.do(*words, "--lang", "pt-BR").summary
+    page = browser.new_page(viewport={"width": width, "height": 850})
+    page.goto(f"file://{desk.home / summary['report_html']}")
+    told = page.locator("h1 + p").inner_text()
+    assert told == "Deu certo, mas 1 linha precisa de uma pessoa."
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    first, second = (page.locator(".mapping tr").nth(1).locator("td").nth(n) for n in (0, 1))
+    is_stacked = second.bounding_box()["y"] > first.bounding_box()["y"]
+    assert is_stacked == (width == 390)
+    page.close()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_chart_of_a_long_run_is_whole(browser: Any, tmp_path: Path, width: int) -> None:
+    css = resources.files("rdimport.report.html").joinpath("page.css").read_text("utf-8")
+    picture = pace([Minute(n, 120_000, 119_000, 40) for n in range(600)], 120_000.0, Words("pt-BR"))
+    written = tmp_path / "chart.html"
+    written.write_text(f"<!doctype html><style>{css}</style><body>{picture}</body>", "utf-8")
+    page = browser.new_page(viewport={"width": width, "height": 850})
+    page.goto(f"file://{written}")
+    box = page.locator("svg").bounding_box()
+    assert box["width"] > width / 2
+    assert box["x"] + box["width"] <= width
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.close()

@@ -27,6 +27,7 @@ from .nursery import Nursery, no_file_beyond
 from .perils import Perils
 from .rows import Key, Row, Sheet, number_of, written
 from .scenario import Interruption, Round, Scenario, scenario
+from .settling import settle
 
 HUNG_AFTER = 90.0
 """Seconds after which a client that has not ended counts as hung."""
@@ -86,7 +87,9 @@ class _Play:
                 await self.perils.upgrade()
             for turn in self.plan.rounds:
                 await self._round(turn)
-        self.checker.at_the_end()
+            self.checker.at_the_end()
+            chance = Random(self.plan.seed + 3)  # noqa: S311
+            await settle(self.checker, self._plainly, self.perils.keys["a"]["own"], chance)
         elsewhere = self.checkers["elsewhere"]
         self.checker.untruths += elsewhere.untruths
         self.checker.counts["runs with another ledger"] = elsewhere.counts["runs"]
@@ -391,7 +394,6 @@ def _files(home: Path, told: dict[str, Any]) -> dict[str, object]:
 
 
 def _ended(code: int, out: bytes, err: bytes, hung: bool, told: Interruption | None) -> Ended:
-    summary: dict[str, Any] | None = None
-    if out.startswith(b"{"):
-        summary = json.loads(out)
+    told_of: dict[str, Any] = json.loads(out) if out.startswith(b"{") else {}
+    summary = None if not told_of or "error" in told_of else told_of  # an error ended it
     return Ended(code, summary, err.decode(), hung, told)

@@ -30,7 +30,7 @@ import lists
 from receiver import Receiver, receiving
 
 from rdimport.core.row import State
-from rdimport.ledger import Counters, Ledger, Outcome, RowResult, SendAttempt
+from rdimport.ledger import Counters, Ledger, Outcome, RowResult, RunRecord, SendAttempt
 
 HERE = Path(__file__).parent
 PEERS, CHECKERS = str(HERE / "peers.py"), str(HERE / "checkers.py")
@@ -212,7 +212,7 @@ def recording(folder: Path, rows: int, repeat: int) -> Iterator[str]:
             shutil.rmtree(folder / "state", ignore_errors=True)
             size = rows if group > 1 else rows // 10
             with Ledger.open(folder / "state") as ledger:
-                run = ledger.start_run("benchmark", "receiver", datetime.now(UTC), {})
+                run = ledger.start_run("benchmark", "receiver", datetime.now(UTC), RunRecord())
                 people = [
                     SendAttempt(identity, 0, row, f'{{"email":"p{row}@exemplo.com.br"}}')
                     for row, identity in enumerate(ledger.digests([str(i) for i in range(size)]))

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from rdimport.core.row import Problem, State
     from rdimport.destination.rdstation import RDStation
     from rdimport.mapping import Mapping
+    from rdimport.report.summary import RunSummary
     from rdimport.results import CheckResult, RunResult
     from rdimport.source import open_tables
 
@@ -47,6 +48,7 @@ __all__ = [
     "RdimportError",
     "ReportError",
     "RunResult",
+    "RunSummary",
     "SourceError",
     "State",
     "UsageError",
@@ -65,6 +67,7 @@ _HOMES = {
     **dict.fromkeys(("Problem", "State"), "rdimport.core.row"),
     **dict.fromkeys(("CheckResult", "RunResult"), "rdimport.results"),
     "Mapping": "rdimport.mapping",
+    "RunSummary": "rdimport.report.summary",
     "Quota": "rdimport.core.quota",
     "RDStation": "rdimport.destination.rdstation",
     "open_tables": "rdimport.source",

@@ -41,7 +41,7 @@ from rdimport.delivery.stopping import StopRequest, stop_on_signals, stop_with
 from rdimport.destination import Destination
 from rdimport.destination.rdstation.custom_fields import CustomFields
 from rdimport.destination.rdstation.endpoint import BASE_URL
-from rdimport.ledger import Ledger, Run
+from rdimport.ledger import Ending, Ledger, Run, RunRecord
 from rdimport.ledger.accounts import Wish, hash_of
 from rdimport.ledger.figures import examples
 from rdimport.ledger.lock import Held, is_locked, wait_for
@@ -58,7 +58,7 @@ from rdimport.plan.spool import Spool
 from rdimport.prepare.preview import advice
 from rdimport.report import write_report
 from rdimport.report.private_files import clean, see_that_it_can_be_made
-from rdimport.report.summary import summarise_alone
+from rdimport.report.summary import RunSummary, summarise_alone
 from rdimport.results import RunResult
 from rdimport.source import Hints, open_tables
 
@@ -149,7 +149,7 @@ async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions)
         seen = examples(run, of_each=1)
         options.on_event(ReportFinished())
     notes = tuple(note for table in tables for note in table.notes)
-    where = options.report_dir / summary["run_id"]
+    where = options.report_dir / summary.run_id
     return RunResult(
         summary,
         seen,
@@ -175,28 +175,28 @@ def _begin(
     ledger: Ledger, lock: Held, options: RunOptions, mapping: Mapping, files: Sequence[str]
 ) -> Run:
     now = options.clock.now()
-    facts = {
-        "mapping": options.mapping_name,
-        "mapping_used": mapping_record.record(mapping, options.custom_fields),
-        "base_url": options.to.base_url,
-        "sandbox": options.sandbox,
-        "again": options.again or _reach(options),
-        "account": options.to.account,
-        "job": options.job,
-        "batch": options.batch,
-        "report_dir": str(options.report_dir.absolute()),
-        "given": list(files),
-        "started_in": str(Path.cwd()),
-        "resend": sorted(options.resend),
-        "not_proved": options.not_proved,
-        "new_identity": options.new_identity,
-        "quota": str(options.quota) if options.quota else None,
-        "quota_per_second": options.quota.per_second if options.quota else None,
-    }
+    said = RunRecord(
+        mapping=options.mapping_name,
+        mapping_used=mapping_record.record(mapping, options.custom_fields),
+        base_url=options.to.base_url,
+        sandbox=options.sandbox,
+        again=options.again or _reach(options),
+        account=options.to.account,
+        job=options.job,
+        batch=options.batch,
+        report_dir=str(options.report_dir.absolute()),
+        given=tuple(files),
+        started_in=str(Path.cwd()),
+        resend=tuple(sorted(options.resend)),
+        not_proved=options.not_proved,
+        new_identity=options.new_identity,
+        quota=str(options.quota) if options.quota else None,
+        quota_per_second=options.quota.per_second if options.quota else None,
+    )
     name = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     key = hash_of(ledger, list(options.to.credentials().items()))
     wish = Wish(key, partial(is_locked, options.state_dir), options.yes)
-    return ledger.start_run(name, options.to.identity, now, facts, wish, held=lock.is_held)
+    return ledger.start_run(name, options.to.identity, now, said, wish, held=lock.is_held)
 
 
 def _planner(
@@ -311,7 +311,7 @@ def _pace(options: RunOptions, notes: list[str]) -> AbstractContextManager[RateL
     )
 
 
-def _finish(run: Run, options: RunOptions, end: _End) -> dict[str, Any]:
+def _finish(run: Run, options: RunOptions, end: _End) -> RunSummary:
     """Close the books and write the report."""
     counts = run.counts()
     if counts[State.PENDING] or not end.read:
@@ -324,12 +324,12 @@ def _finish(run: Run, options: RunOptions, end: _End) -> dict[str, Any]:
     resume_at = None
     if end.stopped is StopReason.LEAD_QUOTA and end.resume_in is not None:
         resume_at = now + timedelta(seconds=end.resume_in)
-    found = {"read_to_end": end.read, "trouble": end.trouble, "rules": dict(end.rules)}
+    found = Ending(end.read, end.trouble, rules=dict(end.rules))
     run.finish(now, code, end.stopped, resume_at, found)
     return _report(run, options)
 
 
-def _report(run: Run, options: RunOptions) -> dict[str, Any]:
+def _report(run: Run, options: RunOptions) -> RunSummary:
     """Write the report. Where the disk does not take it, the summary says so: the rows are done."""
     try:
         return write_report(
@@ -359,7 +359,7 @@ def _abandoned(run: Run, options: RunOptions, error: BaseException) -> RdimportE
         code = ExitCode.BUG if isinstance(error, Exception) else ExitCode.STOPPED
     now, told = options.clock.now(), error.message if isinstance(error, RdimportError) else ""
     with suppress(LedgerError):
-        run.finish(now, code, type(error).__name__, found={"error": told})
+        run.finish(now, code, type(error).__name__, found=Ending(error=told))
     known: dict[str, Any] = {
         "run_id": run.name,
         "finished_at": now.isoformat(),
@@ -372,7 +372,7 @@ def _abandoned(run: Run, options: RunOptions, error: BaseException) -> RdimportE
     if sent:
         with suppress(RdimportError, Bug):  # the error that ended the run is the one to raise
             # how it ended is known here also where the ledger did not take it
-            known = {**_report(run, options), **known}
+            known = {**_report(run, options).as_json(), **known}
             remedy = _("The report of this run: {folder}", folder=options.report_dir / run.name)
     return error.with_code(code, remedy, known) if isinstance(error, RdimportError) else None
 

@@ -6,18 +6,18 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from rdimport.core.errors import ExitCode
 from rdimport.core.row import FAILED, FILE, PROBLEMS, ROW, Problem, State
 from rdimport.ledger import Input, Ledger, Outcome
-from rdimport.ledger.figures import Example, WrongColumn, of_filled, wrong_column
+from rdimport.ledger.figures import Example, LegalBases, WrongColumn, of_filled, wrong_column
 from rdimport.ledger.naming import Names, Unrecognised
 from rdimport.plan.planner import Invalid, Plan
 from rdimport.plan.spool import Spool
 from rdimport.prepare.preview import Preview
+from rdimport.report.summary import RunSummary
 from rdimport.source import Table
 
 _PROBLEMS = {**PROBLEMS, "state": pl.String}
@@ -165,10 +165,9 @@ class CheckResult:
         return self.book.by_code
 
     @property
-    def legal_bases(self) -> dict[str, int] | None:
+    def legal_bases(self) -> LegalBases | None:
         """How many rows that can be sent have a legal basis `granted`, `declined` or `none`."""
-        rows = of_filled(self.book.filled)
-        return rows._asdict() if rows else None
+        return of_filled(self.book.filled)
 
     @property
     def problems(self) -> pl.DataFrame:
@@ -190,13 +189,13 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What a run did: `summary` is the object of summary.json; the ledger holds the rows.
+    """What a run did: the ledger holds the rows.
 
     `examples` has the first row with a problem of each code, the most frequent code first. `fields`
     are those that the mapping fills, `advice` warns of what the mapping will cause later.
     """
 
-    summary: dict[str, Any]
+    summary: RunSummary
     examples: dict[str, list[Example]]
     report_dir: Path
     state_dir: Path
@@ -207,20 +206,20 @@ class RunResult:
     @property
     def counts(self) -> dict[State, int]:
         """Rows in each state."""
-        return {state: self.summary[state] for state in State}
+        return dict(self.summary.counts)
 
     @property
     def exit_code(self) -> ExitCode:
         """What the command says to the shell."""
-        return ExitCode(self.summary["exit_code"])
+        return ExitCode(self.summary.exit_code or 0)
 
     @property
     def problems(self) -> pl.DataFrame:
         """What is wrong with the rows that failed: `row.PROBLEMS` and a column `state`."""
         with Ledger.open(self.state_dir) as ledger:
-            return problems_of(list(ledger.run(self.summary["run_id"]).failures()))
+            return problems_of(list(ledger.run(self.summary.run_id).failures()))
 
     def accepted(self, most: int) -> list[tuple[int, int]]:
         """File and row of the first rows that this run delivered, in the order of the input."""
         with Ledger.open(self.state_dir) as ledger:
-            return ledger.run(self.summary["run_id"]).accepted(most)
+            return ledger.run(self.summary.run_id).accepted(most)

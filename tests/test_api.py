@@ -79,7 +79,7 @@ def test_a_run_says_what_became_of_every_row_and_a_second_one_resumes(
     assert first.problems["code"].to_list() == ["email.no_at"]
     again = rdimport.run(folder / "leads.csv", folder / "leads.yaml", report_dir=reports, **where)
     assert again.counts[rdimport.State.ALREADY_IMPORTED] == 2
-    assert again.summary["requests"] == 0
+    assert again.summary.requests == 0
 
 
 def test_a_check_sends_nothing_and_hands_out_the_payloads(folder: Path) -> None:

@@ -31,7 +31,7 @@ from proof.scenario import (
 )
 
 from rdimport.core.row import State
-from rdimport.ledger import Counters, Ledger, Outcome, RowResult, SendAttempt
+from rdimport.ledger import Counters, Ledger, Outcome, RowResult, RunRecord, SendAttempt
 
 IN_FULL = (1_038,)
 """Seeds whose commands are started as somebody types them; the others are quick."""
@@ -113,7 +113,7 @@ def found(
     """
     plan = Scenario(0, {"list.csv": PEOPLE}, ["--concurrency", "2"], [turn], 0)
     with Ledger.open(folder / "state") as ledger:
-        run = ledger.start_run("r", "there", datetime.now(UTC), {"account": "a"})
+        run = ledger.start_run("r", "there", datetime.now(UTC), RunRecord(account="a"))
         run.record_rows(2, 0, ())
         for number, key in enumerate((ANA, BIA)):
             row = SendAttempt(bytes([number] * 16), 0, number + 2, "{}")

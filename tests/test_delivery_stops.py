@@ -27,7 +27,7 @@ from rdimport.delivery.dispatcher import GRACE, Delivery, Settings
 from rdimport.delivery.pacing.pacer import EvenPacer
 from rdimport.delivery.transport import Patience, connected
 from rdimport.destination.rdstation.endpoint import RDStation
-from rdimport.ledger import Ledger, PendingRow, Run, SendAttempt
+from rdimport.ledger import Ledger, PendingRow, Run, RunRecord, SendAttempt
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Book:
 @contextmanager
 def book(folder: Path, rows: int) -> Iterator[Book]:
     with Ledger.open(folder) as ledger:
-        run = ledger.start_run("r", "there", datetime.now(UTC), {"account": "a"})
+        run = ledger.start_run("r", "there", datetime.now(UTC), RunRecord(account="a"))
         run.record_rows(rows, 0, ())
         yield Book(ledger, run, rows)
 

@@ -28,7 +28,7 @@ from rdimport.core.errors import Bug, LedgerBusyError, LedgerError, UsageError
 from rdimport.core.events import Event, RowFinished
 from rdimport.core.row import Problem, State
 from rdimport.destination.rdstation.endpoint import RDStation
-from rdimport.ledger import Counters, Ledger, Outcome, RowResult, Run, SendAttempt
+from rdimport.ledger import Counters, Ledger, Outcome, RowResult, Run, RunRecord, SendAttempt
 from rdimport.ledger.group_commit import Journal
 from rdimport.ledger.lock import locked, nobody_at_work
 from rdimport.mapping import Mapping
@@ -36,7 +36,7 @@ from rdimport.sandbox.embedded import RunningSandbox
 
 
 def begun(ledger: Ledger, name: str = "r", destination: str = "there") -> Run:
-    run = ledger.start_run(name, destination, datetime.now(UTC), {"account": "a"})
+    run = ledger.start_run(name, destination, datetime.now(UTC), RunRecord(account="a"))
     run.record_rows(1_000, 0, ())
     return run
 
@@ -106,7 +106,7 @@ def test_the_daybook_is_posted_before_it_grows_long_and_each_row_counts_once(
 ) -> None:
     rows, batch = 20_500, 500
     with Ledger.open(tmp_path) as ledger:
-        run = ledger.start_run("r", "there", datetime.now(UTC), {"account": "a"})
+        run = ledger.start_run("r", "there", datetime.now(UTC), RunRecord(account="a"))
         run.record_rows(rows, 0, ())
         for first in range(0, rows, batch):
             some = [row(number) for number in range(first, first + batch)]
@@ -386,7 +386,7 @@ def test_a_read_only_state_directory_can_be_looked_into(folder: Path, *, killed:
     to = RDStation(base_url="https://api.exemplo.com.br")
     mapping = Mapping.parse(MAPPING)
     open_still = Ledger.open(state)
-    run = open_still.start_run("r", to.identity, datetime.now(UTC), {"account": "default"})
+    run = open_still.start_run("r", to.identity, datetime.now(UTC), RunRecord(account="default"))
     plan = check([str(folder / "list.csv")], mapping, to=to, state_dir=state).plan
     with plan.spool:
         sent = next(plan.pending_rows()).outgoing

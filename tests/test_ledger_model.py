@@ -15,7 +15,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from rdimport.core.row import Problem, State
-from rdimport.ledger import FILE_NAME, Counters, Ledger, Outcome, RowResult, Run, SendAttempt
+from rdimport.ledger import (
+    FILE_NAME,
+    Counters,
+    Ledger,
+    Outcome,
+    RowResult,
+    Run,
+    RunRecord,
+    SendAttempt,
+)
 
 PEOPLE = 8
 ENDS = st.sampled_from([State.ACCEPTED, State.REFUSED, State.UNCERTAIN, None])
@@ -84,8 +93,8 @@ class LedgerMachine(RuleBasedStateMachine):
                 self.world[person] = (State.UNCERTAIN, DOUBT)
                 old.ends[person], old.why[person] = State.UNCERTAIN, DOUBT
             old.flying.clear()
-        name = f"run {len(self.books)}"
-        self.run = self.ledger.start_run(name, "there", datetime.now(UTC), {"account": "a"})
+        name = f"run-{len(self.books)}"
+        self.run = self.ledger.start_run(name, "there", datetime.now(UTC), RunRecord(account="a"))
         self.books.append(Book(len(self.books)))
         outcomes = []
         for person, (state, why) in self.world.items():
@@ -163,7 +172,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @invariant()
     def each_run_says_what_became_of_each_of_its_rows(self) -> None:
         for book in self.books:
-            run = self.ledger.run(f"run {book.number}")
+            run = self.ledger.run(f"run-{book.number}")
             counts = run.counts()
             assert Counter(counts) == book.counts()
             assert sum(counts.values()) == PEOPLE

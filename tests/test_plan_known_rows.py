@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rdimport.core.row import FILE, ROW, State
-from rdimport.ledger import Counters, Ledger, Outcome, RowResult
+from rdimport.ledger import Counters, Ledger, Outcome, RowResult, RunRecord
 from rdimport.mapping import Mapping
 from rdimport.plan.duplicates import Index
 from rdimport.plan.history import SendHistory
@@ -94,7 +94,7 @@ def one_night(ledger: Ledger, night: Night, number: int, *, recalls: bool) -> Se
     path.write_text("\n".join(["E-mail;Nome;Cidade", *lines, "nobody;x;y"]), encoding="utf-8")
     tables = [Narrow(table) for table in open_tables([str(path)], Hints(delimiter=";"))]
     mapping = Mapping.parse(yaml)
-    run = ledger.start_run(f"night {number}", "https://api.example", NOW, {})
+    run = ledger.start_run(f"night-{number}", "https://api.example", NOW, RunRecord())
     known = partial(ledger.known, run.destination)
     memory = SendHistory(ledger.digests, known, resend)
     recall = None

@@ -28,7 +28,7 @@ from rdimport.core.events import Event, RowsReported
 from rdimport.core.quota import Quota
 from rdimport.core.row import FAILED, Problem, State
 from rdimport.ledger import Ledger, Outcome, figures
-from rdimport.ledger.figures import Minute
+from rdimport.ledger.figures import LegalBases, Minute
 from rdimport.mapping import Mapping
 from rdimport.report import write_report
 from rdimport.report.data import load_report_data
@@ -115,25 +115,25 @@ def test_every_place_tells_how_many_have_a_legal_basis(office: Office) -> None:
     path = office.write(*rows, ("sem arroba", "Bia", *[""] * 4, "Sim"))
     summary = office.run(path, mapping=mapping).summary
     counted = {"granted": 2, "declined": 1, "none": 3}
-    assert checked.legal_bases == summary["legal_bases"] == counted
+    assert checked.legal_bases == summary.legal_bases == LegalBases(**counted)
     english = "6 valid rows not sent before, with duplicates: granted 2, declined 1, none 3."
     portuguese = "concedida 2, recusada 1, nenhuma 3."
     assert english in " ".join(" ".join(check.lines(checked, None, "en")).split())
     assert portuguese in " ".join(lines(summary, {}, 80, lang="pt-BR").split())
-    page_told = Page(summary["report_html"]).text
+    page_told = Page(summary.report_html).text
     assert english in page_told or portuguese in page_told
 
 
 def test_a_run_that_finished(office: Office) -> None:
     done = office.run(office.write(*GOOD, *BAD, GOOD[0]))
     assert done.counts[State.ACCEPTED] == 30
-    assert_agree(done.summary)
+    assert_agree(done.summary.as_json())
 
 
 def test_a_run_without_failures(office: Office) -> None:
     done = office.run(office.write(*GOOD))
-    assert_agree(done.summary)
-    assert "Nothing is left to do" in Page(done.summary["report_html"]).text
+    assert_agree(done.summary.as_json())
+    assert "Nothing is left to do" in Page(done.summary.report_html).text
 
 
 def test_a_run_that_met_refusals_and_doubts(office: Office) -> None:
@@ -141,20 +141,20 @@ def test_a_run_that_met_refusals_and_doubts(office: Office) -> None:
     done = office.run(office.write(*GOOD, *BAD))
     assert done.counts[State.UNCERTAIN]
     assert done.counts[State.REFUSED]
-    assert_agree(done.summary)
+    assert_agree(done.summary.as_json())
 
 
 def test_a_run_that_stopped_and_the_one_that_went_on(office: Office) -> None:
     file = office.write(*GOOD, *BAD)
     stopped = office.run(file, limit=10)
     assert stopped.counts[State.PENDING] == 20
-    assert_agree(stopped.summary)
-    page = Page(stopped.summary["report_html"]).text
+    assert_agree(stopped.summary.as_json())
+    page = Page(stopped.summary.report_html).text
     assert "It stopped because it sent as many rows as --limit allows." in page
     assert "Send the rows that are still pending" in page
     resumed = office.run(file)
     assert resumed.counts[State.ALREADY_IMPORTED] == 10
-    assert_agree(resumed.summary)
+    assert_agree(resumed.summary.as_json())
 
 
 def test_a_run_whose_key_was_refused(office: Office) -> None:
@@ -163,8 +163,8 @@ def test_a_run_whose_key_was_refused(office: Office) -> None:
         done = office.run(office.write(*GOOD, *BAD))
     finally:
         office.box.switch_key(office.box.api_key, active=True)
-    assert done.summary["stopped_because"] == "key_refused"
-    assert_agree(done.summary)
+    assert done.summary.stopped_because == "key_refused"
+    assert_agree(done.summary.as_json())
 
 
 def test_a_run_that_was_killed_and_the_one_that_took_it_up(office: Office) -> None:
@@ -185,22 +185,22 @@ def test_a_run_that_was_killed_and_the_one_that_took_it_up(office: Office) -> No
     child.communicate()
     with office.ledger() as ledger:
         killed = ledger.run()
-        unfinished = write_report(killed, office.home / "reports")
+        unfinished = write_report(killed, office.home / "reports").as_json()
         assert unfinished["finished_at"] is None
     assert_agree(unfinished)
     office.box.set_faults(Faults())
     resumed = office.run(file)
-    assert_agree(resumed.summary)
+    assert_agree(resumed.summary.as_json())
     with office.ledger() as ledger:
         known = ledger.run(killed.name)
-        written = write_report(known, office.home / "reports")
+        written = write_report(known, office.home / "reports").as_json()
     assert written["stopped_because"] == "killed"
     assert written["uncertain"] == resumed.counts[State.UNCERTAIN]
     assert_agree(written)
     assert_cells_were_read_again(written)
     Path(file).write_text(Path(file).read_text("utf-8") + "\n", "utf-8")
     with office.ledger() as ledger:
-        changed = write_report(ledger.run(killed.name), office.home / "reports")
+        changed = write_report(ledger.run(killed.name), office.home / "reports").as_json()
     assert_agree(changed)
     (blank,) = doubtful(changed)
     assert (blank["E-mail"], blank["rdimport_code"]) == ("", "uncertain.interrupted")
@@ -226,21 +226,21 @@ def test_cells_that_look_wrong_are_counted_where_their_rows_can_be_sent(office: 
     mapping = MAPPING + "checks: {email: {role: suspect}}\n"
     done = office.run(office.write(*GOOD, *rows), mapping=mapping)
     assert (done.counts[State.ACCEPTED], done.counts[State.INVALID]) == (31, 1)
-    assert done.summary["suspect"] == {"email.role": 1}
-    assert done.summary["problems"] == {"phone.too_short": 1}
-    assert_agree(done.summary)
-    assert "No reason not to send, but worth a look" in Page(done.summary["report_html"]).text
+    assert done.summary.suspect == {"email.role": 1}
+    assert done.summary.problems == {"phone.too_short": 1}
+    assert_agree(done.summary.as_json())
+    assert "No reason not to send, but worth a look" in Page(done.summary.report_html).text
 
 
 def test_the_same_report_can_be_written_again(office: Office) -> None:
     done = office.run(office.write(*GOOD, *BAD))
     names = ("summary_json", "failures_csv", "report_html")
-    was = {name: Path(done.summary[name]).read_bytes() for name in names}
+    was = {name: Path(done.summary.as_json()[name]).read_bytes() for name in names}
     with office.ledger() as ledger:
         again = write_report(ledger.run(), done.report_dir.parent)
     assert again == done.summary
-    assert {name: Path(again[name]).read_bytes() for name in names} == was
-    assert_agree(again)
+    assert {name: Path(again.as_json()[name]).read_bytes() for name in names} == was
+    assert_agree(again.as_json())
 
 
 def test_a_report_of_a_run_at_work_tells_of_one_moment(office: Office) -> None:
@@ -258,7 +258,7 @@ def test_a_report_of_a_run_at_work_tells_of_one_moment(office: Office) -> None:
         told = write_report(reading.run(), done.report_dir.parent, on_event=go_on)
         assert next(more) > 1000
     assert told == done.summary
-    assert_agree(told)
+    assert_agree(told.as_json())
 
 
 def test_progress_tells_of_every_row_of_each_list(office: Office) -> None:
@@ -275,7 +275,7 @@ def test_the_page_needs_nothing_but_itself_and_runs_nothing(office: Office) -> N
     file = office.home / "<u>lista&.csv"
     file.write_text(f"<i>E-mail</i>;Nome;Nota\n{attack};Ana;x\nana@exemplo.com.br;{attack};y\n")
     done = office.run(file, mapping=mapping, quota=Quota(100, 1.0), full_report=True)
-    page = Page(done.summary["report_html"])
+    page = Page(done.summary.report_html)
     assert page.loaded == []
     assert not {"script", "img", "link", "iframe", "i", "u", "b"} & set(page.tags)
     assert "default-src 'none'" in page.source
@@ -293,12 +293,12 @@ def test_personal_data_is_shortened_unless_all_of_it_is_asked_for(
         ("caio@exemplo.com.br", "Caio", "91234-5678", "XX"),
     ]
     done = office.run(office.write(*rows), lang=lang)
-    page = Page(done.summary["report_html"])
+    page = Page(done.summary.report_html)
     for personal in ("maria", "souza", "paulo", "lima", "91234", "5678"):
         assert personal not in page.text.lower()
     assert "p***@exemplo.com.br" in page.text
     assert "“XX”" in page.text
-    full = Page(office.run(office.write(*rows), lang=lang, full_report=True).summary["report_html"])
+    full = Page(office.run(office.write(*rows), lang=lang, full_report=True).summary.report_html)
     assert "paulo.lima@exemplo.com.br" in full.text
     assert "91234-5678" in full.text
 
@@ -317,9 +317,9 @@ def test_the_pace_adds_up_to_the_requests_and_has_every_minute(office: Office) -
     done = office.run(office.write(*GOOD))
     with office.ledger() as ledger:
         minutes = figures.minutes(ledger.run())
-    assert sum(m.requests for m in minutes) == done.summary["requests"] > 30
-    assert sum(m.throttled for m in minutes) == done.summary["throttled"] > 0
-    assert sum(m.accepted for m in minutes) == done.summary["accepted"]
+    assert sum(m.requests for m in minutes) == done.summary.requests > 30
+    assert sum(m.throttled for m in minutes) == done.summary.throttled > 0
+    assert sum(m.accepted for m in minutes) == done.counts[State.ACCEPTED]
     assert [m.minute for m in minutes] == list(range(len(minutes)))
 
 
@@ -336,7 +336,7 @@ def test_a_long_run_is_drawn_with_few_points_and_no_peak_above_its_own(
 
 def test_a_field_that_no_row_fills_is_named(office: Office) -> None:
     done = office.run(office.write(*GOOD))
-    page = Page(done.summary["report_html"])
+    page = Page(done.summary.report_html)
     (told,) = re.findall(r"Fields that stayed empty in every row: ([^.]*)\.", page.text)
     assert set(told.split(", ")) == {"cf_aceite", "cf_documento", "cf_interesse", "state"}
 
@@ -378,7 +378,7 @@ def test_a_column_stays_within_the_picture_and_no_minute_gets_lost(length: int) 
 
 
 def test_no_command_of_the_page_breaks_within_an_option(office: Office) -> None:
-    source = Page(office.run(office.write(*BAD)).summary["report_html"]).source
+    source = Page(office.run(office.write(*BAD)).summary.report_html).source
     assert '/lista.yaml <span class="option">--base-url</span> http' in source
     assert ".option { white-space: nowrap; }" in source
 

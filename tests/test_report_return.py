@@ -98,7 +98,7 @@ def assert_came_in(office: Office, first: RunResult, second: RunResult) -> None:
     }
     arrived = [c["email"] for c in office.box.conversions()]
     assert sorted(arrived) == ["bia@exemplo.com.br", "dora@exemplo.com.br", "zoe@exemplo.com.br"]
-    (still,) = csv_rows(second.summary["failures_csv"])
+    (still,) = csv_rows(second.summary.failures_csv)
     assert still["E-mail"] == "caio@exemplo.com.br"
     assert still["rdimport_code"] == "uf.unknown"
     assert still["rdimport_column"] == "UF"
@@ -114,7 +114,7 @@ def test_a_corrected_failures_xlsx_comes_in_as_libreoffice_saves_it(
     office: Office, program: Program
 ) -> None:
     first = office.run(office.write(*ROWS))
-    saved = program.save(Path(first.summary["failures_xlsx"]), "xlsx", "opened")
+    saved = program.save(Path(first.summary.failures_xlsx), "xlsx", "opened")
     back = program.save(correct(saved, FIXED), "ods", "saved")
     second = office.run(back)
     assert_came_in(office, first, second)
@@ -129,7 +129,7 @@ def test_a_corrected_failures_csv_comes_in_as_libreoffice_saves_it(
 ) -> None:
     first = office.run(office.write(*ROWS, encoding=encoding))
     opened = text_filter(number, text_cells=True)
-    file = Path(first.summary["failures_csv"])
+    file = Path(first.summary.failures_csv)
     book = correct(program.save(file, "xlsx", "opened", opened=opened), FIXED)
     second = office.run(program.save(book, save_filter(number), "saved"))
     assert_came_in(office, first, second)
@@ -140,11 +140,11 @@ def test_a_corrected_failures_csv_comes_in_as_libreoffice_saves_it(
 
 def test_all_values_of_both_reports_survive_libreoffice(office: Office, program: Program) -> None:
     done = office.run(office.write(*ROWS))
-    was = csv_rows(done.summary["failures_csv"])
-    assert xlsx_rows(done.summary["failures_xlsx"]) == was
-    saved = program.save(Path(done.summary["failures_xlsx"]), "ods", "saved")
+    was = csv_rows(done.summary.failures_csv)
+    assert xlsx_rows(done.summary.failures_xlsx) == was
+    saved = program.save(Path(done.summary.failures_xlsx), "ods", "saved")
     assert xlsx_rows(program.save(saved, "xlsx", "back")) == was
-    text = Path(done.summary["failures_csv"])
+    text = Path(done.summary.failures_csv)
     opened = program.save(text, save_filter(UTF8), "s", opened=text_filter(UTF8, text_cells=True))
     assert csv_rows(opened) == was
 
@@ -155,7 +155,7 @@ def test_a_csv_opened_without_text_cells_loses_zeros_and_runs_formulas_but_still
     """What the documentation warns of; nothing of it makes a row arrive twice or get lost."""
     first = office.run(office.write(*ROWS))
     opened = text_filter(UTF8, text_cells=False)
-    file = Path(first.summary["failures_csv"])
+    file = Path(first.summary.failures_csv)
     book = correct(program.save(file, "xlsx", "opened", opened=opened), FIXED)
     second = office.run(program.save(book, save_filter(UTF8), "saved"))
     assert_came_in(office, first, second)
@@ -169,7 +169,7 @@ def test_the_fairs_list_comes_in_with_the_mapping_that_names_its_sheet_and_its_f
     told = mapping("feira_abf_2026.xlsx")
     first = office.run(sample("feira_abf_2026.xlsx"), mapping=told)
     assert first.counts[State.INVALID] == 15
-    file = Path(first.summary[report])
+    file = Path(first.summary.as_json()[report])
     opened = text_filter(UTF8, text_cells=True) if report == "failures_csv" else ""
     book = program.save(file, "xlsx", "opened", opened=opened)
     fixed = {
@@ -178,7 +178,7 @@ def test_the_fairs_list_comes_in_with_the_mapping_that_names_its_sheet_and_its_f
             "Celular/WhatsApp": "(11) 98765-4321",
             "UF": "SP",
         }
-        for row in csv_rows(first.summary["failures_csv"])
+        for row in csv_rows(first.summary.failures_csv)
         if row["rdimport_code"] != "boolean.unknown"
     }
     correct(book, fixed, "rdimport_row")
@@ -192,9 +192,9 @@ def test_the_fairs_list_comes_in_with_the_mapping_that_names_its_sheet_and_its_f
 
 def test_the_report_of_a_report_holds_the_first_files_columns_once(office: Office) -> None:
     first = office.run(office.write(*ROWS))
-    second = office.run(first.summary["failures_csv"])
-    header = list(csv_rows(second.summary["failures_csv"])[0])
-    assert header == list(csv_rows(first.summary["failures_csv"])[0])
+    second = office.run(first.summary.failures_csv)
+    header = list(csv_rows(second.summary.failures_csv)[0])
+    assert header == list(csv_rows(first.summary.failures_csv)[0])
     assert header[-len(REPORTED) :] == list(REPORTED)
 
 
@@ -204,10 +204,10 @@ def test_a_row_that_fails_again_keeps_its_place_in_the_list_that_it_came_from(
     good = [(f"p{i}@exemplo.com.br", "Pessoa") for i in range(8)]
     path = office.write(*good, *ROWS)
     first = office.run(path)
-    second = office.run(first.summary["failures_xlsx"])
-    third = office.run(second.summary["failures_csv"])
+    second = office.run(first.summary.failures_xlsx)
+    third = office.run(second.summary.failures_csv)
     for done in (second, third):
-        lines = csv_rows(done.summary["failures_csv"])
+        lines = csv_rows(done.summary.failures_csv)
         assert [line["rdimport_row"] for line in lines] == ["10", "11", "13"]
         assert {line["rdimport_file"] for line in lines} == {path}
 
@@ -215,7 +215,7 @@ def test_a_row_that_fails_again_keeps_its_place_in_the_list_that_it_came_from(
 def test_a_failure_report_is_read_anew_whatever_was_said_of_the_first_file(office: Office) -> None:
     """Another encoding and delimiter than the mapping names, and a header in another row."""
     first = office.run(office.write(*ROWS))
-    text = Path(first.summary["failures_csv"]).read_text("utf-8-sig")
+    text = Path(first.summary.failures_csv).read_text("utf-8-sig")
     told = (
         "source: {sheet: Leads, header_row: 4, delimiter: ';', encoding: windows-1252}\n"
         "conversion_identifier: Lista\nfields: {email: E-mail, name: Nome}\n"
@@ -224,14 +224,14 @@ def test_a_failure_report_is_read_anew_whatever_was_said_of_the_first_file(offic
         back = office.home / f"corrigido-{encoding}.csv"
         back.write_text(text.replace('";"', '"\t"'), encoding)
         again = office.run(back, mapping=told)
-        assert csv_rows(again.summary["failures_csv"])[0]["Nome"] == "Zoé Araújo"
-    again = office.run(first.summary["failures_xlsx"], mapping=told)
-    assert csv_rows(again.summary["failures_csv"])[0]["Nome"] == "Zoé Araújo"
+        assert csv_rows(again.summary.failures_csv)[0]["Nome"] == "Zoé Araújo"
+    again = office.run(first.summary.failures_xlsx, mapping=told)
+    assert csv_rows(again.summary.failures_csv)[0]["Nome"] == "Zoé Araújo"
 
 
 def test_a_report_without_its_first_sheet_is_still_known(office: Office) -> None:
     first = office.run(office.write(*ROWS))
-    book = openpyxl.load_workbook(first.summary["failures_xlsx"])
+    book = openpyxl.load_workbook(first.summary.failures_xlsx)
     for name in book.sheetnames:
         if name.startswith("rdimport"):
             del book[name]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,9 @@ from support.reports import Office
 from rdimport.cli.screen.run import lines
 from rdimport.core.row import State
 from rdimport.ledger import figures
+from rdimport.ledger.figures import LegalBases
 from rdimport.report.html.page import pace_facts
+from rdimport.report.summary import RunSummary
 from rdimport.report.words import Words
 from rdimport.sandbox.embedded import RunningSandbox
 
@@ -30,6 +33,34 @@ ROWS = (
 @pytest.fixture
 def office(tmp_path: Path, box: RunningSandbox) -> Office:
     return Office(tmp_path, box)
+
+
+def summary_of(**found: Any) -> RunSummary:
+    """The summary of a run that sent one request, and what else was found."""
+    usual: dict[str, Any] = {
+        "run_id": "20261124-220000-ab12",
+        **dict.fromkeys(("started_at", "finished_at"), "2026-11-24T22:00:00+00:00"),
+        **dict.fromkeys(("exit_code", "left_out", "retries", "throttled"), 0),
+        **dict.fromkeys(("stopped_because", "stopped_by", "resume_at", "quota_used"), None),
+        **dict.fromkeys(("quota", "legal_bases", "wrong_column"), None),
+        **{name: {} for name in ("problems", "suspect", "proved", "rules")},
+        **dict.fromkeys(("again", "resend"), ()),
+        **dict.fromkeys(("files", "given"), ("a b.csv",)),
+        "requests": 1,
+        "rows_per_second": 0.0,
+        "read_to_end": True,
+        "sandbox": False,
+        "mapping": "m.yaml",
+        "base_url": "https://api.rd.services",
+        "account": "loja",
+        "job": "",
+        "started_in": "/here",
+        "summary_json": "/r/summary.json",
+        "failures_csv": "/r/failures.csv",
+        "failures_xlsx": "/r/failures.xlsx",
+        "report_html": "/r/report.html",
+    }
+    return RunSummary(**usual | found)
 
 
 def told(office: Office, *rows: tuple[str, ...], width: int = 80, **options: object) -> str:
@@ -71,36 +102,20 @@ def test_the_command_to_type_next_is_whole_and_works_as_it_stands(office: Office
 
 @given(st.integers(10, 160), st.sampled_from(["en", "pt-BR"]))
 def test_no_line_but_a_path_or_a_command_is_wider_than_the_terminal(width: int, lang: str) -> None:
-    summary = {
-        **dict.fromkeys(State, 12_345_678),
-        "rows": 86_419_746,
-        "read_to_end": True,
-        "left_out": 17,
-        "run_id": "20261124-220000-ab12",
-        "requests": 9,
-        "retries": 8,
-        "throttled": 7,
-        "rows_per_second": 1.91,
-        "quota_used": 0.9,
-        "stopped_because": "endpoint_down",
-        "stopped_by": "net.tls certificate verify failed: unable to get local issuer certificate",
-        "problems": {"email.no_at": 1, "rd.taken": 1, "uncertain.interrupted": 1, "x": 1},
-        "suspect": {"email.typo": 7},
-        "legal_bases": {"granted": 1_234_567, "declined": 12, "none": 0},
-        "proved": {},
-        "rules": {"unclear 503": 2},
-        "files": ["a b.csv"],
-        "mapping": "m.yaml",
-        "base_url": "https://api.rd.services",
-        "sandbox": False,
-        "again": [],
-        "given": ["a b.csv"],
-        "started_in": "/here",
-        "resend": [],
-        "account": "loja",
-        "failures_xlsx": "/r/failures.xlsx",
-        "report_html": "/r/report.html",
-    }
+    summary = summary_of(
+        counts=dict.fromkeys(State, 12_345_678),
+        left_out=17,
+        requests=90,
+        retries=8,
+        throttled=7,
+        rows_per_second=1.91,
+        quota_used=0.9,
+        stopped_because="endpoint_down",
+        stopped_by="net.tls certificate verify failed: unable to get local issuer certificate",
+        problems={"email.no_at": 1, "rd.taken": 1, "uncertain.interrupted": 1, "x": 1},
+        suspect={"email.typo": 7},
+        legal_bases=LegalBases(1_234_567, 12, 0),
+    )
     for line in lines(summary, {}, width, lang=lang).splitlines():
         whole = line.startswith("  rdimport ") or ": /r/" in line
         assert whole or len(line) <= max(width, 40), line
@@ -123,10 +138,9 @@ def test_a_cell_cannot_command_the_terminal(office: Office) -> None:
     assert "\x07" not in text
 
 
-def facts(**told: object) -> str:
-    usual = {"accepted": 0, "refused": 0, "uncertain": 0, "retries": 0, "throttled": 0}
-    usual |= {"requests": 1, "rows_per_second": 0.0, "quota_used": None}
-    return ", ".join(pace_facts(usual | {"stopped_by": None} | told, Words("en")))
+def facts(accepted: int = 0, **told: Any) -> str:
+    counts = dict.fromkeys(State, 0) | {State.ACCEPTED: accepted}
+    return ", ".join(pace_facts(summary_of(counts=counts, **told), Words("en")))
 
 
 def test_a_rate_is_told_only_where_there_was_enough_to_judge_by() -> None:
@@ -135,9 +149,9 @@ def test_a_rate_is_told_only_where_there_was_enough_to_judge_by() -> None:
         "3 requests, 1 of them a retry"
     )
     assert facts(accepted=40_000, requests=40_000, rows_per_second=2305.26) == (
-        "40,000 requests, 2,305 a second"
+        "40,000 requests, 2,305 rows a second"
     )
-    assert facts(accepted=120, requests=120, rows_per_second=1.98).endswith("2 a second")
+    assert facts(accepted=120, requests=120, rows_per_second=1.98).endswith("2 rows a second")
     alone = facts(requests=4, retries=2, stopped_by="net.refused", rows_per_second=0.1)
     assert alone == "4 attempts to connect"
 
@@ -145,7 +159,7 @@ def test_a_rate_is_told_only_where_there_was_enough_to_judge_by() -> None:
 def test_cells_that_look_wrong_are_not_said_to_be_sent_before_they_are(office: Office) -> None:
     rows = [("ana@exemplo.com.br", "Ana"), ("bia@gmial.com", "Bia")]
     done = office.run(office.write(*rows), limit=1)
-    assert done.summary["pending"] == 1
+    assert done.counts[State.PENDING] == 1
     text = " ".join(lines(done.summary, done.examples).split())
     assert "1 cell looks wrong, but keeps no row from being sent: email.typo." in text
     assert "were sent" not in text

@@ -14,6 +14,7 @@ from support.reports import Office
 from rdimport.cli.screen.run import lines
 from rdimport.core.errors import ExitCode
 from rdimport.core.events import Event, RowsRead
+from rdimport.core.row import State
 from rdimport.report.run_status import runs
 from rdimport.results import RunResult
 from rdimport.sandbox.embedded import RunningSandbox
@@ -45,9 +46,9 @@ def test_a_stop_while_the_input_is_read_never_says_that_nothing_is_left(
 
     done = asyncio.run(stopped())
     summary = done.summary
-    assert (done.exit_code, summary["read_to_end"], summary["rows"]) == (ExitCode.STOPPED, False, 3)
+    assert (done.exit_code, summary.read_to_end, summary.rows) == (ExitCode.STOPPED, False, 3)
     said = "not read to its end: only 3 rows were read so far"
-    page = Path(summary["report_html"]).read_text("utf-8")
+    page = Path(summary.report_html).read_text("utf-8")
     with office.ledger() as ledger:
         (newest, *_) = runs(ledger, lambda _: False)
     screen = " ".join(lines(summary, done.examples).split())
@@ -56,5 +57,5 @@ def test_a_stop_while_the_input_is_read_never_says_that_nothing_is_left(
         assert "Nothing is left" not in text
     assert "3 read so far" in screen
     rest = office.run(first, second)
-    assert rest.summary["read_to_end"]
-    assert rest.summary["pending"] == 0
+    assert rest.summary.read_to_end
+    assert rest.summary.counts[State.PENDING] == 0

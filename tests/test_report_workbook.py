@@ -7,7 +7,7 @@ import stat
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import openpyxl
 import pytest
@@ -17,7 +17,7 @@ from support.samples import mapping, sample
 from rdimport.core.names import fold
 from rdimport.core.row import REPORTED, Problem, State
 from rdimport.destination.rdstation.custom_fields import CustomField, CustomFields
-from rdimport.ledger import Input, Ledger, Outcome
+from rdimport.ledger import Input, Ledger, Outcome, RunRecord
 from rdimport.report.data import load_report_data
 from rdimport.report.failures_xlsx import sheets
 from rdimport.report.words import Words
@@ -42,7 +42,7 @@ def rows_sheet(path: str, name: str = "Rows") -> Worksheet:
 
 def test_nothing_from_the_data_is_a_formula_a_number_or_a_link(office: Office) -> None:
     done = office.run(office.write(*WRONG))
-    path = done.summary["failures_xlsx"]
+    path = done.summary.failures_xlsx
     cells = [cell for row in rows_sheet(path).iter_rows(min_row=2) for cell in row if cell.value]
     assert {cell.data_type for cell in cells} == {"s"}
     assert {cell.number_format for cell in cells} == {"@"}
@@ -55,7 +55,7 @@ def test_nothing_from_the_data_is_a_formula_a_number_or_a_link(office: Office) -
 
 
 def test_an_empty_cell_is_text_too_so_that_what_is_typed_into_it_stays(office: Office) -> None:
-    sheet = rows_sheet(office.run(office.write(*WRONG)).summary["failures_xlsx"])
+    sheet = rows_sheet(office.run(office.write(*WRONG)).summary.failures_xlsx)
     assert sheet.cell(2, COLUMNS.index("Celular") + 1).value is None
     assert sheet.cell(2, COLUMNS.index("Celular") + 1).number_format == "@"
 
@@ -68,7 +68,7 @@ def test_what_looks_wrong_in_a_row_that_failed_has_a_colour_of_its_own(
         office.box.set_faults(Faults(reset_after=1.0))
     rules = MAPPING + "checks: {email: {role: suspect}}\n"
     done = office.run(office.write(("contato@exemplo.com.br", "Ana", phone)), mapping=rules)
-    first, sheet = openpyxl.load_workbook(done.summary["failures_xlsx"]).worksheets[:2]
+    first, sheet = openpyxl.load_workbook(done.summary.failures_xlsx).worksheets[:2]
     assert done.counts[State.INVALID if phone else State.UNCERTAIN] == 1
     assert sheet["A2"].fill.fgColor.rgb == "FFFFEB9C"
     assert "is the address of an office" in sheet["A2"].comment.text
@@ -81,7 +81,7 @@ def test_an_offending_cell_is_coloured_and_its_comment_says_what_and_what_to_do(
     office: Office,
 ) -> None:
     done = office.run(office.write(("sem arroba", "Ana", "123", "XX"), ("ana@exemplo.com.br",)))
-    sheet = rows_sheet(done.summary["failures_xlsx"])
+    sheet = rows_sheet(done.summary.failures_xlsx)
     at = {name: sheet.cell(2, i + 1) for i, name in enumerate(COLUMNS)}
     wrong = {name for name, cell in at.items() if cell.fill.fill_type == "solid"}
     assert wrong == {"E-mail", "Celular", "UF"}
@@ -94,18 +94,16 @@ def test_an_offending_cell_is_coloured_and_its_comment_says_what_and_what_to_do(
 
 def test_the_first_sheet_counts_each_problem_and_links_to_its_rows(office: Office) -> None:
     done = office.run(sample("feira_abf_2026.xlsx"), mapping=mapping("feira_abf_2026.xlsx"))
-    book = openpyxl.load_workbook(done.summary["failures_xlsx"])
+    book = openpyxl.load_workbook(done.summary.failures_xlsx)
     assert book.sheetnames[:2] == ["rdimport summary", "Leads"]
     first = book.worksheets[0]
-    told = {
-        row[1].value: row for row in first.iter_rows() if row[1].value in done.summary["problems"]
-    }
-    assert {code: row[0].value for code, row in told.items()} == done.summary["problems"]
+    told = {row[1].value: row for row in first.iter_rows() if row[1].value in done.summary.problems}
+    assert {code: row[0].value for code, row in told.items()} == done.summary.problems
     header = {cell.value: i for i, cell in enumerate(next(book["Leads"].iter_rows()))}
     for code, row in told.items():
         assert row[3].value
         links = [cell.hyperlink.location for cell in row if cell.hyperlink]
-        assert len(links) == min(3, done.summary["problems"][code])
+        assert len(links) == min(3, done.summary.problems[code])
         for link in links:
             sheet, _, cell = link.rpartition("!")
             assert sheet == "'Leads'"
@@ -117,7 +115,7 @@ def test_the_first_sheet_has_room_for_its_texts_and_no_more(office: Office) -> N
     office.box.set_faults(Faults(odd=1.0, odd_status=202, at_most=2))
     good = [(f"p{i}@exemplo.com.br", "Pessoa") for i in range(3)]
     done = office.run(office.write(*good, ("ana@exemplo.com.br", "Ana", "9")))
-    sheet = openpyxl.load_workbook(done.summary["failures_xlsx"])["rdimport summary"]
+    sheet = openpyxl.load_workbook(done.summary.failures_xlsx)["rdimport summary"]
     at = {str(cell.value): cell for row in sheet.iter_rows() for cell in row if cell.value}
     states = [at["invalid"], at["uncertain"], at["accepted"]]
     assert [cell.alignment.indent for cell in states] == [1, 1, 1]
@@ -129,7 +127,7 @@ def test_the_first_sheet_has_room_for_its_texts_and_no_more(office: Office) -> N
 
 
 def test_the_header_is_frozen_filtered_and_stands_in_the_first_row(office: Office) -> None:
-    sheet = rows_sheet(office.run(office.write(*WRONG)).summary["failures_xlsx"])
+    sheet = rows_sheet(office.run(office.write(*WRONG)).summary.failures_xlsx)
     assert [cell.value for cell in sheet[1]] == [*COLUMNS, *REPORTED]
     assert sheet.freeze_panes == "A2"
     assert sheet.auto_filter.ref == f"A1:P{len(WRONG) + 1}"
@@ -137,7 +135,7 @@ def test_the_header_is_frozen_filtered_and_stands_in_the_first_row(office: Offic
 
 
 def test_columns_whose_values_are_known_have_them_in_a_list(office: Office) -> None:
-    book = openpyxl.load_workbook(office.run(office.write(*WRONG)).summary["failures_xlsx"])
+    book = openpyxl.load_workbook(office.run(office.write(*WRONG)).summary.failures_xlsx)
     found = {}
     for rule in book["Rows"].data_validations.dataValidation:
         column = COLUMNS[openpyxl.utils.cell.range_boundaries(str(rule.sqref))[0] - 1]
@@ -155,7 +153,7 @@ def test_the_options_that_a_field_has_in_rd_are_in_a_list_too(office: Office) ->
     catalogue = CustomFields.of([field], "campos.json")
     told = "conversion_identifier: L\nfields: {email: E-mail, cf_documento: DOCUMENTO}"
     done = office.run(office.write(*WRONG), mapping=told, custom_fields=catalogue)
-    book = openpyxl.load_workbook(done.summary["failures_xlsx"])
+    book = openpyxl.load_workbook(done.summary.failures_xlsx)
     assert [cell.value for cell in book["rdimport lists"]["A"]] == ["CPF", "CNPJ"]
 
 
@@ -173,7 +171,7 @@ def test_past_the_limit_of_a_sheet_the_rows_go_on_in_further_ones_and_all_come_b
     assert [row["Nome"] for row in xlsx_rows(path)] == [f"P{i}" for i in range(25)]
     again = office.run(path)
     assert again.counts == done.counts
-    assert [line["Nome"] for line in csv_rows(again.summary["failures_csv"])] == [
+    assert [line["Nome"] for line in csv_rows(again.summary.failures_csv)] == [
         f"P{i}" for i in range(25)
     ]
 
@@ -192,7 +190,7 @@ def test_a_sheet_whose_rows_were_all_deleted_is_passed_over(office: Office) -> N
 
 def test_a_run_without_failures_gives_a_workbook_with_nothing_to_correct(office: Office) -> None:
     done = office.run(office.write(("ana@exemplo.com.br", "Ana")))
-    path = done.summary["failures_xlsx"]
+    path = done.summary.failures_xlsx
     assert xlsx_rows(path) == []
     first = openpyxl.load_workbook(path).worksheets[0]
     assert "Nothing is wrong with any row." in {row[0].value for row in first.iter_rows()}
@@ -200,9 +198,9 @@ def test_a_run_without_failures_gives_a_workbook_with_nothing_to_correct(office:
 
 def test_the_report_speaks_portuguese_where_it_is_asked_to(office: Office) -> None:
     done = office.run(office.write(("sem arroba", "Ana")), lang="pt-BR")
-    book = openpyxl.load_workbook(done.summary["failures_xlsx"])
+    book = openpyxl.load_workbook(done.summary.failures_xlsx)
     assert book.sheetnames[0] == "rdimport resumo"
-    (row,) = csv_rows(done.summary["failures_csv"])
+    (row,) = csv_rows(done.summary.failures_csv)
     assert row["rdimport_reason"] == "“sem arroba” não é um e-mail: falta o @"
     assert row["rdimport_code"] == "email.no_at"
     comment = book["Linhas"]["A2"].comment
@@ -213,7 +211,7 @@ def test_the_report_speaks_portuguese_where_it_is_asked_to(office: Office) -> No
 def test_only_its_owner_may_read_it(office: Office) -> None:
     done = office.run(office.write(*WRONG))
     for name in ("failures_csv", "failures_xlsx", "summary_json"):
-        assert stat.S_IMODE(Path(done.summary[name]).stat().st_mode) == 0o600
+        assert stat.S_IMODE(Path(done.summary.as_json()[name]).stat().st_mode) == 0o600
     assert stat.S_IMODE(done.report_dir.stat().st_mode) == 0o700
     assert {p.name[0] for p in done.report_dir.iterdir()} != {"."}
 
@@ -221,19 +219,16 @@ def test_only_its_owner_may_read_it(office: Office) -> None:
 def test_a_cell_longer_than_excel_takes_is_cut_and_says_so(office: Office) -> None:
     long = "x" * 40_000
     done = office.run(office.write(("sem arroba", "Ana", "", "", "", "", "", long)))
-    cell = rows_sheet(done.summary["failures_xlsx"])["H2"]
+    cell = rows_sheet(done.summary.failures_xlsx)["H2"]
     assert len(str(cell.value)) == 32_767
     assert cell.comment is not None
-    (row,) = csv_rows(done.summary["failures_csv"])
+    (row,) = csv_rows(done.summary.failures_csv)
     assert row["Nota"] == long
 
 
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
-    names = "mapping base_url sandbox account quota again quota_per_second".split()
-    facts: dict[str, Any] = {**dict.fromkeys(names), "again": []}
-
     def written(ledger: Ledger, name: str, rows: int) -> int:
-        run = ledger.start_run(name, "x", datetime.now(UTC), facts)
+        run = ledger.start_run(name, "x", datetime.now(UTC), RunRecord())
         run.record_input(0, Input("a.csv", ("E-mail", "Nome")))
         problems = (Problem("email.no_at", "email", "E-mail", "errado"),)
         for start in range(0, rows, 1000):

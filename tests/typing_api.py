@@ -31,8 +31,9 @@ async def main() -> int:
     except rdimport.RdimportError as error:
         return int(error.exit_code)
     problems: pl.DataFrame = done.problems
+    summary: rdimport.RunSummary = done.summary
     problem = rdimport.Problem("email.no_at", field="email")
     rows: int = done.counts[rdimport.State.ACCEPTED] + checked.rows + problems.height
     text: str = rdimport.propose("leads.csv").text + problem.code
     names: tuple[str, ...] = tuple(table.name for table in rdimport.open_tables(["leads.csv"]))
-    return rows + len(text) + len(names)
+    return rows + summary.requests + len(text) + len(names)

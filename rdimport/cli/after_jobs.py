@@ -76,8 +76,8 @@ def ending(code: ExitCode, result: RunResult | None, trouble: str, lang: str) ->
         return Ending(code, why=_first(trouble))
     words, counts = Words(lang), result.counts
     rows = tuple((words.state(state), number) for state, number in counts.items() if number)
-    problems = tuple(result.summary["problems"].items())
-    why = result.summary["stopped_because"] or ""
+    problems = tuple(result.summary.problems.items())
+    why = result.summary.stopped_because or ""
     return Ending(code, rows, problems, counts[State.UNCERTAIN], why)
 
 

@@ -56,7 +56,7 @@ class Ended:
 
     def as_json(self) -> dict[str, Any]:
         """As an object for scripts."""
-        summary = self.result.summary if self.result else None
+        summary = self.result.summary.as_json() if self.result else None
         return {
             "job": self.job,
             "account": self.account,
@@ -271,7 +271,7 @@ def _inbox_ended(
         one = _ended_run(settings, job, its, stop, batch)
         ended.append(one)
         moment = f"{SystemClock().now():%Y%m%d-%H%M%S}"
-        name = one.result.summary["run_id"] if one.result else moment
+        name = one.result.summary.run_id if one.result else moment
         inbox.put_away(taken, name, one.code, one.error, folders)
     if ended:
         worst = _worst([one.code for one in ended])

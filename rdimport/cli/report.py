@@ -31,9 +31,9 @@ def execute(args: ReportArguments) -> int:
                 run, report_dir, lang=args.lang, full=args.full_report, on_event=watch
             )
     if args.json:
-        say_json(summary)
+        say_json(summary.as_json())
     elif not args.quiet:
-        folder = report_dir / summary["run_id"]
+        folder = report_dir / summary.run_id
         say(
             [
                 _(

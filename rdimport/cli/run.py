@@ -59,11 +59,11 @@ def _import(args: RunArguments, to: RDStation, stack: ExitStack, log: LogFile | 
     terminal.close()
     _write_metrics(args)
     if log:
-        log.write("run_finished", **done.summary)
+        log.write("run_finished", **done.summary.as_json())
     gaps = log.notes if log else ()
     lines = (terminal.ending(done), *to_know(args, done, gaps))
     with suppress(OutputError):  # whether anybody reads it changes nothing about what the run did
-        needed = done.exit_code != ExitCode.DONE or "report_failed" in done.summary
-        terminal.show(done.summary, lines, needed=needed)
+        needed = done.exit_code != ExitCode.DONE or done.summary.report_failed is not None
+        terminal.show(done.summary.as_json(), lines, needed=needed)
         flush_output()
     return done.exit_code

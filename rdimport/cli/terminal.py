@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from rdimport.cli.streams import say, say_json
 from rdimport.core.clock import SystemClock
 from rdimport.core.events import Observer, ignore_events
 from rdimport.core.visible import shown_lines
+from rdimport.report.summary import RunSummary
 from rdimport.report.words import Words
 from rdimport.results import RunResult
 
@@ -30,13 +32,17 @@ def bars(args: OutputArguments) -> AbstractContextManager[Observer]:
     return progress.shown(sys.stderr, SystemClock(), args.lang)
 
 
-def absolute(summary: dict[str, Any]) -> dict[str, Any]:
+def absolute(summary: RunSummary) -> RunSummary:
     """The same with whole paths: who reads it in a mail or a journal does not know from where the
     command was started.
     """
-    names = ("mapping", "failures_xlsx", "report_html")
-    files = [_whole(name) for name in summary["files"]]
-    return {**summary, **{name: _whole(summary[name]) for name in names}, "files": files}
+    return replace(
+        summary,
+        mapping=_whole(summary.mapping),
+        failures_xlsx=_whole(summary.failures_xlsx),
+        report_html=_whole(summary.report_html),
+        files=tuple(map(_whole, summary.files)),
+    )
 
 
 def _whole(name: str) -> str:
@@ -62,11 +68,11 @@ class Terminal:
 
     def ending(self, done: RunResult) -> str:
         """What a person reads at the end of a run, as wide and as colourful as it may be."""
-        if "report_failed" in done.summary:  # nothing may be said of files that are not there
+        if done.summary.report_failed:  # nothing may be said of files that are not there
             words = Words(self._lang)
-            title = words("run", run=done.summary["run_id"])
+            title = words("run", run=done.summary.run_id)
             ending = [title, *counts(done.counts, 0, words)]
-            return shown_lines([*ending, "", *done.summary["report_failed"].split("\n")])
+            return shown_lines([*ending, "", *done.summary.report_failed.split("\n")])
         out = sys.stderr if self._json or self._quiet else sys.stdout
         colour = out.isatty() and not os.environ.get("NO_COLOR")
         width = min(shutil.get_terminal_size((100, 24)).columns, 120)
@@ -74,7 +80,7 @@ class Terminal:
         summary = done.summary if near else absolute(done.summary)
         return lines(summary, done.examples, width, colour=colour, lang=self._lang, near=near)
 
-    def show(self, summary: dict[str, Any], lines: Iterable[str], *, needed: bool) -> None:
+    def show(self, summary: Mapping[str, Any], lines: Iterable[str], *, needed: bool) -> None:
         """The result: one JSON object, or lines for a person; quiet speaks only when needed."""
         if self._json:
             say_json(summary)

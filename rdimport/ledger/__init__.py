@@ -7,11 +7,11 @@ Rows are known by a keyed hash of their identity; the key lives in the file.
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
@@ -26,17 +26,24 @@ from rdimport.ledger import witness
 from rdimport.ledger.accounts import Wish, claim, claims, destination_of, settle
 from rdimport.ledger.files import FILE_NAME, Watch, connect, read_only
 from rdimport.ledger.forgetting import forget
+from rdimport.ledger.lookup import look_up
 from rdimport.ledger.records import (
     Counters,
+    Ending,
+    FieldRecord,
     Input,
+    MappingRecord,
     Outcome,
     PendingRow,
     RowResult,
+    RunFacts,
+    RunRecord,
     SendAttempt,
     problems_of,
     text_of,
 )
-from rdimport.ledger.run_writer import Run, lock_lost, see_name
+from rdimport.ledger.refusals import lock_lost, see_name
+from rdimport.ledger.run_writer import Run
 from rdimport.ledger.schema import (
     ENDS,
     VERSION,
@@ -53,12 +60,17 @@ from rdimport.ledger.upgrade import brought_up, upgrade
 __all__ = [
     "FILE_NAME",
     "Counters",
+    "Ending",
+    "FieldRecord",
     "Input",
     "Ledger",
+    "MappingRecord",
     "Outcome",
     "PendingRow",
     "RowResult",
     "Run",
+    "RunFacts",
+    "RunRecord",
     "SendAttempt",
     "problems_of",
     "text_of",
@@ -271,7 +283,7 @@ class Ledger:
         name: str,
         destination: str,
         started_at: datetime,
-        facts: dict[str, Any],
+        record: RunRecord,
         wish: Wish | None = None,
         *,
         held: Callable[[], bool] = lambda: True,
@@ -287,21 +299,21 @@ class Ledger:
         with busy_is_no_failure(self.path), self.transaction() as db:
             if not held():
                 raise lock_lost(self.path)
-            where, account = destination_of(db, destination, facts)
-            recorded = {**facts, "account": account}
+            where, account = destination_of(db, destination, record)
+            recorded = replace(record, account=account)
             recover(db, where)
             settle(db, claims(db, where))
             number = db.execute(
                 "INSERT INTO run (name, destination, process, started_at, facts)"
                 " VALUES (?, ?, ?, ?, ?)",
-                (name, where, os.getpid(), started_at.isoformat(), json.dumps(recorded)),
+                (name, where, os.getpid(), started_at.isoformat(), recorded.text()),
             ).lastrowid
             if number is None:
                 raise Bug(f"{self.path} gave the run no number")
             if wish is not None:
                 claim(db, where, number, started_at, wish)
         run = Run(self, number, where, name, held)
-        if not facts.get("sandbox"):  # a sandbox of its own knows nobody: nothing can be lost
+        if not record.sandbox:  # a sandbox of its own knows nobody: nothing can be lost
             run.watched(account, started_at)
         return run
 
@@ -310,6 +322,11 @@ class Ledger:
         found = self.query("PRAGMA quick_check(1)")
         if found != [("ok",)]:
             raise damaged(self.path, str(found[0][0]))
+
+    def latest(self, most: int) -> list[str]:
+        """The names of the latest runs, the newest first."""
+        found = self.query("SELECT name FROM run ORDER BY id DESC LIMIT ?", most)
+        return [name for (name,) in found]
 
     def unfinished(self) -> list[tuple[str, str]]:
         """Name and account of each run that has no end: at work, or killed."""
@@ -382,26 +399,6 @@ class Ledger:
     def known(self, destination: int, identities: pl.Series) -> pl.DataFrame:
         """What is known of some conversions, in the schema `KNOWN`; without those never sent."""
         with explained(self.path):
-            db = self._db
-            db.execute("CREATE TEMP TABLE IF NOT EXISTS wanted (identity BLOB)")
-            db.execute("DELETE FROM wanted")
-            db.execute("BEGIN")
-            db.executemany("INSERT INTO wanted VALUES (?)", ((i,) for i in identities))
-            found = db.execute(
-                "SELECT DISTINCT c.identity, c.state, c.payload, c.problems, c.refused,"
-                " coalesce(c.tried, c.run), c.left_at"
-                # CROSS: in this order. SQLite knows no sizes, and would look through all of
-                # `wanted` for each of a million conversions.
-                " FROM wanted w CROSS JOIN"
-                " posted c ON c.destination = ? AND c.identity = w.identity"
-                " UNION ALL"
-                " SELECT identity, 'accepted', payload, '[]', NULL, run, NULL FROM daybook"
-                " WHERE destination = ? AND identity IN (SELECT identity FROM wanted)"
-                " UNION ALL"
-                " SELECT identity, 'uncertain', payload, '[]', NULL, run, left_at FROM sending"
-                " WHERE destination = ? AND identity IN (SELECT identity FROM wanted)",
-                (destination, destination, destination),
-            ).fetchall()
-            db.execute("COMMIT")
+            found = look_up(self._db, destination, identities)
         frame = pl.DataFrame(found, schema=self.KNOWN, orient="row")
         return frame.unique("identity", keep="last", maintain_order=True)

@@ -12,12 +12,13 @@ import shlex
 import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rdimport.core.errors import UsageError
 from rdimport.core.messages import _
 from rdimport.core.names import fold, is_slip
 from rdimport.destination import address
+from rdimport.ledger.records import RunRecord
 
 if TYPE_CHECKING:
     from rdimport.ledger import Ledger
@@ -55,9 +56,9 @@ class _Owner(NamedTuple):
     run: int | None
 
 
-def destination_of(db: sqlite3.Connection, named: str, facts: dict[str, Any]) -> tuple[int, str]:
+def destination_of(db: sqlite3.Connection, named: str, record: RunRecord) -> tuple[int, str]:
     """The number of a destination, made where it is new, and its account's name."""
-    base_url, account = facts.get("base_url") or "", facts.get("account") or ""
+    base_url, account = record.base_url, record.account
     ours = base_url and address.identity(base_url, account) == named
     where = address.endpoint(base_url) if ours else ""  # one that is named by hand has no keys
     db.execute(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
+from typing import Any, NamedTuple, Self
 
 from rdimport.core.row import Problem, State
 
@@ -80,6 +82,117 @@ class Input(NamedTuple):
     header_row: int = 0
     repair: bool = True
     fingerprint: str = ""
+
+
+class FieldRecord(NamedTuple):
+    """Where a field of the payload came from: `columns`, a `value` or an `expr`."""
+
+    field: str
+    columns: tuple[str, ...] = ()
+    value: str | None = None
+    expr: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MappingRecord:
+    """What a report says of the mapping. `fields` are in the payload's order; `choices` are what
+    the cells of a column may hold, by the column's folded name.
+    """
+
+    fields: tuple[FieldRecord, ...] = ()
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, kept: Mapping[str, Any]) -> Self:
+        """From JSON."""
+        return cls(
+            tuple(
+                FieldRecord(one["field"], tuple(one["columns"]), one["value"], one["expr"])
+                for one in kept.get("fields") or ()
+            ),
+            {column: tuple(cells) for column, cells in (kept.get("choices") or {}).items()},
+        )
+
+    def kept(self) -> dict[str, Any]:
+        """For JSON."""
+        return {"fields": [one._asdict() for one in self.fields], "choices": dict(self.choices)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """What a person said of a run, kept with it as one JSON object. `given` are the words that name
+    the list, `again` the options of a command that reaches the same endpoint, account and ledger.
+    """
+
+    account: str = ""
+    base_url: str = ""
+    mapping: str = ""
+    mapping_used: MappingRecord = field(default_factory=MappingRecord)
+    sandbox: bool = False
+    job: str = ""
+    batch: str = ""
+    again: tuple[str, ...] = ()
+    report_dir: str = ""
+    given: tuple[str, ...] = ()
+    started_in: str = ""
+    resend: tuple[str, ...] = ()
+    not_proved: bool = False
+    new_identity: bool = False
+    quota: str | None = None
+    quota_per_second: float | None = None
+
+    @classmethod
+    def read(cls, kept: Mapping[str, Any]) -> Self:
+        """From JSON; earlier releases kept less."""
+        known = {one.name: kept[one.name] for one in fields(cls) if kept.get(one.name) is not None}
+        for name in known.keys() & {"again", "given", "resend"}:
+            known[name] = tuple(known[name])
+        known["mapping_used"] = MappingRecord.read(kept.get("mapping_used") or {})
+        return cls(**known)
+
+    def text(self) -> str:
+        """As JSON."""
+        kept = {one.name: getattr(self, one.name) for one in fields(self)}
+        return json.dumps({**kept, "mapping_used": self.mapping_used.kept()})
+
+
+class RunFacts(NamedTuple):
+    """Everything about a run but its rows: how it ended, what was counted, and what a person said
+    of it. `read_to_end` is None where the run did not close its books; `trouble` is what it met
+    last, as a detail, `error` the sentence that ended it; `rules`
+    how often a rule of the endpoint's owner decided.
+    """
+
+    name: str
+    started_at: str
+    finished_at: str | None
+    exit_code: int | None
+    stopped_because: str | None
+    resume_at: str | None
+    forgotten_at: str | None
+    left_out: int
+    requests: int
+    retries: int
+    throttled: int
+    sending_seconds: float
+    record: RunRecord
+    read_to_end: bool | None
+    trouble: str
+    error: str
+    rules: Mapping[str, int]
+
+
+class Ending(NamedTuple):
+    """What is known of a run only at its end."""
+
+    read_to_end: bool | None = None
+    trouble: str = ""
+    error: str = ""
+    rules: Mapping[str, int] = MappingProxyType({})
+
+    def kept(self) -> dict[str, Any]:
+        """For JSON."""
+        return {**self._asdict(), "rules": dict(self.rules)}
 
 
 def problems_of(text: str) -> tuple[Problem, ...]:

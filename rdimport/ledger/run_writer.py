@@ -7,62 +7,33 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from rdimport.core.errors import Bug, ExitCode, LedgerLostError
-from rdimport.core.messages import _
-from rdimport.core.names import is_run
+from rdimport.core.errors import Bug, ExitCode
 from rdimport.core.row import State
 from rdimport.ledger.accounts import settle
 from rdimport.ledger.naming import Names, Unrecognised, note, unrecognised
 from rdimport.ledger.records import (
     Counters,
+    Ending,
     Input,
     Outcome,
     RowResult,
+    RunFacts,
+    RunRecord,
     SendAttempt,
     problems_of,
 )
-from rdimport.ledger.schema import damaged, post
+from rdimport.ledger.refusals import lock_lost, see_name
+from rdimport.ledger.schema import post
 from rdimport.ledger.wishes import begun
 from rdimport.ledger.witness import Witness
 from rdimport.ledger.writes import Writes, count_write, eight_bytes
 
-_FACTS: Final = (
-    "name started_at finished_at exit_code stopped_because resume_at forgotten_at left_out"
-    " requests retries throttled sending_seconds facts"
-).split()
-
 if TYPE_CHECKING:
     from rdimport.ledger import Ledger
-
-
-def lock_lost(path: Path) -> LedgerLostError:
-    """Somebody removed or replaced the lock of a run that is at work."""
-    return LedgerLostError(
-        _(
-            "The lock of this run, a file beside {path}, was removed or replaced while "
-            "the run was at work: another one could send the same rows, so no further "
-            "row was sent.",
-            path=path,
-        ),
-        _(
-            "Leave the .lock files alone: they hold nobody up once a run has ended. The "
-            "same command goes on."
-        ),
-    )
-
-
-def see_name(path: Path, name: object) -> str:
-    """The name of a run, which is the name of its report's folder. Raises LedgerDamagedError for
-    one that we would not give, which may lead to a folder of somebody else.
-    """
-    if not isinstance(name, str) or not is_run(name):
-        raise damaged(path, f"it has a run with the name {ascii(name)[:80]}")
-    return name
 
 
 class Run:
@@ -259,7 +230,7 @@ class Run:
         exit_code: int,
         stopped_because: str | None,
         resume_at: datetime | None = None,
-        found: Mapping[str, object] | None = None,
+        found: Ending | None = None,
     ) -> None:
         """Close the books. `resume_at` is when it makes sense to go on, where that is known; what
         else was `found` goes beside what the person said of the run.
@@ -275,7 +246,7 @@ class Run:
                     exit_code,
                     stopped_because,
                     resume_at.isoformat() if resume_at else None,
-                    json.dumps(found or {}, ensure_ascii=False),
+                    json.dumps(found.kept() if found else {}, ensure_ascii=False),
                     self.number,
                 ),
             )
@@ -284,8 +255,7 @@ class Run:
         """The numbers of the runs in which the wish to send again that this run has was begun and
         not brought to its end: what they have sent is not sent once more.
         """
-        facts = json.loads(self.facts()["facts"])
-        return begun(self.ledger, self.destination, self.number, facts)
+        return begun(self.ledger, self.destination, self.number, self.facts().record)
 
     def has_sent(self) -> bool:
         """May a request of this run have left?"""
@@ -299,13 +269,13 @@ class Run:
         )
         return bool(noted)
 
-    def read_to_end(self, facts: Mapping[str, Any]) -> bool:
+    def read_to_end(self, facts: RunFacts) -> bool:
         """Was all of the input read? `facts` are those of `facts`. A run that did not close its
         books tells it by what it sent: nothing leaves before the last row is read.
         """
-        noted = json.loads(facts["facts"]).get("read_to_end")
-        done = facts["exit_code"] in (ExitCode.DONE, ExitCode.FAILED_ROWS)
-        return bool(noted) if noted is not None else done or self.has_sent()
+        if facts.read_to_end is not None:
+            return facts.read_to_end
+        return facts.exit_code in (ExitCode.DONE, ExitCode.FAILED_ROWS) or self.has_sent()
 
     def counts(self) -> dict[State, int]:
         """Rows in each state; what came to no end is pending, what is on its way uncertain."""
@@ -325,16 +295,32 @@ class Run:
             raise Bug(f"{self.ledger.path} counts more outcomes than rows")
         return counts
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> RunFacts:
         """Everything about the run but its rows: what it is, how it ended, what was counted."""
-        found = self.ledger.query(
+        ((*known, text),) = self.ledger.query(
             "SELECT name, started_at, finished_at, exit_code, stopped_because, resume_at,"
             " forgotten_at, left_out, coalesce(sum(requests), 0), coalesce(sum(retries), 0),"
             " coalesce(sum(throttled), 0), coalesce(sum(seconds), 0.0), facts"
             " FROM run LEFT JOIN minute ON minute.run = run.id WHERE run.id = ?",
             self.number,
         )
-        return dict(zip(_FACTS, found[0], strict=True))
+        kept = json.loads(text)
+        record = RunRecord.read(kept)
+        said = (kept.get(name) or "" for name in ("trouble", "error"))
+        ending = kept.get("read_to_end"), *said, kept.get("rules") or {}
+        return RunFacts._make([*known, record, *ending])
+
+    def later(self) -> str | None:
+        """The latest run of the same list and account, where it is another and could begin."""
+        found = self.ledger.query(
+            "SELECT later.name FROM run later JOIN run this ON later.destination ="
+            " this.destination AND later.facts ->> '$.given' = this.facts ->> '$.given'"
+            " AND later.id > this.id WHERE this.id = ? AND later.exit_code IS NOT ?"
+            " ORDER BY later.id DESC LIMIT 1",
+            self.number,
+            int(ExitCode.NOTHING_SENT),
+        )
+        return found[0][0] if found else None
 
     def problems(self) -> dict[str, int]:
         """How many of the run's rows have a problem of each code, the most frequent first."""

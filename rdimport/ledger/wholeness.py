@@ -112,7 +112,7 @@ def _sums(run: Run, accepted: int) -> Iterator[str]:
         yield f"run {run.name} counts more outcomes than rows"
         return
     left = counts[State.PENDING]
-    if left and run.facts()["exit_code"] in (ExitCode.DONE, ExitCode.FAILED_ROWS):
+    if left and run.facts().exit_code in (ExitCode.DONE, ExitCode.FAILED_ROWS):
         yield f"run {run.name} came to its end, and {left} of its rows did not"
     if accepted > counts[State.ACCEPTED]:
         yield (

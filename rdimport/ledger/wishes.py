@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rdimport.core.errors import ExitCode
+from rdimport.ledger.records import RunRecord
 
 if TYPE_CHECKING:
     from rdimport.ledger import Ledger
 
 
-def begun(
-    ledger: Ledger, destination: int, number: int, facts: Mapping[str, Any]
-) -> frozenset[int]:
-    """The numbers of the runs before `number`, a run with these `facts`, in which its wish was
+def begun(ledger: Ledger, destination: int, number: int, record: RunRecord) -> frozenset[int]:
+    """The numbers of the runs before `number`, a run with this `record`, in which its wish was
     begun and not brought to its end.
 
     Runs without that wish, and runs that sent nothing, come between them without ending it; so do
@@ -30,24 +28,24 @@ def begun(
         " ORDER BY id DESC",
         destination,
         number,
-        _first_reported(ledger, destination, facts),
-        json.dumps(facts.get("resend"), separators=(",", ":")),
+        _first_reported(ledger, destination, record),
+        json.dumps(record.resend, separators=(",", ":")),
     ):
         if code not in (ExitCode.DONE, ExitCode.FAILED_ROWS):
             found.add(earlier)
-        elif set(facts["given"]) <= set(json.loads(given)):
+        elif set(record.given) <= set(json.loads(given)):
             break
     return frozenset(found)
 
 
-def _first_reported(ledger: Ledger, destination: int, facts: Mapping[str, Any]) -> int:
+def _first_reported(ledger: Ledger, destination: int, record: RunRecord) -> int:
     """The first of the runs whose failure reports are all that a run was given; 0 for other files.
 
     A report lies in a folder with the name of its run.
     """
-    numbers = [0] if not facts["given"] else []
-    for name in facts["given"]:
-        path = Path(facts.get("started_in", ""), name)
+    numbers = [0] if not record.given else []
+    for name in record.given:
+        path = Path(record.started_in, name)
         rows = ledger.query(
             "SELECT id FROM run WHERE destination = ? AND name = ?", destination, path.parent.name
         )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from rdimport.core.names import fold
+from rdimport.ledger.records import FieldRecord, MappingRecord
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,34 +17,30 @@ if TYPE_CHECKING:
 _YES_NO: Final = ["Sim", "Não"]
 
 
-def record(mapping: Mapping, account: CustomFields | None = None) -> dict[str, Any]:
-    """A value for the run's facts.
-
-    `fields` says for each field, in the payload's order, the `columns`, `value` or `expr` that it
-    comes from; `choices` what the cells of a column may hold, by the column's folded name.
-    """
+def record(mapping: Mapping, account: CustomFields | None = None) -> MappingRecord:
+    """What is kept of a mapping that a run uses."""
     from rdimport.mapping.account_fields import allowed_values  # noqa: PLC0415  only a run needs it
     from rdimport.mapping.targets import targets  # noqa: PLC0415
 
     wanted = targets(mapping)
     options = allowed_values(mapping, account)
-    return {
-        "fields": [
-            {
-                "field": target.field,
-                "columns": list(target.source.column or ()),
-                "value": target.source.value,
-                "expr": target.source.expr,
-            }
+    return MappingRecord(
+        tuple(
+            FieldRecord(
+                target.field,
+                tuple(target.source.column or ()),
+                target.source.value,
+                target.source.expr,
+            )
             for target in wanted
-        ],
-        "choices": {
-            fold(column): choices
+        ),
+        {
+            fold(column): tuple(choices)
             for target in wanted
             if (choices := _choices(target, options.get(target.name, ())))
             for column in target.source.column or ()
         },
-    }
+    )
 
 
 def _choices(target: Target, options: Sequence[str]) -> list[str]:

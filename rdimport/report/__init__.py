@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rdimport.core.events import Observer, ReportFinished, ReportStage, RowsReported, ignore_events
 
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rdimport.ledger import Run
+    from rdimport.report.summary import RunSummary
 
 
 def write_report(
@@ -19,8 +20,8 @@ def write_report(
     lang: str = "en",
     full: bool = False,
     on_event: Observer = ignore_events,
-) -> dict[str, Any]:
-    """Write every file of a run's report into its folder, and return the object of summary.json.
+) -> RunSummary:
+    """Write every file of a run's report into its folder, and return what summary.json tells.
 
     All files describe one moment of the ledger, also while the run goes on. `full` shows personal
     data in report.html as it is. Raises ReportError when the disk does not take them, LedgerError

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from rdimport.core.messages.reasons import Reason, detail, explain, reason
 from rdimport.core.row import Problem
 from rdimport.core.stop import StopReason
-from rdimport.ledger import Run, figures
+from rdimport.ledger import MappingRecord, Run, figures
 from rdimport.ledger.figures import Example, Minute
-from rdimport.report import summary
 from rdimport.report.reread import Reread, reread
+from rdimport.report.summary import RunSummary, summarise
 
 EXAMPLES = 3
 """Rows that are shown of each kind of problem."""
@@ -21,19 +20,17 @@ EXAMPLES = 3
 
 @dataclass(frozen=True, slots=True)
 class ReportData:
-    """`summary` is the object of summary.json. `examples` has the first rows of each code, the most
-    frequent code first. `filled` counts rows that can be sent by field. `fields` and `choices` are
-    those of the mapping record; `per_minute` is what the quota allows, None without one. `reread`
-    has cells that the ledger has not, and `unread` rows stay without; `warned` says whether any row
-    that failed also has suspect cells.
+    """`examples` has the first rows of each code, the most frequent code first. `filled` counts
+    rows that can be sent by field. `per_minute` is what the quota allows, None without one.
+    `reread` has cells that the ledger has not, and `unread` rows stay without; `warned` says
+    whether any row that failed also has suspect cells.
     """
 
-    summary: dict[str, Any]
+    summary: RunSummary
     examples: dict[str, list[Example]]
     minutes: list[Minute]
     filled: dict[str, int]
-    fields: list[dict[str, Any]]
-    choices: dict[str, list[str]]
+    mapping: MappingRecord
     per_minute: float | None
     reread: Reread
     unread: int
@@ -46,17 +43,15 @@ class ReportData:
 
 def load_report_data(run: Run, folder: Path) -> ReportData:
     """Read it from the ledger; `folder` holds the run's files."""
-    facts = json.loads(run.facts()["facts"])
-    mapping = facts.get("mapping_used", {})
-    per_second = facts.get("quota_per_second")
+    record = run.facts().record
+    per_second = record.quota_per_second
     found, unread = reread(run, run.inputs())
     return ReportData(
-        summary.summarise(run, folder),
+        summarise(run, folder),
         figures.examples(run, EXAMPLES),
         figures.minutes(run),
         figures.filled(run),
-        mapping.get("fields", []),
-        mapping.get("choices", {}),
+        record.mapping_used,
         per_second * 60 if per_second else None,
         found,
         unread,
@@ -68,18 +63,18 @@ _SAID: Final = (StopReason.ENDPOINT_DOWN, StopReason.WRONG_ENDPOINT, StopReason.
 """Stops whose sentence goes on with what was met."""
 
 
-def why(summary: dict[str, Any], lang: str) -> Reason | None:
+def why(summary: RunSummary, lang: str) -> Reason | None:
     """The catalogue's words for why a run stopped; what is not in it is named as it is."""
-    stopped_because = summary["stopped_because"]
+    stopped_because = summary.stopped_because
     if stopped_because is None:
         return None
-    code, named = f"stop.{stopped_because}", summary["base_url"]
+    code, named = f"stop.{stopped_because}", summary.base_url
     if reason(code, lang) is None:
         code, named = "stop.error", stopped_because
     found = reason(code, lang)
     if found is None:
         return None
     sentence = explain(Problem(code, detail=named), lang)
-    if stopped_because in _SAID and summary["stopped_by"]:
-        sentence += f": {detail(summary['stopped_by'], lang)}"
+    if stopped_because in _SAID and summary.stopped_by:
+        sentence += f": {detail(summary.stopped_by, lang)}"
     return found._replace(sentence=sentence)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from rdimport.core.errors import Bug, UsageError
 from rdimport.core.messages import _
@@ -24,9 +23,9 @@ def write(
     full: bool,
     begin: Begin,
     advance: Advance,
-) -> dict[str, Any]:
+) -> summary.RunSummary:
     """Write them; `begin` hears of each stage, `advance` of each row that a file takes."""
-    forgotten = run.facts()["forgotten_at"]
+    forgotten = run.facts().forgotten_at
     if forgotten:
         raise UsageError(
             _(
@@ -40,7 +39,7 @@ def write(
     with figures.snapshot(run):
         begin("counting", 0)
         story = load_report_data(run, folder)
-        failed = sum(story.summary[state] for state in FAILED)
+        failed = sum(story.summary.counts[state] for state in FAILED)
         begin(failures_csv.FILE_NAME, failed)
         written = [
             failures_csv.write(run, folder / failures_csv.FILE_NAME, lang, advance, story.reread)

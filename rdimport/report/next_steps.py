@@ -9,17 +9,37 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from rdimport.core.row import FAILED, State
 from rdimport.core.shell import STDIN, joined, whole
 from rdimport.report.words import Words
+
+if TYPE_CHECKING:
+    from rdimport.report.summary import RunSummary
 
 _PLACES: Final = frozenset({"--state-dir", "--report-dir", "--api-key-file"})
 _OF_THE_LIST: Final = frozenset(
     {"--member", "--sheet", "--delimiter", "--encoding", "--header-row"}
 )
 """Options that say something of the list; a failure report is read without them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """The part of a run's summary that this needs, where nobody has the whole."""
+
+    counts: Mapping[State, int]
+    read_to_end: bool
+    sandbox: bool
+    mapping: str
+    given: tuple[str, ...]
+    started_in: str
+    resend: tuple[str, ...]
+    again: tuple[str, ...]
+    failures_xlsx: str
 
 
 class Step(NamedTuple):
@@ -29,28 +49,28 @@ class Step(NamedTuple):
     command: str
 
 
-def steps(summary: Mapping[str, Any], words: Words, *, near: bool = False) -> Iterator[Step]:
+def steps(summary: Ended | RunSummary, words: Words, *, near: bool = False) -> Iterator[Step]:
     """The next commands, the most useful one first; `near`: the reader is in this folder."""
     typed = _Typed(summary, near=near)
-    if not summary["read_to_end"]:
-        unread = words.counted("next.unread", summary["rows"])
+    if not summary.read_to_end:
+        unread = words.counted("next.unread", sum(summary.counts.values()))
         yield _go_on(unread, typed, words)
-    elif summary["pending"]:
+    elif summary.counts[State.PENDING]:
         yield _go_on(words("next.pending"), typed, words)
-    if summary["invalid"] or summary["refused"]:
+    if summary.counts[State.INVALID] or summary.counts[State.REFUSED]:
         yield Step(words("next.failures"), typed.failures())
-    if summary["uncertain"] and summary["sandbox"]:
+    if summary.counts[State.UNCERTAIN] and summary.sandbox:
         yield Step(words("next.sandbox_uncertain"), "")
-    elif summary["uncertain"]:
+    elif summary.counts[State.UNCERTAIN]:
         yield Step(words("next.uncertain"), typed.failures("--resend", "uncertain"))
-    left = any(summary[s] for s in ("invalid", "refused", "pending", "uncertain"))
-    if summary["read_to_end"] and not left:
+    left = any(summary.counts[state] for state in (*FAILED, State.PENDING))
+    if summary.read_to_end and not left:
         yield Step(words("next.done"), "")
 
 
 def _go_on(sentence: str, typed: _Typed, words: Words) -> Step:
     """Import the rest of the same list."""
-    if typed.summary["sandbox"]:
+    if typed.summary.sandbox:
         return Step(words("next.sandbox"), joined(["rdimport", "sandbox", "--new-key", "test"]))
     if STDIN in typed.given:
         sentence = f"{words('next.stdin')} {sentence}"
@@ -60,44 +80,44 @@ def _go_on(sentence: str, typed: _Typed, words: Words) -> Step:
 class _Typed:
     """The commands of a run, as they are typed here (`near`) or anywhere."""
 
-    def __init__(self, summary: Mapping[str, Any], *, near: bool) -> None:
+    def __init__(self, summary: Ended | RunSummary, *, near: bool) -> None:
         self.summary = summary
-        self.given: list[str] = summary["given"]
+        self.given = summary.given
         self._near = near
 
     def the_same(self) -> str:
         """What goes on with the list where the run stopped, and with what it was to send again."""
         files = [self._given(name) for name in self.given]
-        resend = [word for state in self.summary["resend"] for word in ("--resend", state)]
+        resend = [word for state in self.summary.resend for word in ("--resend", state)]
         return self._run(files, [*self._options(), *resend])
 
     def failures(self, *more: str) -> str:
         """What sends the rows of the failure report."""
-        report = self._place(self.summary["failures_xlsx"], os.getcwd())  # noqa: PTH109  as text
+        report = self._place(self.summary.failures_xlsx, os.getcwd())  # noqa: PTH109  as text
         return self._run([report], [*self._options(but=_OF_THE_LIST), *more])
 
     def _run(self, files: Sequence[str], options: Sequence[str]) -> str:
-        named = self.summary["mapping"]
-        mapping = ["-m", self._place(named, self.summary["started_in"])] if named else []
+        named = self.summary.mapping
+        mapping = ["-m", self._place(named, self.summary.started_in)] if named else []
         return joined(["rdimport", "run", *dict.fromkeys(files), *mapping, *options])
 
     def _options(self, but: frozenset[str] = frozenset()) -> Iterator[str]:
         """The run's options, without the default report folder for a reader in this folder."""
-        words = iter(self.summary["again"])
+        words = iter(self.summary.again)
         for word in words:
             if word in _FLAGS:
                 yield word
                 continue
             value = next(words)
             if word in _PLACES:
-                value = self._place(value, self.summary["started_in"])
+                value = self._place(value, self.summary.started_in)
             usual = self._near and (word, value) == ("--report-dir", "rdimport-reports")
             if word not in but and not usual:
                 yield from (word, value)
 
     def _given(self, name: str) -> str:
         """A word that names the list; `-` and addresses are not paths."""
-        there = whole(name, self.summary["started_in"])
+        there = whole(name, self.summary.started_in)
         return self._place(there, "") if Path(there).is_absolute() else there
 
     def _place(self, name: str, base: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -11,14 +10,13 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from rdimport.core.errors import ExitCode
 from rdimport.core.messages import _, language, ngettext
 from rdimport.core.quota import share_used
 from rdimport.core.row import FAILED, State
 from rdimport.core.shell import joined
 from rdimport.destination.address import is_loopback
-from rdimport.ledger import Ledger, Run
-from rdimport.report.next_steps import Step, steps
+from rdimport.ledger import Ledger, Run, RunFacts, RunRecord
+from rdimport.report.next_steps import Ended, Step, steps
 from rdimport.report.words import Words
 
 
@@ -84,11 +82,10 @@ def runs(
     finds this ledger; `report_dir` is where reports are, if not where each run put its own.
     Raises UsageError for an unknown name.
     """
-    found = ledger.query("SELECT name FROM run ORDER BY id DESC LIMIT ?", LATEST)
     yield from named(
         ledger,
         at_work,
-        [name] if name else [found_name for (found_name,) in found],
+        [name] if name else ledger.latest(LATEST),
         reach=reach,
         report_dir=report_dir,
     )
@@ -106,7 +103,7 @@ def named(
     latest: set[str] = set()
     for one in names:
         run = ledger.run(one)
-        account = json.loads(run.facts()["facts"])["account"]
+        account = run.facts().record.account
         found_run = _status(run, account, running=account not in latest and at_work(account))
         latest.add(account)
         yield _advised(found_run, run, _reports(run, report_dir), reach)
@@ -114,10 +111,8 @@ def named(
 
 def _status(run: Run, account: str, *, running: bool) -> RunStatus:
     facts = run.facts()
-    recorded = json.loads(facts["facts"])
-    allowed = recorded.get("quota_per_second")
-    sending = facts["sending_seconds"]
-    start, end = facts["started_at"], facts["finished_at"]
+    record = facts.record
+    start, end = facts.started_at, facts.finished_at
     seconds = None
     if end:
         seconds = (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
@@ -129,38 +124,26 @@ def _status(run: Run, account: str, *, running: bool) -> RunStatus:
         finished_at=end,
         seconds=seconds,
         where=_where(facts, running=running),
-        stopped_because=facts["stopped_because"],
-        resume_at=facts["resume_at"],
-        exit_code=facts["exit_code"],
+        stopped_because=facts.stopped_because,
+        resume_at=facts.resume_at,
+        exit_code=facts.exit_code,
         counts=run.counts(),
-        quota_used=share_used(facts["requests"], sending, allowed),
-        sandbox=recorded["sandbox"],
-        local=recorded["sandbox"] or is_loopback(urlsplit(recorded["base_url"]).hostname),
-        forgotten=facts["forgotten_at"] is not None,
-        later=_later(run),
+        quota_used=share_used(facts.requests, facts.sending_seconds, record.quota_per_second),
+        sandbox=record.sandbox,
+        local=record.sandbox or is_loopback(urlsplit(record.base_url).hostname),
+        forgotten=facts.forgotten_at is not None,
+        later=run.later(),
         read_to_end=run.read_to_end(facts),
-        job=recorded.get("job") or "",
-        mapping=recorded.get("mapping") or "",
-        error=recorded.get("error") or "",
-        requests=facts["requests"],
-        throttled=facts["throttled"],
+        job=record.job,
+        mapping=record.mapping,
+        error=facts.error,
+        requests=facts.requests,
+        throttled=facts.throttled,
     )
 
 
 def _reports(run: Run, named: Path | None) -> Path:
-    return named or Path(json.loads(run.facts()["facts"])["report_dir"])
-
-
-def _later(run: Run) -> str | None:
-    """The latest run of the same list and account, where it is another and could begin."""
-    found = run.ledger.query(
-        "SELECT later.name FROM run later JOIN run this ON later.destination = this.destination"
-        " AND later.facts ->> '$.given' = this.facts ->> '$.given' AND later.id > this.id"
-        " WHERE this.id = ? AND later.exit_code IS NOT ? ORDER BY later.id DESC LIMIT 1",
-        run.number,
-        int(ExitCode.NOTHING_SENT),
-    )
-    return found[0][0] if found else None
+    return named or Path(run.facts().record.report_dir)
 
 
 def _advised(run: RunStatus, noted: Run, reports: Path, reach: Sequence[str]) -> RunStatus:
@@ -184,37 +167,33 @@ def _advised(run: RunStatus, noted: Run, reports: Path, reach: Sequence[str]) ->
         return replace(run, next=later)
     if run.forgotten and not left and run.read_to_end:
         return run
-    recorded = json.loads(noted.facts()["facts"])
-    first, *then = _steps(run, recorded, path, reach) or [Step("", "")]
+    record = noted.facts().record
+    first, *then = _steps(run, record, path, reach) or [Step("", "")]
     return replace(run, next=first.sentence, command=first.command, then=tuple(then))
 
 
-def _steps(
-    run: RunStatus, recorded: dict[str, Any], report: Path, reach: Sequence[str]
-) -> list[Step]:
+def _steps(run: RunStatus, record: RunRecord, report: Path, reach: Sequence[str]) -> list[Step]:
     """What to do about rows that are left, and about those that failed."""
-    again = list(recorded.get("again", ()))
+    again = list(record.again)
     if reach and "--state-dir" in again:  # the ledger may have been moved since
         at = again.index("--state-dir")
         again[at : at + 2] = reach
-    summary = {
-        **{str(state): rows for state, rows in run.counts.items()},
-        "rows": sum(run.counts.values()),
-        "read_to_end": run.read_to_end,
-        "sandbox": run.sandbox,
-        "mapping": recorded.get("mapping"),
-        "given": recorded.get("given") or list(run.files),
-        "started_in": recorded.get("started_in", ""),
-        "resend": recorded.get("resend", []),
-        "again": again,
-        "failures_xlsx": str(report),
-    }
-    words = Words(language())
     lost = not run.report and any(run.counts[state] for state in FAILED)
-    if lost:
-        summary |= {str(state): 0 for state in FAILED}
+    counts = run.counts | dict.fromkeys(FAILED, 0) if lost else run.counts
+    ended = Ended(
+        counts=counts,
+        read_to_end=run.read_to_end,
+        sandbox=run.sandbox,
+        mapping=record.mapping,
+        given=record.given or run.files,
+        started_in=record.started_in,
+        resend=record.resend,
+        again=tuple(again),
+        failures_xlsx=str(report),
+    )
+    words = Words(language())
     done = words("next.done")
-    found = [step for step in steps(summary, words) if step.sentence != done]
+    found = [step for step in steps(ended, words) if step.sentence != done]
     if run.read_to_end and run.counts[State.PENDING]:
         found[0] = found[0]._replace(sentence=f"{_left(run)} {found[0].sentence}")
     if lost and not run.forgotten:
@@ -243,7 +222,8 @@ def _written_again(run: RunStatus, reports: Path, reach: Sequence[str]) -> Step:
     return Step(sentence, joined(words))
 
 
-def _where(facts: dict[str, Any], *, running: bool) -> str:
-    if facts["finished_at"] is None:
-        return "running" if running and facts["exit_code"] is None else "killed"
-    return {0: "finished", 1: "finished", 2: "failed"}.get(facts["exit_code"], "stopped")
+def _where(facts: RunFacts, *, running: bool) -> str:
+    if facts.finished_at is None:
+        return "running" if running and facts.exit_code is None else "killed"
+    ends = {0: "finished", 1: "finished", 2: "failed"}
+    return "stopped" if facts.exit_code is None else ends.get(facts.exit_code, "stopped")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
 from rdimport.core.errors import ReportError
 from rdimport.core.quota import share_used
+from rdimport.core.row import State
 from rdimport.core.shell import joined
 from rdimport.core.visible import shown
 from rdimport.ledger import Run, figures
@@ -17,78 +20,136 @@ from rdimport.report.private_files import private
 
 FILE_NAME: Final = "summary.json"
 
-_COPIED: Final = ("mapping", "base_url", "sandbox", "account", "quota", "again")
-"""What the person said of the run."""
 
-_ELSE: Final = {"job": "", "started_in": "", "given": [], "resend": []}
-"""What the person said too, and what stands for it in runs of earlier releases."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSummary:
+    """What a run did, in numbers: the object of summary.json (`as_json`).
 
-
-def summarise(run: Run, folder: Path) -> dict[str, Any]:
-    """The object that `--json` prints; `folder` holds the run's files.
-
-    Seconds and rows are numbers, times ISO 8601 in UTC. Where the input was not `read_to_end`,
-    `rows` are those that were read. `suspect` counts cells of rows that can be sent, whether they
-    were sent already or are still to be. `stopped_by` is the trouble that the run met last, with
-    the key of `reasons.TRANSPORT` or the endpoint's own words; None where it met none. `proved`
-    counts rows that are accepted because `settle` found a proof, by its kind;
-    `rules` how often a rule of the endpoint's owner decided.
+    Times are ISO 8601 in UTC. `counts` add up to `rows`; where the input was not `read_to_end`,
+    those are the rows that were read. `rows_per_second` counts rows, and `quota_used` requests.
+    `problems` counts rows by code, `suspect` cells of rows that can be sent, whether they were sent
+    already or are still to be, and `proved` rows that are accepted because `settle` found a proof,
+    by its kind; `rules` how often a rule of the endpoint's owner decided. `stopped_by` is the
+    trouble that the run met last, with the key of `reasons.TRANSPORT` or the endpoint's own words;
+    None where it met none. `report_failed` says why the report's files could not be written, and
+    which command writes them.
     """
+
+    run_id: str
+    started_at: str
+    finished_at: str | None
+    exit_code: int | None
+    stopped_because: str | None
+    stopped_by: str | None
+    resume_at: str | None
+    read_to_end: bool
+    counts: Mapping[State, int]
+    left_out: int
+    requests: int
+    retries: int
+    throttled: int
+    rows_per_second: float
+    quota_used: float | None
+    problems: Mapping[str, int]
+    suspect: Mapping[str, int]
+    legal_bases: figures.LegalBases | None
+    proved: Mapping[str, int]
+    wrong_column: figures.WrongColumn | None
+    rules: Mapping[str, int]
+    mapping: str
+    base_url: str
+    sandbox: bool
+    account: str
+    quota: str | None
+    again: tuple[str, ...]
+    job: str
+    started_in: str
+    given: tuple[str, ...]
+    resend: tuple[str, ...]
+    files: tuple[str, ...]
+    summary_json: str
+    failures_csv: str
+    failures_xlsx: str
+    report_html: str
+    report_failed: str | None = None
+
+    @property
+    def rows(self) -> int:
+        """Data rows that were read, without those that the mapping leaves out."""
+        return sum(self.counts.values())
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `--json` prints, for scripts: one number for each state."""
+        found: dict[str, Any] = {}
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if one.name == "counts":
+                found["rows"] = self.rows
+                found |= {str(state): rows for state, rows in self.counts.items()}
+            elif one.name in ("legal_bases", "wrong_column"):
+                found[one.name] = value._asdict() if value else None
+            elif value is not None or one.name != "report_failed":
+                found[one.name] = list(value) if isinstance(value, tuple) else value
+        return found
+
+
+def summarise(run: Run, folder: Path) -> RunSummary:
+    """What the ledger knows of a run; `folder` holds the run's files."""
     facts = run.facts()
-    recorded = json.loads(facts["facts"])
     counts = run.counts()
-    seconds = facts["sending_seconds"]
-    allowed = recorded.get("quota_per_second")
-    bases = figures.legal_bases(run)
-    wrong = figures.wrong_column(figures.invalid_by_column(run), sum(counts.values()))
-    return {
-        "run_id": facts["name"],
-        "started_at": facts["started_at"],
-        "finished_at": facts["finished_at"],
-        "exit_code": facts["exit_code"],
-        "stopped_because": facts["stopped_because"],
-        "stopped_by": recorded.get("trouble") or None,
-        "resume_at": facts["resume_at"],
-        "read_to_end": run.read_to_end(facts),
-        "rows": sum(counts.values()),
-        **{str(state): rows for state, rows in counts.items()},
-        "left_out": facts["left_out"],
-        "requests": facts["requests"],
-        "retries": facts["retries"],
-        "throttled": facts["throttled"],
-        "rows_per_second": round(facts["requests"] / seconds, 2) if seconds else 0.0,
-        "quota_used": share_used(facts["requests"], seconds, allowed),
-        "problems": run.problems(),
-        "suspect": run.suspects(),
-        "legal_bases": bases._asdict() if bases else None,
-        "rules": recorded.get("rules", {}),
-        "proved": proofs(run.ledger, run.number),
-        "wrong_column": wrong._asdict() if wrong else None,
-        **{name: recorded[name] for name in _COPIED},
-        **{name: recorded.get(name, usual) for name, usual in _ELSE.items()},
-        "files": [table.name for table in run.inputs().values()],
-        "summary_json": str(folder / FILE_NAME),
-        "failures_csv": str(folder / failures_csv.FILE_NAME),
-        "failures_xlsx": str(folder / "failures.xlsx"),
-        "report_html": str(folder / "report.html"),
-    }
+    record, seconds = facts.record, facts.sending_seconds
+    return RunSummary(
+        run_id=facts.name,
+        started_at=facts.started_at,
+        finished_at=facts.finished_at,
+        exit_code=facts.exit_code,
+        stopped_because=facts.stopped_because,
+        stopped_by=facts.trouble or None,
+        resume_at=facts.resume_at,
+        read_to_end=run.read_to_end(facts),
+        counts=counts,
+        left_out=facts.left_out,
+        requests=facts.requests,
+        retries=facts.retries,
+        throttled=facts.throttled,
+        rows_per_second=round((facts.requests - facts.retries) / seconds, 2) if seconds else 0.0,
+        quota_used=share_used(facts.requests, seconds, record.quota_per_second),
+        problems=run.problems(),
+        suspect=run.suspects(),
+        legal_bases=figures.legal_bases(run),
+        proved=proofs(run.ledger, run.number),
+        wrong_column=figures.wrong_column(figures.invalid_by_column(run), sum(counts.values())),
+        rules=facts.rules,
+        mapping=record.mapping,
+        base_url=record.base_url,
+        sandbox=record.sandbox,
+        account=record.account,
+        quota=record.quota,
+        again=record.again,
+        job=record.job,
+        started_in=record.started_in,
+        given=record.given,
+        resend=record.resend,
+        files=tuple(table.name for table in run.inputs().values()),
+        summary_json=str(folder / FILE_NAME),
+        failures_csv=str(folder / failures_csv.FILE_NAME),
+        failures_xlsx=str(folder / "failures.xlsx"),
+        report_html=str(folder / "report.html"),
+    )
 
 
-def summarise_alone(
-    run: Run, report_dir: Path, state_dir: Path, error: ReportError
-) -> dict[str, Any]:
+def summarise_alone(run: Run, report_dir: Path, state_dir: Path, error: ReportError) -> RunSummary:
     """The same where the files could not be written: `report_failed` says why, and which command
     writes them.
     """
     state, reports = str(state_dir.absolute()), str(report_dir.absolute())
     words = ["rdimport", "report", run.name, "--state-dir", state, "--report-dir", reports]
-    again = joined(words)
-    summary = summarise(run, report_dir / run.name)
-    return {**summary, "report_failed": f"{error}\n  {shown(again)}"}
+    failed = f"{error}\n  {shown(joined(words))}"
+    return replace(summarise(run, report_dir / run.name), report_failed=failed)
 
 
-def write(summary: dict[str, Any], path: Path) -> None:
+def write(summary: RunSummary, path: Path) -> None:
     """Write it. Raises ReportError when the disk does not take it."""
     with private(path) as half:
-        text = json.dumps(summary, ensure_ascii=False, indent=2)
+        text = json.dumps(summary.as_json(), ensure_ascii=False, indent=2)
         half.write_text(text + "\n", encoding="utf-8")

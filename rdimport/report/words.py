@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 from rdimport.core.messages.catalogue import LANGUAGES, catalogue
 from rdimport.core.row import State
+from rdimport.ledger.figures import LegalBases, WrongColumn
 
 
 def local(moment: str) -> str:
@@ -29,23 +29,23 @@ class Words:
         text = self._catalogue.pgettext("screen", key)
         return text.format(**values) if values else text
 
-    def wrong_column(self, found: Mapping[str, Any] | None, rows: int) -> str:
+    def wrong_column(self, found: WrongColumn | None, rows: int) -> str:
         """That most rows fail in one column; empty where they do not."""
         if found is None:
             return ""
         return self(
             "wrong_column",
-            number=self.number(found["rows"]),
+            number=self.number(found.rows),
             rows=self.number(rows),
-            field=found["field"],
-            column="".join(c for c in found["column"] if c.isprintable())[:60],
+            field=found.field,
+            column="".join(c for c in found.column if c.isprintable())[:60],
         )
 
-    def legal_bases(self, rows: Mapping[str, int] | None) -> str:
+    def legal_bases(self, rows: LegalBases | None) -> str:
         """How many people have a legal basis granted, declined or none; nothing where none go."""
-        if not rows or not any(rows.values()):
+        if not rows or not any(rows):
             return ""
-        counts = {"rows": sum(rows.values()), **rows}
+        counts = {"rows": sum(rows), **rows._asdict()}
         return self("legal_bases", **{name: self.number(count) for name, count in counts.items()})
 
     def ruled(self, rules: Mapping[str, int]) -> str:

@@ -34,7 +34,7 @@ def summary(done: CheckResult, quota: str | None) -> dict[str, Any]:
         "exit_code": int(done.exit_code),
         "problems": done.by_code,
         "suspect": done.suspect,
-        "legal_bases": done.legal_bases,
+        "legal_bases": done.legal_bases._asdict() if done.legal_bases else None,
         "advice": list(done.advice),
         "unrecognised": [one._asdict() for one in done.unrecognised],
         "files": [table.name for table in done.tables],
@@ -55,8 +55,7 @@ def lines(done: CheckResult, quota: str | None, lang: str) -> Iterator[str]:
     yield from counts(done.counts | {State.PENDING: 0}, done.left_out, words)
     if bases := words.legal_bases(done.legal_bases):
         yield from wrapped(bases)
-    wrong = done.book.wrong_column
-    if told := words.wrong_column(wrong._asdict() if wrong else None, done.rows):
+    if told := words.wrong_column(done.book.wrong_column, done.rows):
         yield ""
         yield from wrapped(told)
     if done.seconds:

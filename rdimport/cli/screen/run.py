@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from rdimport.core.messages.reasons import explain, remedy
 from rdimport.core.row import State
@@ -14,6 +14,7 @@ from rdimport.ledger.figures import Example
 from rdimport.report.data import why
 from rdimport.report.html.page import pace_facts
 from rdimport.report.next_steps import steps
+from rdimport.report.summary import RunSummary
 from rdimport.report.words import Words
 
 _KINDS: Final = 3
@@ -32,7 +33,7 @@ _DIM: Final = "2"
 
 
 def lines(
-    summary: dict[str, Any],
+    summary: RunSummary,
     examples: Mapping[str, Sequence[Example]],
     width: int = 80,
     *,
@@ -58,50 +59,50 @@ class _Screen:
         self._colour = colour
 
     def lines(
-        self, summary: dict[str, Any], examples: Mapping[str, Sequence[Example]]
+        self, summary: RunSummary, examples: Mapping[str, Sequence[Example]]
     ) -> Iterator[str]:
-        yield from self._wrapped(self._words("run", run=summary["run_id"]), style=_BOLD)
+        yield from self._wrapped(self._words("run", run=summary.run_id), style=_BOLD)
         yield from self._counts(summary)
-        if summary["requests"]:
+        if summary.requests:
             yield from self._wrapped(", ".join(pace_facts(summary, self._words)), style=_DIM)
         stop = why(summary, self._words.lang)
         if stop is not None:
             yield ""
             yield from self._wrapped(self._words("stopped", reason=stop.sentence))
             yield from self._wrapped(f"→ {stop.remedy}")
-        if wrong := self._words.wrong_column(summary.get("wrong_column"), summary["rows"]):
+        if wrong := self._words.wrong_column(summary.wrong_column, summary.rows):
             yield ""
             yield from self._wrapped(wrong, style=_BOLD)
         yield from self._problems(summary, examples)
-        yield from self._suspect(summary["suspect"])
+        yield from self._suspect(summary.suspect)
         yield from self._next(summary)
 
-    def _counts(self, summary: dict[str, Any]) -> Iterator[str]:
+    def _counts(self, summary: RunSummary) -> Iterator[str]:
         words = self._words
-        shown = [state for state in State if summary[state]]
+        shown = [state for state in State if summary.counts[state]]
         size = max(len(words.state(state)) for state in State)
         for state in shown:
-            number = f"{words.number(summary[state]):>11}"
+            number = f"{words.number(summary.counts[state]):>11}"
             name = f"{words.state(state):<{size}}"
             first, *rest = textwrap.wrap(words.means(state), self._width - size - 15)
             yield f"{number}  {self._styled(name, _CODES.get(state, ''))}  {first}"
             yield from (f"{'':{size + 15}}{line}" for line in rest)
-        total = f"{words.number(summary['rows']):>11}  {_total(summary, words)}"
+        total = f"{words.number(summary.rows):>11}  {_total(summary, words)}"
         yield self._styled(total, _BOLD)
-        if summary["left_out"]:
-            yield from self._wrapped(words.counted("left_out", summary["left_out"]))
+        if summary.left_out:
+            yield from self._wrapped(words.counted("left_out", summary.left_out))
         for more in (
-            words.legal_bases(summary["legal_bases"]),
-            words.proved(summary["proved"]),
-            words.ruled(summary["rules"]),
+            words.legal_bases(summary.legal_bases),
+            words.proved(summary.proved),
+            words.ruled(summary.rules),
         ):
             if more:
                 yield from self._wrapped(more)
 
     def _problems(
-        self, summary: dict[str, Any], examples: Mapping[str, Sequence[Example]]
+        self, summary: RunSummary, examples: Mapping[str, Sequence[Example]]
     ) -> Iterator[str]:
-        words, counts = self._words, summary["problems"]
+        words, counts = self._words, summary.problems
         if not counts:
             return
         yield ""
@@ -109,7 +110,7 @@ class _Screen:
         for code, rows in list(counts.items())[:_KINDS]:
             yield f"{words.number(rows):>11}  {self._styled(code, _BOLD)}"
             if examples.get(code):
-                example = self._example(examples[code][0], summary["files"])
+                example = self._example(examples[code][0], summary.files)
                 yield from self._wrapped(example, indent=13)
             yield from self._wrapped(f"→ {remedy(code, words.lang)}", indent=13)
         if len(counts) > _KINDS:
@@ -133,12 +134,12 @@ class _Screen:
         sentence = explain(example.problem, words.lang)
         return _printable(words("example", where=where, sentence=sentence))
 
-    def _next(self, summary: dict[str, Any]) -> Iterator[str]:
+    def _next(self, summary: RunSummary) -> Iterator[str]:
         words = self._words
         yield ""
-        if summary["problems"]:
-            yield shown(f"{words('failure_report')}: {summary['failures_xlsx']}")
-        yield shown(f"{words('report')}: {summary['report_html']}")
+        if summary.problems:
+            yield shown(f"{words('failure_report')}: {summary.failures_xlsx}")
+        yield shown(f"{words('report')}: {summary.report_html}")
         for step in steps(summary, words, near=self._near):
             yield ""
             yield from self._wrapped(step.sentence)
@@ -161,8 +162,8 @@ class _Screen:
         return f"\x1b[{style}m{text}\x1b[0m" if self._colour and style else text
 
 
-def _total(summary: dict[str, Any], words: Words) -> str:
-    return words.total(read_to_end=summary["read_to_end"])
+def _total(summary: RunSummary, words: Words) -> str:
+    return words.total(read_to_end=summary.read_to_end)
 
 
 def _printable(text: str) -> str:

@@ -6,7 +6,7 @@ document loses a zero. Rows are written one by one and forgotten, so memory does
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -74,7 +74,7 @@ def _fill(
     inputs = run.inputs()
     looks = CellFormats(book)
     first = book.add_worksheet(words("summary_sheet"))
-    sheets = Sheets(book, inputs, story.choices, words=words, looks=looks, most=most)
+    sheets = Sheets(book, inputs, story.mapping.choices, words=words, looks=looks, most=most)
     for line in lines(run, inputs, words.lang, story.reread):
         sheets.add(line)
         advance(1)
@@ -97,7 +97,7 @@ class Sheets:
         self,
         book: Workbook,
         inputs: dict[int, Input],
-        choices: dict[str, list[str]],
+        choices: Mapping[str, tuple[str, ...]],
         *,
         words: Words,
         looks: CellFormats,

@@ -10,6 +10,7 @@ from rdimport.core.row import FAILED, Problem, State
 from rdimport.report.data import ReportData
 from rdimport.report.failures_xlsx.formats import CellFormats
 from rdimport.report.next_steps import steps
+from rdimport.report.summary import RunSummary
 from rdimport.report.words import Words
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ def cover(
     page = _Page(sheet, words, looks)
     for i, width in enumerate(_WIDTHS):
         sheet.set_column(i, i, width)
-    page.line((words("run", run=summary["run_id"]), looks.title))
-    page.line((", ".join(summary["files"]), looks.bold))
+    page.line((words("run", run=summary.run_id), looks.title))
+    page.line((", ".join(summary.files), looks.bold))
     stop = story.stopped(words.lang)
     if stop:
         page.line((words("stopped", reason=stop.sentence), None))
@@ -53,7 +54,7 @@ def cover(
         page.blank()
     page.problems(story, places)
     page.way_back(summary, names)
-    if sum(summary[state] for state in FAILED) > COMMENTED:
+    if sum(summary.counts[state] for state in FAILED) > COMMENTED:
         page.blank()
         page.line((words("more_comments", rows=words.number(COMMENTED)), None))
     sheet.hide_gridlines(2)
@@ -87,25 +88,25 @@ class _Page:
         """Write the names of a table's columns."""
         self.line(*((name, self._looks.section) for name in names))
 
-    def counts(self, summary: dict[str, Any], *, warned: bool) -> None:
+    def counts(self, summary: RunSummary, *, warned: bool) -> None:
         """The number of rows in each state, and what the state means."""
         words, looks = self._words, self._looks
         self.header(words("rows"), words("state"), words("meaning"))
         for state in State:
-            if summary[state]:
+            if summary.counts[state]:
                 name = looks.state[state] if state in FAILED else looks.plain
                 self.line(
-                    (summary[state], looks.number),
+                    (summary.counts[state], looks.number),
                     (words.state(state), name),
                     (words.means(state), looks.plain),
                 )
-        total = words.total(read_to_end=summary["read_to_end"])
-        self.line((summary["rows"], looks.total), (total, looks.bold_top))
+        total = words.total(read_to_end=summary.read_to_end)
+        self.line((summary.rows, looks.total), (total, looks.bold_top))
         if warned:
             legend = (words("colour.suspect"), looks.legend), (words("colour.means"), looks.plain)
             self.line(("", None), *legend)
-        if summary["left_out"]:
-            self.line((words.counted("left_out", summary["left_out"]), None))
+        if summary.left_out:
+            self.line((words.counted("left_out", summary.left_out), None))
         self.blank()
 
     def problems(self, story: ReportData, places: dict[str, list[tuple[str, int, int]]]) -> None:
@@ -116,7 +117,7 @@ class _Page:
             return
         titles = ("rows", "code", "problem", "remedy", "first_rows")
         self.header(*(words(title) for title in titles))
-        for code, rows in story.summary["problems"].items():
+        for code, rows in story.summary.problems.items():
             problem = story.examples[code][0].problem
             self._links(places.get(code, ()))
             texts = (code, self._explanation(problem), remedy(code, words.lang))
@@ -142,12 +143,12 @@ class _Page:
                 self._row, i, f"internal:'{quoted}'!{cell}", self._looks.link, cell
             )
 
-    def way_back(self, summary: dict[str, Any], names: list[str]) -> None:
+    def way_back(self, summary: RunSummary, names: list[str]) -> None:
         """How to correct the rows and send them."""
         words, looks = self._words, self._looks
         self.line((words("how"), looks.bold))  # a line under it would cut through its letters
         for text in ("how.correct", "how.keep", "how.save", "how.uncertain"):
-            if text != "how.uncertain" or summary["uncertain"]:
+            if text != "how.uncertain" or summary.counts[State.UNCERTAIN]:
                 self.line((words(text, sheet="”, “".join(names)), None))
         self.blank()
         for step in steps(summary, words):

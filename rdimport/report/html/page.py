@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from rdimport.core.messages.reasons import UNREACHED, explain, remedy
 from rdimport.core.row import FAILED, Problem, State
+from rdimport.ledger import FieldRecord
 from rdimport.ledger.figures import Example
 from rdimport.report.data import ReportData
 from rdimport.report.html import chart
@@ -17,6 +18,7 @@ from rdimport.report.html.privacy import discreet
 from rdimport.report.html.text import escape
 from rdimport.report.next_steps import steps
 from rdimport.report.private_files import private
+from rdimport.report.summary import RunSummary
 from rdimport.report.words import Words, local
 
 FILE_NAME: Final = "report.html"
@@ -25,7 +27,7 @@ _KINDS: Final = 40
 """Kinds of problems that are shown; beyond that the counts are in summary.json."""
 
 _ENOUGH: Final = 10
-"""Requests, and seconds of sending, below which a rate would say more about the start."""
+"""Rows, and seconds of sending, below which a rate would say more about the start."""
 
 _NO_NETWORK: Final = "default-src 'none'; style-src 'unsafe-inline'"
 
@@ -66,7 +68,7 @@ class _Page:
 
     def _head(self) -> Iterator[str]:
         summary, words = self._summary, self.words
-        title = escape(words("title", files=", ".join(Path(f).name for f in summary["files"])))
+        title = escape(words("title", files=", ".join(Path(f).name for f in summary.files)))
         css = resources.files("rdimport.report.html").joinpath("page.css").read_text("utf-8")
         yield f'<!doctype html>\n<html lang="{words.lang}">\n<head>\n<meta charset="utf-8">'
         yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -74,7 +76,7 @@ class _Page:
         yield f"<title>{title}</title>\n<style>\n{css}</style>\n</head>\n<body>"
         yield f"<h1>{title}</h1>"
         yield f'<p class="verdict">{escape(_verdict(summary, words))}</p>'
-        yield f'<p class="soft">{escape(words("run", run=summary["run_id"]))}</p>\n<dl>'
+        yield f'<p class="soft">{escape(words("run", run=summary.run_id))}</p>\n<dl>'
         for name, value in self._facts():
             yield f"<dt>{escape(words(name))}</dt><dd>{escape(value)}</dd>"
         yield "</dl>"
@@ -86,42 +88,42 @@ class _Page:
 
     def _facts(self) -> Iterator[tuple[str, str]]:
         summary, words = self._summary, self.words
-        yield "files", ", ".join(summary["files"])
-        yield "mapping", summary["mapping"]
-        yield "started", local(summary["started_at"])
-        finished = summary["finished_at"]
+        yield "files", ", ".join(summary.files)
+        yield "mapping", summary.mapping
+        yield "started", local(summary.started_at)
+        finished = summary.finished_at
         yield "finished", local(finished) if finished else words("not_finished")
-        yield "endpoint", summary["base_url"]
-        yield "account", summary["account"]
-        yield "quota", summary["quota"] or words("no_quota")
+        yield "endpoint", summary.base_url
+        yield "account", summary.account
+        yield "quota", summary.quota or words("no_quota")
 
     def _totals(self) -> Iterator[str]:
         summary, words = self._summary, self.words
-        states = [state for state in State if summary[state]]
+        states = [state for state in State if summary.counts[state]]
         yield f"<h2>{escape(words('state'))}</h2>"
         yield '<div class="bar" aria-hidden="true">'
         for state in states:
-            yield f'<span style="flex: {summary[state]}; background: var(--{state})"></span>'
+            yield f'<span style="flex: {summary.counts[state]}; background: var(--{state})"></span>'
         yield '</div>\n<table class="totals">'
         for state in states:
             yield (
-                f'<tr><td class="number">{words.number(summary[state])}</td><td>'
+                f'<tr><td class="number">{words.number(summary.counts[state])}</td><td>'
                 f'<span class="dot" style="background: var(--{state})"></span>'
                 f"{escape(words.state(state))}</td>"
                 f'<td class="soft meaning">{escape(words.means(state))}</td></tr>'
             )
-        total = words.total(read_to_end=summary["read_to_end"])
+        total = words.total(read_to_end=summary.read_to_end)
         yield (
-            f'<tr class="total"><td class="number">{words.number(summary["rows"])}</td>'
+            f'<tr class="total"><td class="number">{words.number(summary.rows)}</td>'
             f'<td>{escape(total)}</td><td class="meaning"></td></tr>\n</table>'
         )
-        if summary["left_out"]:
-            left_out = words.counted("left_out", summary["left_out"])
+        if summary.left_out:
+            left_out = words.counted("left_out", summary.left_out)
             yield f'<p class="soft">{_marked(left_out)}</p>'
         for more in (
-            words.legal_bases(summary["legal_bases"]),
-            words.proved(summary["proved"]),
-            words.ruled(summary["rules"]),
+            words.legal_bases(summary.legal_bases),
+            words.proved(summary.proved),
+            words.ruled(summary.rules),
         ):
             if more:
                 yield f'<p class="soft">{escape(more)}</p>'
@@ -134,12 +136,12 @@ class _Page:
                 yield f"<pre>{_command(step.command)}</pre>"
 
     def _problems(self) -> Iterator[str]:
-        words, counts = self.words, self._summary["problems"]
+        words, counts = self.words, self._summary.problems
         yield f"<h2>{escape(words('problems' if counts else 'no_problems'))}</h2>"
         if self._story.unread:
             unread = words.counted("unread", self._story.unread)
             yield f'<p class="warn">{escape(unread)}</p>'
-        if wrong := words.wrong_column(self._summary["wrong_column"], self._summary["rows"]):
+        if wrong := words.wrong_column(self._summary.wrong_column, self._summary.rows):
             yield f'<p class="warn">{escape(wrong)}</p>'
         most = max(counts.values(), default=1)
         for code, rows in list(counts.items())[:_KINDS]:
@@ -155,7 +157,7 @@ class _Page:
             yield f"<p>{escape(words.counted('more_kinds', len(counts) - _KINDS))}</p>"
 
     def _suspect(self) -> Iterator[str]:
-        words, cells = self.words, self._summary["suspect"]
+        words, cells = self.words, self._summary.suspect
         if not cells:
             return
         yield f"<h2>{escape(words('sent_suspect'))}</h2>\n<ul>"
@@ -167,7 +169,7 @@ class _Page:
         yield f'</ul>\n<p class="soft">{_marked(words("sent_suspect.how"))}</p>'
 
     def _place(self, example: Example) -> str:
-        words, files = self.words, self._summary["files"]
+        words, files = self.words, self._summary.files
         if len(files) > 1:
             return words("row_of", row=example.row, file=Path(files[example.file]).name)
         return words("row", row=example.row)
@@ -192,46 +194,47 @@ class _Page:
         titles = "".join(f"<th>{escape(words(name))}</th>" for name in ("field", "source"))
         filled = escape(words("filled"))
         yield f'<table class="mapping"><tr>{titles}<th class="number">{filled}</th></tr>'
-        for field in story.fields:
-            rows = story.filled.get(field["field"], 0)
+        for field in story.mapping.fields:
+            rows = story.filled.get(field.field, 0)
             yield (
-                f"<tr><td><code>{escape(field['field'])}</code></td>"
+                f"<tr><td><code>{escape(field.field)}</code></td>"
                 f'<td>{escape(_source(field, words))}</td><td class="number">'
                 f"{_filled(rows, sendable)}</td></tr>"
             )
         yield "</table>"
 
 
-def _verdict(summary: dict[str, Any], words: Words) -> str:
+def _verdict(summary: RunSummary, words: Words) -> str:
     """Did it work? In one sentence."""
-    if summary[State.PENDING] or not summary["read_to_end"]:
-        return words.counted("verdict.left", summary[State.PENDING])
-    failed = sum(summary[state] for state in FAILED)
+    if summary.counts[State.PENDING] or not summary.read_to_end:
+        return words.counted("verdict.left", summary.counts[State.PENDING])
+    failed = sum(summary.counts[state] for state in FAILED)
     return words.counted("verdict.failed", failed) if failed else words("verdict.done")
 
 
-def pace_facts(summary: dict[str, Any], words: Words) -> Iterator[str]:
+def pace_facts(summary: RunSummary, words: Words) -> Iterator[str]:
     """How the requests went, in a few words each."""
     if _nobody_met(summary):
-        yield words.counted("attempts", summary["requests"])
+        yield words.counted("attempts", summary.requests)
         return
-    yield words.counted("requests", summary["requests"])
-    if summary["retries"]:
-        yield words.counted("retries", summary["retries"])
-    if summary["throttled"]:
-        yield words.counted("throttled", summary["throttled"])
-    rate = summary["rows_per_second"]
-    if rate and summary["requests"] >= _ENOUGH and summary["requests"] / rate >= _ENOUGH:
+    yield words.counted("requests", summary.requests)
+    if summary.retries:
+        yield words.counted("retries", summary.retries)
+    if summary.throttled:
+        yield words.counted("throttled", summary.throttled)
+    rate = summary.rows_per_second
+    rows = summary.requests - summary.retries
+    if rate and rows >= _ENOUGH and rows / rate >= _ENOUGH:
         yield words("rate", rate=words.rate(rate))
-    if summary["quota_used"] is not None:
-        yield words("quota_used", share=f"{summary['quota_used']:.0%}")
+    if summary.quota_used is not None:
+        yield words("quota_used", share=f"{summary.quota_used:.0%}")
 
 
-def _nobody_met(summary: dict[str, Any]) -> bool:
+def _nobody_met(summary: RunSummary) -> bool:
     """Did no request of the run reach anybody?"""
-    trouble = (summary["stopped_by"] or "").partition(" ")[0]
-    ended = summary["accepted"] + summary["refused"] + summary["uncertain"] + summary["throttled"]
-    return not ended and trouble in UNREACHED
+    trouble = (summary.stopped_by or "").partition(" ")[0]
+    ended = sum(summary.counts[s] for s in (State.ACCEPTED, State.REFUSED, State.UNCERTAIN))
+    return not (ended or summary.throttled) and trouble in UNREACHED
 
 
 def _title(examples: Iterable[Example], words: Words) -> str:
@@ -253,12 +256,12 @@ def _command(text: str) -> str:
     )
 
 
-def _source(field: dict[str, Any], words: Words) -> str:
-    if field["columns"]:
-        return " / ".join(field["columns"])
-    if field["expr"]:
-        return words("expression", expr=field["expr"])
-    return words("always", value=field["value"]) if field["value"] else "—"
+def _source(field: FieldRecord, words: Words) -> str:
+    if field.columns:
+        return " / ".join(field.columns)
+    if field.expr:
+        return words("expression", expr=field.expr)
+    return words("always", value=field.value) if field.value else "—"
 
 
 def _filled(rows: int, of: int) -> str:

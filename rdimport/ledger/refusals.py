@@ -1,0 +1,35 @@
+"""Why a run of a ledger is not gone on with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rdimport.core.errors import LedgerLostError
+from rdimport.core.messages import _
+from rdimport.core.names import is_run
+from rdimport.ledger.schema import damaged
+
+
+def lock_lost(path: Path) -> LedgerLostError:
+    """Somebody removed or replaced the lock of a run that is at work."""
+    return LedgerLostError(
+        _(
+            "The lock of this run, a file beside {path}, was removed or replaced while "
+            "the run was at work: another one could send the same rows, so no further "
+            "row was sent.",
+            path=path,
+        ),
+        _(
+            "Leave the .lock files alone: they hold nobody up once a run has ended. The "
+            "same command goes on."
+        ),
+    )
+
+
+def see_name(path: Path, name: object) -> str:
+    """The name of a run, which is the name of its report's folder. Raises LedgerDamagedError for
+    one that we would not give, which may lead to a folder of somebody else.
+    """
+    if not isinstance(name, str) or not is_run(name):
+        raise damaged(path, f"it has a run with the name {ascii(name)[:80]}")
+    return name

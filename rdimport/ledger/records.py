@@ -143,7 +143,9 @@ class RunRecord:
 
     @classmethod
     def read(cls, kept: Mapping[str, Any]) -> Self:
-        """From JSON; earlier releases kept less."""
+        """From JSON; earlier releases kept less. Raises LookupError for what no release kept."""
+        if not {"account", "base_url"} <= kept.keys():
+            raise LookupError("a run without account and endpoint")
         known = {one.name: kept[one.name] for one in fields(cls) if kept.get(one.name) is not None}
         for name in known.keys() & {"again", "given", "resend"}:
             known[name] = tuple(known[name])

@@ -153,9 +153,9 @@ def test_a_lead_that_had_its_share_is_set_aside_and_the_others_go_on(
         rows = ("a@exemplo.com.br,Ana B,,", "b@exemplo.com.br,Bia,,")
         done = desk.run(*rows, change="send")
         assert counts(done) == {"accepted": 1, "pending": 1}
-        assert (done.exit_code, done.summary["stopped_because"]) == (3, "lead_quota")
-        start = datetime.fromisoformat(done.summary["finished_at"])
-        resume = datetime.fromisoformat(done.summary["resume_at"])
+        assert (done.exit_code, done.summary.stopped_because) == (3, "lead_quota")
+        start = datetime.fromisoformat(done.summary.finished_at)
+        resume = datetime.fromisoformat(done.summary.resume_at)
         assert timedelta(hours=23) < resume - start <= timedelta(hours=24)
 
 
@@ -251,5 +251,5 @@ def test_a_limit_counts_rows_and_not_attempts(tmp_path: Path) -> None:
         rows = [f"p{i}@exemplo.com.br,P,," for i in range(8)]
         done = Desk(box, tmp_path).run(*rows, limit=5)
         assert counts(done) == {"accepted": 5, "pending": 3}
-        assert done.summary["throttled"] > 0
-        assert done.summary["stopped_because"] == "limit"
+        assert done.summary.throttled > 0
+        assert done.summary.stopped_because == "limit"

@@ -127,7 +127,7 @@ def import_list(told: argparse.Namespace, port: int, folder: Path, name: str, ro
         quota=Quota(LIMIT, told.seconds),
         share_quota=not told.apart,
     )
-    if done.summary["accepted"] != rows:
+    if done.summary.accepted != rows:
         raise RuntimeError(f"{rows} rows, but {done.summary}")
 
 

@@ -159,7 +159,7 @@ def main() -> None:
             )
         )
         main_thread.disable()
-    if done.summary["accepted"] != rows:
+    if done.summary.accepted != rows:
         raise RuntimeError("not every row was accepted")
     stats = pstats.Stats(*profiles)
     own: Counter[str] = Counter()

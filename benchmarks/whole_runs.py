@@ -200,8 +200,8 @@ def run(case: Case, port: int) -> None:
     result = rdimport.run("list.csv", "map.yaml", to=to, **options)
     found = {
         "counts": {str(state): number for state, number in result.counts.items()},
-        "requests": result.summary["requests"],
-        "stopped": result.summary["stopped_because"],
+        "requests": result.summary.requests,
+        "stopped": result.summary.stopped_because,
         "cpu": cpu[SendingFinished] - cpu[SendingStarted],
         "seconds": seconds,
     }

@@ -117,7 +117,7 @@ def test_equal_lines_of_the_log_are_one_with_its_count_and_totals_come_now_and_t
     lines = [line.split("  ", 1)[1] for line in said]
     assert lines == [
         "400  tags: X  (3 times)",
-        "dropped in silence, as RD does: cf_·[2J  (10 so far)",
+        "dropped in silence, as RD does: cf_\\x1b[2J  (10 so far)",
         "10 accepted, 3 not accepted so far",
     ]
     log.note([taken], [])

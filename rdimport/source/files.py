@@ -16,7 +16,7 @@ import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from rdimport.core.errors import SourceError
 from rdimport.core.messages import _, untranslated
@@ -265,7 +265,17 @@ def _spooled(name: str, stream: BinaryIO) -> InputFile:
     while data := stream.read(1 << 20):
         copy.write(data)
     copy.flush()
-    return InputFile(name, path, spool=copy)
+    return InputFile(name, path, spool=_Open(copy))
+
+
+class _Open:
+    """Keeps a file open as long as somebody has this, and then closes it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def __del__(self) -> None:
+        self._file.close()
 
 
 def _within(path: str) -> InputFile | None:

@@ -327,15 +327,15 @@ def test_the_command_prints_its_address_and_ends_in_good_order_at_ctrl_c(tmp_pat
     ) as process:
         assert process.stderr is not None
         lines = [process.stderr.readline() for _ in range(5)]
-        url = lines[0].split()[-1]
+        url = lines[0].split()[-1].partition("?")[0]
         key = lines[2].split()[-1]
         answer = httpx.post(
             f"{url}platform/conversions", params={"api_key": key}, content=body(), headers=HEADERS
         )
-        assert answer.status_code == 200
         os.kill(process.pid, signal.SIGINT)
         rest = process.stderr.read()
         assert process.wait() == 0
+    assert answer.status_code == 200
     assert "Only this machine" in lines[1]
     assert key not in rest
     assert "Traceback" not in rest

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import os
+import shlex
 import shutil
 import struct
 import sys
@@ -78,7 +79,7 @@ def test_a_key_file_may_be_what_a_command_prints(damaged: Desk, tmp_path: Path) 
     key = damaged.key
     damaged.key = None
     run = "-m rdimport run list.csv -m good.yaml --api-key-file"
-    done = damaged.shell(f"{sys.executable} {run} <(echo {key})")
+    done = damaged.shell(f"{shlex.quote(sys.executable)} {run} <(echo {key})")
     assert done.code == 0, done.err
 
 
@@ -100,7 +101,7 @@ def test_a_run_that_never_was(damaged: Desk) -> None:
 
 def test_a_folder_that_is_gone(damaged: Desk) -> None:
     (damaged.home / "gone").mkdir()
-    command = f"cd gone && rmdir ../gone && {sys.executable} -m rdimport"
+    command = f"cd gone && rmdir ../gone && {shlex.quote(sys.executable)} -m rdimport"
     for words in ("check ../list.csv", "run list.csv -m m.yaml --sandbox", "status", "init x"):
         done = damaged.shell(f"mkdir -p gone; {command} {words}")
         assert done.code == 2, done.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
 from collections import Counter
@@ -66,7 +67,7 @@ def test_nohup_keeps_a_run_that_lost_its_terminal(
     box.set_faults(Faults(latency=0.5))
     line = " ".join(map(str, words))
     done = desk.shell(
-        f"trap '' HUP; {sys.executable} -m rdimport {line} --concurrency 10 & run=$!;"
+        f"trap '' HUP; {shlex.quote(sys.executable)} -m rdimport {line} --concurrency 10 & run=$!;"
         " sleep 0; kill -HUP $run; wait $run"
     )
     assert done.code == 0

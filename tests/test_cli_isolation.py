@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -50,7 +51,7 @@ def test_the_installed_command_runs_no_code_of_the_current_folder(trap: Desk) ->
         pytest.skip("the command rdimport is not installed beside this Python")
     (trap.home / "rdimport").mkdir()
     trap.write("rdimport/__init__.py", LEAVES_A_MARK)
-    done = trap.shell(f"{command} run list.csv -m list.yaml --sandbox")
+    done = trap.shell(f"{shlex.quote(command)} run list.csv -m list.yaml --sandbox")
     assert (done.code, marks(trap)) == (0, []), done.err
 
 

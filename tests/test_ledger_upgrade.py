@@ -6,6 +6,7 @@ What is in it is in `ledgers/`, with the script that made it.
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import sqlite3
 import stat
@@ -202,7 +203,7 @@ def test_a_copy_that_cannot_be_made_leaves_the_ledger_old_and_sends_nothing(
     old: Desk, box: RunningSandbox
 ) -> None:
     done = old.shell(
-        f"ulimit -f 40; exec {sys.executable} -B -m rdimport run fair.csv -m fair.yaml"
+        f"ulimit -f 40; exec {shlex.quote(sys.executable)} -B -m rdimport run fair.csv -m fair.yaml"
     )
     assert done.code == 2, done.err
     with plain(old) as db:

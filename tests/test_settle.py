@@ -41,7 +41,7 @@ def doubtful(desk: Desk, box: RunningSandbox) -> Desk:
     desk.write("m.yaml", MAPPING)
     desk.write("list.csv", LIST)
     desk.write("export.yaml", EXPORT)
-    box.set_faults(Faults(reset_after=0.15))
+    box.set_faults(Faults(reset_after=1.0, skip=4, at_most=3))
     summary = desk.here(*RUN).summary
     box.set_faults(Faults())
     assert summary["uncertain"] > 0
@@ -247,7 +247,7 @@ def test_calls_that_are_received_settle_the_rows_of_a_run(
     with listening(desk) as (url, process):
         box.set_webhook(url)
         try:
-            box.set_faults(Faults(reset_after=0.15))
+            box.set_faults(Faults(reset_after=1.0, skip=4, at_most=3))
             uncertain = desk.here(*RUN).summary["uncertain"]
             until(lambda: sum(box.webhook_calls()) >= before + ROWS)
         finally:

@@ -379,7 +379,8 @@ def test_a_column_stays_within_the_picture_and_no_minute_gets_lost(length: int) 
 
 def test_no_command_of_the_page_breaks_within_an_option(office: Office) -> None:
     source = Page(office.run(office.write(*BAD)).summary.report_html).source
-    assert '/lista.yaml <span class="option">--base-url</span> http' in source
+    # quoted where this checkout's path has a blank
+    assert re.search(r'/lista\.yaml(&#x27;)? <span class="option">--base-url</span> http', source)
     assert ".option { white-space: nowrap; }" in source
 
 

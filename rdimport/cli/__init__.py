@@ -38,13 +38,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code (see `errors.ExitCode`)."""
     words = sys.argv[1:] if arguments is None else list(arguments)
     lang = language_in(words)
-    with (
-        keys.withheld(),
-        speaking(keys.MASK),
-        messages.speaking(lang, everywhere=True),
-        translated(lang),
-    ):
-        return _main(words)
+    try:
+        with (
+            keys.withheld(),
+            speaking(keys.MASK),
+            messages.speaking(lang, everywhere=True),
+            translated(lang),
+        ):
+            return _main(words)
+    except KeyboardInterrupt:  # before the command began, or after its end
+        return _interrupted()
 
 
 def _main(words: Sequence[str]) -> int:
@@ -63,8 +66,7 @@ def _main(words: Sequence[str]) -> int:
         print_error(_without_typed_keys(str(error), words))
         return int(error.exit_code)
     except KeyboardInterrupt:
-        print_error(_("Interrupted. The same command goes on where it was: no row is sent twice."))
-        return ExitCode.STOPPED
+        return _interrupted()
     except Exception as error:  # noqa: BLE001  a bug: its stack helps whoever mends it
         if not isinstance(error, ImportError) and (damage := _damage(typed)):
             print_error(str(damage))
@@ -99,6 +101,11 @@ def _refuse_unusable(words: Sequence[str]) -> None:
         raise UsageError(
             _("The current folder is not there any more."), _("Go to another one: cd")
         ) from None
+
+
+def _interrupted() -> ExitCode:
+    print_error(_("Interrupted. The same command goes on where it was: no row is sent twice."))
+    return ExitCode.STOPPED
 
 
 def _without_typed_keys(text: str, words: Sequence[str]) -> str:

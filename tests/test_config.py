@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import settings_reference as reference
 
+from rdimport.cli.arguments import RunArguments, read
 from rdimport.config import Settings, find, load
 from rdimport.core.errors import UsageError
 
@@ -45,11 +46,21 @@ def refusal(folder: Path, text: str) -> list[str]:
 def test_a_job_is_the_command_line_that_its_tables_add_up_to(tmp_path: Path) -> None:
     settings = load(written(tmp_path, RIGHT))
     assert settings.words("fair") == [
-        *("run", str(tmp_path / "lists" / "*.xlsx"), "--account", "Acme", "--plan", "pro"),
-        *("--api-key-file", str(tmp_path / "keys" / "acme")),
-        *("--mapping", str(tmp_path / "fair.yaml"), "--lang", "pt-BR", "--until", "06:00"),
-        *("--concurrency", "8", "--full-report"),
+        *("run", str(tmp_path / "lists" / "*.xlsx"), "--account=Acme", "--plan=pro"),
+        f"--api-key-file={tmp_path / 'keys' / 'acme'}",
+        *(f"--mapping={tmp_path / 'fair.yaml'}", "--lang=pt-BR", "--until=06:00"),
+        *("--concurrency=8", "--full-report"),
     ]
+
+
+@pytest.mark.parametrize("name", ["-x", "--quota", "a = b", "Loja São João"])
+def test_no_value_of_the_settings_is_taken_for_an_option(tmp_path: Path, name: str) -> None:
+    text = RIGHT.replace("[accounts.Acme]", f"[accounts.'{name}']").replace('"acme"', f"'{name}'")
+    text += f"sheet = '{name}'\n"
+    command = read(load(written(tmp_path, text)).words("fair"))
+    assert command is not None
+    assert isinstance(command.arguments, RunArguments)
+    assert (command.arguments.account, command.arguments.sheet) == (name, name)
 
 
 def test_every_value_says_which_table_it_comes_from(tmp_path: Path) -> None:
@@ -89,6 +100,7 @@ def test_every_value_says_which_table_it_comes_from(tmp_path: Path) -> None:
             "06:00:00",
             '8:1: accounts.Acme.until: no time of the day: write "06:00", in quotes',
         ),
+        ("= 8", '= 8\ntimeout = "0s"', '5:1: defaults.timeout: no time above 0: write "30s"'),
         ("= 8", "= 0", "4:1: defaults.concurrency: expected 1 or more, found `0`"),
         ("= 8", '= "8"', "4:1: defaults.concurrency: expected a whole number, found `8`"),
         (

@@ -37,8 +37,8 @@ Batch after batch of the same size goes through; a pool for each thread only kep
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code (see `errors.ExitCode`)."""
     words = sys.argv[1:] if arguments is None else list(arguments)
-    lang = language_in(words)
     try:
+        lang = language_in(words)
         with (
             keys.withheld(),
             speaking(keys.MASK),

@@ -8,7 +8,7 @@ import traceback
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import partial
@@ -26,6 +26,7 @@ from rdimport.core.errors import ExitCode, RdimportError, UsageError
 from rdimport.core.events import ignore_events
 from rdimport.core.messages import _
 from rdimport.core.names import did_you_mean
+from rdimport.ledger import Ledger
 
 if TYPE_CHECKING:
     from rdimport import CheckResult, RDStation, RunResult
@@ -122,9 +123,8 @@ def _arguments(settings: Settings, job: str) -> RunArguments:
         ("RDIMPORT_STATE_DIR", "--state-dir"),
         ("RDIMPORT_BASE_URL", "--base-url"),
     ):
-        if os.environ.get(variable) and option in words:
-            at = words.index(option)
-            del words[at : at + 2]
+        if os.environ.get(variable):
+            words = [word for word in words if not word.startswith(f"{option}=")]
     command = read(words)
     if command is None or not isinstance(command.arguments, RunArguments):
         raise UsageError(
@@ -181,6 +181,9 @@ def _run(settings: Settings, chosen: Sequence[str], args: JobsArguments) -> int:
     by_account: defaultdict[str, list[str]] = defaultdict(list)
     for job in chosen:
         by_account[settings.account_of(job)[0]].append(job)
+    for place in {resolve.state_dir(_arguments(settings, job)) for job in chosen}:
+        with suppress(RdimportError):  # a job that opens it says what it is
+            Ledger.bring_up(place)  # once: else the first job keeps the others waiting
     ended: list[Ended] = []
     stop = StopRequest()
     speaking = Lock()

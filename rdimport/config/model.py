@@ -47,6 +47,9 @@ def _of_form(pattern: str, sentence: str) -> Callable[[object], object]:
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 _TIME: Final = r"[0-9]+(?:\.[0-9]+)?(?:s|m|min|h|d)"
 Time = Annotated[str, BeforeValidator(_of_form(_TIME, 'no time: write "2h", "45m" or "30s"'))]
+SomeTime = Annotated[
+    str, BeforeValidator(_of_form(rf"(?=[^1-9]*[1-9]){_TIME}", 'no time above 0: write "30s"'))
+]
 _OF_DAY: Final = r"([01]?[0-9]|2[0-3]):[0-5][0-9]"
 TimeOfDay = Annotated[
     str, BeforeValidator(_of_form(_OF_DAY, 'no time of the day: write "06:00", in quotes'))
@@ -125,7 +128,7 @@ class Common(_Table):
         default=None, description="how long to wait for an account in use: `1h`"
     )
     patience: Time | None = Field(default=None, description="how long RD may be down: `2m`")
-    timeout: Time | None = Field(default=None, description="how long an answer may take: `1m`")
+    timeout: SomeTime | None = Field(default=None, description="how long an answer may take: `1m`")
     concurrency: int | None = Field(default=None, ge=1, description="requests open at most")
     notify: Paths | None = Field(default=None, description="who is told: names of `[notify.NAME]`")
     ping: Address | Text | None = Field(
@@ -262,12 +265,12 @@ class Settings(_Table):
         """The command line, from `run` on, that does what a job says; the key apart."""
         its = self.jobs[job]
         name, account = self.account_of(job)
-        words = ["run", *(str(self.path(file)) for file in its.files), "--account", name]
-        quota = ("--plan", account.plan) if account.plan else ("--quota", account.quota)
-        words += [quota[0], quota[1]] if quota[1] else []
-        words += ["--reserve", account.reserve] if account.reserve else []
+        words = ["run", *(str(self.path(file)) for file in its.files), f"--account={name}"]
+        words += [f"--plan={account.plan}"] if account.plan else []
+        words += [f"--quota={account.quota}"] if account.quota else []
+        words += [f"--reserve={account.reserve}"] if account.reserve else []
         if account.api_key.file is not None:
-            words += ["--api-key-file", str(self.path(account.api_key.file))]
+            words.append(f"--api-key-file={self.path(account.api_key.file)}")
         for key in (
             "mapping",
             *_INHERITED,
@@ -281,8 +284,8 @@ class Settings(_Table):
             if value is None or value is False or key in _OF_JOBS_RUN:
                 continue
             option = f"--{key.replace('_', '-')}"
-            given = str(self.path(value)) if key in _PATHS else str(value)
-            words += [option] if key in _SWITCHES else [option, given]
+            given = self.path(value) if key in _PATHS else value
+            words.append(option if key in _SWITCHES else f"{option}={given}")
         return words
 
     def effective(self, job: str) -> Iterator[tuple[str, Any, str]]:

@@ -10,8 +10,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from support.clients import set_up
 from support.command import Desk
-from support.lists import MAPPING, people
+from support.lists import people
 from support.waiting import until
 
 from rdimport.sandbox import Faults
@@ -28,20 +29,7 @@ def secrets(one_sandbox: RunningSandbox) -> dict[str, str]:
 @pytest.fixture
 def office(desk: Desk, secrets: dict[str, str]) -> Desk:
     """A server with two clients: keys in files, a list and a mapping for each."""
-    desk.key = None
-    desk.write("list.yaml", MAPPING)
-    settings = ['[defaults]\nstate_dir = "state"\nreport_dir = "reports"\n']
-    for client in CLIENTS:
-        desk.write(f"{client}.csv", people(5).replace("@", f"@{client}."))
-        desk.write(f"{client}.key", secrets[client])
-        (desk.home / f"{client}.key").chmod(0o600)
-        settings.append(
-            f'[accounts.{client}]\napi_key = {{file = "{client}.key"}}\nquota = "none"\n'
-            f'[jobs.{client}-fair]\naccount = "{client}"\nfiles = "{client}.csv"\n'
-            'mapping = "list.yaml"\n'
-        )
-    add(desk, "".join(settings))
-    return desk
+    return set_up(desk, secrets, 'state_dir = "state"\nreport_dir = "reports"')
 
 
 def add(desk: Desk, text: str) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from support.clients import set_up
 from support.command import Desk
-from support.lists import MAPPING, people
+from support.lists import people
 from support.waiting import until
 
 from rdimport.ledger.lock import locked
@@ -24,20 +25,7 @@ def secrets(one_sandbox: RunningSandbox) -> dict[str, str]:
 @pytest.fixture
 def office(desk: Desk, secrets: dict[str, str]) -> Desk:
     """Three clients whose keys are in files, a list and a mapping for each."""
-    desk.key = None
-    desk.write("list.yaml", MAPPING)
-    settings = ['[defaults]\nreport_dir = "reports"\n']
-    for client in CLIENTS:
-        desk.write(f"{client}.csv", people(5).replace("@", f"@{client}."))
-        desk.write(f"{client}.key", secrets[client])
-        (desk.home / f"{client}.key").chmod(0o600)
-        settings.append(
-            f'[accounts.{client}]\napi_key = {{file = "{client}.key"}}\nquota = "none"\n'
-            f'[jobs.{client}-fair]\naccount = "{client}"\nfiles = "{client}.csv"\n'
-            'mapping = "list.yaml"\n'
-        )
-    desk.write("rdimport.toml", "".join(settings))
-    return desk
+    return set_up(desk, secrets, 'report_dir = "reports"')
 
 
 def nights(desk: Desk, *words: object) -> dict[str, dict[str, Any]]:

@@ -1,0 +1,26 @@
+"""Several clients of one server: an account, a key in a file, a list and a job for each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from support.command import Desk
+from support.lists import MAPPING, people
+
+
+def set_up(desk: Desk, secrets: Mapping[str, str], defaults: str) -> Desk:
+    """Write all of it, with `rdimport.toml`; `secrets` are the keys by client."""
+    desk.key = None
+    desk.write("list.yaml", MAPPING)
+    settings = [f"[defaults]\n{defaults}\n"]
+    for client, secret in secrets.items():
+        desk.write(f"{client}.csv", people(5).replace("@", f"@{client}."))
+        desk.write(f"{client}.key", secret)
+        (desk.home / f"{client}.key").chmod(0o600)
+        settings.append(
+            f'[accounts.{client}]\napi_key = {{file = "{client}.key"}}\nquota = "none"\n'
+            f'[jobs.{client}-fair]\naccount = "{client}"\nfiles = "{client}.csv"\n'
+            'mapping = "list.yaml"\n'
+        )
+    desk.write("rdimport.toml", "".join(settings))
+    return desk

@@ -94,9 +94,9 @@ def test_without_a_terminal_no_bar_is_drawn(bad: Desk) -> None:
 
 
 def test_after_a_stop_no_time_is_said_to_be_left(desk: Desk) -> None:
-    desk.write("lista.csv", "E-mail\n" + "".join(f"p{i}@exemplo.com.br\n" for i in range(50)))
+    desk.write("lista.csv", "E-mail\n" + "".join(f"p{i}@exemplo.com.br\n" for i in range(400)))
     desk.write("m.yaml", MAPPING)
-    words = ("run", "lista.csv", "-m", "m.yaml", "--quota", "20/s", "--max-duration", "1s")
+    words = ("run", "lista.csv", "-m", "m.yaml", "--quota", "20/s", "--max-duration", "6s")
     pictures = re.split(r"[\r\n]+", on_a_terminal(desk, *words))
     sending = [picture for picture in pictures if picture.startswith("Sending")]
     assert " left" in "".join(sending)

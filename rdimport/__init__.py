@@ -14,6 +14,7 @@ from importlib import import_module
 TYPE_CHECKING = False  # `typing` would cost more than all the rest of this module
 if TYPE_CHECKING:
     from rdimport.api import check, propose, run, run_async
+    from rdimport.api.results import CheckResult, RunResult
     from rdimport.core.errors import (
         ExitCode,
         LedgerBusyError,
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from rdimport.destination.rdstation import RDStation
     from rdimport.mapping import Mapping
     from rdimport.report.summary import RunSummary
-    from rdimport.results import CheckResult, RunResult
     from rdimport.source import open_tables
 
 __all__ = [
@@ -65,7 +65,7 @@ _HOMES = {
     **dict.fromkeys(("ExitCode", *_ERRORS), "rdimport.core.errors"),
     **dict.fromkeys(("Event", "Observer"), "rdimport.core.events"),
     **dict.fromkeys(("Problem", "State"), "rdimport.core.row"),
-    **dict.fromkeys(("CheckResult", "RunResult"), "rdimport.results"),
+    **dict.fromkeys(("CheckResult", "RunResult"), "rdimport.api.results"),
     "Mapping": "rdimport.mapping",
     "RunSummary": "rdimport.report.summary",
     "Quota": "rdimport.core.quota",

@@ -6,9 +6,9 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rdimport.api.results import CheckTally
 from rdimport.core.row import FILE, PROBLEMS, ROW, State
 from rdimport.plan.planner import Invalid
-from rdimport.results import CheckTally
 
 BATCHES = st.lists(
     st.lists(st.tuples(st.integers(2, 6), st.sampled_from("abc"), st.text(max_size=2)), max_size=8)

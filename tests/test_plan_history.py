@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from rdimport import api
+from rdimport.api.results import RunResult
 from rdimport.core.errors import MappingError
 from rdimport.core.row import State
 from rdimport.destination.rdstation.endpoint import RDStation
 from rdimport.mapping import Mapping
-from rdimport.results import RunResult
 from rdimport.sandbox import Faults, SandboxOptions, running
 from rdimport.sandbox.embedded import RunningSandbox
 

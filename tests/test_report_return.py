@@ -14,8 +14,8 @@ from support.programs import convert, office_trouble
 from support.reports import Office, csv_rows, xlsx_rows
 from support.samples import mapping, sample
 
+from rdimport.api.results import RunResult
 from rdimport.core.row import REPORTED, State
-from rdimport.results import RunResult
 from rdimport.sandbox.embedded import RunningSandbox
 
 pytestmark = pytest.mark.xdist_group("libreoffice")

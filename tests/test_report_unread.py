@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from support.reports import Office
 
+from rdimport.api.results import RunResult
 from rdimport.cli.screen.run import lines
 from rdimport.core.errors import ExitCode
 from rdimport.core.events import Event, RowsRead
 from rdimport.core.row import State
 from rdimport.report.run_status import runs
-from rdimport.results import RunResult
 from rdimport.sandbox.embedded import RunningSandbox
 
 GOOD = [(f"pessoa{i}@exemplo.com.br", f"Pessoa {i}") for i in range(3)]

@@ -12,7 +12,7 @@ from rdimport.core.messages import _
 from rdimport.report.private_files import private
 
 if TYPE_CHECKING:
-    from rdimport.results import CheckResult
+    from rdimport.api.results import CheckResult
 
 
 def refuse_to_overwrite(path: Path) -> None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from rdimport.api.results import RunResult
 from rdimport.cli.arguments import OutputArguments
 from rdimport.cli.log import LogFile
 from rdimport.cli.screen import progress
@@ -22,7 +23,6 @@ from rdimport.core.events import Observer, ignore_events
 from rdimport.core.visible import shown_lines
 from rdimport.report.summary import RunSummary
 from rdimport.report.words import Words
-from rdimport.results import RunResult
 
 
 def bars(args: OutputArguments) -> AbstractContextManager[Observer]:

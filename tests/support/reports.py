@@ -12,10 +12,10 @@ from typing import Any
 import openpyxl
 
 from rdimport import api
+from rdimport.api.results import RunResult
 from rdimport.destination.rdstation.endpoint import RDStation
 from rdimport.ledger import Ledger
 from rdimport.mapping import Mapping
-from rdimport.results import RunResult
 from rdimport.sandbox.embedded import RunningSandbox
 
 MAPPING = """\

@@ -12,10 +12,10 @@ from rdimport.core.row import State
 from rdimport.report.words import Words
 
 if TYPE_CHECKING:
+    from rdimport.api.results import CheckResult
     from rdimport.ledger.naming import Unrecognised
     from rdimport.prepare.preview import CellView, FieldView, RowView
     from rdimport.proposal.survey import Survey
-    from rdimport.results import CheckResult
     from rdimport.source import Table
 
 SHOWN_ROWS = 2

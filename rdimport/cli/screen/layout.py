@@ -16,7 +16,7 @@ from rdimport.report.words import Words
 if TYPE_CHECKING:
     import polars as pl
 
-    from rdimport.results import RunResult
+    from rdimport.api.results import RunResult
 
 _NARROWEST: Final = 50
 _WIDEST: Final = 120

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from rdimport.api.results import RunResult
 from rdimport.core.clock import Clock, today
 from rdimport.core.errors import (
     Bug,
@@ -59,7 +60,6 @@ from rdimport.prepare.preview import advice
 from rdimport.report import write_report
 from rdimport.report.private_files import clean, see_that_it_can_be_made
 from rdimport.report.summary import RunSummary, summarise_alone
-from rdimport.results import RunResult
 from rdimport.source import Hints, open_tables
 
 if TYPE_CHECKING:

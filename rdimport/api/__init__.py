@@ -10,6 +10,8 @@ from pathlib import Path
 from random import SystemRandom
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
+from rdimport.api.pipeline import RunOptions, carry_out, source_hints
+from rdimport.api.results import CheckResult, CheckTally, RunResult
 from rdimport.core.clock import Clock, SystemClock, today
 from rdimport.core.errors import (
     SourceError,
@@ -26,7 +28,6 @@ from rdimport.core.row import State
 from rdimport.destination import Destination
 from rdimport.destination.rdstation.custom_fields import CustomFields
 from rdimport.mapping import Mapping
-from rdimport.pipeline import RunOptions, carry_out, source_hints
 from rdimport.plan.departure import Departure, go
 from rdimport.plan.duplicates import Index
 from rdimport.plan.history import known_before, no_history
@@ -37,7 +38,6 @@ from rdimport.proposal import SAMPLE_ROWS, Proposal
 from rdimport.proposal import propose as propose_for
 from rdimport.proposal.survey import Survey
 from rdimport.proposal.survey import survey as surveyed
-from rdimport.results import CheckResult, CheckTally, RunResult
 from rdimport.source import Hints, Table, open_tables
 
 if TYPE_CHECKING:

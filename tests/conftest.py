@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -12,6 +13,9 @@ from support.waiting import PATIENCE
 from rdimport.core.messages.build import compile_all
 from rdimport.sandbox import Faults, SandboxOptions, running
 from rdimport.sandbox.embedded import RunningSandbox
+
+if TYPE_CHECKING:
+    from support.postgres import Server
 
 # No test's result depends on how busy the machine is; in CI the examples are the same each time.
 settings.register_profile(
@@ -44,6 +48,15 @@ def box(one_sandbox: RunningSandbox) -> RunningSandbox:
     one_sandbox.clear()
     one_sandbox.set_faults(Faults())
     return one_sandbox
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server for all tests of this process; each takes a database of its own."""
+    from support.postgres import serving  # noqa: PLC0415  most tests need none
+
+    with serving() as server:
+        yield server
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,113 @@
+"""A cable between a program and a server on this machine that can be cut, held or torn out."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
+
+TO_SERVER: Final = "to server"
+TO_CLIENT: Final = "to client"
+
+
+class Cable:
+    """Carries every connection to a port of its own on to the server's, byte by byte.
+
+    A direction that is cut swallows what comes; one that is held keeps it until it is let go.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._server = port
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listening.getsockname()[1])
+        self._changed = threading.Condition()
+        self._cut: set[str] = set()
+        self._held: set[str] = set()
+        self._pairs: list[tuple[socket.socket, socket.socket]] = []
+        self._seen: Callable[[str, bytes], None] = lambda _way, _data: None
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def watch(self, seen: Callable[[str, bytes], None]) -> None:
+        """Call `seen` with each direction's bytes before they go on; it may cut or hold them."""
+        self._seen = seen
+
+    def cut(self, *ways: str) -> None:
+        """Swallow what goes these ways; the connections stay open."""
+        with self._changed:
+            self._cut |= set(ways)
+
+    def hold(self, *ways: str) -> None:
+        """Keep what goes these ways."""
+        with self._changed:
+            self._held |= set(ways)
+
+    def mend(self) -> None:
+        """Carry everything again, first what was held."""
+        with self._changed:
+            self._cut.clear()
+            self._held.clear()
+            self._changed.notify_all()
+
+    def reset(self) -> None:
+        """Tear out all connections: both ends are told at once."""
+        with self._changed:
+            pairs, self._pairs = self._pairs, []
+            self._changed.notify_all()
+        for one in (end for pair in pairs for end in pair):
+            with suppress(OSError):
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                one.shutdown(socket.SHUT_RD)  # wakes its thread
+            with suppress(OSError):
+                one.close()
+
+    def close(self) -> None:
+        """Take no more connections, and end those that there are."""
+        self._listening.close()
+        self.mend()
+        self.reset()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listening.accept()
+            except OSError:
+                return
+            try:
+                server = socket.create_connection(("127.0.0.1", self._server))
+            except OSError:
+                client.close()
+                continue
+            with self._changed:
+                self._pairs.append((client, server))
+            for way, source, target in ((TO_SERVER, client, server), (TO_CLIENT, server, client)):
+                one = threading.Thread(target=self._carry, args=(way, source, target), daemon=True)
+                one.start()
+
+    def _carry(self, way: str, source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65_536):
+                self._seen(way, data)
+                with self._changed:
+                    self._changed.wait_for(lambda: way not in self._held)
+                    swallowed = way in self._cut
+                if not swallowed:
+                    target.sendall(data)
+        with self._changed:
+            self._changed.wait_for(lambda: way not in self._held)
+            swallowed = way in self._cut
+        if not swallowed:  # over a cut cable an end is not heard of either
+            with suppress(OSError):
+                target.shutdown(socket.SHUT_WR)
+
+
+@contextmanager
+def cable(port: int) -> Iterator[Cable]:
+    """A cable to a port, for a while."""
+    one = Cable(port)
+    try:
+        yield one
+    finally:
+        one.close()

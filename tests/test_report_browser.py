@@ -16,6 +16,7 @@ from rdimport.ledger.figures import Minute
 from rdimport.report.html.chart import pace
 from rdimport.report.words import Words
 
+axe = pytest.importorskip("axe_playwright_python.sync_playwright")
 playwright = pytest.importorskip("playwright.sync_api")
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -64,3 +65,23 @@ def test_the_chart_of_a_long_run_is_whole(browser: Any, tmp_path: Path, width: i
     assert box["x"] + box["width"] <= width
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.close()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_of_all_accounts_is_accessible_and_fits_its_screen(
+    browser: Any, desk: Desk, box: object, width: int, scheme: str
+) -> None:
+    desk.write("list.yaml", MAPPING)
+    desk.write("list.csv", people(3) + "ninguem,Fulano\n")
+    desk.do("run", "list.csv", "-m", "list.yaml", "--quota", "none", "--account", "a" * 60)
+    desk.do("run", "none.csv", "-m", "list.yaml", "--account", "another")
+    desk.do("status", "--html", "status.html", "--lang", "pt-BR")
+    context = browser.new_context(viewport={"width": width, "height": 850}, color_scheme=scheme)
+    page = context.new_page()
+    page.goto(f"file://{desk.home}/status.html")
+    assert page.locator(".nights").first.locator("li").count() == 30
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    found = axe.Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+    context.close()

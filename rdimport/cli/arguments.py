@@ -120,6 +120,7 @@ class StatusArguments(StateArguments):
     check: bool
     max_age: float | None
     config: Path | None
+    html: Path | None
     json: bool
 
 

@@ -132,6 +132,8 @@ def _status(commands: _Commands) -> None:
     to.add_argument("--max-age", type=age, metavar="TIME", help=late)
     whose = _("the settings, whose jobs count")
     to.add_argument("--config", type=Path, metavar="FILE", help=whose)
+    page = _("write it as a page with each account's last 30 nights")
+    to.add_argument("--html", type=Path, metavar="FILE", help=page)
     _places(to, _("where the reports are (where each run put its own)"))
     to.add_argument("--json", action="store_true", help=_("print it as JSON"))
 

@@ -23,6 +23,8 @@ from rdimport.ledger import Ledger
 from rdimport.ledger.lock import is_locked
 from rdimport.report import job_status, run_status
 from rdimport.report.job_status import JobStatus
+from rdimport.report.job_words import count
+from rdimport.report.nights import nights
 from rdimport.report.run_status import RunStatus
 
 if TYPE_CHECKING:
@@ -45,13 +47,14 @@ def _tell(args: StatusArguments) -> list[JobStatus]:
     settings = resolve.settings(args.config)
     found: list[JobStatus] = []
     runs: list[RunStatus] = []
+    ledgers: list[Ledger] = []
     places = _places(args, settings)
     with ExitStack() as stack:
         for place in places:
             ledger = Ledger.if_there(place)
             if ledger is None:
                 continue
-            stack.enter_context(ledger)
+            ledgers.append(stack.enter_context(ledger))
             reach = ("--state-dir", str(place.absolute())) if settings else resolve.reach(args)
             found += _jobs(args, ledger, place, reach)
             runs += _runs(args, ledger, place, reach)
@@ -61,9 +64,11 @@ def _tell(args: StatusArguments) -> list[JobStatus]:
                 _("The ledger in {where} knows no run {run}.", where=where, run=args.run),
                 _("Type: rdimport status"),
             )
-    if settings:
-        found += _never_ran(args, settings, found)
-    chosen = [status for status in found if _is_wanted(args, status.account, status.job)]
+        if settings:
+            found += _never_ran(args, settings, found)
+        chosen = [status for status in found if _is_wanted(args, status.account, status.job)]
+        if args.html:
+            _draw(args, args.html, chosen, ledgers)
     runs = [run for run in runs if _is_wanted(args, run.account, run.job)]
     _show(args, chosen, runs, places[0], whole=len(places) == 1 and settings is None)
     return chosen
@@ -117,6 +122,18 @@ def _never_ran(
             yield job_status.never_run(account, job, its.mapping, max_age=args.max_age)
 
 
+def _draw(
+    args: StatusArguments, path: Path, chosen: list[JobStatus], ledgers: list[Ledger]
+) -> None:
+    """Write the page for people who would rather look."""
+    from rdimport.report.html import status_page  # noqa: PLC0415  only --html needs it
+
+    now = SystemClock().now()
+    running = [s.run.run_id for s in chosen if s.run is not None and s.run.where == "running"]
+    past = nights(ledgers, now, running, partial(_is_wanted, args))
+    status_page.write(path, chosen, past, now)
+
+
 def _is_wanted(args: StatusArguments, account: str, job: str) -> bool:
     if args.account is not None and fold(account) != fold(args.account):
         return False
@@ -139,6 +156,8 @@ def _show(
                 "runs": [run.as_json() for run in runs],
             }
         )
+    elif args.html:
+        say([*([count(found)] if found else []), _("The page is in {path}.", path=args.html)])
     elif args.run:
         say(one(runs[0]))
     elif whole and not args.check and len(found) < 2 and all(s.run and s.run.run_id for s in found):

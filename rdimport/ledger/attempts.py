@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,6 +40,8 @@ class Latest(NamedTuple):
     attempt: Attempt | None
     last_success: str | None
     """When a run of it last ended with every row where it should be."""
+    exit_code: int | None = None
+    """How it ended; None where it has not."""
 
 
 class _Line(NamedTuple):
@@ -75,10 +77,26 @@ def latest(ledger: Ledger, since: datetime | None = None) -> list[Latest]:
     """The latest run or attempt of each account and job, the newest first; those that nothing
     happened to `since` that moment are left out.
     """
+    return [
+        found
+        for line, found in _latest(_lines(ledger))
+        if since is None or datetime.fromisoformat(line.ended or line.begun) >= since
+    ]
+
+
+def latest_by(ledger: Ledger, part: Callable[[datetime], date]) -> dict[date, list[Latest]]:
+    """The same of each part of time, such as a night, that runs or attempts began in."""
+    parts: dict[date, list[_Line]] = {}
+    for line in _lines(ledger):
+        parts.setdefault(part(datetime.fromisoformat(line.begun)), []).append(line)
+    return {key: [found for _line, found in _latest(lines)] for key, lines in parts.items()}
+
+
+def _latest(lines: Iterable[_Line]) -> Iterator[tuple[_Line, Latest]]:
     found: dict[tuple[str, str], _Line] = {}
     fine: dict[tuple[str, str], str] = {}
     begun: set[str] = set()
-    for line in sorted(_lines(ledger), key=lambda line: line.begun, reverse=True):
+    for line in sorted(lines, key=lambda line: line.begun, reverse=True):
         owner = fold(line.account)
         known = (owner, line.job or Path(line.mapping).name)
         if line.code == ExitCode.DONE and line.ended:
@@ -89,11 +107,9 @@ def latest(ledger: Ledger, since: datetime | None = None) -> list[Latest]:
             begun.add(owner)
         if known not in found or _counts_more(line, found[known]):
             found[known] = line
-    return [
-        Latest(line.account, line.job, line.mapping, line.run, line.attempt, fine.get(known))
-        for known, line in found.items()
-        if since is None or datetime.fromisoformat(line.ended or line.begun) >= since
-    ]
+    for known, line in found.items():
+        success = fine.get(known)
+        yield line, Latest(*line[:3], line.run, line.attempt, success, line.code)
 
 
 def _counts_more(older: _Line, newer: _Line) -> bool:

@@ -7,19 +7,11 @@ from pathlib import Path
 from typing import Final
 
 from rdimport.cli.screen.layout import printable, width, wrapped
-from rdimport.core.messages import _, language, ngettext, untranslated
+from rdimport.core.messages import _, language, untranslated
 from rdimport.core.row import State
-from rdimport.report.job_status import FAILED, FINE, JobStatus
+from rdimport.report.job_status import FINE, JobStatus
+from rdimport.report.job_words import age, answer, count, name
 from rdimport.report.words import Words
-
-_ANSWERS: Final = {
-    "running": untranslated("at work"),
-    "finished": untranslated("worked"),
-    "failed": untranslated("nothing sent"),
-    "busy": untranslated("account in use"),
-    "killed": untranslated("killed"),
-    "stopped": untranslated("stopped"),
-}
 
 _HEADINGS: Final = (
     untranslated("account"),
@@ -41,27 +33,13 @@ _SPARE: Final = (9, 5, 8)
 def lines(found: Sequence[JobStatus]) -> Iterator[str]:
     """How many worked, a line for each, then what to do about those that did not."""
     ordered = sorted(found, key=lambda status: -status.verdict)
-    yield from wrapped(_count(ordered))
+    yield from wrapped(count(ordered))
     yield ""
     yield from _table([tuple(map(_, _HEADINGS)), *map(_cells, ordered)])
     for status in ordered:
         if status.verdict != FINE:
             yield ""
             yield from _advice(status)
-
-
-def _count(found: Sequence[JobStatus]) -> str:
-    failed = sum(status.verdict == FAILED for status in found)
-    fine = sum(status.verdict == FINE for status in found)
-    total = len(found)
-    return ngettext(
-        "{number} job: {fine} worked, {rows} with rows for a person, {failed} failed.",
-        "{number} jobs: {fine} worked, {rows} with rows for a person, {failed} failed.",
-        total,
-        fine=fine,
-        rows=total - fine - failed,
-        failed=failed,
-    )
 
 
 def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
@@ -82,10 +60,9 @@ def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
 
 def _cells(status: JobStatus) -> tuple[str, ...]:
     words, run = Words(language()), status.run
-    name = status.job or Path(status.mapping).name
-    start = (printable(status.account), printable(name))
+    start = (printable(status.account), printable(name(status)))
     if run is None:
-        return (*start, "", _answer(status), "", "", "", "", "", "")
+        return (*start, "", answer(status), "", "", "", "", "", "")
     counts = run.counts
     numbers = (
         counts[State.ACCEPTED],
@@ -94,28 +71,17 @@ def _cells(status: JobStatus) -> tuple[str, ...]:
         counts[State.UNCERTAIN],
         counts[State.PENDING],
     )
-    ago = _("{time} ago", time=words.duration(status.age or 0.0))
     files = ", ".join(printable(Path(file).name, 80) for file in run.files)
     shown = [words.number(number) if number else "" for number in numbers]
-    return (*start, ago, _answer(status), *shown, files)
-
-
-def _answer(status: JobStatus) -> str:
-    if status.run is None:
-        return _("never ran")
-    if status.too_old:
-        return _("too long ago")
-    if status.run.where == "finished" and status.verdict != FINE:
-        return _("some rows failed")
-    return _(_ANSWERS[status.run.where])
+    return (*start, age(status), answer(status), *shown, files)
 
 
 def _advice(status: JobStatus) -> Iterator[str]:
     """What to do about it."""
     run = status.run
-    name = " ".join(filter(None, (status.account, status.job or Path(status.mapping).name)))
-    answer = f"{printable(name)}: {_answer(status)}"
-    yield from wrapped(f"{answer} ({run.run_id})" if run and run.run_id else answer)
+    whose = " ".join(filter(None, (status.account, name(status))))
+    said = f"{printable(whose)}: {answer(status)}"
+    yield from wrapped(f"{said} ({run.run_id})" if run and run.run_id else said)
     for sentence, command in ((run.next, run.command), *run.then) if run else ():
         for line in sentence.splitlines():
             yield from wrapped(line, "  ")

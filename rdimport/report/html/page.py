@@ -15,7 +15,7 @@ from rdimport.ledger.figures import Example
 from rdimport.report.data import ReportData
 from rdimport.report.html import chart
 from rdimport.report.html.privacy import discreet
-from rdimport.report.html.text import escape
+from rdimport.report.html.text import command, escape
 from rdimport.report.next_steps import steps
 from rdimport.report.private_files import private
 from rdimport.report.summary import RunSummary
@@ -133,7 +133,7 @@ class _Page:
         for step in steps(self._summary, self.words):
             yield f"<p>{escape(step.sentence)}</p>"
             if step.command:
-                yield f"<pre>{_command(step.command)}</pre>"
+                yield f"<pre>{command(step.command)}</pre>"
 
     def _problems(self) -> Iterator[str]:
         words, counts = self.words, self._summary.problems
@@ -247,13 +247,6 @@ def _marked(text: str) -> str:
     """A sentence of the catalogue, with options and what stands in ` ` as code."""
     quoted = re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
     return re.sub(r"(?<![\w>-])(--[a-z][a-z-]*(?: uncertain)?)", r"<code>\1</code>", quoted)
-
-
-def _command(text: str) -> str:
-    """A command that may go on in a second line, but not within an option."""
-    return re.sub(
-        r"(?<!\S)(--?[a-z][a-z-]*)(?!\S)", r'<span class="option">\1</span>', escape(text)
-    )
 
 
 def _source(field: FieldRecord, words: Words) -> str:

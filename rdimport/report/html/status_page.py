@@ -1,0 +1,197 @@
+"""The page of `status --html`: each account's last nights, its rows, its quota, what is next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+from rdimport.core.errors import ReportError, UsageError
+from rdimport.core.messages import _, language, ngettext
+from rdimport.core.names import fold
+from rdimport.core.row import State
+from rdimport.report.html.text import command, escape
+from rdimport.report.job_status import FAILED, FINE, JobStatus
+from rdimport.report.job_words import age, answer, count, name
+from rdimport.report.nights import Night
+from rdimport.report.private_files import private
+from rdimport.report.run_status import RunStatus
+from rdimport.report.words import Words, local
+
+_NO_NETWORK: Final = "default-src 'none'; style-src 'unsafe-inline'"
+
+_MONTHS: Final = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+
+_MARKS: Final = {"fine": "✓", "rows": "!", "failed": "×", "none": "·"}
+"""What tells the kinds apart without a colour."""
+
+
+def write(
+    path: Path, found: Sequence[JobStatus], nights: Mapping[str, Sequence[Night]], now: datetime
+) -> None:
+    """Write the page, in the language that is spoken; `nights` by the folded account.
+
+    Raises UsageError where it cannot be written.
+    """
+    lines = [f"{line}\n" for line in _page(found, nights, now)]
+    try:
+        with private(path) as half, half.open("w", encoding="utf-8", newline="\n") as file:
+            file.writelines(lines)
+    except ReportError as error:
+        raise UsageError(
+            _("The page {path} cannot be written: {error}.", path=path, error=error.__cause__),
+            _("Name a file in a folder that you may write to with --html."),
+        ) from error
+
+
+def _page(
+    found: Sequence[JobStatus], nights: Mapping[str, Sequence[Night]], now: datetime
+) -> Iterator[str]:
+    folder = resources.files("rdimport.report.html")
+    css = "".join(folder.joinpath(f).read_text("utf-8") for f in ("page.css", "status.css"))
+    title = escape(_("Did last night's jobs work?"))
+    yield f'<!doctype html>\n<html lang="{language()}">\n<head>\n<meta charset="utf-8">'
+    yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    yield f'<meta http-equiv="Content-Security-Policy" content="{_NO_NETWORK}">'
+    yield f"<title>{title}</title>\n<style>\n{css}</style>\n</head>\n<body><main>"
+    yield f"<h1>{title}</h1>"
+    verdict = count(found) if found else _("No job is known yet.")
+    yield f'<p class="verdict">{escape(verdict)}</p>'
+    yield f'<p class="soft">{escape(local(now.isoformat()))}</p>'
+    yield from _key()
+    for jobs in _by_account(found):
+        yield from _account(jobs, nights.get(fold(jobs[0].account), ()))
+    yield "</main></body>\n</html>"
+
+
+def _key() -> Iterator[str]:
+    """What the marks of the nights mean."""
+    meanings = (
+        ("fine", _("worked")),
+        ("rows", _("some rows failed")),
+        ("failed", _("did not work")),
+        ("none", _("nothing ran")),
+    )
+    yield '<ul class="legend">'
+    for kind, meaning in meanings:
+        yield f"<li>{_mark(kind)} {escape(meaning)}</li>"
+    yield f"<li>{escape(_('a night is from noon to noon'))}</li></ul>"
+
+
+def _by_account(found: Sequence[JobStatus]) -> list[list[JobStatus]]:
+    """The jobs of each account, the worst account and job first."""
+    grouped: dict[str, list[JobStatus]] = {}
+    for status in sorted(found, key=lambda status: -status.verdict):
+        grouped.setdefault(fold(status.account), []).append(status)
+    return list(grouped.values())
+
+
+def _account(jobs: Sequence[JobStatus], nights: Sequence[Night]) -> Iterator[str]:
+    worst = jobs[0]
+    yield f'<section class="account"><h2>{escape(worst.account)}</h2>'
+    said = answer(worst) if len(jobs) == 1 else count(jobs)
+    yield f'<p class="said">{_mark(_kind(worst))} {escape(said)}</p>'
+    yield from _strip(nights)
+    runs = [status.run for status in jobs if status.run is not None]
+    rows = {state: sum(run.counts[state] for run in runs) for state in State}
+    yield from _rows(rows)
+    used = _quota_used(runs)
+    if used is not None:
+        yield from _quota(used)
+    opened = " open" if worst.verdict != FINE else ""
+    total = ngettext("{number} job", "{number} jobs", len(jobs))
+    yield f"<details{opened}><summary>{escape(total)}</summary>"
+    for status in jobs:
+        yield from _job(status, alone=len(jobs) == 1)
+    yield "</details></section>"
+
+
+def _strip(nights: Sequence[Night]) -> Iterator[str]:
+    if not nights:
+        return
+    label = escape(_("The last {nights} nights", nights=len(nights)))
+    yield f'<ol class="nights" aria-label="{label}">'
+    for one in nights:
+        told = escape(_night(one))
+        kind = "failed" if one.failed else "rows" if one.rows else "fine" if one.worked else "none"
+        yield f'<li title="{told}">{_mark(kind)}<span class="hidden">{told}</span></li>'
+    first, last = (_day(nights[at].ends) for at in (0, -1))
+    yield f'</ol><div class="ends" aria-hidden="true"><span>{first}</span><span>{last}</span></div>'
+
+
+def _night(one: Night) -> str:
+    """A night in words: `27 Nov–28 Nov: 2 worked, 1 failed`."""
+    parts = (
+        ngettext("{number} worked", "{number} worked", one.worked) if one.worked else "",
+        ngettext("{number} with failed rows", "{number} with failed rows", one.rows)
+        if one.rows
+        else "",
+        ngettext("{number} failed", "{number} failed", one.failed) if one.failed else "",
+    )
+    said = ", ".join(filter(None, parts)) or _("nothing ran")
+    return f"{_day(one.ends - timedelta(days=1))}–{_day(one.ends)}: {said}"
+
+
+def _day(day: date) -> str:
+    return f"{day:%d/%m}" if language() == "pt-BR" else f"{day:%d} {_MONTHS[day.month - 1]}"
+
+
+def _rows(counts: Mapping[State, int]) -> Iterator[str]:
+    words = Words(language())
+    states = [state for state in State if counts[state]]
+    if not states:
+        return
+    yield '<div class="bar" aria-hidden="true">'
+    for state in states:
+        yield f'<span style="flex: {counts[state]}; background: var(--{state})"></span>'
+    yield '</div><ul class="legend">'
+    for state in states:
+        dot = f'<span class="dot" style="background: var(--{state})"></span>'
+        yield f"<li>{dot}{escape(words.rows_in(state, counts[state]))}</li>"
+    yield "</ul>"
+
+
+def _quota(used: float) -> Iterator[str]:
+    said = escape(_("{share} of the quota used", share=f"{used:.0%}"))
+    width = f"{min(used, 1.0):.0%}"
+    yield f'<p class="quota"><span class="meter"><span style="width: {width}"></span></span>'
+    yield f"{said}</p>"
+
+
+def _quota_used(runs: Sequence[RunStatus]) -> float | None:
+    """The share of what the quota allowed all of them; None where it is not known of any."""
+    known = [(run.requests, run.quota_used) for run in runs if run.requests and run.quota_used]
+    allowed = sum(requests / share for requests, share in known)
+    return sum(requests for requests, _share in known) / allowed if known else None
+
+
+def _job(status: JobStatus, *, alone: bool) -> Iterator[str]:
+    run = status.run
+    yield f'<div class="job"><h3>{_mark(_kind(status))} {escape(name(status))}</h3>'
+    facts = [answer(status), age(status), *(Path(f).name[:80] for f in (run.files if run else ()))]
+    if run and run.run_id:
+        facts.append(run.run_id)
+    yield f'<p class="soft">{escape(" · ".join(filter(None, facts)))}</p>'
+    if run is None or status.verdict == FINE:
+        yield "</div>"
+        return
+    if not alone:  # then they are those of the account
+        yield from _rows(run.counts)
+    for sentence, typed in ((run.next, run.command), *run.then):
+        if sentence:
+            yield f"<p>{escape(sentence)}</p>"
+        if typed:
+            yield f"<pre>{command(typed)}</pre>"
+    yield "</div>"
+
+
+def _kind(status: JobStatus) -> str:
+    if status.run is None and status.verdict == FINE:
+        return "none"
+    return {FINE: "fine", FAILED: "failed"}.get(status.verdict, "rows")
+
+
+def _mark(kind: str) -> str:
+    return f'<span class="mark {kind}" aria-hidden="true">{_MARKS[kind]}</span>'

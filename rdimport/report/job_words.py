@@ -1,0 +1,58 @@
+"""How an account and job stand, in words that the screen and the page share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from rdimport.core.messages import _, language, ngettext, untranslated
+from rdimport.report.job_status import FAILED, FINE, JobStatus
+from rdimport.report.words import Words
+
+_ANSWERS: Final = {
+    "running": untranslated("at work"),
+    "finished": untranslated("worked"),
+    "failed": untranslated("nothing sent"),
+    "busy": untranslated("account in use"),
+    "killed": untranslated("killed"),
+    "stopped": untranslated("stopped"),
+}
+
+
+def name(status: JobStatus) -> str:
+    """The job, or the mapping that stands for it."""
+    return status.job or Path(status.mapping).name
+
+
+def answer(status: JobStatus) -> str:
+    """Did it work? In a word or two."""
+    if status.run is None:
+        return _("never ran")
+    if status.too_old:
+        return _("too long ago")
+    if status.run.where == "finished" and status.verdict != FINE:
+        return _("some rows failed")
+    return _(_ANSWERS[status.run.where])
+
+
+def age(status: JobStatus) -> str:
+    """How long ago its latest run began; empty where none has."""
+    if status.run is None:
+        return ""
+    return _("{time} ago", time=Words(language()).duration(status.age or 0.0))
+
+
+def count(found: Sequence[JobStatus]) -> str:
+    """How many worked and how many did not."""
+    failed = sum(status.verdict == FAILED for status in found)
+    fine = sum(status.verdict == FINE for status in found)
+    total = len(found)
+    return ngettext(
+        "{number} job: {fine} worked, {rows} with rows for a person, {failed} failed.",
+        "{number} jobs: {fine} worked, {rows} with rows for a person, {failed} failed.",
+        total,
+        fine=fine,
+        rows=total - fine - failed,
+        failed=failed,
+    )

@@ -1,0 +1,112 @@
+"""`rdimport status --html`: the nights of each account on one page."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from support.command import Desk
+from support.lists import MAPPING, people
+
+from rdimport.core.errors import ExitCode
+from rdimport.ledger.attempts import Attempt, note
+
+NOON = timedelta(hours=12)
+
+
+def night_ago(nights: int) -> datetime:
+    """A moment in that night by this machine's clock: an hour after its noon."""
+    here = (datetime.now(UTC).astimezone() - NOON).replace(hour=13, minute=0)
+    return here - timedelta(days=nights)
+
+
+def ended(desk: Desk, at: datetime, code: ExitCode, account: str = "acme", job: str = "a") -> None:
+    note(desk.state, Attempt(at, account, job, "list.yaml", ("list.csv",), code, "It <failed>."))
+
+
+def page(desk: Desk, *words: object) -> str:
+    assert desk.here("status", "--html", "status.html", *words).code == 0
+    return Path(desk.home / "status.html").read_text(encoding="utf-8")
+
+
+def strip(text: str) -> list[str]:
+    """The kind of each night of the first account, the oldest first."""
+    (found, *_others) = re.findall(r'<ol class="nights".*?</ol>', text, re.DOTALL)
+    return re.findall(r'class="mark (\w+)"', found)
+
+
+def test_the_last_thirty_nights_are_a_strip_whose_last_is_tonight(desk: Desk) -> None:
+    for nights, code in ((29, 0), (3, 2), (2, 1), (1, 0), (40, 2)):
+        ended(desk, night_ago(nights), ExitCode(code))
+    found = strip(page(desk))
+    assert len(found) == 30
+    assert found[0] == "fine"
+    assert found[-4:] == ["failed", "rows", "fine", "none"]
+    assert set(found[1:-4]) == {"none"}
+
+
+def test_a_night_is_as_bad_as_its_worst_job_and_a_job_as_its_last_word(desk: Desk) -> None:
+    ended(desk, night_ago(1), ExitCode.DONE, job="a")
+    ended(desk, night_ago(1), ExitCode.NOTHING_SENT, job="b")
+    ended(desk, night_ago(2), ExitCode.NOTHING_SENT, job="a")
+    ended(desk, night_ago(2) + timedelta(hours=1), ExitCode.FAILED_ROWS, job="a")
+    text = page(desk)
+    assert strip(text)[-3:] == ["rows", "failed", "none"]
+    assert ": 1 worked, 1 failed" in text
+
+
+def test_what_ran_after_midnight_belongs_to_the_night_before(desk: Desk) -> None:
+    start = night_ago(2)
+    ended(desk, start.replace(hour=23), ExitCode.NOTHING_SENT, job="a")
+    ended(desk, start.replace(hour=2) + timedelta(days=1), ExitCode.DONE, job="b")
+    assert strip(page(desk))[-3:] == ["failed", "none", "none"]
+
+
+def test_the_page_needs_nothing_else_and_runs_nothing_of_what_it_shows(desk: Desk) -> None:
+    ended(desk, night_ago(1), ExitCode.NOTHING_SENT, account="<script>alert(1)</script>\x1b[2J")
+    text = page(desk)
+    assert not re.search(r"<script|src=|href=|url\(|@import|\x1b", text)
+    assert "It &lt;failed&gt;." in text
+    assert (desk.home / "status.html").stat().st_mode & 0o077 == 0
+
+
+def test_rows_quota_and_the_next_command_of_a_real_run(desk: Desk, box: object) -> None:
+    desk.write("list.yaml", MAPPING)
+    desk.write("list.csv", people(3) + "ninguem,Fulano\n")
+    assert desk.here("run", "list.csv", "-m", "list.yaml", "--quota", "none").code == 1
+    text = page(desk, "--lang", "pt-BR")
+    assert '<html lang="pt-BR">' in text
+    assert "3 aceitas" in text
+    assert "1 inválida" in text
+    assert "failures.xlsx" in text
+    assert strip(text)[-1] == "rows"
+
+
+def test_only_the_account_and_job_that_were_asked_for(desk: Desk) -> None:
+    for account in ("acme", "lua"):
+        ended(desk, night_ago(1), ExitCode.DONE, account=account)
+    text = page(desk, "--account", "lua")
+    assert "lua</h2>" in text
+    assert "acme</h2>" not in text
+
+
+def test_an_empty_ledger_makes_a_page_too(desk: Desk) -> None:
+    assert "No job is known yet." in page(desk)
+
+
+@pytest.mark.parametrize("way", ["--json", "--check"])
+def test_the_page_is_written_beside_what_else_is_asked_for(desk: Desk, way: str) -> None:
+    ended(desk, night_ago(1), ExitCode.NOTHING_SENT)
+    told = desk.here("status", way, "--html", "status.html")
+    assert told.code == (2 if way == "--check" else 0)
+    assert (desk.home / "status.html").exists()
+    assert way != "--json" or told.summary["jobs"][0]["account"] == "acme"
+
+
+def test_a_place_that_takes_no_page_is_a_sentence(desk: Desk) -> None:
+    desk.write("file", "")
+    told = desk.here("status", "--html", "file/status.html")
+    assert told.code == 2
+    assert "file/status.html" in told.err

@@ -19,8 +19,9 @@ demo: .venv/ready
 	@echo '  export PATH="$$PWD/$(BIN):$$PATH"'
 	@echo "README.md says how to install it for good."
 
-# One worker for each core; tests that share a program stay together. TEST_PATIENCE=5 for a slow machine.
-WORKERS = auto
+# One worker more than there are cores: some tests wait. Tests that share a program or a fixture stay
+# together. TEST_PATIENCE=5 for a slow machine.
+WORKERS = $$(($$(getconf _NPROCESSORS_ONLN) + 1))
 test: .venv/ready-dev
 	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist loadgroup
 

@@ -14,6 +14,8 @@ from support.samples import SAMPLES, counted, mapping, sample
 
 from rdimport.sandbox.embedded import RunningSandbox
 
+pytestmark = pytest.mark.xdist_group("samples")
+
 Payloads = dict[str, dict[str, Any]]
 
 

@@ -167,7 +167,7 @@ COMMANDS = [
     "check list.csv --header-row HOSTILE",
     "run list.csv -m good.yaml --quota HOSTILE",
     "run list.csv -m good.yaml --HOSTILE",
-    "run list.csv -m good.yaml --account HOSTILE",
+    "run list.csv -m good.yaml --quota none --account HOSTILE",
     "run list.csv -m good.yaml --base-url http://HOSTILE/",
     "run list.csv -m good.yaml --log-file HOSTILE/log",
     "run list.csv -m good.yaml --state-dir HOSTILE --sandbox",

@@ -60,6 +60,19 @@ def killed(desk: Desk, box: RunningSandbox) -> None:
     box.set_faults(Faults())
 
 
+def stands_still_between_writes(run: subprocess.Popen[str], desk: Desk) -> bool:
+    """Whether a run that was stopped lets others write; if not, it goes on."""
+    run.send_signal(signal.SIGSTOP)
+    with closing(sqlite3.connect(desk.state / "ledger.sqlite3", timeout=0.1)) as db:
+        try:
+            db.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            run.send_signal(signal.SIGCONT)
+            return False
+        db.execute("ROLLBACK")
+    return True
+
+
 def remove(desk: Desk, pattern: str) -> None:
     for path in desk.state.glob(pattern):
         path.unlink()
@@ -155,25 +168,12 @@ def test_a_run_that_stands_still_keeps_its_account_though_the_lock_file_is_gone(
     ready: Desk, box: RunningSandbox
 ) -> None:
     run = at_work(ready, box)
-    run.send_signal(signal.SIGSTOP)
+    until(lambda: stands_still_between_writes(run, ready))
     remove(ready, "*.lock")
     busy = ready.do(*command())
     run.send_signal(signal.SIGCONT)
     assert busy.code == 75
     assert ready.wait(run).code == 3
-
-
-def stands_still_between_writes(run: subprocess.Popen[str], desk: Desk) -> bool:
-    """Whether a run that was stopped lets others write; if not, it goes on."""
-    run.send_signal(signal.SIGSTOP)
-    with closing(sqlite3.connect(desk.state / "ledger.sqlite3", timeout=0.1)) as db:
-        try:
-            db.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError:
-            run.send_signal(signal.SIGCONT)
-            return False
-        db.execute("ROLLBACK")
-    return True
 
 
 def test_another_user_who_finds_no_lock_sends_no_row_that_a_run_at_work_has_sent(

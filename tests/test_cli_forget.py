@@ -12,7 +12,7 @@ import pytest
 from support.command import Desk
 
 from rdimport.core.people import People
-from rdimport.ledger.lock import locked
+from rdimport.ledger.sqlite.lock import locked
 from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
 

@@ -25,7 +25,7 @@ from rdimport.cli.screen.status import table
 from rdimport.core.events import Event, SendingFinished
 from rdimport.core.row import State
 from rdimport.ledger import Ledger
-from rdimport.ledger.lock import locked
+from rdimport.ledger.sqlite.lock import locked
 from rdimport.report.run_status import RunStatus
 from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox

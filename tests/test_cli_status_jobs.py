@@ -10,7 +10,7 @@ from support.command import Desk
 from support.lists import people
 from support.waiting import until
 
-from rdimport.ledger.lock import locked
+from rdimport.ledger.sqlite.lock import locked
 from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
 

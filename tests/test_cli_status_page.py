@@ -11,7 +11,7 @@ from support.command import Desk
 from support.lists import MAPPING, people
 
 from rdimport.core.errors import ExitCode
-from rdimport.ledger.attempts import Attempt, note
+from rdimport.ledger.sqlite.attempts import Attempt, note
 
 NOON = timedelta(hours=12)
 

@@ -30,7 +30,7 @@ from rdimport.core.row import Problem, State
 from rdimport.destination.rdstation.endpoint import RDStation
 from rdimport.ledger import Counters, Ledger, Outcome, RowResult, Run, RunRecord, SendAttempt
 from rdimport.ledger.group_commit import Journal
-from rdimport.ledger.lock import locked, nobody_at_work
+from rdimport.ledger.sqlite.lock import locked, nobody_at_work
 from rdimport.mapping import Mapping
 from rdimport.sandbox.embedded import RunningSandbox
 

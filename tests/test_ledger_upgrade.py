@@ -20,7 +20,7 @@ from support.command import Desk
 from test_ledger import folder, somebody_without_rights  # noqa: F401  a fixture
 
 from rdimport.ledger import Ledger
-from rdimport.ledger.lock import locked
+from rdimport.ledger.sqlite.lock import locked
 from rdimport.sandbox.embedded import RunningSandbox
 
 KEPT = Path(__file__).parent / "ledgers"

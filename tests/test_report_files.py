@@ -27,8 +27,9 @@ from rdimport.core.errors import ReportError
 from rdimport.core.events import Event, RowsReported
 from rdimport.core.quota import Quota
 from rdimport.core.row import FAILED, Problem, State
-from rdimport.ledger import Ledger, Outcome, figures
-from rdimport.ledger.figures import LegalBases, Minute
+from rdimport.ledger import Ledger, Outcome
+from rdimport.ledger.sqlite import figures
+from rdimport.ledger.sqlite.figures import LegalBases, Minute
 from rdimport.mapping import Mapping
 from rdimport.report import write_report
 from rdimport.report.data import load_report_data

@@ -14,8 +14,8 @@ from support.reports import Office
 
 from rdimport.cli.screen.run import lines
 from rdimport.core.row import State
-from rdimport.ledger import figures
-from rdimport.ledger.figures import LegalBases
+from rdimport.ledger.sqlite import figures
+from rdimport.ledger.sqlite.figures import LegalBases
 from rdimport.report.html.page import pace_facts
 from rdimport.report.summary import RunSummary
 from rdimport.report.words import Words

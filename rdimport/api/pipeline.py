@@ -43,11 +43,11 @@ from rdimport.destination import Destination
 from rdimport.destination.rdstation.custom_fields import CustomFields
 from rdimport.destination.rdstation.endpoint import BASE_URL
 from rdimport.ledger import Ending, Ledger, Run, RunRecord
-from rdimport.ledger.accounts import Wish, hash_of
-from rdimport.ledger.figures import examples
-from rdimport.ledger.lock import Held, is_locked, wait_for
-from rdimport.ledger.naming import refuse_unrecognised
-from rdimport.ledger.wholeness import damage_in
+from rdimport.ledger.sqlite.accounts import Wish, hash_of
+from rdimport.ledger.sqlite.figures import examples
+from rdimport.ledger.sqlite.lock import Held, is_locked, wait_for
+from rdimport.ledger.sqlite.naming import refuse_unrecognised
+from rdimport.ledger.sqlite.wholeness import damage_in
 from rdimport.mapping import Mapping
 from rdimport.plan import mapping_record
 from rdimport.plan.departure import Departure, set_out

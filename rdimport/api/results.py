@@ -12,8 +12,8 @@ import polars as pl
 from rdimport.core.errors import ExitCode
 from rdimport.core.row import FAILED, FILE, PROBLEMS, ROW, Problem, State
 from rdimport.ledger import Input, Ledger, Outcome
-from rdimport.ledger.figures import Example, LegalBases, WrongColumn, of_filled, wrong_column
-from rdimport.ledger.naming import Names, Unrecognised
+from rdimport.ledger.sqlite.figures import Example, LegalBases, WrongColumn, of_filled, wrong_column
+from rdimport.ledger.sqlite.naming import Names, Unrecognised
 from rdimport.plan.planner import Invalid, Plan
 from rdimport.plan.spool import Spool
 from rdimport.prepare.preview import Preview

@@ -122,7 +122,7 @@ def _damage(typed: object) -> RdimportError | None:
     """What looks like a bug may be a ledger that holds what we never wrote."""
     from rdimport.cli import resolve  # noqa: PLC0415
     from rdimport.ledger import Ledger  # noqa: PLC0415
-    from rdimport.ledger.wholeness import damage_in  # noqa: PLC0415
+    from rdimport.ledger.sqlite.wholeness import damage_in  # noqa: PLC0415
 
     if not isinstance(typed, StateArguments):
         return None

@@ -17,8 +17,8 @@ from rdimport.core.messages import _, ngettext
 from rdimport.core.names import fold
 from rdimport.destination.address import endpoint
 from rdimport.ledger import Ledger
-from rdimport.ledger.accounts import Account, accounts, add_key, hash_of, rename
-from rdimport.ledger.lock import locked
+from rdimport.ledger.sqlite.accounts import Account, accounts, add_key, hash_of, rename
+from rdimport.ledger.sqlite.lock import locked
 
 _NAMES = {"list": 0, "add-key": 0, "rename": 2}
 

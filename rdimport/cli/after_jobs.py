@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def known(state_dir: Path) -> list[JobStatus]:
     """What a ledger knows of its accounts and jobs; nothing where it cannot be read."""
     from rdimport.ledger import Ledger  # noqa: PLC0415
-    from rdimport.ledger.lock import is_locked  # noqa: PLC0415
+    from rdimport.ledger.sqlite.lock import is_locked  # noqa: PLC0415
     from rdimport.report.job_status import jobs  # noqa: PLC0415
 
     with suppress(RdimportError):

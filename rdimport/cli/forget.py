@@ -15,8 +15,8 @@ from rdimport.core.errors import ExitCode, LedgerBusyError, UsageError
 from rdimport.core.messages import _, ngettext
 from rdimport.core.people import People
 from rdimport.ledger import Ledger
-from rdimport.ledger.erasing import Erased, erase, remembered, report_dirs
-from rdimport.ledger.lock import nobody_at_work
+from rdimport.ledger.sqlite.erasing import Erased, erase, remembered, report_dirs
+from rdimport.ledger.sqlite.lock import nobody_at_work
 from rdimport.prepare.clean.email import TYPOS
 from rdimport.report import write_report
 from rdimport.report.private_files import clean, delete

@@ -18,16 +18,16 @@ from rdimport.cli.streams import ask, print_error, say
 from rdimport.core.errors import ExitCode, LedgerBusyError, LedgerLostError, UsageError
 from rdimport.core.messages import _, ngettext
 from rdimport.ledger import Ledger
-from rdimport.ledger.files import (
+from rdimport.ledger.sqlite.files import (
     FILE_NAME,
     copy,
     ledger_of,
     put_aside,
     put_witnesses_aside,
 )
-from rdimport.ledger.lock import nobody_at_work
-from rdimport.ledger.schema import damaged
-from rdimport.ledger.wholeness import Found, last_run, looked_through
+from rdimport.ledger.sqlite.lock import nobody_at_work
+from rdimport.ledger.sqlite.schema import damaged
+from rdimport.ledger.sqlite.wholeness import Found, last_run, looked_through
 
 
 def execute(args: LedgerArguments) -> int:

@@ -72,7 +72,7 @@ def note_attempt(
     """Let `status` know of a run that ended before it began. Where even that cannot be noted, the
     error that it ended with is the one to tell.
     """
-    from rdimport.ledger.attempts import Attempt, note  # noqa: PLC0415
+    from rdimport.ledger.sqlite.attempts import Attempt, note  # noqa: PLC0415
 
     if error.summary is not None or args.sandbox:
         return

@@ -14,9 +14,9 @@ from rdimport.core.clock import SystemClock
 from rdimport.core.errors import ExitCode
 from rdimport.core.messages import _, ngettext
 from rdimport.ledger import Ledger
-from rdimport.ledger.files import put_away, remove_half_made
-from rdimport.ledger.lock import is_locked, nobody_at_work
-from rdimport.ledger.upgrade import forget_copies
+from rdimport.ledger.sqlite.files import put_away, remove_half_made
+from rdimport.ledger.sqlite.lock import is_locked, nobody_at_work
+from rdimport.ledger.sqlite.upgrade import forget_copies
 from rdimport.report.private_files import clean, delete
 
 

@@ -15,8 +15,8 @@ from rdimport.core.messages import _, ngettext
 from rdimport.core.names import fold
 from rdimport.core.shell import joined
 from rdimport.ledger import Ledger
-from rdimport.ledger.lock import locked
-from rdimport.ledger.proofs import destination_at_rest
+from rdimport.ledger.sqlite.lock import locked
+from rdimport.ledger.sqlite.proofs import destination_at_rest
 from rdimport.mapping import Mapping
 from rdimport.settle.evidence import Evidence, Unread, webhook_lines
 from rdimport.settle.export import exported

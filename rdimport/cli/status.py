@@ -20,7 +20,7 @@ from rdimport.core.errors import ExitCode, RdimportError, UsageError
 from rdimport.core.messages import _
 from rdimport.core.names import fold
 from rdimport.ledger import Ledger
-from rdimport.ledger.lock import is_locked
+from rdimport.ledger.sqlite.lock import is_locked
 from rdimport.report import job_status, run_status
 from rdimport.report.job_status import JobStatus
 from rdimport.report.job_words import count

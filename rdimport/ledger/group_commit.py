@@ -10,7 +10,8 @@ from threading import Thread
 from typing import Final
 
 from rdimport.core.errors import LedgerError
-from rdimport.ledger import Counters, RowResult, Run, SendAttempt
+from rdimport.ledger.records import Counters, RowResult, SendAttempt
+from rdimport.ledger.sqlite.run import Run
 
 OUTCOMES_WAIT: Final = 0.005
 """Seconds for which outcomes wait for rows that begin, to be written together with them."""

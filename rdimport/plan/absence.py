@@ -7,7 +7,7 @@ from typing import Final
 import polars as pl
 
 from rdimport.ledger import Ledger
-from rdimport.ledger.proofs import complete, identifier_hash
+from rdimport.ledger.sqlite.proofs import complete, identifier_hash
 
 BEFORE: Final = 60_000
 """Milliseconds by which the clocks may differ: the source has to be complete since so long before a

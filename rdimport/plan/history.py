@@ -14,7 +14,7 @@ import polars as pl
 from rdimport.core.row import FILE, ROW, State
 from rdimport.destination import Destination
 from rdimport.ledger import Ledger, Outcome, problems_of
-from rdimport.ledger.naming import Names, Unrecognised, unrecognised
+from rdimport.ledger.sqlite.naming import Names, Unrecognised, unrecognised
 from rdimport.mapping import Mapping
 from rdimport.plan.absence import absence
 from rdimport.plan.duplicates import IDENTITY, UNCHANGED

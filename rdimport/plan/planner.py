@@ -21,7 +21,7 @@ from rdimport.core.errors import Bug
 from rdimport.core.events import Observer, RowsRead, ignore_events
 from rdimport.core.row import DEFECT, FILE, ROW, Problem, State
 from rdimport.ledger import Input, Outcome, PendingRow, SendAttempt, text_of
-from rdimport.ledger.naming import Names
+from rdimport.ledger.sqlite.naming import Names
 from rdimport.plan.duplicates import AT, IDENTITY, UNCHANGED, Index
 from rdimport.plan.history import EARLIER, Known, SendHistory, cells_of
 from rdimport.plan.known_rows import NO_SOURCES, SOURCE, KnownRows

@@ -9,8 +9,9 @@ from typing import Final
 from rdimport.core.messages.reasons import Reason, detail, explain, reason
 from rdimport.core.row import Problem
 from rdimport.core.stop import StopReason
-from rdimport.ledger import MappingRecord, Run, figures
-from rdimport.ledger.figures import Example, Minute
+from rdimport.ledger import MappingRecord, Run
+from rdimport.ledger.sqlite import figures
+from rdimport.ledger.sqlite.figures import Example, Minute
 from rdimport.report.reread import Reread, reread
 from rdimport.report.summary import RunSummary, summarise
 

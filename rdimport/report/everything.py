@@ -7,7 +7,8 @@ from pathlib import Path
 from rdimport.core.errors import Bug, UsageError
 from rdimport.core.messages import _
 from rdimport.core.row import FAILED
-from rdimport.ledger import Run, figures
+from rdimport.ledger import Run
+from rdimport.ledger.sqlite import figures
 from rdimport.report import failures_csv, summary
 from rdimport.report.data import load_report_data
 from rdimport.report.failures_xlsx import sheets

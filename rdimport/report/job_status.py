@@ -11,7 +11,7 @@ from typing import Any, Final
 from rdimport.core.errors import ExitCode
 from rdimport.core.row import State
 from rdimport.ledger import Ledger
-from rdimport.ledger.attempts import Attempt, Latest, latest
+from rdimport.ledger.sqlite.attempts import Attempt, Latest, latest
 from rdimport.report.run_status import RunStatus, named
 
 FINE: Final = 0

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from rdimport.core.errors import ExitCode
 from rdimport.core.names import fold
 from rdimport.ledger import Ledger
-from rdimport.ledger.attempts import Latest, latest_by
+from rdimport.ledger.sqlite.attempts import Latest, latest_by
 
 NIGHTS: Final = 30
 

@@ -13,8 +13,9 @@ from rdimport.core.quota import share_used
 from rdimport.core.row import State
 from rdimport.core.shell import joined
 from rdimport.core.visible import shown
-from rdimport.ledger import Run, figures
-from rdimport.ledger.proofs import proofs
+from rdimport.ledger import Run
+from rdimport.ledger.sqlite import figures
+from rdimport.ledger.sqlite.proofs import proofs
 from rdimport.report import failures_csv
 from rdimport.report.private_files import private
 

@@ -15,7 +15,7 @@ import polars as pl
 from rdimport.core.messages.codes import Code
 from rdimport.core.row import Problem
 from rdimport.ledger import Ledger
-from rdimport.ledger.proofs import (
+from rdimport.ledger.sqlite.proofs import (
     Complete,
     Doubt,
     accept,

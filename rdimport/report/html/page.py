@@ -11,7 +11,7 @@ from typing import Final
 from rdimport.core.messages.reasons import UNREACHED, explain, remedy
 from rdimport.core.row import FAILED, Problem, State
 from rdimport.ledger import FieldRecord
-from rdimport.ledger.figures import Example
+from rdimport.ledger.sqlite.figures import Example
 from rdimport.report.data import ReportData
 from rdimport.report.html import chart
 from rdimport.report.html.privacy import discreet

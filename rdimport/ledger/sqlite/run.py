@@ -13,8 +13,6 @@ import polars as pl
 
 from rdimport.core.errors import Bug, ExitCode
 from rdimport.core.row import State
-from rdimport.ledger.accounts import settle
-from rdimport.ledger.naming import Names, Unrecognised, note, unrecognised
 from rdimport.ledger.records import (
     Counters,
     Ending,
@@ -26,14 +24,16 @@ from rdimport.ledger.records import (
     SendAttempt,
     problems_of,
 )
-from rdimport.ledger.refusals import lock_lost, see_name
-from rdimport.ledger.schema import post
-from rdimport.ledger.wishes import begun
-from rdimport.ledger.witness import Witness
-from rdimport.ledger.writes import Writes, count_write, eight_bytes
+from rdimport.ledger.sqlite.accounts import settle
+from rdimport.ledger.sqlite.naming import Names, Unrecognised, note, unrecognised
+from rdimport.ledger.sqlite.refusals import lock_lost, see_name
+from rdimport.ledger.sqlite.schema import post
+from rdimport.ledger.sqlite.wishes import begun
+from rdimport.ledger.sqlite.witness import Witness
+from rdimport.ledger.sqlite.writes import Writes, count_write, eight_bytes
 
 if TYPE_CHECKING:
-    from rdimport.ledger import Ledger
+    from rdimport.ledger.sqlite.ledger import Ledger
 
 
 class Run:

@@ -7,7 +7,7 @@ from pathlib import Path
 from rdimport.core.errors import LedgerLostError
 from rdimport.core.messages import _
 from rdimport.core.names import is_run
-from rdimport.ledger.schema import damaged
+from rdimport.ledger.sqlite.schema import damaged
 
 
 def lock_lost(path: Path) -> LedgerLostError:

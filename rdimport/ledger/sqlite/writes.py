@@ -15,7 +15,7 @@ from typing import Final
 from rdimport.core.errors import Bug
 from rdimport.core.row import State
 from rdimport.ledger.records import Counters, Outcome, RowResult, SendAttempt, text_of
-from rdimport.ledger.schema import post
+from rdimport.ledger.sqlite.schema import post
 
 _POST_EVERY: Final = 20_000
 """Accepted rows after which the daybook is posted: a tenth of a second, and no file too large."""

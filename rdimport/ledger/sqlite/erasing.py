@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rdimport.core.people import People
-from rdimport.ledger.files import put_away, remove_half_made
-from rdimport.ledger.upgrade import copies
+from rdimport.ledger.sqlite.files import put_away, remove_half_made
+from rdimport.ledger.sqlite.upgrade import copies
 
 if TYPE_CHECKING:
-    from rdimport.ledger import Ledger
+    from rdimport.ledger.sqlite.ledger import Ledger
 
 _STRIPPED: Final = (
     "(SELECT json_group_array(json_array(p.value ->> 0, p.value ->> 1, '', '', ''))"

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rdimport.core.errors import UsageError
 from rdimport.core.messages import _
-from rdimport.ledger.upgrade import digests_of
+from rdimport.ledger.hashes import digests_of
 
 if TYPE_CHECKING:
-    from rdimport.ledger import Ledger
+    from rdimport.ledger.sqlite.ledger import Ledger
 
 _USUAL: Final = ("email",)
 _NOT_KNOWN: Final = ""

@@ -11,7 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from rdimport.core.names import fold
-from rdimport.ledger.witness import outside
+from rdimport.ledger.sqlite.witness import outside
 
 
 def lock_file(state_dir: Path, account: str) -> Path:

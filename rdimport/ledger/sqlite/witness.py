@@ -23,6 +23,7 @@ from typing import IO, Final, NamedTuple, Self
 from rdimport.core.errors import LedgerError, LedgerLostError
 from rdimport.core.messages import _
 from rdimport.core.visible import shown_lines
+from rdimport.ledger.hashes import ledger_id
 
 SUFFIX: Final = ".sent"
 
@@ -55,11 +56,6 @@ def identity(path: Path | str) -> Identity | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
-
-
-def ledger_id(key: bytes) -> str:
-    """A name for a ledger and its copies, from which its key cannot be recovered."""
-    return blake2b(b"ledger", key=key, digest_size=8).hexdigest()
 
 
 def outside(state_dir: Path) -> Path | None:

@@ -12,9 +12,9 @@ from filelock import FileLock, Timeout
 from rdimport.core.clock import Clock
 from rdimport.core.errors import LedgerBusyError, LedgerError
 from rdimport.core.messages import _
-from rdimport.ledger import Ledger
-from rdimport.ledger.account_locks import is_locked, lock_file, nobody_at_work
-from rdimport.ledger.witness import identity, outside
+from rdimport.ledger.sqlite.account_locks import is_locked, lock_file, nobody_at_work
+from rdimport.ledger.sqlite.ledger import Ledger
+from rdimport.ledger.sqlite.witness import identity, outside
 
 __all__ = ["Held", "is_locked", "locked", "nobody_at_work", "wait_for"]
 

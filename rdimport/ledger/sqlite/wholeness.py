@@ -9,8 +9,9 @@ from typing import Final, NamedTuple
 from rdimport.core.errors import Bug, ExitCode, LedgerError
 from rdimport.core.messages import _
 from rdimport.core.row import State
-from rdimport.ledger import Ledger, Run
-from rdimport.ledger.schema import damaged
+from rdimport.ledger.sqlite.ledger import Ledger
+from rdimport.ledger.sqlite.run import Run
+from rdimport.ledger.sqlite.schema import damaged
 
 _STATES: Final = json.dumps([str(state) for state in State])
 

@@ -21,7 +21,7 @@ from rdimport.destination import address
 from rdimport.ledger.records import RunRecord
 
 if TYPE_CHECKING:
-    from rdimport.ledger import Ledger
+    from rdimport.ledger.sqlite.ledger import Ledger
 
 _HAS_SENT: Final = (
     "EXISTS (SELECT 1 FROM posted WHERE posted.destination = d.id AND state <> 'refused')"

@@ -11,16 +11,15 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from datetime import UTC, datetime
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
 
 from rdimport.core.errors import LedgerBusyError
 from rdimport.core.messages import _
-from rdimport.core.names import fold
 from rdimport.destination.address import endpoint, identity
-from rdimport.ledger.account_locks import nobody_at_work
-from rdimport.ledger.schema import ADDED_IN_3, CONVERSION, VERSION, post, version_of
+from rdimport.ledger.hashes import digests_of
+from rdimport.ledger.sqlite.account_locks import nobody_at_work
+from rdimport.ledger.sqlite.schema import ADDED_IN_3, CONVERSION, VERSION, post, version_of
 
 _COPIES: Final = "ledger-schema*.sqlite3"
 
@@ -209,13 +208,6 @@ def _identifier(facts: Mapping[str, Any]) -> str:
     fields = (facts.get("mapping_used") or {}).get("fields") or ()
     values = [f.get("value") for f in fields if f.get("field") == "conversion_identifier"]
     return " ".join(values[0].split()) if values and values[0] else ""
-
-
-def digests_of(key: bytes, identifier: str) -> tuple[bytes, bytes]:
-    """Keyed hashes of a conversion_identifier: as it is, and as people take it for the same."""
-    texts = (f"identifier {identifier}", f"folded {fold(identifier)}")
-    exact, folded = (blake2b(text.encode(), key=key, digest_size=16).digest() for text in texts)
-    return exact, folded
 
 
 _STEPS: Final[dict[int, Callable[[sqlite3.Connection], None]]] = {2: _to_3}

@@ -10,7 +10,7 @@ from rdimport.core.errors import ExitCode
 from rdimport.ledger.records import RunRecord
 
 if TYPE_CHECKING:
-    from rdimport.ledger import Ledger
+    from rdimport.ledger.sqlite.ledger import Ledger
 
 
 def begun(ledger: Ledger, destination: int, number: int, record: RunRecord) -> frozenset[int]:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from rdimport.core.errors import ExitCode
 from rdimport.core.names import fold
-from rdimport.ledger import Ledger
+from rdimport.ledger.sqlite.ledger import Ledger
 
 
 class Attempt(NamedTuple):

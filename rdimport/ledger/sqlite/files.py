@@ -13,9 +13,9 @@ from typing import Final
 
 from rdimport.core.errors import LedgerLostError, UsageError
 from rdimport.core.messages import _
-from rdimport.ledger import witness
-from rdimport.ledger.safety import see_that_it_is_ours
-from rdimport.ledger.schema import WRITER_WAITS, damaged, explained, make, write_ahead
+from rdimport.ledger.sqlite import witness
+from rdimport.ledger.sqlite.safety import see_that_it_is_ours
+from rdimport.ledger.sqlite.schema import WRITER_WAITS, damaged, explained, make, write_ahead
 
 FILE_NAME: Final = "ledger.sqlite3"
 

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from rdimport.core.row import Problem
-from rdimport.ledger import Ledger
+from rdimport.ledger.hashes import digests_of
 from rdimport.ledger.records import text_of
-from rdimport.ledger.schema import recover
-from rdimport.ledger.upgrade import digests_of
+from rdimport.ledger.sqlite.ledger import Ledger
+from rdimport.ledger.sqlite.schema import recover
 
 PROVED: Final = "proved."
 """What the codes of a row begin with whose arrival was proved later."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Final, NamedTuple
 
 from rdimport.core.row import Problem
-from rdimport.ledger import Run
+from rdimport.ledger.sqlite.run import Run
 
 
 class Example(NamedTuple):

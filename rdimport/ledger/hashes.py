@@ -1,0 +1,31 @@
+"""Keyed hashes: nobody without a ledger's key can find out whose they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b
+
+from rdimport.core.names import fold
+
+
+def hashed(key: bytes, texts: Sequence[str], size: int) -> list[bytes]:
+    """Keyed hashes of `size` bytes."""
+    keyed = blake2b(key=key, digest_size=size)
+
+    def digest(text: str) -> bytes:
+        one = keyed.copy()  # to take the key in anew would take as long as the text
+        one.update(text.encode())
+        return one.digest()
+
+    return list(map(digest, texts))
+
+
+def ledger_id(key: bytes) -> str:
+    """A name for a ledger and its copies, from which its key cannot be recovered."""
+    return blake2b(b"ledger", key=key, digest_size=8).hexdigest()
+
+
+def digests_of(key: bytes, identifier: str) -> tuple[bytes, bytes]:
+    """Keyed hashes of a conversion_identifier: as it is, and as people take it for the same."""
+    exact, folded = hashed(key, (f"identifier {identifier}", f"folded {fold(identifier)}"), 16)
+    return exact, folded

@@ -16,6 +16,7 @@ class SendAttempt(NamedTuple):
 
     `source` is the hash by which its cells can be recognised (`recall`), where there is one;
     `compared` is what of the payload tells whether it has changed, where that is not all of it.
+    `version` is what the plan saw of the conversion: it is claimed only if that has not changed.
     """
 
     identity: bytes
@@ -24,6 +25,7 @@ class SendAttempt(NamedTuple):
     payload: str
     source: int | None = None
     compared: str | None = None
+    version: int = 0
 
 
 class PendingRow(NamedTuple):

@@ -26,6 +26,9 @@ class Cable:
         self._changed = threading.Condition()
         self._cut: set[str] = set()
         self._held: set[str] = set()
+        self._closed = False
+        self.waiting = False
+        """Is something held?"""
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._seen: Callable[[str, bytes], None] = lambda _way, _data: None
         threading.Thread(target=self._accept, daemon=True).start()
@@ -65,6 +68,10 @@ class Cable:
 
     def close(self) -> None:
         """Take no more connections, and end those that there are."""
+        with self._changed:
+            self._closed = True
+        with suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)  # wakes its thread
         self._listening.close()
         self.mend()
         self.reset()
@@ -81,6 +88,10 @@ class Cable:
                 client.close()
                 continue
             with self._changed:
+                if self._closed:
+                    client.close()
+                    server.close()
+                    return
                 self._pairs.append((client, server))
             for way, source, target in ((TO_SERVER, client, server), (TO_CLIENT, server, client)):
                 one = threading.Thread(target=self._carry, args=(way, source, target), daemon=True)
@@ -91,6 +102,7 @@ class Cable:
             while data := source.recv(65_536):
                 self._seen(way, data)
                 with self._changed:
+                    self.waiting = way in self._held
                     self._changed.wait_for(lambda: way not in self._held)
                     swallowed = way in self._cut
                 if not swallowed:

@@ -1,0 +1,116 @@
+"""Where a shared ledger is, and the key of its hashes, which is not in it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from rdimport.core.errors import LedgerError, UsageError
+from rdimport.core.messages import _
+
+SCHEMES: Final = ("postgresql://", "postgres://")
+KEY: Final = "RDIMPORT_LEDGER_KEY"
+KEY_FILE: Final = "RDIMPORT_LEDGER_KEY_FILE"
+_SIZE: Final = 32
+
+
+class Address(NamedTuple):
+    """A database that holds a ledger. `shown` is fit for a message: it has no password."""
+
+    url: str
+    shown: str
+
+
+def is_address(text: str) -> bool:
+    """Does it name a database, and not a folder?"""
+    return text.startswith(SCHEMES)
+
+
+def parsed(url: str) -> Address:
+    """The address that a person typed. Raises UsageError, without repeating it: it may hold a
+    password.
+    """
+    from psycopg import ProgrammingError  # noqa: PLC0415  it comes with an extra
+    from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415
+
+    try:
+        parts = conninfo_to_dict(url)
+    except ProgrammingError:
+        raise UsageError(
+            _("What --ledger or RDIMPORT_LEDGER says is no address of a PostgreSQL database."),
+            _("Write it as postgresql://USER@HOST/DATABASE; the password is best in PGPASSFILE."),
+        ) from None
+    host = parts.get("host") or parts.get("hostaddr") or "localhost"
+    port = f":{parts['port']}" if parts.get("port") else ""
+    user = f"{parts['user']}@" if parts.get("user") else ""
+    return Address(url, f"postgresql://{user}{host}{port}/{parts.get('dbname') or ''}")
+
+
+def key_file() -> Path:
+    """Where the key lies unless the environment has it."""
+    from platformdirs import user_config_path  # noqa: PLC0415
+
+    told = os.environ.get(KEY_FILE)
+    return Path(told) if told else user_config_path("rdimport", appauthor=False) / "ledger.key"
+
+
+def key_of() -> bytes | None:
+    """The 32 bytes that this machine has for shared ledgers. Raises UsageError for what is none."""
+    told, place = os.environ.get(KEY), KEY
+    if not told:
+        path = key_file()
+        place = str(path)
+        try:
+            told = path.read_text(encoding="ascii").strip()
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise LedgerError(
+                _("The key of the ledger, {path}, cannot be read: {error}.", path=path, error=error)
+            ) from error
+    try:
+        key = bytes.fromhex(told.strip())
+    except ValueError:
+        key = b""
+    if len(key) != _SIZE:
+        raise UsageError(
+            _("What {place} holds is no key of a ledger: 64 hexadecimal digits.", place=place),
+            _("Copy it from a machine that uses the ledger already."),
+        )
+    return key
+
+
+def needed_key() -> bytes:
+    """The key, where there is one. Raises UsageError."""
+    key = key_of()
+    if key is None:
+        raise UsageError(
+            _(
+                "A ledger in PostgreSQL needs the key of its hashes, which is not kept in the "
+                "database: neither {variable} nor {path} is there.",
+                variable=KEY,
+                path=key_file(),
+            ),
+            _(
+                "Copy it from a machine that uses this ledger already. For a new ledger, type: "
+                "rdimport fleet init"
+            ),
+        )
+    return key
+
+
+def new_key() -> tuple[bytes, Path]:
+    """A new key, and the file that it was put into, for its owner only. Raises LedgerError."""
+    path, key = key_file(), secrets.token_bytes(_SIZE)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(number, "w", encoding="ascii") as file:
+            file.write(key.hex() + "\n")
+    except OSError as error:
+        raise LedgerError(
+            _("The key of the ledger cannot be written to {path}: {error}.", path=path, error=error)
+        ) from error
+    return key, path

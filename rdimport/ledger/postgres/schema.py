@@ -1,0 +1,219 @@
+"""The tables of a shared ledger, and what a database must promise before one is made in it."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from rdimport.core.errors import LedgerError
+from rdimport.core.messages import _
+from rdimport.ledger.hashes import ledger_id
+from rdimport.ledger.postgres.address import Address
+from rdimport.ledger.postgres.session import Connection, Session
+from rdimport.ledger.postgres.trouble import notes_lost, timeline_changed
+
+VERSION: Final = 1
+
+ON_ITS_WAY, ACCEPTED, UNCERTAIN, REFUSED, FREE = 0, 1, 2, 3, 9
+"""The states of a conversion. FREE: it was claimed once, and did not arrive."""
+
+# A conversion is claimed, and known, in one row of one unique index: with a table for what is on
+# its way beside one for what is known, a claim that began before a row went from one to the other
+# would pass. `was` and `before` are what it returns to if it did not arrive. `attempt` counts its
+# claims; with the state it tells whether anything has changed since a plan looked.
+_SCHEMA: Final = """
+CREATE SCHEMA IF NOT EXISTS rdimport;
+CREATE TABLE rdimport.setting (name text PRIMARY KEY, value text NOT NULL);
+CREATE TABLE rdimport.destination (
+    id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, identity text NOT NULL UNIQUE,
+    endpoint text NOT NULL, account text NOT NULL);
+CREATE TABLE rdimport.account_key (
+    endpoint text, hash bytea, destination integer NOT NULL, run integer, since text NOT NULL,
+    PRIMARY KEY (endpoint, hash));
+CREATE TABLE rdimport.lease (
+    quota bytea PRIMARY KEY, epoch bigint NOT NULL, holder text NOT NULL, machine text NOT NULL,
+    process integer NOT NULL, since text NOT NULL, until timestamptz NOT NULL, standing bytea)
+    WITH (fillfactor = 50);
+CREATE TABLE rdimport.run (
+    id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL UNIQUE,
+    destination integer NOT NULL, process integer NOT NULL, started_at text NOT NULL,
+    finished_at text, exit_code integer, stopped_because text, resume_at text, forgotten_at text,
+    facts text NOT NULL, row_count integer NOT NULL DEFAULT 0, left_out integer NOT NULL DEFAULT 0,
+    epoch bigint NOT NULL DEFAULT 0);
+CREATE INDEX run_destination ON rdimport.run (destination);
+CREATE TABLE rdimport.written (run integer PRIMARY KEY, writes bigint NOT NULL)
+    WITH (fillfactor = 20);
+CREATE TABLE rdimport.input (
+    run integer, file integer, name text NOT NULL, columns text NOT NULL, encoding text NOT NULL,
+    delimiter text NOT NULL, sheet text NOT NULL, header_row integer NOT NULL,
+    repair boolean NOT NULL, fingerprint text NOT NULL, PRIMARY KEY (run, file));
+CREATE TABLE rdimport.tally (
+    run integer, state text, rows integer NOT NULL, PRIMARY KEY (run, state));
+CREATE TABLE rdimport.minute (
+    run integer, minute integer, requests integer NOT NULL, retries integer NOT NULL,
+    throttled integer NOT NULL, seconds double precision NOT NULL, accepted integer NOT NULL,
+    PRIMARY KEY (run, minute)) WITH (fillfactor = 20);
+CREATE TABLE rdimport.filled (
+    run integer, field text, rows integer NOT NULL, PRIMARY KEY (run, field));
+CREATE TABLE rdimport.suspect (
+    run integer, code text, cells integer NOT NULL, PRIMARY KEY (run, code));
+CREATE TABLE rdimport.conversion (
+    identity bytea, destination integer, state smallint NOT NULL, attempt integer NOT NULL,
+    epoch bigint NOT NULL, was smallint, before jsonb, payload bytea NOT NULL,
+    run integer NOT NULL, file integer NOT NULL, row integer NOT NULL, receipt text,
+    problems text, refused bytea, tried integer, source bigint, left_at bigint,
+    PRIMARY KEY (identity, destination)) WITH (fillfactor = 80);
+CREATE INDEX in_doubt ON rdimport.conversion (destination, run) WHERE state IN (0, 2);
+CREATE TABLE rdimport.outcome (
+    run integer, file integer, row integer, state text NOT NULL, cells text NOT NULL,
+    problems text NOT NULL, instead_file integer, instead_row integer, warnings text NOT NULL,
+    PRIMARY KEY (run, file, row));
+CREATE TABLE rdimport.named (
+    folded bytea, run integer, exact bytea, fields text, text text NOT NULL, new integer NOT NULL,
+    known integer NOT NULL, PRIMARY KEY (folded, run, exact, fields));
+CREATE TABLE rdimport.attempt (
+    id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, at text NOT NULL, account text NOT NULL,
+    job text NOT NULL, exit_code integer NOT NULL, facts text NOT NULL);
+CREATE TABLE rdimport.complete (
+    destination integer, since bigint, until bigint, identifier bytea, source text NOT NULL,
+    PRIMARY KEY (destination, since, until, identifier));
+CREATE VIEW rdimport.ends AS SELECT run, file, row, state, cells, problems, warnings
+    FROM rdimport.outcome UNION ALL SELECT run, file, row, 'uncertain', '[]',
+    '[["uncertain.interrupted", "", "", "", ""]]', '[]' FROM rdimport.conversion WHERE state = 0
+"""
+
+TIMELINE: Final = "substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)"
+"""Which history of the database this is; a promotion begins another. The number in the last
+checkpoint stays the old one for a while.
+"""
+
+
+class Standing(NamedTuple):
+    """What a database says of how safely it keeps notes. `standbys` are their states, as far as
+    they may be seen.
+    """
+
+    fsync: str
+    full_page_writes: str
+    synchronous_standbys: str
+    standbys: list[str | None]
+
+
+def weakness(found: Standing) -> str:
+    """Why notes that were acknowledged could be lost; nothing where they are safe."""
+    if found.fsync != "on":
+        return _("it runs with fsync = off, and forgets what it acknowledged when it is cut off")
+    if found.full_page_writes != "on":
+        return _("it runs with full_page_writes = off, and may be damaged when it is cut off")
+    safe = {"sync", "quorum"}
+    seen = [state for state in found.standbys if state is not None]
+    if found.standbys and not found.synchronous_standbys.strip():
+        return _(
+            "it has a standby, and `synchronous_standby_names` is empty: after a failover the "
+            "standby does not know what was noted last"
+        )
+    if seen and not safe & set(seen):
+        return _(
+            "its standbys are asynchronous: after a failover they do not know what was noted last"
+        )
+    return ""
+
+
+def refuse_weak(session: Session) -> None:
+    """Raises LedgerError where the database may forget what it acknowledged."""
+    ((fsync, pages, names),) = session.query(
+        "SELECT current_setting('fsync'), current_setting('full_page_writes'),"
+        " current_setting('synchronous_standby_names')"
+    )
+    standbys = session.query(  # a base backup under way is no standby
+        "SELECT sync_state FROM pg_stat_replication"
+        " WHERE coalesce(state, '') <> 'backup'"
+        " AND application_name IS DISTINCT FROM 'pg_basebackup'"
+    )
+    why = weakness(Standing(fsync, pages, names, [state for (state,) in standbys]))
+    if why:
+        raise LedgerError(
+            _(
+                "The database {where} cannot hold the ledger: {why}. Rows would be sent twice.",
+                where=session.address.shown,
+                why=why,
+            ),
+            _(
+                "Ask whoever runs it to set fsync = on, and to name its standbys in "
+                "`synchronous_standby_names`."
+            ),
+        )
+
+
+def make(session: Session, key: bytes) -> bool:
+    """Make the tables where there are none; tells whether it did. Raises LedgerError where they are
+    another release's, or go with another key, or the database is not safe.
+    """
+    refuse_weak(session)
+    with session.transaction() as db:
+        db.execute("SELECT pg_advisory_xact_lock(7303014)")  # two that make it at once
+        if _version(db):
+            made = False
+        else:
+            for statement in _SCHEMA.split(";"):
+                db.execute(statement.encode())
+            db.execute(
+                "INSERT INTO rdimport.setting VALUES ('version', %s), ('key', %s), ('timeline',"
+                f" {TIMELINE})",
+                (str(VERSION), ledger_id(key)),
+            )
+            made = True
+    see(session, key)
+    return made
+
+
+def see(session: Session, key: bytes) -> str:
+    """See that a ledger of this release and this key is there; returns its timeline. Raises
+    LedgerError.
+    """
+    settings = dict(session.query("SELECT name, value FROM rdimport.setting"))
+    where = session.address.shown
+    version = int(settings.get("version", "0"))
+    if version > VERSION:
+        raise LedgerError(
+            _("The ledger {where} was written by a later release of rdimport.", where=where),
+            _("Install that release."),
+        )
+    if settings.get("key") != ledger_id(key):
+        raise LedgerError(
+            _(
+                "The key of this machine is not that of the ledger {where}: nobody would be "
+                "recognised, and all would be sent again.",
+                where=where,
+            ),
+            _("Copy the key from a machine that uses this ledger: RDIMPORT_LEDGER_KEY."),
+        )
+    if "lost" in settings:
+        raise notes_lost(session.address, settings["lost"])
+    return str(settings["timeline"])
+
+
+def trust(session: Session) -> None:
+    """Take the database as it is, whatever it may have forgotten: a person says so."""
+    with session.transaction() as db:
+        db.execute("DELETE FROM rdimport.setting WHERE name = 'lost'")
+        db.execute(f"UPDATE rdimport.setting SET value = {TIMELINE} WHERE name = 'timeline'")
+
+
+def timeline(session: Session) -> str:
+    """Which history of the database is served now."""
+    ((now,),) = session.query(f"SELECT {TIMELINE}")
+    return str(now)
+
+
+def see_timeline(address: Address, noted: str, now: str) -> None:
+    """Raises LedgerLostError where the database is not the one that was noted."""
+    if noted != now:
+        raise timeline_changed(address, noted, now)
+
+
+def _version(db: Connection) -> int:
+    there = db.execute("SELECT to_regclass('rdimport.setting')").fetchone()
+    if there is None or there[0] is None:
+        return 0
+    found = db.execute("SELECT value FROM rdimport.setting WHERE name = 'version'").fetchone()
+    return int(found[0]) if found else 0

@@ -1,0 +1,190 @@
+"""A connection to the database whose every commit is durable, or fails.
+
+Behind a pooler that gives each transaction another server process (PgBouncer), settings are made
+within each transaction, and nothing is prepared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Final, LiteralString, Self
+
+import psycopg
+from psycopg import pq
+
+from rdimport.ledger.postgres.address import Address
+from rdimport.ledger.postgres.trouble import explained, not_replicated
+from rdimport.ledger.postgres.watchdog import Watchdog
+
+if TYPE_CHECKING:
+    from psycopg.errors import Diagnostic
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+_WAY: Final = {
+    "connect_timeout": 10,
+    "keepalives": 1,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+    "target_session_attrs": "read-write",
+    "application_name": "rdimport",
+}
+"""A server that is gone is noticed within ten seconds, also where nothing says so."""
+
+_SETTINGS: Final[dict[str, str]] = {
+    "synchronous_commit": "on",  # whatever the server, the database or the role says
+    "plan_cache_mode": "force_custom_plan",  # one made for an empty table reads all of a full one
+    "client_min_messages": "warning",  # a commit that a standby has not got is told by a warning
+    "search_path": "pg_catalog",
+    "default_transaction_isolation": "read committed",
+    "default_transaction_read_only": "off",
+    "idle_in_transaction_session_timeout": "30s",
+    "lock_timeout": "20s",
+}
+_OF_ITS_OWN: Final[dict[str, str]] = {
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+}
+"""What makes no sense for a process that a pooler lends."""
+
+BEGIN: Final = b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+
+
+class Session:
+    """A connection that can be made anew. Not for two threads at the same time."""
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self._db: Connection | None = None
+        self._warnings: list[str] = []
+        self._watchdog: Watchdog | None = None
+        self.pooled = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def close(self) -> None:
+        """End the connection; the next use makes a new one."""
+        db, self._db = self._db, None
+        if db is not None:
+            with suppress(psycopg.Error):
+                db.close()
+
+    def end(self) -> None:
+        """Close it for good."""
+        if self._watchdog is not None:
+            self._watchdog.end()
+            self._watchdog = None
+        self.close()
+
+    @property
+    def connection(self) -> Connection:
+        """The connection, made where there is none, or where it broke. Raises psycopg.Error."""
+        if self._db is None or self._db.closed:
+            self._db = self._connected()
+        return self._db
+
+    def _connected(self) -> Connection:
+        db = psycopg.connect(self.address.url, autocommit=True, **_WAY)  # type: ignore[arg-type]
+        try:
+            found = db.execute("SELECT pg_backend_pid()").fetchone()
+            # a pooler tells a number of its own, by which a statement can be cancelled
+            self.pooled = found is None or found[0] != db.info.backend_pid
+            if self.pooled:
+                db.prepare_threshold = None
+            else:
+                db.execute(*_settings({**_SETTINGS, **_OF_ITS_OWN}, local=False))
+        except BaseException:
+            db.close()
+            raise
+        db.add_notice_handler(self._noticed)
+        return db
+
+    def _noticed(self, said: Diagnostic) -> None:
+        if said.severity_nonlocalized == "WARNING":
+            self._warnings.append(said.message_primary or "?")
+
+    def prepare(self, db: Connection) -> None:
+        """Make the settings of a transaction that has begun."""
+        self._warnings.clear()
+        if self.pooled:
+            db.execute(*_settings(_SETTINGS, local=True))
+
+    def committed(self) -> None:
+        """Raises NotReplicatedError where the database had doubts about a commit."""
+        if self._warnings:
+            said, self._warnings = self._warnings, []
+            raise not_replicated(self.address, said)
+
+    @contextmanager
+    def watched(self, db: Connection, seconds: float) -> Iterator[None]:
+        """End the connection where what is done with it takes longer: a server that says nothing,
+        or waits for a standby that is gone, would be waited for without end.
+        """
+        if self._watchdog is None:
+            self._watchdog = Watchdog()
+        self._watchdog.watch(db, seconds)
+        try:
+            yield
+        finally:
+            self._watchdog.rest()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """All or nothing, durable at its end. Raises LedgerError."""
+        with explained(self.address):
+            db = self.connection
+            try:
+                db.execute(BEGIN)
+                self.prepare(db)
+                yield db
+                see_commit(db.execute("COMMIT"))
+            except BaseException:
+                roll_back(db)
+                raise
+        self.committed()
+
+    def query(self, sql: LiteralString, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a question. Raises LedgerError."""
+        with explained(self.address):
+            return self.connection.execute(sql, values).fetchall()
+
+    def change(
+        self, sql: LiteralString, values: Sequence[object] | Mapping[str, object] = ()
+    ) -> list[tuple[Any, ...]]:
+        """One statement that changes something, durable when it ends; the rows that it returns.
+        Raises LedgerError.
+        """
+        with self.transaction() as db:
+            done = db.execute(sql, values)
+            return done.fetchall() if done.description else []
+
+
+def see_commit(answer: psycopg.Cursor[tuple[Any, ...]]) -> None:
+    """Raises psycopg.Error where a transaction was rolled back instead."""
+    if answer.statusmessage != "COMMIT":
+        raise psycopg.InternalError("the transaction was rolled back")
+
+
+def roll_back(db: Connection) -> None:
+    """Leave a transaction that failed; a connection that is in no state to do so is closed."""
+    try:
+        if db.info.transaction_status is pq.TransactionStatus.IDLE:
+            return
+        db.execute("ROLLBACK")
+    except psycopg.Error:
+        with suppress(psycopg.Error):
+            db.close()
+
+
+def _settings(wanted: dict[str, str], *, local: bool) -> tuple[str, list[object]]:
+    one = f"set_config(%s, %s, {'true' if local else 'false'})"
+    values = [part for pair in wanted.items() for part in pair]
+    return f"SELECT {', '.join([one] * len(wanted))}", list(values)

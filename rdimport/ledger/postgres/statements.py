@@ -1,0 +1,180 @@
+"""The statements of which the promise is made: claim, end, take over.
+
+A claim is a compare-and-swap on one row of one unique index: for one identity and attempt, one
+worker at most gets the row back. An end is evidence of its attempt, whoever has the turn now.
+"""
+
+from __future__ import annotations
+
+from typing import Final, LiteralString
+
+from rdimport.ledger.postgres.schema import TIMELINE
+
+INTERRUPTED: Final = '[["uncertain.interrupted", "", "", "", ""]]'
+
+_RESTORED: Final = """
+(payload, run, file, row, receipt, source, left_at) = (SELECT coalesce(b.payload, c.payload),
+    coalesce(b.run, c.run), coalesce(b.file, c.file), coalesce(b.row, c.row), b.receipt, b.source,
+    b.left_at FROM jsonb_populate_record(NULL::rdimport.conversion, c.before) b)
+"""
+
+CLAIM: Final = """
+INSERT INTO rdimport.conversion AS c (identity, destination, state, attempt, epoch, was, payload,
+    run, file, row, source, left_at)
+SELECT g.identity, %(destination)s, 0, g.version / 16 + 1, l.epoch, nullif(g.version %% 16, 0),
+    g.payload, %(run)s, g.file, g.row, g.source,
+    (extract(epoch FROM clock_timestamp()) * 1000)::bigint
+FROM unnest(%(identities)b::bytea[], %(versions)b::bigint[], %(payloads)b::bytea[],
+    %(files)b::int[], %(rows)b::int[], %(sources)s::bigint[])
+    AS g(identity, version, payload, file, row, source)
+JOIN rdimport.lease l ON l.quota = %(quota)s AND l.epoch = %(epoch)s
+ON CONFLICT (identity, destination) DO UPDATE SET state = 0, attempt = c.attempt + 1,
+    epoch = excluded.epoch, was = nullif(c.state, 9), before = CASE WHEN c.state <> 9 THEN
+    jsonb_build_object('payload', c.payload, 'run', c.run, 'file', c.file, 'row', c.row,
+    'receipt', c.receipt, 'problems', c.problems, 'refused', c.refused, 'tried', c.tried,
+    'source', c.source, 'left_at', c.left_at) END,
+    payload = excluded.payload, run = excluded.run, file = excluded.file, row = excluded.row,
+    receipt = NULL, problems = NULL, refused = NULL, tried = NULL, source = excluded.source,
+    left_at = excluded.left_at
+WHERE c.state = 9 OR (c.attempt = excluded.attempt - 1 AND c.state = excluded.was)
+RETURNING c.identity, c.attempt
+"""
+
+_GIVEN: Final = """
+unnest(%(identities)b::bytea[], %(attempts)b::int[], %(receipts)s::text[])
+    AS g(identity, attempt, receipt)
+"""
+_THIS_ATTEMPT: Final = """
+c.identity = g.identity AND c.destination = %(destination)s AND c.attempt = g.attempt
+    AND c.run = %(run)s
+"""
+
+WRITE: Final = f"""
+WITH mine AS (UPDATE rdimport.written SET writes = %(write)s
+    WHERE run = %(run)s AND writes = %(write)s - 1 AND {TIMELINE} = %(timeline)s RETURNING 1),
+done AS (UPDATE rdimport.conversion c SET state = 1, receipt = g.receipt, was = NULL,
+    before = NULL FROM {_GIVEN} WHERE {_THIS_ATTEMPT} AND c.state = 0 RETURNING 1)
+INSERT INTO rdimport.minute AS m VALUES (%(run)s, %(minute)s, %(requests)s, %(retries)s,
+    %(throttled)s, %(seconds)s, (SELECT count(*) FROM done))
+ON CONFLICT (run, minute) DO UPDATE SET requests = m.requests + excluded.requests,
+    retries = m.retries + excluded.retries, throttled = m.throttled + excluded.throttled,
+    seconds = m.seconds + excluded.seconds, accepted = m.accepted + excluded.accepted
+RETURNING (SELECT count(*) FROM done), 1 / (SELECT count(*) FROM mine)
+"""
+"""Rows that were accepted, and what the minute of the sending adds to its counts. Fails, and the
+transaction with it, where this write of a run was done already, or the database is another one
+than before: nothing is counted twice.
+"""
+
+REVERT: Final = f"""
+UPDATE rdimport.conversion c SET state = CASE WHEN c.before IS NULL THEN 9 ELSE c.was END,
+    {_RESTORED}, problems = c.before ->> 'problems', refused = (c.before ->> 'refused')::bytea,
+    tried = (c.before ->> 'tried')::int, was = NULL, before = NULL
+FROM {_GIVEN} WHERE {_THIS_ATTEMPT} AND c.state = ANY(%(states)s)
+RETURNING c.identity, c.attempt, c.state
+"""
+"""Rows that did not arrive are again what they were, or free: only their own worker says so."""
+
+_BOOK: Final = """
+listed AS (INSERT INTO rdimport.outcome SELECT %(run)s, %(file)s, %(row)s, %(state)s, %(cells)s,
+    %(problems)s, NULL, NULL, %(warnings)s FROM done)
+INSERT INTO rdimport.tally AS t SELECT %(run)s, %(state)s, 1 FROM done
+ON CONFLICT (run, state) DO UPDATE SET rows = t.rows + excluded.rows RETURNING 1
+"""
+
+DOUBT: Final = f"""
+WITH done AS (UPDATE rdimport.conversion c SET state = 2, receipt = g.receipt,
+    problems = %(problems)s, was = NULL, before = NULL
+    FROM {_GIVEN} WHERE {_THIS_ATTEMPT} AND c.state = ANY(%(states)s) RETURNING 1),
+{_BOOK}
+"""
+
+REFUSE: Final = f"""
+WITH done AS (UPDATE rdimport.conversion c SET state = CASE WHEN c.was IN (1, 2)
+        AND c.before IS NOT NULL THEN c.was ELSE 3 END,
+    (payload, run, file, row, receipt, source, left_at) = (SELECT coalesce(b.payload, c.payload),
+        coalesce(b.run, c.run), coalesce(b.file, c.file), coalesce(b.row, c.row),
+        CASE WHEN b.run IS NULL THEN g.receipt ELSE b.receipt END,
+        CASE WHEN b.run IS NULL THEN c.source ELSE b.source END,
+        CASE WHEN b.run IS NULL THEN c.left_at ELSE b.left_at END
+        FROM jsonb_populate_record(NULL::rdimport.conversion,
+            CASE WHEN c.was IN (1, 2) THEN c.before END) b),
+    refused = CASE WHEN c.was IN (1, 2) AND c.before IS NOT NULL THEN c.payload END,
+    tried = CASE WHEN c.was IN (1, 2) AND c.before IS NOT NULL THEN c.run END,
+    problems = %(problems)s, was = NULL, before = NULL
+    FROM {_GIVEN} WHERE {_THIS_ATTEMPT} AND c.state = ANY(%(states)s) RETURNING 1),
+{_BOOK}
+"""
+"""Who was accepted, or may have been, stays so when a later payload is refused."""
+
+_INTERRUPT: Final[LiteralString] = f"""
+UPDATE rdimport.conversion c SET state = 2, problems = '{INTERRUPTED}', receipt = NULL,
+    refused = NULL, tried = NULL, source = NULL
+"""
+_BOOKED: Final[LiteralString] = f"""
+listed AS (INSERT INTO rdimport.outcome SELECT run, file, row, 'uncertain', '[]', '{INTERRUPTED}',
+    NULL, NULL, '[]' FROM gone ON CONFLICT DO NOTHING)
+INSERT INTO rdimport.tally AS t SELECT run, 'uncertain', count(*) FROM gone GROUP BY run
+ON CONFLICT (run, state) DO UPDATE SET rows = t.rows + excluded.rows
+"""
+
+RECOVER: Final[LiteralString] = f"""
+WITH gone AS ({_INTERRUPT} WHERE c.destination = %(destination)s AND c.state = 0
+    AND c.epoch < %(epoch)s RETURNING run, file, row),
+{_BOOKED}
+"""
+"""What an earlier turn left on its way may have arrived: nobody may send it unasked."""
+
+DOUBT_LATE: Final[LiteralString] = f"""
+WITH gone AS ({_INTERRUPT} WHERE c.destination = %(destination)s AND c.state = 0
+    AND c.epoch < %(epoch)s AND c.identity = ANY(%(identities)s) RETURNING run, file, row),
+{_BOOKED}
+"""
+"""The same of a few rows whose claim was committed after the take-over had looked."""
+
+IS_OURS: Final = f"""
+SELECT c.state FROM rdimport.conversion c, {_GIVEN} WHERE {_THIS_ATTEMPT} FOR UPDATE OF c
+"""
+
+LATE_ACCEPT: Final = f"""
+WITH done AS (UPDATE rdimport.conversion c SET state = 1, receipt = g.receipt, problems = NULL,
+    was = NULL, before = NULL FROM {_GIVEN} WHERE {_THIS_ATTEMPT} AND c.state = 2 RETURNING 1)
+INSERT INTO rdimport.tally AS t SELECT %(run)s, 'accepted', 1 FROM done
+ON CONFLICT (run, state) DO UPDATE SET rows = t.rows + 1
+"""
+"""A row that a take-over held for uncertain did arrive: its answer came late."""
+
+NO_LONGER_UNCERTAIN: Final = """
+WITH gone AS (DELETE FROM rdimport.outcome WHERE run = %(run)s AND file = %(file)s
+    AND row = %(row)s AND state = 'uncertain')
+UPDATE rdimport.tally SET rows = rows - 1 WHERE run = %(run)s AND state = 'uncertain'
+"""
+
+LIST: Final = """
+INSERT INTO rdimport.outcome (run, file, row, state, cells, problems, warnings, instead_file,
+    instead_row) SELECT %s, * FROM unnest(%s::int[], %s::int[], %s::text[], %s::text[],
+    %s::text[], %s::text[], %s::int[], %s::int[]) ON CONFLICT DO NOTHING
+"""
+TALLY: Final = """
+INSERT INTO rdimport.tally AS t VALUES (%s, %s, %s)
+ON CONFLICT (run, state) DO UPDATE SET rows = t.rows + excluded.rows
+"""
+
+COMMITTED: Final = """
+UPDATE rdimport.written SET writes = writes WHERE run = %s RETURNING writes
+"""
+"""How many writes of a run there are. Its commit comes after theirs, also on a standby."""
+
+MINE: Final = """
+SELECT identity, attempt FROM rdimport.conversion WHERE destination = %s AND run = %s
+    AND epoch = %s AND state = 0 AND identity = ANY(%s)
+"""
+FOUND: Final = """
+SELECT identity, state, coalesce(problems, '[]') FROM rdimport.conversion
+WHERE destination = %s AND identity = ANY(%s) AND state <> 9
+"""
+EPOCH: Final = "SELECT epoch FROM rdimport.lease WHERE quota = %s"
+
+LOST: Final = "INSERT INTO rdimport.setting VALUES ('lost', %s) ON CONFLICT DO NOTHING"
+FOLLOW: Final = "UPDATE rdimport.setting SET value = %s WHERE name = 'timeline' AND value = %s"
+"""A run at work found its own last note after a failover: all that was acknowledged is there."""

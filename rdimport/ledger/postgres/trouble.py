@@ -1,0 +1,143 @@
+"""What a database, or the way to it, says: as errors that name the ledger and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import psycopg
+from psycopg import errors
+
+from rdimport.core.errors import LedgerBusyError, LedgerDamagedError, LedgerError, LedgerLostError
+from rdimport.core.messages import _
+from rdimport.ledger.postgres.address import Address
+
+_BUSY: Final = (errors.LockNotAvailable, errors.TooManyConnections, errors.DeadlockDetected)
+_DAMAGE: Final = (errors.DataCorrupted, errors.IndexCorrupted)
+_RIGHTS: Final = (errors.InsufficientPrivilege, errors.InvalidAuthorizationSpecification)
+
+
+class CutOffError(LedgerError):
+    """The database cannot be reached, or the connection to it broke: it may come back."""
+
+
+class NotReplicatedError(LedgerError):
+    """The database warned at a commit: the note may be gone after a failover."""
+
+
+class LeaseLostError(LedgerBusyError):
+    """Another worker has taken the account over."""
+
+
+@contextmanager
+def explained(address: Address) -> Iterator[None]:
+    """Turn what psycopg raises into a LedgerError that names the ledger."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise as_ledger_error(address, error) from error
+
+
+def as_ledger_error(address: Address, error: psycopg.Error) -> LedgerError:
+    """What an error of the database means for whoever uses the ledger."""
+    said, where = _said(error), address.shown
+    if isinstance(error, errors.UndefinedTable | errors.InvalidSchemaName | errors.UndefinedColumn):
+        return LedgerError(
+            _(
+                "The database {where} holds no ledger of this release: {said}.",
+                where=where,
+                said=said,
+            ),
+            _("Type: rdimport fleet init --ledger {where}", where=where),
+        )
+    if isinstance(error, _DAMAGE):
+        return LedgerDamagedError(
+            _("The ledger {where} is damaged: {said}.", where=where, said=said),
+            _("Nothing is sent from it. Ask whoever runs the database to restore it."),
+        )
+    if isinstance(error, _RIGHTS):
+        return LedgerError(
+            _("The ledger {where} may not be used: {said}.", where=where, said=said),
+            _("Ask whoever runs the database for the right to use the schema `rdimport`."),
+        )
+    if isinstance(error, _BUSY):
+        return LedgerBusyError(
+            _("The ledger {where} is in use: {said}.", where=where, said=said),
+            _("Try again later: exit code 75 says so to cron."),
+        )
+    if is_cut_off(error):
+        return CutOffError(
+            _("The ledger {where} cannot be reached: {said}.", where=where, said=said),
+            _(
+                "No row is sent that could not be recorded. Once the database answers again, run "
+                "the same command: it goes on."
+            ),
+        )
+    return LedgerError(
+        _("The ledger {where} cannot be used: {said}.", where=where, said=said),
+        _("No row is sent that could not be recorded. Run the same command again once it works."),
+    )
+
+
+def is_cut_off(error: psycopg.Error) -> bool:
+    """Did the connection break, or the server go away, rather than a statement fail?"""
+    state = error.sqlstate
+    return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and (
+        state is None or state[:2] in ("08", "57") or state == "25006"
+    )
+
+
+def not_replicated(address: Address, warnings: list[str]) -> NotReplicatedError:
+    """A commit that was only half done."""
+    return NotReplicatedError(
+        _(
+            "The ledger {where} took a note, but warned: {said}. After a failover the note may be "
+            "gone, so the rows that wait for it were not sent.",
+            where=address.shown,
+            said="; ".join(warnings),
+        ),
+        _("See to the database's standby, then run the same command again: it goes on."),
+    )
+
+
+def timeline_changed(address: Address, noted: str, now: str) -> LedgerLostError:
+    """The database is another one than rows were sent from, or an older state of it."""
+    return LedgerLostError(
+        _(
+            "The ledger {where} was restored, or another server has taken its place (timeline "
+            "{now}, not {noted}), and no run that was at work then has found its last note in it. "
+            "It may not know of rows that were sent, and they would be sent again.",
+            where=address.shown,
+            now=now,
+            noted=noted,
+        ),
+        _(
+            "Find out whether the standby that was promoted was a synchronous one, or how much of "
+            "the log is missing. If nothing is: rdimport ledger accept --ledger {where}",
+            where=address.shown,
+        ),
+    )
+
+
+def notes_lost(address: Address, run: str) -> LedgerLostError:
+    """A run found that its own acknowledged note is gone."""
+    return LedgerLostError(
+        _(
+            "The ledger {where} has forgotten what run {run} had noted in it: rows were sent that "
+            "it does not know of. All accounts stop.",
+            where=address.shown,
+            run=run,
+        ),
+        _(
+            "A failover to a standby that was not synchronous, or a restored backup, does this. "
+            "Bring the newest state of the database back, or look in RD Station which people "
+            "arrived; then: rdimport ledger accept --ledger {where}",
+            where=address.shown,
+        ),
+    )
+
+
+def _said(error: psycopg.Error) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__

@@ -1,0 +1,326 @@
+"""What one write of the journal changes: rows that begin, rows that end. Each write is done once,
+whatever becomes of the connection on the way.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from itertools import chain, repeat
+from typing import Any, Final, NamedTuple
+
+import psycopg
+from psycopg.errors import DivisionByZero
+
+from rdimport.core.errors import Bug
+from rdimport.core.row import Problem, State
+from rdimport.ledger.postgres import statements as sql
+from rdimport.ledger.postgres.lease import SECONDS, Lease, boottime
+from rdimport.ledger.postgres.schema import ACCEPTED, ON_ITS_WAY, REFUSED, UNCERTAIN, timeline
+from rdimport.ledger.postgres.session import Connection, Session, roll_back
+from rdimport.ledger.postgres.trouble import (
+    CutOffError,
+    explained,
+    notes_lost,
+    timeline_changed,
+)
+from rdimport.ledger.records import Counters, Outcome, RowResult, SendAttempt, problems_of, text_of
+
+PATIENCE: Final = 30.0
+"""Seconds within which a database that went away may come back; the lease does not last longer."""
+
+_PAUSES: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
+Answer = psycopg.Cursor[tuple[Any, ...]]
+Ends = Sequence[RowResult | SendAttempt]
+
+
+class _Write(NamedTuple):
+    number: int
+    begun: Sequence[SendAttempt]
+    ended: Ends
+    counted: dict[str, object]
+    asked: float
+
+
+class Writes:
+    """The writes of one run. Not for two threads at the same time."""
+
+    def __init__(
+        self,
+        session: Session,
+        name: str,
+        *,
+        run: int,
+        destination: int,
+        lease: Lease,
+        timeline: str,
+        digests: Callable[[Sequence[str], int], list[bytes]],
+    ) -> None:
+        self._session = session
+        self._name = name
+        self._ours = {"run": run, "destination": destination}
+        self._lease = lease
+        self._timeline = timeline
+        self._digests = digests
+        self._counted = Counters()
+        self._open: dict[bytes, int] = {}
+        """The attempts of the rows that this process has on their way."""
+        self._again: dict[bytes, int] = {}
+        """Of rows that did not arrive: what is known of them since, as `SendAttempt.version`."""
+        self.done = 0
+        """The last write that was acknowledged."""
+        self.is_lost = False
+
+    def apply(
+        self, begun: Sequence[SendAttempt], ended: Ends, counters: Counters
+    ) -> list[SendAttempt]:
+        """Write down ends, and claim rows; returns those that were claimed. Raises LedgerError,
+        and then no row may leave; Bug when a row ends that was never begun.
+        """
+        stray = [end for end in ended if _outgoing(end).identity not in self._open]
+        if stray:
+            raise Bug(f"{len(stray)} of {len(ended)} ended rows were never begun")
+        if any(len(row.identity) != 16 for row in begun):
+            raise Bug("an identity is not a hash of 16 bytes")
+        new = [now - was for now, was in zip(counters, self._counted, strict=True)]
+        names = ("requests", "retries", "throttled", "seconds")
+        counted: dict[str, object] = dict(zip(names, new, strict=True))
+        counted["minute"] = int(counters.seconds // 60)
+        write = _Write(self.done + 1, begun, ended, counted, boottime())
+        claimed = self._once(write)
+        self.done = write.number
+        self._counted = counters
+        return self._settled(write, claimed)
+
+    def _once(self, write: _Write) -> dict[bytes, int]:
+        """Do a write, over a new connection where one breaks: where it cannot be known whether it
+        was done, the database is asked. Returns the attempts of the rows that were claimed.
+        """
+        end = time.monotonic() + PATIENCE
+        unsure = False
+        for pause in chain(_PAUSES, repeat(_PAUSES[-1])):
+            try:
+                noted = self._noted(write) if unsure else None
+                return self._try(write) if noted is None else noted
+            except CutOffError:
+                unsure = True
+                self._session.close()
+                if time.monotonic() + pause > end:
+                    raise
+            time.sleep(pause)
+        raise Bug("a write that never ended")
+
+    def _try(self, write: _Write) -> dict[bytes, int]:
+        """All of a write, sent at once."""
+        ended: list[Answer] = []
+        claims: Answer | None = None
+        with explained(self._session.address):
+            db = self._session.connection
+            try:
+                with self._session.watched(db, PATIENCE), db.pipeline():  # committed at its end
+                    self._session.prepare(db)
+                    ended = self._end(db, write)
+                    claims = self._claim(db, write.begun) if write.begun else None
+            except BaseException as error:
+                roll_back(db)
+                if isinstance(error, DivisionByZero):
+                    raise psycopg.OperationalError("it is not where it was left") from error
+                raise
+            claimed: dict[bytes, int] = dict(claims.fetchall()) if claims else {}
+            accepted, *others = (answer.fetchall() for answer in ended)
+        self._session.committed()
+        if accepted[0][0] + sum(map(len, others)) < len(write.ended):
+            self._note_late(write.ended)
+        return claimed
+
+    def _noted(self, write: _Write) -> dict[bytes, int] | None:
+        """The claims of a write that was done although its answer was lost; None where it was not.
+        Waits for what is left of the connection that broke. Raises LedgerLostError where what was
+        acknowledged before is gone.
+        """
+        address, run = self._session.address, self._ours["run"]
+        now = timeline(self._session)
+        if now != self._timeline and not self.done:
+            raise timeline_changed(address, self._timeline, now)
+        found = self._session.change(sql.COMMITTED, (run,))
+        writes = found[0][0] if found else -1
+        if writes < self.done:
+            self._session.change(sql.LOST, (self._name,))
+            raise notes_lost(address, self._name)
+        if now != self._timeline:
+            self._session.change(sql.FOLLOW, (now, self._timeline))
+            self._timeline = now
+        if writes != write.number:
+            return None
+        identities = [row.identity for row in write.begun]
+        values = (self._ours["destination"], run, self._lease.epoch, identities)
+        claimed = self._session.query(sql.MINE, values)
+        self._note_late(write.ended)
+        return dict(claimed)
+
+    def _end(self, db: Connection, write: _Write) -> list[Answer]:
+        """Note ends; the first answer counts rows that were accepted, each other one has a line
+        for each row.
+        """
+        accepted = [end for end in write.ended if _state(end) is State.ACCEPTED]
+        reverted = [end for end in write.ended if isinstance(end, SendAttempt)]
+        given = self._given(accepted)
+        guard = {"write": write.number, "timeline": self._timeline}
+        done = [db.execute(sql.WRITE, {**self._ours, **given, **write.counted, **guard})]
+        if reverted:
+            done.append(self._revert(db, reverted, ON_ITS_WAY))
+        done += [
+            self._fail(db, end, ON_ITS_WAY)
+            for end in write.ended
+            if isinstance(end, RowResult) and end.outcome.state is not State.ACCEPTED
+        ]
+        warned = [
+            end.outcome for end in accepted if isinstance(end, RowResult) and end.outcome.warnings
+        ]
+        self.list_outcomes(db, warned)
+        return done
+
+    def _given(self, ended: Ends) -> dict[str, object]:
+        rows = [_outgoing(end) for end in ended]
+        return {
+            "identities": [row.identity for row in rows],
+            "attempts": [self._open[row.identity] for row in rows],
+            "receipts": [end.receipt if isinstance(end, RowResult) else "" for end in ended],
+        }
+
+    def _revert(self, db: Connection, ended: Ends, state: int) -> Answer:
+        return db.execute(sql.REVERT, {**self._ours, **self._given(ended), "states": [state]})
+
+    def _fail(self, db: Connection, end: RowResult, state: int) -> Answer:
+        values = {
+            **self._ours,
+            **self._given([end]),
+            **_listed(end.outcome),
+            "states": [state],
+        }
+        if end.outcome.state is State.UNCERTAIN:
+            return db.execute(sql.DOUBT, values)
+        if end.outcome.state is not State.REFUSED:
+            raise Bug(f"a row that was sent ended as {end.outcome.state}")
+        return db.execute(sql.REFUSE, values)
+
+    def _note_late(self, ended: Ends) -> None:
+        """Settle doubt: rows that a take-over held for uncertain, and whose answers came late."""
+        with self._session.transaction() as db:
+            for end in ended:
+                values = {**self._ours, **self._given([end])}
+                found = db.execute(sql.IS_OURS, values).fetchone()
+                if found != (UNCERTAIN,) or _state(end) is State.UNCERTAIN:
+                    continue
+                row = _outgoing(end)
+                db.execute(sql.NO_LONGER_UNCERTAIN, {**values, "file": row.file, "row": row.row})
+                if isinstance(end, SendAttempt):
+                    self._revert(db, [end], UNCERTAIN)
+                elif end.outcome.state is State.ACCEPTED:
+                    db.execute(sql.LATE_ACCEPT, values)
+                else:
+                    self._fail(db, end, UNCERTAIN)
+
+    def _claim(self, db: Connection, begun: Sequence[SendAttempt]) -> Answer:
+        hashes = self._digests([row.compared or row.payload for row in begun], 8)
+        values = {
+            **self._ours,
+            "identities": [row.identity for row in begun],
+            "versions": [self._again.get(row.identity, row.version) for row in begun],
+            "payloads": hashes,
+            "files": [row.file for row in begun],
+            "rows": [row.row for row in begun],
+            "sources": [row.source for row in begun],
+            "quota": self._lease.quota,
+            "epoch": self._lease.epoch,
+        }
+        return db.execute(sql.CLAIM, values)
+
+    def _settled(self, write: _Write, claimed: dict[bytes, int]) -> list[SendAttempt]:
+        """Take note of what a write has done; returns the rows that may leave."""
+        for end in write.ended:
+            row = _outgoing(end)
+            attempt = self._open.pop(row.identity)
+            self._again.pop(row.identity, None)
+            if isinstance(end, SendAttempt) and row.version:
+                self._again[row.identity] = attempt << 4 | row.version & 15
+        self._open |= claimed
+        mine = [row for row in write.begun if row.identity in claimed]
+        if len(mine) < len(write.begun):
+            self._explain([row for row in write.begun if row.identity not in claimed])
+        if mine and boottime() - write.asked > SECONDS:  # asleep meanwhile: others have the turn
+            self.is_lost = True
+            self.apply([], mine, self._counted)
+            return []
+        return mine
+
+    def _explain(self, unclaimed: Sequence[SendAttempt]) -> None:
+        """Rows that somebody else has sent, or may have: they end in this run as they did there.
+        Where the turn is somebody else's, they wait.
+        """
+        wanted = [row.identity for row in unclaimed]
+        ours, lease = self._ours, self._lease
+        with self._session.transaction() as db:
+            found = db.execute(sql.EPOCH, (lease.quota,)).fetchone()
+            if found != (lease.epoch,):
+                self.is_lost = True
+                return
+            late = {**ours, "epoch": lease.epoch, "identities": wanted}
+            db.execute(sql.DOUBT_LATE, late)
+            known = db.execute(sql.FOUND, (ours["destination"], wanted)).fetchall()
+            states = {identity: (state, problems) for identity, state, problems in known}
+            ends = []
+            for row in unclaimed:
+                state, problems = states.get(row.identity, (None, ""))
+                if state == ACCEPTED:
+                    self.tally(db, State.ALREADY_IMPORTED, 1)
+                elif state is not None:
+                    name = State.REFUSED if state == REFUSED else State.UNCERTAIN
+                    told = problems_of(problems if state else sql.INTERRUPTED)
+                    ends.append(Outcome(row.file, row.row, name, told))
+            self.record(db, ends)
+
+    def record(self, db: Connection, outcomes: Sequence[Outcome]) -> None:
+        """Note the ends of rows, and count them."""
+        self.list_outcomes(db, outcomes)
+        for state in sorted({end.state for end in outcomes}):
+            self.tally(db, state, sum(end.state is state for end in outcomes))
+
+    def list_outcomes(self, db: Connection, outcomes: Sequence[Outcome]) -> None:
+        """Note the ends of rows of which a report says more than how many they are."""
+        if not outcomes:
+            return
+        lines = [(*_listed(end).values(), *(end.instead or (None, None))) for end in outcomes]
+        columns = [list(column) for column in zip(*lines, strict=True)]
+        db.execute(sql.LIST, (self._ours["run"], *columns))
+
+    def tally(self, db: Connection, state: State, rows: int) -> None:
+        """Count rows that came to an end."""
+        db.execute(sql.TALLY, (self._ours["run"], str(state), rows))
+
+
+def _outgoing(end: RowResult | SendAttempt) -> SendAttempt:
+    return end.outgoing if isinstance(end, RowResult) else end
+
+
+def _state(end: RowResult | SendAttempt) -> State | None:
+    return end.outcome.state if isinstance(end, RowResult) else None
+
+
+def _listed(end: Outcome) -> dict[str, object]:
+    return {
+        "file": end.file,
+        "row": end.row,
+        "state": str(end.state),
+        "cells": json.dumps(end.cells, ensure_ascii=False),
+        "problems": plain(text_of(end.problems)),
+        "warnings": plain(text_of(end.warnings)),
+    }
+
+
+def plain(text: str) -> str:
+    """JSON without the one character that PostgreSQL takes in no text."""
+    if "\\u0000" not in text:
+        return text
+    return text_of([Problem(*(v.replace("\0", "\ufffd") for v in p)) for p in problems_of(text)])

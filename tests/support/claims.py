@@ -1,0 +1,106 @@
+"""A worker of a shared ledger without the rest of a run: it claims rows and notes their ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import count
+
+from rdimport.core.row import State
+from rdimport.ledger.hashes import hashed
+from rdimport.ledger.postgres import schema, statements
+from rdimport.ledger.postgres.address import parsed
+from rdimport.ledger.postgres.lease import Lease, take
+from rdimport.ledger.postgres.session import Session
+from rdimport.ledger.postgres.writes import Writes
+from rdimport.ledger.records import Counters, Outcome, RowResult, SendAttempt
+
+KEY = bytes(range(32))
+QUOTA = b"the account's"
+HERE = 1
+_NUMBERS = count(1)
+_OPEN: list[Session] = []
+
+
+def end_all() -> None:
+    """Close what workers have open."""
+    while _OPEN:
+        _OPEN.pop().end()
+
+
+def row(number: int, version: int = 0) -> SendAttempt:
+    identity = number.to_bytes(16, "big")
+    return SendAttempt(identity, 0, number, f'{{"n":{number}}}', version=version)
+
+
+def ended(outgoing: SendAttempt, state: State = State.ACCEPTED) -> RowResult:
+    return RowResult(outgoing, Outcome(0, outgoing.row, state, cells=("x",)), "uuid")
+
+
+@dataclass
+class Worker:
+    """A run of the one account, at one server."""
+
+    session: Session
+    writes: Writes
+    lease: Lease
+    run: int
+
+    def claim(self, numbers: Iterable[int], version: int = 0) -> list[int]:
+        """The rows of these that may be sent."""
+        wanted = [row(n, version) for n in numbers]
+        return [mine.row for mine in self.writes.apply(wanted, [], Counters())]
+
+    def counted(self) -> dict[str, int]:
+        """What the run's books count beside the rows that were accepted in time."""
+        question = "SELECT state, rows FROM rdimport.tally WHERE run = %s"
+        return dict(self.session.query(question, (self.run,)))
+
+    def end(self, numbers: Iterable[int], state: State | None = State.ACCEPTED) -> None:
+        """Note what became of rows; None: they did not arrive."""
+        rows = [row(n) for n in numbers]
+        ends = [one if state is None else ended(one, state) for one in rows]
+        self.writes.apply([], ends, Counters())
+
+
+def ledger_at(url: str) -> str:
+    """The address, once the tables are there."""
+    with Session(parsed(url)) as session:
+        schema.make(session, KEY)
+    return url
+
+
+def worker(url: str, lease: Lease | None = None) -> Worker:
+    """A worker that takes the account over, unless it shares a lease with another one."""
+    session = Session(parsed(url))
+    _OPEN.append(session)
+    noted = schema.see(session, KEY)
+    schema.see_timeline(session.address, noted, schema.timeline(session))
+    if lease is None:
+        lapse = "UPDATE rdimport.lease SET until = '-infinity' WHERE quota = %s"
+        session.change(lapse, (QUOTA,))
+        lease = take(session, QUOTA, "acme")
+    session.change(statements.RECOVER, {"destination": HERE, "epoch": lease.epoch})
+    name = f"run-{next(_NUMBERS)}"
+    ((run,),) = session.change(
+        "INSERT INTO rdimport.run (name, destination, process, started_at, facts)"
+        " VALUES (%s, %s, 0, '', '{}') RETURNING id",
+        (name, HERE),
+    )
+    session.change("INSERT INTO rdimport.written VALUES (%s, 0)", (run,))
+    writes = Writes(
+        session,
+        name,
+        run=run,
+        destination=HERE,
+        lease=lease,
+        timeline=noted,
+        digests=lambda texts, size: hashed(KEY, texts, size),
+    )
+    return Worker(session, writes, lease, run)
+
+
+def states(url: str) -> dict[int, int]:
+    """The state of each conversion by its row."""
+    with Session(parsed(url)) as session:
+        return dict(session.query("SELECT row, state FROM rdimport.conversion"))

@@ -1,0 +1,148 @@
+"""A shared ledger when its database is another one than before: a standby took over, or a backup
+was restored. What was acknowledged must be there, or nobody sends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from support.claims import KEY, Worker, end_all, ledger_at, states, worker
+from support.postgres import Server, serving
+from support.waiting import until
+
+from rdimport.core.errors import LedgerError, LedgerLostError
+from rdimport.ledger.postgres import schema
+from rdimport.ledger.postgres.address import parsed
+from rdimport.ledger.postgres.session import Session
+
+
+@pytest.fixture(autouse=True)
+def _nobody_left() -> Iterator[None]:
+    yield
+    end_all()
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[Server, Server]]:
+    """A server and its standby, which nobody waits for yet."""
+    with serving() as first:
+        second = first.standby("second")
+        until(
+            lambda: first.ask("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'")
+        )
+        try:
+            yield first, second
+        finally:
+            second.kill()
+
+
+def both(first: Server, second: Server, url: str) -> str:
+    """The address of a ledger that is at one of two servers."""
+    return url.replace(f"127.0.0.1:{first.port}", f"127.0.0.1:{first.port},127.0.0.1:{second.port}")
+
+
+def synchronous(first: Server) -> None:
+    first.reload(synchronous_standby_names="second")
+    until(lambda: first.ask("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"))
+
+
+def at_work(one: Worker, claimed: list[int], ended: list[int]) -> None:
+    """Send rows until the database is gone for good."""
+    for start in range(0, 100_000, 4):
+        mine = one.claim(range(start, start + 4))
+        claimed.extend(mine)
+        one.end(mine[:2])
+        ended.extend(mine[:2])
+        if start > 4 * 400:
+            return
+
+
+def test_a_run_goes_on_at_a_synchronous_standby_and_nothing_acknowledged_is_gone(
+    pair: tuple[Server, Server],
+) -> None:
+    first, second = pair
+    synchronous(first)
+    url = both(first, second, ledger_at(first.new_database()))
+    one = worker(url)
+    claimed: list[int] = []
+    ended: list[int] = []
+    with ThreadPoolExecutor(1) as pool:
+        working = pool.submit(at_work, one, claimed, ended)
+        until(lambda: len(claimed) > 40)
+        first.kill()
+        before = len(claimed)
+        second.promote()
+        working.result()
+    assert len(claimed) > before
+    assert len(claimed) == len(set(claimed))
+    known = states(url)
+    assert set(claimed) == set(known)
+    assert {n for n, state in known.items() if state == schema.ACCEPTED} == set(ended)
+    assert worker(url).claim([1_000_000]) == [1_000_000]  # whoever comes later needs no permission
+
+
+def test_without_a_run_that_finds_its_last_note_nobody_goes_on_after_a_failover(
+    pair: tuple[Server, Server],
+) -> None:
+    first, second = pair
+    synchronous(first)
+    url = both(first, second, ledger_at(first.new_database()))
+    worker(url).claim([1])
+    end_all()
+    first.kill()
+    second.promote()
+    with pytest.raises(LedgerLostError, match="another server has taken its place"):
+        worker(url)
+    with Session(parsed(url)) as session:
+        schema.trust(session)
+    assert worker(url).claim([2]) == [2]
+
+
+def test_all_accounts_stop_once_a_run_finds_that_its_own_note_is_gone(
+    pair: tuple[Server, Server],
+) -> None:
+    """The standby is asynchronous, and the network between the two is cut."""
+    first, second = pair
+    synchronous(first)
+    url = both(first, second, ledger_at(first.new_database()))
+    one = worker(url)
+    one.claim([1])
+    first.reload(synchronous_standby_names="")
+    first.pause_standbys()
+    assert one.claim([2]) == [2]
+    first.kill()
+    second.promote()
+    with pytest.raises(LedgerLostError, match="has forgotten what run run-"):
+        one.claim([3])
+    for _ in range(2):
+        with pytest.raises(LedgerLostError, match="has forgotten what run run-"):
+            worker(url)
+
+
+def test_a_ledger_is_made_only_where_a_failover_forgets_nothing(
+    pair: tuple[Server, Server],
+) -> None:
+    first, _second = pair
+    url = first.new_database()
+    with pytest.raises(LedgerError, match="`synchronous_standby_names` is empty"):
+        ledger_at(url)
+    first.reload(synchronous_standby_names="another")
+    with Session(parsed(url)) as session, pytest.raises(LedgerError, match="are asynchronous"):
+        schema.refuse_weak(session)
+    synchronous(first)
+    ledger_at(url)
+
+
+def test_a_ledger_is_not_made_where_nothing_waits_for_the_disk() -> None:
+    with serving(fsync="off") as server, pytest.raises(LedgerError, match="fsync = off"):
+        ledger_at(server.new_database())
+
+
+def test_a_ledger_is_not_used_with_another_key(postgres: Server) -> None:
+    url = ledger_at(postgres.new_database())
+    with Session(parsed(url)) as session:
+        schema.see(session, KEY)
+        with pytest.raises(LedgerError, match="is not that of the ledger"):
+            schema.see(session, bytes(32))

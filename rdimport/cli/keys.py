@@ -85,7 +85,9 @@ def of_account(name: str, where: ApiKey, path: Callable[[str], Path]) -> str | N
                     env=where.env,
                     name=name,
                 ),
-                _("Set it where the command runs; cron starts with hardly any variables."),
+                _whom_to_ask(
+                    _("Set it where the command runs; cron starts with hardly any variables.")
+                ),
             )
     elif where.file is not None:
         key = _read(path(where.file))
@@ -96,7 +98,9 @@ def of_account(name: str, where: ApiKey, path: Callable[[str], Path]) -> str | N
         if not key:
             raise UsageError(
                 _("The keyring holds no key for account “{account}”.", account=name),
-                _("Type: {command}", command=joined(["rdimport", "key", "set", name])),
+                _whom_to_ask(
+                    _("Type: {command}", command=joined(["rdimport", "key", "set", name]))
+                ),
             )
     MASK.learn(key)
     return key
@@ -249,13 +253,24 @@ def _unreadable(file: Path, error: Exception) -> UsageError:
 def _no_key(what: str) -> UsageError:
     return UsageError(
         what,
-        _(
-            "Name with --api-key-file a text file that holds the key alone and that only "
-            "you can read, or leave the option out and put the key into the environment "
-            "variable {variable}.",
-            variable=VARIABLE,
+        _whom_to_ask(
+            _(
+                "Name with --api-key-file a text file that holds the key alone and that only "
+                "you can read, or leave the option out and put the key into the environment "
+                "variable {variable}.",
+                variable=VARIABLE,
+            )
         ),
     )
+
+
+def _whom_to_ask(remedy: str) -> str:
+    """What to do, and who has a key: RD shows its key screen to two of three profiles."""
+    who = _(
+        "In RD Station Marketing only the profiles Dono and Gestor see keys (Integrações > Chave "
+        "de API): with another profile, ask one of them."
+    )
+    return f"{remedy}\n{who}"
 
 
 def _from_keyring(account: str) -> str | None:

@@ -91,7 +91,10 @@ class RDStation:
                     "The API key is empty, or holds spaces, line breaks or characters that no "
                     "key has."
                 ),
-                _("Copy it again from RD Station Marketing: Integrações > Chave de API."),
+                _(
+                    "Copy it again from RD Station Marketing: Integrações > Chave de API (only the "
+                    "profiles Dono and Gestor see it)."
+                ),
             )
         self._api_key = api_key
         if api_key and len(api_key) >= SHORTEST and (api_key in account or api_key in base_url):
@@ -127,10 +130,11 @@ class RDStation:
             raise UsageError(
                 _("There is no API key, so nothing can be sent."),
                 _(
-                    "Create one in RD Station Marketing (Integrações > Chave de API) and put it "
-                    "into the environment variable RDIMPORT_API_KEY, into a file that only you "
-                    "can read and that --api-key-file names, or into the system's keyring: "
-                    "rdimport key set {account}",
+                    "Create one in RD Station Marketing (Integrações > Chave de API; only the "
+                    "profiles Dono and Gestor see it) and put it into the environment variable "
+                    "RDIMPORT_API_KEY, into a file that only you can read and that "
+                    "--api-key-file names, or into the system's keyring: rdimport key set "
+                    "{account}",
                     account=shlex.quote(self.account),
                 ),
             )

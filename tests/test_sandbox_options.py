@@ -23,6 +23,7 @@ from rdimport.sandbox.arguments import add_arguments, options_from
         {"error_shape": 3},
         {"port": 70_000},
         {"lead_limit": -1},
+        {"profile": "Rei"},
         {"accounts": ()},
         {"certificate": Path("cert.pem")},
     ],
@@ -50,6 +51,7 @@ def test_every_option_can_be_given_as_an_argument_and_has_its_text() -> None:
     add_arguments(parser)
     line = (
         "--port 1 --host ::1 --plan none --data d --account a --account b --new-key k"
+        " --profile usuario"
         " --custom-fields any --headers none --lead-limit 0 --max-body 5 --max-length 0"
         " --blanks ignore --key-status 403 --error-shape 2 --fault cut=5% --fault latency=1s"
         " --seed 7 --token sixteen-letters- --header-timeout 5 --certificate c"

@@ -6,6 +6,7 @@ import json
 import re
 import socket
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 from typing import Self
 
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from rdimport.sandbox import Faults, SandboxOptions, running
 from rdimport.sandbox.embedded import RunningSandbox
-from rdimport.sandbox.page import markup, words
+from rdimport.sandbox.page import markup, remedies, words
 from rdimport.sandbox.replies import Reason
 
 HEADERS = {"content-type": "application/json"}
@@ -93,7 +94,8 @@ def test_no_sentence_of_the_page_lacks_its_translation_and_none_is_left_over() -
     folder = Path(words.__file__).parent
     sources = "".join(path.read_text() for path in folder.glob("*.py") if path.name != "words.py")
     joined = re.sub(r'"\s*\n\s*"', "", sources).replace("'", '"')
-    english = {*words.REASONS.values(), *words.KEY_MISTAKES}
+    told = {words.NO_KEYS, words.WHOM_TO_ASK}
+    english = {*words.REASONS.values(), *words.KEY_MISTAKES, *told}
     unused = [
         text
         for text in words._PT
@@ -151,9 +153,10 @@ def test_a_key_is_shown_in_full_once_and_copied_on_demand(sandbox: RunningSandbo
         assert send(sandbox, key=secret[1]) == 200
         later = browser.get("/?account=2")
         assert secret[1] not in later
-        path = re.search(r'data-copy-from="([^"]+)"', later)
-        assert path is not None
-        assert browser.post(path[1]) == secret[1]
+        paths = re.findall(r'data-copy-from="([^"]+)"', later)
+        whole = f"rdimport run FILE -m MAPPING --base-url {sandbox.base_url}"
+        told = f"RDIMPORT_API_KEY={secret[1]} {whole}"
+        assert {*map(browser.post, paths)} == {secret[1], told}
         assert "This name is already taken" in browser.post(
             "/sandbox/keys?account=2", name="Planilhas"
         )
@@ -175,6 +178,49 @@ def test_a_key_that_is_switched_off_on_the_page_is_refused(sandbox: RunningSandb
         assert "The key loja is inactive." in browser.get(f"/sandbox/refused?{account[0]}")
         browser.post(action[1], active="1")
         assert send(sandbox, key=key) == 200
+
+
+@pytest.mark.parametrize("language", list(words.LANGUAGES))
+def test_a_usuario_sees_no_key_makes_none_and_learns_whom_to_ask(
+    sandbox: RunningSandbox, language: str
+) -> None:
+    (key,) = re.findall(r"/sandbox/keys/(\d+)/secret", page_of(sandbox, "/", language))[:1]
+    with Browser(sandbox, language) as browser:
+        try:
+            html = browser.post("/sandbox/profile", profile="Usuário")
+            assert words.say(language, words.NO_KEYS) in html
+            assert sandbox.api_key not in html
+            assert sandbox.api_key[-4:] not in html
+            assert "--api-key-file KEY-FILE" in re.sub(r"<[^>]+>", "", html)
+            for path, form in (
+                ("/sandbox/keys", {"name": "mine"}),
+                (f"/sandbox/keys/{key}", {"active": ""}),
+                (f"/sandbox/keys/{key}/secret", {}),
+                (f"/sandbox/keys/{key}/command", {}),
+            ):
+                answer = browser.client.post(path, data=form)
+                assert answer.status_code == 403
+                assert "Gestor" in answer.text
+            assert send(sandbox) == 200, "a key works whoever looks"
+        finally:
+            html = browser.post("/sandbox/profile", profile="Gestor")
+        assert f"/sandbox/keys/{key}/secret" in html
+        assert browser.client.post("/sandbox/profile", data={"profile": "Rei"}).status_code == 404
+
+
+def page_of(sandbox: RunningSandbox, path: str, language: str) -> str:
+    with Browser(sandbox, language) as browser:
+        return browser.get(path)
+
+
+@pytest.mark.parametrize("language", list(words.LANGUAGES))
+def test_a_refused_request_says_what_to_do(sandbox: RunningSandbox, language: str) -> None:
+    send(sandbox, key="wrong")
+    send(sandbox, email="ana")
+    html = page_of(sandbox, "/sandbox/refused", language)
+    for reason in ("key_unknown", "fields"):
+        assert escape(remedies.remedy(language, reason)) in html
+    assert set(remedies.REMEDIES) == {reason.value for reason in Reason}
 
 
 def test_a_sixth_key_is_not_offered(sandbox: RunningSandbox) -> None:

@@ -18,6 +18,7 @@ from rdimport.sandbox import replies, webhooks
 from rdimport.sandbox.faults import Chance, Fault
 from rdimport.sandbox.limits import LEAD_PERIOD, Leads, Window
 from rdimport.sandbox.options import SandboxOptions
+from rdimport.sandbox.profiles import Profile
 from rdimport.sandbox.replies import Reason, Reply
 from rdimport.sandbox.rules import NotJSONError, Reading, decode, read
 from rdimport.sandbox.store import Accepted, Key, Refused, Store
@@ -104,6 +105,7 @@ class Endpoint:
         self.chance = Chance(options.faults, options.seed)
         self.counts = Counts()
         self.webhook = Webhook()
+        self.profile = Profile.named(options.profile) or Profile.OWNER
         self.clears = 0
         self.minutes: dict[int, Minutes] = {}
         self._rules = options.rules()

@@ -14,6 +14,7 @@ from rdimport.core.quota import Quota
 from rdimport.destination.rdstation.fields import MAX_BODY, MAX_LENGTH, PLANS
 from rdimport.sandbox.account_fields import AccountFields
 from rdimport.sandbox.faults import Faults
+from rdimport.sandbox.profiles import Profile
 from rdimport.sandbox.replies import SHAPES, SPELLINGS
 from rdimport.sandbox.rules import Rules
 
@@ -47,6 +48,12 @@ class SandboxOptions:
         ("default",),
         "account that exists from the start, with keys and contacts of its own; repeatable",
         "NAME",
+    )
+    profile: str = _choice(
+        str(Profile.OWNER),
+        "who looks at the page: Dono, Gestor or Usuario, who is shown no keys; "
+        "the page can switch it",
+        "PROFILE",
     )
     new_key: str = _choice("", "make a key of this name in the first account and print it", "NAME")
     custom_fields: str = _choice(
@@ -97,6 +104,10 @@ class SandboxOptions:
 
     def __post_init__(self) -> None:
         self.quota()
+        if Profile.named(self.profile) is None:
+            raise UsageError(
+                f"--profile {self.profile} is not known.", f"It takes {', '.join(Profile)}."
+            )
         _one_of("--headers", self.headers, tuple(SPELLINGS))
         _one_of("--blanks", self.blanks, ("refuse", "ignore"))
         _one_of("--key-status", self.key_status, (401, 403))

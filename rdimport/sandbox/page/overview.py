@@ -6,12 +6,13 @@ import re
 from dataclasses import dataclass
 
 from rdimport.core.shell import joined, with_key
-from rdimport.sandbox.page import lookups
+from rdimport.sandbox.page import lookups, words
 from rdimport.sandbox.page.chart import chart
 from rdimport.sandbox.page.markup import Child, Markup, join, tag
 from rdimport.sandbox.page.people import people
 from rdimport.sandbox.page.turned_away import turned_away
 from rdimport.sandbox.page.view import View
+from rdimport.sandbox.profiles import Profile
 from rdimport.sandbox.store import MAX_KEYS, Key
 
 _ROWS = 8
@@ -37,7 +38,13 @@ def overview(view: View, news: News) -> Markup:
         tag(
             "div",
             tag("div", _traffic(view), _latest(view), class_="wide"),
-            tag("div", _address(view), _keys(view, own, news), _lost(view), class_="narrow"),
+            tag(
+                "div",
+                _address(view, own, new=new),
+                _keys(view, own, news),
+                _lost(view),
+                class_="narrow",
+            ),
             class_="columns",
         ),
         _refused(view),
@@ -45,20 +52,14 @@ def overview(view: View, news: News) -> Markup:
 
 
 def _steps(view: View, own: list[Key]) -> Markup:
-    words = ["rdimport", "run", "FILE", "-m", "MAPPING", "--base-url", view.address]
-    key = next((key.secret for key in reversed(own) if key.active), "")
-    command = with_key(key, words) if key else joined(words)
+    key = _latest_active(own)
     steps: list[tuple[str, bool, Child]] = [
+        _first_step(view, own),
         (
-            "Create an API key",
-            bool(own),
-            tag(
-                "p",
-                view.say("Give it the name of the integration that will use it."),
-                None if own else [" ", tag("a", view.say("Give it a name"), href="#key-name")],
-            ),
+            "Send a spreadsheet here",
+            False,
+            _copyable(command(view, key.secret if key else ""), view.say("Copy the command"), view),
         ),
-        ("Send a spreadsheet here", False, _copyable(command, view.say("Copy the command"), view)),
         ("Watch the contacts arrive", False, tag("p", view.say("This page follows by itself."))),
     ]
     items = []
@@ -69,6 +70,26 @@ def _steps(view: View, own: list[Key]) -> Markup:
         items.append(tag("li", mark, text, class_="done" if done else None))
     title = view.say("Three steps to the first contact")
     return view.card(title, tag("ol", items, class_="steps"), id_="start")
+
+
+def _first_step(view: View, own: list[Key]) -> tuple[str, bool, Child]:
+    if not view.profile.sees_keys:
+        return "Ask for an API key", False, tag("p", view.say(words.WHOM_TO_ASK))
+    named = view.say("Give it the name of the integration that will use it.")
+    link = [" ", tag("a", view.say("Give it a name"), href="#key-name")]
+    return "Create an API key", bool(own), tag("p", named, None if own else link)
+
+
+def command(view: View, secret: str) -> str:
+    """What sends a list here: with a key for who may see it, else with a file that holds one."""
+    typed = ["rdimport", "run", "FILE", "-m", "MAPPING", "--base-url", view.address]
+    if not view.profile.sees_keys:
+        return joined([*typed, "--api-key-file", "KEY-FILE"])
+    return with_key(secret, typed) if secret else joined(typed)
+
+
+def _latest_active(own: list[Key]) -> Key | None:
+    return next((key for key in reversed(own) if key.active), None)
 
 
 def _figures(view: View, contacts: int, conversions: int, refused: int) -> Markup:
@@ -157,18 +178,37 @@ def _see_all(view: View, path: str, what: str) -> Markup:
     return tag("a", text, href=view.link(path), aria_label=f"{text}: {view.say(what)}")
 
 
-def _address(view: View) -> Markup:
-    content = _copyable(view.address, view.say("Copy the address"), view)
+def _address(view: View, own: list[Key], *, new: bool) -> Markup:
+    """Where to send, and the whole command, which the first steps show while nothing has come."""
+    content = tag(
+        "div",
+        _copyable(view.address, view.say("Copy the address"), view),
+        None if new else tag("p", view.say("Send a spreadsheet here"), class_="faint sub"),
+        None if new else _whole_command(view, own),
+        id="address-rows",
+        data_live=True,
+    )
     return view.card(view.say("Address"), content, id_="address")
 
 
-def _copyable(text: str, label: str, view: View) -> Markup:
+def _whole_command(view: View, own: list[Key]) -> Markup:
+    """The key in it is fetched when it is copied: the page shows a key once."""
+    key, label = _latest_active(own), view.say("Copy the command")
+    if key is None or not view.profile.sees_keys:
+        return _copyable(command(view, ""), label, view)
+    shown = command(view, f"…{key.secret[-4:]}")
+    return _copyable(shown, label, view, source=f"/sandbox/keys/{key.id}/command")
+
+
+def _copyable(text: str, label: str, view: View, *, source: str = "") -> Markup:
+    """A text with a button that copies it, or what its `source` says."""
     button = tag(
         "button",
         view.say("Copy"),
         type="button",
         class_="quiet",
-        data_copy=text,
+        data_copy=None if source else text,
+        data_copy_from=source or None,
         aria_label=label,
     )
     # An option and its value stay on one line.
@@ -201,6 +241,9 @@ def _lost(view: View) -> Markup:
 
 
 def _keys(view: View, own: list[Key], news: News) -> Markup:
+    if not view.profile.sees_keys:
+        hidden = tag("p", view.say(words.NO_KEYS), class_="empty")
+        return view.card(view.say("API keys"), hidden, _profiles(view), id_="keys")
     created = next((key for key in own if key.id == news.created), None)
     count = view.say("{n} of {max}", n=len(own), max=MAX_KEYS)
     return view.card(
@@ -214,8 +257,32 @@ def _keys(view: View, own: list[Key], news: News) -> Markup:
             class_="empty",
         ),
         _new_key(view, own, news.wrong),
+        _profiles(view),
         id_="keys",
         aside=tag("span", count, class_="faint"),
+    )
+
+
+def _profiles(view: View) -> Markup:
+    """Who looks at the page: RD has three kinds of people, and shows its keys to two of them."""
+    buttons = [
+        tag(
+            "button",
+            profile,
+            name="profile",
+            value=profile,
+            aria_pressed="true" if profile is view.profile else "false",
+        )
+        for profile in Profile
+    ]
+    label = view.say("Look as")
+    return tag(
+        "form",
+        tag("span", label, class_="faint"),
+        tag("div", buttons, class_="choice", role="group", aria_label=label, lang="pt-BR"),
+        method="post",
+        action=view.link("/sandbox/profile"),
+        class_="profiles",
     )
 
 

@@ -15,11 +15,12 @@ from rdimport.core.errors import RdimportError
 from rdimport.sandbox.page import lookups, words
 from rdimport.sandbox.page.frame import document
 from rdimport.sandbox.page.markup import Markup, join, tag
-from rdimport.sandbox.page.overview import News, overview
+from rdimport.sandbox.page.overview import News, command, overview
 from rdimport.sandbox.page.people import contact_list, contact_page
 from rdimport.sandbox.page.switches import faults_from, faults_page
 from rdimport.sandbox.page.turned_away import refused_page
 from rdimport.sandbox.page.view import View
+from rdimport.sandbox.profiles import Profile
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -61,9 +62,10 @@ class Page:
             Route(f"{at}/refused", self.refused),
             Route(f"{at}/faults", self.faults, methods=["GET", "POST"]),
             Route(f"{at}/accounts", self.new_account, methods=["POST"]),
+            Route(f"{at}/profile", self.profile, methods=["POST"]),
             Route(f"{at}/keys", self.new_key, methods=["POST"]),
             Route(f"{at}/keys/{{key:int}}", self.switch_key, methods=["POST"]),
-            Route(f"{at}/keys/{{key:int}}/secret", self.secret, methods=["POST"]),
+            Route(f"{at}/keys/{{key:int}}/{{what}}", self.secret, methods=["POST"]),
             Route(f"{at}/language/{{code}}", self.language),
             Route("/static/{name}", static),
             # Browsers ask for it on pages that name no icon.
@@ -130,9 +132,19 @@ class Page:
             return RedirectResponse("/", 303)
         return RedirectResponse(f"/?account={self._store.account(name)}", 303)
 
+    async def profile(self, request: Request) -> Response:
+        """A POST changes who looks at the page."""
+        named = Profile.named((await _form(request)).get("profile", ""))
+        if named is None:
+            return self.missing(request)
+        self._endpoint.profile = named
+        return RedirectResponse(self._view(request).link("/") + "#keys", 303)
+
     async def new_key(self, request: Request) -> Response:
         """A POST makes a key, and shows it once."""
         view = self._view(request)
+        if not view.profile.sees_keys:
+            return _forbidden(view)
         name = (await _form(request)).get("name", "")[:60]
         try:
             now = self._endpoint.clock.now().timestamp()
@@ -145,16 +157,23 @@ class Page:
     async def switch_key(self, request: Request) -> Response:
         """A POST switches a key on (`active=1`) or off."""
         view = self._view(request)
+        if not view.profile.sees_keys:
+            return _forbidden(view)
         active = bool((await _form(request)).get("active"))
         if self._store.switch_key(request.path_params["key"], active=active) is None:
             return self.missing(request)
         return RedirectResponse(view.link("/") + "#keys", 303)
 
     async def secret(self, request: Request) -> Response:
-        """A POST gets one key in full: a person wants to copy it."""
+        """A POST gets one key in full, or the command with it: a person wants to copy it."""
+        view = self._view(request)
+        if not view.profile.sees_keys:
+            return _forbidden(view)
         for key in self._store.keys.values():
             if key.id == request.path_params["key"]:
-                return PlainTextResponse(key.secret, headers=_SAFE)
+                whole = request.path_params["what"] == "command"
+                text = command(view, key.secret) if whole else key.secret
+                return PlainTextResponse(text, headers=_SAFE)
         return self.missing(request)
 
     async def language(self, request: Request) -> Response:
@@ -197,6 +216,16 @@ class Page:
 def _html(view: View, title: str, content: Markup, status: int = 200) -> Response:
     page = document(view, title, content, version=_version())
     return HTMLResponse(page, status, headers=_SAFE)
+
+
+def _forbidden(view: View) -> Response:
+    """403 for who is not shown the keys."""
+    content = join(
+        tag("h1", view.say("API keys")),
+        tag("p", view.say(words.NO_KEYS)),
+        tag("p", tag("a", view.say("Go to the overview"), href=view.link("/"))),
+    )
+    return _html(view, view.say("API keys"), content, 403)
 
 
 async def static(request: Request) -> Response:

@@ -9,6 +9,7 @@ from rdimport.sandbox.page import lookups, words
 from rdimport.sandbox.page.lookups import PAGE_ROWS
 from rdimport.sandbox.page.markup import Child, Markup, join, tag
 from rdimport.sandbox.page.people import pager, pretty, raw_request
+from rdimport.sandbox.page.remedies import remedy
 from rdimport.sandbox.page.view import View
 
 
@@ -76,7 +77,11 @@ def _one(view: View, row: sqlite3.Row) -> Markup:
         ),
         class_="beside even",
     )
-    return tag("li", tag("details", summary, more, id=f"refusal-{row['id']}"), data_row=row["id"])
+    what = remedy(view.language, row["reason"])
+    advice = tag("p", f"→ {what}", class_="remedy") if what else None
+    return tag(
+        "li", tag("details", summary, advice, more, id=f"refusal-{row['id']}"), data_row=row["id"]
+    )
 
 
 def _reason(view: View, code: str, sentence: str) -> Child:

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from rdimport.sandbox.endpoint import Endpoint
 from rdimport.sandbox.page import words
 from rdimport.sandbox.page.markup import Child, Markup, tag
+from rdimport.sandbox.profiles import Profile
 from rdimport.sandbox.store import Store
 
 
@@ -26,6 +27,11 @@ class View:
     def store(self) -> Store:
         """What the sandbox remembers."""
         return self.endpoint.store
+
+    @property
+    def profile(self) -> Profile:
+        """Who looks at the page."""
+        return self.endpoint.profile
 
     def say(self, sentence: str, **values: object) -> str:
         """A sentence of `words` in the person's language."""

@@ -6,6 +6,15 @@ from typing import Final
 
 LANGUAGES: Final = {"en": "English", "pt-BR": "Português"}
 
+NO_KEYS: Final = (
+    "RD does not show this screen to the profile Usuário. Ask for a key somebody who has the "
+    "profile Dono or Gestor in this account."
+)
+WHOM_TO_ASK: Final = (
+    "Only the profiles Dono and Gestor see API keys: ask one of them, and keep the key in a file "
+    "that only you can read."
+)
+
 _PT: Final = {
     # Frame
     "Overview": "Visão geral",
@@ -98,6 +107,16 @@ _PT: Final = {
     ),
     "A key needs a name.": "A chave precisa de um nome.",
     "This name is already taken.": "Este nome já existe.",
+    NO_KEYS: (
+        "O RD não mostra esta tela ao perfil Usuário. Peça uma chave a quem tem o perfil Dono ou "
+        "Gestor nesta conta."
+    ),
+    WHOM_TO_ASK: (
+        "Só os perfis Dono e Gestor veem chaves de API: peça a um deles e guarde a chave em um "
+        "arquivo que só você possa ler."
+    ),
+    "Ask for an API key": "Peça uma chave de API",
+    "Look as": "Ver como",
     # Contacts
     "Search by name or e-mail": "Buscar por nome ou e-mail",
     "Search": "Buscar",

@@ -30,7 +30,14 @@ import lists
 from receiver import Receiver, receiving
 
 from rdimport.core.row import State
-from rdimport.ledger import Counters, Ledger, Outcome, RowResult, RunRecord, SendAttempt
+from rdimport.ledger import (
+    Counters,
+    Outcome,
+    RowResult,
+    RunRecord,
+    SendAttempt,
+    open_ledger,
+)
 
 HERE = Path(__file__).parent
 PEERS, CHECKERS = str(HERE / "peers.py"), str(HERE / "checkers.py")
@@ -211,7 +218,7 @@ def recording(folder: Path, rows: int, repeat: int) -> Iterator[str]:
         for _ in range(repeat):
             shutil.rmtree(folder / "state", ignore_errors=True)
             size = rows if group > 1 else rows // 10
-            with Ledger.open(folder / "state") as ledger:
+            with open_ledger(folder / "state") as ledger:
                 run = ledger.start_run("benchmark", "receiver", datetime.now(UTC), RunRecord())
                 people = [
                     SendAttempt(identity, 0, row, f'{{"email":"p{row}@exemplo.com.br"}}')

@@ -14,7 +14,7 @@ from support.command import Desk
 from support.lists import MAPPING, people
 from support.waiting import until
 
-from rdimport.ledger.sqlite.lock import locked
+from rdimport.ledger import store_of
 from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
 
@@ -36,7 +36,7 @@ def attempts(desk: Desk) -> list[int]:
 def test_a_run_waits_for_an_account_in_use_and_then_sends(
     desk: Desk, words: list[object], box: RunningSandbox
 ) -> None:
-    with locked(desk.state, "default"):
+    with store_of(desk.state).hold("default"):
         assert desk.do(*words, "--wait", "1s").code == 75
         waiting = desk.start(*words, "--wait", "10m")
         until(lambda: attempts(desk) == [75])

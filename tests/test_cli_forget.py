@@ -12,7 +12,7 @@ import pytest
 from support.command import Desk
 
 from rdimport.core.people import People
-from rdimport.ledger.sqlite.lock import locked
+from rdimport.ledger import store_of
 from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
 
@@ -136,7 +136,7 @@ def test_a_file_of_somebody_else_is_named_and_left_alone(known: Desk) -> None:
 
 def test_beside_a_run_nothing_is_erased(known: Desk) -> None:
     before = sorted(found(known))
-    with locked(known.state, "default"):
+    with store_of(known.state).hold("default"):
         done = known.here("forget", EMAIL)
     assert (done.code, sorted(found(known))) == (75, before)
 

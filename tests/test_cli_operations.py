@@ -18,14 +18,14 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from support.command import Desk
+from support.ledgers import sqlite_ledger
 
 from rdimport import cli
 from rdimport.cli.screen.progress import both
 from rdimport.cli.screen.status import table
 from rdimport.core.events import Event, SendingFinished
 from rdimport.core.row import State
-from rdimport.ledger import Ledger
-from rdimport.ledger.sqlite.lock import locked
+from rdimport.ledger import store_of
 from rdimport.report.run_status import RunStatus
 from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
@@ -181,7 +181,7 @@ def test_purge_beside_a_run_forgets_but_does_not_write_the_whole_file_anew(
     desk.here(*list_of_six, "--quota", "none")
     ledger = desk.state / "ledger.sqlite3"
     before = ledger.stat().st_ino, ledger.stat().st_size
-    with locked(desk.state, "default"):
+    with store_of(desk.state).hold("default"):
         told = desk.here("purge", "--older-than", "0s")
     assert "keeps its size" in told.out
     assert b"Ningu" not in b"".join(path.read_bytes() for path in desk.state.iterdir())
@@ -193,7 +193,7 @@ def test_purge_waits_for_nobody_who_reads_and_says_what_is_in_the_file_still(
     desk: Desk, list_of_six: list[str]
 ) -> None:
     desk.here(*list_of_six, "--quota", "none")
-    with Ledger.open(desk.state) as writer, Ledger.open(desk.state) as reader:
+    with sqlite_ledger(desk.state) as writer, sqlite_ledger(desk.state) as reader:
         writer.query("PRAGMA busy_timeout = 5000")  # a sixth of what it waits for otherwise
         reading = reader.stream("SELECT row FROM conversion")
         next(reading)

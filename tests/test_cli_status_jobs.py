@@ -10,7 +10,7 @@ from support.command import Desk
 from support.lists import people
 from support.waiting import until
 
-from rdimport.ledger.sqlite.lock import locked
+from rdimport.ledger import store_of
 from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
 
@@ -128,6 +128,6 @@ def test_an_account_in_use_is_no_failure_of_the_run_that_uses_it(
     assert office.wait(first).code == 0
     (known,) = nights(office).values()
     assert (known["verdict"], known["run"]["counts"]["accepted"]) == (0, 40)
-    with locked(office.state, "acme"):
+    with store_of(office.state).hold("acme"):
         assert office.here(*words).code == 75
     assert office.here("status", "--check").code == 2, "a night without a run"

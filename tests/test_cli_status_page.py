@@ -11,7 +11,7 @@ from support.command import Desk
 from support.lists import MAPPING, people
 
 from rdimport.core.errors import ExitCode
-from rdimport.ledger.sqlite.attempts import Attempt, note
+from rdimport.ledger import Attempt, open_ledger
 
 NOON = timedelta(hours=12)
 
@@ -23,7 +23,9 @@ def night_ago(nights: int) -> datetime:
 
 
 def ended(desk: Desk, at: datetime, code: ExitCode, account: str = "acme", job: str = "a") -> None:
-    note(desk.state, Attempt(at, account, job, "list.yaml", ("list.csv",), code, "It <failed>."))
+    attempt = Attempt(at, account, job, "list.yaml", ("list.csv",), code, "It <failed>.")
+    with open_ledger(desk.state) as ledger:
+        ledger.note_attempt(attempt)
 
 
 def page(desk: Desk, *words: object) -> str:

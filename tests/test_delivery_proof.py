@@ -31,7 +31,14 @@ from proof.scenario import (
 )
 
 from rdimport.core.row import State
-from rdimport.ledger import Counters, Ledger, Outcome, RowResult, RunRecord, SendAttempt
+from rdimport.ledger import (
+    Counters,
+    Outcome,
+    RowResult,
+    RunRecord,
+    SendAttempt,
+    open_ledger,
+)
 
 IN_FULL = (1_038,)
 """Seeds whose commands are started as somebody types them; the others are quick."""
@@ -112,7 +119,7 @@ def found(
     is that of the run that it knows of.
     """
     plan = Scenario(0, {"list.csv": PEOPLE}, ["--concurrency", "2"], [turn], 0)
-    with Ledger.open(folder / "state") as ledger:
+    with open_ledger(folder / "state") as ledger:
         run = ledger.start_run("r", "there", datetime.now(UTC), RunRecord(account="a"))
         run.record_rows(2, 0, ())
         for number, key in enumerate((ANA, BIA)):

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from support.ledgers import sqlite_ledger
 from support.peer import ACCEPTED, KEY, Peer, Script, serving
 from support.waiting import PATIENCE
 
@@ -27,14 +28,15 @@ from rdimport.delivery.dispatcher import GRACE, Delivery, Settings
 from rdimport.delivery.pacing.pacer import EvenPacer
 from rdimport.delivery.transport import Patience, connected
 from rdimport.destination.rdstation.endpoint import RDStation
-from rdimport.ledger import Ledger, PendingRow, Run, RunRecord, SendAttempt
+from rdimport.ledger import PendingRow, Run, RunRecord, SendAttempt
+from rdimport.ledger.sqlite.ledger import SqliteLedger
 
 
 @dataclass
 class Book:
     """A ledger with a run of so many rows."""
 
-    ledger: Ledger
+    ledger: SqliteLedger
     run: Run
     rows: int
 
@@ -46,7 +48,7 @@ class Book:
 
 @contextmanager
 def book(folder: Path, rows: int) -> Iterator[Book]:
-    with Ledger.open(folder) as ledger:
+    with sqlite_ledger(folder) as ledger:
         run = ledger.start_run("r", "there", datetime.now(UTC), RunRecord(account="a"))
         run.record_rows(rows, 0, ())
         yield Book(ledger, run, rows)

@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 
 import polars as pl
 import pytest
+from support.ledgers import sqlite_ledger
 from support.lists import MAPPING, people
 from support.waiting import PATIENCE
 from test_cost_of_a_request import serving
@@ -28,14 +29,23 @@ from rdimport.core.errors import Bug, LedgerBusyError, LedgerError, UsageError
 from rdimport.core.events import Event, RowFinished
 from rdimport.core.row import Problem, State
 from rdimport.destination.rdstation.endpoint import RDStation
-from rdimport.ledger import Counters, Ledger, Outcome, RowResult, Run, RunRecord, SendAttempt
-from rdimport.ledger.group_commit import Journal
-from rdimport.ledger.sqlite.lock import locked, nobody_at_work
+from rdimport.ledger import (
+    Counters,
+    Journal,
+    Outcome,
+    RowResult,
+    Run,
+    RunRecord,
+    SendAttempt,
+    look_into,
+    store_of,
+)
+from rdimport.ledger.sqlite.ledger import SqliteLedger
 from rdimport.mapping import Mapping
 from rdimport.sandbox.embedded import RunningSandbox
 
 
-def begun(ledger: Ledger, name: str = "r", destination: str = "there") -> Run:
+def begun(ledger: SqliteLedger, name: str = "r", destination: str = "there") -> Run:
     run = ledger.start_run(name, destination, datetime.now(UTC), RunRecord(account="a"))
     run.record_rows(1_000, 0, ())
     return run
@@ -62,7 +72,7 @@ def on_its_way(state_dir: Path) -> set[int]:
 
 
 def test_no_identity_and_no_payload_is_in_the_file_in_clear(tmp_path: Path) -> None:
-    with Ledger.open(tmp_path) as ledger:
+    with sqlite_ledger(tmp_path) as ledger:
         identity = ledger.digests(["ana@exemplo.com.br"])[0]
         run = begun(ledger)
         outgoing = SendAttempt(identity, 0, 2, '{"email":"ana@exemplo.com.br"}')
@@ -73,16 +83,16 @@ def test_no_identity_and_no_payload_is_in_the_file_in_clear(tmp_path: Path) -> N
 
 
 def test_two_ledgers_know_the_same_person_by_different_hashes(tmp_path: Path) -> None:
-    with Ledger.open(tmp_path / "a") as one, Ledger.open(tmp_path / "b") as other:
+    with sqlite_ledger(tmp_path / "a") as one, sqlite_ledger(tmp_path / "b") as other:
         assert one.digests(["ana@exemplo.com.br"]) != other.digests(["ana@exemplo.com.br"])
-    with Ledger.open(tmp_path / "a") as again:
+    with sqlite_ledger(tmp_path / "a") as again:
         assert len(set(again.digests(["x", "x"]))) == 1
 
 
 def test_a_row_that_was_never_begun_cannot_end_and_nothing_of_that_write_stays(
     tmp_path: Path,
 ) -> None:
-    with Ledger.open(tmp_path) as ledger:
+    with sqlite_ledger(tmp_path) as ledger:
         run = begun(ledger)
         with pytest.raises(Bug, match="never begun"):
             run.apply([row(1)], [accepted(row(2))], Counters())
@@ -91,7 +101,7 @@ def test_a_row_that_was_never_begun_cannot_end_and_nothing_of_that_write_stays(
 
 
 def test_what_one_destination_has_on_its_way_is_no_doubt_for_another(tmp_path: Path) -> None:
-    with Ledger.open(tmp_path) as ledger:
+    with sqlite_ledger(tmp_path) as ledger:
         here = begun(ledger, "one", "here")
         here.apply([row(1)], [], Counters())
         begun(ledger, "two", "there")
@@ -105,7 +115,7 @@ def test_the_daybook_is_posted_before_it_grows_long_and_each_row_counts_once(
     tmp_path: Path,
 ) -> None:
     rows, batch = 20_500, 500
-    with Ledger.open(tmp_path) as ledger:
+    with sqlite_ledger(tmp_path) as ledger:
         run = ledger.start_run("r", "there", datetime.now(UTC), RunRecord(account="a"))
         run.record_rows(rows, 0, ())
         for first in range(0, rows, batch):
@@ -115,7 +125,9 @@ def test_the_daybook_is_posted_before_it_grows_long_and_each_row_counts_once(
         ((left,),) = ledger.query("SELECT count(*) FROM daybook")
         assert left == 500
         assert run.counts()[State.ACCEPTED] == rows
-    with Ledger.open(tmp_path) as ledger:  # the process was killed; another one looks, then starts
+    with sqlite_ledger(
+        tmp_path
+    ) as ledger:  # the process was killed; another one looks, then starts
         identities = pl.Series([row(0).identity, row(rows - 1).identity], dtype=pl.Binary)
         assert ledger.known(run.destination, identities)["state"].to_list() == ["accepted"] * 2
         begun(ledger, "next")
@@ -125,7 +137,7 @@ def test_the_daybook_is_posted_before_it_grows_long_and_each_row_counts_once(
 
 
 def test_a_conversion_that_is_sent_once_more_stands_in_the_ledger_once(tmp_path: Path) -> None:
-    with Ledger.open(tmp_path) as ledger:
+    with sqlite_ledger(tmp_path) as ledger:
         for name in ("one", "two"):
             run = begun(ledger, name)
             run.apply([row(1)], [], Counters())
@@ -161,7 +173,7 @@ def test_no_more_rows_are_ever_noted_as_on_their_way_than_may_be_open(
 
 
 def test_a_run_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with Ledger.open(tmp_path) as ledger, pytest.raises(UsageError, match="no run nowhere"):
+    with sqlite_ledger(tmp_path) as ledger, pytest.raises(UsageError, match="no run nowhere"):
         ledger.run("nowhere")
 
 
@@ -169,13 +181,13 @@ def test_a_run_that_is_not_there_is_told(tmp_path: Path) -> None:
     ("version", "told"), [(99, "later release"), (1, "before the first release")]
 )
 def test_a_ledger_of_another_release_is_left_alone(tmp_path: Path, version: int, told: str) -> None:
-    with Ledger.open(tmp_path) as ledger:
+    with sqlite_ledger(tmp_path) as ledger:
         begun(ledger)
     with sqlite3.connect(tmp_path / "ledger.sqlite3") as db:
         db.execute(f"PRAGMA user_version = {version}")
     db.close()
     before = (tmp_path / "ledger.sqlite3").read_bytes()
-    for look in (Ledger.open, Ledger.if_there):
+    for look in (sqlite_ledger, look_into):
         with pytest.raises(LedgerError, match=told) as caught:
             look(tmp_path)
         assert "--state-dir" in caught.value.remedy
@@ -184,15 +196,15 @@ def test_a_ledger_of_another_release_is_left_alone(tmp_path: Path, version: int,
 
 
 def test_to_open_a_ledger_writes_nothing_and_waits_for_nobody(tmp_path: Path) -> None:
-    with Ledger.open(tmp_path) as ledger, ledger.transaction():
+    with sqlite_ledger(tmp_path) as ledger, ledger.transaction():
         before = content(tmp_path)
-        with Ledger.open(tmp_path) as another:
+        with sqlite_ledger(tmp_path) as another:
             assert another.unfinished() == []
         assert content(tmp_path) == before
 
 
 def test_a_full_disk_is_named_and_leaves_what_was_written_whole(tmp_path: Path) -> None:
-    with Ledger.open(tmp_path) as ledger:
+    with sqlite_ledger(tmp_path) as ledger:
         run = begun(ledger)
         run.apply([row(1)], [], Counters())
         ((pages,),) = ledger.query("PRAGMA page_count")
@@ -205,13 +217,13 @@ def test_a_full_disk_is_named_and_leaves_what_was_written_whole(tmp_path: Path) 
 
 
 def test_the_lock_is_of_one_account_and_free_again_when_its_holder_is_done(tmp_path: Path) -> None:
-    with locked(tmp_path, "a"):
-        with pytest.raises(LedgerBusyError) as caught, locked(tmp_path, "a"):
+    with store_of(tmp_path).hold("a"):
+        with pytest.raises(LedgerBusyError) as caught, store_of(tmp_path).hold("a"):
             pass
         assert caught.value.exit_code == 75
-        with locked(tmp_path, "b"):
+        with store_of(tmp_path).hold("b"):
             pass
-    with locked(tmp_path, "a"):
+    with store_of(tmp_path).hold("a"):
         pass
 
 
@@ -219,12 +231,12 @@ def test_the_lock_is_of_one_account_and_free_again_when_its_holder_is_done(tmp_p
 def test_who_meets_a_purge_is_told_to_come_later_though_the_ledger_cannot_be_written(
     tmp_path: Path, *, spoilt: bool
 ) -> None:
-    with Ledger.open(tmp_path):
+    with sqlite_ledger(tmp_path):
         pass
-    with locked(tmp_path, "a"):
+    with store_of(tmp_path).hold("a"):
         pass
     with (
-        nobody_at_work(tmp_path) as free,
+        store_of(tmp_path).nobody_at_work() as free,
         closing(sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None)) as purge,
     ):
         assert free
@@ -234,7 +246,7 @@ def test_who_meets_a_purge_is_told_to_come_later_though_the_ledger_cannot_be_wri
             (tmp_path / "ledger.sqlite3").write_bytes(b"no database")
             before = content(tmp_path)
         start = time.monotonic()
-        with pytest.raises(LedgerBusyError, match="or by a purge"), locked(tmp_path, "a"):
+        with pytest.raises(LedgerBusyError, match="or by a purge"), store_of(tmp_path).hold("a"):
             pass
         assert time.monotonic() - start < 15, "it waited to write"
         assert content(tmp_path) == before
@@ -243,7 +255,7 @@ def test_who_meets_a_purge_is_told_to_come_later_though_the_ledger_cannot_be_wri
 def test_a_run_of_an_account_that_a_purge_has_never_seen_is_told_to_come_later_too(
     tmp_path: Path,
 ) -> None:
-    with Ledger.open(tmp_path) as purge, Ledger.open(tmp_path) as ledger:
+    with sqlite_ledger(tmp_path) as purge, sqlite_ledger(tmp_path) as ledger:
         ledger.query("PRAGMA busy_timeout = 1")
         with purge.transaction(), pytest.raises(LedgerBusyError, match="another process"):
             begun(ledger)
@@ -267,7 +279,7 @@ def test_the_journal_lets_a_row_leave_only_when_another_process_could_read_of_it
         await journal.close()
         assert on_its_way(tmp_path) == set()
 
-    with Ledger.open(tmp_path) as ledger:
+    with sqlite_ledger(tmp_path) as ledger:
         run = begun(ledger)
         asyncio.run(scenario(run))
         assert (run.counts()[State.ACCEPTED], run.counts()[State.PENDING]) == (1, 999)
@@ -290,14 +302,14 @@ def test_notes_that_come_together_are_written_together(tmp_path: Path) -> None:
         await journal.close()
         return writes
 
-    with Ledger.open(tmp_path) as ledger:
+    with sqlite_ledger(tmp_path) as ledger:
         run = begun(ledger)
         assert asyncio.run(scenario(run)) <= 4
         assert run.counts()[State.ACCEPTED] == 500
 
 
 def test_after_a_write_has_failed_the_journal_lets_no_row_leave(tmp_path: Path) -> None:
-    async def scenario(ledger: Ledger, run: Run) -> None:
+    async def scenario(ledger: SqliteLedger, run: Run) -> None:
         told: list[bool] = []
         journal = Journal(run, Counters, lambda: told.append(True))
         journal.start()
@@ -313,7 +325,7 @@ def test_after_a_write_has_failed_the_journal_lets_no_row_leave(tmp_path: Path) 
             await journal.close()
         assert on_its_way(tmp_path) == {1}
 
-    with Ledger.open(tmp_path) as ledger:
+    with sqlite_ledger(tmp_path) as ledger:
         asyncio.run(scenario(ledger, begun(ledger)))
 
 
@@ -345,7 +357,7 @@ def test_a_run_on_a_full_disk_ends_with_one_message_and_sends_nothing_unrecorded
     if done.returncode == 2:
         assert sent == 0
     else:
-        with Ledger.open(tmp_path / "state") as ledger:
+        with sqlite_ledger(tmp_path / "state") as ledger:
             counts = ledger.run().counts()
         assert counts[State.ACCEPTED] + counts[State.UNCERTAIN] >= sent > 0
 
@@ -385,7 +397,7 @@ def test_a_read_only_state_directory_can_be_looked_into(folder: Path, *, killed:
     (folder / "list.csv").write_text(people(3), encoding="utf-8")
     to = RDStation(base_url="https://api.exemplo.com.br")
     mapping = Mapping.parse(MAPPING)
-    open_still = Ledger.open(state)
+    open_still = sqlite_ledger(state)
     run = open_still.start_run("r", to.identity, datetime.now(UTC), RunRecord(account="default"))
     plan = check([str(folder / "list.csv")], mapping, to=to, state_dir=state).plan
     with plan.spool:
@@ -413,7 +425,7 @@ def test_what_the_endpoint_said_of_a_row_is_forgotten_also_where_its_run_was_bef
     """The row was accepted in a run that is forgotten already, and refused in a later one."""
     now = datetime.now(UTC)
     why = (Problem("rd.invalid", "name", "Nome", "Ana Maria", "Não serve."),)
-    with Ledger.open(tmp_path) as ledger:
+    with sqlite_ledger(tmp_path) as ledger:
         for number, end in enumerate(
             (accepted(row(2)), RowResult(row(2), Outcome(0, 2, State.REFUSED, why, ("Ana Maria",))))
         ):
@@ -421,7 +433,7 @@ def test_what_the_endpoint_said_of_a_row_is_forgotten_also_where_its_run_was_bef
             run.apply([row(2)], [], Counters())
             run.apply([], [end], Counters())
             run.finish(now, 0, None)
-            ledger.forget(now + timedelta(days=number + 1), now + timedelta(days=number))
+            ledger.people.forget(now + timedelta(days=number + 1), now + timedelta(days=number))
         assert ledger.known(run.destination, pl.Series([row(2).identity]))["state"].to_list() == [
             "accepted"
         ]
@@ -432,7 +444,7 @@ def test_two_processes_that_open_a_new_ledger_at_once_wait_for_each_other(tmp_pa
     other = sqlite3.connect(tmp_path / "ledger.sqlite3", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with ThreadPoolExecutor(1) as pool:
-        opening = pool.submit(Ledger.open, tmp_path)
+        opening = pool.submit(sqlite_ledger, tmp_path)
         with pytest.raises(TimeoutError):
             opening.result(timeout=0.2)
         other.execute("ROLLBACK")

@@ -13,18 +13,18 @@ import polars as pl
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from support.ledgers import sqlite_ledger
 
 from rdimport.core.row import Problem, State
 from rdimport.ledger import (
-    FILE_NAME,
     Counters,
-    Ledger,
     Outcome,
     RowResult,
     Run,
     RunRecord,
     SendAttempt,
 )
+from rdimport.ledger.sqlite.files import FILE_NAME
 
 PEOPLE = 8
 ENDS = st.sampled_from([State.ACCEPTED, State.REFUSED, State.UNCERTAIN, None])
@@ -63,7 +63,7 @@ class LedgerMachine(RuleBasedStateMachine):
         super().__init__()
         self.home = Path(tempfile.mkdtemp())
         self.copies = 0
-        self.ledger = Ledger.open(self.home / "0")
+        self.ledger = sqlite_ledger(self.home / "0")
         self.run: Run | None = None
         self.books: list[Book] = []
         self.world: dict[int, tuple[State, Problem | None]] = {}
@@ -146,8 +146,8 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule()
     def forget(self) -> None:
         """All runs are forgotten: what they counted and whom they sent stays known."""
-        self.ledger.forget(datetime.now(UTC) + timedelta(days=1), datetime.now(UTC))
-        assert self.ledger.empty_log()
+        self.ledger.people.forget(datetime.now(UTC) + timedelta(days=1), datetime.now(UTC))
+        assert self.ledger.people.empty_log()
         for book in self.books:
             if not book.forgotten:
                 book.why.clear()
@@ -166,7 +166,7 @@ class LedgerMachine(RuleBasedStateMachine):
             if part.exists():
                 shutil.copy(part, after / part.name)
         with self.ledger:
-            self.ledger = Ledger.open(after)
+            self.ledger = sqlite_ledger(after)
         self.run = None
 
     @invariant()

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 from support.command import Desk
+from support.ledgers import sqlite_ledger
 from test_ledger import folder, somebody_without_rights  # noqa: F401  a fixture
 
-from rdimport.ledger import Ledger
-from rdimport.ledger.sqlite.lock import locked
+from rdimport.ledger import look_into, store_of
 from rdimport.sandbox.embedded import RunningSandbox
 
 KEPT = Path(__file__).parent / "ledgers"
@@ -125,7 +125,7 @@ def test_a_ledger_of_0_1_0_gets_this_releases_tables_after_a_copy_for_its_owner(
 ) -> None:
     before = tables(OLD)
     imported(old, "fair.csv", "fair.yaml")
-    with Ledger.open(tmp_path / "new"):
+    with sqlite_ledger(tmp_path / "new"):
         pass
     assert tables(old.state / "ledger.sqlite3") == tables(tmp_path / "new" / "ledger.sqlite3")
     (copy,) = copies(old)
@@ -144,7 +144,7 @@ def test_spellings_that_0_1_0_told_apart_are_one_and_nothing_accepted_is_lost(ol
                 " ON d.id = c.destination WHERE c.state = 'accepted'"
             )
         }
-    with Ledger.open(old.state) as ledger:
+    with sqlite_ledger(old.state) as ledger:
         found = ledger.query(
             "SELECT d.identity, c.identity FROM conversion c JOIN destination d"
             " ON d.id = c.destination WHERE c.state = 'accepted'"
@@ -179,7 +179,7 @@ def test_an_old_ledger_on_a_disk_that_cannot_be_written_can_be_looked_into(
     (state / "ledger.sqlite3").chmod(0o400)
     state.chmod(0o500)
     with somebody_without_rights(state, *state.iterdir()):
-        ledger = Ledger.if_there(state)
+        ledger = look_into(state)
         assert ledger is not None
         with ledger:
             assert len(ledger.unfinished()) == 1
@@ -189,7 +189,7 @@ def test_an_old_ledger_on_a_disk_that_cannot_be_written_can_be_looked_into(
 def test_while_a_run_is_at_work_on_an_old_ledger_another_is_told_to_come_later(
     old: Desk, box: RunningSandbox
 ) -> None:
-    with locked(old.state, "somebody"):
+    with store_of(old.state).hold("somebody"):
         done = old.here("run", "fair.csv", "-m", "fair.yaml")
     assert done.code == 75
     assert "earlier release" in done.err

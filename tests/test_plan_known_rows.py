@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rdimport.core.row import FILE, ROW, State
-from rdimport.ledger import Counters, Ledger, Outcome, RowResult, RunRecord
+from rdimport.ledger import Counters, Ledger, Outcome, RowResult, RunRecord, open_ledger
 from rdimport.mapping import Mapping
 from rdimport.plan.duplicates import Index
 from rdimport.plan.history import SendHistory
@@ -89,7 +89,7 @@ class Seen:
 def one_night(ledger: Ledger, night: Night, number: int, *, recalls: bool) -> Seen:
     """Plan a run and let all that it sends end in one state."""
     people, yaml, fate, resend = night
-    path = ledger.path.parent / "list.csv"
+    path = Path(ledger.place).parent / "list.csv"
     lines = [f"{who}@exemplo.com.br;{name};{city}" for who, name, city in people]
     path.write_text("\n".join(["E-mail;Nome;Cidade", *lines, "nobody;x;y"]), encoding="utf-8")
     tables = [Narrow(table) for table in open_tables([str(path)], Hints(delimiter=";"))]
@@ -139,8 +139,8 @@ def test_recalling_rows_changes_nothing_that_a_person_can_see(nights: list[Night
     with (
         TemporaryDirectory() as quick,
         TemporaryDirectory() as plain,
-        Ledger.open(Path(quick)) as one,
-        Ledger.open(Path(plain)) as other,
+        open_ledger(Path(quick)) as one,
+        open_ledger(Path(plain)) as other,
     ):
         for number, night in enumerate(nights):
             quickly = one_night(one, night, number, recalls=True)
@@ -150,7 +150,7 @@ def test_recalling_rows_changes_nothing_that_a_person_can_see(nights: list[Night
 def test_a_list_that_was_imported_is_not_worked_out_again(tmp_path: Path) -> None:
     people = [(f"pessoa{n}", "A", "Poá") for n in range(12)]
     night: Night = (people, MAPPING, State.ACCEPTED, frozenset())
-    with Ledger.open(tmp_path) as ledger:
+    with open_ledger(tmp_path) as ledger:
         worked_out = [one_night(ledger, night, n, recalls=True).worked_out for n in range(3)]
     # of 12 people and a wrong row: the first two tell whether it pays
     assert worked_out == [13, 2 + 1, 2 + 1]

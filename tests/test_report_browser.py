@@ -12,7 +12,7 @@ from support.command import Desk
 from support.lists import MAPPING, people
 from support.programs import browser_trouble, launched
 
-from rdimport.ledger.sqlite.figures import Minute
+from rdimport.ledger import Minute
 from rdimport.report.html.chart import pace
 from rdimport.report.words import Words
 

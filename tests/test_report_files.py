@@ -27,9 +27,7 @@ from rdimport.core.errors import ReportError
 from rdimport.core.events import Event, RowsReported
 from rdimport.core.quota import Quota
 from rdimport.core.row import FAILED, Problem, State
-from rdimport.ledger import Ledger, Outcome
-from rdimport.ledger.sqlite import figures
-from rdimport.ledger.sqlite.figures import LegalBases, Minute
+from rdimport.ledger import LegalBases, Minute, Outcome, open_ledger
 from rdimport.mapping import Mapping
 from rdimport.report import write_report
 from rdimport.report.data import load_report_data
@@ -246,7 +244,7 @@ def test_the_same_report_can_be_written_again(office: Office) -> None:
 
 def test_a_report_of_a_run_at_work_tells_of_one_moment(office: Office) -> None:
     done = office.run(office.write(*GOOD, *BAD))
-    with office.ledger() as reading, Ledger.open(office.home / "state") as writing:
+    with office.ledger() as reading, open_ledger(office.home / "state") as writing:
         at_work = writing.run()
         more = iter(range(1000, 2000))
 
@@ -317,7 +315,7 @@ def test_the_pace_adds_up_to_the_requests_and_has_every_minute(office: Office) -
     office.box.set_faults(Faults(throttle=0.2, retry_after=0, at_most=5))
     done = office.run(office.write(*GOOD))
     with office.ledger() as ledger:
-        minutes = figures.minutes(ledger.run())
+        minutes = ledger.run().minutes()
     assert sum(m.requests for m in minutes) == done.summary.requests > 30
     assert sum(m.throttled for m in minutes) == done.summary.throttled > 0
     assert sum(m.accepted for m in minutes) == done.counts[State.ACCEPTED]
@@ -350,7 +348,7 @@ def test_a_field_is_filled_where_its_value_is_sent(office: Office) -> None:
     ]
     office.run(office.write(*rows))
     with office.ledger() as ledger:
-        filled = figures.filled(ledger.run())
+        filled = ledger.run().filled()
     assert filled["email"] == 2
     assert filled["name"] == 1
     assert filled["state"] == 1

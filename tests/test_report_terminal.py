@@ -14,8 +14,7 @@ from support.reports import Office
 
 from rdimport.cli.screen.run import lines
 from rdimport.core.row import State
-from rdimport.ledger.sqlite import figures
-from rdimport.ledger.sqlite.figures import LegalBases
+from rdimport.ledger import LegalBases
 from rdimport.report.html.page import pace_facts
 from rdimport.report.summary import RunSummary
 from rdimport.report.words import Words
@@ -66,7 +65,7 @@ def summary_of(**found: Any) -> RunSummary:
 def told(office: Office, *rows: tuple[str, ...], width: int = 80, **options: object) -> str:
     summary = office.run(office.write(*rows)).summary
     with office.ledger() as ledger:
-        examples = figures.examples(ledger.run(), 1)
+        examples = ledger.run().examples(1)
     return lines(summary, examples, width, **options)  # type: ignore[arg-type]
 
 

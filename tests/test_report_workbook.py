@@ -17,7 +17,7 @@ from support.samples import mapping, sample
 from rdimport.core.names import fold
 from rdimport.core.row import REPORTED, Problem, State
 from rdimport.destination.rdstation.custom_fields import CustomField, CustomFields
-from rdimport.ledger import Input, Ledger, Outcome, RunRecord
+from rdimport.ledger import Input, Ledger, Outcome, RunRecord, open_ledger
 from rdimport.report.data import load_report_data
 from rdimport.report.failures_xlsx import sheets
 from rdimport.report.words import Words
@@ -241,7 +241,7 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
         assert sheets.write(run, path, load_report_data(run, tmp_path)) == rows
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
-    with Ledger.open(tmp_path) as ledger:
+    with open_ledger(tmp_path) as ledger:
         few = written(ledger, "few", sheets.COMMENTED)
         assert written(ledger, "many", 3 * sheets.COMMENTED) - few < 12 * 1024  # KiB
 

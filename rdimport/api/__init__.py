@@ -27,6 +27,7 @@ from rdimport.core.quota import Quota
 from rdimport.core.row import State
 from rdimport.destination import Destination
 from rdimport.destination.rdstation.custom_fields import CustomFields
+from rdimport.ledger import store_of
 from rdimport.mapping import Mapping
 from rdimport.plan.departure import Departure, go
 from rdimport.plan.duplicates import Index
@@ -114,8 +115,8 @@ def check(
     tables = open_tables(_names(files), source_hints(hints or Hints(), mapping))
     book, preview = CheckTally(), Preview()
     with ExitStack() as stack:
-        folder = None if state_dir is None else Path(state_dir)
-        known = known_before(to, folder, frozenset(resend), mapping, stack, not_proved=not_proved)
+        store = None if state_dir is None else store_of(state_dir)
+        known = known_before(to, store, frozenset(resend), mapping, stack, not_proved=not_proved)
         memory = known.memory if known else no_history(frozenset(resend), mapping)
         spool = Spool() if keep or mapping.on_duplicate == "merge" else None
         index = stack.enter_context(Index(digests=known is not None))
@@ -250,9 +251,11 @@ async def run_async(
     from rdimport.delivery.dispatcher import Settings  # noqa: PLC0415  with it comes the transport
 
     read_mapping, custom_fields, name = _loaded(mapping, custom_fields)
+    state_dir = default_state_dir() if state_dir is None else Path(state_dir)
     options = RunOptions(
         to=to,
-        state_dir=default_state_dir() if state_dir is None else Path(state_dir),
+        state_dir=state_dir,
+        store=store_of(state_dir),
         report_dir=Path(report_dir),
         quota=_quota(quota),
         quota_dir=_quota_dir() if share_quota else None,

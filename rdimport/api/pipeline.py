@@ -42,12 +42,19 @@ from rdimport.delivery.stopping import StopRequest, stop_on_signals, stop_with
 from rdimport.destination import Destination
 from rdimport.destination.rdstation.custom_fields import CustomFields
 from rdimport.destination.rdstation.endpoint import BASE_URL
-from rdimport.ledger import Ending, Ledger, Run, RunRecord
-from rdimport.ledger.sqlite.accounts import Wish, hash_of
-from rdimport.ledger.sqlite.figures import examples
-from rdimport.ledger.sqlite.lock import Held, is_locked, wait_for
-from rdimport.ledger.sqlite.naming import refuse_unrecognised
-from rdimport.ledger.sqlite.wholeness import damage_in
+from rdimport.ledger import (
+    Ending,
+    Held,
+    Ledger,
+    Run,
+    RunRecord,
+    Store,
+    Wish,
+    damage_in,
+    hash_of,
+    refuse_unrecognised,
+    wait_for,
+)
 from rdimport.mapping import Mapping
 from rdimport.plan import mapping_record
 from rdimport.plan.departure import Departure, set_out
@@ -77,6 +84,7 @@ class RunOptions:
 
     to: Destination
     state_dir: Path
+    store: Store
     report_dir: Path
     quota: Quota | None
     quota_dir: Path | None
@@ -121,11 +129,11 @@ async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions)
             stack.enter_context(stop_on_signals(stop_request))
         if options.stop is not None:
             stack.enter_context(stop_with(options.stop, stop_request))
-        Ledger.bring_up(options.state_dir)
-        place, account = options.state_dir, options.to.account
-        free = wait_for(place, account, options.clock, options.wait, stop_request.is_set)
+        store, account = options.store, options.to.account
+        store.bring_up()
+        free = wait_for(store, account, options.clock, options.wait, stop_request.is_set)
         lock = stack.enter_context(await free)
-        ledger = stack.enter_context(Ledger.open(options.state_dir))
+        ledger = stack.enter_context(store.open())
         spool = stack.enter_context(Spool(options.state_dir))
         index = stack.enter_context(Index(options.state_dir))
         run = _begin(ledger, lock, options, mapping, files)
@@ -146,7 +154,7 @@ async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions)
                 raise
             raise instead from error
         options.on_event(ReportStage("counting", 0))
-        seen = examples(run, of_each=1)
+        seen = run.examples(of_each=1)
         options.on_event(ReportFinished())
     notes = tuple(note for table in tables for note in table.notes)
     where = options.report_dir / summary.run_id
@@ -154,7 +162,7 @@ async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions)
         summary,
         seen,
         where,
-        options.state_dir,
+        options.store,
         notes + end.notes,
         tuple(mapping.fields),
         advice(mapping, options.lang),
@@ -195,8 +203,8 @@ def _begin(
     )
     name = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     key = hash_of(ledger, list(options.to.credentials().items()))
-    wish = Wish(key, partial(is_locked, options.state_dir), options.yes)
-    return ledger.start_run(name, options.to.identity, now, said, wish, held=lock.is_held)
+    wish = Wish(key, options.store.is_held, options.yes)
+    return ledger.start_run(name, options.to.identity, now, said, wish, held=lock)
 
 
 def _planner(
@@ -234,8 +242,8 @@ def _reach(options: RunOptions) -> tuple[str, ...]:
     to = options.to
     address = () if to.base_url == BASE_URL else ("--base-url", to.base_url)
     account = () if to.account == "default" else ("--account", to.account)
-    state, reports = options.state_dir.absolute(), options.report_dir.absolute()
-    return (*address, *account, "--state-dir", str(state), "--report-dir", str(reports))
+    reports = str(options.report_dir.absolute())
+    return (*address, *account, *options.store.reach, "--report-dir", reports)
 
 
 class _End(NamedTuple):
@@ -340,7 +348,7 @@ def _report(run: Run, options: RunOptions) -> RunSummary:
             on_event=options.on_event,
         )
     except ReportError as error:
-        return summarise_alone(run, options.report_dir, options.state_dir, error)
+        return summarise_alone(run, options.report_dir, options.store.reach, error)
 
 
 def _abandoned(run: Run, options: RunOptions, error: BaseException) -> RdimportError | None:

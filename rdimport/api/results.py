@@ -11,9 +11,18 @@ import polars as pl
 
 from rdimport.core.errors import ExitCode
 from rdimport.core.row import FAILED, FILE, PROBLEMS, ROW, Problem, State
-from rdimport.ledger import Input, Ledger, Outcome
-from rdimport.ledger.sqlite.figures import Example, LegalBases, WrongColumn, of_filled, wrong_column
-from rdimport.ledger.sqlite.naming import Names, Unrecognised
+from rdimport.ledger import (
+    Example,
+    Input,
+    LegalBases,
+    Names,
+    Outcome,
+    Store,
+    Unrecognised,
+    WrongColumn,
+    of_filled,
+    wrong_column,
+)
 from rdimport.plan.planner import Invalid, Plan
 from rdimport.plan.spool import Spool
 from rdimport.prepare.preview import Preview
@@ -198,7 +207,7 @@ class RunResult:
     summary: RunSummary
     examples: dict[str, list[Example]]
     report_dir: Path
-    state_dir: Path
+    store: Store
     notes: tuple[str, ...]
     fields: tuple[str, ...]
     advice: tuple[str, ...]
@@ -216,10 +225,10 @@ class RunResult:
     @property
     def problems(self) -> pl.DataFrame:
         """What is wrong with the rows that failed: `row.PROBLEMS` and a column `state`."""
-        with Ledger.open(self.state_dir) as ledger:
+        with self.store.open() as ledger:
             return problems_of(list(ledger.run(self.summary.run_id).failures()))
 
     def accepted(self, most: int) -> list[tuple[int, int]]:
         """File and row of the first rows that this run delivered, in the order of the input."""
-        with Ledger.open(self.state_dir) as ledger:
+        with self.store.open() as ledger:
             return ledger.run(self.summary.run_id).accepted(most)

@@ -121,13 +121,12 @@ def _without_typed_keys(text: str, words: Sequence[str]) -> str:
 def _damage(typed: object) -> RdimportError | None:
     """What looks like a bug may be a ledger that holds what we never wrote."""
     from rdimport.cli import resolve  # noqa: PLC0415
-    from rdimport.ledger import Ledger  # noqa: PLC0415
-    from rdimport.ledger.sqlite.wholeness import damage_in  # noqa: PLC0415
+    from rdimport.ledger import damage_in  # noqa: PLC0415
 
     if not isinstance(typed, StateArguments):
         return None
     try:
-        with Ledger.if_there(resolve.state_dir(typed)) or nullcontext() as ledger:
+        with resolve.store(typed).if_there() or nullcontext() as ledger:
             return damage_in(ledger) if ledger else None
     except RdimportError as error:
         return error

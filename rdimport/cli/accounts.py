@@ -16,9 +16,7 @@ from rdimport.core.errors import ExitCode, UsageError
 from rdimport.core.messages import _, ngettext
 from rdimport.core.names import fold
 from rdimport.destination.address import endpoint
-from rdimport.ledger import Ledger
-from rdimport.ledger.sqlite.accounts import Account, accounts, add_key, hash_of, rename
-from rdimport.ledger.sqlite.lock import locked
+from rdimport.ledger import Account, Ledger, hash_of
 
 _NAMES = {"list": 0, "add-key": 0, "rename": 2}
 
@@ -39,11 +37,11 @@ def execute(args: AccountsArguments) -> int:
 
 
 def _list(args: AccountsArguments) -> None:
-    ledger = Ledger.if_there(resolve.state_dir(args))
+    ledger = resolve.store(args).if_there()
     found: list[Account] = []
     if ledger is not None:
         with ledger:
-            found = accounts(ledger)
+            found = ledger.accounts.all()
     if args.json:
         say_json({"accounts": [account._asdict() for account in found]})
     else:
@@ -79,7 +77,7 @@ def _add_key(args: AccountsArguments) -> None:
     with _ledger(args) as ledger:
         where = endpoint(to.base_url)
         now = SystemClock().now()
-        name = add_key(ledger, where, account, hash_of(ledger, credentials), now)
+        name = ledger.accounts.add_key(where, account, hash_of(ledger, credentials), now)
     say([_("This key is now one of account “{name}” at {where}.", name=name, where=where)])
 
 
@@ -87,12 +85,12 @@ def _rename(args: AccountsArguments) -> None:
     old, new = (" ".join(name.split()) for name in args.names)
     if not new:
         raise UsageError(_("The new name is empty."), _("Type: rdimport accounts rename OLD NEW"))
-    state_dir = resolve.state_dir(args)
+    store = resolve.store(args)
     with ExitStack() as stack:
         ledger = stack.enter_context(_ledger(args))
         for name in {fold(old): old, fold(new): new}.values():
-            stack.enter_context(locked(state_dir, name))
-        endpoints = rename(ledger, old, new)
+            stack.enter_context(store.hold(name))
+        endpoints = ledger.accounts.rename(old, new)
     quoted = shlex.quote(new)
     more = ngettext(" at {number} endpoint", " at {number} endpoints", endpoints)
     shown = more if endpoints > 1 else ""
@@ -102,10 +100,10 @@ def _rename(args: AccountsArguments) -> None:
 
 
 def _ledger(args: AccountsArguments) -> Ledger:
-    state_dir = resolve.state_dir(args)
-    if not Ledger.is_there(state_dir):
+    store = resolve.store(args)
+    if not store.is_there():
         raise UsageError(
-            _("There was no run yet in {state_dir}.", state_dir=state_dir),
+            _("There was no run yet in {state_dir}.", state_dir=store),
             _("Name with --state-dir the directory that the runs have."),
         )
-    return Ledger.open(state_dir)
+    return store.open()

@@ -6,7 +6,6 @@ Nothing here changes how the job ended: what goes wrong is said on standard erro
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,38 +23,36 @@ from rdimport.report.words import Words
 if TYPE_CHECKING:
     from rdimport import RunResult
     from rdimport.config import Settings
+    from rdimport.ledger import Store
     from rdimport.notify import Ending
     from rdimport.report.job_status import JobStatus
 
 
-def known(state_dir: Path) -> list[JobStatus]:
+def known(store: Store) -> list[JobStatus]:
     """What a ledger knows of its accounts and jobs; nothing where it cannot be read."""
-    from rdimport.ledger import Ledger  # noqa: PLC0415
-    from rdimport.ledger.sqlite.lock import is_locked  # noqa: PLC0415
     from rdimport.report.job_status import jobs  # noqa: PLC0415
 
     with suppress(RdimportError):
-        ledger = Ledger.if_there(state_dir)
+        ledger = store.if_there()
         if ledger is not None:
             with ledger:
                 now = SystemClock().now()
-                return list(jobs(ledger, partial(is_locked, state_dir), now=now))
+                return list(jobs(ledger, store.is_held, now=now))
     return []
 
 
 def ended_before(args: RunArguments, job: str) -> Ending | None:
     """How the job ended the last time, if it ever did."""
-    from rdimport.ledger import Ledger  # noqa: PLC0415
     from rdimport.notify import Ending  # noqa: PLC0415
 
     with suppress(RdimportError, ValueError):
-        place = resolve.state_dir(args)
-        same = [one for one in known(place) if one.job == job and _is_of(one, args)]
+        store = resolve.store(args)
+        same = [one for one in known(store) if one.job == job and _is_of(one, args)]
         run = same[0].run if same else None
         if run is None or run.exit_code is None:
             return None
         problems: tuple[tuple[str, int], ...] = ()
-        ledger = Ledger.if_there(place) if run.run_id else None
+        ledger = store.if_there() if run.run_id else None
         if ledger is not None:
             with ledger:
                 problems = tuple(ledger.run(run.run_id).problems().items())
@@ -92,7 +89,7 @@ def tell(
     """Notify whom the settings name, and the dead man's switch."""
     from rdimport.notify import applying, ping, send, text  # noqa: PLC0415
 
-    command = joined(["rdimport", "status", "--job", job, "--state-dir", _whole_state(args)])
+    command = joined(["rdimport", "status", "--job", job, *resolve.store(args).reach])
     for name in settings.value(job, "notify")[0] or ():
         whom = settings.notify[name]
         if applying(whom.on, now, before):
@@ -110,19 +107,15 @@ def tell(
             _say(str(error))
 
 
-def write_metrics(path: Path, state_dirs: list[Path]) -> None:
+def write_metrics(path: Path, stores: list[Store]) -> None:
     """Write the metrics of all that these ledgers know."""
     from rdimport.report import metrics  # noqa: PLC0415
 
-    found = [status for place in dict.fromkeys(state_dirs) for status in known(place)]
+    found = [status for store in dict.fromkeys(stores) for status in known(store)]
     try:
         metrics.write(path, found)
     except RdimportError as error:
         _say(_("The metrics were not written: {error}", error=error))
-
-
-def _whole_state(args: RunArguments) -> str:
-    return str(resolve.state_dir(args).absolute())
 
 
 def _say(sentence: str) -> None:

@@ -14,9 +14,7 @@ from rdimport.cli.streams import say
 from rdimport.core.errors import ExitCode, LedgerBusyError, UsageError
 from rdimport.core.messages import _, ngettext
 from rdimport.core.people import People
-from rdimport.ledger import Ledger
-from rdimport.ledger.sqlite.erasing import Erased, erase, remembered, report_dirs
-from rdimport.ledger.sqlite.lock import nobody_at_work
+from rdimport.ledger import Erased, Ledger, Store
 from rdimport.prepare.clean.email import TYPOS
 from rdimport.report import write_report
 from rdimport.report.private_files import clean, delete
@@ -26,16 +24,16 @@ from rdimport.report.traces import Gone, names_people, remove_traces
 def execute(args: ForgetArguments) -> int:
     """Erase them where no run is at work; what cannot be erased is named."""
     people = People(_spelt(_addresses(args.emails)))
-    state_dir = resolve.state_dir(args)
+    state_dir, store = resolve.state_dir(args), resolve.store(args)
     with ExitStack() as stack:
         ledger = None
         erased, on_disk = Erased(), True
-        if Ledger.is_there(state_dir):
-            ledger = stack.enter_context(Ledger.open(state_dir))
-            if not stack.enter_context(nobody_at_work(state_dir)):
-                raise _busy(state_dir)
-            erased = erase(ledger, people, also_hash=args.also_hash)
-            on_disk = ledger.empty_log()
+        if store.is_there():
+            ledger = stack.enter_context(store.open())
+            if not stack.enter_context(store.nobody_at_work()):
+                raise _busy(store)
+            erased = ledger.people.erase(people, also_hash=args.also_hash)
+            on_disk = ledger.people.empty_log()
         places = [state_dir, *_report_dirs(args, ledger)]
         for place in places[1:]:
             clean(place)
@@ -78,7 +76,7 @@ def _report_dirs(args: ForgetArguments, ledger: Ledger | None) -> list[Path]:
     """The folder that was named, else all in which runs of the ledger put their reports."""
     if args.report_dir or ledger is None:
         return [args.report_dir or api.REPORT_DIR]
-    return [folder for folder in report_dirs(ledger) if folder.is_dir()]
+    return [folder for folder in ledger.people.report_dirs() if folder.is_dir()]
 
 
 def _written_again(
@@ -87,7 +85,7 @@ def _written_again(
     """Write a report again without them, where the ledger can. The cells of rows that were on their
     way when a run was killed come from the list itself: who is there still gets no report.
     """
-    if ledger is None or folder.name not in remembered(ledger):
+    if ledger is None or folder.name not in ledger.people.remembered():
         return False
     run = ledger.run(folder.name)
     write_report(run, folder.parent, lang=args.lang, full=args.full_report)
@@ -132,8 +130,8 @@ def _told(args: ForgetArguments, erased: Erased, gone: Gone, again: int) -> list
     return lines
 
 
-def _busy(state_dir: Path) -> LedgerBusyError:
+def _busy(store: Store) -> LedgerBusyError:
     return LedgerBusyError(
-        _("A run is at work with the ledger in {state_dir}.", state_dir=state_dir),
+        _("A run is at work with the ledger in {state_dir}.", state_dir=store),
         _("Nothing was erased. Try again later: exit code 75 says so to cron."),
     )

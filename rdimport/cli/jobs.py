@@ -26,7 +26,6 @@ from rdimport.core.errors import ExitCode, RdimportError, UsageError
 from rdimport.core.events import ignore_events
 from rdimport.core.messages import _
 from rdimport.core.names import did_you_mean
-from rdimport.ledger import Ledger
 
 if TYPE_CHECKING:
     from rdimport import CheckResult, RDStation, RunResult
@@ -181,9 +180,9 @@ def _run(settings: Settings, chosen: Sequence[str], args: JobsArguments) -> int:
     by_account: defaultdict[str, list[str]] = defaultdict(list)
     for job in chosen:
         by_account[settings.account_of(job)[0]].append(job)
-    for place in {resolve.state_dir(_arguments(settings, job)) for job in chosen}:
+    for store in {resolve.store(_arguments(settings, job)) for job in chosen}:
         with suppress(RdimportError):  # a job that opens it says what it is
-            Ledger.bring_up(place)  # once: else the first job keeps the others waiting
+            store.bring_up()  # once: else the first job keeps the others waiting
     ended: list[Ended] = []
     stop = StopRequest()
     speaking = Lock()
@@ -231,8 +230,8 @@ def _write_metrics(settings: Settings, args: JobsArguments) -> None:
     named = settings.defaults.metrics_file
     path = args.metrics_file or (settings.path(named) if named else None)
     if path is not None:
-        places = [resolve.state_dir(_arguments(settings, job)) for job in settings.jobs]
-        after_jobs.write_metrics(path, places)
+        stores = [resolve.store(_arguments(settings, job)) for job in settings.jobs]
+        after_jobs.write_metrics(path, stores)
 
 
 def _ended(settings: Settings, job: str, stop: StopRequest) -> Ended:

@@ -210,7 +210,7 @@ def _see_that_it_is_ours(file: Path, found: os.stat_result) -> None:
             _("Type: {command}", command=joined(["chmod", "600", str(file)])),
         )
     if found.st_uid not in (os.geteuid(), 0):
-        from rdimport.ledger.sqlite.schema import name_of  # noqa: PLC0415  only a mistake needs it
+        from rdimport.core.users import name_of  # noqa: PLC0415  only a mistake needs it
 
         owner, me = name_of(found.st_uid), name_of(os.geteuid())
         raise UsageError(

@@ -17,52 +17,42 @@ from rdimport.cli.arguments import (
 from rdimport.cli.streams import ask, print_error, say
 from rdimport.core.errors import ExitCode, LedgerBusyError, LedgerLostError, UsageError
 from rdimport.core.messages import _, ngettext
-from rdimport.ledger import Ledger
-from rdimport.ledger.sqlite.files import (
-    FILE_NAME,
-    copy,
-    ledger_of,
-    put_aside,
-    put_witnesses_aside,
-)
-from rdimport.ledger.sqlite.lock import nobody_at_work
-from rdimport.ledger.sqlite.schema import damaged
-from rdimport.ledger.sqlite.wholeness import Found, last_run, looked_through
+from rdimport.ledger import Found, Ledger, Store, copy_ledger
 
 
 def execute(args: LedgerArguments) -> int:
     """Do what the action says."""
     if isinstance(args, LedgerCopyArguments):
         return _copy(args.source, args.target)
-    state_dir = resolve.state_dir(args)
+    store = resolve.store(args)
     if isinstance(args, LedgerCheckArguments):
-        return _check(state_dir)
-    with _alone(state_dir):
+        return _check(store)
+    with _alone(store):
         begin = _new if isinstance(args, LedgerNewArguments) else _accept
-        return begin(state_dir, yes=args.yes)
+        return begin(store, yes=args.yes)
 
 
-def _check(state_dir: Path) -> int:
+def _check(store: Store) -> int:
     """Tell whether the ledger is whole."""
-    ledger = Ledger.if_there(state_dir)
+    ledger = store.if_there()
     if ledger is None:
-        say([_("There is no ledger in {state_dir}, and no trace of one.", state_dir=state_dir)])
+        say([_("There is no ledger in {state_dir}, and no trace of one.", state_dir=store)])
         return ExitCode.DONE
     with ledger:
         found = _whole(ledger)
-    say(_described(ledger.path, found))
+    say(_described(ledger.place, found))
     return ExitCode.DONE
 
 
 def _whole(ledger: Ledger) -> Found:
     """What the ledger holds. Raises LedgerDamagedError with all that is wrong."""
-    found = looked_through(ledger)
+    found = ledger.looked_through()
     if found.wrong:
-        raise damaged(ledger.path, "; ".join(found.wrong))
+        raise ledger.damaged("; ".join(found.wrong))
     return found
 
 
-def _described(path: Path, found: Found) -> Iterator[str]:
+def _described(path: str, found: Found) -> Iterator[str]:
     yield _("The ledger {path} is whole.", path=path)
     rows = ", ".join(f"{n} {state}" for state, n in found.conversions.items()) or _("none")
     runs = ngettext("{number} run", "{number} runs", found.runs)
@@ -72,13 +62,7 @@ def _described(path: Path, found: Found) -> Iterator[str]:
 
 def _copy(source: Path, target: Path) -> int:
     """Make a copy, and look whether it is whole."""
-    path, to = ledger_of(source), ledger_of(target)
-    if not path.is_file():
-        raise UsageError(
-            _("There is no ledger in {source}.", source=source),
-            _("Name the state directory of the runs, or the file."),
-        )
-    copy(path, to)
+    path, to = copy_ledger(source, target)
     say(
         [
             _(
@@ -92,46 +76,41 @@ def _copy(source: Path, target: Path) -> int:
 
 
 @contextmanager
-def _alone(state_dir: Path) -> Iterator[None]:
+def _alone(store: Store) -> Iterator[None]:
     """Let no run begin meanwhile. Raises LedgerBusyError."""
-    with nobody_at_work(state_dir) as free:
+    with store.nobody_at_work() as free:
         if not free:
             raise LedgerBusyError(
-                _("A run is at work with the ledger in {state_dir}.", state_dir=state_dir),
+                _("A run is at work with the ledger in {state_dir}.", state_dir=store),
                 _("Wait for its end."),
             )
         yield
 
 
-def _accept(state_dir: Path, *, yes: bool) -> int:
+def _accept(store: Store, *, yes: bool) -> int:
     """Take the ledger as it is, after telling what it does not know."""
-    path = state_dir / FILE_NAME
-    if not path.is_file():
+    if not _is_left(store):
         raise UsageError(
-            _("There is no ledger in {state_dir} to go on with.", state_dir=state_dir),
+            _("There is no ledger in {state_dir} to go on with.", state_dir=store),
             _(
                 "Put a copy there (rdimport ledger copy COPY DIRECTORY), or begin anew with: "
                 "rdimport ledger new"
             ),
         )
     try:
-        with Ledger.open(state_dir):
-            say(
-                [
-                    _(
-                        "The ledger {path} knows all that was sent from it; there is nothing to "
-                        "accept.",
-                        path=path,
-                    )
-                ]
+        with store.open() as ledger:
+            known = _(
+                "The ledger {path} knows all that was sent from it; there is nothing to accept.",
+                path=ledger.place,
             )
+            say([known])
             return ExitCode.DONE
     except LedgerLostError as lost:
         _agreed(lost.message, _("Go on with this ledger?"), yes=yes)
-    with Ledger.open(state_dir, trusting=True) as ledger:
-        _whole(ledger)
-        aside = put_witnesses_aside(state_dir)
-        run = last_run(ledger)
+    with store.open(trusting=True) as ledger:
+        found = _whole(ledger)
+        aside = store.accept()
+        path = ledger.place
     say(
         [
             _(
@@ -142,29 +121,37 @@ def _accept(state_dir: Path, *, yes: bool) -> int:
             )
         ]
     )
-    say([_("The last run that it knows is {run}.", run=run) if run else _("It knows no run.")])
+    last = found.last
+    say([_("The last run that it knows is {run}.", run=last) if last else _("It knows no run.")])
     return ExitCode.DONE
 
 
-def _new(state_dir: Path, *, yes: bool) -> int:
+def _is_left(store: Store) -> bool:
+    """Is there anything to go on with?"""
+    try:
+        return store.is_there()
+    except LedgerLostError:
+        return False
+
+
+def _new(store: Store, *, yes: bool) -> int:
     """Move what is left aside, and begin anew."""
-    place = state_dir / FILE_NAME
     _agreed(
         _(
             "Without the ledger {place} nobody knows who was sent already, and everybody "
             "on a list is sent again. What is left of it is moved aside, not deleted.",
-            place=place,
+            place=store,
         ),
         _("Begin anew?"),
         yes=yes,
     )
-    aside = put_aside(state_dir)
-    with Ledger.open(state_dir):
+    aside = store.begin_anew()
+    with store.open():
         pass
     moved = _("There was none before.")
     if aside:
         moved = _("What was left of the old one is in {aside}.", aside=aside)
-    say([_("A new ledger is in {state_dir}. {moved}", state_dir=state_dir, moved=moved)])
+    say([_("A new ledger is in {state_dir}. {moved}", state_dir=store, moved=moved)])
     return ExitCode.DONE
 
 

@@ -72,7 +72,7 @@ def note_attempt(
     """Let `status` know of a run that ended before it began. Where even that cannot be noted, the
     error that it ended with is the one to tell.
     """
-    from rdimport.ledger.sqlite.attempts import Attempt, note  # noqa: PLC0415
+    from rdimport.ledger import Attempt  # noqa: PLC0415
 
     if error.summary is not None or args.sandbox:
         return
@@ -87,7 +87,8 @@ def note_attempt(
             keys.MASK(str(error)),
             batch,
         )
-        note(resolve.state_dir(args), attempt)
+        with resolve.store(args).open() as ledger:
+            ledger.note_attempt(attempt)
 
 
 def to_know(args: RunArguments, done: RunResult, gaps: tuple[str, ...]) -> Iterator[str]:

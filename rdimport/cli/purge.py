@@ -13,10 +13,7 @@ from rdimport.cli.streams import say
 from rdimport.core.clock import SystemClock
 from rdimport.core.errors import ExitCode
 from rdimport.core.messages import _, ngettext
-from rdimport.ledger import Ledger
-from rdimport.ledger.sqlite.files import put_away, remove_half_made
-from rdimport.ledger.sqlite.lock import is_locked, nobody_at_work
-from rdimport.ledger.sqlite.upgrade import forget_copies
+from rdimport.ledger import Store
 from rdimport.report.private_files import clean, delete
 
 
@@ -32,29 +29,28 @@ class _Gone(NamedTuple):
 
 def execute(args: PurgeArguments) -> int:
     """Forget, but for the runs that are at work; delete reports where the command names them."""
-    state_dir = resolve.state_dir(args)
-    say(_told(args, _forget(args, state_dir), put_away(state_dir)))
+    store = resolve.store(args)
+    say(_told(args, _forget(args, store), store.put_away()))
     return ExitCode.DONE
 
 
-def _forget(args: PurgeArguments, state_dir: Path) -> _Gone:
+def _forget(args: PurgeArguments, store: Store) -> _Gone:
     now = SystemClock().now()
     before = now - timedelta(seconds=args.older_than)
-    if not Ledger.is_there(state_dir):
+    if not store.is_there():
         return _Gone()
-    with Ledger.open(state_dir) as ledger:
+    with store.open() as ledger:
         unfinished = ledger.unfinished()
-        at_work = [name for name, account in unfinished if is_locked(state_dir, account)]
-        runs = ledger.forget(before, now, at_work)
-        with nobody_at_work(state_dir) as shrunk:
+        at_work = [name for name, account in unfinished if store.is_held(account)]
+        runs = ledger.people.forget(before, now, at_work)
+        with store.nobody_at_work() as shrunk:
             if shrunk:
-                ledger.shrink()
-                remove_half_made(state_dir)
-        emptied = ledger.empty_log()
-        copies = forget_copies(state_dir, before)
+                ledger.people.shrink()
+        emptied = ledger.people.empty_log()
+        copies = store.forget_copies(before)
         reports = 0
         if args.report_dir:
-            reports = sum(delete(args.report_dir / name) for name in ledger.forgotten())
+            reports = sum(delete(args.report_dir / name) for name in ledger.people.forgotten())
             clean(args.report_dir)
     return _Gone(runs, reports, copies, shrunk, emptied)
 

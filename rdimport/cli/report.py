@@ -11,16 +11,16 @@ from rdimport.cli.streams import say, say_json
 from rdimport.cli.terminal import bars
 from rdimport.core.errors import ExitCode, UsageError
 from rdimport.core.messages import _
-from rdimport.ledger import Ledger
 from rdimport.report import write_report
 
 
 def execute(args: ReportArguments) -> int:
     """Write the files of a report from what the ledger knows."""
-    ledger = Ledger.if_there(resolve.state_dir(args))
+    store = resolve.store(args)
+    ledger = store.if_there()
     if ledger is None:
         raise UsageError(
-            _("There was no run yet in {state_dir}.", state_dir=resolve.state_dir(args)),
+            _("There was no run yet in {state_dir}.", state_dir=store),
             _("Name with --state-dir the directory that the run had."),
         )
     with ledger:

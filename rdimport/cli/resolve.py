@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rdimport.core.quota import Quota
     from rdimport.core.row import State
     from rdimport.destination.rdstation.endpoint import RDStation
+    from rdimport.ledger import Store
     from rdimport.source import Hints
 
 # Imports stand where they are used: a mistake in one option needs none of what the others need.
@@ -200,6 +201,13 @@ def state_dir(args: StateArguments) -> Path:
     from rdimport.api import default_state_dir  # noqa: PLC0415
 
     return default_state_dir()
+
+
+def store(args: StateArguments) -> Store:
+    """Where the ledger is kept."""
+    from rdimport.ledger import store_of  # noqa: PLC0415  it costs time
+
+    return store_of(state_dir(args))
 
 
 def named_state_dir(args: StateArguments) -> bool:

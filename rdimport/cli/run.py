@@ -46,7 +46,7 @@ def execute(args: RunArguments) -> int:
 
 def _write_metrics(args: RunArguments) -> None:
     if args.metrics_file is not None:
-        after_jobs.write_metrics(args.metrics_file, [resolve.state_dir(args)])
+        after_jobs.write_metrics(args.metrics_file, [resolve.store(args)])
 
 
 def _import(args: RunArguments, to: RDStation, stack: ExitStack, log: LogFile | None) -> int:

@@ -14,9 +14,6 @@ from rdimport.core.errors import ExitCode, UsageError
 from rdimport.core.messages import _, ngettext
 from rdimport.core.names import fold
 from rdimport.core.shell import joined
-from rdimport.ledger import Ledger
-from rdimport.ledger.sqlite.lock import locked
-from rdimport.ledger.sqlite.proofs import destination_at_rest
 from rdimport.mapping import Mapping
 from rdimport.settle.evidence import Evidence, Unread, webhook_lines
 from rdimport.settle.export import exported
@@ -78,15 +75,15 @@ def _evidence(args: SettleArguments, unread: Unread) -> Iterator[Evidence]:
 
 def _settled(args: SettleArguments, evidence: Callable[[], Iterable[Evidence]]) -> Settlement:
     """Weigh evidence while no run of the account is at work."""
-    state_dir, to = resolve.state_dir(args), resolve.station(args, None)
-    if not Ledger.is_there(state_dir):
+    store, to = resolve.store(args), resolve.station(args, None)
+    if not store.is_there():
         raise UsageError(
-            _("There was no run yet in {state_dir}.", state_dir=state_dir),
+            _("There was no run yet in {state_dir}.", state_dir=store),
             _("Name with --state-dir the directory that the run had."),
         )
-    Ledger.bring_up(state_dir)
-    with locked(state_dir, to.account), Ledger.open(state_dir) as ledger:
-        number = destination_at_rest(ledger, to.identity)
+    store.bring_up()
+    with store.hold(to.account), store.open() as ledger:
+        number = ledger.evidence.destination_at_rest(to.identity)
         if number is None:
             raise UsageError(
                 _(
@@ -188,9 +185,8 @@ def _lines(args: SettleArguments, done: Settlement, unread: Unread) -> Iterator[
             rows=rows,
             seen=seen,
         )
-    state = str(resolve.state_dir(args).absolute())
     for name in sorted(done.runs):
-        words = joined(["rdimport", "report", name, "--state-dir", state])
+        words = joined(["rdimport", "report", name, *resolve.store(args).reach])
         yield _("The report again: {command}", command=words)
 
 

@@ -19,8 +19,7 @@ from rdimport.core.clock import SystemClock
 from rdimport.core.errors import ExitCode, RdimportError, UsageError
 from rdimport.core.messages import _
 from rdimport.core.names import fold
-from rdimport.ledger import Ledger
-from rdimport.ledger.sqlite.lock import is_locked
+from rdimport.ledger import Ledger, Store, store_of
 from rdimport.report import job_status, run_status
 from rdimport.report.job_status import JobStatus
 from rdimport.report.job_words import count
@@ -48,18 +47,18 @@ def _tell(args: StatusArguments) -> list[JobStatus]:
     found: list[JobStatus] = []
     runs: list[RunStatus] = []
     ledgers: list[Ledger] = []
-    places = _places(args, settings)
+    stores = _stores(args, settings)
     with ExitStack() as stack:
-        for place in places:
-            ledger = Ledger.if_there(place)
+        for store in stores:
+            ledger = store.if_there()
             if ledger is None:
                 continue
             ledgers.append(stack.enter_context(ledger))
-            reach = ("--state-dir", str(place.absolute())) if settings else resolve.reach(args)
-            found += _jobs(args, ledger, place, reach)
-            runs += _runs(args, ledger, place, reach)
+            reach = store.reach if settings else resolve.reach(args)
+            found += _jobs(args, ledger, store, reach)
+            runs += _runs(args, ledger, store, reach)
         if args.run and not runs:
-            where = " or ".join(str(place) for place in places)
+            where = " or ".join(str(store) for store in stores)
             raise UsageError(
                 _("The ledger in {where} knows no run {run}.", where=where, run=args.run),
                 _("Type: rdimport status"),
@@ -70,29 +69,29 @@ def _tell(args: StatusArguments) -> list[JobStatus]:
         if args.html:
             _draw(args, args.html, chosen, ledgers)
     runs = [run for run in runs if _is_wanted(args, run.account, run.job)]
-    _show(args, chosen, runs, places[0], whole=len(places) == 1 and settings is None)
+    _show(args, chosen, runs, stores[0], whole=len(stores) == 1 and settings is None)
     return chosen
 
 
-def _places(args: StatusArguments, settings: Settings | None) -> list[Path]:
+def _stores(args: StatusArguments, settings: Settings | None) -> list[Store]:
     """The ledgers to look into: that of the options, else those of the jobs."""
     if args.state_dir or settings is None or not settings.jobs:
-        return [resolve.state_dir(args)]
+        return [resolve.store(args)]
     named = (settings.value(job, "state_dir")[0] for job in settings.jobs)
-    usual = resolve.state_dir(args)
+    usual = resolve.store(args)
     if resolve.named_state_dir(args):
         return [usual]
-    return list(dict.fromkeys(settings.path(name) if name else usual for name in named))
+    return list(dict.fromkeys(store_of(settings.path(name)) if name else usual for name in named))
 
 
 def _jobs(
-    args: StatusArguments, ledger: Ledger, place: Path, reach: tuple[str, ...]
+    args: StatusArguments, ledger: Ledger, store: Store, reach: tuple[str, ...]
 ) -> list[JobStatus]:
     now = SystemClock().now()
     return list(
         job_status.jobs(
             ledger,
-            partial(is_locked, place),
+            store.is_held,
             now=now,
             since=None if args.since is None else now - timedelta(seconds=args.since),
             max_age=args.max_age,
@@ -103,13 +102,13 @@ def _jobs(
 
 
 def _runs(
-    args: StatusArguments, ledger: Ledger, place: Path, reach: tuple[str, ...]
+    args: StatusArguments, ledger: Ledger, store: Store, reach: tuple[str, ...]
 ) -> Iterator[RunStatus]:
-    at_work = partial(is_locked, place)
-    names = None if args.run is None else ledger.query("SELECT 1 FROM run WHERE name = ?", args.run)
-    if names == []:
+    if args.run is not None and not ledger.knows_run(args.run):
         return
-    yield from run_status.runs(ledger, at_work, args.run, reach=reach, report_dir=args.report_dir)
+    yield from run_status.runs(
+        ledger, store.is_held, args.run, reach=reach, report_dir=args.report_dir
+    )
 
 
 def _never_ran(
@@ -144,7 +143,7 @@ def _show(
     args: StatusArguments,
     found: list[JobStatus],
     runs: list[RunStatus],
-    place: Path,
+    store: Store,
     *,
     whole: bool,
 ) -> None:
@@ -161,8 +160,8 @@ def _show(
     elif args.run:
         say(one(runs[0]))
     elif whole and not args.check and len(found) < 2 and all(s.run and s.run.run_id for s in found):
-        say(table(runs, place))  # one list: its runs tell more
+        say(table(runs, str(store)))  # one list: its runs tell more
     elif found:
         say(job_table.lines(found))
     else:
-        say([_("No run is known in {place}.", place=place)])
+        say([_("No run is known in {place}.", place=store)])

@@ -15,6 +15,7 @@ class StopReason(StrEnum):
     ALL_REFUSED = "all_refused"
     ACCOUNT_QUOTA = "account_quota"
     LEAD_QUOTA = "lead_quota"
+    LEASE = "lease"
     SIGNAL = "signal"
     MAX_DURATION = "max_duration"
     LIMIT = "limit"

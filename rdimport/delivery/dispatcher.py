@@ -39,8 +39,15 @@ from rdimport.delivery.settings import (
 from rdimport.delivery.transport import NotAnswered, Reply, Transport
 from rdimport.destination import Answer, Destination
 from rdimport.destination.verdict import Action, Evidence, judge
-from rdimport.ledger import Counters, Outcome, PendingRow, RowResult, Run, problems_of
-from rdimport.ledger.group_commit import Journal
+from rdimport.ledger import (
+    Counters,
+    Journal,
+    Outcome,
+    PendingRow,
+    RowResult,
+    Run,
+    problems_of,
+)
 
 __all__ = ["GRACE", "Chance", "Delivery", "Settings", "Trace"]
 
@@ -74,6 +81,7 @@ class Delivery:
         self._observer = observer
         self._circuit = CircuitBreaker(settings.patience)
         self._concurrency = Concurrency(settings.concurrency)
+        self._run = run
         self._journal = Journal(run, self._counters, self._halt)
         self._again: deque[PendingRow] = deque()
         self._open: set[InFlightRequest] = set()
@@ -145,9 +153,9 @@ class Delivery:
         while not self._stopping.is_set():
             batch = await self._due(pending_rows, await self._room())
             if batch:
-                await self._begin(batch)
-                crowded = len(self._open) + len(batch) >= self._concurrency.places
-                for pending in batch:
+                ours = await self._begin(batch)
+                crowded = len(self._open) + len(ours) >= self._concurrency.places
+                for pending in ours:
                     self._launch(pending, crowded=crowded)
             elif self._open:
                 await self._change(len(self._open) - 1)
@@ -205,20 +213,27 @@ class Delivery:
         if self._settings.limit is not None and next(pending_rows, None) is not None:
             self.stop(StopReason.CANARY if self._settings.canary else StopReason.LIMIT)
 
-    async def _begin(self, batch: Sequence[PendingRow]) -> None:
-        """Note that rows are on their way; who is cancelled meanwhile takes the notes back."""
+    async def _begin(self, batch: Sequence[PendingRow]) -> Sequence[PendingRow]:
+        """Note that rows are on their way; who is cancelled meanwhile takes the notes back. Returns
+        those that may leave: not who was claimed by another run since this one was planned.
+        """
         new = [p.outgoing for p in batch if p.outgoing.identity not in self._doubted]
         if not new:
-            return
+            return batch
         noted = asyncio.ensure_future(self._journal.begin(new))
         try:
-            await asyncio.shield(noted)
+            claimed = await asyncio.shield(noted)
         except asyncio.CancelledError:
             with suppress(LedgerError):
-                await noted
-                for row in new:
+                for row in await noted:
                     self._journal.end(row)
             raise
+        if len(claimed) == len(new):
+            return batch
+        if self._run.is_lost:
+            self.stop(StopReason.LEASE)
+        ours = self._doubted.keys() | {row.identity for row in claimed}
+        return [pending for pending in batch if pending.outgoing.identity in ours]
 
     async def _change(self, enough: int, within: float | None = None) -> None:
         """Wait until so many rows are open at most, or the run stops, or the time is over."""

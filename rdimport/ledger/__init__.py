@@ -1,8 +1,29 @@
-"""What became of every row: the truth that reports read."""
+"""What became of every row: the truth that reports read.
 
+In come rows that are about to leave, and what became of them; out goes what is known. `port` says
+what a ledger does, `sqlite` keeps one in a state directory. Other rooms import from here.
+"""
+
+from rdimport.ledger.accounts import Account, Wish, hash_of
+from rdimport.ledger.attempts import Attempt, Latest
+from rdimport.ledger.evidence import Complete, Doubt, identifier_hash
+from rdimport.ledger.figures import (
+    Example,
+    LegalBases,
+    Minute,
+    WrongColumn,
+    of_filled,
+    wrong_column,
+)
+from rdimport.ledger.group_commit import Journal
+from rdimport.ledger.naming import Names, Unrecognised, refuse_unrecognised
+from rdimport.ledger.opening import copy_ledger, look_into, open_ledger, store_of
+from rdimport.ledger.port import Held, Ledger, Run, Store
 from rdimport.ledger.records import (
+    KNOWN,
     Counters,
     Ending,
+    Erased,
     FieldRecord,
     Input,
     MappingRecord,
@@ -15,18 +36,30 @@ from rdimport.ledger.records import (
     problems_of,
     text_of,
 )
-from rdimport.ledger.sqlite.files import FILE_NAME
-from rdimport.ledger.sqlite.ledger import Ledger
-from rdimport.ledger.sqlite.run import Run
+from rdimport.ledger.waiting import wait_for
+from rdimport.ledger.wholeness import Found, damage_in
 
 __all__ = [
-    "FILE_NAME",
+    "KNOWN",
+    "Account",
+    "Attempt",
+    "Complete",
     "Counters",
+    "Doubt",
     "Ending",
+    "Erased",
+    "Example",
     "FieldRecord",
+    "Found",
+    "Held",
     "Input",
+    "Journal",
+    "Latest",
     "Ledger",
+    "LegalBases",
     "MappingRecord",
+    "Minute",
+    "Names",
     "Outcome",
     "PendingRow",
     "RowResult",
@@ -34,6 +67,21 @@ __all__ = [
     "RunFacts",
     "RunRecord",
     "SendAttempt",
+    "Store",
+    "Unrecognised",
+    "Wish",
+    "WrongColumn",
+    "copy_ledger",
+    "damage_in",
+    "hash_of",
+    "identifier_hash",
+    "look_into",
+    "of_filled",
+    "open_ledger",
     "problems_of",
+    "refuse_unrecognised",
+    "store_of",
     "text_of",
+    "wait_for",
+    "wrong_column",
 ]

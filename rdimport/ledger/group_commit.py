@@ -10,8 +10,8 @@ from threading import Thread
 from typing import Final
 
 from rdimport.core.errors import LedgerError
+from rdimport.ledger.port import Run
 from rdimport.ledger.records import Counters, RowResult, SendAttempt
-from rdimport.ledger.sqlite.run import Run
 
 OUTCOMES_WAIT: Final = 0.005
 """Seconds for which outcomes wait for rows that begin, to be written together with them."""
@@ -37,9 +37,9 @@ class Journal:
         self._failed = failed
         self._begun: list[SendAttempt] = []
         self._ended: list[RowResult | SendAttempt] = []
-        self._next: asyncio.Future[None] | None = None
+        self._next: asyncio.Future[Sequence[SendAttempt]] | None = None
         """Told at the end of the write that takes what is gathered now."""
-        self._current: asyncio.Future[None] | None = None
+        self._current: asyncio.Future[Sequence[SendAttempt]] | None = None
         self._soon: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._writes: SimpleQueue[_Write | None] = SimpleQueue()
@@ -50,10 +50,16 @@ class Journal:
         """Begin to work; from here on it has to be closed."""
         self._thread.start()
 
-    async def begin(self, rows: Sequence[SendAttempt]) -> None:
-        """Return when it is durably known that these rows are on their way. Raises LedgerError."""
+    async def begin(self, rows: Sequence[SendAttempt]) -> Sequence[SendAttempt]:
+        """Return when it is durably known that these rows are on their way: those of them that are
+        claimed. The others must not leave. Raises LedgerError.
+        """
         self._begun.extend(rows)
-        await self._next_write()
+        claimed = await self._next_write()
+        if len(claimed) == len(rows):  # nearly always: nobody else begins any meanwhile
+            return claimed
+        ours = frozenset(row.identity for row in claimed)
+        return [row for row in rows if row.identity in ours]
 
     def end(self, row: RowResult | SendAttempt) -> None:
         """Note an outcome; a bare `SendAttempt` did not arrive. Written in a moment, waited for by
@@ -80,14 +86,14 @@ class Journal:
         if self.failure is not None:
             raise self.failure
 
-    async def _next_write(self) -> None:
+    async def _next_write(self) -> Sequence[SendAttempt]:
         if self.failure is not None:
             raise self.failure
         if self._next is None:
             self._next = self._loop.create_future()
         written = self._next
         self._write()
-        await asyncio.shield(written)
+        return await asyncio.shield(written)
 
     def _write(self) -> None:
         """Hand over what is gathered, unless a write is under way: its end comes back here."""
@@ -102,7 +108,7 @@ class Journal:
         self._next = None
         self._writes.put((begun, ended, self._counters()))
 
-    def _wrote(self, failure: Exception | None) -> None:
+    def _wrote(self, claimed: Sequence[SendAttempt], failure: Exception | None) -> None:
         waiters = [self._current]
         self._current = None
         if failure is not None:
@@ -112,7 +118,7 @@ class Journal:
             if waiting is None or waiting.done():
                 continue
             if failure is None:
-                waiting.set_result(None)
+                waiting.set_result(claimed)
             else:
                 waiting.set_exception(failure)
                 waiting.exception()  # it is kept in `failure`, whether anybody waits or not
@@ -127,9 +133,10 @@ class Journal:
         """The thread."""
         while (write := self._writes.get()) is not None:
             failure: Exception | None = None
+            claimed: Sequence[SendAttempt] = ()
             try:
-                self._run.apply(*write)
+                claimed = self._run.apply(*write)
             except Exception as error:  # noqa: BLE001  whatever it is, who waits must hear of it
                 failure = error
             with suppress(RuntimeError):  # the event loop has ended; nobody waits for it
-                self._loop.call_soon_threadsafe(self._wrote, failure)
+                self._loop.call_soon_threadsafe(self._wrote, claimed, failure)

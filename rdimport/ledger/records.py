@@ -5,10 +5,31 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
+
+import polars as pl
 
 from rdimport.core.row import Problem, State
+
+KNOWN: Final = {
+    "identity": pl.Binary,
+    "state": pl.String,
+    "payload": pl.Binary,
+    "problems": pl.String,
+    "refused": pl.Binary,
+    "run": pl.Int64,
+    "left_at": pl.Int64,
+    "version": pl.Int64,
+}
+"""Schema of what is known of conversions: keyed hashes, the last state, what was wrong.
+
+`refused` is the hash of a payload that was refused after another one may have arrived: that the
+conversion may have arrived stays true. `run` is the number of the last run that sent it, `left_at`
+when its request left, in milliseconds, where that was noted. `version` goes back to the ledger with
+the `SendAttempt`: it tells whether anything has changed since.
+"""
 
 
 class SendAttempt(NamedTuple):
@@ -16,7 +37,8 @@ class SendAttempt(NamedTuple):
 
     `source` is the hash by which its cells can be recognised (`recall`), where there is one;
     `compared` is what of the payload tells whether it has changed, where that is not all of it.
-    `version` is what the plan saw of the conversion: it is claimed only if that has not changed.
+    `version` is that of `KNOWN` when the row was planned, 0 for one that nothing was known of: the
+    row is claimed only if that has not changed.
     """
 
     identity: bytes
@@ -197,6 +219,18 @@ class Ending(NamedTuple):
     def kept(self) -> dict[str, Any]:
         """For JSON."""
         return {**self._asdict(), "rules": dict(self.rules)}
+
+
+class Erased(NamedTuple):
+    """What was taken out of a ledger: rows with their cells, hashes of conversions, the runs that
+    had the rows, copies of the ledger; and what could not be looked into.
+    """
+
+    rows: int = 0
+    hashes: int = 0
+    runs: tuple[str, ...] = ()
+    copies: tuple[Path, ...] = ()
+    left: tuple[Path, ...] = ()
 
 
 def problems_of(text: str) -> tuple[Problem, ...]:

@@ -6,8 +6,7 @@ from typing import Final
 
 import polars as pl
 
-from rdimport.ledger import Ledger
-from rdimport.ledger.sqlite.proofs import complete, identifier_hash
+from rdimport.ledger import Ledger, identifier_hash
 
 BEFORE: Final = 60_000
 """Milliseconds by which the clocks may differ: the source has to be complete since so long before a
@@ -25,7 +24,7 @@ class Absence:
 
     def __init__(self, ledger: Ledger, destination: int) -> None:
         self._ledger = ledger
-        self._spans = complete(ledger, destination)
+        self._spans = ledger.evidence.complete(destination)
 
     def __call__(self, payloads: pl.Series, left_at: pl.Series) -> pl.Series:
         """For each payload whether it is known not to have arrived."""

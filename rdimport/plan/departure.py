@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -27,7 +26,7 @@ class Departure(NamedTuple):
     quota: Quota | None
     seconds: float | None
     first: bool
-    ledger: Path
+    ledger: str
 
 
 def go(_departure: Departure) -> bool:
@@ -46,7 +45,7 @@ def set_out(
         return
     seconds = rows * quota.interval if quota else None
     first = run.ledger.is_new(run.destination)
-    departure = Departure(to.base_url, to.account, rows, quota, seconds, first, run.ledger.path)
+    departure = Departure(to.base_url, to.account, rows, quota, seconds, first, run.ledger.place)
     if not agreed(departure):
         account = ""
         if to.account != "default":

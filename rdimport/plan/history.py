@@ -6,15 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Final, NamedTuple
 
 import polars as pl
 
 from rdimport.core.row import FILE, ROW, State
 from rdimport.destination import Destination
-from rdimport.ledger import Ledger, Outcome, problems_of
-from rdimport.ledger.sqlite.naming import Names, Unrecognised, unrecognised
+from rdimport.ledger import KNOWN, Ledger, Names, Outcome, Store, Unrecognised, problems_of
 from rdimport.mapping import Mapping
 from rdimport.plan.absence import absence
 from rdimport.plan.duplicates import IDENTITY, UNCHANGED
@@ -26,6 +24,9 @@ PAYLOAD_HASH: Final = "is"
 
 EARLIER: Final = "__rdimport_earlier__"
 """Binary: the `IDENTITY` of a row before a cleaner was improved; null where it is the same."""
+
+VERSION: Final = "__rdimport_version__"
+"""Int64: `ledger.KNOWN`'s `version` of a row's own identity, 0 where nothing is known of it."""
 
 _SENT_AS: Final = "sent_as"
 """The identity by which the ledger knows a row: its own, else the earlier one."""
@@ -41,12 +42,12 @@ Absent = Callable[[pl.Series, pl.Series], pl.Series]
 class Known(NamedTuple):
     """Some rows, parted by what is known: to send, at an end, and imported already.
 
-    `rows` has a column `UNCHANGED` more than what came in, `already` only `ROW` and `IDENTITY`.
-    `adopted` has `IDENTITY` and `PAYLOAD_HASH` of rows that an earlier release sent, cleaned as it
-    did: that theirs differs now tells nothing, and from now on they are compared with this one.
-    `recognised` are the `ROW`s of which anything is known, `by_earlier` those of them that are
-    known by their `EARLIER` identity alone. `already` and `adopted` have the identity by which the
-    ledger knows them.
+    `rows` has columns `UNCHANGED` and `VERSION` more than what came in, `already` only `ROW` and
+    `IDENTITY`. `adopted` has `IDENTITY` and `PAYLOAD_HASH` of rows that an earlier release sent,
+    cleaned as it did: that theirs differs now tells nothing, and from now on they are compared with
+    this one. `recognised` are the `ROW`s of which anything is known, `by_earlier` those of them
+    that are known by their `EARLIER` identity alone. `already` and `adopted` have the identity by
+    which the ledger knows them.
     """
 
     rows: pl.DataFrame
@@ -89,7 +90,9 @@ class SendHistory:
         either = pl.concat([rows[IDENTITY], rows[EARLIER].drop_nulls().alias(IDENTITY)])
         known = self.known(either)
         if known.is_empty():
-            fresh = rows.with_columns(pl.lit(value=False).alias(UNCHANGED))
+            fresh = rows.with_columns(
+                pl.lit(value=False).alias(UNCHANGED), pl.lit(0, pl.Int64).alias(VERSION)
+            )
             nothing = pl.DataFrame(schema={IDENTITY: pl.Binary, PAYLOAD_HASH: pl.Binary})
             none = rows[ROW].clear()
             return Known(fresh, [], rows.select(ROW, IDENTITY).clear(), nothing, none, none)
@@ -122,12 +125,21 @@ class SendHistory:
             (accepted & (not self.changed)).fill_null(value=False).alias("already"),
             ended.fill_null(value=False).alias("ended"),
             (accepted & same).fill_null(value=False).alias(UNCHANGED),
+            pl.when(pl.col(_SENT_AS).eq(pl.col(IDENTITY)))
+            .then("version")
+            .fill_null(0)
+            .alias(VERSION),
         )
         left = seen.filter(~pl.col("already") & ~pl.col("ended"))
         ends = list(_ends(seen.filter("ended"), cells))
         already = seen.filter("already").select(ROW, pl.col(_SENT_AS).alias(IDENTITY))
         return Known(
-            left.select(*rows.columns, UNCHANGED), ends, already, adopted, recognised, by_earlier
+            left.select(*rows.columns, UNCHANGED, VERSION),
+            ends,
+            already,
+            adopted,
+            recognised,
+            by_earlier,
         )
 
     def _payloads(self, seen: pl.DataFrame) -> list[bytes | None]:
@@ -208,12 +220,12 @@ class Before(NamedTuple):
         def fingerprints() -> list[str]:
             return [fingerprint(table.name) for table in tables]
 
-        return tuple(unrecognised(self.ledger, self.destination, names, None, fingerprints))
+        return tuple(self.ledger.unrecognised(self.destination, names, None, fingerprints))
 
 
 def known_before(
     to: Destination | None,
-    state_dir: Path | None,
+    store: Store | None,
     resend: frozenset[State],
     mapping: Mapping,
     stack: ExitStack,
@@ -221,7 +233,7 @@ def known_before(
     not_proved: bool = False,
 ) -> Before | None:
     """What earlier runs know, None where there was none; the ledger is open until `stack` ends."""
-    ledger = Ledger.if_there(state_dir) if state_dir and to else None
+    ledger = store.if_there() if store and to else None
     if not ledger or not to:
         return None
     stack.enter_context(ledger)
@@ -239,7 +251,7 @@ def no_history(resend: frozenset[State], mapping: Mapping) -> SendHistory:
 
 def _nothing(_: pl.Series) -> pl.DataFrame:
     """What is known where nothing was ever sent."""
-    return pl.DataFrame(schema=Ledger.KNOWN)
+    return pl.DataFrame(schema=KNOWN)
 
 
 def _nobody(texts: Sequence[str], _: int) -> list[bytes]:

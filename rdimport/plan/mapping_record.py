@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from rdimport.core.names import fold
-from rdimport.ledger.records import FieldRecord, MappingRecord
+from rdimport.ledger import FieldRecord, MappingRecord
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -20,10 +20,9 @@ import polars as pl
 from rdimport.core.errors import Bug
 from rdimport.core.events import Observer, RowsRead, ignore_events
 from rdimport.core.row import DEFECT, FILE, ROW, Problem, State
-from rdimport.ledger import Input, Outcome, PendingRow, SendAttempt, text_of
-from rdimport.ledger.sqlite.naming import Names
+from rdimport.ledger import Input, Names, Outcome, PendingRow, SendAttempt, text_of
 from rdimport.plan.duplicates import AT, IDENTITY, UNCHANGED, Index
-from rdimport.plan.history import EARLIER, Known, SendHistory, cells_of
+from rdimport.plan.history import EARLIER, VERSION, Known, SendHistory, cells_of
 from rdimport.plan.known_rows import NO_SOURCES, SOURCE, KnownRows
 from rdimport.prepare import Bound, Origin, Prepared, bind, prepare
 from rdimport.prepare.earlier import NOTHING
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
 PAYLOAD: Final = "__rdimport_payload__"
 WARNINGS: Final = "__rdimport_warnings__"
 _NAME: Final = "conversion_identifier"
-_OURS: Final = (FILE, ROW, IDENTITY, EARLIER, PAYLOAD, SOURCE, WARNINGS)
+_OURS: Final = (FILE, ROW, IDENTITY, EARLIER, VERSION, PAYLOAD, SOURCE, WARNINGS)
 
 
 class RowLog(Protocol):
@@ -97,7 +96,7 @@ class Plan:
         return self.to_send if limit is None else min(limit, self.to_send)
 
     def frames(self) -> Iterator[pl.DataFrame]:
-        """The rows to send, batch by batch: origin, identity, the earlier one, payload,
+        """The rows to send, batch by batch: origin, identity, the earlier one, `VERSION`, payload,
         `recall.SOURCE`, warnings (`ledger.text_of`; null for none) and the source's cells.
         """
         if self.spool is None:
@@ -112,9 +111,9 @@ class Plan:
     def pending_rows(self) -> Iterator[PendingRow]:
         """The rows to send, one by one."""
         for frame in self.frames():
-            for file, row, identity, _, payload, source, warnings, *cells in frame.iter_rows():
+            for file, row, who, _, version, payload, source, warnings, *cells in frame.iter_rows():
                 told = compared(payload, self.about) if self.about else None
-                outgoing = SendAttempt(identity, file, row, payload, source, told)
+                outgoing = SendAttempt(who, file, row, payload, source, told, version)
                 yield PendingRow(outgoing, tuple(cells), warnings)
 
     def trace(self, problem: Problem, file: int, cells: Sequence[str | None]) -> Problem:
@@ -311,7 +310,7 @@ class Planner:
             texts = {row: text_of(warnings) for row, warnings in suspect.items()}
             warned = [texts.get(row) for row in rows[ROW]] if texts else [None] * rows.height
             ours = rows.select(
-                FILE, ROW, IDENTITY, EARLIER, SOURCE, pl.col("payload").alias(PAYLOAD)
+                FILE, ROW, IDENTITY, EARLIER, VERSION, SOURCE, pl.col("payload").alias(PAYLOAD)
             )
             ours = ours.with_columns(pl.Series(WARNINGS, warned, pl.String))
             whole = ours.join(cells, on=ROW, how="left", maintain_order="left")

@@ -9,9 +9,7 @@ from typing import Final
 from rdimport.core.messages.reasons import Reason, detail, explain, reason
 from rdimport.core.row import Problem
 from rdimport.core.stop import StopReason
-from rdimport.ledger import MappingRecord, Run
-from rdimport.ledger.sqlite import figures
-from rdimport.ledger.sqlite.figures import Example, Minute
+from rdimport.ledger import Example, MappingRecord, Minute, Run
 from rdimport.report.reread import Reread, reread
 from rdimport.report.summary import RunSummary, summarise
 
@@ -49,14 +47,14 @@ def load_report_data(run: Run, folder: Path) -> ReportData:
     found, unread = reread(run, run.inputs())
     return ReportData(
         summarise(run, folder),
-        figures.examples(run, EXAMPLES),
-        figures.minutes(run),
-        figures.filled(run),
+        run.examples(EXAMPLES),
+        run.minutes(),
+        run.filled(),
         record.mapping_used,
         per_second * 60 if per_second else None,
         found,
         unread,
-        figures.warned(run),
+        run.warned(),
     )
 
 

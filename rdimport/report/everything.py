@@ -8,7 +8,6 @@ from rdimport.core.errors import Bug, UsageError
 from rdimport.core.messages import _
 from rdimport.core.row import FAILED
 from rdimport.ledger import Run
-from rdimport.ledger.sqlite import figures
 from rdimport.report import failures_csv, summary
 from rdimport.report.data import load_report_data
 from rdimport.report.failures_xlsx import sheets
@@ -37,7 +36,7 @@ def write(
             ),
             _("Report files that were written before are as they were."),
         )
-    with figures.snapshot(run):
+    with run.snapshot():
         begin("counting", 0)
         story = load_report_data(run, folder)
         failed = sum(story.summary.counts[state] for state in FAILED)

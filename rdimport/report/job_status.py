@@ -10,8 +10,7 @@ from typing import Any, Final
 
 from rdimport.core.errors import ExitCode
 from rdimport.core.row import State
-from rdimport.ledger import Ledger
-from rdimport.ledger.sqlite.attempts import Attempt, Latest, latest
+from rdimport.ledger import Attempt, Latest, Ledger
 from rdimport.report.run_status import RunStatus, named
 
 FINE: Final = 0
@@ -64,7 +63,7 @@ def jobs(
     """Each account and job that the ledger knows, the newest first. One whose latest run began
     more than `max_age` seconds ago counts as failed.
     """
-    for found in latest(ledger, since):
+    for found in ledger.latest_of_jobs(since):
         if found.run is not None:
             (run,) = named(ledger, at_work, [found.run], reach=reach, report_dir=report_dir)
         elif found.attempt is not None:

@@ -8,8 +8,7 @@ from typing import Final, NamedTuple
 
 from rdimport.core.errors import ExitCode
 from rdimport.core.names import fold
-from rdimport.ledger import Ledger
-from rdimport.ledger.sqlite.attempts import Latest, latest_by
+from rdimport.ledger import Latest, Ledger
 
 NIGHTS: Final = 30
 
@@ -41,7 +40,7 @@ def nights(
     running = frozenset(at_work)
     counts: dict[str, dict[date, list[int]]] = {}
     for ledger in ledgers:
-        for day, ended in latest_by(ledger, night).items():
+        for day, ended in ledger.latest_by(night).items():
             for one in ended:
                 if one.run in running or not wanted(one.account, one.job):
                     continue

@@ -13,9 +13,7 @@ from rdimport.core.quota import share_used
 from rdimport.core.row import State
 from rdimport.core.shell import joined
 from rdimport.core.visible import shown
-from rdimport.ledger import Run
-from rdimport.ledger.sqlite import figures
-from rdimport.ledger.sqlite.proofs import proofs
+from rdimport.ledger import LegalBases, Run, WrongColumn, wrong_column
 from rdimport.report import failures_csv
 from rdimport.report.private_files import private
 
@@ -53,9 +51,9 @@ class RunSummary:
     quota_used: float | None
     problems: Mapping[str, int]
     suspect: Mapping[str, int]
-    legal_bases: figures.LegalBases | None
+    legal_bases: LegalBases | None
     proved: Mapping[str, int]
-    wrong_column: figures.WrongColumn | None
+    wrong_column: WrongColumn | None
     rules: Mapping[str, int]
     mapping: str
     base_url: str
@@ -117,9 +115,9 @@ def summarise(run: Run, folder: Path) -> RunSummary:
         quota_used=share_used(facts.requests, seconds, record.quota_per_second),
         problems=run.problems(),
         suspect=run.suspects(),
-        legal_bases=figures.legal_bases(run),
-        proved=proofs(run.ledger, run.number),
-        wrong_column=figures.wrong_column(figures.invalid_by_column(run), sum(counts.values())),
+        legal_bases=run.legal_bases(),
+        proved=run.proofs(),
+        wrong_column=wrong_column(run.invalid_by_column(), sum(counts.values())),
         rules=facts.rules,
         mapping=record.mapping,
         base_url=record.base_url,
@@ -139,12 +137,13 @@ def summarise(run: Run, folder: Path) -> RunSummary:
     )
 
 
-def summarise_alone(run: Run, report_dir: Path, state_dir: Path, error: ReportError) -> RunSummary:
+def summarise_alone(
+    run: Run, report_dir: Path, reach: tuple[str, ...], error: ReportError
+) -> RunSummary:
     """The same where the files could not be written: `report_failed` says why, and which command
     writes them.
     """
-    state, reports = str(state_dir.absolute()), str(report_dir.absolute())
-    words = ["rdimport", "report", run.name, "--state-dir", state, "--report-dir", reports]
+    words = ["rdimport", "report", run.name, *reach, "--report-dir", str(report_dir.absolute())]
     failed = f"{error}\n  {shown(joined(words))}"
     return replace(summarise(run, report_dir / run.name), report_failed=failed)
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from rdimport.core.messages.catalogue import LANGUAGES, catalogue
 from rdimport.core.row import State
-from rdimport.ledger.sqlite.figures import LegalBases, WrongColumn
+from rdimport.ledger import LegalBases, WrongColumn
 
 
 def local(moment: str) -> str:

@@ -14,18 +14,7 @@ import polars as pl
 
 from rdimport.core.messages.codes import Code
 from rdimport.core.row import Problem
-from rdimport.ledger import Ledger
-from rdimport.ledger.sqlite.proofs import (
-    Complete,
-    Doubt,
-    accept,
-    doubts,
-    filled_in,
-    identifier_hash,
-    identity_fields,
-    note_complete,
-    runs_of,
-)
+from rdimport.ledger import Complete, Doubt, Ledger, identifier_hash
 from rdimport.settle.evidence import Evidence
 
 CLOCKS: Final = 60.0
@@ -101,7 +90,7 @@ def settle(
         names |= {one.identifier for one in some}
         by_identity = _by_identity(ledger, destination, some)
         _prove(ledger, destination, by_identity, done)
-        runs = runs_of(ledger, destination, by_identity)
+        runs = ledger.evidence.runs_of(destination, by_identity)
         done.known += len(runs)
         for identity, run in runs.items():
             seen[run].conversions += 1
@@ -109,7 +98,8 @@ def settle(
     if span is not None and names:
         since, until = (int(moment.timestamp() * 1000) for moment in span)
         hashes = frozenset(identifier_hash(ledger, name) for name in names)
-        note_complete(ledger, destination, Complete(since, until, hashes), source)
+        told = Complete(since, until, hashes)
+        ledger.evidence.note_complete(destination, told, source)
     done.missing = sorted(_missing(ledger, seen))
     return done
 
@@ -123,7 +113,7 @@ def _by_identity(
     for one in some:
         by_name[one.identifier].append(one)
     for name, ones in by_name.items():
-        for fields in identity_fields(ledger, destination, name) or {("email",)}:
+        for fields in ledger.evidence.identity_fields(destination, name) or {("email",)}:
             texts = _texts(fields, ones)
             for identity, one in zip(ledger.digests(texts), ones, strict=True):
                 found[identity].append(one)
@@ -147,7 +137,7 @@ def _prove(
     ledger: Ledger, destination: int, by_identity: dict[bytes, list[Evidence]], done: Settlement
 ) -> None:
     proved = []
-    for doubt in doubts(ledger, destination, by_identity):
+    for doubt in ledger.evidence.doubts(destination, by_identity):
         ones = by_identity[doubt.identity]
         left = datetime.fromtimestamp(doubt.left_at / 1000, UTC)
         after = [one for one in ones if (one.at - left).total_seconds() >= -CLOCKS]
@@ -158,7 +148,7 @@ def _prove(
         proved.append((doubt, _problem(first)))
         done.delays.append(max(0.0, (first.at - left).total_seconds()))
         done.runs.add(doubt.name)
-    done.settled += accept(ledger, destination, proved)
+    done.settled += ledger.evidence.accept(destination, proved)
 
 
 def _problem(one: Evidence) -> Problem:
@@ -169,7 +159,7 @@ def _problem(one: Evidence) -> Problem:
 
 def _missing(ledger: Ledger, seen: dict[int, _Seen]) -> Iterator[Missing]:
     for run, found in seen.items():
-        filled = filled_in(ledger, [run])
+        filled = ledger.evidence.filled_in(run)
         rows = max(filled.get("email", 0), 1)
         for name, times in filled.items():
             told = name in _ALWAYS or name.startswith("cf_")

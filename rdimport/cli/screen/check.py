@@ -13,7 +13,7 @@ from rdimport.report.words import Words
 
 if TYPE_CHECKING:
     from rdimport.api.results import CheckResult
-    from rdimport.ledger.sqlite.naming import Unrecognised
+    from rdimport.ledger import Unrecognised
     from rdimport.prepare.preview import CellView, FieldView, RowView
     from rdimport.proposal.survey import Survey
     from rdimport.source import Table

@@ -10,7 +10,7 @@ from typing import Final
 from rdimport.core.messages.reasons import explain, remedy
 from rdimport.core.row import State
 from rdimport.core.visible import Shown, shown
-from rdimport.ledger.sqlite.figures import Example
+from rdimport.ledger import Example
 from rdimport.report.data import why
 from rdimport.report.html.page import pace_facts
 from rdimport.report.next_steps import steps

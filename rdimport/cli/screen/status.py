@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 
 from rdimport.cli.screen.layout import counts, printable, width, wrapped
@@ -28,12 +27,12 @@ _SPARE: Final = ("took", "to", "rows", "started")
 """Columns that a narrow terminal does without, the most dispensable first."""
 
 
-def table(runs: Sequence[RunStatus], state_dir: Path) -> Iterator[str]:
+def table(runs: Sequence[RunStatus], store: str) -> Iterator[str]:
     """The answer: the latest run that was no trial, in full. Then a line for each run, the newest
     first.
     """
     if not runs:
-        yield from wrapped(_("There was no run yet in {state_dir}.", state_dir=state_dir))
+        yield from wrapped(_("There was no run yet in {state_dir}.", state_dir=store))
         return
     yield from one(next((run for run in runs if not run.local), runs[0]))
     yield ""

@@ -115,6 +115,7 @@ class Code(StrEnum):
     STOP_ALL_REFUSED = "stop.all_refused"
     STOP_ACCOUNT_QUOTA = "stop.account_quota"
     STOP_LEAD_QUOTA = "stop.lead_quota"
+    STOP_LEASE = "stop.lease"
     STOP_SIGNAL = "stop.signal"
     STOP_MAX_DURATION = "stop.max_duration"
     STOP_LIMIT = "stop.limit"

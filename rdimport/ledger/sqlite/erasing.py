@@ -7,14 +7,15 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from rdimport.core.people import People
-from rdimport.ledger.sqlite.files import put_away, remove_half_made
+from rdimport.ledger.records import Erased
+from rdimport.ledger.sqlite.files import put_away
 from rdimport.ledger.sqlite.upgrade import copies
 
 if TYPE_CHECKING:
-    from rdimport.ledger.sqlite.ledger import Ledger
+    from rdimport.ledger.sqlite.ledger import SqliteLedger
 
 _STRIPPED: Final = (
     "(SELECT json_group_array(json_array(p.value ->> 0, p.value ->> 1, '', '', ''))"
@@ -33,45 +34,21 @@ _TEXTS: Final = (
 """What may name a person without being a row of them."""
 
 
-class Erased(NamedTuple):
-    """What was taken out: rows with their cells, hashes of conversions, the runs that had the rows,
-    copies of the ledger; and what could not be looked into.
-    """
-
-    rows: int = 0
-    hashes: int = 0
-    runs: tuple[str, ...] = ()
-    copies: tuple[Path, ...] = ()
-    left: tuple[Path, ...] = ()
-
-
-def erase(ledger: Ledger, people: People, *, also_hash: bool) -> Erased:
+def erase(ledger: SqliteLedger, people: People, *, also_hash: bool) -> Erased:
     """Take people out of a ledger and of what lies beside it. The keyed hashes stay, unless they
     are to go `also`. Call it only where no run is at work, nor can begin.
     """
     with ledger.transaction() as db:
         rows, runs = _erase(db, people)
         hashes = _erase_hashes(db, ledger.digests, people) if also_hash else 0
-    ledger.shrink()
+    ledger.people.shrink()
     state_dir = ledger.path.parent
-    remove_half_made(state_dir)
     gone = [copy for copy in copies(state_dir) if _names(copy, people)]
     for copy in gone:
         copy.unlink(missing_ok=True)
     aside = [path for folder in put_away(state_dir) for path in sorted(folder.rglob("*.sqlite3"))]
     left = [path for path in aside if not _erased_aside(path, people)]
     return Erased(rows, hashes, runs, tuple(gone), tuple(left))
-
-
-def remembered(ledger: Ledger) -> frozenset[str]:
-    """The names of the runs that know something of people."""
-    return frozenset(n for (n,) in ledger.query("SELECT name FROM run WHERE forgotten_at IS NULL"))
-
-
-def report_dirs(ledger: Ledger) -> list[Path]:
-    """The folders in which runs put their reports."""
-    found = ledger.query("SELECT DISTINCT facts ->> '$.report_dir' FROM run")
-    return [Path(folder) for (folder,) in found if folder]
 
 
 def _erase(db: sqlite3.Connection, people: People) -> tuple[int, tuple[str, ...]]:

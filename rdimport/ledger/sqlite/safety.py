@@ -12,7 +12,7 @@ from pathlib import Path
 from rdimport.core.errors import LedgerError
 from rdimport.core.messages import _
 from rdimport.core.shell import joined
-from rdimport.ledger.sqlite.schema import name_of
+from rdimport.core.users import name_of
 
 
 def see_that_it_is_ours(path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Final, Literal
 
 from rdimport.core.errors import LedgerBusyError, LedgerDamagedError, LedgerError
 from rdimport.core.messages import _
+from rdimport.core.users import name_of
 
 WRITER_WAITS: Final = 30.0
 """Seconds that one process waits for another to write."""
@@ -203,16 +204,6 @@ def _other_owner(path: Path, *, reading: bool) -> str:
         if denied and owner != os.geteuid():
             return name_of(owner)
     return ""
-
-
-def name_of(user: int) -> str:
-    """What a user of this machine is called."""
-    import pwd  # noqa: PLC0415  Windows has none
-
-    try:
-        return pwd.getpwuid(user).pw_name
-    except KeyError:
-        return _("number {user}", user=user)
 
 
 @contextmanager

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
-from rdimport.core.errors import Bug, ExitCode, LedgerError
-from rdimport.core.messages import _
 from rdimport.core.row import State
-from rdimport.ledger.sqlite.ledger import Ledger
-from rdimport.ledger.sqlite.run import Run
-from rdimport.ledger.sqlite.schema import damaged
+from rdimport.ledger.wholeness import Found, sums
+
+if TYPE_CHECKING:
+    from rdimport.ledger.sqlite.ledger import SqliteLedger
 
 _STATES: Final = json.dumps([str(state) for state in State])
 
@@ -59,16 +58,7 @@ WHERE r.forgotten_at IS NULL
 """Of runs that are not forgotten, what was counted and what is listed."""
 
 
-class Found(NamedTuple):
-    """What a ledger holds, and what is wrong with it: nothing when it is whole."""
-
-    runs: int
-    conversions: dict[str, int]
-    last: str
-    wrong: list[str]
-
-
-def looked_through(ledger: Ledger) -> Found:
+def looked_through(ledger: SqliteLedger) -> Found:
     """Look through all of a ledger. A run may be at work. Raises LedgerDamagedError where it
     cannot even be read.
     """
@@ -84,13 +74,13 @@ def looked_through(ledger: Ledger) -> Found:
     return Found(runs, dict(states), last_run(ledger) or "", wrong)
 
 
-def last_run(ledger: Ledger) -> str | None:
+def last_run(ledger: SqliteLedger) -> str | None:
     """The name of the latest run."""
     found = ledger.query("SELECT name FROM run ORDER BY id DESC LIMIT 1")
     return found[0][0] if found else None
 
 
-def _wrong(ledger: Ledger) -> Iterator[str]:
+def _wrong(ledger: SqliteLedger) -> Iterator[str]:
     for what, question in _LINES.items():
         ((found,),) = ledger.query(question)
         if found:
@@ -102,31 +92,4 @@ def _wrong(ledger: Ledger) -> Iterator[str]:
         ledger.query("SELECT run, count(*) FROM conversion WHERE state = 'accepted' GROUP BY run")
     )
     for number, name in ledger.query("SELECT id, name FROM run ORDER BY id"):
-        yield from _sums(ledger.run(name), accepted.get(number, 0))
-
-
-def _sums(run: Run, accepted: int) -> Iterator[str]:
-    """What a run counts must add up to its rows, and it must have counted who was accepted."""
-    try:
-        counts = run.counts()
-    except Bug:
-        yield f"run {run.name} counts more outcomes than rows"
-        return
-    left = counts[State.PENDING]
-    if left and run.facts().exit_code in (ExitCode.DONE, ExitCode.FAILED_ROWS):
-        yield f"run {run.name} came to its end, and {left} of its rows did not"
-    if accepted > counts[State.ACCEPTED]:
-        yield (
-            f"run {run.name} counts {counts[State.ACCEPTED]} rows as accepted, and lists {accepted}"
-        )
-
-
-def damage_in(ledger: Ledger) -> LedgerError | None:
-    """What is wrong with the ledger of a command that met a bug: then it may be no bug at all."""
-    try:
-        found = looked_through(ledger)
-    except LedgerError as error:
-        return error
-    except Exception:  # noqa: BLE001  what cannot be looked through is not whole
-        return damaged(ledger.path, _("it cannot be looked through"))
-    return damaged(ledger.path, "; ".join(found.wrong)) if found.wrong else None
+        yield from sums(ledger.run(name), accepted.get(number, 0))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from rdimport.core.chart import columns, round_up
-from rdimport.ledger.sqlite.figures import Minute
+from rdimport.ledger import Minute
 from rdimport.report.html.text import escape
 from rdimport.report.words import Words
 

@@ -10,8 +10,7 @@ from typing import Final
 
 from rdimport.core.messages.reasons import UNREACHED, explain, remedy
 from rdimport.core.row import FAILED, Problem, State
-from rdimport.ledger import FieldRecord
-from rdimport.ledger.sqlite.figures import Example
+from rdimport.ledger import Example, FieldRecord
 from rdimport.report.data import ReportData
 from rdimport.report.html import chart
 from rdimport.report.html.privacy import discreet

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 from rdimport.core.errors import ExitCode
 from rdimport.core.names import fold
-from rdimport.ledger.sqlite.ledger import Ledger
 
 
 class Attempt(NamedTuple):
@@ -44,7 +43,9 @@ class Latest(NamedTuple):
     """How it ended; None where it has not."""
 
 
-class _Line(NamedTuple):
+class Line(NamedTuple):
+    """A run or an attempt, as far as it counts for its account and job."""
+
     account: str
     job: str
     mapping: str
@@ -56,44 +57,49 @@ class _Line(NamedTuple):
     batch: str
 
 
-def note(state_dir: Path, attempt: Attempt) -> None:
-    """Note an attempt, in a ledger that is made for it if need be. Raises LedgerError."""
-    with Ledger.open(state_dir) as ledger, ledger.transaction() as db:
-        said = {"message": attempt.message, "given": attempt.given, "mapping": attempt.mapping}
-        said["batch"] = attempt.batch
-        db.execute(
-            "INSERT INTO attempt (at, account, job, exit_code, facts) VALUES (?, ?, ?, ?, ?)",
-            (
-                attempt.at.isoformat(),
-                attempt.account,
-                attempt.job,
-                int(attempt.exit_code),
-                json.dumps(said, ensure_ascii=False),
-            ),
-        )
+def kept(attempt: Attempt) -> str:
+    """What is kept of an attempt beside its moment, account, job and exit code."""
+    said = {"message": attempt.message, "given": attempt.given, "mapping": attempt.mapping}
+    return json.dumps({**said, "batch": attempt.batch}, ensure_ascii=False)
 
 
-def latest(ledger: Ledger, since: datetime | None = None) -> list[Latest]:
+def line_of(at: str, account: str, job: str, code: int, kept: str) -> Line:
+    """The line of an attempt, from what is kept of it."""
+    facts: Mapping[str, Any] = json.loads(kept)
+    attempt = Attempt(
+        datetime.fromisoformat(at),
+        account,
+        job,
+        facts["mapping"],
+        tuple(facts["given"]),
+        ExitCode(code),
+        facts["message"],
+        facts.get("batch", ""),
+    )
+    return Line(account, job, attempt.mapping, at, at, code, None, attempt, attempt.batch)
+
+
+def latest(lines: Iterable[Line], since: datetime | None = None) -> list[Latest]:
     """The latest run or attempt of each account and job, the newest first; those that nothing
     happened to `since` that moment are left out.
     """
     return [
         found
-        for line, found in _latest(_lines(ledger))
+        for line, found in _latest(lines)
         if since is None or datetime.fromisoformat(line.ended or line.begun) >= since
     ]
 
 
-def latest_by(ledger: Ledger, part: Callable[[datetime], date]) -> dict[date, list[Latest]]:
+def latest_by(lines: Iterable[Line], part: Callable[[datetime], date]) -> dict[date, list[Latest]]:
     """The same of each part of time, such as a night, that runs or attempts began in."""
-    parts: dict[date, list[_Line]] = {}
-    for line in _lines(ledger):
+    parts: dict[date, list[Line]] = {}
+    for line in lines:
         parts.setdefault(part(datetime.fromisoformat(line.begun)), []).append(line)
-    return {key: [found for _line, found in _latest(lines)] for key, lines in parts.items()}
+    return {key: [found for _line, found in _latest(some)] for key, some in parts.items()}
 
 
-def _latest(lines: Iterable[_Line]) -> Iterator[tuple[_Line, Latest]]:
-    found: dict[tuple[str, str], _Line] = {}
+def _latest(lines: Iterable[Line]) -> Iterator[tuple[Line, Latest]]:
+    found: dict[tuple[str, str], Line] = {}
     fine: dict[tuple[str, str], str] = {}
     begun: set[str] = set()
     for line in sorted(lines, key=lambda line: line.begun, reverse=True):
@@ -112,7 +118,7 @@ def _latest(lines: Iterable[_Line]) -> Iterator[tuple[_Line, Latest]]:
         yield line, Latest(*line[:3], line.run, line.attempt, success, line.code)
 
 
-def _counts_more(older: _Line, newer: _Line) -> bool:
+def _counts_more(older: Line, newer: Line) -> bool:
     """Is the newer one an attempt that found the older one at work, or nothing to do after one that
     failed, or did the older one, of the same start of a job, end worse?
     """
@@ -129,28 +135,3 @@ def _badness(code: int | None) -> int:
     order = (ExitCode.DONE, ExitCode.FAILED_ROWS, ExitCode.BUSY, ExitCode.STOPPED)
     worst = (*order, ExitCode.NOTHING_SENT, ExitCode.BUG)
     return worst.index(ExitCode(code)) if code is not None else 0
-
-
-def _lines(ledger: Ledger) -> Iterator[_Line]:
-    for account, job, mapping, begun, ended, code, run, batch in ledger.query(
-        "SELECT facts ->> '$.account', coalesce(facts ->> '$.job', ''),"
-        " coalesce(facts ->> '$.mapping', ''), started_at, finished_at, exit_code, name,"
-        " coalesce(facts ->> '$.batch', '') FROM run"
-        " WHERE NOT coalesce(facts ->> '$.sandbox', 0)"
-    ):
-        yield _Line(account, job, mapping, begun, ended, code, run, None, batch)
-    for at, account, job, code, said in ledger.query(
-        "SELECT at, account, job, exit_code, facts FROM attempt"
-    ):
-        facts: Mapping[str, Any] = json.loads(said)
-        attempt = Attempt(
-            datetime.fromisoformat(at),
-            account,
-            job,
-            facts["mapping"],
-            tuple(facts["given"]),
-            ExitCode(code),
-            facts["message"],
-            facts.get("batch", ""),
-        )
-        yield _Line(account, job, attempt.mapping, at, at, code, None, attempt, attempt.batch)

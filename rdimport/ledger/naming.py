@@ -7,17 +7,13 @@ Who changes those, or writes the identifier in another way, makes everybody new.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from rdimport.core.errors import UsageError
 from rdimport.core.messages import _
 from rdimport.ledger.hashes import digests_of
-
-if TYPE_CHECKING:
-    from rdimport.ledger.sqlite.ledger import Ledger
 
 _USUAL: Final = ("email",)
 _NOT_KNOWN: Final = ""
@@ -71,18 +67,47 @@ def refuse_unrecognised(found: Sequence[Unrecognised]) -> None:
     )
 
 
-def note(db: sqlite3.Connection, key: bytes, run: int, names: Names) -> None:
-    """Note how a batch of rows is named."""
-    rows = []
+class Line(NamedTuple):
+    """How one run named conversions: hash and text of their identifier, the identity fields, how
+    many rows were new and how many known, and whether a person said --new-identity.
+    """
+
+    run: int
+    exact: bytes
+    fields: str
+    text: str
+    new: int
+    known: int
+    agreed: int
+
+
+class NamingBooks(Protocol):
+    """What a ledger knows of how conversions were named."""
+
+    @property
+    def key(self) -> bytes:
+        """What its hashes are keyed with."""
+
+    def lines(self, destination: int, folded: bytes, before: int | None) -> list[Line]:
+        """How runs `before` that one named conversions that people take for the same, in order."""
+
+    def conversions(self, destination: int) -> dict[int, int]:
+        """How many conversions of each run have arrived, or may have."""
+
+    def read_one_of(self, runs: Sequence[int], fingerprints: Sequence[str]) -> bool:
+        """Did one of these runs read one of these files?"""
+
+
+def noted(key: bytes, run: int, names: Names) -> list[tuple[bytes, int, bytes, str, str, int, int]]:
+    """What a ledger keeps of how a batch of rows is named: folded hash, run, exact hash, fields,
+    text, new and known rows.
+    """
+    lines = []
     for text in {*names.new, *names.known}:
         exact, folded = digests_of(key, text)
         new, known = names.new.get(text, 0), names.known.get(text, 0)
-        rows.append((folded, run, exact, json.dumps(names.fields), names.text, new, known))
-    db.executemany(
-        "INSERT INTO named VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (folded, run, exact, fields)"
-        " DO UPDATE SET new = new + excluded.new, known = known + excluded.known",
-        rows,
-    )
+        lines.append((folded, run, exact, json.dumps(names.fields), names.text, new, known))
+    return lines
 
 
 @dataclass(slots=True)
@@ -100,7 +125,7 @@ class _Way:
 
 
 def unrecognised(
-    ledger: Ledger,
+    books: NamingBooks,
     destination: int,
     names: Names,
     before: int | None,
@@ -113,14 +138,15 @@ def unrecognised(
     counts: dict[int, int] = {}
     found = []
     for text in (text for text, rows in names.new.items() if rows):
-        exact, lines = _lines(ledger, destination, text, before)
+        exact, folded = digests_of(books.key, text)
+        lines = books.lines(destination, folded, before)
         mine = (exact, json.dumps(names.fields))
         if all((line.exact, line.fields) == mine for line in lines):
             continue
-        counts = counts or _conversions(ledger, destination)
+        counts = counts or books.conversions(destination)
         ways = _ways(lines, counts)
         trusted = bool(names.known.get(text)) or (
-            names.fields == _USUAL and not _same_file(ledger, ways, exact, fingerprints)
+            names.fields == _USUAL and not _same_file(books, ways, exact, fingerprints)
         )
         other = _missed(ways, mine, trusted=trusted)
         if other is not None:
@@ -130,36 +156,7 @@ def unrecognised(
     return found
 
 
-class _Line(NamedTuple):
-    """How one run named conversions."""
-
-    run: int
-    exact: bytes
-    fields: str
-    text: str
-    new: int
-    known: int
-    agreed: int
-
-
-def _lines(
-    ledger: Ledger, destination: int, text: str, before: int | None
-) -> tuple[bytes, list[_Line]]:
-    """The hash of an identifier, and how runs named those that people take for the same."""
-    exact, folded = digests_of(ledger.key, text)
-    found = ledger.query(
-        "SELECT n.run, n.exact, n.fields, n.text, n.new, n.known,"
-        " coalesce(r.facts ->> '$.new_identity', 0) FROM named n JOIN run r ON r.id = n.run"
-        " WHERE n.folded = ? AND r.destination = ? AND n.run < coalesce(?, n.run + 1)"
-        " ORDER BY n.run",
-        folded,
-        destination,
-        before,
-    )
-    return exact, [_Line(*values) for values in found]
-
-
-def _ways(lines: Sequence[_Line], counts: Mapping[int, int]) -> list[_Way]:
+def _ways(lines: Sequence[Line], counts: Mapping[int, int]) -> list[_Way]:
     ways: dict[tuple[bytes, str], _Way] = {}
     recognised: dict[tuple[bytes, str], int] = {}
     for run, exact, fields, text, new, known, agreed in lines:
@@ -189,21 +186,11 @@ def _missed(ways: Sequence[_Way], mine: tuple[bytes, str], *, trusted: bool) -> 
     return max(missed, key=lambda way: (way.conversions, way.fields), default=None)
 
 
-def _conversions(ledger: Ledger, destination: int) -> dict[int, int]:
-    """How many conversions of each run have arrived, or may have."""
-    return dict(
-        ledger.query(
-            "SELECT run, count(*) FROM (SELECT run FROM conversion WHERE destination = ?"
-            " AND state IN ('accepted', 'uncertain') UNION ALL"
-            " SELECT run FROM sending WHERE destination = ?) GROUP BY run",
-            destination,
-            destination,
-        )
-    )
-
-
 def _same_file(
-    ledger: Ledger, ways: Sequence[_Way], exact: bytes, fingerprints: Callable[[], Sequence[str]]
+    books: NamingBooks,
+    ways: Sequence[_Way],
+    exact: bytes,
+    fingerprints: Callable[[], Sequence[str]],
 ) -> bool:
     """Did an earlier release send this very file under this identifier? Then it is for another
     reason than new people that none of its rows is known.
@@ -211,12 +198,4 @@ def _same_file(
     runs = [run for way in ways if way.exact == exact and not way.fields for run in way.runs]
     if not runs:
         return False
-    given = [one for one in fingerprints() if one]
-    return bool(
-        ledger.query(
-            "SELECT 1 FROM input WHERE run IN (SELECT value FROM json_each(?))"
-            " AND fingerprint IN (SELECT value FROM json_each(?)) LIMIT 1",
-            json.dumps(runs),
-            json.dumps(given),
-        )
-    )
+    return books.read_one_of(runs, [one for one in fingerprints() if one])

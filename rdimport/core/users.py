@@ -1,0 +1,15 @@
+"""The users of this machine."""
+
+from __future__ import annotations
+
+from rdimport.core.messages import _
+
+
+def name_of(user: int) -> str:
+    """What a user of this machine is called."""
+    import pwd  # noqa: PLC0415  Windows has none
+
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return _("number {user}", user=user)

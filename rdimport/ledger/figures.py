@@ -1,0 +1,70 @@
+"""What reports show of a run: examples of problems, the pace, empty fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+
+from rdimport.core.row import Problem
+
+
+class Example(NamedTuple):
+    """One row that has a problem."""
+
+    file: int
+    row: int
+    problem: Problem
+
+
+class Minute(NamedTuple):
+    """What happened in one minute of the sending; the first is 0."""
+
+    minute: int
+    requests: int
+    throttled: int
+    accepted: int
+
+
+def without_gaps(noted: Iterable[Minute]) -> list[Minute]:
+    """The minutes in their order, with those in which nothing happened."""
+    known = {one.minute: one for one in noted}
+    last = max(known, default=-1)
+    return [known.get(minute, Minute(minute, 0, 0, 0)) for minute in range(last + 1)]
+
+
+class WrongColumn(NamedTuple):
+    """A field in which most rows are invalid, and the column that it is filled from."""
+
+    field: str
+    column: str
+    rows: int
+
+
+FEWEST: Final = 5
+"""So few rows tell nothing about a column."""
+
+
+def wrong_column(rows_by_column: Mapping[tuple[str, str], int], rows: int) -> WrongColumn | None:
+    """The column that is probably not the one that was meant: of `rows` most are invalid in it."""
+    if not rows_by_column or rows < FEWEST:
+        return None
+    (field, column), most = max(rows_by_column.items(), key=lambda of: of[1])
+    return WrongColumn(field, column, most) if 2 * most > rows else None
+
+
+class LegalBases(NamedTuple):
+    """Of the rows that can be sent, how many have a legal basis granted, declined, or none."""
+
+    granted: int
+    declined: int
+    none: int
+
+
+def of_filled(rows: Mapping[str, int]) -> LegalBases | None:
+    """From the rows that have each field; every row has an e-mail address. None where nobody
+    counted them.
+    """
+    granted, declined = rows.get("legal_bases:granted"), rows.get("legal_bases:declined")
+    if granted is None or declined is None:
+        return None
+    return LegalBases(granted, declined, rows.get("email", 0) - granted - declined)

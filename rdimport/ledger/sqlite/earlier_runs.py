@@ -1,0 +1,106 @@
+"""What earlier runs and attempts said: names of conversions, wishes, how they ended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from rdimport.ledger import naming
+from rdimport.ledger.attempts import Attempt, Line, kept, line_of
+
+if TYPE_CHECKING:
+    from rdimport.ledger.sqlite.ledger import SqliteLedger
+
+
+class NamingBooks:
+    """`ledger.naming.NamingBooks`."""
+
+    def __init__(self, ledger: SqliteLedger) -> None:
+        self._ledger = ledger
+        self.key = ledger.key
+
+    def lines(self, destination: int, folded: bytes, before: int | None) -> list[naming.Line]:
+        """How runs named conversions that people take for the same."""
+        found = self._ledger.query(
+            "SELECT n.run, n.exact, n.fields, n.text, n.new, n.known,"
+            " coalesce(r.facts ->> '$.new_identity', 0) FROM named n JOIN run r ON r.id = n.run"
+            " WHERE n.folded = ? AND r.destination = ? AND n.run < coalesce(?, n.run + 1)"
+            " ORDER BY n.run",
+            folded,
+            destination,
+            before,
+        )
+        return [naming.Line(*values) for values in found]
+
+    def conversions(self, destination: int) -> dict[int, int]:
+        """How many conversions of each run have arrived, or may have."""
+        return dict(
+            self._ledger.query(
+                "SELECT run, count(*) FROM (SELECT run FROM conversion WHERE destination = ?"
+                " AND state IN ('accepted', 'uncertain') UNION ALL"
+                " SELECT run FROM sending WHERE destination = ?) GROUP BY run",
+                destination,
+                destination,
+            )
+        )
+
+    def read_one_of(self, runs: Sequence[int], fingerprints: Sequence[str]) -> bool:
+        """Did one of these runs read one of these files?"""
+        return bool(
+            self._ledger.query(
+                "SELECT 1 FROM input WHERE run IN (SELECT value FROM json_each(?))"
+                " AND fingerprint IN (SELECT value FROM json_each(?)) LIMIT 1",
+                json.dumps(runs),
+                json.dumps(fingerprints),
+            )
+        )
+
+
+class WishBooks:
+    """`ledger.wishes.WishBooks`."""
+
+    def __init__(self, ledger: SqliteLedger, destination: int) -> None:
+        self._ledger = ledger
+        self._destination = destination
+
+    def wished(self, after: int, before: int, resend: str) -> Iterator[tuple[int, int | None, str]]:
+        """The runs between those two with that wish."""
+        yield from self._ledger.stream(
+            "SELECT id, exit_code, facts ->> '$.given' FROM run WHERE destination = ? AND id < ?"
+            " AND id > ? AND facts ->> '$.resend' = ? ORDER BY id DESC",
+            self._destination,
+            before,
+            after,
+            resend,
+        )
+
+    def number_of(self, run: str) -> int:
+        """The number of the run of that name."""
+        found = self._ledger.query(
+            "SELECT id FROM run WHERE destination = ? AND name = ?", self._destination, run
+        )
+        return found[0][0] if found else 0
+
+
+def note_attempt(ledger: SqliteLedger, attempt: Attempt) -> None:
+    """Note a run that ended before it began."""
+    with ledger.transaction() as db:
+        at, code = attempt.at.isoformat(), int(attempt.exit_code)
+        db.execute(
+            "INSERT INTO attempt (at, account, job, exit_code, facts) VALUES (?, ?, ?, ?, ?)",
+            (at, attempt.account, attempt.job, code, kept(attempt)),
+        )
+
+
+def lines(ledger: SqliteLedger) -> Iterator[Line]:
+    """All runs and attempts, as far as they count for their account and job."""
+    for account, job, mapping, begun, ended, code, run, batch in ledger.query(
+        "SELECT facts ->> '$.account', coalesce(facts ->> '$.job', ''),"
+        " coalesce(facts ->> '$.mapping', ''), started_at, finished_at, exit_code, name,"
+        " coalesce(facts ->> '$.batch', '') FROM run"
+        " WHERE NOT coalesce(facts ->> '$.sandbox', 0)"
+    ):
+        yield Line(account, job, mapping, begun, ended, code, run, None, batch)
+    for values in ledger.query("SELECT at, account, job, exit_code, facts FROM attempt"):
+        yield line_of(*values)

@@ -1,0 +1,142 @@
+"""Uncertain conversions, and the evidence that they arrived, in SQLite."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from rdimport.core.row import Problem
+from rdimport.ledger.evidence import Complete, Doubt, started_ms
+from rdimport.ledger.hashes import digests_of
+from rdimport.ledger.records import text_of
+from rdimport.ledger.sqlite.schema import recover
+
+if TYPE_CHECKING:
+    from rdimport.ledger.sqlite.ledger import SqliteLedger
+
+_AT_ONCE: Final = 500
+
+
+class EvidenceBooks:
+    """`parts.EvidenceBooks`."""
+
+    def __init__(self, ledger: SqliteLedger) -> None:
+        self._ledger = ledger
+
+    def destination_at_rest(self, identity: str) -> int | None:
+        """The number of a destination whose killed runs have come to their end, None where nothing
+        was ever sent there. Only who holds the lock of its account may call this.
+        """
+        number = self._ledger.destination(identity)
+        if number is not None:
+            with self._ledger.transaction() as db:
+                recover(db, number)
+        return number
+
+    def identity_fields(self, destination: int, identifier: str) -> set[tuple[str, ...]]:
+        """The identity fields by which runs have told conversions of that name apart."""
+        exact, _ = digests_of(self._ledger.key, identifier)
+        found = self._ledger.query(
+            "SELECT DISTINCT n.fields FROM named n JOIN run r ON r.id = n.run"
+            " WHERE n.exact = ? AND r.destination = ?",
+            exact,
+            destination,
+        )
+        return {tuple(json.loads(fields)) if fields else ("email",) for (fields,) in found}
+
+    def doubts(self, destination: int, identities: Collection[bytes]) -> list[Doubt]:
+        """Those of some conversions that are uncertain. A run of an earlier release kept no
+        moments: that of its start stands for them.
+        """
+        found = self._of_each(
+            "SELECT p.identity, p.run, r.name, p.file, p.row, p.left_at, r.started_at FROM posted p"
+            " JOIN run r ON r.id = p.run WHERE p.state = 'uncertain' AND p.destination = ?"
+            " AND p.identity IN",
+            destination,
+            identities,
+        )
+        return [
+            Doubt(identity, run, name, file, row, started_ms(start) if left_at is None else left_at)
+            for identity, run, name, file, row, left_at, start in found
+        ]
+
+    def accept(self, destination: int, proved: Sequence[tuple[Doubt, Problem]]) -> int:
+        """Note that uncertain conversions arrived, each with its proof; returns how many were still
+        uncertain. All at once, and durable.
+        """
+        done = 0
+        with self._ledger.transaction() as db:
+            for doubt, proof in proved:
+                text = text_of((proof,))
+                changed = db.execute(
+                    "UPDATE posted SET state = 'accepted', problems = ?, refused = NULL,"
+                    " tried = NULL WHERE destination = ? AND identity = ? AND state = 'uncertain'",
+                    (text, destination, doubt.identity),
+                ).rowcount
+                if not changed:
+                    continue
+                done += 1
+                place = (doubt.run, doubt.file, doubt.row)
+                moved = db.execute(
+                    "UPDATE outcome SET state = 'accepted', problems = ?, warnings = '[]'"
+                    " WHERE run = ? AND file = ? AND row = ? AND state = 'uncertain'",
+                    (text, *place),
+                ).rowcount
+                for state, rows in (("uncertain", -moved), ("accepted", moved)):
+                    db.execute(
+                        "INSERT INTO tally VALUES (?, ?, ?)"
+                        " ON CONFLICT (run, state) DO UPDATE SET rows = rows + excluded.rows",
+                        (doubt.run, state, rows),
+                    )
+        return done
+
+    def note_complete(self, destination: int, told: Complete, source: str) -> None:
+        """Note what a source says of its completeness."""
+        with self._ledger.transaction() as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO complete VALUES (?, ?, ?, ?, ?)",
+                ((destination, told.since, told.until, one, source) for one in told.identifiers),
+            )
+
+    def complete(self, destination: int) -> dict[bytes, list[tuple[int, int]]]:
+        """From when to when it is known of an identifier what did not arrive."""
+        found: dict[bytes, list[tuple[int, int]]] = {}
+        for identifier, since, until in self._ledger.query(
+            "SELECT identifier, since, until FROM complete WHERE destination = ?", destination
+        ):
+            found.setdefault(identifier, []).append((since, until))
+        return found
+
+    def filled_in(self, run: int) -> dict[str, int]:
+        """In how many rows of a run each field was filled."""
+        return dict(
+            self._ledger.query(
+                "SELECT field, rows FROM filled"
+                " WHERE run = ? AND rows > 0 AND instr(field, ':') = 0",
+                run,
+            )
+        )
+
+    def runs_of(self, destination: int, identities: Collection[bytes]) -> dict[bytes, int]:
+        """The run that sent each of some conversions, as far as they are known and not refused."""
+        return dict(
+            self._of_each(
+                "SELECT identity, run FROM posted WHERE state <> 'refused' AND destination = ?"
+                " AND identity IN",
+                destination,
+                identities,
+            )
+        )
+
+    def _of_each(
+        self, sql: str, destination: int, identities: Collection[bytes]
+    ) -> list[tuple[Any, ...]]:
+        """The answers for some identities, asked for a few hundred at once."""
+        found: list[tuple[Any, ...]] = []
+        wanted = list(identities)
+        for start in range(0, len(wanted), _AT_ONCE):
+            some = wanted[start : start + _AT_ONCE]
+            marks = ", ".join("?" * len(some))
+            found += self._ledger.query(f"{sql} ({marks})", destination, *some)
+        return found

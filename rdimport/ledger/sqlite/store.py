@@ -1,0 +1,157 @@
+"""Where a SQLite ledger is kept: a state directory, with the lock of each account beside it."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, ExitStack, closing, suppress
+from datetime import datetime
+from pathlib import Path
+
+from rdimport.core.errors import LedgerError
+from rdimport.core.messages import _
+from rdimport.ledger.sqlite import files, lock, witness
+from rdimport.ledger.sqlite.account_locks import is_locked, nobody_at_work
+from rdimport.ledger.sqlite.files import FILE_NAME, connect, read_only
+from rdimport.ledger.sqlite.ledger import SqliteLedger
+from rdimport.ledger.sqlite.schema import (
+    ENDS,
+    VERSION,
+    damaged,
+    explained,
+    make,
+    version_of,
+    write_ahead,
+)
+from rdimport.ledger.sqlite.upgrade import brought_up, forget_copies, upgrade
+
+
+class SqliteStore:
+    """A state directory."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._state_dir = state_dir
+        self._path = state_dir / FILE_NAME
+
+    def __str__(self) -> str:
+        return str(self._state_dir)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SqliteStore) and other._state_dir == self._state_dir
+
+    def __hash__(self) -> int:
+        return hash(self._state_dir)
+
+    @property
+    def reach(self) -> tuple[str, ...]:
+        """The options by which a command finds this ledger."""
+        return ("--state-dir", str(self._state_dir.absolute()))
+
+    def open(self, *, trusting: bool = False) -> SqliteLedger:
+        """Open the ledger of a state directory; both are made, for their owner only. Raises
+        LedgerLostError where it is not the one, or not all of the one, that rows were sent from,
+        unless `trusting`.
+        """
+        path, state_dir = self._path, self._state_dir
+        with explained(path), ExitStack() as unless_open:
+            state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            known = witness.seen(state_dir)
+            witness.refuse_remains(path)
+            db = connect(path)
+            unless_open.callback(db.close)
+            write_ahead(db)
+            db.execute("PRAGMA synchronous = FULL")  # a row in `sending` must survive a power cut
+            if known and not version_of(path, db):
+                raise damaged(path, _("its tables are gone"))
+            make(path, db)
+            upgrade(path, db)
+            db.execute(ENDS)
+            ledger = SqliteLedger(path, db)
+            if not trusting:
+                witness.refuse_older(path, known, ledger.key, ledger.writes())
+            unless_open.pop_all()
+        return ledger
+
+    def bring_up(self) -> None:
+        """Bring a ledger of an earlier release to this one's tables before an account is locked.
+
+        Whoever cannot look at it now leaves it alone, and tells of it when it is opened.
+        """
+        path, version = self._path, 0
+        with suppress(LedgerError), explained(path, reading=True):
+            if self.is_there():
+                with closing(read_only(path, wait=0.1)) as db:
+                    version = version_of(path, db)
+        if 0 < version < VERSION:
+            with self.open():
+                pass
+
+    def is_there(self) -> bool:
+        """Whether a state directory has a ledger. Raises LedgerLostError where it had one."""
+        path = self._path
+        with explained(path, reading=True):  # a directory of somebody else does not say
+            try:
+                path.stat()
+            except (FileNotFoundError, NotADirectoryError):
+                witness.refuse_remains(path)
+                return False
+        return True
+
+    def if_there(self) -> SqliteLedger | None:
+        """The ledger of a state directory to look into, None when nothing was ever sent from there.
+
+        Nothing is written, so directory and file may be read-only.
+        """
+        path, state_dir = self._path, self._state_dir
+        if not self.is_there():
+            return None
+        with explained(path, reading=True), ExitStack() as unless_open:
+            known = witness.seen(state_dir)
+            witness.refuse_remains(path)
+            db = read_only(path)
+            unless_open.callback(db.close)
+            if not version_of(path, db):
+                if known:
+                    raise damaged(path, _("its tables are gone"))
+                return None
+            db = brought_up(path, db)
+            unless_open.callback(db.close)
+            db.execute(ENDS)
+            ledger = SqliteLedger(path, db, reading=True)
+            witness.refuse_older(path, known, ledger.key, ledger.writes())
+            unless_open.pop_all()
+        return ledger
+
+    def hold(self, account: str) -> AbstractContextManager[lock.Held]:
+        """Hold the account's lock. Raises LedgerBusyError that names the run that may have it."""
+        return lock.locked(self._state_dir, account, self._who_has)
+
+    def is_held(self, account: str) -> bool:
+        """Is a run of this account at work?"""
+        return is_locked(self._state_dir, account)
+
+    def nobody_at_work(self) -> AbstractContextManager[bool]:
+        """Hold the locks of all accounts; tells whether that was possible."""
+        return nobody_at_work(self._state_dir)
+
+    def put_away(self) -> list[Path]:
+        """The folders of ledgers that were moved aside."""
+        return files.put_away(self._state_dir)
+
+    def forget_copies(self, before: datetime) -> int:
+        """Delete the copies that know people of runs before that moment."""
+        return forget_copies(self._state_dir, before)
+
+    def accept(self) -> str:
+        """Let the ledger be taken as it is: what else is known of it is moved into a folder."""
+        return str(files.put_witnesses_aside(self._state_dir) or "")
+
+    def begin_anew(self) -> str:
+        """Move what is left of a ledger into a folder beside it."""
+        return str(files.put_aside(self._state_dir) or "")
+
+    def _who_has(self, account: str) -> tuple[int, str] | None:
+        """Only looks into the ledger, which that one may be writing."""
+        ledger = self.if_there()
+        if ledger is None:
+            return None
+        with ledger:
+            return ledger.at_work(account)

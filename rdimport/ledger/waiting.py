@@ -1,0 +1,44 @@
+"""Wait for an account that another run has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from typing import Final
+
+from rdimport.core.clock import Clock
+from rdimport.core.errors import LedgerBusyError
+from rdimport.ledger.port import Held, Store
+
+_BETWEEN_LOOKS: Final = 0.5
+"""Seconds between two looks at an account that is in use."""
+
+
+async def wait_for(
+    store: Store, account: str, clock: Clock, seconds: float, given_up: Callable[[], bool]
+) -> AbstractContextManager[Held]:
+    """The account, held until it is closed, once whoever has it lets go of it. Raises
+    LedgerBusyError where that takes longer, or where waiting was `given_up`.
+    """
+    end = clock.monotonic() + seconds
+    while True:
+        with ExitStack() as stack:
+            try:
+                held = stack.enter_context(store.hold(account))
+            except LedgerBusyError:
+                if given_up() or clock.monotonic() >= end:
+                    raise
+            else:
+                return _Holding(held, stack.pop_all())
+        await clock.sleep(_BETWEEN_LOOKS)
+
+
+class _Holding(AbstractContextManager[Held]):
+    def __init__(self, held: Held, stack: ExitStack) -> None:
+        self._held, self._stack = held, stack
+
+    def __enter__(self) -> Held:
+        return self._held
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()

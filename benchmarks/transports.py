@@ -29,11 +29,11 @@ from receiver import receiving
 from rdimport.delivery.transport import (
     NotAnswered,
     NotConnected,
-    Patience,
     Reply,
+    Timeouts,
     Transport,
+    classify_error,
     connected,
-    proof,
 )
 from rdimport.delivery.transport.httpx_sender import HttpxSender
 from rdimport.destination import Request
@@ -74,7 +74,7 @@ async def exchange(transport: Transport, request: Request) -> Reply:
         transport.abandon(done)
         raise
     except httpx.TransportError as error:
-        raise proof(error) from None
+        raise classify_error(error) from None
 
 
 class Httpx2(httpx2.AsyncClient):
@@ -85,9 +85,9 @@ class Httpx2(httpx2.AsyncClient):
 
 
 WAYS: dict[str, Way] = {
-    "the direct sender": lambda url: connected(url, {"api_key": "k"}, PLACES, Patience()),
+    "the direct sender": lambda url: connected(url, {"api_key": "k"}, PLACES, Timeouts()),
     "httpx, a new connection each time": lambda url: connected(
-        url, {"api_key": "k"}, PLACES, Patience(), "httpx"
+        url, {"api_key": "k"}, PLACES, Timeouts(), "httpx"
     ),
     "httpx": over(lambda: httpx.AsyncClient(limits=httpx.Limits(**LIMITS), trust_env=False)),
     "httpx2": over(lambda: Httpx2(limits=httpx2.Limits(**LIMITS), trust_env=False)),

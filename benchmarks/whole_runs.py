@@ -34,7 +34,7 @@ from typing import Any, NamedTuple, cast
 import rdimport
 import rdimport.delivery.transport as transports
 from rdimport.core.events import Event, SendingFinished, SendingStarted
-from rdimport.delivery.transport import Kind, Patience, Reply, Transport
+from rdimport.delivery.transport import Kind, Reply, Timeouts, Transport
 from rdimport.delivery.transport.response import Done
 from rdimport.destination import Request
 
@@ -176,12 +176,12 @@ def run(case: Case, port: int) -> None:
         base_url: str,
         credentials: Mapping[str, str],
         concurrency: int,
-        patience: Patience,
+        timeouts: Timeouts,
         kind: Kind = "auto",
         *,
         per_second: float | None = None,
     ) -> AsyncIterator[Transport]:
-        how = (concurrency, patience, kind)
+        how = (concurrency, timeouts, kind)
         async with connected(base_url, credentials, *how, per_second=per_second) as sender:
             yield Timed(sender, seconds)
 

@@ -14,7 +14,7 @@ from types import FrameType
 from support.peer import exchange
 from support.waiting import PATIENCE
 
-from rdimport.delivery.transport import Patience, connected
+from rdimport.delivery.transport import Timeouts, connected
 from rdimport.destination.rdstation.endpoint import RDStation
 
 ROWS = 200
@@ -80,7 +80,7 @@ async def _counted(base_url: str) -> Counter[str]:
         elif event == "call":
             seen[frame.f_code.co_name] += 1
 
-    async with connected(to.base_url, to.credentials(), 1, Patience()) as transport:
+    async with connected(to.base_url, to.credentials(), 1, Timeouts()) as transport:
         await exchange(transport, to.build("{}"))
         gc.disable()
         sys.setprofile(count)

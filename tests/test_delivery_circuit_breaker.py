@@ -16,17 +16,17 @@ from rdimport.delivery.circuit_breaker import (
     TURNED_AWAY,
     CircuitBreaker,
 )
-from rdimport.destination.verdict import Action, Evidence, judge
+from rdimport.destination.verdict import Action, Evidence, decide
 
 NO_REASON: frozenset[tuple[str, str]] = frozenset()
 BLANK = frozenset({("rd.cannot_be_blank", "cf_x")})
 TAKEN = frozenset({("rd.taken", "email")})
 
 
-def saw(
+def record(
     circuit: CircuitBreaker, evidence: Evidence, times: int = 1, now: float = 0
 ) -> list[StopReason | None]:
-    return [circuit.saw(evidence, NO_REASON, now) for _ in range(times)]
+    return [circuit.record(evidence, NO_REASON, now) for _ in range(times)]
 
 
 @pytest.mark.parametrize(
@@ -42,59 +42,61 @@ def saw(
 def test_what_every_row_would_meet_stops_the_run_at_once(
     evidence: Evidence, stop: StopReason
 ) -> None:
-    assert saw(CircuitBreaker(60), evidence) == [stop]
+    assert record(CircuitBreaker(60), evidence) == [stop]
 
 
 def test_all_evidence_whose_verdict_is_to_stop_has_a_reason() -> None:
     for evidence in Evidence:
-        if judge(evidence).action is Action.STOP or judge(evidence).stops:
-            assert saw(CircuitBreaker(60), evidence) != [None]
+        if decide(evidence).action is Action.STOP or decide(evidence).stops:
+            assert record(CircuitBreaker(60), evidence) != [None]
 
 
 @pytest.mark.parametrize("evidence", [Evidence.NOT_CONNECTED, Evidence.UNAVAILABLE])
 def test_an_endpoint_may_be_down_for_as_long_as_we_have_patience(evidence: Evidence) -> None:
     circuit = CircuitBreaker(patience=60)
-    assert saw(circuit, evidence, now=100) == [None]
-    assert saw(circuit, evidence, now=159.9) == [None]
-    assert saw(circuit, evidence, now=160) == [StopReason.ENDPOINT_DOWN]
+    assert record(circuit, evidence, now=100) == [None]
+    assert record(circuit, evidence, now=159.9) == [None]
+    assert record(circuit, evidence, now=160) == [StopReason.ENDPOINT_DOWN]
 
 
 def test_an_answer_between_two_failures_begins_the_patience_anew() -> None:
     circuit = CircuitBreaker(patience=60)
-    saw(circuit, Evidence.NOT_CONNECTED, now=0)
-    saw(circuit, Evidence.ACCOUNT_QUOTA, now=59)
-    assert saw(circuit, Evidence.NOT_CONNECTED, now=61) == [None]
-    assert saw(circuit, Evidence.NOT_CONNECTED, now=121) == [StopReason.ENDPOINT_DOWN]
+    record(circuit, Evidence.NOT_CONNECTED, now=0)
+    record(circuit, Evidence.ACCOUNT_QUOTA, now=59)
+    assert record(circuit, Evidence.NOT_CONNECTED, now=61) == [None]
+    assert record(circuit, Evidence.NOT_CONNECTED, now=121) == [StopReason.ENDPOINT_DOWN]
 
 
 @pytest.mark.parametrize("before", [0, 1, 200, 300_000])
 def test_several_doubts_in_a_row_stop_a_run_that_was_clear_before(before: int) -> None:
     circuit = CircuitBreaker(60)
-    saw(circuit, Evidence.ACCEPTED, before)
-    found = saw(circuit, Evidence.SERVER_FAILED, DOUBTS_IN_A_ROW)
+    record(circuit, Evidence.ACCEPTED, before)
+    found = record(circuit, Evidence.SERVER_FAILED, DOUBTS_IN_A_ROW)
     assert found == [None] * (DOUBTS_IN_A_ROW - 1) + [StopReason.ENDPOINT_UNCLEAR]
 
 
 def test_where_losses_were_scattered_before_half_of_a_stretch_has_to_be_in_doubt() -> None:
     circuit = CircuitBreaker(60)
     for _ in range(20):
-        assert saw(circuit, Evidence.NOT_ANSWERED) + saw(circuit, Evidence.ACCEPTED, 19) == (
+        assert record(circuit, Evidence.NOT_ANSWERED) + record(circuit, Evidence.ACCEPTED, 19) == (
             [None] * 20
         )
-    found = saw(circuit, Evidence.NOT_ANSWERED, STRETCH)
+    found = record(circuit, Evidence.NOT_ANSWERED, STRETCH)
     assert found.index(StopReason.ENDPOINT_UNCLEAR) in (STRETCH // 2 - 2, STRETCH // 2 - 1)
 
 
 def test_every_second_row_in_doubt_stops_the_run() -> None:
     circuit = CircuitBreaker(60)
-    found = [saw(circuit, e)[0] for e in [Evidence.ACCEPTED, Evidence.SERVER_FAILED] * STRETCH]
+    found = [record(circuit, e)[0] for e in [Evidence.ACCEPTED, Evidence.SERVER_FAILED] * STRETCH]
     assert StopReason.ENDPOINT_UNCLEAR in found
 
 
 @pytest.mark.parametrize("between", [Evidence.NOT_CONNECTED, Evidence.ACCOUNT_QUOTA])
 def test_attempts_that_nobody_read_part_no_doubts(between: Evidence) -> None:
     circuit = CircuitBreaker(60)
-    found = [saw(circuit, e)[0] for e in [Evidence.SERVER_FAILED, *[between] * 9] * DOUBTS_IN_A_ROW]
+    found = [
+        record(circuit, e)[0] for e in [Evidence.SERVER_FAILED, *[between] * 9] * DOUBTS_IN_A_ROW
+    ]
     assert StopReason.ENDPOINT_UNCLEAR in found
 
 
@@ -114,34 +116,34 @@ def test_scattered_losses_never_stop_a_run_whatever_the_order_in_which_they_are_
             if doubt and lost != "noticed at once":
                 late.append(number)
             else:
-                assert circuit.saw(answers[doubt], NO_REASON, 0, number) is None
-    assert not any(circuit.saw(Evidence.NOT_ANSWERED, NO_REASON, 0, number) for number in late)
+                assert circuit.record(answers[doubt], NO_REASON, 0, number) is None
+    assert not any(circuit.record(Evidence.NOT_ANSWERED, NO_REASON, 0, number) for number in late)
 
 
 def test_rows_that_all_wait_in_vain_stop_the_run_as_soon_as_five_are_noticed() -> None:
     circuit = CircuitBreaker(60)
     for number in range(1_000):
-        circuit.saw(Evidence.ACCEPTED, NO_REASON, 0, number)
-    found = [circuit.saw(Evidence.NOT_ANSWERED, NO_REASON, 60, 1_000 + n) for n in range(5)]
+        circuit.record(Evidence.ACCEPTED, NO_REASON, 0, number)
+    found = [circuit.record(Evidence.NOT_ANSWERED, NO_REASON, 60, 1_000 + n) for n in range(5)]
     assert found[-1] is StopReason.ENDPOINT_UNCLEAR
 
 
 def test_the_first_fifty_rows_refused_for_the_same_reason_stop_the_run() -> None:
     circuit = CircuitBreaker(60)
-    found = [circuit.saw(Evidence.ROW_REFUSED, BLANK, 0) for _ in range(SAME_REFUSALS)]
+    found = [circuit.record(Evidence.ROW_REFUSED, BLANK, 0) for _ in range(SAME_REFUSALS)]
     assert found == [None] * (SAME_REFUSALS - 1) + [StopReason.ALL_REFUSED]
 
 
 def test_two_different_reasons_are_the_rows_own_trouble() -> None:
     circuit = CircuitBreaker(60)
-    circuit.saw(Evidence.ROW_REFUSED, TAKEN, 0)
-    assert not any(circuit.saw(Evidence.ROW_REFUSED, BLANK, 0) for _ in range(200))
+    circuit.record(Evidence.ROW_REFUSED, TAKEN, 0)
+    assert not any(circuit.record(Evidence.ROW_REFUSED, BLANK, 0) for _ in range(200))
 
 
 def test_refusals_never_stop_a_run_that_had_a_row_accepted() -> None:
     circuit = CircuitBreaker(60)
-    saw(circuit, Evidence.ACCEPTED)
-    assert not any(circuit.saw(Evidence.ROW_REFUSED, BLANK, 0) for _ in range(200))
+    record(circuit, Evidence.ACCEPTED)
+    assert not any(circuit.record(Evidence.ROW_REFUSED, BLANK, 0) for _ in range(200))
 
 
 @pytest.mark.parametrize(
@@ -155,9 +157,9 @@ def test_a_quota_that_stays_used_up_stops_the_run_unless_a_row_is_read_in_betwee
     evidence: Evidence, stop: StopReason
 ) -> None:
     circuit = CircuitBreaker(60)
-    assert saw(circuit, evidence, TURNED_AWAY - 1) == [None] * (TURNED_AWAY - 1)
-    assert saw(circuit, Evidence.ACCEPTED) == [None]
-    assert saw(circuit, evidence, TURNED_AWAY) == [None] * (TURNED_AWAY - 1) + [stop]
+    assert record(circuit, evidence, TURNED_AWAY - 1) == [None] * (TURNED_AWAY - 1)
+    assert record(circuit, Evidence.ACCEPTED) == [None]
+    assert record(circuit, evidence, TURNED_AWAY) == [None] * (TURNED_AWAY - 1) + [stop]
 
 
 @given(
@@ -173,6 +175,6 @@ def test_rows_with_trouble_of_their_own_stop_nothing_once_one_passed(
     answers: list[tuple[Evidence, frozenset[tuple[str, str]]]],
 ) -> None:
     circuit = CircuitBreaker(patience=1)
-    saw(circuit, Evidence.ACCEPTED)
+    record(circuit, Evidence.ACCEPTED)
     for now, (evidence, reasons) in enumerate(answers):
-        assert circuit.saw(evidence, reasons, now) is None
+        assert circuit.record(evidence, reasons, now) is None

@@ -24,7 +24,7 @@ def departures(quota: Quota, delays: list[float], windows: int) -> list[float]:
     pace, now, times = EvenPacer(quota), 0.0, list[float]()
     while now < windows * quota.seconds and len(times) < 5_000:
         now += pace.wait(now) + delays[len(times) % len(delays)] * quota.interval
-        pace.take(now)
+        pace.acquire(now)
         times.append(now)
     return times
 
@@ -60,7 +60,7 @@ def test_requests_leave_evenly() -> None:
 
 def test_a_long_silence_is_not_made_up_by_a_burst() -> None:
     pace = EvenPacer(Quota(60, 60.0))
-    pace.take(0)
+    pace.acquire(0)
     left = [now for now in (600 + step / 10 for step in range(100)) if _take(pace, now)]
     assert len([now for now in left if now < 601]) <= 2
 
@@ -68,7 +68,7 @@ def test_a_long_silence_is_not_made_up_by_a_burst() -> None:
 def _take(pace: EvenPacer, now: float) -> bool:
     free = pace.wait(now) == 0
     if free:
-        pace.take(now)
+        pace.acquire(now)
     return free
 
 
@@ -239,9 +239,9 @@ def test_a_quota_that_is_smaller_than_we_were_told_is_found() -> None:
 
 def test_a_run_that_begins_in_a_window_that_is_used_up_keeps_its_pace() -> None:
     pace = EvenPacer(RD)
-    pace.take(0)
-    pace.take(0.5)
-    pace.throttled(0.6, 10, blind=True)
+    pace.acquire(0)
+    pace.acquire(0.5)
+    pace.on_quota_exceeded(0.6, 10, blind=True)
     assert pace.interval == EvenPacer(RD).interval
 
 
@@ -250,17 +250,17 @@ def test_429s_without_sense_do_not_bring_the_pace_down_to_nothing(wait: float) -
     pace, now = EvenPacer(RD), 0.0
     for number in range(600):
         now += pace.wait(now)
-        pace.take(now)
+        pace.acquire(now)
         if number % 3 == 0:
-            pace.throttled(now, wait, blind=True)
+            pace.on_quota_exceeded(now, wait, blind=True)
     assert pace.interval <= 20 * RD.interval * 1.01
 
 
 def test_a_429_that_nobody_explains_only_makes_the_run_wait() -> None:
     pace = EvenPacer(RD)
-    pace.take(0)
-    pace.throttled(0, 30, blind=False)
-    pace.throttled(1, 50, blind=False)  # left before the first was answered: the same news
+    pace.acquire(0)
+    pace.on_quota_exceeded(0, 30, blind=False)
+    pace.on_quota_exceeded(1, 50, blind=False)  # left before the first was answered: the same news
     assert pace.wait(1) == 29
     assert pace.interval == EvenPacer(RD).interval
 
@@ -302,10 +302,10 @@ def test_no_answer_stops_the_run_for_longer_than_its_word(
     pace, now, longest = EvenPacer(RD), 0.0, 0.0
     for later, limits, in_flight, refused, seconds in answers:
         now += later + pace.wait(now + later)
-        pace.take(now)
+        pace.acquire(now)
         pace.learn(now, limits, in_flight, counted=not refused)
         if refused:
-            pace.throttled(now, seconds, blind=limits.limit % 2 == 0)
+            pace.on_quota_exceeded(now, seconds, blind=limits.limit % 2 == 0)
         longest = max(longest, seconds, 120.0)
         assert 0 <= pace.wait(now) <= longest + pace.interval
         assert RD.interval <= pace.interval <= RD.seconds * 1.01

@@ -77,7 +77,7 @@ def test_what_a_run_that_died_had_taken_is_free_a_moment_later(machine: Machine)
 def test_a_run_that_comes_later_gets_its_part_at_once(machine: Machine) -> None:
     first = machine.run()
     for _ in range(10):
-        first.take(first.wait(0))
+        first.acquire(first.wait(0))
     second = machine.run(5.0)
     assert second.wait(5.0) <= 2 * RD.interval * 1.01
 
@@ -85,7 +85,7 @@ def test_a_run_that_comes_later_gets_its_part_at_once(machine: Machine) -> None:
 def test_a_429_of_one_run_holds_the_other_until_the_window_ends(machine: Machine) -> None:
     one, other = machine.run(), machine.run()
     assert other.wait(0) <= RD.interval * 1.01
-    one.throttled(0.1, 20, blind=True)
+    one.on_quota_exceeded(0.1, 20, blind=True)
     assert other.wait(1) == pytest.approx(19.1)
     assert other.wait(20.1) <= 2 * RD.interval * 1.01
 
@@ -99,7 +99,7 @@ def test_what_keeps_one_run_from_the_endpoint_does_not_hold_the_other(machine: M
 
 
 def test_a_hold_that_nobody_alive_was_told_does_not_outlast_a_window(machine: Machine) -> None:
-    machine.run().throttled(0, 3000, blind=False)
+    machine.run().on_quota_exceeded(0, 3000, blind=False)
     assert machine.run(1).wait(1) <= RD.seconds
     assert machine.run(3 * WINDOW).wait(3 * WINDOW) <= RD.interval * 1.01
 
@@ -108,13 +108,13 @@ def test_a_hold_that_nobody_alive_was_told_does_not_outlast_a_window(machine: Ma
 def test_a_clock_that_began_anew_makes_nobody_wait(machine: Machine, now: float) -> None:
     before = machine.run(0.0)
     for _ in range(50):
-        before.take(before.wait(0.0))
+        before.acquire(before.wait(0.0))
     assert machine.run(now).wait(now) <= 51 * RD.interval * 1.01
 
 
 def test_another_key_has_another_quota(machine: Machine) -> None:
     one, other = machine.run(), machine.run(key=KEY + "2")
-    one.throttled(0, 30, blind=True)
+    one.on_quota_exceeded(0, 30, blind=True)
     assert other.wait(0) == 0
 
 
@@ -123,7 +123,7 @@ def test_at_a_high_rate_slots_are_taken_several_at_once(machine: Machine) -> Non
     left, now = 0, 0.0
     while now < 1.0:
         now += fast.wait(now)
-        fast.take(now)
+        fast.acquire(now)
         left += 1
     assert 990 <= left <= 1_001
     first, other = (machine.run(now, quota=Quota(1_000, 1.0)) for _ in range(2))
@@ -179,7 +179,7 @@ def test_a_file_that_a_power_cut_has_torn_is_made_anew_and_shared(
     path.write_bytes(os.urandom(4096) if torn == "all of it" else data[:4096] + b"\xff" * 8192)
     one, other = machine.run(), machine.run()
     assert machine.notes == []
-    one.throttled(0.1, 20, blind=True)
+    one.on_quota_exceeded(0.1, 20, blind=True)
     assert other.wait(1) == pytest.approx(19.1)
 
 
@@ -201,6 +201,6 @@ def goes_on_alone(machine: Machine) -> None:
     now = 0.0
     for _ in range(3):
         now += run.wait(now)
-        run.take(now)
+        run.acquire(now)
     halted.close()
     assert RD.interval < now <= 2 * RD.interval * 1.01

@@ -26,7 +26,7 @@ from rdimport.core.stop import StopReason
 from rdimport.delivery.circuit_breaker import TURNED_AWAY
 from rdimport.delivery.dispatcher import GRACE, Delivery, Settings
 from rdimport.delivery.pacing.pacer import EvenPacer
-from rdimport.delivery.transport import Patience, connected
+from rdimport.delivery.transport import Timeouts, connected
 from rdimport.destination.rdstation.endpoint import RDStation
 from rdimport.ledger import PendingRow, Run, RunRecord, SendAttempt
 from rdimport.ledger.sqlite.ledger import SqliteLedger
@@ -60,7 +60,7 @@ async def deliver(
     async with serving(script, tls) as server:
         station = RDStation(KEY, base_url=server.base_url)
         key = station.credentials()
-        async with connected(server.base_url, key, 8, Patience()) as transport:
+        async with connected(server.base_url, key, 8, Timeouts()) as transport:
             delivery = Delivery(
                 destination=station,
                 transport=transport,

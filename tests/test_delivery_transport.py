@@ -20,7 +20,7 @@ from rdimport.delivery.transport import (
     Reply,
     connected,
 )
-from rdimport.delivery.transport.response import Patience
+from rdimport.delivery.transport.response import Timeouts
 from rdimport.destination.rdstation.endpoint import RDStation
 
 KEY = "s3cr3t-k3y-0f-th3-tr4nsp0rt"
@@ -57,7 +57,7 @@ async def _exchange(
         station = RDStation(KEY, base_url=url)
         found: list[Reply | Exception] = []
         async with connected(
-            url, station.credentials(), 2, Patience.within(seconds), kind
+            url, station.credentials(), 2, Timeouts.within(seconds), kind
         ) as transport:
             for _ in range(times):
                 try:
@@ -124,7 +124,7 @@ def test_the_pace_chooses_who_sends(per_second: float | None, again: bool) -> No
         async with serving(peer_answering) as server:
             station = RDStation(KEY, base_url=server.base_url)
             credentials = station.credentials()
-            how = (server.base_url, credentials, 1, Patience())
+            how = (server.base_url, credentials, 1, Timeouts())
             async with connected(*how, per_second=per_second) as transport:
                 for _ in range(40):
                     await sent(transport, station.build("{}"))
@@ -145,7 +145,7 @@ def test_nothing_left_where_nobody_listens(kind: Kind) -> None:
             free.bind(("127.0.0.1", 0))
             url = f"http://127.0.0.1:{free.getsockname()[1]}"
             station = RDStation(KEY, base_url=url)
-            async with connected(url, station.credentials(), 1, Patience(), kind) as transport:
+            async with connected(url, station.credentials(), 1, Timeouts(), kind) as transport:
                 with pytest.raises(NotConnected):
                     await sent(transport, station.build("{}"))
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rdimport.delivery.transport.response import MAX_ANSWER, Reply
-from rdimport.delivery.transport.response_reader import AnswerReader, Garbled
+from rdimport.delivery.transport.response_reader import AnswerReader, MalformedAnswer
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -56,7 +56,7 @@ GARBLED = {
 
 @pytest.mark.parametrize("answer", GARBLED.values(), ids=GARBLED.keys())
 def test_what_two_readers_could_understand_differently_is_no_answer(answer: bytes) -> None:
-    with pytest.raises(Garbled):
+    with pytest.raises(MalformedAnswer):
         read(answer)
 
 
@@ -117,7 +117,7 @@ def test_a_long_body_is_cut_and_an_endless_head_is_given_up() -> None:
     assert reader.whole
     assert not reader.reusable
     assert len(reader.reply().body) == MAX_ANSWER
-    with pytest.raises(Garbled, match="does not come to an end"):
+    with pytest.raises(MalformedAnswer, match="does not come to an end"):
         read(OK, *(b"A: " + b"b" * 1000 + b"\r\n" for _ in range(10_000)))
 
 
@@ -160,7 +160,7 @@ def test_any_bytes_are_an_answer_or_garbled_and_nothing_else(
             if not reader.whole:
                 reader.feed(piece)
         reader.end()
-    except Garbled:
+    except MalformedAnswer:
         return
     if reader.whole:
         reply = reader.reply()

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.peer import KEY, KINDS, Peer, both, sending, serving
 
-from rdimport.delivery.transport import Kind, NotAnswered, NotConnected, Patience
+from rdimport.delivery.transport import Kind, NotAnswered, NotConnected, Timeouts
 from rdimport.destination.rdstation.endpoint import RDStation
 from rdimport.destination.verdict import VERDICTS, Action, Arrived, Evidence
 
@@ -144,7 +144,7 @@ async def outcome(
 
     async with (
         serving(script) as server,
-        sending(server, kind, patience=Patience.within(seconds)) as send,
+        sending(server, kind, timeouts=Timeouts.within(seconds)) as send,
     ):
         try:
             reply = await send()

@@ -13,7 +13,7 @@ from rdimport.delivery.transport import (
     Kind,
     NotAnswered,
     NotConnected,
-    Patience,
+    Timeouts,
     connected,
 )
 
@@ -54,7 +54,7 @@ def test_of_many_rows_at_once_each_gets_its_own_answer(kind: Kind) -> None:
         key = {"api_key": KEY}
         async with (
             serving(script) as server,
-            connected(server.base_url, key, 4, Patience(), kind) as to,
+            connected(server.base_url, key, 4, Timeouts(), kind) as to,
         ):
             places = asyncio.Semaphore(4)  # who sends keeps to the limit
 
@@ -76,7 +76,7 @@ def test_a_refused_connection_proves_that_nothing_left(kind: Kind) -> None:
         base_url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
 
         async def main() -> None:
-            async with connected(base_url, {"api_key": KEY}, 1, Patience(), kind) as transport:
+            async with connected(base_url, {"api_key": KEY}, 1, Timeouts(), kind) as transport:
                 with pytest.raises(NotConnected) as caught:
                     await post(transport, base_url)
                 assert KEY not in repr(caught.value)
@@ -92,7 +92,7 @@ def test_a_server_without_tls_where_tls_is_due_proves_that_nothing_left(kind: Ki
     async def main() -> None:
         async with serving(script) as server:
             base_url = server.base_url.replace("http:", "https:")
-            async with connected(base_url, {"api_key": KEY}, 1, Patience(), kind) as transport:
+            async with connected(base_url, {"api_key": KEY}, 1, Timeouts(), kind) as transport:
                 with pytest.raises(NotConnected):
                     await post(transport, base_url)
 
@@ -158,7 +158,7 @@ def test_where_the_environment_names_a_proxy_httpx_takes_over(
         async with serving(script) as server:
             monkeypatch.setenv("HTTPS_PROXY", server.base_url)
             base_url = "https://api.example.com"
-            async with connected(base_url, {"api_key": KEY}, 1, Patience()) as transport:
+            async with connected(base_url, {"api_key": KEY}, 1, Timeouts()) as transport:
                 with pytest.raises(NotConnected, match=r"net\.proxy_error"):
                     await post(transport, base_url)
 
@@ -185,7 +185,7 @@ def test_servers_that_close_at_random_moments_never_make_a_lost_row_look_unsent(
         key = {"api_key": KEY}
         async with (
             serving(script) as server,
-            connected(server.base_url, key, 8, Patience()) as transport,
+            connected(server.base_url, key, 8, Timeouts()) as transport,
         ):
 
             async def one(name: str) -> None:

@@ -14,8 +14,8 @@ from support.peer import ACCEPTED, KEY, Peer, answering, exchange, sending, serv
 from rdimport.core.errors import UsageError
 from rdimport.delivery.transport import (
     NotConnected,
-    Patience,
     Reply,
+    Timeouts,
     connected,
     proxy_for,
 )
@@ -61,7 +61,7 @@ def through_proxy(say: bytes, base_url: str, environment: Callable[..., None]) -
         async with serving(script) as server:
             address = server.base_url.replace("//", f"//{IN_URL}")
             environment(HTTP_PROXY=address, HTTPS_PROXY=address)
-            async with connected(base_url, {"api_key": KEY}, 1, Patience()) as transport:
+            async with connected(base_url, {"api_key": KEY}, 1, Timeouts()) as transport:
                 try:
                     reply = await exchange(transport, station.build("{}"))
                 except NotConnected as error:

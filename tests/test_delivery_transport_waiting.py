@@ -13,7 +13,7 @@ from support.peer import ACCEPTED, KEY, Peer, both, post, sending, serving, warm
 from rdimport.delivery.transport import (
     Kind,
     NotAnswered,
-    Patience,
+    Timeouts,
     connected,
 )
 
@@ -101,28 +101,28 @@ def test_an_idle_connection_is_not_used_beyond_its_time_or_the_servers_word() ->
             said = b"HTTP/1.1 200 OK\r\nKeep-Alive: timeout=1\r\nContent-Length: 0\r\n\r\n"
             await peer.say(said if declared else ACCEPTED)
 
-    async def main(patience: Patience) -> int:
-        async with serving(script) as server, sending(server, patience=patience) as send:
+    async def main(timeouts: Timeouts) -> int:
+        async with serving(script) as server, sending(server, timeouts=timeouts) as send:
             for _ in range(100):
                 await send()
             return server.connections
 
     declared = False
-    assert asyncio.run(main(Patience())) < 50
-    assert asyncio.run(main(Patience(idle=0))) == 100
+    assert asyncio.run(main(Timeouts())) < 50
+    assert asyncio.run(main(Timeouts(idle=0))) == 100
     declared = True
-    assert asyncio.run(main(Patience())) == 100
+    assert asyncio.run(main(Timeouts())) == 100
 
 
 @both
-@pytest.mark.parametrize("patience", [Patience(read=0.1), Patience(whole=0.1)])
-def test_silence_ends_with_doubt(kind: Kind, patience: Patience) -> None:
+@pytest.mark.parametrize("timeouts", [Timeouts(read=0.1), Timeouts(whole=0.1)])
+def test_silence_ends_with_doubt(kind: Kind, timeouts: Timeouts) -> None:
     async def script(peer: Peer) -> None:
         await peer.request()
         await peer.request()
 
     async def main() -> None:
-        async with serving(script) as server, sending(server, kind, patience=patience) as send:
+        async with serving(script) as server, sending(server, kind, timeouts=timeouts) as send:
             with pytest.raises(NotAnswered, match=r"net\.read_timeout"):
                 await send()
 
@@ -139,8 +139,8 @@ def test_bytes_that_come_one_by_one_do_not_outlast_the_whole_time(kind: Kind) ->
             await asyncio.sleep(0.01)
 
     async def main() -> None:
-        patience = Patience(whole=0.2)
-        async with serving(script) as server, sending(server, kind, patience=patience) as send:
+        timeouts = Timeouts(whole=0.2)
+        async with serving(script) as server, sending(server, kind, timeouts=timeouts) as send:
             with pytest.raises(NotAnswered, match=r"net\.read_timeout"):
                 await send()
 
@@ -154,10 +154,10 @@ def test_a_server_that_takes_no_bytes_ends_with_doubt() -> None:
 
     async def main() -> None:
         key = {"api_key": KEY}
-        patience = Patience(write=0.1)
+        timeouts = Timeouts(write=0.1)
         async with (
             serving(script) as server,
-            connected(server.base_url, key, 1, patience) as to,
+            connected(server.base_url, key, 1, timeouts) as to,
         ):
             with pytest.raises(NotAnswered, match=r"net\.write_timeout"):
                 await post(to, server.base_url, '"' + "x" * 20_000_000 + '"')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rdimport.destination.verdict import VERDICTS, Action, Arrived, Evidence, judge
+from rdimport.destination.verdict import VERDICTS, Action, Arrived, Evidence, decide
 
 EXPECTED = {
     Evidence.NOT_CONNECTED: (Arrived.NO, Action.RETRY),
@@ -29,7 +29,7 @@ EXPECTED = {
 
 @pytest.mark.parametrize("evidence", Evidence)
 def test_each_piece_of_evidence_means_what_the_contract_says(evidence: Evidence) -> None:
-    line = judge(evidence)
+    line = decide(evidence)
     assert (line.arrived, line.action) == EXPECTED[evidence]
 
 
@@ -39,7 +39,7 @@ def test_the_table_has_a_line_for_all_evidence_and_no_other() -> None:
 
 @pytest.mark.parametrize("evidence", Evidence)
 def test_only_what_proves_that_nothing_arrived_may_be_sent_again(evidence: Evidence) -> None:
-    line = judge(evidence)
+    line = decide(evidence)
     if line.action in {Action.RETRY, Action.PARK, Action.STOP, Action.REFUSE}:
         assert line.arrived is Arrived.NO
     if line.arrived is Arrived.UNKNOWN:

@@ -19,7 +19,7 @@ from rdimport.core.row import State
 from rdimport.core.stop import StopReason
 from rdimport.delivery.dispatcher import REPEATS, Delivery, Settings
 from rdimport.delivery.pacing.pacer import EvenPacer
-from rdimport.delivery.transport import Patience, connected
+from rdimport.delivery.transport import Timeouts, connected
 from rdimport.destination.rdstation.endpoint import BASE_URL, RDStation
 
 FAILED = b"HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n"
@@ -36,7 +36,7 @@ async def deliver(
     async with serving(script) as server:
         station = RDStation(KEY, base_url=server.base_url, **known)  # type: ignore[arg-type]
         key = station.credentials()
-        async with connected(server.base_url, key, 8, Patience()) as transport:
+        async with connected(server.base_url, key, 8, Timeouts()) as transport:
             delivery = Delivery(
                 destination=station,
                 transport=transport,

@@ -276,7 +276,7 @@ async def _carry_out(
 ) -> _End:
     """Send the plan's rows; `spent` seconds of the time that the run has are gone."""
     from rdimport.delivery.dispatcher import Delivery  # noqa: PLC0415
-    from rdimport.delivery.transport import Patience, connected  # noqa: PLC0415
+    from rdimport.delivery.transport import Timeouts, connected  # noqa: PLC0415
 
     settings = options.settings
     if settings.max_seconds is not None:
@@ -285,7 +285,7 @@ async def _carry_out(
     options.on_event(SendingStarted(plan.at_most(settings.limit), rate))
     places = options.settings.concurrency
     address, key = options.to.base_url, options.to.credentials()
-    patience = Patience.within(options.settings.timeout)
+    patience = Timeouts.within(options.settings.timeout)
     notes: list[str] = []
     heard = LastTrouble(options.on_event)
     with _pace(options, notes) as pace:

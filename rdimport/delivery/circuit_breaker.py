@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from rdimport.core.stop import StopReason
-from rdimport.destination.verdict import Action, Evidence, judge
+from rdimport.destination.verdict import Action, Evidence, decide
 
 DOUBTS_IN_A_ROW: Final = 5
 """Rows in doubt one after the other, in the order in which they left: each is one that nobody dares
@@ -58,7 +58,7 @@ class Doubts:
         if at < 0:
             return False
         self._ends.extend(bytes(max(0, at + 1 - len(self._ends))))
-        doubt = judge(evidence).action is Action.DOUBT
+        doubt = decide(evidence).action is Action.DOUBT
         unread = evidence in _NO_REPLY or evidence in _QUOTAS
         self._ends[at] = 1 if doubt else 2 if unread else 0
         too_many = doubt and self._too_many(at)
@@ -100,7 +100,7 @@ class CircuitBreaker:
         self._refused_for: frozenset[tuple[str, str]] | None = None
         self._one_passed = False
 
-    def saw(
+    def record(
         self,
         evidence: Evidence,
         reasons: frozenset[tuple[str, str]],
@@ -126,7 +126,7 @@ class CircuitBreaker:
             return _QUOTAS[evidence] if times >= TURNED_AWAY else None
         if self._turned_away:
             self._turned_away = {}
-        action = judge(evidence).action
+        action = decide(evidence).action
         if action is Action.REFUSE:
             return self._refusal(reasons)
         self._one_passed = self._one_passed or action is Action.ACCEPT

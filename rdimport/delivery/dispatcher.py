@@ -25,12 +25,12 @@ from rdimport.delivery.concurrency_limit import Concurrency
 from rdimport.delivery.in_flight import SETTLED, STATES, InFlightRequest, problems_found, unanswered
 from rdimport.delivery.pacing.pacer import RateLimiter
 from rdimport.delivery.settings import (
-    COMPANY,
+    BATCH_SIZE,
+    BATCH_WAIT,
     LEAD_PERIOD,
     LONGEST_WAIT,
     NONE,
     REPEATS,
-    TOGETHER,
     WORTH_WAITING,
     Chance,
     Settings,
@@ -38,7 +38,7 @@ from rdimport.delivery.settings import (
 )
 from rdimport.delivery.transport import NotAnswered, Reply, Transport
 from rdimport.destination import Answer, Destination
-from rdimport.destination.verdict import Action, Evidence, judge
+from rdimport.destination.verdict import Action, Evidence, decide
 from rdimport.ledger import (
     Counters,
     Journal,
@@ -128,7 +128,7 @@ class Delivery:
         finally:
             watch.cancel()
             try:
-                await self._land()
+                await self._drain()
                 self._give_up_repeats()
             finally:
                 await self._journal.close()
@@ -154,15 +154,15 @@ class Delivery:
             batch = await self._due(pending_rows, await self._room())
             if batch:
                 ours = await self._begin(batch)
-                crowded = len(self._open) + len(ours) >= self._concurrency.places
+                at_capacity = len(self._open) + len(ours) >= self._concurrency.places
                 for pending in ours:
-                    self._launch(pending, crowded=crowded)
+                    self._launch(pending, at_capacity=at_capacity)
             elif self._open:
                 await self._change(len(self._open) - 1)
             elif (wait := self.parked_for) is not None and wait <= WORTH_WAITING:
                 await self._pause(wait)
             elif not self._again:
-                self._ask_for_more(pending_rows)
+                self._stop_at_limit(pending_rows)
                 return
 
     async def _room(self) -> int:
@@ -174,10 +174,10 @@ class Delivery:
             places = 1 if self._setbacks else self._concurrency.places
             free = places - len(self._open)
             if free > 0 and (waited or 2 * free >= places):  # places shrink meanwhile
-                return min(free, TOGETHER)
+                return min(free, BATCH_SIZE)
             await self._change(places - 1)
             if not self._stopping.is_set():
-                await self._change(places // 2, COMPANY)
+                await self._change(places // 2, BATCH_WAIT)
             waited = len(self._open) < places
         return 0
 
@@ -192,7 +192,7 @@ class Delivery:
             if wait > 0 or self._stopping.is_set():
                 self._again.appendleft(pending)
                 break
-            self._pace.take(now)
+            self._pace.acquire(now)
             batch.append(pending)
         return batch
 
@@ -208,7 +208,7 @@ class Delivery:
         self._taken += pending is not None
         return pending
 
-    def _ask_for_more(self, pending_rows: Iterator[PendingRow]) -> None:
+    def _stop_at_limit(self, pending_rows: Iterator[PendingRow]) -> None:
         """All that may be sent has come to its end: say so, if there would be more."""
         if self._settings.limit is not None and next(pending_rows, None) is not None:
             self.stop(StopReason.CANARY if self._settings.canary else StopReason.LIMIT)
@@ -256,7 +256,7 @@ class Delivery:
         sleep.cancel()
         stop.cancel()
 
-    def _launch(self, pending: PendingRow, *, crowded: bool) -> None:
+    def _launch(self, pending: PendingRow, *, at_capacity: bool) -> None:
         row = pending.outgoing
         if self._stopping.is_set():  # while it was noted
             if row.identity in self._doubted:
@@ -269,15 +269,15 @@ class Delivery:
             self._tried.discard(row.identity)
             self._retries += 1
         flight = InFlightRequest(
-            pending, self._clock.monotonic(), self._requests - 1, crowded, self._landed
+            pending, self._clock.monotonic(), self._requests - 1, at_capacity, self._on_done
         )
         self._open.add(flight)
         try:
             self._transport.start(self._destination.build(row.payload), flight)
         except Exception as error:  # noqa: BLE001  it is judged like one that comes later
-            self._landed(flight, error)
+            self._on_done(flight, error)
 
-    def _landed(self, flight: InFlightRequest, end: Reply | Exception) -> None:
+    def _on_done(self, flight: InFlightRequest, end: Reply | Exception) -> None:
         if flight not in self._open:
             return
         self._open.discard(flight)
@@ -290,7 +290,7 @@ class Delivery:
         if len(self._open) <= self._enough:
             self._changed.set()
 
-    async def _land(self) -> None:
+    async def _drain(self) -> None:
         """Let the rows in flight come to an end; what does not in time may have arrived."""
         if not self._open:
             return
@@ -304,17 +304,17 @@ class Delivery:
         late.cancel()
         for flight in list(self._open):
             self._transport.abandon(flight)
-            self._landed(flight, NotAnswered("net.stopped"))
+            self._on_done(flight, NotAnswered("net.stopped"))
 
     def _settle(self, flight: InFlightRequest, end: Reply | Exception) -> None:
         """What the end of a flight means, for the row and for the run."""
         now = self._clock.monotonic()
         if isinstance(end, Reply):
-            self._concurrency.answered(now - flight.left, all_used=flight.crowded)
+            self._concurrency.answered(now - flight.sent_at, all_used=flight.at_capacity)
             answer = self._destination.read(end.status, end.headers, end.body)
         else:
             answer = unanswered(end, self._destination.without_key)
-        action = judge(answer.evidence).action
+        action = decide(answer.evidence).action
         if answer.limits is not None:
             counted = answer.evidence is not Evidence.ACCOUNT_QUOTA
             self._pace.learn(now, answer.limits, len(self._open), counted=counted)
@@ -324,7 +324,7 @@ class Delivery:
         else:
             self._note(flight.pending, answer, action)
         reasons = frozenset((p.code, p.field) for p in answer.problems) if answer.problems else NONE
-        stop = self._circuit.saw(evidence, reasons, now, flight.number)
+        stop = self._circuit.record(evidence, reasons, now, flight.number)
         if stop is not None:
             self.stopped_by = self.stopped_by or "; ".join(p.detail for p in answer.problems)
             self.stop(stop)
@@ -333,7 +333,7 @@ class Delivery:
         """Put a row in doubt back in line where repeats do no harm. It stays noted as it is."""
         identity = pending.outgoing.identity
         times, _ = self._doubted.get(identity, (0, answer))
-        ended = times >= REPEATS or self._stopping.is_set() or judge(answer.evidence).stops
+        ended = times >= REPEATS or self._stopping.is_set() or decide(answer.evidence).stops
         if not self._destination.idempotent or ended:
             return False
         self.rules["idempotent"] += 1
@@ -403,7 +403,7 @@ class Delivery:
             seconds = longest * (0.5 + 0.5 * self._chance.random())
         if throttled:
             blind = answer.limits is None and answer.wait is not None
-            self._pace.throttled(now, seconds, blind=blind)
+            self._pace.on_quota_exceeded(now, seconds, blind=blind)
         else:
             self._pace.hold(now, seconds)
         if seconds >= 1:

@@ -8,7 +8,7 @@ from typing import Final
 
 from rdimport.core.events import RowFinished
 from rdimport.core.row import Problem, State
-from rdimport.delivery.transport import NotAnswered, NotConnected, Reply, proof
+from rdimport.delivery.transport import NotAnswered, NotConnected, Reply, classify_error
 from rdimport.destination import Answer
 from rdimport.destination.verdict import Action, Evidence
 from rdimport.ledger import PendingRow
@@ -25,7 +25,7 @@ def unanswered(error: Exception, mask: Callable[[str], str]) -> Answer:
     """What is known of a row without an answer, in words that `mask` has been over. Raises the
     error when it is a bug.
     """
-    why = error if isinstance(error, NotAnswered) else proof(error, mask)
+    why = error if isinstance(error, NotAnswered) else classify_error(error, mask)
     if isinstance(why, NotConnected) and _untrusted(error):
         return Answer(Evidence.NOT_TRUSTED, problems=(Problem("unsent", detail=str(why)),))
     if isinstance(why, NotConnected):
@@ -51,27 +51,27 @@ def problems_found(answer: Answer, state: State) -> tuple[Problem, ...]:
 
 
 class InFlightRequest:
-    """A request without an answer yet. `left` is when it was sent, `number` which one in the
-    order of sending it was, `crowded` whether all places were taken then; the
+    """A request without an answer yet. `sent_at` is when it was sent, `number` which one in the
+    order of sending it was, `at_capacity` whether all places were taken then; the
     transport calls it with the end, once.
     """
 
-    __slots__ = ("_land", "crowded", "left", "number", "pending")
+    __slots__ = ("_on_done", "at_capacity", "number", "pending", "sent_at")
 
     def __init__(
         self,
         pending: PendingRow,
-        left: float,
+        sent_at: float,
         number: int,
-        crowded: bool,
-        land: Callable[[InFlightRequest, Reply | Exception], None],
+        at_capacity: bool,
+        on_done: Callable[[InFlightRequest, Reply | Exception], None],
     ) -> None:
         self.pending = pending
-        self.left = left
+        self.sent_at = sent_at
         self.number = number
-        self.crowded = crowded
-        self._land = land
+        self.at_capacity = at_capacity
+        self._on_done = on_done
 
     def __call__(self, end: Reply | Exception) -> None:
         """What the transport calls, once."""
-        self._land(self, end)
+        self._on_done(self, end)

@@ -17,10 +17,10 @@ LEAD_PERIOD: Final = 86_400.0
 WORTH_WAITING: Final = 60.0
 """Seconds that a run stays for rows that were set aside, when nothing else is left to send."""
 
-COMPANY: Final = 0.002
+BATCH_WAIT: Final = 0.002
 """Seconds that a free place waits for others, so that one durable note serves many rows."""
 
-TOGETHER: Final = 64
+BATCH_SIZE: Final = 64
 """Rows that are noted at once at most: what leaves within a few milliseconds. A crash leaves those
 in doubt too that were noted and had not left yet.
 """

@@ -170,7 +170,7 @@ VERDICTS: Final[dict[Evidence, Verdict]] = {
 """Every `Evidence` has its line; `docs/delivery.md` prints this table."""
 
 
-def judge(evidence: Evidence) -> Verdict:
+def decide(evidence: Evidence) -> Verdict:
     """The line of the table for a piece of evidence."""
     return VERDICTS[evidence]
 

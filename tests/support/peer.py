@@ -14,11 +14,11 @@ import pytest
 
 from rdimport.delivery.transport import (
     Kind,
-    Patience,
     Reply,
+    Timeouts,
     Transport,
+    classify_error,
     connected,
-    proof,
 )
 from rdimport.destination import Request
 from rdimport.destination.rdstation.endpoint import RDStation
@@ -119,7 +119,7 @@ async def exchange(transport: Transport, request: Request) -> Reply:
         transport.abandon(done)
         raise
     except httpx.TransportError as error:
-        raise proof(error) from None
+        raise classify_error(error) from None
 
 
 async def post(transport: Transport, base_url: str, payload: str = '{"email":"a"}') -> Reply:
@@ -128,10 +128,10 @@ async def post(transport: Transport, base_url: str, payload: str = '{"email":"a"
 
 @asynccontextmanager
 async def sending(
-    server: Server, kind: Kind = "lean", places: int = 4, patience: Patience | None = None
+    server: Server, kind: Kind = "lean", places: int = 4, timeouts: Timeouts | None = None
 ) -> AsyncIterator[Callable[[], Awaitable[Reply]]]:
     key = {"api_key": KEY}
-    async with connected(server.base_url, key, places, patience or Patience(), kind) as transport:
+    async with connected(server.base_url, key, places, timeouts or Timeouts(), kind) as transport:
         yield lambda: post(transport, server.base_url)
 
 

@@ -120,7 +120,7 @@ class Windows:
             if wait > 0:  # an event loop wakes a little late
                 self._at(now + wait + self._chance.uniform(1e-9, 0.002), ready)
                 return
-            pace.take(now)
+            pace.acquire(now)
             self._open[run] += 1
             travel = self.latency * self._chance.uniform(0.25, 0.75)
             self._at(now + travel, arrives)
@@ -137,7 +137,7 @@ class Windows:
                 if self.headers:
                     pace.learn(later, limits, self._open[run], counted=allowed)
                 if not allowed:
-                    pace.throttled(later, limits.reset, blind=not self.headers)
+                    pace.on_quota_exceeded(later, limits.reset, blind=not self.headers)
 
             self._at(now + self.latency / 2, answered)
 

@@ -90,7 +90,7 @@ class RateLimiter(Protocol):
     def wait(self, now: float) -> float:
         """Seconds until the next slot, 0 when it is there."""
 
-    def take(self, now: float) -> object:
+    def acquire(self, now: float) -> object:
         """Use the slot that is there."""
 
     def hold(self, now: float, seconds: float) -> None:
@@ -102,7 +102,7 @@ class RateLimiter(Protocol):
     def learn(self, now: float, limits: Limits, in_flight: int, *, counted: bool) -> None:
         """Take an answer's headers into account."""
 
-    def throttled(self, now: float, seconds: float, *, blind: bool) -> None:
+    def on_quota_exceeded(self, now: float, seconds: float, *, blind: bool) -> None:
         """The account's quota was used up: wait until its next window, `seconds` from now."""
 
 
@@ -119,76 +119,76 @@ class EvenPacer:
     def __init__(self, quota: Quota | None) -> None:
         self._quota = quota
         self._base = quota.interval * _AIR if quota else 0.0
-        self.standing = QuotaState()
+        self.state = QuotaState()
 
     @property
     def interval(self) -> float:
         """Seconds from one slot to the next as things stand."""
-        standing = self.standing
-        share = standing.share
+        state = self.state
+        share = state.share
         if self._quota is None or share == float("inf"):
-            return max(self._base, standing.interval)
-        grown = share + _GROWTH * max(0.0, standing.quiet - _QUIET) ** 2
-        return max(self._base, standing.interval, self._quota.seconds * _AIR / grown)
+            return max(self._base, state.interval)
+        grown = share + _GROWTH * max(0.0, state.quiet - _QUIET) ** 2
+        return max(self._base, state.interval, self._quota.seconds * _AIR / grown)
 
     def wait(self, now: float) -> float:
         """Seconds until the next slot, 0 when it is there."""
-        return max(0.0, self.standing.next - now, self.standing.held_until - now)
+        return max(0.0, self.state.next - now, self.state.held_until - now)
 
-    def take(self, now: float) -> float:
+    def acquire(self, now: float) -> float:
         """Use the next slot; returns its moment.
 
         A request that leaves a little late does not push the later ones back, or the small
         delays of a long run would add up to unused quota. It never makes up more than half a slot.
         """
         self._turn(now)
-        standing = self.standing
-        slot = max(standing.next, now - self._base / 2)
-        standing.next = slot + self.interval
-        standing.taken += 1
+        state = self.state
+        slot = max(state.next, now - self._base / 2)
+        state.next = slot + self.interval
+        state.taken += 1
         return slot
 
     def hold(self, now: float, seconds: float) -> None:
         """Let nobody leave for so many seconds."""
-        standing = self.standing
-        standing.held_until = max(standing.held_until, now + seconds)
-        standing.next = max(standing.next, standing.held_until)
+        state = self.state
+        state.held_until = max(state.held_until, now + seconds)
+        state.next = max(state.next, state.held_until)
 
     def held(self, now: float) -> float:
         """Seconds for which the whole run still has to wait, 0 when it may go on."""
-        return max(0.0, self.standing.held_until - now)
+        return max(0.0, self.state.held_until - now)
 
     def learn(self, now: float, limits: Limits, in_flight: int, *, counted: bool) -> None:
         """Take an answer's headers into account. `counted`: it was not a refusal for the quota;
         `in_flight` requests have left and are not answered yet.
         """
-        quota, standing = self._quota, self.standing
+        quota, state = self._quota, self.state
         if quota is None or limits.reset > _LONGEST or self._is_old(now, limits):
             return  # no such window is known of: better no word than that one
         self._follow_window(now, limits)
-        standing.mine += counted
-        standing.last = now
-        length = standing.window or quota.seconds
+        state.mine += counted
+        state.last = now
+        length = state.window or quota.seconds
         whole = max(1, limits.limit)
         even = max(quota.interval, length / whole / (1 - quota.reserve))
         self._base = min(even, quota.seconds) * _AIR
         tick = min(1.0, quota.seconds / 60)  # what headers that count in whole seconds cannot tell
         theirs = self._others(whole, in_flight)
-        over = standing.ends - now
+        over = state.ends - now
         air = _RESERVE * max(0.0, over) / length
         left = limits.remaining - (in_flight + air if theirs else 0)
         if not counted or left <= 0:
             held = over if limits.reset >= tick else max(over, tick)
             self.hold(now, min(held, 2 * quota.seconds))  # a longer one has to be told again
-            standing.interval = 0.0
+            state.interval = 0.0
         elif theirs:
             least = _FLOOR * whole * over / length
             theirs = max(theirs, quota.reserve * whole) * over / length
-            standing.interval = min(over / max(left - theirs, least, 1e-9), quota.seconds)
+            state.interval = min(over / max(left - theirs, least, 1e-9), quota.seconds)
         else:
-            standing.interval = 0.0
+            state.interval = 0.0
 
-    def throttled(self, now: float, seconds: float, *, blind: bool) -> None:
+    def on_quota_exceeded(self, now: float, seconds: float, *, blind: bool) -> None:
         """The account's quota was used up: wait until its next window, `seconds` from now.
 
         `blind`: the endpoint named that moment, but its headers do not say how much is left. Then
@@ -198,90 +198,90 @@ class EvenPacer:
         """
         if self.held(now) > 0:
             return  # others left before the first of them was answered: the same news
-        standing = self.standing
+        state = self.state
         if self._quota is not None and blind and seconds <= self._quota.seconds:
             self._turn(now)
             self._take_for_share(self._quota, self._quota.seconds - seconds)
-            standing.turn, standing.taken, standing.quiet = now + seconds, 0, 0
+            state.turn, state.taken, state.quiet = now + seconds, 0, 0
         self.hold(now, seconds)
 
     def _take_for_share(self, quota: Quota, gone: float) -> None:
         """The quota was used up `gone` seconds after its window began: how much of it is ours?"""
-        standing = self.standing
+        state = self.state
         past = gone / quota.seconds
         if past < 0.1:  # somebody's burst; it says little of the rest
             return
         reached = quota.seconds * _AIR / self.interval
         ours = gone / self.interval
-        at_it = standing.taken - 1 >= _AT_IT * ours
-        if standing.share != float("inf"):
+        at_it = state.taken - 1 >= _AT_IT * ours
+        if state.share != float("inf"):
             found = ours
             if past < 0.95:
                 # had others not been turned away for the rest of the window, they had taken more
                 found = max(ours * 0.85, quota.requests - (quota.requests - ours) / past)
             down = (reached - found) * _STEP if at_it else 0.0
-            least = _LEAST if standing.quiet > _QUIET else 2 * _LEAST
-            standing.share = max(_FLOOR * quota.requests, reached - max(least, down))
+            least = _LEAST if state.quiet > _QUIET else 2 * _LEAST
+            state.share = max(_FLOOR * quota.requests, reached - max(least, down))
         elif at_it:
-            ours = min(ours, standing.taken - 1)
+            ours = min(ours, state.taken - 1)
             others = (quota.requests - ours) / past
             # one window tells little: the next may see more, by as much as counts scatter
             found = max(ours / 2, quota.requests - others - _SPREAD * others**0.5)
-            standing.share = max(_FLOOR * quota.requests, min(found, reached - _LEAST))
+            state.share = max(_FLOOR * quota.requests, min(found, reached - _LEAST))
 
     def _turn(self, now: float) -> None:
         """Begin a new window of those that only a 429 has revealed, when it is time."""
-        standing, quota = self.standing, self._quota
-        if quota is None or standing.turn == NEVER or now < standing.turn:
+        state, quota = self.state, self._quota
+        if quota is None or state.turn == NEVER or now < state.turn:
             return
-        windows = (now - standing.turn) // quota.seconds + 1
-        standing.turn += windows * quota.seconds
-        standing.quiet += windows
-        standing.taken = 0
+        windows = (now - state.turn) // quota.seconds + 1
+        state.turn += windows * quota.seconds
+        state.quiet += windows
+        state.taken = 0
 
     def _is_old(self, now: float, limits: Limits) -> bool:
         """Whether an answer speaks of the window before: another one was quicker."""
-        standing = self.standing
-        early = standing.ends - max(standing.window / 2, 1.0)
-        return standing.since <= now < standing.ends and now + limits.reset < early
+        state = self.state
+        early = state.ends - max(state.window / 2, 1.0)
+        return state.since <= now < state.ends and now + limits.reset < early
 
     def _follow_window(self, now: float, limits: Limits) -> None:
         """Tell windows apart by their use, which only falls where a new one begins."""
-        standing = self.standing
+        state = self.state
         used = limits.limit - limits.remaining
         ends = now + limits.reset
-        fallen = used < standing.used
-        if standing.ends == NEVER:  # who used what was used before is not known
-            standing.mine, standing.since, standing.ends = used - 1, now, ends
-        elif fallen and (now >= standing.ends or ends > standing.ends + standing.window / 2):
+        fallen = used < state.used
+        if state.ends == NEVER:  # who used what was used before is not known
+            state.mine, state.since, state.ends = used - 1, now, ends
+        elif fallen and (now >= state.ends or ends > state.ends + state.window / 2):
             self._window_over(max(1, limits.limit))
-            standing.mine, standing.since, standing.ends = 0, standing.ends, ends
-        elif now >= standing.ends:
-            standing.ends = ends
+            state.mine, state.since, state.ends = 0, state.ends, ends
+        elif now >= state.ends:
+            state.ends = ends
         else:
-            standing.ends = min(standing.ends, ends)
-        standing.used = used
-        standing.window = max(standing.window, limits.reset)
+            state.ends = min(state.ends, ends)
+        state.used = used
+        state.window = max(state.window, limits.reset)
 
     def _window_over(self, whole: int) -> None:
         """What others used of the window that has ended, or would have used of all of it."""
-        standing = self.standing
-        seen = min(1.0, (standing.last - standing.since) / max(standing.window, 1e-9))
+        state = self.state
+        seen = min(1.0, (state.last - state.since) / max(state.window, 1e-9))
         if seen < _SEEN:
             return
-        theirs = min(max(0.0, standing.used - standing.mine) / seen, whole)
-        if standing.others < 0:
-            standing.others = theirs
+        theirs = min(max(0.0, state.used - state.mine) / seen, whole)
+        if state.others < 0:
+            state.others = theirs
         else:
-            standing.others += (theirs - standing.others) * _RECENT
+            state.others += (theirs - state.others) * _RECENT
 
     def _others(self, whole: int, in_flight: int) -> float:
         """What others are expected to use of a window; 0 where they seem to use nothing."""
-        standing = self.standing
-        theirs, slack = standing.others, 1 + whole / 100 + in_flight / 2
+        state = self.state
+        theirs, slack = state.others, 1 + whole / 100 + in_flight / 2
         if theirs < 0:  # the first window: by what was seen of it
-            seen = (standing.last - standing.since) / max(standing.window, 1e-9)
-            found = standing.used - standing.mine
+            seen = (state.last - state.since) / max(state.window, 1e-9)
+            found = state.used - state.mine
             if seen < _SEEN or found < _RESERVE + in_flight + whole / 50:
                 return 0.0
             theirs = found / seen

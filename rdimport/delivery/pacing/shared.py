@@ -87,7 +87,7 @@ class SharedPacer:
         slot = self._slots[0] if self._slots else now
         return max(own, self._pace.held(now), slot - now, 0.0)
 
-    def take(self, now: float) -> float:
+    def acquire(self, now: float) -> float:
         """Use the slot that is there; returns its moment."""
         return self._slots.popleft() if self._slots else now
 
@@ -108,9 +108,9 @@ class SharedPacer:
 
         self._together(now, learnt)
 
-    def throttled(self, now: float, seconds: float, *, blind: bool) -> None:
+    def on_quota_exceeded(self, now: float, seconds: float, *, blind: bool) -> None:
         """The account's quota was used up: let all runs wait for its next window."""
-        self._together(now, lambda pace: pace.throttled(now, seconds, blind=blind))
+        self._together(now, lambda pace: pace.on_quota_exceeded(now, seconds, blind=blind))
 
     def leave(self) -> None:
         """Take this run out of the account."""
@@ -123,19 +123,19 @@ class SharedPacer:
             self._slots.clear()
         elif not self._slots:
             ahead = int(_AHEAD / pace.interval) if pace.interval else 1
-            self._slots.extend(pace.take(now) for _ in range(max(1, min(ahead, 64))))
+            self._slots.extend(pace.acquire(now) for _ in range(max(1, min(ahead, 64))))
 
     def _join(self, now: float) -> None:
         """Begin where the account stands, as far as anybody who knows is still at work."""
         with self._transaction(now) as alone:
-            standing = self._pace.standing
+            state = self._pace.state
             at_most = now + self._window
             if alone:
-                next_slot = min(standing.next, now + self._pace.interval)
-                self._pace.standing = QuotaState(next=next_slot)
+                next_slot = min(state.next, now + self._pace.interval)
+                self._pace.state = QuotaState(next=next_slot)
             else:
-                standing.next = min(standing.next, at_most)
-                standing.held_until = min(standing.held_until, at_most)
+                state.next = min(state.next, at_most)
+                state.held_until = min(state.held_until, at_most)
 
     def _together(self, now: float, change: Callable[[EvenPacer], None]) -> None:
         """Change what all runs have in common; without them when they cannot be reached."""
@@ -164,9 +164,9 @@ class SharedPacer:
             ).fetchone()
             found = db.execute("SELECT value FROM standing").fetchone()
             if found:
-                self._pace.standing = QuotaState(*_FORM.unpack(found[0]))
+                self._pace.state = QuotaState(*_FORM.unpack(found[0]))
             yield others == 0
-            value = _FORM.pack(*_VALUES(self._pace.standing))
+            value = _FORM.pack(*_VALUES(self._pace.state))
             db.execute("INSERT OR REPLACE INTO standing VALUES (1, ?)", (value,))
             mine = (self._id, self._open, now)
             db.execute("INSERT OR REPLACE INTO run VALUES (?, ?, ?)", mine)

@@ -19,10 +19,10 @@ from urllib.parse import urlsplit
 import httpx
 
 from rdimport.delivery.transport.direct import DirectSender
-from rdimport.delivery.transport.error_detail import why
+from rdimport.delivery.transport.error_detail import describe_error
 from rdimport.delivery.transport.httpx_sender import UNSENT, httpx_sender
 from rdimport.delivery.transport.proxies import proxy_for
-from rdimport.delivery.transport.response import MAX_ANSWER, Done, Patience, Reply
+from rdimport.delivery.transport.response import MAX_ANSWER, Done, Reply, Timeouts
 from rdimport.destination import Request
 
 __all__ = [
@@ -31,11 +31,11 @@ __all__ = [
     "Kind",
     "NotAnswered",
     "NotConnected",
-    "Patience",
     "Reply",
+    "Timeouts",
     "Transport",
+    "classify_error",
     "connected",
-    "proof",
     "proxy_for",
 ]
 
@@ -68,14 +68,16 @@ class Transport(Protocol):
         """
 
 
-def proof(error: Exception, mask: Callable[[str], str] = str) -> NotConnected | NotAnswered:
+def classify_error(
+    error: Exception, mask: Callable[[str], str] = str
+) -> NotConnected | NotAnswered:
     """What an exchange that went wrong proves, with a detail in which `mask` hides the key. Raises
     the error itself when it is none of an exchange.
     """
     if not isinstance(error, httpx.TransportError):
         raise error
     kind = NotConnected if isinstance(error, UNSENT) else NotAnswered
-    return kind(why(error, mask))
+    return kind(describe_error(error, mask))
 
 
 @asynccontextmanager
@@ -83,7 +85,7 @@ async def connected(
     base_url: str,
     credentials: Mapping[str, str],
     concurrency: int,
-    patience: Patience,
+    timeouts: Timeouts,
     kind: Kind = "auto",
     *,
     per_second: float | None = None,
@@ -99,8 +101,8 @@ async def connected(
     if kind == "auto" and per_second is not None and per_second <= _UNHURRIED:
         kind = "httpx"
     if kind == "httpx" or proxy is not None:
-        async with httpx_sender(credentials, patience, concurrency, tls, proxy) as sender:
+        async with httpx_sender(credentials, timeouts, concurrency, tls, proxy) as sender:
             yield sender
         return
-    async with DirectSender(base_url, credentials, concurrency, patience, tls) as direct:
+    async with DirectSender(base_url, credentials, concurrency, timeouts, tls) as direct:
         yield direct

@@ -15,8 +15,13 @@ from typing import Final
 
 import httpx
 
-from rdimport.delivery.transport.response import Done, Patience, Reply
-from rdimport.delivery.transport.response_reader import CUT_SHORT, AnswerReader, Ended, Garbled
+from rdimport.delivery.transport.response import Done, Reply, Timeouts
+from rdimport.delivery.transport.response_reader import (
+    CUT_SHORT,
+    AnswerReader,
+    IncompleteAnswer,
+    MalformedAnswer,
+)
 
 _MARGIN: Final = 1.0
 """Seconds that an idle connection is given up before the server says that it will close it."""
@@ -32,13 +37,13 @@ class Connection(asyncio.Protocol):
 
     def __init__(
         self,
-        patience: Patience,
+        timeouts: Timeouts,
         freed: Callable[[Connection], None],
         lost: Callable[[Connection], None],
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._patience = patience
-        self._idle = patience.idle
+        self._timeouts = timeouts
+        self._idle = timeouts.idle
         self._freed = freed
         self._lost = lost
         self.carries: Done | None = None
@@ -48,7 +53,7 @@ class Connection(asyncio.Protocol):
         self._full = False
         self._usable = False
         self._answers = 0
-        self._rested = 0.0
+        self._rest_before = 0.0
         self.took = 0.0
         self.closed_after: float | None = None
         self.gone = self._loop.create_future()
@@ -59,17 +64,17 @@ class Connection(asyncio.Protocol):
             raise TypeError("a connection that carries no bytes")
         self._transport = transport
         self._usable = True
-        self._stirred = _watch(transport)
+        self._has_input = _watch(transport)
 
     def open(self) -> bool:
         """Whether a request may be written now, as far as the event loop has noticed."""
         return self._usable and not self._transport.is_closing()
 
-    def quiet(self) -> bool:
+    def is_idle(self) -> bool:
         """Whether it really may: not closed, and nothing came that nobody asked for. The system
         itself is asked, as the event loop may not have looked yet.
         """
-        return self.open() and not self._stirred()
+        return self.open() and not self._has_input()
 
     def rest(self, now: float) -> float:
         """Seconds since its last answer."""
@@ -86,7 +91,7 @@ class Connection(asyncio.Protocol):
         self.carries = done
         self._reader = None
         now = self._loop.time()
-        self._rested = now - self._moved
+        self._rest_before = now - self._moved
         self._began = self._moved = now
         if self._timer is None:
             self._look_at(self._due()[0])
@@ -112,7 +117,7 @@ class Connection(asyncio.Protocol):
             self._reader = AnswerReader()
         try:
             self._reader.feed(data)
-        except Garbled as error:
+        except MalformedAnswer as error:
             self._fail(httpx.RemoteProtocolError(str(error)), error)
             return
         self._look_whether_whole(self._reader)
@@ -125,13 +130,13 @@ class Connection(asyncio.Protocol):
             if self._reader is not None:
                 self._reader.end()
                 self._look_whether_whole(self._reader)
-            self._fail(httpx.RemoteProtocolError(CUT_SHORT), Ended())
+            self._fail(httpx.RemoteProtocolError(CUT_SHORT), IncompleteAnswer())
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The event loop calls it."""
         self._note_close()
         if exc is None:
-            self._fail(httpx.RemoteProtocolError(CUT_SHORT), Ended())
+            self._fail(httpx.RemoteProtocolError(CUT_SHORT), IncompleteAnswer())
         else:
             self._fail(httpx.ReadError(str(exc)), exc)
         if self._timer is not None:
@@ -155,7 +160,7 @@ class Connection(asyncio.Protocol):
         """Whether the server closed a connection that had been at rest, as far as it knew."""
         if self._usable and self._answers and self._reader is None:
             rest = self.rest(self._loop.time())
-            self.closed_after = rest if self.carries is None else self._rested
+            self.closed_after = rest if self.carries is None else self._rest_before
 
     def _look_whether_whole(self, reader: AnswerReader) -> None:
         if reader.whole:
@@ -184,14 +189,14 @@ class Connection(asyncio.Protocol):
 
     def _due(self) -> tuple[float, httpx.TransportError]:
         """When patience ends, and what it is called then."""
-        patience = self._patience
-        whole = self._began + patience.whole
-        step = self._moved + (patience.write if self._full else patience.read)
+        timeouts = self._timeouts
+        whole = self._began + timeouts.whole
+        step = self._moved + (timeouts.write if self._full else timeouts.read)
         if whole < step:
-            return whole, httpx.ReadTimeout(f"no whole answer within {patience.whole:g} seconds")
+            return whole, httpx.ReadTimeout(f"no whole answer within {timeouts.whole:g} seconds")
         if self._full:
-            return step, httpx.WriteTimeout(f"nothing was taken for {patience.write:g} seconds")
-        return step, httpx.ReadTimeout(f"nothing came for {patience.read:g} seconds")
+            return step, httpx.WriteTimeout(f"nothing was taken for {timeouts.write:g} seconds")
+        return step, httpx.ReadTimeout(f"nothing came for {timeouts.read:g} seconds")
 
     def _look_at(self, when: float) -> None:
         self._timer = self._loop.call_at(when, self._look)

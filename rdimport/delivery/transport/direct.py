@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import httpx
 
 from rdimport.delivery.transport.connection import Connection
-from rdimport.delivery.transport.response import Done, Patience
+from rdimport.delivery.transport.response import Done, Timeouts
 from rdimport.delivery.transport.reuse import Reuse
 from rdimport.destination import Request
 
@@ -36,7 +36,7 @@ class DirectSender:
         base_url: str,
         parameters: Mapping[str, str],
         places: int,
-        patience: Patience,
+        timeouts: Timeouts,
         tls: ssl.SSLContext | None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
@@ -45,7 +45,7 @@ class DirectSender:
         self._origin = base_url[: len(base_url) - len(urlsplit(base_url).path)]
         self._query = urlencode(parameters, quote_via=quote)
         self._places = places
-        self._patience = patience
+        self._timeouts = timeouts
         self._tls = tls
         self._reuse = Reuse()
         self._idle: list[Connection] = []  # the one at rest for longest comes first
@@ -69,7 +69,7 @@ class DirectSender:
     def start(self, request: Request, done: Done) -> None:
         """Send once, and tell `done` how it ended. Who calls this keeps to the limit."""
         message = self._message(request)
-        connection = self._rested()
+        connection = self._take_idle()
         if connection is not None:
             connection.send(message, done)
             return
@@ -98,7 +98,7 @@ class DirectSender:
             raise httpx.LocalProtocolError("a header holds a line break")
         return head.encode("latin-1") + request.body
 
-    def _rested(self) -> Connection | None:
+    def _take_idle(self) -> Connection | None:
         """The connection that was used last, where it may be used again; so the others grow old,
         and show how long the server keeps them.
         """
@@ -106,11 +106,11 @@ class DirectSender:
             return None
         now = self._loop.time()
         oldest = self._idle[0]
-        if self._reuse.worth_a_look(oldest.rest(now)) and oldest.quiet():
+        if self._reuse.worth_a_look(oldest.rest(now)) and oldest.is_idle():
             self._reuse.survived(oldest.rest(now))
         while self._idle:
             connection = self._idle[-1]
-            if not connection.quiet():
+            if not connection.is_idle():
                 self._reuse.closed(connection.rest(now))
             elif not connection.is_old(now):
                 if not self._reuse.allows(connection.rest(now), connection.took):
@@ -142,7 +142,7 @@ class DirectSender:
         host = self._url.raw_host.decode("ascii")
         port = self._url.port or (80 if self._tls is None else 443)
         try:
-            async with asyncio.timeout(self._patience.connect):
+            async with asyncio.timeout(self._timeouts.connect):
                 _, connection = await self._loop.create_connection(
                     self._new, host, port, ssl=self._tls, happy_eyeballs_delay=0.25
                 )
@@ -152,13 +152,13 @@ class DirectSender:
             raise httpx.ConnectError(_said_by(error)) from None
         self._connections.add(connection)
         # over TLS the server's tickets for a later session may have come already
-        if not (connection.quiet() if self._tls is None else connection.open()):
+        if not (connection.is_idle() if self._tls is None else connection.open()):
             connection.drop()
             raise httpx.ConnectError("the server spoke or closed before it was asked")
         return connection
 
     def _new(self) -> Connection:
-        return Connection(self._patience, self._freed, self._lost)
+        return Connection(self._timeouts, self._freed, self._lost)
 
     def _freed(self, connection: Connection) -> None:
         self._reuse.answered()

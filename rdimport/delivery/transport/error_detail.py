@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from rdimport.core.messages.codes import Detail
 from rdimport.core.messages.reasons import detail_text
-from rdimport.delivery.transport.response_reader import Ended
+from rdimport.delivery.transport.response_reader import IncompleteAnswer
 
 if TYPE_CHECKING:
     import httpx
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _BY_CAUSE: Final[tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...]] = (
     (socket.gaierror, "net.name_unknown"),
     (ssl.SSLError, "net.tls"),
-    (Ended, "net.closed"),
+    (IncompleteAnswer, "net.closed"),
     (ConnectionRefusedError, "net.refused"),
     ((ConnectionResetError, ConnectionAbortedError, BrokenPipeError), "net.reset"),
 )
@@ -28,7 +28,7 @@ _LONGEST: Final = 2_000
 """Characters of what was said that are read: a library may quote all of an answer."""
 
 
-def why(error: httpx.TransportError, mask: Callable[[str], str] = str) -> str:
+def describe_error(error: httpx.TransportError, mask: Callable[[str], str] = str) -> str:
     """The reason, and after a space the words of the library or the system where it tells of any.
 
     They may quote the answer, which may quote the request, which holds the API key: `mask` hides it

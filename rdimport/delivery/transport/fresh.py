@@ -17,7 +17,12 @@ import httpx
 from httpcore import AnyIOBackend
 
 from rdimport.delivery.transport.response import Reply
-from rdimport.delivery.transport.response_reader import CUT_SHORT, AnswerReader, Ended, Garbled
+from rdimport.delivery.transport.response_reader import (
+    CUT_SHORT,
+    AnswerReader,
+    IncompleteAnswer,
+    MalformedAnswer,
+)
 
 _TICKETS: Final = 0.002
 """Seconds to find out whether what arrived over TLS before the request is more than its own
@@ -27,7 +32,7 @@ messages, such as tickets for a later session.
 _REWRITTEN: Final = ("connection", "content-length", "keep-alive", "transfer-encoding", "upgrade")
 
 
-class _CutShort(httpcore.RemoteProtocolError, Ended):
+class _CutShort(httpcore.RemoteProtocolError, IncompleteAnswer):
     """The same, in httpcore's terms."""
 
 
@@ -103,7 +108,7 @@ class CheckedStream(httpcore.AsyncNetworkStream):
             data = await self._stream.read(max_bytes, timeout)
             try:
                 reader.feed(data) if data else reader.end()
-            except Garbled as error:
+            except MalformedAnswer as error:
                 raise httpcore.RemoteProtocolError(str(error)) from error
             if not data and not reader.whole:
                 raise _CutShort(CUT_SHORT)
@@ -115,7 +120,7 @@ class CheckedStream(httpcore.AsyncNetworkStream):
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Write; the first bytes of the request only where nothing came before them."""
         if self._reader is None and _is_request(buffer):
-            if not await self._quiet():
+            if not await self._is_idle():
                 raise httpcore.ConnectError("the server spoke or closed before it was asked")
             self._reader = AnswerReader()
         await self._stream.write(buffer, timeout)
@@ -137,7 +142,7 @@ class CheckedStream(httpcore.AsyncNetworkStream):
         """What the connection knows of itself."""
         return self._stream.get_extra_info(info)
 
-    async def _quiet(self) -> bool:
+    async def _is_idle(self) -> bool:
         """Whether neither bytes nor an end came, as far as the system knows."""
         if not self._stream.get_extra_info("is_readable"):
             return True

@@ -14,7 +14,7 @@ import httpx
 from rdimport.core.masking import Mask
 from rdimport.delivery.transport.fresh import FreshTransport
 from rdimport.delivery.transport.proxies import secrets_of
-from rdimport.delivery.transport.response import MAX_ANSWER, Done, Patience, Reply
+from rdimport.delivery.transport.response import MAX_ANSWER, Done, Reply, Timeouts
 from rdimport.destination import Request
 
 _LOGGERS: Final = ("httpx", *(f"httpcore.{part}" for part in "connection http11 proxy".split()))
@@ -60,7 +60,7 @@ class _Sent:
         said = f"no whole answer within {seconds:g} seconds"
         return httpx.ReadTimeout(said) if self._began else httpx.ConnectTimeout(said)
 
-    def proof(self, error: httpx.TransportError) -> type[httpx.TransportError]:
+    def classify(self, error: httpx.TransportError) -> type[httpx.TransportError]:
         """What kind of error tells what is known: one of connecting, as long as nothing left."""
         if self._began or isinstance(error, UNSENT):
             return type(error)
@@ -127,7 +127,7 @@ class HttpxSender:
         except TimeoutError:
             raise sent.late(self._whole) from None
         except httpx.TransportError as error:
-            raise sent.proof(error)(self._mask(str(error))) from error
+            raise sent.classify(error)(self._mask(str(error))) from error
 
     async def _answer(self, ready: httpx.Request) -> Reply:
         response = await self._client.send(ready, stream=True)
@@ -147,7 +147,7 @@ class HttpxSender:
 @asynccontextmanager
 async def httpx_sender(
     parameters: Mapping[str, str],
-    patience: Patience,
+    timeouts: Timeouts,
     concurrency: int,
     tls: ssl.SSLContext | None,
     proxy: httpx.Proxy | None,
@@ -161,10 +161,10 @@ async def httpx_sender(
     client = httpx.AsyncClient(
         transport=FreshTransport(concurrency, tls, proxy),
         timeout=httpx.Timeout(
-            connect=patience.connect,
-            write=patience.write,
-            read=patience.read,
-            pool=patience.whole,
+            connect=timeouts.connect,
+            write=timeouts.write,
+            read=timeouts.read,
+            pool=timeouts.whole,
         ),
         follow_redirects=False,
         trust_env=False,
@@ -172,7 +172,7 @@ async def httpx_sender(
     try:
         async with client:
             mask = Mask(hidden) if hidden else str
-            yield HttpxSender(client, parameters, patience.whole, mask)
+            yield HttpxSender(client, parameters, timeouts.whole, mask)
     finally:
         for logger in loggers:
             logger.removeFilter(masked)

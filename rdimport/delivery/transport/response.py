@@ -9,7 +9,7 @@ MAX_ANSWER: Final = 64_000
 """Bytes of an answer that are read; RD's are a few hundred."""
 
 
-class Patience(NamedTuple):
+class Timeouts(NamedTuple):
     """Seconds: to connect, for the endpoint to take bytes, to give bytes, and for one whole
     exchange (also for a free connection), though every byte may come just in time.
 

@@ -21,11 +21,11 @@ CUT_SHORT: Final = "closed before a whole answer had come"
 _FRAMING: Final = (b"content-length", b"transfer-encoding")
 
 
-class Garbled(Exception):  # noqa: N818  it is an outcome, not a mistake
+class MalformedAnswer(Exception):  # noqa: N818  it is an outcome, not a mistake
     """The bytes are no answer that can be understood in one way only."""
 
 
-class Ended(Exception):  # noqa: N818
+class IncompleteAnswer(Exception):  # noqa: N818
     """The connection was closed before a whole answer had come."""
 
 
@@ -64,17 +64,17 @@ class AnswerReader:
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            raise Garbled("the server wants to speak another protocol") from None
+            raise MalformedAnswer("the server wants to speak another protocol") from None
         except httptools.HttpParserError as error:
             self.reusable = False
             if not self.whole:  # else it is about what follows the answer
-                raise Garbled(str(error)) from None
+                raise MalformedAnswer(str(error)) from None
         if self.whole:
             return
         if self._size >= MAX_ANSWER:
             self.whole = True
         elif self._fed > _MOST:
-            raise Garbled("the answer does not come to an end")
+            raise MalformedAnswer("the answer does not come to an end")
 
     def end(self) -> None:
         """The connection was closed, which is the end of an answer that tells no length."""

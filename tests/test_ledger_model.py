@@ -1,10 +1,11 @@
-"""The ledger against a plain model: whatever is done to it, and however it is cut off."""
+"""Each kind of ledger against a plain model: whatever is done to it, however it is cut off."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ import polars as pl
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from support.ledgers import sqlite_ledger
+from support.ledgers import Place, SqlitePlace
 
 from rdimport.core.row import Problem, State
 from rdimport.ledger import (
@@ -24,7 +25,6 @@ from rdimport.ledger import (
     RunRecord,
     SendAttempt,
 )
-from rdimport.ledger.sqlite.files import FILE_NAME
 
 PEOPLE = 8
 ENDS = st.sampled_from([State.ACCEPTED, State.REFUSED, State.UNCERTAIN, None])
@@ -61,16 +61,19 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.home = Path(tempfile.mkdtemp())
-        self.copies = 0
-        self.ledger = sqlite_ledger(self.home / "0")
+        self.place = self.new_place()
+        self.ledger = self.place.store.open()
+        self.held = ExitStack()
         self.run: Run | None = None
         self.books: list[Book] = []
         self.world: dict[int, tuple[State, Problem | None]] = {}
 
+    def new_place(self) -> Place:
+        raise NotImplementedError
+
     def teardown(self) -> None:
-        with self.ledger:
-            shutil.rmtree(self.home)
+        with self.held, self.ledger:
+            pass
 
     @property
     def book(self) -> Book:
@@ -94,7 +97,9 @@ class LedgerMachine(RuleBasedStateMachine):
                 old.ends[person], old.why[person] = State.UNCERTAIN, DOUBT
             old.flying.clear()
         name = f"run-{len(self.books)}"
-        self.run = self.ledger.start_run(name, "there", datetime.now(UTC), RunRecord(account="a"))
+        held = self.held.enter_context(self.place.store.hold("a"))
+        record = RunRecord(account="a")
+        self.run = self.ledger.start_run(name, "there", datetime.now(UTC), record, held=held)
         self.books.append(Book(len(self.books)))
         outcomes = []
         for person, (state, why) in self.world.items():
@@ -115,8 +120,17 @@ class LedgerMachine(RuleBasedStateMachine):
         ending = list(zip(sorted(self.book.flying), ends, strict=False))
         begun = people - set(self.book.ends) - self.book.flying
         told = [self._end(person, state) for person, state in ending]
-        self.run.apply([self.outgoing(n) for n in sorted(begun)], told, Counters(len(begun)))
+        leaving = [self.as_known(n) for n in sorted(begun)]
+        assert list(self.run.apply(leaving, told, Counters(len(begun)))) == leaving
         self.book.flying |= begun
+
+    def as_known(self, person: int) -> SendAttempt:
+        """The row as a plan of this moment has it."""
+        assert self.run is not None
+        outgoing = self.outgoing(person)
+        identities = pl.Series([outgoing.identity], dtype=pl.Binary)
+        known = self.ledger.known(self.run.destination, identities)
+        return outgoing._replace(version=known["version"][0] if known.height else 0)
 
     def _end(self, person: int, state: State | None) -> RowResult | SendAttempt:
         self.book.flying.discard(person)
@@ -140,6 +154,7 @@ class LedgerMachine(RuleBasedStateMachine):
         """A run ends in good order."""
         assert self.run is not None
         self.run.finish(datetime.now(UTC), 0, None)
+        self.held.close()
         self.run = None
 
     @precondition(lambda self: self.run is None and not all(b.forgotten for b in self.books))
@@ -152,21 +167,15 @@ class LedgerMachine(RuleBasedStateMachine):
             if not book.forgotten:
                 book.why.clear()
             book.forgotten = True
-        for path in self.ledger.path.parent.glob(FILE_NAME + "*"):
-            assert TROUBLE.detail.encode() not in path.read_bytes()
+        assert not self.place.holds(TROUBLE.detail.encode())
 
     @rule()
     def crash(self) -> None:
         """The process dies: only what the system was handed is left, in whatever files."""
-        self.copies += 1
-        after = self.home / str(self.copies)
-        after.mkdir()
-        for suffix in ("", "-wal"):
-            part = self.ledger.path.with_name(FILE_NAME + suffix)
-            if part.exists():
-                shutil.copy(part, after / part.name)
+        self.place.crash()
         with self.ledger:
-            self.ledger = sqlite_ledger(after)
+            self.held.close()
+        self.ledger = self.place.store.open()
         self.run = None
 
     @invariant()
@@ -195,5 +204,15 @@ class LedgerMachine(RuleBasedStateMachine):
         return dict(found.select("identity", "state").iter_rows())
 
 
-TestLedger = LedgerMachine.TestCase
-TestLedger.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+class SqliteMachine(LedgerMachine):
+    def new_place(self) -> Place:
+        self.home = Path(tempfile.mkdtemp())
+        return SqlitePlace(self.home)
+
+    def teardown(self) -> None:
+        super().teardown()
+        shutil.rmtree(self.home)
+
+
+TestSqlite = SqliteMachine.TestCase
+TestSqlite.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)

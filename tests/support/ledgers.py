@@ -1,11 +1,59 @@
-"""Ledgers of a state directory, for tests that look into the file itself."""
+"""Ledgers of each kind for the tests that all kinds must pass."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from typing import Protocol
 
+from rdimport.ledger import Store
+from rdimport.ledger.sqlite.files import FILE_NAME
 from rdimport.ledger.sqlite.ledger import SqliteLedger
 from rdimport.ledger.sqlite.store import SqliteStore
+
+
+class Place(Protocol):
+    """A place for one ledger of a kind; nothing is there yet."""
+
+    @property
+    def store(self) -> Store:
+        """Where the ledger is now."""
+
+    def crash(self) -> None:
+        """The process dies: from now on `store` has only what is durable. Who had the ledger open
+        closes it afterwards.
+        """
+
+    def holds(self, text: bytes) -> bool:
+        """Is that text anywhere in what is stored?"""
+
+
+class SqlitePlace:
+    """A state directory."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._copies = 0
+
+    @property
+    def _state(self) -> Path:
+        return self._folder / str(self._copies)
+
+    @property
+    def store(self) -> Store:
+        return SqliteStore(self._state)
+
+    def crash(self) -> None:
+        before = self._state
+        self._copies += 1
+        self._state.mkdir(mode=0o700)
+        for suffix in ("", "-wal"):
+            part = before / (FILE_NAME + suffix)
+            if part.exists():
+                shutil.copy(part, self._state / part.name)
+
+    def holds(self, text: bytes) -> bool:
+        return any(text in path.read_bytes() for path in self._state.glob(FILE_NAME + "*"))
 
 
 def sqlite_ledger(state_dir: Path) -> SqliteLedger:

@@ -1,0 +1,518 @@
+"""What every kind of ledger does (`ledger.port`): the same tests for each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+from support.ledgers import Place, SqlitePlace
+
+from rdimport.core.errors import Bug, ExitCode, LedgerBusyError, UsageError
+from rdimport.core.people import People
+from rdimport.core.row import Problem, State
+from rdimport.destination import address
+from rdimport.ledger import (
+    KNOWN,
+    Attempt,
+    Complete,
+    Counters,
+    Doubt,
+    Ending,
+    Example,
+    Input,
+    Ledger,
+    LegalBases,
+    Minute,
+    Names,
+    Outcome,
+    RowResult,
+    Run,
+    RunRecord,
+    SendAttempt,
+    Wish,
+    identifier_hash,
+)
+
+URL = "https://api.rd.services"
+NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
+TROUBLE = Problem("rd.invalid", "name", "Nome", "Ana Maria", "Não serve.")
+
+
+@pytest.fixture(params=["sqlite"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """A place without a ledger, for each kind. A new kind is one more parameter."""
+    return SqlitePlace(tmp_path)
+
+
+@pytest.fixture
+def ledger(place: Place) -> Iterator[Ledger]:
+    with place.store.open() as opened:
+        yield opened
+
+
+def row(ledger: Ledger, person: int, payload: str = "", version: int = 0) -> SendAttempt:
+    (identity,) = ledger.digests([f"person {person}"])
+    return SendAttempt(identity, 0, person, payload or f'{{"n":{person}}}', version=version)
+
+
+def seen_now(ledger: Ledger, run: Run, person: int, payload: str = "") -> SendAttempt:
+    """The row as a plan of this moment would send it."""
+    known = ledger.known(
+        run.destination, pl.Series([row(ledger, person).identity], dtype=pl.Binary)
+    )
+    return row(ledger, person, payload, known["version"][0] if known.height else 0)
+
+
+def ended(outgoing: SendAttempt, state: State, *problems: Problem) -> RowResult:
+    outcome = Outcome(outgoing.file, outgoing.row, state, problems, ("Ana Maria", "x"))
+    return RowResult(outgoing, outcome, "uuid" if state is State.ACCEPTED else "")
+
+
+@contextmanager
+def begun(
+    place: Place,
+    ledger: Ledger,
+    name: str = "20261128-120000-aaaa",
+    *,
+    account: str = "acme",
+    key: bytes | None = None,
+    sure: bool = False,
+    rows: int = 10,
+    **said: object,
+) -> Iterator[Run]:
+    """A run of an account that is held meanwhile."""
+    record = RunRecord(account=account, base_url=URL, **said)  # type: ignore[arg-type]
+    wish = None if key is None else Wish(key, place.store.is_held, sure)
+    with place.store.hold(account) as held:
+        run = ledger.start_run(name, address.identity(URL, account), NOW, record, wish, held=held)
+        run.record_rows(rows, 0, ())
+        yield run
+
+
+def send(run: Run, person: int, state: State, *problems: Problem, payload: str = "") -> SendAttempt:
+    outgoing = seen_now(run.ledger, run, person, payload)
+    assert list(run.apply([outgoing], [], Counters(1))) == [outgoing]
+    assert not run.apply([], [ended(outgoing, state, *problems)], Counters(1))
+    return outgoing
+
+
+def states(ledger: Ledger, run: Run, people: Sequence[int]) -> dict[int, str]:
+    by_identity = {row(ledger, person).identity: person for person in people}
+    known = ledger.known(run.destination, pl.Series(list(by_identity), dtype=pl.Binary))
+    assert known.schema == pl.Schema(KNOWN)
+    return {by_identity[i]: s for i, s in known.select("identity", "state").iter_rows()}
+
+
+def test_what_is_begun_and_ended_is_known_and_counted(place: Place, ledger: Ledger) -> None:
+    with begun(place, ledger) as run:
+        assert ledger.is_new(run.destination)
+        for person, state in enumerate((State.ACCEPTED, State.REFUSED, State.UNCERTAIN)):
+            send(run, person, state, *([] if state is State.ACCEPTED else [TROUBLE]))
+        flying = row(ledger, 3)
+        run.apply([flying], [], Counters(4))
+        counts = run.counts()
+        assert counts[State.PENDING] == 6
+        assert [counts[s] for s in (State.ACCEPTED, State.REFUSED, State.UNCERTAIN)] == [1, 1, 2]
+        assert states(ledger, run, range(5)) == {
+            0: "accepted",
+            1: "refused",
+            2: "uncertain",
+            3: "uncertain",
+        }
+        assert not ledger.is_new(run.destination)
+        run.apply([], [flying], Counters(4))  # it did not arrive
+        assert 3 not in states(ledger, run, range(5))
+        assert list(run.apply([flying], [], Counters(5))) == [flying]
+
+
+def test_a_row_that_was_never_begun_cannot_end_and_nothing_of_that_write_stays(
+    place: Place, ledger: Ledger
+) -> None:
+    with begun(place, ledger) as run:
+        with pytest.raises(Bug, match="never begun"):
+            run.apply([row(ledger, 1)], [ended(row(ledger, 2), State.ACCEPTED)], Counters())
+        assert states(ledger, run, range(5)) == {}
+        assert run.counts()[State.PENDING] == 10
+
+
+def test_a_later_refusal_does_not_undo_that_a_conversion_arrived(
+    place: Place, ledger: Ledger
+) -> None:
+    with begun(place, ledger) as run:
+        send(run, 0, State.ACCEPTED)
+        run.finish(NOW, 0, None)
+    with begun(place, ledger, "20261128-120000-bbbb") as run:
+        send(run, 0, State.REFUSED, TROUBLE, payload='{"n":"other"}')
+        assert states(ledger, run, [0]) == {0: "accepted"}
+        identities = pl.Series([row(ledger, 0).identity], dtype=pl.Binary)
+        (known,) = ledger.known(run.destination, identities).iter_rows(named=True)
+        assert known["payload"] == ledger.digests(['{"n":0}'], 8)[0]
+        assert known["refused"] == ledger.digests(['{"n":"other"}'], 8)[0]
+        assert run.counts()[State.REFUSED] == 1
+
+
+def test_what_a_killed_run_left_on_its_way_is_in_doubt_for_the_next(
+    place: Place, ledger: Ledger
+) -> None:
+    with begun(place, ledger) as run:
+        send(run, 0, State.ACCEPTED)
+        run.apply([row(ledger, 1), row(ledger, 2)], [], Counters(3))
+        place.crash()
+    with (
+        place.store.open() as after,
+        begun(place, after, "20261128-130000-bbbb") as later,
+    ):
+        killed = after.run(run.name)
+        assert killed.counts()[State.UNCERTAIN] == 2
+        assert killed.counts()[State.ACCEPTED] == 1
+        assert [end.row for end in killed.failures()] == [1, 2]
+        assert killed.problems() == {"uncertain.interrupted": 2}
+        assert killed.without_cells() == {0: [1, 2]}
+        assert killed.facts().stopped_because == "killed"
+        assert states(after, later, range(4)) == {0: "accepted", 1: "uncertain", 2: "uncertain"}
+
+
+def test_what_one_account_has_on_its_way_is_no_doubt_for_another(
+    place: Place, ledger: Ledger
+) -> None:
+    with begun(place, ledger) as here:
+        here.apply([row(ledger, 1)], [], Counters(1))
+        with begun(place, ledger, "20261128-120000-bbbb", account="beta") as there:
+            assert states(ledger, there, [1]) == {}
+            assert list(there.apply([row(ledger, 1)], [], Counters(1)))
+        assert here.counts()[State.UNCERTAIN] == 1
+        assert not here.apply([], [ended(row(ledger, 1), State.ACCEPTED)], Counters(1))
+        assert here.counts()[State.ACCEPTED] == 1
+
+
+def test_an_account_is_had_by_one_process_which_the_others_are_told(place: Place) -> None:
+    store = place.store
+    with store.open() as ledger, begun(place, ledger):
+        assert store.is_held("ACME ")
+        assert not store.is_held("beta")
+        with pytest.raises(LedgerBusyError, match="acme"), place.store.hold("acme"):
+            pass
+        with place.store.hold("beta") as other:
+            assert other.is_held()
+        with store.nobody_at_work() as free:
+            assert not free
+    assert not store.is_held("acme")
+    with store.nobody_at_work() as free:
+        assert free
+
+
+def test_a_ledger_that_is_not_there_is_not_made_by_a_look(place: Place) -> None:
+    assert not place.store.is_there()
+    assert place.store.if_there() is None
+    with place.store.open():
+        pass
+    assert place.store.is_there()
+    with place.store.if_there() or pytest.fail("it is there") as ledger:
+        assert ledger.latest(3) == []
+        assert ledger.destination("nowhere") is None
+
+
+def test_runs_are_found_by_their_names(place: Place, ledger: Ledger) -> None:
+    with pytest.raises(UsageError, match="knows no run"):
+        ledger.run()
+    names = [f"20261128-12000{n}-aaaa" for n in range(3)]
+    for name in names:
+        with begun(place, ledger, name, given=("list.csv",)) as run:
+            if name != names[1]:
+                found = Ending(read_to_end=True, trouble="net.refused", rules={"idempotent": 2})
+                run.finish(NOW, ExitCode.DONE, None, NOW + timedelta(hours=1), found)
+    assert ledger.latest(2) == [names[2], names[1]]
+    assert ledger.knows_run(names[0])
+    assert not ledger.knows_run("20261128-120009-aaaa")
+    assert ledger.run().name == names[2]
+    assert ledger.run(names[0]).later() == names[2]
+    assert ledger.run(names[2]).later() is None
+    facts = ledger.run(names[0]).facts()
+    assert (facts.exit_code, facts.trouble, dict(facts.rules)) == (
+        0,
+        "net.refused",
+        {"idempotent": 2},
+    )
+    assert facts.resume_at == (NOW + timedelta(hours=1)).isoformat()
+    assert facts.record.given == ("list.csv",)
+    assert ledger.run(names[0]).read_to_end(facts)
+    with pytest.raises(UsageError, match="nosuch"):
+        ledger.run("nosuch")
+
+
+def test_a_run_that_is_at_work_has_no_end(place: Place, ledger: Ledger) -> None:
+    with begun(place, ledger) as run:
+        assert ledger.unfinished() == [(run.name, "acme")]
+        assert not run.has_sent()
+        run.apply([row(ledger, 1)], [], Counters(1))
+        assert run.has_sent()
+        assert run.has_begun
+        assert not run.is_lost
+        run.apply([], [ended(row(ledger, 1), State.ACCEPTED)], Counters(1))
+        run.finish(NOW, 0, None)
+    assert ledger.unfinished() == []
+
+
+def test_the_figures_of_a_run_are_those_of_its_rows(place: Place, ledger: Ledger) -> None:
+    invalid = Problem("email.invalid", "email", "E-mail", "ana@", "")
+    suspect = Problem("suspect.name", "name", "Nome", "teste", "")
+    with begun(place, ledger) as run:
+        run.record_input(0, Input("list.csv", ("Nome", "E-mail"), "utf-8", ";", "", 1, True, "f1"))
+        ends = [
+            Outcome(0, n, State.INVALID, (invalid,), ("Ana", "ana@"), warnings=(suspect,))
+            for n in (7, 8)
+        ]
+        run.record_rows(0, 3, [*ends, Outcome(0, 9, State.DUPLICATE, instead=(0, 1))], already=1)
+        run.count_filled(
+            {"email": 4, "name": 2, "legal_bases:granted": 1, "legal_bases:declined": 0}
+        )
+        run.count_filled({"name": 1})
+        run.count_suspects({"suspect.name": 2, "suspect.city": 5})
+        send(run, 1, State.ACCEPTED)
+        warned = ended(seen_now(ledger, run, 2), State.ACCEPTED)
+        run.apply([warned.outgoing], [], Counters(2, 0, 0, 65.0))
+        sent_without = warned.outcome._replace(warnings=(suspect,))
+        run.apply([], [warned._replace(outcome=sent_without)], Counters(3, 1, 2, 130.0))
+        assert run.inputs()[0].columns == ("Nome", "E-mail")
+        assert run.inputs()[0].repair
+        counts = run.counts()
+        assert (counts[State.INVALID], counts[State.DUPLICATE]) == (2, 1)
+        assert (counts[State.ACCEPTED], counts[State.ALREADY_IMPORTED]) == (2, 1)
+        assert counts[State.PENDING] == 4
+        assert run.facts().left_out == 3
+        assert run.problems() == {"email.invalid": 2}
+        assert run.examples(1) == {"email.invalid": [Example(0, 7, invalid)]}
+        assert run.invalid_by_column() == {("email", "E-mail"): 2}
+        assert run.warned()
+        assert list(run.suspects().items()) == [("suspect.city", 5), ("suspect.name", 2)]
+        assert list(run.filled().items()) == [("name", 3), ("email", 4)]
+        assert run.legal_bases() == LegalBases(1, 0, 3)
+        assert [end.row for end in run.sent_without()] == [2]
+        assert [(end.row, end.cells) for end in run.failures()] == [
+            (7, ("Ana", "ana@")),
+            (8, ("Ana", "ana@")),
+        ]
+        assert run.accepted(9) == [(0, 1), (0, 2)]
+        facts = run.facts()
+        assert (facts.requests, facts.retries, facts.throttled) == (3, 1, 2)
+        assert run.minutes() == [Minute(0, 1, 0, 1), Minute(1, 1, 0, 0), Minute(2, 1, 2, 1)]
+        with run.snapshot():
+            assert run.counts() == counts
+
+
+def test_a_row_is_recognised_by_the_hash_of_its_cells(place: Place, ledger: Ledger) -> None:
+    with begun(place, ledger) as run:
+        noted = seen_now(ledger, run, 1)._replace(source=-5)
+        run.apply([noted], [], Counters(1))
+        run.apply([], [ended(noted, State.ACCEPTED)], Counters(1))
+        send(run, 2, State.UNCERTAIN, TROUBLE)
+        assert run.sources().to_list() == [-5]
+        run.finish(NOW, 0, None)
+    with begun(place, ledger, "20261128-120000-bbbb") as run:
+        run.note_sources([row(ledger, 1).identity], [77])
+        assert run.sources().to_list() == [77]
+
+
+def test_a_key_belongs_to_one_account(place: Place, ledger: Ledger) -> None:
+    mine, theirs = ledger.digests(["key 1", "key 2"])
+    with begun(place, ledger, key=mine) as run:
+        send(run, 0, State.ACCEPTED)
+        run.finish(NOW, 0, None)
+    names = iter(f"20261128-12000{n}-bbbb" for n in range(9))
+    for account, key, said in (("beta", mine, "belongs to"), ("acme", theirs, "another API key")):
+        with (
+            pytest.raises(UsageError, match=said),
+            begun(place, ledger, next(names), account=account, key=key),
+        ):
+            pass
+    with (
+        pytest.raises(UsageError, match="did you mean"),
+        begun(place, ledger, next(names), account="acmee", key=theirs),
+    ):
+        pass
+    endpoint = address.endpoint(URL)
+    with pytest.raises(UsageError, match="no account"):
+        ledger.accounts.add_key(endpoint, "nobody", theirs, NOW)
+    assert ledger.accounts.add_key(endpoint, "ACME", theirs, NOW) == "acme"
+    with begun(place, ledger, next(names), key=theirs):
+        pass
+    (account,) = ledger.accounts.all()
+    assert (account.account, account.endpoint, account.keys) == ("acme", endpoint, 2)
+    assert account.conversions == 1
+
+
+def test_a_key_with_which_nothing_arrived_is_free_again(place: Place, ledger: Ledger) -> None:
+    (key,) = ledger.digests(["key 1"])
+    with begun(place, ledger, key=key) as run:
+        with (
+            pytest.raises(UsageError, match="belongs to"),
+            begun(place, ledger, "20261128-120000-bbbb", account="beta", key=key),
+        ):
+            pass
+        run.finish(NOW, 0, None)
+    with begun(place, ledger, "20261128-120000-cccc", account="beta", key=key) as run:
+        send(run, 1, State.ACCEPTED)
+        run.finish(NOW, 0, None)
+    assert {a.account: a.keys for a in ledger.accounts.all()}["beta"] == 1
+
+
+def test_an_account_with_another_name_knows_its_conversions(place: Place, ledger: Ledger) -> None:
+    with begun(place, ledger, again=("--account", "acme", "--json")) as run:
+        send(run, 0, State.ACCEPTED)
+        run.finish(NOW, 0, None)
+    with begun(place, ledger, "20261128-120000-bbbb", account="beta") as run:
+        send(run, 5, State.ACCEPTED)
+        run.finish(NOW, 0, None)
+    with pytest.raises(UsageError, match="already"):
+        ledger.accounts.rename("acme", "beta")
+    with pytest.raises(UsageError, match="no account"):
+        ledger.accounts.rename("nobody", "beta")
+    assert ledger.accounts.rename("acme", "Acme Ltda") == 1
+    record = ledger.run("20261128-120000-aaaa").facts().record
+    assert (record.account, record.again) == ("Acme Ltda", ("--account", "Acme Ltda", "--json"))
+    with begun(place, ledger, "20261128-120000-cccc", account="Acme Ltda") as run:
+        assert states(ledger, run, [0, 5]) == {0: "accepted"}
+
+
+def test_doubt_becomes_knowledge(place: Place, ledger: Ledger) -> None:
+    proof = Problem("proved.webhook", detail="2026-11-28T12:00:01+00:00 webhook")
+    with begun(place, ledger) as run:
+        run.note_names(Names(("email",), "Feira", {"Feira": 2}, {}))
+        run.count_filled({"email": 2, "name": 1, "city": 0})
+        send(run, 0, State.ACCEPTED)
+        send(run, 1, State.UNCERTAIN, TROUBLE)
+        run.finish(NOW, 1, None)
+    where = address.identity(URL, "acme")
+    books = ledger.evidence
+    assert books.destination_at_rest("nowhere") is None
+    with place.store.hold("acme"):
+        number = books.destination_at_rest(where)
+        assert number == run.destination
+        identities = [row(ledger, n).identity for n in range(3)]
+        (doubt,) = books.doubts(number, identities)
+        assert doubt == Doubt(identities[1], run.number, run.name, 0, 1, doubt.left_at)
+        assert books.runs_of(number, identities) == dict.fromkeys(identities[:2], run.number)
+        assert books.identity_fields(number, "Feira") == {("email",)}
+        assert books.identity_fields(number, "Other") == set()
+        assert books.filled_in(run.number) == {"email": 2, "name": 1}
+        assert books.accept(number, [(doubt, proof)]) == 1
+        assert books.accept(number, [(doubt, proof)]) == 0
+        told = Complete(1, 9, frozenset([identifier_hash(ledger, "Feira")]))
+        books.note_complete(number, told, "export.csv")
+        books.note_complete(number, told, "export.csv")
+        assert books.complete(number) == {identifier_hash(ledger, "Feira"): [(1, 9)]}
+    counts = run.counts()
+    assert (counts[State.ACCEPTED], counts[State.UNCERTAIN]) == (2, 0)
+    assert run.proofs() == {"webhook": 1}
+    assert list(run.failures()) == []
+
+
+def test_who_changes_how_conversions_are_told_apart_is_told(place: Place, ledger: Ledger) -> None:
+    with begun(place, ledger) as run:
+        run.note_names(Names(("email",), "Feira", {"Feira": 1}, {}))
+        assert run.unrecognised() == []
+        send(run, 0, State.ACCEPTED)
+        run.finish(NOW, 0, None)
+    with begun(place, ledger, "20261128-120000-bbbb") as run:
+        run.note_names(Names(("email", "name"), "FEIRA", {"FEIRA": 1}, {}))
+        (found,) = run.unrecognised()
+        assert (found.text, found.fields, found.conversions) == ("Feira", ("email",), 1)
+        assert (found.now, found.now_fields) == ("FEIRA", ("email", "name"))
+
+
+def test_a_wish_to_send_again_that_was_cut_off_goes_on(place: Place, ledger: Ledger) -> None:
+    said = {"resend": ("accepted",), "given": ("list.csv",)}
+    with begun(place, ledger, **said) as run:
+        first = run.number
+        run.finish(NOW, ExitCode.STOPPED, "signal")
+    with begun(place, ledger, "20261128-120000-bbbb", **said) as run:
+        assert run.wish() == {first}
+        run.finish(NOW, ExitCode.DONE, None)
+    with begun(place, ledger, "20261128-120000-cccc", **said) as run:
+        assert run.wish() == frozenset()
+
+
+def test_an_attempt_that_did_not_begin_is_noted(place: Place, ledger: Ledger) -> None:
+    with begun(place, ledger, job="feira", mapping="list.yaml") as run:
+        run.finish(NOW, ExitCode.DONE, None)
+    at = NOW + timedelta(days=1)
+    attempt = Attempt(at, "acme", "feira", "list.yaml", ("list.csv",), ExitCode.NOTHING_SENT, "No.")
+    ledger.note_attempt(attempt)
+    (latest,) = ledger.latest_of_jobs()
+    assert (latest.account, latest.job, latest.attempt) == ("acme", "feira", attempt)
+    assert latest.last_success == NOW.isoformat()
+    assert ledger.latest_of_jobs(since=at + timedelta(days=1)) == []
+    assert set(ledger.latest_by(lambda moment: moment.date())) == {NOW.date(), at.date()}
+
+
+def test_what_is_forgotten_is_gone_and_who_was_sent_stays_known(
+    place: Place, ledger: Ledger
+) -> None:
+    with begun(place, ledger, report_dir="/reports") as run:
+        run.record_input(0, Input("list.csv", ("Nome", "x")))
+        send(run, 0, State.ACCEPTED)
+        send(run, 1, State.REFUSED, TROUBLE)
+        run.finish(NOW, 1, None)
+    counts = run.counts()
+    people = ledger.people
+    assert people.remembered() == {run.name}
+    assert [str(folder) for folder in people.report_dirs()] == ["/reports"]
+    assert people.forget(NOW + timedelta(days=1), NOW, at_work=[run.name]) == 0
+    assert people.forget(NOW + timedelta(days=1), NOW) == 1
+    people.shrink()
+    assert people.empty_log()
+    assert people.forgotten() == [run.name]
+    assert people.remembered() == frozenset()
+    assert run.counts() == counts
+    assert list(run.failures()) == []
+    assert not place.holds(b"Ana Maria")
+    assert states(ledger, run, [0, 1]) == {0: "accepted", 1: "refused"}
+
+
+@pytest.mark.parametrize("also_hash", [False, True])
+def test_a_person_is_erased(place: Place, ledger: Ledger, *, also_hash: bool) -> None:
+    email = "ana@exemplo.com.br"
+    with begun(place, ledger) as run:
+        for person, cell in ((1, email), (2, "rui@exemplo.com.br")):
+            outgoing = row(ledger, person)
+            run.apply([outgoing], [], Counters(person))
+            problem = TROUBLE._replace(value=cell)
+            end = Outcome(0, person, State.REFUSED, (problem,), (cell, "x"))
+            run.apply([], [RowResult(outgoing, end)], Counters(person))
+        run.finish(NOW, 1, None)
+    erased = ledger.people.erase(People([email]), also_hash=also_hash)
+    assert (erased.rows, erased.runs, erased.hashes) == (1, (run.name,), int(also_hash))
+    assert [(end.row, end.cells) for end in run.failures()] == [
+        (1, ("", "")),
+        (2, ("rui@exemplo.com.br", "x")),
+    ]
+    assert run.problems() == {"rd.invalid": 2}
+    assert states(ledger, run, [1, 2]) == ({} if also_hash else {1: "refused"}) | {2: "refused"}
+
+
+def test_a_ledger_that_is_whole_says_what_it_holds(place: Place, ledger: Ledger) -> None:
+    with begun(place, ledger) as run:
+        send(run, 0, State.ACCEPTED)
+        send(run, 1, State.REFUSED, TROUBLE)
+    found = ledger.looked_through()
+    assert found.wrong == []
+    assert (found.runs, found.conversions, found.last) == (
+        1,
+        {"accepted": 1, "refused": 1},
+        run.name,
+    )
+    assert "spoilt" in str(ledger.damaged("spoilt"))
+
+
+def test_hashes_are_keyed_and_stay_the_same(place: Place, ledger: Ledger) -> None:
+    assert len(ledger.key) == 32
+    one, two = ledger.digests(["ana@exemplo.com.br", "rui@exemplo.com.br"])
+    assert len(one) == 16
+    assert one != two
+    with place.store.open() as again:
+        assert again.digests(["ana@exemplo.com.br"]) == [one]
+    assert [len(short) for short in ledger.digests(["x"], 8)] == [8]

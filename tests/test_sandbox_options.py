@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from rdimport.core.errors import UsageError
-from rdimport.sandbox import OPTION_TEXTS, Faults, SandboxOptions
+from rdimport.sandbox import Faults, SandboxOptions
 from rdimport.sandbox.arguments import add_arguments, options_from
+from rdimport.sandbox.options import option_texts
 
 
 @pytest.mark.parametrize(
@@ -63,5 +64,5 @@ def test_every_option_can_be_given_as_an_argument_and_has_its_text() -> None:
     assert given.accounts == ("a", "b")
     assert given.faults == Faults(cut=0.05, latency=1.0)
     help_text = " ".join(parser.format_help().split())
-    for _, text in OPTION_TEXTS.values():
+    for _, text in option_texts().values():
         assert text.split(";")[0].split(":")[0][:40] in help_text

@@ -88,7 +88,8 @@ def _document(path: Path) -> Document:
         what, place = str(error), (1, 1)
         if found:
             what, place = found["what"], (int(found["line"]), int(found["column"]))
-        problems = [(place, (), f"not TOML: {what[:1].lower()}{what[1:]}")]
+        reason = f"{what[:1].lower()}{what[1:]}"
+        problems = [(place, (), _("not TOML: {reason}", reason=reason))]
         raise UsageError(document_errors.lines(str(path), problems), _(_REMEDY)) from None
     keys = dict(_places(text))
     return Document(_plain(data), keys, {(): (1, 1), **keys})

@@ -17,7 +17,9 @@ from pydantic import (
     model_validator,
 )
 
-from rdimport.core.names import did_you_mean, fold
+from rdimport.core.document_errors import suggestion
+from rdimport.core.messages import _, untranslated
+from rdimport.core.names import fold
 from rdimport.core.quota import Quota
 from rdimport.destination.own_endpoint import Meaning
 from rdimport.notify.rules import Rule
@@ -38,7 +40,7 @@ def _one_or_more(value: object) -> object:
 def _of_form(pattern: str, sentence: str) -> Callable[[object], object]:
     def check(value: object) -> object:
         if not isinstance(value, str) or not re.fullmatch(pattern, value):
-            raise ValueError(sentence)
+            raise ValueError(_(sentence))
         return value
 
     return check
@@ -46,16 +48,24 @@ def _of_form(pattern: str, sentence: str) -> Callable[[object], object]:
 
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 _TIME: Final = r"[0-9]+(?:\.[0-9]+)?(?:s|m|min|h|d)"
-Time = Annotated[str, BeforeValidator(_of_form(_TIME, 'no time: write "2h", "45m" or "30s"'))]
+Time = Annotated[
+    str, BeforeValidator(_of_form(_TIME, untranslated('no time: write "2h", "45m" or "30s"')))
+]
 SomeTime = Annotated[
-    str, BeforeValidator(_of_form(rf"(?=[^1-9]*[1-9]){_TIME}", 'no time above 0: write "30s"'))
+    str,
+    BeforeValidator(
+        _of_form(rf"(?=[^1-9]*[1-9]){_TIME}", untranslated('no time above 0: write "30s"'))
+    ),
 ]
 _OF_DAY: Final = r"([01]?[0-9]|2[0-3]):[0-5][0-9]"
 TimeOfDay = Annotated[
-    str, BeforeValidator(_of_form(_OF_DAY, 'no time of the day: write "06:00", in quotes'))
+    str,
+    BeforeValidator(
+        _of_form(_OF_DAY, untranslated('no time of the day: write "06:00", in quotes'))
+    ),
 ]
 _SHARE: Final = r"[0-9]{1,2}(?:\.[0-9]+)?\s*%"
-Share = Annotated[str, BeforeValidator(_of_form(_SHARE, 'no share: write "20%"'))]
+Share = Annotated[str, BeforeValidator(_of_form(_SHARE, untranslated('no share: write "20%"')))]
 QuotaText = Annotated[str, BeforeValidator(_quota)]
 Paths = Annotated[tuple[Text, ...], BeforeValidator(_one_or_more), Field(min_length=1)]
 Rules = Annotated[tuple[Rule, ...], BeforeValidator(_one_or_more), Field(min_length=1)]
@@ -84,7 +94,7 @@ class ApiKey(_Table):
     def _one(self) -> Self:
         given = [name for name in type(self).model_fields if getattr(self, name)]
         if len(given) != 1:
-            raise ValueError("expected one of env, file, keyring, command")
+            raise ValueError(_("expected one of {known}", known="env, file, keyring, command"))
         return self
 
 
@@ -98,7 +108,7 @@ class Address(_Table):
     @model_validator(mode="after")
     def _one(self) -> Self:
         if sum(bool(getattr(self, name)) for name in type(self).model_fields) != 1:
-            raise ValueError("expected one of env, file, command")
+            raise ValueError(_("expected one of {known}", known="env, file, command"))
         return self
 
 
@@ -170,7 +180,7 @@ class Account(Common):
     @model_validator(mode="after")
     def _one_quota(self) -> Self:
         if self.plan and self.quota:
-            raise ValueError("plan and quota both set the quota; leave one of them out")
+            raise ValueError(_("plan and quota both set the quota; leave one of them out"))
         return self
 
 
@@ -216,18 +226,20 @@ class Settings(_Table):
         for name in self.accounts:
             first = names.setdefault(fold(name), name)
             if first != name:
-                yield ("accounts", name), f"differs from `{first}` only in case, accents or blanks"
+                yield (
+                    ("accounts", name),
+                    _("differs from `{first}` only in case, accents or blanks", first=first),
+                )
         for name, job in self.jobs.items():
             if fold(job.account) not in names:
-                best = did_you_mean(job.account, names.values())
-                hint = f"; did you mean `{best}`?" if best else ""
-                yield ("jobs", name, "account"), f"there is no account `{job.account}`{hint}"
+                missing = _("there is no account `{name}`", name=job.account)
+                hint = suggestion(job.account, names.values())
+                yield ("jobs", name, "account"), missing + hint
         for place, table in self._tables():
             for wanted in table.notify or ():
                 if wanted not in self.notify:
-                    best = did_you_mean(wanted, self.notify)
-                    hint = f"; did you mean `{best}`?" if best else ""
-                    yield (*place, "notify"), f"there is no [notify.{wanted}]{hint}"
+                    missing = _("there is no [notify.{name}]", name=wanted)
+                    yield (*place, "notify"), missing + suggestion(wanted, self.notify)
 
     def _tables(self) -> Iterator[tuple[tuple[str, ...], Common]]:
         yield ("defaults",), self.defaults

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 from pydantic import BaseModel
 
 from rdimport.core.masking import may_be_key
+from rdimport.core.messages import _, untranslated
 from rdimport.core.names import did_you_mean
 from rdimport.core.visible import shown_lines
 
@@ -21,24 +22,27 @@ CONTRADICTION: Final = "contradiction"
 """The type of the model's own error for broken `rules`, which the loader reports one by one."""
 
 _SENTENCES: Final = {
-    "string_type": "expected text, found {found}",
-    "string_too_short": "must not be empty",
-    "too_short": "must not be empty",
-    "string_pattern_mismatch": "expected the form {pattern}, found {found}",
-    "int_parsing": "expected a whole number, found {found}",
-    "int_type": "expected a whole number, found {found}",
-    "int_from_float": "expected a whole number, found {found}",
-    "float_parsing": "expected a number, found {found}",
-    "float_type": "expected a number, found {found}",
-    "greater_than_equal": "expected {ge} or more, found {found}",
-    "less_than_equal": "expected {le} or less, found {found}",
-    "bool_parsing": "expected true or false, found {found}",
-    "bool_type": "expected true or false, found {found}",
-    "dict_type": "expected keys with values below it, found {found}",
-    "model_type": "expected keys with values below it, found {found}",
-    "model_attributes_type": "expected keys with values below it, found {found}",
-    "tuple_type": "expected a list, found {found}",
-    "list_type": "expected a list, found {found}",
+    "string_type": untranslated("expected text, found {found}"),
+    **dict.fromkeys(("string_too_short", "too_short"), untranslated("must not be empty")),
+    "string_pattern_mismatch": untranslated("expected the form {pattern}, found {found}"),
+    **dict.fromkeys(
+        ("int_parsing", "int_type", "int_from_float", "int_parsing_size"),
+        untranslated("expected a whole number, found {found}"),
+    ),
+    **dict.fromkeys(
+        ("float_parsing", "float_type", "finite_number"),
+        untranslated("expected a number, found {found}"),
+    ),
+    "greater_than_equal": untranslated("expected {ge} or more, found {found}"),
+    "less_than_equal": untranslated("expected {le} or less, found {found}"),
+    **dict.fromkeys(
+        ("bool_parsing", "bool_type"), untranslated("expected true or false, found {found}")
+    ),
+    **dict.fromkeys(
+        ("dict_type", "model_type", "model_attributes_type"),
+        untranslated("expected keys with values below it, found {found}"),
+    ),
+    **dict.fromkeys(("tuple_type", "list_type"), untranslated("expected a list, found {found}")),
 }
 
 
@@ -73,7 +77,7 @@ def _one(document: Document, model: type[BaseModel], detail: Any) -> tuple[Place
     path = path[:-1] if of_key else path
     kind = detail["type"]
     if kind == "missing":
-        return document.place(path[:-1]), path[:-1], f"`{path[-1]}` is missing"
+        return document.place(path[:-1]), path[:-1], _("`{key}` is missing", key=path[-1])
     if kind == "extra_forbidden":
         known = _model_at(model, path[:-1]).model_fields
         return document.place(path, of_key=True), path[:-1], _unknown(str(path[-1]), known)
@@ -84,32 +88,41 @@ def _one(document: Document, model: type[BaseModel], detail: Any) -> tuple[Place
 
 
 def _unknown(key: str, known: Iterable[str]) -> str:
-    best = did_you_mean(key, known)
-    hint = f"did you mean `{best}`?" if best else f"expected one of {', '.join(known)}"
-    return f"unknown key `{key}`; {hint}"
+    if best := did_you_mean(key, known):
+        return _("unknown key `{key}`; did you mean `{best}`?", key=key, best=best)
+    return _("unknown key `{key}`; expected one of {known}", key=key, known=", ".join(known))
 
 
 def _sentence(detail: Any) -> str:
     kind, context = detail["type"], detail.get("ctx", {})
     if kind in {"enum", "literal_error"}:
         choices = [c.strip("'") for c in context["expected"].replace(" or ", ", ").split(", ")]
-        best = did_you_mean(str(detail["input"]), choices)
-        hint = f"; did you mean `{best}`?" if best else ""
-        return f"expected one of {', '.join(choices)}; found {_found(detail['input'])}{hint}"
+        said = _(
+            "expected one of {known}; found {found}",
+            known=", ".join(choices),
+            found=_found(detail["input"]),
+        )
+        return said + suggestion(str(detail["input"]), choices)
     template = _SENTENCES.get(kind)
     if template is None:
         return str(detail["msg"]).removeprefix("Value error, ")
-    return template.format(found=_found(detail["input"]), **context)
+    return _(template, found=_found(detail["input"]), **context)
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """`; did you mean X?` or nothing."""
+    best = did_you_mean(name, known)
+    return _("; did you mean `{best}`?", best=best) if best else ""
 
 
 def _found(value: object) -> str:
     if value is None:
-        return "nothing"
+        return _("nothing")
     if isinstance(value, dict):
-        return "keys with values"
+        return _("keys with values")
     if isinstance(value, list | tuple):
-        return "a list"
-    return "what may be a key" if may_be_key(str(value)) else f"`{value}`"
+        return _("a list")
+    return _("what may be a key") if may_be_key(str(value)) else f"`{value}`"
 
 
 def _dotted(path: Path) -> str:

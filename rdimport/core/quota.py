@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple, Self
 
+from rdimport.core.messages import _
+
 ENOUGH: Final = 10.0
 """Seconds of sending below which a share of the quota says nothing."""
 
@@ -29,7 +31,9 @@ class Quota:
             return None
         match = re.fullmatch(r"\s*(\d+)\s*/\s*([a-z]+)\s*", text.lower())
         if match is None or match[2] not in _UNITS or int(match[1]) == 0:
-            raise ValueError(f"not a quota: {text!r} (write 120/min, 2/s, 500/h or none)")
+            raise ValueError(
+                _("not a quota: {text!r} (write 120/min, 2/s, 500/h or none)", text=text)
+            )
         return cls(int(match[1]), _UNITS[match[2]])
 
     def leaving(self, reserve: str) -> Self:
@@ -37,7 +41,9 @@ class Quota:
         match = re.fullmatch(r"(\d{1,3}(?:\.\d{1,6})?)\s*(%?)", reserve.strip())
         share = float(match[1]) / (100 if match[2] else 1) if match else 1.0
         if share >= 1:
-            raise ValueError(f"not a share of the quota: {reserve!r} (write 20%)")
+            raise ValueError(
+                _("not a share of the quota: {reserve!r} (write 20%)", reserve=reserve)
+            )
         return replace(self, reserve=share)
 
     @property

@@ -15,6 +15,8 @@ from ruamel.yaml.error import MarkedYAMLError, StreamMark, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.reader import ReaderError
 
+from rdimport.core.messages import _, untranslated
+
 Path = tuple[str | int, ...]
 Place = tuple[int, int]
 
@@ -24,17 +26,26 @@ MOST_NODES: Final = 20_000
 MOST_DEPTH: Final = 20
 
 _HINTS: Final = (
-    ("'\\t'", "indent with spaces, not with tabs"),
+    ("'\\t'", untranslated("indent with spaces, not with tabs")),
     (
         "mapping values are not allowed",
-        "line the keys up in one column, and put text that holds a colon into quotes",
+        untranslated("line the keys up in one column, and put text that holds a colon into quotes"),
     ),
-    ("cannot start any token", "put text that starts with a special character into quotes"),
-    ("quoted scalar", "a quotation mark is opened and never closed"),
-    ("undefined alias", "put text that starts with * into quotes"),
-    ("another document", "a mapping file holds one document: remove the line ---"),
-    ("flow", "a bracket is never closed, a comma is missing, or text with # needs quotes"),
-    ("block end", "the lines of one section must start in the same column"),
+    (
+        "cannot start any token",
+        untranslated("put text that starts with a special character into quotes"),
+    ),
+    ("quoted scalar", untranslated("a quotation mark is opened and never closed")),
+    ("undefined alias", untranslated("put text that starts with * into quotes")),
+    (
+        "another document",
+        untranslated("a mapping file holds one document: remove the line ---"),
+    ),
+    (
+        "flow",
+        untranslated("a bracket is never closed, a comma is missing, or text with # needs quotes"),
+    ),
+    ("block end", untranslated("the lines of one section must start in the same column")),
 )
 
 
@@ -86,11 +97,11 @@ def parse(text: str) -> Document:
         node = YAML(typ="safe", pure=True).compose(text)
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise DocumentError("a character that YAML does not allow", (line, 1)) from None
+        raise DocumentError(_("a character that YAML does not allow"), (line, 1)) from None
     except MarkedYAMLError as error:
         raise _not_yaml(error) from None
     except (YAMLError, ValueError, RecursionError) as error:
-        raise DocumentError(f"not YAML: {str(error).splitlines()[0]}") from None
+        raise DocumentError(_not_yaml_at_all(str(error).splitlines()[0])) from None
     document = Document()
     if node is not None:
         document.values[()] = _start(node)
@@ -103,8 +114,12 @@ def _not_yaml(error: MarkedYAMLError) -> DocumentError:
     mark = error.problem_mark or error.context_mark
     place = (mark.line + 1, mark.column + 1) if isinstance(mark, StreamMark) else (1, 1)
     reason = " ".join(str(part) for part in (error.problem, error.context) if part)
-    hint = next((advice for sign, advice in _HINTS if sign in reason), "")
-    return DocumentError(f"not YAML: {hint or reason}", place)
+    hint = next((_(advice) for sign, advice in _HINTS if sign in reason), "")
+    return DocumentError(_not_yaml_at_all(hint or reason), place)
+
+
+def _not_yaml_at_all(reason: str) -> str:
+    return _("not YAML: {reason}", reason=reason)
 
 
 def _start(node: Node) -> Place:
@@ -115,7 +130,7 @@ def _read(document: Document, node: Node, path: Path) -> Any:
     """The node's value; notes where it and all below it stand."""
     document.nodes += 1
     if document.nodes > MOST_NODES or len(path) > MOST_DEPTH:
-        raise DocumentError("too many values, or nested too deeply, for a mapping", _start(node))
+        raise DocumentError(_("too many values, or nested too deeply, for a mapping"), _start(node))
     document.values[path] = _start(node)
     if isinstance(node, MappingNode):
         return _read_mapping(document, node, path)
@@ -124,7 +139,7 @@ def _read(document: Document, node: Node, path: Path) -> Any:
     if isinstance(node, ScalarNode):
         is_null = str(node.tag).endswith(":null") and node.style is None
         return None if is_null else _whole(str(node.value), node)
-    raise DocumentError("not a value that a mapping may hold", _start(node))
+    raise DocumentError(_("not a value that a mapping may hold"), _start(node))
 
 
 def _whole(text: str, node: Node) -> str:
@@ -134,14 +149,14 @@ def _whole(text: str, node: Node) -> str:
     try:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
     except UnicodeDecodeError:
-        raise DocumentError("half of a character, written as an escape", _start(node)) from None
+        raise DocumentError(_("half of a character, written as an escape"), _start(node)) from None
 
 
 def _read_mapping(document: Document, node: MappingNode, path: Path) -> dict[str, Any]:
     data: dict[str, Any] = {}
     for key_node, value_node in node.value:
         if not isinstance(key_node, ScalarNode):
-            raise DocumentError("a key must be plain text", _start(key_node))
+            raise DocumentError(_("a key must be plain text"), _start(key_node))
         key = _whole(str(key_node.value), key_node)
         if key in data:
             document.doubled.append(((*path, key), _start(key_node)))

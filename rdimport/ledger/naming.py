@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
 from rdimport.core.errors import UsageError
-from rdimport.core.messages import _
+from rdimport.core.messages import _, ngettext
 from rdimport.ledger.hashes import digests_of
 
 _USUAL: Final = ("email",)
@@ -43,14 +43,26 @@ class Unrecognised(NamedTuple):
 
     def sentence(self) -> str:
         """In a sentence."""
-        was = f"“{self.text}” under " if self.text != self.now else "under "
-        was += f"identity [{', '.join(self.fields)}]" if self.fields else "another identity"
-        many = "1 conversion" if self.conversions == 1 else f"{self.conversions} conversions"
-        return (
-            f"The ledger knows {many} {was}; as “{self.now}” under identity "
-            f"[{', '.join(self.now_fields)}] they are not recognised, and their people would be "
-            "sent again."
+        known = ngettext(
+            "The ledger knows {number} conversion of {name} ({identity})",
+            "The ledger knows {number} conversions of {name} ({identity})",
+            self.conversions,
+            name=f"“{self.text}”",
+            identity=_identity(self.fields),
         )
+        return _(
+            "{known}; as {name} ({identity}) they are not recognised, and their people would be "
+            "sent again.",
+            known=known,
+            name=f"“{self.now}”",
+            identity=_identity(self.now_fields),
+        )
+
+
+def _identity(fields: tuple[str, ...]) -> str:
+    if not fields:
+        return _("another identity")
+    return _("identity [{fields}]", fields=", ".join(fields))
 
 
 def refuse_unrecognised(found: Sequence[Unrecognised]) -> None:

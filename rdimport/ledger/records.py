@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple, Self
 
 import polars as pl
 
+from rdimport.core.messages import _
 from rdimport.core.row import Problem, State
 
 KNOWN: Final = {
@@ -169,7 +170,7 @@ class RunRecord:
     def read(cls, kept: Mapping[str, Any]) -> Self:
         """From JSON; earlier releases kept less. Raises LookupError for what no release kept."""
         if not {"account", "base_url"} <= kept.keys():
-            raise LookupError("a run without account and endpoint")
+            raise LookupError(_("a run without account and endpoint"))
         known = {one.name: kept[one.name] for one in fields(cls) if kept.get(one.name) is not None}
         for name in known.keys() & {"again", "given", "resend"}:
             known[name] = tuple(known[name])

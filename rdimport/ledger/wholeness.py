@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from rdimport.core.errors import Bug, ExitCode, LedgerError
-from rdimport.core.messages import _
+from rdimport.core.messages import _, ngettext
 from rdimport.core.row import State
 
 if TYPE_CHECKING:
@@ -29,15 +29,29 @@ def sums(run: Run, accepted: int) -> Iterator[str]:
     try:
         counts = run.counts()
     except Bug:
-        yield f"run {run.name} counts more outcomes than rows"
+        yield _("run {run} counts more outcomes than rows", run=run.name)
         return
     left = counts[State.PENDING]
     if left and run.facts().exit_code in (ExitCode.DONE, ExitCode.FAILED_ROWS):
-        yield f"run {run.name} came to its end, and {left} of its rows did not"
-    if accepted > counts[State.ACCEPTED]:
-        yield (
-            f"run {run.name} counts {counts[State.ACCEPTED]} rows as accepted, and lists {accepted}"
+        yield ngettext(
+            "run {run} came to its end, and {number} of its rows did not",
+            "run {run} came to its end, and {number} of its rows did not",
+            left,
+            run=run.name,
         )
+    if accepted > counts[State.ACCEPTED]:
+        yield miscounted(run.name, counts[State.ACCEPTED], State.ACCEPTED, accepted)
+
+
+def miscounted(run: str, counted: int, state: str, listed: int) -> str:
+    """That a run counts other than it lists."""
+    return _(
+        "run {run} counts {counted} rows as {state}, and lists {listed}",
+        run=run,
+        counted=counted,
+        state=state,
+        listed=listed,
+    )
 
 
 def damage_in(ledger: Ledger) -> LedgerError | None:

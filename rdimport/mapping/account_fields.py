@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from rdimport.core.document_errors import suggestion
 from rdimport.core.errors import MappingError
 from rdimport.core.messages import _
-from rdimport.core.names import did_you_mean
 from rdimport.core.visible import shown_lines
 from rdimport.mapping.vocabulary import Type
 
@@ -31,13 +31,20 @@ def verify(mapping: Mapping, account: CustomFields) -> None:
             continue
         known = account.fields.get(name)
         if known is None:
-            best = did_you_mean(name, account.fields)
-            hint = f"; did you mean `{best}`?" if best else ""
-            lines.append(f"the account has no field `{name}` ({account.source}){hint}")
+            missing = _(
+                "the account has no field `{name}` ({source})", name=name, source=account.source
+            )
+            lines.append(missing + suggestion(name, account.fields))
             continue
         wanted = _TYPES.get(known.data_type)
         if wanted and wanted is not (source.type or Type.TEXT):
-            lines.append(f"`{name}` is of type {wanted} in RD: write `type: {wanted}`")
+            lines.append(
+                _(
+                    "`{name}` is of type {wanted} in RD: write `type: {wanted}`",
+                    name=name,
+                    wanted=wanted,
+                )
+            )
     if lines:
         raise MappingError(
             shown_lines(lines),

@@ -8,6 +8,7 @@ import polars as pl
 from polars.exceptions import PolarsError
 from pydantic import AfterValidator, Field, model_validator
 
+from rdimport.core.messages import _
 from rdimport.mapping.vocabulary import MOST, Format, Section, Severity, Text, Texts, wrong
 
 
@@ -16,7 +17,7 @@ def _pattern(text: str) -> str:
         pl.select(pl.lit("").str.contains(text))
     except PolarsError as error:
         reason = " ".join(str(error).split("This error occurred")[0].split())
-        raise wrong(f"not a regular expression: {reason}") from None
+        raise wrong(_("not a regular expression: {reason}", reason=reason)) from None
     return text
 
 
@@ -51,5 +52,11 @@ class Check(Section):
     def _ordered(self) -> Self:
         for least, most in ((self.min, self.max), (self.min_length, self.max_length)):
             if least is not None and most is not None and least > most:
-                raise wrong(f"the least, {least:g}, is more than the most, {most:g}")
+                raise wrong(
+                    _(
+                        "the least, {least}, is more than the most, {most}",
+                        least=f"{least:g}",
+                        most=f"{most:g}",
+                    )
+                )
         return self

@@ -10,6 +10,7 @@ import polars as pl
 from polars.exceptions import PolarsError
 from pydantic import AfterValidator, Field, model_validator
 
+from rdimport.core.messages import _
 from rdimport.destination.rdstation.fields import LEGAL_CATEGORIES, LEGAL_STATUSES, LEGAL_TYPES
 from rdimport.mapping import sql
 from rdimport.mapping.vocabulary import (
@@ -42,7 +43,7 @@ def _date_format(text: str) -> str:
     except PolarsError:
         back = pl.Series([None])
     if back[0] != day[0]:
-        raise wrong("expected day, month and year, as in `%d/%m/%Y`")
+        raise wrong(_("expected day, month and year, as in `%d/%m/%Y`"))
     return text
 
 
@@ -102,18 +103,20 @@ class Source(Section):
     def _short(cls, data: object) -> object:
         """`E-mail` and `[Celular, WhatsApp]` are short for `{column: …}`."""
         if data is None:
-            raise wrong("expected a column name, or `{column: …}`, and found nothing")
+            raise wrong(_("expected a column name, or `{column: …}`, and found nothing"))
         return data if isinstance(data, AnyMapping | Source) else {"column": data}
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
         given = [key for key in self.origins if getattr(self, key) is not None]
         if len(given) > 1:
-            raise wrong(f"give one of {', '.join(self.origins)}, not {' and '.join(given)}")
+            known, several = ", ".join(self.origins), _(" and ").join(given)
+            raise wrong(_("give one of {known}, not {given}", known=known, given=several))
         if not given and not self.stands_alone:
-            raise wrong(f"say where the value comes from: one of {', '.join(self.origins)}")
+            known = ", ".join(self.origins)
+            raise wrong(_("say where the value comes from: one of {known}", known=known))
         if self.values is None and "otherwise" in self.model_fields_set:
-            raise wrong("`otherwise` needs `values` beside it")
+            raise wrong(_("`otherwise` needs `values` beside it"))
         return self
 
     @property
@@ -188,7 +191,13 @@ class LegalBasis(Section):
         status = data.get("status") if isinstance(data, AnyMapping) else None
         if isinstance(status, str) and isinstance(data, AnyMapping):
             if status not in LEGAL_STATUSES:
-                message = f"status is granted or declined, not `{status}`"
-                raise wrong(f"{message}; for a column write {{column: {status}}}")
+                raise wrong(
+                    _(
+                        "status is granted or declined, not `{status}`; for a column write "
+                        "{column}",
+                        status=status,
+                        column=f"{{column: {status}}}",
+                    )
+                )
             return {**data, "status": {"value": status}}
         return data

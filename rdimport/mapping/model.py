@@ -35,17 +35,17 @@ from rdimport.mapping.checks import Check
 from rdimport.mapping.field_source import FieldSource, LegalBasis, Source, SourceHints, Sql
 from rdimport.mapping.json_schema import json_schema
 from rdimport.mapping.rules import contradictions
-from rdimport.mapping.vocabulary import Section, Text, Texts, as_tuple, suggestion, wrong
+from rdimport.mapping.vocabulary import Section, Text, Texts, as_tuple, wrong
 
 
 def _field_name(name: str) -> str:
     if name in {"conversion_identifier", "legal_bases"}:
-        raise wrong(f"`{name}` is a key of its own, beside `fields`")
+        raise wrong(_("`{name}` is a key of its own, beside `fields`", name=name))
     if field(name) is None:
         if name.startswith("cf_"):
-            raise wrong("a custom field is written cf_ and then a-z, 0-9 and _ only")
-        hint = suggestion(name, FIELDS) or "; custom ones begin with cf_"
-        raise wrong(f"not a field of RD Station Marketing{hint}")
+            raise wrong(_("a custom field is written cf_ and then a-z, 0-9 and _ only"))
+        hint = document_errors.suggestion(name, FIELDS) or _("; custom ones begin with cf_")
+        raise wrong(_("not a field of RD Station Marketing") + hint)
     return name
 
 
@@ -185,10 +185,10 @@ class Mapping(Section):
         except DocumentError as error:
             raise _wrong(name, [(error.place, (), error.message)]) from None
         if not isinstance(document.data, dict):
-            expected = "expected keys such as `conversion_identifier` and `fields`"
+            expected = _("expected keys such as `conversion_identifier` and `fields`")
             raise _wrong(name, [(document.place(()), (), expected)])
         problems = document_errors.from_rules(document, contradictions(document.data))
-        problems += [(place, path, "is given twice") for path, place in document.doubled]
+        problems += [(place, path, _("is given twice")) for path, place in document.doubled]
         try:
             mapping = cls.model_validate(document.data)
         except ValidationError as refused:
@@ -235,5 +235,5 @@ class Mapping(Section):
 
 
 def _wrong(name: str, problems: Iterable[tuple[Place, DocumentPath, str]]) -> MappingError:
-    remedy = "Correct the mapping and try again; docs/mapping.md lists all keys with examples."
+    remedy = _("Correct the mapping and try again; docs/mapping.md lists all keys with examples.")
     return MappingError(document_errors.lines(name, problems), remedy)

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from rdimport.core.document_errors import suggestion
+from rdimport.core.messages import _
 from rdimport.core.names import fold
 from rdimport.destination.rdstation.fields import Kind, field
-from rdimport.mapping.vocabulary import Clean, Type, default_cleaners, suggestion, type_of
+from rdimport.mapping.vocabulary import Clean, Type, default_cleaners, type_of
 
 Path = tuple[str | int, ...]
 Contradiction = tuple[Path, str]
@@ -42,7 +44,7 @@ def contradictions(data: Mapping[str, Any]) -> Iterator[Contradiction]:
     if fields:
         names = tuple(map(str, fields))
         if "email" not in names:
-            yield ("fields",), "`email` is missing: RD finds and creates contacts by it"
+            yield ("fields",), _("`email` is missing: RD finds and creates contacts by it")
         yield from _known(("identity",), data.get("identity"), names)
         yield from _known(("checks",), data.get("checks"), names)
         yield from _known(("invalid",), data.get("invalid"), names)
@@ -63,12 +65,18 @@ def _needed(data: Mapping[str, Any]) -> Iterator[Contradiction]:
     identity = given if isinstance(given, list | tuple) else (given,)
     for name in identity:
         if isinstance(name, str) and _section(fields.get(name)).get("about") is not None:
-            yield ("identity",), f"`{name}` says where a row comes from, not whose it is"
+            yield (
+                ("identity",),
+                _("`{name}` says where a row comes from, not whose it is", name=name),
+            )
     for name, what in _section(data.get("invalid")).items():
         required = _section(_section(data.get("checks")).get(name)).get("required")
         needed = name in _NEVER_DROPPED or name in identity or str(required).lower() == "true"
         if what == "drop" and needed:
-            yield ("invalid", name), f"every row needs `{name}`: a row without it is kept back"
+            yield (
+                ("invalid", name),
+                _("every row needs `{name}`: a row without it is kept back", name=name),
+            )
 
 
 def _section(value: object) -> Mapping[str, Any]:
@@ -88,9 +96,15 @@ def _sources(data: Mapping[str, Any]) -> Iterator[tuple[Path, Mapping[str, Any]]
 def _version(data: Mapping[str, Any]) -> Iterator[Contradiction]:
     version = str(data.get("version", VERSION))
     if version.isdecimal() and version != VERSION:
-        message = f"this rdimport reads mappings of version {VERSION}, not {version}: "
-        remedy = "update rdimport, or write the mapping again with `rdimport init`"
-        yield ("version",), message + remedy
+        yield (
+            ("version",),
+            _(
+                "this rdimport reads mappings of version {ours}, not {version}: update rdimport, "
+                "or write the mapping again with `rdimport init`",
+                ours=VERSION,
+                version=version,
+            ),
+        )
 
 
 def _known(path: Path, given: object, names: tuple[str, ...]) -> Iterator[Contradiction]:
@@ -98,9 +112,10 @@ def _known(path: Path, given: object, names: tuple[str, ...]) -> Iterator[Contra
     keyed = isinstance(given, Mapping)
     for name in given if isinstance(given, list | tuple | Mapping) else [given]:
         if isinstance(name, str) and name not in names:
-            hint = suggestion(name, names) or f"; it has {', '.join(names)}"
+            hint = suggestion(name, names) or _("; it has {names}", names=", ".join(names))
             place = (*path, name) if keyed else path
-            yield place, f"`{name}` is not one of the fields of this mapping{hint}"
+            said = _("`{name}` is not one of the fields of this mapping", name=name)
+            yield place, said + hint
 
 
 def _form(name: str, source: Mapping[str, Any]) -> Iterator[Contradiction]:
@@ -110,14 +125,20 @@ def _form(name: str, source: Mapping[str, Any]) -> Iterator[Contradiction]:
         return
     path: Path = ("fields", name)
     if source.get("type") is not None and target.kind is not Kind.SCALAR:
-        yield (*path, "type"), "only custom fields (cf_…) have a type to choose; leave it out"
+        yield (*path, "type"), _("only custom fields (cf_…) have a type to choose; leave it out")
     if _type(name, source) is not Type.LIST:
         for key in ("split", "add"):
             if source.get(key) is not None:
-                remedy = "add `type: list`" if target.kind is Kind.SCALAR else "leave it out"
-                yield (*path, key), f"only a list has items, and `{name}` takes one value: {remedy}"
+                yield (*path, key), _no_list(name, own=target.kind is Kind.SCALAR)
     if source.get("cut") is not None and _type(name, source) is not Type.TEXT:
-        yield (*path, "cut"), "only text can be cut"
+        yield (*path, "cut"), _("only text can be cut")
+
+
+def _no_list(name: str, *, own: bool) -> str:
+    """What to do about items of what takes one value; `own` fields have a type to choose."""
+    if own:
+        return _("only a list has items, and `{name}` takes one value: add `type: list`", name=name)
+    return _("only a list has items, and `{name}` takes one value: leave it out", name=name)
 
 
 def _type(name: str, source: Mapping[str, Any]) -> Type:
@@ -136,7 +157,11 @@ def _options(name: str, source: Mapping[str, Any]) -> Iterator[Contradiction]:
     """Keys that would do nothing, because the field does not have their cleaner."""
     for key, cleaners in _NEEDS_CLEANER.items():
         if source.get(key) is not None and not set(cleaners) & set(_cleaners(name, source)):
-            message = f"needs the cleaner {' or '.join(cleaners)}, which `{name}` does not have"
+            message = _(
+                "needs one of the cleaners {cleaners}, and `{name}` has none of them",
+                cleaners=", ".join(cleaners),
+                name=name,
+            )
             yield ("fields", name, key), message
 
 
@@ -145,7 +170,10 @@ def _doubled_values(path: Path, values: Mapping[str, Any]) -> Iterator[Contradic
     for key in map(str, values):
         other = seen.setdefault(fold(key), key)
         if other != key:
-            yield (*path, key), f"is the same as `{other}`: case, accents and spaces do not matter"
+            yield (
+                (*path, key),
+                _("is the same as `{other}`: case, accents and spaces do not matter", other=other),
+            )
 
 
 def _check(
@@ -154,10 +182,10 @@ def _check(
     """Whether the field can keep what is asked of it."""
     for key in check:
         if _type(name, source) is Type.LIST and key not in _FOR_LISTS:
-            message = f"a list can keep {', '.join(sorted(_FOR_LISTS))} only"
-            yield ("checks", name, key), message
+            known = ", ".join(sorted(_FOR_LISTS))
+            yield ("checks", name, key), _("a list can keep {known} only", known=known)
         elif key in {"role", "throwaway"} and Clean.EMAIL not in _cleaners(name, source):
-            yield ("checks", name, key), "only an e-mail address has it"
+            yield ("checks", name, key), _("only an e-mail address has it")
 
 
 def _same_basis(bases: object) -> Iterator[Contradiction]:
@@ -166,5 +194,8 @@ def _same_basis(bases: object) -> Iterator[Contradiction]:
         kind = _section(basis).get("type")
         if isinstance(kind, str):
             if kind in seen:
-                yield ("legal_bases", index), f"the legal basis `{kind}` is given twice"
+                yield (
+                    ("legal_bases", index),
+                    _("the legal basis `{kind}` is given twice", kind=kind),
+                )
             seen.add(kind)

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from rdimport.core.names import did_you_mean
 from rdimport.destination.rdstation.fields import FIELDS, Kind
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
 
 MOST: Final = 1_000_000_000
 """The largest number of characters, items or rows that a mapping may name."""
@@ -120,12 +115,6 @@ def default_cleaners(name: str, form: Type) -> tuple[Clean, ...]:
 def wrong(message: str) -> PydanticCustomError:
     """An error of ours, whose text goes to the person as it is."""
     return PydanticCustomError("mapping", "{message}", {"message": message})
-
-
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """`; did you mean X?` or nothing."""
-    best = did_you_mean(name, known)
-    return f"; did you mean `{best}`?" if best else ""
 
 
 def _as_text(value: object) -> object:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from rdimport.core.messages import _, language, ngettext
+from rdimport.core.messages.written import minute
 from rdimport.core.quota import share_used
 from rdimport.core.row import FAILED, State
 from rdimport.core.shell import joined
@@ -206,12 +207,11 @@ def _left(run: RunStatus) -> str:
     left = run.counts[State.PENDING]
     if not run.resume_at:
         return ngettext("{number} row is left.", "{number} rows are left.", left)
-    when = datetime.fromisoformat(run.resume_at).astimezone()
     return ngettext(
         "{number} row is left, to be sent after {moment}.",
         "{number} rows are left, to be sent after {moment}.",
         left,
-        moment=f"{when:%Y-%m-%d %H:%M}",
+        moment=minute(run.resume_at),
     )
 
 

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from rdimport.core.messages.catalogue import LANGUAGES, catalogue
+from rdimport.core.messages import LANGUAGES, written
+from rdimport.core.messages.catalogue import catalogue
 from rdimport.core.row import State
 from rdimport.ledger import LegalBases, WrongColumn
-
-
-def local(moment: str) -> str:
-    """An ISO 8601 time as the clock on this machine shows it, with how far it is from UTC."""
-    there = datetime.fromisoformat(moment).astimezone()
-    offset = f"{there:%z}"
-    return f"{there:%Y-%m-%d %H:%M:%S} (UTC{offset[:3]}:{offset[3:5]})"
 
 
 class Words:
@@ -84,7 +78,7 @@ class Words:
     def decimal(self, value: float) -> str:
         """A number with the language's decimal mark, two places at most."""
         text = f"{value:.2f}".rstrip("0").rstrip(".")
-        return text.replace(".", ",") if self.lang == "pt-BR" else text
+        return written.decimal(text, self.lang)
 
     def rate(self, value: float) -> str:
         """So many a second, with no more digits than can be trusted: 0.35, 2.1, 2,305."""
@@ -106,9 +100,8 @@ class Words:
             return f"{minutes} min {whole.seconds % 60:02d} s"
         if seconds >= 10:
             return f"{whole.seconds} s"
-        short = f"{seconds:.1f} s"
-        return short.replace(".", ",") if self.lang == "pt-BR" else short
+        return written.decimal(f"{seconds:.1f} s", self.lang)
 
     def number(self, value: int) -> str:
         """A whole number with the language's mark between thousands."""
-        return f"{value:,}".replace(",", "." if self.lang == "pt-BR" else ",")
+        return written.whole(value, self.lang)

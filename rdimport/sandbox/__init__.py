@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rdimport.sandbox.faults import Faults
-from rdimport.sandbox.options import OPTION_TEXTS, SandboxOptions
+from rdimport.sandbox.options import SandboxOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rdimport.sandbox.embedded import RunningSandbox
 
-__all__ = ["OPTION_TEXTS", "Faults", "SandboxOptions", "running", "serve"]
+__all__ = ["Faults", "SandboxOptions", "running", "serve"]
 
 
 def serve(options: SandboxOptions, greet: Callable[[str], None] | None = None) -> None:

@@ -12,17 +12,20 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from rdimport.core.errors import RdimportError
+from rdimport.core.messages import language_of, speaking
 from rdimport.sandbox.options import SandboxOptions
 from rdimport.sandbox.server import run
 
 
 def main() -> None:
     """Serve until standard input is closed."""
+    lang = language_of(sys.stdin.readline())
     options = SandboxOptions.from_json(sys.stdin.readline())
-    try:
-        run(options, lambda started: _tell(asdict(started)), _stop_at_end_of_input)
-    except RdimportError as error:
-        _tell({"error": str(error)})
+    with speaking(lang, everywhere=True):
+        try:
+            run(options, lambda started: _tell(asdict(started)), _stop_at_end_of_input)
+        except RdimportError as error:
+            _tell({"error": str(error)})
 
 
 def _tell(message: dict[str, object]) -> None:

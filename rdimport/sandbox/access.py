@@ -12,7 +12,9 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Final, Literal
 from urllib.parse import parse_qs, urlsplit
 
+from rdimport.core.messages import gettext, language_of, speaking, untranslated
 from rdimport.sandbox.app import ASGIApp, Receive, Scope, Send
+from rdimport.sandbox.page import words
 
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
@@ -33,17 +35,24 @@ class Access:
         host = headers.get("host", "")
         name, origin = _part("hostname", f"//{host}"), _part("netloc", headers.get("origin", ""))
         if name is None or origin is None:
-            await _say(send, 400, "Host or Origin is malformed.")
+            await _refuse(send, headers, 400, untranslated("Host or Origin is malformed."))
         elif self._local and name not in _LOOPBACK:
-            await _say(send, 403, "The sandbox answers to localhost only.")
+            await _refuse(
+                send, headers, 403, untranslated("The sandbox answers to localhost only.")
+            )
         elif not _same_origin(scope, headers, origin, host):
-            await _say(send, 403, "The request comes from another site.")
+            await _refuse(send, headers, 403, untranslated("The request comes from another site."))
         elif self._is_token(_token_of_query(scope)):
             await self._enter(scope, send)
         elif self._is_token(_token_of_headers(scope, headers)):
             await self._app(scope, receive, send)
         else:
-            await _say(send, 401, "Open the address with its token, as the sandbox printed it.")
+            await _refuse(
+                send,
+                headers,
+                401,
+                untranslated("Open the address with its token, as the sandbox printed it."),
+            )
 
     def _is_token(self, given: str) -> bool:
         return hmac.compare_digest(given.encode(), self._token.encode())
@@ -91,6 +100,13 @@ def _token_of_headers(scope: Scope, headers: dict[str, str]) -> str:
         return ""
     name = _cookie(scope)
     return str(cookies[name].value) if name in cookies else ""
+
+
+async def _refuse(send: Send, headers: dict[str, str], status: int, text: str) -> None:
+    """Say why not, in the language that the browser asks for."""
+    with speaking(language_of(words.choose("", headers.get("accept-language", "")))):
+        said = gettext(text)
+    await _say(send, status, said)
 
 
 async def _say(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from rdimport.core.errors import MappingError, UsageError
+from rdimport.core.messages import _
 from rdimport.destination.rdstation.custom_fields import CustomField, CustomFields
 from rdimport.destination.rdstation.fields import CUSTOM_FIELD
 
@@ -31,4 +32,5 @@ class AccountFields:
         try:
             return cls(CustomFields.load(choice))
         except MappingError as error:
-            raise UsageError(error.message, f"{error.remedy} Or write none, or any.") from error
+            remedy = _("{remedy} Or write none, or any.", remedy=error.remedy)
+            raise UsageError(error.message, remedy) from error

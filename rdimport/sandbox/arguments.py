@@ -8,15 +8,16 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
+from rdimport.core.messages import _
 from rdimport.sandbox.faults import Faults
-from rdimport.sandbox.options import OPTION_TEXTS, SandboxOptions
+from rdimport.sandbox.options import SandboxOptions, option_texts
 
 
 def _whole(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise ArgumentTypeError("is no whole number") from None
+        raise ArgumentTypeError(_("is no whole number")) from None
 
 
 _TYPES: Final[dict[str, Callable[[str], object]]] = {
@@ -41,9 +42,11 @@ _REPEATED: Final = {"accounts": "--account", "faults": "--fault"}
 
 def add_arguments(parser: ArgumentParser) -> None:
     """One argument for each field of SandboxOptions, with its text and default."""
+    texts = option_texts()
     for known in fields(SandboxOptions):
-        metavar, text = OPTION_TEXTS[known.name]
-        shown = f" (default: {known.default})" if _is_told(known.default) else ""
+        metavar, text = texts[known.name]
+        told = _is_told(known.default)
+        shown = _(" (default: {default})", default=known.default) if told else ""
         option: dict[str, Any] = {"dest": known.name, "metavar": metavar, "help": text + shown}
         if known.name in _REPEATED:
             parser.add_argument(_REPEATED[known.name], action="append", **option)

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from rdimport.core import child
 from rdimport.core.errors import RdimportError
+from rdimport.core.messages import _, language
 from rdimport.sandbox.faults import Faults
 from rdimport.sandbox.options import SandboxOptions
 
@@ -66,7 +67,7 @@ class RunningSandbox:
         """
         entries = self._all("conversions")
         if entries and entries[0]["id"] != 1:
-            raise SandboxError("The sandbox has forgotten its first conversions: raise `keep`.")
+            raise SandboxError(_("The sandbox has forgotten its first conversions: raise `keep`."))
         return entries
 
     def contacts(self) -> list[dict[str, Any]]:
@@ -95,7 +96,7 @@ class RunningSandbox:
             if key["secret"] == secret:
                 self._call("PATCH", f"keys/{key['id']}", {"active": active})
                 return
-        raise SandboxError("The sandbox has no such key.")
+        raise SandboxError(_("The sandbox has no such key."))
 
     def set_webhook(self, url: str) -> None:
         """Call this address for each conversion from now on, as RD's webhook does; "": nobody."""
@@ -144,11 +145,14 @@ class RunningSandbox:
             answer = connection.getresponse()
             text = answer.read()
         except OSError as error:
-            raise SandboxError(f"The sandbox does not answer: {error}.") from error
+            raise SandboxError(_("The sandbox does not answer: {error}.", error=error)) from error
         finally:
             connection.close()
         if answer.status >= 400:
-            raise SandboxError(f"The sandbox says {answer.status}: {text.decode(errors='replace')}")
+            said = text.decode(errors="replace")
+            raise SandboxError(
+                _("The sandbox says {status}: {said}", status=answer.status, said=said)
+            )
         return text
 
 
@@ -191,15 +195,15 @@ def running(options: SandboxOptions | None = None) -> Iterator[RunningSandbox]:
 
 def _handshake(process: subprocess.Popen[bytes], options: SandboxOptions) -> RunningSandbox:
     if process.stdin is None or process.stdout is None:  # pragma: no cover  both are pipes
-        raise SandboxError("The sandbox has no pipes.")
+        raise SandboxError(_("The sandbox has no pipes."))
     try:
-        process.stdin.write(options.to_json().encode() + b"\n")
+        process.stdin.write(f"{language()}\n{options.to_json()}\n".encode())
         process.stdin.flush()
         started = json.loads(process.stdout.readline() or b"null")
     except (OSError, ValueError) as error:
-        raise SandboxError(f"The sandbox did not start: {error}.") from error
+        raise SandboxError(_("The sandbox did not start: {error}.", error=error)) from error
     if not isinstance(started, dict):
-        raise SandboxError("The sandbox did not start; what it printed says why.")
+        raise SandboxError(_("The sandbox did not start; what it printed says why."))
     if "error" in started:
         raise SandboxError(started["error"])
     return RunningSandbox(started["base_url"], started["api_key"], started["token"])

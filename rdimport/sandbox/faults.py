@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from rdimport.core.errors import UsageError
+from rdimport.core.messages import _
 
 
 class Fault(StrEnum):
@@ -74,22 +75,25 @@ class Faults:
     def __post_init__(self) -> None:
         shares = [getattr(self, fault) for fault in Fault]
         if min(shares) < 0 or sum(shares) > 1 + 1e-9:
-            raise UsageError("The shares of the sandbox's faults are from 0 to 1, and 1 in all.")
+            raise UsageError(
+                _("The shares of the sandbox's faults are from 0 to 1, and 1 at most together.")
+            )
         if min(getattr(self, name) for name in _NUMBERS) < 0:
-            raise UsageError("No number of the sandbox's faults is below 0.")
+            raise UsageError(_("No number of the sandbox's faults is below 0."))
         if not 200 <= self.odd_status <= 599:
-            raise UsageError("odd_status is an HTTP status from 200 to 599.")
+            raise UsageError(_("odd_status is an HTTP status from 200 to 599."))
 
     @classmethod
     def parse(cls, texts: Iterable[str]) -> Faults:
         """Read `reset_after=5%`, `latency=200ms`, … Raises UsageError for anything else."""
         values: dict[str, float] = {}
         for text in texts:
-            name, _, value = text.partition("=")
+            name, _sign, value = text.partition("=")
             name = name.strip().replace("-", "_")
             if name not in _KINDS:
                 raise UsageError(
-                    f"The sandbox knows no fault {name!r}.", f"It knows {', '.join(_KINDS)}."
+                    _("The sandbox knows no fault {name!r}.", name=name),
+                    _("It knows {known}.", known=", ".join(_KINDS)),
                 )
             values[name] = _value(name, value.strip())
         return cls(**values)  # type: ignore[arg-type]  # _value gives an int where one is due
@@ -118,9 +122,10 @@ def _value(name: str, text: str) -> float:
     kind = _KINDS[name]
     allowed = {"share": ("%", None), "seconds": ("ms", "s", None), "integer": (None,)}[kind]
     if match is None or match[2] not in allowed or (kind == "integer" and not match[1].isdigit()):
-        example = {"share": "5% or 0.05", "seconds": "200ms or 1.5s", "integer": "3"}[kind]
+        example = {"share": "0.05", "seconds": "200ms", "integer": "3"}[kind]
         raise UsageError(
-            f"{text!r} is no value for the sandbox's fault {name}.", f"Write {name}={example}."
+            _("{text!r} is no value for the sandbox's fault {name}.", text=text, name=name),
+            _("Write it like this: {example}.", example=f"{name}={example}"),
         )
     if kind == "integer":
         return int(match[1])

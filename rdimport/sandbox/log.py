@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from rdimport.core.messages import _, language, ngettext
 from rdimport.core.visible import shown
 from rdimport.sandbox.page import words
 from rdimport.sandbox.store import Accepted, Refused
@@ -36,8 +37,8 @@ class Log:
         self._accepted += len(accepted)
         self._refused += len(refused)
         for request in refused:
-            why = words.reason("en", request.reason, request.detail)
-            self._lines[f"{request.status or 'no answer'}  {why}"] += 1
+            why = words.reason(language(), request.reason, request.detail)
+            self._lines[f"{request.status or _('no answer')}  {why}"] += 1
         for conversion in accepted:
             for name in conversion.dropped:
                 self._dropped[name] += 1
@@ -52,16 +53,27 @@ class Log:
         self._written_at = at
         clock = f"{now.astimezone():%H:%M:%S}"
         for line, times in self._lines.items():
-            self._say(f"{clock}  {_plain(line)}{f'  ({times} times)' if times > 1 else ''}")
+            again = ngettext("  ({number} time)", "  ({number} times)", times) if times > 1 else ""
+            self._say(f"{clock}  {_plain(line)}{again}")
         for name in sorted(self._due):
-            times = self._dropped[name]
-            self._say(f"{clock}  dropped in silence, as RD does: {_plain(name)}  ({times} so far)")
+            so_far = _(
+                "dropped in silence, as RD does: {name}  ({times} so far)",
+                name=_plain(name),
+                times=words.number(language(), self._dropped[name]),
+            )
+            self._say(f"{clock}  {so_far}")
         self._lines.clear()
         self._due.clear()
         totals = (self._accepted, self._refused)
         if totals != self._printed and at - self._printed_at >= _TOTALS_EVERY:
             self._printed, self._printed_at = totals, at
-            self._say(f"{clock}  {totals[0]:,} accepted, {totals[1]:,} not accepted so far")
+            accepted, refused = (words.number(language(), number) for number in totals)
+            so_far = _(
+                "{accepted} accepted, {refused} not accepted so far",
+                accepted=accepted,
+                refused=refused,
+            )
+            self._say(f"{clock}  {so_far}")
 
 
 def _is_round(count: int) -> bool:

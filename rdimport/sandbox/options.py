@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rdimport.core.errors import UsageError
+from rdimport.core.messages import _, untranslated
 from rdimport.core.quota import Quota
 from rdimport.destination.rdstation.fields import MAX_BODY, MAX_LENGTH, PLANS
 from rdimport.sandbox.account_fields import AccountFields
@@ -29,106 +30,140 @@ def _choice(default: object, text: str, metavar: str = "") -> Any:
 class SandboxOptions:
     """Every default is RD's behaviour, or the stricter reading where RD does not say."""
 
-    port: int = _choice(8090, "port to listen on; 0 takes a free one", "N")
+    port: int = _choice(8090, untranslated("port to listen on; 0 takes a free one"), "N")
     host: str = _choice(
         "127.0.0.1",
-        "address to listen on; another than loopback lets other machines in, "
-        "and the page then asks for a token",
+        untranslated(
+            "address to listen on; another than loopback lets other machines in, "
+            "and the page then asks for a token"
+        ),
         "ADDRESS",
     )
     plan: str = _choice(
         "light",
-        f"quota of an account: {', '.join(PLANS)}, none, or a number such as 600/min",
+        untranslated("quota of an account: {plans}, none, or a number such as 600/min"),
         "PLAN",
     )
     data: Path | None = _choice(  # noqa: RUF009
-        None, "keep accounts, keys, contacts and requests here; without it nothing is kept", "DIR"
+        None,
+        untranslated("keep accounts, keys, contacts and requests here; without it nothing is kept"),
+        "DIR",
     )
     accounts: tuple[str, ...] = _choice(
         ("default",),
-        "account that exists from the start, with keys and contacts of its own; repeatable",
+        untranslated(
+            "account that exists from the start, with keys and contacts of its own; repeatable"
+        ),
         "NAME",
     )
     profile: str = _choice(
         str(Profile.OWNER),
-        "who looks at the page: Dono, Gestor or Usuario, who is shown no keys; "
-        "the page can switch it",
+        untranslated(
+            "who looks at the page: Dono, Gestor or Usuario, who is shown no keys; "
+            "the page can switch it"
+        ),
         "PROFILE",
     )
-    new_key: str = _choice("", "make a key of this name in the first account and print it", "NAME")
+    new_key: str = _choice(
+        "", untranslated("make a key of this name in the first account and print it"), "NAME"
+    )
     custom_fields: str = _choice(
         "none",
-        "custom fields that the accounts have: none, any, or a JSON file "
-        "(the answer of GET /platform/contacts/fields); all other cf_ fields are dropped",
+        untranslated(
+            "custom fields that the accounts have: none, any, or a JSON file "
+            "(the answer of GET /platform/contacts/fields); all other cf_ fields are dropped"
+        ),
         "none|any|FILE",
     )
     headers: str = _choice(
         "both",
-        "spelling of the quota's headers: plain (RateLimit-Limit), "
-        "quotas (RateLimit-Limit-Quotas), both or none",
+        untranslated(
+            "spelling of the quota's headers: plain (RateLimit-Limit), "
+            "quotas (RateLimit-Limit-Quotas), both or none"
+        ),
         "SPELLING",
     )
-    lead_limit: int = _choice(120, "requests for one e-mail in 24 hours; 0 means no limit", "N")
-    max_body: int = _choice(MAX_BODY, "bytes of a request's body at most", "BYTES")
+    lead_limit: int = _choice(
+        120, untranslated("requests for one e-mail in 24 hours; 0 means no limit"), "N"
+    )
+    max_body: int = _choice(MAX_BODY, untranslated("bytes of a request's body at most"), "BYTES")
     max_length: int = _choice(
-        MAX_LENGTH, "characters of a text at most; 0 means no limit (RD does not say)", "N"
+        MAX_LENGTH,
+        untranslated("characters of a text at most; 0 means no limit (RD does not say)"),
+        "N",
     )
     blanks: str = _choice(
-        "refuse", "empty texts and nulls: refuse or ignore (RD does not say)", "refuse|ignore"
+        "refuse",
+        untranslated("empty texts and nulls: refuse or ignore (RD does not say)"),
+        "refuse|ignore",
     )
-    key_status: int = _choice(401, "status for a wrong or inactive key: 401 or 403", "401|403")
+    key_status: int = _choice(
+        401, untranslated("status for a wrong or inactive key: 401 or 403"), "401|403"
+    )
     error_shape: int = _choice(
-        1, f"shape of the body that names refused fields: {', '.join(map(str, SHAPES))}", "N"
+        1, untranslated("shape of the body that names refused fields: {shapes}"), "N"
     )
     faults: Faults = field(
         default_factory=Faults,
         metadata={
-            "text": "make something go wrong, e.g. reset_after=0.05 or latency=200ms; repeatable",
+            "text": untranslated(
+                "make something go wrong, e.g. reset_after=0.05 or latency=200ms; repeatable"
+            ),
             "metavar": "NAME=VALUE",
         },
     )
-    seed: int = _choice(0, "seed of the chance that draws the faults", "N")
+    seed: int = _choice(0, untranslated("seed of the chance that draws the faults"), "N")
     token: str = _choice(
-        "", "token that the page asks for, 16 characters or more (made up when left out)", "TOKEN"
+        "",
+        untranslated("token that the page asks for, 16 characters or more (made up when left out)"),
+        "TOKEN",
     )
     header_timeout: int = _choice(
-        30, "seconds in which the head of a request must have come", "SECONDS"
+        30, untranslated("seconds in which the head of a request must have come"), "SECONDS"
     )
     certificate: Path | None = _choice(  # noqa: RUF009
-        None, "serve HTTPS with this certificate (PEM; needs a private key)", "FILE"
+        None, untranslated("serve HTTPS with this certificate (PEM; needs a private key)"), "FILE"
     )
-    private_key: Path | None = _choice(None, "private key of the certificate (PEM)", "FILE")  # noqa: RUF009
+    private_key: Path | None = _choice(  # noqa: RUF009
+        None, untranslated("private key of the certificate (PEM)"), "FILE"
+    )
     keep: int = _choice(
-        200_000, "conversions that are kept for the page; older ones are forgotten", "N"
+        200_000,
+        untranslated("conversions that are kept for the page; older ones are forgotten"),
+        "N",
     )
 
     def __post_init__(self) -> None:
         self.quota()
         if Profile.named(self.profile) is None:
             raise UsageError(
-                f"--profile {self.profile} is not known.", f"It takes {', '.join(Profile)}."
+                _("{option} {value} is not known.", option="--profile", value=self.profile),
+                _("It takes {known}.", known=", ".join(Profile)),
             )
         _one_of("--headers", self.headers, tuple(SPELLINGS))
         _one_of("--blanks", self.blanks, ("refuse", "ignore"))
         _one_of("--key-status", self.key_status, (401, 403))
         _one_of("--error-shape", self.error_shape, SHAPES)
         if not 0 <= self.port <= 65_535:
-            raise UsageError(f"--port {self.port} is no port.", "Write a number from 0 to 65535.")
+            raise UsageError(
+                _("--port {port} is no port.", port=self.port),
+                _("Write a number from 0 to 65535."),
+            )
         if min(self.lead_limit, self.max_length) < 0 or min(self.max_body, self.keep) < 1:
             raise UsageError(
-                "--lead-limit, --max-length, --max-body and --keep take no such number."
+                _("--lead-limit, --max-length, --max-body and --keep take no such number.")
             )
         if not self.accounts or not all(name.strip() for name in self.accounts):
-            raise UsageError("The sandbox needs at least one account, and each needs a name.")
+            raise UsageError(_("The sandbox needs at least one account, and each needs a name."))
         if self.token and not _TOKEN.fullmatch(self.token):
             raise UsageError(
-                "--token is too short, or has other characters than letters, digits and `_~.-`.",
-                "Give it 16 characters or more, or leave it out: one is made up then.",
+                _("--token is too short, or has other characters than letters, digits and `_~.-`."),
+                _("Give it 16 characters or more, or leave it out: one is made up then."),
             )
         if self.header_timeout < 1:
-            raise UsageError("--header-timeout takes no such number.", "Write whole seconds.")
+            raise UsageError(_("--header-timeout takes no such number."), _("Write whole seconds."))
         if (self.certificate is None) != (self.private_key is None):
-            raise UsageError("--certificate and --private-key go together.")
+            raise UsageError(_("--certificate and --private-key go together."))
 
     def quota(self) -> Quota | None:
         """The quota of one account; None without one. Raises UsageError."""
@@ -136,8 +171,8 @@ class SandboxOptions:
             return Quota.parse(PLANS.get(self.plan, self.plan))
         except ValueError as error:
             raise UsageError(
-                f"--plan {self.plan} is neither a plan nor a quota.",
-                f"Write {', '.join(PLANS)}, none, or a number such as 600/min.",
+                _("--plan {plan} is neither a plan nor a quota.", plan=self.plan),
+                _("Write {plans}, none, or a number such as 600/min.", plans=", ".join(PLANS)),
             ) from error
 
     def rules(self) -> Rules:
@@ -174,12 +209,15 @@ class SandboxOptions:
 def _one_of(option: str, value: object, choices: tuple[object, ...]) -> None:
     if value not in choices:
         raise UsageError(
-            f"{option} {value} is not known.", f"It takes {', '.join(map(str, choices))}."
+            _("{option} {value} is not known.", option=option, value=value),
+            _("It takes {known}.", known=", ".join(map(str, choices))),
         )
 
 
-OPTION_TEXTS: Final[dict[str, tuple[str, str]]] = {
-    known.name: (known.metadata["metavar"], known.metadata["text"])
-    for known in fields(SandboxOptions)
-}
-"""Metavar and help of every option by its field's name (no `%` in it)."""
+def option_texts() -> dict[str, tuple[str, str]]:
+    """Metavar and help of every option by its field's name, in the language that is spoken."""
+    named = {"plans": ", ".join(PLANS), "shapes": ", ".join(map(str, SHAPES))}
+    return {
+        known.name: (known.metadata["metavar"], _(known.metadata["text"], **named))
+        for known in fields(SandboxOptions)
+    }

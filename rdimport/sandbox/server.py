@@ -18,6 +18,7 @@ import uvicorn
 
 from rdimport.core.clock import Clock, SystemClock
 from rdimport.core.errors import UsageError
+from rdimport.core.messages import _
 from rdimport.core.shell import joined, with_key
 from rdimport.sandbox.app import App
 from rdimport.sandbox.control import control
@@ -73,7 +74,7 @@ def run(
 
 def _bind(options: SandboxOptions) -> socket.socket:
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
+        family, kind, protocol, _name, address = socket.getaddrinfo(
             options.host, options.port, type=socket.SOCK_STREAM
         )[0]
         listener = socket.socket(family, kind, protocol)
@@ -84,8 +85,13 @@ def _bind(options: SandboxOptions) -> socket.socket:
         listener.listen(2048)
     except OSError as error:
         raise UsageError(
-            f"The sandbox cannot listen on {options.host} port {options.port}: {error.strerror}.",
-            "Choose another port with --port, or stop the program that holds this one.",
+            _(
+                "The sandbox cannot listen on {host} port {port}: {strerror}.",
+                host=options.host,
+                port=options.port,
+                strerror=error.strerror,
+            ),
+            _("Choose another port with --port, or stop the program that holds this one."),
         ) from error
     return listener
 
@@ -127,8 +133,12 @@ def _server(options: SandboxOptions, endpoint: Endpoint, token: str) -> uvicorn.
             config.ssl.minimum_version = ssl.TLSVersion.TLSv1_3
     except OSError as error:
         raise UsageError(
-            f"The certificate {options.certificate} cannot be used: {error}.",
-            "It and its private key must be PEM files that belong together.",
+            _(
+                "The certificate {file} cannot be used: {error}.",
+                file=options.certificate,
+                error=error,
+            ),
+            _("It and its private key must be PEM files that belong together."),
         ) from error
     return uvicorn.Server(config)
 
@@ -171,15 +181,19 @@ def serve(options: SandboxOptions, greet: Callable[[str], None] | None = None) -
 
 
 def _greet(options: SandboxOptions, started: Started, say: Callable[[str], None]) -> None:
-    say(f"Sandbox of RD Station Marketing: {started.base_url}/?token={started.token}")
-    who = "Only this machine" if options.is_loopback else "Other machines"
-    say(f"{who} can reach it; the page asks for the token in the address above.")
+    address = f"{started.base_url}/?token={started.token}"
+    say(_("Sandbox of RD Station Marketing: {address}", address=address))
+    say(
+        _("Only this machine can reach it; the page asks for the token in the address above.")
+        if options.is_loopback
+        else _("Other machines can reach it; the page asks for the token in the address above.")
+    )
     if started.api_key:
-        say(f"API key {options.new_key}: {started.api_key}")
+        say(_("API key {name}: {key}", name=options.new_key, key=started.api_key))
     words = ["rdimport", "run", "FILE", "-m", "MAPPING", "--base-url", started.base_url]
     typed = with_key(started.api_key, words) if started.api_key else joined(words)
-    say(f"Send to it: {typed}")
-    say("Ctrl+C stops it.")
+    say(_("Send to it: {command}", command=typed))
+    say(_("Ctrl+C stops it."))
 
 
 def _say(line: str) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from rdimport.core.errors import UsageError
+from rdimport.core.messages import _
 from rdimport.core.names import fold
 
 MAX_KEYS: Final = 5
@@ -156,12 +157,12 @@ class Store:
         name = name.strip()
         own = [key for key in self.keys.values() if key.account == account]
         if not name:
-            raise KeyRefusedError("A key needs a name.")
+            raise KeyRefusedError(_("A key needs a name."))
         if name.casefold() in {key.name.casefold() for key in own}:
-            raise KeyRefusedError(f"The account already has a key named {name}.")
+            raise KeyRefusedError(_("The account already has a key named {name}.", name=name))
         if len(own) >= MAX_KEYS:
             raise KeyRefusedError(
-                f"An account has at most {MAX_KEYS} keys, and none can be deleted."
+                _("An account has at most {most} keys, and none can be deleted.", most=MAX_KEYS)
             )
         secret = secrets.token_hex(16)
         cursor = self._db.execute(
@@ -216,7 +217,9 @@ class Store:
             self._write_refused(refused)
             self._db.commit()
         except sqlite3.Error as error:
-            raise UsageError(f"The sandbox cannot keep its data any more: {error}.") from error
+            raise UsageError(
+                _("The sandbox cannot keep its data any more: {error}.", error=error)
+            ) from error
 
     def _write_refused(self, rows: Sequence[Refused]) -> None:
         if not rows:
@@ -326,8 +329,12 @@ def _open(directory: Path | None) -> sqlite3.Connection:
                 unless_open.pop_all()
         except (OSError, sqlite3.Error) as error:
             raise UsageError(
-                f"The sandbox cannot keep its data in {directory}: {error}.",
-                "Name a directory that you may write to and that no other sandbox uses.",
+                _(
+                    "The sandbox cannot keep its data in {directory}: {error}.",
+                    directory=directory,
+                    error=error,
+                ),
+                _("Name a directory that you may write to and that no other sandbox uses."),
             ) from error
     db.row_factory = sqlite3.Row
     # People search without accents and capitals; SQLite alone knows those of ASCII only.

@@ -284,5 +284,9 @@ def _notes(file: InputFile, left: Sequence[_Member]) -> tuple[str, ...]:
 
 def _named(members: Sequence[_Member]) -> str:
     names = [one.name for one in members]
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more
+    shown = ", ".join(names[:_SHOWN])
+    if len(names) <= _SHOWN:
+        return shown
+    return ngettext(
+        "{names} and {number} more", "{names} and {number} more", len(names) - _SHOWN, names=shown
+    )

@@ -234,7 +234,7 @@ def input_files(paths: Sequence[str]) -> list[InputFile]:
 
 def _named(path: str) -> list[InputFile]:
     if path == STDIN:
-        return [_spooled("standard input", sys.stdin.buffer)]
+        return [_spooled(_("standard input"), sys.stdin.buffer)]
     plain = InputFile(path, Path(path).expanduser())
     within = _within(path)
     if within:

@@ -7,6 +7,7 @@ from pathlib import PurePath
 from typing import Final, NamedTuple
 
 from rdimport.core.errors import SourceError
+from rdimport.core.messages import _, untranslated
 
 
 class Kind(NamedTuple):
@@ -17,36 +18,38 @@ class Kind(NamedTuple):
     remedy: str
 
 
-_ADDRESS_BOOK: Final = (
+_ADDRESS_BOOK: Final = untranslated(
     "Export the contacts as csv from the address book or mail program that they are in (in Google "
     "Contacts: Export, Google CSV)."
 )
 _KINDS: Final = (
     Kind(
         re.compile(rb"(?i)begin:vcard\b"),
-        "a vCard file (vcf) of an address book",
+        untranslated("a vCard file (vcf) of an address book"),
         _ADDRESS_BOOK,
     ),
     Kind(
         re.compile(rb"(?i)(?:version: ?\d+\s+)?dn::? ?\S+="),
-        "an LDIF file of an address book",
+        untranslated("an LDIF file of an address book"),
         _ADDRESS_BOOK,
     ),
     Kind(
         re.compile(rb"(?i)begin:vcalendar\b"),
-        "a calendar (ics)",
-        "Export the contacts as xlsx or csv and import that.",
+        untranslated("a calendar (ics)"),
+        untranslated("Export the contacts as xlsx or csv and import that."),
     ),
     Kind(
         re.compile(rb"(?i)(?:from|mime-version|content-type|subject|date|snapshot-content-location)"
                    rb": ?[^\r\n]*\r?\n(?:[\w-]+:|\s+\S)"),
-        "a mail or a saved web page (MHTML)",
-        "Open it in the program that it comes from and export the contacts as xlsx or csv.",
+        untranslated("a mail or a saved web page (MHTML)"),
+        untranslated(
+            "Open it in the program that it comes from and export the contacts as xlsx or csv."
+        ),
     ),
     Kind(
         re.compile(rb'(?:\[\s*)?\{\s*(?:\}|"[^"\r\n]*"\s*:)|\[\s*(?:\]|\[|"[^"]*"\s*,)'),
-        "a JSON file",
-        "Save it as xlsx or csv, with one row for each contact and a header.",
+        untranslated("a JSON file"),
+        untranslated("Save it as xlsx or csv, with one row for each contact and a header."),
     ),
 )  # fmt: skip
 _BEFORE: Final = b"\xef\xbb\xbf\xff\xfe \t\r\n"
@@ -59,5 +62,13 @@ def refuse_other_kinds(name: str, head: bytes) -> None:
     for kind in _KINDS:
         if kind.begins.match(start):
             suffix = PurePath(name).suffix
-            whatever = f", whatever {suffix} says" if suffix in {".csv", ".txt", ".xls"} else ""
-            raise SourceError(f"{name} is {kind.what}, not a spreadsheet{whatever}.", kind.remedy)
+            told = suffix in {".csv", ".txt", ".xls"}
+            raise SourceError(
+                _(
+                    "{name} is {what}, not a spreadsheet{whatever}.",
+                    name=name,
+                    what=_(kind.what),
+                    whatever=_(", whatever {suffix} says", suffix=suffix) if told else "",
+                ),
+                _(kind.remedy),
+            )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from typing import Final
 
 from rdimport.cli.screen.layout import counts, printable, width, wrapped
 from rdimport.core.messages import _, language, untranslated
+from rdimport.core.messages.written import second, short
 from rdimport.core.row import FAILED, State
 from rdimport.report.run_status import RunStatus
-from rdimport.report.words import Words, local
+from rdimport.report.words import Words
 
 _WHERE: Final = {
     "running": untranslated("at work"),
@@ -58,7 +58,7 @@ def _cells(run: RunStatus) -> dict[str, str]:
         to = "sandbox" if run.sandbox else "local"
     return {
         "Run": run.run_id,
-        "started": _local(run.started_at, "%m-%d %H:%M"),
+        "started": short(run.started_at),
         "took": Words(language()).duration(run.seconds) if run.seconds is not None else "",
         "where": run.where,
         "to": to,
@@ -79,7 +79,7 @@ def one(run: RunStatus) -> Iterator[str]:
         where = _("account {account} on this machine (local)", account=run.account)
     files = ", ".join(printable(name, 80) for name in run.files) or _("no file")
     yield from wrapped(_("{files}, to {where}", files=files, where=where))
-    parts = [_("started {moment}", moment=local(run.started_at)), _(_WHERE[run.where])]
+    parts = [_("started {moment}", moment=second(run.started_at)), _(_WHERE[run.where])]
     if run.stopped_because and run.stopped_because != run.where:
         parts[-1] += f" ({run.stopped_because})"
     if run.seconds is not None:
@@ -105,7 +105,3 @@ def _answer(run: RunStatus) -> str:
     if any(run.counts[state] for state in FAILED):
         return _("It worked, but for some rows.")
     return _("It worked: every row has arrived.")
-
-
-def _local(moment: str, form: str) -> str:
-    return datetime.fromisoformat(moment).astimezone().strftime(form)

@@ -3,16 +3,8 @@
 In: a code, a key or an English sentence. Out: the sentence in the reader's language.
 """
 
-from rdimport.core.messages.catalogue import (
-    LANGUAGES,
-    Language,
-    gettext,
-    language,
-    language_of,
-    ngettext,
-    speaking,
-    untranslated,
-)
+from rdimport.core.messages.catalogue import gettext, ngettext, untranslated
+from rdimport.core.messages.language import LANGUAGES, Language, language, language_of, speaking
 
 _ = gettext
 

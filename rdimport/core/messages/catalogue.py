@@ -7,51 +7,17 @@ for the codes of problems, an entry goes by a name and a context.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from functools import cache
 from gettext import GNUTranslations
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
+from rdimport.core.messages.language import LANGUAGES, language
+from rdimport.core.messages.written import whole
 from rdimport.core.visible import Shown, shown
-
-Language: TypeAlias = Literal["en", "pt-BR"]
-
-LANGUAGES: Final[tuple[Language, ...]] = ("en", "pt-BR")
-"""The languages that there are. Codes and the keys of JSON are never translated."""
 
 FOLDER: Final = Path(__file__).parent / "locale"
 DOMAIN: Final = "rdimport"
-
-_chosen: ContextVar[Language | None] = ContextVar("language", default=None)
-_everywhere: list[Language] = ["en"]
-"""What threads speak that did not inherit the context of who started them."""
-
-
-def language() -> Language:
-    """The language that is spoken at present."""
-    return _chosen.get() or _everywhere[-1]
-
-
-@contextmanager
-def speaking(lang: Language, *, everywhere: bool = False) -> Iterator[None]:
-    """Speak this language for a while; `everywhere`: in all threads of the program."""
-    before = _chosen.set(lang)
-    if everywhere:
-        _everywhere.append(lang)
-    try:
-        yield
-    finally:
-        _chosen.reset(before)
-        if everywhere:
-            _everywhere.pop()
-
-
-def language_of(name: str) -> Language:
-    """The language that a locale such as `pt_BR.UTF-8` asks for; English where we lack it."""
-    return "pt-BR" if name.lower().startswith("pt") else "en"
 
 
 @cache
@@ -94,7 +60,7 @@ def ngettext(one: str, many: str, number: int, /, **values: object) -> str:
         found = one if number == 1 else many
     else:
         found = catalogue(lang).ngettext(one, many, number)
-    return Shown(found.format(number=number, **_shown(values)))
+    return Shown(found.format(number=whole(number, lang), **_shown(values)))
 
 
 def untranslated(text: str) -> str:

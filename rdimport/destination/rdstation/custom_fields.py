@@ -81,7 +81,7 @@ def _fields(listed: object) -> list[CustomField]:
     if isinstance(listed, dict):
         listed = [{"name": name, "type": data_type} for name, data_type in listed.items()]
     if not isinstance(listed, list):
-        raise ValueError("holds no list of fields")  # noqa: TRY004  a wrong file, not a wrong call
+        raise ValueError(_("holds no list of fields"))  # noqa: TRY004  a wrong file, no wrong call
     return [_field(item) for item in listed if not _is_standard(item)]
 
 
@@ -95,13 +95,23 @@ def _field(item: object) -> CustomField:
     name = entry.get("api_identifier", entry.get("name"))
     if not (isinstance(name, str) and CUSTOM_FIELD.match(name)):
         raise ValueError(
-            f"{name!r} is no API identifier of a custom field: it begins with cf_ and goes on with"
-            " lower-case letters, digits and _"
+            _(
+                "{name!r} is no API identifier of a custom field: it begins with cf_ and goes on "
+                "with lower-case letters, digits and _",
+                name=name,
+            )
         )
     given = str(entry.get("data_type", entry.get("type")) or "")
     data_type = _OUR_NAMES.get(given, given.upper())
     if data_type and data_type not in DATA_TYPES:
-        raise ValueError(f"the data type of {name} is {given!r}; RD has {', '.join(DATA_TYPES)}")
+        raise ValueError(
+            _(
+                "the data type of {name} is {given!r}; RD has {known}",
+                name=name,
+                given=given,
+                known=", ".join(DATA_TYPES),
+            )
+        )
     return CustomField(name, data_type, _options(entry))
 
 

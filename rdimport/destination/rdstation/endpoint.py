@@ -213,7 +213,7 @@ def _checked(base_url: str, *, insecure_http: bool) -> str:
 def _shown(base_url: str) -> str:
     """The address up to its query, where a key may have been pasted."""
     shown = base_url.partition("?")[0].rpartition("@")[2][:100]
-    return "What may be a key" if may_be_key(shown) else repr(shown)
+    return _("What may be a key") if may_be_key(shown) else repr(shown)
 
 
 def _clean(text: object, mask: Mask) -> str:

@@ -31,5 +31,5 @@ def see_name(path: Path, name: object) -> str:
     one that we would not give, which may lead to a folder of somebody else.
     """
     if not isinstance(name, str) or not is_run(name):
-        raise damaged(path, f"it has a run with the name {ascii(name)[:80]}")
+        raise damaged(path, _("it has a run with the name {name}", name=ascii(name)[:80]))
     return name

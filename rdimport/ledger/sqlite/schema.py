@@ -249,7 +249,14 @@ def _refuse_programs(path: Path, db: sqlite3.Connection) -> None:
         written = " ".join(str(sql or "").split())
         plain = kind in ("table", "index") and not written.upper().startswith("CREATE VIRTUAL")
         if not plain and written not in _VIEWS:
-            raise damaged(path, f"it has a {kind} {ascii(name)[:40]} that is none of ours")
+            raise damaged(
+                path,
+                _(
+                    "it has something that is none of ours: {kind} {name}",
+                    kind=kind,
+                    name=ascii(name)[:40],
+                ),
+            )
 
 
 def version_of(path: Path, db: sqlite3.Connection) -> int:

@@ -6,47 +6,66 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from rdimport.core.messages import _, untranslated
 from rdimport.core.row import State
-from rdimport.ledger.wholeness import Found, sums
+from rdimport.ledger.wholeness import Found, miscounted, sums
 
 if TYPE_CHECKING:
     from rdimport.ledger.sqlite.ledger import SqliteLedger
 
 _STATES: Final = json.dumps([str(state) for state in State])
 
-_LINES: Final = {
-    "{} lines of `posted` have an identity that is no hash": (
-        "SELECT count(*) FROM posted WHERE typeof(identity) <> 'blob' OR length(identity) <> 16"
+_LINES: Final = (
+    (
+        untranslated("{number} lines of `{table}` have an identity that is no hash"),
+        "posted",
+        "SELECT count(*) FROM posted WHERE typeof(identity) <> 'blob' OR length(identity) <> 16",
     ),
-    "{} lines of `posted` belong to no destination": (
-        "SELECT count(*) FROM posted WHERE destination NOT IN (SELECT id FROM destination)"
+    *(
+        (
+            untranslated("{number} lines of `{table}` belong to no destination"),
+            table,
+            f"SELECT count(*) FROM {table} WHERE destination NOT IN (SELECT id FROM destination)",  # noqa: S608
+        )
+        for table in ("posted", "run")
     ),
-    "{} runs belong to no destination": (
-        "SELECT count(*) FROM run WHERE destination NOT IN (SELECT id FROM destination)"
+    (
+        untranslated("{number} lines of `{table}` hold facts that are none"),
+        "run",
+        (
+            "SELECT count(*) FROM run WHERE NOT json_valid(facts)"
+            " OR json_type(CASE WHEN json_valid(facts) THEN facts END, '$.account') IS NOT 'text'"
+        ),
     ),
-    "{} runs hold facts that are none": (
-        "SELECT count(*) FROM run WHERE NOT json_valid(facts)"
-        " OR json_type(CASE WHEN json_valid(facts) THEN facts END, '$.account') IS NOT 'text'"
+    (
+        untranslated("{number} lines of `{table}` hold cells or problems that are none"),
+        "outcome",
+        (
+            "SELECT count(*) FROM outcome"
+            " WHERE NOT (json_valid(cells) AND json_valid(problems) AND json_valid(warnings))"
+        ),
     ),
-    "{} outcomes hold cells or problems that are none": (
-        "SELECT count(*) FROM outcome"
-        " WHERE NOT (json_valid(cells) AND json_valid(problems) AND json_valid(warnings))"
-    ),
-    **{
-        f"{{}} lines of `{table}` belong to no run": (
-            f"SELECT count(*) FROM {table} WHERE run NOT IN (SELECT id FROM run)"  # noqa: S608
+    *(
+        (
+            untranslated("{number} lines of `{table}` belong to no run"),
+            table,
+            f"SELECT count(*) FROM {table} WHERE run NOT IN (SELECT id FROM run)",  # noqa: S608
         )
         for table in ("posted", "daybook", "sending", "outcome", "tally", "minute", "input")
-    },
-    **{
-        f"{{}} lines of `{table}` have a state that there is not": (
-            f"SELECT count(*) FROM {table} WHERE state NOT IN"  # noqa: S608
-            f" (SELECT value FROM json_each('{_STATES}'))"
+    ),
+    *(
+        (
+            untranslated("{number} lines of `{table}` have a state that there is not"),
+            table,
+            (
+                f"SELECT count(*) FROM {table} WHERE state NOT IN"  # noqa: S608
+                f" (SELECT value FROM json_each('{_STATES}'))"
+            ),
         )
         for table in ("posted", "outcome", "tally")
-    },
-}
-"""What is wrong, and how to count it."""
+    ),
+)
+"""What is wrong, in which table, and how to count it."""
 
 _COUNTED: Final = """
 SELECT r.name, s.value, (SELECT coalesce(sum(rows), 0) FROM tally t WHERE t.run = r.id
@@ -81,13 +100,13 @@ def last_run(ledger: SqliteLedger) -> str | None:
 
 
 def _wrong(ledger: SqliteLedger) -> Iterator[str]:
-    for what, question in _LINES.items():
+    for what, table, question in _LINES:
         ((found,),) = ledger.query(question)
         if found:
-            yield what.format(found)
+            yield _(what, table=table, number=found)
     for name, state, counted, listed in ledger.query(_COUNTED):
         if counted != listed:
-            yield f"run {name} counts {counted} rows as {state}, and lists {listed}"
+            yield miscounted(name, counted, state, listed)
     accepted = dict(
         ledger.query("SELECT run, count(*) FROM conversion WHERE state = 'accepted' GROUP BY run")
     )

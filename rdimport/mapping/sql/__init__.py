@@ -15,6 +15,7 @@ from functools import lru_cache
 import polars as pl
 from polars.exceptions import PolarsError
 
+from rdimport.core.messages import _
 from rdimport.mapping.sql.functions import FUNCTIONS, OPERATORS, SAMPLE, Function
 from rdimport.mapping.sql.grammar import Checked, check
 
@@ -31,7 +32,8 @@ def parse(text: str) -> pl.Expr:
     try:
         return pl.sql_expr(_checked(text).sql)
     except PolarsError as error:
-        raise ValueError(f"not an SQL expression: {str(error).splitlines()[0]}") from None
+        reason = str(error).splitlines()[0]
+        raise ValueError(_("not an SQL expression: {reason}", reason=reason)) from None
 
 
 def columns(text: str) -> tuple[str, ...]:

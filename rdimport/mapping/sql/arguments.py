@@ -9,6 +9,7 @@ from typing import Final
 import polars as pl
 from polars.exceptions import PolarsError
 
+from rdimport.core.messages import _
 from rdimport.mapping.sql.parts import Form, Part
 
 Rule = Callable[[Part], None]
@@ -32,52 +33,54 @@ def any_value(_: Part) -> None:
 def number(part: Part) -> None:
     """A number: polars stops the program where some functions get a text or a date."""
     if part.form is not Form.NUMBER:
-        raise ValueError("takes a number; cells are text, and become one with CAST(cell AS DOUBLE)")
+        raise ValueError(
+            _("takes a number; cells are text, and become one with CAST(cell AS DOUBLE)")
+        )
 
 
 def text(part: Part) -> None:
     """A text between '', of which the result's length depends."""
     if not isinstance(part.literal, str):
-        raise ValueError("needs a text in '' there, and no column")  # noqa: TRY004  the mapping's
+        raise ValueError(_("needs a text in '' there, and no column"))  # noqa: TRY004  the mapping's
 
 
 def words(part: Part) -> None:
     """A text that is not empty."""
     text(part)
     if not part.literal:
-        raise ValueError("needs a text there that is not empty")
+        raise ValueError(_("needs a text there that is not empty"))
 
 
 def plain(part: Part) -> None:
     """What replaces a match: no reference to pieces of the match, which could multiply it."""
     text(part)
     if re.search(r"[\\$]", str(part.literal)):
-        raise ValueError("takes no \\ and no $ in the text that it puts in")
+        raise ValueError(_("takes no \\ and no $ in the text that it puts in"))
 
 
 def pattern(part: Part) -> None:
     """A regular expression that polars can compile, of bounded size."""
     text(part)
     if len(str(part.literal)) > MOST_PATTERN:
-        raise ValueError(f"takes a pattern of at most {MOST_PATTERN} characters")
+        raise ValueError(_("takes a pattern of at most {most} characters", most=MOST_PATTERN))
     try:
         pl.select(pl.lit("").str.contains(str(part.literal)))
     except PolarsError:
-        raise ValueError("needs a regular expression (syntax of Rust's `regex`)") from None
+        raise ValueError(_("needs a regular expression (syntax of Rust's `regex`)")) from None
 
 
 def flags(part: Part) -> None:
     """How a pattern is looked for."""
     text(part)
     if not re.fullmatch("[gi]{1,2}", str(part.literal)):
-        raise ValueError("takes 'g' and 'i' there")
+        raise ValueError(_("takes 'g' and 'i' there"))
 
 
 def mark(part: Part) -> None:
     """One character."""
     text(part)
     if len(str(part.literal)) != 1:
-        raise ValueError("needs one character to fill up with")
+        raise ValueError(_("needs one character to fill up with"))
 
 
 def width(part: Part) -> None:
@@ -94,16 +97,16 @@ def date_form(part: Part) -> None:
     """The form of a date, made of marks that polars writes with a few characters."""
     text(part)
     if len(str(part.literal)) > 50 or not _FORM.fullmatch(str(part.literal)):
-        raise ValueError("needs a form of a date there, as '%d/%m/%Y'")
+        raise ValueError(_("needs the form of a date there, such as '%d/%m/%Y'"))
 
 
 def part_of_date(part: Part) -> None:
     """The name of a part."""
     text(part)
     if str(part.literal).lower() not in DATE_PARTS:
-        raise ValueError(f"takes one of {', '.join(DATE_PARTS)}")
+        raise ValueError(_("takes one of {known}", known=", ".join(DATE_PARTS)))
 
 
 def _whole(part: Part, most: int) -> None:
     if not isinstance(part.literal, int) or not 0 <= part.literal <= most:
-        raise ValueError(f"needs a whole number from 0 to {most} there")
+        raise ValueError(_("needs a whole number from 0 to {most} there", most=most))

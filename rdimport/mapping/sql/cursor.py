@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from rdimport.core.messages import _
 from rdimport.mapping.sql.tokens import Kind, Token, beginning
 
 QUERY: Final = frozenset("SELECT FROM EXISTS WITH UNION JOIN VALUES TABLE ANY SOME ALL".split())
@@ -36,17 +37,28 @@ class Cursor:
 
     def _needs(self, word: str) -> None:
         if not self._takes(word):
-            raise self._unexpected(f"where {word} is needed")
+            raise self._unexpected(word)
 
-    def _unexpected(self, instead: str = "") -> ValueError:
-        token = self._next
-        where = f" {instead}" if instead else ""
+    def _unexpected(self, needed: str = "") -> ValueError:
+        """What stands there is not understood, or is not the word that is needed."""
+        token, word = self._next, beginning(self._next.value)
         if token.kind is Kind.END:
-            return ValueError(f"not an SQL expression: it ends{where or ' too early'}")
+            if needed:
+                return ValueError(
+                    _("not an SQL expression: it ends where {needed} is needed", needed=needed)
+                )
+            return ValueError(_("not an SQL expression: it ends too early"))
         if token.keyword in QUERY:
-            return ValueError("an expression holds no query, and reads no files or tables")
-        hint = ""
+            return ValueError(_("an expression holds no query, and reads no files or tables"))
+        said = (
+            _(
+                "not an SQL expression: “{word}” is not understood where {needed} is needed",
+                word=word,
+                needed=needed,
+            )
+            if needed
+            else _("not an SQL expression: “{word}” is not understood", word=word)
+        )
         if token.kind is Kind.WORD:
-            hint = '; a name with blanks or marks in it stands in ""'
-        word = beginning(token.value)
-        return ValueError(f"not an SQL expression: “{word}” is not understood{where}{hint}")
+            said += _('; a name with blanks or marks in it stands in ""')
+        return ValueError(said)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
 from typing import Final
 
+from rdimport.core.messages import _
 from rdimport.core.names import did_you_mean
 from rdimport.mapping.sql import arguments
 from rdimport.mapping.sql.cursor import QUERY, Cursor
@@ -29,6 +29,7 @@ from rdimport.mapping.sql.parts import (
     too_deep,
 )
 from rdimport.mapping.sql.tokens import Kind, Token, beginning, tokens
+from rdimport.mapping.sql.types import DATES, FORMS, date_literal, type_called
 
 MOST_OPERATIONS: Final = 200
 """Operators and functions: polars takes more than twice as long for twice as many."""
@@ -42,23 +43,6 @@ _ROWS: Final = frozenset(
     MEDIAN MIN QUANTILE_CONT QUANTILE_DISC RANK ROW_NUMBER STDDEV STDEV STRING_AGG SUM VAR
     VARIANCE""".split()
 )
-_OWN_ROW: Final = "an expression may look at its own row only, not count, sum or rank rows"
-_TYPES: Final = {
-    **dict.fromkeys(("INT", "INTEGER"), "INT"),
-    **dict.fromkeys(("VARCHAR", "TEXT", "STRING", "CHAR"), "VARCHAR"),
-    **dict.fromkeys(("DOUBLE", "FLOAT"), "DOUBLE"),
-    **dict.fromkeys(("DECIMAL", "NUMERIC"), "DECIMAL"),
-    **dict.fromkeys(("BOOLEAN", "BOOL"), "BOOLEAN"),
-    **dict.fromkeys(("TIMESTAMP", "DATETIME"), "TIMESTAMP"),
-    **{name: name for name in ("SMALLINT", "BIGINT", "REAL", "DATE")},
-}
-_DATES: Final = ("DATE", "TIMESTAMP")
-_FORMS: Final = {
-    "VARCHAR": Form.TEXT,
-    "BOOLEAN": Form.TRUTH,
-    **dict.fromkeys(_DATES, Form.DATE),
-}
-"""Result types of casts other than numbers."""
 _CHAINED: Final = (RANKS["OR"], RANKS["AND"], RANKS["+"], RANKS["*"])
 
 
@@ -103,8 +87,11 @@ class _Parser(Cursor):
         self._operations += 1
         if self._operations > MOST_OPERATIONS:
             raise ValueError(
-                f"an expression has at most {MOST_OPERATIONS} operators and functions; "
-                "write many OR of one column as IN (…)"
+                _(
+                    "an expression has at most {most} operators and functions; write many OR of "
+                    "one column as IN (…)",
+                    most=MOST_OPERATIONS,
+                )
             )
 
     # ---- operators ------------------------------------------------------------------------------
@@ -153,7 +140,7 @@ class _Parser(Cursor):
             negated = "NOT " if self._takes("NOT") else ""
             word = self._take().keyword
             if word not in {"NULL", "TRUE", "FALSE"}:
-                raise ValueError("not an SQL expression: IS needs NULL, TRUE or FALSE behind it")
+                raise ValueError(_("not an SQL expression: IS needs NULL, TRUE or FALSE behind it"))
             return chain([("", left), (f"IS {negated}{word}", _NONE)], Form.TRUTH, Size())
         if operator == "IN":
             self._needs("(")
@@ -167,7 +154,13 @@ class _Parser(Cursor):
         if operator in {"LIKE", "ILIKE"}:
             if not isinstance(right.literal, str) or len(right.literal) > arguments.MOST_PATTERN:
                 most = arguments.MOST_PATTERN
-                raise ValueError(f"{operator} needs a text in '' of at most {most} characters")
+                raise ValueError(
+                    _(
+                        "{operator} needs a text in '' of at most {most} characters",
+                        operator=operator,
+                        most=most,
+                    )
+                )
             operator = f"{negated}{operator}"
         return chain([("", left), (operator, right)], Form.TRUTH, Size())
 
@@ -175,7 +168,7 @@ class _Parser(Cursor):
         """The values between parentheses, the first of which is taken."""
         given = self._arguments()
         if not given:
-            raise ValueError("not an SQL expression: IN needs values between its parentheses")
+            raise ValueError(_("not an SQL expression: IN needs values between its parentheses"))
         return call("", given, Form.NOTHING, Size())
 
     # ---- values ---------------------------------------------------------------------------------
@@ -222,8 +215,8 @@ class _Parser(Cursor):
             return Part(token.keyword, form, bare=True)
         if token.keyword == "CASE":
             return self._case()
-        if token.keyword in _DATES and self._next.kind is Kind.TEXT:
-            return _date(token.keyword, self._take().value)
+        if token.keyword in DATES and self._next.kind is Kind.TEXT:
+            return date_literal(token.keyword, self._take().value)
         if self._takes("("):
             self._counts()
             special = self._special.get(token.keyword)
@@ -250,7 +243,7 @@ class _Parser(Cursor):
             self._needs("THEN")
             add("THEN")
         if not given:
-            raise self._unexpected("where WHEN is needed")
+            raise self._unexpected("WHEN")
         if self._takes("ELSE"):
             add("ELSE")
         self._needs("END")
@@ -282,7 +275,7 @@ class _Parser(Cursor):
         name, takes = function.names[0], function.takes
         most = len(given) if function.endless else len(takes)
         if not function.least <= len(given) <= most:
-            raise ValueError(f"{name} is written {function.form}")
+            raise ValueError(_("{name} is written {form}", name=name, form=function.form))
         for at, part in enumerate(given):
             rule = takes[min(at, len(takes) - 1)]
             try:
@@ -292,7 +285,9 @@ class _Parser(Cursor):
             if rule is arguments.pattern:
                 self._patterns += 1
         if self._patterns > MOST_PATTERNS:
-            raise ValueError(f"an expression has at most {MOST_PATTERNS} regular expressions")
+            raise ValueError(
+                _("an expression has at most {most} regular expressions", most=MOST_PATTERNS)
+            )
         one_of = given[1:] if name == "IF" else given
         form = function.gives_form or Form.common(part.form for part in one_of)
         return call(name, given, form, function.size(given))
@@ -306,24 +301,21 @@ class _Parser(Cursor):
 
     def _as_type(self, name: str, part: Part) -> Part:
         word = self._take()
-        kind = _TYPES.get(word.keyword)
-        if kind is None:
-            known = ", ".join(dict.fromkeys(_TYPES.values()))
-            raise ValueError(f"“{beginning(word.value)}” is no type; it may be {known}")
+        kind = type_called(word)
         if word.keyword == "DOUBLE":
             self._takes("PRECISION")
-        if kind in _DATES and part.form is not Form.DATE:
-            raise ValueError("to read a date out of a text, write DATE(text, '%d/%m/%Y')")
+        if kind in DATES and part.form is not Form.DATE:
+            raise ValueError(_("to read a date out of a text, write DATE(text, '%d/%m/%Y')"))
         digits = self._digits() if kind in {"DECIMAL", "VARCHAR"} and self._takes("(") else ""
         sql = f"{name}({part.sql} AS {kind}{digits if kind == 'DECIMAL' else ''})"
         size = part.size if kind == "VARCHAR" else Size()
-        form = _FORMS.get(kind, Form.NUMBER)
+        form = FORMS.get(kind, Form.NUMBER)
         return Part(sql, form, size, bare=True, depth=part.depth + 1)
 
     def _digits(self) -> str:
         given = [part.literal for part in self._arguments()]
         if not given or len(given) > 2 or any(not isinstance(n, int) or n < 0 for n in given):
-            raise ValueError("a type has whole numbers between its parentheses: DECIMAL(10, 2)")
+            raise ValueError(_("a type has whole numbers between its parentheses: DECIMAL(10, 2)"))
         return f"({', '.join(map(str, given))})"
 
     def _extract(self) -> Part:
@@ -367,7 +359,7 @@ _NONE: Final = Part("", Form.NOTHING, bare=True)
 def _no_date(*parts: Part) -> None:
     """Raise where a day is counted on: polars stops the program outside its calendar."""
     if any(part.form in {Form.DATE, Form.MIXED} for part in parts):
-        raise ValueError("an expression does not count with dates; see DATE_PART")
+        raise ValueError(_("an expression does not calculate with dates; see DATE_PART"))
 
 
 def _chained(forms: list[Form], power: int, operator: str) -> Form:
@@ -377,24 +369,12 @@ def _chained(forms: list[Form], power: int, operator: str) -> Form:
     return Form.TEXT if operator == "||" else Form.common(forms)
 
 
-def _date(kind: str, written: str) -> Part:
-    read = date if kind == "DATE" else datetime
-    try:
-        value = read.fromisoformat(written)
-    except ValueError:
-        raise ValueError(
-            f"{kind} is followed by a date as '2026-12-31', not '{beginning(written)}'"
-        ) from None
-    if isinstance(value, datetime):
-        written = value.replace(tzinfo=None, microsecond=0).isoformat(" ")
-    else:
-        written = value.isoformat()
-    return Part(f"{kind} '{written}'", Form.DATE, bare=True)
-
-
 def _unknown(token: Token) -> ValueError:
     if token.keyword in _ROWS:
-        return ValueError(_OWN_ROW)
+        return ValueError(
+            _("an expression may look at its own row only, not count, sum or rank rows")
+        )
     best = did_you_mean(token.keyword, FUNCTIONS)
-    hint = f"; did you mean {best}?" if best else "; docs/mapping.md lists them all"
-    return ValueError(f"“{beginning(token.value)}” is no function of expressions{hint}")
+    said = _("“{word}” is no function of expressions", word=beginning(token.value))
+    hint = _("; did you mean {name}?", name=best) if best else _("; docs/mapping.md lists them all")
+    return ValueError(said + hint)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Self
 
+from rdimport.core.messages import _
 from rdimport.mapping.sql.tokens import beginning
 
 MOST_DEPTH: Final = 40
@@ -33,8 +34,12 @@ class Size:
     def __post_init__(self) -> None:
         if max(self.times.values(), default=0) > MOST_TIMES or self.fixed > MOST_FIXED:
             raise ValueError(
-                f"an expression may make a cell at most {MOST_TIMES} times as long, and add at "
-                f"most {MOST_FIXED:,} characters"
+                _(
+                    "an expression may make a cell at most {times} times as long, and add at most "
+                    "{fixed} characters",
+                    times=MOST_TIMES,
+                    fixed=MOST_FIXED,
+                )
             )
 
     @classmethod
@@ -70,7 +75,7 @@ class Form(StrEnum):
 
     TEXT = "text"
     NUMBER = "number"
-    TRUTH = "yes or no"
+    TRUTH = "truth"
     DATE = "date"
     NOTHING = "nothing"
     MIXED = "different things"
@@ -110,7 +115,7 @@ class Part:
 
 def too_deep() -> str:
     """What to say of parentheses in parentheses without an end."""
-    return f"an expression may be nested at most {MOST_DEPTH} levels deep"
+    return _("an expression may be nested at most {most} levels deep", most=MOST_DEPTH)
 
 
 def quoted(text: str) -> str:
@@ -121,7 +126,9 @@ def quoted(text: str) -> str:
 def column(name: str) -> Part:
     """A column; some names are patterns to polars, and would name others too."""
     if name == "*" or (name.startswith("^") and name.endswith("$")) or "\0" in name:
-        raise ValueError(f"an expression cannot name a column that is called “{beginning(name)}”")
+        raise ValueError(
+            _("an expression cannot name a column that is called “{name}”", name=beginning(name))
+        )
     written = '"' + name.replace('"', '""') + '"'
     return Part(written, Form.TEXT, Size({name: 1.0}, 0), bare=True)
 
@@ -129,14 +136,14 @@ def column(name: str) -> Part:
 def text(value: str) -> Part:
     """A text of the mapping."""
     if "\0" in value:
-        raise ValueError("an expression holds no character that cannot be seen")
+        raise ValueError(_("an expression holds no character that cannot be seen"))
     return Part(quoted(value), Form.TEXT, Size({}, len(value.encode())), literal=value, bare=True)
 
 
 def number(written: str) -> Part:
     """A number of the mapping, without its sign."""
     if sum(map(str.isdigit, written)) > 18:
-        raise ValueError("a number has at most 18 digits")
+        raise ValueError(_("a number has at most {most} digits", most=18))
     whole = int(written) if written.isdecimal() else None
     return Part(written, Form.NUMBER, literal=whole, bare=True)
 

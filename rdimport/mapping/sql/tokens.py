@@ -6,6 +6,7 @@ import re
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from rdimport.core.messages import _
 from rdimport.core.visible import shown
 
 MOST_CHARACTERS: Final = 20_000
@@ -50,7 +51,7 @@ _FORBIDDEN: Final = re.compile(r"\s*(?:--|/\*)")
 def tokens(text: str) -> list[Token]:
     """Every token of the text, and `END`. Raises ValueError."""
     if len(text) > MOST_CHARACTERS:
-        raise ValueError(f"an expression has at most {MOST_CHARACTERS:,} characters")
+        raise ValueError(_("an expression has at most {most} characters", most=MOST_CHARACTERS))
     found: list[Token] = []
     at, end = 0, len(text.rstrip())
     while at < end:
@@ -60,7 +61,9 @@ def tokens(text: str) -> list[Token]:
         found.append(_token(match))
         at = match.end()
         if len(found) > MOST_TOKENS:
-            raise ValueError(f"an expression has at most {MOST_TOKENS:,} words and signs")
+            raise ValueError(
+                _("an expression has at most {most} words and signs", most=MOST_TOKENS)
+            )
     return [*found, END]
 
 
@@ -79,10 +82,13 @@ def _token(match: re.Match[str]) -> Token:
 
 def _unreadable(rest: str) -> str:
     if rest[0] in "\"'`":
-        return "not an SQL expression: a quotation mark is opened and never closed"
+        return _("not an SQL expression: a quotation mark is opened and never closed")
     if rest.startswith(("--", "/*")):
-        return "an expression holds no comments"
-    return f"not an SQL expression: “{beginning(rest[:20])}” is nothing that an expression can hold"
+        return _("an expression holds no comments")
+    return _(
+        "not an SQL expression: “{word}” is nothing that an expression can hold",
+        word=beginning(rest[:20]),
+    )
 
 
 def beginning(text: str) -> str:

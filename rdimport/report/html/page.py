@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from rdimport.core.messages.reasons import UNREACHED, explain, remedy
+from rdimport.core.messages.written import second
 from rdimport.core.row import FAILED, Problem, State
 from rdimport.ledger import Example, FieldRecord
 from rdimport.report.data import ReportData
@@ -18,7 +19,7 @@ from rdimport.report.html.text import command, escape
 from rdimport.report.next_steps import steps
 from rdimport.report.private_files import private
 from rdimport.report.summary import RunSummary
-from rdimport.report.words import Words, local
+from rdimport.report.words import Words
 
 FILE_NAME: Final = "report.html"
 
@@ -89,9 +90,9 @@ class _Page:
         summary, words = self._summary, self.words
         yield "files", ", ".join(summary.files)
         yield "mapping", summary.mapping
-        yield "started", local(summary.started_at)
+        yield "started", second(summary.started_at, words.lang)
         finished = summary.finished_at
-        yield "finished", local(finished) if finished else words("not_finished")
+        yield "finished", second(finished, words.lang) if finished else words("not_finished")
         yield "endpoint", summary.base_url
         yield "account", summary.account
         yield "quota", summary.quota or words("no_quota")

@@ -10,6 +10,7 @@ from typing import Final
 
 from rdimport.core.errors import ReportError, UsageError
 from rdimport.core.messages import _, language, ngettext
+from rdimport.core.messages.written import second
 from rdimport.core.names import fold
 from rdimport.core.row import State
 from rdimport.report.html.text import command, escape
@@ -18,7 +19,7 @@ from rdimport.report.job_words import age, answer, count, name
 from rdimport.report.nights import Night
 from rdimport.report.private_files import private
 from rdimport.report.run_status import RunStatus
-from rdimport.report.words import Words, local
+from rdimport.report.words import Words
 
 _NO_NETWORK: Final = "default-src 'none'; style-src 'unsafe-inline'"
 
@@ -59,7 +60,7 @@ def _page(
     yield f"<h1>{title}</h1>"
     verdict = count(found) if found else _("No job is known yet.")
     yield f'<p class="verdict">{escape(verdict)}</p>'
-    yield f'<p class="soft">{escape(local(now.isoformat()))}</p>'
+    yield f'<p class="soft">{escape(second(now.isoformat()))}</p>'
     yield from _key()
     for jobs in _by_account(found):
         yield from _account(jobs, nights.get(fold(jobs[0].account), ()))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from rdimport.core.messages.written import whole
+
 LANGUAGES: Final = {"en": "English", "pt-BR": "Português"}
 
 NO_KEYS: Final = (
@@ -275,8 +277,7 @@ def reason(language: str, code: str, detail: str) -> str:
 
 def number(language: str, value: int) -> str:
     """12345 as 12,345 or 12.345."""
-    text = f"{value:,}"
-    return text.replace(",", ".") if language == "pt-BR" else text
+    return whole(value, language)
 
 
 def choose(cookie: str, accepted: str) -> str:

@@ -102,7 +102,7 @@ class CalamineBook:
             if loaded.visible != "visible":
                 self._hidden.append(sheet)
             if loaded.width > MOST_COLUMNS:
-                raise vast(f"Sheet {sheet!r} of {self._file.name}")
+                raise vast(_("Sheet {sheet!r} of {name}", sheet=sheet, name=self._file.name))
             return loaded.to_polars()
 
     def marks(self, sheet: str) -> Marks:
@@ -116,9 +116,9 @@ class CalamineBook:
         """The library lays out all cells up to the last one, and dies where memory does not do."""
         if self.kind == "xls":  # which has 256 columns at most
             return
-        rows, columns, filled, *_ = extent = self.marks(sheet).extent
-        if is_vast(rows, columns, filled) or not is_on_sheet(extent):
-            raise vast(f"Sheet {sheet!r} of {self._file.name}")
+        extent = self.marks(sheet).extent
+        if is_vast(*extent[:3]) or not is_on_sheet(extent):
+            raise vast(_("Sheet {sheet!r} of {name}", sheet=sheet, name=self._file.name))
 
     def notes(self, sheet: str) -> Sequence[str]:
         """Hidden rows, error cells, links to e-mail addresses, formulas without a value.

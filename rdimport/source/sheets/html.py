@@ -53,7 +53,10 @@ class HtmlBook:
 
     def cells(self, sheet: str) -> pl.DataFrame:
         """All cells of a table."""
-        return frame_of(self._rows[sheet], f"{sheet} of {self._name}".removeprefix(" of "))
+        return frame_of(
+            self._rows[sheet],
+            _("{sheet} of {name}", sheet=sheet, name=self._name) if sheet else self._name,
+        )
 
     def notes(self, sheet: str) -> Sequence[str]:
         """That the file is not what its name says."""

@@ -119,7 +119,7 @@ class _Sheet:
 
     def __init__(self, name: str, file: str) -> None:
         self.name = name
-        self.where = f"Sheet {name!r} of {file}"
+        self.where = _("Sheet {sheet!r} of {name}", sheet=name, name=file)
         self.rows: Rows = []
         self._cells = 0
         self._written = 0

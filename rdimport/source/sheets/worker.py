@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
-from rdimport.core.messages import speaking
+from rdimport.core.messages import _, speaking
 from rdimport.source.limits import MOST_COLUMNS
 from rdimport.source.refusals import vast
 
@@ -76,7 +76,7 @@ def _opened(kind: str, where: dict[str, str]) -> Book:
 def _cells(book: Book, sheet: str) -> tuple[dict[str, Any], list[pl.DataFrame]]:
     frame = book.cells(sheet)
     if frame.width > MOST_COLUMNS + 1:
-        raise vast(f"Sheet {sheet!r}")
+        raise vast(_("Sheet {sheet!r}", sheet=sheet))
     told = {"hidden": list(book.hidden), "notes": list(book.notes(sheet))}
     rows = max(_CELLS // max(frame.width, 1), 1)
     return told, list(frame.iter_slices(rows)) or [frame]

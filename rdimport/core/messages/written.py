@@ -1,0 +1,41 @@
+"""Numbers and moments as a language writes them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from rdimport.core.messages.language import Language, language
+
+
+def whole(value: int, lang: Language | str | None = None) -> str:
+    """A whole number with the language's mark between thousands: 12,345 or 12.345."""
+    return f"{value:,}".replace(",", "." if (lang or language()) == "pt-BR" else ",")
+
+
+def decimal(text: str, lang: Language | str | None = None) -> str:
+    """A number that Python wrote, with the language's decimal mark."""
+    return text.replace(".", ",") if (lang or language()) == "pt-BR" else text
+
+
+def day(moment: str, lang: Language | str | None = None) -> str:
+    """The day of an ISO 8601 time on this machine: 2026-12-31 or 31/12/2026."""
+    form = "%d/%m/%Y" if (lang or language()) == "pt-BR" else "%Y-%m-%d"
+    return datetime.fromisoformat(moment).astimezone().strftime(form)
+
+
+def minute(moment: str, lang: Language | str | None = None) -> str:
+    """The same with hour and minute."""
+    return f"{day(moment, lang)} {datetime.fromisoformat(moment).astimezone():%H:%M}"
+
+
+def second(moment: str, lang: Language | str | None = None) -> str:
+    """The same with the second, and how far this machine's clock is from UTC."""
+    there = datetime.fromisoformat(moment).astimezone()
+    offset = f"{there:%z}"
+    return f"{day(moment, lang)} {there:%H:%M:%S} (UTC{offset[:3]}:{offset[3:5]})"
+
+
+def short(moment: str, lang: Language | str | None = None) -> str:
+    """Day and minute where the year is clear."""
+    form = "%d/%m %H:%M" if (lang or language()) == "pt-BR" else "%m-%d %H:%M"
+    return datetime.fromisoformat(moment).astimezone().strftime(form)

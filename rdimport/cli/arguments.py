@@ -106,6 +106,10 @@ class InitArguments(FileArguments):
     """`init`."""
 
     output: Path | None
+    job: str | None
+    account: str | None
+    api_key_file: Path | None
+    config: Path | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,10 +1,12 @@
-"""`rdimport init`: propose a mapping from a file's headers and values."""
+"""`rdimport init`: propose a mapping from a file's headers and values, and a job that uses it."""
 
 from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rdimport import api
 from rdimport.cli import resolve
@@ -12,23 +14,34 @@ from rdimport.cli.arguments import InitArguments
 from rdimport.cli.streams import print_error, say
 from rdimport.core.errors import ExitCode, UsageError
 from rdimport.core.messages import _
-from rdimport.core.shell import joined, whole
+from rdimport.core.shell import STDIN, joined, whole
+
+if TYPE_CHECKING:
+    from rdimport.config.add_job import Added
 
 
 def execute(args: InitArguments) -> int:
     """Propose a mapping; a file that is there is never written over."""
+    settings = resolve.settings_file(args.config)
+    output = args.output
+    if args.job is not None and output is None:
+        output = settings.parent / f"{args.job}.yaml"
+    job = _job(args, settings, output)
     found = api.propose(
-        args.files[0], hints=resolve.hints(args), command=_look(args), lang=args.lang
+        args.files[0], hints=resolve.hints(args), command=_look(args, output), lang=args.lang
     )
-    if args.output is None:
+    if output is None:
         say(found.text.rstrip().split("\n"))
     else:
-        _write(args.output, found.text)
+        if args.output is None:  # beside the settings, whose folder may be new too
+            with suppress(OSError):
+                output.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write(output, found.text)
         print_error(
             _(
                 "wrote {output}. Read it, correct it, then type:\n  {look}",
-                output=args.output,
-                look=_look(args, near=sys.stderr.isatty()),
+                output=output,
+                look=_look(args, output, near=sys.stderr.isatty()),
             )
         )
     if found.missing:
@@ -38,14 +51,61 @@ def execute(args: InitArguments) -> int:
                 missing=found.missing,
             )
         )
-        return ExitCode.FAILED_ROWS
-    return ExitCode.DONE
+    if job is not None:
+        job.write()
+        _tell(args, job)
+    return ExitCode.FAILED_ROWS if found.missing else ExitCode.DONE
 
 
-def _look(args: InitArguments, *, near: bool = False) -> str:
+def _job(args: InitArguments, settings: Path, mapping: Path | None) -> Added | None:
+    """The job to add, before anything is written. Raises UsageError."""
+    if args.job is None or mapping is None:
+        if args.account or args.api_key_file or args.config:
+            raise UsageError(
+                _("--account, --api-key-file and --config of `init` are about a job."),
+                _("Name the job with --job, or leave them out."),
+            )
+        return None
+    if STDIN in args.files:
+        raise UsageError(
+            _("A job reads its list again and again, and standard input has it once."),
+            _("Name a file, or leave --job out."),
+        )
+    if mapping.exists():
+        raise _is_there(mapping)
+    from rdimport.config import NewJob, add_job  # noqa: PLC0415  only a job needs the settings
+
+    return add_job(settings, NewJob(args.job, args.files, mapping, args.account, args.api_key_file))
+
+
+def _tell(args: InitArguments, job: Added) -> None:
+    """What was added, and what is still to do for it."""
+    print_error(
+        _(
+            "added job {job} of account {account} to {path}.",
+            job=args.job,
+            account=job.account,
+            path=job.path,
+        )
+    )
+    if job.new_key_file is not None and not job.new_key_file.exists():
+        print_error(
+            _(
+                "The key of {account} is expected in {file}, readable by you only: put it there, "
+                "or say in the settings where else it is.",
+                account=job.account,
+                file=job.new_key_file,
+            )
+        )
+    named = ["--config", str(job.path)] if args.config else []
+    look = joined(["rdimport", "jobs", "check", str(args.job), *named])
+    print_error(_("Then see what it would do:\n  {look}", look=look))
+
+
+def _look(args: InitArguments, output: Path | None, *, near: bool = False) -> str:
     """The command that shows what the mapping does; `near`: to who is in this folder."""
-    mapping = str(args.output) if args.output else _("THIS-FILE")
-    if args.output and not near:
+    mapping = str(output) if output else _("THIS-FILE")
+    if output and not near:
         mapping = whole(mapping)
     files = args.files if near else [whole(name) for name in args.files]
     return joined(["rdimport", "check", *files, "-m", mapping])
@@ -55,15 +115,19 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
+def _is_there(path: Path) -> UsageError:
+    return UsageError(
+        _("{path} is there already, and is not written over.", path=path),
+        _("Name another file with -o."),
+    )
+
+
 def _write(path: Path, text: str) -> None:
     try:
         # for its owner only: the reasons for a guess quote cells
         with open(path, "x", encoding="utf-8", opener=_private) as file:
             file.write(text)
     except FileExistsError:
-        raise UsageError(
-            _("{path} is there already, and is not written over.", path=path),
-            _("Name another file with -o."),
-        ) from None
+        raise _is_there(path) from None
     except OSError as error:
         raise UsageError(_("{path} cannot be written: {error}.", path=path, error=error)) from None

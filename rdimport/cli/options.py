@@ -114,6 +114,15 @@ def _init(commands: _Commands) -> None:
         metavar="FILE",
         help=_("write it here (default: standard output)"),
     )
+    job = to.add_argument_group(_("a job in rdimport.toml"))
+    job.add_argument("--job", metavar="NAME", help=_("add a job of these files to the settings"))
+    job.add_argument("--account", metavar="NAME", help=_("the job's account, added if it is new"))
+    job.add_argument(
+        "--api-key-file", type=Path, metavar="FILE", help=_("where a new account's key is")
+    )
+    job.add_argument(
+        "--config", type=Path, metavar="FILE", help=_("the settings (env RDIMPORT_CONFIG)")
+    )
 
 
 def _status(commands: _Commands) -> None:

@@ -223,6 +223,13 @@ def settings(named: Path | None) -> Settings | None:
     return None if path is None else load(path)
 
 
+def settings_file(named: Path | None) -> Path:
+    """Where the settings are, or would be."""
+    from rdimport.config import find  # noqa: PLC0415
+
+    return find(named, os.environ, _usual().parent) or _usual()
+
+
 def _usual() -> Path:
     """Where the user's settings are."""
     from platformdirs import user_config_path  # noqa: PLC0415

@@ -6,7 +6,20 @@ and what the job's command line would be.
 
 from __future__ import annotations
 
+from rdimport.config.add_job import NewJob, add_job
 from rdimport.config.load import find, load
 from rdimport.config.model import Account, Address, ApiKey, Defaults, Job, Notify, Settings
 
-__all__ = ["Account", "Address", "ApiKey", "Defaults", "Job", "Notify", "Settings", "find", "load"]
+__all__ = [
+    "Account",
+    "Address",
+    "ApiKey",
+    "Defaults",
+    "Job",
+    "NewJob",
+    "Notify",
+    "Settings",
+    "add_job",
+    "find",
+    "load",
+]

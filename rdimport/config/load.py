@@ -51,7 +51,12 @@ def find(named: Path | None, environment: Mapping[str, str], folder: Path) -> Pa
 
 def load(path: Path) -> Settings:
     """Read a settings file. Raises UsageError with everything that is wrong with it."""
-    document = _document(path)
+    return parse(path, read(path))
+
+
+def parse(path: Path, text: str) -> Settings:
+    """The settings in that text of a file. Raises UsageError as `load` does."""
+    document = _document(path, text)
     try:
         settings = Settings.model_validate(document.data)
     except ValidationError as refused:
@@ -62,15 +67,15 @@ def load(path: Path) -> Settings:
     return settings.beside(path.absolute().parent)
 
 
-def _document(path: Path) -> Document:
+def read(path: Path) -> str:
+    """The text of a settings file that nobody else could have written. Raises UsageError."""
     try:
         with path.open("rb") as file:
             _refuse_strangers(path, os.fstat(file.fileno()))
             content = file.read(_MOST + 1)
         if len(content) > _MOST:
             raise UsageError(_("{path}: too large for a settings file.", path=path), _(_REMEDY))
-        text = content.decode("utf-8-sig")
-        data = tomllib.loads(text)
+        return content.decode("utf-8-sig")
     except OSError as error:
         raise UsageError(
             _("{path}: cannot be read: {strerror}.", path=path, strerror=error.strerror),
@@ -83,6 +88,11 @@ def _document(path: Path) -> Document:
         raise UsageError(
             _("{path}: not UTF-8, at byte {start}.", path=path, start=error.start), _(_REMEDY)
         ) from None
+
+
+def _document(path: Path, text: str) -> Document:
+    try:
+        data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         found = _AT.match(str(error))
         what, place = str(error), (1, 1)

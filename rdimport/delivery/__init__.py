@@ -1,1 +1,1 @@
-"""Pending rows -> requests within the quota -> what became of each row."""
+"""Delivery: takes pending rows, sends them within the quota, and records each result."""

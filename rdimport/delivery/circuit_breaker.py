@@ -1,4 +1,4 @@
-"""When is it wrong to go on? Pure: from what was seen and when, it names a reason to stop."""
+"""Circuit breaker: decides when a run has to stop. Pure: no clock and no I/O."""
 
 from __future__ import annotations
 
@@ -8,22 +8,25 @@ from rdimport.core.stop import StopReason
 from rdimport.destination.verdict import Action, Evidence, decide
 
 DOUBTS_IN_A_ROW: Final = 5
-"""Rows in doubt one after the other, in the order in which they left: each is one that nobody dares
-to send again. They stop a run whose rows before them are clear.
+"""Consecutive uncertain rows, in the order of sending, that stop a run if the rows before them were
+clear. Each of them is lost to the run: an uncertain row is never sent again by itself.
 """
 
 CLEAR_BEFORE: Final = 100
-"""So many rows before them. Where losses are scattered, five of them meet by chance one day."""
+"""Rows that must be free of doubt before those: with scattered losses, five in a row happen by
+chance.
+"""
 
 STRETCH: Final = 20
-"""Rows one after the other of which half are in doubt stop any run."""
+"""Length of the window in which a share of one half uncertain rows stops any run."""
 
 SAME_REFUSALS: Final = 50
-"""Rows refused from the start for the same reason: it is the mapping or the account, not them."""
+"""Rows refused for the same reason from the start of a run: the mapping or the account is wrong."""
 
 TURNED_AWAY: Final = 100
-"""Answers in a row that a quota is used up, the account's or the leads', without one row that was
-read between them."""
+"""Consecutive responses saying that a quota (the account's or a lead's) is exhausted, with no row
+processed in between.
+"""
 
 _STOPS: Final = {
     Evidence.NOT_TRUSTED: StopReason.CERTIFICATE,
@@ -40,20 +43,24 @@ _NO_REPLY: Final = (Evidence.NOT_CONNECTED, Evidence.UNAVAILABLE)
 
 
 class Doubts:
-    """Which rows are in doubt, in the order in which they left; not in that in which it is noticed:
-    lost rows are noticed together when their time is over, and quicker than the others' answers
-    where connections break. A row that is still open counts as one that is not in doubt.
+    """The uncertain rows of a run, in the order of sending.
+
+    The order in which results arrive would mislead: lost requests all time out together, and on a
+    broken connection they fail before the other responses arrive. A request that is still open
+    counts as not uncertain.
     """
 
     _REMEMBERED: Final = 1 << 17
 
     def __init__(self) -> None:
         self._ends = bytearray()
-        """For each row: 0 open or answered, 1 in doubt, 2 nobody read it."""
+        """One byte per row: 0 open or answered, 1 uncertain, 2 not processed by the endpoint."""
         self._forgotten = 0
 
     def note(self, number: int, evidence: Evidence) -> bool:
-        """Take in the end of the row that left as the `number`th; is it one too many in doubt?"""
+        """Record the result of the `number`th request. Returns whether there are now too many
+        doubts.
+        """
         at = number - self._forgotten
         if at < 0:
             return False
@@ -69,7 +76,7 @@ class Doubts:
         return too_many
 
     def _too_many(self, at: int) -> bool:
-        """Looks at each stretch of rows that ends with a doubt and holds the one at `at`."""
+        """Check every window that contains the row at `at` and ends with an uncertain row."""
         before = self._ends[:at].replace(b"\2", b"")[-(CLEAR_BEFORE + STRETCH) :]
         rows = before + self._ends[at : at + 8 * STRETCH].replace(b"\2", b"")[:STRETCH]
         return any(
@@ -78,7 +85,7 @@ class Doubts:
 
 
 def _stops(rows: bytearray) -> bool:
-    """Whether the last of these rows, in the order of sending, are too many doubts."""
+    """Whether the last of `rows` (in the order of sending) contain too many doubts."""
     together = rows[-DOUBTS_IN_A_ROW:].count(1)
     before = rows[-DOUBTS_IN_A_ROW - CLEAR_BEFORE : -DOUBTS_IN_A_ROW].count(1)
     if together == DOUBTS_IN_A_ROW and before == 0:
@@ -88,7 +95,9 @@ def _stops(rows: bytearray) -> bool:
 
 
 class CircuitBreaker:
-    """Watches the answers of a run; `patience` is how many seconds an endpoint may be down."""
+    """Watches the results of a run. `patience`: seconds for which the endpoint may be
+    unavailable.
+    """
 
     def __init__(self, patience: float) -> None:
         self._patience = patience
@@ -107,8 +116,10 @@ class CircuitBreaker:
         now: float,
         number: int | None = None,
     ) -> StopReason | None:
-        """Take note of one answer. `reasons` are the code and field of each of its problems,
-        `number` tells which one in the order of sending its row was; the next, if it is left out.
+        """Record one result. Returns a reason to stop, or None.
+
+        `reasons` holds the code and field of each problem. `number` is the position of the request
+        in the order of sending; None means the next one.
         """
         number = self._seen if number is None else number
         self._seen = max(self._seen, number + 1)

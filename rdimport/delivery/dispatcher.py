@@ -1,8 +1,9 @@
-"""Sends the rows of a plan: the only concurrency, and the order in which things become known.
+"""The dispatcher: sends the rows of a plan, and records what became of each.
 
-One dispatcher takes rows, several at a time; what becomes of each is worked out where its answer
-arrives, without a task of its own. The order is what the promise rests on: a free place, a slot of
-the quota, the durable note that the row is on its way, the request, the note of its end.
+A single task dispatches rows in small batches. Results are handled in the transport's callback, so
+a row needs no task of its own. The order of the steps is what guarantees that no row is sent twice:
+wait for a free place, wait for a slot of the quota, commit to the ledger that the row is in flight,
+send the request, record the result.
 """
 
 from __future__ import annotations
@@ -52,11 +53,11 @@ from rdimport.ledger import (
 __all__ = ["GRACE", "Chance", "Delivery", "Settings", "Trace"]
 
 GRACE: Final = 10.0
-"""Seconds that rows in flight have to come to an end once the run stops."""
+"""Seconds that requests in flight have to finish once the run stops."""
 
 
 class Delivery:
-    """One run's sending. `stop` may be called at any time from the same event loop."""
+    """Sends the rows of one run. `stop` may be called at any time from the same event loop."""
 
     def __init__(
         self,
@@ -87,24 +88,26 @@ class Delivery:
         self._open: set[InFlightRequest] = set()
         self._changed = asyncio.Event()
         self._enough = 0
-        """So many rows open, or fewer, are what the dispatcher waits for."""
+        """The number of open requests that the dispatcher is waiting to fall to."""
         self._stopping = asyncio.Event()
         self._started = clock.monotonic()
         self._requests = self._retries = self._throttled = self._taken = self._setbacks = 0
         self.stopped: StopReason | None = None
         self.stopped_by = ""
-        """What was said by the answer that stopped the run, if one did."""
+        """Detail of the response that stopped the run, if one did."""
         self._tried: set[bytes] = set()
         self._set_aside: set[bytes] = set()
-        self._order = count()  # of rows that are due at the same moment the earlier one goes first
+        self._order = count()  # tie-breaker: of rows due at the same time, first in, first out
         self._parked: list[tuple[float, int, PendingRow]] = []
         self._doubted: dict[bytes, tuple[int, Answer]] = {}
-        """Rows in doubt that are sent again all the same: how often, and the last end."""
+        """Uncertain rows being repeated (idempotent endpoints only): number of repeats, last
+        answer.
+        """
         self.rules: Counter[str] = Counter()
         self._broken: BaseException | None = None
 
     def stop(self, reason: StopReason) -> None:
-        """Take no new rows; the first reason is the one that counts."""
+        """Take no new rows. Only the first reason is kept."""
         if self.stopped is None:
             self.stopped = reason
             self._halt()
@@ -112,13 +115,14 @@ class Delivery:
                 self._observer(Stopping(len(self._open)))
 
     def _halt(self) -> None:
-        """End every wait: no row leaves from here on."""
+        """Wake every waiter: no row is sent from here on."""
         self._stopping.set()
         self._changed.set()
 
     async def deliver(self, pending_rows: Iterator[PendingRow]) -> None:
-        """Send all of them, or as many as can be. Raises LedgerError when one cannot be noted;
-        nothing is sent after that.
+        """Send all rows, or as many as possible before the run stops.
+
+        Raises LedgerError when a row cannot be recorded; nothing is sent after that.
         """
         self._started = self._clock.monotonic()
         self._journal.start()
@@ -139,7 +143,7 @@ class Delivery:
 
     @property
     def parked_for(self) -> float | None:
-        """Seconds until the first of the rows that were set aside may go; None without any."""
+        """Seconds until the first parked row is due; None if no row is parked."""
         if not self._parked:
             return None
         return max(0.0, self._parked[0][0] - self._clock.monotonic())
@@ -166,14 +170,16 @@ class Delivery:
                 return
 
     async def _room(self) -> int:
-        """How many rows may begin: none when the run stops, else one at least and, where rows come
-        back quickly, half of all places."""
+        """The number of rows that may start: 0 once the run stops, otherwise at least 1. Where
+        responses are fast, waits until half of all places are free, so that one commit covers many
+        rows.
+        """
         waited = False
         while not self._stopping.is_set():
-            # in trouble one row at a time tries whether it is over
+            # after a failure, probe with one row at a time
             places = 1 if self._setbacks else self._concurrency.places
             free = places - len(self._open)
-            if free > 0 and (waited or 2 * free >= places):  # places shrink meanwhile
+            if free > 0 and (waited or 2 * free >= places):  # the limit may have dropped
                 return min(free, BATCH_SIZE)
             await self._change(places - 1)
             if not self._stopping.is_set():
@@ -182,7 +188,7 @@ class Delivery:
         return 0
 
     async def _due(self, pending_rows: Iterator[PendingRow], free: int) -> list[PendingRow]:
-        """Rows whose slot has come: at least one when there is any, at most `free`."""
+        """Rows whose slot of the quota has come: at least one if any are left, at most `free`."""
         batch: list[PendingRow] = []
         while len(batch) < free and (pending := self._take(pending_rows)) is not None:
             while (wait := self._pace.wait(now := self._clock.monotonic())) > 0 and not batch:
@@ -209,13 +215,15 @@ class Delivery:
         return pending
 
     def _stop_at_limit(self, pending_rows: Iterator[PendingRow]) -> None:
-        """All that may be sent has come to its end: say so, if there would be more."""
+        """Stop with LIMIT or CANARY if rows are left after the limit."""
         if self._settings.limit is not None and next(pending_rows, None) is not None:
             self.stop(StopReason.CANARY if self._settings.canary else StopReason.LIMIT)
 
     async def _begin(self, batch: Sequence[PendingRow]) -> Sequence[PendingRow]:
-        """Note that rows are on their way; who is cancelled meanwhile takes the notes back. Returns
-        those that may leave: not who was claimed by another run since this one was planned.
+        """Record that rows are in flight. If cancelled meanwhile, the records are removed again.
+
+        Returns the rows that may be sent: all but those that another run has claimed since the plan
+        was made.
         """
         new = [p.outgoing for p in batch if p.outgoing.identity not in self._doubted]
         if not new:
@@ -236,7 +244,9 @@ class Delivery:
         return [pending for pending in batch if pending.outgoing.identity in ours]
 
     async def _change(self, enough: int, within: float | None = None) -> None:
-        """Wait until so many rows are open at most, or the run stops, or the time is over."""
+        """Wait until at most `enough` requests are open, the run stops, or `within` seconds have
+        passed.
+        """
         self._enough = enough
         self._changed.clear()
         if len(self._open) <= enough or self._stopping.is_set():
@@ -249,7 +259,7 @@ class Delivery:
             late.cancel()
 
     async def _pause(self, seconds: float) -> None:
-        """Wait, but not past the moment in which the run stops."""
+        """Sleep for `seconds`, or until the run stops."""
         sleep = asyncio.ensure_future(self._clock.sleep(seconds))
         stop = asyncio.ensure_future(self._stopping.wait())
         await asyncio.wait((sleep, stop), return_when=asyncio.FIRST_COMPLETED)
@@ -258,7 +268,7 @@ class Delivery:
 
     def _launch(self, pending: PendingRow, *, at_capacity: bool) -> None:
         row = pending.outgoing
-        if self._stopping.is_set():  # while it was noted
+        if self._stopping.is_set():  # the run stopped while the row was being recorded
             if row.identity in self._doubted:
                 self._again.append(pending)
             else:
@@ -284,14 +294,14 @@ class Delivery:
         try:
             self._settle(flight, end)
         except Exception as error:  # noqa: BLE001  raised again by `deliver`
-            # a bug: the ledger still has the row as on its way, and nothing more may be sent
+            # a bug: the ledger still has the row as in flight, and nothing more may be sent
             self._broken = error
             self._halt()
         if len(self._open) <= self._enough:
             self._changed.set()
 
     async def _drain(self) -> None:
-        """Let the rows in flight come to an end; what does not in time may have arrived."""
+        """Wait for the requests in flight. Those not answered within GRACE become uncertain."""
         if not self._open:
             return
         self._enough = 0
@@ -307,7 +317,7 @@ class Delivery:
             self._on_done(flight, NotAnswered("net.stopped"))
 
     def _settle(self, flight: InFlightRequest, end: Reply | Exception) -> None:
-        """What the end of a flight means, for the row and for the run."""
+        """Apply the outcome of a request to its row and to the run."""
         now = self._clock.monotonic()
         if isinstance(end, Reply):
             self._concurrency.answered(now - flight.sent_at, all_used=flight.at_capacity)
@@ -330,7 +340,9 @@ class Delivery:
             self.stop(stop)
 
     def _repeat(self, pending: PendingRow, answer: Answer) -> bool:
-        """Put a row in doubt back in line where repeats do no harm. It stays noted as it is."""
+        """Queue an uncertain row again if the endpoint is idempotent. In the ledger it stays in
+        flight.
+        """
         identity = pending.outgoing.identity
         times, _ = self._doubted.get(identity, (0, answer))
         ended = times >= REPEATS or self._stopping.is_set() or decide(answer.evidence).stops
@@ -344,16 +356,16 @@ class Delivery:
         return True
 
     def _give_up_repeats(self) -> None:
-        """Rows that wait for a repeat when the run ends may have arrived."""
+        """When the run ends, rows still waiting for a repeat become uncertain."""
         for pending in [p for p in self._again if p.outgoing.identity in self._doubted]:
             self._note(pending, self._doubted[pending.outgoing.identity][1], Action.DOUBT)
 
     def _note(self, pending: PendingRow, answer: Answer, action: Action) -> None:
-        """Write down what became of the row, and put it back in line where that is safe."""
+        """Record the result of a row, and queue it again where that is safe."""
         row = pending.outgoing
         doubted = self._doubted.get(row.identity)
         if doubted is not None and action in (Action.PARK, Action.STOP):
-            action, answer = Action.DOUBT, doubted[1]  # of an earlier attempt
+            action, answer = Action.DOUBT, doubted[1]  # an earlier attempt may have arrived
         if answer.rule:
             self.rules[answer.rule] += 1
         state = STATES.get(action)
@@ -377,7 +389,7 @@ class Delivery:
             self._throttled += 1
             wait = LEAD_PERIOD if answer.wait is None else min(answer.wait, LEAD_PERIOD)
             if pending.outgoing.identity in self._set_aside:
-                wait = max(wait, 2 * WORTH_WAITING)  # the reset it announced was too early
+                wait = max(wait, 2 * WORTH_WAITING)  # the announced reset was too early
             self._set_aside.add(pending.outgoing.identity)
             due = self._clock.monotonic() + wait
             heappush(self._parked, (due, next(self._order), pending))
@@ -385,7 +397,7 @@ class Delivery:
             self._setbacks = 0
 
     def _hold(self, answer: Answer) -> None:
-        """Let the whole run wait: what this row met, the others would meet too."""
+        """Pause the whole run: every other row would get the same answer."""
         now = self._clock.monotonic()
         throttled = answer.evidence is Evidence.ACCOUNT_QUOTA
         self._throttled += throttled
@@ -395,10 +407,10 @@ class Delivery:
             longest = LONGEST_WAIT if throttled else min(LONGEST_WAIT, self._settings.patience)
             seconds = min(answer.wait, longest)
         elif self._pace.held(now) > 0:
-            return  # others met the same moment of trouble; it has its wait already
+            return  # the run is already paused for the same failure
         else:
             self._setbacks += 1
-            first = 0.02 if answer.rule else 0.5  # where one answer says nothing of the next one
+            first = 0.02 if answer.rule else 0.5  # a rule's response does not predict the next
             longest = min(60.0, first * 2.0 ** min(self._setbacks, 12))
             seconds = longest * (0.5 + 0.5 * self._chance.random())
         if throttled:

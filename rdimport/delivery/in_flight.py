@@ -1,4 +1,4 @@
-"""One row on its way, and what its end says: to the ledger, to the observer, to the report."""
+"""A request in flight, and what its outcome means for the ledger, the observer and the report."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ SETTLED: Final = {state: RowFinished(state) for state in State}
 
 
 def unanswered(error: Exception, mask: Callable[[str], str]) -> Answer:
-    """What is known of a row without an answer, in words that `mask` has been over. Raises the
-    error when it is a bug.
+    """The answer for a row without a response. `mask` hides secrets in its detail.
+
+    Re-raises `error` if it is not a transport error, which means a bug.
     """
     why = error if isinstance(error, NotAnswered) else classify_error(error, mask)
     if isinstance(why, NotConnected) and _untrusted(error):
@@ -35,7 +36,7 @@ def unanswered(error: Exception, mask: Callable[[str], str]) -> Answer:
 
 
 def _untrusted(error: BaseException) -> bool:
-    """Whether it is the endpoint's certificate that kept us from it."""
+    """Whether the endpoint's certificate was the cause."""
     seen: BaseException | None = error
     while seen is not None and not isinstance(seen, ssl.SSLCertVerificationError):
         seen = seen.__cause__ or seen.__context__
@@ -43,7 +44,9 @@ def _untrusted(error: BaseException) -> bool:
 
 
 def problems_found(answer: Answer, state: State) -> tuple[Problem, ...]:
-    """What the report says of the row; doubt is the news, the endpoint's words are its detail."""
+    """The problems to report for a row. An uncertain row gets one problem, with the endpoint's own
+    codes as its detail.
+    """
     if state is not State.UNCERTAIN or answer.evidence is Evidence.NOT_ANSWERED:
         return answer.problems
     said = "; ".join(f"{p.code} {p.detail}".strip() for p in answer.problems)
@@ -51,9 +54,11 @@ def problems_found(answer: Answer, state: State) -> tuple[Problem, ...]:
 
 
 class InFlightRequest:
-    """A request without an answer yet. `sent_at` is when it was sent, `number` which one in the
-    order of sending it was, `at_capacity` whether all places were taken then; the
-    transport calls it with the end, once.
+    """A request without a response yet; also the callback that the transport calls with its
+    outcome.
+
+    `sent_at` is a monotonic time in seconds, `number` the position in the order of sending, and
+    `at_capacity` whether all places were taken when it was sent.
     """
 
     __slots__ = ("_on_done", "at_capacity", "number", "pending", "sent_at")
@@ -73,5 +78,5 @@ class InFlightRequest:
         self._on_done = on_done
 
     def __call__(self, end: Reply | Exception) -> None:
-        """What the transport calls, once."""
+        """Called by the transport, once, with the response or the exception."""
         self._on_done(self, end)

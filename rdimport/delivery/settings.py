@@ -1,4 +1,4 @@
-"""What a run's sending is given: its bounds, and what it needs of others."""
+"""Settings of a run's delivery, its constants, and the protocols that it depends on."""
 
 from __future__ import annotations
 
@@ -9,47 +9,51 @@ from typing import Final, Protocol
 from rdimport.core.row import Problem
 
 LONGEST_WAIT: Final = 3600.0
-"""Seconds for which an endpoint's word is taken; a larger number is taken for a slip."""
+"""Upper bound, in seconds, of a wait requested by an endpoint; a larger number is taken as an
+error.
+"""
 
 LEAD_PERIOD: Final = 86_400.0
-"""Seconds after which one lead has its share again (page `limite-de-requisicoes-da-api`)."""
+"""Seconds until a lead's own quota is renewed (RD's page `limite-de-requisicoes-da-api`)."""
 
 WORTH_WAITING: Final = 60.0
-"""Seconds that a run stays for rows that were set aside, when nothing else is left to send."""
+"""Seconds for which a run waits for parked rows when nothing else is left to send."""
 
 BATCH_WAIT: Final = 0.002
-"""Seconds that a free place waits for others, so that one durable note serves many rows."""
+"""Seconds for which a free place waits for others, so that one commit covers many rows."""
 
 BATCH_SIZE: Final = 64
-"""Rows that are noted at once at most: what leaves within a few milliseconds. A crash leaves those
-in doubt too that were noted and had not left yet.
+"""The largest number of rows recorded by one commit. They are sent within a few milliseconds, but a
+crash before that leaves all of them uncertain.
 """
 
 NONE: Final[frozenset[tuple[str, str]]] = frozenset()
 
 REPEATS: Final = 5
-"""How often a row in doubt is sent again where its endpoint takes repeats for one."""
+"""How many times an uncertain row is repeated if its endpoint is idempotent."""
 
 
 class Trace(Protocol):
-    """Where in the input a problem of a field comes from."""
+    """Adds the place in the input where the value of a field comes from."""
 
     def __call__(self, problem: Problem, file: int, cells: Sequence[str | None]) -> Problem:
-        """The problem with its source column and value."""
+        """Returns the problem with its source column and value."""
 
 
 class Chance(Protocol):
-    """What jitter needs of `random.Random`."""
+    """The part of `random.Random` that jitter needs."""
 
     def random(self) -> float:
-        """A number from 0 to 1."""
+        """A number in the interval [0, 1)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Bounds of a run: requests open at once, seconds for which the endpoint may be down, rows to
-    send and seconds to spend (None: all of them, as long as it takes), seconds for one answer; with
-    `canary` the rows are a trial.
+    """Limits of a run.
+
+    `concurrency`: open requests. `patience`: seconds for which the endpoint may be unavailable.
+    `limit`: rows to send, `max_seconds`: duration of the run; None means unlimited. `timeout`:
+    seconds to wait for one response. `canary`: the rows are a trial.
     """
 
     concurrency: int = 64

@@ -1,4 +1,4 @@
-"""A request to stop, whenever it comes: while the input is read or while rows are sent."""
+"""Requests to stop a run, from a signal or another thread, while it reads or sends."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from rdimport.core.stop import StopReason
 
 
 class StopRequest:
-    """Keeps the reason, and calls whoever subscribed."""
+    """Holds the reason to stop, and notifies its subscribers."""
 
     def __init__(self) -> None:
         self.reason: StopReason | None = None
         self._subscribers: list[Callable[[StopReason], object]] = []
 
     def stop(self, reason: StopReason) -> None:
-        """Ask to stop; the first reason counts."""
+        """Request a stop. Only the first reason is kept."""
         self.reason = self.reason or reason
         for subscriber in list(self._subscribers):
             subscriber(self.reason)
 
     @contextmanager
     def subscribed(self, subscriber: Callable[[StopReason], object]) -> Iterator[None]:
-        """Call `subscriber` with the reason from now on; at once if there is one already."""
+        """Call `subscriber` with the reason while the context is active; at once if already set."""
         self._subscribers.append(subscriber)
         try:
             if self.reason is not None:
@@ -37,22 +37,20 @@ class StopRequest:
             self._subscribers.remove(subscriber)
 
     def is_set(self) -> bool:
-        """Whether somebody asked to stop."""
+        """Whether a stop has been requested."""
         return self.reason is not None
 
 
 @contextmanager
 def stop_with(other: StopRequest, stop_request: StopRequest) -> Iterator[None]:
-    """Stop when the `other` is asked to, from whatever thread."""
+    """Forward a stop requested on `other`, from any thread, to `stop_request`."""
     loop = asyncio.get_running_loop()
     with other.subscribed(lambda reason: loop.call_soon_threadsafe(stop_request.stop, reason)):
         yield
 
 
 def stop_signals() -> list[signal.Signals]:
-    """The signals that end a program in good order. SIGHUP comes when a terminal or a connection is
-    gone; whoever started us with nohup does not want that to end us.
-    """
+    """The signals that stop a run: SIGINT, SIGTERM and, unless ignored as under nohup, SIGHUP."""
     found = [signal.SIGINT, signal.SIGTERM]
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         found.append(signal.SIGHUP)
@@ -61,9 +59,10 @@ def stop_signals() -> list[signal.Signals]:
 
 @contextmanager
 def stop_on_signals(stop_request: StopRequest) -> Iterator[None]:
-    """Let SIGINT, SIGTERM and SIGHUP stop in an orderly way, and a second one at once.
+    """Stop in an orderly way on the first SIGINT, SIGTERM or SIGHUP, and exit at once on the
+    second.
 
-    At once is safe: rows on their way are in the ledger as such.
+    Exiting at once is safe: rows in flight are recorded as such in the ledger.
     """
     loop = asyncio.get_running_loop()
 
@@ -80,7 +79,7 @@ def stop_on_signals(stop_request: StopRequest) -> Iterator[None]:
         before[number] = signal.getsignal(number)
         try:
             loop.add_signal_handler(number, asked)
-        except (NotImplementedError, RuntimeError):  # Windows; not the main thread
+        except (NotImplementedError, RuntimeError):  # on Windows, or outside the main thread
             with suppress(ValueError):
                 signal.signal(number, asked_elsewhere)
     try:

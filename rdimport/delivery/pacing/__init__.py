@@ -1,1 +1,1 @@
-"""When the next request may leave, alone or beside other runs with the same key."""
+"""Pacing: when the next request may be sent, alone or sharing a quota with other runs."""

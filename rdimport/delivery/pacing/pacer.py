@@ -1,7 +1,7 @@
-"""Quota arithmetic: when may the next request leave?
+"""Quota arithmetic: when may the next request be sent?
 
-Pure: every method is given the present as a number of seconds (any monotonic start) and answers
-with seconds; it neither asks for the time nor waits.
+Pure: times are seconds of any monotonic clock, passed in by the caller. Nothing here reads a clock
+or sleeps.
 """
 
 from __future__ import annotations
@@ -12,60 +12,69 @@ from typing import Final, Protocol
 from rdimport.core.quota import Limits, Quota
 
 _AIR: Final = 1.005
-"""Even spacing, this much wider: then no fixed window, wherever it begins, holds one too many."""
+"""Factor on the even interval, so that no fixed window gets one request too many wherever it
+begins.
+"""
 
 _RESERVE: Final = 3
-"""Requests left to others in a window that is shared, beside those that are expected of them; fewer
-as it comes to its end.
+"""Requests of a shared window left to other clients in addition to their expected use; the number
+decreases towards the end of the window.
 """
 
 _QUIET: Final = 14
-"""Windows without a 429 before a share that nobody tells us is tried a little larger: at 120 a
-minute one refusal in so many windows is 0.1 % of the requests."""
+"""Windows without a 429 before an inferred share is raised. At 120 requests a minute, one refusal
+in 14 windows is less than 0.1 % of the requests.
+"""
 
 _GROWTH: Final = 0.1
-"""Requests by which such a share grows first; with the square of the windows that stay quiet."""
+"""Requests by which such a share grows at first; growth is quadratic in the number of quiet
+windows.
+"""
 
 _STEP: Final = 0.25
-"""How far a share goes at once to what one window let through: the next may be another one."""
+"""Fraction of the distance to one window's measurement by which the share moves at once, because
+windows differ.
+"""
 
 _LEAST: Final = 0.5
-"""Requests by which it goes down for a 429; twice that when the last one is not long ago."""
+"""Requests by which a 429 reduces the share at least; twice as many if the previous 429 was
+recent.
+"""
 
 _AT_IT: Final = 0.8
-"""Share of its slots that a run must have used for a 429 to tell its part of the window: who began
-late, or had to wait, took little for other reasons.
+"""Fraction of its slots that a run must have used for a 429 to be evidence of its share of the
+window: a run that started late or was paused used few for other reasons.
 """
 
 _FLOOR: Final = 0.05
-"""Share of the quota that is never given up, whatever 429s say."""
+"""Fraction of the quota that 429s never take away."""
 
 _LONGEST: Final = 3600.0
-"""Seconds of a window that are believed; a larger number is taken for a slip."""
+"""The longest plausible window, in seconds; a larger number is taken as an error."""
 
 _RECENT: Final = 1 / 3
-"""Weight of the last window among those by which the others' use is told."""
+"""Weight of the last window in the moving average of the other clients' use."""
 
 _SEEN: Final = 1 / 6
-"""Share of a window that has to be seen before it tells how much others use."""
+"""Fraction of a window that must be observed before it is used to estimate other clients."""
 
 _SPREAD: Final = 1.0
-"""How many times its usual scatter the others' use of a window may lie above what one 429 told."""
+"""Standard deviations added to the other clients' use when it is estimated from a single 429."""
 
 NEVER: Final = float("-inf")
-"""A moment that is not known, or long ago."""
+"""A time that is unknown or long past."""
 
 
 @dataclass(slots=True)
 class QuotaState:
-    """Where an account stands with its quota: all that runs of one account have to agree on.
+    """What all runs of one account share about its quota. Times are seconds of one clock.
 
-    Moments are seconds of one clock. `next` is the moment of the next free slot. By headers are
-    known: `interval` between two slots where others use the quota too, how long a `window` is, when
-    this one `ends`, how much of it is `used` and how much by us (`mine`), since when (`since`) and
-    until when (`last`) that was seen, and what `others` use of a window (below 0: not known). By
-    429s alone: the beginning of the next window (`turn`), the requests
-    `taken` in this one, our `share` of a window and how many windows it was `quiet` since.
+    `next` is the time of the next free slot, `held_until` the end of a pause. From the quota
+    headers: `interval` between slots while other clients use the quota; the length of the `window`,
+    when it `ends`, how many of its requests are `used`, and how many of those are ours (`mine`),
+    observed from `since` to `last`; and the `others`' use of a window (negative: unknown). From
+    429s alone: the start of the next window (`turn`), requests `taken` in the current one, our
+    `share` of a window, and the number of windows without a 429 (`quiet`).
     """
 
     next: float = NEVER
@@ -85,35 +94,35 @@ class QuotaState:
 
 
 class RateLimiter(Protocol):
-    """When the next row may leave; `EvenPacer` and `SharedPacer` say what each means."""
+    """Decides when the next row may be sent; implemented by `EvenPacer` and `SharedPacer`."""
 
     def wait(self, now: float) -> float:
-        """Seconds until the next slot, 0 when it is there."""
+        """Seconds until the next slot; 0 if it is available."""
 
     def acquire(self, now: float) -> object:
-        """Use the slot that is there."""
+        """Use the available slot."""
 
     def hold(self, now: float, seconds: float) -> None:
-        """Let nobody leave for so many seconds."""
+        """Pause this run for `seconds`."""
 
     def held(self, now: float) -> float:
-        """Seconds for which the whole run still has to wait, 0 when it may go on."""
+        """Seconds for which the run is still paused; 0 if it is not."""
 
     def learn(self, now: float, limits: Limits, in_flight: int, *, counted: bool) -> None:
-        """Take an answer's headers into account."""
+        """Take the quota headers of a response into account."""
 
     def on_quota_exceeded(self, now: float, seconds: float, *, blind: bool) -> None:
-        """The account's quota was used up: wait until its next window, `seconds` from now."""
+        """Pause until the account's next window, `seconds` from now."""
 
 
 class EvenPacer:
-    """An even pace, one interval apart, that gives way to others and to the endpoint's word.
+    """Spaces requests evenly, and slows down for other clients of the same quota.
 
-    Even spacing fills a fixed window without knowing where it begins; bursts are what gateways
-    punish first. Where the headers of answers show that somebody else uses the quota too, what they
-    used of the last windows is left to them, and what is left besides is spread over the time that
-    is left of the window. Where there are no headers, only a 429 shows it: see `throttled`. Nothing
-    that an answer says makes the pace faster than the quota, less what is reserved for others.
+    Even spacing fills a fixed window without knowing when it begins, and avoids the bursts that
+    gateways penalise. If the quota headers show that other clients use the quota too, their use in
+    recent windows is left to them, and the rest is spread over what remains of the window. Without
+    headers, only a 429 reveals other clients: see `on_quota_exceeded`. No response ever makes the
+    pace faster than the quota minus its reserve.
     """
 
     def __init__(self, quota: Quota | None) -> None:
@@ -123,7 +132,7 @@ class EvenPacer:
 
     @property
     def interval(self) -> float:
-        """Seconds from one slot to the next as things stand."""
+        """The current interval between slots, in seconds."""
         state = self.state
         share = state.share
         if self._quota is None or share == float("inf"):
@@ -132,14 +141,14 @@ class EvenPacer:
         return max(self._base, state.interval, self._quota.seconds * _AIR / grown)
 
     def wait(self, now: float) -> float:
-        """Seconds until the next slot, 0 when it is there."""
+        """Seconds until the next slot; 0 if it is available."""
         return max(0.0, self.state.next - now, self.state.held_until - now)
 
     def acquire(self, now: float) -> float:
-        """Use the next slot; returns its moment.
+        """Use the next slot, and return its time.
 
-        A request that leaves a little late does not push the later ones back, or the small
-        delays of a long run would add up to unused quota. It never makes up more than half a slot.
+        A request that is sent slightly late does not delay the later ones, or the small delays of a
+        long run would add up to unused quota. At most half a slot is made up for.
         """
         self._turn(now)
         state = self.state
@@ -149,22 +158,24 @@ class EvenPacer:
         return slot
 
     def hold(self, now: float, seconds: float) -> None:
-        """Let nobody leave for so many seconds."""
+        """Pause for `seconds`."""
         state = self.state
         state.held_until = max(state.held_until, now + seconds)
         state.next = max(state.next, state.held_until)
 
     def held(self, now: float) -> float:
-        """Seconds for which the whole run still has to wait, 0 when it may go on."""
+        """Seconds for which the run is still paused; 0 if it is not."""
         return max(0.0, self.state.held_until - now)
 
     def learn(self, now: float, limits: Limits, in_flight: int, *, counted: bool) -> None:
-        """Take an answer's headers into account. `counted`: it was not a refusal for the quota;
-        `in_flight` requests have left and are not answered yet.
+        """Take the quota headers of a response into account.
+
+        `counted`: the request counted against the quota (it was not refused for it). `in_flight`:
+        the number of requests sent and not answered yet.
         """
         quota, state = self._quota, self.state
         if quota is None or limits.reset > _LONGEST or self._is_old(now, limits):
-            return  # no such window is known of: better no word than that one
+            return  # implausible or outdated headers are worse than none
         self._follow_window(now, limits)
         state.mine += counted
         state.last = now
@@ -172,14 +183,14 @@ class EvenPacer:
         whole = max(1, limits.limit)
         even = max(quota.interval, length / whole / (1 - quota.reserve))
         self._base = min(even, quota.seconds) * _AIR
-        tick = min(1.0, quota.seconds / 60)  # what headers that count in whole seconds cannot tell
+        tick = min(1.0, quota.seconds / 60)  # resolution of headers that count whole seconds
         theirs = self._others(whole, in_flight)
         over = state.ends - now
         air = _RESERVE * max(0.0, over) / length
         left = limits.remaining - (in_flight + air if theirs else 0)
         if not counted or left <= 0:
             held = over if limits.reset >= tick else max(over, tick)
-            self.hold(now, min(held, 2 * quota.seconds))  # a longer one has to be told again
+            self.hold(now, min(held, 2 * quota.seconds))  # a longer pause needs another response
             state.interval = 0.0
         elif theirs:
             least = _FLOOR * whole * over / length
@@ -189,15 +200,15 @@ class EvenPacer:
             state.interval = 0.0
 
     def on_quota_exceeded(self, now: float, seconds: float, *, blind: bool) -> None:
-        """The account's quota was used up: wait until its next window, `seconds` from now.
+        """Pause until the account's next window, `seconds` from now.
 
-        `blind`: the endpoint named that moment, but its headers do not say how much is left. Then
-        a 429 is all that ever shows that others use the quota, or that it is smaller than we were
-        named. What this window let through is what we take for our share of the next ones; it is
-        tried larger, slowly and then faster, when no further 429 comes.
+        `blind`: the endpoint gave that time, but its headers do not say how much of the quota is
+        left. Then a 429 is the only evidence that other clients use the quota, or that it is
+        smaller than configured. What this window let through becomes our share of the following
+        windows. The share is raised, slowly at first, while no further 429 arrives.
         """
         if self.held(now) > 0:
-            return  # others left before the first of them was answered: the same news
+            return  # a request sent before the first 429 arrived: nothing new
         state = self.state
         if self._quota is not None and blind and seconds <= self._quota.seconds:
             self._turn(now)
@@ -206,10 +217,10 @@ class EvenPacer:
         self.hold(now, seconds)
 
     def _take_for_share(self, quota: Quota, gone: float) -> None:
-        """The quota was used up `gone` seconds after its window began: how much of it is ours?"""
+        """Estimate our share from a quota that was exhausted `gone` seconds into its window."""
         state = self.state
         past = gone / quota.seconds
-        if past < 0.1:  # somebody's burst; it says little of the rest
+        if past < 0.1:  # a burst of another client says little about the rest of the window
             return
         reached = quota.seconds * _AIR / self.interval
         ours = gone / self.interval
@@ -217,7 +228,7 @@ class EvenPacer:
         if state.share != float("inf"):
             found = ours
             if past < 0.95:
-                # had others not been turned away for the rest of the window, they had taken more
+                # the others were refused for the rest of the window, or they would have used more
                 found = max(ours * 0.85, quota.requests - (quota.requests - ours) / past)
             down = (reached - found) * _STEP if at_it else 0.0
             least = _LEAST if state.quiet > _QUIET else 2 * _LEAST
@@ -225,12 +236,12 @@ class EvenPacer:
         elif at_it:
             ours = min(ours, state.taken - 1)
             others = (quota.requests - ours) / past
-            # one window tells little: the next may see more, by as much as counts scatter
+            # one window is a small sample: allow for the scatter of counts
             found = max(ours / 2, quota.requests - others - _SPREAD * others**0.5)
             state.share = max(_FLOOR * quota.requests, min(found, reached - _LEAST))
 
     def _turn(self, now: float) -> None:
-        """Begin a new window of those that only a 429 has revealed, when it is time."""
+        """Start the next inferred window when its time has come."""
         state, quota = self.state, self._quota
         if quota is None or state.turn == NEVER or now < state.turn:
             return
@@ -240,18 +251,18 @@ class EvenPacer:
         state.taken = 0
 
     def _is_old(self, now: float, limits: Limits) -> bool:
-        """Whether an answer speaks of the window before: another one was quicker."""
+        """Whether a response belongs to the previous window and was overtaken by another one."""
         state = self.state
         early = state.ends - max(state.window / 2, 1.0)
         return state.since <= now < state.ends and now + limits.reset < early
 
     def _follow_window(self, now: float, limits: Limits) -> None:
-        """Tell windows apart by their use, which only falls where a new one begins."""
+        """Detect a new window: the used count falls only when one begins."""
         state = self.state
         used = limits.limit - limits.remaining
         ends = now + limits.reset
         fallen = used < state.used
-        if state.ends == NEVER:  # who used what was used before is not known
+        if state.ends == NEVER:  # the earlier use cannot be attributed
             state.mine, state.since, state.ends = used - 1, now, ends
         elif fallen and (now >= state.ends or ends > state.ends + state.window / 2):
             self._window_over(max(1, limits.limit))
@@ -264,7 +275,7 @@ class EvenPacer:
         state.window = max(state.window, limits.reset)
 
     def _window_over(self, whole: int) -> None:
-        """What others used of the window that has ended, or would have used of all of it."""
+        """Update the other clients' use from the window that ended, scaled up to a whole window."""
         state = self.state
         seen = min(1.0, (state.last - state.since) / max(state.window, 1e-9))
         if seen < _SEEN:
@@ -276,10 +287,10 @@ class EvenPacer:
             state.others += (theirs - state.others) * _RECENT
 
     def _others(self, whole: int, in_flight: int) -> float:
-        """What others are expected to use of a window; 0 where they seem to use nothing."""
+        """Expected use of a window by other clients; 0 if they appear to use nothing."""
         state = self.state
         theirs, slack = state.others, 1 + whole / 100 + in_flight / 2
-        if theirs < 0:  # the first window: by what was seen of it
+        if theirs < 0:  # in the first window, extrapolate from the part observed
             seen = (state.last - state.since) / max(state.window, 1e-9)
             found = state.used - state.mine
             if seen < _SEEN or found < _RESERVE + in_flight + whole / 50:

@@ -1,9 +1,9 @@
-"""Runs of one account on one machine share its quota: all take their slots from the same row.
+"""Runs of one account on one machine share its quota by taking slots from one SQLite file.
 
-A small SQLite file per account holds its `QuotaState` and the runs that are at work. It is
-never synced to disk: what it says is worth a minute, and may be lost without harm. What a run
-takes, it takes in one transaction of some 45 µs. A run that dies leaves at most the slots that it
-had taken ahead, a fiftieth of a second's worth or one; its word counts for one window.
+There is one small file per account, holding its `QuotaState` and the active runs. It is never
+synced to disk: its contents matter for a minute, and losing them does no harm. Each access is one
+transaction of about 45 µs. A run that crashes wastes the slots it had reserved ahead (those of 20
+ms, at least one), and is counted as active for one more window.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ from rdimport.destination import Destination
 from rdimport.destination.address import endpoint
 
 _AHEAD: Final = 0.02
-"""Seconds whose slots are taken at once where there are many: one at least, whatever the quota."""
+"""Seconds of slots reserved by one transaction at a high rate; always at least one slot."""
 
 _FRESH: Final = 0.05
-"""Seconds for which a run need not look whether another one has to wait."""
+"""Seconds for which a run assumes that no other run has been told to wait."""
 
 _OPENS_WITHIN: Final = 0.25
-"""Seconds to wait for another run that makes the file, or was halted while it wrote."""
+"""SQLite busy timeout, in seconds, while opening: another run may be creating the file."""
 
 _STANDS_STILL: Final = 0.02
-"""The same for a run that sends, all of which stands still meanwhile: another one needs
-microseconds, and a little longer where it waits for a core.
+"""SQLite busy timeout, in seconds, while sending, when the whole event loop is blocked. Another run
+holds the lock for microseconds, or somewhat longer if it waits for a core.
 """
 
 _SILENCE: Final = 1.0
-"""Seconds for which a run goes on by itself when it has waited in vain."""
+"""Seconds for which a run paces itself alone after a timeout."""
 
 _SPOILT: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
@@ -57,10 +57,10 @@ _SCHEMA: Final = (
 
 
 class SharedPacer:
-    """A pace that runs of one account have in common; it answers as `EvenPacer` does.
+    """An `EvenPacer` whose state is shared by the runs of one account.
 
-    A slot is taken before it is waited for: so runs alternate, and none of them starves. What keeps
-    one run from the endpoint (`hold`) is its own; that the quota is used up is everybody's news.
+    A slot is reserved before the run waits for it, so runs alternate and none of them starves. A
+    `hold` pauses this run only; an exhausted quota pauses all of them.
     """
 
     def __init__(self, quota: Quota, db: sqlite3.Connection, now: float) -> None:
@@ -72,15 +72,15 @@ class SharedPacer:
         self._slots: deque[float] = deque()
         self._looked = self._alone_until = float("-inf")
         self.alone: tuple[int, str] | None = None
-        """How often the others could not be reached, and why at last."""
+        """How many times the file was unavailable, and the last error."""
         self._open = self._others_open = 0
         self._join(now)
 
     def wait(self, now: float) -> float:
-        """Seconds until this run's next slot, 0 when it is there."""
+        """Seconds until this run's next slot; 0 if it is available."""
         own = self._own.wait(now)
         while self._slots and self._slots[0] < now - _AHEAD - self._pace.interval / 2:
-            self._slots.popleft()  # nobody used it then; now it would come on top
+            self._slots.popleft()  # an expired slot: using it now would exceed the pace
         due = not self._slots or self._slots[0] <= now
         if own == 0 and due and (not self._slots or now - self._looked >= _FRESH):
             self._together(now, lambda pace: self._queue(pace, now))
@@ -88,19 +88,19 @@ class SharedPacer:
         return max(own, self._pace.held(now), slot - now, 0.0)
 
     def acquire(self, now: float) -> float:
-        """Use the slot that is there; returns its moment."""
+        """Use the available slot, and return its time."""
         return self._slots.popleft() if self._slots else now
 
     def hold(self, now: float, seconds: float) -> None:
-        """Let nobody of this run leave for so many seconds."""
+        """Pause this run for `seconds`."""
         self._own.hold(now, seconds)
 
     def held(self, now: float) -> float:
-        """Seconds for which the whole run still has to wait, 0 when it may go on."""
+        """Seconds for which this run is still paused; 0 if it is not."""
         return max(self._own.held(now), self._pace.held(now))
 
     def learn(self, now: float, limits: Limits, in_flight: int, *, counted: bool) -> None:
-        """Take an answer's headers into account, as `EvenPacer` does, for all runs."""
+        """Take the quota headers of a response into account, for all runs."""
         self._open = in_flight
 
         def learnt(pace: EvenPacer) -> None:
@@ -109,16 +109,16 @@ class SharedPacer:
         self._together(now, learnt)
 
     def on_quota_exceeded(self, now: float, seconds: float, *, blind: bool) -> None:
-        """The account's quota was used up: let all runs wait for its next window."""
+        """Pause all runs until the account's next window."""
         self._together(now, lambda pace: pace.on_quota_exceeded(now, seconds, blind=blind))
 
     def leave(self) -> None:
-        """Take this run out of the account."""
+        """Remove this run from the file, and close it."""
         with closing(self._db):
             self._db.execute("DELETE FROM run WHERE id = ?", (self._id,))
 
     def _queue(self, pace: EvenPacer, now: float) -> None:
-        """Take a place in the row, or leave it while the account has to wait."""
+        """Reserve the next slots; give them up while the account is paused."""
         if pace.held(now) > 0:
             self._slots.clear()
         elif not self._slots:
@@ -126,7 +126,7 @@ class SharedPacer:
             self._slots.extend(pace.acquire(now) for _ in range(max(1, min(ahead, 64))))
 
     def _join(self, now: float) -> None:
-        """Begin where the account stands, as far as anybody who knows is still at work."""
+        """Start from the stored state if another active run vouches for it, otherwise afresh."""
         with self._transaction(now) as alone:
             state = self._pace.state
             at_most = now + self._window
@@ -138,7 +138,9 @@ class SharedPacer:
                 state.held_until = min(state.held_until, at_most)
 
     def _together(self, now: float, change: Callable[[EvenPacer], None]) -> None:
-        """Change what all runs have in common; without them when they cannot be reached."""
+        """Apply `change` to the shared state, or to a private copy while the file is
+        unavailable.
+        """
         if now < self._alone_until:
             change(self._pace)
             return
@@ -153,7 +155,7 @@ class SharedPacer:
 
     @contextmanager
     def _transaction(self, now: float) -> Iterator[bool]:
-        """Hold what all runs have in common; tells whether nobody else is at work."""
+        """Read, change and write the shared state. Yields whether no other run is active."""
         db = self._db
         db.execute("BEGIN IMMEDIATE")
         try:
@@ -181,9 +183,11 @@ class SharedPacer:
 def shared(
     quota: Quota, to: Destination, place: Path, now: float, tell: Callable[[str], None]
 ) -> Iterator[EvenPacer | SharedPacer]:
-    """The pace of a run. `place` is a directory of this machine and user, where all runs meet that
-    send to the same endpoint with the same key. Where it cannot be used, `tell` gets a sentence
-    that says so, at once or in the end, and the run keeps its pace alone.
+    """The pacer of a run.
+
+    `place` is a directory of this user on this machine; runs that send to the same endpoint with
+    the same key meet in a file there. If it cannot be used, the run paces itself alone, and `tell`
+    is called with a message, at the start or at the end.
     """
     try:
         pace = _met(quota, place / _name(to), now)
@@ -217,8 +221,8 @@ def shared(
 
 
 def _met(quota: Quota, path: Path, now: float) -> SharedPacer:
-    """Join the runs that meet in a file, in a new one where that is torn: a power cut may do that,
-    as it is never synced, and what it said may be lost.
+    """Join the file at `path`. A corrupt file, which a power cut can leave because it is never
+    synced, is replaced; its contents are expendable.
     """
     try:
         return _joined(quota, path, now)
@@ -242,7 +246,7 @@ def _joined(quota: Quota, path: Path, now: float) -> SharedPacer:
 
 
 def _opened(path: Path) -> sqlite3.Connection:
-    """The file of an account, made for its owner only."""
+    """Open the file, readable and writable by its owner only."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     db = sqlite3.connect(path, timeout=_OPENS_WITHIN, isolation_level=None)
@@ -258,7 +262,7 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 
 def _name(to: Destination) -> str:
-    """A file's name for an endpoint and a key on this machine; it reveals neither."""
-    form = [field.name for field in fields(QuotaState)]  # another release may know other things
+    """The file name for an endpoint and a key. Being a hash, it reveals neither."""
+    form = [field.name for field in fields(QuotaState)]  # another release may have other fields
     facts = [platform.node(), endpoint(to.base_url), sorted(to.credentials().items()), form]
     return f"quota-1-{blake2b(json.dumps(facts).encode(), digest_size=12).hexdigest()}.sqlite3"

@@ -1,11 +1,11 @@
-"""One request out, one answer in. The only package that knows which HTTP client it is.
+"""Transport: one request out, one response in. The only package that knows the HTTP client.
 
-It does not decide anything: it tells apart what proves that nothing left this machine from
-everything else, and hands the answer's bytes on, cut to a size that cannot do harm.
+It makes no decisions. It classifies failures as NotConnected (nothing was sent) or NotAnswered
+(anything else), and passes on the response, cut to `MAX_ANSWER` bytes.
 
-httpx is the client's language (URLs, headers, time-outs, exceptions). Either it sends, with a new
-connection for each request, or a direct sender of our own, which uses its connections again.
-docs/decisions/0001-transport.md says when which, and why.
+URLs, timeouts and exceptions are httpx's. Requests are sent either by httpx, over a new connection
+each, or by a direct sender that reuses its connections. docs/decisions/0001-transport.md explains
+the choice.
 """
 
 from __future__ import annotations
@@ -40,39 +40,41 @@ __all__ = [
 ]
 
 Kind = Literal["auto", "lean", "httpx"]
-"""Which sender: the one that suits the pace, the direct one, or httpx. Proxies are httpx's."""
+"""The sender to use. `auto` chooses by the pace. Behind a proxy it is always httpx."""
 
 _UNHURRIED: Final = 10.0
-"""Requests a second up to which a new connection for each is nothing beside its safety."""
+"""Requests per second up to which `auto` prefers the safety of a new connection for each
+request.
+"""
 
 
 class NotConnected(Exception):  # noqa: N818  it is an outcome, not a mistake
-    """Not one byte of the request left."""
+    """Not one byte of the request was sent."""
 
 
 class NotAnswered(Exception):  # noqa: N818
-    """The request, or a part of it, left; no whole answer came."""
+    """The request was sent, at least in part, and no complete response arrived."""
 
 
 class Transport(Protocol):
-    """A way to send, for whoever has many rows on their way and no use for a task for each."""
+    """Sends requests and reports their outcome by a callback, so that a row needs no task."""
 
     def start(self, request: Request, done: Done) -> None:
-        """Send once; `done` is told the end once, after this has returned. Who calls it keeps to
-        the limit of connections.
+        """Send a request. `done` is called exactly once, after this method has returned.
+
+        The caller enforces the limit of open requests.
         """
 
     def abandon(self, done: Done) -> None:
-        """Tell `done` nothing any more, and end what was started for it. Who abandons a row has to
-        count it among those that may have arrived.
-        """
+        """Cancel the exchange; `done` is not called any more. The row may still have arrived."""
 
 
 def classify_error(
     error: Exception, mask: Callable[[str], str] = str
 ) -> NotConnected | NotAnswered:
-    """What an exchange that went wrong proves, with a detail in which `mask` hides the key. Raises
-    the error itself when it is none of an exchange.
+    """Classify a failed exchange. `mask` hides secrets in its detail.
+
+    Re-raises `error` if it is not an `httpx.TransportError`.
     """
     if not isinstance(error, httpx.TransportError):
         raise error
@@ -90,10 +92,10 @@ async def connected(
     *,
     per_second: float | None = None,
 ) -> AsyncIterator[Transport]:
-    """A transport for one run of so many requests a second (None: as many as there can be).
-    Redirects are not followed: they would carry the key elsewhere.
+    """Open the transport of one run. `per_second` is the request rate; None means unlimited.
 
-    Raises UsageError for a proxy in the environment that cannot be used.
+    Redirects are not followed, because they would carry the key to another address. Raises
+    UsageError if the environment names a proxy that cannot be used.
     """
     address = urlsplit(base_url)
     tls = ssl.create_default_context() if address.scheme == "https" else None

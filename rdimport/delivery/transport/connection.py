@@ -1,8 +1,8 @@
-"""One connection of the direct sender: one request on it at a time, and never one after a doubt.
+"""One connection of the direct sender. It carries one request at a time, and none after a doubt.
 
-What makes the answer to "may it have arrived?" exact is the moment of writing: `ready` is asked
-in the same breath, without a chance for the event loop in between. A connection on which
-anything at all has happened since its last answer is not written to.
+Whether a row may have arrived depends on what happens between the check and the write: so `is_idle`
+and `send` are called without giving control to the event loop in between. A connection on which
+anything has happened since its last response is never written to.
 """
 
 from __future__ import annotations
@@ -24,15 +24,17 @@ from rdimport.delivery.transport.response_reader import (
 )
 
 _MARGIN: Final = 1.0
-"""Seconds that an idle connection is given up before the server says that it will close it."""
+"""Seconds before the server's announced keep-alive timeout at which an idle connection is given
+up.
+"""
 
 
 class Connection(asyncio.Protocol):
-    """One connection of a pool. `freed` is told when it may carry the next request, `lost` when
-    it is no more.
+    """One connection of a pool. `freed` is called when it can carry the next request, `lost` when
+    it is closed.
 
-    `took` is how many seconds its last answer took; `closed_after` how many it had been at rest
-    when the server closed it without a word to the last request, if it did.
+    `took` is the duration of its last exchange in seconds. `closed_after` is the number of seconds
+    it had been idle when the server closed it, None if that did not happen.
     """
 
     def __init__(
@@ -59,7 +61,7 @@ class Connection(asyncio.Protocol):
         self.gone = self._loop.create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The event loop calls it."""
+        """Called by the event loop."""
         if not isinstance(transport, asyncio.Transport):
             raise TypeError("a connection that carries no bytes")
         self._transport = transport
@@ -67,26 +69,28 @@ class Connection(asyncio.Protocol):
         self._has_input = _watch(transport)
 
     def open(self) -> bool:
-        """Whether a request may be written now, as far as the event loop has noticed."""
+        """Whether a request may be written, as far as the event loop has noticed."""
         return self._usable and not self._transport.is_closing()
 
     def is_idle(self) -> bool:
-        """Whether it really may: not closed, and nothing came that nobody asked for. The system
-        itself is asked, as the event loop may not have looked yet.
+        """Whether it is open and nothing unexpected has arrived. This polls the socket, because the
+        event loop may not have read from it yet.
         """
         return self.open() and not self._has_input()
 
     def rest(self, now: float) -> float:
-        """Seconds since its last answer."""
+        """Seconds since its last response."""
         return now - self._moved
 
     def is_old(self, now: float) -> bool:
-        """Whether it has been at rest for longer than any usual server, or this one, allows."""
+        """Whether it has been idle for too long to be reused safely."""
         return now - self._moved >= self._idle
 
     def send(self, message: bytes, done: Done) -> None:
-        """Write a request. From here on it may have arrived. `done` is told its answer, or the
-        `httpx.TransportError` that says how it went wrong; neither before this returns.
+        """Write a request; from here on the row may have arrived.
+
+        `done` is called with the response or an `httpx.TransportError`, after this method has
+        returned.
         """
         self.carries = done
         self._reader = None
@@ -98,7 +102,9 @@ class Connection(asyncio.Protocol):
         self._transport.write(message)
 
     def abandon(self) -> None:
-        """Nobody waits for the answer any more; it must not be taken for the next one."""
+        """Close it without calling `done`, so that the response is not taken for that of another
+        request.
+        """
         self.carries = None
         self.drop()
 
@@ -108,7 +114,7 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        """The event loop calls it."""
+        """Called by the event loop."""
         if self.carries is None:
             self.drop()
             return
@@ -123,7 +129,7 @@ class Connection(asyncio.Protocol):
         self._look_whether_whole(self._reader)
 
     def eof_received(self) -> None:
-        """The event loop calls it, and closes the connection afterwards."""
+        """Called by the event loop, which closes the connection afterwards."""
         self._note_close()
         self._usable = False
         if self.carries is not None:
@@ -133,7 +139,7 @@ class Connection(asyncio.Protocol):
             self._fail(httpx.RemoteProtocolError(CUT_SHORT), IncompleteAnswer())
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The event loop calls it."""
+        """Called by the event loop."""
         self._note_close()
         if exc is None:
             self._fail(httpx.RemoteProtocolError(CUT_SHORT), IncompleteAnswer())
@@ -145,19 +151,21 @@ class Connection(asyncio.Protocol):
         self.gone.set_result(None)
 
     def pause_writing(self) -> None:
-        """The event loop calls it when the other end takes no more bytes for now."""
+        """Called by the event loop when the write buffer is full."""
         self._full = True
         if self._timer is not None:
             self._timer.cancel()
         self._look_at(self._due()[0])
 
     def resume_writing(self) -> None:
-        """The event loop calls it when bytes leave again."""
+        """Called by the event loop when the write buffer has drained."""
         self._full = False
         self._moved = self._loop.time()
 
     def _note_close(self) -> None:
-        """Whether the server closed a connection that had been at rest, as far as it knew."""
+        """Remember the idle time if the server closed a connection that was idle from its point of
+        view.
+        """
         if self._usable and self._answers and self._reader is None:
             rest = self.rest(self._loop.time())
             self.closed_after = rest if self.carries is None else self._rest_before
@@ -188,7 +196,7 @@ class Connection(asyncio.Protocol):
             done(error)
 
     def _due(self) -> tuple[float, httpx.TransportError]:
-        """When patience ends, and what it is called then."""
+        """The time at which the current timeout expires, and its exception."""
         timeouts = self._timeouts
         whole = self._began + timeouts.whole
         step = self._moved + (timeouts.write if self._full else timeouts.read)
@@ -202,7 +210,9 @@ class Connection(asyncio.Protocol):
         self._timer = self._loop.call_at(when, self._look)
 
     def _look(self) -> None:
-        """One timer serves many requests: it looks whether patience really has ended."""
+        """Timer callback. One timer serves many requests: it is set again unless the timeout has
+        expired.
+        """
         self._timer = None
         if self.carries is None:
             return
@@ -214,8 +224,8 @@ class Connection(asyncio.Protocol):
 
 
 def _watch(transport: asyncio.Transport) -> Callable[[], object]:
-    """A question to the system: did anything happen on this connection, be it its end?"""
-    if not hasattr(select, "poll"):  # Windows: what the event loop noticed must do
+    """A function that polls the socket: true if data has arrived or the peer has closed it."""
+    if not hasattr(select, "poll"):  # Windows has no poll(); rely on the event loop
         return bool
     poll = select.poll()
     poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)

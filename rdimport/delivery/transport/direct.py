@@ -1,7 +1,7 @@
-"""The direct sender: HTTP/1.1 to one endpoint, over connections that are used again.
+"""The direct sender: HTTP/1.1 to one host, over connections that are reused.
 
-It does what a row needs and leaves out the rest: no redirect, no proxy, no cookie, no compression,
-no second host. docs/decisions/0001-transport.md says when it sends, and what it is worth.
+It supports only what an import needs: no redirects, proxies, cookies, compression or second host.
+docs/decisions/0001-transport.md says when it is used, and what it is worth.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _PATH: Final = re.compile(r"/[!-~]*")
 
 
 class DirectSender:
-    """At most `places` connections to the host of `base_url` that carry a request, and one at rest
-    beside them, over TLS where `tls` is given.
+    """Sends to the host of `base_url` over at most `places` busy connections and one idle one, with
+    TLS if `tls` is given.
 
-    Its exceptions are httpx's: `ConnectError` and `ConnectTimeout` prove that not one byte of the
-    request left, all others do not. Bodies of answers are cut at `MAX_ANSWER`.
+    Its exceptions are httpx's. `ConnectError` and `ConnectTimeout` mean that not one byte of the
+    request was sent; all others leave that open. Response bodies are cut at `MAX_ANSWER` bytes.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class DirectSender:
         self._timeouts = timeouts
         self._tls = tls
         self._reuse = Reuse()
-        self._idle: list[Connection] = []  # the one at rest for longest comes first
+        self._idle: list[Connection] = []  # the one idle for longest comes first
         self._connections: set[Connection] = set()
         self._leaving: set[Connection] = set()
         self._connecting: dict[Done, asyncio.Task[None]] = {}
@@ -67,7 +67,7 @@ class DirectSender:
             await asyncio.wait(gone, timeout=1)
 
     def start(self, request: Request, done: Done) -> None:
-        """Send once, and tell `done` how it ended. Who calls this keeps to the limit."""
+        """Send a request, and call `done` with its outcome. The caller enforces the limit."""
         message = self._message(request)
         connection = self._take_idle()
         if connection is not None:
@@ -78,7 +78,7 @@ class DirectSender:
         self._connecting[done] = asyncio.create_task(self._send_over_a_new_one(message, done))
 
     def abandon(self, done: Done) -> None:
-        """End an exchange whose answer nobody waits for."""
+        """Cancel the exchange; `done` is not called any more."""
         task = self._connecting.pop(done, None)
         if task is not None:
             task.cancel()
@@ -86,7 +86,9 @@ class DirectSender:
             connection.abandon()
 
     def _message(self, request: Request) -> bytes:
-        """The request as bytes. Raises httpx.LocalProtocolError where a value ends its line."""
+        """The request as bytes. Raises httpx.LocalProtocolError if a header contains a line
+        break.
+        """
         path = request.url.removeprefix(self._origin)
         if not _PATH.fullmatch(path):
             path = quote(urlsplit(request.url).path or "/", safe="/%:@!$&'()*+,;=~")
@@ -99,8 +101,8 @@ class DirectSender:
         return head.encode("latin-1") + request.body
 
     def _take_idle(self) -> Connection | None:
-        """The connection that was used last, where it may be used again; so the others grow old,
-        and show how long the server keeps them.
+        """The most recently used connection, if it may be reused. Older ones stay idle, which shows
+        how long the server keeps them open.
         """
         if not self._idle:
             return None
@@ -133,7 +135,7 @@ class DirectSender:
             if self._connecting.pop(done, None) is not None:
                 done(error)
             return
-        if self._connecting.pop(done, None) is None:  # it was abandoned meanwhile
+        if self._connecting.pop(done, None) is None:  # abandoned while connecting
             connection.drop()
         else:
             connection.send(message, done)
@@ -151,7 +153,7 @@ class DirectSender:
         except (OSError, ssl.SSLError, UnicodeError) as error:
             raise httpx.ConnectError(_said_by(error)) from None
         self._connections.add(connection)
-        # over TLS the server's tickets for a later session may have come already
+        # over TLS, session tickets may have arrived already
         if not (connection.is_idle() if self._tls is None else connection.open()):
             connection.drop()
             raise httpx.ConnectError("the server spoke or closed before it was asked")

@@ -1,4 +1,6 @@
-"""Why an exchange failed: one of the keys of `reasons_transport`, and what was said besides."""
+"""The detail of a failed exchange: a key of `Detail`, followed by what the library or system
+said.
+"""
 
 from __future__ import annotations
 
@@ -22,17 +24,17 @@ _BY_CAUSE: Final[tuple[tuple[type[BaseException] | tuple[type[BaseException], ..
     (ConnectionRefusedError, "net.refused"),
     ((ConnectionResetError, ConnectionAbortedError, BrokenPipeError), "net.reset"),
 )
-"""What the system said tells more than the client's own exception, which covers many of these."""
+"""The underlying cause says more than the client's exception, which covers several of these."""
 
 _LONGEST: Final = 2_000
-"""Characters of what was said that are read: a library may quote all of an answer."""
+"""Characters of an exception's text that are read: a library may quote a whole response."""
 
 
 def describe_error(error: httpx.TransportError, mask: Callable[[str], str] = str) -> str:
-    """The reason, and after a space the words of the library or the system where it tells of any.
+    """The detail key, followed by a space and the error text where its message shows one.
 
-    They may quote the answer, which may quote the request, which holds the API key: `mask` hides it
-    before they are cut.
+    The text may quote a response, which may repeat the request's URL and so the API key: `mask` is
+    applied before it is cut to 200 characters.
     """
     said = mask(" ".join(str(error)[:_LONGEST].split()))[:200]
     key = next(
@@ -48,7 +50,7 @@ def describe_error(error: httpx.TransportError, mask: Callable[[str], str] = str
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The exceptions that led to this one, the last first."""
+    """The chain of exceptions, beginning with `error` itself."""
     seen: list[BaseException] = []
     cause: BaseException | None = error
     while cause is not None and cause not in seen:

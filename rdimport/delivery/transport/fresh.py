@@ -1,9 +1,9 @@
 # ruff: noqa: ASYNC109  the interface is httpcore's
-"""httpx's own transport with a connection of its own for each request.
+"""An httpx transport that opens a new connection for each request.
 
-A connection that carries one request cannot be stale when it is written to, and whatever a server
-says beyond its answer ends with it. What comes in goes through the same reader as the direct
-sender's, so that both understand the same bytes in the same way.
+A connection that carries a single request cannot be stale when it is written to, and anything the
+server sends after its response is discarded with it. Responses go through the same parser as those
+of the direct sender, so both accept exactly the same bytes.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from rdimport.delivery.transport.response_reader import (
 )
 
 _TICKETS: Final = 0.002
-"""Seconds to find out whether what arrived over TLS before the request is more than its own
-messages, such as tickets for a later session.
+"""Seconds to wait for application data when bytes arrive over TLS before the request. Usually these
+are TLS messages such as session tickets.
 """
 
 _REWRITTEN: Final = ("connection", "content-length", "keep-alive", "transfer-encoding", "upgrade")
 
 
 class _CutShort(httpcore.RemoteProtocolError, IncompleteAnswer):
-    """The same, in httpcore's terms."""
+    """IncompleteAnswer as an httpcore exception."""
 
 
 class FreshTransport(httpx.AsyncHTTPTransport):
-    """At most `limit` connections at once, each for one request, through `proxy` if given."""
+    """Opens at most `limit` connections at once, each for one request, through `proxy` if given."""
 
     def __init__(
         self, limit: int, tls: ssl.SSLContext | None, proxy: httpx.Proxy | None = None
@@ -52,7 +52,7 @@ class FreshTransport(httpx.AsyncHTTPTransport):
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """What `httpx.AsyncClient` calls."""
+        """Called by `httpx.AsyncClient`."""
         request.headers["connection"] = "close"
         return await super().handle_async_request(request)
 
@@ -68,7 +68,7 @@ def _proxy(proxy: httpx.Proxy) -> httpcore.Proxy:
 
 
 class CheckedBackend(httpcore.AsyncNetworkBackend):
-    """Opens connections whose answers are checked."""
+    """Opens connections whose responses are checked by `CheckedStream`."""
 
     def __init__(self) -> None:
         self._backend = AnyIOBackend()
@@ -81,15 +81,15 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """A new connection."""
+        """Open a connection."""
         return CheckedStream(
             await self._backend.connect_tcp(host, port, timeout, local_address, socket_options)
         )
 
 
 class CheckedStream(httpcore.AsyncNetworkStream):
-    """One connection. It carries no request where something happened before, and hands on only an
-    answer that can be understood in one way.
+    """One connection. It refuses to send if anything arrived before the request, and passes on a
+    response only if that can be parsed in exactly one way.
     """
 
     def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
@@ -98,8 +98,8 @@ class CheckedStream(httpcore.AsyncNetworkStream):
         self._handed_on = False
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """The whole answer to a request, as bytes that hold nothing but it, then nothing; before a
-        request, what comes as it comes (a proxy's word).
+        """Return a complete, normalised response, then b"". Before the request, return bytes as
+        they arrive (a proxy's response to CONNECT).
         """
         reader = self._reader
         if reader is None:
@@ -118,7 +118,7 @@ class CheckedStream(httpcore.AsyncNetworkStream):
         return _plain(reader.reply())
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Write; the first bytes of the request only where nothing came before them."""
+        """Write to the connection; refuse the start of a request if anything arrived before it."""
         if self._reader is None and _is_request(buffer):
             if not await self._is_idle():
                 raise httpcore.ConnectError("the server spoke or closed before it was asked")
@@ -126,7 +126,7 @@ class CheckedStream(httpcore.AsyncNetworkStream):
         await self._stream.write(buffer, timeout)
 
     async def aclose(self) -> None:
-        """Close it."""
+        """Close the connection."""
         await self._stream.aclose()
 
     async def start_tls(
@@ -135,15 +135,15 @@ class CheckedStream(httpcore.AsyncNetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """The same connection with TLS over it."""
+        """Upgrade the connection to TLS."""
         return CheckedStream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
 
     def get_extra_info(self, info: str) -> Any:
-        """What the connection knows of itself."""
+        """Return information about the connection."""
         return self._stream.get_extra_info(info)
 
     async def _is_idle(self) -> bool:
-        """Whether neither bytes nor an end came, as far as the system knows."""
+        """Whether neither data nor an end of file has arrived, as far as the system knows."""
         if not self._stream.get_extra_info("is_readable"):
             return True
         if self._stream.get_extra_info("ssl_object") is None:
@@ -158,13 +158,13 @@ class CheckedStream(httpcore.AsyncNetworkStream):
 
 
 def _is_request(data: bytes) -> bool:
-    """Whether it begins the request itself, and not a word to a proxy."""
+    """Whether `data` begins the request itself, as opposed to a CONNECT request to a proxy."""
     line = data.partition(b"\r\n")[0]
     return line.endswith(b" HTTP/1.1") and not line.startswith(b"CONNECT ")
 
 
 def _plain(reply: Reply) -> bytes:
-    """An answer that was understood, spelled in the plainest way."""
+    """Serialise a parsed response in the simplest form."""
     status, headers, body = reply
     lines = [f"HTTP/1.1 {status:03d} X"]
     lines += [f"{name}: {value}" for name, value in headers.items() if name not in _REWRITTEN]

@@ -1,4 +1,4 @@
-"""httpx as the sender: a new connection for each request, and proxies."""
+"""The httpx sender: a new connection for each request, with proxy support."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ UNSENT: Final = (
     httpx.ProxyError,
     httpx.UnsupportedProtocol,
 )
-"""What proves that not one byte of the request left."""
+"""Exceptions which mean that not one byte of the request was sent."""
 
 
 class _Masked(logging.Filter):
-    """httpx writes the URL of each request into its log, and the URL holds the key; httpcore what
-    the endpoint answered, which may repeat it.
+    """Masks secrets in log records. httpx logs the URL of each request, which contains the key;
+    httpcore logs parts of the response, which may repeat it.
     """
 
     def __init__(self, mask: Mask) -> None:
@@ -45,23 +45,27 @@ class _Masked(logging.Filter):
 
 
 class _Sent:
-    """Whether a byte of one request may have left. A word to a proxy is none of the request."""
+    """Tracks whether any byte of a request may have been sent. CONNECT to a proxy does not
+    count.
+    """
 
     def __init__(self) -> None:
         self._began = False
 
     async def trace(self, event: str, info: dict[str, Any]) -> None:
-        """What httpcore calls with each step of an exchange, before it is taken."""
+        """httpcore's trace extension: called before each step of an exchange."""
         if event == "http11.send_request_headers.started":
             self._began = info["request"].method != b"CONNECT"
 
     def late(self, seconds: float) -> httpx.TransportError:
-        """The end of an exchange that took too long."""
+        """The exception for an exchange that exceeded its total time."""
         said = f"no whole answer within {seconds:g} seconds"
         return httpx.ReadTimeout(said) if self._began else httpx.ConnectTimeout(said)
 
     def classify(self, error: httpx.TransportError) -> type[httpx.TransportError]:
-        """What kind of error tells what is known: one of connecting, as long as nothing left."""
+        """The type to raise: a connect error as long as nothing was sent, otherwise the error's
+        own.
+        """
         if self._began or isinstance(error, UNSENT):
             return type(error)
         if isinstance(error, httpx.TimeoutException):
@@ -70,8 +74,8 @@ class _Sent:
 
 
 class HttpxSender:
-    """Sends with a client of httpx. `mask` hides a proxy's password, which only this sender knows,
-    in whatever the proxy or the endpoint says.
+    """Sends with an `httpx.AsyncClient`. `mask` hides the proxy's password in errors and
+    responses.
     """
 
     def __init__(
@@ -89,11 +93,11 @@ class HttpxSender:
         self._tasks: dict[Done, asyncio.Task[None]] = {}
 
     def start(self, request: Request, done: Done) -> None:
-        """Send once, and tell `done` how it ended."""
+        """Send a request, and call `done` with its outcome."""
         self._tasks[done] = asyncio.create_task(self._tell(request, done))
 
     def abandon(self, done: Done) -> None:
-        """End an exchange whose answer nobody waits for."""
+        """Cancel the exchange; `done` is not called any more."""
         task = self._tasks.pop(done, None)
         if task is not None:
             task.cancel()
@@ -108,7 +112,7 @@ class HttpxSender:
             done(end)
 
     async def send(self, request: Request) -> Reply:
-        """Send once. Raises httpx.TransportError."""
+        """Send a request and return its response. Raises httpx.TransportError."""
         url = self._urls.get(request.url)
         if url is None:
             url = httpx.URL(request.url, params=self._parameters)
@@ -152,7 +156,7 @@ async def httpx_sender(
     tls: ssl.SSLContext | None,
     proxy: httpx.Proxy | None,
 ) -> AsyncIterator[HttpxSender]:
-    """A sender for as long as it is needed."""
+    """Open a sender, and close it with the context."""
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     hidden = list(secrets_of(proxy))
     masked = _Masked(Mask([*parameters.values(), *hidden]))

@@ -1,4 +1,4 @@
-"""The proxy that the environment names for an endpoint, if any."""
+"""The proxy for an endpoint, from the environment."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _HOST: Final = re.compile(r"[\w.-]+|[0-9A-Fa-f:.]+")
 
 
 def proxy_for(base_url: str) -> httpx.Proxy | None:
-    """The proxy of `HTTPS_PROXY`, `HTTP_PROXY` or `ALL_PROXY`, unless `NO_PROXY` leaves the host
-    out. No proxy leads back to this machine.
+    """The proxy named by `HTTPS_PROXY`, `HTTP_PROXY` or `ALL_PROXY`, unless `NO_PROXY` excludes the
+    host. Loopback addresses never go through a proxy.
 
-    Raises UsageError for one that cannot be used. Its address, which may hold a password, is not
-    repeated.
+    Raises UsageError for a proxy that cannot be used. The message does not repeat its address,
+    which may contain a password.
     """
     address = urlsplit(base_url)
     host = address.hostname or ""
@@ -51,14 +51,14 @@ def proxy_for(base_url: str) -> httpx.Proxy | None:
 
 
 def secrets_of(proxy: httpx.Proxy | None) -> Iterator[str]:
-    """What must not be repeated of a proxy's address."""
+    """The parts of a proxy's address that must not appear in logs and messages."""
     if proxy is not None and proxy.auth is not None and proxy.auth[1]:
         user, password = proxy.auth
         yield from (password, f"{user}:{password}")
 
 
 def _read(named: str) -> tuple[httpx.Proxy | None, str]:
-    """The proxy of that address, or what is wrong with it."""
+    """Parse a proxy address. Returns the proxy, or a description of what is wrong with it."""
     if named.lower().startswith(_SOCKS):
         return None, _("SOCKS proxies are not supported")
     try:

@@ -1,4 +1,4 @@
-"""What every way of sending hands back, and the sizes that no answer may go beyond."""
+"""Responses, timeouts and callbacks, common to all senders."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple, Self
 
 MAX_ANSWER: Final = 64_000
-"""Bytes of an answer that are read; RD's are a few hundred."""
+"""Bytes of a response body that are read. RD's have a few hundred."""
 
 
 class Timeouts(NamedTuple):
-    """Seconds: to connect, for the endpoint to take bytes, to give bytes, and for one whole
-    exchange (also for a free connection), though every byte may come just in time.
+    """Timeouts in seconds.
 
-    `idle` is how long a connection may rest and still be used again: less than any usual server
-    keeps it, so that no request meets a connection that is just being closed.
+    `connect`: to open a connection. `write`: for the endpoint to accept more bytes. `read`: for
+    more bytes to arrive. `whole`: for the complete exchange, including the wait for a free
+    connection, even if single bytes keep arriving. `idle`: how long a connection may be unused and
+    still be reused. It is shorter than the keep-alive timeout of common servers, so that no request
+    is written to a connection that is just being closed.
     """
 
     connect: float = 10.0
@@ -25,12 +27,14 @@ class Timeouts(NamedTuple):
 
     @classmethod
     def within(cls, answer: float) -> Self:
-        """So that an answer begins within so many seconds and never pauses for longer."""
+        """Timeouts for which a response begins within `answer` seconds and never pauses for
+        longer.
+        """
         return cls(min(10.0, answer), min(20.0, answer), answer, 1.5 * answer)
 
 
 class Reply(NamedTuple):
-    """An answer as it came, its body cut at `MAX_ANSWER`."""
+    """A response as received, with its body cut at `MAX_ANSWER`."""
 
     status: int
     headers: Mapping[str, str]
@@ -38,7 +42,7 @@ class Reply(NamedTuple):
 
 
 def joined(fields: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Header fields by their name in lower case; of one name all values."""
+    """Header fields by lower-case name; repeated fields are joined with commas."""
     found: dict[str, str] = {}
     for written, value in fields:
         name = written.lower()
@@ -47,6 +51,6 @@ def joined(fields: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 Done = Callable[[Reply | Exception], None]
-"""Who is told how an exchange ended: the answer, or the `httpx.TransportError` that came instead
-(any other exception is a bug).
+"""Callback for the outcome of an exchange: the response, or the `httpx.TransportError` raised
+instead. Any other exception is a bug.
 """

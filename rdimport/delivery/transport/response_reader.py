@@ -1,8 +1,8 @@
-"""One HTTP/1.1 answer, read from bytes as they come. Pure: it knows no socket and no clock.
+"""An incremental parser for one HTTP/1.1 response. Pure: it knows no socket and no clock.
 
-The grammar is llhttp's, in its strict mode: whatever two readers could understand in two ways (a
-second length, a length beside chunks, folded lines, bare line feeds) is an error there, not a
-guess. What is added here is when an answer ends, and whether its connection may be used again.
+The grammar is llhttp's in strict mode: anything that two parsers could read differently (two
+lengths, a length together with chunks, folded lines, bare line feeds) is an error, never a guess.
+This module adds where a response ends, and whether its connection may be reused.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import httptools
 from rdimport.delivery.transport.response import MAX_ANSWER, Reply, joined
 
 _MOST: Final = 8 * MAX_ANSWER
-"""Bytes of heads, interim answers, chunk sizes and body together, before it is given up."""
+"""Bytes of heads, interim responses, chunk sizes and body together after which reading is given
+up.
+"""
 
 CUT_SHORT: Final = "closed before a whole answer had come"
 
@@ -22,16 +24,18 @@ _FRAMING: Final = (b"content-length", b"transfer-encoding")
 
 
 class MalformedAnswer(Exception):  # noqa: N818  it is an outcome, not a mistake
-    """The bytes are no answer that can be understood in one way only."""
+    """The bytes are not a response that can be parsed in exactly one way."""
 
 
 class IncompleteAnswer(Exception):  # noqa: N818
-    """The connection was closed before a whole answer had come."""
+    """The connection was closed before the response was complete."""
 
 
 class AnswerReader:
-    """Reads one answer. `whole` tells that it has ended, `reusable` that the next request may
-    follow on the same connection, `idle` how many seconds the server says it will keep it.
+    """Parses one response.
+
+    `whole`: the response is complete. `reusable`: the connection may carry another request. `idle`:
+    the keep-alive timeout that the server announced, in seconds.
     """
 
     __slots__ = (
@@ -59,7 +63,7 @@ class AnswerReader:
         self.whole = False
 
     def feed(self, data: bytes) -> None:
-        """Take what has come. Raises Garbled."""
+        """Parse the next bytes. Raises MalformedAnswer."""
         self._fed += len(data)
         try:
             self._parser.feed_data(data)
@@ -67,7 +71,7 @@ class AnswerReader:
             raise MalformedAnswer("the server wants to speak another protocol") from None
         except httptools.HttpParserError as error:
             self.reusable = False
-            if not self.whole:  # else it is about what follows the answer
+            if not self.whole:  # otherwise it concerns bytes after the response
                 raise MalformedAnswer(str(error)) from None
         if self.whole:
             return
@@ -77,26 +81,26 @@ class AnswerReader:
             raise MalformedAnswer("the answer does not come to an end")
 
     def end(self) -> None:
-        """The connection was closed, which is the end of an answer that tells no length."""
+        """The connection was closed, which ends a response without a declared length."""
         if self._status and not self._framed:
             self.whole = True
 
     def reply(self) -> Reply:
-        """The answer, once it is whole."""
+        """The response, once it is `whole`."""
         fields = (
             (name.decode("latin-1"), value.decode("latin-1")) for name, value in self._headers
         )
         return Reply(self._status, joined(fields), b"".join(self._body)[:MAX_ANSWER])
 
     def on_message_begin(self) -> None:
-        """The parser calls it; a second answer was not asked for."""
+        """Parser callback; a second response is an error, as only one was requested."""
         self.reusable = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """The parser calls it, for a line after the last chunk too, which says nothing to us."""
+        """Parser callback, also for trailers after the last chunk, which are ignored."""
         if self._status:
             return
-        self._headers.append((name, value.strip(b" \t")))  # the parser strips the left
+        self._headers.append((name, value.strip(b" \t")))  # the parser has stripped the left side
         size = len(name)
         if size in (14, 17) and name.lower() in _FRAMING:
             self._framed = True
@@ -104,7 +108,7 @@ class AnswerReader:
             self.idle = _declared(value)
 
     def on_headers_complete(self) -> None:
-        """The parser calls it; after an interim answer (1xx) the real one is still to come."""
+        """Parser callback; an interim response (1xx) precedes the final one."""
         if self.whole:
             return
         status = self._parser.get_status_code()
@@ -115,20 +119,20 @@ class AnswerReader:
             self._status = status
 
     def on_body(self, piece: bytes) -> None:
-        """The parser calls it."""
+        """Parser callback."""
         if not self.whole and self._size < MAX_ANSWER:
             self._body.append(piece)
             self._size += len(piece)
 
     def on_message_complete(self) -> None:
-        """The parser calls it."""
+        """Parser callback."""
         if self._status and not self.whole:
             self.whole = True
             self.reusable = self._parser.should_keep_alive()
 
 
 def _declared(value: bytes) -> float | None:
-    """Seconds in `Keep-Alive: timeout=5, max=100`."""
+    """The timeout in a header such as `Keep-Alive: timeout=5, max=100`, in seconds."""
     for part in value.split(b","):
         name, _, number = part.strip().partition(b"=")
         if name.lower() == b"timeout" and number.isdigit():

@@ -1,8 +1,8 @@
-"""How long may a connection rest and still carry the next request? Pure: learnt from what is seen.
+"""How long may a connection be idle and still be reused? Pure; learnt from observations.
 
-A server closes connections at rest, and its word of that is on its way while ours is: a request
-that meets it may have arrived, and nobody dares to send it again. So a connection is only used
-where another one has been seen to survive twice the time until the request will be there.
+When a server closes an idle connection, a request may already be on its way to it. That request may
+or may not have arrived, and cannot be repeated safely. So a connection is reused only if another
+one has been seen to survive twice the time until the request will arrive.
 """
 
 from __future__ import annotations
@@ -10,41 +10,41 @@ from __future__ import annotations
 from typing import Final
 
 _FEW: Final = 3
-"""So many connections that a server closed at rest make a habit of it."""
+"""Idle connections closed by the server after which that counts as its habit."""
 
 _OFTEN: Final = 0.01
-"""Closed connections for each answer from which on it is one: some are closed by chance."""
+"""Closed connections per response above which it is a habit: some are closed by chance."""
 
 
 class Reuse:
-    """What is known of one endpoint."""
+    """What is known about one endpoint."""
 
     def __init__(self) -> None:
         self._survived = 0.0
         self._closed: list[float] = []
-        """The shortest rests at whose end a connection was closed."""
+        """The shortest idle times, in seconds, after which the server closed a connection."""
         self._closings = self._answers = 0
 
     def answered(self) -> None:
-        """A connection came to rest."""
+        """A connection became idle."""
         self._answers += 1
 
     def worth_a_look(self, rest: float) -> bool:
-        """Whether it would be news that a connection has survived so many seconds."""
+        """Whether it would be new that a connection survived `rest` seconds."""
         return rest > 1.25 * self._survived
 
     def survived(self, rest: float) -> None:
-        """A connection at rest for so many seconds is still there."""
+        """A connection that has been idle for `rest` seconds is still open."""
         self._survived = max(self._survived, rest)
 
     def closed(self, rest: float) -> None:
-        """The server closed one after so many seconds of rest, or less."""
+        """The server closed a connection after at most `rest` idle seconds."""
         self._closings += 1
         self._closed = sorted([*self._closed, rest])[:_FEW]
 
     def allows(self, rest: float, took: float) -> bool:
-        """Whether a connection may be used that has been at rest for so many seconds, and whose
-        last answer took so many.
+        """Whether a connection may be reused after `rest` idle seconds, if its last exchange took
+        `took` seconds.
         """
         safe = self._survived
         if self._closings >= _FEW and self._closings >= _OFTEN * self._answers:

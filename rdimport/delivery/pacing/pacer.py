@@ -6,6 +6,7 @@ or sleeps.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -37,8 +38,11 @@ windows differ.
 """
 
 _LEAST: Final = 0.5
-"""Requests by which a 429 reduces the share at least; twice as many if the previous 429 was
-recent.
+"""Requests by which a 429 reduces the share at least."""
+
+_SOON: Final = 0.7
+"""The same if the previous window had a 429 too, as a multiple of the square root of what others
+use, which is how far their counts scatter.
 """
 
 _AT_IT: Final = 0.8
@@ -231,7 +235,7 @@ class EvenPacer:
                 # the others were refused for the rest of the window, or they would have used more
                 found = max(ours * 0.85, quota.requests - (quota.requests - ours) / past)
             down = (reached - found) * _STEP if at_it else 0.0
-            least = _LEAST if state.quiet > _QUIET else 2 * _LEAST
+            least = self._least_step_down(quota.requests - reached)
             state.share = max(_FLOOR * quota.requests, reached - max(least, down))
         elif at_it:
             ours = min(ours, state.taken - 1)
@@ -239,6 +243,15 @@ class EvenPacer:
             # one window is a small sample: allow for the scatter of counts
             found = max(ours / 2, quota.requests - others - _SPREAD * others**0.5)
             state.share = max(_FLOOR * quota.requests, min(found, reached - _LEAST))
+
+    def _least_step_down(self, others: float) -> float:
+        """Requests by which a 429 reduces the share when `others` use so many of a window."""
+        quiet = self.state.quiet
+        if quiet > _QUIET:  # back to the share of the last quiet window
+            return _LEAST + 2 * _GROWTH * (quiet - _QUIET)
+        if quiet > 1:
+            return 2 * _LEAST
+        return _SOON * math.sqrt(max(1.0, others))
 
     def _turn(self, now: float) -> None:
         """Start the next inferred window when its time has come."""

@@ -40,6 +40,14 @@ def rows_sheet(path: str, name: str = "Rows") -> Worksheet:
     return openpyxl.load_workbook(path)[name]
 
 
+HEADER = [COLUMNS[0], "rdimport_reason", *COLUMNS[1:], *REPORTED[:-1]]
+
+
+def at(name: str) -> int:
+    """The column of that heading, from 1."""
+    return HEADER.index(name) + 1
+
+
 def test_nothing_from_the_data_is_a_formula_a_number_or_a_link(office: Office) -> None:
     done = office.run(office.write(*WRONG))
     path = done.summary.failures_xlsx
@@ -56,8 +64,8 @@ def test_nothing_from_the_data_is_a_formula_a_number_or_a_link(office: Office) -
 
 def test_an_empty_cell_is_text_too_so_that_what_is_typed_into_it_stays(office: Office) -> None:
     sheet = rows_sheet(office.run(office.write(*WRONG)).summary.failures_xlsx)
-    assert sheet.cell(2, COLUMNS.index("Celular") + 1).value is None
-    assert sheet.cell(2, COLUMNS.index("Celular") + 1).number_format == "@"
+    assert sheet.cell(2, at("Celular")).value is None
+    assert sheet.cell(2, at("Celular")).number_format == "@"
 
 
 @pytest.mark.parametrize("phone", ["9", ""])
@@ -72,7 +80,11 @@ def test_what_looks_wrong_in_a_row_that_failed_has_a_colour_of_its_own(
     assert done.counts[State.INVALID if phone else State.UNCERTAIN] == 1
     assert sheet["A2"].fill.fgColor.rgb == "FFFFEB9C"
     assert "is the address of an office" in sheet["A2"].comment.text
-    wrong = sheet["C2"] if phone else next(c for c in sheet[2] if c.value == "uncertain")
+    wrong = (
+        sheet.cell(2, at("Celular"))
+        if phone
+        else next(c for c in sheet[2] if c.value == "uncertain")
+    )
     assert wrong.fill.fgColor.rgb == ("FFFFC7CE" if phone else "FFE4DFEC")
     assert "worth a look" in [cell.value for row in first.iter_rows() for cell in row]
 
@@ -82,11 +94,11 @@ def test_an_offending_cell_is_coloured_and_its_comment_says_what_and_what_to_do(
 ) -> None:
     done = office.run(office.write(("sem arroba", "Ana", "123", "XX"), ("ana@exemplo.com.br",)))
     sheet = rows_sheet(done.summary.failures_xlsx)
-    at = {name: sheet.cell(2, i + 1) for i, name in enumerate(COLUMNS)}
-    wrong = {name for name, cell in at.items() if cell.fill.fill_type == "solid"}
+    cells = {name: sheet.cell(2, at(name)) for name in COLUMNS}
+    wrong = {name for name, cell in cells.items() if cell.fill.fill_type == "solid"}
     assert wrong == {"E-mail", "Celular", "UF"}
-    assert at["Nome"].comment is None
-    comment = at["UF"].comment
+    assert cells["Nome"].comment is None
+    comment = cells["UF"].comment
     assert comment is not None
     assert "“XX” is no state of Brazil" in comment.text
     assert "write its two letters" in comment.text
@@ -116,29 +128,61 @@ def test_the_first_sheet_has_room_for_its_texts_and_no_more(office: Office) -> N
     good = [(f"p{i}@exemplo.com.br", "Pessoa") for i in range(3)]
     done = office.run(office.write(*good, ("ana@exemplo.com.br", "Ana", "9")))
     sheet = openpyxl.load_workbook(done.summary.failures_xlsx)["rdimport summary"]
-    at = {str(cell.value): cell for row in sheet.iter_rows() for cell in row if cell.value}
-    states = [at["invalid"], at["uncertain"], at["accepted"]]
+    told = {str(cell.value): cell for row in sheet.iter_rows() for cell in row if cell.value}
+    states = [told["invalid"], told["uncertain"], told["accepted"]]
     assert [cell.alignment.indent for cell in states] == [1, 1, 1]
-    code = at["uncertain.success_not_understood"]
+    code = told["uncertain.success_not_understood"]
     assert len(str(code.value)) < sheet.column_dimensions["B"].width
-    short, long = (sheet.row_dimensions[cell.row].height for cell in (at["phone.too_short"], code))
+    short, long = (
+        sheet.row_dimensions[cell.row].height for cell in (told["phone.too_short"], code)
+    )
     assert (round(short / 15), round(long / 15)) == (1, 2)
-    assert at["The way back in"].border.bottom.style is None
+    assert told["The way back in"].border.bottom.style is None
 
 
-def test_the_header_is_frozen_filtered_and_stands_in_the_first_row(office: Office) -> None:
+def test_header_first_column_and_reason_are_frozen_and_all_can_be_filtered(office: Office) -> None:
     sheet = rows_sheet(office.run(office.write(*WRONG)).summary.failures_xlsx)
-    assert [cell.value for cell in sheet[1]] == [*COLUMNS, *REPORTED]
-    assert sheet.freeze_panes == "A2"
+    assert [cell.value for cell in sheet[1]] == HEADER
+    assert sheet.freeze_panes == "C2"
     assert sheet.auto_filter.ref == f"A1:P{len(WRONG) + 1}"
     assert 8 <= sheet.column_dimensions["A"].width <= 36
+
+
+def test_a_long_cell_wraps_in_a_row_that_has_room_for_it_and_no_more_than_a_dozen_lines(
+    office: Office,
+) -> None:
+    bad = ("sem arroba", "Ana", "", "", "", "", "")
+    notes = ("curta", "palavra " * 12, "linha\n" * 3, "palavra " * 900)
+    told = "conversion_identifier: L\nfields: {email: E-mail}"
+    done = office.run(office.write(*((*bad, note) for note in notes)), mapping=told)
+    sheet = rows_sheet(done.summary.failures_xlsx)
+    heights = [sheet.row_dimensions[row].height for row in range(2, 6)]
+    assert heights[0] in (None, 15)
+    assert [round(height / 15) for height in heights[1:]] == [3, 3, 12]
+    assert all(cell.alignment.wrap_text for row in sheet["A2:I5"] for cell in row)
+    assert sheet.column_dimensions["B"].width > 40
+
+
+@pytest.mark.parametrize("columns", [1, 8, 60])
+def test_it_prints_on_pages_that_can_be_read(office: Office, columns: int) -> None:
+    names = ["E-mail", *(f"Coluna {i}" for i in range(1, columns))]
+    path = office.home / "wide.csv"
+    path.write_text(f"{';'.join(names)}\nsem arroba{';valor' * (columns - 1)}\n", "utf-8")
+    told = "conversion_identifier: L\nfields: {email: E-mail}"
+    sheet = rows_sheet(office.run(path, mapping=told).summary.failures_xlsx)
+    assert (sheet.page_setup.orientation, sheet.page_setup.fitToHeight) == ("landscape", 0)
+    assert sheet.print_title_rows == "$1:$1"
+    assert sheet.print_title_cols == "$A:$B"
+    pages = sheet.page_setup.fitToWidth or 1
+    assert len(names) * 11 / 260 < pages <= 1 + len(names) * 14 / 120
+    assert len(sheet.print_area.split("$")) == 5
 
 
 def test_columns_whose_values_are_known_have_them_in_a_list(office: Office) -> None:
     book = openpyxl.load_workbook(office.run(office.write(*WRONG)).summary.failures_xlsx)
     found = {}
     for rule in book["Rows"].data_validations.dataValidation:
-        column = COLUMNS[openpyxl.utils.cell.range_boundaries(str(rule.sqref))[0] - 1]
+        column = HEADER[openpyxl.utils.cell.range_boundaries(str(rule.sqref))[0] - 1]
         sheet, _, cells = rule.formula1.rpartition("!")
         found[column] = [cell.value for (cell,) in book[sheet.strip("'")][cells.replace("$", "")]]
     assert set(found) == {"UF", "Interesse", "Aceite"}
@@ -219,7 +263,7 @@ def test_only_its_owner_may_read_it(office: Office) -> None:
 def test_a_cell_longer_than_excel_takes_is_cut_and_says_so(office: Office) -> None:
     long = "x" * 40_000
     done = office.run(office.write(("sem arroba", "Ana", "", "", "", "", "", long)))
-    cell = rows_sheet(done.summary.failures_xlsx)["H2"]
+    cell = rows_sheet(done.summary.failures_xlsx).cell(2, at("Nota"))
     assert len(str(cell.value)) == 32_767
     assert cell.comment is not None
     (row,) = csv_rows(done.summary.failures_csv)

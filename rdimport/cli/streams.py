@@ -15,7 +15,7 @@ from rdimport.core.errors import OutputError
 from rdimport.core.messages import _
 from rdimport.core.visible import Shown, shown, shown_json, shown_lines
 
-_OURS: Final = re.compile(r"(\x1b\[(?:[012]|3[1-4])m|\x1b\[A|[\r\n])")
+_OURS: Final = re.compile(r"(\x1b\[(?:[012]|3[1-5])m|\x1b\[A|[\r\n])")
 """What steers a terminal and comes from us: colours, and how a bar is drawn over itself."""
 
 

@@ -24,7 +24,7 @@ _CODES: Final = {
     State.ACCEPTED: "32",
     State.INVALID: "31",
     State.REFUSED: "31",
-    State.UNCERTAIN: "33",
+    State.UNCERTAIN: "35",
     State.PENDING: "34",
 }
 """Colours (SGR parameters of ECMA-48) of the states that people look for."""

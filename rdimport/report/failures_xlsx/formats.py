@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from rdimport.core.row import State
 
 if TYPE_CHECKING:
-    from xlsxwriter.format import Format
     from xlsxwriter.workbook import Workbook
+    from xlsxwriter.worksheet import Worksheet
 
 COLOURS: Final = {
     State.INVALID: ("#FFC7CE", "#9C0006"),
@@ -28,20 +29,18 @@ class CellFormats:
     """The formats of one workbook. All cells are text (`@`): nothing typed into them changes."""
 
     def __init__(self, book: Workbook) -> None:
-        self.text = book.add_format({"num_format": "@", "valign": "top"})
+        cell = {"num_format": "@", "valign": "top", "text_wrap": True}
+        self.text = book.add_format(cell)
+        self.reason = book.add_format(cell)
         self.added = book.add_format({"num_format": "@", "valign": "top", "font_color": "#6B6B6B"})
         bold = {"bold": True, "num_format": "@", "font_color": "#FFFFFF", "bottom": 1}
         self.header = book.add_format({**bold, "bg_color": "#1F4E79"})
         self.added_header = book.add_format({**bold, "bg_color": "#6B6B6B"})
         self.wrong = {
-            state: book.add_format(
-                {"num_format": "@", "valign": "top", "bg_color": fill, "font_color": letters}
-            )
+            state: book.add_format({**cell, "bg_color": fill, "font_color": letters})
             for state, (fill, letters) in COLOURS.items()
         }
-        self.suspect = book.add_format(
-            {"num_format": "@", "valign": "top", "bg_color": SUSPECT[0], "font_color": SUSPECT[1]}
-        )
+        self.suspect = book.add_format({**cell, "bg_color": SUSPECT[0], "font_color": SUSPECT[1]})
         self.state = {
             state: book.add_format({**_INDENTED, "bg_color": fill, "font_color": letters})
             for state, (fill, letters) in COLOURS.items()
@@ -57,13 +56,25 @@ class CellFormats:
         self.bold_top = book.add_format({"bold": True, "top": 1, "indent": 1})
         self.wrapped = book.add_format({**_INDENTED, "text_wrap": True})
         self.plain = book.add_format(_INDENTED)
-        self.command = book.add_format({"font_name": "Consolas", "bg_color": "#F2F2F2"})
+        self.command = book.add_format(
+            {"font_name": "Consolas", "bg_color": "#F2F2F2", "text_wrap": True, "valign": "top"}
+        )
         self.link = book.add_format({"font_color": "#0563C1", "underline": 1, "valign": "top"})
-
-    def cell(self, is_own: bool) -> Format:
-        """The format of a sound cell: a column of the input, or one that the report added."""
-        return self.text if is_own else self.added
 
     def comment(self, problems: int) -> dict[str, Any]:
         """The size of a comment with that many problems."""
         return {"author": "rdimport", "width": 280, "height": min(70 + 60 * problems, 400)}
+
+
+_PAGE: Final = 160
+"""Characters of a line that can still be read on paper, A4 on its side."""
+
+
+def for_print(sheet: Worksheet, widths: Sequence[int], last: int) -> None:
+    """The columns of those widths on pages that can be read, down to the row `last`."""
+    sheet.set_landscape()
+    sheet.set_paper(9)  # A4
+    sheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)
+    sheet.set_footer("&C&P / &N")
+    sheet.print_area(0, 0, last, len(widths) - 1)
+    sheet.fit_to_pages(max(1, round(sum(widths) / _PAGE)), 0)

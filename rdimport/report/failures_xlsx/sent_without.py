@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 from rdimport.core.messages.reasons import explain
 from rdimport.core.row import DROPPED, Problem
+from rdimport.report.failures_xlsx.formats import CellFormats, for_print
 from rdimport.report.rows import columns
 
 if TYPE_CHECKING:
     from xlsxwriter.workbook import Workbook
 
     from rdimport.ledger import Input, Run
-    from rdimport.report.failures_xlsx.formats import CellFormats
     from rdimport.report.words import Words
 
 _ADDED: Final = ("rdimport_row", "rdimport_file", "rdimport_field", "rdimport_value", "reason")
@@ -20,6 +20,7 @@ _ADDED: Final = ("rdimport_row", "rdimport_file", "rdimport_field", "rdimport_va
 
 _MOST: Final = 1_048_575
 _LONGEST: Final = 32_767
+_WIDTH: Final = 22
 
 
 def sent_without(
@@ -44,6 +45,11 @@ def sent_without(
             reason = explain(Problem(problem.detail, *problem[1:4]), words.lang)
             added = (str(end.row), table.name, problem.field, problem.value, reason)
             for i, cell in enumerate((*(cells.get(name) or "" for name in own), *added)):
-                sheet.write_string(at, i, cell[:_LONGEST], looks.cell(i < len(own)))
+                sheet.write_string(
+                    at, i, cell[:_LONGEST], looks.text if i < len(own) else looks.added
+                )
     if sheet is not None:
         sheet.autofilter(0, 0, at, len(own) + len(_ADDED) - 1)
+        sheet.set_column(0, len(own) + len(_ADDED) - 1, _WIDTH)
+        for_print(sheet, [_WIDTH] * (len(own) + len(_ADDED)), at)
+        sheet.repeat_rows(0)

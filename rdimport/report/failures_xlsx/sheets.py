@@ -6,6 +6,7 @@ document loses a zero. Rows are written one by one and forgotten, so memory does
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -15,7 +16,7 @@ from rdimport.core.names import fold
 from rdimport.core.row import REPORTED, Problem
 from rdimport.ledger import Input, Run
 from rdimport.report.data import ReportData
-from rdimport.report.failures_xlsx.formats import CellFormats
+from rdimport.report.failures_xlsx.formats import CellFormats, for_print
 from rdimport.report.failures_xlsx.sent_without import sent_without
 from rdimport.report.failures_xlsx.summary_sheet import COMMENTED, cover
 from rdimport.report.leftovers import scratch_of
@@ -24,6 +25,7 @@ from rdimport.report.rows import Advance, Begin, Line, columns, lines, quietly
 from rdimport.report.words import Words
 
 if TYPE_CHECKING:
+    from xlsxwriter.format import Format
     from xlsxwriter.workbook import Workbook
     from xlsxwriter.worksheet import Worksheet
 
@@ -34,6 +36,15 @@ SHEET_ROWS: Final = 1_048_575
 
 _LONGEST: Final = 32_767
 """Characters of a cell: Excel's limit."""
+
+_WIDEST: Final = 36
+_REASON: Final = 48
+"""Widths of columns in characters: of any, and of that of the reason. What is longer wraps."""
+
+_LINE: Final = 15.0
+"""Height of a line in points."""
+
+_MOST_LINES: Final = 12
 
 _MEASURED: Final = 1_000
 """Rows by which the widths of the columns are judged."""
@@ -107,13 +118,18 @@ class Sheets:
         self._words = words
         self._looks = looks
         self._most = most
-        self._columns = columns(inputs)
-        self._at = {name: i for i, name in enumerate((*self._columns, *REPORTED))}
+        own = columns(inputs)
+        names = [*own, *REPORTED]
+        names.insert(min(1, len(own)), names.pop())  # the reason stands beside the first column
+        self._at = {name: i for i, name in enumerate(names)}
+        self._from = [[*own, *REPORTED].index(name) for name in names]
+        self._reason = self._at[REPORTED[-1]]
+        self._wrapping = len(own) + 1  # columns whose cells wrap: of the input, and the reason
+        self._added = frozenset(self._at[name] for name in REPORTED)
         self._base = sheet_name(inputs, words)
-        self._lists = {
-            i: choices[fold(name)] for i, name in enumerate(self._columns) if fold(name) in choices
-        }
-        self._widths = [len(name) + 3 for name in self._at]
+        self._lists = {self._at[name]: choices[fold(name)] for name in own if fold(name) in choices}
+        self._widths = [min(max(len(name) + 3, 8), _WIDEST) for name in names]
+        self._widths[self._reason] = _REASON
         self._sheet: Worksheet | None = None
         self._row = 0
         self.rows = 0
@@ -129,8 +145,10 @@ class Sheets:
         self.rows += 1
         wrong = self._placed(line.end.problems)
         suspect = self._placed(line.end.warnings)
-        for i, cell in enumerate(line.cells):
-            style = self._looks.cell(i < self._own)
+        cells = [line.cells[at] for at in self._from]
+        self._measure(sheet, cells)
+        for i, cell in enumerate(cells):
+            style = self._style(i)
             if i in wrong:
                 style = self._looks.wrong[line.end.state]
             elif i in suspect:
@@ -142,9 +160,18 @@ class Sheets:
         for i, problems in wrong.items():
             for problem in problems:
                 self._note_place(problem.code, i)
+
+    def _measure(self, sheet: Worksheet, cells: Sequence[str]) -> None:
+        """Make room for the row: for what fits into its columns, and below for what does not."""
         if self.rows <= _MEASURED:
-            sizes = (min(len(cell), 60) + 2 for cell in line.cells)
-            self._widths = [max(pair) for pair in zip(self._widths, sizes, strict=True)]
+            sizes = (len(cell) + 3 for cell in cells)
+            self._widths = [
+                min(max(pair), _WIDEST) for pair in zip(self._widths, sizes, strict=True)
+            ]
+            self._widths[self._reason] = _REASON
+        tallest = max(map(_lines, cells[: self._wrapping], self._widths))
+        if tallest > 1:
+            sheet.set_row(self._row, _LINE * min(tallest, _MOST_LINES))
 
     def finish(self) -> None:
         """Give the last sheet its tools, and the drop-downs their values."""
@@ -161,9 +188,11 @@ class Sheets:
                 if row < len(values):
                     lists.write_string(row, i, values[row], self._looks.text)
 
-    @property
-    def _own(self) -> int:
-        return len(self._columns)
+    def _style(self, column: int) -> Format:
+        """The format of a sound cell: of the input, of the reason, or of what else was added."""
+        if column == self._reason:
+            return self._looks.reason
+        return self._looks.added if column in self._added else self._looks.text
 
     def _begin(self) -> Worksheet:
         if self._sheet is not None:
@@ -174,7 +203,7 @@ class Sheets:
         self.names.append(name)
         self._row = 0
         for name, i in self._at.items():
-            style = self._looks.header if i < self._own else self._looks.added_header
+            style = self._looks.added_header if i in self._added else self._looks.header
             sheet.write_string(0, i, name[:_LONGEST], style)
         return sheet
 
@@ -184,14 +213,13 @@ class Sheets:
         if sheet is None:
             return
         for i, width in enumerate(self._widths):
-            style = self._looks.text if i < self._own else self._looks.added
-            sheet.set_column(i, i, min(max(width, 8), 60 if i == right else 36), style)
-        sheet.freeze_panes(1, 0)
+            sheet.set_column(i, i, width, self._style(i))
+        sheet.freeze_panes(1, self._reason + 1)
         sheet.autofilter(0, 0, max(last, 1), right)
         sheet.ignore_errors({"number_stored_as_text": f"A1:XFD{last + 1}"})
-        sheet.set_landscape()
-        sheet.fit_to_pages(1, 0)
+        for_print(sheet, self._widths[: self._at["rdimport_state"] + 1], last)
         sheet.repeat_rows(0)
+        sheet.repeat_columns(0, self._reason)
         for at, (i, values) in enumerate(self._lists.items()):
             self._drop_down(sheet, i, at, len(values))
 
@@ -234,6 +262,14 @@ class Sheets:
         places = self.places.setdefault(code, [])
         if len(places) < self.PLACES:
             places.append((self.names[-1], self._row, column))
+
+
+def _lines(cell: str, width: int) -> int:
+    """Lines that a cell takes in a column of that width."""
+    if len(cell) <= width - 2 and "\n" not in cell:
+        return 1
+    parts = cell[: _MOST_LINES * width].splitlines()
+    return sum(len(textwrap.wrap(part, width - 2)) or 1 for part in parts) or 1
 
 
 def sheet_name(inputs: dict[int, Input], words: Words) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rdimport.core.messages.reasons import explain, remedy
 from rdimport.core.row import FAILED, Problem, State
 from rdimport.report.data import ReportData
-from rdimport.report.failures_xlsx.formats import CellFormats
+from rdimport.report.failures_xlsx.formats import CellFormats, for_print
 from rdimport.report.next_steps import steps
 from rdimport.report.summary import RunSummary
 from rdimport.report.words import Words
@@ -58,8 +58,7 @@ def cover(
         page.blank()
         page.line((words("more_comments", rows=words.number(COMMENTED)), None))
     sheet.hide_gridlines(2)
-    sheet.set_landscape()
-    sheet.fit_to_pages(1, 0)
+    for_print(sheet, _WIDTHS, page.rows - 1)
 
 
 class _Page:
@@ -70,6 +69,11 @@ class _Page:
         self._words = words
         self._looks = looks
         self._row = 0
+
+    @property
+    def rows(self) -> int:
+        """How many rows were written."""
+        return self._row
 
     def blank(self) -> None:
         """Leave a row empty."""
@@ -143,6 +147,18 @@ class _Page:
                 self._row, i, f"internal:'{quoted}'!{cell}", self._looks.link, cell
             )
 
+    def _wide(self, command: str) -> None:
+        """A command over all columns, in as many lines as it takes."""
+        if not command:
+            self._row += 1
+            return
+        lines = -(-len(command) // (sum(_WIDTHS) - 10))
+        self._sheet.set_row(self._row, _LINE * lines + 1)
+        last = len(_WIDTHS) - 1
+        self._sheet.merge_range(self._row, 0, self._row, last, "", self._looks.command)
+        self._sheet.write_string(self._row, 0, command, self._looks.command)
+        self._row += 1
+
     def way_back(self, summary: RunSummary, names: list[str]) -> None:
         """How to correct the rows and send them."""
         words, looks = self._words, self._looks
@@ -153,7 +169,7 @@ class _Page:
         self.blank()
         for step in steps(summary, words):
             self.line((step.sentence, None))
-            self.line((step.command, looks.command))
+            self._wide(step.command)
 
 
 def _lines(text: str, width: int) -> int:

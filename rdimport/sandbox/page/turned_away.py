@@ -52,7 +52,7 @@ def _one(view: View, row: sqlite3.Row) -> Markup:
     badge = tag(
         "span",
         status or view.say("no answer"),
-        class_="badge throttled" if status == 429 else "badge",
+        class_=f"badge {_kind(status)}".rstrip(),
     )
     why = words.reason(view.language, row["reason"], row["detail"])
     summary = tag(
@@ -82,6 +82,15 @@ def _one(view: View, row: sqlite3.Row) -> Markup:
     return tag(
         "li", tag("details", summary, advice, more, id=f"refusal-{row['id']}"), data_row=row["id"]
     )
+
+
+def _kind(status: int) -> str:
+    """What the client knows of it: a wait, a doubt whether it arrived (no answer, or a server that
+    failed and does not say when to come back), or that it did not.
+    """
+    if status == 429:
+        return "throttled"
+    return "doubt" if not status or (status >= 500 and status != 503) else ""
 
 
 def _reason(view: View, code: str, sentence: str) -> Child:

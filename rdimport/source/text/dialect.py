@@ -21,8 +21,8 @@ from rdimport.source.header import (
     is_data,
     visible,
 )
+from rdimport.source.text.lines import Shape
 from rdimport.source.text.records import Quotes, split_record
-from rdimport.source.text.splitter import Shape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -329,6 +329,16 @@ def test_quiet_says_nothing_unless_a_person_is_needed(desk: Desk, box: RunningSa
     assert f"rdimport run {told[1]} -m {desk.home / 'm.yaml'}" in done.err
 
 
+def test_a_mail_says_whose_list_it_was_and_shows_no_person_whole(desk: Desk) -> None:
+    desk.write("m.yaml", MAPPING)
+    bad = desk.write("bad.csv", LIST + "maria.souza.exemplo.com.br,Maria\n")
+    words = ("--account", "loja", "--lang", "pt-BR", "--quota", "none", "--quiet")
+    told = desk.here("run", bad, "-m", "m.yaml", *words).err
+    assert f"{desk.home / 'bad.csv'}, para conta loja" in " ".join(told.split())
+    assert "maria.souza" not in told
+    assert "m***" in told
+
+
 def test_plain_http_is_sent_where_it_was_asked_for(
     desk: Desk, list_of_six: list[str], box: RunningSandbox
 ) -> None:

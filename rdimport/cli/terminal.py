@@ -78,7 +78,15 @@ class Terminal:
         width = min(shutil.get_terminal_size((100, 24)).columns, 120)
         near = out.isatty() and not self._quiet
         summary = done.summary if near else absolute(done.summary)
-        return lines(summary, done.examples, width, colour=colour, lang=self._lang, near=near)
+        return lines(
+            summary,
+            done.examples,
+            width,
+            colour=colour,
+            lang=self._lang,
+            near=near,
+            mail=self._quiet,
+        )
 
     def show(self, summary: Mapping[str, Any], lines: Iterable[str], *, needed: bool) -> None:
         """The result: one JSON object, or lines for a person; quiet speaks only when needed."""

@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from rdimport.core.messages import _, speaking
 from rdimport.core.messages.reasons import explain, remedy
 from rdimport.core.row import State
 from rdimport.core.visible import Shown, shown
 from rdimport.ledger import Example
 from rdimport.report.data import why
 from rdimport.report.html.page import pace_facts
+from rdimport.report.html.privacy import discreet
 from rdimport.report.next_steps import steps
 from rdimport.report.summary import RunSummary
 from rdimport.report.words import Words
@@ -40,20 +42,22 @@ def lines(
     colour: bool = False,
     lang: str = "en",
     near: bool = False,
+    mail: bool = False,
 ) -> Shown:
     """The summary of a run as text of at most `width` columns; commands and paths stay whole.
 
     `examples` are those of the report (`figures.examples`). Whoever calls decides about colour:
     a terminal that is none, and NO_COLOR, want none. `near` is a reader in this folder, who
-    needs no whole paths.
+    needs no whole paths. What goes by `mail` says whose run it was, and shortens personal data.
     """
-    screen = _Screen(max(width, 40), Words(lang), colour=colour, near=near)
+    screen = _Screen(max(width, 40), Words(lang), colour=colour, near=near, mail=mail)
     return Shown("\n".join(screen.lines(summary, examples)))
 
 
 class _Screen:
-    def __init__(self, width: int, words: Words, *, colour: bool, near: bool) -> None:
+    def __init__(self, width: int, words: Words, *, colour: bool, near: bool, mail: bool) -> None:
         self._width = width
+        self._mail = mail
         self._near = near
         self._words = words
         self._colour = colour
@@ -62,6 +66,10 @@ class _Screen:
         self, summary: RunSummary, examples: Mapping[str, Sequence[Example]]
     ) -> Iterator[str]:
         yield from self._wrapped(self._words("run", run=summary.run_id), style=_BOLD)
+        if self._mail:
+            with speaking(self._words.lang):
+                whose = _whose(summary)
+            yield from self._wrapped(whose)
         yield from self._counts(summary)
         if summary.requests:
             yield from self._wrapped(", ".join(pace_facts(summary, self._words)), style=_DIM)
@@ -131,7 +139,8 @@ class _Screen:
             where = words("row_of", row=example.row, file=name)
         if example.problem.column:
             where += ", " + words("column", column=example.problem.column)
-        sentence = explain(example.problem, words.lang)
+        problem = discreet(example.problem) if self._mail else example.problem
+        sentence = explain(problem, words.lang)
         return _printable(words("example", where=where, sentence=sentence))
 
     def _next(self, summary: RunSummary) -> Iterator[str]:
@@ -160,6 +169,14 @@ class _Screen:
     def _styled(self, text: str, style: str) -> str:
         text = shown(text)
         return f"\x1b[{style}m{text}\x1b[0m" if self._colour and style else text
+
+
+def _whose(summary: RunSummary) -> str:
+    """The account, the job and the files of a run."""
+    where = _("account {account}", account=summary.account)
+    if summary.job:
+        where = _("account {account}, job {job}", account=summary.account, job=summary.job)
+    return _("{files}, to {where}", files=", ".join(summary.files), where=where)
 
 
 def _total(summary: RunSummary, words: Words) -> str:

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from rdimport.cli import options
 from rdimport.core.errors import ExitCode
@@ -83,3 +84,26 @@ def test_systemd_finds_no_fault_in_the_units(tmp_path: Path) -> None:
     words = ["systemd-analyze", "verify", "--man=no", *map(str, units)]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_container_is_built_from_what_is_there_and_runs_as_nobody_special() -> None:
+    lines = (ROOT / "Containerfile").read_text(encoding="utf-8").splitlines()
+    copied = [name for line in lines if line.startswith("COPY ") for name in line.split()[1:-1]]
+    ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    for name in (name for name in copied if not name.startswith(("--", "/"))):
+        assert (ROOT / name).exists(), name
+        assert f"!{name}" in ignored
+    last = lines[max(i for i, line in enumerate(lines) if line.startswith("FROM ")) :]
+    assert "USER 10001" in last
+    assert "VOLUME /state" in last
+    assert any("--require-hashes -r requirements.lock" in line for line in lines)
+
+
+def test_the_workflow_gives_the_key_to_one_step_and_runs_a_command_of_ours() -> None:
+    page = (ROOT / "docs" / "jobs.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"```yaml\n(name: leads\n.*?)```", page, re.DOTALL)
+    (job,) = YAML(typ="safe").load(text)["jobs"].values()
+    assert "env" not in job
+    (_checkout, step) = job["steps"]
+    assert list(step["env"]) == ["RDIMPORT_API_KEY"]
+    assert options.parser().parse_args(shlex.split(step["run"])[1:]).quiet

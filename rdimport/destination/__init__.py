@@ -1,4 +1,6 @@
-"""Port to an endpoint: it builds requests and reads answers; it has no socket, clock or retry."""
+"""The destination port: builds requests and interprets responses, without sockets, clock or
+retries.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +12,14 @@ from rdimport.destination.verdict import Evidence
 if TYPE_CHECKING:
     from rdimport.core.quota import Limits
 
-    # `row` loads polars, a quarter of a second; the sandbox and `--help` read the field table only.
+    # `row` imports polars (0.25 s); the sandbox and `--help` need only the field table.
     from rdimport.core.row import Problem
 
 
 class Request(NamedTuple):
-    """One row on its way. The URL holds no secret: `Destination.credentials` adds it."""
+    """One request. Its URL contains no secret; `Destination.credentials` are added when it is
+    sent.
+    """
 
     method: str
     url: str
@@ -24,11 +28,12 @@ class Request(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What an endpoint's answer means.
+    """The meaning of an endpoint's response.
 
-    `receipt` is its own identifier for what it accepted; `wait` the seconds that it asked for,
-    None when it did not say; `problems` what it found wrong with the row; `limits` what its headers
-    say of the account's quota; `rule` names the rule of the endpoint's owner that decided.
+    `receipt` is the endpoint's identifier for an accepted row. `wait` is the delay it asked for, in
+    seconds; None if it gave none. `problems` are what it found wrong with the row. `limits` is the
+    state of the account's quota according to the headers. `rule` names the user's rule for their
+    own endpoint that decided the meaning, if one did.
     """
 
     evidence: Evidence
@@ -40,32 +45,32 @@ class Answer(NamedTuple):
 
 
 class Destination(Protocol):
-    """What delivery needs of an endpoint."""
+    """An endpoint and account, as delivery needs them."""
 
     @property
     def base_url(self) -> str:
-        """Where it is, as a person would name it; no secret in it."""
+        """The endpoint's address; contains no secret."""
 
     @property
     def account(self) -> str:
-        """Whose ledger and quota this is."""
+        """The account's name, for the ledger and the quota."""
 
     @property
     def identity(self) -> str:
-        """What tells this endpoint from others in the ledger: a row is new once for each."""
+        """Distinguishes this endpoint and account from others in the ledger."""
 
     @property
     def idempotent(self) -> bool:
-        """Whether its owner says that a row may be sent twice without harm."""
+        """Whether the endpoint's owner states that sending a row twice does no harm."""
 
     def build(self, payload: str) -> Request:
-        """The request for one row's payload (JSON text)."""
+        """Build the request for one row. `payload` is JSON text."""
 
     def credentials(self) -> Mapping[str, str]:
-        """Query parameters that are added when the bytes leave, and never stored or printed."""
+        """Query parameters added when a request is sent; never stored or printed."""
 
     def read(self, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
-        """What an answer means. `headers` have lower-case names; any bytes may be the body."""
+        """Interpret a response. Header names are lower case; the body may be any bytes."""
 
     def without_key(self, text: str) -> str:
-        """A text from outside without the key, in whatever form it holds it."""
+        """`text` with every form of the key masked."""

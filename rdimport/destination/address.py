@@ -1,6 +1,7 @@
-"""When are two addresses the same endpoint, and two names the same account?
+"""Canonical endpoint addresses and account identities.
 
-The ledger knows rows by endpoint and account: another spelling must not make them new.
+The ledger keys rows by endpoint and account, so a different spelling of the same address must not
+make old rows look new.
 """
 
 from __future__ import annotations
@@ -15,15 +16,16 @@ _USUAL: Final = {"http": 80, "https": 443}
 
 
 def is_loopback(host: str | None) -> bool:
-    """Whether what is sent to this host stays on this machine."""
+    """Whether `host` is this machine."""
     name = (host or "").rstrip(".").lower()
     found = _ip(name)
     return name == "localhost" or (found is not None and found.is_loopback)
 
 
 def spelt(base_url: str) -> str:
-    """An address as we write it: small letters in the host, no usual port, nothing empty at its
-    end. Raises ValueError for half an IPv6 address and an invalid port.
+    """The address in normal form: lower-case host, no default port, no trailing slash.
+
+    Raises ValueError for an incomplete IPv6 address or an invalid port.
     """
     parts = urlsplit(base_url.strip())
     host = (parts.hostname or "").rstrip(".")
@@ -35,9 +37,9 @@ def spelt(base_url: str) -> str:
 
 
 def endpoint(base_url: str) -> str:
-    """The one spelling of all addresses of one endpoint, for the ledger and the shared quota.
+    """The canonical form of an endpoint's address, for the ledger and the shared quota.
 
-    The names of this machine itself are one: a server listens to all of them, or to the one that
+    All names of this machine are one endpoint: a server listens on all of them, or on the one that
     was meant.
     """
     parts = urlsplit(spelt(base_url))
@@ -48,7 +50,7 @@ def endpoint(base_url: str) -> str:
 
 
 def identity(base_url: str, account: str) -> str:
-    """What tells an account of an endpoint from others in the ledger."""
+    """The key of an endpoint's account in the ledger."""
     return f"{endpoint(base_url)} {fold(account)}"
 
 

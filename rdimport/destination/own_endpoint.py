@@ -1,4 +1,4 @@
-"""What a person may know of an endpoint of their own, and nobody of RD's."""
+"""What users may declare about an endpoint of their own, but not about RD's."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from rdimport.core.errors import UsageError
 from rdimport.core.messages import _
 
 Meaning: TypeAlias = Literal["not_taken"]
-"""What an unclear answer may mean: the row was not taken, so it may be sent again."""
+"""The meaning of an otherwise unclear status: the row was not taken, so it may be sent again."""
 
 _RD: Final = "rd.services"
 
 
 def checked(base_url: str, unclear: Mapping[int, str], *, idempotent: bool) -> frozenset[int]:
-    """The statuses that mean “not taken”. Raises UsageError for RD's own host, of which nobody
-    knows that, and for a status whose meaning is clear.
+    """Validate the statuses declared to mean "not taken".
+
+    Raises UsageError for RD's own host, about which no user can know that, and for statuses that
+    already have a clear meaning.
     """
     if not unclear and not idempotent:
         return frozenset()

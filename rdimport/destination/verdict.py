@@ -1,7 +1,7 @@
-"""The decision table: what an outcome proves about a row, and what becomes of it because of that.
+"""The decision table: what an outcome proves about a row, and what is done about it.
 
-One line per kind of evidence. The endpoint has no idempotency key and cannot be asked what it
-holds, so the column `arrived` decides: only what proves that nothing arrived may be sent again.
+One line per kind of evidence. The endpoint has no idempotency key and cannot be queried, so the
+column `arrived` decides: a row is sent again only if the outcome proves that it did not arrive.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Evidence(StrEnum):
 
 
 class Arrived(StrEnum):
-    """May the row have arrived?"""
+    """Whether the row may have arrived."""
 
     NO = "no"
     YES = "yes"
@@ -41,7 +41,7 @@ class Arrived(StrEnum):
 
 
 class Action(Enum):
-    """What becomes of the row, and of the run."""
+    """What is done with the row, and with the run."""
 
     ACCEPT = "accept"
     REFUSE = "refuse"
@@ -53,7 +53,7 @@ class Action(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One line of the table. `stops`: the run ends, although the row is in doubt."""
+    """One line of the table. `stops`: the run stops, although the row is uncertain."""
 
     seen: str
     arrived: Arrived
@@ -63,7 +63,7 @@ class Verdict:
 
     @property
     def then(self) -> str:
-        """What becomes of the row and of the run, in a few words."""
+        """The action in a few words, for the documentation."""
         return f"{self.action.value}, and stop" if self.stops else self.action.value
 
 
@@ -167,16 +167,16 @@ VERDICTS: Final[dict[Evidence, Verdict]] = {
         "what is not understood is read in the way that harms nobody: it may have arrived",
     ),
 }
-"""Every `Evidence` has its line; `docs/delivery.md` prints this table."""
+"""One line for each member of `Evidence`; `docs/delivery.md` prints this table."""
 
 
 def decide(evidence: Evidence) -> Verdict:
-    """The line of the table for a piece of evidence."""
+    """The line of the table for `evidence`."""
     return VERDICTS[evidence]
 
 
 def markdown() -> str:
-    """The table as `docs/delivery.md` prints it."""
+    """The table in Markdown, as in `docs/delivery.md`."""
     lines = ["| what is seen | may it have arrived? | then | because |", "|---|---|---|---|"]
     lines += [
         f"| {line.seen} | {line.arrived} | {line.then} | {line.because} |"

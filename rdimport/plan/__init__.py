@@ -1,1 +1,1 @@
-"""Which rows are left to send: valid rows + what earlier runs did -> pending rows."""
+"""Planning: decides which rows of the input still have to be sent."""

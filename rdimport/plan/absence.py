@@ -1,4 +1,4 @@
-"""Which uncertain rows did not arrive: those that a complete source of proofs has not."""
+"""Uncertain rows known not to have arrived, because a complete list of conversions lacks them."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ import polars as pl
 from rdimport.ledger import Ledger, identifier_hash
 
 BEFORE: Final = 60_000
-"""Milliseconds by which the clocks may differ: the source has to be complete since so long before a
-row's request left.
+"""Allowance for clock differences, in milliseconds: the list must be complete since this long
+before the row's request was sent.
 """
 
 AFTER: Final = 900_000
-"""Milliseconds in which RD has put on the timeline whatever arrived: so long it has to be complete
-after that.
+"""Milliseconds within which RD shows a conversion on the timeline: the list must be complete until
+this long after the request was sent.
 """
 
 
 class Absence:
-    """What complete sources say of a destination."""
+    """The periods for which a destination's conversions are completely known."""
 
     def __init__(self, ledger: Ledger, destination: int) -> None:
         self._ledger = ledger
         self._spans = ledger.evidence.complete(destination)
 
     def __call__(self, payloads: pl.Series, left_at: pl.Series) -> pl.Series:
-        """For each payload whether it is known not to have arrived."""
+        """For each payload, whether it is known not to have arrived (Boolean)."""
         names = payloads.str.json_path_match("$.conversion_identifier").to_list()
         hashes = {name: identifier_hash(self._ledger, name) for name in set(names) if name}
         known = [
@@ -42,5 +42,5 @@ class Absence:
 
 
 def absence(ledger: Ledger, destination: int) -> Absence:
-    """What is known of rows that did not arrive."""
+    """The rows of a destination known not to have arrived."""
     return Absence(ledger, destination)

@@ -1,4 +1,4 @@
-"""The moment before real rows leave: what a person reads then, and may be asked."""
+"""Confirmation before the first row of a real run is sent."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from rdimport.ledger import Run
 
 
 class Departure(NamedTuple):
-    """Where the rows of a real run are about to go. `seconds` is the time that they take at the
-    `quota`, None without one; `first`: the ledger knows nothing of this account.
+    """The run to be confirmed. `seconds`: its duration at `quota`, None without a quota. `first`:
+    the ledger has no rows of this account yet.
     """
 
     endpoint: str
@@ -37,9 +37,9 @@ def go(_departure: Departure) -> bool:
 def set_out(
     run: Run, to: Destination, rows: int, quota: Quota | None, agreed: Callable[[Departure], bool]
 ) -> None:
-    """Tell of a real run before its first row leaves. Raises UsageError unless it is `agreed`.
+    """Ask for confirmation before a run sends its first row. Raises UsageError if it is refused.
 
-    What stays on this machine is not real.
+    A run against an endpoint on this machine needs no confirmation.
     """
     if is_loopback(urlsplit(to.base_url).hostname):
         return

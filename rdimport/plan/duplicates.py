@@ -1,4 +1,4 @@
-"""Which rows of the input are the same conversion, and which of them is sent."""
+"""Rows of the input that are the same conversion, and which of them is sent."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ UNCHANGED: Final = "__rdimport_unchanged__"
 """Boolean: an earlier run sent this very payload, and it was accepted."""
 
 AT: Final = "__rdimport_at__"
-"""UInt32: a row's place among all that were added, from 0."""
+"""UInt32: the position of a row among all rows added, from 0."""
 
 MOST_ROWS: Final = 250_000
-"""How many rows are held in memory at most, of 29 bytes each."""
+"""The number of rows held in memory, at 29 bytes each, before the index moves to disk."""
 
 _PARTS: Final = 64
-"""The rows of one conversion are in one part: a hash decides. Of 10 million, 160,000 in each."""
+"""Partitions on disk. A hash keeps the rows of one conversion in one partition; of 10 million rows,
+each has about 160,000.
+"""
 
 _PART: Final = "part"
 
@@ -32,12 +34,12 @@ Keep = Literal["first", "last"]
 
 
 class Choice(NamedTuple):
-    """What became of some rows of an index, with all rows of their conversions.
+    """The choice among the rows of some conversions.
 
-    `losers` has `FILE`, `ROW` and the winner's as `instead_file`, `instead_row`; `groups` the rows
-    of conversions that have several, as `AT`, and whether each is the winner as `wins`.
-    `unchanged` counts winners that need not be sent. `dropped` has the places `AT` of all rows
-    that are not sent: the losers and those winners.
+    `losers` has `FILE`, `ROW` and the winner's as `instead_file`, `instead_row`. `groups` has the
+    rows of conversions with several rows: their `AT`, and whether each one `wins`. `unchanged` is
+    the number of winners that need not be sent. `dropped` has the `AT` of all rows that are not
+    sent: losers and unchanged winners.
     """
 
     losers: pl.DataFrame
@@ -47,12 +49,14 @@ class Choice(NamedTuple):
 
 
 class Index:
-    """The rows that may be sent, by conversion: in memory while they are few, then on disk."""
+    """The rows that may be sent, by conversion; in memory while they are few, then on disk."""
 
     def __init__(
         self, directory: Path | None = None, most_rows: int = MOST_ROWS, *, digests: bool = True
     ) -> None:
-        """With `digests` each `IDENTITY` is one of 16 bytes, else it is the text itself."""
+        """With `digests`, each `IDENTITY` is a digest of 16 bytes, otherwise it is the text
+        itself.
+        """
         self._halves = _DIGEST if digests else _HASH
         self._spool = Spool(directory)
         self._most = most_rows
@@ -68,9 +72,9 @@ class Index:
         self._spool.__exit__()
 
     def add(self, rows: pl.DataFrame) -> None:
-        """One batch, with at least `FILE`, `ROW`, `IDENTITY` and `UNCHANGED`.
+        """Add one batch, with at least `FILE`, `ROW`, `IDENTITY` and `UNCHANGED`.
 
-        Raises LedgerError when the disk is full.
+        Raises LedgerError if the disk is full.
         """
         at = pl.int_range(self._rows, self._rows + rows.height, dtype=pl.UInt32).alias(AT)
         self._held.append(rows.select(at, FILE, ROW, UNCHANGED, *self._halves))
@@ -79,7 +83,7 @@ class Index:
             self._put_away()
 
     def choose(self, keep: Keep) -> Iterator[Choice]:
-        """Choose the first or the last row of each conversion, part by part."""
+        """Choose the first or last row of each conversion, one partition at a time."""
         if not self._kept:
             yield _choice(pl.concat([_NONE, *self._held]), keep)
             return
@@ -102,7 +106,7 @@ _DIGEST: Final = tuple(
     for at, n in ((0, "low"), (8, "high"))
 )
 _HASH: Final = tuple(pl.col(IDENTITY).hash(seed).alias(n) for seed, n in enumerate(("low", "high")))
-"""Good for a check, whose mistake would send nothing."""
+"""Not cryptographic, which is enough for a check: a collision would send nothing."""
 
 _NONE: Final = pl.DataFrame(
     schema={

@@ -1,4 +1,4 @@
-"""What earlier runs know of a row, and what follows for this one."""
+"""The send history: what earlier runs know about a row, and what follows from it."""
 
 from __future__ import annotations
 
@@ -23,31 +23,33 @@ from rdimport.source.fingerprint import fingerprint
 PAYLOAD_HASH: Final = "is"
 
 EARLIER: Final = "__rdimport_earlier__"
-"""Binary: the `IDENTITY` of a row before a cleaner was improved; null where it is the same."""
+"""Binary: the `IDENTITY` of a row as an older version of a cleaner produced it; null if
+unchanged.
+"""
 
 VERSION: Final = "__rdimport_version__"
-"""Int64: `ledger.KNOWN`'s `version` of a row's own identity, 0 where nothing is known of it."""
+"""Int64: `ledger.KNOWN`'s `version` of a row's own identity; 0 if nothing is known about it."""
 
 _SENT_AS: Final = "sent_as"
-"""The identity by which the ledger knows a row: its own, else the earlier one."""
+"""The identity under which the ledger knows a row: its own, otherwise the earlier one."""
 
 _HASHED: Final = 8
-"""Bytes of a payload's hash. Those of an earlier release have one more (`ledger.upgrade`)."""
+"""Bytes of a payload's hash. Hashes written by an older release are longer (`ledger.upgrade`)."""
 
 
 Absent = Callable[[pl.Series, pl.Series], pl.Series]
-"""Payloads, and when their requests left, to whether it is known that they did not arrive."""
+"""Maps payloads and the times of their requests to whether they are known not to have arrived."""
 
 
 class Known(NamedTuple):
-    """Some rows, parted by what is known: to send, at an end, and imported already.
+    """The rows of a batch, split into rows to send, rows that end here, and rows imported already.
 
-    `rows` has columns `UNCHANGED` and `VERSION` more than what came in, `already` only `ROW` and
-    `IDENTITY`. `adopted` has `IDENTITY` and `PAYLOAD_HASH` of rows that an earlier release sent,
-    cleaned as it did: that theirs differs now tells nothing, and from now on they are compared with
-    this one. `recognised` are the `ROW`s of which anything is known, `by_earlier` those of them
-    that are known by their `EARLIER` identity alone. `already` and `adopted` have the identity by
-    which the ledger knows them.
+    `rows` has the additional columns `UNCHANGED` and `VERSION`; `already` has only `ROW` and
+    `IDENTITY`. `adopted` has `IDENTITY` and `PAYLOAD_HASH` of rows sent by an older release. Its
+    cleaners differed, so a different payload proves nothing, and later runs compare with the hash
+    from this run. `recognised` has the `ROW` of every row that is known, and `by_earlier` of those
+    known only by their `EARLIER` identity. The identities in `already` and `adopted` are those
+    under which the ledger knows the rows.
     """
 
     rows: pl.DataFrame
@@ -60,13 +62,13 @@ class Known(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SendHistory:
-    """Access to what earlier runs know, by keyed hashes of identities and payloads.
+    """What earlier runs know, by keyed hashes of identities and payloads.
 
-    `known` answers with a line per conversion that was sent before: `identity`, `state`,
-    `payload`, `problems`, `refused`, `run`. `resend` names the states that a person wants to be
-    sent again, unless they come from one of the runs `wished`; with `changed`, an accepted row
-    whose payload has changed is sent too. `of_0_1`: release 0.1.0 may have sent some of them. With
-    `absent`, uncertain rows are sent again only where it knows that they did not arrive.
+    `known` returns one line per conversion sent before: `identity`, `state`, `payload`, `problems`,
+    `refused`, `run`. `resend` has the states to send again, except for rows of the runs in
+    `wished`. With `changed`, an accepted row is also sent when its payload has changed. `of_0_1`:
+    release 0.1.0 may have sent some of the rows. With `absent`, an uncertain row is sent again only
+    if it is known not to have arrived.
     """
 
     digests: Callable[[Sequence[str], int], list[bytes]]
@@ -79,13 +81,14 @@ class SendHistory:
     absent: Absent | None = None
 
     def identities(self, texts: pl.Series) -> pl.Series:
-        """The `IDENTITY` of rows, by the texts that make them the same conversion."""
+        """The `IDENTITY` of rows, from the texts that make them the same conversion."""
         return pl.Series(IDENTITY, self.digests(texts.to_list(), 16), pl.Binary)
 
     def part(self, rows: pl.DataFrame, cells: pl.DataFrame, *, whole: bool) -> Known:
-        """Part the rows of a batch. `rows` has `FILE`, `ROW`, `IDENTITY`, `EARLIER` and `payload`,
-        `cells` `ROW` and the source's columns. Unless the payloads are `whole`, nothing follows
-        from them.
+        """Split the rows of a batch by what is known about them.
+
+        `rows` has `FILE`, `ROW`, `IDENTITY`, `EARLIER` and `payload`; `cells` has `ROW` and the
+        source's columns. Payloads are compared only if they are `whole`, i.e. already merged.
         """
         either = pl.concat([rows[IDENTITY], rows[EARLIER].drop_nulls().alias(IDENTITY)])
         known = self.known(either)
@@ -143,7 +146,7 @@ class SendHistory:
         )
 
     def _payloads(self, seen: pl.DataFrame) -> list[bytes | None]:
-        """Hashes of the payloads of those rows that were sent before; only they are compared."""
+        """Hashes of the payloads of rows that were sent before; only these are compared."""
         sent = [i for i, state in enumerate(seen["state"]) if state is not None]
         payloads = [
             compared(payload, self.about) for payload in seen["payload"].gather(sent).to_list()
@@ -160,7 +163,7 @@ def _sent_as(known: pl.Series) -> pl.Expr:
 
 
 class EmptyHistory(SendHistory):
-    """The history before the first run: nothing is looked up, so no hash is computed."""
+    """The history before the first run. Nothing is looked up, so nothing is hashed."""
 
     __slots__ = ()
 
@@ -170,13 +173,13 @@ class EmptyHistory(SendHistory):
 
 
 def cells_of(rows: pl.Series, cells: pl.DataFrame) -> dict[int, tuple[str | None, ...]]:
-    """The cells of some rows of a batch by row number."""
+    """The cells of some rows of a batch, by row number."""
     wanted = cells.filter(pl.col(ROW).is_in(rows.implode()))
     return {row[0]: row[1:] for row in wanted.select(ROW, pl.exclude(ROW)).iter_rows()}
 
 
 def _ends(seen: pl.DataFrame, cells: pl.DataFrame) -> Iterator[Outcome]:
-    """Rows that an earlier run refused or left uncertain, and that are not sent again."""
+    """Rows that an earlier run left refused or uncertain and that are not sent again."""
     at = cells_of(seen[ROW], cells)
     for file, row, state, problems in seen.select(FILE, ROW, "state", "problems").iter_rows():
         yield Outcome(file, row, State(state), problems_of(problems), at[row])
@@ -191,8 +194,8 @@ def history_of(
     *,
     not_proved: bool = False,
 ) -> SendHistory:
-    """What a ledger knows of a destination's rows. With `not_proved`, an uncertain row is sent
-    again only where a complete source of proofs has it not.
+    """The send history of a destination. With `not_proved`, an uncertain row is sent again only if
+    a complete list of conversions lacks it.
     """
     absent = absence(ledger, destination) if not_proved else None
     known = _nothing if ledger.is_new(destination) else partial(ledger.known, destination)
@@ -204,7 +207,7 @@ def history_of(
 
 
 class Before(NamedTuple):
-    """What earlier runs know, and where it stands."""
+    """What earlier runs know, and its place."""
 
     memory: SendHistory
     ledger: Ledger
@@ -213,7 +216,7 @@ class Before(NamedTuple):
     def unrecognised(
         self, names: Names | None, tables: Sequence[Table]
     ) -> tuple[Unrecognised, ...]:
-        """The conversions that a run with these new rows would not know again."""
+        """The conversions known to earlier runs that the new rows would not match."""
         if names is None:
             return ()
 
@@ -232,7 +235,9 @@ def known_before(
     *,
     not_proved: bool = False,
 ) -> Before | None:
-    """What earlier runs know, None where there was none; the ledger is open until `stack` ends."""
+    """What earlier runs know; None if there were none. The ledger stays open until `stack`
+    closes.
+    """
     ledger = store.if_there() if store and to else None
     if not ledger or not to:
         return None
@@ -250,10 +255,10 @@ def no_history(resend: frozenset[State], mapping: Mapping) -> SendHistory:
 
 
 def _nothing(_: pl.Series) -> pl.DataFrame:
-    """What is known where nothing was ever sent."""
+    """An empty lookup result."""
     return pl.DataFrame(schema=KNOWN)
 
 
 def _nobody(texts: Sequence[str], _: int) -> list[bytes]:
-    """Hashes of what was sent before, which is nothing."""
+    """No hashes: nothing was sent before."""
     return [b""] * len(texts)

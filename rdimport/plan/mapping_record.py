@@ -1,4 +1,6 @@
-"""What a report tells of the mapping, kept with the run: the file may have changed since."""
+"""The description of the mapping that is kept with a run, for reports: the file may change
+later.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ _YES_NO: Final = ["Sim", "Não"]
 
 
 def record(mapping: Mapping, account: CustomFields | None = None) -> MappingRecord:
-    """What is kept of a mapping that a run uses."""
+    """The description of a mapping."""
     from rdimport.mapping.account_fields import allowed_values  # noqa: PLC0415  only a run needs it
     from rdimport.mapping.targets import targets  # noqa: PLC0415
 
@@ -44,7 +46,7 @@ def record(mapping: Mapping, account: CustomFields | None = None) -> MappingReco
 
 
 def _choices(target: Target, options: Sequence[str]) -> list[str]:
-    """What a cell may hold, where that is a short list."""
+    """The values that a cell may have, if that is a short list."""
     from rdimport.mapping import Clean, Type  # noqa: PLC0415
     from rdimport.prepare.clean.brazil import STATES  # noqa: PLC0415  as above
 

@@ -1,7 +1,8 @@
-"""Before the first byte leaves: every row read, cleaned, validated, and its fate known or planned.
+"""The planner: reads, cleans and validates every row, and decides what happens to it before
+sending.
 
-A row ends here (invalid, a duplicate, known from an earlier run) or is put away to be sent. `check`
-and `run` share this, so that the first tells what the second does.
+A row either ends here (invalid, a duplicate, known from an earlier run) or is spooled to be sent.
+`check` and `run` share this code, so the first shows what the second will do.
 """
 
 from __future__ import annotations
@@ -42,41 +43,43 @@ _OURS: Final = (FILE, ROW, IDENTITY, EARLIER, VERSION, PAYLOAD, SOURCE, WARNINGS
 
 
 class RowLog(Protocol):
-    """Where the end of a row is noted: the ledger for a run, memory for a check."""
+    """Records the results of rows: in the ledger for a run, in memory for a check."""
 
     def record_input(self, file: int, table: Input) -> None:
-        """Note one table of the input."""
+        """Record one table of the input."""
 
     def record_rows(
         self, rows: int, left_out: int, outcomes: Sequence[Outcome], already: int = 0
     ) -> None:
-        """Note rows that were read, and the end of those that end without being sent; of those that
-        were imported `already`, only how many.
+        """Record rows that were read, with the results of those that end without being sent. Of
+        rows imported `already`, only the number is recorded.
         """
 
     def count_filled(self, rows_by_field: Map[str, int]) -> None:
-        """Note how many rows that are put away have a value in each field; 0 counts too."""
+        """Record how many spooled rows have a value in each field, zeros included."""
 
     def count_suspects(self, cells_by_code: Map[str, int]) -> None:
-        """Note how many cells of rows that can be sent look wrong, by code."""
+        """Record how many cells of sendable rows look wrong, by code."""
 
     def note_names(self, names: Names) -> None:
-        """Note under which identity rows are sent, and which of them are known under it."""
+        """Record under which conversion_identifier rows are sent, and how many are known under
+        it.
+        """
 
     def adopt(self, payloads: Map[bytes, bytes], *, last: bool) -> None:
-        """Note the payload's hash by identity of conversions that an earlier release sent; of
-        several the `last`, else the first.
+        """Record payload hashes by identity for conversions that an older release sent. If a
+        conversion has several rows, the `last` or the first one counts.
         """
 
     def keep_adopted(self) -> None:
-        """All rows are read: compare with those hashes from now on."""
+        """All rows have been read: use the adopted hashes from now on."""
 
 
 @dataclass(slots=True)
 class Plan:
-    """What is to be sent, in order: the rows of `spool` but those at the places `dropped`.
+    """The rows to send, in order: those of `spool` except the positions in `dropped`.
 
-    `fields` tells for each file where a field comes from.
+    `fields` maps each file to the source columns of its fields.
     """
 
     spool: Spool | None
@@ -88,16 +91,16 @@ class Plan:
 
     @property
     def to_send(self) -> int:
-        """Rows that will be sent."""
+        """Number of rows to send."""
         return self.rows - self.dropped.height
 
     def at_most(self, limit: int | None) -> int:
-        """Rows that will be sent where no more than `limit` may be."""
+        """Number of rows to send if at most `limit` may be."""
         return self.to_send if limit is None else min(limit, self.to_send)
 
     def frames(self) -> Iterator[pl.DataFrame]:
-        """The rows to send, batch by batch: origin, identity, the earlier one, `VERSION`, payload,
-        `recall.SOURCE`, warnings (`ledger.text_of`; null for none) and the source's cells.
+        """The rows to send, batch by batch: origin, identity, earlier identity, `VERSION`, payload,
+        `known_rows.SOURCE`, warnings (`ledger.text_of`; null for none) and the source's cells.
         """
         if self.spool is None:
             raise Bug("this plan keeps no rows")
@@ -117,7 +120,7 @@ class Plan:
                 yield PendingRow(outgoing, tuple(cells), warnings)
 
     def trace(self, problem: Problem, file: int, cells: Sequence[str | None]) -> Problem:
-        """A problem of a field, traced back to the column and the value that it came from."""
+        """Add to a problem of a field the column and value that the field came from."""
         at = dict(zip(self.columns[file], cells, strict=True))
         for column in self.fields[file].get(problem.field, ()):
             if at.get(column):
@@ -126,10 +129,10 @@ class Plan:
 
 
 class Invalid(Sequence[Outcome]):
-    """The rows of a batch that cannot be sent, in order; made from the frames when asked for.
+    """The rows of a batch that cannot be sent, in order; built lazily from its frames.
 
-    `problems` and `beside`, what is suspect in the same rows, have the schema `row.PROBLEMS`,
-    `cells` the batch's `ROW` and columns.
+    `problems`, and the suspect cells of the same rows in `beside`, have the schema `row.PROBLEMS`;
+    `cells` has the batch's `ROW` and columns.
     """
 
     def __init__(self, problems: pl.DataFrame, cells: pl.DataFrame, beside: pl.DataFrame) -> None:
@@ -145,7 +148,7 @@ class Invalid(Sequence[Outcome]):
             return
         at = cells_of(self.problems[ROW], self._cells)
         suspect = _by_row(self._beside)
-        file = self.problems[FILE][0]  # a batch is of one file
+        file = self.problems[FILE][0]  # a batch belongs to one file
         for row, found in _by_row(self.problems).items():
             yield Outcome(file, row, State.INVALID, found, at[row], warnings=suspect.get(row, ()))
 
@@ -160,17 +163,19 @@ class Invalid(Sequence[Outcome]):
 
 
 def within(places: pl.DataFrame, start: int, rows: int) -> pl.DataFrame:
-    """Of places `AT` in order, those among `rows` rows from `start` on, counted from there."""
+    """Those of the sorted positions `AT` that lie in `rows` rows from `start`, relative to
+    `start`.
+    """
     first, end = (places[AT].search_sorted(at) for at in (start, start + rows))
     return places[first:end].with_columns(pl.col(AT) - start)
 
 
 def _blind(_: Prepared) -> None:
-    """Look at nothing."""
+    """Ignore the batch."""
 
 
 class Planner:
-    """Makes the plan of one run, batch by batch, in memory that does not grow with a batch."""
+    """Plans one run, batch by batch, in bounded memory."""
 
     def __init__(
         self,
@@ -200,9 +205,9 @@ class Planner:
         self._index = index
 
     def make(self, tables: Sequence[Table]) -> Plan:
-        """Read all tables. Raises MappingError or SourceError; then nothing must be sent.
+        """Read all tables and make the plan. Raises MappingError or SourceError.
 
-        Where it is interrupted nothing must be sent either: the rest of the input is not known.
+        If it raises or is interrupted, nothing may be sent: the rest of the input is unknown.
         """
         bounds = []
         for table in tables:
@@ -248,7 +253,9 @@ class Planner:
             self._recall.learn(imported, fresh.sources, batch.height)
 
     def _settle(self, batch: pl.DataFrame, bound: Bound, sources: pl.DataFrame) -> pl.DataFrame:
-        """Bring each row to its end or put it away; returns `ROW` and `IDENTITY` of the known."""
+        """Record the result of each row, or spool it; returns `ROW` and `IDENTITY` of known
+        rows.
+        """
         prepared = prepare(batch, bound)
         cells = batch.drop(FILE, DEFECT)
         whole = self._mapping.on_duplicate != "merge"
@@ -278,7 +285,7 @@ class Planner:
         return known.already
 
     def _identified(self, prepared: Prepared) -> pl.DataFrame:
-        """The rows that can be sent, with the identities that they have and once had."""
+        """The sendable rows with their current and earlier identities."""
         rows = prepared.rows.with_columns(self._memory.identities(prepared.rows["identity"]))
         before = prepared.earlier.identities if self._memory.of_0_1 else NOTHING.identities
         once = self._memory.identities(before["identity"]).alias(EARLIER)
@@ -319,7 +326,7 @@ class Planner:
         self._index.add(rows)
 
     def _settle_duplicates(self) -> None:
-        """Choose, among rows of the same conversion, the one that is sent."""
+        """Choose the row to send among those of the same conversion."""
         keep = self._mapping.on_duplicate
         dropped, groups = [], []
         for choice in self._index.choose("last" if keep == "merge" else keep):
@@ -336,9 +343,9 @@ class Planner:
             self._plan.dropped = pl.concat(dropped).sort(AT)
 
     def _merge(self, spool: Spool, groups: pl.DataFrame) -> None:
-        """Put the payloads of each conversion's rows together, and look again at what is known.
+        """Merge the payloads of each conversion's rows, and look them up in the history again.
 
-        Only the whole payload tells whether it is the one that an earlier run sent.
+        Only the merged payload shows whether it is the one that an earlier run sent.
         """
         merger = Merger()
         start = 0
@@ -353,7 +360,7 @@ class Planner:
         spool.change(merged)
 
     def _whole(self, frame: pl.DataFrame, groups: pl.DataFrame, merger: Merger) -> pl.DataFrame:
-        """Of one batch the rows to send, with payloads that hold those of their duplicates."""
+        """The rows of one batch to send, with payloads merged with those of their duplicates."""
         payloads = frame[PAYLOAD].to_list()
         for at, wins in groups.iter_rows():
             whole = merger.feed(frame[IDENTITY][at], payloads[at], last=wins)
@@ -374,7 +381,7 @@ class Planner:
 
 
 def _counted(rows: pl.DataFrame, wanted: pl.Series) -> dict[str, int]:
-    """How many of the `wanted` rows have each conversion_identifier."""
+    """For each conversion_identifier, how many of its rows are `wanted`."""
     if wanted.is_empty():
         return {}
     some = rows.filter(pl.col(ROW).is_in(wanted.implode()))

@@ -1,4 +1,4 @@
-"""Frames that wait, on disk instead of in memory, and gone whatever happens to us."""
+"""A spool for frames on disk, removed even if the process is killed."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from rdimport.core.messages import _
 
 
 class Spool:
-    """Frames put away in order and read back, one in memory at a time.
+    """Stores frames in order and reads them back, one in memory at a time.
 
-    The file has no name (it is removed as it is made, on Windows as it is closed), so that no
-    personal data stays behind when the process is killed. It is made with the first frame.
+    The file is unlinked when it is created (on Windows, deleted when it is closed), so no personal
+    data stays behind if the process is killed. It is created with the first frame.
     """
 
     def __init__(self, directory: Path | None = None) -> None:
@@ -39,7 +39,7 @@ class Spool:
         return len(self._ends) - 1
 
     def put(self, frame: pl.DataFrame) -> int:
-        """Put one frame away; returns its number. Raises LedgerError when the disk is full."""
+        """Store a frame and return its number. Raises LedgerError if the disk is full."""
         try:
             file = self._opened()
             file.seek(self._ends[-1])
@@ -59,16 +59,16 @@ class Spool:
         return len(self) - 1
 
     def frame(self, number: int) -> pl.DataFrame:
-        """One frame, by its number."""
+        """Load the frame with the given number."""
         start, end = self._ends[number : number + 2]
         return _frame(self._opened(), start, end)
 
     def frames(self) -> Iterator[pl.DataFrame]:
-        """All frames in the order in which they came."""
+        """All frames, in the order in which they were stored."""
         yield from map(self.frame, range(len(self)))
 
     def change(self, work: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
-        """Replace each frame, in order, by what the work makes of it."""
+        """Replace each frame, in order, by the result of `work`."""
         before, ends = self._opened(), self._ends
         self._file, self._ends = None, [0]
         with before:
@@ -78,7 +78,7 @@ class Spool:
     def _opened(self) -> IO[bytes]:
         if self._file is None:
             self._file = tempfile.TemporaryFile(dir=self._directory)  # noqa: SIM115  see below
-            self._close = weakref.finalize(self, self._file.close)  # a result may outlive any block
+            self._close = weakref.finalize(self, self._file.close)  # a result may outlive the block
         return self._file
 
 

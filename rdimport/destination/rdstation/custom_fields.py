@@ -1,8 +1,8 @@
-"""An account's custom fields, as RD lists them or as a person writes them down.
+"""An account's custom fields, as listed by RD or written down by a user.
 
-RD drops a `cf_` value in silence whose field the account lacks, so a list of them is worth having.
-Three forms are read: RD's answer to `GET /platform/contacts/fields` (its standard fields are passed
-over), a list of names or of `{name, type, options}`, and short `{"cf_interesse": "STRING"}`.
+RD silently drops a `cf_` value whose field the account lacks, so such a list is worth having. Three
+forms are accepted: RD's response to `GET /platform/contacts/fields` (standard fields are ignored),
+a list of names or of `{name, type, options}`, and a mapping such as `{"cf_interesse": "STRING"}`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rdimport.core.yaml_document import DocumentError, parse
 from rdimport.destination.rdstation.fields import CUSTOM_FIELD
 
 DATA_TYPES: Final = ("STRING", "INTEGER", "BOOLEAN", "STRING[]")
-"""RD's `data_type` of a custom field (page of `GET /platform/contacts/fields`)."""
+"""RD's `data_type` of a custom field (documentation of `GET /platform/contacts/fields`)."""
 
 _OUR_NAMES: Final = {
     "text": "STRING",
@@ -27,7 +27,7 @@ _OUR_NAMES: Final = {
     "boolean": "BOOLEAN",
     "list": "STRING[]",
 }
-"""The types as a mapping file spells them."""
+"""RD's data types by the name that a mapping file uses."""
 
 _REMEDY: Final = untranslated(
     "Save RD's answer to GET /platform/contacts/fields, or write a YAML or JSON list of cf_ names."
@@ -36,7 +36,7 @@ _REMEDY: Final = untranslated(
 
 @dataclass(frozen=True, slots=True)
 class CustomField:
-    """One custom field: API identifier, data type (empty: not known), and the options it allows."""
+    """One custom field: API identifier, data type (empty if unknown) and the options it allows."""
 
     name: str
     data_type: str = ""
@@ -45,22 +45,22 @@ class CustomField:
 
 @dataclass(frozen=True, slots=True)
 class CustomFields:
-    """All custom fields of an account, by name; `source` is where the list was read."""
+    """All custom fields of an account, by name. `source` is the file they were read from."""
 
     fields: dict[str, CustomField]
     source: str = ""
 
     @classmethod
     def of(cls, fields: Iterable[CustomField], source: str = "") -> Self:
-        """These fields and no others."""
+        """A list of exactly these fields."""
         return cls({field.name: field for field in fields}, source)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read a file. Raises MappingError for one that holds no such list."""
+        """Read a file. Raises MappingError if it contains no list of custom fields."""
         try:
             text = read_small(Path(path)).decode("utf-8-sig")
-            listed = parse(text).data  # JSON is YAML
+            listed = parse(text).data  # JSON is a subset of YAML
         except (OSError, UnicodeDecodeError) as error:
             why = getattr(error, "strerror", None) or error
             raise MappingError(
@@ -86,7 +86,7 @@ def _fields(listed: object) -> list[CustomField]:
 
 
 def _is_standard(item: object) -> bool:
-    """RD's own answer lists the standard fields (name, email …) as well as the custom ones."""
+    """Whether an entry of RD's response is a standard field (name, email, ...)."""
     return isinstance(item, dict) and not str(item.get("api_identifier", "cf_")).startswith("cf_")
 
 
@@ -116,7 +116,7 @@ def _field(item: object) -> CustomField:
 
 
 def _options(entry: dict[str, object]) -> tuple[str, ...]:
-    """The values that a field of choice allows, as RD lists them (text, or `{"value": text}`)."""
+    """The allowed values of a choice field, as RD lists them: text or `{"value": text}`."""
     rules = entry.get("validation_rules")
     listed = rules.get("valid_options") if isinstance(rules, dict) else None
     listed = listed or entry.get("valid_options") or entry.get("options")

@@ -1,4 +1,4 @@
-"""RD Station Marketing's conversions call, as bytes: requests are built, answers are read.
+"""RD Station Marketing's conversion endpoint: builds requests and interprets responses.
 
 Source: the pages `evento-de-conversao-via-api-key`, `mensagens-de-erro-rdsm` and
 `limite-de-requisicoes-da-api` of RD Station's developer documentation.
@@ -25,7 +25,7 @@ from rdimport.destination.own_endpoint import checked
 from rdimport.destination.verdict import Evidence
 
 BASE_URL: Final = "https://api.rd.services"
-"""RD's own address (page `autenticacao-api-key`)."""
+"""RD's address (page `autenticacao-api-key`)."""
 
 _PATH: Final = "/platform/conversions"
 _HEADERS: Final = {
@@ -46,10 +46,10 @@ _LIMITS: Final = (
     ),
     ("ratelimit-reset", "ratelimit-reset-quotas"),
 )
-"""Spellings of the headers that tell the whole, the rest and the end of the quota's window."""
+"""Spellings of the headers for the quota's limit, remainder and reset."""
 
 _DETAIL: Final = 300
-"""Characters of an endpoint's sentence that are kept: enough to understand it, too few to harm."""
+"""Characters kept of an endpoint's error message."""
 
 _BY_STATUS: Final = {
     400: Evidence.ROW_REFUSED,
@@ -64,14 +64,14 @@ _BY_STATUS: Final = {
 
 
 class RDStation:
-    """The destination of one account of RD Station Marketing.
+    """One account of RD Station Marketing.
 
-    `identity` tells this endpoint and account from others in the ledger; by default it is made of
-    `base_url` and `account`. Without a key it can be planned for, but not sent to. `insecure_http`
-    lets the key travel in clear to another machine. Of an endpoint of one's own, `unclear` says of
-    statuses that a row was not taken (`{503: "not_taken"}`), and `idempotent` that repeats do no
-    harm. Raises UsageError for a key or an address that
-    cannot be right.
+    `identity` distinguishes this endpoint and account in the ledger; by default it is derived from
+    `base_url` and `account`. Without a key, a run can be planned but not sent. `insecure_http`
+    allows plain HTTP to another machine. For an endpoint of one's own, `unclear` declares statuses
+    that mean a row was not taken (`{503: "not_taken"}`), and `idempotent` that repeats do no harm.
+
+    Raises UsageError for an invalid key or address.
     """
 
     def __init__(
@@ -118,13 +118,13 @@ class RDStation:
         return f"RDStation(base_url={self.base_url!r}, account={self.account!r})"
 
     def build(self, payload: str) -> Request:
-        """The request for one row's payload (JSON text)."""
+        """Build the request for one row. `payload` is JSON text."""
         return Request("POST", self._url, _HEADERS, _BEFORE + payload.encode() + b"}")
 
     def credentials(self) -> Mapping[str, str]:
-        """Query parameters that are added when the bytes leave, and never stored or printed.
+        """Query parameters added when a request is sent; never stored or printed.
 
-        Raises UsageError when there is no key.
+        Raises UsageError if there is no key.
         """
         if self._api_key is None:
             raise UsageError(
@@ -141,7 +141,7 @@ class RDStation:
         return {"api_key": self._api_key}
 
     def read(self, status: int, headers: Mapping[str, str], body: bytes) -> Answer:
-        """What an answer means. `headers` have lower-case names; any bytes may be the body."""
+        """Interpret a response. Header names are lower case; the body may be any bytes."""
         content = _content(body)
         limits = _limits(headers)
         if 200 <= status < 300:
@@ -156,12 +156,12 @@ class RDStation:
         return Answer(evidence, "", problems, _wait(evidence, headers, content), limits)
 
     def without_key(self, text: str) -> str:
-        """A text from outside without the key, in whatever form it holds it."""
+        """`text` with every form of the key masked."""
         return self._mask(text)
 
 
 def _content(body: bytes) -> Any:
-    """The body as JSON; None if it is not JSON."""
+    """The body parsed as JSON; None if it is not JSON."""
     try:
         return json.loads(body.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
@@ -169,7 +169,7 @@ def _content(body: bytes) -> Any:
 
 
 def _success(status: int, content: Any, limits: Limits | None, mask: Mask) -> Answer:
-    """A 2xx proves something only with the receipt that RD documents."""
+    """Interpret a 2xx. It proves acceptance only if it contains the receipt that RD documents."""
     receipt = content.get("event_uuid") if isinstance(content, dict) else None
     if status == 200 and isinstance(receipt, str) and receipt:
         return Answer(Evidence.ACCEPTED, _clean(receipt, mask), limits=limits)
@@ -178,17 +178,17 @@ def _success(status: int, content: Any, limits: Limits | None, mask: Mask) -> An
 
 
 def _elsewhere(headers: Mapping[str, str], mask: Mask) -> str:
-    """Where an answer points to, without its query, in which the key may have been repeated."""
+    """The target of a redirect, without its query, which may repeat the key."""
     location = re.split(r"[?#]", mask(headers.get("location", "")[: 4 * _DETAIL]))[0]
     return f"; Location: {_clean(location, mask)}" if location else ""
 
 
 def _checked(base_url: str, *, insecure_http: bool) -> str:
-    """The address without a slash at its end. Raises UsageError unless it protects the key."""
+    """The address without a trailing slash. Raises UsageError if it would expose the key."""
     try:
         parts = urlsplit(base_url)
         sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:  # half an IPv6 address, or an invalid port
+    except ValueError:  # an incomplete IPv6 address, or an invalid port
         sound = False
     if not sound or parts.query or parts.fragment:
         raise UsageError(
@@ -217,14 +217,12 @@ def _shown(base_url: str) -> str:
 
 
 def _clean(text: object, mask: Mask) -> str:
-    """Text from outside without the key, short and without characters that a terminal would
-    obey.
-    """
+    """Text from the endpoint with the key masked, shortened, and without control characters."""
     return shown(" ".join(mask(str(text)[: 4 * _DETAIL]).split()))[:_DETAIL]
 
 
 def _problems(content: Any, mask: Mask) -> Iterator[Problem]:
-    """The errors in any of the shapes of RD's answers, at most 50 of them."""
+    """The errors of a response in any of RD's formats, at most 50."""
     errors = content.get("errors", content) if isinstance(content, dict) else content
     for count, (field, error) in enumerate(_errors(errors, "", mask)):
         if count == 50:
@@ -247,7 +245,7 @@ def _problems(content: Any, mask: Mask) -> Iterator[Problem]:
 def _errors(
     node: Any, field: str, mask: Mask, depth: int = 0
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """All error objects below `node`, each with the name of the field that it stands under."""
+    """All error objects below `node`, each with the name of the enclosing field."""
     if depth > 6:
         return
     if isinstance(node, list):
@@ -262,7 +260,7 @@ def _errors(
 
 
 def _field(path: str) -> str:
-    """The payload's field in a path such as `$.payload.tags[0]`; empty when it names none."""
+    """The payload's field in a path such as `$.payload.tags[0]`; empty if there is none."""
     match = re.match(r"\$\.payload\.([A-Za-z0-9_]+)", path)
     return match[1] if match else ""
 
@@ -270,7 +268,7 @@ def _field(path: str) -> str:
 def _evidence(
     status: int, headers: Mapping[str, str], content: Any, problems: tuple[Problem, ...]
 ) -> Evidence:
-    """What a refusing answer proves."""
+    """What an error response proves."""
     if status == 400 and any(p.code == "rd.unable_to_load_cdp_schema" for p in problems):
         return Evidence.KEY_OF_CRM
     if status == 429:
@@ -284,9 +282,9 @@ def _evidence(
 
 
 def _wait(evidence: Evidence, headers: Mapping[str, str], content: Any) -> float | None:
-    """Seconds that the endpoint asked for, in any of its spellings; None when it did not say.
+    """The delay the endpoint asked for in seconds, in any spelling; None if it gave none.
 
-    The body speaks of a lead's day, `RateLimit-Reset` of the account's minute.
+    The body refers to a lead's daily quota, `RateLimit-Reset` to the account's quota per minute.
     """
     remaining = content.get("remaining_time") if isinstance(content, dict) else None
     in_body = None
@@ -305,7 +303,7 @@ def _wait(evidence: Evidence, headers: Mapping[str, str], content: Any) -> float
 
 
 def _limits(headers: Mapping[str, str]) -> Limits | None:
-    """What the headers say of the quota, in any spelling; None unless they say all of it."""
+    """The quota according to the headers, in any spelling; None unless they are complete."""
     found: list[float] = []
     for spellings in _LIMITS:
         for spelling in spellings:
@@ -320,7 +318,7 @@ def _limits(headers: Mapping[str, str]) -> Limits | None:
 
 
 def _seconds(value: str, date: str) -> float | None:
-    """A number of seconds, or a date that is compared with the answer's own `Date`."""
+    """A number of seconds, or a date relative to the response's own `Date` header."""
     if _NUMBER.fullmatch(value):
         return float(value)
     try:

@@ -1,7 +1,7 @@
-"""The fields of RD Station Marketing's conversion payload, as its documentation describes them.
+"""The fields of RD Station Marketing's conversion payload.
 
-Source: the page `evento-de-conversao-via-api-key` of RD Station's developer documentation. The
-validation and the sandbox both read this table, so that they cannot disagree.
+Source: the page `evento-de-conversao-via-api-key` of RD Station's developer documentation.
+Validation and the sandbox both use this table, so they cannot disagree.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from typing import Final
 
 
 class Kind(StrEnum):
-    """The JSON type that RD takes for a field."""
+    """The JSON type of a field."""
 
     STRING = "string"
     BOOLEAN = "boolean"
     STRINGS = "strings"
     LEGAL_BASES = "legal_bases"
     SCALAR = "scalar"
-    """A custom field: only the account knows what it takes (string, integer, boolean, list)."""
+    """A custom field, whose type only the account knows: string, integer, boolean or list."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of the payload: its JSON type, and whether RD demands it."""
+    """One field of the payload: its JSON type, and whether RD requires it."""
 
     name: str
     kind: Kind = Kind.STRING
@@ -33,10 +33,10 @@ class Field:
 
 
 MAX_LENGTH: Final = 255
-"""Characters of a text value. Not documented by RD: a cautious assumption."""
+"""Characters of a text value. RD documents no limit; this is a conservative assumption."""
 
 MAX_BODY: Final = 200_000
-"""Bytes of a request's body: 0.2 MB, which RD documents for the sibling routes."""
+"""Bytes of a request body: 0.2 MB, which RD documents for the sibling endpoints."""
 
 CUSTOM_FIELD: Final = re.compile(r"cf_[a-z0-9_]+\Z")
 """The API identifier of a custom field."""
@@ -58,7 +58,7 @@ FIELDS: Final[dict[str, Field]] = {
         Field("legal_bases", Kind.LEGAL_BASES),
     )
 }
-"""All fields but the account's custom ones (`cf_…`), in the order in which a payload holds them."""
+"""All standard fields, in the order in which a payload contains them."""
 
 LEGAL_CATEGORIES: Final = ("communications",)
 LEGAL_TYPES: Final = (
@@ -73,11 +73,11 @@ LEGAL_STATUSES: Final = ("granted", "declined")
 
 
 def field(name: str) -> Field | None:
-    """The field of that name, custom ones included; None when RD would drop it in silence."""
+    """The field called `name`, custom fields included; None for one that RD would silently drop."""
     if CUSTOM_FIELD.match(name):
         return Field(name, Kind.SCALAR)
     return FIELDS.get(name)
 
 
 PLANS: Final = {"light": "120/min", "basic": "120/min", "pro": "120/min", "advanced": "500/min"}
-"""POST requests of an account by RD's plan (page `limite-de-requisicoes-da-api`)."""
+"""Requests per minute of an account, by RD's plan (page `limite-de-requisicoes-da-api`)."""

@@ -19,6 +19,7 @@ from typing import Final
 from rdimport.core.clock import Clock
 from rdimport.core.errors import LedgerError
 from rdimport.core.events import Observer, Stopping, Waiting
+from rdimport.core.messages.codes import Detail
 from rdimport.core.row import DROPPED, State
 from rdimport.core.stop import StopReason
 from rdimport.delivery.circuit_breaker import CircuitBreaker
@@ -314,7 +315,7 @@ class Delivery:
         late.cancel()
         for flight in list(self._open):
             self._transport.abandon(flight)
-            self._on_done(flight, NotAnswered("net.stopped"))
+            self._on_done(flight, NotAnswered(Detail.STOPPED))
 
     def _settle(self, flight: InFlightRequest, end: Reply | Exception) -> None:
         """Apply the outcome of a request to its row and to the run."""
@@ -420,7 +421,7 @@ class Delivery:
             self._pace.hold(now, seconds)
         if seconds >= 1:
             said = "; ".join(filter(None, (p.detail for p in answer.problems)))
-            self._observer(Waiting(said or "net.asked_to_wait", seconds))
+            self._observer(Waiting(said or Detail.ASKED_TO_WAIT, seconds))
 
     def _counters(self) -> Counters:
         seconds = self._clock.monotonic() - self._started

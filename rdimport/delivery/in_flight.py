@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from rdimport.core.events import RowFinished
+from rdimport.core.messages.codes import Code
 from rdimport.core.row import Problem, State
 from rdimport.delivery.transport import NotAnswered, NotConnected, Reply, classify_error
 from rdimport.destination import Answer
@@ -31,7 +32,7 @@ def unanswered(error: Exception, mask: Callable[[str], str]) -> Answer:
         return Answer(Evidence.NOT_TRUSTED, problems=(Problem("unsent", detail=str(why)),))
     if isinstance(why, NotConnected):
         return Answer(Evidence.NOT_CONNECTED, problems=(Problem("unsent", detail=str(why)),))
-    problem = Problem("uncertain.not_answered", detail=str(why))
+    problem = Problem(Code.UNCERTAIN_NOT_ANSWERED, detail=str(why))
     return Answer(Evidence.NOT_ANSWERED, problems=(problem,))
 
 

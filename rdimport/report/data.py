@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from rdimport.core.messages.codes import Code
 from rdimport.core.messages.reasons import Reason, detail, explain, reason
 from rdimport.core.row import Problem
 from rdimport.core.stop import StopReason
@@ -69,7 +70,7 @@ def why(summary: RunSummary, lang: str) -> Reason | None:
         return None
     code, named = f"stop.{stopped_because}", summary.base_url
     if reason(code, lang) is None:
-        code, named = "stop.error", stopped_because
+        code, named = Code.STOP_ERROR, stopped_because
     found = reason(code, lang)
     if found is None:
         return None

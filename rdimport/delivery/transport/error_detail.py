@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     import httpx
 
 _BY_CAUSE: Final[tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...]] = (
-    (socket.gaierror, "net.name_unknown"),
-    (ssl.SSLError, "net.tls"),
-    (IncompleteAnswer, "net.closed"),
-    (ConnectionRefusedError, "net.refused"),
-    ((ConnectionResetError, ConnectionAbortedError, BrokenPipeError), "net.reset"),
+    (socket.gaierror, Detail.NAME_UNKNOWN),
+    (ssl.SSLError, Detail.TLS),
+    (IncompleteAnswer, Detail.CLOSED),
+    (ConnectionRefusedError, Detail.REFUSED),
+    ((ConnectionResetError, ConnectionAbortedError, BrokenPipeError), Detail.RESET),
 )
 """The underlying cause says more than the client's exception, which covers several of these."""
 

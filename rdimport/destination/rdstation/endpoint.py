@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from rdimport.core.errors import UsageError
 from rdimport.core.masking import SHORTEST, Mask, may_be_key
 from rdimport.core.messages import _
+from rdimport.core.messages.codes import Code
 from rdimport.core.quota import Limits
 from rdimport.core.row import Problem
 from rdimport.core.visible import shown
@@ -147,7 +148,7 @@ class RDStation:
         if 200 <= status < 300:
             return _success(status, content, limits, self._mask)
         problems = tuple(_problems(content, self._mask)) or (
-            Problem("rd.no_reason", detail=f"HTTP {status}{_elsewhere(headers, self._mask)}"),
+            Problem(Code.RD_NO_REASON, detail=f"HTTP {status}{_elsewhere(headers, self._mask)}"),
         )
         evidence = _evidence(status, headers, content, problems)
         if status in self._not_taken and evidence is Evidence.SERVER_FAILED:
@@ -173,7 +174,7 @@ def _success(status: int, content: Any, limits: Limits | None, mask: Mask) -> An
     receipt = content.get("event_uuid") if isinstance(content, dict) else None
     if status == 200 and isinstance(receipt, str) and receipt:
         return Answer(Evidence.ACCEPTED, _clean(receipt, mask), limits=limits)
-    doubt = Problem("uncertain.success_not_understood", detail=f"HTTP {status}")
+    doubt = Problem(Code.UNCERTAIN_SUCCESS_NOT_UNDERSTOOD, detail=f"HTTP {status}")
     return Answer(Evidence.SUCCESS_NOT_UNDERSTOOD, "", (doubt,), limits=limits)
 
 
@@ -269,7 +270,7 @@ def _evidence(
     status: int, headers: Mapping[str, str], content: Any, problems: tuple[Problem, ...]
 ) -> Evidence:
     """What an error response proves."""
-    if status == 400 and any(p.code == "rd.unable_to_load_cdp_schema" for p in problems):
+    if status == 400 and any(p.code == Code.RD_UNABLE_TO_LOAD_CDP_SCHEMA for p in problems):
         return Evidence.KEY_OF_CRM
     if status == 429:
         said = content.get("error") if isinstance(content, dict) else None

@@ -9,7 +9,27 @@ interface; each is loaded when it is first used, so that importing the package t
 
 from __future__ import annotations
 
-from importlib import import_module
+import os  # of these two Python has its own copies already: pathlib might come from the folder
+import sys
+
+
+def _leave_the_current_folder() -> None:
+    """`python -m rdimport…` puts the current folder first on Python's path, where a `json.py` may
+    lie that came out of a stranger's archive. It is taken off before anything can be imported
+    from it.
+    """
+    ours = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))  # noqa: PTH120
+    words = sys.orig_argv[1:]
+    module = words[words.index("-m") + 1] if "-m" in words[:-1] else ""
+    # while the package of a module is looked for, the first word is `-m`
+    is_started = sys.argv[:1] == ["-m"] and module.partition(".")[0] == "rdimport"
+    if is_started and not sys.flags.safe_path and os.path.realpath(sys.path[0]) != ours:
+        del sys.path[0]
+
+
+_leave_the_current_folder()
+
+from importlib import import_module  # noqa: E402
 
 TYPE_CHECKING = False  # `typing` would cost more than all the rest of this module
 if TYPE_CHECKING:

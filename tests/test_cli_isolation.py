@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from support.command import KEY, Desk
 from support.lists import MAPPING, people
+from support.waiting import PATIENCE
 
 from rdimport.sandbox import running
 
@@ -57,6 +58,21 @@ def test_the_installed_command_runs_no_code_of_the_current_folder(trap: Desk) ->
 
 def test_the_module_runs_none_of_it_either(trap: Desk) -> None:
     assert trap.do("run", "list.csv", "-m", "list.yaml", "--sandbox").code == 0
+    assert marks(trap) == []
+
+
+@pytest.mark.parametrize(
+    "module", ["rdimport.sandbox", "rdimport.core.messages.build", "rdimport.source.sheets.worker"]
+)
+def test_no_other_module_of_ours_does_so_when_it_is_started(trap: Desk, module: str) -> None:
+    subprocess.run(
+        [sys.executable, "-m", module],
+        cwd=trap.home,
+        input=b"",
+        capture_output=True,
+        timeout=PATIENCE,
+        check=False,
+    )
     assert marks(trap) == []
 
 

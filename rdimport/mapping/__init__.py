@@ -1,4 +1,4 @@
-"""The mapping file: which column fills which field of RD, and how."""
+"""The mapping file: which column fills which RD field, and how."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A mapping held against the custom fields that the account really has."""
+"""Checks a mapping against the custom fields of the account."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _TYPES: Final = {
     "BOOLEAN": Type.BOOLEAN,
     "STRING[]": Type.LIST,
 }
-"""RD's data types, as a mapping calls them."""
+"""RD's data types, by the names used in a mapping."""
 
 
 def verify(mapping: Mapping, account: CustomFields) -> None:
-    """Raise MappingError for every custom field that the account lacks or has of another type."""
+    """Raise MappingError for each custom field that the account lacks or has with another type."""
     lines = []
     for name, source in mapping.fields.items():
         if not name.startswith("cf_"):
@@ -53,7 +53,7 @@ def verify(mapping: Mapping, account: CustomFields) -> None:
 
 
 def allowed_values(mapping: Mapping, account: CustomFields | None) -> dict[str, tuple[str, ...]]:
-    """The values that the account allows, by the mapping's custom fields; {} without a list."""
+    """The values that the account allows, by custom field; {} without a list of fields."""
     if account is None:
         return {}
     known = {name: account.fields[name] for name in mapping.fields if name in account.fields}

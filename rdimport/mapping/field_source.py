@@ -1,4 +1,4 @@
-"""The parts of a mapping that say where a value comes from, and how it gets its form."""
+"""The parts of a mapping that say where a value comes from, and how it is formatted."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from rdimport.mapping.vocabulary import (
 
 
 def _sql(text: str) -> str:
-    """Text that is an SQL expression over one row."""
+    """Validate an SQL expression over one row."""
     try:
         sql.parse(text)
     except ValueError as error:
@@ -36,7 +36,7 @@ def _sql(text: str) -> str:
 
 
 def _date_format(text: str) -> str:
-    """A pattern that writes a day, and reads the same day from what it wrote."""
+    """Validate a pattern that can both format and parse a date."""
     day = pl.Series([date(2026, 12, 31)])
     try:
         back = day.dt.strftime(text).str.to_date(text, strict=False)
@@ -121,12 +121,12 @@ class Source(Section):
 
     @property
     def stands_alone(self) -> bool:
-        """Whether the source gives a value without any of its origins."""
+        """Whether the source has a value even if all its columns are empty."""
         return False
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns that it is filled from, as they are written in the mapping."""
+        """The columns that fill it, as spelt in the mapping."""
         return sql.columns(self.expr) if self.expr is not None else self.column or ()
 
 
@@ -165,7 +165,7 @@ class FieldSource(Source):
 
     @property
     def stands_alone(self) -> bool:
-        """A list may consist of what is added to every row."""
+        """Whether the field has a value without columns: a list may consist of `add` alone."""
         return self.add is not None
 
 
@@ -181,7 +181,7 @@ class LegalBasis(Section):
 
     @property
     def target(self) -> str:
-        """The name of the cleaned column that holds the status."""
+        """The name of the cleaned column for the status."""
         return f"legal_bases.{self.type}"
 
     @model_validator(mode="before")

@@ -1,4 +1,4 @@
-"""The JSON schema of mapping files, with which an editor completes keys and marks errors."""
+"""The JSON schema of mapping files, used by editors for completion and validation."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 _TEXT: Final = {"type": ["string", "number", "boolean"]}
-"""What the parser takes for text: it reads every scalar as the person wrote it."""
+"""What the parser accepts as text: it reads every scalar as written."""
 
 _NOT_FIELDS: Final = frozenset({"conversion_identifier", "legal_bases"})
 
 
 def json_schema(model: type[BaseModel]) -> dict[str, Any]:
-    """The schema of a mapping, with the short forms that the model turns into the long ones."""
+    """The schema of a mapping, including the short forms that the model expands."""
     schema = _relaxed(model.model_json_schema())
     parts, keys = schema["$defs"], schema["properties"]
     whole = {"$ref": "#/$defs/Source"}
@@ -40,15 +40,15 @@ def json_schema(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _either(described: dict[str, Any], *forms: dict[str, Any]) -> dict[str, Any]:
-    """Several forms under one description."""
+    """Several alternatives with one description."""
     kept: dict[str, Any] = {key: described[key] for key in _OUTER[:2] if key in described}
     return {**kept, "anyOf": list(forms)}
 
 
 def _relaxed(schema: Any) -> Any:
-    """Any scalar where the model takes text, and one value where it takes a list of them.
+    """Allow any scalar for text, and a single value for a list.
 
-    Titles, and null as an alternative, are left out: an editor does not need them.
+    Titles and the alternative null are removed, as editors do not need them.
     """
     if isinstance(schema, list):
         return [_relaxed(item) for item in schema if item != {"type": "null"}]
@@ -77,12 +77,12 @@ _VALUES: Final = ("examples", "default", "enum", "const")
 
 
 def _is_scalar(items: dict[str, Any]) -> bool:
-    """Text, or one of the words of an enumeration."""
+    """Whether the schema is text or an enumeration."""
     return "type" in items or items.get("$ref", "").endswith("/Clean")
 
 
 def _flat(forms: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Alternatives within alternatives as alternatives."""
+    """Nested alternatives as one list."""
     flat: list[dict[str, Any]] = []
     for form in forms:
         flat += form["anyOf"] if set(form) == {"anyOf"} else [form]

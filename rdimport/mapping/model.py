@@ -1,6 +1,6 @@
-"""The mapping language: one pydantic model, from which parser, JSON schema and page come.
+"""The mapping language: one pydantic model for the parser, the JSON schema and the reference page.
 
-Every key is declared once, with its sentence and an example; the reference page prints both and a
+Every key is declared once, with its sentence and an example. The reference page prints both, and a
 test runs the examples.
 """
 
@@ -53,13 +53,13 @@ FieldName = Annotated[str, AfterValidator(_field_name)]
 DEFAULT_EMPTY: Final = tuple(
     "#N/A #N/D #REF! #VALUE! #VALOR! #NAME? #NOME? #DIV/0! #NULL! #NULO! #NUM! #NÚM!".split()
 )
-"""What spreadsheet programs write where a formula has failed, in English and Portuguese."""
+"""Error values of spreadsheet programs, in English and Portuguese."""
 
 Names = Annotated[tuple[str, ...], BeforeValidator(as_tuple), Field(min_length=1)]
 
 
 def _text_of(path: Path) -> str:
-    """The file's text. Raises MappingError when it has none, or is what should be mapped."""
+    """The file's text. Raises MappingError if it is not text, or is a spreadsheet."""
     try:
         data = read_small(path)
     except OSError as error:
@@ -90,7 +90,7 @@ def _text_of(path: Path) -> str:
 
 
 def _places(document: Document, mapping: Mapping, name: str) -> Iterator[tuple[str, str]]:
-    """Where each column is named first, as `FILE:LINE:COLUMN`."""
+    """Where each column is first named, as `FILE:LINE:COLUMN`."""
     found: dict[str, tuple[int, int]] = {}
     paths: list[DocumentPath] = [("conversion_identifier",)]
     paths += [("fields", field) for field in mapping.fields]
@@ -171,14 +171,14 @@ class Mapping(Section):
 
     @classmethod
     def load(cls, path: str | Path) -> Mapping:
-        """Read a mapping file. Raises MappingError with everything that is wrong with it."""
+        """Read a mapping file. Raises MappingError listing every error."""
         return cls.parse(_text_of(Path(path)), str(path))
 
     @classmethod
     def parse(cls, text: str, name: str = "mapping") -> Mapping:
-        """Read a mapping from text; `name` is the file that messages speak of.
+        """Read a mapping from text; `name` is the file name used in messages.
 
-        Raises MappingError with everything that is wrong, each with its line and column.
+        Raises MappingError listing every error with its line and column.
         """
         try:
             document = parse_yaml(text)
@@ -205,31 +205,33 @@ class Mapping(Section):
 
     @property
     def about(self) -> frozenset[str]:
-        """The fields that say where a row comes from."""
+        """Fields filled with the origin of a row."""
         return frozenset(name for name, source in self.fields.items() if source.about is not None)
 
     @property
     def dropped(self) -> frozenset[str]:
-        """The fields whose invalid cells are left out of what is sent."""
+        """Fields whose invalid cells are dropped from the payload."""
         return frozenset(name for name, what in self.invalid.items() if what == "drop")
 
     def hints(self) -> SourceHints:
-        """What the mapping says about the files."""
+        """The hints for reading the files."""
         return self.source
 
     def sources(self) -> Iterator[tuple[str, Source]]:
-        """Every source of a value with the name of the cleaned column that it fills."""
+        """Every source of a value, with the name of the cleaned column that it fills."""
         yield "conversion_identifier", self.conversion_identifier
         yield from self.fields.items()
         for basis in self.legal_bases:
             yield basis.target, basis.status
 
     def place(self, column: str) -> str:
-        """Where the mapping names a column, as `FILE:LINE:COLUMN`; empty if it is from no file."""
+        """Where the mapping names a column, as `FILE:LINE:COLUMN`; empty if not read from a
+        file.
+        """
         return self._places.get(column, "")
 
     def columns(self) -> tuple[str, ...]:
-        """Every column of the spreadsheet that the mapping names, as it is written there."""
+        """Every column of the spreadsheet that the mapping names, as spelt there."""
         named = [column for _, source in self.sources() for column in source.columns]
         return tuple(dict.fromkeys([*named, *(sql.columns(self.where) if self.where else ())]))
 

@@ -1,7 +1,7 @@
-"""What one key cannot tell: rules between the parts of a mapping.
+"""Rules that involve several keys of a mapping.
 
-They read the raw values, so that they find their errors in the same pass in which the model finds
-the errors of single keys. A part of the wrong shape is the model's business and is passed over.
+They work on the raw values, so that their errors are reported together with those of single keys.
+Malformed parts are skipped here and reported by the model.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ _NEEDS_CLEANER: Final = {
     "decimal": (Clean.NUMBER,),
     "date_format": (Clean.DATE,),
 }
-"""Keys of a field that say nothing without one of these cleaners."""
+"""Keys of a field that have no effect without one of these cleaners."""
 
 _NEVER_DROPPED: Final = frozenset({"email", "available_for_mailing"})
-"""Without these a row would be sent to nobody, or to somebody who said no."""
+"""Without these, a row would have no recipient, or one who declined."""
 
 _FOR_LISTS: Final = frozenset({"required", "one_of", "min_length", "max_length"})
-"""The checks that a list can keep."""
+"""The checks that apply to lists."""
 
 
 def contradictions(data: Mapping[str, Any]) -> Iterator[Contradiction]:
-    """Every rule that the mapping breaks: the path of the value, and what was expected."""
+    """All rules that the mapping breaks: the path of the value, and the expectation."""
     fields = _section(data.get("fields"))
     yield from _version(data)
     if fields:
@@ -60,7 +60,7 @@ def contradictions(data: Mapping[str, Any]) -> Iterator[Contradiction]:
 
 
 def _needed(data: Mapping[str, Any]) -> Iterator[Contradiction]:
-    """Fields whose invalid cells cannot be left out."""
+    """Fields whose invalid cells cannot be dropped."""
     given, fields = data.get("identity", ("email",)), _section(data.get("fields"))
     identity = given if isinstance(given, list | tuple) else (given,)
     for name in identity:
@@ -80,7 +80,7 @@ def _needed(data: Mapping[str, Any]) -> Iterator[Contradiction]:
 
 
 def _section(value: object) -> Mapping[str, Any]:
-    """Keys with values, or nothing where it is something else."""
+    """The keys and values of a section; empty if it is not a section."""
     return value if isinstance(value, Mapping) else {}
 
 
@@ -119,7 +119,7 @@ def _known(path: Path, given: object, names: tuple[str, ...]) -> Iterator[Contra
 
 
 def _form(name: str, source: Mapping[str, Any]) -> Iterator[Contradiction]:
-    """Whether the keys of a field fit the JSON type that RD takes for it."""
+    """Whether the keys of a field fit the JSON type of RD's field."""
     target = field(name)
     if target is None:
         return
@@ -154,7 +154,7 @@ def _cleaners(name: str, source: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _options(name: str, source: Mapping[str, Any]) -> Iterator[Contradiction]:
-    """Keys that would do nothing, because the field does not have their cleaner."""
+    """Keys without effect because the field does not use their cleaner."""
     for key, cleaners in _NEEDS_CLEANER.items():
         if source.get(key) is not None and not set(cleaners) & set(_cleaners(name, source)):
             message = _(
@@ -179,7 +179,7 @@ def _doubled_values(path: Path, values: Mapping[str, Any]) -> Iterator[Contradic
 def _check(
     name: str, check: Mapping[str, Any], source: Mapping[str, Any]
 ) -> Iterator[Contradiction]:
-    """Whether the field can keep what is asked of it."""
+    """Whether the check applies to the field."""
     for key in check:
         if _type(name, source) is Type.LIST and key not in _FOR_LISTS:
             known = ", ".join(sorted(_FOR_LISTS))

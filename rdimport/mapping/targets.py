@@ -1,4 +1,6 @@
-"""What a mapping fills: one cleaned column for each field, the identifier and each legal basis."""
+"""The targets of a mapping: one cleaned column for each field, the identifier and each legal
+basis.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,8 @@ if TYPE_CHECKING:
 class Target:
     """One column of the cleaned frame.
 
-    `type` is the form that its value takes in the payload; in the frame everything is text, and a
-    list is a list of text. A cleaner that does not understand a cell leaves it as it is, and the
-    validation says what is wrong with it.
+    `type` is the JSON type in the payload. In the frame every column is String or List(String). A
+    cell that its cleaner does not understand is kept, and validation reports it.
     """
 
     name: str
@@ -32,7 +33,7 @@ class Target:
 
     @property
     def how(self) -> FieldSource:
-        """The source with the keys that only fields have."""
+        """The source as a FieldSource, with the keys that only fields have."""
         source = self.source
         if isinstance(source, FieldSource):
             return source
@@ -45,12 +46,12 @@ class Target:
 
     @property
     def field(self) -> str:
-        """The RD field that people know it by."""
+        """The RD field shown to users."""
         return "legal_bases" if self.is_status else self.name
 
 
 def targets(mapping: Mapping) -> tuple[Target, ...]:
-    """All targets, in the order in which a payload holds them."""
+    """All targets, in the order of the payload."""
     order = {name: position for position, name in enumerate(FIELDS)}
     named = sorted(
         mapping.sources(), key=lambda pair: order.get(pair[0].partition(".")[0], len(order))

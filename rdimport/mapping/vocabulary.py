@@ -1,4 +1,4 @@
-"""The words of the mapping language: what its keys may say, and how the model reads text."""
+"""The vocabulary of the mapping language: the values of its keys, and how text is read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from rdimport.destination.rdstation.fields import FIELDS, Kind
 
 MOST: Final = 1_000_000_000
-"""The largest number of characters, items or rows that a mapping may name."""
+"""The largest number of characters, items or rows that a mapping may specify."""
 
 
 class Clean(StrEnum):
@@ -89,7 +89,7 @@ BY_FIELD: Final = {
     "state": (Clean.UF,),
     "tags": (Clean.TAGS,),
 }
-"""The cleaners that a field of RD has by itself; for the others its type decides."""
+"""Default cleaners of RD fields; for other fields, the type decides."""
 
 BY_TYPE: Final = {
     Type.BOOLEAN: (Clean.BOOLEAN,),
@@ -100,7 +100,7 @@ BY_TYPE: Final = {
 
 
 def type_of(name: str, given: Type | None) -> Type:
-    """The type of a field: RD's own have one, custom ones the one that the mapping gives."""
+    """The type of a field: fixed for RD's own fields, given by the mapping for custom ones."""
     known = FIELDS.get(name)
     if known is None:
         return given or Type.TEXT
@@ -108,7 +108,7 @@ def type_of(name: str, given: Type | None) -> Type:
 
 
 def default_cleaners(name: str, form: Type) -> tuple[Clean, ...]:
-    """What a field is cleaned with when the mapping does not say."""
+    """The cleaners of a field if the mapping does not specify any."""
     return BY_FIELD.get(name) or BY_TYPE[form]
 
 
@@ -118,14 +118,14 @@ def wrong(message: str) -> PydanticCustomError:
 
 
 def _as_text(value: object) -> object:
-    """Scalars given from Python as the text that YAML would hold."""
+    """Convert scalars given from Python to the text that YAML would contain."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, int | float) else value
 
 
 def as_tuple(value: object) -> object:
-    """One value is a list of one."""
+    """Wrap a single value in a tuple."""
     return value if isinstance(value, list | tuple) else (value,)
 
 
@@ -135,6 +135,6 @@ Cleaners = Annotated[tuple[Clean, ...], BeforeValidator(as_tuple), Field(min_len
 
 
 class Section(BaseModel):
-    """Common to all parts: unknown keys are errors, and nothing changes after loading."""
+    """Base class of all parts: unknown keys are errors, and instances are immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)

@@ -1,6 +1,6 @@
-"""A batch of a table to the rows that can be sent and the problems of those that cannot.
+"""Preparation: splits a batch into rows that can be sent and problems of those that cannot.
 
-Pure: a frame in, frames out. The mapping is first bound to the table's columns, once.
+Pure: a frame in, frames out. First the mapping is bound to the table's columns, once per table.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from rdimport.core.errors import Bug
+from rdimport.core.messages.codes import Code
 from rdimport.core.row import DEFECT, FILE, ROW
 from rdimport.destination.rdstation.fields import MAX_BODY
 from rdimport.mapping import Clean
@@ -39,17 +40,17 @@ ROWS: Final = {FILE: pl.UInt32, ROW: pl.UInt32, IDENTITY: pl.String, PAYLOAD: pl
 """Schema of the rows that can be sent."""
 
 _ENVELOPE: Final = 200
-"""Bytes that a request's body holds beside the payload, rounded up."""
+"""Bytes of a request body in addition to the payload, rounded up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What became of one batch: every row is in `rows`, in `problems` or counted in `left_out`.
+    """The result of one batch. Each row is in `rows`, in `problems`, or counted in `left_out`.
 
     `rows` has the schema `ROWS`, in the order of the batch. `problems` and `warnings` have the
-    schema `row.PROBLEMS`, ordered by row; a row of `problems` is invalid, one of `warnings` is sent
-    all the same. `beside` is what looks wrong in invalid rows besides their problems. `earlier` are
-    rows that an earlier release knew by another identity.
+    schema `row.PROBLEMS`, ordered by row: a row with problems is invalid, one with warnings is
+    still sent. `beside` has the warnings of invalid rows. `earlier` has the rows whose identity was
+    different in an earlier release.
     """
 
     rows: pl.DataFrame
@@ -59,13 +60,13 @@ class Prepared:
     left_out: int
     earlier: Earlier = field(repr=False)
     cells: Cells = field(repr=False)
-    """The sound rows that `where` wants, before and after cleaning, for a preview."""
+    """The well-formed rows selected by `where`, before and after cleaning, for a preview."""
     good: pl.DataFrame = field(repr=False)
-    """The cleaned rows without a failure."""
+    """The cleaned rows without failures."""
 
     def filled(self, rows: pl.Series) -> dict[str, int]:
-        """For each field, how many of these `rows` (their `ROW`) have it in their payload; also how
-        many have a legal basis granted or declined.
+        """For each field, how many of `rows` (their `ROW`) have it in their payload; also how many
+        have a legal basis granted or declined.
         """
         good = self.good
         if rows.len() < good.height:
@@ -74,8 +75,8 @@ class Prepared:
         return good.select(**filled(wanted), **by_status(wanted)).row(0, named=True)
 
     def sent_earlier(self, rows: pl.Series) -> Prepared:
-        """With a warning for each of these `rows` that an earlier release sent to another address
-        than the one that is read in it now.
+        """A copy with a warning for each of `rows` that an earlier release sent to a different
+        address than the one read from it now.
         """
         if rows.is_empty():
             return self
@@ -87,8 +88,8 @@ class Prepared:
 def prepare(batch: pl.DataFrame, bound: Bound) -> Prepared:
     """Clean, validate and encode one batch of the table that the mapping is bound to.
 
-    `batch` has `row.ORIGIN` and the table's columns, all text, empty cells null. Raises
-    RuntimeError if a row got lost on the way, which would be a bug.
+    `batch` has `row.ORIGIN` and the table's columns, all of type String, with nulls for empty
+    cells. Raises Bug if a row got lost.
     """
     batch_cells, wanted, unusable = cells(batch, bound)
     frame, warnings = _without_traffic(batch_cells)
@@ -102,7 +103,7 @@ def prepare(batch: pl.DataFrame, bound: Bound) -> Prepared:
         *defects(defective),
         *batch_cells.traced(unusable),
         *batch_cells.traced(found),
-        *of_rows(large, pl.lit("row.too_large"), pl.lit(str(MAX_BODY))),
+        *of_rows(large, pl.lit(Code.ROW_TOO_LARGE), pl.lit(str(MAX_BODY))),
     ]
     wrong = in_order(problems)
     suspect = in_order([*warnings, *batch_cells.traced(dropped), *_suspicions(batch_cells)])
@@ -123,11 +124,11 @@ def prepare(batch: pl.DataFrame, bound: Bound) -> Prepared:
 
 
 def cells(batch: pl.DataFrame, bound: Bound) -> tuple[Cells, int, pl.DataFrame]:
-    """The sound rows that `where` wants, before and after cleaning.
+    """The well-formed rows selected by `where`, before and after cleaning.
 
-    Returns also how many they are, and the failures (`validation.FAILURES`) of expressions.
+    Also returns their number, and the failures (`validate.FAILURES`) of SQL expressions.
     """
-    batch = batch.rechunk()  # polars works chunk by chunk: many small ones take many times as long
+    batch = batch.rechunk()  # many small chunks are several times slower
     some = batch[DEFECT].null_count() < batch.height
     sound = batch.filter(pl.col(DEFECT).is_null()) if some else batch
     failed = pl.DataFrame(schema=validate.FAILURES)
@@ -144,7 +145,7 @@ def cells(batch: pl.DataFrame, bound: Bound) -> tuple[Cells, int, pl.DataFrame]:
 
 
 def _encoded(good: pl.DataFrame, bound: Bound) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Rows without a failure as they are sent, and those of them that are too large for that."""
+    """The rows without failures, encoded, and those of them that are too large to send."""
     full = {name for name in good.columns if not good[name].null_count()}
     encoded = good.select(
         FILE,
@@ -158,7 +159,7 @@ def _encoded(good: pl.DataFrame, bound: Bound) -> tuple[pl.DataFrame, pl.DataFra
 
 
 def _failed(wrong: pl.DataFrame, kept: pl.Series, bound: Bound) -> pl.DataFrame:
-    """Failed expressions at the positions that their rows have after `where`."""
+    """Failed expressions, with positions counted after `where` was applied."""
     first = bound.targets[0].name
     by_column = {f"{COMPUTED}{target.name}": target.name for target in bound.targets}
     now = pl.DataFrame({"index": kept}).with_row_index("now").cast(pl.UInt32)
@@ -171,9 +172,10 @@ def _failed(wrong: pl.DataFrame, kept: pl.Series, bound: Bound) -> pl.DataFrame:
 
 
 def _without_traffic(batch: Cells) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
-    """Leave out the fields that the cookie in `traffic_source` speaks for, and warn of each.
+    """Drop the fields that repeat the cookie in `traffic_source`, with a warning for each.
 
-    RD wants them absent beside the cookie, which holds the same facts as RD's own page saw them.
+    RD rejects them next to the cookie, which contains the same facts as RD's own page recorded
+    them.
     """
     frame, warnings = batch.frame, []
     beside = [name for name in validate.BESIDE_COOKIE if name in frame.columns]
@@ -182,7 +184,7 @@ def _without_traffic(batch: Cells) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
     has_cookie = validate.holds_cookie(pl.col("traffic_source")).fill_null(value=False)
     for name in beside:
         covered = frame.select((has_cookie & pl.col(name).is_not_null()).arg_true().alias("index"))
-        code, nothing = pl.lit("traffic.beside_cookie"), pl.lit("")
+        code, nothing = pl.lit(Code.TRAFFIC_BESIDE_COOKIE), pl.lit("")
         warned = covered.select("index", target=pl.lit(name), code=code, detail=nothing)
         warnings += batch.traced(warned)
     kept = [pl.when(has_cookie.not_()).then(pl.col(name)).alias(name) for name in beside]
@@ -190,7 +192,7 @@ def _without_traffic(batch: Cells) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
 
 
 def _suspicions(batch: Cells) -> list[pl.DataFrame]:
-    """The cells that are worth a look."""
+    """Cells that are valid but look wrong."""
     warnings = []
     placed = batch.frame.with_columns(index=pl.int_range(pl.len(), dtype=pl.UInt32))
     for target in batch.bound.targets:
@@ -206,20 +208,20 @@ def _suspicions(batch: Cells) -> list[pl.DataFrame]:
 
 
 def _changed(batch: Cells, target: Target) -> Iterator[tuple[str, pl.Series]]:
-    """Rows whose address lost accents or stood among words: it may be another person's now."""
+    """Rows whose address lost accents or was found among words, so it may be another person's."""
     columns = [column(name) for name in batch.bound.columns[target.name]]
     if target.name != "email" or Clean.EMAIL not in target.cleaners or not columns:
         return
     raw = pl.coalesce(pl.when(holds_something(cell)).then(cell) for cell in columns)
     for code, changed in (
-        ("email.accents", email.has_accents),
-        ("email.from_text", email.from_text),
+        (Code.EMAIL_ACCENTS, email.has_accents),
+        (Code.EMAIL_FROM_TEXT, email.from_text),
     ):
         yield code, batch.sound.select(changed(raw).fill_null(value=False)).to_series()
 
 
 def _account(result: Prepared, batch: pl.DataFrame, bound: Bound) -> None:
-    """Every row of the batch must have come out exactly once."""
+    """Check that every row of the batch came out exactly once."""
     invalid = result.problems.select(pl.struct(FILE, ROW).n_unique()).item()
     if result.rows.height + invalid + result.left_out != batch.height:
         raise Bug(

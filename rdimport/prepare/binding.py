@@ -1,4 +1,6 @@
-"""A mapping bound to one table: its columns found, its expressions built, once for all batches."""
+"""Binds a mapping to a table: finds its columns and builds its expressions, once for all
+batches.
+"""
 
 from __future__ import annotations
 
@@ -34,13 +36,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Bound:
-    """A mapping that fits one table.
+    """A mapping bound to one table.
 
-    `columns` are, by target, the table's own names of the columns that it is filled from.
-    `computed` are the columns that SQL expressions add before cleaning, `where` among them;
-    `aliases` are what the expressions call the table's columns. `expressions` are the cleaned
-    columns, in the order of `targets`; `before` are those identity fields among them that an
-    earlier release cleaned otherwise, as it did.
+    `columns` maps each target to the table's columns that fill it. `computed` has the columns that
+    SQL expressions add before cleaning, including `where`; `aliases` are the names that the
+    expressions use for the table's columns. `expressions` are the cleaned columns, in the order of
+    `targets`. `before` has the identity fields as an earlier release cleaned them, if that differs.
     """
 
     mapping: Mapping
@@ -59,7 +60,7 @@ class Bound:
 
 
 class Origin(NamedTuple):
-    """Where a table's rows come from: the name of its file, its sheet, the day of the import."""
+    """The origin of a table's rows: the file name, the sheet and the date of the import."""
 
     file: str = ""
     sheet: str = ""
@@ -79,8 +80,8 @@ def bind(
 ) -> Bound:
     """Find the mapping's columns in a table.
 
-    Raises MappingError that names every missing column, every constant that RD would refuse, and,
-    given the fields of the `account`, every custom field that the account does not have.
+    Raises MappingError listing every missing column, every constant that RD would refuse and, if
+    the `account`'s fields are given, every custom field that the account does not have.
     """
     by_name = {names.fold(column): column for column in reversed(columns)}
     missing = [name for name in mapping.columns() if names.fold(name) not in by_name]
@@ -117,7 +118,7 @@ def bind(
 def _aliases(
     expressions: Sequence[str], columns: Sequence[str], by_name: AnyMapping[str, str]
 ) -> dict[str, str]:
-    """What expressions call a column that the table spells differently."""
+    """Names used by expressions for columns that the table spells differently."""
     called = [name for text in expressions for name in sql.columns(text)]
     return {name: by_name[names.fold(name)] for name in called if name not in columns}
 
@@ -133,7 +134,7 @@ def _about(target: Target, origin: Origin) -> pl.Expr:
 
 
 def _known_by(mapping: Mapping, target: Target) -> bool:
-    """Whether rows are known by the target, and were by another value in an earlier release."""
+    """Whether the target is part of the identity and an earlier release cleaned it differently."""
     of_cells = target.source.value is None and target.name not in mapping.about
     return of_cells and target.name in mapping.identity and was_cleaned_otherwise(target)
 
@@ -144,7 +145,7 @@ def _expression(
     found: AnyMapping[str, tuple[str, ...]],
     by: Release = NOW,
 ) -> pl.Expr:
-    """The target's cleaned column over the table's own columns; a constant is cleaned only once."""
+    """The target's cleaned column; a constant is cleaned only once."""
     raw = _raw(mapping, target, found[target.name])
     if raw is None:
         once = pl.select(cleaned(pl.lit(target.source.value, dtype=pl.String), target)).to_series()
@@ -164,13 +165,13 @@ def _raw(mapping: Mapping, target: Target, columns: Sequence[str]) -> pl.Expr | 
 
 
 def _shares_column(mapping: Mapping, found: AnyMapping[str, tuple[str, ...]]) -> bool:
-    """Whether one column holds both kinds of phone numbers."""
+    """Whether one column fills both phone fields."""
     mobile, landline = found.get("mobile_phone"), found.get("personal_phone")
     return bool(mobile) and mobile == landline and mapping.fields["mobile_phone"].expr is None
 
 
 def _first_filled(columns: Sequence[str], empty: Sequence[str]) -> pl.Expr:
-    """The first cell that holds something; what the mapping calls empty counts as nothing."""
+    """The first non-empty cell; texts listed in `empty` count as empty."""
     cells = [_unless_empty(column(name), empty) for name in columns]
     if len(cells) == 1:
         return cells[0]
@@ -183,7 +184,7 @@ def _unless_empty(cell: pl.Expr, empty: Sequence[str]) -> pl.Expr:
 
 
 def _try_expressions(bound: Bound, columns: Sequence[str]) -> None:
-    """Raise for an expression that cannot work on text columns."""
+    """Raise for an expression that cannot be applied to text columns."""
     nothing = pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
     frame = nothing.with_columns(column(real).alias(name) for name, real in bound.aliases.items())
     for name, expression in bound.computed.items():
@@ -214,7 +215,7 @@ def _called(name: str) -> str:
 
 
 def _check_constants(bound: Bound) -> None:
-    """Raise for texts of the mapping that would make every row that gets them invalid."""
+    """Raise for constants of the mapping that would make every row invalid."""
     given = [(t, text) for t in bound.targets for text in _texts(t)]
     schema = {target.name: validate.dtype(target) for target in bound.targets}
     rows = [
@@ -269,7 +270,7 @@ def _missing(
 
 
 def _asked_by(mapping: Mapping, column: str) -> str:
-    """Which keys of the mapping name the column."""
+    """The keys of the mapping that name the column."""
     users = [f"`{name}`" for name, source in mapping.sources() if column in source.columns]
     users += ["`where`"] if mapping.where and column in sql.columns(mapping.where) else []
     place = f" ({mapping.place(column)})" if mapping.place(column) else ""

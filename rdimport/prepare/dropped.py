@@ -1,4 +1,4 @@
-"""Cells that are not valid and that nobody needs: the person is sent without them (`invalid`)."""
+"""Optional cells that are not valid: the row is sent without them (`invalid: drop`)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Without(NamedTuple):
-    """The cleaned frame without those cells, the failures that remain, and those that are gone."""
+    """The frame without those cells, the remaining failures, and the dropped cells."""
 
     frame: pl.DataFrame
     failures: pl.DataFrame
@@ -21,7 +21,7 @@ class Without(NamedTuple):
 
 
 def without_invalid(frame: pl.DataFrame, failures: pl.DataFrame, bound: Bound) -> Without:
-    """Empty the failing cells of the fields that the mapping wants dropped."""
+    """Empty the failing cells of the fields for which the mapping says `drop`."""
     optional = pl.col("target").is_in(list(bound.mapping.dropped))
     if failures.is_empty() or not bound.mapping.dropped:
         return Without(frame, failures, failures.clear())

@@ -1,6 +1,7 @@
-"""Rows whose identity is another one since a cleaner was improved: as an earlier release had it.
+"""Rows whose identity has changed because a cleaner was improved.
 
-The ledger knows by that identity whom the earlier release sent, so the row is looked up by it too.
+The ledger knows such a row by the identity it had when an earlier release sent it, so both
+identities are looked up.
 """
 
 from __future__ import annotations
@@ -11,16 +12,17 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
+from rdimport.core.messages.codes import Code
 from rdimport.core.row import PROBLEMS, ROW
 from rdimport.mapping import Clean
 from rdimport.prepare.encode import identity
 from rdimport.prepare.trace import Cells, in_order
 
-SENT_AS: Final = "email.sent_as"
+SENT_AS: Final = Code.EMAIL_SENT_AS
 
 
 class Earlier(NamedTuple):
-    """`ROW` and `identity` of such rows, and what is to be said of them if they were sent so."""
+    """`ROW` and `identity` of such rows, and the warnings to give if they were sent."""
 
     identities: pl.DataFrame
     warnings: pl.DataFrame
@@ -32,7 +34,7 @@ NOTHING: Final = Earlier(
 
 
 def earlier(batch: Cells) -> Earlier:
-    """The rows of a batch that an earlier release would have known by another identity."""
+    """The rows of a batch whose identity was different in an earlier release."""
     bound = batch.bound
     if not bound.before:
         return NOTHING

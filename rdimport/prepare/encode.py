@@ -1,6 +1,6 @@
-"""A valid, cleaned frame to JSON: the payload of each row, and the text by which it is known.
+"""Encodes valid, cleaned rows as JSON: the payload, and the text that identifies the conversion.
 
-RD refuses empty values and null, so what is empty is left out, field by field.
+RD rejects empty values and null, so empty fields are left out.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 def payload(targets: Sequence[Target], mapping: Mapping, full: Container[str] = ()) -> pl.Expr:
     """RD's `payload` object as JSON text, for each row of a cleaned and valid frame.
 
-    `full` are columns without a null. Those that stand together are encoded together, which takes
-    half as long; the text is the same.
+    `full` names columns without nulls. Consecutive ones are encoded together, which takes half the
+    time and gives the same text.
     """
     members = [target for target in targets if not target.is_status]
     parts: list[pl.Expr] = []
@@ -36,14 +36,14 @@ def payload(targets: Sequence[Target], mapping: Mapping, full: Container[str] = 
                 some = pl.col(target.name).is_not_null()
                 parts += [pl.when(some).then(each) for each in (pl.lit(","), _inside([target]))]
     parts += [_legal_bases(mapping)] if mapping.legal_bases else []
-    # The first member, the identifier, is always there, and no comma stands before it.
+    # The first member, the identifier, is always present and needs no comma.
     return pl.concat_str(pl.lit("{"), *parts[1:], pl.lit("}"), ignore_nulls=True)
 
 
 def identity(targets: Sequence[Target], mapping: Mapping) -> pl.Expr:
-    """What makes a row the same conversion: the identifier and the identity fields, as JSON text.
+    """What makes two rows the same conversion: identifier and identity fields, as JSON text.
 
-    The values are the cleaned ones, so `JOSE@X.COM ` and `jose@x.com` are one.
+    The values are cleaned, so `JOSE@X.COM ` and `jose@x.com` are the same.
     """
     wanted = ("conversion_identifier", *mapping.identity)
     by_name = {target.name: target for target in targets}
@@ -67,9 +67,9 @@ DECLINED: Final = "legal_bases:declined"
 
 
 def by_status(targets: Sequence[Target]) -> dict[str, pl.Expr]:
-    """How many rows of a cleaned and valid frame have a legal basis granted, or one declined.
+    """How many rows of a cleaned and valid frame have a legal basis granted, and how many declined.
 
-    Who has both counts as declined.
+    A row with both counts as declined.
     """
     statuses = [pl.col(target.name) for target in targets if target.is_status]
     nobody = pl.lit(value=False)
@@ -80,7 +80,7 @@ def by_status(targets: Sequence[Target]) -> dict[str, pl.Expr]:
 
 
 def _member(target: Target) -> pl.Expr:
-    """The value as JSON has it; null where there is none."""
+    """The value as JSON; null where there is none."""
     cell = pl.col(target.name)
     if target.type is Type.BOOLEAN:
         return cell == "true"
@@ -88,13 +88,15 @@ def _member(target: Target) -> pl.Expr:
 
 
 def _inside(targets: Sequence[Target]) -> pl.Expr:
-    """`"name":value` of some members, with commas between them."""
+    """`"name":value` for some members, separated by commas."""
     encoded = pl.struct(map(_member, targets)).struct.json_encode()
     return encoded.str.strip_prefix("{").str.strip_suffix("}")
 
 
 def _legal_bases(mapping: Mapping) -> pl.Expr:
-    """The member of the bases whose status is known, with a comma before it; null where none is."""
+    """The `legal_bases` member with a leading comma, for bases with a status; null where there is
+    none.
+    """
     bases = [
         pl.when(pl.col(basis.target) == "true")
         .then(pl.lit(_basis(basis, "granted")))
@@ -112,9 +114,9 @@ def _basis(basis: LegalBasis, status: str) -> str:
 
 
 def merge(earlier: str, later: str) -> str:
-    """Two payloads of one conversion as one: later values win, tags and legal bases add up.
+    """Merge two payloads of one conversion: later values win, tags and legal bases accumulate.
 
-    A payload holds no empty values, so what is missing in the later one stays as it was.
+    A payload contains no empty values, so a field missing from the later one is kept.
     """
     first, second = json.loads(earlier), json.loads(later)
     whole = {**first, **second}
@@ -127,7 +129,7 @@ def merge(earlier: str, later: str) -> str:
 
 
 def compared(payload: str, about: Collection[str]) -> str:
-    """What of a payload tells whether it has changed: all but where its row comes from."""
+    """The part of a payload that decides whether it has changed: all but the origin of the row."""
     if not about:
         return payload
     kept = {name: value for name, value in json.loads(payload).items() if name not in about}
@@ -135,16 +137,16 @@ def compared(payload: str, about: Collection[str]) -> str:
 
 
 class Merger:
-    """Payloads of the same conversion put together, in the order in which their rows come.
+    """Merges the payloads of each conversion, in the order of their rows.
 
-    It holds one payload for each conversion whose last row has not come yet, and nothing else.
+    Holds one payload for each conversion whose last row is still to come.
     """
 
     def __init__(self) -> None:
         self._held: dict[Hashable, str] = {}
 
     def feed(self, identity: Hashable, payload: str, *, last: bool) -> str | None:
-        """The merged payload at the last row of a conversion, None at those before it."""
+        """The merged payload at the last row of a conversion, None at earlier rows."""
         held = self._held.pop(identity, None)
         merged = payload if held is None else merge(held, payload)
         if last:
@@ -154,5 +156,5 @@ class Merger:
 
     @property
     def held(self) -> int:
-        """Conversions whose last row has not come yet."""
+        """Number of conversions whose last row is still to come."""
         return len(self._held)

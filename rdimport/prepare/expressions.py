@@ -1,4 +1,4 @@
-"""SQL expressions over a batch, where one bad cell must not stop the others."""
+"""Evaluates SQL expressions over a batch, so that one bad cell does not affect the others."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
+from rdimport.core.messages.codes import Code
 from rdimport.prepare.binding import WHERE
 from rdimport.prepare.clean.text import column
 
@@ -19,31 +20,31 @@ FAILED: Final = {
     "code": pl.String,
     "detail": pl.String,
 }
-"""Rows for which an expression gave no value: position in the batch, its column, code, detail."""
+"""Rows for which an expression failed: position in the batch, its column, code, detail."""
 
 MOST_RESULT: Final = 32_767
-"""Characters that an expression may make of a row: as many as a cell of a workbook can hold."""
+"""Maximum length of an expression's result in characters: that of a cell in Excel."""
 
 
 def computed(batch: pl.DataFrame, bound: Bound) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The batch with the columns that the mapping's expressions add, and a frame of `FAILED`."""
+    """The batch with the columns of the mapping's expressions, and a frame of `FAILED`."""
     aliased = batch.with_columns(column(real).alias(name) for name, real in bound.aliases.items())
     failed = []
     columns = []
     for name, expression in bound.computed.items():
         values, wrong = _evaluate(aliased, expression)
-        failed += [(index, name, "expr.failed", detail) for index, detail in wrong]
+        failed += [(index, name, Code.EXPR_FAILED, detail) for index, detail in wrong]
         if name == WHERE:
             columns.append(values.cast(pl.Boolean).alias(name))
             continue
         text, long = _bounded(_as_text(values))
-        failed += [(index, name, "expr.too_long", str(MOST_RESULT)) for index in long]
+        failed += [(index, name, Code.EXPR_TOO_LONG, str(MOST_RESULT)) for index in long]
         columns.append(text.alias(name))
     return batch.with_columns(columns), pl.DataFrame(failed, schema=FAILED, orient="row")
 
 
 def _bounded(text: pl.Series) -> tuple[pl.Series, list[int]]:
-    """The texts that a cell could hold, and the positions of the others."""
+    """The texts that are short enough, and the positions of the others."""
     long = (text.str.len_chars() > MOST_RESULT).fill_null(value=False)
     if not long.any():
         return text, []
@@ -52,7 +53,7 @@ def _bounded(text: pl.Series) -> tuple[pl.Series, list[int]]:
 
 
 def _evaluate(frame: pl.DataFrame, expression: pl.Expr) -> tuple[pl.Series, list[tuple[int, str]]]:
-    """All values; where the whole fails, each half for itself, down to the rows that are bad."""
+    """Evaluate all values; on failure, bisect the rows to find the bad ones."""
     try:
         return frame.with_columns(expression.alias("__value__"))["__value__"], []
     except (PolarsError, PanicException) as error:
@@ -67,7 +68,7 @@ def _evaluate(frame: pl.DataFrame, expression: pl.Expr) -> tuple[pl.Series, list
 
 
 def _as_text(values: pl.Series) -> pl.Series:
-    """Whole numbers without a point, all else as polars writes it."""
+    """Convert to text: whole numbers without a decimal point, all else as polars formats it."""
     if values.dtype.is_float():
         whole = values.cast(pl.Int64, strict=False)
         text = values.cast(pl.String)

@@ -1,4 +1,4 @@
-"""What a person needs to judge a mapping by: rows before and after, and how each field fared."""
+"""A preview of a mapping's effect: rows before and after, and statistics for each field."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from rdimport.core.messages.codes import Code
 from rdimport.core.messages.reasons import explain, remedy
 from rdimport.core.row import FILE, PROBLEMS, ROW, Problem
 from rdimport.mapping import Type
@@ -25,13 +26,13 @@ FIRST_ROWS: Final = 5
 EXAMPLES: Final = 3
 _ROWS_NAMED: Final = 5
 _LOOKED_AT: Final = 1_000
-"""Changed cells of a batch among which examples are looked for."""
+"""Number of changed cells of a batch among which examples are chosen."""
 _AFTER: Final = "__rdimport_after__"
 
 
 @dataclass(frozen=True, slots=True)
 class CellView:
-    """One field of one row: the source's column and text, and what is sent of it."""
+    """One field of one row: the source's column and text, and the value sent."""
 
     field: str
     column: str
@@ -41,7 +42,7 @@ class CellView:
 
 @dataclass(frozen=True, slots=True)
 class RowView:
-    """One row as it was and as it will be sent."""
+    """One row before and after preparation."""
 
     file: int
     row: int
@@ -50,9 +51,9 @@ class RowView:
 
 @dataclass(slots=True)
 class FieldView:
-    """How a field fared: rows where it is filled, changed by cleaning, suspect, invalid.
+    """Number of rows in which a field is filled, changed by cleaning, suspect or invalid.
 
-    `examples` are different cells that cleaning changed.
+    `examples` are distinct cells that cleaning changed.
     """
 
     field: str
@@ -66,9 +67,9 @@ class FieldView:
 
 @dataclass(slots=True)
 class ReasonView:
-    """One code of one field: how many cells, the first rows as (file, row), and different values.
+    """One code of one field: number of cells, first rows as (file, row), and distinct values.
 
-    `suspect` cells are sent all the same.
+    `suspect` cells are still sent.
     """
 
     code: str
@@ -80,7 +81,7 @@ class ReasonView:
 
 
 class Preview:
-    """Adds up what `prepare` gave, batch by batch; it keeps examples, never whole batches."""
+    """Accumulates the results of `prepare`; keeps examples, never whole batches."""
 
     def __init__(self) -> None:
         self.first: list[RowView] = []
@@ -94,11 +95,11 @@ class Preview:
 
     @property
     def reasons(self) -> tuple[ReasonView, ...]:
-        """What is wrong or suspect, the most frequent first."""
+        """Problems and suspicions, the most frequent first."""
         return tuple(sorted(self._reasons.values(), key=lambda reason: -reason.cells))
 
     def add(self, prepared: Prepared) -> None:
-        """Take one batch into account."""
+        """Add the result of one batch."""
         cells = prepared.cells
         good = pl.col(ROW).is_in(prepared.rows[ROW].implode())
         self._count(cells)
@@ -164,27 +165,27 @@ class Preview:
 
 
 def _before(columns: tuple[str, ...]) -> pl.Expr:
-    """The cell that the field is filled from; of several columns the first that is filled."""
+    """The first non-empty cell among the columns that fill the field."""
     return pl.coalesce(pl.when(filled(column(c))).then(column(c)) for c in columns)
 
 
 def _changed(target: Target, columns: tuple[str, ...]) -> pl.Expr:
-    """Whether a cell that holds something is sent as something else."""
+    """Whether a non-empty cell is sent with a different value."""
     after = _shown(target, _AFTER)
     may_fill = target.how.default is not None or target.how.add
-    if len(columns) == 1 and not may_fill:  # then what is sent comes from a cell that is filled
+    if len(columns) == 1 and not may_fill:  # then the value sent comes from a non-empty cell
         return column(columns[0]).ne(after).fill_null(value=False)
     before = _before(columns)
     return (before.is_not_null() & before.ne(after)).fill_null(value=False)
 
 
 def _shown(target: Target, prefix: str = "") -> pl.Expr:
-    """The cleaned value as a person reads it."""
+    """The cleaned value as shown to the user."""
     cell = pl.col(f"{prefix}{target.name}")
     if target.type is Type.LIST:
         mark = target.how.split or ";"
         return cell.list.join(f"{mark} " if mark.strip() else mark)
-    if target.is_status:  # as `payload` writes it
+    if target.is_status:  # as in `payload`
         status = pl.when(cell.eq("true")).then(pl.lit("granted")).otherwise(pl.lit("declined"))
         return pl.when(cell.is_not_null()).then(status)
     return cell
@@ -205,7 +206,7 @@ def _rows(cells: Cells, at: pl.Series) -> Iterator[RowView]:
 
 
 def advice(mapping: Mapping, lang: str = "en") -> tuple[str, ...]:
-    """What the mapping will cost somebody later, as sentences."""
+    """Consequences of the mapping that show only later, as sentences."""
     return tuple(
         f"{explain(problem, lang)}; {remedy(problem.code, lang)}." for problem in _advised(mapping)
     )
@@ -213,10 +214,10 @@ def advice(mapping: Mapping, lang: str = "en") -> tuple[str, ...]:
 
 def _advised(mapping: Mapping) -> Iterator[Problem]:
     if not mapping.legal_bases:
-        yield Problem("advice.no_legal_bases")
+        yield Problem(Code.ADVICE_NO_LEGAL_BASES)
     custom = [name for name in mapping.fields if name.startswith("cf_")]
     if custom and mapping.catalogue is None:
-        yield Problem("advice.custom_fields", detail=", ".join(custom))
+        yield Problem(Code.ADVICE_CUSTOM_FIELDS, detail=", ".join(custom))
     tags = mapping.fields.get("tags")
     if tags is not None and tags.column is not None and tags.split is None:
-        yield Problem("advice.tags_whole")
+        yield Problem(Code.ADVICE_TAGS_WHOLE)

@@ -1,4 +1,4 @@
-"""Failing cells back to the file, row, column and value that the person sees."""
+"""Traces failing cells back to the file, row, column and value that the user knows."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from rdimport.prepare.binding import Bound
 
 POSITION: Final = "position"
-"""In which order the problems of one row are listed."""
+"""The order in which the problems of one row are listed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """One batch before and after cleaning: the rows of both stand at the same positions."""
+    """One batch before and after cleaning; both frames have the same rows in the same order."""
 
     sound: pl.DataFrame
     frame: pl.DataFrame
     bound: Bound
 
     def traced(self, failures: pl.DataFrame) -> list[pl.DataFrame]:
-        """A frame of `validation.FAILURES` as problems, one frame per target."""
+        """A frame of `validate.FAILURES` as problems, one frame per target."""
         if not failures.height:
             return []
         by_target = failures.partition_by("target", as_dict=True)
@@ -54,9 +54,9 @@ class Cells:
         )
 
     def _cells(self, at: pl.Series, target: Target) -> pl.DataFrame:
-        """The column and the value, as they are in the file, that a target was filled from.
+        """The source column and the cell's original text for a target.
 
-        Of several columns the first one that holds something; a constant has no column.
+        If several columns fill it, the first non-empty one; a constant has no column.
         """
         columns = self.bound.columns[target.name]
         if not columns:
@@ -71,7 +71,7 @@ class Cells:
 
 
 def of_rows(rows: pl.DataFrame, code: pl.Expr, detail: pl.Expr | None = None) -> list[pl.DataFrame]:
-    """Problems that are not about a single cell."""
+    """Problems that do not concern a single cell."""
     if not rows.height:
         return []
     empty = {name: pl.lit("") for name in ("field", "column", "value")}
@@ -81,12 +81,12 @@ def of_rows(rows: pl.DataFrame, code: pl.Expr, detail: pl.Expr | None = None) ->
 
 
 def defects(defective: pl.DataFrame) -> list[pl.DataFrame]:
-    """Rows that are no sound records: their defect is their only problem."""
+    """Malformed rows, with their defect as the only problem."""
     return of_rows(defective, pl.col(DEFECT))
 
 
 def in_order(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """By row, and within a row by the order of the payload's fields."""
+    """Sort by row, and within a row by the order of the payload's fields."""
     if not parts:
         return pl.DataFrame(schema=PROBLEMS)
     together = pl.concat(parts, how="diagonal")

@@ -1,8 +1,8 @@
-"""The mapping and RD's contract as a pandera schema, and what it finds wrong, cell by cell.
+"""Validation: RD's contract and the mapping's checks as a pandera schema, applied cell by cell.
 
-The schema stands over the cleaned frame: one column per target, all text, lists of text. It may be
-had alone (`schema`) and used as any `pandera.polars.DataFrameSchema`. Only eager frames: pandera
-lets every bad value of a LazyFrame pass without a word.
+The schema describes the cleaned frame: one column per target, of type String or List(String). It
+can be used alone (`schema`) like any `pandera.polars.DataFrameSchema`, but only with eager frames:
+for a LazyFrame, pandera checks the schema and silently skips the data.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import polars as pl
 
 from rdimport.core.errors import Bug
+from rdimport.core.messages.codes import Code
 from rdimport.destination.rdstation.fields import MAX_LENGTH
 from rdimport.mapping import Clean, Format, Mapping, Severity, Type
 from rdimport.mapping.targets import Target, targets
@@ -25,7 +26,7 @@ from rdimport.prepare.clean.phone import SEVERAL
 if TYPE_CHECKING:
     import pandera.polars as pa
 
-MISSING: Final = "value.missing"
+MISSING: Final = Code.VALUE_MISSING
 
 FAILURES: Final = {
     "index": pl.UInt32,
@@ -33,34 +34,36 @@ FAILURES: Final = {
     "code": pl.String,
     "detail": pl.String,
 }
-"""One line per failing check of one cell: its position in the frame, and what is wrong with it."""
+"""One line per failed check of a cell: its position in the frame, target, code and detail."""
 
 _UUID: Final = r"^[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$"
 
 _SHOWN: Final = 12
-"""How many allowed values a message lists."""
+"""Number of allowed values listed in a message."""
 
 _LOCAL_PART: Final = 64
 _ADDRESS: Final = 254
 """Octets of a mailbox's local part and of a whole address (RFC 5321, 4.5.3.1, and erratum 1690)."""
 
 BESIDE_COOKIE: Final = ("traffic_medium", "traffic_campaign", "traffic_value")
-"""The fields that must be absent where `traffic_source` holds the cookie `__trf.src`."""
+"""Fields that must be absent if `traffic_source` contains the cookie `__trf.src`."""
 
 Rule = tuple[str, Callable[[pl.Expr], pl.Expr]]
-"""A code, with its detail after a bar, and the expression that is true for a good cell."""
+"""A code, optionally followed by `|` and a detail, and an expression that is true for valid
+cells.
+"""
 
 Options = AnyMapping[str, Sequence[str]]
 """The values that an account allows, by custom field."""
 
 
 def holds_cookie(traffic_source: pl.Expr) -> pl.Expr:
-    """Whether it is the value of the cookie `__trf.src`, which RD writes as `encoded_…`."""
+    """Whether the value is a cookie `__trf.src`, which RD writes as `encoded_...`."""
     return traffic_source.str.starts_with("encoded_")
 
 
 def schema(mapping: Mapping, options: Options | None = None) -> pa.DataFrameSchema:
-    """The schema of the cleaned frame. Each check's error is a code of `core.messages`.
+    """The schema of the cleaned frame. The error of each check is a code of `core.messages`.
 
     `options` are the values that the account allows, by custom field.
     """
@@ -68,7 +71,9 @@ def schema(mapping: Mapping, options: Options | None = None) -> pa.DataFrameSche
 
     def check(rule: Rule) -> pa.Check:
         error, good = rule
-        return pa.Check(lambda data: data.lazyframe.select(good(pl.col(data.key))), error=error)
+        return pa.Check(
+            lambda data: data.lazyframe.select(good(pl.col(data.key))), error=str(error)
+        )
 
     has_cookie = "traffic_source" in mapping.fields
     columns = {}
@@ -91,29 +96,29 @@ def dtype(target: Target) -> pl.DataType:
 def rules(
     target: Target, *, has_cookie: bool = False, allowed: Sequence[str] | None = None
 ) -> Iterator[Rule]:
-    """What a target's cells must keep: RD's contract, its own form, and the mapping's checks."""
+    """The rules for a target's cells: RD's contract, the field's format, the mapping's checks."""
     yield from _of_type(target)
     if allowed is not None:
-        yield _among("option.unknown", allowed, target)
+        yield _among(Code.OPTION_UNKNOWN, allowed, target)
     if has_cookie and target.name in BESIDE_COOKIE:
-        yield "traffic.beside_cookie", lambda cell: cell.is_null() | _no_cookie()
+        yield Code.TRAFFIC_BESIDE_COOKIE, lambda cell: cell.is_null() | _no_cookie()
     yield from _of_check(target)
 
 
 def _of_type(target: Target) -> Iterator[Rule]:
-    """RD's contract. An e-mail, a phone number and a state have their bound of length in it."""
+    """RD's contract for a type. The rules for e-mail, phone and state include the length."""
     listed = results(target)
     literal = {Type.BOOLEAN: FORMS[Clean.BOOLEAN], Type.INTEGER: INTEGER_FORM}.get(target.type)
     if target.type is Type.LIST:
         yield f"text.too_long|{MAX_LENGTH}", _items_fit
         if target.name == "tags":
-            yield "tags.capitals", _items_lower
+            yield Code.TAGS_CAPITALS, _items_lower
         for code, good in (_form(name, target) for name in target.cleaners if name in FORMS):
             yield code, _each(good)
     if listed is not None:
-        # These are written into the JSON as they are, so nothing else may pass.
+        # These are written to the JSON verbatim, so nothing else may pass.
         sound = _keeping(listed, literal[1]) if literal else listed
-        yield _among("value.not_listed", sound, target)
+        yield _among(Code.VALUE_NOT_LISTED, sound, target)
     elif literal:
         yield literal
     elif target.type is Type.TEXT:
@@ -121,7 +126,7 @@ def _of_type(target: Target) -> Iterator[Rule]:
         if target.name == "email" and FORMS[Clean.EMAIL] not in forms:
             forms.append(FORMS[Clean.EMAIL])
         if target.name == "client_tracking_id":
-            forms.append(("client_tracking_id.syntax", lambda cell: cell.str.contains(_UUID)))
+            forms.append((Code.CLIENT_TRACKING_ID_SYNTAX, lambda cell: cell.str.contains(_UUID)))
         yield from forms
         if not forms:
             yield (
@@ -131,21 +136,21 @@ def _of_type(target: Target) -> Iterator[Rule]:
 
 
 def _form(cleaner: Clean, target: Target) -> Rule:
-    """The form that a cleaner aims at, as the keys of the field would have it."""
+    """The format that the cleaner produces, according to the keys of the field."""
     if cleaner is Clean.DATE and target.how.date_format is not None:
-        return "date.syntax", _dated(target.how.date_format)
+        return Code.DATE_SYNTAX, _dated(target.how.date_format)
     if cleaner is Clean.NUMBER and target.how.decimal is not None:
-        return "number.syntax", lambda cell: cell.str.contains(form.NUMBER)
+        return Code.NUMBER_SYNTAX, lambda cell: cell.str.contains(form.NUMBER)
     return FORMS[cleaner]
 
 
 def _of_check(target: Target) -> Iterator[Rule]:
-    """The mapping's `checks` of one field; a bound travels as the detail of its code."""
+    """The mapping's `checks` of one field; a bound becomes the detail of its code."""
     check = target.check
     if check.format is not None and check.format.value not in target.cleaners:
         yield INTEGER_FORM if check.format is Format.INTEGER else FORMS[Clean(check.format.value)]
     if check.one_of is not None:
-        yield _among("value.not_listed", check.one_of, target)
+        yield _among(Code.VALUE_NOT_LISTED, check.one_of, target)
     if check.pattern is not None:
         pattern = check.pattern
         yield f"text.pattern|{pattern}", lambda cell: cell.str.contains(pattern)
@@ -158,9 +163,9 @@ def _of_check(target: Target) -> Iterator[Rule]:
         yield f"number.too_large|{check.max:g}", lambda cell: _number(cell) <= check.max
     yield from _of_length(target)
     if check.role is Severity.INVALID:
-        yield "email.role", lambda cell: email.is_role(cell).not_()
+        yield Code.EMAIL_ROLE, lambda cell: email.is_role(cell).not_()
     if check.throwaway is Severity.INVALID:
-        yield "email.throwaway", lambda cell: email.is_throwaway(cell).not_()
+        yield Code.EMAIL_THROWAWAY, lambda cell: email.is_throwaway(cell).not_()
 
 
 def _of_length(target: Target) -> Iterator[Rule]:
@@ -177,7 +182,7 @@ def _of_length(target: Target) -> Iterator[Rule]:
 
 
 def _among(code: str, allowed: Sequence[str], target: Target) -> Rule:
-    """Only these values, each item of a list for itself."""
+    """Only these values are allowed, or for a list, only these items."""
     values = list(allowed)
     shown = ", ".join(values[:_SHOWN]) + (", …" if len(values) > _SHOWN else "")
     if target.type is Type.LIST:
@@ -186,7 +191,7 @@ def _among(code: str, allowed: Sequence[str], target: Target) -> Rule:
 
 
 def _each(good: Callable[[pl.Expr], pl.Expr]) -> Callable[[pl.Expr], pl.Expr]:
-    """What every item of a list must keep."""
+    """Apply a rule to every item of a list."""
     return lambda cell: cell.list.eval(good(pl.element())).list.all()
 
 
@@ -226,33 +231,33 @@ def _is_email(cell: pl.Expr) -> pl.Expr:
 
 
 FORMS: Final[dict[Clean, Rule]] = {
-    Clean.EMAIL: ("email.syntax", _is_email),
-    Clean.PHONE: ("phone.syntax", phone.is_number),
-    Clean.UF: ("uf.unknown", lambda cell: cell.is_in(list(brazil.STATES))),
-    Clean.BOOLEAN: ("boolean.unknown", lambda cell: cell.is_in(["true", "false"])),
-    Clean.NUMBER: ("number.syntax", _is_number),
+    Clean.EMAIL: (Code.EMAIL_SYNTAX, _is_email),
+    Clean.PHONE: (Code.PHONE_SYNTAX, phone.is_number),
+    Clean.UF: (Code.UF_UNKNOWN, lambda cell: cell.is_in(list(brazil.STATES))),
+    Clean.BOOLEAN: (Code.BOOLEAN_UNKNOWN, lambda cell: cell.is_in(["true", "false"])),
+    Clean.NUMBER: (Code.NUMBER_SYNTAX, _is_number),
     Clean.DATE: (
-        "date.syntax",
+        Code.DATE_SYNTAX,
         lambda cell: cell.str.to_date("%Y-%m-%d", strict=False).is_not_null(),
     ),
-    Clean.CPF: ("cpf.syntax", brazil.is_cpf),
-    Clean.CNPJ: ("cnpj.syntax", brazil.is_cnpj),
-    Clean.CEP: ("cep.syntax", lambda cell: cell.str.contains(brazil.CEP)),
+    Clean.CPF: (Code.CPF_SYNTAX, brazil.is_cpf),
+    Clean.CNPJ: (Code.CNPJ_SYNTAX, brazil.is_cnpj),
+    Clean.CEP: (Code.CEP_SYNTAX, lambda cell: cell.str.contains(brazil.CEP)),
     Clean.URL: (
-        "url.syntax",
+        Code.URL_SYNTAX,
         lambda cell: cell.str.contains(form.URL) & (cell.str.len_chars() <= MAX_LENGTH),
     ),
 }
-"""The form that a cleaner aims at; a cell that does not have it was not understood."""
+"""The format that each cleaner produces; a cell without it was not understood by the cleaner."""
 
-INTEGER_FORM: Final[Rule] = ("integer.syntax", lambda cell: cell.str.contains(form.INTEGER))
+INTEGER_FORM: Final[Rule] = (Code.INTEGER_SYNTAX, lambda cell: cell.str.contains(form.INTEGER))
 
 
 def failures(cleaned: pl.DataFrame, against: pa.DataFrameSchema) -> pl.DataFrame:
-    """Every failing cell, in one pass: a frame of `FAILURES` in no particular order.
+    """All failing cells, in one pass: a frame of `FAILURES` in no particular order.
 
-    Raises Bug for what is no fault of the data, such as a column of a wrong type: the cleaned frame
-    is ours.
+    Raises Bug for anything else than bad data, such as a column of the wrong type: the cleaned
+    frame is the program's own.
     """
     from pandera.errors import SchemaErrors  # noqa: PLC0415  a quarter of a second, see `schema`
 
@@ -260,14 +265,14 @@ def failures(cleaned: pl.DataFrame, against: pa.DataFrameSchema) -> pl.DataFrame
         against.validate(cleaned, lazy=True)
     except SchemaErrors as found:
         cases = found.failure_cases
-        if cases["index"].null_count():  # it is not about a cell
+        if cases["index"].null_count():  # it does not concern a cell
             raise Bug(f"the cleaned frame does not have its form: {cases}") from None
         return _coded(cases)
     return pl.DataFrame(schema=FAILURES)
 
 
 class Suspicion(NamedTuple):
-    """What is worth a look, and sent all the same: which cells, and the detail of each."""
+    """A check for valid cells that may be wrong and are still sent, and the detail to report."""
 
     code: str
     cells: Callable[[pl.Expr], pl.Expr]
@@ -275,18 +280,18 @@ class Suspicion(NamedTuple):
 
 
 def suspicions(target: Target) -> Iterator[Suspicion]:
-    """The suspicions that a target's valid cells are looked at for."""
+    """The suspicions that apply to a target."""
     if target.name == "email" or Clean.EMAIL in target.cleaners:
         if target.type is Type.TEXT and not target.how.correct_typos:
-            yield Suspicion("email.typo", email.is_slip, email.suggestion)
+            yield Suspicion(Code.EMAIL_TYPO, email.is_slip, email.suggestion)
         if target.check.role is Severity.SUSPECT:
-            yield Suspicion("email.role", email.is_role, lambda _: pl.lit(""))
+            yield Suspicion(Code.EMAIL_ROLE, email.is_role, lambda _: pl.lit(""))
         if target.check.throwaway is Severity.SUSPECT:
-            yield Suspicion("email.throwaway", email.is_throwaway, lambda _: pl.lit(""))
+            yield Suspicion(Code.EMAIL_THROWAWAY, email.is_throwaway, lambda _: pl.lit(""))
 
 
 def _coded(cases: pl.DataFrame) -> pl.DataFrame:
-    """pandera's failure cases, with codes as precise as the values allow."""
+    """pandera's failure cases, with codes as specific as the values allow."""
     error = pl.col("check").str.replace("^not_nullable$", MISSING).str.splitn("|", 2).struct
     coded = cases.select(
         pl.col("index").cast(pl.UInt32),
@@ -295,7 +300,7 @@ def _coded(cases: pl.DataFrame) -> pl.DataFrame:
         error[1].fill_null("").alias("detail"),
         pl.col("failure_case").alias("value"),
     )
-    # Code by code, because to look at a value takes longer than all the rest.
+    # Code by code, because inspecting a value is the slowest part.
     parts = [
         part.with_columns(code=_PRECISE[code](pl.col("value"))) if code in _PRECISE else part
         for (code,), part in coded.partition_by("code", as_dict=True).items()
@@ -307,16 +312,16 @@ def _email_code(value: pl.Expr) -> pl.Expr:
     addresses = value.str.count_matches(r"[^\s@;,/|]+@[^\s@;,/|]+")
     return (
         pl.when(value.str.contains("@", literal=True).not_())
-        .then(pl.lit("email.no_at"))
+        .then(pl.lit(Code.EMAIL_NO_AT))
         .when(addresses > 1)
-        .then(pl.lit("email.several"))
+        .then(pl.lit(Code.EMAIL_SEVERAL))
         .when(value.str.contains(r"^[^\s@]+@[^\s@]*[^\x00-\x7f]"))
-        .then(pl.lit("email.domain_accents"))
+        .then(pl.lit(Code.EMAIL_DOMAIN_ACCENTS))
         .when(value.str.contains(r"\S\s+\S"))
-        .then(pl.lit("email.words"))
+        .then(pl.lit(Code.EMAIL_WORDS))
         .when(value.str.len_bytes() > _ADDRESS)
-        .then(pl.lit("email.too_long"))
-        .otherwise(pl.lit("email.syntax"))
+        .then(pl.lit(Code.EMAIL_TOO_LONG))
+        .otherwise(pl.lit(Code.EMAIL_SYNTAX))
     )
 
 
@@ -324,27 +329,29 @@ def _phone_code(value: pl.Expr) -> pl.Expr:
     digits = value.str.replace_all(r"[^0-9]", "").str.len_chars()
     return (
         pl.when(digits == 0)
-        .then(pl.lit("phone.no_digits"))
+        .then(pl.lit(Code.PHONE_NO_DIGITS))
         .when(value.str.contains(EXPONENT))
-        .then(pl.lit("phone.digits_lost"))
+        .then(pl.lit(Code.PHONE_DIGITS_LOST))
         .when((digits > 15) | value.str.contains(SEVERAL))
-        .then(pl.lit("phone.several"))
+        .then(pl.lit(Code.PHONE_SEVERAL))
         .when(digits < 8)
-        .then(pl.lit("phone.too_short"))
+        .then(pl.lit(Code.PHONE_TOO_SHORT))
         .when((digits <= 9) & value.str.contains(r"^\s*\+").not_())
-        .then(pl.lit("phone.no_area"))
-        .otherwise(pl.lit("phone.syntax"))
+        .then(pl.lit(Code.PHONE_NO_AREA))
+        .otherwise(pl.lit(Code.PHONE_SYNTAX))
     )
 
 
 def _number_code(value: pl.Expr) -> pl.Expr:
     ambiguous = value.str.contains(form.AMBIGUOUS)
-    return pl.when(ambiguous).then(pl.lit("number.ambiguous")).otherwise(pl.lit("number.syntax"))
+    return (
+        pl.when(ambiguous).then(pl.lit(Code.NUMBER_AMBIGUOUS)).otherwise(pl.lit(Code.NUMBER_SYNTAX))
+    )
 
 
 _PRECISE: Final = {
-    "email.syntax": _email_code,
-    "phone.syntax": _phone_code,
-    "number.syntax": _number_code,
+    Code.EMAIL_SYNTAX: _email_code,
+    Code.PHONE_SYNTAX: _phone_code,
+    Code.NUMBER_SYNTAX: _number_code,
 }
-"""Checks whose failures have several causes, and how to tell them apart."""
+"""Checks whose failures have several causes, with expressions that distinguish them."""

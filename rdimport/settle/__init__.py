@@ -1,5 +1,5 @@
-"""Evidence that comes later -> which uncertain rows did arrive.
+"""Settlement: later evidence that uncertain rows arrived.
 
-In: calls of RD's webhook, or an export of conversions. Out: rows that are accepted now, each with
-the name of its proof.
+In: RD's webhook calls, or an export of conversions. Out: rows that are now accepted, each with its
+proof.
 """

@@ -1,6 +1,6 @@
-"""What tells that a conversion was made: the calls of RD's webhook, as lines of JSON.
+"""Evidence of conversions: RD's webhook calls, as JSON lines.
 
-A line is a call's body, or `{"received_at": …, "call": body}` as the listener writes it.
+A line is the body of a call, or `{"received_at": ..., "call": body}` as the listener writes it.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from rdimport.core.errors import SourceError
 from rdimport.core.messages import _
 
 CONVERTED: Final = "WEBHOOK.CONVERTED"
-"""The event that RD's trigger “Nova conversão” sends."""
+"""The event sent by RD's trigger "Nova conversão"."""
 
 MAX_LINE: Final = 1_000_000
-"""Bytes of a line, far more than RD's calls have; a longer one is skipped."""
+"""Maximum bytes of a line, far more than RD's calls have; longer lines are skipped."""
 
 _DAY_FIRST: Final = re.compile(
     r"(?P<day>\d{1,2})/(?P<month>\d{1,2})/(?P<year>\d{4})"
@@ -29,8 +29,9 @@ _DAY_FIRST: Final = re.compile(
 
 
 class Evidence(NamedTuple):
-    """One conversion that was made, as its `kind` (webhook, export) and `source` tell: whose, under
-    which identifier, when, and the fields that have a value.
+    """One conversion: contact, identifier, time and the fields that have a value.
+
+    `kind` is `webhook` or `export`, `source` says where it was read.
     """
 
     email: str
@@ -42,11 +43,13 @@ class Evidence(NamedTuple):
 
 
 Unread = Counter[str]
-"""What is no evidence: not_json, not_conversion, no_email, no_identifier, no_moment."""
+"""Reasons why an entry is not evidence: not_json, not_conversion, no_email, no_identifier,
+no_moment.
+"""
 
 
 def webhook_lines(path: Path, unread: Unread) -> Iterator[Evidence]:
-    """The conversions in a file of received calls. Raises SourceError when it cannot be read."""
+    """The conversions in a file of received calls. Raises SourceError if it cannot be read."""
     try:
         with path.open("rb") as file:
             for line in _lines(file, unread):
@@ -72,7 +75,7 @@ def _lines(file: BinaryIO, unread: Unread) -> Iterator[bytes]:
 
 
 def of_call(body: bytes, source: str, unread: Unread) -> Evidence | None:
-    """What one call tells; None, and counted, where it is no evidence."""
+    """The conversion in one call; None, and counted in `unread`, if there is none."""
     try:
         call = json.loads(body)
     except (ValueError, RecursionError):
@@ -99,8 +102,10 @@ def of_call(body: bytes, source: str, unread: Unread) -> Evidence | None:
 
 
 def moment(value: object, zone: tzinfo | None) -> datetime | None:
-    """A time that somebody wrote; one that does not say its distance from UTC is of `zone`, that of
-    this machine if it is None. A day without a time is its beginning, which proves least.
+    """Parse a time. Without an offset from UTC it is in `zone`; None means this machine's time
+    zone.
+
+    A date without a time is taken as its beginning, which proves least.
     """
     text = str(value or "").strip()
     found = _DAY_FIRST.fullmatch(text)
@@ -125,7 +130,7 @@ def _address(email: str) -> str:
 
 
 def _fields(contact: Mapping[str, Any]) -> dict[str, object]:
-    """The fields of a contact that have a value, under the names that a mapping gives them."""
+    """The contact's fields that have a value, by the names used in a mapping."""
     company = contact.get("company")
     named = {**contact, "company_name": company.get("name") if isinstance(company, dict) else None}
     return {name: value for name, value in named.items() if value not in (None, "", [], {})}

@@ -1,6 +1,4 @@
-"""An export of conversions as evidence: a list of any format, with a mapping that says what is in
-its columns.
-"""
+"""An export of conversions as evidence: a list in any format, with a mapping of its columns."""
 
 from __future__ import annotations
 
@@ -25,8 +23,9 @@ _NAME: Final = "conversion_identifier"
 def exported(
     files: Sequence[str], mapping: Mapping, column: str, zone: tzinfo | None, unread: Unread
 ) -> Iterator[Evidence]:
-    """The conversions of an export; `column` has their moments. Raises MappingError, SourceError,
-    and UsageError where there is no such column.
+    """The conversions of an export; `column` contains their times.
+
+    Raises MappingError, SourceError, and UsageError if there is no such column.
     """
     for table in open_tables(files, Hints(columns=(*mapping.columns(), column))):
         named = {fold(name): name for name in table.columns}

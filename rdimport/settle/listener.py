@@ -1,7 +1,7 @@
-"""Receives the calls of RD's webhook. What it has answered with 200 is on the disk.
+"""Receives RD's webhook calls. A call answered with 200 has been written to disk.
 
-RD signs nothing, so who knows the address could forge a call: a secret is part of its path. RD
-calls only https with a certificate that others trust; a proxy in front of this gives it that.
+RD does not sign its calls, so anyone who knows the address could forge one: the path contains a
+secret. RD calls only HTTPS addresses with a trusted certificate; a reverse proxy provides that.
 """
 
 from __future__ import annotations
@@ -29,20 +29,22 @@ from rdimport.core.errors import LedgerBusyError, UsageError
 from rdimport.core.messages import _
 
 MAX_BODY: Final = 200_000
-"""Bytes of a call's body: RD's hold one contact."""
+"""Maximum bytes of a call's body; RD's contain one contact."""
 
 _BODY_WITHIN: Final = 5.0
-"""Seconds in which a body has to come: RD itself gives up then."""
+"""Seconds within which a body must arrive, RD's own timeout."""
 
 _SETTLE_EVERY: Final = 5.0
-"""Seconds between two looks whether received calls settle anything."""
+"""Seconds between two attempts to settle rows with received calls."""
 
 _TOKEN: Final = "webhook-token"  # noqa: S105  a file's name
 
 
 def token_of(state_dir: Path) -> str:
-    """The secret in the path, made when it is first asked for: RD keeps calling the same address.
-    Raises UsageError where it cannot be kept.
+    """The secret in the path. It is created on first use and kept, because RD calls a fixed
+    address.
+
+    Raises UsageError if it cannot be stored.
     """
     path = state_dir / _TOKEN
     try:
@@ -67,7 +69,7 @@ def _private(path: str, flags: int) -> int:
 
 
 class Inbox:
-    """The file of received calls, one in each line. It is only ever added to."""
+    """The file of received calls, one per line, append-only."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -85,7 +87,7 @@ class Inbox:
         self.received = 0
 
     def _mend(self) -> None:
-        """End a line that a crash has cut short: the next call must not become part of it."""
+        """Complete a line cut short by a crash, so that the next call starts a new line."""
         with self._opened() as file:
             size = os.fstat(file).st_size
             if size and os.pread(file, 1, size - 1) != b"\n":
@@ -93,7 +95,7 @@ class Inbox:
 
     @contextmanager
     def _opened(self) -> Iterator[int]:
-        """The file of that name as it is now: `forget` may have put another in its place."""
+        """Open the current file of that name: `forget` may have replaced it."""
         file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             yield file
@@ -101,7 +103,7 @@ class Inbox:
             os.close(file)
 
     def add(self, call: dict[str, object], received_at: str) -> None:
-        """Write a call; it is on the disk when this returns. Raises OSError when it is not."""
+        """Append a call; it is on disk when this returns. Raises OSError on failure."""
         line = json.dumps({"received_at": received_at, "call": call}, ensure_ascii=False)
         data = memoryview(f"{line}\n".encode())
         with self._opened() as file:
@@ -112,7 +114,7 @@ class Inbox:
 
 
 class Listener:
-    """The application: one path, one method."""
+    """The ASGI application: one path, one method."""
 
     def __init__(self, inbox: Inbox, token: str, clock: Clock) -> None:
         self._inbox = inbox
@@ -142,13 +144,13 @@ class Listener:
         try:
             async with self._writing:
                 await asyncio.to_thread(self._inbox.add, call, now)
-        except (OSError, ValueError):  # RD tries again; a lone surrogate cannot be written
+        except (OSError, ValueError):  # RD tries again; a lone surrogate cannot be encoded
             return Response(status_code=503)
         return Response(status_code=200)
 
 
 async def _body(request: Request) -> bytes | None:
-    """The body, None where it is too large."""
+    """The request body; None if it is too large."""
     parts, size = [], 0
     async for part in request.stream():
         size += len(part)
@@ -167,9 +169,10 @@ def listen(
     started: Callable[[str], None],
     settle: Callable[[], None],
 ) -> None:
-    """Receive until a signal comes. `started` is told the address with its secret; `settle` is
-    called now and then where calls came, and in the end. Raises UsageError for an address that
-    cannot be listened on.
+    """Receive calls until a signal arrives.
+
+    `started` is called with the address and its secret, `settle` after calls have arrived and at
+    the end. Raises UsageError for an address that cannot be used.
     """
     listening = _bind(*address)
     host, port = listening.getsockname()[:2]
@@ -191,12 +194,12 @@ def listen(
         asyncio.run(_serve(_Server(config), listening, inbox, settle))
     finally:
         listening.close()
-    with suppress(LedgerBusyError):  # a run is at work: what was received is in the file
+    with suppress(LedgerBusyError):  # a run is active: the calls are safe in the file
         settle()
 
 
 class _Server(uvicorn.Server):
-    """One that leaves signals alone: it would send them on once it has closed."""
+    """A uvicorn server that leaves signals alone; it would raise them again after closing."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -245,6 +248,6 @@ async def _serve(
             settled = inbox.received
             try:
                 await asyncio.to_thread(settle)
-            except LedgerBusyError:  # a run is at work: later
+            except LedgerBusyError:  # a run is active: try again later
                 settled = -1
     await serving

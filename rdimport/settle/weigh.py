@@ -1,4 +1,4 @@
-"""Evidence against the ledger: what it proves, what it shows besides, and what it does not tell."""
+"""Compares evidence with the ledger: what it proves, and what it shows about fields."""
 
 from __future__ import annotations
 
@@ -26,15 +26,16 @@ _ALWAYS: Final = frozenset(
     "email name job_title state city country personal_phone mobile_phone twitter facebook linkedin"
     " website company_name tags".split()
 )
-"""Fields besides the custom ones that RD's webhook tells of where they have a value."""
+"""Fields, besides custom ones, that RD's webhook always contains if they have a value."""
 
 _ENOUGH: Final = 3
-"""Conversions that should have had a field for its absence to say something."""
+"""Number of conversions without a field from which its absence is meaningful."""
 
 
 class Missing(NamedTuple):
-    """A field that was sent in `rows` rows of some runs, and that none of `seen` conversions of
-    theirs has at RD: most likely its name is misspelt.
+    """A field sent in `rows` rows that none of their `seen` conversions has at RD.
+
+    Its name is most likely misspelt.
     """
 
     field: str
@@ -44,9 +45,11 @@ class Missing(NamedTuple):
 
 @dataclass(slots=True)
 class Settlement:
-    """What evidence has changed. Of `read` conversions, `known` are of this ledger, `settled` made
-    an uncertain row accepted, and `too_old` are of one but from before it was sent. `delays` are
-    seconds from a row's leaving to its place on the timeline.
+    """The effect of some evidence.
+
+    Of `read` conversions, `known` are in this ledger, `settled` made an uncertain row accepted, and
+    `too_old` match a row but predate its request. `delays` are the seconds between a request and
+    its conversion at RD.
     """
 
     read: int = 0
@@ -59,13 +62,13 @@ class Settlement:
 
     @property
     def usual_delay(self) -> float | None:
-        """The median of the delays."""
+        """The median of the delays, in seconds."""
         return median(self.delays) if self.delays else None
 
 
 @dataclass(slots=True)
 class _Seen:
-    """What was seen of a run's conversions at RD."""
+    """What RD has of a run's conversions."""
 
     conversions: int = 0
     fields: Counter[str] = field(default_factory=Counter)
@@ -78,8 +81,10 @@ def settle(
     span: tuple[datetime, datetime] | None = None,
     source: str = "",
 ) -> Settlement:
-    """Weigh evidence, and note what it proves. With a `span` the evidence is said to be all that
-    there was in it; what it does not prove then is known not to have arrived.
+    """Compare evidence with the ledger, and record what it proves.
+
+    With a `span`, the evidence is declared complete for that period, so that uncertain rows it
+    lacks are known not to have arrived.
     """
     done = Settlement()
     seen: dict[int, _Seen] = defaultdict(_Seen)
@@ -121,7 +126,7 @@ def _by_identity(
 
 
 def _texts(fields: tuple[str, ...], ones: Sequence[Evidence]) -> list[str]:
-    """What makes each conversion the same one, as `prepare.encode.identity` writes it."""
+    """What identifies each conversion, in the form of `prepare.encode.identity`."""
     wanted = dict.fromkeys(("conversion_identifier", *fields))
     values = {name: [_value(name, one) for one in ones] for name in wanted}
     frame = pl.DataFrame(values, strict=False)
@@ -152,7 +157,7 @@ def _prove(
 
 
 def _problem(one: Evidence) -> Problem:
-    """The proof as ledger and report name it."""
+    """The proof, as recorded in ledger and report."""
     at = one.at.astimezone(UTC).isoformat(timespec="seconds")
     return Problem(_CODES[one.kind], detail=f"{at} {one.source}")
 
@@ -169,6 +174,6 @@ def _missing(ledger: Ledger, seen: dict[int, _Seen]) -> Iterator[Missing]:
 
 
 Apply = Callable[[Iterable[Evidence]], Settlement]
-"""`settle` with the ledger and the destination that it is for."""
+"""`settle`, bound to a ledger and destination."""
 
 __all__ = ["CLOCKS", "Apply", "Doubt", "Missing", "Settlement", "settle"]

@@ -1,16 +1,17 @@
-"""What can be wrong with a row as a record, and what its values are then worth."""
+"""Defects of a row as a record: too many cells, too few, or a stray quotation mark."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from rdimport.core.messages import untranslated
+from rdimport.core.messages.codes import Code
 
-TOO_LONG: Final = "row.too_long"
-TOO_SHORT: Final = "row.too_short"
-STRAY_QUOTE: Final = "row.stray_quote"
+TOO_LONG: Final = Code.ROW_TOO_LONG
+TOO_SHORT: Final = Code.ROW_TOO_SHORT
+STRAY_QUOTE: Final = Code.ROW_STRAY_QUOTE
 
-DEFECTS: Final = {
+DEFECTS: Final[dict[str, str]] = {
     TOO_LONG: untranslated(
         "The row has more cells than the table has columns; the last column holds the rest."
     ),
@@ -21,4 +22,4 @@ DEFECTS: Final = {
         "A quotation mark opens and does not close, so the row's cells are a guess."
     ),
 }
-"""The codes that `row.DEFECT` may hold, each with its sentence. Codes are stable."""
+"""The possible values of `row.DEFECT`, each with its sentence. The codes are stable."""

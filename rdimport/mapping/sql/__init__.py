@@ -1,11 +1,11 @@
-"""SQL expressions over the columns of one row: in comes text, out comes an expression of polars.
+"""SQL expressions over the columns of one row: text in, polars expression out.
 
-A mapping is data, and may come from a stranger. polars' own SQL reads files, fetches addresses and
-takes whatever memory an expression asks for, so it never sees the text of a mapping. `grammar`
-reads the small language that `functions` lists and writes it again, in one spelling, and only what
-it wrote goes to polars: whatever the two might read differently (comments, quotes, escapes) is gone
-by then. A parser of ours in place of a general one: sqlglot knows no dialect of polars, and would
-accept hundreds of forms of which all but these would have to be found and refused.
+A mapping is data and may come from a stranger. polars' own SQL can read files, fetch URLs and use
+any amount of memory, so it never gets the text of a mapping. `grammar` parses the small language
+that `functions` defines and writes it out in a canonical spelling, and only that goes to polars:
+any difference in how two parsers read comments, quotes or escapes is gone by then. A parser of our
+own, because sqlglot has no dialect for polars, and accepts hundreds of forms that would have to be
+found and rejected.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def _checked(text: str) -> Checked:
 
 
 def parse(text: str) -> pl.Expr:
-    """The expression. Raises ValueError if it does not parse or exceeds the limits."""
+    """Parse an expression. Raises ValueError if it is invalid or exceeds the limits."""
     try:
         return pl.sql_expr(_checked(text).sql)
     except PolarsError as error:
@@ -37,5 +37,5 @@ def parse(text: str) -> pl.Expr:
 
 
 def columns(text: str) -> tuple[str, ...]:
-    """The columns that an expression names, each once, in the order in which they come."""
+    """The columns that an expression names, without duplicates, in order."""
     return _checked(text).columns

@@ -1,4 +1,4 @@
-"""Rules for the arguments of a function: what must stand in the mapping, within which bounds."""
+"""Rules for function arguments: which must be constants, and within which limits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rdimport.core.messages import _
 from rdimport.mapping.sql.parts import Form, Part
 
 Rule = Callable[[Part], None]
-"""Raises ValueError; shown with the function's name before it."""
+"""Raises ValueError, which is shown with the function's name in front."""
 
 MOST_PATTERN: Final = 200
 MOST_WIDTH: Final = 500
@@ -27,11 +27,11 @@ _FORM: Final = re.compile(r"(?:[^%\n]|%-?[dmYyHIMSBbAajepTFRD]|%%)+")
 
 
 def any_value(_: Part) -> None:
-    """Whatever an expression can be."""
+    """Any expression."""
 
 
 def number(part: Part) -> None:
-    """A number: polars stops the program where some functions get a text or a date."""
+    """A number: for text or dates, some functions make polars abort the process."""
     if part.form is not Form.NUMBER:
         raise ValueError(
             _("takes a number; cells are text, and become one with CAST(cell AS DOUBLE)")
@@ -39,27 +39,27 @@ def number(part: Part) -> None:
 
 
 def text(part: Part) -> None:
-    """A text between '', of which the result's length depends."""
+    """A text literal, if the length of the result depends on it."""
     if not isinstance(part.literal, str):
         raise ValueError(_("needs a text in '' there, and no column"))  # noqa: TRY004  the mapping's
 
 
 def words(part: Part) -> None:
-    """A text that is not empty."""
+    """A non-empty text literal."""
     text(part)
     if not part.literal:
         raise ValueError(_("needs a text there that is not empty"))
 
 
 def plain(part: Part) -> None:
-    """What replaces a match: no reference to pieces of the match, which could multiply it."""
+    """The replacement for a match: no references to groups, which could multiply its length."""
     text(part)
     if re.search(r"[\\$]", str(part.literal)):
         raise ValueError(_("takes no \\ and no $ in the text that it puts in"))
 
 
 def pattern(part: Part) -> None:
-    """A regular expression that polars can compile, of bounded size."""
+    """A regular expression that polars can compile, of limited size."""
     text(part)
     if len(str(part.literal)) > MOST_PATTERN:
         raise ValueError(_("takes a pattern of at most {most} characters", most=MOST_PATTERN))
@@ -70,38 +70,38 @@ def pattern(part: Part) -> None:
 
 
 def flags(part: Part) -> None:
-    """How a pattern is looked for."""
+    """The flags of a pattern."""
     text(part)
     if not re.fullmatch("[gi]{1,2}", str(part.literal)):
         raise ValueError(_("takes 'g' and 'i' there"))
 
 
 def mark(part: Part) -> None:
-    """One character."""
+    """A single character."""
     text(part)
     if len(str(part.literal)) != 1:
         raise ValueError(_("needs one character to fill up with"))
 
 
 def width(part: Part) -> None:
-    """A length that is given in the mapping."""
+    """A length given as a literal."""
     _whole(part, MOST_WIDTH)
 
 
 def places(part: Part) -> None:
-    """Decimal places."""
+    """A number of decimal places."""
     _whole(part, MOST_PLACES)
 
 
 def date_form(part: Part) -> None:
-    """The form of a date, made of marks that polars writes with a few characters."""
+    """A date format with short specifiers that polars supports."""
     text(part)
     if len(str(part.literal)) > 50 or not _FORM.fullmatch(str(part.literal)):
         raise ValueError(_("needs the form of a date there, such as '%d/%m/%Y'"))
 
 
 def part_of_date(part: Part) -> None:
-    """The name of a part."""
+    """The name of a part of a date."""
     text(part)
     if str(part.literal).lower() not in DATE_PARTS:
         raise ValueError(_("takes one of {known}", known=", ".join(DATE_PARTS)))

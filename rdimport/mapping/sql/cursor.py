@@ -1,4 +1,4 @@
-"""Where a parser stands in the tokens of an expression."""
+"""A parser's position in the tokens of an expression."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from rdimport.core.messages import _
 from rdimport.mapping.sql.tokens import Kind, Token, beginning
 
 QUERY: Final = frozenset("SELECT FROM EXISTS WITH UNION JOIN VALUES TABLE ANY SOME ALL".split())
-"""Words of a query, which an expression never holds."""
+"""Keywords of queries, which are not allowed in an expression."""
 
 
 class Cursor:
-    """The tokens, and how far they are read; `END` is read again and again."""
+    """The tokens and the current position; reading past `END` returns `END` again."""
 
     def __init__(self, found: list[Token]) -> None:
         self._tokens = found
@@ -28,7 +28,7 @@ class Cursor:
         return token
 
     def _takes(self, *words: str) -> bool:
-        """Whether these words come next; then they are taken."""
+        """Consume the given words if they come next; returns whether they did."""
         coming = self._tokens[self._at : self._at + len(words)]
         if tuple(token.keyword for token in coming) != words:
             return False

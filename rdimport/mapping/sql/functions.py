@@ -1,6 +1,6 @@
-"""All that an expression may hold: each function and operator with its rule and an example.
+"""The functions and operators allowed in an expression, each with its rules and an example.
 
-The grammar checks against these tables, and the reference page prints them; a test runs every
+The grammar checks against these tables, the reference page prints them, and a test runs every
 example over `SAMPLE`.
 """
 
@@ -23,7 +23,7 @@ SAMPLE: Final = {
     "Data": "31/12/2026",
     "Fone": "(11) 98765-4321",
 }
-"""The row of the examples."""
+"""The row used by the examples."""
 
 Rule = Callable[[Sequence[Part]], Size]
 
@@ -45,7 +45,7 @@ def _total(parts: Sequence[Part]) -> Size:
 
 
 def _joined(parts: Sequence[Part]) -> Size:
-    """The mark stands between each two of the others."""
+    """The size of several texts joined by a separator."""
     between = [parts[0].size] * max(len(parts) - 2, 0)
     return Size.total([*between, *(part.size for part in parts[1:])])
 
@@ -56,7 +56,7 @@ def _replaced(parts: Sequence[Part]) -> Size:
 
 
 def _rewritten(parts: Sequence[Part]) -> Size:
-    """A pattern may match before every character."""
+    """The size after replacing matches; a pattern may match before every character."""
     return parts[0].size.grown(1.0 + len(str(parts[2].literal).encode()))
 
 
@@ -67,10 +67,10 @@ def _padded(parts: Sequence[Part]) -> Size:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function: what it takes, how large its result is, and what the reference page says.
+    """A function: its arguments, the size of its result, and its entry in the reference.
 
-    The `names` are spellings of one function, the first its own. The last of `takes` may come
-    again where `endless`; `least` are needed.
+    `names` are its spellings, the canonical one first. If `endless`, the last of `takes` may be
+    repeated; at least `least` arguments are required.
     """
 
     names: tuple[str, ...]
@@ -83,11 +83,11 @@ class Function:
     size: Rule = _small
     endless: bool = False
     gives_form: Form | None = Form.TEXT
-    """`None` where it gives one of its arguments."""
+    """`None` if the result has the form of one of its arguments."""
 
 
 def _text(name: str, sentence: str, example: str, gives: str, *others: str) -> Function:
-    """A function that changes one text without making it longer."""
+    """A function of one text whose result is not longer."""
     return Function(
         (name, *others), f"{name}(text)", sentence, example, gives, (arg.any_value,), 1, _first
     )
@@ -102,7 +102,7 @@ def _number(name: str, sentence: str, example: str, gives: str, *others: str) ->
 
 
 def _of_date(name: str, sentence: str, gives: str) -> Function:
-    """A function that takes a part out of a date."""
+    """A function that returns a part of a date."""
     example = f"{name}(DATE(Data, '%d/%m/%Y'))"
     return Function((name,), f"{name}(date)", sentence, example, gives, (arg.any_value,), 1,
                     gives_form=Form.NUMBER)  # fmt: skip
@@ -249,14 +249,14 @@ _TABLE: Final = (
 )  # fmt: skip
 
 FUNCTIONS: Final = {name: function for function in _TABLE for name in function.names}
-"""Every function by each of its names."""
+"""All functions, by each of their names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """What is written without parentheses, or with words in them; of a higher `rank` binds first.
+    """An operator written without parentheses, or with keywords; a higher `rank` binds tighter.
 
-    `words` are those with which it begins between two values.
+    `words` are the keywords with which it begins between two values.
     """
 
     words: tuple[str, ...]
@@ -299,4 +299,4 @@ OPERATORS: Final = (
 )  # fmt: skip
 
 RANKS: Final = {word: operator.rank for operator in OPERATORS for word in operator.words}
-"""How firmly each operator between two values binds: as polars' parser has it."""
+"""The precedence of each binary operator, as in polars' parser."""

@@ -1,8 +1,7 @@
-"""The language of expressions: text to SQL that holds nothing but what was understood.
+"""The grammar of expressions: text in, SQL out that contains only what was parsed.
 
-A parser by operator precedence, with the precedences of polars' own. What it returns is written
-from its own pieces: every name in double quotes, every text in single ones, every function by its
-name in the table.
+A precedence-climbing parser with the precedences of polars. The output is built from the parsed
+parts: names in double quotes, texts in single quotes, functions by their canonical name.
 """
 
 from __future__ import annotations
@@ -32,12 +31,12 @@ from rdimport.mapping.sql.tokens import Kind, Token, beginning, tokens
 from rdimport.mapping.sql.types import DATES, FORMS, date_literal, type_called
 
 MOST_OPERATIONS: Final = 200
-"""Operators and functions: polars takes more than twice as long for twice as many."""
+"""Maximum number of operators and functions: polars' time more than doubles when they double."""
 MOST_PATTERNS: Final = 10
-"""Regular expressions, of which each may take some megabytes."""
+"""Maximum number of regular expressions, each of which may use some megabytes."""
 
 _INNER: Final = frozenset("AND OR IN IS LIKE ILIKE BETWEEN WHEN THEN ELSE END AS NOT".split())
-"""Words that begin nothing."""
+"""Keywords that cannot begin an expression."""
 _ROWS: Final = frozenset(
     """ARRAY_AGG AVG CORR COUNT COVAR DENSE_RANK FIRST FIRST_VALUE LAG LAST LAST_VALUE LEAD MAX
     MEDIAN MIN QUANTILE_CONT QUANTILE_DISC RANK ROW_NUMBER STDDEV STDEV STRING_AGG SUM VAR
@@ -48,14 +47,14 @@ _CHAINED: Final = (RANKS["OR"], RANKS["AND"], RANKS["+"], RANKS["*"])
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """An expression that may be run: its SQL, and the columns that it names."""
+    """A safe expression: its SQL, and the columns that it names."""
 
     sql: str
     columns: tuple[str, ...]
 
 
 def check(given: str) -> Checked:
-    """Read an expression. Raises ValueError with what is wrong with it."""
+    """Parse an expression. Raises ValueError describing what is wrong with it."""
     parser = _Parser(tokens(given))
     part = parser.whole()
     return Checked(part.sql, tuple(dict.fromkeys(parser.named)))
@@ -97,7 +96,7 @@ class _Parser(Cursor):
     # ---- operators ------------------------------------------------------------------------------
 
     def _expression(self, rank: int) -> Part:
-        """All that binds more firmly than `rank`."""
+        """Parse everything that binds tighter than `rank`."""
         self._level += 1
         if self._level > MOST_DEPTH:
             raise ValueError(too_deep())
@@ -109,7 +108,7 @@ class _Parser(Cursor):
         return left
 
     def _rank(self) -> int:
-        """How firmly the operator that comes next binds; 0 where none comes."""
+        """The precedence of the next operator; 0 if there is none."""
         token = self._next
         if token.keyword == "NOT":
             after = self._tokens[self._at + 1].keyword
@@ -131,7 +130,7 @@ class _Parser(Cursor):
         return chain(parts, form, Size.total(p.size for _, p in parts) if longer else Size())
 
     def _beside(self, left: Part, power: int) -> Part:
-        """An operator between two values that cannot be chained."""
+        """Parse a binary operator that cannot be chained."""
         negated = "NOT " if self._takes("NOT") else ""
         operator = self._take().keyword
         if operator == "::":
@@ -165,7 +164,7 @@ class _Parser(Cursor):
         return chain([("", left), (operator, right)], Form.TRUTH, Size())
 
     def _list(self) -> Part:
-        """The values between parentheses, the first of which is taken."""
+        """Parse the values in parentheses; the first has been consumed."""
         given = self._arguments()
         if not given:
             raise ValueError(_("not an SQL expression: IN needs values between its parentheses"))
@@ -255,7 +254,7 @@ class _Parser(Cursor):
     # ---- functions ------------------------------------------------------------------------------
 
     def _arguments(self) -> list[Part]:
-        """What stands up to the closing parenthesis."""
+        """Parse everything up to the closing parenthesis."""
         given: list[Part] = []
         if self._takes(")"):
             return given
@@ -357,13 +356,13 @@ _NONE: Final = Part("", Form.NOTHING, bare=True)
 
 
 def _no_date(*parts: Part) -> None:
-    """Raise where a day is counted on: polars stops the program outside its calendar."""
+    """Reject date arithmetic: polars aborts the process outside its calendar."""
     if any(part.form in {Form.DATE, Form.MIXED} for part in parts):
         raise ValueError(_("an expression does not calculate with dates; see DATE_PART"))
 
 
 def _chained(forms: list[Form], power: int, operator: str) -> Form:
-    """What operators of one rank give; `operator` is the last of them."""
+    """The form of a chain of operators of one rank; `operator` is the last of them."""
     if power in {RANKS["AND"], RANKS["OR"]}:
         return Form.TRUTH
     return Form.TEXT if operator == "||" else Form.common(forms)

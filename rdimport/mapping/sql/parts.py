@@ -1,4 +1,4 @@
-"""Checked pieces of an expression, and how large what they give can become."""
+"""Checked parts of an expression, and upper bounds for the size of their results."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from rdimport.core.messages import _
 from rdimport.mapping.sql.tokens import beginning
 
 MOST_DEPTH: Final = 40
-"""How deep an expression may be nested: polars' parser ends at 50."""
+"""Maximum nesting depth; polars' parser fails at 50."""
 MOST_TIMES: Final = 50
-"""How many times as long as a cell what becomes of it may be."""
+"""Maximum growth of a cell, as a factor."""
 MOST_FIXED: Final = 4_000
-"""How many bytes an expression may add to its cells."""
+"""Maximum number of bytes that an expression may add to its cells."""
 
 _SMALL: Final = 64
-"""Bytes that a number, a date, or yes and no take at most as text."""
+"""Maximum bytes of a number, date or boolean as text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """The longest text that a part can produce: a multiple of each column's cell, plus bytes.
+    """The maximum length of a part's result: a multiple of each column's cell, plus bytes.
 
-    Raises ValueError where that is more than an expression may make.
+    Raises ValueError if that exceeds the limits.
     """
 
     times: Mapping[str, float] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Size:
 
     @classmethod
     def total(cls, sizes: Iterable[Size]) -> Self:
-        """One behind the other."""
+        """The size of a concatenation."""
         times: dict[str, float] = {}
         fixed = 0.0
         for size in sizes:
@@ -55,7 +55,7 @@ class Size:
 
     @classmethod
     def widest(cls, sizes: Iterable[Size]) -> Self:
-        """One of them."""
+        """The size of the largest alternative."""
         times: dict[str, float] = {}
         fixed = float(_SMALL)
         for size in sizes:
@@ -65,13 +65,13 @@ class Size:
         return cls(times, fixed)
 
     def grown(self, factor: float) -> Size:
-        """Every character replaced by `factor` others."""
+        """The size if every character is replaced by `factor` characters."""
         times = {name: times * factor for name, times in self.times.items()}
         return Size(times, self.fixed * factor)
 
 
 class Form(StrEnum):
-    """What a part gives. Cells are text."""
+    """The type of a part's result. Cells are text."""
 
     TEXT = "text"
     NUMBER = "number"
@@ -82,7 +82,7 @@ class Form(StrEnum):
 
     @classmethod
     def common(cls, forms: Iterable[Form]) -> Form:
-        """What one of several parts gives."""
+        """The type of one of several parts."""
         found = set(forms) - {cls.NOTHING}
         if len(found) > 1:
             return cls.MIXED
@@ -91,10 +91,10 @@ class Form(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A piece of an expression as polars gets it.
+    """A part of an expression as passed to polars.
 
-    `literal` is the text or number where the piece is one. `bare` pieces need no parentheses.
-    `depth` is what they cost in polars' parser.
+    `literal` is its value if it is a literal. `bare` parts need no parentheses. `depth` is its
+    nesting depth in polars' parser.
     """
 
     sql: str
@@ -109,22 +109,22 @@ class Part:
             raise ValueError(too_deep())
 
     def inner(self) -> tuple[str, int]:
-        """Its text and depth within something else."""
+        """Its text and depth inside another part."""
         return (self.sql, self.depth) if self.bare else (f"({self.sql})", self.depth + 1)
 
 
 def too_deep() -> str:
-    """What to say of parentheses in parentheses without an end."""
+    """The message for nesting that is too deep."""
     return _("an expression may be nested at most {most} levels deep", most=MOST_DEPTH)
 
 
 def quoted(text: str) -> str:
-    """A text as SQL writes it."""
+    """A text as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def column(name: str) -> Part:
-    """A column; some names are patterns to polars, and would name others too."""
+    """A column; names that polars would treat as patterns are rejected."""
     if name == "*" or (name.startswith("^") and name.endswith("$")) or "\0" in name:
         raise ValueError(
             _("an expression cannot name a column that is called “{name}”", name=beginning(name))
@@ -134,14 +134,14 @@ def column(name: str) -> Part:
 
 
 def text(value: str) -> Part:
-    """A text of the mapping."""
+    """A text literal."""
     if "\0" in value:
         raise ValueError(_("an expression holds no character that cannot be seen"))
     return Part(quoted(value), Form.TEXT, Size({}, len(value.encode())), literal=value, bare=True)
 
 
 def number(written: str) -> Part:
-    """A number of the mapping, without its sign."""
+    """A number literal, without its sign."""
     if sum(map(str.isdigit, written)) > 18:
         raise ValueError(_("a number has at most {most} digits", most=18))
     whole = int(written) if written.isdecimal() else None
@@ -149,7 +149,7 @@ def number(written: str) -> Part:
 
 
 def call(name: str, parts: Iterable[Part], form: Form, size: Size) -> Part:
-    """A function of these parts."""
+    """A function call."""
     given = tuple(parts)
     depth = 1 + max((part.depth for part in given), default=0)
     sql = f"{name}({', '.join(part.sql for part in given)})"
@@ -157,7 +157,7 @@ def call(name: str, parts: Iterable[Part], form: Form, size: Size) -> Part:
 
 
 def chain(parts: list[tuple[str, Part]], form: Form, size: Size) -> Part:
-    """Operators of one rank, from left to right; the first one's operator is empty."""
+    """Operators of one rank, left to right; the first operator is empty."""
     words, depth = [], 0
     for operator, part in parts:
         sql, deep = part.inner()

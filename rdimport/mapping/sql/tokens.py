@@ -1,4 +1,4 @@
-"""The text of an expression cut into words, names, texts, numbers and signs."""
+"""The tokenizer: words, names, texts, numbers and symbols."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST_TOKENS: Final = 2_000
 
 
 class Kind(StrEnum):
-    """What a token is."""
+    """The kind of a token."""
 
     WORD = "word"
     NAME = "name"
@@ -25,7 +25,7 @@ class Kind(StrEnum):
 
 
 class Token(NamedTuple):
-    """One token; `value` is without its quotes, and a word's `keyword` is in capitals."""
+    """One token. `value` has no quotes; `keyword` is a word in upper case."""
 
     kind: Kind
     value: str
@@ -49,7 +49,7 @@ _FORBIDDEN: Final = re.compile(r"\s*(?:--|/\*)")
 
 
 def tokens(text: str) -> list[Token]:
-    """Every token of the text, and `END`. Raises ValueError."""
+    """All tokens of the text, followed by `END`. Raises ValueError."""
     if len(text) > MOST_CHARACTERS:
         raise ValueError(_("an expression has at most {most} characters", most=MOST_CHARACTERS))
     found: list[Token] = []
@@ -92,5 +92,5 @@ def _unreadable(rest: str) -> str:
 
 
 def beginning(text: str) -> str:
-    """The beginning of a text as a message may hold it."""
+    """The beginning of a text, for a message."""
     return shown(text[:40])

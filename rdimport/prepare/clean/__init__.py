@@ -1,7 +1,7 @@
-"""One cleaner, one function: text in, text out, over polars expressions.
+"""Cleaners: functions over polars expressions, text in, text out.
 
-A cleaner leaves a cell that it does not understand as it is, so that the validation can say what
-is wrong with it and the report can show it. Cleaning twice changes nothing more.
+A cleaner leaves a cell that it does not understand unchanged, so that validation can report what is
+wrong with it. All cleaners are idempotent.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Cleaner(NamedTuple):
-    """What a cleaner does, in one sentence for the reference page, with examples that are tests."""
+    """A cleaner with a sentence and examples for the reference page; the examples are tests."""
 
     apply: Callable[[pl.Expr, FieldSource], pl.Expr]
     sentence: str
@@ -30,7 +30,7 @@ class Cleaner(NamedTuple):
 
 
 def _simple(clean: Callable[[pl.Expr], pl.Expr]) -> Callable[[pl.Expr, FieldSource], pl.Expr]:
-    """A cleaner that no key of the field changes."""
+    """A cleaner that does not depend on the field's keys."""
     return lambda cell, _: clean(cell)
 
 
@@ -154,11 +154,11 @@ CLEANERS: Final[dict[Clean, Cleaner]] = {
 """Every cleaner of the mapping language."""
 
 _WHOLE_CELL: Final = frozenset({Clean.NONE, Clean.TEXT, Clean.LOWER, Clean.TAGS})
-"""Cleaners for which a cell before the cut is as good as its items, and several times as fast."""
+"""Cleaners that give the same result before and after a cell is split, several times as fast."""
 
 
 class Release(NamedTuple):
-    """What cleaners do in one release, and how it cuts a list into its items."""
+    """The cleaners of one release, and how it split a cell into items."""
 
     apply: Mapping[Clean, Callable[[pl.Expr, FieldSource], pl.Expr]]
     items: Callable[[pl.Expr, str | None], pl.Expr]
@@ -170,12 +170,12 @@ BEFORE: Final = Release({**NOW.apply, Clean.EMAIL: _older_email}, older.items)
 
 
 def was_cleaned_otherwise(target: Target) -> bool:
-    """Whether `BEFORE` may have given another value for the target."""
+    """Whether `BEFORE` may have produced a different value for the target."""
     return target.type is Type.LIST or Clean.EMAIL in target.cleaners
 
 
 def cleaned(raw: pl.Expr, target: Target, by: Release = NOW) -> pl.Expr:
-    """The target's column: text, or for a list a list of text; null where nothing is left."""
+    """The target's column: String, or List(String) for a list; null where nothing is left."""
     if target.type is Type.LIST:
         value = once_each(raw, lambda cell: _items(cell, target, by), pl.List(pl.String))
     else:
@@ -184,7 +184,7 @@ def cleaned(raw: pl.Expr, target: Target, by: Release = NOW) -> pl.Expr:
 
 
 def clean(cell: pl.Expr, cleaners: Sequence[Clean], how: FieldSource, by: Release = NOW) -> pl.Expr:
-    """Some cleaners, one after the other."""
+    """Apply several cleaners in order."""
     for name in cleaners:
         cell = by.apply[name](cell, how)
     return cell
@@ -201,7 +201,7 @@ def _one(raw: pl.Expr, target: Target, by: Release) -> pl.Expr:
 
 
 def _listed(cell: pl.Expr, how: FieldSource) -> pl.Expr:
-    """A cell by the table `values`; case, accents and spaces do not matter."""
+    """Replace a cell according to `values`; case, accents and spaces are ignored."""
     if how.values is None:
         return cell
     table = {_key(key): value for key, value in how.values.items()}
@@ -211,7 +211,7 @@ def _listed(cell: pl.Expr, how: FieldSource) -> pl.Expr:
 
 
 def _key(value: str) -> str:
-    """As `_listed` compares a cell."""
+    """A cell as `_listed` compares it."""
     return str(pl.select(text.bare(text.text(pl.lit(value)))).item() or "")
 
 
@@ -231,14 +231,14 @@ def _items(raw: pl.Expr, target: Target, by: Release) -> pl.Expr:
 
 
 def _constants(values: Sequence[str], target: Target) -> list[str]:
-    """Texts of the mapping, cleaned as the cells are."""
+    """Constants of the mapping, cleaned like cells."""
     cells = pl.DataFrame({"cell": values}, schema={"cell": pl.String})
     done = cells.select(clean(pl.col("cell"), target.cleaners, target.how)).to_series()
     return [str(value) for value in done.drop_nulls()]
 
 
 def results(target: Target) -> list[str] | None:
-    """What `values` and `default` may make of a cell; None where anything may come out."""
+    """The possible results of `values` and `default`; None if any value may result."""
     how = target.how
     if how.values is None or how.otherwise is Otherwise.KEEP:
         return None

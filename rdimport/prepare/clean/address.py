@@ -1,7 +1,8 @@
-"""The one e-mail address in a cell: only what is certain is taken away, and words are never joined.
+"""Extracts the e-mail address from a cell. Removes only what certainly does not belong to it.
 
-What stands around an address is often a part of it that a slip tore off: `maria silva@x.com`,
-`maria,silva@x.com`, `maria@x.com br`. To take the rest for the whole would write to a stranger.
+The text around an address is often a part of it, split off by a typing error: `maria silva@x.com`,
+`maria,silva@x.com`, `maria@x.com br`. Taking the rest for the address would write to a stranger. So
+words are never joined, and such a cell is left unchanged.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ SYNTAX: Final = (
     r"^[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
     r"@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])$"
 )
-"""The dot-atom of RFC 5322 at a host name of RFC 1123, which is what mail providers give out.
+"""The dot-atom of RFC 5322 at a host name of RFC 1123, as mail providers issue them.
 
-Quoted local parts, comments and address literals are legal and belong to nobody's customer.
+Quoted local parts, comments and address literals are legal, but no customer has one.
 """
 
 _VALID: Final = re.compile(SYNTAX)
@@ -31,27 +32,31 @@ _BEHIND: Final = _BEFORE + "./"
 _COUNTRIES: Final = "br|ar|mx|uy|cl|pe|py|pt|uk"
 _ENDINGS: Final = rf"(?:com|net|org|gov|edu|ind|adv|med|eng)(?:\. ?(?:{_COUNTRIES}))?|{_COUNTRIES}"
 _BLANK_IN_DOMAIN: Final = re.compile(rf"^(\S+@\S+)\. ({_ENDINGS})$")
-"""A full stop before a blank also ends a sentence: only what can end a host name may follow it."""
+"""A full stop before a blank may end a sentence, so only a possible end of a host name may
+follow.
+"""
 
 _APART: Final = re.compile(r"(?:[:;|] | [-–—|/:;]+ ?|[<(\[{] ?)$")
-"""What parts an address from the words before it. A comma may be a slip of a full stop."""
+"""What separates an address from the words before it. A comma may be a mistyped full stop."""
 
 _BEHIND_IT: Final = re.compile(
-    r"[.,!?]* (?:[^\W\d_]{4,}(?![\w.@-])|\d)|"  # a word or a number, no piece of a host name
+    r"[.,!?]* (?:[^\W\d_]{4,}(?![\w.@-])|\d)|"  # a word or number, not part of a host name
     r" ?[<(\[{;|]| [-–—/] "
 )
 _NEXT: Final = re.compile(r"[\s;,|/<>()\[\]{}\"':]*(?:(?:ou|e|or|and|y|o) )?\S+@")
 
 
 class Reading(NamedTuple):
-    """The address, and whether other words stood beside it; without one, the tidied cell."""
+    """The address, and whether it was found among other words; without an address, the tidied
+    cell.
+    """
 
     address: str
     from_text: bool = False
 
 
 def read(cell: str, *, first: bool = False) -> Reading:
-    """`Ana <mailto:ANA@x.com>,` to `ana@x.com`; `first`: of several addresses the first."""
+    """`Ana <mailto:ANA@x.com>,` -> `ana@x.com`. `first`: take the first of several addresses."""
     plain = _plain(cell)
     label = _LABEL.sub("", _QUERY.sub(r"\1", plain))
     whole = _local_without_accents(label.lstrip(_BEFORE).rstrip(_BEHIND))
@@ -67,9 +72,10 @@ def read(cell: str, *, first: bool = False) -> Reading:
 
 
 def _plain(cell: str) -> str:
-    """Small letters, single blanks, none around @ and before a full stop, nothing invisible.
+    """Lower case; no repeated blanks, none around @ or before a full stop, nothing invisible.
 
-    A zero-width space parts words, as a blank does; other invisible characters stand within them.
+    A zero-width space separates words, as a blank does; other invisible characters occur within
+    them.
     """
     shown = unicodedata.normalize("NFKC", cell).lower().replace("\u200b", " ")
     visible = "".join(
@@ -82,14 +88,16 @@ def _plain(cell: str) -> str:
 
 
 def _local_without_accents(address: str) -> str:
-    """No mailbox is given out with accents; a domain with them is another one than without."""
+    """Remove accents from the local part: no provider issues them. A domain with accents is a
+    different domain, so it keeps them.
+    """
     local, at, domain = address.partition("@")
     bare = unicodedata.normalize("NFKD", local)
     return "".join(c for c in bare if not unicodedata.combining(c)) + at + domain
 
 
 def _standing_alone(text: str) -> list[str]:
-    """The addresses in a text that nothing beside them can be a piece of, in their order."""
+    """The addresses in a text that cannot continue into the surrounding text, in order."""
     found = []
     for match in _ADDRESS.finditer(text):
         address = match[0].rstrip(".")
@@ -104,7 +112,7 @@ def _standing_alone(text: str) -> list[str]:
 
 
 def _of_several(text: str, *, first: bool) -> str | None:
-    """One address, if it is the same every time, or the `first` is wanted."""
+    """The address if all are the same, or the first one if `first`."""
     everything = [_local_without_accents(match[0].rstrip(".")) for match in _ADDRESS.finditer(text)]
     if text.count("@") == len(everything) and len(set(everything)) == 1:
         return everything[0]

@@ -1,7 +1,7 @@
 """Yes or no in the words of forms: Portuguese, English and Spanish.
 
-A cell is understood as a whole or not at all: a negation wins over the word that it negates, and a
-word that is not known here leaves the cell as it is, because “Aceito apenas SMS” is no yes.
+A cell is understood completely or not at all. A negation wins over the word it negates, and an
+unknown word leaves the cell unchanged, because "Aceito apenas SMS" does not mean yes.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _OPT: Final = re.compile(r"\bopt(?:ed)?[\s_-]*(in|out)\b")
 
 
 def answer(cell: str) -> str:
-    """`Sim, concordo` to `true`, `Não autorizo` to `false`; anything else as it is."""
+    """`Sim, concordo` -> `true`, `Não autorizo` -> `false`; anything else unchanged."""
     said = _understood(cell)
     return cell if said is None else "true" if said else "false"
 

@@ -1,4 +1,4 @@
-"""What is written in Brazil only: states, cities, CPF, CNPJ, CEP."""
+"""Brazilian formats: states, cities, CPF, CNPJ, CEP."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ STATES: Final = {
     "SP": "sao paulo",
     "TO": "tocantins",
 }
-"""The 26 states and the Federal District (IBGE), by the two letters."""
+"""The 26 states and the Federal District, by their two letters (IBGE)."""
 
 _IBGE: Final = (
     "11RO 12AC 13AM 14RR 15PA 16AP 17TO 21MA 22PI 23CE 24RN 25PB 26PE 27AL 28SE 29BA 31MG 32ES "
     "33RJ 35SP 41PR 42SC 43RS 50MS 51MT 52GO 53DF"
 ).split()
-"""The states' codes in the tables of the IBGE, which stand before the name in many systems."""
+"""The IBGE's state codes, which precede the name in the data of many systems."""
 
 _LETTERS: Final = {
     spelling: letters
@@ -58,7 +58,7 @@ _LETTERS: Final = {
         *(f"{code} {short}", f"{code} {name}", f"{code} {short} {name}", f"{code} {name} {short}"),
     )
 }
-"""What stands for a state: its letters, its name, its code before either, both if they agree."""
+"""Spellings of a state: its letters, its name, its code before either, or both if they agree."""
 _BESIDE_CITY: Final = rf"^.*\S\s*[/,(–-]\s*({'|'.join(STATES)})\s*\)?$"
 
 _MARKS: Final = r"[ .,:;/|()\[\]\x{2010}-\x{2015}-]+"
@@ -76,7 +76,9 @@ _CNPJ_WEIGHTS: Final = (
 
 
 def uf(cell: pl.Expr) -> pl.Expr:
-    """`são paulo`, `sp` and `Campinas/SP` to `SP`; what is no state of Brazil stays as it is."""
+    """`são paulo`, `sp`, `Campinas/SP` -> `SP`; anything that is not a state of Brazil
+    unchanged.
+    """
     return once_each(cell, lambda c: stages(c, _written_out, text), pl.String())
 
 
@@ -89,19 +91,21 @@ def _written_out(cell: pl.Expr) -> pl.Expr:
 
 
 def city(cell: pl.Expr) -> pl.Expr:
-    """`SAO PAULO / SP` to `Sao Paulo`: without the state, and not all in capitals."""
+    """`SAO PAULO / SP` -> `Sao Paulo`: without the state, and not all in capitals."""
     tidy = text(cell)
     alone = tidy.str.replace(rf"(?i)^(.*\S)\s*[/,(–-]\s*(?:{'|'.join(STATES)})\s*\)?$", "$1")
     return proper(alone)
 
 
 def cpf(cell: pl.Expr) -> pl.Expr:
-    """`39053344705` to `390.533.447-05`; zeros that a spreadsheet took from the left come back."""
+    """`39053344705` -> `390.533.447-05`; restores leading zeros removed by a spreadsheet
+    program.
+    """
     return stages(cell, _as_cpf, lambda c: _as_cpf(unmangled(c)), tidied(_as_cpf))
 
 
 def cnpj(cell: pl.Expr) -> pl.Expr:
-    """`11222333000181` to `11.222.333/0001-81`, the alphanumeric ones of 2026 too."""
+    """`11222333000181` -> `11.222.333/0001-81`; also the alphanumeric CNPJs issued from 2026."""
     return stages(
         cell,
         _as_cnpj,
@@ -111,7 +115,7 @@ def cnpj(cell: pl.Expr) -> pl.Expr:
 
 
 def cep(cell: pl.Expr) -> pl.Expr:
-    """`1310100` to `01310-100`."""
+    """`1310100` -> `01310-100`."""
     return stages(cell, _as_cep, lambda c: _as_cep(unmangled(c)), tidied(_as_cep))
 
 
@@ -128,9 +132,9 @@ def _as_cep(cell: pl.Expr) -> pl.Expr:
 
 
 def _punctuated(cell: pl.Expr, lengths: tuple[int, ...], marks: tuple[str, ...]) -> pl.Expr:
-    """The digits in their form; null where there are too many or too few, or letters.
+    """The digits with punctuation; null for letters or a wrong number of digits.
 
-    Only a cell of bare digits may have lost its zeros to a spreadsheet program, three at most.
+    Only a cell of bare digits may have lost leading zeros to a spreadsheet program, at most three.
     """
     whole = sum(lengths)
     digits = cell.str.replace_all(rf"[\s{re.escape(''.join(marks))}]", "")
@@ -145,7 +149,7 @@ def _punctuated(cell: pl.Expr, lengths: tuple[int, ...], marks: tuple[str, ...])
 
 
 def _letters_too(value: str) -> str:
-    """An alphanumeric CNPJ in its form, by the library; anything else as it is."""
+    """An alphanumeric CNPJ with punctuation (by python-stdnum); anything else unchanged."""
     from stdnum.br import cnpj as library  # noqa: PLC0415  few lists hold one
 
     compact = "".join(c for c in value.upper() if c.isascii() and c.isalnum())
@@ -155,21 +159,21 @@ def _letters_too(value: str) -> str:
 
 
 def is_cpf(cell: pl.Expr) -> pl.Expr:
-    """Whether a cleaned cell is a CPF whose check digits are right."""
+    """Whether a cleaned cell is a CPF with correct check digits."""
     same = cell.is_in([f"{d * 3}.{d * 3}.{d * 3}-{d * 2}" for d in "0123456789"])
     return cell.str.contains(CPF) & same.not_() & _checks_of_cpf(cell)
 
 
 def is_cnpj(cell: pl.Expr) -> pl.Expr:
-    """Whether a cleaned cell is a CNPJ whose check digits are right."""
+    """Whether a cleaned cell is a CNPJ with correct check digits."""
     characters = cell.str.replace_all(r"[./-]", "")
     zero = characters == "0" * 14
     return cell.str.contains(CNPJ) & zero.not_() & _checks(characters, _CNPJ_WEIGHTS)
 
 
 def _checks_of_cpf(cell: pl.Expr) -> pl.Expr:
-    """Modulo 11 of the weighted digits, three digits at a time and by tables: thirty times as fast
-    as digit by digit.
+    """Check digits modulo 11, by tables over three digits at a time: thirty times as fast as digit
+    by digit.
     """
     sums = [
         pl.lit(table).gather(cell.str.slice(4 * at, 3).cast(pl.UInt16, strict=False))
@@ -180,12 +184,14 @@ def _checks_of_cpf(cell: pl.Expr) -> pl.Expr:
 
 
 _APART: Final = 64
-"""A pair of sums is one number: the first so many times, and the second."""
+"""Base that packs a pair of sums into one number."""
 
 
 @cache
 def _cpf_sums() -> tuple[pl.Series, ...]:
-    """For the first, second and third three digits: what they add to both sums, modulo 11."""
+    """Tables for the first, second and third group of three digits: their contribution to both
+    sums.
+    """
 
     def pair(at: int, digits: str) -> int:
         first, second = (
@@ -202,7 +208,7 @@ def _cpf_sums() -> tuple[pl.Series, ...]:
 
 @cache
 def _cpf_digits() -> pl.Series:
-    """The two check digits, as a number, for each pair of sums of nine digits."""
+    """The two check digits, as one number, for each pair of sums."""
     digits = []
     for pair in range(_APART * 31):
         first = -(pair // _APART) % 11 % 10
@@ -212,7 +218,7 @@ def _cpf_digits() -> pl.Series:
 
 
 def _checks(characters: pl.Expr, weights: tuple[tuple[int, ...], ...]) -> pl.Expr:
-    """Modulo 11 of the weighted characters, each worth its ASCII code less that of 0."""
+    """Weighted sum modulo 11; each character counts as its ASCII code minus that of 0."""
     good = pl.lit(value=True)
     for series in weights:
         total = pl.sum_horizontal(

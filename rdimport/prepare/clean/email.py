@@ -1,4 +1,4 @@
-"""E-mail addresses as people type them, to the form in which RD keeps its contacts apart."""
+"""E-mail addresses, normalised to the form by which RD distinguishes contacts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rdimport.prepare.clean.lazily import distinct, where
 from rdimport.prepare.clean.text import text
 
 _TIDY: Final = r"^[a-z0-9._%+-]+@[a-z0-9.-]+[a-z]$"
-"""Nothing to clean; whether it is an address is for the validation to say."""
+"""Cells that need no cleaning; whether they are valid is decided by validation."""
 
 _SLIPS: Final = {
     "gmail.com": (
@@ -41,9 +41,9 @@ _SLIPS: Final = {
     "live.com": "live.con live.co",
 }
 TYPOS: Final = {slip: right for right, slips in _SLIPS.items() for slip in slips.split()}
-"""Domains under which nobody has a mailbox of that provider, and what was meant.
+"""Mistyped domains of mail providers, and the intended ones.
 
-Only slips of one letter or of the ending; none is a domain that a mail provider runs.
+Each differs by one letter or by its ending, and none is a domain of a mail provider itself.
 """
 
 ROLES: Final = (
@@ -52,7 +52,7 @@ ROLES: Final = (
     "no-reply nao-responda naoresponda office ouvidoria postmaster recepcao rh sac sales "
     "secretaria suporte support vendas webmaster"
 ).split()
-"""Local parts that stand for an office and not for a person."""
+"""Local parts that denote a role, not a person."""
 
 THROWAWAY: Final = (
     "10minutemail.com 10minutemail.net discard.email dispostable.com emailondeck.com "
@@ -61,13 +61,13 @@ THROWAWAY: Final = (
     "sharklasers.com spamgourmet.com temp-mail.org tempail.com tempmail.com tempmailo.com "
     "throwawaymail.com trashmail.com trashmail.net yopmail.com yopmail.fr yopmail.net"
 ).split()
-"""Providers of mailboxes that live for minutes."""
+"""Providers of disposable mailboxes."""
 
 
 def email(cell: pl.Expr, *, first: bool, correct: bool) -> pl.Expr:
-    """`Ana <mailto:ANA@x.com>,` to `ana@x.com`; without an address the cell, tidied.
+    """`Ana <mailto:ANA@x.com>,` -> `ana@x.com`; without an address, the tidied cell.
 
-    `first`: of several addresses take the first. `correct`: mend the slips of `TYPOS`.
+    `first`: take the first of several addresses. `correct`: correct the domains in `TYPOS`.
     """
 
     def address(plain: pl.Expr) -> pl.Expr:
@@ -84,7 +84,7 @@ def email(cell: pl.Expr, *, first: bool, correct: bool) -> pl.Expr:
 
 
 def untidy(cell: pl.Expr) -> pl.Expr:
-    """Whether there may be something to clean."""
+    """Whether the cell may need cleaning."""
     return cell.str.contains(_TIDY).not_()
 
 
@@ -93,7 +93,7 @@ def _has_at(cell: pl.Expr) -> pl.Expr:
 
 
 def from_text(raw: pl.Expr) -> pl.Expr:
-    """Whether the address stood among other words, as the cell is in the file."""
+    """Whether the address was found among other words in the original cell."""
 
     def among_words(cells: pl.Series) -> pl.Series:
         untidy = cells.str.strip_chars().str.to_lowercase().str.contains(_TIDY).not_()
@@ -104,7 +104,7 @@ def from_text(raw: pl.Expr) -> pl.Expr:
 
 
 def domain(address: pl.Expr) -> pl.Expr:
-    """What stands after the @."""
+    """The part after the @."""
     return address.str.splitn("@", 2).struct[1]
 
 
@@ -112,18 +112,18 @@ _SLIP: Final = rf"^[^@]*@(?:{'|'.join(map(re.escape, TYPOS))})$"
 
 
 def is_slip(address: pl.Expr) -> pl.Expr:
-    """Whether the domain is a common slip of a big provider's."""
+    """Whether the domain is a common misspelling of a large provider's."""
     return address.str.contains(_SLIP)
 
 
 def suggestion(address: pl.Expr) -> pl.Expr:
-    """The address that was probably meant; null where it is no slip."""
+    """The address that was probably meant; null if the domain is not in `TYPOS`."""
     right = domain(address).replace_strict(TYPOS, default=None, return_dtype=pl.String)
     return pl.concat_str(address.str.extract(r"^([^@]+@)"), right)
 
 
 def corrected(address: pl.Expr) -> pl.Expr:
-    """A slip's domain mended."""
+    """The address with a domain in `TYPOS` corrected."""
     return suggestion(address)
 
 
@@ -131,15 +131,15 @@ _ACCENTS: Final = r"[^\x00-\x7f\s\p{Cf}<>;,][^\s<>;,]*@"
 
 
 def has_accents(cell: pl.Expr) -> pl.Expr:
-    """Whether an address, as it stands in the file, has accents that the cleaner took away."""
+    """Whether the original cell has accents that the cleaner removed."""
     return cell.str.contains(_ACCENTS)
 
 
 def is_role(address: pl.Expr) -> pl.Expr:
-    """Whether the address is that of an office."""
+    """Whether the address is that of a role."""
     return address.str.extract(r"^([^@+]+)").is_in(ROLES)
 
 
 def is_throwaway(address: pl.Expr) -> pl.Expr:
-    """Whether the provider gives out mailboxes that live for minutes."""
+    """Whether the address is a disposable one."""
     return domain(address).is_in(THROWAWAY)

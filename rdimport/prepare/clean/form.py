@@ -1,4 +1,4 @@
-"""Cleaners that give a cell one form: booleans, numbers, dates, web addresses, lists."""
+"""Cleaners for booleans, numbers, dates, web addresses and lists."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ _BY_MARK: Final = {
     ",": r"^(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]+)(?:,[0-9]+)?$",
     ".": r"^(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?$",
 }
-"""What a number looks like, by its decimal mark."""
+"""What a number looks like, by its decimal separator."""
 
 AMBIGUOUS: Final = r"^[1-9][0-9]{0,2}[.,][0-9]{3}$"
 
 _MONTHS: Final = "jan fev mar abr mai jun jul ago set out nov dez".split()
 _DATE_FORMATS: Final = ("%d/%m/%Y", "%Y-%m-%d", "%d/%m/%y", "%Y/%m/%d")
-"""Day before month, as everywhere but in the United States: nobody can tell 3/4 from 4/3."""
+"""Day before month, as everywhere but in the United States: 3/4 and 4/3 are ambiguous."""
 
 
 def boolean(cell: pl.Expr) -> pl.Expr:
-    """`Sim`, `Aceito`, `x` to `true`, `Não`, `Não aceito`, `0` to `false`; others as they are."""
+    """`Sim`, `Aceito`, `x` -> `true`; `Não`, `Não aceito`, `0` -> `false`; others unchanged."""
     return once_each(cell, lambda c: distinct(text(c), answer), pl.String())
 
 
 def number(cell: pl.Expr, decimal: str | None) -> pl.Expr:
-    """`R$ 1.234,50` to `1234.50`; `1.234` and `1,234` stay as they are, unless `decimal` is known.
+    """`R$ 1.234,50` -> `1234.50`; `1.234` and `1,234` are unchanged unless `decimal` is given.
 
-    They are a thousand and some in one country and one and some in another, and a spreadsheet
-    program writes 1.234 for both. A guess would be wrong by a factor of a thousand.
+    The separator is a decimal one in some countries and a thousands one in others, and spreadsheet
+    programs write 1.234 for both. A guess could be wrong by a factor of a thousand.
     """
 
     def plain(cells: pl.Expr) -> pl.Expr:
@@ -52,7 +52,7 @@ def number(cell: pl.Expr, decimal: str | None) -> pl.Expr:
 
 
 def _simple_number(cell: pl.Expr) -> pl.Expr:
-    """Digits with a decimal comma or without, which need no closer look."""
+    """Digits with or without a decimal comma: the fast path."""
     number = cell.str.replace(",", ".", literal=True).str.replace(r"\.0+$", "")
     simple = cell.str.contains(r"^(?:0|[1-9][0-9]*)(?:,[0-9]{1,2})?$")
     return pl.when(simple).then(number)
@@ -78,13 +78,13 @@ def _plain_number(cell: pl.Expr, decimal: str | None) -> pl.Expr:
 
 
 def date(cell: pl.Expr, form: str | None) -> pl.Expr:
-    """`31/12/2026`, `31.12.26`, `31 de dezembro de 2026` to `2026-12-31`; a time is left out."""
+    """`31/12/2026`, `31.12.26`, `31 de dezembro de 2026` -> `2026-12-31`; times are dropped."""
     quick = [_usual_day(form)] if form is None or form == "%d/%m/%Y" else []
     return stages(cell, *quick, lambda c: _day(c, form), text)
 
 
 def _usual_day(form: str | None) -> Cleaner:
-    """31/12/2026 and 2026-12-31, which need no closer look."""
+    """31/12/2026 and 2026-12-31: the fast path."""
 
     def attempt(cell: pl.Expr) -> pl.Expr:
         days = [
@@ -105,7 +105,7 @@ def _day(cell: pl.Expr, form: str | None) -> pl.Expr:
     for at, month in enumerate(_MONTHS, 1):
         marks = marks.str.replace(rf"/{month}[a-z]*/", f"/{at:02d}/")
     written = marks.str.replace(r"^(\d{4})/(\d{1,2})/(\d{1,2})$", "$1-$2-$3")
-    # A year of two digits must not be read as the year 26.
+    # A two-digit year must not be parsed as the year 26.
     short = written.str.contains(r"/\d{2}$")
     days = [
         pl.when(short if known.endswith("%y") else short.not_()).then(
@@ -118,12 +118,12 @@ def _day(cell: pl.Expr, form: str | None) -> pl.Expr:
 
 
 def url(cell: pl.Expr) -> pl.Expr:
-    """`WWW.Exemplo.com.br/A` to `https://www.exemplo.com.br/A`; what is none stays as it is."""
+    """`WWW.Exemplo.com.br/A` -> `https://www.exemplo.com.br/A`; anything else unchanged."""
     return stages(cell, _page, tidied(_page))
 
 
 def _page(cell: pl.Expr) -> pl.Expr:
-    """The address of a page; null where it does not look like one."""
+    """The address of a web page; null if it does not look like one."""
     whole = (
         pl.when(cell.str.contains(r"(?i)^https?:/*[^\s/]\S*$"))
         .then(cell.str.replace(r"(?i)^(https?):/*", "$1://"))
@@ -135,7 +135,7 @@ def _page(cell: pl.Expr) -> pl.Expr:
 
 
 def social(cell: pl.Expr) -> pl.Expr:
-    """`@Ana.Souza ` to `@ana.souza`, the address of a profile without what tracks its visitors."""
+    """`@Ana.Souza ` -> `@ana.souza`; removes tracking parameters from the address of a profile."""
     return stages(cell, _profile, tidied(_profile))
 
 
@@ -152,7 +152,7 @@ _QUOTED: Final = r"""^(?:"([^"]+)"|'([^']+)')$"""
 
 
 def items(cell: pl.Expr, separator: str | None) -> pl.Expr:
-    """A cell as a list of its items, without spaces, quotes and brackets around them.
+    """Split a cell into items, without the spaces, quotes and brackets around them.
 
     An empty cell is an empty list.
     """
@@ -173,6 +173,6 @@ def constant(values: Sequence[str]) -> pl.Expr:
 
 
 def unique(cells: pl.Expr) -> pl.Expr:
-    """Every item once, in the order in which they first came; no items are null."""
+    """Distinct items in order of first appearance; null if there are none."""
     once = cells.list.drop_nulls().list.unique(maintain_order=True)
     return pl.when(once.list.len() > 0).then(once)

@@ -1,4 +1,4 @@
-"""Spend time only on the cells that need it."""
+"""Applies expensive expressions only to the cells that need them."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Final
 import polars as pl
 
 _LOOKED_AT: Final = 1_000
-"""Cells by which it is judged whether a column repeats itself."""
+"""Number of cells sampled to decide whether a column repeats its values."""
 
 Cleaner = Callable[[pl.Expr], pl.Expr]
 
 
 def where(cell: pl.Expr, needs_it: Cleaner, clean: Cleaner) -> pl.Expr:
-    """`clean` over the cells that `needs_it` marks; the others stay as they are.
+    """Apply `clean` to the cells for which `needs_it` is true; the others are unchanged.
 
-    `pl.when` computes both sides for all rows of a batch as soon as one row needs it, and one row
-    nearly always does.
+    `pl.when` evaluates both branches for all rows of a batch as soon as one row needs it, and one
+    row nearly always does.
     """
 
     def only_those(cells: pl.Series) -> pl.Series:
@@ -31,9 +31,9 @@ def where(cell: pl.Expr, needs_it: Cleaner, clean: Cleaner) -> pl.Expr:
 
 
 def stages(cell: pl.Expr, *attempts: Cleaner) -> pl.Expr:
-    """The first attempt that gives a value; each sees only the cells that those before left null.
+    """The first attempt that gives a value; each one sees only the cells still null.
 
-    Put the attempt that settles most cells first, and the dear one last.
+    Put the attempt that settles most cells first, and the most expensive one last.
     """
 
     def settle(cells: pl.Series) -> pl.Series:
@@ -54,7 +54,7 @@ def stages(cell: pl.Expr, *attempts: Cleaner) -> pl.Expr:
 
 
 def distinct(cell: pl.Expr, clean: Callable[[str], str]) -> pl.Expr:
-    """A function of Python over each different value once."""
+    """Apply a Python function once to each distinct value."""
 
     def each(cells: pl.Series) -> pl.Series:
         known = cells.drop_nulls().unique()
@@ -65,7 +65,7 @@ def distinct(cell: pl.Expr, clean: Callable[[str], str]) -> pl.Expr:
 
 
 def once_each(cell: pl.Expr, clean: Cleaner, dtype: pl.DataType) -> pl.Expr:
-    """`clean` over each different value once, where cells repeat themselves."""
+    """Apply `clean` once to each distinct value, if values repeat."""
 
     def by_value(cells: pl.Series) -> pl.Series:
         frame = cells.alias("cell").to_frame()

@@ -1,4 +1,4 @@
-"""Phones, documents and postcodes that a spreadsheet took for numbers: their digits again."""
+"""Restores phones, documents and postcodes that a spreadsheet program converted to numbers."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ _DECIMALS: Final = r"^\s*(\d+)[.,]0+\s*$"
 _EXPONENT: Final = r"^\s*(\d)[.,](\d+)[eE]\+?(\d{1,2})\s*$"
 
 EXPONENT: Final = r"^\s*\d(?:[.,]\d+)?[eE]\+?\d{1,2}\s*$"
-"""A number with an exponent, whether or not its digits are all there."""
+"""A number in scientific notation, complete or not."""
 
 _ALL_BUT_ZEROS: Final = 8
-"""So many decimals are all that a number had: spreadsheets round to five or six, programs leave
-only zeros at the end out."""
+"""Decimals from which no digits are missing: spreadsheets round to five or six, and programs drop
+only trailing zeros.
+"""
 
 
 def unmangled(cell: pl.Expr) -> pl.Expr:
-    """`1.1987654321E+10` and `11987654321.0` to `11987654321`; null for all others.
+    """`1.1987654321E+10` and `11987654321.0` -> `11987654321`; null for all others.
 
-    Null too for `1.19877E+10`, whose last digits are lost.
+    Also null for `1.19877E+10`, whose last digits are lost.
     """
     first, decimals = cell.str.extract(_EXPONENT, 1), cell.str.extract(_EXPONENT, 2)
     places = cell.str.extract(_EXPONENT, 3).cast(pl.Int64, strict=False)

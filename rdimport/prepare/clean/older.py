@@ -1,7 +1,7 @@
-"""Cleaners as earlier releases had them, where they gave another value than today's.
+"""Cleaners of earlier releases, where their results differ from today's.
 
-A row is known by its cleaned values. What an earlier release sent is in the ledger under those that
-its cleaners gave, so each cleaner that is improved leaves its former self here.
+A row is identified by its cleaned values, and the ledger has those of the release that sent it. So
+when a cleaner is improved, its previous version is kept here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _AROUND: Final = " \t'\"<>()[]{}.,;:/\\|"
 
 
 def email(cell: pl.Expr, *, first: bool, correct: bool) -> pl.Expr:
-    """Release 0.1.0: `Maria Silva maria@x.com` to `mariasilvamaria@x.com`, no accents anywhere."""
+    """Release 0.1.0: `Maria Silva maria@x.com` -> `mariasilvamaria@x.com`, no accents anywhere."""
 
     def address(plain: pl.Expr) -> pl.Expr:
         folded = bare(plain).str.replace_all(r"[\p{Cf}\p{Cc}]", " ").str.strip_chars()
@@ -36,7 +36,7 @@ def email(cell: pl.Expr, *, first: bool, correct: bool) -> pl.Expr:
 
 
 def _joined(cell: pl.Expr, *, first: bool) -> pl.Expr:
-    """What is left when everything around an address is taken away, blanks within it too."""
+    """What is left without the text around an address and the blanks within it."""
     several = cell.str.count_matches("@", literal=True) > 1
     address = (
         pl.coalesce(cell.str.extract(_IN_BRACKETS), cell)
@@ -58,7 +58,7 @@ def _joined(cell: pl.Expr, *, first: bool) -> pl.Expr:
 
 
 def items(cell: pl.Expr, separator: str | None) -> pl.Expr:
-    """Release 0.1.0: a cell as a list of its items, with their quotes and brackets."""
+    """Release 0.1.0: split a cell into items, keeping their quotes and brackets."""
     if separator is None:
         return pl.when(cell.is_not_null()).then(pl.concat_list(cell)).otherwise(constant([]))
     mark = re.escape(separator)

@@ -1,9 +1,9 @@
-"""Phone numbers as Brazilians write them, to E.164.
+"""Phone numbers as Brazilians write them, converted to E.164.
 
 Sources: ANATEL's numbering plan (area codes; mobile numbers have nine digits and begin with 9,
 landlines eight and begin with 2 to 5; long-distance calls put 0 and a two-digit operator code
-before the area code). Brazil's numbers are settled by patterns; the library `phonenumbers` is asked
-only for those that begin with another country's code, or that are not Brazil's by the mapping.
+before the area code). Brazilian numbers are matched by patterns. The library `phonenumbers` is used
+only for numbers with another country code, or if the mapping names another country.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ AREAS: Final = (
 
 _AREA: Final = f"(?:{'|'.join(AREAS)})"
 _PREFIX: Final = r"^(?:(?:00)?55)?(?:0(?:[0-9][0-9])?)?"
-"""Country code and long-distance prefix, with or without an operator's code."""
+"""Country code and long-distance prefix, with or without an operator code."""
 
 _MOBILE: Final = rf"{_PREFIX}{_AREA}9[0-9]{{8}}$"
 _LANDLINE: Final = rf"{_PREFIX}{_AREA}[2-5][0-9]{{7}}$"
@@ -36,7 +36,7 @@ _WITH_MARKS: Final = rf"^\(?{_AREA}\)? ?9[0-9]{{4}}[ -]?[0-9]{{4}}$"
 _LEAST_DIGITS: Final = r"(?:[0-9][^0-9]*){8}"
 
 _SERVICE: Final = r"^0(?:800|300|500|900)[0-9]{6,7}$"
-"""Free calls and the like, which have no area code."""
+"""Toll-free and similar numbers, which have no area code."""
 
 _PUNCTUATION: Final = [" ", "(", ")", "-", "+", ".", "/", "x", "X", "\u00a0"]
 _EXTENSION: Final = r"(?i)[,;]?\s*(?:\(?\s*ramal|\br\.|\bext?\.?|\bram\.?)\s*:?\s*\d{1,6}\s*\)?\s*$"
@@ -48,17 +48,17 @@ E164: Final = r"^\+[1-9]\d{7,14}$"
 """ITU-T E.164: a country code and at most fifteen digits in all."""
 
 _FOREIGN: Final = r"^\s*(?:\+|00)\s*(?:[1-46-9]|5[0-46-9])"
-"""An international prefix that is not Brazil's."""
+"""An international prefix other than Brazil's."""
 
 LANDLINE: Final = rf"^\+55(?:{_AREA}[2-5][0-9]{{7}}|[3589]00[0-9]{{6,7}})$"
 _HERE: Final = rf"^\+55(?:{_AREA}(?:9[0-9]{{8}}|[2-5][0-9]{{7}})|[3589]00[0-9]{{6,7}})$"
 
 
 def phone(cell: pl.Expr, *, first: bool, area: str | None, country: str) -> pl.Expr:
-    """`(0xx11) 98765-4321` to `+5511987654321`; what is no phone number stays as it is.
+    """`(0xx11) 98765-4321` -> `+5511987654321`; anything that is not a phone number unchanged.
 
-    `first`: of several numbers take the first. `area`: the DDD of numbers without one. `country`:
-    that of numbers without a country code (ISO 3166).
+    `first`: take the first of several numbers. `area`: DDD of numbers without one. `country`: ISO
+    3166 code of numbers without a country code.
     """
     if country != "BR":
         return distinct(text(cell), lambda value: _by_library(value, country))
@@ -75,7 +75,7 @@ def phone(cell: pl.Expr, *, first: bool, area: str | None, country: str) -> pl.E
 
 
 def _most_usual(cell: pl.Expr) -> pl.Expr:
-    """`(11) 98765-4321`, with its marks or without some: it takes half the time of `_usual`."""
+    """`(11) 98765-4321`, with or without its punctuation: twice as fast as `_usual`."""
     area, last = cell.str.strip_chars_start("(").str.head(2), cell.str.tail(4)
     middle = cell.str.head(-4).str.strip_chars_end(" -").str.tail(5)
     number = pl.concat_str(pl.lit("+55"), area, middle, last)
@@ -83,13 +83,13 @@ def _most_usual(cell: pl.Expr) -> pl.Expr:
 
 
 def _too_short(cell: pl.Expr) -> pl.Expr:
-    """Whether it has fewer digits than any number of Brazil, which no closer look makes more."""
+    """Whether it has fewer digits than any Brazilian number."""
     few = cell.str.contains(_LEAST_DIGITS).not_()
     return few & cell.str.contains(_FOREIGN).not_()
 
 
 def _usual(cell: pl.Expr) -> pl.Expr:
-    """Numbers of Brazil among the usual punctuation; null for all others."""
+    """Brazilian numbers with common punctuation; null for all others."""
     return _local(cell, cell.str.replace_many(_PUNCTUATION, [""]))
 
 
@@ -113,7 +113,7 @@ def _unusual(cell: pl.Expr, area: str | None, *, first: bool) -> pl.Expr:
 
 
 def _ninth(digits: pl.Expr) -> pl.Expr:
-    """Mobile numbers from before 2016 with the digit 9 that they got since."""
+    """Mobile numbers from before 2016, with the leading 9 added."""
     eight = digits.str.contains(_EIGHT_DIGIT_MOBILE)
     number = pl.concat_str(digits.str.tail(10).str.head(2), pl.lit("9"), digits.str.tail(8))
     return pl.when(eight).then(number)
@@ -131,9 +131,9 @@ def _local(cell: pl.Expr, digits: pl.Expr) -> pl.Expr:
 
 
 def is_number(cell: pl.Expr) -> pl.Expr:
-    """Whether a cleaned cell is a number that exists: Brazil's by pattern, others by library.
+    """Whether a cleaned cell is an existing number: Brazilian by pattern, others by library.
 
-    To have the form of E.164 is not enough: a cell may look like it and never have been understood.
+    The form of E.164 is not sufficient: a cell that was not understood may have it by chance.
     """
 
     def known(cells: pl.Series) -> pl.Series:
@@ -158,7 +158,7 @@ def _exists(number: str) -> bool:
 
 
 def _by_library(tidy: str, country: str) -> str:
-    """E.164 where the library knows such a number; anything else as it is."""
+    """E.164 for numbers that the library accepts; anything else unchanged."""
     import phonenumbers  # noqa: PLC0415  only numbers from abroad need it
 
     dialled = f"+{tidy[2:]}" if tidy.startswith("00") else tidy
@@ -172,7 +172,9 @@ def _by_library(tidy: str, country: str) -> str:
 
 
 def of_kind(number: pl.Expr, kind: str) -> pl.Expr:
-    """Mobile or landline numbers only; those from abroad, which nobody can tell, are mobile."""
+    """Mobile or landline numbers only. Foreign numbers, which cannot be told apart, count as
+    mobile.
+    """
     if kind == "landline":
         return pl.when(number.str.contains(LANDLINE)).then(number)
     return pl.when(number.str.contains(LANDLINE).not_()).then(number)

@@ -1,4 +1,4 @@
-"""Cleaners of plain text, and the pieces that the other cleaners build upon."""
+"""Cleaners for plain text, and helpers for other cleaners."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ import polars.selectors as cs
 from rdimport.prepare.clean.lazily import Cleaner, where
 
 _INVISIBLE: Final = r"[[\p{Cf}\p{Cc}]--[\s\x{200D}]]"
-"""What nobody typed: zero-width spaces, direction marks, control characters, byte order marks.
+"""Invisible characters: zero-width spaces, direction marks, control characters, byte order marks.
 
-Not the joiner U+200D, of which emoji are made, and not white space, which becomes a space.
+Not U+200D, which joins emoji, and not white space, which becomes a space.
 """
 
 _UNTIDY: Final = r"[^\S ]|  |^ | $|[[\p{Cf}\p{Cc}\p{M}]--[\x{200D}]]"
 
 
 def column(name: str) -> pl.Expr:
-    """The column of exactly that name: to `pl.col`, `*` is all columns and `^a.*$` a pattern."""
+    """The column with exactly that name; `pl.col` treats `*` and `^a.*$` as patterns."""
     if name == "*" or (name.startswith("^") and name.endswith("$")):
         return cs.by_name(name).as_expr()
     return pl.col(name)
 
 
 def text(cell: pl.Expr) -> pl.Expr:
-    """One space between words, none around them, no invisible characters; nothing left is null."""
+    """Single spaces between words, none around them, no invisible characters; null if empty."""
     return where(cell, lambda c: c.str.contains(_UNTIDY) | (c == ""), _tidied)
 
 
@@ -41,17 +41,19 @@ def _tidied(cell: pl.Expr) -> pl.Expr:
 
 
 def none(cell: pl.Expr) -> pl.Expr:
-    """As it is; a cell that shows nothing is empty, because RD refuses blanks."""
+    """Unchanged; null if nothing visible is left, because RD rejects blanks."""
     return pl.when(filled(cell)).then(cell)
 
 
 def tidied(attempt: Cleaner) -> Cleaner:
-    """The attempt once more on the tidied cell, and else the tidied cell: a last stage."""
+    """Apply the attempt to the tidied cell; if it gives nothing, the tidied cell. For a last
+    stage.
+    """
     return lambda cell: pl.coalesce(attempt(text(cell)), text(cell))
 
 
 def filled(cell: pl.Expr) -> pl.Expr:
-    """Whether a cell holds more than spaces and invisible characters."""
+    """Whether a cell has anything but spaces and invisible characters."""
     return cell.str.contains(r"[^\s\p{Cf}\p{Cc}]")
 
 
@@ -61,7 +63,7 @@ def lower(cell: pl.Expr) -> pl.Expr:
 
 
 def bare(cell: pl.Expr) -> pl.Expr:
-    """For comparing: lower case, no accents, full-width letters as plain ones."""
+    """For comparisons: lower case, no accents, full-width letters as normal ones."""
     return where(cell, lambda c: c.str.contains(r"[^\x00-\x7f]"), _plain).str.to_lowercase()
 
 
@@ -70,10 +72,10 @@ def _plain(cell: pl.Expr) -> pl.Expr:
 
 
 _SMALL: Final = "Da Das De Del Della Di Do Dos Du E La Las Los Van Von Y".split()
-"""Words within a name that are not capitalised in Portuguese, Spanish, Italian and Dutch."""
+"""Particles of names in lower case: Portuguese, Spanish, Italian and Dutch."""
 
 _ROMAN: Final = "Ii Iii Iv Vi Vii Viii Ix Xi Xii Xiii Xiv Xv".split()
-"""Numerals of heirs and popes; single letters get their capital anyway."""
+"""Roman numerals in names; single letters are capitalised anyway."""
 
 _AS_WRITTEN: Final = {
     **{f" {word} ": f" {word.lower()} " for word in _SMALL},
@@ -82,12 +84,12 @@ _AS_WRITTEN: Final = {
 
 
 def name(cell: pl.Expr) -> pl.Expr:
-    """`JOÃO DA SILVA JR` to `João da Silva Jr`; what has both cases already stays as it is."""
+    """`JOÃO DA SILVA JR` -> `João da Silva Jr`; mixed case is unchanged."""
     return proper(text(cell))
 
 
 def proper(cell: pl.Expr) -> pl.Expr:
-    """Tidied text that is all in capitals or all in small letters, as names are written."""
+    """Tidied text in title case, if it was all upper or all lower case."""
     return where(cell, _one_case, _capitalised)
 
 
@@ -97,6 +99,6 @@ def _one_case(cell: pl.Expr) -> pl.Expr:
 
 def _capitalised(cell: pl.Expr) -> pl.Expr:
     words = pl.concat_str(cell.str.to_titlecase(), pl.lit(" "))
-    # Twice, because two such words in a row share the space between them.
+    # Twice, because two adjacent matches share the space between them.
     written = words.str.replace_many(_AS_WRITTEN).str.replace_many(_AS_WRITTEN)
     return written.str.strip_chars_end(" ")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from rdimport.api.results import CheckTally
 from rdimport.core.row import FILE, PROBLEMS, ROW, State
-from rdimport.plan.planner import Invalid
+from rdimport.plan.invalid import Invalid
 
 BATCHES = st.lists(
     st.lists(st.tuples(st.integers(2, 6), st.sampled_from("abc"), st.text(max_size=2)), max_size=8)

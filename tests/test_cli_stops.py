@@ -19,7 +19,7 @@ from support.waiting import until
 from rdimport.sandbox import Faults, SandboxOptions, running
 from rdimport.sandbox.embedded import RunningSandbox
 
-STATES = "accepted already_imported duplicate invalid refused uncertain pending".split()
+STATES = "accepted already_imported duplicate invalid suppressed refused uncertain pending".split()
 
 
 @pytest.fixture

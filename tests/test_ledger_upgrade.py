@@ -69,7 +69,7 @@ def imported(desk: Desk, file: str, mapping: str, *words: str) -> dict[str, int]
     return {name: n for name, n in done.summary.items() if name in STATES and n}
 
 
-STATES = "accepted already_imported duplicate invalid refused uncertain pending".split()
+STATES = "accepted already_imported duplicate invalid suppressed refused uncertain pending".split()
 
 AGAIN = [
     ("fair.csv", "fair.yaml", []),

@@ -34,6 +34,7 @@ from rdimport.plan.duplicates import Index
 from rdimport.plan.history import known_before, no_history
 from rdimport.plan.planner import Planner
 from rdimport.plan.spool import Spool
+from rdimport.plan.suppression import Suppression
 from rdimport.prepare.preview import Preview, advice
 from rdimport.proposal import SAMPLE_ROWS, Proposal
 from rdimport.proposal import propose as propose_for
@@ -102,6 +103,7 @@ def check(
     on_event: Observer = ignore_events,
     lang: str = "en",
     keep: bool = True,
+    suppress: Files = (),
     new_identity: bool = False,
 ) -> CheckResult:
     """Read, clean, validate and plan; send nothing and write nothing.
@@ -113,6 +115,7 @@ def check(
     mapping, custom_fields, _name = _loaded(mapping, custom_fields)
     allowed = _quota(quota)
     tables = open_tables(_names(files), source_hints(hints or Hints(), mapping))
+    people = Suppression.read(_names(suppress))
     book, preview = CheckTally(), Preview()
     with ExitStack() as stack:
         store = None if state_dir is None else store_of(state_dir)
@@ -123,7 +126,11 @@ def check(
         new = partial(Planner, mapping, memory, book, spool, index)
         observer = best_effort(on_event)
         plan = new(
-            catalogue=custom_fields, observer=observer, look=preview.add, today=today(SystemClock())
+            catalogue=custom_fields,
+            suppression=people,
+            observer=observer,
+            look=preview.add,
+            today=today(SystemClock()),
         ).make(tables)
         missed = known.unrecognised(book.names, tables) if known and not new_identity else ()
     to_send = plan.at_most(limit)
@@ -138,6 +145,7 @@ def check(
         preview=preview,
         advice=advice(mapping, lang),
         unrecognised=missed,
+        notes=people.notes,
     )
 
 
@@ -183,6 +191,7 @@ async def run_async(
     report_dir: str | Path = REPORT_DIR,
     resend: Collection[State] = (),
     not_proved: bool = False,
+    suppress: Files = (),
     limit: int | None = None,
     canary: bool = False,
     concurrency: int = 64,
@@ -224,6 +233,7 @@ async def run_async(
     report_dir: gets a folder for each run.
     resend: states (uncertain, refused, accepted) whose rows are sent again.
     not_proved: uncertain rows only where a complete export, which `settle` has read, has them not.
+    suppress: lists of people who must not be sent: their addresses, or the SHA-256 of these.
     limit, canary: rows to send at most; whether they are a trial, which the report then says.
     concurrency: requests open at once.
     max_seconds, timeout, patience: seconds to spend, for one answer, for an endpoint that is down.
@@ -264,6 +274,7 @@ async def run_async(
         hints=hints or Hints(),
         resend=frozenset(resend),
         not_proved=not_proved,
+        suppress=tuple(_names(suppress)),
         custom_fields=custom_fields,
         on_event=best_effort(on_event),
         clock=clock or SystemClock(),

@@ -35,6 +35,7 @@ from rdimport.core.events import (
 from rdimport.core.messages import _
 from rdimport.core.quota import Quota
 from rdimport.core.row import FAILED, State
+from rdimport.core.shell import whole
 from rdimport.core.stop import StopReason
 from rdimport.delivery.pacing.pacer import EvenPacer, RateLimiter
 from rdimport.delivery.pacing.shared import shared
@@ -63,6 +64,7 @@ from rdimport.plan.history import history_of
 from rdimport.plan.known_rows import KnownRows
 from rdimport.plan.planner import Plan, Planner
 from rdimport.plan.spool import Spool
+from rdimport.plan.suppression import Suppression
 from rdimport.prepare.preview import advice
 from rdimport.report import write_report
 from rdimport.report.private_files import clean, see_that_it_can_be_made
@@ -93,6 +95,7 @@ class RunOptions:
     hints: Hints
     resend: frozenset[State]
     not_proved: bool
+    suppress: tuple[str, ...]
     custom_fields: CustomFields | None
     on_event: Observer
     clock: Clock
@@ -134,11 +137,13 @@ async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions)
         free = wait_for(store, account, options.clock, options.wait, stop_request.is_set)
         lock = stack.enter_context(await free)
         ledger = stack.enter_context(store.open())
+        read = partial(Suppression.read, options.suppress)
+        people = await _in_thread(read, stop_request)  # now: waiting may have taken hours
         spool = stack.enter_context(Spool(options.state_dir))
         index = stack.enter_context(Index(options.state_dir))
         run = _begin(ledger, lock, options, mapping, files)
         planner = _planner(
-            run, options, mapping, spool=spool, index=index, stop_request=stop_request
+            run, options, mapping, people, spool=spool, index=index, stop_request=stop_request
         )
         try:
             plan = await _in_thread(partial(planner.make, tables), stop_request)
@@ -156,7 +161,7 @@ async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions)
         options.on_event(ReportStage("counting", 0))
         seen = run.examples(of_each=1)
         options.on_event(ReportFinished())
-    notes = tuple(note for table in tables for note in table.notes)
+    notes = tuple(note for table in tables for note in table.notes) + people.notes
     where = options.report_dir / summary.run_id
     return RunResult(
         summary,
@@ -211,6 +216,7 @@ def _planner(
     run: Run,
     options: RunOptions,
     mapping: Mapping,
+    people: Suppression,
     *,
     spool: Spool,
     index: Index,
@@ -231,6 +237,7 @@ def _planner(
         index,
         catalogue=options.custom_fields,
         today=today(options.clock),
+        suppression=people,
         recall=_recall(run, options, mapping),
         observer=options.on_event,
         interrupted=stop_request.is_set,
@@ -243,7 +250,8 @@ def _reach(options: RunOptions) -> tuple[str, ...]:
     address = () if to.base_url == BASE_URL else ("--base-url", to.base_url)
     account = () if to.account == "default" else ("--account", to.account)
     reports = str(options.report_dir.absolute())
-    return (*address, *account, *options.store.reach, "--report-dir", reports)
+    people = (word for name in options.suppress for word in ("--suppress", whole(name)))
+    return (*address, *account, *options.store.reach, "--report-dir", reports, *people)
 
 
 class _End(NamedTuple):

@@ -23,7 +23,8 @@ from rdimport.ledger import (
     of_filled,
     wrong_column,
 )
-from rdimport.plan.planner import Invalid, Plan
+from rdimport.plan.invalid import Invalid
+from rdimport.plan.planner import Plan
 from rdimport.plan.spool import Spool
 from rdimport.prepare.preview import Preview
 from rdimport.report.summary import RunSummary
@@ -141,7 +142,8 @@ class CheckResult:
     pending in it. `seconds` is how long the quota makes the sending take, None without a quota.
     `unrecognised` are conversions that a run would not know again, so that it would send nothing.
     `book` has what is wrong, `preview` has rows before and after
-    and how each field fared, `advice` warns of what the mapping will cause later.
+    and how each field fared, `advice` warns of what the mapping will cause later. `notes` tell of
+    the suppression lists.
     """
 
     counts: dict[State, int]
@@ -154,6 +156,7 @@ class CheckResult:
     preview: Preview
     advice: tuple[str, ...]
     unrecognised: tuple[Unrecognised, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:

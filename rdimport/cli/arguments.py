@@ -69,6 +69,7 @@ class CheckArguments(FileArguments, AddressArguments, StateArguments, OutputArgu
     mapping: Path | None
     resend: tuple[str, ...]
     not_proved: bool
+    suppress: tuple[str, ...]
     sandbox: bool
     plan: str | None
     quota: str | None

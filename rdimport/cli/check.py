@@ -39,6 +39,7 @@ def _check(args: CheckArguments, mapping: Path) -> int:
             limit=args.canary or args.limit,
             resend=resolve.resend(args),
             not_proved=args.not_proved,
+            suppress=args.suppress,
             on_event=terminal.observer,
             lang=args.lang,
             keep=args.payloads is not None,

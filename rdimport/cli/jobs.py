@@ -165,6 +165,7 @@ def _looked_at(settings: Settings, job: str) -> screen.Look:
             quota=resolve.quota(args),
             state_dir=resolve.state_dir(args),
             hints=resolve.hints(args),
+            suppress=args.suppress,
             lang=args.lang,
             keep=False,
         )

@@ -41,6 +41,7 @@ def carry_out(
         report_dir=args.report_dir or api.REPORT_DIR,
         resend=resolve.resend(args),
         not_proved=args.not_proved,
+        suppress=args.suppress,
         limit=args.canary or args.limit,
         canary=args.canary is not None,
         concurrency=args.concurrency,

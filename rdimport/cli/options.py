@@ -21,8 +21,8 @@ _Commands: TypeAlias = "argparse._SubParsersAction[Grammar]"  # noqa: SLF001  it
 
 def _exit_codes() -> str:
     return _(
-        "exit codes:\n  0   every row was accepted now or earlier, or is a duplicate "
-        "of such a row\n  1   finished; some rows are invalid, refused or uncertain: "
+        "exit codes:\n  0   every row was accepted now or earlier, is a duplicate of such "
+        "a row, or suppressed\n  1   finished; some rows are invalid, refused or uncertain: "
         "see the failure report\n  2   nothing was sent: wrong usage, mapping, file "
         "or directory, or no key\n  3   stopped before the end; the same command "
         "again goes on\n  70  a bug in rdimport; the ledger is right\n  75  another "
@@ -287,6 +287,13 @@ def _input(to: argparse.ArgumentParser, *, needed: bool) -> None:
         "--not-proved",
         action="store_true",
         help=_("of the uncertain rows only those that a complete export has not (see settle)"),
+    )
+    group.add_argument(
+        "--suppress",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help=_("list of people who must not be sent: e-mails or their SHA-256 (repeatable)"),
     )
 
 

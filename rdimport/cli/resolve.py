@@ -21,6 +21,7 @@ from rdimport.cli.arguments import (
 )
 from rdimport.core.errors import UsageError
 from rdimport.core.messages import _
+from rdimport.core.shell import whole
 
 if TYPE_CHECKING:
     from rdimport.cli.log import LogFile
@@ -115,6 +116,7 @@ def again(args: CheckArguments) -> tuple[str, ...]:
             value = "tab"
         if usual is not None and value != getattr(usual.arguments, name):
             words += [f"--{name.replace('_', '-')}", str(value)]
+    words += [word for name in args.suppress for word in ("--suppress", whole(name))]
     return tuple(words)
 
 

@@ -169,6 +169,10 @@ class Account(Common):
     reserve: Share | None = Field(
         default=None, description="of the quota, left to other integrations: `20%`"
     )
+    suppress: Paths | None = Field(
+        default=None,
+        description='lists of people who must not be sent: `["acme/saiu.csv"]` (`--suppress`)',
+    )
     unclear: dict[Annotated[str, StringConstraints(pattern="^5[0-9][0-9]$")], Meaning] = Field(
         default={},
         description='an endpoint of your own: answers that mean “not taken”: `{503 = "not_taken"}`',
@@ -273,16 +277,21 @@ class Settings(_Table):
         """A path of the file, absolute."""
         return self._folder / Path(text).expanduser()
 
+    def word(self, name: str) -> str:
+        """What names a list on a command line: a path of the file, absolute, or an address."""
+        return name if "://" in name else str(self.path(name))
+
     def words(self, job: str) -> list[str]:
         """The command line, from `run` on, that does what a job says; the key apart."""
         its = self.jobs[job]
         name, account = self.account_of(job)
-        words = ["run", *(str(self.path(file)) for file in its.files), f"--account={name}"]
+        words = ["run", *(self.word(file) for file in its.files), f"--account={name}"]
         words += [f"--plan={account.plan}"] if account.plan else []
         words += [f"--quota={account.quota}"] if account.quota else []
         words += [f"--reserve={account.reserve}"] if account.reserve else []
         if account.api_key.file is not None:
             words.append(f"--api-key-file={self.path(account.api_key.file)}")
+        words += [f"--suppress={self.word(name)}" for name in account.suppress or ()]
         for key in (
             "mapping",
             *_INHERITED,
@@ -309,6 +318,7 @@ class Settings(_Table):
             "plan",
             "quota",
             "reserve",
+            "suppress",
             "unclear",
             "idempotent",
             *_INHERITED,

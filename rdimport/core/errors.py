@@ -14,7 +14,7 @@ class ExitCode(IntEnum):
     """What the command says to the shell; scripts and cron jobs rely on it."""
 
     DONE = 0
-    """Every row was accepted now or earlier, or was a duplicate of such a row."""
+    """Every row was accepted now or earlier, was a duplicate of such a row, or was suppressed."""
     FAILED_ROWS = 1
     """Finished; some rows are invalid, refused or uncertain."""
     NOTHING_SENT = 2

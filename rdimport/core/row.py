@@ -39,6 +39,7 @@ class State(StrEnum):
     ALREADY_IMPORTED = "already_imported"
     DUPLICATE = "duplicate"
     INVALID = "invalid"
+    SUPPRESSED = "suppressed"
     REFUSED = "refused"
     UNCERTAIN = "uncertain"
     PENDING = "pending"

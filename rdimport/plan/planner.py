@@ -1,8 +1,8 @@
 """The planner: reads, cleans and validates every row, and decides what happens to it before
 sending.
 
-A row either ends here (invalid, a duplicate, known from an earlier run) or is spooled to be sent.
-`check` and `run` share this code, so the first shows what the second will do.
+A row either ends here (invalid, suppressed, a duplicate, known from an earlier run) or is spooled to
+be sent. `check` and `run` share this code, so the first shows what the second will do.
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
-from itertools import groupby
-from operator import itemgetter
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Final, Protocol, overload
+from typing import TYPE_CHECKING, Final, Protocol
 
 import polars as pl
 
@@ -23,8 +21,10 @@ from rdimport.core.events import Observer, RowsRead, ignore_events
 from rdimport.core.row import DEFECT, FILE, ROW, Problem, State
 from rdimport.ledger import Input, Names, Outcome, PendingRow, SendAttempt, text_of
 from rdimport.plan.duplicates import AT, IDENTITY, UNCHANGED, Index
-from rdimport.plan.history import EARLIER, VERSION, Known, SendHistory, cells_of
+from rdimport.plan.history import EARLIER, VERSION, Known, SendHistory
+from rdimport.plan.invalid import Invalid, by_row
 from rdimport.plan.known_rows import NO_SOURCES, SOURCE, KnownRows
+from rdimport.plan.suppression import NOBODY, Suppression
 from rdimport.prepare import Bound, Origin, Prepared, bind, prepare
 from rdimport.prepare.earlier import NOTHING
 from rdimport.prepare.encode import Merger, compared
@@ -128,40 +128,6 @@ class Plan:
         return problem
 
 
-class Invalid(Sequence[Outcome]):
-    """The rows of a batch that cannot be sent, in order; built lazily from its frames.
-
-    `problems`, and the suspect cells of the same rows in `beside`, have the schema `row.PROBLEMS`;
-    `cells` has the batch's `ROW` and columns.
-    """
-
-    def __init__(self, problems: pl.DataFrame, cells: pl.DataFrame, beside: pl.DataFrame) -> None:
-        self.problems = problems.with_columns(pl.col(Problem._fields).fill_null(""))
-        self._cells = cells
-        self._beside = beside
-
-    def __len__(self) -> int:
-        return self.problems[ROW].n_unique()
-
-    def __iter__(self) -> Iterator[Outcome]:
-        if self.problems.is_empty():
-            return
-        at = cells_of(self.problems[ROW], self._cells)
-        suspect = _by_row(self._beside)
-        file = self.problems[FILE][0]  # a batch belongs to one file
-        for row, found in _by_row(self.problems).items():
-            yield Outcome(file, row, State.INVALID, found, at[row], warnings=suspect.get(row, ()))
-
-    @overload
-    def __getitem__(self, at: int) -> Outcome: ...
-
-    @overload
-    def __getitem__(self, at: slice) -> list[Outcome]: ...
-
-    def __getitem__(self, at: int | slice) -> Outcome | list[Outcome]:
-        return list(self)[at]
-
-
 def within(places: pl.DataFrame, start: int, rows: int) -> pl.DataFrame:
     """Those of the sorted positions `AT` that lie in `rows` rows from `start`, relative to
     `start`.
@@ -187,6 +153,7 @@ class Planner:
         *,
         catalogue: CustomFields | None = None,
         recall: KnownRows | None = None,
+        suppression: Suppression = NOBODY,
         observer: Observer = ignore_events,
         look: Callable[[Prepared], None] = _blind,
         interrupted: Callable[[], bool] = bool,
@@ -200,6 +167,7 @@ class Planner:
         self._interrupted = interrupted
         self._catalogue = catalogue
         self._recall = recall
+        self._suppression = suppression
         self._look = look
         self._plan = Plan(spool, about=mapping.about)
         self._index = index
@@ -260,11 +228,12 @@ class Planner:
         cells = batch.drop(FILE, DEFECT)
         whole = self._mapping.on_duplicate != "merge"
         known = self._memory.part(self._identified(prepared), cells, whole=whole)
+        prepared, known, kept = self._suppression.keep_back(prepared, known)
         prepared = prepared.sent_earlier(known.by_earlier)
         self._look(prepared)
-        suspect = _by_row(prepared.warnings)
+        suspect = by_row(prepared.warnings)
         invalid = Invalid(prepared.problems, cells, prepared.beside)
-        ended = len(invalid) + len(known.ends) + known.already.height
+        ended = len(invalid) + len(known.ends) + len(kept) + known.already.height
         if batch.height != ended + known.rows.height + prepared.left_out:
             raise Bug(
                 f"{bound.table}: {batch.height} rows in, but {ended} ended, {known.rows.height} to"
@@ -272,7 +241,7 @@ class Planner:
             )
         read = batch.height - prepared.left_out
         seen = (end._replace(warnings=suspect.get(end.row, ())) for end in known.ends)
-        ends = [*invalid, *seen] if known.ends else invalid
+        ends = [*invalid, *seen, *kept] if known.ends or kept else invalid
         self._book.record_rows(read, prepared.left_out, ends, known.already.height)
         self._book.count_filled(prepared.filled(known.rows[ROW]))
         noted = pl.concat([known.rows[ROW], known.by_earlier]).unique(maintain_order=True)
@@ -393,12 +362,3 @@ def _codes(suspect: dict[int, tuple[Problem, ...]], rows: pl.Series) -> Iterator
     if suspect:
         for row in rows:
             yield from (warning.code for warning in suspect.get(row, ()))
-
-
-def _by_row(problems: pl.DataFrame) -> dict[int, tuple[Problem, ...]]:
-    """The problems of each row of a batch, in the order of the rows."""
-    ordered = problems.sort(ROW, maintain_order=True).select(ROW, *Problem._fields)
-    return {
-        row: tuple(Problem(*(value or "" for value in line[1:])) for line in group)
-        for row, group in groupby(ordered.iter_rows(), key=itemgetter(0))
-    }

@@ -84,6 +84,20 @@ class Prepared:
         warnings = pl.concat([self.warnings, said]).sort(FILE, ROW, maintain_order=True)
         return replace(self, warnings=warnings)
 
+    def without(self, rows: pl.Series) -> Prepared:
+        """Without these `rows`, which somebody has brought to an end."""
+        other = ~pl.col(ROW).is_in(rows.implode())
+        sound, frame = (part.filter(other) for part in (self.cells.sound, self.cells.frame))
+        return replace(
+            self,
+            rows=self.rows.filter(other),
+            problems=self.problems.filter(other),
+            warnings=self.warnings.filter(other),
+            beside=self.beside.filter(other),
+            cells=replace(self.cells, sound=sound, frame=frame),
+            good=self.good.filter(other),
+        )
+
 
 def prepare(batch: pl.DataFrame, bound: Bound) -> Prepared:
     """Clean, validate and encode one batch of the table that the mapping is bound to.

@@ -20,7 +20,7 @@ from rdimport.report.words import Words
 if TYPE_CHECKING:
     from rdimport.report.summary import RunSummary
 
-_PLACES: Final = frozenset({"--state-dir", "--report-dir", "--api-key-file"})
+_PLACES: Final = frozenset({"--state-dir", "--report-dir", "--api-key-file", "--suppress"})
 _OF_THE_LIST: Final = frozenset(
     {"--member", "--sheet", "--delimiter", "--encoding", "--header-row"}
 )

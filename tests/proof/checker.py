@@ -19,7 +19,7 @@ from .oracle import DOUBT, NEVER, Known, Past, Wanted, ends, wanted, wish
 from .rows import COLUMNS, Key
 from .scenario import Interruption, Scenario
 
-STATES = "accepted already_imported duplicate invalid refused uncertain pending".split()
+STATES = "accepted already_imported duplicate invalid suppressed refused uncertain pending".split()
 FAILED = ("invalid", "refused", "uncertain")
 
 

@@ -39,7 +39,7 @@ def summary(done: CheckResult, quota: str | None) -> dict[str, Any]:
         "unrecognised": [one._asdict() for one in done.unrecognised],
         "files": [table.name for table in done.tables],
         "wrong_column": done.book.wrong_column._asdict() if done.book.wrong_column else None,
-        "notes": [note for table in done.tables for note in table.notes],
+        "notes": _notes(done),
     }
 
 
@@ -64,13 +64,17 @@ def lines(done: CheckResult, quota: str | None, lang: str) -> Iterator[str]:
     yield from _fields(done.preview.fields, words)
     yield from problems(done.book.examples(), done.by_code, files, words)
     yield from _suspect(done, words)
-    yield from notes(tuple(note for table in done.tables for note in table.notes))
+    yield from notes(_notes(done))
     missed = [words("unrecognised", changed=_named(one, words)) for one in done.unrecognised[:3]]
     if done.advice or missed:
         yield ""
         yield words("before")
         for sentence in (*missed, *done.advice):
             yield from wrapped(sentence, "  - ")
+
+
+def _notes(done: CheckResult) -> tuple[str, ...]:
+    return tuple(note for table in done.tables for note in table.notes) + done.notes
 
 
 def _named(one: Unrecognised, words: Words) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from rdimport.core.errors import SourceError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from rdimport.source.sheets.table import Book
 
 _ZIP: Final = b"PK\x03\x04"
+_PARQUET: Final = b"PAR1"
 _NO_TABLES: Final = (
     (b"%PDF", untranslated("a PDF document")),
     (b"\x89PNG", untranslated("a picture")),
@@ -33,7 +35,7 @@ _NO_TABLES: Final = (
     (b"II*\x00", untranslated("a picture")),
     (b"MM\x00*", untranslated("a picture")),
     (b"SQLite format 3", untranslated("a database")),
-    (b"PAR1", untranslated("a Parquet file")),
+    (b"PARE", untranslated("an encrypted Parquet file")),
     (b"{\\rtf", untranslated("a text document")),
     (b"Rar!", untranslated("a RAR archive")),
     (b"7z\xbc\xaf", untranslated("a 7-Zip archive")),
@@ -69,6 +71,8 @@ def open_file(file: InputFile, index: int, hints: Hints) -> tuple[Table, ...]:
         return _sheets(file, index, hints, _isolated(file, "xml"))
     if _looks_like_html(head):
         return _sheets(file, index, hints, _isolated(file, "html"))
+    if head.startswith(_PARQUET) and _is_binary(head, _PARQUET):
+        return _open_parquet(file, index, hints)
     refuse_other_kinds(file.name, head)
     from rdimport.source.text.table import TextTable  # noqa: PLC0415
 
@@ -96,6 +100,15 @@ def _open_workbook(file: InputFile, index: int, hints: Hints, head: bytes) -> tu
     from rdimport.source.sheets.xlsx import XlsxBook  # noqa: PLC0415  costs its imports
 
     return _sheets(file, index, hints, XlsxBook(file, kind))
+
+
+def _open_parquet(file: InputFile, index: int, hints: Hints) -> tuple[Table, ...]:
+    """Its one table, whose header is known; a mapping may name the sheet of another format."""
+    from rdimport.source.sheets.table import GridTable  # noqa: PLC0415  costs its imports
+
+    header = 0 if hints.header_row == 0 else 1
+    known = replace(hints, header_row=header, sheet=None, sheets=None)
+    return (GridTable(file, index, known, _isolated(file, "parquet")),)
 
 
 def _isolated(file: InputFile, kind: str) -> Book:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from rdimport.source.files import InputFile
 
-_PACKED: Final = frozenset({"xlsx", "xlsm", "xlsb", "ods"})
+_PACKED: Final = frozenset({"xlsx", "xlsm", "xlsb", "ods", "parquet"})
 _BASE: Final = 512 << 20
 _TIMES, _TIMES_PACKED = 20, 120
 """Bytes of memory: so many, and so many for each byte of the file."""

@@ -64,6 +64,10 @@ def _opened(kind: str, where: dict[str, str]) -> Book:
         from rdimport.source.sheets.html import HtmlBook  # noqa: PLC0415
 
         return HtmlBook(file)
+    if kind == "parquet":
+        from rdimport.source.sheets.parquet import ParquetBook  # noqa: PLC0415
+
+        return ParquetBook(file)
     from rdimport.source.ole import refuse_no_xls  # noqa: PLC0415
     from rdimport.source.sheets.excel import CalamineBook  # noqa: PLC0415
 

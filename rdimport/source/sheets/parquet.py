@@ -1,0 +1,109 @@
+"""Parquet files, as databases and analysts write them: one table, whose columns have types."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from rdimport.core.messages import _
+from rdimport.core.row import ROW
+from rdimport.source.limits import MOST_COLUMNS, MOST_RATIO, UNPACKED_FREE, is_vast
+from rdimport.source.refusals import harmful, vast
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rdimport.source.files import InputFile
+
+_WHOLE: Final = 1 << 53
+"""Up to here each whole number is one of floating point too."""
+
+_BETWEEN: Final = ";"
+"""What stands between the items of a list."""
+
+
+class ParquetBook:
+    """A Parquet file as a Book with one sheet without a name; its header is in row 1."""
+
+    kind = "parquet"
+    sheets: Sequence[str] = ("",)
+    hidden: Sequence[str] = ()
+
+    def __init__(self, file: InputFile) -> None:
+        self._file = file
+        data = file.whole()
+        self._size = len(data)
+        frame = pl.scan_parquet(io.BytesIO(data), glob=False, hive_partitioning=False)
+        columns = len(frame.collect_schema())
+        rows: int = frame.select(pl.len()).collect().item()
+        if columns > MOST_COLUMNS:
+            raise vast(file.name)
+        self._frame, self._rows, self._columns = frame, rows, columns
+
+    def cells(self, sheet: str) -> pl.DataFrame:
+        """Every cell as text."""
+        read = self._frame.collect()
+        filled = self._rows * self._columns - sum(read.null_count().row(0)) if read.width else 0
+        if is_vast(self._rows, self._columns, filled):
+            raise vast(self._file.name)
+        texts = read.select(_text(read[name]).alias(f"c{i}") for i, name in enumerate(read.columns))
+        self._see_that_it_is_in_proportion(texts)
+        header = {f"c{i}": [name] for i, name in enumerate(read.columns)}
+        whole = pl.concat([pl.DataFrame(header, schema=texts.schema), texts])
+        return whole.select(pl.int_range(1, pl.len() + 1, dtype=pl.UInt32).alias(ROW), pl.all())
+
+    def _see_that_it_is_in_proportion(self, texts: pl.DataFrame) -> None:
+        """One long text, written once, may stand in each of a million rows."""
+        size = texts.select(pl.sum_horizontal(pl.all().str.len_bytes().sum())).item()
+        if size > max(UNPACKED_FREE, MOST_RATIO * self._size):
+            raise harmful(
+                self._file.name, _("it unpacks to a multiple of its size that no list has")
+            )
+
+    def notes(self, sheet: str) -> Sequence[str]:
+        """Nothing to say."""
+        return ()
+
+
+def _text(cells: pl.Series) -> pl.Series:
+    """Values as a spreadsheet would show them; what is empty is null."""
+    kind = cells.dtype
+    if isinstance(kind, pl.List) and not isinstance(kind.inner, pl.List | pl.Array | pl.Struct):
+        texts = cells.cast(pl.List(pl.String)).list.join(_BETWEEN)
+    elif isinstance(kind, pl.Struct):
+        texts = cells.struct.json_encode().replace("null", None)
+    elif isinstance(kind, pl.Datetime):
+        texts = _moments(cells, zoned=kind.time_zone is not None)
+    elif kind.is_float():
+        texts = _numbers(cells)
+    elif kind.is_nested() or kind in (pl.Binary, pl.Duration):
+        texts = pl.Series([_shown(value) for value in cells], dtype=pl.String)
+    else:
+        texts = cells.cast(pl.String)
+    return texts.to_frame("it").select(pl.when(pl.col("it") != "").then("it")).to_series()
+
+
+def _numbers(cells: pl.Series) -> pl.Series:
+    """A whole number has no decimal places: pandas makes floats of integers beside empty cells."""
+    number = pl.col("it")
+    is_whole = number.eq(number.floor()) & number.abs().le(_WHOLE)
+    whole = pl.when(is_whole).then(number).cast(pl.Int64).cast(pl.String)
+    text = pl.coalesce(whole, pl.when(number.is_not_nan()).then(number.cast(pl.String)))
+    return cells.to_frame("it").select(text).to_series()
+
+
+def _moments(cells: pl.Series, *, zoned: bool) -> pl.Series:
+    """A date where the time is midnight; with its distance from UTC where there is a zone."""
+    if zoned:
+        return cells.dt.to_string("%Y-%m-%dT%H:%M:%S%:z")
+    return cells.dt.to_string("%Y-%m-%d %H:%M:%S").str.strip_suffix(" 00:00:00")
+
+
+def _shown(value: object) -> str | None:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="replace")
+    if isinstance(value, pl.Series):
+        return str(value.to_list())
+    return None if value is None else str(value)

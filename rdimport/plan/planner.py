@@ -1,8 +1,8 @@
 """The planner: reads, cleans and validates every row, and decides what happens to it before
 sending.
 
-A row either ends here (invalid, suppressed, a duplicate, known from an earlier run) or is spooled to
-be sent. `check` and `run` share this code, so the first shows what the second will do.
+A row either ends here (invalid, suppressed, a duplicate, known from an earlier run) or is spooled
+to be sent. `check` and `run` share this code, so the first shows what the second will do.
 """
 
 from __future__ import annotations

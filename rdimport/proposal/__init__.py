@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from rdimport.proposal.guess import Guess
+    from rdimport.proposal.column_guess import Guess
 
 
 @dataclass(frozen=True, slots=True)

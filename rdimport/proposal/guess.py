@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from dataclasses import dataclass, replace
-from enum import IntEnum
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from rdimport.core.messages import _, untranslated
 from rdimport.mapping import Clean
 from rdimport.proposal import people
+from rdimport.proposal.column_guess import Guess, Trust
 from rdimport.proposal.consent import Says, says
 from rdimport.proposal.vocabulary import VOCABULARY, Holds, words_of
 
@@ -38,36 +38,12 @@ _SHORTEST: Final = 5
 """Letters of the shortest heading that is looked at for slips."""
 
 
-class Trust(IntEnum):
-    """How well a heading fits."""
-
-    VALUES = 1
-    SLIP = 2
-    PATTERN = 3
-    EXACT = 4
-
-
 _WHY: Final = {
     Trust.VALUES: untranslated("by its values"),
     Trust.SLIP: untranslated("the heading looks like a slip of “{heading}”"),
     Trust.PATTERN: untranslated("the heading says so"),
     Trust.EXACT: untranslated("the heading says so"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Guess:
-    """What a column probably holds, and why."""
-
-    column: str
-    holds: Holds
-    trust: Trust
-    rank: int
-    why: str
-
-    def adding(self, why: str) -> Guess:
-        """The same with one more reason."""
-        return replace(self, why=f"{self.why}, {why}")
 
 
 def guess(columns: Sequence[str], evidence: Mapping[str, Evidence]) -> dict[str, Guess]:

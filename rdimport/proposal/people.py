@@ -19,8 +19,8 @@ from rdimport.proposal.vocabulary import Holds, words_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from rdimport.proposal.column_guess import Guess
     from rdimport.proposal.evidence import Evidence
-    from rdimport.proposal.guess import Guess
 
 
 class Role(StrEnum):

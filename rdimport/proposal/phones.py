@@ -9,8 +9,8 @@ from rdimport.proposal.vocabulary import Holds, words_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from rdimport.proposal.column_guess import Guess
     from rdimport.proposal.evidence import Evidence
-    from rdimport.proposal.guess import Guess
 
 _HALF: Final = 0.5
 _GENERAL: Final = frozenset(

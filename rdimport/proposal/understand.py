@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     import polars as pl
 
+    from rdimport.proposal.column_guess import Guess
     from rdimport.proposal.consent import Finding
     from rdimport.proposal.evidence import Evidence
-    from rdimport.proposal.guess import Guess
 
 SAMPLE_ROWS: Final = 1_000
 """So many rows are enough to judge a column by."""

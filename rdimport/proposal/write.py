@@ -22,9 +22,9 @@ from rdimport.proposal.vocabulary import Holds
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from rdimport.proposal.column_guess import Guess
     from rdimport.proposal.consent import Finding
     from rdimport.proposal.evidence import Evidence
-    from rdimport.proposal.guess import Guess
 
 NO_EMAIL: Final = "WHICH COLUMN?"
 

@@ -50,3 +50,10 @@ def test_each_line_says_what_was_seen_and_why_that_follows() -> None:
     seen = [line.seen for line in VERDICTS.values()]
     assert len(set(seen)) == len(seen)
     assert all(line.seen and len(line.because) > 10 for line in VERDICTS.values())
+
+
+@pytest.mark.parametrize("evidence", Evidence)
+def test_only_a_redirect_ends_the_run_with_its_row_in_doubt(evidence: Evidence) -> None:
+    line = decide(evidence)
+    assert line.stops is (evidence is Evidence.REDIRECTED)
+    assert line.then == line.action.value + (", and stop" if line.stops else "")

@@ -1,4 +1,4 @@
-"""Port to spreadsheets: files in, tables out whose rows are all text and know where they stand."""
+"""The source port: opens spreadsheets as tables of text rows that know their origin."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["BATCH_ROWS", "Facts", "Hints", "Table", "open_tables"]
 
 
 def open_tables(files: Sequence[str], hints: Hints | None = None) -> tuple[Table, ...]:
-    """Find out what each file is, and open it. Raises SourceError for what cannot be read.
+    """Detect the format of each file and open it. Raises SourceError if one cannot be read.
 
-    A word may be a path, a pattern (`*.csv`), an archive with several files, or `-` for standard
-    input: so there may be more tables than words.
+    A name may be a path, a pattern (`*.csv`), an archive with several files, or `-` for standard
+    input, so there may be more tables than names.
     """
     from rdimport.source.detect import open_all  # noqa: PLC0415  only who reads pays for it
 

@@ -1,7 +1,8 @@
-"""One archive is one list: which of the files in a zip archive it is.
+"""Chooses the list in a zip archive.
 
-A tool may put the people who unsubscribed beside those who did not. So where there are several
-lists a person has to choose; what is no list (a note, a picture, an empty file) is named and left.
+An export may contain the people who unsubscribed next to those who did not, so if there are several
+lists the user has to choose. Anything that is not a list (a note, a picture, an empty file) is
+mentioned and skipped.
 """
 
 from __future__ import annotations
@@ -36,19 +37,19 @@ _NOT_LISTS: Final = frozenset(
     ".pdf .png .jpg .jpeg .gif .bmp .svg .webp .ico .doc .docx .rtf .odt .ppt .pptx .json .yaml"
     " .yml .md .url .lnk .eml .css .js .log .sql .vcf".split()
 )
-"""What these hold is no table that could be read, or no list of people."""
+"""Suffixes of files that are not tables, or not lists of people."""
 _NOTE: Final = re.compile(r"(?:read|leia)[ _.-]?me|licen[cs][ea]\b|copying\b|instruc|changelog")
 _EMAIL: Final = r"[^@\s;,<>]+@[^@\s;,<>]+\.[a-zA-Z]{2,}"
 _HEADING: Final = re.compile(r"\be-?mails?\b|\bcorreio\b")
 _JUDGED: Final = 50
-"""Rows by which a text is distinguished from a list."""
+"""Number of rows used to tell a list from other text."""
 _SHOWN: Final = 10
 _ENCRYPTED: Final = 0x1
 _UTF8: Final = 0x800
 
 
 class _Member(NamedTuple):
-    """A file in the archive: how people call it, and what the archive knows of it."""
+    """A file in the archive: its display name, and its entry."""
 
     name: str
     info: ZipInfo
@@ -59,9 +60,9 @@ class _Member(NamedTuple):
 
 
 def the_list(file: InputFile, hints: Hints, opens: Open) -> InputFile:
-    """The list in an archive; any other file as it is. `opens` tells whether one holds a table.
+    """The list in an archive; any other file unchanged. `opens` tests for a table.
 
-    Raises SourceError where a person has to choose.
+    Raises SourceError if the user has to choose.
     """
     if not is_zip(file):
         if file.member:
@@ -124,7 +125,7 @@ def the_list(file: InputFile, hints: Hints, opens: Open) -> InputFile:
 
 
 def _members(infos: Sequence[ZipInfo]) -> list[_Member]:
-    """The files that people would see; one that was added twice without a change is one."""
+    """The visible files; identical entries added twice count once."""
     seen = {(info.filename, info.CRC, info.file_size): info for info in infos if not info.is_dir()}
     return [
         _Member(_readable(info), info) for info in seen.values() if not _is_system(info.filename)
@@ -138,7 +139,7 @@ def _is_system(name: str) -> bool:
 
 
 def _readable(info: ZipInfo) -> str:
-    """The name as it was written: few programs say that theirs is UTF-8, or Brazil's code page."""
+    """The name as it was written: few programs declare UTF-8 or the Brazilian code page."""
     if info.flag_bits & _UTF8 or info.filename.isascii():
         return info.filename
     try:
@@ -152,8 +153,8 @@ def _readable(info: ZipInfo) -> str:
 
 
 def _fitting(members: Sequence[_Member], wish: str) -> list[_Member]:
-    """Those of that very name, else those that fit the pattern; case and accents do not matter
-    unless they tell two names apart.
+    """Members with exactly that name, otherwise those that match the pattern. Case and accents are
+    ignored unless they distinguish two names.
     """
     very = [one for one in members if one.name == wish]
     if very:
@@ -164,13 +165,13 @@ def _fitting(members: Sequence[_Member], wish: str) -> list[_Member]:
 
 
 def _names(member: _Member) -> tuple[str, ...]:
-    """By which a member may be called: with its folders, without them, without its suffix."""
+    """The names that refer to a member: with folders, without folders, without suffix."""
     path = PurePosixPath(fold(member.name))
     return str(path), path.name, path.stem
 
 
 def _only(file: InputFile, members: list[_Member], hints: Hints, opens: Open) -> _Member:
-    """The one list among them. Raises SourceError where there is another number of them."""
+    """The only list among the members. Raises SourceError if there is none or more than one."""
     told = [one for one in members if _is_told_by_name(one) is not None]
     if len(members) - len(told) > MOST_OPENED:
         raise SourceError(
@@ -215,7 +216,7 @@ def _only(file: InputFile, members: list[_Member], hints: Hints, opens: Open) ->
 
 
 def _is_told_by_name(member: _Member) -> bool | None:
-    """Whether its name says that it may be a list; None where it says nothing."""
+    """Whether its name says that it may be a list; None if the name is inconclusive."""
     if not member.info.file_size or member.suffix in _NOT_LISTS:
         return False
     if member.suffix in _LISTS | _PACKED:
@@ -224,13 +225,13 @@ def _is_told_by_name(member: _Member) -> bool | None:
 
 
 def _may_be_list(file: InputFile, member: _Member, hints: Hints, opens: Open) -> bool:
-    """Whether to leave it would be a guess."""
+    """Whether skipping it would be a guess."""
     told = _is_told_by_name(member)
     if told is not None:
         return told
     opened = _opened(file, member)
     if member.info.flag_bits & _ENCRYPTED or is_zip(opened):
-        return True  # what cannot be unpacked for another reason has been reported by now
+        return True  # other unpacking errors have been reported by now
     try:
         tables = opens(opened, 0, hints)
     except SourceError:
@@ -244,7 +245,7 @@ def _opened(file: InputFile, member: _Member) -> InputFile:
 
 
 def _has_people(table: Table, hints: Hints) -> bool:
-    """Whether it has the mapping's columns, a heading for e-mail, or e-mails one below another."""
+    """Whether it has the mapping's columns, an e-mail heading, or a column of addresses."""
     import polars as pl  # noqa: PLC0415  only who has such an archive pays for it
 
     columns = [fold(name) for name in table.columns]

@@ -1,4 +1,4 @@
-"""What a file really is. Its content decides, not its name."""
+"""Detects the format of a file by its content, not by its name."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _HEAD: Final = 1 << 16
 
 
 def open_all(paths: Sequence[str], hints: Hints) -> tuple[Table, ...]:
-    """Open every table that these words name, in order. Raises SourceError."""
+    """Open every table that the names refer to, in order. Raises SourceError."""
     tables: list[Table] = []
     for file in input_files(paths):
         at = len(tables)
@@ -56,9 +56,9 @@ def open_all(paths: Sequence[str], hints: Hints) -> tuple[Table, ...]:
 
 
 def open_file(file: InputFile, index: int, hints: Hints) -> tuple[Table, ...]:
-    """Open what is in one file: one table, or all sheets of rows of a failure report.
+    """Open one file: usually one table, or all row sheets of a failure report.
 
-    `index` is the first one's position among all tables. Raises SourceError for what cannot be
+    `index` is the position of its first table among all tables. Raises SourceError if it cannot be
     read.
     """
     head = file.head(_HEAD)
@@ -89,7 +89,7 @@ def _sheets(file: InputFile, index: int, hints: Hints, book: Book) -> tuple[Tabl
 
 
 def _first_row(cells: pl.DataFrame) -> tuple[str | None, ...]:
-    """The first row of a sheet that has others below it."""
+    """The first row of a sheet that has rows below it."""
     return cells.row(0)[1:] if cells.height > 1 else ()
 
 
@@ -140,7 +140,9 @@ def _zip_kind(file: InputFile) -> str:
 
 
 def _is_binary(head: bytes, magic: bytes) -> bool:
-    """A text file may begin like a picture (`BM;Nome`): then it has no control characters."""
+    """Whether the content is binary. A text file may begin like a picture (`BM;Nome`), but has no
+    control characters.
+    """
     return len(magic) > 3 or any(byte < 9 for byte in head[:512])
 
 

@@ -1,4 +1,4 @@
-"""From bytes in any encoding to UTF-8, chunk by chunk; and which encoding that probably is."""
+"""Guesses the encoding of bytes, and decodes them to UTF-8 chunk by chunk."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NO_CHARSETS: Final = frozenset(
     | {"raw-unicode-escape", "mbcs", "oem"}
 )
 _ENOUGH: Final = 5_000
-"""Characters that are looked at before an encoding is chosen."""
+"""Characters examined before an encoding is chosen."""
 _BOMS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -30,7 +30,7 @@ _BOMS: Final = (
 
 
 def _read_as_windows_1252(error: UnicodeError) -> tuple[str, int]:
-    """Error handler: a byte that its encoding does not have is what Windows-1252 has there."""
+    """Codec error handler: decodes undefined bytes as Windows-1252."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
     bad = error.object[error.start : error.end]
@@ -43,9 +43,9 @@ codecs.register_error(_SINGLE_BYTE, _read_as_windows_1252)
 
 
 class Decoder:
-    """Makes UTF-8 of a stream of bytes, never fails, and remembers what it had to guess.
+    """An incremental decoder to UTF-8 that never fails and records what it had to guess.
 
-    NUL bytes, which are never meant, are left out and counted.
+    NUL bytes are removed and counted.
     """
 
     def __init__(self, codec: str) -> None:
@@ -59,7 +59,9 @@ class Decoder:
         self._started = False
 
     def feed(self, data: bytes, *, final: bool) -> bytes:
-        """The next bytes as UTF-8, without a byte order mark; what is cut in two waits."""
+        """Decode the next bytes, without a byte order mark. An incomplete sequence is kept for
+        later.
+        """
         _ODD_BYTES.found = []
         out = self._utf8(data, final=final) if self._is_utf8 else self._other(data, final=final)
         if not self._started and out:
@@ -95,12 +97,12 @@ class Decoder:
 
 
 def charset(name: str) -> str:
-    """The codec of that name; empty where there is none, or it is none that files are written in:
-    Python calls compression, escapes and domain names encodings, too.
+    """The codec of that name; empty if there is none, or if it is not a text encoding (Python also
+    lists compression, escapes and domain names).
     """
     try:
         codec = codecs.lookup(name)
-    except (LookupError, ValueError):  # ValueError is also that of a name which no codec can have
+    except (LookupError, ValueError):  # ValueError: an impossible codec name
         return ""
     is_text = getattr(codec, "_is_text_encoding", True)
     return codec.name if is_text and codec.name not in _NO_CHARSETS else ""
@@ -119,7 +121,9 @@ def guess_encoding(sample: bytes) -> str:
 
 
 def _utf16_without_mark(sample: bytes) -> str:
-    """Latin text in UTF-16 has a zero in nearly every second byte; anything else has few."""
+    """Whether it is UTF-16 without a byte order mark: in Latin text nearly every second byte is
+    zero.
+    """
     even, odd = sample[0::2].count(0), sample[1::2].count(0)
     half = max(len(sample) // 2, 1)
     if odd > half * 0.6 and even < half * 0.1:
@@ -130,7 +134,7 @@ def _utf16_without_mark(sample: bytes) -> str:
 
 
 def _is_mostly_utf8(sample: bytes) -> bool:
-    """Valid UTF-8; or so many valid sequences that the few bad bytes must be strangers."""
+    """Whether it is UTF-8, or has so many valid sequences that the few bad bytes are accidents."""
     _ODD_BYTES.found = []
     text, _ = codecs.utf_8_decode(sample, _SINGLE_BYTE, False)
     odd = len(_ODD_BYTES.found)
@@ -141,7 +145,7 @@ def _is_mostly_utf8(sample: bytes) -> bool:
 
 
 def _guess_single_byte(sample: bytes) -> str:
-    """Windows-1252, which is by far the most usual, unless another one makes clearly more sense."""
+    """Windows-1252, by far the most common, unless another encoding fits clearly better."""
     scores = {codec: _sense(sample, codec) for codec in ("cp1252", "mac_roman", "cp850")}
     best = max(scores, key=lambda codec: scores[codec])
     if scores[best] > scores["cp1252"] + 0.2:
@@ -151,14 +155,16 @@ def _guess_single_byte(sample: bytes) -> str:
 
 
 def _sense(sample: bytes, codec: str) -> float:
-    """The share of the characters beyond ASCII that make sense where they stand, 0 to 1."""
+    """The share, 0 to 1, of non-ASCII characters that are plausible where they occur."""
     text = sample.decode(codec, "replace")
     found = [_makes_sense(*match.groups()) for match in islice(_HIGH.finditer(text), _ENOUGH)]
     return sum(found) / max(len(found), 1)
 
 
 def _makes_sense(before: str, character: str, after: str) -> float:
-    """Is this a letter of Portuguese inside of a word and in its case, or a usual mark?"""
+    """Whether a character is a Portuguese letter in a plausible position and case, or a common
+    symbol.
+    """
     is_inside = before.isalpha() and after.isalpha()
     if character in _MARKS:
         return 0.9 if not is_inside else 0.5 if character in "’´" else 0.0

@@ -1,9 +1,9 @@
-"""A failure report that comes back corrected: what is said of the first file is not so of it.
+"""Recognises a failure report that is used as input again after correction.
 
-The mapping may name the sheet, the header row, the delimiter and the encoding of the list that it
-was written for. A report of that list has its header in its first row, and whatever encoding the
-program gave it that it was corrected with. So a file with the columns that only a report has is
-found out anew, and what was said of the source does not hold for it.
+A mapping may specify the sheet, header row, delimiter and encoding of the list it was written for.
+A report of that list has its header in the first row, and the encoding of whatever program was used
+to correct it. So for a file with the columns of a report, those hints are ignored and detected
+instead.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from rdimport.source.port import Hints
 
 SHEET: Final = "rdimport"
-"""How the names of those sheets of a report begin that hold no rows."""
+"""Prefixes of the report's sheets without rows."""
 
 _MARKS: Final = ("rdimport_row", "rdimport_state")
-"""Enough of what a report adds to know it by: the other columns may have been deleted."""
+"""Columns of a report by which it is recognised: the other ones may have been deleted."""
 _FIRST_LINE: Final = 1 << 16
 
 
 def is_header(cells: Iterable[str | None]) -> bool:
-    """Whether a row names the columns by which a failure report is known."""
+    """Whether a row has the columns by which a failure report is recognised."""
     return {fold(cell) for cell in cells if cell}.issuperset(_MARKS)
 
 
 def text_hints(head: bytes, hints: Hints) -> Hints:
-    """What holds of a text file that begins with these bytes, in whatever encoding."""
+    """The hints to use for a text file that begins with these bytes, in any encoding."""
     start = head[:_FIRST_LINE].replace(b"\0", b"")
     is_report = all(name.encode() in start for name in _MARKS)
     return _unsaid(hints) if is_report else hints
@@ -41,10 +41,10 @@ def text_hints(head: bytes, hints: Hints) -> Hints:
 def sheet_hints(
     sheets: Sequence[str], first_row: Callable[[str], Iterable[str | None]], hints: Hints
 ) -> tuple[Hints, ...]:
-    """What holds of each table of a workbook: one for an ordinary one.
+    """The hints to use for each table of a workbook: usually one.
 
-    A report has one for each sheet of rows: Excel's longest sheet may be too short for them. One
-    without the sheets that hold no rows is a workbook like any other, with a header that is known.
+    A report has several row sheets if one would exceed Excel's limit. If it has only row sheets, it
+    is treated like any workbook, with a known header.
     """
     if not any(fold(name).startswith(SHEET) for name in sheets):
         return (hints,)

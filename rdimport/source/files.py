@@ -1,4 +1,4 @@
-"""The only module that opens input files: plain, compressed, in an archive, or from a pipe."""
+"""Opens input files: plain, compressed, in an archive, or from a pipe. No other module does."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ _DAMAGED: Final = (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile)
 
 @dataclass(frozen=True, slots=True)
 class InputFile:
-    """A file of the input: what a person calls it, where its bytes are, how they are packed.
+    """An input file: its display name, the location of its bytes, and its compression.
 
-    `packed` is empty, `gz`, `bz2`, `zst` or `zip`; `member` is the path inside a zip archive, or,
-    while nothing is unpacked, the one that was asked for. `notes` say how it was chosen.
+    `packed` is empty, `gz`, `bz2`, `zst` or `zip`. `member` is the path inside a zip archive, or
+    before it is opened, the requested one. `notes` say how the member was chosen.
     """
 
     name: str
@@ -59,11 +59,11 @@ class InputFile:
     member: str = ""
     notes: tuple[str, ...] = ()
     spool: Any = field(default=None, repr=False, compare=False)
-    """Keeps the temporary copy of standard input alive for as long as this."""
+    """Keeps the temporary copy of standard input open."""
 
     @contextmanager
     def open(self) -> Iterator[BinaryIO]:
-        """Its bytes from the first. Raises SourceError when they cannot be had."""
+        """Open it at the beginning. Raises SourceError if it cannot be read."""
         if "\0" in str(self.path):
             raise SourceError(
                 _("{name!r} is no path of a file.", name=self.name), _("Check its spelling.")
@@ -75,7 +75,7 @@ class InputFile:
             raise self._unreadable(error) from error
         except _DAMAGED as error:
             raise self._damaged() from error
-        except NotImplementedError as error:  # it is a RuntimeError too
+        except NotImplementedError as error:  # this is also a RuntimeError
             raise SourceError(
                 _("{name} is packed in a way that is not supported.", name=self.name), _(UNPACK)
             ) from error
@@ -105,7 +105,7 @@ class InputFile:
 
     @contextmanager
     def package(self) -> Iterator[zipfile.ZipFile]:
-        """The zip archive that this file is. Raises SourceError when it is a damaged one."""
+        """The file as a zip archive. Raises SourceError if it is damaged."""
         with self.open() as stream:
             try:
                 content = io.BytesIO(self._all_of(stream)) if self.packed else stream
@@ -115,21 +115,21 @@ class InputFile:
                 raise self._damaged() from error
 
     def head(self, size: int) -> bytes:
-        """The first `size` bytes, or all when there are fewer."""
+        """The first `size` bytes, or fewer if the file is shorter."""
         with self.open() as stream:
             return stream.read(size)
 
     def whole(self) -> bytes:
-        """All bytes; only for formats that cannot be read piece by piece."""
+        """All bytes; only for formats that cannot be streamed."""
         with self.open() as stream:
             return self._all_of(stream)
 
     def _all_of(self, stream: BinaryIO) -> bytes:
-        """All bytes. Raises SourceError where a small file unpacks to more than memory should."""
+        """All bytes. Raises SourceError if a small file decompresses to too much."""
         if not self.packed:
             return stream.read()
         whole = io.BytesIO()
-        while data := stream.read(1 << 20):  # up to the end, where damage shows
+        while data := stream.read(1 << 20):  # read to the end, where damage shows
             whole.write(data)
             if whole.tell() > MOST_WHOLE:
                 raise SourceError(
@@ -143,7 +143,7 @@ class InputFile:
         return whole.getvalue()
 
     def fingerprint(self) -> tuple[int, int]:
-        """Changes when somebody writes to the file: its size and time of change."""
+        """Size and modification time: changes when the file is written to."""
         try:
             found = self.path.stat()
         except OSError as error:
@@ -180,7 +180,7 @@ class InputFile:
 
 
 class _Counted:
-    """Unpacked bytes, as long as they are in proportion to the packed ones."""
+    """Decompressed data with a limit on the compression ratio."""
 
     def __init__(self, stream: BinaryIO, most: int, name: str) -> None:
         self._stream = stream
@@ -188,7 +188,7 @@ class _Counted:
         self._name = name
 
     def read(self, size: int = -1) -> bytes:
-        """The next bytes. Raises SourceError where they are too many."""
+        """Read bytes. Raises SourceError if the ratio is exceeded."""
         data = self._stream.read(size)
         self._left -= len(data)
         if self._left < 0:
@@ -214,10 +214,10 @@ def _open_zstd(raw: BinaryIO, file: InputFile) -> Iterator[BinaryIO]:
 
 
 def input_files(paths: Sequence[str]) -> list[InputFile]:
-    """The files that these words name, in their order; an archive is one file yet.
+    """The files with these names, in order; archives are not opened yet.
 
-    `archive.zip/leads.csv`, as a report names it, is the archive with the wish for that member.
-    Raises SourceError for what is not there, is a folder, or may not be read.
+    `archive.zip/leads.csv`, as written in reports, requests that member of the archive. Raises
+    SourceError for a file that does not exist, is a directory, or is not readable.
     """
     named = [file for path in paths for file in _named(path)]
     for file in named:
@@ -254,12 +254,12 @@ def _named(path: str) -> list[InputFile]:
 
 
 def _spooled(name: str, stream: BinaryIO) -> InputFile:
-    """A copy that can be read twice, by its owner only. It has no name, so that nothing of it stays
-    behind when the process is killed, where the system lets an open file be read without one.
+    """A copy that can be read twice, by its owner only. It is unlinked where the system allows
+    reading an unlinked file, so nothing is left behind if the process is killed.
     """
     copy: Any = tempfile.TemporaryFile(prefix="rdimport-")  # noqa: SIM115  lives as long as the file
     path = Path(f"/proc/{os.getpid()}/fd/{copy.fileno()}")
-    if not path.exists():  # no Linux
+    if not path.exists():  # not Linux
         copy = tempfile.NamedTemporaryFile(prefix="rdimport-")  # noqa: SIM115
         path = Path(copy.name)
     while data := stream.read(1 << 20):
@@ -269,7 +269,7 @@ def _spooled(name: str, stream: BinaryIO) -> InputFile:
 
 
 class _Open:
-    """Keeps a file open as long as somebody has this, and then closes it."""
+    """Keeps a file open while referenced, then closes it."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -279,7 +279,7 @@ class _Open:
 
 
 def _within(path: str) -> InputFile | None:
-    """The file that a longer path leads into, with the rest of the path as the member's name."""
+    """Split a path that leads into a file, into that file and the member's name."""
     for parent in list(Path(path).parents)[:-1]:
         if parent.expanduser().is_file():
             member = Path(path).relative_to(parent).as_posix()
@@ -296,5 +296,5 @@ def _unpacked(file: InputFile) -> InputFile:
 
 
 def is_zip(file: InputFile) -> bool:
-    """Whether it is a zip archive, or one of the many formats that are one."""
+    """Whether it is a zip archive, or a format based on one."""
     return file.head(4) in (_ZIP, _EMPTY_ZIP)

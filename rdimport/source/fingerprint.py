@@ -1,4 +1,4 @@
-"""Whether a file is still the one that was read."""
+"""Detects whether a file is still the one that was read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def fingerprint(name: str) -> str:
-    """A hash of a file's bytes; empty for what is no plain file: a pipe, a part of an archive."""
+    """A hash of a file's bytes; empty for anything but a regular file."""
     path = Path(name).expanduser()
     try:
         if not path.is_file():

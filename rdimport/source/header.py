@@ -1,4 +1,4 @@
-"""Where the table begins, and what its columns are called."""
+"""Finds the header of a table, and names its columns."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rdimport.source.port import Hints
 
 SEARCHED: Final = 100
-"""Rows among which the header is looked for."""
+"""Number of rows searched for the header."""
 
 _KNOWN: Final = frozenset(
     "nome|name|nome completo|sobrenome|primeiro nome|first name|last name|full name|email|e-mail"
@@ -45,7 +45,9 @@ _INVISIBLE: Final = re.compile("[\u200b-\u200f\u2060\ufeff\x00-\x08\x0e-\x1f]")
 
 
 class FirstRow(NamedTuple):
-    """One of a table's first rows: its number as a person sees it, its last line, its cells."""
+    """One of a table's first rows: its number as shown by a spreadsheet program, last line,
+    cells.
+    """
 
     number: int
     last: int
@@ -53,18 +55,18 @@ class FirstRow(NamedTuple):
 
     @property
     def is_blank(self) -> bool:
-        """No cell holds anything visible."""
+        """Whether no cell has visible text."""
         return not any(cell and cell.strip() for cell in self.cells)
 
     @property
     def width(self) -> int:
-        """Cells up to the last filled one."""
+        """Number of cells up to the last non-empty one."""
         return max((i + 1 for i, cell in enumerate(self.cells) if cell and cell.strip()), default=0)
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A found header: its row's number (0 for none), its cells, and the first number after it."""
+    """The header found: its row number (0 for none), its cells, and the number of the next row."""
 
     row: int
     names: tuple[str, ...]
@@ -73,14 +75,14 @@ class Header:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The names that the columns get: unique, none empty."""
+        """The names of the columns: unique and not empty."""
         return unique_names(self.names)
 
 
 def find_header(rows: Sequence[FirstRow], hints: Hints, name: str) -> Header:
     """The header among the first rows of the table `name`; none of the rows is blank.
 
-    Raises SourceError when the row that the person named is not among them, or there is none.
+    Raises SourceError if there is none, or if the requested row is not among them.
     """
     if not rows:
         raise SourceError(
@@ -121,7 +123,7 @@ def find_header(rows: Sequence[FirstRow], hints: Hints, name: str) -> Header:
 
 
 def header_only(name: str, header: Header) -> SourceError:
-    """The error for a table that ends with its header."""
+    """The error for a table without rows below its header."""
     return SourceError(
         _("{name} has a header in row {row} and no rows below it.", name=name, row=header.row),
         _("Check that it is the right file and that its export was finished."),
@@ -129,7 +131,7 @@ def header_only(name: str, header: Header) -> SourceError:
 
 
 def _told_row(rows: Sequence[FirstRow], wanted: int, name: str) -> int | None:
-    """The row that the person named as the header; 0 says that there is none."""
+    """The row given as header in the hints; 0 means that there is none."""
     if wanted == 0:
         return None
     for at, row in enumerate(rows):
@@ -146,7 +148,7 @@ def _told_row(rows: Sequence[FirstRow], wanted: int, name: str) -> int | None:
 
 
 def _refuse_people(rows: Sequence[FirstRow], at: int, hints: Hints, name: str) -> None:
-    """A wrong row as header would lose the people above it, and call the columns by a person."""
+    """Raise if a row that was given as header cuts off people above it, or is a person itself."""
     cells = [fold(cell) for cell in rows[at].cells if cell and cell.strip()]
     if _has_address(cells) and not {fold(column) for column in hints.columns} & set(cells):
         raise SourceError(
@@ -161,12 +163,12 @@ def _refuse_people(rows: Sequence[FirstRow], at: int, hints: Hints, name: str) -
 
 
 def _usual_width(rows: Sequence[FirstRow]) -> int:
-    """The most cells that at least half of the rows have, up to each one's last filled cell."""
+    """The largest width that at least half of the rows have."""
     widths = sorted((row.width for row in rows), reverse=True)
     return widths[len(widths) // 2] or 1
 
 
-class _Looks(NamedTuple):
+class _Score(NamedTuple):
     """What speaks for a row being the header: names that the mapping has, usual names, cells."""
 
     wanted: int
@@ -175,13 +177,13 @@ class _Looks(NamedTuple):
 
 
 def _best_row(rows: Sequence[FirstRow], width: int, hints: Hints) -> int | None:
-    """The first row that can be a header, unless a later one clearly looks more like it.
+    """The first row that can be a header, unless a later one fits clearly better.
 
-    Clearly, because what stands above the header is not imported: a row with people must never be
-    taken for a title because the row below it happens to hold a word that headers have.
+    Clearly, because rows above the header are not imported: a person must not be taken for a title
+    because the row below contains a typical header word.
     """
     wanted = {fold(column) for column in hints.columns}
-    best: tuple[int, _Looks] | None = None
+    best: tuple[int, _Score] | None = None
     people = False
     for at, row in enumerate(rows[:SEARCHED]):
         looks = _looks(row, width, wanted)
@@ -195,33 +197,33 @@ def _best_row(rows: Sequence[FirstRow], width: int, hints: Hints) -> int | None:
 
 
 def _is_person(row: FirstRow, width: int) -> bool:
-    """An address among other cells: whatever stands below is no header of this row."""
+    """Whether it has an address among other cells: then the header is not below this row."""
     filled = [fold(cell) for cell in row.cells if cell and cell.strip()]
     return len(filled) * 2 >= width and _has_address(filled)
 
 
-def _looks(row: FirstRow, width: int, wanted: set[str]) -> _Looks | None:
+def _looks(row: FirstRow, width: int, wanted: set[str]) -> _Score | None:
     filled = [fold(cell) for cell in row.cells if cell and cell.strip()]
     known = sum(cell in wanted for cell in filled)
     data = sum(bool(_DATA.fullmatch(cell)) for cell in filled)
     is_sparse = len(filled) < min(width * 0.5, width - 1)
     if not known and (is_sparse or data > len(filled) * 0.3 or _has_address(filled)):
         return None
-    return _Looks(known, sum(cell in _KNOWN for cell in filled), len(filled))
+    return _Score(known, sum(cell in _KNOWN for cell in filled), len(filled))
 
 
 def _has_address(cells: Sequence[str]) -> bool:
     return any("@" in cell and _DATA.fullmatch(cell) for cell in cells)
 
 
-def _is_clearly_better(looks: _Looks, than: _Looks) -> bool:
+def _is_clearly_better(looks: _Score, than: _Score) -> bool:
     if looks.wanted != than.wanted:
         return looks.wanted > than.wanted
     return looks.usual >= than.usual + 2 and looks.usual * 2 >= looks.filled
 
 
 def _two_rows(rows: Sequence[FirstRow], at: int, width: int) -> tuple[tuple[str, ...], int]:
-    """The header's names and last line, with the row above or below where that belongs to it."""
+    """The header's names and last line, combined with a neighbouring row of group headings."""
     names = _padded(rows[at], width)
     if at + 1 < len(rows) and _goes_on_below(rows[at], rows[at + 1]):
         width = max(width, rows[at + 1].width)
@@ -236,10 +238,10 @@ def _two_rows(rows: Sequence[FirstRow], at: int, width: int) -> tuple[tuple[str,
 
 
 def _goes_on_below(header: FirstRow, below: FirstRow) -> bool:
-    """Does the row below name the columns of groups (`Telefones` over `Celular` and `Fixo`)?
+    """Whether the row below names the columns of groups (`Telefones` over `Celular` and `Fixo`).
 
-    Only when it fills a column that the header leaves empty, and none that the header names, but
-    for the first column of such a group.
+    It must fill a column that the header leaves empty and, except for the first column of such a
+    group, none that the header names.
     """
     if below.number != header.last + 1:
         return False
@@ -259,7 +261,7 @@ def _is_group_row(row: FirstRow) -> bool:
 
 
 def _with_groups(names: Sequence[str], groups: Sequence[str]) -> tuple[str, ...]:
-    """Names that occur twice get the name of their group before them."""
+    """Prefix repeated names with the name of their group."""
     folded = [fold(name) for name in names]
     often = Counter(folded)
     found, group = [], ""
@@ -290,9 +292,9 @@ def _title_note(above: Sequence[FirstRow], name: str) -> list[str]:
 
 
 def _notes_of_repeated(names: Sequence[str], hints: Hints, name: str) -> Iterator[str]:
-    """Which of several columns with one heading a mapping's column is, and how to name the others.
+    """Which of several columns with the same heading a mapping uses, and how to name the others.
 
-    Without a mapping's columns all of them are named.
+    Without a mapping, all of them are listed.
     """
     wanted = {fold(column) for column in hints.columns}
     called = unique_names(names)
@@ -317,7 +319,8 @@ def _notes_of_repeated(names: Sequence[str], hints: Hints, name: str) -> Iterato
 
 
 def unique_names(names: Sequence[str]) -> tuple[str, ...]:
-    """Names that a mapping can use: visible text kept, empty ones `Coluna 3`, doubled `Nome (2)`.
+    """Names that a mapping can use: visible text kept, empty ones `Coluna 3`, repeated ones `Nome
+    (2)`.
 
     >>> unique_names(["Nome", "", "nome", "*"])
     ('Nome', 'Coluna 2', 'nome (2)', 'Coluna 4 *')
@@ -330,7 +333,7 @@ def unique_names(names: Sequence[str]) -> tuple[str, ...]:
         name = visible(raw)
         base = name or f"Coluna {position}"
         if base == "*" or (base.startswith("^") and base.endswith("$")):
-            base = f"Coluna {position} {base}"  # to polars that is a pattern for several columns
+            base = f"Coluna {position} {base}"  # polars would treat it as a pattern
         candidate = base
         while fold(candidate) in seen or (candidate != name and fold(candidate) in taken):
             copies[fold(base)] += 1
@@ -341,10 +344,10 @@ def unique_names(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def is_data(cell: str) -> bool:
-    """Is it an address, number, date, phone or document, as no header has?"""
+    """Whether it is an address, number, date, phone or document, which no header is."""
     return _DATA.fullmatch(cell.strip()) is not None
 
 
 def visible(name: str) -> str:
-    """A header cell as a person reads it: one line, single spaces, nothing invisible."""
+    """The visible text of a header cell: one line, single spaces."""
     return " ".join(_INVISIBLE.sub("", name).split())

@@ -1,4 +1,6 @@
-"""What a spreadsheet may cost. An honest one never meets these: Excel's own size passes."""
+"""Limits on the resources that a spreadsheet may use. Legitimate files stay within: Excel's own
+size passes.
+"""
 
 from __future__ import annotations
 
@@ -6,34 +8,37 @@ from typing import Final
 
 MOST_ROWS: Final = 1 << 20
 MOST_COLUMNS: Final = 1 << 14
-"""Of a sheet, as in Excel; a text file may have as many columns, and any number of rows."""
+"""Columns of a sheet or text file, as in Excel; the number of rows of a text file is unlimited."""
 
 MOST_SHEETS: Final = 1_000
-"""Sheets of a workbook, or tables of a page, that are looked into for the one that is meant."""
+"""Sheets of a workbook, or tables of a page, that are searched for the right one."""
 
 SPARSE: Final = 10_000_000
 FILLED_ONE_IN: Final = 4
-"""A table is a rectangle. It may have so many empty cells, and more where one in four is filled."""
+"""Number of empty cells that a table may always have, and maximum ratio of all cells to filled
+ones.
+"""
 
 MOST_MARKUP: Final = 1 << 20
-"""Bytes of XML or HTML without a tag: a cell has 32,767 characters at most."""
+"""Bytes of XML or HTML without a tag; a cell has at most 32,767 characters."""
 
 MOST_PART: Final = 16 << 20
-"""Bytes, unpacked, of a part of a workbook that is no sheet and not its texts."""
+"""Decompressed bytes of a workbook part other than a sheet or the shared strings."""
 
 MOST_WHOLE: Final = 256 << 20
-"""Bytes, unpacked, of a compressed file or archive member that has to be read whole."""
+"""Decompressed bytes of a file or archive member that has to be read at once."""
 
 UNPACKED_FREE: Final = 256 << 20
 MOST_RATIO: Final = 200
-"""From so many bytes on, unpacked ones are refused where they are more than so many times the
-packed ones. Lists shrink to a tenth, in the extreme to a hundredth."""
+"""Decompressed size from which a ratio is enforced, and the largest ratio to the compressed size.
+Lists shrink to a tenth, in extreme cases to a hundredth.
+"""
 
 MOST_MEMBERS: Final = 10_000
 MOST_OPENED: Final = 100
-"""Files in an archive, and those of them that are opened to see whether they are lists."""
+"""Files in an archive, and how many of them are opened to find the list."""
 
 
 def is_vast(rows: int, columns: int, filled: int) -> bool:
-    """Whether the rectangle around so many filled cells is out of all proportion."""
+    """Whether the bounding rectangle of so many filled cells is out of proportion."""
     return rows * columns > SPARSE + FILLED_ONE_IN * filled

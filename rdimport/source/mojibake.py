@@ -1,7 +1,7 @@
-"""Text that was UTF-8, was read as Windows-1252 and saved like that: `SÃ£o Paulo`.
+"""Repairs UTF-8 text that was read as Windows-1252 and saved: `SÃ£o Paulo`.
 
-A piece is put right only where it cannot be anything else: a letter that leads a UTF-8 sequence,
-followed by exactly the characters that its other bytes turn into.
+A sequence is repaired only if it cannot be anything else: a character for the lead byte of a UTF-8
+sequence, followed by exactly the characters for its continuation bytes.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Final
 import polars as pl
 
 LEADS: Final = ("Ã", "Â", "â", "ð")
-"""No cell without one of these needs a look."""
+"""Cells without one of these characters need no check."""
 
 
 def _shown(byte: int) -> str:
-    """All characters that this byte turns into: Windows-1252's, and Latin-1's where they differ."""
+    """All characters for this byte: in Windows-1252, and in Latin-1 where they differ."""
     return bytes([byte]).decode("cp1252", "ignore") + chr(byte)
 
 
@@ -24,13 +24,13 @@ _BYTE: Final = {char: byte for byte in range(0x80, 0x100) for char in _shown(byt
 _TAIL: Final = sorted({char for byte in range(0x80, 0xC0) for char in _shown(byte)})
 _REST: Final = f"[{re.escape(''.join(_TAIL))}]"
 _MARKS: Final = "\xa0”’…–—"
-"""Tails that also stand after a whole word."""
+"""Continuations that also occur after a complete word."""
 _LEADS_IN_UTF8: Final = re.compile(rb"\xc3[\x82\x83\xa2\xb0]")
 _BROKEN: Final = re.compile(f"[ÂÃ]{_REST}|â{_REST}{{2}}|ð{_REST}{{3}}")
 
 
 def is_broken(text: bytes) -> bool:
-    """Does this UTF-8 hold a broken piece at all?"""
+    """Whether this UTF-8 contains a broken sequence."""
     if not _LEADS_IN_UTF8.search(text):
         return False
     whole = pl.Series([text], dtype=pl.Binary).cast(pl.String)
@@ -38,7 +38,7 @@ def is_broken(text: bytes) -> bool:
 
 
 def repaired(text: str) -> str:
-    """The text with all such pieces put right, also where it happened twice.
+    """The text with all broken sequences repaired, even if it happened twice.
 
     >>> repaired("SÃ£o Paulo, 1Âº andar"), repaired("MAÃ‡ÃƒES"), repaired("MAÇÃS, ÂNGELA")
     ('São Paulo, 1º andar', 'MAÇÃES', 'MAÇÃS, ÂNGELA')
@@ -64,6 +64,6 @@ def _as_utf8(piece: re.Match[str]) -> str:
 
 
 def _ends_word_in_capitals(piece: re.Match[str]) -> bool:
-    """`MAÇÃ` before a closing quotation mark or a hard space looks broken and is not."""
+    """`MAÇÃ` before a closing quotation mark or a hard space looks broken, but is not."""
     before, after = piece.string[: piece.start()][-1:], piece.string[piece.end() :][:1]
     return before.isupper() and (piece[0][1:] == "\xa0" or not after.isalpha())

@@ -1,4 +1,6 @@
-"""What is in a compound file, the container of Office until 2003: a spreadsheet only sometimes."""
+"""Inspects compound files, the container of Office up to 2003, which may or may not hold a
+spreadsheet.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +16,11 @@ if TYPE_CHECKING:
 
 OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 BIFF: Final = re.compile(rb"\x09[\x00\x02\x04\x08][\x04\x06\x08\x10]\x00[\x00-\x0f]")
-"""The first record of an xls file that is in no container."""
+"""The first record of an xls file without a container."""
 
 
 def refuse_no_xls(file: InputFile) -> None:
-    """Raises SourceError for what is no xls file, or is protected by a password."""
+    """Raise SourceError for a file that is not xls, or is protected by a password."""
     from rdimport.source.sheets.xls_flags import is_protected  # noqa: PLC0415
 
     data = file.whole()

@@ -1,4 +1,4 @@
-"""Text files that hold contacts, but no table: what each is, and how to get a table from it."""
+"""Recognises text files that contain contacts but no table, and says how to convert them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rdimport.core.messages import _, untranslated
 
 
 class Kind(NamedTuple):
-    """A pattern for the beginning of such a file, what it is, and what to do."""
+    """A pattern for the beginning of such a file, its name, and what to do."""
 
     begins: re.Pattern[bytes]
     what: str
@@ -57,7 +57,7 @@ _LOOKED_AT: Final = 4096
 
 
 def refuse_other_kinds(name: str, head: bytes) -> None:
-    """Raise SourceError where the file's first bytes, in whatever encoding, are of such a kind."""
+    """Raise SourceError if the file begins like one of these kinds, in any encoding."""
     start = head[:_LOOKED_AT].replace(b"\0", b"").lstrip(_BEFORE)
     for kind in _KINDS:
         if kind.begins.match(start):

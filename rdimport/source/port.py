@@ -1,4 +1,4 @@
-"""What the rest of rdimport knows of spreadsheets: hints go in, tables come out."""
+"""The interface to spreadsheets: hints in, tables out."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     import polars as pl
 
 BATCH_ROWS: Final = 65_536
-"""Rows of a batch: large enough to keep polars busy, small enough to keep memory flat."""
+"""Rows of a batch: large enough to keep polars busy, small enough to keep memory constant."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """What the person said about the files; what is None gets found out.
+    """What the user said about the files; None means to be detected.
 
-    `columns` are the names that the mapping asks for. They tell a header row from a title and one
-    sheet from another; not all of them have to be there. `header_row` counts from 1, 0 is none.
+    `columns` are the names that the mapping uses. They help to tell a header from a title and one
+    sheet from another; not all of them have to exist. `header_row` counts from 1, 0 means none.
     """
 
     sheet: str | None = None
@@ -28,21 +28,21 @@ class Hints:
     encoding: str | None = None
     columns: tuple[str, ...] = ()
     member: str | None = None
-    """The file in an archive: its name or a pattern."""
+    """The file in an archive: a name or a pattern."""
     repair: bool = True
-    """Put right text that a wrong encoding broke before (`SÃ£o Paulo`)."""
+    """Whether to repair text broken by a wrong encoding (`SÃ£o Paulo`)."""
     sheets: str | None = None
-    """Several sheets: `all` that have the columns, or a pattern; `sheet` goes before it."""
+    """Several sheets: `all` that have the columns, or a pattern; `sheet` takes precedence."""
     together: tuple[str, ...] = ()
-    """The sheets that are read beside this one, itself among them."""
+    """The sheets read together, including this one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What was found out about one file, for people and for writing a file of the same kind.
+    """What was detected about one file, for messages and for writing a file of the same kind.
 
-    `format` is `csv`, `xlsx` …; `encoding` a Python codec name and `delimiter` one character, both
-    empty for a workbook; `sheet` is empty for text; `header_row` counts from 1, 0 is none.
+    `format` is `csv`, `xlsx`, ...; `encoding` is a Python codec name and `delimiter` one character,
+    both empty for a workbook; `sheet` is empty for text; `header_row` counts from 1, 0 means none.
     """
 
     format: str
@@ -57,24 +57,26 @@ class Table(Protocol):
 
     @property
     def name(self) -> str:
-        """The file as a person names it (the path that was given)."""
+        """The name of the file as given by the user."""
 
     @property
     def facts(self) -> Facts:
-        """What was found out before the first row was read."""
+        """What was detected before the first row was read."""
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The names of the columns in the file's order, unique, none empty."""
+        """The names of the columns in the file's order; unique and not empty."""
 
     def batches(self, rows: int = BATCH_ROWS) -> Iterator[pl.DataFrame]:
         """All data rows in order, at most `rows` at a time; may be called more than once.
 
-        Each frame has `row.ORIGIN` and then `columns`, all of type String; an empty cell is null.
-        A row that is no sound record (`row.DEFECT`) still comes, with what could be read of it.
-        Raises SourceError when the file turns out to be damaged.
+        Each frame has `row.ORIGIN` and then `columns`, all of type String; empty cells are null. A
+        malformed row (`row.DEFECT`) is included with whatever could be read. Raises SourceError if
+        the file turns out to be damaged.
         """
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences about what a person should know; complete once the batches were read."""
+        """Sentences about anything unusual in the file; complete once the batches have been
+        read.
+        """

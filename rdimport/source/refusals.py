@@ -1,4 +1,4 @@
-"""What is said of a file that no table can be read from, whatever its format."""
+"""Errors for files from which no table can be read, whatever their format."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rdimport.core.messages import _
 
 
 def harmful(name: str, why: str = "") -> SourceError:
-    """A file that costs more than any list could, or that kills its reader."""
+    """The error for a file that would use excessive resources, or that crashes its reader."""
     message = _("{name} is damaged or made to do harm", name=name)
     return SourceError(
         f"{message}: {why}." if why else f"{message}.",
@@ -18,7 +18,7 @@ def harmful(name: str, why: str = "") -> SourceError:
 
 
 def vast(where: str) -> SourceError:
-    """A cell far off makes a rectangle that no memory holds."""
+    """The error for a distant cell that would make the sheet's rectangle exceed memory."""
     return SourceError(
         _("{where} has a filled cell far to the right of or below all others.", where=where),
         _("Delete the columns and rows outside of the table, or copy it to a new sheet."),
@@ -26,7 +26,7 @@ def vast(where: str) -> SourceError:
 
 
 def no_table(name: str, what: str) -> SourceError:
-    """A file of another kind, whatever its name says."""
+    """The error for a file of another kind, whatever its name."""
     suffix = PurePath(name).suffix
     whatever = _(", whatever {suffix} says", suffix=suffix) if suffix else ""
     return SourceError(

@@ -1,4 +1,4 @@
-"""What every reader does with its frames before it hands them over."""
+"""Filters and repairs the rows that every reader produces."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ _SECTION: Final = (
     r"^\s*(?:dia|turma|grupo|sala|mesa|turno|sess[aã]o|etapa|lote|semana|m[oó]dulo|bloco)"
     r" (?:\d{1,4}|[a-z]|[ivx]{1,4})\b\s*(?:$|[-–—:(/].*)"
 )
-"""A line above some of the rows that says what they have in common."""
+"""A heading above a group of rows."""
 _ERRORS: Final = (
     "#N/D #N/A #N/DISP #REF! #VALOR! #VALUE! #DIV/0! #NOME? #NAME? #NULO! #NULL! #NÚM! #NUM! "
     "#DERRAMAR! #SPILL! #CALC! #CAMPO! #FIELD! #BLOQUEADO! #BLOCKED! #GETTING_DATA".split()
 )
-"""What spreadsheet programs write into a text file where a formula failed."""
+"""Error values that spreadsheet programs write into text files."""
 _NUMBER: Final = re.compile(r"(?:R\$|%|[\d\s.,+\-])*\d(?:R\$|%|[\d\s.,+\-])*")
 _LISTED: Final = 10
-"""Row numbers that a note names before it says that there are more."""
+"""Number of row numbers listed in a note."""
 
 
 class RowFilter:
-    """Takes out rows that are no data and mends cells that are broken; remembers what it did.
+    """Removes rows that are not data, repairs broken cells, and keeps notes about both.
 
-    Blank rows go without a word. The header repeated inside the table, totals, and notes below the
-    table are named in `notes`, and so are error cells (made empty) and text that a wrong encoding
-    broke (mended unless `repair` is false). Whatever could be a person stays.
+    Blank rows are removed silently. Repeated headers, totals and notes below the table are listed
+    in `notes`, and so are error cells (emptied) and text broken by a wrong encoding (repaired
+    unless `repair` is false). A row that could be a person is always kept.
     """
 
     def __init__(self, columns: Sequence[str], names: Sequence[str], *, repair: bool) -> None:
@@ -62,10 +62,11 @@ class RowFilter:
         header = rf"|^\s*{first}\s*$" if first else ""
         self._suspicious = f"(?i){_TOTAL}|{_NOTE}|{_SECTION}{header}"
 
-    def sifted(self, frame: pl.DataFrame, text: bytes | None = None) -> pl.DataFrame:
-        """The data rows of a frame that has `row.ROW`, `row.DEFECT` and the columns.
+    def apply(self, frame: pl.DataFrame, text: bytes | None = None) -> pl.DataFrame:
+        """The data rows of a frame with `row.ROW`, `row.DEFECT` and the columns.
 
-        `text` is the UTF-8 that the frame comes from, if known: it saves looking in vain.
+        `text` is the UTF-8 that the frame was made from, if known; it helps to skip needless
+        searches.
         """
         if text is None or b"#" in text:
             frame = self._without_errors(frame)
@@ -81,7 +82,7 @@ class RowFilter:
         return frame.filter(~pl.col(ROW).is_in(dropped))
 
     def _mended(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Text broken by a wrong encoding put right, each different value once."""
+        """Repair text broken by a wrong encoding, each distinct value once."""
         for column in self._columns:
             cells = frame[column]
             suspect = cells.filter(cells.str.contains_any(list(LEADS)).fill_null(value=False))
@@ -98,7 +99,7 @@ class RowFilter:
         def is_blank(cells: pl.Expr) -> pl.Expr:
             return cells.str.strip_chars().fill_null("") == ""
 
-        # Nearly all rows fill their first column, and looking at one is cheaper than at all.
+        # Nearly all rows fill their first column, and checking one is cheaper than all.
         if not frame.select(is_blank(pl.col(self._columns[0])).any()).item():
             return frame
         return frame.filter(~pl.all_horizontal(is_blank(pl.col(self._columns))))
@@ -129,7 +130,7 @@ class RowFilter:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was taken out, in sentences."""
+        """Sentences about what was removed."""
         found = []
         if self._errors:
             found.append(error_note(self._errors))
@@ -169,7 +170,7 @@ def _is_total_or_note(filled: Sequence[str], width: int) -> bool:
 
 
 def error_note(count: int) -> str:
-    """The sentence about cells that hold an error."""
+    """The sentence about cells with an error value."""
     return ngettext(
         "{number} cell holds an error such as #REF! or #N/D; it is taken as empty.",
         "{number} cells hold an error such as #REF! or #N/D; they are taken as empty.",
@@ -189,7 +190,7 @@ def listed(rows: Sequence[int]) -> str:
 
 
 def ahead(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """The same frames, each read in a thread of its own while the one before it is used."""
+    """The same frames, each read ahead in a thread while the previous one is used."""
     with ThreadPoolExecutor(1, "rdimport-read") as reader:
         coming = reader.submit(next, frames, None)
         while (frame := coming.result()) is not None:

@@ -1,1 +1,1 @@
-"""Workbooks, and web pages saved as such -> tables of text rows."""
+"""Workbooks, and HTML pages saved as such, as tables of text rows."""

@@ -1,4 +1,4 @@
-"""Rows of cells, gathered one by one, as the frame that a Book hands over."""
+"""Builds frames from rows of cells collected one by one."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from rdimport.source.limits import MOST_COLUMNS, MOST_ROWS, is_vast
 from rdimport.source.refusals import vast
 
 Rows = list[tuple[int, Sequence[str | None]]]
-"""The filled rows of a sheet with their numbers."""
+"""The non-empty rows of a sheet with their numbers."""
 
 
 def frame_of(rows: Rows, where: str) -> pl.DataFrame:
-    """`row.ROW`, c0, c1 … as wide as the longest row; empty text is null. Raises SourceError where
-    that is out of proportion; `where` names the sheet.
+    """`row.ROW`, c0, c1 ... as wide as the longest row; empty text is null.
+
+    Raises SourceError if the rectangle is out of proportion; `where` names the sheet.
     """
     width = max((len(cells) for _, cells in rows), default=0)
     if is_vast(len(rows), width, sum(len(cells) for _, cells in rows)):
@@ -33,13 +34,13 @@ def frame_of(rows: Rows, where: str) -> pl.DataFrame:
 
 
 def checked_place(row: int, column: int, where: str) -> None:
-    """Raises SourceError where no sheet has such a row or column."""
+    """Raise SourceError if no sheet can have such a row or column."""
     if row > MOST_ROWS or column > MOST_COLUMNS:
         raise vast(where)
 
 
 def times(text: str | None) -> int:
-    """How often something is repeated. Raises ValueError where that is no number from 1 on."""
+    """A repeat count. Raises ValueError unless it is a number from 1 on."""
     number = int(text or "1")
     if number < 1:
         raise ValueError
@@ -47,7 +48,7 @@ def times(text: str | None) -> int:
 
 
 def date_text(value: str) -> str:
-    """An ISO date and time as people mean it: no midnight, no parts of a second, no day zero.
+    """An ISO date and time as meant: no midnight, no fractions of a second, no day zero.
 
     >>> date_text("2026-03-04T00:00:00.000"), date_text("1899-12-31T08:30:00")
     ('2026-03-04', '08:30:00')

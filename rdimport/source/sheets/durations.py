@@ -1,4 +1,4 @@
-"""Durations of a workbook: the library that reads its cells calls 36 hours a day in 1900."""
+"""Restores durations, which the calamine library returns as dates in 1900."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _EARLY: Final = r"^(?:1899-12-3[01]|190[0-4]-\d\d-\d\d) \d\d:\d\d:\d\d(?:\.\d+)?$"
-"""Day 0 is in 1899, that of old Macs in 1904; no list of contacts has a moment of those years."""
+"""The years of day zero, in Windows (1899) and on old Macs (1904); lists of contacts have no times
+in these years.
+"""
 _LONG: Final = r"^(?:1899-12-30|190[0-4]-)"
 _DAY: Final = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
 
 
 def with_durations(cells: pl.Series, load: Callable[[], pl.Series]) -> pl.Series:
-    """A column of times with those of a day and more as hours, minutes, seconds: `36:00:00`.
+    """A column of times, with durations of a day or more as hours, minutes, seconds: `36:00:00`.
 
-    A column is one of times when it has a time of the day in those early years and no later date;
-    days alone, such as 1900-01-01 for a date that nobody knew, stay what they are. `load` gives
-    the same cells as durations, which costs as much as the first load.
+    It is a column of times if it has a time of day in those years and no later date. Dates without
+    a time, such as 1900-01-01 for an unknown date, are kept. `load` returns the same cells as
+    durations, which takes as long as loading them the first time.
     """
     early = cells.str.contains(_EARLY).fill_null(value=False)
     long = early & cells.str.contains(_LONG) & ~cells.str.starts_with("1904-01-01 ")

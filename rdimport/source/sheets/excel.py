@@ -1,4 +1,4 @@
-"""xlsx, xlsm, xlsb and xls: cells as the text that a person meant."""
+"""xlsx, xlsm, xlsb and xls: cells as the text that was meant."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class CalamineBook:
-    """A workbook that the calamine library reads. Raises SourceError when it cannot."""
+    """A workbook read by the calamine library. Raises SourceError if it cannot be read."""
 
     def __init__(self, file: InputFile, kind: str) -> None:
         self._file = file
@@ -40,14 +40,14 @@ class CalamineBook:
         if not self._is_intact():
             raise self._damaged()
         with self._reading():
-            # the library believes a name, and names lie
+            # the library trusts the file name, which may be wrong
             by_content = file.packed or not str(file.path).lower().endswith(f".{kind}")
             written = with_columns(file) if kind == "xlsb" else None
             plain = file.whole() if by_content else file.path
             self._reader = fastexcel.read_excel(written or plain)
 
     def _is_intact(self) -> bool:
-        """What can be checked before the library meets bytes that it does not survive."""
+        """Check for damage that would make the library crash."""
         if self.kind == "xls":
             return is_intact(self._file.whole())
         if self.kind == "xlsb":
@@ -62,7 +62,7 @@ class CalamineBook:
 
     @property
     def hidden(self) -> Sequence[str]:
-        """Those of the sheets whose cells were asked for: only loading a sheet tells."""
+        """Hidden sheets among those whose cells were loaded; only loading a sheet reveals it."""
         return self._hidden
 
     def cells(self, sheet: str) -> pl.DataFrame:
@@ -83,7 +83,7 @@ class CalamineBook:
         return [] if self.kind == "xlsb" else xlsx_mail_links(self._file, sheet)
 
     def _durations(self, sheet: str, column: int) -> pl.Series:
-        """One column's cells as durations, null where they are none."""
+        """One column's cells as durations, null for anything else."""
         with self._reading():
             loaded = self._reader.load_sheet(
                 sheet,
@@ -96,7 +96,7 @@ class CalamineBook:
 
     def _loaded(self, sheet: str) -> pl.DataFrame:
         with self._reading():
-            # skip_rows=0 is not the default: that one skips blank rows at the top, and with them
+            # skip_rows=0 is not the default, which skips blank rows at the top and so shifts
             # the row numbers.
             loaded = self._reader.load_sheet(sheet, header_row=None, skip_rows=0, dtypes="string")
             if loaded.visible != "visible":
@@ -106,15 +106,17 @@ class CalamineBook:
             return loaded.to_polars()
 
     def marks(self, sheet: str) -> Marks:
-        """What else stands in a sheet of xlsx or xlsb; looked for once."""
+        """Flags in a sheet of xlsx or xlsb, cached."""
         if sheet not in self._marks:
             marks = xlsb_marks if self.kind == "xlsb" else xlsx_marks
             self._marks[sheet] = marks(self._file, sheet)
         return self._marks[sheet]
 
     def _refuse_vast(self, sheet: str) -> None:
-        """The library lays out all cells up to the last one, and dies where memory does not do."""
-        if self.kind == "xls":  # which has 256 columns at most
+        """Raise for a distant cell: the library allocates the whole rectangle and aborts without
+        memory.
+        """
+        if self.kind == "xls":  # at most 256 columns
             return
         extent = self.marks(sheet).extent
         if is_vast(*extent[:3]) or not is_on_sheet(extent):
@@ -123,7 +125,7 @@ class CalamineBook:
     def notes(self, sheet: str) -> Sequence[str]:
         """Hidden rows, error cells, links to e-mail addresses, formulas without a value.
 
-        Of xlsb neither links nor such formulas, of xls no such formulas.
+        For xlsb without links and formulas, for xls without formulas.
         """
         if self.kind == "xls":
             notes = xls_notes(self._file.whole(), sheet)
@@ -133,13 +135,13 @@ class CalamineBook:
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        """Damage is an error of ours, also when the library did not expect it and panics."""
+        """Convert errors of the library to SourceError, including panics."""
         try:
             yield
         except fastexcel.FastExcelError as error:
             raise self._damaged() from error
         except BaseException as error:
-            # The type of a panic cannot be imported, and is no Exception.
+            # The type of a panic cannot be imported and is not an Exception.
             if type(error).__name__ == "PanicException":
                 raise self._damaged() from error
             raise
@@ -152,11 +154,11 @@ class CalamineBook:
 
 
 def as_meant(cells: pl.Series) -> pl.Series:
-    """A time without the day, and a date without the midnight, that the format adds."""
+    """A time without the day, or a date without the midnight, that the format adds."""
     if cells.str.starts_with("1899-12-3").any():
         cells = cells.str.replace(r"^1899-12-3[01] (\d\d:\d\d:\d\d)(?:\.\d+)?$", "$1")
     if cells.str.ends_with(" 00:00:00").any():
         cells = cells.str.replace(r"^(\d{4}-\d\d-\d\d) 00:00:00$", "$1")
-    if cells.str.starts_with("1904-01-01 ").any():  # day zero of workbooks from old Macs
+    if cells.str.starts_with("1904-01-01 ").any():  # day zero on old Macs
         cells = cells.str.replace(r"^1904-01-01 (\d\d:\d\d:\d\d)(?:\.\d+)?$", "$1")
     return cells.set(cells == "", None)

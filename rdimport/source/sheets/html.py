@@ -1,4 +1,4 @@
-"""HTML tables, which many web systems write and call .xls."""
+"""HTML tables, which many web systems write with the suffix .xls."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LONG_NUMBER: Final = 10
 
 
 class HtmlBook:
-    """The tables of a page; each is a sheet whose rows count from its own first."""
+    """The tables of a page; each is a sheet with its own row numbers."""
 
     kind = "html"
     hidden: Sequence[str] = ()
@@ -48,7 +48,7 @@ class HtmlBook:
 
     @property
     def sheets(self) -> Sequence[str]:
-        """`Table 1` … or one nameless sheet."""
+        """`Table 1`, `Table 2`, ... or a single nameless sheet."""
         return list(self._rows)
 
     def cells(self, sheet: str) -> pl.DataFrame:
@@ -59,12 +59,14 @@ class HtmlBook:
         )
 
     def notes(self, sheet: str) -> Sequence[str]:
-        """That the file is not what its name says."""
+        """A note that the file is not what its name says."""
         return (_("The file is a web page (HTML), whatever its name says; its table is read."),)
 
 
 def _encoding(data: bytes) -> str:
-    """What the bytes show; then what the page says, which is often a wrong default."""
+    """The encoding detected from the bytes, then the declared one, which is often a wrong
+    default.
+    """
     guess = guess_encoding(data)
     if guess in ("cp1252", "iso8859-15", "mac_roman", "cp850") and (
         declared := _CHARSET.search(data)
@@ -75,7 +77,7 @@ def _encoding(data: bytes) -> str:
 
 
 class _Tables(HTMLParser):
-    """Gathers the rows of the outermost tables."""
+    """Collects the rows of the outermost tables."""
 
     def __init__(self, name: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -120,7 +122,7 @@ class _Tables(HTMLParser):
             self._end_cell()
 
     def handle_data(self, data: str) -> None:
-        """Text of a cell; white space counts as one blank, as on a page."""
+        """Add text to a cell; white space collapses, as in HTML."""
         if self._cell is not None and not self._silent:
             self._cell.append(re.sub(r"[ \t\r\n\f]+", " ", data))
 
@@ -134,7 +136,7 @@ class _Tables(HTMLParser):
         self._span = _number(attrs.get("rowspan"))
 
     def _fill_pending(self) -> None:
-        """Columns that a cell from a row above reaches into."""
+        """Fill columns covered by a cell with a rowspan above."""
         row = self._row
         while row is not None and self._pending.get(len(row), 0):
             self._pending[len(row)] -= 1
@@ -167,8 +169,8 @@ def _number(text: str | None) -> int:
 
 
 def _without_declarations(page: str) -> str:
-    """The page without comments and what else is no tag: for the end of one that has none, the
-    parser would look again and again.
+    """The page without comments and declarations: for one that is not closed, the parser would
+    search for its end again and again.
     """
     kept: list[str] = []
     at = 0

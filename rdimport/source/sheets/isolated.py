@@ -1,8 +1,9 @@
-"""A workbook that is read in a process of its own, which may die of it.
+"""Reads a workbook in a child process, which may crash without affecting this one.
 
-What libraries and recursive formats make of hostile bytes cannot be bounded from within: a few
-hundred bytes ask for gigabytes, and a failed allocation ends the process. So the child has a limit
-of memory and a deadline, both by the size of the file, and gets neither key nor environment.
+The resources that libraries and recursive formats need for hostile input cannot be bounded from
+within: a few hundred bytes can request gigabytes, and a failed allocation aborts the process. So
+the child has a memory limit and a deadline, both derived from the file's size, and gets no
+environment and no key.
 """
 
 from __future__ import annotations
@@ -33,17 +34,17 @@ if TYPE_CHECKING:
 _PACKED: Final = frozenset({"xlsx", "xlsm", "xlsb", "ods", "parquet"})
 _BASE: Final = 512 << 20
 _TIMES, _TIMES_PACKED = 20, 120
-"""Bytes of memory: so many, and so many for each byte of the file."""
+"""Memory limit in bytes: a constant, plus this many per byte of the file."""
 _SECONDS: Final = 30.0
 _PER_SECOND, _PACKED_PER_SECOND = 1 << 20, 200 << 10
-"""So many seconds, and one more for so many bytes; honest files are ten times faster."""
+"""Deadline in seconds: a constant, plus one per so many bytes; real files are ten times faster."""
 _LOOK: Final = 0.25
-"""Seconds between two looks at the child's memory, where the system keeps no limit."""
+"""Seconds between two checks of the child's memory, where the system enforces no limit."""
 _LOOKS_AT_MEMORY: Final[bool] = sys.platform == "darwin"
 
 
 class IsolatedBook:
-    """A Book in a child process. Raises SourceError where that says so, or dies."""
+    """A Book in a child process. Raises SourceError if the child does, or if it dies."""
 
     def __init__(self, file: InputFile, kind: str) -> None:
         self._file = file
@@ -73,7 +74,7 @@ class IsolatedBook:
 
     @property
     def hidden(self) -> Sequence[str]:
-        """Those of the sheets whose cells were asked for and that are not shown."""
+        """Hidden sheets among those whose cells were loaded."""
         return self._hidden
 
     def cells(self, sheet: str) -> pl.DataFrame:
@@ -84,13 +85,13 @@ class IsolatedBook:
         return pl.concat(parts)
 
     def notes(self, sheet: str) -> Sequence[str]:
-        """What a person should know about the sheet's cells."""
+        """Sentences about anything unusual in the sheet's cells."""
         return self._notes.get(sheet, ())
 
     def _ask(
         self, question: dict[str, Any], parts: list[pl.DataFrame] | None = None
     ) -> dict[str, Any]:
-        """The child's answer; frames that come with it are put into `parts`."""
+        """Send a request and return the answer; frames are appended to `parts`."""
         began = time.monotonic()
         done = threading.Event()
         guard = threading.Thread(target=self._guard, args=(done,), daemon=True)
@@ -112,7 +113,9 @@ class IsolatedBook:
         return answer
 
     def _guard(self, done: threading.Event) -> None:
-        """End the child when its time is over, or its memory where the system does not."""
+        """Kill the child after its deadline, or over its memory limit if the system enforces
+        none.
+        """
         until = time.monotonic() + self._left
         while not done.wait(_LOOK if _LOOKS_AT_MEMORY else max(self._left, 0)):
             if time.monotonic() >= until or _resident(self._process.pid) > self._memory:
@@ -127,7 +130,7 @@ def _started() -> subprocess.Popen[bytes]:
         env={**child.bare(os.environ), **limits},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,  # what a library says when it dies may hold what it read
+        stderr=subprocess.DEVNULL,  # a crash message may contain cell contents
         **child.own_group(),
     )
 
@@ -135,7 +138,7 @@ def _started() -> subprocess.Popen[bytes]:
 def _asked(
     process: subprocess.Popen[bytes], question: dict[str, Any], parts: list[pl.DataFrame] | None
 ) -> dict[str, Any]:
-    """Raises EOFError, OSError or ValueError when the child does not answer."""
+    """Read the child's answer. Raises EOFError, OSError or ValueError if there is none."""
     to_child, from_child = cast("BinaryIO", process.stdin), cast("BinaryIO", process.stdout)
     to_child.write(json.dumps(question).encode() + b"\n")
     to_child.flush()
@@ -149,7 +152,7 @@ def _asked(
 
 
 def _resident(process: int) -> int:
-    """Bytes of memory that a process uses; 0 where a limit holds it."""
+    """Resident memory of a process in bytes; 0 if a limit is enforced."""
     if not _LOOKS_AT_MEMORY:
         return 0
     ps = ["/bin/ps", "-o", "rss=", "-p", str(process)]

@@ -1,7 +1,7 @@
-"""Cells that show something else than the e-mail address that they link to.
+"""Cells that link to an e-mail address but show something else.
 
-The address is not put in the place of the text: that may be a name, and a link may be stale. But it
-is mentioned, because a column of “e-mail” that can be clicked looks as if it held addresses.
+The text is not replaced by the address: it may be a name, and a link may be outdated. It is only
+mentioned, because a column of clickable names looks as if it contained addresses.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Linked(NamedTuple):
-    """Cells below each other that have a link: first and last row and column, from 0."""
+    """A range of linked cells: first and last row and column, from 0."""
 
     first: int
     last: int
@@ -26,7 +26,7 @@ class Linked(NamedTuple):
 
 
 def linked_texts(cells: pl.DataFrame, links: Iterable[Linked]) -> list[tuple[int, str]]:
-    """Row number and text of the linked cells whose text is no address, each once."""
+    """Row number and text of linked cells whose text is not an address, without duplicates."""
     by_column: defaultdict[int, list[Linked]] = defaultdict(list)
     for link in links:
         if link.first < cells.height and link.column < cells.width:

@@ -39,7 +39,7 @@ _BY_DISPLAY: Final = ("collapse", "filter")
 
 
 class OdsBook:
-    """An OpenDocument spreadsheet. Raises SourceError when it is damaged or encrypted."""
+    """An OpenDocument spreadsheet. Raises SourceError if it is damaged or encrypted."""
 
     kind = "ods"
 
@@ -69,15 +69,15 @@ class OdsBook:
 
     @property
     def hidden(self) -> Sequence[str]:
-        """Those whose style says that they are not displayed."""
+        """Sheets whose style says that they are not displayed."""
         return self._hidden
 
     def cells(self, sheet: str) -> pl.DataFrame:
-        """The filled rows as text."""
+        """The non-empty rows as text."""
         return self._cells[sheet]
 
     def notes(self, sheet: str) -> Sequence[str]:
-        """Hidden rows and error cells."""
+        """Notes about hidden rows and error cells."""
         return self._notes[sheet]
 
     def _refuse_encrypted(self, package: zipfile.ZipFile) -> None:
@@ -115,7 +115,7 @@ def _is_not_shown(style: ET.Element) -> bool:
 
 
 class _Sheet:
-    """The rows of one sheet, as they are met."""
+    """Collects the rows of one sheet."""
 
     def __init__(self, name: str, file: str) -> None:
         self.name = name
@@ -196,7 +196,7 @@ def _links_to_mail(cell: ET.Element) -> bool:
 
 
 def _text(node: ET.Element) -> Iterator[str]:
-    """The text of a paragraph with its spans, links, spaces, tabs and line breaks."""
+    """The text of a paragraph, including spans, links, spaces, tabs and line breaks."""
     yield node.text or ""
     for part in node:
         if part.tag == f"{_TEXT}s":
@@ -211,7 +211,7 @@ def _text(node: ET.Element) -> Iterator[str]:
 
 
 def plain_number(text: str) -> str | None:
-    """A number as a person writes it: no exponent, no `.0`.
+    """A number without exponent and without `.0`.
 
     >>> plain_number("1.1987654321E+10"), plain_number("3.50"), plain_number("1e-5")
     ('11987654321', '3.5', '0.00001')

@@ -1,4 +1,4 @@
-"""A list that stands on several sheets (`source: {sheets: all}`): which of them are read."""
+"""Selects the sheets of a list that spans several (`source: {sheets: all}`)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ALL: Final = "all"
 
 
 def several_sheets(book: Book, hints: Hints, name: str) -> tuple[Hints, ...]:
-    """The hints of each sheet that is read. Raises SourceError where there is none."""
+    """The hints for each sheet to read. Raises SourceError if there is none."""
     if hints.sheets is None or hints.sheet is not None:
         return (hints,)
     if fold(hints.sheets) == ALL:
@@ -41,6 +41,6 @@ def several_sheets(book: Book, hints: Hints, name: str) -> tuple[Hints, ...]:
 def _has_columns(book: Book, sheet: str, hints: Hints, name: str) -> bool:
     try:
         found = {fold(column) for column in table_columns(book, sheet, hints, name)}
-    except SourceError:  # a cover, an empty sheet
+    except SourceError:  # a cover page or an empty sheet
         return False
     return found.issuperset(map(fold, hints.columns))

@@ -1,4 +1,4 @@
-"""A sheet of cells as a Table, whatever the format of its workbook."""
+"""A sheet of any workbook format as a Table."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ _ADDRESS: Final = r"[^@\s]@[^@\s]+\.[^@\s]"
 
 
 class Book(Protocol):
-    """What a format has to know: its sheets, and a sheet's cells."""
+    """What each format implements: the sheets, and the cells of a sheet."""
 
     @property
     def kind(self) -> str:
-        """The format: `xlsx`, `ods` …"""
+        """The format: `xlsx`, `ods`, ..."""
 
     @property
     def sheets(self) -> Sequence[str]:
@@ -40,16 +40,16 @@ class Book(Protocol):
 
     @property
     def hidden(self) -> Sequence[str]:
-        """The names of those that the program does not show, as far as cells were asked for."""
+        """Names of hidden sheets, as far as their cells have been loaded."""
 
     def cells(self, sheet: str) -> pl.DataFrame:
-        """All cells as text: `row.ROW` (from 1, as the program shows it), then c0, c1 …
+        """All cells as text: `row.ROW` (from 1, as shown by the program), then c0, c1, ...
 
-        Rows of which no cell is filled may be left out.
+        Rows without a filled cell may be omitted.
         """
 
     def notes(self, sheet: str) -> Sequence[str]:
-        """What a person should know about the sheet's cells."""
+        """Sentences about anything unusual in the sheet's cells."""
 
 
 class _Found(NamedTuple):
@@ -59,7 +59,7 @@ class _Found(NamedTuple):
 
 
 class GridTable:
-    """One sheet of a workbook. Its cells stay in memory as long as this does."""
+    """One sheet of a workbook. Its cells stay in memory as long as this object."""
 
     def __init__(self, file: InputFile, index: int, hints: Hints, book: Book) -> None:
         self._file = file
@@ -70,17 +70,17 @@ class GridTable:
         data = found.cells.filter(pl.col(ROW) >= found.header.first_data)
         names = {f"c{i}": name for i, name in enumerate(self.columns)}
         data = data.with_columns(pl.lit(None, pl.String).alias(DEFECT))
-        sieve = RowFilter(self.columns, found.header.names, repair=hints.repair)
-        self._rows = sieve.sifted(data.select(ROW, DEFECT, *names).rename(names))
+        row_filter = RowFilter(self.columns, found.header.names, repair=hints.repair)
+        self._rows = row_filter.apply(data.select(ROW, DEFECT, *names).rename(names))
         if self._rows.is_empty():
             raise header_only(_place(found.sheet, file.name), found.header)
         choice = _choice_note(book, found.sheet, hints.together)
-        about = (*found.header.notes, *book.notes(found.sheet), *sieve.notes)
+        about = (*found.header.notes, *book.notes(found.sheet), *row_filter.notes)
         self._notes = (*file.notes, *choice, *about)
 
     @property
     def name(self) -> str:
-        """The file as a person names it."""
+        """The name of the file as given by the user."""
         return self._file.name
 
     @property
@@ -90,25 +90,26 @@ class GridTable:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The header's names."""
+        """The names in the header."""
         return self._header.columns
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was noticed, in sentences."""
+        """Sentences about anything unusual in the sheet."""
         return self._notes
 
     def batches(self, rows: int = BATCH_ROWS) -> Iterator[pl.DataFrame]:
-        """All rows in order; see the port."""
+        """All rows in order; see `port.Table`."""
         index = pl.lit(self._index, pl.UInt32).alias(FILE)
         for part in self._rows.iter_slices(rows):
             yield part.select(index, pl.all())
 
 
 def _find_table(book: Book, hints: Hints, name: str) -> _Found:
-    """The sheet that holds the table: the one that has most of the mapping's columns.
+    """The sheet with the table: the one that has most of the mapping's columns.
 
-    Where that does not tell: one with e-mail addresses, a visible one, with a header, the longest.
+    If that is not decisive: one with e-mail addresses, then a visible one, one with a header, the
+    longest.
     """
     if hints.sheet is not None:
         sheet = _named_sheet(book.sheets, hints.sheet, name)
@@ -174,7 +175,7 @@ def _table_in(cells: pl.DataFrame, sheet: str, hints: Hints, name: str) -> _Foun
 
 
 def _without_empty_columns(cells: pl.DataFrame, sheet: str, header: Header) -> _Found:
-    """Columns without a name and without a value go; one with values but no name stays."""
+    """Remove columns with neither a name nor a value."""
     names = [*header.names, *[""] * (cells.width - 1 - len(header.names))]
     data = cells.filter(pl.col(ROW) >= header.first_data)
     empty = [data[f"c{i}"].null_count() == data.height for i in range(len(names))]
@@ -184,7 +185,9 @@ def _without_empty_columns(cells: pl.DataFrame, sheet: str, header: Header) -> _
 
 
 def _holds_addresses(found: _Found) -> bool:
-    """Whether most filled cells of a column are e-mail addresses: a list, no cover or summary."""
+    """Whether most filled cells of a column are e-mail addresses: a list, not a cover or
+    summary.
+    """
     data = found.cells.filter(pl.col(ROW) >= found.header.first_data).head(SAMPLE_ROWS).drop(ROW)
     if data.is_empty():
         return False
@@ -193,7 +196,7 @@ def _holds_addresses(found: _Found) -> bool:
 
 
 def table_columns(book: Book, sheet: str, hints: Hints, name: str) -> tuple[str, ...]:
-    """The columns of the table on a sheet. Raises SourceError where there is none, or no rows."""
+    """The columns of the table on a sheet. Raises SourceError if there is none, or no rows."""
     found = _table_in(book.cells(sheet), sheet, hints, name)
     if found.cells.filter(pl.col(ROW) >= found.header.first_data).is_empty():
         raise header_only(_place(sheet, name), found.header)
@@ -225,7 +228,7 @@ def _choice_note(book: Book, sheet: str, together: Sequence[str]) -> list[str]:
 
 
 def _together_note(book: Book, together: Sequence[str]) -> list[str]:
-    """Which sheets are read and which are not."""
+    """A note of which sheets are read and which are not."""
     read = ", ".join(map(repr, together))
     left = ", ".join(repr(name) for name in book.sheets if name not in together)
     if not left:

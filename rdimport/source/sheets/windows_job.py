@@ -1,4 +1,4 @@
-"""The limit of memory on Windows, where a process has none by itself, but as part of a job."""
+"""A memory limit on Windows, where it has to be set by a job object."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class _Extended(ctypes.Structure):
 
 
 def limit_to(most: int) -> None:
-    """Let this process have no more than so many bytes of memory."""
+    """Limit this process to `size` bytes of memory."""
     windows: Any = ctypes
     kernel = windows.WinDLL("kernel32", use_last_error=True)
     kernel.CreateJobObjectW.restype = kernel.GetCurrentProcess.restype = ctypes.c_void_p

@@ -1,4 +1,6 @@
-"""The child of `isolated.py`: reads one workbook under a limit of memory, and answers in frames."""
+"""The child process of `isolated.py`: reads one workbook under a memory limit, and answers in
+frames.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +24,14 @@ if TYPE_CHECKING:
     from rdimport.source.sheets.table import Book
 
 _CELLS: Final = 1 << 20
-"""Cells of a frame that is handed over in one piece."""
+"""Cells of a frame that is sent in one piece."""
 
 
 def main() -> None:
-    """Open the workbook that the first line of standard input names, then answer each other line
+    """Open the workbook named on the first line of standard input, then answer each following line
     with the cells of a sheet.
     """
-    # what a library prints must not stand among the answers
+    # output of libraries must not mix with the answers
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     first = json.loads(sys.stdin.buffer.readline())
@@ -110,7 +112,7 @@ def _failure(error: Exception) -> dict[str, Any]:
 
 
 def limit_memory(most: int) -> None:
-    """Let this process have no more than so many bytes: then it ends, and nothing else suffers."""
+    """Limit the memory of this process, so that it ends without affecting others."""
     if sys.platform == "win32":
         from rdimport.source.sheets.windows_job import limit_to  # noqa: PLC0415
 
@@ -120,7 +122,7 @@ def limit_memory(most: int) -> None:
 
     limits = {resource.RLIMIT_DATA: most, resource.RLIMIT_AS: most + (1 << 30)}
     for kind, size in {**limits, resource.RLIMIT_CORE: 0}.items():
-        with suppress(OSError, ValueError):  # a system that has no such limit: see `isolated.py`
+        with suppress(OSError, ValueError):  # the system has no such limit: see `isolated.py`
             resource.setrlimit(kind, (size, size))
 
 

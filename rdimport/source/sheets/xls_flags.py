@@ -1,7 +1,7 @@
-"""What an xls file says beside its values: a password, hidden rows, error cells.
+"""Flags of an xls file that its values do not show: a password, hidden rows, error cells.
 
-An xls file is a small file system (compound file) in which the stream `Workbook` is a sequence of
-records: type and size, two bytes each, then the content.
+An xls file is a small file system (compound file). Its stream `Workbook` is a sequence of records:
+type and size, two bytes each, followed by the content.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ if TYPE_CHECKING:
 
 _MAGIC: Final = b"\xd0\xcf\x11\xe0"
 _END: Final = 0xFFFFFFFA
-"""Sector numbers from here on are marks, such as the end of a chain."""
+"""Sector numbers from here on are special values, such as the end of a chain."""
 _FILEPASS, _BOUNDSHEET, _EOF = 0x2F, 0x85, 0x0A
 _STRINGS: Final = 0xFC
 _DIMENSIONS: Final = 0x200
 _CELLS: Final = frozenset({0x06, 0xBD, 0xD6, 0xFD, 0x203, 0x204, 0x205, 0x27E})
-"""Records that hold cells, with row and column at their beginning."""
+"""Record types of cells, which begin with row and column."""
 _FORMULA, _BOOLERR, _ROW, _FILTER, _HLINK = 0x06, 0x0205, 0x0208, 0x9D, 0x01B8
 
 
 def is_protected(data: bytes) -> bool:
-    """Does a password lock this xls file?"""
+    """Whether the file is protected by a password."""
     return any(kind == _FILEPASS for kind, _, _ in _records(workbook_stream(data), 0))
 
 
 def is_intact(data: bytes) -> bool:
-    """Does the file hold what it says of itself: sectors, and records up to the workbook's end?
+    """Whether all sectors exist and the records are complete up to the workbook's end.
 
-    A broken size makes the library that reads the cells ask for more memory than there is, and that
-    ends the process.
+    A wrong size makes the library that reads the cells allocate more memory than there is, and that
+    aborts the process.
     """
     stream = workbook_stream(data)
     if data.startswith(_MAGIC) and not _has_its_sectors(data):
@@ -61,7 +61,7 @@ def _has_its_sectors(data: bytes) -> bool:
 
 
 def _ends(stream: bytes, start: int) -> bool:
-    """Is this part of the stream whole, and does no record of it point outside?"""
+    """Whether this part of the stream is complete and no record points outside of it."""
     kind = None
     for kind, at, size in _records(stream, start):
         if at + size > len(stream):
@@ -78,7 +78,7 @@ def _ends(stream: bytes, start: int) -> bool:
 
 
 def xls_notes(data: bytes, sheet: str) -> tuple[str, ...]:
-    """Sentences about the sheet; none where the file is not laid out as usual."""
+    """Sentences about the sheet; none if the file has an unusual structure."""
     stream = workbook_stream(data)
     start = _sheet_start(stream, sheet)
     if start is None:
@@ -95,12 +95,12 @@ def xls_notes(data: bytes, sheet: str) -> tuple[str, ...]:
 
 
 def xls_mail_links(data: bytes, sheet: str) -> list[Linked]:
-    """The sheet's cells that link to an e-mail address."""
+    """Cells of the sheet that link to an e-mail address."""
     stream = workbook_stream(data)
     start = _sheet_start(stream, sheet)
     found: list[Linked] = []
     for kind, at, size in _records(stream, len(stream) if start is None else start):
-        target = stream[at : at + size].replace(b"\0", b"").lower()  # UTF-16 or not
+        target = stream[at : at + size].replace(b"\0", b"").lower()  # whether it is UTF-16
         if kind == _HLINK and size >= 8 and b"mailto:" in target:
             top, bottom, left = struct.unpack_from("<HHH", stream, at)
             found.append(Linked(top, bottom, left))
@@ -114,7 +114,7 @@ def _holds_error(kind: int, content: bytes) -> bool:
 
 
 def _records(stream: bytes, at: int) -> Iterator[tuple[int, int, int]]:
-    """(type, where its content begins, size) up to the end of this part of the stream."""
+    """(type, start of content, size) up to the end of this part of the stream."""
     while at + 4 <= len(stream):
         kind, size = struct.unpack_from("<HH", stream, at)
         yield kind, at + 4, size
@@ -135,9 +135,9 @@ def _sheet_start(stream: bytes, sheet: str) -> int | None:
 
 
 def workbook_stream(data: bytes) -> bytes:
-    """The stream `Workbook` of a compound file; empty when there is none or it is broken.
+    """The stream `Workbook` of a compound file; empty if there is none or it is broken.
 
-    A file that is no compound file is taken for the bare stream, as very old programs wrote it.
+    A file without a container is taken as the bare stream, as very old programs wrote it.
     """
     if not data.startswith(_MAGIC):
         return data
@@ -170,7 +170,7 @@ def _stream(data: bytes, names: tuple[str, ...]) -> bytes:
 
 
 def _table(data: bytes, sector: int) -> list[int]:
-    """The number of the following sector for each sector."""
+    """The allocation table: the number of the next sector for each sector."""
     listed = list(struct.unpack_from("<109I", data, 76))
     more, count = struct.unpack_from("<II", data, 68)
     for _ in range(min(count, len(data) // sector)):

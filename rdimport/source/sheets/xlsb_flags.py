@@ -1,6 +1,6 @@
-"""What an xlsb file says about a sheet beside its values: hidden rows, error cells.
+"""Flags of an xlsb file that its values do not show: hidden rows, error cells.
 
-Its parts are sequences of records: type and size, in groups of seven bits, then the content.
+Its parts are sequences of records: type and size, in groups of seven bits, followed by the content.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ _ROW, _ERROR, _FORMULA_ERROR, _BUNDLE, _FILTER = 0, 3, 11, 156, 161
 _CELLS: Final = frozenset(range(1, 12))
 """BrtCellBlank to BrtFmlaError: each begins with its column, as BrtRowHdr does with its row."""
 _SHORT: Final = frozenset(range(12, 19))
-"""BrtShortBlank to BrtShortIsst: each stands in the column behind the cell before it."""
+"""BrtShortBlank to BrtShortIsst: each is in the column after the previous cell."""
 _ERRORS: Final = (_ERROR, _FORMULA_ERROR, 14)
 _HIDDEN: Final = 0x10
-"""fDyZero in the row's flags: it has no height. They follow row, style, height and one byte."""
+"""fDyZero in the row's flags: zero height. The flags follow row, style, height and one byte."""
 _FLAGS_AT: Final = 11
 
 
 def xlsb_marks(file: InputFile, sheet: str) -> Marks:
-    """How often `hidden`, `filter` and `error` stand in a sheet; nothing in an unusual file."""
+    """How often `hidden`, `filter` and `error` occur in a sheet; nothing for an unusual file."""
     found: Counter[str] = Counter()
     with file.package() as package:
         try:
@@ -79,7 +79,7 @@ def _text(content: bytes, at: int) -> tuple[str, int]:
 
 
 def records(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """(type, where its content begins, size)"""
+    """(type, start of content, size) of each record."""
     at = 0
     while at + 1 < len(data):
         kind, at = data[at], at + 1

@@ -1,7 +1,7 @@
-"""xlsb files with short cells, which follow the cell before them and do not say their column.
+"""Rewrites xlsb files with short cells, which follow the previous cell without naming their column.
 
-Excel itself writes none, and the library that reads workbooks takes no notice of them: of each row
-only the first cell would be left. So the sheets are written again with cells that name theirs.
+Excel itself does not write them, and calamine ignores them: only the first cell of each row would
+be left. So the sheets are rewritten with cells that name their column.
 """
 
 from __future__ import annotations
@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 _ROW: Final = 0
 _CELLS: Final = range(1, 12)
 _SHORT: Final = {12: 1, 13: 2, 14: 3, 15: 4, 16: 5, 17: 6, 18: 7}
-"""BrtShortBlank to BrtShortIsst of [MS-XLSB], and the cell of the same kind with a column."""
+"""Short cells of [MS-XLSB], BrtShortBlank to BrtShortIsst, and the corresponding cell with a
+column.
+"""
 _SHEET: Final = re.compile(r"xl/worksheets/[^/]+\.bin")
 
 
 def with_columns(file: InputFile) -> bytes | None:
-    """The workbook with a column in each cell; None where that is so already."""
+    """The workbook with a column in each cell; None if no change is needed."""
     with file.package() as package:
         parts = {info: package.read(info) for info in package.infolist()}
     sheets = {info: data for info, data in parts.items() if _SHEET.fullmatch(info.filename)}
@@ -61,7 +63,7 @@ def _written(data: bytes) -> Iterator[bytes]:
 
 
 def _size(number: int) -> bytes:
-    """In groups of seven bits, as the format has it."""
+    """Encode a size in groups of seven bits."""
     groups = bytearray()
     while True:
         number, low = number >> 7, number & 0x7F

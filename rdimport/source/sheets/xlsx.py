@@ -1,4 +1,6 @@
-"""xlsx and xlsm: read in this process where all cells can be counted before, else in a child."""
+"""xlsx and xlsm: read in this process if all cells can be counted in advance, otherwise in a
+child.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +21,12 @@ if TYPE_CHECKING:
     from rdimport.source.files import InputFile
 
 _MOST_TEXT: Final = 512 << 20
-"""Bytes that the shared texts of a sheet's cells may have together, or rather could have."""
+"""Upper bound, in bytes, on the expanded shared strings of a sheet's cells."""
 _UNUSUAL: Final = (zipfile.BadZipFile, ValueError, KeyError, OSError, EOFError)
 
 
 class XlsxBook:
-    """A workbook in xlsx. Raises SourceError when it cannot be read."""
+    """An xlsx workbook. Raises SourceError if it cannot be read."""
 
     def __init__(self, file: InputFile, kind: str) -> None:
         self._file = file
@@ -40,7 +42,7 @@ class XlsxBook:
 
     @property
     def hidden(self) -> Sequence[str]:
-        """Those of the sheets whose cells were asked for and that are not shown."""
+        """Hidden sheets among those whose cells were loaded."""
         books = [book for book in (self._ours, self._isolated) if book]
         return [sheet for book in books for sheet in book.hidden]
 
@@ -51,7 +53,7 @@ class XlsxBook:
         return self._child().cells(sheet)
 
     def notes(self, sheet: str) -> Sequence[str]:
-        """What a person should know about the sheet's cells."""
+        """Sentences about anything unusual in the sheet's cells."""
         books = [book for book in (self._isolated, self._ours) if book]
         return next((told for book in books if (told := book.notes(sheet))), ())
 
@@ -61,7 +63,7 @@ class XlsxBook:
         return self._isolated
 
     def _is_bounded(self, book: CalamineBook, sheet: str) -> bool:
-        """Is it proven what the sheet's cells cost?"""
+        """Whether the resources needed for the sheet's cells are proven to be bounded."""
         try:
             found = book.marks(sheet).extent
         except (*_UNUSUAL, SourceError):

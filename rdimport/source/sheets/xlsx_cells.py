@@ -1,7 +1,7 @@
-"""How far the cells of an xlsx sheet reach, counted in its XML before a library lays them out.
+"""Determines the extent of an xlsx sheet from its XML, before a library allocates its cells.
 
-Where every cell is written as all programs write it, within the size that the sheet says it has,
-counting them is a proof. Anything else is no proof, and is looked at more slowly.
+If every cell is written the way all programs write it, within the declared size of the sheet,
+counting them is a proof. Anything else is not, and is examined more slowly.
 """
 
 from __future__ import annotations
@@ -21,16 +21,17 @@ _HEAD: Final = 4096
 _SAMPLE: Final = 1 << 16
 _NAMED: Final = re.compile(rb'<c r="([A-Z]{1,3})\d')
 _TAG: Final = r"<(?:[^<>\s/]*:)?c[\s/>]"
-"""A cell's tag, however it is written."""
+"""The tag of a cell, however it is written."""
 _CELL: Final = re.compile(rb"<(?:[^<>\s/]*:)?c(?=[\s>])([^<>]*)(?<!/)>(?!\s*</)")
-"""A cell that has something in it."""
+"""A non-empty cell."""
 _ROW: Final = re.compile(rb"<(?:[^<>\s/]*:)?row[\s>]")
 _PLACE: Final = re.compile(rb"\sr\s*=\s*[\"']([A-Za-z]+)(\d+)[\"']")
 
 
 class Extent(NamedTuple):
-    """Rows and columns up to the last cell, how many cells there are, and how many of them name a
-    shared text; `is_proven` says that no cell is elsewhere.
+    """Rows and columns up to the last cell, the number of cells, and of those with a shared string.
+
+    `is_proven`: there is certainly no other cell.
     """
 
     rows: int
@@ -41,7 +42,7 @@ class Extent(NamedTuple):
 
 
 class CellCount:
-    """Counts the cells of a sheet, whose XML comes in windows that end between two tags."""
+    """Counts the cells of a sheet, whose XML is given in windows that end between two tags."""
 
     def __init__(self) -> None:
         self._rows, self._columns = MOST_ROWS, 0
@@ -51,7 +52,7 @@ class CellCount:
         self._is_proven = True
 
     def look(self, window: bytes) -> None:
-        """Count those in the next window."""
+        """Count the cells in the next window."""
         if not self._is_proven or not window:
             return
         if not self._pattern:
@@ -59,7 +60,7 @@ class CellCount:
         try:
             text = pl.Series([window], dtype=pl.Binary).cast(pl.String).str
             plain = text.count_matches(self._pattern).item()
-        except pl.exceptions.PolarsError:  # no UTF-8
+        except pl.exceptions.PolarsError:  # not UTF-8
             self._is_proven = False
             return
         is_odd = b"\0" in window or (b":c" in window or window.count(b"<c") != plain)
@@ -69,7 +70,7 @@ class CellCount:
         self._shared += window.count(b' t="s"')
 
     def found(self) -> Extent:
-        """What was counted."""
+        """The result."""
         return Extent(self._rows, self._columns, self._filled, self._shared, self._is_proven)
 
     def _begin(self, window: bytes) -> None:
@@ -84,8 +85,9 @@ class CellCount:
 
 
 def extent_of(windows: Iterable[bytes]) -> Extent:
-    """How far cells with something in them reach, and how many there are, however written. Those
-    that do not say where they are stand one after the other.
+    """The extent of the non-empty cells, and their number, however they are written.
+
+    Cells without a reference follow the previous one.
     """
     rows = columns = filled = in_row = last = 0
     for window in windows:
@@ -101,7 +103,7 @@ def extent_of(windows: Iterable[bytes]) -> Extent:
 
 
 def is_on_sheet(found: Extent) -> bool:
-    """Whether the cells are within the size that a sheet can have."""
+    """Whether the cells are within the maximum size of a sheet."""
     return found.rows <= MOST_ROWS and found.columns <= MOST_COLUMNS
 
 
@@ -135,7 +137,7 @@ def _column_up_to(most: str) -> str:
 
 
 def _up_to(most: str, first: str, low: str, high: str) -> list[str]:
-    """Patterns for words as long as `most` and not above it."""
+    """Patterns for words of the length of `most` that do not exceed it."""
     found = [most]
     for at, sign in enumerate(most):
         lowest = low if at else first

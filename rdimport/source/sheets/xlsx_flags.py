@@ -1,4 +1,4 @@
-"""What an xlsx file says about a sheet beside its values: hidden rows, errors, empty formulas."""
+"""Flags of an xlsx sheet that its values do not show: hidden rows, errors, empty formulas."""
 
 from __future__ import annotations
 
@@ -29,23 +29,23 @@ _MARKS: Final = {
     "formula": (b"<f", re.compile(rb"(?:</f>|<f\b[^<>]*/>)(?:<v>\s*</v>|<v\s*/>)?</c>")),
     "filter": (b"<autoFilter", re.compile(rb"<autoFilter\b")),
 }
-"""What to look for, and what is quicker to look for first."""
+"""What to search for, and a faster pre-check for each."""
 _PLACE: Final = re.compile(rb'\bref="([A-Z]{1,3})(\d{1,7})(?::([A-Z]{1,3})(\d{1,7}))?"')
 _LINK: Final = re.compile(rb'\br?:?id="([^"]+)"')
 _CHUNK: Final = 1 << 20
 _OVERLAP: Final = 4096
-"""Bytes that two looks have in common, so that no mark is cut in two."""
+"""Bytes by which two windows overlap, so that no match is cut in two."""
 
 
 class Marks(NamedTuple):
-    """How often each mark stands in a sheet, and how far its cells reach."""
+    """How often each flag occurs in a sheet, and the extent of its cells."""
 
     counts: Counter[str]
     extent: Extent
 
 
 def xlsx_marks(file: InputFile, sheet: str) -> Marks:
-    """What stands in the sheet's XML; nothing where the package is not laid out as usual."""
+    """The flags in the sheet's XML; none if the package has an unusual structure."""
     with file.package() as package:
         part = part_of(package, sheet)
         if not part:
@@ -60,7 +60,7 @@ def xlsx_marks(file: InputFile, sheet: str) -> Marks:
 
 
 def xlsx_mail_links(file: InputFile, sheet: str) -> list[Linked]:
-    """The sheet's cells that link to an e-mail address."""
+    """Cells of the sheet that link to an e-mail address."""
     with file.package() as package:
         part = part_of(package, sheet)
         folder, _, name = part.rpartition("/")
@@ -76,7 +76,7 @@ def _is_mail(target: str) -> bool:
 
 
 def _linked(package: zipfile.ZipFile, part: str, ids: set[str]) -> Iterator[Linked]:
-    """The cells whose link is one of these; links stand behind the rows, each in an element."""
+    """The cells with one of these links; links follow the rows, each in its own element."""
     held = b""
     with package.open(part) as stream:
         while data := stream.read(_CHUNK):
@@ -96,7 +96,7 @@ def _cells_of(link: bytes, ids: set[str]) -> Iterator[Linked]:
 
 
 def xml_part(package: zipfile.ZipFile, part: str) -> ET.Element | None:
-    """A part of XML that is small in every honest file; None where it is not, or is not there."""
+    """A part of XML that is small in every real file; None if it is missing or too large."""
     try:
         with package.open(part) as stream:
             text = stream.read(MOST_PART + 1)
@@ -106,7 +106,7 @@ def xml_part(package: zipfile.ZipFile, part: str) -> ET.Element | None:
 
 
 def part_of(package: zipfile.ZipFile, sheet: str) -> str:
-    """The path of the sheet's part, through the workbook's relationships."""
+    """The path of the sheet's part, found through the workbook's relationships."""
     book = xml_part(package, "xl/workbook.xml")
     links = xml_part(package, "xl/_rels/workbook.xml.rels")
     if book is None or links is None:
@@ -119,7 +119,7 @@ def part_of(package: zipfile.ZipFile, sheet: str) -> str:
 
 
 def unpacked(package: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
-    """A part's bytes, and one piece beyond its size where there are more: zipfile ends there, and
+    """A part's bytes, and one extra piece if it exceeds its declared size: zipfile stops there, and
     other libraries do not.
     """
     longer = copy(info)
@@ -130,7 +130,7 @@ def unpacked(package: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]
 
 
 def _count(package: zipfile.ZipFile, part: str, name: str) -> Marks:
-    """Look at the part piece by piece. A mark counts where it begins, so never twice."""
+    """Search the part window by window. A match counts where it begins, so never twice."""
     found: Counter[str] = Counter()
     cells = CellCount()
     for window, limit in _looks(package, part, name):
@@ -144,8 +144,10 @@ def _windows(package: zipfile.ZipFile, part: str, name: str) -> Iterator[bytes]:
 
 
 def _looks(package: zipfile.ZipFile, part: str, name: str) -> Iterator[tuple[bytes, int]]:
-    """Windows of a part and where each really ends, which is before a tag; what stands beyond comes
-    again in the next. Raises SourceError where tags are too far from each other.
+    """Windows of a part, each with its end before a tag; what follows is repeated in the next
+    window.
+
+    Raises SourceError if two tags are too far apart.
     """
     held, size = b"", 0
     info = package.getinfo(part)
@@ -174,7 +176,7 @@ def _begun(window: bytes, limit: int) -> Iterator[str]:
 
 
 def sentences(found: Counter[str]) -> Iterator[str]:
-    """What the counts of `hidden`, `filter`, `error` and `formula` mean to a person."""
+    """What the counts of `hidden`, `filter`, `error` and `formula` mean for the user."""
     if found["hidden"]:
         if found["filter"]:
             yield ngettext(

@@ -1,5 +1,5 @@
-"""Whether an xlsx package is laid out as all programs write it, so that what we count in it is
-what a library will meet there: every part once, as long as it says, and none of them vast.
+"""Checks that an xlsx package has the usual structure: every part exists once, has its declared
+size, and is not too large. Then a library finds in it what was counted here.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ _LENGTHS: Final = (256, 4096, 1 << 18)
 
 
 class Texts(NamedTuple):
-    """The shared texts: how many there are, and the most bytes that one of them can have."""
+    """The shared strings: their number, and the maximum bytes of one of them."""
 
     number: int
     longest: int
 
 
 def texts_of_plain(file: InputFile) -> Texts | None:
-    """The shared texts of a package that is laid out as usual, or None for another."""
+    """The shared strings of a package with the usual structure; None for any other."""
     with file.package() as package:
         if not _is_plain(package, file) or not _has_plain_links(package):
             return None
@@ -53,7 +53,9 @@ def texts_of_plain(file: InputFile) -> Texts | None:
 
 
 def _is_plain(package: zipfile.ZipFile, file: InputFile) -> bool:
-    """One directory, at the end, in which every name is there once; nothing shrinks too much."""
+    """Whether it has one directory, at the end, with unique names and plausible compression
+    ratios.
+    """
     if file.packed:
         return False
     infos = package.infolist()
@@ -75,7 +77,9 @@ def _is_plain(package: zipfile.ZipFile, file: InputFile) -> bool:
 
 
 def _has_plain_links(package: zipfile.ZipFile) -> bool:
-    """Each sheet and each of its links is named once, and the shared texts are in their place."""
+    """Whether each sheet and its relationship occurs once, and the shared strings are in their
+    place.
+    """
     book = xml_part(package, "xl/workbook.xml")
     links = xml_part(package, "xl/_rels/workbook.xml.rels")
     if book is None or links is None:
@@ -119,7 +123,7 @@ def _texts(package: zipfile.ZipFile, info: zipfile.ZipInfo) -> Texts | None:
 
 
 def _longest(data: bytes, level: int) -> tuple[bytes, int]:
-    """What is left of a text that may go on, and the length (its place) that no text exceeds."""
+    """The unfinished rest of a text, and an upper bound for the length of a text."""
     at = 0
     while level < len(_LENGTHS) and at + _LENGTHS[level] < len(data):
         end = data.rfind(b"</si>", at, at + _LENGTHS[level] + 5)

@@ -1,4 +1,6 @@
-"""The XML format of Excel 2003, which some systems still write and call .xls."""
+"""SpreadsheetML, the XML format of Excel 2003, which some systems still write with the suffix
+.xls.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ _SS: Final = "{urn:schemas-microsoft-com:office:spreadsheet}"
 
 
 class Xml2003Book:
-    """A workbook in SpreadsheetML. Raises SourceError when it is damaged."""
+    """A workbook in SpreadsheetML. Raises SourceError if it is damaged."""
 
     kind = "xml"
     hidden: Sequence[str] = ()
@@ -54,11 +56,11 @@ class Xml2003Book:
         return list(self._cells)
 
     def cells(self, sheet: str) -> pl.DataFrame:
-        """The filled rows as text."""
+        """The non-empty rows as text."""
         return self._cells[sheet]
 
     def notes(self, sheet: str) -> Sequence[str]:
-        """That the file is not what its name says."""
+        """A note that the file is not what its name says."""
         return (_("The file is Excel 2003 XML, whatever its name says."),)
 
 
@@ -82,7 +84,7 @@ def _rows(sheet: ET.Element, where: str, dates: DateStyles) -> Rows:
 
 
 def _place(node: ET.Element, before: int) -> int:
-    """The number of a row or column. Raises ValueError where that is not behind the one before."""
+    """The number of a row or column. Raises ValueError unless it follows the previous one."""
     number = int(node.get(f"{_SS}Index", before + 1))
     if number <= before:
         raise ValueError

@@ -1,4 +1,4 @@
-"""Dates in the XML format of Excel 2003 that are numbers with the style of a date."""
+"""Dates in SpreadsheetML that are stored as numbers with a date style."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ _NO_DATES: Final = frozenset(
     "general|general number|currency|euro currency|fixed|standard|percent|scientific|yes/no|"
     "true/false|on/off|@".split("|")
 )
-"""The other formats that have a name."""
+"""Named formats that are not dates."""
 _LITERAL: Final = re.compile(r'"[^"]*"|\\.|_.|\*.|\[[^\]]*\]')
-"""Text and colours of a format, and how it pads: no letters of a date."""
+"""Literal text, colours and padding in a format, which contain no date letters."""
 _DATE: Final = re.compile(r"[dmyhs]", re.IGNORECASE)
 _DAY_ZERO: Final = datetime(1899, 12, 30)  # noqa: DTZ001  a cell has no time zone
 _DAYS_OF_1904: Final = 1462
 _MOST_DAYS: Final = 2_958_465
-"""The 31st of December 9999, the last day that Excel knows."""
+"""31 December 9999, the last day that Excel supports."""
 
 
 class DateStyles:
-    """Which styles of a workbook show a number as a date, and its day zero."""
+    """The styles of a workbook that show a number as a date, and its day zero."""
 
     def __init__(self) -> None:
         self._dates: set[str] = set()
         self._shift = 0
 
     def learn(self, node: ET.Element) -> None:
-        """Look at an element that was read to its end: a style, or the workbook's day zero."""
+        """Process an element that was read completely: a style, or the workbook's day zero."""
         if node.tag == f"{_EXCEL}Date1904" and (node.text or "1").strip() != "0":
             self._shift = _DAYS_OF_1904
         elif node.tag == f"{_SS}Style":
@@ -58,7 +58,7 @@ class DateStyles:
         return found
 
     def text(self, number: str, style: str | None) -> str | None:
-        """The number as a date; None where its style shows none."""
+        """The number as a date; None if its style does not show one."""
         if style not in self._dates:
             return None
         try:

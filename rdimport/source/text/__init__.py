@@ -1,1 +1,1 @@
-"""Delimited text in any encoding -> tables of text rows."""
+"""Delimited text in any encoding, as tables of text rows."""

@@ -1,4 +1,4 @@
-"""How a text file is written: encoding, delimiter, header. Found out from its beginning."""
+"""Detects the dialect of a text file (encoding, delimiter, header) from its beginning."""
 
 from __future__ import annotations
 
@@ -30,34 +30,34 @@ if TYPE_CHECKING:
     from rdimport.source.port import Hints
 
 SAMPLE_BYTES: Final = 1 << 20
-"""How much of a file is looked at before its first row is read."""
+"""Bytes of a file examined before its first row is read."""
 SAMPLE_RECORDS: Final = 1_000
 DELIMITERS: Final = ";\t,|"
 _ADDRESS: Final = re.compile(r"[^@\s]@[^@\s]+\.[^@\s]")
 _FEW: Final = 20
-"""One row in so many has an address in a column of them."""
+"""Minimum share of rows with an address in an address column, as one in so many."""
 _END: Final = 512
 _END_MARK: Final = re.compile(rb"\x1a[\x1a\r\n\0 ]*\Z")
 _MAX_LINES: Final = 200
-"""Lines that one sampled record may span; only the judgement of the dialect depends on it."""
+"""Maximum lines of a record in the sample; affects only the detection."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """What was found out about a text file."""
+    """What was detected about a text file."""
 
     encoding: str
     old_mac: bool
-    """Lines end with CR alone."""
+    """Lines end with CR only."""
     header: Header
     shape: Shape
     notes: tuple[str, ...] = ()
 
 
 def find_dialect(sample: bytes, hints: Hints, name: str, *, whole: bool) -> Dialect:
-    """Judge the first bytes of a file; `whole` says that there are no others.
+    """Detect the dialect from the first bytes of a file; `whole`: there are no more bytes.
 
-    Raises SourceError when there is no table in them.
+    Raises SourceError if they contain no table.
     """
     encoding = _checked_encoding(hints.encoding) or guess_encoding(sample)
     decoded = Decoder(encoding).feed(sample, final=whole)
@@ -89,18 +89,18 @@ def find_dialect(sample: bytes, hints: Hints, name: str, *, whole: bool) -> Dial
 
 
 def without_end_mark(text: bytes) -> bytes:
-    """The text without the Ctrl-Z by which programs of DOS mark a file's end."""
+    """The text without a trailing Ctrl-Z, the end-of-file mark of DOS programs."""
     return _END_MARK.sub(b"", text) if b"\x1a" in text[-_END:] else text
 
 
 def _is_no_text(text: str) -> bool:
-    """Control characters other than tab and line ends make up over 1 % only of what is no text."""
+    """Whether it is binary: over 1 % control characters other than tabs and line ends."""
     strange = sum(text.count(chr(code)) for code in (*range(1, 9), *range(14, 27), *range(28, 32)))
     return strange * 100 > len(text)
 
 
 def _checked_encoding(name: str | None) -> str:
-    """The codec that the person named. Raises SourceError when there is none of that name."""
+    """The codec given by the user. Raises SourceError if there is no such codec."""
     if not name:
         return ""
     codec = charset(name)
@@ -113,7 +113,7 @@ def _checked_encoding(name: str | None) -> str:
 
 
 def _checked_delimiter(text: str | None) -> str:
-    """The delimiter that the person named. Raises SourceError when it cannot be one."""
+    """The delimiter given by the user. Raises SourceError if it cannot be one."""
     if not text:
         return ""
     delimiter = {"tab": "\t", "\\t": "\t"}.get(text.lower(), text)
@@ -126,7 +126,7 @@ def _checked_delimiter(text: str | None) -> str:
 
 
 def _declared_delimiter(lines: list[str]) -> tuple[str, int]:
-    """Excel's own first line `sep=;`, and how many lines it takes."""
+    """The delimiter declared by Excel's line `sep=;`, and the number of lines that takes."""
     first = lines[0].strip().strip('"') if lines else ""
     if first[:4].lower() == "sep=" and len(first) == 5:
         return first[4], 1
@@ -134,7 +134,9 @@ def _declared_delimiter(lines: list[str]) -> tuple[str, int]:
 
 
 def sample_records(lines: list[str], delimiter: str, *, start: int = 0) -> list[FirstRow]:
-    """The first records with the numbers of their first lines, unsound ones cut as they can be."""
+    """The first records and the numbers of their first lines; malformed ones are split as well as
+    possible.
+    """
     found: list[FirstRow] = []
     at = start
     while at < len(lines) and len(found) < SAMPLE_RECORDS:
@@ -158,7 +160,7 @@ def _closing(lines: list[str], at: int) -> int:
 
 
 def _guess_delimiter(lines: list[str], hints: Hints) -> str:
-    """The candidate that cuts most records into the same number of cells, more than one."""
+    """The candidate that splits most records into the same number of cells, more than one."""
     wanted = {fold(column) for column in hints.columns}
     scores = {d: _evenness(sample_records(lines[:300], d), wanted) for d in DELIMITERS}
     best = max(DELIMITERS, key=lambda d: scores[d])
@@ -166,11 +168,11 @@ def _guess_delimiter(lines: list[str], hints: Hints) -> str:
 
 
 def _evenness(rows: Sequence[FirstRow], wanted: set[str]) -> float:
-    """How well a delimiter suits the first rows; 0 when it is in none of them.
+    """How well a delimiter fits the first rows; 0 if it does not occur.
 
-    The share of rows that it cuts into the same number of cells, less where the first of these is
-    not among the first rows (a comma that stands in all addresses is in no header) or does not look
-    like a header. Names that the mapping asks for outweigh all of that.
+    The share of rows split into the same number of cells. It is reduced if the first of these rows
+    is not near the beginning (a comma in every address is not in the header) or does not look like
+    a header. Names used by the mapping outweigh everything else.
     """
     rows = [row for row in rows if not row.is_blank]
     widths = Counter(len(row.cells) for row in rows if len(row.cells) > 1)
@@ -187,9 +189,9 @@ def _evenness(rows: Sequence[FirstRow], wanted: set[str]) -> float:
 
 
 def _leaves_out_empty_cells(rows: Sequence[Sequence[str | None]], width: int) -> bool:
-    """Did the writing program drop empty cells at the ends of rows, or are short rows broken?
+    """Whether short rows are intended, because the program drops trailing empty cells.
 
-    It did where most rows are short and none anywhere ends with an empty cell.
+    They are if most rows are short and no row ends with an empty cell.
     """
     if width < 2 or not rows:
         return False
@@ -199,7 +201,7 @@ def _leaves_out_empty_cells(rows: Sequence[Sequence[str | None]], width: int) ->
 
 
 def _of_addresses(rows: Sequence[Sequence[str | None]], width: int) -> tuple[int, ...]:
-    """The columns that hold e-mail addresses in some rows, the one with most of them first."""
+    """The columns that contain e-mail addresses, the one with most of them first."""
     counts = Counter(
         at for cells in rows for at, cell in enumerate(cells[:width]) if _ADDRESS.search(cell or "")
     )
@@ -207,6 +209,6 @@ def _of_addresses(rows: Sequence[Sequence[str | None]], width: int) -> tuple[int
 
 
 def _surplus(rows: Sequence[Sequence[str | None]], width: int) -> int:
-    """How many empty cells beyond the columns usually end a row."""
+    """How many empty cells usually follow the last column."""
     lengths = sorted(len(cells) for cells in rows)
     return max(lengths[len(lengths) // 2] - width, 0) if lengths else 0

@@ -1,4 +1,4 @@
-"""The lines of a chunk, all at once in polars: how they are marked, and how they are cut."""
+"""Classifies and splits all lines of a chunk at once in polars."""
 
 from __future__ import annotations
 
@@ -14,36 +14,38 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _MORE: Final = "__rdimport_more__"
-"""What a line holds beyond its last column."""
+"""Column for what follows the last cell of a line."""
 
 
 class Shape(NamedTuple):
-    """How the rows of a file relate to its columns."""
+    """The format of a file's rows."""
 
     columns: Sequence[str]
     delimiter: str
     short_is_sound: bool = False
-    """The writing program leaves out empty cells at the end of a row."""
+    """Short rows are well-formed: the program drops trailing empty cells."""
     surplus: int = 0
-    """So many delimiters too many stand at the end of every row."""
+    """Number of superfluous delimiters at the end of every row."""
     addresses: tuple[int, ...] = ()
     """The columns of e-mail addresses, the one with most of them first."""
 
     @property
     def like_a_row(self) -> int | None:
-        """The column whose address tells a row without its last cells from a piece of one."""
+        """The address column that distinguishes a row without its last cells from a fragment."""
         return self.addresses[0] if self.addresses else None
 
 
 def marks_of(records: pl.Series, shape: Shape) -> pl.DataFrame:
-    """Per text: is it a sound record, has it an odd number of marks, is it as wide as a row?"""
+    """For each text: is it a well-formed record, is its number of quotation marks odd, does it have
+    the width of a row?
+    """
     last, text = len(shape.columns) - 1, pl.col("line")
 
     def fits(delimiters: pl.Expr) -> pl.Expr:
         may_be_short = shape.short_is_sound and shape.like_a_row is None
         return delimiters <= last if may_be_short else delimiters == last
 
-    # Every quoted cell shrinks to \x02; one that touches anything but a delimiter is unsound.
+    # Every quoted cell becomes \x02; one that touches anything but a delimiter is malformed.
     bare = text.str.replace_all('"[^"]*"', "\x02")
     other = f"[^{re.escape(shape.delimiter)}\x02]"
     sound = (
@@ -62,13 +64,13 @@ def marks_of(records: pl.Series, shape: Shape) -> pl.DataFrame:
 
 
 def marks_of_cells(cells: pl.DataFrame, shape: Shape) -> pl.DataFrame:
-    """The marks of lines without a quotation mark, by the cells that they were cut into."""
+    """The same for lines without quotation marks, from their cells."""
     no_more = pl.col(_MORE).is_null()
     wide = no_more & pl.col(shape.columns[-1]).is_not_null()
     if not shape.short_is_sound:
         return cells.select(sound=wide, odd=pl.lit(value=False), wide=wide)
     sound = no_more & pl.col(shape.columns[0]).is_not_null()
-    if shape.like_a_row is not None:  # the last line of a chunk is looked at more closely
+    if shape.like_a_row is not None:  # the last line of a chunk is examined separately
         row = pl.col(shape.columns[shape.like_a_row]).str.contains("@", literal=True)
         several = len(shape.addresses) > 1
         short = pl.lit(value=False) if several else row & (row | wide).shift(-1)
@@ -77,14 +79,16 @@ def marks_of_cells(cells: pl.DataFrame, shape: Shape) -> pl.DataFrame:
 
 
 def split(records: pl.Series, shape: Shape) -> pl.DataFrame:
-    """Records without a quotation mark, cut into cells; `_MORE` is what is left over."""
+    """Records without quotation marks, split into cells; `_MORE` has the excess."""
     names = (*shape.columns, _MORE)
     frame = records.str.splitn(shape.delimiter, len(names)).struct.unnest()
     return frame.rename(dict(zip(frame.columns, names, strict=True)))
 
 
 def cells_quoted(records: pl.Series, shape: Shape, text: bytes | None) -> pl.DataFrame:
-    """Records with quoted cells. Should polars count them otherwise, they are cut one by one."""
+    """Records with quoted cells. If polars finds another number of records, they are split one by
+    one.
+    """
     schema = dict.fromkeys(shape.columns, pl.String)
     if not shape.short_is_sound:
         text = text or records.str.join("\n").item().encode()
@@ -98,7 +102,7 @@ def cells_quoted(records: pl.Series, shape: Shape, text: bytes | None) -> pl.Dat
 
 
 def without_surplus(lines: pl.Series, shape: Shape) -> pl.Series:
-    """The lines without the empty cells that stand at the end of every row beyond the columns."""
+    """The lines without the superfluous empty cells at the end."""
     if not shape.surplus:
         return lines
     line, tail = pl.col("line"), shape.delimiter * shape.surplus
@@ -109,7 +113,7 @@ def without_surplus(lines: pl.Series, shape: Shape) -> pl.Series:
 
 
 def lines_of(data: bytes) -> pl.Series:
-    """The lines of some UTF-8 text without their ends; blank lines are null."""
+    """The lines of a UTF-8 text without line ends; blank lines are null."""
     if not data:
         return pl.Series("line", [], dtype=pl.String)
     for separator in "\x01\x1f\x1e\x00":

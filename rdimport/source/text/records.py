@@ -1,4 +1,4 @@
-"""One record of a text file: its cells, and whether its quotation marks make sense."""
+"""Splits one record of a text file into cells, and checks its quotation marks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class Quotes(Enum):
-    """What the quotation marks of a piece of text say about it."""
+    """The state of the quotation marks in a piece of text."""
 
     SOUND = auto()
     OPEN = auto()
@@ -24,7 +24,7 @@ class _Patterns(NamedTuple):
 
 @cache
 def _patterns(delimiter: str) -> _Patterns:
-    # Possessive, for a mark that never closes must not make the search go back over all the text.
+    # Possessive: an unclosed mark must not cause backtracking over the whole text.
     end = rf"(?={re.escape(delimiter)}|\Z)"
     return _Patterns(
         re.compile(rf' *+"([^"]*+(?:""[^"]*+)*+)" *+{end}'),
@@ -34,10 +34,10 @@ def _patterns(delimiter: str) -> _Patterns:
 
 
 def split_record(text: str, delimiter: str) -> tuple[list[str], Quotes]:
-    """One record's cells, and whether its quotation marks make sense.
+    """The cells of one record, and the state of its quotation marks.
 
-    Marks in the middle of an unquoted cell are text when they come in pairs (`Ana "Nina" Reis`).
-    There are no cells where the marks make no sense.
+    Pairs of marks inside an unquoted cell are text (`Ana "Nina" Reis`). There are no cells if the
+    marks are inconsistent.
     """
     if '"' not in text:
         return text.split(delimiter), Quotes.SOUND

@@ -1,8 +1,8 @@
-"""Text to records: which lines belong together, which are unsound, and none shifts its neighbour.
+"""Splits text into records, so that a malformed record does not affect its neighbours.
 
-A quotation mark that never closes must cost one row, not the rest of the file. So every line is
-first judged on its own, all at once in polars. What is left are records with line breaks in a
-cell, judged as wholes, again all at once, and the few broken ones, looked at one by one.
+An unclosed quotation mark must cost one row, not the rest of the file. So each line is first
+classified on its own, all at once in polars. The remaining lines are records with line breaks in a
+cell, checked as a whole, again all at once, and a few malformed ones, examined one by one.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from rdimport.source.text.lines import (
 from rdimport.source.text.suspects import Judged, Suspects
 
 MAX_LINE: Final = 64 << 20
-"""Bytes: a line longer than this is no table of contacts."""
+"""Maximum bytes of a line; a longer one does not belong to a table of contacts."""
 
 
 MOST_UNSOUND: Final = 250_000
-"""Lines that are blank or no sound rows, before it matters how many others there are."""
+"""Number of blank or malformed lines that is always accepted, whatever their share."""
 
 
 class Splitter:
@@ -46,7 +46,7 @@ class Splitter:
         self._unsound = 0
 
     def feed(self, data: bytes, *, final: bool) -> pl.DataFrame:
-        """The records that are complete now; what may go on in the next chunk waits for it."""
+        """The records completed by the next chunk; an incomplete one is kept for the next call."""
         data = self._rest + data
         if not final:
             cut = data.rfind(b"\n") + 1
@@ -73,7 +73,7 @@ class Splitter:
         return frame
 
     def _refuse_no_table(self) -> None:
-        """Blank and unsound lines cost more than rows do, and a table does not consist of them."""
+        """Raise if most lines are blank or malformed, as in a file that is not a table."""
         lines = self._line - self._first
         if self._unsound > MOST_UNSOUND and self._unsound > 0.9 * lines:
             raise SourceError(
@@ -116,13 +116,13 @@ class Splitter:
         return parts[0] if len(parts) == 1 else pl.concat(parts).sort(ROW)
 
     def _part(self, at: pl.Series, records: pl.Series, text: bytes | None = None) -> pl.DataFrame:
-        """Sound records, cut into cells. `text` is all of them, if known."""
+        """Well-formed records, split into cells. `text` is all of them as one text, if known."""
         if records.str.contains('"', literal=True).any():
             return self._numbered(at, cells_quoted(records, self._shape, text))
         return self._numbered(at, split(records, self._shape).select(self._shape.columns))
 
     def _numbered(self, at: pl.Series, frame: pl.DataFrame) -> pl.DataFrame:
-        """Cells with the numbers of their rows; an empty cell is null."""
+        """Cells with their row numbers; empty cells are null."""
         cell = pl.col(self._shape.columns)
         number = (at.cast(pl.UInt32) + self._line).alias(ROW)
         no_defect = pl.lit(None, pl.String).alias(DEFECT)

@@ -1,4 +1,4 @@
-"""Lines that are no sound record by themselves, looked at one by one."""
+"""Examines, one by one, the lines that are not a well-formed record by themselves."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MAX_RECORD: Final = 1 << 20
-"""Bytes: a quoted cell that is still open after so many was never meant to be one."""
+"""Maximum bytes of a quoted cell; a longer one comes from an unclosed quotation mark."""
 
 
 class Odd(NamedTuple):
-    """A record that needed a closer look: its first and last line in the chunk, what it holds."""
+    """A record that was examined: its first and last line in the chunk, and its cells."""
 
     first: int
     last: int
@@ -28,8 +28,9 @@ class Odd(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """A chunk's records: lines that are one each, texts of several lines with the first's place,
-    odd ones; and how many lines were used."""
+    """The records of a chunk: lines that are one record each, texts of several lines with the
+    position of the first, examined ones, and the number of lines used.
+    """
 
     sound: pl.Series
     joined: list[tuple[int, str]]
@@ -38,7 +39,7 @@ class Judged(NamedTuple):
 
 
 class Suspects:
-    """The lines of a chunk that are no sound record by themselves, and what they are then."""
+    """The lines of a chunk that are not well-formed records by themselves."""
 
     def __init__(self, marks: pl.DataFrame, data: bytes, shape: Shape, *, final: bool) -> None:
         self._shape = shape
@@ -58,7 +59,7 @@ class Suspects:
         self._pair_is_sound = marks_of(pairs, shape)["sound"].to_list()
 
     def judged(self) -> Judged:
-        """Walk over the suspects. A record that may go on in the next chunk waits for it."""
+        """Examine all suspects. A record that may continue in the next chunk is left for later."""
         sound = self._sound.to_list()
         joined: list[tuple[int, str]] = []
         odd: list[Odd] = []
@@ -83,14 +84,16 @@ class Suspects:
         return Judged(pl.Series(sound, dtype=pl.Boolean), joined, odd, len(sound))
 
     def _is_sound_pair(self, at: int, seek: int) -> bool:
-        """Do this odd line and the next odd one enclose a record that is sound as a whole?"""
+        """Whether this odd line and the next odd one enclose a well-formed record."""
         if seek >= len(self._pairs) or self._odd_lines[seek] != at:
             return False
         is_sound = bool(self._pair_is_sound[seek])
         return is_sound and not self._are_rows(at, self._odd_lines[seek + 1])
 
     def _are_rows(self, first: int, last: int) -> bool:
-        """Are all these lines like rows, and too many (three cells or lines) for a coincidence?"""
+        """Whether all these lines look like rows, and have too many cells or lines for a
+        coincidence.
+        """
         width, lines = len(self._shape.columns), last + 1 - first
         rows = self._rows_before[last + 1] - self._rows_before[first]
         return bool(rows == lines and width >= 2 and (width >= 3 or lines >= 3))
@@ -99,7 +102,7 @@ class Suspects:
         return sum(len(line) + 1 for line in self._exact[at:]) <= MAX_RECORD
 
     def _record(self, at: int, seek: int) -> Odd | None:
-        """The record that begins on this line; None when its last line is not among these."""
+        """The record that begins on this line; None if its last line is not in the chunk."""
         text = self._text(at, at)
         cells, quotes = split_record(text, self._shape.delimiter)
         if quotes is Quotes.STRAY:
@@ -115,16 +118,16 @@ class Suspects:
         return self._sized(at, last, whole, cells)
 
     def _hides_rows(self, first: int, last: int, cells: list[str]) -> bool:
-        """Would these lines as one record swallow lines that are rows themselves?
+        """Whether a record of these lines would swallow lines that are rows themselves.
 
-        When the cells do not fit, one line like a row after the first is reason enough.
+        If the number of cells does not fit, one such line after the first is enough.
         """
         if len(cells) == len(self._shape.columns):
             return self._are_rows(first, last)
         return bool(self._rows_before[last + 1] > self._rows_before[first + 1])
 
     def _sized(self, first: int, last: int, text: str, cells: list[str]) -> Odd | None:
-        """The record, if it is as wide as it should be; None while the next line must be seen."""
+        """The record if its width is right; None if the next line is needed to decide."""
         width = len(self._shape.columns)
         if any(cell.strip() for cell in cells[width:]):
             return self._unsound(first, last, text, TOO_LONG, cells)
@@ -137,10 +140,10 @@ class Suspects:
         return Odd(first, last, None, self._fit(cells[:width]))
 
     def _is_whole(self, cells: list[str], last: int) -> bool | None:
-        """Is a short record a row whose last cells are blank, or a piece of a torn one?
+        """Whether a short record is a row with blank last cells, not a fragment of a torn row.
 
-        It is a row where an address stands in its place and another row follows. None while the
-        line that follows is not among these.
+        It is if it has an address in the right column and is followed by another row. None if the
+        following line is not in the chunk.
         """
         shape = self._shape
         if shape.like_a_row is None:
@@ -161,22 +164,22 @@ class Suspects:
         return len(below) >= len(shape.columns) or _has_address(below, shape.like_a_row)
 
     def _are_one_row(self, cells: int, below: int) -> bool:
-        """May so many cells and those below be a torn row, with its second address in the place of
-        the first?
+        """Whether these cells and those below may be one torn row, with a second address in the
+        place of the first.
         """
         shape = self._shape
         place = cells - 1 + (shape.like_a_row or 0)
         return cells + below == len(shape.columns) + 1 and place in shape.addresses
 
     def _completes(self, cells: int) -> bool:
-        """Is this the second piece of the row whose first piece was just refused?"""
+        """Whether this is the second fragment of the row whose first fragment was just rejected."""
         torn, self._torn = self._torn, 0
         return bool(torn) and torn + cells == len(self._shape.columns) + 1
 
     def _unsound(
         self, first: int, last: int, text: str, defect: str, cells: list[str] | None = None
     ) -> Odd:
-        """What could be read: cells as they come, all that is left over in the last column."""
+        """A malformed record: its cells as they come, with the excess in the last column."""
         width, delimiter = len(self._shape.columns), self._shape.delimiter
         cells = text.split(delimiter) if cells is None else cells
         if len(cells) > width:

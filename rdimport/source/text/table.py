@@ -1,4 +1,4 @@
-"""Text files as tables: csv, tsv, txt of any dialect, read in chunks so that memory stays flat."""
+"""Text files (csv, tsv, txt, any dialect) as tables, read in chunks in constant memory."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from rdimport.source.files import InputFile
 
 CHUNK: Final = 4 << 20
-"""Bytes that are decoded and cut at a time; so memory is bounded however wide the rows are."""
+"""Bytes decoded and split at a time; bounds memory however wide the rows are."""
 
 _MOST_LINES: Final = 500_000
-"""Lines that are cut at a time: rows of a few bytes take many times their size."""
+"""Lines split at a time: very short rows take many times their size in memory."""
 
 _SHORT_ROWS: Final = untranslated(
     "Rows leave out empty cells at their end, so a row with fewer cells than the header is sound."
@@ -46,7 +46,7 @@ class TextTable:
 
     @property
     def name(self) -> str:
-        """The file as a person names it."""
+        """The name of the file as given by the user."""
         return self._file.name
 
     @property
@@ -58,18 +58,18 @@ class TextTable:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The header's names."""
+        """The names in the header."""
         return self._dialect.header.columns
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was noticed, in sentences."""
+        """Sentences about anything unusual in the file."""
         found = self._dialect
         short = (_(_SHORT_ROWS),) if found.shape.short_is_sound else ()
         return (*self._file.notes, *found.header.notes, *short, *self._read_notes)
 
     def batches(self, rows: int = BATCH_ROWS) -> Iterator[pl.DataFrame]:
-        """All rows in order; see the port."""
+        """All rows in order; see `port.Table`."""
         for frame in ahead(self._frames()):
             yield from frame.iter_slices(rows)
 
@@ -77,7 +77,7 @@ class TextTable:
         found = self._dialect
         decoder = Decoder(found.encoding)
         splitter = Splitter(found.shape, first_line=found.header.first_data)
-        sieve = RowFilter(self.columns, found.header.names, repair=self._repair)
+        row_filter = RowFilter(self.columns, found.header.names, repair=self._repair)
         skip = found.header.first_data - 1
         for data, final in self._chunks():
             text = decoder.feed(data, final=final)
@@ -87,9 +87,9 @@ class TextTable:
             if skip:
                 text, skip = _without_lines(text, skip)
             for piece, last in _pieces(text):
-                frame = sieve.sifted(splitter.feed(piece, final=final and last), piece)
+                frame = row_filter.apply(splitter.feed(piece, final=final and last), piece)
                 yield frame.select(pl.lit(self._index, pl.UInt32).alias(FILE), pl.all())
-        self._read_notes = (*_decoding_notes(decoder, found.encoding), *sieve.notes)
+        self._read_notes = (*_decoding_notes(decoder, found.encoding), *row_filter.notes)
 
     def _chunks(self) -> Iterator[tuple[bytes, bool]]:
         with self._file.open() as stream:
@@ -108,14 +108,14 @@ class TextTable:
 
 
 def _pieces(text: bytes) -> Iterator[tuple[bytes, bool]]:
-    """The text in pieces that have not too many lines, each with whether it is the last one."""
+    """The text in pieces with a limited number of lines, each with whether it is the last one."""
     size = max(len(text) * _MOST_LINES // max(text.count(b"\n"), 1), 1 << 16)
     for at in range(0, max(len(text), 1), size):
         yield text[at : at + size], at + size >= len(text)
 
 
 def _without_lines(text: bytes, count: int) -> tuple[bytes, int]:
-    """The text after its first `count` lines, and how many lines it was short of that."""
+    """The text after its first `count` lines, and how many of these lines were missing."""
     at = 0
     while count:
         end = text.find(b"\n", at)

@@ -97,6 +97,7 @@ lock: .venv/ready-dev
 	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --no-header \
 	    --no-emit-index-url --no-annotate --python-version 3.11 pyproject.toml -o $$part || exit 1; \
 	done
+	sed -n '/^[a-z0-9].*==/s/ *\\$$//p' requirements.lock > constraints.txt  # for those who read no hashes
 
 clean:
 	rm -rf .venv .venv-bench $(STATE) .coverage .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

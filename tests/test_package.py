@@ -103,3 +103,10 @@ def test_the_installed_wheel_works_without_the_checkout(installed: Path, tmp_pat
     done = command(installed, "run", leads, "-m", mapping, "--sandbox", "--lang", "pt-BR", *places)
     assert done.returncode == 0, done.stderr
     assert "1 linha" in done.stdout + done.stderr
+
+
+def test_the_constraints_of_who_reads_no_hashes_are_those_of_the_lock_file() -> None:
+    locked = (ROOT / "requirements.lock").read_text("utf-8").splitlines()
+    named = [line.removesuffix("\\").rstrip() for line in locked if "==" in line]
+    told = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    assert told == [line for line in named if not line.startswith(" ")], "make lock"

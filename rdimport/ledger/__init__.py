@@ -25,6 +25,7 @@ from rdimport.ledger.records import (
     Ending,
     Erased,
     FieldRecord,
+    Found,
     Input,
     MappingRecord,
     Outcome,
@@ -37,7 +38,7 @@ from rdimport.ledger.records import (
     text_of,
 )
 from rdimport.ledger.waiting import wait_for
-from rdimport.ledger.wholeness import Found, damage_in
+from rdimport.ledger.wholeness import damage_in
 
 __all__ = [
     "KNOWN",

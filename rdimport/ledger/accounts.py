@@ -11,15 +11,13 @@ import json
 import shlex
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from rdimport.core.errors import UsageError
 from rdimport.core.messages import _
 from rdimport.core.names import fold, is_slip
 from rdimport.destination import address
-
-if TYPE_CHECKING:
-    from rdimport.ledger.port import Ledger
+from rdimport.ledger.hashes import Keyed
 
 
 class Account(NamedTuple):
@@ -131,7 +129,7 @@ def settle(books: AccountBooks, runs: Sequence[int]) -> None:
             books.let_go(run)
 
 
-def hash_of(ledger: Ledger, credentials: Sequence[tuple[str, str]]) -> bytes:
+def hash_of(ledger: Keyed, credentials: Sequence[tuple[str, str]]) -> bytes:
     """The keyed hash of a key."""
     return ledger.digests([f"key {json.dumps(sorted(credentials))}"])[0]
 

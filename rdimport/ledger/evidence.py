@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from rdimport.ledger.hashes import digests_of
-
-if TYPE_CHECKING:
-    from rdimport.ledger.port import Ledger
+from rdimport.ledger.hashes import Keyed, digests_of
 
 PROVED: Final = "proved."
 """What the codes of a row begin with whose arrival was proved later."""
@@ -37,7 +34,7 @@ class Complete(NamedTuple):
     identifiers: frozenset[bytes]
 
 
-def identifier_hash(ledger: Ledger, identifier: str) -> bytes:
+def identifier_hash(ledger: Keyed, identifier: str) -> bytes:
     """By what a ledger knows a conversion_identifier."""
     return digests_of(ledger.key, identifier)[0]
 

@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import blake2b
+from typing import Protocol
 
 from rdimport.core.names import fold
+
+
+class Keyed(Protocol):
+    """What has a key for its hashes."""
+
+    @property
+    def key(self) -> bytes:
+        """32 bytes that all hashes are keyed with."""
+
+    def digests(self, texts: Sequence[str], size: int = 16) -> list[bytes]:
+        """Keyed hashes of `size` bytes."""
 
 
 def hashed(key: bytes, texts: Sequence[str], size: int) -> list[bytes]:

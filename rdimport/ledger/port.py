@@ -23,6 +23,7 @@ from rdimport.ledger.parts import Accounts, EvidenceBooks, PeopleBooks
 from rdimport.ledger.records import (
     Counters,
     Ending,
+    Found,
     Input,
     Outcome,
     RowResult,
@@ -30,7 +31,6 @@ from rdimport.ledger.records import (
     RunRecord,
     SendAttempt,
 )
-from rdimport.ledger.wholeness import Found
 
 if TYPE_CHECKING:
     import polars as pl

@@ -234,6 +234,15 @@ class Erased(NamedTuple):
     left: tuple[Path, ...] = ()
 
 
+class Found(NamedTuple):
+    """What a ledger holds, and what is wrong with it: nothing when it is whole."""
+
+    runs: int
+    conversions: dict[str, int]
+    last: str
+    wrong: list[str]
+
+
 def problems_of(text: str) -> tuple[Problem, ...]:
     """Problems as the ledger keeps them."""
     return tuple(Problem(*values) for values in json.loads(text))

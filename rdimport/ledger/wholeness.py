@@ -3,23 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
 
 from rdimport.core.errors import Bug, ExitCode, LedgerError
 from rdimport.core.messages import _, ngettext
 from rdimport.core.row import State
-
-if TYPE_CHECKING:
-    from rdimport.ledger.port import Ledger, Run
-
-
-class Found(NamedTuple):
-    """What a ledger holds, and what is wrong with it: nothing when it is whole."""
-
-    runs: int
-    conversions: dict[str, int]
-    last: str
-    wrong: list[str]
+from rdimport.ledger.port import Ledger, Run
 
 
 def sums(run: Run, accepted: int) -> Iterator[str]:

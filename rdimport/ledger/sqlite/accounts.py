@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from rdimport.ledger import accounts as rules
 from rdimport.ledger.accounts import Account, Owner, renamed, spelt
 from rdimport.ledger.records import RunRecord
-
-if TYPE_CHECKING:
-    from rdimport.ledger.sqlite.ledger import SqliteLedger
+from rdimport.ledger.sqlite.database import LedgerFile
 
 _HAS_SENT: Final = (
     "SELECT EXISTS (SELECT 1 FROM posted WHERE destination = :it AND state <> 'refused')"
@@ -43,7 +41,7 @@ def claims(db: sqlite3.Connection, destination: int) -> list[int]:
 class Accounts:
     """`parts.Accounts`."""
 
-    def __init__(self, ledger: SqliteLedger) -> None:
+    def __init__(self, ledger: LedgerFile) -> None:
         self._ledger = ledger
 
     def all(self) -> list[Account]:

@@ -7,15 +7,13 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from rdimport.core.people import People
 from rdimport.ledger.records import Erased
+from rdimport.ledger.sqlite.database import LedgerFile
 from rdimport.ledger.sqlite.files import put_away
 from rdimport.ledger.sqlite.upgrade import copies
-
-if TYPE_CHECKING:
-    from rdimport.ledger.sqlite.ledger import SqliteLedger
 
 _STRIPPED: Final = (
     "(SELECT json_group_array(json_array(p.value ->> 0, p.value ->> 1, '', '', ''))"
@@ -31,10 +29,11 @@ _TEXTS: Final = (
     ("attempt", "facts"),
     ("complete", "source"),
 )
+
 """What may name a person without being a row of them."""
 
 
-def erase(ledger: SqliteLedger, people: People, *, also_hash: bool) -> Erased:
+def erase(ledger: LedgerFile, people: People, *, also_hash: bool) -> Erased:
     """Take people out of a ledger and of what lies beside it. The keyed hashes stay, unless they
     are to go `also`. Call it only where no run is at work, nor can begin.
     """

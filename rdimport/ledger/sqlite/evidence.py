@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from rdimport.core.row import Problem
 from rdimport.ledger.evidence import Complete, Doubt, started_ms
 from rdimport.ledger.hashes import digests_of
 from rdimport.ledger.records import text_of
+from rdimport.ledger.sqlite.database import LedgerFile
 from rdimport.ledger.sqlite.schema import recover
-
-if TYPE_CHECKING:
-    from rdimport.ledger.sqlite.ledger import SqliteLedger
 
 _AT_ONCE: Final = 500
 
@@ -21,7 +19,7 @@ _AT_ONCE: Final = 500
 class EvidenceBooks:
     """`parts.EvidenceBooks`."""
 
-    def __init__(self, ledger: SqliteLedger) -> None:
+    def __init__(self, ledger: LedgerFile) -> None:
         self._ledger = ledger
 
     def destination_at_rest(self, identity: str) -> int | None:

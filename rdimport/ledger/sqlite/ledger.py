@@ -25,7 +25,7 @@ from rdimport.ledger.accounts import Wish, claim, settle
 from rdimport.ledger.attempts import Attempt, Latest, latest, latest_by
 from rdimport.ledger.hashes import hashed
 from rdimport.ledger.naming import Names, Unrecognised, unrecognised
-from rdimport.ledger.records import KNOWN, RunRecord
+from rdimport.ledger.records import KNOWN, Found, RunRecord
 from rdimport.ledger.sqlite.accounts import AccountBooks, Accounts, claims, destination_of
 from rdimport.ledger.sqlite.earlier_runs import NamingBooks, lines, note_attempt
 from rdimport.ledger.sqlite.evidence import EvidenceBooks
@@ -36,7 +36,6 @@ from rdimport.ledger.sqlite.refusals import lock_lost
 from rdimport.ledger.sqlite.run import SqliteRun
 from rdimport.ledger.sqlite.schema import busy_is_no_failure, damaged, explained, recover
 from rdimport.ledger.sqlite.wholeness import looked_through
-from rdimport.ledger.wholeness import Found
 
 if TYPE_CHECKING:
     from rdimport.ledger.port import Held

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from rdimport.core.people import People
 from rdimport.ledger.records import Erased
+from rdimport.ledger.sqlite.database import LedgerFile
 from rdimport.ledger.sqlite.erasing import erase
 from rdimport.ledger.sqlite.files import remove_half_made
 from rdimport.ledger.sqlite.forgetting import forget
 from rdimport.ledger.sqlite.refusals import see_name
-
-if TYPE_CHECKING:
-    from rdimport.ledger.sqlite.ledger import SqliteLedger
 
 _READERS_WAIT: Final = 0.25
 """Seconds to wait for who reads the ledger before its log is emptied: nobody can write meanwhile,
@@ -26,7 +24,7 @@ and a report may be read for minutes.
 class PeopleBooks:
     """`parts.PeopleBooks`."""
 
-    def __init__(self, ledger: SqliteLedger) -> None:
+    def __init__(self, ledger: LedgerFile) -> None:
         self._ledger = ledger
 
     def remembered(self) -> frozenset[str]:

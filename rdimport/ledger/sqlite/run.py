@@ -16,6 +16,7 @@ from rdimport.ledger.accounts import settle
 from rdimport.ledger.naming import Names, Unrecognised, noted
 from rdimport.ledger.records import Counters, Ending, Input, Outcome, RowResult, SendAttempt
 from rdimport.ledger.sqlite.accounts import AccountBooks
+from rdimport.ledger.sqlite.database import LedgerFile
 from rdimport.ledger.sqlite.earlier_runs import WishBooks
 from rdimport.ledger.sqlite.refusals import lock_lost
 from rdimport.ledger.sqlite.run_reader import RunReader
@@ -26,7 +27,6 @@ from rdimport.ledger.wishes import begun as wish_begun
 
 if TYPE_CHECKING:
     from rdimport.ledger.port import Held
-    from rdimport.ledger.sqlite.ledger import SqliteLedger
 
 
 class SqliteRun(RunReader):
@@ -37,7 +37,7 @@ class SqliteRun(RunReader):
 
     def __init__(
         self,
-        ledger: SqliteLedger,
+        ledger: LedgerFile,
         number: int,
         destination: int,
         name: str,

@@ -5,23 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from rdimport.core.errors import Bug, ExitCode
 from rdimport.core.row import Problem, State
 from rdimport.ledger.evidence import PROVED
 from rdimport.ledger.figures import Example, LegalBases, Minute, of_filled, without_gaps
 from rdimport.ledger.records import Input, Outcome, RunFacts, RunRecord, problems_of
+from rdimport.ledger.sqlite.database import LedgerFile
 from rdimport.ledger.sqlite.refusals import see_name
-
-if TYPE_CHECKING:
-    from rdimport.ledger.sqlite.ledger import SqliteLedger
 
 
 class RunReader:
     """A run as it stands in the ledger."""
 
-    def __init__(self, ledger: SqliteLedger, number: int, destination: int, name: str) -> None:
+    def __init__(self, ledger: LedgerFile, number: int, destination: int, name: str) -> None:
         self.ledger = ledger
         self.name = see_name(ledger.path, name)
         self.number = number

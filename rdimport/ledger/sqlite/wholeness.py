@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from rdimport.core.messages import _, untranslated
 from rdimport.core.row import State
-from rdimport.ledger.wholeness import Found, miscounted, sums
-
-if TYPE_CHECKING:
-    from rdimport.ledger.sqlite.ledger import SqliteLedger
+from rdimport.ledger.records import Found
+from rdimport.ledger.sqlite.database import LedgerFile
+from rdimport.ledger.wholeness import miscounted, sums
 
 _STATES: Final = json.dumps([str(state) for state in State])
 
@@ -77,7 +76,7 @@ WHERE r.forgotten_at IS NULL
 """Of runs that are not forgotten, what was counted and what is listed."""
 
 
-def looked_through(ledger: SqliteLedger) -> Found:
+def looked_through(ledger: LedgerFile) -> Found:
     """Look through all of a ledger. A run may be at work. Raises LedgerDamagedError where it
     cannot even be read.
     """
@@ -93,13 +92,13 @@ def looked_through(ledger: SqliteLedger) -> Found:
     return Found(runs, dict(states), last_run(ledger) or "", wrong)
 
 
-def last_run(ledger: SqliteLedger) -> str | None:
+def last_run(ledger: LedgerFile) -> str | None:
     """The name of the latest run."""
     found = ledger.query("SELECT name FROM run ORDER BY id DESC LIMIT 1")
     return found[0][0] if found else None
 
 
-def _wrong(ledger: SqliteLedger) -> Iterator[str]:
+def _wrong(ledger: LedgerFile) -> Iterator[str]:
     for what, table, question in _LINES:
         ((found,),) = ledger.query(question)
         if found:

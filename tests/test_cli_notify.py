@@ -131,7 +131,7 @@ def test_a_known_problem_is_told_once_and_its_end_too(
     office.write("list.csv", people(3) + "ninguem-aqui,Fulano de Tal\n")
     assert office.here(*RUN).code == 1
     (told,) = web.posted
-    assert told["title"] == "rdimport: fair (conta acme): algumas linhas precisam de uma pessoa"
+    assert told["title"] == "rdimport: fair (conta acme): algumas linhas precisam de atenção"
     assert "- 1 linha: email." in told["message"]
     assert f"rdimport status --job fair --state-dir {office.state}" in told["message"]
     assert "ninguem" not in told["message"]

@@ -111,6 +111,32 @@ def test_who_was_accepted_at_once_is_found_by_the_hash_alone(
     assert len(box.conversions()) == 3
 
 
+def test_a_row_whose_address_stands_in_two_cells_is_found_by_what_was_sent(
+    desk: Desk, box: RunningSandbox
+) -> None:
+    desk.write(
+        "two.yaml",
+        "version: 1\nconversion_identifier: Feira\nfields:\n"
+        "  email: {expr: \"concat(Conta, '@', Casa)\"}\n  name: Nome\n",
+    )
+    desk.write("two.csv", "Conta;Casa;Nome\nzuleica;exemplo.com.br;Zuleica Quaresma\n")
+    box.set_faults(Faults(reset_after=1.0, at_most=1))
+    assert desk.here("run", "two.csv", "-m", "two.yaml", "--quota", "none").code == 1
+    assert found(desk)
+    assert desk.here("forget", EMAIL).code == 0
+    assert found(desk) == []
+
+
+def test_a_file_that_is_called_by_an_address_is_not_named_any_more(desk: Desk) -> None:
+    desk.write("a.yaml", MAPPING)
+    desk.write(f"{EMAIL}.csv", HEAD + OTHERS)
+    run(desk, f"{EMAIL}.csv")
+    assert run(desk, f"{EMAIL}.xlsx").code == 2, "an attempt, of a file that is not there"
+    assert found(desk)
+    assert desk.here("forget", EMAIL).code == 0
+    assert found(desk) == []
+
+
 def test_copies_of_the_ledger_that_know_the_person_do_not_any_more(known: Desk) -> None:
     aside = known.state / "aside-20260101-000000-abcd"
     copy = known.state / "ledger-schema2-20260101-000000.sqlite3"

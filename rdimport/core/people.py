@@ -10,6 +10,9 @@ from typing import Final
 ERASED: Final = "***"
 """What stands where an address stood."""
 
+_ENDINGS: Final = "bz2|csv|gz|html?|jsonl?|ods|parquet|tsv|txt|xls[bmx]?|ya?ml|zip|zst"
+"""How the names of files end, which may be called by an address."""
+
 _UNSEEN: Final = re.compile("[\xad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]")
 
 
@@ -21,7 +24,8 @@ class People:
     def __init__(self, emails: Iterable[str]) -> None:
         self.emails = tuple(dict.fromkeys(_plain(email).strip() for email in emails))
         found = "|".join(map(_pattern, self.emails))
-        self._pattern = re.compile(rf"(?<![\w.%+-])(?:{found})(?![\w-]|\.\w)", re.IGNORECASE)
+        longer = rf"[\w-]|\.(?!(?:{_ENDINGS})\b)\w"
+        self._pattern = re.compile(rf"(?<![\w.%+-])(?:{found})(?!{longer})", re.IGNORECASE)
 
     def are_in(self, text: str) -> bool:
         """Whether a text names one of them."""

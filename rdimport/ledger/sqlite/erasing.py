@@ -38,8 +38,9 @@ def erase(ledger: LedgerFile, people: People, *, also_hash: bool) -> Erased:
     are to go `also`. Call it only where no run is at work, nor can begin.
     """
     with ledger.transaction() as db:
-        rows, runs = _erase(db, people)
-        hashes = _erase_hashes(db, ledger.digests, people) if also_hash else 0
+        known = _identities(db, ledger.digests, people)
+        rows, runs = _erase(db, people, known)
+        hashes = _erase_hashes(db, known) if also_hash else 0
     ledger.people.shrink()
     state_dir = ledger.path.parent
     gone = [copy for copy in copies(state_dir) if _names(copy, people)]
@@ -50,7 +51,12 @@ def erase(ledger: LedgerFile, people: People, *, also_hash: bool) -> Erased:
     return Erased(rows, hashes, runs, tuple(gone), tuple(left))
 
 
-def _erase(db: sqlite3.Connection, people: People) -> tuple[int, tuple[str, ...]]:
+def _erase(
+    db: sqlite3.Connection, people: People, known: Sequence[str] = ()
+) -> tuple[int, tuple[str, ...]]:
+    """Rows that name them, and rows that were sent as theirs (`known`), whatever their cells say:
+    an address may be made of several.
+    """
     db.execute("PRAGMA secure_delete = ON")
     db.create_function("are_in", 1, lambda text: bool(text) and people.are_in(str(text)))
     db.create_function("out_of", 1, lambda text: people.out_of(str(text)))
@@ -65,6 +71,13 @@ def _erase(db: sqlite3.Connection, people: People) -> tuple[int, tuple[str, ...]
     db.execute(
         "INSERT OR IGNORE INTO theirs SELECT run, file, row FROM posted WHERE are_in(problems)"
     )
+    there = {name for (name,) in db.execute("SELECT name FROM sqlite_schema")}
+    for table in there & {"posted", "daybook", "sending"}:
+        db.execute(
+            f"INSERT OR IGNORE INTO theirs SELECT run, file, row FROM {table}"  # noqa: S608
+            " WHERE lower(hex(identity)) IN (SELECT value FROM json_each(?))",
+            (json.dumps(known),),
+        )
     rows = db.execute(
         f"UPDATE outcome SET problems = {_STRIPPED}, warnings = '[]', cells ="  # noqa: S608
         " (SELECT json_group_array('') FROM json_each(cells))"
@@ -74,7 +87,6 @@ def _erase(db: sqlite3.Connection, people: People) -> tuple[int, tuple[str, ...]
         f"UPDATE posted SET problems = {_STRIPPED} WHERE problems <> '[]'"  # noqa: S608
         " AND ((run, file, row) IN (SELECT * FROM theirs) OR are_in(problems))"
     )
-    there = {name for (name,) in db.execute("SELECT name FROM sqlite_schema")}
     for table, column in (text for text in _TEXTS if text[0] in there):
         db.execute(f"UPDATE {table} SET {column} = out_of({column}) WHERE are_in({column})")  # noqa: S608
     db.execute(  # a list without headings has a person in their place
@@ -85,12 +97,12 @@ def _erase(db: sqlite3.Connection, people: People) -> tuple[int, tuple[str, ...]
     return rows, tuple(name for (name,) in found)
 
 
-def _erase_hashes(
+def _identities(
     db: sqlite3.Connection,
     digests: Callable[[Sequence[str]], list[bytes]],
     people: People,
-) -> int:
-    """Delete the conversions of their rows, and those under whose identity they would be known."""
+) -> list[str]:
+    """The hashes by which the ledger would know them, of every conversion whose name it has."""
     named = db.execute("SELECT DISTINCT text, fields FROM named WHERE text <> ''").fetchall()
     texts = [
         json.dumps(
@@ -102,7 +114,11 @@ def _erase_hashes(
         if fields in ("", '["email"]')
         for email in people.emails
     ]
-    known = [digest.hex() for digest in digests(texts)]
+    return [digest.hex() for digest in digests(texts)]
+
+
+def _erase_hashes(db: sqlite3.Connection, known: Sequence[str]) -> int:
+    """Delete the conversions of their rows, and those under whose identity they would be known."""
     gone = 0
     for table in ("posted", "daybook", "sending"):
         gone += db.execute(

@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from support.ledgers import Place, SqlitePlace
+from support.shared_ledgers import PostgresPlace
 
 from rdimport.core.errors import Bug, ExitCode, LedgerBusyError, UsageError
 from rdimport.core.people import People
@@ -42,10 +43,12 @@ NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
 TROUBLE = Problem("rd.invalid", "name", "Nome", "Ana Maria", "Não serve.")
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=["sqlite", "postgres"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """A place without a ledger, for each kind. A new kind is one more parameter."""
-    return SqlitePlace(tmp_path)
+    if request.param == "sqlite":
+        return SqlitePlace(tmp_path)
+    return PostgresPlace(request.getfixturevalue("postgres"))
 
 
 @pytest.fixture

@@ -95,6 +95,8 @@ def check(
     to: Destination | None = None,
     quota: Quota | str | None = "120/min",
     state_dir: str | Path | None = None,
+    ledger: str | None = None,
+    ledger_key: str | None = None,
     limit: int | None = None,
     resend: Collection[State] = (),
     not_proved: bool = False,
@@ -108,8 +110,9 @@ def check(
 ) -> CheckResult:
     """Read, clean, validate and plan; send nothing and write nothing.
 
-    The arguments mean what they mean for `run`. With `to` and `state_dir`, what earlier runs know
-    of the rows counts too. With `keep=False` there are no `CheckResult.payloads`, which is faster.
+    The arguments mean what they mean for `run`. With `to` and `state_dir` or `ledger`, what
+    earlier runs know of the rows counts too. With `keep=False` there are no
+    `CheckResult.payloads`, which is faster.
     Raises MappingError, SourceError, UsageError.
     """
     mapping, custom_fields, _name = _loaded(mapping, custom_fields)
@@ -118,7 +121,8 @@ def check(
     people = Suppression.read(_names(suppress))
     book, preview = CheckTally(), Preview()
     with ExitStack() as stack:
-        store = None if state_dir is None else store_of(state_dir)
+        place = ledger or state_dir
+        store = None if place is None else store_of(place, ledger_key)
         known = known_before(to, store, frozenset(resend), mapping, stack, not_proved=not_proved)
         memory = known.memory if known else no_history(frozenset(resend), mapping)
         spool = Spool() if keep or mapping.on_duplicate == "merge" else None
@@ -188,6 +192,8 @@ async def run_async(
     to: Destination,
     quota: Quota | str | None = "120/min",
     state_dir: str | Path | None = None,
+    ledger: str | None = None,
+    ledger_key: str | None = None,
     report_dir: str | Path = REPORT_DIR,
     resend: Collection[State] = (),
     not_proved: bool = False,
@@ -230,6 +236,9 @@ async def run_async(
         `reserve` is a share that is left to other integrations.
     state_dir: folder of the ledger; all runs of an account must use the same one. None: where the
         command keeps it for this user.
+    ledger: address of a ledger in PostgreSQL that machines share; the state directory then keeps
+        only what a run works with.
+    ledger_key: of its hashes, 64 hexadecimal digits. None: from RDIMPORT_LEDGER_KEY, else a file.
     report_dir: gets a folder for each run.
     resend: states (uncertain, refused, accepted) whose rows are sent again.
     not_proved: uncertain rows only where a complete export, which `settle` has read, has them not.
@@ -265,7 +274,7 @@ async def run_async(
     options = RunOptions(
         to=to,
         state_dir=state_dir,
-        store=store_of(state_dir),
+        store=store_of(ledger or state_dir, ledger_key),
         report_dir=Path(report_dir),
         quota=_quota(quota),
         quota_dir=_quota_dir() if share_quota else None,

@@ -27,7 +27,14 @@ class Arguments:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StateArguments(Arguments):
+class SharedArguments(Arguments):
+    """Which database holds the ledger."""
+
+    ledger: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StateArguments(SharedArguments):
     """Where the ledger is."""
 
     state_dir: Path | None = None
@@ -213,6 +220,11 @@ class LedgerNewArguments(LedgerAcceptArguments):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FleetInitArguments(SharedArguments):
+    """`fleet init`."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class SchemaArguments(Arguments):
     """`schema`."""
 
@@ -255,6 +267,7 @@ KINDS: Final[Mapping[str, type]] = {
     "ledger check": LedgerCheckArguments,
     "ledger accept": LedgerAcceptArguments,
     "ledger new": LedgerNewArguments,
+    "fleet init": FleetInitArguments,
     "schema": SchemaArguments,
     "jobs": JobsArguments,
 }
@@ -282,7 +295,7 @@ def _typed(namespace: Namespace) -> object:
         from rdimport.sandbox.arguments import options_from  # noqa: PLC0415
 
         return SandboxArguments(options=options_from(namespace))
-    action = f" {namespace.action}" if namespace.command == "ledger" else ""
+    action = f" {namespace.action}" if namespace.command in ("ledger", "fleet") else ""
     kind = KINDS[namespace.command + action]
     names = [known.name for known in fields(kind) if hasattr(namespace, known.name)]
     values = {name: getattr(namespace, name) for name in names}

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from rdimport import api
-from rdimport.cli import payloads, resolve
+from rdimport.cli import keys, payloads, resolve
 from rdimport.cli.arguments import CheckArguments
 from rdimport.cli.screen import check
 from rdimport.cli.streams import say, say_json
@@ -35,6 +35,8 @@ def _check(args: CheckArguments, mapping: Path) -> int:
             to=None if args.sandbox else resolve.station(args, None),
             quota=quota,
             state_dir=None if args.sandbox else resolve.state_dir(args),
+            ledger=None if args.sandbox else resolve.ledger(args),
+            ledger_key=keys.of_ledger(),
             hints=resolve.hints(args),
             limit=args.canary or args.limit,
             resend=resolve.resend(args),

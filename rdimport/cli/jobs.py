@@ -164,6 +164,8 @@ def _looked_at(settings: Settings, job: str) -> screen.Look:
             to=to,
             quota=resolve.quota(args),
             state_dir=resolve.state_dir(args),
+            ledger=resolve.ledger(args),
+            ledger_key=keys.of_ledger(),
             hints=resolve.hints(args),
             suppress=args.suppress,
             lang=args.lang,

@@ -68,6 +68,11 @@ def find(file: Path | None, environment: Mapping[str, str], account: str) -> str
     return key
 
 
+def of_ledger() -> str | None:
+    """The key of a shared ledger's hashes, where the environment has it."""
+    return _withheld.get("RDIMPORT_LEDGER_KEY")
+
+
 def of_account(name: str, where: ApiKey, path: Callable[[str], Path]) -> str | None:
     """The key of an account of `rdimport.toml`; `path` finds a file that it names.
 

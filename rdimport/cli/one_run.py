@@ -38,6 +38,8 @@ def carry_out(
         to=to,
         quota=resolve.quota(args),
         state_dir=resolve.state_dir(args),
+        ledger=resolve.ledger(args),
+        ledger_key=keys.of_ledger(),
         report_dir=args.report_dir or api.REPORT_DIR,
         resend=resolve.resend(args),
         not_proved=args.not_proved,

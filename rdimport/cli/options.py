@@ -59,6 +59,7 @@ def parser() -> argparse.ArgumentParser:
     _purge(commands)
     _forget(commands)
     _ledger(commands)
+    _fleet(commands)
     _schema(commands)
     return top
 
@@ -71,7 +72,7 @@ def _command(commands: _Commands, name: str, text: str, epilog: str = "") -> Gra
         epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    if name not in ("jobs", "ledger"):  # their actions are commands of their own
+    if name not in ("jobs", "ledger", "fleet"):  # their actions are commands of their own
         _language(added, default=argparse.SUPPRESS)  # unsaid, it is what was said before it
     return added
 
@@ -254,14 +255,18 @@ def _ledger(commands: _Commands) -> None:
                 "target", type=Path, metavar="TO", help=_("the same, not there yet")
             )
             continue
-        action.add_argument(
-            "--state-dir",
-            type=Path,
-            metavar="DIR",
-            help=_("holds the ledger (env RDIMPORT_STATE_DIR)"),
-        )
+        _state_dir(action)
         if name != "check":
             action.add_argument("--yes", action="store_true", help=_("do not ask"))
+
+
+def _fleet(commands: _Commands) -> None:
+    to = _command(commands, "fleet", _("one ledger for many machines, in PostgreSQL"))
+    actions = to.add_subparsers(dest="action", required=True, metavar="ACTION")
+    text = _("make the tables of a shared ledger, if the database keeps what it acknowledges")
+    action = actions.add_parser("init", help=text, description=text[0].upper() + text[1:] + ".")
+    _language(action, default=argparse.SUPPRESS)
+    _shared(action)
 
 
 def _input(to: argparse.ArgumentParser, *, needed: bool) -> None:
@@ -491,6 +496,15 @@ def _places(to: argparse._ActionsContainer, reports: str = "") -> None:
 def _state_dir(to: argparse._ActionsContainer) -> None:
     to.add_argument(
         "--state-dir", type=Path, metavar="DIR", help=_("holds the ledger (env RDIMPORT_STATE_DIR)")
+    )
+    _shared(to)
+
+
+def _shared(to: argparse._ActionsContainer) -> None:
+    to.add_argument(
+        "--ledger",
+        metavar="URL",
+        help=_("ledger that machines share, in PostgreSQL (env RDIMPORT_LEDGER)"),
     )
 
 

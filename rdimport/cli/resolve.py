@@ -16,6 +16,7 @@ from rdimport.cli.arguments import (
     CheckArguments,
     FileArguments,
     RunArguments,
+    SharedArguments,
     StateArguments,
     read,
 )
@@ -117,7 +118,7 @@ def again(args: CheckArguments) -> tuple[str, ...]:
         if usual is not None and value != getattr(usual.arguments, name):
             words += [f"--{name.replace('_', '-')}", str(value)]
     words += [word for name in args.suppress for word in ("--suppress", whole(name))]
-    return tuple(words)
+    return (*words, *store(args).reach) if ledger(args) else tuple(words)
 
 
 def refuse_contradictions(args: CheckArguments) -> None:
@@ -209,12 +210,17 @@ def store(args: StateArguments) -> Store:
     """Where the ledger is kept."""
     from rdimport.ledger import store_of  # noqa: PLC0415  it costs time
 
-    return store_of(state_dir(args))
+    return store_of(ledger(args) or state_dir(args), keys.of_ledger())
+
+
+def ledger(args: SharedArguments) -> str | None:
+    """The address of the ledger that machines share, if there is one."""
+    return args.ledger or os.environ.get("RDIMPORT_LEDGER") or None
 
 
 def named_state_dir(args: StateArguments) -> bool:
     """Whether the command or its environment says where the ledger is."""
-    return bool(args.state_dir or os.environ.get("RDIMPORT_STATE_DIR"))
+    return bool(args.state_dir or os.environ.get("RDIMPORT_STATE_DIR") or ledger(args))
 
 
 def settings(named: Path | None) -> Settings | None:
@@ -255,5 +261,7 @@ def needed_settings(named: Path | None) -> Settings:
 
 def reach(args: StateArguments) -> tuple[str, ...]:
     """The options by which another command finds the same ledger, whoever types it and where."""
+    if ledger(args):
+        return store(args).reach
     named = args.state_dir or os.environ.get("RDIMPORT_STATE_DIR")
     return ("--state-dir", str(Path(named).absolute())) if named else ()

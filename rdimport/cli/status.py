@@ -75,7 +75,7 @@ def _tell(args: StatusArguments) -> list[JobStatus]:
 
 def _stores(args: StatusArguments, settings: Settings | None) -> list[Store]:
     """The ledgers to look into: that of the options, else those of the jobs."""
-    if args.state_dir or settings is None or not settings.jobs:
+    if args.state_dir or resolve.ledger(args) or settings is None or not settings.jobs:
         return [resolve.store(args)]
     named = (settings.value(job, "state_dir")[0] for job in settings.jobs)
     usual = resolve.store(args)

@@ -17,7 +17,7 @@ from rdimport.ledger.figures import (
 )
 from rdimport.ledger.group_commit import Journal
 from rdimport.ledger.naming import Names, Unrecognised, refuse_unrecognised
-from rdimport.ledger.opening import copy_ledger, look_into, open_ledger, store_of
+from rdimport.ledger.opening import copy_ledger, look_into, make_shared, open_ledger, store_of
 from rdimport.ledger.port import Held, Ledger, Run, Store
 from rdimport.ledger.records import (
     KNOWN,
@@ -77,6 +77,7 @@ __all__ = [
     "hash_of",
     "identifier_hash",
     "look_into",
+    "make_shared",
     "of_filled",
     "open_ledger",
     "problems_of",

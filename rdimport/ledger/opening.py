@@ -3,17 +3,68 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from rdimport.core.errors import UsageError
 from rdimport.core.messages import _
 from rdimport.ledger.port import Ledger, Store
+from rdimport.ledger.postgres.address import is_address, key_of, new_key
 from rdimport.ledger.sqlite import files
 from rdimport.ledger.sqlite.store import SqliteStore
 
+if TYPE_CHECKING:
+    from rdimport.ledger.postgres.store import PostgresStore
 
-def store_of(place: str | Path) -> Store:
-    """Where a ledger is kept: a state directory, or the address of a database."""
-    return SqliteStore(Path(place))
+
+def store_of(place: str | Path, key: str | None = None) -> Store:
+    """Where a ledger is kept: a state directory, or the address of a database, with the `key` of
+    its hashes unless the environment or a file has it. Raises UsageError for an address where the
+    library for it is missing.
+    """
+    if not (isinstance(place, str) and is_address(place)):
+        return SqliteStore(Path(place))
+    return _shared(place, key)
+
+
+def _shared(url: str, key: str | None) -> PostgresStore:
+    try:
+        from rdimport.ledger.postgres.store import PostgresStore  # noqa: PLC0415  it is an extra
+    except ImportError as error:
+        raise UsageError(
+            _("A ledger in PostgreSQL needs a library that is not here: {error}.", error=error),
+            _("Install it with: pip install 'rdimport[fleet]'"),
+        ) from error
+    return PostgresStore(url, key)
+
+
+class Made(NamedTuple):
+    """A shared ledger that was asked for: where, whether it is new, and the file of its key, where
+    that was made too.
+    """
+
+    place: str
+    new: bool
+    key_file: Path | None
+
+
+def make_shared(url: str, key: str | None = None) -> Made:
+    """Make the tables of a shared ledger where there are none, and its key where this machine has
+    none. Raises UsageError for what is no address, or a ledger with another key; LedgerError for a
+    database that could forget what it acknowledges.
+    """
+    if not is_address(url):
+        raise UsageError(_("A shared ledger is in PostgreSQL: postgresql://USER@HOST/DATABASE"))
+    store = _shared(url, key)
+    key_file = None
+    if key_of(key) is None and not store.is_there():
+        _key, key_file = new_key()
+    try:
+        new = store.make()
+    except BaseException:
+        if key_file is not None:  # nothing is keyed with it
+            key_file.unlink(missing_ok=True)
+        raise
+    return Made(str(store), new, key_file)
 
 
 def open_ledger(place: str | Path) -> Ledger:

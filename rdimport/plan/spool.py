@@ -77,6 +77,8 @@ class Spool:
 
     def _opened(self) -> IO[bytes]:
         if self._file is None:
+            if self._directory is not None:  # of a ledger that is elsewhere it may be new
+                self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._file = tempfile.TemporaryFile(dir=self._directory)  # noqa: SIM115  see below
             self._close = weakref.finalize(self, self._file.close)  # a result may outlive the block
         return self._file

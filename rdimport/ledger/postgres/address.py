@@ -6,6 +6,7 @@ import os
 import secrets
 from pathlib import Path
 from typing import Final, NamedTuple
+from urllib.parse import quote
 
 from rdimport.core.errors import LedgerError, UsageError
 from rdimport.core.messages import _
@@ -45,7 +46,8 @@ def parsed(url: str) -> Address:
     host = parts.get("host") or parts.get("hostaddr") or "localhost"
     port = f":{parts['port']}" if parts.get("port") else ""
     user = f"{parts['user']}@" if parts.get("user") else ""
-    return Address(url, f"postgresql://{user}{host}{port}/{parts.get('dbname') or ''}")
+    database = str(parts.get("dbname") or "")
+    return Address(url, f"postgresql://{user}{host}{port}/{quote(database)}")
 
 
 def key_file() -> Path:
@@ -56,9 +58,11 @@ def key_file() -> Path:
     return Path(told) if told else user_config_path("rdimport", appauthor=False) / "ledger.key"
 
 
-def key_of() -> bytes | None:
-    """The 32 bytes that this machine has for shared ledgers. Raises UsageError for what is none."""
-    told, place = os.environ.get(KEY), KEY
+def key_of(told: str | None = None) -> bytes | None:
+    """The 32 bytes that this machine has for shared ledgers: what was `told`, else the environment,
+    else the file. Raises UsageError for what is none.
+    """
+    told, place = told or os.environ.get(KEY), KEY
     if not told:
         path = key_file()
         place = str(path)
@@ -82,9 +86,9 @@ def key_of() -> bytes | None:
     return key
 
 
-def needed_key() -> bytes:
+def needed_key(told: str | None = None) -> bytes:
     """The key, where there is one. Raises UsageError."""
-    key = key_of()
+    key = key_of(told)
     if key is None:
         raise UsageError(
             _(

@@ -4,19 +4,16 @@ from being sent twice is the claim, not this.
 
 from __future__ import annotations
 
-import os
-import socket
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from threading import Event, Thread
 from typing import Final, NamedTuple
 
 from rdimport.core.errors import LedgerBusyError, LedgerError
 from rdimport.core.messages import _
 from rdimport.ledger.postgres.address import Address
+from rdimport.ledger.postgres.holder import Holder, is_gone, myself
 from rdimport.ledger.postgres.session import Session
 
 SECONDS: Final = 30.0
@@ -26,9 +23,9 @@ _RENEWED_EVERY: Final = 10.0
 
 _TAKE: Final = """
 INSERT INTO rdimport.lease AS l (quota, epoch, holder, machine, process, since, until)
-VALUES (%(quota)s, 1, %(holder)s, %(machine)s, %(process)s, %(since)s,
+VALUES (%(quota)s, nextval('rdimport.epoch'), %(holder)s, %(machine)s, %(process)s, %(since)s,
     clock_timestamp() + make_interval(secs => %(seconds)s))
-ON CONFLICT (quota) DO UPDATE SET epoch = l.epoch + 1, holder = excluded.holder,
+ON CONFLICT (quota) DO UPDATE SET epoch = excluded.epoch, holder = excluded.holder,
     machine = excluded.machine, process = excluded.process, since = excluded.since,
     until = excluded.until
 WHERE l.until < clock_timestamp() OR l.epoch = %(dead)s
@@ -52,15 +49,6 @@ class Lease(NamedTuple):
 
     quota: bytes
     epoch: int
-
-
-class Holder(NamedTuple):
-    """Who has a turn: the name of a machine, what tells it from others, and a process of it."""
-
-    host: str
-    machine: str
-    process: int
-    since: str
 
 
 class Held:
@@ -149,7 +137,58 @@ def take(session: Session, quota: bytes, account: str) -> Lease:
     )
     if not taken:
         raise _busy(session.address, account, None)
+    if found:
+        _end_sessions(session, holder)
     return Lease(quota, taken[0][0])
+
+
+def _end_sessions(session: Session, holder: Holder) -> None:
+    """End what the one before has begun and not ended: frozen in the middle of it, it would keep
+    its rows from everybody. If it comes back, it connects again.
+    """
+    if holder != myself():
+        session.query(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND usename = current_user"
+            " AND application_name = %s AND pid <> pg_backend_pid()",
+            (holder.name,),
+        )
+
+
+def seize(session: Session, quota: bytes) -> Lease:
+    """Take a turn from whoever has it, and keep it from nobody: who has an account by other means
+    wants nothing but an epoch of its own.
+    """
+    found = session.change(
+        "INSERT INTO rdimport.lease AS l (quota, epoch, holder, machine, process, since, until)"
+        " VALUES (%s, nextval('rdimport.epoch'), '', '', 0, '', '-infinity')"
+        " ON CONFLICT (quota) DO UPDATE SET epoch = excluded.epoch RETURNING epoch",
+        (quota,),
+    )
+    return Lease(quota, found[0][0])
+
+
+def take_all(session: Session) -> list[Lease] | None:
+    """Take all turns that there ever were; None, and none is taken, where somebody has one."""
+    me = myself()
+    had = session.query(
+        "SELECT holder, machine, process, since FROM rdimport.lease WHERE until > clock_timestamp()"
+    )
+    if not all(is_gone(Holder(*one), me) for one in had):
+        return None
+    taken = session.change(
+        "UPDATE rdimport.lease SET epoch = nextval('rdimport.epoch'), holder = %s, machine ="
+        " %s, process = %s,"
+        " since = %s, until = clock_timestamp() + interval '10 minutes' RETURNING quota, epoch",
+        me,
+    )
+    return [Lease(*one) for one in taken]
+
+
+def release_all(session: Session, leases: Sequence[Lease]) -> None:
+    """Let the next ones have them."""
+    for one in leases:
+        session.change(_RELEASE, one)
 
 
 def is_taken(session: Session, quota: bytes) -> bool:
@@ -160,41 +199,6 @@ def is_taken(session: Session, quota: bytes) -> bool:
         (quota,),
     )
     return bool(found) and not is_gone(Holder(*found[0]), myself())
-
-
-def myself() -> Holder:
-    """This process, as others are told of it."""
-    return Holder(socket.gethostname(), _machine(), os.getpid(), _begun(os.getpid()))
-
-
-def is_gone(holder: Holder, me: Holder) -> bool:
-    """Has a process of this very machine ended without letting go?"""
-    if not me.machine or holder.machine != me.machine or sys.platform == "win32":
-        return False
-    try:
-        os.kill(holder.process, 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False
-    return _begun(holder.process) != holder.since  # its number went to another one
-
-
-def _machine() -> str:
-    """This start of this machine, and which of its processes can be seen from here."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
-    except OSError:
-        return ""
-
-
-def _begun(process: int) -> str:
-    try:
-        told = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
-    return told.rpartition(")")[2].split()[19]
 
 
 def _busy(address: Address, account: str, holder: Holder | None) -> LedgerBusyError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from rdimport.core.errors import LedgerError
@@ -29,6 +30,7 @@ CREATE TABLE rdimport.destination (
 CREATE TABLE rdimport.account_key (
     endpoint text, hash bytea, destination integer NOT NULL, run integer, since text NOT NULL,
     PRIMARY KEY (endpoint, hash));
+CREATE SEQUENCE rdimport.epoch;
 CREATE TABLE rdimport.lease (
     quota bytea PRIMARY KEY, epoch bigint NOT NULL, holder text NOT NULL, machine text NOT NULL,
     process integer NOT NULL, since text NOT NULL, until timestamptz NOT NULL, standing bytea)
@@ -166,9 +168,15 @@ def make(session: Session, key: bytes) -> bool:
     return made
 
 
-def see(session: Session, key: bytes) -> str:
+def is_there(session: Session) -> bool:
+    """Whether the database holds a ledger."""
+    ((there,),) = session.query("SELECT to_regclass('rdimport.setting') IS NOT NULL")
+    return bool(there)
+
+
+def see(session: Session, key: bytes, *, trusting: bool = False) -> str:
     """See that a ledger of this release and this key is there; returns its timeline. Raises
-    LedgerError.
+    LedgerError; LedgerLostError where it forgot something, unless `trusting`.
     """
     settings = dict(session.query("SELECT name, value FROM rdimport.setting"))
     where = session.address.shown
@@ -187,7 +195,7 @@ def see(session: Session, key: bytes) -> str:
             ),
             _("Copy the key from a machine that uses this ledger: RDIMPORT_LEDGER_KEY."),
         )
-    if "lost" in settings:
+    if "lost" in settings and not trusting:
         raise notes_lost(session.address, settings["lost"])
     return str(settings["timeline"])
 
@@ -197,6 +205,15 @@ def trust(session: Session) -> None:
     with session.transaction() as db:
         db.execute("DELETE FROM rdimport.setting WHERE name = 'lost'")
         db.execute(f"UPDATE rdimport.setting SET value = {TIMELINE} WHERE name = 'timeline'")
+
+
+def put_aside(session: Session, key: bytes) -> str:
+    """Give the tables another name, and make new ones; returns that name."""
+    aside = f"rdimport_{datetime.now(UTC):%Y%m%d_%H%M%S}"
+    with session.transaction() as db:
+        db.execute(f"ALTER SCHEMA rdimport RENAME TO {aside}".encode())
+    make(session, key)
+    return aside
 
 
 def timeline(session: Session) -> str:

@@ -14,6 +14,7 @@ import psycopg
 from psycopg import pq
 
 from rdimport.ledger.postgres.address import Address
+from rdimport.ledger.postgres.holder import myself
 from rdimport.ledger.postgres.trouble import explained, not_replicated
 from rdimport.ledger.postgres.watchdog import Watchdog
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
-_WAY: Final = {
+_WAY: Final[dict[str, Any]] = {
     "connect_timeout": 10,
     "keepalives": 1,
     "keepalives_idle": 5,
@@ -30,7 +31,6 @@ _WAY: Final = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
     "target_session_attrs": "read-write",
-    "application_name": "rdimport",
 }
 """A server that is gone is noticed within ten seconds, also where nothing says so."""
 
@@ -92,7 +92,9 @@ class Session:
         return self._db
 
     def _connected(self) -> Connection:
-        db = psycopg.connect(self.address.url, autocommit=True, **_WAY)  # type: ignore[arg-type]
+        db = psycopg.connect(
+            self.address.url, autocommit=True, application_name=myself().name, **_WAY
+        )
         try:
             found = db.execute("SELECT pg_backend_pid()").fetchone()
             # a pooler tells a number of its own, by which a statement can be cancelled
@@ -154,7 +156,8 @@ class Session:
     def query(self, sql: LiteralString, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """All rows of a question. Raises LedgerError."""
         with explained(self.address):
-            return self.connection.execute(sql, values).fetchall()
+            done = self.connection.execute(sql, values)
+            return done.fetchall() if done.description else []
 
     def change(
         self, sql: LiteralString, values: Sequence[object] | Mapping[str, object] = ()

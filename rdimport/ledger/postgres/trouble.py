@@ -52,10 +52,7 @@ def as_ledger_error(address: Address, error: psycopg.Error) -> LedgerError:
             _("Type: rdimport fleet init --ledger {where}", where=where),
         )
     if isinstance(error, _DAMAGE):
-        return LedgerDamagedError(
-            _("The ledger {where} is damaged: {said}.", where=where, said=said),
-            _("Nothing is sent from it. Ask whoever runs the database to restore it."),
-        )
+        return damaged(address, said)
     if isinstance(error, _RIGHTS):
         return LedgerError(
             _("The ledger {where} may not be used: {said}.", where=where, said=said),
@@ -77,6 +74,22 @@ def as_ledger_error(address: Address, error: psycopg.Error) -> LedgerError:
     return LedgerError(
         _("The ledger {where} cannot be used: {said}.", where=where, said=said),
         _("No row is sent that could not be recorded. Run the same command again once it works."),
+    )
+
+
+def damaged(address: Address, said: str) -> LedgerDamagedError:
+    """What is said of a ledger that cannot be trusted, whoever found it out."""
+    return LedgerDamagedError(
+        _("The ledger {where} is damaged: {said}.", where=address.shown, said=said),
+        _("Nothing is sent from it. Ask whoever runs the database to restore it."),
+    )
+
+
+def taken_over(address: Address) -> LeaseLostError:
+    """Another process has taken an account over before this one began to send."""
+    return LeaseLostError(
+        _("The ledger {where} has given the account to another run.", where=address.shown),
+        _("Nothing was sent. Try again later: exit code 75 says so to cron."),
     )
 
 

@@ -1,0 +1,180 @@
+"""Accounts and their keys, in PostgreSQL."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from rdimport.ledger import accounts as rules
+from rdimport.ledger.accounts import Account, Owner, renamed, spelt
+from rdimport.ledger.postgres.session import Connection
+from rdimport.ledger.records import RunRecord
+
+if TYPE_CHECKING:
+    from rdimport.ledger.postgres.ledger import PostgresLedger
+
+ALONE: Final = "LOCK TABLE rdimport.account_key IN SHARE ROW EXCLUSIVE MODE"
+"""Who gives keys to accounts does so one after the other."""
+
+_HAS_SENT: Final = (
+    "SELECT EXISTS (SELECT 1 FROM rdimport.conversion WHERE destination = %s"
+    " AND state NOT IN (3, 9))"
+)
+
+
+def destination_of(db: Connection, named: str, record: RunRecord) -> tuple[int, str]:
+    """The number of a destination, made where it is new, and its account's name."""
+    db.execute(
+        "INSERT INTO rdimport.destination (identity, endpoint, account) VALUES (%s, %s, %s)"
+        " ON CONFLICT (identity) DO NOTHING",
+        (named, spelt(named, record.base_url, record.account), record.account),
+    )
+    ((number, account),) = db.execute(
+        "SELECT id, account FROM rdimport.destination WHERE identity = %s", (named,)
+    ).fetchall()
+    return number, account
+
+
+def claims(db: Connection, destination: int) -> list[int]:
+    """The runs of a destination that have a claim to a key."""
+    found = db.execute(
+        "SELECT run FROM rdimport.account_key WHERE destination = %s AND run IS NOT NULL",
+        (destination,),
+    )
+    return [run for (run,) in found]
+
+
+class Accounts:
+    """`parts.Accounts`."""
+
+    def __init__(self, ledger: PostgresLedger) -> None:
+        self._ledger = ledger
+
+    def all(self) -> list[Account]:
+        """All accounts that something was sent for, or that have a key; no sandboxes."""
+        found = self._ledger.query(
+            "SELECT d.account, d.endpoint,"
+            " (SELECT count(*) FROM rdimport.account_key k WHERE k.destination = d.id),"
+            " (SELECT count(*) FROM rdimport.conversion c WHERE c.destination = d.id"
+            "  AND c.state IN (0, 1, 2)),"
+            " (SELECT max(started_at) FROM rdimport.run r WHERE r.destination = d.id)"
+            " FROM rdimport.destination d WHERE d.endpoint <> '' ORDER BY d.endpoint, d.account"
+        )
+        return [Account(*values) for values in found]
+
+    def add_key(self, endpoint: str, account: str, key: bytes, at: datetime) -> str:
+        """Bind one more key to an account; returns the account's name. Raises UsageError."""
+        with self._ledger.transaction() as db:
+            db.execute(ALONE)
+            return rules.add_key(
+                AccountBooks(db),
+                self._ledger.place,
+                endpoint=endpoint,
+                account=account,
+                key=key,
+                at=at,
+            )
+
+    def rename(self, old: str, new: str) -> int:
+        """Give an account another name at all endpoints; returns at how many."""
+        with self._ledger.transaction() as db:
+            db.execute(ALONE)
+            return rules.rename(AccountBooks(db), self._ledger.place, old, new)
+
+
+class AccountBooks:
+    """`ledger.accounts.AccountBooks`, within a transaction of its caller."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+
+    def whose(self, destination: int) -> tuple[str, str]:
+        """Endpoint and account of a destination."""
+        ((endpoint, account),) = self._db.execute(
+            "SELECT endpoint, account FROM rdimport.destination WHERE id = %s", (destination,)
+        ).fetchall()
+        return endpoint, account
+
+    def everybody(self) -> list[tuple[int, str, str]]:
+        """Number, endpoint and account of all destinations that have an endpoint."""
+        return self._db.execute(
+            "SELECT id, endpoint, account FROM rdimport.destination WHERE endpoint <> '' ORDER"
+            " BY id"
+        ).fetchall()
+
+    def owner(self, endpoint: str, key: bytes) -> Owner | None:
+        """Whose a key is."""
+        found = self._db.execute(
+            "SELECT k.destination, d.account, k.run FROM rdimport.account_key k JOIN"
+            " rdimport.destination d"
+            " ON d.id = k.destination WHERE k.endpoint = %s AND k.hash = %s",
+            (endpoint, key),
+        ).fetchone()
+        return Owner(*found) if found else None
+
+    def has_keys(self, destination: int) -> bool:
+        """Has an account keys?"""
+        found = self._db.execute(
+            "SELECT 1 FROM rdimport.account_key WHERE destination = %s", (destination,)
+        )
+        return found.fetchone() is not None
+
+    def has_sent(self, destination: int) -> bool:
+        """Did anything arrive there, or may it have?"""
+        return bool(self._db.execute(_HAS_SENT, (destination,)).fetchall()[0][0])
+
+    def arrived(self, destination: int, run: int) -> bool:
+        """Was a row accepted in a run, or may one have arrived?"""
+        found = self._db.execute(
+            "SELECT EXISTS (SELECT 1 FROM rdimport.minute WHERE run = %(run)s AND accepted > 0)"
+            " OR EXISTS (SELECT 1 FROM rdimport.tally WHERE run = %(run)s AND state = 'accepted')"
+            " OR EXISTS (SELECT 1 FROM rdimport.conversion WHERE destination = %(destination)s"
+            " AND run = %(run)s AND state IN (0, 2))",
+            {"run": run, "destination": destination},
+        ).fetchall()
+        return bool(found[0][0])
+
+    def claimed_by(self, run: int) -> int | None:
+        """The destination of the key that a run claims."""
+        found = self._db.execute(
+            "SELECT destination FROM rdimport.account_key WHERE run = %s", (run,)
+        )
+        row = found.fetchone()
+        return row[0] if row else None
+
+    def bind(self, endpoint: str, key: bytes, destination: int, run: int | None, at: str) -> None:
+        """Give a key to an account."""
+        self._db.execute(
+            "INSERT INTO rdimport.account_key VALUES (%s, %s, %s, %s, %s)"
+            " ON CONFLICT (endpoint, hash) DO UPDATE SET run = excluded.run",
+            (endpoint, key, destination, run, at),
+        )
+
+    def let_go(self, run: int) -> None:
+        """Take the key that a run claims from its account."""
+        self._db.execute("DELETE FROM rdimport.account_key WHERE run = %s", (run,))
+
+    def bind_for_good(self, run: int) -> None:
+        """The key that a run claims is its account's."""
+        self._db.execute("UPDATE rdimport.account_key SET run = NULL WHERE run = %s", (run,))
+
+    def take(self, other: int, number: int) -> None:
+        """Let one destination take the place of another."""
+        self._db.execute("DELETE FROM rdimport.conversion WHERE destination = %s", (other,))
+        self._db.execute(
+            "UPDATE rdimport.run SET destination = %s WHERE destination = %s", (number, other)
+        )
+        self._db.execute("DELETE FROM rdimport.destination WHERE id = %s", (other,))
+
+    def call(self, number: int, identity: str, account: str) -> None:
+        """Give a destination another name."""
+        self._db.execute(
+            "UPDATE rdimport.destination SET account = %s, identity = %s WHERE id = %s",
+            (account, identity, number),
+        )
+        runs = self._db.execute(
+            "SELECT id, facts FROM rdimport.run WHERE destination = %s", (number,)
+        )
+        for run, facts in runs.fetchall():
+            values = (renamed(facts, account), run)
+            self._db.execute("UPDATE rdimport.run SET facts = %s WHERE id = %s", values)

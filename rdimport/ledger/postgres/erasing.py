@@ -1,0 +1,156 @@
+"""One person taken out of a shared ledger, with all that its rows knew of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from rdimport.core.people import People
+from rdimport.ledger.postgres.session import Connection
+from rdimport.ledger.records import Erased, problems_of, text_of
+
+_TEXTS: Final = (
+    ("run", "facts"),
+    ("run", "stopped_because"),
+    ("input", "name"),
+    ("named", "text"),
+    ("conversion", "receipt"),
+    ("attempt", "facts"),
+    ("complete", "source"),
+)
+"""What may name a person without being a row of them."""
+
+_MAY_NAME: Final = "~ '@|%%40|＠|#64;|#x40;'"
+"""What `People` looks at: all else names nobody."""
+
+Place = tuple[int, int, int]
+
+
+def erase(
+    db: Connection,
+    digests: Callable[[Sequence[str]], list[bytes]],
+    people: People,
+    *,
+    also_hash: bool,
+) -> Erased:
+    """Take people out, within a transaction of the caller."""
+    theirs = _rows(db, people)
+    rows = sum(_emptied(db, place) for place in theirs)
+    hashes = _erase_hashes(db, digests, people, theirs) if also_hash else 0
+    _strip(db, people, theirs)
+    for table, column in _TEXTS:
+        _rewrite(db, people, table, column)
+    _unname_columns(db, people)
+    runs = db.execute(
+        "SELECT name FROM rdimport.run WHERE id = ANY(%s::int[]) ORDER BY id",
+        ([run for run, _, _ in theirs],),
+    ).fetchall()
+    return Erased(rows, hashes, tuple(name for (name,) in runs))
+
+
+def _rows(db: Connection, people: People) -> list[Place]:
+    """Run, file and row of all rows that name one of them."""
+    found: dict[Place, None] = {}
+    with db.cursor() as cursor:
+        for run, file, row, *texts in cursor.stream(
+            "SELECT run, file, row, cells, problems, warnings FROM rdimport.outcome"
+        ):
+            if any(map(people.are_in, texts)):
+                found[run, file, row] = None
+        for run, file, row, problems in cursor.stream(
+            "SELECT run, file, row, problems FROM rdimport.conversion WHERE problems IS NOT NULL"
+        ):
+            if people.are_in(problems):
+                found[run, file, row] = None
+    return list(found)
+
+
+def _emptied(db: Connection, place: Place) -> int:
+    """Empty the cells of a row; its problems keep code and field."""
+    found = db.execute(
+        "SELECT cells, problems FROM rdimport.outcome WHERE run = %s AND file = %s AND row = %s",
+        place,
+    ).fetchall()
+    for cells, problems in found:
+        empty = json.dumps([""] * len(json.loads(cells)))
+        db.execute(
+            "UPDATE rdimport.outcome SET cells = %s, problems = %s, warnings = '[]'"
+            " WHERE run = %s AND file = %s AND row = %s",
+            (empty, _stripped(problems), *place),
+        )
+    return len(found)
+
+
+def _strip(db: Connection, people: People, theirs: Sequence[Place]) -> None:
+    known = frozenset(theirs)
+    for identity, destination, problems, *place in db.execute(
+        "SELECT identity, destination, problems, run, file, row FROM rdimport.conversion"
+        " WHERE problems IS NOT NULL"
+    ).fetchall():
+        if tuple(place) in known or people.are_in(problems):
+            db.execute(
+                "UPDATE rdimport.conversion SET problems = %s, before = NULL"
+                " WHERE identity = %s AND destination = %s",
+                (_stripped(problems), identity, destination),
+            )
+
+
+def _stripped(problems: str) -> str:
+    return text_of([p._replace(column="", value="", detail="") for p in problems_of(problems)])
+
+
+def _rewrite(db: Connection, people: People, table: str, column: str) -> None:
+    found = db.execute(
+        f"SELECT DISTINCT {column} FROM rdimport.{table} WHERE {column} {_MAY_NAME}".encode(),
+        (),
+    ).fetchall()
+    for (text,) in found:
+        if people.are_in(text):
+            db.execute(
+                f"UPDATE rdimport.{table} SET {column} = %s WHERE {column} = %s".encode(),
+                (people.out_of(text), text),
+            )
+
+
+def _unname_columns(db: Connection, people: People) -> None:
+    """A list without headings has a person in their place."""
+    for run, file, columns in db.execute(
+        "SELECT run, file, columns FROM rdimport.input"
+    ).fetchall():
+        if people.are_in(columns):
+            numbers = [str(n + 1) for n in range(len(json.loads(columns)))]
+            db.execute(
+                "UPDATE rdimport.input SET columns = %s WHERE run = %s AND file = %s",
+                (json.dumps(numbers), run, file),
+            )
+
+
+def _erase_hashes(
+    db: Connection,
+    digests: Callable[[Sequence[str]], list[bytes]],
+    people: People,
+    theirs: Sequence[Place],
+) -> int:
+    """Delete the conversions of their rows, and those under whose identity they would be known."""
+    named = db.execute(
+        "SELECT DISTINCT text, fields FROM rdimport.named WHERE text <> ''"
+    ).fetchall()
+    texts = [
+        json.dumps(
+            {"conversion_identifier": text, "email": email},
+            ensure_ascii=False,
+            separators=(",", ":"),
+        )
+        for text, fields in named
+        if fields in ("", '["email"]')
+        for email in people.emails
+    ]
+    gone = db.execute(
+        "DELETE FROM rdimport.conversion WHERE identity = ANY(%s::bytea[])", (digests(texts),)
+    ).rowcount
+    for place in theirs:
+        gone += db.execute(
+            "DELETE FROM rdimport.conversion WHERE run = %s AND file = %s AND row = %s", place
+        ).rowcount
+    return gone

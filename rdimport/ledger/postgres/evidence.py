@@ -1,0 +1,141 @@
+"""Uncertain conversions, and the evidence that they arrived, in PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Final
+
+from rdimport.core.row import Problem
+from rdimport.ledger.evidence import Complete, Doubt, started_ms
+from rdimport.ledger.hashes import digests_of
+from rdimport.ledger.postgres import statements
+from rdimport.ledger.postgres.session import Connection
+from rdimport.ledger.postgres.writes import plain
+from rdimport.ledger.records import text_of
+
+if TYPE_CHECKING:
+    from rdimport.ledger.postgres.ledger import PostgresLedger
+
+_ALL: Final = 2**62
+"""Later than any turn: whoever holds the account knows that nobody is at work on it."""
+
+_PROVED: Final = """
+UPDATE rdimport.conversion SET state = 1, problems = %s, refused = NULL, tried = NULL, was = NULL,
+    before = NULL WHERE destination = %s AND identity = %s AND state = 2
+"""
+
+
+class EvidenceBooks:
+    """`parts.EvidenceBooks`."""
+
+    def __init__(self, ledger: PostgresLedger) -> None:
+        self._ledger = ledger
+
+    def destination_at_rest(self, identity: str) -> int | None:
+        """The number of a destination whose killed runs have come to their end, None where nothing
+        was ever sent there. Only who holds its account may call this.
+        """
+        number = self._ledger.destination(identity)
+        if number is not None:
+            with self._ledger.transaction() as db:
+                recover(db, number, _ALL)
+        return number
+
+    def identity_fields(self, destination: int, identifier: str) -> set[tuple[str, ...]]:
+        """The identity fields by which runs have told conversions of that name apart."""
+        exact, _ = digests_of(self._ledger.key, identifier)
+        found = self._ledger.query(
+            "SELECT DISTINCT n.fields FROM rdimport.named n JOIN rdimport.run r ON r.id = n.run"
+            " WHERE n.exact = %s AND r.destination = %s",
+            exact,
+            destination,
+        )
+        return {tuple(json.loads(fields)) if fields else ("email",) for (fields,) in found}
+
+    def doubts(self, destination: int, identities: Collection[bytes]) -> list[Doubt]:
+        """Those of some conversions that are uncertain."""
+        found = self._ledger.query(
+            "SELECT c.identity, c.run, r.name, c.file, c.row, c.left_at, r.started_at"
+            " FROM rdimport.conversion c JOIN rdimport.run r ON r.id = c.run"
+            " WHERE c.state = 2 AND c.destination = %s AND c.identity = ANY(%s::bytea[])",
+            destination,
+            list(identities),
+        )
+        return [
+            Doubt(identity, run, name, file, row, started_ms(start) if left_at is None else left_at)
+            for identity, run, name, file, row, left_at, start in found
+        ]
+
+    def accept(self, destination: int, proved: Sequence[tuple[Doubt, Problem]]) -> int:
+        """Note that uncertain conversions arrived, each with its proof; returns how many were still
+        uncertain. All at once, and durable.
+        """
+        done = 0
+        with self._ledger.transaction() as db:
+            for doubt, proof in proved:
+                text = plain(text_of((proof,)))
+                if db.execute(_PROVED, (text, destination, doubt.identity)).rowcount:
+                    done += 1
+                    _move(db, doubt, text)
+        return done
+
+    def note_complete(self, destination: int, told: Complete, source: str) -> None:
+        """Note what a source says of its completeness."""
+        with self._ledger.transaction() as db:
+            db.execute(
+                "INSERT INTO rdimport.complete SELECT %s, %s, %s, identifier, %s"
+                " FROM unnest(%s::bytea[]) identifier ON CONFLICT (destination, since, until,"
+                " identifier) DO UPDATE SET source = excluded.source",
+                (destination, told.since, told.until, source, list(told.identifiers)),
+            )
+
+    def complete(self, destination: int) -> dict[bytes, list[tuple[int, int]]]:
+        """From when to when it is known of an identifier what did not arrive."""
+        found: dict[bytes, list[tuple[int, int]]] = {}
+        for identifier, since, until in self._ledger.query(
+            "SELECT identifier, since, until FROM rdimport.complete WHERE destination = %s",
+            destination,
+        ):
+            found.setdefault(identifier, []).append((since, until))
+        return found
+
+    def filled_in(self, run: int) -> dict[str, int]:
+        """In how many rows of a run each field was filled."""
+        found = self._ledger.query(
+            "SELECT field, rows FROM rdimport.filled"
+            " WHERE run = %s AND rows > 0 AND strpos(field, ':') = 0",
+            run,
+        )
+        return dict(found)
+
+    def runs_of(self, destination: int, identities: Collection[bytes]) -> dict[bytes, int]:
+        """The run that sent each of some conversions, as far as they are known and not refused."""
+        found = self._ledger.query(
+            "SELECT identity, run FROM rdimport.conversion WHERE state IN (1, 2)"
+            " AND destination = %s AND identity = ANY(%s::bytea[])",
+            destination,
+            list(identities),
+        )
+        return dict(found)
+
+
+def recover(db: Connection, destination: int, epoch: int) -> None:
+    """Rows that an earlier turn left on their way may have arrived: nobody sends them unasked."""
+    db.execute(statements.RECOVER, {"destination": destination, "epoch": epoch})
+    db.execute(
+        "UPDATE rdimport.run SET stopped_because = 'killed', exit_code = 3 WHERE destination = %s"
+        " AND finished_at IS NULL AND stopped_because IS NULL AND epoch < %s",
+        (destination, epoch),
+    )
+
+
+def _move(db: Connection, doubt: Doubt, text: str) -> None:
+    """Count a row that was proved as accepted, in the run that sent it."""
+    moved = db.execute(
+        "UPDATE rdimport.outcome SET state = 'accepted', problems = %s, warnings = '[]'"
+        " WHERE run = %s AND file = %s AND row = %s AND state = 'uncertain'",
+        (text, doubt.run, doubt.file, doubt.row),
+    ).rowcount
+    for state, rows in (("uncertain", -moved), ("accepted", moved)):
+        db.execute(statements.TALLY, (doubt.run, state, rows))

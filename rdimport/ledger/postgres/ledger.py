@@ -1,0 +1,241 @@
+"""What became of every row, in a database that many machines share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, LiteralString, Self
+
+from rdimport.core.errors import LedgerError, UsageError
+from rdimport.core.messages import _
+from rdimport.core.names import is_run
+from rdimport.ledger.accounts import Wish, claim, settle
+from rdimport.ledger.attempts import Attempt, Latest, latest, latest_by
+from rdimport.ledger.hashes import hashed
+from rdimport.ledger.naming import Names, Unrecognised, unrecognised
+from rdimport.ledger.port import Held
+from rdimport.ledger.postgres import lease, statements
+from rdimport.ledger.postgres.accounts import ALONE, AccountBooks, Accounts, claims, destination_of
+from rdimport.ledger.postgres.earlier_runs import NamingBooks, lines, note_attempt
+from rdimport.ledger.postgres.evidence import EvidenceBooks, recover
+from rdimport.ledger.postgres.lookup import known, sources
+from rdimport.ledger.postgres.people import PeopleBooks
+from rdimport.ledger.postgres.run import PostgresRun
+from rdimport.ledger.postgres.session import Connection, Session
+from rdimport.ledger.postgres.trouble import CutOffError, damaged, taken_over
+from rdimport.ledger.postgres.wholeness import looked_through
+from rdimport.ledger.records import Found, RunRecord
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+class PostgresLedger:
+    """An open ledger. Not for two threads at the same time. Every method raises LedgerError."""
+
+    def __init__(self, session: Session, key: bytes, timeline: str) -> None:
+        self.session = session
+        self.place = session.address.shown
+        self.timeline = timeline
+        self.accounts = Accounts(self)
+        self.evidence = EvidenceBooks(self)
+        self.people = PeopleBooks(self)
+        self._key = key
+        self._looking = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.session.end()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """All or nothing, durable at its end."""
+        with self.session.transaction() as db:
+            yield db
+
+    def query(self, sql: LiteralString, *values: object) -> list[tuple[Any, ...]]:
+        """All rows of a question, asked again where the connection broke meanwhile."""
+        try:
+            return self.session.query(sql, values)
+        except CutOffError:
+            self.session.close()
+            if self._looking:
+                raise
+        return self.session.query(sql, values)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """All questions are about one moment."""
+        self.query("SELECT 1")
+        self.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        self._looking = True
+        try:
+            self.query("SET LOCAL idle_in_transaction_session_timeout = 0")
+            yield
+        finally:
+            self._looking = False
+            self.query("ROLLBACK")
+
+    @property
+    def key(self) -> bytes:
+        """32 bytes that all hashes are keyed with."""
+        return self._key
+
+    def digests(self, texts: Sequence[str], size: int = 16) -> list[bytes]:
+        """Keyed hashes: nobody without the key can find out whose they are."""
+        return hashed(self._key, texts, size)
+
+    def run(self, name: str | None = None) -> PostgresRun:
+        """The run of that name, or the latest one. Raises UsageError when there is none."""
+        found = self.query(
+            "SELECT id, destination, name FROM rdimport.run WHERE name = coalesce(%s, name)"
+            " ORDER BY id DESC LIMIT 1",
+            name,
+        )
+        if not found:
+            raise UsageError(
+                _("The ledger {path} knows no run {name}.", path=self.place, name=name)
+                if name
+                else _("The ledger {path} knows no run.", path=self.place),
+                _("Type: rdimport status"),
+            )
+        return PostgresRun(self, *found[0])
+
+    def start_run(
+        self,
+        name: str,
+        destination: str,
+        started_at: datetime,
+        record: RunRecord,
+        wish: Wish | None = None,
+        *,
+        held: Held | None = None,
+    ) -> PostgresRun:
+        """Begin a run. Rows that an earlier one left on their way become uncertain.
+
+        Only who has the account may call this; `held` is what `PostgresStore.hold` gave. Raises
+        LedgerBusyError where another one has it by now; UsageError where the key that the run has a
+        `wish` to send with is not the account's.
+        """
+        if isinstance(held, lease.Held):
+            turn = held.lease
+        else:
+            quota = self.digests([f"destination {destination}"])[0]
+            turn = lease.seize(self.session, quota)
+        with self.transaction() as db:
+            db.execute(ALONE)
+            if db.execute(statements.EPOCH, (turn.quota,)).fetchone() != (turn.epoch,):
+                raise taken_over(self.session.address)
+            where, account = destination_of(db, destination, record)
+            recorded = replace(record, account=account)
+            recover(db, where, turn.epoch)
+            settle(AccountBooks(db), claims(db, where))
+            made = db.execute(
+                "INSERT INTO rdimport.run (name, destination, process, started_at, facts, epoch)"
+                " VALUES (%s, %s, %s, %s, %s, %s) RETURNING id",
+                (
+                    name,
+                    where,
+                    os.getpid(),
+                    started_at.isoformat(),
+                    recorded.text(),
+                    turn.epoch,
+                ),
+            ).fetchall()
+            number = int(made[0][0])
+            db.execute("INSERT INTO rdimport.written VALUES (%s, 0)", (number,))
+            if wish is not None:
+                claim(AccountBooks(db), where, number, started_at, wish)
+        return PostgresRun(self, number, where, name, turn)
+
+    def latest(self, most: int) -> list[str]:
+        """The names of the latest runs, the newest first."""
+        found = self.query("SELECT name FROM rdimport.run ORDER BY id DESC LIMIT %s", most)
+        return [name for (name,) in found]
+
+    def unfinished(self) -> list[tuple[str, str]]:
+        """Name and account of each run that has no end: at work, or killed."""
+        found = self.query(
+            "SELECT name, facts::json ->> 'account' FROM rdimport.run"
+            " WHERE finished_at IS NULL AND exit_code IS NULL"
+        )
+        return [(name, account) for name, account in found]
+
+    def destination(self, identity: str) -> int | None:
+        """The number of a destination, None when nothing was ever sent there."""
+        found = self.query("SELECT id FROM rdimport.destination WHERE identity = %s", identity)
+        return found[0][0] if found else None
+
+    def is_new(self, destination: int) -> bool:
+        """Whether nothing was ever sent there."""
+        return not self.query(
+            "SELECT 1 FROM rdimport.conversion WHERE destination = %s AND state <> 9 LIMIT 1",
+            destination,
+        )
+
+    def knows_of_0_1(self, destination: int) -> bool:
+        """Whether release 0.1.0 sent something there, in a ledger that was copied into this one."""
+        return bool(
+            self.query(
+                "SELECT 1 FROM rdimport.run WHERE destination = %s AND id <= (SELECT value::int"
+                " FROM rdimport.setting WHERE name = 'last_run_of_0_1') LIMIT 1",
+                destination,
+            )
+        )
+
+    def known(self, destination: int, identities: pl.Series) -> pl.DataFrame:
+        """What is known of some conversions, in the schema `KNOWN`; without those never sent."""
+        return known(self.query, destination, identities)
+
+    def sources(self, destination: int) -> pl.Series:
+        """All hashes by which accepted conversions can be recognised: Int64, in order."""
+        return sources(self.session, destination)
+
+    def see_name(self, name: str) -> str:
+        """The name of a run, which is the name of its report's folder. Raises LedgerDamagedError
+        for one that we would not give, which may lead to a folder of somebody else.
+        """
+        if not is_run(name):
+            raise self.damaged(_("it has a run with the name {name}", name=ascii(name)[:80]))
+        return name
+
+    def knows_run(self, name: str) -> bool:
+        """Is there a run of that name?"""
+        return bool(self.query("SELECT 1 FROM rdimport.run WHERE name = %s", name))
+
+    def unrecognised(
+        self,
+        destination: int,
+        names: Names,
+        before: int | None,
+        fingerprints: Callable[[], Sequence[str]],
+    ) -> list[Unrecognised]:
+        """The conversions of runs `before` this one that its new rows may be without being
+        recognised.
+        """
+        return unrecognised(NamingBooks(self), destination, names, before, fingerprints)
+
+    def note_attempt(self, attempt: Attempt) -> None:
+        """Note a run that ended before it began."""
+        note_attempt(self, attempt)
+
+    def latest_of_jobs(self, since: datetime | None = None) -> list[Latest]:
+        """The latest run or attempt of each account and job, the newest first."""
+        return latest(lines(self), since)
+
+    def latest_by(self, part: Callable[[datetime], date]) -> dict[date, list[Latest]]:
+        """The same of each part of time."""
+        return latest_by(lines(self), part)
+
+    def looked_through(self) -> Found:
+        """What the ledger holds, and what is wrong with it."""
+        return looked_through(self)
+
+    def damaged(self, what: str) -> LedgerError:
+        """The error for a ledger that cannot be trusted."""
+        return damaged(self.session.address, what)

@@ -1,0 +1,54 @@
+"""Many conversions looked up at once."""
+
+from __future__ import annotations
+
+from array import array
+from typing import Any, Final, LiteralString, Protocol
+
+import polars as pl
+
+from rdimport.ledger.postgres.session import Session
+from rdimport.ledger.postgres.trouble import explained
+from rdimport.ledger.records import KNOWN
+
+_AT_ONCE: Final = 20_000
+
+_KNOWN: Final = """
+SELECT identity, CASE state WHEN 1 THEN 'accepted' WHEN 3 THEN 'refused' ELSE 'uncertain' END,
+    payload, coalesce(problems, '[]'), refused, coalesce(tried, run), left_at,
+    attempt::bigint * 16 + state
+FROM rdimport.conversion WHERE destination = %s AND identity = ANY(%b::bytea[]) AND state <> 9
+"""
+_SOURCES: Final = """
+COPY (SELECT source FROM rdimport.conversion WHERE destination = %s AND state = 1
+    AND source IS NOT NULL) TO STDOUT
+"""
+
+
+class Asked(Protocol):
+    """A ledger that is asked."""
+
+    def __call__(self, sql: LiteralString, *values: object) -> list[tuple[Any, ...]]:
+        """All rows of a question."""
+
+
+def known(ask: Asked, destination: int, identities: pl.Series) -> pl.DataFrame:
+    """What is known of some conversions, in the schema `KNOWN`; without those never sent."""
+    wanted = identities.unique(maintain_order=True).to_list()
+    found: list[tuple[Any, ...]] = []
+    for start in range(0, len(wanted), _AT_ONCE):
+        found += ask(_KNOWN, destination, wanted[start : start + _AT_ONCE])
+    return pl.DataFrame(found, schema=KNOWN, orient="row")
+
+
+def sources(session: Session, destination: int) -> pl.Series:
+    """All hashes by which accepted conversions can be recognised: Int64, in order."""
+    found = array("q")
+    with explained(session.address):
+        cursor = session.connection.cursor()
+        with cursor, cursor.copy(_SOURCES, (destination,)) as copy:
+            left = b""
+            for block in copy:
+                *whole, left = (left + block).split(b"\n")
+                found.extend(map(int, whole))
+    return pl.Series(found, dtype=pl.Int64).sort()

@@ -1,0 +1,223 @@
+"""The books of one run: what was read, what left, what became of it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from rdimport.core.errors import Bug
+from rdimport.core.row import State
+from rdimport.ledger.accounts import settle
+from rdimport.ledger.naming import Names, Unrecognised, noted
+from rdimport.ledger.postgres.accounts import AccountBooks
+from rdimport.ledger.postgres.earlier_runs import WishBooks
+from rdimport.ledger.postgres.run_reader import RunReader
+from rdimport.ledger.postgres.writes import Writes
+from rdimport.ledger.records import Counters, Ending, Input, Outcome, RowResult, SendAttempt
+from rdimport.ledger.wishes import begun as wish_begun
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from rdimport.ledger.postgres.lease import Lease
+    from rdimport.ledger.postgres.ledger import PostgresLedger
+
+_LONGER: Final = 8
+"""Bytes of a payload's hash; those that release 0.1.0 noted have one more."""
+
+
+class PostgresRun(RunReader):
+    """The books of one run. Without a `turn` they can only be read."""
+
+    def __init__(
+        self,
+        ledger: PostgresLedger,
+        number: int,
+        destination: int,
+        name: str,
+        turn: Lease | None = None,
+    ) -> None:
+        super().__init__(ledger, number, destination, name)
+        self._names: Names | None = None
+        self._adopted: dict[bytes, bytes] = {}
+        self._written: Writes | None = None
+        if turn is not None:
+            self._written = Writes(
+                ledger.session,
+                name,
+                run=number,
+                destination=destination,
+                lease=turn,
+                timeline=ledger.timeline,
+                digests=ledger.digests,
+            )
+
+    @property
+    def _writes(self) -> Writes:
+        if self._written is None:
+            raise Bug("a run that is only looked into is written to")
+        return self._written
+
+    @property
+    def is_lost(self) -> bool:
+        """Has another process taken the account over? Then no further row may leave."""
+        return self._written is not None and self._written.is_lost
+
+    def record_input(self, file: int, table: Input) -> None:
+        """Note one table of the input."""
+        columns = json.dumps(table.columns, ensure_ascii=False)
+        shape = (table.encoding, table.delimiter, table.sheet, table.header_row)
+        values = (self.number, file, table.name, columns, *shape, table.repair, table.fingerprint)
+        with self.ledger.transaction() as db:
+            db.execute(
+                "INSERT INTO rdimport.input VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)", values
+            )
+
+    def record_rows(
+        self, rows: int, left_out: int, outcomes: Sequence[Outcome], already: int = 0
+    ) -> None:
+        """Note rows that were read, and the end of those that end without being sent; of those that
+        were imported `already`, only how many. All at once: a run may be killed at any time.
+        """
+        with self.ledger.transaction() as db:
+            db.execute(
+                "UPDATE rdimport.run SET row_count = row_count + %s, left_out = left_out + %s"
+                " WHERE id = %s",
+                (rows, left_out, self.number),
+            )
+            self._writes.record(db, outcomes)
+            if already:
+                self._writes.tally(db, State.ALREADY_IMPORTED, already)
+
+    def count_filled(self, rows_by_field: Mapping[str, int]) -> None:
+        """Note how many rows that are put away have a value in each field; 0 counts too."""
+        with self.ledger.transaction() as db:
+            db.execute(
+                "INSERT INTO rdimport.filled AS f SELECT %s, * FROM unnest(%s::text[], %s::int[])"
+                " ON CONFLICT (run, field) DO UPDATE SET rows = f.rows + excluded.rows",
+                (self.number, list(rows_by_field), list(rows_by_field.values())),
+            )
+
+    def count_suspects(self, cells_by_code: Mapping[str, int]) -> None:
+        """Note how many cells of rows that can be sent look wrong, by code."""
+        if not cells_by_code:
+            return
+        with self.ledger.transaction() as db:
+            db.execute(
+                "INSERT INTO rdimport.suspect AS s SELECT %s, * FROM unnest(%s::text[], %s::int[])"
+                " ON CONFLICT (run, code) DO UPDATE SET cells = s.cells + excluded.cells",
+                (self.number, list(cells_by_code), list(cells_by_code.values())),
+            )
+
+    def note_names(self, names: Names) -> None:
+        """Note under which identity rows are sent, and which of them are known under it."""
+        with self.ledger.transaction() as db, db.cursor() as cursor:
+            cursor.executemany(
+                "INSERT INTO rdimport.named AS n VALUES (%s, %s, %s, %s, %s, %s, %s)"
+                " ON CONFLICT (folded, run, exact, fields)"
+                " DO UPDATE SET new = n.new + excluded.new, known = n.known + excluded.known",
+                noted(self.ledger.key, self.number, names),
+            )
+        new, known = Counter(names.new), Counter(names.known)
+        if self._names is not None:
+            new, known = new + Counter(self._names.new), known + Counter(self._names.known)
+        self._names = names._replace(new=new, known=known)
+
+    def unrecognised(self) -> list[Unrecognised]:
+        """The conversions of earlier runs that the new rows of this one may be."""
+        if self._names is None:
+            return []
+
+        def fingerprints() -> list[str]:
+            return [table.fingerprint for table in self.inputs().values()]
+
+        return self.ledger.unrecognised(self.destination, self._names, self.number, fingerprints)
+
+    def adopt(self, payloads: Mapping[bytes, bytes], *, last: bool) -> None:
+        """Note the payload's hash by identity of conversions that an earlier release sent; of
+        several the `last`, else the first.
+        """
+        known = dict(payloads)
+        self._adopted = {**self._adopted, **known} if last else {**known, **self._adopted}
+
+    def keep_adopted(self) -> None:
+        """From now on those conversions are compared with these hashes."""
+        if not self._adopted:
+            return
+        with self.ledger.transaction() as db:
+            db.execute(
+                "UPDATE rdimport.conversion c SET payload = g.payload"
+                " FROM unnest(%s::bytea[], %s::bytea[]) AS g(identity, payload)"
+                " WHERE c.destination = %s AND c.identity = g.identity AND length(c.payload) > %s",
+                (list(self._adopted), list(self._adopted.values()), self.destination, _LONGER),
+            )
+        self._adopted = {}
+
+    def sources(self) -> pl.Series:
+        """All hashes by which conversions that were accepted can be recognised: Int64, in order."""
+        return self.ledger.sources(self.destination)
+
+    def note_sources(self, identities: Sequence[bytes], sources: Sequence[int]) -> None:
+        """Note by which hash of its cells each conversion can be recognised."""
+        with self.ledger.transaction() as db:
+            db.execute(
+                "UPDATE rdimport.conversion c SET source = g.source"
+                " FROM unnest(%b::bytea[], %b::bigint[]) AS g(identity, source)"
+                " WHERE c.destination = %s AND c.identity = g.identity AND c.state = 1"
+                " AND c.source IS DISTINCT FROM g.source",
+                (list(identities), list(sources), self.destination),
+            )
+
+    def wish(self) -> frozenset[int]:
+        """The numbers of the runs in which the wish to send again that this run has was begun and
+        not brought to its end: what they have sent is not sent once more.
+        """
+        books = WishBooks(self.ledger, self.destination)
+        return wish_begun(books, self.number, self.facts().record)
+
+    def apply(
+        self,
+        begun: Sequence[SendAttempt],
+        ended: Sequence[RowResult | SendAttempt],
+        counters: Counters,
+    ) -> Sequence[SendAttempt]:
+        """Write down, durably and in one go, rows that are about to leave and rows that came to an
+        end. Returns those of `begun` that this run has claimed: only they may leave. What became
+        of the others is noted here. A `SendAttempt` among `ended` did not arrive.
+        """
+        claimed = self._writes.apply(begun, ended, counters)
+        self.has_begun = self.has_begun or bool(claimed)
+        return claimed
+
+    def finish(
+        self,
+        at: datetime,
+        exit_code: int,
+        stopped_because: str | None,
+        resume_at: datetime | None = None,
+        found: Ending | None = None,
+    ) -> None:
+        """Close the books. `resume_at` is when it makes sense to go on, where that is known; what
+        else was `found` goes beside what the person said of the run.
+        """
+        with self.ledger.transaction() as db:
+            settle(AccountBooks(db), [self.number])
+            ((text,),) = db.execute(
+                "SELECT facts FROM rdimport.run WHERE id = %s FOR UPDATE", (self.number,)
+            ).fetchall()
+            facts = {**json.loads(text), **(found.kept() if found else {})}
+            db.execute(
+                "UPDATE rdimport.run SET finished_at = %s, exit_code = %s, stopped_because = %s,"
+                " resume_at = %s, facts = %s WHERE id = %s",
+                (
+                    at.isoformat(),
+                    int(exit_code),
+                    stopped_because,
+                    resume_at.isoformat() if resume_at else None,
+                    json.dumps(facts),
+                    self.number,
+                ),
+            )

@@ -1,0 +1,128 @@
+"""Where a shared ledger is kept: a database, with the turn of each account in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from rdimport.core.names import fold
+from rdimport.ledger.hashes import hashed
+from rdimport.ledger.postgres import lease, schema
+from rdimport.ledger.postgres.address import Address, needed_key, parsed
+from rdimport.ledger.postgres.ledger import PostgresLedger
+from rdimport.ledger.postgres.session import Session
+
+
+class PostgresStore:
+    """A database. The key of the ledger's hashes comes from elsewhere."""
+
+    def __init__(self, url: str, key: str | None = None) -> None:
+        self._address: Address = parsed(url)
+        self._told = key
+        self._key: bytes | None = None
+
+    def __str__(self) -> str:
+        return self._address.shown
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PostgresStore) and other._address == self._address
+
+    def __hash__(self) -> int:
+        return hash(self._address)
+
+    @property
+    def reach(self) -> tuple[str, ...]:
+        """The options by which a command finds this ledger; without a password."""
+        return ("--ledger", self._address.shown)
+
+    @property
+    def key(self) -> bytes:
+        """What the hashes are keyed with. Raises UsageError where this machine has none."""
+        if self._key is None:
+            self._key = needed_key(self._told)
+        return self._key
+
+    def is_there(self) -> bool:
+        """Whether the database holds a ledger."""
+        with Session(self._address) as session:
+            return schema.is_there(session)
+
+    def open(self, *, trusting: bool = False) -> PostgresLedger:
+        """The ledger to write to. Raises LedgerError where nobody has made one, and where the
+        database could forget what it acknowledges; LedgerLostError where it may have forgotten,
+        unless `trusting`.
+        """
+        with ExitStack() as unless_open:
+            session = unless_open.enter_context(Session(self._address))
+            noted = schema.see(session, self.key, trusting=trusting)
+            schema.refuse_weak(session)
+            if not trusting:
+                schema.see_timeline(self._address, noted, schema.timeline(session))
+            unless_open.pop_all()
+        return PostgresLedger(session, self.key, noted)
+
+    def if_there(self) -> PostgresLedger | None:
+        """The ledger to look into, None where there is none."""
+        with ExitStack() as unless_open:
+            session = unless_open.enter_context(Session(self._address))
+            if not schema.is_there(session):
+                return None
+            noted = schema.see(session, self.key)
+            unless_open.pop_all()
+        return PostgresLedger(session, self.key, noted)
+
+    def bring_up(self) -> None:
+        """There is no earlier release of these tables."""
+
+    def hold(self, account: str) -> AbstractContextManager[lease.Held]:
+        """Have the turn of an account. Raises LedgerBusyError that names who has it."""
+        return lease.hold(self._address, self._quota(account), account)
+
+    def is_held(self, account: str) -> bool:
+        """Is anybody at work on this account?"""
+        with Session(self._address) as session:
+            return lease.is_taken(session, self._quota(account))
+
+    @contextmanager
+    def nobody_at_work(self) -> Iterator[bool]:
+        """Have the turns of all accounts; tells whether that was possible."""
+        with Session(self._address) as session:
+            mine = lease.take_all(session)
+            try:
+                yield mine is not None
+            finally:
+                lease.release_all(session, mine or [])
+
+    def put_away(self) -> list[Path]:
+        """What was moved aside is in the database."""
+        return []
+
+    def forget_copies(self, before: datetime) -> int:
+        """No copies are made."""
+        return 0
+
+    def accept(self) -> str:
+        """Go on with a database that may have forgotten something."""
+        with Session(self._address) as session:
+            schema.trust(session)
+        return ""
+
+    def begin_anew(self) -> str:
+        """Move a ledger aside within its database, and make a new one; says where it is now."""
+        with Session(self._address) as session:
+            return schema.put_aside(session, self.key)
+
+    def make(self) -> bool:
+        """Make the tables where there are none; tells whether it did. Raises LedgerError."""
+        with Session(self._address) as session:
+            return schema.make(session, self.key)
+
+    def _quota(self, account: str) -> bytes:
+        return quota_of(self.key, account)
+
+
+def quota_of(key: bytes, account: str) -> bytes:
+    """By what the turn of an account is known."""
+    return hashed(key, [f"turn {fold(account)}"], 16)[0]

@@ -1,0 +1,89 @@
+"""Is a shared ledger whole? Its sums must agree; its files are the database's concern."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from rdimport.core.messages import _, untranslated
+from rdimport.core.row import State
+from rdimport.ledger.records import Found
+from rdimport.ledger.wholeness import miscounted, sums
+
+if TYPE_CHECKING:
+    from rdimport.ledger.postgres.ledger import PostgresLedger
+
+_LINES: Final = (
+    (
+        untranslated("{number} lines of `{table}` have an identity that is no hash"),
+        "conversion",
+        "SELECT count(*) FROM rdimport.conversion WHERE length(identity) <> 16",
+    ),
+    (
+        untranslated("{number} lines of `{table}` have a state that there is not"),
+        "conversion",
+        "SELECT count(*) FROM rdimport.conversion WHERE state NOT IN (0, 1, 2, 3, 9)",
+    ),
+    *(
+        (
+            untranslated("{number} lines of `{table}` belong to no destination"),
+            table,
+            (
+                f"SELECT count(*) FROM rdimport.{table} WHERE destination NOT IN"  # noqa: S608
+                " (SELECT id FROM rdimport.destination)"
+            ),
+        )
+        for table in ("conversion", "run")
+    ),
+    *(
+        (
+            untranslated("{number} lines of `{table}` belong to no run"),
+            table,
+            (
+                f"SELECT count(*) FROM rdimport.{table} WHERE run NOT IN"  # noqa: S608
+                " (SELECT id FROM rdimport.run)"
+            ),
+        )
+        for table in ("conversion", "outcome", "tally", "minute", "input")
+    ),
+)
+"""What is wrong, in which table, and how to count it."""
+
+_COUNTED: Final = """
+SELECT r.name, s.state, (SELECT coalesce(sum(rows), 0) FROM rdimport.tally t WHERE t.run = r.id
+    AND t.state = s.state), (SELECT count(*) FROM rdimport.outcome o WHERE o.run = r.id
+    AND o.state = s.state)
+FROM rdimport.run r CROSS JOIN (VALUES ('invalid'), ('refused'), ('uncertain')) AS s(state)
+WHERE r.forgotten_at IS NULL
+"""
+_STATES: Final = """
+SELECT CASE state WHEN 1 THEN 'accepted' WHEN 3 THEN 'refused' ELSE 'uncertain' END, count(*)
+FROM rdimport.conversion WHERE state <> 9 GROUP BY 1 ORDER BY 1
+"""
+
+
+def looked_through(ledger: PostgresLedger) -> Found:
+    """Look through all of a ledger. A run may be at work."""
+    with ledger.snapshot():
+        wrong = list(_wrong(ledger))
+        if wrong:
+            return Found(0, {}, "", wrong)
+        ((runs,),) = ledger.query("SELECT count(*) FROM rdimport.run")
+        states = dict(ledger.query(_STATES))
+        last = ledger.latest(1)
+    return Found(runs, states, last[0] if last else "", wrong)
+
+
+def _wrong(ledger: PostgresLedger) -> Iterator[str]:
+    for what, table, question in _LINES:
+        ((found,),) = ledger.query(question)
+        if found:
+            yield _(what, number=found, table=table)
+    for name, state, counted, listed in ledger.query(_COUNTED):
+        if counted != listed:
+            yield miscounted(name, int(counted), State(state), listed)
+    accepted = dict(
+        ledger.query("SELECT run, count(*) FROM rdimport.conversion WHERE state = 1 GROUP BY run")
+    )
+    for number, name in ledger.query("SELECT id, name FROM rdimport.run ORDER BY id"):
+        yield from sums(ledger.run(name), accepted.get(number, 0))

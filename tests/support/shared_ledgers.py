@@ -1,0 +1,48 @@
+"""A ledger in PostgreSQL as the contract suite wants it."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from rdimport.ledger.postgres.store import PostgresStore
+from support.claims import KEY
+from support.postgres import Server
+
+
+class _Store(PostgresStore):
+    """Makes its tables when it is opened, as the other kind does."""
+
+    def open(self, *, trusting: bool = False):  # type: ignore[no-untyped-def]
+        self.make()
+        return super().open(trusting=trusting)
+
+
+class PostgresPlace:
+    """A database of its own."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self.url = server.new_database()
+        self.store = _Store(self.url, KEY.hex())
+
+    def crash(self) -> None:
+        """The process that is at work dies: its connections end, and its turns run out."""
+        name = self.url.rpartition("/")[2].replace("%20", " ")
+        self._server.do("UPDATE rdimport.lease SET until = '-infinity'", database=name)
+        self._server.ask(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+            " WHERE datname = %s AND pid <> pg_backend_pid()",
+            name,
+        )
+
+    def holds(self, text: bytes) -> bool:
+        """Whether the files of its tables hold that text."""
+        self._server.do("CHECKPOINT")
+        name = self.url.rpartition("/")[2].replace("%20", " ")
+        with closing(self._server.connect(name)) as db:
+            (oid,) = db.execute(
+                "SELECT oid FROM pg_database WHERE datname = %s", (name,)
+            ).fetchone() or (0,)
+        return any(
+            text in file.read_bytes() for file in (self._server.data / "base" / str(oid)).iterdir()
+        )

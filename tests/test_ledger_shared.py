@@ -1,0 +1,173 @@
+"""The command with a ledger that machines share: each has a folder and a home of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.cable import TO_CLIENT, TO_SERVER, Cable, cable
+from support.claims import KEY
+from support.command import Desk
+from support.lists import MAPPING, people
+from support.postgres import Server
+from support.waiting import PATIENCE, until
+
+from rdimport.sandbox.embedded import RunningSandbox
+
+
+class Machine(Desk):
+    """A desk whose commands use a shared ledger."""
+
+    ledger = ""
+
+    def _told(self) -> dict[str, str]:
+        shared = {"RDIMPORT_LEDGER": self.ledger, "RDIMPORT_LEDGER_KEY": KEY.hex()}
+        return super()._told() | shared
+
+
+@pytest.fixture
+def machines(tmp_path: Path, box: RunningSandbox, postgres: Server) -> Iterator[list[Machine]]:
+    """Two machines with the same list."""
+    found = []
+    url = postgres.new_database()
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        machine = Machine(tmp_path / name, box.api_key, box.base_url)
+        machine.ledger = url
+        machine.write("m.yaml", MAPPING)
+        machine.write("list.csv", people(60))
+        found.append(machine)
+    assert found[0].here("fleet", "init").code == 0
+    return found
+
+
+RUN = ("run", "list.csv", "-m", "m.yaml", "--quota", "none", "--json")
+
+
+def arrived(box: RunningSandbox) -> Counter[str]:
+    return Counter(one["email"] for one in box.conversions())
+
+
+def test_what_one_machine_has_sent_the_other_knows(
+    machines: list[Machine], box: RunningSandbox
+) -> None:
+    one, two = machines
+    assert one.here(*RUN).summary["accepted"] == 60
+    again = two.here(*RUN)
+    assert (again.code, again.summary["already_imported"]) == (0, 60)
+    assert len(arrived(box)) == 60
+    status = json.loads(two.here("status", "--json").out)
+    assert status
+    assert not (two.state / "ledger.sqlite3").exists()
+
+
+def test_two_machines_with_the_same_list_at_the_same_time_send_each_row_once(
+    machines: list[Machine], box: RunningSandbox
+) -> None:
+    one, two = machines
+    first = one.start(*RUN[:-3], "--quota", "100/s", "--json")
+    until(lambda: box.counts()["accepted"] > 3)
+    busy = two.here(*RUN)
+    assert busy.code == 75
+    assert "is in use: by a run on" in busy.err
+    waited = two.here(*RUN, "--wait", "2m")
+    assert one.wait(first).code == 0
+    assert (waited.code, waited.summary["already_imported"]) == (0, 60)
+    assert set(arrived(box).values()) == {1}
+
+
+CLAIM = b"INSERT INTO rdimport.conversion"
+
+
+class Freezer:
+    """Freezes a run at a named point: what is on the cable then stays there."""
+
+    def __init__(self, line: Cable, point: str) -> None:
+        self._line, self._point = line, point
+        self._claims = 0
+        self.pid = 0
+        self.frozen = threading.Event()
+        line.watch(self._seen)
+
+    def _seen(self, way: str, data: bytes) -> None:
+        if self.frozen.is_set() or not self.pid:
+            return
+        self._claims += way == TO_SERVER and CLAIM in data
+        reached = {
+            "before the claim": way == TO_SERVER and CLAIM in data and self._claims == 2,
+            "after its commit": way == TO_CLIENT and self._claims == 2,
+            "before the end is noted": self._claims == 2
+            and way == TO_SERVER
+            and b"rdimport.written" in data
+            and CLAIM not in data,
+        }
+        if reached[self._point]:
+            self._line.hold(TO_SERVER, TO_CLIENT)
+            os.kill(self.pid, signal.SIGSTOP)
+            self.frozen.set()
+
+
+@pytest.mark.parametrize("end", [signal.SIGCONT, signal.SIGKILL])
+@pytest.mark.parametrize("point", ["before the claim", "after its commit"])
+def test_a_run_that_is_frozen_and_taken_over_sends_nobody_twice(
+    machines: list[Machine], box: RunningSandbox, postgres: Server, point: str, end: signal.Signals
+) -> None:
+    one, two = machines
+    with cable(postgres.port) as line:
+        one.ledger = one.ledger.replace(str(postgres.port), str(line.port))
+        freezer = Freezer(line, point)
+        first = one.start(*RUN, "--concurrency", "4")
+        freezer.pid = first.pid
+        assert freezer.frozen.wait(PATIENCE)
+        name = two.ledger.rpartition("/")[2].replace("%20", " ")
+        lapse = "UPDATE rdimport.lease SET until = '-infinity'"  # as if half a minute had passed
+        postgres.do(lapse, database=name)
+        second = two.here(*RUN)
+        os.kill(first.pid, end)
+        line.mend()
+        ended = one.wait(first)
+    assert ended.code == (3 if end is signal.SIGCONT else -signal.SIGKILL)
+    assert set(arrived(box).values()) == {1}
+    summary = second.summary
+    held = summary["uncertain"]
+    assert summary["accepted"] + summary["already_imported"] + held == 60
+    last = two.here(*RUN).summary
+    if end is signal.SIGCONT:  # its late answers have settled all doubt
+        assert (last["already_imported"], len(arrived(box))) == (60, 60)
+    else:
+        assert (last["already_imported"], last["uncertain"]) == (60 - held, held)
+        assert 60 - held <= len(arrived(box)) <= 60
+    if point == "after its commit":
+        assert held > 0
+
+
+def test_a_run_that_was_killed_is_gone_on_with_at_once_on_the_same_machine(
+    machines: list[Machine], box: RunningSandbox
+) -> None:
+    one, _two = machines
+    first = one.start(*RUN[:-3], "--quota", "100/s", "--json")
+    until(lambda: box.counts()["accepted"] > 3)
+    first.kill()
+    one.wait(first)
+    again = one.here(*RUN)
+    assert again.code in (0, 1)
+    summary = again.summary
+    assert summary["accepted"] + summary["already_imported"] + summary["uncertain"] == 60
+    assert set(arrived(box).values()) == {1}
+
+
+def test_a_ledger_that_nobody_made_is_not_sent_from(
+    machines: list[Machine], box: RunningSandbox, postgres: Server
+) -> None:
+    one, _two = machines
+    one.ledger = postgres.new_database()
+    done = one.here(*RUN)
+    assert done.code == 2
+    assert "rdimport fleet init" in done.err
+    assert not box.requests

@@ -198,8 +198,8 @@ class ForgetArguments(StateArguments):
 class LedgerCopyArguments(Arguments):
     """`ledger copy`."""
 
-    source: Path
-    target: Path
+    source: str
+    target: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from rdimport.cli import resolve
 from rdimport.cli.arguments import (
@@ -17,7 +16,7 @@ from rdimport.cli.arguments import (
 from rdimport.cli.streams import ask, print_error, say
 from rdimport.core.errors import ExitCode, LedgerBusyError, LedgerLostError, UsageError
 from rdimport.core.messages import _, ngettext
-from rdimport.ledger import Found, Ledger, Store, copy_ledger
+from rdimport.ledger import Found, Ledger, Store, copy_ledger, is_shared
 
 
 def execute(args: LedgerArguments) -> int:
@@ -60,18 +59,21 @@ def _described(path: str, found: Found) -> Iterator[str]:
     yield _("Conversions by their state: {rows}.", rows=rows)
 
 
-def _copy(source: Path, target: Path) -> int:
+def _copy(source: str, target: str) -> int:
     """Make a copy, and look whether it is whole."""
     path, to = copy_ledger(source, target)
-    say(
-        [
-            _(
-                "Copied: {path} to {to}. It is whole, and holds all up to this moment.",
-                path=path,
-                to=to,
-            )
-        ]
+    told = _(
+        "Copied: {path} to {to}. It is whole, and holds all up to this moment.",
+        path=path,
+        to=to,
     )
+    say([told])
+    if is_shared(target):
+        moved = _(
+            "Use one of the two from now on: neither knows whom the other one sends. Every "
+            "machine needs a copy of the key of its hashes: docs/ledger.md."
+        )
+        say([moved])
     return ExitCode.DONE
 
 

@@ -249,11 +249,9 @@ def _ledger(commands: _Commands) -> None:
         _language(action, default=argparse.SUPPRESS)
         if name == "copy":
             action.add_argument(
-                "source", type=Path, metavar="FROM", help=_("state directory or file")
+                "source", metavar="FROM", help=_("state directory, file or URL of a shared ledger")
             )
-            action.add_argument(
-                "target", type=Path, metavar="TO", help=_("the same, not there yet")
-            )
+            action.add_argument("target", metavar="TO", help=_("the same, not there yet, or empty"))
             continue
         _state_dir(action)
         if name != "check":

@@ -6,6 +6,7 @@ what a ledger does, `sqlite` keeps one in a state directory. Other rooms import 
 
 from rdimport.ledger.accounts import Account, Wish, hash_of
 from rdimport.ledger.attempts import Attempt, Latest
+from rdimport.ledger.copying import copy_ledger
 from rdimport.ledger.evidence import Complete, Doubt, identifier_hash
 from rdimport.ledger.figures import (
     Example,
@@ -17,7 +18,7 @@ from rdimport.ledger.figures import (
 )
 from rdimport.ledger.group_commit import Journal
 from rdimport.ledger.naming import Names, Unrecognised, refuse_unrecognised
-from rdimport.ledger.opening import copy_ledger, look_into, make_shared, open_ledger, store_of
+from rdimport.ledger.opening import is_shared, look_into, make_shared, open_ledger, store_of
 from rdimport.ledger.port import Held, Ledger, Run, Store
 from rdimport.ledger.records import (
     KNOWN,
@@ -76,6 +77,7 @@ __all__ = [
     "damage_in",
     "hash_of",
     "identifier_hash",
+    "is_shared",
     "look_into",
     "make_shared",
     "of_filled",

@@ -9,7 +9,6 @@ from rdimport.core.errors import UsageError
 from rdimport.core.messages import _
 from rdimport.ledger.port import Ledger, Store
 from rdimport.ledger.postgres.address import is_address, key_of, new_key
-from rdimport.ledger.sqlite import files
 from rdimport.ledger.sqlite.store import SqliteStore
 
 if TYPE_CHECKING:
@@ -24,6 +23,11 @@ def store_of(place: str | Path, key: str | None = None) -> Store:
     if not (isinstance(place, str) and is_address(place)):
         return SqliteStore(Path(place))
     return _shared(place, key)
+
+
+def is_shared(place: str | Path) -> bool:
+    """Does it name a database, and not a folder?"""
+    return isinstance(place, str) and is_address(place)
 
 
 def _shared(url: str, key: str | None) -> PostgresStore:
@@ -75,17 +79,3 @@ def open_ledger(place: str | Path) -> Ledger:
 def look_into(place: str | Path) -> Ledger | None:
     """The ledger of a place to look into, None where nothing was ever sent."""
     return store_of(place).if_there()
-
-
-def copy_ledger(source: Path, target: Path) -> tuple[Path, Path]:
-    """Copy a ledger, whole at one moment, also while a run is at work; returns from where to where.
-    Raises UsageError for a source that is none, or a target that is not empty.
-    """
-    path, to = files.ledger_of(source), files.ledger_of(target)
-    if not path.is_file():
-        raise UsageError(
-            _("There is no ledger in {source}.", source=source),
-            _("Name the state directory of the runs, or the file."),
-        )
-    files.copy(path, to)
-    return path, to

@@ -17,6 +17,7 @@ from rdimport.core.errors import LedgerError
 from rdimport.core.row import State
 from rdimport.ledger.accounts import Wish
 from rdimport.ledger.attempts import Attempt, Latest
+from rdimport.ledger.content import Content
 from rdimport.ledger.figures import Example, LegalBases, Minute
 from rdimport.ledger.naming import Names, Unrecognised
 from rdimport.ledger.parts import Accounts, EvidenceBooks, PeopleBooks
@@ -80,6 +81,11 @@ class Store(Protocol):
 
     def forget_copies(self, before: datetime) -> int:
         """Delete copies that were made for an upgrade and know people; returns how many."""
+
+    def take(self, content: Content) -> None:
+        """Make a ledger that knows all that another one knows. Raises UsageError for a place that
+        is not empty.
+        """
 
     def accept(self) -> str:
         """Go on with a ledger that does not know all that was sent; says what was set aside."""
@@ -182,6 +188,11 @@ class Ledger(Protocol):
     def looked_through(self) -> Found:
         """What the ledger holds, and what is wrong with it. A run may be at work. Raises
         LedgerDamagedError where it cannot even be read.
+        """
+
+    def content(self) -> AbstractContextManager[Content]:
+        """All that the ledger knows at one moment, for a copy of another kind. Call it only where
+        no run is at work.
         """
 
     def damaged(self, what: str) -> LedgerError:

@@ -107,7 +107,33 @@ def needed_key(told: str | None = None) -> bytes:
 
 def new_key() -> tuple[bytes, Path]:
     """A new key, and the file that it was put into, for its owner only. Raises LedgerError."""
-    path, key = key_file(), secrets.token_bytes(_SIZE)
+    key = secrets.token_bytes(_SIZE)
+    return key, _keep(key)
+
+
+def give_key(key: bytes, told: str | None = None) -> None:
+    """Let this machine have the key of a ledger that it gets a copy of, as `key_of` finds it.
+    Raises UsageError where it has another one.
+    """
+    known = key_of(told)
+    if known is None:
+        _keep(key)
+    elif known != key:
+        raise UsageError(
+            _(
+                "This machine has the key of another shared ledger, and with that one nobody of "
+                "this ledger would be recognised."
+            ),
+            _(
+                "Name another file for the key of this one, in the environment variable "
+                "{variable}; every command that uses the copy needs it.",
+                variable=KEY_FILE,
+            ),
+        )
+
+
+def _keep(key: bytes) -> Path:
+    path = key_file()
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -117,4 +143,4 @@ def new_key() -> tuple[bytes, Path]:
         raise LedgerError(
             _("The key of the ledger cannot be written to {path}: {error}.", path=path, error=error)
         ) from error
-    return key, path
+    return path

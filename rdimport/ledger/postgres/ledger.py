@@ -19,6 +19,7 @@ from rdimport.ledger.naming import Names, Unrecognised, unrecognised
 from rdimport.ledger.port import Held
 from rdimport.ledger.postgres import lease, statements
 from rdimport.ledger.postgres.accounts import ALONE, AccountBooks, Accounts, claims, destination_of
+from rdimport.ledger.postgres.content import PostgresContent
 from rdimport.ledger.postgres.earlier_runs import NamingBooks, lines, note_attempt
 from rdimport.ledger.postgres.evidence import EvidenceBooks, recover
 from rdimport.ledger.postgres.lookup import known, sources
@@ -235,6 +236,12 @@ class PostgresLedger:
     def looked_through(self) -> Found:
         """What the ledger holds, and what is wrong with it."""
         return looked_through(self)
+
+    @contextmanager
+    def content(self) -> Iterator[PostgresContent]:
+        """All that the ledger knows at one moment."""
+        with self.snapshot():
+            yield PostgresContent(self)
 
     def damaged(self, what: str) -> LedgerError:
         """The error for a ledger that cannot be trusted."""

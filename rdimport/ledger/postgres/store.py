@@ -8,9 +8,11 @@ from datetime import datetime
 from pathlib import Path
 
 from rdimport.core.names import fold
+from rdimport.ledger.content import Content
 from rdimport.ledger.hashes import hashed
 from rdimport.ledger.postgres import lease, schema
-from rdimport.ledger.postgres.address import Address, needed_key, parsed
+from rdimport.ledger.postgres.address import Address, give_key, needed_key, parsed
+from rdimport.ledger.postgres.content import take
 from rdimport.ledger.postgres.ledger import PostgresLedger
 from rdimport.ledger.postgres.session import Session
 
@@ -102,6 +104,15 @@ class PostgresStore:
     def forget_copies(self, before: datetime) -> int:
         """No copies are made."""
         return 0
+
+    def take(self, content: Content) -> None:
+        """Let an empty ledger know all that another one knows; its tables are made where there are
+        none. Raises UsageError for one that knows something, or a machine with another key.
+        """
+        give_key(content.key, self._told)
+        self.make()
+        with Session(self._address) as session:
+            take(session, content)
 
     def accept(self) -> str:
         """Go on with a database that may have forgotten something."""

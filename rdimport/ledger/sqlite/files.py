@@ -6,8 +6,8 @@ import os
 import secrets
 import shutil
 import sqlite3
-from collections.abc import Iterable
-from contextlib import closing, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -128,6 +128,15 @@ def copy(path: Path, to: Path) -> None:
     """A copy of a ledger, whole at one moment, also while a run is at work. Raises UsageError for
     a place that is not empty, LedgerError for a ledger that is damaged or cannot be copied.
     """
+    with new_file(to) as new:
+        _fill(new, path)
+
+
+@contextmanager
+def new_file(to: Path) -> Iterator[Path]:
+    """A file for its owner only that gets its name once it is whole. Raises UsageError for a place
+    that is not empty.
+    """
     if _is_taken(to):
         raise UsageError(
             _(
@@ -141,7 +150,7 @@ def copy(path: Path, to: Path) -> None:
         new = to.with_name(f"{to.name}.new-{secrets.token_hex(4)}")
         try:
             os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-            _fill(new, path)
+            yield new
             if to.exists():  # in the meantime
                 raise UsageError(_("{to} is there already.", to=to), _("Name another place."))
             new.rename(to)

@@ -27,6 +27,7 @@ from rdimport.ledger.hashes import hashed
 from rdimport.ledger.naming import Names, Unrecognised, unrecognised
 from rdimport.ledger.records import KNOWN, Found, RunRecord
 from rdimport.ledger.sqlite.accounts import AccountBooks, Accounts, claims, destination_of
+from rdimport.ledger.sqlite.content import SqliteContent
 from rdimport.ledger.sqlite.earlier_runs import NamingBooks, lines, note_attempt
 from rdimport.ledger.sqlite.evidence import EvidenceBooks
 from rdimport.ledger.sqlite.files import Watch
@@ -253,6 +254,15 @@ class SqliteLedger:
     def looked_through(self) -> Found:
         """What the ledger holds, and what is wrong with it."""
         return looked_through(self)
+
+    @contextmanager
+    def content(self) -> Iterator[SqliteContent]:
+        """All that the ledger knows at one moment."""
+        self.query("BEGIN")
+        try:
+            yield SqliteContent(self)
+        finally:
+            self.query("ROLLBACK")
 
     def damaged(self, what: str) -> LedgerError:
         """The error for a ledger that cannot be trusted."""

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from rdimport.core.errors import LedgerError
 from rdimport.core.messages import _
+from rdimport.ledger.content import Content
 from rdimport.ledger.sqlite import files, lock, witness
 from rdimport.ledger.sqlite.account_locks import is_locked, nobody_at_work
+from rdimport.ledger.sqlite.content import take
 from rdimport.ledger.sqlite.files import FILE_NAME, connect, read_only
 from rdimport.ledger.sqlite.ledger import SqliteLedger
 from rdimport.ledger.sqlite.schema import (
@@ -139,6 +141,10 @@ class SqliteStore:
     def forget_copies(self, before: datetime) -> int:
         """Delete the copies that know people of runs before that moment."""
         return forget_copies(self._state_dir, before)
+
+    def take(self, content: Content) -> None:
+        """Make a ledger that knows all that another one knows."""
+        take(self._path, content)
 
     def accept(self) -> str:
         """Let the ledger be taken as it is: what else is known of it is moved into a folder."""

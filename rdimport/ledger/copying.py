@@ -1,0 +1,77 @@
+"""A ledger copied to another place, also into another kind: nobody is sent again from there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rdimport.core.errors import Bug, LedgerBusyError, UsageError
+from rdimport.core.messages import _
+from rdimport.ledger.opening import is_shared, store_of
+from rdimport.ledger.port import Ledger, Store
+from rdimport.ledger.sqlite import files
+
+
+def copy_ledger(source: str, target: str) -> tuple[str, str]:
+    """Copy a ledger; returns from where to where. A place is a state directory, a ledger's file or
+    the address of a database.
+
+    The copy is whole at one moment. Within one kind, a run may be at work. Raises UsageError for a
+    source that is none, or a target that is not empty; LedgerBusyError where a run is at work with
+    a ledger that is to become one of another kind.
+    """
+    if not is_shared(source) and not is_shared(target):
+        path, to = files.ledger_of(Path(source)), files.ledger_of(Path(target))
+        if not path.is_file():
+            raise _none(source)
+        files.copy(path, to)
+        return str(path), str(to)
+    origin, end = _store(source), _store(target)
+    if not origin.is_there():
+        raise _none(str(origin))
+    origin.bring_up()
+    with origin.nobody_at_work() as free:
+        if not free:
+            raise LedgerBusyError(
+                _("A run is at work with the ledger in {state_dir}.", state_dir=origin),
+                _("Wait for its end: what it sends meanwhile would be missing in the copy."),
+            )
+        with origin.open() as ledger:
+            return _carried(ledger, end)
+
+
+def _carried(ledger: Ledger, end: Store) -> tuple[str, str]:
+    """Carry over all that a ledger knows, and see that it arrived."""
+    with ledger.content() as content:
+        known = [str(line[1]) for line in content.lines("destination")]
+    for identity in known:
+        ledger.evidence.destination_at_rest(identity)
+    with ledger.content() as content:
+        end.take(content)
+    was = ledger.looked_through()
+    with end.open() as copy:
+        now = copy.looked_through()
+        if now.wrong:
+            raise copy.damaged("; ".join(now.wrong))
+        if now != was:
+            raise Bug(f"{copy.place} holds {now}, and {ledger.place} {was}")
+        return ledger.place, copy.place
+
+
+def _store(place: str) -> Store:
+    """The store of a place that a person typed, which may be the ledger's file."""
+    if is_shared(place):
+        return store_of(place)
+    path = files.ledger_of(Path(place))
+    if path.name != files.FILE_NAME:
+        raise UsageError(
+            _("{path} is not called {name}.", path=path, name=files.FILE_NAME),
+            _("Copy it into a directory first: rdimport ledger copy {path} DIRECTORY", path=path),
+        )
+    return store_of(path.parent)
+
+
+def _none(source: str) -> UsageError:
+    return UsageError(
+        _("There is no ledger in {source}.", source=source),
+        _("Name the state directory of the runs, or the file."),
+    )

@@ -1,0 +1,110 @@
+"""All that a shared ledger knows, and an empty one that takes over all that another knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from rdimport.core.errors import UsageError
+from rdimport.core.messages import _
+from rdimport.core.row import State
+from rdimport.ledger.content import TABLES, Content, Line
+from rdimport.ledger.postgres.schema import ACCEPTED, FREE, REFUSED, UNCERTAIN
+from rdimport.ledger.postgres.session import Connection, Session
+from rdimport.ledger.postgres.trouble import explained
+
+if TYPE_CHECKING:
+    from rdimport.ledger.postgres.ledger import PostgresLedger
+
+_AT_ONCE: Final = 10_000
+_STATE: Final = TABLES["conversion"].index("state")
+_CODES: Final = {
+    State.ACCEPTED: ACCEPTED,
+    State.UNCERTAIN: UNCERTAIN,
+    State.REFUSED: REFUSED,
+}
+_NAMES: Final = {code: str(state) for state, code in _CODES.items()}
+
+
+class PostgresContent:
+    """`ledger.content.Content`, within a snapshot of its caller."""
+
+    def __init__(self, ledger: PostgresLedger) -> None:
+        self._session = ledger.session
+        self.key = ledger.key
+        found = ledger.query("SELECT value FROM rdimport.setting WHERE name = 'last_run_of_0_1'")
+        self.last_run_of_0_1: int | None = int(found[0][0]) if found else None
+
+    def lines(self, table: str) -> Iterator[Line]:
+        """The lines of a table."""
+        columns = ", ".join(_columns(table))
+        what = f"SELECT {columns} FROM rdimport.{table}"  # noqa: S608  constants
+        if table == "conversion":
+            what += f" WHERE state <> {FREE} ORDER BY destination, identity"
+        with explained(self._session.address):
+            cursor = self._session.connection.cursor(name="content")
+            with cursor:
+                cursor.itersize = _AT_ONCE
+                cursor.execute(what)
+                yield from map(_named, cursor) if table == "conversion" else cursor
+
+
+def take(session: Session, content: Content) -> None:
+    """Let an empty ledger know all that another one knows, or nothing. Raises UsageError for one
+    that knows something.
+    """
+    with session.transaction() as db:
+        db.execute("LOCK TABLE rdimport.destination, rdimport.run, rdimport.attempt")
+        for table in ("destination", "run", "attempt"):
+            if db.execute(f"SELECT 1 FROM rdimport.{table} LIMIT 1").fetchone():  # noqa: S608  constants
+                where = session.address.shown
+                raise UsageError(
+                    _("{to} is not empty, and a copy must not replace anything.", to=where),
+                    _("Name another place, or move what is there aside."),
+                )
+        if content.last_run_of_0_1 is not None:
+            db.execute(
+                "INSERT INTO rdimport.setting VALUES ('last_run_of_0_1', %s)",
+                (str(content.last_run_of_0_1),),
+            )
+        for table in TABLES:
+            _fill(db, table, content.lines(table))
+        for table in ("destination", "run", "attempt"):
+            db.execute(
+                f"SELECT setval(pg_get_serial_sequence('rdimport.{table}', 'id'), max(id))"  # noqa: S608  constants
+                f" FROM rdimport.{table} HAVING max(id) IS NOT NULL"
+            )
+
+
+def _fill(db: Connection, table: str, lines: Iterator[Line]) -> None:
+    columns = ", ".join(_columns(table))
+    more, attempt = ("", ()) if table != "conversion" else (", attempt, epoch", (1, 0))
+    into = f"COPY rdimport.{table} ({columns}{more}) FROM STDIN"
+    with db.cursor() as cursor, cursor.copy(into) as copy:
+        for line in lines:
+            values = _coded(line) if table == "conversion" else line
+            copy.write_row([*map(_storable, values), *attempt])
+
+
+def _columns(table: str) -> Iterator[str]:
+    """Columns whose names are words of SQL stand in quotation marks."""
+    return (f'"{column}"' for column in TABLES[table])
+
+
+def _storable(value: object) -> object:
+    """PostgreSQL takes one character in no text, neither itself nor in JSON."""
+    if not isinstance(value, str) or ("\0" not in value and "\\u0000" not in value):
+        return value
+    return value.replace("\0", "\ufffd").replace("\\u0000", "\\ufffd")
+
+
+def _coded(line: Line) -> Line:
+    return (*line[:_STATE], _CODES[State(str(line[_STATE]))], *line[_STATE + 1 :])
+
+
+def _named(line: tuple[Any, ...]) -> Line:
+    """The state by its name, and nothing where SQLite has no null."""
+    named = dict(zip(TABLES["conversion"], line, strict=True))
+    named["state"] = _NAMES[named["state"]]
+    named["receipt"], named["problems"] = named["receipt"] or "", named["problems"] or "[]"
+    return tuple(named.values())

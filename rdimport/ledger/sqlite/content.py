@@ -1,0 +1,73 @@
+"""All that a ledger in SQLite knows, and a new one that knows all of another's."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from rdimport.ledger.content import TABLES, Content, Line
+from rdimport.ledger.sqlite.database import Database
+from rdimport.ledger.sqlite.files import new_file
+from rdimport.ledger.sqlite.schema import make
+from rdimport.ledger.sqlite.writes import eight_bytes
+
+_SOURCE: Final = TABLES["conversion"].index("source")
+
+
+class SqliteContent:
+    """`ledger.content.Content`, within a snapshot of its caller."""
+
+    def __init__(self, ledger: Database) -> None:
+        self._ledger = ledger
+        self.key = ledger.key
+        found = ledger.query("SELECT value FROM setting WHERE name = 'last_run_of_0_1'")
+        self.last_run_of_0_1: int | None = found[0][0] if found else None
+
+    def lines(self, table: str) -> Iterator[Line]:
+        """The lines of a table."""
+        columns = ", ".join(TABLES[table])
+        order = " ORDER BY 2, 1" if table == "conversion" else ""
+        found = self._ledger.stream(f"SELECT {columns} FROM {table}{order}")  # noqa: S608
+        return map(_with_number, found) if table == "conversion" else found
+
+
+def take(to: Path, content: Content) -> None:
+    """Make a ledger that knows all that another one knows, or none. Raises UsageError for a place
+    that is not empty.
+    """
+    with new_file(to) as new, closing(sqlite3.connect(new, isolation_level=None)) as db:
+        make(new, db)
+        db.execute("BEGIN IMMEDIATE")
+        db.execute("UPDATE setting SET value = ? WHERE name = 'hash_key'", (content.key,))
+        if content.last_run_of_0_1 is not None:
+            db.execute(
+                "INSERT INTO setting VALUES ('last_run_of_0_1', ?)", (content.last_run_of_0_1,)
+            )
+        for table, columns in TABLES.items():
+            lines = content.lines(table)
+            name = "posted" if table == "conversion" else table
+            marks = ", ".join("?" * len(columns))
+            db.executemany(
+                f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({marks})",  # noqa: S608
+                map(_with_bytes, lines) if table == "conversion" else lines,
+            )
+        db.execute("COMMIT")
+
+
+def _with_number(line: Line) -> Line:
+    """The source as a number."""
+    source = line[_SOURCE]
+    number = None
+    if isinstance(source, bytes):
+        (number,) = memoryview(source).cast("q")
+    return (*line[:_SOURCE], number, *line[_SOURCE + 1 :])
+
+
+def _with_bytes(line: Line) -> Line:
+    """The source as eight bytes."""
+    source = line[_SOURCE]
+    eight = eight_bytes(source) if isinstance(source, int) else None
+    return (*line[:_SOURCE], eight, *line[_SOURCE + 1 :])

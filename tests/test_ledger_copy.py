@@ -1,0 +1,188 @@
+"""`ledger copy` from a state directory to a shared ledger and back: nobody is sent again."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from support.command import Desk
+from support.ledgers import sqlite_ledger
+from support.lists import MAPPING, people
+from support.postgres import Server
+from test_ledger_contract import row
+from test_ledger_upgrade import AGAIN, OLD, brought, imported
+
+from rdimport.core.row import State
+from rdimport.ledger import Counters, RunRecord, copy_ledger, open_ledger, store_of
+from rdimport.ledger.content import TABLES
+from rdimport.sandbox.embedded import RunningSandbox
+
+KEPT = Path(__file__).parent / "ledgers"
+RUN = ("run", "list.csv", "-m", "m.yaml", "--quota", "none", "--json")
+
+
+class Machine(Desk):
+    """A desk whose key of shared ledgers is in a file of its own."""
+
+    def _told(self) -> dict[str, str]:
+        return super()._told() | {"RDIMPORT_LEDGER_KEY_FILE": str(self.home / "ledger.key")}
+
+
+@pytest.fixture
+def machine(tmp_path: Path, box: RunningSandbox) -> Machine:
+    (tmp_path / "desk").mkdir()
+    machine = Machine(tmp_path / "desk", box.api_key, box.base_url)
+    machine.write("m.yaml", MAPPING)
+    machine.write("list.csv", people(30))
+    return machine
+
+
+def content(ledger: Path) -> dict[str, list[tuple[object, ...]]]:
+    with closing(sqlite3.connect(ledger)) as db:
+        return {
+            table: db.execute(
+                f"SELECT {', '.join(columns)} FROM {table} ORDER BY 1, 2"  # noqa: S608
+            ).fetchall()
+            for table, columns in TABLES.items()
+        }
+
+
+@pytest.mark.parametrize("old", sorted(KEPT.glob("*.sqlite3")), ids=lambda path: path.stem)
+def test_all_that_a_ledger_knows_goes_to_postgresql_and_comes_back(
+    old: Path, tmp_path: Path, postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RDIMPORT_LEDGER_KEY_FILE", str(tmp_path / "ledger.key"))
+    for name in ("here", "back"):
+        (tmp_path / name).mkdir(mode=0o700)
+    shutil.copy(old, tmp_path / "here" / "ledger.sqlite3")
+    (tmp_path / "here" / "ledger.sqlite3").chmod(0o600)
+    url = postgres.new_database()
+    copy_ledger(str(tmp_path / "here"), url)
+    copy_ledger(url, str(tmp_path / "back"))
+    before = content(tmp_path / "here" / "ledger.sqlite3")
+    assert content(tmp_path / "back" / "ledger.sqlite3") == before
+    assert before["conversion"]
+    with open_ledger(tmp_path / "here") as one, open_ledger(tmp_path / "back") as other:
+        assert one.key == other.key
+        numbers = [number for number, *_ in before["destination"]]
+        assert [one.knows_of_0_1(n) for n in numbers] == [other.knows_of_0_1(n) for n in numbers]
+
+
+def test_who_was_sent_from_a_state_directory_is_not_sent_from_the_copy(
+    machine: Machine, box: RunningSandbox, postgres: Server
+) -> None:
+    url = postgres.new_database()
+    assert machine.here(*RUN).code == 0
+    copied = machine.here("ledger", "copy", "state", url)
+    assert copied.code == 0
+    assert "It is whole" in copied.out
+    again = machine.here(*RUN, "--ledger", url)
+    assert (again.code, again.summary["already_imported"]) == (0, 30)
+    checked = machine.here("ledger", "check", "--ledger", url)
+    assert "2 runs" in checked.out
+    assert "30 accepted" in checked.out
+    assert machine.here("ledger", "copy", url, "third").code == 0
+    third = machine.here(*RUN, "--state-dir", "third")
+    assert (third.code, third.summary["already_imported"]) == (0, 30)
+    assert len(box.conversions()) == 30
+
+
+@pytest.mark.parametrize("again", AGAIN[::3])
+def test_a_list_that_an_earlier_release_imported_is_not_sent_from_the_copy(
+    machine: Machine, box: RunningSandbox, postgres: Server, again: tuple[str, str, list[str]]
+) -> None:
+    file, mapping, words = again
+    url = postgres.new_database()
+    old = brought(machine, box, OLD)
+    assert old.here("ledger", "copy", "state", url).code == 0
+    found = imported(old, file, mapping, *words, "--ledger", url)
+    assert set(found) <= {"already_imported", "duplicate", "invalid", "refused"}
+    assert box.requests == 0
+
+
+def test_a_key_stays_bound_to_its_account(
+    machine: Machine, box: RunningSandbox, postgres: Server
+) -> None:
+    url = postgres.new_database()
+    assert machine.here(*RUN).code == 0
+    assert machine.here("ledger", "copy", "state", url).code == 0
+    other = machine.here(*RUN, "--ledger", url, "--account", "other")
+    assert other.code == 2
+    assert "belongs to account “default”" in other.err
+
+
+def test_what_a_killed_run_left_on_its_way_is_in_doubt_in_the_copy(
+    machine: Machine, postgres: Server
+) -> None:
+    url = postgres.new_database()
+    with sqlite_ledger(machine.state) as ledger:
+        record = RunRecord(account="a")
+        run = ledger.start_run("20261128-120000-aaaa", "there", datetime.now(UTC), record)
+        run.record_rows(1, 0, ())
+        run.apply([row(ledger, 1)], [], Counters(1))
+    assert machine.here("ledger", "copy", "state", url).code == 0
+    back = machine.here("ledger", "copy", url, "back")
+    assert back.code == 0, back.err
+    with open_ledger(machine.home / "back") as ledger:
+        run = ledger.run()
+        assert run.counts()[State.UNCERTAIN] == 1
+        assert run.facts().stopped_because == "killed"
+
+
+def test_a_copy_replaces_nothing(machine: Machine, postgres: Server) -> None:
+    url = postgres.new_database()
+    assert machine.here(*RUN).code == 0
+    assert machine.here("ledger", "copy", "state", url).code == 0
+    for target in (url, "state"):
+        refused = machine.here("ledger", "copy", "state" if target == url else url, target)
+        assert refused.code == 2
+        assert "is not empty" in refused.err
+
+
+def test_another_key_of_this_machine_is_not_replaced(machine: Machine, postgres: Server) -> None:
+    assert machine.here(*RUN).code == 0
+    machine.write("ledger.key", "ab" * 32)
+    refused = machine.here("ledger", "copy", "state", postgres.new_database())
+    assert refused.code == 2
+    assert "RDIMPORT_LEDGER_KEY_FILE" in refused.err
+    assert (machine.home / "ledger.key").read_text() == "ab" * 32
+
+
+def test_a_ledger_in_use_does_not_become_one_of_another_kind(
+    machine: Machine, postgres: Server
+) -> None:
+    assert machine.here(*RUN).code == 0
+    with store_of(machine.state).hold("default"):
+        busy = machine.here("ledger", "copy", "state", postgres.new_database())
+    assert busy.code == 75
+    assert "would be missing in the copy" in " ".join(busy.err.split())
+
+
+def test_there_must_be_something_to_copy(machine: Machine, postgres: Server) -> None:
+    url = postgres.new_database()
+    for source, target in (("nowhere", url), (url, "state")):
+        nothing = machine.here("ledger", "copy", source, target)
+        assert nothing.code == 2
+        assert "There is no ledger in" in nothing.err
+    assert not machine.state.exists()
+
+
+def test_a_password_in_an_address_is_never_shown(machine: Machine, postgres: Server) -> None:
+    url = postgres.new_database().replace("postgres@", "postgres:s3cret-p4ss@")
+    assert machine.here(*RUN).code == 0
+    assert machine.here("ledger", "copy", "state", url).code == 0
+    for words in (
+        ("ledger", "copy", "state", url),
+        ("ledger", "check", "--ledger", url),
+        ("status", "--ledger", url),
+        (*RUN, "--ledger", url),
+        (*RUN, "--ledger", url + "?nonsense=1"),
+        (*RUN, "--ledger", url.replace("127.0.0.1", "127.0.0.1:1,x")),
+    ):
+        machine.here(*words)
+    for name, what in machine.artefacts().items():
+        assert b"s3cret" not in what, name

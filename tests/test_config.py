@@ -201,3 +201,28 @@ def test_the_reference_is_current_and_its_example_is_right(tmp_path: Path) -> No
 def test_what_an_account_cannot_know_is_refused(tmp_path: Path, line: str) -> None:
     key = line.partition(" ")[0]
     assert key in " ".join(refusal(tmp_path, RIGHT.replace('plan = "pro"', line)))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:s3cret@db/leads",
+        "postgres://:s3cret@db/leads",
+        "postgresql://db/leads?password=s3cret",
+        "postgresql://db/leads?sslmode=require&password=s3cret",
+        "mysql://db/leads?s3cret",
+        "estado s3cret",
+    ],
+)
+def test_an_address_of_a_ledger_has_no_password_and_is_not_repeated(
+    tmp_path: Path, url: str
+) -> None:
+    (told,) = refusal(tmp_path, RIGHT.replace("[defaults]", f'[defaults]\nledger = "{url}"'))
+    assert "a password belongs into ~/.pgpass" in told
+    assert "s3cret" not in told
+
+
+def test_a_shared_ledger_is_an_option_of_each_job(tmp_path: Path) -> None:
+    url = "postgresql://me@db.example.com:5433/leads?sslmode=require"
+    text = RIGHT.replace("[defaults]", f'[defaults]\nledger = "{url}"')
+    assert f"--ledger={url}" in load(written(tmp_path, text)).words("fair")

@@ -121,6 +121,7 @@ def _arguments(settings: Settings, job: str) -> RunArguments:
     for variable, option in (
         ("RDIMPORT_STATE_DIR", "--state-dir"),
         ("RDIMPORT_BASE_URL", "--base-url"),
+        ("RDIMPORT_LEDGER", "--ledger"),
     ):
         if os.environ.get(variable):
             words = [word for word in words if not word.startswith(f"{option}=")]

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rdimport.cli import resolve
+from rdimport.cli import keys, resolve
 from rdimport.cli.arguments import StatusArguments
 from rdimport.cli.screen import job_table
 from rdimport.cli.screen.status import one, table
@@ -77,11 +77,17 @@ def _stores(args: StatusArguments, settings: Settings | None) -> list[Store]:
     """The ledgers to look into: that of the options, else those of the jobs."""
     if args.state_dir or resolve.ledger(args) or settings is None or not settings.jobs:
         return [resolve.store(args)]
-    named = (settings.value(job, "state_dir")[0] for job in settings.jobs)
     usual = resolve.store(args)
-    if resolve.named_state_dir(args):
-        return [usual]
-    return list(dict.fromkeys(store_of(settings.path(name)) if name else usual for name in named))
+    named = resolve.named_state_dir(args)
+    return list(dict.fromkeys(_store(settings, job, usual, named=named) for job in settings.jobs))
+
+
+def _store(settings: Settings, job: str, usual: Store, *, named: bool) -> Store:
+    """The ledger of a job; where the environment has `named` a state directory, it is that one."""
+    shared, state_dir = (settings.value(job, key)[0] for key in ("ledger", "state_dir"))
+    if shared:
+        return store_of(shared, keys.of_ledger())
+    return store_of(settings.path(state_dir)) if state_dir and not named else usual
 
 
 def _jobs(

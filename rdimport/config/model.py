@@ -66,6 +66,19 @@ TimeOfDay = Annotated[
 ]
 _SHARE: Final = r"[0-9]{1,2}(?:\.[0-9]+)?\s*%"
 Share = Annotated[str, BeforeValidator(_of_form(_SHARE, untranslated('no share: write "20%"')))]
+_DATABASE: Final = r"postgres(?:ql)?://(?:[^@/:?#\s]+@)?[^@?#\s]*(?:\?(?!\S*password=)\S*)?"
+Database = Annotated[
+    str,
+    BeforeValidator(
+        _of_form(
+            _DATABASE,
+            untranslated(
+                'no database: write "postgresql://USER@HOST/DATABASE"; a password belongs into '
+                "~/.pgpass"
+            ),
+        )
+    ),
+]
 QuotaText = Annotated[str, BeforeValidator(_quota)]
 Paths = Annotated[tuple[Text, ...], BeforeValidator(_one_or_more), Field(min_length=1)]
 Rules = Annotated[tuple[Rule, ...], BeforeValidator(_one_or_more), Field(min_length=1)]
@@ -131,6 +144,10 @@ class Common(_Table):
     lang: Literal["en", "pt-BR"] | None = Field(default=None, description="language of reports")
     report_dir: Text | None = Field(default=None, description="gets a folder for each run")
     state_dir: Text | None = Field(default=None, description="folder of the ledger")
+    ledger: Database | None = Field(
+        default=None,
+        description="ledger that machines share: `postgresql://USER@HOST/DATABASE`",
+    )
     base_url: Text | None = Field(default=None, description="endpoint, if it is not RD's")
     until: TimeOfDay | None = Field(default=None, description="stop at this time: `06:00`")
     max_duration: Time | None = Field(default=None, description="stop after this time: `2h`")

@@ -55,6 +55,10 @@ class Narrow:
         return self.table.columns
 
     @property
+    def fingerprint(self) -> str:
+        return self.table.fingerprint
+
+    @property
     def notes(self) -> tuple[str, ...]:
         return self.table.notes
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial, wraps
 from pathlib import Path
 from random import SystemRandom
@@ -117,7 +118,8 @@ def check(
     """
     mapping, custom_fields, _name = _loaded(mapping, custom_fields)
     allowed = _quota(quota)
-    tables = open_tables(_names(files), source_hints(hints or Hints(), mapping))
+    hints = replace(hints or Hints(), downloads=_there(state_dir))
+    tables = open_tables(_names(files), source_hints(hints, mapping))
     people = Suppression.read(_names(suppress))
     book, preview = CheckTally(), Preview()
     with ExitStack() as stack:
@@ -280,7 +282,7 @@ async def run_async(
         quota_dir=_quota_dir() if share_quota else None,
         wait=wait,
         settings=Settings(concurrency, patience, limit, max_seconds, timeout, canary=canary),
-        hints=hints or Hints(),
+        hints=replace(hints or Hints(), downloads=_there(state_dir)),
         resend=frozenset(resend),
         not_proved=not_proved,
         suppress=tuple(_names(suppress)),
@@ -317,6 +319,11 @@ def _blocking(
 
 run = _blocking(run_async)
 """`run_async` for code without an event loop: the same arguments, result and errors."""
+
+
+def _there(state_dir: str | Path | None) -> Path | None:
+    """The folder, if it is there, for what is kept while a command is at work."""
+    return Path(state_dir) if state_dir is not None and Path(state_dir).is_dir() else None
 
 
 def _names(files: Files) -> list[str]:

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from rdimport.api.results import RunResult
+from rdimport.core.address import masked
 from rdimport.core.clock import Clock, today
 from rdimport.core.errors import (
     Bug,
@@ -198,7 +199,7 @@ def _begin(
         job=options.job,
         batch=options.batch,
         report_dir=str(options.report_dir.absolute()),
-        given=tuple(files),
+        given=tuple(map(masked, files)),
         started_in=str(Path.cwd()),
         resend=tuple(sorted(options.resend)),
         not_proved=options.not_proved,

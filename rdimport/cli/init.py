@@ -12,6 +12,7 @@ from rdimport import api
 from rdimport.cli import resolve
 from rdimport.cli.arguments import InitArguments
 from rdimport.cli.streams import print_error, say
+from rdimport.core.address import masked
 from rdimport.core.errors import ExitCode, UsageError
 from rdimport.core.messages import _
 from rdimport.core.shell import STDIN, joined, whole
@@ -107,7 +108,7 @@ def _look(args: InitArguments, output: Path | None, *, near: bool = False) -> st
     mapping = str(output) if output else _("THIS-FILE")
     if output and not near:
         mapping = whole(mapping)
-    files = args.files if near else [whole(name) for name in args.files]
+    files = [masked(name) if near else whole(name) for name in args.files]
     return joined(["rdimport", "check", *files, "-m", mapping])
 
 

@@ -21,6 +21,7 @@ from rdimport.cli.screen import jobs as screen
 from rdimport.cli.streams import flush_output, print_error, say, say_json
 from rdimport.config import Settings
 from rdimport.core import messages
+from rdimport.core.address import masked
 from rdimport.core.clock import SystemClock
 from rdimport.core.errors import ExitCode, RdimportError, UsageError
 from rdimport.core.events import ignore_events
@@ -110,7 +111,7 @@ def _as_json(settings: Settings, job: str) -> dict[str, Any]:
     return {
         "job": job,
         "account": settings.account_of(job)[0],
-        "files": [str(settings.path(file)) for file in its.files],
+        "files": [masked(settings.word(file)) for file in its.files],
         "mapping": str(settings.path(its.mapping)),
     }
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rdimport.cli import keys, resolve
 from rdimport.cli.arguments import CheckArguments, RunArguments
+from rdimport.core.address import masked
 from rdimport.core.errors import ExitCode, RdimportError
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def note_attempt(
             args.account or "default",
             job,
             str(args.mapping),
-            args.files,
+            tuple(map(masked, args.files)),
             ExitCode(error.exit_code),
             keys.MASK(str(error)),
             batch,

@@ -301,7 +301,12 @@ def _input(to: argparse.ArgumentParser, *, needed: bool) -> None:
 
 
 def _files(to: argparse._ActionsContainer) -> None:
-    to.add_argument("files", nargs="+", metavar="FILE", help=_("spreadsheets; - is standard input"))
+    to.add_argument(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help=_("spreadsheets, or https:// and s3:// addresses of some; - is standard input"),
+    )
     to.add_argument("--member", metavar="PATTERN", help=_("list in an archive with several lists"))
     to.add_argument("--sheet", metavar="NAME", help=_("sheet of a workbook"))
     to.add_argument("--delimiter", metavar="CHAR", help=_("of a text file; `tab` for a tab"))

@@ -9,6 +9,7 @@ from pathlib import Path
 from rdimport.cli import resolve
 from rdimport.cli.arguments import SettleArguments
 from rdimport.cli.streams import print_error, say, say_json
+from rdimport.core.address import shown
 from rdimport.core.clock import SystemClock
 from rdimport.core.errors import ExitCode, UsageError
 from rdimport.core.messages import _, ngettext
@@ -99,7 +100,7 @@ def _settled(args: SettleArguments, evidence: Callable[[], Iterable[Evidence]]) 
         span: tuple[datetime, datetime] | None = None
         if args.complete_from and args.complete_until:
             span = args.complete_from, args.complete_until
-        return settle(ledger, number, evidence(), span, ", ".join(args.files))
+        return settle(ledger, number, evidence(), span, ", ".join(map(shown, args.files)))
 
 
 def _listen(args: SettleArguments, address: tuple[str, int]) -> int:

@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from rdimport.core.address import is_address, masked
 from rdimport.core.document_errors import suggestion
 from rdimport.core.messages import _, untranslated
 from rdimport.core.names import fold
@@ -256,6 +257,9 @@ class Settings(_Table):
                 missing = _("there is no account `{name}`", name=job.account)
                 hint = suggestion(job.account, names.values())
                 yield ("jobs", name, "account"), missing + hint
+            moves = next((key for key in ("move_done", "move_failed") if getattr(job, key)), None)
+            if moves and any(map(is_address, job.files)):
+                yield ("jobs", name, moves), _("a list at an address cannot be moved")
         for place, table in self._tables():
             for wanted in table.notify or ():
                 if wanted not in self.notify:
@@ -296,7 +300,7 @@ class Settings(_Table):
 
     def word(self, name: str) -> str:
         """What names a list on a command line: a path of the file, absolute, or an address."""
-        return name if "://" in name else str(self.path(name))
+        return name if is_address(name) else str(self.path(name))
 
     def words(self, job: str) -> list[str]:
         """The command line, from `run` on, that does what a job says; the key apart."""
@@ -343,4 +347,9 @@ class Settings(_Table):
             value, place = self.value(job, key)
             told = value not in (None, {}) and (value or key != "idempotent")
             if told and key != "ping":
-                yield key, value, place
+                yield key, _without_credentials(value), place
+
+
+def _without_credentials(value: object) -> object:
+    """Names of lists as they are shown."""
+    return tuple(map(masked, value)) if isinstance(value, tuple) else value

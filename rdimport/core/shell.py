@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from rdimport.core.address import is_address, masked
+
 STDIN: Final = "-"
 
 
@@ -29,9 +31,9 @@ def with_key(key: str, words: Sequence[str]) -> str:
 
 def whole(name: str, base: str = "") -> str:
     """A file by its whole path, named in the folder `base` (this one): the reader may be in any
-    other. Standard input and an address are as they are.
+    other. Standard input is as it is, and so is an address but for its credentials.
     """
-    if name == STDIN or "://" in name:
-        return name
+    if name == STDIN or is_address(name):
+        return masked(name)
     path = Path(name).expanduser() if name.startswith("~/") else Path(name)
     return str(Path(base, path).absolute())

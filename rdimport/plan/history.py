@@ -18,7 +18,6 @@ from rdimport.plan.absence import absence
 from rdimport.plan.duplicates import IDENTITY, UNCHANGED
 from rdimport.prepare.encode import compared
 from rdimport.source import Table
-from rdimport.source.fingerprint import fingerprint
 
 PAYLOAD_HASH: Final = "is"
 
@@ -221,7 +220,7 @@ class Before(NamedTuple):
             return ()
 
         def fingerprints() -> list[str]:
-            return [fingerprint(table.name) for table in tables]
+            return [table.fingerprint for table in tables]
 
         return tuple(self.ledger.unrecognised(self.destination, names, None, fingerprints))
 

@@ -28,7 +28,6 @@ from rdimport.plan.suppression import NOBODY, Suppression
 from rdimport.prepare import Bound, Origin, Prepared, bind, prepare
 from rdimport.prepare.earlier import NOTHING
 from rdimport.prepare.encode import Merger, compared
-from rdimport.source.fingerprint import fingerprint
 
 if TYPE_CHECKING:
     from rdimport.destination.rdstation.custom_fields import CustomFields
@@ -205,7 +204,7 @@ class Planner:
             facts.sheet,
             facts.header_row,
             self._mapping.source.repair,
-            fingerprint(table.name),
+            table.fingerprint,
         )
 
     def _read(self, batch: pl.DataFrame, bound: Bound) -> None:

@@ -49,7 +49,7 @@ _HEAD: Final = 1 << 16
 def open_all(paths: Sequence[str], hints: Hints) -> tuple[Table, ...]:
     """Open every table that the names refer to, in order. Raises SourceError."""
     tables: list[Table] = []
-    for file in input_files(paths):
+    for file in input_files(paths, hints):
         at = len(tables)
         tables += open_file(the_list(file, hints, open_file), at, hints)
     return tuple(tables)

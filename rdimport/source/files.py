@@ -18,14 +18,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, cast
 
+from rdimport.core.address import is_address, shown
 from rdimport.core.errors import SourceError
 from rdimport.core.messages import _, untranslated
 from rdimport.core.visible import is_utf8
+from rdimport.source import remote
 from rdimport.source.limits import MOST_RATIO, MOST_WHOLE, UNPACKED_FREE
 from rdimport.source.refusals import harmful
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from rdimport.source.port import Hints
 
 STDIN: Final = "-"
 _GZIP: Final = b"\x1f\x8b"
@@ -59,7 +63,9 @@ class InputFile:
     member: str = ""
     notes: tuple[str, ...] = ()
     spool: Any = field(default=None, repr=False, compare=False)
-    """Keeps the temporary copy of standard input open."""
+    """Keeps the temporary copy of standard input or of a download open."""
+    told: str = ""
+    """What distinguishes a downloaded list from a later version: its ETag and size."""
 
     @contextmanager
     def open(self) -> Iterator[BinaryIO]:
@@ -213,13 +219,15 @@ def _open_zstd(raw: BinaryIO, file: InputFile) -> Iterator[BinaryIO]:
         raise file._damaged() from error  # noqa: SLF001  the same module
 
 
-def input_files(paths: Sequence[str]) -> list[InputFile]:
+def input_files(paths: Sequence[str], hints: Hints) -> list[InputFile]:
     """The files with these names, in order; archives are not opened yet.
+
+    What is at an address is copied into the folder `hints.downloads`.
 
     `archive.zip/leads.csv`, as written in reports, requests that member of the archive. Raises
     SourceError for a file that does not exist, is a directory, or is not readable.
     """
-    named = [file for path in paths for file in _named(path)]
+    named = [file for path in paths for file in _named(path, hints)]
     for file in named:
         if not is_utf8(file.name):
             raise SourceError(
@@ -232,7 +240,9 @@ def input_files(paths: Sequence[str]) -> list[InputFile]:
     return found
 
 
-def _named(path: str) -> list[InputFile]:
+def _named(path: str, hints: Hints) -> list[InputFile]:
+    if is_address(path):
+        return [_downloaded(path, hints)]
     if path == STDIN:
         return [_spooled(_("standard input"), sys.stdin.buffer)]
     plain = InputFile(path, Path(path).expanduser())
@@ -257,15 +267,34 @@ def _spooled(name: str, stream: BinaryIO) -> InputFile:
     """A copy that can be read twice, by its owner only. It is unlinked where the system allows
     reading an unlinked file, so nothing is left behind if the process is killed.
     """
-    copy: Any = tempfile.TemporaryFile(prefix="rdimport-")  # noqa: SIM115  lives as long as the file
-    path = Path(f"/proc/{os.getpid()}/fd/{copy.fileno()}")
-    if not path.exists():  # not Linux
-        copy = tempfile.NamedTemporaryFile(prefix="rdimport-")  # noqa: SIM115
-        path = Path(copy.name)
+    copy, path = _scratch()
     while data := stream.read(1 << 20):
         copy.write(data)
     copy.flush()
     return InputFile(name, path, spool=_Open(copy))
+
+
+def _scratch(folder: Path | None = None) -> tuple[Any, Path]:
+    """A new file without a name, where the system lets it be read so, and the path to read it."""
+    copy: Any = tempfile.TemporaryFile(prefix="rdimport-", dir=folder)  # noqa: SIM115  it lives on
+    path = Path(f"/proc/{os.getpid()}/fd/{copy.fileno()}")
+    if not path.exists():  # no Linux
+        copy = tempfile.NamedTemporaryFile(prefix="rdimport-", dir=folder)  # noqa: SIM115
+        path = Path(copy.name)
+    return copy, path
+
+
+def _downloaded(address: str, hints: Hints) -> InputFile:
+    """A copy of what is at an address, named without its credentials."""
+    whole = bool(hints.sheet or hints.sheets)
+    copy, path = _scratch(hints.downloads)
+    try:
+        told = remote.download(address, copy, whole=whole)
+        copy.flush()
+    except BaseException:
+        copy.close()
+        raise
+    return InputFile(shown(address), path, spool=_Open(copy), told=told)
 
 
 class _Open:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import polars as pl
 
@@ -33,6 +34,8 @@ class Hints:
     """Whether to repair text broken by a wrong encoding (`SÃ£o Paulo`)."""
     sheets: str | None = None
     """Several sheets: `all` that have the columns, or a pattern; `sheet` takes precedence."""
+    downloads: Path | None = None
+    """The folder for downloaded lists; None: the system's folder for temporary files."""
     together: tuple[str, ...] = ()
     """The sheets read together, including this one."""
 
@@ -66,6 +69,10 @@ class Table(Protocol):
     @property
     def columns(self) -> tuple[str, ...]:
         """The names of the columns in the file's order; unique and not empty."""
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells the file from a later one of the same name; empty where nothing does."""
 
     def batches(self, rows: int = BATCH_ROWS) -> Iterator[pl.DataFrame]:
         """All data rows in order, at most `rows` at a time; may be called more than once.

@@ -11,6 +11,7 @@ from rdimport.core.errors import SourceError
 from rdimport.core.messages import _
 from rdimport.core.names import did_you_mean, fold
 from rdimport.core.row import DEFECT, FILE, ROW
+from rdimport.source.fingerprint import fingerprint
 from rdimport.source.header import NAME_THE_ROW, FirstRow, Header, find_header, header_only
 from rdimport.source.limits import MOST_SHEETS
 from rdimport.source.port import BATCH_ROWS, Facts
@@ -82,6 +83,11 @@ class GridTable:
     def name(self) -> str:
         """The name of the file as given by the user."""
         return self._file.name
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells the file from a later one of the same name."""
+        return self._file.told or fingerprint(self._file.name)
 
     @property
     def facts(self) -> Facts:

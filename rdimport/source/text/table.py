@@ -10,6 +10,7 @@ from rdimport.core.errors import SourceError
 from rdimport.core.messages import _, untranslated
 from rdimport.core.row import FILE
 from rdimport.source.encoding import Decoder
+from rdimport.source.fingerprint import fingerprint
 from rdimport.source.port import BATCH_ROWS, Facts, Hints
 from rdimport.source.row_filter import RowFilter, ahead
 from rdimport.source.text.dialect import SAMPLE_BYTES, find_dialect, without_end_mark
@@ -48,6 +49,11 @@ class TextTable:
     def name(self) -> str:
         """The name of the file as given by the user."""
         return self._file.name
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells the file from a later one of the same name."""
+        return self._file.told or fingerprint(self._file.name)
 
     @property
     def facts(self) -> Facts:

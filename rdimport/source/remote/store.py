@@ -1,0 +1,88 @@
+"""Lists in an object store: s3://bucket/key, through the library obstore."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from typing import BinaryIO, Final
+from urllib.parse import unquote, urlsplit
+
+from rdimport.core.errors import SourceError
+from rdimport.core.messages import _
+from rdimport.destination.address import is_loopback
+
+_PIECE: Final = 1 << 20
+
+
+def fetch(address: str, name: str, into: BinaryIO, most: int) -> str:
+    """Copy what is at an address; returns its ETag and size. Raises SourceError."""
+    try:
+        from obstore import exceptions, get  # noqa: PLC0415
+        from obstore.store import from_url  # noqa: PLC0415
+    except ImportError:
+        raise SourceError(
+            _("{name} is read by the library obstore, which is not installed.", name=name),
+            _("Install it: pip install 'rdimport[s3]'."),
+        ) from None
+    parts = urlsplit(address)
+    key = unquote(parts.path.lstrip("/"))
+    if not parts.hostname or not key or "@" in parts.netloc or parts.query:
+        raise SourceError(
+            _("{name} is no address of an object: s3://bucket/key.", name=name),
+            _("Credentials come from the environment (AWS_ACCESS_KEY_ID and so on)."),
+        )
+    try:
+        store = from_url(
+            f"{parts.scheme}://{parts.netloc}",
+            client_options={
+                "connect_timeout": "15s",
+                "read_timeout": "60s",
+                "timeout": "1h",
+                "allow_http": _allows_http(),
+            },
+            retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=60)},
+        )
+        found = get(store, key)
+        size = found.meta["size"]
+        if size > most:
+            raise SourceError(
+                _(
+                    "{name} is larger than {most} MiB, too large for a list.",
+                    name=name,
+                    most=most >> 20,
+                ),
+                _("Check the address, or download the list, divide it and name the files."),
+            )
+        into.writelines(found.stream(min_chunk_size=_PIECE))
+    except (exceptions.BaseError, FileNotFoundError, PermissionError) as error:
+        raise _refused(name, error) from error
+    return f"{found.meta['e_tag'] or ''} {size}"
+
+
+def _allows_http() -> bool:
+    """Whether a store may be asked in clear: one on this machine, or by the owner's own word."""
+    named = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
+    said = os.environ.get("AWS_ALLOW_HTTP", "").lower() in ("1", "true")
+    return said or is_loopback(urlsplit(named).hostname)
+
+
+def _refused(name: str, error: Exception) -> SourceError:
+    """What to say; the library's own words may hold addresses with credentials."""
+    kind = type(error).__name__
+    if isinstance(error, FileNotFoundError) or kind == "NotFoundError":
+        return SourceError(
+            _("There is nothing at {name}.", name=name),
+            _("Check the bucket, the key and the region (AWS_REGION)."),
+        )
+    if kind in ("PermissionError", "PermissionDeniedError", "UnauthenticatedError"):
+        return SourceError(
+            _("{name} may not be read with the credentials of the environment.", name=name),
+            _("Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the rights of their owner."),
+        )
+    return SourceError(
+        _("{name} cannot be read from its store ({kind}).", name=name, kind=kind),
+        _(
+            "Check the network and the variables AWS_REGION, AWS_ENDPOINT_URL and "
+            "AWS_ACCESS_KEY_ID."
+        ),
+    )

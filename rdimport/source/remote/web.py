@@ -1,0 +1,209 @@
+"""Lists at https:// addresses: copied whole, over TLS, or not at all."""
+
+from __future__ import annotations
+
+import ssl
+import time
+from typing import BinaryIO, Final
+
+import httpx
+
+from rdimport.core.errors import SourceError
+from rdimport.core.messages import _
+from rdimport.destination.address import is_loopback
+from rdimport.source.remote.google import export_of, refuse_login
+
+_TRIES: Final = 3
+_PAUSE: Final = 0.5
+_MOST_REDIRECTS: Final = 5
+_TIMES: Final = httpx.Timeout(60.0, connect=15.0)
+_SLOWEST: Final = 1_000
+"""Bytes a second, on average once the first minute is over: who is slower keeps us for ever."""
+_LOGIN: Final = "accounts.google.com"
+
+
+class _CutError(Exception):
+    """What came is not all, and may be there another time; `told` is what to say at the last."""
+
+    def __init__(self, told: SourceError) -> None:
+        super().__init__(told.message)
+        self.told = told
+
+
+def fetch(address: str, name: str, into: BinaryIO, most: int, *, whole: bool) -> str:
+    """Copy what is at an address; returns its ETag and size. Raises SourceError."""
+    export = export_of(address, whole=whole)
+    try:
+        url = httpx.URL(export.address if export else address)
+    except httpx.InvalidURL:
+        url = httpx.URL()
+    if not url.host:
+        raise SourceError(
+            _("{name} is no address.", name=name), _("Copy it from the browser once more.")
+        )
+    if url.scheme != "https" and not is_loopback(url.host):
+        raise SourceError(
+            _("{name} would come over the network unprotected.", name=name),
+            _("Name its https:// address, or download the list."),
+        )
+    named = export.name if export else name
+    with _client(url, named) as client:
+        return _Download(client, named, into, most, is_google=export is not None).copied(url)
+
+
+def _client(url: httpx.URL, name: str) -> httpx.Client:
+    """Through the proxy of the environment, where there is one; this machine is reached itself."""
+    own = is_loopback(url.host)
+    tls = ssl.create_default_context()
+    try:
+        return httpx.Client(verify=tls, timeout=_TIMES, trust_env=not own)
+    except (ImportError, ValueError, httpx.InvalidURL) as error:
+        raise SourceError(
+            _("{name} cannot be reached through the proxy of the environment.", name=name),
+            _("Name an HTTP proxy in HTTPS_PROXY, or download the list."),
+        ) from error
+
+
+class _Download:
+    """One list on its way. What was cut goes on where it stopped, if the list is still the same."""
+
+    def __init__(
+        self, client: httpx.Client, name: str, into: BinaryIO, most: int, *, is_google: bool
+    ) -> None:
+        self._client = client
+        self._name = name
+        self._into = into
+        self._most = most
+        self._is_google = is_google
+        self._size = 0
+        self._etag = ""
+
+    def copied(self, url: httpx.URL) -> str:
+        """Copy it in as many tries as make sense; returns its ETag and size."""
+        for number in range(1, _TRIES + 1):
+            try:
+                self._once(url)
+            except _CutError as error:
+                if number == _TRIES:
+                    raise error.told from error
+                time.sleep(_PAUSE * number)
+            else:
+                break
+        return f"{self._etag} {self._size}" if self._etag else ""
+
+    def _once(self, url: httpx.URL) -> None:
+        try:
+            for _hop in range(_MOST_REDIRECTS + 1):
+                with self._client.stream("GET", url, headers=self._headers()) as answer:
+                    if not answer.has_redirect_location:
+                        self._take(answer)
+                        return
+                    url = self._next(url, answer.headers["location"])
+        except httpx.TransportError as error:
+            raise self._untaken(error) from error
+        raise self._refused(_("it is forwarded too often"))
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "rdimport"}
+        if self._size and self._etag and not self._etag.startswith("W/"):
+            headers |= {"Range": f"bytes={self._size}-", "If-Range": self._etag}
+        return headers
+
+    def _next(self, url: httpx.URL, location: str) -> httpx.URL:
+        """Where a redirect leads: credentials go to nobody else, and nothing goes in clear."""
+        there = url.join(location)
+        same = (there.scheme, there.host, there.port) == (url.scheme, url.host, url.port)
+        in_clear = there.scheme == "http" and url.scheme == "http" and is_loopback(there.host)
+        if there.scheme != "https" and not in_clear:
+            raise self._refused(_("it is forwarded to an address without https://"))
+        if self._is_google and there.host == _LOGIN:
+            raise refuse_login(self._name)
+        return there.copy_with(userinfo=url.userinfo if same else b"")
+
+    def _take(self, answer: httpx.Response) -> None:
+        """Keep the bytes of an answer. Raises SourceError, or _CutError where it ends early."""
+        self._see(answer)
+        if answer.status_code != httpx.codes.PARTIAL_CONTENT or not self._goes_on(answer):
+            self._into.seek(0)
+            self._into.truncate()
+            self._size = 0
+        self._etag = answer.headers.get("etag", "")
+        length = answer.headers.get("content-length", "")
+        if length.isdigit() and self._size + int(length) > self._most:
+            raise self._too_big()
+        if not length and "chunked" not in answer.headers.get("transfer-encoding", "").lower():
+            raise self._refused(_("the server does not say where it ends, so a cut would not show"))
+        began = time.monotonic()
+        for piece in answer.iter_raw():
+            self._into.write(piece)
+            self._size += len(piece)
+            spent = time.monotonic() - began
+            if self._size > self._most:
+                raise self._too_big()
+            if spent > 60 and self._size < _SLOWEST * spent:
+                raise self._refused(_("it comes too slowly"))
+
+    def _goes_on(self, answer: httpx.Response) -> bool:
+        told: str = answer.headers.get("content-range", "")
+        return told.startswith(f"bytes {self._size}-")
+
+    def _see(self, answer: httpx.Response) -> None:
+        """Raises for an answer that is no list."""
+        status = answer.status_code
+        is_page = answer.headers.get("content-type", "").startswith("text/html")
+        if self._is_google and (status in (401, 403) or is_page):
+            raise refuse_login(self._name)
+        if answer.headers.get("content-encoding", "identity") not in ("identity", "gzip"):
+            raise self._refused(_("it is packed in a way that nobody asked for"))
+        if status in (200, 206):
+            return
+        if status == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+            self._size = 0
+        told = self._refused(_("the server answers HTTP {status}", status=status))
+        if status in (401, 403):
+            told = SourceError(
+                _("{name} is not for everybody (HTTP {status}).", name=self._name, status=status),
+                _(
+                    "Ask for an address that needs no login, or download the list and name the "
+                    "file."
+                ),
+            )
+        if status in (404, 410):
+            told = SourceError(
+                _("There is nothing at {name} (HTTP {status}).", name=self._name, status=status),
+                _("Copy the address from the browser once more."),
+            )
+        raise _CutError(told) if status in (408, 416, 425, 429) or status >= 500 else told
+
+    def _untaken(self, error: httpx.TransportError) -> Exception:
+        """What to do about an answer that did not come, or not whole."""
+        cause = error.__cause__ or error.__context__
+        if "location" in str(error):
+            return self._refused(_("it is forwarded to an address that is none"))
+        if isinstance(error, httpx.UnsupportedProtocol):
+            return self._refused(_("it is no https:// address"))
+        if "CERTIFICATE_VERIFY_FAILED" in f"{error}{cause}":
+            return self._refused(_("the server's certificate is not trusted"))
+        if isinstance(error, httpx.TimeoutException):
+            why = _("the server does not answer in time")
+        elif isinstance(error, httpx.ConnectError | httpx.ProxyError):
+            why = _("the server cannot be reached")
+        else:
+            why = _("the connection breaks off before its end")
+        return _CutError(self._refused(why))
+
+    def _refused(self, why: str) -> SourceError:
+        return SourceError(
+            _("{name} cannot be downloaded: {why}.", name=self._name, why=why),
+            _("Nothing was sent. Try again, or download the list yourself and name the file."),
+        )
+
+    def _too_big(self) -> SourceError:
+        return SourceError(
+            _(
+                "{name} is larger than {most} MiB, too large for a list.",
+                name=self._name,
+                most=self._most >> 20,
+            ),
+            _("Check the address, or download the list, divide it and name the files."),
+        )

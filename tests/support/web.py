@@ -1,0 +1,110 @@
+"""A web server on loopback that follows a script, over TLS or not, and a proxy that leads to it."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+Answer = Callable[["Visit"], None]
+
+
+class Visit(BaseHTTPRequestHandler):
+    """One request; a script answers it."""
+
+    protocol_version = "HTTP/1.1"
+    site: Site
+
+    def do_GET(self) -> None:
+        self.site.seen.append(self)
+        with suppress(OSError):
+            self.site.answer(self)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+    def say(self, body: bytes, status: int = 200, **headers: str) -> None:
+        """A whole answer."""
+        self.send_response(status)
+        for name, value in {"content_length": str(len(body)), **headers}.items():
+            if value:
+                self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def cut(self) -> None:
+        """End the connection here."""
+        self.wfile.flush()
+        self.close_connection = True
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
+
+
+@dataclass
+class Site:
+    """A server, its script and what it was asked."""
+
+    answer: Answer
+    port: int = 0
+    scheme: str = "http"
+    seen: list[Visit] = field(default_factory=list)
+
+    def at(self, path: str, user: str = "") -> str:
+        return f"{self.scheme}://{user}127.0.0.1:{self.port}{path}"
+
+
+@contextmanager
+def site(answer: Answer, tls: ssl.SSLContext | None = None) -> Iterator[Site]:
+    """A server for a while."""
+    found = Site(answer, scheme="https" if tls else "http")
+    visit = type("Here", (Visit,), {"site": found})
+    with ThreadingHTTPServer(("127.0.0.1", 0), visit) as server:
+        server.daemon_threads = True
+        if tls:
+            server.socket = tls.wrap_socket(
+                server.socket, server_side=True, do_handshake_on_connect=False
+            )
+        found.port = server.server_address[1]
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield found
+        server.shutdown()
+
+
+class _Tunnel(BaseHTTPRequestHandler):
+    port: int
+
+    def do_CONNECT(self) -> None:
+        with socket.create_connection(("127.0.0.1", self.port)) as there:
+            self.send_response(200)
+            self.end_headers()
+            back = threading.Thread(target=_carry, args=(there, self.connection), daemon=True)
+            back.start()
+            _carry(self.connection, there)
+            back.join()
+        self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def _carry(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65_536):
+            target.sendall(data)
+    with suppress(OSError):
+        target.shutdown(socket.SHUT_WR)
+
+
+@contextmanager
+def proxy(port: int) -> Iterator[str]:
+    """A proxy that leads to that port of this machine, whatever host is asked for."""
+    tunnel = type("Tunnel", (_Tunnel,), {"port": port})
+    with ThreadingHTTPServer(("127.0.0.1", 0), tunnel) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()

@@ -26,6 +26,9 @@ settings.register_profile(
 )
 settings.load_profile("rdimport")
 
+# Where this is set, each command that a test starts would compile all of the package anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # A checkout may have changed the sentences; a command would compile them each time it is started.
 compile_all()
 

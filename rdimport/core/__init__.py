@@ -1,1 +1,1 @@
-"""What every room shares: rows and states, quota, errors, events, the clock, names, messages."""
+"""Shared by all packages: rows and states, quota, errors, events, the clock, names, messages."""

@@ -1,6 +1,6 @@
-"""Requests by the minute as SVG: stacked columns, and a dashed line for the quota.
+"""An SVG chart of requests per minute: stacked columns, and a dashed line for the quota.
 
-Colours come from the page: `.column.KIND` is filled there, `.quota-line` stroked.
+The page sets the colours: `.column.KIND` is filled, `.quota-line` stroked.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _GAP: Final = 0.13
 """Share of a column's width that stays empty."""
 
 _LEAST: Final = 2.0
-"""Height of a column that is not zero: one request in a busy hour must still be seen."""
+"""Minimum height of a non-zero column, so that a single request in a busy hour is visible."""
 
 
 def columns(
@@ -27,10 +27,10 @@ def columns(
     label: str,
     limit: float | None = None,
 ) -> str:
-    """An `<svg>` element: a column for each of `counts`, its parts stacked in the order of `kinds`.
+    """An `<svg>` element with a column for each of `counts`, its parts in the order of `kinds`.
 
-    `top` is the value at the upper edge, `limit` where the line is; `label` says it to those who
-    cannot see it. The picture stretches with its box, so it holds no text.
+    `top` is the value at the upper edge, `limit` that of the line, and `label` the text for screen
+    readers. The image scales with its container, so it contains no text.
     """
     width = WIDTH / max(1, len(counts))
     stretched = f'viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none"'
@@ -66,7 +66,7 @@ def _rectangle(kind: str, x: float, y: float, width: float, height: float) -> st
 
 
 def round_up(value: float) -> float:
-    """The next of 1, 2, 5, 10, 20, 50, … that leaves a little air above `value`."""
+    """The next of 1, 2, 5, 10, 20, 50, ... with some space above `value`."""
     wanted = max(1.0, value * 1.05)
     size = 10.0 ** math.floor(math.log10(wanted))
     return next(size * by for by in (1, 2, 5, 10) if size * by >= wanted)

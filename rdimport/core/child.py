@@ -1,4 +1,4 @@
-"""How a process of ours starts another: the same Python, isolated, with nothing to give away."""
+"""Starts child processes: the same Python, isolated, without secrets in the environment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ sys.path += [where for where in sys.argv[1:] if where not in sys.path]
 from {module} import main
 main()
 """
-"""Isolated Python has its own library and its site's packages on the path; the rest comes after."""
+"""In isolated mode the path has only the standard library and site packages; the rest is
+appended.
+"""
 
 _INHERITED: Final = frozenset(
     "PATH HOME USERPROFILE LANG LANGUAGE TZ TMPDIR TEMP TMP SYSTEMROOT SYSTEMDRIVE "
@@ -23,14 +25,15 @@ _INHERITED: Final = frozenset(
 
 
 def command(module: str) -> list[str]:
-    """What runs the `main` of a module. `python -m` would run a `json.py` of the current folder,
-    which may have come out of a stranger's archive: only what this program itself is made of is on
-    its path.
+    """The command line that runs the `main` of a module.
+
+    `python -m` would also import from the current folder, where a `json.py` may come from a
+    stranger's archive. Here only the places that this program was loaded from are on the path.
     """
     home = Path(__file__).resolve().parents[2]
     try:
         foreign = {Path.cwd()} - {home}
-    except OSError:  # it was deleted, and holds nothing
+    except OSError:  # deleted, so it contains nothing
         foreign = set()
     places = [Path(where) for where in sys.path]
     ours = [str(p) for p in places if p.is_absolute() and p.resolve() not in foreign]
@@ -39,7 +42,7 @@ def command(module: str) -> list[str]:
 
 
 def bare(environment: Mapping[str, str]) -> dict[str, str]:
-    """What the child needs of the environment: no key, and nothing that steers Python."""
+    """The environment that the child needs: no key, and nothing that influences Python."""
     return {
         name: value
         for name, value in environment.items()
@@ -48,7 +51,9 @@ def bare(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def own_group() -> dict[str, Any]:
-    """Ctrl+C goes to all processes of a terminal: the parent must be able to finish first."""
+    """Start the child in its own process group: Ctrl+C goes to all processes of a terminal, and the
+    parent has to finish first.
+    """
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     return {"start_new_session": True}

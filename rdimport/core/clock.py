@@ -1,4 +1,6 @@
-"""Time as an argument: code that waits or dates takes a clock and never asks the system."""
+"""The clock as a parameter: code that waits or dates takes a Clock, so tests can supply their
+own.
+"""
 
 from __future__ import annotations
 
@@ -9,27 +11,27 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What time-dependent code needs."""
+    """The clock that time-dependent code needs."""
 
     def monotonic(self) -> float:
         """Seconds from an arbitrary start; never goes back."""
 
     def now(self) -> datetime:
-        """The date and time in UTC."""
+        """The current date and time in UTC."""
 
     async def sleep(self, seconds: float) -> None:
         """Sleep for `seconds`."""
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The system's clock."""
 
     def monotonic(self) -> float:
         """Seconds from an arbitrary start; never goes back."""
         return time.monotonic()
 
     def now(self) -> datetime:
-        """The date and time in UTC."""
+        """The current date and time in UTC."""
         return datetime.now(UTC)
 
     async def sleep(self, seconds: float) -> None:
@@ -38,5 +40,5 @@ class SystemClock:
 
 
 def today(clock: Clock) -> str:
-    """The day where this machine stands, as 2026-12-31."""
+    """Today's date in this machine's time zone, as 2026-12-31."""
     return clock.now().astimezone().date().isoformat()

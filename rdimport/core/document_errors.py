@@ -1,4 +1,4 @@
-"""Everything that is wrong with a YAML or TOML file as lines for the person who wrote it."""
+"""Reports all errors in a YAML or TOML file, one line each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rdimport.core.yaml_document import Document, Path, Place
 
 CONTRADICTION: Final = "contradiction"
-"""The type of the model's own error for broken `rules`, which the loader reports one by one."""
+"""The model's error type for broken `rules`, which the loader reports one by one."""
 
 _SENTENCES: Final = {
     "string_type": untranslated("expected text, found {found}"),
@@ -47,7 +47,7 @@ _SENTENCES: Final = {
 
 
 def lines(name: str, problems: Iterable[tuple[Place, Path, str]]) -> str:
-    """A line for every problem, in the order of the file."""
+    """One line per problem, in the order of the file."""
     found = [
         f"{name}:{place[0]}:{place[1]}: {_dotted(path)}{message}"
         for place, path, message in sorted(set(problems), key=lambda p: (p[0], p[2]))
@@ -56,14 +56,14 @@ def lines(name: str, problems: Iterable[tuple[Place, Path, str]]) -> str:
 
 
 def from_rules(document: Document, broken: Iterable[tuple[Path, str]]) -> list[Any]:
-    """Broken rules with their places."""
+    """Broken rules with their positions."""
     return [(document.place(path), path, message) for path, message in broken]
 
 
 def from_model(
     document: Document, model: type[BaseModel], refused: ValidationError
 ) -> list[tuple[Place, Path, str]]:
-    """pydantic's errors with their places, in our words."""
+    """pydantic's errors with their positions, reworded."""
     return [
         _one(document, model, detail)
         for detail in refused.errors(include_url=False)
@@ -110,7 +110,7 @@ def _sentence(detail: Any) -> str:
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """`; did you mean X?` or nothing."""
+    """`; did you mean X?`, or empty."""
     best = did_you_mean(name, known)
     return _("; did you mean `{best}`?", best=best) if best else ""
 
@@ -130,7 +130,7 @@ def _dotted(path: Path) -> str:
 
 
 def _model_at(model: type[BaseModel], path: Path) -> type[BaseModel]:
-    """The part of the model that a path leads to; keys of a dict and list positions are passed."""
+    """The part of the model at a path; dict keys and list positions are skipped."""
     for step in path:
         known = model.model_fields.get(step) if isinstance(step, str) else None
         if known is not None:

@@ -1,4 +1,4 @@
-"""What stops a run. A bad row is never one of these: it is a value in a table."""
+"""Errors that stop a run. A bad row is not an error: it is a value in a table."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from rdimport.core.visible import shown
 
 
 class ExitCode(IntEnum):
-    """What the command says to the shell; scripts and cron jobs rely on it."""
+    """The exit codes of the command; scripts and cron jobs rely on them."""
 
     DONE = 0
-    """Every row was accepted now or earlier, was a duplicate of such a row, or was suppressed."""
+    """All rows are accepted, now or earlier, duplicates of such rows, or suppressed."""
     FAILED_ROWS = 1
     """Finished; some rows are invalid, refused or uncertain."""
     NOTHING_SENT = 2
-    """Wrong usage, mapping, file, or no key."""
+    """Wrong usage, mapping or file, or no key."""
     STOPPED = 3
-    """Stopped before the end; the same command again goes on."""
+    """Stopped early; the same command continues."""
     BUG = 70
-    """A mistake of rdimport's own (`EX_SOFTWARE` of sysexits.h); the ledger is right."""
+    """An error in rdimport itself (`EX_SOFTWARE` of sysexits.h); the ledger is correct."""
     BUSY = 75
-    """Another run, or a purge, holds this ledger (`EX_TEMPFAIL` of sysexits.h)."""
+    """Another run, or a purge, uses this ledger (`EX_TEMPFAIL` of sysexits.h)."""
 
 
 class RdimportError(Exception):
-    """The one base: what happened, what to do next, and the exit code that says so.
+    """Base class of all errors: what happened, what to do next, and the exit code.
 
-    `message` names the file, row or column; `remedy` is an instruction. Neither ever holds the
-    API key, and neither holds anything that steers a terminal: what comes from outside is shown.
+    `message` names the file, row or column; `remedy` is an instruction. Neither contains the API
+    key, and control characters in either are escaped.
     """
 
     exit_code: ExitCode = ExitCode.NOTHING_SENT
     summary: Mapping[str, object] | None = None
-    """What is known of the run that it ended; None where none had begun."""
+    """What is known about the run that it ended; None if no run had begun."""
 
     def __init__(self, message: str, remedy: str = "") -> None:
         self.message: str = shown(message)
@@ -46,7 +46,7 @@ class RdimportError(Exception):
     def with_code(
         self, exit_code: ExitCode, remedy: str = "", summary: Mapping[str, object] | None = None
     ) -> Self:
-        """The same error with another exit code, one more thing to do, and its run's `summary`."""
+        """A copy with another exit code, an additional remedy, and the run's `summary`."""
         same = copy(self)
         same.exit_code = exit_code
         same.summary = summary or self.summary
@@ -58,17 +58,17 @@ class RdimportError(Exception):
 
 
 class Bug(Exception):  # noqa: N818  it says what it is
-    """rdimport contradicts itself: always exit code 70, with the stack. Not an `RdimportError`, so
+    """An internal contradiction: always exit code 70, with a traceback. Not an `RdimportError`, so
     that it is not mistaken for a user error.
     """
 
 
 class UsageError(RdimportError):
-    """Options that do not fit together, or a key that is not there."""
+    """Options that contradict each other, or a missing key."""
 
 
 class MappingError(RdimportError):
-    """The mapping file is wrong, or does not fit the spreadsheet."""
+    """The mapping file is invalid, or does not fit the spreadsheet."""
 
 
 class SourceError(RdimportError):
@@ -80,24 +80,24 @@ class LedgerError(RdimportError):
 
 
 class LedgerLostError(LedgerError):
-    """The ledger vanished, was replaced, or knows less than was sent."""
+    """The ledger has disappeared, was replaced, or lacks rows that were sent."""
 
 
 class LedgerDamagedError(LedgerError):
-    """What is in the ledger cannot be trusted."""
+    """The contents of the ledger are damaged."""
 
 
 class LedgerBusyError(LedgerError):
-    """Another run, or a purge, holds the ledger."""
+    """Another run, or a purge, uses the ledger."""
 
     exit_code = ExitCode.BUSY
 
 
 class OutputError(RdimportError):
-    """What a command has to say cannot be written."""
+    """The output of a command cannot be written."""
 
 
 class ReportError(RdimportError):
-    """A report cannot be written; what became of every row is safe in the ledger."""
+    """A report cannot be written; the results of all rows are safe in the ledger."""
 
     exit_code = ExitCode.STOPPED

@@ -1,4 +1,4 @@
-"""What a run tells its observers while it works. The final numbers never come from these."""
+"""Events of a run for its observers. The final numbers never come from events."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rdimport.core.row import State
 
 @dataclass(frozen=True, slots=True)
 class RowsRead:
-    """So many more rows of a file were read, cleaned and validated."""
+    """`rows` more rows of a file were read, cleaned and validated."""
 
     file: str
     rows: int
@@ -18,8 +18,8 @@ class RowsRead:
 
 @dataclass(frozen=True, slots=True)
 class SendingStarted:
-    """The plan is made; `rows` will be sent, as many as a limit lets through, at `per_second` at
-    most (None: no quota).
+    """The plan is complete. `rows`: rows to send, within the limit; `per_second`: the maximum rate,
+    None without a quota.
     """
 
     rows: int
@@ -35,7 +35,7 @@ class RowFinished:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The run waits; `reason` is a detail that `reasons.detail` puts into words."""
+    """The run waits; `reason` is a detail for `reasons.detail`."""
 
     reason: str
     seconds: float
@@ -56,7 +56,7 @@ class SendingFinished:
 @dataclass(frozen=True, slots=True)
 class ReportStage:
     """The report reached the stage `name`: `counting`, `failures.csv`, `failures.xlsx`, `packing`
-    or `report.html`. `rows` go into it; 0 where it is not written row by row.
+    or `report.html`. `rows`: the number of rows to write; 0 if it is not written row by row.
     """
 
     name: str
@@ -65,7 +65,7 @@ class ReportStage:
 
 @dataclass(frozen=True, slots=True)
 class RowsReported:
-    """So many more rows were written into the file that the last stage named."""
+    """More rows were written to the file of the last stage."""
 
     rows: int
 
@@ -77,7 +77,7 @@ class ReportFinished:
 
 @dataclass(frozen=True, slots=True)
 class PlanFinished:
-    """All of the input was read, and nothing was sent yet."""
+    """All of the input was read; nothing has been sent yet."""
 
 
 Event = (
@@ -96,16 +96,14 @@ Observer = Callable[[Event], None]
 
 
 class LastTrouble:
-    """Passes events on, and remembers what trouble the run waits for: the detail of a `Waiting`,
-    until a row finishes again.
-    """
+    """Forwards events, and keeps the reason of the current wait until a row finishes again."""
 
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
         self.trouble = ""
 
     def __call__(self, event: Event) -> None:
-        """Note it and pass it on."""
+        """Record the event and forward it."""
         if isinstance(event, Waiting):
             self.trouble = event.reason
         elif isinstance(event, RowFinished):
@@ -114,12 +112,12 @@ class LastTrouble:
 
 
 def ignore_events(_event: Event) -> None:
-    """The observer that shows nothing."""
+    """An observer that does nothing."""
 
 
 def best_effort(observer: Observer) -> Observer:
-    """The same, until what it writes to is closed or full: then it is silent. No run depends on
-    whether anybody can see it.
+    """The observer, until its output is closed or full; then it does nothing. No run depends on
+    whether its progress can be shown.
     """
     working = True
 
@@ -128,7 +126,7 @@ def best_effort(observer: Observer) -> Observer:
         if working:
             try:
                 observer(event)
-            except (OSError, ValueError):  # a closed file is a ValueError
+            except (OSError, ValueError):  # ValueError: the file is closed
                 working = False
 
     return notify

@@ -1,8 +1,8 @@
-"""The API key, where it could come back to us: found in any of its forms, and made unreadable.
+"""Masks API keys in text from outside, in any encoding.
 
-What an endpoint, a library or a person says may hold the key: as it is, in other letter case,
-with percent, JSON or HTML escapes, in base64 or hexadecimal, as a part of something longer, cut.
-Every text from outside goes through one `Mask` before it is stored or shown.
+Text from an endpoint, a library or a person may contain the key: as it is, in different case, with
+percent, JSON or HTML escapes, in base64 or hexadecimal, as part of something longer, or cut off.
+All such text goes through a `Mask` before it is stored or shown.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from typing import Final
 HIDDEN: Final = "***"
 
 SHORTEST: Final = 8
-"""A shorter key is a word like others: it is masked only where it stands as `api_key=…`."""
+"""A shorter key could be an ordinary word: it is masked only in `api_key=...`."""
 
 PART: Final = 12
-"""So many characters of a key in a row are masked wherever they stand, cut at either end or not."""
+"""This many consecutive characters of a key are masked wherever they occur."""
 
 TAIL: Final = 6
-"""So many first characters of a key are masked where the text ends with them, or with dots or
-closing marks behind them: it was cut there.
+"""This many first characters of a key are masked at the end of the text, or before dots or closing
+marks there: the text was cut off.
 """
 
 _WINDOW: Final = 6
-"""Any `PART` characters in a row of a key hold one of its windows, taken without overlap, whole."""
+"""Any `PART` consecutive characters of a key contain one of its windows, which do not overlap."""
 
 _ROUNDS: Final = 4
-"""Escapes of escapes that are undone."""
+"""How many levels of nested escapes are undone."""
 
 _NAMED: Final = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
 _BLANK: Final = dict.fromkeys("nrtfvb", " ")
@@ -40,7 +40,7 @@ _KINDS: Final = (
     r"&\#x(?P<hex>[0-9a-f]{1,6});?|&\#(?P<number>[0-9]{1,7});?|&(?P<name>amp|lt|gt|quot|apos);",
 )
 _ESCAPES: Final = tuple(re.compile(kind, re.DOTALL) for kind in (*_KINDS, "|".join(_KINDS)))
-"""Each kind alone, as a key may hold what looks like another, and all together."""
+"""Each kind alone, as a key may contain what looks like another kind, and all together."""
 
 _UNSEEN: Final = re.compile(
     "[\\s\x00-\x1f\x7f-\xa0\xad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]+"
@@ -51,23 +51,21 @@ _CLOSING: Final = " .…,;:\"'`)]}>“”’"
 _LOWER: Final = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 _ID: Final = re.compile(r"[0-9a-f-]{1,64}")
-"""What an identifier looks like that an endpoint gives: one for each row, so it is read fast."""
+"""Typical form of an endpoint's identifiers: every row has one, so this is the fast path."""
 
 _KEY_SHAPED: Final = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9_+=~-]{16,512}")
 _RUN: Final = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
 
 
 def may_be_key(word: str) -> bool:
-    """Whether a typed word may be an API key: 16 or more letters and digits without a path
-    separator. Run names look similar and are excluded.
+    """Whether a word may be an API key: 16 or more letters and digits without a path separator. Run
+    names look similar and are excluded.
     """
     return bool(_KEY_SHAPED.fullmatch(word)) and not _RUN.fullmatch(word)
 
 
 class Mask:
-    """Called with a text it returns it without the keys that it knows, and without any value that
-    stands as `api_key=…`.
-    """
+    """A function that masks the keys it knows, and any value in `api_key=...`."""
 
     def __init__(self, keys: Iterable[str] = ()) -> None:
         self._forms: tuple[str, ...] = ()
@@ -78,7 +76,7 @@ class Mask:
             self.learn(key)
 
     def learn(self, key: str) -> None:
-        """Know one more key."""
+        """Add a key."""
         if not key or key in self._keys:
             return
         self._keys = (*self._keys, key)
@@ -90,20 +88,20 @@ class Mask:
         self._short = re.compile(f"{_NAME}(?P<key>{'|'.join(short)})") if short else None
 
     def forget(self) -> None:
-        """Know no key any more."""
+        """Remove all keys."""
         self._keys = self._forms = self._in_ids = ()
         self._short = None
 
     def __call__(self, text: str) -> str:
-        """The text without keys."""
+        """The text with all keys masked."""
         if _ID.fullmatch(text) and not any(window in text for window in self._in_ids):
             return text
-        while spans := self._spans(text):  # what is left may, put together, be a key again
+        while spans := self._spans(text):  # joining what is left may form a key again
             text = _without(text, spans)
         return text
 
     def _spans(self, text: str) -> list[tuple[int, int]]:
-        """Where keys stand in a text, in any order."""
+        """The positions of keys in a text, in any order."""
         found: list[tuple[int, int]] = []
         for reading in _readings(text):
             for pattern in filter(None, (_ASSIGNED, self._short)):
@@ -124,8 +122,8 @@ class Mask:
 
 
 class _Reading:
-    """A text in lower case, or what it reads once the matches of `pattern` in `before` are replaced
-    by what they stand for.
+    """A text in lower case, or the result of replacing the matches of `pattern` in `before` by what
+    they encode.
     """
 
     def __init__(
@@ -136,18 +134,18 @@ class _Reading:
         self._pattern = pattern
 
     def undone(self, pattern: re.Pattern[str]) -> _Reading | None:
-        """The next reading; None where nothing matches."""
+        """The next reading; None if nothing matches."""
         text = pattern.sub(_meant, self.text)
         return _Reading(text, self, pattern) if len(text) < len(self.text) else None
 
     def span(self, start: int, end: int) -> tuple[int, int]:
-        """Where characters of this reading begin and end in the original text."""
+        """The span in the original text of a span in this reading."""
         starts, ends = self._places
         return starts[start], ends[end - 1]
 
     @cached_property
     def _places(self) -> tuple[Sequence[int], Sequence[int]]:
-        """Where each character begins and ends in the original text: only a hit needs it."""
+        """The span in the original text of each character; computed only after a match."""
         if self._before is None:
             return range(len(self.text)), range(1, len(self.text) + 1)
         text, (from_starts, from_ends) = self._before.text, self._before._places  # noqa: SLF001
@@ -166,7 +164,7 @@ class _Reading:
 
 
 def _readings(text: str) -> Iterator[_Reading]:
-    """A text as it is, then with its escapes undone: again and again."""
+    """The text, then with its escapes undone repeatedly."""
     plain = _Reading(text.translate(_LOWER))
     yield plain
     for pattern in _ESCAPES:
@@ -180,7 +178,7 @@ def _readings(text: str) -> Iterator[_Reading]:
 
 
 def _meant(match: re.Match[str]) -> str:
-    """The character that an escape stands for; none for what cannot be seen."""
+    """The character that an escape encodes; empty for an invisible one."""
     kind = match.lastgroup
     if kind is None:
         return ""
@@ -194,8 +192,8 @@ def _meant(match: re.Match[str]) -> str:
 
 
 def _forms(key: str) -> Iterator[str]:
-    """The key and what encodings make of it, in lower case. Of base64 the characters that do not
-    depend on what stands before and after the key, for each of the three ways it can be aligned.
+    """The key and its encodings, in lower case. For base64, the characters that do not depend on
+    the text around the key, for each of the three alignments.
     """
     raw = key.encode()
     yield key.translate(_LOWER)
@@ -208,12 +206,12 @@ def _forms(key: str) -> Iterator[str]:
 
 
 def _places(form: str) -> range:
-    """Where the windows of a form begin."""
+    """The positions of a form's windows."""
     return range(0, len(form) - _WINDOW + 1, _WINDOW)
 
 
 def _parts(form: str, text: str) -> Iterator[tuple[int, int]]:
-    """Where a form stands in a text, or `PART` of its characters in a row."""
+    """The positions of a form, or of `PART` consecutive characters of it, in a text."""
     enough = min(PART, len(form))
     for at in _places(form):
         window = form[at : at + _WINDOW]
@@ -226,7 +224,7 @@ def _parts(form: str, text: str) -> Iterator[tuple[int, int]]:
 
 
 def _extended(form: str, at: int, text: str, found: int) -> tuple[int, int]:
-    """The longest run around a window that a form and a text have in common."""
+    """The longest common run of a form and a text around a window."""
     start, before = found, at
     while start and before and text[start - 1] == form[before - 1]:
         start, before = start - 1, before - 1
@@ -237,7 +235,7 @@ def _extended(form: str, at: int, text: str, found: int) -> tuple[int, int]:
 
 
 def _tail(form: str, text: str) -> Iterator[tuple[int, int]]:
-    """Where the first characters of a form are the last ones of a text."""
+    """Where the text ends with the first characters of a form."""
     for whole in dict.fromkeys((text, text.rstrip(_CLOSING))):
         start = whole.find(form[:TAIL], max(0, len(whole) - len(form)))
         while start >= 0:
@@ -247,7 +245,7 @@ def _tail(form: str, text: str) -> Iterator[tuple[int, int]]:
 
 
 def _without(text: str, spans: Iterable[tuple[int, int]]) -> str:
-    """The text with `HIDDEN` for each span, one for those that touch."""
+    """The text with `HIDDEN` for each span, once for adjacent spans."""
     pieces: list[str] = []
     last = 0
     for start, end in sorted(spans):

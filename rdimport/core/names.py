@@ -1,4 +1,4 @@
-"""When are two column names the same, and which one was probably meant?"""
+"""Compares column names, and suggests the one that was probably meant."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from collections.abc import Iterable
 from typing import Final
 
 _SHORT: Final = 4
-"""Letters of a word from which on one wrong letter is more likely than another word."""
+"""Minimum length of a word in which one wrong letter counts as a typing error."""
 
 _LONG: Final = 10
-"""Letters of a name from which on two of them may be wrong."""
+"""Minimum length of a name in which two wrong letters do."""
 
 _RUN: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
 
 
 def is_run(name: str) -> bool:
-    """Whether a name may be a run's, which is the name of its report's folder as well: it leads to
-    no other folder.
+    """Whether a name is valid for a run and so for its report's folder: it cannot lead to another
+    folder.
     """
     return bool(_RUN.fullmatch(name))
 
 
 def fold(name: str) -> str:
-    """The form in which column names are compared: no case, accents, outer or doubled spaces."""
+    """The form in which column names are compared: no case, accents, outer or repeated spaces."""
     if name.isascii():
         return " ".join(name.lower().split())
     bare = unicodedata.normalize("NFKD", name.replace("\u200b", "").replace("\ufeff", ""))
@@ -42,11 +42,11 @@ _IN_ENGLISH: Final = {
     "formato": "format", "padrao": "default", "coluna": "column", "valor": "value",
     "campos": "fields", "limpar": "clean", "identidade": "identity", "onde": "where",
 }  # fmt: skip
-"""Words that people write in Portuguese where the language of mappings has an English one."""
+"""Portuguese words for keywords of the mapping language."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The known name that `name` is most likely a slip of, or an empty string."""
+    """The known name that `name` is most likely a misspelling of; empty if there is none."""
     from rapidfuzz import fuzz, process, utils  # noqa: PLC0415  only a mistake needs it
 
     names = list(known)
@@ -63,10 +63,10 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def is_slip(name: str, known: str) -> bool:
-    """Whether a name is so near a known one that it was probably mistyped.
+    """Whether a name is probably a misspelling of a known one.
 
-    Names that differ in a number or in a short word (`loja 1` and `loja 2`, `client-a` and
-    `client-b`) are kept apart on purpose.
+    Names that differ in a number or a short word (`loja 1` and `loja 2`, `client-a` and `client-b`)
+    are intentionally different.
     """
     from rapidfuzz.distance import OSA  # noqa: PLC0415  only a new name needs it
 

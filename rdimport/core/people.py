@@ -1,4 +1,4 @@
-"""Some people, known by their e-mail addresses, wherever a text names them."""
+"""Finds and removes certain people, by their e-mail addresses, in any text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 
 ERASED: Final = "***"
-"""What stands where an address stood."""
+"""The replacement for an address."""
 
 _ENDINGS: Final = "bz2|csv|gz|html?|jsonl?|ods|parquet|tsv|txt|xls[bmx]?|ya?ml|zip|zst"
 """How the names of files end, which may be called by an address."""
@@ -17,8 +17,8 @@ _UNSEEN: Final = re.compile("[\xad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]
 
 
 class People:
-    """Finds their addresses in texts: in any case, with blanks around `@` and `.`, and never as a
-    part of a longer address.
+    """A set of e-mail addresses to find in texts: in any case, with blanks around `@` and `.`, but
+    not inside a longer address.
     """
 
     def __init__(self, emails: Iterable[str]) -> None:
@@ -28,7 +28,7 @@ class People:
         self._pattern = re.compile(rf"(?<![\w.%+-])(?:{found})(?!{longer})", re.IGNORECASE)
 
     def are_in(self, text: str) -> bool:
-        """Whether a text names one of them."""
+        """Whether a text contains one of them."""
         may_be = "@" in text or "%40" in text or "＠" in text or "#64;" in text or "#x40;" in text
         return may_be and self._pattern.search(_plain(text)) is not None
 

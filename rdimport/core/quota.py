@@ -1,4 +1,4 @@
-"""Values that say how many requests an account may make."""
+"""The quota of an account, and its state as reported by an endpoint."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Final, NamedTuple, Self
 from rdimport.core.messages import _
 
 ENOUGH: Final = 10.0
-"""Seconds of sending below which a share of the quota says nothing."""
+"""Seconds of sending below which the share of the quota is not meaningful."""
 
 _UNITS: Final = {"s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
 
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """At most `requests` in `seconds`; `reserve` is the share of them that is left to the account's
-    other integrations, whatever they use of it.
+    """At most `requests` in `seconds`. `reserve` is the share left to the account's other
+    integrations.
     """
 
     requests: int
@@ -26,7 +26,7 @@ class Quota:
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """Read `120/min`, `2/s`, `500/h`; None for `none`. Raises ValueError for anything else."""
+        """Parse `120/min`, `2/s`, `500/h`; None for `none`. Raises ValueError for anything else."""
         if text.strip().lower() == "none":
             return None
         match = re.fullmatch(r"\s*(\d+)\s*/\s*([a-z]+)\s*", text.lower())
@@ -37,7 +37,7 @@ class Quota:
         return cls(int(match[1]), _UNITS[match[2]])
 
     def leaving(self, reserve: str) -> Self:
-        """The same with a share for others, written `20%` or `0.2`. Raises ValueError."""
+        """A copy with a reserve, written `20%` or `0.2`. Raises ValueError."""
         match = re.fullmatch(r"(\d{1,3}(?:\.\d{1,6})?)\s*(%?)", reserve.strip())
         share = float(match[1]) / (100 if match[2] else 1) if match else 1.0
         if share >= 1:
@@ -48,7 +48,7 @@ class Quota:
 
     @property
     def ours(self) -> float:
-        """Requests of it that are not reserved for others."""
+        """The number of requests that are not reserved."""
         return self.requests * (1 - self.reserve)
 
     @property
@@ -58,28 +58,26 @@ class Quota:
 
     @property
     def per_second(self) -> float:
-        """Requests a second at an even pace."""
+        """Requests per second at an even pace."""
         return self.ours / self.seconds
 
     def __str__(self) -> str:
-        """As the option spells it; with a reserve, what is left of it too."""
+        """The spelling of the option; with a reserve, also what it leaves."""
         unit = {1.0: "s", 60.0: "min", 3600.0: "h"}.get(self.seconds, f"{self.seconds:g}s")
         whole = f"{self.requests}/{unit}"
         return f"{self.ours:g}/{unit} (of {whole})" if self.reserve else whole
 
 
 def share_used(requests: int, seconds: float, per_second: float | None) -> float | None:
-    """Share of the quota that `requests` used; None without a quota, and where they took too
-    little time to tell.
-    """
+    """The share of the quota used by `requests`; None without a quota, or for too short a time."""
     if not per_second or seconds < ENOUGH:
         return None
     return round(requests / (per_second * seconds), 4)
 
 
 class Limits(NamedTuple):
-    """What an answer's headers say of the account's window: requests that it allows in all, that
-    are left in it, and seconds until the next one begins.
+    """The account's window according to a response's headers: requests allowed in total, requests
+    left, and seconds until the next window begins.
     """
 
     limit: int

@@ -1,7 +1,7 @@
-"""The words that every stage speaks: where a row stands, what became of it, what is wrong with it.
+"""The columns, states and problems of rows, common to all stages.
 
-Rows travel as polars frames. Each frame carries the columns named here besides its own, so that a
-value can always be traced back to the file, the row and the column that a person sees.
+Rows are passed as polars frames. Each frame has the columns named here in addition to its own, so
+that any value can be traced back to its file, row and column.
 """
 
 from __future__ import annotations
@@ -11,29 +11,31 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
+from rdimport.core.messages.codes import Code
+
 FILE: Final = "__rdimport_file__"
 """UInt32: the position of the row's table in the run's list of tables, from 0."""
 
 ROW: Final = "__rdimport_row__"
-"""UInt32: the row's number as a spreadsheet program shows it (text: its first line), from 1.
+"""UInt32: the row number as shown by a spreadsheet program (text: the row's first line), from 1.
 
 Only the reader sets it; row numbers are never computed later.
 """
 
 DEFECT: Final = "__rdimport_defect__"
-"""String: the code of what is wrong with the row as a record (`row.too_long`), null when sound."""
+"""String: the code of the row's defect as a record (`row.too_long`); null if it is well-formed."""
 
 ORIGIN: Final = {FILE: pl.UInt32, ROW: pl.UInt32, DEFECT: pl.String}
-"""What the reader adds to the columns of the file. The names cannot stand in a header."""
+"""Columns that the reader adds to those of the file. Their names cannot occur in a header."""
 
 REPORTED: Final = tuple(
     f"rdimport_{name}" for name in "row file state field column value code reason".split()
 )
-"""What a failure report adds to the columns of the input; `source.returned` knows it by them."""
+"""Columns that a failure report adds; `source.failure_report` recognises a report by them."""
 
 
 class State(StrEnum):
-    """Every data row of the input ends in exactly one of these."""
+    """The final state of a data row; each row ends in exactly one."""
 
     ACCEPTED = "accepted"
     ALREADY_IMPORTED = "already_imported"
@@ -46,16 +48,16 @@ class State(StrEnum):
 
 
 FAILED: Final = (State.INVALID, State.REFUSED, State.UNCERTAIN)
-"""The states that the failure report lists."""
+"""The states listed in the failure report."""
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong with one row, without a sentence: `reasons.explain` writes that.
+    """One problem of a row. It contains no sentence: `reasons.explain` provides that.
 
     `code` is stable and never translated. `field` is the RD field, `column` and `value` the source
-    column and its value as it was in the file; all three are empty where the problem is not about
-    a single cell. `detail` is what else the sentence needs: a bound, a suggestion, the
-    endpoint's own words.
+    column and its original value; all three are empty if the problem does not concern a single
+    cell. `detail` is whatever else the sentence needs: a limit, a suggestion, the endpoint's
+    message.
     """
 
     code: str
@@ -65,9 +67,9 @@ class Problem(NamedTuple):
     detail: str = ""
 
 
-DROPPED: Final = "cell.dropped"
-"""The code of an invalid cell that is left out of what is sent. Its detail is the code of what is
-wrong with it.
+DROPPED: Final = Code.CELL_DROPPED
+"""The code of an invalid cell left out of the payload; its detail is the code of what is wrong with
+it.
 """
 
 PROBLEMS: Final = {

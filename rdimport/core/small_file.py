@@ -1,4 +1,6 @@
-"""Files that are small: a mapping, a list of fields, a key. None is a device, or endless."""
+"""Reads small files (a mapping, a list of fields, a key) and refuses devices and endless
+streams.
+"""
 
 from __future__ import annotations
 
@@ -13,16 +15,17 @@ from typing import Final
 from rdimport.core.messages import _
 
 MOST: Final = 1 << 20
-"""Bytes; the largest mappings have some ten thousand."""
+"""Maximum bytes; the largest mappings have about ten thousand."""
 _WAIT: Final = 10.0
-"""Seconds for which a pipe, as of `<(command)`, may stay silent."""
+"""Seconds for which a pipe such as `<(command)` may be silent."""
 
 
 def read_small(
     path: Path, most: int = MOST, look: Callable[[os.stat_result], None] | None = None
 ) -> bytes:
-    """The bytes of a file or pipe, which `look` may refuse before one is read. Raises OSError,
-    whose `strerror` says what else it is.
+    """The bytes of a file or pipe. `look` may refuse the file before it is read.
+
+    Raises OSError, with a readable `strerror` for anything else than a file or pipe.
     """
     if "\0" in str(path):
         raise OSError(errno.EINVAL, _("no path holds a NUL"))

@@ -1,10 +1,10 @@
-"""Why a run ended before its rows did."""
+"""Reasons for which a run stops early."""
 
 from enum import StrEnum
 
 
 class StopReason(StrEnum):
-    """Why a run ended before its rows did."""
+    """The reason for which a run stopped early."""
 
     KEY_REFUSED = "key_refused"
     KEY_OF_CRM = "key_of_crm"

@@ -6,7 +6,7 @@ from rdimport.core.messages import _
 
 
 def name_of(user: int) -> str:
-    """What a user of this machine is called."""
+    """The name of a user of this machine."""
     import pwd  # noqa: PLC0415  Windows has none
 
     try:

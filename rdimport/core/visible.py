@@ -1,7 +1,7 @@
-"""Text from outside as a person can see all of it: nothing in it steers a terminal or a log.
+r"""Makes text from outside visible, so that it cannot control a terminal or forge a log.
 
-A file, a heading, a member of an archive, a mapping, an endpoint's answer may hold characters that
-colour, move, hide or forge what others read. They are shown as Python writes them: `\\x1b`.
+File names, headings, archive members, mappings and responses may contain characters that colour,
+move, hide or imitate what is shown. They are escaped as in Python: `\x1b`.
 """
 
 from __future__ import annotations
@@ -12,21 +12,22 @@ from collections.abc import Iterable
 from typing import Final
 
 _STEERS: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Categories of Unicode: control, format (direction, joining, invisible), halves of characters,
-and the ends of lines and paragraphs."""
+"""Unicode categories that are escaped: control, format (direction, joining, invisible), surrogates,
+line and paragraph separators.
+"""
 
 
 class Shown(str):
-    """Text in which all from outside was made visible, with line ends of ours."""
+    """Text that has been made visible; its own line ends are intended."""
 
     __slots__ = ()
 
 
 def shown(text: str) -> Shown:
-    """The text in one line, with what cannot be seen written out.
+    r"""The text on one line, with invisible characters escaped.
 
-    >>> shown("leads\\x1b[2J\\u202e.csv\\nrdimport: done"), shown("São Paulo – nº 1")
-    ('leads\\\\x1b[2J\\\\u202e.csv\\\\nrdimport: done', 'São Paulo – nº 1')
+    >>> shown("leads\x1b[2J\u202e.csv\nrdimport: done"), shown("São Paulo – nº 1")
+    ('leads\\x1b[2J\\u202e.csv\\nrdimport: done', 'São Paulo – nº 1')
     """
     if isinstance(text, Shown):
         return text
@@ -34,12 +35,12 @@ def shown(text: str) -> Shown:
 
 
 def shown_lines(lines: Iterable[str]) -> Shown:
-    """Several lines of ours, each made visible."""
+    """Several lines, each made visible."""
     return Shown("\n".join(map(shown, lines)))
 
 
 def shown_json(value: object, **layout: object) -> str:
-    """A value as JSON in which such characters are escapes: read, they are as they were."""
+    """A value as JSON with such characters as escapes, so that parsing restores them."""
     text = json.dumps(value, ensure_ascii=False, **layout)  # type: ignore[arg-type]
     if text.isprintable():
         return text
@@ -47,7 +48,7 @@ def shown_json(value: object, **layout: object) -> str:
 
 
 def is_utf8(text: str) -> bool:
-    """Whether it can be written: a file's name, or a word of a command, may hold any bytes."""
+    """Whether the text can be encoded; file names and arguments may contain any bytes."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -56,7 +57,7 @@ def is_utf8(text: str) -> bool:
 
 
 def steers(character: str) -> bool:
-    """Is it none that only shows itself?"""
+    """Whether the character is more than a visible one."""
     return unicodedata.category(character) in _STEERS
 
 

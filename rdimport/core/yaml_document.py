@@ -1,8 +1,7 @@
-"""YAML text to plain values, each with the line and column where it stands.
+"""Parses YAML into plain values with their line and column.
 
-Scalars stay text, as the person wrote them: in a mapping `NO`, `00123`, `1` and `2026-01-01` are
-column names and cell contents, never booleans, numbers or dates. The model gives them a type
-where a key asks for one.
+Scalars stay text: in a mapping, `NO`, `00123`, `1` and `2026-01-01` are column names and cell
+contents, never booleans, numbers or dates. The model converts them where a key needs it.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ Path = tuple[str | int, ...]
 Place = tuple[int, int]
 
 MOST_NODES: Final = 20_000
-"""A mapping has some hundred values; aliases that multiply to more than this are a trap."""
+"""A mapping has a few hundred values; aliases that expand to more are an attack."""
 
 MOST_DEPTH: Final = 20
 
@@ -54,7 +53,7 @@ _SPREADSHEETS: Final = (".csv", ".tsv", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods
 
 
 class DocumentError(Exception):
-    """The text is not YAML, or not the part of YAML that a mapping may use."""
+    """The text is not YAML, or uses a feature that a mapping may not use."""
 
     def __init__(self, message: str, place: Place = (1, 1)) -> None:
         super().__init__(message)
@@ -73,9 +72,9 @@ class Document:
     nodes: int = 0
 
     def place(self, path: Path, *, of_key: bool = False) -> Place:
-        """Where the value stands, or else the nearest thing around it that was written.
+        """The position of a value, or of the nearest enclosing value that was written.
 
-        A value that begins below its key is shown at the key, where people look for it.
+        A value that begins below its key is located at the key.
         """
         for length in range(len(path), -1, -1):
             key, value = self.keys.get(path[:length]), self.values.get(path[:length])
@@ -87,12 +86,12 @@ class Document:
 
 
 def is_spreadsheet(name: str, data: bytes) -> bool:
-    """Was the list itself named where its mapping belongs?"""
+    """Whether a spreadsheet was given in place of a mapping."""
     return name.lower().endswith(_SPREADSHEETS) or data.startswith(_WORKBOOKS)
 
 
 def parse(text: str) -> Document:
-    """Read one YAML document. Raises DocumentError."""
+    """Parse one YAML document. Raises DocumentError."""
     try:
         node = YAML(typ="safe", pure=True).compose(text)
     except ReaderError as error:
@@ -110,7 +109,7 @@ def parse(text: str) -> Document:
 
 
 def _not_yaml(error: MarkedYAMLError) -> DocumentError:
-    """One sentence and a hint from the parser's error."""
+    """A sentence and a hint for the parser's error."""
     mark = error.problem_mark or error.context_mark
     place = (mark.line + 1, mark.column + 1) if isinstance(mark, StreamMark) else (1, 1)
     reason = " ".join(str(part) for part in (error.problem, error.context) if part)
@@ -127,7 +126,7 @@ def _start(node: Node) -> Place:
 
 
 def _read(document: Document, node: Node, path: Path) -> Any:
-    """The node's value; notes where it and all below it stand."""
+    """The node's value; records the positions of the node and its descendants."""
     document.nodes += 1
     if document.nodes > MOST_NODES or len(path) > MOST_DEPTH:
         raise DocumentError(_("too many values, or nested too deeply, for a mapping"), _start(node))
@@ -143,7 +142,7 @@ def _read(document: Document, node: Node, path: Path) -> Any:
 
 
 def _whole(text: str, node: Node) -> str:
-    """The text; JSON escapes a character beyond the first 65,536 as two halves."""
+    """The text with surrogate pairs joined, which JSON uses for characters beyond U+FFFF."""
     if not any("\ud800" <= character <= "\udfff" for character in text):
         return text
     try:
@@ -163,6 +162,6 @@ def _read_mapping(document: Document, node: MappingNode, path: Path) -> dict[str
             continue
         document.keys[*path, key] = _start(key_node)
         data[key] = _read(document, value_node, (*path, key))
-        if data[key] is None:  # YAML places an empty value where the next key begins
+        if data[key] is None:  # the parser locates an empty value at the next key
             document.values[*path, key] = _start(key_node)
     return data

@@ -1,4 +1,4 @@
-"""Reads the ledger and writes one file each: `REPORT-DIR/RUN-ID/`."""
+"""Reports: reads the ledger and writes a run's files to `REPORT-DIR/RUN-ID/`."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def write_report(
     full: bool = False,
     on_event: Observer = ignore_events,
 ) -> RunSummary:
-    """Write every file of a run's report into its folder, and return what summary.json tells.
+    """Write all files of a run's report to its folder, and return the contents of summary.json.
 
-    All files describe one moment of the ledger, also while the run goes on. `full` shows personal
-    data in report.html as it is. Raises ReportError when the disk does not take them, LedgerError
-    when the ledger cannot be read.
+    All files describe the same moment of the ledger, even while the run continues. `full` shows
+    personal data in report.html unshortened. Raises ReportError if a file cannot be written, and
+    LedgerError if the ledger cannot be read.
     """
     from rdimport.report import everything  # noqa: PLC0415  its libraries take time to load
 

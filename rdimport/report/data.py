@@ -1,4 +1,4 @@
-"""Everything but the rows that the reports of a run show: read once, so that they agree."""
+"""The data that a run's reports share, read once so that they agree; rows are read separately."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from rdimport.report.reread import Reread, reread
 from rdimport.report.summary import RunSummary, summarise
 
 EXAMPLES = 3
-"""Rows that are shown of each kind of problem."""
+"""Number of example rows for each kind of problem."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReportData:
-    """`examples` has the first rows of each code, the most frequent code first. `filled` counts
-    rows that can be sent by field. `per_minute` is what the quota allows, None without one.
-    `reread` has cells that the ledger has not, and `unread` rows stay without; `warned` says
-    whether any row that failed also has suspect cells.
+    """Data for the reports of a run.
+
+    `examples` has the first rows of each code, the most frequent code first. `filled` counts
+    sendable rows by field. `per_minute` is the quota, None without one. `reread` has cells that the
+    ledger lacks; for `unread` rows there are none. `warned`: a failed row also has suspect cells.
     """
 
     summary: RunSummary
@@ -37,12 +38,12 @@ class ReportData:
     warned: bool
 
     def stopped(self, lang: str) -> Reason | None:
-        """Why the run stopped before its end, and what to do about it."""
+        """Why the run stopped early, and what to do about it."""
         return why(self.summary, lang)
 
 
 def load_report_data(run: Run, folder: Path) -> ReportData:
-    """Read it from the ledger; `folder` holds the run's files."""
+    """Read the data from the ledger; `folder` is the folder of the run's files."""
     record = run.facts().record
     per_second = record.quota_per_second
     found, unread = reread(run, run.inputs())
@@ -60,11 +61,11 @@ def load_report_data(run: Run, folder: Path) -> ReportData:
 
 
 _SAID: Final = (StopReason.ENDPOINT_DOWN, StopReason.WRONG_ENDPOINT, StopReason.CERTIFICATE)
-"""Stops whose sentence goes on with what was met."""
+"""Stop reasons whose sentence ends with the detail that was met."""
 
 
 def why(summary: RunSummary, lang: str) -> Reason | None:
-    """The catalogue's words for why a run stopped; what is not in it is named as it is."""
+    """The sentence for a stop reason; an unknown one is shown as it is."""
     stopped_because = summary.stopped_because
     if stopped_because is None:
         return None

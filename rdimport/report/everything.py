@@ -1,4 +1,4 @@
-"""All files of a run's report, from one moment of the ledger."""
+"""Writes all files of a run's report from one snapshot of the ledger."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def write(
     begin: Begin,
     advance: Advance,
 ) -> summary.RunSummary:
-    """Write them; `begin` hears of each stage, `advance` of each row that a file takes."""
+    """Write the files. `begin` is called for each stage, `advance` for each row written."""
     forgotten = run.facts().forgotten_at
     if forgotten:
         raise UsageError(

@@ -1,4 +1,4 @@
-"""failures.csv: the rows that need attention, unchanged, each with what is wrong."""
+"""failures.csv: the rows that need attention, unchanged, each with its problems."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FILE_NAME: Final = "failures.csv"
 
 _FORMULA: Final = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 _BEFORE: Final = ("\t", "\r", "\n")
-"""With what a cell begins that programs calculate, and with what they pass over before it."""
+"""The first characters of a formula, and characters that programs skip before them."""
 
 
 def write(
@@ -29,10 +29,10 @@ def write(
 ) -> int:
     """Write the failures of a run in the encoding and with the delimiter of its input.
 
-    Where the inputs differ, or are workbooks, or something in the report does not fit their
-    encoding, it is UTF-8 with a mark at its start and `;`, which Excel in Brazil opens rightly.
-    `found` has cells that the ledger has not (`reread`).
-    Returns how many rows it holds. Raises ReportError when the disk does not take it.
+    If the inputs differ, are workbooks, or their encoding lacks a character of the report, it is
+    UTF-8 with a byte order mark and `;`, which Excel in Brazil opens correctly. `found` has cells
+    that the ledger lacks (`reread`). Returns the number of rows. Raises ReportError if the file
+    cannot be written.
     """
     inputs = run.inputs()
     onward = _Onward(advance)
@@ -48,14 +48,14 @@ def write(
 
 
 class _Onward:
-    """Tells of each row once, also when the rows are written a second time."""
+    """Reports progress once per row, even if the rows are written a second time."""
 
     def __init__(self, advance: Advance) -> None:
         self._advance = advance
         self._reported = self._at = 0
 
     def again(self) -> None:
-        """The rows begin anew."""
+        """Start again with the first row."""
         self._at = 0
 
     def __call__(self, rows: int) -> None:
@@ -70,7 +70,7 @@ def _write(
 ) -> int:
     count = 0
     with file:
-        # A quoted cell is text for a program that is asked to take it so, and keeps its zeros.
+        # Programs can be told to treat quoted cells as text, which keeps leading zeros.
         out = csv.writer(file, delimiter=delimiter, lineterminator="\r\n", quoting=csv.QUOTE_ALL)
         out.writerow([*columns(inputs), *REPORTED])
         for line in rows:
@@ -82,7 +82,9 @@ def _write(
 
 
 def _as_text(cell: str) -> str:
-    """A cell of our own columns, which may repeat a value: no program may take it for a formula."""
+    """A cell of our own columns, which may repeat a value, escaped so that it is never a
+    formula.
+    """
     return f"'{cell}" if cell.lstrip().startswith(_FORMULA) or cell[:1] in _BEFORE else cell
 
 

@@ -1,4 +1,4 @@
-"""Did last night's jobs work? The latest run of each account and job, and what to do now."""
+"""The latest run of each account and job, and what to do now."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ FINE: Final = 0
 NEEDS_A_PERSON: Final = 1
 FAILED: Final = 2
 UNKNOWN: Final = 3
-"""Exit codes of `status --check`, which monitoring programs share."""
+"""Exit codes of `status --check`, as used by monitoring plugins."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobStatus:
-    """An account and job. `job` is empty for a run that was none, which its mapping stands for.
-    `run` is its latest run or, with an empty `run_id`, an attempt that did not begin; None where
-    nothing is known of it. `age` in seconds, since it began; `verdict` as `--check` says it.
+    """The status of an account and job.
+
+    `job` is empty for a run outside of a job, which is then identified by its mapping. `run` is its
+    latest run or, with an empty `run_id`, an attempt that did not begin; None if there was none.
+    `age` is the number of seconds since it began; `verdict` the result of `--check`.
     """
 
     account: str
@@ -37,7 +39,7 @@ class JobStatus:
     too_old: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        """As an object for scripts."""
+        """A JSON object for scripts."""
         return {
             "account": self.account,
             "job": self.job or None,
@@ -60,8 +62,8 @@ def jobs(
     reach: Sequence[str] = (),
     report_dir: Path | None = None,
 ) -> Iterator[JobStatus]:
-    """Each account and job that the ledger knows, the newest first. One whose latest run began
-    more than `max_age` seconds ago counts as failed.
+    """All accounts and jobs in the ledger, the latest first. A latest run older than `max_age`
+    seconds counts as failed.
     """
     for found in ledger.latest_of_jobs(since):
         if found.run is not None:
@@ -74,13 +76,13 @@ def jobs(
 
 
 def never_run(account: str, job: str, mapping: str, *, max_age: float | None) -> JobStatus:
-    """A job of the settings that nothing is known of."""
+    """The status of a configured job that has never run."""
     verdict = FINE if max_age is None else FAILED
     return JobStatus(account, job, mapping, None, None, None, verdict, max_age is not None)
 
 
 def verdict(found: Sequence[JobStatus]) -> int:
-    """Of several the worst; of none nothing is known."""
+    """The worst of several verdicts; unknown for none."""
     return max((status.verdict for status in found), default=UNKNOWN)
 
 

@@ -1,4 +1,4 @@
-"""How an account and job stand, in words that the screen and the page share."""
+"""The status of an account and job in words, for the screen and the page."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _ANSWERS: Final = {
 
 
 def name(status: JobStatus) -> str:
-    """The job, or the mapping that stands for it."""
+    """The job, or the mapping used in its place."""
     return status.job or Path(status.mapping).name
 
 
 def answer(status: JobStatus) -> str:
-    """Did it work? In a word or two."""
+    """The result in a word or two."""
     if status.run is None:
         return _("never ran")
     if status.too_old:
@@ -37,7 +37,7 @@ def answer(status: JobStatus) -> str:
 
 
 def age(status: JobStatus) -> str:
-    """How long ago its latest run began; empty where none has."""
+    """How long ago the latest run began; empty if there was none."""
     if status.run is None:
         return ""
     return _("{time} ago", time=Words(language()).duration(status.age or 0.0))

@@ -1,6 +1,6 @@
-"""What a process that may be killed writes: told apart from what a dead one left behind.
+"""Temporary files that can be told from those left by a killed process.
 
-A file is locked while its process lives, and the system lets go of the lock however that ends.
+A file is locked while its process lives; the system releases the lock however the process ends.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _SCRATCH: Final = ".scratch"
 
 @contextmanager
 def half_written(path: Path) -> Iterator[Path]:
-    """A new hidden file beside `path`, for its owner only, which is gone at the end unless it has
-    been given another name.
+    """A new hidden file next to `path`, for its owner only; removed at the end unless it was
+    renamed.
     """
     half, number = _made(path)
     try:
@@ -33,7 +33,7 @@ def half_written(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def scratch_of(half: Path) -> Iterator[Path]:
-    """A folder that goes with a file that is half written, and is gone at the end."""
+    """A temporary folder that belongs to such a file, removed at the end."""
     folder = half.with_suffix(_SCRATCH)
     try:
         folder.mkdir(mode=0o700)
@@ -46,21 +46,22 @@ def _made(path: Path) -> tuple[Path, int]:
     while True:
         half = path.with_name(f".{path.name}.{secrets.token_hex(4)}{HALF}")
         number = os.open(half, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
-        if os.name != "posix":  # Windows gives an open file no other name
+        if os.name != "posix":  # Windows cannot rename an open file
             os.close(number)
             return half, os.open(os.devnull, os.O_RDONLY)
         import fcntl  # noqa: PLC0415  Windows has none
 
-        with suppress(OSError):  # a file system without locks
+        with suppress(OSError):  # the file system has no locks
             fcntl.flock(number, fcntl.LOCK_EX)
-        if half.exists():  # `sweep` of another process may have had it before it was locked
+        if half.exists():  # another process's `sweep` may have removed it before it was locked
             return half, number
         os.close(number)
 
 
 def sweep(folder: Path) -> list[Path]:
-    """Remove from a folder what processes that died left half written; returns what could not be
-    removed. What is being written stays, and is none of these.
+    """Remove what killed processes left in a folder, and return what could not be removed.
+
+    Files of living processes are kept.
     """
     kept: list[Path] = []
     for half in sorted(folder.glob(f".*{HALF}")):
@@ -77,8 +78,8 @@ def sweep(folder: Path) -> list[Path]:
 
 
 def _is_left(half: Path) -> bool:
-    """Has the process that wrote it ended?"""
-    if os.name != "posix":  # Windows removes no file that is open
+    """Whether the process that wrote it has ended."""
+    if os.name != "posix":  # Windows cannot remove an open file
         return True
     import fcntl  # noqa: PLC0415  Windows has none
 

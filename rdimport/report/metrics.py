@@ -1,4 +1,4 @@
-"""What Prometheus reads, by node_exporter's textfile collector: the latest run of each job."""
+"""Prometheus metrics of the latest run of each job, for node_exporter's textfile collector."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _moment(text: str) -> float:
 
 
 def write(path: Path, found: Sequence[JobStatus]) -> None:
-    """Write them, readable by others, so that nobody ever reads half of it. Raises ReportError."""
+    """Write the metrics atomically and readable by everyone. Raises ReportError."""
     half = ""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
-"""What to type after a run: read from its summary, ready to be pasted into a shell.
+"""Commands to run next, derived from a run's summary and ready to paste into a shell.
 
-The reader of a mail or a file may be in any folder, so paths are absolute. It sends what the
-sentence before it says and nothing else. So rows that are uncertain are named by the failure
-report, out of which a person may have deleted those that did arrive, and never by the list.
+Someone who reads a mail or a file may be in any folder, so paths are absolute. Each command sends
+exactly what its sentence says. So uncertain rows are given by the failure report, from which a
+person may have deleted those that did arrive, and never by the list.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _PLACES: Final = frozenset({"--state-dir", "--report-dir", "--api-key-file", "--
 _OF_THE_LIST: Final = frozenset(
     {"--member", "--sheet", "--delimiter", "--encoding", "--header-row"}
 )
-"""Options that say something of the list; a failure report is read without them."""
+"""Options that describe the list; they are not used for a failure report."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    """The part of a run's summary that this needs, where nobody has the whole."""
+    """The part of a run's summary needed here, if there is no complete one."""
 
     counts: Mapping[State, int]
     read_to_end: bool
@@ -43,14 +43,14 @@ class Ended:
 
 
 class Step(NamedTuple):
-    """A sentence, and the command that does what it says; empty when there is nothing to do."""
+    """A sentence, and the command for it; empty if there is nothing to do."""
 
     sentence: str
     command: str
 
 
 def steps(summary: Ended | RunSummary, words: Words, *, near: bool = False) -> Iterator[Step]:
-    """The next commands, the most useful one first; `near`: the reader is in this folder."""
+    """The next commands, the most useful first. `near`: the reader is in this folder."""
     typed = _Typed(summary, near=near)
     if not summary.read_to_end:
         unread = words.counted("next.unread", sum(summary.counts.values()))
@@ -78,7 +78,7 @@ def _go_on(sentence: str, typed: _Typed, words: Words) -> Step:
 
 
 class _Typed:
-    """The commands of a run, as they are typed here (`near`) or anywhere."""
+    """The commands of a run, as typed in this folder (`near`) or anywhere."""
 
     def __init__(self, summary: Ended | RunSummary, *, near: bool) -> None:
         self.summary = summary
@@ -86,13 +86,13 @@ class _Typed:
         self._near = near
 
     def the_same(self) -> str:
-        """What goes on with the list where the run stopped, and with what it was to send again."""
+        """The command that continues the list, including what was to be resent."""
         files = [self._given(name) for name in self.given]
         resend = [word for state in self.summary.resend for word in ("--resend", state)]
         return self._run(files, [*self._options(), *resend])
 
     def failures(self, *more: str) -> str:
-        """What sends the rows of the failure report."""
+        """The command that sends the rows of the failure report."""
         report = self._place(self.summary.failures_xlsx, os.getcwd())  # noqa: PTH109  as text
         return self._run([report], [*self._options(but=_OF_THE_LIST), *more])
 
@@ -116,12 +116,12 @@ class _Typed:
                 yield from (word, value)
 
     def _given(self, name: str) -> str:
-        """A word that names the list; `-` and addresses are not paths."""
+        """An argument that names the list; `-` and addresses are not paths."""
         there = whole(name, self.summary.started_in)
         return self._place(there, "") if Path(there).is_absolute() else there
 
     def _place(self, name: str, base: str) -> str:
-        """A path: whole, or as short as it is from here."""
+        """A path: absolute, or as short as possible from here."""
         path = Path(base, name)
         if self._near and path.is_relative_to(Path.cwd()):
             path = path.relative_to(Path.cwd())

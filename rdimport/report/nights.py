@@ -1,4 +1,4 @@
-"""The last nights of each account: how its jobs ended, night by night."""
+"""The last nights of each account: how its jobs ended."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _HALF_A_DAY: Final = timedelta(hours=12)
 
 
 class Night(NamedTuple):
-    """How many jobs of an account ended how, of those that began in the night that ends on the
-    morning of that day. `rows`: some rows need a person.
+    """The jobs of an account in the night before the morning of `day`, by how they ended. `rows`:
+    jobs with rows that need attention.
     """
 
     ends: date
@@ -32,9 +32,9 @@ def nights(
     at_work: Iterable[str],
     wanted: Callable[[str, str], bool],
 ) -> dict[str, list[Night]]:
-    """The nights of each account, by its folded name, the oldest first; the last is that of `now`.
+    """The nights of each account, by its folded name, oldest first; the last one contains `now`.
 
-    Runs `at_work` count as neither; `wanted` tells which accounts and jobs count.
+    Active runs (`at_work`) are not counted; `wanted` selects accounts and jobs.
     """
     days = [night(now) - timedelta(days=ago) for ago in reversed(range(NIGHTS))]
     running = frozenset(at_work)
@@ -53,7 +53,7 @@ def nights(
 
 
 def night(moment: datetime) -> date:
-    """The day on whose morning a night ends: from noon to noon, by this machine's clock."""
+    """The day on whose morning a night ends; a night lasts from noon to noon, local time."""
     return (moment.astimezone().replace(tzinfo=None) + _HALF_A_DAY).date()
 
 
@@ -61,5 +61,5 @@ _KINDS: Final = {ExitCode.DONE: 0, ExitCode.FAILED_ROWS: 1}
 
 
 def _kind(ended: Latest) -> int:
-    """0 worked, 1 rows need a person, 2 failed: stopped, killed, in another's way to the end."""
+    """0 worked, 1 rows need attention, 2 failed: stopped, killed, or never got the ledger."""
     return 2 if ended.exit_code is None else _KINDS.get(ExitCode(ended.exit_code), 2)

@@ -1,4 +1,4 @@
-"""Files with people's data: readable by their owner only, and never half written."""
+"""Files with personal data: readable by their owner only, and written atomically."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ REPORT_FILES: Final = ("failures.csv", "failures.xlsx", "report.html", "summary.
 """All files of a run's report."""
 
 _SCRATCH_OF_0_1: Final = re.compile(r"\.[a-z0-9_]{8}")
-"""The folder in which release 0.1.0 packed failures.xlsx."""
+"""The folder in which release 0.1.0 built failures.xlsx."""
 
 
 def see_that_it_can_be_made(folder: Path) -> None:
-    """Raises UsageError where no files can be put into this folder, or none into the one in which
-    it would have to be made. Nothing is left behind.
+    """Raise UsageError if files cannot be created in this folder, or the folder cannot be created.
+    Leaves nothing behind.
     """
     there = next(place for place in (folder, *folder.absolute().parents) if os.path.lexists(place))
     try:
@@ -62,11 +62,11 @@ def private(path: Path) -> Iterator[Path]:
 
 
 def clean(report_dir: Path) -> None:
-    """Remove from the reports there what killed runs left half written.
+    """Remove incomplete files of killed runs from the reports.
 
     Raises ReportError for what cannot be removed.
     """
-    with suppress(OSError):  # a folder that is not there yet, or that we may not list
+    with suppress(OSError):  # the folder does not exist yet, or may not be listed
         for folder in sorted(report_dir.iterdir()):
             if is_run(folder.name):
                 _clean(folder)
@@ -85,8 +85,9 @@ def _clean(folder: Path) -> None:
 
 
 def delete(folder: Path) -> bool:
-    """Delete the report in this folder; tells whether there was one. Files of other origin stay,
-    and so does the folder then. Raises ReportError where that is not possible.
+    """Delete the report in this folder; returns whether there was one.
+
+    Other files are kept, and then the folder is too. Raises ReportError if it cannot be deleted.
     """
     found = False
     try:

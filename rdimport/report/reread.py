@@ -1,6 +1,6 @@
-"""Cells that the ledger never had: of rows that were on their way when a run was cut off.
+"""Cells that the ledger lacks: those of rows in flight when a run was killed.
 
-They are read from the input once more, where it is still the file that the run read.
+They are read from the input again, if it is still the same file.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ Reread = dict[tuple[int, int], tuple[str | None, ...]]
 
 
 def reread(run: Run, inputs: dict[int, Input]) -> tuple[Reread, int]:
-    """The cells that can be had, and how many rows stay without. There are never many: no more
-    than requests that were open at once.
+    """The cells that could be read, and the number of rows without cells. There are at most as many
+    as requests were open at once.
     """
     found: Reread = {}
     wanted = run.without_cells()
@@ -57,6 +57,6 @@ def _cells(table: Input, rows: Sequence[int]) -> dict[int, tuple[str | None, ...
             found |= {row: tuple(cells) for row, *cells in lines}
             if len(found) == len(rows):
                 break
-    except (SourceError, ValueError):  # it changed meanwhile, or is something else now
+    except (SourceError, ValueError):  # it has changed, or is something else now
         return {}
     return found

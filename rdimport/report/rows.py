@@ -1,4 +1,4 @@
-"""The lines of the failure report: what failures.csv and failures.xlsx both hold, cell by cell."""
+"""The rows of the failure report, common to failures.csv and failures.xlsx."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from rdimport.ledger import Input, Outcome, Run
 from rdimport.report.reread import Reread
 
 Advance = Callable[[int], None]
-"""Told how many more rows were written."""
+"""Called with the number of additional rows written."""
 
 Begin = Callable[[str, int], None]
-"""Told what is done now, and with how many rows (see `events.ReportStage`)."""
+"""Called with the name of a stage and its number of rows (see `events.ReportStage`)."""
 
 
 def quietly(*_: object) -> None:
@@ -23,14 +23,14 @@ def quietly(*_: object) -> None:
 
 
 class Line(NamedTuple):
-    """A row that failed: what became of it, and the report's cells for it."""
+    """A failed row: its state, and its cells in the report."""
 
     end: Outcome
     cells: list[str]
 
 
 def columns(inputs: dict[int, Input]) -> tuple[str, ...]:
-    """The columns of all inputs in order; without those that an earlier report added."""
+    """The columns of all inputs in order, without those that an earlier report added."""
     named = (name for table in inputs.values() for name in table.columns)
     return tuple(name for name in dict.fromkeys(named) if name not in REPORTED)
 
@@ -38,17 +38,17 @@ def columns(inputs: dict[int, Input]) -> tuple[str, ...]:
 def lines(
     run: Run, inputs: dict[int, Input], lang: str, found: Reread | None = None
 ) -> Iterator[Line]:
-    """The rows that failed, in the order of the input; `found` has cells that the ledger has not.
+    """The failed rows, in the order of the input; `found` has cells that the ledger lacks.
 
-    The cells are those of `columns` as they were, then those of `row.REPORTED`. Several problems of
-    a row are parted by ` | `. A row of a failure report that failed again keeps the file and row
-    that the first report named.
+    The cells are the original ones of `columns`, then those of `row.REPORTED`. Several problems are
+    separated by ` | `. A row of a failure report that failed again keeps the file and row number of
+    the first report.
     """
     wanted = columns(inputs)
     names = Counter(table.name for table in inputs.values())
     for end in run.failures():
         table = inputs[end.file]
-        # Of rows that were on their way when a run was cut off, the ledger has no cells.
+        # For rows in flight when a run was killed, the ledger has no cells.
         kept = end.cells or (found or {}).get((end.file, end.row), ())
         at = dict(zip(table.columns, kept, strict=False))
         yield Line(
@@ -65,7 +65,7 @@ def lines(
 def _origin(
     end: Outcome, table: Input, at: Mapping[str, str | None], *, several: bool
 ) -> tuple[str, str]:
-    """The row's number and its file, with the sheet where `several` of it were read."""
+    """The row's number and its file, with the sheet if `several` of it were read."""
     row, file, *_ = (at.get(name) or "" for name in REPORTED)
     name = f"{table.name} [{table.sheet}]" if several and table.sheet else table.name
     return (row, file) if row.isdecimal() and file else (str(end.row), name)

@@ -1,4 +1,4 @@
-"""Did last night's job work? The runs that the ledger knows, and what would happen next."""
+"""The status of runs, and what to do next."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ from rdimport.report.words import Words
 
 @dataclass(frozen=True, slots=True)
 class RunStatus:
-    """One run. `where` is `running`, `finished`, `stopped`, `failed` or `killed`; `seconds` from
-    start to end, None where it has not ended in good order; `quota_used` a share from 0 to 1.
-    `sandbox` says that it went to a sandbox of its own, `local` that its rows stayed on this
-    machine. `report` is its failure report, None where there is none; `later` the run that went on
-    with the same list. `next` says what to do now, and `command` does it; both may be empty; what
-    else there is to do stands in `then`. Where the input was not `read_to_end`, there are more rows
-    than `counts` knows of.
+    """The status of one run.
+
+    `where` is `running`, `finished`, `stopped`, `failed` or `killed`. `seconds` is its duration,
+    None if it did not end in an orderly way. `quota_used` is a share from 0 to 1. `sandbox`: it
+    went to a sandbox of its own; `local`: its rows stayed on this machine. `report` is the path of
+    its failure report, None if there is none. `later` is the run that continued the same list.
+    `next` says what to do, and `command` does it; both may be empty, and further steps are in
+    `then`. If the input was not `read_to_end`, it has more rows than `counts` says.
     """
 
     run_id: str
@@ -60,13 +61,13 @@ class RunStatus:
     throttled: int | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """As an object for scripts."""
+        """A JSON object for scripts."""
         then = [step._asdict() for step in self.then]
         return {**asdict(self), "then": then, "rows": sum(self.counts.values())}
 
 
 LATEST: Final = 10
-"""Runs that are listed where none is named."""
+"""Number of runs listed by default."""
 
 
 def runs(
@@ -77,11 +78,11 @@ def runs(
     reach: Sequence[str] = (),
     report_dir: Path | None = None,
 ) -> Iterator[RunStatus]:
-    """The latest runs, the newest first, or the one of that name.
+    """The latest runs, newest first, or the run of that name.
 
-    `at_work` tells whether an account's lock is held. `reach` are the options by which a command
-    finds this ledger; `report_dir` is where reports are, if not where each run put its own.
-    Raises UsageError for an unknown name.
+    `at_work` tells whether an account's lock is held. `reach` has the options by which a command
+    finds this ledger; `report_dir` is the folder of reports, if it is not the one that each run
+    used. Raises UsageError for an unknown name.
     """
     yield from named(
         ledger,
@@ -100,7 +101,7 @@ def named(
     reach: Sequence[str] = (),
     report_dir: Path | None = None,
 ) -> Iterator[RunStatus]:
-    """The runs of those names, the newest first. Raises UsageError for an unknown name."""
+    """The runs of those names, newest first. Raises UsageError for an unknown name."""
     latest: set[str] = set()
     for one in names:
         run = ledger.run(one)
@@ -148,7 +149,7 @@ def _reports(run: Run, named: Path | None) -> Path:
 
 
 def _advised(run: RunStatus, noted: Run, reports: Path, reach: Sequence[str]) -> RunStatus:
-    """The run with its failure report and what to do now."""
+    """The run with its failure report and what to do next."""
     path = reports.absolute() / run.run_id / "failures.xlsx"
     run = replace(run, report=str(path) if os.path.lexists(path) else None)
     left = run.counts[State.PENDING]
@@ -174,9 +175,9 @@ def _advised(run: RunStatus, noted: Run, reports: Path, reach: Sequence[str]) ->
 
 
 def _steps(run: RunStatus, record: RunRecord, report: Path, reach: Sequence[str]) -> list[Step]:
-    """What to do about rows that are left, and about those that failed."""
+    """What to do about remaining and failed rows."""
     again = list(record.again)
-    if reach and "--state-dir" in again:  # the ledger may have been moved since
+    if reach and "--state-dir" in again:  # the ledger may have been moved
         at = again.index("--state-dir")
         again[at : at + 2] = reach
     lost = not run.report and any(run.counts[state] for state in FAILED)
@@ -203,7 +204,7 @@ def _steps(run: RunStatus, record: RunRecord, report: Path, reach: Sequence[str]
 
 
 def _left(run: RunStatus) -> str:
-    """How many rows a run left, and from when on they can be sent."""
+    """The number of rows that a run left, and the time from which they can be sent."""
     left = run.counts[State.PENDING]
     if not run.resume_at:
         return ngettext("{number} row is left.", "{number} rows are left.", left)
@@ -216,7 +217,7 @@ def _left(run: RunStatus) -> str:
 
 
 def _written_again(run: RunStatus, reports: Path, reach: Sequence[str]) -> Step:
-    """Where the failure report is not there."""
+    """The step that recreates a missing failure report."""
     words = ["rdimport", "report", run.run_id, *reach, "--report-dir", str(reports)]
     sentence = _("Its failure report is not in {folder}; this writes it:", folder=reports)
     return Step(sentence, joined(words))

@@ -1,4 +1,4 @@
-"""summary.json: what a run did, in numbers, for scripts; read from the ledger and nowhere else."""
+"""summary.json: the numbers of a run for scripts, read from the ledger only."""
 
 from __future__ import annotations
 
@@ -22,16 +22,15 @@ FILE_NAME: Final = "summary.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSummary:
-    """What a run did, in numbers: the object of summary.json (`as_json`).
+    """The numbers of a run; summary.json has the same fields (`as_json`).
 
-    Times are ISO 8601 in UTC. `counts` add up to `rows`; where the input was not `read_to_end`,
-    those are the rows that were read. `rows_per_second` counts rows, and `quota_used` requests.
-    `problems` counts rows by code, `suspect` cells of rows that can be sent, whether they were sent
-    already or are still to be, and `proved` rows that are accepted because `settle` found a proof,
-    by its kind; `rules` how often a rule of the endpoint's owner decided. `stopped_by` is the
-    trouble that the run met last, with the key of `reasons.TRANSPORT` or the endpoint's own words;
-    None where it met none. `report_failed` says why the report's files could not be written, and
-    which command writes them.
+    Times are ISO 8601 in UTC. `counts` add up to `rows`; if the input was not `read_to_end`, these
+    are the rows that were read. `rows_per_second` counts rows, `quota_used` requests. `problems`
+    counts rows by code. `suspect` counts cells of sendable rows, sent or not. `proved` counts rows
+    accepted because `settle` found a proof, by its kind. `rules` counts how often a rule of the
+    endpoint's owner decided. `stopped_by` is the last trouble of the run, with its `Detail` key or
+    the endpoint's message; None if there was none. `report_failed` says why the report's files
+    could not be written, and which command writes them.
     """
 
     run_id: str
@@ -74,11 +73,11 @@ class RunSummary:
 
     @property
     def rows(self) -> int:
-        """Data rows that were read, without those that the mapping leaves out."""
+        """Number of data rows read, without those excluded by the mapping."""
         return sum(self.counts.values())
 
     def as_json(self) -> dict[str, Any]:
-        """The object that `--json` prints, for scripts: one number for each state."""
+        """The JSON object printed by `--json`: one number for each state."""
         found: dict[str, Any] = {}
         for one in fields(self):
             value = getattr(self, one.name)
@@ -93,7 +92,7 @@ class RunSummary:
 
 
 def summarise(run: Run, folder: Path) -> RunSummary:
-    """What the ledger knows of a run; `folder` holds the run's files."""
+    """The summary of a run from the ledger; `folder` is the folder of its files."""
     facts = run.facts()
     counts = run.counts()
     record, seconds = facts.record, facts.sending_seconds
@@ -140,7 +139,7 @@ def summarise(run: Run, folder: Path) -> RunSummary:
 def summarise_alone(
     run: Run, report_dir: Path, reach: tuple[str, ...], error: ReportError
 ) -> RunSummary:
-    """The same where the files could not be written: `report_failed` says why, and which command
+    """The same if the files could not be written: `report_failed` says why, and which command
     writes them.
     """
     words = ["rdimport", "report", run.name, *reach, "--report-dir", str(report_dir.absolute())]
@@ -149,7 +148,7 @@ def summarise_alone(
 
 
 def write(summary: RunSummary, path: Path) -> None:
-    """Write it. Raises ReportError when the disk does not take it."""
+    """Write summary.json. Raises ReportError if it cannot be written."""
     with private(path) as half:
         text = json.dumps(summary.as_json(), ensure_ascii=False, indent=2)
         half.write_text(text + "\n", encoding="utf-8")

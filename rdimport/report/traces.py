@@ -1,4 +1,4 @@
-"""Where files that runs wrote name people: reports, logs, and what somebody put beside them."""
+"""Finds people in files written by runs (reports, logs) and in other files next to them."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from rdimport.core.people import People
 from rdimport.report.private_files import REPORT_FILES, delete, private
 
 _LOG: Final = re.compile(r".+\.log(\.\d+)?|webhooks-.+\.jsonl")
-"""Files of lines that a run or the listener of `settle` writes."""
+"""Line-based files that a run or the listener of `settle` writes."""
 
 _LEDGER: Final = re.compile(r"ledger[^/]*\.sqlite3.*|.*\.(?:lock|sent)")
-"""Files of ledgers: what they hold is not for here."""
+"""Files of ledgers, which are handled elsewhere."""
 
 
 class Gone(NamedTuple):
-    """The folders of reports that named people and were deleted, log files from which they were
-    taken, and other files that name them still.
+    """The deleted report folders, the log files that were rewritten, and other files that still
+    name the people.
     """
 
     reports: tuple[Path, ...]
@@ -33,8 +33,9 @@ class Gone(NamedTuple):
 
 
 def remove_traces(places: Iterable[Path], people: People, runs: Sequence[str]) -> Gone:
-    """Delete the reports that name people, and those of `runs`, which knew them; take them out of
-    logs. Raises ReportError for what cannot be deleted.
+    """Delete the reports that name the people, and those of `runs`; remove the people from logs.
+
+    Raises ReportError for what cannot be deleted.
     """
     reports, logs, left = [], [], []
     for place in dict.fromkeys(place.absolute() for place in places):
@@ -53,7 +54,7 @@ def remove_traces(places: Iterable[Path], people: People, runs: Sequence[str]) -
 
 
 def names_people(folder: Path, people: People) -> bool:
-    """Whether the report in this folder names them."""
+    """Whether the report in this folder names the people."""
     return any(_names(file, people) for file in _ours(folder))
 
 
@@ -76,7 +77,7 @@ def _files(place: Path) -> Iterator[Path]:
 
 
 def _names(path: Path, people: People) -> bool:
-    """Whether a file names them; one that cannot be read may."""
+    """Whether a file names the people; an unreadable one may."""
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
@@ -93,7 +94,7 @@ def _in_bytes(data: bytes, people: People) -> bool:
 
 
 def _rewritten(log: Path, people: People) -> bool:
-    """Take them out of a log, line by line; tells whether none is left."""
+    """Remove the people from a log, line by line; returns whether none is left."""
     text = log.read_text(encoding="utf-8", errors="surrogateescape")
     with suppress(ReportError), private(log) as half:
         lines = [people.out_of(line) for line in text.splitlines(keepends=True)]

@@ -1,4 +1,4 @@
-"""The texts of screens and reports that people read, and numbers as a language writes them."""
+"""Texts and number formats for screens and reports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rdimport.ledger import LegalBases, WrongColumn
 
 
 class Words:
-    """The texts in one language; another language than those that there are is English."""
+    """The texts in one language; English if the language is not available."""
 
     def __init__(self, lang: str) -> None:
         self.lang = lang if lang in LANGUAGES else "en"
@@ -24,7 +24,7 @@ class Words:
         return text.format(**values) if values else text
 
     def wrong_column(self, found: WrongColumn | None, rows: int) -> str:
-        """That most rows fail in one column; empty where they do not."""
+        """A warning if most rows fail in one column; otherwise empty."""
         if found is None:
             return ""
         return self(
@@ -36,58 +36,60 @@ class Words:
         )
 
     def legal_bases(self, rows: LegalBases | None) -> str:
-        """How many people have a legal basis granted, declined or none; nothing where none go."""
+        """How many people have a legal basis granted, declined or none; empty if no bases are
+        sent.
+        """
         if not rows or not any(rows):
             return ""
         counts = {"rows": sum(rows), **rows._asdict()}
         return self("legal_bases", **{name: self.number(count) for name, count in counts.items()})
 
     def ruled(self, rules: Mapping[str, int]) -> str:
-        """How often rules of the endpoint's owner decided; nothing where none did."""
+        """How often rules of the endpoint's owner decided; empty if none did."""
         kinds = ", ".join(f"{rule}: {self.number(count)}" for rule, count in rules.items())
         return self.counted("ruled", sum(rules.values()), kinds=kinds) if rules else ""
 
     def proved(self, rows: Mapping[str, int]) -> str:
-        """How many rows were proved later, and by what; nothing where none were."""
+        """How many rows were proved later, and by what; empty if none were."""
         kinds = ", ".join(f"{kind}: {self.number(count)}" for kind, count in rows.items())
         return self.counted("proved", sum(rows.values()), kinds=kinds) if rows else ""
 
     def counted(self, key: str, number: int, **values: object) -> str:
-        """The text of that key in the plural form of `number`."""
+        """The text of that key in the plural form for `number`."""
         return self._plural(key, number).format(number=self.number(number), **values)
 
     def _plural(self, key: str, number: int) -> str:
         return self._catalogue.npgettext("screen", key, key, number)
 
     def total(self, *, read_to_end: bool) -> str:
-        """What the sum of all states is called: a total only where all rows are known."""
+        """The label of the sum of all states: "total" only if all rows are known."""
         return self("total" if read_to_end else "read_so_far")
 
     def state(self, state: State) -> str:
-        """A state's name, as of several rows."""
+        """The plural name of a state."""
         return self._plural(state, 2)
 
     def rows_in(self, state: State, rows: int) -> str:
-        """So many rows in a state: `1 aceita`, `2.000 aceitas`."""
+        """A number of rows in a state: `1 aceita`, `2.000 aceitas`."""
         return f"{self.number(rows)} {self._plural(state, rows)}"
 
     def means(self, state: State) -> str:
-        """What a state means."""
+        """The meaning of a state."""
         return self(f"means.{state}")
 
     def decimal(self, value: float) -> str:
-        """A number with the language's decimal mark, two places at most."""
+        """A number with the language's decimal separator, at most two places."""
         text = f"{value:.2f}".rstrip("0").rstrip(".")
         return written.decimal(text, self.lang)
 
     def rate(self, value: float) -> str:
-        """So many a second, with no more digits than can be trusted: 0.35, 2.1, 2,305."""
+        """A rate per second with only its significant digits: 0.35, 2.1, 2,305."""
         if value >= 100:
             return self.number(round(value))
         return self.decimal(round(value, 1 if value >= 1 else 2))
 
     def duration(self, seconds: float) -> str:
-        """`45 s`, `12 min`, `3 h 05 min`, `2 days 4 h`: as people say it."""
+        """A duration: `45 s`, `12 min`, `3 h 05 min`, `2 days 4 h`."""
         whole = timedelta(seconds=round(seconds))
         hours, minutes = whole.seconds // 3600, whole.seconds % 3600 // 60
         if whole.days:
@@ -103,5 +105,5 @@ class Words:
         return written.decimal(f"{seconds:.1f} s", self.lang)
 
     def number(self, value: int) -> str:
-        """A whole number with the language's mark between thousands."""
+        """An integer with the language's thousands separator."""
         return written.whole(value, self.lang)

@@ -1,7 +1,4 @@
-"""What the program says: codes, and a catalogue of sentences for each language.
-
-In: a code, a key or an English sentence. Out: the sentence in the reader's language.
-"""
+"""Messages: codes, and a catalogue of sentences for each language."""
 
 from rdimport.core.messages.catalogue import gettext, ngettext, untranslated
 from rdimport.core.messages.language import LANGUAGES, Language, language, language_of, speaking

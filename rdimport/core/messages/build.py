@@ -1,4 +1,4 @@
-"""Compiles the catalogues for gettext: when a package is built, and in a checkout."""
+"""Compiles the gettext catalogues, when a package is built and in a checkout."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FOLDER = Path(__file__).parent / "locale"
 
 
 def compiled(source: Path) -> bytes:
-    """The catalogue of a .po file in the form of a .mo file."""
+    """The contents of a .po file in .mo format."""
     with source.open("rb") as file:
         catalogue = read_po(file, abort_invalid=True)
     binary = io.BytesIO()
@@ -22,13 +22,13 @@ def compiled(source: Path) -> bytes:
 
 
 def compile_all() -> None:
-    """Write each .mo file that is not there or older than its .po file."""
+    """Write every .mo file that is missing or older than its .po file."""
     for source in FOLDER.glob("*/LC_MESSAGES/*.po"):
         target = source.with_suffix(".mo")
         if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
             half = target.with_suffix(f".{os.getpid()}.half")
             half.write_bytes(compiled(source))
-            half.replace(target)  # as several tests may do it at the same time
+            half.replace(target)  # several tests may do it at the same time
 
 
 if __name__ == "__main__":

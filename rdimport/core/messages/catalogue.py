@@ -1,7 +1,7 @@
-"""What the program says, by gettext: a catalogue for each language in `locale/`.
+"""Translations by gettext: a catalogue for each language in `locale/`.
 
-A sentence stands in the code in English, as `_("…")`; where English itself needs a catalogue, as
-for the codes of problems, an entry goes by a name and a context.
+Sentences are written in the code in English, as `_("...")`. Where English needs a catalogue too, as
+for codes, an entry has a key and a context.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ DOMAIN: Final = "rdimport"
 
 @cache
 def catalogue(lang: str) -> GNUTranslations:
-    """The catalogue of that language, or that of English where we lack it."""
+    """The catalogue of that language, or the English one if there is none."""
     name = lang.replace("-", "_") if lang in LANGUAGES else "en"
     folder = FOLDER / name / "LC_MESSAGES"
     source, binary = folder / f"{DOMAIN}.po", folder / f"{DOMAIN}.mo"
@@ -41,8 +41,8 @@ def _is_newer(source: Path, binary: Path) -> bool:
 
 
 def gettext(text: str, /, **values: object) -> str:
-    """An English sentence in the language that is spoken, with its values, in which nothing steers
-    a terminal: `_("The file {file} is empty.", file=file)`.
+    """Translate a sentence into the current language and insert values, with control characters
+    escaped: `_("The file {file} is empty.", file=file)`.
     """
     lang = language()
     found = text if lang == "en" else catalogue(lang).gettext(text)
@@ -54,7 +54,7 @@ def _shown(values: dict[str, object]) -> dict[str, object]:
 
 
 def ngettext(one: str, many: str, number: int, /, **values: object) -> str:
-    """The same of a sentence that depends on a number, which stands in it as `{number}`."""
+    """The same for a sentence with a plural; the number is inserted as `{number}`."""
     lang = language()
     if lang == "en":
         found = one if number == 1 else many
@@ -64,5 +64,5 @@ def ngettext(one: str, many: str, number: int, /, **values: object) -> str:
 
 
 def untranslated(text: str) -> str:
-    """Marks a sentence for the catalogue that is translated where it is said, by `gettext`."""
+    """Mark a sentence for the catalogue; it is translated later by `gettext`."""
     return text

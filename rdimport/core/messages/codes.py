@@ -1,7 +1,7 @@
-"""The codes of what can be wrong with a row, of why a run stopped, and of what befell a request.
+"""Codes: problems of rows, reasons to stop, and details of failed requests.
 
-They stand in reports, ledgers and scripts: a code never changes its meaning and is never
-translated. Its sentence and its remedy are in `locale/`, a file for each language.
+They are used in reports, ledgers and scripts: a code never changes its meaning and is never
+translated. Its sentence and remedy are in `locale/`, one file per language.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from enum import StrEnum
 
 
 class Code(StrEnum):
-    """What a row or a run met: `family.what`. `rd.*` are RD's own `error_type`s in lower case, of
-    which more may come (`rd.other` speaks for those).
+    """A problem of a row or a reason to stop: `family.what`. `rd.*` are RD's own `error_type`s in
+    lower case; RD may add more, for which `rd.other` is used.
     """
 
     ROW_TOO_LONG = "row.too_long"
@@ -125,7 +125,7 @@ class Code(StrEnum):
 
 
 class Detail(StrEnum):
-    """What a request met on its way, as a detail of a doubt, and why a run waits."""
+    """What happened to a request: the detail of an uncertain row, or the reason of a wait."""
 
     NAME_UNKNOWN = "net.name_unknown"
     REFUSED = "net.refused"

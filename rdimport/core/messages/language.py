@@ -1,4 +1,4 @@
-"""The language that is spoken: chosen for a while, in one task or in all of the program."""
+"""The current language, set for a task or for the whole program."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import Final, Literal, TypeAlias
 Language: TypeAlias = Literal["en", "pt-BR"]
 
 LANGUAGES: Final[tuple[Language, ...]] = ("en", "pt-BR")
-"""The languages that there are. Codes and the keys of JSON are never translated."""
+"""The available languages. Codes and JSON keys are never translated."""
 
 _chosen: ContextVar[Language | None] = ContextVar("language", default=None)
 _everywhere: list[Language] = ["en"]
-"""What threads speak that did not inherit the context of who started them."""
+"""The language of threads that did not inherit a context."""
 
 
 def language() -> Language:
-    """The language that is spoken at present."""
+    """The current language."""
     return _chosen.get() or _everywhere[-1]
 
 
 @contextmanager
 def speaking(lang: Language, *, everywhere: bool = False) -> Iterator[None]:
-    """Speak this language for a while; `everywhere`: in all threads of the program."""
+    """Use this language in the context; `everywhere`: in all threads of the program."""
     before = _chosen.set(lang)
     if everywhere:
         _everywhere.append(lang)
@@ -37,5 +37,5 @@ def speaking(lang: Language, *, everywhere: bool = False) -> Iterator[None]:
 
 
 def language_of(name: str) -> Language:
-    """The language that a locale such as `pt_BR.UTF-8` asks for; English where we lack it."""
+    """The language for a locale such as `pt_BR.UTF-8`; English if it is not available."""
     return "pt-BR" if name.lower().startswith("pt") else "en"

@@ -1,6 +1,6 @@
-"""What can be wrong with a row, by its code: the sentence and the remedy in the reader's language.
+"""The sentence and remedy for each code, in the current language.
 
-Sentences may use `{field}`, `{column}`, `{value}`, `{detail}`.
+Sentences may contain `{field}`, `{column}`, `{value}`, `{detail}`.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ UNREACHED: Final = frozenset(
         Detail.UNSUPPORTED_PROTOCOL,
     )
 )
-"""Details after which nobody was there to take a request."""
+"""Details which mean that the endpoint was not reachable."""
 
 _CODES: Final = frozenset(Code)
 _DETAILS: Final = frozenset(Detail)
 
 
 class Reason(NamedTuple):
-    """What happened, and what a person can do about it."""
+    """What happened, and what to do about it."""
 
     sentence: str
     remedy: str
 
 
 def reason(code: str, lang: str = "en") -> Reason | None:
-    """The catalogue's entry, None for a code that is not in it; what RD newly invents is one."""
+    """The catalogue's entry; None for an unknown code, such as a new one of RD's."""
     known = code if code in _CODES or not code.startswith("rd.") else Code.RD_OTHER
     if known not in _CODES:
         return None
@@ -48,7 +48,7 @@ def reason(code: str, lang: str = "en") -> Reason | None:
 
 
 def explain(problem: Problem, lang: str = "en") -> str:
-    """The sentence for a problem; a code that is not in the catalogue speaks for itself."""
+    """The sentence for a problem; an unknown code is shown as it is."""
     found = reason(problem.code, lang)
     if found is None:
         return problem.detail or problem.code
@@ -57,8 +57,8 @@ def explain(problem: Problem, lang: str = "en") -> str:
 
 
 def detail(text: str, lang: str = "en") -> str:
-    """A detail in words: what befell a request on its way has a key, a doubt names what the answer
-    was judged to be; all else stands for itself.
+    """A detail in words: the sentence for a key of `Detail` or an evidence, anything else
+    unchanged.
     """
     key, _, said = text.partition(" ")
     if key in _DETAILS:
@@ -67,14 +67,14 @@ def detail(text: str, lang: str = "en") -> str:
 
 
 def detail_text(key: str, lang: str = "en") -> str:
-    """The sentence of a `Detail`; `{said}` is what a library or the system said of it, which nobody
-    can translate.
+    """The sentence for a `Detail`. `{said}` stands for the text of a library or the system, which
+    cannot be translated.
     """
     return catalogue(lang).pgettext("detail", key)
 
 
 def _said(part: str, lang: str) -> str:
-    """What an answer said, without the code that it was given; a bare status in a sentence."""
+    """The text of a response without its code; a bare status as a sentence."""
     code, _, words = part.partition(" ")
     if re.fullmatch(r"(rd|uncertain)\.[a-z0-9_]+", code):
         part = words
@@ -89,6 +89,6 @@ def _said(part: str, lang: str) -> str:
 
 
 def remedy(code: str, lang: str = "en") -> str:
-    """What to do about problems of that code; empty for a code that is not in the catalogue."""
+    """What to do about problems with that code; empty for an unknown code."""
     found = reason(code, lang)
     return found.remedy if found else ""

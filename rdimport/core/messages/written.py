@@ -1,4 +1,4 @@
-"""Numbers and moments as a language writes them."""
+"""Numbers and times in the format of a language."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from rdimport.core.messages.language import Language, language
 
 
 def whole(value: int, lang: Language | str | None = None) -> str:
-    """A whole number with the language's mark between thousands: 12,345 or 12.345."""
+    """An integer with the language's thousands separator: 12,345 or 12.345."""
     return f"{value:,}".replace(",", "." if (lang or language()) == "pt-BR" else ",")
 
 
 def decimal(text: str, lang: Language | str | None = None) -> str:
-    """A number that Python wrote, with the language's decimal mark."""
+    """A number formatted by Python, with the language's decimal separator."""
     return text.replace(".", ",") if (lang or language()) == "pt-BR" else text
 
 
 def day(moment: str, lang: Language | str | None = None) -> str:
-    """The day of an ISO 8601 time on this machine: 2026-12-31 or 31/12/2026."""
+    """The date of an ISO 8601 time in this machine's time zone: 2026-12-31 or 31/12/2026."""
     form = "%d/%m/%Y" if (lang or language()) == "pt-BR" else "%Y-%m-%d"
     return datetime.fromisoformat(moment).astimezone().strftime(form)
 
@@ -29,13 +29,13 @@ def minute(moment: str, lang: Language | str | None = None) -> str:
 
 
 def second(moment: str, lang: Language | str | None = None) -> str:
-    """The same with the second, and how far this machine's clock is from UTC."""
+    """The same with seconds and the offset from UTC."""
     there = datetime.fromisoformat(moment).astimezone()
     offset = f"{there:%z}"
     return f"{day(moment, lang)} {there:%H:%M:%S} (UTC{offset[:3]}:{offset[3:5]})"
 
 
 def short(moment: str, lang: Language | str | None = None) -> str:
-    """Day and minute where the year is clear."""
+    """Date and minute without the year."""
     form = "%d/%m %H:%M" if (lang or language()) == "pt-BR" else "%m-%d %H:%M"
     return datetime.fromisoformat(moment).astimezone().strftime(form)

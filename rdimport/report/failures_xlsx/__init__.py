@@ -1,1 +1,1 @@
-"""failures.xlsx: the rows that need a person, and a summary sheet."""
+"""failures.xlsx: the rows that need attention, and a summary sheet."""

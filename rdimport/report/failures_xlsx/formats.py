@@ -1,4 +1,4 @@
-"""How failures.xlsx looks: its formats, made once per workbook."""
+"""The cell formats of failures.xlsx, created once per workbook."""
 
 from __future__ import annotations
 
@@ -16,17 +16,19 @@ COLOURS: Final = {
     State.REFUSED: ("#FFD8A8", "#7A3E00"),
     State.UNCERTAIN: ("#E4DFEC", "#4B3A70"),
 }
-"""Fill and letters of an offending cell by what became of its row."""
+"""Fill and font colour of an offending cell, by the state of its row."""
 
 SUSPECT: Final = ("#FFEB9C", "#7F6000")
-"""The same of a cell that looks wrong, but is not why its row failed."""
+"""The same for a cell that looks wrong but is not the reason for the failure."""
 
 _INDENTED: Final = {"align": "left", "valign": "top", "indent": 1}
-"""Texts beside a column of numbers."""
+"""Texts next to a column of numbers."""
 
 
 class CellFormats:
-    """The formats of one workbook. All cells are text (`@`): nothing typed into them changes."""
+    """The formats of one workbook. All cells are text (`@`), so Excel never converts what is
+    typed.
+    """
 
     def __init__(self, book: Workbook) -> None:
         cell = {"num_format": "@", "valign": "top", "text_wrap": True}
@@ -67,11 +69,11 @@ class CellFormats:
 
 
 _PAGE: Final = 160
-"""Characters of a line that can still be read on paper, A4 on its side."""
+"""Characters of a line that are legible on A4 in landscape."""
 
 
 def for_print(sheet: Worksheet, widths: Sequence[int], last: int) -> None:
-    """The columns of those widths on pages that can be read, down to the row `last`."""
+    """Set up printing of columns of those widths, down to the row `last`."""
     sheet.set_landscape()
     sheet.set_paper(9)  # A4
     sheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)

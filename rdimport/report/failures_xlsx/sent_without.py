@@ -1,4 +1,4 @@
-"""The sheet of people who were sent without a cell that was not valid: `invalid: {field: drop}`."""
+"""The sheet of rows sent without an invalid cell: `invalid: {field: drop}`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rdimport.report.words import Words
 
 _ADDED: Final = ("rdimport_row", "rdimport_file", "rdimport_field", "rdimport_value", "reason")
-"""Not all the columns by which a failure report is known: these rows are not to be sent again."""
+"""Not all columns by which a failure report is recognised: these rows must not be sent again."""
 
 _MOST: Final = 1_048_575
 _LONGEST: Final = 32_767
@@ -26,7 +26,7 @@ _WIDTH: Final = 22
 def sent_without(
     book: Workbook, run: Run, inputs: dict[int, Input], words: Words, looks: CellFormats
 ) -> None:
-    """Add the sheet, where there is such a row."""
+    """Add the sheet if there is such a row."""
     sheet, own = None, columns(inputs)
     at = 0
     for end in run.sent_without():

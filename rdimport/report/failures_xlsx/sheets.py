@@ -1,7 +1,7 @@
-"""failures.xlsx: the failure report for people, who correct it in place and run it again.
+"""failures.xlsx: the failure report, to be corrected in place and imported again.
 
-Everything is text, whatever it looks like: no formula of the data ever runs, no phone number and no
-document loses a zero. Rows are written one by one and forgotten, so memory does not grow with them.
+All cells are text: no formula in the data is ever run, and no phone or document number loses a
+zero. Rows are written one by one in constant memory.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 FILE_NAME: Final = "failures.xlsx"
 
 SHEET_ROWS: Final = 1_048_575
-"""Rows below the header of one sheet: Excel's limit."""
+"""Maximum rows below the header of one sheet (Excel's limit)."""
 
 _LONGEST: Final = 32_767
-"""Characters of a cell: Excel's limit."""
+"""Maximum characters of a cell (Excel's limit)."""
 
 _WIDEST: Final = 36
 _REASON: Final = 48
-"""Widths of columns in characters: of any, and of that of the reason. What is longer wraps."""
+"""Maximum column widths in characters: of the reason, and of others. Longer text wraps."""
 
 _LINE: Final = 15.0
 """Height of a line in points."""
@@ -47,7 +47,7 @@ _LINE: Final = 15.0
 _MOST_LINES: Final = 12
 
 _MEASURED: Final = 1_000
-"""Rows by which the widths of the columns are judged."""
+"""Number of rows from which column widths are computed."""
 
 
 def write(
@@ -60,9 +60,9 @@ def write(
     begin: Begin = quietly,
     advance: Advance = quietly,
 ) -> int:
-    """Write the failures of a run for people.
+    """Write the failures of a run.
 
-    Returns how many rows it holds. Raises ReportError when the disk does not take it.
+    Returns the number of rows. Raises ReportError if the file cannot be written.
     """
     import xlsxwriter  # noqa: PLC0415  only reports need it
     from xlsxwriter.exceptions import XlsxWriterException  # noqa: PLC0415
@@ -97,9 +97,9 @@ def _fill(
 
 
 class Sheets:
-    """The sheets of rows; a further one begins where Excel's limit is reached.
+    """The row sheets; a new one begins at Excel's limit.
 
-    `places` are cells of the first rows with a problem of each code.
+    `places` has the cells of the first rows with a problem of each code.
     """
 
     PLACES: Final = 3
@@ -120,7 +120,7 @@ class Sheets:
         self._most = most
         own = columns(inputs)
         names = [*own, *REPORTED]
-        names.insert(min(1, len(own)), names.pop())  # the reason stands beside the first column
+        names.insert(min(1, len(own)), names.pop())  # the reason follows the first column
         self._at = {name: i for i, name in enumerate(names)}
         self._from = [[*own, *REPORTED].index(name) for name in names]
         self._reason = self._at[REPORTED[-1]]
@@ -137,7 +137,7 @@ class Sheets:
         self.places: dict[str, list[tuple[str, int, int]]] = {}
 
     def add(self, line: Line) -> None:
-        """Write one row below the others."""
+        """Append one row."""
         sheet = self._sheet
         if sheet is None or self._row >= self._most:
             sheet = self._begin()
@@ -162,7 +162,7 @@ class Sheets:
                 self._note_place(problem.code, i)
 
     def _measure(self, sheet: Worksheet, cells: Sequence[str]) -> None:
-        """Make room for the row: for what fits into its columns, and below for what does not."""
+        """Adjust the widths of the columns, and the height of the row for text that wraps."""
         if self.rows <= _MEASURED:
             sizes = (len(cell) + 3 for cell in cells)
             self._widths = [
@@ -174,7 +174,7 @@ class Sheets:
             sheet.set_row(self._row, _LINE * min(tallest, _MOST_LINES))
 
     def finish(self) -> None:
-        """Give the last sheet its tools, and the drop-downs their values."""
+        """Finish the last sheet, and write the values of the drop-down lists."""
         if self._sheet is None:
             self._begin()
         self._end()
@@ -189,7 +189,7 @@ class Sheets:
                     lists.write_string(row, i, values[row], self._looks.text)
 
     def _style(self, column: int) -> Format:
-        """The format of a sound cell: of the input, of the reason, or of what else was added."""
+        """The format of a cell without a problem: input, reason, or another added column."""
         if column == self._reason:
             return self._looks.reason
         return self._looks.added if column in self._added else self._looks.text
@@ -208,7 +208,7 @@ class Sheets:
         return sheet
 
     def _end(self) -> None:
-        """What a sheet gets when its last row is known: widths, filter, lists, printing."""
+        """Finish a sheet when its last row is known: widths, filter, lists, printing."""
         sheet, last, right = self._sheet, self._row, len(self._at) - 1
         if sheet is None:
             return
@@ -232,12 +232,14 @@ class Sheets:
             column,
             max(self._row, 1),
             column,
-            # the cleaners understand more than the list holds, so it helps and forbids nothing
+            # cleaners accept more than the listed values, so the list does not restrict input
             {"validate": "list", "source": source, "show_error": False},
         )
 
     def _placed(self, problems: Sequence[Problem]) -> dict[int, list[Problem]]:
-        """A row's problems by the cell that shows them: the state cell without a column."""
+        """A row's problems by the cell that shows them; the state cell for those without a
+        column.
+        """
         found: dict[int, list[Problem]] = {}
         for problem in problems:
             i = self._at.get(problem.column, self._at["rdimport_state"])
@@ -265,7 +267,7 @@ class Sheets:
 
 
 def _lines(cell: str, width: int) -> int:
-    """Lines that a cell takes in a column of that width."""
+    """Number of lines that a cell needs in a column of that width."""
     if len(cell) <= width - 2 and "\n" not in cell:
         return 1
     parts = cell[: _MOST_LINES * width].splitlines()
@@ -273,7 +275,7 @@ def _lines(cell: str, width: int) -> int:
 
 
 def sheet_name(inputs: dict[int, Input], words: Words) -> str:
-    """The name of the input's own sheet, so that a mapping that names it finds it here too."""
+    """The name of the input's sheet, so that a mapping that names it works for the report too."""
     named = next((table.sheet for table in inputs.values() if table.sheet), "")
     allowed = "".join(c for c in named if c not in "[]:*?/\\")[:31].strip("'").strip()
     ours = fold(allowed).startswith("rdimport") or fold(allowed) == "history"

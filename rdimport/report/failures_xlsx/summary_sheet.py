@@ -1,4 +1,4 @@
-"""The first sheet of failures.xlsx: what happened, what is wrong, what to do about it."""
+"""The first sheet of failures.xlsx: what happened, what is wrong, and what to do."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from xlsxwriter.worksheet import Worksheet
 
 COMMENTED: Final = 5_000
-"""Rows whose reasons are also comments. Comments stay in memory, and Excel is slow with more."""
+"""Number of rows with comments. Comments are kept in memory, and slow down Excel."""
 
 _WIDTHS: Final = (12, 36, 62, 62, 12, 8, 8)
 
@@ -36,7 +36,9 @@ def cover(
     words: Words,
     looks: CellFormats,
 ) -> None:
-    """Write the first sheet. `places` are cells of the first rows with a problem of each code."""
+    """Write the first sheet. `places` has the cells of the first rows with a problem of each
+    code.
+    """
     summary = story.summary
     page = _Page(sheet, words, looks)
     for i, width in enumerate(_WIDTHS):
@@ -62,7 +64,7 @@ def cover(
 
 
 class _Page:
-    """Writes from the top down: rows that are left are gone in a workbook of constant memory."""
+    """Writes from top to bottom: in constant-memory mode, earlier rows cannot be changed."""
 
     def __init__(self, sheet: Worksheet, words: Words, looks: CellFormats) -> None:
         self._sheet = sheet
@@ -72,7 +74,7 @@ class _Page:
 
     @property
     def rows(self) -> int:
-        """How many rows were written."""
+        """Number of rows written."""
         return self._row
 
     def blank(self) -> None:
@@ -80,7 +82,7 @@ class _Page:
         self._row += 1
 
     def line(self, *cells: tuple[str | int, Any]) -> None:
-        """Write texts and numbers, each with its format, from the left."""
+        """Write texts and numbers from the left, each with its format."""
         for i, (value, style) in enumerate(cells):
             if isinstance(value, int):
                 self._sheet.write_number(self._row, i, value, style)
@@ -89,11 +91,11 @@ class _Page:
         self._row += 1
 
     def header(self, *names: str) -> None:
-        """Write the names of a table's columns."""
+        """Write the header of a table."""
         self.line(*((name, self._looks.section) for name in names))
 
     def counts(self, summary: RunSummary, *, warned: bool) -> None:
-        """The number of rows in each state, and what the state means."""
+        """The number of rows in each state, with its meaning."""
         words, looks = self._words, self._looks
         self.header(words("rows"), words("state"), words("meaning"))
         for state in State:
@@ -148,7 +150,7 @@ class _Page:
             )
 
     def _wide(self, command: str) -> None:
-        """A command over all columns, in as many lines as it takes."""
+        """A command across all columns, on as many lines as needed."""
         if not command:
             self._row += 1
             return
@@ -162,7 +164,7 @@ class _Page:
     def way_back(self, summary: RunSummary, names: list[str]) -> None:
         """How to correct the rows and send them."""
         words, looks = self._words, self._looks
-        self.line((words("how"), looks.bold))  # a line under it would cut through its letters
+        self.line((words("how"), looks.bold))  # an underline would cut through its letters
         for text in ("how.correct", "how.keep", "how.save", "how.uncertain"):
             if text != "how.uncertain" or summary.counts[State.UNCERTAIN]:
                 self.line((words(text, sheet="”, “".join(names)), None))
@@ -173,7 +175,8 @@ class _Page:
 
 
 def _lines(text: str, width: int) -> int:
-    """Lines that a text takes in a column of that width. Widths are in digits: most letters are
-    narrower, which is the room that the indent takes.
+    """Number of lines that a text needs in a column of that width.
+
+    Widths are in digits. Most letters are narrower, which makes up for the indent.
     """
     return len(textwrap.wrap(text, width, break_on_hyphens=False)) or 1

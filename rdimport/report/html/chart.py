@@ -1,4 +1,4 @@
-"""The pace of a run as a picture: the answers of each minute against the quota."""
+"""The chart of report.html: responses per minute against the quota."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from rdimport.report.html.text import escape
 from rdimport.report.words import Words
 
 _MOST_COLUMNS: Final = 120
-"""Columns of a chart: as many as a phone can show apart, and a file that stays small."""
+"""Maximum columns of a chart: still distinct on a phone, and the file stays small."""
 
 _KINDS: Final = ("accepted", "other", "throttled")
 
 
 def pace(minutes: Sequence[Minute], per_minute: float | None, words: Words) -> str:
-    """A `<figure>` without scripts; its colours are variables of the page."""
+    """A `<figure>` without scripts; its colours are CSS variables of the page."""
     counts = [
         (m.accepted, max(0, m.requests - m.accepted - m.throttled), m.throttled)
         for m in thinned(minutes)
@@ -49,7 +49,9 @@ def _legend(
 
 
 def thinned(minutes: Sequence[Minute]) -> list[Minute]:
-    """At most `_MOST_COLUMNS`: neighbours become their mean, so that none grows or vanishes."""
+    """At most `_MOST_COLUMNS` values; neighbours are replaced by their mean, which preserves
+    proportions.
+    """
     size = -(-len(minutes) // _MOST_COLUMNS)
     if size <= 1:
         return list(minutes)

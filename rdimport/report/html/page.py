@@ -1,4 +1,4 @@
-"""report.html: one page that needs nothing but itself, for a screen, a phone or a printer."""
+"""report.html: a self-contained page for screens, phones and printers."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from rdimport.report.words import Words
 FILE_NAME: Final = "report.html"
 
 _KINDS: Final = 40
-"""Kinds of problems that are shown; beyond that the counts are in summary.json."""
+"""Number of problem kinds shown; the counts of the others are in summary.json."""
 
 _ENOUGH: Final = 10
-"""Rows, and seconds of sending, below which a rate would say more about the start."""
+"""Minimum rows, and seconds of sending, for a rate that is not dominated by the start."""
 
 _NO_NETWORK: Final = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def write(story: ReportData, path: Path, lang: str = "en", *, full: bool = False) -> None:
-    """Write the page. Without `full` personal data in it is shortened.
+    """Write the page. Without `full`, personal data in it is shortened.
 
-    Raises ReportError when the disk does not take it.
+    Raises ReportError if it cannot be written.
     """
     page = _Page(story, Words(lang), (lambda problem: problem) if full else discreet)
     with private(path) as half, half.open("w", encoding="utf-8", newline="\n") as file:
@@ -46,7 +46,7 @@ def write(story: ReportData, path: Path, lang: str = "en", *, full: bool = False
 
 
 class _Page:
-    """One page. Every text passes through `escape`; nothing in it comes from another place."""
+    """One page. Every text goes through `escape`; nothing is loaded from elsewhere."""
 
     def __init__(
         self, story: ReportData, words: Words, shown: Callable[[Problem], Problem]
@@ -57,7 +57,7 @@ class _Page:
         self.words = words
 
     def lines(self) -> Iterator[str]:
-        """The page, all but its end."""
+        """The page without its closing tags."""
         yield from self._head()
         yield from self._totals()
         yield from self._next()
@@ -180,7 +180,7 @@ class _Page:
         if not story.minutes:
             yield f'<p class="soft">{escape(words("pace.none"))}</p>'
             return
-        if len(story.minutes) > 1:  # one minute is a number, not a picture
+        if len(story.minutes) > 1:  # a single minute needs no chart
             yield chart.pace(story.minutes, story.per_minute, words)
         yield f'<p class="soft">{escape(", ".join(pace_facts(self._summary, words)))}</p>'
 
@@ -205,7 +205,7 @@ class _Page:
 
 
 def _verdict(summary: RunSummary, words: Words) -> str:
-    """Did it work? In one sentence."""
+    """The result in one sentence."""
     if summary.counts[State.PENDING] or not summary.read_to_end:
         return words.counted("verdict.left", summary.counts[State.PENDING])
     failed = sum(summary.counts[state] for state in FAILED)
@@ -231,20 +231,20 @@ def pace_facts(summary: RunSummary, words: Words) -> Iterator[str]:
 
 
 def _nobody_met(summary: RunSummary) -> bool:
-    """Did no request of the run reach anybody?"""
+    """Whether no request of the run reached the endpoint."""
     trouble = (summary.stopped_by or "").partition(" ")[0]
     ended = sum(summary.counts[s] for s in (State.ACCEPTED, State.REFUSED, State.UNCERTAIN))
     return not (ended or summary.throttled) and trouble in UNREACHED
 
 
 def _title(examples: Iterable[Example], words: Words) -> str:
-    """The columns that the examples stand in, where there are any."""
+    """The source columns of the examples, if any."""
     columns = dict.fromkeys(e.problem.column or e.problem.field for e in examples)
     return ", ".join(filter(None, columns)) or words("rows").lower()
 
 
 def _marked(text: str) -> str:
-    """A sentence of the catalogue, with options and what stands in ` ` as code."""
+    """A sentence of the catalogue, with options and `quoted` text as code."""
     quoted = re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
     return re.sub(r"(?<![\w>-])(--[a-z][a-z-]*(?: uncertain)?)", r"<code>\1</code>", quoted)
 

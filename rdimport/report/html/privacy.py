@@ -1,4 +1,4 @@
-"""Personal data made short enough to be shown to others, and long enough to be found again."""
+"""Shortens personal data so that it can be shown to others and still be found."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _NOT_PERSONAL: Final = frozenset(
     "state country city tags available_for_mailing legal_bases conversion_identifier"
     " traffic_source traffic_medium traffic_campaign traffic_value".split()
 )
-"""Fields whose values say nothing about one person, and much about what is wrong with them."""
+"""Fields whose values are not personal, and show what is wrong."""
 
 
 def shortened(text: str) -> str:
-    """E-mail addresses, long numbers and words, each cut down to what tells it from others.
+    """Shorten each e-mail address, long number and word.
 
     >>> shortened("maria.souza@exemplo.com.br; (11) 98765-4321; Maria Souza; N/D")
     'm***@exemplo.com.br; ***21; M***; N/D'
@@ -36,7 +36,7 @@ def _plain(text: str) -> str:
 
 
 def discreet(problem: Problem) -> Problem:
-    """A problem that may be shown to others."""
+    """A problem with its personal data shortened."""
     if problem.field in _NOT_PERSONAL:
         return problem
     short = shortened(problem.value)

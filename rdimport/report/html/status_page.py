@@ -1,4 +1,4 @@
-"""The page of `status --html`: each account's last nights, its rows, its quota, what is next."""
+"""The page of `status --html`: each account's last nights, rows, quota and next step."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _NO_NETWORK: Final = "default-src 'none'; style-src 'unsafe-inline'"
 _MONTHS: Final = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 
 _MARKS: Final = {"fine": "✓", "rows": "!", "failed": "×", "none": "·"}
-"""What tells the kinds apart without a colour."""
+"""Symbols that distinguish the kinds without colour."""
 
 
 def write(
     path: Path, found: Sequence[JobStatus], nights: Mapping[str, Sequence[Night]], now: datetime
 ) -> None:
-    """Write the page, in the language that is spoken; `nights` by the folded account.
+    """Write the page in the current language; `nights` by folded account name.
 
-    Raises UsageError where it cannot be written.
+    Raises UsageError if it cannot be written.
     """
     lines = [f"{line}\n" for line in _page(found, nights, now)]
     try:
@@ -68,7 +68,7 @@ def _page(
 
 
 def _key() -> Iterator[str]:
-    """What the marks of the nights mean."""
+    """The legend of the nights."""
     meanings = (
         ("fine", _("worked")),
         ("rows", _("some rows failed")),
@@ -162,7 +162,7 @@ def _quota(used: float) -> Iterator[str]:
 
 
 def _quota_used(runs: Sequence[RunStatus]) -> float | None:
-    """The share of what the quota allowed all of them; None where it is not known of any."""
+    """The share of the quota used by all of them; None if unknown for all."""
     known = [(run.requests, run.quota_used) for run in runs if run.requests and run.quota_used]
     allowed = sum(requests / share for requests, share in known)
     return sum(requests for requests, _share in known) / allowed if known else None
@@ -178,7 +178,7 @@ def _job(status: JobStatus, *, alone: bool) -> Iterator[str]:
     if run is None or status.verdict == FINE:
         yield "</div>"
         return
-    if not alone:  # then they are those of the account
+    if not alone:  # then they belong to the account
         yield from _rows(run.counts)
     for sentence, typed in ((run.next, run.command), *run.then):
         if sentence:

@@ -110,7 +110,7 @@ def _of_type(target: Target) -> Iterator[Rule]:
     listed = results(target)
     literal = {Type.BOOLEAN: FORMS[Clean.BOOLEAN], Type.INTEGER: INTEGER_FORM}.get(target.type)
     if target.type is Type.LIST:
-        yield f"text.too_long|{MAX_LENGTH}", _items_fit
+        yield f"{Code.TEXT_TOO_LONG}|{MAX_LENGTH}", _items_fit
         if target.name == "tags":
             yield Code.TAGS_CAPITALS, _items_lower
         for code, good in (_form(name, target) for name in target.cleaners if name in FORMS):
@@ -130,7 +130,7 @@ def _of_type(target: Target) -> Iterator[Rule]:
         yield from forms
         if not forms:
             yield (
-                f"text.too_long|{MAX_LENGTH}",
+                f"{Code.TEXT_TOO_LONG}|{MAX_LENGTH}",
                 lambda cell: cell.str.len_chars() <= MAX_LENGTH,
             )
 
@@ -153,14 +153,14 @@ def _of_check(target: Target) -> Iterator[Rule]:
         yield _among(Code.VALUE_NOT_LISTED, check.one_of, target)
     if check.pattern is not None:
         pattern = check.pattern
-        yield f"text.pattern|{pattern}", lambda cell: cell.str.contains(pattern)
+        yield f"{Code.TEXT_PATTERN}|{pattern}", lambda cell: cell.str.contains(pattern)
     bounded = check.min is not None or check.max is not None
     if bounded and target.type is not Type.INTEGER and Clean.NUMBER not in target.cleaners:
         yield FORMS[Clean.NUMBER]
     if check.min is not None:
-        yield f"number.too_small|{check.min:g}", lambda cell: _number(cell) >= check.min
+        yield f"{Code.NUMBER_TOO_SMALL}|{check.min:g}", lambda cell: _number(cell) >= check.min
     if check.max is not None:
-        yield f"number.too_large|{check.max:g}", lambda cell: _number(cell) <= check.max
+        yield f"{Code.NUMBER_TOO_LARGE}|{check.max:g}", lambda cell: _number(cell) <= check.max
     yield from _of_length(target)
     if check.role is Severity.INVALID:
         yield Code.EMAIL_ROLE, lambda cell: email.is_role(cell).not_()

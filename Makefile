@@ -1,6 +1,6 @@
 # `make demo` and `make test` set up all they need in .venv, from the package registry alone.
 .POSIX:
-.PHONY: bench profile demo test coverage lint proof fuzz lock messages clean
+.PHONY: bench profile demo docs test coverage lint proof fuzz lock messages clean
 
 PYTHON = python3
 BIN = .venv/bin
@@ -37,6 +37,13 @@ coverage: .venv/ready-dev
 # What gettext reads, from the sentences in rdimport/core/messages/locale.
 messages: .venv/ready
 	$(BIN)/python -m rdimport.core.messages.build
+
+# The site, to be read from site/index.html without a server: Portuguese, and English in site/en.
+docs: .venv/ready-docs
+	@rm -rf site
+	$(BIN)/sphinx-build -q -W --keep-going -c docs -D language=pt_BR docs/pt site
+	$(BIN)/sphinx-build -q -W --keep-going -c docs -D language=en docs site/en
+	@echo "Open site/index.html"
 
 lint: .venv/ready-dev
 	$(BIN)/python -m ruff check .
@@ -90,14 +97,19 @@ profile: .venv-bench/ready
 	@touch $@
 	@echo "Set up."
 
+.venv/ready-docs: .venv/ready requirements-docs.lock
+	@$(BIN)/python -m pip install -q --require-hashes -r requirements-docs.lock
+	@touch $@
+
 # Newer versions of all dependencies, for every supported Python and system; names no index.
 lock: .venv/ready-dev
 	$(BIN)/python -m pip install -q uv
-	for part in "requirements.lock --group build" "requirements-dev.lock --group dev"; do \
+	for part in "requirements.lock --group build" "requirements-dev.lock --group dev" \
+	  "requirements-docs.lock --group docs -c requirements.lock"; do \
 	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --no-header \
 	    --no-emit-index-url --no-annotate --python-version 3.11 pyproject.toml -o $$part || exit 1; \
 	done
 	sed -n '/^[a-z0-9].*==/s/ *\\$$//p' requirements.lock > constraints.txt  # for those who read no hashes
 
 clean:
-	rm -rf .venv .venv-bench $(STATE) .coverage .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-bench $(STATE) site docs/reference docs/pt/reference .coverage .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -45,9 +45,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             messages.speaking(lang, everywhere=True),
             translated(lang),
         ):
+            _complete()
             return _main(words)
     except KeyboardInterrupt:  # before the command began, or after its end
         return _interrupted()
+
+
+def _complete() -> None:
+    """Answer a shell that asks how a word may go on, and end; nothing where none asks."""
+    if "_ARGCOMPLETE" in os.environ:
+        from argcomplete import autocomplete  # noqa: PLC0415  only a shell that completes needs it
+
+        autocomplete(parser())
 
 
 def _main(words: Sequence[str]) -> int:

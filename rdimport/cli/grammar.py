@@ -26,7 +26,8 @@ _SETTING: Final = re.compile(
     rf"(?:export\s+|set\s+)?(?:rdimport_\w+|{_KINDS})\s*[=:]", re.IGNORECASE
 )
 _SHOWN: Final = re.compile(r"-[A-Za-z]|--[A-Za-z][A-Za-z-]{0,24}")
-_NUMBER: Final = re.compile(r"-\d+|-\d*\.\d+")
+_NUMBER: Final = re.compile(r"-\d+(?::\d\d)?$|-\d*\.\d+$")
+"""What begins with - and is a value: a number, or a distance from UTC."""
 
 _HOW_TO_GIVE_A_KEY: Final = untranslated(
     "a key is never given on the command line, where other users of this machine can read it. Put "
@@ -43,6 +44,7 @@ class Grammar(argparse.ArgumentParser):
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **{"allow_abbrev": False, **named})
+        self._negative_number_matcher = _NUMBER
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As the base class does, but for what it says of words that are too many."""

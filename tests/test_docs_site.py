@@ -1,0 +1,104 @@
+"""The pages of the site: what they tell people to type is right, and each link leads somewhere."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from site_reference import write_all
+from support.samples import ROOT
+
+from rdimport.cli import options
+from rdimport.core.errors import ExitCode
+from rdimport.core.messages import LANGUAGES
+from rdimport.core.messages.codes import Code
+from rdimport.core.row import State
+
+DOCS = ROOT / "docs"
+PAGES = [
+    ROOT / "README.pt-BR.md",
+    *(path for path in DOCS.rglob("*.md") if path.parent.name != "reference"),
+]
+PORTUGUESE = (ROOT / "README.pt-BR.md").read_text(encoding="utf-8")
+TUTORIALS = [DOCS / "pt" / "tutorial.md", DOCS / "tutorial.md"]
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def typed(text: str) -> Iterator[str]:
+    """The commands of ours in the blocks of a page, without their remarks."""
+    for block in re.findall(r"```(?:sh|console)\n(.*?)```", text, re.DOTALL):
+        for line in block.replace("\\\n", " ").splitlines():
+            words = line.removeprefix("$ ").strip()
+            if words.startswith("rdimport ") and "&&" not in words:
+                yield words
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_each_command_of_a_page_is_understood(page: Path) -> None:
+    for line in typed(re.sub(r"\$\([^)]*\)", "X", page.read_text(encoding="utf-8"))):
+        words = [word for word in shlex.split(line, comments=True)[1:] if word not in ("…", "|")]
+        if "--version" not in words and words[0].islower():
+            assert options.parser().parse_args(words).command == words[0], line
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_each_link_of_a_page_leads_to_a_file(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    links = re.findall(r"\]\(([^)#: ]+)(?:#[^)]*)?\)", text)
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_each_page_stands_in_the_contents_of_its_language() -> None:
+    for folder in (DOCS, DOCS / "pt"):
+        contents = (folder / "index.md").read_text(encoding="utf-8")
+        for page in folder.rglob("*.md"):
+            name = page.relative_to(folder).with_suffix("").as_posix()
+            if not name.startswith(("pt/", "reference/", "decisions/")) and name != "index":
+                assert f"\n{name}\n" in contents, name
+
+
+def test_the_portuguese_readme_explains_every_state_and_every_exit_code() -> None:
+    assert [state for state in State if f"| `{state}` |" not in PORTUGUESE] == []
+    assert [code for code in ExitCode if f"| {int(code)} |" not in PORTUGUESE] == []
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_the_reference_names_every_command_and_every_code(tmp_path: Path, lang: str) -> None:
+    write_all(tmp_path, "pt-BR" if lang == "pt-BR" else "en")
+    commands = (tmp_path / "commands.md").read_text(encoding="utf-8")
+    for command in ("run", "check", "init", "status", "jobs run", "ledger", "sandbox", "forget"):
+        assert f"## rdimport {command.split()[0]}" in commands
+    assert "`--canary" in commands
+    codes = (tmp_path / "codes.md").read_text(encoding="utf-8")
+    assert [code for code in Code if f"| `{code}` |" not in codes] == []
+
+
+@pytest.mark.parametrize("page", TUTORIALS, ids=name_of)
+def test_the_tutorial_goes_as_it_says(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RDIMPORT_STATE_DIR", str(tmp_path / "state"))
+    text = page.read_text(encoding="utf-8")
+    (name,) = set(re.findall(r"`(\w+\.csv)`", text)) - {"failures.csv"}
+    steps = re.findall(r"```(csv|sh)\n(.*?)```", text, re.DOTALL)
+    ran = 0
+    for kind, content in steps:
+        if kind == "csv":
+            (tmp_path / name).write_text(content, encoding="utf-8")
+            continue
+        for line in content.splitlines():
+            words, _, remark = line.partition("  #")
+            program = [sys.executable, "-m", "rdimport", *shlex.split(words)[1:]]
+            done = subprocess.run(program, cwd=tmp_path, capture_output=True, check=False)
+            expected = re.findall(r"\d", remark)
+            assert done.returncode == int(expected[0] if expected else 0), done.stderr.decode()
+            ran += 1
+    assert ran == 5

@@ -100,6 +100,13 @@ def test_who_was_taken_over_claims_nothing_and_its_late_answers_settle_doubt(url
     assert second.claim([2]) == [2]
 
 
+def test_another_run_of_the_same_turn_leaves_alone_what_is_on_its_way(url: str) -> None:
+    first = worker(url)
+    first.claim([1])
+    worker(url, first.lease)
+    assert states(url) == {1: schema.ON_ITS_WAY}
+
+
 def test_evidence_of_an_earlier_attempt_says_nothing_of_a_later_one(url: str) -> None:
     first = worker(url)
     first.claim([1, 2, 3])
@@ -176,7 +183,7 @@ def test_a_write_that_comes_late_from_a_broken_connection_claims_and_counts_noth
             assert writing.result() == [row(2)]
         line.mend()
         mine = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-        until(lambda: one.session.query(mine + " AND application_name LIKE 'rdimport%'") == [(1,)])
+        until(lambda: one.session.query(mine + " AND application_name LIKE 'rdimport%%'") == [(1,)])
         found = one.session.query(
             "SELECT sum(m.accepted), max(w.writes) FROM rdimport.minute m, rdimport.written w"
         )

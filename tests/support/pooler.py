@@ -1,0 +1,57 @@
+"""PgBouncer in transaction mode before a server, where it is installed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import psycopg
+
+from support.postgres import Server, free_port, new_folder
+from support.waiting import PATIENCE, until
+
+PGBOUNCER: Final = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+
+
+@contextmanager
+def pooled(server: Server) -> Iterator[int]:
+    """The port at which each transaction gets another process of the server."""
+    assert PGBOUNCER is not None
+    folder, port = new_folder(), free_port()
+    (folder / "users").write_text('"postgres" ""\n')
+    (folder / "pgbouncer.ini").write_text(
+        f"[databases]\n* = host=127.0.0.1 port={server.port}\n[pgbouncer]\n"
+        f"listen_addr = 127.0.0.1\nlisten_port = {port}\nauth_type = trust\n"
+        f"auth_file = {folder}/users\npool_mode = transaction\nunix_socket_dir =\n"
+        "default_pool_size = 4\nserver_round_robin = 1\n"
+    )
+    other: dict[str, Any] = {}
+    if not os.geteuid():
+        other = {"user": "nobody", "group": "nogroup", "extra_groups": ()}
+    process = subprocess.Popen(
+        [PGBOUNCER, "-q", folder / "pgbouncer.ini"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        **other,
+    )
+
+    def answers() -> bool:
+        assert process.poll() is None, "PgBouncer did not start"
+        try:
+            psycopg.connect(server.url("postgres", port), connect_timeout=10).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    try:
+        until(answers)
+        yield port
+    finally:
+        process.kill()
+        process.wait(PATIENCE)

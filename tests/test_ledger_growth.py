@@ -1,0 +1,47 @@
+"""A write of a shared ledger costs the same however many conversions there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from support.claims import Worker, end_all, ended, ledger_at, row, worker
+from support.postgres import Server
+
+from rdimport.ledger.records import Counters
+
+ROWS, GROUP, SHARE = 50_000, 250, 1_000
+
+
+@pytest.fixture(autouse=True)
+def _nobody_left() -> Iterator[None]:
+    yield
+    end_all()
+
+
+def pages(one: Worker) -> int:
+    """How many pages of tables and indexes were asked for, by all."""
+    one.session.query("SELECT pg_stat_force_next_flush()")
+    found = one.session.query(
+        "SELECT blks_hit + blks_read FROM pg_stat_database WHERE datname = current_database()"
+    )
+    return int(found[0][0])
+
+
+def test_the_last_rows_of_50_000_cost_at_most_half_more_than_the_first(postgres: Server) -> None:
+    """A plan that was made while the table was empty would read all of it for each write. Counted
+    in pages, which no other load on the machine changes.
+    """
+    one = worker(ledger_at(postgres.new_database()))
+    costs = []
+    before = pages(one)
+    for start in range(0, ROWS, GROUP):
+        rows = [row(number * 7919 % ROWS) for number in range(start, start + GROUP)]
+        one.writes.apply(rows, [], Counters())
+        one.writes.apply([], [ended(each) for each in rows], Counters())
+        if (start + GROUP) % SHARE == 0:
+            after = pages(one)
+            costs.append(after - before)
+            before = after
+    assert len(costs) == ROWS // SHARE
+    assert costs[-1] <= 1.5 * costs[1], costs

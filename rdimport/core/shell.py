@@ -1,4 +1,4 @@
-"""Commands as they are pasted into a shell."""
+"""Quotes commands for pasting into a shell."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STDIN: Final = "-"
 
 
 def joined(words: Sequence[str]) -> str:
-    """The command of these words: each is one word to the shell of this system."""
+    """The command line for these words, quoted for this system's shell."""
     if os.name == "nt":
         from subprocess import list2cmdline  # noqa: PLC0415  costs its import
 
@@ -23,15 +23,16 @@ def joined(words: Sequence[str]) -> str:
 
 
 def with_key(key: str, words: Sequence[str]) -> str:
-    """The same command with a sandbox key, given as an environment variable."""
-    if os.name == "nt":  # as PowerShell has it
+    """The same command with a sandbox key set as an environment variable."""
+    if os.name == "nt":  # PowerShell syntax
         return f'$env:RDIMPORT_API_KEY="{key}"; {joined(words)}'
     return f"RDIMPORT_API_KEY={shlex.quote(key)} {joined(words)}"
 
 
 def whole(name: str, base: str = "") -> str:
-    """A file by its whole path, named in the folder `base` (this one): the reader may be in any
-    other. Standard input is as it is, and so is an address but for its credentials.
+    """The absolute path of a file named relative to `base` (default: this folder), because the
+    reader may be elsewhere. Standard input is unchanged, and so is an address, except for its
+    credentials.
     """
     if name == STDIN or is_address(name):
         return masked(name)

@@ -1,4 +1,4 @@
-"""The rows of a batch that cannot be sent, with what is wrong in each."""
+"""The rows of a batch that cannot be sent, with their problems."""
 
 from __future__ import annotations
 

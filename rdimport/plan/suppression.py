@@ -1,4 +1,4 @@
-"""People who must never be sent: lists of their e-mail addresses, or of the SHA-256 of these."""
+"""Suppression lists: people who must never be sent, by e-mail address or its SHA-256."""
 
 from __future__ import annotations
 
@@ -26,14 +26,16 @@ _PIECE: Final = r"""[^\s;,|<>()\[\]{}"':@/\\]+"""
 _ADDRESS: Final = rf"{_PIECE}@{_PIECE}"
 _SHA256: Final = r"(?-u:\b)[0-9a-f]{64}(?-u:\b)"
 _DIGEST: Final = {"low": pl.UInt64, "high": pl.UInt64}
-"""The first 16 bytes of a SHA-256: of a million people and a million rows none meet by chance."""
+"""The first 16 bytes of a SHA-256: among a million people and a million rows, no collision is
+expected.
+"""
 
 _WHOLE: Final = Hints(header_row=0, sheets="all")
-"""A list of addresses may have no header, or a cover: every cell of every sheet is looked at."""
+"""A list of addresses may have no header, or a cover: every cell of every sheet is read."""
 
 
 class KeptBack(NamedTuple):
-    """The rows of a batch that go on, and the end of those whose people are on a list."""
+    """The remaining rows of a batch, and the results of those whose people are on a list."""
 
     prepared: Prepared
     known: Known
@@ -41,9 +43,9 @@ class KeptBack(NamedTuple):
 
 
 class Suppression:
-    """The people of all lists, by the hashes of their addresses: 16 bytes each.
+    """The people of all lists, as 16-byte hashes of their addresses.
 
-    `notes` tell of rows of the lists that keep nobody back.
+    `notes` describe rows of the lists that contain no address.
     """
 
     def __init__(self, people: pl.DataFrame, notes: tuple[str, ...] = ()) -> None:
@@ -52,8 +54,10 @@ class Suppression:
 
     @classmethod
     def read(cls, lists: Sequence[str]) -> Suppression:
-        """Read lists of any kind. Raises UsageError for one that cannot be read, or that has
-        neither an address nor the SHA-256 of one: it would keep nobody back.
+        """Read lists in any format.
+
+        Raises UsageError for a list that cannot be read, or that contains neither addresses nor
+        their SHA-256: it would suppress nobody.
         """
         people = pl.DataFrame(schema=_DIGEST)
         notes: list[str] = []
@@ -64,8 +68,9 @@ class Suppression:
         return cls(people, tuple(notes))
 
     def keep_back(self, prepared: Prepared, known: Known) -> KeptBack:
-        """Take the rows out of a batch whose people are on a list, whatever else they are; but what
-        the ledger knows as accepted, or in doubt and not to be sent again, stays what it is.
+        """Remove from a batch the rows whose people are on a list, whatever else is true of them.
+        Rows that the ledger knows as accepted, or as uncertain and not to be resent, keep their
+        state.
         """
         if self._people.is_empty():
             return KeptBack(prepared, known, [])
@@ -79,13 +84,13 @@ class Suppression:
         rows = set(found)
         ends = [end for end in known.ends if end.row not in rows]
         left = known.rows.filter(~pl.col(ROW).is_in(found.implode()))
-        file = prepared.cells.sound[FILE][0]  # a batch is of one file
+        file = prepared.cells.sound[FILE][0]  # a batch belongs to one file
         kept = [Outcome(file, row, State.SUPPRESSED) for row in sorted(rows)]
         return KeptBack(prepared.without(found), known._replace(rows=left, ends=ends), kept)
 
     def _rows(self, cells: Cells) -> pl.Series:
-        """The `ROW`s in which an address of the field `email` is on a list: the one that would be
-        sent, and all in the cells that it comes from.
+        """The `ROW`s with an address of the field `email` on a list: the one to be sent, or any in
+        its source cells.
         """
         raw = [cells.sound.select(ROW, column(name).alias(_TEXT)) for name in _columns(cells)]
         if "email" in cells.frame.columns:
@@ -97,18 +102,18 @@ class Suppression:
 
 
 NOBODY: Final = Suppression(pl.DataFrame(schema=_DIGEST))
-"""No list."""
+"""An empty suppression list."""
 
 
 class _Part(NamedTuple):
-    """The people of one file, and what is to be said of it."""
+    """The people of one file, and a note about it."""
 
     people: pl.DataFrame
     notes: tuple[str, ...]
 
 
 def _parts(name: str) -> Iterator[_Part]:
-    """What the files hold that a word names."""
+    """The contents of the files that a name refers to."""
     try:
         tables = open_tables([name], _WHOLE)
         for file in dict.fromkeys(table.name for table in tables):
@@ -139,7 +144,7 @@ def _of_nobody(name: str) -> UsageError:
 
 
 def _note(name: str, silent: int) -> Iterator[str]:
-    """That rows of a list name nobody."""
+    """The note about rows of a list without an address."""
     if silent > 0:
         yield ngettext(
             "{name}: {number} row without an address or its SHA-256 keeps nobody back.",
@@ -180,7 +185,7 @@ def _halves(name: str) -> Iterator[pl.Expr]:
 
 
 def _columns(cells: Cells) -> list[str]:
-    """The columns that the field `email` is filled from, in an expression too."""
+    """The columns that fill the field `email`, including those in an expression."""
     bound = cells.bound
     found: list[str] = []
     for target in bound.targets:

@@ -1,6 +1,6 @@
-"""A first mapping for a list, from its headings and values; a person confirms it.
+"""Proposes a first mapping for a list from its headings and values; the user confirms it.
 
-Pure: column names and some rows in, the text of a mapping file out.
+Pure: column names and sample rows in, the text of a mapping file out.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A mapping file's text, and what it rests on.
+    """The text of a mapping file, and the guesses behind it.
 
-    `missing` is a sentence where no column holds e-mail addresses: then the text names a column
-    that is not there, and a person has to name the right one.
+    `missing` is a sentence if no column contains e-mail addresses. Then the text names a column
+    that does not exist, to be replaced by the user.
     """
 
     text: str
@@ -45,9 +45,9 @@ def propose(
 ) -> Proposal:
     """Propose a mapping for the table `name` with these columns.
 
-    `sample` are some of its rows as the reader gives them (`SAMPLE_ROWS` are enough); `hints`, keys
-    of the mapping's `source`, are written down where they have a value; `look` is the command that
-    shows what the mapping does.
+    `sample` has some of its rows as returned by the reader (`SAMPLE_ROWS` are enough). `hints` are
+    keys of the mapping's `source` to include if they have a value. `look` is the command that shows
+    what the mapping does.
     """
     found, shown = understand(columns, sample), PurePath(name).name
     text, has_email = write(

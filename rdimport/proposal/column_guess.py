@@ -1,4 +1,4 @@
-"""What one column probably holds, and how sure that is."""
+"""A guess of what one column contains, and its confidence."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Trust(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """What a column probably holds, and why."""
+    """What a column probably contains, and why."""
 
     column: str
     holds: Holds
@@ -28,5 +28,5 @@ class Guess:
     why: str
 
     def adding(self, why: str) -> Guess:
-        """The same with one more reason."""
+        """A copy with one more reason."""
         return replace(self, why=f"{self.why}, {why}")

@@ -1,7 +1,7 @@
-"""Columns that speak of consent or of refusal. A refusal is never read as a consent (LGPD).
+"""Columns about consent or refusal. A refusal is never read as consent (LGPD).
 
-A heading that negates or revokes says that a yes in its cells is a no. Where the words leave any
-doubt, nothing is guessed and the proposal says so.
+In a column whose heading negates or revokes, a yes means no. If the words leave any doubt, nothing
+is guessed, and the proposal says so.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 
 class Says(StrEnum):
-    """What a heading says of the people whose cell holds a yes."""
+    """What a yes in the column means, according to its heading."""
 
     CONSENT = "consent"
     REFUSAL = "refusal"
     UNCLEAR = "unclear"
-    """It may be either."""
+    """Either is possible."""
     ABOUT = "about"
-    """It speaks of consent, but not of being written to by e-mail: terms, a date, another way."""
+    """It is about consent, but not to e-mail: terms, a date, another channel."""
 
 
 _REFUSALS: Final = re.compile(
@@ -106,7 +106,7 @@ _EITHER: Final = re.compile(r" / | ou | or | e | and ")
 
 _NO: Final = tuple("|-|0|0.0|0,0|0.00|n|no|nao|não|f|false|falso|off|nunca|never|☐".split("|"))
 _STILL_IN: Final = ("subscribed", "opt-in", "optin", "opted in", "opted-in")
-"""What a column of refusals holds where nobody refused: who has another cell is left out."""
+"""Values of a refusal column for people who did not refuse; any other value excludes the person."""
 
 _GONE: Final = re.compile(
     r"(?:un-?subscribed?|non-?subscribed|cleaned|opt(?:ed)?[ -]?out|des?cadastrad[oa]|descadastrou|"
@@ -123,12 +123,12 @@ _STATUS: Final = re.compile(
     r"opt in|consent\w*|lgpd|marketing|contato|contact)\b"
 )
 _FEW: Final = 30
-"""So many different values at most has a column of statuses."""
+"""Maximum number of distinct values in a status column."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A column that speaks of consent or refusal; `keeps`: the condition of who did not refuse."""
+    """A column about consent or refusal. `keeps`: the condition for people who did not refuse."""
 
     column: str
     says: Says
@@ -136,7 +136,7 @@ class Finding:
 
 
 def words(heading: str) -> str:
-    """The heading without case, accents and marks; what stands in brackets belongs to it here."""
+    """The heading without case, accents and punctuation; text in brackets is included."""
     apart = re.sub(r"(?<=[a-zà-ÿ])(?=[A-Z])", " ", heading)
     bare = unicodedata.normalize("NFKD", apart.replace("’", "").replace("'", ""))
     plain = "".join(c for c in bare if not unicodedata.combining(c)).casefold()
@@ -144,7 +144,7 @@ def words(heading: str) -> str:
 
 
 def says(heading: str) -> Says | None:
-    """What a heading says, or None where it speaks of something else."""
+    """The meaning of a heading, or None if it is about something else."""
     plain = words(heading)
     if _NO_MATTER.search(plain):
         return None
@@ -167,7 +167,7 @@ def says(heading: str) -> Says | None:
 def find(
     columns: Sequence[str], rows: pl.DataFrame, evidence: Mapping[str, Evidence]
 ) -> tuple[Finding, ...]:
-    """Every column that speaks of consent or refusal, by its heading or by its values."""
+    """All columns about consent or refusal, by heading or by values."""
     return tuple(_find(columns, rows, evidence))
 
 
@@ -196,7 +196,7 @@ def _answers(seen: Evidence) -> bool:
 
 
 def _refusing_values(column: str, rows: pl.DataFrame) -> list[str]:
-    """The values of a column of statuses by which people are out: `Unsubscribed`, `Cancelado`."""
+    """Values of a status column that exclude a person: `Unsubscribed`, `Cancelado`."""
     cells = rows.select(named(column).alias("x")).to_series().drop_nulls()
     plain = words(column)
     found = cells.str.strip_chars().str.to_lowercase().unique(maintain_order=True).to_list()
@@ -215,7 +215,7 @@ def _refusing_values(column: str, rows: pl.DataFrame) -> list[str]:
 
 
 def _all_understood(cells: list[str]) -> bool:
-    """Whether the cleaner of booleans understands them all, so that each row has its own status."""
+    """Whether the boolean cleaner understands all values, so that each row has its own status."""
     from rdimport.prepare.clean.answer import answer  # noqa: PLC0415  only a status needs it
 
     return all(answer(cell) in {"true", "false"} for cell in cells if cell)

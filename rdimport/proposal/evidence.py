@@ -1,4 +1,4 @@
-"""What the values of a column look like, as shares of those that are filled."""
+"""Statistics of a column's values, as shares of the filled cells."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _FORMS: Final = (
 )
 SEPARATORS: Final = (";", "|", ",")
 _ITEMS: Final = 0.1
-"""The share of cells that must hold a mark before it is one between items."""
+"""Share of cells that must contain a character for it to be a list separator."""
 
 _CITY_STATE: Final = rf"(?i)\p{{L}}\s*[/,(–-]\s*(?:{'|'.join(brazil.STATES)})\s*\)?$"
 _AREA: Final = r"^\s*\(?0?[1-9][0-9]\)?\s*$"
@@ -40,11 +40,11 @@ _PAGE: Final = r"(?i)^\s*(?:https?://|www\.|[\w-]+(?:\.[\w-]+)+/)\S+\s*$"
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One column: filled cells, an example, and the share of cells that have each form.
+    """Statistics of one column: filled cells, an example, and the share of cells in each format.
 
-    `mobile` and `landline` are shares of the phone numbers; `local` of those without an area code,
-    `area` and `country` of what may be one or a country's; `capitals` that of cells without a
-    small letter; `separator` the mark between several items, or an empty string.
+    `mobile` and `landline` are shares of the phone numbers. `local` is the share of those without
+    an area code, `area` and `country` of values that may be an area or country code, `capitals` of
+    cells without a lower-case letter. `separator` is the list separator, or empty.
     """
 
     filled: int = 0
@@ -63,12 +63,12 @@ class Evidence:
     separator: str = ""
 
     def share(self, form_of: Clean) -> float:
-        """The share of filled cells that have the form of a cleaner."""
+        """The share of filled cells in the format of a cleaner."""
         return self.shares.get(form_of, 0.0)
 
 
 def gather(rows: pl.DataFrame) -> dict[str, Evidence]:
-    """Look at the values of all columns at once; a thousand rows are enough."""
+    """Compute the statistics of all columns at once; a thousand rows are enough."""
     long = pl.concat(
         [
             rows.select(column=pl.lit(position, dtype=pl.UInt32), cell=column(name))
@@ -76,7 +76,7 @@ def gather(rows: pl.DataFrame) -> dict[str, Evidence]:
         ]
         or [pl.DataFrame(schema={"column": pl.UInt32, "cell": pl.String})]
     ).filter(filled(pl.col("cell")))
-    long = long.rechunk()  # polars works chunk by chunk, and here each column is one
+    long = long.rechunk()  # polars works chunk by chunk; here each column is one chunk
     shares = _shares(long)
     by_column = {row["column"]: row for row in shares.iter_rows(named=True)}
     return {
@@ -87,7 +87,7 @@ def gather(rows: pl.DataFrame) -> dict[str, Evidence]:
 
 def _shares(long: pl.DataFrame) -> pl.DataFrame:
     cell = pl.col("cell")
-    # In two steps, because a check names its cell many times, and each would be cleaned anew.
+    # In two steps: a check refers to its cell many times, and each would be cleaned again.
     cleaned = long.select(
         "column", "cell", *(clean(cell, (name,), _PLAIN).alias(name) for name in _FORMS)
     )

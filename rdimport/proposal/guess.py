@@ -1,7 +1,7 @@
-"""Headings and values together: which column fills which field. A wrong guess is worse than none.
+"""Guesses which column fills which field. A wrong guess is worse than none.
 
-The heading proposes, the values dispose: a guess that its values contradict is dropped, and a
-heading that may mean several things is read by its values.
+The heading suggests a field, and a guess contradicted by the values is dropped. If a heading is
+ambiguous, the values decide.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     from rdimport.proposal.evidence import Evidence
 
 _MOST: Final = 0.5
-"""The share of cells that must have a form before the heading is believed."""
+"""Share of cells that must have a format to confirm the heading."""
 
 _NEARLY_ALL: Final = 0.8
-"""The share that decides where the heading says nothing."""
+"""Share that is sufficient without a heading."""
 
 _CLOSE: Final = 84
-"""How alike a heading and a known one must be, in per cent, to be a slip of it."""
+"""Similarity, in per cent, of a misspelt heading to a known one."""
 
 
 _SHORTEST: Final = 5
-"""Letters of the shortest heading that is looked at for slips."""
+"""Minimum letters of a heading that is checked for misspellings."""
 
 
 _WHY: Final = {
@@ -47,12 +47,12 @@ _WHY: Final = {
 
 
 def guess(columns: Sequence[str], evidence: Mapping[str, Evidence]) -> dict[str, Guess]:
-    """A guess for each column that gets one; no two for the same field but phones and names."""
+    """A guess for each column that gets one, at most one per field except for phones and names."""
     return of_lead(columns, people.lead(candidates(columns, evidence), evidence), evidence)
 
 
 def candidates(columns: Sequence[str], evidence: Mapping[str, Evidence]) -> list[Guess]:
-    """What each column probably holds, whoever it is about."""
+    """What each column probably contains, whichever person it is about."""
     words = people.remaining(columns)
     found = [
         one
@@ -67,7 +67,7 @@ def candidates(columns: Sequence[str], evidence: Mapping[str, Evidence]) -> list
 def of_lead(
     columns: Sequence[str], lead: people.Lead, evidence: Mapping[str, Evidence]
 ) -> dict[str, Guess]:
-    """The guesses that are about the lead, settled: one column for each field."""
+    """The guesses about the lead, with one column for each field."""
     by_field: defaultdict[Holds, list[Guess]] = defaultdict(list)
     for one in lead.guesses:
         by_field[one.holds].append(one)
@@ -94,7 +94,7 @@ def _guess(column: str, words: str, seen: Evidence) -> Guess | None:
 
 
 def _by_heading(column: str, words: str) -> list[Guess]:
-    """What the heading may mean, the likeliest first."""
+    """The possible meanings of a heading, the most likely first."""
     exact = [
         Guess(column, entry.holds, Trust.EXACT, entry.words.index(words), _(_WHY[Trust.EXACT]))
         for entry in VOCABULARY
@@ -111,7 +111,7 @@ def _by_heading(column: str, words: str) -> list[Guess]:
 
 
 def _slips(column: str, words: str) -> list[Guess]:
-    """Known headings of which this one is probably a slip."""
+    """Known headings of which this one is probably a misspelling."""
     from rapidfuzz import fuzz, process  # noqa: PLC0415  only `init` needs it
 
     known = _known(words.count(" "))
@@ -126,7 +126,7 @@ def _slips(column: str, words: str) -> list[Guess]:
 
 @cache
 def _known(spaces: int) -> dict[str, Holds]:
-    """The known headings of so many words; of a short one everything would be a slip."""
+    """The known headings with that many words; short ones would match anything."""
     return {
         word: entry.holds
         for entry in reversed(VOCABULARY)
@@ -136,7 +136,7 @@ def _known(spaces: int) -> dict[str, Holds]:
 
 
 def _agrees(holds: Holds, seen: Evidence) -> bool:
-    """Whether the values may be what the heading says; an empty column contradicts nothing."""
+    """Whether the values are compatible with the heading; an empty column always is."""
     if not seen.filled:
         return True
     needed: dict[Holds, float] = {
@@ -181,7 +181,7 @@ _FREE: Final = frozenset(
 def _emails_by_value(
     columns: Sequence[str], evidence: Mapping[str, Evidence], found: list[Guess]
 ) -> list[Guess]:
-    """Without a heading that says e-mail, the one column whose values are addresses."""
+    """The only column whose values are addresses, if no heading says e-mail."""
     holders = [c for c in columns if evidence[c].share(Clean.EMAIL) >= _NEARLY_ALL]
     if len(holders) != 1:
         return found
@@ -190,7 +190,7 @@ def _emails_by_value(
 
 
 def _first_and_last(by_field: defaultdict[Holds, list[Guess]]) -> None:
-    """`Nome` beside `Sobrenome` is the first name; a first name alone is all the name there is."""
+    """`Nome` next to `Sobrenome` is the first name; a first name alone is used as the name."""
     lasts, firsts, names = (
         by_field.get(holds, []) for holds in (Holds.LAST_NAME, Holds.FIRST_NAME, Holds.NAME)
     )
@@ -208,7 +208,7 @@ def _first_and_last(by_field: defaultdict[Holds, list[Guess]]) -> None:
 def _best(
     guesses: Sequence[Guess], evidence: Mapping[str, Evidence], about: Sequence[str]
 ) -> Guess | None:
-    """The column that a field is filled from, where several would do."""
+    """The column that fills a field, if there are several candidates."""
 
     def merit(one: Guess) -> tuple[int, int, int, int, int]:
         words = words_of(one.column).split()
@@ -224,10 +224,10 @@ _SECOND: Final = frozenset(
     "pessoal secundario alternativo alternative secondary other outro outra 2 3 ii adicional "
     "recado personal backup".split()
 )
-"""Words that say that another column is the first choice."""
+"""Words that mark a column as second choice."""
 
 
 def _qualifiers(column: str) -> tuple[str, ...]:
-    """Whose e-mail it is: `E-mail do responsável` goes with `Nome do responsável`."""
+    """Whose e-mail it is: `E-mail do responsável` belongs to `Nome do responsável`."""
     general = set("e mail email mails emails de do da of correio eletronico address".split())
     return tuple(word for word in words_of(column).split() if word not in general)

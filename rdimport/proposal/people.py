@@ -1,8 +1,8 @@
-"""Whose column it is: a row may speak of several people, and only one of them is the lead.
+"""Determines which person each column is about: a row may describe several, and one is the lead.
 
 A heading names a person by a role (`Nome do comprador`, `Telefone (mãe)`), or a group of headings
-comes again (`Nome;E-mail;Nome;E-mail`). The e-mail decides who the lead is; then the name, the
-phones and all else that is said of a person must be that person's, or they are left out.
+is repeated (`Nome;E-mail;Nome;E-mail`). The e-mail decides who the lead is. Name, phones and all
+other personal columns must be about that person, or they are left out.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Role(StrEnum):
-    """Who a heading says that it is about."""
+    """The person that a heading is about."""
 
     UNSAID = ""
     ATTENDEE = "attendee"
@@ -71,22 +71,24 @@ _WORDS: Final = {
     r"professor(?:a|es)?|assessor(?:a|es)?|instrutor(?:a|es)?|salesperson|sales rep",
     Role.SURETY: r"avalistas?|fiador(?:a|es)?|testemunhas?|contador(?:a)?",
 }
-"""The words of each role; where one heading has those of two, the first role counts."""
+"""The words for each role; if a heading has words for two roles, the first role counts."""
 
 _ABOUT: Final = r"\b(?:(?:de|do|da|dos|das|del|la|el|of|the|para|por|s|em caso de|in case of) )*"
 
 _SUBJECT: Final = frozenset({Role.ATTENDEE, Role.HOLDER, Role.PATIENT, Role.STUDENT})
-"""Those whom a list is about: where it names one of them only, its other columns are theirs."""
+"""Roles that a list can be about: if it names only one of them, columns without a role belong to
+it.
+"""
 
 _NEVER: Final = frozenset({Role.EMERGENCY, Role.STAFF, Role.SURETY, Role.REFERRER, Role.SPOUSE})
-"""Those who are no leads beside others."""
+"""Roles that are never the lead if there are others."""
 
 _RANK: Final = (
     Role.ATTENDEE,
     Role.UNSAID,
     *(role for role in Role if role not in {Role.ATTENDEE, Role.UNSAID}),
 )
-"""Who is the lead where several have an e-mail: who came, before who paid."""
+"""Priority among several people with an e-mail: attendees before buyers."""
 
 _NAMES: Final = frozenset({Holds.NAME, Holds.FIRST_NAME, Holds.LAST_NAME})
 _PHONES: Final = frozenset({Holds.PHONE, Holds.MOBILE, Holds.LANDLINE})
@@ -106,14 +108,14 @@ _OF_NOBODY: Final = frozenset(
     }
 )
 _COPY: Final = re.compile(r"\((\d{1,2})\)\s*$|\.(\d{1,2})\s*$")
-"""How programs mark a heading that comes again: `Nome (2)`, `Nome.1`."""
+"""How programs mark a repeated heading: `Nome (2)`, `Nome.1`."""
 
 _HALF: Final = 0.5
-"""The share of rows in which a lead has an e-mail."""
+"""Minimum share of rows in which the lead has an e-mail."""
 
 
 class Person(NamedTuple):
-    """Whom a column is about: a role, and which of several in it."""
+    """The person a column is about: a role, and its number if there are several."""
 
     role: Role
     number: str = ""
@@ -121,7 +123,7 @@ class Person(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A heading taken apart: its person, and what remains to say what it holds."""
+    """A parsed heading: its person, and the remaining words, which say what it contains."""
 
     person: Person
     words: str
@@ -129,7 +131,7 @@ class Heading:
 
 
 def apart(column: str) -> Heading:
-    """The heading's role, number and remaining words."""
+    """The role, number and remaining words of a heading."""
     copied = _COPY.search(column)
     words = words_of(re.sub(r"[()\[\]]", " ", column))
     role = next((r for r, w in _WORDS.items() if re.search(rf"\b(?:{w})\b", words)), Role.UNSAID)
@@ -146,7 +148,7 @@ def apart(column: str) -> Heading:
 
 
 def remaining(columns: Sequence[str]) -> dict[str, str]:
-    """The words that say what a column holds, where its heading has others beside them."""
+    """The words that say what the column contains."""
     headings = {column: apart(column) for column in columns}
     times: defaultdict[tuple[Role, str], int] = defaultdict(int)
     for heading in headings.values():
@@ -161,13 +163,13 @@ def remaining(columns: Sequence[str]) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Lead:
-    """The guesses that are about one person, and what to say of the others."""
+    """The guesses about one person, and notes about the others."""
 
     guesses: list[Guess]
     others: tuple[str, ...] = ()
 
     def note(self, kept: Iterable[Guess]) -> str:
-        """A comment for the mapping; empty where a row holds one person."""
+        """A comment for the mapping; empty if a row describes one person."""
         if not self.others:
             return ""
         taken = list(kept)
@@ -188,7 +190,7 @@ class Lead:
 
 
 def lead(found: Sequence[Guess], evidence: Mapping[str, Evidence]) -> Lead:
-    """Leave out what is about other people than the lead."""
+    """Drop the guesses about other people than the lead."""
     people = _people(found)
     chosen = _chosen(found, people, evidence)
     mine = [
@@ -221,7 +223,7 @@ def _people(found: Sequence[Guess]) -> dict[str, Person]:
 def _by_name_before(
     found: Sequence[Guess], headings: Mapping[str, Heading], roles: dict[str, Role]
 ) -> None:
-    """`Comprador;E-mail;Participante;E-mail`: what comes again goes with the name before it."""
+    """`Comprador;E-mail;Participante;E-mail`: a repeated heading belongs to the name before it."""
     names = {roles[one.column] for one in found if one.holds in _NAMES}
     if len(names) < 2:
         return
@@ -241,9 +243,9 @@ def _by_name_before(
 def _numbered(
     found: Sequence[Guess], headings: Mapping[str, Heading], roles: Mapping[str, Role]
 ) -> set[Role]:
-    """The roles whose numbers tell people apart: their names come again, or whole groups do.
+    """The roles whose numbers distinguish people: their names are repeated, or whole groups are.
 
-    `Telefone 2` alone is a second number of one person.
+    `Telefone 2` alone is a second number of the same person.
     """
     numbers: defaultdict[tuple[Role, str], set[str]] = defaultdict(set)
     copied: set[tuple[Role, str]] = set()
@@ -261,7 +263,7 @@ def _numbered(
 
 
 def _same_person(found: Sequence[Guess], roles: Mapping[str, Role]) -> set[Role]:
-    """The role that is whom the list is about, so that columns without a role are about it too."""
+    """The role that the list is about, which columns without a role are about as well."""
     kinds: defaultdict[Role, set[str]] = defaultdict(set)
     for one in found:
         if one.holds in _KINDS:
@@ -275,7 +277,7 @@ def _same_person(found: Sequence[Guess], roles: Mapping[str, Role]) -> set[Role]
         role in subjects or "name" not in kinds[role] or "e-mail" in kinds[role] for role in leads
     ):
         role = subjects[0]
-    else:  # with several names and one e-mail, nobody can tell whose it is
+    else:  # with several names and one e-mail, its owner is unknown
         return set()
     if role is Role.EMERGENCY or kinds[role] & unsaid:
         return set()
@@ -286,7 +288,7 @@ def _same_person(found: Sequence[Guess], roles: Mapping[str, Role]) -> set[Role]
 def _chosen(
     found: Sequence[Guess], people: Mapping[str, Person], evidence: Mapping[str, Evidence]
 ) -> Person:
-    """The person of the e-mail: of several, one who mostly has one, by rank and then by place."""
+    """The person of the e-mail: one who usually has an e-mail, by rank and then by position."""
     share: dict[Person, float] = {}
     for one in found:
         person = people[one.column]

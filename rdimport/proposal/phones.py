@@ -1,4 +1,4 @@
-"""Phone numbers whose area code or country code stands in a column of its own, put together."""
+"""Combines phone numbers with area or country codes from separate columns."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _GENERAL: Final = frozenset(
     "ddd ddi codigo de do da area pais prefixo numero telefone fone tel phone celular whatsapp "
     "cel movel movil 1".split()
 )
-"""Words that do not tell one number of a person from another."""
+"""Words that do not distinguish the numbers of a person."""
 
 
 def area_codes(
     by_field: Mapping[Holds, Sequence[Guess]], evidence: Mapping[str, Evidence]
 ) -> dict[str, str]:
-    """By column of phone numbers without an area code: the expression that puts it before them."""
+    """For each column of numbers without an area code, the expression that adds it."""
     columns = list(evidence)
     phones = [
         one.column
@@ -43,7 +43,7 @@ def area_codes(
 
 
 def _beside(column: str, codes: Sequence[str], columns: Sequence[str]) -> str | None:
-    """The code's column that goes with this one: that of the same words, else the one before it."""
+    """The code column for this one: with the same words, otherwise the one before it."""
     if not codes:
         return None
     own = _special(column)
@@ -61,12 +61,12 @@ def _special(column: str) -> set[str]:
 
 
 def _distance(code: int, column: int) -> int:
-    """Columns between the two; a code stands before its number."""
+    """Number of columns between the two; a code precedes its number."""
     return column - code if code < column else 2 * (code - column)
 
 
 def _expression(column: str, area: str, country: str | None) -> str:
-    """Only what has no area code gets one, and an empty cell stays empty."""
+    """Add the code only to numbers without one; empty cells stay empty."""
     number, code = sql_name(column), sql_name(area)
     if country is None:
         local, whole = "8,9", f"CONCAT({code}, {number})"
@@ -79,5 +79,5 @@ def _expression(column: str, area: str, country: str | None) -> str:
 
 
 def sql_name(column: str) -> str:
-    """A column's name as it stands in an expression."""
+    """A column name as an SQL identifier."""
     return '"' + column.replace('"', '""') + '"'

@@ -1,4 +1,4 @@
-"""What a table holds, for people who have no mapping yet: columns, examples, guesses."""
+"""Describes a table for users without a mapping: columns, examples, guesses."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 EXAMPLES: Final = 3
 _ENOUGH: Final = 0.6
-"""The share of a column's values that must have a form before the column is said to hold it."""
+"""Share of a column's values that must have a format to describe the column by it."""
 
 _FORMS: Final = {
     "email": r"^\s*[^@\s;,]+@[^@\s;,]+\.[a-zA-Z]{2,}\s*$",
@@ -40,7 +40,7 @@ _FORMS: Final = {
     "url": r"^\s*(?:https?://|www\.)\S+\s*$",
     "number": r"^\s*(?:R\$\s*)?[+-]?[\d.,]*\d\s*%?\s*$",
 }
-"""What a value may look like, the more special forms first."""
+"""Formats of values, the more specific ones first."""
 
 _LABELS: Final = {
     Holds.EMAIL: "email",
@@ -55,7 +55,7 @@ _LABELS: Final = {
     Holds.TAGS: "tags",
     Holds.CONSENT: "yes/no",
 }
-"""What is said of a column of which something was guessed."""
+"""Labels of guessed columns."""
 
 
 _MENDS: Final[dict[str, tuple[Clean, Callable[[pl.Expr], pl.Expr]]]] = {
@@ -63,15 +63,15 @@ _MENDS: Final[dict[str, tuple[Clean, Callable[[pl.Expr], pl.Expr]]]] = {
     "phone": (Clean.PHONE, phone.is_number),
     "state": (Clean.UF, lambda cell: cell.is_in(list(brazil.STATES))),
 }
-"""Forms that an import brings values into by itself, and how to know that it did."""
+"""Formats that cleaning produces, with a test for each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its name, up to three different values, how full it is, what it seems to hold.
+    """One column: its name, up to three distinct values, how full it is, what it seems to contain.
 
-    `filled` is a share from 0 to 1. `guess` is one of `email`, `phone`, `name`, `text` …; `odd`
-    counts the values that do not have the form which the others have, not even after cleaning.
+    `filled` is a share from 0 to 1. `guess` is one of `email`, `phone`, `name`, `text`, ...; `odd`
+    is the number of values that differ from that format even after cleaning.
     """
 
     name: str
@@ -83,7 +83,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """A table as it was found: rows, columns, unsound rows per code, and what looks wrong."""
+    """The description of a table: rows, columns, malformed rows by code, and warnings."""
 
     rows: int
     columns: tuple[Column, ...]
@@ -92,7 +92,7 @@ class Survey:
 
 
 class _Tally:
-    """What is counted of one column, batch by batch."""
+    """The statistics of one column, accumulated over batches."""
 
     def __init__(self, name: str, guess: str) -> None:
         self.name = name
@@ -121,7 +121,7 @@ class _Tally:
                 self.mended[form] += _mended(cells.filter(~fits), form)
 
     def column(self, rows: int) -> Column:
-        """The verdict on the column after `rows` rows."""
+        """The description of the column after `rows` rows."""
         form = next(
             (
                 f
@@ -137,7 +137,7 @@ class _Tally:
 
 
 def _mended(cells: pl.Series, form: str) -> int:
-    """How many of some odd values have the form once they are cleaned."""
+    """How many of some odd values have the format after cleaning."""
     if form not in _MENDS or cells.is_empty():
         return 0
     cleaner, is_right = _MENDS[form]
@@ -147,7 +147,7 @@ def _mended(cells: pl.Series, form: str) -> int:
 
 
 def survey(table: Table) -> Survey:
-    """Read the whole table once and say what is in it. Raises SourceError as reading does."""
+    """Read the whole table once and describe it. Raises SourceError if it cannot be read."""
     tallies: list[_Tally] = []
     defects: dict[str, int] = {}
     rows = 0
@@ -164,7 +164,7 @@ def survey(table: Table) -> Survey:
 
 
 def _tallies(columns: Sequence[str], sample: pl.DataFrame) -> list[_Tally]:
-    """A tally for each column, with what `init` guesses of it."""
+    """A tally for each column, with the same guesses as `init`."""
     guesses = understand(columns, sample).guesses
     labels = {name: _LABELS.get(one.holds, "") for name, one in guesses.items()}
     return [_Tally(name, labels.get(name, "")) for name in columns]

@@ -1,4 +1,4 @@
-"""What the columns of a list hold: the one guess that `init` writes down and `check` shows."""
+"""Guesses what the columns of a list contain, for both `init` and `check`."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from rdimport.proposal.evidence import Evidence
 
 SAMPLE_ROWS: Final = 1_000
-"""So many rows are enough to judge a column by."""
+"""Number of rows that are enough for a guess."""
 
 
 class Understood(NamedTuple):
-    """A guess for each column that gets one, and what it rests on; `people` is a comment on whom
-    the guesses are about.
+    """The guesses, and the statistics behind them. `people` is a comment on the person they are
+    about.
     """
 
     guesses: dict[str, Guess]
@@ -37,7 +37,7 @@ class Understood(NamedTuple):
 
 
 def understand(columns: Sequence[str], sample: pl.DataFrame) -> Understood:
-    """Look at the headings and at some rows as the reader gives them."""
+    """Guess from the headings and from some rows as returned by the reader."""
     rows = sample.head(SAMPLE_ROWS).drop([c for c in ORIGIN if c in sample.columns])
     evidence = gather(rows.select(column(name) for name in columns))
     findings = consent.find(columns, rows, evidence)

@@ -1,7 +1,7 @@
-"""How people head their columns: Portuguese, English and Spanish words for each field of RD.
+"""Typical column headings: Portuguese, English and Spanish words for each RD field.
 
-All words are in the folded form of `words_of`: no case, no accents, no marks. Order matters where
-one heading fits several: the more special field stands first.
+All words are in the form of `words_of`: no case, accents or punctuation. If several entries match a
+heading, the first one counts, so the more specific field comes first.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 
 
 class Holds(StrEnum):
-    """What a column may hold: RD's fields, and what has to be made into one."""
+    """What a column may contain: an RD field, or something that has to be converted to one."""
 
     EMAIL = "email"
     FIRST_NAME = "first_name"
@@ -47,8 +47,10 @@ class Holds(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One kind of heading. `words` are whole headings, with the best of them first; `pattern` is
-    looked for within one; `but` rules a heading out, whatever else it says.
+    """One kind of heading.
+
+    `words` are whole headings, the best first; `pattern` is searched for inside a heading; `but`
+    excludes headings that match it.
     """
 
     holds: Holds
@@ -58,7 +60,9 @@ class Entry:
 
 
 def words_of(heading: str) -> str:
-    """The words of a heading: no case, accents, marks or brackets' contents, camelCase apart."""
+    """The words of a heading, without case, accents, punctuation and brackets; camelCase is
+    split.
+    """
     apart = re.sub(r"(?<=[a-zà-ÿ])(?=[A-Z])", " ", _of_system(heading))
     apart = re.sub(r"(?<=[^\W\d_]{3})(?=\d)", " ", apart)
     without = re.sub(r"\([^)]*\)|\[[^\]]*\]", " ", apart)
@@ -74,16 +78,16 @@ _PREFIXES: Final = {
     "dt": "data", "tp": "tipo", "vl": "valor", "vr": "valor", "st": "status", "fl": "status",
     "in": "status", "ic": "status", "id": "id", "qt": "quantidade",
 }  # fmt: skip
-"""How database columns begin: `NM_CLIENTE`, `DS_EMAIL`, `NR_TELEFONE`, `SG_UF`."""
+"""Prefixes of database columns: `NM_CLIENTE`, `DS_EMAIL`, `NR_TELEFONE`, `SG_UF`."""
 _PROTHEUS: Final = {
     "nome": "nome", "nreduz": "nome fantasia", "tel": "telefone", "mun": "municipio", "est": "uf",
     "end": "endereco", "bairro": "bairro", "cgc": "cnpj", "contato": "contato do cliente",
 }  # fmt: skip
-"""The columns of TOTVS Protheus' table of customers (SA1) and contacts (SU5)."""
+"""Columns of the tables of customers (SA1) and contacts (SU5) in TOTVS Protheus."""
 
 
 def _of_system(heading: str) -> str:
-    """The name of a database's column as a person would say it; other headings as they are."""
+    """The plain name of a database column; other headings unchanged."""
     protheus = re.fullmatch(r"\s*(?:[AU]\d_|AI\d_)(\w+)\s*", heading)
     if protheus:
         return _PROTHEUS.get(protheus[1].lower(), protheus[1])
@@ -99,14 +103,14 @@ _PERSON: Final = (
     "hospede|usuario|user|contact|customer|client|attendee|patient|tutor|your|seu|"
     "student|member|guest|buyer|estudante|membro|convidada|cidadao"
 )
-"""Who a list is about; also a heading for their names."""
+"""Words for the people on a list; also headings for their names."""
 
 _OTHER: Final = (
     r"\b(?:filho|filha|aluno|mae|pai|conjuge|vendedor|vendedora|atendente|consultor|corretor|"
     r"indicado|anterior|antigo|nota|nf|nfe|boleto fiscal|sms|interesse|pretendid[ao]|desejad[ao]|"
     r"natal|nascimento|entregue|ad|anuncio|imovel|produto|evento|curso|loja|plano)\b"
 )
-"""Words after which a heading is about somebody or something else."""
+"""Words which show that a heading is about someone or something else."""
 
 VOCABULARY: Final = (
     Entry(
@@ -269,4 +273,4 @@ VOCABULARY: Final = (
         r"",
     ),
 )  # fmt: skip
-"""Every kind of heading; a column gets the first whose words or pattern fit."""
+"""All kinds of headings; a column gets the first that matches."""

@@ -1,4 +1,4 @@
-"""Guesses to the text of a mapping file: each with why it was made, and an example."""
+"""Writes guesses as the text of a mapping file, each with its reason and an example."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _FORMS: Final = {
     Clean.EMAIL: "clean: email",
     Clean.URL: "clean: url",
 }
-"""How a custom field is cleaned whose cells nearly all have a form, the special forms first."""
+"""Cleaners for custom fields by the format of nearly all cells, the more specific formats first."""
 
 _PHONES: Final = (Holds.PHONE, Holds.MOBILE, Holds.LANDLINE)
 _MOSTLY: Final = 0.5
@@ -103,7 +103,7 @@ def write(
     look: str = "",
     findings: Sequence[Finding] = (),
 ) -> tuple[str, bool]:
-    """The mapping's text, and whether it has a column for `email`; `people` is a comment."""
+    """The text of the mapping, and whether a column fills `email`; `people` is a comment."""
     fields = dict(_fields(guesses, evidence))
     has_email = "email" in fields
     if not has_email:
@@ -160,7 +160,7 @@ _MADE_INTO_OTHERS: Final = frozenset(
 
 
 def _options(holds: Holds, seen: Evidence) -> Iterator[tuple[str, str]]:
-    """What a field's cells need beside the cleaners that it has by itself."""
+    """Options that a field's cells need in addition to the default cleaners."""
     if holds is Holds.TAGS and seen.separator:
         yield "split", scalar(seen.separator)
     if holds in {Holds.WEBSITE, Holds.SITE_OF_COMPANY}:
@@ -197,7 +197,7 @@ def _names(
 def _phones(
     by_field: Mapping[Holds, list[Guess]], evidence: Mapping[str, Evidence]
 ) -> Iterator[tuple[str, str]]:
-    """Each column to the field of its kind; one that holds both kinds to both fields."""
+    """Assign each phone column to its field; a column with both kinds goes to both fields."""
     mobiles = list(by_field.get(Holds.MOBILE, []))
     landlines = list(by_field.get(Holds.LANDLINE, []))
     mixed = []
@@ -256,7 +256,7 @@ def _several(
 
 
 def _line(one: Guess, seen: Evidence, options: Mapping[str, str]) -> str:
-    """The value of a field's key, and the comment behind it."""
+    """The value of a field's key, followed by its comment."""
     column = scalar(one.column)
     if options:
         inside = ", ".join(f"{key}: {value}" for key, value in options.items())
@@ -275,7 +275,7 @@ def _because(one: Guess, seen: Evidence) -> str:
 def _droppable(
     fields: Mapping[str, str], guesses: Mapping[str, Guess], evidence: Mapping[str, Evidence]
 ) -> Iterator[str]:
-    """What to write where people would be kept back for a phone number that is none."""
+    """What to write so that an invalid phone number does not keep people back."""
     bad = {
         one.column: round(seen.filled * (1 - seen.share(Clean.PHONE)))
         for one in guesses.values()
@@ -297,7 +297,7 @@ def _droppable(
 def _custom(
     columns: Sequence[str], guesses: Mapping[str, Guess], evidence: Mapping[str, Evidence]
 ) -> Iterator[str]:
-    """The columns that nothing was guessed for, as comments."""
+    """The columns without a guess, as comments."""
     used: set[str] = set()
     for column in columns:
         if column in guesses:
@@ -313,7 +313,7 @@ def _custom(
 
 
 def _form(column: str, seen: Evidence) -> Clean | None:
-    """The form that nearly all cells have; only a heading tells a CEP from another number."""
+    """The format of nearly all cells; only the heading distinguishes a CEP from other numbers."""
     said = re.search(r"\b(?:cep|zip|postal)\b", fold(column)) is not None
     unlikely = set() if said else {Clean.CEP}
     if _SEX.search(fold(column)) or _SEX.search(fold(seen.example)):
@@ -331,7 +331,9 @@ def _form(column: str, seen: Evidence) -> Clean | None:
 def _consent(
     guesses: Mapping[str, Guess], evidence: Mapping[str, Evidence], findings: Sequence[Finding]
 ) -> str:
-    """The legal bases, and who is left out; no basis for all where a column speaks of consent."""
+    """The legal bases, and the condition that excludes people. No basis for everyone if a column is
+    about consent.
+    """
     found = next((g for g in guesses.values() if g.holds is Holds.CONSENT), None)
     if found is None and not findings:
         return _(_NO_CONSENT)
@@ -358,7 +360,7 @@ def _consent(
 
 
 def identifier(column: str, used: set[str]) -> str:
-    """The name that RD gives a custom field: accents off, small letters, underscores."""
+    """The API identifier that RD gives a custom field: no accents, lower case, underscores."""
     bare = unicodedata.normalize("NFKD", fold(column))
     words = re.sub(r"[^a-z0-9]+", "_", bare.encode("ascii", "ignore").decode()).strip("_")
     stem = "cf_" + (words.removeprefix("cf_") or "campo")
@@ -373,7 +375,7 @@ _SIMPLE: Final = re.compile(r"[^\W\d_](?:[\w .()/+-]*[\w)+])?\Z")
 
 
 def scalar(text: str, *, quoted: bool = False) -> str:
-    """Text as YAML, within brackets or without; quotes only where they are needed."""
+    """Text as a YAML scalar, also inside brackets; quoted only if needed."""
     if not quoted and _SIMPLE.match(text) and text.casefold() not in _WORDS and text.isprintable():
         return text
     escaped = json.dumps(text, ensure_ascii=False)
@@ -384,13 +386,13 @@ _WORDS: Final = frozenset({"null", "true", "false", "yes", "no", "on", "off"})
 
 
 def comment(example: str) -> str:
-    """A cell as it may stand in a comment: one line, not too long."""
+    """A cell as text for a comment: one line, shortened."""
     line = shown(" ".join(example.split()))
     return f"“{line[:37]}…”" if len(line) > 40 else f"“{line}”"
 
 
 def _whole(text: str) -> str:
-    """Text that stays in the line of its comment."""
+    """Text that cannot end its comment line."""
     return shown(" ".join(text.split("\n")))
 
 

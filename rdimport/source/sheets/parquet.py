@@ -1,4 +1,4 @@
-"""Parquet files, as databases and analysts write them: one table, whose columns have types."""
+"""Parquet files, as written by databases and analysts: one table with typed columns."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from rdimport.source.files import InputFile
 
 _WHOLE: Final = 1 << 53
-"""Up to here each whole number is one of floating point too."""
+"""Integers up to here are exact as floating-point numbers."""
 
 _BETWEEN: Final = ";"
-"""What stands between the items of a list."""
+"""Separator between the items of a list."""
 
 
 class ParquetBook:
-    """A Parquet file as a Book with one sheet without a name; its header is in row 1."""
+    """A Parquet file as a Book with one nameless sheet and its header in row 1."""
 
     kind = "parquet"
     sheets: Sequence[str] = ("",)
@@ -55,7 +55,9 @@ class ParquetBook:
         return whole.select(pl.int_range(1, pl.len() + 1, dtype=pl.UInt32).alias(ROW), pl.all())
 
     def _see_that_it_is_in_proportion(self, texts: pl.DataFrame) -> None:
-        """One long text, written once, may stand in each of a million rows."""
+        """Raise if the text would be out of proportion: a dictionary-encoded value may be in every
+        row.
+        """
         size = texts.select(pl.sum_horizontal(pl.all().str.len_bytes().sum())).item()
         if size > max(UNPACKED_FREE, MOST_RATIO * self._size):
             raise harmful(
@@ -63,12 +65,12 @@ class ParquetBook:
             )
 
     def notes(self, sheet: str) -> Sequence[str]:
-        """Nothing to say."""
+        """No notes."""
         return ()
 
 
 def _text(cells: pl.Series) -> pl.Series:
-    """Values as a spreadsheet would show them; what is empty is null."""
+    """Values as a spreadsheet would show them; empty ones are null."""
     kind = cells.dtype
     if isinstance(kind, pl.List) and not isinstance(kind.inner, pl.List | pl.Array | pl.Struct):
         texts = cells.cast(pl.List(pl.String)).list.join(_BETWEEN)
@@ -86,7 +88,7 @@ def _text(cells: pl.Series) -> pl.Series:
 
 
 def _numbers(cells: pl.Series) -> pl.Series:
-    """A whole number has no decimal places: pandas makes floats of integers beside empty cells."""
+    """Whole numbers without decimals: pandas stores integers next to empty cells as floats."""
     number = pl.col("it")
     is_whole = number.eq(number.floor()) & number.abs().le(_WHOLE)
     whole = pl.when(is_whole).then(number).cast(pl.Int64).cast(pl.String)
@@ -95,7 +97,7 @@ def _numbers(cells: pl.Series) -> pl.Series:
 
 
 def _moments(cells: pl.Series, *, zoned: bool) -> pl.Series:
-    """A date where the time is midnight; with its distance from UTC where there is a zone."""
+    """A date if the time is midnight; with the offset from UTC if there is a time zone."""
     if zoned:
         return cells.dt.to_string("%Y-%m-%dT%H:%M:%S%:z")
     return cells.dt.to_string("%Y-%m-%d %H:%M:%S").str.strip_suffix(" 00:00:00")

@@ -1,7 +1,7 @@
-"""What became of every row: the truth that reports read.
+"""The ledger: what became of every row. Reports read nothing else.
 
-In come rows that are about to leave, and what became of them; out goes what is known. `port` says
-what a ledger does, `sqlite` keeps one in a state directory. Other rooms import from here.
+Rows are recorded before they are sent, and their results afterwards. `port` defines what a ledger
+does; `sqlite` keeps one in a state directory. Other packages import from here.
 """
 
 from rdimport.ledger.accounts import Account, Wish, hash_of

@@ -1,8 +1,8 @@
-"""Which keys of an endpoint go with which account: one key used under two names sends everybody
-twice, and two clients' keys under one name send the second client nobody.
+"""The keys of each account. One key under two names would send everything twice, and two clients'
+keys under one name would send nothing to the second client.
 
-Only keyed hashes are kept. A key is bound once a row arrived with it, or may have; until then the
-run that first uses it has a claim, so that two that start at once cannot both have it.
+Only keyed hashes are stored. A key is bound to an account once a row has arrived, or may have.
+Until then the run that uses it first holds a claim, so that two concurrent runs cannot both use it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from rdimport.ledger.hashes import Keyed
 
 
 class Account(NamedTuple):
-    """One account of one endpoint, as the ledger knows it."""
+    """One account of one endpoint."""
 
     account: str
     endpoint: str
@@ -31,8 +31,8 @@ class Account(NamedTuple):
 
 
 class Wish(NamedTuple):
-    """What a run wants to send with: the hash of its key, whether a run of an account is at work,
-    and whether a person says that a name much like another one is meant.
+    """The key a run wants to use: its hash, a test for active runs of an account, and whether the
+    user confirmed that an account name similar to an existing one is intended.
     """
 
     key: bytes
@@ -41,7 +41,7 @@ class Wish(NamedTuple):
 
 
 class Owner(NamedTuple):
-    """Whose a key is; `run` is the one that claims it as long as nothing arrived with it."""
+    """The account that owns a key; `run` holds a claim to it while nothing has arrived."""
 
     destination: int
     account: str
@@ -49,54 +49,53 @@ class Owner(NamedTuple):
 
 
 class AccountBooks(Protocol):
-    """What a ledger knows of accounts, within one transaction."""
+    """The stored accounts, accessed within one transaction."""
 
     def whose(self, destination: int) -> tuple[str, str]:
-        """Endpoint (empty: without keys) and account of a destination."""
+        """Endpoint (empty: no keys) and account of a destination."""
 
     def everybody(self) -> list[tuple[int, str, str]]:
-        """Number, endpoint and account of all destinations that have an endpoint."""
+        """Number, endpoint and account of all destinations with an endpoint."""
 
     def owner(self, endpoint: str, key: bytes) -> Owner | None:
-        """Whose a key is."""
+        """The owner of a key."""
 
     def has_keys(self, destination: int) -> bool:
-        """Has an account keys?"""
+        """Whether an account has keys."""
 
     def has_sent(self, destination: int) -> bool:
-        """Did anything arrive there, or may it have?"""
+        """Whether a row of the destination has arrived or may have."""
 
     def arrived(self, destination: int, run: int) -> bool:
-        """Was a row accepted in a run, or may one have arrived?"""
+        """Whether a row of a run was accepted or may have arrived."""
 
     def claimed_by(self, run: int) -> int | None:
-        """The destination of the key that a run claims, None for a run without one."""
+        """The destination of the key claimed by a run; None without a claim."""
 
     def bind(self, endpoint: str, key: bytes, destination: int, run: int | None, at: str) -> None:
-        """Give a key that is nobody's, or this account's already, to an account; with a `run` it is
-        that one's claim.
-        """
+        """Bind a key that has no owner, or this one, to an account; with `run`, as its claim."""
 
     def let_go(self, run: int) -> None:
-        """Take the key that a run claims from its account."""
+        """Release the key claimed by a run."""
 
     def bind_for_good(self, run: int) -> None:
-        """The key that a run claims is its account's."""
+        """Turn the claim of a run into a binding."""
 
     def take(self, other: int, number: int) -> None:
-        """Let one destination take the place of another, under which nothing was ever sent."""
+        """Replace a destination without conversions by another one."""
 
     def call(self, number: int, identity: str, account: str) -> None:
-        """Give a destination another name, and in the facts of its runs (`renamed`)."""
+        """Rename a destination, also in the records of its runs (`renamed`)."""
 
 
 def claim(books: AccountBooks, destination: int, run: int, at: datetime, wish: Wish) -> None:
-    """Let a run use its key, within the transaction that begins it. Raises UsageError where the key
-    is another account's, or the account has other keys.
+    """Claim the key of a run, within the transaction that begins the run.
+
+    Raises UsageError if the key belongs to another account, or the account has other keys.
     """
     endpoint, account = books.whose(destination)
     if not endpoint:
-        return  # a sandbox of the run's own, or a destination that was named by hand
+        return  # a sandbox of the run's own, or a manually named destination
     owner = books.owner(endpoint, wish.key)
     if owner is not None and owner.destination == destination:
         if owner.run is not None:
@@ -118,7 +117,7 @@ def claim(books: AccountBooks, destination: int, run: int, at: datetime, wish: W
 
 
 def settle(books: AccountBooks, runs: Sequence[int]) -> None:
-    """Bind the keys of runs that ended, or were killed, if a row arrived with them or may have."""
+    """Bind or release the keys of runs that ended or were killed."""
     for run in runs:
         destination = books.claimed_by(run)
         if destination is None:
@@ -137,8 +136,9 @@ def hash_of(ledger: Keyed, credentials: Sequence[tuple[str, str]]) -> bytes:
 def add_key(
     books: AccountBooks, place: str, *, endpoint: str, account: str, key: bytes, at: datetime
 ) -> str:
-    """Bind one more key to an account of the ledger at `place`; returns the account's name. Raises
-    UsageError.
+    """Bind another key to an account of the ledger at `place`; returns the account's name.
+
+    Raises UsageError.
     """
     known = [(number, name) for number, where, name in books.everybody() if where == endpoint]
     same = [(number, name) for number, name in known if fold(name) == fold(account)]
@@ -153,7 +153,7 @@ def add_key(
 
 
 def rename(books: AccountBooks, place: str, old: str, new: str) -> int:
-    """Give an account another name at all endpoints; returns at how many. Raises UsageError."""
+    """Rename an account at all endpoints; returns the number of endpoints. Raises UsageError."""
     known = books.everybody()
     mine = {where: n for n, where, name in known if fold(name) == fold(old)}
     taken = {where: n for n, where, name in known if fold(name) == fold(new)}
@@ -170,9 +170,7 @@ def rename(books: AccountBooks, place: str, old: str, new: str) -> int:
 
 
 def renamed(facts: str, new: str) -> str:
-    """What is kept of a run whose account is called otherwise now: runs tell their account, and the
-    command that does the same again.
-    """
+    """The record of a run after its account was renamed, including its command line."""
     kept = json.loads(facts)
     again = list(kept.get("again") or ())
     if "--account" in again[:-1]:
@@ -183,7 +181,7 @@ def renamed(facts: str, new: str) -> str:
 
 
 def spelt(named: str, base_url: str, account: str) -> str:
-    """The endpoint of a destination, empty for one that was named by hand: that has no keys."""
+    """The endpoint of a destination; empty for a manually named one, which has no keys."""
     ours = base_url and address.identity(base_url, account) == named
     return address.endpoint(base_url) if ours else ""
 
@@ -191,7 +189,7 @@ def spelt(named: str, base_url: str, account: str) -> str:
 def _see_that_it_is_no_slip(
     books: AccountBooks, destination: int, endpoint: str, account: str
 ) -> None:
-    """A new name that differs little from one that has conversions was probably mistyped."""
+    """Raise if a new name differs little from one with conversions: it was probably mistyped."""
     if books.has_sent(destination):
         return
     there = [(n, name) for n, where, name in books.everybody() if where == endpoint]

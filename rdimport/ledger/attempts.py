@@ -1,4 +1,4 @@
-"""Runs that ended before they began: without a key, a file or a place to write to."""
+"""Attempts: runs that ended before they began, for lack of a key, a file or a place to write to."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from rdimport.core.names import fold
 
 
 class Attempt(NamedTuple):
-    """A run that did not begin: whose, of what, and what was said. `given` are the words that named
-    the files.
+    """A run that did not begin: account, files, and error message. `given` are the arguments that
+    named the files.
     """
 
     at: datetime
@@ -28,9 +28,7 @@ class Attempt(NamedTuple):
 
 
 class Latest(NamedTuple):
-    """The latest of an account and job: a run by its name, or an attempt. `mapping` stands for the
-    job where a run had none.
-    """
+    """The latest run or attempt of an account and job. Without a job, `mapping` identifies it."""
 
     account: str
     job: str
@@ -38,13 +36,13 @@ class Latest(NamedTuple):
     run: str | None
     attempt: Attempt | None
     last_success: str | None
-    """When a run of it last ended with every row where it should be."""
+    """The time when a run last ended with no row left to do."""
     exit_code: int | None = None
-    """How it ended; None where it has not."""
+    """The exit code; None if it has not ended."""
 
 
 class Line(NamedTuple):
-    """A run or an attempt, as far as it counts for its account and job."""
+    """A run or an attempt, reduced to what the comparison needs."""
 
     account: str
     job: str
@@ -58,13 +56,13 @@ class Line(NamedTuple):
 
 
 def kept(attempt: Attempt) -> str:
-    """What is kept of an attempt beside its moment, account, job and exit code."""
+    """The stored part of an attempt besides its time, account, job and exit code."""
     said = {"message": attempt.message, "given": attempt.given, "mapping": attempt.mapping}
     return json.dumps({**said, "batch": attempt.batch}, ensure_ascii=False)
 
 
 def line_of(at: str, account: str, job: str, code: int, kept: str) -> Line:
-    """The line of an attempt, from what is kept of it."""
+    """The line of an attempt, from its stored part."""
     facts: Mapping[str, Any] = json.loads(kept)
     attempt = Attempt(
         datetime.fromisoformat(at),
@@ -80,8 +78,8 @@ def line_of(at: str, account: str, job: str, code: int, kept: str) -> Line:
 
 
 def latest(lines: Iterable[Line], since: datetime | None = None) -> list[Latest]:
-    """The latest run or attempt of each account and job, the newest first; those that nothing
-    happened to `since` that moment are left out.
+    """The latest run or attempt of each account and job, newest first. With `since`, only those
+    with activity since then.
     """
     return [
         found
@@ -91,7 +89,7 @@ def latest(lines: Iterable[Line], since: datetime | None = None) -> list[Latest]
 
 
 def latest_by(lines: Iterable[Line], part: Callable[[datetime], date]) -> dict[date, list[Latest]]:
-    """The same of each part of time, such as a night, that runs or attempts began in."""
+    """The same for each period, such as a night, in which runs or attempts began."""
     parts: dict[date, list[Line]] = {}
     for line in lines:
         parts.setdefault(part(datetime.fromisoformat(line.begun)), []).append(line)
@@ -108,7 +106,7 @@ def _latest(lines: Iterable[Line]) -> Iterator[tuple[Line, Latest]]:
         if line.code == ExitCode.DONE and line.ended:
             fine.setdefault(known, line.ended)
         if line.attempt is not None and not line.job and owner in begun:
-            continue  # what was mistyped, before a command that was not
+            continue  # a typing error, followed by a correct command
         if line.run is not None:
             begun.add(owner)
         if known not in found or _counts_more(line, found[known]):
@@ -119,12 +117,12 @@ def _latest(lines: Iterable[Line]) -> Iterator[tuple[Line, Latest]]:
 
 
 def _counts_more(older: Line, newer: Line) -> bool:
-    """Is the newer one an attempt that found the older one at work, or nothing to do after one that
-    failed, or did the older one, of the same start of a job, end worse?
+    """Whether the older of two counts: the newer one is an attempt that found it active, or had
+    nothing to do after its failure, or the older one, of the same start of a job, ended worse.
     """
     if older.batch and older.batch == newer.batch:
         return _badness(older.code) > _badness(newer.code)
-    if newer.run is None and newer.code == ExitCode.DONE:  # nothing was there to do
+    if newer.run is None and newer.code == ExitCode.DONE:  # there was nothing to do
         return older.code not in (None, ExitCode.DONE)
     if newer.code != ExitCode.BUSY or older.run is None:
         return False

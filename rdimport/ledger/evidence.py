@@ -1,4 +1,4 @@
-"""Doubt that becomes knowledge: uncertain conversions, and the evidence that they arrived."""
+"""Uncertain conversions, and evidence that they arrived."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Final, NamedTuple
 from rdimport.ledger.hashes import Keyed, digests_of
 
 PROVED: Final = "proved."
-"""What the codes of a row begin with whose arrival was proved later."""
+"""Prefix of the codes of rows whose arrival was proved later."""
 
 
 class Doubt(NamedTuple):
-    """A conversion that may have arrived. `left_at` is when its request left, or a little before,
-    in milliseconds of the Unix epoch; `run` and `name` are of the run that sent it.
+    """A conversion that may have arrived. `left_at` is the time of its request, or slightly
+    earlier, in milliseconds since the Unix epoch; `run` and `name` identify the run that sent it.
     """
 
     identity: bytes
@@ -25,8 +25,8 @@ class Doubt(NamedTuple):
 
 
 class Complete(NamedTuple):
-    """What a source of proofs said of itself: all conversions with one of these identifiers (their
-    hashes) that were made from `since` to `until` are in it.
+    """A declaration that a list is complete: it contains all conversions with one of these
+    identifiers (hashes) made from `since` to `until`.
     """
 
     since: int
@@ -35,10 +35,10 @@ class Complete(NamedTuple):
 
 
 def identifier_hash(ledger: Keyed, identifier: str) -> bytes:
-    """By what a ledger knows a conversion_identifier."""
+    """The hash under which a ledger knows a conversion_identifier."""
     return digests_of(ledger.key, identifier)[0]
 
 
 def started_ms(moment: str) -> int:
-    """A moment of the ledger in milliseconds of the Unix epoch."""
+    """A time of the ledger in milliseconds since the Unix epoch."""
     return int(datetime.fromisoformat(moment).replace(tzinfo=UTC).timestamp() * 1000)

@@ -1,4 +1,4 @@
-"""What reports show of a run: examples of problems, the pace, empty fields."""
+"""Figures of a run for its reports: examples of problems, the pace, empty fields."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rdimport.core.row import Problem
 
 
 class Example(NamedTuple):
-    """One row that has a problem."""
+    """One row with a problem."""
 
     file: int
     row: int
@@ -17,7 +17,7 @@ class Example(NamedTuple):
 
 
 class Minute(NamedTuple):
-    """What happened in one minute of the sending; the first is 0."""
+    """The counts of one minute of sending; the first is 0."""
 
     minute: int
     requests: int
@@ -26,14 +26,14 @@ class Minute(NamedTuple):
 
 
 def without_gaps(noted: Iterable[Minute]) -> list[Minute]:
-    """The minutes in their order, with those in which nothing happened."""
+    """All minutes in order, including those without activity."""
     known = {one.minute: one for one in noted}
     last = max(known, default=-1)
     return [known.get(minute, Minute(minute, 0, 0, 0)) for minute in range(last + 1)]
 
 
 class WrongColumn(NamedTuple):
-    """A field in which most rows are invalid, and the column that it is filled from."""
+    """A field in which most rows are invalid, and its source column."""
 
     field: str
     column: str
@@ -41,11 +41,11 @@ class WrongColumn(NamedTuple):
 
 
 FEWEST: Final = 5
-"""So few rows tell nothing about a column."""
+"""Minimum number of rows for a statement about a column."""
 
 
 def wrong_column(rows_by_column: Mapping[tuple[str, str], int], rows: int) -> WrongColumn | None:
-    """The column that is probably not the one that was meant: of `rows` most are invalid in it."""
+    """The column that is probably not the intended one: most of `rows` are invalid in it."""
     if not rows_by_column or rows < FEWEST:
         return None
     (field, column), most = max(rows_by_column.items(), key=lambda of: of[1])
@@ -53,7 +53,7 @@ def wrong_column(rows_by_column: Mapping[tuple[str, str], int], rows: int) -> Wr
 
 
 class LegalBases(NamedTuple):
-    """Of the rows that can be sent, how many have a legal basis granted, declined, or none."""
+    """Number of sendable rows with a legal basis granted, declined, or none."""
 
     granted: int
     declined: int
@@ -61,8 +61,8 @@ class LegalBases(NamedTuple):
 
 
 def of_filled(rows: Mapping[str, int]) -> LegalBases | None:
-    """From the rows that have each field; every row has an e-mail address. None where nobody
-    counted them.
+    """From the number of rows with each field; every row has an e-mail address. None if not
+    counted.
     """
     granted, declined = rows.get("legal_bases:granted"), rows.get("legal_bases:declined")
     if granted is None or declined is None:

@@ -1,4 +1,4 @@
-"""Group commit: many rows' notes, one durable write; who has to wait for it waits, others go on."""
+"""Group commit: one durable write for the records of many rows."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from rdimport.ledger.port import Run
 from rdimport.ledger.records import Counters, RowResult, SendAttempt
 
 OUTCOMES_WAIT: Final = 0.005
-"""Seconds for which outcomes wait for rows that begin, to be written together with them."""
+"""Seconds for which results wait, so that they can be written together with rows that begin."""
 
 _Write = tuple[list[SendAttempt], list[RowResult | SendAttempt], Counters]
 
 
 class Journal:
-    """Writes a run's notes from one thread of its own, so that a slow disk stops nobody else.
+    """Writes a run's records from its own thread, so that a slow disk blocks nothing else.
 
-    While one write is under way, the notes that come in are gathered for the next: at a high rate
-    a commit serves many rows, at a low one a row that begins waits for no other, and an outcome
-    `OUTCOMES_WAIT` seconds. Each write holds all outcomes that are known, so the ledger never has
-    more rows on their way than really are. `failed` is called once a write has failed, whether
-    anybody waits for it or not.
+    While a write is in progress, new records are collected for the next one. At a high rate one
+    commit covers many rows; at a low rate a row that begins does not wait for others, and a result
+    waits `OUTCOMES_WAIT` seconds. Each write contains all known results, so the ledger never shows
+    more rows in flight than there are. `failed` is called after a failed write, whether or not
+    anyone awaits it.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Journal:
         self._begun: list[SendAttempt] = []
         self._ended: list[RowResult | SendAttempt] = []
         self._next: asyncio.Future[Sequence[SendAttempt]] | None = None
-        """Told at the end of the write that takes what is gathered now."""
+        """Set when the write of the records collected now has ended."""
         self._current: asyncio.Future[Sequence[SendAttempt]] | None = None
         self._soon: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
@@ -47,30 +47,33 @@ class Journal:
         self.failure: Exception | None = None
 
     def start(self) -> None:
-        """Begin to work; from here on it has to be closed."""
+        """Start the thread; from here on `close` must be called."""
         self._thread.start()
 
     async def begin(self, rows: Sequence[SendAttempt]) -> Sequence[SendAttempt]:
-        """Return when it is durably known that these rows are on their way: those of them that are
-        claimed. The others must not leave. Raises LedgerError.
+        """Wait until it is durably recorded that these rows are in flight.
+
+        Returns the rows that this run has claimed; the others must not be sent. Raises LedgerError.
         """
         self._begun.extend(rows)
         claimed = await self._next_write()
-        if len(claimed) == len(rows):  # nearly always: nobody else begins any meanwhile
+        if len(claimed) == len(rows):  # the common case: no other task begins rows meanwhile
             return claimed
         ours = frozenset(row.identity for row in claimed)
         return [row for row in rows if row.identity in ours]
 
     def end(self, row: RowResult | SendAttempt) -> None:
-        """Note an outcome; a bare `SendAttempt` did not arrive. Written in a moment, waited for by
-        none but `close`: a row whose outcome got lost is uncertain after a crash, never sent again.
+        """Record a result; a bare `SendAttempt` means that the row did not arrive.
+
+        It is written soon, and only `close` waits for it: a row whose result is lost in a crash
+        becomes uncertain and is never sent again.
         """
         self._ended.append(row)
         if self._soon is None and self._current is None:
             self._soon = self._loop.call_later(OUTCOMES_WAIT, self._write)
 
     async def close(self) -> None:
-        """Write what is left and stop. Raises LedgerError when anything could not be written."""
+        """Write what is left, and stop. Raises LedgerError if anything could not be written."""
         try:
             if self._current is not None:
                 with suppress(LedgerError):
@@ -96,7 +99,9 @@ class Journal:
         return await asyncio.shield(written)
 
     def _write(self) -> None:
-        """Hand over what is gathered, unless a write is under way: its end comes back here."""
+        """Hand over the collected records, unless a write is in progress, which calls this
+        again.
+        """
         if self._soon is not None:
             self._soon.cancel()
             self._soon = None
@@ -121,7 +126,7 @@ class Journal:
                 waiting.set_result(claimed)
             else:
                 waiting.set_exception(failure)
-                waiting.exception()  # it is kept in `failure`, whether anybody waits or not
+                waiting.exception()  # also kept in `failure`
         if failure is not None:
             self._failed()
         if self._next is not None:
@@ -130,7 +135,7 @@ class Journal:
             self._soon = self._loop.call_later(OUTCOMES_WAIT, self._write)
 
     def _work(self) -> None:
-        """The thread."""
+        """The thread's main function."""
         while (write := self._writes.get()) is not None:
             failure: Exception | None = None
             claimed: Sequence[SendAttempt] = ()
@@ -138,5 +143,5 @@ class Journal:
                 claimed = self._run.apply(*write)
             except Exception as error:  # noqa: BLE001  whatever it is, who waits must hear of it
                 failure = error
-            with suppress(RuntimeError):  # the event loop has ended; nobody waits for it
+            with suppress(RuntimeError):  # the event loop has ended
                 self._loop.call_soon_threadsafe(self._wrote, claimed, failure)

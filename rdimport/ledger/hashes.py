@@ -1,4 +1,4 @@
-"""Keyed hashes: nobody without a ledger's key can find out whose they are."""
+"""Keyed hashes: without a ledger's key, nobody can find out whose they are."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def hashed(key: bytes, texts: Sequence[str], size: int) -> list[bytes]:
     keyed = blake2b(key=key, digest_size=size)
 
     def digest(text: str) -> bytes:
-        one = keyed.copy()  # to take the key in anew would take as long as the text
+        one = keyed.copy()  # copying is faster: setting up the key takes as long as hashing
         one.update(text.encode())
         return one.digest()
 
@@ -33,11 +33,11 @@ def hashed(key: bytes, texts: Sequence[str], size: int) -> list[bytes]:
 
 
 def ledger_id(key: bytes) -> str:
-    """A name for a ledger and its copies, from which its key cannot be recovered."""
+    """An identifier for a ledger and its copies, from which its key cannot be derived."""
     return blake2b(b"ledger", key=key, digest_size=8).hexdigest()
 
 
 def digests_of(key: bytes, identifier: str) -> tuple[bytes, bytes]:
-    """Keyed hashes of a conversion_identifier: as it is, and as people take it for the same."""
+    """Keyed hashes of a conversion_identifier: exact, and without case, accents and blanks."""
     exact, folded = hashed(key, (f"identifier {identifier}", f"folded {fold(identifier)}"), 16)
     return exact, folded

@@ -1,7 +1,7 @@
-"""Under which identity conversions were sent: would a run still recognise them?
+"""The identities under which conversions were sent, and whether a run would recognise them.
 
 A conversion is known by a hash of its conversion_identifier and the mapping's `identity` fields.
-Who changes those, or writes the identifier in another way, makes everybody new.
+Changing these fields, or the spelling of the identifier, would make every person new.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ _NOT_KNOWN: Final = ""
 
 
 class Names(NamedTuple):
-    """How a run names conversions: the identity fields, the conversion_identifier where the mapping
-    itself has it, and by identifier the rows that are new and those that are known.
+    """How a run identifies conversions: the identity fields, the conversion_identifier if it is a
+    constant, and the new and known rows by identifier.
     """
 
     fields: tuple[str, ...]
@@ -31,8 +31,8 @@ class Names(NamedTuple):
 
 
 class Unrecognised(NamedTuple):
-    """Conversions that a run would not know again: their identifier and identity fields (empty: not
-    known), how many, and under which identifier and fields the run would send them.
+    """Conversions that a run would not recognise: their identifier and identity fields (empty:
+    unknown), their number, and the identifier and fields under which the run would send them.
     """
 
     text: str
@@ -42,7 +42,7 @@ class Unrecognised(NamedTuple):
     now_fields: tuple[str, ...]
 
     def sentence(self) -> str:
-        """In a sentence."""
+        """A sentence for the user."""
         known = ngettext(
             "The ledger knows {number} conversion of {name} ({identity})",
             "The ledger knows {number} conversions of {name} ({identity})",
@@ -66,7 +66,7 @@ def _identity(fields: tuple[str, ...]) -> str:
 
 
 def refuse_unrecognised(found: Sequence[Unrecognised]) -> None:
-    """Raises UsageError where there are any."""
+    """Raise UsageError if there are any."""
     if not found:
         return
     raise UsageError(
@@ -80,8 +80,8 @@ def refuse_unrecognised(found: Sequence[Unrecognised]) -> None:
 
 
 class Line(NamedTuple):
-    """How one run named conversions: hash and text of their identifier, the identity fields, how
-    many rows were new and how many known, and whether a person said --new-identity.
+    """How one run identified conversions: hash and text of the identifier, the identity fields, the
+    number of new and known rows, and whether --new-identity was given.
     """
 
     run: int
@@ -94,26 +94,26 @@ class Line(NamedTuple):
 
 
 class NamingBooks(Protocol):
-    """What a ledger knows of how conversions were named."""
+    """The stored identities of conversions."""
 
     @property
     def key(self) -> bytes:
-        """What its hashes are keyed with."""
+        """The key of the hashes."""
 
     def lines(self, destination: int, folded: bytes, before: int | None) -> list[Line]:
-        """How runs `before` that one named conversions that people take for the same, in order."""
+        """How runs `before` that one identified the conversions with similar identifiers, in
+        order.
+        """
 
     def conversions(self, destination: int) -> dict[int, int]:
-        """How many conversions of each run have arrived, or may have."""
+        """The number of conversions of each run that have arrived or may have."""
 
     def read_one_of(self, runs: Sequence[int], fingerprints: Sequence[str]) -> bool:
-        """Did one of these runs read one of these files?"""
+        """Whether one of these runs read one of these files."""
 
 
 def noted(key: bytes, run: int, names: Names) -> list[tuple[bytes, int, bytes, str, str, int, int]]:
-    """What a ledger keeps of how a batch of rows is named: folded hash, run, exact hash, fields,
-    text, new and known rows.
-    """
+    """The stored form: folded hash, run, exact hash, fields, text, new and known rows."""
     lines = []
     for text in {*names.new, *names.known}:
         exact, folded = digests_of(key, text)
@@ -124,7 +124,7 @@ def noted(key: bytes, run: int, names: Names) -> list[tuple[bytes, int, bytes, s
 
 @dataclass(slots=True)
 class _Way:
-    """One way in which conversions were named, with what is known of its runs."""
+    """One way of identifying conversions, with the runs that used it."""
 
     exact: bytes
     fields: str
@@ -132,7 +132,7 @@ class _Way:
     conversions: int = 0
     first: int | None = None
     agreed: int = 0
-    """Its latest run with --new-identity, or its first."""
+    """Its latest run with --new-identity, otherwise its first."""
     runs: list[int] = field(default_factory=list)
 
 
@@ -143,7 +143,7 @@ def unrecognised(
     before: int | None,
     fingerprints: Callable[[], Sequence[str]],
 ) -> list[Unrecognised]:
-    """The conversions of runs `before` this one that its new rows may be without being recognised.
+    """The conversions of runs `before` this one that its new rows may be, but would not match.
 
     `fingerprints` are those of the run's files.
     """
@@ -186,8 +186,9 @@ def _ways(lines: Sequence[Line], counts: Mapping[int, int]) -> list[_Way]:
 
 
 def _missed(ways: Sequence[_Way], mine: tuple[bytes, str], *, trusted: bool) -> _Way | None:
-    """The way that most conversions went which this run does not know again, None where there are
-    none. What is not known of an earlier release's runs is `trusted` to be as it is now, or not.
+    """The way of most conversions that this run does not recognise; None if there are none.
+
+    What is unknown about an older release's runs is assumed to be the same as now if `trusted`.
     """
     own = [way for way in ways if (way.exact, way.fields) == mine]
     unsaid = [way for way in ways if way.exact == mine[0] and way.fields == _NOT_KNOWN]
@@ -204,8 +205,8 @@ def _same_file(
     exact: bytes,
     fingerprints: Callable[[], Sequence[str]],
 ) -> bool:
-    """Did an earlier release send this very file under this identifier? Then it is for another
-    reason than new people that none of its rows is known.
+    """Whether an earlier release sent this very file under this identifier. Then its rows are not
+    new people if none of them is recognised.
     """
     runs = [run for way in ways if way.exact == exact and not way.fields for run in way.runs]
     if not runs:

@@ -1,4 +1,4 @@
-"""Which ledger a place names."""
+"""Selects the kind of ledger for a location."""
 
 from __future__ import annotations
 
@@ -16,10 +16,7 @@ if TYPE_CHECKING:
 
 
 def store_of(place: str | Path, key: str | None = None) -> Store:
-    """Where a ledger is kept: a state directory, or the address of a database, with the `key` of
-    its hashes unless the environment or a file has it. Raises UsageError for an address where the
-    library for it is missing.
-    """
+    """The store at a location: a state directory or a database address."""
     if not (isinstance(place, str) and is_address(place)):
         return SqliteStore(Path(place))
     return _shared(place, key)
@@ -72,10 +69,10 @@ def make_shared(url: str, key: str | None = None) -> Made:
 
 
 def open_ledger(place: str | Path) -> Ledger:
-    """The ledger of a place, to write to."""
+    """Open the ledger at a location for writing."""
     return store_of(place).open()
 
 
 def look_into(place: str | Path) -> Ledger | None:
-    """The ledger of a place to look into, None where nothing was ever sent."""
+    """Open the ledger at a location for reading; None if nothing was ever sent."""
     return store_of(place).if_there()

@@ -1,4 +1,4 @@
-"""What the other rooms ask of a ledger besides its runs: accounts, evidence, people."""
+"""Parts of the ledger port besides runs: accounts, evidence, people."""
 
 from __future__ import annotations
 
@@ -15,78 +15,82 @@ from rdimport.ledger.records import Erased
 
 
 class Accounts(Protocol):
-    """Which keys go with which account."""
+    """The accounts and their keys."""
 
     def all(self) -> list[Account]:
-        """All accounts that something was sent for, or that have a key; no sandboxes."""
+        """All accounts with conversions or a key, without sandboxes."""
 
     def add_key(self, endpoint: str, account: str, key: bytes, at: datetime) -> str:
-        """Bind one more key, as `hash_of` gives it; returns the account's name. Raises UsageError
-        for an account that is not known, or a key of another one.
+        """Bind another key, given by `hash_of`; returns the account's name.
+
+        Raises UsageError for an unknown account, or a key of another one.
         """
 
     def rename(self, old: str, new: str) -> int:
-        """Give an account another name at all endpoints; returns at how many. Only who holds both
-        names may call this. Raises UsageError.
+        """Rename an account at all endpoints; returns the number of endpoints.
+
+        The caller must hold both names. Raises UsageError.
         """
 
 
 class EvidenceBooks(Protocol):
-    """Doubt that becomes knowledge."""
+    """Uncertain conversions, and evidence about them."""
 
     def destination_at_rest(self, identity: str) -> int | None:
-        """The number of a destination whose killed runs have come to their end, None where nothing
-        was ever sent there. Only who holds its account may call this.
+        """The number of a destination, after rows of killed runs became uncertain; None if nothing
+        was ever sent there. The caller must hold its account.
         """
 
     def identity_fields(self, destination: int, identifier: str) -> set[tuple[str, ...]]:
-        """The identity fields by which runs have told conversions of that name apart."""
+        """The identity fields used by runs for conversions with that identifier."""
 
     def doubts(self, destination: int, identities: Collection[bytes]) -> list[Doubt]:
-        """Those of some conversions that are uncertain."""
+        """Those of the given conversions that are uncertain."""
 
     def accept(self, destination: int, proved: Sequence[tuple[Doubt, Problem]]) -> int:
-        """Note that uncertain conversions arrived, each with its proof; returns how many were still
-        uncertain. All at once, and durable.
+        """Record that uncertain conversions arrived, each with its proof; atomic and durable.
+        Returns the number that were still uncertain.
         """
 
     def note_complete(self, destination: int, told: Complete, source: str) -> None:
-        """Note what a source says of its completeness."""
+        """Record that a list is complete."""
 
     def complete(self, destination: int) -> dict[bytes, list[tuple[int, int]]]:
-        """From when to when it is known of an identifier's hash what did not arrive."""
+        """For each identifier's hash, the periods in which everything that arrived is known."""
 
     def filled_in(self, run: int) -> dict[str, int]:
-        """In how many rows of a run each field was filled."""
+        """Number of rows of a run with each field."""
 
     def runs_of(self, destination: int, identities: Collection[bytes]) -> dict[bytes, int]:
-        """The run that sent each of some conversions, as far as they are known and not refused."""
+        """The run that sent each of the given conversions, unless unknown or refused."""
 
 
 class PeopleBooks(Protocol):
-    """What is known of people, and how it is forgotten. The keyed hashes stay."""
+    """Personal data in the ledger, and its removal. The keyed hashes are kept."""
 
     def remembered(self) -> frozenset[str]:
-        """The names of the runs that know something of people."""
+        """Names of the runs with personal data."""
 
     def forgotten(self) -> list[str]:
-        """The names of the runs that know nothing of people any more."""
+        """Names of the runs whose personal data was removed."""
 
     def report_dirs(self) -> list[Path]:
-        """The folders in which runs put their reports."""
+        """The report folders of all runs."""
 
     def forget(self, before: datetime, now: datetime, at_work: Sequence[str] = ()) -> int:
-        """Forget cells and values of runs before that moment, but for those at work; returns of
-        how many.
+        """Remove cells and values of runs before that time, except active ones; returns the number
+        of runs.
         """
 
     def erase(self, people: People, *, also_hash: bool) -> Erased:
-        """Take people out of the ledger and of what lies beside it, `also` their keyed hashes.
-        Call it only where no run is at work, nor can begin.
+        """Remove people from the ledger and the files next to it; with `also`, their keyed hashes
+        too.
+
+        No run may be active or begin during this call.
         """
 
     def shrink(self) -> None:
-        """Give the room of what was forgotten back. Call it only where no run is at work."""
+        """Free the space of removed data. No run may be active."""
 
     def empty_log(self) -> bool:
-        """Let what was forgotten leave the disk; False when somebody is in the way."""
+        """Remove deleted data from the disk; False if another process prevents it."""

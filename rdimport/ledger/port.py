@@ -1,8 +1,8 @@
-"""What the other rooms ask of a ledger, wherever it is kept: each kind of ledger is a folder here
-with these classes, and passes the suite `tests/test_ledger_contract.py`.
+"""The ledger port. Each kind of ledger implements these classes in its own package and passes the
+suite `tests/test_ledger_contract.py`.
 
-Every method raises LedgerError where the ledger cannot be used. A moment is a datetime with its
-zone, an identity 16 bytes of a keyed hash, a state one of `core.row.State`.
+Every method raises LedgerError if the ledger cannot be used. Times are aware datetimes, an identity
+is a keyed hash of 16 bytes, a state is a `core.row.State`.
 """
 
 from __future__ import annotations
@@ -38,49 +38,50 @@ if TYPE_CHECKING:
 
 
 class Held(Protocol):
-    """An account that this process has for itself."""
+    """An account held exclusively by this process."""
 
     def is_held(self) -> bool:
-        """Is it still ours?"""
+        """Whether it is still held."""
 
 
 class Store(Protocol):
-    """Where a ledger is kept, open or not. Its text is fit for messages: it has no password."""
+    """The location of a ledger, open or not. Its `str` contains no password."""
 
     @property
     def reach(self) -> tuple[str, ...]:
         """The options by which a command finds this ledger; without a password."""
 
     def is_there(self) -> bool:
-        """Whether there is a ledger. Raises LedgerLostError where there was one."""
+        """Whether a ledger exists. Raises LedgerLostError if it has disappeared."""
 
     def open(self, *, trusting: bool = False) -> Ledger:
-        """The ledger to write to; made where that is the custom of its kind. Raises
-        LedgerLostError where it does not know all that was sent, unless `trusting`.
+        """Open the ledger for writing, and create it if that is usual for its kind.
+
+        Raises LedgerLostError if it lacks rows that were sent, unless `trusting`.
         """
 
     def if_there(self) -> Ledger | None:
-        """The ledger to look into, None where nothing was ever sent. Nothing is written."""
+        """Open the ledger for reading; None if nothing was ever sent. Nothing is written."""
 
     def bring_up(self) -> None:
-        """Bring a ledger of an earlier release to this one's tables, before accounts are held."""
+        """Upgrade the ledger of an earlier release, before accounts are held."""
 
     def hold(self, account: str) -> AbstractContextManager[Held]:
-        """Have an account for this process alone: its runs take turns. Raises LedgerBusyError that
-        names who has it.
+        """Hold an account exclusively: its runs take turns. Raises LedgerBusyError naming the
+        holder.
         """
 
     def is_held(self, account: str) -> bool:
-        """Is anybody at work on this account?"""
+        """Whether a run of this account is active."""
 
     def nobody_at_work(self) -> AbstractContextManager[bool]:
-        """Let no run begin; tells whether that was possible."""
+        """Prevent runs from beginning; yields whether that was possible."""
 
     def put_away(self) -> list[Path]:
-        """Folders of ledgers that were moved aside, and may know people."""
+        """Folders of ledgers that were moved aside and may contain personal data."""
 
     def forget_copies(self, before: datetime) -> int:
-        """Delete copies that were made for an upgrade and know people; returns how many."""
+        """Delete upgrade backups that contain personal data; returns their number."""
 
     def take(self, content: Content) -> None:
         """Make a ledger that knows all that another one knows. Raises UsageError for a place that
@@ -88,14 +89,14 @@ class Store(Protocol):
         """
 
     def accept(self) -> str:
-        """Go on with a ledger that does not know all that was sent; says what was set aside."""
+        """Continue with a ledger that lacks rows that were sent; returns what was set aside."""
 
     def begin_anew(self) -> str:
-        """Move a ledger aside, so that nothing is known; says where it is now."""
+        """Move a ledger aside and start with an empty one; returns its new place."""
 
 
 class Ledger(Protocol):
-    """An open ledger. Not for two threads at the same time."""
+    """An open ledger. Not thread-safe."""
 
     def __enter__(self) -> Self: ...
 
@@ -103,23 +104,23 @@ class Ledger(Protocol):
 
     @property
     def place(self) -> str:
-        """Where it is, for messages."""
+        """Its location, for messages."""
 
     @property
     def key(self) -> bytes:
-        """32 bytes that all hashes are keyed with."""
+        """The key of all hashes, 32 bytes."""
 
     @property
     def accounts(self) -> Accounts:
-        """Which account goes with which keys."""
+        """The accounts and their keys."""
 
     @property
     def evidence(self) -> EvidenceBooks:
-        """What is in doubt, and what proves that it arrived."""
+        """Uncertain conversions, and evidence about them."""
 
     @property
     def people(self) -> PeopleBooks:
-        """What the ledger knows of people, and how it forgets them."""
+        """Personal data, and its removal."""
 
     def digests(self, texts: Sequence[str], size: int = 16) -> list[bytes]:
         """Keyed hashes: nobody without the key can find out whose they are."""
@@ -140,28 +141,30 @@ class Ledger(Protocol):
         """
 
     def run(self, name: str | None = None) -> Run:
-        """The run of that name, or the latest one. Raises UsageError when there is none."""
+        """The run of that name, or the latest one. Raises UsageError if there is none."""
 
     def knows_run(self, name: str) -> bool:
-        """Is there a run of that name?"""
+        """Whether there is a run of that name."""
 
     def latest(self, most: int) -> list[str]:
-        """The names of the latest runs, the newest first."""
+        """The names of the latest runs, newest first."""
 
     def unfinished(self) -> list[tuple[str, str]]:
-        """Name and account of each run that has no end: at work, or killed."""
+        """Name and account of each run without an end: active or killed."""
 
     def destination(self, identity: str) -> int | None:
-        """The number of a destination, None when nothing was ever sent there."""
+        """The number of a destination; None if nothing was ever sent there."""
 
     def is_new(self, destination: int) -> bool:
         """Whether nothing was ever sent there."""
 
     def knows_of_0_1(self, destination: int) -> bool:
-        """Whether release 0.1.0 sent something there, cleaned in its way."""
+        """Whether release 0.1.0, whose cleaners differ, sent rows there."""
 
     def known(self, destination: int, identities: pl.Series) -> pl.DataFrame:
-        """What is known of some conversions, in the schema `KNOWN`; without those never sent."""
+        """What is known about the given conversions, in the schema `KNOWN`; unsent ones are
+        omitted.
+        """
 
     def unrecognised(
         self,
@@ -170,24 +173,26 @@ class Ledger(Protocol):
         before: int | None,
         fingerprints: Callable[[], Sequence[str]],
     ) -> list[Unrecognised]:
-        """The conversions of runs `before` this one that its new rows may be without being
-        recognised. `fingerprints` are those of the run's files.
+        """The conversions of runs `before` this one that its new rows may be, but would not match.
+
+        `fingerprints` are those of the run's files.
         """
 
     def note_attempt(self, attempt: Attempt) -> None:
-        """Note a run that ended before it began."""
+        """Record a run that ended before it began."""
 
     def latest_of_jobs(self, since: datetime | None = None) -> list[Latest]:
-        """The latest run or attempt of each account and job, the newest first; those that nothing
-        happened to `since` that moment are left out.
+        """The latest run or attempt of each account and job, newest first. With `since`, only those
+        with activity since then.
         """
 
     def latest_by(self, part: Callable[[datetime], date]) -> dict[date, list[Latest]]:
-        """The same of each part of time, such as a night, that runs or attempts began in."""
+        """The same for each period, such as a night, in which runs or attempts began."""
 
     def looked_through(self) -> Found:
-        """What the ledger holds, and what is wrong with it. A run may be at work. Raises
-        LedgerDamagedError where it cannot even be read.
+        """Check the ledger; returns what it contains and what is wrong. A run may be active.
+
+        Raises LedgerDamagedError if it cannot even be read.
         """
 
     def content(self) -> AbstractContextManager[Content]:
@@ -196,80 +201,83 @@ class Ledger(Protocol):
         """
 
     def damaged(self, what: str) -> LedgerError:
-        """The error for a ledger that cannot be trusted, with what to do about it."""
+        """The error for a damaged ledger, with a remedy."""
 
 
 class Run(Protocol):
-    """The books of one run."""
+    """The records of one run."""
 
     @property
     def ledger(self) -> Ledger:
-        """The ledger that they are in."""
+        """The ledger that contains it."""
 
     @property
     def name(self) -> str:
-        """By which people know it."""
+        """Its name, as shown to users."""
 
     @property
     def number(self) -> int:
-        """By which the ledger knows it."""
+        """Its number in the ledger."""
 
     @property
     def destination(self) -> int:
-        """The number of where it sends to."""
+        """The number of its destination."""
 
     @property
     def has_begun(self) -> bool:
-        """Has this process let a row leave?"""
+        """Whether this process has sent a row."""
 
     @property
     def is_lost(self) -> bool:
-        """Has another process taken the account over? Then no further row may leave."""
+        """Whether another process has taken over the account. Then no further row may be sent."""
 
-    # what is read, before the first row leaves: `plan.planner.RowLog`
+    # reading, before the first row is sent: `plan.planner.RowLog`
 
     def record_input(self, file: int, table: Input) -> None:
-        """Note one table of the input."""
+        """Record one table of the input."""
 
     def record_rows(
         self, rows: int, left_out: int, outcomes: Sequence[Outcome], already: int = 0
     ) -> None:
-        """Note rows that were read, and the end of those that end without being sent; of those that
-        were imported `already`, only how many. All at once: a run may be killed at any time.
+        """Record rows that were read, with the results of those that end without being sent. Of
+        rows imported `already`, only the number is recorded. Atomic, as a run may be killed at any
+        time.
         """
 
     def count_filled(self, rows_by_field: Mapping[str, int]) -> None:
-        """Note how many rows that are put away have a value in each field; 0 counts too."""
+        """Record how many spooled rows have a value in each field, zeros included."""
 
     def count_suspects(self, cells_by_code: Mapping[str, int]) -> None:
-        """Note how many cells of rows that can be sent look wrong, by code."""
+        """Record how many cells of sendable rows look wrong, by code."""
 
     def note_names(self, names: Names) -> None:
-        """Note under which identity rows are sent, and which of them are known under it."""
+        """Record under which conversion_identifier rows are sent, and how many are known under
+        it.
+        """
 
     def unrecognised(self) -> list[Unrecognised]:
         """The conversions of earlier runs that the new rows of this one may be."""
 
     def adopt(self, payloads: Mapping[bytes, bytes], *, last: bool) -> None:
-        """Note the payload's hash by identity of conversions that an earlier release sent; of
-        several the `last`, else the first.
+        """Record payload hashes by identity for conversions that an older release sent. If a
+        conversion has several rows, the `last` or the first one counts.
         """
 
     def keep_adopted(self) -> None:
-        """From now on those conversions are compared with these hashes."""
+        """Compare those conversions with these hashes from now on."""
 
     def sources(self) -> pl.Series:
-        """All hashes by which conversions that were accepted can be recognised: Int64, in order."""
+        """The source hashes of all accepted conversions: Int64, sorted."""
 
     def note_sources(self, identities: Sequence[bytes], sources: Sequence[int]) -> None:
-        """Note by which hash of its cells each conversion can be recognised."""
+        """Record the source hash of each conversion's cells."""
 
     def wish(self) -> frozenset[int]:
-        """The numbers of the runs in which the wish to send again that this run has was begun and
-        not brought to its end: what they have sent is not sent once more.
+        """The numbers of the runs that began the same `--resend` and did not finish it: what they
+        have sent is not sent again.
         """
 
-    # what is sent
+    # sending
 
     def apply(
         self,
@@ -277,11 +285,12 @@ class Run(Protocol):
         ended: Sequence[RowResult | SendAttempt],
         counters: Counters,
     ) -> Sequence[SendAttempt]:
-        """Write down, durably and in one go, rows that are about to leave and rows that came to an
-        end. Returns those of `begun` that this run has claimed: only they may leave. What became
-        of the others the ledger notes itself. A `SendAttempt` among `ended` did not arrive, and is
-        no longer on its way. Raises LedgerLostError, and no row may leave, when another run could
-        send the same ones, or no later run would know of them.
+        """Record, durably and atomically, rows about to be sent and results of rows.
+
+        Returns those of `begun` that this run has claimed; only they may be sent. The ledger itself
+        records what became of the others. A `SendAttempt` among `ended` did not arrive and is no
+        longer in flight. Raises LedgerLostError, after which no row may be sent, if another run
+        could send the same rows or no later run would know of them.
         """
 
     def finish(
@@ -292,52 +301,52 @@ class Run(Protocol):
         resume_at: datetime | None = None,
         found: Ending | None = None,
     ) -> None:
-        """Close the books. `resume_at` is when it makes sense to go on, where that is known; what
-        else was `found` goes beside what the person said of the run.
+        """Record the end of the run. `resume_at` is the time from which continuing makes sense, if
+        known; `found` is stored with the user's settings.
         """
 
-    # what the reports ask
+    # reports
 
     def snapshot(self) -> AbstractContextManager[None]:
-        """The ledger as it is now, whoever goes on writing to it: all files tell of one moment."""
+        """A consistent snapshot, so that all files describe the same moment."""
 
     def has_sent(self) -> bool:
-        """May a request of this run have left?"""
+        """Whether a request of this run may have been sent."""
 
     def read_to_end(self, facts: RunFacts) -> bool:
-        """Was all of the input read? `facts` are those of `facts`."""
+        """Whether all of the input was read. `facts` is the result of `facts`."""
 
     def counts(self) -> dict[State, int]:
-        """Rows in each state; what came to no end is pending, what is on its way uncertain."""
+        """Rows in each state; rows without a result are pending, rows in flight uncertain."""
 
     def facts(self) -> RunFacts:
-        """Everything about the run but its rows: what it is, how it ended, what was counted."""
+        """Everything about the run except its rows: its settings, its end, its counters."""
 
     def later(self) -> str | None:
-        """The latest run of the same list and account, where it is another and could begin."""
+        """The latest run of the same list and account, if it is another one that could begin."""
 
     def inputs(self) -> dict[int, Input]:
         """The tables of the input by their number."""
 
     def problems(self) -> dict[str, int]:
-        """How many of the run's rows have a problem of each code, the most frequent first."""
+        """Number of the run's rows with each code, the most frequent first."""
 
     def suspects(self) -> dict[str, int]:
-        """How many cells look wrong although they can be sent, the most frequent code first."""
+        """Number of suspect cells in sendable rows by code, the most frequent first."""
 
     def proofs(self) -> dict[str, int]:
-        """How many rows were proved later, by the kind of the proof."""
+        """Number of rows proved later, by kind of proof."""
 
     def failures(self) -> Iterator[Outcome]:
-        """The rows that the failure report lists, in the order of the input."""
+        """The rows of the failure report, in the order of the input."""
 
     def sent_without(self) -> Iterator[Outcome]:
-        """The rows that were accepted without a cell that was not valid, in the order of the input;
-        their warnings tell which.
-        """
+        """Rows accepted without an invalid cell, in the order of the input; see their warnings."""
 
     def without_cells(self) -> dict[int, list[int]]:
-        """Rows by file that were on their way when the run was cut off: nobody kept their cells."""
+        """Rows, by file, that were in flight when the run was killed: their cells are not
+        stored.
+        """
 
     def accepted(self, most: int) -> list[tuple[int, int]]:
         """File and row of the first rows that this run delivered, in the order of the input."""
@@ -346,16 +355,16 @@ class Run(Protocol):
         """The first rows with a problem of each code, the most frequent code first."""
 
     def minutes(self) -> list[Minute]:
-        """What happened in each minute of the sending, also in those in which nothing did."""
+        """The counts of each minute of sending, including those without activity."""
 
     def warned(self) -> bool:
-        """Has a row that failed cells that look wrong, but are not why it failed?"""
+        """Whether a failed row has suspect cells that are not the reason for its failure."""
 
     def filled(self) -> dict[str, int]:
-        """How many of the rows that can be sent have a value in each field, the fewest first."""
+        """Number of sendable rows with a value in each field, the fewest first."""
 
     def invalid_by_column(self) -> dict[tuple[str, str], int]:
-        """How many rows are invalid in each field, with the column that it is filled from."""
+        """Number of rows invalid in each field, with its source column."""
 
     def legal_bases(self) -> LegalBases | None:
-        """Of the rows that can be sent, how many have a legal basis; None where nobody counted."""
+        """Number of sendable rows by legal basis; None if not counted."""

@@ -1,4 +1,4 @@
-"""What goes into the ledger and comes out: rows on their way, their ends, what a run read."""
+"""The data types of the ledger: rows in flight, results, inputs and facts of runs."""
 
 from __future__ import annotations
 
@@ -24,22 +24,21 @@ KNOWN: Final = {
     "left_at": pl.Int64,
     "version": pl.Int64,
 }
-"""Schema of what is known of conversions: keyed hashes, the last state, what was wrong.
+"""Schema of what is known about conversions: keyed hashes, the last state, its problems.
 
-`refused` is the hash of a payload that was refused after another one may have arrived: that the
-conversion may have arrived stays true. `run` is the number of the last run that sent it, `left_at`
-when its request left, in milliseconds, where that was noted. `version` goes back to the ledger with
-the `SendAttempt`: it tells whether anything has changed since.
+`refused` is the hash of a payload that was refused after another one may have arrived; the
+conversion may still have arrived. `run` is the number of the last run that sent it, `left_at` the
+time of its request in milliseconds, if recorded. `version` is passed back with the `SendAttempt`
+and shows whether anything has changed since.
 """
 
 
 class SendAttempt(NamedTuple):
-    """A row on its way: who it is, where it stands in the input, what it would send.
+    """A row about to be sent: its identity, its place in the input, and its payload.
 
-    `source` is the hash by which its cells can be recognised (`recall`), where there is one;
-    `compared` is what of the payload tells whether it has changed, where that is not all of it.
-    `version` is that of `KNOWN` when the row was planned, 0 for one that nothing was known of: the
-    row is claimed only if that has not changed.
+    `source` is the hash of its cells (`known_rows`), if any. `compared` is the part of the payload
+    that decides whether it has changed, if that is not all of it. `version` is that of `KNOWN` when
+    the row was planned, 0 if nothing was known: the row is claimed only if it has not changed.
     """
 
     identity: bytes
@@ -52,19 +51,19 @@ class SendAttempt(NamedTuple):
 
 
 class PendingRow(NamedTuple):
-    """A row to send, and its cells as they were for the report if it fails."""
+    """A row to send, with its original cells for the report in case it fails."""
 
     outgoing: SendAttempt
     cells: tuple[str | None, ...]
     warnings: str | None = None
-    """What looks wrong in the row, as `text_of` writes it; most rows have nothing."""
+    """Suspect cells, as written by `text_of`; most rows have none."""
 
 
 class Outcome(NamedTuple):
-    """What became of a row of this run, with its cells as they were where a report needs them.
+    """The result of a row of this run, with its original cells where a report needs them.
 
-    `instead` is the file and row that is sent instead of a duplicate. `warnings` tell of cells that
-    look wrong, but are not why the row failed.
+    `instead` is the file and row sent in place of a duplicate. `warnings` are about suspect cells
+    that are not the reason for a failure.
     """
 
     file: int
@@ -77,7 +76,7 @@ class Outcome(NamedTuple):
 
 
 class RowResult(NamedTuple):
-    """An outgoing row and its end. `receipt` is the endpoint's own identifier."""
+    """The result of a row that was sent. `receipt` is the endpoint's identifier."""
 
     outgoing: SendAttempt
     outcome: Outcome
@@ -85,7 +84,7 @@ class RowResult(NamedTuple):
 
 
 class Counters(NamedTuple):
-    """What delivery counts beside the rows; `seconds` it has been sending."""
+    """Counters of delivery besides rows; `seconds` is the time spent sending."""
 
     requests: int = 0
     retries: int = 0
@@ -96,7 +95,7 @@ class Counters(NamedTuple):
 class Input(NamedTuple):
     """One table of a run's input, as far as its report needs it.
 
-    `header_row`, `repair` and `fingerprint` (empty: unknown) are for reading the same cells again.
+    `header_row`, `repair` and `fingerprint` (empty: unknown) allow the same cells to be read again.
     """
 
     name: str
@@ -110,7 +109,7 @@ class Input(NamedTuple):
 
 
 class FieldRecord(NamedTuple):
-    """Where a field of the payload came from: `columns`, a `value` or an `expr`."""
+    """The source of a field: `columns`, a `value` or an `expr`."""
 
     field: str
     columns: tuple[str, ...] = ()
@@ -120,8 +119,8 @@ class FieldRecord(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MappingRecord:
-    """What a report says of the mapping. `fields` are in the payload's order; `choices` are what
-    the cells of a column may hold, by the column's folded name.
+    """The description of a mapping for reports. `fields` are in the order of the payload; `choices`
+    are the allowed values of columns, by folded name.
     """
 
     fields: tuple[FieldRecord, ...] = ()
@@ -129,7 +128,7 @@ class MappingRecord:
 
     @classmethod
     def read(cls, kept: Mapping[str, Any]) -> Self:
-        """From JSON."""
+        """Parse from JSON."""
         return cls(
             tuple(
                 FieldRecord(one["field"], tuple(one["columns"]), one["value"], one["expr"])
@@ -139,14 +138,14 @@ class MappingRecord:
         )
 
     def kept(self) -> dict[str, Any]:
-        """For JSON."""
+        """Convert to JSON."""
         return {"fields": [one._asdict() for one in self.fields], "choices": dict(self.choices)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """What a person said of a run, kept with it as one JSON object. `given` are the words that name
-    the list, `again` the options of a command that reaches the same endpoint, account and ledger.
+    """The user's settings of a run, stored as one JSON object. `given` are the arguments that name
+    the list, `again` the options for a command with the same endpoint, account and ledger.
     """
 
     account: str = ""
@@ -168,7 +167,9 @@ class RunRecord:
 
     @classmethod
     def read(cls, kept: Mapping[str, Any]) -> Self:
-        """From JSON; earlier releases kept less. Raises LookupError for what no release kept."""
+        """Parse from JSON; earlier releases stored less. Raises LookupError for missing essential
+        keys.
+        """
         if not {"account", "base_url"} <= kept.keys():
             raise LookupError(_("a run without account and endpoint"))
         known = {one.name: kept[one.name] for one in fields(cls) if kept.get(one.name) is not None}
@@ -178,16 +179,17 @@ class RunRecord:
         return cls(**known)
 
     def text(self) -> str:
-        """As JSON."""
+        """Convert to JSON."""
         kept = {one.name: getattr(self, one.name) for one in fields(self)}
         return json.dumps({**kept, "mapping_used": self.mapping_used.kept()})
 
 
 class RunFacts(NamedTuple):
-    """Everything about a run but its rows: how it ended, what was counted, and what a person said
-    of it. `read_to_end` is None where the run did not close its books; `trouble` is what it met
-    last, as a detail, `error` the sentence that ended it; `rules`
-    how often a rule of the endpoint's owner decided.
+    """Everything about a run except its rows: its end, its counters, and the user's settings.
+
+    `read_to_end` is None if the run did not record its end. `trouble` is the last trouble, as a
+    detail; `error` is the sentence that ended the run; `rules` counts how often a rule of the
+    endpoint's owner decided.
     """
 
     name: str
@@ -210,7 +212,7 @@ class RunFacts(NamedTuple):
 
 
 class Ending(NamedTuple):
-    """What is known of a run only at its end."""
+    """What is known only at the end of a run."""
 
     read_to_end: bool | None = None
     trouble: str = ""
@@ -218,13 +220,13 @@ class Ending(NamedTuple):
     rules: Mapping[str, int] = MappingProxyType({})
 
     def kept(self) -> dict[str, Any]:
-        """For JSON."""
+        """Convert to JSON."""
         return {**self._asdict(), "rules": dict(self.rules)}
 
 
 class Erased(NamedTuple):
-    """What was taken out of a ledger: rows with their cells, hashes of conversions, the runs that
-    had the rows, copies of the ledger; and what could not be looked into.
+    """What was removed from a ledger: rows with their cells, hashes of conversions, the runs of the
+    rows, copies of the ledger; and what could not be searched.
     """
 
     rows: int = 0
@@ -244,10 +246,10 @@ class Found(NamedTuple):
 
 
 def problems_of(text: str) -> tuple[Problem, ...]:
-    """Problems as the ledger keeps them."""
+    """Problems in the form stored in the ledger."""
     return tuple(Problem(*values) for values in json.loads(text))
 
 
 def text_of(problems: Sequence[Problem]) -> str:
-    """Problems in the form in which the ledger keeps them."""
+    """Problems as text, in the form stored in the ledger."""
     return json.dumps(problems, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""Wait for an account that another run has."""
+"""Waits for an account that another run holds."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from rdimport.core.errors import LedgerBusyError
 from rdimport.ledger.port import Held, Store
 
 _BETWEEN_LOOKS: Final = 0.5
-"""Seconds between two looks at an account that is in use."""
+"""Seconds between two attempts."""
 
 
 async def wait_for(
     store: Store, account: str, clock: Clock, seconds: float, given_up: Callable[[], bool]
 ) -> AbstractContextManager[Held]:
-    """The account, held until it is closed, once whoever has it lets go of it. Raises
-    LedgerBusyError where that takes longer, or where waiting was `given_up`.
+    """Hold an account as soon as its holder releases it.
+
+    Raises LedgerBusyError after the given time, or when waiting was `given_up`.
     """
     end = clock.monotonic() + seconds
     while True:

@@ -1,4 +1,4 @@
-"""Is a ledger whole? What each kind of ledger tells, and what must agree in all of them."""
+"""Consistency checks common to all kinds of ledgers."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from rdimport.ledger.port import Ledger, Run
 
 
 def sums(run: Run, accepted: int) -> Iterator[str]:
-    """What is wrong with a run's sums: what it counts must add up to its rows, and it must have
-    counted those that are known as `accepted`.
+    """Errors in a run's sums: its counters must add up to its rows and cover those known as
+    `accepted`.
     """
     try:
         counts = run.counts()
@@ -32,7 +32,7 @@ def sums(run: Run, accepted: int) -> Iterator[str]:
 
 
 def miscounted(run: str, counted: int, state: str, listed: int) -> str:
-    """That a run counts other than it lists."""
+    """The message for counters that differ from the listed rows."""
     return _(
         "run {run} counts {counted} rows as {state}, and lists {listed}",
         run=run,
@@ -43,7 +43,7 @@ def miscounted(run: str, counted: int, state: str, listed: int) -> str:
 
 
 def damage_in(ledger: Ledger) -> LedgerError | None:
-    """What is wrong with the ledger of a command that met a bug: then it may be no bug at all."""
+    """Damage in the ledger of a command that met a bug, which may then not be one."""
     try:
         found = ledger.looked_through()
     except LedgerError as error:

@@ -1,4 +1,4 @@
-"""The wish to send rows again (`--resend`), which may take several runs to come to its end."""
+"""Requests to resend rows (`--resend`), which may take several runs to complete."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from rdimport.ledger.records import RunRecord
 
 
 class WishBooks(Protocol):
-    """What a ledger knows of the runs of one destination."""
+    """The stored runs of one destination."""
 
     def wished(self, after: int, before: int, resend: str) -> Iterator[tuple[int, int | None, str]]:
-        """Number, exit code and `given`, as JSON, of the runs between those two with that wish, as
-        JSON without blanks; the latest first.
+        """Number, exit code and `given` (JSON) of the runs between those two with that request
+        (JSON without blanks), latest first.
         """
 
     def number_of(self, run: str) -> int:
-        """The number of the run of that name, 0 where there is none."""
+        """The number of the run of that name; 0 if there is none."""
 
 
 def begun(books: WishBooks, number: int, record: RunRecord) -> frozenset[int]:
-    """The numbers of the runs before `number`, a run with this `record`, in which its wish was
-    begun and not brought to its end.
+    """The numbers of the runs before `number`, a run with this `record`, that began its request
+    without completing it.
 
-    Runs without that wish, and runs that sent nothing, come between them without ending it; so do
-    runs of other files. A wish that names failure reports was not begun before the first of them
-    was written: who types it asks for what that run left.
+    Runs without that request, runs that sent nothing and runs of other files may come between them.
+    A request that names failure reports cannot have begun before the first of these was written: it
+    asks for what that run left.
     """
     if not record.resend:
         return frozenset()
@@ -44,9 +44,9 @@ def begun(books: WishBooks, number: int, record: RunRecord) -> frozenset[int]:
 
 
 def _first_reported(books: WishBooks, record: RunRecord) -> int:
-    """The first of the runs whose failure reports are all that a run was given; 0 for other files.
+    """The first of the runs whose failure reports are the only input of a run; 0 for other files.
 
-    A report lies in a folder with the name of its run.
+    A report is in a folder with the name of its run.
     """
     numbers = [0] if not record.given else []
     for name in record.given:

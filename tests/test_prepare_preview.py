@@ -47,10 +47,11 @@ ROWS: list[tuple[str | None, ...]] = [
 ]
 
 
-def test_the_first_valid_rows_are_shown_before_and_after() -> None:
-    first = previewed(ROWS).first
-    assert [(view.file, view.row) for view in first] == [(0, 2), (0, 4), (0, 6)]
-    assert first[0].cells[1:] == (
+def test_valid_rows_are_shown_before_and_after_those_with_suspect_cells_first() -> None:
+    for size in (1, 2, 100):
+        first = previewed(ROWS, size).first
+        assert [(view.file, view.row) for view in first] == [(0, 6), (0, 2), (0, 4)]
+    assert first[1].cells[1:] == (
         CellView("email", "E-mail", "ana@exemplo.com", "ana@exemplo.com"),
         CellView("country", "", "", "Brasil"),
         CellView("mobile_phone", "Cel", "11 98765-4321", "+5511987654321"),

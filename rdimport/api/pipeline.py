@@ -120,12 +120,12 @@ async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions)
     """Import `files` as `options` say; raises what `api.run_async` documents."""
     from rdimport.delivery.transport import proxy_for  # noqa: PLC0415  with it comes httpx
 
-    options.to.credentials()  # without a key there is nothing to plan
     proxy_for(options.to.base_url)  # nor with a proxy that cannot be used
     see_that_it_can_be_made(options.report_dir)
     with suppress(ReportError):  # purge says what it is
         clean(options.report_dir)
     tables = open_tables(files, source_hints(options.hints, mapping))
+    options.to.credentials()  # without a key there is nothing to plan
     stop_request = StopRequest()
     started = options.clock.monotonic()
     with ExitStack() as stack:

@@ -20,9 +20,10 @@ from rdimport.cli.arguments import (
     StateArguments,
     read,
 )
+from rdimport.core.address import is_address
 from rdimport.core.errors import UsageError
 from rdimport.core.messages import _
-from rdimport.core.shell import whole
+from rdimport.core.shell import STDIN, whole
 
 if TYPE_CHECKING:
     from rdimport.cli.log import LogFile
@@ -133,6 +134,18 @@ def refuse_contradictions(args: CheckArguments) -> None:
         if all(value is not None and value is not False for value in given):
             options = _("--{one} and --{other}", one=one, other=other.replace("_", "-"))
             raise UsageError(what.format(options=options), _("Leave one of them out."))
+
+
+def refuse_what_is_not_there(args: RunArguments) -> None:
+    """Raises SourceError or MappingError for a list or mapping that is no file at all."""
+    from rdimport.mapping import Mapping  # noqa: PLC0415
+    from rdimport.source import open_tables  # noqa: PLC0415
+
+    for name in args.files:
+        if name != STDIN and not is_address(name) and not Path(name).expanduser().exists():
+            open_tables([name])
+    if not args.mapping.exists():
+        Mapping.load(args.mapping)
 
 
 def time_to_spend(args: CheckArguments) -> float | None:

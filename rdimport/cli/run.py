@@ -11,7 +11,7 @@ from rdimport.cli.arguments import RunArguments
 from rdimport.cli.one_run import carry_out, note_attempt, to_know
 from rdimport.cli.streams import flush_output, say_json
 from rdimport.core.clock import SystemClock
-from rdimport.core.errors import ExitCode, OutputError, RdimportError
+from rdimport.core.errors import ExitCode, OutputError, RdimportError, UsageError
 
 if TYPE_CHECKING:
     from rdimport import RDStation
@@ -32,7 +32,7 @@ def execute(args: RunArguments) -> int:
         try:
             to = resolve.destination(args, stack)
             log = resolve.log_file(args, stack)
-            to.credentials()
+            _see_what_is_there(args, to)
             return _import(args, to, stack, log)
         except RdimportError as error:
             note_attempt(args, error, started)
@@ -42,6 +42,15 @@ def execute(args: RunArguments) -> int:
             if args.json and error.summary is not None:
                 say_json({**error.summary, "error": str(error)})
             raise
+
+
+def _see_what_is_there(args: RunArguments, to: RDStation) -> None:
+    """Raises what comes first: a list or mapping that is not there, then a missing key."""
+    try:
+        to.credentials()
+    except UsageError as error:
+        resolve.refuse_what_is_not_there(args)
+        raise error from None
 
 
 def _write_metrics(args: RunArguments) -> None:

@@ -84,9 +84,14 @@ class Preview:
     """Accumulates the results of `prepare`; keeps examples, never whole batches."""
 
     def __init__(self) -> None:
-        self.first: list[RowView] = []
+        self._first: list[tuple[int, RowView]] = []
         self._fields: dict[str, FieldView] = {}
         self._reasons: dict[tuple[str, str, bool], ReasonView] = {}
+
+    @property
+    def first(self) -> list[RowView]:
+        """Rows that tell most: first those with suspect or dropped cells, then changed ones."""
+        return [view for _rank, view in self._first]
 
     @property
     def fields(self) -> tuple[FieldView, ...]:
@@ -102,15 +107,26 @@ class Preview:
         """Add the result of one batch."""
         cells = prepared.cells
         good = pl.col(ROW).is_in(prepared.rows[ROW].implode())
-        self._count(cells)
+        changed = self._count(cells)
         for kind, frame in (("invalid", prepared.problems), ("suspect", prepared.warnings)):
             self._blame(kind, frame)
-        if len(self.first) < FIRST_ROWS:
-            wanted = FIRST_ROWS - len(self.first)
-            at = cells.frame.select(good.arg_true()).to_series().head(wanted)
-            self.first += _rows(cells, at)
+        odd = pl.col(ROW).is_in(prepared.warnings[ROW].implode())
+        rank = pl.when(odd).then(0).when(changed).then(1).otherwise(2).alias("rank")
+        ranked = cells.frame.select(rank, at=pl.int_range(pl.len())).filter(
+            cells.frame.select(good).to_series()
+        )
+        self._choose(cells, ranked)
 
-    def _count(self, cells: Cells) -> None:
+    def _choose(self, cells: Cells, ranked: pl.DataFrame) -> None:
+        """Keep the rows that tell most; of those that tell as much, the first."""
+        if len(self._first) == FIRST_ROWS:
+            ranked = ranked.filter(pl.col("rank") < self._first[-1][0])
+        best = ranked.sort("rank", maintain_order=True).head(FIRST_ROWS)
+        self._first += zip(best["rank"].to_list(), _rows(cells, best["at"]), strict=True)
+        self._first = sorted(self._first, key=lambda one: one[0])[:FIRST_ROWS]
+
+    def _count(self, cells: Cells) -> pl.Series:
+        """Count filled and changed cells; returns for each row whether one is changed."""
         after = {name: f"{_AFTER}{name}" for name in cells.frame.columns}
         both = pl.concat([cells.sound, cells.frame.rename(after)], how="horizontal")
         filled_, changed = {}, {}
@@ -121,19 +137,22 @@ class Preview:
             if columns:
                 changed[target.name] = _changed(target, columns)
         found = both.select(**filled_).row(0, named=True)
-        differing = both.select(expr.sum().alias(name) for name, expr in changed.items())
-        differs = dict(zip(differing.columns, differing.row(0) if changed else (), strict=True))
+        marks = both.select(expr.alias(name) for name, expr in changed.items())
+        differs = {name: int(marks[name].sum()) for name in marks.columns}
         for target in cells.bound.targets:
             view = self._fields[target.field]
             view.filled += found[target.name]
             view.changed += differs.get(target.name, 0)
             if differs.get(target.name) and len(view.examples) < EXAMPLES:
                 columns = cells.bound.columns[target.name]
-                at = both.select(_changed(target, columns).arg_true()).to_series()
+                at = marks[target.name].arg_true()
                 rows = both[at.head(_LOOKED_AT)].select(
                     _before(columns).alias("before"), _shown(target, _AFTER).alias("after")
                 )
                 self._show(view, columns[0], rows)
+        if not changed:
+            return pl.repeat(value=False, n=both.height, dtype=pl.Boolean, eager=True)
+        return marks.select(pl.any_horizontal(pl.all())).to_series()
 
     def _show(self, view: FieldView, column: str, rows: pl.DataFrame) -> None:
         seen = {example.before for example in view.examples}

@@ -170,6 +170,10 @@ def _tallies(columns: Sequence[str], sample: pl.DataFrame) -> list[_Tally]:
     return [_Tally(name, labels.get(name, "")) for name in columns]
 
 
+_LONGEST: Final = 40
+"""Characters of a heading that are shown beside others."""
+
+
 def _warnings(columns: Sequence[Column], defects: dict[str, int]) -> list[str]:
     found = [
         _("{number} row(s): {what}", number=count, what=_(DEFECTS[code]))
@@ -177,17 +181,21 @@ def _warnings(columns: Sequence[Column], defects: dict[str, int]) -> list[str]:
     ]
     if not any(column.guess == "email" for column in columns):
         found.append(_("No column seems to hold e-mail addresses, which every contact needs."))
-    for column in columns:
-        if column.filled == 0:
-            found.append(_("Column {name!r} is empty.", name=column.name))
-        elif column.odd:
-            found.append(
-                ngettext(
-                    "Column {name!r}: {number} value is no {guess}.",
-                    "Column {name!r}: {number} values are no {guess}.",
-                    column.odd,
-                    name=column.name,
-                    guess=column.guess,
-                )
-            )
-    return found
+    if empty := ", ".join(repr(_short(column.name)) for column in columns if not column.filled):
+        found.append(_("Columns that are empty: {names}.", names=empty))
+    odd = (
+        ngettext(
+            "Column {name!r}: {number} value is no {guess}.",
+            "Column {name!r}: {number} values are no {guess}.",
+            column.odd,
+            name=column.name,
+            guess=column.guess,
+        )
+        for column in columns
+        if column.odd
+    )
+    return [*found, *odd]
+
+
+def _short(heading: str) -> str:
+    return heading if len(heading) <= _LONGEST else f"{heading[: _LONGEST - 1]}…"

@@ -121,7 +121,8 @@ def _fields(views: Sequence[FieldView], words: Words) -> Iterator[str]:
     yield f"{words('field'):<22}{'' if narrow else head}  {words('from')}"
     if narrow:
         yield f"{'':9}{head}"
-    for view in views:
+    empty = [view for view in views if not (view.filled or view.invalid)]
+    for view in (one for one in views if one not in empty):
         numbers = (view.filled, view.changed, view.suspect, view.invalid)
         counted = "".join(f"{words.number(number) if number else '':>{size}}" for number in numbers)
         columns = ", ".join(f"“{column}”" for column in view.columns) or words("fixed")
@@ -129,6 +130,9 @@ def _fields(views: Sequence[FieldView], words: Words) -> Iterator[str]:
         yield from wrapped(printable(columns, 60), beside)
         if narrow:
             yield f"{'':9}{counted.rstrip()}"
+    if empty:
+        told = (f"{one.field} (“{printable(', '.join(one.columns), 40)}”)" for one in empty)
+        yield from wrapped(words("empty_cells", fields=", ".join(told)))
 
 
 def _suspect(done: CheckResult, words: Words) -> Iterator[str]:
@@ -163,7 +167,7 @@ def surveyed(table: Table, found: Survey, propose: str) -> Iterator[str]:
     filled, guess = max(7, len(titles[1]) + 1), max(12, len(titles[2]) + 1)
     room = width() - size - filled - guess - 2
     yield f"{titles[0]:<{size}}{titles[1]:>{filled}}  {titles[2]:<{guess}}{titles[3]}"
-    for column in found.columns:
+    for column in (one for one in found.columns if one.filled):
         examples = printable(" · ".join(printable(e, 26) for e in column.examples), room)
         name = f"{printable(column.name, size - 1):<{size}}"
         yield f"{name}{column.filled:>{filled}.0%}  {_guess(column.guess):<{guess}}{examples}"

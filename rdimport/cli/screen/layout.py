@@ -109,5 +109,8 @@ def wrapped(text: str, start: str = "") -> Iterator[str]:
 
 
 def printable(text: str, most: int = 200) -> str:
-    """Text from a file, without what a terminal would obey or a line could not hold."""
-    return shown(text[:most])[:most]
+    """Text from a file, without what a terminal would obey; cut with “…” where it is longer than a
+    line can hold.
+    """
+    seen = shown(text[: most + 1])
+    return seen if len(seen) <= most else f"{seen[: most - 1]}…"

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from rdimport.ledger import accounts as rules
 from rdimport.ledger.accounts import Account, Owner, renamed, spelt
+from rdimport.ledger.postgres.database import Database
 from rdimport.ledger.postgres.session import Connection
 from rdimport.ledger.records import RunRecord
-
-if TYPE_CHECKING:
-    from rdimport.ledger.postgres.ledger import PostgresLedger
 
 ALONE: Final = "LOCK TABLE rdimport.account_key IN SHARE ROW EXCLUSIVE MODE"
 """Who gives keys to accounts does so one after the other."""
@@ -47,7 +45,7 @@ def claims(db: Connection, destination: int) -> list[int]:
 class Accounts:
     """`parts.Accounts`."""
 
-    def __init__(self, ledger: PostgresLedger) -> None:
+    def __init__(self, ledger: Database) -> None:
         self._ledger = ledger
 
     def all(self) -> list[Account]:

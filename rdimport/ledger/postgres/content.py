@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from rdimport.core.errors import UsageError
 from rdimport.core.messages import _
 from rdimport.core.row import State
 from rdimport.ledger.content import TABLES, Content, Line
+from rdimport.ledger.postgres.database import Database
 from rdimport.ledger.postgres.schema import ACCEPTED, FREE, REFUSED, UNCERTAIN
 from rdimport.ledger.postgres.session import Connection, Session
 from rdimport.ledger.postgres.trouble import explained
-
-if TYPE_CHECKING:
-    from rdimport.ledger.postgres.ledger import PostgresLedger
 
 _AT_ONCE: Final = 10_000
 _STATE: Final = TABLES["conversion"].index("state")
@@ -29,7 +27,7 @@ _NAMES: Final = {code: str(state) for state, code in _CODES.items()}
 class PostgresContent:
     """`ledger.content.Content`, within a snapshot of its caller."""
 
-    def __init__(self, ledger: PostgresLedger) -> None:
+    def __init__(self, ledger: Database) -> None:
         self._session = ledger.session
         self.key = ledger.key
         found = ledger.query("SELECT value FROM rdimport.setting WHERE name = 'last_run_of_0_1'")

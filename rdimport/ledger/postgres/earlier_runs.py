@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from rdimport.ledger import naming
 from rdimport.ledger.attempts import Attempt, Line, kept, line_of
-
-if TYPE_CHECKING:
-    from rdimport.ledger.postgres.ledger import PostgresLedger
+from rdimport.ledger.postgres.database import Database
 
 
 class NamingBooks:
     """`ledger.naming.NamingBooks`."""
 
-    def __init__(self, ledger: PostgresLedger) -> None:
+    def __init__(self, ledger: Database) -> None:
         self._ledger = ledger
         self.key = ledger.key
 
@@ -56,7 +53,7 @@ class NamingBooks:
 class WishBooks:
     """`ledger.wishes.WishBooks`."""
 
-    def __init__(self, ledger: PostgresLedger, destination: int) -> None:
+    def __init__(self, ledger: Database, destination: int) -> None:
         self._ledger = ledger
         self._destination = destination
 
@@ -82,7 +79,7 @@ class WishBooks:
         return found[0][0] if found else 0
 
 
-def note_attempt(ledger: PostgresLedger, attempt: Attempt) -> None:
+def note_attempt(ledger: Database, attempt: Attempt) -> None:
     """Note a run that ended before it began."""
     with ledger.transaction() as db:
         at, code = attempt.at.isoformat(), int(attempt.exit_code)
@@ -93,7 +90,7 @@ def note_attempt(ledger: PostgresLedger, attempt: Attempt) -> None:
         )
 
 
-def lines(ledger: PostgresLedger) -> Iterator[Line]:
+def lines(ledger: Database) -> Iterator[Line]:
     """All runs and attempts, as far as they count for their account and job."""
     for account, job, mapping, begun, ended, code, run, batch in ledger.query(
         "SELECT facts::json ->> 'account', coalesce(facts::json ->> 'job', ''),"

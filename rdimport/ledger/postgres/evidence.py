@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from rdimport.core.row import Problem
 from rdimport.ledger.evidence import Complete, Doubt, started_ms
 from rdimport.ledger.hashes import digests_of
 from rdimport.ledger.postgres import statements
+from rdimport.ledger.postgres.database import Database
 from rdimport.ledger.postgres.session import Connection
 from rdimport.ledger.postgres.writes import plain
 from rdimport.ledger.records import text_of
-
-if TYPE_CHECKING:
-    from rdimport.ledger.postgres.ledger import PostgresLedger
 
 _ALL: Final = 2**62
 """Later than any turn: whoever holds the account knows that nobody is at work on it."""
@@ -29,7 +27,7 @@ UPDATE rdimport.conversion SET state = 1, problems = %s, refused = NULL, tried =
 class EvidenceBooks:
     """`parts.EvidenceBooks`."""
 
-    def __init__(self, ledger: PostgresLedger) -> None:
+    def __init__(self, ledger: Database) -> None:
         self._ledger = ledger
 
     def destination_at_rest(self, identity: str) -> int | None:

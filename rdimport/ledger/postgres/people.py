@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from rdimport.core.people import People
+from rdimport.ledger.postgres.database import Database
 from rdimport.ledger.postgres.erasing import erase
 from rdimport.ledger.records import Erased
-
-if TYPE_CHECKING:
-    from rdimport.ledger.postgres.ledger import PostgresLedger
 
 STRIPPED: Final = (
     "(SELECT coalesce(json_agg(json_build_array(p.value ->> 0, p.value ->> 1, '', '', '')), '[]')"
@@ -24,7 +22,7 @@ _TABLES: Final = ("outcome", "conversion", "input", "run", "attempt", "named")
 class PeopleBooks:
     """`parts.PeopleBooks`."""
 
-    def __init__(self, ledger: PostgresLedger) -> None:
+    def __init__(self, ledger: Database) -> None:
         self._ledger = ledger
 
     def remembered(self) -> frozenset[str]:

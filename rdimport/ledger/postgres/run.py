@@ -13,6 +13,7 @@ from rdimport.core.row import State
 from rdimport.ledger.accounts import settle
 from rdimport.ledger.naming import Names, Unrecognised, noted
 from rdimport.ledger.postgres.accounts import AccountBooks
+from rdimport.ledger.postgres.database import Database
 from rdimport.ledger.postgres.earlier_runs import WishBooks
 from rdimport.ledger.postgres.run_reader import RunReader
 from rdimport.ledger.postgres.writes import Writes
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     import polars as pl
 
     from rdimport.ledger.postgres.lease import Lease
-    from rdimport.ledger.postgres.ledger import PostgresLedger
 
 _LONGER: Final = 8
 """Bytes of a payload's hash; those that release 0.1.0 noted have one more."""
@@ -34,7 +34,7 @@ class PostgresRun(RunReader):
 
     def __init__(
         self,
-        ledger: PostgresLedger,
+        ledger: Database,
         number: int,
         destination: int,
         name: str,

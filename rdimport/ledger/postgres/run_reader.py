@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from rdimport.core.errors import Bug, ExitCode
 from rdimport.core.row import Problem, State
 from rdimport.ledger.evidence import PROVED
 from rdimport.ledger.figures import Example, LegalBases, Minute, of_filled, without_gaps
+from rdimport.ledger.postgres.database import Database
 from rdimport.ledger.records import Input, Outcome, RunFacts, RunRecord, problems_of
-
-if TYPE_CHECKING:
-    from rdimport.ledger.postgres.ledger import PostgresLedger
 
 _AT_ONCE: Final = 2_000
 _LISTED: Final = """
@@ -26,7 +24,7 @@ WHERE run = %s AND state = ANY(%s::text[]) AND (file, row) > (%s, %s) ORDER BY f
 class RunReader:
     """A run as it stands in the ledger."""
 
-    def __init__(self, ledger: PostgresLedger, number: int, destination: int, name: str) -> None:
+    def __init__(self, ledger: Database, number: int, destination: int, name: str) -> None:
         self.ledger = ledger
         self.name = ledger.see_name(name)
         self.number = number

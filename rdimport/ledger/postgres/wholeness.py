@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from rdimport.core.messages import _, untranslated
 from rdimport.core.row import State
+from rdimport.ledger.postgres.database import Database
 from rdimport.ledger.records import Found
 from rdimport.ledger.wholeness import miscounted, sums
-
-if TYPE_CHECKING:
-    from rdimport.ledger.postgres.ledger import PostgresLedger
 
 _LINES: Final = (
     (
@@ -62,7 +60,7 @@ FROM rdimport.conversion WHERE state <> 9 GROUP BY 1 ORDER BY 1
 """
 
 
-def looked_through(ledger: PostgresLedger) -> Found:
+def looked_through(ledger: Database) -> Found:
     """Look through all of a ledger. A run may be at work."""
     with ledger.snapshot():
         wrong = list(_wrong(ledger))
@@ -74,7 +72,7 @@ def looked_through(ledger: PostgresLedger) -> Found:
     return Found(runs, states, last[0] if last else "", wrong)
 
 
-def _wrong(ledger: PostgresLedger) -> Iterator[str]:
+def _wrong(ledger: Database) -> Iterator[str]:
     for what, table, question in _LINES:
         ((found,),) = ledger.query(question)
         if found:

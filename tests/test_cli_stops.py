@@ -81,7 +81,7 @@ def test_rows_in_doubt_are_sent_again_only_when_asked(ready: Desk, box: RunningS
 def test_one_run_at_a_time_and_the_one_at_work_finishes_its_rows_when_it_is_told_to_stop(
     ready: Desk, box: RunningSandbox
 ) -> None:
-    box.set_faults(Faults(latency=1.0))  # a quarter of a minute for all rows
+    box.set_faults(Faults(latency=4.0))  # a minute for all rows
     run = ready.start(*command("--concurrency", 4))
     until(lambda: box.requests >= 4)
     second = ready.do(*command())

@@ -289,3 +289,28 @@ def test_the_kept_ledger_names_no_machine() -> None:
     with closing(sqlite3.connect(f"file:{OLD}?mode=ro&immutable=1", uri=True)) as db:
         told = [json.loads(facts) for (facts,) in db.execute("SELECT facts FROM run")]
     assert len(told) == 9
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE run SET facts = substr(facts, 1, 300)",
+        "UPDATE run SET facts = '[]'",
+        "UPDATE run SET facts = '{\"mapping_used\": 1}'",
+        "UPDATE run SET facts = x'ff'",
+        'UPDATE run SET facts = \'{"mapping_used": {"fields": [1]}}\'',
+        "DELETE FROM setting",
+        "UPDATE setting SET value = 'x' WHERE name = 'hash_key'",
+    ],
+)
+def test_an_old_ledger_with_values_that_nobody_wrote_is_damaged_and_sends_nobody(
+    change: str, old: Desk, box: RunningSandbox
+) -> None:
+    with plain(old) as db:
+        db.execute(change)
+        db.commit()
+    for words in (("status",), ("run", "fair.csv", "-m", "fair.yaml"), ("ledger", "check")):
+        done = old.here(*words)
+        assert (done.code, "Traceback" in done.err) == (2, False), done.err
+        assert "ledger" in done.err
+    assert box.requests == 0

@@ -139,3 +139,5 @@ def _damage(typed: object) -> RdimportError | None:
             return damage_in(ledger) if ledger else None
     except RdimportError as error:
         return error
+    except Exception:  # noqa: BLE001  the first error is the one to report
+        return None

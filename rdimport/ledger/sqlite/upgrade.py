@@ -19,7 +19,14 @@ from rdimport.core.messages import _
 from rdimport.destination.address import endpoint, identity
 from rdimport.ledger.hashes import digests_of
 from rdimport.ledger.sqlite.account_locks import nobody_at_work
-from rdimport.ledger.sqlite.schema import ADDED_IN_3, CONVERSION, VERSION, post, version_of
+from rdimport.ledger.sqlite.schema import (
+    ADDED_IN_3,
+    CONVERSION,
+    VERSION,
+    damaged,
+    post,
+    version_of,
+)
 
 _COPIES: Final = "ledger-schema*.sqlite3"
 
@@ -48,7 +55,7 @@ def upgrade(path: Path, db: sqlite3.Connection) -> None:
             version = version_of(path, db)
             if version < VERSION:  # another process may have done it meanwhile
                 _copy(path, _name_of_copy(path, version, datetime.now(UTC)))
-                _migrate(db, version)
+                _migrate(path, db, version)
             db.execute("COMMIT")
         except BaseException:
             if db.in_transaction:
@@ -66,7 +73,7 @@ def brought_up(path: Path, db: sqlite3.Connection) -> sqlite3.Connection:
     with closing(db):
         copy = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         db.backup(copy)
-    _migrate(copy, version)
+    _migrate(path, copy, version)
     return copy
 
 
@@ -113,9 +120,13 @@ def _copy(path: Path, target: Path) -> None:
         raise
 
 
-def _migrate(db: sqlite3.Connection, version: int) -> None:
-    for number in range(version, VERSION):
-        _STEPS[number](db)
+def _migrate(path: Path, db: sqlite3.Connection, version: int) -> None:
+    """Bring the tables up to date. Raises LedgerDamagedError for values that no release wrote."""
+    try:
+        for number in range(version, VERSION):
+            _STEPS[number](db)
+    except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
+        raise damaged(path, _("values in it were written by no release of rdimport")) from error
     db.execute(f"PRAGMA user_version = {VERSION}")
 
 

@@ -1,1 +1,1 @@
-"""The embedded ledger: one SQLite file per state directory."""
+"""The SQLite ledger: one file per state directory."""

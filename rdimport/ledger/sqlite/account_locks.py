@@ -1,4 +1,4 @@
-"""The lock of each account of a state directory; the runs of one account take turns."""
+"""A lock file for each account of a state directory; the runs of one account take turns."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from rdimport.ledger.sqlite.witness import outside
 
 
 def lock_file(state_dir: Path, account: str) -> Path:
-    """The account's file: readable, and different for different accounts."""
+    """The lock file of an account: readable, and unique to it."""
     name = fold(account)
     plain = re.sub(r"[^a-z0-9]+", "-", name).strip("-")[:40]
     return state_dir / f"{plain}-{blake2b(name.encode(), digest_size=4).hexdigest()}.lock"
 
 
 def is_locked(state_dir: Path, account: str) -> bool:
-    """Is a run of this account at work?"""
+    """Whether a run of this account is active."""
     places = (state_dir, outside(state_dir))
     return any(_is_taken(lock_file(place, account)) for place in places if place)
 
@@ -41,8 +41,8 @@ def _is_taken(path: Path) -> bool:
 
 @contextmanager
 def nobody_at_work(state_dir: Path) -> Iterator[bool]:
-    """Hold the locks of all accounts that ever had one, so that no run of theirs can begin; tells
-    whether that was possible.
+    """Hold the locks of all known accounts, so that none of their runs can begin; yields whether
+    that was possible.
     """
     places = [place for place in (outside(state_dir), state_dir) if place]
     with ExitStack() as held:

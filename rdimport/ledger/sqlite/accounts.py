@@ -1,4 +1,4 @@
-"""Accounts and their keys, in SQLite."""
+"""Accounts and their keys in SQLite."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HAS_SENT: Final = (
 
 
 def destination_of(db: sqlite3.Connection, named: str, record: RunRecord) -> tuple[int, str]:
-    """The number of a destination, made where it is new, and its account's name."""
+    """The number of a destination, created if it is new, and its account's name."""
     db.execute(
         "INSERT OR IGNORE INTO destination (identity, endpoint, account) VALUES (?, ?, ?)",
         (named, spelt(named, record.base_url, record.account), record.account),
@@ -31,7 +31,7 @@ def destination_of(db: sqlite3.Connection, named: str, record: RunRecord) -> tup
 
 
 def claims(db: sqlite3.Connection, destination: int) -> list[int]:
-    """The runs of a destination that have a claim to a key."""
+    """The runs of a destination that claim a key."""
     found = db.execute(
         "SELECT run FROM account_key WHERE destination = ? AND run IS NOT NULL", (destination,)
     )
@@ -39,13 +39,13 @@ def claims(db: sqlite3.Connection, destination: int) -> list[int]:
 
 
 class Accounts:
-    """`parts.Accounts`."""
+    """Implements `parts.Accounts`."""
 
     def __init__(self, ledger: LedgerFile) -> None:
         self._ledger = ledger
 
     def all(self) -> list[Account]:
-        """All accounts that something was sent for, or that have a key; no sandboxes."""
+        """All accounts with conversions or a key, without sandboxes."""
         found = self._ledger.query(
             "SELECT d.account, d.endpoint,"
             " (SELECT count(*) FROM account_key k WHERE k.destination = d.id),"
@@ -57,7 +57,7 @@ class Accounts:
         return [Account(*values) for values in found]
 
     def add_key(self, endpoint: str, account: str, key: bytes, at: datetime) -> str:
-        """Bind one more key to an account; returns the account's name. Raises UsageError."""
+        """Bind another key to an account; returns the account's name. Raises UsageError."""
         with self._ledger.transaction() as db:
             return rules.add_key(
                 AccountBooks(db),
@@ -69,13 +69,13 @@ class Accounts:
             )
 
     def rename(self, old: str, new: str) -> int:
-        """Give an account another name at all endpoints; returns at how many."""
+        """Rename an account at all endpoints; returns the number of endpoints."""
         with self._ledger.transaction() as db:
             return rules.rename(AccountBooks(db), self._ledger.place, old, new)
 
 
 class AccountBooks:
-    """`ledger.accounts.AccountBooks`, within a transaction of its caller."""
+    """Implements `ledger.accounts.AccountBooks`, within the caller's transaction."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
@@ -88,13 +88,13 @@ class AccountBooks:
         return found
 
     def everybody(self) -> list[tuple[int, str, str]]:
-        """Number, endpoint and account of all destinations that have an endpoint."""
+        """Number, endpoint and account of all destinations with an endpoint."""
         return self._db.execute(
             "SELECT id, endpoint, account FROM destination WHERE endpoint <> '' ORDER BY id"
         ).fetchall()
 
     def owner(self, endpoint: str, key: bytes) -> Owner | None:
-        """Whose a key is."""
+        """The owner of a key."""
         found = self._db.execute(
             "SELECT k.destination, d.account, k.run FROM account_key k JOIN destination d"
             " ON d.id = k.destination WHERE k.endpoint = ? AND k.hash = ?",
@@ -103,16 +103,16 @@ class AccountBooks:
         return Owner(*found) if found else None
 
     def has_keys(self, destination: int) -> bool:
-        """Has an account keys?"""
+        """Whether an account has keys."""
         found = self._db.execute("SELECT 1 FROM account_key WHERE destination = ?", (destination,))
         return found.fetchone() is not None
 
     def has_sent(self, destination: int) -> bool:
-        """Did anything arrive there, or may it have?"""
+        """Whether a row of the destination has arrived or may have."""
         return bool(self._db.execute(_HAS_SENT, {"it": destination}).fetchone()[0])
 
     def arrived(self, destination: int, run: int) -> bool:
-        """Was a row accepted in a run, or may one have arrived?"""
+        """Whether a row of a run was accepted or may have arrived."""
         found = self._db.execute(
             "SELECT EXISTS (SELECT 1 FROM minute WHERE run = :run AND accepted > 0)"
             " OR EXISTS (SELECT 1 FROM sending WHERE run = :run)"
@@ -123,13 +123,13 @@ class AccountBooks:
         return bool(found[0])
 
     def claimed_by(self, run: int) -> int | None:
-        """The destination of the key that a run claims."""
+        """The destination of the key claimed by a run."""
         found = self._db.execute("SELECT destination FROM account_key WHERE run = ?", (run,))
         row = found.fetchone()
         return row[0] if row else None
 
     def bind(self, endpoint: str, key: bytes, destination: int, run: int | None, at: str) -> None:
-        """Give a key to an account."""
+        """Bind a key to an account."""
         self._db.execute(
             "INSERT INTO account_key VALUES (?, ?, ?, ?, ?)"
             " ON CONFLICT (endpoint, hash) DO UPDATE SET run = excluded.run",
@@ -137,21 +137,21 @@ class AccountBooks:
         )
 
     def let_go(self, run: int) -> None:
-        """Take the key that a run claims from its account."""
+        """Release the key claimed by a run."""
         self._db.execute("DELETE FROM account_key WHERE run = ?", (run,))
 
     def bind_for_good(self, run: int) -> None:
-        """The key that a run claims is its account's."""
+        """Turn the claim of a run into a binding."""
         self._db.execute("UPDATE account_key SET run = NULL WHERE run = ?", (run,))
 
     def take(self, other: int, number: int) -> None:
-        """Let one destination take the place of another."""
+        """Replace a destination by another one."""
         self._db.execute("DELETE FROM posted WHERE destination = ?", (other,))
         self._db.execute("UPDATE run SET destination = ? WHERE destination = ?", (number, other))
         self._db.execute("DELETE FROM destination WHERE id = ?", (other,))
 
     def call(self, number: int, identity: str, account: str) -> None:
-        """Give a destination another name."""
+        """Rename a destination."""
         self._db.execute(
             "UPDATE destination SET account = ?, identity = ? WHERE id = ?",
             (account, identity, number),

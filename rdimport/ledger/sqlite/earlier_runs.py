@@ -1,4 +1,6 @@
-"""What earlier runs and attempts said: names of conversions, wishes, how they ended."""
+"""Facts from earlier runs and attempts: identities of conversions, requests to resend, exit
+codes.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +13,14 @@ from rdimport.ledger.sqlite.database import Database
 
 
 class NamingBooks:
-    """`ledger.naming.NamingBooks`."""
+    """Implements `ledger.naming.NamingBooks`."""
 
     def __init__(self, ledger: Database) -> None:
         self._ledger = ledger
         self.key = ledger.key
 
     def lines(self, destination: int, folded: bytes, before: int | None) -> list[naming.Line]:
-        """How runs named conversions that people take for the same."""
+        """How runs identified the conversions with similar identifiers."""
         found = self._ledger.query(
             "SELECT n.run, n.exact, n.fields, n.text, n.new, n.known,"
             " coalesce(r.facts ->> '$.new_identity', 0) FROM named n JOIN run r ON r.id = n.run"
@@ -31,7 +33,7 @@ class NamingBooks:
         return [naming.Line(*values) for values in found]
 
     def conversions(self, destination: int) -> dict[int, int]:
-        """How many conversions of each run have arrived, or may have."""
+        """The number of conversions of each run that have arrived or may have."""
         return dict(
             self._ledger.query(
                 "SELECT run, count(*) FROM (SELECT run FROM conversion WHERE destination = ?"
@@ -43,7 +45,7 @@ class NamingBooks:
         )
 
     def read_one_of(self, runs: Sequence[int], fingerprints: Sequence[str]) -> bool:
-        """Did one of these runs read one of these files?"""
+        """Whether one of these runs read one of these files."""
         return bool(
             self._ledger.query(
                 "SELECT 1 FROM input WHERE run IN (SELECT value FROM json_each(?))"
@@ -55,14 +57,14 @@ class NamingBooks:
 
 
 class WishBooks:
-    """`ledger.wishes.WishBooks`."""
+    """Implements `ledger.wishes.WishBooks`."""
 
     def __init__(self, ledger: Database, destination: int) -> None:
         self._ledger = ledger
         self._destination = destination
 
     def wished(self, after: int, before: int, resend: str) -> Iterator[tuple[int, int | None, str]]:
-        """The runs between those two with that wish."""
+        """The runs between those two with that request."""
         yield from self._ledger.stream(
             "SELECT id, exit_code, facts ->> '$.given' FROM run WHERE destination = ? AND id < ?"
             " AND id > ? AND facts ->> '$.resend' = ? ORDER BY id DESC",
@@ -81,7 +83,7 @@ class WishBooks:
 
 
 def note_attempt(ledger: Database, attempt: Attempt) -> None:
-    """Note a run that ended before it began."""
+    """Record a run that ended before it began."""
     with ledger.transaction() as db:
         at, code = attempt.at.isoformat(), int(attempt.exit_code)
         db.execute(
@@ -91,7 +93,7 @@ def note_attempt(ledger: Database, attempt: Attempt) -> None:
 
 
 def lines(ledger: Database) -> Iterator[Line]:
-    """All runs and attempts, as far as they count for their account and job."""
+    """All runs and attempts, reduced to what the comparison needs."""
     for account, job, mapping, begun, ended, code, run, batch in ledger.query(
         "SELECT facts ->> '$.account', coalesce(facts ->> '$.job', ''),"
         " coalesce(facts ->> '$.mapping', ''), started_at, finished_at, exit_code, name,"

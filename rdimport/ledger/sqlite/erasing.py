@@ -1,4 +1,4 @@
-"""One person taken out of a ledger, with all that its rows knew of them."""
+"""Erases a person and everything stored with their rows."""
 
 from __future__ import annotations
 
@@ -30,12 +30,14 @@ _TEXTS: Final = (
     ("complete", "source"),
 )
 
-"""What may name a person without being a row of them."""
+"""Columns that may contain a person's address outside of their own rows."""
 
 
 def erase(ledger: LedgerFile, people: People, *, also_hash: bool) -> Erased:
-    """Take people out of a ledger and of what lies beside it. The keyed hashes stay, unless they
-    are to go `also`. Call it only where no run is at work, nor can begin.
+    """Remove people from a ledger and the files next to it. The keyed hashes are kept, unless
+    `also`.
+
+    No run may be active or begin during this call.
     """
     with ledger.transaction() as db:
         known = _identities(db, ledger.digests, people)
@@ -89,7 +91,7 @@ def _erase(
     )
     for table, column in (text for text in _TEXTS if text[0] in there):
         db.execute(f"UPDATE {table} SET {column} = out_of({column}) WHERE are_in({column})")  # noqa: S608
-    db.execute(  # a list without headings has a person in their place
+    db.execute(  # a list without headings may have a person as its header
         "UPDATE input SET columns = (SELECT json_group_array('' || (key + 1))"
         " FROM json_each(columns)) WHERE are_in(columns)"
     )
@@ -118,7 +120,7 @@ def _identities(
 
 
 def _erase_hashes(db: sqlite3.Connection, known: Sequence[str]) -> int:
-    """Delete the conversions of their rows, and those under whose identity they would be known."""
+    """Delete the conversions of their rows, and those with the identities they would have."""
     gone = 0
     for table in ("posted", "daybook", "sending"):
         gone += db.execute(
@@ -130,7 +132,7 @@ def _erase_hashes(db: sqlite3.Connection, known: Sequence[str]) -> int:
 
 
 def _names(path: Path, people: People) -> bool:
-    """Whether any text of a database names them. What cannot be read may."""
+    """Whether any text of a database contains their addresses; an unreadable one may."""
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
             db.create_function("are_in", 1, lambda text: bool(text) and people.are_in(str(text)))
@@ -148,7 +150,7 @@ def _names(path: Path, people: People) -> bool:
 
 
 def _erased_aside(path: Path, people: People) -> bool:
-    """Take them out of a ledger that was moved aside; tells whether that was possible."""
+    """Remove them from a ledger that was moved aside; returns whether that was possible."""
     try:
         if not _names(path, people):
             return True

@@ -1,4 +1,4 @@
-"""Uncertain conversions, and the evidence that they arrived, in SQLite."""
+"""Uncertain conversions, and evidence about them, in SQLite."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _AT_ONCE: Final = 500
 
 
 class EvidenceBooks:
-    """`parts.EvidenceBooks`."""
+    """Implements `parts.EvidenceBooks`."""
 
     def __init__(self, ledger: LedgerFile) -> None:
         self._ledger = ledger
 
     def destination_at_rest(self, identity: str) -> int | None:
-        """The number of a destination whose killed runs have come to their end, None where nothing
-        was ever sent there. Only who holds the lock of its account may call this.
+        """The number of a destination, after rows of killed runs became uncertain; None if nothing
+        was ever sent there. The caller must hold the lock of its account.
         """
         number = self._ledger.destination(identity)
         if number is not None:
@@ -33,7 +33,7 @@ class EvidenceBooks:
         return number
 
     def identity_fields(self, destination: int, identifier: str) -> set[tuple[str, ...]]:
-        """The identity fields by which runs have told conversions of that name apart."""
+        """The identity fields used by runs for conversions with that identifier."""
         exact, _ = digests_of(self._ledger.key, identifier)
         found = self._ledger.query(
             "SELECT DISTINCT n.fields FROM named n JOIN run r ON r.id = n.run"
@@ -44,8 +44,8 @@ class EvidenceBooks:
         return {tuple(json.loads(fields)) if fields else ("email",) for (fields,) in found}
 
     def doubts(self, destination: int, identities: Collection[bytes]) -> list[Doubt]:
-        """Those of some conversions that are uncertain. A run of an earlier release kept no
-        moments: that of its start stands for them.
+        """Those of the given conversions that are uncertain. Earlier releases stored no times of
+        requests; the start of their run is used instead.
         """
         found = self._of_each(
             "SELECT p.identity, p.run, r.name, p.file, p.row, p.left_at, r.started_at FROM posted p"
@@ -60,8 +60,8 @@ class EvidenceBooks:
         ]
 
     def accept(self, destination: int, proved: Sequence[tuple[Doubt, Problem]]) -> int:
-        """Note that uncertain conversions arrived, each with its proof; returns how many were still
-        uncertain. All at once, and durable.
+        """Record that uncertain conversions arrived, each with its proof; atomic and durable.
+        Returns the number that were still uncertain.
         """
         done = 0
         with self._ledger.transaction() as db:
@@ -90,7 +90,7 @@ class EvidenceBooks:
         return done
 
     def note_complete(self, destination: int, told: Complete, source: str) -> None:
-        """Note what a source says of its completeness."""
+        """Record that a list is complete."""
         with self._ledger.transaction() as db:
             db.executemany(
                 "INSERT OR REPLACE INTO complete VALUES (?, ?, ?, ?, ?)",
@@ -98,7 +98,7 @@ class EvidenceBooks:
             )
 
     def complete(self, destination: int) -> dict[bytes, list[tuple[int, int]]]:
-        """From when to when it is known of an identifier what did not arrive."""
+        """The periods in which everything that arrived for an identifier is known."""
         found: dict[bytes, list[tuple[int, int]]] = {}
         for identifier, since, until in self._ledger.query(
             "SELECT identifier, since, until FROM complete WHERE destination = ?", destination
@@ -107,7 +107,7 @@ class EvidenceBooks:
         return found
 
     def filled_in(self, run: int) -> dict[str, int]:
-        """In how many rows of a run each field was filled."""
+        """Number of rows of a run with each field."""
         return dict(
             self._ledger.query(
                 "SELECT field, rows FROM filled"
@@ -117,7 +117,7 @@ class EvidenceBooks:
         )
 
     def runs_of(self, destination: int, identities: Collection[bytes]) -> dict[bytes, int]:
-        """The run that sent each of some conversions, as far as they are known and not refused."""
+        """The run that sent each of the given conversions, unless unknown or refused."""
         return dict(
             self._of_each(
                 "SELECT identity, run FROM posted WHERE state <> 'refused' AND destination = ?"
@@ -130,7 +130,7 @@ class EvidenceBooks:
     def _of_each(
         self, sql: str, destination: int, identities: Collection[bytes]
     ) -> list[tuple[Any, ...]]:
-        """The answers for some identities, asked for a few hundred at once."""
+        """The results for many identities, queried a few hundred at a time."""
         found: list[tuple[Any, ...]] = []
         wanted = list(identities)
         for start in range(0, len(wanted), _AT_ONCE):

@@ -1,4 +1,4 @@
-"""The files of a ledger: made, opened, watched, copied, put aside."""
+"""The files of a ledger: creating, opening, watching, copying and moving them."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from rdimport.ledger.sqlite.schema import WRITER_WAITS, damaged, explained, make
 FILE_NAME: Final = "ledger.sqlite3"
 
 _PARTS: Final = ("", "-wal", "-shm")
-"""SQLite's own files of a ledger that is open, by what their names end with."""
+"""Suffixes of SQLite's own files for an open database."""
 
 _SHORTEST: Final = 512
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection to write. The file is made where it is not there, with its tables."""
+    """Open for writing; a missing file is created with its tables."""
     see_that_it_is_ours(path)
     if not path.exists():
         _make(path)
@@ -36,8 +36,8 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def _make(path: Path) -> None:
-    """Make a ledger under another name, and give it its own when it is whole: so one that is empty
-    was not made so, whenever its maker was killed.
+    """Create a ledger under a temporary name and rename it when it is complete. So an empty file
+    was not made by a killed process.
     """
     new = path.with_name(f"{path.name}.new-{secrets.token_hex(4)}")
     try:
@@ -52,22 +52,22 @@ def _make(path: Path) -> None:
 
 
 def _name(new: Path, path: Path) -> None:
-    """Give a file its name, unless another process was first."""
+    """Rename a file unless another process was first."""
     with suppress(FileExistsError):
         if os.name == "nt":
-            new.rename(path)  # Windows puts no file in the place of another
+            new.rename(path)  # Windows cannot replace an existing file
             return
         try:
             path.hardlink_to(new)
         except FileExistsError:
             raise
-        except OSError:  # a file system without links: its ledger is filled where it is
+        except OSError:  # no hard links: fill the ledger in place
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def read_only(path: Path, wait: float = WRITER_WAITS) -> sqlite3.Connection:
-    """The file to read from. A directory that nobody can write to has no write-ahead log, and
-    SQLite needs to know that the file stays as it is.
+    """Open for reading. A directory that cannot be written to has no write-ahead log, and SQLite
+    must be told that the file does not change.
     """
     see_that_it_is_ours(path)
     uri = f"{path.absolute().as_uri()}?mode=ro"
@@ -91,8 +91,8 @@ def _opened(uri: str, wait: float) -> sqlite3.Connection:
 
 
 class Watch:
-    """The files that a ledger was opened with. Who removes or replaces one leaves us with a file
-    that no later run will find.
+    """Watches the files of an open ledger. After one is removed or replaced, we would write to a
+    file that no later run will find.
     """
 
     def __init__(self, path: Path) -> None:
@@ -102,7 +102,7 @@ class Watch:
         self._was = {part: found for part in parts if (found := witness.identity(part))}
 
     def look(self) -> None:
-        """Raises LedgerLostError when a file is not the one that it was."""
+        """Raise LedgerLostError if a file has been removed or replaced."""
         for part, was in self._was.items():
             try:
                 now = os.stat(part)  # noqa: PTH116  it is asked after each write
@@ -125,8 +125,10 @@ class Watch:
 
 
 def copy(path: Path, to: Path) -> None:
-    """A copy of a ledger, whole at one moment, also while a run is at work. Raises UsageError for
-    a place that is not empty, LedgerError for a ledger that is damaged or cannot be copied.
+    """Make a consistent copy of a ledger, even while a run is active.
+
+    Raises UsageError if the target is not empty, LedgerError for a ledger that is damaged or cannot
+    be copied.
     """
     with new_file(to) as new:
         _fill(new, path)
@@ -151,7 +153,7 @@ def new_file(to: Path) -> Iterator[Path]:
         try:
             os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
             yield new
-            if to.exists():  # in the meantime
+            if to.exists():  # created meanwhile
                 raise UsageError(_("{to} is there already.", to=to), _("Name another place."))
             new.rename(to)
             _sync(to)
@@ -173,8 +175,8 @@ def _fill(new: Path, path: Path) -> None:
 
 
 def _is_taken(to: Path) -> bool:
-    """Is there anything that a copy could be mixed up with? The traces of a ledger that is gone
-    are what it comes back to.
+    """Whether there is anything that a copy could be confused with: the witnesses of a lost ledger
+    expect it to come back.
     """
     if to.name != FILE_NAME or not to.parent.is_dir():
         return os.path.lexists(to)
@@ -182,9 +184,9 @@ def _is_taken(to: Path) -> bool:
 
 
 def _sync(path: Path) -> None:
-    """See that a file and its name are on the disk."""
+    """Flush a file and its directory entry to disk."""
     for place in (path, path.parent):
-        with suppress(OSError):  # Windows opens no directory
+        with suppress(OSError):  # Windows cannot open a directory
             number = os.open(place, os.O_RDONLY)
             try:
                 os.fsync(number)
@@ -193,8 +195,8 @@ def _sync(path: Path) -> None:
 
 
 def remove_half_made(state_dir: Path) -> None:
-    """Remove copies of a ledger whose making was killed. Call it only beside a ledger that is there
-    and where no run is at work: nobody makes one then.
+    """Remove incomplete copies left by killed processes. There must be a ledger, and no run may be
+    active: then nobody is making a copy.
     """
     with explained(state_dir / FILE_NAME):
         for pattern in (f"{FILE_NAME}.new-*", "ledger-schema*.part*"):
@@ -208,15 +210,16 @@ def put_away(state_dir: Path) -> list[Path]:
 
 
 def put_aside(state_dir: Path) -> Path | None:
-    """Move what is left of a ledger into a folder beside it; None when nothing is. Call it only
-    where no run is at work, nor can begin.
+    """Move the remains of a ledger to a folder next to it; None if there are none.
+
+    No run may be active or begin during this call.
     """
     parts = [state_dir / (FILE_NAME + part) for part in (*_PARTS, "-journal")]
     return _moved(state_dir, [*parts, *witness.files(state_dir)])
 
 
 def put_witnesses_aside(state_dir: Path) -> Path | None:
-    """Let the ledger be taken as it is: what else is known of it is moved into a folder."""
+    """Accept the ledger as it is: move the witnesses to a folder."""
     return _moved(state_dir, witness.files(state_dir))
 
 
@@ -234,5 +237,5 @@ def _moved(state_dir: Path, parts: Iterable[Path]) -> Path | None:
 
 
 def ledger_of(place: Path) -> Path:
-    """The ledger that a person means who names a directory or the file itself."""
+    """The ledger that the user means by naming a directory or the file itself."""
     return place if place.is_file() or place.suffix == ".sqlite3" else place / FILE_NAME

@@ -1,8 +1,8 @@
-"""What became of every row: one SQLite file per state directory.
+"""The SQLite ledger: one file per state directory.
 
-A row is in `sending` before its first byte may leave, and leaves it only together with its
-outcome. Whatever is found there when a new run starts may have arrived: it becomes uncertain.
-Rows are known by a keyed hash of their identity; the key lives in the file.
+A row is in `sending` before its first byte is sent, and is removed from it in the same transaction
+that records its result. Rows found there when a new run begins may have arrived and become
+uncertain. Rows are identified by a keyed hash; the key is stored in the file.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 
 class SqliteLedger:
-    """An open ledger. Not for two threads at the same time. Every method raises LedgerError."""
+    """An open ledger. Not thread-safe. Every method may raise LedgerError."""
 
     def __init__(
         self, path: Path, connection: sqlite3.Connection, *, reading: bool = False
@@ -70,13 +70,13 @@ class SqliteLedger:
             self._db.close()
 
     def writes(self) -> int:
-        """How many writes have let rows leave, since that is counted."""
+        """Number of writes after which rows could be sent."""
         found = self.query("SELECT value FROM setting WHERE name = 'writes'")
         return int(found[0][0]) if found else 0
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing, durable at its end. Raises LedgerLostError when it went into files that
+        """A transaction, durable at its end. Raises LedgerLostError if it was written to files that
         no later run will find.
         """
         with explained(self.path):
@@ -85,33 +85,33 @@ class SqliteLedger:
                 yield self._db
                 self._db.execute("COMMIT")
             except BaseException:
-                if self._db.in_transaction:  # on a full disk SQLite has rolled back already
+                if self._db.in_transaction:  # if the disk is full, SQLite has already rolled back
                     self._db.execute("ROLLBACK")
                 raise
         if self._watch is not None:
             self._watch.look()
 
     def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        """All rows of a question."""
+        """All rows of a query."""
         with explained(self.path, reading=self._reading):
             return self._db.execute(sql, values).fetchall()
 
     def stream(self, sql: str, *values: object) -> Iterator[tuple[Any, ...]]:
-        """The rows of a question, a few at a time."""
+        """The rows of a query, a few at a time."""
         with explained(self.path, reading=self._reading):
             yield from self._db.execute(sql, values)
 
     @property
     def key(self) -> bytes:
-        """32 bytes that all hashes are keyed with."""
+        """The key of all hashes, 32 bytes."""
         return self._key
 
     def digests(self, texts: Sequence[str], size: int = 16) -> list[bytes]:
-        """Keyed hashes: nobody without this file can find out whose they are."""
+        """Keyed hashes: without this file, nobody can find out whose they are."""
         return hashed(self._key, texts, size)
 
     def run(self, name: str | None = None) -> SqliteRun:
-        """The run of that name, or the latest one. Raises UsageError when there is none."""
+        """The run of that name, or the latest one. Raises UsageError if there is none."""
         found = self.query(
             "SELECT id, destination, name FROM run WHERE name = coalesce(?, name)"
             " ORDER BY id DESC LIMIT 1",
@@ -127,7 +127,7 @@ class SqliteLedger:
         return SqliteRun(self, *found[0])
 
     def at_work(self, account: str) -> tuple[int, str] | None:
-        """Process and start of the account's latest run that has not finished."""
+        """Process and start of the account's latest run without an end."""
         found = self.query(
             "SELECT process, started_at, facts ->> '$.account' FROM run"
             " WHERE finished_at IS NULL AND exit_code IS NULL ORDER BY id DESC"
@@ -146,11 +146,11 @@ class SqliteLedger:
         held: Held | None = None,
     ) -> SqliteRun:
         """Begin a run. Rows that an earlier one left in `sending` become uncertain. `held` is the
-        lock that others would meet.
+        lock on the account.
 
-        Only who holds the lock of the destination's account may call this. Raises LedgerBusyError
-        where others write all the time: a purge does not lock out an account that it never saw;
-        UsageError where the key that it has a `wish` to send with is not the account's.
+        The caller must hold the lock of the destination's account. Raises LedgerBusyError if other
+        processes write continuously (a purge does not lock accounts it has never seen), UsageError
+        if the key in its `wish` does not belong to the account.
         """
         self._see_that_it_is_whole()
         with busy_is_no_failure(self.path), self.transaction() as db:
@@ -170,30 +170,32 @@ class SqliteLedger:
             if wish is not None:
                 claim(AccountBooks(db), where, number, started_at, wish)
         run = SqliteRun(self, number, where, name, held)
-        if not record.sandbox:  # a sandbox of its own knows nobody: nothing can be lost
+        if not record.sandbox:  # a sandbox of the run's own is empty: nothing can be lost
             run.watched(account, started_at)
         return run
 
     def _see_that_it_is_whole(self) -> None:
-        """A damaged tree may hide a row, which would be sent again (0.2 s for a million rows)."""
+        """Check the B-trees: a damaged one may hide a row, which would be sent again (0.2 s per
+        million rows).
+        """
         found = self.query("PRAGMA quick_check(1)")
         if found != [("ok",)]:
             raise damaged(self.path, str(found[0][0]))
 
     def latest(self, most: int) -> list[str]:
-        """The names of the latest runs, the newest first."""
+        """The names of the latest runs, newest first."""
         found = self.query("SELECT name FROM run ORDER BY id DESC LIMIT ?", most)
         return [name for (name,) in found]
 
     def unfinished(self) -> list[tuple[str, str]]:
-        """Name and account of each run that has no end: at work, or killed."""
+        """Name and account of each run without an end: active or killed."""
         return self.query(
             "SELECT name, json_extract(facts, '$.account') FROM run"
             " WHERE finished_at IS NULL AND exit_code IS NULL"
         )
 
     def destination(self, identity: str) -> int | None:
-        """The number of a destination, None when nothing was ever sent there."""
+        """The number of a destination; None if nothing was ever sent there."""
         found = self.query("SELECT id FROM destination WHERE identity = ?", identity)
         return found[0][0] if found else None
 
@@ -207,7 +209,7 @@ class SqliteLedger:
         )
 
     def knows_of_0_1(self, destination: int) -> bool:
-        """Whether release 0.1.0 sent something there, cleaned in its way."""
+        """Whether release 0.1.0, whose cleaners differ, sent rows there."""
         return bool(
             self.query(
                 "SELECT 1 FROM run WHERE destination = ? AND id <= (SELECT value FROM setting"
@@ -217,14 +219,16 @@ class SqliteLedger:
         )
 
     def known(self, destination: int, identities: pl.Series) -> pl.DataFrame:
-        """What is known of some conversions, in the schema `KNOWN`; without those never sent."""
+        """What is known about the given conversions, in the schema `KNOWN`; unsent ones are
+        omitted.
+        """
         with explained(self.path):
             found = look_up(self._db, destination, identities)
         frame = pl.DataFrame(found, schema=KNOWN, orient="row")
         return frame.unique("identity", keep="last", maintain_order=True)
 
     def knows_run(self, name: str) -> bool:
-        """Is there a run of that name?"""
+        """Whether there is a run of that name."""
         return bool(self.query("SELECT 1 FROM run WHERE name = ?", name))
 
     def unrecognised(
@@ -234,25 +238,25 @@ class SqliteLedger:
         before: int | None,
         fingerprints: Callable[[], Sequence[str]],
     ) -> list[Unrecognised]:
-        """The conversions of runs `before` this one that its new rows may be without being
-        recognised.
+        """The conversions of runs `before` this one that its new rows may be, but would not
+        match.
         """
         return unrecognised(NamingBooks(self), destination, names, before, fingerprints)
 
     def note_attempt(self, attempt: Attempt) -> None:
-        """Note a run that ended before it began."""
+        """Record a run that ended before it began."""
         note_attempt(self, attempt)
 
     def latest_of_jobs(self, since: datetime | None = None) -> list[Latest]:
-        """The latest run or attempt of each account and job, the newest first."""
+        """The latest run or attempt of each account and job, newest first."""
         return latest(lines(self), since)
 
     def latest_by(self, part: Callable[[datetime], date]) -> dict[date, list[Latest]]:
-        """The same of each part of time."""
+        """The same for each period."""
         return latest_by(lines(self), part)
 
     def looked_through(self) -> Found:
-        """What the ledger holds, and what is wrong with it."""
+        """Check the ledger; returns what it contains and what is wrong."""
         return looked_through(self)
 
     @contextmanager
@@ -265,5 +269,5 @@ class SqliteLedger:
             self.query("ROLLBACK")
 
     def damaged(self, what: str) -> LedgerError:
-        """The error for a ledger that cannot be trusted."""
+        """The error for a damaged ledger."""
         return damaged(self.path, what)

@@ -1,4 +1,4 @@
-"""One run at a time for a ledger and an account: two would send the same rows."""
+"""Locks an account of a ledger: two concurrent runs would send the same rows."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from rdimport.ledger.sqlite.account_locks import lock_file
 from rdimport.ledger.sqlite.witness import identity, outside
 
 _STATUS_LOOKS: Final = 1.0
-"""Seconds to wait: `status` holds the lock for a moment to see whether anybody else does."""
+"""Seconds to wait, because `status` holds the lock for a moment to see whether it is free."""
 
 
 WhoHas = Callable[[str], tuple[int, str] | None]
-"""An account to process and start of its run that has no end."""
+"""Maps an account to process and start of its run without an end."""
 
 
 class Held:
-    """The lock of a run that is at work."""
+    """The lock of an active run."""
 
     def __init__(self, path: Path) -> None:
         self._path = str(path)
         self._was = identity(path)
 
     def is_held(self) -> bool:
-        """Is it still the one that others would meet? They make a new one of a file that somebody
-        removed, and get that.
+        """Whether it is still the lock that others would meet. If the file was removed, they create
+        and lock a new one.
         """
         return self._was is not None and identity(self._path) == self._was
 
 
 @contextmanager
 def locked(state_dir: Path, account: str, who_has: WhoHas) -> Iterator[Held]:
-    """Hold the account's lock. Raises LedgerBusyError that names the run that may have it.
+    """Hold the account's lock. Raises LedgerBusyError naming the run that holds it.
 
-    The system lets go of the lock when its process ends, however it ends.
+    The system releases the lock when its process ends, however it ends.
     """
     with ExitStack() as stack:
         try:
@@ -51,7 +51,7 @@ def locked(state_dir: Path, account: str, who_has: WhoHas) -> Iterator[Held]:
             stack.enter_context(lock)
         except Timeout:
             raise _busy(state_dir, account, who_has) from None
-        except (OSError, NotImplementedError) as error:  # the latter: a file system without locks
+        except (OSError, NotImplementedError) as error:  # the latter: the file system has no locks
             raise LedgerError(
                 _(
                     "The state directory {state_dir} cannot be used: {error}.",
@@ -64,8 +64,8 @@ def locked(state_dir: Path, account: str, who_has: WhoHas) -> Iterator[Held]:
 
 
 def _hold_outside(state_dir: Path, account: str, stack: ExitStack) -> None:
-    """Hold a lock in the user's own folders too, where there are any: who empties the state
-    directory does not free an account that is at work. Raises Timeout.
+    """Hold a second lock in the user's own folders, if there are any, so that emptying the state
+    directory does not free an account in use. Raises Timeout.
     """
     beyond = outside(state_dir)
     if beyond is None:
@@ -76,12 +76,14 @@ def _hold_outside(state_dir: Path, account: str, stack: ExitStack) -> None:
         stack.enter_context(FileLock(path, timeout=_STATUS_LOOKS, mode=0o600))
     except Timeout:
         raise
-    except (OSError, NotImplementedError):  # a home that is read-only, or is not there
+    except (OSError, NotImplementedError):  # the home directory is read-only or missing
         return
 
 
 def _busy(state_dir: Path, account: str, who_has: WhoHas) -> LedgerBusyError:
-    """Who has the lock: a run without an end, unless that was killed and a purge has it."""
+    """Describe the holder of the lock: a run without an end, unless it was killed and a purge has
+    the lock.
+    """
     run = _("another run that has just begun")
     with suppress(LedgerError):
         found = who_has(account)

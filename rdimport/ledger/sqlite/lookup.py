@@ -1,4 +1,4 @@
-"""Many conversions looked up at once."""
+"""Looks up many conversions at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Any
 def look_up(
     db: sqlite3.Connection, destination: int, identities: Iterable[bytes]
 ) -> list[tuple[Any, ...]]:
-    """What is known of them, in the order of `records.KNOWN`; the last of each is the latest."""
+    """What is known about them, in the order of `records.KNOWN`; for each, the last line is the
+    latest.
+    """
     db.execute("CREATE TEMP TABLE IF NOT EXISTS wanted (identity BLOB)")
     db.execute("DELETE FROM wanted")
     db.execute("BEGIN")

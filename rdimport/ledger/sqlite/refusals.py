@@ -1,4 +1,4 @@
-"""Why a run of a ledger is not gone on with."""
+"""Errors for a run that must not continue."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rdimport.ledger.sqlite.schema import damaged
 
 
 def lock_lost(path: Path) -> LedgerLostError:
-    """Somebody removed or replaced the lock of a run that is at work."""
+    """The error for the lock of an active run being removed or replaced."""
     return LedgerLostError(
         _(
             "The lock of this run, a file beside {path}, was removed or replaced while "
@@ -27,8 +27,9 @@ def lock_lost(path: Path) -> LedgerLostError:
 
 
 def see_name(path: Path, name: object) -> str:
-    """The name of a run, which is the name of its report's folder. Raises LedgerDamagedError for
-    one that we would not give, which may lead to a folder of somebody else.
+    """Check the name of a run, which is the name of its report's folder.
+
+    Raises LedgerDamagedError for an invalid one, which could lead to another folder.
     """
     if not isinstance(name, str) or not is_run(name):
         raise damaged(path, _("it has a run with the name {name}", name=ascii(name)[:80]))

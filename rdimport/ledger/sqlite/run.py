@@ -1,4 +1,4 @@
-"""The books of one run: what was read, what left, what became of it."""
+"""The records of one run: what was read, what was sent, and the results."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 
 class SqliteRun(RunReader):
-    """The books of one run."""
+    """The records of one run."""
 
     is_lost = False
-    """Who takes an account over, takes its lock: `apply` says so."""
+    """Always False: a process that takes over the account takes its lock, which `apply` checks."""
 
     def __init__(
         self,
@@ -50,7 +50,9 @@ class SqliteRun(RunReader):
         self._witness: Witness | None = None
 
     def watched(self, account: str, since: datetime) -> None:
-        """Let it be noticed if this ledger, or what this run writes, is not there later."""
+        """Update the witnesses, so that the loss of this ledger or of this run's writes is
+        noticed.
+        """
         place, begun = self.ledger.path.parent, since.isoformat(timespec="seconds")
         witness = Witness(place, self.ledger.key, account, self.name, begun)
         self._witness = self.ledger.closing.enter_context(witness)
@@ -59,7 +61,7 @@ class SqliteRun(RunReader):
             self._witness.note(self.ledger.writes())
 
     def record_input(self, file: int, table: Input) -> None:
-        """Note one table of the input."""
+        """Record one table of the input."""
         with self.ledger.transaction() as db:
             db.execute(
                 "INSERT INTO input VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -80,8 +82,9 @@ class SqliteRun(RunReader):
     def record_rows(
         self, rows: int, left_out: int, outcomes: Sequence[Outcome], already: int = 0
     ) -> None:
-        """Note rows that were read, and the end of those that end without being sent; of those that
-        were imported `already`, only how many. All at once: a run may be killed at any time.
+        """Record rows that were read, with the results of those that end without being sent. Of
+        rows imported `already`, only the number is recorded. Atomic, as a run may be killed at any
+        time.
         """
         with self.ledger.transaction() as db:
             db.execute(
@@ -93,7 +96,7 @@ class SqliteRun(RunReader):
                 self._writes.tally(db, State.ALREADY_IMPORTED, already)
 
     def count_filled(self, rows_by_field: Mapping[str, int]) -> None:
-        """Note how many rows that are put away have a value in each field; 0 counts too."""
+        """Record how many spooled rows have a value in each field, zeros included."""
         with self.ledger.transaction() as db:
             db.executemany(
                 "INSERT INTO filled VALUES (?, ?, ?)"
@@ -102,7 +105,7 @@ class SqliteRun(RunReader):
             )
 
     def note_sources(self, identities: Sequence[bytes], sources: Sequence[int]) -> None:
-        """Note by which hash of its cells each conversion can be recognised."""
+        """Record the source hash of each conversion's cells."""
         with self.ledger.transaction() as db:
             db.executemany(
                 "UPDATE posted SET source = ? WHERE destination = ? AND identity = ?"
@@ -114,7 +117,9 @@ class SqliteRun(RunReader):
             )
 
     def note_names(self, names: Names) -> None:
-        """Note under which identity rows are sent, and which of them are known under it."""
+        """Record under which conversion_identifier rows are sent, and how many are known under
+        it.
+        """
         with self.ledger.transaction() as db:
             db.executemany(
                 "INSERT INTO named VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -138,8 +143,8 @@ class SqliteRun(RunReader):
         return self.ledger.unrecognised(self.destination, self._names, self.number, fingerprints)
 
     def adopt(self, payloads: Mapping[bytes, bytes], *, last: bool) -> None:
-        """Note the payload's hash by identity of conversions that an earlier release sent; of
-        several the `last`, else the first.
+        """Record payload hashes by identity for conversions that an older release sent. If a
+        conversion has several rows, the `last` or the first one counts.
         """
         with self.ledger.transaction() as db:
             db.execute(
@@ -152,7 +157,7 @@ class SqliteRun(RunReader):
             )
 
     def keep_adopted(self) -> None:
-        """From now on those conversions are compared with these hashes."""
+        """Compare those conversions with these hashes from now on."""
         if not self.ledger.query("SELECT 1 FROM temp.sqlite_schema WHERE name = 'adopted'"):
             return
         with self.ledger.transaction() as db:
@@ -164,7 +169,7 @@ class SqliteRun(RunReader):
             db.execute("DROP TABLE adopted")
 
     def sources(self) -> pl.Series:
-        """All hashes by which conversions that were accepted can be recognised: Int64, in order."""
+        """The source hashes of all accepted conversions: Int64, sorted."""
         found = self.ledger.stream(
             "SELECT source FROM conversion"
             " WHERE destination = ? AND state = 'accepted' AND source IS NOT NULL",
@@ -176,7 +181,7 @@ class SqliteRun(RunReader):
         return pl.Series(known, dtype=pl.Int64).sort()
 
     def count_suspects(self, cells_by_code: Mapping[str, int]) -> None:
-        """Note how many cells of rows that can be sent look wrong, by code."""
+        """Record how many cells of sendable rows look wrong, by code."""
         with self.ledger.transaction() as db:
             db.executemany(
                 "INSERT INTO suspect VALUES (?, ?, ?)"
@@ -190,16 +195,17 @@ class SqliteRun(RunReader):
         ended: Sequence[RowResult | SendAttempt],
         counters: Counters,
     ) -> Sequence[SendAttempt]:
-        """Write down, durably and in one go, rows that are about to leave and rows that came to
-        an end. Returns those of `begun` that may leave: all, as the account is ours. A
-        `SendAttempt` among `ended` did not arrive, and is no longer on its way. Raises
-        LedgerLostError, and no row may leave, when another run could send the same ones, or no
-        later run would know of them.
+        """Record, durably and atomically, rows about to be sent and results of rows.
+
+        Returns those of `begun` that may be sent: all of them, as the account is held. A
+        `SendAttempt` among `ended` did not arrive and is no longer in flight. Raises
+        LedgerLostError, after which no row may be sent, if another run could send the same rows or
+        no later run would know of them.
         """
         writes = 0
         with self.ledger.transaction() as db:
             locked = self._held is None or self._held.is_held()
-            if not locked:  # who took over has noted our open rows as uncertain, and so they stay
+            if not locked:  # the new holder has marked our open rows as uncertain, and so they stay
                 begun, ended = (), self._writes.still_open(db, ended)
             self._writes.apply(db, begun, ended, counters)
             if begun and self._witness is not None:
@@ -220,8 +226,8 @@ class SqliteRun(RunReader):
         resume_at: datetime | None = None,
         found: Ending | None = None,
     ) -> None:
-        """Close the books. `resume_at` is when it makes sense to go on, where that is known; what
-        else was `found` goes beside what the person said of the run.
+        """Record the end of the run. `resume_at` is the time from which continuing makes sense, if
+        known; `found` is stored with the user's settings.
         """
         with self.ledger.transaction() as db:
             post(db, "run", self.number)
@@ -240,8 +246,8 @@ class SqliteRun(RunReader):
             )
 
     def wish(self) -> frozenset[int]:
-        """The numbers of the runs in which the wish to send again that this run has was begun and
-        not brought to its end: what they have sent is not sent once more.
+        """The numbers of the runs that began the same `--resend` and did not finish it: what they
+        have sent is not sent again.
         """
         books = WishBooks(self.ledger, self.destination)
         return wish_begun(books, self.number, self.facts().record)

@@ -1,4 +1,4 @@
-"""What the ledger knows of a run, for reports and status."""
+"""Reads the records of a run, for reports and status."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rdimport.ledger.sqlite.refusals import see_name
 
 
 class RunReader:
-    """A run as it stands in the ledger."""
+    """A run as recorded in the ledger."""
 
     def __init__(self, ledger: LedgerFile, number: int, destination: int, name: str) -> None:
         self.ledger = ledger
@@ -24,11 +24,11 @@ class RunReader:
         self.number = number
         self.destination = destination
         self.has_begun = False
-        """Has this process let a row leave?"""
+        """Whether this process has sent a row."""
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """The ledger as it is now, whoever goes on writing to it: all files tell of one moment."""
+        """A consistent snapshot, so that all files describe the same moment."""
         self.ledger.query("BEGIN")
         try:
             yield
@@ -36,7 +36,7 @@ class RunReader:
             self.ledger.query("ROLLBACK")
 
     def suspects(self) -> dict[str, int]:
-        """How many cells look wrong although they can be sent, the most frequent code first."""
+        """Number of suspect cells in sendable rows by code, the most frequent first."""
         return dict(
             self.ledger.query(
                 "SELECT code, cells FROM suspect WHERE run = ? ORDER BY cells DESC, code",
@@ -45,7 +45,7 @@ class RunReader:
         )
 
     def has_sent(self) -> bool:
-        """May a request of this run have left?"""
+        """Whether a request of this run may have been sent."""
         if self.has_begun:
             return True
         noted = self.ledger.query(
@@ -57,15 +57,17 @@ class RunReader:
         return bool(noted)
 
     def read_to_end(self, facts: RunFacts) -> bool:
-        """Was all of the input read? `facts` are those of `facts`. A run that did not close its
-        books tells it by what it sent: nothing leaves before the last row is read.
+        """Whether all of the input was read. `facts` is the result of `facts`.
+
+        A run that did not record its end shows it by what it sent: nothing is sent before the last
+        row is read.
         """
         if facts.read_to_end is not None:
             return facts.read_to_end
         return facts.exit_code in (ExitCode.DONE, ExitCode.FAILED_ROWS) or self.has_sent()
 
     def counts(self) -> dict[State, int]:
-        """Rows in each state; what came to no end is pending, what is on its way uncertain."""
+        """Rows in each state; rows without a result are pending, rows in flight uncertain."""
         tallies = self.ledger.query(
             "SELECT state, sum(rows) FROM (SELECT state, rows FROM tally WHERE run = ?"
             " UNION ALL SELECT 'accepted', accepted FROM minute WHERE run = ?"
@@ -83,7 +85,7 @@ class RunReader:
         return counts
 
     def facts(self) -> RunFacts:
-        """Everything about the run but its rows: what it is, how it ended, what was counted."""
+        """Everything about the run except its rows: its settings, its end, its counters."""
         ((*known, text),) = self.ledger.query(
             "SELECT name, started_at, finished_at, exit_code, stopped_because, resume_at,"
             " forgotten_at, left_out, coalesce(sum(requests), 0), coalesce(sum(retries), 0),"
@@ -98,7 +100,7 @@ class RunReader:
         return RunFacts._make([*known, record, *ending])
 
     def later(self) -> str | None:
-        """The latest run of the same list and account, where it is another and could begin."""
+        """The latest run of the same list and account, if it is another one that could begin."""
         found = self.ledger.query(
             "SELECT later.name FROM run later JOIN run this ON later.destination ="
             " this.destination AND later.facts ->> '$.given' = this.facts ->> '$.given'"
@@ -110,7 +112,7 @@ class RunReader:
         return found[0][0] if found else None
 
     def problems(self) -> dict[str, int]:
-        """How many of the run's rows have a problem of each code, the most frequent first."""
+        """Number of the run's rows with each code, the most frequent first."""
         return dict(
             self.ledger.query(
                 "SELECT json_extract(p.value, '$[0]') AS code, count(DISTINCT o.file || ' ' ||"
@@ -122,13 +124,11 @@ class RunReader:
         )
 
     def failures(self) -> Iterator[Outcome]:
-        """The rows that the failure report lists, in the order of the input."""
+        """The rows of the failure report, in the order of the input."""
         yield from self._listed("'invalid', 'refused', 'uncertain'")
 
     def sent_without(self) -> Iterator[Outcome]:
-        """The rows that were accepted without a cell that was not valid, in the order of the input;
-        their warnings tell which.
-        """
+        """Rows accepted without an invalid cell, in the order of the input; see their warnings."""
         yield from self._listed("'accepted'")
 
     def _listed(self, states: str) -> Iterator[Outcome]:
@@ -147,7 +147,9 @@ class RunReader:
             )
 
     def without_cells(self) -> dict[int, list[int]]:
-        """Rows by file that were on their way when the run was cut off: nobody kept their cells."""
+        """Rows, by file, that were in flight when the run was killed: their cells are not
+        stored.
+        """
         found: dict[int, list[int]] = {}
         for file, row in self.ledger.query(
             "SELECT file, row FROM ends WHERE run = ? AND state = 'uncertain' AND cells = '[]'"
@@ -179,7 +181,7 @@ class RunReader:
         }
 
     def proofs(self) -> dict[str, int]:
-        """How many rows were proved later, by the kind of the proof."""
+        """Number of rows proved later, by kind of proof."""
         found = self.ledger.query(
             "SELECT substr(p.value ->> '$[0]', ?), count(*) FROM outcome o, json_each(o.problems) p"
             " WHERE o.run = ? AND o.state = 'accepted' GROUP BY 1 ORDER BY 1",
@@ -205,14 +207,14 @@ class RunReader:
         return found
 
     def minutes(self) -> list[Minute]:
-        """What happened in each minute of the sending, also in those in which nothing did."""
+        """The counts of each minute of sending, including those without activity."""
         noted = self.ledger.query(
             "SELECT minute, requests, throttled, accepted FROM minute WHERE run = ?", self.number
         )
         return without_gaps(Minute(*values) for values in noted)
 
     def warned(self) -> bool:
-        """Has a row that failed cells that look wrong, but are not why it failed?"""
+        """Whether a failed row has suspect cells that are not the reason for its failure."""
         found = self.ledger.query(
             "SELECT 1 FROM ends WHERE run = ? AND warnings <> '[]' AND state IN"
             " ('invalid', 'refused', 'uncertain') LIMIT 1",
@@ -221,11 +223,11 @@ class RunReader:
         return bool(found)
 
     def filled(self) -> dict[str, int]:
-        """How many of the rows that can be sent have a value in each field, the fewest first."""
+        """Number of sendable rows with a value in each field, the fewest first."""
         return {field: rows for field, rows in self._filled().items() if ":" not in field}
 
     def invalid_by_column(self) -> dict[tuple[str, str], int]:
-        """How many rows are invalid in each field, with the column that it is filled from."""
+        """Number of rows invalid in each field, with its source column."""
         return {
             (field, column): rows
             for field, column, rows in self.ledger.query(
@@ -237,7 +239,7 @@ class RunReader:
         }
 
     def legal_bases(self) -> LegalBases | None:
-        """Of the rows that can be sent, how many have a legal basis; None where nobody counted."""
+        """Number of sendable rows by legal basis; None if not counted."""
         return of_filled(self._filled())
 
     def _filled(self) -> dict[str, int]:

@@ -1,6 +1,6 @@
-"""A ledger that somebody else made, or can change: what it says would decide who is sent.
+"""Refuses a ledger that someone else made or can change: its contents decide who is sent.
 
-Folder and file must be the user's own, or root's.
+The folder and the file must belong to the user or to root.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from rdimport.core.users import name_of
 
 
 def see_that_it_is_ours(path: Path) -> None:
-    """Raises LedgerError where others could have made or can change the ledger, or can read it. A
-    folder of ours that others may list is closed. What is not there, or cannot be seen, is for
-    others to say.
+    """Raise LedgerError if others made, can change or can read the ledger.
+
+    A folder of the user's that others may list is made private. Missing or inaccessible files are
+    reported elsewhere.
     """
     if os.name != "posix":
         return
@@ -70,7 +71,7 @@ def _how_to_close(path: Path) -> str:
 def _close(folder: Path) -> None:
     try:
         folder.chmod(0o700)
-    except OSError:  # a disk that is read-only
+    except OSError:  # the file system is read-only
         return
     text = _(
         "Others could list {path}, which holds the ledger: it is closed to them now.", path=folder

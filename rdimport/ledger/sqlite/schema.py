@@ -1,4 +1,4 @@
-"""The tables of the ledger, their versions, and what a killed run leaves in them."""
+"""The tables of the ledger, their versions, and recovery after a killed run."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from rdimport.core.messages import _
 from rdimport.core.users import name_of
 
 WRITER_WAITS: Final = 30.0
-"""Seconds that one process waits for another to write."""
+"""Seconds for which one process waits for another to write."""
 
 VERSION: Final = 3
-"""1 was written before the first release, with other tables; 2 is that of 0.1.0 (`upgrade`)."""
+"""1 was used before the first release, with other tables; 2 is that of 0.1.0 (`upgrade`)."""
 
 _OLDEST: Final = 2
 
@@ -99,7 +99,7 @@ CREATE TABLE complete (
 
 _NOW: Final = " ".join(CONVERSION.split())
 _VIEWS: Final = (_NOW, _NOW.replace("NULL, NULL FROM daybook", "NULL FROM daybook"))
-"""Those of this release, and of the schemas up to 3, whose rows did not know when they left."""
+"""The view of this release, and that of schemas up to 3, without the times of requests."""
 
 
 _INTERRUPTED: Final = '[["uncertain.interrupted", "", "", "", ""]]'
@@ -107,16 +107,16 @@ ENDS: Final = f"""
 CREATE TEMP VIEW ends AS SELECT run, file, row, state, cells, problems, warnings FROM outcome
 UNION ALL SELECT run, file, row, 'uncertain', '[]', '{_INTERRUPTED}', '[]' FROM sending
 """  # noqa: S608  a constant
-"""What became of rows. Of a run that died some are still on their way: they may have arrived."""
+"""The results of rows. Rows of a killed run that are still in flight may have arrived."""
 
 
 _DAMAGE: Final = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-"""The first is what a table or a text of ours says that is not as we wrote it."""
+"""The first one: a table or text of ours has unexpected contents."""
 
 
 @contextmanager
 def explained(path: Path, *, reading: bool = False) -> Iterator[None]:
-    """Turn what SQLite and the disk say into a LedgerError that names the file."""
+    """Turn errors of SQLite and the disk into a LedgerError that names the file."""
     try:
         yield
     except (sqlite3.Error, OSError) as error:
@@ -124,8 +124,8 @@ def explained(path: Path, *, reading: bool = False) -> Iterator[None]:
 
 
 def is_damage(error: Exception) -> bool:
-    """Does it say that what is in the file is wrong, and not that it may not be used? What SQLite
-    has no number for, Python could not read: a text that is none.
+    """Whether an error means that the contents of the file are wrong, not that access failed. If
+    SQLite has no code for it, Python could not decode a text.
     """
     if not isinstance(error, sqlite3.DatabaseError) or isinstance(error, sqlite3.ProgrammingError):
         return False
@@ -134,7 +134,7 @@ def is_damage(error: Exception) -> bool:
 
 
 def damaged(path: Path, what: str) -> LedgerDamagedError:
-    """What is said of a ledger that cannot be trusted, whoever found it out."""
+    """The error for a damaged ledger."""
     where = shlex.join(["--state-dir", str(path.parent.absolute())])
     return LedgerDamagedError(
         _(
@@ -187,9 +187,9 @@ def _unusable(path: Path, error: Exception, *, reading: bool) -> LedgerError:
 
 
 def _other_owner(path: Path, *, reading: bool) -> str:
-    """Who has what of this path may not be used, where that is somebody else; else nothing.
+    """The owner of the file or directory that we may not use; empty if it is ours.
 
-    SQLite itself says no more than that it was unable to open the file.
+    SQLite itself only says that it was unable to open the file.
     """
     if os.name != "posix":
         return ""
@@ -208,7 +208,7 @@ def _other_owner(path: Path, *, reading: bool) -> str:
 
 @contextmanager
 def busy_is_no_failure(path: Path) -> Iterator[None]:
-    """Tell who found the ledger busy before anything was sent to come later."""
+    """Turn SQLITE_BUSY at the start of a run into LedgerBusyError (exit code 75)."""
     try:
         yield
     except LedgerError as error:
@@ -224,9 +224,9 @@ def busy_is_no_failure(path: Path) -> Iterator[None]:
 
 
 def write_ahead(db: sqlite3.Connection) -> None:
-    """Let the file be read while it is written.
+    """Switch to write-ahead logging, so that the file can be read while it is written.
 
-    Where two processes open a new file at once, SQLite gives up at this step without waiting.
+    If two processes open a new file at the same time, SQLite fails here without waiting.
     """
     end = time.monotonic() + WRITER_WAITS
     while True:
@@ -241,8 +241,8 @@ def write_ahead(db: sqlite3.Connection) -> None:
 
 
 def _refuse_programs(path: Path, db: sqlite3.Connection) -> None:
-    """Raises LedgerDamagedError for a trigger, a view or a virtual table that is none of ours: each
-    is a program of whoever wrote the file, and would run with our rights.
+    """Raise LedgerDamagedError for an unknown trigger, view or virtual table: each is code written
+    by whoever made the file, and would run with our rights.
     """
     db.execute("PRAGMA trusted_schema = OFF")
     for kind, name, sql in db.execute("SELECT type, name, sql FROM main.sqlite_schema"):
@@ -260,8 +260,9 @@ def _refuse_programs(path: Path, db: sqlite3.Connection) -> None:
 
 
 def version_of(path: Path, db: sqlite3.Connection) -> int:
-    """The version of the file's tables, 0 where it has none: a process can be killed before it
-    made them. Raises LedgerError for a file that this release cannot open.
+    """The version of the file's tables; 0 if it has none, because its maker was killed first.
+
+    Raises LedgerError for a file that this release cannot open.
     """
     _refuse_programs(path, db)
     version: int = db.execute("PRAGMA user_version").fetchone()[0]
@@ -282,12 +283,12 @@ def version_of(path: Path, db: sqlite3.Connection) -> int:
 
 
 def make(path: Path, db: sqlite3.Connection) -> None:
-    """Make the tables of a new file. Raises LedgerError for one that cannot be opened."""
-    if version_of(path, db):  # nothing to write, so nobody has to be waited for
+    """Create the tables of a new file. Raises LedgerError if it cannot be opened."""
+    if version_of(path, db):  # nothing to write, so no need to wait for another writer
         return
     db.execute("BEGIN IMMEDIATE")
     try:
-        if not version_of(path, db):  # another process may have made them meanwhile
+        if not version_of(path, db):  # another process may have created them meanwhile
             for statement in f"{_SCHEMA}{ADDED_IN_3}{CONVERSION}".split(";"):
                 db.execute(statement)
             db.execute("INSERT INTO setting VALUES ('hash_key', ?)", (secrets.token_bytes(32),))
@@ -300,7 +301,7 @@ def make(path: Path, db: sqlite3.Connection) -> None:
 
 
 def post(db: sqlite3.Connection, of: Literal["run", "destination"], number: int) -> None:
-    """Carry accepted rows from the daybook to where they are found by their identity."""
+    """Move accepted rows from the daybook to the table that is indexed by identity."""
     db.execute(
         "INSERT OR REPLACE INTO posted SELECT destination, identity, 'accepted', payload, run,"  # noqa: S608
         " file, row, receipt, '[]', NULL, source, NULL, NULL FROM daybook"
@@ -311,7 +312,7 @@ def post(db: sqlite3.Connection, of: Literal["run", "destination"], number: int)
 
 
 def recover(db: sqlite3.Connection, destination: int) -> None:
-    """Rows that a killed run left on their way may have arrived: nobody may send them unasked."""
+    """Mark rows that a killed run left in flight as uncertain: they may have arrived."""
     post(db, "destination", destination)
     db.execute(
         "INSERT OR REPLACE INTO posted SELECT destination, identity, 'uncertain', payload,"

@@ -1,4 +1,4 @@
-"""Where a SQLite ledger is kept: a state directory, with the lock of each account beside it."""
+"""The store of a SQLite ledger: a state directory, with a lock file for each account."""
 
 from __future__ import annotations
 
@@ -48,9 +48,10 @@ class SqliteStore:
         return ("--state-dir", str(self._state_dir.absolute()))
 
     def open(self, *, trusting: bool = False) -> SqliteLedger:
-        """Open the ledger of a state directory; both are made, for their owner only. Raises
-        LedgerLostError where it is not the one, or not all of the one, that rows were sent from,
-        unless `trusting`.
+        """Open the ledger of a state directory; both are created for their owner only.
+
+        Raises LedgerLostError if it is not the ledger, or not all of the ledger, that rows were
+        sent from, unless `trusting`.
         """
         path, state_dir = self._path, self._state_dir
         with explained(path), ExitStack() as unless_open:
@@ -73,9 +74,9 @@ class SqliteStore:
         return ledger
 
     def bring_up(self) -> None:
-        """Bring a ledger of an earlier release to this one's tables before an account is locked.
+        """Upgrade the ledger of an earlier release before an account is locked.
 
-        Whoever cannot look at it now leaves it alone, and tells of it when it is opened.
+        If that is not possible now, it is reported when the ledger is opened.
         """
         path, version = self._path, 0
         with suppress(LedgerError), explained(path, reading=True):
@@ -87,9 +88,9 @@ class SqliteStore:
                 pass
 
     def is_there(self) -> bool:
-        """Whether a state directory has a ledger. Raises LedgerLostError where it had one."""
+        """Whether a state directory has a ledger. Raises LedgerLostError if it had one."""
         path = self._path
-        with explained(path, reading=True):  # a directory of somebody else does not say
+        with explained(path, reading=True):  # another user's directory cannot be searched
             try:
                 path.stat()
             except (FileNotFoundError, NotADirectoryError):
@@ -98,7 +99,8 @@ class SqliteStore:
         return True
 
     def if_there(self) -> SqliteLedger | None:
-        """The ledger of a state directory to look into, None when nothing was ever sent from there.
+        """Open the ledger of a state directory for reading; None if nothing was ever sent from
+        there.
 
         Nothing is written, so directory and file may be read-only.
         """
@@ -123,15 +125,15 @@ class SqliteStore:
         return ledger
 
     def hold(self, account: str) -> AbstractContextManager[lock.Held]:
-        """Hold the account's lock. Raises LedgerBusyError that names the run that may have it."""
+        """Hold the account's lock. Raises LedgerBusyError naming the run that holds it."""
         return lock.locked(self._state_dir, account, self._who_has)
 
     def is_held(self, account: str) -> bool:
-        """Is a run of this account at work?"""
+        """Whether a run of this account is active."""
         return is_locked(self._state_dir, account)
 
     def nobody_at_work(self) -> AbstractContextManager[bool]:
-        """Hold the locks of all accounts; tells whether that was possible."""
+        """Hold the locks of all accounts; yields whether that was possible."""
         return nobody_at_work(self._state_dir)
 
     def put_away(self) -> list[Path]:
@@ -139,7 +141,7 @@ class SqliteStore:
         return files.put_away(self._state_dir)
 
     def forget_copies(self, before: datetime) -> int:
-        """Delete the copies that know people of runs before that moment."""
+        """Delete the backups with personal data of runs before that time."""
         return forget_copies(self._state_dir, before)
 
     def take(self, content: Content) -> None:
@@ -147,15 +149,15 @@ class SqliteStore:
         take(self._path, content)
 
     def accept(self) -> str:
-        """Let the ledger be taken as it is: what else is known of it is moved into a folder."""
+        """Accept the ledger as it is: move the witnesses to a folder."""
         return str(files.put_witnesses_aside(self._state_dir) or "")
 
     def begin_anew(self) -> str:
-        """Move what is left of a ledger into a folder beside it."""
+        """Move the remains of a ledger to a folder next to it."""
         return str(files.put_aside(self._state_dir) or "")
 
     def _who_has(self, account: str) -> tuple[int, str] | None:
-        """Only looks into the ledger, which that one may be writing."""
+        """Read the holder from the ledger, which that process may be writing."""
         ledger = self.if_there()
         if ledger is None:
             return None

@@ -1,6 +1,6 @@
-"""Ledgers of earlier releases: copied beside, brought to this release's tables, nobody sent again.
+"""Upgrades ledgers of earlier releases, after a backup, so that nothing is sent again.
 
-Who only reads one reads a copy that lives as long as he looks.
+A process that only reads uses a temporary upgraded copy.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ _COPIES: Final = "ledger-schema*.sqlite3"
 
 
 def upgrade(path: Path, db: sqlite3.Connection) -> None:
-    """Bring a ledger of an earlier release to this one's tables, in one transaction, after a copy
-    was made beside it. Raises LedgerBusyError where a run is at work: it may be of that release.
+    """Upgrade a ledger in one transaction, after a backup was made next to it.
+
+    Raises LedgerBusyError if a run is active, as it may belong to the earlier release.
     """
     if version_of(path, db) == VERSION:
         return
@@ -53,7 +54,7 @@ def upgrade(path: Path, db: sqlite3.Connection) -> None:
         db.execute("BEGIN IMMEDIATE")
         try:
             version = version_of(path, db)
-            if version < VERSION:  # another process may have done it meanwhile
+            if version < VERSION:  # another process may have upgraded it meanwhile
                 _copy(path, _name_of_copy(path, version, datetime.now(UTC)))
                 _migrate(path, db, version)
             db.execute("COMMIT")
@@ -64,8 +65,8 @@ def upgrade(path: Path, db: sqlite3.Connection) -> None:
 
 
 def brought_up(path: Path, db: sqlite3.Connection) -> sqlite3.Connection:
-    """A connection to read this release's tables from: this one, or for a ledger of an earlier
-    release one to a copy that nobody else sees. The file stays as it is, and may be read-only.
+    """A connection for reading this release's tables: the given one, or for a ledger of an earlier
+    release, one to a private upgraded copy. The file is unchanged and may be read-only.
     """
     version = version_of(path, db)
     if version == VERSION:
@@ -78,12 +79,12 @@ def brought_up(path: Path, db: sqlite3.Connection) -> sqlite3.Connection:
 
 
 def copies(state_dir: Path) -> list[Path]:
-    """The copies of a ledger that were made before it was upgraded."""
+    """The backups of a ledger made before upgrades."""
     return sorted(state_dir.glob(_COPIES))
 
 
 def forget_copies(state_dir: Path, before: datetime) -> int:
-    """Delete the copies that know people of runs before that moment; returns how many."""
+    """Delete the backups with personal data of runs before that time; returns their number."""
     gone = 0
     for path in copies(state_dir):
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
@@ -103,7 +104,7 @@ def _name_of_copy(path: Path, version: int, now: datetime) -> Path:
 
 
 def _copy(path: Path, target: Path) -> None:
-    """What the ledger holds, in one file for its owner only: whole, or not there."""
+    """Back up the ledger to one file for its owner only; it is complete or absent."""
     part = target.with_suffix(".part")
     os.close(os.open(part, os.O_CREAT | os.O_RDWR | os.O_TRUNC, 0o600))
     try:
@@ -131,8 +132,8 @@ def _migrate(path: Path, db: sqlite3.Connection, version: int) -> None:
 
 
 def _to_3(db: sqlite3.Connection) -> None:
-    """Accounts that are bound to keys, one spelling for each endpoint and account, and under which
-    names conversions were sent.
+    """Bind accounts to keys, unify the spellings of endpoints and accounts, and store the
+    identities of conversions.
     """
     db.execute("ALTER TABLE destination RENAME TO destination_2")
     for statement in ADDED_IN_3.split(";"):
@@ -160,7 +161,7 @@ def _to_3(db: sqlite3.Connection) -> None:
 
 
 def _add_moments(db: sqlite3.Connection) -> None:
-    """Room for when a row's request left; the view is made anew, as it names all columns."""
+    """Add columns for the times of requests; the view is recreated, as it names all columns."""
     db.execute("DROP VIEW conversion")
     for table in ("posted", "sending"):
         db.execute(f"ALTER TABLE {table} ADD COLUMN left_at INTEGER")
@@ -168,9 +169,9 @@ def _add_moments(db: sqlite3.Connection) -> None:
 
 
 def _spelt(db: sqlite3.Connection, number: int, old: str) -> tuple[str, str, str]:
-    """The identity of a destination as it is spelt now, its endpoint and its account's name."""
+    """The identity of a destination in canonical form, its endpoint and its account's name."""
     where, _, account = old.partition(" ")
-    if "://" not in where:  # a sandbox, or a destination that was named by hand
+    if "://" not in where:  # a sandbox, or a manually named destination
         found = db.execute(
             "SELECT facts ->> '$.account' FROM run WHERE destination = ? ORDER BY id DESC LIMIT 1",
             (number,),
@@ -180,7 +181,7 @@ def _spelt(db: sqlite3.Connection, number: int, old: str) -> tuple[str, str, str
 
 
 def _merge(db: sqlite3.Connection, one: int, into: int) -> None:
-    """Two spellings were one destination: what was accepted at either was accepted."""
+    """Merge two spellings of one destination: a row accepted in either was accepted."""
     rank = "CASE {}.state WHEN 'accepted' THEN 2 WHEN 'uncertain' THEN 1 ELSE 0 END"
     new, old = rank.format("excluded"), rank.format("posted")
     db.execute(
@@ -199,8 +200,8 @@ def _merge(db: sqlite3.Connection, one: int, into: int) -> None:
 
 
 def _learn_names(db: sqlite3.Connection) -> None:
-    """Under which conversion_identifier runs sent, where it was the same for all rows. Their
-    identity fields nobody noted.
+    """Store the conversion_identifier of runs in which it was the same for all rows. Their identity
+    fields were not recorded.
     """
     (key,) = db.execute("SELECT value FROM setting WHERE name = 'hash_key'").fetchone()
     for run, rows, facts in db.execute("SELECT id, row_count, facts FROM run").fetchall():
@@ -215,7 +216,9 @@ def _learn_names(db: sqlite3.Connection) -> None:
 
 
 def _identifier(facts: Mapping[str, Any]) -> str:
-    """The one conversion_identifier of a run as the ledger's releases cleaned it, else nothing."""
+    """The only conversion_identifier of a run, as cleaned by earlier releases; empty if there is
+    none.
+    """
     fields = (facts.get("mapping_used") or {}).get("fields") or ()
     values = [f.get("value") for f in fields if f.get("field") == "conversion_identifier"]
     return " ".join(values[0].split()) if values and values[0] else ""

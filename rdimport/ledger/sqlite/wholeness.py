@@ -1,4 +1,4 @@
-"""Is a ledger whole? SQLite's own check of the file, and sums of ours that must agree."""
+"""Checks a ledger: SQLite's own check of the file, and sums that must agree."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ _LINES: Final = (
         for table in ("posted", "outcome", "tally")
     ),
 )
-"""What is wrong, in which table, and how to count it."""
+"""Possible errors, each with its table and a query that counts it."""
 
 _COUNTED: Final = """
 SELECT r.name, s.value, (SELECT coalesce(sum(rows), 0) FROM tally t WHERE t.run = r.id
@@ -73,16 +73,16 @@ SELECT r.name, s.value, (SELECT coalesce(sum(rows), 0) FROM tally t WHERE t.run 
 FROM run r CROSS JOIN json_each('["invalid", "refused", "uncertain"]') s
 WHERE r.forgotten_at IS NULL
 """
-"""Of runs that are not forgotten, what was counted and what is listed."""
+"""Counters of runs with personal data, and the corresponding numbers of rows."""
 
 
 def looked_through(ledger: LedgerFile) -> Found:
-    """Look through all of a ledger. A run may be at work. Raises LedgerDamagedError where it
-    cannot even be read.
+    """Check the whole ledger. A run may be active. Raises LedgerDamagedError if it cannot even be
+    read.
     """
     wrong = [str(said) for (said,) in ledger.query("PRAGMA integrity_check(5)") if said != "ok"]
     if not wrong:
-        ledger.query("BEGIN")  # all questions are about one moment
+        ledger.query("BEGIN")  # all queries see the same moment
         wrong = list(_wrong(ledger))
         ledger.query("COMMIT")
     if wrong:

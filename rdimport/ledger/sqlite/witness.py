@@ -1,9 +1,9 @@
-"""Small files that know how far a ledger had come, so that one that vanished or was replaced is
-noticed before anybody is sent twice.
+"""Witnesses: small files that record how far a ledger had come, so that a lost or replaced ledger
+is noticed before anything is sent twice.
 
-One lies beside the ledger, one in the user's own folders, because a state directory can vanish as a
-whole. Both say which ledger it was and how many writes had let rows leave; the ledger counts them
-too, in the same transaction. They hold nothing of people.
+One is next to the ledger, one in the user's own folders, because a state directory can disappear as
+a whole. Both contain the ledger's identifier and the number of writes that allowed rows to be sent.
+The ledger counts these too, in the same transaction. They contain no personal data.
 """
 
 from __future__ import annotations
@@ -28,17 +28,19 @@ from rdimport.ledger.hashes import ledger_id
 SUFFIX: Final = ".sent"
 
 _SHORTEST: Final = 512
-"""Bytes: SQLite has no smaller page, so a shorter file is no ledger."""
+"""Minimum bytes of a ledger: SQLite's smallest page."""
 
 _LOCK_IS_OLD: Final = 60.0
-"""Seconds: a lock that much older than an empty ledger is no trace of the start that made both."""
+"""Seconds by which a lock must be older than an empty ledger so as not to come from the same
+start.
+"""
 
 Identity = tuple[int, int]
 
 
 class Seen(NamedTuple):
-    """What one witness says: which ledger, how many writes, the run that made them, since and
-    until when.
+    """The contents of one witness: ledger, number of writes, the run that made them, first and last
+    time.
     """
 
     ledger: str
@@ -50,7 +52,7 @@ class Seen(NamedTuple):
 
 
 def identity(path: Path | str) -> Identity | None:
-    """Which file it is that a path leads to; None when there is none."""
+    """Identifies the file at a path; None if there is none."""
     try:
         found = os.stat(path)  # noqa: PTH116  it is asked before each write
     except OSError:
@@ -59,7 +61,7 @@ def identity(path: Path | str) -> Identity | None:
 
 
 def outside(state_dir: Path) -> Path | None:
-    """The folder of the user that goes with a state directory; None where there is no home."""
+    """The user's folder for a state directory; None without a home directory."""
     from platformdirs import user_data_path  # noqa: PLC0415
 
     try:
@@ -71,7 +73,7 @@ def outside(state_dir: Path) -> Path | None:
 
 
 def seen(state_dir: Path) -> list[Seen]:
-    """What all witnesses of a state directory say; what cannot be read says nothing."""
+    """The contents of all readable witnesses of a state directory."""
     return [*_inside(state_dir), *_outside(state_dir)]
 
 
@@ -111,7 +113,7 @@ def _read(path: Path) -> Seen | None:
 
 
 def refuse_remains(path: Path) -> None:
-    """Raises LedgerLostError where a ledger was and is not, or is cut to nothing."""
+    """Raise LedgerLostError if a ledger has disappeared or was truncated."""
     try:
         size = path.stat().st_size
     except (FileNotFoundError, NotADirectoryError):
@@ -145,7 +147,9 @@ def refuse_remains(path: Path) -> None:
 
 
 def _older_than(path: Path) -> bool:
-    """Was an empty ledger another one before? Its log, or a lock from long before, says so."""
+    """Whether an empty ledger replaced an earlier one, according to its log or a much older
+    lock.
+    """
     with suppress(OSError):
         if path.with_name(path.name + "-wal").stat().st_size:
             return True
@@ -156,8 +160,8 @@ def _older_than(path: Path) -> bool:
 
 
 def refuse_older(path: Path, known: Sequence[Seen], key: bytes, writes: int) -> None:
-    """Raises LedgerLostError where more was sent than this ledger knows of. `known` was read
-    before `writes`, as a run may be at work.
+    """Raise LedgerLostError if more was sent than this ledger knows. `known` was read before
+    `writes`, as a run may be active.
     """
     mine = ledger_id(key)
     same = [one for one in known if one.ledger == mine]
@@ -195,7 +199,7 @@ def _last(known: Sequence[Seen]) -> str:
 
 
 def way_out(path: Path, another: str = "") -> str:
-    """What a person can do about a ledger that is lost."""
+    """The remedy for a lost ledger."""
     where = shlex.join(["--state-dir", str(path.parent.absolute())])
     lines = [
         _(
@@ -221,7 +225,7 @@ def way_out(path: Path, another: str = "") -> str:
 
 
 class Witness:
-    """Writes down, in place and in microseconds, how far a ledger has come in one run."""
+    """Records, in place and within microseconds, how far a ledger has come in one run."""
 
     def __init__(self, state_dir: Path, key: bytes, account: str, run: str, since: str) -> None:
         self._state_dir = state_dir
@@ -246,7 +250,9 @@ class Witness:
         self._files = None
 
     def note(self, writes: int) -> None:
-        """Rows leave that only a ledger with so many writes knows. Raises LedgerError."""
+        """Record that rows are sent which only a ledger with that many writes knows. Raises
+        LedgerError.
+        """
         first = self._files is None
         files = self._opened() if self._files is None else self._files
         line = self._line % writes
@@ -267,7 +273,7 @@ class Witness:
             ) from error
 
     def _opened(self) -> list[IO[bytes]]:
-        """The one beside the ledger, and where the user has a home that can be written, another."""
+        """The witness next to the ledger and, if the user's home is writable, another one."""
         try:
             files = [_made(self._state_dir / self._name)]
         except OSError as error:
@@ -289,7 +295,7 @@ class Witness:
 
 
 def _put(number: int, line: bytes) -> None:
-    """Write it at the start of a file."""
+    """Write at the start of a file."""
     if sys.platform == "win32":
         os.lseek(number, 0, os.SEEK_SET)
         os.write(number, line)
@@ -298,11 +304,11 @@ def _put(number: int, line: bytes) -> None:
 
 
 def _made(path: Path) -> IO[bytes]:
-    """A file to write in place, for its owner only."""
+    """Open a file to write in place, for its owner only."""
     number = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
     return os.fdopen(number, "r+b", buffering=0)
 
 
 def moment() -> str:
-    """Now, for a folder's name."""
+    """The current time, for a folder's name."""
     return time.strftime("%Y%m%d-%H%M%S")

@@ -1,7 +1,7 @@
-"""What one write of the journal changes in the ledger: rows that begin, rows that end.
+"""The changes of one write of the journal: rows that begin, rows that end.
 
-One statement takes a whole batch: SQLite works on it without Python's lock, which it would have to
-get back from the event loop after each row.
+One statement processes a whole batch. SQLite then runs without the GIL, which it would otherwise
+have to take back from the event loop after each row.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from rdimport.ledger.records import Counters, Outcome, RowResult, SendAttempt, t
 from rdimport.ledger.sqlite.schema import post
 
 _POST_EVERY: Final = 20_000
-"""Accepted rows after which the daybook is posted: a tenth of a second, and no file too large."""
+"""Accepted rows after which the daybook is posted: takes 0.1 s, and keeps the file small."""
 
 
 class Writes:
-    """The writes of one run, each within a transaction of its caller."""
+    """The writes of one run, each within the caller's transaction."""
 
     def __init__(
         self, run: int, destination: int, digests: Callable[[Sequence[str], int], list[bytes]]
@@ -40,8 +40,8 @@ class Writes:
         ended: Sequence[RowResult | SendAttempt],
         counters: Counters,
     ) -> None:
-        """Note rows that are about to leave and rows that came to an end. Raises Bug when one ends
-        that was never begun.
+        """Record rows about to be sent and results of rows. Raises Bug for a result of a row that
+        never began.
         """
         accepted = {
             _place(end.outgoing): end.receipt
@@ -58,7 +58,7 @@ class Writes:
     def still_open(
         self, db: sqlite3.Connection, ended: Sequence[RowResult | SendAttempt]
     ) -> list[RowResult | SendAttempt]:
-        """Those of some ended rows that nobody else has put away meanwhile."""
+        """Those of the ended rows that no other process has settled meanwhile."""
         found = db.execute("SELECT file << 32 | row FROM sending WHERE run = ?", (self._run,))
         places = {place for (place,) in found}
         return [end for end in ended if _place_of(end) in places]
@@ -89,7 +89,7 @@ class Writes:
         ended: Sequence[RowResult | SendAttempt],
         accepted: Mapping[int, str],
     ) -> None:
-        """Put the outcomes of rows in the place of the notes that they are on their way."""
+        """Replace the records of rows in flight by their results."""
         if accepted:
             db.execute(
                 "INSERT INTO daybook SELECT s.run, s.file, s.row, destination, identity, payload,"
@@ -131,12 +131,12 @@ class Writes:
             self._unposted = 0
 
     def _fail(self, db: sqlite3.Connection, failed: Sequence[RowResult]) -> None:
-        """Note rows that were not accepted, each at its place: they are few."""
+        """Record rows that were not accepted, one by one: they are few."""
         db.executemany(
             "INSERT INTO posted SELECT destination, identity, ?, payload, run, file, row, ?, ?,"
             " NULL, NULL, NULL, left_at FROM sending WHERE run = ? AND file = ? AND row = ?"
             " ON CONFLICT (destination, identity) DO UPDATE SET"
-            # who was accepted, or may have been, stays so when a later payload is refused
+            # an accepted or uncertain conversion stays so if a later payload is refused
             " (state, payload, run, file, row, receipt, problems, refused, tried, left_at) ="
             " (SELECT excluded.state, excluded.payload, excluded.run, excluded.file, excluded.row,"
             " excluded.receipt, excluded.problems, NULL, NULL, excluded.left_at"
@@ -160,13 +160,13 @@ class Writes:
         self.record(db, [end.outcome for end in failed])
 
     def record(self, db: sqlite3.Connection, outcomes: Sequence[Outcome]) -> None:
-        """Note the ends of rows, and count them."""
+        """Record the results of rows, and count them."""
         self._list(db, outcomes)
         for state in {end.state for end in outcomes}:
             self.tally(db, state, sum(end.state is state for end in outcomes))
 
     def _list(self, db: sqlite3.Connection, outcomes: Sequence[Outcome]) -> None:
-        """Note the ends of rows of which a report says more than how many they are."""
+        """Record the results of rows that a report lists individually."""
         db.executemany(
             "INSERT INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
@@ -185,8 +185,8 @@ class Writes:
         )
 
     def _note_minute(self, db: sqlite3.Connection, accepted: int, counters: Counters) -> None:
-        """Add what is new since the last write to the minute of the sending, from 0."""
-        # in one table and one line, as each table is one more page to write
+        """Add what is new since the last write to the current minute of sending, from 0."""
+        # one table and one line, as each table costs one more page to write
         new = (now - before for now, before in zip(counters, self._counted, strict=True))
         db.execute(
             "INSERT INTO minute VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run, minute) DO UPDATE"
@@ -197,7 +197,7 @@ class Writes:
         )
 
     def tally(self, db: sqlite3.Connection, state: State, rows: int) -> None:
-        """Count rows that came to an end."""
+        """Count the results of rows."""
         db.execute(
             "INSERT INTO tally VALUES (?, ?, ?)"
             " ON CONFLICT (run, state) DO UPDATE SET rows = rows + excluded.rows",
@@ -212,7 +212,7 @@ def _sources(rows: Sequence[SendAttempt]) -> bytes:
 
 
 def eight_bytes(*sources: int) -> bytes:
-    """Sources as the ledger keeps them, one after the other."""
+    """Source hashes as stored in the ledger, concatenated."""
     return array("q", sources).tobytes()
 
 
@@ -226,7 +226,7 @@ def _place_of(end: RowResult | SendAttempt) -> int:
 
 
 def count_write(db: sqlite3.Connection) -> int:
-    """Count a write that lets rows leave; returns which one it is."""
+    """Count a write that allows rows to be sent; returns its number."""
     ((writes,),) = db.execute(
         "INSERT INTO setting VALUES ('writes', 1)"
         " ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import ast
+import errno
+import os
 import re
 import string
 from collections.abc import Iterator
@@ -66,7 +68,7 @@ def said() -> Iterator[tuple[str, ...]]:
             if isinstance(node, ast.Call):
                 name = getattr(node.func, "id", getattr(node.func, "attr", ""))
                 args = [a.value for a in node.args if isinstance(a, ast.Constant)]
-                if name in MARKS and len(args) >= MARKS[name] and path.parent.name != "messages":
+                if name in MARKS and len(args) >= MARKS[name]:
                     yield tuple(args[: MARKS[name]])
 
 
@@ -275,6 +277,14 @@ def test_a_language_is_spoken_for_a_while_and_another_one_is_english() -> None:
         "en",
     ]
     assert LANGUAGES == ("en", "pt-BR")
+
+
+def test_what_the_system_says_of_a_file_is_told_in_the_readers_language() -> None:
+    gone = os.strerror(errno.ENOENT)
+    with speaking("pt-BR"):
+        said = gettext("{path}: cannot be read: {strerror}", path="a.yaml", strerror=gone)
+    assert said == "a.yaml: não é possível ler: arquivo ou pasta não existe"
+    assert gone in gettext("{path}: cannot be read: {strerror}", path="a.yaml", strerror=gone)
 
 
 def test_numbers_and_moments_are_written_as_the_language_writes_them() -> None:

@@ -198,6 +198,25 @@ def test_the_report_of_a_report_holds_the_first_files_columns_once(office: Offic
     assert header[-len(REPORTED) :] == list(REPORTED)
 
 
+def test_a_portuguese_failures_xlsx_has_portuguese_headings_and_states_and_comes_in_again(
+    office: Office,
+) -> None:
+    path = office.write(*ROWS)
+    first = office.run(path, lang="pt-BR")
+    sheet = openpyxl.load_workbook(first.summary.failures_xlsx)["Linhas"]
+    head, row = (list(line) for line in sheet.iter_rows(max_row=2, values_only=True))
+    assert "rdimport_row" not in head
+    assert row[head.index("rdimport_estado")] == "inválida"
+    second = office.run(first.summary.failures_xlsx)
+    header, *_ = (list(line) for line in csv_rows(second.summary.failures_csv))
+    assert header == list(csv_rows(first.summary.failures_csv)[0])
+    places = [
+        [(line["rdimport_row"], line["rdimport_file"]) for line in csv_rows(run.failures_csv)]
+        for run in (first.summary, second.summary)
+    ]
+    assert places[0] == places[1]
+
+
 def test_a_row_that_fails_again_keeps_its_place_in_the_list_that_it_came_from(
     office: Office,
 ) -> None:

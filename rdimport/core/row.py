@@ -33,6 +33,17 @@ REPORTED: Final = tuple(
 )
 """Columns that a failure report adds; `source.failure_report` recognises a report by them."""
 
+REPORTED_IN: Final = {
+    "pt-BR": tuple(
+        f"rdimport_{name}"
+        for name in "linha arquivo estado campo coluna valor codigo motivo".split()
+    )
+}
+"""The same in failures.xlsx, which is for people, by language; failures.csv is for programs."""
+
+REPORTED_NAMES: Final = frozenset(REPORTED).union(*REPORTED_IN.values())
+"""All of them, whatever the language."""
+
 
 class State(StrEnum):
     """The final state of a data row; each row ends in exactly one."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from rdimport.core.messages.reasons import explain
-from rdimport.core.row import REPORTED, Problem
+from rdimport.core.row import REPORTED, REPORTED_IN, REPORTED_NAMES, Problem
 from rdimport.ledger import Input, Outcome, Run
 from rdimport.report.reread import Reread
 
@@ -32,7 +32,7 @@ class Line(NamedTuple):
 def columns(inputs: dict[int, Input]) -> tuple[str, ...]:
     """The columns of all inputs in order, without those that an earlier report added."""
     named = (name for table in inputs.values() for name in table.columns)
-    return tuple(name for name in dict.fromkeys(named) if name not in REPORTED)
+    return tuple(name for name in dict.fromkeys(named) if name not in REPORTED_NAMES)
 
 
 def lines(
@@ -66,7 +66,8 @@ def _origin(
     end: Outcome, table: Input, at: Mapping[str, str | None], *, several: bool
 ) -> tuple[str, str]:
     """The row's number and its file, with the sheet if `several` of it were read."""
-    row, file, *_ = (at.get(name) or "" for name in REPORTED)
+    spellings = zip(REPORTED, *REPORTED_IN.values(), strict=True)
+    row, file, *_ = (next(filter(None, map(at.get, names)), "") for names in spellings)
     name = f"{table.name} [{table.sheet}]" if several and table.sheet else table.name
     return (row, file) if row.isdecimal() and file else (str(end.row), name)
 

@@ -69,6 +69,10 @@ class Words:
         """The plural name of a state."""
         return self._plural(state, 2)
 
+    def one(self, state: State) -> str:
+        """A state's name, as of one row."""
+        return self._plural(state, 1)
+
     def rows_in(self, state: State, rows: int) -> str:
         """A number of rows in a state: `1 aceita`, `2.000 aceitas`."""
         return f"{self.number(rows)} {self._plural(state, rows)}"

@@ -21,20 +21,23 @@ if TYPE_CHECKING:
 SHEET: Final = "rdimport"
 """Prefixes of the report's sheets without rows."""
 
-_MARKS: Final = ("rdimport_row", "rdimport_state")
-"""Columns of a report by which it is recognised: the other ones may have been deleted."""
+_MARKS: Final = (("rdimport_row", "rdimport_state"), ("rdimport_linha", "rdimport_estado"))
+"""Columns of a report by which it is recognised, in each language: the other ones may have been
+deleted.
+"""
 _FIRST_LINE: Final = 1 << 16
 
 
 def is_header(cells: Iterable[str | None]) -> bool:
     """Whether a row has the columns by which a failure report is recognised."""
-    return {fold(cell) for cell in cells if cell}.issuperset(_MARKS)
+    names = {fold(cell) for cell in cells if cell}
+    return any(names.issuperset(marks) for marks in _MARKS)
 
 
 def text_hints(head: bytes, hints: Hints) -> Hints:
     """The hints to use for a text file that begins with these bytes, in any encoding."""
     start = head[:_FIRST_LINE].replace(b"\0", b"")
-    is_report = all(name.encode() in start for name in _MARKS)
+    is_report = any(all(name.encode() in start for name in marks) for marks in _MARKS)
     return _unsaid(hints) if is_report else hints
 
 

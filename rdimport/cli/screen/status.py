@@ -13,11 +13,23 @@ from rdimport.report.run_status import RunStatus
 from rdimport.report.words import Words
 
 _WHERE: Final = {
-    "running": untranslated("at work"),
-    "finished": untranslated("finished"),
-    "stopped": untranslated("stopped"),
+    "running": "where.running",
+    "finished": "where.finished",
+    "stopped": "where.stopped",
+    "failed": "where.failed",
+    "killed": "where.killed",
+}
+"""How a run ended, by what the ledger says of it."""
+
+_HEADINGS: Final = {
+    "Run": untranslated("Run"),
+    "started": untranslated("started"),
+    "took": untranslated("took"),
+    "where": untranslated("where"),
+    "to": untranslated("to"),
+    "rows": untranslated("rows"),
     "failed": untranslated("failed"),
-    "killed": untranslated("killed"),
+    "left": untranslated("left"),
 }
 
 _LEFT: Final = ("Run", "started", "where", "to")
@@ -36,13 +48,14 @@ def table(runs: Sequence[RunStatus], store: str) -> Iterator[str]:
         return
     yield from one(next((run for run in runs if not run.local), runs[0]))
     yield ""
-    lines = [_cells(run) for run in runs]
-    sizes = {name: max(len(name), *(len(line[name]) for line in lines)) for name in lines[0]}
+    heads = {name: _(text) for name, text in _HEADINGS.items()}
+    lines = [heads, *map(_cells, runs)]
+    sizes = {name: max(len(line[name]) for line in lines) for name in heads}
     for name in _SPARE:
         if sum(sizes.values()) + len(sizes) - 1 > width():
             del sizes[name]
     space = "  " if sum(sizes.values()) + 2 * (len(sizes) - 1) <= width() else " "
-    for line in [{name: name for name in sizes}, *lines]:
+    for line in lines:
         cells = (
             f"{line[name]:<{size}}" if name in _LEFT else f"{line[name]:>{size}}"
             for name, size in sizes.items()
@@ -60,7 +73,7 @@ def _cells(run: RunStatus) -> dict[str, str]:
         "Run": run.run_id,
         "started": short(run.started_at),
         "took": Words(language()).duration(run.seconds) if run.seconds is not None else "",
-        "where": run.where,
+        "where": Words(language())(_WHERE[run.where]),
         "to": to,
         "rows": str(sum(rows.values())),
         "failed": str(sum(rows[state] for state in FAILED)),
@@ -79,7 +92,7 @@ def one(run: RunStatus) -> Iterator[str]:
         where = _("account {account} on this machine (local)", account=run.account)
     files = ", ".join(printable(name, 80) for name in run.files) or _("no file")
     yield from wrapped(_("{files}, to {where}", files=files, where=where))
-    parts = [_("started {moment}", moment=second(run.started_at)), _(_WHERE[run.where])]
+    parts = [_("started {moment}", moment=second(run.started_at)), words(_WHERE[run.where])]
     if run.stopped_because and run.stopped_because != run.where:
         parts[-1] += f" ({run.stopped_because})"
     if run.seconds is not None:

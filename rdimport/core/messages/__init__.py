@@ -1,7 +1,8 @@
 """Messages: codes, and a catalogue of sentences for each language."""
 
-from rdimport.core.messages.catalogue import gettext, ngettext, untranslated
+from rdimport.core.messages.catalogue import gettext, ngettext
 from rdimport.core.messages.language import LANGUAGES, Language, language, language_of, speaking
+from rdimport.core.messages.mark import untranslated
 
 _ = gettext
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from rdimport.core.messages.language import LANGUAGES, language
+from rdimport.core.messages.system import SAID
 from rdimport.core.messages.written import whole
 from rdimport.core.visible import Shown, shown
 
@@ -50,7 +51,16 @@ def gettext(text: str, /, **values: object) -> str:
 
 
 def _shown(values: dict[str, object]) -> dict[str, object]:
-    return {name: shown(str(v)) if isinstance(v, str | Path) else v for name, v in values.items()}
+    return {name: _one_shown(value) for name, value in values.items()}
+
+
+def _one_shown(value: object) -> object:
+    """Text made visible; what the system says of a file in the reader's language too."""
+    if isinstance(value, OSError) and value.strerror in SAID and value.filename is None:
+        value = value.strerror
+    if isinstance(value, str) and value in SAID and language() != "en":
+        value = catalogue(language()).gettext(SAID[value])
+    return shown(str(value)) if isinstance(value, str | Path) else value
 
 
 def ngettext(one: str, many: str, number: int, /, **values: object) -> str:

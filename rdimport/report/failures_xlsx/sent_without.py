@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from rdimport.core.messages.reasons import explain
-from rdimport.core.row import DROPPED, Problem
+from rdimport.core.row import DROPPED, REPORTED, REPORTED_IN, Problem
 from rdimport.report.failures_xlsx.formats import CellFormats, for_print
 from rdimport.report.rows import columns
 
@@ -23,6 +23,13 @@ _LONGEST: Final = 32_767
 _WIDTH: Final = 22
 
 
+def _headings(words: Words) -> tuple[str, ...]:
+    """The added columns in the reader's language."""
+    told = dict(zip(REPORTED, REPORTED_IN.get(words.lang, REPORTED), strict=True))
+    reason = told["rdimport_reason"].removeprefix("rdimport_")
+    return (*(told[name] for name in _ADDED[:-1]), reason)
+
+
 def sent_without(
     book: Workbook, run: Run, inputs: dict[int, Input], words: Words, looks: CellFormats
 ) -> None:
@@ -37,7 +44,7 @@ def sent_without(
                 continue
             if sheet is None:
                 sheet = book.add_worksheet(words("without_sheet"))
-                for i, name in enumerate((*own, *_ADDED)):
+                for i, name in enumerate((*own, *_headings(words))):
                     style = looks.header if i < len(own) else looks.added_header
                     sheet.write_string(0, i, name[:_LONGEST], style)
                 sheet.freeze_panes(1, 0)

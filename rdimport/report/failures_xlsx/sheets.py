@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rdimport.core.messages.reasons import explain, remedy
 from rdimport.core.names import fold
-from rdimport.core.row import REPORTED, Problem
+from rdimport.core.row import REPORTED, REPORTED_IN, Problem
 from rdimport.ledger import Input, Run
 from rdimport.report.data import ReportData
 from rdimport.report.failures_xlsx.formats import CellFormats, for_print
@@ -124,6 +124,9 @@ class Sheets:
         self._at = {name: i for i, name in enumerate(names)}
         self._from = [[*own, *REPORTED].index(name) for name in names]
         self._reason = self._at[REPORTED[-1]]
+        self._state = self._at["rdimport_state"]
+        told = REPORTED_IN.get(words.lang, REPORTED)
+        self._headings = {self._at[n]: text for n, text in zip(REPORTED, told, strict=True)}
         self._wrapping = len(own) + 1  # columns whose cells wrap: of the input, and the reason
         self._added = frozenset(self._at[name] for name in REPORTED)
         self._base = sheet_name(inputs, words)
@@ -146,6 +149,7 @@ class Sheets:
         wrong = self._placed(line.end.problems)
         suspect = self._placed(line.end.warnings)
         cells = [line.cells[at] for at in self._from]
+        cells[self._state] = self._words.one(line.end.state)
         self._measure(sheet, cells)
         for i, cell in enumerate(cells):
             style = self._style(i)
@@ -204,7 +208,7 @@ class Sheets:
         self._row = 0
         for name, i in self._at.items():
             style = self._looks.added_header if i in self._added else self._looks.header
-            sheet.write_string(0, i, name[:_LONGEST], style)
+            sheet.write_string(0, i, self._headings.get(i, name)[:_LONGEST], style)
         return sheet
 
     def _end(self) -> None:
@@ -217,7 +221,7 @@ class Sheets:
         sheet.freeze_panes(1, self._reason + 1)
         sheet.autofilter(0, 0, max(last, 1), right)
         sheet.ignore_errors({"number_stored_as_text": f"A1:XFD{last + 1}"})
-        for_print(sheet, self._widths[: self._at["rdimport_state"] + 1], last)
+        for_print(sheet, self._widths[: self._state + 1], last)
         sheet.repeat_rows(0)
         sheet.repeat_columns(0, self._reason)
         for at, (i, values) in enumerate(self._lists.items()):
@@ -242,7 +246,7 @@ class Sheets:
         """
         found: dict[int, list[Problem]] = {}
         for problem in problems:
-            i = self._at.get(problem.column, self._at["rdimport_state"])
+            i = self._at.get(problem.column, self._state)
             found.setdefault(i, []).append(problem)
         return found
 

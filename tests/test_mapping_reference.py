@@ -17,6 +17,7 @@ from rdimport.core.errors import MappingError
 from rdimport.core.messages.codes import Code
 from rdimport.core.yaml_document import parse
 from rdimport.mapping import Check, FieldSource, LegalBasis, Mapping, Source, SourceHints
+from rdimport.mapping.json_schema import descriptions
 
 ROOT = Path(__file__).parent.parent
 VALIDATOR = jsonschema.Draft202012Validator(Mapping.schema())
@@ -216,7 +217,7 @@ def test_every_key_has_a_sentence_and_examples_that_the_parser_takes(
     model: Any, around: dict[str, Any]
 ) -> None:
     for key, field in model.model_fields.items():
-        assert field.description, key
+        assert descriptions(model)[key], key
         assert field.examples, key
         for example in field.examples:
             Mapping.parse(written(_with_example(model, key, example)))

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+from itertools import pairwise
+from textwrap import dedent
 from typing import TYPE_CHECKING, Any, Final
 
 from rdimport.destination.rdstation.fields import CUSTOM_FIELD, FIELDS, LEGAL_STATUSES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pydantic import BaseModel
 
 _TEXT: Final = {"type": ["string", "number", "boolean"]}
@@ -17,7 +23,14 @@ _NOT_FIELDS: Final = frozenset({"conversion_identifier", "legal_bases"})
 
 def json_schema(model: type[BaseModel]) -> dict[str, Any]:
     """The schema of a mapping, including the short forms that the model expands."""
-    schema = _relaxed(model.model_json_schema())
+    schema = model.model_json_schema()
+    for section in _sections(model):
+        part = schema if section is model else schema["$defs"].get(section.__name__, {})
+        for key, text in descriptions(section).items():
+            if key in part.get("properties", ()):
+                described = {**part["properties"][key], "description": text}
+                part["properties"][key] = dict(sorted(described.items()))
+    schema = _relaxed(schema)
     parts, keys = schema["$defs"], schema["properties"]
     whole = {"$ref": "#/$defs/Source"}
     keys["conversion_identifier"] = _either(keys["conversion_identifier"], _TEXT, whole)
@@ -37,6 +50,38 @@ def json_schema(model: type[BaseModel]) -> dict[str, Any]:
         keys[key]["propertyNames"] = names
     keys["fields"]["required"] = ["email"]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def descriptions(section: type[BaseModel]) -> dict[str, str]:
+    """The docstrings of a model's own attributes and of those that it inherits.
+
+    pydantic's `use_attribute_docstrings` reads them with every start, which takes longer than all
+    else that it does; only the schema needs them.
+    """
+    found: dict[str, str] = {}
+    for model in reversed(
+        [one for one in section.__mro__ if one.__module__.startswith("rdimport")]
+    ):
+        body = ast.parse(dedent(inspect.getsource(model))).body[0]
+        for key, text in pairwise(body.body if isinstance(body, ast.ClassDef) else ()):
+            match key, text:
+                case (
+                    ast.AnnAssign(target=ast.Name(id=name)),
+                    ast.Expr(value=ast.Constant(value=str(said))),
+                ):
+                    found[name] = inspect.cleandoc(said)
+    return found
+
+
+def _sections(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    """All models of the language, of which `model` is one."""
+    from rdimport.mapping.vocabulary import Section  # noqa: PLC0415
+
+    waiting: list[type[BaseModel]] = [Section]
+    while waiting:
+        section = waiting.pop()
+        waiting += section.__subclasses__()
+        yield section
 
 
 def _either(described: dict[str, Any], *forms: dict[str, Any]) -> dict[str, Any]:

@@ -137,4 +137,4 @@ Cleaners = Annotated[tuple[Clean, ...], BeforeValidator(as_tuple), Field(min_len
 class Section(BaseModel):
     """Base class of all parts: unknown keys are errors, and instances are immutable."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -16,7 +15,7 @@ from rdimport.source.header import visible
 from rdimport.source.mojibake import LEADS, is_broken, repaired
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 _TOTAL: Final = (
     r"^\s*(?:sub-?)?tota(?:l|is)(?: geral)?(?: (?:de|do|da|dos|das) [\w ]+)?"
@@ -187,12 +186,3 @@ def listed(rows: Sequence[int]) -> str:
     if more > 0:
         return _("rows {rows} and {number} more", rows=shown, number=more)
     return _("rows {rows}", rows=shown)
-
-
-def ahead(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """The same frames, each read ahead in a thread while the previous one is used."""
-    with ThreadPoolExecutor(1, "rdimport-read") as reader:
-        coming = reader.submit(next, frames, None)
-        while (frame := coming.result()) is not None:
-            coming = reader.submit(next, frames, None)
-            yield frame

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from rdimport.core.ahead import ahead
 from rdimport.core.errors import SourceError
 from rdimport.core.messages import _, untranslated
 from rdimport.core.row import FILE
 from rdimport.source.encoding import Decoder
 from rdimport.source.fingerprint import fingerprint
 from rdimport.source.port import BATCH_ROWS, Facts, Hints
-from rdimport.source.row_filter import RowFilter, ahead
+from rdimport.source.row_filter import RowFilter
 from rdimport.source.text.dialect import SAMPLE_BYTES, find_dialect, without_end_mark
 from rdimport.source.text.splitter import Splitter
 
@@ -76,7 +77,7 @@ class TextTable:
 
     def batches(self, rows: int = BATCH_ROWS) -> Iterator[pl.DataFrame]:
         """All rows in order; see `port.Table`."""
-        for frame in ahead(self._frames()):
+        for frame in ahead(self._frames(), "read"):
             yield from frame.iter_slices(rows)
 
     def _frames(self) -> Iterator[pl.DataFrame]:

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial, wraps
 from pathlib import Path
-from random import SystemRandom
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
-from rdimport.api.pipeline import RunOptions, carry_out, source_hints
+from rdimport.api.hints import source_hints
 from rdimport.api.results import CheckResult, CheckTally, RunResult
+from rdimport.core.ahead import load_ahead
 from rdimport.core.clock import Clock, SystemClock, today
-from rdimport.core.errors import (
-    SourceError,
-    UsageError,
-)
-from rdimport.core.events import (
-    Observer,
-    best_effort,
-    ignore_events,
-)
+from rdimport.core.errors import SourceError, UsageError
+from rdimport.core.events import Observer, best_effort, ignore_events
 from rdimport.core.messages import _, language_of, speaking
 from rdimport.core.quota import Quota
 from rdimport.core.row import State
@@ -37,16 +29,17 @@ from rdimport.plan.planner import Planner
 from rdimport.plan.spool import Spool
 from rdimport.plan.suppression import Suppression
 from rdimport.prepare.preview import Preview, advice
-from rdimport.proposal import SAMPLE_ROWS, Proposal
-from rdimport.proposal import propose as propose_for
-from rdimport.proposal.survey import Survey
-from rdimport.proposal.survey import survey as surveyed
+from rdimport.prepare.validate import LIBRARIES
 from rdimport.source import Hints, Table, open_tables
 
 if TYPE_CHECKING:
     from rdimport.delivery.dispatcher import Chance
     from rdimport.delivery.stopping import StopRequest
     from rdimport.delivery.transport import Kind
+    from rdimport.proposal import Proposal
+    from rdimport.proposal.survey import Survey
+
+# What only one of the verbs needs is imported by it: a check of ten rows is mostly imports.
 
 Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
@@ -118,6 +111,7 @@ def check(
     """
     mapping, custom_fields, _name = _loaded(mapping, custom_fields)
     allowed = _quota(quota)
+    load_ahead(*LIBRARIES)
     hints = replace(hints or Hints(), downloads=_there(state_dir))
     tables = open_tables(_names(files), source_hints(hints, mapping))
     people = Suppression.read(_names(suppress))
@@ -162,6 +156,8 @@ def survey(
     """What is in the files, without a mapping: each table, and what each of its
     columns seems to hold. Raises SourceError.
     """
+    from rdimport.proposal.survey import survey as surveyed  # noqa: PLC0415
+
     tables = open_tables(_names(files), hints or Hints())
     return [(table, surveyed(table)) for table in tables]
 
@@ -176,6 +172,9 @@ def propose(
     shows what it does. `hints` are written into it. Raises SourceError for a file that cannot be
     read or has no rows.
     """
+    from rdimport.proposal import SAMPLE_ROWS  # noqa: PLC0415
+    from rdimport.proposal import propose as propose_for  # noqa: PLC0415
+
     given = hints or Hints()
     table = open_tables([str(file)], given)[0]
     sample = next(table.batches(SAMPLE_ROWS), None)
@@ -269,7 +268,10 @@ async def run_async(
     Raises MappingError, SourceError and UsageError when nothing was sent, LedgerBusyError when
     another run of the account is at work, LedgerError when something could not be recorded.
     """
-    from rdimport.delivery.dispatcher import Settings  # noqa: PLC0415  with it comes the transport
+    from random import SystemRandom  # noqa: PLC0415
+
+    from rdimport.api.pipeline import RunOptions, carry_out  # noqa: PLC0415
+    from rdimport.delivery.settings import Settings  # noqa: PLC0415
 
     read_mapping, custom_fields, name = _loaded(mapping, custom_fields)
     state_dir = default_state_dir() if state_dir is None else Path(state_dir)
@@ -312,6 +314,8 @@ def _blocking(
 ) -> Callable[Arguments, Result]:
     @wraps(work)
     def blocking(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        import asyncio  # noqa: PLC0415
+
         return asyncio.run(work(*args, **kwargs))
 
     return blocking

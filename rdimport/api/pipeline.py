@@ -14,16 +14,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from rdimport.api.hints import source_hints
 from rdimport.api.results import RunResult
 from rdimport.core.address import masked
+from rdimport.core.ahead import load_ahead
 from rdimport.core.clock import Clock, today
-from rdimport.core.errors import (
-    Bug,
-    ExitCode,
-    LedgerError,
-    RdimportError,
-    ReportError,
-)
+from rdimport.core.errors import Bug, ExitCode, LedgerError, RdimportError, ReportError
 from rdimport.core.events import (
     LastTrouble,
     Observer,
@@ -38,6 +34,7 @@ from rdimport.core.quota import Quota
 from rdimport.core.row import FAILED, State
 from rdimport.core.shell import whole
 from rdimport.core.stop import StopReason
+from rdimport.delivery.named_proxy import refuse_unusable_proxy
 from rdimport.delivery.pacing.pacer import EvenPacer, RateLimiter
 from rdimport.delivery.pacing.shared import shared
 from rdimport.delivery.stopping import StopRequest, stop_on_signals, stop_with
@@ -67,6 +64,7 @@ from rdimport.plan.planner import Plan, Planner
 from rdimport.plan.spool import Spool
 from rdimport.plan.suppression import Suppression
 from rdimport.prepare.preview import advice
+from rdimport.prepare.validate import LIBRARIES
 from rdimport.report import write_report
 from rdimport.report.private_files import clean, see_that_it_can_be_made
 from rdimport.report.summary import RunSummary, summarise_alone
@@ -118,12 +116,11 @@ class RunOptions:
 
 async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions) -> RunResult:
     """Import `files` as `options` say; raises what `api.run_async` documents."""
-    from rdimport.delivery.transport import proxy_for  # noqa: PLC0415  with it comes httpx
-
-    proxy_for(options.to.base_url)  # nor with a proxy that cannot be used
+    refuse_unusable_proxy(options.to.base_url)
     see_that_it_can_be_made(options.report_dir)
     with suppress(ReportError):  # purge says what it is
         clean(options.report_dir)
+    load_ahead(*LIBRARIES, "rdimport.delivery.dispatcher")
     tables = open_tables(files, source_hints(options.hints, mapping))
     options.to.credentials()  # without a key there is nothing to plan
     stop_request = StopRequest()
@@ -392,21 +389,6 @@ def _abandoned(run: Run, options: RunOptions, error: BaseException) -> RdimportE
             known = {**_report(run, options).as_json(), **known}
             remedy = _("The report of this run: {folder}", folder=options.report_dir / run.name)
     return error.with_code(code, remedy, known) if isinstance(error, RdimportError) else None
-
-
-def source_hints(hints: Hints, mapping: Mapping) -> Hints:
-    """What the person said, else what the mapping says of its source."""
-    return replace(
-        hints,
-        sheet=hints.sheet or mapping.source.sheet,
-        sheets=hints.sheets or (None if hints.sheet else mapping.source.sheets),
-        header_row=hints.header_row or mapping.source.header_row,
-        delimiter=hints.delimiter or mapping.source.delimiter,
-        encoding=hints.encoding or mapping.source.encoding,
-        member=hints.member or mapping.source.member,
-        repair=mapping.source.repair,
-        columns=mapping.columns(),
-    )
 
 
 def _recall(run: Run, options: RunOptions, mapping: Mapping) -> KnownRows | None:

@@ -4,7 +4,6 @@ own.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from datetime import UTC, datetime
 from typing import Protocol
@@ -36,6 +35,8 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         """Sleep for `seconds`."""
+        import asyncio  # noqa: PLC0415  a check waits for nothing
+
         await asyncio.sleep(seconds)
 
 

@@ -43,13 +43,13 @@ from rdimport.destination import Answer, Destination
 from rdimport.destination.verdict import Action, Evidence, decide
 from rdimport.ledger import (
     Counters,
-    Journal,
     Outcome,
     PendingRow,
     RowResult,
     Run,
     problems_of,
 )
+from rdimport.ledger.group_commit import Journal
 
 __all__ = ["GRACE", "Chance", "Delivery", "Settings", "Trace"]
 

@@ -16,7 +16,6 @@ from rdimport.ledger.figures import (
     of_filled,
     wrong_column,
 )
-from rdimport.ledger.group_commit import Journal
 from rdimport.ledger.naming import Names, Unrecognised, refuse_unrecognised
 from rdimport.ledger.opening import is_shared, look_into, make_shared, open_ledger, store_of
 from rdimport.ledger.port import Held, Ledger, Run, Store
@@ -55,7 +54,6 @@ __all__ = [
     "Found",
     "Held",
     "Input",
-    "Journal",
     "Latest",
     "Ledger",
     "LegalBases",

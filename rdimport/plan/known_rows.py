@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum, auto
 from hashlib import blake2b
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import polars as pl
@@ -75,6 +74,8 @@ class KnownRows:
         long: int = LONG,
         trial: int = TRIAL,
     ) -> None:
+        from importlib.metadata import version  # noqa: PLC0415  a check recalls nothing
+
         means = (mapping.model_dump_json(), repr(catalogue), version("rdimport"), pl.__version__)
         seed = blake2b(repr(means).encode(), key=key, digest_size=40).digest()
         self._seed, self._salt = int.from_bytes(seed[:8], "little"), seed[8:].hex()

@@ -45,6 +45,9 @@ _LOCAL_PART: Final = 64
 _ADDRESS: Final = 254
 """Octets of a mailbox's local part and of a whole address (RFC 5321, 4.5.3.1, and erratum 1690)."""
 
+LIBRARIES: Final = ("pandera.polars", "pandera.backends.polars.register")
+"""What validation loads when it is first used; who reads first may load them meanwhile."""
+
 BESIDE_COOKIE: Final = ("traffic_medium", "traffic_campaign", "traffic_value")
 """Fields that must be absent if `traffic_source` contains the cookie `__trf.src`."""
 

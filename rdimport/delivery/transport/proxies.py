@@ -6,13 +6,12 @@ import re
 from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
 from rdimport.core.errors import UsageError
 from rdimport.core.messages import _
-from rdimport.destination.address import is_loopback
+from rdimport.delivery.named_proxy import named_proxy
 
 _SOCKS: Final = "socks"
 _HOST: Final = re.compile(r"[\w.-]+|[0-9A-Fa-f:.]+")
@@ -25,13 +24,11 @@ def proxy_for(base_url: str) -> httpx.Proxy | None:
     Raises UsageError for a proxy that cannot be used. The message does not repeat its address,
     which may contain a password.
     """
-    address = urlsplit(base_url)
-    host = address.hostname or ""
-    proxies = getproxies()
-    named = proxies.get(address.scheme) or proxies.get("all")
-    if not named or is_loopback(host) or proxy_bypass(address.netloc) or proxy_bypass(host):
+    found = named_proxy(base_url)
+    if found is None:
         return None
-    variable = f"{address.scheme.upper()}_PROXY" if proxies.get(address.scheme) else "ALL_PROXY"
+    variable, named = found
+    host = urlsplit(base_url).hostname or ""
     proxy, trouble = _read(named if "://" in named else f"http://{named}")
     if proxy is None:
         raise UsageError(

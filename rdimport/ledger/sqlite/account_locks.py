@@ -8,8 +8,6 @@ from contextlib import ExitStack, contextmanager
 from hashlib import blake2b
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from rdimport.core.names import fold
 from rdimport.ledger.sqlite.witness import outside
 
@@ -28,6 +26,8 @@ def is_locked(state_dir: Path, account: str) -> bool:
 
 
 def _is_taken(path: Path) -> bool:
+    from filelock import FileLock, Timeout  # noqa: PLC0415  asyncio comes with it
+
     if not path.exists():
         return False
     lock = FileLock(path, timeout=0, mode=0o600)
@@ -44,6 +44,8 @@ def nobody_at_work(state_dir: Path) -> Iterator[bool]:
     """Hold the locks of all known accounts, so that none of their runs can begin; yields whether
     that was possible.
     """
+    from filelock import FileLock, Timeout  # noqa: PLC0415  asyncio comes with it
+
     places = [place for place in (outside(state_dir), state_dir) if place]
     with ExitStack() as held:
         free = True

@@ -7,8 +7,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from filelock import FileLock, Timeout
-
 from rdimport.core.errors import LedgerBusyError, LedgerError
 from rdimport.core.messages import _
 from rdimport.ledger.sqlite.account_locks import lock_file
@@ -42,6 +40,8 @@ def locked(state_dir: Path, account: str, who_has: WhoHas) -> Iterator[Held]:
 
     The system releases the lock when its process ends, however it ends.
     """
+    from filelock import FileLock, Timeout  # noqa: PLC0415  asyncio comes with it
+
     with ExitStack() as stack:
         try:
             state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -67,6 +67,8 @@ def _hold_outside(state_dir: Path, account: str, stack: ExitStack) -> None:
     """Hold a second lock in the user's own folders, if there are any, so that emptying the state
     directory does not free an account in use. Raises Timeout.
     """
+    from filelock import FileLock, Timeout  # noqa: PLC0415  asyncio comes with it
+
     beyond = outside(state_dir)
     if beyond is None:
         return

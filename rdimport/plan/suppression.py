@@ -59,13 +59,9 @@ class Suppression:
         Raises UsageError for a list that cannot be read, or that contains neither addresses nor
         their SHA-256: it would suppress nobody.
         """
-        people = pl.DataFrame(schema=_DIGEST)
-        notes: list[str] = []
-        for name in dict.fromkeys(lists):
-            for part in _parts(name):
-                people = pl.concat([people, part.people]).unique()
-                notes += part.notes
-        return cls(people, tuple(notes))
+        parts = [part for name in dict.fromkeys(lists) for part in _parts(name)]
+        people = pl.concat([pl.DataFrame(schema=_DIGEST), *(part.people for part in parts)])
+        return cls(people.unique(), tuple(note for part in parts for note in part.notes))
 
     def keep_back(self, prepared: Prepared, known: Known) -> KeptBack:
         """Remove from a batch the rows whose people are on a list, whatever else is true of them.
@@ -117,16 +113,17 @@ def _parts(name: str) -> Iterator[_Part]:
     try:
         tables = open_tables([name], _WHOLE)
         for file in dict.fromkeys(table.name for table in tables):
-            people, silent = pl.DataFrame(schema=_DIGEST), 0
+            people, silent = [pl.DataFrame(schema=_DIGEST)], 0
             for table in (one for one in tables if one.name == file):
                 for at, batch in enumerate(table.batches()):
                     found = _people_in(batch)
-                    people = pl.concat([people, found.select(*_DIGEST)]).unique()
+                    people.append(found.select(*_DIGEST))
                     told = batch[ROW].is_in(found[ROW].implode()).to_list()
                     silent += told.count(False) - (not at and not told[0])  # a header
-            if people.is_empty():
+            together = pl.concat(people).unique()
+            if together.is_empty():
                 raise _of_nobody(file)
-            yield _Part(people, tuple(_note(file, silent)))
+            yield _Part(together, tuple(_note(file, silent)))
     except SourceError as error:
         message = _("A suppression list cannot be read. {error}", error=error.message)
         raise UsageError(message, error.remedy) from error

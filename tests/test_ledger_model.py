@@ -9,12 +9,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import ClassVar
 
 import polars as pl
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from support.ledgers import Place, SqlitePlace
+from support.postgres import Server
+from support.shared_ledgers import PostgresPlace
 
 from rdimport.core.row import Problem, State
 from rdimport.ledger import (
@@ -214,5 +218,21 @@ class SqliteMachine(LedgerMachine):
         shutil.rmtree(self.home)
 
 
+class PostgresMachine(LedgerMachine):
+    server: ClassVar[Server]
+
+    def new_place(self) -> Place:
+        return PostgresPlace(self.server)
+
+
 TestSqlite = SqliteMachine.TestCase
 TestSqlite.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+
+
+@pytest.mark.usefixtures("served")
+class TestPostgres(PostgresMachine.TestCase):
+    settings = settings(max_examples=5, stateful_step_count=15, deadline=None)
+
+    @pytest.fixture
+    def served(self, postgres: Server) -> None:
+        PostgresMachine.server = postgres

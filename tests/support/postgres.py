@@ -189,21 +189,28 @@ class Server:
         atexit.unregister(self.kill)
         if self._process is None or self._process.poll() is not None:
             return
-        everyone = [self._process.pid, *self._children()]
+        everyone = [self._process.pid, *self.children()]
         for told in (signal.SIGSTOP, signal.SIGKILL):  # none sees another one die
             for one in everyone:
                 with suppress(ProcessLookupError):
                     os.kill(one, told)
         self._process.wait(PATIENCE)
 
-    def _children(self) -> list[int]:
+    @property
+    def pid(self) -> int:
+        """The number of its first process."""
+        assert self._process is not None
+        return self._process.pid
+
+    def children(self) -> list[int]:
+        """The numbers of its other processes."""
         assert self._process is not None
         listed = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
         return [int(one) for one in listed.read_text().split()]
 
     def pause_standbys(self) -> None:
         """Stop what sends the log to standbys, as over a network that is cut."""
-        for one in self._children():
+        for one in self.children():
             if b"walsender" in Path(f"/proc/{one}/cmdline").read_bytes():
                 os.kill(one, signal.SIGSTOP)
 

@@ -36,9 +36,9 @@ class PostgresPlace:
         )
 
     def holds(self, text: bytes) -> bool:
-        """Whether the files of its tables hold that text."""
-        self._server.do("CHECKPOINT")
+        """Whether the files of its tables hold that text, once the database has tidied them up."""
         name = self.url.rpartition("/")[2].replace("%20", " ")
+        self._server.do("VACUUM (FULL)", "CHECKPOINT", database=name)
         with closing(self._server.connect(name)) as db:
             (oid,) = db.execute(
                 "SELECT oid FROM pg_database WHERE datname = %s", (name,)

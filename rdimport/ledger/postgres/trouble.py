@@ -9,7 +9,13 @@ from typing import Final
 import psycopg
 from psycopg import errors
 
-from rdimport.core.errors import LedgerBusyError, LedgerDamagedError, LedgerError, LedgerLostError
+from rdimport.core.errors import (
+    ExitCode,
+    LedgerBusyError,
+    LedgerDamagedError,
+    LedgerError,
+    LedgerLostError,
+)
 from rdimport.core.messages import _
 from rdimport.ledger.postgres.address import Address
 
@@ -21,9 +27,13 @@ _RIGHTS: Final = (errors.InsufficientPrivilege, errors.InvalidAuthorizationSpeci
 class CutOffError(LedgerError):
     """The database cannot be reached, or the connection to it broke: it may come back."""
 
+    exit_code = ExitCode.STOPPED
+
 
 class NotReplicatedError(LedgerError):
     """The database warned at a commit: the note may be gone after a failover."""
+
+    exit_code = ExitCode.STOPPED
 
 
 class LeaseLostError(LedgerBusyError):

@@ -83,7 +83,7 @@ def _main(words: Sequence[str]) -> int:
         return int(error.exit_code)
     except KeyboardInterrupt:
         return _interrupted()
-    except Exception as error:  # noqa: BLE001  a bug: its stack helps whoever mends it
+    except Exception as error:  # noqa: BLE001  a bug: show its traceback
         if not isinstance(error, ImportError) and (damage := _damage(typed)):
             print_error(str(damage))
             return int(damage.exit_code)

@@ -309,7 +309,7 @@ def _ended_run(
     except RdimportError as error:
         note_attempt(args, error, started, job=job, batch=batch)
         return ended(code=ExitCode(error.exit_code), trouble=str(error), error=error)
-    except Exception:  # noqa: BLE001  a bug: its stack helps whoever mends it
+    except Exception:  # noqa: BLE001  a bug: show its traceback
         return ended(code=ExitCode.BUG, trouble=keys.MASK(traceback.format_exc()))
     return ended(code=ExitCode(done.exit_code), result=done)
 

@@ -1,4 +1,4 @@
-"""A settings file to `Settings`, or one error that names all that is wrong, line by line."""
+"""Loads a settings file, or raises one error that lists everything wrong with it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NAME: Final = "rdimport.toml"
 VARIABLE: Final = "RDIMPORT_CONFIG"
 
 _MOST: Final = 1_000_000
-"""Bytes: thousands of jobs."""
+"""Maximum bytes, enough for thousands of jobs."""
 
 _REMEDY: Final = untranslated(
     "Correct the settings and try again; docs/jobs.md lists all keys with examples."
@@ -37,9 +37,11 @@ _KEY: Final = re.compile(rf"^(?P<blank>\s*)(?P<keys>{_DOTTED})\s*=")
 
 
 def find(named: Path | None, environment: Mapping[str, str], folder: Path) -> Path | None:
-    """The settings file: the one that was named, else that of the environment, else the one in the
-    user's configuration `folder`, if it is there. Never one of the current folder: it may have come
-    out of a stranger's archive, and settings name programs.
+    """The settings file: the given one, that of the environment, or the one in the user's
+    configuration `folder`, if it exists.
+
+    Never a file in the current folder: it may come from a stranger's archive, and settings can name
+    programs to run.
     """
     if named is not None:
         return named
@@ -50,12 +52,12 @@ def find(named: Path | None, environment: Mapping[str, str], folder: Path) -> Pa
 
 
 def load(path: Path) -> Settings:
-    """Read a settings file. Raises UsageError with everything that is wrong with it."""
+    """Read a settings file. Raises UsageError listing everything that is wrong with it."""
     return parse(path, read(path))
 
 
 def parse(path: Path, text: str) -> Settings:
-    """The settings in that text of a file. Raises UsageError as `load` does."""
+    """Parse settings from text. Raises UsageError as `load` does."""
     document = _document(path, text)
     try:
         settings = Settings.model_validate(document.data)
@@ -68,7 +70,7 @@ def parse(path: Path, text: str) -> Settings:
 
 
 def read(path: Path) -> str:
-    """The text of a settings file that nobody else could have written. Raises UsageError."""
+    """The text of a settings file, if only its owner can write to it. Raises UsageError."""
     try:
         with path.open("rb") as file:
             _refuse_strangers(path, os.fstat(file.fileno()))
@@ -106,7 +108,7 @@ def _document(path: Path, text: str) -> Document:
 
 
 def _refuse_strangers(path: Path, found: os.stat_result) -> None:
-    """Settings can start programs, so only their user and root may be able to write them."""
+    """Raise unless only the user and root can write the file: settings can start programs."""
     if os.name != "posix":
         return
     if not stat.S_ISREG(found.st_mode):
@@ -134,7 +136,7 @@ def _refuse_strangers(path: Path, found: os.stat_result) -> None:
 
 
 def _places(text: str) -> Iterator[tuple[Keys, Place]]:
-    """Where tables and keys stand; tomllib does not tell."""
+    """The positions of tables and keys, which tomllib does not provide."""
     table: Keys = ()
     for number, line in enumerate(text.splitlines(), start=1):
         if found := _TABLE.match(line):
@@ -150,7 +152,7 @@ def _split(dotted: str) -> Keys:
 
 
 def _plain(value: Any) -> Any:
-    """Dates and times as the person wrote them: `until = 06:00` is a time to TOML."""
+    """Dates and times as written: TOML parses `until = 06:00` as a time."""
     if isinstance(value, dict):
         return {key: _plain(inner) for key, inner in value.items()}
     if isinstance(value, list):

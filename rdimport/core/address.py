@@ -1,4 +1,4 @@
-"""What an address is, and how it is shown: without whatever in it lets somebody in."""
+"""Recognises addresses, and shows them without their credentials."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _HARMLESS: Final = frozenset({"gid", "usp", "format", "output", "single", "dl", "hl"})
-"""What a query says of the list itself; all else may be a signature or a token."""
+"""Query parameters that describe the list; any other may be a signature or a token."""
 _HIDDEN: Final = "***"
 
 
 def is_address(word: str) -> bool:
-    """Whether a word names no file but an address."""
+    """Whether an argument is an address, not a file name."""
     return _SCHEME.match(word) is not None
 
 
 def shown(word: str) -> str:
-    """An address as messages and reports name it: no user, no password, no query. A file's name as
-    it is.
+    """An address for messages and reports: without user, password and query. File names are
+    unchanged.
     """
     if not is_address(word):
         return word
@@ -28,7 +28,7 @@ def shown(word: str) -> str:
 
 
 def masked(word: str) -> str:
-    """An address as commands are printed: what is hidden in it the reader has to put in again."""
+    """An address for printed commands; the reader has to fill in the masked parts."""
     if not is_address(word):
         return word
     scheme, where, path, query, fragment = _parts(word)

@@ -285,7 +285,7 @@ class Delivery:
         self._open.add(flight)
         try:
             self._transport.start(self._destination.build(row.payload), flight)
-        except Exception as error:  # noqa: BLE001  it is judged like one that comes later
+        except Exception as error:  # noqa: BLE001  handled like a later failure
             self._on_done(flight, error)
 
     def _on_done(self, flight: InFlightRequest, end: Reply | Exception) -> None:

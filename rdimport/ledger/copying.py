@@ -1,4 +1,4 @@
-"""A ledger copied to another place, also into another kind: nobody is sent again from there."""
+"""Copies a ledger to another place, also into another kind, without losing what was sent."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from rdimport.ledger.sqlite import files
 
 
 def copy_ledger(source: str, target: str) -> tuple[str, str]:
-    """Copy a ledger; returns from where to where. A place is a state directory, a ledger's file or
-    the address of a database.
+    """Copy a ledger; returns source and target. Each is a state directory, a ledger's file or a
+    database address.
 
-    The copy is whole at one moment. Within one kind, a run may be at work. Raises UsageError for a
-    source that is none, or a target that is not empty; LedgerBusyError where a run is at work with
-    a ledger that is to become one of another kind.
+    The copy is consistent. Within one kind, a run may be active. Raises UsageError if the source is
+    not a ledger or the target is not empty, and LedgerBusyError if a run uses a ledger that is to
+    be converted to another kind.
     """
     if not is_shared(source) and not is_shared(target):
         path, to = files.ledger_of(Path(source)), files.ledger_of(Path(target))
@@ -40,7 +40,7 @@ def copy_ledger(source: str, target: str) -> tuple[str, str]:
 
 
 def _carried(ledger: Ledger, end: Store) -> tuple[str, str]:
-    """Carry over all that a ledger knows, and see that it arrived."""
+    """Copy everything a ledger knows, and verify the result."""
     with ledger.content() as content:
         known = [str(line[1]) for line in content.lines("destination")]
     for identity in known:
@@ -58,7 +58,7 @@ def _carried(ledger: Ledger, end: Store) -> tuple[str, str]:
 
 
 def _store(place: str) -> Store:
-    """The store of a place that a person typed, which may be the ledger's file."""
+    """The store at a place given by the user, which may be the ledger's file."""
     if is_shared(place):
         return store_of(place)
     path = files.ledger_of(Path(place))

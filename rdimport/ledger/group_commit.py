@@ -141,7 +141,7 @@ class Journal:
             claimed: Sequence[SendAttempt] = ()
             try:
                 claimed = self._run.apply(*write)
-            except Exception as error:  # noqa: BLE001  whatever it is, who waits must hear of it
+            except Exception as error:  # noqa: BLE001  passed on to whoever awaits it
                 failure = error
             with suppress(RuntimeError):  # the event loop has ended
                 self._loop.call_soon_threadsafe(self._wrote, claimed, failure)

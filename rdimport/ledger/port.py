@@ -123,7 +123,7 @@ class Ledger(Protocol):
         """Personal data, and its removal."""
 
     def digests(self, texts: Sequence[str], size: int = 16) -> list[bytes]:
-        """Keyed hashes: nobody without the key can find out whose they are."""
+        """Keyed hashes: without the key, nobody can find out whose they are."""
 
     def start_run(
         self,
@@ -135,9 +135,10 @@ class Ledger(Protocol):
         *,
         held: Held | None = None,
     ) -> Run:
-        """Begin a run. Rows that an earlier one left on their way become uncertain. Only who has
-        the account may call this: `held` is what `Store.hold` gave. Raises UsageError where the
-        key that the run has a `wish` to send with is not the account's.
+        """Begin a run. Rows that an earlier one left in flight become uncertain.
+
+        The caller must hold the account: `held` is the result of `Store.hold`. Raises UsageError if
+        the key in the run's `wish` does not belong to the account.
         """
 
     def run(self, name: str | None = None) -> Run:

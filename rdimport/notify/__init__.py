@@ -1,7 +1,7 @@
-"""Who is told how a job ended: people by apprise, and a dead man's switch by HTTP.
+"""Notifications of how a job ended: to people by apprise, to a dead man's switch by HTTP.
 
-In: how a job ended, and how it had ended before. Out: messages. Whatever goes wrong here is a
-sentence for the person who looks after the server, and changes nothing about a run.
+In: how a job ended, and how it ended before. Out: messages. Errors are returned as sentences for
+the administrator, and never affect a run.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""When a person is told, and what: a known problem once, and never anybody's personal data."""
+"""When to notify people, and of what: a known problem only once, and never with personal data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Rule: TypeAlias = Literal[
 ]
 
 _MOST: Final = 5
-"""Kinds of problems that a message names."""
+"""Number of problem kinds in a message."""
 
 _ANSWERS: Final = {
     ExitCode.DONE: untranslated("every row has arrived"),
@@ -28,7 +28,7 @@ _ANSWERS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a job ended: its rows by state in words, problems by code, why it stopped."""
+    """How a job ended: its rows by state in words, problems by code, reason to stop."""
 
     code: ExitCode
     rows: tuple[tuple[str, int], ...] = ()
@@ -37,19 +37,19 @@ class Ending:
     why: str = ""
 
     def kinds(self) -> frozenset[str]:
-        """The codes of what is wrong with rows."""
+        """The codes of the rows' problems."""
         return frozenset(code for code, *__ in self.problems)
 
 
 class Message(NamedTuple):
-    """What is sent."""
+    """The text of a notification."""
 
     title: str
     body: str
 
 
 def applying(on: Sequence[Rule], now: Ending, before: Ending | None) -> list[Rule]:
-    """The rules by which somebody is told. What was so the last time too is told no more."""
+    """The rules that apply. Something that was the same the last time is not reported again."""
     return [rule for rule in on if _applies(rule, now, before)]
 
 
@@ -69,7 +69,7 @@ def _applies(rule: Rule, now: Ending, before: Ending | None) -> bool:
 
 
 def text(job: str, account: str, now: Ending, command: str) -> Message:
-    """A short message in the language that is spoken; `command` shows more."""
+    """A short message in the current language; `command` shows more."""
     title = _(
         "rdimport: {job} (account {account}): {answer}",
         job=job,

@@ -1,4 +1,4 @@
-"""What leaves: a message by apprise, a GET to a dead man's switch."""
+"""Sends notifications: a message by apprise, a GET to a dead man's switch."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from rdimport.core.messages import _
 from rdimport.notify.rules import Message
 
 _TAKES: Final = 20.0
-"""Seconds that a dead man's switch has to answer."""
+"""Timeout of a dead man's switch in seconds."""
 
 
 def send(name: str, address: str, message: Message) -> str:
-    """Send it; what went wrong, in a sentence that does not hold the address, else nothing."""
+    """Send a message; returns an error without the address, or an empty string."""
     try:
         import apprise  # noqa: PLC0415  an extra
 
-        logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it would print addresses
+        logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it would log addresses
         messenger = apprise.Apprise()
         if not messenger.add(address):
             return _("Notification {name}: apprise does not know this kind of address.", name=name)
@@ -32,8 +32,9 @@ def send(name: str, address: str, message: Message) -> str:
 
 
 def ping(address: str, *, fine: bool) -> str:
-    """Tell a dead man's switch; what went wrong, in a sentence without the address, else nothing.
-    Where the job failed, `/fail` is added to the address's path.
+    """Notify a dead man's switch; returns an error without the address, or an empty string.
+
+    If the job failed, `/fail` is appended to the address's path.
     """
     import httpx  # noqa: PLC0415  slow to import, and rarely needed
 

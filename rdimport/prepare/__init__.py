@@ -85,7 +85,7 @@ class Prepared:
         return replace(self, warnings=warnings)
 
     def without(self, rows: pl.Series) -> Prepared:
-        """Without these `rows`, which somebody has brought to an end."""
+        """A copy without these `rows`, whose results are already recorded."""
         other = ~pl.col(ROW).is_in(rows.implode())
         sound, frame = (part.filter(other) for part in (self.cells.sound, self.cells.frame))
         return replace(

@@ -59,7 +59,7 @@ _PHONES: Final = (Holds.PHONE, Holds.MOBILE, Holds.LANDLINE)
 _MOSTLY: Final = 0.5
 _SURE: Final = 0.95
 _SEX: Final = re.compile(r"^(?:f|m)$|\b(?:sexo|sex|genero|gender)\b")
-"""Who are all women are not all `false`."""
+"""Columns of the sex of people, in which `f` is not `false`."""
 
 _NO_CONSENT: Final = untranslated(
     """

@@ -18,6 +18,6 @@ def open_tables(files: Sequence[str], hints: Hints | None = None) -> tuple[Table
     A name may be a path, a pattern (`*.csv`), an archive with several files, or `-` for standard
     input, so there may be more tables than names.
     """
-    from rdimport.source.detect import open_all  # noqa: PLC0415  only who reads pays for it
+    from rdimport.source.detect import open_all  # noqa: PLC0415  only reading needs it
 
     return open_all(files, hints or Hints())

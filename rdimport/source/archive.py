@@ -246,7 +246,7 @@ def _opened(file: InputFile, member: _Member) -> InputFile:
 
 def _has_people(table: Table, hints: Hints) -> bool:
     """Whether it has the mapping's columns, an e-mail heading, or a column of addresses."""
-    import polars as pl  # noqa: PLC0415  only who has such an archive pays for it
+    import polars as pl  # noqa: PLC0415  only such archives need it
 
     columns = [fold(name) for name in table.columns]
     if {fold(name) for name in hints.columns}.intersection(columns):

@@ -209,7 +209,7 @@ def _counted(stream: BinaryIO, packed: int, name: str) -> BinaryIO:
 @contextmanager
 def _open_zstd(raw: BinaryIO, file: InputFile) -> Iterator[BinaryIO]:
     if sys.version_info >= (3, 14):
-        from compression import zstd  # noqa: PLC0415  only who reads .zst pays for it
+        from compression import zstd  # noqa: PLC0415  only .zst files need it
     else:
         from backports import zstd  # noqa: PLC0415
     try:

@@ -87,7 +87,7 @@ class Bars:
     """
 
     def __init__(self, out: TextIO, clock: Clock, words: Words) -> None:
-        from tqdm import tqdm  # noqa: PLC0415  only who sees bars pays for them
+        from tqdm import tqdm  # noqa: PLC0415  only progress bars need it
 
         self._new = partial(tqdm, file=out, dynamic_ncols=True, unit=f" {words('unit.rows')}")
         self._out = out

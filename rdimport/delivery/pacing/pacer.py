@@ -245,7 +245,9 @@ class EvenPacer:
             state.share = max(_FLOOR * quota.requests, min(found, reached - _LEAST))
 
     def _least_step_down(self, others: float) -> float:
-        """Requests by which a 429 reduces the share when `others` use so many of a window."""
+        """Requests by which a 429 reduces the share at least, if `others` use that many of a
+        window.
+        """
         quiet = self.state.quiet
         if quiet > _QUIET:  # back to the share of the last quiet window
             return _LEAST + 2 * _GROWTH * (quiet - _QUIET)

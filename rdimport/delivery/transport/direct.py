@@ -131,7 +131,7 @@ class DirectSender:
     async def _send_over_a_new_one(self, message: bytes, done: Done) -> None:
         try:
             connection = await self._connect()
-        except Exception as error:  # noqa: BLE001  whatever it is, the row's end must be told
+        except Exception as error:  # noqa: BLE001  passed to the callback
             if self._connecting.pop(done, None) is not None:
                 done(error)
             return

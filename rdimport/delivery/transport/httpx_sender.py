@@ -106,7 +106,7 @@ class HttpxSender:
         end: Reply | Exception
         try:
             end = await self.send(request)
-        except Exception as error:  # noqa: BLE001  whatever it is, the row's end must be told
+        except Exception as error:  # noqa: BLE001  passed to the callback
             end = error
         if self._tasks.pop(done, None) is not None:
             done(end)

@@ -1,4 +1,4 @@
-"""What runs knew of people, taken out of the ledger."""
+"""Removes the personal data of old runs from the ledger."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from datetime import datetime
 
 
 def forget(db: sqlite3.Connection, before: datetime, now: datetime, at_work: Sequence[str]) -> int:
-    """Forget cells and values of runs before that moment, but for those at work; returns of how
-    many runs. The keyed hashes stay.
+    """Remove cells and values of runs before that time, except active ones; returns the number of
+    runs.
+
+    The keyed hashes are kept.
     """
     chosen = "IN (SELECT id FROM run WHERE forgotten_at = ?)"
     db.execute("PRAGMA secure_delete = ON")

@@ -24,9 +24,9 @@ VERSION: Final = 3
 
 _OLDEST: Final = 2
 
-# An accepted row goes to the end of `daybook`, and from there, with many others, to its place in
-# `posted`, which is anywhere: written one by one, each would dirty a page of its own. Where a
-# conversion stands in both, because it was sent once more, the daybook's line is the later one.
+# An accepted row is appended to `daybook`, and moved from there, with many others, to `posted`,
+# which is indexed by identity: written one by one, each row would dirty a page of its own. If a
+# conversion is in both, because it was sent again, the daybook has the later line.
 CONVERSION: Final = """
 CREATE VIEW conversion AS SELECT * FROM posted WHERE (destination, identity) NOT IN
     (SELECT destination, identity FROM daybook) UNION ALL SELECT destination, identity, 'accepted',
@@ -74,11 +74,11 @@ CREATE TABLE outcome (
     PRIMARY KEY (run, file, row)) WITHOUT ROWID;
 """
 
-# `left_at` is when a row's request left, or a little before: milliseconds of the Unix epoch. What a
-# source of proofs told is `complete`: who was not in it did not arrive from `since` to `until`.
-# `account_key.run` is the run that claims a key with which nothing has arrived yet. In `named` are
-# the keyed hashes of a conversion_identifier, as it is and without case, accents and blanks, the
-# identity fields (empty: not known) and the text where the mapping itself has it.
+# `left_at` is the time of a row's request, or slightly earlier, in milliseconds since the Unix
+# epoch. `complete` has declarations that a list of conversions is complete: what it lacks did not
+# arrive from `since` to `until`. `account_key.run` is the run that claims a key with which nothing
+# has arrived yet. `named` has the keyed hashes of a conversion_identifier (exact, and without case,
+# accents and blanks), the identity fields (empty: unknown), and the text if it is a constant.
 ADDED_IN_3: Final = """
 CREATE TABLE destination (
     id INTEGER PRIMARY KEY, identity TEXT NOT NULL UNIQUE, endpoint TEXT NOT NULL,

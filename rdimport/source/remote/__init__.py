@@ -1,4 +1,4 @@
-"""Lists that are elsewhere, by their address: copied whole before anything is planned."""
+"""Lists at an address, downloaded completely before anything is planned."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from rdimport.core.errors import SourceError
 from rdimport.core.messages import _
 
 MOST_BYTES: Final = 2 << 30
-"""Bytes of a list, as it is sent: ten million rows have less."""
+"""Maximum bytes of a download; ten million rows have fewer."""
 
 _STORES: Final = frozenset({"s3", "gs", "az"})
 
 
 def download(address: str, into: BinaryIO, *, whole: bool = False, most: int = MOST_BYTES) -> str:
-    """Copy what is at an address. Returns what tells it from a later one: its ETag and size; empty
-    where the server gives no ETag. `whole`: all sheets of a spreadsheet, and not only the one that
-    the address shows. Raises SourceError, which repeats no credentials.
+    """Download the file at an address.
+
+    Returns its ETag and size, which identify this version; empty if the server sends no ETag.
+    `whole`: all sheets of a Google spreadsheet, not only the one in the address. Raises
+    SourceError, whose message contains no credentials.
     """
     scheme, name = address.partition("://")[0].lower(), shown(address)
     try:

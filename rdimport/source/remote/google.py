@@ -1,4 +1,4 @@
-"""A link to a Google spreadsheet, as a browser shows it, to the address of its cells."""
+"""Converts the browser address of a Google spreadsheet to the address of an export."""
 
 from __future__ import annotations
 
@@ -16,15 +16,17 @@ _FILE: Final = re.compile(r"/file/(?:u/\d+/)?d/(?P<id>[A-Za-z0-9_-]{10,})(?:/|$)
 
 
 class Export(NamedTuple):
-    """Where a list can be had, and how it is named."""
+    """The address of an export, and its file name."""
 
     address: str
     name: str
 
 
 def export_of(address: str, *, whole: bool) -> Export | None:
-    """None for an address of another kind. The sheet that the link shows is exported as CSV, which
-    has the cells as they are seen; the `whole` workbook, and a link that shows no sheet, as xlsx.
+    """The export of a spreadsheet; None for any other address.
+
+    The sheet in the address is exported as CSV, which has the cells as displayed. The `whole`
+    workbook, or an address without a sheet, is exported as xlsx.
     """
     parts = urlsplit(address)
     if parts.scheme != "https" or parts.hostname not in ("docs.google.com", "drive.google.com"):
@@ -47,7 +49,7 @@ def export_of(address: str, *, whole: bool) -> Export | None:
 
 
 def refuse_login(name: str) -> SourceError:
-    """What to say of a sheet that only people may see who are logged in."""
+    """The error for a spreadsheet that requires a login."""
     return SourceError(
         _("{name} is private: Google answers with a login page, not with the list.", name=name),
         _(

@@ -1,4 +1,4 @@
-"""Lists in an object store: s3://bucket/key, through the library obstore."""
+"""Lists in an object store (s3://bucket/key), read with the library obstore."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PIECE: Final = 1 << 20
 
 
 def fetch(address: str, name: str, into: BinaryIO, most: int) -> str:
-    """Copy what is at an address; returns its ETag and size. Raises SourceError."""
+    """Download an object; returns its ETag and size. Raises SourceError."""
     try:
         from obstore import exceptions, get  # noqa: PLC0415
         from obstore.store import from_url  # noqa: PLC0415
@@ -60,14 +60,14 @@ def fetch(address: str, name: str, into: BinaryIO, most: int) -> str:
 
 
 def _allows_http() -> bool:
-    """Whether a store may be asked in clear: one on this machine, or by the owner's own word."""
+    """Whether plain HTTP is allowed: for a store on this machine, or if configured."""
     named = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
     said = os.environ.get("AWS_ALLOW_HTTP", "").lower() in ("1", "true")
     return said or is_loopback(urlsplit(named).hostname)
 
 
 def _refused(name: str, error: Exception) -> SourceError:
-    """What to say; the library's own words may hold addresses with credentials."""
+    """The error message; that of the library may contain addresses with credentials."""
     kind = type(error).__name__
     if isinstance(error, FileNotFoundError) or kind == "NotFoundError":
         return SourceError(

@@ -1,4 +1,4 @@
-"""Lists at https:// addresses: copied whole, over TLS, or not at all."""
+"""Lists at https:// addresses, downloaded completely or not at all."""
 
 from __future__ import annotations
 
@@ -18,12 +18,16 @@ _PAUSE: Final = 0.5
 _MOST_REDIRECTS: Final = 5
 _TIMES: Final = httpx.Timeout(60.0, connect=15.0)
 _SLOWEST: Final = 1_000
-"""Bytes a second, on average once the first minute is over: who is slower keeps us for ever."""
+"""Minimum bytes per second, on average after the first minute, so that a slow server cannot block a
+run.
+"""
 _LOGIN: Final = "accounts.google.com"
 
 
 class _CutError(Exception):
-    """What came is not all, and may be there another time; `told` is what to say at the last."""
+    """The download was interrupted and may be resumed; `told` is the message if it fails for
+    good.
+    """
 
     def __init__(self, told: SourceError) -> None:
         super().__init__(told.message)
@@ -31,7 +35,7 @@ class _CutError(Exception):
 
 
 def fetch(address: str, name: str, into: BinaryIO, most: int, *, whole: bool) -> str:
-    """Copy what is at an address; returns its ETag and size. Raises SourceError."""
+    """Download a file; returns its ETag and size. Raises SourceError."""
     export = export_of(address, whole=whole)
     try:
         url = httpx.URL(export.address if export else address)
@@ -52,7 +56,7 @@ def fetch(address: str, name: str, into: BinaryIO, most: int, *, whole: bool) ->
 
 
 def _client(url: httpx.URL, name: str) -> httpx.Client:
-    """Through the proxy of the environment, where there is one; this machine is reached itself."""
+    """An httpx client that uses the proxy of the environment, except for this machine."""
     own = is_loopback(url.host)
     tls = ssl.create_default_context()
     try:
@@ -65,7 +69,7 @@ def _client(url: httpx.URL, name: str) -> httpx.Client:
 
 
 class _Download:
-    """One list on its way. What was cut goes on where it stopped, if the list is still the same."""
+    """A download that is resumed after an interruption if the file has not changed."""
 
     def __init__(
         self, client: httpx.Client, name: str, into: BinaryIO, most: int, *, is_google: bool
@@ -79,7 +83,7 @@ class _Download:
         self._etag = ""
 
     def copied(self, url: httpx.URL) -> str:
-        """Copy it in as many tries as make sense; returns its ETag and size."""
+        """Download in several attempts if necessary; returns ETag and size."""
         for number in range(1, _TRIES + 1):
             try:
                 self._once(url)
@@ -110,7 +114,9 @@ class _Download:
         return headers
 
     def _next(self, url: httpx.URL, location: str) -> httpx.URL:
-        """Where a redirect leads: credentials go to nobody else, and nothing goes in clear."""
+        """The target of a redirect. Credentials are not sent to another host, and nothing over
+        plain HTTP.
+        """
         there = url.join(location)
         same = (there.scheme, there.host, there.port) == (url.scheme, url.host, url.port)
         in_clear = there.scheme == "http" and url.scheme == "http" and is_loopback(there.host)
@@ -121,7 +127,7 @@ class _Download:
         return there.copy_with(userinfo=url.userinfo if same else b"")
 
     def _take(self, answer: httpx.Response) -> None:
-        """Keep the bytes of an answer. Raises SourceError, or _CutError where it ends early."""
+        """Write the response body. Raises SourceError, or _CutError if it ends early."""
         self._see(answer)
         if answer.status_code != httpx.codes.PARTIAL_CONTENT or not self._goes_on(answer):
             self._into.seek(0)
@@ -148,7 +154,7 @@ class _Download:
         return told.startswith(f"bytes {self._size}-")
 
     def _see(self, answer: httpx.Response) -> None:
-        """Raises for an answer that is no list."""
+        """Raise for a response that is not a list."""
         status = answer.status_code
         is_page = answer.headers.get("content-type", "").startswith("text/html")
         if self._is_google and (status in (401, 403) or is_page):
@@ -176,7 +182,7 @@ class _Download:
         raise _CutError(told) if status in (408, 416, 425, 429) or status >= 500 else told
 
     def _untaken(self, error: httpx.TransportError) -> Exception:
-        """What to do about an answer that did not come, or not whole."""
+        """What to do about a missing or incomplete response."""
         cause = error.__cause__ or error.__context__
         if "location" in str(error):
             return self._refused(_("it is forwarded to an address that is none"))

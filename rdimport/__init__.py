@@ -14,9 +14,9 @@ import sys
 
 
 def _leave_the_current_folder() -> None:
-    """`python -m rdimport…` puts the current folder first on Python's path, where a `json.py` may
-    lie that came out of a stranger's archive. It is taken off before anything can be imported
-    from it.
+    """Remove the current folder from Python's path before anything is imported from it.
+
+    `python -m rdimport...` puts it first, and it may contain a `json.py` from a stranger's archive.
     """
     ours = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))  # noqa: PTH120
     words = sys.orig_argv[1:]

@@ -31,7 +31,6 @@ from rdimport.core.row import Problem, State
 from rdimport.destination.rdstation.endpoint import RDStation
 from rdimport.ledger import (
     Counters,
-    Journal,
     Outcome,
     RowResult,
     Run,
@@ -40,6 +39,7 @@ from rdimport.ledger import (
     look_into,
     store_of,
 )
+from rdimport.ledger.group_commit import Journal
 from rdimport.ledger.sqlite.ledger import SqliteLedger
 from rdimport.mapping import Mapping
 from rdimport.sandbox.embedded import RunningSandbox

@@ -1,4 +1,4 @@
-"""The stages in their order: `check` makes the plan, `run` makes it and carries it out."""
+"""The public functions: `check` makes the plan of an import, `run` makes it and carries it out."""
 
 from __future__ import annotations
 
@@ -45,20 +45,20 @@ Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
 
 REPORT_DIR: Final = Path("rdimport-reports")
-"""Where reports go by default, below the current directory."""
+"""The default folder for reports, relative to the current directory."""
 
 Files = str | Path | Sequence[str | Path]
 
 
 def default_state_dir() -> Path:
-    """Where this system keeps programs' state: the ledger's place by default."""
+    """The default folder of the ledger: where this system keeps the state of programs."""
     from platformdirs import user_state_path  # noqa: PLC0415
 
     return user_state_path("rdimport", appauthor=False)
 
 
 def _in_its_language(work: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """Let all that a call says be in the language of its argument `lang`."""
+    """Make a function use the language of its argument `lang` for all messages."""
 
     @wraps(work)
     def spoken(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
@@ -71,7 +71,7 @@ def _in_its_language(work: Callable[Arguments, Result]) -> Callable[Arguments, R
 def _in_its_language_async(
     work: Callable[Arguments, Coroutine[None, None, Result]],
 ) -> Callable[Arguments, Coroutine[None, None, Result]]:
-    """The same for a call that is awaited."""
+    """The same for a coroutine function."""
 
     @wraps(work)
     async def spoken(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
@@ -102,11 +102,12 @@ def check(
     suppress: Files = (),
     new_identity: bool = False,
 ) -> CheckResult:
-    """Read, clean, validate and plan; send nothing and write nothing.
+    """Read, clean, validate and plan, without sending or writing anything.
 
-    The arguments mean what they mean for `run`. With `to` and `state_dir` or `ledger`, what
-    earlier runs know of the rows counts too. With `keep=False` there are no
-    `CheckResult.payloads`, which is faster.
+    The arguments are those of `run`. With `to` and `state_dir` or `ledger`, the results of earlier
+    runs are taken into account. With `keep=False` there are no `CheckResult.payloads`, which is
+    faster.
+
     Raises MappingError, SourceError, UsageError.
     """
     mapping, custom_fields, _name = _loaded(mapping, custom_fields)
@@ -153,8 +154,9 @@ def check(
 def survey(
     files: Files, *, hints: Hints | None = None, lang: str = "en"
 ) -> list[tuple[Table, Survey]]:
-    """What is in the files, without a mapping: each table, and what each of its
-    columns seems to hold. Raises SourceError.
+    """Describe files without a mapping: each table, and what its columns seem to contain.
+
+    Raises SourceError.
     """
     from rdimport.proposal.survey import survey as surveyed  # noqa: PLC0415
 
@@ -166,11 +168,11 @@ def survey(
 def propose(
     file: str | Path, *, hints: Hints | None = None, command: str = "", lang: str = "en"
 ) -> Proposal:
-    """A first mapping for a list, guessed from its headings and values; a person confirms it.
+    """Propose a first mapping for a list, guessed from its headings and values.
 
-    `Proposal.text` is a mapping file with the reason for each guess, and `command` as the one that
-    shows what it does. `hints` are written into it. Raises SourceError for a file that cannot be
-    read or has no rows.
+    `Proposal.text` is a mapping file with the reason for each guess, to be confirmed by the user;
+    it names `command` as the command that shows its effect. `hints` are included in it. Raises
+    SourceError for a file that cannot be read or has no rows.
     """
     from rdimport.proposal import SAMPLE_ROWS  # noqa: PLC0415
     from rdimport.proposal import propose as propose_for  # noqa: PLC0415
@@ -326,7 +328,7 @@ run = _blocking(run_async)
 
 
 def _there(state_dir: str | Path | None) -> Path | None:
-    """The folder, if it is there, for what is kept while a command is at work."""
+    """The folder, if it exists, for files needed while a command runs."""
     return Path(state_dir) if state_dir is not None and Path(state_dir).is_dir() else None
 
 
@@ -339,7 +341,7 @@ def _names(files: Files) -> list[str]:
 def _loaded(
     mapping: Mapping | str | Path, custom_fields: CustomFields | None
 ) -> tuple[Mapping, CustomFields | None, str]:
-    """The mapping, the account's custom fields as far as they are known, and the file's name."""
+    """The mapping, the account's custom fields if known, and the file's name."""
     if isinstance(mapping, Mapping):
         return mapping, custom_fields, ""
     loaded = Mapping.load(mapping)

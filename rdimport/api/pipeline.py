@@ -1,4 +1,4 @@
-"""The stages of a run in their order: plan, send, close the books, report."""
+"""The stages of a run: plan, send, record the end, report."""
 
 from __future__ import annotations
 
@@ -79,8 +79,8 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """All that `run` was asked to do. `quota_dir` is the folder of the quotas that runs on
-    this machine share, None for a run that shares with no other.
+    """All arguments of `run`. `quota_dir` is the folder for quotas shared by runs on this machine,
+    None if the quota is not shared.
     """
 
     to: Destination
@@ -115,14 +115,14 @@ class RunOptions:
 
 
 async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions) -> RunResult:
-    """Import `files` as `options` say; raises what `api.run_async` documents."""
+    """Import `files` according to `options`; raises what `api.run_async` documents."""
     refuse_unusable_proxy(options.to.base_url)
     see_that_it_can_be_made(options.report_dir)
     with suppress(ReportError):  # purge says what it is
         clean(options.report_dir)
     load_ahead(*LIBRARIES, "rdimport.delivery.dispatcher")
     tables = open_tables(files, source_hints(options.hints, mapping))
-    options.to.credentials()  # without a key there is nothing to plan
+    options.to.credentials()  # without a key, nothing can be sent
     stop_request = StopRequest()
     started = options.clock.monotonic()
     with ExitStack() as stack:
@@ -173,7 +173,7 @@ async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions)
 
 
 def _see_that_it_may_send(plan: Plan, run: Run, options: RunOptions) -> None:
-    """Raises UsageError where a person has to decide first."""
+    """Raise UsageError if the user has to decide first."""
     refuse_unrecognised([] if options.new_identity else run.unrecognised())
     if not options.sandbox:
         options.on_event(PlanFinished())
@@ -243,7 +243,7 @@ def _planner(
 
 
 def _reach(options: RunOptions) -> tuple[str, ...]:
-    """The options of a command that reaches the same endpoint, account and ledger."""
+    """The options for a command with the same endpoint, account and ledger."""
     to = options.to
     address = () if to.base_url == BASE_URL else ("--base-url", to.base_url)
     account = () if to.account == "default" else ("--account", to.account)
@@ -253,9 +253,8 @@ def _reach(options: RunOptions) -> tuple[str, ...]:
 
 
 class _End(NamedTuple):
-    """How a run ended: why before its rows did, whether all of the input was read, in how many
-    seconds it makes sense to go on, what else a person should know, and the last trouble met, as
-    a detail.
+    """The end of a run: the reason if it stopped early, whether all of the input was read, the
+    seconds until continuing makes sense, notes for the user, and the last trouble, as a detail.
     """
 
     stopped: StopReason | None
@@ -267,7 +266,9 @@ class _End(NamedTuple):
 
 
 async def _in_thread(work: Callable[[], Result], stop_request: StopRequest) -> Result:
-    """Run `work` in a thread. On cancellation wait for it to finish: it uses the ledger."""
+    """Run `work` in a thread. On cancellation, wait for it to finish, because it uses the
+    ledger.
+    """
     working = asyncio.ensure_future(asyncio.to_thread(work))
     try:
         return await asyncio.shield(working)
@@ -280,7 +281,7 @@ async def _in_thread(work: Callable[[], Result], stop_request: StopRequest) -> R
 async def _carry_out(
     plan: Plan, run: Run, options: RunOptions, stop_request: StopRequest, spent: float
 ) -> _End:
-    """Send the plan's rows; `spent` seconds of the time that the run has are gone."""
+    """Send the rows of the plan; `spent` is the part of the run's time used so far, in seconds."""
     from rdimport.delivery.dispatcher import Delivery  # noqa: PLC0415
     from rdimport.delivery.transport import Timeouts, connected  # noqa: PLC0415
 
@@ -317,7 +318,7 @@ async def _carry_out(
 
 
 def _pace(options: RunOptions, notes: list[str]) -> AbstractContextManager[RateLimiter]:
-    """The run's own pace, or the one that it has in common with others; notes why not."""
+    """The pacer of the run, alone or sharing a quota; notes why it is not shared."""
     if options.quota is None or options.quota_dir is None:
         return nullcontext(EvenPacer(options.quota))
     return shared(
@@ -326,7 +327,7 @@ def _pace(options: RunOptions, notes: list[str]) -> AbstractContextManager[RateL
 
 
 def _finish(run: Run, options: RunOptions, end: _End) -> RunSummary:
-    """Close the books and write the report."""
+    """Record the end of the run, and write the report."""
     counts = run.counts()
     if counts[State.PENDING] or not end.read:
         code = ExitCode.STOPPED
@@ -344,7 +345,7 @@ def _finish(run: Run, options: RunOptions, end: _End) -> RunSummary:
 
 
 def _report(run: Run, options: RunOptions) -> RunSummary:
-    """Write the report. Where the disk does not take it, the summary says so: the rows are done."""
+    """Write the report. If that fails, the summary says so: the rows have been processed."""
     try:
         return write_report(
             run,
@@ -358,9 +359,10 @@ def _report(run: Run, options: RunOptions) -> RunSummary:
 
 
 def _abandoned(run: Run, options: RunOptions, error: BaseException) -> RdimportError | None:
-    """Note why a run could not go on, where the ledger still takes it. What to raise instead of
-    the error, if anything: once rows have left, exit code 3 and the place of the report; and a
-    ledger that holds what we never wrote is damaged, whatever that led to.
+    """Record why a run could not continue, if the ledger still allows that.
+
+    Returns the exception to raise instead of the error, if any: once rows were sent, one with exit
+    code 3 and the place of the report; for unexpected contents of the ledger, that it is damaged.
     """
     sent = run.has_begun
     with suppress(LedgerError):
@@ -385,7 +387,7 @@ def _abandoned(run: Run, options: RunOptions, error: BaseException) -> RdimportE
     remedy = ""
     if sent:
         with suppress(RdimportError, Bug):  # the error that ended the run is the one to raise
-            # how it ended is known here also where the ledger did not take it
+            # the result is known here even if the ledger did not record it
             known = {**_report(run, options).as_json(), **known}
             remedy = _("The report of this run: {folder}", folder=options.report_dir / run.name)
     return error.with_code(code, remedy, known) if isinstance(error, RdimportError) else None

@@ -1,4 +1,4 @@
-"""What `check` and `run` hand back."""
+"""The results of `check` and `run`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _PROBLEMS = {**PROBLEMS, "state": pl.String}
 
 
 class CheckTally:
-    """What a check counts and lists of the rows of a plan. It grows on disk, not in memory."""
+    """Counts and lists the rows of a plan for a check; kept on disk, in constant memory."""
 
     def __init__(self) -> None:
         self.tally: Counter[State] = Counter()
@@ -50,16 +50,16 @@ class CheckTally:
         self._known: Counter[str] = Counter()
 
     def record_input(self, file: int, table: Input) -> None:
-        """Nothing to note: no report is written."""
+        """Nothing to record: no report is written."""
 
     def record_rows(
         self, rows: int, left_out: int, outcomes: Sequence[Outcome], already: int = 0
     ) -> None:
-        """Count rows that were read, and keep what is wrong with those that cannot be sent."""
+        """Count rows that were read, and keep the problems of those that cannot be sent."""
         self.rows += rows
         self.left_out += left_out
         self.tally[State.ALREADY_IMPORTED] += already
-        if isinstance(outcomes, Invalid):  # there may be many: their frame says it all
+        if isinstance(outcomes, Invalid):  # there may be many; the frame is sufficient
             self.tally[State.INVALID] += len(outcomes)
             state = pl.lit(str(State.INVALID)).alias("state")
             self._keep(outcomes.problems.select(*PROBLEMS, state))
@@ -68,7 +68,7 @@ class CheckTally:
             self._keep(problems_of(outcomes))
 
     def _keep(self, found: pl.DataFrame) -> None:
-        """Keep a frame of problems, in the order of the rows."""
+        """Store a frame of problems, in the order of the rows."""
         if found.is_empty():
             return
         self._spool.put(found)
@@ -87,46 +87,46 @@ class CheckTally:
 
     @property
     def wrong_column(self) -> WrongColumn | None:
-        """The column that is probably not the one that was meant."""
+        """The column that is probably not the intended one."""
         return wrong_column(self._by_column, self.rows)
 
     def counts(self) -> dict[State, int]:
-        """Rows in each state; those without an end are pending."""
+        """Rows in each state; rows without a result are pending."""
         ended = {state: self.tally[state] for state in State}
         return ended | {State.PENDING: self.rows - sum(ended.values())}
 
     def count_filled(self, rows_by_field: Mapping[str, int]) -> None:
-        """Count how many rows that would be sent have a value in each field."""
+        """Count how many sendable rows have a value in each field."""
         self.filled.update(rows_by_field)
 
     def count_suspects(self, cells_by_code: Mapping[str, int]) -> None:
-        """Nothing to note: the preview counts them."""
+        """Nothing to record: the preview counts them."""
 
     def note_names(self, names: Names) -> None:
-        """Count how rows are named."""
+        """Count the rows by conversion_identifier."""
         self._new.update(names.new)
         self._known.update(names.known)
         self.names = names._replace(new=self._new, known=self._known)
 
     def adopt(self, payloads: Mapping[bytes, bytes], *, last: bool) -> None:
-        """Nothing to note: a check changes nothing."""
+        """Nothing to record: a check changes nothing."""
 
     def keep_adopted(self) -> None:
-        """As `adopt`."""
+        """Nothing to record: a check changes nothing."""
 
     def problems(self) -> pl.DataFrame:
-        """All that was kept, in the order of the input."""
+        """All stored problems, in the order of the input."""
         together = pl.concat([pl.DataFrame(schema=_PROBLEMS), *self._spool.frames()])
         return together.sort(FILE, ROW, maintain_order=True)
 
     def examples(self) -> pl.DataFrame:
-        """The first problem of each code, in the schema of `problems`."""
+        """The first problem of each code, with the columns of `problems`."""
         rows = [(file, row, *problem, state) for file, row, problem, state in self._first.values()]
         return pl.DataFrame(rows, schema=_PROBLEMS, orient="row")
 
     @property
     def by_code(self) -> dict[str, int]:
-        """How many rows have a problem of each code, the most frequent first."""
+        """Number of rows with each code, the most frequent first."""
         return dict(sorted(self._by_code.items(), key=lambda of: (-of[1], of[0])))
 
 
@@ -138,12 +138,13 @@ def problems_of(outcomes: Sequence[Outcome]) -> pl.DataFrame:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What a run would do. `counts` add up to the rows that were read; what would be sent is
-    pending in it. `seconds` is how long the quota makes the sending take, None without a quota.
-    `unrecognised` are conversions that a run would not know again, so that it would send nothing.
-    `book` has what is wrong, `preview` has rows before and after
-    and how each field fared, `advice` warns of what the mapping will cause later. `notes` tell of
-    the suppression lists.
+    """What a run would do.
+
+    `counts` add up to the rows that were read; rows that would be sent are pending. `seconds` is
+    the duration of sending at the quota, None without a quota. `unrecognised` are conversions that
+    a run would not recognise, so that it would send nothing. `book` has the problems, `preview`
+    rows before and after and statistics for each field. `advice` has warnings about later
+    consequences of the mapping, `notes` describe the suppression lists.
     """
 
     counts: dict[State, int]
@@ -160,12 +161,12 @@ class CheckResult:
 
     @property
     def rows(self) -> int:
-        """Data rows that were read, without those that the mapping leaves out."""
+        """Number of data rows read, without those excluded by the mapping."""
         return sum(self.counts.values())
 
     @property
     def exit_code(self) -> ExitCode:
-        """2 where a run would send nothing, 1 where rows would fail, else 0."""
+        """2 if a run would send nothing, 1 if rows would fail, otherwise 0."""
         if self.unrecognised:
             return ExitCode.NOTHING_SENT
         failed = any(self.counts[state] for state in FAILED)
@@ -173,38 +174,38 @@ class CheckResult:
 
     @property
     def by_code(self) -> dict[str, int]:
-        """How many rows have a problem of each code, the most frequent first."""
+        """Number of rows with each code, the most frequent first."""
         return self.book.by_code
 
     @property
     def legal_bases(self) -> LegalBases | None:
-        """How many rows that can be sent have a legal basis `granted`, `declined` or `none`."""
+        """Number of sendable rows with a legal basis `granted`, `declined` or `none`."""
         return of_filled(self.book.filled)
 
     @property
     def problems(self) -> pl.DataFrame:
-        """What is wrong with the rows that would fail: `row.PROBLEMS` and a column `state`."""
+        """The problems of rows that would fail: `row.PROBLEMS` and a column `state`."""
         return self.book.problems()
 
     @property
     def suspect(self) -> dict[str, int]:
-        """How many cells of rows that can be sent look wrong, by code."""
+        """Number of suspect cells in sendable rows, by code."""
         found = Counter[str]()
         for reason in self.preview.reasons:
             found[reason.code] += reason.cells if reason.suspect else 0
         return {code: cells for code, cells in found.items() if cells}
 
     def payloads(self) -> Iterator[pl.DataFrame]:
-        """What would be sent, batch by batch."""
+        """The payloads that would be sent, batch by batch."""
         yield from self.plan.frames()
 
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What a run did: the ledger holds the rows.
+    """The result of a run; its rows are in the ledger.
 
     `examples` has the first row with a problem of each code, the most frequent code first. `fields`
-    are those that the mapping fills, `advice` warns of what the mapping will cause later.
+    are those filled by the mapping. `advice` has warnings about later consequences of the mapping.
     """
 
     summary: RunSummary
@@ -222,12 +223,12 @@ class RunResult:
 
     @property
     def exit_code(self) -> ExitCode:
-        """What the command says to the shell."""
+        """The exit code of the command."""
         return ExitCode(self.summary.exit_code or 0)
 
     @property
     def problems(self) -> pl.DataFrame:
-        """What is wrong with the rows that failed: `row.PROBLEMS` and a column `state`."""
+        """The problems of rows that failed: `row.PROBLEMS` and a column `state`."""
         with self.store.open() as ledger:
             return problems_of(list(ledger.run(self.summary.run_id).failures()))
 

@@ -1,7 +1,7 @@
-"""Words in, one call of the API, words out and an exit code; it decides nothing.
+"""The command line: parses arguments, calls the API once, prints the result, returns an exit code.
 
-Each command is the module of its name, imported when it is the one that was typed, so that
-`--help` and mistakes answer at once.
+Each command is a module of its name, imported only when it is used, so that `--help` and errors are
+immediate.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ modules are loaded, none of which finds anything: a seventh of a start."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit code (see `errors.ExitCode`)."""
+    """Run one command and return its exit code (see `errors.ExitCode`)."""
     words = sys.argv[1:] if arguments is None else list(arguments)
     gc.set_threshold(_NEW_OBJECTS, *gc.get_threshold()[1:])
     try:
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ):
             _complete()
             return _main(words)
-    except KeyboardInterrupt:  # before the command began, or after its end
+    except KeyboardInterrupt:  # before or after the command itself
         return _interrupted()
 
 
@@ -97,14 +97,14 @@ def _main(words: Sequence[str]) -> int:
 def _read(words: Sequence[str]) -> Command | None:
     try:
         return read(words)
-    except SystemExit as left:  # as argparse does; to a monitoring program 2 is a failed job
+    except SystemExit as left:  # like argparse; for monitoring, 2 means a failed job
         if left.code == ExitCode.NOTHING_SENT and words[:1] == ["status"] and "--check" in words:
             raise SystemExit(3) from None
         raise
 
 
 def _refuse_unusable(words: Sequence[str]) -> None:
-    """What no command can work with, whatever it does."""
+    """Raise for conditions under which no command can work."""
     for word in words:
         if not is_utf8(word) or "\0" in word:
             raise UsageError(
@@ -125,7 +125,7 @@ def _interrupted() -> ExitCode:
 
 
 def _without_typed_keys(text: str, words: Sequence[str]) -> str:
-    """What went wrong, without the words of the command that may be keys typed in a wrong place."""
+    """The error without arguments that may be keys typed in the wrong place."""
     typed = [part for word in words if not is_file(word) for part in re.split(r"[=\s?&]", word)]
     shown = Mask(filter(may_be_key, typed))(text)
     if shown == text:
@@ -135,7 +135,7 @@ def _without_typed_keys(text: str, words: Sequence[str]) -> str:
 
 
 def _damage(typed: object) -> RdimportError | None:
-    """What looks like a bug may be a ledger that holds what we never wrote."""
+    """An apparent bug may be a ledger with contents that we never wrote."""
     from rdimport.cli import resolve  # noqa: PLC0415
     from rdimport.ledger import damage_in  # noqa: PLC0415
 

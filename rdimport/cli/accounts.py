@@ -1,4 +1,4 @@
-"""`rdimport accounts`: which account of the ledger goes with which keys."""
+"""`rdimport accounts`: the accounts in the ledger and their keys."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NAMES = {"list": 0, "add-key": 0, "rename": 2}
 
 
 def execute(args: AccountsArguments) -> int:
-    """List the accounts, bind one more key to one of them, or give one another name."""
+    """List the accounts, bind another key to one of them, or rename one."""
     wanted = _NAMES[args.action]
     if len(args.names) != wanted:
         words = {"rename": " OLD NEW", "add-key": " --account NAME"}.get(args.action, "")

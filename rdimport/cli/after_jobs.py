@@ -1,6 +1,6 @@
-"""What follows a job: who is told, the dead man's switch, the metrics.
+"""After a job: notifications, the dead man's switch, metrics.
 
-Nothing here changes how the job ended: what goes wrong is said on standard error.
+Nothing here changes the job's result: errors are printed to standard error.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def known(store: Store) -> list[JobStatus]:
-    """What a ledger knows of its accounts and jobs; nothing where it cannot be read."""
+    """The accounts and jobs in a ledger; none if it cannot be read."""
     from rdimport.report.job_status import jobs  # noqa: PLC0415
 
     with suppress(RdimportError):
@@ -42,7 +42,7 @@ def known(store: Store) -> list[JobStatus]:
 
 
 def ended_before(args: RunArguments, job: str) -> Ending | None:
-    """How the job ended the last time, if it ever did."""
+    """How the job ended the last time, if it ever ran."""
     from rdimport.notify import Ending  # noqa: PLC0415
 
     with suppress(RdimportError, ValueError):
@@ -66,7 +66,7 @@ def _is_of(status: JobStatus, args: RunArguments) -> bool:
 
 
 def ending(code: ExitCode, result: RunResult | None, trouble: str, lang: str) -> Ending:
-    """How a job ended, without anybody's data."""
+    """How a job ended, without personal data."""
     from rdimport.notify import Ending  # noqa: PLC0415
 
     if result is None:
@@ -79,14 +79,14 @@ def ending(code: ExitCode, result: RunResult | None, trouble: str, lang: str) ->
 
 
 def _first(text: str) -> str:
-    """Its first line. A bug's stack may hold anything, and its first line nothing."""
+    """The first line. A bug's traceback may contain any data, its first line does not."""
     return text.partition("\n")[0]
 
 
 def tell(
     settings: Settings, job: str, args: RunArguments, now: Ending, before: Ending | None
 ) -> None:
-    """Notify whom the settings name, and the dead man's switch."""
+    """Send the notifications in the settings, and notify the dead man's switch."""
     from rdimport.notify import applying, ping, send, text  # noqa: PLC0415
 
     command = joined(["rdimport", "status", "--job", job, *resolve.store(args).reach])
@@ -108,7 +108,7 @@ def tell(
 
 
 def write_metrics(path: Path, stores: list[Store]) -> None:
-    """Write the metrics of all that these ledgers know."""
+    """Write the metrics of all jobs in these ledgers."""
     from rdimport.report import metrics  # noqa: PLC0415
 
     found = [status for store in dict.fromkeys(stores) for status in known(store)]

@@ -1,4 +1,4 @@
-"""What was typed for each command, typed: nothing beyond this module sees argparse's namespace.
+"""Typed command-line arguments: no other module uses argparse's namespace.
 
 Each class has the options of its command under argparse's names (`parser` in `options`).
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """What every command takes: the language of all that it says and writes."""
+    """Common to all commands: the language of all output."""
 
     lang: Language
 
@@ -35,14 +35,14 @@ class SharedArguments(Arguments):
 
 @dataclass(frozen=True, kw_only=True)
 class StateArguments(SharedArguments):
-    """Where the ledger is."""
+    """The place of the ledger."""
 
     state_dir: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class AddressArguments(Arguments):
-    """Which endpoint, and whose account there."""
+    """Endpoint and account."""
 
     base_url: str | None = None
     insecure_http: bool = False
@@ -51,7 +51,7 @@ class AddressArguments(Arguments):
 
 @dataclass(frozen=True, kw_only=True)
 class OutputArguments(Arguments):
-    """How a command says it."""
+    """Output format."""
 
     json: bool
     quiet: bool
@@ -59,7 +59,7 @@ class OutputArguments(Arguments):
 
 @dataclass(frozen=True, kw_only=True)
 class FileArguments(Arguments):
-    """Lists, and what the person knows of them."""
+    """Lists, and hints about them."""
 
     files: tuple[str, ...]
     member: str | None
@@ -71,7 +71,7 @@ class FileArguments(Arguments):
 
 @dataclass(frozen=True, kw_only=True)
 class CheckArguments(FileArguments, AddressArguments, StateArguments, OutputArguments):
-    """`check`: all that `run` takes; without a mapping it tells what is in the files."""
+    """`check`: the arguments of `run`; without a mapping it describes the files."""
 
     mapping: Path | None
     resend: tuple[str, ...]
@@ -245,7 +245,7 @@ class JobsArguments(Arguments):
 
 @dataclass(frozen=True, kw_only=True)
 class SandboxArguments:
-    """`sandbox`: its options are a class of the sandbox's own."""
+    """`sandbox`: its options are a class of the sandbox package."""
 
     options: SandboxOptions
 
@@ -271,19 +271,19 @@ KINDS: Final[Mapping[str, type]] = {
     "schema": SchemaArguments,
     "jobs": JobsArguments,
 }
-"""The class of each command; `sandbox` apart, which costs an import."""
+"""The class of each command, except `sandbox`, which would cost an import."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command line, read: the command's name, and an instance of its class in `KINDS`."""
+    """A parsed command line: the command's name, and an instance of its class in `KINDS`."""
 
     name: str
     arguments: object
 
 
 def read(words: Sequence[str]) -> Command | None:
-    """Read a command line; None without a command. Raises SystemExit as argparse does."""
+    """Parse a command line; None without a command. Raises SystemExit like argparse."""
     namespace = parser().parse_args(list(words))
     if namespace.command is None:
         return None

@@ -1,4 +1,4 @@
-"""`rdimport check`: all of a run but the sending; without a mapping, what is in the files."""
+"""`rdimport check`: a run without sending; without a mapping, a description of the files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rdimport.core.shell import STDIN, joined, whole
 
 
 def execute(args: CheckArguments) -> int:
-    """Check by a mapping, or look at the files."""
+    """Check with a mapping, or describe the files."""
     resolve.refuse_contradictions(args)
     return _survey(args) if args.mapping is None else _check(args, args.mapping)
 

@@ -1,4 +1,4 @@
-"""What a person reads before a real run sends, and the one question of an account's first."""
+"""Confirmation of a real run: what is shown before sending, and the question for a new account."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from rdimport.plan.departure import Departure
 
 _LONG_KEY: Final = 16
-"""Characters of a key from which on its last four do not give it away."""
+"""Minimum length of a key whose last four characters do not give it away."""
 
 _YES: Final = ("y", "yes", "s", "sim")
 
 
 def agreed(args: RunArguments, key: str, leaving: Departure) -> bool:
-    """Tell of a real run on standard error, and ask where a person is there to answer."""
+    """Describe a real run on standard error, and ask for confirmation if someone can answer."""
     if args.quiet:
         return True
     words = Words(args.lang)
-    with suppress(OutputError):  # who does not listen is not asked either
+    with suppress(OutputError):  # nobody is reading, so nobody can answer
         say(_lines(leaving, key, words), sys.stderr)
     if not (leaving.first and leaving.rows and may_ask(args) and _person_is_there()):
         return True
@@ -37,12 +37,12 @@ def agreed(args: RunArguments, key: str, leaving: Departure) -> bool:
 
 
 def may_ask(args: RunArguments) -> bool:
-    """Whether the command's words leave room for a question."""
+    """Whether the arguments allow a question."""
     return not (args.yes or args.quiet or args.json or "-" in args.files)
 
 
 def ending_of(key: str) -> str:
-    """The end of a key by which people tell it from others; nothing of a short one."""
+    """The last characters of a key, by which people recognise it; empty for a short key."""
     return key[-4:] if len(key) >= _LONG_KEY else ""
 
 
@@ -60,16 +60,20 @@ def _lines(leaving: Departure, key: str, words: Words) -> Iterator[str]:
 
 
 def _person_is_there() -> bool:
-    """Are standard input and error a terminal that this process has in the foreground?"""
+    """Whether standard input and error are a terminal with this process in the foreground."""
     try:
         both = sys.stdin.isatty() and sys.stderr.isatty()
         return both and os.tcgetpgrp(sys.stderr.fileno()) == os.getpgrp()
-    except (AttributeError, OSError, ValueError):  # Windows; a stream without a number
+    except (
+        AttributeError,
+        OSError,
+        ValueError,
+    ):  # on Windows, or for a stream without a file descriptor
         return False
 
 
 def _yes(question: str) -> bool:
-    """The answer; none, the end of input or Ctrl+C is no."""
+    """The answer; an empty one, end of file or Ctrl+C means no."""
     with _interruptible(), suppress(KeyboardInterrupt, OutputError):
         say([question], sys.stderr)
         return sys.stdin.readline().strip().lower() in _YES
@@ -78,14 +82,12 @@ def _yes(question: str) -> bool:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Signals end the waiting for an answer at once; otherwise the event loop keeps them until it
-    has its turn.
-    """
+    """Let signals interrupt the prompt at once; otherwise the event loop would delay them."""
     before = {}
     try:
         for number in (signal.SIGINT, signal.SIGTERM):
             before[number] = signal.signal(number, signal.default_int_handler)
-    except ValueError:  # not the main thread
+    except ValueError:  # outside the main thread
         yield
         return
     try:

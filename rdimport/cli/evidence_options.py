@@ -10,7 +10,7 @@ from rdimport.core.messages import _
 
 
 def evidence(to: argparse.ArgumentParser) -> None:
-    """Files of calls, a listener for them, or an export with what it takes to read it."""
+    """The evidence options: files of calls, a listener, or an export with its mapping."""
     to.add_argument(
         "files",
         nargs="*",

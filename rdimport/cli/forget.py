@@ -22,7 +22,7 @@ from rdimport.report.traces import Gone, names_people, remove_traces
 
 
 def execute(args: ForgetArguments) -> int:
-    """Erase them where no run is at work; what cannot be erased is named."""
+    """Erase people if no run is active; prints what could not be erased."""
     people = People(_spelt(_addresses(args.emails)))
     state_dir, store = resolve.state_dir(args), resolve.store(args)
     with ExitStack() as stack:
@@ -52,7 +52,9 @@ def execute(args: ForgetArguments) -> int:
 
 
 def _addresses(typed: Sequence[str]) -> Iterator[str]:
-    """What was typed; `-` are the lines of standard input, which no history of a shell keeps."""
+    """The addresses given; `-` reads them from standard input, which leaves no trace in a shell
+    history.
+    """
     for word in typed:
         for email in sys.stdin.read().split() if word == "-" else [word]:
             local, at, domain = email.strip().partition("@")
@@ -65,7 +67,7 @@ def _addresses(typed: Sequence[str]) -> Iterator[str]:
 
 
 def _spelt(emails: Iterator[str]) -> Iterator[str]:
-    """Each address, and the slips of it that a run would have corrected."""
+    """Each address, and the misspellings that a run would have corrected to it."""
     for email in emails:
         local, _, domain = email.strip().lower().rpartition("@")
         yield email
@@ -73,7 +75,7 @@ def _spelt(emails: Iterator[str]) -> Iterator[str]:
 
 
 def _report_dirs(args: ForgetArguments, ledger: Ledger | None) -> list[Path]:
-    """The folder that was named, else all in which runs of the ledger put their reports."""
+    """The given folder, otherwise the report folders of all runs in the ledger."""
     if args.report_dir or ledger is None:
         return [args.report_dir or api.REPORT_DIR]
     return [folder for folder in ledger.people.report_dirs() if folder.is_dir()]
@@ -82,8 +84,10 @@ def _report_dirs(args: ForgetArguments, ledger: Ledger | None) -> list[Path]:
 def _written_again(
     folder: Path, ledger: Ledger | None, people: People, args: ForgetArguments
 ) -> bool:
-    """Write a report again without them, where the ledger can. The cells of rows that were on their
-    way when a run was killed come from the list itself: who is there still gets no report.
+    """Write a report again without the people, if the ledger allows it.
+
+    The cells of rows in flight when a run was killed come from the list itself. If that still
+    contains the people, no report is written.
     """
     if ledger is None or folder.name not in ledger.people.remembered():
         return False

@@ -1,7 +1,7 @@
-"""How a command line is read: no option is abbreviated, and no refused word is repeated.
+"""The command-line grammar: no abbreviated options, and no rejected argument is repeated.
 
-A refused word may be a key that was typed in a wrong place, and what is said of it may end in a
-mail or a journal that others read. So an option is named, its value is not.
+A rejected argument may be a key typed in the wrong place, and error messages may end up in mails or
+journals. So messages name the option, but not its value.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _HOW_TO_GIVE_A_KEY: Final = untranslated(
 
 
 class Grammar(argparse.ArgumentParser):
-    """A parser that gets its arguments from `fill` when it is used, if that costs an import."""
+    """A parser whose arguments are added by `fill` on first use, if that costs an import."""
 
     fill: Callable[[argparse.ArgumentParser], None] | None = None
 
@@ -47,16 +47,14 @@ class Grammar(argparse.ArgumentParser):
         self._negative_number_matcher = _NUMBER
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As the base class does, but for what it says of words that are too many."""
+        """Like the base class, except for the message about surplus arguments."""
         found, surplus = self.parse_known_args(args, namespace)
         if surplus:
             self.error(_too_many(surplus))
         return found
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As the base class does, with all arguments, once no word is an unknown option or holds
-        a key.
-        """
+        """Like the base class with all arguments, after checking for unknown options and keys."""
         if self.fill is not None:
             fill, self.fill = self.fill, None
             fill(self)
@@ -68,7 +66,9 @@ class Grammar(argparse.ArgumentParser):
         return super().parse_known_args(words, namespace)
 
     def _own(self, words: Sequence[str]) -> Iterable[str]:
-        """The words that are not another parser's: of the first, those up to the command."""
+        """The arguments that do not belong to a subparser: for the main parser, those before the
+        command.
+        """
         for word in words:
             if word == "--":
                 return
@@ -77,7 +77,7 @@ class Grammar(argparse.ArgumentParser):
                 return
 
     def _trouble(self, word: str) -> str:
-        """What is wrong with a word as such, if anything."""
+        """What is wrong with an argument by itself, if anything."""
         if _SETTING.match(word) and (word.lower().startswith("rdimport_") or not is_file(word)):
             return _("a setting is no argument, and {how}.", how=_(_HOW_TO_GIVE_A_KEY))
         if not word.startswith("-") or word == "-" or _NUMBER.fullmatch(word):
@@ -102,7 +102,7 @@ class Grammar(argparse.ArgumentParser):
         return _("unknown option{shown}; {hint}", shown=shown, hint=hint)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
-        """As the base class does, without repeating what is none of the choices."""
+        """Like the base class, without repeating an invalid choice."""
         try:
             super()._check_value(action, value)
         except argparse.ArgumentError:
@@ -114,7 +114,7 @@ class Grammar(argparse.ArgumentParser):
 
 
 def is_file(word: str) -> bool:
-    """Whether a word names a file or folder that is there."""
+    """Whether an argument names an existing file or folder."""
     try:
         return Path(word).exists()
     except (OSError, ValueError):
@@ -122,7 +122,9 @@ def is_file(word: str) -> bool:
 
 
 def _too_many(words: Sequence[str]) -> str:
-    """Files are named, as nobody has a file that is called like the key; other words are not."""
+    """The message about surplus arguments. Files are named; other arguments, which may be keys, are
+    not.
+    """
     files = [word for word in words if is_file(word)]
     if len(files) == len(words):
         return _(
@@ -139,7 +141,7 @@ def _too_many(words: Sequence[str]) -> str:
 
 @contextmanager
 def translated(lang: Language) -> Iterator[None]:
-    """Let argparse, too, speak that language: its own texts go through gettext's global domain."""
+    """Translate argparse's own messages, which use gettext's global domain."""
     if lang == "en":
         yield
         return

@@ -1,7 +1,7 @@
-"""A job's inbox: lists are taken when they are complete, one by one, and put away when imported.
+"""The inbox of a job: complete lists are imported one by one, and then moved.
 
-A crash between import and move sends nobody twice: the list is read again, its rows are known, and
-it moves then.
+A crash between import and move sends nothing twice: the list is read again, its rows are known, and
+it is moved then.
 """
 
 from __future__ import annotations
@@ -20,36 +20,36 @@ from rdimport.core.errors import ExitCode, RdimportError, SourceError
 from rdimport.core.messages import _
 
 _YOUNG: Final = 60.0
-"""Seconds since its last change in which somebody may still be writing a file."""
+"""Seconds since the last change during which a file may still be being written."""
 
 _LOOK: Final = 2.0
-"""Seconds between two looks at such a file."""
+"""Seconds between two checks of such a file."""
 
 _DONE: Final = ".done"
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A list in an inbox, and which one it is: a later one may come under its name."""
+    """A list in an inbox, with its identity: a later file may get the same name."""
 
     path: Path
     state: tuple[int, ...]
 
     def is_still_there(self) -> bool:
-        """Whether it is the one that was taken."""
+        """Whether it is still the same file."""
         return _state(self.path) == self.state
 
 
 class Folders(NamedTuple):
-    """Where lists go that were imported whole, and those that were not."""
+    """The folders for imported and for failed lists."""
 
     done: Path | None
     failed: Path | None
 
 
 def waiting(patterns: Sequence[Path]) -> Iterator[Waiting]:
-    """The complete lists that patterns find. One is complete when a file of its name and `.done` is
-    beside it, or when its size and times stand still.
+    """The complete lists that match the patterns. A list is complete if there is a file of its name
+    with `.done` appended, or if its size and times do not change.
     """
     paths = sorted({Path(name) for one in patterns for name in glob.glob(str(one))})  # noqa: PTH207
     files = [path for path in paths if path.is_file() and path.suffix != _DONE]
@@ -73,9 +73,10 @@ def put_away(
     error: RdimportError | None,
     folders: Folders,
 ) -> Path | None:
-    """Move a list that was imported whole to `folders.done`, one with rows that failed, or that
-    cannot be read, to `folders.failed`; others stay, to be gone on with. The `name` of the run goes
-    into the file's name. Returns where it is now, None where it stayed.
+    """Move a list after its import: to `folders.done`, or if rows failed or it cannot be read, to
+    `folders.failed`. An unfinished one stays.
+
+    `name`, the run's name, is added to the file name. Returns the new path, None if it stayed.
     """
     folder = folders.done if code is ExitCode.DONE else None
     if _is_its_fault(code, error):
@@ -95,7 +96,7 @@ def put_away(
 
 
 def _is_its_fault(code: ExitCode, error: RdimportError | None) -> bool:
-    """Is it the list that is wrong, and not the key, the mapping or the server?"""
+    """Whether the list is at fault, not the key, the mapping or the server."""
     if code is ExitCode.FAILED_ROWS:
         return True
     if code is not ExitCode.NOTHING_SENT:

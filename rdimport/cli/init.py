@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def execute(args: InitArguments) -> int:
-    """Propose a mapping; a file that is there is never written over."""
+    """Propose a mapping; an existing file is never overwritten."""
     settings = resolve.settings_file(args.config)
     output = args.output
     if args.job is not None and output is None:
@@ -34,7 +34,7 @@ def execute(args: InitArguments) -> int:
     if output is None:
         say(found.text.rstrip().split("\n"))
     else:
-        if args.output is None:  # beside the settings, whose folder may be new too
+        if args.output is None:  # next to the settings, whose folder may be new too
             with suppress(OSError):
                 output.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write(output, found.text)
@@ -59,7 +59,7 @@ def execute(args: InitArguments) -> int:
 
 
 def _job(args: InitArguments, settings: Path, mapping: Path | None) -> Added | None:
-    """The job to add, before anything is written. Raises UsageError."""
+    """The job to add, checked before anything is written. Raises UsageError."""
     if args.job is None or mapping is None:
         if args.account or args.api_key_file or args.config:
             raise UsageError(
@@ -80,7 +80,7 @@ def _job(args: InitArguments, settings: Path, mapping: Path | None) -> Added | N
 
 
 def _tell(args: InitArguments, job: Added) -> None:
-    """What was added, and what is still to do for it."""
+    """What was added, and what remains to be done."""
     print_error(
         _(
             "added job {job} of account {account} to {path}.",
@@ -104,7 +104,7 @@ def _tell(args: InitArguments, job: Added) -> None:
 
 
 def _look(args: InitArguments, output: Path | None, *, near: bool = False) -> str:
-    """The command that shows what the mapping does; `near`: to who is in this folder."""
+    """The command that shows the mapping's effect; `near`: for a reader in this folder."""
     mapping = str(output) if output else _("THIS-FILE")
     if output and not near:
         mapping = whole(mapping)
@@ -125,7 +125,7 @@ def _is_there(path: Path) -> UsageError:
 
 def _write(path: Path, text: str) -> None:
     try:
-        # for its owner only: the reasons for a guess quote cells
+        # for its owner only: reasons quote cells
         with open(path, "x", encoding="utf-8", opener=_private) as file:
             file.write(text)
     except FileExistsError:

@@ -1,4 +1,4 @@
-"""`rdimport jobs`: the jobs of `rdimport.toml`, listed, checked and run."""
+"""`rdimport jobs`: list, check and run the jobs of `rdimport.toml`."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ _WORST_FIRST: Final = (
     ExitCode.FAILED_ROWS,
     ExitCode.DONE,
 )
-"""The exit code of several jobs is the first of these that one of them ended with."""
+"""Exit codes by priority: several jobs end with the first of these that one of them returned."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a job ended: with a result, or with what went wrong before it had one."""
+    """The end of a job: a result, or the error that prevented one."""
 
     job: str
     account: str
@@ -56,7 +56,7 @@ class Ended:
     error: RdimportError | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """As an object for scripts."""
+        """A JSON object for scripts."""
         summary = self.result.summary.as_json() if self.result else None
         return {
             "job": self.job,
@@ -68,7 +68,7 @@ class Ended:
 
 
 def execute(args: JobsArguments) -> int:
-    """Do what the action says to the jobs that are named."""
+    """Apply the action to the given jobs."""
     settings = resolve.needed_settings(args.config)
     chosen = _chosen(settings, args.names)
     if args.action == "list":
@@ -77,9 +77,9 @@ def execute(args: JobsArguments) -> int:
 
 
 def _chosen(settings: Settings, names: Sequence[str]) -> list[str]:
-    """The jobs that are named, by name or pattern, in the order of the file; all without a name.
+    """The jobs with these names or patterns, in the order of the file; all if none are given.
 
-    Raises UsageError for a name or pattern that fits none, and where there is no job.
+    Raises UsageError for a name or pattern without a match, and if there are no jobs.
     """
     if not settings.jobs:
         raise UsageError(
@@ -117,7 +117,9 @@ def _as_json(settings: Settings, job: str) -> dict[str, Any]:
 
 
 def _arguments(settings: Settings, job: str) -> RunArguments:
-    """What the command line of a job would say. The environment comes before the settings."""
+    """The command-line arguments equivalent to a job. The environment takes precedence over the
+    settings.
+    """
     words = settings.words(job)
     for variable, option in (
         ("RDIMPORT_STATE_DIR", "--state-dir"),
@@ -142,7 +144,7 @@ def _station(settings: Settings, job: str, args: RunArguments) -> RDStation:
 
 
 def _check(settings: Settings, chosen: Sequence[str], args: JobsArguments) -> int:
-    """Look at each job as tonight would, and send nothing."""
+    """Check each job as it would run tonight, without sending."""
     looks = [_looked_at(settings, job) for job in chosen]
     if args.json:
         jobs = [_as_json(settings, look.job) | look.as_json() for look in looks]
@@ -179,15 +181,15 @@ def _looked_at(settings: Settings, job: str) -> screen.Look:
 
 
 def _run(settings: Settings, chosen: Sequence[str], args: JobsArguments) -> int:
-    """Run the jobs of one account one after the other, those of different accounts together."""
+    """Run the jobs of one account sequentially, those of different accounts concurrently."""
     from rdimport.delivery.stopping import StopRequest  # noqa: PLC0415
 
     by_account: defaultdict[str, list[str]] = defaultdict(list)
     for job in chosen:
         by_account[settings.account_of(job)[0]].append(job)
     for store in {resolve.store(_arguments(settings, job)) for job in chosen}:
-        with suppress(RdimportError):  # a job that opens it says what it is
-            store.bring_up()  # once: else the first job keeps the others waiting
+        with suppress(RdimportError):  # the job that opens it reports the error
+            store.bring_up()  # only once, or the first job would delay the others
     ended: list[Ended] = []
     stop = StopRequest()
     speaking = Lock()
@@ -218,7 +220,7 @@ def _run(settings: Settings, chosen: Sequence[str], args: JobsArguments) -> int:
 
 
 def _told_of(settings: Settings, job: str, stop: StopRequest) -> Ended:
-    """Run one job, and tell whom the settings name how it ended."""
+    """Run one job, and notify those named in the settings."""
     wanted = settings.value(job, "notify")[0] or settings.value(job, "ping")[0]
     if not wanted:
         return _ended(settings, job, stop)
@@ -240,8 +242,8 @@ def _write_metrics(settings: Settings, args: JobsArguments) -> None:
 
 
 def _ended(settings: Settings, job: str, stop: StopRequest) -> Ended:
-    """Run one job: all of its lists together or, where they are put away afterwards, each for
-    itself, so that a bad one holds no other up.
+    """Run one job: all lists together or, if they are moved afterwards, one by one, so that a bad
+    list does not delay the others.
     """
     args, batch = _arguments(settings, job), f"{SystemClock().now().isoformat()} {job}"
     its = settings.jobs[job]
@@ -268,7 +270,7 @@ def _inbox_ended(
     batch: str,
     folders: inbox.Folders,
 ) -> Ended:
-    """The lists that wait, one by one. The worst end is the job's."""
+    """Import the waiting lists one by one. The worst result is the job's."""
     ended: list[Ended] = []
     started = SystemClock().now()
     for taken in inbox.waiting([settings.path(file) for file in settings.jobs[job].files]):
@@ -294,7 +296,7 @@ def _inbox_ended(
 def _ended_run(
     settings: Settings, job: str, args: RunArguments, stop: StopRequest, batch: str
 ) -> Ended:
-    """One run of a job; whatever happens to it does not keep the others."""
+    """One run of a job; errors do not affect other runs."""
     from rdimport.cli.one_run import carry_out, note_attempt  # noqa: PLC0415
     from rdimport.plan.departure import go  # noqa: PLC0415
 
@@ -332,7 +334,7 @@ def _show(one: Ended, *, quiet: bool) -> None:
 
 @contextmanager
 def _stopping(stop: StopRequest) -> Iterator[None]:
-    """SIGINT, SIGTERM and SIGHUP stop all jobs in an orderly way, a second one at once."""
+    """Stop all jobs in an orderly way on the first signal, and at once on the second."""
     from rdimport.core.stop import StopReason  # noqa: PLC0415
     from rdimport.delivery.stopping import stop_signals  # noqa: PLC0415
 

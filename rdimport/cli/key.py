@@ -14,7 +14,7 @@ from rdimport.core.messages import _
 
 
 def execute(args: KeyArguments) -> int:
-    """List, remove or store; a key is asked for, never an argument."""
+    """List, remove or store a key. It is prompted for, never an argument."""
     if args.action == "list":
         say(keys.accounts() or [_("The keyring holds no keys of rdimport.")])
     elif args.name is None:
@@ -38,16 +38,16 @@ def execute(args: KeyArguments) -> int:
     else:
         key = _asked_for_key()
         keys.MASK.learn(key)
-        resolve.station(
-            AddressArguments(lang=args.lang), key
-        )  # a key that cannot be right is not stored
+        resolve.station(AddressArguments(lang=args.lang), key)  # an invalid key is not stored
         keys.store(args.name, key)
         say([_("Stored. Use it with: rdimport run … --account {name}", name=args.name)])
     return ExitCode.DONE
 
 
 def _asked_for_key() -> str:
-    """From the terminal without showing it, else the first line of standard input."""
+    """Read a key from the terminal without echo, otherwise from the first line of standard
+    input.
+    """
     if sys.stdin.isatty():
         return getpass(_("API key (it is not shown): ")).strip()
     return sys.stdin.readline().strip()

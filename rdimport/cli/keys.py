@@ -1,4 +1,4 @@
-"""Where the API key comes from; it goes to the destination and nowhere else."""
+"""Finds the API key, which is passed to the destination and to nothing else."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ if TYPE_CHECKING:
 VARIABLE: Final = "RDIMPORT_API_KEY"
 
 MASK: Final = Mask()
-"""Takes every key that this command has come to know out of what it says and writes."""
+"""Masks every key that this command has read in all of its output."""
 
 _SECRET: Final = re.compile(r"RDIMPORT_\w*KEY")
 _withheld: Final[dict[str, str]] = {}
-"""What `withheld` took out of the environment."""
+"""The keys that `withheld` removed from the environment."""
 
 _MOST_BYTES: Final = 10_000
 
 _SERVICE: Final = "rdimport"
 _PROGRAM_TAKES: Final = 60
 _NAMES: Final = "rdimport account names"
-"""A keyring cannot say what it holds, so the names are an entry of their own."""
+"""A keyring cannot list its entries, so their names are stored in an entry of their own."""
 
 
 @contextmanager
 def withheld() -> Iterator[None]:
-    """Take the keys out of the environment while a command runs, so that no process that it, or a
-    library, starts inherits them; `find` and `MASK` know them.
+    """Remove the keys from the environment while a command runs, so that child processes do not
+    inherit them; `find` and `MASK` still know them.
     """
     _withheld.update({n: os.environ.pop(n) for n in list(os.environ) if _SECRET.fullmatch(n)})
     for key in _withheld.values():
@@ -59,9 +59,9 @@ def withheld() -> Iterator[None]:
 
 
 def find(file: Path | None, environment: Mapping[str, str], account: str) -> str | None:
-    """The key from the file, else from the environment, else from the keyring, else None.
+    """The key from the file, the environment or the keyring, in this order; None if there is none.
 
-    Raises UsageError for a file that cannot be read, or that others than its owner can read.
+    Raises UsageError for a file that cannot be read, or that others can read.
     """
     key = _read(file) if file is not None else _of(environment) or _from_keyring(account)
     MASK.learn(key or "")
@@ -74,9 +74,9 @@ def of_ledger() -> str | None:
 
 
 def of_account(name: str, where: ApiKey, path: Callable[[str], Path]) -> str | None:
-    """The key of an account of `rdimport.toml`; `path` finds a file that it names.
+    """The key of an account of `rdimport.toml`; `path` resolves the path of a key file.
 
-    Raises UsageError where the place that the settings name holds none.
+    Raises UsageError if the place named in the settings has no key.
     """
     if where.env is not None:
         if where.env in os.environ:
@@ -112,7 +112,7 @@ def of_account(name: str, where: ApiKey, path: Callable[[str], Path]) -> str | N
 
 
 def of_address(name: str, where: Address | str, path: Callable[[str], Path]) -> str:
-    """An address that the settings hold, or say where it is. Raises UsageError."""
+    """An address given or referred to by the settings. Raises UsageError."""
     if isinstance(where, str):
         MASK.learn(where)
         return where
@@ -123,7 +123,7 @@ def of_address(name: str, where: Address | str, path: Callable[[str], Path]) -> 
 
 
 def _printed_by(command: Sequence[str], name: str) -> str:
-    """The key that a program prints, a password manager's say."""
+    """The key printed by a program such as a password manager."""
     what = {"program": command[0], "account": name}
     try:
         done = subprocess.run(  # noqa: S603  the person's own settings name it
@@ -168,7 +168,7 @@ def _of(environment: Mapping[str, str]) -> str:
 
 
 def store(account: str, key: str) -> None:
-    """Put a key into the system's keyring. Raises UsageError when there is none."""
+    """Store a key in the system's keyring. Raises UsageError if there is no keyring."""
     with _explained() as keyring:
         keyring.set_password(_SERVICE, account, key)
         names = sorted({*_names(), account})
@@ -176,13 +176,13 @@ def store(account: str, key: str) -> None:
 
 
 def accounts() -> list[str]:
-    """The accounts whose keys are in the keyring. Raises UsageError when there is no keyring."""
+    """The accounts with keys in the keyring. Raises UsageError if there is no keyring."""
     with _explained():
         return _names()
 
 
 def remove(account: str) -> None:
-    """Take a key out of the keyring. Raises UsageError when it is not there."""
+    """Remove a key from the keyring. Raises UsageError if it is not there."""
     with _explained() as keyring:
         names = _names()
         if account not in names:
@@ -232,8 +232,8 @@ def _see_that_it_is_ours(file: Path, found: os.stat_result) -> None:
 
 
 def _is_credential(file: Path) -> bool:
-    """Whether systemd handed the file over: it lets the unit's user in by an access list, which
-    the mode shows as a right of the group (https://github.com/systemd/systemd/issues/29435).
+    """Whether the file is a systemd credential: systemd grants access by an ACL, which appears in
+    the mode as a group permission (https://github.com/systemd/systemd/issues/29435).
     """
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
     return folder is not None and file.resolve().parent == Path(folder).resolve()
@@ -241,7 +241,7 @@ def _is_credential(file: Path) -> bool:
 
 def _unreadable(file: Path, error: Exception) -> UsageError:
     if isinstance(error, FileNotFoundError):
-        # what was typed for the file may be the key
+        # the argument may be the key itself
         what = _("The key file {file} is not there.", file=file)
         if not (file.suffix or len(file.parts) > 1):
             what = _("The key file that --api-key-file names is not there.")
@@ -270,7 +270,7 @@ def _no_key(what: str) -> UsageError:
 
 
 def _whom_to_ask(remedy: str) -> str:
-    """What to do, and who has a key: RD shows its key screen to two of three profiles."""
+    """What to do, and who has the key: RD shows it to two of three user profiles."""
     who = _(
         "In RD Station Marketing only the profiles Dono and Gestor see keys (Integrações > Chave "
         "de API): with another profile, ask one of them."
@@ -279,13 +279,13 @@ def _whom_to_ask(remedy: str) -> str:
 
 
 def _from_keyring(account: str) -> str | None:
-    """A machine without a keyring holds no key; that is no mistake."""
+    """The key in the keyring; None without a keyring, which is not an error."""
     import keyring  # noqa: PLC0415  slow to import, and rarely needed
     from keyring.errors import KeyringError  # noqa: PLC0415
 
     try:
         found = keyring.get_password(_SERVICE, account)
-        if found is None:  # the keyring tells small letters from capitals; we do not
+        if found is None:  # the keyring is case-sensitive; account names are not
             same = next((name for name in _names() if fold(name) == fold(account)), account)
             found = keyring.get_password(_SERVICE, same)
     except KeyringError:

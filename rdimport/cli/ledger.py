@@ -1,4 +1,4 @@
-"""`rdimport ledger`: look whether it is whole, copy it, and decide what to do about a lost one."""
+"""`rdimport ledger`: check a ledger, copy it, or decide what to do about a lost one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rdimport.ledger import Found, Ledger, Store, copy_ledger, is_shared
 
 
 def execute(args: LedgerArguments) -> int:
-    """Do what the action says."""
+    """Carry out the action."""
     if isinstance(args, LedgerCopyArguments):
         return _copy(args.source, args.target)
     store = resolve.store(args)
@@ -32,7 +32,7 @@ def execute(args: LedgerArguments) -> int:
 
 
 def _check(store: Store) -> int:
-    """Tell whether the ledger is whole."""
+    """Report whether the ledger is consistent."""
     ledger = store.if_there()
     if ledger is None:
         say([_("There is no ledger in {state_dir}, and no trace of one.", state_dir=store)])
@@ -44,7 +44,7 @@ def _check(store: Store) -> int:
 
 
 def _whole(ledger: Ledger) -> Found:
-    """What the ledger holds. Raises LedgerDamagedError with all that is wrong."""
+    """The contents of the ledger. Raises LedgerDamagedError listing all errors."""
     found = ledger.looked_through()
     if found.wrong:
         raise ledger.damaged("; ".join(found.wrong))
@@ -60,7 +60,7 @@ def _described(path: str, found: Found) -> Iterator[str]:
 
 
 def _copy(source: str, target: str) -> int:
-    """Make a copy, and look whether it is whole."""
+    """Make a copy and check it."""
     path, to = copy_ledger(source, target)
     told = _(
         "Copied: {path} to {to}. It is whole, and holds all up to this moment.",
@@ -79,7 +79,7 @@ def _copy(source: str, target: str) -> int:
 
 @contextmanager
 def _alone(store: Store) -> Iterator[None]:
-    """Let no run begin meanwhile. Raises LedgerBusyError."""
+    """Prevent runs from beginning. Raises LedgerBusyError."""
     with store.nobody_at_work() as free:
         if not free:
             raise LedgerBusyError(
@@ -90,7 +90,7 @@ def _alone(store: Store) -> Iterator[None]:
 
 
 def _accept(store: Store, *, yes: bool) -> int:
-    """Take the ledger as it is, after telling what it does not know."""
+    """Accept the ledger as it is, after showing what it lacks."""
     if not _is_left(store):
         raise UsageError(
             _("There is no ledger in {state_dir} to go on with.", state_dir=store),
@@ -129,7 +129,7 @@ def _accept(store: Store, *, yes: bool) -> int:
 
 
 def _is_left(store: Store) -> bool:
-    """Is there anything to go on with?"""
+    """Whether anything is left to continue with."""
     try:
         return store.is_there()
     except LedgerLostError:
@@ -137,7 +137,7 @@ def _is_left(store: Store) -> bool:
 
 
 def _new(store: Store, *, yes: bool) -> int:
-    """Move what is left aside, and begin anew."""
+    """Move the remains aside, and start with an empty ledger."""
     _agreed(
         _(
             "Without the ledger {place} nobody knows who was sent already, and everybody "
@@ -158,7 +158,7 @@ def _new(store: Store, *, yes: bool) -> int:
 
 
 def _agreed(danger: str, question: str, *, yes: bool) -> None:
-    """Ask a person. Raises UsageError where nobody can be asked, or the answer is no."""
+    """Ask for confirmation. Raises UsageError if it is refused or nobody can be asked."""
     print_error(danger)
     if yes:
         return

@@ -1,4 +1,4 @@
-"""The log file of runs from cron: one event per line, no personal data, rotated by size."""
+"""The log file of unattended runs: one event per line, no personal data, rotated by size."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from rdimport.core.visible import shown, shown_json
 
 MOST_BYTES: Final = 10_000_000
 KEPT: Final = 5
-"""Older files that are kept beside the current one."""
+"""Number of rotated files."""
 
 PROGRESS_EVERY: Final = 60.0
-"""Seconds between two lines about rows that were sent."""
+"""Seconds between two lines about progress."""
 
 
 class LogFile:
-    """An observer that writes what happens. The names of events and their keys never change."""
+    """An observer that logs events. The names of events and their keys never change."""
 
     def __init__(
         self, handler: OwnerOnly, clock: Clock, mask: Callable[[str], str], *, as_json: bool
@@ -52,14 +52,14 @@ class LogFile:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """A sentence, where not all could be written."""
+        """A sentence if something could not be logged."""
         if self._handler.failure is None:
             return ()
         name, failure = self._handler.baseFilename, self._handler.failure
         return (_("The log file {file} has gaps: {error}.", file=name, error=failure),)
 
     def __call__(self, event: Event) -> None:
-        """Write down one event, or add it to the next line about progress."""
+        """Log one event, or add it to the next progress line."""
         if isinstance(event, RowsRead):
             self._read += event.rows
         elif isinstance(event, SendingStarted):
@@ -77,7 +77,7 @@ class LogFile:
             self.write("sending_finished", **self._states)
 
     def write(self, name: str, **facts: Any) -> None:
-        """One line."""
+        """Write one line."""
         moment = self._clock.now().isoformat(timespec="seconds")
         if self._json:
             text = shown_json({"at": moment, "event": name, **facts})
@@ -89,14 +89,14 @@ class LogFile:
 
 
 class OwnerOnly(RotatingFileHandler):
-    """Rotated files are new files: they too are for their owner only. A full disk ends the log,
-    and not the run: `failure` is what it said.
+    """A rotating handler whose files are readable by their owner only. A full disk ends the log but
+    not the run; `failure` has the error.
     """
 
     failure: BaseException | None = None
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  the base class's name
-        """Called instead of raising."""
+        """Called by logging in place of raising."""
         self.failure = self.failure or sys.exc_info()[1]
 
     def _open(self) -> Any:
@@ -104,8 +104,8 @@ class OwnerOnly(RotatingFileHandler):
 
 
 def _owner_only(path: str, flags: int) -> int:
-    """Open it for its owner only, and never through a link, which somebody else may have laid; but
-    the system's own streams are links.
+    """Open the file for its owner only, and not through a symbolic link, which someone else may
+    have made; the system's own streams are links.
     """
     direct = 0 if Path(path).parent == Path("/dev") else getattr(os, "O_NOFOLLOW", 0)
     number = os.open(path, flags | direct, 0o600)
@@ -118,9 +118,7 @@ def _owner_only(path: str, flags: int) -> int:
 def opened(
     path: Path, clock: Clock, mask: Callable[[str], str], *, as_json: bool
 ) -> Iterator[LogFile]:
-    """A log file for one run, in whose lines `mask` hides the key. Raises UsageError
-    when it cannot be written.
-    """
+    """The log file of one run; `mask` hides the key. Raises UsageError if it cannot be written."""
     try:
         handler = OwnerOnly(path, maxBytes=MOST_BYTES, backupCount=KEPT, encoding="utf-8")
     except OSError as error:
@@ -134,5 +132,5 @@ def opened(
     try:
         yield LogFile(handler, clock, mask, as_json=as_json)
     finally:
-        with suppress(OSError):  # a full disk was noticed when it was written to
+        with suppress(OSError):  # a full disk was noticed while writing
             handler.close()

@@ -1,4 +1,4 @@
-"""One import as its options say, for `run` and for each job of `jobs run`."""
+"""One import according to its options, for `run` and for each job of `jobs run`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def carry_out(
     job: str = "",
     batch: str = "",
 ) -> RunResult:
-    """Import as the options say. Raises what `api.run` raises."""
+    """Import according to the options. Raises what `api.run` raises."""
     from rdimport import api  # noqa: PLC0415
 
     return api.run(
@@ -73,8 +73,8 @@ def carry_out(
 def note_attempt(
     args: CheckArguments, error: RdimportError, started: datetime, *, job: str = "", batch: str = ""
 ) -> None:
-    """Let `status` know of a run that ended before it began. Where even that cannot be noted, the
-    error that it ended with is the one to tell.
+    """Record a run that ended before it began, for `status`. If that fails, the original error is
+    raised.
     """
     from rdimport.ledger import Attempt  # noqa: PLC0415
 
@@ -96,8 +96,8 @@ def note_attempt(
 
 
 def to_know(args: RunArguments, done: RunResult, gaps: tuple[str, ...]) -> Iterator[str]:
-    """What was found in the files, what RD may drop, `gaps` of the log, and what to look at after
-    a canary.
+    """Notes for the user: about the files, fields that RD may drop, `gaps` in the log, and what to
+    check after a canary.
     """
     from rdimport.cli.screen.layout import canary, notes  # noqa: PLC0415
 

@@ -1,6 +1,6 @@
-"""Words that options take, read: numbers, durations, times of the day.
+"""Parsers for option values: numbers, durations, times.
 
-What is wrong with a word is said without the word: it may be a key that was typed in its place.
+Error messages do not repeat the value, which may be a key typed in the wrong place.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from rdimport.core.messages import Language, _
 
 
 def positive(text: str) -> int:
-    """A whole number above 0."""
+    """An integer above 0."""
     if not text.isascii() or not text.isdigit() or int(text) == 0:
         raise ArgumentTypeError(_("is no whole number above 0"))
     return int(text)
 
 
 def seconds(text: str) -> float:
-    """A duration such as 2h in seconds; a bare number is seconds."""
+    """A duration such as 2h, in seconds; a bare number means seconds."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|d)?", text.strip().lower())
     if match is None:
         raise ArgumentTypeError(_("is no time: write 90d, 2h, 45m or 30s"))
@@ -28,7 +28,7 @@ def seconds(text: str) -> float:
 
 
 def some_seconds(text: str) -> float:
-    """A duration that is not 0."""
+    """A duration other than 0."""
     found = seconds(text)
     if found == 0:
         raise ArgumentTypeError(_("no answer comes in no time"))
@@ -36,8 +36,8 @@ def some_seconds(text: str) -> float:
 
 
 def age(text: str) -> float:
-    """A duration with its unit, in seconds."""
-    if not text.strip()[-1:].isalpha():  # 90 would be seconds, and what is forgotten is gone
+    """A duration with a unit, in seconds."""
+    if not text.strip()[-1:].isalpha():  # 90 would mean seconds, and deletion is final
         raise ArgumentTypeError(_("has no unit: write 90d or 12h"))
     return seconds(text)
 
@@ -51,7 +51,7 @@ def time_of_day(text: str) -> tuple[int, int]:
 
 
 def spoken(text: str) -> Language:
-    """A language, as people write it."""
+    """A language, in any common spelling."""
     found: dict[str, Language] = {"en": "en", "pt": "pt-BR", "pt-br": "pt-BR", "pt_br": "pt-BR"}
     if text.lower() not in found:
         raise ArgumentTypeError(_("is none of en, pt-BR"))
@@ -59,7 +59,7 @@ def spoken(text: str) -> Language:
 
 
 def point_in_time(text: str) -> datetime:
-    """A date, or a date and a time; without its distance from UTC it is of this machine."""
+    """A date, or a date and time; without an offset from UTC it is local time."""
     try:
         return datetime.fromisoformat(text.strip()).astimezone()
     except (ValueError, OverflowError):
@@ -67,7 +67,7 @@ def point_in_time(text: str) -> datetime:
 
 
 def utc_offset(text: str) -> timezone:
-    """A distance from UTC."""
+    """An offset from UTC."""
     match = re.fullmatch(r"([+-])(0\d|1[0-4]):([0-5]\d)", text.strip())
     if match is None:
         raise ArgumentTypeError(_("is no distance from UTC: write -03:00"))
@@ -76,7 +76,7 @@ def utc_offset(text: str) -> timezone:
 
 
 def listen_address(text: str) -> tuple[str, int]:
-    """Host and port; a bare port is of this machine."""
+    """Host and port; a bare port means this machine."""
     host, __, port = text.rpartition(":")
     if not port.isascii() or not port.isdigit() or int(port) > 65_535:
         raise ArgumentTypeError(_("is no address: write 127.0.0.1:8091"))

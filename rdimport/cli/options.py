@@ -1,4 +1,4 @@
-"""The command line's words: every command and option with its sentence."""
+"""The commands and options of the command line, with their help texts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _exit_codes() -> str:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The parser of all commands."""
+    """The parser for all commands."""
     top = Grammar(
         prog="rdimport",
         description=_(
@@ -72,8 +72,8 @@ def _command(commands: _Commands, name: str, text: str, epilog: str = "") -> Gra
         epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    if name not in ("jobs", "ledger", "fleet"):  # their actions are commands of their own
-        _language(added, default=argparse.SUPPRESS)  # unsaid, it is what was said before it
+    if name not in ("jobs", "ledger", "fleet"):  # their actions are subcommands
+        _language(added, default=argparse.SUPPRESS)  # default: the value given earlier
     return added
 
 
@@ -86,7 +86,7 @@ def _run(commands: _Commands) -> None:
 
 
 def _everything(to: argparse.ArgumentParser) -> None:
-    """All options that `run` and `check` have in common, so that one line serves both."""
+    """All options common to `run` and `check`."""
     _target(to)
     _sending(to)
     _output(to)
@@ -403,7 +403,7 @@ def _sending(to: argparse.ArgumentParser) -> None:
 
 
 def _ending(to: argparse._ActionsContainer) -> None:
-    """What ends a run before its rows do."""
+    """Options that limit a run."""
     to.add_argument(
         "--max-duration", type=seconds, metavar="TIME", help=_("stop after 2h, 45m or 30s")
     )
@@ -463,7 +463,7 @@ def _language(to: argparse._ActionsContainer, default: str) -> None:
 
 
 def language_here() -> Language:
-    """The language that the environment asks for."""
+    """The language according to the environment."""
     for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
         if os.environ.get(name):
             return language_of(os.environ[name])
@@ -471,7 +471,7 @@ def language_here() -> Language:
 
 
 def language_in(words: Sequence[str]) -> Language:
-    """The language that a command line asks for: it is needed before the line is read."""
+    """The language given on a command line; needed before the line is parsed."""
     for word, following in zip_longest(words, words[1:], fillvalue=""):
         name, _mark, value = word.partition("=")
         if name == "--lang":
@@ -518,10 +518,10 @@ def _sandbox(to: argparse.ArgumentParser) -> None:
 
 
 class _Version(argparse.Action):
-    """Looks the version up only when asked: it costs a tenth of a second."""
+    """Looks up the version only when needed: that takes a tenth of a second."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from importlib.metadata import version  # noqa: PLC0415
 
-        sys.stdout.write(f"rdimport {version('rdimport')}\n")  # exit() speaks on standard error
+        sys.stdout.write(f"rdimport {version('rdimport')}\n")  # exit() prints to standard error
         parser.exit()

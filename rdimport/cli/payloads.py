@@ -1,4 +1,4 @@
-"""`check --payloads FILE`: every payload that would be sent, as JSON lines with its row."""
+"""`check --payloads FILE`: all payloads as JSON lines, each with its row."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def refuse_to_overwrite(path: Path) -> None:
-    """Raise UsageError where the file is there already: it may be the list itself."""
+    """Raise UsageError if the file exists: it may be the list itself."""
     if path.exists():
         raise UsageError(
             _("{path} is there already, and is not written over.", path=path),
@@ -25,7 +25,7 @@ def refuse_to_overwrite(path: Path) -> None:
 
 
 def write(done: CheckResult, path: Path) -> None:
-    """Write them, for their owner only. Raises ReportError when the disk does not take it."""
+    """Write the payloads to a file for its owner only. Raises ReportError if that fails."""
     names = [json.dumps(table.name, ensure_ascii=False) for table in done.tables]
     rows = islice(done.plan.pending_rows(), done.to_send)
     with private(path) as half, half.open("w", encoding="utf-8") as lines:

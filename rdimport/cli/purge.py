@@ -1,4 +1,4 @@
-"""`rdimport purge`: forget what old runs knew of people."""
+"""`rdimport purge`: remove the personal data of old runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rdimport.report.private_files import clean, delete
 
 
 class _Gone(NamedTuple):
-    """What was forgotten; whether the ledger could be made smaller, and emptied of it."""
+    """What was removed, and whether the ledger could be shrunk and its log emptied."""
 
     runs: int = 0
     reports: int = 0
@@ -28,7 +28,7 @@ class _Gone(NamedTuple):
 
 
 def execute(args: PurgeArguments) -> int:
-    """Forget, but for the runs that are at work; delete reports where the command names them."""
+    """Purge all but active runs; delete their reports if --report-dir is given."""
     store = resolve.store(args)
     say(_told(args, _forget(args, store), store.put_away()))
     return ExitCode.DONE

@@ -15,7 +15,7 @@ from rdimport.report import write_report
 
 
 def execute(args: ReportArguments) -> int:
-    """Write the files of a report from what the ledger knows."""
+    """Write the files of a report from the ledger."""
     store = resolve.store(args)
     ledger = store.if_there()
     if ledger is None:

@@ -1,4 +1,4 @@
-"""From options to what the API takes: where to, by which mapping, how fast, until when."""
+"""Converts options to the arguments of the API: destination, mapping, pace, limits."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ if TYPE_CHECKING:
     from rdimport.ledger import Store
     from rdimport.source import Hints
 
-# Imports stand where they are used: a mistake in one option needs none of what the others need.
+# Imports are local: an error in one option should not cost the imports of the others.
 
 _SANDBOX_ACCOUNT: Final = "sandbox"
 
 
 def destination(args: CheckArguments, stack: ExitStack) -> RDStation:
-    """Where the rows go: a sandbox that is started for them, or the endpoint that was named."""
+    """The destination: a sandbox started for this run, or the given endpoint."""
     if not args.sandbox:
         key = keys.find(args.api_key_file, os.environ, args.account or "default")
         return station(args, key)
@@ -49,7 +49,7 @@ def destination(args: CheckArguments, stack: ExitStack) -> RDStation:
 
     wanted = sandbox.SandboxOptions(port=0, plan=args.plan or "none", custom_fields="any")
     box = stack.enter_context(sandbox.running(wanted))
-    # a sandbox begins empty each time, so what an earlier one accepted says nothing about it
+    # each sandbox starts empty, so earlier results do not apply to it
     return RDStation(
         box.api_key,
         base_url=box.base_url,
@@ -65,9 +65,7 @@ def station(
     *,
     idempotent: bool = False,
 ) -> RDStation:
-    """The endpoint that was named, else RD's, with what its owner knows. Raises UsageError for
-    what cannot be right.
-    """
+    """The given endpoint, otherwise RD's, with what its owner declares. Raises UsageError."""
     from rdimport.destination.rdstation.endpoint import BASE_URL, RDStation  # noqa: PLC0415
 
     base_url = args.base_url or os.environ.get("RDIMPORT_BASE_URL") or BASE_URL
@@ -82,7 +80,9 @@ def station(
 
 
 def quota(args: CheckArguments) -> Quota | None:
-    """What was asked for, else the plan's, else RD's lowest; a sandbox of our own has none."""
+    """The given quota, otherwise the plan's, otherwise RD's lowest; none for a sandbox of our
+    own.
+    """
     from rdimport.core.quota import Quota  # noqa: PLC0415
     from rdimport.destination.rdstation.fields import PLANS  # noqa: PLC0415
 
@@ -98,7 +98,7 @@ def quota(args: CheckArguments) -> Quota | None:
 
 
 def again(args: CheckArguments) -> tuple[str, ...]:
-    """The options that another command needs in order to do the same; never the key itself."""
+    """The options for another command to do the same; never the key."""
     names = "base_url account plan quota reserve api_key_file state_dir report_dir timeout patience"
     names += " concurrency wait transport lang delimiter encoding header_row sheet member"
     from rdimport.api import REPORT_DIR  # noqa: PLC0415
@@ -108,7 +108,7 @@ def again(args: CheckArguments) -> tuple[str, ...]:
     words += ["--insecure-http"] if args.insecure_http else []
     for name in names.split():
         value = getattr(args, name)
-        if name in ("base_url", "state_dir"):  # who types it may not have our environment
+        if name in ("base_url", "state_dir"):  # the reader may not have our environment
             value = value or os.environ.get(f"RDIMPORT_{name.upper()}")
         if name == "report_dir":
             value = value or REPORT_DIR
@@ -123,7 +123,7 @@ def again(args: CheckArguments) -> tuple[str, ...]:
 
 
 def refuse_contradictions(args: CheckArguments) -> None:
-    """Raises UsageError where two options say different things of the same."""
+    """Raise UsageError for options that contradict each other."""
     for one, other, what in (
         ("canary", "limit", _("{options} both say how many rows are sent.")),
         ("until", "max_duration", _("{options} both end the run.")),
@@ -149,7 +149,7 @@ def refuse_what_is_not_there(args: RunArguments) -> None:
 
 
 def time_to_spend(args: CheckArguments) -> float | None:
-    """Seconds until the run has to stop; None when it may take as long as it takes."""
+    """Seconds until the run has to stop; None if unlimited."""
     if args.until is None:
         return args.max_duration
     from rdimport.core.clock import SystemClock  # noqa: PLC0415
@@ -161,12 +161,12 @@ def time_to_spend(args: CheckArguments) -> float | None:
 
 
 def quietly(args: RunArguments) -> RunArguments:
-    """The same without progress and without JSON."""
+    """The same arguments without progress and JSON."""
     return replace(args, quiet=True, json=False)
 
 
 def log_file(args: CheckArguments, stack: ExitStack) -> LogFile | None:
-    """The log that was asked for, open until the stack closes."""
+    """The log file, if requested; open until the stack closes."""
     if args.log_file is None:
         return None
     from rdimport.cli import log  # noqa: PLC0415
@@ -177,7 +177,7 @@ def log_file(args: CheckArguments, stack: ExitStack) -> LogFile | None:
 
 
 def hints(args: FileArguments) -> Hints:
-    """What the person knows of the files."""
+    """The user's hints about the files."""
     from rdimport.source import Hints  # noqa: PLC0415
 
     delimiter = "\t" if args.delimiter in ("tab", "\\t") else args.delimiter
@@ -185,7 +185,7 @@ def hints(args: FileArguments) -> Hints:
 
 
 def resend(args: CheckArguments) -> frozenset[State]:
-    """The states whose rows are sent again."""
+    """The states of rows to resend."""
     from rdimport.core.row import State  # noqa: PLC0415
 
     if args.not_proved and State.UNCERTAIN not in args.resend:
@@ -197,7 +197,7 @@ def resend(args: CheckArguments) -> frozenset[State]:
 
 
 def state_dir(args: StateArguments) -> Path:
-    """Where the ledger is: what was named, else where this system keeps programs' state.
+    """The folder of the ledger: the given one, otherwise the system's folder for program state.
 
     Raises UsageError for a file.
     """
@@ -220,7 +220,7 @@ def state_dir(args: StateArguments) -> Path:
 
 
 def store(args: StateArguments) -> Store:
-    """Where the ledger is kept."""
+    """The store of the ledger."""
     from rdimport.ledger import store_of  # noqa: PLC0415  it costs time
 
     return store_of(ledger(args) or state_dir(args), keys.of_ledger())
@@ -232,12 +232,12 @@ def ledger(args: SharedArguments) -> str | None:
 
 
 def named_state_dir(args: StateArguments) -> bool:
-    """Whether the command or its environment says where the ledger is."""
+    """The state directory given on the command line or in the environment, if any."""
     return bool(args.state_dir or os.environ.get("RDIMPORT_STATE_DIR") or ledger(args))
 
 
 def settings(named: Path | None) -> Settings | None:
-    """The settings, if there are any: those that were named, else those of the user."""
+    """The settings, if any: the given file, otherwise the user's."""
     from rdimport.config import find, load  # noqa: PLC0415
 
     path = find(named, os.environ, _usual().parent)
@@ -245,21 +245,21 @@ def settings(named: Path | None) -> Settings | None:
 
 
 def settings_file(named: Path | None) -> Path:
-    """Where the settings are, or would be."""
+    """The path of the settings, whether or not it exists."""
     from rdimport.config import find  # noqa: PLC0415
 
     return find(named, os.environ, _usual().parent) or _usual()
 
 
 def _usual() -> Path:
-    """Where the user's settings are."""
+    """The path of the user's settings."""
     from platformdirs import user_config_path  # noqa: PLC0415
 
     return user_config_path("rdimport", appauthor=False) / "rdimport.toml"
 
 
 def needed_settings(named: Path | None) -> Settings:
-    """The settings. Raises UsageError where there are none."""
+    """The settings. Raises UsageError if there are none."""
     found = settings(named)
     if found is None:
         raise UsageError(
@@ -273,7 +273,7 @@ def needed_settings(named: Path | None) -> Settings:
 
 
 def reach(args: StateArguments) -> tuple[str, ...]:
-    """The options by which another command finds the same ledger, whoever types it and where."""
+    """The options by which another command finds the same ledger, in any folder and environment."""
     if ledger(args):
         return store(args).reach
     named = args.state_dir or os.environ.get("RDIMPORT_STATE_DIR")

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from rdimport import RDStation
     from rdimport.cli.log import LogFile
 
-# The engine is imported where it is used: a missing key is told before it is loaded.
+# The engine is imported late, so that a missing key is reported at once.
 
 
 def execute(args: RunArguments) -> int:
-    """Import; what goes wrong is in the log too."""
+    """Import; errors are logged too."""
     if args.dry_run:
         from rdimport.cli import check  # noqa: PLC0415
 
@@ -71,7 +71,7 @@ def _import(args: RunArguments, to: RDStation, stack: ExitStack, log: LogFile | 
         log.write("run_finished", **done.summary.as_json())
     gaps = log.notes if log else ()
     lines = (terminal.ending(done), *to_know(args, done, gaps))
-    with suppress(OutputError):  # whether anybody reads it changes nothing about what the run did
+    with suppress(OutputError):  # output errors do not change the result of the run
         needed = done.exit_code != ExitCode.DONE or done.summary.report_failed is not None
         terminal.show(done.summary.as_json(), lines, needed=needed)
         flush_output()

@@ -9,6 +9,6 @@ from rdimport.core.errors import ExitCode
 
 
 def execute(args: SandboxArguments) -> int:
-    """Serve until somebody stops it."""
+    """Serve until stopped."""
     sandbox.serve(args.options, say_openly)
     return ExitCode.DONE

@@ -22,7 +22,7 @@ from rdimport.settle.weigh import Settlement, settle
 
 
 def execute(args: SettleArguments) -> int:
-    """Weigh the evidence of files, or of calls as they come."""
+    """Settle rows with evidence from files, or from calls as they arrive."""
     _refuse_contradictions(args)
     if args.listen:
         return _listen(args, args.listen)
@@ -75,7 +75,7 @@ def _evidence(args: SettleArguments, unread: Unread) -> Iterator[Evidence]:
 
 
 def _settled(args: SettleArguments, evidence: Callable[[], Iterable[Evidence]]) -> Settlement:
-    """Weigh evidence while no run of the account is at work."""
+    """Settle with some evidence while no run of the account is active."""
     store, to = resolve.store(args), resolve.station(args, None)
     if not store.is_there():
         raise UsageError(
@@ -118,7 +118,7 @@ def _listen(args: SettleArguments, address: tuple[str, int]) -> int:
         try:
             done = _settled(args, lambda: webhook_lines(inbox.path, unread))
         except UsageError:
-            return  # no run yet: what was received stays in the file
+            return  # no run yet: the calls stay in the file
         total.settled += done.settled
         total.runs |= done.runs
         if done.settled and not args.quiet:

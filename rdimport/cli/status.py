@@ -1,4 +1,4 @@
-"""`rdimport status`: did last night's jobs work, and where does each run stand?"""
+"""`rdimport status`: the results of the latest jobs, and the state of each run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def execute(args: StatusArguments) -> int:
-    """Tell what the ledger knows; a ledger that is not there is not made."""
+    """Show what the ledger knows; a missing ledger is not created."""
     if not args.check:
         _tell(args)
         return ExitCode.DONE
@@ -74,7 +74,7 @@ def _tell(args: StatusArguments) -> list[JobStatus]:
 
 
 def _stores(args: StatusArguments, settings: Settings | None) -> list[Store]:
-    """The ledgers to look into: that of the options, else those of the jobs."""
+    """The ledgers to read: that of the options, otherwise those of the jobs."""
     if args.state_dir or resolve.ledger(args) or settings is None or not settings.jobs:
         return [resolve.store(args)]
     usual = resolve.store(args)
@@ -130,7 +130,7 @@ def _never_ran(
 def _draw(
     args: StatusArguments, path: Path, chosen: list[JobStatus], ledgers: list[Ledger]
 ) -> None:
-    """Write the page for people who would rather look."""
+    """Write the HTML page."""
     from rdimport.report.html import status_page  # noqa: PLC0415  only --html needs it
 
     now = SystemClock().now()
@@ -153,7 +153,7 @@ def _show(
     *,
     whole: bool,
 ) -> None:
-    """`whole`: one ledger and nothing of its jobs left out."""
+    """Print the status. `whole`: one ledger with all of its jobs."""
     if args.json:
         say_json(
             {
@@ -166,7 +166,7 @@ def _show(
     elif args.run:
         say(one(runs[0]))
     elif whole and not args.check and len(found) < 2 and all(s.run and s.run.run_id for s in found):
-        say(table(runs, str(store)))  # one list: its runs tell more
+        say(table(runs, str(store)))  # a single list: its runs are more informative
     elif found:
         say(job_table.lines(found))
     else:

@@ -1,4 +1,4 @@
-"""Where a command speaks: results on standard output, the rest on standard error."""
+"""Output streams: results on standard output, everything else on standard error."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from rdimport.core.messages import _
 from rdimport.core.visible import Shown, shown, shown_json, shown_lines
 
 _OURS: Final = re.compile(r"(\x1b\[(?:[012]|3[1-5])m|\x1b\[A|[\r\n])")
-"""What steers a terminal and comes from us: colours, and how a bar is drawn over itself."""
+"""Control sequences that we write ourselves: colours, and redrawing a progress bar."""
 
 
 class _Discreet:
-    """A stream in which `mask` changes each text, whoever writes it: also libraries and Python. It
-    shows as text what would steer a terminal and is not ours.
+    """A stream that applies `mask` to all text, also from libraries and Python, and escapes control
+    sequences other than our own.
     """
 
     def __init__(self, stream: TextIO, mask: Callable[[str], str]) -> None:
@@ -44,9 +44,7 @@ class _Discreet:
 
 
 def say_openly(line: str) -> None:
-    """Say a line on standard error with what the mask would take out: a sandbox's key is meant to
-    be copied.
-    """
+    """Print a line to standard error without masking: a sandbox's key is meant to be copied."""
     stream = sys.stderr
     if isinstance(stream, _Discreet):
         stream = stream._stream  # noqa: SLF001  the same module
@@ -57,8 +55,8 @@ def say_openly(line: str) -> None:
 
 @contextmanager
 def speaking(mask: Callable[[str], str]) -> Iterator[None]:
-    """Make the standard streams fit to be written to, with nothing in them that `mask` takes out,
-    and let no trouble with them change how a command ends.
+    """Set up the standard streams: mask all output, and keep output errors from changing a
+    command's result.
     """
     # a stream that is closed has no number, and the next file that is opened would get it: the
     # ledger could be what a library's warnings are written to
@@ -84,13 +82,13 @@ def speaking(mask: Callable[[str], str]) -> Iterator[None]:
 
 
 def _mute(stream: TextIO) -> None:
-    """Nobody takes what is left in this stream: Python would complain of it at its end."""
+    """Discard what is left in a broken stream, of which Python would complain at exit."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def say(lines: Iterable[str], out: TextIO | None = None) -> None:
-    """Results, a line each, on standard output unless another stream is named."""
+    """Print results, one per line, to standard output or the given stream."""
     out = out or sys.stdout
     for line in lines:
         with _heard(out):
@@ -98,15 +96,15 @@ def say(lines: Iterable[str], out: TextIO | None = None) -> None:
 
 
 def flush_output() -> None:
-    """Let go of what is still on its way to standard output. Raises OutputError."""
+    """Flush standard output. Raises OutputError."""
     with _heard(sys.stdout):
         sys.stdout.flush()
 
 
 @contextmanager
 def _heard(out: TextIO) -> Iterator[None]:
-    """Who reads us may go when he has seen enough: that is no failure of the command. A full disk
-    is one: raises OutputError.
+    """Ignore BrokenPipeError: the reader (such as `head`) closed the pipe. Raises OutputError for
+    other errors, such as a full disk.
     """
     try:
         yield
@@ -121,17 +119,17 @@ def _heard(out: TextIO) -> Iterator[None]:
 
 
 def say_json(result: object, **layout: Any) -> None:
-    """One JSON object on standard output."""
+    """Print one JSON object to standard output."""
     say([Shown(shown_json(result, **layout))])
 
 
 def print_error(text: str) -> None:
-    """What went wrong, or what to do next, on standard error."""
+    """Print an error, or what to do next, to standard error."""
     with suppress(OSError):
         print(f"rdimport: {shown_lines(text.split(chr(10)))}", file=sys.stderr)
 
 
 def ask(question: str) -> bool:
-    """Whether the person at the terminal says yes; anything else is no."""
+    """Ask the user a question; anything but yes means no."""
     print(f"{question} {_('[y/N]')} ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes", "s", "sim")

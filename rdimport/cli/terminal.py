@@ -1,4 +1,4 @@
-"""What a command that takes its time shows: its progress, then its result."""
+"""The output of a long-running command: progress, then the result."""
 
 from __future__ import annotations
 
@@ -26,15 +26,17 @@ from rdimport.report.words import Words
 
 
 def bars(args: OutputArguments) -> AbstractContextManager[Observer]:
-    """What shows progress on standard error; nothing where it was not asked for."""
+    """The observer that shows progress on standard error; one that does nothing if not
+    requested.
+    """
     if args.quiet:
         return nullcontext(ignore_events)
     return progress.shown(sys.stderr, SystemClock(), args.lang)
 
 
 def absolute(summary: RunSummary) -> RunSummary:
-    """The same with whole paths: who reads it in a mail or a journal does not know from where the
-    command was started.
+    """The same arguments with absolute paths: a reader of a mail or journal does not know the
+    current folder.
     """
     return replace(
         summary,
@@ -46,13 +48,13 @@ def absolute(summary: RunSummary) -> RunSummary:
 
 
 def _whole(name: str) -> str:
-    """The whole path of a file; a name that is none, such as that of standard input, as it is."""
+    """The absolute path of a file; other names, such as that of standard input, are unchanged."""
     path = Path(name).absolute()
     return str(path) if name and path.is_file() else name
 
 
 class Terminal:
-    """Progress on standard error; then the result, where `--json` and `--quiet` want it."""
+    """Progress on standard error, then the result as `--json` and `--quiet` require."""
 
     def __init__(self, args: OutputArguments, stack: ExitStack, log: LogFile | None = None) -> None:
         self._json: bool = args.json
@@ -63,12 +65,12 @@ class Terminal:
         self.observer: Observer = shown if log is None else progress.both(shown, log)
 
     def close(self) -> None:
-        """Leave the progress as it is; from now on there are results."""
+        """Leave the progress display as it is; results follow."""
         self._stack.close()
 
     def ending(self, done: RunResult) -> str:
-        """What a person reads at the end of a run, as wide and as colourful as it may be."""
-        if done.summary.report_failed:  # nothing may be said of files that are not there
+        """The text at the end of a run, for this terminal's width and colours."""
+        if done.summary.report_failed:  # do not mention files that do not exist
             words = Words(self._lang)
             title = words("run", run=done.summary.run_id)
             ending = [title, *counts(done.counts, 0, words)]
@@ -89,7 +91,9 @@ class Terminal:
         )
 
     def show(self, summary: Mapping[str, Any], lines: Iterable[str], *, needed: bool) -> None:
-        """The result: one JSON object, or lines for a person; quiet speaks only when needed."""
+        """Print the result: a JSON object, or lines of text; quiet mode prints only if
+        necessary.
+        """
         if self._json:
             say_json(summary)
         if self._quiet and not needed:

@@ -1,1 +1,1 @@
-"""What a command says to a person: lines of text, made from results and nothing else."""
+"""Formats results as lines of text."""

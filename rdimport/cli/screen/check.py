@@ -1,4 +1,4 @@
-"""What people read after a check: what a run would do, and enough of the rows to judge it."""
+"""The output of a check: what a run would do, with sample rows."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from rdimport.source import Table
 
 SHOWN_ROWS = 2
-"""Rows that are shown as they are and as they will be sent."""
+"""Number of sample rows."""
 
 
 def summary(done: CheckResult, quota: str | None) -> dict[str, Any]:
-    """The object that `check --json` prints."""
+    """The object printed by `check --json`."""
     return {
         "rows": done.rows,
         **{str(state): rows for state, rows in done.counts.items()},
@@ -78,7 +78,7 @@ def _notes(done: CheckResult) -> tuple[str, ...]:
 
 
 def _named(one: Unrecognised, words: Words) -> str:
-    """How many conversions, and how they were named."""
+    """The number of conversions by conversion_identifier."""
     known = f"[{', '.join(one.fields)}]" if one.fields else "?"
     before = words.counted("unrecognised.named", one.conversions, text=one.text, fields=known)
     return f"{before} → “{one.now}”, [{', '.join(one.now_fields)}]"
@@ -95,7 +95,7 @@ def _first(rows: Sequence[RowView], files: Sequence[str], words: Words) -> Itera
 
 
 def _cell(cell: CellView, words: Words) -> Iterator[str]:
-    """The field, what it was and what it becomes: beside each other where there is room."""
+    """A field before and after, side by side if there is room."""
     room = width() - 24
     before = printable(cell.before, room - 3) or words("fixed")
     start = f"  {printable(cell.field, 21):<22}{before}"
@@ -117,7 +117,7 @@ def _fields(views: Sequence[FieldView], words: Words) -> Iterator[str]:
     titles = (words("filled_cells"), words("changed"), words("suspect"), words("invalid_cells"))
     size = max(10, *(len(title) + 1 for title in titles))
     head = "".join(f"{title:>{size}}" for title in titles)
-    narrow = width() < 36 + len(head)  # the numbers have a line of their own then
+    narrow = width() < 36 + len(head)  # then the numbers have their own line
     yield f"{words('field'):<22}{'' if narrow else head}  {words('from')}"
     if narrow:
         yield f"{'':9}{head}"
@@ -152,7 +152,7 @@ def _suspect(done: CheckResult, words: Words) -> Iterator[str]:
 
 
 def surveyed(table: Table, found: Survey, propose: str) -> Iterator[str]:
-    """The lines of a check without a mapping: what a file holds; `propose` is the next command."""
+    """The lines of a check without a mapping; `propose` is the next command."""
     facts = table.facts
     described = [facts.format]
     described += [_("sheet {sheet}", sheet=facts.sheet)] if facts.sheet else []
@@ -178,7 +178,7 @@ def surveyed(table: Table, found: Survey, propose: str) -> Iterator[str]:
 
 
 def _guess(name: str) -> str:
-    """What a column seems to hold, for people."""
+    """What a column seems to contain, in words."""
     texts = {
         "email": _("e-mail"),
         "postcode": _("postcode"),
@@ -198,7 +198,7 @@ def _guess(name: str) -> str:
 
 
 def survey_summary(table: Table, found: Survey) -> dict[str, Any]:
-    """The object that `check --json` prints for one file without a mapping."""
+    """The object printed by `check --json` for one file without a mapping."""
     facts = table.facts
     return {
         "file": table.name,

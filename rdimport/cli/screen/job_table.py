@@ -1,4 +1,4 @@
-"""Did last night's jobs work? A line for each account and job, the worst first."""
+"""The status of all accounts and jobs, one line each, the worst first."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _HEADINGS: Final = (
 )
 _TO_THE_RIGHT: Final = range(4, 9)
 _SPARE: Final = (9, 5, 8)
-"""Columns that a narrow terminal does without, the most dispensable first."""
+"""Columns omitted on a narrow terminal, the first ones first."""
 
 
 def lines(found: Sequence[JobStatus]) -> Iterator[str]:
-    """How many worked, a line for each, then what to do about those that did not."""
+    """How many worked, a line for each, then what to do about the others."""
     ordered = sorted(found, key=lambda status: -status.verdict)
     yield from wrapped(count(ordered))
     yield ""
@@ -86,4 +86,4 @@ def _advice(status: JobStatus) -> Iterator[str]:
         for line in sentence.splitlines():
             yield from wrapped(line, "  ")
         if command:
-            yield f"    {command}"  # whole: it is pasted
+            yield f"    {command}"  # not wrapped, so that it can be pasted

@@ -1,4 +1,4 @@
-"""What `rdimport jobs` prints."""
+"""The output of `rdimport jobs`."""
 
 from __future__ import annotations
 
@@ -25,8 +25,10 @@ _ENDED = {
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a check of one job found: the rows, or the trouble. `values` are the settings that
-    count, each with its table; `seconds` what the quota makes the rows take.
+    """The check of one job: its result, or the error.
+
+    `values` are the effective settings, each with its table; `seconds` is the duration at the
+    quota.
     """
 
     job: str
@@ -39,7 +41,7 @@ class Look:
     seconds: float | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """As an object for scripts."""
+        """A JSON object for scripts."""
         return {
             "exit_code": int(self.code),
             "error": self.trouble or None,
@@ -51,7 +53,7 @@ class Look:
 
 
 def heading(job: str, account: str, code: ExitCode) -> str:
-    """The line above what a job printed."""
+    """The line above a job's output."""
     ended = _("{ended} (exit code {code})", ended=_(_ENDED[code]), code=int(code))
     return f"{_title(job, account)}: {ended}"
 
@@ -72,7 +74,7 @@ def table(settings: Settings, jobs: Sequence[str]) -> Iterator[str]:
 
 
 def checked(settings: Settings, looks: Sequence[Look]) -> Iterator[str]:
-    """What was found of each job, and how long tonight will take for each account."""
+    """The results of checking each job, and the expected duration for each account."""
     words = Words(language())
     for look in looks:
         yield _title(look.job, look.account)
@@ -100,7 +102,7 @@ def _about(seconds: float | None, words: Words) -> str:
 
 
 def key_place(settings: Settings, job: str) -> str:
-    """Where the account's key is; the key itself is never shown."""
+    """The place of the account's key; the key itself is never shown."""
     where = settings.account_of(job)[1].api_key
     if where.env:
         return _("environment variable {name}", name=where.env)

@@ -1,4 +1,4 @@
-"""Lines that several commands say: states with their counts, problems, notes."""
+"""Lines common to several commands: counts by state, problems, notes."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _WIDEST: Final = 120
 
 
 def width() -> int:
-    """Columns of what commands say: those of the terminal but one; where there is none, what fits a
-    terminal of 80 and a mail.
+    """The number of columns for output: the terminal's minus one; without a terminal, a width that
+    suits 80 columns and mails.
     """
     return min(max(shutil.get_terminal_size((80, 24)).columns, _NARROWEST), _WIDEST) - 1
 
 
 def canary(done: RunResult) -> Iterator[str]:
-    """What to look for in RD Station after a few rows were sent to try."""
+    """What to check in RD Station after a trial."""
     sent = ", ".join(str(row) for _file, row in done.accepted(most=10)) or _("none")
     yield ""
     yield from wrapped(
@@ -54,7 +54,7 @@ def counts(rows_in: dict[State, int], left_out: int, words: Words) -> Iterator[s
 
 
 def line(rows: int, name: str, meaning: str, words: Words) -> Iterator[str]:
-    """A number, what it counts, and what that means."""
+    """A number, its label, and an explanation."""
     size = max(len(words.state(state)) for state in State)
     yield from wrapped(meaning, f"{words.number(rows):>9}  {name:<{size}}  ")
 
@@ -86,7 +86,7 @@ def problems(
 
 
 def notes(sentences: tuple[str, ...]) -> Iterator[str]:
-    """What was found in the files, for people."""
+    """Notes about the files."""
     if sentences:
         yield ""
         for sentence in sentences:
@@ -94,9 +94,9 @@ def notes(sentences: tuple[str, ...]) -> Iterator[str]:
 
 
 def wrapped(text: str, start: str = "") -> Iterator[str]:
-    """Lines of at most `width()`; `start` stands before the first, and its width before the others.
+    """Lines of at most `width()`. The first begins with `start`, the others with an equal indent.
 
-    What cannot be broken, such as a path, stays whole.
+    Words that cannot be broken, such as a path, are kept whole.
     """
     yield from textwrap.wrap(
         text,
@@ -109,8 +109,6 @@ def wrapped(text: str, start: str = "") -> Iterator[str]:
 
 
 def printable(text: str, most: int = 200) -> str:
-    """Text from a file, without what a terminal would obey; cut with “…” where it is longer than a
-    line can hold.
-    """
+    """Text from a file without control characters, on one line."""
     seen = shown(text[: most + 1])
     return seen if len(seen) <= most else f"{seen[: most - 1]}…"

@@ -1,4 +1,4 @@
-"""Observers that show a run at work on standard error; they show, and never count for a report."""
+"""Observers that show progress on standard error; reports never use their numbers."""
 
 from __future__ import annotations
 
@@ -30,43 +30,41 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 LINE_EVERY: Final = 30.0
-"""Seconds between two lines where standard error is no terminal."""
+"""Seconds between two lines if standard error is not a terminal."""
 
 _REDRAW: Final = 0.1
 
 _SHORTEST: Final = 8
-"""Columns of the bar itself that still show something."""
+"""Minimum width of the bar itself."""
 
 
 class Forecast:
-    """How long the rest will take: by what was seen, and never faster than the quota."""
+    """Estimates the remaining time from the rate so far, never faster than the quota."""
 
     def __init__(self, rows: int, per_second: float | None, started: float) -> None:
         self.rows = rows
         self.done = 0
         self.states: Counter[State] = Counter()
         self.over = False
-        """No new rows are taken: what is left now is left for another run."""
+        """No new rows are started; the rest is for another run."""
         self._per_second = per_second
         self._started = started
 
     def settled(self, state: State) -> None:
-        """One more row came to its end."""
+        """Count one finished row."""
         self.done += 1
         self.states[state] += 1
 
     def seconds(self, now: float) -> float | None:
-        """Seconds that are left, None while nothing tells."""
+        """Estimated seconds left; None if unknown."""
         seen = self.done / (now - self._started) if now > self._started else 0.0
         rate = min(seen or float("inf"), self._per_second or float("inf"))
         if self.done < 5 and self._per_second:
-            rate = self._per_second  # the first rows say more about the start than about the rest
+            rate = self._per_second  # the first rows are not representative
         return (self.rows - self.done) / rate if 0 < rate < float("inf") else None
 
     def text(self, now: float, words: Words, width: int | None = None) -> str:
-        """The states so far and the time that is left, for people; where `width` columns do not
-        hold both, the time.
-        """
+        """The states so far and the remaining time; only the time if `width` is too small."""
         parts = [words.rows_in(state, rows) for state, rows in sorted(self.states.items())]
         left = None if self.over else self.seconds(now)
         parts += [words("left", time=words.duration(left))] if left else []
@@ -75,15 +73,15 @@ class Forecast:
         return ", ".join(parts)
 
     def rate(self, now: float, words: Words) -> str:
-        """Rows a second so far, for people; empty while there is nothing to tell."""
+        """Rows per second so far; empty if unknown."""
         if not self.done or now <= self._started:
             return ""
         return words("rows_a_second", rate=words.rate(self.done / (now - self._started)))
 
 
 class Bars:
-    """tqdm on a terminal: a bar while the input is read, while rows are sent, while a file of the
-    report is written. The last kind goes when it is done: the files are named below it.
+    """tqdm bars on a terminal, while reading, sending and writing reports. The last kind disappears
+    when it is done, as the files are listed below it.
     """
 
     def __init__(self, out: TextIO, clock: Clock, words: Words) -> None:
@@ -116,7 +114,7 @@ class Bars:
             self.close()
 
     def close(self) -> None:
-        """Leave the last picture on the screen."""
+        """Leave the last state on the screen."""
         if self._forecast is not None:
             self._forecast.over = True
         if self._bar is not None:
@@ -175,9 +173,7 @@ class Bars:
         self._bar.refresh()
 
     def _beside(self, bar: tqdm[NoReturn], forecast: Forecast) -> str:
-        """What stands beside the bar, as much as there is room for: the time that is left is what
-        people look for.
-        """
+        """The text next to the bar, as far as there is room; the remaining time has priority."""
         columns = bar.format_dict["ncols"]
         progress = forecast.text(self._drawn, self._words)
         rate = forecast.rate(self._drawn, self._words)
@@ -190,7 +186,7 @@ class Bars:
 
 
 class Lines:
-    """A line every so often, for log files and cron."""
+    """One line at intervals, for log files and cron."""
 
     def __init__(self, out: TextIO, clock: Clock, words: Words) -> None:
         self._out = out
@@ -225,7 +221,7 @@ class Lines:
                 self._say(self._sent())
 
     def close(self) -> None:
-        """Nothing is left open."""
+        """Nothing to close."""
 
     def _sent(self) -> str:
         forecast, words = self._forecast, self._words
@@ -254,7 +250,7 @@ def _stopping(event: Stopping, words: Words) -> str:
 
 
 def both(first: Observer, second: Observer) -> Observer:
-    """Two observers as one; neither falls silent when the other cannot go on."""
+    """Two observers as one; a failure of one does not affect the other."""
     ones = best_effort(first), best_effort(second)
 
     def notify(event: Event) -> None:
@@ -266,11 +262,11 @@ def both(first: Observer, second: Observer) -> Observer:
 
 @contextmanager
 def shown(out: TextIO, clock: Clock, lang: str = "en") -> Iterator[Observer]:
-    """The observer that suits `out`: bars on a terminal, else lines."""
+    """The observer for `out`: bars on a terminal, otherwise lines."""
     kind = Bars if out.isatty() else Lines
     observer = kind(out, clock, Words(lang))
     try:
         yield observer
     finally:
-        with suppress(OSError, ValueError):  # nobody looks any more
+        with suppress(OSError, ValueError):  # the output was closed
             observer.close()

@@ -1,4 +1,4 @@
-"""The end of a run in a terminal: counts that add up, what is wrong, what to type next."""
+"""The summary at the end of a run: counts, problems, and what to run next."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rdimport.report.summary import RunSummary
 from rdimport.report.words import Words
 
 _KINDS: Final = 3
-"""Kinds of problems that are shown; the others are in the report."""
+"""Number of problem kinds shown; the others are in the report."""
 
 _CODES: Final = {
     State.ACCEPTED: "32",
@@ -29,7 +29,7 @@ _CODES: Final = {
     State.UNCERTAIN: "35",
     State.PENDING: "34",
 }
-"""Colours (SGR parameters of ECMA-48) of the states that people look for."""
+"""Colours (SGR parameters of ECMA-48) of the most relevant states."""
 _BOLD: Final = "1"
 _DIM: Final = "2"
 
@@ -44,11 +44,11 @@ def lines(
     near: bool = False,
     mail: bool = False,
 ) -> Shown:
-    """The summary of a run as text of at most `width` columns; commands and paths stay whole.
+    """The summary of a run as lines of at most `width` columns; commands and paths are not wrapped.
 
-    `examples` are those of the report (`figures.examples`). Whoever calls decides about colour:
-    a terminal that is none, and NO_COLOR, want none. `near` is a reader in this folder, who
-    needs no whole paths. What goes by `mail` says whose run it was, and shortens personal data.
+    `examples` are those of the report (`figures.examples`). The caller decides about colour, which
+    is off without a terminal or with NO_COLOR. `near`: the reader is in this folder and needs no
+    absolute paths. `mail`: name the run's account, and shorten personal data.
     """
     screen = _Screen(max(width, 40), Words(lang), colour=colour, near=near, mail=mail)
     return Shown("\n".join(screen.lines(summary, examples)))
@@ -184,5 +184,5 @@ def _total(summary: RunSummary, words: Words) -> str:
 
 
 def _printable(text: str) -> str:
-    """Text from a file, without what a terminal would obey or a line could not hold."""
+    """Text from a file without control characters, on one line."""
     return shown(text)[:300]

@@ -1,4 +1,4 @@
-"""What `rdimport status` says: one screen that answers whether last night's job worked."""
+"""The output of `rdimport status`: did the last job work?"""
 
 from __future__ import annotations
 
@@ -33,16 +33,14 @@ _HEADINGS: Final = {
 }
 
 _LEFT: Final = ("Run", "started", "where", "to")
-"""Columns of words; those of numbers and times stand to the right."""
+"""Text columns, aligned left; numbers and times are aligned right."""
 
 _SPARE: Final = ("took", "to", "rows", "started")
-"""Columns that a narrow terminal does without, the most dispensable first."""
+"""Columns omitted on a narrow terminal, the first ones first."""
 
 
 def table(runs: Sequence[RunStatus], store: str) -> Iterator[str]:
-    """The answer: the latest run that was no trial, in full. Then a line for each run, the newest
-    first.
-    """
+    """The latest run that was not a trial, in full, then a line for each run, newest first."""
     if not runs:
         yield from wrapped(_("There was no run yet in {state_dir}.", state_dir=store))
         return
@@ -64,7 +62,7 @@ def table(runs: Sequence[RunStatus], store: str) -> Iterator[str]:
 
 
 def _cells(run: RunStatus) -> dict[str, str]:
-    """A line of the table by its columns."""
+    """A line of the table by column."""
     rows = run.counts
     to = printable(run.account, 7)
     if run.local:
@@ -105,7 +103,7 @@ def one(run: RunStatus) -> Iterator[str]:
         if sentence:
             yield from wrapped(sentence)
         if command:
-            yield f"  {command}"  # whole: it is pasted
+            yield f"  {command}"  # not wrapped, so that it can be pasted
 
 
 def _answer(run: RunStatus) -> str:

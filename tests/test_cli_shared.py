@@ -1,0 +1,80 @@
+"""Every command that looks into a ledger, with one that machines share."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from support.command import Desk
+from support.lists import MAPPING, address, people
+from support.postgres import Server
+
+from rdimport.sandbox import Faults
+from rdimport.sandbox.embedded import RunningSandbox
+
+RUN = ("run", "list.csv", "-m", "m.yaml", "--quota", "none", "--json", "--concurrency", "1")
+
+
+class Machine(Desk):
+    """A desk whose ledger is in PostgreSQL, behind a password."""
+
+    ledger = ""
+
+    def _told(self) -> dict[str, str]:
+        return super()._told() | {"RDIMPORT_LEDGER": self.ledger}
+
+
+@pytest.fixture
+def machine(tmp_path: Path, box: RunningSandbox, postgres: Server) -> Machine:
+    machine = Machine(tmp_path, box.api_key, box.base_url)
+    machine.ledger = postgres.new_database().replace("postgres@", "postgres:s3cret@")
+    assert machine.here("fleet", "init").code == 0
+    machine.write("m.yaml", MAPPING)
+    machine.write("list.csv", people(4) + "nobody,Ninguém\n")
+    return machine
+
+
+def test_each_command_finds_the_shared_ledger(machine: Machine, box: RunningSandbox) -> None:
+    box.set_faults(Faults(fail_before=1.0))
+    assert machine.here(*RUN).summary["uncertain"] == 4
+    box.set_faults(Faults())
+    machine.write("hook.jsonl", json.dumps(call(address(0))) + "\n")
+    settled = machine.here("settle", "hook.jsonl", "--json")
+    assert settled.summary["settled"] == 1, settled.err
+    sent = machine.here(*RUN, "--resend", "uncertain")
+    assert (sent.summary["accepted"], sent.summary["already_imported"]) == (3, 1)
+    assert machine.here("check", *RUN[1:-2]).summary["to_send"] == 0
+
+    (account,) = machine.here("accounts", "list", "--json").summary["accounts"]
+    assert (account["account"], account["keys"], account["conversions"]) == ("default", 1, 4)
+    assert machine.here("accounts", "rename", "default", "acme").code == 0
+    assert machine.here(*RUN, "--account", "acme").summary["already_imported"] == 4
+
+    status = machine.here("status", "--json").summary
+    assert len(status["runs"]) == 3
+    run = sent.summary["run_id"]
+    again = machine.here("report", run, "--report-dir", "again", "--json")
+    assert again.summary["invalid"] == 1
+    assert "nobody" in (machine.home / "again" / run / "failures.csv").read_text()
+
+    erased = machine.here("forget", address(1), "--report-dir", "again")
+    assert erased.code == 0, erased.err
+    purged = machine.here("purge", "--older-than", "0s")
+    assert "3 runs" in purged.out
+    whole = machine.here("ledger", "check")
+    assert "is whole" in whole.out
+    assert machine.here(*RUN, "--account", "acme").summary["already_imported"] == 4
+    assert not (machine.state / "ledger.sqlite3").exists()
+    for name, what in machine.artefacts().items():
+        assert b"s3cret" not in what, name
+
+
+def call(email: str) -> dict[str, object]:
+    """What RD's webhook says of a conversion."""
+    return {
+        "event_type": "WEBHOOK.CONVERTED",
+        "event_identifier": "Teste",
+        "event_timestamp": "2099-01-01T00:00:00.000Z",
+        "contact": {"email": email},
+    }

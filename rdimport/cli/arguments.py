@@ -225,6 +225,32 @@ class FleetInitArguments(SharedArguments):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FleetStatusArguments(SharedArguments):
+    """`fleet status`."""
+
+    config: Path | None
+    json: bool
+    html: Path | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FleetOrderArguments(SharedArguments):
+    """`fleet pause`, `fleet resume` and `fleet drain`."""
+
+    action: Literal["pause", "resume", "drain"]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerArguments(SharedArguments):
+    """`worker`."""
+
+    config: Path | None
+    slots: int
+    once: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class SchemaArguments(Arguments):
     """`schema`."""
 
@@ -268,6 +294,11 @@ KINDS: Final[Mapping[str, type]] = {
     "ledger accept": LedgerAcceptArguments,
     "ledger new": LedgerNewArguments,
     "fleet init": FleetInitArguments,
+    "fleet status": FleetStatusArguments,
+    "fleet pause": FleetOrderArguments,
+    "fleet resume": FleetOrderArguments,
+    "fleet drain": FleetOrderArguments,
+    "worker": WorkerArguments,
     "schema": SchemaArguments,
     "jobs": JobsArguments,
 }

@@ -1,25 +1,42 @@
-"""`rdimport fleet`: the ledger that many machines share."""
+"""`rdimport fleet`: the ledger that many machines share, its workers and its accounts."""
 
 from __future__ import annotations
 
-from rdimport.cli import keys, resolve
-from rdimport.cli.arguments import FleetInitArguments
-from rdimport.cli.streams import say
+import asyncio
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from rdimport.cli import fleet_needs, keys, resolve
+from rdimport.cli.arguments import FleetInitArguments, FleetOrderArguments, FleetStatusArguments
+from rdimport.cli.screen import fleet as screen
+from rdimport.cli.streams import say, say_json
+from rdimport.core.clock import SystemClock
 from rdimport.core.errors import ExitCode, UsageError
 from rdimport.core.messages import _
+from rdimport.ledger import Ledger, fleet_of, make_shared
+from rdimport.report import fleet_status, job_status
+
+if TYPE_CHECKING:
+    from rdimport.fleet import Queued
 
 
-def execute(args: FleetInitArguments) -> int:
+def execute(args: FleetInitArguments | FleetStatusArguments | FleetOrderArguments) -> int:
+    """Do what the action says."""
+    fleet_needs.library()
+    if isinstance(args, FleetInitArguments):
+        _init(args)
+    elif isinstance(args, FleetStatusArguments):
+        _status(args)
+    else:
+        _order(args)
+    return ExitCode.DONE
+
+
+def _init(args: FleetInitArguments) -> None:
     """Make the tables of a shared ledger."""
-    from rdimport.ledger import make_shared  # noqa: PLC0415
-
-    url = resolve.ledger(args)
-    if url is None:
-        raise UsageError(
-            _("No database is named."),
-            _("Type: rdimport fleet init --ledger postgresql://USER@HOST/DATABASE"),
-        )
+    url = fleet_needs.needed_ledger(args)
     made = make_shared(url, keys.of_ledger())
+    _asked(url, "make")
     if made.key_file is not None:
         say(
             [
@@ -34,4 +51,96 @@ def execute(args: FleetInitArguments) -> int:
     if not made.new:
         told = _("The database {where} holds a ledger already, and it fits.", where=made.place)
     say([told])
-    return ExitCode.DONE
+
+
+def _asked(url: str, what: str, *names: str) -> list[Queued]:
+    """Ask the queue. Raises LedgerError where it cannot be asked."""
+    from rdimport.fleet import Queue  # noqa: PLC0415
+
+    async def ask() -> list[Queued]:
+        queue = Queue(url)
+        async with queue.app.open_async():
+            if what == "make":
+                await queue.make()
+                return []
+            for name in names:
+                await queue.put_now(name)
+            return await queue.content()
+
+    with fleet_needs.queue_explained():
+        return asyncio.run(ask())
+
+
+def _order(args: FleetOrderArguments) -> None:
+    url = fleet_needs.needed_ledger(args)
+    with fleet_of(url) as fleet:
+        if args.action == "drain":
+            known = [one.name for one in fleet.workers() if not one.is_silent]
+            _refuse_unknown(args.names, known)
+            for name in args.names or known:
+                fleet.drain(name)
+                say([_("Worker {name} takes no more jobs, and ends.", name=name)])
+            return
+        for name in args.names:
+            if args.action == "pause":
+                fleet.pause(name, _("a person said so"))
+                say([_("The jobs of account {account} rest.", account=name)])
+            elif fleet.resume(name):
+                say([_("The jobs of account {account} run again.", account=name)])
+            else:
+                say([_("The jobs of account {account} did not rest.", account=name)])
+    if args.action == "resume":
+        _asked(url, "put now", *args.names)
+
+
+def _refuse_unknown(names: tuple[str, ...], known: list[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise UsageError(
+                _("No worker is called {name}.", name=name),
+                _("There are: {jobs}.", jobs=", ".join(known)),
+            )
+
+
+def _status(args: FleetStatusArguments) -> None:
+    settings = resolve.settings(args.config)
+    url = fleet_needs.needed_ledger(args, settings)
+    now, store = SystemClock().now(), fleet_needs.store(url)
+    with fleet_of(url) as fleet:
+        workers, paused = fleet.workers(), fleet.paused()
+    ledger = store.if_there()
+    if ledger is None:
+        raise UsageError(
+            _("The database {where} holds no ledger.", where=store),
+            _("Type: rdimport fleet init --ledger {where}", where=store),
+        )
+    queued = [fleet_status.Queued(*one) for one in _asked(url, "content")]
+    with ledger:
+        jobs = list(job_status.jobs(ledger, store.is_held, now=now, reach=store.reach))
+        for job, its in (settings.jobs if settings else {}).items():
+            account = settings.account_of(job)[0] if settings else ""
+            if not any(one.job == job for one in jobs):
+                jobs.append(job_status.never_run(account, job, its.mapping, max_age=None))
+        found = fleet_status.FleetStatus(workers, paused, queued, jobs)
+        if args.html:
+            _draw(args, found, ledger, now)
+    if args.json:
+        say_json(found.as_json())
+    elif args.html:
+        say([_("The page is in {path}.", path=args.html)])
+    else:
+        say(screen.lines(found))
+
+
+def _draw(
+    args: FleetStatusArguments, found: fleet_status.FleetStatus, ledger: Ledger, now: datetime
+) -> None:
+    """Write the page."""
+    from rdimport.report.html import status_page  # noqa: PLC0415
+    from rdimport.report.nights import nights  # noqa: PLC0415
+
+    if args.html is None:
+        return
+    running = [s.run.run_id for s in found.jobs if s.run is not None and s.run.where == "running"]
+    past = nights([ledger], now, running, lambda _account, _job: True)
+    status_page.write(args.html, found.jobs, past, now, fleet_status.tables(found))

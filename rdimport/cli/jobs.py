@@ -4,67 +4,29 @@ from __future__ import annotations
 
 import os
 import signal
-import traceback
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
 from functools import partial
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from rdimport.cli import after_jobs, inbox, keys, resolve
-from rdimport.cli.arguments import JobsArguments, RunArguments, read
+from rdimport.cli import after_jobs, keys, resolve
+from rdimport.cli.arguments import JobsArguments
+from rdimport.cli.one_job import Ended, arguments, show, station, told_of, worst
 from rdimport.cli.screen import jobs as screen
 from rdimport.cli.streams import flush_output, print_error, say, say_json
 from rdimport.config import Settings
-from rdimport.core import messages
 from rdimport.core.address import masked
-from rdimport.core.clock import SystemClock
 from rdimport.core.errors import ExitCode, RdimportError, UsageError
-from rdimport.core.events import ignore_events
 from rdimport.core.messages import _
 from rdimport.core.names import did_you_mean
 
 if TYPE_CHECKING:
-    from rdimport import CheckResult, RDStation, RunResult
+    from rdimport import CheckResult
     from rdimport.delivery.stopping import StopRequest
-
-_WORST_FIRST: Final = (
-    ExitCode.BUG,
-    ExitCode.NOTHING_SENT,
-    ExitCode.STOPPED,
-    ExitCode.BUSY,
-    ExitCode.FAILED_ROWS,
-    ExitCode.DONE,
-)
-"""Exit codes by priority: several jobs end with the first of these that one of them returned."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """The end of a job: a result, or the error that prevented one."""
-
-    job: str
-    account: str
-    code: ExitCode
-    args: RunArguments
-    result: RunResult | None = None
-    trouble: str = ""
-    error: RdimportError | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """A JSON object for scripts."""
-        summary = self.result.summary.as_json() if self.result else None
-        return {
-            "job": self.job,
-            "account": self.account,
-            "exit_code": int(self.code),
-            "error": self.trouble or None,
-            "summary": summary,
-        }
 
 
 def execute(args: JobsArguments) -> int:
@@ -116,33 +78,6 @@ def _as_json(settings: Settings, job: str) -> dict[str, Any]:
     }
 
 
-def _arguments(settings: Settings, job: str) -> RunArguments:
-    """The command-line arguments equivalent to a job. The environment takes precedence over the
-    settings.
-    """
-    words = settings.words(job)
-    for variable, option in (
-        ("RDIMPORT_STATE_DIR", "--state-dir"),
-        ("RDIMPORT_BASE_URL", "--base-url"),
-        ("RDIMPORT_LEDGER", "--ledger"),
-    ):
-        if os.environ.get(variable):
-            words = [word for word in words if not word.startswith(f"{option}=")]
-    command = read(words)
-    if command is None or not isinstance(command.arguments, RunArguments):
-        raise UsageError(
-            _("Job {job} makes no command.", job=job), _("Look at its files and its mapping.")
-        )
-    return command.arguments
-
-
-def _station(settings: Settings, job: str, args: RunArguments) -> RDStation:
-    name, account = settings.account_of(job)
-    unclear = {int(status): meaning for status, meaning in account.unclear.items()}
-    key = keys.of_account(name, account.api_key, settings.path)
-    return resolve.station(args, key, unclear, idempotent=account.idempotent)
-
-
 def _check(settings: Settings, chosen: Sequence[str], args: JobsArguments) -> int:
     """Check each job as it would run tonight, without sending."""
     looks = [_looked_at(settings, job) for job in chosen]
@@ -151,17 +86,17 @@ def _check(settings: Settings, chosen: Sequence[str], args: JobsArguments) -> in
         say_json({"jobs": jobs})
     else:
         say(screen.checked(settings, looks))
-    return _worst([look.code for look in looks])
+    return worst([look.code for look in looks])
 
 
 def _looked_at(settings: Settings, job: str) -> screen.Look:
     from rdimport import api  # noqa: PLC0415
 
-    args = _arguments(settings, job)
+    args = arguments(settings, job)
     account = settings.account_of(job)[0]
     look = partial(screen.Look, job, account, tuple(settings.effective(job)))
     try:
-        to = _station(settings, job, args)
+        to = station(settings, job, args)
         done: CheckResult = api.check(
             args.files,
             args.mapping,
@@ -187,7 +122,7 @@ def _run(settings: Settings, chosen: Sequence[str], args: JobsArguments) -> int:
     by_account: defaultdict[str, list[str]] = defaultdict(list)
     for job in chosen:
         by_account[settings.account_of(job)[0]].append(job)
-    for store in {resolve.store(_arguments(settings, job)) for job in chosen}:
+    for store in {resolve.store(arguments(settings, job)) for job in chosen}:
         with suppress(RdimportError):  # the job that opens it reports the error
             store.bring_up()  # only once, or the first job would delay the others
     ended: list[Ended] = []
@@ -198,11 +133,11 @@ def _run(settings: Settings, chosen: Sequence[str], args: JobsArguments) -> int:
         for job in jobs:
             if stop.is_set():
                 return
-            one = _told_of(settings, job, stop)
+            one = told_of(settings, job, stop)
             with speaking:
                 ended.append(one)
                 if not args.json:
-                    _show(one, quiet=args.quiet)
+                    show(one, quiet=args.quiet)
 
     with _stopping(stop), ThreadPoolExecutor(len(by_account)) as accounts:
         for future in [accounts.submit(of_account, jobs) for jobs in by_account.values()]:
@@ -212,124 +147,19 @@ def _run(settings: Settings, chosen: Sequence[str], args: JobsArguments) -> int:
     codes = [one.code for one in ended] + [ExitCode.STOPPED for _job in left]
     if args.json:
         jobs = [one.as_json() for one in sorted(ended, key=lambda one: chosen.index(one.job))]
-        say_json({"jobs": jobs, "not_started": left, "exit_code": int(_worst(codes))})
+        say_json({"jobs": jobs, "not_started": left, "exit_code": int(worst(codes))})
     elif left:
         print_error(_("stopped; not started: {jobs}", jobs=", ".join(left)))
     flush_output()
-    return _worst(codes)
-
-
-def _told_of(settings: Settings, job: str, stop: StopRequest) -> Ended:
-    """Run one job, and notify those named in the settings."""
-    wanted = settings.value(job, "notify")[0] or settings.value(job, "ping")[0]
-    if not wanted:
-        return _ended(settings, job, stop)
-    args = _arguments(settings, job)
-    with messages.speaking(args.lang):
-        before = after_jobs.ended_before(args, job)
-        one = _ended(settings, job, stop)
-        ending = after_jobs.ending(one.code, one.result, one.trouble, args.lang)
-        after_jobs.tell(settings, job, args, ending, before)
-    return one
+    return worst(codes)
 
 
 def _write_metrics(settings: Settings, args: JobsArguments) -> None:
     named = settings.defaults.metrics_file
     path = args.metrics_file or (settings.path(named) if named else None)
     if path is not None:
-        stores = [resolve.store(_arguments(settings, job)) for job in settings.jobs]
+        stores = [resolve.store(arguments(settings, job)) for job in settings.jobs]
         after_jobs.write_metrics(path, stores)
-
-
-def _ended(settings: Settings, job: str, stop: StopRequest) -> Ended:
-    """Run one job: all lists together or, if they are moved afterwards, one by one, so that a bad
-    list does not delay the others.
-    """
-    args, batch = _arguments(settings, job), f"{SystemClock().now().isoformat()} {job}"
-    its = settings.jobs[job]
-    done, failed = (
-        settings.path(name) if name else None for name in (its.move_done, its.move_failed)
-    )
-    if done is None and failed is None:
-        return _ended_run(settings, job, args, stop, batch)
-    try:
-        return _inbox_ended(
-            settings, job, args, stop, batch=batch, folders=inbox.Folders(done, failed)
-        )
-    except Exception:  # noqa: BLE001  it holds no other job up
-        account = settings.account_of(job)[0]
-        return Ended(job, account, ExitCode.BUG, args, trouble=keys.MASK(traceback.format_exc()))
-
-
-def _inbox_ended(
-    settings: Settings,
-    job: str,
-    args: RunArguments,
-    stop: StopRequest,
-    *,
-    batch: str,
-    folders: inbox.Folders,
-) -> Ended:
-    """Import the waiting lists one by one. The worst result is the job's."""
-    ended: list[Ended] = []
-    started = SystemClock().now()
-    for taken in inbox.waiting([settings.path(file) for file in settings.jobs[job].files]):
-        if stop.is_set():
-            break
-        its = replace(args, files=(str(taken.path),))
-        one = _ended_run(settings, job, its, stop, batch)
-        ended.append(one)
-        moment = f"{SystemClock().now():%Y%m%d-%H%M%S}"
-        name = one.result.summary.run_id if one.result else moment
-        inbox.put_away(taken, name, one.code, one.error, folders)
-    if ended:
-        worst = _worst([one.code for one in ended])
-        return next(one for one in ended if one.code is worst)
-    from rdimport.cli.one_run import note_attempt  # noqa: PLC0415
-
-    nothing = RdimportError(_("No list was waiting.")).with_code(ExitCode.DONE)
-    note_attempt(args, nothing, started, job=job, batch=batch)
-    account = settings.account_of(job)[0]
-    return Ended(job, account, ExitCode.DONE, args, trouble=nothing.message)
-
-
-def _ended_run(
-    settings: Settings, job: str, args: RunArguments, stop: StopRequest, batch: str
-) -> Ended:
-    """One run of a job; errors do not affect other runs."""
-    from rdimport.cli.one_run import carry_out, note_attempt  # noqa: PLC0415
-    from rdimport.plan.departure import go  # noqa: PLC0415
-
-    started = SystemClock().now()
-    ended = partial(Ended, job, settings.account_of(job)[0], args=args)
-    try:
-        with messages.speaking(args.lang):
-            to = _station(settings, job, args)
-            to.credentials()
-            send = partial(carry_out, args, to, on_event=ignore_events, agreed=go)
-            done = send(stop=stop, job=job, batch=batch)
-    except RdimportError as error:
-        note_attempt(args, error, started, job=job, batch=batch)
-        return ended(code=ExitCode(error.exit_code), trouble=str(error), error=error)
-    except Exception:  # noqa: BLE001  a bug: show its traceback
-        return ended(code=ExitCode.BUG, trouble=keys.MASK(traceback.format_exc()))
-    return ended(code=ExitCode(done.exit_code), result=done)
-
-
-def _show(one: Ended, *, quiet: bool) -> None:
-    from rdimport.cli.one_run import to_know  # noqa: PLC0415
-    from rdimport.cli.terminal import Terminal  # noqa: PLC0415
-
-    if quiet and one.code is ExitCode.DONE:
-        return
-    text = [screen.heading(one.job, one.account, one.code)]
-    if one.result is None:
-        text.append(one.trouble)
-    else:
-        with ExitStack() as stack:
-            terminal = Terminal(resolve.quietly(one.args), stack)
-            text += [terminal.ending(one.result), *to_know(one.args, one.result, ())]
-    say([*text, ""])
 
 
 @contextmanager
@@ -349,7 +179,3 @@ def _stopping(stop: StopRequest) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _worst(codes: Sequence[ExitCode]) -> ExitCode:
-    return next(code for code in _WORST_FIRST if code in {*codes, ExitCode.DONE})

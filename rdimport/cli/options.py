@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from rdimport.cli.evidence_options import evidence
+from rdimport.cli.fleet_options import fleet_actions, worker
 from rdimport.cli.grammar import Grammar
 from rdimport.cli.option_types import age, positive, seconds, some_seconds, spoken, time_of_day
 from rdimport.core.messages import Language, _, language_of
@@ -260,11 +261,12 @@ def _ledger(commands: _Commands) -> None:
 
 def _fleet(commands: _Commands) -> None:
     to = _command(commands, "fleet", _("one ledger for many machines, in PostgreSQL"))
-    actions = to.add_subparsers(dest="action", required=True, metavar="ACTION")
-    text = _("make the tables of a shared ledger, if the database keeps what it acknowledges")
-    action = actions.add_parser("init", help=text, description=text[0].upper() + text[1:] + ".")
-    _language(action, default=argparse.SUPPRESS)
-    _shared(action)
+    for action in fleet_actions(to):
+        _language(action, default=argparse.SUPPRESS)
+        _shared(action)
+    to = _command(commands, "worker", _("run the jobs of rdimport.toml as they become due"))
+    _shared(to)
+    worker(to)
 
 
 def _input(to: argparse.ArgumentParser, *, needed: bool) -> None:

@@ -65,6 +65,16 @@ TimeOfDay = Annotated[
         _of_form(_OF_DAY, untranslated('no time of the day: write "06:00", in quotes'))
     ),
 ]
+_FIELD: Final = r"[0-9A-Za-z*,/#?-]+"
+Every = Annotated[
+    str,
+    BeforeValidator(
+        _of_form(
+            rf"\s*{_FIELD}(?:\s+{_FIELD}){{4}}\s*",
+            untranslated('no five fields as in a crontab: write "30 22 * * 1-5"'),
+        )
+    ),
+]
 _SHARE: Final = r"[0-9]{1,2}(?:\.[0-9]+)?\s*%"
 Share = Annotated[str, BeforeValidator(_of_form(_SHARE, untranslated('no share: write "20%"')))]
 _DATABASE: Final = r"postgres(?:ql)?://(?:[^@/:?#\s]+@)?[^@?#\s]*(?:\?(?!\S*password=)\S*)?"
@@ -212,6 +222,11 @@ class Job(Common):
     account: Text = Field(description="name of an account of this file")
     files: Paths = Field(description="paths or patterns, such as `acme/entrada/*.xlsx`")
     mapping: Text = Field(description="mapping file")
+    every: Every | None = Field(
+        default=None,
+        description="when `rdimport worker` runs it, as in a crontab: `30 22 * * 1-5`; "
+        "`jobs run` takes no notice",
+    )
     move_done: Text | None = Field(
         default=None, description="folder that gets lists that were imported whole"
     )

@@ -17,7 +17,14 @@ from rdimport.ledger.figures import (
     wrong_column,
 )
 from rdimport.ledger.naming import Names, Unrecognised, refuse_unrecognised
-from rdimport.ledger.opening import is_shared, look_into, make_shared, open_ledger, store_of
+from rdimport.ledger.opening import (
+    fleet_of,
+    is_shared,
+    look_into,
+    make_shared,
+    open_ledger,
+    store_of,
+)
 from rdimport.ledger.port import Held, Ledger, Run, Store
 from rdimport.ledger.records import (
     KNOWN,
@@ -73,6 +80,7 @@ __all__ = [
     "WrongColumn",
     "copy_ledger",
     "damage_in",
+    "fleet_of",
     "hash_of",
     "identifier_hash",
     "is_shared",

@@ -12,6 +12,7 @@ from rdimport.ledger.postgres.address import is_address, key_of, new_key
 from rdimport.ledger.sqlite.store import SqliteStore
 
 if TYPE_CHECKING:
+    from rdimport.ledger.postgres.fleet import PostgresFleet
     from rdimport.ledger.postgres.store import PostgresStore
 
 
@@ -36,6 +37,16 @@ def _shared(url: str, key: str | None) -> PostgresStore:
             _("Install it with: pip install 'rdimport[fleet]'"),
         ) from error
     return PostgresStore(url, key)
+
+
+def fleet_of(url: str) -> PostgresFleet:
+    """The workers of a shared ledger. Raises UsageError for what is no address."""
+    if not is_address(url):
+        raise UsageError(_("A shared ledger is in PostgreSQL: postgresql://USER@HOST/DATABASE"))
+    _shared(url, None)
+    from rdimport.ledger.postgres.fleet import PostgresFleet  # noqa: PLC0415  it is an extra
+
+    return PostgresFleet(url)
 
 
 class Made(NamedTuple):

@@ -78,6 +78,14 @@ CREATE TABLE rdimport.attempt (
 CREATE TABLE rdimport.complete (
     destination integer, since bigint, until bigint, identifier bytea, source text NOT NULL,
     PRIMARY KEY (destination, since, until, identifier));
+CREATE TABLE rdimport.worker (
+    name text PRIMARY KEY, slots integer NOT NULL, since timestamptz NOT NULL,
+    seen timestamptz NOT NULL, jobs text[] NOT NULL, drain boolean NOT NULL DEFAULT false)
+    WITH (fillfactor = 50);
+CREATE TABLE rdimport.paused (
+    account text PRIMARY KEY, since timestamptz NOT NULL, why text NOT NULL);
+CREATE TABLE rdimport.due (job text PRIMARY KEY, tick timestamptz NOT NULL);
+CREATE SCHEMA IF NOT EXISTS rdimport_queue;
 CREATE VIEW rdimport.ends AS SELECT run, file, row, state, cells, problems, warnings
     FROM rdimport.outcome UNION ALL SELECT run, file, row, 'uncertain', '[]',
     '[["uncertain.interrupted", "", "", "", ""]]', '[]' FROM rdimport.conversion WHERE state = 0

@@ -13,6 +13,7 @@ from rdimport.core.messages import _, language, ngettext
 from rdimport.core.messages.written import second
 from rdimport.core.names import fold
 from rdimport.core.row import State
+from rdimport.report.fleet_status import Table
 from rdimport.report.html.text import command, escape
 from rdimport.report.job_status import FAILED, FINE, JobStatus
 from rdimport.report.job_words import age, answer, count, name
@@ -30,13 +31,18 @@ _MARKS: Final = {"fine": "✓", "rows": "!", "failed": "×", "none": "·"}
 
 
 def write(
-    path: Path, found: Sequence[JobStatus], nights: Mapping[str, Sequence[Night]], now: datetime
+    path: Path,
+    found: Sequence[JobStatus],
+    nights: Mapping[str, Sequence[Night]],
+    now: datetime,
+    beside: Sequence[Table] = (),
 ) -> None:
-    """Write the page in the current language; `nights` by folded account name.
+    """Write the page in the current language; `nights` by folded account name, `beside` what else
+    there is to see.
 
     Raises UsageError if it cannot be written.
     """
-    lines = [f"{line}\n" for line in _page(found, nights, now)]
+    lines = [f"{line}\n" for line in _page(found, nights, now, beside)]
     try:
         with private(path) as half, half.open("w", encoding="utf-8", newline="\n") as file:
             file.writelines(lines)
@@ -48,7 +54,10 @@ def write(
 
 
 def _page(
-    found: Sequence[JobStatus], nights: Mapping[str, Sequence[Night]], now: datetime
+    found: Sequence[JobStatus],
+    nights: Mapping[str, Sequence[Night]],
+    now: datetime,
+    beside: Sequence[Table],
 ) -> Iterator[str]:
     folder = resources.files("rdimport.report.html")
     css = "".join(folder.joinpath(f).read_text("utf-8") for f in ("page.css", "status.css"))
@@ -61,10 +70,21 @@ def _page(
     verdict = count(found) if found else _("No job is known yet.")
     yield f'<p class="verdict">{escape(verdict)}</p>'
     yield f'<p class="soft">{escape(second(now.isoformat()))}</p>'
+    for table in beside:
+        yield from _table(table)
     yield from _key()
     for jobs in _by_account(found):
         yield from _account(jobs, nights.get(fold(jobs[0].account), ()))
     yield "</main></body>\n</html>"
+
+
+def _table(table: Table) -> Iterator[str]:
+    yield f'<section class="account"><h2>{escape(table.title)}</h2><table><thead><tr>'
+    yield "".join(f'<th scope="col">{escape(heading)}</th>' for heading in table.headings)
+    yield "</tr></thead><tbody>"
+    for row in table.rows:
+        yield f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>"
+    yield "</tbody></table></section>"
 
 
 def _key() -> Iterator[str]:

@@ -1,0 +1,58 @@
+"""What `worker` and `fleet` need before they begin: a ledger in PostgreSQL, and the libraries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+
+from rdimport.cli import keys, resolve
+from rdimport.cli.arguments import SharedArguments
+from rdimport.config import Settings
+from rdimport.core.errors import LedgerError, UsageError
+from rdimport.core.messages import _
+from rdimport.ledger import Store, store_of
+
+
+def needed_ledger(args: SharedArguments, settings: Settings | None = None) -> str:
+    """The address of the shared ledger: of the option, the environment, or the settings' defaults.
+    Raises UsageError where none is named.
+    """
+    url = resolve.ledger(args) or (settings.defaults.ledger if settings else None)
+    if url is None:
+        raise UsageError(
+            _("No database is named."),
+            _("Type: rdimport fleet init --ledger postgresql://USER@HOST/DATABASE"),
+        )
+    return url
+
+
+def store(url: str) -> Store:
+    """The shared ledger's place."""
+    return store_of(url, keys.of_ledger())
+
+
+def library() -> ModuleType:
+    """The room of the workers. Raises UsageError where its libraries are not installed."""
+    try:
+        from rdimport import fleet  # noqa: PLC0415  it is an extra
+    except ImportError as error:
+        raise UsageError(
+            _("A ledger in PostgreSQL needs a library that is not here: {error}.", error=error),
+            _("Install it with: pip install 'rdimport[fleet]'"),
+        ) from error
+    return fleet
+
+
+@contextmanager
+def queue_explained() -> Iterator[None]:
+    """Raises LedgerError where the queue cannot be asked."""
+    from procrastinate.exceptions import ConnectorException  # noqa: PLC0415  it is an extra
+
+    try:
+        yield
+    except ConnectorException as error:
+        raise LedgerError(
+            _("The queue cannot be asked: {error}.", error=error.__cause__ or error),
+            _("Type: rdimport fleet init"),
+        ) from error

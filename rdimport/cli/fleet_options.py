@@ -1,0 +1,57 @@
+"""The words of `rdimport fleet` and `rdimport worker`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+from rdimport.cli.option_types import positive
+from rdimport.core.messages import _, untranslated
+
+_MAKE = untranslated(
+    "make the tables of a shared ledger, if the database keeps what it acknowledges"
+)
+
+
+def fleet_actions(to: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """Its actions, with what each takes beside the ledger."""
+    actions = to.add_subparsers(dest="action", required=True, metavar="ACTION")
+    for name, text, whom, what in (
+        ("init", _(_MAKE), "", ""),
+        ("status", _("what workers and accounts do"), "", ""),
+        ("pause", _("let the jobs of an account rest"), "ACCOUNT", _("accounts")),
+        ("resume", _("let the jobs of an account run again"), "ACCOUNT", _("accounts")),
+        ("drain", _("let workers end in order"), "WORKER", _("workers (all)")),
+    ):
+        action = actions.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        if whom:
+            number = "*" if name == "drain" else "+"
+            action.add_argument("names", nargs=number, metavar=whom, help=what)
+        if name == "status":
+            _settings(action)
+            action.add_argument("--json", action="store_true", help=_("print one JSON object"))
+            page = _("write a page to look at")
+            action.add_argument("--html", type=Path, metavar="FILE", help=page)
+        yield action
+
+
+def worker(to: argparse.ArgumentParser) -> None:
+    """What `worker` takes beside the ledger."""
+    _settings(to)
+    to.add_argument(
+        "--slots",
+        type=positive,
+        default=20,
+        metavar="N",
+        help=_("accounts at work at the same time (%(default)s)"),
+    )
+    to.add_argument(
+        "--once", action="store_true", help=_("run what is due or waits now, then end; for cron")
+    )
+
+
+def _settings(to: argparse.ArgumentParser) -> None:
+    to.add_argument(
+        "--config", type=Path, metavar="FILE", help=_("the settings (env RDIMPORT_CONFIG)")
+    )

@@ -1,0 +1,202 @@
+"""One job of `rdimport.toml`: its run, or the lists of its inbox, and who is told how it ended."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from rdimport.cli import after_jobs, inbox, keys, resolve
+from rdimport.cli.arguments import RunArguments, read
+from rdimport.cli.screen import jobs as screen
+from rdimport.cli.streams import say
+from rdimport.config import Settings
+from rdimport.core import messages
+from rdimport.core.clock import SystemClock
+from rdimport.core.errors import ExitCode, RdimportError, UsageError
+from rdimport.core.events import ignore_events
+from rdimport.core.messages import _
+
+if TYPE_CHECKING:
+    from rdimport import RDStation, RunResult
+    from rdimport.delivery.stopping import StopRequest
+
+_WORST_FIRST: Final = (
+    ExitCode.BUG,
+    ExitCode.NOTHING_SENT,
+    ExitCode.STOPPED,
+    ExitCode.BUSY,
+    ExitCode.FAILED_ROWS,
+    ExitCode.DONE,
+)
+"""Exit codes by priority: several jobs end with the first of these that one of them returned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The end of a job: a result, or the error that prevented one."""
+
+    job: str
+    account: str
+    code: ExitCode
+    args: RunArguments
+    result: RunResult | None = None
+    trouble: str = ""
+    error: RdimportError | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """A JSON object for scripts."""
+        summary = self.result.summary.as_json() if self.result else None
+        return {
+            "job": self.job,
+            "account": self.account,
+            "exit_code": int(self.code),
+            "error": self.trouble or None,
+            "summary": summary,
+        }
+
+
+def arguments(settings: Settings, job: str) -> RunArguments:
+    """The command-line arguments equivalent to a job. The environment takes precedence over the
+    settings.
+    """
+    words = settings.words(job)
+    for variable, option in (
+        ("RDIMPORT_STATE_DIR", "--state-dir"),
+        ("RDIMPORT_BASE_URL", "--base-url"),
+        ("RDIMPORT_LEDGER", "--ledger"),
+    ):
+        if os.environ.get(variable):
+            words = [word for word in words if not word.startswith(f"{option}=")]
+    command = read(words)
+    if command is None or not isinstance(command.arguments, RunArguments):
+        raise UsageError(
+            _("Job {job} makes no command.", job=job), _("Look at its files and its mapping.")
+        )
+    return command.arguments
+
+
+def station(settings: Settings, job: str, args: RunArguments) -> RDStation:
+    """Where a job's rows go, with the key of its account. Raises UsageError."""
+    name, account = settings.account_of(job)
+    unclear = {int(status): meaning for status, meaning in account.unclear.items()}
+    key = keys.of_account(name, account.api_key, settings.path)
+    return resolve.station(args, key, unclear, idempotent=account.idempotent)
+
+
+def told_of(settings: Settings, job: str, stop: StopRequest, *, wait: float = 0) -> Ended:
+    """Run one job, and notify those named in the settings. It waits `wait` seconds, or longer if
+    the settings say so, for an account in use.
+    """
+    args = arguments(settings, job)
+    args = replace(args, wait=max(args.wait, wait))
+    wanted = settings.value(job, "notify")[0] or settings.value(job, "ping")[0]
+    if not wanted:
+        return _ended(settings, job, args, stop)
+    with messages.speaking(args.lang):
+        before = after_jobs.ended_before(args, job)
+        one = _ended(settings, job, args, stop)
+        ending = after_jobs.ending(one.code, one.result, one.trouble, args.lang)
+        after_jobs.tell(settings, job, args, ending, before)
+    return one
+
+
+def _ended(settings: Settings, job: str, args: RunArguments, stop: StopRequest) -> Ended:
+    """Run one job: all lists together or, if they are moved afterwards, one by one, so that a bad
+    list does not delay the others.
+    """
+    batch = f"{SystemClock().now().isoformat()} {job}"
+    its = settings.jobs[job]
+    done, failed = (
+        settings.path(name) if name else None for name in (its.move_done, its.move_failed)
+    )
+    if done is None and failed is None:
+        return _ended_run(settings, job, args, stop, batch)
+    try:
+        return _inbox_ended(
+            settings, job, args, stop, batch=batch, folders=inbox.Folders(done, failed)
+        )
+    except Exception:  # noqa: BLE001  it holds no other job up
+        account = settings.account_of(job)[0]
+        return Ended(job, account, ExitCode.BUG, args, trouble=keys.MASK(traceback.format_exc()))
+
+
+def _inbox_ended(
+    settings: Settings,
+    job: str,
+    args: RunArguments,
+    stop: StopRequest,
+    *,
+    batch: str,
+    folders: inbox.Folders,
+) -> Ended:
+    """Import the waiting lists one by one. The worst result is the job's."""
+    ended: list[Ended] = []
+    started = SystemClock().now()
+    for taken in inbox.waiting([settings.path(file) for file in settings.jobs[job].files]):
+        if stop.is_set():
+            break
+        its = replace(args, files=(str(taken.path),))
+        one = _ended_run(settings, job, its, stop, batch)
+        ended.append(one)
+        moment = f"{SystemClock().now():%Y%m%d-%H%M%S}"
+        name = one.result.summary.run_id if one.result else moment
+        inbox.put_away(taken, name, one.code, one.error, folders)
+    if ended:
+        code = worst([one.code for one in ended])
+        return next(one for one in ended if one.code is code)
+    from rdimport.cli.one_run import note_attempt  # noqa: PLC0415
+
+    nothing = RdimportError(_("No list was waiting.")).with_code(ExitCode.DONE)
+    note_attempt(args, nothing, started, job=job, batch=batch)
+    account = settings.account_of(job)[0]
+    return Ended(job, account, ExitCode.DONE, args, trouble=nothing.message)
+
+
+def _ended_run(
+    settings: Settings, job: str, args: RunArguments, stop: StopRequest, batch: str
+) -> Ended:
+    """One run of a job; errors do not affect other runs."""
+    from rdimport.cli.one_run import carry_out, note_attempt  # noqa: PLC0415
+    from rdimport.plan.departure import go  # noqa: PLC0415
+
+    started = SystemClock().now()
+    ended = partial(Ended, job, settings.account_of(job)[0], args=args)
+    try:
+        with messages.speaking(args.lang):
+            to = station(settings, job, args)
+            to.credentials()
+            send = partial(carry_out, args, to, on_event=ignore_events, agreed=go)
+            done = send(stop=stop, job=job, batch=batch)
+    except RdimportError as error:
+        note_attempt(args, error, started, job=job, batch=batch)
+        return ended(code=ExitCode(error.exit_code), trouble=str(error), error=error)
+    except Exception:  # noqa: BLE001  a bug: show its traceback
+        return ended(code=ExitCode.BUG, trouble=keys.MASK(traceback.format_exc()))
+    return ended(code=ExitCode(done.exit_code), result=done)
+
+
+def show(one: Ended, *, quiet: bool) -> None:
+    """Print how a job ended."""
+    from rdimport.cli.one_run import to_know  # noqa: PLC0415
+    from rdimport.cli.terminal import Terminal  # noqa: PLC0415
+
+    if quiet and one.code is ExitCode.DONE:
+        return
+    text = [screen.heading(one.job, one.account, one.code)]
+    if one.result is None:
+        text.append(one.trouble)
+    else:
+        with ExitStack() as stack:
+            terminal = Terminal(resolve.quietly(one.args), stack)
+            text += [terminal.ending(one.result), *to_know(one.args, one.result, ())]
+    say([*text, ""])
+
+
+def worst(codes: Sequence[ExitCode]) -> ExitCode:
+    """The exit code of several jobs."""
+    return next(code for code in _WORST_FIRST if code in {*codes, ExitCode.DONE})

@@ -1,0 +1,111 @@
+"""`rdimport worker`: takes jobs from the queue of a shared ledger."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from threading import Lock
+from typing import TYPE_CHECKING, Final
+
+from rdimport.cli import fleet_needs, one_job, resolve
+from rdimport.cli.arguments import WorkerArguments
+from rdimport.cli.streams import flush_output, print_error, say
+from rdimport.core.errors import ExitCode, RdimportError, UsageError
+from rdimport.core.messages import _
+
+if TYPE_CHECKING:
+    from rdimport.config import Settings
+    from rdimport.delivery.stopping import StopRequest
+    from rdimport.fleet import After, JobEnd, Plan
+
+_LEASES_LAST: Final = 60.0
+"""Seconds for which a job waits for an account: whoever was killed has it half a minute longer."""
+
+
+def execute(args: WorkerArguments) -> int:
+    """Run jobs as they become due, until a signal, or `fleet drain`."""
+    fleet = fleet_needs.library()
+    settings = resolve.needed_settings(args.config)
+    url = fleet_needs.needed_ledger(args, settings)
+    os.environ["RDIMPORT_LEDGER"] = url  # where each job looks for it
+    plans = _plans(settings)
+    where = fleet_needs.store(url)
+    where.open().__exit__()  # its key, its tables, and what the database promises
+    speaking = Lock()
+
+    def run_job(job: str, stop: StopRequest) -> JobEnd:
+        try:
+            ended = one_job.told_of(settings, job, stop, wait=_LEASES_LAST)
+        except RdimportError as error:  # not even its command line could be made
+            print_error(f"{job}: {error}")
+            return _as_end_of(error)
+        with speaking:
+            one_job.show(ended, quiet=False)
+            flush_output()
+        return _as_end(ended)
+
+    worker = fleet.Worker(url, args.slots, plans, run_job, _tell)
+    say(
+        [
+            _(
+                "Worker {name} takes jobs from {where}.",
+                name=worker.name,
+                where=fleet_needs.store(url),
+            )
+        ]
+    )
+    flush_output()
+    with fleet_needs.queue_explained():
+        worker.run(once=args.once)
+    say([_("Worker {name} has ended.", name=worker.name)])
+    return ExitCode.DONE
+
+
+def _plans(settings: Settings) -> list[Plan]:
+    """The jobs. Raises UsageError for one whose `every` is no time."""
+    from rdimport.fleet import Plan, is_time  # noqa: PLC0415
+
+    found = []
+    for job, its in settings.jobs.items():
+        if its.every and not is_time(its.every):
+            raise UsageError(
+                _("Job {job}: every = {every} is no time.", job=job, every=repr(its.every)),
+                _('Write five fields as in a crontab: "30 22 * * 1-5".'),
+            )
+        found.append(Plan(job, settings.account_of(job)[0], its.every))
+    return found
+
+
+def _as_end(ended: one_job.Ended) -> JobEnd:
+    from rdimport.fleet import JobEnd  # noqa: PLC0415
+
+    if ended.result is None:
+        return JobEnd(ended.code, error=ended.error)
+    summary = ended.result.summary
+    at = datetime.fromisoformat(summary.resume_at) if summary.resume_at else None
+    return JobEnd(ended.code, summary.stopped_by, at)
+
+
+def _as_end_of(error: RdimportError) -> JobEnd:
+    from rdimport.fleet import JobEnd  # noqa: PLC0415
+
+    return JobEnd(error.exit_code, error=error)
+
+
+def _tell(job: str, after: After) -> None:
+    """What follows, where it is not what anybody expects."""
+    from rdimport.fleet import Next  # noqa: PLC0415
+
+    if after.next is Next.AGAIN and after.at is not None:
+        at = f"{after.at.astimezone():%Y-%m-%d %H:%M:%S}"
+        print_error(_("{job}: goes on at {at}, or when its account is free.", job=job, at=at))
+    elif after.next is Next.PERSON:
+        print_error(_("{job}: waits for a person, or for its next turn.", job=job))
+    elif after.next is Next.REST:
+        print_error(
+            _(
+                "{job}: its ledger cannot be trusted, so its account rests. Once that is seen to: "
+                "rdimport fleet resume ACCOUNT",
+                job=job,
+            )
+        )

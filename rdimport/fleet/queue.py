@@ -1,0 +1,158 @@
+"""The queue: Procrastinate on the ledger's database, in a schema of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+from procrastinate import App, PsycopgConnector
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
+from procrastinate.jobs import Job, Status
+
+from rdimport.core.names import fold
+
+_SCHEMA: Final = "rdimport_queue"
+_JOBS: Final = "jobs"
+_SCHEDULE: Final = "schedule"
+"""What is due is put in by a worker whose slots are all taken, too."""
+
+_JOB: Final = "rdimport.job"
+_LATER: Final = -1
+"""The priority of what waits for its time: it keeps no other job of its account waiting."""
+
+_BEAT: Final = 3.0
+_SILENT: Final = 15.0
+"""Seconds after which the jobs of a worker that says nothing go to another one."""
+
+
+class Queued(NamedTuple):
+    """A job in the queue: at work, or waiting, perhaps for its time."""
+
+    job: str
+    account: str
+    at_work: bool
+    at: datetime | None
+
+
+class Queue:
+    """Jobs that wait for a worker. `run` does one of them, `due` puts in what is due."""
+
+    def __init__(
+        self,
+        url: str,
+        run: Callable[[str, str], Awaitable[None]] | None = None,
+        due: Callable[[datetime], Awaitable[None]] | None = None,
+    ) -> None:
+        connector = PsycopgConnector(
+            conninfo=url,
+            min_size=1,
+            max_size=6,
+            kwargs={
+                "options": f"-c search_path={_SCHEMA},pg_catalog",
+                "connect_timeout": 10,
+                "application_name": "rdimport queue",
+            },
+        )
+        self.app = App(connector=connector)
+
+        async def one_job(account: str, job: str) -> None:
+            if run is not None:
+                await run(account, job)
+
+        async def put_in_due(timestamp: int) -> None:
+            if due is not None:
+                await due(datetime.fromtimestamp(timestamp, UTC))
+
+        self._job = self.app.task(name=_JOB, queue=_JOBS)(one_job)
+        each_minute = self.app.periodic(cron="* * * * *")
+        each_minute(self.app.task(name="rdimport.due", queue=_SCHEDULE)(put_in_due))
+
+    async def make(self) -> None:
+        """Make its tables where there are none."""
+        if not await self.app.check_connection_async():
+            try:
+                await self.app.schema_manager.apply_schema_async()
+            except ConnectorException:  # another one made them in the same moment
+                if not await self.app.check_connection_async():
+                    raise
+
+    async def is_there(self) -> bool:
+        """Whether it has its tables."""
+        return await self.app.check_connection_async()
+
+    async def put(self, account: str, job: str, at: datetime | None = None) -> bool:
+        """Put a job in, to be run at once or `at` a time; False if it waits there already."""
+        place = self._job.configure(
+            lock=fold(account),
+            queueing_lock=job,
+            schedule_at=at,
+            priority=0 if at is None else _LATER,
+        )
+        try:
+            await place.defer_async(account=account, job=job)
+        except AlreadyEnqueued:
+            return False
+        return True
+
+    async def put_now(self, account: str) -> int:
+        """Let the jobs of an account that wait for a time wait no longer; returns how many."""
+        manager, number = self.app.job_manager, 0
+        for one in await manager.list_jobs_async(
+            task=_JOB, status=Status.TODO.value, lock=fold(account)
+        ):
+            if one.id is not None and one.scheduled_at is not None:
+                await manager.cancel_job_by_id_async(one.id, delete_job=True)
+                number += await self.put(account, str(one.task_kwargs["job"]))
+        return number
+
+    async def sweep(self) -> list[str]:
+        """Give the jobs of workers that are dead to others; returns their names."""
+        swept = []
+        stalled = await self.app.job_manager.get_stalled_jobs(seconds_since_heartbeat=_SILENT)
+        for one in stalled:
+            with suppress(ConnectorException):  # another worker was quicker
+                await self._free(one)
+                swept.append(str(one.task_kwargs.get("job", "")))
+        return [job for job in swept if job]
+
+    async def _free(self, stalled: Job) -> None:
+        """End what nobody is at, and put it in anew, unless it waits there already."""
+        await self.app.job_manager.finish_job(stalled, Status.FAILED, delete_job=True)
+        if stalled.task_name == _JOB:
+            await self.put(str(stalled.task_kwargs["account"]), str(stalled.task_kwargs["job"]))
+
+    async def content(self) -> list[Queued]:
+        """What waits and what is at work."""
+        found = []
+        for status in (Status.DOING, Status.TODO):
+            for one in await self.app.job_manager.list_jobs_async(task=_JOB, status=status.value):
+                told = one.task_kwargs
+                at_work = status is Status.DOING
+                found.append(
+                    Queued(str(told["job"]), str(told["account"]), at_work, one.scheduled_at)
+                )
+        return found
+
+    async def work(self, name: str, slots: int, *, once: bool) -> None:
+        """Run jobs, some at the same time, until it is cancelled; `once`: until none waits."""
+        await self._work(name, [_JOBS], slots, once=once)
+
+    async def keep_time(self, name: str) -> None:
+        """Put in what is due, each minute, until it is cancelled."""
+        await self._work(f"{name} schedule", [_SCHEDULE], 1, once=False)
+
+    async def _work(self, name: str, queues: Sequence[str], slots: int, *, once: bool) -> None:
+        await self.app.run_worker_async(
+            name=name,
+            queues=queues,
+            concurrency=slots,
+            wait=not once,
+            fetch_job_polling_interval=2.0,
+            delete_jobs="always",
+            install_signal_handlers=False,
+            update_heartbeat_interval=_BEAT,
+            stalled_worker_timeout=_SILENT,
+            listen_notify=not once,
+        )

@@ -1,0 +1,206 @@
+"""A worker: jobs of many accounts at the same time, those of one account one after the other."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
+
+from procrastinate.exceptions import ConnectorException
+
+from rdimport.core.errors import ExitCode, LedgerError
+from rdimport.core.names import fold
+from rdimport.core.stop import StopReason
+from rdimport.delivery.stopping import StopRequest, stop_signals
+from rdimport.fleet.following import After, JobEnd, Next, following
+from rdimport.fleet.queue import Queue
+from rdimport.fleet.schedule import last_tick
+from rdimport.ledger import fleet_of
+
+_BETWEEN_LOOKS: Final = 2.0
+_UNTIL_TRIED_AGAIN: Final = 3.0
+_WHILE_PAUSED: Final = timedelta(minutes=1)
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class Plan(NamedTuple):
+    """A job of the settings: whose, and when it is due, if that is for workers to see to."""
+
+    job: str
+    account: str
+    every: str | None
+
+
+class Worker:
+    """Takes jobs from the queue until it is told to end. `run_job` does one, in a thread, and stops
+    in order when its request says so; `told` hears what follows each end.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        slots: int,
+        plans: Sequence[Plan],
+        run_job: Callable[[str, StopRequest], JobEnd],
+        told: Callable[[str, After], None],
+    ) -> None:
+        self.name = f"{socket.gethostname()}-{os.getpid()}"
+        self._url, self._slots, self._run_job, self._told = url, slots, run_job, told
+        self._plans = {plan.job: plan for plan in plans}
+        self._running: dict[str, tuple[str, StopRequest]] = {}
+        self._paused: frozenset[str] = frozenset()
+        self._ending = asyncio.Event()
+        self._fleet = fleet_of(url)
+        self._queue = Queue(url, self._one, self._put_in_due)
+        self._pool = ThreadPoolExecutor(slots, "job")
+        self._desk = ThreadPoolExecutor(1, "fleet")
+
+    def run(self, *, once: bool) -> None:
+        """Work until a signal or `fleet drain`; `once`: until no job waits that could be run."""
+        logging.getLogger("procrastinate").addHandler(logging.NullHandler())
+        logging.getLogger("procrastinate").propagate = False
+        with self._pool, self._desk:
+            asyncio.run(self._work(once=once))
+
+    async def _work(self, *, once: bool) -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(_unless_taken_over)
+        for number in stop_signals():
+            loop.add_signal_handler(number, self._asked)
+        async with self._queue.app.open_async():
+            await self._at_desk(self._fleet.forget_dead)
+            await self._look()
+            await self._put_in_due(datetime.now(UTC))
+            doing = [asyncio.ensure_future(self._take(once=once))]
+            beside = [asyncio.ensure_future(self._watch())]
+            if not once:
+                keeping = self._again_and_again(partial(self._queue.keep_time, self.name))
+                beside.append(asyncio.ensure_future(keeping))
+            asked = asyncio.ensure_future(self._ending.wait())
+            await asyncio.wait([*doing, asked], return_when=asyncio.FIRST_COMPLETED)
+            asked.cancel()
+            doing[0].cancel()  # takes no more, and waits for those at work
+            await asyncio.wait(doing)
+            for one in beside:
+                one.cancel()
+            await asyncio.wait(beside)
+            with suppress(LedgerError):
+                await self._at_desk(self._fleet.leave, self.name)
+            if not doing[0].cancelled():
+                doing[0].result()
+        self._fleet.__exit__()
+
+    def _asked(self) -> None:
+        if self._ending.is_set():
+            os._exit(ExitCode.STOPPED)
+        self._drain()
+
+    def _drain(self) -> None:
+        self._ending.set()
+        for _account, stop in self._running.values():
+            stop.stop(StopReason.SIGNAL)
+
+    async def _take(self, *, once: bool) -> None:
+        if not once:
+            await self._again_and_again(
+                lambda: self._queue.work(self.name, self._slots, once=False)
+            )
+        while not self._ending.is_set():
+            await self._queue.work(self.name, self._slots, once=True)
+            content, now = await self._queue.content(), datetime.now(UTC)
+            busy = {one.account for one in content if one.at_work}
+            if all(one.account in busy or (one.at and one.at > now) for one in content):
+                return
+
+    async def _again_and_again(self, work: Callable[[], Awaitable[None]]) -> None:
+        """The database may go away, and come back."""
+        while not self._ending.is_set():
+            with suppress(ConnectorException):
+                await work()
+            await asyncio.sleep(_UNTIL_TRIED_AGAIN)
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(_BETWEEN_LOOKS)
+            with suppress(LedgerError, ConnectorException):
+                await self._look()
+                await self._queue.sweep()
+
+    async def _look(self) -> None:
+        """Tell that this worker lives, and do what it was told."""
+        orders = await self._at_desk(
+            self._fleet.beat, self.name, self._slots, sorted(self._running)
+        )
+        self._paused = orders.paused
+        for account, stop in self._running.values():
+            if fold(account) in self._paused:
+                stop.stop(StopReason.SIGNAL)
+        if orders.drain:
+            self._drain()
+
+    async def _put_in_due(self, _minute: datetime) -> None:
+        now = datetime.now(UTC)
+        for job, account, every in self._plans.values():
+            tick = last_tick(every, now) if every else None
+            if tick is None or fold(account) in self._paused:
+                continue
+            if await self._at_desk(self._fleet.tick, job, tick):
+                await self._queue.put(account, job)
+
+    async def _one(self, account: str, job: str) -> None:
+        """Run a job that was taken from the queue, and see to what follows."""
+        if fold(account) in self._paused:  # somebody may have said otherwise since the last look
+            with suppress(LedgerError):
+                await self._look()
+        now = datetime.now(UTC)
+        if job not in self._plans or self._ending.is_set() or fold(account) in self._paused:
+            later = None if self._ending.is_set() else now + _WHILE_PAUSED
+            await self._put_back(account, job, later)
+            return
+        stop = StopRequest()
+        self._running[job] = (account, stop)
+        loop = asyncio.get_running_loop()
+        try:
+            end = await loop.run_in_executor(self._pool, self._run_job, job, stop)
+        finally:
+            del self._running[job]
+        now = datetime.now(UTC)
+        after = following(end, now, taken_away=stop.is_set())
+        if after.next is Next.REST:
+            with suppress(LedgerError):  # the ledger itself refuses the next run, too
+                await self._at_desk(self._fleet.pause, account, str(end.error))
+        if after.next is Next.AGAIN:
+            paused = fold(account) in self._paused
+            at = now + _WHILE_PAUSED if paused else after.at
+            await self._put_back(account, job, at if at and at > now else None)
+        self._told(job, after)
+
+    async def _put_back(self, account: str, job: str, at: datetime | None) -> None:
+        """Put a job in once more, as soon as the database answers."""
+        while True:
+            try:
+                await self._queue.put(account, job, at)
+            except ConnectorException:
+                await asyncio.sleep(_UNTIL_TRIED_AGAIN)
+            else:
+                return
+
+    async def _at_desk(self, do: Callable[_P, _T], *args: _P.args, **named: _P.kwargs) -> _T:
+        """Ask the ledger, apart from what the queue does meanwhile."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._desk, lambda: do(*args, **named))
+
+
+def _unless_taken_over(loop: asyncio.AbstractEventLoop, what: dict[str, Any]) -> None:
+    """A job that another worker has taken over cannot be ended here: that is no news."""
+    if not isinstance(what.get("exception"), ConnectorException):
+        loop.default_exception_handler(what)

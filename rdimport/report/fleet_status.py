@@ -1,0 +1,155 @@
+"""Workers, what they are at, what waits, and which accounts rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+
+from rdimport.core.messages import _
+from rdimport.core.messages.written import second
+from rdimport.report.job_status import JobStatus
+
+
+class Worker(Protocol):
+    """A worker, as it told of itself."""
+
+    @property
+    def name(self) -> str:
+        """Its machine and process."""
+
+    @property
+    def slots(self) -> int:
+        """How many jobs it runs at the same time."""
+
+    @property
+    def seconds(self) -> float:
+        """Since it was seen last."""
+
+    @property
+    def jobs(self) -> Sequence[str]:
+        """What it is at."""
+
+    @property
+    def drains(self) -> bool:
+        """Was it told to end?"""
+
+    @property
+    def is_silent(self) -> bool:
+        """Is it taken for dead?"""
+
+
+class Pause(Protocol):
+    """An account whose jobs rest."""
+
+    @property
+    def account(self) -> str:
+        """Its name."""
+
+    @property
+    def since(self) -> datetime:
+        """Since when."""
+
+    @property
+    def why(self) -> str:
+        """For what reason."""
+
+
+class Queued(NamedTuple):
+    """A job in the queue: at work, or waiting, perhaps for its time."""
+
+    job: str
+    account: str
+    at_work: bool
+    at: datetime | None
+
+
+class Table(NamedTuple):
+    """For a screen or a page."""
+
+    title: str
+    headings: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+
+
+class FleetStatus(NamedTuple):
+    """What is known of all workers, accounts and jobs of a shared ledger."""
+
+    workers: Sequence[Worker]
+    paused: Sequence[Pause]
+    queue: Sequence[Queued]
+    jobs: Sequence[JobStatus]
+
+    def as_json(self) -> dict[str, Any]:
+        """As an object for scripts."""
+        return {
+            "workers": [
+                {
+                    "name": one.name,
+                    "slots": one.slots,
+                    "jobs": list(one.jobs),
+                    "state": state(one),
+                    "seen": one.seconds,
+                }
+                for one in self.workers
+            ],
+            "paused": [
+                {"account": one.account, "since": one.since.isoformat(), "why": one.why}
+                for one in self.paused
+            ],
+            "queue": [
+                {
+                    "job": one.job,
+                    "account": one.account,
+                    "at_work": one.at_work,
+                    "at": one.at.isoformat() if one.at else None,
+                }
+                for one in self.queue
+            ],
+            "jobs": [one.as_json() for one in self.jobs],
+        }
+
+
+def state(worker: Worker) -> str:
+    """`silent`, `draining` or `working`."""
+    if worker.is_silent:
+        return "silent"
+    return "draining" if worker.drains else "working"
+
+
+def tables(found: FleetStatus) -> list[Table]:
+    """Workers, accounts that rest, and what waits; those that would be empty left out."""
+    known = [
+        Table(
+            _("Workers"),
+            (_("worker"), _("what it does"), _("slots"), _("seen"), _("jobs")),
+            list(map(_worker, found.workers)),
+        ),
+        Table(
+            _("Accounts that rest"),
+            (_("account"), _("since"), _("why")),
+            [
+                (one.account, second(one.since.isoformat()), one.why.partition("\n")[0])
+                for one in found.paused
+            ],
+        ),
+        Table(_("Queue"), (_("job"), _("account"), _("waits for")), list(_waiting(found.queue))),
+    ]
+    return [table for table in known if table.rows]
+
+
+def _worker(worker: Worker) -> tuple[str, ...]:
+    states = {
+        "silent": _("silent, taken for dead"),
+        "draining": _("ends"),
+        "working": _("takes jobs"),
+    }
+    seen = _("{number} s ago", number=round(worker.seconds))
+    return worker.name, states[state(worker)], str(worker.slots), seen, ", ".join(worker.jobs)
+
+
+def _waiting(queue: Sequence[Queued]) -> Iterator[tuple[str, ...]]:
+    for one in queue:
+        if not one.at_work:
+            at = second(one.at.isoformat()) if one.at else _("a worker, or its account")
+            yield one.job, one.account, at

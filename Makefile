@@ -19,6 +19,10 @@ demo: .venv/ready
 	@echo '  export PATH="$$PWD/$(BIN):$$PATH"'
 	@echo "README.md says how to install it for good."
 
+# Twelve accounts and three workers with one ledger in PostgreSQL; one worker is killed half-way.
+demo-fleet: .venv/ready-dev
+	@$(BIN)/python -m tests.fleet_demo
+
 # One worker more than there are cores: some tests wait. Tests that share a program or a fixture stay
 # together. TEST_PATIENCE=5 for a slow machine.
 WORKERS = $$(($$(getconf _NPROCESSORS_ONLN) + 1))

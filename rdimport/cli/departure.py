@@ -62,13 +62,12 @@ def _lines(leaving: Departure, key: str, words: Words) -> Iterator[str]:
 def _person_is_there() -> bool:
     """Whether standard input and error are a terminal with this process in the foreground."""
     try:
-        both = sys.stdin.isatty() and sys.stderr.isatty()
-        return both and os.tcgetpgrp(sys.stderr.fileno()) == os.getpgrp()
-    except (
-        AttributeError,
-        OSError,
-        ValueError,
-    ):  # on Windows, or for a stream without a file descriptor
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            return False
+        if os.name != "posix":  # Windows has no background of a terminal
+            return True
+        return os.tcgetpgrp(sys.stderr.fileno()) == os.getpgrp()
+    except (AttributeError, OSError, ValueError):  # a stream that is closed or without a number
         return False
 
 

@@ -68,6 +68,17 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
+def _sync(folder: Path) -> None:
+    """Let a new file in it outlive a power cut; Windows opens no folder."""
+    if os.name != "posix":
+        return
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
 class Inbox:
     """The file of received calls, one per line, append-only."""
 
@@ -75,11 +86,7 @@ class Inbox:
         self.path = path
         try:
             self._mend()
-            folder = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            _sync(path.parent)
         except OSError as error:
             raise UsageError(
                 _("{path} cannot be used: {why}.", path=path, why=error.strerror)
@@ -90,13 +97,16 @@ class Inbox:
         """Complete a line cut short by a crash, so that the next call starts a new line."""
         with self._opened() as file:
             size = os.fstat(file).st_size
-            if size and os.pread(file, 1, size - 1) != b"\n":
+            if size:
+                os.lseek(file, size - 1, os.SEEK_SET)  # Windows has no pread
+            if size and os.read(file, 1) != b"\n":
                 os.write(file, b"\n")
 
     @contextmanager
     def _opened(self) -> Iterator[int]:
         """Open the current file of that name: `forget` may have replaced it."""
-        file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        binary = getattr(os, "O_BINARY", 0)  # else Windows makes \r\n of each \n
+        file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | binary, 0o600)
         try:
             yield file
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -93,6 +94,27 @@ def test_a_call_for_each_conversion_settles_all_doubt_and_names_its_proof(doubtf
     assert failed(doubtful) == []
     again = doubtful.here(*RUN).summary
     assert (again["requests"], again["already_imported"], again["uncertain"]) == (0, ROWS, 0)
+
+
+def test_the_report_of_a_run_that_is_concerned_is_written_again(doubtful: Desk) -> None:
+    (folder,) = doubtful.reports.iterdir()
+    assert csv_rows(folder / "failures.csv")
+    doubtful.write("calls.jsonl", "".join(f"{json.dumps(one)}\n" for one in calls()))
+    told = doubtful.here("settle", "calls.jsonl", "--lang", "pt-BR")
+    assert str(folder) in told.out
+    assert csv_rows(folder / "failures.csv") == []
+    assert json.loads((folder / "summary.json").read_text("utf-8"))["uncertain"] == 0
+    page = (folder / "report.html").read_text("utf-8")
+    assert "proved later (webhook" in page, "in the language that the run had"
+
+
+def test_a_report_that_was_deleted_stays_so_and_the_command_for_it_is_told(doubtful: Desk) -> None:
+    (folder,) = doubtful.reports.iterdir()
+    shutil.rmtree(folder)
+    doubtful.write("calls.jsonl", "".join(f"{json.dumps(one)}\n" for one in calls()))
+    told = doubtful.here("settle", "calls.jsonl")
+    assert f"rdimport report {folder.name}" in told.out
+    assert not folder.exists()
 
 
 def test_it_is_not_counted_twice(doubtful: Desk) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -11,11 +13,13 @@ from rdimport.cli.arguments import SettleArguments
 from rdimport.cli.streams import print_error, say, say_json
 from rdimport.core.address import shown
 from rdimport.core.clock import SystemClock
-from rdimport.core.errors import ExitCode, UsageError
+from rdimport.core.errors import ExitCode, ReportError, UsageError
 from rdimport.core.messages import _, ngettext
 from rdimport.core.names import fold
 from rdimport.core.shell import joined
-from rdimport.mapping import Mapping
+from rdimport.ledger import Ledger
+from rdimport.mapping import Mapping as RowMapping
+from rdimport.report import write_report
 from rdimport.settle.evidence import Evidence, Unread, webhook_lines
 from rdimport.settle.export import exported
 from rdimport.settle.weigh import Settlement, settle
@@ -27,11 +31,11 @@ def execute(args: SettleArguments) -> int:
     if args.listen:
         return _listen(args, args.listen)
     unread = Unread()
-    done = _settled(args, lambda: _evidence(args, unread))
+    done, written = _settled(args, lambda: _evidence(args, unread))
     if args.json:
         say_json(_told(done, unread))
     elif not args.quiet:
-        say(_lines(args, done, unread))
+        say([*_lines(done, unread), *_reports(args, done, written)])
     return ExitCode.DONE
 
 
@@ -67,15 +71,19 @@ def _refuse_contradictions(args: SettleArguments) -> None:
 
 def _evidence(args: SettleArguments, unread: Unread) -> Iterator[Evidence]:
     if args.mapping and args.moment:
-        mapping = Mapping.load(args.mapping)
+        mapping = RowMapping.load(args.mapping)
         yield from exported(args.files, mapping, args.moment, args.utc_offset, unread)
         return
     for name in args.files:
         yield from webhook_lines(Path(name), unread)
 
 
-def _settled(args: SettleArguments, evidence: Callable[[], Iterable[Evidence]]) -> Settlement:
-    """Settle with some evidence while no run of the account is active."""
+def _settled(
+    args: SettleArguments, evidence: Callable[[], Iterable[Evidence]]
+) -> tuple[Settlement, dict[str, Path]]:
+    """Settle with some evidence while no run of the account is active. Returns also the reports
+    that were written again, by run.
+    """
     store, to = resolve.store(args), resolve.station(args, None)
     if not store.is_there():
         raise UsageError(
@@ -100,7 +108,35 @@ def _settled(args: SettleArguments, evidence: Callable[[], Iterable[Evidence]]) 
         span: tuple[datetime, datetime] | None = None
         if args.complete_from and args.complete_until:
             span = args.complete_from, args.complete_until
-        return settle(ledger, number, evidence(), span, ", ".join(map(shown, args.files)))
+        done = settle(ledger, number, evidence(), span, ", ".join(map(shown, args.files)))
+        return done, dict(_written_again(args, ledger, done.runs))
+
+
+def _written_again(
+    args: SettleArguments, ledger: Ledger, runs: Iterable[str]
+) -> Iterator[tuple[str, Path]]:
+    """Write the reports of runs again that are where the runs had put them."""
+    known = ledger.people.remembered()
+    for name in sorted(known.intersection(runs)):
+        run = ledger.run(name)
+        record = run.facts().record
+        reports = Path(record.report_dir)
+        if record.report_dir and (reports / name).is_dir():
+            try:
+                write_report(run, reports, lang=_language_of(reports / name, args.lang))
+            except ReportError as error:  # the rows are settled all the same
+                print_error(str(error))
+            else:
+                yield name, reports / name
+
+
+def _language_of(folder: Path, otherwise: str) -> str:
+    """The language in which a report was written."""
+    with suppress(OSError), (folder / "report.html").open("rb") as page:
+        found = re.search(rb'<html lang="([\w-]+)">', page.read(200))
+        if found:
+            return found[1].decode("ascii")
+    return otherwise
 
 
 def _listen(args: SettleArguments, address: tuple[str, int]) -> int:
@@ -116,7 +152,7 @@ def _listen(args: SettleArguments, address: tuple[str, int]) -> int:
     def settle_received() -> None:
         unread = Unread()
         try:
-            done = _settled(args, lambda: webhook_lines(inbox.path, unread))
+            done, _written = _settled(args, lambda: webhook_lines(inbox.path, unread))
         except UsageError:
             return  # no run yet: the calls stay in the file
         total.settled += done.settled
@@ -150,7 +186,7 @@ def _settled_line(rows: int) -> str:
     )
 
 
-def _lines(args: SettleArguments, done: Settlement, unread: Unread) -> Iterator[str]:
+def _lines(done: Settlement, unread: Unread) -> Iterator[str]:
     yield ngettext(
         "{number} conversion read, {known} of them known to this ledger.",
         "{number} conversions read, {known} of them known to this ledger.",
@@ -186,7 +222,13 @@ def _lines(args: SettleArguments, done: Settlement, unread: Unread) -> Iterator[
             rows=rows,
             seen=seen,
         )
+
+
+def _reports(args: SettleArguments, done: Settlement, written: Mapping[str, Path]) -> Iterator[str]:
     for name in sorted(done.runs):
+        if name in written:
+            yield _("Report written: {folder}", folder=written[name])
+            continue
         words = joined(["rdimport", "report", name, *resolve.store(args).reach])
         yield _("The report again: {command}", command=words)
 

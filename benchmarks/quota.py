@@ -28,6 +28,7 @@ from pathlib import Path
 
 from rdimport import api
 from rdimport.core.quota import Quota
+from rdimport.core.row import State
 from rdimport.destination.rdstation.endpoint import RDStation
 from rdimport.mapping import Mapping
 
@@ -127,7 +128,7 @@ def import_list(told: argparse.Namespace, port: int, folder: Path, name: str, ro
         quota=Quota(LIMIT, told.seconds),
         share_quota=not told.apart,
     )
-    if done.summary.accepted != rows:
+    if done.counts[State.ACCEPTED] != rows:
         raise RuntimeError(f"{rows} rows, but {done.summary}")
 
 

@@ -27,6 +27,7 @@ import polars as pl
 from receiver import receiving
 
 from rdimport import api
+from rdimport.core.row import State
 from rdimport.destination.rdstation.endpoint import RDStation
 from rdimport.mapping import Mapping
 from rdimport.plan.duplicates import UNCHANGED, Index
@@ -159,7 +160,7 @@ def main() -> None:
             )
         )
         main_thread.disable()
-    if done.summary.accepted != rows:
+    if done.counts[State.ACCEPTED] != rows:
         raise RuntimeError("not every row was accepted")
     stats = pstats.Stats(*profiles)
     own: Counter[str] = Counter()

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rdimport.cli import resolve
+from rdimport.cli import keys, resolve
 from rdimport.cli.arguments import (
     LedgerArguments,
     LedgerCheckArguments,
@@ -61,7 +61,7 @@ def _described(path: str, found: Found) -> Iterator[str]:
 
 def _copy(source: str, target: str) -> int:
     """Make a copy and check it."""
-    path, to = copy_ledger(source, target)
+    path, to = copy_ledger(source, target, keys.of_ledger())
     told = _(
         "Copied: {path} to {to}. It is whole, and holds all up to this moment.",
         path=path,

@@ -87,7 +87,9 @@ def _store(settings: Settings, job: str, usual: Store, *, named: bool) -> Store:
     shared, state_dir = (settings.value(job, key)[0] for key in ("ledger", "state_dir"))
     if shared:
         return store_of(shared, keys.of_ledger())
-    return store_of(settings.path(state_dir)) if state_dir and not named else usual
+    return (
+        store_of(settings.path(state_dir), keys.of_ledger()) if state_dir and not named else usual
+    )
 
 
 def _jobs(

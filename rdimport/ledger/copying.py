@@ -11,9 +11,9 @@ from rdimport.ledger.port import Ledger, Store
 from rdimport.ledger.sqlite import files
 
 
-def copy_ledger(source: str, target: str) -> tuple[str, str]:
+def copy_ledger(source: str, target: str, key: str | None = None) -> tuple[str, str]:
     """Copy a ledger; returns source and target. Each is a state directory, a ledger's file or a
-    database address.
+    database address. `key` is that of a ledger that keeps it apart.
 
     The copy is consistent. Within one kind, a run may be active. Raises UsageError if the source is
     not a ledger or the target is not empty, and LedgerBusyError if a run uses a ledger that is to
@@ -25,7 +25,7 @@ def copy_ledger(source: str, target: str) -> tuple[str, str]:
             raise _none(source)
         files.copy(path, to)
         return str(path), str(to)
-    origin, end = _store(source), _store(target)
+    origin, end = _store(source, key), _store(target, key)
     if not origin.is_there():
         raise _none(str(origin))
     origin.bring_up()
@@ -57,17 +57,17 @@ def _carried(ledger: Ledger, end: Store) -> tuple[str, str]:
         return ledger.place, copy.place
 
 
-def _store(place: str) -> Store:
+def _store(place: str, key: str | None) -> Store:
     """The store at a place given by the user, which may be the ledger's file."""
     if is_shared(place):
-        return store_of(place)
+        return store_of(place, key)
     path = files.ledger_of(Path(place))
     if path.name != files.FILE_NAME:
         raise UsageError(
             _("{path} is not called {name}.", path=path, name=files.FILE_NAME),
             _("Copy it into a directory first: rdimport ledger copy {path} DIRECTORY", path=path),
         )
-    return store_of(path.parent)
+    return store_of(path.parent, key)
 
 
 def _none(source: str) -> UsageError:

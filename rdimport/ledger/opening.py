@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from rdimport.core.errors import UsageError
 from rdimport.core.messages import _
 from rdimport.ledger.port import Ledger, Store
-from rdimport.ledger.postgres.address import is_address, key_of, new_key
+from rdimport.ledger.postgres.address import is_address, is_told, key_of, new_key
 from rdimport.ledger.sqlite.store import SqliteStore
 
 if TYPE_CHECKING:
@@ -19,8 +20,15 @@ if TYPE_CHECKING:
 def store_of(place: str | Path, key: str | None = None) -> Store:
     """The store at a location: a state directory or a database address."""
     if not (isinstance(place, str) and is_address(place)):
-        return SqliteStore(Path(place))
+        return SqliteStore(Path(place), partial(key_of, key), partial(_apart, key))
     return _shared(place, key)
+
+
+def _apart(told: str | None) -> bytes | None:
+    """The key of a new ledger, made where it is to be; None where nobody wants it apart."""
+    if not is_told(told):
+        return None
+    return key_of(told) or new_key()[0]
 
 
 def is_shared(place: str | Path) -> bool:

@@ -56,6 +56,8 @@ class Desk:
     key: str | None = None
     base_url: str | None = None
     said: list[str] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=dict)
+    """Variables besides the usual ones."""
 
     @property
     def state(self) -> Path:
@@ -146,7 +148,8 @@ class Desk:
             "RDIMPORT_API_KEY": self.key,
             "RDIMPORT_BASE_URL": self.base_url,
         }
-        return kept | {name: value for name, value in told.items() if value is not None}
+        known = {name: value for name, value in told.items() if value is not None}
+        return kept | known | self.environment
 
 
 @contextlib.contextmanager

@@ -58,6 +58,11 @@ def key_file() -> Path:
     return Path(told) if told else user_config_path("rdimport", appauthor=False) / "ledger.key"
 
 
+def is_told(told: str | None = None) -> bool:
+    """Whether somebody has said where the key of a ledger is, or is to be."""
+    return bool(told or os.environ.get(KEY) or os.environ.get(KEY_FILE))
+
+
 def key_of(told: str | None = None) -> bytes | None:
     """The 32 bytes that this machine has for shared ledgers: what was `told`, else the environment,
     else the file. Raises UsageError for what is none.

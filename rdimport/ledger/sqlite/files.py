@@ -6,7 +6,7 @@ import os
 import secrets
 import shutil
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -25,17 +25,19 @@ _PARTS: Final = ("", "-wal", "-shm")
 _SHORTEST: Final = 512
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """Open for writing; a missing file is created with its tables."""
+def connect(path: Path, apart: Callable[[], str] = str) -> sqlite3.Connection:
+    """Open for writing; a missing file is created with its tables. `apart` returns the id of the
+    key that a new ledger does not store (see `schema.make`).
+    """
     see_that_it_is_ours(path)
     if not path.exists():
-        _make(path)
+        _make(path, apart())
     return sqlite3.connect(
         path, timeout=WRITER_WAITS, isolation_level=None, check_same_thread=False
     )
 
 
-def _make(path: Path) -> None:
+def _make(path: Path, kept_apart: str) -> None:
     """Create a ledger under a temporary name and rename it when it is complete. So an empty file
     was not made by a killed process.
     """
@@ -43,7 +45,7 @@ def _make(path: Path) -> None:
     try:
         os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         with closing(sqlite3.connect(new, isolation_level=None)) as db:
-            make(new, db)
+            make(new, db, kept_apart)
             write_ahead(db)
         _name(new, path)
     finally:

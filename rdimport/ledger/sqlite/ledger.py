@@ -2,7 +2,7 @@
 
 A row is in `sending` before its first byte is sent, and is removed from it in the same transaction
 that records its result. Rows found there when a new run begins may have arrived and become
-uncertain. Rows are identified by a keyed hash; the key is stored in the file.
+uncertain. Rows are identified by a keyed hash; the key is stored in the file, or kept apart.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from rdimport.ledger.sqlite.content import SqliteContent
 from rdimport.ledger.sqlite.earlier_runs import NamingBooks, lines, note_attempt
 from rdimport.ledger.sqlite.evidence import EvidenceBooks
 from rdimport.ledger.sqlite.files import Watch
+from rdimport.ledger.sqlite.key import FindKey, key_in, no_key
 from rdimport.ledger.sqlite.lookup import look_up
 from rdimport.ledger.sqlite.people import PeopleBooks
 from rdimport.ledger.sqlite.refusals import lock_lost
@@ -46,7 +47,12 @@ class SqliteLedger:
     """An open ledger. Not thread-safe. Every method may raise LedgerError."""
 
     def __init__(
-        self, path: Path, connection: sqlite3.Connection, *, reading: bool = False
+        self,
+        path: Path,
+        connection: sqlite3.Connection,
+        find_key: FindKey = no_key,
+        *,
+        reading: bool = False,
     ) -> None:
         self.path = path
         self.place = str(path)
@@ -55,10 +61,7 @@ class SqliteLedger:
         self.people = PeopleBooks(self)
         self._db = connection
         self._reading = reading
-        found = connection.execute("SELECT value FROM setting WHERE name = 'hash_key'").fetchone()
-        if found is None or not isinstance(found[0], bytes):
-            raise damaged(path, _("the key of its hashes is missing"))
-        self._key: bytes = found[0]
+        self._key = key_in(path, connection, find_key)
         self._watch: Watch | None = None if reading else Watch(path)
         self.closing = ExitStack()
 

@@ -282,8 +282,11 @@ def version_of(path: Path, db: sqlite3.Connection) -> int:
     return version
 
 
-def make(path: Path, db: sqlite3.Connection) -> None:
-    """Create the tables of a new file. Raises LedgerError if it cannot be opened."""
+def make(path: Path, db: sqlite3.Connection, kept_apart: str = "") -> None:
+    """Create the tables of a new file, with the key of its hashes, unless that is `kept_apart`:
+    then only its id is stored (`hashes.ledger_id`). Raises LedgerError if the file cannot be
+    opened.
+    """
     if version_of(path, db):  # nothing to write, so no need to wait for another writer
         return
     db.execute("BEGIN IMMEDIATE")
@@ -291,7 +294,8 @@ def make(path: Path, db: sqlite3.Connection) -> None:
         if not version_of(path, db):  # another process may have created them meanwhile
             for statement in f"{_SCHEMA}{ADDED_IN_3}{CONVERSION}".split(";"):
                 db.execute(statement)
-            db.execute("INSERT INTO setting VALUES ('hash_key', ?)", (secrets.token_bytes(32),))
+            key = ("key_id", kept_apart) if kept_apart else ("hash_key", secrets.token_bytes(32))
+            db.execute("INSERT INTO setting VALUES (?, ?)", key)
             db.execute(f"PRAGMA user_version = {VERSION}")
         db.execute("COMMIT")
     except BaseException:

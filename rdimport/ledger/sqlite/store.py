@@ -9,10 +9,12 @@ from pathlib import Path
 from rdimport.core.errors import LedgerError
 from rdimport.core.messages import _
 from rdimport.ledger.content import Content
+from rdimport.ledger.hashes import ledger_id
 from rdimport.ledger.sqlite import files, lock, witness
 from rdimport.ledger.sqlite.account_locks import is_locked, nobody_at_work
 from rdimport.ledger.sqlite.content import take
 from rdimport.ledger.sqlite.files import FILE_NAME, connect, read_only
+from rdimport.ledger.sqlite.key import FindKey, no_key
 from rdimport.ledger.sqlite.ledger import SqliteLedger
 from rdimport.ledger.sqlite.schema import (
     ENDS,
@@ -27,10 +29,16 @@ from rdimport.ledger.sqlite.upgrade import brought_up, forget_copies, upgrade
 
 
 class SqliteStore:
-    """A state directory."""
+    """A state directory. `find_key` has the key of a ledger that keeps it apart, and `new_key` that
+    of a new one, where its key is to be kept apart.
+    """
 
-    def __init__(self, state_dir: Path) -> None:
+    def __init__(
+        self, state_dir: Path, find_key: FindKey = no_key, new_key: FindKey = no_key
+    ) -> None:
         self._state_dir = state_dir
+        self._find_key = find_key
+        self._new_key = new_key
         self._path = state_dir / FILE_NAME
 
     def __str__(self) -> str:
@@ -58,16 +66,16 @@ class SqliteStore:
             state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             known = witness.seen(state_dir)
             witness.refuse_remains(path)
-            db = connect(path)
+            db = connect(path, self._kept_apart)
             unless_open.callback(db.close)
             write_ahead(db)
             db.execute("PRAGMA synchronous = FULL")  # a row in `sending` must survive a power cut
             if known and not version_of(path, db):
                 raise damaged(path, _("its tables are gone"))
-            make(path, db)
+            make(path, db, "" if version_of(path, db) else self._kept_apart())
             upgrade(path, db)
             db.execute(ENDS)
-            ledger = SqliteLedger(path, db)
+            ledger = SqliteLedger(path, db, self._find_key)
             if not trusting:
                 witness.refuse_older(path, known, ledger.key, ledger.writes())
             unless_open.pop_all()
@@ -119,7 +127,7 @@ class SqliteStore:
             db = brought_up(path, db)
             unless_open.callback(db.close)
             db.execute(ENDS)
-            ledger = SqliteLedger(path, db, reading=True)
+            ledger = SqliteLedger(path, db, self._find_key, reading=True)
             witness.refuse_older(path, known, ledger.key, ledger.writes())
             unless_open.pop_all()
         return ledger
@@ -155,6 +163,11 @@ class SqliteStore:
     def begin_anew(self) -> str:
         """Move the remains of a ledger to a folder next to it."""
         return str(files.put_aside(self._state_dir) or "")
+
+    def _kept_apart(self) -> str:
+        """Which key it is that a new ledger keeps apart; empty where it keeps none."""
+        key = self._new_key()
+        return "" if key is None else ledger_id(key)
 
     def _who_has(self, account: str) -> tuple[int, str] | None:
         """Read the holder from the ledger, which that process may be writing."""

@@ -1,0 +1,53 @@
+"""The key of a ledger's hashes: in its file, or kept apart from it by whoever made it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+from rdimport.core.errors import UsageError
+from rdimport.core.messages import _
+from rdimport.ledger.hashes import ledger_id
+from rdimport.ledger.sqlite.schema import damaged
+
+FindKey = Callable[[], bytes | None]
+"""The key that is kept apart on this machine; None where there is none. May raise UsageError."""
+
+
+def no_key() -> None:
+    """Nothing is kept apart."""
+    return
+
+
+def key_in(path: Path, db: sqlite3.Connection, find: FindKey) -> bytes:
+    """The key of an open ledger. Raises UsageError where it is kept apart, and not here or another
+    one: with that, everybody would be new.
+    """
+    told = dict(db.execute("SELECT name, value FROM setting WHERE name IN ('hash_key', 'key_id')"))
+    inside = told.get("hash_key")
+    if isinstance(inside, bytes):
+        return inside
+    if "key_id" not in told:
+        raise damaged(path, _("the key of its hashes is missing"))
+    key = find()
+    if key is None:
+        raise UsageError(
+            _(
+                "The ledger {path} keeps the key of its hashes apart, and it is not here.",
+                path=path,
+            ),
+            _remedy(),
+        )
+    if ledger_id(key) != told["key_id"]:
+        raise UsageError(
+            _("The key that is here is not that of the ledger {path}.", path=path), _remedy()
+        )
+    return key
+
+
+def _remedy() -> str:
+    return _(
+        "Nothing was sent. Set RDIMPORT_LEDGER_KEY to it, or RDIMPORT_LEDGER_KEY_FILE to the file "
+        "that holds it, as when the ledger was made. Without its key a ledger recognises nobody."
+    )

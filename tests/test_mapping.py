@@ -217,3 +217,10 @@ def test_each_column_knows_where_it_is_named() -> None:
         "UF": "m.yaml:10:8",
     }
     assert mapping.place("elsewhere") == ""
+
+
+def test_a_mapping_of_fields_without_end_is_refused_before_they_cost_time() -> None:
+    many = "".join(f"  cf_a{i}: Nome\n" for i in range(3_000))
+    text = f"conversion_identifier: x\nfields:\n  email: E-mail\n{many}"
+    with pytest.raises(MappingError, match="3001 fields; a mapping takes 1000"):
+        Mapping.parse(text)

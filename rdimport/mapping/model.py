@@ -106,6 +106,12 @@ def _places(document: Document, mapping: Mapping, name: str) -> Iterator[tuple[s
         yield column, f"{name}:{line}:{position}"
 
 
+MOST_FIELDS: Final = 1_000
+"""Fields of a mapping. RD has a few dozen, and each costs time that a stranger's mapping could take
+without end.
+"""
+
+
 class Mapping(Section):
     """One mapping file."""
 
@@ -187,6 +193,10 @@ class Mapping(Section):
         if not isinstance(document.data, dict):
             expected = _("expected keys such as `conversion_identifier` and `fields`")
             raise _wrong(name, [(document.place(()), (), expected)])
+        many = document.data.get("fields")
+        if isinstance(many, dict) and len(many) > MOST_FIELDS:
+            told = _("{number} fields; a mapping takes {most}", number=len(many), most=MOST_FIELDS)
+            raise _wrong(name, [(document.place(("fields",)), ("fields",), told)])
         problems = document_errors.from_rules(document, contradictions(document.data))
         problems += [(place, path, _("is given twice")) for path, place in document.doubled]
         try:

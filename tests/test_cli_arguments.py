@@ -146,7 +146,7 @@ def test_a_language_may_be_asked_for_before_and_after_the_command(words: str) ->
         ("run a -m b --limit x", "argumento --limit: não é um número inteiro maior que 0"),
         ("run a -m b --api-key x", "a chave nunca vai na linha de comando"),
         ("chek a", "você quis dizer check?"),
-        ("run a -m b --canary 1 --limit 2", "--canary e --limit dizem ambas quantas linhas"),
+        ("run a -m b --canary 1 --limit 2", "--canary e --limit: as duas dizem quantas linhas"),
         ("accounts list", "O registro ainda não conhece nenhuma conta"),
         ("accounts rename a", "`accounts rename` pede dois nomes."),
         ("ledger check", "Não há registro em"),

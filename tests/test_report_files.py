@@ -25,6 +25,7 @@ from rdimport.cli.screen import check
 from rdimport.cli.screen.run import lines
 from rdimport.core.errors import ReportError
 from rdimport.core.events import Event, RowsReported
+from rdimport.core.messages.written import second
 from rdimport.core.quota import Quota
 from rdimport.core.row import FAILED, Problem, State
 from rdimport.ledger import LegalBases, Minute, Outcome, open_ledger
@@ -34,7 +35,7 @@ from rdimport.report.data import load_report_data
 from rdimport.report.html import page
 from rdimport.report.html.chart import pace, thinned
 from rdimport.report.html.privacy import shortened
-from rdimport.report.words import Words, local
+from rdimport.report.words import Words
 from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
 
@@ -387,7 +388,7 @@ def test_a_time_is_that_of_the_clock_on_the_wall(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("TZ", "America/Sao_Paulo")
     time.tzset()
     try:
-        assert local("2026-11-25T02:30:00+00:00") == "2026-11-24 23:30:00 (UTC-03:00)"
+        assert second("2026-11-25T02:30:00+00:00") == "2026-11-24 23:30:00 (UTC-03:00)"
     finally:
         monkeypatch.undo()
         time.tzset()

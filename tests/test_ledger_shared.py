@@ -171,3 +171,17 @@ def test_a_ledger_that_nobody_made_is_not_sent_from(
     assert done.code == 2
     assert "rdimport fleet init" in done.err
     assert not box.requests
+
+
+def test_who_forgets_to_name_the_shared_ledger_sends_nobody_again(
+    machines: list[Machine], box: RunningSandbox
+) -> None:
+    one, _two = machines
+    assert one.here(*RUN).code == 0
+    forgetful = Desk(one.home, one.key, one.base_url)
+    done = forgetful.here(*RUN)
+    assert done.code == 2
+    assert "use the shared ledger postgresql://" in done.err
+    assert set(arrived(box).values()) == {1}
+    (one.state / "shared-ledger").unlink()
+    assert forgetful.here(*RUN).code == 0

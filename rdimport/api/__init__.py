@@ -20,7 +20,7 @@ from rdimport.core.quota import Quota
 from rdimport.core.row import State
 from rdimport.destination import Destination
 from rdimport.destination.rdstation.custom_fields import CustomFields
-from rdimport.ledger import store_of
+from rdimport.ledger import see_which, store_of
 from rdimport.mapping import Mapping
 from rdimport.plan.departure import Departure, go
 from rdimport.plan.duplicates import Index
@@ -277,10 +277,13 @@ async def run_async(
 
     read_mapping, custom_fields, name = _loaded(mapping, custom_fields)
     state_dir = default_state_dir() if state_dir is None else Path(state_dir)
+    store = store_of(ledger or state_dir, ledger_key)
+    if not sandbox:
+        see_which(state_dir, store, shared=ledger is not None)
     options = RunOptions(
         to=to,
         state_dir=state_dir,
-        store=store_of(ledger or state_dir, ledger_key),
+        store=store,
         report_dir=Path(report_dir),
         quota=_quota(quota),
         quota_dir=_quota_dir() if share_quota else None,

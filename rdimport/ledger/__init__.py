@@ -23,6 +23,7 @@ from rdimport.ledger.opening import (
     look_into,
     make_shared,
     open_ledger,
+    see_which,
     store_of,
 )
 from rdimport.ledger.port import Held, Ledger, Run, Store
@@ -90,6 +91,7 @@ __all__ = [
     "open_ledger",
     "problems_of",
     "refuse_unrecognised",
+    "see_which",
     "store_of",
     "text_of",
     "wait_for",

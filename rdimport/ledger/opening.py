@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rdimport.core.errors import UsageError
 from rdimport.core.messages import _
@@ -15,6 +15,9 @@ from rdimport.ledger.sqlite.store import SqliteStore
 if TYPE_CHECKING:
     from rdimport.ledger.postgres.fleet import PostgresFleet
     from rdimport.ledger.postgres.store import PostgresStore
+
+_MARK: Final = "shared-ledger"
+"""In a state directory: the address of the ledger that its runs share with other machines."""
 
 
 def store_of(place: str | Path, key: str | None = None) -> Store:
@@ -85,6 +88,34 @@ def make_shared(url: str, key: str | None = None) -> Made:
             key_file.unlink(missing_ok=True)
         raise
     return Made(str(store), new, key_file)
+
+
+def see_which(state_dir: Path, store: Store, *, shared: bool) -> None:
+    """Remember in a state directory that its runs use a shared ledger. Raises UsageError where one
+    does not: it would not know whom the others have sent.
+    """
+    mark = state_dir / _MARK
+    try:
+        if shared:
+            state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            mark.write_text(f"{store}\n", encoding="utf-8")
+            return
+        used = mark.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return
+    raise UsageError(
+        _(
+            "Runs of {state_dir} use the shared ledger {where}, and this command names none: it "
+            "would not know whom they sent, and would send them again.",
+            state_dir=state_dir,
+            where=used,
+        ),
+        _(
+            "Type it with --ledger, or set RDIMPORT_LEDGER. To go on with the state directory's "
+            "own ledger all the same, delete {mark}.",
+            mark=mark,
+        ),
+    )
 
 
 def open_ledger(place: str | Path) -> Ledger:

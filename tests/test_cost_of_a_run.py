@@ -14,9 +14,10 @@ from types import FrameType
 from support.lists import MAPPING, people
 from test_cost_of_a_request import serving
 
-from rdimport.api import run_async
+from rdimport.api import check, run_async
 from rdimport.destination.rdstation.endpoint import RDStation
 from rdimport.mapping import Mapping
+from rdimport.source import BATCH_ROWS
 
 ROWS = 1_000
 """More than the reader looks at to find out what kind of file it is."""
@@ -29,6 +30,17 @@ with a reason."""
 COMMITS = 0.3
 """Durable writes for one more row, where the endpoint is quick. Recorded: 0.03 to 0.09. One serves
 half of the places, which are eight at least: 0.25, and some where no company comes in time."""
+
+
+PACE = "3000/min"
+"""More than ten a second, so that the direct sender's calls are counted, which are few."""
+
+PACED_CALLS = 1_200
+"""The same for a row that waits for its slot of a quota, and has its durable writes for itself.
+Recorded: 990."""
+
+CHECK_CALLS = 2.0
+"""The same for a row of a check of a long list. Recorded: 1.2."""
 
 
 class Counted:
@@ -70,7 +82,7 @@ def counting() -> Iterator[Counted]:
         threading.setprofile(None)  # type: ignore[arg-type]
 
 
-def counts_of_a_run(rows: int, folder: Path, base_url: str) -> Counted:
+def counts_of_a_run(rows: int, folder: Path, base_url: str, quota: str | None = None) -> Counted:
     folder.mkdir()
     (folder / "list.csv").write_text(people(rows), encoding="utf-8")
     run = run_async(
@@ -79,7 +91,8 @@ def counts_of_a_run(rows: int, folder: Path, base_url: str) -> Counted:
         to=RDStation("k", base_url=base_url),
         state_dir=folder / "state",
         report_dir=folder / "reports",
-        quota=None,
+        quota=quota,
+        share_quota=False,
     )
     with counting() as counted:
         done = asyncio.run(run)
@@ -100,3 +113,32 @@ def test_one_more_row_costs_few_calls_two_system_calls_and_a_small_part_of_a_dur
     assert twice.ledger["execute()"] <= 7 * twice.ledger["apply"]
     more = twice.all - once.all
     assert more.total() / ROWS <= CALLS, more.most_common(60)
+
+
+def test_one_more_row_at_a_pace_costs_two_durable_writes_and_a_bounded_number_of_calls(
+    tmp_path: Path,
+) -> None:
+    few, many = 20, 60
+    with serving() as base_url:
+        counts_of_a_run(10, tmp_path / "imports", base_url, PACE)
+        some = counts_of_a_run(few, tmp_path / "some", base_url, PACE)
+        more = counts_of_a_run(many, tmp_path / "more", base_url, PACE)
+    rows = many - few
+    assert more.loop["send()"] - some.loop["send()"] == rows
+    # one before it leaves and one for its end, each of the run and within it of its writes
+    assert more.ledger["apply"] - some.ledger["apply"] <= 2 * 2 * rows
+    assert more.loop["create_task"] - some.loop["create_task"] <= 2.5 * rows
+    extra = more.all - some.all
+    assert extra.total() / rows <= PACED_CALLS, extra.most_common(60)
+
+
+def test_a_check_prepares_the_next_batch_in_a_thread_and_each_batch_once(tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text(people(2 * BATCH_ROWS + 1), encoding="utf-8")
+    check(file, Mapping.parse(MAPPING), keep=False)  # what is done once is done
+    with counting() as counted:
+        done = check(file, Mapping.parse(MAPPING), keep=False)
+    assert done.rows == 2 * BATCH_ROWS + 1
+    assert counted.all["prepare"] == counted.all["_settle"]
+    assert counted.loop["prepare"] == 0
+    assert counted.all.total() / done.rows <= CHECK_CALLS

@@ -91,6 +91,8 @@ class Delivery:
         self._enough = 0
         """The number of open requests that the dispatcher is waiting to fall to."""
         self._stopping = asyncio.Event()
+        self._sleep: asyncio.Future[None] | None = None
+        """What the dispatcher waits for between two slots of the quota."""
         self._started = clock.monotonic()
         self._requests = self._retries = self._throttled = self._taken = self._setbacks = 0
         self.stopped: StopReason | None = None
@@ -119,6 +121,8 @@ class Delivery:
         """Wake every waiter: no row is sent from here on."""
         self._stopping.set()
         self._changed.set()
+        if self._sleep is not None:
+            self._sleep.cancel()
 
     async def deliver(self, pending_rows: Iterator[PendingRow]) -> None:
         """Send all rows, or as many as possible before the run stops.
@@ -260,12 +264,14 @@ class Delivery:
             late.cancel()
 
     async def _pause(self, seconds: float) -> None:
-        """Sleep for `seconds`, or until the run stops."""
-        sleep = asyncio.ensure_future(self._clock.sleep(seconds))
-        stop = asyncio.ensure_future(self._stopping.wait())
-        await asyncio.wait((sleep, stop), return_when=asyncio.FIRST_COMPLETED)
-        sleep.cancel()
-        stop.cancel()
+        """Wait, but not past the moment in which the run stops: `_halt` ends it."""
+        if self._stopping.is_set():
+            return
+        self._sleep = asyncio.ensure_future(self._clock.sleep(seconds))
+        try:
+            await asyncio.wait((self._sleep,))
+        finally:
+            self._sleep.cancel()
 
     def _launch(self, pending: PendingRow, *, at_capacity: bool) -> None:
         row = pending.outgoing

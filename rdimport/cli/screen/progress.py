@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final, NoReturn, TextIO
@@ -201,7 +201,7 @@ class Lines:
         words = self._words
         if isinstance(event, RowsRead):
             self._read += event.rows
-            self._now_and_then(words.counted("rows_read", self._read))
+            self._now_and_then(lambda: words.counted("rows_read", self._read))
         elif isinstance(event, SendingStarted):
             self._forecast = Forecast(event.rows, event.per_second, self._clock.monotonic())
             left = self._forecast.seconds(self._clock.monotonic())
@@ -210,9 +210,9 @@ class Lines:
             self._say(", ".join(parts))
         elif isinstance(event, RowFinished) and self._forecast is not None:
             self._forecast.settled(event.state)
-            self._now_and_then(self._sent())
+            self._now_and_then(self._sent)
         elif isinstance(event, Waiting):
-            self._now_and_then(_waiting(event, words))
+            self._now_and_then(partial(_waiting, event, words))
         elif isinstance(event, Stopping):
             self._say(_stopping(event, words))
         elif isinstance(event, SendingFinished) and self._forecast is not None:
@@ -231,9 +231,9 @@ class Lines:
         progress = forecast.text(self._clock.monotonic(), words)
         return ": ".join(filter(None, (words("rows_sent", done=done, rows=rows), progress)))
 
-    def _now_and_then(self, text: str) -> None:
+    def _now_and_then(self, text: Callable[[], str]) -> None:
         if self._clock.monotonic() - self._said >= LINE_EVERY:
-            self._say(text)
+            self._say(text())
 
     def _say(self, text: str) -> None:
         self._said = self._clock.monotonic()

@@ -44,7 +44,7 @@ def execute(args: WorkerArguments) -> int:
             flush_output()
         return _as_end(ended)
 
-    worker = fleet.Worker(url, args.slots, plans, run_job, _tell)
+    worker = fleet.Worker(url, args.slots, plans, run_job, told=_tell, troubled=print_error)
     say(
         [
             _(

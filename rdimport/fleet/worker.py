@@ -42,7 +42,8 @@ class Plan(NamedTuple):
 
 class Worker:
     """Takes jobs from the queue until it is told to end. `run_job` does one, in a thread, and stops
-    in order when its request says so; `told` hears what follows each end.
+    in order when its request says so; `told` hears what follows each end, `troubled` that the
+    database is away.
     """
 
     def __init__(
@@ -51,10 +52,13 @@ class Worker:
         slots: int,
         plans: Sequence[Plan],
         run_job: Callable[[str, StopRequest], JobEnd],
+        *,
         told: Callable[[str, After], None],
+        troubled: Callable[[str], None],
     ) -> None:
         self.name = f"{socket.gethostname()}-{os.getpid()}"
         self._url, self._slots, self._run_job, self._told = url, slots, run_job, told
+        self._troubled = troubled
         self._plans = {plan.job: plan for plan in plans}
         self._running: dict[str, tuple[str, StopRequest]] = {}
         self._paused: frozenset[str] = frozenset()
@@ -66,8 +70,9 @@ class Worker:
 
     def run(self, *, once: bool) -> None:
         """Work until a signal or `fleet drain`; `once`: until no job waits that could be run."""
-        logging.getLogger("procrastinate").addHandler(logging.NullHandler())
-        logging.getLogger("procrastinate").propagate = False
+        for talker in ("procrastinate", "psycopg.pool"):  # each failed try, with its stack
+            logging.getLogger(talker).addHandler(logging.NullHandler())
+            logging.getLogger(talker).propagate = False
         with self._pool, self._desk:
             asyncio.run(self._work(once=once))
 
@@ -129,11 +134,18 @@ class Worker:
             await asyncio.sleep(_UNTIL_TRIED_AGAIN)
 
     async def _watch(self) -> None:
+        away = False
         while True:
             await asyncio.sleep(_BETWEEN_LOOKS)
-            with suppress(LedgerError, ConnectorException):
+            try:
                 await self._look()
                 await self._queue.sweep()
+            except (LedgerError, ConnectorException) as error:
+                if not away:
+                    self._troubled(str(error))
+                away = True
+            else:
+                away = False
 
     async def _look(self) -> None:
         """Tell that this worker lives, and do what it was told."""

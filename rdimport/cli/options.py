@@ -14,7 +14,21 @@ from typing import TypeAlias
 from rdimport.cli.evidence_options import evidence
 from rdimport.cli.fleet_options import fleet_actions, worker
 from rdimport.cli.grammar import Grammar
-from rdimport.cli.option_types import age, positive, seconds, some_seconds, spoken, time_of_day
+from rdimport.cli.option_groups import (
+    address_options,
+    file_options,
+    full_report_option,
+    input_options,
+    key_file_option,
+    log_options,
+    output_options,
+    place_options,
+    sending_options,
+    shared_ledger_option,
+    state_dir_option,
+    target_options,
+)
+from rdimport.cli.option_types import age, spoken
 from rdimport.core.messages import Language, _, language_of
 
 _Commands: TypeAlias = "argparse._SubParsersAction[Grammar]"  # noqa: SLF001  it has no public name
@@ -82,21 +96,21 @@ def _run(commands: _Commands) -> None:
     to = _command(
         commands, "run", _("import files; running it again resumes"), epilog=_exit_codes()
     )
-    _input(to, needed=True)
+    input_options(to, needed=True)
     _everything(to)
 
 
 def _everything(to: argparse.ArgumentParser) -> None:
     """All options common to `run` and `check`."""
-    _target(to)
-    _sending(to)
-    _output(to)
-    _log(to)
+    target_options(to)
+    sending_options(to)
+    output_options(to)
+    log_options(to)
 
 
 def _check(commands: _Commands) -> None:
     to = _command(commands, "check", _("all of it but the sending: what would happen"))
-    _input(to, needed=False)
+    input_options(to, needed=False)
     _everything(to)
     to.add_argument(
         "--payloads",
@@ -108,7 +122,7 @@ def _check(commands: _Commands) -> None:
 
 def _init(commands: _Commands) -> None:
     to = _command(commands, "init", _("propose a mapping from a file's headers and values"))
-    _files(to.add_argument_group(_("input")))
+    file_options(to.add_argument_group(_("input")))
     to.add_argument(
         "-o",
         "--output",
@@ -145,15 +159,15 @@ def _status(commands: _Commands) -> None:
     to.add_argument("--config", type=Path, metavar="FILE", help=whose)
     page = _("write it as a page with each account's last 30 nights")
     to.add_argument("--html", type=Path, metavar="FILE", help=page)
-    _places(to, _("where the reports are (where each run put its own)"))
+    place_options(to, _("where the reports are (where each run put its own)"))
     to.add_argument("--json", action="store_true", help=_("print it as JSON"))
 
 
 def _report(commands: _Commands) -> None:
     to = _command(commands, "report", _("write a run's report again"))
     to.add_argument("run", nargs="?", metavar="RUN", help=_("the run's name; default: the latest"))
-    _places(to)
-    _full_report(to)
+    place_options(to)
+    full_report_option(to)
     to.add_argument("--json", action="store_true", help=_("print the summary as JSON"))
     to.add_argument("--quiet", action="store_true", help=_("print nothing, show no progress"))
 
@@ -162,8 +176,8 @@ def _settle(commands: _Commands) -> None:
     to = _command(commands, "settle", _("find out which uncertain rows did arrive"))
     evidence(to)
     to.add_argument("--account", metavar="NAME", help=_("whose rows (default)"))
-    _address(to)
-    _state_dir(to)
+    address_options(to)
+    state_dir_option(to)
     to.add_argument("--json", action="store_true", help=_("print the result as JSON"))
     to.add_argument("--quiet", action="store_true", help=_("print nothing"))
 
@@ -181,9 +195,9 @@ def _accounts(commands: _Commands) -> None:
         "names", nargs="*", metavar="NAME", help=_("for rename: the old and the new name")
     )
     to.add_argument("--account", metavar="NAME", help=_("for add-key: whose key it is (default)"))
-    _key_file(to)
-    _address(to)
-    _state_dir(to)
+    key_file_option(to)
+    address_options(to)
+    state_dir_option(to)
     to.add_argument("--json", action="store_true", help=_("print the list as JSON"))
 
 
@@ -222,7 +236,7 @@ def _purge(commands: _Commands) -> None:
     to.add_argument(
         "--older-than", type=age, required=True, metavar="TIME", help=_("such as 90d or 12h")
     )
-    _places(to, _("delete the reports of forgotten runs there (none)"))
+    place_options(to, _("delete the reports of forgotten runs there (none)"))
 
 
 def _forget(commands: _Commands) -> None:
@@ -233,8 +247,8 @@ def _forget(commands: _Commands) -> None:
         action="store_true",
         help=_("forget too that they were sent: who is in a list again is sent again"),
     )
-    _places(to, _("where the reports are (where each run put its own)"))
-    _full_report(to)
+    place_options(to, _("where the reports are (where each run put its own)"))
+    full_report_option(to)
 
 
 def _ledger(commands: _Commands) -> None:
@@ -254,7 +268,7 @@ def _ledger(commands: _Commands) -> None:
             )
             action.add_argument("target", metavar="TO", help=_("the same, not there yet, or empty"))
             continue
-        _state_dir(action)
+        state_dir_option(action)
         if name != "check":
             action.add_argument("--yes", action="store_true", help=_("do not ask"))
 
@@ -263,195 +277,10 @@ def _fleet(commands: _Commands) -> None:
     to = _command(commands, "fleet", _("one ledger for many machines, in PostgreSQL"))
     for action in fleet_actions(to):
         _language(action, default=argparse.SUPPRESS)
-        _shared(action)
+        shared_ledger_option(action)
     to = _command(commands, "worker", _("run the jobs of rdimport.toml as they become due"))
-    _shared(to)
+    shared_ledger_option(to)
     worker(to)
-
-
-def _input(to: argparse.ArgumentParser, *, needed: bool) -> None:
-    without = "" if needed else _("; without it: what is in the files")
-    group = to.add_argument_group(_("input"))
-    _files(group)
-    group.add_argument(
-        "-m",
-        "--mapping",
-        required=needed,
-        type=Path,
-        metavar="FILE",
-        help=_("the mapping (YAML)") + without,
-    )
-    group.add_argument(
-        "--resend",
-        action="append",
-        default=[],
-        choices=("uncertain", "refused", "accepted"),
-        help=_("send again what earlier runs left so (repeatable)"),
-    )
-    group.add_argument(
-        "--not-proved",
-        action="store_true",
-        help=_("of the uncertain rows only those that a complete export has not (see settle)"),
-    )
-    group.add_argument(
-        "--suppress",
-        action="append",
-        default=[],
-        metavar="FILE",
-        help=_("list of people who must not be sent: e-mails or their SHA-256 (repeatable)"),
-    )
-
-
-def _files(to: argparse._ActionsContainer) -> None:
-    to.add_argument(
-        "files",
-        nargs="+",
-        metavar="FILE",
-        help=_("spreadsheets, or https:// and s3:// addresses of some; - is standard input"),
-    )
-    to.add_argument("--member", metavar="PATTERN", help=_("list in an archive with several lists"))
-    to.add_argument("--sheet", metavar="NAME", help=_("sheet of a workbook"))
-    to.add_argument("--delimiter", metavar="CHAR", help=_("of a text file; `tab` for a tab"))
-    to.add_argument("--encoding", metavar="NAME", help=_("of a text file, such as cp1252"))
-    to.add_argument(
-        "--header-row", type=positive, metavar="N", help=_("row that holds the column names")
-    )
-
-
-def _target(to: argparse.ArgumentParser) -> None:
-    group = to.add_argument_group(_("where to"))
-    _address(group)
-    group.add_argument(
-        "--sandbox",
-        action="store_true",
-        help=_("start a local sandbox for this run and send there"),
-    )
-    group.add_argument("--account", metavar="NAME", help=_("whose ledger and quota (default)"))
-    group.add_argument(
-        "--plan",
-        choices=("light", "basic", "pro", "advanced"),
-        help=_("RD plan, which tells the quota: 120 a minute, advanced 500"),
-    )
-    group.add_argument("--quota", metavar="N/min", help=_("or N/s, N/h, none (default: 120/min)"))
-    group.add_argument(
-        "--reserve",
-        metavar="SHARE",
-        help=_("of the quota, left to other integrations (such as 20%%)"),
-    )
-    group.add_argument(
-        "--yes",
-        action="store_true",
-        help=_("ask nothing; an account's name that resembles another one's is meant so"),
-    )
-    group.add_argument(
-        "--new-identity",
-        action="store_true",
-        help=_("send although the mapping now tells conversions apart in another way than before"),
-    )
-
-
-def _address(to: argparse._ActionsContainer) -> None:
-    to.add_argument("--base-url", metavar="URL", help=_("endpoint (env RDIMPORT_BASE_URL)"))
-    to.add_argument(
-        "--insecure-http",
-        action="store_true",
-        help=_("let key and leads travel in clear to a --base-url with http:// on another machine"),
-    )
-
-
-def _key_file(to: argparse._ActionsContainer) -> None:
-    to.add_argument(
-        "--api-key-file",
-        type=Path,
-        metavar="FILE",
-        help=_("file with the key, readable by you only"),
-    )
-
-
-def _sending(to: argparse.ArgumentParser) -> None:
-    group = to.add_argument_group(_("sending"))
-    _key_file(group)
-    group.add_argument(
-        "--concurrency",
-        type=positive,
-        default=64,
-        metavar="N",
-        help=_("requests open at most (64)"),
-    )
-    group.add_argument(
-        "--limit",
-        type=positive,
-        metavar="N",
-        help=_("send at most N rows; the others stay pending"),
-    )
-    _ending(group)
-    group.add_argument(
-        "--timeout",
-        type=some_seconds,
-        default=60.0,
-        metavar="TIME",
-        help=_("how long an answer may take before its row is uncertain (1m)"),
-    )
-    group.add_argument(
-        "--transport",
-        choices=("auto", "lean", "httpx"),
-        default="auto",
-        help=_(
-            "what sends: httpx over a new connection for each request, our own lean code over"
-            " connections that are used again, or httpx up to ten requests a second (auto)"
-        ),
-    )
-    group.add_argument("--dry-run", action="store_true", help=_("the same as check"))
-
-
-def _ending(to: argparse._ActionsContainer) -> None:
-    """Options that limit a run."""
-    to.add_argument(
-        "--max-duration", type=seconds, metavar="TIME", help=_("stop after 2h, 45m or 30s")
-    )
-    to.add_argument(
-        "--patience",
-        type=seconds,
-        default=120.0,
-        metavar="TIME",
-        help=_("how long an endpoint may be down before the run stops (2m)"),
-    )
-    to.add_argument(
-        "--wait",
-        type=seconds,
-        default=0.0,
-        metavar="TIME",
-        help=_("how long to wait for an account that another run is at work on (0s)"),
-    )
-    to.add_argument(
-        "--until", type=time_of_day, metavar="HH:MM", help=_("stop at this time of the day")
-    )
-    to.add_argument(
-        "--canary",
-        type=positive,
-        metavar="N",
-        help=_("send N rows, stop, and say what to look for in RD Station"),
-    )
-
-
-def _output(to: argparse.ArgumentParser) -> None:
-    group = to.add_argument_group(_("output"))
-    _places(group)
-    group.add_argument(
-        "--json",
-        action="store_true",
-        help=_("one JSON object on standard output, nothing else there"),
-    )
-    _full_report(group)
-    group.add_argument("--quiet", action="store_true", help=_("speak only when a person is needed"))
-
-
-def _full_report(to: argparse._ActionsContainer) -> None:
-    to.add_argument(
-        "--full-report",
-        action="store_true",
-        help=_("show personal data in report.html as it is"),
-    )
 
 
 def _language(to: argparse._ActionsContainer, default: str) -> None:
@@ -480,37 +309,6 @@ def language_in(words: Sequence[str]) -> Language:
             with suppress(argparse.ArgumentTypeError):
                 return spoken(value or following)
     return language_here()
-
-
-def _log(to: argparse.ArgumentParser) -> None:
-    group = to.add_argument_group(_("log"))
-    group.add_argument(
-        "--log-file", type=Path, metavar="FILE", help=_("write what happens here too")
-    )
-    group.add_argument("--log-format", choices=("text", "json"), default="text", help=_("(text)"))
-    metrics = _("write the metrics of all jobs here, for Prometheus")
-    group.add_argument("--metrics-file", type=Path, metavar="FILE", help=metrics)
-
-
-def _places(to: argparse._ActionsContainer, reports: str = "") -> None:
-    _state_dir(to)
-    what = reports or _("gets the reports (rdimport-reports)")
-    to.add_argument("--report-dir", type=Path, metavar="DIR", help=what)
-
-
-def _state_dir(to: argparse._ActionsContainer) -> None:
-    to.add_argument(
-        "--state-dir", type=Path, metavar="DIR", help=_("holds the ledger (env RDIMPORT_STATE_DIR)")
-    )
-    _shared(to)
-
-
-def _shared(to: argparse._ActionsContainer) -> None:
-    to.add_argument(
-        "--ledger",
-        metavar="URL",
-        help=_("ledger that machines share, in PostgreSQL (env RDIMPORT_LEDGER)"),
-    )
 
 
 def _sandbox(to: argparse.ArgumentParser) -> None:

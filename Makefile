@@ -53,6 +53,8 @@ lint: .venv/ready-dev
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
+	$(BIN)/python -m mypy --platform darwin
+	$(BIN)/python -m mypy --platform win32 --no-warn-unreachable
 	$(BIN)/lint-imports
 
 # Hundreds of seeded runs against an endpoint that misbehaves, with kills and resumes; some six minutes.

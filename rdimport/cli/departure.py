@@ -64,7 +64,7 @@ def _person_is_there() -> bool:
     try:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             return False
-        if os.name != "posix":  # Windows has no background of a terminal
+        if sys.platform == "win32":  # a terminal there has no background
             return True
         return os.tcgetpgrp(sys.stderr.fileno()) == os.getpgrp()
     except (AttributeError, OSError, ValueError):  # a stream that is closed or without a number

@@ -7,6 +7,7 @@ import os
 import re
 import stat
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -206,7 +207,7 @@ def _read(file: Path) -> str:
 
 
 def _see_that_it_is_ours(file: Path, found: os.stat_result) -> None:
-    if os.name != "posix":
+    if sys.platform == "win32":
         return
     others = stat.S_IRWXO if _is_credential(file) else stat.S_IRWXG | stat.S_IRWXO
     if found.st_mode & others:

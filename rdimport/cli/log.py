@@ -109,6 +109,8 @@ def _owner_only(path: str, flags: int) -> int:
     """
     direct = 0 if Path(path).parent == Path("/dev") else getattr(os, "O_NOFOLLOW", 0)
     number = os.open(path, flags | direct, 0o600)
+    if sys.platform == "win32":
+        return number
     if direct and os.fstat(number).st_uid == os.geteuid():
         os.fchmod(number, 0o600)
     return number

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+import sys
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -109,7 +110,7 @@ def _document(path: Path, text: str) -> Document:
 
 def _refuse_strangers(path: Path, found: os.stat_result) -> None:
     """Raise unless only the user and root can write the file: settings can start programs."""
-    if os.name != "posix":
+    if sys.platform == "win32":
         return
     if not stat.S_ISREG(found.st_mode):
         raise UsageError(_("{path}: not a file.", path=path), _("Name the settings file."))

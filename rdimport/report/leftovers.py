@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -46,7 +47,7 @@ def _made(path: Path) -> tuple[Path, int]:
     while True:
         half = path.with_name(f".{path.name}.{secrets.token_hex(4)}{HALF}")
         number = os.open(half, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
-        if os.name != "posix":  # Windows cannot rename an open file
+        if sys.platform == "win32":  # which cannot rename an open file
             os.close(number)
             return half, os.open(os.devnull, os.O_RDONLY)
         import fcntl  # noqa: PLC0415  Windows has none
@@ -79,7 +80,7 @@ def sweep(folder: Path) -> list[Path]:
 
 def _is_left(half: Path) -> bool:
     """Whether the process that wrote it has ended."""
-    if os.name != "posix":  # Windows cannot remove an open file
+    if sys.platform == "win32":  # which cannot remove an open file
         return True
     import fcntl  # noqa: PLC0415  Windows has none
 

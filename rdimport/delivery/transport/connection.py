@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import select
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Final
@@ -225,7 +226,7 @@ class Connection(asyncio.Protocol):
 
 def _watch(transport: asyncio.Transport) -> Callable[[], object]:
     """A function that polls the socket: true if data has arrived or the peer has closed it."""
-    if not hasattr(select, "poll"):  # Windows has no poll(); rely on the event loop
+    if sys.platform == "win32":  # which has no poll(); rely on the event loop
         return bool
     poll = select.poll()
     poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)

@@ -4,6 +4,7 @@ from being sent twice is the claim, not this.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -40,8 +41,11 @@ _RELEASE: Final = "UPDATE rdimport.lease SET until = '-infinity' WHERE quota = %
 
 def boottime() -> float:
     """Seconds that go on while the machine sleeps, where the system has such a clock."""
-    clock = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.monotonic() if clock is None else time.clock_gettime(clock)
+    if sys.platform == "linux":
+        now = time.clock_gettime(time.CLOCK_BOOTTIME)
+    else:
+        now = time.monotonic()
+    return now
 
 
 class Lease(NamedTuple):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from pathlib import Path
 
 from rdimport.core.errors import LedgerError
@@ -21,7 +22,7 @@ def see_that_it_is_ours(path: Path) -> None:
     A folder of the user's that others may list is made private. Missing or inaccessible files are
     reported elsewhere.
     """
-    if os.name != "posix":
+    if sys.platform == "win32":
         return
     folder, file = _rights(path.parent), _rights(path)
     if folder is None:
@@ -47,7 +48,7 @@ def _rights(path: Path) -> os.stat_result | None:
 
 
 def _see_owner(path: Path, found: os.stat_result) -> None:
-    if found.st_uid in (os.geteuid(), 0):
+    if sys.platform == "win32" or found.st_uid in (os.geteuid(), 0):
         return
     owner, me = name_of(found.st_uid), name_of(os.geteuid())
     raise LedgerError(

@@ -6,6 +6,7 @@ import os
 import secrets
 import shlex
 import sqlite3
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -191,7 +192,7 @@ def _other_owner(path: Path, *, reading: bool) -> str:
 
     SQLite itself only says that it was unable to open the file.
     """
-    if os.name != "posix":
+    if sys.platform == "win32":
         return ""
     wanted = os.R_OK if reading else os.R_OK | os.W_OK
     effective = os.access in os.supports_effective_ids

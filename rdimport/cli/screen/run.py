@@ -69,7 +69,7 @@ class _Screen:
         if self._mail:
             with speaking(self._words.lang):
                 whose = _whose(summary)
-            yield from self._wrapped(whose)
+            yield from self._wrapped(whose, breaks=False)  # it has paths
         yield from self._counts(summary)
         if summary.requests:
             yield from self._wrapped(", ".join(pace_facts(summary, self._words)), style=_DIM)
@@ -155,7 +155,9 @@ class _Screen:
             if step.command:
                 yield "  " + self._styled(step.command, _BOLD)
 
-    def _wrapped(self, text: str, *, indent: int = 0, style: str = "") -> Iterator[str]:
+    def _wrapped(
+        self, text: str, *, indent: int = 0, style: str = "", breaks: bool = True
+    ) -> Iterator[str]:
         margin = " " * indent
         for line in textwrap.wrap(
             text,
@@ -163,6 +165,7 @@ class _Screen:
             initial_indent=margin,
             subsequent_indent=margin,
             break_on_hyphens=False,
+            break_long_words=breaks,
         ):
             yield self._styled(line, style)
 

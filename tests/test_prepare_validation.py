@@ -81,6 +81,7 @@ def test_every_code_that_the_code_can_give_is_in_the_catalogue() -> None:
     text = "\n".join(path.read_text(encoding="utf-8") for path in files)
     codes = set(re.findall(r'f?"((?:\{what\}|[a-z_]+)\.[a-z_]+)[|"]', text))
     named = {c.replace("{what}", what) for c in codes for what in ("text", "list")}
+    named -= {"pandera.polars"}  # a module
     assert named
     assert named <= set(Code), named - set(Code)
 

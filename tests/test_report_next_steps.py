@@ -85,7 +85,7 @@ def in_page(path: Path) -> list[str]:
 def edit(path: Path, *, delete: str = "", mend: bool = False) -> None:
     """What a person does in failures.xlsx: takes a row out, puts an address right."""
     book = openpyxl.load_workbook(path)
-    (sheet,) = (sheet for sheet in book if "rdimport_row" in [cell.value for cell in sheet[1]])
+    (sheet,) = (sheet for sheet in book if "E-mail" in [cell.value for cell in sheet[1]])
     column = [cell.value for cell in sheet[1]].index("E-mail") + 1
     for row in range(sheet.max_row, 1, -1):
         cell = sheet.cell(row, column)

@@ -20,13 +20,12 @@ from rdimport.core.errors import Bug
 from rdimport.core.events import Observer, RowsRead, ignore_events
 from rdimport.core.row import DEFECT, FILE, ROW, Problem, State
 from rdimport.ledger import Input, Names, Outcome, PendingRow, SendAttempt, text_of
-from rdimport.plan.batches import PreparedBatch, prepared_batches
 from rdimport.plan.duplicates import AT, IDENTITY, UNCHANGED, Index
 from rdimport.plan.history import EARLIER, VERSION, Known, SendHistory
 from rdimport.plan.invalid import Invalid, by_row
-from rdimport.plan.known_rows import SOURCE, KnownRows
+from rdimport.plan.known_rows import NO_SOURCES, SOURCE, KnownRows
 from rdimport.plan.suppression import NOBODY, Suppression
-from rdimport.prepare import Origin, Prepared, bind
+from rdimport.prepare import Bound, Origin, Prepared, bind, prepare
 from rdimport.prepare.earlier import NOTHING
 from rdimport.prepare.encode import Merger, compared
 
@@ -185,9 +184,10 @@ class Planner:
             self._book.record_input(number, self._input(table))
             self._plan.columns.append(table.columns)
             self._plan.fields.append({t.field: bound.columns[t.name] for t in bound.targets})
-            for one in prepared_batches(table.batches(), bound, self._recall):
-                self._read(one)
-                self._observer(RowsRead(table.name, one.rows))
+            batches = table.batches()
+            for batch in self._recall.pieces(batches) if self._recall else batches:
+                self._read(batch, bound)
+                self._observer(RowsRead(table.name, batch.height))
                 if self._interrupted():
                     return self._plan
         self._settle_duplicates()
@@ -207,20 +207,23 @@ class Planner:
             table.fingerprint,
         )
 
-    def _read(self, one: PreparedBatch) -> None:
-        if one.recalled:
-            self._book.record_rows(one.recalled, 0, [], one.recalled)
-        if one.prepared is not None:
-            imported = self._settle(one.batch, one.prepared, one.sources)
-            if self._recall is not None:
-                self._recall.learn(imported, one.sources, one.rows)
+    def _read(self, batch: pl.DataFrame, bound: Bound) -> None:
+        if self._recall is None:
+            self._settle(batch, bound, NO_SOURCES)
+            return
+        fresh = self._recall.part(batch, bound)
+        recalled = batch.height - fresh.batch.height
+        if recalled:
+            self._book.record_rows(recalled, 0, [], recalled)
+        if fresh.batch.height:
+            imported = self._settle(fresh.batch, bound, fresh.sources)
+            self._recall.learn(imported, fresh.sources, batch.height)
 
-    def _settle(
-        self, batch: pl.DataFrame, prepared: Prepared, sources: pl.DataFrame
-    ) -> pl.DataFrame:
+    def _settle(self, batch: pl.DataFrame, bound: Bound, sources: pl.DataFrame) -> pl.DataFrame:
         """Record the result of each row, or spool it; returns `ROW` and `IDENTITY` of known
         rows.
         """
+        prepared = prepare(batch, bound)
         cells = batch.drop(FILE, DEFECT)
         whole = self._mapping.on_duplicate != "merge"
         known = self._memory.part(self._identified(prepared), cells, whole=whole)
@@ -232,8 +235,8 @@ class Planner:
         ended = len(invalid) + len(known.ends) + len(kept) + known.already.height
         if batch.height != ended + known.rows.height + prepared.left_out:
             raise Bug(
-                f"{prepared.cells.bound.table}: {batch.height} rows in, but {ended} ended,"
-                f" {known.rows.height} to send and {prepared.left_out} left out"
+                f"{bound.table}: {batch.height} rows in, but {ended} ended, {known.rows.height} to"
+                f" send and {prepared.left_out} left out"
             )
         read = batch.height - prepared.left_out
         seen = (end._replace(warnings=suspect.get(end.row, ())) for end in known.ends)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.command import Desk
 
+from rdimport.ledger import open_ledger
 from rdimport.prepare.encode import Merger, merge
+from rdimport.sandbox.embedded import RunningSandbox
 
 
 def text(**values: object) -> str:
@@ -55,7 +61,7 @@ def test_the_merger_gives_one_payload_per_conversion_and_holds_nothing_after(
     rows: list[tuple[int, str]],
 ) -> None:
     last = {identity: at for at, (identity, _) in enumerate(rows)}
-    merger = Merger()
+    merger = Merger([])
     given_out = {}
     for at, (identity, payload) in enumerate(rows):
         merged = merger.feed(identity, payload, last=last[identity] == at)
@@ -68,3 +74,53 @@ def test_the_merger_gives_one_payload_per_conversion_and_holds_nothing_after(
             wanted = merge(wanted, payload) if other == identity else wanted
         assert given_out[identity] == json.loads(wanted)
     assert merger.held == 0
+
+
+MAPPING = """\
+version: 1
+conversion_identifier: Feira
+fields:
+  email: E-mail
+  name: Nome
+  city: Cidade
+  tags: {column: Tags, split: ";"}
+on_duplicate: merge
+on_change: send
+"""
+TWO_ROWS = "E-mail,Nome,Cidade,Tags\nana@exemplo.com,Ana,,a\nana@exemplo.com,,Natal,b\n"
+ONE_ROW = "E-mail,Nome,Cidade,Tags\nana@exemplo.com,Ana,Natal,a;b\n"
+
+
+def sent(desk: Desk, rows: str) -> int:
+    desk.write("map.yaml", MAPPING)
+    desk.write("list.csv", rows)
+    done = desk.here("run", "list.csv", "-m", "map.yaml", "--quota", "none", "--json")
+    assert done.code == 0, done.err
+    return int(done.summary["accepted"])
+
+
+@pytest.mark.parametrize("rows", [[TWO_ROWS, ONE_ROW], [ONE_ROW, TWO_ROWS]])
+def test_the_same_content_is_no_change_however_many_rows_it_comes_from(
+    rows: list[str], desk: Desk, box: RunningSandbox
+) -> None:
+    assert [sent(desk, each) for each in [*rows, *rows]] == [1, 0, 0, 0]
+    assert len(box.conversions()) == 1
+
+
+def test_what_was_merged_by_an_earlier_release_is_known(desk: Desk, box: RunningSandbox) -> None:
+    assert sent(desk, TWO_ROWS) == 1
+    first = {"conversion_identifier": "Feira", "email": "ana@exemplo.com", "name": "Ana"}
+    then = {"conversion_identifier": "Feira", "email": "ana@exemplo.com", "city": "Natal"}
+    plain = [
+        json.dumps({**row, "tags": [tag]}, separators=(",", ":"))
+        for row, tag in ((first, "a"), (then, "b"))
+    ]
+    with open_ledger(desk.state) as ledger:
+        (noted,) = ledger.digests([merge(*plain)], 8)
+    with closing(sqlite3.connect(desk.state / "ledger.sqlite3")) as db:
+        (now,) = db.execute("SELECT payload FROM posted").fetchone()
+        assert now != noted
+        db.execute("UPDATE posted SET payload = ?", (noted,))
+        db.commit()
+    assert sent(desk, TWO_ROWS) == 0
+    assert len(box.conversions()) == 1

@@ -26,6 +26,9 @@ EARLIER: Final = "__rdimport_earlier__"
 unchanged.
 """
 
+UNORDERED: Final = "__rdimport_unordered__"
+"""String: a merged payload with its members in the order of its rows; null if it is the same."""
+
 VERSION: Final = "__rdimport_version__"
 """Int64: `ledger.KNOWN`'s `version` of a row's own identity; 0 if nothing is known about it."""
 
@@ -153,7 +156,20 @@ class SendHistory:
         found: list[bytes | None] = [None] * seen.height
         for i, digest in zip(sent, self.digests(payloads, 8), strict=True):
             found[i] = digest
+        if UNORDERED in seen.columns:
+            self._know_unordered(seen, found)
         return found
+
+    def _know_unordered(self, seen: pl.DataFrame, found: list[bytes | None]) -> None:
+        """Releases up to 0.1.0 noted merged payloads with members in the order of the rows."""
+        known = seen.select(UNORDERED, "was", "refused").with_row_index()
+        known = known.filter(pl.col(UNORDERED).is_not_null() & pl.col("was").is_not_null())
+        texts = [compared(text, self.about) for text in known[UNORDERED]]
+        for digest, (at, _, was, refused) in zip(
+            self.digests(texts, 8), known.iter_rows(), strict=True
+        ):
+            if digest in (was, refused):
+                found[at] = digest
 
 
 def _sent_as(known: pl.Series) -> pl.Expr:

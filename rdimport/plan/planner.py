@@ -20,8 +20,9 @@ from rdimport.core.errors import Bug
 from rdimport.core.events import Observer, RowsRead, ignore_events
 from rdimport.core.row import DEFECT, FILE, ROW, Problem, State
 from rdimport.ledger import Input, Names, Outcome, PendingRow, SendAttempt, text_of
+from rdimport.mapping.targets import targets
 from rdimport.plan.duplicates import AT, IDENTITY, UNCHANGED, Index
-from rdimport.plan.history import EARLIER, VERSION, Known, SendHistory
+from rdimport.plan.history import EARLIER, UNORDERED, VERSION, Known, SendHistory
 from rdimport.plan.invalid import Invalid, by_row
 from rdimport.plan.known_rows import NO_SOURCES, SOURCE, KnownRows
 from rdimport.plan.suppression import NOBODY, Suppression
@@ -315,7 +316,7 @@ class Planner:
 
         Only the merged payload shows whether it is the one that an earlier run sent.
         """
-        merger = Merger()
+        merger = Merger(targets(self._mapping))
         start = 0
 
         def merged(frame: pl.DataFrame) -> pl.DataFrame:
@@ -330,13 +331,20 @@ class Planner:
     def _whole(self, frame: pl.DataFrame, groups: pl.DataFrame, merger: Merger) -> pl.DataFrame:
         """The rows of one batch to send, with payloads merged with those of their duplicates."""
         payloads = frame[PAYLOAD].to_list()
+        unordered: list[str | None] = [None] * len(payloads)
         for at, wins in groups.iter_rows():
             whole = merger.feed(frame[IDENTITY][at], payloads[at], last=wins)
-            payloads[at] = whole if wins else None
-        frame = frame.with_columns(pl.Series(PAYLOAD, payloads, pl.String))
+            if whole is not None and whole != payloads[at]:
+                unordered[at], whole = whole, merger.in_order(whole)
+            payloads[at] = whole
+        frame = frame.with_columns(
+            pl.Series(PAYLOAD, payloads, pl.String), pl.Series(UNORDERED, unordered, pl.String)
+        )
         rows = frame.filter(pl.col(PAYLOAD).is_not_null())
+        who = rows.select(FILE, ROW, IDENTITY, EARLIER, UNORDERED, pl.col(PAYLOAD).alias("payload"))
+        rows = rows.drop(UNORDERED)
         known = self._memory.part(
-            rows.select(FILE, ROW, IDENTITY, EARLIER, pl.col(PAYLOAD).alias("payload")),
+            who,
             rows.drop(name for name in _OURS if name != ROW),
             whole=True,
         )

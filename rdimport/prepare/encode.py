@@ -142,7 +142,9 @@ class Merger:
     Holds one payload for each conversion whose last row is still to come.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, targets: Sequence[Target]) -> None:
+        names = [target.name for target in targets if not target.is_status]
+        self._place = {name: at for at, name in enumerate([*names, "legal_bases"])}
         self._held: dict[Hashable, str] = {}
 
     def feed(self, identity: Hashable, payload: str, *, last: bool) -> str | None:
@@ -153,6 +155,15 @@ class Merger:
             return merged
         self._held[identity] = merged
         return None
+
+    def in_order(self, merged: str) -> str:
+        """The same with its members in the order that a single row's payload has, so that the same
+        content is the same text however many rows it came from.
+        """
+        whole = json.loads(merged)
+        names = sorted(whole, key=lambda name: self._place.get(name, len(self._place)))
+        ordered = {name: whole[name] for name in names}
+        return json.dumps(ordered, ensure_ascii=False, separators=(",", ":"))
 
     @property
     def held(self) -> int:

@@ -19,6 +19,9 @@ from support.command import Desk
 from support.lists import MAPPING, people
 from support.waiting import until
 
+import rdimport
+from rdimport.cli.arguments import RunArguments, read
+from rdimport.cli.one_run import to_know
 from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
 
@@ -364,3 +367,24 @@ def test_an_empty_file_where_a_ledger_was_before_witnesses_is_no_new_one(
     done = ready.do(*command())
     assert (done.code, box.requests) == (2, 0)
     assert "cut to 0 bytes" in done.err
+
+
+def test_a_ledger_cut_after_a_canary_does_not_say_that_nothing_was_sent(
+    ready: Desk, box: RunningSandbox
+) -> None:
+    done = rdimport.run(
+        ready.home / "list.csv",
+        ready.home / "list.yaml",
+        to=rdimport.RDStation(box.api_key, base_url=box.base_url),
+        limit=3,
+        state_dir=ready.state,
+        report_dir=ready.reports,
+    )
+    os.truncate(ready.state / "ledger.sqlite3", 0)
+    typed = read(["run", "list.csv", "-m", "list.yaml", "--canary", "3"])
+    assert typed is not None
+    assert isinstance(typed.arguments, RunArguments)
+    with pytest.raises(rdimport.LedgerError) as told:
+        list(to_know(typed.arguments, done, ()))
+    assert (told.value.exit_code, box.counts()["accepted"]) == (3, 3)
+    assert str(ready.reports) in str(told.value)

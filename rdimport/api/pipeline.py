@@ -151,14 +151,14 @@ async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions)
                 spent = options.clock.monotonic() - started
                 end = await _carry_out(plan, run, options, stop_request, spent)
             summary = await _in_thread(partial(_finish, run, options, end), stop_request)
+            options.on_event(ReportStage("counting", 0))
+            seen = run.examples(of_each=1)
+            options.on_event(ReportFinished())
         except BaseException as error:
             instead = _abandoned(run, options, error)
             if instead is None:
                 raise
             raise instead from error
-        options.on_event(ReportStage("counting", 0))
-        seen = run.examples(of_each=1)
-        options.on_event(ReportFinished())
     notes = tuple(note for table in tables for note in table.notes) + people.notes
     where = options.report_dir / summary.run_id
     return RunResult(

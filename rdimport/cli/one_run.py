@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from rdimport.cli import keys, resolve
 from rdimport.cli.arguments import CheckArguments, RunArguments
 from rdimport.core.address import masked
-from rdimport.core.errors import ExitCode, RdimportError
+from rdimport.core.errors import ExitCode, LedgerError, RdimportError
+from rdimport.core.messages import _
 
 if TYPE_CHECKING:
     from rdimport import RDStation, RunResult
@@ -105,4 +106,10 @@ def to_know(args: RunArguments, done: RunResult, gaps: tuple[str, ...]) -> Itera
     warned = [sentence for sentence in done.advice if custom and custom[0] in sentence]
     yield from notes((*done.notes, *warned, *gaps))
     if args.canary and not args.sandbox:
-        yield from canary(done)
+        try:
+            lines = list(canary(done))
+        except LedgerError as error:  # rows were sent, whatever became of the ledger since
+            where = _("The report of this run: {folder}", folder=done.report_dir)
+            known = {**done.summary.as_json(), "exit_code": int(ExitCode.STOPPED)}
+            raise error.with_code(ExitCode.STOPPED, where, known) from error
+        yield from lines

@@ -84,11 +84,23 @@ fields:
   name: Nome
   city: Cidade
   tags: {column: Tags, split: ";"}
+  cf_novo: {column: Novo, type: boolean}
+legal_bases:
+  - {type: consent, status: {column: Consente}}
+  - {type: legitimate_interest, status: {column: Interesse}}
 on_duplicate: merge
 on_change: send
 """
-TWO_ROWS = "E-mail,Nome,Cidade,Tags\nana@exemplo.com,Ana,,a\nana@exemplo.com,,Natal,b\n"
-ONE_ROW = "E-mail,Nome,Cidade,Tags\nana@exemplo.com,Ana,Natal,a;b\n"
+HEAD = "E-mail,Nome,Cidade,Tags,Novo,Consente,Interesse\n"
+TWO_ROWS = f"{HEAD}ana@exemplo.com,Ana,,a,sim,,sim\nana@exemplo.com,,Natal,b,,sim,\n"
+ONE_ROW = f"{HEAD}ana@exemplo.com,Ana,Natal,a;b,sim,sim,sim\n"
+
+
+INTEREST = "legitimate_interest"
+
+
+def basis(kind: str) -> dict[str, str]:
+    return {"category": "communications", "type": kind, "status": "granted"}
 
 
 def sent(desk: Desk, rows: str) -> int:
@@ -109,14 +121,13 @@ def test_the_same_content_is_no_change_however_many_rows_it_comes_from(
 
 def test_what_was_merged_by_an_earlier_release_is_known(desk: Desk, box: RunningSandbox) -> None:
     assert sent(desk, TWO_ROWS) == 1
-    first = {"conversion_identifier": "Feira", "email": "ana@exemplo.com", "name": "Ana"}
-    then = {"conversion_identifier": "Feira", "email": "ana@exemplo.com", "city": "Natal"}
+    known = {"conversion_identifier": "Feira", "email": "ana@exemplo.com"}
     plain = [
-        json.dumps({**row, "tags": [tag]}, separators=(",", ":"))
-        for row, tag in ((first, "a"), (then, "b"))
+        {**known, "name": "Ana", "tags": ["a"], "cf_novo": True, "legal_bases": [basis(INTEREST)]},
+        {**known, "city": "Natal", "tags": ["b"], "legal_bases": [basis("consent")]},
     ]
     with open_ledger(desk.state) as ledger:
-        (noted,) = ledger.digests([merge(*plain)], 8)
+        (noted,) = ledger.digests([merge(*map(json.dumps, plain))], 8)
     with closing(sqlite3.connect(desk.state / "ledger.sqlite3")) as db:
         (now,) = db.execute("SELECT payload FROM posted").fetchone()
         assert now != noted

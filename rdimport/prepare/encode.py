@@ -144,7 +144,8 @@ class Merger:
 
     def __init__(self, targets: Sequence[Target]) -> None:
         names = [target.name for target in targets if not target.is_status]
-        self._place = {name: at for at, name in enumerate([*names, "legal_bases"])}
+        bases = [target.name for target in targets if target.is_status]
+        self._place = {name: at for at, name in enumerate([*names, "legal_bases", *bases])}
         self._held: dict[Hashable, str] = {}
 
     def feed(self, identity: Hashable, payload: str, *, last: bool) -> str | None:
@@ -157,12 +158,17 @@ class Merger:
         return None
 
     def in_order(self, merged: str) -> str:
-        """The same with its members in the order that a single row's payload has, so that the same
-        content is the same text however many rows it came from.
+        """The same with its members and legal bases in the order that a single row's payload has,
+        so that the same content is the same text however many rows it came from.
         """
+
+        def place(name: str) -> int:
+            return self._place.get(name, len(self._place))
+
         whole = json.loads(merged)
-        names = sorted(whole, key=lambda name: self._place.get(name, len(self._place)))
-        ordered = {name: whole[name] for name in names}
+        if "legal_bases" in whole:
+            whole["legal_bases"].sort(key=lambda basis: place(f"legal_bases.{basis['type']}"))
+        ordered = {name: whole[name] for name in sorted(whole, key=place)}
         return json.dumps(ordered, ensure_ascii=False, separators=(",", ":"))
 
     @property

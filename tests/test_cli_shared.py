@@ -35,13 +35,35 @@ def machine(tmp_path: Path, box: RunningSandbox, postgres: Server) -> Machine:
     return machine
 
 
+def test_tables_of_an_earlier_release_are_brought_up_to_date_by_fleet_init(
+    machine: Machine, box: RunningSandbox, postgres: Server
+) -> None:
+    assert machine.here(*RUN).summary["accepted"] == 4
+    database = machine.ledger.rpartition("/")[2].replace("%20", " ")
+    before = ("ALTER TABLE rdimport.outcome DROP COLUMN identity",
+              "UPDATE rdimport.setting SET value = '1' WHERE name = 'version'")  # fmt: skip
+    postgres.do(*before, database=database)
+    for words in (RUN, ("status",)):
+        done = machine.here(*words)
+        assert (done.code, "fleet init" in done.err) == (2, True), done.err
+    for _ in range(2):
+        assert machine.here("fleet", "init").code == 0
+    assert machine.here(*RUN).summary["already_imported"] == 4
+    assert machine.here("ledger", "check").code == 0
+    assert len(box.conversions()) == 4
+
+
 def test_each_command_finds_the_shared_ledger(machine: Machine, box: RunningSandbox) -> None:
     box.set_faults(Faults(fail_before=1.0))
     assert machine.here(*RUN).summary["uncertain"] == 4
     box.set_faults(Faults())
+    later = machine.here(*RUN).summary
+    assert (later["uncertain"], later["requests"]) == (4, 0)
     machine.write("hook.jsonl", json.dumps(call(address(0))) + "\n")
     settled = machine.here("settle", "hook.jsonl", "--json")
     assert settled.summary["settled"] == 1, settled.err
+    known = machine.here("report", later["run_id"], "--json").summary
+    assert (known["uncertain"], known["proved"]) == (3, {"webhook": 1})
     sent = machine.here(*RUN, "--resend", "uncertain")
     assert (sent.summary["accepted"], sent.summary["already_imported"]) == (3, 1)
     assert machine.here("check", *RUN[1:-2]).summary["to_send"] == 0
@@ -52,7 +74,7 @@ def test_each_command_finds_the_shared_ledger(machine: Machine, box: RunningSand
     assert machine.here(*RUN, "--account", "acme").summary["already_imported"] == 4
 
     status = machine.here("status", "--json").summary
-    assert len(status["runs"]) == 3
+    assert len(status["runs"]) == 4
     run = sent.summary["run_id"]
     again = machine.here("report", run, "--report-dir", "again", "--json")
     assert again.summary["invalid"] == 1
@@ -61,7 +83,7 @@ def test_each_command_finds_the_shared_ledger(machine: Machine, box: RunningSand
     erased = machine.here("forget", address(1), "--report-dir", "again")
     assert erased.code == 0, erased.err
     purged = machine.here("purge", "--older-than", "0s")
-    assert "3 runs" in purged.out
+    assert "4 runs" in purged.out
     whole = machine.here("ledger", "check")
     assert "is whole" in whole.out
     assert machine.here(*RUN, "--account", "acme").summary["already_imported"] == 4

@@ -402,8 +402,8 @@ def test_doubt_becomes_knowledge(place: Place, ledger: Ledger) -> None:
         assert books.identity_fields(number, "Feira") == {("email",)}
         assert books.identity_fields(number, "Other") == set()
         assert books.filled_in(run.number) == {"email": 2, "name": 1}
-        assert books.accept(number, [(doubt, proof)]) == 1
-        assert books.accept(number, [(doubt, proof)]) == 0
+        assert books.accept(number, [(doubt, proof)]) == (1, {run.name})
+        assert books.accept(number, [(doubt, proof)]) == (0, set())
         told = Complete(1, 9, frozenset([identifier_hash(ledger, "Feira")]))
         books.note_complete(number, told, "export.csv")
         books.note_complete(number, told, "export.csv")
@@ -412,6 +412,41 @@ def test_doubt_becomes_knowledge(place: Place, ledger: Ledger) -> None:
     assert (counts[State.ACCEPTED], counts[State.UNCERTAIN]) == (2, 0)
     assert run.proofs() == {"webhook": 1}
     assert list(run.failures()) == []
+
+
+def test_a_proof_is_one_for_later_runs_that_listed_the_row_and_for_no_other(
+    place: Place, ledger: Ledger
+) -> None:
+    """Not for another account, nor for a run before the row was sent again."""
+    runs: dict[str, Run] = {}
+    for name, account in (
+        ("a", "acme"), ("b", "acme"), ("sent", "acme"), ("later", "acme"), ("other", "rui"),
+    ):  # fmt: skip
+        full = f"20261128-120000-{name}"
+        sends = name in ("a", "sent")
+        with begun(place, ledger, full, account=account, rows=1 if sends else 2) as runs[name]:
+            if sends:
+                send(runs[name], 1, State.UNCERTAIN, TROUBLE)
+            else:
+                known = row(ledger, 1).identity
+                ends = [Outcome(0, n, State.UNCERTAIN, (TROUBLE,), ("Ana",), None, (), known)
+                        for n in (1, 2)]  # fmt: skip
+                runs[name].record_rows(0, 0, ends)
+            runs[name].finish(NOW, 1, None)
+    number = runs["sent"].destination
+    with place.store.hold("acme"):
+        (doubt,) = ledger.evidence.doubts(number, [row(ledger, 1).identity])
+        proof = Problem("proved.export", detail="2026-11-28T12:00:01+00:00 export.csv")
+        found = ledger.evidence.accept(number, [(doubt, proof)])
+    assert found == (1, {runs["sent"].name, runs["later"].name})
+    for name, accepted, uncertain in (
+        ("a", 0, 1), ("b", 0, 2), ("sent", 1, 0), ("later", 2, 0), ("other", 0, 2),
+    ):  # fmt: skip
+        counts = runs[name].counts()
+        assert (counts[State.ACCEPTED], counts[State.UNCERTAIN]) == (accepted, uncertain), name
+        assert len(list(runs[name].failures())) == uncertain
+        assert runs[name].proofs() == ({"export": accepted} if accepted else {})
+    assert ledger.looked_through().wrong == []
 
 
 def test_who_changes_how_conversions_are_told_apart_is_told(place: Place, ledger: Ledger) -> None:

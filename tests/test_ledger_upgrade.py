@@ -6,6 +6,7 @@ What is in it is in `ledgers/`, with the script that made it.
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import shutil
 import sqlite3
@@ -274,6 +275,36 @@ def test_people_who_are_new_after_an_upgrade_are_simply_sent(
     orders = old.here("run", "late.csv", "-m", "orders.yaml", "--quota", "none", "--json")
     assert orders.summary["already_imported"] == 3
     assert box.counts()["accepted"] == 1
+
+
+def test_a_ledger_of_schema_3_opens_and_its_doubt_can_be_settled(
+    desk: Desk, box: RunningSandbox, tmp_path: Path
+) -> None:
+    """Its rows in doubt are listed by two runs. Which the later one lists was not noted then."""
+    old = brought(desk, box, KEPT / "schema3.sqlite3")
+    status = old.here("status", "--json").summary["runs"]
+    assert [one["counts"]["uncertain"] for one in status] == [2, 2, 0]
+    again = imported(old, "late.csv", "fair.yaml")
+    assert again == {"uncertain": 2, "already_imported": 1}
+    assert imported(old, "fair.csv", "fair.yaml")["already_imported"] == 6
+    assert box.requests == 0
+    with sqlite_ledger(tmp_path / "new"):
+        pass
+    assert tables(old.state / "ledger.sqlite3") == tables(tmp_path / "new" / "ledger.sqlite3")
+    assert [path.name[:14] for path in old.state.glob("ledger-schema*")] == ["ledger-schema3"]
+    call = {
+        "event_type": "WEBHOOK.CONVERTED",
+        "event_identifier": "Feira ABF 2026",
+        "event_timestamp": "2030-01-01T00:00:00Z",
+    }
+    people = re.findall(r"[^,\s]+@[^,\s]+", (old.home / "late.csv").read_text("utf-8"))
+    lines = [json.dumps({**call, "contact": {"email": person}}) for person in people]
+    old.write("calls.jsonl", "\n".join(lines))
+    done = old.here("settle", "calls.jsonl", "--json")
+    assert done.summary["settled"] == 2, done.err
+    status = old.here("status", "--json").summary["runs"]
+    assert [one["counts"]["uncertain"] for one in status] == [0, 0, 2, 0, 0]
+    assert old.here("ledger", "check").code == 0
 
 
 def _payload(conversion: dict[str, object]) -> dict[str, object]:

@@ -108,6 +108,24 @@ def test_the_report_of_a_run_that_is_concerned_is_written_again(doubtful: Desk) 
     assert "proved later (webhook" in page, "in the language that the run had"
 
 
+def test_later_runs_that_list_the_same_row_know_it_too(doubtful: Desk, box: RunningSandbox) -> None:
+    before, _ = counts(doubtful)
+    doubtful.write("more.csv", LIST + "nova@exemplo.com.br;Nova;Franquia\n")
+    more = doubtful.here("run", "more.csv", *RUN[2:]).summary
+    assert (more["uncertain"], more["accepted"]) == (before, 1)
+    told = settled(doubtful, lines=calls())
+    assert (told["settled"], len(told["runs"])) == (before, 2)
+    folder = doubtful.reports / more["run_id"]
+    assert csv_rows(folder / "failures.csv") == []
+    after = json.loads((folder / "summary.json").read_text("utf-8"))
+    assert (after["uncertain"], after["accepted"]) == (0, before + 1)
+    assert after["proved"] == {"webhook": before}
+    assert after["rows"] == more["rows"]
+    assert doubtful.here("ledger", "check").code == 0
+    again = doubtful.here("run", "more.csv", *RUN[2:]).summary
+    assert (again["requests"], again["already_imported"]) == (0, ROWS + 1)
+
+
 def test_a_report_that_was_deleted_stays_so_and_the_command_for_it_is_told(doubtful: Desk) -> None:
     (folder,) = doubtful.reports.iterdir()
     shutil.rmtree(folder)

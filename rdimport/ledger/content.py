@@ -21,7 +21,9 @@ TABLES: Final[dict[str, tuple[str, ...]]] = {
     "minute": ("run", "minute", "requests", "retries", "throttled", "seconds", "accepted"),
     "filled": ("run", "field", "rows"),
     "suspect": ("run", "code", "cells"),
-    "outcome": tuple("run file row state cells problems instead_file instead_row warnings".split()),
+    "outcome": tuple(
+        "run file row state cells problems instead_file instead_row warnings identity".split()
+    ),
     "named": ("folded", "run", "exact", "fields", "text", "new", "known"),
     "attempt": ("id", "at", "account", "job", "exit_code", "facts"),
     "complete": ("destination", "since", "until", "identifier", "source"),

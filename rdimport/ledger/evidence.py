@@ -24,6 +24,15 @@ class Doubt(NamedTuple):
     left_at: int
 
 
+class Accepted(NamedTuple):
+    """The effect of proofs: the number of conversions that were still uncertain, and the names of
+    the runs whose rows are accepted now.
+    """
+
+    conversions: int
+    runs: frozenset[str]
+
+
 class Complete(NamedTuple):
     """A declaration that a list is complete: it contains all conversions with one of these
     identifiers (hashes) made from `since` to `until`.

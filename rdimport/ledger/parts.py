@@ -10,7 +10,7 @@ from typing import Protocol
 from rdimport.core.people import People
 from rdimport.core.row import Problem
 from rdimport.ledger.accounts import Account
-from rdimport.ledger.evidence import Complete, Doubt
+from rdimport.ledger.evidence import Accepted, Complete, Doubt
 from rdimport.ledger.records import Erased
 
 
@@ -47,9 +47,9 @@ class EvidenceBooks(Protocol):
     def doubts(self, destination: int, identities: Collection[bytes]) -> list[Doubt]:
         """Those of the given conversions that are uncertain."""
 
-    def accept(self, destination: int, proved: Sequence[tuple[Doubt, Problem]]) -> int:
-        """Record that uncertain conversions arrived, each with its proof; atomic and durable.
-        Returns the number that were still uncertain.
+    def accept(self, destination: int, proved: Sequence[tuple[Doubt, Problem]]) -> Accepted:
+        """Record that uncertain conversions arrived, each with its proof, also for the rows of
+        later runs that did not send them again; atomic and durable.
         """
 
     def note_complete(self, destination: int, told: Complete, source: str) -> None:

@@ -63,7 +63,8 @@ class Outcome(NamedTuple):
     """The result of a row of this run, with its original cells where a report needs them.
 
     `instead` is the file and row sent in place of a duplicate. `warnings` are about suspect cells
-    that are not the reason for a failure.
+    that are not the reason for a failure. `identity` is that of a conversion that an earlier run
+    left uncertain, so that later evidence about it finds this row too.
     """
 
     file: int
@@ -73,6 +74,7 @@ class Outcome(NamedTuple):
     cells: tuple[str | None, ...] = ()
     instead: tuple[int, int] | None = None
     warnings: tuple[Problem, ...] = ()
+    identity: bytes | None = None
 
 
 class RowResult(NamedTuple):

@@ -196,8 +196,10 @@ def cells_of(rows: pl.Series, cells: pl.DataFrame) -> dict[int, tuple[str | None
 def _ends(seen: pl.DataFrame, cells: pl.DataFrame) -> Iterator[Outcome]:
     """Rows that an earlier run left refused or uncertain and that are not sent again."""
     at = cells_of(seen[ROW], cells)
-    for file, row, state, problems in seen.select(FILE, ROW, "state", "problems").iter_rows():
-        yield Outcome(file, row, State(state), problems_of(problems), at[row])
+    columns = (FILE, ROW, "state", "problems", _SENT_AS)
+    for file, row, state, problems, identity in seen.select(columns).iter_rows():
+        doubted = identity if state == State.UNCERTAIN else None
+        yield Outcome(file, row, State(state), problems_of(problems), at[row], identity=doubted)
 
 
 def history_of(

@@ -152,8 +152,9 @@ def _prove(
         first = min(after, key=lambda one: one.at)
         proved.append((doubt, _problem(first)))
         done.delays.append(max(0.0, (first.at - left).total_seconds()))
-        done.runs.add(doubt.name)
-    done.settled += ledger.evidence.accept(destination, proved)
+    accepted = ledger.evidence.accept(destination, proved)
+    done.settled += accepted.conversions
+    done.runs |= accepted.runs
 
 
 def _problem(one: Evidence) -> Problem:

@@ -153,4 +153,8 @@ def _erase_hashes(
         gone += db.execute(
             "DELETE FROM rdimport.conversion WHERE run = %s AND file = %s AND row = %s", place
         ).rowcount
+    db.execute(
+        "UPDATE rdimport.outcome SET identity = NULL WHERE identity IS NOT NULL"
+        " AND identity NOT IN (SELECT identity FROM rdimport.conversion)"
+    )
     return gone

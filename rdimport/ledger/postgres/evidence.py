@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from rdimport.core.row import Problem
-from rdimport.ledger.evidence import Complete, Doubt, started_ms
+from rdimport.ledger.evidence import Accepted, Complete, Doubt, started_ms
 from rdimport.ledger.hashes import digests_of
 from rdimport.ledger.postgres import statements
 from rdimport.ledger.postgres.database import Database
@@ -22,6 +22,15 @@ _PROVED: Final = """
 UPDATE rdimport.conversion SET state = 1, problems = %s, refused = NULL, tried = NULL, was = NULL,
     before = NULL WHERE destination = %s AND identity = %s AND state = 2
 """
+
+_MOVED: Final = """
+UPDATE rdimport.outcome SET state = 'accepted', problems = %(text)s, warnings = '[]'
+WHERE state = 'uncertain' AND ((run, file, row) = (%(run)s, %(file)s, %(row)s)
+    OR (identity = %(identity)s AND run IN
+        (SELECT id FROM rdimport.run WHERE destination = %(destination)s AND id > %(run)s)))
+RETURNING run
+"""
+"""The row that was sent, and those of later runs that listed it as uncertain."""
 
 
 class EvidenceBooks:
@@ -65,18 +74,21 @@ class EvidenceBooks:
             for identity, run, name, file, row, left_at, start in found
         ]
 
-    def accept(self, destination: int, proved: Sequence[tuple[Doubt, Problem]]) -> int:
-        """Note that uncertain conversions arrived, each with its proof; returns how many were still
-        uncertain. All at once, and durable.
+    def accept(self, destination: int, proved: Sequence[tuple[Doubt, Problem]]) -> Accepted:
+        """Note that uncertain conversions arrived, each with its proof, also in the rows of later
+        runs that did not send them again. All at once, and durable.
         """
-        done = 0
+        done, runs = 0, set[int]()
         with self._ledger.transaction() as db:
             for doubt, proof in proved:
                 text = plain(text_of((proof,)))
                 if db.execute(_PROVED, (text, destination, doubt.identity)).rowcount:
                     done += 1
-                    _move(db, doubt, text)
-        return done
+                    runs |= {doubt.run, *_move(db, destination, doubt, text)}
+            found = db.execute(
+                "SELECT name FROM rdimport.run WHERE id = ANY(%s::int[])", (list(runs),)
+            ).fetchall()
+        return Accepted(done, frozenset(name for (name,) in found))
 
     def note_complete(self, destination: int, told: Complete, source: str) -> None:
         """Note what a source says of its completeness."""
@@ -128,12 +140,13 @@ def recover(db: Connection, destination: int, epoch: int) -> None:
     )
 
 
-def _move(db: Connection, doubt: Doubt, text: str) -> None:
-    """Count a row that was proved as accepted, in the run that sent it."""
-    moved = db.execute(
-        "UPDATE rdimport.outcome SET state = 'accepted', problems = %s, warnings = '[]'"
-        " WHERE run = %s AND file = %s AND row = %s AND state = 'uncertain'",
-        (text, doubt.run, doubt.file, doubt.row),
-    ).rowcount
-    for state, rows in (("uncertain", -moved), ("accepted", moved)):
-        db.execute(statements.TALLY, (doubt.run, state, rows))
+def _move(db: Connection, destination: int, doubt: Doubt, text: str) -> list[int]:
+    """Count the rows of a conversion that was proved as accepted; returns the numbers of their
+    runs.
+    """
+    values = {**doubt._asdict(), "text": text, "destination": destination}
+    runs = [run for (run,) in db.execute(_MOVED, values).fetchall()]
+    for run in runs:
+        for state, rows in (("uncertain", -1), ("accepted", 1)):
+            db.execute(statements.TALLY, (run, state, rows))
+    return runs

@@ -12,7 +12,7 @@ from rdimport.ledger.postgres.address import Address
 from rdimport.ledger.postgres.session import Connection, Session
 from rdimport.ledger.postgres.trouble import notes_lost, timeline_changed
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 ON_ITS_WAY, ACCEPTED, UNCERTAIN, REFUSED, FREE = 0, 1, 2, 3, 9
 """The states of a conversion. FREE: it was claimed once, and did not arrive."""
@@ -68,7 +68,8 @@ CREATE INDEX in_doubt ON rdimport.conversion (destination, run) WHERE state IN (
 CREATE TABLE rdimport.outcome (
     run integer, file integer, row integer, state text NOT NULL, cells text NOT NULL,
     problems text NOT NULL, instead_file integer, instead_row integer, warnings text NOT NULL,
-    PRIMARY KEY (run, file, row));
+    identity bytea, PRIMARY KEY (run, file, row));
+CREATE INDEX doubted ON rdimport.outcome (identity) WHERE identity IS NOT NULL;
 CREATE TABLE rdimport.named (
     folded bytea, run integer, exact bytea, fields text, text text NOT NULL, new integer NOT NULL,
     known integer NOT NULL, PRIMARY KEY (folded, run, exact, fields));
@@ -89,6 +90,16 @@ CREATE SCHEMA IF NOT EXISTS rdimport_queue;
 CREATE VIEW rdimport.ends AS SELECT run, file, row, state, cells, problems, warnings
     FROM rdimport.outcome UNION ALL SELECT run, file, row, 'uncertain', '[]',
     '[["uncertain.interrupted", "", "", "", ""]]', '[]' FROM rdimport.conversion WHERE state = 0
+"""
+
+_STEPS: Final = {
+    1: """
+ALTER TABLE rdimport.outcome ADD COLUMN identity bytea;
+CREATE INDEX doubted ON rdimport.outcome (identity) WHERE identity IS NOT NULL
+"""
+}
+"""How the tables of an earlier version become those of the next. A run of the earlier release that
+is at work goes on with them.
 """
 
 TIMELINE: Final = "substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)"
@@ -155,15 +166,16 @@ def refuse_weak(session: Session) -> None:
 
 
 def make(session: Session, key: bytes) -> bool:
-    """Make the tables where there are none; tells whether it did. Raises LedgerError where they are
-    another release's, or go with another key, or the database is not safe.
+    """Make the tables where there are none, and bring those of an earlier release up to date; tells
+    whether there were none. Raises LedgerError where they are a later release's, or go with another
+    key, or the database is not safe.
     """
     refuse_weak(session)
     with session.transaction() as db:
         db.execute("SELECT pg_advisory_xact_lock(7303014)")  # two that make it at once
-        if _version(db):
-            made = False
-        else:
+        version = _version(db)
+        made = not version
+        if made:
             for statement in _SCHEMA.split(";"):
                 db.execute(statement.encode())
             db.execute(
@@ -171,7 +183,8 @@ def make(session: Session, key: bytes) -> bool:
                 f" {TIMELINE})",
                 (str(VERSION), ledger_id(key)),
             )
-            made = True
+        else:
+            _bring_up(db, version)
     see(session, key)
     return made
 
@@ -193,6 +206,14 @@ def see(session: Session, key: bytes, *, trusting: bool = False) -> str:
         raise LedgerError(
             _("The ledger {where} was written by a later release of rdimport.", where=where),
             _("Install that release."),
+        )
+    if version < VERSION:
+        raise LedgerError(
+            _("The ledger {where} was written by an earlier release of rdimport.", where=where),
+            _(
+                "Bring it up to date: rdimport fleet init --ledger {where}\nNobody is sent again.",
+                where=where,
+            ),
         )
     if settings.get("key") != ledger_id(key):
         raise LedgerError(
@@ -234,6 +255,14 @@ def see_timeline(address: Address, noted: str, now: str) -> None:
     """Raises LedgerLostError where the database is not the one that was noted."""
     if noted != now:
         raise timeline_changed(address, noted, now)
+
+
+def _bring_up(db: Connection, version: int) -> None:
+    for number in range(version, VERSION):
+        for statement in _STEPS[number].split(";"):
+            db.execute(statement.encode())
+    if version < VERSION:
+        db.execute("UPDATE rdimport.setting SET value = %s WHERE name = 'version'", (str(VERSION),))
 
 
 def _version(db: Connection) -> int:

@@ -152,8 +152,8 @@ UPDATE rdimport.tally SET rows = rows - 1 WHERE run = %(run)s AND state = 'uncer
 
 LIST: Final = """
 INSERT INTO rdimport.outcome (run, file, row, state, cells, problems, warnings, instead_file,
-    instead_row) SELECT %s, * FROM unnest(%s::int[], %s::int[], %s::text[], %s::text[],
-    %s::text[], %s::text[], %s::int[], %s::int[]) ON CONFLICT DO NOTHING
+    instead_row, identity) SELECT %s, * FROM unnest(%s::int[], %s::int[], %s::text[], %s::text[],
+    %s::text[], %s::text[], %s::int[], %s::int[], %s::bytea[]) ON CONFLICT DO NOTHING
 """
 TALLY: Final = """
 INSERT INTO rdimport.tally AS t VALUES (%s, %s, %s)

@@ -18,6 +18,11 @@ _LINES: Final = (
         "SELECT count(*) FROM rdimport.conversion WHERE length(identity) <> 16",
     ),
     (
+        untranslated("{number} lines of `{table}` have an identity that is no hash"),
+        "outcome",
+        "SELECT count(*) FROM rdimport.outcome WHERE length(identity) <> 16",
+    ),
+    (
         untranslated("{number} lines of `{table}` have a state that there is not"),
         "conversion",
         "SELECT count(*) FROM rdimport.conversion WHERE state NOT IN (0, 1, 2, 3, 9)",

@@ -278,7 +278,8 @@ class Writes:
                 elif state is not None:
                     name = State.REFUSED if state == REFUSED else State.UNCERTAIN
                     told = problems_of(problems if state else sql.INTERRUPTED)
-                    ends.append(Outcome(row.file, row.row, name, told))
+                    doubted = row.identity if name is State.UNCERTAIN else None
+                    ends.append(Outcome(row.file, row.row, name, told, identity=doubted))
             self.record(db, ends)
 
     def record(self, db: Connection, outcomes: Sequence[Outcome]) -> None:
@@ -291,7 +292,10 @@ class Writes:
         """Note the ends of rows of which a report says more than how many they are."""
         if not outcomes:
             return
-        lines = [(*_listed(end).values(), *(end.instead or (None, None))) for end in outcomes]
+        lines = [
+            (*_listed(end).values(), *(end.instead or (None, None)), end.identity)
+            for end in outcomes
+        ]
         columns = [list(column) for column in zip(*lines, strict=True)]
         db.execute(sql.LIST, (self._ours["run"], *columns))
 

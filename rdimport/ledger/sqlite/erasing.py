@@ -128,6 +128,10 @@ def _erase_hashes(db: sqlite3.Connection, known: Sequence[str]) -> int:
             " OR lower(hex(identity)) IN (SELECT value FROM json_each(?))",
             (json.dumps(known),),
         ).rowcount
+    db.execute(
+        "UPDATE outcome SET identity = NULL"
+        " WHERE identity IS NOT NULL AND identity NOT IN (SELECT identity FROM conversion)"
+    )
     return gone
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from rdimport.core.row import Problem
-from rdimport.ledger.evidence import Complete, Doubt, started_ms
+from rdimport.ledger.evidence import Accepted, Complete, Doubt, started_ms
 from rdimport.ledger.hashes import digests_of
 from rdimport.ledger.records import text_of
 from rdimport.ledger.sqlite.database import LedgerFile
@@ -59,11 +60,11 @@ class EvidenceBooks:
             for identity, run, name, file, row, left_at, start in found
         ]
 
-    def accept(self, destination: int, proved: Sequence[tuple[Doubt, Problem]]) -> int:
-        """Record that uncertain conversions arrived, each with its proof; atomic and durable.
-        Returns the number that were still uncertain.
+    def accept(self, destination: int, proved: Sequence[tuple[Doubt, Problem]]) -> Accepted:
+        """Record that uncertain conversions arrived, each with its proof, also for the rows of
+        later runs that did not send them again; atomic and durable.
         """
-        done = 0
+        done, runs = 0, set[int]()
         with self._ledger.transaction() as db:
             for doubt, proof in proved:
                 text = text_of((proof,))
@@ -72,22 +73,14 @@ class EvidenceBooks:
                     " tried = NULL WHERE destination = ? AND identity = ? AND state = 'uncertain'",
                     (text, destination, doubt.identity),
                 ).rowcount
-                if not changed:
-                    continue
-                done += 1
-                place = (doubt.run, doubt.file, doubt.row)
-                moved = db.execute(
-                    "UPDATE outcome SET state = 'accepted', problems = ?, warnings = '[]'"
-                    " WHERE run = ? AND file = ? AND row = ? AND state = 'uncertain'",
-                    (text, *place),
-                ).rowcount
-                for state, rows in (("uncertain", -moved), ("accepted", moved)):
-                    db.execute(
-                        "INSERT INTO tally VALUES (?, ?, ?)"
-                        " ON CONFLICT (run, state) DO UPDATE SET rows = rows + excluded.rows",
-                        (doubt.run, state, rows),
-                    )
-        return done
+                if changed:
+                    done += 1
+                    runs |= {doubt.run, *_move(db, destination, doubt, text)}
+            found = db.execute(
+                "SELECT name FROM run WHERE id IN (SELECT value FROM json_each(?))",
+                (json.dumps(list(runs)),),
+            )
+            return Accepted(done, frozenset(name for (name,) in found))
 
     def note_complete(self, destination: int, told: Complete, source: str) -> None:
         """Record that a list is complete."""
@@ -138,3 +131,27 @@ class EvidenceBooks:
             marks = ", ".join("?" * len(some))
             found += self._ledger.query(f"{sql} ({marks})", destination, *some)
         return found
+
+
+def _move(db: sqlite3.Connection, destination: int, doubt: Doubt, text: str) -> list[int]:
+    """Count the rows of a proved conversion as accepted: that of the run that sent it, and those
+    of later runs that listed it as uncertain. Returns the numbers of the runs.
+    """
+    moved = db.execute(
+        "UPDATE outcome SET state = 'accepted', problems = :text, warnings = '[]'"
+        " WHERE state = 'uncertain' AND run = :run AND file = :file AND row = :row RETURNING run",
+        {**doubt._asdict(), "text": text},
+    ).fetchall()
+    moved += db.execute(
+        "UPDATE outcome SET state = 'accepted', problems = :text, warnings = '[]'"
+        " WHERE state = 'uncertain' AND identity = :identity AND run IN"
+        " (SELECT id FROM run WHERE destination = :destination AND id > :run) RETURNING run",
+        {**doubt._asdict(), "text": text, "destination": destination},
+    ).fetchall()
+    runs = [run for (run,) in moved]
+    db.executemany(
+        "INSERT INTO tally VALUES (?, ?, ?)"
+        " ON CONFLICT (run, state) DO UPDATE SET rows = rows + excluded.rows",
+        (change for run in runs for change in ((run, "uncertain", -1), (run, "accepted", 1))),
+    )
+    return runs

@@ -20,7 +20,7 @@ from rdimport.core.users import name_of
 WRITER_WAITS: Final = 30.0
 """Seconds for which one process waits for another to write."""
 
-VERSION: Final = 3
+VERSION: Final = 4
 """1 was used before the first release, with other tables; 2 is that of 0.1.0 (`upgrade`)."""
 
 _OLDEST: Final = 2
@@ -72,7 +72,7 @@ CREATE TABLE sending (
 CREATE TABLE outcome (
     run INTEGER, file INTEGER, row INTEGER, state TEXT NOT NULL, cells TEXT NOT NULL,
     problems TEXT NOT NULL, instead_file INTEGER, instead_row INTEGER, warnings TEXT NOT NULL,
-    PRIMARY KEY (run, file, row)) WITHOUT ROWID;
+    identity BLOB, PRIMARY KEY (run, file, row)) WITHOUT ROWID;
 """
 
 # `left_at` is the time of a row's request, or slightly earlier, in milliseconds since the Unix
@@ -97,6 +97,9 @@ CREATE TABLE complete (
     destination INTEGER, since INTEGER, until INTEGER, identifier BLOB, source TEXT NOT NULL,
     PRIMARY KEY (destination, since, until, identifier)) WITHOUT ROWID;
 """
+
+DOUBTED: Final = "CREATE INDEX doubted ON outcome (identity) WHERE identity IS NOT NULL"
+"""Since 4, an outcome has the identity of a conversion that an earlier run left uncertain."""
 
 _NOW: Final = " ".join(CONVERSION.split())
 _VIEWS: Final = (_NOW, _NOW.replace("NULL, NULL FROM daybook", "NULL FROM daybook"))
@@ -293,7 +296,7 @@ def make(path: Path, db: sqlite3.Connection, kept_apart: str = "") -> None:
     db.execute("BEGIN IMMEDIATE")
     try:
         if not version_of(path, db):  # another process may have created them meanwhile
-            for statement in f"{_SCHEMA}{ADDED_IN_3}{CONVERSION}".split(";"):
+            for statement in f"{_SCHEMA}{ADDED_IN_3}{CONVERSION};{DOUBTED}".split(";"):
                 db.execute(statement)
             key = ("key_id", kept_apart) if kept_apart else ("hash_key", secrets.token_bytes(32))
             db.execute("INSERT INTO setting VALUES (?, ?)", key)
@@ -330,7 +333,7 @@ def recover(db: sqlite3.Connection, destination: int) -> None:
         (destination,),
     )
     db.execute(
-        "INSERT INTO outcome SELECT run, file, row, 'uncertain', '[]', ?, NULL, NULL, '[]'"
+        "INSERT INTO outcome SELECT run, file, row, 'uncertain', '[]', ?, NULL, NULL, '[]', NULL"
         " FROM sending WHERE destination = ?",
         (_INTERRUPTED, destination),
     )

@@ -22,6 +22,7 @@ from rdimport.ledger.sqlite.account_locks import nobody_at_work
 from rdimport.ledger.sqlite.schema import (
     ADDED_IN_3,
     CONVERSION,
+    DOUBTED,
     VERSION,
     damaged,
     post,
@@ -160,6 +161,12 @@ def _to_3(db: sqlite3.Connection) -> None:
     )
 
 
+def _to_4(db: sqlite3.Connection) -> None:
+    """Store which conversion a row is that an earlier run left uncertain."""
+    db.execute("ALTER TABLE outcome ADD COLUMN identity BLOB")
+    db.execute(DOUBTED)
+
+
 def _add_moments(db: sqlite3.Connection) -> None:
     """Add columns for the times of requests; the view is recreated, as it names all columns."""
     db.execute("DROP VIEW conversion")
@@ -224,4 +231,4 @@ def _identifier(facts: Mapping[str, Any]) -> str:
     return " ".join(values[0].split()) if values and values[0] else ""
 
 
-_STEPS: Final[dict[int, Callable[[sqlite3.Connection], None]]] = {2: _to_3}
+_STEPS: Final[dict[int, Callable[[sqlite3.Connection], None]]] = {2: _to_3, 3: _to_4}

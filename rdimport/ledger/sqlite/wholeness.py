@@ -20,6 +20,14 @@ _LINES: Final = (
         "posted",
         "SELECT count(*) FROM posted WHERE typeof(identity) <> 'blob' OR length(identity) <> 16",
     ),
+    (
+        untranslated("{number} lines of `{table}` have an identity that is no hash"),
+        "outcome",
+        (
+            "SELECT count(*) FROM outcome WHERE identity IS NOT NULL"
+            " AND (typeof(identity) <> 'blob' OR length(identity) <> 16)"
+        ),
+    ),
     *(
         (
             untranslated("{number} lines of `{table}` belong to no destination"),

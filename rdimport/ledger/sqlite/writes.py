@@ -168,7 +168,7 @@ class Writes:
     def _list(self, db: sqlite3.Connection, outcomes: Sequence[Outcome]) -> None:
         """Record the results of rows that a report lists individually."""
         db.executemany(
-            "INSERT INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO outcome VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 (
                     self._run,
@@ -179,6 +179,7 @@ class Writes:
                     text_of(end.problems),
                     *(end.instead or (None, None)),
                     text_of(end.warnings),
+                    end.identity,
                 )
                 for end in outcomes
             ),

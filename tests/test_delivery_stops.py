@@ -65,6 +65,7 @@ async def deliver(
                 destination=station,
                 transport=transport,
                 run=to.run,
+                pending_rows=to.pending_rows(),
                 trace=lambda problem, _file, _cells: problem,
                 pace=EvenPacer(None),
                 settings=Settings(concurrency=8),
@@ -72,7 +73,7 @@ async def deliver(
                 chance=random.Random(1),  # noqa: S311
                 observer=ignore_events,
             )
-            await delivery.deliver(to.pending_rows())
+            await delivery.deliver()
     return delivery
 
 

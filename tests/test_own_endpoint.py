@@ -41,6 +41,7 @@ async def deliver(
                 destination=station,
                 transport=transport,
                 run=to.run,
+                pending_rows=to.pending_rows(),
                 trace=lambda problem, _file, _cells: problem,
                 pace=EvenPacer(None),
                 settings=Settings(concurrency=4, patience=patience, max_seconds=seconds),
@@ -48,7 +49,7 @@ async def deliver(
                 chance=random.Random(1),  # noqa: S311
                 observer=ignore_events,
             )
-            await delivery.deliver(to.pending_rows())
+            await delivery.deliver()
     return delivery
 
 

@@ -303,6 +303,7 @@ async def _carry_out(
                 destination=options.to,
                 transport=transport,
                 run=run,
+                pending_rows=plan.pending_rows(),
                 trace=plan.trace,
                 pace=pace,
                 settings=settings,
@@ -311,7 +312,7 @@ async def _carry_out(
                 observer=heard,
             )
             with stop_request.subscribed(delivery.stop):
-                await delivery.deliver(plan.pending_rows())
+                await delivery.deliver()
     options.on_event(SendingFinished())
     resume_in, trouble = delivery.parked_for, delivery.stopped_by or heard.trouble
     return _End(delivery.stopped, True, resume_in, tuple(notes), trouble, dict(delivery.rules))

@@ -9,11 +9,9 @@ send the request, record the result.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from heapq import heappop, heappush
-from itertools import count
 from typing import Final
 
 from rdimport.core.clock import Clock
@@ -26,10 +24,10 @@ from rdimport.delivery.circuit_breaker import CircuitBreaker
 from rdimport.delivery.concurrency_limit import Concurrency
 from rdimport.delivery.in_flight import SETTLED, STATES, InFlightRequest, problems_found, unanswered
 from rdimport.delivery.pacing.pacer import RateLimiter
+from rdimport.delivery.send_queue import SendQueue
 from rdimport.delivery.settings import (
     BATCH_SIZE,
     BATCH_WAIT,
-    LEAD_PERIOD,
     LONGEST_WAIT,
     NONE,
     REPEATS,
@@ -39,16 +37,10 @@ from rdimport.delivery.settings import (
     Trace,
 )
 from rdimport.delivery.transport import NotAnswered, Reply, Transport
+from rdimport.delivery.waits import Waits
 from rdimport.destination import Answer, Destination
 from rdimport.destination.verdict import Action, Evidence, decide
-from rdimport.ledger import (
-    Counters,
-    Outcome,
-    PendingRow,
-    RowResult,
-    Run,
-    problems_of,
-)
+from rdimport.ledger import Counters, Outcome, PendingRow, RowResult, Run, problems_of
 from rdimport.ledger.group_commit import Journal
 
 __all__ = ["GRACE", "Chance", "Delivery", "Settings", "Trace"]
@@ -66,6 +58,7 @@ class Delivery:
         destination: Destination,
         transport: Transport,
         run: Run,
+        pending_rows: Iterator[PendingRow],
         trace: Trace,
         pace: RateLimiter,
         settings: Settings,
@@ -84,28 +77,18 @@ class Delivery:
         self._circuit = CircuitBreaker(settings.patience)
         self._concurrency = Concurrency(settings.concurrency)
         self._run = run
-        self._journal = Journal(run, self._counters, self._halt)
-        self._again: deque[PendingRow] = deque()
+        self._queue = SendQueue(pending_rows, settings.limit, clock.monotonic)
         self._open: set[InFlightRequest] = set()
-        self._changed = asyncio.Event()
-        self._enough = 0
-        """The number of open requests that the dispatcher is waiting to fall to."""
-        self._stopping = asyncio.Event()
-        self._sleep: asyncio.Future[None] | None = None
-        """What the dispatcher waits for between two slots of the quota."""
+        self._waits = Waits(self._open, clock)
+        self._journal = Journal(run, self._counters, self._waits.stop)
         self._started = clock.monotonic()
-        self._requests = self._retries = self._throttled = self._taken = self._setbacks = 0
+        self._requests = self._retries = self._throttled = self._setbacks = 0
         self.stopped: StopReason | None = None
         self.stopped_by = ""
         """Detail of the response that stopped the run, if one did."""
         self._tried: set[bytes] = set()
-        self._set_aside: set[bytes] = set()
-        self._order = count()  # tie-breaker: of rows due at the same time, first in, first out
-        self._parked: list[tuple[float, int, PendingRow]] = []
         self._doubted: dict[bytes, tuple[int, Answer]] = {}
-        """Uncertain rows being repeated (idempotent endpoints only): number of repeats, last
-        answer.
-        """
+        """Uncertain rows that are repeated (idempotent endpoints only): how often, last answer."""
         self.rules: Counter[str] = Counter()
         self._broken: BaseException | None = None
 
@@ -113,18 +96,11 @@ class Delivery:
         """Take no new rows. Only the first reason is kept."""
         if self.stopped is None:
             self.stopped = reason
-            self._halt()
+            self._waits.stop()
             if self._open:
                 self._observer(Stopping(len(self._open)))
 
-    def _halt(self) -> None:
-        """Wake every waiter: no row is sent from here on."""
-        self._stopping.set()
-        self._changed.set()
-        if self._sleep is not None:
-            self._sleep.cancel()
-
-    async def deliver(self, pending_rows: Iterator[PendingRow]) -> None:
+    async def deliver(self) -> None:
         """Send all rows, or as many as possible before the run stops.
 
         Raises LedgerError when a row cannot be recorded; nothing is sent after that.
@@ -133,7 +109,7 @@ class Delivery:
         self._journal.start()
         watch = asyncio.create_task(self._watch())
         try:
-            await self._dispatch(pending_rows)
+            await self._dispatch()
         finally:
             watch.cancel()
             try:
@@ -143,35 +119,33 @@ class Delivery:
                 await self._journal.close()
         if self._broken is not None:
             raise self._broken
-        if self.stopped is None and self._parked:
+        if self.stopped is None and self.parked_for is not None:
             self.stop(StopReason.LEAD_QUOTA)
 
     @property
     def parked_for(self) -> float | None:
         """Seconds until the first parked row is due; None if no row is parked."""
-        if not self._parked:
-            return None
-        return max(0.0, self._parked[0][0] - self._clock.monotonic())
+        return self._queue.parked_for
 
     async def _watch(self) -> None:
         if self._settings.max_seconds is not None:
             await self._clock.sleep(self._settings.max_seconds)
             self.stop(StopReason.MAX_DURATION)
 
-    async def _dispatch(self, pending_rows: Iterator[PendingRow]) -> None:
-        while not self._stopping.is_set():
-            batch = await self._due(pending_rows, await self._room())
+    async def _dispatch(self) -> None:
+        while not self._waits.is_stopping():
+            batch = await self._due(await self._room())
             if batch:
                 ours = await self._begin(batch)
                 at_capacity = len(self._open) + len(ours) >= self._concurrency.places
                 for pending in ours:
                     self._launch(pending, at_capacity=at_capacity)
             elif self._open:
-                await self._change(len(self._open) - 1)
+                await self._waits.until_open(len(self._open) - 1)
             elif (wait := self.parked_for) is not None and wait <= WORTH_WAITING:
-                await self._pause(wait)
-            elif not self._again:
-                self._stop_at_limit(pending_rows)
+                await self._waits.pause(wait)
+            elif not self._queue.repeats:
+                self._stop_at_limit()
                 return
 
     async def _room(self) -> int:
@@ -180,48 +154,36 @@ class Delivery:
         rows.
         """
         waited = False
-        while not self._stopping.is_set():
+        while not self._waits.is_stopping():
             # after a failure, probe with one row at a time
             places = 1 if self._setbacks else self._concurrency.places
             free = places - len(self._open)
             if free > 0 and (waited or 2 * free >= places):  # the limit may have dropped
                 return min(free, BATCH_SIZE)
-            await self._change(places - 1)
-            if not self._stopping.is_set():
-                await self._change(places // 2, BATCH_WAIT)
+            await self._waits.until_open(places - 1)
+            if not self._waits.is_stopping():
+                await self._waits.until_open(places // 2, BATCH_WAIT)
             waited = len(self._open) < places
         return 0
 
-    async def _due(self, pending_rows: Iterator[PendingRow], free: int) -> list[PendingRow]:
+    async def _due(self, free: int) -> list[PendingRow]:
         """Rows whose slot of the quota has come: at least one if any are left, at most `free`."""
         batch: list[PendingRow] = []
-        while len(batch) < free and (pending := self._take(pending_rows)) is not None:
+        while len(batch) < free and (pending := self._queue.take()) is not None:
             while (wait := self._pace.wait(now := self._clock.monotonic())) > 0 and not batch:
-                await self._pause(wait)
-                if self._stopping.is_set():
+                await self._waits.pause(wait)
+                if self._waits.is_stopping():
                     break
-            if wait > 0 or self._stopping.is_set():
-                self._again.appendleft(pending)
+            if wait > 0 or self._waits.is_stopping():
+                self._queue.repeats.appendleft(pending)
                 break
             self._pace.acquire(now)
             batch.append(pending)
         return batch
 
-    def _take(self, pending_rows: Iterator[PendingRow]) -> PendingRow | None:
-        if self._again:
-            return self._again.popleft()
-        if self._parked and self._parked[0][0] <= self._clock.monotonic():
-            return heappop(self._parked)[2]
-        limit = self._settings.limit
-        if limit is not None and self._taken >= limit:
-            return None
-        pending = next(pending_rows, None)
-        self._taken += pending is not None
-        return pending
-
-    def _stop_at_limit(self, pending_rows: Iterator[PendingRow]) -> None:
+    def _stop_at_limit(self) -> None:
         """Stop with LIMIT or CANARY if rows are left after the limit."""
-        if self._settings.limit is not None and next(pending_rows, None) is not None:
+        if self._queue.exceeds_limit():
             self.stop(StopReason.CANARY if self._settings.canary else StopReason.LIMIT)
 
     async def _begin(self, batch: Sequence[PendingRow]) -> Sequence[PendingRow]:
@@ -248,36 +210,11 @@ class Delivery:
         ours = self._doubted.keys() | {row.identity for row in claimed}
         return [pending for pending in batch if pending.outgoing.identity in ours]
 
-    async def _change(self, enough: int, within: float | None = None) -> None:
-        """Wait until at most `enough` requests are open, the run stops, or `within` seconds have
-        passed.
-        """
-        self._enough = enough
-        self._changed.clear()
-        if len(self._open) <= enough or self._stopping.is_set():
-            return
-        late = None
-        if within is not None:
-            late = asyncio.get_running_loop().call_later(within, self._changed.set)
-        await self._changed.wait()
-        if late is not None:
-            late.cancel()
-
-    async def _pause(self, seconds: float) -> None:
-        """Wait, but not past the moment in which the run stops: `_halt` ends it."""
-        if self._stopping.is_set():
-            return
-        self._sleep = asyncio.ensure_future(self._clock.sleep(seconds))
-        try:
-            await asyncio.wait((self._sleep,))
-        finally:
-            self._sleep.cancel()
-
     def _launch(self, pending: PendingRow, *, at_capacity: bool) -> None:
         row = pending.outgoing
-        if self._stopping.is_set():  # the run stopped while the row was being recorded
+        if self._waits.is_stopping():  # the run stopped while the row was being recorded
             if row.identity in self._doubted:
-                self._again.append(pending)
+                self._queue.repeats.append(pending)
             else:
                 self._journal.end(row)
             return
@@ -303,22 +240,12 @@ class Delivery:
         except Exception as error:  # noqa: BLE001  raised again by `deliver`
             # a bug: the ledger still has the row as in flight, and nothing more may be sent
             self._broken = error
-            self._halt()
-        if len(self._open) <= self._enough:
-            self._changed.set()
+            self._waits.stop()
+        self._waits.on_done()
 
     async def _drain(self) -> None:
         """Wait for the requests in flight. Those not answered within GRACE become uncertain."""
-        if not self._open:
-            return
-        self._enough = 0
-        late = asyncio.ensure_future(self._clock.sleep(GRACE))
-        while self._open and not late.done():
-            self._changed.clear()
-            landed = asyncio.ensure_future(self._changed.wait())
-            await asyncio.wait((late, landed), return_when=asyncio.FIRST_COMPLETED)
-            landed.cancel()
-        late.cancel()
+        await self._waits.drain(GRACE)
         for flight in list(self._open):
             self._transport.abandon(flight)
             self._on_done(flight, NotAnswered(Detail.STOPPED))
@@ -352,19 +279,19 @@ class Delivery:
         """
         identity = pending.outgoing.identity
         times, _ = self._doubted.get(identity, (0, answer))
-        ended = times >= REPEATS or self._stopping.is_set() or decide(answer.evidence).stops
+        ended = times >= REPEATS or self._waits.is_stopping() or decide(answer.evidence).stops
         if not self._destination.idempotent or ended:
             return False
         self.rules["idempotent"] += 1
         self._doubted[identity] = (times + 1, answer)
         self._tried.add(identity)
         self._hold(answer._replace(wait=None, rule="idempotent"))
-        self._again.append(pending)
+        self._queue.repeats.append(pending)
         return True
 
     def _give_up_repeats(self) -> None:
         """When the run ends, rows still waiting for a repeat become uncertain."""
-        for pending in [p for p in self._again if p.outgoing.identity in self._doubted]:
+        for pending in [p for p in self._queue.repeats if p.outgoing.identity in self._doubted]:
             self._note(pending, self._doubted[pending.outgoing.identity][1], Action.DOUBT)
 
     def _note(self, pending: PendingRow, answer: Answer, action: Action) -> None:
@@ -391,15 +318,10 @@ class Delivery:
         if action is Action.RETRY:
             self._tried.add(pending.outgoing.identity)
             self._hold(answer)
-            self._again.append(pending)
+            self._queue.repeats.append(pending)
         elif action is Action.PARK:
             self._throttled += 1
-            wait = LEAD_PERIOD if answer.wait is None else min(answer.wait, LEAD_PERIOD)
-            if pending.outgoing.identity in self._set_aside:
-                wait = max(wait, 2 * WORTH_WAITING)  # the announced reset was too early
-            self._set_aside.add(pending.outgoing.identity)
-            due = self._clock.monotonic() + wait
-            heappush(self._parked, (due, next(self._order), pending))
+            self._queue.park(pending, answer.wait)
         elif action is not Action.STOP:
             self._setbacks = 0
 

@@ -1,0 +1,75 @@
+"""What the dispatcher waits for: requests that finish, time that passes, the end of the run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sized
+
+from rdimport.core.clock import Clock
+
+
+class Waits:
+    """The waits of one task, all of which end once the run stops. `requests` are those open."""
+
+    def __init__(self, requests: Sized, clock: Clock) -> None:
+        self._requests = requests
+        self._clock = clock
+        self._changed = asyncio.Event()
+        self._enough = 0
+        """The number of open requests that the task is waiting to fall to."""
+        self._sleep: asyncio.Future[None] | None = None
+        self._stopping = False
+
+    def is_stopping(self) -> bool:
+        """Whether the run stops: no row is sent from here on."""
+        return self._stopping
+
+    def stop(self) -> None:
+        """End every wait, this one and those to come."""
+        self._stopping = True
+        self._changed.set()
+        if self._sleep is not None:
+            self._sleep.cancel()
+
+    def on_done(self) -> None:
+        """Called when a request is no longer open."""
+        if len(self._requests) <= self._enough:
+            self._changed.set()
+
+    async def until_open(self, enough: int, within: float | None = None) -> None:
+        """Wait until at most `enough` requests are open, the run stops, or `within` seconds have
+        passed.
+        """
+        self._enough = enough
+        self._changed.clear()
+        if len(self._requests) <= enough or self._stopping:
+            return
+        late = None
+        if within is not None:
+            late = asyncio.get_running_loop().call_later(within, self._changed.set)
+        await self._changed.wait()
+        if late is not None:
+            late.cancel()
+
+    async def pause(self, seconds: float) -> None:
+        """Wait, but not past the moment in which the run stops."""
+        if self._stopping:
+            return
+        self._sleep = asyncio.ensure_future(self._clock.sleep(seconds))
+        try:
+            await asyncio.wait((self._sleep,))
+        finally:
+            self._sleep.cancel()
+
+    async def drain(self, grace: float) -> None:
+        """Wait until no request is open, stopping or not, for at most `grace` seconds."""
+        if not self._requests:
+            return
+        self._enough = 0
+        late = asyncio.ensure_future(self._clock.sleep(grace))
+        while self._requests and not late.done():
+            self._changed.clear()
+            landed = asyncio.ensure_future(self._changed.wait())
+            await asyncio.wait((late, landed), return_when=asyncio.FIRST_COMPLETED)
+            landed.cancel()
+        late.cancel()

@@ -272,7 +272,8 @@ async def run_async(
     """
     from random import SystemRandom  # noqa: PLC0415
 
-    from rdimport.api.pipeline import RunOptions, carry_out  # noqa: PLC0415
+    from rdimport.api.pipeline import carry_out  # noqa: PLC0415
+    from rdimport.api.run_options import RunOptions  # noqa: PLC0415
     from rdimport.delivery.settings import Settings  # noqa: PLC0415
 
     read_mapping, custom_fields, name = _loaded(mapping, custom_fields)

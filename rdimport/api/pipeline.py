@@ -5,58 +5,49 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Sequence
-from collections.abc import Mapping as Counts
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TypeVar
 
+from rdimport.api.ending import End, abandoned, finish
 from rdimport.api.hints import source_hints
 from rdimport.api.results import RunResult
+from rdimport.api.run_options import RunOptions
 from rdimport.core.address import masked
 from rdimport.core.ahead import load_ahead
-from rdimport.core.clock import Clock, today
-from rdimport.core.errors import Bug, ExitCode, LedgerError, RdimportError, ReportError
+from rdimport.core.clock import today
+from rdimport.core.errors import ReportError
 from rdimport.core.events import (
     LastTrouble,
-    Observer,
     PlanFinished,
     ReportFinished,
     ReportStage,
     SendingFinished,
     SendingStarted,
 )
-from rdimport.core.messages import _
-from rdimport.core.quota import Quota
-from rdimport.core.row import FAILED, State
 from rdimport.core.shell import whole
 from rdimport.core.stop import StopReason
 from rdimport.delivery.named_proxy import refuse_unusable_proxy
 from rdimport.delivery.pacing.pacer import EvenPacer, RateLimiter
 from rdimport.delivery.pacing.shared import shared
 from rdimport.delivery.stopping import StopRequest, stop_on_signals, stop_with
-from rdimport.destination import Destination
-from rdimport.destination.rdstation.custom_fields import CustomFields
 from rdimport.destination.rdstation.endpoint import BASE_URL
 from rdimport.ledger import (
-    Ending,
+    Example,
     Held,
     Ledger,
     Run,
     RunRecord,
-    Store,
     Wish,
-    damage_in,
     hash_of,
     refuse_unrecognised,
     wait_for,
 )
 from rdimport.mapping import Mapping
 from rdimport.plan import mapping_record
-from rdimport.plan.departure import Departure, set_out
+from rdimport.plan.departure import set_out
 from rdimport.plan.duplicates import Index
 from rdimport.plan.history import history_of
 from rdimport.plan.known_rows import KnownRows
@@ -65,53 +56,11 @@ from rdimport.plan.spool import Spool
 from rdimport.plan.suppression import Suppression
 from rdimport.prepare.preview import advice
 from rdimport.prepare.validate import LIBRARIES
-from rdimport.report import write_report
 from rdimport.report.private_files import clean, see_that_it_can_be_made
-from rdimport.report.summary import RunSummary, summarise_alone
-from rdimport.source import Hints, open_tables
-
-if TYPE_CHECKING:
-    from rdimport.delivery.dispatcher import Chance, Settings
-    from rdimport.delivery.transport import Kind
+from rdimport.report.summary import RunSummary
+from rdimport.source import open_tables
 
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
-    """All arguments of `run`. `quota_dir` is the folder for quotas shared by runs on this machine,
-    None if the quota is not shared.
-    """
-
-    to: Destination
-    state_dir: Path
-    store: Store
-    report_dir: Path
-    quota: Quota | None
-    quota_dir: Path | None
-    wait: float
-    settings: Settings
-    hints: Hints
-    resend: frozenset[State]
-    not_proved: bool
-    suppress: tuple[str, ...]
-    custom_fields: CustomFields | None
-    on_event: Observer
-    clock: Clock
-    chance: Chance
-    signals: bool
-    stop: StopRequest | None
-    job: str
-    batch: str
-    mapping_name: str
-    sandbox: bool
-    again: tuple[str, ...]
-    yes: bool
-    new_identity: bool
-    agreed: Callable[[Departure], bool]
-    transport: Kind
-    lang: str
-    full_report: bool
 
 
 async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions) -> RunResult:
@@ -130,9 +79,9 @@ async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions)
             stack.enter_context(stop_on_signals(stop_request))
         if options.stop is not None:
             stack.enter_context(stop_with(options.stop, stop_request))
-        store, account = options.store, options.to.account
+        store, clock = options.store, options.clock
         store.bring_up()
-        free = wait_for(store, account, options.clock, options.wait, stop_request.is_set)
+        free = wait_for(store, options.to.account, clock, options.wait, stop_request.is_set)
         lock = stack.enter_context(await free)
         ledger = stack.enter_context(store.open())
         read = partial(Suppression.read, options.suppress)
@@ -143,33 +92,45 @@ async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions)
         planner = _planner(
             run, options, mapping, people, spool=spool, index=index, stop_request=stop_request
         )
-        try:
-            plan = await _in_thread(partial(planner.make, tables), stop_request)
-            end = _End(stop_request.reason, read=not stop_request.is_set())
-            if end.read:
-                _see_that_it_may_send(plan, run, options)
-                spent = options.clock.monotonic() - started
-                end = await _carry_out(plan, run, options, stop_request, spent)
-            summary = await _in_thread(partial(_finish, run, options, end), stop_request)
-            options.on_event(ReportStage("counting", 0))
-            seen = run.examples(of_each=1)
-            options.on_event(ReportFinished())
-        except BaseException as error:
-            instead = _abandoned(run, options, error)
-            if instead is None:
-                raise
-            raise instead from error
+        make = partial(planner.make, tables)
+        end, summary, seen = await _import(make, run, options, stop_request, started)
     notes = tuple(note for table in tables for note in table.notes) + people.notes
-    where = options.report_dir / summary.run_id
     return RunResult(
         summary,
         seen,
-        where,
-        options.store,
+        options.report_dir / summary.run_id,
+        store,
         notes + end.notes,
         tuple(mapping.fields),
         advice(mapping, options.lang),
     )
+
+
+async def _import(
+    make: Callable[[], Plan],
+    run: Run,
+    options: RunOptions,
+    stop_request: StopRequest,
+    started: float,
+) -> tuple[End, RunSummary, dict[str, list[Example]]]:
+    """Plan, send and report a run that has begun in the ledger; it gets its end in any case."""
+    try:
+        plan = await _in_thread(make, stop_request)
+        end = End(stop_request.reason, read=not stop_request.is_set())
+        if end.read:
+            _see_that_it_may_send(plan, run, options)
+            spent = options.clock.monotonic() - started
+            end = await _carry_out(plan, run, options, stop_request, spent)
+        summary = await _in_thread(partial(finish, run, options, end), stop_request)
+        options.on_event(ReportStage("counting", 0))
+        seen = run.examples(of_each=1)
+        options.on_event(ReportFinished())
+    except BaseException as error:
+        instead = abandoned(run, options, error)
+        if instead is None:
+            raise
+        raise instead from error
+    return end, summary, seen
 
 
 def _see_that_it_may_send(plan: Plan, run: Run, options: RunOptions) -> None:
@@ -252,19 +213,6 @@ def _reach(options: RunOptions) -> tuple[str, ...]:
     return (*address, *account, *options.store.reach, "--report-dir", reports, *people)
 
 
-class _End(NamedTuple):
-    """The end of a run: the reason if it stopped early, whether all of the input was read, the
-    seconds until continuing makes sense, notes for the user, and the last trouble, as a detail.
-    """
-
-    stopped: StopReason | None
-    read: bool = True
-    resume_in: float | None = None
-    notes: tuple[str, ...] = ()
-    trouble: str = ""
-    rules: Counts[str, int] = MappingProxyType({})
-
-
 async def _in_thread(work: Callable[[], Result], stop_request: StopRequest) -> Result:
     """Run `work` in a thread. On cancellation, wait for it to finish, because it uses the
     ledger.
@@ -280,7 +228,7 @@ async def _in_thread(work: Callable[[], Result], stop_request: StopRequest) -> R
 
 async def _carry_out(
     plan: Plan, run: Run, options: RunOptions, stop_request: StopRequest, spent: float
-) -> _End:
+) -> End:
     """Send the rows of the plan; `spent` is the part of the run's time used so far, in seconds."""
     from rdimport.delivery.dispatcher import Delivery  # noqa: PLC0415
     from rdimport.delivery.transport import Timeouts, connected  # noqa: PLC0415
@@ -315,7 +263,7 @@ async def _carry_out(
                 await delivery.deliver()
     options.on_event(SendingFinished())
     resume_in, trouble = delivery.parked_for, delivery.stopped_by or heard.trouble
-    return _End(delivery.stopped, True, resume_in, tuple(notes), trouble, dict(delivery.rules))
+    return End(delivery.stopped, True, resume_in, tuple(notes), trouble, dict(delivery.rules))
 
 
 def _pace(options: RunOptions, notes: list[str]) -> AbstractContextManager[RateLimiter]:
@@ -325,73 +273,6 @@ def _pace(options: RunOptions, notes: list[str]) -> AbstractContextManager[RateL
     return shared(
         options.quota, options.to, options.quota_dir, options.clock.monotonic(), notes.append
     )
-
-
-def _finish(run: Run, options: RunOptions, end: _End) -> RunSummary:
-    """Record the end of the run, and write the report."""
-    counts = run.counts()
-    if counts[State.PENDING] or not end.read:
-        code = ExitCode.STOPPED
-    elif any(counts[state] for state in FAILED):
-        code = ExitCode.FAILED_ROWS
-    else:
-        code = ExitCode.DONE
-    now = options.clock.now()
-    resume_at = None
-    if end.stopped is StopReason.LEAD_QUOTA and end.resume_in is not None:
-        resume_at = now + timedelta(seconds=end.resume_in)
-    found = Ending(end.read, end.trouble, rules=dict(end.rules))
-    run.finish(now, code, end.stopped, resume_at, found)
-    return _report(run, options)
-
-
-def _report(run: Run, options: RunOptions) -> RunSummary:
-    """Write the report. If that fails, the summary says so: the rows have been processed."""
-    try:
-        return write_report(
-            run,
-            options.report_dir,
-            lang=options.lang,
-            full=options.full_report,
-            on_event=options.on_event,
-        )
-    except ReportError as error:
-        return summarise_alone(run, options.report_dir, options.store.reach, error)
-
-
-def _abandoned(run: Run, options: RunOptions, error: BaseException) -> RdimportError | None:
-    """Record why a run could not continue, if the ledger still allows that.
-
-    Returns the exception to raise instead of the error, if any: once rows were sent, one with exit
-    code 3 and the place of the report; for unexpected contents of the ledger, that it is damaged.
-    """
-    sent = run.has_begun
-    with suppress(LedgerError):
-        sent = run.has_sent()
-    if not isinstance(error, RdimportError | Bug) and isinstance(error, Exception):
-        error = damage_in(run.ledger) or error
-    if isinstance(error, RdimportError):
-        code = ExitCode.STOPPED if sent else error.exit_code
-    else:
-        code = ExitCode.BUG if isinstance(error, Exception) else ExitCode.STOPPED
-    now, told = options.clock.now(), error.message if isinstance(error, RdimportError) else ""
-    with suppress(LedgerError):
-        run.finish(now, code, type(error).__name__, found=Ending(error=told))
-    known: dict[str, Any] = {
-        "run_id": run.name,
-        "finished_at": now.isoformat(),
-        "exit_code": int(code),
-        "stopped_because": type(error).__name__,
-        "account": options.to.account,
-        "job": options.job,
-    }
-    remedy = ""
-    if sent:
-        with suppress(RdimportError, Bug):  # the error that ended the run is the one to raise
-            # the result is known here even if the ledger did not record it
-            known = {**_report(run, options).as_json(), **known}
-            remedy = _("The report of this run: {folder}", folder=options.report_dir / run.name)
-    return error.with_code(code, remedy, known) if isinstance(error, RdimportError) else None
 
 
 def _recall(run: Run, options: RunOptions, mapping: Mapping) -> KnownRows | None:

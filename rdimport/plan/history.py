@@ -95,26 +95,43 @@ class SendHistory:
         either = pl.concat([rows[IDENTITY], rows[EARLIER].drop_nulls().alias(IDENTITY)])
         known = self.known(either)
         if known.is_empty():
-            fresh = rows.with_columns(
-                pl.lit(value=False).alias(UNCHANGED), pl.lit(0, pl.Int64).alias(VERSION)
-            )
-            nothing = pl.DataFrame(schema={IDENTITY: pl.Binary, PAYLOAD_HASH: pl.Binary})
-            none = rows[ROW].clear()
-            return Known(fresh, [], rows.select(ROW, IDENTITY).clear(), nothing, none, none)
+            return _all_new(rows)
+        seen = self._compared(rows, known, whole=whole)
+        adopted = seen.filter("adopted").select(pl.col(_SENT_AS).alias(IDENTITY), PAYLOAD_HASH)
+        recognised = seen.filter(pl.col("state").is_not_null())[ROW]
+        by_earlier = seen.filter(pl.col(_SENT_AS).eq(pl.col(EARLIER)))[ROW]
+        seen = self._decided(seen)
+        left = seen.filter(~pl.col("already") & ~pl.col("ended"))
+        return Known(
+            rows=left.select(*rows.columns, UNCHANGED, VERSION),
+            ends=list(_ends(seen.filter("ended"), cells)),
+            already=seen.filter("already").select(ROW, pl.col(_SENT_AS).alias(IDENTITY)),
+            adopted=adopted,
+            recognised=recognised,
+            by_earlier=by_earlier,
+        )
+
+    def _compared(self, rows: pl.DataFrame, known: pl.DataFrame, *, whole: bool) -> pl.DataFrame:
+        """The rows with what is known about each (null if nothing), and `PAYLOAD_HASH`.
+
+        Boolean columns: `same`, the payload is that of the last time; `denied`, it is the one that
+        was refused after an earlier one had been accepted; `adopted`, see `Known`.
+        """
         was = known.rename({"identity": _SENT_AS, "payload": "was"})
         seen = rows.with_columns(_sent_as(known["identity"]).alias(_SENT_AS))
         seen = seen.join(was, on=_SENT_AS, how="left", maintain_order="left")
         seen = seen.with_columns(pl.Series(PAYLOAD_HASH, self._payloads(seen), pl.Binary))
         now = pl.col(PAYLOAD_HASH)
-        earlier = pl.col("was").bin.size().gt(_HASHED) & whole & self.changed
+        adopted = pl.col("was").bin.size().gt(_HASHED) & whole & self.changed
         denied = pl.col("state").eq(State.ACCEPTED) & pl.col("refused").eq(now)
-        seen = seen.with_columns(
+        return seen.with_columns(
             (denied & (whole and self.changed)).fill_null(value=False).alias("denied"),
-            ((pl.col("was").eq(now) & whole) | earlier).fill_null(value=False).alias("same"),
+            ((pl.col("was").eq(now) & whole) | adopted).fill_null(value=False).alias("same"),
+            adopted.fill_null(value=False).alias("adopted"),
         )
-        recognised = seen.filter(pl.col("state").is_not_null())[ROW]
-        adopted = seen.filter(earlier).select(pl.col(_SENT_AS).alias(IDENTITY), PAYLOAD_HASH)
-        by_earlier = seen.filter(pl.col(_SENT_AS).eq(pl.col(EARLIER)))[ROW]
+
+    def _decided(self, seen: pl.DataFrame) -> pl.DataFrame:
+        """Add what becomes of each row: `already`, `ended`, `UNCHANGED` and `VERSION`."""
         same = pl.col("same") | pl.col("denied")
         refused = pl.when("denied").then(pl.lit(str(State.REFUSED))).otherwise("state")
         seen = seen.with_columns(refused.alias("state"))
@@ -126,25 +143,12 @@ class SendHistory:
         kept = ~(asked & ~pl.col("run").is_in(list(self.wished)))
         accepted = state.eq(State.ACCEPTED) & kept
         ended = (state.eq(State.UNCERTAIN) | (state.eq(State.REFUSED) & same)) & kept
-        seen = seen.with_columns(
+        own = pl.when(pl.col(_SENT_AS).eq(pl.col(IDENTITY)))
+        return seen.with_columns(
             (accepted & (not self.changed)).fill_null(value=False).alias("already"),
             ended.fill_null(value=False).alias("ended"),
             (accepted & same).fill_null(value=False).alias(UNCHANGED),
-            pl.when(pl.col(_SENT_AS).eq(pl.col(IDENTITY)))
-            .then("version")
-            .fill_null(0)
-            .alias(VERSION),
-        )
-        left = seen.filter(~pl.col("already") & ~pl.col("ended"))
-        ends = list(_ends(seen.filter("ended"), cells))
-        already = seen.filter("already").select(ROW, pl.col(_SENT_AS).alias(IDENTITY))
-        return Known(
-            left.select(*rows.columns, UNCHANGED, VERSION),
-            ends,
-            already,
-            adopted,
-            recognised,
-            by_earlier,
+            own.then("version").fill_null(0).alias(VERSION),
         )
 
     def _payloads(self, seen: pl.DataFrame) -> list[bytes | None]:
@@ -170,6 +174,16 @@ class SendHistory:
         ):
             if digest in (was, refused):
                 found[at] = digest
+
+
+def _all_new(rows: pl.DataFrame) -> Known:
+    """A batch of which no row is known."""
+    new = rows.with_columns(
+        pl.lit(value=False).alias(UNCHANGED), pl.lit(0, pl.Int64).alias(VERSION)
+    )
+    nothing = pl.DataFrame(schema={IDENTITY: pl.Binary, PAYLOAD_HASH: pl.Binary})
+    none = rows[ROW].clear()
+    return Known(new, [], rows.select(ROW, IDENTITY).clear(), nothing, none, none)
 
 
 def _sent_as(known: pl.Series) -> pl.Expr:

@@ -80,8 +80,8 @@ def bind(
 ) -> Bound:
     """Find the mapping's columns in a table.
 
-    Raises MappingError listing every missing column, every constant that RD would refuse and, if
-    the `account`'s fields are given, every custom field that the account does not have.
+    Raises MappingError listing all missing columns, constants that RD would refuse, and custom
+    fields that the `account` does not have.
     """
     by_name = {names.fold(column): column for column in reversed(columns)}
     missing = [name for name in mapping.columns() if names.fold(name) not in by_name]
@@ -94,6 +94,7 @@ def bind(
     computed = {f"{COMPUTED}{t.name}": t.source.expr for t in wanted if t.source.expr is not None}
     if mapping.where is not None:
         computed[WHERE] = mapping.where
+    known_by = [t for t in wanted if _known_by(mapping, t)]
     bound = Bound(
         mapping=mapping,
         table=table,
@@ -105,9 +106,7 @@ def bind(
             _about(t, origin) if t.name in mapping.about else _expression(mapping, t, found)
             for t in wanted
         ),
-        before=tuple(
-            _expression(mapping, t, found, BEFORE) for t in wanted if _known_by(mapping, t)
-        ),
+        before=tuple(_expression(mapping, t, found, BEFORE) for t in known_by),
         schema=validate.schema(mapping, account_fields.allowed_values(mapping, account)),
     )
     _try_expressions(bound, columns)

@@ -129,11 +129,18 @@ def summarise(run: Run, folder: Path) -> RunSummary:
         given=record.given,
         resend=record.resend,
         files=tuple(table.name for table in run.inputs().values()),
-        summary_json=str(folder / FILE_NAME),
-        failures_csv=str(folder / failures_csv.FILE_NAME),
-        failures_xlsx=str(folder / "failures.xlsx"),
-        report_html=str(folder / "report.html"),
+        **_paths(folder),
     )
+
+
+def _paths(folder: Path) -> dict[str, str]:
+    """The files of the report, by the names of their fields."""
+    return {
+        "summary_json": str(folder / FILE_NAME),
+        "failures_csv": str(folder / failures_csv.FILE_NAME),
+        "failures_xlsx": str(folder / "failures.xlsx"),
+        "report_html": str(folder / "report.html"),
+    }
 
 
 def summarise_alone(

@@ -75,6 +75,22 @@ def the_list(file: InputFile, hints: Hints, opens: Open) -> InputFile:
         infos = archive.infolist()
     if any(info.filename in _WORKBOOK_PARTS for info in infos):
         return file
+    _refuse_other_archives(file, infos)
+    members = _members(infos)
+    if not members:
+        raise SourceError(
+            _("{name} is an archive without a file in it.", name=file.name), _("Check the archive.")
+        )
+    fits = _fitting(file, members, file.member or hints.member)
+    chosen = fits[0] if len(fits) == 1 else _only(file, fits, hints, opens)
+    if chosen.suffix in _PACKED:
+        raise _nested(f"{file.name}/{chosen.name}")
+    left = [one for one in fits if one is not chosen]
+    return replace(_opened(file, chosen), notes=_notes(file, left))
+
+
+def _refuse_other_archives(file: InputFile, infos: Sequence[ZipInfo]) -> None:
+    """Raise SourceError for a zip file that is no archive of lists, or has too many members."""
     if any(info.filename.endswith(".iwa") for info in infos):
         raise SourceError(
             _(
@@ -84,7 +100,7 @@ def the_list(file: InputFile, hints: Hints, opens: Open) -> InputFile:
             _("Open it in Numbers, choose File > Export To > CSV or Excel, and import that."),
         )
     if file.packed:
-        raise SourceError(_("{name} is an archive inside of another.", name=file.name), _(UNPACK))
+        raise _nested(file.name)
     if len(infos) > MOST_MEMBERS:
         raise SourceError(
             _(
@@ -94,34 +110,10 @@ def the_list(file: InputFile, hints: Hints, opens: Open) -> InputFile:
             ),
             _(UNPACK),
         )
-    members = _members(infos)
-    if not members:
-        raise SourceError(
-            _("{name} is an archive without a file in it.", name=file.name), _("Check the archive.")
-        )
-    wish = file.member or hints.member
-    fits = _fitting(members, wish) if wish else members
-    if not fits:
-        raise SourceError(
-            _(
-                "No file in {name} fits {wish}. It holds {named}.",
-                name=file.name,
-                wish=wish,
-                named=_named(members),
-            ),
-            _("Name one of them with --member."),
-        )
-    chosen = fits[0] if len(fits) == 1 else _only(file, fits, hints, opens)
-    if chosen.suffix in _PACKED:
-        raise SourceError(
-            _(
-                "{name} is an archive inside of another.",
-                name=f"{file.name}/{chosen.name}",
-            ),
-            _(UNPACK),
-        )
-    left = [one for one in fits if one is not chosen]
-    return replace(_opened(file, chosen), notes=_notes(file, left))
+
+
+def _nested(name: str) -> SourceError:
+    return SourceError(_("{name} is an archive inside of another.", name=name), _(UNPACK))
 
 
 def _members(infos: Sequence[ZipInfo]) -> list[_Member]:
@@ -152,16 +144,31 @@ def _readable(info: ZipInfo) -> str:
         return raw.decode("cp850")
 
 
-def _fitting(members: Sequence[_Member], wish: str) -> list[_Member]:
-    """Members with exactly that name, otherwise those that match the pattern. Case and accents are
-    ignored unless they distinguish two names.
+def _fitting(file: InputFile, members: list[_Member], wanted: str | None) -> list[_Member]:
+    """Members called `wanted`, otherwise those that match it as a pattern; all if it is empty.
+
+    Case and accents are ignored unless they distinguish two names. Raises SourceError if there is
+    none.
     """
-    very = [one for one in members if one.name == wish]
+    if not wanted:
+        return members
+    very = [one for one in members if one.name == wanted]
     if very:
         return very
-    wish = fold(wish.replace("\\", "/"))
-    exact = [one for one in members if wish in _names(one)]
-    return exact or [one for one in members if any(fnmatchcase(n, wish) for n in _names(one))]
+    name = fold(wanted.replace("\\", "/"))
+    fits = [one for one in members if name in _names(one)]
+    fits = fits or [one for one in members if any(fnmatchcase(n, name) for n in _names(one))]
+    if not fits:
+        raise SourceError(
+            _(
+                "No file in {name} fits {wish}. It holds {named}.",
+                name=file.name,
+                wish=wanted,
+                named=_named(members),
+            ),
+            _("Name one of them with --member."),
+        )
+    return fits
 
 
 def _names(member: _Member) -> tuple[str, ...]:
@@ -183,25 +190,29 @@ def _only(file: InputFile, members: list[_Member], hints: Hints, opens: Open) ->
             _("Name it with --member."),
         )
     lists = [one for one in members if _may_be_list(file, one, hints, opens)]
-    if len(lists) == 1:
-        return lists[0]
     if not lists:
         raise SourceError(
             _("{name} holds no list, only {named}.", name=file.name, named=_named(members)),
             _("Where one of them is a list after all, name it with --member."),
         )
+    if len(lists) > 1:
+        raise _several(file, lists)
+    return lists[0]
+
+
+def _several(file: InputFile, lists: Sequence[_Member]) -> SourceError:
+    example = lists[0].name
     if len({one.info.filename for one in lists}) == 1:
-        raise SourceError(
+        return SourceError(
             _(
                 "{name} holds {lists} different files named {member}.",
                 name=file.name,
                 lists=len(lists),
-                member=lists[0].name,
+                member=example,
             ),
             _(UNPACK),
         )
-    example = lists[0].name
-    raise SourceError(
+    return SourceError(
         _(
             "{name} holds {lists} lists, and an import takes one: {named}.",
             name=file.name,

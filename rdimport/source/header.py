@@ -90,8 +90,7 @@ def find_header(rows: Sequence[FirstRow], hints: Hints, name: str) -> Header:
             _("Check that it is the right file and that its export was finished."),
         )
     if hints.repair:
-        mended = (tuple(repaired(cell or "") for cell in row.cells) for row in rows)
-        rows = [row._replace(cells=cells) for row, cells in zip(rows, mended, strict=True)]
+        rows = [row._replace(cells=tuple(repaired(c or "") for c in row.cells)) for row in rows]
     width = _usual_width(rows)
     named = rows[0].number if is_header(rows[0].cells) else hints.header_row
     if named is None:

@@ -29,13 +29,12 @@ _TEXTS: Final = (
     ("attempt", "facts"),
     ("complete", "source"),
 )
-
 """Columns that may contain a person's address outside of their own rows."""
 
 
 def erase(ledger: LedgerFile, people: People, *, also_hash: bool) -> Erased:
     """Remove people from a ledger and the files next to it. The keyed hashes are kept, unless
-    `also`.
+    `also_hash`.
 
     No run may be active or begin during this call.
     """
@@ -62,6 +61,21 @@ def _erase(
     db.execute("PRAGMA secure_delete = ON")
     db.create_function("are_in", 1, lambda text: bool(text) and people.are_in(str(text)))
     db.create_function("out_of", 1, lambda text: people.out_of(str(text)))
+    there = {name for (name,) in db.execute("SELECT name FROM sqlite_schema")}
+    _find(db, there, known)
+    rows = _strip(db)
+    for table, column in (text for text in _TEXTS if text[0] in there):
+        db.execute(f"UPDATE {table} SET {column} = out_of({column}) WHERE are_in({column})")  # noqa: S608
+    db.execute(  # a list without headings may have a person as its header
+        "UPDATE input SET columns = (SELECT json_group_array('' || (key + 1))"
+        " FROM json_each(columns)) WHERE are_in(columns)"
+    )
+    found = db.execute("SELECT name FROM run WHERE id IN (SELECT run FROM theirs) ORDER BY id")
+    return rows, tuple(name for (name,) in found)
+
+
+def _find(db: sqlite3.Connection, there: set[str], known: Sequence[str]) -> None:
+    """Fill the temporary table `theirs` with the places of their rows; `there`: all tables."""
     db.execute(
         "CREATE TEMP TABLE IF NOT EXISTS theirs (run, file, row, PRIMARY KEY (run, file, row))"
     )
@@ -73,13 +87,16 @@ def _erase(
     db.execute(
         "INSERT OR IGNORE INTO theirs SELECT run, file, row FROM posted WHERE are_in(problems)"
     )
-    there = {name for (name,) in db.execute("SELECT name FROM sqlite_schema")}
     for table in there & {"posted", "daybook", "sending"}:
         db.execute(
             f"INSERT OR IGNORE INTO theirs SELECT run, file, row FROM {table}"  # noqa: S608
             " WHERE lower(hex(identity)) IN (SELECT value FROM json_each(?))",
             (json.dumps(known),),
         )
+
+
+def _strip(db: sqlite3.Connection) -> int:
+    """Empty the cells and the details of the problems of their rows; returns how many there are."""
     rows = db.execute(
         f"UPDATE outcome SET problems = {_STRIPPED}, warnings = '[]', cells ="  # noqa: S608
         " (SELECT json_group_array('') FROM json_each(cells))"
@@ -89,14 +106,7 @@ def _erase(
         f"UPDATE posted SET problems = {_STRIPPED} WHERE problems <> '[]'"  # noqa: S608
         " AND ((run, file, row) IN (SELECT * FROM theirs) OR are_in(problems))"
     )
-    for table, column in (text for text in _TEXTS if text[0] in there):
-        db.execute(f"UPDATE {table} SET {column} = out_of({column}) WHERE are_in({column})")  # noqa: S608
-    db.execute(  # a list without headings may have a person as its header
-        "UPDATE input SET columns = (SELECT json_group_array('' || (key + 1))"
-        " FROM json_each(columns)) WHERE are_in(columns)"
-    )
-    found = db.execute("SELECT name FROM run WHERE id IN (SELECT run FROM theirs) ORDER BY id")
-    return rows, tuple(name for (name,) in found)
+    return rows
 
 
 def _identities(

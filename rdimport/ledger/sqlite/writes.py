@@ -90,33 +90,13 @@ class Writes:
         accepted: Mapping[int, str],
     ) -> None:
         """Replace the records of rows in flight by their results."""
+        results = [end for end in ended if isinstance(end, RowResult)]
         if accepted:
-            db.execute(
-                "INSERT INTO daybook SELECT s.run, s.file, s.row, destination, identity, payload,"
-                " e.value, source FROM json_each(?) e CROSS JOIN sending s ON s.run = ?"
-                " AND s.file = CAST(e.key AS INTEGER) >> 32"
-                " AND s.row = CAST(e.key AS INTEGER) & 4294967295",
-                (json.dumps(accepted), self._run),
-            )
-        self._list(
-            db,
-            [
-                end.outcome
-                for end in ended
-                if isinstance(end, RowResult)
-                and end.outcome.state is State.ACCEPTED
-                and end.outcome.warnings
-            ],
-        )
+            self._accept(db, accepted)
+            good = (end.outcome for end in results if end.outcome.state is State.ACCEPTED)
+            self._list(db, [outcome for outcome in good if outcome.warnings])
         if len(accepted) < len(ended):
-            self._fail(
-                db,
-                [
-                    end
-                    for end in ended
-                    if isinstance(end, RowResult) and end.outcome.state is not State.ACCEPTED
-                ],
-            )
+            self._fail(db, [end for end in results if end.outcome.state is not State.ACCEPTED])
         places = list(map(_place_of, ended))
         gone = db.execute(
             "DELETE FROM sending WHERE run = ? AND (file, row) IN"
@@ -129,6 +109,16 @@ class Writes:
         if self._unposted >= _POST_EVERY:
             post(db, "run", self._run)
             self._unposted = 0
+
+    def _accept(self, db: sqlite3.Connection, accepted: Mapping[int, str]) -> None:
+        """Enter accepted rows, given as receipts by place, in the daybook."""
+        db.execute(
+            "INSERT INTO daybook SELECT s.run, s.file, s.row, destination, identity, payload,"
+            " e.value, source FROM json_each(?) e CROSS JOIN sending s ON s.run = ?"
+            " AND s.file = CAST(e.key AS INTEGER) >> 32"
+            " AND s.row = CAST(e.key AS INTEGER) & 4294967295",
+            (json.dumps(accepted), self._run),
+        )
 
     def _fail(self, db: sqlite3.Connection, failed: Sequence[RowResult]) -> None:
         """Record rows that were not accepted, one by one: they are few."""

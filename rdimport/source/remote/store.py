@@ -24,16 +24,10 @@ def fetch(address: str, name: str, into: BinaryIO, most: int) -> str:
             _("{name} is read by the library obstore, which is not installed.", name=name),
             _("Install it: pip install 'rdimport[s3]'."),
         ) from None
-    parts = urlsplit(address)
-    key = unquote(parts.path.lstrip("/"))
-    if not parts.hostname or not key or "@" in parts.netloc or parts.query:
-        raise SourceError(
-            _("{name} is no address of an object: s3://bucket/key.", name=name),
-            _("Credentials come from the environment (AWS_ACCESS_KEY_ID and so on)."),
-        )
+    bucket, key = _bucket_and_key(address, name)
     try:
         store = from_url(
-            f"{parts.scheme}://{parts.netloc}",
+            bucket,
             client_options={
                 "connect_timeout": "15s",
                 "read_timeout": "60s",
@@ -57,6 +51,18 @@ def fetch(address: str, name: str, into: BinaryIO, most: int) -> str:
     except (exceptions.BaseError, FileNotFoundError, PermissionError) as error:
         raise _refused(name, error) from error
     return f"{found.meta['e_tag'] or ''} {size}"
+
+
+def _bucket_and_key(address: str, name: str) -> tuple[str, str]:
+    """The address of the bucket and the key of the object. Raises SourceError."""
+    parts = urlsplit(address)
+    key = unquote(parts.path.lstrip("/"))
+    if not parts.hostname or not key or "@" in parts.netloc or parts.query:
+        raise SourceError(
+            _("{name} is no address of an object: s3://bucket/key.", name=name),
+            _("Credentials come from the environment (AWS_ACCESS_KEY_ID and so on)."),
+        )
+    return f"{parts.scheme}://{parts.netloc}", key
 
 
 def _allows_http() -> bool:

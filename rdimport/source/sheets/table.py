@@ -59,6 +59,9 @@ class _Found(NamedTuple):
     cells: pl.DataFrame
 
 
+_Score = tuple[int, bool, bool, bool, bool, int]
+
+
 class GridTable:
     """One sheet of a workbook. Its cells stay in memory as long as this object."""
 
@@ -112,11 +115,7 @@ class GridTable:
 
 
 def _find_table(book: Book, hints: Hints, name: str) -> _Found:
-    """The sheet with the table: the one that has most of the mapping's columns.
-
-    If that is not decisive: one with e-mail addresses, then a visible one, one with a header, the
-    longest.
-    """
+    """The sheet with the table. Raises SourceError if there is none."""
     if hints.sheet is not None:
         sheet = _named_sheet(book.sheets, hints.sheet, name)
         return _table_in(book.cells(sheet), sheet, hints, name)
@@ -125,7 +124,7 @@ def _find_table(book: Book, hints: Hints, name: str) -> _Found:
             _("{name} has {book} sheets, too many to look into.", name=name, book=len(book.sheets)),
             _("Say which one holds the table: --sheet NAME."),
         )
-    best: tuple[tuple[int, bool, bool, bool, bool, int], _Found] | None = None
+    best: tuple[_Score, _Found] | None = None
     wanted = {fold(column) for column in hints.columns}
     for sheet in book.sheets:
         cells = book.cells(sheet)
@@ -135,16 +134,12 @@ def _find_table(book: Book, hints: Hints, name: str) -> _Found:
             if len(book.sheets) == 1:
                 raise
             continue
-        known = sum(fold(column) in wanted for column in found.header.columns)
-        is_visible = sheet not in book.hidden
-        has_rows = found.cells[ROW].max() != found.header.row
-        is_list = _holds_addresses(found)
-        has_header = has_rows and found.header.row > 0
-        size = 0 if known else cells.height
-        score = (known, is_list and is_visible, is_list, is_visible, has_header, size)
+        score = _score(found, wanted, cells.height, is_visible=sheet not in book.hidden)
         if best is None or score > best[0]:
             best = score, found
-    if best is None and hints.header_row:
+    if best is not None:
+        return best[1]
+    if hints.header_row:
         raise SourceError(
             _(
                 "No sheet of {name} has column names in row {header_row}.",
@@ -153,12 +148,22 @@ def _find_table(book: Book, hints: Hints, name: str) -> _Found:
             ),
             _(NAME_THE_ROW),
         )
-    if best is None:
-        raise SourceError(
-            _("{name} has no sheet with a table in it.", name=name),
-            _("Check that it is the right file; --sheet and --header-row say where the table is."),
-        )
-    return best[1]
+    raise SourceError(
+        _("{name} has no sheet with a table in it.", name=name),
+        _("Check that it is the right file; --sheet and --header-row say where the table is."),
+    )
+
+
+def _score(found: _Found, wanted: set[str], height: int, *, is_visible: bool) -> _Score:
+    """How likely it is that a sheet has the list: by the number of the mapping's columns (`wanted`,
+    folded); then by e-mail addresses, by being visible, by a header, by its `height` in rows.
+    """
+    known = sum(fold(column) in wanted for column in found.header.columns)
+    has_rows = found.cells[ROW].max() != found.header.row
+    is_list = _holds_addresses(found)
+    has_header = has_rows and found.header.row > 0
+    size = 0 if known else height
+    return known, is_list and is_visible, is_list, is_visible, has_header, size
 
 
 def _named_sheet(names: Sequence[str], wanted: str, file: str) -> str:

@@ -1,0 +1,60 @@
+"""The arguments of a run, as one value for its stages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rdimport.core.clock import Clock
+from rdimport.core.events import Observer
+from rdimport.core.quota import Quota
+from rdimport.core.row import State
+from rdimport.delivery.stopping import StopRequest
+from rdimport.destination import Destination
+from rdimport.destination.rdstation.custom_fields import CustomFields
+from rdimport.ledger import Store
+from rdimport.plan.departure import Departure
+from rdimport.source import Hints
+
+if TYPE_CHECKING:
+    from rdimport.delivery.dispatcher import Chance, Settings
+    from rdimport.delivery.transport import Kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """All arguments of `run`. `quota_dir` is the folder for quotas shared by runs on this machine,
+    None if the quota is not shared.
+    """
+
+    to: Destination
+    state_dir: Path
+    store: Store
+    report_dir: Path
+    quota: Quota | None
+    quota_dir: Path | None
+    wait: float
+    settings: Settings
+    hints: Hints
+    resend: frozenset[State]
+    not_proved: bool
+    suppress: tuple[str, ...]
+    custom_fields: CustomFields | None
+    on_event: Observer
+    clock: Clock
+    chance: Chance
+    signals: bool
+    stop: StopRequest | None
+    job: str
+    batch: str
+    mapping_name: str
+    sandbox: bool
+    again: tuple[str, ...]
+    yes: bool
+    new_identity: bool
+    agreed: Callable[[Departure], bool]
+    transport: Kind
+    lang: str
+    full_report: bool

@@ -67,6 +67,14 @@ def test_importing_the_package_loads_nothing_else() -> None:
     assert not dear & set(found.stdout.split())
 
 
+def test_commands_that_read_no_list_load_no_frames() -> None:
+    names = "accounts jobs key ledger purge run sandbox status worker"  # run reads it later
+    loads = f"import sys; [__import__(f'rdimport.cli.{{name}}') for name in '{names}'.split()]"
+    command = [sys.executable, "-I", "-c", f"{loads}; print(*sys.modules)"]
+    found = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert not {"asyncio", "httpx", "pandera", "polars", "uvicorn"} & set(found.stdout.split())
+
+
 def test_a_run_says_what_became_of_every_row_and_a_second_one_resumes(
     folder: Path, box: RunningSandbox
 ) -> None:

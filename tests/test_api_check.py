@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rdimport.api.results import CheckTally
-from rdimport.core.row import FILE, PROBLEMS, ROW, State
+from rdimport.core.row import FILE, ROW, State
+from rdimport.core.schemas import PROBLEMS
 from rdimport.plan.invalid import Invalid
 
 BATCHES = st.lists(

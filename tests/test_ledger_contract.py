@@ -15,9 +15,9 @@ from support.shared_ledgers import PostgresPlace
 from rdimport.core.errors import Bug, ExitCode, LedgerBusyError, UsageError
 from rdimport.core.people import People
 from rdimport.core.row import Problem, State
+from rdimport.core.schemas import KNOWN
 from rdimport.destination import address
 from rdimport.ledger import (
-    KNOWN,
     Attempt,
     Complete,
     Counters,

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rdimport.core.errors import MappingError
-from rdimport.core.row import FILE, ORIGIN, ROW
+from rdimport.core.row import FILE, ROW
+from rdimport.core.schemas import ORIGIN
 from rdimport.mapping import Mapping, sql
 from rdimport.prepare import bind, prepare
 

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rdimport.core.errors import MappingError
-from rdimport.core.row import DEFECT, FILE, ORIGIN, PROBLEMS, ROW
+from rdimport.core.row import DEFECT, FILE, ROW
+from rdimport.core.schemas import ORIGIN, PROBLEMS
 from rdimport.mapping import Mapping
 from rdimport.prepare import IDENTITY, PAYLOAD, ROWS, Prepared, bind, prepare
 

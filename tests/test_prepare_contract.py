@@ -9,7 +9,8 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rdimport.core.row import DEFECT, FILE, ORIGIN, ROW
+from rdimport.core.row import DEFECT, FILE, ROW
+from rdimport.core.schemas import ORIGIN
 from rdimport.mapping import Mapping
 from rdimport.prepare import bind, prepare
 from rdimport.sandbox.account_fields import AccountFields

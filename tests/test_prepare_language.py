@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 
 from rdimport.core.errors import MappingError
-from rdimport.core.row import FILE, ORIGIN, ROW
+from rdimport.core.row import FILE, ROW
+from rdimport.core.schemas import ORIGIN
 from rdimport.destination.rdstation.custom_fields import CustomFields
 from rdimport.mapping import Mapping
 from rdimport.prepare import PAYLOAD, Prepared, bind, prepare

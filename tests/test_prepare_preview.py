@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from rdimport.core.row import FILE, ORIGIN, ROW
+from rdimport.core.row import FILE, ROW
+from rdimport.core.schemas import ORIGIN
 from rdimport.mapping import Mapping
 from rdimport.prepare import bind, prepare
 from rdimport.prepare.preview import CellView, Preview, advice

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from rdimport.core.errors import MappingError
 from rdimport.core.names import fold
-from rdimport.core.row import FILE, ORIGIN, ROW
+from rdimport.core.row import FILE, ROW
+from rdimport.core.schemas import ORIGIN
 from rdimport.mapping import Mapping
 from rdimport.prepare import bind, prepare
 from rdimport.prepare.clean import text

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rdimport.core.row import FILE, ORIGIN, ROW
+from rdimport.core.row import FILE, ROW
+from rdimport.core.schemas import ORIGIN
 from rdimport.mapping import Mapping
 from rdimport.prepare import bind, prepare
 from rdimport.prepare.clean import text

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rdimport.core.errors import SourceError
-from rdimport.core.row import DEFECT, FILE, ORIGIN, ROW
+from rdimport.core.row import DEFECT, FILE, ROW
+from rdimport.core.schemas import ORIGIN
 from rdimport.source import Hints, open_tables
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from pathlib import Path
 import polars as pl
 
 from rdimport.core.errors import ExitCode
-from rdimport.core.row import FAILED, FILE, PROBLEMS, ROW, Problem, State
+from rdimport.core.row import FAILED, FILE, ROW, Problem, State
+from rdimport.core.schemas import PROBLEMS
 from rdimport.ledger import (
     Example,
     Input,
@@ -131,7 +132,7 @@ class CheckTally:
 
 
 def problems_of(outcomes: Sequence[Outcome]) -> pl.DataFrame:
-    """The problems of some rows: `row.PROBLEMS` and the row's `state`."""
+    """The problems of some rows: `schemas.PROBLEMS` and the row's `state`."""
     rows = [(end.file, end.row, *p, end.state) for end in outcomes for p in end.problems]
     return pl.DataFrame(rows, schema=_PROBLEMS, orient="row")
 
@@ -184,7 +185,7 @@ class CheckResult:
 
     @property
     def problems(self) -> pl.DataFrame:
-        """The problems of rows that would fail: `row.PROBLEMS` and a column `state`."""
+        """The problems of rows that would fail: `schemas.PROBLEMS` and a column `state`."""
         return self.book.problems()
 
     @property
@@ -228,7 +229,7 @@ class RunResult:
 
     @property
     def problems(self) -> pl.DataFrame:
-        """The problems of rows that failed: `row.PROBLEMS` and a column `state`."""
+        """The problems of rows that failed: `schemas.PROBLEMS` and a column `state`."""
         with self.store.open() as ledger:
             return problems_of(list(ledger.run(self.summary.run_id).failures()))
 

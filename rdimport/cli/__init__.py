@@ -6,6 +6,7 @@ immediate.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import re
@@ -43,6 +44,8 @@ modules are loaded, none of which finds anything: a seventh of a start."""
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code (see `errors.ExitCode`)."""
     words = sys.argv[1:] if arguments is None else list(arguments)
+    if arguments is None:  # our own process: at its end, nobody looks through what is left
+        atexit.register(gc.freeze)
     gc.set_threshold(_NEW_OBJECTS, *gc.get_threshold()[1:])
     try:
         lang = language_in(words)

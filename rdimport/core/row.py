@@ -1,15 +1,13 @@
 """The columns, states and problems of rows, common to all stages.
 
-Rows are passed as polars frames. Each frame has the columns named here in addition to its own, so
-that any value can be traced back to its file, row and column.
+Rows are passed as polars frames (`core.schemas`). Each frame has the columns named here in addition
+to its own, so that any value can be traced back to its file, row and column.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
 from typing import Final, NamedTuple
-
-import polars as pl
 
 from rdimport.core.messages.codes import Code
 
@@ -24,9 +22,6 @@ Only the reader sets it; row numbers are never computed later.
 
 DEFECT: Final = "__rdimport_defect__"
 """String: the code of the row's defect as a record (`row.too_long`); null if it is well-formed."""
-
-ORIGIN: Final = {FILE: pl.UInt32, ROW: pl.UInt32, DEFECT: pl.String}
-"""Columns that the reader adds to those of the file. Their names cannot occur in a header."""
 
 REPORTED: Final = tuple(
     f"rdimport_{name}" for name in "row file state field column value code reason".split()
@@ -82,10 +77,3 @@ DROPPED: Final = Code.CELL_DROPPED
 """The code of an invalid cell left out of the payload; its detail is the code of what is wrong with
 it.
 """
-
-PROBLEMS: Final = {
-    FILE: pl.UInt32,
-    ROW: pl.UInt32,
-    **dict.fromkeys(Problem._fields, pl.String),
-}
-"""Schema of a frame of problems: one line per problem, several per row are possible."""

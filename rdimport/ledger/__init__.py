@@ -28,7 +28,6 @@ from rdimport.ledger.opening import (
 )
 from rdimport.ledger.port import Held, Ledger, Run, Store
 from rdimport.ledger.records import (
-    KNOWN,
     Counters,
     Ending,
     Erased,
@@ -49,7 +48,6 @@ from rdimport.ledger.waiting import wait_for
 from rdimport.ledger.wholeness import damage_in
 
 __all__ = [
-    "KNOWN",
     "Account",
     "Attempt",
     "Complete",

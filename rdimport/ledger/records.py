@@ -7,38 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, Self
-
-import polars as pl
+from typing import Any, NamedTuple, Self
 
 from rdimport.core.messages import _
 from rdimport.core.row import Problem, State
-
-KNOWN: Final = {
-    "identity": pl.Binary,
-    "state": pl.String,
-    "payload": pl.Binary,
-    "problems": pl.String,
-    "refused": pl.Binary,
-    "run": pl.Int64,
-    "left_at": pl.Int64,
-    "version": pl.Int64,
-}
-"""Schema of what is known about conversions: keyed hashes, the last state, its problems.
-
-`refused` is the hash of a payload that was refused after another one may have arrived; the
-conversion may still have arrived. `run` is the number of the last run that sent it, `left_at` the
-time of its request in milliseconds, if recorded. `version` is passed back with the `SendAttempt`
-and shows whether anything has changed since.
-"""
 
 
 class SendAttempt(NamedTuple):
     """A row about to be sent: its identity, its place in the input, and its payload.
 
     `source` is the hash of its cells (`known_rows`), if any. `compared` is the part of the payload
-    that decides whether it has changed, if that is not all of it. `version` is that of `KNOWN` when
-    the row was planned, 0 if nothing was known: the row is claimed only if it has not changed.
+    that decides whether it has changed, if that is not all of it. `version` is that of
+    `schemas.KNOWN` when the row was planned, 0 if nothing was known: the row is claimed only if it
+    has not changed.
     """
 
     identity: bytes

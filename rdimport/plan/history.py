@@ -11,8 +11,9 @@ from typing import Final, NamedTuple
 import polars as pl
 
 from rdimport.core.row import FILE, ROW, State
+from rdimport.core.schemas import KNOWN
 from rdimport.destination import Destination
-from rdimport.ledger import KNOWN, Ledger, Names, Outcome, Store, Unrecognised, problems_of
+from rdimport.ledger import Ledger, Names, Outcome, Store, Unrecognised, problems_of
 from rdimport.mapping import Mapping
 from rdimport.plan.absence import absence
 from rdimport.plan.duplicates import IDENTITY, UNCHANGED
@@ -30,7 +31,7 @@ UNORDERED: Final = "__rdimport_unordered__"
 """String: a merged payload with its members in the order of its rows; null if it is the same."""
 
 VERSION: Final = "__rdimport_version__"
-"""Int64: `ledger.KNOWN`'s `version` of a row's own identity; 0 if nothing is known about it."""
+"""Int64: `schemas.KNOWN`'s `version` of a row's own identity; 0 if nothing is known about it."""
 
 _SENT_AS: Final = "sent_as"
 """The identity under which the ledger knows a row: its own, otherwise the earlier one."""

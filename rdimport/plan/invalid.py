@@ -17,8 +17,8 @@ from rdimport.plan.history import cells_of
 class Invalid(Sequence[Outcome]):
     """The rows of a batch that cannot be sent, in order; built lazily from its frames.
 
-    `problems`, and the suspect cells of the same rows in `beside`, have the schema `row.PROBLEMS`;
-    `cells` has the batch's `ROW` and columns.
+    `problems`, and the suspect cells of the same rows in `beside`, have the schema
+    `schemas.PROBLEMS`; `cells` has the batch's `ROW` and columns.
     """
 
     def __init__(self, problems: pl.DataFrame, cells: pl.DataFrame, beside: pl.DataFrame) -> None:

@@ -48,7 +48,7 @@ class Prepared:
     """The result of one batch. Each row is in `rows`, in `problems`, or counted in `left_out`.
 
     `rows` has the schema `ROWS`, in the order of the batch. `problems` and `warnings` have the
-    schema `row.PROBLEMS`, ordered by row: a row with problems is invalid, one with warnings is
+    schema `schemas.PROBLEMS`, ordered by row: a row with problems is invalid, one with warnings is
     still sent. `beside` has the warnings of invalid rows. `earlier` has the rows whose identity was
     different in an earlier release.
     """
@@ -102,7 +102,7 @@ class Prepared:
 def prepare(batch: pl.DataFrame, bound: Bound) -> Prepared:
     """Clean, validate and encode one batch of the table that the mapping is bound to.
 
-    `batch` has `row.ORIGIN` and the table's columns, all of type String, with nulls for empty
+    `batch` has `schemas.ORIGIN` and the table's columns, all of type String, with nulls for empty
     cells. Raises Bug if a row got lost.
     """
     batch_cells, wanted, unusable = cells(batch, bound)

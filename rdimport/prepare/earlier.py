@@ -13,7 +13,8 @@ from typing import Final, NamedTuple
 import polars as pl
 
 from rdimport.core.messages.codes import Code
-from rdimport.core.row import PROBLEMS, ROW
+from rdimport.core.row import ROW
+from rdimport.core.schemas import PROBLEMS
 from rdimport.mapping import Clean
 from rdimport.prepare.encode import identity
 from rdimport.prepare.trace import Cells, in_order

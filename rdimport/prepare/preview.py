@@ -10,7 +10,8 @@ import polars as pl
 
 from rdimport.core.messages.codes import Code
 from rdimport.core.messages.reasons import explain, remedy
-from rdimport.core.row import FILE, PROBLEMS, ROW, Problem
+from rdimport.core.row import FILE, ROW, Problem
+from rdimport.core.schemas import PROBLEMS
 from rdimport.mapping import Type
 from rdimport.prepare.clean.text import column, filled
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from rdimport.core.row import DEFECT, FILE, PROBLEMS, ROW
+from rdimport.core.row import DEFECT, FILE, ROW
+from rdimport.core.schemas import PROBLEMS
 from rdimport.prepare.clean.text import column, filled
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from rdimport.core.row import ORIGIN
+from rdimport.core.schemas import ORIGIN
 from rdimport.prepare.clean.text import column
 from rdimport.proposal import consent
 from rdimport.proposal.evidence import gather

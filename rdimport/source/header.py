@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from rdimport.core.errors import SourceError
 from rdimport.core.messages import _, untranslated
 from rdimport.core.names import fold
-from rdimport.core.row import ORIGIN
+from rdimport.core.schemas import ORIGIN
 from rdimport.source.failure_report import is_header
 from rdimport.source.limits import MOST_COLUMNS
 from rdimport.source.mojibake import repaired

@@ -77,9 +77,9 @@ class Table(Protocol):
     def batches(self, rows: int = BATCH_ROWS) -> Iterator[pl.DataFrame]:
         """All data rows in order, at most `rows` at a time; may be called more than once.
 
-        Each frame has `row.ORIGIN` and then `columns`, all of type String; empty cells are null. A
-        malformed row (`row.DEFECT`) is included with whatever could be read. Raises SourceError if
-        the file turns out to be damaged.
+        Each frame has `schemas.ORIGIN` and then `columns`, all of type String; empty cells are
+        null. A malformed row (`row.DEFECT`) is included with whatever could be read. Raises
+        SourceError if the file turns out to be damaged.
         """
 
     @property

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from array import array
-from typing import Any, Final, LiteralString, Protocol
-
-import polars as pl
+from typing import TYPE_CHECKING, Any, Final, LiteralString, Protocol
 
 from rdimport.ledger.postgres.session import Session
 from rdimport.ledger.postgres.trouble import explained
-from rdimport.ledger.records import KNOWN
+
+if TYPE_CHECKING:
+    import polars as pl
 
 _AT_ONCE: Final = 20_000
 
@@ -34,6 +34,10 @@ class Asked(Protocol):
 
 def known(ask: Asked, destination: int, identities: pl.Series) -> pl.DataFrame:
     """What is known of some conversions, in the schema `KNOWN`; without those never sent."""
+    import polars as pl  # noqa: PLC0415  a fifth of a second, and most commands look nothing up
+
+    from rdimport.core.schemas import KNOWN  # noqa: PLC0415
+
     wanted = identities.unique(maintain_order=True).to_list()
     found: list[tuple[Any, ...]] = []
     for start in range(0, len(wanted), _AT_ONCE):
@@ -43,6 +47,8 @@ def known(ask: Asked, destination: int, identities: pl.Series) -> pl.DataFrame:
 
 def sources(session: Session, destination: int) -> pl.Series:
     """All hashes by which accepted conversions can be recognised: Int64, in order."""
+    import polars as pl  # noqa: PLC0415  as in `known`
+
     found = array("q")
     with explained(session.address):
         cursor = session.connection.cursor()

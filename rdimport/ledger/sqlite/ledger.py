@@ -16,8 +16,6 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import polars as pl
-
 from rdimport.core.errors import Bug, LedgerError, UsageError
 from rdimport.core.messages import _
 from rdimport.core.names import fold
@@ -25,7 +23,7 @@ from rdimport.ledger.accounts import Wish, claim, settle
 from rdimport.ledger.attempts import Attempt, Latest, latest, latest_by
 from rdimport.ledger.hashes import hashed
 from rdimport.ledger.naming import Names, Unrecognised, unrecognised
-from rdimport.ledger.records import KNOWN, Found, RunRecord
+from rdimport.ledger.records import Found, RunRecord
 from rdimport.ledger.sqlite.accounts import AccountBooks, Accounts, claims, destination_of
 from rdimport.ledger.sqlite.content import SqliteContent
 from rdimport.ledger.sqlite.earlier_runs import NamingBooks, lines, note_attempt
@@ -40,6 +38,8 @@ from rdimport.ledger.sqlite.schema import busy_is_no_failure, damaged, explained
 from rdimport.ledger.sqlite.wholeness import looked_through
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from rdimport.ledger.port import Held
 
 
@@ -225,6 +225,10 @@ class SqliteLedger:
         """What is known about the given conversions, in the schema `KNOWN`; unsent ones are
         omitted.
         """
+        import polars as pl  # noqa: PLC0415  a fifth of a second, and most commands look nothing up
+
+        from rdimport.core.schemas import KNOWN  # noqa: PLC0415
+
         with explained(self.path):
             found = look_up(self._db, destination, identities)
         frame = pl.DataFrame(found, schema=KNOWN, orient="row")

@@ -10,7 +10,7 @@ from typing import Any
 def look_up(
     db: sqlite3.Connection, destination: int, identities: Iterable[bytes]
 ) -> list[tuple[Any, ...]]:
-    """What is known about them, in the order of `records.KNOWN`; for each, the last line is the
+    """What is known about them, in the order of `schemas.KNOWN`; for each, the last line is the
     latest.
     """
     db.execute("CREATE TEMP TABLE IF NOT EXISTS wanted (identity BLOB)")

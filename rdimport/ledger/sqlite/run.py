@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import polars as pl
-
 from rdimport.core.row import State
 from rdimport.ledger.accounts import settle
 from rdimport.ledger.naming import Names, Unrecognised, noted
@@ -26,6 +24,8 @@ from rdimport.ledger.sqlite.writes import Writes, count_write, eight_bytes
 from rdimport.ledger.wishes import begun as wish_begun
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from rdimport.ledger.port import Held
 
 
@@ -170,6 +170,8 @@ class SqliteRun(RunReader):
 
     def sources(self) -> pl.Series:
         """The source hashes of all accepted conversions: Int64, sorted."""
+        import polars as pl  # noqa: PLC0415  as in `Ledger.known`
+
         found = self.ledger.stream(
             "SELECT source FROM conversion"
             " WHERE destination = ? AND state = 'accepted' AND source IS NOT NULL",

@@ -69,6 +69,9 @@ def test_a_job_that_fails_does_not_keep_the_others(office: Desk, box: RunningSan
     assert done.code == 2
     assert "== none (account acme): nothing was sent (exit code 2)\nNo file fits" in done.out
     assert "== lua-fair (account lua): nothing was sent" in done.out
+    told = office.do(*jobs("check"))
+    assert "== none (account acme)\n  No file fits" in told.out
+    assert "\\n" not in done.out + told.out
     assert arrived(box) == {"acme": 5}
 
 

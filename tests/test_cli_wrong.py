@@ -267,6 +267,7 @@ def test_a_key_file_without_a_key_is_told_before_anything_is_read(desk: Desk) ->
     done = desk.here("run", "absent.csv", "-m", "list.yaml", "--api-key-file", "empty.key")
     assert done.code == 2
     assert "empty.key is empty" in done.err
+    assert "Dono" in done.err.splitlines()[-1], "a line of its own"
     assert "--api-key-file" in done.err
 
 

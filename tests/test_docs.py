@@ -72,7 +72,17 @@ def test_the_systemd_service_runs_a_command_of_ours_and_knows_its_exit_codes() -
     assert told.api_key_file == Path("${CREDENTIALS_DIRECTORY}/key")
     codes = {ExitCode(int(code)) for code in service["SuccessExitStatus"].split()}
     assert codes == {ExitCode.FAILED_ROWS}
-    assert service["OnFailure"] == "rdimport-failed.service"
+    assert service["OnFailure"] == "rdimport-failed@%n.service"
+    assert "%i" in unit("rdimport-failed@.service")["ExecStart"], (
+        "the mail is of the unit that failed"
+    )
+
+
+@pytest.mark.parametrize("name", ["rdimport.service", "rdimport@.service"])
+def test_the_ledger_of_a_service_is_closed_to_others_from_the_start(name: str) -> None:
+    """Else each run would close it and say so, as systemd opens it again at the next start."""
+    service = unit(name)
+    assert (service["StateDirectoryMode"], service["CacheDirectoryMode"]) == ("0700", "0700")
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")

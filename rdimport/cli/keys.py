@@ -20,6 +20,7 @@ from rdimport.core.messages import _
 from rdimport.core.names import fold
 from rdimport.core.shell import joined
 from rdimport.core.small_file import read_small
+from rdimport.core.visible import shown_lines
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
@@ -276,7 +277,7 @@ def _whom_to_ask(remedy: str) -> str:
         "In RD Station Marketing only the profiles Dono and Gestor see keys (Integrações > Chave "
         "de API): with another profile, ask one of them."
     )
-    return f"{remedy}\n{who}"
+    return shown_lines([remedy, who])
 
 
 def _from_keyring(account: str) -> str | None:

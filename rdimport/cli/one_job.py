@@ -189,7 +189,7 @@ def show(one: Ended, *, quiet: bool) -> None:
         return
     text = [screen.heading(one.job, one.account, one.code)]
     if one.result is None:
-        text.append(one.trouble)
+        text += one.trouble.splitlines()
     else:
         with ExitStack() as stack:
             terminal = Terminal(resolve.quietly(one.args), stack)

@@ -79,7 +79,7 @@ def checked(settings: Settings, looks: Sequence[Look]) -> Iterator[str]:
     for look in looks:
         yield _title(look.job, look.account)
         if look.trouble:
-            yield f"  {look.trouble}"
+            yield from (f"  {line}" for line in look.trouble.splitlines())
         else:
             named = {"number": words.number(look.to_send), "rows": words.number(look.rows)}
             shown = _("{number} of {rows} rows to send", **named)

@@ -15,6 +15,7 @@ from rdimport.api.ending import End, abandoned, finish
 from rdimport.api.hints import source_hints
 from rdimport.api.results import RunResult
 from rdimport.api.run_options import RunOptions
+from rdimport.api.shared_pace import shared_pace
 from rdimport.core.address import masked
 from rdimport.core.ahead import load_ahead
 from rdimport.core.clock import today
@@ -31,7 +32,6 @@ from rdimport.core.shell import whole
 from rdimport.core.stop import StopReason
 from rdimport.delivery.named_proxy import refuse_unusable_proxy
 from rdimport.delivery.pacing.pacer import EvenPacer, RateLimiter
-from rdimport.delivery.pacing.shared import shared
 from rdimport.delivery.stopping import StopRequest, stop_on_signals, stop_with
 from rdimport.destination.rdstation.endpoint import BASE_URL
 from rdimport.ledger import (
@@ -81,7 +81,8 @@ async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions)
             stack.enter_context(stop_with(options.stop, stop_request))
         store, clock = options.store, options.clock
         store.bring_up()
-        free = wait_for(store, options.to.account, clock, options.wait, stop_request.is_set)
+        hold = partial(store.hold, options.to.account)
+        free = wait_for(hold, clock, options.wait, stop_request.is_set)
         lock = stack.enter_context(await free)
         ledger = stack.enter_context(store.open())
         read = partial(Suppression.read, options.suppress)
@@ -243,7 +244,8 @@ async def _carry_out(
     patience = Timeouts.within(options.settings.timeout)
     notes: list[str] = []
     heard = LastTrouble(options.on_event)
-    with _pace(options, notes) as pace:
+    with ExitStack() as stack:
+        pace = stack.enter_context(await _pace(options, stop_request, notes.append))
         async with connected(
             address, key, places, patience, options.transport, per_second=rate
         ) as transport:
@@ -266,12 +268,21 @@ async def _carry_out(
     return End(delivery.stopped, True, resume_in, tuple(notes), trouble, dict(delivery.rules))
 
 
-def _pace(options: RunOptions, notes: list[str]) -> AbstractContextManager[RateLimiter]:
-    """The pacer of the run, alone or sharing a quota; notes why it is not shared."""
+async def _pace(
+    options: RunOptions, stop_request: StopRequest, tell: Callable[[str], None]
+) -> AbstractContextManager[RateLimiter]:
+    """The pacer of the run, alone or sharing a quota; `tell` hears why it is not shared."""
     if options.quota is None or options.quota_dir is None:
         return nullcontext(EvenPacer(options.quota))
-    return shared(
-        options.quota, options.to, options.quota_dir, options.clock.monotonic(), notes.append
+    return await shared_pace(
+        options.quota,
+        options.to,
+        options.store,
+        options.clock,
+        stop_request,
+        place=options.quota_dir,
+        wait=options.wait,
+        tell=tell,
     )
 
 

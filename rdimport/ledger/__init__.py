@@ -26,7 +26,7 @@ from rdimport.ledger.opening import (
     see_which,
     store_of,
 )
-from rdimport.ledger.port import Held, Ledger, Run, Store
+from rdimport.ledger.port import Held, HeldQuota, Ledger, Run, Store
 from rdimport.ledger.records import (
     Counters,
     Ending,
@@ -59,6 +59,7 @@ __all__ = [
     "FieldRecord",
     "Found",
     "Held",
+    "HeldQuota",
     "Input",
     "Latest",
     "Ledger",

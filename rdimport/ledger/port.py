@@ -44,6 +44,26 @@ class Held(Protocol):
         """Whether it is still held."""
 
 
+class HeldQuota(Held, Protocol):
+    """The quota of a key, held exclusively among the machines that share a ledger."""
+
+    @property
+    def left(self) -> tuple[bytes, float] | None:
+        """What the previous holder kept of its pace, and how many seconds ago."""
+
+    def keep(self, standing: Callable[[], bytes], lost: Callable[[], object]) -> None:
+        """Keep what `standing` returns for the next holder, from now on and until the end.
+
+        Both are called from another thread; `lost`, once another process has the quota.
+        """
+
+    def keep_now(self) -> None:
+        """Keep it soon; waits for nothing."""
+
+
+HoldQuota = Callable[[], AbstractContextManager[HeldQuota]]
+
+
 class Store(Protocol):
     """The location of a ledger, open or not. Its `str` contains no password."""
 
@@ -69,6 +89,11 @@ class Store(Protocol):
     def hold(self, account: str) -> AbstractContextManager[Held]:
         """Hold an account exclusively: its runs take turns. Raises LedgerBusyError naming the
         holder.
+        """
+
+    def hold_of_quota(self, name: str, account: str) -> HoldQuota | None:
+        """The function that holds the quota of a key, known by `name`, for a run of an account; it
+        raises LedgerBusyError naming the holder. None if the runs of a machine share it otherwise.
         """
 
     def is_held(self, account: str) -> bool:

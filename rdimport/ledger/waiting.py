@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
-from typing import Final
+from typing import Final, TypeVar
 
 from rdimport.core.clock import Clock
 from rdimport.core.errors import LedgerBusyError
-from rdimport.ledger.port import Held, Store
+
+T = TypeVar("T")
 
 _BETWEEN_LOOKS: Final = 0.5
 """Seconds between two attempts."""
 
 
 async def wait_for(
-    store: Store, account: str, clock: Clock, seconds: float, given_up: Callable[[], bool]
-) -> AbstractContextManager[Held]:
-    """Hold an account as soon as its holder releases it.
+    hold: Callable[[], AbstractContextManager[T]],
+    clock: Clock,
+    seconds: float,
+    given_up: Callable[[], bool],
+) -> AbstractContextManager[T]:
+    """Hold an account, or a quota, as soon as its holder releases it.
 
     Raises LedgerBusyError after the given time, or when waiting was `given_up`.
     """
@@ -25,7 +29,7 @@ async def wait_for(
     while True:
         with ExitStack() as stack:
             try:
-                held = stack.enter_context(store.hold(account))
+                held = stack.enter_context(hold())
             except LedgerBusyError:
                 if given_up() or clock.monotonic() >= end:
                     raise
@@ -34,11 +38,11 @@ async def wait_for(
         await clock.sleep(_BETWEEN_LOOKS)
 
 
-class _Holding(AbstractContextManager[Held]):
-    def __init__(self, held: Held, stack: ExitStack) -> None:
+class _Holding(AbstractContextManager[T]):
+    def __init__(self, held: T, stack: ExitStack) -> None:
         self._held, self._stack = held, stack
 
-    def __enter__(self) -> Held:
+    def __enter__(self) -> T:
         return self._held
 
     def __exit__(self, *_: object) -> None:

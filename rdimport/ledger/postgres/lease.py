@@ -6,12 +6,10 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from threading import Event, Thread
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from rdimport.core.errors import LedgerBusyError, LedgerError
+from rdimport.core.errors import LedgerBusyError
 from rdimport.core.messages import _
 from rdimport.ledger.postgres.address import Address
 from rdimport.ledger.postgres.holder import Holder, is_gone, myself
@@ -19,8 +17,6 @@ from rdimport.ledger.postgres.session import Session
 
 SECONDS: Final = 30.0
 """How long a lease lasts unless it is renewed."""
-
-_RENEWED_EVERY: Final = 10.0
 
 _TAKE: Final = """
 INSERT INTO rdimport.lease AS l (quota, epoch, holder, machine, process, since, until)
@@ -31,10 +27,6 @@ ON CONFLICT (quota) DO UPDATE SET epoch = excluded.epoch, holder = excluded.hold
     until = excluded.until
 WHERE l.until < clock_timestamp() OR l.epoch = %(dead)s
 RETURNING epoch
-"""
-_RENEW: Final = """
-UPDATE rdimport.lease SET until = clock_timestamp() + make_interval(secs => %s)
-WHERE quota = %s AND epoch = %s RETURNING 1
 """
 _RELEASE: Final = "UPDATE rdimport.lease SET until = '-infinity' WHERE quota = %s AND epoch = %s"
 
@@ -55,65 +47,10 @@ class Lease(NamedTuple):
     epoch: int
 
 
-class Held:
-    """A lease that is renewed until it is let go of."""
-
-    def __init__(self, lease: Lease, session: Session) -> None:
-        self.lease = lease
-        self._session = session
-        self._renewed = boottime()
-        self._lost = False
-        self._ended = Event()
-        self._thread = Thread(target=self._renew, name="lease", daemon=True)
-
-    def is_held(self) -> bool:
-        """Is it, as far as is known here?"""
-        return not self._lost and boottime() - self._renewed < SECONDS
-
-    def start(self) -> None:
-        """Renew it from now on."""
-        self._thread.start()
-
-    def release(self) -> None:
-        """Let the next one have it at once."""
-        self._ended.set()
-        self._thread.join()
-        with suppress(LedgerError):
-            self._session.change(_RELEASE, (self.lease.quota, self.lease.epoch))
-        self._session.end()
-
-    def _renew(self) -> None:
-        while not self._ended.wait(_RENEWED_EVERY):
-            asked = boottime()
-            try:
-                found = self._session.change(_RENEW, (SECONDS, self.lease.quota, self.lease.epoch))
-            except LedgerError:  # tried again; until then the others see it run out
-                self._session.close()
-                continue
-            if not found:
-                self._lost = True
-                return
-            self._renewed = asked
-
-
-@contextmanager
-def hold(address: Address, quota: bytes, account: str) -> Iterator[Held]:
-    """Have the turn of an account. Raises LedgerBusyError that names who has it."""
-    session = Session(address)
-    try:
-        held = Held(take(session, quota, account), session)
-    except BaseException:
-        session.end()
-        raise
-    held.start()
-    try:
-        yield held
-    finally:
-        held.release()
-
-
-def take(session: Session, quota: bytes, account: str) -> Lease:
-    """Take a turn that nobody has. Raises LedgerBusyError."""
+def take(session: Session, quota: bytes, account: str, *, pace: bool = False) -> Lease:
+    """Take a turn that nobody has, of an account or with `pace` of the quota of its key. Raises
+    LedgerBusyError.
+    """
     found = session.query(
         "SELECT epoch, holder, machine, process, since, until > clock_timestamp()"
         " FROM rdimport.lease WHERE quota = %s",
@@ -125,7 +62,7 @@ def take(session: Session, quota: bytes, account: str) -> Lease:
         epoch, *had, lasts = found[0]
         holder = Holder(*had)
         if lasts and not is_gone(holder, me):
-            raise _busy(session.address, account, holder)
+            raise _busy(session.address, account, holder, pace=pace)
         dead = epoch
     taken = session.change(
         _TAKE,
@@ -140,23 +77,35 @@ def take(session: Session, quota: bytes, account: str) -> Lease:
         },
     )
     if not taken:
-        raise _busy(session.address, account, None)
+        raise _busy(session.address, account, None, pace=pace)
     if found:
         _end_sessions(session, holder)
     return Lease(quota, taken[0][0])
 
 
 def _end_sessions(session: Session, holder: Holder) -> None:
-    """End what the one before has begun and not ended: frozen in the middle of it, it would keep
-    its rows from everybody. If it comes back, it connects again.
+    """End what the one before has begun and not ended, unless it has let go: frozen in the middle
+    of it, it would keep its rows from everybody. If it comes back, it connects again.
     """
-    if holder != myself():
+    if holder.host and holder != myself():
         session.query(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND usename = current_user"
             " AND application_name = %s AND pid <> pg_backend_pid()",
             (holder.name,),
         )
+
+
+def what_is_left(session: Session, quota: bytes) -> tuple[bytes, float] | None:
+    """What a holder kept of its pace, and how many seconds ago."""
+    ((kept, now),) = session.query(
+        "SELECT standing, extract(epoch FROM clock_timestamp())::float8"
+        " FROM rdimport.lease WHERE quota = %s",
+        (quota,),
+    )
+    if kept is None:
+        return None
+    return kept[8:], max(0.0, now - int.from_bytes(kept[:8], "big", signed=True) / 1e6)
 
 
 def seize(session: Session, quota: bytes) -> Lease:
@@ -205,17 +154,28 @@ def is_taken(session: Session, quota: bytes) -> bool:
     return bool(found) and not is_gone(Holder(*found[0]), myself())
 
 
-def _busy(address: Address, account: str, holder: Holder | None) -> LedgerBusyError:
+def _busy(address: Address, account: str, holder: Holder | None, *, pace: bool) -> LedgerBusyError:
     run = _("another run that has just begun")
     if holder is not None:
         run = _("a run on {host} (process {process})", host=holder.host, process=holder.process)
-    return LedgerBusyError(
-        _(
+    where = address.shown
+    if pace:
+        message = _(
+            "The quota of account “{account}”, which goes by its key, is in use: by {run}, in the "
+            "ledger {where}.",
+            account=account,
+            run=run,
+            where=where,
+        )
+    else:
+        message = _(
             "Account “{account}” is in use: by {run}, in the ledger {where}.",
             account=account,
             run=run,
-            where=address.shown,
-        ),
+            where=where,
+        )
+    return LedgerBusyError(
+        message,
         _(
             "Nothing was sent. Wait for it, or try again later: exit code 75 says so to cron. A "
             "machine that was switched off lets go of it within half a minute."

@@ -17,7 +17,7 @@ from rdimport.ledger.attempts import Attempt, Latest, latest, latest_by
 from rdimport.ledger.hashes import hashed
 from rdimport.ledger.naming import Names, Unrecognised, unrecognised
 from rdimport.ledger.port import Held
-from rdimport.ledger.postgres import lease, statements
+from rdimport.ledger.postgres import lease, renewing, statements
 from rdimport.ledger.postgres.accounts import ALONE, AccountBooks, Accounts, claims, destination_of
 from rdimport.ledger.postgres.content import PostgresContent
 from rdimport.ledger.postgres.earlier_runs import NamingBooks, lines, note_attempt
@@ -123,7 +123,7 @@ class PostgresLedger:
         LedgerBusyError where another one has it by now; UsageError where the key that the run has a
         `wish` to send with is not the account's.
         """
-        if isinstance(held, lease.Held):
+        if isinstance(held, renewing.Held):
             turn = held.lease
         else:
             quota = self.digests([f"destination {destination}"])[0]

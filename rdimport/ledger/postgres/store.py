@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from rdimport.core.names import fold
 from rdimport.ledger.content import Content
 from rdimport.ledger.hashes import hashed
-from rdimport.ledger.postgres import lease, schema
+from rdimport.ledger.port import HoldQuota
+from rdimport.ledger.postgres import lease, renewing, schema
 from rdimport.ledger.postgres.address import Address, give_key, needed_key, parsed
 from rdimport.ledger.postgres.content import take
 from rdimport.ledger.postgres.ledger import PostgresLedger
@@ -78,9 +80,16 @@ class PostgresStore:
     def bring_up(self) -> None:
         """There is no earlier release of these tables."""
 
-    def hold(self, account: str) -> AbstractContextManager[lease.Held]:
+    def hold(self, account: str) -> AbstractContextManager[renewing.Held]:
         """Have the turn of an account. Raises LedgerBusyError that names who has it."""
-        return lease.hold(self._address, self._quota(account), account)
+        return renewing.hold(self._address, self._quota(account), account)
+
+    def hold_of_quota(self, name: str, account: str) -> HoldQuota:
+        """What takes the quota of a key, among all machines. It raises LedgerBusyError that names
+        who has it.
+        """
+        quota = hashed(self.key, [f"quota {name}"], 16)[0]
+        return partial(renewing.hold, self._address, quota, account, pace=True)
 
     def is_held(self, account: str) -> bool:
         """Is anybody at work on this account?"""

@@ -1,0 +1,76 @@
+"""The pace of a run whose quota no other machine uses meanwhile. It goes into the ledger with the
+lease, so that whoever takes the account over goes on at the same pace, in the same window.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import fields
+from hashlib import blake2b
+from operator import attrgetter
+from typing import Final
+
+from rdimport.core.quota import Quota
+from rdimport.delivery.pacing.pacer import EvenPacer, QuotaState
+from rdimport.ledger import HeldQuota
+
+_WORTH_KEEPING: Final = 1.0
+"""Seconds of a pause that whoever takes over has to know of at once."""
+
+_TIMES: Final = frozenset({"next", "held_until", "ends", "since", "last", "turn"})
+_NAMES: Final = tuple(field.name for field in fields(QuotaState))
+_VALUES: Final = attrgetter(*_NAMES)
+_FORM: Final = struct.Struct(f"<8s{len(_NAMES)}d")
+_KIND: Final = blake2b(" ".join(_NAMES).encode(), digest_size=8).digest()
+"""Another release may keep something else."""
+
+
+class LeasedPacer(EvenPacer):
+    """An `EvenPacer` that begins where the previous holder of the quota was."""
+
+    def __init__(
+        self, quota: Quota, held: HeldQuota, clock: Callable[[], float], lost: Callable[[], object]
+    ) -> None:
+        super().__init__(quota)
+        self._held = held
+        if held.left is not None:
+            self._go_on(quota, *held.left, clock())
+        held.keep(lambda: _kept(self.state, clock()), lost)
+
+    def hold(self, now: float, seconds: float) -> None:
+        """Pause for `seconds`, whoever sends then."""
+        super().hold(now, seconds)
+        if seconds >= _WORTH_KEEPING:
+            self._held.keep_now()
+
+    def _go_on(self, quota: Quota, left: bytes, ago: float, now: float) -> None:
+        """Take over what is `left` of a pace. What is not known counts as used, of what is long
+        past only its next slot counts.
+        """
+        state = _found(left, now - ago)
+        if ago > 2 * quota.seconds:
+            ends = state.held_until if state else now
+            self.state = QuotaState(held_until=min(ends, now + quota.seconds))
+        elif state is None:
+            super().hold(now, quota.seconds)
+        else:
+            self.state = state
+            state.held_until = min(state.held_until, now + quota.seconds)
+            # a slot that is past may have been used since
+            state.next = state.next if state.next > now else now + self.interval
+            state.next = min(state.next, now + quota.seconds)
+
+
+def _kept(state: QuotaState, now: float) -> bytes:
+    """A state, with times that count from now."""
+    values = zip(_NAMES, _VALUES(state), strict=True)
+    return _FORM.pack(_KIND, *(value - now if name in _TIMES else value for name, value in values))
+
+
+def _found(kept: bytes, then: float) -> QuotaState | None:
+    """What was kept at that time; None where another release did."""
+    if len(kept) != _FORM.size or not kept.startswith(_KIND):
+        return None
+    values = zip(_NAMES, _FORM.unpack(kept)[1:], strict=True)
+    return QuotaState(**{name: then + v if name in _TIMES else v for name, v in values})

@@ -1,0 +1,217 @@
+"""The leases of this process: all of them are renewed by one statement, from one thread."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
+from threading import Event, Lock, Thread
+from typing import Final
+
+from rdimport.core.errors import LedgerError
+from rdimport.ledger.postgres.address import Address
+from rdimport.ledger.postgres.lease import SECONDS, Lease, boottime, take, what_is_left
+from rdimport.ledger.postgres.session import Session
+
+EVERY: Final = 10.0
+"""Seconds between two renewals."""
+
+_KEPT: Final = """standing = coalesce(int8send((extract(epoch FROM clock_timestamp()) * 1000000)
+    ::bigint) || {standing}, l.standing)"""
+
+_RENEW: Final = f"""
+WITH free AS (SELECT l.quota FROM rdimport.lease l
+    JOIN unnest(%(quotas)s::bytea[], %(epochs)s::bigint[]) AS g(quota, epoch) USING (quota, epoch)
+    FOR UPDATE OF l SKIP LOCKED)
+UPDATE rdimport.lease l SET until = clock_timestamp() + make_interval(secs => %(seconds)s),
+    {_KEPT.format(standing="g.standing")}
+FROM unnest(%(quotas)s::bytea[], %(standings)s::bytea[]) AS g(quota, standing), free
+WHERE l.quota = g.quota AND l.quota = free.quota RETURNING l.quota
+"""
+"""Without those whose row somebody else has locked: he may be frozen, and the others go on."""
+
+_STILL_OURS: Final = """
+SELECT quota FROM rdimport.lease
+JOIN unnest(%s::bytea[], %s::bigint[]) AS g(quota, epoch) USING (quota, epoch)
+"""
+_RELEASE: Final = f"""
+UPDATE rdimport.lease l SET until = '-infinity', holder = '', machine = '', process = 0,
+    {_KEPT.format(standing="%(standing)s::bytea")}
+WHERE quota = %(quota)s AND epoch = %(epoch)s
+"""
+
+
+class Held:
+    """A lease that is renewed until it is let go of. `left` is what the one before kept of its
+    pace, and how many seconds ago.
+    """
+
+    def __init__(
+        self, lease: Lease, renewer: Renewer, left: tuple[bytes, float] | None = None
+    ) -> None:
+        self.lease = lease
+        self.left = left
+        self._renewer = renewer
+        self._renewed = boottime()
+        self._lost = False
+        self._standing: Callable[[], bytes] | None = None
+        self._told: Callable[[], object] | None = None
+
+    def is_held(self) -> bool:
+        """Is it, as far as is known here?"""
+        return not self._lost and boottime() - self._renewed < SECONDS
+
+    def keep(self, standing: Callable[[], bytes], lost: Callable[[], object]) -> None:
+        """Write down what `standing` says, now and with each renewal; call `lost`, from another
+        thread, once somebody else has the lease.
+        """
+        self._standing, self._told = standing, lost
+        self.keep_now()
+
+    def keep_now(self) -> None:
+        """Write it down soon, without waiting for it."""
+        self._renewer.hurry(self)
+
+    @property
+    def standing(self) -> bytes | None:
+        """What is to be written down of the pace."""
+        return self._standing() if self._standing else None
+
+    def renewed(self, asked: float) -> None:
+        """It was, by a statement that was sent at that time."""
+        self._renewed = asked
+
+    def lost(self) -> None:
+        """Somebody else has it."""
+        if not self._lost and self._told is not None:
+            self._told()
+        self._lost = True
+
+
+class Renewer:
+    """Renews the leases that this process has in one database."""
+
+    def __init__(self, address: Address) -> None:
+        self._held: set[Held] = set()
+        self._hurried: set[Held] = set()
+        self._changing = Lock()
+        self._session = Session(address)
+        self._asking = Lock()
+        """Who has it uses the session."""
+        self._wake = Event()
+        self._ended = False
+        self._thread = Thread(target=self._work, name="leases", daemon=True)
+
+    def start(self) -> None:
+        """Renew from now on."""
+        self._thread.start()
+
+    def take_on(self, held: Held) -> None:
+        """Renew one more."""
+        with self._changing:
+            self._held.add(held)
+
+    def hurry(self, held: Held) -> None:
+        """Renew one of them now."""
+        with self._changing:
+            self._hurried.add(held)
+        self._wake.set()
+
+    def drop(self, held: Held) -> bool:
+        """Renew one of them no more; is any left?"""
+        with self._changing:
+            self._held.discard(held)
+            return bool(self._held)
+
+    def let_go(self, held: Held) -> None:
+        """Let the next one have it at once, where the database hears of it."""
+        lease = held.lease
+        values = {"quota": lease.quota, "epoch": lease.epoch, "standing": held.standing}
+        with self._asking, suppress(LedgerError):
+            self._session.change(_RELEASE, values)
+
+    def end(self) -> None:
+        """Renew no more."""
+        self._ended = True
+        self._wake.set()
+        self._thread.join()
+        self._session.end()
+
+    def _work(self) -> None:
+        next_time = time.monotonic() + EVERY
+        while not self._ended:
+            self._wake.wait(max(0.0, next_time - time.monotonic()))
+            self._wake.clear()
+            all_of_them = time.monotonic() >= next_time
+            with self._changing:
+                some = set(self._held) if all_of_them else self._hurried & self._held
+                self._hurried.clear()
+            if all_of_them:
+                next_time = time.monotonic() + EVERY
+            if some and not self._ended:
+                self._renew(some)
+
+    def _renew(self, some: Collection[Held]) -> None:
+        asked = boottime()
+        leases = {held.lease.quota: held for held in some}
+        quotas, epochs = list(leases), [held.lease.epoch for held in leases.values()]
+        standings = [held.standing for held in leases.values()]
+        values = {"quotas": quotas, "epochs": epochs, "standings": standings, "seconds": SECONDS}
+        with self._asking:
+            try:
+                done = {quota for (quota,) in self._session.change(_RENEW, values)}
+                ours = done
+                if len(done) < len(leases):
+                    found = self._session.query(_STILL_OURS, (quotas, epochs))
+                    ours = {quota for (quota,) in found}
+            except LedgerError:  # tried again; until then the others see them run out
+                self._session.close()
+                return
+        for quota, held in leases.items():
+            if quota in done:
+                held.renewed(asked)
+            elif quota not in ours:
+                held.lost()
+
+
+_RENEWERS: Final[dict[Address, Renewer]] = {}
+_KNOWN: Final = Lock()
+
+
+def begin(lease: Lease, address: Address, left: tuple[bytes, float] | None = None) -> Held:
+    """Renew a lease that was taken, until `end`."""
+    with _KNOWN:
+        renewer = _RENEWERS.get(address)
+        if renewer is None:
+            renewer = _RENEWERS[address] = Renewer(address)
+            renewer.start()
+        held = Held(lease, renewer, left)
+        renewer.take_on(held)
+    return held
+
+
+def end(held: Held, address: Address) -> None:
+    """Let the next one have it at once."""
+    with _KNOWN:
+        renewer = _RENEWERS[address]
+        others = renewer.drop(held)
+        if not others:
+            del _RENEWERS[address]
+    renewer.let_go(held)
+    if not others:
+        renewer.end()
+
+
+@contextmanager
+def hold(address: Address, quota: bytes, account: str, *, pace: bool = False) -> Iterator[Held]:
+    """Have the turn of an account, or with `pace` the quota of its key. Raises LedgerBusyError that
+    names who has it.
+    """
+    with Session(address) as session:
+        lease = take(session, quota, account, pace=pace)
+        left = what_is_left(session, quota) if pace else None
+    held = begin(lease, address, left)
+    try:
+        yield held
+    finally:
+        end(held, address)

@@ -7,12 +7,9 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from support.claims import KEY
-from support.clients import set_up
-from support.command import Desk
+from support.clients import Machine, set_up
 from support.lists import people
 from support.postgres import Server
 from support.waiting import until
@@ -30,23 +27,6 @@ from rdimport.sandbox.embedded import RunningSandbox
 
 ROWS = 30
 CLIENTS = ("acme", "lua")
-
-
-class Machine(Desk):
-    """A desk whose commands use a shared ledger and the settings in its folder."""
-
-    ledger = ""
-
-    def _told(self) -> dict[str, str]:
-        shared = {
-            "RDIMPORT_LEDGER": self.ledger,
-            "RDIMPORT_LEDGER_KEY": KEY.hex(),
-            "RDIMPORT_CONFIG": str(self.home / "rdimport.toml"),
-        }
-        return super()._told() | shared
-
-    def status(self) -> dict[str, Any]:
-        return self.here("fleet", "status", "--json").summary
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
+from support.claims import KEY
 from support.command import Desk
 from support.lists import MAPPING, people
 
@@ -24,3 +26,19 @@ def set_up(desk: Desk, secrets: Mapping[str, str], defaults: str) -> Desk:
         )
     desk.write("rdimport.toml", "".join(settings))
     return desk
+
+
+class Machine(Desk):
+    """A desk whose commands use a shared ledger, and the settings in its folder, if any."""
+
+    ledger = ""
+
+    def _told(self) -> dict[str, str]:
+        shared = {"RDIMPORT_LEDGER": self.ledger, "RDIMPORT_LEDGER_KEY": KEY.hex()}
+        settings = self.home / "rdimport.toml"
+        if settings.exists():
+            shared["RDIMPORT_CONFIG"] = str(settings)
+        return super()._told() | shared
+
+    def status(self) -> dict[str, Any]:
+        return self.here("fleet", "status", "--json").summary

@@ -1,0 +1,181 @@
+"""The quota's lease: one holder among all machines, and its pace goes to whoever comes next."""
+
+from __future__ import annotations
+
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from support.claims import KEY
+from support.clients import Machine
+from support.endpoint import SetClock
+from support.lists import MAPPING, people
+from support.postgres import Server
+from support.waiting import until
+
+from rdimport.core.errors import LedgerBusyError
+from rdimport.core.quota import Limits, Quota
+from rdimport.delivery.pacing.leased import LeasedPacer
+from rdimport.ledger import Store, store_of
+from rdimport.sandbox import SandboxOptions, running
+from rdimport.sandbox.embedded import RunningSandbox
+
+QUOTA = Quota(120, 60.0)
+LAPSE = "UPDATE rdimport.lease SET until = '-infinity'"  # as if half a minute had passed
+
+
+class Shared:
+    """A ledger, and pacers of runs that have the quota of one key in turn."""
+
+    def __init__(self, server: Server) -> None:
+        self.url = server.new_database()
+        self._server = server
+        self._database = self.url.rpartition("/")[2].replace("%20", " ")
+        self.store: Store = store_of(self.url, KEY.hex())
+        self.store.make()  # type: ignore[attr-defined]
+        self.clock = SetClock()
+        self.stack = ExitStack()
+        self.lost: list[str] = []
+
+    def pacer(self, account: str = "acme", quota: Quota = QUOTA, key: str = "k") -> LeasedPacer:
+        hold = self.store.hold_of_quota(key, account)
+        assert hold is not None
+        held = self.stack.enter_context(hold())
+        pacer = LeasedPacer(quota, held, self.clock.monotonic, lambda: self.lost.append(account))
+        until(lambda: self.kept() is not None)
+        return pacer
+
+    def let_go(self) -> None:
+        self.stack.close()
+
+    def lapse(self) -> None:
+        self._server.do(LAPSE, database=self._database)
+
+    def kept(self) -> bytes | None:
+        found: bytes | None = self._server.ask(
+            "SELECT substr(standing, 9) FROM rdimport.lease WHERE standing IS NOT NULL",
+            database=self._database,
+        )
+        return found
+
+
+@pytest.fixture
+def shared(postgres: Server) -> Iterator[Shared]:
+    one = Shared(postgres)
+    with one.stack:
+        yield one
+
+
+def test_whoever_comes_next_goes_on_at_the_same_pace_in_the_same_window(shared: Shared) -> None:
+    first, now = shared.pacer(), shared.clock.monotonic
+    for second in range(1, 31):  # other clients use two thirds of what is used
+        shared.clock.move(1.0)
+        if first.wait(now()) > 0:
+            continue
+        first.acquire(now())
+        first.learn(now(), Limits(120, 120 - 3 * second, 60.0 - second), 0, counted=True)
+    assert first.interval > 1.5 * QUOTA.interval
+    shared.let_go()
+    successor = shared.pacer()
+    assert asdict(successor.state) == pytest.approx(asdict(first.state), abs=2.0)
+    assert successor.interval == first.interval
+
+
+def test_a_pause_counts_for_whoever_comes_next_however_the_first_one_ended(shared: Shared) -> None:
+    first, now = shared.pacer(), shared.clock.monotonic
+    before = shared.kept()
+    first.on_quota_exceeded(now(), 40.0, blind=False)
+    until(lambda: shared.kept() != before)
+    shared.lapse()  # it is frozen, and lets go of nothing
+    second = shared.pacer()
+    assert second.held(now()) == pytest.approx(40, abs=3)
+    assert second.wait(now()) == pytest.approx(40, abs=3)
+
+
+@pytest.mark.parametrize(("used", "next_"), [(0, 5), (-20, 10)])
+def test_a_slot_of_which_nothing_is_known_counts_as_used(
+    shared: Shared, used: float, next_: float
+) -> None:
+    slow, now = Quota(6, 60.0), shared.clock.monotonic()
+    shared.pacer(quota=slow).acquire(now + used)
+    shared.let_go()
+    assert shared.pacer(quota=slow).wait(now) == pytest.approx(next_, abs=1)
+
+
+def test_two_accounts_with_one_key_never_send_at_the_same_time(shared: Shared) -> None:
+    shared.pacer("acme")
+    with pytest.raises(LedgerBusyError, match=r"quota of account “lua”.*is in use"):
+        shared.pacer("lua")
+    shared.pacer("lua", key="another")
+    shared.let_go()
+    shared.pacer("lua")
+
+
+def test_a_holder_hears_that_the_quota_is_another_ones(shared: Shared) -> None:
+    first = shared.pacer("acme")
+    shared.lapse()
+    shared.pacer("lua")
+    first.hold(shared.clock.monotonic(), 5.0)  # writes it down, and finds out
+    until(lambda: shared.lost == ["acme"])
+
+
+def test_one_account_that_is_locked_keeps_no_other_lease_from_being_renewed(
+    shared: Shared, postgres: Server
+) -> None:
+    pacers = [shared.pacer(key=str(number)) for number in range(3)]
+    until(lambda: shared.kept() is not None)
+    shared.lapse()
+    database = shared.url.rpartition("/")[2].replace("%20", " ")
+    lasting = "SELECT count(*) FROM rdimport.lease WHERE until > clock_timestamp()"
+    with closing(postgres.connect(database)) as frozen:
+        frozen.execute("BEGIN")
+        frozen.execute("SELECT 1 FROM rdimport.lease ORDER BY quota LIMIT 1 FOR UPDATE")
+        for pacer in pacers:
+            pacer.hold(shared.clock.monotonic(), 5.0)
+        until(lambda: postgres.ask(lasting, database=database) == 2)
+        assert not shared.lost
+        frozen.execute("ROLLBACK")
+    pacers[0].hold(shared.clock.monotonic(), 6.0)
+    for pacer in pacers:
+        pacer.hold(shared.clock.monotonic(), 7.0)
+    until(lambda: postgres.ask(lasting, database=database) == 3)
+
+
+@pytest.fixture
+def narrow() -> Iterator[RunningSandbox]:
+    """A sandbox with a quota of its own."""
+    options = SandboxOptions(plan="4/s", lead_limit=0, custom_fields="any")
+    with running(options) as box:
+        yield box
+
+
+def test_after_a_takeover_no_request_is_one_too_many(
+    narrow: RunningSandbox, postgres: Server, tmp_path: Path
+) -> None:
+    homes = [tmp_path / name for name in ("one", "two")]
+    machines = []
+    url = postgres.new_database()
+    for home in homes:
+        home.mkdir()
+        machine = Machine(home, narrow.api_key, narrow.base_url)
+        machine.ledger = url
+        machine.write("m.yaml", MAPPING)
+        machine.write("list.csv", people(24))
+        machines.append(machine)
+    one, two = machines
+    assert one.here("fleet", "init").code == 0
+    words = ("run", "list.csv", "-m", "m.yaml", "--json", "--quota", "4/s")
+    first = one.start(*words)
+    until(lambda: narrow.counts()["accepted"] > 6)
+    first.send_signal(signal.SIGKILL)
+    one.wait(first)
+    second = two.here(*words)
+    arrived = Counter(conversion["email"] for conversion in narrow.conversions())
+    assert set(arrived.values()) == {1}
+    assert second.summary["throttled"] == 0
+    assert narrow.counts()["throttled"] == 0
+    assert len(arrived) + second.summary["uncertain"] >= 24

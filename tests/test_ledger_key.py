@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import sqlite3
 from contextlib import closing
@@ -10,6 +11,7 @@ import pytest
 from support.command import Desk
 from support.lists import MAPPING, people
 
+from rdimport.ledger import store_of
 from rdimport.sandbox.embedded import RunningSandbox
 
 VARIABLE, FILE = "RDIMPORT_LEDGER_KEY", "RDIMPORT_LEDGER_KEY_FILE"
@@ -80,4 +82,92 @@ def test_a_copy_keeps_it_apart_too(office: Desk, box: RunningSandbox) -> None:
     assert office.here("ledger", "copy", office.state, office.home / "copy").code == 0
     again = office.here(*RUN, "--state-dir", office.home / "copy").summary
     assert again["already_imported"] == 5
+    assert len(box.conversions()) == 5
+
+
+def holds(desk: Desk, key: bytes) -> list[str]:
+    """The files of the state directory in which the key stands, as bytes or as text."""
+    files = (path for path in desk.state.rglob("*") if path.is_file())
+    return [
+        path.name for path in files if key in (b := path.read_bytes()) or key.hex().encode() in b
+    ]
+
+
+def test_the_key_of_an_old_ledger_is_moved_out_and_nobody_is_sent_again(
+    office: Desk, box: RunningSandbox
+) -> None:
+    assert office.here(*RUN).summary["accepted"] == 5
+    key = settings(office)["hash_key"]
+    assert isinstance(key, bytes)
+    file = office.home / "away" / "ledger.key"
+    moved = office.here("ledger", "key", "--move-to", file)
+    assert moved.code == 0, moved.err
+    assert f"{FILE}={file}" in moved.out
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert file.read_text().strip() == key.hex()
+    assert holds(office, key) == []
+    assert "hash_key" not in settings(office)
+    refused = office.here(*RUN)
+    assert refused.code == 2
+    assert "keeps the key of its hashes apart" in refused.err
+    office.environment[FILE] = str(file)
+    office.write("list.csv", people(6))
+    again = office.here(*RUN).summary
+    assert (again["already_imported"], again["accepted"]) == (5, 1)
+    assert office.here("ledger", "check").code == 0
+    assert len(box.conversions()) == 6
+
+
+def test_a_key_is_moved_once_to_a_new_file_elsewhere_and_never_under_a_run(
+    office: Desk, box: RunningSandbox
+) -> None:
+    away = office.home / "ledger.key"
+    assert office.here("ledger", "key", "--move-to", away).code == 2  # nothing there yet
+    office.here(*RUN)
+    key = settings(office)["hash_key"]
+    assert isinstance(key, bytes)
+    away.write_text("something else\n")
+    away.chmod(0o600)
+    for taken in (away, office.state / "ledger.key"):
+        ended = office.here("ledger", "key", "--move-to", taken)
+        assert ended.code == 2, taken
+        assert str(taken) in ended.err
+    assert away.read_text() == "something else\n"
+    with store_of(office.state).hold("default"):
+        assert office.here("ledger", "key", "--move-to", office.home / "k").code == 75
+    assert settings(office)["hash_key"] == key
+    assert not (office.home / "k").exists()
+    away.write_text(f"{key.hex()}\n")  # as an attempt that was killed leaves it
+    assert office.here("ledger", "key", "--move-to", away).code == 0
+    office.environment[FILE] = str(away)
+    again = office.here("ledger", "key", "--move-to", office.home / "k")
+    assert again.code == 2
+    assert "apart already" in again.err
+
+
+def test_older_copies_that_hold_the_key_are_named(office: Desk, box: RunningSandbox) -> None:
+    office.here(*RUN)
+    old = office.state / "ledger-schema3-20260101-000000.sqlite3"
+    assert office.here("ledger", "copy", office.state, old).code == 0
+    moved = office.here("ledger", "key", "--move-to", office.home / "ledger.key")
+    assert moved.code == 0
+    assert old.name in moved.err
+
+
+@pytest.mark.parametrize("way", ["open to all", "a pipe that says nothing", "a device", "a folder"])
+def test_a_key_file_is_private_and_a_file(office: Desk, box: RunningSandbox, way: str) -> None:
+    file = office.home / "ledger.key"
+    office.environment[FILE] = str(file)
+    office.here(*RUN)
+    if way == "open to all":
+        file.chmod(0o644)
+    elif way == "a device":
+        office.environment[FILE] = "/dev/zero"
+    else:
+        file.unlink()
+        file.mkdir() if way == "a folder" else os.mkfifo(file, 0o600)
+    office.write("list.csv", people(9))
+    ended = office.here(*RUN)
+    assert ended.code == 2
+    assert office.environment[FILE] in ended.err
     assert len(box.conversions()) == 5

@@ -215,6 +215,13 @@ class LedgerAcceptArguments(StateArguments):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LedgerKeyArguments(StateArguments):
+    """`ledger key`."""
+
+    move_to: Path
+
+
+@dataclass(frozen=True, kw_only=True)
 class LedgerNewArguments(LedgerAcceptArguments):
     """`ledger new`."""
 
@@ -276,7 +283,9 @@ class SandboxArguments:
     options: SandboxOptions
 
 
-LedgerArguments: TypeAlias = LedgerCopyArguments | LedgerCheckArguments | LedgerAcceptArguments
+LedgerArguments: TypeAlias = (
+    LedgerCopyArguments | LedgerCheckArguments | LedgerAcceptArguments | LedgerKeyArguments
+)
 
 KINDS: Final[Mapping[str, type]] = {
     "run": RunArguments,
@@ -293,6 +302,7 @@ KINDS: Final[Mapping[str, type]] = {
     "ledger check": LedgerCheckArguments,
     "ledger accept": LedgerAcceptArguments,
     "ledger new": LedgerNewArguments,
+    "ledger key": LedgerKeyArguments,
     "fleet init": FleetInitArguments,
     "fleet status": FleetStatusArguments,
     "fleet pause": FleetOrderArguments,

@@ -5,21 +5,18 @@ from __future__ import annotations
 import json
 import os
 import re
-import stat
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rdimport.core.errors import UsageError
+from rdimport.core.key_file import read_key
 from rdimport.core.masking import Mask
 from rdimport.core.messages import _
 from rdimport.core.names import fold
 from rdimport.core.shell import joined
-from rdimport.core.small_file import read_small
 from rdimport.core.visible import shown_lines
 
 if TYPE_CHECKING:
@@ -35,8 +32,6 @@ MASK: Final = Mask()
 _SECRET: Final = re.compile(r"RDIMPORT_\w*KEY")
 _withheld: Final[dict[str, str]] = {}
 """The keys that `withheld` removed from the environment."""
-
-_MOST_BYTES: Final = 10_000
 
 _SERVICE: Final = "rdimport"
 _PROGRAM_TAKES: Final = 60
@@ -199,46 +194,12 @@ def remove(account: str) -> None:
 
 def _read(file: Path) -> str:
     try:
-        key = read_small(file, _MOST_BYTES, partial(_see_that_it_is_ours, file)).decode().strip()
+        key = read_key(file)
     except (OSError, UnicodeDecodeError) as error:
         raise _unreadable(file, error) from None
     if not key:
         raise _no_key(_("The key file {file} is empty.", file=file))
     return key
-
-
-def _see_that_it_is_ours(file: Path, found: os.stat_result) -> None:
-    if sys.platform == "win32":
-        return
-    others = stat.S_IRWXO if _is_credential(file) else stat.S_IRWXG | stat.S_IRWXO
-    if found.st_mode & others:
-        raise UsageError(
-            _("Others on this machine can read the key in {file}.", file=file),
-            _("Type: {command}", command=joined(["chmod", "600", str(file)])),
-        )
-    if found.st_uid not in (os.geteuid(), 0):
-        from rdimport.core.users import name_of  # noqa: PLC0415  only a mistake needs it
-
-        owner, me = name_of(found.st_uid), name_of(os.geteuid())
-        raise UsageError(
-            _(
-                "The key file {file} belongs to another user ({owner}), who decides what is in it.",
-                file=file,
-                owner=owner,
-            ),
-            _(
-                "Type: {command}",
-                command=joined(["sudo", "chown", me, str(file)]),
-            ),
-        )
-
-
-def _is_credential(file: Path) -> bool:
-    """Whether the file is a systemd credential: systemd grants access by an ACL, which appears in
-    the mode as a group permission (https://github.com/systemd/systemd/issues/29435).
-    """
-    folder = os.environ.get("CREDENTIALS_DIRECTORY")
-    return folder is not None and file.resolve().parent == Path(folder).resolve()
 
 
 def _unreadable(file: Path, error: Exception) -> UsageError:

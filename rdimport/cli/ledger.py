@@ -1,22 +1,24 @@
-"""`rdimport ledger`: check a ledger, copy it, or decide what to do about a lost one."""
+"""`rdimport ledger`: check a ledger, copy it, take its key out, or decide about a lost one."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from rdimport.cli import keys, resolve
 from rdimport.cli.arguments import (
     LedgerArguments,
     LedgerCheckArguments,
     LedgerCopyArguments,
+    LedgerKeyArguments,
     LedgerNewArguments,
 )
 from rdimport.cli.streams import ask, print_error, say
 from rdimport.core.errors import ExitCode, LedgerBusyError, LedgerLostError, UsageError
 from rdimport.core.messages import _, ngettext
-from rdimport.ledger import Found, Ledger, Store, copy_ledger, is_shared
+from rdimport.ledger import Found, Ledger, Store, copy_ledger, is_shared, move_key
 
 
 def execute(args: LedgerArguments) -> int:
@@ -24,6 +26,8 @@ def execute(args: LedgerArguments) -> int:
     if isinstance(args, LedgerCopyArguments):
         return _copy(args.source, args.target)
     store = resolve.store(args)
+    if isinstance(args, LedgerKeyArguments):
+        return _move_key(store, args.move_to)
     if isinstance(args, LedgerCheckArguments):
         return _check(store)
     with _alone(store):
@@ -74,6 +78,27 @@ def _copy(source: str, target: str) -> int:
             "machine needs a copy of the key of its hashes: docs/ledger.md."
         )
         say([moved])
+    return ExitCode.DONE
+
+
+def _move_key(store: Store, to: Path) -> int:
+    """Move the key of the hashes out of the ledger."""
+    holding = move_key(store, to)
+    file = to.absolute()
+    say(
+        [
+            _("The key of the ledger in {state_dir} is in {file} now.", state_dir=store, file=file),
+            _(
+                "Every command needs it from now on: set RDIMPORT_LEDGER_KEY_FILE={file} where "
+                "they run, cron and systemd too. Without it they end with 2 and send nobody.",
+                file=file,
+            ),
+            _("A lost key is a lost ledger: keep a copy of it, away from copies of the ledger."),
+        ]
+    )
+    if holding:
+        listed = ", ".join(map(str, holding))
+        print_error(_("Older copies still hold the key; delete them: {files}", files=listed))
     return ExitCode.DONE
 
 

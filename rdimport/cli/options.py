@@ -252,13 +252,14 @@ def _forget(commands: _Commands) -> None:
 
 
 def _ledger(commands: _Commands) -> None:
-    to = _command(commands, "ledger", _("look after the ledger: check, copy, accept, new"))
+    to = _command(commands, "ledger", _("look after the ledger: check, copy, accept, new, key"))
     actions = to.add_subparsers(dest="action", required=True, metavar="ACTION")
     for name, text in (
         ("check", _("look whether the ledger is whole")),
         ("copy", _("make a copy that is whole, also while a run is at work")),
         ("accept", _("go on with an older or another ledger, knowing what it does not know")),
         ("new", _("move what is left of a ledger aside and begin anew: everybody is sent again")),
+        ("key", _("move the key of the hashes out of the ledger, so that its copies tell nothing")),
     ):
         action = actions.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         _language(action, default=argparse.SUPPRESS)
@@ -269,7 +270,11 @@ def _ledger(commands: _Commands) -> None:
             action.add_argument("target", metavar="TO", help=_("the same, not there yet, or empty"))
             continue
         state_dir_option(action)
-        if name != "check":
+        if name == "key":
+            action.add_argument(
+                "--move-to", type=Path, metavar="FILE", required=True, help=_("made for you only")
+            )
+        elif name != "check":
             action.add_argument("--yes", action="store_true", help=_("do not ask"))
 
 

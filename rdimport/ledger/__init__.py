@@ -6,7 +6,7 @@ does; `sqlite` keeps one in a state directory. Other packages import from here.
 
 from rdimport.ledger.accounts import Account, Wish, hash_of
 from rdimport.ledger.attempts import Attempt, Latest
-from rdimport.ledger.copying import copy_ledger
+from rdimport.ledger.copying import copy_ledger, move_key
 from rdimport.ledger.evidence import Complete, Doubt, identifier_hash
 from rdimport.ledger.figures import (
     Example,
@@ -86,6 +86,7 @@ __all__ = [
     "is_shared",
     "look_into",
     "make_shared",
+    "move_key",
     "of_filled",
     "open_ledger",
     "problems_of",

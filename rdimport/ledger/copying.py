@@ -1,4 +1,4 @@
-"""Copies a ledger to another place, also into another kind, without losing what was sent."""
+"""Moves a ledger, or the key of its hashes, to another place, without losing what was sent."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from rdimport.core.messages import _
 from rdimport.ledger.opening import is_shared, store_of
 from rdimport.ledger.port import Ledger, Store
 from rdimport.ledger.sqlite import files
+from rdimport.ledger.sqlite.store import SqliteStore
 
 
 def copy_ledger(source: str, target: str, key: str | None = None) -> tuple[str, str]:
@@ -37,6 +38,25 @@ def copy_ledger(source: str, target: str, key: str | None = None) -> tuple[str, 
             )
         with origin.open() as ledger:
             return _carried(ledger, end)
+
+
+def move_key(store: Store, to: Path) -> list[Path]:
+    """Move the key of a SQLite ledger's hashes into the file `to`; see `SqliteStore.move_key`.
+
+    Raises UsageError for a shared ledger, and LedgerBusyError if a run is active.
+    """
+    if not isinstance(store, SqliteStore):
+        raise UsageError(
+            _("The key of the ledger {path} has never been in it.", path=store),
+            _("docs/ledger.md says where it is: in a file, or in RDIMPORT_LEDGER_KEY."),
+        )
+    with store.nobody_at_work() as free:
+        if not free:
+            raise LedgerBusyError(
+                _("A run is at work with the ledger in {state_dir}.", state_dir=store),
+                _("Wait for its end."),
+            )
+        return store.move_key(to)
 
 
 def _carried(ledger: Ledger, end: Store) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from urllib.parse import quote
 
 from rdimport.core.errors import LedgerError, UsageError
+from rdimport.core.key_file import read_key, write_key
 from rdimport.core.messages import _
 
 SCHEMES: Final = ("postgresql://", "postgres://")
@@ -72,7 +73,7 @@ def key_of(told: str | None = None) -> bytes | None:
         path = key_file()
         place = str(path)
         try:
-            told = path.read_text(encoding="ascii").strip()
+            told = read_key(path)
         except FileNotFoundError:
             return None
         except (OSError, UnicodeDecodeError) as error:
@@ -140,10 +141,7 @@ def give_key(key: bytes, told: str | None = None) -> None:
 def _keep(key: bytes) -> Path:
     path = key_file()
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(number, "w", encoding="ascii") as file:
-            file.write(key.hex() + "\n")
+        write_key(path, key.hex())
     except OSError as error:
         raise LedgerError(
             _("The key of the ledger cannot be written to {path}: {error}.", path=path, error=error)

@@ -6,11 +6,12 @@ from contextlib import AbstractContextManager, ExitStack, closing, suppress
 from datetime import datetime
 from pathlib import Path
 
-from rdimport.core.errors import LedgerError
+from rdimport.core.errors import LedgerError, UsageError
+from rdimport.core.key_file import read_key
 from rdimport.core.messages import _
 from rdimport.ledger.content import Content
 from rdimport.ledger.hashes import ledger_id
-from rdimport.ledger.sqlite import files, lock, witness
+from rdimport.ledger.sqlite import files, key_move, lock, witness
 from rdimport.ledger.sqlite.account_locks import is_locked, nobody_at_work
 from rdimport.ledger.sqlite.content import take
 from rdimport.ledger.sqlite.files import FILE_NAME, connect, read_only
@@ -25,7 +26,7 @@ from rdimport.ledger.sqlite.schema import (
     version_of,
     write_ahead,
 )
-from rdimport.ledger.sqlite.upgrade import brought_up, forget_copies, upgrade
+from rdimport.ledger.sqlite.upgrade import back_up, brought_up, forget_copies, upgrade
 
 
 class SqliteStore:
@@ -154,6 +155,35 @@ class SqliteStore:
     def forget_copies(self, before: datetime) -> int:
         """Delete the backups with personal data of runs before that time."""
         return forget_copies(self._state_dir, before)
+
+    def move_key(self, to: Path) -> list[Path]:
+        """Move the key of the hashes out of the ledger into the file `to`, after a backup.
+
+        Returns the older copies in the directory that still hold it. The key stays the same, so
+        everybody is recognised as before. No run may be active or begin. Raises UsageError if there
+        is no ledger, it holds no key, or `to` cannot be used; LedgerError if anything fails, with
+        the backup still there.
+        """
+        if not self.is_there():
+            raise UsageError(_("There is no ledger in {source}.", source=self._state_dir))
+        with self.open() as ledger:
+            key, was = key_move.inside(ledger), ledger.looked_through()
+            if was.wrong:
+                raise damaged(self._path, "; ".join(was.wrong))
+            key_move.keep(key, to, self._state_dir)
+            copy = back_up(self._path)
+            erased = key_move.take_out(ledger)
+        with SqliteStore(self._state_dir, lambda: bytes.fromhex(read_key(to))).open() as ledger:
+            if ledger.looked_through() != was:
+                raise damaged(self._path, _("it is not what it was; see {copy}", copy=copy))
+            erased = erased or ledger.people.empty_log()
+        copy.unlink()
+        if not erased:
+            raise LedgerError(
+                _("The key is in {file} now, but not erased from {path} yet.", file=to, path=self),
+                _("Another command is reading the ledger; it is erased when that one ends."),
+            )
+        return list(key_move.holding(key, self._state_dir))
 
     def take(self, content: Content) -> None:
         """Make a ledger that knows all that another one knows."""

@@ -80,8 +80,17 @@ def brought_up(path: Path, db: sqlite3.Connection) -> sqlite3.Connection:
 
 
 def copies(state_dir: Path) -> list[Path]:
-    """The backups of a ledger made before upgrades."""
+    """The backups of a ledger made before it was changed."""
     return sorted(state_dir.glob(_COPIES))
+
+
+def back_up(path: Path) -> Path:
+    """Make a backup of a ledger of this release; returns its path. It holds all that the ledger
+    does, and is erased and deleted as the others are.
+    """
+    copy = _name_of_copy(path, VERSION, datetime.now(UTC))
+    _copy(path, copy)
+    return copy
 
 
 def forget_copies(state_dir: Path, before: datetime) -> int:

@@ -1,0 +1,71 @@
+"""Files that hold a secret: for their owner only."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from rdimport.core.errors import UsageError
+from rdimport.core.messages import _
+from rdimport.core.shell import joined
+from rdimport.core.small_file import read_small
+
+_MOST: Final = 10_000
+"""Bytes; a key has about a hundred."""
+
+
+def read_key(file: Path) -> str:
+    """The text of a key file, without blanks around it.
+
+    Raises UsageError if others can read it or it belongs to another user; OSError if it cannot be
+    read, is a device, or is too long for a key; UnicodeDecodeError if it holds no text.
+    """
+    return read_small(file, _MOST, partial(_see_that_it_is_ours, file)).decode().strip()
+
+
+def write_key(file: Path, key: str) -> None:
+    """Make a key file, durably. Raises OSError, FileExistsError among them."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    number = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(number, "w", encoding="ascii") as opened:
+        opened.write(key + "\n")
+        opened.flush()
+        os.fsync(opened.fileno())
+
+
+def _see_that_it_is_ours(file: Path, found: os.stat_result) -> None:
+    if sys.platform == "win32":
+        return
+    others = stat.S_IRWXO if _is_credential(file) else stat.S_IRWXG | stat.S_IRWXO
+    if found.st_mode & others:
+        raise UsageError(
+            _("Others on this machine can read the key in {file}.", file=file),
+            _("Type: {command}", command=joined(["chmod", "600", str(file)])),
+        )
+    if found.st_uid not in (os.geteuid(), 0):
+        from rdimport.core.users import name_of  # noqa: PLC0415  only a mistake needs it
+
+        owner, me = name_of(found.st_uid), name_of(os.geteuid())
+        raise UsageError(
+            _(
+                "The key file {file} belongs to another user ({owner}), who decides what is in it.",
+                file=file,
+                owner=owner,
+            ),
+            _(
+                "Type: {command}",
+                command=joined(["sudo", "chown", me, str(file)]),
+            ),
+        )
+
+
+def _is_credential(file: Path) -> bool:
+    """Whether the file is a systemd credential: systemd grants access by an ACL, which appears in
+    the mode as a group permission (https://github.com/systemd/systemd/issues/29435).
+    """
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    return folder is not None and file.resolve().parent == Path(folder).resolve()

@@ -72,7 +72,8 @@ def _plans(settings: Settings) -> list[Plan]:
                 _("Job {job}: every = {every} is no time.", job=job, every=repr(its.every)),
                 _('Write five fields as in a crontab: "30 22 * * 1-5".'),
             )
-        found.append(Plan(job, settings.account_of(job)[0], its.every))
+        moves = settings.value(job, "max_duration")[0] is None
+        found.append(Plan(job, settings.account_of(job)[0], its.every, moves))
     return found
 
 

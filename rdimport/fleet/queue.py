@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
@@ -82,9 +82,14 @@ class Queue:
         """Whether it has its tables."""
         return await self.app.check_connection_async()
 
-    async def put(self, account: str, job: str, at: datetime | None = None) -> bool:
-        """Put a job in, to be run at once or `at` a time; False if it waits there already."""
+    async def put(
+        self, account: str, job: str, at: datetime | None = None, to: str | None = None
+    ) -> bool:
+        """Put a job in, to be run at once or `at` a time, by anybody or by the worker that it goes
+        `to`; False if it waits there already.
+        """
         place = self._job.configure(
+            queue=_place(to),
             lock=fold(account),
             queueing_lock=job,
             schedule_at=at,
@@ -123,6 +128,15 @@ class Queue:
         if stalled.task_name == _JOB:
             await self.put(str(stalled.task_kwargs["account"]), str(stalled.task_kwargs["job"]))
 
+    async def free(self, living: Collection[str]) -> None:
+        """Let anybody take what waits for a worker that is no more."""
+        known = {_place(name) for name in (None, *living)}
+        manager = self.app.job_manager
+        for one in await manager.list_jobs_async(task=_JOB, status=Status.TODO.value):
+            if one.id is not None and one.queue not in known:
+                await manager.cancel_job_by_id_async(one.id, delete_job=True)
+                await self.put(str(one.task_kwargs["account"]), str(one.task_kwargs["job"]))
+
     async def content(self) -> list[Queued]:
         """What waits and what is at work."""
         found = []
@@ -137,7 +151,7 @@ class Queue:
 
     async def work(self, name: str, slots: int, *, once: bool) -> None:
         """Run jobs, some at the same time, until it is cancelled; `once`: until none waits."""
-        await self._work(name, [_JOBS], slots, once=once)
+        await self._work(name, [_JOBS, _place(name)], slots, once=once)
 
     async def keep_time(self, name: str) -> None:
         """Put in what is due, each minute, until it is cancelled."""
@@ -156,3 +170,8 @@ class Queue:
             stalled_worker_timeout=_SILENT,
             listen_notify=not once,
         )
+
+
+def _place(worker: str | None) -> str:
+    """The queue of a worker, or of all."""
+    return _JOBS if worker is None else f"{_JOBS} {worker}"

@@ -22,6 +22,7 @@ from rdimport.delivery.stopping import StopRequest, stop_signals
 from rdimport.fleet.following import After, JobEnd, Next, following
 from rdimport.fleet.queue import Queue
 from rdimport.fleet.schedule import last_tick
+from rdimport.fleet.sharing import Load, to_give
 from rdimport.ledger import fleet_of
 
 _BETWEEN_LOOKS: Final = 2.0
@@ -33,11 +34,14 @@ _T = TypeVar("_T")
 
 
 class Plan(NamedTuple):
-    """A job of the settings: whose, and when it is due, if that is for workers to see to."""
+    """A job of the settings: whose, when it is due, if that is for workers to see to, and whether
+    it may go from one worker to another, which would begin its `max_duration` anew.
+    """
 
     job: str
     account: str
     every: str | None
+    moves: bool = True
 
 
 class Worker:
@@ -61,6 +65,9 @@ class Worker:
         self._troubled = troubled
         self._plans = {plan.job: plan for plan in plans}
         self._running: dict[str, tuple[str, StopRequest]] = {}
+        self._given: dict[str, str] = {}
+        """Jobs that go to another worker: to which."""
+        self._too_many: list[str] = []
         self._paused: frozenset[str] = frozenset()
         self._ending = asyncio.Event()
         self._fleet = fleet_of(url)
@@ -140,6 +147,7 @@ class Worker:
             try:
                 await self._look()
                 await self._queue.sweep()
+                await self._share()
             except (LedgerError, ConnectorException) as error:
                 if not away:
                     self._troubled(str(error))
@@ -159,9 +167,25 @@ class Worker:
         if orders.drain:
             self._drain()
 
+    async def _share(self) -> None:
+        """Give accounts to workers that have less than their share, once that was seen twice."""
+        workers = await self._at_desk(self._fleet.workers)
+        living = [one for one in workers if not one.is_silent]
+        await self._queue.free({self.name, *(one.name for one in living)})
+        free = [one for one in living if one.name != self.name and not one.drains]
+        mine = Load(self.name, len(self._running), self._slots)
+        wanting = to_give(mine, [Load(one.name, len(one.jobs), one.slots) for one in free])
+        before, self._too_many = self._too_many, wanting
+        if self._given or self._ending.is_set() or not before:
+            return
+        moving = [job for job in reversed(self._running) if self._plans[job].moves]
+        for job, to in zip(moving, wanting, strict=False):
+            self._given[job] = to
+            self._running[job][1].stop(StopReason.SIGNAL)
+
     async def _put_in_due(self, _minute: datetime) -> None:
         now = datetime.now(UTC)
-        for job, account, every in self._plans.values():
+        for job, account, every, _moves in self._plans.values():
             tick = last_tick(every, now) if every else None
             if tick is None or fold(account) in self._paused:
                 continue
@@ -185,6 +209,7 @@ class Worker:
             end = await loop.run_in_executor(self._pool, self._run_job, job, stop)
         finally:
             del self._running[job]
+            to = self._given.pop(job, None)
         now = datetime.now(UTC)
         after = following(end, now, taken_away=stop.is_set())
         if after.next is Next.REST:
@@ -193,14 +218,16 @@ class Worker:
         if after.next is Next.AGAIN:
             paused = fold(account) in self._paused
             at = now + _WHILE_PAUSED if paused else after.at
-            await self._put_back(account, job, at if at and at > now else None)
+            await self._put_back(account, job, at if at and at > now else None, to)
         self._told(job, after)
 
-    async def _put_back(self, account: str, job: str, at: datetime | None) -> None:
+    async def _put_back(
+        self, account: str, job: str, at: datetime | None, to: str | None = None
+    ) -> None:
         """Put a job in once more, as soon as the database answers."""
         while True:
             try:
-                await self._queue.put(account, job, at)
+                await self._queue.put(account, job, at, to)
             except ConnectorException:
                 await asyncio.sleep(_UNTIL_TRIED_AGAIN)
             else:

@@ -26,7 +26,9 @@ class Cable:
         self._changed = threading.Condition()
         self._cut: set[str] = set()
         self._held: set[str] = set()
-        self._closed = False
+        self._closed = self._unplugged = False
+        self.refused = 0
+        """How many connections were, as it was unplugged."""
         self.waiting = False
         """Is something held?"""
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
@@ -47,8 +49,14 @@ class Cable:
         with self._changed:
             self._held |= set(ways)
 
+    def unplug(self) -> None:
+        """Tear out all connections, and refuse new ones."""
+        self._unplugged = True
+        self.reset()
+
     def mend(self) -> None:
         """Carry everything again, first what was held."""
+        self._unplugged = False
         with self._changed:
             self._cut.clear()
             self._held.clear()
@@ -82,6 +90,10 @@ class Cable:
                 client, _ = self._listening.accept()
             except OSError:
                 return
+            if self._unplugged:
+                self.refused += 1
+                client.close()
+                continue
             try:
                 server = socket.create_connection(("127.0.0.1", self._server))
             except OSError:

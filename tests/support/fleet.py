@@ -1,0 +1,108 @@
+"""Clients whose jobs are due, workers that are at them, and a database in which time passes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from subprocess import Popen
+
+from rdimport.sandbox.embedded import RunningSandbox
+from support.clients import Machine, set_up
+from support.lists import people
+from support.postgres import Server
+from support.waiting import until
+
+CLIENTS = ("acme", "lua")
+_LAPSE = "UPDATE rdimport.lease SET until = '-infinity'"
+_SILENCE = """
+UPDATE rdimport_queue.procrastinate_workers SET last_heartbeat = '-infinity'
+WHERE id IN (SELECT worker_id FROM rdimport_queue.procrastinate_jobs WHERE status = 'doing')
+"""
+_LEFT = "SELECT count(*) FROM rdimport_queue.procrastinate_jobs WHERE queue_name LIKE 'jobs%'"
+
+
+class Office(Machine):
+    """Two clients with a list each, due since a moment ago, at a quota."""
+
+    server: Server
+    box: RunningSandbox
+    rows = 30
+
+    @classmethod
+    def new(
+        cls, home: Path, box: RunningSandbox, server: Server, secrets: Mapping[str, str]
+    ) -> Office:
+        office = cls(home, box.api_key, box.base_url)
+        office.server, office.box = server, box
+        office.ledger = server.new_database()
+        assert office.here("fleet", "init").code == 0
+        set_up(office, secrets, 'report_dir = "reports"')
+        return office
+
+    def write_lists(self, rows: int) -> None:
+        self.rows = rows
+        for client in CLIENTS:
+            self.write(f"{client}.csv", people(rows).replace("@", f"@{client}."))
+
+    def due(self, ago: timedelta = timedelta(minutes=2), quota: str = "none") -> None:
+        """Their jobs were due that long ago; what changed counts for workers that start."""
+        moment = datetime.now().astimezone() - ago
+        settings = ['[defaults]\nreport_dir = "reports"\npatience = "1s"\n']
+        settings += [
+            f'[accounts.{client}]\napi_key = {{file = "{client}.key"}}\nquota = "{quota}"\n'
+            f'[jobs.{client}-fair]\naccount = "{client}"\nfiles = "{client}.csv"\n'
+            f'every = "{moment.minute} {moment.hour} * * *"\nmapping = "list.yaml"\n'
+            for client in CLIENTS
+        ]
+        self.write("rdimport.toml", "".join(settings))
+
+    @property
+    def database(self) -> str:
+        return self.ledger.rpartition("/")[2].replace("%20", " ")
+
+    def lapse(self) -> None:
+        """Half a minute passes in which whoever is at work says nothing."""
+        self.server.do(_SILENCE, _LAPSE, database=self.database)
+
+    def arrived(self) -> Counter[str]:
+        return Counter(one["email"] for one in self.box.conversions())
+
+    def of_client(self, client: str) -> int:
+        return sum(f"@{client}." in email for email in self.arrived())
+
+    def all_begun(self) -> bool:
+        return min(map(self.of_client, CLIENTS)) > 1
+
+    def at_work(self) -> dict[str, bool]:
+        """The accounts in the queue, and whether a worker is at them."""
+        found: dict[str, bool] = {}
+        for one in self.status()["queue"]:
+            found[one["account"]] = found.get(one["account"], False) or one["at_work"]
+        return found
+
+    def jobs_of_workers(self) -> list[int]:
+        """How many jobs each living worker is at."""
+        found = self.status()["workers"]
+        return sorted(len(one["jobs"]) for one in found if one["state"] == "working")
+
+    def until_done(self) -> None:
+        until(lambda: not self.server.ask(_LEFT, database=self.database))
+
+    def finish(self, *workers: Popen[str]) -> None:
+        """Drain them, and do the rest as fast as it goes."""
+        assert self.here("fleet", "drain").code == 0
+        assert [self.wait(worker).code for worker in workers] == [0] * len(workers)
+        self.due()
+        assert self.here("worker", "--once").code == 0
+
+    def see_all_accounted_for(self, *, most_in_doubt: int) -> None:
+        """Each row arrived once, or is in doubt; the ledger counts all of them."""
+        assert set(self.arrived().values()) == {1}
+        for one in self.status()["jobs"]:
+            rows = one["run"]["counts"]
+            known = rows["accepted"] + rows["already_imported"]
+            assert known + rows["uncertain"] == self.rows, one
+            assert known <= self.of_client(one["account"])
+            assert rows["uncertain"] <= most_in_doubt

@@ -1,0 +1,82 @@
+"""What follows the end of a job, when one is due, and which accounts go to another worker."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from rdimport.core.errors import (
+    ExitCode,
+    LedgerDamagedError,
+    LedgerError,
+    LedgerLostError,
+    UsageError,
+)
+from rdimport.core.stop import StopReason
+from rdimport.fleet import JobEnd, Next, following, is_time, last_tick, next_tick
+from rdimport.fleet.sharing import Load, to_give
+
+NOW = datetime(2026, 11, 28, 22, 40, tzinfo=UTC)
+LATER = NOW + timedelta(hours=3)
+MINUTE = NOW + timedelta(minutes=1)
+STOPPED = ExitCode.STOPPED
+
+
+@pytest.mark.parametrize(
+    ("end", "next_", "at"),
+    [
+        (JobEnd(ExitCode.DONE), Next.NOBODY, None),
+        (JobEnd(ExitCode.FAILED_ROWS), Next.NOBODY, None),
+        (JobEnd(ExitCode.NOTHING_SENT, error=UsageError("no key")), Next.PERSON, None),
+        (JobEnd(ExitCode.BUG), Next.PERSON, None),
+        (JobEnd(ExitCode.BUSY), Next.AGAIN, MINUTE),
+        (JobEnd(STOPPED, StopReason.ACCOUNT_QUOTA, LATER), Next.AGAIN, LATER),
+        (JobEnd(STOPPED, StopReason.LEASE), Next.AGAIN, MINUTE),
+        (JobEnd(STOPPED, StopReason.ENDPOINT_DOWN), Next.AGAIN, NOW + timedelta(minutes=5)),
+        (JobEnd(STOPPED, StopReason.KEY_REFUSED), Next.PERSON, None),
+        (JobEnd(STOPPED, StopReason.MAX_DURATION), Next.NOBODY, None),
+        (JobEnd(ExitCode.NOTHING_SENT, error=LedgerError("cut off")), Next.AGAIN, MINUTE),
+        (JobEnd(STOPPED, error=LedgerLostError("gone")), Next.REST, None),
+        (JobEnd(ExitCode.NOTHING_SENT, error=LedgerDamagedError("bad")), Next.REST, None),
+    ],
+)
+def test_what_follows_an_end(end: JobEnd, next_: Next, at: datetime | None) -> None:
+    assert following(end, NOW) == (next_, at)
+
+
+def test_what_was_taken_from_a_worker_goes_on_at_once_elsewhere() -> None:
+    stopped = JobEnd(STOPPED, StopReason.SIGNAL)
+    assert following(stopped, NOW, taken_away=True) == (Next.AGAIN, NOW)
+    assert following(JobEnd(ExitCode.DONE), NOW, taken_away=True).next is Next.NOBODY
+
+
+def test_a_moment_that_nobody_saw_counts_for_an_hour() -> None:
+    here = NOW.astimezone()
+    every = f"{(here - timedelta(minutes=10)).minute} {(here - timedelta(minutes=10)).hour} * * *"
+    assert last_tick(every, NOW) == NOW - timedelta(minutes=10)
+    assert last_tick(every, NOW + timedelta(minutes=51)) is None
+    assert next_tick(every, NOW) > NOW + timedelta(hours=23)
+    assert is_time("30 22 * * 1-5")
+    assert not is_time("99 22 * * *")
+
+
+@pytest.mark.parametrize(
+    ("mine", "others", "given"),
+    [
+        ((2, 20), [(0, 20)], "a"),
+        ((1, 20), [(0, 20)], ""),
+        ((12, 20), [(0, 20), (0, 20)], "aaaabbbb"),
+        ((10, 20), [(10, 20), (0, 20)], "bbb"),
+        ((10, 10), [(0, 30)], "aaaaaaa"),
+        ((5, 20), [(6, 20)], ""),
+        ((20, 20), [], ""),
+        ((8, 20), [(0, 2)], ""),
+        ((22, 40), [(0, 4)], "aa"),
+    ],
+)
+def test_a_worker_gives_what_it_has_beyond_its_share(
+    mine: tuple[int, int], others: list[tuple[int, int]], given: str
+) -> None:
+    loads = [Load(name, *load) for name, load in zip("abc", others, strict=False)]
+    assert to_give(Load("me", *mine), loads) == list(given)

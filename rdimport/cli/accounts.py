@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -15,6 +14,7 @@ from rdimport.core.clock import SystemClock
 from rdimport.core.errors import ExitCode, UsageError
 from rdimport.core.messages import _, ngettext
 from rdimport.core.names import fold
+from rdimport.core.shell import joined
 from rdimport.destination.address import endpoint
 from rdimport.ledger import Account, Ledger, hash_of
 
@@ -91,7 +91,7 @@ def _rename(args: AccountsArguments) -> None:
         for name in {fold(old): old, fold(new): new}.values():
             stack.enter_context(store.hold(name))
         endpoints = ledger.accounts.rename(old, new)
-    quoted = shlex.quote(new)
+    quoted = joined([new])
     more = ngettext(" at {number} endpoint", " at {number} endpoints", endpoints)
     shown = more if endpoints > 1 else ""
     say([_("Account “{old}” is called “{new}” now{more}.", old=old, new=new, more=shown)])

@@ -14,11 +14,12 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from rdimport.core.messages import Language, _, ngettext, untranslated
 from rdimport.core.messages.catalogue import DOMAIN, FOLDER
 from rdimport.core.names import did_you_mean
+from rdimport.core.shell import joined
 
 _KINDS: Final = r"(?:[a-z]+[-_])*(?:api[-_]?)?(?:key|token|secret|password|senha|chave)"
 _SECRET_OPTION: Final = re.compile(rf"--?{_KINDS}", re.IGNORECASE)
@@ -37,10 +38,42 @@ _HOW_TO_GIVE_A_KEY: Final = untranslated(
 )
 
 
+_REQUIRED: Final = untranslated("the following arguments are required: %s")
+"""argparse's sentence, which it translates itself."""
+
+_VALUES: Final = {
+    name: name
+    for name in (
+        untranslated("FILE"),
+        untranslated("NAME"),
+        untranslated("DIR"),
+        untranslated("TIME"),
+        untranslated("COMMAND"),
+        untranslated("ACTION"),
+        untranslated("PATTERN"),
+        untranslated("CHAR"),
+        untranslated("ADDRESS"),
+        untranslated("SHARE"),
+        untranslated("RUN"),
+        untranslated("SECONDS"),
+        untranslated("SPELLING"),
+        untranslated("PROFILE"),
+        untranslated("PLAN"),
+        untranslated("NAME=VALUE"),
+        untranslated("none|any|FILE"),
+        untranslated("FROM"),
+        untranslated("TO"),
+    )
+}
+"""What help calls the values of options and arguments."""
+
+
 class Grammar(argparse.ArgumentParser):
     """A parser whose arguments are added by `fill` on first use, if that costs an import."""
 
     fill: Callable[[argparse.ArgumentParser], None] | None = None
+    example: str = ""
+    """What to type instead, shown where an argument is missing."""
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **{"allow_abbrev": False, **named})
@@ -58,12 +91,34 @@ class Grammar(argparse.ArgumentParser):
         if self.fill is not None:
             fill, self.fill = self.fill, None
             fill(self)
+        self._name_values()
         words = sys.argv[1:] if args is None else list(args)
+        if not words and any(map(_is_choice, self._actions)):
+            self.print_help(sys.stdout)
+            self.exit(2)
         for word in self._own(words):
             trouble = self._trouble(word)
             if trouble:
                 self.error(trouble)
         return super().parse_known_args(words, namespace)
+
+    def format_help(self) -> str:
+        """Like the base class, with the names of values in the current language."""
+        self._name_values()
+        return super().format_help()
+
+    def _name_values(self) -> None:
+        for action in self._actions:
+            if isinstance(action.metavar, str) and action.metavar in _VALUES:
+                action.metavar = _(action.metavar)
+
+    def error(self, message: str) -> NoReturn:
+        """End with the error alone: all options before it, as in argparse, would hide it."""
+        lines = [_("{command}: error: {message}", command=self.prog, message=message)]
+        if self.example and message.startswith(gettext.gettext(_REQUIRED).partition("%s")[0]):
+            lines.append(_("For example: {command}", command=self.example))
+        lines.append(_("What there is to type: {command}", command=f"{self.prog} --help"))
+        self.exit(2, "\n".join(lines) + "\n")
 
     def _own(self, words: Sequence[str]) -> Iterable[str]:
         """The arguments that do not belong to a subparser: for the main parser, those before the
@@ -107,10 +162,28 @@ class Grammar(argparse.ArgumentParser):
             super()._check_value(action, value)
         except argparse.ArgumentError:
             choices = [str(choice) for choice in action.choices or ()]
+            if action.dest == "command" and is_file(str(value)):
+                raise argparse.ArgumentError(None, _no_command(str(value))) from None
             best = did_you_mean(str(value), choices)
             hint = "; " + _("did you mean {name}?", name=best) if best else ""
             message = _("is none of {choices}", choices=", ".join(choices)) + hint
             raise argparse.ArgumentError(action, message) from None
+
+
+def _is_choice(action: argparse.Action) -> bool:
+    """Whether an argument says what to do, as in `jobs run`: without it, help is what is needed."""
+    one = not action.option_strings and action.nargs is None and bool(action.choices)
+    return one or (isinstance(action, argparse._SubParsersAction) and action.required)  # noqa: SLF001
+
+
+def _no_command(file: str) -> str:
+    return _(
+        "{file} is a file; before it comes what to do with it: {init} proposes a mapping for it, "
+        "{run} imports it.",
+        file=file,
+        init=joined(["rdimport", "init", file]),
+        run=f"{joined(['rdimport', 'run', file])} -m {_('MAPPING')}",
+    )
 
 
 def is_file(word: str) -> bool:

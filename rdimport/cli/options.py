@@ -79,7 +79,9 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _command(commands: _Commands, name: str, text: str, epilog: str = "") -> Grammar:
+def _command(
+    commands: _Commands, name: str, text: str, epilog: str = "", example: str = ""
+) -> Grammar:
     added = commands.add_parser(
         name,
         help=text,
@@ -87,6 +89,7 @@ def _command(commands: _Commands, name: str, text: str, epilog: str = "") -> Gra
         epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    added.example = example
     if name not in ("jobs", "ledger", "fleet"):  # their actions are subcommands
         _language(added, default=argparse.SUPPRESS)  # default: the value given earlier
     return added
@@ -94,7 +97,15 @@ def _command(commands: _Commands, name: str, text: str, epilog: str = "") -> Gra
 
 def _run(commands: _Commands) -> None:
     to = _command(
-        commands, "run", _("import files; running it again resumes"), epilog=_exit_codes()
+        commands,
+        "run",
+        _("import files; running it again resumes"),
+        epilog=_exit_codes(),
+        example=_(
+            "{run} (the mapping says what each column is; {init} proposes it)",
+            run="rdimport run leads.xlsx -m leads.yaml",
+            init="rdimport init leads.xlsx -o leads.yaml",
+        ),
     )
     input_options(to, needed=True)
     _everything(to)
@@ -109,7 +120,12 @@ def _everything(to: argparse.ArgumentParser) -> None:
 
 
 def _check(commands: _Commands) -> None:
-    to = _command(commands, "check", _("all of it but the sending: what would happen"))
+    to = _command(
+        commands,
+        "check",
+        _("all of it but the sending: what would happen"),
+        example="rdimport check leads.xlsx -m leads.yaml",
+    )
     input_options(to, needed=False)
     _everything(to)
     to.add_argument(
@@ -121,7 +137,12 @@ def _check(commands: _Commands) -> None:
 
 
 def _init(commands: _Commands) -> None:
-    to = _command(commands, "init", _("propose a mapping from a file's headers and values"))
+    to = _command(
+        commands,
+        "init",
+        _("propose a mapping from a file's headers and values"),
+        example="rdimport init leads.xlsx -o leads.yaml",
+    )
     file_options(to.add_argument_group(_("input")))
     to.add_argument(
         "-o",
@@ -232,7 +253,12 @@ def _schema(commands: _Commands) -> None:
 
 
 def _purge(commands: _Commands) -> None:
-    to = _command(commands, "purge", _("forget what old runs knew of people"))
+    to = _command(
+        commands,
+        "purge",
+        _("forget what old runs knew of people"),
+        example="rdimport purge --older-than 90d",
+    )
     to.add_argument(
         "--older-than", type=age, required=True, metavar="TIME", help=_("such as 90d or 12h")
     )
@@ -240,7 +266,12 @@ def _purge(commands: _Commands) -> None:
 
 
 def _forget(commands: _Commands) -> None:
-    to = _command(commands, "forget", _("erase people from ledger, reports and logs"))
+    to = _command(
+        commands,
+        "forget",
+        _("erase people from ledger, reports and logs"),
+        example="rdimport forget ana@example.com",
+    )
     to.add_argument("emails", nargs="+", metavar="E-MAIL", help=_("addresses; - is standard input"))
     to.add_argument(
         "--also-hash",

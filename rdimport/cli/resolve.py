@@ -266,7 +266,8 @@ def needed_settings(named: Path | None) -> Settings:
             _("There are no settings: no file is named, and there is no {file}.", file=_usual()),
             _(
                 "Name one with --config, or in the environment variable RDIMPORT_CONFIG; "
-                "docs/jobs.md shows what stands in it."
+                "docs/jobs.md shows what stands in it. To begin one: rdimport init LIST -o MAPPING "
+                "--job NAME"
             ),
         )
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 _SHORT: Final = 4
@@ -41,8 +41,13 @@ _IN_ENGLISH: Final = {
     "etiquetas": "tags", "inteiro": "integer", "lista": "list", "obrigatorio": "required",
     "formato": "format", "padrao": "default", "coluna": "column", "valor": "value",
     "campos": "fields", "limpar": "clean", "identidade": "identity", "onde": "where",
+    **dict.fromkeys(("importar", "import", "enviar", "send", "start"), "run"),
+    **dict.fromkeys(("verificar", "conferir", "checar", "validar", "validate", "test"), "check"),
+    **dict.fromkeys(("iniciar", "propor", "mapear", "map", "mapping"), "init"),
+    "situacao": "status", "relatorio": "report", "chave": "key", "contas": "accounts",
+    "tarefas": "jobs", "esquecer": "forget", "registro": "ledger",
 }  # fmt: skip
-"""Portuguese words for keywords of the mapping language."""
+"""Other words, most of them Portuguese, for keywords of the mapping language and commands."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -59,7 +64,15 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         processor=utils.default_process,
         score_cutoff=70,
     )
-    return best[0] if best else ""
+    return best[0] if best else _one_letter_off(fold(name), names)
+
+
+def _one_letter_off(name: str, known: Sequence[str]) -> str:
+    """The same for words so short that one letter is much of them: `rum` for `run`."""
+    from rapidfuzz.distance import OSA  # noqa: PLC0415  only a mistake needs it
+
+    near = [one for one in known if len(one) >= 3 and OSA.distance(name, fold(one)) == 1]
+    return near[0] if len(near) == 1 and len(name) >= 3 else ""
 
 
 def is_slip(name: str, known: str) -> bool:

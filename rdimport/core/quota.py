@@ -32,7 +32,7 @@ class Quota:
         match = re.fullmatch(r"\s*(\d+)\s*/\s*([a-z]+)\s*", text.lower())
         if match is None or match[2] not in _UNITS or int(match[1]) == 0:
             raise ValueError(
-                _("not a quota: {text!r} (write 120/min, 2/s, 500/h or none)", text=text)
+                _("not a quota: “{text}” (write 120/min, 2/s, 500/h or none)", text=text)
             )
         return cls(int(match[1]), _UNITS[match[2]])
 
@@ -42,7 +42,7 @@ class Quota:
         share = float(match[1]) / (100 if match[2] else 1) if match else 1.0
         if share >= 1:
             raise ValueError(
-                _("not a share of the quota: {reserve!r} (write 20%)", reserve=reserve)
+                _("not a share of the quota: “{reserve}” (write 20%)", reserve=reserve)
             )
         return replace(self, reserve=share)
 

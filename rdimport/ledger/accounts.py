@@ -8,7 +8,6 @@ Until then the run that uses it first holds a claim, so that two concurrent runs
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -16,6 +15,7 @@ from typing import NamedTuple, Protocol
 from rdimport.core.errors import UsageError
 from rdimport.core.messages import _
 from rdimport.core.names import fold, is_slip
+from rdimport.core.shell import joined
 from rdimport.destination import address
 from rdimport.ledger.hashes import Keyed
 
@@ -205,7 +205,7 @@ def _see_that_it_is_no_slip(
             _(
                 "Nothing was sent. Type --account {meant}, or, if “{account}” is another RD "
                 "Station account, the same command with --yes.",
-                meant=shlex.quote(meant),
+                meant=joined([meant]),
                 account=account,
             ),
         )
@@ -235,14 +235,14 @@ def _of_another(account: str, owner: str, endpoint: str) -> UsageError:
             "Nothing was sent. Type --account {owner}, or give the key of “{account}” if "
             "that is another RD Station account. To call an account by another name, "
             "type: rdimport accounts rename OLD NEW",
-            owner=shlex.quote(owner),
+            owner=joined([owner]),
             account=account,
         ),
     )
 
 
 def _new_key(account: str, endpoint: str) -> UsageError:
-    of = "" if fold(account) == "default" else f" --account {shlex.quote(account)}"
+    of = "" if fold(account) == "default" else f" --account {joined([account])}"
     return UsageError(
         _(
             "Account “{account}” ({endpoint}) has another API key in this ledger: what "

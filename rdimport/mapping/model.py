@@ -6,7 +6,6 @@ test runs the examples.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as AnyMapping
 from pathlib import Path
@@ -25,6 +24,7 @@ from pydantic_core import PydanticCustomError
 from rdimport.core import document_errors
 from rdimport.core.errors import MappingError
 from rdimport.core.messages import _
+from rdimport.core.shell import joined
 from rdimport.core.small_file import read_small
 from rdimport.core.yaml_document import Document, DocumentError, Place, is_spreadsheet
 from rdimport.core.yaml_document import Path as DocumentPath
@@ -77,8 +77,8 @@ def _text_of(path: Path) -> str:
             _(
                 "Name the mapping with -m; to have one written, type: rdimport init {path} "
                 "-o {output}",
-                path=shlex.quote(str(path)),
-                output=shlex.quote(str(path.with_suffix(".yaml"))),
+                path=joined([str(path)]),
+                output=joined([str(path.with_suffix(".yaml"))]),
             ),
         )
     try:

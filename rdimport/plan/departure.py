@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -10,6 +9,7 @@ from urllib.parse import urlsplit
 from rdimport.core.errors import UsageError
 from rdimport.core.messages import _
 from rdimport.core.quota import Quota
+from rdimport.core.shell import joined
 from rdimport.destination import Destination
 from rdimport.destination.address import is_loopback
 from rdimport.ledger import Run
@@ -49,7 +49,7 @@ def set_out(
     if not agreed(departure):
         account = ""
         if to.account != "default":
-            account = _(" for account {account}", account=shlex.quote(to.account))
+            account = _(" for account {account}", account=joined([to.account]))
         raise UsageError(
             _("Nobody said yes to the first run{account}, so nothing was sent.", account=account),
             _("Type the same command again when it is right; --yes asks nothing."),

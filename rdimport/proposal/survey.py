@@ -181,20 +181,40 @@ def _warnings(columns: Sequence[Column], defects: dict[str, int]) -> list[str]:
     ]
     if not any(column.guess == "email" for column in columns):
         found.append(_("No column seems to hold e-mail addresses, which every contact needs."))
-    if empty := ", ".join(repr(_short(column.name)) for column in columns if not column.filled):
+    if empty := ", ".join(f"“{_short(column.name)}”" for column in columns if not column.filled):
         found.append(_("Columns that are empty: {names}.", names=empty))
     odd = (
         ngettext(
-            "Column {name!r}: {number} value is no {guess}.",
-            "Column {name!r}: {number} values are no {guess}.",
+            "Column “{name}”: {number} value is no {guess}.",
+            "Column “{name}”: {number} values are no {guess}.",
             column.odd,
             name=column.name,
-            guess=column.guess,
+            guess=in_words(column.guess),
         )
         for column in columns
         if column.odd
     )
     return [*found, *odd]
+
+
+def in_words(guess: str) -> str:
+    """What a column seems to hold, in the reader's language."""
+    texts = {
+        "email": _("e-mail"),
+        "postcode": _("postcode"),
+        "phone": _("phone"),
+        "state": _("state"),
+        "city": _("city"),
+        "country": _("country"),
+        "company": _("company"),
+        "job title": _("job title"),
+        "date": _("date"),
+        "yes/no": _("yes/no"),
+        "number": _("number"),
+        "name": _("name"),
+        "text": _("text"),
+    }
+    return texts.get(guess, guess)
 
 
 def _short(heading: str) -> str:

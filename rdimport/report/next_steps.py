@@ -65,7 +65,7 @@ def steps(summary: Ended | RunSummary, words: Words, *, near: bool = False) -> I
         yield Step(words("next.uncertain"), typed.failures("--resend", "uncertain"))
     left = any(summary.counts[state] for state in (*FAILED, State.PENDING))
     if summary.read_to_end and not left:
-        yield Step(words("next.done"), "")
+        yield Step(words("next.sandbox_done" if summary.sandbox else "next.done"), "")
 
 
 def _go_on(sentence: str, typed: _Typed, words: Words) -> Step:

@@ -194,8 +194,8 @@ def _steps(run: RunStatus, record: RunRecord, report: Path, reach: Sequence[str]
         failures_xlsx=str(report),
     )
     words = Words(language())
-    done = words("next.done")
-    found = [step for step in steps(ended, words) if step.sentence != done]
+    done = words("next.done"), words("next.sandbox_done")
+    found = [step for step in steps(ended, words) if step.sentence not in done]
     if run.read_to_end and run.counts[State.PENDING]:
         found[0] = found[0]._replace(sentence=f"{_left(run)} {found[0].sentence}")
     if lost and not run.forgotten:

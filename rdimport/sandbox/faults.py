@@ -92,7 +92,7 @@ class Faults:
             name = name.strip().replace("-", "_")
             if name not in _KINDS:
                 raise UsageError(
-                    _("The sandbox knows no fault {name!r}.", name=name),
+                    _("The sandbox knows no fault “{name}”.", name=name),
                     _("It knows {known}.", known=", ".join(_KINDS)),
                 )
             values[name] = _value(name, value.strip())
@@ -124,7 +124,7 @@ def _value(name: str, text: str) -> float:
     if match is None or match[2] not in allowed or (kind == "integer" and not match[1].isdigit()):
         example = {"share": "0.05", "seconds": "200ms", "integer": "3"}[kind]
         raise UsageError(
-            _("{text!r} is no value for the sandbox's fault {name}.", text=text, name=name),
+            _("“{text}” is no value for the sandbox's fault {name}.", text=text, name=name),
             _("Write it like this: {example}.", example=f"{name}={example}"),
         )
     if kind == "integer":

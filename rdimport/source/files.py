@@ -72,7 +72,7 @@ class InputFile:
         """Open it at the beginning. Raises SourceError if it cannot be read."""
         if "\0" in str(self.path):
             raise SourceError(
-                _("{name!r} is no path of a file.", name=self.name), _("Check its spelling.")
+                _("“{name}” is no path of a file.", name=self.name), _("Check its spelling.")
             )
         try:
             with self.path.open("rb") as raw, self._unpacked(raw) as stream:

@@ -137,8 +137,8 @@ class RowFilter:
             wrong, right = self._example
             found.append(
                 _(
-                    "{number} cell(s) held text that a wrong encoding broke, such as {wrong!r}; "
-                    "they were put right ({right!r}).",
+                    "{number} cell(s) held text that a wrong encoding broke, such as “{wrong}”; "
+                    "they were put right (“{right}”).",
                     number=self._broken,
                     wrong=wrong,
                     right=right,

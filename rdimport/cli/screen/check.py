@@ -9,6 +9,7 @@ from rdimport.cli.screen.layout import counts, line, notes, printable, problems,
 from rdimport.core.messages import _, ngettext
 from rdimport.core.messages.reasons import remedy
 from rdimport.core.row import State
+from rdimport.proposal.survey import in_words
 from rdimport.report.words import Words
 
 if TYPE_CHECKING:
@@ -170,31 +171,11 @@ def surveyed(table: Table, found: Survey, propose: str) -> Iterator[str]:
     for column in (one for one in found.columns if one.filled):
         examples = printable(" · ".join(printable(e, 26) for e in column.examples), room)
         name = f"{printable(column.name, size - 1):<{size}}"
-        yield f"{name}{column.filled:>{filled}.0%}  {_guess(column.guess):<{guess}}{examples}"
+        yield f"{name}{column.filled:>{filled}.0%}  {in_words(column.guess):<{guess}}{examples}"
     yield from notes(found.warnings)
     yield ""
     yield from wrapped(_("Propose a mapping for it:"))
     yield f"  {propose}"
-
-
-def _guess(name: str) -> str:
-    """What a column seems to contain, in words."""
-    texts = {
-        "email": _("e-mail"),
-        "postcode": _("postcode"),
-        "phone": _("phone"),
-        "state": _("state"),
-        "city": _("city"),
-        "country": _("country"),
-        "company": _("company"),
-        "job title": _("job title"),
-        "date": _("date"),
-        "yes/no": _("yes/no"),
-        "number": _("number"),
-        "name": _("name"),
-        "text": _("text"),
-    }
-    return texts.get(name, name)
 
 
 def survey_summary(table: Table, found: Survey) -> dict[str, Any]:

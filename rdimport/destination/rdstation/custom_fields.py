@@ -96,7 +96,7 @@ def _field(item: object) -> CustomField:
     if not (isinstance(name, str) and CUSTOM_FIELD.match(name)):
         raise ValueError(
             _(
-                "{name!r} is no API identifier of a custom field: it begins with cf_ and goes on "
+                "“{name}” is no API identifier of a custom field: it begins with cf_ and goes on "
                 "with lower-case letters, digits and _",
                 name=name,
             )
@@ -106,7 +106,7 @@ def _field(item: object) -> CustomField:
     if data_type and data_type not in DATA_TYPES:
         raise ValueError(
             _(
-                "the data type of {name} is {given!r}; RD has {known}",
+                "the data type of {name} is “{given}”; RD has {known}",
                 name=name,
                 given=given,
                 known=", ".join(DATA_TYPES),

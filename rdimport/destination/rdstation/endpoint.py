@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
@@ -20,6 +19,7 @@ from rdimport.core.messages import _
 from rdimport.core.messages.codes import Code
 from rdimport.core.quota import Limits
 from rdimport.core.row import Problem
+from rdimport.core.shell import joined
 from rdimport.core.visible import shown
 from rdimport.destination import Answer, Request, address
 from rdimport.destination.own_endpoint import checked
@@ -135,8 +135,8 @@ class RDStation:
                     "profiles Dono and Gestor see it) and put it into the environment variable "
                     "RDIMPORT_API_KEY, into a file that only you can read and that "
                     "--api-key-file names, or into the system's keyring: rdimport key set "
-                    "{account}",
-                    account=shlex.quote(self.account),
+                    "{account}\nTo try it without a key, add --sandbox.",
+                    account=joined([self.account]),
                 ),
             )
         return {"api_key": self._api_key}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shlex
 import sqlite3
 import sys
 import time
@@ -15,6 +14,7 @@ from typing import Final, Literal
 
 from rdimport.core.errors import LedgerBusyError, LedgerDamagedError, LedgerError
 from rdimport.core.messages import _
+from rdimport.core.shell import joined
 from rdimport.core.users import name_of
 
 WRITER_WAITS: Final = 30.0
@@ -139,7 +139,7 @@ def is_damage(error: Exception) -> bool:
 
 def damaged(path: Path, what: str) -> LedgerDamagedError:
     """The error for a damaged ledger."""
-    where = shlex.join(["--state-dir", str(path.parent.absolute())])
+    where = joined(["--state-dir", str(path.parent.absolute())])
     return LedgerDamagedError(
         _(
             "The ledger {path} is damaged: {what}. What it says of rows cannot be "

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -22,6 +21,8 @@ from typing import IO, Final, NamedTuple, Self
 
 from rdimport.core.errors import LedgerError, LedgerLostError
 from rdimport.core.messages import _
+from rdimport.core.messages.written import second
+from rdimport.core.shell import joined
 from rdimport.core.visible import shown_lines
 from rdimport.ledger.hashes import ledger_id
 
@@ -193,14 +194,14 @@ def _last(known: Sequence[Seen]) -> str:
     return _(
         "run {run}, begun {since}, which last sent at {until}",
         run=last.run,
-        since=last.since,
-        until=last.until,
+        since=second(last.since),
+        until=second(last.until),
     )
 
 
 def way_out(path: Path, another: str = "") -> str:
     """The remedy for a lost ledger."""
-    where = shlex.join(["--state-dir", str(path.parent.absolute())])
+    where = joined(["--state-dir", str(path.parent.absolute())])
     lines = [
         _(
             "Put it back with the files beside it, or the newest copy of it; a directory on a disk "

@@ -102,7 +102,7 @@ class CalamineBook:
             if loaded.visible != "visible":
                 self._hidden.append(sheet)
             if loaded.width > MOST_COLUMNS:
-                raise vast(_("Sheet {sheet!r} of {name}", sheet=sheet, name=self._file.name))
+                raise vast(_("Sheet “{sheet}” of {name}", sheet=sheet, name=self._file.name))
             return loaded.to_polars()
 
     def marks(self, sheet: str) -> Marks:
@@ -120,7 +120,7 @@ class CalamineBook:
             return
         extent = self.marks(sheet).extent
         if is_vast(*extent[:3]) or not is_on_sheet(extent):
-            raise vast(_("Sheet {sheet!r} of {name}", sheet=sheet, name=self._file.name))
+            raise vast(_("Sheet “{sheet}” of {name}", sheet=sheet, name=self._file.name))
 
     def notes(self, sheet: str) -> Sequence[str]:
         """Hidden rows, error cells, links to e-mail addresses, formulas without a value.

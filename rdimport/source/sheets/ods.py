@@ -118,7 +118,7 @@ class _Sheet:
 
     def __init__(self, name: str, file: str) -> None:
         self.name = name
-        self.where = _("Sheet {sheet!r} of {name}", sheet=name, name=file)
+        self.where = _("Sheet “{sheet}” of {name}", sheet=name, name=file)
         self.rows: Rows = []
         self._cells = 0
         self._written = 0

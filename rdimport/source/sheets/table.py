@@ -11,6 +11,7 @@ from rdimport.core.errors import SourceError
 from rdimport.core.messages import _
 from rdimport.core.names import did_you_mean, fold
 from rdimport.core.row import DEFECT, FILE, ROW
+from rdimport.source.failure_report import SHEET, is_header
 from rdimport.source.fingerprint import fingerprint
 from rdimport.source.header import NAME_THE_ROW, FirstRow, Header, find_header, header_only
 from rdimport.source.limits import MOST_SHEETS
@@ -78,7 +79,8 @@ class GridTable:
         self._rows = row_filter.apply(data.select(ROW, DEFECT, *names).rename(names))
         if self._rows.is_empty():
             raise header_only(_place(found.sheet, file.name), found.header)
-        choice = _choice_note(book, found.sheet, hints.together)
+        is_report = is_header(self.columns)
+        choice = _choice_note(book, found.sheet, hints.together, is_report=is_report)
         about = (*found.header.notes, *book.notes(found.sheet), *row_filter.notes)
         self._notes = (*file.notes, *choice, *about)
 
@@ -172,8 +174,8 @@ def _named_sheet(names: Sequence[str], wanted: str, file: str) -> str:
             return name
     guess = did_you_mean(wanted, names)
     raise SourceError(
-        _("{file} has no sheet {wanted!r}", file=file, wanted=wanted)
-        + (_("; did you mean {guess!r}?", guess=guess) if guess else "."),
+        _("{file} has no sheet “{wanted}”", file=file, wanted=wanted)
+        + (_("; did you mean “{guess}”?", guess=guess) if guess else "."),
         _("Its sheets are: {names}.", names=", ".join(names[:_LISTED])),
     )
 
@@ -215,22 +217,24 @@ def table_columns(book: Book, sheet: str, hints: Hints, name: str) -> tuple[str,
 
 
 def _place(sheet: str, name: str) -> str:
-    return _("Sheet {sheet!r} of {name}", sheet=sheet, name=name) if sheet else name
+    return _("Sheet “{sheet}” of {name}", sheet=sheet, name=name) if sheet else name
 
 
-def _choice_note(book: Book, sheet: str, together: Sequence[str]) -> list[str]:
+def _choice_note(book: Book, sheet: str, together: Sequence[str], *, is_report: bool) -> list[str]:
     if together:
         return _together_note(book, together) if sheet == together[0] else []
     others = [name for name in book.sheets if name != sheet]
+    if is_report:  # its summary is no list
+        others = [name for name in others if not fold(name).startswith(SHEET)]
     if not others:
         return []
     hidden = _(" (which is hidden)") if sheet in book.hidden else ""
-    listed = ", ".join(repr(name) for name in others[:_LISTED])
+    listed = ", ".join(f"“{name}”" for name in others[:_LISTED])
     if len(others) > _LISTED:
         listed += _(" and {number} more", number=len(others) - _LISTED)
     return [
         _(
-            "Sheet {sheet!r}{hidden} is read; not read: {others}. --sheet chooses another.",
+            "Sheet “{sheet}”{hidden} is read; not read: {others}. --sheet chooses another.",
             sheet=sheet,
             hidden=hidden,
             others=listed,
@@ -240,8 +244,8 @@ def _choice_note(book: Book, sheet: str, together: Sequence[str]) -> list[str]:
 
 def _together_note(book: Book, together: Sequence[str]) -> list[str]:
     """A note of which sheets are read and which are not."""
-    read = ", ".join(map(repr, together))
-    left = ", ".join(repr(name) for name in book.sheets if name not in together)
+    read = ", ".join(f"“{name}”" for name in together)
+    left = ", ".join(f"“{name}”" for name in book.sheets if name not in together)
     if not left:
         return [_("Sheets {read} are read.", read=read)]
     return [_("Sheets {read} are read; not read: {left}.", read=read, left=left)]

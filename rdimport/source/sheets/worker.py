@@ -82,7 +82,7 @@ def _opened(kind: str, where: dict[str, str]) -> Book:
 def _cells(book: Book, sheet: str) -> tuple[dict[str, Any], list[pl.DataFrame]]:
     frame = book.cells(sheet)
     if frame.width > MOST_COLUMNS + 1:
-        raise vast(_("Sheet {sheet!r}", sheet=sheet))
+        raise vast(_("Sheet “{sheet}”", sheet=sheet))
     told = {"hidden": list(book.hidden), "notes": list(book.notes(sheet))}
     rows = max(_CELLS // max(frame.width, 1), 1)
     return told, list(frame.iter_slices(rows)) or [frame]

@@ -38,7 +38,7 @@ class Xml2003Book:
                     dates.learn(node)
                     if node.tag == f"{_SS}Worksheet":
                         name = node.get(f"{_SS}Name", "")
-                        where = _("Sheet {sheet!r} of {name}", sheet=name, name=file.name)
+                        where = _("Sheet “{sheet}” of {name}", sheet=name, name=file.name)
                         self._cells[name] = frame_of(_rows(node, where, dates), where)
                         node.clear()
         except (ET.ParseError, LookupError, ValueError) as error:

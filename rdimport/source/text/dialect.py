@@ -106,7 +106,7 @@ def _checked_encoding(name: str | None) -> str:
     codec = charset(name)
     if not codec:
         raise SourceError(
-            _("There is no encoding {name!r}.", name=name),
+            _("There is no encoding “{name}”.", name=name),
             _("Usual ones are utf-8, cp1252 (Windows), iso8859-1, utf-16; or leave it out."),
         )
     return codec
@@ -119,7 +119,7 @@ def _checked_delimiter(text: str | None) -> str:
     delimiter = {"tab": "\t", "\\t": "\t"}.get(text.lower(), text)
     if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n':
         raise SourceError(
-            _("{text!r} cannot be a delimiter.", text=text),
+            _("“{text}” cannot be a delimiter.", text=text),
             _("It is one character: ; or , or | or tab."),
         )
     return delimiter

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -76,6 +77,26 @@ def test_the_wheel_holds_the_package_and_no_more(built: Path) -> None:
     assert compiled == languages
 
 
+def version_of(folder: Path) -> str:
+    words = [sys.executable, "-m", "hatchling", "version"]
+    done = subprocess.run(words, cwd=folder, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="no clone, but a source archive")
+def test_the_version_is_the_newest_tag_and_without_one_a_development_version(
+    tmp_path: Path,
+) -> None:
+    clone, plain = tmp_path / "clone", tmp_path / "plain"
+    git = ("git", "-C", str(clone))
+    subprocess.run(["git", "clone", "-q", "--no-tags", ROOT, clone], check=True)  # noqa: S607
+    assert version_of(clone).startswith("0.2.0.dev")
+    subprocess.run([*git, "tag", "v7.8.9"], check=True)
+    assert version_of(clone) == "7.8.9"
+    shutil.copytree(clone, plain, ignore=shutil.ignore_patterns(".git"))
+    assert version_of(plain) == "0.2.0.dev0"
+
+
 def test_the_source_archive_builds_the_same_wheel(built: Path, tmp_path: Path) -> None:
     (archive,) = built.glob("*.tar.gz")
     with tarfile.open(archive) as source:
@@ -89,6 +110,7 @@ def test_the_source_archive_builds_the_same_wheel(built: Path, tmp_path: Path) -
     )
     (again,) = (tmp_path / "again").glob("*.whl")
     (wheel,) = built.glob("*.whl")
+    assert again.name == wheel.name  # the version is kept in the archive
     assert sorted(names_in(again)) == sorted(names_in(wheel))
 
 

@@ -2,8 +2,8 @@
 
     python docs/mapping_reference.py
 
-writes `docs/mapping.md` and `mappings/mapping.schema.json` again; a test fails while they
-are not what this module would write.
+writes `docs/mapping.md`, `docs/pt/mapeamento.md` and `mappings/mapping.schema.json` again; a test
+fails while they are not what this module would write.
 """
 
 from __future__ import annotations
@@ -13,8 +13,11 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+import reference_words as texts
+from reference_words import WORDS, told
 from ruamel.yaml import YAML
 
+from rdimport.core.messages import Language, language, speaking
 from rdimport.core.messages.codes import Code
 from rdimport.core.messages.reasons import reason
 from rdimport.destination.rdstation.fields import FIELDS
@@ -24,59 +27,21 @@ from rdimport.prepare.clean import CLEANERS
 
 _ROOT: Final = Path(__file__).parent.parent
 SCHEMA_FILE: Final = _ROOT / "mappings" / "mapping.schema.json"
-PAGE_FILE: Final = _ROOT / "docs" / "mapping.md"
-
-_INTRO: Final = """\
-# The mapping file
-
-It says which column of a spreadsheet fills which field of RD Station Marketing. `rdimport init`
-writes one from the file's own headers and values; most people only change a few lines of it.
-
-```yaml
-# yaml-language-server: $schema=./mapping.schema.json
-version: 1
-conversion_identifier: Feira ABF 2026      # the event on the contact's timeline
-fields:                                    # RD field: column
-  email: E-mail
-  name: {expr: "concat_ws(' ', Nome, Sobrenome)"}
-  mobile_phone: [Celular, WhatsApp]        # the first one that is not empty
-  tags: {column: Interesses, split: ";", add: [feira-2026]}
-  cf_aceite: {column: Aceite, type: boolean}
-legal_bases: [{type: consent, status: {column: Opt-in}}]
-```
-
-- Columns match without regard to case, accents and doubled spaces.
-- Of columns with the same heading the first keeps it, the second is called `Nome (2)`, the third
-  `Nome (3)`; `check` and `run` say which column is which.
-- Whatever stands in the file counts as text, as it is written: `NO`, `00123`, `2026-01-01` need no
-  quotes. Quotes are needed around text with `: `, ` #`, or a special character at its start.
-- E-mail, phones, state, tags and booleans are cleaned without being told. A cell that a cleaner
-  does not understand makes its row invalid, and the failure report shows the cell as it was.
-- The first line makes editors with a YAML language server complete keys and mark errors. The file
-  that it names comes from `rdimport schema > mapping.schema.json`.
-"""
-
-_PARTS: Final = (
-    ("", "The file", "The keys of a mapping file."),
-    ("SourceHints", "`source`", "All of it is found out when left out."),
-    (
-        "FieldSource",
-        "`fields`: one field",
-        "`email: E-mail` is short for `email: {column: E-mail}`.",
-    ),
-    ("LegalBasis", "`legal_bases`", "One entry for each basis."),
-    ("Check", "`checks`: one field", "A row that fails one of them is invalid."),
-)
+PAGE_FILES: Final[dict[Language, Path]] = {
+    "en": _ROOT / "docs" / "mapping.md",
+    "pt-BR": _ROOT / "docs" / "pt" / "mapeamento.md",
+}
 
 
-def page() -> str:
+def page(lang: Language = "en") -> str:
     """The whole page as Markdown."""
     schema = Mapping.schema()
-    parts = [_INTRO]
-    for name, title, sentence in _PARTS:
-        parts.append(f"## {title}\n\n{sentence}\n\n{_keys(_properties(schema, name), schema)}")
-    parts += [_fields(), _cleaners(), _expressions(), _codes()]
-    return "\n".join(parts)
+    with speaking(lang):
+        parts = [texts.INTRO[lang]]
+        for name, title, sentence in texts.PARTS[lang]:
+            parts.append(f"## {title}\n\n{sentence}\n\n{_keys(_properties(schema, name), schema)}")
+        parts += [_fields(), _cleaners(), _expressions(), _codes()]
+        return "\n".join(parts)
 
 
 def schema_text() -> str:
@@ -93,14 +58,16 @@ def _properties(schema: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _keys(properties: dict[str, Any], schema: dict[str, Any]) -> str:
-    lines = ["| key | what it says | values | example |", "|---|---|---|---|"]
+    words = WORDS[language()]
+    lines = [words["keys"], "|---|---|---|---|"]
     for key, described in properties.items():
         example = _yaml({key: described["examples"][0]})
-        sentence = " ".join(described["description"].split())
+        sentence = told(described["description"])
         values = _values(described, schema)
         default = described.get("default")
         if isinstance(default, str | int | float) and default is not False:
-            values += f"; without it `{default}`"
+            default = "true" if default is True else default
+            values += f"; {words['default']} `{default}`"
         lines.append(f"| `{key}` | {_cell(sentence)} | {_cell(values)} | `{_cell(example)}` |")
     return "\n".join(lines) + "\n"
 
@@ -110,100 +77,67 @@ def _values(described: dict[str, Any], schema: dict[str, Any]) -> str:
     if "$ref" in described:
         name = described["$ref"].rsplit("/", 1)[-1]
         part = schema["$defs"][name]
-        return _values(part, schema) if "enum" in part else "keys with values"
+        return _values(part, schema) if "enum" in part else told(texts.KINDS["object"])
     if "enum" in described or "const" in described:
         return ", ".join(f"`{word}`" for word in described.get("enum", [described.get("const")]))
     if "anyOf" in described:
-        return " or ".join(dict.fromkeys(_values(form, schema) for form in described["anyOf"]))
+        forms = dict.fromkeys(_values(form, schema) for form in described["anyOf"])
+        return f" {WORDS[language()]['or']} ".join(forms)
     kind = described.get("type")
-    if isinstance(kind, list):
-        return "text"
-    words = {
-        "string": "text",
-        "integer": "a whole number",
-        "number": "a number",
-        "boolean": "`true` or `false`",
-        "array": "a list",
-        "object": "keys with values",
-    }
-    return words.get(str(kind), "text")
+    return told(texts.KINDS.get("string" if isinstance(kind, list) else str(kind), "text"))
 
 
 def _fields() -> str:
-    lines = [
-        "## RD's fields",
-        "",
-        "Custom fields begin with `cf_` and must exist in the account: RD drops unknown ones in",
-        "silence. `conversion_identifier` and `legal_bases` are keys of their own.",
-        "",
-        "| field | takes | cleaned by itself with |",
-        "|---|---|---|",
-    ]
+    words = WORDS[language()]
+    lines = [texts.FIELDS[language()]]
     for name, field in FIELDS.items():
         if name in {"conversion_identifier", "legal_bases"}:
             continue
         form = type_of(name, None)
         cleaner = ", ".join(f"`{clean}`" for clean in default_cleaners(name, form))
-        required = ", in every row" if field.required else ""
+        required = f", {words['required']}" if field.required else ""
         lines.append(f"| `{name}` | {form}{required} | {cleaner} |")
-    lines.append(f"| `cf_…` | its `type`: {', '.join(Type)} | by its type |")
+    types = ", ".join(Type)
+    lines.append(f"| `cf_…` | {words['by_type']}: {types} | {words['by_its_type']} |")
     return "\n".join(lines) + "\n"
 
 
 def _cleaners() -> str:
-    lines = ["## Cleaners", "", "| cleaner | what it writes | for instance |", "|---|---|---|"]
+    words = WORDS[language()]
+    lines = [words["cleaners"], "", words["cleaner"], "|---|---|---|"]
     for name in Clean:
         cleaner = CLEANERS[name]
         shown = "; ".join(f"`{_visible(a)}` → `{_visible(b)}`" for a, b in cleaner.examples)
-        lines.append(f"| `{name}` | {_cell(cleaner.sentence)} | {_cell(shown)} |")
+        lines.append(f"| `{name}` | {_cell(told(cleaner.sentence))} | {_cell(shown)} |")
     return "\n".join(lines) + "\n"
 
 
-_EXPRESSIONS: Final = """\
-## Expressions
-
-`expr` and `where` hold SQL over the cells of one row: the operators and functions below and
-nothing else, so that a mapping reads no files, calls nobody and looks at no other row. Cells are
-text: write `CAST(column AS INT)` to count with them. An empty cell is NULL. Texts stand in `''`;
-columns with other than letters, digits and `_` in their names stand in `""`. What an expression
-makes of a row has at most 32,767 characters. The examples are about this row:
-"""
-
-
 def _expressions() -> str:
-    row = ", ".join(f"{name}: {cell or 'empty'}" for name, cell in sql.SAMPLE.items())
-    lines = [f"{_EXPRESSIONS}\n`{row}`\n"]
+    words = WORDS[language()]
+    row = ", ".join(f"{name}: {cell or words['empty']}" for name, cell in sql.SAMPLE.items())
+    lines = [f"{texts.EXPRESSIONS[language()]}\n`{row}`\n"]
     for title, known in (
-        ("operator", sql.OPERATORS),
-        ("function", tuple(dict.fromkeys(sql.FUNCTIONS.values()))),
+        (words["operator"], sql.OPERATORS),
+        (words["function"], tuple(dict.fromkeys(sql.FUNCTIONS.values()))),
     ):
-        lines += [f"| {title} | what it gives | example |", "|---|---|---|"]
+        lines += [f"| {title} | {words['gives']}", "|---|---|---|"]
         for one in known:
             others = ", ".join(f"`{name}`" for name in getattr(one, "names", ())[1:])
-            form = f"`{one.form}`" + (f"; also {others}" if others else "")
+            form = f"`{one.form}`" + (f"; {words['also']} {others}" if others else "")
             shown = f"`{_cell(one.example)}` → `{one.gives}`"
-            lines.append(f"| {_cell(form)} | {_cell(one.sentence)} | {shown} |")
+            lines.append(f"| {_cell(form)} | {_cell(told(one.sentence))} | {shown} |")
         lines.append("")
     return "\n".join(lines)
 
 
 def _codes() -> str:
-    lines = [
-        "## What can be wrong with a row",
-        "",
-        "Codes never change their meaning. `email.typo`, `email.accents`, `email.from_text`,",
-        "`email.sent_as`, `cell.dropped` and `traffic.beside_cookie` are warnings: the row is sent",
-        "all the same. `email.role` and `email.throwaway` come only where `checks` ask for them,",
-        "as `suspect` or as `invalid`.",
-        "",
-        "| code | what it means | what to do |",
-        "|---|---|---|",
-    ]
+    words = WORDS[language()]
+    lines = [texts.CODES[language()], words["codes"], "|---|---|---|"]
     for code in Code:
-        found = reason(code)
+        found = reason(code, language())
         if found is not None:
-            words = {"field": "field", "column": "column", "value": "cell", "detail": "…"}
-            sentence = found.sentence.format(**words)
+            places = {name: words[name] for name in ("field", "column", "value")} | {"detail": "…"}
+            sentence = found.sentence.format(**places)
             lines.append(f"| `{code}` | {_cell(sentence)} | {_cell(found.remedy)} |")
     return "\n".join(lines) + "\n"
 
@@ -227,10 +161,10 @@ def _cell(text: str) -> str:
 
 
 def main() -> None:
-    """Write both files."""
-    for path, text in ((PAGE_FILE, page()), (SCHEMA_FILE, schema_text())):
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    """Write the pages and the schema."""
+    SCHEMA_FILE.write_text(schema_text(), encoding="utf-8")
+    for lang, path in PAGE_FILES.items():
+        path.write_text(page(lang), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -2,49 +2,87 @@
 
     python docs/settings_reference.py
 
-writes the part of `docs/jobs.md` below the heading “All keys” again; a test fails while it is not
-what this module would write.
+writes the part of `docs/jobs.md` and of `docs/pt/configuracoes.md` below the heading “All keys”
+again; a test fails while it is not what this module would write.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from reference_words import told
+
 from rdimport.config import Account, Address, ApiKey, Defaults, Job, Notify
+from rdimport.core.messages import Language, language, speaking
 
-PAGE_FILE: Final = Path(__file__).parent / "jobs.md"
-HEADING: Final = "## All keys\n"
-
+_DOCS: Final = Path(__file__).parent
+PAGE_FILES: Final[dict[Language, Path]] = {
+    "en": _DOCS / "jobs.md",
+    "pt-BR": _DOCS / "pt" / "configuracoes.md",
+}
+_WORDS: Final = {
+    "en": {
+        "heading": "## All keys\n",
+        "of": "of an account",
+        "and": "and",
+        "keys": "| key | what it says |",
+        "required": "required",
+        "inherited": "Also every key of `[defaults]`; the one nearest to the job counts.",
+    },
+    "pt-BR": {
+        "heading": "## Todas as chaves\n",
+        "of": "de uma conta",
+        "and": "e",
+        "keys": "| chave | o que diz |",
+        "required": "obrigatória",
+        "inherited": "E todas as chaves de `[defaults]`; vale a mais próxima da tarefa.",
+    },
+}
 _TABLES: Final = (
     (Defaults, "`[defaults]`"),
     (Account, "`[accounts.NAME]`"),
-    (ApiKey, "`api_key` of an account"),
+    (ApiKey, "`api_key` {of}"),
     (Job, "`[jobs.NAME]`"),
     (Notify, "`[notify.NAME]`"),
-    (Address, "`url` and `ping`"),
+    (Address, "`url` {and} `ping`"),
 )
 
 
-def page() -> str:
+def page(lang: Language = "en") -> str:
     """The whole page: what a person wrote, then the tables."""
-    text = PAGE_FILE.read_text("utf-8")
-    return text[: text.index(HEADING)] + HEADING + "\n" + "\n".join(map(_table, _TABLES))
+    text, heading = PAGE_FILES[lang].read_text("utf-8"), _WORDS[lang]["heading"]
+    with speaking(lang):
+        return text[: text.index(heading)] + heading + "\n" + "\n".join(map(_table, _TABLES))
+
+
+def sentences() -> Iterator[str]:
+    """Every sentence that the page takes from the code."""
+    for model, _title in _TABLES:
+        yield _first(model)
+        yield from (described.description or "" for described in model.model_fields.values())
+
+
+def _first(model: type[Defaults | Account | ApiKey | Job | Notify | Address]) -> str:
+    return (model.__doc__ or "").split("\n\n", maxsplit=1)[0]
 
 
 def _table(which: tuple[type[Defaults | Account | ApiKey | Job | Notify | Address], str]) -> str:
     model, title = which
+    words = _WORDS[language()]
     inherited = set() if model is Defaults else set(Defaults.model_fields)
-    sentence = (model.__doc__ or "").split("\n\n", maxsplit=1)[0]
-    lines = [f"### {title}", "", sentence, "", "| key | what it says |", "|---|---|"]
+    title = title.format(**words)
+    lines = [f"### {title}", "", told(_first(model)), "", words["keys"], "|---|---|"]
     for key, described in model.model_fields.items():
         if key not in inherited:
-            needed = " (required)" if described.is_required() else ""
-            lines.append(f"| `{key}` | {described.description}{needed} |")
+            needed = f" ({words['required']})" if described.is_required() else ""
+            lines.append(f"| `{key}` | {told(described.description or '')}{needed} |")
     if inherited & set(model.model_fields):
-        lines += ["", "Also every key of `[defaults]`; the one nearest to the job counts."]
+        lines += ["", words["inherited"]]
     return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
-    PAGE_FILE.write_text(page(), "utf-8")
+    for _lang, _path in PAGE_FILES.items():
+        _path.write_text(page(_lang), "utf-8")

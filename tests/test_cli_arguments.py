@@ -141,7 +141,7 @@ def test_a_language_may_be_asked_for_before_and_after_the_command(words: str) ->
     [
         ("--help", "uso: rdimport [-h]"),
         ("run --help", "repetir o comando continua de onde parou"),
-        ("run", "erro: faltam estes argumentos: FILE, -m/--mapping"),
+        ("run", "erro: faltam estes argumentos: ARQUIVO, -m/--mapping"),
         ("run a -m b --limt 3", "opção desconhecida --limt; você quis dizer --limit?"),
         ("run a -m b --limit x", "argumento --limit: não é um número inteiro maior que 0"),
         ("run a -m b --api-key x", "a chave nunca vai na linha de comando"),
@@ -150,7 +150,7 @@ def test_a_language_may_be_asked_for_before_and_after_the_command(words: str) ->
         ("accounts list", "O registro ainda não conhece nenhuma conta"),
         ("accounts rename a", "`accounts rename` pede dois nomes."),
         ("ledger check", "Não há registro em"),
-        ("purge --older-than 1d", "Esquecido: o que 0 importação sabia das pessoas"),
+        ("purge --older-than 1d", "Esquecido: o que 0 importações sabiam das pessoas"),
         ("key set", "Qual conta?"),
         ("check list.csv", "parece ser"),
     ],

@@ -22,7 +22,7 @@ class Case(NamedTuple):
     files: tuple[tuple[str, str | bytes], ...] = ()
     keyless: bool = False
     usage: bool = False
-    """argparse answers, which shows how the command is used."""
+    """The grammar answers, and says where all options are."""
 
 
 def mapped(text: str, *told: str) -> Case:
@@ -105,7 +105,8 @@ CASES = {
     "address: a query": Case(("no query",), ("--base-url", "https://exemplo.com.br/?a=b")),
     "address: a password": Case(("password",), ("--base-url", "https://a:b@exemplo.com.br")),
     "key: none": Case(
-        ("RDIMPORT_API_KEY", "--api-key-file", "rdimport key set default"), keyless=True
+        ("RDIMPORT_API_KEY", "--api-key-file", "rdimport key set default", "--sandbox"),
+        keyless=True,
     ),
     "key: no file": Case(
         ("absent.key is not there", "--api-key-file", "RDIMPORT_API_KEY"),
@@ -151,9 +152,8 @@ def test_a_mistake_is_told_in_one_message_and_nothing_is_sent(
         assert words in done.err
     lines = done.err.splitlines()
     assert all(len(line) < 400 for line in lines)
-    if not case.usage:
-        assert lines[0].startswith("rdimport: ")
-        assert len(lines) <= 4
+    assert lines[0].startswith("rdimport run: error: " if case.usage else "rdimport: ")
+    assert len(lines) <= 4
 
 
 @pytest.mark.parametrize(
@@ -165,11 +165,37 @@ def test_the_process_ends_with_the_same_code_and_without_a_traceback(name: str, 
     assert done.err.startswith("rdimport: ")
 
 
-def test_a_word_that_is_no_command_shows_the_commands(desk: Desk) -> None:
-    done = desk.do("import")
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("import", ("run, check", "did you mean run?")),
+        ("importar", ("did you mean run?",)),
+        ("rum", ("did you mean run?",)),
+        ("chek list.csv", ("did you mean check?",)),
+        ("list.csv", ("list.csv is a file", "rdimport init list.csv", "rdimport run list.csv")),
+        ("run", ("FILE, -m/--mapping", "For example: rdimport run leads.xlsx -m leads.yaml")),
+        ("run list.csv", ("-m/--mapping", "rdimport init leads.xlsx -o leads.yaml")),
+        ("init", ("FILE", "For example: rdimport init leads.xlsx -o leads.yaml")),
+        ("run list.csv -m list.yaml --plan por", ("did you mean pro?",)),
+        ("purge", ("--older-than", "rdimport purge --older-than 90d")),
+    ],
+)
+def test_who_has_not_found_the_words_yet_is_told_them(
+    typed: str, told: tuple[str, ...], desk: Desk
+) -> None:
+    desk.write("list.csv", people(1))
+    done = desk.here(*typed.split())
     assert (done.code, done.out) == (2, "")
-    assert "run" in done.err
-    assert "check" in done.err
+    assert len(done.err.splitlines()) <= 3
+    for words in told:
+        assert words in done.err
+
+
+@pytest.mark.parametrize("command", ["jobs", "key", "ledger", "accounts", "fleet"])
+def test_a_command_without_what_to_do_shows_what_there_is(command: str, desk: Desk) -> None:
+    done = desk.here(command)
+    assert (done.code, done.err) == (2, "")
+    assert done.out == desk.here(command, "--help").out
 
 
 @pytest.mark.parametrize("command", ["", "run", "check", "report", "sandbox", "schema"])

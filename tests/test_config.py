@@ -93,7 +93,7 @@ def test_every_value_says_which_table_it_comes_from(tmp_path: Path) -> None:
         (
             'plan = "pro"',
             'quota = "9/week"',
-            ("7:1: accounts.Acme.quota: not a quota: '9/week' (write 120/min, 2/s, 500/h or none)"),
+            ("7:1: accounts.Acme.quota: not a quota: “9/week” (write 120/min, 2/s, 500/h or none)"),
         ),
         (
             '"06:00"',
@@ -183,8 +183,10 @@ def test_the_file_of_the_current_folder_is_never_taken_by_itself(tmp_path: Path)
 
 
 def test_the_reference_is_current_and_its_example_is_right(tmp_path: Path) -> None:
-    page = reference.PAGE_FILE.read_text("utf-8")
-    assert page == reference.page(), "run `python docs/settings_reference.py`"
+    for lang, path in reference.PAGE_FILES.items():
+        page = path.read_text("utf-8")
+        assert page == reference.page(lang), "run `python docs/settings_reference.py`"
+    page = reference.PAGE_FILES["en"].read_text("utf-8")
     example = page.split("```toml\n")[1].split("```")[0]
     assert set(load(written(tmp_path, example)).jobs) == {"acme-feira", "padaria-newsletter"}
     assert set(Settings.model_json_schema()["properties"]) == {

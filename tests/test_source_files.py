@@ -144,7 +144,7 @@ def test_a_file_that_may_not_be_read_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("hints", "says"),
     [
-        (Hints(encoding="klingon"), "no encoding 'klingon'"),
+        (Hints(encoding="klingon"), "no encoding “klingon”"),
         (Hints(delimiter="§"), "cannot be a delimiter"),
         (Hints(delimiter=";;"), "cannot be a delimiter"),
     ],

@@ -57,7 +57,7 @@ def test_what_is_read_and_what_is_not_is_told_and_a_row_names_its_sheet(
     book(desk.home / "leads.xlsx", SHEETS, hidden="Velha")
     desk.write("m.yaml", f"{MAPPING}source: {{sheets: all}}\n")
     notes = desk.here("check", "leads.xlsx", "-m", "m.yaml", "--json").summary["notes"]
-    assert notes[0] == "Sheets 'SP', 'RJ' are read; not read: 'Capa', 'Velha', 'Resumo'."
+    assert notes[0] == "Sheets “SP”, “RJ” are read; not read: “Capa”, “Velha”, “Resumo”."
     done = desk.here("run", "leads.xlsx", "-m", "m.yaml", "--quota", "none", "--json")
     with (desk.home / done.summary["failures_csv"]).open(encoding="utf-8-sig", newline="") as file:
         (row,) = csv.DictReader(file, delimiter=done_delimiter(file.readline(), file))

@@ -71,7 +71,7 @@ def test_a_sheet_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) 
     book = openpyxl.Workbook()
     book.active.title = "Contatos"
     book.active.append(["Nome"])
-    with pytest.raises(SourceError, match="did you mean 'Contatos'"):
+    with pytest.raises(SourceError, match="did you mean “Contatos”"):
         opened(tmp_path / "leads.xlsx", book, Hints(sheet="Contato"))
 
 

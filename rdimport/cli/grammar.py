@@ -117,7 +117,7 @@ class Grammar(argparse.ArgumentParser):
         lines = [_("{command}: error: {message}", command=self.prog, message=message)]
         if self.example and message.startswith(gettext.gettext(_REQUIRED).partition("%s")[0]):
             lines.append(_("For example: {command}", command=self.example))
-        lines.append(_("What there is to type: {command}", command=f"{self.prog} --help"))
+        lines.append(_("All options: {command}", command=f"{self.prog} --help"))
         self.exit(2, "\n".join(lines) + "\n")
 
     def _own(self, words: Sequence[str]) -> Iterable[str]:

@@ -195,7 +195,7 @@ class Delivery:
         new = [p.outgoing for p in batch if p.outgoing.identity not in self._doubted]
         if not new:
             return batch
-        noted = asyncio.ensure_future(self._journal.begin(new))
+        noted = self._journal.begin(new)
         try:
             claimed = await asyncio.shield(noted)
         except asyncio.CancelledError:

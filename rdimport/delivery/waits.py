@@ -57,9 +57,11 @@ class Waits:
             return
         self._sleep = asyncio.ensure_future(self._clock.sleep(seconds))
         try:
-            await asyncio.wait((self._sleep,))
-        finally:
-            self._sleep.cancel()
+            await self._sleep
+        except asyncio.CancelledError:
+            waiting = asyncio.current_task()
+            if waiting is None or waiting.cancelling():  # not only the sleep, by `stop`
+                raise
 
     async def drain(self, grace: float) -> None:
         """Wait until no request is open, stopping or not, for at most `grace` seconds."""

@@ -50,17 +50,14 @@ class Journal:
         """Start the thread; from here on `close` must be called."""
         self._thread.start()
 
-    async def begin(self, rows: Sequence[SendAttempt]) -> Sequence[SendAttempt]:
-        """Wait until it is durably recorded that these rows are in flight.
+    def begin(self, rows: Sequence[SendAttempt]) -> asyncio.Future[Sequence[SendAttempt]]:
+        """Record that these rows are in flight. The future ends once that is durable.
 
-        Returns the rows that this run has claimed; the others must not be sent. Raises LedgerError.
+        Its result are the rows of the same write that this run has claimed; others must not be
+        sent. Raises LedgerError, now or in the future.
         """
         self._begun.extend(rows)
-        claimed = await self._next_write()
-        if len(claimed) == len(rows):  # the common case: no other task begins rows meanwhile
-            return claimed
-        ours = frozenset(row.identity for row in claimed)
-        return [row for row in rows if row.identity in ours]
+        return self._next_write()
 
     def end(self, row: RowResult | SendAttempt) -> None:
         """Record a result; a bare `SendAttempt` means that the row did not arrive.
@@ -89,14 +86,14 @@ class Journal:
         if self.failure is not None:
             raise self.failure
 
-    async def _next_write(self) -> Sequence[SendAttempt]:
+    def _next_write(self) -> asyncio.Future[Sequence[SendAttempt]]:
         if self.failure is not None:
             raise self.failure
         if self._next is None:
             self._next = self._loop.create_future()
         written = self._next
         self._write()
-        return await asyncio.shield(written)
+        return written
 
     def _write(self) -> None:
         """Hand over the collected records, unless a write is in progress, which calls this

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import resource
 import shutil
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -261,16 +263,19 @@ def test_what_makes_no_sense_ends_with_2(
 
 
 @contextmanager
-def listening(desk: Desk) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def listening(desk: Desk, *words: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """A listener that runs, and its address."""
-    process = desk.start("settle", "--listen", "127.0.0.1:0", "--json")
+    process = desk.start("settle", "--listen", "127.0.0.1:0", "--json", *words)
     assert process.stderr is not None
     found = re.search(r"http://\S+", process.stderr.readline())
+    process.stderr.readline()  # what to do with it
     assert found
     try:
         yield found[0], process
     finally:
-        process.kill()
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
 
 
 def posted(url: str, body: bytes) -> int:
@@ -326,6 +331,56 @@ def test_only_who_knows_the_secret_is_heard_and_what_was_heard_is_on_the_disk(
         assert doubtful.wait(process).code == 0
     assert len(file.read_text().splitlines()) == 3
     assert counts(doubtful)[0] >= before[0] - 2
+
+
+def test_each_account_has_an_address_of_its_own(desk: Desk, box: RunningSandbox) -> None:
+    with listening(desk) as (url, _), listening(desk, "--account", "Acme São Paulo") as (other, _):
+        secret, others = (address.rpartition("/")[2] for address in (url, other))
+        assert secret != others
+        assert posted(f"{url.rpartition('/')[0]}/{others}", json.dumps(call(1)).encode()) == 404
+        assert posted(other, json.dumps(call(1)).encode()) == 200
+    assert (desk.state / "webhooks-acme-sao-paulo.jsonl").stat().st_size
+    assert not (desk.state / "webhooks-default.jsonl").stat().st_size
+
+
+def test_clients_that_say_nothing_keep_no_call_out(desk: Desk) -> None:
+    with listening(desk) as (url, _), ExitStack() as silent:
+        place = httpx.URL(url)
+        for number in range(300):
+            client = silent.enter_context(socket.create_connection((place.host, place.port)))
+            client.sendall(b"POST /x HTTP/1.1\r\n"[: number % 20])
+        until(lambda: posted(url, json.dumps(call(1)).encode()) == 200)
+
+
+def test_a_ledger_that_fails_ends_no_listener_and_is_told_once(doubtful: Desk) -> None:
+    before, accepted = counts(doubtful)
+    ledger = doubtful.state / "ledger.sqlite3"
+    content = ledger.read_bytes()
+    with listening(doubtful) as (url, process):
+        ledger.write_bytes(b"x" * len(content))
+        assert posted(url, json.dumps(call(0)).encode()) == 200
+        assert process.stderr is not None
+        assert "damaged" in process.stderr.readline()
+        ledger.write_bytes(content)
+        for number in range(ROWS):
+            assert posted(url, json.dumps(call(number)).encode()) == 200
+        process.send_signal(signal.SIGHUP)
+        done = doubtful.wait(process)
+    assert (done.code, done.summary["received"]) == (0, ROWS + 1), done.err
+    assert "damaged" not in done.err
+    assert counts(doubtful) == (0, accepted + before)
+
+
+def test_a_call_that_does_not_fit_on_the_disk_spoils_no_later_one(desk: Desk) -> None:
+    with listening(desk) as (url, process):
+        limit = resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (1_000, -1))
+        answers = [posted(url, json.dumps(call(number)).encode()) for number in range(8)]
+        assert set(answers) == {200, 503}
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, limit)
+        assert posted(url, json.dumps(call(9)).encode()) == 200
+    (file,) = desk.state.glob("webhooks-*.jsonl")
+    heard = [json.loads(line)["call"] for line in file.read_text().splitlines()]
+    assert len(heard) == answers.count(200) + 1
 
 
 def test_whom_forget_erases_is_gone_from_the_received_calls_too(doubtful: Desk) -> None:

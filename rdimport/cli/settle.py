@@ -13,9 +13,8 @@ from rdimport.cli.arguments import SettleArguments
 from rdimport.cli.streams import print_error, say, say_json
 from rdimport.core.address import shown
 from rdimport.core.clock import SystemClock
-from rdimport.core.errors import ExitCode, ReportError, UsageError
+from rdimport.core.errors import ExitCode, RdimportError, ReportError, UsageError
 from rdimport.core.messages import _, ngettext
-from rdimport.core.names import fold
 from rdimport.core.shell import joined
 from rdimport.ledger import Ledger
 from rdimport.mapping import Mapping as RowMapping
@@ -140,14 +139,14 @@ def _language_of(folder: Path, otherwise: str) -> str:
 
 
 def _listen(args: SettleArguments, address: tuple[str, int]) -> int:
-    from rdimport.settle.listener import Inbox, listen, token_of  # noqa: PLC0415  it costs uvicorn
+    from rdimport.settle import listener  # noqa: PLC0415  it costs uvicorn
 
     state_dir = resolve.state_dir(args)
-    token = token_of(state_dir)
-    account = "-".join(fold(args.account or "default").split())
-    name = "".join(c if c.isalnum() or c in "-_." else "_" for c in account)
-    inbox = Inbox(state_dir / f"webhooks-{name}.jsonl")
+    account = listener.file_name(args.account or "default")
+    token = listener.token_of(state_dir, account)
+    inbox = listener.Inbox(state_dir, account)
     total = Settlement()
+    told = set[str]()
 
     def settle_received() -> None:
         unread = Unread()
@@ -157,8 +156,14 @@ def _listen(args: SettleArguments, address: tuple[str, int]) -> int:
             return  # no run yet: the calls stay in the file
         total.settled += done.settled
         total.runs |= done.runs
+        told.clear()
         if done.settled and not args.quiet:
             print_error(_settled_line(done.settled))
+
+    def failed(error: RdimportError) -> None:
+        if str(error) not in told:
+            told.add(str(error))
+            print_error(str(error))
 
     def started(url: str) -> None:
         if args.quiet:
@@ -168,7 +173,15 @@ def _listen(args: SettleArguments, address: tuple[str, int]) -> int:
             _("RD calls https only: put a proxy in front (docs/settle.md). Ctrl+C ends it.")
         )
 
-    listen(address, inbox, token, SystemClock(), started=started, settle=settle_received)
+    listener.listen(
+        address,
+        inbox,
+        token,
+        SystemClock(),
+        started=started,
+        settle=settle_received,
+        failed=failed,
+    )
     again = joined(["rdimport", "settle", str(inbox.path)])
     if args.json:
         say_json({"received": inbox.received, "settled": total.settled, "file": str(inbox.path)})

@@ -16,17 +16,23 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from rdimport.core.clock import Clock
-from rdimport.core.errors import LedgerBusyError, UsageError
+from rdimport.core.errors import LedgerBusyError, RdimportError, UsageError
 from rdimport.core.messages import _
+from rdimport.core.names import fold
+
+if TYPE_CHECKING:
+    from uvicorn.config import Config
+    from uvicorn.server import ServerState
 
 MAX_BODY: Final = 200_000
 """Maximum bytes of a call's body; RD's contain one contact."""
@@ -34,19 +40,24 @@ MAX_BODY: Final = 200_000
 _BODY_WITHIN: Final = 5.0
 """Seconds within which a body must arrive, RD's own timeout."""
 
+_HEAD_WITHIN: Final = 5.0
+"""Seconds within which the head of a request must arrive, so that clients that say nothing do not
+take all the room.
+"""
+
 _SETTLE_EVERY: Final = 5.0
 """Seconds between two attempts to settle rows with received calls."""
 
 _TOKEN: Final = "webhook-token"  # noqa: S105  a file's name
 
 
-def token_of(state_dir: Path) -> str:
+def token_of(state_dir: Path, account: str) -> str:
     """The secret in the path. It is created on first use and kept, because RD calls a fixed
-    address.
+    address. Each account has its own, so that no call is taken for another account's.
 
     Raises UsageError if it cannot be stored.
     """
-    path = state_dir / _TOKEN
+    path = state_dir / (_TOKEN if account == "default" else f"{_TOKEN}-{account}")
     try:
         state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         with suppress(FileExistsError), open(path, "x", opener=_private) as file:
@@ -79,17 +90,23 @@ def _sync(folder: Path) -> None:
         os.close(number)
 
 
-class Inbox:
-    """The file of received calls, one per line, append-only."""
+def file_name(account: str) -> str:
+    """An account's name as part of a file's name."""
+    name = "-".join(fold(account).split())
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+
+class Inbox:
+    """The file of received calls of an account, one per line, append-only."""
+
+    def __init__(self, state_dir: Path, account: str) -> None:
+        self.path = state_dir / f"webhooks-{account}.jsonl"
         try:
             self._mend()
-            _sync(path.parent)
+            _sync(state_dir)
         except OSError as error:
             raise UsageError(
-                _("{path} cannot be used: {why}.", path=path, why=error.strerror)
+                _("{path} cannot be used: {why}.", path=self.path, why=error.strerror)
             ) from error
         self.received = 0
 
@@ -117,10 +134,55 @@ class Inbox:
         line = json.dumps({"received_at": received_at, "call": call}, ensure_ascii=False)
         data = memoryview(f"{line}\n".encode())
         with self._opened() as file:
-            while data:
-                data = data[os.write(file, data) :]
-            os.fsync(file)
+            size = os.fstat(file).st_size
+            try:
+                while data:
+                    data = data[os.write(file, data) :]
+                os.fsync(file)
+            except OSError:  # half a line would spoil the next one
+                os.ftruncate(file, size)
+                raise
         self.received += 1
+
+
+class _Patient(HttpToolsProtocol):
+    """A connection on which the head of a request must arrive in time; uvicorn waits for ever."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._head: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client has connected."""
+        super().connection_made(transport)
+        self._head = self.loop.call_later(_HEAD_WITHIN, transport.abort)
+
+    def on_message_begin(self) -> None:
+        """A further request begins."""
+        super().on_message_begin()
+        if self._head is None:
+            self._head = self.loop.call_later(_HEAD_WITHIN, self.transport.abort)
+
+    def on_headers_complete(self) -> None:
+        """The head is complete."""
+        self._no_longer()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client has gone."""
+        self._no_longer()
+        super().connection_lost(exc)
+
+    def _no_longer(self) -> None:
+        if self._head is not None:
+            self._head.cancel()
+            self._head = None
 
 
 class Listener:
@@ -178,11 +240,13 @@ def listen(
     *,
     started: Callable[[str], None],
     settle: Callable[[], None],
+    failed: Callable[[RdimportError], None],
 ) -> None:
     """Receive calls until a signal arrives.
 
     `started` is called with the address and its secret, `settle` after calls have arrived and at
-    the end. Raises UsageError for an address that cannot be used.
+    the end. `failed` is told why rows could not be settled meanwhile: calls are received all the
+    same. Raises UsageError for an address that cannot be used.
     """
     listening = _bind(*address)
     host, port = listening.getsockname()[:2]
@@ -190,6 +254,7 @@ def listen(
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     config = uvicorn.Config(
         Listener(inbox, token, clock).app,
+        http=_Patient,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -201,7 +266,7 @@ def listen(
     )
     started(f"http://{host}:{port}/{token}")
     try:
-        asyncio.run(_serve(_Server(config), listening, inbox, settle))
+        asyncio.run(_serve(_Server(config), listening, inbox, settle, failed))
     finally:
         listening.close()
     with suppress(LedgerBusyError):  # a run is active: the calls are safe in the file
@@ -240,12 +305,17 @@ def _bind(host: str, port: int) -> socket.socket:
 
 
 async def _serve(
-    server: uvicorn.Server, listening: socket.socket, inbox: Inbox, settle: Callable[[], None]
+    server: uvicorn.Server,
+    listening: socket.socket,
+    inbox: Inbox,
+    settle: Callable[[], None],
+    failed: Callable[[RdimportError], None],
 ) -> None:
     def stop(*_: object) -> None:
         server.should_exit = True
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    signals = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if os.name == "posix" else [])]
+    for number in signals:
         try:
             asyncio.get_running_loop().add_signal_handler(number, stop)
         except NotImplementedError:  # Windows
@@ -259,5 +329,8 @@ async def _serve(
             try:
                 await asyncio.to_thread(settle)
             except LedgerBusyError:  # a run is active: try again later
+                settled = -1
+            except RdimportError as error:
+                failed(error)
                 settled = -1
     await serving

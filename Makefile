@@ -1,6 +1,6 @@
 # `make demo` and `make test` set up all they need in .venv, from the package registry alone.
 .POSIX:
-.PHONY: bench profile demo docs test coverage lint proof fuzz lock messages clean
+.PHONY: bench profile demo demo-fleet docs pictures test coverage lint proof fuzz lock messages clean
 
 PYTHON = python3
 BIN = .venv/bin
@@ -48,6 +48,10 @@ docs: .venv/ready-docs
 	$(BIN)/sphinx-build -q -W --keep-going -c docs -D language=pt_BR docs/pt site
 	$(BIN)/sphinx-build -q -W --keep-going -c docs -D language=en docs site/en
 	@echo "Open site/index.html"
+
+# The pictures of the tutorial, again, with the Chromium that is installed; they are kept in docs/.
+pictures: .venv/ready-dev
+	$(BIN)/python docs/pictures.py
 
 lint: .venv/ready-dev
 	$(BIN)/python -m ruff check .

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from site_reference import write_all
+from support.programs import browser_trouble, launched
 from support.samples import ROOT
 
 from rdimport.cli import options
@@ -68,6 +69,31 @@ def test_each_page_stands_in_the_contents_of_its_language() -> None:
 def test_the_portuguese_readme_explains_every_state_and_every_exit_code() -> None:
     assert [state for state in State if f"| `{state}` |" not in PORTUGUESE] == []
     assert [code for code in ExitCode if f"| {int(code)} |" not in PORTUGUESE] == []
+
+
+@pytest.mark.parametrize("page", TUTORIALS, ids=name_of)
+def test_the_pictures_of_a_tutorial_are_small_and_told_in_words(page: Path) -> None:
+    shown = re.findall(r"!\[([^\]]*)\]\(pictures/(\w+\.png)\)", page.read_text(encoding="utf-8"))
+    folder = page.parent / "pictures"
+    assert sorted(name for _words, name in shown) == sorted(p.name for p in folder.iterdir())
+    for words, name in shown:
+        assert len(words) > 30
+        content = (folder / name).read_bytes()
+        assert content.startswith(b"\x89PNG")
+        assert len(content) < 100_000, "make pictures"
+
+
+@pytest.mark.xdist_group("browser")
+def test_the_pictures_are_made_by_doing_what_the_tutorial_says(tmp_path: Path) -> None:
+    pictures = pytest.importorskip("pictures")  # a terminal as POSIX has it
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as started:
+        if trouble := browser_trouble(started):
+            pytest.skip(trouble)
+        pictures.make(pictures.TUTORIALS[0], tmp_path, launched(started))
+    made = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
+    assert set(made) == {"run.png", "report.png", "sandbox.png"}
+    assert min(made.values()) > 20_000
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

@@ -12,11 +12,14 @@ from typing import Self
 
 import httpx
 import pytest
+from babel.messages.pofile import read_po
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rdimport.core.messages.build import FOLDER
 from rdimport.sandbox import Faults, SandboxOptions, running
 from rdimport.sandbox.embedded import RunningSandbox
+from rdimport.sandbox.faults import FAULT_TEXTS
 from rdimport.sandbox.page import markup, remedies, words
 from rdimport.sandbox.replies import Reason
 
@@ -94,21 +97,18 @@ def test_no_sentence_of_the_page_lacks_its_translation_and_none_is_left_over() -
     folder = Path(words.__file__).parent
     sources = "".join(path.read_text() for path in folder.glob("*.py") if path.name != "words.py")
     joined = re.sub(r'"\s*\n\s*"', "", sources).replace("'", '"')
-    told = {words.NO_KEYS, words.WHOM_TO_ASK}
-    english = {*words.REASONS.values(), *words.KEY_MISTAKES, *told}
+    told = {words.NO_KEYS, words.WHOM_TO_ASK, *words.KEY_MISTAKES}
+    for table in (words.REASONS, words.ERRORS, remedies.REMEDIES, FAULT_TEXTS):
+        told.update(table.values())
+    with (FOLDER / "pt_BR" / "LC_MESSAGES" / "rdimport.po").open("rb") as file:
+        known = {str(m.id): m.string for m in read_po(file) if m.context == words.CONTEXT}
     unused = [
-        text
-        for text in words._PT
-        if f'"{text}"'.replace("'", '"') not in joined and text not in english
+        text for text in known if f'"{text}"'.replace("'", '"') not in joined and text not in told
     ]
     assert unused == []
+    assert told <= set(known)
+    assert not {english for english, portuguese in known.items() if english == portuguese}
     assert set(words.REASONS) == {reason.value for reason in Reason} - {"fields"}
-    assert english <= set(words._PT)
-
-
-def test_the_places_of_a_sentence_are_the_same_in_both_languages() -> None:
-    for english, portuguese in words._PT.items():
-        assert set(re.findall(r"{\w+}", english)) == set(re.findall(r"{\w+}", portuguese))
 
 
 def test_a_language_is_remembered_and_leads_back_to_the_same_page(sandbox: RunningSandbox) -> None:

@@ -9,7 +9,6 @@ from rdimport.core.errors import UsageError
 from rdimport.sandbox.faults import FAULT_TEXTS, Fault, Faults
 from rdimport.sandbox.page.markup import Markup, join, tag
 from rdimport.sandbox.page.view import View
-from rdimport.sandbox.page.words import FAULTS_PT
 
 PRESETS: Final = {
     "429 storm": Faults(throttle=0.7, throttle_lead=0.05, retry_after=2),
@@ -90,13 +89,12 @@ def _count(view: View, faults: Faults, name: str) -> Markup:
 
 
 def _row(view: View, name: str, value: str, unit: str, *, step: str, most: int) -> Markup:
-    text = FAULTS_PT[name] if view.language == "pt-BR" else FAULT_TEXTS[name]
     return tag(
         "div",
         tag(
             "label",
             tag("code", name),
-            tag("span", text, class_="faint"),
+            tag("span", view.say(FAULT_TEXTS[name]), class_="faint"),
             for_=name,
         ),
         tag(

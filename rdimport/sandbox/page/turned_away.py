@@ -100,7 +100,7 @@ def _reason(view: View, code: str, sentence: str) -> Child:
     parts: list[Child] = []
     for pair in sentence.split("; "):
         name, _, error = pair.partition(": ")
-        said = words.ERRORS.get(error, ("", ""))[view.language == "pt-BR"]
+        said = view.say(words.ERRORS[error]) if error in words.ERRORS else ""
         field = tag("code", name)
         parts.append(
             tag("span", field, f" {said} ", tag("span", error, class_="type"), class_="pair")

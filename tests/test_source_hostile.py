@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import gzip
+import os
 import re
 import struct
 import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import pytest
 from support import hostile
 from support.hostile import TABLE, cell, cost_of, ods_cell, sheet, xml_cell
 
+from rdimport.core.errors import SourceError
 from rdimport.source import open_tables
 from rdimport.source.files import InputFile
+from rdimport.source.limits import UNPACKED_FREE
 from rdimport.source.sheets.excel import CalamineBook
 from rdimport.source.sheets.xlsx_cells import column_letters, column_number
 from rdimport.source.sheets.xlsx_package import texts_of_plain
@@ -110,17 +115,17 @@ HARMFUL: dict[str, Callable[[Path], Path]] = {
         p, f"<table:table-row>{ods_cell('<text:span>' * 200_000 + '</text:span>' * 200_000)}"
         "</table:table-row>"
     ),
-    "text.csv.gz": lambda p: hostile.packed(p, CSV, 1500),
+    "text.csv.gz": lambda p: hostile.packed(p, CSV, 300),
 }  # fmt: skip
 """That ask for more than a list of their cells can."""
 
 TOO_MUCH: dict[str, tuple[Callable[[Path], Path], str]] = {
     "workbook.gz": (
-        lambda p: hostile.packed(p, b"PK\3\4", 1500),
+        lambda p: hostile.packed(p, b"PK\3\4", 260, noise=8192),
         "unpacks to a workbook of more than 256 MiB",
     ),
     "page.xls.gz": (
-        lambda p: hostile.packed(p, b"<html><table><tr><td>E-mail<td>", 1500, b"a"),
+        lambda p: hostile.packed(p, b"<html><table><tr><td>E-mail<td>", 260, b"a", 8192),
         "unpacks to a workbook of more than 256 MiB",
     ),
     "columns.csv": (
@@ -287,3 +292,31 @@ def test_columns_are_numbered_as_in_a_spreadsheet() -> None:
     assert [column_number(column_letters(n).encode()) for n in range(1, 20_000)] == [
         *range(1, 20_000)
     ]
+
+
+@pytest.mark.parametrize("packed", ["gz", "zip"])
+def test_what_unpacks_to_a_multiple_is_refused_where_it_does_not_at_its_end(
+    packed: str, tmp_path: Path
+) -> None:
+    """As a whole it is packed like a list; the noise behind hides the million lines before it."""
+    path, piece, noise = tmp_path / "list", b"a\n" * (1 << 20), os.urandom(4 << 20)
+    if packed == "gz":
+        with gzip.open(path, "wb", 1) as made:
+            _fill(made, piece, noise)
+    else:
+        with (
+            zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+            archive.open("list.csv", "w", force_zip64=True) as member,
+        ):
+            _fill(member, piece, noise)
+    file = InputFile("list", path, packed=packed, member="list.csv" if packed == "zip" else "")
+    with file.open() as stream:
+        assert len(stream.read(UNPACKED_FREE)) == UNPACKED_FREE
+        with pytest.raises(SourceError, match="made to do harm"):
+            stream.read(32 << 20)
+
+
+def _fill(made: IO[bytes], piece: bytes, noise: bytes) -> None:
+    for _ in range(200):
+        made.write(piece)
+    made.write(noise)

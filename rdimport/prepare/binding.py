@@ -216,14 +216,14 @@ def _called(name: str) -> str:
 def _check_constants(bound: Bound) -> None:
     """Raise for constants of the mapping that would make every row invalid."""
     given = [(t, text) for t in bound.targets for text in _texts(t)]
-    schema = {target.name: validate.dtype(target) for target in bound.targets}
-    rows = [
-        cleaned(pl.lit(text, dtype=pl.String), replace(target, source=_plain(target)))
-        for target, text in given
+    nothing = pl.DataFrame(schema={t.name: validate.dtype(t) for t in bound.targets})
+    columns = [
+        pl.DataFrame({"x": _texts(t)}, schema={"x": pl.String}).select(
+            cleaned(pl.col("x"), replace(t, source=_plain(t)))
+        )
+        for t in bound.targets
     ]
-    frames = [pl.select(row) for row in rows]
-    nothing = pl.DataFrame({name: [None] for name in schema}, schema=schema)
-    frame = pl.concat([nothing[:0], *(nothing.with_columns(f.to_series()) for f in frames)])
+    frame = pl.concat([nothing, *columns], how="diagonal")
     constant = list(dict.fromkeys(target.name for target, _text in given))
     found = validate.failures(frame, bound.schema.select_columns(constant))
     lines = [

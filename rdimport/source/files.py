@@ -94,20 +94,19 @@ class InputFile:
 
     @contextmanager
     def _unpacked(self, raw: BinaryIO) -> Iterator[BinaryIO]:
-        size = os.fstat(raw.fileno()).st_size
         if not self.packed:
             yield raw
         elif self.packed == "zip":
             with zipfile.ZipFile(raw) as archive, archive.open(self.member) as stream:
-                packed = min(archive.getinfo(self.member).compress_size, size)
-                yield _counted(cast("BinaryIO", stream), packed, self.name)
+                begin = archive.getinfo(self.member).header_offset
+                yield _counted(stream, lambda: raw.tell() - begin, self.name)
         elif self.packed == "zst":
             with _open_zstd(raw, self) as unpacked:
-                yield _counted(unpacked, size, self.name)
+                yield _counted(unpacked, raw.tell, self.name)
         else:
             opener: Callable[[BinaryIO], Any] = gzip.open if self.packed == "gz" else bz2.open
             with opener(raw) as unpacked:
-                yield _counted(unpacked, size, self.name)
+                yield _counted(unpacked, raw.tell, self.name)
 
     @contextmanager
     def package(self) -> Iterator[zipfile.ZipFile]:
@@ -185,25 +184,38 @@ class InputFile:
         )
 
 
-class _Counted:
-    """Decompressed data with a limit on the compression ratio."""
+_PIECE: Final = 1 << 16
+"""Bytes unpacked at a time: zipfile reads as many packed ones ahead."""
 
-    def __init__(self, stream: BinaryIO, most: int, name: str) -> None:
+
+class _Counted:
+    """Decompressed data with a limit on the compression ratio, of what has been read so far: a
+    file that exceeds it only further on has not cost more than an honest one until there.
+    """
+
+    def __init__(self, stream: IO[bytes], packed: Callable[[], int], name: str) -> None:
         self._stream = stream
-        self._left = most
+        self._packed = packed
         self._name = name
+        self._size = 0
 
     def read(self, size: int = -1) -> bytes:
         """Read bytes. Raises SourceError if the ratio is exceeded."""
-        data = self._stream.read(size)
-        self._left -= len(data)
-        if self._left < 0:
-            raise harmful(self._name, _("it unpacks to a multiple of its size that no list has"))
-        return data
+        pieces, left = [], size if size >= 0 else sys.maxsize
+        while left and (data := self._stream.read(min(left, _PIECE))):
+            pieces.append(data)
+            left -= len(data)
+            self._size += len(data)
+            if self._size > UNPACKED_FREE and self._size > self._packed() * MOST_RATIO:
+                raise harmful(
+                    self._name, _("it unpacks to a multiple of its size that no list has")
+                )
+        return b"".join(pieces)
 
 
-def _counted(stream: BinaryIO, packed: int, name: str) -> BinaryIO:
-    return cast("BinaryIO", _Counted(stream, max(UNPACKED_FREE, packed * MOST_RATIO), name))
+def _counted(stream: IO[bytes], packed: Callable[[], int], name: str) -> BinaryIO:
+    """`packed` returns the number of compressed bytes read so far."""
+    return cast("BinaryIO", _Counted(stream, packed, name))
 
 
 @contextmanager

@@ -116,12 +116,12 @@ def html(path: Path, rest: str) -> Path:
     return path
 
 
-def packed(path: Path, head: bytes, megabytes: int, filling: bytes = b"\0") -> Path:
-    """A compressed file that begins like this."""
+def packed(path: Path, head: bytes, megabytes: int, filling: bytes = b"\0", noise: int = 0) -> Path:
+    """A compressed file that begins like this; each megabyte ends with bytes that do not shrink."""
     with gzip.open(path, "wb", 6) as out:
         out.write(head)
         for _ in range(megabytes):
-            out.write(filling * (1 << 20))
+            out.write(filling * (1 << 20) + os.urandom(noise))
     return path
 
 

@@ -285,6 +285,17 @@ def test_of_several_addresses_or_numbers_the_mapping_may_take_the_first() -> Non
         assert one(Clean.PHONE, numbers, several="first") == "+551134567890"
 
 
+@pytest.mark.parametrize("cell", ["maria ana@x.com; zz@x.com", "maria zz@x.com; ana@x.com"])
+def test_the_first_of_several_is_not_passed_over_for_one_that_stands_alone(cell: str) -> None:
+    assert one(Clean.EMAIL, cell, several="first") == cell
+
+
+@pytest.mark.parametrize("cell", ["ana@x.com,@anasilva", "ana@x.com; @anasilva"])
+def test_a_handle_beside_an_address_is_taken_for_no_address(cell: str) -> None:
+    assert "@anasilva" in str(one(Clean.EMAIL, cell))
+    assert one(Clean.EMAIL, cell, several="first") == "ana@x.com"
+
+
 def test_slips_of_big_providers_are_corrected_only_if_the_mapping_says_so() -> None:
     assert one(Clean.EMAIL, "ana@gmial.com") == "ana@gmial.com"
     assert one(Clean.EMAIL, "ana@gmial.com", correct_typos=True) == "ana@gmail.com"

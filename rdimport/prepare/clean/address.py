@@ -62,7 +62,7 @@ def read(cell: str, *, first: bool = False) -> Reading:
     whole = _local_without_accents(label.lstrip(_BEFORE).rstrip(_BEHIND))
     if _VALID.match(whole):
         return Reading(whole)
-    if whole.count("@") != 1:
+    if whole.count("@") > 1:
         return Reading(_of_several(label, first=first) or plain)
     bracketed = _IN_BRACKETS.search(label)
     if bracketed and _VALID.match(inside := _local_without_accents(bracketed[1])):

@@ -1,6 +1,7 @@
 """Typed command-line arguments: no other module uses argparse's namespace.
 
-Each class has the options of its command under argparse's names (`parser` in `options`).
+Each class has the options of its command under argparse's names (`parser` in `options`). They are
+neither compared nor shown: to make these methods would be a tenth of the start of every command.
 """
 
 from __future__ import annotations
@@ -19,28 +20,28 @@ if TYPE_CHECKING:
     from rdimport.sandbox.options import SandboxOptions
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Arguments:
     """Common to all commands: the language of all output."""
 
     lang: Language
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class SharedArguments(Arguments):
     """Which database holds the ledger."""
 
     ledger: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class StateArguments(SharedArguments):
     """The place of the ledger."""
 
     state_dir: Path | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class AddressArguments(Arguments):
     """Endpoint and account."""
 
@@ -49,7 +50,7 @@ class AddressArguments(Arguments):
     account: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class OutputArguments(Arguments):
     """Output format."""
 
@@ -57,7 +58,7 @@ class OutputArguments(Arguments):
     quiet: bool
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class FileArguments(Arguments):
     """Lists, and hints about them."""
 
@@ -69,7 +70,7 @@ class FileArguments(Arguments):
     header_row: int | None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class CheckArguments(FileArguments, AddressArguments, StateArguments, OutputArguments):
     """`check`: the arguments of `run`; without a mapping it describes the files."""
 
@@ -102,14 +103,14 @@ class CheckArguments(FileArguments, AddressArguments, StateArguments, OutputArgu
     payloads: Path | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class RunArguments(CheckArguments):
     """`run`: the same, with a mapping."""
 
     mapping: Path
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class InitArguments(FileArguments):
     """`init`."""
 
@@ -120,7 +121,7 @@ class InitArguments(FileArguments):
     config: Path | None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class StatusArguments(StateArguments):
     """`status`."""
 
@@ -136,7 +137,7 @@ class StatusArguments(StateArguments):
     json: bool
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ReportArguments(StateArguments, OutputArguments):
     """`report`."""
 
@@ -145,7 +146,7 @@ class ReportArguments(StateArguments, OutputArguments):
     full_report: bool
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class SettleArguments(AddressArguments, StateArguments, OutputArguments):
     """`settle`: `listen` instead of files."""
 
@@ -158,7 +159,7 @@ class SettleArguments(AddressArguments, StateArguments, OutputArguments):
     complete_until: datetime | None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class KeyArguments(Arguments):
     """`key`."""
 
@@ -166,7 +167,7 @@ class KeyArguments(Arguments):
     name: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class AccountsArguments(AddressArguments, StateArguments):
     """`accounts`."""
 
@@ -176,7 +177,7 @@ class AccountsArguments(AddressArguments, StateArguments):
     json: bool
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class PurgeArguments(StateArguments):
     """`purge`."""
 
@@ -184,7 +185,7 @@ class PurgeArguments(StateArguments):
     report_dir: Path | None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ForgetArguments(StateArguments):
     """`forget`."""
 
@@ -194,7 +195,7 @@ class ForgetArguments(StateArguments):
     full_report: bool
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class LedgerCopyArguments(Arguments):
     """`ledger copy`."""
 
@@ -202,36 +203,36 @@ class LedgerCopyArguments(Arguments):
     target: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class LedgerCheckArguments(StateArguments):
     """`ledger check`."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class LedgerAcceptArguments(StateArguments):
     """`ledger accept`."""
 
     yes: bool
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class LedgerKeyArguments(StateArguments):
     """`ledger key`."""
 
     move_to: Path
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class LedgerNewArguments(LedgerAcceptArguments):
     """`ledger new`."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class FleetInitArguments(SharedArguments):
     """`fleet init`."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class FleetStatusArguments(SharedArguments):
     """`fleet status`."""
 
@@ -240,7 +241,7 @@ class FleetStatusArguments(SharedArguments):
     html: Path | None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class FleetOrderArguments(SharedArguments):
     """`fleet pause`, `fleet resume` and `fleet drain`."""
 
@@ -248,7 +249,7 @@ class FleetOrderArguments(SharedArguments):
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class WorkerArguments(SharedArguments):
     """`worker`."""
 
@@ -257,14 +258,14 @@ class WorkerArguments(SharedArguments):
     once: bool
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class SchemaArguments(Arguments):
     """`schema`."""
 
     what: Literal["mapping", "config"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class JobsArguments(Arguments):
     """`jobs`."""
 
@@ -276,7 +277,7 @@ class JobsArguments(Arguments):
     metrics_file: Path | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class SandboxArguments:
     """`sandbox`: its options are a class of the sandbox package."""
 

@@ -16,7 +16,6 @@ from rdimport.cli.arguments import OutputArguments
 from rdimport.cli.log import LogFile
 from rdimport.cli.screen import progress
 from rdimport.cli.screen.layout import counts
-from rdimport.cli.screen.run import lines
 from rdimport.cli.streams import say, say_json
 from rdimport.core.clock import SystemClock
 from rdimport.core.events import Observer, ignore_events
@@ -75,6 +74,8 @@ class Terminal:
             title = words("run", run=done.summary.run_id)
             ending = [title, *counts(done.counts, 0, words)]
             return shown_lines([*ending, "", *done.summary.report_failed.split("\n")])
+        from rdimport.cli.screen.run import lines  # noqa: PLC0415  a check has another screen
+
         out = sys.stderr if self._json or self._quiet else sys.stdout
         colour = out.isatty() and not os.environ.get("NO_COLOR")
         width = min(shutil.get_terminal_size((100, 24)).columns, 120)

@@ -9,7 +9,6 @@ from rdimport.cli.screen.layout import counts, line, notes, printable, problems,
 from rdimport.core.messages import _, ngettext
 from rdimport.core.messages.reasons import remedy
 from rdimport.core.row import State
-from rdimport.proposal.survey import in_words
 from rdimport.report.words import Words
 
 if TYPE_CHECKING:
@@ -154,6 +153,8 @@ def _suspect(done: CheckResult, words: Words) -> Iterator[str]:
 
 def surveyed(table: Table, found: Survey, propose: str) -> Iterator[str]:
     """The lines of a check without a mapping; `propose` is the next command."""
+    from rdimport.proposal.survey import in_words  # noqa: PLC0415  no mapping, so guesses
+
     facts = table.facts
     described = [facts.format]
     described += [_("sheet {sheet}", sheet=facts.sheet)] if facts.sheet else []

@@ -18,7 +18,7 @@ from rdimport.core.messages import _
 from rdimport.core.shell import STDIN, joined, whole
 
 if TYPE_CHECKING:
-    from rdimport.config.add_job import Added
+    from rdimport.config.new_job import Added
 
 
 def execute(args: InitArguments) -> int:

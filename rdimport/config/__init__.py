@@ -1,14 +1,21 @@
 """`rdimport.toml`: the accounts, jobs and defaults that every line of a crontab would repeat.
 
 Text in, `Settings` out. Nothing here reads a key or starts a job: `Settings` says where the key is
-and what the job's command line would be.
+and what the job's command line would be. Names are loaded when they are first used: the model takes
+as long as half a command, and who has no settings needs only `find`.
 """
 
 from __future__ import annotations
 
-from rdimport.config.add_job import NewJob, add_job
-from rdimport.config.load import find, load
-from rdimport.config.model import Account, Address, ApiKey, Defaults, Job, Notify, Settings
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from rdimport.config.place import find
+
+if TYPE_CHECKING:
+    from rdimport.config.model import Account, Address, ApiKey, Defaults, Job, Notify, Settings
+    from rdimport.config.new_job import NewJob, add_job
+    from rdimport.config.reading import load
 
 __all__ = [
     "Account",
@@ -23,3 +30,15 @@ __all__ = [
     "find",
     "load",
 ]
+
+_HOMES = {"NewJob": "new_job", "add_job": "new_job", "load": "reading"}
+"""Modules of the names that are not the model's. A module of the same name would hide one."""
+
+
+def __getattr__(name: str) -> object:
+    """Load a name of `__all__` (PEP 562)."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(import_module(f"{__name__}.{_HOMES.get(name, 'model')}"), name)
+    globals()[name] = found
+    return found

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from rdimport.config.load import parse, read
 from rdimport.config.model import Settings
+from rdimport.config.reading import parse, read
 from rdimport.core.errors import UsageError
 from rdimport.core.messages import _
 from rdimport.core.names import fold

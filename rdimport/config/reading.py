@@ -7,22 +7,20 @@ import re
 import stat
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import ValidationError
 
 from rdimport.config.model import Settings
+from rdimport.config.place import VARIABLE
 from rdimport.core import document_errors
 from rdimport.core.errors import UsageError
 from rdimport.core.messages import _, untranslated
 from rdimport.core.shell import joined
 from rdimport.core.yaml_document import Document, Place
 from rdimport.core.yaml_document import Path as Keys
-
-NAME: Final = "rdimport.toml"
-VARIABLE: Final = "RDIMPORT_CONFIG"
 
 _MOST: Final = 1_000_000
 """Maximum bytes, enough for thousands of jobs."""
@@ -35,21 +33,6 @@ _BARE: Final = r"""(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')"""
 _DOTTED: Final = rf"{_BARE}(?:\s*\.\s*{_BARE})*"
 _TABLE: Final = re.compile(rf"^\s*\[\s*(?P<keys>{_DOTTED})\s*\]")
 _KEY: Final = re.compile(rf"^(?P<blank>\s*)(?P<keys>{_DOTTED})\s*=")
-
-
-def find(named: Path | None, environment: Mapping[str, str], folder: Path) -> Path | None:
-    """The settings file: the given one, that of the environment, or the one in the user's
-    configuration `folder`, if it exists.
-
-    Never a file in the current folder: it may come from a stranger's archive, and settings can name
-    programs to run.
-    """
-    if named is not None:
-        return named
-    if environment.get(VARIABLE):
-        return Path(environment[VARIABLE])
-    usual = folder / NAME
-    return usual if usual.is_file() else None
 
 
 def load(path: Path) -> Settings:

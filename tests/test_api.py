@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import os
 import re
 import subprocess
 import sys
@@ -73,6 +74,19 @@ def test_commands_that_read_no_list_load_no_frames() -> None:
     command = [sys.executable, "-I", "-c", f"{loads}; print(*sys.modules)"]
     found = subprocess.run(command, capture_output=True, text=True, check=True)
     assert not {"asyncio", "httpx", "pandera", "polars", "uvicorn"} & set(found.stdout.split())
+
+
+def test_without_settings_their_model_is_not_loaded(tmp_path: Path) -> None:
+    looks = f"main(['status', '--state-dir', {str(tmp_path)!r}])"
+    code = f"import sys; from rdimport.cli import main; {looks}; print(*sys.modules)"
+    found = subprocess.run(
+        [sys.executable, "-I", "-c", code],
+        env=os.environ | {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert not {"polars", "pydantic", "rdimport.config.model"} & set(found.stdout.split())
 
 
 def test_a_run_says_what_became_of_every_row_and_a_second_one_resumes(

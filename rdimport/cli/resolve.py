@@ -238,10 +238,14 @@ def named_state_dir(args: StateArguments) -> bool:
 
 def settings(named: Path | None) -> Settings | None:
     """The settings, if any: the given file, otherwise the user's."""
-    from rdimport.config import find, load  # noqa: PLC0415
+    from rdimport.config import find  # noqa: PLC0415
 
     path = find(named, os.environ, _usual().parent)
-    return None if path is None else load(path)
+    if path is None:
+        return None
+    from rdimport.config import load  # noqa: PLC0415
+
+    return load(path)
 
 
 def settings_file(named: Path | None) -> Path:

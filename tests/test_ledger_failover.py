@@ -16,6 +16,7 @@ from rdimport.core.errors import LedgerError, LedgerLostError
 from rdimport.ledger.postgres import schema
 from rdimport.ledger.postgres.address import parsed
 from rdimport.ledger.postgres.session import Session
+from rdimport.ledger.postgres.store import PostgresStore
 
 
 @pytest.fixture(autouse=True)
@@ -133,6 +134,24 @@ def test_a_ledger_is_made_only_where_a_failover_forgets_nothing(
         schema.refuse_weak(session)
     synchronous(first)
     ledger_at(url)
+
+
+def test_a_copy_of_the_tables_is_not_taken_for_them(postgres: Server) -> None:
+    """A backup is restored from a dump, or beside the database that it was made of: the server may
+    be the same, and its timeline too.
+    """
+    url = ledger_at(postgres.new_database())
+    name = url.rpartition("/")[2].replace("%20", " ")
+    worker(url).claim([1])
+    end_all()
+    postgres.do(f'CREATE DATABASE "{name} copy" TEMPLATE "{name}"')
+    other = postgres.url(f"{name} copy")
+    for _ in range(2):
+        with pytest.raises(LedgerLostError, match="is a copy, restored from a backup"):
+            PostgresStore(other, KEY.hex()).open()
+    PostgresStore(other, KEY.hex()).accept()
+    with PostgresStore(other, KEY.hex()).open(), PostgresStore(url, KEY.hex()).open():
+        pass
 
 
 def test_a_ledger_is_not_made_where_nothing_waits_for_the_disk() -> None:

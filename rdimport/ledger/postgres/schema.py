@@ -10,7 +10,7 @@ from rdimport.core.messages import _
 from rdimport.ledger.hashes import ledger_id
 from rdimport.ledger.postgres.address import Address
 from rdimport.ledger.postgres.session import Connection, Session
-from rdimport.ledger.postgres.trouble import notes_lost, timeline_changed
+from rdimport.ledger.postgres.trouble import notes_lost, restored, timeline_changed
 
 VERSION: Final = 2
 
@@ -107,6 +107,16 @@ TIMELINE: Final = "substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)"
 checkpoint stays the old one for a while.
 """
 
+_PLACE: Final = """
+SELECT (SELECT oid FROM pg_database WHERE datname = current_database()) || '/' ||
+    'rdimport.conversion'::regclass::oid
+"""
+_SYSTEM: Final = "SELECT system_identifier::text FROM pg_control_system()"
+_MAY_ASK: Final = "SELECT has_function_privilege('pg_control_system()', 'execute')"
+"""Which tables of which server these are. A standby has the same; what is restored from a dump, or
+made from a template, has others.
+"""
+
 
 class Standing(NamedTuple):
     """What a database says of how safely it keeps notes. `standbys` are their states, as far as
@@ -185,6 +195,7 @@ def make(session: Session, key: bytes) -> bool:
             )
         else:
             _bring_up(db, version)
+        _note_place(db)
     see(session, key)
     return made
 
@@ -234,6 +245,8 @@ def trust(session: Session) -> None:
     with session.transaction() as db:
         db.execute("DELETE FROM rdimport.setting WHERE name = 'lost'")
         db.execute(f"UPDATE rdimport.setting SET value = {TIMELINE} WHERE name = 'timeline'")
+        db.execute("DELETE FROM rdimport.setting WHERE name = 'place'")
+        _note_place(db)
 
 
 def put_aside(session: Session, key: bytes) -> str:
@@ -249,6 +262,29 @@ def timeline(session: Session) -> str:
     """Which history of the database is served now."""
     ((now,),) = session.query(f"SELECT {TIMELINE}")
     return str(now)
+
+
+def see_place(session: Session) -> None:
+    """Raises LedgerLostError where these are not the tables that were made, but a copy of them."""
+    found = session.query("SELECT value FROM rdimport.setting WHERE name = 'place'")
+    with session.transaction() as db:
+        now = _place(db)
+    if found and found[0][0] != now:
+        raise restored(session.address)
+
+
+def _place(db: Connection) -> str:
+    asked = [_PLACE]
+    if db.execute(_MAY_ASK).fetchone() == (True,):
+        asked.append(_SYSTEM)
+    return "/".join(str(value) for one in asked for value in db.execute(one).fetchone() or ())
+
+
+def _note_place(db: Connection) -> None:
+    """Remember which tables these are, unless that is known."""
+    db.execute(
+        "INSERT INTO rdimport.setting VALUES ('place', %s) ON CONFLICT DO NOTHING", (_place(db),)
+    )
 
 
 def see_timeline(address: Address, noted: str, now: str) -> None:

@@ -63,6 +63,7 @@ class PostgresStore:
             noted = schema.see(session, self.key, trusting=trusting)
             schema.refuse_weak(session)
             if not trusting:
+                schema.see_place(session)
                 schema.see_timeline(self._address, noted, schema.timeline(session))
             unless_open.pop_all()
         return PostgresLedger(session, self.key, noted)

@@ -143,6 +143,23 @@ def timeline_changed(address: Address, noted: str, now: str) -> LedgerLostError:
     )
 
 
+def restored(address: Address) -> LedgerLostError:
+    """The tables are a copy of those that rows were sent from."""
+    return LedgerLostError(
+        _(
+            "The ledger {where} is a copy, restored from a backup or moved from another database. "
+            "It may not know of rows that were sent since that copy was made, and they would be "
+            "sent again.",
+            where=address.shown,
+        ),
+        _(
+            "Use the database that it was copied from, or find out in RD Station who arrived "
+            "since. If no row was sent since: rdimport ledger accept --ledger {where}",
+            where=address.shown,
+        ),
+    )
+
+
 def notes_lost(address: Address, run: str) -> LedgerLostError:
     """A run found that its own acknowledged note is gone."""
     return LedgerLostError(

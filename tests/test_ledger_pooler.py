@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import test_ledger_claims as claims
-from support.claims import end_all, ledger_at, worker
+from support.claims import KEY, end_all, ledger_at, worker
+from support.command import Desk
 from support.pooler import PGBOUNCER, pooled
 from support.postgres import Server, serving
 
@@ -39,6 +41,17 @@ def test_each_transaction_waits_for_the_disk_whatever_the_server_says(url: str) 
         assert db.execute("SHOW synchronous_commit").fetchone() == ("on",)
     assert one.session.query("SHOW synchronous_commit") == [("off",)]  # between transactions
     one.end([1, 2])
+
+
+def test_the_queue_says_that_a_pooler_is_not_enough_for_it(
+    server: Server, port: int, tmp_path: Path
+) -> None:
+    desk = Desk(tmp_path, environment={"RDIMPORT_LEDGER_KEY": KEY.hex()})
+    url = server.new_database().replace(f":{server.port}/", f":{port}/")
+    done = desk.here("fleet", "init", "--ledger", url)
+    assert done.code == 2
+    assert "PgBouncer in transaction mode is enough for `run`" in done.err
+    assert "address of the database server itself" in done.err
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,7 @@ def _asked(url: str, what: str, *names: str) -> list[Queued]:
 
     async def ask() -> list[Queued]:
         queue = Queue(url)
+        await queue.reach()
         async with queue.app.open_async():
             if what == "make":
                 await queue.make()

@@ -13,6 +13,7 @@ from support.peer import ACCEPTED, KEY, Peer, both, post, sending, serving, warm
 from rdimport.delivery.transport import (
     Kind,
     NotAnswered,
+    NotConnected,
     Timeouts,
     connected,
 )
@@ -163,6 +164,36 @@ def test_a_server_that_takes_no_bytes_ends_with_doubt() -> None:
                 await post(to, server.base_url, '"' + "x" * 20_000_000 + '"')
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("kind", ["lean", "httpx"])
+def test_not_a_byte_leaves_once_the_turn_may_be_over_though_it_took_long_to_connect(
+    kind: Kind,
+) -> None:
+    """The last look comes after the connection was made: a machine may sleep meanwhile."""
+    heard: list[object] = []
+
+    async def script(peer: Peer) -> None:
+        heard.append(await peer.request())
+
+    async def main() -> None:
+        asked: list[bool] = []
+
+        def may_send() -> bool:
+            asked.append(True)
+            return False
+
+        key = {"api_key": KEY}
+        async with serving(script) as server:
+            how = server.base_url, key, 1, Timeouts(), kind
+            async with connected(*how, may_send=may_send) as to:
+                with pytest.raises(NotConnected):
+                    await post(to, server.base_url)
+            assert asked == [True]
+            assert server.connections == 1
+
+    asyncio.run(main())
+    assert not any(heard)
 
 
 def test_a_cancelled_row_leaves_no_answer_behind_for_the_next_one() -> None:

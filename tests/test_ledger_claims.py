@@ -6,20 +6,22 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
 from support.cable import TO_CLIENT, TO_SERVER, Cable, cable
-from support.claims import end_all, ended, ledger_at, row, states, worker
+from support.claims import KEY, end_all, ended, ledger_at, row, states, worker
 from support.postgres import Server, serving
 from support.waiting import until
 
 from rdimport.core.errors import Bug, LedgerError
 from rdimport.core.row import State
-from rdimport.ledger.postgres import schema
+from rdimport.ledger.postgres import schema, writes
 from rdimport.ledger.postgres.address import parsed
+from rdimport.ledger.postgres.store import PostgresStore
 from rdimport.ledger.postgres.trouble import NotReplicatedError
 from rdimport.ledger.postgres.watchdog import cut_short
-from rdimport.ledger.records import Counters
+from rdimport.ledger.records import Counters, RunRecord
 
 
 @pytest.fixture
@@ -124,6 +126,24 @@ def test_a_refusal_does_not_undo_that_a_conversion_arrived(url: str) -> None:
     one.end([1], State.REFUSED)
     found = one.session.query("SELECT state, refused IS NOT NULL, tried FROM rdimport.conversion")
     assert found == [(schema.ACCEPTED, True, one.run)]
+
+
+def test_after_a_sleep_no_row_leaves_until_a_claim_shows_that_nobody_took_the_turn(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with PostgresStore(url, KEY.hex()).open() as ledger:
+        run = ledger.start_run("r", "there", datetime.now(UTC), RunRecord(account="a"))
+        assert run.apply([row(1)], [], Counters()) == [row(1)]
+        assert run.may_send()
+        monkeypatch.setattr(writes, "SECONDS", 0.0)  # as if it had slept for as long as a turn
+        assert not run.may_send()
+        monkeypatch.undo()
+        assert run.apply([row(2)], [row(1)], Counters()) == [row(2)]
+        assert run.may_send()
+        other = ledger.start_run("s", "there", datetime.now(UTC), RunRecord(account="a"))
+        assert run.apply([row(3)], [], Counters()) == []
+        assert not run.may_send()
+        assert other.apply([row(3)], [], Counters()) == [row(3)]
 
 
 def test_a_row_that_was_never_begun_cannot_end(url: str) -> None:

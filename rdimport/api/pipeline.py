@@ -247,7 +247,13 @@ async def _carry_out(
     with ExitStack() as stack:
         pace = stack.enter_context(await _pace(options, stop_request, notes.append))
         async with connected(
-            address, key, places, patience, options.transport, per_second=rate
+            address,
+            key,
+            places,
+            patience,
+            options.transport,
+            per_second=rate,
+            may_send=run.may_send,
         ) as transport:
             delivery = Delivery(
                 destination=options.to,

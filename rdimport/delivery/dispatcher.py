@@ -212,11 +212,9 @@ class Delivery:
 
     def _launch(self, pending: PendingRow, *, at_capacity: bool) -> None:
         row = pending.outgoing
-        if self._waits.is_stopping():  # the run stopped while the row was being recorded
-            if row.identity in self._doubted:
-                self._queue.repeats.append(pending)
-            else:
-                self._journal.end(row)
+        asleep = not self._run.may_send()
+        if asleep or self._waits.is_stopping():  # it was so while the row was being recorded
+            self._not_launched(pending, asleep=asleep)
             return
         self._requests += 1
         if row.identity in self._tried:
@@ -230,6 +228,16 @@ class Delivery:
             self._transport.start(self._destination.build(row.payload), flight)
         except Exception as error:  # noqa: BLE001  handled like a later failure
             self._on_done(flight, error)
+
+    def _not_launched(self, pending: PendingRow, *, asleep: bool) -> None:
+        """The row is free again. After a sleep it must be claimed anew, if that is possible."""
+        doubted = pending.outgoing.identity in self._doubted
+        if not doubted:
+            self._journal.end(pending.outgoing)
+        elif asleep:
+            self.stop(StopReason.LEASE)
+        if doubted or asleep:
+            self._queue.repeats.append(pending)
 
     def _on_done(self, flight: InFlightRequest, end: Reply | Exception) -> None:
         if flight not in self._open:

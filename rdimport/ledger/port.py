@@ -257,6 +257,12 @@ class Run(Protocol):
     def is_lost(self) -> bool:
         """Whether another process has taken over the account. Then no further row may be sent."""
 
+    def may_send(self) -> bool:
+        """Whether rows that were claimed may still leave: False once this process has slept for
+        longer than its turn at the account lasts, until it is known that nobody took it. Asked
+        before each row, so it must be cheap.
+        """
+
     # reading, before the first row is sent: `plan.planner.RowLog`
 
     def record_input(self, file: int, table: Input) -> None:

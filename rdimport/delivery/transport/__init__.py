@@ -22,7 +22,7 @@ from rdimport.delivery.transport.direct import DirectSender
 from rdimport.delivery.transport.error_detail import describe_error
 from rdimport.delivery.transport.httpx_sender import UNSENT, httpx_sender
 from rdimport.delivery.transport.proxies import proxy_for
-from rdimport.delivery.transport.response import MAX_ANSWER, Done, Reply, Timeouts
+from rdimport.delivery.transport.response import MAX_ANSWER, Done, MaySend, Reply, Timeouts, always
 from rdimport.destination import Request
 
 __all__ = [
@@ -91,8 +91,10 @@ async def connected(
     kind: Kind = "auto",
     *,
     per_second: float | None = None,
+    may_send: MaySend = always,
 ) -> AsyncIterator[Transport]:
     """Open the transport of one run. `per_second` is the request rate; None means unlimited.
+    Not one byte of a request is written after `may_send` has said no: NotConnected.
 
     Redirects are not followed, because they would carry the key to another address. Raises
     UsageError if the environment names a proxy that cannot be used.
@@ -103,8 +105,12 @@ async def connected(
     if kind == "auto" and per_second is not None and per_second <= _UNHURRIED:
         kind = "httpx"
     if kind == "httpx" or proxy is not None:
-        async with httpx_sender(credentials, timeouts, concurrency, tls, proxy) as sender:
+        async with httpx_sender(
+            credentials, timeouts, concurrency, tls, proxy, may_send=may_send
+        ) as sender:
             yield sender
         return
-    async with DirectSender(base_url, credentials, concurrency, timeouts, tls) as direct:
+    async with DirectSender(
+        base_url, credentials, concurrency, timeouts, tls, may_send=may_send
+    ) as direct:
         yield direct

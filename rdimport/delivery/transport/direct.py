@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import httpx
 
 from rdimport.delivery.transport.connection import Connection
-from rdimport.delivery.transport.response import Done, Timeouts
+from rdimport.delivery.transport.response import ASLEEP, Done, MaySend, Timeouts, always
 from rdimport.delivery.transport.reuse import Reuse
 from rdimport.destination import Request
 
@@ -38,6 +38,8 @@ class DirectSender:
         places: int,
         timeouts: Timeouts,
         tls: ssl.SSLContext | None,
+        *,
+        may_send: MaySend = always,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._url = httpx.URL(base_url)
@@ -47,6 +49,7 @@ class DirectSender:
         self._places = places
         self._timeouts = timeouts
         self._tls = tls
+        self._may_send = may_send
         self._reuse = Reuse()
         self._idle: list[Connection] = []  # the one idle for longest comes first
         self._connections: set[Connection] = set()
@@ -137,6 +140,9 @@ class DirectSender:
             return
         if self._connecting.pop(done, None) is None:  # abandoned while connecting
             connection.drop()
+        elif not self._may_send():
+            connection.drop()
+            done(httpx.ConnectError(ASLEEP))
         else:
             connection.send(message, done)
 

@@ -16,7 +16,7 @@ import httpcore
 import httpx
 from httpcore import AnyIOBackend
 
-from rdimport.delivery.transport.response import Reply
+from rdimport.delivery.transport.response import ASLEEP, MaySend, Reply, always
 from rdimport.delivery.transport.response_reader import (
     CUT_SHORT,
     AnswerReader,
@@ -40,7 +40,11 @@ class FreshTransport(httpx.AsyncHTTPTransport):
     """Opens at most `limit` connections at once, each for one request, through `proxy` if given."""
 
     def __init__(
-        self, limit: int, tls: ssl.SSLContext | None, proxy: httpx.Proxy | None = None
+        self,
+        limit: int,
+        tls: ssl.SSLContext | None,
+        proxy: httpx.Proxy | None = None,
+        may_send: MaySend = always,
     ) -> None:
         super().__init__(verify=tls or False)
         self._pool = httpcore.AsyncConnectionPool(
@@ -48,7 +52,7 @@ class FreshTransport(httpx.AsyncHTTPTransport):
             proxy=None if proxy is None else _proxy(proxy),
             max_connections=limit,
             max_keepalive_connections=0,
-            network_backend=CheckedBackend(),
+            network_backend=CheckedBackend(may_send),
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -70,8 +74,9 @@ def _proxy(proxy: httpx.Proxy) -> httpcore.Proxy:
 class CheckedBackend(httpcore.AsyncNetworkBackend):
     """Opens connections whose responses are checked by `CheckedStream`."""
 
-    def __init__(self) -> None:
+    def __init__(self, may_send: MaySend) -> None:
         self._backend = AnyIOBackend()
+        self._may_send = may_send
 
     async def connect_tcp(
         self,
@@ -83,17 +88,19 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         """Open a connection."""
         return CheckedStream(
-            await self._backend.connect_tcp(host, port, timeout, local_address, socket_options)
+            await self._backend.connect_tcp(host, port, timeout, local_address, socket_options),
+            self._may_send,
         )
 
 
 class CheckedStream(httpcore.AsyncNetworkStream):
-    """One connection. It refuses to send if anything arrived before the request, and passes on a
-    response only if that can be parsed in exactly one way.
+    """One connection. It refuses to send if anything arrived before the request, or if it may not
+    be sent any more, and passes on a response only if that can be parsed in exactly one way.
     """
 
-    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+    def __init__(self, stream: httpcore.AsyncNetworkStream, may_send: MaySend) -> None:
         self._stream = stream
+        self._may_send = may_send
         self._reader: AnswerReader | None = None
         self._handed_on = False
 
@@ -122,6 +129,8 @@ class CheckedStream(httpcore.AsyncNetworkStream):
         if self._reader is None and _is_request(buffer):
             if not await self._is_idle():
                 raise httpcore.ConnectError("the server spoke or closed before it was asked")
+            if not self._may_send():
+                raise httpcore.ConnectError(ASLEEP)
             self._reader = AnswerReader()
         await self._stream.write(buffer, timeout)
 
@@ -136,7 +145,8 @@ class CheckedStream(httpcore.AsyncNetworkStream):
         timeout: float | None = None,
     ) -> httpcore.AsyncNetworkStream:
         """Upgrade the connection to TLS."""
-        return CheckedStream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
+        stream = await self._stream.start_tls(ssl_context, server_hostname, timeout)
+        return CheckedStream(stream, self._may_send)
 
     def get_extra_info(self, info: str) -> Any:
         """Return information about the connection."""

@@ -14,7 +14,7 @@ import httpx
 from rdimport.core.masking import Mask
 from rdimport.delivery.transport.fresh import FreshTransport
 from rdimport.delivery.transport.proxies import secrets_of
-from rdimport.delivery.transport.response import MAX_ANSWER, Done, Reply, Timeouts
+from rdimport.delivery.transport.response import MAX_ANSWER, Done, MaySend, Reply, Timeouts, always
 from rdimport.destination import Request
 
 _LOGGERS: Final = ("httpx", *(f"httpcore.{part}" for part in "connection http11 proxy".split()))
@@ -155,6 +155,8 @@ async def httpx_sender(
     concurrency: int,
     tls: ssl.SSLContext | None,
     proxy: httpx.Proxy | None,
+    *,
+    may_send: MaySend = always,
 ) -> AsyncIterator[HttpxSender]:
     """Open a sender, and close it with the context."""
     loggers = [logging.getLogger(name) for name in _LOGGERS]
@@ -163,7 +165,7 @@ async def httpx_sender(
     for logger in loggers:
         logger.addFilter(masked)
     client = httpx.AsyncClient(
-        transport=FreshTransport(concurrency, tls, proxy),
+        transport=FreshTransport(concurrency, tls, proxy, may_send),
         timeout=httpx.Timeout(
             connect=timeouts.connect,
             write=timeouts.write,

@@ -33,6 +33,20 @@ class Timeouts(NamedTuple):
         return cls(min(10.0, answer), min(20.0, answer), answer, 1.5 * answer)
 
 
+MaySend = Callable[[], bool]
+"""Asked just before the first byte of a request: False where this process slept for so long that
+its rows may be another's by now.
+"""
+
+
+def always() -> bool:
+    """A `MaySend` where nobody else can send the same rows."""
+    return True
+
+
+ASLEEP: Final = "this machine slept, and its turn at the account may be over"
+
+
 class Reply(NamedTuple):
     """A response as received, with its body cut at `MAX_ANSWER`."""
 

@@ -152,7 +152,7 @@ class PostgresLedger:
             db.execute("INSERT INTO rdimport.written VALUES (%s, 0)", (number,))
             if wish is not None:
                 claim(AccountBooks(db), where, number, started_at, wish)
-        return PostgresRun(self, number, where, name, turn)
+        return PostgresRun(self, number, where, name, turn=turn, held=held)
 
     def latest(self, most: int) -> list[str]:
         """The names of the latest runs, the newest first."""

@@ -23,6 +23,7 @@ from rdimport.ledger.wishes import begun as wish_begun
 if TYPE_CHECKING:
     import polars as pl
 
+    from rdimport.ledger.port import Held
     from rdimport.ledger.postgres.lease import Lease
 
 _LONGER: Final = 8
@@ -38,9 +39,12 @@ class PostgresRun(RunReader):
         number: int,
         destination: int,
         name: str,
+        *,
         turn: Lease | None = None,
+        held: Held | None = None,
     ) -> None:
         super().__init__(ledger, number, destination, name)
+        self._held = held
         self._names: Names | None = None
         self._adopted: dict[bytes, bytes] = {}
         self._written: Writes | None = None
@@ -65,6 +69,13 @@ class PostgresRun(RunReader):
     def is_lost(self) -> bool:
         """Has another process taken the account over? Then no further row may leave."""
         return self._written is not None and self._written.is_lost
+
+    def may_send(self) -> bool:
+        """May rows that were claimed still leave? Not where this process slept for longer than its
+        turn lasts, and nobody has said since that it is still its own.
+        """
+        sure = self._writes.is_fresh() or (self._held is not None and self._held.is_held())
+        return sure and not self._writes.is_lost
 
     def record_input(self, file: int, table: Input) -> None:
         """Note one table of the input."""

@@ -71,6 +71,8 @@ class Writes:
         self.done = 0
         """The last write that was acknowledged."""
         self.is_lost = False
+        self._sure_at = float("-inf")
+        """When the last claim that was granted was asked for: the turn was its own then."""
 
     def apply(
         self, begun: Sequence[SendAttempt], ended: Ends, counters: Counters
@@ -92,6 +94,10 @@ class Writes:
         self.done = write.number
         self._counted = counters
         return self._settled(write, claimed)
+
+    def is_fresh(self) -> bool:
+        """Was a claim granted so lately that nobody can have taken the turn since?"""
+        return boottime() - self._sure_at <= SECONDS
 
     def _once(self, write: _Write) -> dict[bytes, int]:
         """Do a write, over a new connection where one breaks: where it cannot be known whether it
@@ -249,7 +255,9 @@ class Writes:
         mine = [row for row in write.begun if row.identity in claimed]
         if len(mine) < len(write.begun):
             self._explain([row for row in write.begun if row.identity not in claimed])
-        if mine and boottime() - write.asked > SECONDS:  # asleep meanwhile: others have the turn
+        if mine:
+            self._sure_at = write.asked
+        if mine and not self.is_fresh():  # asleep meanwhile: others have the turn
             self.is_lost = True
             self.apply([], mine, self._counted)
             return []

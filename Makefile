@@ -64,7 +64,7 @@ lint: .venv/ready-dev
 # Hundreds of seeded runs against an endpoint that misbehaves, with kills and resumes; some six minutes.
 proof: .venv/ready-dev
 	$(BIN)/python -m tests.proof --seeds 300 --quick
-	$(BIN)/python -m tests.proof.competing --seeds 60
+	$(BIN)/python -m tests.proof --seeds 300 --quick --ledger postgres
 
 # An hour of damaged lists, mappings, settings, answers and ledgers. FUZZ='--seconds 60 --seed 1'
 FUZZ =

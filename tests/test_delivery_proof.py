@@ -14,8 +14,9 @@ import pytest
 from proof.__main__ import play_all
 from proof.books import Start
 from proof.checker import Checker, Ended
+from proof.competition import ACTS, MOMENTS, TO_ALL
 from proof.endpoint import AMBIGUOUS, NOT_NOW, Endpoint, Fault, Receipt
-from proof.ledgers import BETWEEN, LOSSES
+from proof.losses import BETWEEN, LOSSES
 from proof.oracle import NEVER, Known, Past, wanted, wish
 from proof.rows import Key, Row, Sheet, canonical, merged
 from proof.scenario import (
@@ -43,6 +44,8 @@ from rdimport.ledger import (
 IN_FULL = (1_038,)
 """Seeds whose commands are started as somebody types them; the others are quick."""
 QUICK = (1_016, 1_053, 1_229, 1_285, 1_311)
+SHARED = (1_008,)
+"""Played with a ledger in PostgreSQL."""
 PEOPLE = (Row("p1@exemplo.com.br", "x"), Row("p2@exemplo.com.br", "x"))
 ANA, BIA = (Key("a", "Prova", row.email) for row in PEOPLE)
 SENT = {key: canonical(row.payload("Prova")) for key, row in zip((ANA, BIA), PEOPLE, strict=True)}
@@ -56,9 +59,29 @@ def test_no_row_is_lost_none_sent_twice_and_nothing_told_untruly(seeds: tuple[in
     assert sum(verdict.counts["runs"] for verdict in verdicts) >= 2 * len(seeds)
 
 
+def test_no_row_is_sent_twice_by_machines_that_compete_for_one_ledger() -> None:
+    (verdict,) = asyncio.run(play_all(SHARED, jobs=1, quick=True, shared=True))
+    assert verdict.untruths == []
+    assert verdict.counts["runs that competed"] >= 2
+
+
 def test_a_seed_always_makes_the_same_scenario() -> None:
     for seed in range(1_000, 1_010):
         assert scenario(seed) == scenario(seed)
+        assert scenario(seed, shared=True) == scenario(seed, shared=True)
+
+
+def test_the_seeds_of_the_full_proof_let_everything_befall_machines_that_compete() -> None:
+    plans = [scenario(seed, shared=True) for seed in range(300)]
+    told = [turn.competition for plan in plans for turn in plan.rounds if turn.competition]
+    assert len(told) >= len(plans)
+    assert {len(one.waits) for one in told} == {2, 3, 4}
+    perils = {(peril.act, peril.moment) for one in told for peril in one.perils}
+    assert perils == {(act, moment) for act in ACTS for moment in MOMENTS}
+    assert {blow.kind for one in told for blow in one.blows} == set(TO_ALL)
+    assert sum(one.fails_over for one in told) >= 20
+    assert sum(plan.pooled for plan in plans) >= 60
+    assert all(plan.rounds[-1].competition is None for plan in plans)
 
 
 def test_the_seeds_of_the_full_proof_try_every_fault_and_every_wish() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from .nursery import Nursery
 from .play import Verdict, play
+from .shared import Lane
 
 
 def main() -> int:
@@ -26,12 +27,22 @@ def main() -> int:
         "--minutes", type=float, default=math.inf, help="begin no seed after this time"
     )
     words.add_argument("--quick", action="store_true", help="fork the commands from one process")
+    words.add_argument(
+        "--ledger", choices=("sqlite", "postgres"), default="sqlite", help="of which kind (sqlite)"
+    )
     words.add_argument("--keep", type=Path, help="keep the folders of seeds that failed here")
     told = words.parse_args()
     started = time.monotonic()
     seeds = range(told.first, told.first + told.seeds)
     verdicts = asyncio.run(
-        play_all(seeds, told.jobs, told.keep, quick=told.quick, minutes=told.minutes)
+        play_all(
+            seeds,
+            told.jobs,
+            told.keep,
+            quick=told.quick,
+            minutes=told.minutes,
+            shared=told.ledger == "postgres",
+        )
     )
     _show(verdicts, time.monotonic() - started)
     return 1 if any(verdict.untruths for verdict in verdicts) else 0
@@ -44,16 +55,23 @@ async def play_all(
     *,
     quick: bool = False,
     minutes: float = math.inf,
+    shared: bool = False,
 ) -> list[Verdict]:
-    """The verdicts in the order of the seeds, `jobs` of them under way at any time."""
+    """The verdicts in the order of the seeds, `jobs` of them under way at any time; `shared`: with
+    a ledger in PostgreSQL, and runs that compete for it.
+    """
     left, end = iter(seeds), time.monotonic() + minutes * 60
     verdicts: list[Verdict] = []
 
     async def work(nursery: Nursery | None) -> None:
+        with Lane() if shared else nullcontext() as lane:
+            await work_in(lane, nursery)
+
+    async def work_in(lane: Lane | None, nursery: Nursery | None) -> None:
         for seed in left:
             if time.monotonic() > end:
                 return
-            verdict = await play(seed, keep, nursery)
+            verdict = await play(seed, keep, nursery, lane)
             verdicts.append(verdict)
             for untruth in verdict.untruths:
                 print(untruth, flush=True)

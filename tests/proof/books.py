@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .oracle import Known
 from .rows import Key, Payload, Sheet
@@ -60,6 +62,10 @@ class Books:
     known: dict[Key, Known] = field(default_factory=dict)
     runs: dict[int, str] = field(default_factory=dict)
     ends: dict[int, list[End]] = field(default_factory=dict)
+    by: dict[str, Counter[str]] = field(default_factory=dict)
+    """By the name of a run, the states of the conversions that it sent last."""
+    processes: dict[str, int] = field(default_factory=dict)
+    """By the name of a run, its process."""
     twice: list[Key] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
     """Runs that nobody was to start."""
@@ -72,39 +78,52 @@ class Books:
         books = cls()
         if not path.exists():
             return books
-        db = sqlite3.connect(path)
-        try:
+        with closing(sqlite3.connect(path)) as db:
             if db.execute("PRAGMA user_version").fetchone() == (0,):
                 return books  # its maker died first
-            books._fill(db, starts, others)
-        finally:
-            db.close()
+            books.fill(_rows_of(db), starts, others)
         return books
 
-    def _fill(
-        self, db: sqlite3.Connection, starts: Mapping[int, Start], others: AbstractSet[int]
+    def fill(
+        self,
+        rows_of: Callable[[str], Iterable[Any]],
+        starts: Mapping[int, Start],
+        others: AbstractSet[int],
     ) -> None:
-        by_run = {}
-        for run, name, process in db.execute("SELECT id, name, process FROM run"):
+        """What tables say; `rows_of` answers a question with rows. A conversion that is `sending`
+        is on its way.
+        """
+        by_run, names = {}, {}
+        for run, name, process in rows_of("SELECT id, name, process FROM run"):
             if process not in starts:
                 self.strangers += [name] if process not in others else []
                 continue
             by_run[run] = starts[process]
             self.runs[starts[process].number] = name
-        ours = f"run IN ({', '.join(map(str, by_run))})"
+            self.processes[name] = process
+            names[run] = name
         settled = set()
-        for run, file, row, state, receipt in db.execute(
-            f"SELECT run, file, row, state, receipt FROM conversion WHERE {ours}"  # noqa: S608
-        ).fetchall():
+        for run, file, row, state, receipt in rows_of(
+            "SELECT run, file, row, state, receipt FROM conversion"
+        ):
+            if run not in by_run:
+                continue
             key = by_run[run].key(file, row)
             self.twice += [key] if key in settled else []
             settled.add(key)
-            self.known[key] = Known(state, receipt, by_run[run].number)
-        for run, file, row in db.execute(f"SELECT run, file, row FROM sending WHERE {ours}"):  # noqa: S608
-            self.known[by_run[run].key(file, row)] = Known("sending", "", by_run[run].number)
-        for run, file, row, state, other, other_row in db.execute(
-            f"SELECT run, file, row, state, instead_file, instead_row FROM outcome WHERE {ours}"  # noqa: S608
+            self.known[key] = Known(state, receipt or "", by_run[run].number)
+            self.by.setdefault(names[run], Counter())[state] += 1
+        for run, file, row in rows_of("SELECT run, file, row FROM sending"):
+            if run in by_run:
+                self.known[by_run[run].key(file, row)] = Known("sending", "", by_run[run].number)
+        for run, file, row, state, other, other_row in rows_of(
+            "SELECT run, file, row, state, instead_file, instead_row FROM outcome"
         ):
-            instead = None if other is None else (other, other_row)
-            end = End(file, row, state, instead)
-            self.ends.setdefault(by_run[run].number, []).append(end)
+            if run in by_run:
+                instead = None if other is None else (other, other_row)
+                end = End(file, row, state, instead)
+                self.ends.setdefault(by_run[run].number, []).append(end)
+
+
+def _rows_of(db: sqlite3.Connection) -> Callable[[str], list[Any]]:
+    return lambda question: db.execute(question).fetchall()

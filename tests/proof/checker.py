@@ -14,7 +14,8 @@ from typing import Any
 
 from .books import Books, Start
 from .endpoint import NOT_NOW, Endpoint, Fault, Receipt
-from .ledgers import LOSSES, NAME
+from .ledgers import Files, Keeper
+from .losses import LOSSES
 from .oracle import DOUBT, NEVER, Known, Past, Wanted, ends, wanted, wish
 from .rows import COLUMNS, Key
 from .scenario import Interruption, Scenario
@@ -49,19 +50,22 @@ class Run:
     books: Books
     wanted: dict[Key, Wanted]
     got: dict[Key, list[Receipt]]
+    machines: int = 1
+    """So many were at work."""
 
     @property
     def quiet(self) -> bool:
         """Nothing hindered it: all that must be sent is, and no answer gets lost."""
-        return self.start.turn.calm and self.ended.interrupted is None
+        calm = self.start.turn.calm and self.machines == 1
+        return calm and self.ended.interrupted is None
 
     def was(self, key: Key) -> Known:
-        return _in_doubt(self.before.get(key, NEVER))
+        return in_doubt(self.before.get(key, NEVER))
 
     def now(self, key: Key) -> Known:
         """What an earlier run left on its way is in doubt, whoever has noted that by now."""
         known = self.books.known.get(key, NEVER)
-        return known if known.round == self.start.number else _in_doubt(known)
+        return known if known.round == self.start.number else in_doubt(known)
 
     def touched(self, key: Key) -> bool:
         """It was sent in this run, as far as anybody knows."""
@@ -77,9 +81,12 @@ class Checker:
         endpoint: Endpoint,
         home: Path,
         starts: dict[int, Start],
+        *,
         ledger: str = "state",
+        keeper: Keeper | None = None,
     ) -> None:
         self.plan = plan
+        self.keeper = keeper or Files(home)
         self.ledger = ledger
         self.endpoint = endpoint
         self.home = home
@@ -103,7 +110,7 @@ class Checker:
         return [self._after(start, ended, before) for start, ended in runs]
 
     def read(self) -> Books:
-        return Books.read(self.home / self.ledger / NAME, self.starts, self.others)
+        return self.keeper.read(self.ledger, self.starts, self.others)
 
     def _after(self, start: Start, ended: Ended, before: dict[Key, Known]) -> Run:
         turn = start.turn
@@ -112,11 +119,11 @@ class Checker:
         past = self.past[turn.account]
         sheets = frozenset(sheet.name for sheet in start.sheets)
         begun = wish(past, turn.resend, sheets)
-        got = self._received(lambda receipt: receipt.round == start.number)
-        earlier = self._received(lambda receipt: receipt.round < start.number)
+        got = self.received(lambda receipt: receipt.round == start.number)
+        earlier = self.received(lambda receipt: receipt.round < start.number)
         want = {
             key: wanted(
-                turn, _in_doubt(before.get(key, NEVER)), earlier.get(key, []), payloads, begun
+                turn, in_doubt(before.get(key, NEVER)), earlier.get(key, []), payloads, begun
             )
             for key, payloads in start.payloads().items()
         }
@@ -125,7 +132,7 @@ class Checker:
             good = ended.summary is not None and ended.summary["exit_code"] in (0, 1)
             past.append(Past(start.number, turn.resend, sheets, good))
         self._sent_what_it_may(run)
-        self._ledger_is_true(run)
+        self.ledger_is_true(run)
         if ended.summary is not None:
             self.summary_is_true(run, ended.summary)
             self._code_is_true(run, ended.summary)
@@ -193,7 +200,8 @@ class Checker:
         if run.ended.interrupted is not None:
             self.counts[f"signal: {run.ended.interrupted.kind}"] += 1
 
-    def _received(self, which: Any) -> dict[Key, list[Receipt]]:
+    def received(self, which: Any) -> dict[Key, list[Receipt]]:
+        """The requests of which that is true, by conversion."""
         found: dict[Key, list[Receipt]] = defaultdict(list)
         for receipt in filter(which, self.receipts()):
             found[receipt.key].append(receipt)
@@ -226,7 +234,7 @@ class Checker:
             missed = want.must and run.quiet and not run.touched(key)
             self.must(not missed, f"{key.email}, known as {run.was(key)}, was not sent")
 
-    def _ledger_is_true(self, run: Run) -> None:
+    def ledger_is_true(self, run: Run) -> None:
         """Each line follows from what was known before and what the endpoint met."""
         number, blind, flying = run.start.number, 0, 0
         account = run.start.turn.account
@@ -244,9 +252,9 @@ class Checker:
                 may = {was}
             met = [str(receipt.fault) for receipt in got]
             self.must(now in may, f"{key.email} was {was}, met {met}, is {now}")
-        most = self.plan.concurrency
-        whole = run.ended.summary is not None or (
-            not run.ended.died and not run.start.turn.file_size
+        most = self.plan.concurrency * run.machines
+        whole = run.machines == 1 and (
+            run.ended.summary is not None or (not run.ended.died and not run.start.turn.file_size)
         )
         self.must(flying <= (0 if whole else most), f"{flying} rows are left on their way")
         most = self.endpoint.unread[number] + (0 if run.quiet else most)
@@ -269,7 +277,7 @@ class Checker:
         planned = not early or told["requests"] > 0
         allowed = {key: self._allowed(run, key, planned=planned) for key in run.wanted}
         self._counts_are_true(run, counts, allowed)
-        self._failures_are_true(run, told, counts, allowed)
+        self.failures_are_true(run, told, counts, allowed)
         self._duplicates_are_true(run)
 
     def _code_is_true(self, run: Run, told: dict[str, Any]) -> None:
@@ -340,12 +348,12 @@ class Checker:
             fits = least[state] <= counts[state] <= most[state]
             self.must(fits, f"{counts} rows, but {state} {least[state]} to {most[state]}")
 
-    def _failures_are_true(
+    def failures_are_true(
         self,
         run: Run,
         told: dict[str, Any],
         counts: dict[str, int],
-        allowed: dict[Key, tuple[frozenset[str], frozenset[str]]],
+        allowed: dict[Key, tuple[frozenset[str], frozenset[str]]] | None,
     ) -> None:
         """failures.csv has each row that failed, as it was, and no other."""
         with (self.home / told["failures_csv"]).open(encoding="utf-8-sig", newline="") as file:
@@ -368,7 +376,9 @@ class Checker:
             self.must(cells == original or lost, f"{line} was {original}")
             self.must(bool(line["rdimport_reason"]), f"{line} gives no reason")
             may = {"invalid"}
-            if original.valid:
+            if original.valid and allowed is None:
+                may = {*FAILED}
+            elif original.valid and allowed is not None:
                 own, others = allowed[run.start.key(file_number, row)]
                 may = {*own, *others}
             self.must(line["rdimport_state"] in may, f"{line} should be {may}")
@@ -384,5 +394,6 @@ class Checker:
                 self.must(same and end.instead not in gone, f"{end}: not the same conversion")
 
 
-def _in_doubt(known: Known) -> Known:
+def in_doubt(known: Known) -> Known:
+    """What is on its way may have arrived."""
     return known._replace(state="uncertain") if known.state == "sending" else known

@@ -1,4 +1,8 @@
-"""What can befall a ledger, and how it is put right: taken away, cut, replaced; made by 0.1.0."""
+"""What can befall a ledger, and how it is put right: taken away, cut, replaced; made by 0.1.0.
+
+A keeper has the ledgers of a story: `state`, and `elsewhere`. This one has them in files, `shared`
+has one that keeps them in PostgreSQL.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,14 @@ import os
 import shutil
 import signal
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import closing
 from pathlib import Path
+from typing import Protocol
+
+from .books import Books, Start
+from .losses import LOSSES
 
 NAME = "ledger.sqlite3"
 KEPT = Path(__file__).parent.parent / "ledgers"
@@ -24,6 +33,50 @@ OLD_LISTS = (
 """Lists, mappings and accounts all of whose rows 0.1.0 has sent. With `on_change: send` one list is
 enough: the two have different rows of one person.
 """
+
+
+class Keeper(Protocol):
+    """Has the ledgers of a story."""
+
+    lost_codes: tuple[int, ...]
+    """How a command may end while the ledger is lost."""
+
+    def environment(self, ledger: str, machine: int = 0) -> dict[str, str]:
+        """The variables by which a command finds a ledger."""
+
+    def ready(self, ledger: str) -> list[list[str]]:
+        """The commands that a person types before the first run."""
+
+    def read(
+        self, ledger: str, starts: Mapping[int, Start], others: AbstractSet[int] = frozenset()
+    ) -> Books:
+        """What a ledger says; `starts` by their process, `others` are not of this story."""
+
+    def is_there(self) -> bool:
+        """Was the first ledger made?"""
+
+    def befalls(self, kind: str) -> None:
+        """Something happens to the first ledger, with which no run is at work."""
+
+    def befalls_a_run(self, kind: str, process: int) -> None:
+        """The same while a process writes to it, which stands still for as long: what is kept
+        aside is of one moment.
+        """
+
+    def put_right(self, kind: str) -> None:
+        """Somebody finds out, and puts back what was there."""
+
+    def keep_older(self) -> None:
+        """Remember the first ledger as it is."""
+
+    def old(self, base_url: str) -> list[list[str]]:
+        """Make the first ledger one that 0.1.0 wrote; the commands that are typed then."""
+
+    def processes(self) -> frozenset[int]:
+        """Those of all runs that the first ledger knows."""
+
+    def named(self, people: Iterable[str]) -> list[str]:
+        """Whom of these the first ledger names."""
 
 
 def _away(state: Path, aside: Path) -> None:
@@ -51,53 +104,92 @@ def _cut(share: float, least: int) -> Callable[[Path, Path], None]:
     return cut
 
 
-LOSSES: dict[str, Callable[[Path, Path], None]] = {
-    "the ledger vanishes": _away,
-    "its folder vanishes": _folder_away,
-    "another ledger is there": _another,
-    "the ledger is cut to nothing": _cut(0, 0),
-    "the ledger is cut to a byte": _cut(0, 1),
-}
+_LOST: dict[str, Callable[[Path, Path], None]] = dict(
+    zip(LOSSES, (_away, _folder_away, _another, _cut(0, 0), _cut(0, 1)), strict=True)
+)
 """All keep what was there in a folder aside."""
-BETWEEN = (*LOSSES, "half of the ledger is gone", "an older ledger is there")
 
 
-def befalls(kind: str, state: Path, aside: Path, older: Path) -> None:
-    """Something happens to a ledger that no run is at work with."""
-    if kind == "half of the ledger is gone":
-        _cut(0.5, 512)(state, aside)
-        for path in state.glob(f"{NAME}-*"):
+class Files:
+    """A state directory for each ledger."""
+
+    lost_codes = (2,)
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._state = home / "state"
+        self._aside = home / "aside"
+        self._older = home / "older"
+
+    def environment(self, ledger: str, machine: int = 0) -> dict[str, str]:
+        """The variables by which a command finds a ledger."""
+        return {"RDIMPORT_STATE_DIR": ledger}
+
+    def ready(self, ledger: str) -> list[list[str]]:
+        """Nothing: a run makes it."""
+        return []
+
+    def read(
+        self, ledger: str, starts: Mapping[int, Start], others: AbstractSet[int] = frozenset()
+    ) -> Books:
+        """What a ledger says."""
+        return Books.read(self._home / ledger / NAME, starts, others)
+
+    def is_there(self) -> bool:
+        """Was the first ledger made?"""
+        return (self._state / NAME).exists()
+
+    def befalls(self, kind: str) -> None:
+        """Something happens to a ledger that no run is at work with."""
+        if kind == "half of the ledger is gone":
+            _cut(0.5, 512)(self._state, self._aside)
+            for path in self._state.glob(f"{NAME}-*"):
+                path.unlink()
+        elif kind == "an older ledger is there":
+            _away(self._state, self._aside)
+            for path in self._older.glob(f"{NAME}*"):
+                shutil.copy(path, self._state)
+        else:
+            _LOST[kind](self._state, self._aside)
+
+    def befalls_a_run(self, kind: str, process: int) -> None:
+        """The same beside a run that stands still."""
+        os.kill(process, signal.SIGSTOP)
+        try:
+            _LOST[kind](self._state, self._aside)
+        finally:
+            os.kill(process, signal.SIGCONT)
+
+    def put_right(self, kind: str) -> None:
+        """Somebody finds out, and puts back what was there."""
+        if kind == "its folder vanishes":
+            shutil.rmtree(self._state, ignore_errors=True)
+            self._aside.rename(self._state)
+            return
+        for path in self._state.glob(f"{NAME}*"):
             path.unlink()
-    elif kind == "an older ledger is there":
-        _away(state, aside)
-        for path in older.glob(f"{NAME}*"):
-            shutil.copy(path, state)
-    else:
-        LOSSES[kind](state, aside)
+        for path in self._aside.iterdir():
+            path.rename(self._state / path.name)
+        self._aside.rmdir()
 
+    def keep_older(self) -> None:
+        """Remember the ledger as it is."""
+        shutil.copytree(self._state, self._older)
 
-def befalls_a_run(kind: str, state: Path, aside: Path, process: int) -> None:
-    """The same while a process writes to it, which stands still for as long: what is kept aside is
-    of one moment.
-    """
-    os.kill(process, signal.SIGSTOP)
-    try:
-        LOSSES[kind](state, aside)
-    finally:
-        os.kill(process, signal.SIGCONT)
+    def old(self, base_url: str) -> list[list[str]]:
+        """A ledger that release 0.1.0 wrote, and its lists."""
+        of_0_1_0(self._home, base_url)
+        return []
 
+    def processes(self) -> frozenset[int]:
+        """Those of all runs that the ledger knows."""
+        with closing(sqlite3.connect(self._state / NAME)) as db:
+            return frozenset(process for (process,) in db.execute("SELECT process FROM run"))
 
-def put_right(kind: str, state: Path, aside: Path) -> None:
-    """Somebody finds out, and puts back what was there."""
-    if kind == "its folder vanishes":
-        shutil.rmtree(state, ignore_errors=True)
-        aside.rename(state)
-        return
-    for path in state.glob(f"{NAME}*"):
-        path.unlink()
-    for path in aside.iterdir():
-        path.rename(state / path.name)
-    aside.rmdir()
+    def named(self, people: Iterable[str]) -> list[str]:
+        """Whom of these the ledger names."""
+        data = b"".join(path.read_bytes() for path in self._state.glob("ledger*"))
+        return [email for email in people if email.encode() in data]
 
 
 def of_0_1_0(home: Path, base_url: str) -> None:
@@ -111,9 +203,3 @@ def of_0_1_0(home: Path, base_url: str) -> None:
     with closing(sqlite3.connect(state / NAME, isolation_level=None)) as db:
         db.execute("UPDATE destination SET identity = replace(identity, ?, ?)", (PORT, port))
         db.execute("UPDATE run SET facts = replace(facts, ?, ?)", (PORT, port))
-
-
-def processes(home: Path) -> frozenset[int]:
-    """Those of all runs that the ledger knows."""
-    with closing(sqlite3.connect(home / "state" / NAME)) as db:
-        return frozenset(process for (process,) in db.execute("SELECT process FROM run"))

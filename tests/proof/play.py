@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import csv
-import json
 import os
 import shutil
 import signal
-import sys
 import tempfile
-import zipfile
 from collections import Counter
-from contextlib import ExitStack
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
-from typing import Any, BinaryIO
+from typing import Any
 
 from .books import Start
 from .checker import Checker, Ended, Run
+from .commands import ended_as, files, launched, signalled
+from .competition import Competition
 from .endpoint import Endpoint
-from .ledgers import LOSSES, befalls_a_run
-from .nursery import Nursery, no_file_beyond
+from .group import judge
+from .ledgers import Files
+from .losses import LOSSES
+from .nursery import Nursery
 from .perils import Perils
+from .rivals import Rivals
 from .rows import Key, Row, Sheet, number_of, written
 from .scenario import Interruption, Round, Scenario, scenario
 from .settling import settle
+from .shared import Database, Lane
 
 HUNG_AFTER = 90.0
 """Seconds after which a client that has not ended counts as hung."""
@@ -43,21 +45,34 @@ class Verdict:
     faults: Counter[str] = field(default_factory=Counter)
 
 
-async def play(seed: int, keep: Path | None = None, nursery: Nursery | None = None) -> Verdict:
-    """Play one seed. With `keep`, the folder of a seed that failed is copied there."""
-    plan = scenario(seed)
+async def play(
+    seed: int,
+    keep: Path | None = None,
+    nursery: Nursery | None = None,
+    lane: Lane | None = None,
+) -> Verdict:
+    """Play one seed, with a ledger in PostgreSQL where a `lane` is given. With `keep`, the folder
+    of a seed that failed is copied there.
+    """
+    plan = scenario(seed, shared=lane is not None)
     home = Path(tempfile.mkdtemp(prefix=f"rdimport-proof-{seed}-"))
+    keeper = Files(home) if lane is None else Database(home, lane, through_pooler=plan.pooled)
     try:
-        verdict = await _Play(plan, home, nursery).all_rounds()
+        verdict = await _Play(plan, home, nursery, keeper).all_rounds()
         if verdict.untruths and keep is not None:
             shutil.copytree(home, keep / f"seed-{seed}", dirs_exist_ok=True)
         return verdict
     finally:
+        if isinstance(keeper, Database):
+            keeper.drop()
         shutil.rmtree(home, ignore_errors=True)
 
 
 class _Play:
-    def __init__(self, plan: Scenario, home: Path, nursery: Nursery | None) -> None:
+    def __init__(
+        self, plan: Scenario, home: Path, nursery: Nursery | None, keeper: Files | Database
+    ) -> None:
+        self.keeper = keeper
         self.plan = plan
         self.home = home
         self.nursery = nursery
@@ -67,12 +82,12 @@ class _Play:
         self.endpoint = Endpoint(self.chance, {}, refuses=plan.refuses)
         self.starts: dict[int, Start] = {}
         self.checkers = {
-            ledger: Checker(plan, self.endpoint, home, self.starts, ledger)
+            ledger: Checker(plan, self.endpoint, home, self.starts, ledger=ledger, keeper=keeper)
             for ledger in ("state", "elsewhere")
         }
         self.checker = self.checkers["state"]
         chance = Random(plan.seed + 2)  # noqa: S311
-        self.perils = Perils(home, self.endpoint, self.checker, self._plainly, chance)
+        self.perils = Perils(keeper, self.endpoint, self.checker, self._plainly, chance)
         for account, keys in self.perils.keys.items():
             self.endpoint.accounts |= dict.fromkeys(keys.values(), account)
         self.reports: dict[str, dict[str, Any]] = {}
@@ -85,6 +100,7 @@ class _Play:
         async with self.endpoint:
             if self.plan.upgraded:
                 await self.perils.upgrade()
+            await self._make()
             for turn in self.plan.rounds:
                 await self._round(turn)
             self.checker.at_the_end()
@@ -97,6 +113,45 @@ class _Play:
         counts = self.checker.counts + Counter(seeds=1)
         return Verdict(self.plan.seed, self.checker.untruths, counts, faults)
 
+    async def _make(self) -> None:
+        """What a person does before the first run."""
+        for ledger in self.checkers:
+            env = self._environment(self.perils.keys["a"]["own"], "ana", ledger)
+            for words in self.keeper.ready(ledger):
+                done = await self._watched(words, env)
+                self.checker.at(f"{' '.join(words)} for {ledger}")
+                self.checker.must(done.code == 0, f"code {done.code}: {done.err[-900:]}")
+
+    async def _compete(self, turn: Round, competition: Competition) -> None:
+        """Several runs of the account at the same time; then the endpoint lets go of them."""
+        assert isinstance(self.keeper, Database)
+        start = self._start(turn)
+        ends: dict[int, Ended] = {}
+
+        async def run(environment: dict[str, str], wait: str, began: Callable[[int], None]) -> None:
+            words = self._words(start)
+            env = self._environment(self.perils.key(turn), turn.user, "state") | environment
+            at: list[int] = []
+            seen = at.append
+            ended = await self._watched(
+                [*words, "--wait", wait], env, start, began=lambda pid: (seen(pid), began(pid))
+            )
+            ends[at[0]] = ended
+
+        rivals = Rivals(competition, self.keeper, run)
+        self.endpoint.seen = rivals.passes
+        await rivals.compete()
+        self.endpoint.seen = lambda _stage, _account: None
+        await self.endpoint.hang_up()
+        self.checker.counts += rivals.counts
+        judge(self.checker, start, ends)
+        for ledger in self.keeper.in_doubt():
+            env = self._environment(self.perils.key(turn), turn.user, ledger)
+            done = await self._watched(["ledger", "accept", "--yes"], env)
+            self.checker.must(done.code == 0, f"accept: code {done.code}: {done.err[-900:]}")
+            self.checker.counts["a standby that a person accepted"] += 1
+        self.reports.pop(turn.account, None)
+
     async def _round(self, turn: Round) -> None:
         for edit in turn.edits:
             self.lists[edit.list] = edit.done(self.lists[edit.list])
@@ -105,11 +160,14 @@ class _Play:
         checker = self.checkers[turn.ledger]
         if checker is self.checker:
             turn = await self._in_peril(turn)
+        if turn.competition is not None:
+            await self._compete(turn, turn.competition)
+            return
         told = [self._start(turn), *([self._start(turn.beside)] if turn.beside else [])]
         second: list[Ended] = []
         if turn.second:
             self.endpoint.gate.clear()
-        running = [asyncio.create_task(self._run(start)) for start in told]
+        running = [asyncio.create_task(self._command(self._words(start), start)) for start in told]
         if turn.second:
             second = await self._second(told[0], running[0])
         ends = await asyncio.gather(*running)
@@ -179,24 +237,18 @@ class _Play:
         origins = tuple((line["rdimport_file"], int(line["rdimport_row"])) for line in lines)
         return Sheet(name, tuple(rows), origins)
 
-    async def _run(self, start: Start) -> Ended:
-        return await self._command(self._words(start), start)
-
     def _words(self, start: Start) -> list[str]:
         turn = start.turn
         patient = turn.calm or turn.second
         words = ["run", *(sheet.name for sheet in start.sheets), "-m", f"{start.number}.yaml"]
         words += ["--json", "--account", turn.account, *self.plan.options]
-        words += ["--timeout", "60s" if patient else self._impatient()]
+        words += ["--timeout", "60s" if patient else ("0.5s", "0.8s")[self.plan.seed % 2]]
         words += [word for state in turn.resend for word in ("--resend", state)]
         if turn.limit is not None:
             words += ["--canary" if turn.canary else "--limit", str(turn.limit)]
         if turn.max_duration or turn.rates:
             words += ["--max-duration", turn.max_duration or "4s"]
         return words
-
-    def _impatient(self) -> str:
-        return ("0.5s", "0.8s")[self.plan.seed % 2]
 
     async def _second(self, first: Start, running: asyncio.Task[Ended]) -> list[Ended]:
         """Another process for the same account, while the first cannot go on."""
@@ -223,11 +275,8 @@ class _Play:
         self.checker.well_behaved(ended)
         self.checker.must(ended.code == 0, f"purge ended with {ended.code}: {ended.err}")
         self.reports.clear()
-        for path in (self.home / "state").glob("ledger*"):
-            data = path.read_bytes()
-            for rows in self.lists.values():
-                told = [r.email for r in rows if r.email.encode() in data]
-                self.checker.must(not told, f"purge left {told[:3]} in {path.name}")
+        told = self.keeper.named(row.email for rows in self.lists.values() for row in rows)
+        self.checker.must(not told, f"purge left {told[:3]} in the ledger")
         self.checker.counts["purges"] += 1
 
     async def _look_at_report(self, run: Run, checker: Checker) -> None:
@@ -245,11 +294,11 @@ class _Play:
                 told = ended.summary
                 self.checker.summary_is_true(run, told, dead=True)
         elif told is not None and run.start.turn.again:
-            before = _files(self.home, told)
+            before = files(self.home, told)
             ended = await self._command(["report", told["run_id"], "--json"], None)
             self.checker.well_behaved(ended)
             self.checker.must(ended.summary == told, f"report says {ended.summary}, not {told}")
-            other = [n for n, data in _files(self.home, told).items() if data != before[n]]
+            other = [n for n, data in files(self.home, told).items() if data != before[n]]
             self.checker.must(not other, f"written again, these differ: {other}")
             self.checker.counts["reports written again"] += 1
         if told is not None:
@@ -274,6 +323,7 @@ class _Play:
         env: dict[str, str],
         start: Start | None = None,
         told: Interruption | None = None,
+        began: Callable[[int], object] = lambda _: None,
     ) -> Ended:
         number = next(self.commands)
         wanted = {
@@ -284,10 +334,11 @@ class _Play:
             "file_size": start.turn.file_size if start else None,
             "env": env,
         }
-        pid, code = await (self.nursery.start(**wanted) if self.nursery else _start(**wanted))
+        pid, code = await (self.nursery.start(**wanted) if self.nursery else launched(**wanted))
         if start is not None:
             start.process = pid
             self.starts[pid] = start
+        began(pid)
         account = start.turn.account if start else ""
         sent = asyncio.Event()
         interrupting = asyncio.create_task(self._interrupt(pid, code, account, told, sent))
@@ -297,7 +348,7 @@ class _Play:
         ended = await code
         interrupting.cancel()
         said = self._said(number, "out"), self._said(number, "err")
-        return _ended(ended, *said, not over, told if sent.is_set() else None)
+        return ended_as(ended, *said, not over, told if sent.is_set() else None)
 
     def _said(self, number: int, where: str) -> bytes:
         path = self.home / f"{where}-{number}.txt"
@@ -308,7 +359,7 @@ class _Play:
             "HOME": str(self.home / user),
             "RDIMPORT_API_KEY": key,
             "RDIMPORT_BASE_URL": self.endpoint.base_url,
-            "RDIMPORT_STATE_DIR": ledger,
+            **self.keeper.environment(ledger),
             "POLARS_MAX_THREADS": "1",
             "PYTHONDONTWRITEBYTECODE": "1",
         }
@@ -343,57 +394,6 @@ class _Play:
         sent.set()
         if told.kind in LOSSES:
             self.before_loss = {receipt.key for receipt in self.checker.receipts()}
-            befalls_a_run(told.kind, self.home / "state", self.perils.aside, pid)
+            self.keeper.befalls_a_run(told.kind, pid)
             return
-        first = {"kill": signal.SIGKILL, "interrupt": signal.SIGINT}
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, first.get(told.kind.split()[0], signal.SIGTERM))
-            if told.kind.endswith("twice"):
-                os.kill(pid, signal.SIGINT if told.kind == "stop twice" else signal.SIGTERM)
-            elif told.kind == "stop, then kill":
-                await asyncio.sleep(0.05)
-                if not code.done():
-                    os.kill(pid, signal.SIGKILL)
-
-
-def _opened(path: str) -> BinaryIO:
-    return Path(path).open("wb")
-
-
-async def _start(**wanted: Any) -> tuple[int, asyncio.Future[int]]:
-    """The command in full, as somebody types it."""
-    size = wanted["file_size"]
-    with ExitStack() as stack:
-        out, err = (stack.enter_context(_opened(wanted[name])) for name in ("out", "err"))
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "rdimport",
-            *wanted["words"],
-            cwd=wanted["cwd"],
-            env=wanted["env"],
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=out,
-            stderr=err,
-            preexec_fn=None if size is None else lambda: no_file_beyond(size),
-        )
-    return process.pid, asyncio.ensure_future(process.wait())
-
-
-def _files(home: Path, told: dict[str, Any]) -> dict[str, object]:
-    """What a report holds, without the moment in which its workbook was written."""
-    found: dict[str, object] = {
-        name: (home / told[name]).read_bytes()
-        for name in ("summary_json", "failures_csv", "report_html")
-    }
-    with zipfile.ZipFile(home / told["failures_xlsx"]) as book:
-        for name in book.namelist():
-            if name != "docProps/core.xml":
-                found[name] = book.read(name)
-    return found
-
-
-def _ended(code: int, out: bytes, err: bytes, hung: bool, told: Interruption | None) -> Ended:
-    told_of: dict[str, Any] = json.loads(out) if out.startswith(b"{") else {}
-    summary = None if not told_of or "error" in told_of else told_of  # an error ended it
-    return Ended(code, summary, err.decode(), hung, told)
+        await signalled(told.kind, pid, code)

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import NamedTuple
 
+from .competition import Competition, with_rivals
 from .endpoint import ACCEPTED, Fault
-from .ledgers import BETWEEN, LOSSES
+from .losses import BETWEEN, LOSSES
 from .rows import Payload, Row, number_of
 
 STAGES = ("connected", "read", "stored", "half", "answered")
@@ -107,7 +108,8 @@ class Round:
 
     `ledger` is the state directory, `user` whose home it is. `lost` is what befalls the ledger
     before, until it is noticed; `wrong_key` (another account's, or one that nobody knows) is tried
-    before. With `second_key` the account's other key is used.
+    before. With `second_key` the account's other key is used. In a `competition` several runs of
+    the account are at work, each on its machine.
     """
 
     rates: dict[Fault, float]
@@ -131,12 +133,13 @@ class Round:
     lost: str = ""
     wrong_key: str = ""
     second_key: bool = False
+    competition: Competition | None = None
 
     @property
     def calm(self) -> bool:
         """Nothing hinders this run from coming to its end."""
         bounded = self.limit is not None or self.max_duration or self.file_size is not None
-        return not (self.rates or self.interruption or bounded)
+        return not (self.rates or self.interruption or bounded or self.competition)
 
 
 @dataclass
@@ -153,6 +156,8 @@ class Scenario:
     """
     upgraded: bool = False
     """The ledger is one that 0.1.0 wrote."""
+    pooled: bool = False
+    """Commands reach the database by way of PgBouncer."""
 
     def refuses(self, payload: Payload) -> bool:
         number, name = number_of(payload["email"]), payload.get("name", "")
@@ -165,8 +170,15 @@ class Scenario:
         return int(self.options[self.options.index("--concurrency") + 1])
 
 
-def scenario(seed: int) -> Scenario:
-    """The scenario of a seed: always the same for the same seed."""
+def scenario(seed: int, *, shared: bool = False) -> Scenario:
+    """The scenario of a seed: always the same for the same seed. With a `shared` ledger runs of
+    one account compete.
+    """
+    plan = _scenario(seed)
+    return with_rivals(plan) if shared else plan
+
+
+def _scenario(seed: int) -> Scenario:
     chance = Random(seed)  # noqa: S311
     traits = {name for name, share in _TRAITS.items() if chance.random() < share}
     lists = _lists(chance, traits)

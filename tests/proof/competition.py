@@ -1,0 +1,120 @@
+"""Two to four runs of one account at the same time, on machines of their own with one ledger: what
+a seed lets befall them.
+
+A moment is when one of them asks for its next rows, when it is told that it has them (and nobody
+but the ledger knows), when one of their rows has been read by the endpoint, when that has answered;
+or any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from random import Random
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from .scenario import Round, Scenario
+
+MOMENTS = ("asks", "is told", "read", "answered", "any")
+ACTS = {
+    "frozen": 8,
+    "killed": 3,
+    "torn out": 2,
+    "cut to the server": 2,
+    "cut to the client": 2,
+    "held": 2,
+}
+TO_ALL = ("turns lapse", "sessions are ended", "the server is killed")
+
+
+class Peril(NamedTuple):
+    """What happens to one of the runs at its n-th such moment, for some seconds. `lapses`: its turn
+    runs out meanwhile.
+    """
+
+    machine: int
+    moment: str
+    count: int
+    act: str
+    seconds: float
+    lapses: bool
+
+
+class Blow(NamedTuple):
+    """What happens to the database, so many seconds after the start."""
+
+    kind: str
+    after: float
+
+
+class Competition(NamedTuple):
+    """`waits` has what each run waits for its turn, and `delays` when it starts. With `fails_over`
+    a standby takes the database's place while they are at work.
+    """
+
+    waits: tuple[str, ...]
+    delays: tuple[float, ...]
+    perils: tuple[Peril, ...]
+    blows: tuple[Blow, ...]
+    fails_over: bool
+
+
+def with_rivals(plan: Scenario) -> Scenario:
+    """The same story, at least one of whose rounds is a competition; the rest stays as it was."""
+    chance = Random(f"{plan.seed} rivals")  # noqa: S311
+    fails_over = chance.random() < 0.12
+    rounds = list(_rounds(chance, plan, fails_over=fails_over))
+    return replace(plan, rounds=rounds, pooled=not fails_over and chance.random() < 0.4)
+
+
+def _rounds(chance: Random, plan: Scenario, *, fails_over: bool) -> Iterator[Round]:
+    first = chance.randrange(min(2, len(plan.rounds)))
+    for number, turn in enumerate(plan.rounds):
+        calm = turn.calm and not (turn.beside or turn.second or turn.resend)
+        if number == first or (not calm and not turn.resend and chance.random() < 0.5):
+            yield replace(
+                turn,
+                ledger="state",
+                interruption=None,
+                resend=(),
+                limit=None,
+                canary=False,
+                max_duration="",
+                file_size=None,
+                beside=None,
+                second=False,
+                way_back=False,
+                again=False,
+                competition=_competition(chance, fails_over=fails_over and number == first),
+            )
+            if calm:  # the story still ends in one that nothing hinders
+                yield turn
+        else:
+            yield turn
+
+
+def _competition(chance: Random, *, fails_over: bool) -> Competition:
+    machines = chance.randint(2, 4)
+    return Competition(
+        waits=tuple(chance.choice(("0s", "1s", "4s", "10s")) for _ in range(machines)),
+        delays=tuple(chance.choice((0.0, chance.random() * 1.5)) for _ in range(machines)),
+        perils=tuple(_peril(chance, machines) for _ in range(chance.randint(1, 5))),
+        blows=tuple(
+            Blow(chance.choices(TO_ALL, (5, 2, 1))[0], 0.5 + chance.random() * 3)
+            for _ in range(chance.choice((0, 1, 1, 2)))
+        ),
+        fails_over=fails_over,
+    )
+
+
+def _peril(chance: Random, machines: int) -> Peril:
+    ((act),) = chance.choices(list(ACTS), list(ACTS.values()))
+    return Peril(
+        chance.randrange(machines),
+        chance.choices(MOMENTS, (3, 4, 2, 2, 2))[0],
+        chance.choice((1, 1, 2, 3, 5, 8)),
+        act,
+        chance.choice((0.2, 0.5, 1.0, 2.5)),
+        chance.random() < 0.7,
+    )

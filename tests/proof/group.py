@@ -1,0 +1,107 @@
+"""Judges runs of one account that were at work at the same time, as one run and each for itself."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+from .books import Start
+from .checker import FAILED, STATES, Checker, Ended, Run, in_doubt
+from .endpoint import NOT_NOW, Fault, Receipt
+from .oracle import DOUBT, NEVER, Known, Past, wanted
+
+NOTHING_SENT = (2, 75)
+
+
+def judge(checker: Checker, start: Start, ends: Mapping[int, Ended]) -> None:
+    """Check all that can be known after them; `ends` by their process."""
+    checker.at(f"runs {start.number} that competed")
+    before, checker.books = checker.books.known, checker.read()
+    for key in checker.books.twice:
+        checker.must(False, f"the ledger knows {key} twice")
+    for name in checker.books.strangers:
+        checker.must(False, f"run {name} was at work, and nobody had started it")
+    got = checker.received(lambda receipt: receipt.round == start.number)
+    history = checker.received(lambda receipt: receipt.round < start.number)
+    payloads = start.payloads()
+    want = {
+        key: wanted(
+            start.turn, in_doubt(before.get(key, NEVER)), history.get(key, []), rows, frozenset()
+        )
+        for key, rows in payloads.items()
+    }
+    died = Ended(-9, None, "", hung=False, interrupted=None)
+    run = Run(start, died, before, checker.books, want, got, machines=len(ends))
+    for key, receipts in got.items():
+        _sent_once(checker, run, receipts, history.get(key, []))
+    checker.ledger_is_true(run)
+    sheets = frozenset(sheet.name for sheet in start.sheets)
+    checker.past[start.turn.account].append(Past(start.number, (), sheets, ended=False))
+    for process, ended in ends.items():
+        _alone(checker, run, process, ended)
+    checker.counts["runs"] += len(ends)
+    checker.counts["runs that competed"] += len(ends)
+    checker.counts["rows"] += len(ends) * sum(len(sheet.rows) for sheet in start.sheets)
+
+
+def _sent_once(checker: Checker, run: Run, receipts: list[Receipt], before: list[Receipt]) -> None:
+    """The first request for a row was wanted; each later one where those before it did not arrive,
+    or were refused and another row stands for the person too.
+    """
+    key = receipts[0].key
+    want, known = run.wanted.get(key), f"{key.email}, known as {run.was(key)}"
+    if want is None:
+        checker.must(False, f"{known}, is not in the input, and was sent")
+        return
+    first = receipts[0]
+    checker.must(first.payload in want.may, f"{known}, was sent as {first.payload}")
+    for at, (earlier, later) in enumerate(pairwise(receipts), start=1):
+        if earlier.fault is Fault.REFUSE:
+            past = [*before, *receipts[:at]]
+            refused = Known("refused", "", run.start.number)
+            rows = run.start.payloads()[key]
+            again = wanted(run.start.turn, refused, past, rows, frozenset()).may
+            fine = earlier.answered and later.payload in again
+        else:
+            fine = earlier.answered and earlier.fault in NOT_NOW
+        checker.must(fine, f"{known}, was sent again after: {earlier.fault}")
+
+
+def _alone(checker: Checker, run: Run, process: int, ended: Ended) -> None:
+    """What one of them said is true of it."""
+    checker.at(f"runs {run.start.number} that competed, process {process}, code {ended.code}")
+    checker.well_behaved(ended)
+    books = checker.books
+    name = next((name for name, one in books.processes.items() if one == process), "")
+    mine = books.by.get(name, Counter())
+    checker.counts[f"competed, and ended with {ended.code}"] += 1
+    if ended.code in NOTHING_SENT:
+        checker.must(not mine, f"it says that nothing was sent, and the ledger says {dict(mine)}")
+    if ended.summary is None:
+        fine = (*NOTHING_SENT, 3, -9)
+        checker.must(ended.code in fine, f"no summary, code {ended.code}: {ended.err[-900:]}")
+        return
+    told = ended.summary
+    counts = {state: told[state] for state in STATES}
+    checker.must(sum(counts.values()) == told["rows"], f"{counts} do not add up")
+    whole = told["rows"] == sum(len(sheet.rows) for sheet in run.start.sheets)
+    failed = any(told[state] for state in FAILED)
+    code = 3 if told["pending"] or not whole else 1 if failed else 0
+    checker.must(ended.code in (code, 3), f"exit code {ended.code} for {told}")
+    _figures_are_true(checker, told, mine)
+    if whole:
+        checker.failures_are_true(run, told, counts, None)
+
+
+def _figures_are_true(checker: Checker, told: dict[str, Any], mine: Counter[str]) -> None:
+    text = (checker.home / told["summary_json"]).read_text(encoding="utf-8")
+    checker.must(json.loads(text) == told, "summary.json is not what was printed")
+    fits = told["accepted"] == mine["accepted"]
+    checker.must(fits, f"{told['accepted']} accepted, and the ledger says {dict(mine)}")
+    doubt = sum(mine[state] for state in DOUBT)
+    fits = told["uncertain"] >= doubt
+    checker.must(fits, f"{told['uncertain']} uncertain, and the ledger says {dict(mine)}")
+    checker.must(told["requests"] <= told["retries"] + told["rows"], f"{told['requests']} requests")

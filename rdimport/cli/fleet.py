@@ -57,9 +57,10 @@ def _asked(url: str, what: str, *names: str) -> list[Queued]:
     """Ask the queue. Raises LedgerError where it cannot be asked."""
     from rdimport.fleet import Queue  # noqa: PLC0415
 
+    fleet_needs.refuse_pooler(url)
+
     async def ask() -> list[Queued]:
         queue = Queue(url)
-        await queue.reach()
         async with queue.app.open_async():
             if what == "make":
                 await queue.make()

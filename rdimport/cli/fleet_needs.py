@@ -11,7 +11,7 @@ from rdimport.cli.arguments import SharedArguments
 from rdimport.config import Settings
 from rdimport.core.errors import LedgerError, UsageError
 from rdimport.core.messages import _
-from rdimport.ledger import Store, store_of
+from rdimport.ledger import Store, fleet_of, store_of
 
 
 def needed_ledger(args: SharedArguments, settings: Settings | None = None) -> str:
@@ -44,26 +44,19 @@ def library() -> ModuleType:
     return fleet
 
 
+def refuse_pooler(url: str) -> None:
+    """Raises UsageError where a pooler stands before the queue."""
+    with fleet_of(url) as fleet:
+        fleet.refuse_pooler()
+
+
 @contextmanager
 def queue_explained() -> Iterator[None]:
     """Raises LedgerError where the queue cannot be asked."""
     from procrastinate.exceptions import ConnectorException  # noqa: PLC0415  it is an extra
-    from psycopg import OperationalError  # noqa: PLC0415  it is an extra
 
     try:
         yield
-    except OperationalError as error:
-        said = str(error).strip().splitlines()[0]
-        if "startup parameter" not in said:
-            raise LedgerError(_("The queue cannot be asked: {error}.", error=said)) from error
-        raise LedgerError(
-            _(
-                "The server lets no connection of the queue through: {error}. A pooler such as "
-                "PgBouncer in transaction mode is enough for `run`, and not for workers.",
-                error=said.rpartition("FATAL:")[2].strip(),
-            ),
-            _("Give --ledger the address of the database server itself."),
-        ) from error
     except ConnectorException as error:
         raise LedgerError(
             _("The queue cannot be asked: {error}.", error=error.__cause__ or error),

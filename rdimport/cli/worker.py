@@ -28,6 +28,7 @@ def execute(args: WorkerArguments) -> int:
     settings = resolve.needed_settings(args.config)
     url = fleet_needs.needed_ledger(args, settings)
     os.environ["RDIMPORT_LEDGER"] = url  # where each job looks for it
+    fleet_needs.refuse_pooler(url)
     plans = _plans(settings)
     where = fleet_needs.store(url)
     where.open().__exit__()  # its key, its tables, and what the database promises

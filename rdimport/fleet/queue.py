@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from procrastinate import App, PsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import Job, Status
-from psycopg import AsyncConnection
 
 from rdimport.core.names import fold
 
@@ -26,12 +25,6 @@ _LATER: Final = -1
 _BEAT: Final = 3.0
 _SILENT: Final = 15.0
 """Seconds after which the jobs of a worker that says nothing go to another one."""
-
-_WAY: Final[dict[str, Any]] = {
-    "options": f"-c search_path={_SCHEMA},pg_catalog",
-    "connect_timeout": 10,
-    "application_name": "rdimport queue",
-}
 
 
 class Queued(NamedTuple):
@@ -52,8 +45,16 @@ class Queue:
         run: Callable[[str, str], Awaitable[None]] | None = None,
         due: Callable[[datetime], Awaitable[None]] | None = None,
     ) -> None:
-        self._url = url
-        connector = PsycopgConnector(conninfo=url, min_size=1, max_size=6, kwargs=_WAY)
+        connector = PsycopgConnector(
+            conninfo=url,
+            min_size=1,
+            max_size=6,
+            kwargs={
+                "options": f"-c search_path={_SCHEMA},pg_catalog",
+                "connect_timeout": 10,
+                "application_name": "rdimport queue",
+            },
+        )
         self.app = App(connector=connector)
 
         async def one_job(account: str, job: str) -> None:
@@ -67,10 +68,6 @@ class Queue:
         self._job = self.app.task(name=_JOB, queue=_JOBS)(one_job)
         each_minute = self.app.periodic(cron="* * * * *")
         each_minute(self.app.task(name="rdimport.due", queue=_SCHEDULE)(put_in_due))
-
-    async def reach(self) -> None:
-        """Connect once, as a pool would go on trying. Raises psycopg.OperationalError."""
-        await (await AsyncConnection.connect(self._url, **_WAY)).close()
 
     async def make(self) -> None:
         """Make its tables where there are none."""

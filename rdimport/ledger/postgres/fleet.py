@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, NamedTuple, Self
 
+from rdimport.core.errors import UsageError
+from rdimport.core.messages import _
 from rdimport.core.names import fold
 from rdimport.ledger.postgres import schema
 from rdimport.ledger.postgres.address import parsed
@@ -80,6 +82,19 @@ class PostgresFleet:
     def is_there(self) -> bool:
         """Whether the database holds a ledger."""
         return schema.is_there(self._session)
+
+    def refuse_pooler(self) -> None:
+        """Raises UsageError where a pooler stands before the database: the queue listens there."""
+        self._session.query("SELECT 1")
+        if self._session.pooled:
+            raise UsageError(
+                _(
+                    "The queue of workers needs the database server itself. A pooler such as "
+                    "PgBouncer, which {where} is, is enough for `run`.",
+                    where=self.shown,
+                ),
+                _("Give --ledger the address of the server."),
+            )
 
     def beat(self, name: str, slots: int, jobs: Sequence[str]) -> Orders:
         """Tell that a worker lives, and at which jobs it is; returns what it was told."""

@@ -29,8 +29,8 @@ TO_ALL = ("turns lapse", "sessions are ended", "the server is killed")
 
 
 class Peril(NamedTuple):
-    """What happens to one of the runs at its n-th such moment, for some seconds. `lapses`: its turn
-    runs out meanwhile.
+    """What happens to whoever comes to the n-th such moment (at any: to that machine), for some
+    seconds. `lapses`: its turn runs out meanwhile.
     """
 
     machine: int

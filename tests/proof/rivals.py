@@ -105,25 +105,25 @@ class Rivals:
 
     def passes(self, stage: str, _account: str) -> None:
         """A row of whoever claimed last has come to a stage at the endpoint."""
-        self._see(self._latest, self.machines[self._latest], stage)
+        self._see(self.machines[self._latest], stage)
 
     def _watcher(self, number: int, machine: Machine) -> Callable[[str, bytes], None]:
         def seen(way: str, data: bytes) -> None:
             if way == TO_SERVER and machine.claims(data):
                 self._latest = number
                 machine.asked = True
-                self._see(number, machine, "asks")
+                self._see(machine, "asks")
             elif way == TO_CLIENT and machine.asked:
                 machine.asked = False
-                self._see(number, machine, "is told")
+                self._see(machine, "is told")
 
         return seen
 
-    def _see(self, number: int, machine: Machine, moment: str) -> None:
+    def _see(self, machine: Machine, moment: str) -> None:
         due = []
         with self._lock:
             for peril in self._left:
-                if peril.moment == moment and peril.machine == number:
+                if peril.moment == moment:
                     self._left[peril] -= 1
                     due += [peril] if self._left[peril] == 0 else []
         for peril in due:

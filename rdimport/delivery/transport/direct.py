@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import httpx
 
 from rdimport.delivery.transport.connection import Connection
-from rdimport.delivery.transport.response import ASLEEP, Done, MaySend, Timeouts, always
+from rdimport.delivery.transport.response import Done, MaySend, Timeouts, always
 from rdimport.delivery.transport.reuse import Reuse
 from rdimport.destination import Request
 
@@ -142,7 +142,7 @@ class DirectSender:
             connection.drop()
         elif not self._may_send():
             connection.drop()
-            done(httpx.ConnectError(ASLEEP))
+            done(httpx.ConnectError("asleep for too long: the turn may be over"))
         else:
             connection.send(message, done)
 

@@ -16,7 +16,7 @@ import httpcore
 import httpx
 from httpcore import AnyIOBackend
 
-from rdimport.delivery.transport.response import ASLEEP, MaySend, Reply, always
+from rdimport.delivery.transport.response import MaySend, Reply, always
 from rdimport.delivery.transport.response_reader import (
     CUT_SHORT,
     AnswerReader,
@@ -130,7 +130,7 @@ class CheckedStream(httpcore.AsyncNetworkStream):
             if not await self._is_idle():
                 raise httpcore.ConnectError("the server spoke or closed before it was asked")
             if not self._may_send():
-                raise httpcore.ConnectError(ASLEEP)
+                raise httpcore.ConnectError("asleep for too long: the turn may be over")
             self._reader = AnswerReader()
         await self._stream.write(buffer, timeout)
 

@@ -44,9 +44,6 @@ def always() -> bool:
     return True
 
 
-ASLEEP: Final = "this machine slept, and its turn at the account may be over"
-
-
 class Reply(NamedTuple):
     """A response as received, with its body cut at `MAX_ANSWER`."""
 

@@ -166,7 +166,7 @@ class Grammar(argparse.ArgumentParser):
                 raise argparse.ArgumentError(None, _no_command(str(value))) from None
             best = did_you_mean(str(value), choices)
             hint = "; " + _("did you mean {name}?", name=best) if best else ""
-            message = _("is none of {choices}", choices=", ".join(choices)) + hint
+            message = _("must be one of {choices}", choices=", ".join(choices)) + hint
             raise argparse.ArgumentError(action, message) from None
 
 

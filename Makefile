@@ -4,6 +4,8 @@
 
 PYTHON = python3
 BIN = .venv/bin
+# $(SAY) "English" "Portuguese": the one that the environment asks for.
+SAY = say() { case "$${LC_ALL:-$${LC_MESSAGES:-$$LANG}}" in pt*) printf '%s\n' "$$2";; *) printf '%s\n' "$$1";; esac; }; say
 STATE = .demo
 
 demo: .venv/ready
@@ -15,9 +17,11 @@ demo: .venv/ready
 	    --state-dir $(STATE)/state --report-dir $(STATE)/reports || code=$$?; \
 	  test $$code -le 1 || exit $$code; \
 	done
-	@echo; echo "Here the command is $(BIN)/rdimport: to type what you read above as it stands, first type"
+	@echo; $(SAY) \
+	  "Here the command is $(BIN)/rdimport: to type what you read above as it stands, first type" \
+	  "Aqui o comando é $(BIN)/rdimport: para digitar o que leu acima como está, digite antes"
 	@echo '  export PATH="$$PWD/$(BIN):$$PATH"'
-	@echo "README.md says how to install it for good."
+	@$(SAY) "README.md says how to install it for good." "README.pt-BR.md diz como instalar de vez."
 
 # Twelve accounts and three workers with one ledger in PostgreSQL; one worker is killed half-way.
 demo-fleet: .venv/ready-dev
@@ -47,7 +51,7 @@ docs: .venv/ready-docs
 	@rm -rf site
 	$(BIN)/sphinx-build -q -W --keep-going -c docs -D language=pt_BR docs/pt site
 	$(BIN)/sphinx-build -q -W --keep-going -c docs -D language=en docs site/en
-	@echo "Open site/index.html"
+	@$(SAY) "Open site/index.html" "Abra site/index.html"
 
 # The pictures of the tutorial, again, with the Chromium that is installed; they are kept in docs/.
 pictures: .venv/ready-dev
@@ -91,22 +95,28 @@ profile: .venv-bench/ready
 	@touch $@
 
 .venv/ready: requirements.lock pyproject.toml
-	@echo "Setting up once, 1 of 3: an environment of its own in .venv; some seconds."
+	@$(SAY) "Setting up once, 1 of 3: an environment of its own in .venv; some seconds." \
+	  "Preparando, só desta vez, 1 de 3: um ambiente próprio em .venv; alguns segundos."
 	@$(PYTHON) -m venv .venv
-	@echo "Setting up once, 2 of 3: downloading and installing the packages of requirements.lock (polars"
-	@echo "  alone has some 50 MB) and checking their hashes; a minute or two, silent while all goes well."
+	@$(SAY) "Setting up once, 2 of 3: downloading and installing the packages of requirements.lock (polars \
+	alone has some 50 MB) and checking their hashes; a minute or two, silent while all goes well." \
+	  "Preparando, só desta vez, 2 de 3: baixar e instalar os pacotes de requirements.lock (só o polars \
+	tem uns 50 MB) e conferir os hashes; um minuto ou dois, em silêncio se tudo vai bem."
 	@$(BIN)/python -m pip install -q --require-hashes -r requirements.lock
-	@echo "Setting up once, 3 of 3: rdimport itself, from this folder; some seconds."
+	@$(SAY) "Setting up once, 3 of 3: rdimport itself, from this folder; some seconds." \
+	  "Preparando, só desta vez, 3 de 3: o próprio rdimport, desta pasta; alguns segundos."
 	@$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
 	@touch $@
-	@echo "Set up."
+	@$(SAY) "Set up." "Tudo pronto."
 
 .venv/ready-dev: .venv/ready requirements-dev.lock
-	@echo "Setting up the tests once: downloading and installing the packages of requirements-dev.lock (a"
-	@echo "  browser driver and a type checker among them); a minute or two, silent while all goes well."
+	@$(SAY) "Setting up the tests once: downloading and installing the packages of requirements-dev.lock (a \
+	browser driver and a type checker among them); a minute or two, silent while all goes well." \
+	  "Preparando os testes, só desta vez: baixar e instalar os pacotes de requirements-dev.lock (entre \
+	eles um driver de navegador e um verificador de tipos); um minuto ou dois, em silêncio se tudo vai bem."
 	@$(BIN)/python -m pip install -q --require-hashes -r requirements-dev.lock
 	@touch $@
-	@echo "Set up."
+	@$(SAY) "Set up." "Tudo pronto."
 
 .venv/ready-docs: .venv/ready requirements-docs.lock
 	@$(BIN)/python -m pip install -q --require-hashes -r requirements-docs.lock

@@ -50,6 +50,25 @@ def test_each_command_of_a_page_is_understood(page: Path) -> None:
             assert options.parser().parse_args(words).command == words[0], line
 
 
+def helped(command: str, capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit):
+        options.parser().parse_args([*command.split(), "--help"])
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_what_a_sentence_calls_a_command_or_an_option_is_one(
+    page: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for span in re.findall(r"`rdimport ([a-z][^`]+)`", text):
+        words = " ".join(span.split()).partition(" > ")[0].split()
+        named = " ".join(words[: 1 + (words[0] in ("jobs", "ledger", "fleet"))])
+        for option in re.findall(r"--[a-z-]+", " ".join(words)):
+            assert f"{option}" in helped(named, capsys), span
+        assert f"rdimport {named}" in helped(named, capsys), span
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_each_link_of_a_page_leads_to_a_file(page: Path) -> None:
     text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)

@@ -50,6 +50,22 @@ def put(desk: Desk, name: str, text: str) -> None:
     desk.write(f"in/{name}.done", "")
 
 
+def test_check_looks_at_an_inbox_as_a_run_does(office: Desk, box: RunningSandbox) -> None:
+    check = ("jobs", "check", "--config", "rdimport.toml")
+    empty = office.here(*check)
+    assert (empty.code, "No list was waiting." in empty.out) == (0, True), empty.out
+    put(office, "a.csv", people(2))
+    put(office, "b.xlsx", "no workbook")
+    put(office, "c.csv", people(3))
+    told = office.here(*check)
+    assert told.code == 2
+    assert "b.xlsx" in told.out
+    assert "  5 of 5 rows to send" in told.out
+    office.write("list.yaml", "fields: 3\n")
+    assert office.here(*check).code == 2
+    assert box.requests == 0
+
+
 def test_each_list_is_put_away_by_how_it_ended_and_none_holds_the_others_up(
     office: Desk, box: RunningSandbox
 ) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -15,6 +15,8 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from support.command import Desk
 from support.lists import MAPPING, people
 
+from rdimport.core.errors import ExitCode
+from rdimport.notify import Ending, ping, send, text
 from rdimport.sandbox.embedded import RunningSandbox
 
 # apprise and its libraries use what Python 3.13 takes away
@@ -129,7 +131,9 @@ def test_a_known_problem_is_told_once_and_its_end_too(
     assert office.here(*RUN).code == 0
     assert (web.posted, web.got) == ([], ["/beat?a=1"]), "nothing to tell"
     office.write("list.csv", people(3) + "ninguem-aqui,Fulano de Tal\n")
-    assert office.here(*RUN).code == 1
+    failed = office.here(*RUN)
+    assert failed.code == 1
+    assert f"--base-url {box.base_url} " in failed.out, "a command is whole, whoever is pinged"
     (told,) = web.posted
     assert told["title"] == "rdimport: fair (conta acme): algumas linhas precisam de atenção"
     assert "- 1 linha: email." in told["message"]
@@ -171,6 +175,42 @@ def test_a_mail_arrives(office: Desk, box: RunningSandbox, web: Web) -> None:
     body = mail.get_body()
     assert body is not None
     assert "aceita" in body.get_content()
+
+
+@contextmanager
+def dripping() -> Iterator[int]:
+    """A server whose answer has no end: a byte now and then. Its port."""
+    over = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            with suppress(OSError):
+                self.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
+                while not over.wait(0.05):
+                    self.wfile.write(b"x")
+                    self.wfile.flush()
+
+        def do_POST(self) -> None:
+            self.do_GET()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+    try:
+        yield server.server_port
+    finally:
+        over.set()
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_server_that_never_ends_its_answer_is_not_waited_for() -> None:
+    message = text("fair", "acme", Ending(ExitCode.DONE), "rdimport status")
+    with dripping() as port:
+        assert "within 0.2 s" in ping(f"http://127.0.0.1:{port}/", fine=True, patience=0.2)
+        assert "ops" in send("ops", f"json://127.0.0.1:{port}/", message, patience=0.2)
 
 
 @pytest.mark.parametrize("url", ["json://127.0.0.1:9/secret-hook", "nothing://at-all/secret-hook"])

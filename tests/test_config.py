@@ -11,6 +11,7 @@ import settings_reference as reference
 from rdimport.cli.arguments import RunArguments, read
 from rdimport.config import Settings, find, load
 from rdimport.core.errors import UsageError
+from rdimport.core.masking import Mask
 
 RIGHT = """\
 [defaults]
@@ -146,17 +147,24 @@ def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
     assert [line.partition(":")[0] for line in refusal(tmp_path, text)] == ["3", "4", "7", "8"]
 
 
+def test_a_mistake_at_a_key_is_told_whole(tmp_path: Path) -> None:
+    text = RIGHT.replace('{file = "keys/acme"}', '"0123456789abcdef01234567"')
+    (line,) = refusal(tmp_path, text)
+    assert Mask()(line) == line
+    assert Mask()("api_key: expected0123456") == "api_key: ***"
+
+
 def test_accounts_that_the_ledger_takes_for_one_are_refused(tmp_path: Path) -> None:
     text = RIGHT + "[accounts.ACME]\napi_key = {keyring = true}\n"
     (line,) = refusal(tmp_path, text)
     assert line.endswith("differs from `Acme` only in case, accents or blanks")
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe", b"x" * 1_000_001])
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"x" * 1_000_001, b"a = " + b"[" * 5_000])
 def test_what_is_no_settings_file_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "rdimport.toml"
     path.write_bytes(content)
-    with pytest.raises(UsageError, match=r"not UTF-8|too large"):
+    with pytest.raises(UsageError, match=r"not UTF-8|too large|nested too deeply"):
         load(path)
 
 

@@ -8,13 +8,14 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from rdimport.cli import after_jobs, keys, resolve
-from rdimport.cli.arguments import JobsArguments
+from rdimport.cli import after_jobs, inbox, keys, resolve
+from rdimport.cli.arguments import JobsArguments, RunArguments
 from rdimport.cli.one_job import Ended, arguments, show, station, told_of, worst
 from rdimport.cli.screen import jobs as screen
 from rdimport.cli.streams import flush_output, print_error, say, say_json
@@ -23,6 +24,7 @@ from rdimport.core.address import masked
 from rdimport.core.errors import ExitCode, RdimportError, UsageError
 from rdimport.core.messages import _
 from rdimport.core.names import did_you_mean
+from rdimport.mapping import Mapping
 
 if TYPE_CHECKING:
     from rdimport import CheckResult
@@ -90,9 +92,38 @@ def _check(settings: Settings, chosen: Sequence[str], args: JobsArguments) -> in
 
 
 def _looked_at(settings: Settings, job: str) -> screen.Look:
+    """Check a job; the lists of an inbox one by one, as they are imported."""
+    args, its = arguments(settings, job), settings.jobs[job]
+    if not (its.move_done or its.move_failed):
+        return _look(settings, job, args)
+    waiting = inbox.waiting([settings.path(file) for file in its.files])
+    looks = [_look(settings, job, replace(args, files=(str(one.path),))) for one in waiting]
+    if not looks:
+        return _look_without_list(settings, job, args)
+    return replace(
+        looks[0],
+        code=worst([look.code for look in looks]),
+        trouble="\n".join(look.trouble for look in looks if look.trouble),
+        rows=sum(look.rows for look in looks),
+        to_send=sum(look.to_send for look in looks),
+        seconds=sum(look.seconds or 0.0 for look in looks) or None,
+    )
+
+
+def _look_without_list(settings: Settings, job: str, args: RunArguments) -> screen.Look:
+    """Check the key and the mapping of a job whose inbox is empty."""
+    look = partial(screen.Look, job, settings.account_of(job)[0], tuple(settings.effective(job)))
+    try:
+        station(settings, job, args)
+        Mapping.load(args.mapping)
+    except RdimportError as error:
+        return look(ExitCode(error.exit_code), trouble=str(error))
+    return look(ExitCode.DONE, trouble=_("No list was waiting."))
+
+
+def _look(settings: Settings, job: str, args: RunArguments) -> screen.Look:
     from rdimport import api  # noqa: PLC0415
 
-    args = arguments(settings, job)
     account = settings.account_of(job)[0]
     look = partial(screen.Look, job, account, tuple(settings.effective(job)))
     try:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl, urlsplit
 
 from rdimport.core.errors import UsageError
 from rdimport.core.key_file import read_key
@@ -35,6 +36,10 @@ _withheld: Final[dict[str, str]] = {}
 
 _SERVICE: Final = "rdimport"
 _PROGRAM_TAKES: Final = 60
+_WITH_HOST: Final = frozenset(
+    name + s for name in ("http", "json", "xml", "form", "mailto") for s in ("", "s")
+)
+"""Kinds of addresses whose first part is a host; elsewhere it may be a token."""
 _NAMES: Final = "rdimport account names"
 """A keyring cannot list its entries, so their names are stored in an entry of their own."""
 
@@ -75,6 +80,13 @@ def of_account(name: str, where: ApiKey, path: Callable[[str], Path]) -> str | N
 
     Raises UsageError if the place named in the settings has no key.
     """
+    key = _found(name, where, path)
+    MASK.learn(key)
+    return key
+
+
+def _found(name: str, where: ApiKey, path: Callable[[str], Path]) -> str:
+    """What is at a place named in the settings."""
     if where.env is not None:
         if where.env in os.environ:
             _withheld[where.env] = os.environ.pop(where.env)
@@ -104,19 +116,38 @@ def of_account(name: str, where: ApiKey, path: Callable[[str], Path]) -> str | N
                     _("Type: {command}", command=joined(["rdimport", "key", "set", name]))
                 ),
             )
-    MASK.learn(key)
     return key
 
 
 def of_address(name: str, where: Address | str, path: Callable[[str], Path]) -> str:
     """An address given or referred to by the settings. Raises UsageError."""
     if isinstance(where, str):
-        MASK.learn(where)
-        return where
-    from rdimport.config import ApiKey  # noqa: PLC0415
+        address = where
+    else:
+        from rdimport.config import ApiKey  # noqa: PLC0415
 
-    named = ApiKey(env=where.env, file=where.file, command=where.command)
-    return of_account(name, named, path) or ""
+        named = ApiKey(env=where.env, file=where.file, command=where.command)
+        address = _found(name, named, path)
+    for secret in _secrets_in(address):
+        MASK.learn(secret)
+    return address
+
+
+def _secrets_in(address: str) -> Iterator[str]:
+    """The parts of an address that are secret. Where its host is one, that is not: it may be part
+    of the addresses that a command names.
+    """
+    scheme, _separator, rest = address.partition("://")
+    scheme = scheme.lower()
+    if scheme not in _WITH_HOST:
+        yield rest
+        return
+    host, slash, beyond = rest.partition("/")
+    yield host.rpartition("@")[0].partition(":")[2]
+    if scheme.startswith("mailto"):
+        yield from (value for name, value in parse_qsl(urlsplit(address).query) if "pass" in name)
+    else:
+        yield slash + beyond
 
 
 def _printed_by(command: Sequence[str], name: str) -> str:

@@ -78,7 +78,7 @@ def read(path: Path) -> str:
 
 def _document(path: Path, text: str) -> Document:
     try:
-        data = tomllib.loads(text)
+        data = _plain(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         found = _AT.match(str(error))
         what, place = str(error), (1, 1)
@@ -87,8 +87,11 @@ def _document(path: Path, text: str) -> Document:
         reason = f"{what[:1].lower()}{what[1:]}"
         problems = [(place, (), _("not TOML: {reason}", reason=reason))]
         raise UsageError(document_errors.lines(str(path), problems), _(_REMEDY)) from None
+    except RecursionError:
+        problems = [((1, 1), (), _("not TOML: {reason}", reason=_("nested too deeply")))]
+        raise UsageError(document_errors.lines(str(path), problems), _(_REMEDY)) from None
     keys = dict(_places(text))
-    return Document(_plain(data), keys, {(): (1, 1), **keys})
+    return Document(data, keys, {(): (1, 1), **keys})
 
 
 def _refuse_strangers(path: Path, found: os.stat_result) -> None:

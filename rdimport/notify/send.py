@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from contextvars import copy_context
+from functools import partial
+from threading import Thread
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -13,8 +17,39 @@ _TAKES: Final = 20.0
 """Timeout of a dead man's switch in seconds."""
 
 
-def send(name: str, address: str, message: Message) -> str:
+LONGEST: Final = 60.0
+"""Seconds after which nobody waits for a notification any more, whatever its server does: one that
+answers byte by byte meets no timeout.
+"""
+
+
+def send(name: str, address: str, message: Message, patience: float = LONGEST) -> str:
     """Send a message; returns an error without the address, or an empty string."""
+    seconds = f"{patience:g}"
+    late = _("Notification {name} was not sent within {seconds} s.", name=name, seconds=seconds)
+    return _in_time(partial(_send, name, address, message), patience, late)
+
+
+def ping(address: str, *, fine: bool, patience: float = LONGEST) -> str:
+    """Notify a dead man's switch; returns an error without the address, or an empty string.
+
+    If the job failed, `/fail` is appended to the address's path.
+    """
+    seconds = f"{patience:g}"
+    late = _("The dead man's switch did not answer within {seconds} s.", seconds=seconds)
+    return _in_time(partial(_ping, address, fine=fine), patience, late)
+
+
+def _in_time(work: Callable[[], str], patience: float, late: str) -> str:
+    done: list[str] = []
+    context = copy_context()  # the language
+    thread = Thread(target=lambda: done.append(context.run(work)), daemon=True)
+    thread.start()
+    thread.join(patience)
+    return done[0] if done else late
+
+
+def _send(name: str, address: str, message: Message) -> str:
     try:
         import apprise  # noqa: PLC0415  an extra
 
@@ -31,11 +66,7 @@ def send(name: str, address: str, message: Message) -> str:
     return "" if sent else _("Notification {name} was not taken.", name=name)
 
 
-def ping(address: str, *, fine: bool) -> str:
-    """Notify a dead man's switch; returns an error without the address, or an empty string.
-
-    If the job failed, `/fail` is appended to the address's path.
-    """
+def _ping(address: str, *, fine: bool) -> str:
     import httpx  # noqa: PLC0415  slow to import, and rarely needed
 
     parts = urlsplit(address)

@@ -78,9 +78,8 @@ def checked(settings: Settings, looks: Sequence[Look]) -> Iterator[str]:
     words = Words(language())
     for look in looks:
         yield _title(look.job, look.account)
-        if look.trouble:
-            yield from (f"  {line}" for line in look.trouble.splitlines())
-        else:
+        yield from (f"  {line}" for line in look.trouble.splitlines())
+        if look.rows or not look.trouble:
             named = {"number": words.number(look.to_send), "rows": words.number(look.rows)}
             shown = _("{number} of {rows} rows to send", **named)
             yield f"  {shown}{_about(look.seconds, words)}"

@@ -9,16 +9,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from support.claims import KEY
 from support.command import Desk
 from support.ledgers import sqlite_ledger
 from support.lists import MAPPING, people
 from support.postgres import Server
+from support.waiting import until
 from test_ledger_contract import row
 from test_ledger_upgrade import AGAIN, OLD, brought, imported
 
+from rdimport.core.errors import LedgerBusyError
 from rdimport.core.row import State
 from rdimport.ledger import Counters, RunRecord, copy_ledger, open_ledger, store_of
 from rdimport.ledger.content import TABLES
+from rdimport.ledger.postgres import renewing
+from rdimport.ledger.postgres.store import PostgresStore
 from rdimport.sandbox.embedded import RunningSandbox
 
 KEPT = Path(__file__).parent / "ledgers"
@@ -160,6 +165,28 @@ def test_a_ledger_in_use_does_not_become_one_of_another_kind(
         busy = machine.here("ledger", "copy", "state", postgres.new_database())
     assert busy.code == 75
     assert "would be missing in the copy" in " ".join(busy.err.split())
+
+
+def test_a_copy_that_takes_long_keeps_runs_away_until_its_end(
+    postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renewing, "EVERY", 0.05)
+    url = postgres.new_database()
+    store = PostgresStore(url, KEY.hex())
+    store.make()
+    with store.hold("default"):
+        pass
+    name = url.rpartition("/")[2].replace("%20", " ")
+    soon = "UPDATE rdimport.lease SET until = clock_timestamp() + interval '5 seconds'"
+    left = "SELECT min(until - clock_timestamp()) > interval '20 seconds' FROM rdimport.lease"
+    with store.nobody_at_work() as free:
+        assert free
+        postgres.do(soon, database=name)
+        until(lambda: postgres.ask(left, database=name))
+        with pytest.raises(LedgerBusyError), store.hold("default"):
+            pass
+    with store.hold("default"):
+        pass
 
 
 def test_there_must_be_something_to_copy(machine: Machine, postgres: Server) -> None:

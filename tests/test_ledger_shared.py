@@ -129,6 +129,10 @@ def test_a_run_that_is_frozen_and_taken_over_sends_nobody_twice(
         lapse = "UPDATE rdimport.lease SET until = '-infinity'"  # as if half a minute had passed
         postgres.do(lapse, database=name)
         second = two.here(*RUN)
+        if second.summary["uncertain"]:  # the sleeper may still send them
+            refused = two.here(*RUN, "--resend", "uncertain")
+            said = " ".join(refused.err.split())
+            assert (refused.code, "only sleeps" in said, "--now" in said) == (75, True, True)
         os.kill(first.pid, end)
         line.mend()
         ended = one.wait(first)
@@ -143,6 +147,8 @@ def test_a_run_that_is_frozen_and_taken_over_sends_nobody_twice(
     else:
         assert (last["already_imported"], last["uncertain"]) == (60 - held, held)
         assert 60 - held <= len(arrived(box)) <= 60
+        again = two.here(*RUN, "--resend", "uncertain")  # who sent them has ended for sure
+        assert again.summary["accepted"] == held
     if point == "after its commit":
         assert held > 0
 

@@ -199,6 +199,7 @@ async def run_async(
     ledger_key: str | None = None,
     report_dir: str | Path = REPORT_DIR,
     resend: Collection[State] = (),
+    resend_now: bool = False,
     not_proved: bool = False,
     suppress: Files = (),
     limit: int | None = None,
@@ -244,6 +245,7 @@ async def run_async(
     ledger_key: of its hashes, 64 hexadecimal digits. None: from RDIMPORT_LEDGER_KEY, else a file.
     report_dir: gets a folder for each run.
     resend: states (uncertain, refused, accepted) whose rows are sent again.
+    resend_now: uncertain rows also of a machine that was lost less than 15 minutes ago.
     not_proved: uncertain rows only where a complete export, which `settle` has read, has them not.
     suppress: lists of people who must not be sent: their addresses, or the SHA-256 of these.
     limit, canary: rows to send at most; whether they are a trial, which the report then says.
@@ -292,6 +294,7 @@ async def run_async(
         settings=Settings(concurrency, patience, limit, max_seconds, timeout, canary=canary),
         hints=replace(hints or Hints(), downloads=_there(state_dir)),
         resend=frozenset(resend),
+        resend_now=resend_now,
         not_proved=not_proved,
         suppress=tuple(_names(suppress)),
         custom_fields=custom_fields,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
+from math import ceil
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,7 +20,7 @@ from rdimport.api.shared_pace import shared_pace
 from rdimport.core.address import masked
 from rdimport.core.ahead import load_ahead
 from rdimport.core.clock import today
-from rdimport.core.errors import ReportError
+from rdimport.core.errors import LedgerBusyError, ReportError
 from rdimport.core.events import (
     LastTrouble,
     PlanFinished,
@@ -28,6 +29,8 @@ from rdimport.core.events import (
     SendingFinished,
     SendingStarted,
 )
+from rdimport.core.messages import _
+from rdimport.core.row import State
 from rdimport.core.shell import whole
 from rdimport.core.stop import StopReason
 from rdimport.delivery.named_proxy import refuse_unusable_proxy
@@ -89,6 +92,7 @@ async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions)
         people = await _in_thread(read, stop_request)  # now: waiting may have taken hours
         spool = stack.enter_context(Spool(options.state_dir))
         index = stack.enter_context(Index(options.state_dir))
+        _see_that_nobody_comes_back(ledger, options)
         run = _begin(ledger, lock, options, mapping, files)
         planner = _planner(
             run, options, mapping, people, spool=spool, index=index, stop_request=stop_request
@@ -132,6 +136,30 @@ async def _import(
             raise
         raise instead from error
     return end, summary, seen
+
+
+def _see_that_nobody_comes_back(ledger: Ledger, options: RunOptions) -> None:
+    """Raise LedgerBusyError where a process that was lost lately may still send the rows in doubt
+    that are to be sent again.
+    """
+    if State.UNCERTAIN not in options.resend or options.resend_now:
+        return
+    lost = ledger.lost_lately(options.to.identity)
+    if lost is not None:
+        raise LedgerBusyError(
+            _(
+                "Run {run} was lost on {host} (process {process}) with rows on their way. If that "
+                "machine only sleeps, it may still send them, and nobody could tell.",
+                run=lost.run,
+                host=lost.host,
+                process=lost.process,
+            ),
+            _(
+                "Nothing was sent. Type it again in {minutes} minutes, or, once that process has "
+                "ended for sure, with --now.",
+                minutes=ceil(lost.seconds / 60),
+            ),
+        )
 
 
 def _see_that_it_may_send(plan: Plan, run: Run, options: RunOptions) -> None:

@@ -39,6 +39,7 @@ class RunOptions:
     settings: Settings
     hints: Hints
     resend: frozenset[State]
+    resend_now: bool
     not_proved: bool
     suppress: tuple[str, ...]
     custom_fields: CustomFields | None

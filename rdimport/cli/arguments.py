@@ -76,6 +76,7 @@ class CheckArguments(FileArguments, AddressArguments, StateArguments, OutputArgu
 
     mapping: Path | None
     resend: tuple[str, ...]
+    now: bool
     not_proved: bool
     suppress: tuple[str, ...]
     sandbox: bool

@@ -44,6 +44,7 @@ def carry_out(
         ledger_key=keys.of_ledger(),
         report_dir=args.report_dir or api.REPORT_DIR,
         resend=resolve.resend(args),
+        resend_now=args.now,
         not_proved=args.not_proved,
         suppress=args.suppress,
         limit=args.canary or args.limit,

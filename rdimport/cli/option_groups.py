@@ -30,6 +30,11 @@ def input_options(to: argparse.ArgumentParser, *, needed: bool) -> None:
         help=_("send again what earlier runs left so (repeatable)"),
     )
     group.add_argument(
+        "--now",
+        action="store_true",
+        help=_("uncertain rows also of a machine that was lost less than 15 minutes ago"),
+    )
+    group.add_argument(
         "--not-proved",
         action="store_true",
         help=_("of the uncertain rows only those that a complete export has not (see settle)"),

@@ -193,6 +193,11 @@ def resend(args: CheckArguments) -> frozenset[State]:
             _("--not-proved says which uncertain rows are sent again."),
             _("Type it with --resend uncertain."),
         )
+    if args.now and State.UNCERTAIN not in args.resend:
+        raise UsageError(
+            _("--now says that uncertain rows are sent again without waiting."),
+            _("Type it with --resend uncertain."),
+        )
     return frozenset(State(name) for name in args.resend)
 
 

@@ -26,6 +26,7 @@ from rdimport.ledger.records import (
     Ending,
     Found,
     Input,
+    Lost,
     Outcome,
     RowResult,
     RunFacts,
@@ -171,6 +172,9 @@ class Ledger(Protocol):
 
     def knows_run(self, name: str) -> bool:
         """Whether there is a run of that name."""
+
+    def lost_lately(self, destination: str) -> Lost | None:
+        """The run that was lost last, if it may come back and send rows that are uncertain now."""
 
     def latest(self, most: int) -> list[str]:
         """The names of the latest runs, newest first."""

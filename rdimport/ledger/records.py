@@ -219,6 +219,17 @@ class Erased(NamedTuple):
     left: tuple[Path, ...] = ()
 
 
+class Lost(NamedTuple):
+    """A run whose process was lost with rows in flight, and may come back: on which host, and for
+    how many seconds its rows are not to be sent again.
+    """
+
+    run: str
+    host: str
+    process: int
+    seconds: float
+
+
 class Found(NamedTuple):
     """What a ledger holds, and what is wrong with it: nothing when it is whole."""
 

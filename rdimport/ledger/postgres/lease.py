@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from rdimport.core.errors import LedgerBusyError
@@ -14,6 +13,7 @@ from rdimport.core.messages import _
 from rdimport.ledger.postgres.address import Address
 from rdimport.ledger.postgres.holder import Holder, is_gone, myself
 from rdimport.ledger.postgres.session import Session
+from rdimport.ledger.records import Lost
 
 SECONDS: Final = 30.0
 """How long a lease lasts unless it is renewed."""
@@ -28,7 +28,19 @@ ON CONFLICT (quota) DO UPDATE SET epoch = excluded.epoch, holder = excluded.hold
 WHERE l.until < clock_timestamp() OR l.epoch = %(dead)s
 RETURNING epoch
 """
-_RELEASE: Final = "UPDATE rdimport.lease SET until = '-infinity' WHERE quota = %s AND epoch = %s"
+WARY: Final = 15 * 60.0
+"""Seconds for which rows of a process that was lost are not sent again, though somebody asks."""
+
+_LOST: Final = """
+SELECT r.name, l.holder, l.machine, l.process, l.since,
+    %s - extract(epoch FROM clock_timestamp() - l.at)::float8
+FROM rdimport.lost l JOIN rdimport.run r USING (epoch) JOIN rdimport.destination d
+    ON d.id = r.destination AND d.identity = %s
+WHERE l.at > clock_timestamp() - make_interval(secs => %s) AND EXISTS (
+    SELECT 1 FROM rdimport.conversion c
+    WHERE c.destination = r.destination AND c.run = r.id AND c.state IN (0, 2))
+ORDER BY l.at DESC
+"""
 
 
 def boottime() -> float:
@@ -80,7 +92,29 @@ def take(session: Session, quota: bytes, account: str, *, pace: bool = False) ->
         raise _busy(session.address, account, None, pace=pace)
     if found:
         _end_sessions(session, holder)
+        _note_lost(session, epoch, holder, me)
     return Lease(quota, taken[0][0])
+
+
+def _note_lost(session: Session, epoch: int, holder: Holder, me: Holder) -> None:
+    """Remember whoever let go of nothing, and may come back."""
+    if holder.host and holder != me and not is_gone(holder, me):
+        session.change(
+            "INSERT INTO rdimport.lost VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            (epoch, *holder),
+        )
+
+
+def lost_lately(session: Session, destination: str) -> Lost | None:
+    """The run of a destination whose process was lost last, with rows that it may still send: until
+    `WARY` seconds have passed, unless it has ended for sure.
+    """
+    found = session.query(_LOST, (WARY, destination, WARY))
+    me = myself()
+    for name, host, machine, process, since, seconds in found:
+        if not is_gone(Holder(host, machine, process, since), me):
+            return Lost(name, host, process, seconds)
+    return None
 
 
 def _end_sessions(session: Session, holder: Holder) -> None:
@@ -122,7 +156,9 @@ def seize(session: Session, quota: bytes) -> Lease:
 
 
 def take_all(session: Session) -> list[Lease] | None:
-    """Take all turns that there ever were; None, and none is taken, where somebody has one."""
+    """Take all turns that there ever were, to be renewed; None, and none is taken, where somebody
+    has one.
+    """
     me = myself()
     had = session.query(
         "SELECT holder, machine, process, since FROM rdimport.lease WHERE until > clock_timestamp()"
@@ -132,16 +168,10 @@ def take_all(session: Session) -> list[Lease] | None:
     taken = session.change(
         "UPDATE rdimport.lease SET epoch = nextval('rdimport.epoch'), holder = %s, machine ="
         " %s, process = %s,"
-        " since = %s, until = clock_timestamp() + interval '10 minutes' RETURNING quota, epoch",
-        me,
+        " since = %s, until = clock_timestamp() + make_interval(secs => %s) RETURNING quota, epoch",
+        (*me, SECONDS),
     )
     return [Lease(*one) for one in taken]
-
-
-def release_all(session: Session, leases: Sequence[Lease]) -> None:
-    """Let the next ones have them."""
-    for one in leases:
-        session.change(_RELEASE, one)
 
 
 def is_taken(session: Session, quota: bytes) -> bool:

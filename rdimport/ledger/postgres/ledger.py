@@ -28,7 +28,7 @@ from rdimport.ledger.postgres.run import PostgresRun
 from rdimport.ledger.postgres.session import Connection, Session
 from rdimport.ledger.postgres.trouble import CutOffError, damaged, taken_over
 from rdimport.ledger.postgres.wholeness import looked_through
-from rdimport.ledger.records import Found, RunRecord
+from rdimport.ledger.records import Found, Lost, RunRecord
 
 if TYPE_CHECKING:
     import polars as pl
@@ -153,6 +153,10 @@ class PostgresLedger:
             if wish is not None:
                 claim(AccountBooks(db), where, number, started_at, wish)
         return PostgresRun(self, number, where, name, turn=turn, held=held)
+
+    def lost_lately(self, destination: str) -> Lost | None:
+        """The run that was lost last, if it may come back."""
+        return lease.lost_lately(self.session, destination)
 
     def latest(self, most: int) -> list[str]:
         """The names of the latest runs, the newest first."""

@@ -12,7 +12,7 @@ from rdimport.ledger.postgres.address import Address
 from rdimport.ledger.postgres.session import Connection, Session
 from rdimport.ledger.postgres.trouble import notes_lost, restored, timeline_changed
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 ON_ITS_WAY, ACCEPTED, UNCERTAIN, REFUSED, FREE = 0, 1, 2, 3, 9
 """The states of a conversion. FREE: it was claimed once, and did not arrive."""
@@ -83,6 +83,9 @@ CREATE TABLE rdimport.worker (
     name text PRIMARY KEY, slots integer NOT NULL, since timestamptz NOT NULL,
     seen timestamptz NOT NULL, jobs text[] NOT NULL, drain boolean NOT NULL DEFAULT false)
     WITH (fillfactor = 50);
+CREATE TABLE IF NOT EXISTS rdimport.lost (
+    epoch bigint PRIMARY KEY, holder text NOT NULL, machine text NOT NULL, process integer NOT NULL,
+    since text NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp());
 CREATE TABLE rdimport.paused (
     account text PRIMARY KEY, since timestamptz NOT NULL, why text NOT NULL);
 CREATE TABLE rdimport.due (job text PRIMARY KEY, tick timestamptz NOT NULL);
@@ -96,7 +99,12 @@ _STEPS: Final = {
     1: """
 ALTER TABLE rdimport.outcome ADD COLUMN identity bytea;
 CREATE INDEX doubted ON rdimport.outcome (identity) WHERE identity IS NOT NULL
-"""
+""",
+    2: """
+CREATE TABLE IF NOT EXISTS rdimport.lost (
+    epoch bigint PRIMARY KEY, holder text NOT NULL, machine text NOT NULL, process integer NOT NULL,
+    since text NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp())
+""",
 }
 """How the tables of an earlier version become those of the next. A run of the earlier release that
 is at work goes on with them.

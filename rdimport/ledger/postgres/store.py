@@ -102,10 +102,12 @@ class PostgresStore:
         """Have the turns of all accounts; tells whether that was possible."""
         with Session(self._address) as session:
             mine = lease.take_all(session)
-            try:
-                yield mine is not None
-            finally:
-                lease.release_all(session, mine or [])
+        held = [renewing.begin(one, self._address) for one in mine or []]
+        try:
+            yield mine is not None
+        finally:
+            for one in held:
+                renewing.end(one, self._address)
 
     def put_away(self) -> list[Path]:
         """What was moved aside is in the database."""

@@ -23,7 +23,7 @@ from rdimport.ledger.accounts import Wish, claim, settle
 from rdimport.ledger.attempts import Attempt, Latest, latest, latest_by
 from rdimport.ledger.hashes import hashed
 from rdimport.ledger.naming import Names, Unrecognised, unrecognised
-from rdimport.ledger.records import Found, RunRecord
+from rdimport.ledger.records import Found, Lost, RunRecord
 from rdimport.ledger.sqlite.accounts import AccountBooks, Accounts, claims, destination_of
 from rdimport.ledger.sqlite.content import SqliteContent
 from rdimport.ledger.sqlite.earlier_runs import NamingBooks, lines, note_attempt
@@ -184,6 +184,10 @@ class SqliteLedger:
         found = self.query("PRAGMA quick_check(1)")
         if found != [("ok",)]:
             raise damaged(self.path, str(found[0][0]))
+
+    def lost_lately(self, destination: str) -> Lost | None:
+        """Nobody: a lock is held for as long as its process lives, also while it sleeps."""
+        return None
 
     def latest(self, most: int) -> list[str]:
         """The names of the latest runs, newest first."""

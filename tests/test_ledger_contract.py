@@ -25,6 +25,7 @@ from rdimport.ledger import (
     Ending,
     Example,
     Input,
+    KeyClaim,
     Ledger,
     LegalBases,
     Minute,
@@ -34,7 +35,6 @@ from rdimport.ledger import (
     Run,
     RunRecord,
     SendAttempt,
-    Wish,
     identifier_hash,
 )
 
@@ -89,9 +89,11 @@ def begun(
 ) -> Iterator[Run]:
     """A run of an account that is held meanwhile."""
     record = RunRecord(account=account, base_url=URL, **said)  # type: ignore[arg-type]
-    wish = None if key is None else Wish(key, place.store.is_held, sure)
+    key_claim = None if key is None else KeyClaim(key, place.store.is_held, sure)
     with place.store.hold(account) as held:
-        run = ledger.start_run(name, address.identity(URL, account), NOW, record, wish, held=held)
+        run = ledger.start_run(
+            name, address.identity(URL, account), NOW, record, key_claim, held=held
+        )
         run.record_rows(rows, 0, ())
         yield run
 
@@ -468,10 +470,10 @@ def test_a_wish_to_send_again_that_was_cut_off_goes_on(place: Place, ledger: Led
         first = run.number
         run.finish(NOW, ExitCode.STOPPED, "signal")
     with begun(place, ledger, "20261128-120000-bbbb", **said) as run:
-        assert run.wish() == {first}
+        assert run.unfinished_resend() == {first}
         run.finish(NOW, ExitCode.DONE, None)
     with begun(place, ledger, "20261128-120000-cccc", **said) as run:
-        assert run.wish() == frozenset()
+        assert run.unfinished_resend() == frozenset()
 
 
 def test_an_attempt_that_did_not_begin_is_noted(place: Place, ledger: Ledger) -> None:

@@ -11,7 +11,7 @@ from rdimport.core.errors import UsageError
 from rdimport.destination.verdict import Evidence
 from rdimport.sandbox import Faults
 from rdimport.sandbox.endpoint import CONVERSIONS, Call
-from rdimport.sandbox.faults import FAULT_TEXTS, Chance, Fault
+from rdimport.sandbox.faults import FAULT_TEXTS, Fault, FaultInjector
 
 
 def test_a_fault_is_written_as_a_share_a_time_or_a_number() -> None:
@@ -31,20 +31,20 @@ def test_a_fault_that_cannot_be_understood_is_refused(text: str) -> None:
 @given(st.integers(0, 1_000), st.floats(0.1, 0.5), st.floats(0.1, 0.5))
 def test_the_same_seed_draws_the_same_faults(seed: int, cut: float, odd: float) -> None:
     faults = Faults(cut=cut, odd=odd)
-    one, two = Chance(faults, seed), Chance(faults, seed)
+    one, two = FaultInjector(faults, seed), FaultInjector(faults, seed)
     assert [one.draw() for _ in range(50)] == [two.draw() for _ in range(50)]
 
 
 @pytest.mark.parametrize("fault", list(Fault))
 def test_a_share_of_one_is_every_request_and_has_its_sentence(fault: Fault) -> None:
-    chance = Chance(Faults(**{fault.value: 1.0}))
-    assert {chance.draw() for _ in range(100)} == {fault}
+    injector = FaultInjector(Faults(**{fault.value: 1.0}))
+    assert {injector.draw() for _ in range(100)} == {fault}
     assert FAULT_TEXTS[fault]
 
 
 def test_faults_begin_after_those_that_are_skipped_and_end_at_their_number() -> None:
-    chance = Chance(Faults(cut=1.0, skip=2, at_most=3))
-    assert [chance.draw() for _ in range(7)] == [None, None, *[Fault.CUT] * 3, None, None]
+    injector = FaultInjector(Faults(cut=1.0, skip=2, at_most=3))
+    assert [injector.draw() for _ in range(7)] == [None, None, *[Fault.CUT] * 3, None, None]
 
 
 @pytest.mark.parametrize(

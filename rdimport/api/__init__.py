@@ -33,7 +33,7 @@ from rdimport.prepare.validate import LIBRARIES
 from rdimport.source import Hints, Table, open_tables
 
 if TYPE_CHECKING:
-    from rdimport.delivery.dispatcher import Chance
+    from rdimport.delivery.dispatcher import RandomSource
     from rdimport.delivery.stopping import StopRequest
     from rdimport.delivery.transport import Kind
     from rdimport.proposal import Proposal
@@ -227,7 +227,7 @@ async def run_async(
     job: str = "",
     batch: str = "",
     clock: Clock | None = None,
-    chance: Chance | None = None,
+    chance: RandomSource | None = None,
 ) -> RunResult:
     """Import files: read, clean, validate, send, report. Running it again resumes.
 

@@ -60,7 +60,7 @@ def _report(run: Run, options: RunOptions) -> RunSummary:
             on_event=options.on_event,
         )
     except ReportError as error:
-        return summarise_alone(run, options.report_dir, options.store.reach, error)
+        return summarise_alone(run, options.report_dir, options.store.location_options, error)
 
 
 def abandoned(run: Run, options: RunOptions, error: BaseException) -> RdimportError | None:

@@ -40,10 +40,10 @@ from rdimport.destination.rdstation.endpoint import BASE_URL
 from rdimport.ledger import (
     Example,
     Held,
+    KeyClaim,
     Ledger,
     Run,
     RunRecord,
-    Wish,
     hash_of,
     refuse_unrecognised,
     wait_for,
@@ -181,7 +181,7 @@ def _begin(
         mapping_used=mapping_record.record(mapping, options.custom_fields),
         base_url=options.to.base_url,
         sandbox=options.sandbox,
-        again=options.again or _reach(options),
+        again=options.again or _same_place(options),
         account=options.to.account,
         job=options.job,
         batch=options.batch,
@@ -196,8 +196,8 @@ def _begin(
     )
     name = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     key = hash_of(ledger, list(options.to.credentials().items()))
-    wish = Wish(key, options.store.is_held, options.yes)
-    return ledger.start_run(name, options.to.identity, now, said, wish, held=lock)
+    key_claim = KeyClaim(key, options.store.is_held, options.yes)
+    return ledger.start_run(name, options.to.identity, now, said, key_claim, held=lock)
 
 
 def _planner(
@@ -217,7 +217,7 @@ def _planner(
             run.destination,
             options.resend,
             mapping,
-            run.wish(),
+            run.unfinished_resend(),
             not_proved=options.not_proved,
         ),
         run,
@@ -232,14 +232,14 @@ def _planner(
     )
 
 
-def _reach(options: RunOptions) -> tuple[str, ...]:
+def _same_place(options: RunOptions) -> tuple[str, ...]:
     """The options for a command with the same endpoint, account and ledger."""
     to = options.to
     address = () if to.base_url == BASE_URL else ("--base-url", to.base_url)
     account = () if to.account == "default" else ("--account", to.account)
     reports = str(options.report_dir.absolute())
     people = (word for name in options.suppress for word in ("--suppress", whole(name)))
-    return (*address, *account, *options.store.reach, "--report-dir", reports, *people)
+    return (*address, *account, *options.store.location_options, "--report-dir", reports, *people)
 
 
 async def _in_thread(work: Callable[[], Result], stop_request: StopRequest) -> Result:

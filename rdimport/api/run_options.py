@@ -19,7 +19,7 @@ from rdimport.plan.departure import Departure
 from rdimport.source import Hints
 
 if TYPE_CHECKING:
-    from rdimport.delivery.dispatcher import Chance, Settings
+    from rdimport.delivery.dispatcher import RandomSource, Settings
     from rdimport.delivery.transport import Kind
 
 
@@ -45,7 +45,7 @@ class RunOptions:
     custom_fields: CustomFields | None
     on_event: Observer
     clock: Clock
-    chance: Chance
+    chance: RandomSource
     signals: bool
     stop: StopRequest | None
     job: str

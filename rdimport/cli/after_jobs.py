@@ -89,7 +89,7 @@ def tell(
     """Send the notifications in the settings, and notify the dead man's switch."""
     from rdimport.notify import applying, ping, send, text  # noqa: PLC0415
 
-    command = joined(["rdimport", "status", "--job", job, *resolve.store(args).reach])
+    command = joined(["rdimport", "status", "--job", job, *resolve.store(args).location_options])
     for name in settings.value(job, "notify")[0] or ():
         whom = settings.notify[name]
         if applying(whom.on, now, before):

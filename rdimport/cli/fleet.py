@@ -118,7 +118,9 @@ def _status(args: FleetStatusArguments) -> None:
         )
     queued = [fleet_status.Queued(*one) for one in _asked(url, "content")]
     with ledger:
-        jobs = list(job_status.jobs(ledger, store.is_held, now=now, reach=store.reach))
+        jobs = list(
+            job_status.jobs(ledger, store.is_held, now=now, location_options=store.location_options)
+        )
         for job, its in (settings.jobs if settings else {}).items():
             account = settings.account_of(job)[0] if settings else ""
             if not any(one.job == job for one in jobs):

@@ -119,7 +119,7 @@ def again(args: CheckArguments) -> tuple[str, ...]:
         if usual is not None and value != getattr(usual.arguments, name):
             words += [f"--{name.replace('_', '-')}", str(value)]
     words += [word for name in args.suppress for word in ("--suppress", whole(name))]
-    return (*words, *store(args).reach) if ledger(args) else tuple(words)
+    return (*words, *store(args).location_options) if ledger(args) else tuple(words)
 
 
 def refuse_contradictions(args: CheckArguments) -> None:
@@ -282,9 +282,9 @@ def needed_settings(named: Path | None) -> Settings:
     return found
 
 
-def reach(args: StateArguments) -> tuple[str, ...]:
+def location_options(args: StateArguments) -> tuple[str, ...]:
     """The options by which another command finds the same ledger, in any folder and environment."""
     if ledger(args):
-        return store(args).reach
+        return store(args).location_options
     named = args.state_dir or os.environ.get("RDIMPORT_STATE_DIR")
     return ("--state-dir", str(Path(named).absolute())) if named else ()

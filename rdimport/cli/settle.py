@@ -242,7 +242,7 @@ def _reports(args: SettleArguments, done: Settlement, written: Mapping[str, Path
         if name in written:
             yield _("Report written: {folder}", folder=written[name])
             continue
-        words = joined(["rdimport", "report", name, *resolve.store(args).reach])
+        words = joined(["rdimport", "report", name, *resolve.store(args).location_options])
         yield _("The report again: {command}", command=words)
 
 

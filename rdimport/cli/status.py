@@ -54,9 +54,11 @@ def _tell(args: StatusArguments) -> list[JobStatus]:
             if ledger is None:
                 continue
             ledgers.append(stack.enter_context(ledger))
-            reach = store.reach if settings else resolve.reach(args)
-            found += _jobs(args, ledger, store, reach)
-            runs += _runs(args, ledger, store, reach)
+            location_options = (
+                store.location_options if settings else resolve.location_options(args)
+            )
+            found += _jobs(args, ledger, store, location_options)
+            runs += _runs(args, ledger, store, location_options)
         if args.run and not runs:
             where = " or ".join(str(store) for store in stores)
             raise UsageError(
@@ -93,7 +95,7 @@ def _store(settings: Settings, job: str, usual: Store, *, named: bool) -> Store:
 
 
 def _jobs(
-    args: StatusArguments, ledger: Ledger, store: Store, reach: tuple[str, ...]
+    args: StatusArguments, ledger: Ledger, store: Store, location_options: tuple[str, ...]
 ) -> list[JobStatus]:
     now = SystemClock().now()
     return list(
@@ -103,19 +105,23 @@ def _jobs(
             now=now,
             since=None if args.since is None else now - timedelta(seconds=args.since),
             max_age=args.max_age,
-            reach=reach,
+            location_options=location_options,
             report_dir=args.report_dir,
         )
     )
 
 
 def _runs(
-    args: StatusArguments, ledger: Ledger, store: Store, reach: tuple[str, ...]
+    args: StatusArguments, ledger: Ledger, store: Store, location_options: tuple[str, ...]
 ) -> Iterator[RunStatus]:
     if args.run is not None and not ledger.knows_run(args.run):
         return
     yield from run_status.runs(
-        ledger, store.is_held, args.run, reach=reach, report_dir=args.report_dir
+        ledger,
+        store.is_held,
+        args.run,
+        location_options=location_options,
+        report_dir=args.report_dir,
     )
 
 

@@ -1,8 +1,9 @@
 """`rdimport.toml`: the accounts, jobs and defaults that every line of a crontab would repeat.
 
-Text in, `Settings` out. Nothing here reads a key or starts a job: `Settings` says where the key is
-and what the job's command line would be. Names are loaded when they are first used: the model takes
-as long as half a command, and who has no settings needs only `find`.
+Takes text and returns `Settings`. Nothing here reads a key or starts a job: `Settings` names the
+location of each key and builds the command line of each job. Names are loaded on first use,
+because the model takes as long to import as half a command, and without settings only `find` is
+needed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The settings file as a model: its parser, its JSON schema and its reference page are one."""
+"""The model of the settings file; its JSON schema and its reference page are made from it."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ QuotaText = Annotated[str, BeforeValidator(_quota)]
 Paths = Annotated[tuple[Text, ...], BeforeValidator(_one_or_more), Field(min_length=1)]
 Rules = Annotated[tuple[Rule, ...], BeforeValidator(_one_or_more), Field(min_length=1)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
-"""The name of a job: it stands on command lines and in file names."""
+"""The name of a job, used on command lines and in file names."""
 
 
 class _Table(BaseModel):
@@ -102,7 +102,7 @@ class _Table(BaseModel):
 
 
 class ApiKey(_Table):
-    """Where an account's key is; never the key itself. Exactly one of the keys."""
+    """The location of an API key, never the key itself. Exactly one field is set."""
 
     env: Text | None = Field(default=None, description="environment variable that holds it")
     file: Text | None = Field(default=None, description="file that holds it, readable by you only")
@@ -123,7 +123,7 @@ class ApiKey(_Table):
 
 
 class Address(_Table):
-    """Where an address is that others must not know. Exactly one of the keys."""
+    """The location of a secret address. Exactly one field is set."""
 
     env: Text | None = Field(default=None, description="environment variable that holds it")
     file: Text | None = Field(default=None, description="file that holds it, readable by you only")
@@ -137,7 +137,7 @@ class Address(_Table):
 
 
 class Notify(_Table):
-    """Somebody who is told how jobs ended."""
+    """A recipient of messages about the ends of jobs."""
 
     url: Address | Text = Field(
         description='address of the library apprise, as it is or where it is: `{env = "OPS_URL"}`'
@@ -150,7 +150,7 @@ class Notify(_Table):
 
 
 class Common(_Table):
-    """What an account and a job may both say; the job's word counts."""
+    """Settings of an account or a job; those of the job take precedence."""
 
     lang: Literal["en", "pt-BR"] | None = Field(default=None, description="language of reports")
     report_dir: Text | None = Field(default=None, description="gets a folder for each run")
@@ -179,7 +179,7 @@ class Common(_Table):
 
 
 class Defaults(Common):
-    """What counts where neither job nor account says otherwise."""
+    """Settings for all jobs that neither the job nor its account sets."""
 
     metrics_file: Text | None = Field(
         default=None, description="gets the metrics of all jobs for Prometheus"
@@ -217,7 +217,7 @@ class Account(Common):
 
 
 class Job(Common):
-    """One import: these files by this mapping into this account."""
+    """An import: files, a mapping and an account."""
 
     account: Text = Field(description="name of an account of this file")
     files: Paths = Field(description="paths or patterns, such as `acme/entrada/*.xlsx`")
@@ -245,7 +245,7 @@ _OF_FILES: Final = ("sheet", "member", "delimiter", "encoding", "header_row")
 _PATHS: Final = ("report_dir", "state_dir", "mapping")
 _SWITCHES: Final = ("full_report",)
 _OF_JOBS_RUN: Final = ("notify", "ping")
-"""What `jobs run` sees to, and no option of `run`."""
+"""Settings handled by `jobs run`, which are not options of `run`."""
 
 
 class Settings(_Table):
@@ -258,7 +258,7 @@ class Settings(_Table):
     _folder: Path = PrivateAttr(Path())
 
     def contradictions(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
-        """What does not fit together, with the keys that lead to it."""
+        """Contradictions between settings, each with the path of its key."""
         names: dict[str, str] = {}
         for name in self.accounts:
             first = names.setdefault(fold(name), name)
@@ -287,17 +287,17 @@ class Settings(_Table):
         yield from ((("jobs", name), table) for name, table in self.jobs.items())
 
     def beside(self, folder: Path) -> Self:
-        """The same settings, whose paths begin in `folder`."""
+        """A copy whose relative paths start at `folder`."""
         self._folder = folder
         return self
 
     def account_of(self, job: str) -> tuple[str, Account]:
-        """The name and the settings of a job's account."""
+        """Name and settings of a job's account. Raises KeyError for an unknown job."""
         wanted = fold(self.jobs[job].account)
         return next(pair for pair in self.accounts.items() if fold(pair[0]) == wanted)
 
     def value(self, job: str, key: str) -> tuple[Any, str]:
-        """A setting of a job, and the table that it comes from (empty: from none of them)."""
+        """A setting of a job, and the table that sets it (empty if none does)."""
         name, account = self.account_of(job)
         for table, place in (
             (self.jobs[job], f"jobs.{job}"),
@@ -310,15 +310,15 @@ class Settings(_Table):
         return None, ""
 
     def path(self, text: str) -> Path:
-        """A path of the file, absolute."""
+        """An absolute path for a path in the settings."""
         return self._folder / Path(text).expanduser()
 
     def word(self, name: str) -> str:
-        """What names a list on a command line: a path of the file, absolute, or an address."""
+        """A list as named on a command line: an absolute path, or an address."""
         return name if is_address(name) else str(self.path(name))
 
     def words(self, job: str) -> list[str]:
-        """The command line, from `run` on, that does what a job says; the key apart."""
+        """The command line of a job, starting with `run`, without the key."""
         its = self.jobs[job]
         name, account = self.account_of(job)
         words = ["run", *(self.word(file) for file in its.files), f"--account={name}"]
@@ -346,7 +346,7 @@ class Settings(_Table):
         return words
 
     def effective(self, job: str) -> Iterator[tuple[str, Any, str]]:
-        """Every setting that counts for a job: its key, its value and the table it comes from."""
+        """The effective settings of a job: key, value, and the table that sets it."""
         for key in (
             "account",
             "files",
@@ -366,5 +366,5 @@ class Settings(_Table):
 
 
 def _without_credentials(value: object) -> object:
-    """Names of lists as they are shown."""
+    """The names of lists for display, without credentials."""
     return tuple(map(masked, value)) if isinstance(value, tuple) else value

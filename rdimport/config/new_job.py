@@ -1,4 +1,4 @@
-"""One more job in a settings file: tables are added at its end, and all that stands there stays."""
+"""Adds a job to a settings file: appends tables, and leaves the existing text unchanged."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """What is added. `account` may be left out where the settings have only one; `key_file` is
-    where the key of an account is that they do not have yet.
+    """The job to add. `account` may be None if the settings have only one; `key_file` is the path
+    of the key of a new account.
     """
 
     name: str
@@ -34,8 +34,8 @@ class NewJob:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """The settings' new text, which `write` puts into their file; `new_key_file` is where the key
-    of an account that is new is expected, None where the account was there.
+    """The new text of the settings. `new_key_file` is the path at which the key of a new account is
+    expected; None if the account existed.
     """
 
     path: Path
@@ -44,7 +44,7 @@ class Added:
     new_key_file: Path | None
 
     def write(self) -> None:
-        """Put it into the file, whole or not at all. Raises UsageError."""
+        """Replace the file atomically. Raises UsageError if it cannot be written."""
         target = self.path.resolve()
         half = target.with_name(f".{target.name}.{os.getpid()}.half")
         try:
@@ -63,10 +63,10 @@ class Added:
 
 
 def add_job(path: Path, job: NewJob) -> Added:
-    """The settings of `path` with one more job, seen to be right; nothing is written yet.
+    """The validated settings of `path` with the job added; nothing is written yet.
 
-    A file that is not there is empty. Raises UsageError where there is such a job already, where it
-    is not known whose it is, or where the settings are wrong or would be.
+    A missing file counts as empty. Raises UsageError if the job exists, its account is ambiguous,
+    or the settings are invalid before or after the addition.
     """
     text = read(path) if path.exists() else ""
     known = parse(path, text).beside(path.absolute().parent)
@@ -120,9 +120,7 @@ def _tables(path: Path, job: NewJob, account: str, key_file: Path | None) -> Ite
 
 
 def _near(name: str | Path, folder: Path) -> str:
-    """A path as the settings name it: from their own folder on, if it is in there. An address
-    stays as it is.
-    """
+    """A path relative to the folder of the settings, if it is inside; an address is unchanged."""
     if "://" in str(name):
         return _quoted(str(name))
     whole = Path(os.path.abspath(Path(name).expanduser()))  # noqa: PTH100  a pattern stays one
@@ -140,5 +138,5 @@ def _quoted(text: str) -> str:
 
 
 def _with_ends_of(text: str, added: str) -> str:
-    """Lines that end as those of the file do."""
+    """The text with the line ends of the file."""
     return added.replace("\n", "\r\n") if "\r\n" in text else added

@@ -32,7 +32,7 @@ from rdimport.delivery.settings import (
     NONE,
     REPEATS,
     WORTH_WAITING,
-    Chance,
+    RandomSource,
     Settings,
     Trace,
 )
@@ -43,7 +43,7 @@ from rdimport.destination.verdict import Action, Evidence, decide
 from rdimport.ledger import Counters, Outcome, PendingRow, RowResult, Run, problems_of
 from rdimport.ledger.group_commit import Journal
 
-__all__ = ["GRACE", "Chance", "Delivery", "Settings", "Trace"]
+__all__ = ["GRACE", "Delivery", "RandomSource", "Settings", "Trace"]
 
 GRACE: Final = 10.0
 """Seconds that requests in flight have to finish once the run stops."""
@@ -63,7 +63,7 @@ class Delivery:
         pace: RateLimiter,
         settings: Settings,
         clock: Clock,
-        chance: Chance,
+        chance: RandomSource,
         observer: Observer,
     ) -> None:
         self._destination = destination

@@ -40,7 +40,7 @@ class Trace(Protocol):
         """Returns the problem with its source column and value."""
 
 
-class Chance(Protocol):
+class RandomSource(Protocol):
     """The part of `random.Random` that jitter needs."""
 
     def random(self) -> float:

@@ -4,7 +4,7 @@ Rows are recorded before they are sent, and their results afterwards. `port` def
 does; `sqlite` keeps one in a state directory. Other packages import from here.
 """
 
-from rdimport.ledger.accounts import Account, Wish, hash_of
+from rdimport.ledger.accounts import Account, KeyClaim, hash_of
 from rdimport.ledger.attempts import Attempt, Latest
 from rdimport.ledger.copying import copy_ledger, move_key
 from rdimport.ledger.evidence import Complete, Doubt, identifier_hash
@@ -61,6 +61,7 @@ __all__ = [
     "Held",
     "HeldQuota",
     "Input",
+    "KeyClaim",
     "Latest",
     "Ledger",
     "LegalBases",
@@ -76,7 +77,6 @@ __all__ = [
     "SendAttempt",
     "Store",
     "Unrecognised",
-    "Wish",
     "WrongColumn",
     "copy_ledger",
     "damage_in",

@@ -30,7 +30,7 @@ class Account(NamedTuple):
     last_run: str | None
 
 
-class Wish(NamedTuple):
+class KeyClaim(NamedTuple):
     """The key a run wants to use: its hash, a test for active runs of an account, and whether the
     user confirmed that an account name similar to an existing one is intended.
     """
@@ -88,7 +88,9 @@ class AccountBooks(Protocol):
         """Rename a destination, also in the records of its runs (`renamed`)."""
 
 
-def claim(books: AccountBooks, destination: int, run: int, at: datetime, wish: Wish) -> None:
+def claim(
+    books: AccountBooks, destination: int, run: int, at: datetime, key_claim: KeyClaim
+) -> None:
     """Claim the key of a run, within the transaction that begins the run.
 
     Raises UsageError if the key belongs to another account, or the account has other keys.
@@ -96,24 +98,24 @@ def claim(books: AccountBooks, destination: int, run: int, at: datetime, wish: W
     endpoint, account = books.whose(destination)
     if not endpoint:
         return  # a sandbox of the run's own, or a manually named destination
-    owner = books.owner(endpoint, wish.key)
+    owner = books.owner(endpoint, key_claim.key)
     if owner is not None and owner.destination == destination:
         if owner.run is not None:
-            books.bind(endpoint, wish.key, destination, run, at.isoformat())
+            books.bind(endpoint, key_claim.key, destination, run, at.isoformat())
         return
     if owner is not None:
         if (
             owner.run is None
             or books.arrived(owner.destination, owner.run)
-            or wish.at_work(owner.account)
+            or key_claim.at_work(owner.account)
         ):
             raise _of_another(account, owner.account, endpoint)
         books.let_go(owner.run)
     if books.has_keys(destination):
         raise _new_key(account, endpoint)
-    if not wish.sure:
+    if not key_claim.sure:
         _see_that_it_is_no_slip(books, destination, endpoint, account)
-    books.bind(endpoint, wish.key, destination, run, at.isoformat())
+    books.bind(endpoint, key_claim.key, destination, run, at.isoformat())
 
 
 def settle(books: AccountBooks, runs: Sequence[int]) -> None:

@@ -1,4 +1,4 @@
-"""All that a ledger knows, table by table, as it goes into one of another kind."""
+"""The contents of a ledger, table by table, for conversion to another kind."""
 
 from __future__ import annotations
 

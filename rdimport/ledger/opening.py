@@ -28,14 +28,16 @@ def store_of(place: str | Path, key: str | None = None) -> Store:
 
 
 def _apart(told: str | None) -> bytes | None:
-    """The key of a new ledger, made where it is to be; None where nobody wants it apart."""
+    """The key of a new ledger that keeps it apart, made if necessary; None if it is to hold its
+    own.
+    """
     if not is_told(told):
         return None
     return key_of(told) or new_key()[0]
 
 
 def is_shared(place: str | Path) -> bool:
-    """Does it name a database, and not a folder?"""
+    """Whether it names a database, not a directory."""
     return isinstance(place, str) and is_address(place)
 
 
@@ -51,7 +53,7 @@ def _shared(url: str, key: str | None) -> PostgresStore:
 
 
 def fleet_of(url: str) -> PostgresFleet:
-    """The workers of a shared ledger. Raises UsageError for what is no address."""
+    """The workers of a shared ledger. Raises UsageError if it is not an address."""
     if not is_address(url):
         raise UsageError(_("A shared ledger is in PostgreSQL: postgresql://USER@HOST/DATABASE"))
     _shared(url, None)
@@ -61,8 +63,8 @@ def fleet_of(url: str) -> PostgresFleet:
 
 
 class Made(NamedTuple):
-    """A shared ledger that was asked for: where, whether it is new, and the file of its key, where
-    that was made too.
+    """The result of `make_shared`: the location, whether it is new, and the key file, if it was
+    made.
     """
 
     place: str
@@ -71,9 +73,10 @@ class Made(NamedTuple):
 
 
 def make_shared(url: str, key: str | None = None) -> Made:
-    """Make the tables of a shared ledger where there are none, and its key where this machine has
-    none. Raises UsageError for what is no address, or a ledger with another key; LedgerError for a
-    database that could forget what it acknowledges.
+    """Create the tables of a shared ledger and its key, unless they exist.
+
+    Raises UsageError if it is not an address or the ledger has another key; LedgerError for a
+    database that may lose acknowledged writes.
     """
     if not is_address(url):
         raise UsageError(_("A shared ledger is in PostgreSQL: postgresql://USER@HOST/DATABASE"))
@@ -91,8 +94,9 @@ def make_shared(url: str, key: str | None = None) -> Made:
 
 
 def see_which(state_dir: Path, store: Store, *, shared: bool) -> None:
-    """Remember in a state directory that its runs use a shared ledger. Raises UsageError where one
-    does not: it would not know whom the others have sent.
+    """Record in a state directory that its runs use a shared ledger.
+
+    Raises UsageError for a run that does not: it would not know whom the others have sent.
     """
     mark = state_dir / _MARK
     try:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from rdimport.core.errors import LedgerError
 from rdimport.core.row import State
-from rdimport.ledger.accounts import Wish
+from rdimport.ledger.accounts import KeyClaim
 from rdimport.ledger.attempts import Attempt, Latest
 from rdimport.ledger.content import Content
 from rdimport.ledger.figures import Example, LegalBases, Minute
@@ -69,7 +69,7 @@ class Store(Protocol):
     """The location of a ledger, open or not. Its `str` contains no password."""
 
     @property
-    def reach(self) -> tuple[str, ...]:
+    def location_options(self) -> tuple[str, ...]:
         """The options by which a command finds this ledger; without a password."""
 
     def is_there(self) -> bool:
@@ -110,8 +110,8 @@ class Store(Protocol):
         """Delete upgrade backups that contain personal data; returns their number."""
 
     def take(self, content: Content) -> None:
-        """Make a ledger that knows all that another one knows. Raises UsageError for a place that
-        is not empty.
+        """Make a ledger with the contents of another one. Raises UsageError if the location is not
+        empty.
         """
 
     def accept(self) -> str:
@@ -157,14 +157,14 @@ class Ledger(Protocol):
         destination: str,
         started_at: datetime,
         record: RunRecord,
-        wish: Wish | None = None,
+        key_claim: KeyClaim | None = None,
         *,
         held: Held | None = None,
     ) -> Run:
         """Begin a run. Rows that an earlier one left in flight become uncertain.
 
         The caller must hold the account: `held` is the result of `Store.hold`. Raises UsageError if
-        the key in the run's `wish` does not belong to the account.
+        the key in the run's `key_claim` does not belong to the account.
         """
 
     def run(self, name: str | None = None) -> Run:
@@ -226,9 +226,7 @@ class Ledger(Protocol):
         """
 
     def content(self) -> AbstractContextManager[Content]:
-        """All that the ledger knows at one moment, for a copy of another kind. Call it only where
-        no run is at work.
-        """
+        """A snapshot of its contents, for a copy of another kind. No run may be active."""
 
     def damaged(self, what: str) -> LedgerError:
         """The error for a damaged ledger, with a remedy."""
@@ -308,7 +306,7 @@ class Run(Protocol):
     def note_sources(self, identities: Sequence[bytes], sources: Sequence[int]) -> None:
         """Record the source hash of each conversion's cells."""
 
-    def wish(self) -> frozenset[int]:
+    def unfinished_resend(self) -> frozenset[int]:
         """The numbers of the runs that began the same `--resend` and did not finish it: what they
         have sent is not sent again.
         """

@@ -231,7 +231,7 @@ class Lost(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What a ledger holds, and what is wrong with it: nothing when it is whole."""
+    """The contents of a ledger in numbers, and its errors: none if it is consistent."""
 
     runs: int
     conversions: dict[str, int]

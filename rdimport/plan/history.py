@@ -69,16 +69,16 @@ class SendHistory:
 
     `known` returns one line per conversion sent before: `identity`, `state`, `payload`, `problems`,
     `refused`, `run`. `resend` has the states to send again, except for rows of the runs in
-    `wished`. With `changed`, an accepted row is also sent when its payload has changed. `of_0_1`:
-    release 0.1.0 may have sent some of the rows. With `absent`, an uncertain row is sent again only
-    if it is known not to have arrived.
+    `resend_begun`. With `changed`, an accepted row is also sent when its payload has changed.
+    `of_0_1`: release 0.1.0 may have sent some of the rows. With `absent`, an uncertain row is sent
+    again only if it is known not to have arrived.
     """
 
     digests: Callable[[Sequence[str], int], list[bytes]]
     known: Callable[[pl.Series], pl.DataFrame]
     resend: frozenset[State] = frozenset()
     changed: bool = False
-    wished: frozenset[int] = frozenset()
+    resend_begun: frozenset[int] = frozenset()
     of_0_1: bool = False
     about: frozenset[str] = frozenset()
     absent: Absent | None = None
@@ -141,7 +141,7 @@ class SendHistory:
         if self.absent is not None:
             gone = pl.lit(self.absent(seen["payload"], seen["left_at"]))
             asked &= state.ne(State.UNCERTAIN) | gone
-        kept = ~(asked & ~pl.col("run").is_in(list(self.wished)))
+        kept = ~(asked & ~pl.col("run").is_in(list(self.resend_begun)))
         accepted = state.eq(State.ACCEPTED) & kept
         ended = (state.eq(State.UNCERTAIN) | (state.eq(State.REFUSED) & same)) & kept
         own = pl.when(pl.col(_SENT_AS).eq(pl.col(IDENTITY)))
@@ -222,7 +222,7 @@ def history_of(
     destination: int,
     resend: frozenset[State],
     mapping: Mapping,
-    wished: frozenset[int] = frozenset(),
+    resend_begun: frozenset[int] = frozenset(),
     *,
     not_proved: bool = False,
 ) -> SendHistory:
@@ -234,7 +234,14 @@ def history_of(
     of_0_1 = ledger.knows_of_0_1(destination)
     changes = mapping.on_change == "send"
     return SendHistory(
-        ledger.digests, known, resend, changes, wished, of_0_1, absent=absent, about=mapping.about
+        ledger.digests,
+        known,
+        resend,
+        changes,
+        resend_begun,
+        of_0_1,
+        absent=absent,
+        about=mapping.about,
     )
 
 

@@ -59,7 +59,7 @@ def jobs(
     now: datetime,
     since: datetime | None = None,
     max_age: float | None = None,
-    reach: Sequence[str] = (),
+    location_options: Sequence[str] = (),
     report_dir: Path | None = None,
 ) -> Iterator[JobStatus]:
     """All accounts and jobs in the ledger, the latest first. A latest run older than `max_age`
@@ -67,7 +67,13 @@ def jobs(
     """
     for found in ledger.latest_of_jobs(since):
         if found.run is not None:
-            (run,) = named(ledger, at_work, [found.run], reach=reach, report_dir=report_dir)
+            (run,) = named(
+                ledger,
+                at_work,
+                [found.run],
+                location_options=location_options,
+                report_dir=report_dir,
+            )
         elif found.attempt is not None:
             run = _attempted(found.attempt)
         else:

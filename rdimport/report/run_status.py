@@ -75,20 +75,20 @@ def runs(
     at_work: Callable[[str], bool],
     name: str | None = None,
     *,
-    reach: Sequence[str] = (),
+    location_options: Sequence[str] = (),
     report_dir: Path | None = None,
 ) -> Iterator[RunStatus]:
     """The latest runs, newest first, or the run of that name.
 
-    `at_work` tells whether an account's lock is held. `reach` has the options by which a command
-    finds this ledger; `report_dir` is the folder of reports, if it is not the one that each run
-    used. Raises UsageError for an unknown name.
+    `at_work` tells whether an account's lock is held. `location_options` has the options by which a
+    command finds this ledger; `report_dir` is the folder of reports, if it is not the one that each
+    run used. Raises UsageError for an unknown name.
     """
     yield from named(
         ledger,
         at_work,
         [name] if name else ledger.latest(LATEST),
-        reach=reach,
+        location_options=location_options,
         report_dir=report_dir,
     )
 
@@ -98,7 +98,7 @@ def named(
     at_work: Callable[[str], bool],
     names: Sequence[str],
     *,
-    reach: Sequence[str] = (),
+    location_options: Sequence[str] = (),
     report_dir: Path | None = None,
 ) -> Iterator[RunStatus]:
     """The runs of those names, newest first. Raises UsageError for an unknown name."""
@@ -108,7 +108,7 @@ def named(
         account = run.facts().record.account
         found_run = _status(run, account, running=account not in latest and at_work(account))
         latest.add(account)
-        yield _advised(found_run, run, _reports(run, report_dir), reach)
+        yield _advised(found_run, run, _reports(run, report_dir), location_options)
 
 
 def _status(run: Run, account: str, *, running: bool) -> RunStatus:
@@ -148,7 +148,9 @@ def _reports(run: Run, named: Path | None) -> Path:
     return named or Path(run.facts().record.report_dir)
 
 
-def _advised(run: RunStatus, noted: Run, reports: Path, reach: Sequence[str]) -> RunStatus:
+def _advised(
+    run: RunStatus, noted: Run, reports: Path, location_options: Sequence[str]
+) -> RunStatus:
     """The run with its failure report and what to do next."""
     path = reports.absolute() / run.run_id / "failures.xlsx"
     run = replace(run, report=str(path) if os.path.lexists(path) else None)
@@ -170,16 +172,18 @@ def _advised(run: RunStatus, noted: Run, reports: Path, reach: Sequence[str]) ->
     if run.forgotten and not left and run.read_to_end:
         return run
     record = noted.facts().record
-    first, *then = _steps(run, record, path, reach) or [Step("", "")]
+    first, *then = _steps(run, record, path, location_options) or [Step("", "")]
     return replace(run, next=first.sentence, command=first.command, then=tuple(then))
 
 
-def _steps(run: RunStatus, record: RunRecord, report: Path, reach: Sequence[str]) -> list[Step]:
+def _steps(
+    run: RunStatus, record: RunRecord, report: Path, location_options: Sequence[str]
+) -> list[Step]:
     """What to do about remaining and failed rows."""
     again = list(record.again)
-    if reach and "--state-dir" in again:  # the ledger may have been moved
+    if location_options and "--state-dir" in again:  # the ledger may have been moved
         at = again.index("--state-dir")
-        again[at : at + 2] = reach
+        again[at : at + 2] = location_options
     lost = not run.report and any(run.counts[state] for state in FAILED)
     counts = run.counts | dict.fromkeys(FAILED, 0) if lost else run.counts
     ended = Ended(
@@ -199,7 +203,7 @@ def _steps(run: RunStatus, record: RunRecord, report: Path, reach: Sequence[str]
     if run.read_to_end and run.counts[State.PENDING]:
         found[0] = found[0]._replace(sentence=f"{_left(run)} {found[0].sentence}")
     if lost and not run.forgotten:
-        found.append(_written_again(run, report.parent.parent, reach))
+        found.append(_written_again(run, report.parent.parent, location_options))
     return found
 
 
@@ -216,9 +220,9 @@ def _left(run: RunStatus) -> str:
     )
 
 
-def _written_again(run: RunStatus, reports: Path, reach: Sequence[str]) -> Step:
+def _written_again(run: RunStatus, reports: Path, location_options: Sequence[str]) -> Step:
     """The step that recreates a missing failure report."""
-    words = ["rdimport", "report", run.run_id, *reach, "--report-dir", str(reports)]
+    words = ["rdimport", "report", run.run_id, *location_options, "--report-dir", str(reports)]
     sentence = _("Its failure report is not in {folder}; this writes it:", folder=reports)
     return Step(sentence, joined(words))
 

@@ -144,12 +144,19 @@ def _paths(folder: Path) -> dict[str, str]:
 
 
 def summarise_alone(
-    run: Run, report_dir: Path, reach: tuple[str, ...], error: ReportError
+    run: Run, report_dir: Path, location_options: tuple[str, ...], error: ReportError
 ) -> RunSummary:
     """The same if the files could not be written: `report_failed` says why, and which command
     writes them.
     """
-    words = ["rdimport", "report", run.name, *reach, "--report-dir", str(report_dir.absolute())]
+    words = [
+        "rdimport",
+        "report",
+        run.name,
+        *location_options,
+        "--report-dir",
+        str(report_dir.absolute()),
+    ]
     failed = f"{error}\n  {shown(joined(words))}"
     return replace(summarise(run, report_dir / run.name), report_failed=failed)
 

@@ -1,4 +1,5 @@
-"""A local RD Station Marketing: as strict as RD documents it, and a page to see what arrives.
+"""A local RD Station Marketing, as strict as RD's documentation, with a page that shows what
+arrives.
 
 The server behind it (uvicorn, starlette) is only imported when one starts.
 """

@@ -1,6 +1,6 @@
-"""The process of an embedded sandbox: options from standard input, its address to standard output.
+"""The child process of an embedded sandbox: reads options from stdin, writes its address to stdout.
 
-It is for `embedded.running`; a person starts `rdimport sandbox`.
+Used by `embedded.running`; users start `rdimport sandbox`.
 """
 
 from __future__ import annotations

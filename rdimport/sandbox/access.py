@@ -1,8 +1,8 @@
-"""Who may see the page: it shows people's data and hands keys out.
+"""Access control for the page, which shows personal data and API keys.
 
-On loopback the browser is the danger: a foreign web page can make it call this address. So the Host
-must be a name of loopback (or the server's own), and a changing request must come from this origin.
-Nothing is shown without the token: other users of this machine reach loopback too.
+A foreign web page can make the browser call a loopback address. So the Host header must be a
+loopback name or the server's own, and a request that changes anything must have this origin. Every
+request needs the token, because other users of the machine can connect to loopback too.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
 class Access:
-    """Wraps the page and its interface."""
+    """ASGI middleware around the page and its API."""
 
     def __init__(self, app: ASGIApp, token: str, *, local: bool) -> None:
         self._app = app
@@ -28,7 +28,7 @@ class Access:
         self._local = local
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the request through, or say why not."""
+        """Pass the request on, or respond with the reason for the refusal."""
         headers = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
@@ -58,7 +58,7 @@ class Access:
         return hmac.compare_digest(given.encode(), self._token.encode())
 
     async def _enter(self, scope: Scope, send: Send) -> None:
-        """Move the token from the address, which gets copied and logged, into a cookie."""
+        """Move the token from the URL, which is copied and logged, to a cookie."""
         secure = "; Secure" if scope["scheme"] == "https" else ""
         cookie = f"{_cookie(scope)}={self._token}; Path=/; HttpOnly; SameSite=Strict{secure}"
         # Not a redirect: on one, a browser withholds a strict cookie that a foreign link has set.
@@ -67,7 +67,7 @@ class Access:
 
 
 def _part(part: Literal["hostname", "netloc"], url: str) -> str | None:
-    """A part of an address, empty where it has none; None where it is no address."""
+    """A part of a URL; empty if absent, None if the URL is malformed."""
     try:
         split = urlsplit(url)
         _port = split.port
@@ -86,7 +86,7 @@ def _token_of_query(scope: Scope) -> str:
 
 
 def _cookie(scope: Scope) -> str:
-    """Browsers share the cookies of a host among its ports: two sandboxes need two names."""
+    """The cookie's name with the port, because browsers share cookies among all ports of a host."""
     return f"rdimport_sandbox_{scope['server'][1]}"
 
 
@@ -103,7 +103,7 @@ def _token_of_headers(scope: Scope, headers: dict[str, str]) -> str:
 
 
 async def _refuse(send: Send, headers: dict[str, str], status: int, text: str) -> None:
-    """Say why not, in the language that the browser asks for."""
+    """Respond with the reason, in the browser's language."""
     with speaking(language_of(words.choose("", headers.get("accept-language", "")))):
         said = gettext(text)
     await _say(send, status, said)

@@ -1,4 +1,4 @@
-"""Which custom fields a sandbox account has: none, whatever is asked for, or those of a file."""
+"""The custom fields of a sandbox account: none, any, or those listed in a file."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from rdimport.destination.rdstation.fields import CUSTOM_FIELD
 
 @dataclass(frozen=True, slots=True)
 class AccountFields:
-    """The custom fields of an account; with `takes_any` it has whatever is asked for."""
+    """The custom fields of an account. With `takes_any`, every field exists."""
 
     known: CustomFields = field(default_factory=lambda: CustomFields({}))
     takes_any: bool = False
 
     def get(self, name: str) -> CustomField | None:
-        """The custom field of that API identifier; None when RD would drop it in silence."""
+        """The custom field with that API identifier; None if RD would ignore it."""
         known = self.known.fields.get(name)
         if known is None and self.takes_any and CUSTOM_FIELD.match(name):
             return CustomField(name)
@@ -26,7 +26,7 @@ class AccountFields:
 
     @classmethod
     def load(cls, choice: str) -> AccountFields:
-        """`none`, `any`, or the path of a file. Raises UsageError when it cannot be read."""
+        """Load `none`, `any`, or the file at a path. Raises UsageError if it cannot be read."""
         if choice in ("none", "any"):
             return cls(takes_any=choice == "any")
         try:

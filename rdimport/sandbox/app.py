@@ -1,7 +1,7 @@
-"""The socket's side of the endpoint: ASGI in, ASGI out, and the faults that need the connection.
+"""The ASGI application, and the faults that need access to the connection.
 
-Calls under `/platform` take a short way of their own, everything else goes to the page. A bare
-ASGI function answers here because the sandbox must not be the limit of a benchmark.
+Requests under `/platform` are handled here, in plain ASGI so that the sandbox is not the bottleneck
+of a benchmark. All others go to the page.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TRANSPORT: Final = "rdimport.delivery.transport"
 """ASGI extension that holds the connection's asyncio transport (`transport.SandboxProtocol`)."""
 
 PAGE_PATHS: Final = ("/sandbox", "/static", "/favicon.ico", "/.well-known")
-"""Paths of the page; browsers ask for the last two unasked: no client's mistake."""
+"""Paths of the page. Browsers request the last two on their own, so they are not reported."""
 
 _JSON: Final = (b"content-type", b"application/json; charset=utf-8")
 _RESET: Final = struct.pack("ii", 1, 0)
@@ -37,7 +37,7 @@ class ClientGoneError(Exception):
 
 
 class App:
-    """All that the server is asked: RD's addresses, and the page."""
+    """RD's paths and the page."""
 
     def __init__(self, endpoint: Endpoint, page: ASGIApp) -> None:
         self.endpoint = endpoint
@@ -52,11 +52,11 @@ class App:
             await self._page(scope, receive, send)
 
     async def _platform(self, scope: Scope, receive: Receive, send: Send) -> None:
-        chance = self.endpoint.chance
+        injector = self.endpoint.injector
         clears = self.endpoint.clears
         method, path = scope["method"], scope["path"]
         query = scope["query_string"].decode("latin-1")
-        fault = chance.draw() if path == CONVERSIONS and method == "POST" else None
+        fault = injector.draw() if path == CONVERSIONS and method == "POST" else None
         if fault in (Fault.RESET_BEFORE, Fault.HANG_BEFORE):
             self.endpoint.note(Call(method, path, query, scope["headers"], b""), fault)
             await (_reset(scope, receive) if fault is Fault.RESET_BEFORE else _hang(receive))
@@ -65,14 +65,14 @@ class App:
             body = await _read(receive, self.endpoint.options.max_body)
         except ClientGoneError:
             return
-        delay = chance.delay()
+        delay = injector.delay()
         if delay:
             await self.endpoint.clock.sleep(delay)
         if self.endpoint.clears != clears:  # what was asked before belongs to what is forgotten
             await _reset(scope, receive)
             return
         reply = self.endpoint.answer(Call(method, path, query, scope["headers"], body), fault)
-        if fault is None and not chance.faults.slow:
+        if fault is None and not injector.faults.slow:
             await send(
                 {
                     "type": "http.response.start",
@@ -87,7 +87,7 @@ class App:
     async def _faulty(
         self, fault: Fault | None, reply: Reply, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        """Answer with what goes wrong after the request was read."""
+        """Apply a fault that happens after the request was read."""
         if fault is Fault.RESET_AFTER:
             await _reset(scope, receive)
         elif fault is Fault.HANG_AFTER:
@@ -95,9 +95,9 @@ class App:
         elif fault is Fault.CUT:
             await _send_cut(reply, scope, receive, send)
         elif fault is Fault.GARBAGE:
-            await self._send(Reply(200, self.endpoint.chance.garbage()), send)
+            await self._send(Reply(200, self.endpoint.injector.garbage()), send)
         elif fault is Fault.FAIL_AFTER:
-            await self._send(Reply(self.endpoint.chance.fail_status(), b""), send)
+            await self._send(Reply(self.endpoint.injector.fail_status(), b""), send)
         else:
             await self._send(reply, send)
 
@@ -108,7 +108,7 @@ class App:
             "headers": _headers(reply),
         }
         await send(start)
-        slow = self.endpoint.chance.faults.slow
+        slow = self.endpoint.injector.faults.slow
         if slow:
             for position in range(len(reply.body)):
                 byte = reply.body[position : position + 1]
@@ -124,9 +124,9 @@ def _headers(reply: Reply) -> list[tuple[bytes, bytes]]:
 
 
 async def _read(receive: Receive, limit: int) -> bytes | None:
-    """The request's body; None when it is larger than `limit`.
+    """The request's body; None if it is larger than `limit` bytes.
 
-    The rest of a large body is read and thrown away: closing on a client that still writes would
+    The rest of a large body is read and discarded: closing while the client still writes would
     reset the connection, and the client would not see the 413.
     """
     message = await receive()
@@ -148,7 +148,7 @@ async def _read(receive: Receive, limit: int) -> bytes | None:
 
 
 async def _reset(scope: Scope, receive: Receive) -> None:
-    """Close with a TCP reset: lingering for no time makes the kernel send RST instead of FIN."""
+    """Close with a TCP reset: with SO_LINGER 0 the kernel sends RST instead of FIN."""
     transport: asyncio.Transport = scope["extensions"][TRANSPORT]
     connection = transport.get_extra_info("socket")
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
@@ -157,13 +157,13 @@ async def _reset(scope: Scope, receive: Receive) -> None:
 
 
 async def _hang(receive: Receive) -> None:
-    """Keep the connection and say nothing until the client gives up (or the server ends)."""
+    """Send nothing until the client disconnects or the server ends."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
 async def _send_cut(reply: Reply, scope: Scope, receive: Receive, send: Send) -> None:
-    """Half of the body, then an orderly close, though the length promised all of it."""
+    """Send half of the announced body, then close the connection."""
     start = {"type": "http.response.start", "status": reply.status, "headers": _headers(reply)}
     await send(start)
     half = reply.body[: len(reply.body) // 2]

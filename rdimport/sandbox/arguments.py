@@ -1,4 +1,4 @@
-"""The options of `rdimport sandbox` as command-line arguments, made from the options themselves."""
+"""Command-line arguments of `rdimport sandbox`, generated from `SandboxOptions`."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _is_told(default: object) -> bool:
 
 
 def options_from(arguments: Namespace) -> SandboxOptions:
-    """What was asked for. Raises UsageError where it makes no sense."""
+    """The options given. Raises UsageError for contradictory values."""
     values = {known.name: getattr(arguments, known.name) for known in fields(SandboxOptions)}
     values["accounts"] = tuple(values["accounts"] or ("default",))
     values["faults"] = Faults.parse(values["faults"] or ())

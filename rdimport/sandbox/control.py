@@ -1,6 +1,6 @@
-"""The sandbox's own interface for programs, under `/sandbox/api`: what arrived, and the faults.
+"""The sandbox's own API, under `/sandbox/api`: what arrived, and the fault switches.
 
-A test reads here what the endpoint got and switches faults at run time. JSON in, JSON out.
+Tests read here what the endpoint received, and switch faults. All bodies are JSON.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 _TURNS: Final = 20
-"""Turns of the event loop from a connection in the backlog to its request: five, and some to spare.
+"""Event loop iterations from a connection in the backlog to its request: five, plus a reserve.
 """
 
 
 def control(endpoint: Endpoint, token: str) -> ASGIApp:
-    """The application for every path that is not RD's."""
+    """The ASGI application for all paths that are not RD's."""
     api = Api(endpoint)
     page = Page(endpoint)
     app = Starlette(
@@ -43,14 +43,14 @@ def control(endpoint: Endpoint, token: str) -> ASGIApp:
 
 
 class Api:
-    """One method per route."""
+    """The request handlers, one method per route."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
         self._store = endpoint.store
 
     def routes(self) -> list[Route]:
-        """What `/sandbox/api` answers."""
+        """The routes under `/sandbox/api`."""
         at = "/sandbox/api"
         return [
             Route(f"{at}/counts", self.counts),
@@ -71,7 +71,7 @@ class Api:
         return JSONResponse(asdict(self._endpoint.counts))
 
     async def conversions(self, request: Request) -> Response:
-        """What was accepted in order of arrival, after the id `after`, `limit` at most.
+        """Accepted conversions in order of arrival: at most `limit`, after the id `after`.
 
         Each has `id`, `account`, `key`, `at`, `email`, `event_uuid`, `dropped`, `body` (as sent).
         """
@@ -92,7 +92,9 @@ class Api:
         return Response(f"[{', '.join(entries)}]", media_type="application/json")
 
     async def contacts(self, request: Request) -> Response:
-        """The contacts by first arrival: `id`, `account`, `email`, `fields`, `conversions`…"""
+        """The contacts in order of first arrival: `id`, `account`, `email`, `fields`,
+        `conversions`…
+        """
         rows = self._store.rows(
             "SELECT c.id, a.name AS account, c.email, c.fields, c.conversions, c.created, c.updated"
             " FROM contact c JOIN account a ON a.id = c.account"
@@ -121,22 +123,22 @@ class Api:
         )
 
     async def dropped(self, _request: Request) -> Response:
-        """Field names that RD would drop in silence, and how often they came: `{name: times}`."""
+        """Names of ignored fields and how often they occurred: `{name: times}`."""
         rows = self._store.rows("SELECT name, sum(times) FROM dropped GROUP BY 1 ORDER BY 2 DESC")
         return JSONResponse({row[0]: row[1] for row in rows})
 
     async def faults(self, request: Request) -> Response:
-        """The fault switches; PUT sets all of them, what is absent goes off."""
+        """The fault switches; PUT replaces them all, an absent one is off."""
         if request.method == "PUT":
             try:
-                self._endpoint.chance.set(Faults.of(await _document(request)))
+                self._endpoint.injector.set(Faults.of(await _document(request)))
             except (RdimportError, ValueError, AttributeError) as error:
                 return JSONResponse({"error": str(error)}, 400)
-        return JSONResponse(self._endpoint.chance.faults.as_dict())
+        return JSONResponse(self._endpoint.injector.faults.as_dict())
 
     async def webhook(self, request: Request) -> Response:
-        """Which address is called for each conversion, and how many calls it took and did not; PUT
-        `{"url": "…"}` sets it, an empty one ends it.
+        """The URL called for each conversion, and the numbers of successful and dropped calls; PUT
+        `{"url": "…"}` sets it, an empty one disables it.
         """
         webhook = self._endpoint.webhook
         if request.method == "PUT":
@@ -151,7 +153,7 @@ class Api:
         return JSONResponse(told)
 
     async def export(self, _request: Request) -> Response:
-        """All conversions as RD exports them: a CSV with e-mail, conversion and moment."""
+        """All conversions as exported by RD: a CSV of e-mail address, conversion and time."""
         rows = self._store.rows("SELECT email, body, at FROM conversion ORDER BY id", ())
         named = (
             (row["email"], json.loads(row["body"])["payload"]["conversion_identifier"], row["at"])
@@ -161,7 +163,7 @@ class Api:
         return Response(f"{lines}\n", media_type="text/csv; charset=utf-8")
 
     async def keys(self, request: Request) -> Response:
-        """The keys with their secrets; POST `{"name", "account"?}` makes one."""
+        """The keys with their secrets; POST `{"name", "account"?}` creates one."""
         names = self._store.accounts
         if request.method == "POST":
             try:
@@ -177,7 +179,7 @@ class Api:
         )
 
     async def switch(self, request: Request) -> Response:
-        """PATCH `{"active": false}` switches one key."""
+        """Activate or deactivate a key: PATCH `{"active": false}`."""
         try:
             active = (await _document(request))["active"]
         except (ValueError, KeyError, TypeError) as error:
@@ -188,10 +190,10 @@ class Api:
         return JSONResponse({"id": key.id, "name": key.name, "active": key.active})
 
     async def clear(self, _request: Request) -> Response:
-        """Forget everything but accounts and keys, also what was sent and not read yet.
+        """Delete everything except accounts and keys, requests not yet read included.
 
-        The requests of a killed client may still lie in the kernel. A few turns of the event loop
-        accept their connections and read them, so that they have begun before they are forgotten.
+        Requests of a killed client may still be in the kernel's buffers. A few iterations of the
+        event loop read them first, so that they are deleted too.
         """
         for _ in range(_TURNS):
             await asyncio.sleep(0)

@@ -1,8 +1,7 @@
-"""A sandbox inside a program: for `rdimport run --sandbox` and for tests.
+"""A sandbox in a child process, for `rdimport run --sandbox` and for tests.
 
-It is a process of its own. A thread would share the interpreter's lock with the client, and the
-client's rate would then be that of both together. The child reads its options from standard
-input and ends when that is closed, so it cannot outlive its parent, however the parent dies.
+A thread would share the GIL with the client and slow it down. The child reads its options from
+standard input and ends when that is closed, so it cannot outlive its parent, however that ends.
 """
 
 from __future__ import annotations
@@ -26,17 +25,17 @@ from rdimport.sandbox.options import SandboxOptions
 
 _PAGE: Final = 5_000
 _CHILD_WITHIN: Final = 10.0
-"""Seconds within which the sandbox's process answers, and ends when asked to."""
+"""Seconds within which the child process must respond, and must end when asked to."""
 
 
 class SandboxError(RdimportError):
-    """The embedded sandbox did not start, or does not answer."""
+    """The embedded sandbox did not start, or does not respond."""
 
 
 class RunningSandbox:
-    """A sandbox in a child process; ask it what arrived, and switch its faults.
+    """A running sandbox: what has arrived, and its fault switches.
 
-    `api_key` is fresh and belongs to the first account; `page_url` opens the page, token included.
+    `api_key` is a new key of the first account; `page_url` includes the token.
     """
 
     def __init__(self, base_url: str, api_key: str, token: str) -> None:
@@ -47,7 +46,7 @@ class RunningSandbox:
 
     @property
     def requests(self) -> int:
-        """Requests to RD's addresses since the start (or `clear`)."""
+        """Number of requests to RD's paths since the start or the last `clear`."""
         return self.counts()["requests"]
 
     def counts(self) -> dict[str, int]:
@@ -55,9 +54,9 @@ class RunningSandbox:
         return dict(self._call("GET", "counts"))
 
     def conversions(self) -> list[dict[str, Any]]:
-        """The payloads of all accepted conversions in the order of arrival.
+        """The payloads of all accepted conversions, in order of arrival.
 
-        Raises SandboxError when more have come than `SandboxOptions.keep`.
+        Raises SandboxError if more have arrived than `SandboxOptions.keep`.
         """
         return [entry["body"]["payload"] for entry in self.timeline()]
 
@@ -71,7 +70,9 @@ class RunningSandbox:
         return entries
 
     def contacts(self) -> list[dict[str, Any]]:
-        """All contacts by first arrival: `account`, `email`, `fields`, `conversions` (how many)."""
+        """All contacts in order of first arrival: `account`, `email`, `fields`, `conversions` (how
+        many).
+        """
         return self._all("contacts")
 
     def refused(self) -> list[dict[str, Any]]:
@@ -79,19 +80,21 @@ class RunningSandbox:
         return self._all("refused")
 
     def dropped(self) -> dict[str, int]:
-        """Names of fields that were dropped in silence, and how often."""
+        """Names of ignored fields, and how often they occurred."""
         return dict(self._call("GET", "dropped"))
 
     def set_faults(self, faults: Faults) -> None:
-        """Switch the faults; `Faults()` switches all of them off."""
+        """Set all fault switches; `Faults()` turns them off."""
         self._call("PUT", "faults", faults.as_dict())
 
     def create_key(self, name: str, account: str = "default") -> str:
-        """A new key, and the account with it where it is new. Raises SandboxError for a sixth."""
+        """Create a key, and its account if necessary. Raises SandboxError for a sixth key of an
+        account.
+        """
         return str(self._call("POST", "keys", {"name": name, "account": account})["secret"])
 
     def switch_key(self, secret: str, *, active: bool) -> None:
-        """Make a key active or inactive, as RD's own page does."""
+        """Activate or deactivate a key."""
         for key in self._call("GET", "keys"):
             if key["secret"] == secret:
                 self._call("PATCH", f"keys/{key['id']}", {"active": active})
@@ -99,22 +102,22 @@ class RunningSandbox:
         raise SandboxError(_("The sandbox has no such key."))
 
     def set_webhook(self, url: str) -> None:
-        """Call this address for each conversion from now on, as RD's webhook does; "": nobody."""
+        """Call this URL for each further conversion, as RD's webhook does; empty: none."""
         self._call("PUT", "webhook", {"url": url})
 
     def webhook_calls(self) -> tuple[int, int]:
-        """How many calls of the webhook were taken, and how many were dropped."""
+        """The numbers of successful and of dropped webhook calls."""
         told = self._call("GET", "webhook")
         return told["delivered"], told["dropped"]
 
     def export(self) -> str:
-        """All conversions as RD exports them, as the text of a CSV file."""
+        """All conversions as exported by RD, as the text of a CSV file."""
         return self._asked("GET", "export.csv").decode()
 
     def clear(self) -> None:
-        """Forget contacts, conversions, counts and quota windows; keys and faults stay.
+        """Delete contacts, conversions, counts and quota windows; keep keys and faults.
 
-        A request that was sent before is forgotten too, wherever it is, and its connection reset.
+        Requests already sent are discarded too, and their connections reset.
         """
         self._call("DELETE", "data")
 
@@ -169,9 +172,9 @@ def _connect(scheme: str, host: str, port: int) -> http.client.HTTPConnection:
 
 @contextlib.contextmanager
 def running(options: SandboxOptions | None = None) -> Iterator[RunningSandbox]:
-    """Start a sandbox on a free loopback port (`options.port` is not used), stop it at the end.
+    """Start a sandbox on a free loopback port (`options.port` is ignored), and stop it on exit.
 
-    Raises SandboxError when it does not start.
+    Raises SandboxError if it does not start.
     """
     wanted = dataclasses.replace(
         options or SandboxOptions(),
@@ -210,7 +213,7 @@ def _handshake(process: subprocess.Popen[bytes], options: SandboxOptions) -> Run
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Close its standard input, which ends it; kill it if that does not help."""
+    """End the child by closing its standard input; kill it if it does not end."""
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
             with contextlib.suppress(OSError):  # the child may be gone already

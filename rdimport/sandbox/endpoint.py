@@ -1,6 +1,6 @@
-"""The endpoint's decisions in RD's order: key, quota, form, lead, fields. Sync, without a socket.
+"""The endpoint's decisions in RD's order: key, quota, format, lead, fields. Synchronous, no socket.
 
-Time comes from the caller's clock and storage is handed in, so a test can turn the day over.
+Clock and storage are arguments, so a test can advance the date.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 
 from rdimport.core.clock import Clock
 from rdimport.sandbox import replies, webhooks
-from rdimport.sandbox.faults import Chance, Fault
+from rdimport.sandbox.faults import Fault, FaultInjector
 from rdimport.sandbox.limits import LEAD_PERIOD, Leads, Window
 from rdimport.sandbox.options import SandboxOptions
 from rdimport.sandbox.profiles import Profile
@@ -38,7 +38,7 @@ _BEARER_PATHS: Final = (
     "/auth",
     "/integrations",
 )
-"""Paths that RD serves, but not to an API key."""
+"""Paths that RD serves only with OAuth, not with an API key."""
 
 _NOT_SHOWN: Final = frozenset((b"content-length", b"authorization", b"cookie"))
 
@@ -46,11 +46,11 @@ _OF_THE_EVENT: Final = frozenset(
     "conversion_identifier email client_tracking_id "
     "traffic_source traffic_medium traffic_campaign traffic_value".split()
 )
-"""Fields that belong to the conversion and not to the contact."""
+"""Fields of the conversion that are not stored with the contact."""
 
 
 class Call(NamedTuple):
-    """One request as it came: `headers` have lower-case names; `body` is None while unread."""
+    """A request. Names in `headers` are in lower case; `body` is None until it is read."""
 
     method: str
     path: str
@@ -61,7 +61,7 @@ class Call(NamedTuple):
 
 @dataclass(slots=True)
 class Counts:
-    """How many requests came in since the start, and what became of them."""
+    """Numbers of requests since the start, by outcome."""
 
     requests: int = 0
     accepted: int = 0
@@ -71,7 +71,7 @@ class Counts:
 
 @dataclass(slots=True)
 class _Gate:
-    """The caller, as far as the gateway knows it."""
+    """What the gateway knows about the caller."""
 
     account: int | None = None
     key: Key | None = None
@@ -80,7 +80,7 @@ class _Gate:
 
 @dataclass(slots=True)
 class Minutes:
-    """Requests by the minute of one account: `{minute: [accepted, refused, throttled]}`."""
+    """Requests of an account per minute: `{minute: [accepted, refused, throttled]}`."""
 
     by_minute: dict[int, list[int]] = field(default_factory=dict)
 
@@ -96,13 +96,13 @@ class Minutes:
 
 
 class Endpoint:
-    """`POST /platform/conversions`, and a refusal for everything else under RD's address."""
+    """Handles `POST /platform/conversions`, and refuses all other paths of RD."""
 
     def __init__(self, options: SandboxOptions, store: Store, clock: Clock) -> None:
         self.options = options
         self.store = store
         self.clock = clock
-        self.chance = Chance(options.faults, options.seed)
+        self.injector = FaultInjector(options.faults, options.seed)
         self.counts = Counts()
         self.webhook = Webhook()
         self.profile = Profile.named(options.profile) or Profile.OWNER
@@ -115,7 +115,7 @@ class Endpoint:
         self._leads.restore(store.leads_since(clock.now().timestamp() - LEAD_PERIOD))
 
     def answer(self, call: Call, fault: Fault | None = None) -> Reply:
-        """What RD would say to this call; what it stores is stored."""
+        """RD's response to this request; stores what RD would store."""
         now = self.clock.now().timestamp()
         gate = _Gate()
         reading = Reading([])
@@ -179,7 +179,7 @@ class Endpoint:
         )
 
     def window(self, account: int) -> tuple[int, Window | None]:
-        """Requests counted in the account's present window, and the window."""
+        """The number of requests in the account's current window, and the window."""
         window = self._quota_window(account)
         return (window.used(self.clock.now().timestamp()) if window else 0), window
 
@@ -192,7 +192,7 @@ class Endpoint:
         return reply and reply._replace(reason=Reason.FAULT, detail=str(fault))
 
     def _forge(self, fault: Fault) -> Reply | None:
-        faults = self.chance.faults
+        faults = self.injector.faults
         seconds, spelling = faults.retry_after, self.options.headers
         forged = {
             Fault.THROTTLE: replies.account_throttled(replies.retry_headers(seconds, spelling), ""),
@@ -202,7 +202,7 @@ class Endpoint:
             Fault.CRM: replies.key_of_crm(),
         }
         if fault is Fault.FAIL_BEFORE:
-            return Reply(self.chance.fail_status(), b"")
+            return Reply(self.injector.fail_status(), b"")
         return forged.get(fault)
 
     # The conversion itself: form of the request, lead, fields.
@@ -246,7 +246,7 @@ class Endpoint:
     # Books.
 
     def note(self, call: Call, fault: Fault) -> None:
-        """Remember a request that gets no answer at all and was not stored."""
+        """Record a request that gets no response and was not stored."""
         now = self.clock.now().timestamp()
         gate = _Gate()
         self._key(call.query, gate)
@@ -312,8 +312,8 @@ class Endpoint:
             self.webhook.tell(webhooks.body(reading.email, name, now, contact))
 
     def clear(self) -> None:
-        """Forget contacts, conversions, refused requests, counts and windows; keys stay. Requests
-        that wait for their answer are forgotten too: `clears` tells that they are from before.
+        """Delete contacts, conversions, refused requests, counts and windows; keep keys. Requests
+        still being handled are discarded too: `clears` has changed since they began.
         """
         self.clears += 1
         self.store.clear()
@@ -324,7 +324,7 @@ class Endpoint:
 
 
 def _accepts_json(accept: bytes) -> bool:
-    """Does one of the media ranges allow `application/json` (and not with `q=0`)?"""
+    """Whether a media range allows `application/json`, not with `q=0`."""
     for part in accept.lower().split(b","):
         media, _, parameters = part.partition(b";")
         if media.strip() in (b"application/json", b"application/*", b"*/*"):
@@ -333,7 +333,7 @@ def _accepts_json(accept: bytes) -> bool:
 
 
 def _head(call: Call) -> str:
-    """The request's head as a person reads it, without its length and with the key masked."""
+    """The request's head for display, without its length and with the key masked."""
     headers = tuple([pair for pair in call.headers if pair[0] not in _NOT_SHOWN])
     return _head_text(call.method, call.path[:200], bool(call.query), headers)
 
@@ -342,7 +342,7 @@ def _head(call: Call) -> str:
 def _head_text(
     method: str, path: str, has_query: bool, headers: tuple[tuple[bytes, bytes], ...]
 ) -> str:
-    """Clients send the same head again and again."""
+    """The cached text of a head: clients repeat the same one."""
     first = f"{method} {path}{'?api_key=…' if has_query else ''}"
     lines = [f"{name.decode('latin-1')}: {value.decode('latin-1')}" for name, value in headers]
     return "\n".join([first, *lines])

@@ -1,6 +1,6 @@
-"""Faults on demand: what can go wrong between a client and RD, as shares of the requests.
+"""Faults on demand: what may go wrong between a client and RD, for shares of the requests.
 
-Pure: `Faults` says what to do, `Chance` draws with a seed. The server carries it out.
+Pure: `Faults` configures, `FaultInjector` draws with a seed, the server applies.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rdimport.core.messages import _
 
 
 class Fault(StrEnum):
-    """What happens to one request: `…_before` stores nothing, `…_after` has stored it."""
+    """The fault of a request: `…_before` happens before it is stored, `…_after` afterwards."""
 
     THROTTLE = "throttle"
     THROTTLE_LEAD = "throttle_lead"
@@ -35,7 +35,7 @@ class Fault(StrEnum):
 
 
 FAIL_STATUSES: Final = (500, 501, 502, 504)
-"""What a failing server answers, in turn by chance; 503 is a fault of its own."""
+"""Statuses of a failing server, chosen at random; 503 is a separate fault."""
 
 
 def _share(text: str) -> Any:
@@ -48,7 +48,7 @@ def _number(text: str, kind: str, default: float = 0) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """Shares are from 0 to 1 of the requests and add up to 1 at most; times are in seconds."""
+    """Shares of the requests, from 0 to 1, with a sum of at most 1; times in seconds."""
 
     throttle: float = _share("429 of the account, as if its other integrations used the quota up")
     throttle_lead: float = _share("429 of the lead")
@@ -100,11 +100,11 @@ class Faults:
 
     @classmethod
     def of(cls, values: Mapping[str, object]) -> Faults:
-        """From the object that `as_dict` gives; absent is off. Raises UsageError."""
+        """The inverse of `as_dict`; an absent switch is off. Raises UsageError."""
         return cls.parse(f"{name}={value}" for name, value in values.items())
 
     def as_dict(self) -> dict[str, float]:
-        """Every switch by its name."""
+        """All switches by name."""
         return asdict(self)
 
 
@@ -114,7 +114,7 @@ _NUMBERS: Final = tuple(name for name, kind in _KINDS.items() if kind != "share"
 FAULT_TEXTS: Final[dict[str, str]] = {
     known.name: known.metadata["text"] for known in fields(Faults)
 }
-"""What each switch does, one sentence each: for the help, the page and the documentation."""
+"""A sentence about each switch, for the help, the page and the documentation."""
 
 
 def _value(name: str, text: str) -> float:
@@ -132,15 +132,15 @@ def _value(name: str, text: str) -> float:
     return float(match[1]) * {"%": 0.01, "ms": 0.001}.get(match[2], 1.0)
 
 
-class Chance:
-    """Draws faults for one request after another; the same seed draws the same."""
+class FaultInjector:
+    """Draws the faults of consecutive requests, reproducibly by its seed."""
 
     def __init__(self, faults: Faults, seed: int = 0) -> None:
         self._random = random.Random(seed)  # noqa: S311  chance for tests, no secret
         self.set(faults)
 
     def set(self, faults: Faults) -> None:
-        """Switch at run time; `skip` and `at_most` count from here."""
+        """Replace the switches; `skip` and `at_most` count from here."""
         self.faults = faults
         self._skipped = 0
         self._drawn = 0
@@ -154,7 +154,7 @@ class Chance:
                 self._edges.append((1.0 if edge > 1 - 1e-9 else edge, fault))
 
     def draw(self) -> Fault | None:
-        """What befalls the next request; None for most."""
+        """The fault of the next request; None for most."""
         if not self._edges:
             return None
         if self._skipped < self.faults.skip:
@@ -170,7 +170,7 @@ class Chance:
         return None
 
     def delay(self) -> float:
-        """Seconds by which the next answer comes later."""
+        """Additional latency of the next response, in seconds."""
         faults = self.faults
         return faults.latency + (faults.jitter * self._random.random() if faults.jitter else 0.0)
 
@@ -179,7 +179,7 @@ class Chance:
         return self._random.choice(FAIL_STATUSES)
 
     def garbage(self) -> bytes:
-        """A body that is not RD's: a web page, nothing, JSON cut short, JSON of another kind."""
+        """A body that RD would not send: HTML, nothing, truncated JSON, other JSON."""
         return self._random.choice(GARBAGE)
 
 
@@ -191,4 +191,4 @@ GARBAGE: Final = (
     b"[]",
     b"\xff\xfe\x00garbage",
 )
-"""Bodies that came with a 200 and are no receipt."""
+"""Bodies of responses with status 200 that are not receipts."""

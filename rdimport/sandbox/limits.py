@@ -1,7 +1,7 @@
-"""RD's two limits: the account's requests in fixed windows, and one lead's requests in a day.
+"""RD's limits: requests of an account per fixed window, requests of a lead per day.
 
-Pure: every method is given the present as seconds since 1970 and never asks for it. RD's windows
-are fixed, not sliding: a client that fills the end of one and the start of the next passes.
+Pure: the current time, in seconds since the Unix epoch, is an argument. RD's windows are fixed, not
+sliding: a client that fills the end of one and the start of the next passes.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Final, NamedTuple
 from rdimport.core.quota import Quota
 
 LEAD_PERIOD: Final = 86_400
-"""Seconds in which one lead may get `limit` requests (page `limite-de-requisicoes-da-api`)."""
+"""Seconds in which a lead may receive `limit` requests (page `limite-de-requisicoes-da-api`)."""
 
 
 class Taken(NamedTuple):
-    """What a window says about one request; `reset` is whole seconds until the next window."""
+    """The result for one request; `reset` is in whole seconds until the next window."""
 
     allowed: bool
     limit: int
@@ -27,7 +27,7 @@ class Taken(NamedTuple):
 
 
 class Window:
-    """The quota of one account. Windows begin at whole multiples of their length."""
+    """The quota of an account. Windows start at multiples of their length."""
 
     __slots__ = ("_count", "_number", "quota")
 
@@ -37,7 +37,7 @@ class Window:
         self._count = 0
 
     def take(self, now: float) -> Taken:
-        """Count one request if it still fits into the present window."""
+        """Count a request if it fits into the current window."""
         limit, seconds = self.quota.requests, self.quota.seconds
         number = int(now // seconds)
         if number != self._number:
@@ -50,12 +50,12 @@ class Window:
         return Taken(allowed, limit, limit - self._count, reset, seconds)
 
     def used(self, now: float) -> int:
-        """Requests counted in the present window."""
+        """Number of requests in the current window."""
         return self._count if int(now // self.quota.seconds) == self._number else 0
 
 
 class Leads:
-    """How often each lead was posted; a lead's day begins with its first request."""
+    """Requests per lead; a lead's day starts with its first request."""
 
     def __init__(self, limit: int, period: int = LEAD_PERIOD) -> None:
         self.limit = limit
@@ -63,7 +63,7 @@ class Leads:
         self._seen: dict[tuple[int, str], tuple[float, int]] = {}
 
     def take(self, account: int, email: str, now: float) -> tuple[int, int] | None:
-        """Count one request; None when it passes, else `(usage, seconds until the day is over)`."""
+        """Count a request; None if it passes, otherwise `(usage, seconds until the day ends)`."""
         lead = (account, email)
         start, count = self._seen.get(lead, (now, 0))
         if now - start >= self.period:
@@ -74,9 +74,9 @@ class Leads:
         return count + 1, math.ceil(start + self.period - now)
 
     def restore(self, seen: Iterable[tuple[int, str, float, int]]) -> None:
-        """Go on from `(account, email, first request of the day, requests)` of an earlier start."""
+        """Restore `(account, email, first request of the day, requests)` from before a restart."""
         self._seen.update({(account, email): (at, count) for account, email, at, count in seen})
 
     def clear(self) -> None:
-        """Forget all leads."""
+        """Remove all leads."""
         self._seen.clear()

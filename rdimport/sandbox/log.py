@@ -1,7 +1,7 @@
-"""What the command says while it serves: refusals, fields that were dropped, how many were taken.
+"""The command's output while it serves: refusals, ignored fields, numbers of accepted requests.
 
-No e-mail and no key is in it: a terminal's scroll-back outlives the sandbox. At 5,000 requests a
-second a line for each would be the slowest part, so equal lines of a second are one with its count.
+It contains neither e-mail addresses nor keys: a terminal's scrollback outlives the sandbox. At
+5,000 requests per second, a line for each would be the slowest part, so equal lines are counted.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _TOTALS_EVERY = 10.0
 
 
 class Log:
-    """Collects what the store writes; `say` gets one line at a time, without its end."""
+    """Collects what the store writes; `say` is called with one line at a time."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
@@ -33,7 +33,7 @@ class Log:
         self._written_at = 0.0
 
     def note(self, accepted: Sequence[Accepted], refused: Sequence[Refused]) -> None:
-        """Count what was written to the store."""
+        """Count requests written to the store."""
         self._accepted += len(accepted)
         self._refused += len(refused)
         for request in refused:
@@ -46,7 +46,7 @@ class Log:
                     self._due.add(name)
 
     def write(self, now: datetime) -> None:
-        """Say what is new, at most once a second."""
+        """Write what is new, at most once per second."""
         at = now.timestamp()
         if at - self._written_at < 1:
             return
@@ -77,10 +77,10 @@ class Log:
 
 
 def _is_round(count: int) -> bool:
-    """1, 10, 100 …: a name that comes with every conversion is worth a line now and then."""
+    """Whether the number is 1, 10, 100 …: a name that every conversion has is repeated rarely."""
     return str(count).rstrip("0") == "1"
 
 
 def _plain(text: str) -> str:
-    """Text from outside without control characters, 300 characters at most."""
+    """Untrusted text without control characters, at most 300 characters."""
     return shown(text[:300])

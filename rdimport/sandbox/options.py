@@ -1,4 +1,4 @@
-"""How a sandbox is set up: one frozen value, every choice with its sentence."""
+"""The options of a sandbox, each with a sentence for the help."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ def _choice(default: object, text: str, metavar: str = "") -> Any:
 
 @dataclass(frozen=True, slots=True)
 class SandboxOptions:
-    """Every default is RD's behaviour, or the stricter reading where RD does not say."""
+    """Options of a sandbox. Defaults are RD's behaviour, or the stricter one where it is
+    undocumented.
+    """
 
     port: int = _choice(8090, untranslated("port to listen on; 0 takes a free one"), "N")
     host: str = _choice(
@@ -166,7 +168,7 @@ class SandboxOptions:
             raise UsageError(_("--certificate and --private-key go together."))
 
     def quota(self) -> Quota | None:
-        """The quota of one account; None without one. Raises UsageError."""
+        """The quota of an account; None if unlimited. Raises UsageError."""
         try:
             return Quota.parse(PLANS.get(self.plan, self.plan))
         except ValueError as error:
@@ -176,18 +178,18 @@ class SandboxOptions:
             ) from error
 
     def rules(self) -> Rules:
-        """What the rules need to know. Raises UsageError when the catalogue cannot be read."""
+        """The options of the rules. Raises UsageError if the catalogue cannot be read."""
         return Rules(
             AccountFields.load(self.custom_fields), self.max_length, self.blanks == "refuse"
         )
 
     def to_json(self) -> str:
-        """One line of JSON, for the process of an embedded sandbox."""
+        """The options as one line of JSON, for the process of an embedded sandbox."""
         return json.dumps(asdict(self), default=str)
 
     @classmethod
     def from_json(cls, text: str) -> SandboxOptions:
-        """Back from `to_json`."""
+        """The inverse of `to_json`."""
         values = json.loads(text)
         for name in ("data", "certificate", "private_key"):
             values[name] = Path(values[name]) if values[name] else None
@@ -197,7 +199,7 @@ class SandboxOptions:
 
     @property
     def is_loopback(self) -> bool:
-        """Can only this machine reach it?"""
+        """Whether only this machine can connect to it."""
         if self.host == "localhost":
             return True
         try:
@@ -215,7 +217,7 @@ def _one_of(option: str, value: object, choices: tuple[object, ...]) -> None:
 
 
 def option_texts() -> dict[str, tuple[str, str]]:
-    """Metavar and help of every option by its field's name, in the language that is spoken."""
+    """Metavar and help of each option by field name, in the current language."""
     named = {"plans": ", ".join(PLANS), "shapes": ", ".join(map(str, SHAPES))}
     return {
         known.name: (known.metadata["metavar"], _(known.metadata["text"], **named))

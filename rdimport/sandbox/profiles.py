@@ -1,4 +1,4 @@
-"""The profiles that RD gives the people of an account: two of them see its API keys."""
+"""RD's user profiles, two of which can see API keys."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rdimport.core.names import fold
 
 
 class Profile(StrEnum):
-    """As RD's own page calls them, in every language."""
+    """A user profile, named as on RD's page in all languages."""
 
     OWNER = "Dono"
     MANAGER = "Gestor"
@@ -16,10 +16,10 @@ class Profile(StrEnum):
 
     @property
     def sees_keys(self) -> bool:
-        """Does RD show the key screen to it?"""
+        """Whether RD shows it the page with the keys."""
         return self is not Profile.USER
 
     @classmethod
     def named(cls, text: str) -> Profile | None:
-        """The profile of that name, with or without capitals and accents."""
+        """The profile with that name, ignoring case and accents."""
         return next((profile for profile in cls if fold(profile) == fold(text)), None)

@@ -1,4 +1,4 @@
-"""RD's answers in RD's shapes. The seven shapes of an error body are numbered as in the contract.
+"""RD's responses. The seven shapes of an error body are numbered as in `design.md`.
 
 Sources: the pages `mensagens-de-erro-rdsm` and `limite-de-requisicoes-da-api` of RD Station's
 developer documentation. Pure.
@@ -22,14 +22,14 @@ SPELLINGS: Final = {
     "both": ("", "-Quotas"),
     "none": (),
 }
-"""How the quota's headers are spelt; RD has been seen with either spelling and with none."""
+"""Spellings of the quota's headers; RD has been observed with both, and without any."""
 
 SHAPES: Final = (1, 2, 4, 5)
 """The shapes in which a refused field can be reported."""
 
 
 class Reason(StrEnum):
-    """Why a request was not accepted: for the page, not for the client."""
+    """The reason why a request was not accepted, shown on the page but not sent."""
 
     FIELDS = "fields"
     KEY_MISSING = "key_missing"
@@ -49,9 +49,9 @@ class Reason(StrEnum):
 
 
 class Reply(NamedTuple):
-    """One answer. `reason` and `detail` are for the page and are not sent.
+    """A response. `reason` and `detail` are shown on the page and not sent.
 
-    `receipt` is the `event_uuid` of a conversion that was taken, else empty.
+    `receipt` is the `event_uuid` of an accepted conversion, otherwise empty.
     """
 
     status: int
@@ -63,12 +63,12 @@ class Reply(NamedTuple):
 
 
 def accepted(event_uuid: str) -> Reply:
-    """200: RD has taken the conversion and processes it some moments later."""
+    """200: the conversion is accepted and will be processed shortly."""
     return Reply(200, b'{"event_uuid":"%s"}' % event_uuid.encode(), receipt=event_uuid)
 
 
 def refused(refusals: Sequence[Refusal], shape: int = 1) -> Reply:
-    """400: what is wrong with which field, in shape 1, 2, 4 or 5."""
+    """400: the errors of fields, in shape 1, 2, 4 or 5."""
     detail = "; ".join(f"{found.path}: {found.error_type}" for found in refusals)
     return Reply(400, _json(_shaped(refusals, shape)), (), Reason.FIELDS, detail)
 
@@ -140,30 +140,30 @@ def not_acceptable() -> Reply:
 
 
 def not_json(why: str) -> Reply:
-    """400: the body as a whole cannot be read."""
+    """400: the body is not JSON."""
     return _single(400, "BAD_REQUEST", f"The body is not JSON: {why}.", Reason.NOT_JSON, why)
 
 
 def key_of_crm() -> Reply:
-    """400: what RD answers to a key of RD Station CRM."""
+    """400: RD's response to a key of RD Station CRM."""
     message = "The key belongs to RD Station CRM."
     return _single(400, "UNABLE_TO_LOAD_CDP_SCHEMA", message, Reason.FAULT)
 
 
 def unavailable(seconds: int) -> Reply:
-    """503 with Retry-After. Its spelling is plain: it is RD's own servers', not the quota's."""
+    """503 with a plain Retry-After: it comes from RD's servers, not from the quota."""
     reply = _single(503, "SERVICE_UNAVAILABLE", "Service unavailable.", Reason.FAULT)
     return reply._replace(headers=retry_headers(seconds, "plain"))
 
 
 def _single(status: int, error_type: str, message: str, reason: Reason, detail: str = "") -> Reply:
-    """Shape 1 with one error and no path: the request as a whole is wrong."""
+    """Shape 1 with one error and no path, for a request that is invalid as a whole."""
     body = {"errors": [{"error_type": error_type, "error_message": message}]}
     return Reply(status, _json(body), (), reason, detail)
 
 
 def key_refused(status: int, reason: Reason, detail: str = "") -> Reply:
-    """401 or 403 in shape 3. RD does not say which of the reasons it was."""
+    """401 or 403 in shape 3, which does not contain the reason."""
     error = {"error_type": "UNAUTHORIZED", "error_message": "Invalid or inactive API key."}
     return Reply(status, _json({"errors": error}), (), reason, detail)
 
@@ -175,20 +175,22 @@ def too_large(limit: int) -> Reply:
 
 
 def account_throttled(headers: Headers, quota: str) -> Reply:
-    """429 of the account: it comes from the gateway, in shape 7."""
+    """429 for the account's quota, from the gateway, in shape 7."""
     body = _json({"message": "API rate limit exceeded"})
     return Reply(429, body, headers, Reason.QUOTA, quota)
 
 
 def lead_throttled(limit: int, usage: int, remaining: int, period: int, email: str) -> Reply:
-    """429 of one lead, in shape 6. RD calls `remaining_time` milliseconds; it holds seconds."""
+    """429 for a lead's quota, in shape 6. `remaining_time` is in seconds, documented as
+    milliseconds.
+    """
     error = f"'lead_limiter' rate limit exceeded for {period} second(s) period for key '{email}'"
     body = {"error": error, "max": limit, "usage": usage, "remaining_time": remaining}
     return Reply(429, _json(body), (), Reason.LEAD, str(limit))
 
 
 def quota_headers(taken: Taken, spelling: str) -> Headers:
-    """What the gateway tells about the account's window, for every answer that it lets pass."""
+    """The gateway's headers about the account's window, on every response that it passes on."""
     limit, remaining = b"%d" % taken.limit, b"%d" % taken.remaining
     reset = b"%d" % taken.reset
     headers: list[tuple[bytes, bytes]] = []

@@ -1,7 +1,7 @@
-"""What RD refuses in a conversion, and what it drops in silence: JSON in, a reading out.
+"""RD's rules for a conversion: what it refuses, and what it ignores.
 
-Pure: no socket, no clock, no storage. Where RD's documentation is unsure, `Rules` chooses, and its
-defaults are the stricter reading.
+Pure: no socket, clock or storage. Where RD's documentation is unclear, `Rules` decides; its
+defaults are the stricter interpretation.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ _EMAIL: Final = re.compile(
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\Z")
 
 _TRAFFIC_COOKIE: Final = "encoded_"
-"""How the value of RD's `__trf.src` cookie begins; it already holds what the other three say."""
+"""Prefix of the value of RD's `__trf.src` cookie, which already contains the other three fields."""
 
 _TRAFFIC: Final = ("traffic_medium", "traffic_campaign", "traffic_value")
 
 
 class Refusal(NamedTuple):
-    """One thing that RD finds wrong: `path` is a JSON path (`$.payload.tags`)."""
+    """One error found by RD; `path` is a JSON path (`$.payload.tags`)."""
 
     error_type: str
     path: str
@@ -49,10 +49,10 @@ class Refusal(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What became of a request's body.
+    """The result of reading a request's body.
 
-    `email` is in lower case and empty when it cannot be read; `kept` holds the payload's fields
-    that RD stores, `dropped` the names of those that it drops in silence.
+    `email` is in lower case, and empty if it cannot be read; `kept` has the fields that RD stores,
+    `dropped` the names of those that it ignores.
     """
 
     refusals: list[Refusal]
@@ -63,7 +63,7 @@ class Reading(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the documentation leaves open. `max_length` counts characters, 0 means no limit."""
+    """Choices where the documentation is unclear. `max_length` is in characters, 0: no limit."""
 
     catalogue: AccountFields = field(default_factory=AccountFields)
     max_length: int = MAX_LENGTH
@@ -71,11 +71,13 @@ class Rules:
 
 
 class NotJSONError(ValueError):
-    """The body is not a JSON document that RD could read."""
+    """The body is not a JSON document that RD can read."""
 
 
 def decode(body: bytes) -> object:
-    """A body's JSON document. Raises NotJSONError: not UTF-8, not JSON, NaN, nested too deep."""
+    """Parse a body. Raises NotJSONError if it is not UTF-8 or JSON, has a NaN, or is nested too
+    deeply.
+    """
     try:
         return _DECODER.decode(body.decode())
     except (ValueError, RecursionError) as error:
@@ -90,7 +92,7 @@ _DECODER: Final = json.JSONDecoder(parse_constant=_no_constant)
 
 
 def read(document: object, rules: Rules) -> Reading:
-    """Check a decoded body against RD's rules."""
+    """Check a parsed body against RD's rules."""
     if not isinstance(document, dict):
         return Reading([_wrong_type("$", "OBJECT")])
     found: list[Refusal] = []
@@ -131,7 +133,9 @@ def _payload(payload: dict[str, object], rules: Rules, found: list[Refusal]) -> 
 
 
 def _required(name: str, payload: dict[str, object], rules: Rules, found: list[Refusal]) -> None:
-    """A required field that is absent, or blank where blanks are otherwise passed over."""
+    """Check that a required field is present, and not blank even where blanks are otherwise
+    ignored.
+    """
     path = f"$.payload.{name}"
     if name not in payload or (not rules.refuse_blanks and payload[name] is None):
         found.append(Refusal("CANNOT_BE_NULL", path, "The value cannot be null."))
@@ -181,7 +185,7 @@ def _text(value: object, path: str, rules: Rules, found: list[Refusal]) -> None:
 
 
 def _absent(value: object, path: str, rules: Rules, found: list[Refusal]) -> bool:
-    """Is there no value? Then it is refused, or passed over where the rules say so."""
+    """Whether there is no value; it is then refused, or ignored, depending on the rules."""
     if value is None:
         if rules.refuse_blanks:
             found.append(Refusal("CANNOT_BE_NULL", path, "The value cannot be null."))
@@ -232,7 +236,7 @@ def _tags(value: object, path: str, rules: Rules, found: list[Refusal]) -> None:
 
 
 def _strings(value: object, path: str, rules: Rules, found: list[Refusal]) -> list[str]:
-    """The strings of an array; empty when something is wrong with one of them."""
+    """The strings of an array; empty if one of them is invalid."""
     if value is None:
         _absent(value, path, rules, found)
         return []
@@ -300,7 +304,7 @@ def _custom(value: object, own: CustomField, path: str, rules: Rules, found: lis
 
 
 def _natural_type(value: object) -> str:
-    """The data type that a value would fit, for an account that has whatever is asked for."""
+    """The data type that fits a value, for an account in which every field exists."""
     if isinstance(value, bool):
         return "BOOLEAN"
     if isinstance(value, int):
@@ -319,7 +323,7 @@ def _blank(path: str) -> Refusal:
 
 
 def _encodable(value: str) -> bool:
-    """JSON can spell half a surrogate pair (`\\ud800`), which no encoding can represent."""
+    """Whether the text can be encoded: JSON may contain half a surrogate pair (`\\ud800`)."""
     try:
         value.encode()
     except UnicodeEncodeError:

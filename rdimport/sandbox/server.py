@@ -1,4 +1,4 @@
-"""Runs the sandbox: binds the socket, serves until asked to stop, leaves the data written."""
+"""Runs the sandbox: binds the socket, serves until it is stopped, and flushes its data."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ from rdimport.sandbox.store import Store
 from rdimport.sandbox.transport import SandboxProtocol
 
 _WRITE_EVERY: Final = 0.05
-"""Seconds between two writes of what waits in memory, and two looks at the wish to stop."""
+"""Seconds between two writes of pending data, and between two checks for a stop."""
 
 _KEEP_ALIVE: Final = 75
-"""Seconds for which an idle connection is kept, as gateways usually do."""
+"""Seconds after which an idle connection is closed, as is usual for gateways."""
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """What a person or a parent process needs in order to use the sandbox."""
+    """The addresses and the key of a sandbox that has started."""
 
     base_url: str
     token: str
@@ -50,9 +50,9 @@ def run(
     arm_stop: Callable[[Callable[[], None]], None] | None = None,
     log: Log | None = None,
 ) -> None:
-    """Serve until a signal comes, or until the function that `arm_stop` was given is called.
+    """Serve until a signal arrives, or the function passed to `arm_stop` is called.
 
-    Raises UsageError when the address or the data directory cannot be used.
+    Raises UsageError if the address or the data directory cannot be used.
     """
     # What goes wrong at a connection here is mostly wanted, and the page shows it.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
@@ -97,7 +97,7 @@ def _bind(options: SandboxOptions) -> socket.socket:
 
 
 def _prepare(options: SandboxOptions, endpoint: Endpoint, listener: socket.socket) -> Started:
-    """Make the accounts, and the key that was asked for."""
+    """Create the accounts and the requested key."""
     store = endpoint.store
     accounts = [store.account(name) for name in options.accounts]
     api_key = ""
@@ -151,8 +151,8 @@ async def _serve(
 ) -> None:
     """Serve until a signal ends the server, or `stop` is set.
 
-    The server is not asked to end in good order: a request that hangs on purpose would hold it
-    up for ever.
+    The server is not shut down gracefully: a request that hangs on purpose would prevent it
+    forever.
     """
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     while not (stop.is_set() or serving.done()):
@@ -170,10 +170,10 @@ def _tick(store: Store, log: Log | None, clock: Clock) -> None:
 
 
 def serve(options: SandboxOptions, greet: Callable[[str], None] | None = None) -> None:
-    """The command `rdimport sandbox`: serve until Ctrl+C; what happens goes to standard error.
+    """The command `rdimport sandbox`: serve until Ctrl+C, and log to standard error.
 
     `greet` prints the lines that begin with the sandbox's address and its key.
-    Raises UsageError when the address, the data directory, the catalogue or a certificate cannot
+    Raises UsageError if the address, the data directory, the catalogue or a certificate cannot
     be used.
     """
     with contextlib.suppress(KeyboardInterrupt):

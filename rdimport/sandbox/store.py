@@ -1,8 +1,7 @@
-"""What the sandbox remembers: accounts, keys, contacts, conversions, refused requests. SQLite.
+"""The sandbox's data in SQLite: accounts, keys, contacts, conversions, refused requests.
 
-In memory unless a directory is named. Requests are written in groups, a fraction of a second after
-they were answered (RD, too, processes a conversion some moments later); every reading method writes
-what waits first, so that readers never see an old state.
+In memory unless a directory is given. Requests are written in groups, a fraction of a second after
+the response. Every method that reads flushes them first, so that readers see the current state.
 """
 
 from __future__ import annotations
@@ -21,13 +20,13 @@ from rdimport.core.messages import _
 from rdimport.core.names import fold
 
 MAX_KEYS: Final = 5
-"""Keys of one account at most, as on RD's own page."""
+"""Maximum number of keys per account, as on RD's page."""
 
 KEPT_REFUSALS: Final = 5_000
-"""Refused requests that are kept; a storm of refusals must not fill the memory."""
+"""Maximum number of refused requests that are kept, to bound memory."""
 
 NOBODY: Final = 0
-"""The account of requests whose key belongs to no account, where totals are kept."""
+"""The account number for totals of requests whose key belongs to no account."""
 
 _GROUP: Final = 2_000
 _FILE: Final = "sandbox.sqlite3"
@@ -75,7 +74,7 @@ ON CONFLICT (account, email) DO UPDATE SET
 
 
 class Key(NamedTuple):
-    """One API key of one account."""
+    """An API key of an account."""
 
     id: int
     account: int
@@ -86,7 +85,7 @@ class Key(NamedTuple):
 
 
 class Accepted(NamedTuple):
-    """One conversion to be remembered; `fields` are those that go to the contact, as JSON."""
+    """A conversion to store; `fields` are those of the contact, as JSON."""
 
     account: int
     key: int
@@ -101,7 +100,7 @@ class Accepted(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """One request that was not accepted; `account` is None for an unknown key."""
+    """A request that was not accepted; `account` is None for an unknown key."""
 
     account: int | None
     at: float
@@ -115,11 +114,11 @@ class Refused(NamedTuple):
 
 
 class KeyRefusedError(UsageError):
-    """A key cannot be made or named so, as on RD's own page."""
+    """The key cannot be created, for a reason that applies on RD's page too."""
 
 
 class Store:
-    """Everything that outlives a request. Raises UsageError when the directory cannot be used."""
+    """The database. Raises UsageError if the directory cannot be used."""
 
     def __init__(
         self,
@@ -137,7 +136,7 @@ class Store:
         self.accounts: dict[int, str] = dict(self._db.execute("SELECT id, name FROM account"))
 
     def close(self) -> None:
-        """Write what waits, and let go of the file."""
+        """Flush, and close the file."""
         self.flush()
         self._db.close()
 
@@ -153,7 +152,9 @@ class Store:
         return int(row[0])
 
     def create_key(self, account: int, name: str, at: float) -> Key:
-        """A new active key. Raises KeyRefusedError: no name, name taken, or already five."""
+        """Create an active key. Raises KeyRefusedError without a name, for a duplicate, or for a
+        sixth key.
+        """
         name = name.strip()
         own = [key for key in self.keys.values() if key.account == account]
         if not name:
@@ -175,7 +176,7 @@ class Store:
         return key
 
     def switch_key(self, key: int, *, active: bool) -> Key | None:
-        """Switch a key on or off; None if it is unknown."""
+        """Activate or deactivate a key; returns None if it is unknown."""
         self._db.execute("UPDATE key SET active = ? WHERE id = ?", (active, key))
         self._db.commit()
         for secret, known in self.keys.items():
@@ -193,19 +194,19 @@ class Store:
     # Requests: many, written in groups.
 
     def add_accepted(self, conversion: Accepted) -> None:
-        """Remember a conversion."""
+        """Store a conversion with the next flush."""
         self._accepted.append(conversion)
         if len(self._accepted) >= _GROUP:
             self.flush()
 
     def add_refused(self, request: Refused) -> None:
-        """Remember a request that was not accepted."""
+        """Store a refused request with the next flush."""
         self._refused.append(request)
         if len(self._refused) >= _GROUP:
             self.flush()
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write pending requests."""
         if not (self._accepted or self._refused):
             return
         accepted, self._accepted = self._accepted, []
@@ -266,14 +267,14 @@ class Store:
         )
 
     def _count(self, column: str, accounts: Iterable[int]) -> None:
-        """Totals are kept, not counted: the page asks for them every second."""
+        """Update the totals, which the page reads every second."""
         self._db.executemany(
             f"UPDATE total SET {column} = {column} + ? WHERE account = ?",  # noqa: S608  fixed
             [(times, account) for account, times in Counter(accounts).items()],
         )
 
     def _head(self, text: str) -> int:
-        """Clients send the same headers again and again: each set is kept once."""
+        """The number of a stored head: clients repeat their headers, so each set is stored once."""
         known = self._heads.get(text)
         if known is None:
             self._db.execute("INSERT OR IGNORE INTO head (text) VALUES (?)", (text,))
@@ -286,12 +287,12 @@ class Store:
     def rows(
         self, query: str, values: Sequence[object] | Mapping[str, object] = ()
     ) -> list[sqlite3.Row]:
-        """Rows of a SELECT, after what waits was written."""
+        """The rows of a SELECT, after a flush."""
         self.flush()
         return self._db.execute(query, values).fetchall()
 
     def leads_since(self, at: float) -> Iterator[tuple[int, str, float, int]]:
-        """Each lead that got conversions since then: account, e-mail, first of them, how many."""
+        """Leads with conversions since then: account, e-mail address, time of the first, number."""
         for row in self.rows(
             "SELECT account, email, min(at), count(*) FROM conversion WHERE at > ? GROUP BY 1, 2",
             (at,),
@@ -299,7 +300,7 @@ class Store:
             yield tuple(row)
 
     def clear(self) -> None:
-        """Forget contacts, conversions and refused requests; accounts and keys stay."""
+        """Delete contacts, conversions and refused requests; keep accounts and keys."""
         self.flush()
         for table in ("contact", "conversion", "refusal", "dropped"):
             self._db.execute(f"DELETE FROM {table}")  # noqa: S608  fixed names
@@ -343,7 +344,7 @@ def _open(directory: Path | None) -> sqlite3.Connection:
 
 
 def _folded(text: str | None) -> str:
-    """As `names.fold`, with a short way for text that needs little of it."""
+    """Same as `names.fold`, with a fast path for plain text."""
     if not text or text.isascii():
         return " ".join((text or "").lower().split())
     return fold(text)

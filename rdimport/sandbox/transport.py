@@ -1,6 +1,6 @@
-"""uvicorn's HTTP protocol with three additions: the application may see the connection's transport
-(a reset needs the socket itself), the time an idle connection lives can change at run time, and the
-head of a request must come within a time.
+"""uvicorn's HTTP protocol with three additions: the application has access to the connection's
+transport, which a reset needs; the idle timeout can change at run time; the head of a request must
+arrive within a time limit.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class SandboxProtocol(HttpToolsProtocol):
-    """One connection."""
+    """A connection."""
 
     def __init__(
         self,
@@ -32,12 +32,12 @@ class SandboxProtocol(HttpToolsProtocol):
         self._head: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A client is there: it has some time to say what it wants."""
+        """Start the time limit for the first request."""
         super().connection_made(transport)
         self._wait_for_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The client is gone."""
+        """Cancel the time limit."""
         self._head_is_there()
         super().connection_lost(exc)
 
@@ -53,20 +53,20 @@ class SandboxProtocol(HttpToolsProtocol):
             self._head = None
 
     def on_headers_complete(self) -> None:
-        """The head of a request is there."""
+        """Cancel the time limit: the head is complete."""
         self._head_is_there()
         super().on_headers_complete()
 
     def on_message_begin(self) -> None:
-        """A request begins: show its application the transport."""
+        """Make the transport available to the application of the request."""
         super().on_message_begin()
         self._wait_for_head()
         self.scope["extensions"] = {TRANSPORT: self.transport}  # type: ignore[dict-item]
 
     def on_response_complete(self) -> None:
-        """A request ends: the connection may now be idle for as long as the faults say."""
+        """Set the idle timeout according to the fault switches."""
         app = self.config.app
-        idle = app.endpoint.chance.faults.close_idle if isinstance(app, App) else 0.0
+        idle = app.endpoint.injector.faults.close_idle if isinstance(app, App) else 0.0
         # uvicorn declares whole seconds, but only hands the value to loop.call_later.
         self.timeout_keep_alive = idle or self._longest_idle  # type: ignore[assignment]
         super().on_response_complete()

@@ -1,6 +1,6 @@
-"""The webhook with the trigger “Nova conversão”: a call for each conversion, as RD makes it.
+"""The webhook for the trigger “Nova conversão”: one call per conversion, as made by RD.
 
-RD waits 5 seconds for a 2xx, tries three times more, and then drops the call.
+RD waits 5 seconds for a 2xx response, retries three times, and then drops the call.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 ANSWER_WITHIN: Final = 5.0
-"""Seconds that RD waits for an answer."""
+"""Seconds for which RD waits for a response."""
 
 TRIES: Final = 4
 
 
 def body(email: str, identifier: str, at: float, fields: Mapping[str, object]) -> bytes:
-    """What RD sends of one conversion: the event, and all fields of the contact that are filled."""
+    """The body of a call: the event, and all non-empty fields of the contact."""
     contact = {name: value for name, value in fields.items() if name != "company_name"}
     if company := fields.get("company_name"):
         contact["company"] = {"name": company}
@@ -38,7 +38,7 @@ def body(email: str, identifier: str, at: float, fields: Mapping[str, object]) -
 
 
 def export(rows: Iterator[tuple[str, str, float]]) -> Iterator[str]:
-    """The lines of an export: e-mail, conversion and moment of each."""
+    """The lines of an export: e-mail address, conversion and time of each."""
     yield "Email,Evento de conversão,Data da conversão"
     for email, identifier, at in rows:
         moment = datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
@@ -47,8 +47,8 @@ def export(rows: Iterator[tuple[str, str, float]]) -> Iterator[str]:
 
 
 class Webhook:
-    """Calls an address from a thread of its own; nothing waits for it. Without an `url` it calls
-    nobody.
+    """Calls a URL from its own thread, without delaying responses; with an empty `url` it does
+    nothing.
     """
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class Webhook:
         self._thread: Thread | None = None
 
     def tell(self, call: bytes) -> None:
-        """Let a call be made."""
+        """Queue a call."""
         if self._thread is None:
             self._thread = Thread(target=self._work, name="webhook", daemon=True)
             self._thread.start()

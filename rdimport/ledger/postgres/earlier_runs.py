@@ -1,4 +1,4 @@
-"""What earlier runs and attempts said: names of conversions, wishes, how they ended."""
+"""What earlier runs and attempts said: names of conversions, requests to resend, how they ended."""
 
 from __future__ import annotations
 
@@ -50,15 +50,17 @@ class NamingBooks:
         return bool(found)
 
 
-class WishBooks:
-    """`ledger.wishes.WishBooks`."""
+class ResendBooks:
+    """`ledger.resends.ResendBooks`."""
 
     def __init__(self, ledger: Database, destination: int) -> None:
         self._ledger = ledger
         self._destination = destination
 
-    def wished(self, after: int, before: int, resend: str) -> Iterator[tuple[int, int | None, str]]:
-        """The runs between those two with that wish."""
+    def with_request(
+        self, after: int, before: int, resend: str
+    ) -> Iterator[tuple[int, int | None, str]]:
+        """The runs between those two with that request."""
         yield from self._ledger.query(
             "SELECT id, exit_code, facts::json ->> 'given' FROM rdimport.run"
             " WHERE destination = %s AND id < %s AND id > %s"

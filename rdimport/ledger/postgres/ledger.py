@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, LiteralString, Self
 from rdimport.core.errors import LedgerError, UsageError
 from rdimport.core.messages import _
 from rdimport.core.names import is_run
-from rdimport.ledger.accounts import Wish, claim, settle
+from rdimport.ledger.accounts import KeyClaim, claim, settle
 from rdimport.ledger.attempts import Attempt, Latest, latest, latest_by
 from rdimport.ledger.hashes import hashed
 from rdimport.ledger.naming import Names, Unrecognised, unrecognised
@@ -113,7 +113,7 @@ class PostgresLedger:
         destination: str,
         started_at: datetime,
         record: RunRecord,
-        wish: Wish | None = None,
+        key_claim: KeyClaim | None = None,
         *,
         held: Held | None = None,
     ) -> PostgresRun:
@@ -121,7 +121,7 @@ class PostgresLedger:
 
         Only who has the account may call this; `held` is what `PostgresStore.hold` gave. Raises
         LedgerBusyError where another one has it by now; UsageError where the key that the run has a
-        `wish` to send with is not the account's.
+        `key_claim` to send with is not the account's.
         """
         if isinstance(held, renewing.Held):
             turn = held.lease
@@ -150,8 +150,8 @@ class PostgresLedger:
             ).fetchall()
             number = int(made[0][0])
             db.execute("INSERT INTO rdimport.written VALUES (%s, 0)", (number,))
-            if wish is not None:
-                claim(AccountBooks(db), where, number, started_at, wish)
+            if key_claim is not None:
+                claim(AccountBooks(db), where, number, started_at, key_claim)
         return PostgresRun(self, number, where, name, turn=turn, held=held)
 
     def lost_lately(self, destination: str) -> Lost | None:

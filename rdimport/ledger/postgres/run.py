@@ -14,11 +14,11 @@ from rdimport.ledger.accounts import settle
 from rdimport.ledger.naming import Names, Unrecognised, noted
 from rdimport.ledger.postgres.accounts import AccountBooks
 from rdimport.ledger.postgres.database import Database
-from rdimport.ledger.postgres.earlier_runs import WishBooks
+from rdimport.ledger.postgres.earlier_runs import ResendBooks
 from rdimport.ledger.postgres.run_reader import RunReader
 from rdimport.ledger.postgres.writes import Writes
 from rdimport.ledger.records import Counters, Ending, Input, Outcome, RowResult, SendAttempt
-from rdimport.ledger.wishes import begun as wish_begun
+from rdimport.ledger.resends import begun as resends_begun
 
 if TYPE_CHECKING:
     import polars as pl
@@ -182,12 +182,12 @@ class PostgresRun(RunReader):
                 (list(identities), list(sources), self.destination),
             )
 
-    def wish(self) -> frozenset[int]:
-        """The numbers of the runs in which the wish to send again that this run has was begun and
-        not brought to its end: what they have sent is not sent once more.
+    def unfinished_resend(self) -> frozenset[int]:
+        """The numbers of the runs that began this run's request to resend and
+        did not complete it: what they have sent is not sent again.
         """
-        books = WishBooks(self.ledger, self.destination)
-        return wish_begun(books, self.number, self.facts().record)
+        books = ResendBooks(self.ledger, self.destination)
+        return resends_begun(books, self.number, self.facts().record)
 
     def apply(
         self,

@@ -37,7 +37,7 @@ class PostgresStore:
         return hash(self._address)
 
     @property
-    def reach(self) -> tuple[str, ...]:
+    def location_options(self) -> tuple[str, ...]:
         """The options by which a command finds this ledger; without a password."""
         return ("--ledger", self._address.shown)
 

@@ -1,4 +1,4 @@
-"""All that a ledger in SQLite knows, and a new one that knows all of another's."""
+"""Reads the contents of a SQLite ledger, and makes one from the contents of another kind."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SOURCE: Final = TABLES["conversion"].index("source")
 
 
 class SqliteContent:
-    """`ledger.content.Content`, within a snapshot of its caller."""
+    """Implements `ledger.content.Content`, within the caller's snapshot."""
 
     def __init__(self, ledger: Database) -> None:
         self._ledger = ledger
@@ -35,8 +35,9 @@ class SqliteContent:
 
 
 def take(to: Path, content: Content) -> None:
-    """Make a ledger that knows all that another one knows, or none. Raises UsageError for a place
-    that is not empty.
+    """Make a ledger with these contents, completely or not at all.
+
+    Raises UsageError if the location is not empty.
     """
     with new_file(to) as new, closing(sqlite3.connect(new, isolation_level=None)) as db:
         make(new, db)
@@ -58,7 +59,7 @@ def take(to: Path, content: Content) -> None:
 
 
 def _with_number(line: Line) -> Line:
-    """The source as a number."""
+    """The line with its source hash, 8 bytes, as an integer."""
     source = line[_SOURCE]
     number = None
     if isinstance(source, bytes):
@@ -67,7 +68,7 @@ def _with_number(line: Line) -> Line:
 
 
 def _with_bytes(line: Line) -> Line:
-    """The source as eight bytes."""
+    """The line with its source hash, an integer, as 8 bytes."""
     source = line[_SOURCE]
     eight = eight_bytes(source) if isinstance(source, int) else None
     return (*line[:_SOURCE], eight, *line[_SOURCE + 1 :])

@@ -1,4 +1,4 @@
-"""An open ledger as its own modules see it: a file that is asked and written to."""
+"""An open ledger as the modules of this package use it."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from rdimport.ledger.port import Ledger
 
 
 class Database(Keyed, Protocol):
-    """What can be asked in SQL. Not for two threads at the same time."""
+    """A SQLite database that is queried in SQL. Not thread-safe."""
 
     @property
     def path(self) -> Path:
-        """The file."""
+        """Path of the file."""
 
     def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        """All rows of a question."""
+        """All rows of a query."""
 
     def stream(self, sql: str, *values: object) -> Iterator[tuple[Any, ...]]:
-        """The rows of a question, a few at a time."""
+        """The rows of a query, fetched a few at a time."""
 
     def transaction(self) -> AbstractContextManager[sqlite3.Connection]:
-        """All or nothing, durable at its end."""
+        """A transaction, durable at its end. Raises LedgerError."""
 
 
 class LedgerFile(Database, Ledger, Protocol):
-    """The same, and all that other rooms ask of it."""
+    """A ledger that is also a `Database`."""
 
     @property
     def closing(self) -> ExitStack:
-        """What is closed with it."""
+        """Contexts that end when the ledger is closed."""
 
     def writes(self) -> int:
-        """How many writes have let rows leave, since that is counted."""
+        """Number of writes after which rows could be sent."""

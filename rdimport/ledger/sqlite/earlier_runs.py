@@ -56,14 +56,16 @@ class NamingBooks:
         )
 
 
-class WishBooks:
-    """Implements `ledger.wishes.WishBooks`."""
+class ResendBooks:
+    """Implements `ledger.resends.ResendBooks`."""
 
     def __init__(self, ledger: Database, destination: int) -> None:
         self._ledger = ledger
         self._destination = destination
 
-    def wished(self, after: int, before: int, resend: str) -> Iterator[tuple[int, int | None, str]]:
+    def with_request(
+        self, after: int, before: int, resend: str
+    ) -> Iterator[tuple[int, int | None, str]]:
         """The runs between those two with that request."""
         yield from self._ledger.stream(
             "SELECT id, exit_code, facts ->> '$.given' FROM run WHERE destination = ? AND id < ?"

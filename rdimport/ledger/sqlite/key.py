@@ -1,4 +1,4 @@
-"""The key of a ledger's hashes: in its file, or kept apart from it by whoever made it."""
+"""The key of a ledger's hashes: stored in its file, or kept apart by the user."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ from rdimport.ledger.hashes import ledger_id
 from rdimport.ledger.sqlite.schema import damaged
 
 FindKey = Callable[[], bytes | None]
-"""The key that is kept apart on this machine; None where there is none. May raise UsageError."""
+"""Returns the key kept on this machine, 32 bytes; None if there is none. May raise UsageError."""
 
 
 def no_key() -> None:
-    """Nothing is kept apart."""
+    """A `FindKey` for which nothing is kept apart."""
     return
 
 
 def key_in(path: Path, db: sqlite3.Connection, find: FindKey) -> bytes:
-    """The key of an open ledger. Raises UsageError where it is kept apart, and not here or another
-    one: with that, everybody would be new.
+    """The key of an open ledger, 32 bytes.
+
+    Raises UsageError if it is kept apart and missing here, or another key is here: with that one,
+    every person would be new. Raises LedgerDamagedError if the ledger knows of no key.
     """
     told = dict(db.execute("SELECT name, value FROM setting WHERE name IN ('hash_key', 'key_id')"))
     inside = told.get("hash_key")

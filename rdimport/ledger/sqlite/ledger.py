@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 from rdimport.core.errors import Bug, LedgerError, UsageError
 from rdimport.core.messages import _
 from rdimport.core.names import fold
-from rdimport.ledger.accounts import Wish, claim, settle
+from rdimport.ledger.accounts import KeyClaim, claim, settle
 from rdimport.ledger.attempts import Attempt, Latest, latest, latest_by
 from rdimport.ledger.hashes import hashed
 from rdimport.ledger.naming import Names, Unrecognised, unrecognised
@@ -144,7 +144,7 @@ class SqliteLedger:
         destination: str,
         started_at: datetime,
         record: RunRecord,
-        wish: Wish | None = None,
+        key_claim: KeyClaim | None = None,
         *,
         held: Held | None = None,
     ) -> SqliteRun:
@@ -153,7 +153,7 @@ class SqliteLedger:
 
         The caller must hold the lock of the destination's account. Raises LedgerBusyError if other
         processes write continuously (a purge does not lock accounts it has never seen), UsageError
-        if the key in its `wish` does not belong to the account.
+        if the key in its `key_claim` does not belong to the account.
         """
         self._see_that_it_is_whole()
         with busy_is_no_failure(self.path), self.transaction() as db:
@@ -170,8 +170,8 @@ class SqliteLedger:
             ).lastrowid
             if number is None:
                 raise Bug(f"{self.path} gave the run no number")
-            if wish is not None:
-                claim(AccountBooks(db), where, number, started_at, wish)
+            if key_claim is not None:
+                claim(AccountBooks(db), where, number, started_at, key_claim)
         run = SqliteRun(self, number, where, name, held)
         if not record.sandbox:  # a sandbox of the run's own is empty: nothing can be lost
             run.watched(account, started_at)

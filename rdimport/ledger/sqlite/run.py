@@ -13,15 +13,15 @@ from rdimport.core.row import State
 from rdimport.ledger.accounts import settle
 from rdimport.ledger.naming import Names, Unrecognised, noted
 from rdimport.ledger.records import Counters, Ending, Input, Outcome, RowResult, SendAttempt
+from rdimport.ledger.resends import begun as resends_begun
 from rdimport.ledger.sqlite.accounts import AccountBooks
 from rdimport.ledger.sqlite.database import LedgerFile
-from rdimport.ledger.sqlite.earlier_runs import WishBooks
+from rdimport.ledger.sqlite.earlier_runs import ResendBooks
 from rdimport.ledger.sqlite.refusals import lock_lost
 from rdimport.ledger.sqlite.run_reader import RunReader
 from rdimport.ledger.sqlite.schema import post
 from rdimport.ledger.sqlite.witness import Witness
 from rdimport.ledger.sqlite.writes import Writes, count_write, eight_bytes
-from rdimport.ledger.wishes import begun as wish_begun
 
 if TYPE_CHECKING:
     import polars as pl
@@ -251,9 +251,9 @@ class SqliteRun(RunReader):
                 ),
             )
 
-    def wish(self) -> frozenset[int]:
+    def unfinished_resend(self) -> frozenset[int]:
         """The numbers of the runs that began the same `--resend` and did not finish it: what they
         have sent is not sent again.
         """
-        books = WishBooks(self.ledger, self.destination)
-        return wish_begun(books, self.number, self.facts().record)
+        books = ResendBooks(self.ledger, self.destination)
+        return resends_begun(books, self.number, self.facts().record)

@@ -30,8 +30,10 @@ from rdimport.ledger.sqlite.upgrade import back_up, brought_up, forget_copies, u
 
 
 class SqliteStore:
-    """A state directory. `find_key` has the key of a ledger that keeps it apart, and `new_key` that
-    of a new one, where its key is to be kept apart.
+    """A state directory.
+
+    `find_key` returns the key of an existing ledger that keeps it apart, `new_key` that of a new
+    ledger; None if a new one is to hold its own.
     """
 
     def __init__(
@@ -52,7 +54,7 @@ class SqliteStore:
         return hash(self._state_dir)
 
     @property
-    def reach(self) -> tuple[str, ...]:
+    def location_options(self) -> tuple[str, ...]:
         """The options by which a command finds this ledger."""
         return ("--state-dir", str(self._state_dir.absolute()))
 
@@ -186,7 +188,7 @@ class SqliteStore:
         return list(key_move.holding(key, self._state_dir))
 
     def take(self, content: Content) -> None:
-        """Make a ledger that knows all that another one knows."""
+        """Make a ledger with the contents of another one. Raises UsageError if there is one."""
         take(self._path, content)
 
     def accept(self) -> str:
@@ -198,7 +200,7 @@ class SqliteStore:
         return str(files.put_aside(self._state_dir) or "")
 
     def _kept_apart(self) -> str:
-        """Which key it is that a new ledger keeps apart; empty where it keeps none."""
+        """The id of the key that a new ledger keeps apart; empty if it holds its own."""
         key = self._new_key()
         return "" if key is None else ledger_id(key)
 

@@ -164,7 +164,7 @@ def _languages(view: View) -> Markup:
 
 def running_faults(view: View) -> list[str]:
     """The switches that are on, as short texts."""
-    faults = view.endpoint.chance.faults
+    faults = view.endpoint.injector.faults
     shares = [
         f"{fault} {getattr(faults, fault) * 100:g}%" for fault in Fault if getattr(faults, fault)
     ]

@@ -117,7 +117,7 @@ class Page:
         wrong = False
         if request.method == "POST":
             try:
-                self._endpoint.chance.set(faults_from(await _form(request)))
+                self._endpoint.injector.set(faults_from(await _form(request)))
             except RdimportError:
                 wrong = True
             else:

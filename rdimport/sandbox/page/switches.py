@@ -23,7 +23,7 @@ _COUNTS: Final = ("retry_after", "odd_status", "skip", "at_most")
 
 def faults_page(view: View, wrong: bool) -> Markup:
     """All switches in one form."""
-    faults = view.endpoint.chance.faults
+    faults = view.endpoint.injector.faults
     intro = (
         "Make something go wrong, and see whether your integration notices. Shares are drawn for "
         "each request; together they are 100% at most."

@@ -11,10 +11,12 @@ from rdimport.core.errors import ExitCode
 from rdimport.ledger.records import RunRecord
 
 
-class WishBooks(Protocol):
+class ResendBooks(Protocol):
     """The stored runs of one destination."""
 
-    def wished(self, after: int, before: int, resend: str) -> Iterator[tuple[int, int | None, str]]:
+    def with_request(
+        self, after: int, before: int, resend: str
+    ) -> Iterator[tuple[int, int | None, str]]:
         """Number, exit code and `given` (JSON) of the runs between those two with that request
         (JSON without blanks), latest first.
         """
@@ -23,7 +25,7 @@ class WishBooks(Protocol):
         """The number of the run of that name; 0 if there is none."""
 
 
-def begun(books: WishBooks, number: int, record: RunRecord) -> frozenset[int]:
+def begun(books: ResendBooks, number: int, record: RunRecord) -> frozenset[int]:
     """The numbers of the runs before `number`, a run with this `record`, that began its request
     without completing it.
 
@@ -34,8 +36,8 @@ def begun(books: WishBooks, number: int, record: RunRecord) -> frozenset[int]:
     if not record.resend:
         return frozenset()
     found: set[int] = set()
-    wish = json.dumps(record.resend, separators=(",", ":"))
-    for earlier, code, given in books.wished(_first_reported(books, record), number, wish):
+    request = json.dumps(record.resend, separators=(",", ":"))
+    for earlier, code, given in books.with_request(_first_reported(books, record), number, request):
         if code not in (ExitCode.DONE, ExitCode.FAILED_ROWS):
             found.add(earlier)
         elif set(record.given) <= set(json.loads(given)):
@@ -43,7 +45,7 @@ def begun(books: WishBooks, number: int, record: RunRecord) -> frozenset[int]:
     return frozenset(found)
 
 
-def _first_reported(books: WishBooks, record: RunRecord) -> int:
+def _first_reported(books: ResendBooks, record: RunRecord) -> int:
     """The first of the runs whose failure reports are the only input of a run; 0 for other files.
 
     A report is in a folder with the name of its run.

@@ -8,7 +8,7 @@ from typing import Final
 
 import polars as pl
 
-from rdimport.prepare.clean.lazily import distinct, once_each, stages
+from rdimport.prepare.clean.lazily import once_each, stages
 from rdimport.prepare.clean.mangled import unmangled
 from rdimport.prepare.clean.text import bare, proper, text, tidied
 
@@ -110,7 +110,7 @@ def cnpj(cell: pl.Expr) -> pl.Expr:
         cell,
         _as_cnpj,
         lambda c: _as_cnpj(unmangled(c)),
-        lambda c: distinct(text(c), _letters_too),
+        lambda c: _letters_too(text(c)),
     )
 
 
@@ -148,14 +148,12 @@ def _punctuated(cell: pl.Expr, lengths: tuple[int, ...], marks: tuple[str, ...])
     return pl.when(full | lost).then(pl.concat_str(parts))
 
 
-def _letters_too(value: str) -> str:
-    """An alphanumeric CNPJ with punctuation (by python-stdnum); anything else unchanged."""
-    from stdnum.br import cnpj as library  # noqa: PLC0415  few lists hold one
-
-    compact = "".join(c for c in value.upper() if c.isascii() and c.isalnum())
-    if library.is_valid(compact):
-        return str(library.format(compact))
-    return value
+def _letters_too(cell: pl.Expr) -> pl.Expr:
+    """An alphanumeric CNPJ with punctuation; anything else unchanged."""
+    characters = cell.str.to_uppercase().str.replace_all(r"[^0-9A-Z]", "")
+    groups = r"^(\S{2})(\S{3})(\S{3})(\S{4})(\S{2})$"
+    number = characters.str.replace(groups, "$1.$2.$3/$4-$5")
+    return pl.when(is_cnpj(number)).then(number).otherwise(cell)
 
 
 def is_cpf(cell: pl.Expr) -> pl.Expr:

@@ -309,3 +309,28 @@ def test_no_answer_stops_the_run_for_longer_than_its_word(
         longest = max(longest, seconds, 120.0)
         assert 0 <= pace.wait(now) <= longest + pace.interval
         assert RD.interval <= pace.interval <= RD.seconds * 1.01
+
+
+def learnt(*answers: tuple[float, int, float]) -> EvenPacer:
+    """A pacer of 120 a minute that has seen these: when, requests left, seconds to the reset."""
+    pace = EvenPacer(Quota(120, 60.0))
+    for now, left, reset in answers:
+        pace.learn(now, Limits(120, left, reset), 0, counted=True)
+    return pace
+
+
+def test_a_window_that_is_used_up_is_waited_for_but_no_longer_than_two_of_them() -> None:
+    assert learnt((0.0, 0, 30.0)).held(0.0) == 30
+    assert learnt((0.0, 0, 600.0)).held(0.0) == 120
+    assert learnt((0.0, 0, 0.0)).held(0.0) == 1  # whole seconds: it is over soon, not yet
+
+
+def test_an_answer_may_correct_the_windows_end_but_not_by_more_than_half_of_it() -> None:
+    assert learnt((0.0, 119, 60.0), (10.0, 0, 40.0)).held(10.0) == 40
+    assert learnt((0.0, 119, 60.0), (10.0, 0, 5.0)).held(10.0) == 0  # of the window before
+
+
+@pytest.mark.parametrize(("others", "slower"), [(4, False), (12, True)])
+def test_a_few_requests_that_are_not_ours_are_no_other_client(others: int, slower: bool) -> None:
+    used = [(i / 2, 120 - i - (others if i > 20 else 0), 60 - i / 2) for i in range(1, 60)]
+    assert (learnt(*used).interval > 0.51) is slower

@@ -413,6 +413,7 @@ def test_doubt_becomes_knowledge(place: Place, ledger: Ledger) -> None:
     counts = run.counts()
     assert (counts[State.ACCEPTED], counts[State.UNCERTAIN]) == (2, 0)
     assert run.proofs() == {"webhook": 1}
+    assert run.facts().exit_code == ExitCode.DONE
     assert list(run.failures()) == []
 
 
@@ -448,6 +449,7 @@ def test_a_proof_is_one_for_later_runs_that_listed_the_row_and_for_no_other(
         assert (counts[State.ACCEPTED], counts[State.UNCERTAIN]) == (accepted, uncertain), name
         assert len(list(runs[name].failures())) == uncertain
         assert runs[name].proofs() == ({"export": accepted} if accepted else {})
+        assert runs[name].facts().exit_code == int(bool(uncertain)), "nothing else failed"
     assert ledger.looked_through().wrong == []
 
 

@@ -124,6 +124,7 @@ def test_later_runs_that_list_the_same_row_know_it_too(doubtful: Desk, box: Runn
     assert after["proved"] == {"webhook": before}
     assert after["rows"] == more["rows"]
     assert doubtful.here("ledger", "check").code == 0
+    assert doubtful.here("status", "--check").code == 0, "no row needs a person any more"
     again = doubtful.here("run", "more.csv", *RUN[2:]).summary
     assert (again["requests"], again["already_imported"]) == (0, ROWS + 1)
 

@@ -49,7 +49,8 @@ class EvidenceBooks(Protocol):
 
     def accept(self, destination: int, proved: Sequence[tuple[Doubt, Problem]]) -> Accepted:
         """Record that uncertain conversions arrived, each with its proof, also for the rows of
-        later runs that did not send them again; atomic and durable.
+        later runs that did not send them again; atomic and durable. A run without any other
+        failure has worked (exit code 0) from then on.
         """
 
     def note_complete(self, destination: int, told: Complete, source: str) -> None:

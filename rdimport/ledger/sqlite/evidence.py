@@ -16,6 +16,13 @@ from rdimport.ledger.sqlite.schema import recover
 
 _AT_ONCE: Final = 500
 
+_NOTHING_FAILED: Final = """
+UPDATE run SET exit_code = 0 WHERE id IN (SELECT value FROM json_each(?)) AND exit_code = 1
+    AND NOT EXISTS (SELECT 1 FROM tally t WHERE t.run = run.id AND t.rows > 0
+    AND t.state IN ('invalid', 'refused', 'uncertain'))
+"""
+"""A run whose only failures were doubts that are settled has worked."""
+
 
 class EvidenceBooks:
     """Implements `parts.EvidenceBooks`."""
@@ -76,9 +83,10 @@ class EvidenceBooks:
                 if changed:
                     done += 1
                     runs |= {doubt.run, *_move(db, destination, doubt, text)}
+            which = (json.dumps(list(runs)),)
+            db.execute(_NOTHING_FAILED, which)
             found = db.execute(
-                "SELECT name FROM run WHERE id IN (SELECT value FROM json_each(?))",
-                (json.dumps(list(runs)),),
+                "SELECT name FROM run WHERE id IN (SELECT value FROM json_each(?))", which
             )
             return Accepted(done, frozenset(name for (name,) in found))
 

@@ -11,7 +11,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -228,6 +228,47 @@ def test_only_a_complete_export_frees_what_it_does_not_have(
     assert [row["email"] for row in failed(doubtful)] == [one]
     again = doubtful.here(*RUN, "--resend", "uncertain", "--not-proved").summary
     assert (again["requests"], again["accepted"], again["uncertain"]) == (sent, sent, 1 - sent)
+
+
+@pytest.mark.parametrize("how", ["of another zone", "of that zone", "unread", "no date"])
+def test_an_export_whose_times_are_in_doubt_frees_nobody(
+    doubtful: Desk, box: RunningSandbox, how: str
+) -> None:
+    """All rows are in it, and all of them arrived: each that is sent again would arrive twice."""
+    before, _ = counts(doubtful)
+    head, *lines = box.export().splitlines()
+    west = timezone(timedelta(hours=-3))
+    told = []
+    for line in lines:
+        rest, _comma, at = line.rpartition(",")
+        there = datetime.fromisoformat(at).astimezone(west)
+        told.append(f"{rest},{there:%d/%m/%Y %H:%M:%S}" if "zone" in how else line)
+    if how == "unread":
+        told = [line.rpartition(",")[0] + ",ontem" for line in told]
+        told.append(f'"outro@exemplo.com.br","Feira",{datetime.now(UTC).isoformat()}')
+    doubtful.write("export.csv", "\n".join([head, *told]))
+    span = ["--complete-from", hours(-24), "--complete-until", hours(2)]
+    if how == "no date":
+        span = ["--complete-from", "ontem", "--complete-until", "hoje"]
+    zone = ["--utc-offset", "-03:00"] if how == "of that zone" else []
+    done = doubtful.here(*EXPORTED, *span, *zone)
+    assert done.code == {"of that zone": 0, "no date": 2}.get(how, 1), done.err
+    assert ("not taken as complete" in done.err) == (done.code == 1)
+    again = doubtful.here(*RUN, "--resend", "uncertain", "--not-proved").summary
+    assert (again["requests"], again["uncertain"]) == (0, 0 if how == "of that zone" else before)
+
+
+def test_the_span_of_an_export_is_in_the_zone_of_its_times(
+    doubtful: Desk, box: RunningSandbox
+) -> None:
+    """Its end is 15 minutes ago in one zone, and in three hours in another."""
+    doubtful.write("export.csv", box.export().splitlines()[0] + "\n" + box.export().splitlines()[1])
+    end = f"{datetime.now(UTC) - timedelta(hours=2):%Y-%m-%dT%H:%M}"
+    span = ("--complete-from", "2026-01-01", "--complete-until", end)
+    for zone, sent in (("+00:00", 0), ("-03:00", 1)):
+        assert doubtful.here(*EXPORTED, *span, "--utc-offset", zone).code == 0
+        again = doubtful.here(*RUN, "--resend", "uncertain", "--not-proved").summary
+        assert bool(again["requests"]) == bool(sent), zone
 
 
 def test_an_export_that_says_nothing_of_itself_frees_nobody(

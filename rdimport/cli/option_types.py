@@ -59,11 +59,13 @@ def spoken(text: str) -> Language:
 
 
 def point_in_time(text: str) -> datetime:
-    """A date, or a date and time; without an offset from UTC it is local time."""
+    """A date, or a date and time, with or without an offset from UTC."""
     try:
-        return datetime.fromisoformat(text.strip()).astimezone()
-    except (ValueError, OverflowError):
+        read = datetime.fromisoformat(text.strip())
+        read.timestamp()
+    except (ValueError, OverflowError, OSError):
         raise ArgumentTypeError(_("is no time: write 2026-11-28 or 2026-11-28T18:00")) from None
+    return read
 
 
 def utc_offset(text: str) -> timezone:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 
 from rdimport.cli import resolve
@@ -21,7 +20,7 @@ from rdimport.mapping import Mapping as RowMapping
 from rdimport.report import write_report
 from rdimport.settle.evidence import Evidence, Unread, webhook_lines
 from rdimport.settle.export import exported
-from rdimport.settle.weigh import Settlement, settle
+from rdimport.settle.weigh import Declared, Settlement, settle
 
 
 def execute(args: SettleArguments) -> int:
@@ -30,12 +29,31 @@ def execute(args: SettleArguments) -> int:
     if args.listen:
         return _listen(args, args.listen)
     unread = Unread()
-    done, written = _settled(args, lambda: _evidence(args, unread))
+    done, written = _settled(args, lambda: _evidence(args, unread), _declared(args, unread))
     if args.json:
         say_json(_told(done, unread))
     elif not args.quiet:
         say([*_lines(done, unread), *_reports(args, done, written)])
+    if done.incomplete:
+        print_error(done.incomplete)
+        return ExitCode.FAILED_ROWS
     return ExitCode.DONE
+
+
+def _declared(args: SettleArguments, unread: Unread) -> Declared | None:
+    """What was said of the completeness of an export."""
+    if not (args.complete_from and args.complete_until):
+        return None
+    since, until = (
+        at if at.tzinfo else at.replace(tzinfo=args.utc_offset).astimezone()
+        for at in (args.complete_from, args.complete_until)
+    )
+    if since >= until:
+        raise UsageError(
+            _("--complete-from is not before --complete-until."), _("Correct one of them.")
+        )
+    source = ", ".join(map(shown, args.files))
+    return Declared(since, until, source, unread, args.utc_offset is not None)
 
 
 def _refuse_contradictions(args: SettleArguments) -> None:
@@ -62,10 +80,6 @@ def _refuse_contradictions(args: SettleArguments) -> None:
             ),
             _("Leave them out, or name both."),
         )
-    if args.complete_from and args.complete_until and args.complete_from >= args.complete_until:
-        raise UsageError(
-            _("--complete-from is not before --complete-until."), _("Correct one of them.")
-        )
 
 
 def _evidence(args: SettleArguments, unread: Unread) -> Iterator[Evidence]:
@@ -78,7 +92,9 @@ def _evidence(args: SettleArguments, unread: Unread) -> Iterator[Evidence]:
 
 
 def _settled(
-    args: SettleArguments, evidence: Callable[[], Iterable[Evidence]]
+    args: SettleArguments,
+    evidence: Callable[[], Iterable[Evidence]],
+    told: Declared | None = None,
 ) -> tuple[Settlement, dict[str, Path]]:
     """Settle with some evidence while no run of the account is active. Returns also the reports
     that were written again, by run.
@@ -104,10 +120,7 @@ def _settled(
                     " knows."
                 ),
             )
-        span: tuple[datetime, datetime] | None = None
-        if args.complete_from and args.complete_until:
-            span = args.complete_from, args.complete_until
-        done = settle(ledger, number, evidence(), span, ", ".join(map(shown, args.files)))
+        done = settle(ledger, number, evidence(), told)
         return done, dict(_written_again(args, ledger, done.runs))
 
 
@@ -252,6 +265,7 @@ def _told(done: Settlement, unread: Unread) -> dict[str, object]:
         "known": done.known,
         "settled": done.settled,
         "too_old": done.too_old,
+        "not_complete": done.incomplete or None,
         "unread": {why: number for why, number in unread.items() if number},
         "seconds_to_timeline": done.usual_delay,
         "missing_fields": [one._asdict() for one in done.missing],

@@ -51,7 +51,7 @@ def _of_table(
     bound = bind(mapping, table.columns, table.name)
     for batch in table.batches():
         prepared = prepare(batch, bound)
-        unread["invalid"] += prepared.problems[ROW].n_unique()
+        _count_invalid(prepared.problems, unread)
         for fields, said in _rows(prepared, batch.select(ROW, pl.col(column).alias("__moment__"))):
             at = moment(said, zone)
             if at is None:
@@ -59,6 +59,13 @@ def _of_table(
                 continue
             email, name = str(fields["email"]), str(fields[_NAME])
             yield Evidence(email, name, at, fields, "export", table.name)
+
+
+def _count_invalid(problems: pl.DataFrame, unread: Unread) -> None:
+    """A row without a valid address is of nobody who was sent; another one may be."""
+    nobody = problems.filter(pl.col("field") == "email")[ROW].unique()
+    unread["no_email"] += nobody.len()
+    unread["invalid"] += problems.filter(~pl.col(ROW).is_in(nobody.implode()))[ROW].n_unique()
 
 
 def _rows(

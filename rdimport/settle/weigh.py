@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from statistics import median
 from typing import Final, NamedTuple
 
 import polars as pl
 
+from rdimport.core.messages import ngettext
 from rdimport.core.messages.codes import Code
 from rdimport.core.row import Problem
 from rdimport.ledger import Complete, Doubt, Ledger, identifier_hash
-from rdimport.settle.evidence import Evidence
+from rdimport.settle.evidence import Evidence, Unread
 
 CLOCKS: Final = 60.0
 """Seconds by which RD's clock and this machine's may differ."""
@@ -28,8 +29,23 @@ _ALWAYS: Final = frozenset(
 )
 """Fields, besides custom ones, that RD's webhook always contains if they have a value."""
 
+_ZONES: Final = timedelta(hours=26)
+"""By how much two time zones differ at most."""
+
 _ENOUGH: Final = 3
 """Number of conversions without a field from which its absence is meaningful."""
+
+
+class Declared(NamedTuple):
+    """A declaration that the evidence of a source is complete for a period. `unread` counts what of
+    it is no evidence, `zone_is_known` whether somebody said of which zone its times are.
+    """
+
+    since: datetime
+    until: datetime
+    source: str
+    unread: Unread
+    zone_is_known: bool
 
 
 class Missing(NamedTuple):
@@ -48,14 +64,17 @@ class Settlement:
     """The effect of some evidence.
 
     Of `read` conversions, `known` are in this ledger, `settled` made an uncertain row accepted, and
-    `too_old` match a row but predate its request. `delays` are the seconds between a request and
-    its conversion at RD.
+    `too_old` match a row but predate its request, `near` of them by less than time zones differ.
+    `incomplete` says why a list was not taken as complete that was declared so. `delays` are the
+    seconds between a request and its conversion at RD.
     """
 
     read: int = 0
     known: int = 0
     settled: int = 0
     too_old: int = 0
+    near: int = 0
+    incomplete: str = ""
     runs: set[str] = field(default_factory=set)
     delays: list[float] = field(default_factory=list)
     missing: list[Missing] = field(default_factory=list)
@@ -78,13 +97,12 @@ def settle(
     ledger: Ledger,
     destination: int,
     evidence: Iterable[Evidence],
-    span: tuple[datetime, datetime] | None = None,
-    source: str = "",
+    told: Declared | None = None,
 ) -> Settlement:
     """Compare evidence with the ledger, and record what it proves.
 
-    With a `span`, the evidence is declared complete for that period, so that uncertain rows it
-    lacks are known not to have arrived.
+    Where it is `told` to be complete for a period, uncertain rows that it lacks are known not to
+    have arrived, unless some of it may be theirs.
     """
     done = Settlement()
     seen: dict[int, _Seen] = defaultdict(_Seen)
@@ -100,13 +118,38 @@ def settle(
         for identity, run in runs.items():
             seen[run].conversions += 1
             seen[run].fields.update({name for one in by_identity[identity] for name in one.fields})
-    if span is not None and names:
-        since, until = (int(moment.timestamp() * 1000) for moment in span)
-        hashes = frozenset(identifier_hash(ledger, name) for name in names)
-        told = Complete(since, until, hashes)
-        ledger.evidence.note_complete(destination, told, source)
+    if told is not None and names:
+        done.incomplete = _doubtful(told, done)
+        if not done.incomplete:
+            since, until = (int(moment.timestamp() * 1000) for moment in (told.since, told.until))
+            hashes = frozenset(identifier_hash(ledger, name) for name in names)
+            ledger.evidence.note_complete(destination, Complete(since, until, hashes), told.source)
     done.missing = sorted(_missing(ledger, seen))
     return done
+
+
+def _doubtful(told: Declared, done: Settlement) -> str:
+    """Why rows that the list lacks may be in it all the same; empty if they are not."""
+    unread = told.unread["invalid"] + told.unread["no_moment"]
+    if unread:
+        return ngettext(
+            "The list is not taken as complete: {number} line of it could not be read, and may be"
+            " of an uncertain row.",
+            "The list is not taken as complete: {number} lines of it could not be read, and may be"
+            " of uncertain rows.",
+            unread,
+        )
+    if done.near and not told.zone_is_known:
+        return ngettext(
+            "The list is not taken as complete: {number} uncertain row is in it with a time shortly"
+            " before it was sent, as if of another time zone. Say with --utc-offset of which zone"
+            " the times are.",
+            "The list is not taken as complete: {number} uncertain rows are in it with times"
+            " shortly before they were sent, as if of another time zone. Say with --utc-offset of"
+            " which zone the times are.",
+            done.near,
+        )
+    return ""
 
 
 def _by_identity(
@@ -148,6 +191,7 @@ def _prove(
         after = [one for one in ones if (one.at - left).total_seconds() >= -CLOCKS]
         if not after:
             done.too_old += 1
+            done.near += max(one.at for one in ones) > left - _ZONES
             continue
         first = min(after, key=lambda one: one.at)
         proved.append((doubt, _problem(first)))

@@ -10,6 +10,7 @@ from rdimport.core.row import State
 from rdimport.ledger.hashes import hashed
 from rdimport.ledger.postgres import schema, statements
 from rdimport.ledger.postgres.address import parsed
+from rdimport.ledger.postgres.gathered import Gathered
 from rdimport.ledger.postgres.lease import Lease, take
 from rdimport.ledger.postgres.session import Session
 from rdimport.ledger.postgres.writes import Writes
@@ -89,7 +90,7 @@ def worker(url: str, lease: Lease | None = None) -> Worker:
     )
     session.change("INSERT INTO rdimport.written VALUES (%s, 0)", (run,))
     writes = Writes(
-        session,
+        Gathered(session),
         name,
         run=run,
         destination=HERE,

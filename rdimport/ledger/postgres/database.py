@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, LiteralString, Protocol
 
 from rdimport.ledger.port import Ledger
+from rdimport.ledger.postgres.gathered import Gathered
 from rdimport.ledger.postgres.session import Connection, Session
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ class Database(Ledger, Protocol):
     @property
     def session(self) -> Session:
         """The connection."""
+
+    @property
+    def gathered(self) -> Gathered:
+        """Over which all runs of this process write what they send."""
 
     @property
     def timeline(self) -> str:

@@ -149,3 +149,7 @@ class PostgresFleet:
     def tick(self, job: str, at: datetime) -> bool:
         """Whether it is this caller who puts a job in that is due at that moment."""
         return bool(self._session.change(_TICK, (job, at)))
+
+    def forget_ticks(self) -> None:
+        """The queue was lost: what was due within the hour is put in once more."""
+        self._session.change("DELETE FROM rdimport.due")

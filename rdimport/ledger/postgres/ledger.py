@@ -22,6 +22,7 @@ from rdimport.ledger.postgres.accounts import ALONE, AccountBooks, Accounts, cla
 from rdimport.ledger.postgres.content import PostgresContent
 from rdimport.ledger.postgres.earlier_runs import NamingBooks, lines, note_attempt
 from rdimport.ledger.postgres.evidence import EvidenceBooks, recover
+from rdimport.ledger.postgres.gathered import Gathered, join, leave
 from rdimport.ledger.postgres.lookup import known, sources
 from rdimport.ledger.postgres.people import PeopleBooks
 from rdimport.ledger.postgres.run import PostgresRun
@@ -46,12 +47,23 @@ class PostgresLedger:
         self.people = PeopleBooks(self)
         self._key = key
         self._looking = False
+        self._gathered: Gathered | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._gathered is not None:
+            leave(self._gathered)
+            self._gathered = None
         self.session.end()
+
+    @property
+    def gathered(self) -> Gathered:
+        """Over which all runs of this process write what they send."""
+        if self._gathered is None:
+            self._gathered = join(self.session.address)
+        return self._gathered
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:

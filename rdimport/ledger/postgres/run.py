@@ -50,7 +50,7 @@ class PostgresRun(RunReader):
         self._written: Writes | None = None
         if turn is not None:
             self._written = Writes(
-                ledger.session,
+                ledger.gathered,
                 name,
                 run=number,
                 destination=destination,
@@ -199,6 +199,8 @@ class PostgresRun(RunReader):
         end. Returns those of `begun` that this run has claimed: only they may leave. What became
         of the others is noted here. A `SendAttempt` among `ended` did not arrive.
         """
+        if not self._writes.done:  # from here on all runs of this process share a connection
+            self.ledger.session.close()
         claimed = self._writes.apply(begun, ended, counters)
         self.has_begun = self.has_begun or bool(claimed)
         return claimed

@@ -30,6 +30,10 @@ class CutOffError(LedgerError):
     exit_code = ExitCode.STOPPED
 
 
+class NotWhereItWasError(CutOffError):
+    """A write of a run was done before, or the database is another one than it was."""
+
+
 class NotReplicatedError(LedgerError):
     """The database warned at a commit: the note may be gone after a failover."""
 
@@ -92,6 +96,17 @@ def damaged(address: Address, said: str) -> LedgerDamagedError:
     return LedgerDamagedError(
         _("The ledger {where} is damaged: {said}.", where=address.shown, said=said),
         _("Nothing is sent from it. Ask whoever runs the database to restore it."),
+    )
+
+
+def not_where_it_was(address: Address) -> NotWhereItWasError:
+    """What a write is answered that is not the next one."""
+    return NotWhereItWasError(
+        _(
+            "The ledger {where} cannot be reached: {said}.",
+            where=address.shown,
+            said="it is not where it was left",
+        )
     )
 
 

@@ -8,30 +8,23 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from itertools import chain, repeat
-from typing import Any, Final, NamedTuple
-
-import psycopg
-from psycopg.errors import DivisionByZero
+from typing import Final, NamedTuple
 
 from rdimport.core.errors import Bug
 from rdimport.core.row import Problem, State
 from rdimport.ledger.postgres import statements as sql
+from rdimport.ledger.postgres.gathered import PATIENCE, Answer, Gathered
 from rdimport.ledger.postgres.lease import SECONDS, Lease, boottime
 from rdimport.ledger.postgres.schema import ACCEPTED, ON_ITS_WAY, REFUSED, UNCERTAIN, timeline
-from rdimport.ledger.postgres.session import Connection, Session, roll_back
+from rdimport.ledger.postgres.session import Connection
 from rdimport.ledger.postgres.trouble import (
     CutOffError,
-    explained,
     notes_lost,
     timeline_changed,
 )
 from rdimport.ledger.records import Counters, Outcome, RowResult, SendAttempt, problems_of, text_of
 
-PATIENCE: Final = 30.0
-"""Seconds within which a database that went away may come back; the lease does not last longer."""
-
 _PAUSES: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
-Answer = psycopg.Cursor[tuple[Any, ...]]
 Ends = Sequence[RowResult | SendAttempt]
 
 
@@ -48,7 +41,7 @@ class Writes:
 
     def __init__(
         self,
-        session: Session,
+        gathered: Gathered,
         name: str,
         *,
         run: int,
@@ -57,7 +50,7 @@ class Writes:
         timeline: str,
         digests: Callable[[Sequence[str], int], list[bytes]],
     ) -> None:
-        self._session = session
+        self._gathered = gathered
         self._name = name
         self._ours = {"run": run, "destination": destination}
         self._lease = lease
@@ -111,31 +104,20 @@ class Writes:
                 return self._try(write) if noted is None else noted
             except CutOffError:
                 unsure = True
-                self._session.close()
                 if time.monotonic() + pause > end:
                     raise
             time.sleep(pause)
         raise Bug("a write that never ended")
 
     def _try(self, write: _Write) -> dict[bytes, int]:
-        """All of a write, sent at once."""
-        ended: list[Answer] = []
-        claims: Answer | None = None
-        with explained(self._session.address):
-            db = self._session.connection
-            try:
-                with self._session.watched(db, PATIENCE), db.pipeline():  # committed at its end
-                    self._session.prepare(db)
-                    ended = self._end(db, write)
-                    claims = self._claim(db, write.begun) if write.begun else None
-            except BaseException as error:
-                roll_back(db)
-                if isinstance(error, DivisionByZero):
-                    raise psycopg.OperationalError("it is not where it was left") from error
-                raise
-            claimed: dict[bytes, int] = dict(claims.fetchall()) if claims else {}
-            accepted, *others = (answer.fetchall() for answer in ended)
-        self._session.committed()
+        """All of a write, sent at once, with those of other runs."""
+
+        def send(db: Connection) -> list[Answer]:
+            ended = self._end(db, write)
+            return [*ended, self._claim(db, write.begun)] if write.begun else ended
+
+        accepted, *others = self._gathered.write(send)
+        claimed: dict[bytes, int] = dict(others.pop()) if write.begun else {}
         if accepted[0][0] + sum(map(len, others)) < len(write.ended):
             self._note_late(write.ended)
         return claimed
@@ -145,25 +127,26 @@ class Writes:
         Waits for what is left of the connection that broke. Raises LedgerLostError where what was
         acknowledged before is gone.
         """
-        address, run = self._session.address, self._ours["run"]
-        now = timeline(self._session)
-        if now != self._timeline and not self.done:
-            raise timeline_changed(address, self._timeline, now)
-        found = self._session.change(sql.COMMITTED, (run,))
-        writes = found[0][0] if found else -1
-        if writes < self.done:
-            self._session.change(sql.LOST, (self._name,))
-            raise notes_lost(address, self._name)
-        if now != self._timeline:
-            self._session.change(sql.FOLLOW, (now, self._timeline))
-            self._timeline = now
-        if writes != write.number:
-            return None
-        identities = [row.identity for row in write.begun]
-        values = (self._ours["destination"], run, self._lease.epoch, identities)
-        claimed = self._session.query(sql.MINE, values)
-        self._note_late(write.ended)
-        return dict(claimed)
+        with self._gathered.alone() as session:
+            address, run = session.address, self._ours["run"]
+            now = timeline(session)
+            if now != self._timeline and not self.done:
+                raise timeline_changed(address, self._timeline, now)
+            found = session.change(sql.COMMITTED, (run,))
+            writes = found[0][0] if found else -1
+            if writes < self.done:
+                session.change(sql.LOST, (self._name,))
+                raise notes_lost(address, self._name)
+            if now != self._timeline:
+                session.change(sql.FOLLOW, (now, self._timeline))
+                self._timeline = now
+            if writes != write.number:
+                return None
+            identities = [row.identity for row in write.begun]
+            values = (self._ours["destination"], run, self._lease.epoch, identities)
+            claimed = session.query(sql.MINE, values)
+            self._note_late(write.ended)
+            return dict(claimed)
 
     def _end(self, db: Connection, write: _Write) -> list[Answer]:
         """Note ends; the first answer counts rows that were accepted, each other one has a line
@@ -213,7 +196,7 @@ class Writes:
 
     def _note_late(self, ended: Ends) -> None:
         """Settle doubt: rows that a take-over held for uncertain, and whose answers came late."""
-        with self._session.transaction() as db:
+        with self._gathered.alone() as session, session.transaction() as db:
             for end in ended:
                 values = {**self._ours, **self._given([end])}
                 found = db.execute(sql.IS_OURS, values).fetchone()
@@ -269,7 +252,7 @@ class Writes:
         """
         wanted = [row.identity for row in unclaimed]
         ours, lease = self._ours, self._lease
-        with self._session.transaction() as db:
+        with self._gathered.alone() as session, session.transaction() as db:
             found = db.execute(sql.EPOCH, (lease.quota,)).fetchone()
             if found != (lease.epoch,):
                 self.is_lost = True

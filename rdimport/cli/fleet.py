@@ -63,7 +63,9 @@ def _asked(url: str, what: str, *names: str) -> list[Queued]:
         queue = Queue(url)
         async with queue.app.open_async():
             if what == "make":
-                await queue.make()
+                if await queue.make():
+                    with fleet_of(url) as fleet:
+                        fleet.forget_ticks()
                 return []
             for name in names:
                 await queue.put_now(name)

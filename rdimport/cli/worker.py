@@ -85,7 +85,7 @@ def _as_end(ended: one_job.Ended) -> JobEnd:
         return JobEnd(ended.code, error=ended.error)
     summary = ended.result.summary
     at = datetime.fromisoformat(summary.resume_at) if summary.resume_at else None
-    return JobEnd(ended.code, summary.stopped_by, at)
+    return JobEnd(ended.code, summary.stopped_because, at)
 
 
 def _as_end_of(error: RdimportError) -> JobEnd:

@@ -69,14 +69,18 @@ class Queue:
         each_minute = self.app.periodic(cron="* * * * *")
         each_minute(self.app.task(name="rdimport.due", queue=_SCHEDULE)(put_in_due))
 
-    async def make(self) -> None:
-        """Make its tables where there are none."""
-        if not await self.app.check_connection_async():
-            try:
-                await self.app.schema_manager.apply_schema_async()
-            except ConnectorException:  # another one made them in the same moment
-                if not await self.app.check_connection_async():
-                    raise
+    async def make(self) -> bool:
+        """Make its tables where there are none; tells whether it did."""
+        if await self.app.check_connection_async():
+            return False
+        try:
+            schema = f"CREATE SCHEMA IF NOT EXISTS {_SCHEMA}"
+            await self.app.connector.execute_query_async(schema)
+            await self.app.schema_manager.apply_schema_async()
+        except ConnectorException:  # another one made them in the same moment
+            if not await self.app.check_connection_async():
+                raise
+        return True
 
     async def is_there(self) -> bool:
         """Whether it has its tables."""

@@ -80,7 +80,7 @@ class Worker:
         for talker in ("procrastinate", "psycopg.pool"):  # each failed try, with its stack
             logging.getLogger(talker).addHandler(logging.NullHandler())
             logging.getLogger(talker).propagate = False
-        with self._pool, self._desk:
+        with self._fleet, self._pool, self._desk:
             asyncio.run(self._work(once=once))
 
     async def _work(self, *, once: bool) -> None:
@@ -109,7 +109,6 @@ class Worker:
                 await self._at_desk(self._fleet.leave, self.name)
             if not doing[0].cancelled():
                 doing[0].result()
-        self._fleet.__exit__()
 
     def _asked(self) -> None:
         if self._ending.is_set():
@@ -215,6 +214,7 @@ class Worker:
         if after.next is Next.REST:
             with suppress(LedgerError):  # the ledger itself refuses the next run, too
                 await self._at_desk(self._fleet.pause, account, str(end.error))
+            await self._put_back(account, job, now + _WHILE_PAUSED)
         if after.next is Next.AGAIN:
             paused = fold(account) in self._paused
             at = now + _WHILE_PAUSED if paused else after.at

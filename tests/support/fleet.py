@@ -20,7 +20,9 @@ _SILENCE = """
 UPDATE rdimport_queue.procrastinate_workers SET last_heartbeat = '-infinity'
 WHERE id IN (SELECT worker_id FROM rdimport_queue.procrastinate_jobs WHERE status = 'doing')
 """
-_LEFT = "SELECT count(*) FROM rdimport_queue.procrastinate_jobs WHERE queue_name LIKE 'jobs%'"
+_LEFT = (
+    "SELECT count(*) FROM rdimport_queue.procrastinate_jobs WHERE starts_with(queue_name, 'jobs')"
+)
 
 
 class Office(Machine):

@@ -1,0 +1,185 @@
+"""What fails, and what a person sees: the table of docs/fleet.md, a test for each line.
+
+The clocks (line "clocks apart") are the database's by construction: no statement of a lease has a
+time of the machine in it (tests/test_fleet_lease.py).
+"""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from subprocess import Popen
+
+import pytest
+from support.cable import cable
+from support.fleet import CLIENTS, Office
+from support.postgres import Server, free_port
+from support.waiting import until
+
+from rdimport.sandbox.embedded import RunningSandbox
+
+ROWS = 200
+
+
+@pytest.fixture(scope="module")
+def secrets(one_sandbox: RunningSandbox) -> dict[str, str]:
+    return {client: one_sandbox.create_key("failures", client) for client in CLIENTS}
+
+
+@pytest.fixture
+def office(
+    tmp_path: Path, box: RunningSandbox, postgres: Server, secrets: dict[str, str]
+) -> Office:
+    one = Office.new(tmp_path, box, postgres, secrets)
+    one.write_lists(ROWS)
+    one.due(quota="10/s")
+    return one
+
+
+def started(at: Office) -> Popen[str]:
+    """A worker in the middle of its work."""
+    worker = at.start("worker")
+    until(at.all_begun)
+    return worker
+
+
+def waiting(at: Office, account: str) -> list[str]:
+    """When the jobs of an account go on, of those that wait for a time."""
+    return [
+        one["at"]
+        for one in at.status()["queue"]
+        if one["account"] == account and not one["at_work"]
+    ]
+
+
+def test_a_worker_is_killed_and_its_list_changes_before_another_one_takes_over(
+    office: Office,
+) -> None:
+    one = started(office)
+    one.kill()
+    office.wait(one)
+    office.write_lists(ROWS + 5)
+    office.due()
+    office.lapse()
+    two = office.start("worker", "--slots", "5")
+    office.until_done()
+    office.see_all_accounted_for(most_in_doubt=64)
+    assert "working" in {worker["state"] for worker in office.status()["workers"]}
+    two.send_signal(signal.SIGTERM)
+    ended = office.wait(two)
+    assert (ended.code, "has ended" in ended.out) == (0, True)
+
+
+def test_a_worker_that_is_frozen_and_comes_back_claims_nothing_more(office: Office) -> None:
+    one = started(office)
+    one.send_signal(signal.SIGSTOP)
+    office.lapse()
+    office.due()
+    two = office.start("worker")
+    office.until_done()
+    one.send_signal(signal.SIGCONT)
+    assert office.here("fleet", "drain").code == 0
+    ends = [office.wait(worker) for worker in (one, two)]
+    assert [end.code for end in ends] == [0, 0]
+    assert "another machine took this account over" in ends[0].out
+    office.due()
+    assert office.here("worker", "--once").code == 0
+    office.see_all_accounted_for(most_in_doubt=64)
+
+
+def test_a_worker_that_loses_the_way_to_rd_leaves_its_accounts_to_others(
+    office: Office, box: RunningSandbox
+) -> None:
+    office.base_url = f"http://127.0.0.1:{free_port()}"
+    lost = office.start("worker")
+    until(lambda: all(waiting(office, client) for client in CLIENTS))
+    assert not box.requests
+    assert office.here("fleet", "drain").code == 0
+    ended = office.wait(lost)
+    assert (ended.code, ended.err.count("goes on at")) == (0, len(CLIENTS))
+    office.base_url = box.base_url
+    assert office.here("fleet", "resume", *CLIENTS).code == 0  # or in five minutes
+    office.due()
+    assert office.here("worker", "--once").code == 0
+    office.see_all_accounted_for(most_in_doubt=0)
+
+
+def test_while_the_database_is_away_nothing_is_sent(office: Office, postgres: Server) -> None:
+    straight = office.ledger
+    with cable(postgres.port) as line:
+        office.ledger = straight.replace(f":{postgres.port}/", f":{line.port}/")
+        worker = started(office)
+        line.unplug()
+        until(lambda: line.refused > 4)
+        sent = office.arrived()
+        until(lambda: line.refused > 12)
+        assert office.arrived() == sent
+        line.mend()
+        until(lambda: sum(office.arrived().values()) > sum(sent.values()))
+        office.ledger = straight
+        assert office.here("fleet", "drain").code == 0
+        ended = office.wait(worker)
+    assert (ended.code, ended.err.count("cannot be reached")) == (0, 1)
+    office.due()
+    assert office.here("worker", "--once").code == 0
+    office.see_all_accounted_for(most_in_doubt=0)
+
+
+def test_a_person_who_runs_what_a_worker_is_at_is_told_so(office: Office) -> None:
+    worker = started(office)
+    person = office.here("jobs", "run", "acme-fair")
+    assert (person.code, "is in use" in person.out + person.err) == (75, True)
+    office.finish(worker)
+    office.see_all_accounted_for(most_in_doubt=0)
+
+
+def test_one_accounts_key_is_revoked_and_the_others_go_on(
+    office: Office, box: RunningSandbox, secrets: dict[str, str]
+) -> None:
+    office.due()
+    box.switch_key(secrets["acme"], active=False)
+    try:
+        worker = office.here("worker", "--once")
+        assert (worker.code, "acme-fair: waits for a person" in worker.err) == (0, True)
+        assert "acme" not in office.at_work()
+        assert (office.of_client("acme"), office.of_client("lua")) == (0, ROWS)
+    finally:
+        box.switch_key(secrets["acme"], active=True)
+    assert office.here("jobs", "run", "acme-fair").code == 0
+    office.see_all_accounted_for(most_in_doubt=0)
+
+
+def test_the_queues_tables_are_lost(office: Office, postgres: Server) -> None:
+    office.finish(started(office))
+    postgres.do("DROP SCHEMA rdimport_queue CASCADE", database=office.database)
+    without = office.here("worker", "--once")
+    assert (without.code, "rdimport fleet init" in without.err) == (2, True)
+    office.write_lists(ROWS + 3)
+    assert office.here("fleet", "init").code == 0
+    assert office.here("worker", "--once").code == 0  # what was due within the hour starts again
+    office.see_all_accounted_for(most_in_doubt=0)
+    assert sum(office.arrived().values()) == 2 * (ROWS + 3)
+
+
+def test_an_account_whose_ledger_has_forgotten_rows_rests_until_a_person_says_otherwise(
+    office: Office, postgres: Server
+) -> None:
+    worker = started(office)
+    assert office.here("fleet", "pause", *CLIENTS).code == 0
+    until(lambda: office.at_work() == dict.fromkeys(CLIENTS, False))
+    lost = "INSERT INTO rdimport.setting VALUES ('lost', 'a run')"
+    postgres.do(lost, database=office.database)
+    now = "UPDATE rdimport_queue.procrastinate_jobs SET scheduled_at = NULL"
+    postgres.do("DELETE FROM rdimport.paused", now, database=office.database)
+    resting = "SELECT count(*) FROM rdimport.paused"
+    until(lambda: postgres.ask(resting, database=office.database) == len(CLIENTS))
+    sent = office.arrived()
+    assert office.here("ledger", "accept", "--yes").code == 0
+    assert {one["account"] for one in office.status()["paused"]} == set(CLIENTS)
+    assert office.arrived() == sent
+    worker.send_signal(signal.SIGTERM)
+    assert "its account rests" in office.wait(worker).err
+    assert office.here("fleet", "resume", *CLIENTS).code == 0
+    office.due()
+    assert office.here("worker", "--once").code == 0
+    office.see_all_accounted_for(most_in_doubt=0)

@@ -65,10 +65,11 @@ lint: .venv/ready-dev
 	$(BIN)/python -m mypy --platform win32 --no-warn-unreachable
 	$(BIN)/lint-imports
 
-# Hundreds of seeded runs against an endpoint that misbehaves, with kills and resumes; some six minutes.
+# Hundreds of seeded runs against an endpoint that misbehaves, with kills and resumes; some fifteen minutes.
 proof: .venv/ready-dev
 	$(BIN)/python -m tests.proof --seeds 300 --quick
 	$(BIN)/python -m tests.proof --seeds 300 --quick --ledger postgres
+	for seed in 1 2 3; do $(BIN)/python -m tests.proof.fleet --seed $$seed || exit 1; done
 
 # An hour of damaged lists, mappings, settings, answers and ledgers. FUZZ='--seconds 60 --seed 1'
 FUZZ =

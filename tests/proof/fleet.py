@@ -1,0 +1,288 @@
+"""Many accounts at several workers, of which some are killed, frozen and cut off, again and again:
+`python -m tests.proof.fleet --accounts 12 --workers 3 --minutes 2 --seed 1`.
+
+The long form of the same: `--accounts 1000 --workers 4 --minutes 20 --every 30 --kill-only`. The
+sandbox knows what arrived and how many requests were one too many for a quota. At the end nobody
+arrived twice, the ledger knows of each row that arrived, and what it says is true; and it is told
+how much of the quotas was used, and how long accounts of a killed worker stood still.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from subprocess import DEVNULL, Popen, TimeoutExpired
+from typing import Final
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from support.cable import TO_CLIENT, TO_SERVER, Cable, cable
+from support.lists import MAPPING, people
+from support.postgres import Server, serving
+
+from rdimport.sandbox import SandboxOptions, running
+from rdimport.sandbox.embedded import RunningSandbox
+
+PATIENCE: Final = 300.0
+
+
+@dataclass
+class Told:
+    """How the story is to be."""
+
+    accounts: int
+    workers: int
+    minutes: float
+    every: float
+    quota: str
+    seed: int
+    kill_only: bool
+
+
+@dataclass(eq=False)
+class Worker:
+    """A process, and its way to the database."""
+
+    process: Popen[bytes]
+    line: Cable
+    back_at: float | None = None
+    """When what was done to it comes to an end."""
+
+
+@dataclass
+class Fleet:
+    """A folder with settings, lists and keys, and the workers that use it."""
+
+    told: Told
+    folder: Path
+    box: RunningSandbox
+    server: Server
+    stack: ExitStack
+    workers: list[Worker] = field(default_factory=list)
+    deaths: list[float] = field(default_factory=list)
+    perils: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.url = self.server.new_database()
+        number, unit = self.told.quota.split("/")
+        self.per_second = int(number) / {"s": 1, "min": 60, "h": 3600}[unit]
+        self.rows = max(5, int(self.per_second * self.told.minutes * 60))
+        self.clients = [f"client-{n}" for n in range(self.told.accounts)]
+        self._told = os.environ | {
+            "RDIMPORT_LEDGER_KEY": secrets.token_hex(32),
+            "RDIMPORT_CONFIG": str(self.folder / "rdimport.toml"),
+            "RDIMPORT_BASE_URL": self.box.base_url,
+            "RDIMPORT_STATE_DIR": str(self.folder / "state"),
+            "XDG_CACHE_HOME": str(self.folder / "cache"),
+            "POLARS_MAX_THREADS": "1",
+        }
+
+    def set_up(self) -> None:
+        moment = time.localtime(time.time() - 60)
+        every = f"{moment.tm_min} {moment.tm_hour} * * *"
+        settings = ['[defaults]\nreport_dir = "reports"\n']
+        (self.folder / "list.yaml").write_text(MAPPING)
+        for client in self.clients:
+            (self.folder / f"{client}.csv").write_text(
+                people(self.rows).replace("@", f"@{client}.")
+            )
+            key = self.folder / f"{client}.key"
+            key.write_text(self.box.create_key("fleet", client))
+            key.chmod(0o600)
+            settings.append(
+                f'[accounts.{client}]\napi_key = {{file = "{client}.key"}}\n'
+                f'quota = "{self.told.quota}"\n'
+                f'[jobs.{client}]\naccount = "{client}"\nfiles = "{client}.csv"\n'
+                f'mapping = "list.yaml"\nevery = "{every}"\n'
+            )
+        (self.folder / "rdimport.toml").write_text("".join(settings))
+        if self.do("fleet", "init"):
+            sys.exit("no ledger could be made")
+
+    def _start(self, url: str, *words: str) -> Popen[bytes]:
+        log = (self.folder / "workers.log").open("ab")
+        with log:
+            return Popen(
+                [sys.executable, "-m", "rdimport", *words],
+                cwd=self.folder,
+                env=self._told | {"RDIMPORT_LEDGER": url},
+                stdin=DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    def do(self, *words: str) -> int:
+        return self._start(self.url, *words).wait(PATIENCE)
+
+    def start_worker(self) -> None:
+        line = self.stack.enter_context(cable(self.server.port))
+        url = self.url.replace(f":{self.server.port}/", f":{line.port}/")
+        slots = str(max(2, -(-self.told.accounts // max(1, self.told.workers - 1))))
+        self.workers.append(Worker(self._start(url, "worker", "--slots", slots), line))
+
+    def harm(self, chance: Random, now: float) -> None:
+        """Something happens to one of the workers that nothing is happening to."""
+        fine = [one for one in self.workers if one.back_at is None]
+        one = chance.choice(fine)
+        what = "killed"
+        if not self.told.kill_only:
+            what = chance.choice(["killed", "frozen", "cut from the database", "held", "drained"])
+        self.perils[what] += 1
+        if what == "killed":
+            one.process.kill()
+            self.deaths.append(now)
+        elif what == "drained":
+            one.process.terminate()
+        elif what == "frozen":
+            one.process.send_signal(signal.SIGSTOP)
+            one.back_at = now + chance.uniform(1, 60)
+        elif what == "held":
+            one.line.hold(TO_SERVER, TO_CLIENT)
+            one.back_at = now + chance.uniform(1, 40)
+        else:
+            one.line.unplug()
+            one.back_at = now + chance.uniform(1, 40)
+        if what in ("killed", "drained"):
+            one.process.wait(PATIENCE)
+            self.workers.remove(one)
+            self.start_worker()
+
+    def mend(self, now: float) -> None:
+        """Let go of what is over by now."""
+        for one in self.workers:
+            if one.back_at is not None and one.back_at <= now:
+                one.back_at = None
+                one.line.mend()
+                with suppress(ProcessLookupError):
+                    one.process.send_signal(signal.SIGCONT)
+
+    def end(self) -> None:
+        """All workers end in order."""
+        self.mend(float("inf"))
+        for one in self.workers:
+            one.process.terminate()
+        for one in self.workers:
+            try:
+                one.process.wait(60)
+            except TimeoutExpired:
+                one.process.kill()
+
+
+def play(fleet: Fleet) -> tuple[float, float]:
+    """The story; returns when it began and ended, by the sandbox's clock."""
+    told, chance = fleet.told, Random(fleet.told.seed)  # noqa: S311
+    for _ in range(told.workers):
+        fleet.start_worker()
+    while not fleet.box.counts()["accepted"]:
+        time.sleep(0.1)
+    began = time.time()
+    next_harm = began + told.every
+    while time.time() < began + told.minutes * 60:
+        time.sleep(0.5)
+        fleet.mend(time.time())
+        if time.time() >= next_harm:
+            next_harm += told.every
+            fleet.harm(chance, time.time())
+    ended = time.time()
+    fleet.end()
+    return began, ended
+
+
+def untruths(fleet: Fleet) -> list[str]:
+    """What is not as it has to be."""
+    arrived = Counter(one["email"] for one in fleet.box.conversions())
+    found = [f"{email} arrived {n} times" for email, n in arrived.items() if n > 1]
+    database = fleet.url.rpartition("/")[2].replace("%20", " ")
+    with fleet.server.connect(database) as db:
+        rows = db.execute(
+            "SELECT d.account, c.state, count(*) FROM rdimport.conversion c"
+            " JOIN rdimport.destination d ON d.id = c.destination GROUP BY 1, 2"
+        ).fetchall()
+    known: dict[str, Counter[int]] = defaultdict(Counter)
+    for account, state, number in rows:
+        known[account][state] = number
+    has = Counter(email.partition("@")[2].partition(".")[0] for email in arrived)
+    for client in fleet.clients:
+        states = known[client]
+        doubt = states[0] + states[2]  # the next run holds what a dead one left on its way
+        if states[1] > has[client]:
+            found.append(f"{client}: {states[1]} accepted, {has[client]} arrived")
+        if states[1] + doubt < has[client]:
+            found.append(f"{client}: {has[client]} arrived, {states[1]} + {doubt} known")
+        if states[3]:
+            found.append(f"{client}: {states[3]} refused, and none was to be")
+    return found
+
+
+def standstills(fleet: Fleet, times: dict[str, list[float]], ended: float) -> list[float]:
+    """For each kill: how long the account that stood still longest after it did so."""
+    longest = []
+    for death in fleet.deaths:
+        gaps = []
+        for stamps in times.values():
+            before = max((at for at in stamps if at <= death), default=death)
+            after = min((at for at in stamps if at > death), default=ended)
+            gaps.append(after - max(before, death - 1 / fleet.per_second))
+        longest.append(max(gaps))
+    return longest
+
+
+def tell(fleet: Fleet, began: float, ended: float) -> int:
+    """Say what was measured; 1 where something is untrue."""
+    entries = fleet.box.timeline()
+    times: dict[str, list[float]] = defaultdict(list)
+    for one in entries:
+        times[one["account"]].append(float(one["at"]))
+    first = min((min(stamps) for stamps in times.values()), default=0.0)
+    counts = fleet.box.counts()
+    allowed = fleet.told.accounts * fleet.per_second * (ended - began)
+    wrong = untruths(fleet)
+    for text in wrong:
+        print(f"seed {fleet.told.seed}: {text}")
+    print(f"{fleet.told} load {os.getloadavg()[0]:.1f}")
+    print(f"{len(entries)} rows arrived, {len(wrong)} untruths, {dict(fleet.perils)}")
+    print(f"quota used: {100 * len(entries) / allowed:.1f} % of {allowed:.0f}")
+    share = 100 * counts["throttled"] / max(1, counts["requests"])
+    print(f"429: {counts['throttled']} ({share:.2f} %)")
+    gaps = standstills(fleet, times, first + (ended - began))
+    print("longest standstill after each kill, s:", [round(gap, 1) for gap in gaps])
+    return 1 if wrong else 0
+
+
+def main() -> int:
+    """0 when nothing was untrue."""
+    words = argparse.ArgumentParser(prog="python -m tests.proof.fleet", description=__doc__)
+    words.add_argument("--accounts", type=int, default=12)
+    words.add_argument("--workers", type=int, default=3)
+    words.add_argument("--minutes", type=float, default=2)
+    words.add_argument("--every", type=float, default=15, help="seconds between two perils")
+    words.add_argument("--quota", default="60/min", help="of each account")
+    words.add_argument("--seed", type=int, default=0)
+    words.add_argument("--kill-only", action="store_true")
+    told = Told(**vars(words.parse_args()))
+    folder = Path(tempfile.mkdtemp(prefix="rdimport-fleet-"))
+    options = SandboxOptions(plan=told.quota, lead_limit=0, custom_fields="any", keep=2_000_000)
+    try:
+        with ExitStack() as stack:
+            server = stack.enter_context(serving(max_connections="300"))
+            box = stack.enter_context(running(options))
+            fleet = Fleet(told, folder, box, server, stack)
+            fleet.set_up()
+            return tell(fleet, *play(fleet))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

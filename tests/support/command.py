@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rdimport import cli
+from support.forks import Copy, can_copy
 from support.waiting import PATIENCE
 
 KEY = "k3y-f0r-tests-a9f8c7e6d5b4"
@@ -75,10 +76,13 @@ class Desk:
 
     def start(self, *words: object, stdin: Any = subprocess.DEVNULL) -> subprocess.Popen[str]:
         """Start a command and leave it running."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", "rdimport", *map(str, words)],
+        environment = self._told()
+        copied = can_copy(environment)
+        arguments = [str(word) for word in words]
+        process = (Copy if copied else subprocess.Popen)(
+            arguments if copied else [sys.executable, "-m", "rdimport", *arguments],
             cwd=self.home,
-            env=self._told(),
+            env=environment,
             stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -1,0 +1,165 @@
+"""`python -m rdimport` as a copy of a process that has loaded its libraries already.
+
+Loading polars, pandera and httpx is most of what a short command costs, and the tests start about a
+thousand. A copy is a process of its own, with the environment, folder, streams and signals it would
+have had; only the loading is shared. Linux only: the copy becomes a child of the process that asked
+for it ("subreaper"), which waits for it and kills it as any other.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import json
+import os
+import runpy
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+_PR_SET_CHILD_SUBREAPER: Final = 36
+"""From Linux' <linux/prctl.h>."""
+
+_LOADED: Final = (
+    "rdimport.cli.run",
+    "rdimport.cli.check",
+    "rdimport.cli.status",
+    "rdimport.cli.jobs",
+    "rdimport.api",
+    "rdimport.source.files",
+    "rdimport.source.text.table",
+    "rdimport.source.failure_report",
+    "pandera.backends.polars.register",
+    "hypothesis.strategies",  # pandera takes it where it is
+    "platformdirs.unix",
+    "unittest.main",
+    "gzip",
+)
+
+_READ_WHILE_STARTING: Final = ("PYTHON", "LC_", "COVERAGE", "POLARS_", "LD_")
+"""Beginnings of variables that Python, or a library, reads while it starts."""
+
+_BEFORE: Final = dict(os.environ)
+
+
+def can_copy(environment: Mapping[str, str]) -> bool:
+    """Whether a copy behaves as a process that is started with this environment."""
+    return (
+        sys.platform == "linux"
+        and "COVERAGE_PROCESS_CONFIG" not in environment  # measured from its start
+        and environment.get("LANG", "").endswith("UTF-8")
+        and not any(
+            name.startswith(_READ_WHILE_STARTING) and value != _BEFORE.get(name)
+            for name, value in environment.items()
+        )
+    )
+
+
+class Copy(subprocess.Popen[str]):
+    """A command; its arguments are those of `rdimport`, all else is as in `subprocess.Popen`."""
+
+    def _execute_child(self, args: Any, *more: Any) -> None:
+        cwd, environment = more[4:6]
+        pipes = more[9:15]
+        streams = [
+            number if found == -1 else found
+            for number, found in enumerate((pipes[0], pipes[3], pipes[5]))
+        ]
+        self.pid = _server().copy(args, cwd, environment, streams)
+        self._child_created = True
+        self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]  private, alike since 3.11
+
+
+class _Server:
+    """The process that is copied, started when a first copy is wanted."""
+
+    def __init__(self) -> None:
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        self._socket, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with other:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "support.forks", str(other.fileno())],
+                cwd=Path(__file__).parents[1],
+                env={**{n: v for n, v in _BEFORE.items() if n[:3] != "LC_"}, "LANG": "C.UTF-8"},
+                pass_fds=[other.fileno()],
+            )
+
+    def copy(
+        self, words: list[str], folder: object, environment: Mapping[str, str], streams: list[int]
+    ) -> int:
+        """The number of the new process, a child of this one."""
+        wanted = json.dumps([words, str(folder), dict(environment)]).encode()
+        socket.send_fds(self._socket, [wanted], streams)
+        return int(self._socket.recv(16))
+
+
+_servers: Final[dict[int, _Server]] = {}
+
+
+def _server() -> _Server:
+    """The server of this process."""
+    if os.getpid() not in _servers:
+        _servers[os.getpid()] = _Server()
+    return _servers[os.getpid()]
+
+
+def _serve(control: socket.socket) -> list[str] | None:
+    """Copy this process for each message; in a copy, return the command's arguments."""
+    while True:
+        message, streams, _, _ = socket.recv_fds(control, 1 << 20, 3)
+        if not message:
+            return None  # who asks has ended
+        between = os.fork()
+        if between == 0:
+            pid = os.fork()
+            if pid:
+                control.send(str(pid).encode())
+                os._exit(0)
+            words, folder, environment = json.loads(message)
+            for number, stream in enumerate(streams):
+                os.dup2(stream, number)
+                os.close(stream)
+            control.close()
+            _open_streams()
+            os.chdir(folder)
+            os.environ.clear()
+            os.environ.update(environment)
+            return list(words)
+        for stream in streams:
+            os.close(stream)
+        os.waitpid(between, 0)
+
+
+def _open_streams() -> None:
+    """Open again what Python opened when it started: it looked whether they were terminals."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        before = getattr(sys, name)
+        stream = open(  # noqa: SIM115  as long as the process
+            number,
+            "w" if number else "r",
+            buffering=1 if number == 2 or (number and os.isatty(number)) else -1,
+            encoding=before.encoding,
+            errors=before.errors,
+            closefd=False,
+        )
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+
+
+def _main() -> None:
+    control = socket.socket(fileno=int(sys.argv[1]))
+    for module in _LOADED:
+        import_module(module)
+    gc.freeze()  # a copy that looks for garbage would copy all pages
+    words = _serve(control)
+    if words is not None:
+        sys.argv[1:] = words
+        runpy.run_module("rdimport", run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    _main()

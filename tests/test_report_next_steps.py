@@ -13,8 +13,8 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from support.command import KEY, Desk
-from support.waiting import until
+from support.command import KEY, Desk, command_in
+from support.waiting import PATIENCE, until
 
 from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
@@ -28,6 +28,13 @@ MENDED = "ninguem@exemplo.com.br"
 UNCERTAIN, ACCEPTED, PENDING = PEOPLE[:3], PEOPLE[3:5], PEOPLE[5:]
 
 
+def words_of(command: str) -> list[str]:
+    """The arguments that a shell gives to `rdimport` for this line."""
+    script = f"rdimport() {{ printf '%s\\0' \"$@\"; }}; {command}"
+    said = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=True)
+    return said.stdout.split("\0")[:-1]
+
+
 class Elsewhere:
     """Another folder, where somebody pastes a command and has no more than the key."""
 
@@ -39,17 +46,11 @@ class Elsewhere:
     def type(self, command: str, stdin: str = "", key: str | None = None) -> list[str]:
         """Who was sent a conversion by this command."""
         before = len(self._box.conversions())
-        env = {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "HOME": str(self._home),
-            "LANG": "C.UTF-8",
-        }
+        env = {"PATH": os.environ["PATH"], "HOME": str(self._home), "LANG": "C.UTF-8"}
         env |= {"RDIMPORT_API_KEY": self._box.api_key if key is None else key}
-        done = subprocess.run(
-            ["/bin/sh", "-c", command], cwd=self._home, env=env, input=stdin, text=True,
-            capture_output=True, timeout=120, check=False,
-        )  # fmt: skip
-        assert done.returncode in (0, 1, 3), done.stderr
+        done = command_in(self._home, env, words_of(command), stdin=subprocess.PIPE)
+        _, err = done.communicate(stdin, timeout=PATIENCE)
+        assert done.returncode in (0, 1, 3), err
         return sorted(sent["email"] for sent in self._box.conversions()[before:])
 
 

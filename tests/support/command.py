@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -31,6 +31,23 @@ def end_all() -> None:
         if process.poll() is None:
             process.kill()
             process.communicate()
+
+
+def command_in(
+    folder: Path, environment: dict[str, str], words: Sequence[str], stdin: Any = subprocess.DEVNULL
+) -> subprocess.Popen[str]:
+    """Start `rdimport` there with these arguments and variables, and no others."""
+    copied = can_copy(environment)
+    return (Copy if copied else subprocess.Popen)(
+        [*words] if copied else [sys.executable, "-m", "rdimport", *words],
+        cwd=folder,
+        env=environment,
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
 
 
 @dataclass(frozen=True)
@@ -76,19 +93,7 @@ class Desk:
 
     def start(self, *words: object, stdin: Any = subprocess.DEVNULL) -> subprocess.Popen[str]:
         """Start a command and leave it running."""
-        environment = self._told()
-        copied = can_copy(environment)
-        arguments = [str(word) for word in words]
-        process = (Copy if copied else subprocess.Popen)(
-            arguments if copied else [sys.executable, "-m", "rdimport", *arguments],
-            cwd=self.home,
-            env=environment,
-            stdin=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-        )
+        process = command_in(self.home, self._told(), [str(word) for word in words], stdin)
         _STARTED.append(process)
         return process
 

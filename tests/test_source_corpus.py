@@ -194,7 +194,7 @@ FILES = sorted(
 )
 
 
-@settings(max_examples=250, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_no_damage_ends_in_anything_but_a_table_or_an_error_that_says_so(
     damaged: Path, data: st.DataObject

@@ -16,7 +16,8 @@ import runpy
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -78,7 +79,6 @@ class _Server:
     """The process that is copied, started when a first copy is wanted."""
 
     def __init__(self) -> None:
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         self._socket, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with other:
             self._process = subprocess.Popen(
@@ -93,8 +93,22 @@ class _Server:
     ) -> int:
         """The number of the new process, a child of this one."""
         wanted = json.dumps([words, str(folder), dict(environment)]).encode()
-        socket.send_fds(self._socket, [wanted], streams)
-        return int(self._socket.recv(16))
+        with _adopting():
+            socket.send_fds(self._socket, [wanted], streams)
+            return int(self._socket.recv(16))
+
+
+@contextmanager
+def _adopting() -> Iterator[None]:
+    """Be the parent of processes whose own one ends; only meanwhile: what other commands leave
+    behind is not ours.
+    """
+    prctl = ctypes.CDLL(None).prctl
+    prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    try:
+        yield
+    finally:
+        prctl(_PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
 
 _servers: Final[dict[int, _Server]] = {}
@@ -113,12 +127,15 @@ def _serve(control: socket.socket) -> list[str] | None:
         message, streams, _, _ = socket.recv_fds(control, 1 << 20, 3)
         if not message:
             return None  # who asks has ended
+        told, tell = os.pipe()
         between = os.fork()
         if between == 0:
             pid = os.fork()
             if pid:
-                control.send(str(pid).encode())
+                os.write(tell, str(pid).encode())
                 os._exit(0)
+            os.close(told)
+            os.close(tell)
             words, folder, environment = json.loads(message)
             for number, stream in enumerate(streams):
                 os.dup2(stream, number)
@@ -129,9 +146,11 @@ def _serve(control: socket.socket) -> list[str] | None:
             os.environ.clear()
             os.environ.update(environment)
             return list(words)
-        for stream in streams:
-            os.close(stream)
-        os.waitpid(between, 0)
+        for number in (*streams, tell):
+            os.close(number)
+        os.waitpid(between, 0)  # from here on, who asked is the parent
+        control.send(os.read(told, 16))
+        os.close(told)
 
 
 def _open_streams() -> None:

@@ -197,17 +197,17 @@ class Delivery:
             return batch
         noted = self._journal.begin(new)
         try:
-            claimed = await asyncio.shield(noted)
+            claimed = {row.identity for row in await asyncio.shield(noted)}
         except asyncio.CancelledError:
             with suppress(LedgerError):
-                for row in await noted:
-                    self._journal.end(row)
+                claimed = {row.identity for row in await noted}
+                for row in new:
+                    if row.identity in claimed:
+                        self._journal.end(row)
             raise
-        if len(claimed) == len(new):
-            return batch
         if self._run.is_lost:
             self.stop(StopReason.LEASE)
-        ours = self._doubted.keys() | {row.identity for row in claimed}
+        ours = self._doubted.keys() | claimed
         return [pending for pending in batch if pending.outgoing.identity in ours]
 
     def _launch(self, pending: PendingRow, *, at_capacity: bool) -> None:

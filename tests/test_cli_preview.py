@@ -13,9 +13,9 @@ def test_long_headings_are_cut_with_a_mark_and_empty_columns_share_a_line(desk: 
     desk.write("list.csv", f'E-mail,Vazia,Outra vazia,"{HEADING}"\na@x.com,,,equipe\nb@x.com,,,x\n')
     seen = desk.here("check", "list.csv").out
     assert "Qual é o seu maior desafio…" in seen.replace("\n", " ") or "Qual é o seu maior…" in seen
-    assert "Columns that are empty: 'Vazia', 'Outra vazia'." in seen
+    assert "Columns that are empty: “Vazia”, “Outra vazia”." in seen
     assert not [line for line in seen.splitlines() if line.startswith(("Vazia ", "Outra vazia "))]
-    assert "Colunas vazias: 'Vazia'" in desk.here("check", "list.csv", "--lang", "pt-BR").out
+    assert "Colunas vazias: “Vazia”" in desk.here("check", "list.csv", "--lang", "pt-BR").out
     mapped = MAPPING.replace("name: Nome", "cf_a: Vazia, cf_b: Outra vazia")
     desk.write("list.yaml", mapped)
     shown = desk.here("check", "list.csv", "-m", "list.yaml").out

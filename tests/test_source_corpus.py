@@ -61,7 +61,7 @@ def test_a_workbook_gives_the_people_and_the_row_numbers_that_are_in_it(
     numbers = (5, 6, 8, 9)
     assert read(table) == [(n, None, *p) for n, p in zip(numbers, PEOPLE, strict=True)]
     assert any("row 10: not imported" in note for note in table.notes)
-    assert any("'Resumo'" in note for note in table.notes)
+    assert any("“Resumo”" in note for note in table.notes)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@
 The run is the one of bench.py, and its stages are the own time of each module's functions. cProfile
 makes everything dearer, small functions most, so the shares are a guide and bench.py has the
 figures. A check is a few large steps: they are taken one after the other, each by its CPU time,
-without a profiler.
+without a profiler. Then the same check as it is, the next batch read while this one is planned:
+what each thread does of it.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from rdimport.prepare import bind, cells, prepare
 from rdimport.prepare.preview import Preview
 from rdimport.prepare.validate import failures
 from rdimport.source import Hints, open_tables
+from rdimport.source.text import table
 
 STAGES = {
     "rdimport/source": "read",
@@ -87,9 +89,9 @@ def check_stages(file: str, mapping: Mapping) -> Iterator[tuple[str, float]]:
         EmptyHistory(lambda *_: [], lambda _: pl.DataFrame()),
         Index(),
     )
-    (table,) = open_tables([file], Hints(columns=mapping.columns()))
-    bound = bind(mapping, table.columns, table.name)
-    batches = table.batches()
+    (list_,) = open_tables([file], Hints(columns=mapping.columns()))
+    bound = bind(mapping, list_.columns, list_.name)
+    batches = list_.batches()
 
     def timed(stage: str, work: Callable[[], Any]) -> Any:
         start = time.process_time()
@@ -124,6 +126,35 @@ def print_check(rows: int) -> None:
     for stage_, seconds in found.items():
         print(f"| {stage_} | {seconds / total:.0%} | {1e6 * seconds / rows:.2f} |")
     print(f"| together | | {1e6 * total / rows:.2f} |\n")
+
+
+def print_overlap(rows: int) -> None:
+    """The CPU time of a check's threads, and how much of two cores that is."""
+    reading = [0.0]
+    kept = table.ahead
+
+    def timed(items: Iterator[Any]) -> Iterator[Any]:
+        while True:
+            start = time.thread_time()
+            item = next(items, None)
+            reading[0] += time.thread_time() - start
+            if item is None:
+                return
+            yield item
+
+    table.ahead = lambda items, name: kept(timed(items), name)
+    with tempfile.TemporaryDirectory() as name:
+        file, mapping = lists.write(Path(name), rows, 0.01)
+        wall, cpu, own = time.monotonic(), time.process_time(), time.thread_time()
+        api.check(str(file), Mapping.load(mapping), keep=False)
+        own = time.thread_time() - own
+        cpu, wall = time.process_time() - cpu, time.monotonic() - wall
+    table.ahead = kept
+    print(f"| the same check, {wall:.2f} s | CPU, s | of that time |\n|---|---:|---:|")
+    parts = {"read ahead": reading[0], "prepare and plan": own, "polars": cpu - own - reading[0]}
+    for part, seconds in {**parts, "together": cpu}.items():
+        print(f"| {part} | {seconds:.2f} | {seconds / wall:.0%} |")
+    print()
 
 
 def print_run(rows: int, quota: str | None) -> None:
@@ -170,7 +201,9 @@ def print_run(rows: int, quota: str | None) -> None:
 
 
 def main() -> None:
-    print_check(int(sys.argv[2]) if len(sys.argv) > 2 else 200_000)
+    to_check = int(sys.argv[2]) if len(sys.argv) > 2 else 200_000
+    print_check(to_check)
+    print_overlap(to_check)
     print_run(int(sys.argv[1]) if len(sys.argv) > 1 else 5_000, None)
     print_run(100, "500/min")
 

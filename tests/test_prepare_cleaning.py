@@ -489,3 +489,41 @@ def test_items_lose_the_quotes_and_brackets_of_a_program(
     frame = pl.DataFrame({"x": [cell]})
     found = frame.select(form.unique(form.items(pl.col("x"), ",")))
     assert found.item() is None if items is None else found.to_series().to_list() == [items]
+
+
+NUMBERS = {
+    "+5511987654321": True,
+    "+551134567890": True,
+    "+558001234567": True,
+    "+5511187654321": False,
+    "+351912345678": True,
+    "+12025550123": True,
+    "+351000000000": False,
+    "+99912345678": False,
+    "+0": False,
+    "(11) 98765-4321": False,
+    "ramal": False,
+}
+
+
+@pytest.mark.parametrize("only", ["all", "here", "abroad", "none"])
+def test_a_number_is_one_that_exists_here_or_abroad(only: str) -> None:
+    kinds = {"all": "", "here": "+55", "abroad": "+351", "none": "ramal"}
+    cells = [number for number in NUMBERS if number.startswith(kinds[only])]
+    found = pl.DataFrame({"x": [*cells, None]}).select(phone.is_number(pl.col("x"))).to_series()
+    assert found.dtype == pl.Boolean
+    assert [bool(good) for good in found] == [*(NUMBERS[cell] for cell in cells), False]
+
+
+def test_a_kind_of_number_is_a_landline_or_any_other() -> None:
+    cells = ["+5511987654321", "+551134567890", "+558001234567", "+351912345678"]
+    frame = pl.DataFrame({"x": cells})
+    landlines = frame.select(phone.of_kind(pl.col("x"), "landline")).to_series().to_list()
+    others = frame.select(phone.of_kind(pl.col("x"), "mobile")).to_series().to_list()
+    assert landlines == [None, *cells[1:3], None]
+    assert others == [cells[0], None, None, cells[3]]
+
+
+@pytest.mark.parametrize("cell", ["sem telefone", "+", "+999 1", "0"])
+def test_what_is_no_number_of_another_country_is_left(cell: str) -> None:
+    assert one(Clean.PHONE, cell, default_country="PT") == cell

@@ -6,7 +6,6 @@ import asyncio
 import secrets
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
-from dataclasses import replace
 from functools import partial
 from math import ceil
 from pathlib import Path
@@ -75,8 +74,7 @@ async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions)
     load_ahead(*LIBRARIES, "rdimport.delivery.dispatcher")
     tables = open_tables(files, source_hints(options.hints, mapping))
     options.to.credentials()  # without a key, nothing can be sent
-    stop_request = StopRequest()
-    started = options.clock.monotonic()
+    stop_request, started = StopRequest(), options.clock.monotonic()
     with ExitStack() as stack:
         if options.signals:
             stack.enter_context(stop_on_signals(stop_request))
@@ -85,11 +83,10 @@ async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions)
         store, clock = options.store, options.clock
         store.bring_up()
         hold = partial(store.hold, options.to.account)
-        free = wait_for(hold, clock, options.wait, stop_request.is_set)
-        lock = stack.enter_context(await free)
+        lock = stack.enter_context(await wait_for(hold, clock, options.wait, stop_request.is_set))
         ledger = stack.enter_context(store.open())
-        read = partial(Suppression.read, options.suppress)
-        people = await _in_thread(read, stop_request)  # now: waiting may have taken hours
+        # now, because waiting may have taken hours
+        people = await _in_thread(partial(Suppression.read, options.suppress), stop_request)
         spool = stack.enter_context(Spool(options.state_dir))
         index = stack.enter_context(Index(options.state_dir))
         _see_that_nobody_comes_back(ledger, options)
@@ -97,15 +94,15 @@ async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions)
         planner = _planner(
             run, options, mapping, people, spool=spool, index=index, stop_request=stop_request
         )
-        make = partial(planner.make, tables)
-        end, summary, seen = await _import(make, run, options, stop_request, started)
-    notes = tuple(note for table in tables for note in table.notes) + people.notes
+        plan = partial(planner.make, tables)
+        end, summary, seen = await _import(plan, run, options, stop_request, started)
+    notes = [note for table in tables for note in table.notes]
     return RunResult(
         summary,
         seen,
         options.report_dir / summary.run_id,
         store,
-        notes + end.notes,
+        (*notes, *people.notes, *end.notes),
         tuple(mapping.fields),
         advice(mapping, options.lang),
     )
@@ -262,22 +259,18 @@ async def _carry_out(
     from rdimport.delivery.dispatcher import Delivery  # noqa: PLC0415
     from rdimport.delivery.transport import Timeouts, connected  # noqa: PLC0415
 
-    settings = options.settings
-    if settings.max_seconds is not None:
-        settings = replace(settings, max_seconds=max(0.0, settings.max_seconds - spent))
+    settings = options.settings.after(spent)
     rate = options.quota.per_second if options.quota else None
     options.on_event(SendingStarted(plan.at_most(settings.limit), rate))
-    places = options.settings.concurrency
-    address, key = options.to.base_url, options.to.credentials()
     patience = Timeouts.within(options.settings.timeout)
     notes: list[str] = []
     heard = LastTrouble(options.on_event)
     with ExitStack() as stack:
         pace = stack.enter_context(await _pace(options, stop_request, notes.append))
         async with connected(
-            address,
-            key,
-            places,
+            options.to.base_url,
+            options.to.credentials(),
+            settings.concurrency,
             patience,
             options.transport,
             per_second=rate,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from rdimport.core.row import Problem
@@ -62,3 +62,9 @@ class Settings:
     max_seconds: float | None = None
     timeout: float = 60.0
     canary: bool = False
+
+    def after(self, seconds: float) -> Settings:
+        """The settings of a run of which `seconds` have passed."""
+        if self.max_seconds is None:
+            return self
+        return replace(self, max_seconds=max(0.0, self.max_seconds - seconds))

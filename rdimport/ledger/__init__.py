@@ -16,6 +16,7 @@ from rdimport.ledger.figures import (
     of_filled,
     wrong_column,
 )
+from rdimport.ledger.holds import Held, HeldQuota
 from rdimport.ledger.naming import Names, Unrecognised, refuse_unrecognised
 from rdimport.ledger.opening import (
     fleet_of,
@@ -26,7 +27,7 @@ from rdimport.ledger.opening import (
     see_which,
     store_of,
 )
-from rdimport.ledger.port import Held, HeldQuota, Ledger, Run, Store
+from rdimport.ledger.port import Ledger, Run, Store
 from rdimport.ledger.records import (
     Counters,
     Ending,

@@ -19,6 +19,7 @@ from rdimport.ledger.accounts import KeyClaim
 from rdimport.ledger.attempts import Attempt, Latest
 from rdimport.ledger.content import Content
 from rdimport.ledger.figures import Example, LegalBases, Minute
+from rdimport.ledger.holds import Held, HoldQuota
 from rdimport.ledger.naming import Names, Unrecognised
 from rdimport.ledger.parts import Accounts, EvidenceBooks, PeopleBooks
 from rdimport.ledger.records import (
@@ -36,33 +37,6 @@ from rdimport.ledger.records import (
 
 if TYPE_CHECKING:
     import polars as pl
-
-
-class Held(Protocol):
-    """An account held exclusively by this process."""
-
-    def is_held(self) -> bool:
-        """Whether it is still held."""
-
-
-class HeldQuota(Held, Protocol):
-    """The quota of a key, held exclusively among the machines that share a ledger."""
-
-    @property
-    def left(self) -> tuple[bytes, float] | None:
-        """What the previous holder kept of its pace, and how many seconds ago."""
-
-    def keep(self, standing: Callable[[], bytes], lost: Callable[[], object]) -> None:
-        """Keep what `standing` returns for the next holder, from now on and until the end.
-
-        Both are called from another thread; `lost`, once another process has the quota.
-        """
-
-    def keep_now(self) -> None:
-        """Keep it soon; waits for nothing."""
-
-
-HoldQuota = Callable[[], AbstractContextManager[HeldQuota]]
 
 
 class Store(Protocol):

@@ -15,8 +15,8 @@ from rdimport.core.names import is_run
 from rdimport.ledger.accounts import KeyClaim, claim, settle
 from rdimport.ledger.attempts import Attempt, Latest, latest, latest_by
 from rdimport.ledger.hashes import hashed
+from rdimport.ledger.holds import Held
 from rdimport.ledger.naming import Names, Unrecognised, unrecognised
-from rdimport.ledger.port import Held
 from rdimport.ledger.postgres import lease, renewing, statements
 from rdimport.ledger.postgres.accounts import ALONE, AccountBooks, Accounts, claims, destination_of
 from rdimport.ledger.postgres.content import PostgresContent

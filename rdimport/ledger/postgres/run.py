@@ -23,7 +23,7 @@ from rdimport.ledger.resends import begun as resends_begun
 if TYPE_CHECKING:
     import polars as pl
 
-    from rdimport.ledger.port import Held
+    from rdimport.ledger.holds import Held
     from rdimport.ledger.postgres.lease import Lease
 
 _LONGER: Final = 8

@@ -11,7 +11,7 @@ from pathlib import Path
 from rdimport.core.names import fold
 from rdimport.ledger.content import Content
 from rdimport.ledger.hashes import hashed
-from rdimport.ledger.port import HoldQuota
+from rdimport.ledger.holds import HoldQuota
 from rdimport.ledger.postgres import lease, renewing, schema
 from rdimport.ledger.postgres.address import Address, give_key, needed_key, parsed
 from rdimport.ledger.postgres.content import take

@@ -40,7 +40,7 @@ from rdimport.ledger.sqlite.wholeness import looked_through
 if TYPE_CHECKING:
     import polars as pl
 
-    from rdimport.ledger.port import Held
+    from rdimport.ledger.holds import Held
 
 
 class SqliteLedger:

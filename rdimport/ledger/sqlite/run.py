@@ -26,7 +26,7 @@ from rdimport.ledger.sqlite.writes import Writes, count_write, eight_bytes
 if TYPE_CHECKING:
     import polars as pl
 
-    from rdimport.ledger.port import Held
+    from rdimport.ledger.holds import Held
 
 
 class SqliteRun(RunReader):

@@ -1,0 +1,34 @@
+"""What one process holds exclusively: an account, or the quota of a key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+
+class Held(Protocol):
+    """An account held exclusively by this process."""
+
+    def is_held(self) -> bool:
+        """Whether it is still held."""
+
+
+class HeldQuota(Held, Protocol):
+    """The quota of a key, held exclusively among the machines that share a ledger."""
+
+    @property
+    def left(self) -> tuple[bytes, float] | None:
+        """What the previous holder kept of its pace, and how many seconds ago."""
+
+    def keep(self, standing: Callable[[], bytes], lost: Callable[[], object]) -> None:
+        """Keep what `standing` returns for the next holder, from now on and until the end.
+
+        Both are called from another thread; `lost`, once another process has the quota.
+        """
+
+    def keep_now(self) -> None:
+        """Keep it soon; waits for nothing."""
+
+
+HoldQuota = Callable[[], AbstractContextManager[HeldQuota]]

@@ -24,7 +24,6 @@ from rdimport.core.address import masked
 from rdimport.core.errors import ExitCode, RdimportError, UsageError
 from rdimport.core.messages import _
 from rdimport.core.names import did_you_mean
-from rdimport.mapping import Mapping
 
 if TYPE_CHECKING:
     from rdimport import CheckResult
@@ -112,6 +111,8 @@ def _looked_at(settings: Settings, job: str) -> screen.Look:
 
 def _look_without_list(settings: Settings, job: str, args: RunArguments) -> screen.Look:
     """Check the key and the mapping of a job whose inbox is empty."""
+    from rdimport.mapping import Mapping  # noqa: PLC0415  it costs polars
+
     look = partial(screen.Look, job, settings.account_of(job)[0], tuple(settings.effective(job)))
     try:
         station(settings, job, args)

@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rdimport.core.errors import UsageError
+from rdimport.core.quota import Limits
 from rdimport.core.visible import steers
 from rdimport.destination.rdstation.endpoint import RDStation
 from rdimport.destination.verdict import VERDICTS, Evidence
@@ -297,3 +298,48 @@ def test_no_answer_leaks_the_key_that_it_repeats(status: int, value: Any, around
     for content in (body, escaped, escaped.replace(b"\\u0030", b"0")):
         assert KEY not in repr(STATION.read(status, {"retry-after": echo}, content))
         assert KEY[:20] not in repr(STATION.read(status, {"retry-after": echo}, content))
+
+
+LIMITS = {
+    "limit": ("ratelimit-limit", "ratelimit-limit-quotas", "x-ratelimit-limit-minute"),
+    "remaining": (
+        "ratelimit-remaining",
+        "ratelimit-remaining-quotas",
+        "x-ratelimit-remaining-minute",
+    ),
+    "reset": ("ratelimit-reset", "ratelimit-reset-quotas", "ratelimit-reset"),
+}
+
+
+@pytest.mark.parametrize("spelling", [0, 1, 2])
+def test_the_accounts_window_is_read_in_every_spelling_and_only_whole(spelling: int) -> None:
+    values = {"limit": "120", "remaining": "7", "reset": "31"}
+    headers = {LIMITS[name][spelling]: value for name, value in values.items()}
+    assert STATION.read(200, headers, b"{}").limits == Limits(120, 7, 31.0)
+    for name in headers:
+        assert STATION.read(200, headers | {name: "soon"}, b"{}").limits is None
+        less = {other: value for other, value in headers.items() if other != name}
+        assert STATION.read(200, less, b"{}").limits is None
+
+
+@pytest.mark.parametrize(
+    ("status", "evidence"),
+    [
+        (418, Evidence.UNKNOWN_ANSWER),
+        (499, Evidence.UNKNOWN_ANSWER),
+        (500, Evidence.SERVER_FAILED),
+        (503, Evidence.SERVER_FAILED),
+    ],
+)
+def test_only_a_servers_own_status_says_that_the_server_failed(
+    status: int, evidence: Evidence
+) -> None:
+    assert read(status, {})[0] is evidence
+
+
+@pytest.mark.parametrize("errors", [60, 50, 49])
+def test_at_most_fifty_errors_of_an_answer_are_kept(errors: int) -> None:
+    each = [{"error_type": "INVALID", "error_message": str(n)} for n in range(errors)]
+    assert [detail for _, _, detail in read(400, {"errors": each})[1]] == [
+        str(n) for n in range(min(errors, 50))
+    ]

@@ -311,9 +311,9 @@ def test_no_answer_stops_the_run_for_longer_than_its_word(
         assert RD.interval <= pace.interval <= RD.seconds * 1.01
 
 
-def learnt(*answers: tuple[float, int, float]) -> EvenPacer:
+def learnt(*answers: tuple[float, int, float], reserve: float = 0.0) -> EvenPacer:
     """A pacer of 120 a minute that has seen these: when, requests left, seconds to the reset."""
-    pace = EvenPacer(Quota(120, 60.0))
+    pace = EvenPacer(Quota(120, 60.0, reserve))
     for now, left, reset in answers:
         pace.learn(now, Limits(120, left, reset), 0, counted=True)
     return pace
@@ -334,3 +334,10 @@ def test_an_answer_may_correct_the_windows_end_but_not_by_more_than_half_of_it()
 def test_a_few_requests_that_are_not_ours_are_no_other_client(others: int, slower: bool) -> None:
     used = [(i / 2, 120 - i - (others if i > 20 else 0), 60 - i / 2) for i in range(1, 60)]
     assert (learnt(*used).interval > 0.51) is slower
+
+
+def test_what_others_use_counts_into_the_reserve_and_not_beside_it() -> None:
+    used = [(i / 2, 120 - i - (12 if i > 20 else 0), 60 - i / 2) for i in range(1, 60)]
+    part = 30.5 / 59.5  # of the window as its headers show it
+    left = 120 - 59 - 12 - 3 * part
+    assert learnt(*used, reserve=0.5).interval == pytest.approx(30.5 / (left - 60 * part))

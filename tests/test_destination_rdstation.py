@@ -343,3 +343,11 @@ def test_at_most_fifty_errors_of_an_answer_are_kept(errors: int) -> None:
     assert [detail for _, _, detail in read(400, {"errors": each})[1]] == [
         str(n) for n in range(min(errors, 50))
     ]
+
+
+def test_a_leads_own_wait_counts_more_than_a_header_of_the_account() -> None:
+    lead = {"error": "'lead_limiter' rate limit exceeded", "remaining_time": 500}
+    assert wait(429, lead, retry_after="9") == 500
+    assert wait(429, {"error": lead["error"]}, retry_after="9") == 9
+    assert wait(429, {"error": lead["error"]}, ratelimit_reset="9") is None
+    assert wait(429, None, ratelimit_reset="9") == 9

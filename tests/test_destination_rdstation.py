@@ -350,4 +350,16 @@ def test_a_leads_own_wait_counts_more_than_a_header_of_the_account() -> None:
     assert wait(429, lead, retry_after="9") == 500
     assert wait(429, {"error": lead["error"]}, retry_after="9") == 9
     assert wait(429, {"error": lead["error"]}, ratelimit_reset="9") is None
-    assert wait(429, None, ratelimit_reset="9") == 9
+    assert [wait(s, None, ratelimit_reset="9") for s in (408, 429, 500, 503)] == [9] * 4
+
+
+@pytest.mark.parametrize("status", [500, 501, 502, 503, 504])
+def test_only_a_503_with_its_time_proves_that_nothing_was_taken(status: int) -> None:
+    wanted = Evidence.UNAVAILABLE if status == 503 else Evidence.SERVER_FAILED
+    assert STATION.read(status, {"retry-after": "5"}, b"{}").evidence is wanted
+
+
+def test_fifty_errors_are_kept_of_several_fields_too() -> None:
+    each = [{"error_type": "INVALID", "error_message": "x"}] * 40
+    found = read(400, {"errors": {"name": each, "city": each}})[1]
+    assert [field for _, field, _ in found] == ["name"] * 40 + ["city"] * 10

@@ -348,6 +348,7 @@ def test_at_most_fifty_errors_of_an_answer_are_kept(errors: int) -> None:
 def test_a_leads_own_wait_counts_more_than_a_header_of_the_account() -> None:
     lead = {"error": "'lead_limiter' rate limit exceeded", "remaining_time": 500}
     assert wait(429, lead, retry_after="9") == 500
+    assert wait(429, lead | {"remaining_time": 0}, retry_after="9") == 0
     assert wait(429, {"error": lead["error"]}, retry_after="9") == 9
     assert wait(429, {"error": lead["error"]}, ratelimit_reset="9") is None
     assert [wait(s, None, ratelimit_reset="9") for s in (408, 429, 500, 503)] == [9] * 4

@@ -171,3 +171,27 @@ def test_a_key_file_is_private_and_a_file(office: Desk, box: RunningSandbox, way
     assert ended.code == 2
     assert office.environment[FILE] in ended.err
     assert len(box.conversions()) == 5
+
+
+def test_a_key_that_cannot_be_written_stays_where_it_is(office: Desk, box: RunningSandbox) -> None:
+    office.here(*RUN)
+    ended = office.here("ledger", "key", "--move-to", office.home / "list.csv" / "key")
+    assert ended.code in (2, 3)
+    assert "cannot be written" in ended.err
+    assert "hash_key" in settings(office)
+    assert office.here(*RUN).summary["already_imported"] == 5
+
+
+def test_a_copy_that_cannot_be_read_is_named_and_one_without_the_key_is_not(
+    office: Desk, box: RunningSandbox
+) -> None:
+    office.here(*RUN)
+    broken, apart = (office.state / f"ledger-schema3-2026010{n}-000000.sqlite3" for n in (1, 2))
+    broken.write_bytes(b"no database" * 100)
+    with closing(sqlite3.connect(apart)) as db:
+        db.execute("CREATE TABLE setting (name, value)")
+    for file in (broken, apart):
+        file.chmod(0o600)
+    moved = office.here("ledger", "key", "--move-to", office.home / "ledger.key")
+    assert broken.name in moved.err
+    assert apart.name not in moved.err

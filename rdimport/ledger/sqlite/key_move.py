@@ -44,9 +44,11 @@ def keep(key: bytes, file: Path, state_dir: Path) -> None:
     try:
         if not (os.path.lexists(file) and read_key(file) == key.hex()):
             write_key(file, key.hex())
-    except (FileExistsError, UnicodeDecodeError):
-        raise UsageError(_("{to} is there already.", to=file), _("Name another place.")) from None
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
+        if os.path.lexists(file):
+            raise UsageError(
+                _("{to} is there already.", to=file), _("Name another place.")
+            ) from None
         raise LedgerError(
             _("The key of the ledger cannot be written to {path}: {error}.", path=file, error=error)
         ) from error

@@ -527,3 +527,12 @@ def test_a_kind_of_number_is_a_landline_or_any_other() -> None:
 @pytest.mark.parametrize("cell", ["sem telefone", "+", "+999 1", "0"])
 def test_what_is_no_number_of_another_country_is_left(cell: str) -> None:
     assert one(Clean.PHONE, cell, default_country="PT") == cell
+
+
+def test_the_domain_is_all_behind_the_first_at() -> None:
+    cells = pl.DataFrame({"x": ["a@b.com@c.com", "a@b.com", "nobody"]})
+    assert cells.select(email.domain(pl.col("x"))).to_series().to_list() == [
+        "b.com@c.com",
+        "b.com",
+        None,
+    ]

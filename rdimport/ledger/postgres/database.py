@@ -28,8 +28,8 @@ class Database(Ledger, Protocol):
     def timeline(self) -> str:
         """Which history of the database it was opened in."""
 
-    def transaction(self) -> AbstractContextManager[Connection]:
-        """All or nothing, durable at its end."""
+    def transaction(self, within: float | None = None) -> AbstractContextManager[Connection]:
+        """All or nothing, durable at its end, and within some seconds."""
 
     def query(self, sql: LiteralString, *values: object) -> list[tuple[Any, ...]]:
         """All rows of a question, asked again where the connection broke meanwhile."""

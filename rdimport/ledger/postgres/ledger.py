@@ -26,7 +26,7 @@ from rdimport.ledger.postgres.gathered import Gathered, join, leave
 from rdimport.ledger.postgres.lookup import known, sources
 from rdimport.ledger.postgres.people import PeopleBooks
 from rdimport.ledger.postgres.run import PostgresRun
-from rdimport.ledger.postgres.session import Connection, Session
+from rdimport.ledger.postgres.session import SILENCE, Connection, Session
 from rdimport.ledger.postgres.trouble import CutOffError, damaged, taken_over
 from rdimport.ledger.postgres.wholeness import looked_through
 from rdimport.ledger.records import Found, Lost, RunRecord
@@ -66,9 +66,9 @@ class PostgresLedger:
         return self._gathered
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        """All or nothing, durable at its end."""
-        with self.session.transaction() as db:
+    def transaction(self, within: float | None = None) -> Iterator[Connection]:
+        """All or nothing, durable at its end, and within some seconds."""
+        with self.session.transaction(within) as db:
             yield db
 
     def query(self, sql: LiteralString, *values: object) -> list[tuple[Any, ...]]:
@@ -140,7 +140,7 @@ class PostgresLedger:
         else:
             quota = self.digests([f"destination {destination}"])[0]
             turn = lease.seize(self.session, quota)
-        with self.transaction() as db:
+        with self.transaction(SILENCE) as db:
             db.execute(ALONE)
             if db.execute(statements.EPOCH, (turn.quota,)).fetchone() != (turn.epoch,):
                 raise taken_over(self.session.address)

@@ -16,6 +16,7 @@ from rdimport.ledger.postgres.accounts import AccountBooks
 from rdimport.ledger.postgres.database import Database
 from rdimport.ledger.postgres.earlier_runs import ResendBooks
 from rdimport.ledger.postgres.run_reader import RunReader
+from rdimport.ledger.postgres.session import SILENCE
 from rdimport.ledger.postgres.writes import Writes
 from rdimport.ledger.records import Counters, Ending, Input, Outcome, RowResult, SendAttempt
 from rdimport.ledger.resends import begun as resends_begun
@@ -82,7 +83,7 @@ class PostgresRun(RunReader):
         columns = json.dumps(table.columns, ensure_ascii=False)
         shape = (table.encoding, table.delimiter, table.sheet, table.header_row)
         values = (self.number, file, table.name, columns, *shape, table.repair, table.fingerprint)
-        with self.ledger.transaction() as db:
+        with self.ledger.transaction(SILENCE) as db:
             db.execute(
                 "INSERT INTO rdimport.input VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)", values
             )
@@ -93,7 +94,7 @@ class PostgresRun(RunReader):
         """Note rows that were read, and the end of those that end without being sent; of those that
         were imported `already`, only how many. All at once: a run may be killed at any time.
         """
-        with self.ledger.transaction() as db:
+        with self.ledger.transaction(SILENCE) as db:
             db.execute(
                 "UPDATE rdimport.run SET row_count = row_count + %s, left_out = left_out + %s"
                 " WHERE id = %s",
@@ -105,7 +106,7 @@ class PostgresRun(RunReader):
 
     def count_filled(self, rows_by_field: Mapping[str, int]) -> None:
         """Note how many rows that are put away have a value in each field; 0 counts too."""
-        with self.ledger.transaction() as db:
+        with self.ledger.transaction(SILENCE) as db:
             db.execute(
                 "INSERT INTO rdimport.filled AS f SELECT %s, * FROM unnest(%s::text[], %s::int[])"
                 " ON CONFLICT (run, field) DO UPDATE SET rows = f.rows + excluded.rows",
@@ -116,7 +117,7 @@ class PostgresRun(RunReader):
         """Note how many cells of rows that can be sent look wrong, by code."""
         if not cells_by_code:
             return
-        with self.ledger.transaction() as db:
+        with self.ledger.transaction(SILENCE) as db:
             db.execute(
                 "INSERT INTO rdimport.suspect AS s SELECT %s, * FROM unnest(%s::text[], %s::int[])"
                 " ON CONFLICT (run, code) DO UPDATE SET cells = s.cells + excluded.cells",
@@ -125,7 +126,7 @@ class PostgresRun(RunReader):
 
     def note_names(self, names: Names) -> None:
         """Note under which identity rows are sent, and which of them are known under it."""
-        with self.ledger.transaction() as db, db.cursor() as cursor:
+        with self.ledger.transaction(SILENCE) as db, db.cursor() as cursor:
             cursor.executemany(
                 "INSERT INTO rdimport.named AS n VALUES (%s, %s, %s, %s, %s, %s, %s)"
                 " ON CONFLICT (folded, run, exact, fields)"
@@ -158,7 +159,7 @@ class PostgresRun(RunReader):
         """From now on those conversions are compared with these hashes."""
         if not self._adopted:
             return
-        with self.ledger.transaction() as db:
+        with self.ledger.transaction(SILENCE) as db:
             db.execute(
                 "UPDATE rdimport.conversion c SET payload = g.payload"
                 " FROM unnest(%s::bytea[], %s::bytea[]) AS g(identity, payload)"
@@ -173,7 +174,7 @@ class PostgresRun(RunReader):
 
     def note_sources(self, identities: Sequence[bytes], sources: Sequence[int]) -> None:
         """Note by which hash of its cells each conversion can be recognised."""
-        with self.ledger.transaction() as db:
+        with self.ledger.transaction(SILENCE) as db:
             db.execute(
                 "UPDATE rdimport.conversion c SET source = g.source"
                 " FROM unnest(%b::bytea[], %b::bigint[]) AS g(identity, source)"
@@ -216,7 +217,7 @@ class PostgresRun(RunReader):
         """Close the books. `resume_at` is when it makes sense to go on, where that is known; what
         else was `found` goes beside what the person said of the run.
         """
-        with self.ledger.transaction() as db:
+        with self.ledger.transaction(SILENCE) as db:
             settle(AccountBooks(db), [self.number])
             ((text,),) = db.execute(
                 "SELECT facts FROM rdimport.run WHERE id = %s FOR UPDATE", (self.number,)

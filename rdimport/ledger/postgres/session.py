@@ -7,7 +7,7 @@ within each transaction, and nothing is prepared.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, LiteralString, Self
 
 import psycopg
@@ -50,6 +50,9 @@ _OF_ITS_OWN: Final[dict[str, str]] = {
     "tcp_keepalives_count": "3",
 }
 """What makes no sense for a process that a pooler lends."""
+
+SILENCE: Final = 30.0
+"""Seconds within which the database must have done what is small."""
 
 BEGIN: Final = b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 
@@ -96,13 +99,14 @@ class Session:
             self.address.url, autocommit=True, application_name=myself().name, **_WAY
         )
         try:
-            found = db.execute("SELECT pg_backend_pid()").fetchone()
-            # a pooler tells a number of its own, by which a statement can be cancelled
-            self.pooled = found is None or found[0] != db.info.backend_pid
-            if self.pooled:
-                db.prepare_threshold = None
-            else:
-                db.execute(*_settings({**_SETTINGS, **_OF_ITS_OWN}, local=False))
+            with self.watched(db, SILENCE):
+                found = db.execute("SELECT pg_backend_pid()").fetchone()
+                # a pooler tells a number of its own, by which a statement can be cancelled
+                self.pooled = found is None or found[0] != db.info.backend_pid
+                if self.pooled:
+                    db.prepare_threshold = None
+                else:
+                    db.execute(*_settings({**_SETTINGS, **_OF_ITS_OWN}, local=False))
         except BaseException:
             db.close()
             raise
@@ -139,10 +143,14 @@ class Session:
             self._watchdog.rest()
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        """All or nothing, durable at its end. Raises LedgerError."""
-        with explained(self.address):
+    def transaction(self, within: float | None = None) -> Iterator[Connection]:
+        """All or nothing, durable at its end; the connection is ended where it takes longer than
+        `within`. Raises LedgerError.
+        """
+        with explained(self.address), ExitStack() as stack:
             db = self.connection
+            if within is not None:
+                stack.enter_context(self.watched(db, within))
             try:
                 db.execute(BEGIN)
                 self.prepare(db)
@@ -163,9 +171,9 @@ class Session:
         self, sql: LiteralString, values: Sequence[object] | Mapping[str, object] = ()
     ) -> list[tuple[Any, ...]]:
         """One statement that changes something, durable when it ends; the rows that it returns.
-        Raises LedgerError.
+        Raises LedgerError, also where the database says nothing for `SILENCE` seconds.
         """
-        with self.transaction() as db:
+        with self.transaction(SILENCE) as db:
             done = db.execute(sql, values)
             return done.fetchall() if done.description else []
 

@@ -16,7 +16,7 @@ from rdimport.ledger.postgres import statements as sql
 from rdimport.ledger.postgres.gathered import PATIENCE, Answer, Gathered
 from rdimport.ledger.postgres.lease import SECONDS, Lease, boottime
 from rdimport.ledger.postgres.schema import ACCEPTED, ON_ITS_WAY, REFUSED, UNCERTAIN, timeline
-from rdimport.ledger.postgres.session import Connection
+from rdimport.ledger.postgres.session import SILENCE, Connection
 from rdimport.ledger.postgres.trouble import (
     CutOffError,
     notes_lost,
@@ -196,7 +196,7 @@ class Writes:
 
     def _note_late(self, ended: Ends) -> None:
         """Settle doubt: rows that a take-over held for uncertain, and whose answers came late."""
-        with self._gathered.alone() as session, session.transaction() as db:
+        with self._gathered.alone() as session, session.transaction(SILENCE) as db:
             for end in ended:
                 values = {**self._ours, **self._given([end])}
                 found = db.execute(sql.IS_OURS, values).fetchone()
@@ -252,7 +252,7 @@ class Writes:
         """
         wanted = [row.identity for row in unclaimed]
         ours, lease = self._ours, self._lease
-        with self._gathered.alone() as session, session.transaction() as db:
+        with self._gathered.alone() as session, session.transaction(SILENCE) as db:
             found = db.execute(sql.EPOCH, (lease.quota,)).fetchone()
             if found != (lease.epoch,):
                 self.is_lost = True

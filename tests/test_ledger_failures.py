@@ -1,0 +1,197 @@
+"""What fails of a shared ledger, and what an operator sees: each line of the table in
+docs/ledger.md has its test.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from support.cable import TO_CLIENT, TO_SERVER, Cable, cable
+from support.claims import KEY, end_all, ledger_at, states, worker
+from support.command import Desk
+from support.lists import MAPPING, people
+from support.postgres import Server, serving
+from support.waiting import until
+
+from rdimport import api
+from rdimport.core.clock import SystemClock
+from rdimport.core.errors import LedgerBusyError, LedgerError
+from rdimport.core.events import Event, SendingStarted
+from rdimport.destination.rdstation import RDStation
+from rdimport.ledger import store_of
+from rdimport.ledger.postgres import session, writes
+from rdimport.sandbox.embedded import RunningSandbox
+
+HERE = Path(__file__).parent
+TABLE = HERE.parent / "docs" / "ledger.md"
+TESTS = {
+    "a run is killed": "shared: a_run_that_was_killed_is_gone_on_with_at_once_on_the_same_machine",
+    "a machine sleeps": "shared: a_run_that_is_frozen_and_taken_over_sends_nobody_twice",
+    "somebody asks for `--resend": "shared: a_run_that_is_frozen_and_taken_over_sends_nobody_twice",
+    "the connection to the database breaks": (
+        "claims: a_lost_answer_or_a_lost_claim_leaves_each_row_sent_once"
+    ),
+    "the same, for longer": "failures: a_database_that_says_nothing_ends_the_run",
+    "a commit's answer is lost": "claims: a_lost_answer_or_a_lost_claim_leaves_each_row_sent_once",
+    "the database says nothing": "failures: a_database_that_says_nothing_ends_the_run",
+    "a commit is cancelled": "claims: a_commit_that_a_standby_did_not_confirm_lets_no_row_leave",
+    "the database's server is killed": (
+        "claims: what_was_claimed_is_there_after_the_server_was_killed_and_the_run_goes_on"
+    ),
+    "failover to a synchronous standby": (
+        "failover: a_run_goes_on_at_a_synchronous_standby_and_nothing_acknowledged_is_gone"
+    ),
+    "the same, with no run at work": (
+        "failover: without_a_run_that_finds_its_last_note_nobody_goes_on_after_a_failover"
+    ),
+    "the database is restored": "failover: a_copy_of_the_tables_is_not_taken_for_them",
+    "failover to an asynchronous standby": (
+        "failover: all_accounts_stop_once_a_run_finds_that_its_own_note_is_gone"
+    ),
+    "the old server is still there": "failures: the_old_server_acknowledges_nothing_beside_the_new",
+    "`synchronous_commit = off`": "claims: whatever_the_server_says_commits_wait_for_the_disk",
+    "`fsync = off`": "failover: a_ledger_is_not_made_where_nothing_waits_for_the_disk",
+    "two schedulers": "shared: two_machines_with_the_same_list_at_the_same_time_send_each_row_once",
+    "clocks that differ": "failures: a_machine_whose_clock_is_days_ahead_or_behind_takes_turns",
+    "a machine with another key": "failover: a_ledger_is_not_used_with_another_key",
+}
+"""By how a line begins: the file and the name of its test."""
+
+
+def test_each_line_of_the_table_has_its_test() -> None:
+    table = TABLE.read_text(encoding="utf-8").partition("| what fails |")[2].partition("\n\n")[0]
+    lines = [line[2:] for line in table.splitlines()[2:]]
+    found = [begin for line in lines for begin in TESTS if line.startswith(begin)]
+    assert sorted(found) == sorted(TESTS)
+    assert len(found) == len(lines)
+    for told in TESTS.values():
+        file, _, name = told.partition(": ")
+        tests = (HERE / f"test_ledger_{file}.py").read_text(encoding="utf-8")
+        assert re.search(rf"def test_{name}", tests), told
+
+
+@pytest.fixture(autouse=True)
+def _nobody_left() -> Iterator[None]:
+    yield
+    end_all()
+
+
+@pytest.fixture
+def desk(tmp_path: Path, box: RunningSandbox, postgres: Server) -> Desk:
+    url = postgres.new_database()
+    told = {"RDIMPORT_LEDGER": url, "RDIMPORT_LEDGER_KEY": KEY.hex()}
+    desk = Desk(tmp_path, box.api_key, box.base_url, environment=told)
+    desk.write("m.yaml", MAPPING)
+    desk.write("list.csv", people(40))
+    assert desk.here("fleet", "init").code == 0
+    return desk
+
+
+RUN = ("run", "list.csv", "-m", "m.yaml", "--json", "--concurrency", "4")
+
+
+def test_a_database_that_says_nothing_ends_the_run_and_nobody_is_sent_twice(
+    desk: Desk,
+    box: RunningSandbox,
+    postgres: Server,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module, name in ((writes, "PATIENCE"), (session, "SILENCE")):
+        monkeypatch.setattr(module, name, 1.0)
+    url = desk.environment["RDIMPORT_LEDGER"]
+    with cable(postgres.port) as line:
+        desk.environment["RDIMPORT_LEDGER"] = url.replace(str(postgres.port), str(line.port))
+        cutting = threading.Thread(target=cut_once_rows_arrive, args=(box, line))
+        cutting.start()
+        done = desk.here(*RUN, "--quota", "40/s")
+        cutting.join()
+        line.mend()
+        line.reset()
+    assert done.code == 3
+    assert "cannot be reached" in done.err
+    monkeypatch.undo()
+    name = url.rpartition("/")[2].replace("%20", " ")
+    postgres.do("UPDATE rdimport.lease SET until = '-infinity'", database=name)
+    desk.environment["RDIMPORT_LEDGER"] = url
+    rest = desk.here(*RUN, "--quota", "none").summary
+    assert rest["accepted"] + rest["already_imported"] + rest["uncertain"] == 40
+    assert set(Counter(one["email"] for one in box.conversions()).values()) == {1}
+
+
+def cut_once_rows_arrive(box: RunningSandbox, line: Cable) -> None:
+    until(lambda: box.counts()["accepted"] > 3)
+    line.cut(TO_SERVER, TO_CLIENT)
+
+
+def test_the_old_server_acknowledges_nothing_beside_the_new(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(writes, "PATIENCE", 1.0)
+    with serving() as first:
+        second = first.standby("second")
+        try:
+            first.reload(synchronous_standby_names="second")
+            synchronous = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"
+            until(lambda: first.ask(synchronous))
+            url = ledger_at(first.new_database())
+            one = worker(url)
+            assert one.claim([1]) == [1]
+            second.promote()
+            with pytest.raises(LedgerError, match="cannot be reached"):
+                one.claim([2])
+            new = url.replace(str(first.port), str(second.port))
+            assert set(states(new)) == {1}
+        finally:
+            second.kill()
+
+
+class Elsewhen(SystemClock):
+    """A clock that is set wrongly."""
+
+    def __init__(self, off: timedelta) -> None:
+        self._off = off
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self._off
+
+
+@pytest.mark.parametrize("days", [2, -2])
+def test_a_machine_whose_clock_is_days_ahead_or_behind_takes_turns(
+    desk: Desk, box: RunningSandbox, postgres: Server, days: int
+) -> None:
+    url = desk.environment["RDIMPORT_LEDGER"]
+    store = store_of(url, KEY.hex())
+    lasts = "SELECT max(extract(epoch FROM until - clock_timestamp())) FROM rdimport.lease"
+    seen: list[float] = []
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, SendingStarted):
+            seen.append(
+                float(postgres.ask(lasts, database=url.rpartition("/")[2].replace("%20", " ")))
+            )
+            with pytest.raises(LedgerBusyError), store.hold("default"):
+                pass
+
+    done = api.run(
+        [desk.home / "list.csv"],
+        desk.home / "m.yaml",
+        to=RDStation(box.api_key, base_url=box.base_url),
+        ledger=url,
+        ledger_key=KEY.hex(),
+        state_dir=desk.state,
+        report_dir=desk.reports,
+        quota=None,
+        share_quota=False,
+        clock=Elsewhen(timedelta(days=days)),
+        on_event=on_event,
+    )
+    assert done.summary.as_json()["accepted"] == 40
+    assert all(0 < seconds <= 30 for seconds in seen)
+    assert len(seen) == 1
+    assert desk.here(*RUN, "--quota", "none").summary["already_imported"] == 40

@@ -1,10 +1,12 @@
 """What a row costs each kind of ledger: two writes (it begins, it ends), in groups.
 
-    python benchmarks/ledgers.py [--rows N]
+    python benchmarks/ledgers.py [--rows N] [--grown 10000000]
 
 CPU of this process and, for PostgreSQL, of the server beside it; the server comes with the
 development packages. Groups of one are few, as each waits for the disk. Then known rows are looked
-up, and a run's last rows are held against its first.
+up. With --grown a shared ledger is made that knows so many conversions already, and the same is
+asked of that: what a group of 16 costs, and how many pages it reads, before and after; look-up;
+size.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from hashlib import blake2b
+from hashlib import blake2b, md5
 from pathlib import Path
 
 import polars as pl
@@ -96,6 +98,59 @@ def measured(ledger: Ledger, kind: str, cpu: Callable[[], float], most: int) -> 
     print(f"{kind:10} {found} known rows looked up: {found / (time.perf_counter() - at):.0f}/s")
 
 
+GROW = """
+BEGIN; TRUNCATE rdimport.conversion;
+ALTER TABLE rdimport.conversion DROP CONSTRAINT conversion_pkey;
+INSERT INTO rdimport.conversion (identity, destination, state, attempt, epoch, payload, run, file,
+    row, receipt, source, left_at)
+SELECT decode(md5(n::text), 'hex'), 1, 1, 1, 1, substr(decode(md5(n::text), 'hex'), 1, 8), 1, 0, n,
+    '5408c5a3-4711-4f2e-8d0b-13408a3407f3', n, 1790000000000 FROM generate_series(1, {most}) n;
+ALTER TABLE rdimport.conversion ADD PRIMARY KEY (identity, destination); COMMIT;
+VACUUM ANALYZE rdimport.conversion
+"""
+
+
+def pages(server: Server, database: str) -> int:
+    server.ask("SELECT 1 FROM pg_stat_force_next_flush()", database=database)
+    asked = "SELECT blks_hit + blks_read FROM pg_stat_database WHERE datname = %s"
+    return int(server.ask(asked, database))
+
+
+def grown(most: int) -> None:
+    """A shared ledger before and after it has grown."""
+    quick = {"wal_level": "minimal", "max_wal_senders": "0", "max_wal_size": "8GB"}
+    with serving(**quick, maintenance_work_mem="1GB") as server:
+        url = server.new_database()
+        name = url.rpartition("/")[2].replace("%20", " ")
+        shared = PostgresStore(url, bytes(range(32)).hex())
+        shared.make()
+        with shared.open() as ledger:
+            for number, what in enumerate(("warming up", "an empty ledger", f"{most} conversions")):
+                if number == 2:
+                    at = time.perf_counter()
+                    server.do(*GROW.format(most=most).split(";"), database=name)
+                    print(f"made in {time.perf_counter() - at:.0f} s")
+                some = rows(10_000 * number, 3_200)
+                mine, theirs, read = time.process_time(), server_cpu(server), pages(server, name)
+                written(ledger, f"20261128-12000{number}-bbbb", some, 16)
+                ours = (time.process_time() - mine) / len(some) * 1e6
+                cost = (server_cpu(server) - theirs) / len(some) * 1e6
+                read = (pages(server, name) - read) / len(some)
+                print(f"{what}, groups of 16: {ours:.0f} + {cost:.0f} µs, {read:.1f} pages a row")
+            looked_up(ledger, most)
+        size = server.ask("SELECT pg_total_relation_size('rdimport.conversion')", database=name)
+        print(f"{size / most:.0f} bytes a conversion")
+
+
+def looked_up(ledger: Ledger, most: int) -> None:
+    chosen = range(1, most, max(1, most // 65_536))
+    some = [md5(str(number).encode(), usedforsecurity=False).digest() for number in chosen]
+    mine, at = time.process_time(), time.perf_counter()
+    found = ledger.known(1, pl.Series(some, dtype=pl.Binary)).height
+    ours, took = time.process_time() - mine, time.perf_counter() - at
+    print(f"{found} of {most} looked up: {found / took:.0f}/s, {ours / found * 1e6:.1f} µs of ours")
+
+
 @contextmanager
 def ledgers() -> Iterator[Iterator[tuple[str, Ledger, Callable[[], float]]]]:
     with tempfile.TemporaryDirectory() as home, serving() as server:
@@ -108,7 +163,12 @@ def ledgers() -> Iterator[Iterator[tuple[str, Ledger, Callable[[], float]]]]:
 def main() -> None:
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("--rows", type=int, default=20_000, help="at most at once (20000)")
-    most = words.parse_args().rows
+    words.add_argument("--grown", type=int, default=0, help="conversions known before (0)")
+    told = words.parse_args()
+    if told.grown:
+        grown(told.grown)
+        return
+    most = told.rows
     with ledgers() as kinds:
         for kind, ledger, cpu in kinds:
             measured(ledger, kind, cpu, most)

@@ -215,6 +215,7 @@ def test_a_server_that_says_nothing_is_not_waited_for_without_end(
     postgres: Server, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("rdimport.ledger.postgres.writes.PATIENCE", 0.5)
+    monkeypatch.setattr("rdimport.ledger.postgres.gathered.PATIENCE", 0.5)
     with cable(postgres.port) as line:
         one = worker(url.replace(str(postgres.port), str(line.port)))
         line.hold(TO_CLIENT)

@@ -25,7 +25,7 @@ from rdimport.core.errors import LedgerBusyError, LedgerError
 from rdimport.core.events import Event, SendingStarted
 from rdimport.destination.rdstation import RDStation
 from rdimport.ledger import store_of
-from rdimport.ledger.postgres import session, writes
+from rdimport.ledger.postgres import gathered, session, writes
 from rdimport.sandbox.embedded import RunningSandbox
 
 HERE = Path(__file__).parent
@@ -102,7 +102,7 @@ def test_a_database_that_says_nothing_ends_the_run_and_nobody_is_sent_twice(
     postgres: Server,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for module, name in ((writes, "PATIENCE"), (session, "SILENCE")):
+    for module, name in ((gathered, "PATIENCE"), (writes, "PATIENCE"), (session, "SILENCE")):
         monkeypatch.setattr(module, name, 1.0)
     url = desk.environment["RDIMPORT_LEDGER"]
     with cable(postgres.port) as line:
@@ -133,6 +133,7 @@ def test_the_old_server_acknowledges_nothing_beside_the_new(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(writes, "PATIENCE", 1.0)
+    monkeypatch.setattr(gathered, "PATIENCE", 1.0)
     with serving() as first:
         second = first.standby("second")
         try:

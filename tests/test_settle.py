@@ -258,6 +258,23 @@ def test_an_export_whose_times_are_in_doubt_frees_nobody(
     assert (again["requests"], again["uncertain"]) == (0, 0 if how == "of that zone" else before)
 
 
+def test_an_export_without_all_that_tells_conversions_apart_frees_nobody(
+    desk: Desk, box: RunningSandbox
+) -> None:
+    desk.write("m.yaml", MAPPING + "identity: [email, name]\n")
+    desk.write("list.csv", LIST)
+    desk.write("export.yaml", EXPORT)
+    box.set_faults(Faults(reset_after=1.0, skip=4, at_most=3))
+    before = desk.here(*RUN).summary["uncertain"]
+    box.set_faults(Faults())
+    desk.write("export.csv", box.export())
+    span = ("--complete-from", hours(-2), "--complete-until", hours(2))
+    done = desk.here(*EXPORTED, *span)
+    assert (done.code, "told apart also by name" in done.err) == (1, True), done.err
+    again = desk.here(*RUN, "--resend", "uncertain", "--not-proved").summary
+    assert (again["requests"], again["uncertain"]) == (0, before)
+
+
 def test_the_span_of_an_export_is_in_the_zone_of_its_times(
     doubtful: Desk, box: RunningSandbox
 ) -> None:

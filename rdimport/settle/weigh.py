@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
-from rdimport.core.messages import ngettext
+from rdimport.core.messages import _, ngettext
 from rdimport.core.messages.codes import Code
 from rdimport.core.row import Problem
 from rdimport.ledger import Complete, Doubt, Ledger, identifier_hash
@@ -65,6 +65,7 @@ class Settlement:
 
     Of `read` conversions, `known` are in this ledger, `settled` made an uncertain row accepted, and
     `too_old` match a row but predate its request, `near` of them by less than time zones differ.
+    `nameless` counts conversions without a field that tells conversions apart, by that field.
     `incomplete` says why a list was not taken as complete that was declared so. `delays` are the
     seconds between a request and its conversion at RD.
     """
@@ -74,6 +75,7 @@ class Settlement:
     settled: int = 0
     too_old: int = 0
     near: int = 0
+    nameless: Counter[str] = field(default_factory=Counter)
     incomplete: str = ""
     runs: set[str] = field(default_factory=set)
     delays: list[float] = field(default_factory=list)
@@ -111,7 +113,7 @@ def settle(
     while some := list(islice(remaining, _AT_ONCE)):
         done.read += len(some)
         names |= {one.identifier for one in some}
-        by_identity = _by_identity(ledger, destination, some)
+        by_identity = _by_identity(ledger, destination, some, done.nameless)
         _prove(ledger, destination, by_identity, done)
         runs = ledger.evidence.runs_of(destination, by_identity)
         done.known += len(runs)
@@ -139,6 +141,12 @@ def _doubtful(told: Declared, done: Settlement) -> str:
             " of uncertain rows.",
             unread,
         )
+    if lacking := sorted(name for name, lines in done.nameless.items() if lines):
+        return _(
+            "The list is not taken as complete: conversions are told apart also by {fields}, which"
+            " lines of it do not have. Name the columns in its mapping.",
+            fields=", ".join(lacking),
+        )
     if done.near and not told.zone_is_known:
         return ngettext(
             "The list is not taken as complete: {number} uncertain row is in it with a time shortly"
@@ -153,15 +161,19 @@ def _doubtful(told: Declared, done: Settlement) -> str:
 
 
 def _by_identity(
-    ledger: Ledger, destination: int, some: Sequence[Evidence]
+    ledger: Ledger, destination: int, some: Sequence[Evidence], nameless: Counter[str]
 ) -> dict[bytes, list[Evidence]]:
-    """The evidence by the identities under which the ledger may know it."""
+    """The evidence by the identities under which the ledger may know it; what lacks a part of its
+    identity is counted as `nameless`.
+    """
     found: dict[bytes, list[Evidence]] = defaultdict(list)
     by_name: dict[str, list[Evidence]] = defaultdict(list)
     for one in some:
         by_name[one.identifier].append(one)
     for name, ones in by_name.items():
         for fields in ledger.evidence.identity_fields(destination, name) or {("email",)}:
+            for part in fields:
+                nameless[part] += sum(_value(part, one) is None for one in ones)
             texts = _texts(fields, ones)
             for identity, one in zip(ledger.digests(texts), ones, strict=True):
                 found[identity].append(one)

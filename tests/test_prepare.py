@@ -15,7 +15,9 @@ from rdimport.core.errors import MappingError
 from rdimport.core.row import DEFECT, FILE, ROW
 from rdimport.core.schemas import ORIGIN, PROBLEMS
 from rdimport.mapping import Mapping
+from rdimport.mapping.targets import targets
 from rdimport.prepare import IDENTITY, PAYLOAD, ROWS, Prepared, bind, prepare
+from rdimport.prepare.encode import DECLINED, GRANTED, by_status
 
 COLUMNS = ("E-mail", "Nome", "Celular", "WhatsApp", "UF", "Aceite", "Tags", "Opt-in")
 MAPPING = Mapping.parse("""\
@@ -216,3 +218,18 @@ def test_whatever_a_cell_holds_the_payload_is_json_that_says_the_same(
         found = read.get("cf_a", [])
         assert len(found) == len(set(found)) <= len(items.split("|"))
         assert all(item.strip() for item in found)
+
+
+def test_a_row_with_a_basis_declined_is_not_counted_as_granted() -> None:
+    mapping = Mapping.parse(
+        "version: 1\nconversion_identifier: x\nfields: {email: E}\nlegal_bases:\n"
+        '  - {type: consent, status: {column: "A"}}\n'
+        '  - {type: pre_existent_contract, status: {column: "B"}}\n'
+    )
+    wanted = targets(mapping)
+    first, second = [target.name for target in wanted if target.is_status]
+    pairs = [("true", "true"), ("true", "false"), ("false", None), (None, None), ("true", None)]
+    rows = pl.DataFrame(pairs, schema={first: pl.String, second: pl.String}, orient="row")
+    found = rows.select(**by_status(wanted)).row(0, named=True)
+    assert found == {GRANTED: 2, DECLINED: 2}
+    assert rows.select(**by_status([t for t in wanted if not t.is_status])).row(0) == (0, 0)

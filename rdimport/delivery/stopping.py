@@ -57,6 +57,21 @@ def stop_signals() -> list[signal.Signals]:
     return found
 
 
+def on_signal(
+    loop: asyncio.AbstractEventLoop, number: signal.Signals, asked: Callable[[], object]
+) -> None:
+    """Call `asked` in the loop when the signal comes, also on Windows, whose loops take none."""
+
+    def elsewhere(*_: object) -> None:
+        loop.call_soon_threadsafe(asked)
+
+    try:
+        loop.add_signal_handler(number, asked)
+    except (NotImplementedError, RuntimeError):  # on Windows, or outside the main thread
+        with suppress(ValueError):
+            signal.signal(number, elsewhere)
+
+
 @contextmanager
 def stop_on_signals(stop_request: StopRequest) -> Iterator[None]:
     """Stop in an orderly way on the first SIGINT, SIGTERM or SIGHUP, and exit at once on the
@@ -71,17 +86,10 @@ def stop_on_signals(stop_request: StopRequest) -> Iterator[None]:
             os._exit(ExitCode.STOPPED)
         stop_request.stop(StopReason.SIGNAL)
 
-    def asked_elsewhere(*_: object) -> None:
-        loop.call_soon_threadsafe(asked)
-
     before = {}
     for number in stop_signals():
         before[number] = signal.getsignal(number)
-        try:
-            loop.add_signal_handler(number, asked)
-        except (NotImplementedError, RuntimeError):  # on Windows, or outside the main thread
-            with suppress(ValueError):
-                signal.signal(number, asked_elsewhere)
+        on_signal(loop, number, asked)
     try:
         yield
     finally:

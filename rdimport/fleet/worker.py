@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import socket
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -18,7 +19,7 @@ from procrastinate.exceptions import ConnectorException
 from rdimport.core.errors import ExitCode, LedgerError
 from rdimport.core.names import fold
 from rdimport.core.stop import StopReason
-from rdimport.delivery.stopping import StopRequest, stop_signals
+from rdimport.delivery.stopping import StopRequest, on_signal, stop_signals
 from rdimport.fleet.following import After, JobEnd, Next, following
 from rdimport.fleet.queue import Queue
 from rdimport.fleet.schedule import last_tick
@@ -28,6 +29,8 @@ from rdimport.ledger import fleet_of
 _BETWEEN_LOOKS: Final = 2.0
 _UNTIL_TRIED_AGAIN: Final = 3.0
 _WHILE_PAUSED: Final = timedelta(minutes=1)
+_LOOP: Final = asyncio.SelectorEventLoop if sys.platform == "win32" else None
+"""On Windows not its usual one, with which psycopg does not work."""
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -80,14 +83,15 @@ class Worker:
         for talker in ("procrastinate", "psycopg.pool"):  # each failed try, with its stack
             logging.getLogger(talker).addHandler(logging.NullHandler())
             logging.getLogger(talker).propagate = False
-        with self._fleet, self._pool, self._desk:
-            asyncio.run(self._work(once=once))
+        fleet, runner = self._fleet, asyncio.Runner(loop_factory=_LOOP)
+        with fleet, self._pool, self._desk, runner:
+            runner.run(self._work(once=once))
 
     async def _work(self, *, once: bool) -> None:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_unless_taken_over)
         for number in stop_signals():
-            loop.add_signal_handler(number, self._asked)
+            on_signal(loop, number, self._asked)
         async with self._queue.app.open_async():
             await self._at_desk(self._fleet.forget_dead)
             await self._look()

@@ -13,6 +13,7 @@ import os
 import secrets
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -314,7 +315,9 @@ async def _serve(
     def stop(*_: object) -> None:
         server.should_exit = True
 
-    signals = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if os.name == "posix" else [])]
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if sys.platform != "win32":
+        signals.append(signal.SIGHUP)
     for number in signals:
         try:
             asyncio.get_running_loop().add_signal_handler(number, stop)

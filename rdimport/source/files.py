@@ -13,7 +13,7 @@ import sys
 import tempfile
 import zipfile
 import zlib
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, cast
@@ -290,8 +290,9 @@ def _scratch(folder: Path | None = None) -> tuple[Any, Path]:
     """A new file without a name, where the system lets it be read so, and the path to read it."""
     copy: Any = tempfile.TemporaryFile(prefix="rdimport-", dir=folder)  # noqa: SIM115  it lives on
     path = Path(f"/proc/{os.getpid()}/fd/{copy.fileno()}")
-    if not path.exists():  # no Linux
-        copy = tempfile.NamedTemporaryFile(prefix="rdimport-", dir=folder)  # noqa: SIM115
+    if not path.exists():  # no Linux; Windows opens by its name no file that is deleted when closed
+        lasts = sys.platform == "win32"
+        copy = tempfile.NamedTemporaryFile(prefix="rdimport-", dir=folder, delete=not lasts)  # noqa: SIM115
         path = Path(copy.name)
     return copy, path
 
@@ -317,6 +318,9 @@ class _Open:
 
     def __del__(self) -> None:
         self._file.close()
+        if sys.platform == "win32":
+            with suppress(OSError):
+                Path(self._file.name).unlink(missing_ok=True)
 
 
 def _within(path: str) -> InputFile | None:

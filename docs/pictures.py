@@ -79,11 +79,13 @@ def make(tutorial: Tutorial, folder: Path, browser: Any) -> None:
             viewport={"width": 900, "height": 620}, locale=tutorial.lang, color_scheme="light"
         )
         page = context.new_page()
+        page.set_default_timeout(120_000)
         page.goto((home / "run.html").as_uri())
         page.locator("pre").screenshot(path=folder / "run.png")
         page.goto(report.as_uri())
         page.screenshot(path=folder / "report.png")
         page.goto(box.page_url)
+        page.wait_for_url(f"{box.base_url}/")  # it has taken the token out of its address
         page.goto(f"{box.base_url}/sandbox/contacts/1")
         page.screenshot(path=folder / "sandbox.png")
         context.close()

@@ -105,7 +105,7 @@ def not_where_it_was(address: Address) -> NotWhereItWasError:
         _(
             "The ledger {where} cannot be reached: {said}.",
             where=address.shown,
-            said="it is not where it was left",
+            said=_("it is not where it was left"),
         )
     )
 

@@ -154,7 +154,7 @@ def _erase_hashes(
             "DELETE FROM rdimport.conversion WHERE run = %s AND file = %s AND row = %s", place
         ).rowcount
     db.execute(
-        "UPDATE rdimport.outcome SET identity = NULL WHERE identity IS NOT NULL"
-        " AND identity NOT IN (SELECT identity FROM rdimport.conversion)"
+        "UPDATE rdimport.outcome o SET identity = NULL WHERE identity IS NOT NULL AND NOT EXISTS"
+        " (SELECT 1 FROM rdimport.conversion c WHERE c.identity = o.identity)"
     )
     return gone

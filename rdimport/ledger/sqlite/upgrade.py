@@ -9,7 +9,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable, Mapping
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -72,10 +72,12 @@ def brought_up(path: Path, db: sqlite3.Connection) -> sqlite3.Connection:
     version = version_of(path, db)
     if version == VERSION:
         return db
-    with closing(db):
+    with closing(db), ExitStack() as unless_migrated:
         copy = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        unless_migrated.callback(copy.close)
         db.backup(copy)
-    _migrate(path, copy, version)
+        _migrate(path, copy, version)
+        unless_migrated.pop_all()
     return copy
 
 

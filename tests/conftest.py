@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,12 @@ os.environ.setdefault("PYTEST_TIMEOUT", f"{5 * PATIENCE:g}")
 def one_sandbox() -> Iterator[RunningSandbox]:
     with running(SandboxOptions(plan="none", lead_limit=0, custom_fields="any")) as box:
         yield box
+
+
+@pytest.fixture(scope="session")
+def key_of(one_sandbox: RunningSandbox) -> Callable[[str], str]:
+    """The key of a client's account: the same in all tests, as an account has at most five."""
+    return cache(lambda client: one_sandbox.create_key("tests", client))
 
 
 @pytest.fixture

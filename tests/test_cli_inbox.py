@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import threading
+from collections.abc import Callable
 
 import pytest
 from support.command import Desk
@@ -17,9 +18,9 @@ from rdimport.sandbox.embedded import RunningSandbox
 RUN = ("jobs", "run", "--config", "rdimport.toml")
 
 
-@pytest.fixture(scope="module")
-def secret(one_sandbox: RunningSandbox) -> str:
-    return one_sandbox.create_key("inbox", "acme")
+@pytest.fixture
+def secret(key_of: Callable[[str], str]) -> str:
+    return key_of("acme")
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,9 +22,9 @@ from rdimport.sandbox.embedded import RunningSandbox
 CLIENTS = ("acme", "lua")
 
 
-@pytest.fixture(scope="module")
-def secrets(one_sandbox: RunningSandbox) -> dict[str, str]:
-    return {client: one_sandbox.create_key("jobs", client) for client in CLIENTS}
+@pytest.fixture
+def secrets(key_of: Callable[[str], str]) -> dict[str, str]:
+    return {client: key_of(client) for client in CLIENTS}
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -95,9 +95,9 @@ def smtp(mailbox: Mailbox) -> Iterator[int]:
         loop.close()
 
 
-@pytest.fixture(scope="module")
-def secret(one_sandbox: RunningSandbox) -> str:
-    return one_sandbox.create_key("notify", "acme")
+@pytest.fixture
+def secret(key_of: Callable[[str], str]) -> str:
+    return key_of("acme")
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,9 +18,9 @@ from rdimport.sandbox.embedded import RunningSandbox
 CLIENTS = ("acme", "lua", "sol")
 
 
-@pytest.fixture(scope="module")
-def secrets(one_sandbox: RunningSandbox) -> dict[str, str]:
-    return {client: one_sandbox.create_key("status", client) for client in CLIENTS}
+@pytest.fixture
+def secrets(key_of: Callable[[str], str]) -> dict[str, str]:
+    return {client: key_of(client) for client in CLIENTS}
 
 
 @pytest.fixture

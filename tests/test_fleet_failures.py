@@ -7,6 +7,7 @@ time of the machine in it (tests/test_fleet_lease.py).
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from subprocess import Popen
 
@@ -21,9 +22,9 @@ from rdimport.sandbox.embedded import RunningSandbox
 ROWS = 200
 
 
-@pytest.fixture(scope="module")
-def secrets(one_sandbox: RunningSandbox) -> dict[str, str]:
-    return {client: one_sandbox.create_key("failures", client) for client in CLIENTS}
+@pytest.fixture
+def secrets(key_of: Callable[[str], str]) -> dict[str, str]:
+    return {client: key_of(client) for client in CLIENTS}
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from support.waiting import until
 from rdimport.sandbox.embedded import RunningSandbox
 
 
-@pytest.fixture(scope="module")
-def secrets(one_sandbox: RunningSandbox) -> dict[str, str]:
-    return {client: one_sandbox.create_key("worker", client) for client in CLIENTS}
+@pytest.fixture
+def secrets(key_of: Callable[[str], str]) -> dict[str, str]:
+    return {client: key_of(client) for client in CLIENTS}
 
 
 @pytest.fixture

@@ -153,7 +153,7 @@ def test_a_hidden_sheet_is_not_taken_while_a_visible_one_will_do(tmp_path: Path)
     book.active = 1
     table = opened(tmp_path / "leads.xlsx", book)
     assert table.facts.sheet == "Atual"
-    assert any("'Antiga'" in note for note in table.notes)
+    assert any("“Antiga”" in note for note in table.notes)
 
 
 def test_a_lost_cell_far_to_the_right_does_not_eat_the_memory(tmp_path: Path) -> None:

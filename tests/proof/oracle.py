@@ -111,13 +111,14 @@ def _chosen(texts: Sequence[str], *, last: bool) -> frozenset[str]:
 
 
 def ends(was: Known, got: Sequence[Receipt], number: int, *, strict: bool) -> set[Known]:
-    """What the ledger may say once these requests of one run are over. Unless it is `strict` the
-    client may have died, or not have waited, before it knew the end of the last one.
+    """What the ledger may say once these requests are over, of one run or of several. Unless it is
+    `strict` the client may have died, or not have waited, before it knew the end of the last one.
     """
     final = got[-1]
     doubt = {Known(state, "", number) for state in DOUBT}
     if final.fault in NOT_NOW and final.answered:
-        return {was} if strict else {was, *doubt}
+        left = ends(was, got[:-1], number, strict=True) if len(got) > 1 else {was}
+        return left if strict else left | doubt
     if final.fault is Fault.REFUSE and final.answered:
         refused = was if was.state in ("accepted", "uncertain") else Known("refused", "", number)
         return {refused} if strict else {refused, *doubt}

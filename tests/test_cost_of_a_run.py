@@ -107,7 +107,8 @@ def test_one_more_row_costs_few_calls_two_system_calls_and_a_small_part_of_a_dur
         counts_of_a_run(10, tmp_path / "imports", base_url)  # what is done once is done
         once = counts_of_a_run(ROWS, tmp_path / "once", base_url)
         twice = counts_of_a_run(2 * ROWS, tmp_path / "twice", base_url)
-    assert twice.loop["send()"] - once.loop["send()"] == ROWS
+    # the loop may wake itself by a byte now and then
+    assert abs(twice.loop["send()"] - once.loop["send()"] - ROWS) <= 0.01 * ROWS
     assert received(twice) - received(once) <= 1.05 * ROWS
     assert twice.ledger["apply"] - once.ledger["apply"] <= COMMITS * ROWS
     assert twice.ledger["execute()"] <= 7 * twice.ledger["apply"]
@@ -127,7 +128,7 @@ def test_one_more_row_at_a_pace_costs_two_durable_writes_and_a_bounded_number_of
     # the loop may wake itself by a byte now and then
     assert rows <= more.loop["send()"] - some.loop["send()"] <= 1.1 * rows
     # one before it leaves and one for its end, each of the run and within it of its writes
-    assert more.ledger["apply"] - some.ledger["apply"] <= 2 * 2 * rows
+    assert more.ledger["apply"] <= 2 * 2 * (many + 1)
     assert more.loop["create_task"] - some.loop["create_task"] <= 1.5 * rows
     extra = more.all - some.all
     assert extra.total() / rows <= PACED_CALLS, extra.most_common(60)

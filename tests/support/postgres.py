@@ -215,8 +215,9 @@ class Server:
     def pause_standbys(self) -> None:
         """Stop what sends the log to standbys, as over a network that is cut."""
         for one in self.children():
-            if b"walsender" in Path(f"/proc/{one}/cmdline").read_bytes():
-                os.kill(one, signal.SIGSTOP)
+            with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+                if b"walsender" in Path(f"/proc/{one}/cmdline").read_bytes():
+                    os.kill(one, signal.SIGSTOP)
 
     def promote(self) -> None:
         """Make a standby the server that is written to."""

@@ -70,6 +70,7 @@ def make(tutorial: Tutorial, folder: Path, browser: Any) -> None:
         }
         environment |= {"HOME": there, "LC_ALL": f"{tutorial.lang.replace('-', '_')}.UTF-8"}
         environment |= {"TERM": "xterm", "RDIMPORT_API_KEY": box.api_key}
+        environment["PYTHONUTF8"] = "1"  # where that locale is not installed
         _typed(["init", name, "-o", mapping], home, environment)
         said = _typed(["run", name, "-m", mapping, "--sandbox"], home, environment)
         _typed(["run", name, "-m", mapping, "--base-url", box.base_url], home, environment)

@@ -68,9 +68,9 @@ def make(tutorial: Tutorial, folder: Path, browser: Any) -> None:
         environment = {
             name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ
         }
-        environment |= {"HOME": there, "LC_ALL": f"{tutorial.lang.replace('-', '_')}.UTF-8"}
-        environment |= {"TERM": "xterm", "RDIMPORT_API_KEY": box.api_key}
-        environment["PYTHONUTF8"] = "1"  # where that locale is not installed
+        environment |= {"HOME": there, "TERM": "xterm", "RDIMPORT_API_KEY": box.api_key}
+        # Only its messages: the locale itself may not be installed, and paths may have accents.
+        environment |= {"LC_CTYPE": "C.UTF-8", "LC_MESSAGES": tutorial.lang.replace("-", "_")}
         _typed(["init", name, "-o", mapping], home, environment)
         said = _typed(["run", name, "-m", mapping, "--sandbox"], home, environment)
         _typed(["run", name, "-m", mapping, "--base-url", box.base_url], home, environment)

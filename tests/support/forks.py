@@ -1,7 +1,7 @@
 """`python -m rdimport` as a copy of a process that has loaded its libraries already.
 
-Loading polars, pandera and httpx is most of what a short command costs, and the tests start about a
-thousand. A copy is a process of its own, with the environment, folder, streams and signals it would
+Loading polars, pandera and httpx is most of what a short command costs, and the tests start
+hundreds. A copy is a process of its own, with the environment, folder, streams and signals it would
 have had; only the loading is shared. Linux only: the copy becomes a child of the process that asked
 for it ("subreaper"), which waits for it and kills it as any other.
 """

@@ -7,7 +7,10 @@ import ast
 import errno
 import os
 import re
+import shutil
 import string
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -303,3 +306,22 @@ def test_numbers_and_moments_are_written_as_the_language_writes_them() -> None:
         assert written.minute("2026-12-31T12:05:00+00:00").startswith("31/12/2026 ")
     assert written.second("2026-12-31T12:05:00+00:00").startswith("2026-12-31 ")
     assert [written.decimal("0.5 s", lang) for lang in LANGUAGES] == ["0.5 s", "0,5 s"]
+
+
+@pytest.mark.parametrize("compiled_before", [True, False])
+def test_a_checkout_without_babel_says_what_it_can(tmp_path: Path, compiled_before: bool) -> None:
+    """After `pip install -e .` and a later `git pull` the catalogues are older than the text."""
+    shutil.copytree(PACKAGE, tmp_path / "rdimport", ignore=shutil.ignore_patterns("__pycache__"))
+    for catalogue in (tmp_path / "rdimport").rglob("*.mo"):
+        os.utime(catalogue, (0, 0))
+        if not compiled_before:
+            catalogue.unlink()
+    start = (
+        "import sys; sys.modules['babel'] = None; from rdimport.cli import main;"
+        " sys.exit(main(['status', '--lang', 'pt-BR', '--state-dir', 'none']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", start], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert ("nenhuma importação" in done.stdout) is compiled_before

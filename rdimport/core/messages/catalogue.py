@@ -7,8 +7,9 @@ for codes, an entry has a key and a context.
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from functools import cache
-from gettext import GNUTranslations
+from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 from typing import Final
 
@@ -22,15 +23,22 @@ DOMAIN: Final = "rdimport"
 
 
 @cache
-def catalogue(lang: str) -> GNUTranslations:
-    """The catalogue of that language, or the English one if there is none."""
+def catalogue(lang: str) -> NullTranslations:
+    """The catalogue of that language, or the English one if there is none.
+
+    In a checkout a sentence can be newer than its catalogue. Without Babel, which only building
+    needs, the last catalogue serves, and without any each sentence stays as it is in the code.
+    """
     name = lang.replace("-", "_") if lang in LANGUAGES else "en"
     folder = FOLDER / name / "LC_MESSAGES"
     source, binary = folder / f"{DOMAIN}.po", folder / f"{DOMAIN}.mo"
     if _is_newer(source, binary):
-        from rdimport.core.messages.build import compiled  # noqa: PLC0415  only a checkout has it
+        with suppress(ModuleNotFoundError):
+            from rdimport.core.messages.build import compiled  # noqa: PLC0415  needs Babel
 
-        return GNUTranslations(io.BytesIO(compiled(source)))
+            return GNUTranslations(io.BytesIO(compiled(source)))
+    if not binary.exists():
+        return NullTranslations()
     with binary.open("rb") as file:
         return GNUTranslations(file)
 

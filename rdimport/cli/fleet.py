@@ -63,9 +63,10 @@ def _asked(url: str, what: str, *names: str) -> list[Queued]:
         queue = Queue(url)
         async with queue.app.open_async():
             if what == "make":
-                if await queue.make():
+                if not await queue.is_there():
                     with fleet_of(url) as fleet:
-                        fleet.forget_ticks()
+                        fleet.forget_ticks()  # before: who is killed in between does it again
+                    await queue.make()
                 return []
             for name in names:
                 await queue.put_now(name)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, LiteralString, NamedTuple
 
 from procrastinate import App, PsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
-from procrastinate.jobs import Job, Status
+from procrastinate.jobs import Status
 
 from rdimport.core.names import fold
+from rdimport.fleet import queue_statements as sql
 
 _SCHEMA: Final = "rdimport_queue"
 _JOBS: Final = "jobs"
@@ -34,6 +34,14 @@ class Queued(NamedTuple):
     account: str
     at_work: bool
     at: datetime | None
+
+
+class Due(NamedTuple):
+    """A job, and the moment at which it was due."""
+
+    job: str
+    account: str
+    at: datetime
 
 
 class Queue:
@@ -105,41 +113,31 @@ class Queue:
             return False
         return True
 
+    async def put_due(self, due: Sequence[Due]) -> None:
+        """Put jobs in that were due, unless somebody did so for the same moment."""
+        await self._move(
+            sql.PUT_DUE,
+            jobs=[one.job for one in due],
+            accounts=[one.account for one in due],
+            locks=[fold(one.account) for one in due],
+            ticks=[one.at for one in due],
+        )
+
     async def put_now(self, account: str) -> int:
         """Let the jobs of an account that wait for a time wait no longer; returns how many."""
-        manager, number = self.app.job_manager, 0
-        for one in await manager.list_jobs_async(
-            task=_JOB, status=Status.TODO.value, lock=fold(account)
-        ):
-            if one.id is not None and one.scheduled_at is not None:
-                await manager.cancel_job_by_id_async(one.id, delete_job=True)
-                number += await self.put(account, str(one.task_kwargs["job"]))
-        return number
+        return len(await self._move(sql.WAIT_NO_LONGER, lock=fold(account)))
 
-    async def sweep(self) -> list[str]:
-        """Give the jobs of workers that are dead to others; returns their names."""
-        swept = []
-        stalled = await self.app.job_manager.get_stalled_jobs(seconds_since_heartbeat=_SILENT)
-        for one in stalled:
-            with suppress(ConnectorException):  # another worker was quicker
-                await self._free(one)
-                swept.append(str(one.task_kwargs.get("job", "")))
-        return [job for job in swept if job]
-
-    async def _free(self, stalled: Job) -> None:
-        """End what nobody is at, and put it in anew, unless it waits there already."""
-        await self.app.job_manager.finish_job(stalled, Status.FAILED, delete_job=True)
-        if stalled.task_name == _JOB:
-            await self.put(str(stalled.task_kwargs["account"]), str(stalled.task_kwargs["job"]))
+    async def sweep(self) -> None:
+        """Give the jobs of workers that are dead to others."""
+        await self._move(sql.SWEEP, silent=_SILENT)
 
     async def free(self, living: Collection[str]) -> None:
         """Let anybody take what waits for a worker that is no more."""
-        known = {_place(name) for name in (None, *living)}
-        manager = self.app.job_manager
-        for one in await manager.list_jobs_async(task=_JOB, status=Status.TODO.value):
-            if one.id is not None and one.queue not in known:
-                await manager.cancel_job_by_id_async(one.id, delete_job=True)
-                await self.put(str(one.task_kwargs["account"]), str(one.task_kwargs["job"]))
+        await self._move(sql.FREE, known=[_place(name) for name in (None, *living)])
+
+    async def _move(self, statement: LiteralString, **values: object) -> list[dict[str, Any]]:
+        values |= {"task": _JOB, "place": _JOBS}
+        return await self.app.connector.execute_query_all_async(statement, **values)
 
     async def content(self) -> list[Queued]:
         """What waits and what is at work."""

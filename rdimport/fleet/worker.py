@@ -21,7 +21,7 @@ from rdimport.core.names import fold
 from rdimport.core.stop import StopReason
 from rdimport.delivery.stopping import StopRequest, on_signal, stop_signals
 from rdimport.fleet.following import After, JobEnd, Next, following
-from rdimport.fleet.queue import Queue
+from rdimport.fleet.queue import Due, Queue
 from rdimport.fleet.schedule import last_tick
 from rdimport.fleet.sharing import Load, to_give
 from rdimport.ledger import fleet_of
@@ -187,13 +187,12 @@ class Worker:
             self._running[job][1].stop(StopReason.SIGNAL)
 
     async def _put_in_due(self, _minute: datetime) -> None:
-        now = datetime.now(UTC)
+        now, due = datetime.now(UTC), []
         for job, account, every, _moves in self._plans.values():
             tick = last_tick(every, now) if every else None
-            if tick is None or fold(account) in self._paused:
-                continue
-            if await self._at_desk(self._fleet.tick, job, tick):
-                await self._queue.put(account, job)
+            if tick is not None and fold(account) not in self._paused:
+                due.append(Due(job, account, tick))
+        await self._queue.put_due(due)
 
     async def _one(self, account: str, job: str) -> None:
         """Run a job that was taken from the queue, and see to what follows."""

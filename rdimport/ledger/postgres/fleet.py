@@ -24,10 +24,6 @@ INSERT INTO rdimport.worker AS w (name, slots, since, seen, jobs)
 VALUES (%s, %s, clock_timestamp(), clock_timestamp(), %s)
 ON CONFLICT (name) DO UPDATE SET seen = excluded.seen, jobs = excluded.jobs RETURNING drain
 """
-_TICK: Final = """
-INSERT INTO rdimport.due AS d (job, tick) VALUES (%s, %s)
-ON CONFLICT (job) DO UPDATE SET tick = excluded.tick WHERE d.tick < excluded.tick RETURNING 1
-"""
 
 
 class WorkerState(NamedTuple):
@@ -145,10 +141,6 @@ class PostgresFleet:
             "SELECT account, since, why FROM rdimport.paused ORDER BY account"
         )
         return [Pause(*one) for one in found]
-
-    def tick(self, job: str, at: datetime) -> bool:
-        """Whether it is this caller who puts a job in that is due at that moment."""
-        return bool(self._session.change(_TICK, (job, at)))
 
     def forget_ticks(self) -> None:
         """The queue was lost: what was due within the hour is put in once more."""

@@ -1,0 +1,48 @@
+"""What moves jobs within the queue: each is one statement, so that whoever is killed meanwhile has
+done all of it, or nothing.
+
+A job that is put in anew has a new number: a worker that comes back ends the old one, which is no
+more. The triggers of Procrastinate's tables tell the workers of it.
+"""
+
+from __future__ import annotations
+
+from typing import Final, LiteralString
+
+_ANEW: Final[LiteralString] = """
+WITH taken AS (DELETE FROM procrastinate_jobs j WHERE {which}
+    RETURNING task_name, lock, queueing_lock, args)
+INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args)
+SELECT %(place)s, task_name, lock, queueing_lock, args FROM taken WHERE task_name = %(task)s
+ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING RETURNING id
+"""
+
+WAIT_NO_LONGER: Final = _ANEW.format(
+    which="""j.task_name = %(task)s AND j.status = 'todo' AND j.lock = %(lock)s
+    AND j.scheduled_at IS NOT NULL"""
+)
+"""Jobs of an account that wait for a time."""
+
+FREE: Final = _ANEW.format(
+    which="""j.task_name = %(task)s AND j.status = 'todo' AND j.queue_name <> ALL(%(known)s)"""
+)
+"""Jobs that wait for a worker that is none of the known ones."""
+
+SWEEP: Final = _ANEW.format(
+    which="""j.status = 'doing' AND (j.worker_id IS NULL OR EXISTS (
+    SELECT FROM procrastinate_workers w WHERE w.id = j.worker_id
+    AND w.last_heartbeat < clock_timestamp() - make_interval(secs => %(silent)s)))"""
+)
+"""Jobs at workers that have said nothing for too long. What is no job of an account just ends."""
+
+PUT_DUE: Final = """
+WITH mine AS (INSERT INTO rdimport.due AS d (job, tick)
+    SELECT * FROM unnest(%(jobs)s::text[], %(ticks)s::timestamptz[])
+    ON CONFLICT (job) DO UPDATE SET tick = excluded.tick WHERE d.tick < excluded.tick RETURNING job)
+INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args)
+SELECT %(place)s, %(task)s, g.lock, g.job, jsonb_build_object('account', g.account, 'job', g.job)
+FROM mine JOIN unnest(%(jobs)s::text[], %(accounts)s::text[], %(locks)s::text[])
+    AS g(job, account, lock) USING (job)
+ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING RETURNING id
+"""
+"""Jobs that were due at a moment, unless they were put in for that moment already."""

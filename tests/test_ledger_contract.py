@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Barrier
 
 import polars as pl
 import pytest
@@ -208,6 +211,54 @@ def test_an_account_is_had_by_one_process_which_the_others_are_told(place: Place
     assert not store.is_held("acme")
     with store.nobody_at_work() as free:
         assert free
+
+
+@pytest.mark.parametrize("account", ["acme", "an account that nobody has seen before"])
+def test_while_runs_are_kept_away_none_begins_not_even_of_a_new_account(
+    place: Place, account: str
+) -> None:
+    with place.store.open(), place.store.hold("acme"):
+        pass
+    with place.store.nobody_at_work() as free:
+        assert free
+        with pytest.raises(LedgerBusyError, match=account), place.store.hold(account):
+            pass
+        with place.store.nobody_at_work() as second:
+            assert not second
+    with place.store.hold(account), place.store.nobody_at_work() as free:
+        assert not free
+
+
+def test_runs_of_new_accounts_and_who_keeps_runs_away_are_never_at_work_together(
+    place: Place,
+) -> None:
+    with place.store.open():
+        pass
+    at_work, rounds, seen = Counter[str](), 8, Counter[str]()
+    together = Barrier(3)
+
+    def take_turns(worker: int) -> None:
+        for number in range(rounds):
+            together.wait()
+            try:
+                if worker:
+                    with place.store.hold(f"new {worker} {number}"):
+                        at_work["runs"] += 1
+                        seen["runs"] += 1
+                        assert not at_work["alone"]
+                        at_work["runs"] -= 1
+                else:
+                    with place.store.nobody_at_work() as free:
+                        at_work["alone"] += free
+                        seen["alone"] += free
+                        assert not (free and at_work["runs"])
+                        at_work["alone"] -= free
+            except LedgerBusyError:
+                seen["busy"] += 1
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(take_turns, range(3)))
+    assert seen["runs"] + seen["busy"] == 2 * rounds
 
 
 def test_a_ledger_that_is_not_there_is_not_made_by_a_look(place: Place) -> None:

@@ -167,6 +167,26 @@ def test_a_ledger_in_use_does_not_become_one_of_another_kind(
     assert "would be missing in the copy" in " ".join(busy.err.split())
 
 
+@pytest.mark.parametrize("shared", [False, True])
+def test_no_run_of_a_new_account_begins_while_a_ledger_is_copied(
+    machine: Machine, box: RunningSandbox, postgres: Server, *, shared: bool
+) -> None:
+    url = postgres.new_database()
+    assert machine.here(*RUN).code == 0
+    if shared:
+        assert machine.here("ledger", "copy", "state", url).code == 0
+    place = ("--ledger", url) if shared else ()
+    key = (machine.home / "ledger.key").read_text() if shared else None
+    new = (*RUN, *place, "--account", "new", "--yes", "--wait", "0s")
+    machine.environment["RDIMPORT_API_KEY"] = box.create_key("second", f"new {shared}")
+    with store_of(url if shared else machine.state, key).nobody_at_work() as free:
+        assert free
+        assert machine.here(*new).code == 75
+        assert len(box.conversions()) == 30
+    assert machine.here(*new).code == 0
+    assert len(box.conversions()) == 60
+
+
 def test_a_copy_that_takes_long_keeps_runs_away_until_its_end(
     postgres: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,20 +12,25 @@ from rdimport.core.errors import LedgerBusyError
 from rdimport.core.messages import _
 from rdimport.ledger.postgres.address import Address
 from rdimport.ledger.postgres.holder import Holder, is_gone, myself
-from rdimport.ledger.postgres.session import Session
+from rdimport.ledger.postgres.session import SILENCE, Session
 from rdimport.ledger.records import Lost
 
 SECONDS: Final = 30.0
 """How long a lease lasts unless it is renewed."""
 
+_EVERYBODY: Final = b""
+"""The turn of whoever keeps runs from beginning, also those of accounts that never had a turn."""
+
 _TAKE: Final = """
 INSERT INTO rdimport.lease AS l (quota, epoch, holder, machine, process, since, until)
-VALUES (%(quota)s, nextval('rdimport.epoch'), %(holder)s, %(machine)s, %(process)s, %(since)s,
-    clock_timestamp() + make_interval(secs => %(seconds)s))
+SELECT %(quota)s, nextval('rdimport.epoch'), %(holder)s, %(machine)s, %(process)s, %(since)s,
+    clock_timestamp() + make_interval(secs => %(seconds)s)
+WHERE NOT EXISTS (SELECT 1 FROM rdimport.lease WHERE quota = %(everybody)s
+    AND until >= clock_timestamp() AND epoch <> ALL(%(dead)s::bigint[]))
 ON CONFLICT (quota) DO UPDATE SET epoch = excluded.epoch, holder = excluded.holder,
     machine = excluded.machine, process = excluded.process, since = excluded.since,
     until = excluded.until
-WHERE l.until < clock_timestamp() OR l.epoch = %(dead)s
+WHERE l.until < clock_timestamp() OR l.epoch = ANY(%(dead)s::bigint[])
 RETURNING epoch
 """
 WARY: Final = 15 * 60.0
@@ -64,33 +69,34 @@ def take(session: Session, quota: bytes, account: str, *, pace: bool = False) ->
     LedgerBusyError.
     """
     found = session.query(
-        "SELECT epoch, holder, machine, process, since, until > clock_timestamp()"
-        " FROM rdimport.lease WHERE quota = %s",
-        (quota,),
+        "SELECT quota, epoch, holder, machine, process, since, until > clock_timestamp()"
+        " FROM rdimport.lease WHERE quota = ANY(%s)",
+        ([quota, _EVERYBODY],),
     )
     me = myself()
-    dead = None
-    if found:
-        epoch, *had, lasts = found[0]
+    before: dict[bytes, tuple[int, Holder]] = {}
+    for whose, epoch, *had, lasts in found:
         holder = Holder(*had)
         if lasts and not is_gone(holder, me):
             raise _busy(session.address, account, holder, pace=pace)
-        dead = epoch
+        before[whose] = epoch, holder
     taken = session.change(
         _TAKE,
         {
             "quota": quota,
+            "everybody": _EVERYBODY,
             "holder": me.host,
             "machine": me.machine,
             "process": me.process,
             "since": me.since,
             "seconds": SECONDS,
-            "dead": dead,
+            "dead": [epoch for epoch, _holder in before.values()],
         },
     )
     if not taken:
         raise _busy(session.address, account, None, pace=pace)
-    if found:
+    if quota in before:
+        epoch, holder = before[quota]
         _end_sessions(session, holder)
         _note_lost(session, epoch, holder, me)
     return Lease(quota, taken[0][0])
@@ -156,21 +162,29 @@ def seize(session: Session, quota: bytes) -> Lease:
 
 
 def take_all(session: Session) -> list[Lease] | None:
-    """Take all turns that there ever were, to be renewed; None, and none is taken, where somebody
-    has one.
+    """Take every turn, and the one of accounts that never had any, to be renewed: from here on no
+    run can begin. None, and none is taken, if somebody has one.
     """
     me = myself()
-    had = session.query(
-        "SELECT holder, machine, process, since FROM rdimport.lease WHERE until > clock_timestamp()"
-    )
-    if not all(is_gone(Holder(*one), me) for one in had):
-        return None
-    taken = session.change(
-        "UPDATE rdimport.lease SET epoch = nextval('rdimport.epoch'), holder = %s, machine ="
-        " %s, process = %s,"
-        " since = %s, until = clock_timestamp() + make_interval(secs => %s) RETURNING quota, epoch",
-        (*me, SECONDS),
-    )
+    with session.transaction(SILENCE) as db:
+        db.execute("LOCK TABLE rdimport.lease IN SHARE ROW EXCLUSIVE MODE")  # nobody takes one now
+        had = db.execute(
+            "SELECT holder, machine, process, since FROM rdimport.lease"
+            " WHERE until > clock_timestamp()"
+        ).fetchall()
+        if not all(is_gone(Holder(*one), me) for one in had):
+            return None
+        db.execute(
+            "INSERT INTO rdimport.lease (quota, epoch, holder, machine, process, since, until)"
+            " VALUES (%s, 0, '', '', 0, '', '-infinity') ON CONFLICT DO NOTHING",
+            (_EVERYBODY,),
+        )
+        taken = db.execute(
+            "UPDATE rdimport.lease SET epoch = nextval('rdimport.epoch'), holder = %s,"
+            " machine = %s, process = %s, since = %s,"
+            " until = clock_timestamp() + make_interval(secs => %s) RETURNING quota, epoch",
+            (*me, SECONDS),
+        ).fetchall()
     return [Lease(*one) for one in taken]
 
 

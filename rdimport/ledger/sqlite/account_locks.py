@@ -7,9 +7,22 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from hashlib import blake2b
 from pathlib import Path
+from typing import Final
 
 from rdimport.core.names import fold
 from rdimport.ledger.sqlite.witness import outside
+
+PASSING: Final = 1.0
+"""Seconds to wait for a lock that others hold only for a moment, to see whether it is free."""
+
+_EVERYBODY: Final = "everybody.lock"
+
+
+def gate_file(state_dir: Path) -> Path:
+    """The lock file of whoever keeps runs from beginning, also those of accounts that have no lock
+    file yet: who has locked an account sees that this one is free.
+    """
+    return state_dir / _EVERYBODY
 
 
 def lock_file(state_dir: Path, account: str) -> Path:
@@ -41,18 +54,26 @@ def _is_taken(path: Path) -> bool:
 
 @contextmanager
 def nobody_at_work(state_dir: Path) -> Iterator[bool]:
-    """Hold the locks of all known accounts, so that none of their runs can begin; yields whether
+    """Hold the gate and the locks of all known accounts, so that no run can begin; yields whether
     that was possible.
     """
     from filelock import FileLock, Timeout  # noqa: PLC0415  asyncio comes with it
 
-    places = [place for place in (outside(state_dir), state_dir) if place]
     with ExitStack() as held:
         free = True
-        for path in [path for place in places for path in sorted(place.glob("*.lock"))]:
-            try:
+        try:
+            if state_dir.is_dir():
+                gate = FileLock(gate_file(state_dir), timeout=PASSING, mode=0o600)
+                held.enter_context(gate)
+            for path in _lock_files(state_dir):  # read now: from here on no run adds one
                 held.enter_context(FileLock(path, timeout=0, mode=0o600))
-            except (Timeout, OSError):
-                free = False
-                break
+        except (Timeout, OSError):
+            free = False
+            held.close()
         yield free
+
+
+def _lock_files(state_dir: Path) -> list[Path]:
+    places = [place for place in (outside(state_dir), state_dir) if place]
+    found = [path for place in places for path in sorted(place.glob("*.lock"))]
+    return [path for path in found if path.name != _EVERYBODY]

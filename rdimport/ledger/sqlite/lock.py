@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Final
 
 from rdimport.core.errors import LedgerBusyError, LedgerError
 from rdimport.core.messages import _
-from rdimport.ledger.sqlite.account_locks import lock_file
+from rdimport.ledger.sqlite.account_locks import PASSING, gate_file, lock_file
 from rdimport.ledger.sqlite.witness import identity, outside
-
-_STATUS_LOOKS: Final = 1.0
-"""Seconds to wait, because `status` holds the lock for a moment to see whether it is free."""
-
 
 WhoHas = Callable[[str], tuple[int, str] | None]
 """Maps an account to process and start of its run without an end."""
@@ -47,8 +42,10 @@ def locked(state_dir: Path, account: str, who_has: WhoHas) -> Iterator[Held]:
             state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             _hold_outside(state_dir, account, stack)
             path = lock_file(state_dir, account)
-            lock = FileLock(path, timeout=_STATUS_LOOKS, mode=0o600)
+            lock = FileLock(path, timeout=PASSING, mode=0o600)
             stack.enter_context(lock)
+            with FileLock(gate_file(state_dir), timeout=PASSING, mode=0o600):
+                pass  # nobody keeps runs from beginning
         except Timeout:
             raise _busy(state_dir, account, who_has) from None
         except (OSError, NotImplementedError) as error:  # the latter: the file system has no locks
@@ -75,7 +72,7 @@ def _hold_outside(state_dir: Path, account: str, stack: ExitStack) -> None:
     try:
         beyond.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = lock_file(beyond, account)
-        stack.enter_context(FileLock(path, timeout=_STATUS_LOOKS, mode=0o600))
+        stack.enter_context(FileLock(path, timeout=PASSING, mode=0o600))
     except Timeout:
         raise
     except (OSError, NotImplementedError):  # the home directory is read-only or missing

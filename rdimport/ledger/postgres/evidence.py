@@ -32,13 +32,6 @@ RETURNING run
 """
 """The row that was sent, and those of later runs that listed it as uncertain."""
 
-_NOTHING_FAILED: Final = """
-UPDATE rdimport.run r SET exit_code = 0 WHERE r.id = ANY(%s::int[]) AND r.exit_code = 1
-    AND NOT EXISTS (SELECT 1 FROM rdimport.tally t WHERE t.run = r.id AND t.rows > 0
-    AND t.state IN ('invalid', 'refused', 'uncertain'))
-"""
-"""A run whose only failures were doubts that are settled has worked."""
-
 
 class EvidenceBooks:
     """`parts.EvidenceBooks`."""
@@ -92,7 +85,7 @@ class EvidenceBooks:
                 if db.execute(_PROVED, (text, destination, doubt.identity)).rowcount:
                     done += 1
                     runs |= {doubt.run, *_move(db, destination, doubt, text)}
-            db.execute(_NOTHING_FAILED, (list(runs),))
+            db.execute(statements.NOTHING_FAILED, (list(runs),))
             found = db.execute(
                 "SELECT name FROM rdimport.run WHERE id = ANY(%s::int[])", (list(runs),)
             ).fetchall()

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from rdimport.core.errors import Bug
-from rdimport.core.row import State
+from rdimport.core.errors import Bug, ExitCode
+from rdimport.core.row import FAILED, State
 from rdimport.ledger.accounts import settle
 from rdimport.ledger.naming import Names, Unrecognised, noted
 from rdimport.ledger.postgres.accounts import AccountBooks
@@ -95,14 +95,14 @@ class PostgresRun(RunReader):
         were imported `already`, only how many. All at once: a run may be killed at any time.
         """
         with self.ledger.transaction(SILENCE) as db:
+            self._writes.record(db, outcomes)  # conversions are locked before runs, everywhere
+            if already:
+                self._writes.tally(db, State.ALREADY_IMPORTED, already)
             db.execute(
                 "UPDATE rdimport.run SET row_count = row_count + %s, left_out = left_out + %s"
                 " WHERE id = %s",
                 (rows, left_out, self.number),
             )
-            self._writes.record(db, outcomes)
-            if already:
-                self._writes.tally(db, State.ALREADY_IMPORTED, already)
 
     def count_filled(self, rows_by_field: Mapping[str, int]) -> None:
         """Note how many rows that are put away have a value in each field; 0 counts too."""
@@ -223,6 +223,7 @@ class PostgresRun(RunReader):
                 "SELECT facts FROM rdimport.run WHERE id = %s FOR UPDATE", (self.number,)
             ).fetchall()
             facts = {**json.loads(text), **(found.kept() if found else {})}
+            exit_code = self._corrected(exit_code)
             db.execute(
                 "UPDATE rdimport.run SET finished_at = %s, exit_code = %s, stopped_because = %s,"
                 " resume_at = %s, facts = %s WHERE id = %s",
@@ -235,3 +236,16 @@ class PostgresRun(RunReader):
                     self.number,
                 ),
             )
+
+    def _corrected(self, exit_code: int) -> int:
+        """The exit code, also if late answers of an earlier run have corrected rows of this one
+        since the caller counted them.
+        """
+        ended = exit_code in (ExitCode.DONE, ExitCode.FAILED_ROWS)
+        if not ended or self._written is None or not self._written.lists_doubts:
+            return exit_code
+        counts = self.counts()
+        if counts[State.PENDING]:
+            return ExitCode.STOPPED
+        failed = any(counts[state] for state in FAILED)
+        return ExitCode.FAILED_ROWS if failed else ExitCode.DONE

@@ -132,8 +132,9 @@ WITH gone AS ({_INTERRUPT} WHERE c.destination = %(destination)s AND c.state = 0
 """
 """The same of a few rows whose claim was committed after the take-over had looked."""
 
-IS_OURS: Final = f"""
-SELECT c.state FROM rdimport.conversion c, {_GIVEN} WHERE {_THIS_ATTEMPT} FOR UPDATE OF c
+OURS: Final = f"""
+SELECT c.identity, c.state FROM rdimport.conversion c, {_GIVEN} WHERE {_THIS_ATTEMPT}
+ORDER BY c.identity FOR UPDATE OF c
 """
 
 LATE_ACCEPT: Final = f"""
@@ -149,6 +150,45 @@ WITH gone AS (DELETE FROM rdimport.outcome WHERE run = %(run)s AND file = %(file
     AND row = %(row)s AND state = 'uncertain')
 UPDATE rdimport.tally SET rows = rows - 1 WHERE run = %(run)s AND state = 'uncertain'
 """
+
+CORRECT: Final = """
+WITH known AS (SELECT o.run, o.file, o.row, c.state, c.problems
+    FROM rdimport.outcome o JOIN rdimport.run r ON r.id = o.run
+    JOIN rdimport.conversion c ON (c.identity, c.destination) = (o.identity, r.destination)
+    WHERE o.identity = ANY(%(identities)s) AND c.destination = %(destination)s
+    AND o.state = 'uncertain' AND o.run > c.run AND c.state IN (1, 3, 9)),
+refused AS (UPDATE rdimport.outcome o SET state = 'refused', problems = k.problems FROM known k
+    WHERE (o.run, o.file, o.row) = (k.run, k.file, k.row) AND k.state = 3),
+others AS (DELETE FROM rdimport.outcome o USING known k
+    WHERE (o.run, o.file, o.row) = (k.run, k.file, k.row) AND k.state <> 3),
+fewer AS (UPDATE rdimport.tally t SET rows = t.rows - k.rows
+    FROM (SELECT run, count(*) AS rows FROM known GROUP BY run) k
+    WHERE t.run = k.run AND t.state = 'uncertain'),
+counted AS (INSERT INTO rdimport.tally AS t
+    SELECT run, CASE state WHEN 1 THEN 'already_imported' ELSE 'refused' END, count(*) FROM known
+    WHERE state <> 9 GROUP BY 1, 2
+    ON CONFLICT (run, state) DO UPDATE SET rows = t.rows + excluded.rows)
+SELECT run, bool_or(state = 9) FROM known GROUP BY run
+"""
+"""Rows that later runs listed as uncertain, of conversions of which more is known since: they end
+there as they would have, had the answer come in time. One that did not arrive is to be sent. Tells
+the runs, and whether one of their rows is such a one.
+"""
+
+THEIR_ENDS: Final = "SELECT FROM rdimport.run WHERE id = ANY(%s::int[]) ORDER BY id FOR UPDATE"
+"""Runs that are about to end do so before or after what follows."""
+
+NOT_OVER: Final = """
+UPDATE rdimport.run SET exit_code = 3 WHERE id = ANY(%s::int[]) AND exit_code IN (0, 1)
+"""
+"""A run that had ended, and of which a row is to be sent after all."""
+
+NOTHING_FAILED: Final = """
+UPDATE rdimport.run r SET exit_code = 0 WHERE r.id = ANY(%s::int[]) AND r.exit_code = 1
+    AND NOT EXISTS (SELECT 1 FROM rdimport.tally t WHERE t.run = r.id AND t.rows > 0
+    AND t.state IN ('invalid', 'refused', 'uncertain'))
+"""
+"""A run whose only failures were doubts that are settled has worked."""
 
 LIST: Final = """
 INSERT INTO rdimport.outcome (run, file, row, state, cells, problems, warnings, instead_file,
@@ -171,8 +211,11 @@ SELECT identity, attempt FROM rdimport.conversion WHERE destination = %s AND run
 """
 FOUND: Final = """
 SELECT identity, state, coalesce(problems, '[]') FROM rdimport.conversion
-WHERE destination = %s AND identity = ANY(%s) AND state <> 9
+WHERE destination = %(destination)s AND identity = ANY(%(identities)s) AND state <> 9
+ORDER BY identity FOR UPDATE
 """
+"""Locked: an answer that comes meanwhile waits, and corrects what is listed by then."""
+
 EPOCH: Final = "SELECT epoch FROM rdimport.lease WHERE quota = %s"
 
 LOST: Final = "INSERT INTO rdimport.setting VALUES ('lost', %s) ON CONFLICT DO NOTHING"

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from rdimport.core.errors import Bug
 from rdimport.core.row import Problem, State
 from rdimport.ledger.postgres import statements as sql
-from rdimport.ledger.postgres.gathered import PATIENCE, Answer, Gathered
+from rdimport.ledger.postgres.gathered import PATIENCE, Answer, Gathered, Rows
 from rdimport.ledger.postgres.lease import SECONDS, Lease, boottime
 from rdimport.ledger.postgres.schema import ACCEPTED, ON_ITS_WAY, REFUSED, UNCERTAIN, timeline
 from rdimport.ledger.postgres.session import SILENCE, Connection
@@ -64,6 +64,8 @@ class Writes:
         self.done = 0
         """The last write that was acknowledged."""
         self.is_lost = False
+        self.lists_doubts = False
+        """Are there rows that an earlier run left uncertain? A late answer may correct them."""
         self._sure_at = float("-inf")
         """When the last claim that was granted was asked for: the turn was its own then."""
 
@@ -195,14 +197,19 @@ class Writes:
         return db.execute(sql.REFUSE, values)
 
     def _note_late(self, ended: Ends) -> None:
-        """Settle doubt: rows that a take-over held for uncertain, and whose answers came late."""
+        """Settle doubt: rows that a take-over held for uncertain, and whose answers came late. What
+        later runs listed of them is corrected.
+        """
         with self._gathered.alone() as session, session.transaction(SILENCE) as db:
-            for end in ended:
-                values = {**self._ours, **self._given([end])}
-                found = db.execute(sql.IS_OURS, values).fetchone()
-                if found != (UNCERTAIN,) or _state(end) is State.UNCERTAIN:
-                    continue
-                row = _outgoing(end)
+            ours = dict(db.execute(sql.OURS, {**self._ours, **self._given(ended)}).fetchall())
+            late = [
+                end
+                for end in ended
+                if ours.get(_outgoing(end).identity) == UNCERTAIN
+                and _state(end) is not State.UNCERTAIN
+            ]
+            for end in late:
+                row, values = _outgoing(end), {**self._ours, **self._given([end])}
                 db.execute(sql.NO_LONGER_UNCERTAIN, {**values, "file": row.file, "row": row.row})
                 if isinstance(end, SendAttempt):
                     self._revert(db, [end], UNCERTAIN)
@@ -210,6 +217,16 @@ class Writes:
                     db.execute(sql.LATE_ACCEPT, values)
                 else:
                     self._fail(db, end, UNCERTAIN)
+            self._correct(db, [_outgoing(end).identity for end in late])
+
+    def _correct(self, db: Connection, identities: Sequence[bytes]) -> None:
+        """Correct what later runs listed as uncertain, and is not any more."""
+        if not identities:
+            return
+        found = db.execute(sql.CORRECT, {**self._ours, "identities": identities}).fetchall()
+        db.execute(sql.THEIR_ENDS, ([run for run, _is_to_be_sent in found],))
+        db.execute(sql.NOT_OVER, ([run for run, is_to_be_sent in found if is_to_be_sent],))
+        db.execute(sql.NOTHING_FAILED, ([run for run, _is_to_be_sent in found],))
 
     def _claim(self, db: Connection, begun: Sequence[SendAttempt]) -> Answer:
         hashes = self._digests([row.compared or row.payload for row in begun], 8)
@@ -251,15 +268,13 @@ class Writes:
         Where the turn is somebody else's, they wait.
         """
         wanted = [row.identity for row in unclaimed]
-        ours, lease = self._ours, self._lease
+        lease = self._lease
         with self._gathered.alone() as session, session.transaction(SILENCE) as db:
             found = db.execute(sql.EPOCH, (lease.quota,)).fetchone()
             if found != (lease.epoch,):
                 self.is_lost = True
                 return
-            late = {**ours, "epoch": lease.epoch, "identities": wanted}
-            db.execute(sql.DOUBT_LATE, late)
-            known = db.execute(sql.FOUND, (ours["destination"], wanted)).fetchall()
+            known = self._looked_up(db, wanted)
             states = {identity: (state, problems) for identity, state, problems in known}
             ends = []
             for row in unclaimed:
@@ -273,11 +288,26 @@ class Writes:
                     ends.append(Outcome(row.file, row.row, name, told, identity=doubted))
             self.record(db, ends)
 
+    def _looked_up(self, db: Connection, identities: Sequence[bytes]) -> Rows:
+        """What is known of conversions, which nobody changes until the transaction is over. What an
+        earlier turn left on its way is in doubt.
+        """
+        values = {**self._ours, "epoch": self._lease.epoch, "identities": identities}
+        db.execute(sql.DOUBT_LATE, values)
+        return db.execute(sql.FOUND, values).fetchall()
+
     def record(self, db: Connection, outcomes: Sequence[Outcome]) -> None:
-        """Note the ends of rows, and count them."""
+        """Note the ends of rows, and count them. A conversion that an earlier run left uncertain,
+        and whose answer came since the plan looked, ends as that answer says.
+        """
+        doubted = [end.identity for end in outcomes if end.identity is not None]
+        if doubted:
+            self.lists_doubts = True
+            self._looked_up(db, doubted)
         self.list_outcomes(db, outcomes)
         for state in sorted({end.state for end in outcomes}):
             self.tally(db, state, sum(end.state is state for end in outcomes))
+        self._correct(db, doubted)
 
     def list_outcomes(self, db: Connection, outcomes: Sequence[Outcome]) -> None:
         """Note the ends of rows of which a report says more than how many they are."""

@@ -1,0 +1,153 @@
+"""An answer that comes after another run has taken the account over: all that was said of its row
+until then is made true, in every run that listed it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+
+import pytest
+from support.claims import KEY, Worker, end_all, ended, ledger_at, row, worker
+from support.postgres import Server
+
+from rdimport.core.errors import ExitCode
+from rdimport.core.row import Problem, State
+from rdimport.ledger.postgres import schema
+from rdimport.ledger.postgres.store import PostgresStore
+from rdimport.ledger.records import Counters, Outcome, RowResult, RunRecord, SendAttempt
+
+LATE = [ended(row(0)), ended(row(1), State.REFUSED), row(2), ended(row(3), State.UNCERTAIN)]
+
+
+@pytest.fixture
+def url(postgres: Server) -> str:
+    return ledger_at(postgres.new_database())
+
+
+@pytest.fixture(autouse=True)
+def _nobody_left() -> Iterator[None]:
+    yield
+    end_all()
+
+
+def listing(numbers: Iterable[int]) -> list[Outcome]:
+    """Rows that a plan found uncertain."""
+    why = (Problem("uncertain.interrupted"),)
+    return [
+        Outcome(0, n, State.UNCERTAIN, why, ("cell",), identity=row(n).identity) for n in numbers
+    ]
+
+
+def noted(one: Worker, numbers: Iterable[int], code: int | None = None) -> None:
+    """Let a run list rows as uncertain, and perhaps end."""
+    with one.session.transaction() as db:
+        one.writes.record(db, listing(numbers))
+        db.execute("UPDATE rdimport.run SET exit_code = %s WHERE id = %s", (code, one.run))
+
+
+def told(one: Worker) -> tuple[dict[int, str], dict[str, int], int | None]:
+    """What the ledger says of a run: its listed rows, its counts, its exit code."""
+    listed = "SELECT row, state FROM rdimport.outcome WHERE run = %s"
+    code = "SELECT exit_code FROM rdimport.run WHERE id = %s"
+    counts = {state: rows for state, rows in one.counted().items() if rows}
+    ((end,),) = one.session.query(code, (one.run,))
+    return dict(one.session.query(listed, (one.run,))), counts, end
+
+
+def taken_over(url: str, *, claim_is_late: bool) -> tuple[Worker, Worker]:
+    """A run that has claimed rows, perhaps after the take-over had looked for such, and the next.
+    Turns are renumbered as if the claim had begun before.
+    """
+    first = worker(url)
+    if not claim_is_late:
+        first.claim(range(4))
+        return first, worker(url)
+    second = worker(url)
+    for change in (-1, 1):
+        with second.session.transaction() as db:
+            db.execute("UPDATE rdimport.lease SET epoch = epoch + %s", (change,))
+        if not first.writes.done:
+            assert first.claim(range(4)) == list(range(4))
+    return first, second
+
+
+@pytest.mark.parametrize("claim_is_late", [False, True])
+@pytest.mark.parametrize("answer_is_first", [False, True])
+def test_a_late_answer_is_true_of_the_runs_that_listed_its_row_as_uncertain(
+    url: str, *, claim_is_late: bool, answer_is_first: bool
+) -> None:
+    first, second = taken_over(url, claim_is_late=claim_is_late)
+    third = worker(url, second.lease)
+    if answer_is_first:  # between the look of their plans and what these note
+        first.writes.apply([], LATE, Counters(4))
+    noted(second, range(4), 1)
+    noted(third, range(4))
+    if not answer_is_first:
+        first.writes.apply([], LATE, Counters(4))
+    for later in (second, third):
+        listed, counts, code = told(later)
+        assert listed == {1: "refused", 3: "uncertain"}
+        assert counts == {"already_imported": 1, "refused": 1, "uncertain": 1}
+        if later is third:
+            assert code is None, "it has not ended"
+        elif not answer_is_first:
+            assert code == ExitCode.STOPPED, "a row is to be sent after all"
+
+
+def test_a_run_whose_only_doubts_late_answers_settle_has_worked(url: str) -> None:
+    first = worker(url)
+    first.claim([1, 2])
+    second = worker(url)
+    noted(second, [1, 2], 1)
+    first.end([1])
+    assert told(second) == ({2: "uncertain"}, {"uncertain": 1, "already_imported": 1}, 1)
+    first.end([2])
+    assert told(second) == ({}, {"already_imported": 2}, 0)
+
+
+def test_a_late_answer_says_nothing_of_doubts_that_were_there_before(url: str) -> None:
+    first = worker(url)
+    first.claim([1, 2])
+    first.end([1, 2], State.UNCERTAIN)
+    second = worker(url)
+    noted(second, [1, 2], 1)
+    third = worker(url)
+    assert third.claim([1, 2], 1 << 4 | schema.UNCERTAIN) == [1, 2]
+    fourth = worker(url)
+    noted(fourth, [1, 2], 1)
+    third.writes.apply([], [ended(row(1)), row(2)], Counters(2))
+    assert told(second)[0] == {1: "uncertain", 2: "uncertain"}
+    assert told(fourth)[0] == {2: "uncertain"}, "the first request may still have arrived"
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "left"),
+    [
+        (ended(row(1)), ExitCode.DONE, {State.ALREADY_IMPORTED: 1}),
+        (ended(row(1), State.REFUSED), ExitCode.FAILED_ROWS, {State.REFUSED: 1}),
+        (row(1), ExitCode.STOPPED, {State.PENDING: 1}),
+        (None, ExitCode.FAILED_ROWS, {State.UNCERTAIN: 1}),
+    ],
+    ids=["accepted", "refused", "did not arrive", "none"],
+)
+def test_a_run_ends_as_its_rows_do_whatever_was_said_of_them_while_it_was_at_work(
+    url: str,
+    answer: RowResult | SendAttempt | None,
+    code: ExitCode,
+    left: dict[State, int],
+) -> None:
+    now, store = datetime.now(UTC), PostgresStore(url, KEY.hex())
+    with store.open() as ours, store.open() as theirs:
+        first = ours.start_run("20261128-120000-aaaa", "there", now, RunRecord(account="a"))
+        first.record_rows(1, 0, ())
+        assert first.apply([row(1)], [], Counters(1))
+        second = theirs.start_run("20261128-120001-aaaa", "there", now, RunRecord(account="a"))
+        second.record_rows(1, 0, listing([1]))
+        if answer is not None:
+            first.apply([], [answer], Counters(1))
+        second.finish(now, ExitCode.FAILED_ROWS, None)
+        assert second.facts().exit_code == code
+        assert {state: rows for state, rows in second.counts().items() if rows} == left
+        first.finish(now, ExitCode.STOPPED, None)
+        assert theirs.looked_through().wrong == []

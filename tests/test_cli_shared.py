@@ -41,6 +41,7 @@ def test_tables_of_an_earlier_release_are_brought_up_to_date_by_fleet_init(
     assert machine.here(*RUN).summary["accepted"] == 4
     database = machine.ledger.rpartition("/")[2].replace("%20", " ")
     before = ("ALTER TABLE rdimport.outcome DROP COLUMN identity",
+              "DROP TABLE rdimport.corrected",
               "UPDATE rdimport.setting SET value = '1' WHERE name = 'version'")  # fmt: skip
     postgres.do(*before, database=database)
     for words in (RUN, ("status",)):

@@ -23,6 +23,8 @@ from rdimport.destination import address
 from rdimport.ledger import (
     Attempt,
     Complete,
+    Corrected,
+    Correction,
     Counters,
     Doubt,
     Ending,
@@ -564,6 +566,41 @@ def test_what_is_forgotten_is_gone_and_who_was_sent_stays_known(
     assert list(run.failures()) == []
     assert not place.holds(b"Ana Maria")
     assert states(ledger, run, [0, 1]) == {0: "accepted", 1: "refused"}
+
+
+def test_a_correction_counts_while_its_conversion_is_accepted(place: Place, ledger: Ledger) -> None:
+    origins = ledger.digests(["failed row 1", "failed row 2"])
+    with begun(place, ledger) as run:
+        run.record_input(0, Input("list.csv", ("E-mail", "Nome"), sheet="Leads"))
+        failed = Outcome(0, 7, State.INVALID, (TROUBLE,), ("sem arroba", "Ana"))
+        run.record_rows(0, 0, [failed, Outcome(0, 8, State.UNCERTAIN, (TROUBLE,), ())])
+        for file in ("list.csv", "list.csv [Leads]"):
+            (found, lost) = ledger.corrections.failed(file, [7, 8, 9], run.name)
+            assert (found.row, found.problems) == (7, (TROUBLE,))
+            assert found.cells == {"E-mail": "sem arroba", "Nome": "Ana"}
+            assert lost.cells == {}
+        assert ledger.corrections.failed("list.csv", [7], None) == [found]
+        assert ledger.corrections.failed("other.csv", [7], None) == []
+        assert ledger.corrections.failed("list.csv", [7], "20261128-120000-none") == [found]
+        people = [row(ledger, person).identity for person in (1, 2)]
+        run.note_corrections(
+            [Correction(o, 7, who) for o, who in zip(origins, people, strict=True)]
+        )
+        assert ledger.corrections.accepted(run.destination) == []
+        send(run, 1, State.ACCEPTED)
+        send(run, 2, State.UNCERTAIN, TROUBLE)
+        accepted = [Corrected(origins[0], 7, run.name)]
+        assert ledger.corrections.accepted(run.destination) == accepted
+        run.finish(NOW, 0, None)
+    assert ledger.corrections.accepted(run.destination) == accepted
+    with begun(place, ledger, "20261128-120000-bbbb") as later:
+        told = Problem("row.corrected", detail=run.name)
+        later.record_rows(0, 0, [Outcome(0, 7, State.ALREADY_IMPORTED, warnings=(told,))])
+        assert later.corrected() == {run.name: 1}
+        assert later.problems() == {}
+        assert later.counts()[State.ALREADY_IMPORTED] == 1
+        later.note_corrections([Correction(origins[0], 7, people[1])])  # corrected once more
+        assert ledger.corrections.accepted(run.destination) == []
 
 
 @pytest.mark.parametrize("also_hash", [False, True])

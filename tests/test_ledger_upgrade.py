@@ -307,6 +307,22 @@ def test_a_ledger_of_schema_3_opens_and_its_doubt_can_be_settled(
     assert old.here("ledger", "check").code == 0
 
 
+def test_a_ledger_of_schema_4_gets_the_table_of_corrections(
+    desk: Desk, box: RunningSandbox, tmp_path: Path
+) -> None:
+    old = brought(desk, box, KEPT / "schema3.sqlite3")
+    imported(old, "fair.csv", "fair.yaml")
+    with plain(old) as db:
+        db.executescript("DROP TABLE corrected; PRAGMA user_version = 4")
+    assert imported(old, "fair.csv", "fair.yaml")["already_imported"] == 6
+    assert box.requests == 0
+    with sqlite_ledger(tmp_path / "new"):
+        pass
+    assert tables(old.state / "ledger.sqlite3") == tables(tmp_path / "new" / "ledger.sqlite3")
+    assert [path.name[:14] for path in old.state.glob("ledger-schema4*")] == ["ledger-schema4"]
+    assert old.here("ledger", "check").code == 0
+
+
 def _payload(conversion: dict[str, object]) -> dict[str, object]:
     inner = conversion.get("payload", conversion)
     assert isinstance(inner, dict)

@@ -22,6 +22,7 @@ from rdimport.destination import Destination
 from rdimport.destination.rdstation.custom_fields import CustomFields
 from rdimport.ledger import see_which, store_of
 from rdimport.mapping import Mapping
+from rdimport.plan.corrected import Corrections
 from rdimport.plan.departure import Departure, go
 from rdimport.plan.duplicates import Index
 from rdimport.plan.history import known_before, no_history
@@ -122,6 +123,7 @@ def check(
         store = None if place is None else store_of(place, ledger_key)
         known = known_before(to, store, frozenset(resend), mapping, stack, not_proved=not_proved)
         memory = known.memory if known else no_history(frozenset(resend), mapping)
+        corrections = Corrections(mapping, known.ledger, known.destination) if known else None
         spool = Spool() if keep or mapping.on_duplicate == "merge" else None
         index = stack.enter_context(Index(digests=known is not None))
         new = partial(Planner, mapping, memory, book, spool, index)
@@ -129,6 +131,7 @@ def check(
         plan = new(
             catalogue=custom_fields,
             suppression=people,
+            corrections=corrections,
             observer=observer,
             look=preview.add,
             today=today(SystemClock()),
@@ -146,7 +149,7 @@ def check(
         preview=preview,
         advice=advice(mapping, lang),
         unrecognised=missed,
-        notes=people.notes,
+        notes=(*people.notes, *(corrections.notes if corrections else ())),
     )
 
 

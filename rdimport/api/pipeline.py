@@ -49,6 +49,7 @@ from rdimport.ledger import (
 )
 from rdimport.mapping import Mapping
 from rdimport.plan import mapping_record
+from rdimport.plan.corrected import Corrections
 from rdimport.plan.departure import set_out
 from rdimport.plan.duplicates import Index
 from rdimport.plan.history import history_of
@@ -91,8 +92,16 @@ async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions)
         index = stack.enter_context(Index(options.state_dir))
         _see_that_nobody_comes_back(ledger, options)
         run = _begin(ledger, lock, options, mapping, files)
+        corrections = Corrections(mapping, ledger, run.destination)
         planner = _planner(
-            run, options, mapping, people, spool=spool, index=index, stop_request=stop_request
+            run,
+            options,
+            mapping,
+            people,
+            corrections,
+            spool=spool,
+            index=index,
+            stop_request=stop_request,
         )
         plan = partial(planner.make, tables)
         end, summary, seen = await _import(plan, run, options, stop_request, started)
@@ -102,7 +111,7 @@ async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions)
         seen,
         options.report_dir / summary.run_id,
         store,
-        (*notes, *people.notes, *end.notes),
+        (*notes, *people.notes, *corrections.notes, *end.notes),
         tuple(mapping.fields),
         advice(mapping, options.lang),
     )
@@ -202,6 +211,7 @@ def _planner(
     options: RunOptions,
     mapping: Mapping,
     people: Suppression,
+    corrections: Corrections,
     *,
     spool: Spool,
     index: Index,
@@ -223,6 +233,7 @@ def _planner(
         catalogue=options.custom_fields,
         today=today(options.clock),
         suppression=people,
+        corrections=corrections,
         recall=_recall(run, options, mapping),
         observer=options.on_event,
         interrupted=stop_request.is_set,

@@ -13,6 +13,7 @@ from rdimport.core.errors import ExitCode
 from rdimport.core.row import FAILED, FILE, ROW, Problem, State
 from rdimport.core.schemas import PROBLEMS
 from rdimport.ledger import (
+    Correction,
     Example,
     Input,
     LegalBases,
@@ -108,6 +109,9 @@ class CheckTally:
         self._new.update(names.new)
         self._known.update(names.known)
         self.names = names._replace(new=self._new, known=self._known)
+
+    def note_corrections(self, corrections: Sequence[Correction]) -> None:
+        """Nothing to record: a check changes nothing."""
 
     def adopt(self, payloads: Mapping[bytes, bytes], *, last: bool) -> None:
         """Nothing to record: a check changes nothing."""

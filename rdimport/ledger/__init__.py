@@ -7,6 +7,7 @@ does; `sqlite` keeps one in a state directory. Other packages import from here.
 from rdimport.ledger.accounts import Account, KeyClaim, hash_of
 from rdimport.ledger.attempts import Attempt, Latest
 from rdimport.ledger.copying import copy_ledger, move_key
+from rdimport.ledger.corrections import Corrected, Correction, FailedRow
 from rdimport.ledger.evidence import Complete, Doubt, identifier_hash
 from rdimport.ledger.figures import (
     Example,
@@ -27,6 +28,7 @@ from rdimport.ledger.opening import (
     see_which,
     store_of,
 )
+from rdimport.ledger.parts import CorrectionBooks
 from rdimport.ledger.port import Ledger, Run, Store
 from rdimport.ledger.records import (
     Counters,
@@ -52,11 +54,15 @@ __all__ = [
     "Account",
     "Attempt",
     "Complete",
+    "Corrected",
+    "Correction",
+    "CorrectionBooks",
     "Counters",
     "Doubt",
     "Ending",
     "Erased",
     "Example",
+    "FailedRow",
     "FieldRecord",
     "Found",
     "Held",

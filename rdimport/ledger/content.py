@@ -26,6 +26,7 @@ TABLES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "named": ("folded", "run", "exact", "fields", "text", "new", "known"),
     "attempt": ("id", "at", "account", "job", "exit_code", "facts"),
+    "corrected": ("destination", "origin", "row", "identity"),
     "complete": ("destination", "since", "until", "identifier", "source"),
     "conversion": tuple(
         "destination identity state payload run file row receipt problems refused source tried"

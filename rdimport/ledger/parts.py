@@ -10,6 +10,7 @@ from typing import Protocol
 from rdimport.core.people import People
 from rdimport.core.row import Problem
 from rdimport.ledger.accounts import Account
+from rdimport.ledger.corrections import Corrected, Correction, FailedRow
 from rdimport.ledger.evidence import Accepted, Complete, Doubt
 from rdimport.ledger.records import Erased
 
@@ -64,6 +65,23 @@ class EvidenceBooks(Protocol):
 
     def runs_of(self, destination: int, identities: Collection[bytes]) -> dict[bytes, int]:
         """The run that sent each of the given conversions, unless unknown or refused."""
+
+
+class CorrectionBooks(Protocol):
+    """Failed rows, and those that a person corrected in a failure report."""
+
+    def failed(self, file: str, rows: Sequence[int], run: str | None) -> list[FailedRow]:
+        """Rows with these numbers that failed when a file was imported, in one `run` or ever.
+        `file` is as in a failure report.
+        """
+
+    def note(self, destination: int, corrections: Sequence[Correction]) -> None:
+        """Record corrections; the latest one of a row counts. They say nothing of whether they were
+        accepted: the conversion does.
+        """
+
+    def accepted(self, destination: int) -> list[Corrected]:
+        """The failed rows whose corrections were accepted, each with the run that sent it."""
 
 
 class PeopleBooks(Protocol):

@@ -18,10 +18,11 @@ from rdimport.core.row import State
 from rdimport.ledger.accounts import KeyClaim
 from rdimport.ledger.attempts import Attempt, Latest
 from rdimport.ledger.content import Content
+from rdimport.ledger.corrections import Correction
 from rdimport.ledger.figures import Example, LegalBases, Minute
 from rdimport.ledger.holds import Held, HoldQuota
 from rdimport.ledger.naming import Names, Unrecognised
-from rdimport.ledger.parts import Accounts, EvidenceBooks, PeopleBooks
+from rdimport.ledger.parts import Accounts, CorrectionBooks, EvidenceBooks, PeopleBooks
 from rdimport.ledger.records import (
     Counters,
     Ending,
@@ -117,6 +118,10 @@ class Ledger(Protocol):
     @property
     def evidence(self) -> EvidenceBooks:
         """Uncertain conversions, and evidence about them."""
+
+    @property
+    def corrections(self) -> CorrectionBooks:
+        """Failed rows, and those that a person corrected."""
 
     @property
     def people(self) -> PeopleBooks:
@@ -263,6 +268,9 @@ class Run(Protocol):
         it.
         """
 
+    def note_corrections(self, corrections: Sequence[Correction]) -> None:
+        """Record which failed rows of earlier runs are corrected by rows of a failure report."""
+
     def unrecognised(self) -> list[Unrecognised]:
         """The conversions of earlier runs that the new rows of this one may be."""
 
@@ -344,6 +352,11 @@ class Run(Protocol):
 
     def proofs(self) -> dict[str, int]:
         """Number of rows proved later, by kind of proof."""
+
+    def corrected(self) -> dict[str, int]:
+        """Number of rows that count as imported because a person corrected them in a failure
+        report, by the run that sent them.
+        """
 
     def failures(self) -> Iterator[Outcome]:
         """The rows of the failure report, in the order of the input."""

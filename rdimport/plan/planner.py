@@ -19,8 +19,9 @@ import polars as pl
 from rdimport.core.errors import Bug
 from rdimport.core.events import Observer, RowsRead, ignore_events
 from rdimport.core.row import DEFECT, FILE, ROW, Problem, State
-from rdimport.ledger import Input, Names, Outcome, PendingRow, SendAttempt, text_of
+from rdimport.ledger import Correction, Input, Names, Outcome, PendingRow, SendAttempt, text_of
 from rdimport.mapping.targets import targets
+from rdimport.plan.corrected import Corrections
 from rdimport.plan.duplicates import AT, IDENTITY, UNCHANGED, Index
 from rdimport.plan.history import EARLIER, UNORDERED, VERSION, Known, SendHistory
 from rdimport.plan.invalid import Invalid, by_row
@@ -60,6 +61,9 @@ class RowLog(Protocol):
 
     def count_suspects(self, cells_by_code: Map[str, int]) -> None:
         """Record how many cells of sendable rows look wrong, by code."""
+
+    def note_corrections(self, corrections: Sequence[Correction]) -> None:
+        """Record which failed rows of earlier runs are corrected by rows of a failure report."""
 
     def note_names(self, names: Names) -> None:
         """Record under which conversion_identifier rows are sent, and how many are known under
@@ -154,6 +158,7 @@ class Planner:
         catalogue: CustomFields | None = None,
         recall: KnownRows | None = None,
         suppression: Suppression = NOBODY,
+        corrections: Corrections | None = None,
         observer: Observer = ignore_events,
         look: Callable[[Prepared], None] = _blind,
         interrupted: Callable[[], bool] = bool,
@@ -168,6 +173,7 @@ class Planner:
         self._catalogue = catalogue
         self._recall = recall
         self._suppression = suppression
+        self._corrections = corrections
         self._look = look
         self._plan = Plan(spool, about=mapping.about)
         self._index = index
@@ -227,12 +233,14 @@ class Planner:
         prepared = prepare(batch, bound)
         cells = batch.drop(FILE, DEFECT)
         whole = self._mapping.on_duplicate != "merge"
-        known = self._memory.part(self._identified(prepared), cells, whole=whole)
+        identified = self._identified(prepared)
+        known = self._memory.part(identified, cells, whole=whole)
         prepared, known, kept = self._suppression.keep_back(prepared, known)
         prepared = prepared.sent_earlier(known.by_earlier)
         self._look(prepared)
         suspect = by_row(prepared.warnings)
         invalid = Invalid(prepared.problems, cells, prepared.beside)
+        self._note_corrections(identified, cells, bound.table)
         ended = len(invalid) + len(known.ends) + len(kept) + known.already.height
         if batch.height != ended + known.rows.height + prepared.left_out:
             raise Bug(
@@ -241,7 +249,7 @@ class Planner:
             )
         read = batch.height - prepared.left_out
         seen = (end._replace(warnings=suspect.get(end.row, ())) for end in known.ends)
-        ends = [*invalid, *seen, *kept] if known.ends or kept else invalid
+        ends = self._corrected([*invalid, *seen, *kept] if known.ends or kept else invalid, cells)
         self._book.record_rows(read, prepared.left_out, ends, known.already.height)
         self._book.count_filled(prepared.filled(known.rows[ROW]))
         noted = pl.concat([known.rows[ROW], known.by_earlier]).unique(maintain_order=True)
@@ -259,6 +267,22 @@ class Planner:
         before = prepared.earlier.identities if self._memory.of_0_1 else NOTHING.identities
         once = self._memory.identities(before["identity"]).alias(EARLIER)
         return rows.join(before.select(ROW, once), on=ROW, how="left", maintain_order="left")
+
+    def _note_corrections(self, rows: pl.DataFrame, cells: pl.DataFrame, name: str) -> None:
+        """Record which failed rows of another list the rows of a failure report correct."""
+        if self._corrections is not None:
+            made = self._corrections.made(rows, cells, name)
+            if made:
+                self._book.note_corrections(made)
+
+    def _corrected(self, ends: Sequence[Outcome], cells: pl.DataFrame) -> Sequence[Outcome]:
+        """The ends of a batch; failed rows whose corrections were accepted are imported."""
+        columns = [name for name in cells.columns if name != ROW]
+        found = self._corrections.imported(ends, columns) if self._corrections else []
+        if not found:
+            return ends
+        instead = {(end.file, end.row): end for end in found}
+        return [instead.get((end.file, end.row), end) for end in ends]
 
     def _note_names(self, prepared: Prepared, known: Known) -> None:
         """Count new and known rows by their conversion_identifier."""

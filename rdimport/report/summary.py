@@ -27,7 +27,9 @@ class RunSummary:
     Times are ISO 8601 in UTC. `counts` add up to `rows`; if the input was not `read_to_end`, these
     are the rows that were read. `rows_per_second` counts rows, `quota_used` requests. `problems`
     counts rows by code. `suspect` counts cells of sendable rows, sent or not. `proved` counts rows
-    accepted because `settle` found a proof, by its kind. `rules` counts how often a rule of the
+    accepted because `settle` found a proof, by its kind. `corrected` counts rows that are
+    `already_imported` because they were corrected in a failure report, by the run that sent them.
+    `rules` counts how often a rule of the
     endpoint's owner decided. `stopped_by` is the last trouble of the run, with its `Detail` key or
     the endpoint's message; None if there was none. `report_failed` says why the report's files
     could not be written, and which command writes them.
@@ -52,6 +54,7 @@ class RunSummary:
     suspect: Mapping[str, int]
     legal_bases: LegalBases | None
     proved: Mapping[str, int]
+    corrected: Mapping[str, int]
     wrong_column: WrongColumn | None
     rules: Mapping[str, int]
     mapping: str
@@ -116,6 +119,7 @@ def summarise(run: Run, folder: Path) -> RunSummary:
         suspect=run.suspects(),
         legal_bases=run.legal_bases(),
         proved=run.proofs(),
+        corrected=run.corrected(),
         wrong_column=wrong_column(run.invalid_by_column(), sum(counts.values())),
         rules=facts.rules,
         mapping=record.mapping,

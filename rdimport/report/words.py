@@ -54,6 +54,12 @@ class Words:
         kinds = ", ".join(f"{kind}: {self.number(count)}" for kind, count in rows.items())
         return self.counted("proved", sum(rows.values()), kinds=kinds) if rows else ""
 
+    def corrected(self, rows: Mapping[str, int]) -> str:
+        """How many rows were corrected in a failure report, and imported by which run; empty if
+        none were.
+        """
+        return self.counted("corrected", sum(rows.values()), runs=", ".join(rows)) if rows else ""
+
     def counted(self, key: str, number: int, **values: object) -> str:
         """The text of that key in the plural form for `number`."""
         return self._plural(key, number).format(number=self.number(number), **values)

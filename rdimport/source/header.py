@@ -41,10 +41,6 @@ NAME_THE_ROW: Final = untranslated(
     "Name the row that holds the column names (--header-row, or header_row in the mapping), or "
     "leave it out to have that row found."
 )
-_LIST_AS_IT_WAS: Final = untranslated(
-    "The list that these rows come from still has them as they were: correct them there too before "
-    "it is imported again."
-)
 _INVISIBLE: Final = re.compile("[\u200b-\u200f\u2060\ufeff\x00-\x08\x0e-\x1f]")
 
 
@@ -122,8 +118,6 @@ def find_header(rows: Sequence[FirstRow], hints: Hints, name: str) -> Header:
         )
     names, last = _two_rows(rows, at, width)
     notes = (*_title_note(rows[:at], name), *_notes_of_repeated(names, hints, name))
-    if is_header(names):
-        notes = (*notes, _(_LIST_AS_IT_WAS))
     return Header(rows[at].number, names, last + 1, notes)
 
 

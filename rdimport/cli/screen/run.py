@@ -102,6 +102,7 @@ class _Screen:
         for more in (
             words.legal_bases(summary.legal_bases),
             words.proved(summary.proved),
+            words.corrected(summary.corrected),
             words.ruled(summary.rules),
         ):
             if more:

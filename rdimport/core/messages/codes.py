@@ -16,6 +16,7 @@ class Code(StrEnum):
 
     ROW_TOO_LONG = "row.too_long"
     ROW_TOO_SHORT = "row.too_short"
+    ROW_CORRECTED = "row.corrected"
     ROW_STRAY_QUOTE = "row.stray_quote"
     VALUE_MISSING = "value.missing"
     CELL_DROPPED = "cell.dropped"

@@ -157,4 +157,8 @@ def _erase_hashes(
         "UPDATE rdimport.outcome o SET identity = NULL WHERE identity IS NOT NULL AND NOT EXISTS"
         " (SELECT 1 FROM rdimport.conversion c WHERE c.identity = o.identity)"
     )
+    db.execute(
+        "DELETE FROM rdimport.corrected o WHERE NOT EXISTS"
+        " (SELECT 1 FROM rdimport.conversion c WHERE c.identity = o.identity)"
+    )
     return gone

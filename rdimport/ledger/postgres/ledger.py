@@ -20,6 +20,7 @@ from rdimport.ledger.naming import Names, Unrecognised, unrecognised
 from rdimport.ledger.postgres import lease, renewing, statements
 from rdimport.ledger.postgres.accounts import ALONE, AccountBooks, Accounts, claims, destination_of
 from rdimport.ledger.postgres.content import PostgresContent
+from rdimport.ledger.postgres.corrections import CorrectionBooks
 from rdimport.ledger.postgres.earlier_runs import NamingBooks, lines, note_attempt
 from rdimport.ledger.postgres.evidence import EvidenceBooks, recover
 from rdimport.ledger.postgres.gathered import Gathered, join, leave
@@ -44,6 +45,7 @@ class PostgresLedger:
         self.timeline = timeline
         self.accounts = Accounts(self)
         self.evidence = EvidenceBooks(self)
+        self.corrections = CorrectionBooks(self)
         self.people = PeopleBooks(self)
         self._key = key
         self._looking = False

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from rdimport.core.errors import Bug, ExitCode
 from rdimport.core.row import FAILED, State
 from rdimport.ledger.accounts import settle
+from rdimport.ledger.corrections import Correction
 from rdimport.ledger.naming import Names, Unrecognised, noted
 from rdimport.ledger.postgres.accounts import AccountBooks
 from rdimport.ledger.postgres.database import Database
@@ -137,6 +138,10 @@ class PostgresRun(RunReader):
         if self._names is not None:
             new, known = new + Counter(self._names.new), known + Counter(self._names.known)
         self._names = names._replace(new=new, known=known)
+
+    def note_corrections(self, corrections: Sequence[Correction]) -> None:
+        """Record which failed rows of earlier runs are corrected by rows of a failure report."""
+        self.ledger.corrections.note(self.destination, corrections)
 
     def unrecognised(self) -> list[Unrecognised]:
         """The conversions of earlier runs that the new rows of this one may be."""

@@ -195,6 +195,18 @@ class RunReader:
         )
         return dict(found)
 
+    def corrected(self) -> dict[str, int]:
+        """Number of rows that count as imported because a person corrected them in a failure
+        report, by the run that sent them.
+        """
+        found = self.ledger.query(
+            "SELECT p.value ->> 4, count(*) FROM rdimport.outcome o,"
+            " json_array_elements(o.warnings::json) p"
+            " WHERE o.run = %s AND o.state = 'already_imported' GROUP BY 1 ORDER BY 1",
+            self.number,
+        )
+        return dict(found)
+
     def examples(self, of_each: int) -> dict[str, list[Example]]:
         """The first rows with a problem of each code, the most frequent code first."""
         found: dict[str, list[Example]] = {code: [] for code in self.problems()}

@@ -12,7 +12,7 @@ from rdimport.ledger.postgres.address import Address
 from rdimport.ledger.postgres.session import Connection, Session
 from rdimport.ledger.postgres.trouble import notes_lost, restored, timeline_changed
 
-VERSION: Final = 3
+VERSION: Final = 4
 
 ON_ITS_WAY, ACCEPTED, UNCERTAIN, REFUSED, FREE = 0, 1, 2, 3, 9
 """The states of a conversion. FREE: it was claimed once, and did not arrive."""
@@ -95,6 +95,13 @@ CREATE VIEW rdimport.ends AS SELECT run, file, row, state, cells, problems, warn
     '[["uncertain.interrupted", "", "", "", ""]]', '[]' FROM rdimport.conversion WHERE state = 0
 """
 
+_CORRECTED: Final = """
+CREATE TABLE rdimport.corrected (
+    destination integer, origin bytea, row integer, identity bytea NOT NULL,
+    PRIMARY KEY (destination, origin, row))
+"""
+"""A failed row (`origin` is the hash of its cells), and the conversion that a person made of it."""
+
 _STEPS: Final = {
     1: """
 ALTER TABLE rdimport.outcome ADD COLUMN identity bytea;
@@ -105,6 +112,7 @@ CREATE TABLE IF NOT EXISTS rdimport.lost (
     epoch bigint PRIMARY KEY, holder text NOT NULL, machine text NOT NULL, process integer NOT NULL,
     since text NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp())
 """,
+    3: _CORRECTED,
 }
 """How the tables of an earlier version become those of the next. A run of the earlier release that
 is at work goes on with them.
@@ -194,7 +202,7 @@ def make(session: Session, key: bytes) -> bool:
         version = _version(db)
         made = not version
         if made:
-            for statement in _SCHEMA.split(";"):
+            for statement in f"{_SCHEMA};{_CORRECTED}".split(";"):
                 db.execute(statement.encode())
             db.execute(
                 "INSERT INTO rdimport.setting VALUES ('version', %s), ('key', %s), ('timeline',"

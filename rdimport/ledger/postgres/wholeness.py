@@ -19,6 +19,11 @@ _LINES: Final = (
     ),
     (
         untranslated("{number} lines of `{table}` have an identity that is no hash"),
+        "corrected",
+        "SELECT count(*) FROM rdimport.corrected WHERE length(identity) <> 16",
+    ),
+    (
+        untranslated("{number} lines of `{table}` have an identity that is no hash"),
         "outcome",
         "SELECT count(*) FROM rdimport.outcome WHERE length(identity) <> 16",
     ),
@@ -36,7 +41,7 @@ _LINES: Final = (
                 " (SELECT id FROM rdimport.destination)"
             ),
         )
-        for table in ("conversion", "run")
+        for table in ("conversion", "run", "corrected")
     ),
     *(
         (

@@ -142,6 +142,11 @@ def _erase_hashes(db: sqlite3.Connection, known: Sequence[str]) -> int:
         "UPDATE outcome SET identity = NULL"
         " WHERE identity IS NOT NULL AND identity NOT IN (SELECT identity FROM conversion)"
     )
+    db.execute(
+        "DELETE FROM corrected WHERE NOT EXISTS (SELECT 1 FROM posted p WHERE p.destination ="
+        " corrected.destination AND p.identity = corrected.identity)"
+        " AND (destination, identity) NOT IN (SELECT destination, identity FROM daybook)"
+    )
     return gone
 
 

@@ -26,6 +26,7 @@ from rdimport.ledger.naming import Names, Unrecognised, unrecognised
 from rdimport.ledger.records import Found, Lost, RunRecord
 from rdimport.ledger.sqlite.accounts import AccountBooks, Accounts, claims, destination_of
 from rdimport.ledger.sqlite.content import SqliteContent
+from rdimport.ledger.sqlite.corrections import CorrectionBooks
 from rdimport.ledger.sqlite.earlier_runs import NamingBooks, lines, note_attempt
 from rdimport.ledger.sqlite.evidence import EvidenceBooks
 from rdimport.ledger.sqlite.files import Watch
@@ -58,6 +59,7 @@ class SqliteLedger:
         self.place = str(path)
         self.accounts = Accounts(self)
         self.evidence = EvidenceBooks(self)
+        self.corrections = CorrectionBooks(self)
         self.people = PeopleBooks(self)
         self._db = connection
         self._reading = reading

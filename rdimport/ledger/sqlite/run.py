@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rdimport.core.row import State
 from rdimport.ledger.accounts import settle
+from rdimport.ledger.corrections import Correction
 from rdimport.ledger.naming import Names, Unrecognised, noted
 from rdimport.ledger.records import Counters, Ending, Input, Outcome, RowResult, SendAttempt
 from rdimport.ledger.resends import begun as resends_begun
@@ -135,6 +136,10 @@ class SqliteRun(RunReader):
         if self._names is not None:
             new, known = new + Counter(self._names.new), known + Counter(self._names.known)
         self._names = names._replace(new=new, known=known)
+
+    def note_corrections(self, corrections: Sequence[Correction]) -> None:
+        """Record which failed rows of earlier runs are corrected by rows of a failure report."""
+        self.ledger.corrections.note(self.destination, corrections)
 
     def unrecognised(self) -> list[Unrecognised]:
         """The conversions of earlier runs that the new rows of this one may be."""

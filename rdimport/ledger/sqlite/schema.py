@@ -20,7 +20,7 @@ from rdimport.core.users import name_of
 WRITER_WAITS: Final = 30.0
 """Seconds for which one process waits for another to write."""
 
-VERSION: Final = 4
+VERSION: Final = 5
 """1 was used before the first release, with other tables; 2 is that of 0.1.0 (`upgrade`)."""
 
 _OLDEST: Final = 2
@@ -100,6 +100,15 @@ CREATE TABLE complete (
 
 DOUBTED: Final = "CREATE INDEX doubted ON outcome (identity) WHERE identity IS NOT NULL"
 """Since 4, an outcome has the identity of a conversion that an earlier run left uncertain."""
+
+CORRECTED: Final = """
+CREATE TABLE corrected (
+    destination INTEGER, origin BLOB, row INTEGER, identity BLOB NOT NULL,
+    PRIMARY KEY (destination, origin, row)) WITHOUT ROWID
+"""
+"""Since 5, a failed row (`origin` is the hash of its cells) is known with the conversion that a
+person made of it.
+"""
 
 _NOW: Final = " ".join(CONVERSION.split())
 _VIEWS: Final = (_NOW, _NOW.replace("NULL, NULL FROM daybook", "NULL FROM daybook"))
@@ -296,7 +305,7 @@ def make(path: Path, db: sqlite3.Connection, kept_apart: str = "") -> None:
     db.execute("BEGIN IMMEDIATE")
     try:
         if not version_of(path, db):  # another process may have created them meanwhile
-            for statement in f"{_SCHEMA}{ADDED_IN_3}{CONVERSION};{DOUBTED}".split(";"):
+            for statement in f"{_SCHEMA}{ADDED_IN_3}{CONVERSION};{DOUBTED};{CORRECTED}".split(";"):
                 db.execute(statement)
             key = ("key_id", kept_apart) if kept_apart else ("hash_key", secrets.token_bytes(32))
             db.execute("INSERT INTO setting VALUES (?, ?)", key)

@@ -22,6 +22,7 @@ from rdimport.ledger.sqlite.account_locks import nobody_at_work
 from rdimport.ledger.sqlite.schema import (
     ADDED_IN_3,
     CONVERSION,
+    CORRECTED,
     DOUBTED,
     VERSION,
     damaged,
@@ -178,6 +179,11 @@ def _to_4(db: sqlite3.Connection) -> None:
     db.execute(DOUBTED)
 
 
+def _to_5(db: sqlite3.Connection) -> None:
+    """Store which failed rows a person has corrected."""
+    db.execute(CORRECTED)
+
+
 def _add_moments(db: sqlite3.Connection) -> None:
     """Add columns for the times of requests; the view is recreated, as it names all columns."""
     db.execute("DROP VIEW conversion")
@@ -242,4 +248,8 @@ def _identifier(facts: Mapping[str, Any]) -> str:
     return " ".join(values[0].split()) if values and values[0] else ""
 
 
-_STEPS: Final[dict[int, Callable[[sqlite3.Connection], None]]] = {2: _to_3, 3: _to_4}
+_STEPS: Final[dict[int, Callable[[sqlite3.Connection], None]]] = {
+    2: _to_3,
+    3: _to_4,
+    4: _to_5,
+}

@@ -22,6 +22,11 @@ _LINES: Final = (
     ),
     (
         untranslated("{number} lines of `{table}` have an identity that is no hash"),
+        "corrected",
+        "SELECT count(*) FROM corrected WHERE typeof(identity) <> 'blob' OR length(identity) <> 16",
+    ),
+    (
+        untranslated("{number} lines of `{table}` have an identity that is no hash"),
         "outcome",
         (
             "SELECT count(*) FROM outcome WHERE identity IS NOT NULL"
@@ -34,7 +39,7 @@ _LINES: Final = (
             table,
             f"SELECT count(*) FROM {table} WHERE destination NOT IN (SELECT id FROM destination)",  # noqa: S608
         )
-        for table in ("posted", "run")
+        for table in ("posted", "run", "corrected")
     ),
     (
         untranslated("{number} lines of `{table}` hold facts that are none"),

@@ -123,6 +123,7 @@ class _Page:
         for more in (
             words.legal_bases(summary.legal_bases),
             words.proved(summary.proved),
+            words.corrected(summary.corrected),
             words.ruled(summary.rules),
         ):
             if more:

@@ -1,0 +1,60 @@
+"""Failed rows and their corrections, in SQLite."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Final
+
+from rdimport.ledger.corrections import Corrected, Correction, FailedRow
+from rdimport.ledger.records import problems_of
+from rdimport.ledger.sqlite.database import LedgerFile
+
+# CROSS: in this order. SQLite knows no sizes.
+_FAILED: Final = """
+SELECT o.row, i.columns, o.cells, o.problems FROM input i
+CROSS JOIN outcome o ON o.run = i.run AND o.file = i.file
+WHERE ?1 IN (i.name, i.name || ' [' || i.sheet || ']')
+    AND i.run = coalesce((SELECT id FROM run WHERE name = ?2), i.run)
+    AND o.row IN (SELECT value FROM json_each(?3))
+    AND o.state IN ('invalid', 'refused', 'uncertain')
+"""
+_ACCEPTED: Final = """
+SELECT c.origin, c.row, r.name FROM corrected c CROSS JOIN posted p ON p.destination = c.destination
+    AND p.identity = c.identity JOIN run r ON r.id = p.run
+WHERE c.destination = ?1 AND p.state = 'accepted'
+UNION SELECT c.origin, c.row, r.name FROM daybook d CROSS JOIN corrected c
+    ON c.destination = d.destination AND c.identity = d.identity JOIN run r ON r.id = d.run
+WHERE c.destination = ?1
+"""
+
+
+class CorrectionBooks:
+    """Implements `parts.CorrectionBooks`."""
+
+    def __init__(self, ledger: LedgerFile) -> None:
+        self._ledger = ledger
+
+    def failed(self, file: str, rows: Sequence[int], run: str | None) -> list[FailedRow]:
+        """Rows with these numbers that failed when a file was imported, in one `run` or ever."""
+        found = self._ledger.query(_FAILED, file, run, json.dumps(list(rows)))
+        return [
+            FailedRow(
+                row,
+                dict(zip(json.loads(columns), json.loads(cells), strict=False)),
+                problems_of(problems),
+            )
+            for row, columns, cells, problems in found
+        ]
+
+    def note(self, destination: int, corrections: Sequence[Correction]) -> None:
+        """Record corrections; the latest one of a row counts."""
+        with self._ledger.transaction() as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO corrected VALUES (?, ?, ?, ?)",
+                ((destination, *correction) for correction in corrections),
+            )
+
+    def accepted(self, destination: int) -> list[Corrected]:
+        """The failed rows whose corrections were accepted."""
+        return [Corrected(*values) for values in self._ledger.query(_ACCEPTED, destination)]

@@ -1,0 +1,190 @@
+"""Failed rows of a list whose corrected rows were imported from a failure report.
+
+A person corrects the report, not the list, and the list may come again every night. A row of it
+that fails with the same cells as before is then the person who was imported already: it counts as
+`already_imported`. A row of which any cell has changed is another one, and fails as such.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from rdimport.core.messages import ngettext
+from rdimport.core.messages.codes import Code
+from rdimport.core.names import is_run
+from rdimport.core.row import REPORTED, REPORTED_IN, REPORTED_NAMES, ROW, Problem, State
+from rdimport.core.shell import whole
+from rdimport.ledger import Correction, FailedRow, Outcome
+from rdimport.plan.duplicates import IDENTITY
+from rdimport.plan.history import cells_of
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from rdimport.ledger import Ledger
+    from rdimport.mapping import Mapping as RowMapping
+
+_GENERATIONS: Final = 20
+"""Reports on reports that are followed to the first one's list."""
+
+_DIGITS: Final = 10
+
+Cells = Mapping[str, str]
+"""Cells by column, stripped, without the empty ones and those that a report adds."""
+
+
+class _Row(NamedTuple):
+    """A row of a failure report: its identity as it is now, and its cells by column."""
+
+    identity: bytes
+    cells: Mapping[str, str]
+
+
+class Corrections:
+    """The corrected rows of one destination, for one run."""
+
+    def __init__(self, mapping: RowMapping, ledger: Ledger, destination: int) -> None:
+        named = mapping.conversion_identifier
+        self._salt = [named.value, named.column, named.expr, list(mapping.identity)]
+        self._ledger = ledger
+        self._destination = destination
+        self._left: dict[bytes, dict[int, str]] | None = None
+        self._known: Counter[str] = Counter()
+        self._unknown = 0
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the list that the rows of a failure report come from will say of them."""
+        known = (
+            ngettext(
+                "{number} row corrects one of {file} that failed: once accepted, it counts as "
+                "imported in that list too, as long as it stays there as it was.",
+                "{number} rows correct rows of {file} that failed: once accepted, they count as "
+                "imported in that list too, as long as they stay there as they were.",
+                rows,
+                file=PurePath(file).name,
+            )
+            for file, rows in self._known.items()
+        )
+        unknown = ngettext(
+            "{number} row of a failure report could not be recognised in the ledger: correct it in "
+            "its list too, which would report it again.",
+            "{number} rows of a failure report could not be recognised in the ledger: correct them "
+            "in their list too, which would report them again.",
+            self._unknown,
+        )
+        return (*known, *([unknown] if self._unknown else ()))
+
+    def made(self, rows: pl.DataFrame, cells: pl.DataFrame, name: str) -> list[Correction]:
+        """The corrections among the sendable rows (`ROW` and `IDENTITY`) of a batch of the file of
+        that name: none, unless it is a failure report.
+        """
+        columns = [column for column in cells.columns if column != ROW]
+        if REPORTED_NAMES.isdisjoint(columns) or rows.is_empty():
+            return []
+        who = dict(rows.select(ROW, IDENTITY).iter_rows())
+        corrected: dict[str, dict[int, _Row]] = defaultdict(dict)
+        for number, values in cells_of(rows[ROW], cells).items():
+            at = {column: cell or "" for column, cell in zip(columns, values, strict=True)}
+            file, row = _origin(at)
+            if file:
+                corrected[file][row] = _Row(who[number], at)
+        return [one for file in corrected for one in self._of_file(file, corrected[file], name)]
+
+    def _of_file(self, file: str, rows: Mapping[int, _Row], name: str) -> Iterator[Correction]:
+        run = self._run_of(file, name)
+        failed: dict[int, list[Cells]] = defaultdict(list)
+        for line in self._ledger.corrections.failed(file, list(rows), run):
+            was = _cells(line.cells)
+            if (run or _resembles(rows[line.row].cells, line)) and was not in failed[line.row]:
+                failed[line.row].append(was)
+        for row, (identity, _) in rows.items():
+            if len(failed[row]) != 1:
+                self._unknown += 1
+            elif failed[row][0]:  # not in flight when a run was killed: then its cells are unknown
+                (origin,) = self._hashed(failed[row])
+                self._known[file] += 1
+                yield Correction(origin, row, identity)
+
+    def _run_of(self, file: str, name: str) -> str | None:
+        """The run that wrote a report on a file, which is named by its folder; None if it is
+        elsewhere. The report on a report tells of the first one's file.
+        """
+        there = whole(name)
+        for _ in range(_GENERATIONS):
+            run = PurePath(there).parent.name
+            if not is_run(run) or not self._ledger.knows_run(run):
+                return None
+            found = self._ledger.run(run)
+            names = [(one.name, f"{one.name} [{one.sheet}]") for one in found.inputs().values()]
+            if any(file in spellings for spellings in names):
+                return run
+            there = whole(names[0][0] if names else "", found.facts().record.started_in)
+        return None
+
+    def imported(self, failed: Sequence[Outcome], columns: Sequence[str]) -> list[Outcome]:
+        """Those of a batch's failed rows whose corrections were accepted, with their new end."""
+        if not failed or not self._accepted():
+            return []
+        candidates = [end for end in failed if end.state in (State.INVALID, State.REFUSED)]
+        origins = self._hashed(
+            _cells(dict(zip(columns, end.cells, strict=True))) for end in candidates
+        )
+        return [
+            Outcome(end.file, end.row, State.ALREADY_IMPORTED, warnings=(_told(run),))
+            for end, origin in zip(candidates, origins, strict=True)
+            if (run := self._take(origin, end.row))
+        ]
+
+    def _accepted(self) -> dict[bytes, dict[int, str]]:
+        if self._left is None:
+            self._left = defaultdict(dict)
+            for origin, row, run in self._ledger.corrections.accepted(self._destination):
+                self._left[origin][row] = run
+        return self._left
+
+    def _take(self, origin: bytes, row: int) -> str:
+        """The run that imported the correction of a row with these cells; empty if there is none.
+
+        Of several rows with the same cells, as many as were corrected: a row that moved in its list
+        is still the same.
+        """
+        left = self._accepted().get(origin, {})
+        return left.pop(row if row in left else next(iter(left), row), "")
+
+    def _hashed(self, rows: Iterable[Cells]) -> list[bytes]:
+        """A correction counts for the conversions of this mapping only."""
+        return self._ledger.digests(
+            [json.dumps(["failed", self._salt, sorted(cells.items())]) for cells in rows]
+        )
+
+
+def _told(run: str) -> Problem:
+    return Problem(Code.ROW_CORRECTED, detail=run)
+
+
+def _origin(at: Mapping[str, str]) -> tuple[str, int]:
+    """File and number of the row that a row of a report comes from; no file if it names none."""
+    spellings = zip(REPORTED, *REPORTED_IN.values(), strict=True)
+    row, file, *_ = (next(filter(None, map(at.get, names)), "") for names in spellings)
+    return (file, int(row)) if row.isdecimal() and len(row) < _DIGITS else ("", 0)
+
+
+def _cells(at: Mapping[str, str | None]) -> dict[str, str]:
+    stripped = ((name, (cell or "").strip()) for name, cell in at.items())
+    return {name: cell for name, cell in stripped if cell and name not in REPORTED_NAMES}
+
+
+def _resembles(now: Mapping[str, str], line: FailedRow) -> bool:
+    """Whether a row of a report that was moved is certainly this one: the report says the same of
+    it, and all that was not wrong is as it was.
+    """
+    said = " ".join(cell for name, cell in now.items() if name in REPORTED_NAMES)
+    was, kept = _cells(line.cells), _cells(now)
+    right = (was.keys() | kept.keys()) & now.keys() - {problem.column for problem in line.problems}
+    same = all(was.get(name) == kept.get(name) for name in right)
+    return same and all(p.code in said and p.value.strip() in said for p in line.problems)

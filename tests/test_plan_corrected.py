@@ -1,0 +1,232 @@
+"""A list whose failed rows were corrected in its failure report, and imported again as it was."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from datetime import UTC, datetime
+from itertools import zip_longest
+from pathlib import Path
+
+import openpyxl
+import pytest
+from support.claims import KEY
+from support.command import Desk
+from support.postgres import Server
+from support.reports import COLUMNS, MAPPING, Office, csv_rows
+from support.shared_ledgers import PostgresPlace
+
+from rdimport import api
+from rdimport.api.results import RunResult
+from rdimport.core.errors import ExitCode
+from rdimport.core.row import State
+from rdimport.destination.rdstation.endpoint import RDStation
+from rdimport.mapping import Mapping
+from rdimport.sandbox.embedded import RunningSandbox
+from rdimport.sandbox.faults import Faults
+
+GOOD = ("ana@exemplo.com.br", "Ana", "", "SP")
+NO_AT = ("sem arroba", "Zoé Araújo", "(11) 98765-4321", "SP")
+NO_UF = ("caio@exemplo.com.br", "Caio", "", "XX")
+ZOE = {"E-mail": "zoe@exemplo.com.br"}
+CAIO = {"UF": "RJ"}
+LATER = datetime(2099, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def office(tmp_path: Path, box: RunningSandbox) -> Office:
+    return Office(tmp_path, box)
+
+
+def corrected(report: str | Path, *fixes: dict[str, str], to: Path | None = None) -> Path:
+    """Correct the first rows of a failures.csv, in place or in a copy `to` elsewhere."""
+    rows = csv_rows(report)
+    rows = [row | fix for row, fix in zip_longest(rows, fixes, fillvalue={})]
+    path = to or Path(report)
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        out = csv.DictWriter(file, list(rows[0]), delimiter=";")
+        out.writeheader()
+        out.writerows(rows)
+    return path
+
+
+def ends(done: RunResult) -> dict[str, int]:
+    return {str(state): rows for state, rows in done.counts.items() if rows}
+
+
+def test_the_list_comes_again_as_it_was_and_nothing_in_it_fails(office: Office) -> None:
+    path = office.write(GOOD, NO_AT, NO_UF)
+    first = office.run(path)
+    assert ends(first) == {"accepted": 1, "invalid": 2}
+    second = office.run(corrected(first.summary.failures_csv, ZOE, CAIO))
+    assert ends(second) == {"accepted": 2}
+    assert any("correct rows of lista.csv" in note for note in second.notes)
+    for _ in range(2):
+        again = office.run(path)
+        assert (ends(again), again.exit_code) == ({"already_imported": 3}, ExitCode.DONE)
+        assert again.summary.corrected == {second.summary.run_id: 2}
+        assert csv_rows(again.summary.failures_csv) == []
+        assert "2 rows of the list were corrected" in Path(again.summary.report_html).read_text()
+    assert len(office.box.conversions()) == 3
+
+
+def test_only_rows_that_were_corrected_and_accepted_count_as_imported(office: Office) -> None:
+    path = office.write(GOOD, NO_AT, NO_UF)
+    first = office.run(path)
+    second = office.run(corrected(first.summary.failures_csv, ZOE))
+    assert ends(second) == {"accepted": 1, "invalid": 1}
+    again = office.run(path)
+    assert (ends(again), again.exit_code) == (
+        {"already_imported": 2, "invalid": 1},
+        ExitCode.FAILED_ROWS,
+    )
+    (still,) = csv_rows(again.summary.failures_csv)
+    assert still["E-mail"] == "caio@exemplo.com.br"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [("sem arroba", "Zoé Araújo", "(11) 98765-4321", "RJ"), ("sem arroba", "Outra", "", "SP")],
+)
+def test_a_row_of_which_a_cell_has_changed_is_another_one_and_fails(
+    office: Office, changed: tuple[str, ...]
+) -> None:
+    path = office.write(NO_AT)
+    office.run(corrected(office.run(path).summary.failures_csv, ZOE))
+    again = office.run(office.write(changed))
+    assert ends(again) == {"invalid": 1}
+    assert again.summary.corrected == {}
+
+
+def test_rows_that_moved_in_their_list_are_known_and_as_many_as_were_corrected(
+    office: Office,
+) -> None:
+    twice = office.run(office.write(NO_AT, NO_AT, NO_UF))
+    rows = csv_rows(twice.summary.failures_csv)
+    assert len(rows) == 3
+    office.run(corrected(twice.summary.failures_csv, ZOE))
+    again = office.run(office.write(GOOD, NO_UF, NO_AT, NO_AT))
+    assert ends(again) == {"accepted": 1, "already_imported": 1, "invalid": 2}
+
+
+def test_a_correction_that_fails_again_and_is_corrected_again_counts_for_the_first_list(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each report is imported by somebody who is in its folder."""
+    path = office.write(NO_AT)
+    first = office.run(path)
+    report = corrected(first.summary.failures_csv, {"E-mail": "zoe@", "Nome": "Zoé A."})
+    monkeypatch.chdir(report.parent)
+    second = office.run("failures.csv")
+    assert ends(second) == {"invalid": 1}
+    monkeypatch.chdir(corrected(second.summary.failures_csv, ZOE).parent)
+    third = office.run("failures.csv")
+    assert ends(third) == {"accepted": 1}
+    again = office.run(path)
+    assert again.summary.corrected == {third.summary.run_id: 1}
+
+
+@pytest.mark.parametrize(("fix", "known"), [(ZOE, 1), (ZOE | {"Nome": "Zoé de Araújo"}, 0)])
+def test_a_report_that_was_moved_is_matched_by_its_cells_and_otherwise_says_so(
+    office: Office, fix: dict[str, str], known: int
+) -> None:
+    path = office.write(NO_AT)
+    moved = office.home / "corrigido.csv"
+    second = office.run(corrected(office.run(path).summary.failures_csv, fix, to=moved))
+    assert ends(second) == {"accepted": 1}
+    assert any("could not be recognised" in note for note in second.notes) is not bool(known)
+    assert office.run(path).counts[State.ALREADY_IMPORTED] == known
+
+
+def test_rows_of_two_nights_at_the_same_place_are_told_apart(office: Office) -> None:
+    """The list of each night has the same name: only whose report it was counts as corrected."""
+    other = ("outra sem", "Zoé Araújo", "(11) 98765-4321", "SP")
+    first = office.run(office.write(NO_AT))
+    kept = office.home / "noite1.csv"
+    shutil.copy(first.summary.failures_csv, kept)
+    path = office.write(other)
+    office.run(path)
+    office.run(corrected(kept, ZOE))
+    assert ends(office.run(path)) == {"invalid": 1}
+    assert ends(office.run(office.write(NO_AT))) == {"already_imported": 1}
+
+
+def test_a_failures_xlsx_in_portuguese_counts_too(office: Office) -> None:
+    path = office.write(NO_AT)
+    first = office.run(path, lang="pt-BR")
+    book = openpyxl.load_workbook(first.summary.failures_xlsx)
+    sheet = book["Linhas"]
+    (cell,) = [c for line in sheet.iter_rows() for c in line if c.value == "sem arroba"][:1]
+    cell.value = "zoe@exemplo.com.br"
+    book.save(first.summary.failures_xlsx)
+    second = office.run(first.summary.failures_xlsx)
+    assert ends(second) == {"accepted": 1}
+    assert office.run(path).summary.corrected == {second.summary.run_id: 1}
+
+
+def test_a_refused_row_that_was_corrected_counts_too(office: Office) -> None:
+    path = office.write(GOOD)
+    office.box.set_faults(Faults(odd=1.0, odd_status=413))
+    first = office.run(path)
+    assert ends(first) == {"refused": 1}
+    office.box.set_faults(Faults())
+    assert ends(office.run(path)) == {"refused": 1}
+    office.run(corrected(first.summary.failures_csv, {"E-mail": "ana.lima@exemplo.com.br"}))
+    assert ends(office.run(path)) == {"already_imported": 1}
+
+
+def test_the_list_of_another_campaign_has_nobody_corrected(office: Office) -> None:
+    path = office.write(NO_AT)
+    office.run(corrected(office.run(path).summary.failures_csv, ZOE))
+    again = office.run(path, mapping=MAPPING.replace("Lista", "Outra campanha"))
+    assert ends(again) == {"invalid": 1}
+
+
+def test_a_purge_takes_the_cells_and_not_what_was_corrected(office: Office) -> None:
+    path = office.write(NO_AT)
+    office.run(corrected(office.run(path).summary.failures_csv, ZOE))
+    with office.ledger() as ledger:
+        assert ledger.people.forget(LATER, LATER) == 2
+    assert ends(office.run(path)) == {"already_imported": 1}
+
+
+def test_check_says_what_a_run_would(office: Office) -> None:
+    path = office.write(GOOD, NO_AT)
+    office.run(corrected(office.run(path).summary.failures_csv, ZOE))
+    to = RDStation(office.box.api_key, base_url=office.box.base_url)
+    found = api.check(path, Mapping.parse(MAPPING), to=to, state_dir=office.home / "state")
+    assert {str(s): n for s, n in found.counts.items() if n} == {"already_imported": 2}
+    assert found.exit_code == ExitCode.DONE
+
+
+def test_a_shared_ledger_knows_it_too(office: Office, postgres: Server) -> None:
+    place = PostgresPlace(postgres)
+    place.store.make()
+    shared = {"ledger": place.url, "ledger_key": KEY.hex()}
+    path = office.write(GOOD, NO_AT, NO_UF)
+    first = office.run(path, **shared)
+    second = office.run(corrected(first.summary.failures_csv, ZOE), **shared)
+    again = office.run(path, **shared)
+    assert ends(again) == {"already_imported": 2, "invalid": 1}
+    assert again.summary.corrected == {second.summary.run_id: 1}
+
+
+def test_the_command_says_it_in_portuguese_and_ends_with_0(desk: Desk, box: RunningSandbox) -> None:
+    (desk.home / "lista.yaml").write_text(MAPPING, "utf-8")
+    (desk.home / "lista.csv").write_text(
+        ";".join(COLUMNS) + "\n" + ";".join([*NO_AT, "", "", "", ""]) + "\n", "utf-8"
+    )
+    words = ("lista.csv", "-m", "lista.yaml", "--quota", "none")
+    first = desk.here("run", *words, "--json")
+    assert first.code == 1
+    report = corrected(desk.home / first.summary["failures_csv"], ZOE)
+    assert desk.here("run", str(report), *words[1:]).code == 0
+    again = desk.here("run", *words, "--lang", "pt-BR")
+    assert again.code == 0
+    assert (
+        "1 linha da lista foi corrigida no relatório de falhas e já importada"
+        in again.out + again.err
+    )
+    told = json.loads(desk.here("run", *words, "--json").out)
+    assert (told["already_imported"], len(told["corrected"])) == (1, 1)

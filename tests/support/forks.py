@@ -51,7 +51,6 @@ def can_copy(environment: Mapping[str, str]) -> bool:
     """Whether a copy behaves as a process that is started with this environment."""
     return (
         sys.platform == "linux"
-        and "COVERAGE_PROCESS_CONFIG" not in environment  # measured from its start
         and environment.get("LANG", "").endswith("UTF-8")
         and not any(
             name.startswith(_READ_WHILE_STARTING) and value != _BEFORE.get(name)

@@ -147,6 +147,26 @@ def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
     assert [line.partition(":")[0] for line in refusal(tmp_path, text)] == ["3", "4", "7", "8"]
 
 
+@pytest.mark.parametrize(
+    ("was", "now", "lines"),
+    [
+        ('account = "acme"', 'account = "acne"\nmaping = ""', ["10", "11"]),
+        ('mapping = "fair.yaml"', 'move_done = "x"\nnotify = "ops"', ["9", "12", "13"]),
+        ('plan = "pro"', 'plan = "pro"\nquota = "9/s"\ntimeout = "0s"', ["5", "9"]),
+        ('plan = "pro"', 'plan = "proo"\nquota = "9/s"\nunknown = 1', ["5", "7", "9"]),
+        ('{file = "keys/acme"}', '{file = "k", env = "K", fil = "k"}', ["6", "6"]),
+        ('{file = "keys/acme"}', '{fil = "k"}', ["6"]),
+        ('{file = "keys/acme"}', "3\n[accounts.ACME]\nx = 1", ["6", "7", "7", "8"]),
+    ],
+)
+def test_rules_are_told_with_the_mistakes_of_single_keys(
+    tmp_path: Path, was: str, now: str, lines: list[str]
+) -> None:
+    text = RIGHT.replace(was, now, 1).replace("lists/*", "https://x.com/a")
+    found = refusal(tmp_path, text)
+    assert [line.partition(":")[0] for line in found] == lines, found
+
+
 def test_a_mistake_at_a_key_is_told_whole(tmp_path: Path) -> None:
     text = RIGHT.replace('{file = "keys/acme"}', '"0123456789abcdef01234567"')
     (line,) = refusal(tmp_path, text)

@@ -18,7 +18,6 @@ from pydantic import (
 )
 
 from rdimport.core.address import is_address, masked
-from rdimport.core.document_errors import suggestion
 from rdimport.core.messages import _, untranslated
 from rdimport.core.names import fold
 from rdimport.core.quota import Quota
@@ -209,12 +208,6 @@ class Account(Common):
         default=False, description="an endpoint of your own: `true` if repeats do no harm there"
     )
 
-    @model_validator(mode="after")
-    def _one_quota(self) -> Self:
-        if self.plan and self.quota:
-            raise ValueError(_("plan and quota both set the quota; leave one of them out"))
-        return self
-
 
 class Job(Common):
     """An import: files, a mapping and an account."""
@@ -256,35 +249,6 @@ class Settings(_Table):
     jobs: dict[Name, Job] = Field(default={}, description="by name")
     notify: dict[Name, Notify] = Field(default={}, description="who is told, by name")
     _folder: Path = PrivateAttr(Path())
-
-    def contradictions(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
-        """Contradictions between settings, each with the path of its key."""
-        names: dict[str, str] = {}
-        for name in self.accounts:
-            first = names.setdefault(fold(name), name)
-            if first != name:
-                yield (
-                    ("accounts", name),
-                    _("differs from `{first}` only in case, accents or blanks", first=first),
-                )
-        for name, job in self.jobs.items():
-            if fold(job.account) not in names:
-                missing = _("there is no account `{name}`", name=job.account)
-                hint = suggestion(job.account, names.values())
-                yield ("jobs", name, "account"), missing + hint
-            moves = next((key for key in ("move_done", "move_failed") if getattr(job, key)), None)
-            if moves and any(map(is_address, job.files)):
-                yield ("jobs", name, moves), _("a list at an address cannot be moved")
-        for place, table in self._tables():
-            for wanted in table.notify or ():
-                if wanted not in self.notify:
-                    missing = _("there is no [notify.{name}]", name=wanted)
-                    yield (*place, "notify"), missing + suggestion(wanted, self.notify)
-
-    def _tables(self) -> Iterator[tuple[tuple[str, ...], Common]]:
-        yield ("defaults",), self.defaults
-        yield from ((("accounts", name), table) for name, table in self.accounts.items())
-        yield from ((("jobs", name), table) for name, table in self.jobs.items())
 
     def beside(self, folder: Path) -> Self:
         """A copy whose relative paths start at `folder`."""

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from rdimport.config.model import Settings
 from rdimport.config.place import VARIABLE
+from rdimport.config.rules import contradictions
 from rdimport.core import document_errors
 from rdimport.core.errors import UsageError
 from rdimport.core.messages import _, untranslated
@@ -43,13 +44,13 @@ def load(path: Path) -> Settings:
 def parse(path: Path, text: str) -> Settings:
     """Parse settings from text. Raises UsageError as `load` does."""
     document = _document(path, text)
+    problems = document_errors.from_rules(document, contradictions(document.data))
     try:
         settings = Settings.model_validate(document.data)
     except ValidationError as refused:
-        problems = document_errors.from_model(document, Settings, refused)
-        raise UsageError(document_errors.lines(str(path), problems), _(_REMEDY)) from None
-    if broken := document_errors.from_rules(document, settings.contradictions()):
-        raise UsageError(document_errors.lines(str(path), broken), _(_REMEDY))
+        problems += document_errors.from_model(document, Settings, refused)
+    if problems:
+        raise UsageError(document_errors.lines(str(path), problems), _(_REMEDY))
     return settings.beside(path.absolute().parent)
 
 

@@ -93,8 +93,9 @@ def _show(verdicts: list[Verdict], seconds: float) -> None:
         print(f"\n{title}:")
         for name, times in sorted(found.items()):
             print(f"{times:>9}  {name}")
-    wrong = sum(len(verdict.untruths) for verdict in verdicts)
-    print(f"\n{wrong} rows lost, sent twice unasked, or told untruly")
+    wrong = {verdict.seed: len(verdict.untruths) for verdict in verdicts if verdict.untruths}
+    found = f" (by seed: {wrong})" if wrong else ""
+    print(f"\n{sum(wrong.values())} rows lost, sent twice unasked, or told untruly{found}")
 
 
 if __name__ == "__main__":

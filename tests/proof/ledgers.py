@@ -52,6 +52,9 @@ class Keeper(Protocol):
     ) -> Books:
         """What a ledger says; `starts` by their process, `others` are not of this story."""
 
+    def come_back(self) -> None:
+        """Wait until the ledgers can be used, after something befell what has them."""
+
     def is_there(self) -> bool:
         """Was the first ledger made?"""
 
@@ -134,6 +137,9 @@ class Files:
     ) -> Books:
         """What a ledger says."""
         return Books.read(self._home / ledger / NAME, starts, others)
+
+    def come_back(self) -> None:
+        """Files are always there."""
 
     def is_there(self) -> bool:
         """Was the first ledger made?"""

@@ -51,9 +51,7 @@ async def play(
     nursery: Nursery | None = None,
     lane: Lane | None = None,
 ) -> Verdict:
-    """Play one seed, with a ledger in PostgreSQL where a `lane` is given. With `keep`, the folder
-    of a seed that failed is copied there.
-    """
+    """Play a seed; with a `lane` its ledger is in PostgreSQL. What failed is kept in `keep`."""
     plan = scenario(seed, shared=lane is not None)
     home = Path(tempfile.mkdtemp(prefix=f"rdimport-proof-{seed}-"))
     keeper = Files(home) if lane is None else Database(home, lane, through_pooler=plan.pooled)
@@ -103,6 +101,7 @@ class _Play:
             await self._make()
             for turn in self.plan.rounds:
                 await self._round(turn)
+            await asyncio.to_thread(self.keeper.come_back)
             self.checker.at_the_end()
             chance = Random(self.plan.seed + 3)  # noqa: S311
             await settle(self.checker, self._plainly, self.perils.keys["a"]["own"], chance)
@@ -153,6 +152,7 @@ class _Play:
         self.reports.pop(turn.account, None)
 
     async def _round(self, turn: Round) -> None:
+        await asyncio.to_thread(self.keeper.come_back)
         for edit in turn.edits:
             self.lists[edit.list] = edit.done(self.lists[edit.list])
         if turn.purge:

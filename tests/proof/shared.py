@@ -156,6 +156,21 @@ class Database:
             books.fill(_rows_of(db), starts, others)
         return books
 
+    def come_back(self) -> None:
+        """Wait until commands reach the ledgers: a pooler that met a server which was being killed
+        or a database without its name tells everybody so for a while.
+        """
+        until(lambda: all(map(self._answers, self.names)))
+
+    def _answers(self, ledger: str) -> bool:
+        where = self.environment(ledger)["RDIMPORT_LEDGER"]
+        try:
+            with psycopg.connect(where, autocommit=True, connect_timeout=10) as db:
+                db.execute("SELECT 1")
+        except psycopg.Error:
+            return False
+        return True
+
     def is_there(self) -> bool:
         """Was the first ledger made?"""
         return bool(self.ask("SELECT to_regclass('rdimport.setting') IS NOT NULL"))

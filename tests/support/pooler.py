@@ -28,6 +28,7 @@ def pooled(server: Server) -> Iterator[int]:
         f"listen_addr = 127.0.0.1\nlisten_port = {port}\nauth_type = trust\n"
         f"auth_file = {folder}/users\npool_mode = transaction\nunix_socket_dir =\n"
         "default_pool_size = 4\nserver_round_robin = 1\n"
+        "server_login_retry = 1\n"  # else it refuses everybody for 15 s after a server came back
     )
     other: dict[str, Any] = {}
     if not os.geteuid():

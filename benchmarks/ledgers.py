@@ -3,9 +3,11 @@
     python benchmarks/ledgers.py [--rows N] [--grown 10000000]
 
 CPU of this process and, for PostgreSQL, of the server beside it; the server comes with the
-development packages. Groups of one are few, as each waits for the disk. Then known rows are looked
-up. With --grown a shared ledger is made that knows so many conversions already, and the same is
-asked of that: what a group of 16 costs, and how many pages it reads, before and after; look-up;
+development packages. Beside each figure stands, as a measure of the machine at that moment, what
+the same rows cost without a ledger: they are inserted by psycopg into a table with one index, and
+updated, each group durable. Groups of one are few, as each waits for the disk. Then known rows are
+looked up. With --grown a shared ledger is made that knows so many conversions already, and the same
+is asked of that: what a group of 16 costs, and how many pages it reads, before and after; look-up;
 size.
 """
 
@@ -17,10 +19,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from hashlib import blake2b, md5
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import polars as pl
 
@@ -31,6 +34,9 @@ from support.postgres import Server, serving
 from rdimport.core.row import State
 from rdimport.ledger import Counters, Ledger, Outcome, RowResult, RunRecord, SendAttempt, store_of
 from rdimport.ledger.postgres.store import PostgresStore
+
+if TYPE_CHECKING:
+    import psycopg
 
 RECEIPT = "5408c5a3-4711-4f2e-8d0b-13408a3407f3"
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -64,38 +70,67 @@ def written(ledger: Ledger, name: str, some: list[SendAttempt], group: int) -> N
     run.record_rows(len(some), 0, ())
     open_rows: list[SendAttempt] = []
     for start in range(0, len(some), group):
-        ends = [
-            RowResult(
-                one, Outcome(0, one.row, State.ACCEPTED), "5408c5a3-4711-4f2e-8d0b-13408a3407f3"
-            )
-            for one in open_rows
-        ]
+        ends = [RowResult(one, Outcome(0, one.row, State.ACCEPTED), RECEIPT) for one in open_rows]
         begun = some[start : start + group]
         open_rows = list(run.apply(begun, ends, Counters(start, seconds=start / 1000)))
     run.finish(datetime.now(UTC), 0, None)
 
 
-def measured(ledger: Ledger, kind: str, cpu: Callable[[], float], most: int) -> None:
+BARE_END: Final = """
+UPDATE bare SET state = 1, receipt = g.receipt
+FROM unnest(%b::bytea[], %b::text[]) AS g(identity, receipt) WHERE bare.identity = g.identity
+"""
+BARE_BEGIN: Final = """
+INSERT INTO bare SELECT * FROM unnest(%b::bytea[], %b::bytea[], %b::int[], %b::int[])
+"""
+
+
+def bare(db: psycopg.Connection[Any], some: list[SendAttempt], group: int) -> None:
+    """The same two durable writes of each row, without a claim, a count, or a look at a lease."""
+    before: list[SendAttempt] = []
+    for start in range(0, len(some), group):
+        begun = some[start : start + group]
+        with db.pipeline():
+            db.execute(BARE_END, ([one.identity for one in before], [RECEIPT for _ in before]))
+            places = [one.file for one in begun], [one.row for one in begun]
+            hashes = [blake2b(one.payload.encode(), digest_size=8).digest() for one in begun]
+            db.execute(BARE_BEGIN, ([one.identity for one in begun], hashes, *places))
+        before = begun
+
+
+def cost(write: Callable[[], None], cpu: Callable[[], float], count: int) -> tuple[float, float]:
+    """Microseconds of CPU a row, ours and the server's."""
+    mine, theirs = time.process_time(), cpu()
+    write()
+    return (time.process_time() - mine) / count * 1e6, (cpu() - theirs) / count * 1e6
+
+
+def measured(kind: Kind, most: int) -> None:
+    kind.bare.execute("TRUNCATE bare")
     first = 0
     for number, group in enumerate((16, 1, 16, 64, 256)):
         count = min(most, 100 * group if group > 1 else most // 20)
         some = rows(first, count)
         first += count
-        mine, theirs, at = time.process_time(), cpu(), time.perf_counter()
-        written(ledger, f"20261128-12000{number}-aaaa", some, group)
-        ours = (time.process_time() - mine) / count * 1e6
-        server = (cpu() - theirs) / count * 1e6
+        base = cost(lambda: bare(kind.bare, some, group), kind.bare_cpu, count)  # noqa: B023
+        at, name = time.perf_counter(), f"20261128-12000{number}-aaaa"
+        found = cost(lambda: written(kind.ledger, name, some, group), kind.cpu, count)  # noqa: B023
         speed = count / (time.perf_counter() - at)
         if number:  # the first ones warm up
+            ours, server = found
             print(
-                f"{kind:9} groups of {group:3}: {ours:5.0f} + {server:4.0f} µs, {speed:6.0f} rows/s"
+                f"{kind.name:10} groups of {group:3}: {ours:5.0f} + {server:4.0f} µs, "
+                f"{speed:6.0f} rows/s; {sum(found) / sum(base):.2f} times the bare "
+                f"{base[0]:.0f} + {base[1]:.0f} µs"
             )
-    where = ledger.destination("there")
+    where = kind.ledger.destination("there")
     assert where is not None
     known = pl.Series([one.identity for one in rows(0, first)], dtype=pl.Binary)
     at = time.perf_counter()
-    found = ledger.known(where, known).height
-    print(f"{kind:10} {found} known rows looked up: {found / (time.perf_counter() - at):.0f}/s")
+    height = kind.ledger.known(where, known).height
+    print(
+        f"{kind.name:10} {height} known rows looked up: {height / (time.perf_counter() - at):.0f}/s"
+    )
 
 
 GROW = """
@@ -151,13 +186,36 @@ def looked_up(ledger: Ledger, most: int) -> None:
     print(f"{found} of {most} looked up: {found / took:.0f}/s, {ours / found * 1e6:.1f} µs of ours")
 
 
+class Kind(NamedTuple):
+    """A ledger, the CPU of its server so far, and a table of nobody's to compare it with."""
+
+    name: str
+    ledger: Ledger
+    cpu: Callable[[], float]
+    bare: psycopg.Connection[Any]
+    bare_cpu: Callable[[], float]
+
+
 @contextmanager
-def ledgers() -> Iterator[Iterator[tuple[str, Ledger, Callable[[], float]]]]:
+def ledgers() -> Iterator[list[Kind]]:
     with tempfile.TemporaryDirectory() as home, serving() as server:
         shared = PostgresStore(server.new_database(), bytes(range(32)).hex())
         shared.make()
-        with store_of(Path(home)).open() as one, shared.open() as other:
-            yield iter((("SQLite", one, float), ("PostgreSQL", other, lambda: server_cpu(server))))
+
+        def cpu() -> float:
+            return server_cpu(server)
+
+        with (
+            store_of(Path(home)).open() as one,
+            shared.open() as other,
+            closing(server.connect()) as db,
+        ):
+            db.execute("SET plan_cache_mode = force_custom_plan")
+            db.execute(
+                "CREATE TABLE bare (identity bytea PRIMARY KEY, payload bytea, file int, row int,"
+                " state smallint DEFAULT 0, receipt text) WITH (fillfactor = 80)"
+            )
+            yield [Kind("SQLite", one, float, db, cpu), Kind("PostgreSQL", other, cpu, db, cpu)]
 
 
 def main() -> None:
@@ -170,8 +228,8 @@ def main() -> None:
         return
     most = told.rows
     with ledgers() as kinds:
-        for kind, ledger, cpu in kinds:
-            measured(ledger, kind, cpu, most)
+        for kind in kinds:
+            measured(kind, most)
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ RETURNING c.identity, c.attempt
 """
 
 _GIVEN: Final = """
-unnest(%(identities)b::bytea[], %(attempts)b::int[], %(receipts)s::text[])
+unnest(%(identities)b::bytea[], %(attempts)b::int[], %(receipts)b::text[])
     AS g(identity, attempt, receipt)
 """
 _THIS_ATTEMPT: Final = """

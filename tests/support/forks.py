@@ -8,6 +8,7 @@ for it ("subreaper"), which waits for it and kills it as any other.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import gc
 import json
@@ -16,30 +17,38 @@ import runpy
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
 from typing import Any, Final
+
+import rdimport
 
 _PR_SET_CHILD_SUBREAPER: Final = 36
 """From Linux' <linux/prctl.h>."""
 
-_LOADED: Final = (
-    "rdimport.cli.run",
-    "rdimport.cli.check",
-    "rdimport.cli.status",
-    "rdimport.cli.jobs",
-    "rdimport.api",
-    "rdimport.source.files",
-    "rdimport.source.text.table",
-    "rdimport.source.failure_report",
-    "pandera.backends.polars.register",
+_LIBRARIES: Final = (
+    "anyio._backends._asyncio",
+    "encodings.cp437",
+    "encodings.utf_16",
+    "encodings.utf_8_sig",
     "hypothesis.strategies",  # pandera takes it where it is
+    "pandera.api.pandas",
+    "pandera.backends.polars.builtin_checks",
+    "pandera.backends.polars.components",
+    "pandera.backends.polars.container",
+    "pandera.backends.polars.register",
+    "pandera.backends.register_checks",
+    "pandera.polars",
     "platformdirs.unix",
+    "rapidfuzz.process",
     "unittest.main",
-    "gzip",
+    "xlsxwriter",
 )
+"""What a command loads when it comes to it, besides what our own modules load."""
 
 _READ_WHILE_STARTING: Final = ("PYTHON", "LC_", "COVERAGE", "POLARS_", "LD_")
 """Beginnings of variables that Python, or a library, reads while it starts."""
@@ -170,13 +179,30 @@ def _open_streams() -> None:
 
 def _main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
-    for module in _LOADED:
-        import_module(module)
+    ours = (module.name for module in walk_packages(rdimport.__path__, "rdimport."))
+    for name in (*ours, *_LIBRARIES):
+        if name != "rdimport.__main__":
+            import_module(name)
     gc.freeze()  # a copy that looks for garbage would copy all pages
     words = _serve(control)
     if words is not None:
         sys.argv[1:] = words
-        runpy.run_module("rdimport", run_name="__main__", alter_sys=True)
+        try:
+            runpy.run_module("rdimport", run_name="__main__", alter_sys=True)
+        except SystemExit as end:
+            _end(end.code)
+            raise
+
+
+def _end(code: object) -> None:
+    """End as Python does, but leave the memory as it is: taking it down would first copy it."""
+    if isinstance(code, int):
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
+        with suppress(OSError, ValueError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
 
 
 if __name__ == "__main__":

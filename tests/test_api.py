@@ -20,7 +20,7 @@ from rdimport.sandbox import running
 from rdimport.sandbox.embedded import RunningSandbox
 
 HERE = Path(__file__).parent
-DOCS = HERE.parent / "docs" / "python.md"
+DOCS = HERE.parent / "docs"
 LEADS = "E-mail,Nome\nana@example.com,Ana\nbruno@example.com,Bruno\nsem arroba,Carla\n"
 MAPPING = "conversion_identifier: Feira\nfields: {email: E-mail, name: Nome}\n"
 
@@ -197,13 +197,14 @@ def test_types_are_there_for_whoever_uses_the_names(tmp_path: Path) -> None:
     assert found.returncode == 0, found.stdout
 
 
+@pytest.mark.parametrize("page", ["python.md", "pt/python.md"])
 @pytest.mark.parametrize("number", range(2))
 def test_the_examples_of_the_docs_run_as_they_stand(
-    number: int, folder: Path, box: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+    number: int, page: str, folder: Path, box: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    code = re.findall(r"```python\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)[number]
+    code = re.findall(r"```python\n(.*?)```", (DOCS / page).read_text("utf-8"), re.DOTALL)[number]
     monkeypatch.chdir(folder)
     monkeypatch.setenv("RDIMPORT_API_KEY", box.api_key)
     monkeypatch.setenv("RDIMPORT_BASE_URL", box.base_url)
     monkeypatch.setenv("XDG_STATE_HOME", str(folder / "home"))
-    exec(compile(code, str(DOCS), "exec"), {"__name__": "docs"})  # noqa: S102  our own docs
+    exec(compile(code, page, "exec"), {"__name__": "docs"})  # noqa: S102  our own docs

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from rdimport.cli import options
 from rdimport.core.errors import ExitCode
 from rdimport.core.row import State
-from rdimport.destination.verdict import markdown
+from rdimport.destination.verdict import VERDICTS, markdown
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -31,8 +31,33 @@ def commands() -> list[str]:
 
 def test_delivery_md_prints_the_decision_table() -> None:
     page = (ROOT / "docs" / "delivery.md").read_text(encoding="utf-8")
-    hint = 'python -c "from rdimport.destination.verdict import markdown; print(markdown())"'
+    hint = (
+        'python -c "from rdimport.destination.verdict import VERDICTS, markdown; print(markdown())"'
+    )
     assert markdown() in page, hint
+
+
+ACTIONS = {
+    "retry": "repetir",
+    "stop": "parar",
+    "doubt": "dúvida",
+    "doubt, and stop": "dúvida, e parar",
+    "accept": "aceitar",
+    "refuse": "recusar",
+    "park": "adiar",
+}
+
+
+def test_the_portuguese_page_has_the_same_decision_table() -> None:
+    page = (ROOT / "docs" / "pt" / "entrega.md").read_text(encoding="utf-8")
+    (table,) = re.findall(r"^\| o que se vê .*\n\|-.*\n((?:\|.*\n)+)", page, re.MULTILINE)
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()]
+    told = {"no": "não", "yes": "sim", "cannot be known": "não há como saber"}
+    assert [(arrived, then) for _seen, arrived, then, _why in cells] == [
+        (told[line.arrived], ACTIONS[line.then]) for line in VERDICTS.values()
+    ]
+    for line, (seen, *_) in zip(VERDICTS.values(), cells, strict=True):
+        assert re.findall(r"\d{3}", line.seen) == re.findall(r"\d{3}", seen)
 
 
 @pytest.mark.parametrize("command", commands())

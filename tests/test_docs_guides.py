@@ -16,7 +16,7 @@ from rdimport.core.errors import MappingError
 from rdimport.mapping import Mapping
 
 DOCS = ROOT / "docs"
-ELSEWHERE = {"tutorial", "fleet", "frota", "start", "instalar", "install"}
+ELSEWHERE = {"tutorial", "fleet", "frota", "start", "instalar", "install", "registro", "incertas"}
 """Their commands need a database server, are run by a test of their own, or install."""
 
 PAGES = [

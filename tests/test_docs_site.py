@@ -81,7 +81,10 @@ def test_each_page_stands_in_the_contents_of_its_language() -> None:
         contents = (folder / "index.md").read_text(encoding="utf-8")
         for page in folder.rglob("*.md"):
             name = page.relative_to(folder).with_suffix("").as_posix()
-            if not name.startswith(("pt/", "reference/", "decisions/")) and name != "index":
+            if (
+                not name.startswith(("pt/", "reference/", "decisions/", "decisoes/"))
+                and name != "index"
+            ):
                 assert f"\n{name}\n" in contents, name
 
 

@@ -30,8 +30,8 @@ _WORDS: Final = {
         "summary": "Keys of summary.json",
         "intro": "Codes never change their meaning and are never translated.",
         "metrics": "Metrics",
-        "textfile": "`--metrics-file FILE` writes these for Prometheus' textfile collector. Names and"
-        " help are in English in every language, as is usual with Prometheus and its dashboards.",
+        "textfile": "`--metrics-file FILE` writes these for Prometheus' textfile collector."
+        " Names and help are in English in every language, as is usual with Prometheus and its dashboards.",
         "object": "The object that `--json` prints, and that `summary.json` holds.",
     },
     "pt-BR": {
@@ -46,7 +46,7 @@ _WORDS: Final = {
         "intro": "Os códigos nunca mudam de significado e nunca são traduzidos.",
         "metrics": "Métricas",
         "textfile": "`--metrics-file FILE` grava isto para o textfile collector do Prometheus."
-        " Nomes e textos de ajuda ficam em inglês, como de costume no Prometheus e nos seus painéis.",
+        " Nomes e textos de ajuda ficam em inglês, como é costume no Prometheus.",
         "object": "O objeto que `--json` mostra e que `summary.json` guarda.",
     },
 }

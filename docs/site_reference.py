@@ -31,7 +31,7 @@ _WORDS: Final = {
         "intro": "Codes never change their meaning and are never translated.",
         "metrics": "Metrics",
         "textfile": "`--metrics-file FILE` writes these for Prometheus' textfile collector."
-        " Names and help are in English in every language, as is usual with Prometheus and its dashboards.",
+        " Names and help are in English in every language, as is usual with Prometheus.",
         "object": "The object that `--json` prints, and that `summary.json` holds.",
     },
     "pt-BR": {

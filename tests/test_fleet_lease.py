@@ -28,6 +28,15 @@ QUOTA = Quota(120, 60.0)
 LAPSE = "UPDATE rdimport.lease SET until = '-infinity'"  # as if half a minute had passed
 
 
+_CLAIMED = """
+WITH d AS (INSERT INTO rdimport.destination (identity, endpoint, account)
+    VALUES (%(account)s, '', %(account)s) RETURNING id),
+r AS (INSERT INTO rdimport.run (name, destination, process, started_at, facts)
+    SELECT %(account)s, id, 0, '', '{}' FROM d RETURNING id)
+INSERT INTO rdimport.written SELECT id, 1, now() - make_interval(secs => %(ago)s) FROM r
+"""
+
+
 class Shared:
     """A ledger, and pacers of runs that have the quota of one key in turn."""
 
@@ -42,7 +51,7 @@ class Shared:
         self.lost: list[str] = []
 
     def pacer(self, account: str = "acme", quota: Quota = QUOTA, key: str = "k") -> LeasedPacer:
-        hold = self.store.hold_of_quota(key, account)
+        hold = self.store.hold_of_quota(key, account, account)
         assert hold is not None
         held = self.stack.enter_context(hold())
         pacer = LeasedPacer(quota, held, self.clock.monotonic, lambda: self.lost.append(account))
@@ -54,6 +63,11 @@ class Shared:
 
     def lapse(self) -> None:
         self._server.do(LAPSE, database=self._database)
+
+    def claimed(self, account: str, ago: float) -> None:
+        """A run of this account claimed its last row that long ago."""
+        with closing(self._server.connect(self._database)) as db:
+            db.execute(_CLAIMED, {"account": account, "ago": ago})
 
     def kept(self) -> bytes | None:
         found: bytes | None = self._server.ask(
@@ -104,6 +118,25 @@ def test_a_slot_of_which_nothing_is_known_counts_as_used(
     shared.pacer(quota=slow).acquire(now + used)
     shared.let_go()
     assert shared.pacer(quota=slow).wait(now) == pytest.approx(next_, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("of", "ago", "next_"),
+    [
+        pytest.param("acme", 2.0, 8, id="used"),
+        pytest.param("acme", 20.0, 0, id="not used"),
+        pytest.param("lua", 20.0, 10, id="of another account"),
+    ],
+)
+def test_a_slot_that_the_one_before_did_not_use_is_used(
+    shared: Shared, of: str, ago: float, next_: float
+) -> None:
+    slow, now = Quota(6, 60.0), shared.clock.monotonic()
+    shared.pacer(quota=slow).acquire(now - 20)
+    shared.let_go()
+    shared.claimed("acme", ago)
+    shared.claimed("lua", ago)
+    assert shared.pacer(of, quota=slow).wait(now) == pytest.approx(next_, abs=1.5)
 
 
 def test_two_accounts_with_one_key_never_send_at_the_same_time(shared: Shared) -> None:

@@ -13,6 +13,14 @@ from support.waiting import until
 
 from rdimport.sandbox.embedded import RunningSandbox
 
+_NOTHING_RUNS_OUT = """
+UPDATE rdimport.lease SET until = 'infinity', machine = 'another' WHERE process = {0};
+UPDATE rdimport.worker SET seen = now() + interval '1 h' WHERE name LIKE '%-{0}';
+UPDATE rdimport_queue.procrastinate_workers SET last_heartbeat = 'infinity'
+WHERE id IN (SELECT queue FROM rdimport.worker WHERE name LIKE '%-{0}')
+"""
+"""All that a worker has lasts, as if it were on another machine."""
+
 
 @pytest.fixture
 def secrets(key_of: Callable[[str], str]) -> dict[str, str]:
@@ -46,6 +54,26 @@ def test_a_worker_that_joins_gets_its_share_of_the_accounts(
     at.finish(one, two)
     at.see_all_accounted_for(most_in_doubt=0)
     assert sum(at.arrived().values()) == 2 * 500
+
+
+def test_a_worker_that_was_killed_is_known_by_its_connection(
+    office: Callable[[str, int], Office],
+) -> None:
+    at = office("4/s", 400)
+    workers = [at.start("worker") for _ in range(2)]
+    until(lambda: at.jobs_of_workers() == [1, 1])
+    until(at.all_begun)
+    killed = workers[0]
+    killed.kill()
+    at.wait(killed)
+    at.server.do(_NOTHING_RUNS_OUT.format(killed.pid), database=at.database)
+    until(lambda: at.jobs_of_workers() == [2])
+    before = {client: at.of_client(client) for client in CLIENTS}
+    until(lambda: all(at.of_client(client) > before[client] for client in CLIENTS))
+    assert "silent" in {worker["state"] for worker in at.status()["workers"]}
+    at.finish(workers[1])
+    at.see_all_accounted_for(most_in_doubt=64)
+    assert at.box.counts()["throttled"] == 0
 
 
 def test_accounts_rest_and_go_on_and_a_worker_that_drains_leaves_nothing_in_doubt(

@@ -36,7 +36,7 @@ async def shared_pace(
     this machine meet in a file at `place`; `tell` hears why they could not.
     """
     name = json.dumps([endpoint(to.base_url), sorted(to.credentials().items())])
-    hold = store.hold_of_quota(name, to.account)
+    hold = store.hold_of_quota(name, to.account, to.identity)
     if hold is None:
         return shared(quota, to, place, clock.monotonic(), tell)
     held = await wait_for(hold, clock, wait, stop_request.is_set)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, LiteralString, NamedTuple
 
-from procrastinate import App, PsycopgConnector
+from procrastinate import App, JobContext, PsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 from procrastinate.jobs import Status
 
@@ -64,8 +64,11 @@ class Queue:
             },
         )
         self.app = App(connector=connector)
+        self.number: int | None = None
+        """By which the queue knows whoever takes jobs here, once it has taken one."""
 
-        async def one_job(account: str, job: str) -> None:
+        async def one_job(context: JobContext, account: str, job: str) -> None:
+            self.number = context.job.worker_id
             if run is not None:
                 await run(account, job)
 
@@ -73,7 +76,7 @@ class Queue:
             if due is not None:
                 await due(datetime.fromtimestamp(timestamp, UTC))
 
-        self._job = self.app.task(name=_JOB, queue=_JOBS)(one_job)
+        self._job = self.app.task(name=_JOB, queue=_JOBS, pass_context=True)(one_job)
         each_minute = self.app.periodic(cron="* * * * *")
         each_minute(self.app.task(name="rdimport.due", queue=_SCHEDULE)(put_in_due))
 

@@ -31,9 +31,12 @@ FREE: Final = _ANEW.format(
 SWEEP: Final = _ANEW.format(
     which="""j.status = 'doing' AND (j.worker_id IS NULL OR EXISTS (
     SELECT FROM procrastinate_workers w WHERE w.id = j.worker_id
-    AND w.last_heartbeat < clock_timestamp() - make_interval(secs => %(silent)s)))"""
+    AND w.last_heartbeat < clock_timestamp() - make_interval(secs => %(silent)s))
+    OR j.worker_id IN (SELECT w.queue FROM rdimport.worker w WHERE w.gone))"""
 )
-"""Jobs at workers that have said nothing for too long. What is no job of an account just ends."""
+"""Jobs at workers that are gone, or have said nothing for too long. What is no job of an account
+just ends.
+"""
 
 PUT_DUE: Final = """
 WITH mine AS (INSERT INTO rdimport.due AS d (job, tick)

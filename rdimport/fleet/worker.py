@@ -26,7 +26,7 @@ from rdimport.fleet.schedule import last_tick
 from rdimport.fleet.sharing import Load, to_give
 from rdimport.ledger import fleet_of
 
-_BETWEEN_LOOKS: Final = 2.0
+_BETWEEN_LOOKS: Final = 1.0
 _UNTIL_TRIED_AGAIN: Final = 3.0
 _WHILE_PAUSED: Final = timedelta(minutes=1)
 _LOOP: Final = asyncio.SelectorEventLoop if sys.platform == "win32" else None
@@ -149,6 +149,7 @@ class Worker:
             await asyncio.sleep(_BETWEEN_LOOKS)
             try:
                 await self._look()
+                await self._at_desk(self._fleet.take_for_dead)
                 await self._queue.sweep()
                 await self._share()
             except (LedgerError, ConnectorException) as error:
@@ -161,7 +162,7 @@ class Worker:
     async def _look(self) -> None:
         """Tell that this worker lives, and do what it was told."""
         orders = await self._at_desk(
-            self._fleet.beat, self.name, self._slots, sorted(self._running)
+            self._fleet.beat, self.name, self._slots, sorted(self._running), self._queue.number
         )
         self._paused = orders.paused
         for account, stop in self._running.values():

@@ -17,7 +17,7 @@ from rdimport.ledger.figures import (
     of_filled,
     wrong_column,
 )
-from rdimport.ledger.holds import Held, HeldQuota
+from rdimport.ledger.holds import Held, HeldQuota, LeftPace
 from rdimport.ledger.naming import Names, Unrecognised, refuse_unrecognised
 from rdimport.ledger.opening import (
     fleet_of,
@@ -71,6 +71,7 @@ __all__ = [
     "KeyClaim",
     "Latest",
     "Ledger",
+    "LeftPace",
     "LegalBases",
     "MappingRecord",
     "Minute",

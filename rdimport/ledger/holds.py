@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
 class Held(Protocol):
@@ -14,12 +14,22 @@ class Held(Protocol):
         """Whether it is still held."""
 
 
+class LeftPace(NamedTuple):
+    """What the previous holder of a quota kept of its pace, how many seconds ago, and how long ago
+    it claimed its last row: None where that is not known.
+    """
+
+    kept: bytes
+    ago: float
+    claimed: float | None
+
+
 class HeldQuota(Held, Protocol):
     """The quota of a key, held exclusively among the machines that share a ledger."""
 
     @property
-    def left(self) -> tuple[bytes, float] | None:
-        """What the previous holder kept of its pace, and how many seconds ago."""
+    def left(self) -> LeftPace | None:
+        """What the previous holder kept of its pace."""
 
     def keep(self, standing: Callable[[], bytes], lost: Callable[[], object]) -> None:
         """Keep what `standing` returns for the next holder, from now on and until the end.

@@ -67,9 +67,10 @@ class Store(Protocol):
         holder.
         """
 
-    def hold_of_quota(self, name: str, account: str) -> HoldQuota | None:
-        """The function that holds the quota of a key, known by `name`, for a run of an account; it
-        raises LedgerBusyError naming the holder. None if the runs of a machine share it otherwise.
+    def hold_of_quota(self, name: str, account: str, destination: str) -> HoldQuota | None:
+        """The function that holds the quota of a key, known by `name`, for a run of an account to a
+        destination; it raises LedgerBusyError naming the holder. None if the runs of a machine
+        share it otherwise.
         """
 
     def is_held(self, account: str) -> bool:

@@ -13,7 +13,7 @@ from typing import Final
 
 from rdimport.core.quota import Quota
 from rdimport.delivery.pacing.pacer import EvenPacer, QuotaState
-from rdimport.ledger import HeldQuota
+from rdimport.ledger import HeldQuota, LeftPace
 
 _WORTH_KEEPING: Final = 1.0
 """Seconds of a pause that whoever takes over has to know of at once."""
@@ -35,7 +35,7 @@ class LeasedPacer(EvenPacer):
         super().__init__(quota)
         self._held = held
         if held.left is not None:
-            self._go_on(quota, *held.left, clock())
+            self._go_on(quota, held.left, clock())
         held.keep(lambda: _kept(self.state, clock()), lost)
 
     def hold(self, now: float, seconds: float) -> None:
@@ -44,12 +44,12 @@ class LeasedPacer(EvenPacer):
         if seconds >= _WORTH_KEEPING:
             self._held.keep_now()
 
-    def _go_on(self, quota: Quota, left: bytes, ago: float, now: float) -> None:
+    def _go_on(self, quota: Quota, left: LeftPace, now: float) -> None:
         """Take over what is `left` of a pace. What is not known counts as used, of what is long
         past only its next slot counts.
         """
-        state = _found(left, now - ago)
-        if ago > 2 * quota.seconds:
+        state = _found(left.kept, now - left.ago)
+        if left.ago > 2 * quota.seconds:
             ends = state.held_until if state else now
             self.state = QuotaState(held_until=min(ends, now + quota.seconds))
         elif state is None:
@@ -57,8 +57,10 @@ class LeasedPacer(EvenPacer):
         else:
             self.state = state
             state.held_until = min(state.held_until, now + quota.seconds)
-            # a slot that is past may have been used since
-            state.next = state.next if state.next > now else now + self.interval
+            if left.claimed is not None:  # nothing left since the last claim
+                state.next = max(state.next, now - left.claimed + self.interval)
+            elif state.next <= now:  # a slot that is past may have been used since
+                state.next = now + self.interval
             state.next = min(state.next, now + quota.seconds)
 
 

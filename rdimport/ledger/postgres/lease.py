@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import sys
 import time
+from hashlib import blake2b
 from typing import Final, NamedTuple
 
 from rdimport.core.errors import LedgerBusyError
 from rdimport.core.messages import _
+from rdimport.ledger.holds import LeftPace
 from rdimport.ledger.postgres.address import Address
 from rdimport.ledger.postgres.holder import Holder, is_gone, myself
 from rdimport.ledger.postgres.session import SILENCE, Session
@@ -32,6 +34,16 @@ ON CONFLICT (quota) DO UPDATE SET epoch = excluded.epoch, holder = excluded.hold
     until = excluded.until
 WHERE l.until < clock_timestamp() OR l.epoch = ANY(%(dead)s::bigint[])
 RETURNING epoch
+"""
+WHOSE: Final = 8
+"""Bytes of what is kept that tell whose it is."""
+
+_LEFT: Final = """
+SELECT standing, extract(epoch FROM clock_timestamp())::float8,
+    (SELECT extract(epoch FROM max(w.claimed))::float8 FROM rdimport.destination d
+    JOIN rdimport.run r ON r.destination = d.id JOIN rdimport.written w ON w.run = r.id
+    WHERE d.identity = %s)
+FROM rdimport.lease WHERE quota = %s
 """
 WARY: Final = 15 * 60.0
 """Seconds for which rows of a process that was lost are not sent again, though somebody asks."""
@@ -136,16 +148,20 @@ def _end_sessions(session: Session, holder: Holder) -> None:
         )
 
 
-def what_is_left(session: Session, quota: bytes) -> tuple[bytes, float] | None:
-    """What a holder kept of its pace, and how many seconds ago."""
-    ((kept, now),) = session.query(
-        "SELECT standing, extract(epoch FROM clock_timestamp())::float8"
-        " FROM rdimport.lease WHERE quota = %s",
-        (quota,),
-    )
+def what_is_left(session: Session, quota: bytes, destination: str) -> LeftPace | None:
+    """What a holder kept of its pace, for a run of a destination."""
+    ((kept, now, claimed),) = session.query(_LEFT, (destination, quota))
     if kept is None:
         return None
-    return kept[8:], max(0.0, now - int.from_bytes(kept[:8], "big", signed=True) / 1e6)
+    ago = max(0.0, now - int.from_bytes(kept[:8], "big", signed=True) / 1e6)
+    mine = kept.startswith(whose(destination), 8)
+    since = max(0.0, now - claimed) if mine and claimed is not None else None
+    return LeftPace(kept[8 + WHOSE :], ago, since)
+
+
+def whose(destination: str) -> bytes:
+    """Which account keeps its pace: two with one key have the quota one after the other."""
+    return blake2b(destination.encode(), digest_size=WHOSE).digest()
 
 
 def seize(session: Session, quota: bytes) -> Lease:

@@ -9,8 +9,17 @@ from threading import Event, Lock, Thread
 from typing import Final
 
 from rdimport.core.errors import LedgerError
+from rdimport.ledger.holds import LeftPace
 from rdimport.ledger.postgres.address import Address
-from rdimport.ledger.postgres.lease import SECONDS, Lease, boottime, take, what_is_left
+from rdimport.ledger.postgres.lease import (
+    SECONDS,
+    WHOSE,
+    Lease,
+    boottime,
+    take,
+    what_is_left,
+    whose,
+)
 from rdimport.ledger.postgres.session import Session
 
 EVERY: Final = 10.0
@@ -43,14 +52,15 @@ WHERE quota = %(quota)s AND epoch = %(epoch)s
 
 class Held:
     """A lease that is renewed until it is let go of. `left` is what the one before kept of its
-    pace, and how many seconds ago.
+    pace, `whose` tells whose pace it is.
     """
 
     def __init__(
-        self, lease: Lease, renewer: Renewer, left: tuple[bytes, float] | None = None
+        self, lease: Lease, renewer: Renewer, left: LeftPace | None = None, whose: bytes = b""
     ) -> None:
         self.lease = lease
         self.left = left
+        self._whose = whose.ljust(WHOSE, b"\0")
         self._renewer = renewer
         self._renewed = boottime()
         self._lost = False
@@ -75,7 +85,7 @@ class Held:
     @property
     def standing(self) -> bytes | None:
         """What is to be written down of the pace."""
-        return self._standing() if self._standing else None
+        return self._whose + self._standing() if self._standing else None
 
     def renewed(self, asked: float) -> None:
         """It was, by a statement that was sent at that time."""
@@ -178,14 +188,14 @@ _RENEWERS: Final[dict[Address, Renewer]] = {}
 _KNOWN: Final = Lock()
 
 
-def begin(lease: Lease, address: Address, left: tuple[bytes, float] | None = None) -> Held:
+def begin(lease: Lease, address: Address, left: LeftPace | None = None, whose: bytes = b"") -> Held:
     """Renew a lease that was taken, until `end`."""
     with _KNOWN:
         renewer = _RENEWERS.get(address)
         if renewer is None:
             renewer = _RENEWERS[address] = Renewer(address)
             renewer.start()
-        held = Held(lease, renewer, left)
+        held = Held(lease, renewer, left, whose)
         renewer.take_on(held)
     return held
 
@@ -203,14 +213,16 @@ def end(held: Held, address: Address) -> None:
 
 
 @contextmanager
-def hold(address: Address, quota: bytes, account: str, *, pace: bool = False) -> Iterator[Held]:
-    """Have the turn of an account, or with `pace` the quota of its key. Raises LedgerBusyError that
-    names who has it.
+def hold(
+    address: Address, quota: bytes, account: str, *, pace_of: str | None = None
+) -> Iterator[Held]:
+    """Have the turn of an account, or the quota of its key for the pace of a destination. Raises
+    LedgerBusyError that names who has it.
     """
     with Session(address) as session:
-        lease = take(session, quota, account, pace=pace)
-        left = what_is_left(session, quota) if pace else None
-    held = begin(lease, address, left)
+        lease = take(session, quota, account, pace=pace_of is not None)
+        left = what_is_left(session, quota, pace_of) if pace_of is not None else None
+    held = begin(lease, address, left, whose(pace_of) if pace_of is not None else b"")
     try:
         yield held
     finally:

@@ -12,7 +12,7 @@ from rdimport.ledger.postgres.address import Address
 from rdimport.ledger.postgres.session import Connection, Session
 from rdimport.ledger.postgres.trouble import notes_lost, restored, timeline_changed
 
-VERSION: Final = 4
+VERSION: Final = 5
 
 ON_ITS_WAY, ACCEPTED, UNCERTAIN, REFUSED, FREE = 0, 1, 2, 3, 9
 """The states of a conversion. FREE: it was claimed once, and did not arrive."""
@@ -42,7 +42,8 @@ CREATE TABLE rdimport.run (
     facts text NOT NULL, row_count integer NOT NULL DEFAULT 0, left_out integer NOT NULL DEFAULT 0,
     epoch bigint NOT NULL DEFAULT 0);
 CREATE INDEX run_destination ON rdimport.run (destination);
-CREATE TABLE rdimport.written (run integer PRIMARY KEY, writes bigint NOT NULL)
+CREATE TABLE rdimport.written (
+    run integer PRIMARY KEY, writes bigint NOT NULL, claimed timestamptz)
     WITH (fillfactor = 20);
 CREATE TABLE rdimport.input (
     run integer, file integer, name text NOT NULL, columns text NOT NULL, encoding text NOT NULL,
@@ -81,7 +82,8 @@ CREATE TABLE rdimport.complete (
     PRIMARY KEY (destination, since, until, identifier));
 CREATE TABLE rdimport.worker (
     name text PRIMARY KEY, slots integer NOT NULL, since timestamptz NOT NULL,
-    seen timestamptz NOT NULL, jobs text[] NOT NULL, drain boolean NOT NULL DEFAULT false)
+    seen timestamptz NOT NULL, jobs text[] NOT NULL, drain boolean NOT NULL DEFAULT false,
+    queue bigint, gone boolean NOT NULL DEFAULT false)
     WITH (fillfactor = 50);
 CREATE TABLE IF NOT EXISTS rdimport.lost (
     epoch bigint PRIMARY KEY, holder text NOT NULL, machine text NOT NULL, process integer NOT NULL,
@@ -113,6 +115,11 @@ CREATE TABLE IF NOT EXISTS rdimport.lost (
     since text NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp())
 """,
     3: _CORRECTED,
+    4: """
+ALTER TABLE rdimport.written ADD COLUMN IF NOT EXISTS claimed timestamptz;
+ALTER TABLE rdimport.worker ADD COLUMN IF NOT EXISTS queue bigint,
+    ADD COLUMN IF NOT EXISTS gone boolean NOT NULL DEFAULT false
+""",
 }
 """How the tables of an earlier version become those of the next. A run of the earlier release that
 is at work goes on with them.

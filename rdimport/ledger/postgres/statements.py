@@ -50,7 +50,8 @@ c.identity = g.identity AND c.destination = %(destination)s AND c.attempt = g.at
 """
 
 WRITE: Final = f"""
-WITH mine AS (UPDATE rdimport.written SET writes = %(write)s
+WITH mine AS (UPDATE rdimport.written SET writes = %(write)s,
+    claimed = CASE WHEN %(claims)s THEN clock_timestamp() ELSE claimed END
     WHERE run = %(run)s AND writes = %(write)s - 1 AND {TIMELINE} = %(timeline)s RETURNING 1),
 done AS (UPDATE rdimport.conversion c SET state = 1, receipt = g.receipt, was = NULL,
     before = NULL FROM {_GIVEN} WHERE {_THIS_ATTEMPT} AND c.state = 0 RETURNING 1)

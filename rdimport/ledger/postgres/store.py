@@ -85,12 +85,12 @@ class PostgresStore:
         """Have the turn of an account. Raises LedgerBusyError that names who has it."""
         return renewing.hold(self._address, self._quota(account), account)
 
-    def hold_of_quota(self, name: str, account: str) -> HoldQuota:
+    def hold_of_quota(self, name: str, account: str, destination: str) -> HoldQuota:
         """What takes the quota of a key, among all machines. It raises LedgerBusyError that names
         who has it.
         """
         quota = hashed(self.key, [f"quota {name}"], 16)[0]
-        return partial(renewing.hold, self._address, quota, account, pace=True)
+        return partial(renewing.hold, self._address, quota, account, pace_of=destination)
 
     def is_held(self, account: str) -> bool:
         """Is anybody at work on this account?"""

@@ -157,7 +157,7 @@ class Writes:
         accepted = [end for end in write.ended if _state(end) is State.ACCEPTED]
         reverted = [end for end in write.ended if isinstance(end, SendAttempt)]
         given = self._given(accepted)
-        guard = {"write": write.number, "timeline": self._timeline}
+        guard = {"write": write.number, "timeline": self._timeline, "claims": bool(write.begun)}
         done = [db.execute(sql.WRITE, {**self._ours, **given, **write.counted, **guard})]
         if reverted:
             done.append(self._revert(db, reverted, ON_ITS_WAY))

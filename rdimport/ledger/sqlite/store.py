@@ -139,7 +139,7 @@ class SqliteStore:
         """Hold the account's lock. Raises LedgerBusyError naming the run that holds it."""
         return lock.locked(self._state_dir, account, self._who_has)
 
-    def hold_of_quota(self, name: str, account: str) -> None:
+    def hold_of_quota(self, name: str, account: str, destination: str) -> None:
         """Runs on one machine share a quota in a file of their own (`pacing.shared`)."""
 
     def is_held(self, account: str) -> bool:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, LiteralString, Protocol
 
-from rdimport.ledger.port import Ledger
 from rdimport.ledger.postgres.gathered import Gathered
 from rdimport.ledger.postgres.session import Connection, Session
+from rdimport.ledger.stored_run import Asked
 
 if TYPE_CHECKING:
     import polars as pl
 
 
-class Database(Ledger, Protocol):
+class Database(Asked, Protocol):
     """What other rooms ask of it, and what can be asked in SQL."""
 
     @property

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, LiteralString, Self
 
-from rdimport.core.errors import LedgerError, UsageError
+from rdimport.core.errors import LedgerError
 from rdimport.core.messages import _
 from rdimport.core.names import is_run
 from rdimport.ledger.accounts import KeyClaim, claim, settle
@@ -31,6 +31,7 @@ from rdimport.ledger.postgres.session import SILENCE, Connection, Session
 from rdimport.ledger.postgres.trouble import CutOffError, damaged, taken_over
 from rdimport.ledger.postgres.wholeness import looked_through
 from rdimport.ledger.records import Found, Lost, RunRecord
+from rdimport.ledger.stored_run import no_run
 
 if TYPE_CHECKING:
     import polars as pl
@@ -74,7 +75,13 @@ class PostgresLedger:
             yield db
 
     def query(self, sql: LiteralString, *values: object) -> list[tuple[Any, ...]]:
-        """All rows of a question, asked again where the connection broke meanwhile."""
+        """All rows of a query, repeated if the connection broke meanwhile."""
+        return self.ask(sql, values)
+
+    def ask(
+        self, sql: LiteralString, values: Sequence[object] | Mapping[str, object]
+    ) -> list[tuple[Any, ...]]:
+        """The same with named parameters."""
         try:
             return self.session.query(sql, values)
         except CutOffError:
@@ -113,12 +120,7 @@ class PostgresLedger:
             name,
         )
         if not found:
-            raise UsageError(
-                _("The ledger {path} knows no run {name}.", path=self.place, name=name)
-                if name
-                else _("The ledger {path} knows no run.", path=self.place),
-                _("Type: rdimport status"),
-            )
+            raise no_run(self.place, name)
         return PostgresRun(self, *found[0])
 
     def start_run(

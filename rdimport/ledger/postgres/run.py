@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -11,8 +10,7 @@ from typing import TYPE_CHECKING, Final
 from rdimport.core.errors import Bug, ExitCode
 from rdimport.core.row import FAILED, State
 from rdimport.ledger.accounts import settle
-from rdimport.ledger.corrections import Correction
-from rdimport.ledger.naming import Names, Unrecognised, noted
+from rdimport.ledger.naming import Names, noted
 from rdimport.ledger.postgres.accounts import AccountBooks
 from rdimport.ledger.postgres.database import Database
 from rdimport.ledger.postgres.earlier_runs import ResendBooks
@@ -21,6 +19,7 @@ from rdimport.ledger.postgres.session import SILENCE
 from rdimport.ledger.postgres.writes import Writes
 from rdimport.ledger.records import Counters, Ending, Input, Outcome, RowResult, SendAttempt
 from rdimport.ledger.resends import begun as resends_begun
+from rdimport.ledger.stored_run import input_line
 
 if TYPE_CHECKING:
     import polars as pl
@@ -47,7 +46,6 @@ class PostgresRun(RunReader):
     ) -> None:
         super().__init__(ledger, number, destination, name)
         self._held = held
-        self._names: Names | None = None
         self._adopted: dict[bytes, bytes] = {}
         self._written: Writes | None = None
         if turn is not None:
@@ -81,12 +79,10 @@ class PostgresRun(RunReader):
 
     def record_input(self, file: int, table: Input) -> None:
         """Note one table of the input."""
-        columns = json.dumps(table.columns, ensure_ascii=False)
-        shape = (table.encoding, table.delimiter, table.sheet, table.header_row)
-        values = (self.number, file, table.name, columns, *shape, table.repair, table.fingerprint)
         with self.ledger.transaction(SILENCE) as db:
             db.execute(
-                "INSERT INTO rdimport.input VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)", values
+                "INSERT INTO rdimport.input VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                (self.number, file, *input_line(table)),
             )
 
     def record_rows(
@@ -134,24 +130,7 @@ class PostgresRun(RunReader):
                 " DO UPDATE SET new = n.new + excluded.new, known = n.known + excluded.known",
                 noted(self.ledger.key, self.number, names),
             )
-        new, known = Counter(names.new), Counter(names.known)
-        if self._names is not None:
-            new, known = new + Counter(self._names.new), known + Counter(self._names.known)
-        self._names = names._replace(new=new, known=known)
-
-    def note_corrections(self, corrections: Sequence[Correction]) -> None:
-        """Record which failed rows of earlier runs are corrected by rows of a failure report."""
-        self.ledger.corrections.note(self.destination, corrections)
-
-    def unrecognised(self) -> list[Unrecognised]:
-        """The conversions of earlier runs that the new rows of this one may be."""
-        if self._names is None:
-            return []
-
-        def fingerprints() -> list[str]:
-            return [table.fingerprint for table in self.inputs().values()]
-
-        return self.ledger.unrecognised(self.destination, self._names, self.number, fingerprints)
+        self._keep_names(names)
 
     def adopt(self, payloads: Mapping[bytes, bytes], *, last: bool) -> None:
         """Note the payload's hash by identity of conversions that an earlier release sent; of

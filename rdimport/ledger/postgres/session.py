@@ -161,7 +161,9 @@ class Session:
                 raise
         self.committed()
 
-    def query(self, sql: LiteralString, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+    def query(
+        self, sql: LiteralString, values: Sequence[object] | Mapping[str, object] = ()
+    ) -> list[tuple[Any, ...]]:
         """All rows of a question. Raises LedgerError."""
         with explained(self.address):
             done = self.connection.execute(sql, values)

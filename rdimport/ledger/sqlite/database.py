@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from rdimport.ledger.hashes import Keyed
-from rdimport.ledger.port import Ledger
+from rdimport.ledger.stored_run import Asked
 
 
 class Database(Keyed, Protocol):
@@ -29,7 +29,7 @@ class Database(Keyed, Protocol):
         """A transaction, durable at its end. Raises LedgerError."""
 
 
-class LedgerFile(Database, Ledger, Protocol):
+class LedgerFile(Database, Asked, Protocol):
     """A ledger that is also a `Database`."""
 
     @property

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from rdimport.core.errors import Bug, LedgerError, UsageError
-from rdimport.core.messages import _
+from rdimport.core.errors import Bug, LedgerError
 from rdimport.core.names import fold
 from rdimport.ledger.accounts import KeyClaim, claim, settle
 from rdimport.ledger.attempts import Attempt, Latest, latest, latest_by
@@ -37,6 +36,7 @@ from rdimport.ledger.sqlite.refusals import lock_lost
 from rdimport.ledger.sqlite.run import SqliteRun
 from rdimport.ledger.sqlite.schema import busy_is_no_failure, damaged, explained, recover
 from rdimport.ledger.sqlite.wholeness import looked_through
+from rdimport.ledger.stored_run import no_run
 
 if TYPE_CHECKING:
     import polars as pl
@@ -98,6 +98,12 @@ class SqliteLedger:
 
     def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """All rows of a query."""
+        return self.ask(sql, values)
+
+    def ask(
+        self, sql: str, values: Sequence[object] | Mapping[str, object]
+    ) -> list[tuple[Any, ...]]:
+        """The same with named parameters."""
         with explained(self.path, reading=self._reading):
             return self._db.execute(sql, values).fetchall()
 
@@ -123,12 +129,7 @@ class SqliteLedger:
             name,
         )
         if not found:
-            raise UsageError(
-                _("The ledger {path} knows no run {name}.", path=self.path, name=name)
-                if name
-                else _("The ledger {path} knows no run.", path=self.path),
-                _("Type: rdimport status"),
-            )
+            raise no_run(self.place, name)
         return SqliteRun(self, *found[0])
 
     def at_work(self, account: str) -> tuple[int, str] | None:

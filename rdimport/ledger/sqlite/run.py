@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rdimport.core.row import State
 from rdimport.ledger.accounts import settle
-from rdimport.ledger.corrections import Correction
-from rdimport.ledger.naming import Names, Unrecognised, noted
+from rdimport.ledger.naming import Names, noted
 from rdimport.ledger.records import Counters, Ending, Input, Outcome, RowResult, SendAttempt
 from rdimport.ledger.resends import begun as resends_begun
 from rdimport.ledger.sqlite.accounts import AccountBooks
@@ -23,6 +21,7 @@ from rdimport.ledger.sqlite.run_reader import RunReader
 from rdimport.ledger.sqlite.schema import post
 from rdimport.ledger.sqlite.witness import Witness
 from rdimport.ledger.sqlite.writes import Writes, count_write, eight_bytes
+from rdimport.ledger.stored_run import input_line
 
 if TYPE_CHECKING:
     import polars as pl
@@ -45,7 +44,6 @@ class SqliteRun(RunReader):
         held: Held | None = None,
     ) -> None:
         super().__init__(ledger, number, destination, name)
-        self._names: Names | None = None
         self._writes = Writes(number, destination, ledger.digests)
         self._held = held
         self._witness: Witness | None = None
@@ -70,18 +68,7 @@ class SqliteRun(RunReader):
         with self.ledger.transaction() as db:
             db.execute(
                 "INSERT INTO input VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    self.number,
-                    file,
-                    table.name,
-                    json.dumps(table.columns, ensure_ascii=False),
-                    table.encoding,
-                    table.delimiter,
-                    table.sheet,
-                    table.header_row,
-                    table.repair,
-                    table.fingerprint,
-                ),
+                (self.number, file, *input_line(table)),
             )
 
     def record_rows(
@@ -132,24 +119,7 @@ class SqliteRun(RunReader):
                 " DO UPDATE SET new = new + excluded.new, known = known + excluded.known",
                 noted(self.ledger.key, self.number, names),
             )
-        new, known = Counter(names.new), Counter(names.known)
-        if self._names is not None:
-            new, known = new + Counter(self._names.new), known + Counter(self._names.known)
-        self._names = names._replace(new=new, known=known)
-
-    def note_corrections(self, corrections: Sequence[Correction]) -> None:
-        """Record which failed rows of earlier runs are corrected by rows of a failure report."""
-        self.ledger.corrections.note(self.destination, corrections)
-
-    def unrecognised(self) -> list[Unrecognised]:
-        """The conversions of earlier runs that the new rows of this one may be."""
-        if self._names is None:
-            return []
-
-        def fingerprints() -> list[str]:
-            return [table.fingerprint for table in self.inputs().values()]
-
-        return self.ledger.unrecognised(self.destination, self._names, self.number, fingerprints)
+        self._keep_names(names)
 
     def adopt(self, payloads: Mapping[bytes, bytes], *, last: bool) -> None:
         """Record payload hashes by identity for conversions that an older release sent. If a

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from threading import Event, Lock, Thread
 from typing import Final
@@ -162,18 +162,12 @@ class Renewer:
                 self._renew(some)
 
     def _renew(self, some: Collection[Held]) -> None:
-        asked = boottime()
-        leases = {held.lease.quota: held for held in some}
-        quotas, epochs = list(leases), [held.lease.epoch for held in leases.values()]
-        standings = [held.standing for held in leases.values()]
-        values = {"quotas": quotas, "epochs": epochs, "standings": standings, "seconds": SECONDS}
         with self._asking:
+            with self._changing:  # what was let go of since is not taken again
+                leases = {held.lease.quota: held for held in self._held.intersection(some)}
+            asked = boottime()
             try:
-                done = {quota for (quota,) in self._session.change(_RENEW, values)}
-                ours = done
-                if len(done) < len(leases):
-                    found = self._session.query(_STILL_OURS, (quotas, epochs))
-                    ours = {quota for (quota,) in found}
+                done, ours = self._renewed(leases)
             except LedgerError:  # tried again; until then the others see them run out
                 self._session.close()
                 return
@@ -182,6 +176,18 @@ class Renewer:
                 held.renewed(asked)
             elif quota not in ours:
                 held.lost()
+
+    def _renewed(self, leases: Mapping[bytes, Held]) -> tuple[set[bytes], set[bytes]]:
+        """Renew them; returns those that were, and those that nobody else has."""
+        if not leases:
+            return set(), set()
+        quotas, epochs = list(leases), [held.lease.epoch for held in leases.values()]
+        standings = [held.standing for held in leases.values()]
+        values = {"quotas": quotas, "epochs": epochs, "standings": standings, "seconds": SECONDS}
+        done = {quota for (quota,) in self._session.change(_RENEW, values)}
+        if len(done) == len(leases):
+            return done, done
+        return done, {quota for (quota,) in self._session.query(_STILL_OURS, (quotas, epochs))}
 
 
 _RENEWERS: Final[dict[Address, Renewer]] = {}

@@ -76,6 +76,8 @@ def test_each_command_finds_the_shared_ledger(machine: Machine, box: RunningSand
 
     status = machine.here("status", "--json").summary
     assert len(status["runs"]) == 4
+    commands = [step["command"] for run in status["runs"] for step in (run, *run["then"])]
+    assert {one.count(" --ledger ") for one in commands if " run " in one} == {1}
     run = sent.summary["run_id"]
     again = machine.here("report", run, "--report-dir", "again", "--json")
     assert again.summary["invalid"] == 1

@@ -181,8 +181,9 @@ def _steps(
 ) -> list[Step]:
     """What to do about remaining and failed rows."""
     again = list(record.again)
-    if location_options and "--state-dir" in again:  # the ledger may have been moved
-        at = again.index("--state-dir")
+    named = next((option for option in ("--ledger", "--state-dir") if option in again), "")
+    if location_options and named:  # the ledger may have been moved
+        at = again.index(named)
         again[at : at + 2] = location_options
     lost = not run.report and any(run.counts[state] for state in FAILED)
     counts = run.counts | dict.fromkeys(FAILED, 0) if lost else run.counts

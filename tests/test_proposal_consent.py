@@ -28,6 +28,7 @@ Data do descadastro|No desea recibir correos|Dado de baja|Não receber e-mails|D
 Marque aqui se você não deseja receber nossos e-mails|I do not wish to receive marketing
 Dispensa contato|Proibido contatar|Inativo para mailing|Consentimento expirado|Opt-in expired
 Aceite vencido|Consentimento pendente|Excluído da lista|Não me ligue|Não incomodar|SPAM
+Deseja parar de receber?|Stopped receiving|Quer deixar de receber e-mails
 Consent withdrawn|Não contatar|Assinatura cancelada|UNSUB_TIME|Solicitou exclusão|Suppressed"""
 UNCLEAR = """\
 Não recusou|Não descadastrado|Not unsubscribed|Sem opt-out|Revogou o opt-out
@@ -101,6 +102,9 @@ def imported(columns: dict[str, list[str | None]]) -> tuple[str, dict[int, str |
         ("Status da inscrição", ["Confirmado", "Cancelado", "CANCELADO"], {1, 2}),
         ("Member status", ["subscribed", "Non-Subscribed", "unsubscribed"], {1, 2}),
         ("Consentimento LGPD revogado", ["não", "sim", None], {1}),
+        ("Subscription status", ["subscribed", "NOT_SUBSCRIBED", "never_subscribed"], {1, 2}),
+        ("Situação do e-mail", ["Ativo", "Removido", "Excluída", "Saiu"], {1, 2, 3}),
+        ("Aceita e-mails?", ["Talvez", "unsubscribed", "Não, obrigado", "Recuso"], {1, 2, 3}),
         ("Newsletter", ["Ativo", "Descadastrado"], {1}),
         ("Bounces", ["0", "2", ""], {1}),
         ("Não perturbe", ["N", "S"], {1}),

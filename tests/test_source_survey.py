@@ -43,6 +43,12 @@ def test_a_survey_says_what_each_column_seems_to_hold(tmp_path: Path) -> None:
     }
 
 
+def test_what_the_cleaners_understand_is_not_odd(tmp_path: Path) -> None:
+    rows = ["sim;https://a.com.br", "não;www.b.com.br", "Sim, aceito;c.com.br", "talvez;no site"]
+    found = surveyed(tmp_path, "\n".join(["Aceita receber e-mails?;Site", *rows]))
+    assert [(column.guess, column.odd) for column in found.columns] == [("yes/no", 1), ("url", 1)]
+
+
 def test_a_survey_counts_rows_fill_rates_and_examples(tmp_path: Path) -> None:
     found = surveyed(tmp_path, LEADS)
     columns = {column.name: column for column in found.columns}

@@ -57,6 +57,7 @@ _REFUSALS: Final = re.compile(
     r"(?:remov\w+|exclu\w+|sair|saiu|retirad\w) d[ao] (?:lista|newsletter|mailing|base)|"
     r"(?:pediu|solicitou|pede|solicita) (?:a |o |para )?(?:exclusao|remocao|sair|saida)|"
     r"(?:exclusao|remocao) solicitada|opposed|objected|dad[oa] de baja|"
+    r"(?:parar|deixar|dejar) de (?:receb\w+|recib\w+)|parou de receber|stop(?:ped)? receiving|"
     r"marcou (?:como )?spam|spam complain\w*|oposicao|optout\w*|"
     r"naoperturb\w+|noperturbar|donot(?:contact|e?mail|call|disturb)|nao(?:aceita|quer|deseja)\w*)\b"
     r"|^(?:data d[ae] )?(?:fecha de )?baja$|^retirou$|^(?:spam|complain(?:t|ts|ed)|reclamou)$"
@@ -109,14 +110,15 @@ _STILL_IN: Final = ("subscribed", "opt-in", "optin", "opted in", "opted-in")
 """Values of a refusal column for people who did not refuse; any other value excludes the person."""
 
 _GONE: Final = re.compile(
-    r"(?:un-?subscribed?|non-?subscribed|cleaned|opt(?:ed)?[ -]?out|des?cadastrad[oa]|descadastrou|"
-    r"desinscrit[oa]|desuscrit[oa]|suprimid[oa]|suppressed|(?:hard |soft )?bounced?|blacklisted|"
+    r"(?:un-?subscribed?|(?:non|not|never)[ -]?subscribed|cleaned|opt(?:ed)?[ -]?out|"
+    r"des?cadastrad[oa]|descadastrou|desinscrit[oa]|desuscrit[oa]|suprimid[oa]|suppressed|(?:hard |soft )?bounced?|blacklisted|"
     r"revogad[oa]|revogou|revoked|dad[oa] de baja|spam|complained|nao perturbe|do not (?:contact|"
     r"e?-?mail)|(?:inscricao|assinatura|cadastro) cancelad[oa]|cancelou (?:a )?inscricao|"
     r"nao (?:aceita|autoriza|quer|deseja) (?:receber )?(?:e-?mails?|contato|newsletter)?)"
 )
 _PERHAPS_GONE: Final = re.compile(
-    r"(?:cancelad[oa]|cancell?ed|bloquead[oa]|blocked|recusad[oa]|recusou|declined)"
+    r"(?:cancelad[oa]|cancell?ed|bloquead[oa]|blocked|recusad[oa]|recusou|declined|"
+    r"removid[oa]|removed|excluid[oa]|rejeitad[oa]|rejected|saiu)"
 )
 _STATUS: Final = re.compile(
     r"\b(?:status|situacao|estado|inscri\w+|subscri\w+|assinatura|newsletter|e ?mail|mailing|optin|"
@@ -209,16 +211,16 @@ def _refusing_values(column: str, rows: pl.DataFrame) -> list[str]:
         for cell, bare in folded.items()
         if _GONE.fullmatch(bare) or (perhaps and _PERHAPS_GONE.fullmatch(bare))
     ]
-    answers = says(column) is Says.CONSENT and not any(_PERHAPS_GONE.match(folded[c]) for c in gone)
-    others = [cell for cell in found if cell not in gone]
-    return [] if answers and _all_understood(others) else gone
-
-
-def _all_understood(cells: list[str]) -> bool:
-    """Whether the boolean cleaner understands all values, so that each row has its own status."""
+    if not gone or says(column) is not Says.CONSENT:
+        return gone
     from rdimport.prepare.clean.answer import answer  # noqa: PLC0415  only a status needs it
 
-    return all(answer(cell) in {"true", "false"} for cell in cells if cell)
+    answers = {cell: answer(cell) for cell in found if cell and cell not in gone}
+    if not any(_PERHAPS_GONE.match(folded[cell]) for cell in gone) and all(
+        said in {"true", "false"} for said in answers.values()
+    ):
+        return []  # the boolean cleaner understands all values, so each row has its own status
+    return [cell for cell in found if cell in gone or answers.get(cell) == "false"]
 
 
 def _bare(text: str) -> str:

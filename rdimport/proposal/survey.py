@@ -13,6 +13,7 @@ from rdimport.mapping import Clean, FieldSource
 from rdimport.prepare.clean import brazil, clean, phone
 from rdimport.prepare.clean.address import SYNTAX
 from rdimport.prepare.clean.text import filled
+from rdimport.prepare.validate import FORMS
 from rdimport.proposal.understand import understand
 from rdimport.proposal.vocabulary import Holds
 from rdimport.source.defects import DEFECTS
@@ -61,6 +62,8 @@ _LABELS: Final = {
 _MENDS: Final[dict[str, tuple[Clean, Callable[[pl.Expr], pl.Expr]]]] = {
     "email": (Clean.EMAIL, lambda cell: cell.str.contains(SYNTAX)),
     "phone": (Clean.PHONE, phone.is_number),
+    "url": (Clean.URL, FORMS[Clean.URL][1]),
+    "yes/no": (Clean.BOOLEAN, FORMS[Clean.BOOLEAN][1]),
     "state": (Clean.UF, lambda cell: cell.is_in(list(brazil.STATES))),
 }
 """Formats that cleaning produces, with a test for each."""

@@ -119,6 +119,19 @@ def test_repeated_headers_totals_and_notes_are_left_out_and_named(tmp_path: Path
     assert "1 cell holds an error" in notes
 
 
+def test_the_header_of_a_second_file_that_was_put_behind_the_first_is_left_out(
+    tmp_path: Path,
+) -> None:
+    one = "\ufeffNome completo;E-mail\n{0};{0}@exemplo.com.br\n"
+    again = "Nome\u00a0completo;E-mail\n"
+    table = text(tmp_path, one.format("ana") + one.format("bia") + again)
+    assert [row[2:] for row in read(table)] == [
+        ("ana", "ana@exemplo.com.br"),
+        ("bia", "bia@exemplo.com.br"),
+    ]
+    assert "The header is repeated in rows 3, 5" in " ".join(table.notes)
+
+
 def test_columns_of_a_sheet_without_name_and_value_are_not_there(tmp_path: Path) -> None:
     table = book(
         tmp_path,

@@ -30,6 +30,8 @@ _SECTION: Final = (
     r" (?:\d{1,4}|[a-z]|[ivx]{1,4})\b\s*(?:$|[-–—:(/].*)"
 )
 """A heading above a group of rows."""
+_BLANK: Final = r"[\s\u200b-\u200f\u2060\ufeff]"
+"""Also what nobody sees: the mark at the beginning of each of two files that were put together."""
 _ERRORS: Final = (
     "#N/D #N/A #N/DISP #REF! #VALOR! #VALUE! #DIV/0! #NOME? #NAME? #NULO! #NULL! #NÚM! #NUM! "
     "#DERRAMAR! #SPILL! #CALC! #CAMPO! #FIELD! #BLOQUEADO! #BLOCKED! #GETTING_DATA".split()
@@ -57,8 +59,9 @@ class RowFilter:
         self._errors = 0
         self._broken = 0
         self._example = ("", "")
-        first = next((re.escape(visible(name)) for name in names if name.strip()), "")
-        header = rf"|^\s*{first}\s*$" if first else ""
+        first = next((visible(name).split() for name in names if name.strip()), [])
+        words = rf"{_BLANK}+".join(map(re.escape, first))
+        header = f"|^{_BLANK}*{words}{_BLANK}*$" if first else ""
         self._suspicious = f"(?i){_TOTAL}|{_NOTE}|{_SECTION}{header}"
 
     def apply(self, frame: pl.DataFrame, text: bytes | None = None) -> pl.DataFrame:

@@ -273,6 +273,26 @@ def test_a_reader_who_leaves_early_is_no_failure_and_a_full_disk_is_told(
         assert (full.code, "cannot be written: No space left" in full.err) == (2, True), words
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_an_object_that_cannot_be_written_is_told_and_the_run_stays_what_it_was(
+    desk: Desk, list_of_six: list[str]
+) -> None:
+    words = shlex.join([sys.executable, "-m", "rdimport", *list_of_six, "--quota", "none"])
+    done = desk.shell(f"{words} --json >/dev/full")
+    assert done.code == 1
+    assert "cannot be written: No space left" in done.err
+    assert "6  accepted" in done.err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell that closes a stream")
+@pytest.mark.parametrize("words", ["check - -m m.yaml", "run - -m m.yaml", "forget - --yes"])
+def test_a_standard_input_that_is_closed_is_empty(
+    desk: Desk, list_of_six: list[str], words: str
+) -> None:
+    done = desk.shell(f"{shlex.quote(sys.executable)} -m rdimport {words} <&-")
+    assert done.code == 2
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs another user")
 @pytest.mark.parametrize(("directory", "writes"), [(0o700, "read"), (0o755, "write to")])
 def test_the_ledger_of_another_user_is_told_in_one_sentence(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
 from rdimport.cli import after_jobs, resolve
 from rdimport.cli.arguments import RunArguments
 from rdimport.cli.one_run import carry_out, note_attempt, to_know
-from rdimport.cli.streams import flush_output, say_json
+from rdimport.cli.streams import flush_output, print_error, say_json
 from rdimport.core.clock import SystemClock
 from rdimport.core.errors import ExitCode, OutputError, RdimportError, UsageError
 
@@ -71,8 +71,10 @@ def _import(args: RunArguments, to: RDStation, stack: ExitStack, log: LogFile | 
         log.write("run_finished", **done.summary.as_json())
     gaps = log.notes if log else ()
     lines = (terminal.ending(done), *to_know(args, done, gaps))
-    with suppress(OutputError):  # output errors do not change the result of the run
+    try:
         needed = done.exit_code != ExitCode.DONE or done.summary.report_failed is not None
         terminal.show(done.summary.as_json(), lines, needed=needed)
         flush_output()
+    except OutputError as error:  # it does not change the result of the run
+        print_error(str(error))
     return done.exit_code

@@ -95,8 +95,9 @@ class Terminal:
         """Print the result: a JSON object, or lines of text; quiet mode prints only if
         necessary.
         """
-        if self._json:
-            say_json(summary)
-        if self._quiet and not needed:
-            return
-        say(lines, sys.stderr if self._json or self._quiet else sys.stdout)
+        try:
+            if self._json:
+                say_json(summary)
+        finally:  # who cannot have the object still has the lines
+            if needed or not self._quiet:
+                say(lines, sys.stderr if self._json or self._quiet else sys.stdout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -105,6 +106,20 @@ def test_the_page_is_written_beside_what_else_is_asked_for(desk: Desk, way: str)
     assert told.code == (2 if way == "--check" else 0)
     assert (desk.home / "status.html").exists()
     assert way != "--json" or told.summary["jobs"][0]["account"] == "acme"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with a name")
+@pytest.mark.parametrize(
+    "words", [("status", "--html"), ("run", "list.csv", "-m", "list.yaml", "--metrics-file")]
+)
+def test_what_is_no_file_is_not_replaced(desk: Desk, box: object, words: tuple[str, ...]) -> None:
+    desk.write("list.yaml", MAPPING)
+    desk.write("list.csv", people(1))
+    os.mkfifo(desk.home / "pipe")
+    told = desk.here(*words, "pipe")
+    assert told.code == (2 if words[0] == "status" else 0)
+    assert "it is no file, but a device or a socket" in told.err
+    assert (desk.home / "pipe").is_fifo()
 
 
 def test_a_place_that_takes_no_page_is_a_sentence(desk: Desk) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -43,10 +45,22 @@ def see_that_it_can_be_made(folder: Path) -> None:
         ) from None
 
 
+def refuse_devices(path: Path) -> None:
+    """Raise OSError if a file that replaces `path` would take the place of a device, a pipe or one
+    of the system's own streams: root could replace `/dev/null`.
+    """
+    with suppress(FileNotFoundError):
+        mode = path.stat().st_mode
+        in_dev = path.absolute().parent == Path("/dev")
+        if in_dev or not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise OSError(errno.EINVAL, _("it is no file, but a device or a socket"))
+
+
 @contextmanager
 def private(path: Path) -> Iterator[Path]:
     """A temporary file next to `path` that replaces it on success."""
     try:
+        refuse_devices(path)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with half_written(path) as half:
             yield half

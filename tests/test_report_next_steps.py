@@ -320,3 +320,19 @@ def test_a_run_whose_report_is_gone_is_told_how_to_have_it_written_again(
     (again,) = printed(office.here("status").out)
     assert there.type(again) == []
     assert (folder / "failures.xlsx").exists()
+
+
+@pytest.mark.parametrize(
+    ("lang", "sentence"), [("en", "No row was sent"), ("pt-BR", "Nenhuma linha foi enviada")]
+)
+def test_a_run_that_leaves_everybody_out_does_not_say_that_they_arrived(
+    desk: Desk, box: RunningSandbox, lang: str, sentence: str
+) -> None:
+    desk.write("list.csv", HEAD + "".join(ROWS))
+    desk.write("list.yaml", f"{MAPPING}where: \"Nome = 'Outra'\"\n")
+    check = desk.here("check", "list.csv", "-m", "list.yaml", "--lang", lang)
+    assert "conversion_identifier" not in check.out
+    done = desk.here("run", "list.csv", "-m", "list.yaml", "--lang", lang)
+    assert done.code == 0
+    assert sentence in done.out
+    assert not box.conversions()

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rdimport.report.summary import RunSummary
 
 _PLACES: Final = frozenset({"--state-dir", "--report-dir", "--api-key-file", "--suppress"})
+_ARRIVED: Final = (State.ACCEPTED, State.ALREADY_IMPORTED, State.DUPLICATE)
 _OF_THE_LIST: Final = frozenset(
     {"--member", "--sheet", "--delimiter", "--encoding", "--header-row"}
 )
@@ -65,7 +66,14 @@ def steps(summary: Ended | RunSummary, words: Words, *, near: bool = False) -> I
         yield Step(words("next.uncertain"), typed.failures("--resend", "uncertain"))
     left = any(summary.counts[state] for state in (*FAILED, State.PENDING))
     if summary.read_to_end and not left:
-        yield Step(words("next.sandbox_done" if summary.sandbox else "next.done"), "")
+        yield Step(words(_done(summary)), "")
+
+
+def _done(summary: Ended | RunSummary) -> str:
+    """The sentence after a run of which nothing is left."""
+    if not any(summary.counts[state] for state in _ARRIVED):
+        return "next.none_sent"
+    return "next.sandbox_done" if summary.sandbox else "next.done"
 
 
 def _go_on(sentence: str, typed: _Typed, words: Words) -> Step:

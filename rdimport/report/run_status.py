@@ -199,7 +199,7 @@ def _steps(
         failures_xlsx=str(report),
     )
     words = Words(language())
-    done = words("next.done"), words("next.sandbox_done")
+    done = tuple(map(words, ("next.done", "next.sandbox_done", "next.none_sent")))
     found = [step for step in steps(ended, words) if step.sentence not in done]
     if run.read_to_end and run.counts[State.PENDING]:
         found[0] = found[0]._replace(sentence=f"{_left(run)} {found[0].sentence}")

@@ -121,18 +121,23 @@ def _fields(views: Sequence[FieldView], words: Words) -> Iterator[str]:
     yield f"{words('field'):<22}{'' if narrow else head}  {words('from')}"
     if narrow:
         yield f"{'':9}{head}"
+    views = [view for view in views if view.columns or view.filled or view.invalid]
     empty = [view for view in views if not (view.filled or view.invalid)]
     for view in (one for one in views if one not in empty):
         numbers = (view.filled, view.changed, view.suspect, view.invalid)
         counted = "".join(f"{words.number(number) if number else '':>{size}}" for number in numbers)
-        columns = ", ".join(f"“{column}”" for column in view.columns) or words("fixed")
+        columns = _quoted(view.columns) or words("fixed")
         beside = f"{view.field:<22}{'' if narrow else counted}  "
         yield from wrapped(printable(columns, 60), beside)
         if narrow:
             yield f"{'':9}{counted.rstrip()}"
     if empty:
-        told = (f"{one.field} (“{printable(', '.join(one.columns), 40)}”)" for one in empty)
+        told = (f"{one.field} ({printable(_quoted(one.columns), 40)})" for one in empty)
         yield from wrapped(words("empty_cells", fields=", ".join(told)))
+
+
+def _quoted(columns: Sequence[str]) -> str:
+    return ", ".join(f"“{column}”" for column in columns)
 
 
 def _suspect(done: CheckResult, words: Words) -> Iterator[str]:

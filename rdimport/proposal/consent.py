@@ -111,7 +111,8 @@ _STILL_IN: Final = ("subscribed", "opt-in", "optin", "opted in", "opted-in")
 
 _GONE: Final = re.compile(
     r"(?:un-?subscribed?|(?:non|not|never)[ -]?subscribed|cleaned|opt(?:ed)?[ -]?out|"
-    r"des?cadastrad[oa]|descadastrou|desinscrit[oa]|desuscrit[oa]|suprimid[oa]|suppressed|(?:hard |soft )?bounced?|blacklisted|"
+    r"des?cadastrad[oa]|descadastrou|desinscrit[oa]|desuscrit[oa]|suprimid[oa]|suppressed|"
+    r"(?:hard |soft )?bounced?|blacklisted|"
     r"revogad[oa]|revogou|revoked|dad[oa] de baja|spam|complained|nao perturbe|do not (?:contact|"
     r"e?-?mail)|(?:inscricao|assinatura|cadastro) cancelad[oa]|cancelou (?:a )?inscricao|"
     r"nao (?:aceita|autoriza|quer|deseja) (?:receber )?(?:e-?mails?|contato|newsletter)?)"

@@ -47,6 +47,8 @@ CHANGED = [
     ("feira  2026", "email, name"),
     ("Feira 2026", "name, email"),
     ("Féira 2026", "email"),
+    ("Fei\u200dra 2026", "email"),
+    ("Feira\u3164 2026\ufe0f", "email"),
 ]
 
 
@@ -133,6 +135,8 @@ SPELLINGS = [
     "http://LOCALHOST:{}/",
     "http://127.0.0.1:{}//",
     "http://localhost.:{}",
+    "http://127.0.0.1:{}/./",
+    "http://127.0.0.1:{}/x/../%2e",
 ]
 
 

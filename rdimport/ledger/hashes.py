@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from hashlib import blake2b
-from typing import Protocol
+from typing import Final, Protocol
 
 from rdimport.core.names import fold
+
+_UNSEEN: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200d\u2800\u3164\ufe00-\ufe0f\uffa0]"
+)
+"""Joiners, variation selectors and letters without a shape, which the cleaners leave in a text."""
 
 
 class Keyed(Protocol):
@@ -38,6 +44,16 @@ def ledger_id(key: bytes) -> str:
 
 
 def digests_of(key: bytes, identifier: str) -> tuple[bytes, bytes]:
-    """Keyed hashes of a conversion_identifier: exact, and without case, accents and blanks."""
-    exact, folded = hashed(key, (f"identifier {identifier}", f"folded {fold(identifier)}"), 16)
+    """Keyed hashes of a conversion_identifier: exact, and without case, accents, blanks and what
+    nobody sees.
+    """
+    seen = fold(_UNSEEN.sub("", identifier))
+    exact, folded = hashed(key, (f"identifier {identifier}", f"folded {seen}"), 16)
     return exact, folded
+
+
+def folded_earlier(key: bytes, identifier: str) -> list[bytes]:
+    """The second of these hashes as earlier releases made it, if they made another one."""
+    if not _UNSEEN.search(identifier):
+        return []
+    return hashed(key, [f"folded {fold(identifier)}"], 16)

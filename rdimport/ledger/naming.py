@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, Protocol
 
 from rdimport.core.errors import UsageError
 from rdimport.core.messages import _, ngettext
-from rdimport.ledger.hashes import digests_of
+from rdimport.ledger.hashes import digests_of, folded_earlier
 
 _USUAL: Final = ("email",)
 _NOT_KNOWN: Final = ""
@@ -151,7 +151,11 @@ def unrecognised(
     found = []
     for text in (text for text, rows in names.new.items() if rows):
         exact, folded = digests_of(books.key, text)
-        lines = books.lines(destination, folded, before)
+        lines = [
+            line
+            for like in (folded, *folded_earlier(books.key, text))
+            for line in books.lines(destination, like, before)
+        ]
         mine = (exact, json.dumps(names.fields))
         if all((line.exact, line.fields) == mine for line in lines):
             continue

@@ -19,9 +19,10 @@ class Cable:
     A direction that is cut swallows what comes; one that is held keeps it until it is let go.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, at: tuple[str, int] = ("127.0.0.1", 0)) -> None:
         self._server = port
-        self._listening = socket.create_server(("127.0.0.1", 0))
+        family = socket.AF_INET6 if ":" in at[0] else socket.AF_INET
+        self._listening = socket.create_server(at, family=family)
         self.port = int(self._listening.getsockname()[1])
         self._changed = threading.Condition()
         self._cut: set[str] = set()
@@ -128,9 +129,9 @@ class Cable:
 
 
 @contextmanager
-def cable(port: int) -> Iterator[Cable]:
-    """A cable to a port, for a while."""
-    one = Cable(port)
+def cable(port: int, at: tuple[str, int] = ("127.0.0.1", 0)) -> Iterator[Cable]:
+    """A cable to a port, for a while. `at` is where it begins."""
+    one = Cable(port, at)
     try:
         yield one
     finally:

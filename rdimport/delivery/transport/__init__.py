@@ -11,8 +11,11 @@ the choice.
 from __future__ import annotations
 
 import ssl
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import lru_cache
+from pathlib import Path
 from typing import Final, Literal, Protocol
 from urllib.parse import urlsplit
 
@@ -82,6 +85,28 @@ def classify_error(
     return kind(describe_error(error, mask))
 
 
+def _tls() -> ssl.SSLContext:
+    """How an endpoint's certificate is checked. It holds all the system's certificates, so runs of
+    one process share it, until their files change.
+    """
+    if sys.platform == "win32":  # they are in no file
+        return ssl.create_default_context()
+    paths = ssl.get_default_verify_paths()
+    return _tls_of(*((path, _changed(path)) for path in (paths.cafile, paths.capath)))
+
+
+@lru_cache(maxsize=1)
+def _tls_of(*_files: tuple[str | None, int]) -> ssl.SSLContext:
+    return ssl.create_default_context()
+
+
+def _changed(path: str | None) -> int:
+    try:
+        return Path(path).stat().st_mtime_ns if path else 0
+    except OSError:
+        return 0
+
+
 @asynccontextmanager
 async def connected(
     base_url: str,
@@ -100,7 +125,7 @@ async def connected(
     UsageError if the environment names a proxy that cannot be used.
     """
     address = urlsplit(base_url)
-    tls = ssl.create_default_context() if address.scheme == "https" else None
+    tls = _tls() if address.scheme == "https" else None
     proxy = proxy_for(base_url)
     if kind == "auto" and per_second is not None and per_second <= _UNHURRIED:
         kind = "httpx"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
+from contextvars import copy_context
 from functools import partial
 from math import ceil
 from pathlib import Path
@@ -251,16 +253,19 @@ def _same_place(options: RunOptions) -> tuple[str, ...]:
 
 
 async def _in_thread(work: Callable[[], Result], stop_request: StopRequest) -> Result:
-    """Run `work` in a thread. On cancellation, wait for it to finish, because it uses the
-    ledger.
+    """Run `work` in a thread, which ends with it: rows are sent for hours without it. On
+    cancellation, wait for it to finish, because it uses the ledger.
     """
-    working = asyncio.ensure_future(asyncio.to_thread(work))
+    loop, thread = asyncio.get_running_loop(), ThreadPoolExecutor(1, "step")
+    working = loop.run_in_executor(thread, copy_context().run, work)
     try:
         return await asyncio.shield(working)
     except asyncio.CancelledError:
         stop_request.stop(StopReason.SIGNAL)
         await asyncio.wait([working])
         raise
+    finally:
+        thread.shutdown(wait=False)
 
 
 async def _carry_out(

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final, LiteralString, Self
 import psycopg
 from psycopg import pq
 
+from rdimport.ledger.postgres import watchdog
 from rdimport.ledger.postgres.address import Address
 from rdimport.ledger.postgres.holder import myself
 from rdimport.ledger.postgres.trouble import explained, not_replicated
-from rdimport.ledger.postgres.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from psycopg.errors import Diagnostic
@@ -64,7 +64,6 @@ class Session:
         self.address = address
         self._db: Connection | None = None
         self._warnings: list[str] = []
-        self._watchdog: Watchdog | None = None
         self.pooled = False
 
     def __enter__(self) -> Self:
@@ -82,9 +81,6 @@ class Session:
 
     def end(self) -> None:
         """Close it for good."""
-        if self._watchdog is not None:
-            self._watchdog.end()
-            self._watchdog = None
         self.close()
 
     @property
@@ -134,13 +130,11 @@ class Session:
         """End the connection where what is done with it takes longer: a server that says nothing,
         or waits for a standby that is gone, would be waited for without end.
         """
-        if self._watchdog is None:
-            self._watchdog = Watchdog()
-        self._watchdog.watch(db, seconds)
+        watchdog.watch(self, db, seconds)
         try:
             yield
         finally:
-            self._watchdog.rest()
+            watchdog.rest(self)
 
     @contextmanager
     def transaction(self, within: float | None = None) -> Iterator[Connection]:

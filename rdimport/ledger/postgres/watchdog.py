@@ -6,7 +6,7 @@ import os
 import socket
 import time
 from contextlib import closing, suppress
-from threading import Event, Lock, Thread
+from threading import Lock, Thread
 from typing import Any, Final
 
 import psycopg
@@ -14,36 +14,37 @@ import psycopg
 _LOOKS: Final = 0.5
 """Seconds between two looks."""
 
+_WORK: Final[dict[int, tuple[psycopg.Connection[Any], float]]] = {}
+"""What is looked after, and until when it must have ended."""
 
-class Watchdog:
-    """Looks after one piece of work at a time, from a thread of its own."""
+_LOCK: Final = Lock()
+_LOOKING: Final[list[Thread]] = []
 
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._work: tuple[psycopg.Connection[Any], float] | None = None
-        self._ended = Event()
-        Thread(target=self._look, name="watchdog", daemon=True).start()
 
-    def watch(self, db: psycopg.Connection[Any], seconds: float) -> None:
-        """Shut this connection down unless `rest` is called in time."""
-        with self._lock:
-            self._work = db, time.monotonic() + seconds
+def watch(owner: object, db: psycopg.Connection[Any], seconds: float) -> None:
+    """Shut this connection down unless `rest` is called in time, for the same owner: one of them
+    does one piece of work at a time. All are looked after by one thread of the process.
+    """
+    with _LOCK:
+        _WORK[id(owner)] = db, time.monotonic() + seconds
+        if not _LOOKING or not _LOOKING[-1].is_alive():  # as after a fork
+            _LOOKING.append(Thread(target=_look, name="watchdog", daemon=True))
+            _LOOKING[-1].start()
 
-    def rest(self) -> None:
-        """The work is done."""
-        with self._lock:
-            self._work = None
 
-    def end(self) -> None:
-        """Look no more."""
-        self._ended.set()
+def rest(owner: object) -> None:
+    """The work is done."""
+    with _LOCK:
+        _WORK.pop(id(owner), None)
 
-    def _look(self) -> None:
-        while not self._ended.wait(_LOOKS):
-            with self._lock:
-                if self._work is None or time.monotonic() < self._work[1]:
-                    continue
-                db, self._work = self._work[0], None
+
+def _look() -> None:
+    while True:
+        time.sleep(_LOOKS)
+        with _LOCK:
+            now = time.monotonic()
+            for owner in [owner for owner, (_, until) in _WORK.items() if until <= now]:
+                db, _until = _WORK.pop(owner)
                 cut_short(db)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .books import Books, Start
+from .corrected import broken
 from .endpoint import NOT_NOW, Endpoint, Fault, Receipt
 from .ledgers import Files, Keeper
 from .losses import LOSSES
@@ -337,8 +338,8 @@ class Checker:
         allowed: dict[Key, tuple[frozenset[str], frozenset[str]]],
     ) -> None:
         rows = Counter(run.start.keys())
-        broken = sum(not row.valid for sheet in run.start.sheets for row in sheet.rows)
-        least, most = Counter({"invalid": broken}), Counter({"invalid": broken})
+        few, many = broken(self.starts.values(), run.start, run.before | run.books.known)
+        least, most = Counter(invalid=few), Counter(invalid=many, already_imported=many - few)
         for key, (own, others) in allowed.items():
             for may, times in ((own, 1), (others, rows[key] - 1)):
                 if len(may) == 1:

@@ -26,7 +26,7 @@ from .losses import LOSSES
 from .nursery import Nursery
 from .perils import Perils
 from .rivals import Rivals
-from .rows import Key, Row, Sheet, number_of, written
+from .rows import COLUMNS, Key, Row, Sheet, number_of, written
 from .scenario import Interruption, Round, Scenario, scenario
 from .settling import settle
 from .shared import Database, Lane
@@ -219,14 +219,15 @@ class _Play:
         with (self.home / last["failures_csv"]).open(encoding="utf-8-sig", newline="") as file:
             lines = list(csv.DictReader(file))
         rows = []
-        for at, line in enumerate(lines):
-            row = Row(line["E-mail"], line["Nome"], line["Cidade"], line["Etiquetas"])
+        before = tuple(Row(*(line[name] for name in COLUMNS)) for line in lines)
+        for at, (line, was) in enumerate(zip(lines, before, strict=True)):
+            row = was
             if line["rdimport_state"] == "invalid" and self.chance.random() < 0.8:
                 row = row._replace(email=f"p{9000 + 100 * number + at}@exemplo.com.br")
             elif line["rdimport_state"] == "refused" and self.chance.random() < 0.7:
                 row = row._replace(name=f"Certo {number_of(row.email)}")
             rows.append(row)
-            line.update(zip(("E-mail", "Nome", "Cidade", "Etiquetas"), row, strict=True))
+            line.update(zip(COLUMNS, row, strict=True))
         if not rows:
             return None
         name = f"mended-{number}.csv"
@@ -235,7 +236,7 @@ class _Play:
             out.writeheader()
             out.writerows(lines)
         origins = tuple((line["rdimport_file"], int(line["rdimport_row"])) for line in lines)
-        return Sheet(name, tuple(rows), origins)
+        return Sheet(name, tuple(rows), origins, before)
 
     def _words(self, start: Start) -> list[str]:
         turn = start.turn

@@ -48,12 +48,13 @@ class Key(NamedTuple):
 
 class Sheet(NamedTuple):
     """One file of a run's input. `origins` are, for the rows of a failure report, the file and the
-    row that it names for each.
+    row that it names for each, `before` how they were before somebody corrected them.
     """
 
     name: str
     rows: tuple[Row, ...]
     origins: tuple[tuple[str, int], ...] = ()
+    before: tuple[Row, ...] = ()
 
     def places(self) -> list[tuple[str, int]]:
         """By what file and row a report names each row; the first row of a file is its header."""

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, settings
 from support.command import Desk, end_all
+from support.examples import register
 from support.waiting import PATIENCE
 
 from rdimport.core.messages.build import compile_all
@@ -18,14 +18,7 @@ from rdimport.sandbox.embedded import RunningSandbox
 if TYPE_CHECKING:
     from support.postgres import Server
 
-# No test's result depends on how busy the machine is; in CI the examples are the same each time.
-settings.register_profile(
-    "rdimport",
-    deadline=None,
-    derandomize=bool(os.environ.get("CI")),
-    suppress_health_check=[HealthCheck.too_slow],
-)
-settings.load_profile("rdimport")
+register()
 
 # Where this is set, each command that a test starts would compile all of the package anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import costly
 
 from rdimport.api.results import CheckTally
 from rdimport.core.row import FILE, ROW, State
@@ -30,7 +31,7 @@ def noted(batches: list[list[tuple[int, str, str]]], *, row_by_row: bool) -> Che
     return book
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=costly(100))
 @given(BATCHES)
 def test_a_frame_of_problems_is_noted_as_its_rows_would_be_one_by_one(
     batches: list[list[tuple[int, str, str]]],

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from support.examples import costly
 from support.ledgers import Place, SqlitePlace
 from support.postgres import Server
 from support.shared_ledgers import PostgresPlace
@@ -226,12 +227,12 @@ class PostgresMachine(LedgerMachine):
 
 
 TestSqlite = SqliteMachine.TestCase
-TestSqlite.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+TestSqlite.settings = settings(max_examples=costly(30), stateful_step_count=25, deadline=None)
 
 
 @pytest.mark.usefixtures("served")
 class TestPostgres(PostgresMachine.TestCase):
-    settings = settings(max_examples=5, stateful_step_count=15, deadline=None)
+    settings = settings(max_examples=costly(12), stateful_step_count=15, deadline=None)
 
     @pytest.fixture
     def served(self, postgres: Server) -> None:

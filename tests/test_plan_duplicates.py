@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import costly
 
 from rdimport.core.row import FILE, ROW
 from rdimport.plan.duplicates import AT, IDENTITY, UNCHANGED, Choice, Index
@@ -47,7 +48,7 @@ def text(who: int) -> bytes:
 
 
 @pytest.mark.parametrize("keep", ["first", "last"])
-@settings(deadline=None)
+@settings(deadline=None, max_examples=costly(120))
 @given(batches=TABLES, most_rows=st.sampled_from([1, 50, 1000]), digests=st.booleans())
 def test_one_row_of_each_conversion_is_sent_and_the_others_name_it(
     keep: Literal["first", "last"], batches: list[Rows], most_rows: int, digests: bool

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 import polars as pl
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from support.examples import costly
 
 from rdimport.core.row import FILE, ROW, State
 from rdimport.ledger import Counters, Ledger, Outcome, RowResult, RunRecord, open_ledger
@@ -136,7 +137,7 @@ SENT_AGAIN: list[Night] = [
 """Noted as imported, then sent again because a person asked, and now in doubt."""
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=costly(20), deadline=None)
 @example(nights=SENT_AGAIN)
 @given(nights=st.lists(NIGHT, min_size=2, max_size=4))
 def test_recalling_rows_changes_nothing_that_a_person_can_see(nights: list[Night]) -> None:

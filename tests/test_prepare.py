@@ -8,8 +8,9 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import costly
 
 from rdimport.core.errors import MappingError
 from rdimport.core.row import DEFECT, FILE, ROW
@@ -198,6 +199,7 @@ def test_a_column_may_have_any_name(odd: str) -> None:
 TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
 
 
+@settings(max_examples=costly(120))
 @given(st.lists(st.tuples(TEXT, TEXT), max_size=5))
 def test_whatever_a_cell_holds_the_payload_is_json_that_says_the_same(
     cells: list[tuple[str, str]],

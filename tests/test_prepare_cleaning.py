@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stdnum.br import cnpj as library_cnpj
 from stdnum.br import cpf as library_cpf
+from support.examples import costly
 
 from rdimport.mapping import Clean, FieldSource
 from rdimport.prepare.clean import CLEANERS, brazil, clean, email, form, phone
@@ -267,7 +268,7 @@ MARKS = st.sampled_from(
 
 
 @given(st.lists(WORDS | MARKS, max_size=12).map("".join), st.booleans())
-@settings(max_examples=300)
+@settings(max_examples=costly(300))
 def test_an_address_is_one_piece_of_its_cell(cell: str, first: bool) -> None:
     address = one(Clean.EMAIL, cell, **({"several": "first"} if first else {}))
     frame = pl.DataFrame({"x": [address]}, schema={"x": pl.String})
@@ -352,7 +353,7 @@ def spread(cells: list[str]) -> pl.DataFrame:
 CELLS = st.lists(st.one_of(ANY, LIKELY, PHONES), min_size=2, max_size=12)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=costly(60))
 @given(CELLS)
 def test_cleaning_twice_changes_nothing_more(cells: list[str]) -> None:
     once = by_all(spread(cells))
@@ -360,7 +361,7 @@ def test_cleaning_twice_changes_nothing_more(cells: list[str]) -> None:
     assert {n: once[n].to_list() for n in Clean} == {n: twice[n].to_list() for n in Clean}
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=costly(25))
 @given(CELLS)
 def test_a_cell_is_cleaned_alike_alone_and_among_others(cells: list[str]) -> None:
     together = by_all(spread(cells))
@@ -368,7 +369,7 @@ def test_a_cell_is_cleaned_alike_alone_and_among_others(cells: list[str]) -> Non
     assert together.rows() == alone.rows()
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=costly(120))
 @given(st.lists(PHONES, min_size=1, max_size=20))
 def test_brazils_numbers_by_pattern_are_those_that_the_library_accepts(cells: list[str]) -> None:
     numbers = pl.DataFrame({"x": cleaned(Clean.PHONE, list(cells))}, schema={"x": pl.String})
@@ -398,7 +399,7 @@ def test_every_number_of_the_numbering_plan_is_taken_by_pattern_and_by_library(
     assert phonenumbers.is_possible_number(by_library)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=costly(120))
 @given(st.lists(PHONES | st.text("0159()+- ./x", max_size=14), min_size=1, max_size=20))
 def test_the_quick_looks_at_a_phone_number_say_what_the_closer_ones_would(cells: list[str]) -> None:
     cell = pl.col("x")
@@ -414,7 +415,7 @@ def test_the_quick_looks_at_a_phone_number_say_what_the_closer_ones_would(cells:
     assert cleaned(Clean.PHONE, list(cells)) == slow
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=costly(120))
 @given(st.lists(st.text("0123456789", min_size=11, max_size=11), max_size=20))
 def test_cpf_check_digits_agree_with_the_library(numbers: list[str]) -> None:
     right = [n[:9] + d for n in numbers for d in [_digits_of_cpf(n[:9])] if d]
@@ -429,7 +430,7 @@ def _digits_of_cpf(base: str) -> str | None:
     return next((digits for digits in every if library_cpf.is_valid(base + digits)), None)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=costly(120))
 @given(st.text("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", min_size=12, max_size=12))
 def test_cnpj_check_digits_agree_with_the_library(base: str) -> None:
     right = base + library_cnpj.calc_check_digits(base)

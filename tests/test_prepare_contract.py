@@ -8,6 +8,7 @@ from collections import Counter
 import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import costly
 
 from rdimport.core.row import DEFECT, FILE, ROW
 from rdimport.core.schemas import ORIGIN
@@ -82,7 +83,7 @@ def table(rows: list[dict[str, str | None]]) -> pl.DataFrame:
     )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=costly(60))
 @given(ROWS)
 def test_rds_rules_take_every_payload_and_every_row_has_one_end(
     rows: list[dict[str, str | None]],
@@ -100,7 +101,7 @@ def test_rds_rules_take_every_payload_and_every_row_has_one_end(
         assert set(answer.kept) == set(payload)
 
 
-@settings(deadline=None, max_examples=12)
+@settings(deadline=None, max_examples=costly(12))
 @given(ROWS, st.integers(1, 4))
 def test_the_size_of_batches_changes_nothing(rows: list[dict[str, str | None]], size: int) -> None:
     frame = table(rows)
@@ -111,7 +112,7 @@ def test_the_size_of_batches_changes_nothing(rows: list[dict[str, str | None]], 
         assert getattr(whole, name).rows() == together
 
 
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=costly(20))
 @given(ROWS)
 def test_the_fields_that_are_counted_as_filled_are_those_of_the_payloads(
     rows: list[dict[str, str | None]],

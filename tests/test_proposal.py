@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import costly
 
 from rdimport.core.errors import MappingError
 from rdimport.core.names import fold
@@ -235,7 +236,7 @@ HEADINGS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=costly(30))
 @given(HEADINGS, st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
 def test_whatever_the_headings_and_cells_are_the_proposal_can_be_read_and_bound(
     headings: list[str], cell: str

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import costly
 
 from rdimport.core.row import FILE, ROW
 from rdimport.core.schemas import ORIGIN
@@ -169,7 +170,7 @@ def test_beside_a_consent_the_refusals_are_left_out_too() -> None:
 
 
 @given(st.sampled_from(each(REFUSALS + "\n" + UNCLEAR)), st.lists(st.text(max_size=9), min_size=1))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=costly(60), deadline=None)
 def test_under_a_refusal_no_cell_is_ever_a_consent(heading: str, cells: list[str]) -> None:
     _, sent = imported({heading: list(cells)})
     assert "granted" not in set(sent.values())

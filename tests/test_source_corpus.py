@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.examples import costly
 
 from rdimport.core.errors import SourceError
 from rdimport.core.row import FILE
@@ -194,7 +195,7 @@ FILES = sorted(
 )
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=costly(60), deadline=None, derandomize=True)
 @given(data=st.data())
 def test_no_damage_ends_in_anything_but_a_table_or_an_error_that_says_so(
     damaged: Path, data: st.DataObject

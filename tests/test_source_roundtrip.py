@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from support.examples import costly
 
 from rdimport.core.row import FILE
 from rdimport.source import Hints, open_tables
@@ -62,7 +63,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("roundtrip") / "leads.csv"
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=costly(400), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rows=tables, dialect=dialects)
 def test_any_table_in_any_dialect_comes_back_to_the_letter(
     path: Path, rows: list[list[str]], dialect: Dialect

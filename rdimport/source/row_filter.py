@@ -85,7 +85,10 @@ class RowFilter:
 
     def _mended(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Repair text broken by a wrong encoding, each distinct value once."""
-        for column in self._columns:
+        broken = pl.col(self._columns).str.contains_any(list(LEADS)).any()
+        found = frame.select(broken).row(0) if frame.height else ()
+        columns = [name for name, any_lead in zip(self._columns, found, strict=False) if any_lead]
+        for column in columns:
             cells = frame[column]
             suspect = cells.filter(cells.str.contains_any(list(LEADS)).fill_null(value=False))
             right = {cell: repaired(cell) for cell in suspect.unique().to_list()}

@@ -59,7 +59,7 @@ def xlsx(path: Path, rows: str = TABLE, before: str = "", after: str = "", **mor
 
 def padded(path: Path, part: str, megabytes: int, filling: bytes = b" ") -> Path:
     """A workbook of which one part, before its last tag, is filled up."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as package:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as package:
         for name, text in {**PARTS, SHEET: sheet(TABLE)}.items():
             head, _, tail = text.rpartition("</")
             with package.open(name, "w", force_zip64=True) as out:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import fastexcel
 import polars as pl
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rdimport.source.files import InputFile
+
+_TIME: Final = r" \d\d:\d\d:\d\d"
+"""In every date as the library writes it."""
 
 
 class CalamineBook:
@@ -70,12 +73,15 @@ class CalamineBook:
         self._refuse_vast(sheet)
         frame = self._loaded(sheet)
         frame.columns = [f"c{i}" for i in range(frame.width)]
-        columns = (
-            as_meant(with_durations(column, partial(self._durations, sheet, at)))
-            for at, column in enumerate(frame.iter_columns())
-        )
         self._linked[sheet] = linked_texts(frame, self._mail_links(sheet))
-        return frame.with_row_index(ROW, offset=1).select(pl.col(ROW).cast(pl.UInt32), *columns)
+        timed = frame.select(pl.all().str.contains(_TIME).any()).row(0) if frame.width else ()
+        columns = [
+            as_meant(with_durations(frame.to_series(at), partial(self._durations, sheet, at)))
+            for at, has_times in enumerate(timed)
+            if has_times
+        ]
+        filled = pl.when(pl.all() != "").then(pl.all())
+        return frame.with_columns(columns).select(filled).with_row_index(ROW, offset=1)
 
     def _mail_links(self, sheet: str) -> list[Linked]:
         if self.kind == "xls":
@@ -161,4 +167,4 @@ def as_meant(cells: pl.Series) -> pl.Series:
         cells = cells.str.replace(r"^(\d{4}-\d\d-\d\d) 00:00:00$", "$1")
     if cells.str.starts_with("1904-01-01 ").any():  # day zero on old Macs
         cells = cells.str.replace(r"^1904-01-01 (\d\d:\d\d:\d\d)(?:\.\d+)?$", "$1")
-    return cells.set(cells == "", None)
+    return cells

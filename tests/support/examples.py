@@ -1,0 +1,32 @@
+"""How many examples a property is tried with."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+from hypothesis import HealthCheck, settings
+
+_USUAL: Final = 100
+_THOROUGH: Final = 300
+
+
+def register() -> None:
+    """The profiles: the suite's own, and `thorough` (`make proof`), with three times the examples.
+
+    No test's result depends on how busy the machine is; in CI the examples are the same each time.
+    """
+    for name, examples in (("thorough", _THOROUGH), ("usual", _USUAL)):
+        settings.register_profile(
+            name,
+            max_examples=examples,
+            deadline=None,
+            derandomize=bool(os.environ.get("CI")) and name == "usual",
+            suppress_health_check=[HealthCheck.too_slow],
+        )
+    settings.load_profile("usual")
+
+
+def costly(thorough: int) -> int:
+    """The examples of a property whose examples take long: so many where it is to be thorough."""
+    return max(1, thorough * settings().max_examples // _THOROUGH)

@@ -30,6 +30,11 @@ compile_all()
 os.environ.setdefault("PYTEST_TIMEOUT", f"{5 * PATIENCE:g}")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long begins first: begun last, it would be waited for with nothing beside it."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(scope="session")
 def one_sandbox() -> Iterator[RunningSandbox]:
     with running(SandboxOptions(plan="none", lead_limit=0, custom_fields="any")) as box:

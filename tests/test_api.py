@@ -184,6 +184,7 @@ def test_run_tells_its_arguments_and_takes_those_of_run_async() -> None:
         assert re.search(rf"^(\w+, )*{name}\b", text, re.MULTILINE), name
 
 
+@pytest.mark.long
 def test_types_are_there_for_whoever_uses_the_names(tmp_path: Path) -> None:
     uses = HERE / "typing_api.py"
     assert set(re.findall(r"rdimport\.(\w+)", uses.read_text())) == set(rdimport.__all__)

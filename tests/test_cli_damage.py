@@ -63,6 +63,7 @@ def test_numbers_that_no_machine_holds(cut: str, damaged: Desk) -> None:
     assert refused(damaged, "check", "list.csv", "-m", "good.yaml", "--header-row", cut)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["fifo", "/dev/zero", "/dev/null", "a\0b", "folder", "x" * 5000])
 def test_a_catalogue_a_mapping_or_a_key_file_that_is_none(name: str, damaged: Desk) -> None:
     os.mkfifo(damaged.home / "fifo", 0o600)

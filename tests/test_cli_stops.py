@@ -78,6 +78,7 @@ def test_rows_in_doubt_are_sent_again_only_when_asked(ready: Desk, box: RunningS
     assert sorted(arrived(box).values()) == [1] * 57 + [2] * 3
 
 
+@pytest.mark.long
 def test_one_run_at_a_time_and_the_one_at_work_finishes_its_rows_when_it_is_told_to_stop(
     ready: Desk, box: RunningSandbox
 ) -> None:

@@ -52,6 +52,7 @@ SENT = {key: canonical(row.payload("Prova")) for key, row in zip((ANA, BIA), PEO
 KILLED = Round({}, Interruption("kill", "", 1, 0.0))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seeds", [IN_FULL, QUICK])
 def test_no_row_is_lost_none_sent_twice_and_nothing_told_untruly(seeds: tuple[int, ...]) -> None:
     verdicts = asyncio.run(play_all(seeds, jobs=2, quick=seeds == QUICK))

@@ -40,6 +40,7 @@ def office(
     return at
 
 
+@pytest.mark.long
 def test_a_worker_that_joins_gets_its_share_of_the_accounts(
     office: Callable[[str, int], Office],
 ) -> None:

@@ -9,6 +9,7 @@ from support.examples import costly
 SECONDS = float(costly(30))
 
 
+@pytest.mark.long
 def test_no_damage_is_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RDIMPORT_API_KEY", raising=False)
     tried = fuzz.run(SECONDS)

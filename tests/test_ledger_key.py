@@ -154,6 +154,7 @@ def test_older_copies_that_hold_the_key_are_named(office: Desk, box: RunningSand
     assert old.name in moved.err
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", ["open to all", "a pipe that says nothing", "a device", "a folder"])
 def test_a_key_file_is_private_and_a_file(office: Desk, box: RunningSandbox, way: str) -> None:
     file = office.home / "ledger.key"

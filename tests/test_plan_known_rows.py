@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import polars as pl
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.examples import costly
@@ -137,6 +138,7 @@ SENT_AGAIN: list[Night] = [
 """Noted as imported, then sent again because a person asked, and now in doubt."""
 
 
+@pytest.mark.long
 @settings(max_examples=costly(20), deadline=None)
 @example(nights=SENT_AGAIN)
 @given(nights=st.lists(NIGHT, min_size=2, max_size=4))

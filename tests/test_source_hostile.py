@@ -234,6 +234,7 @@ def test_what_only_looks_costly_is_read(name: str, tmp_path: Path, honest: int) 
     assert found.megabytes < honest + MOST
 
 
+@pytest.mark.long
 def test_a_sheet_as_wide_as_excel_allows_is_read(tmp_path: Path) -> None:
     names = [column_letters(n) for n in range(1, 16_385)]
     rows = [("E-mail", *names[1:]), ("ana@exemplo.com.br", *names[1:])]

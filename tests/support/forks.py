@@ -26,6 +26,7 @@ from pkgutil import walk_packages
 from typing import Any, Final
 
 import rdimport
+from support.processes import dies_with_us
 
 _PR_SET_CHILD_SUBREAPER: Final = 36
 """From Linux' <linux/prctl.h>."""
@@ -100,7 +101,7 @@ class _Server:
         self, words: list[str], folder: object, environment: Mapping[str, str], streams: list[int]
     ) -> int:
         """The number of the new process, a child of this one."""
-        wanted = json.dumps([words, str(folder), dict(environment)]).encode()
+        wanted = json.dumps([words, str(folder), dict(environment), os.getpid()]).encode()
         with _adopting():
             socket.send_fds(self._socket, [wanted], streams)
             return int(self._socket.recv(16))
@@ -138,13 +139,16 @@ def _serve(control: socket.socket) -> list[str] | None:
         told, tell = os.pipe()
         between = os.fork()
         if between == 0:
-            pid = os.fork()
+            middle, pid = os.getpid(), os.fork()
             if pid:
                 os.write(tell, str(pid).encode())
                 os._exit(0)
             os.close(told)
             os.close(tell)
-            words, folder, environment = json.loads(message)
+            words, folder, environment, parent = json.loads(message)
+            while os.getppid() == middle:
+                os.sched_yield()
+            dies_with_us(parent)
             for number, stream in enumerate(streams):
                 os.dup2(stream, number)
                 os.close(stream)

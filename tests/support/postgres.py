@@ -26,6 +26,7 @@ from urllib.parse import quote
 import psycopg
 import pytest
 
+from support.processes import dies_with_us
 from support.waiting import PATIENCE, until
 
 _NUMBERS: Final = count(1)
@@ -159,6 +160,7 @@ class Server:
         for left in ("postmaster.pid",):
             (self.data / left).unlink(missing_ok=True)
         log = (self.data.parent / "log").open("ab")
+        us = os.getpid()
         with log:
             self._process = subprocess.Popen(
                 [_programs() / "postgres", "-D", self.data],
@@ -167,6 +169,7 @@ class Server:
                 stderr=log,
                 cwd="/",
                 start_new_session=True,  # Ctrl-C is not for it
+                preexec_fn=lambda: dies_with_us(us, signal.SIGQUIT),  # noqa: PLW1509
                 **_user(),
             )
         atexit.register(self.kill)

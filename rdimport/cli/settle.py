@@ -12,7 +12,7 @@ from rdimport.cli.arguments import SettleArguments
 from rdimport.cli.streams import print_error, say, say_json
 from rdimport.core.address import shown
 from rdimport.core.clock import SystemClock
-from rdimport.core.errors import ExitCode, RdimportError, ReportError, UsageError
+from rdimport.core.errors import ExitCode, ReportError, UsageError
 from rdimport.core.messages import _, ngettext
 from rdimport.core.shell import joined
 from rdimport.ledger import Ledger
@@ -159,7 +159,6 @@ def _listen(args: SettleArguments, address: tuple[str, int]) -> int:
     token = listener.token_of(state_dir, account)
     inbox = listener.Inbox(state_dir, account)
     total = Settlement()
-    told = set[str]()
 
     def settle_received() -> None:
         unread = Unread()
@@ -169,39 +168,30 @@ def _listen(args: SettleArguments, address: tuple[str, int]) -> int:
             return  # no run yet: the calls stay in the file
         total.settled += done.settled
         total.runs |= done.runs
-        told.clear()
         if done.settled and not args.quiet:
             print_error(_settled_line(done.settled))
-
-    def failed(error: RdimportError) -> None:
-        if str(error) not in told:
-            told.add(str(error))
-            print_error(str(error))
-
-    def started(url: str) -> None:
-        if args.quiet:
-            return
-        print_error(_("Receiving RD's webhook at {url}", url=url))
-        print_error(
-            _("RD calls https only: put a proxy in front (docs/settle.md). Ctrl+C ends it.")
-        )
 
     listener.listen(
         address,
         inbox,
         token,
         SystemClock(),
-        started=started,
+        started=lambda url: None if args.quiet else _greet(url),
         settle=settle_received,
-        failed=failed,
+        failed=print_error,
     )
-    again = joined(["rdimport", "settle", str(inbox.path)])
     if args.json:
         say_json({"received": inbox.received, "settled": total.settled, "file": str(inbox.path)})
     elif not args.quiet:
+        again = joined(["rdimport", "settle", str(inbox.path)])
         said = ngettext("{number} call received.", "{number} calls received.", inbox.received)
         say([said, _("What is still in doubt is looked up again by: {command}", command=again)])
     return ExitCode.DONE
+
+
+def _greet(url: str) -> None:
+    print_error(_("Receiving RD's webhook at {url}", url=url))
+    print_error(_("RD calls https only: put a proxy in front (docs/settle.md). Ctrl+C ends it."))
 
 
 def _settled_line(rows: int) -> str:

@@ -17,34 +17,25 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from rdimport.core.clock import Clock
 from rdimport.core.errors import LedgerBusyError, RdimportError, UsageError
 from rdimport.core.messages import _
 from rdimport.core.names import fold
-
-if TYPE_CHECKING:
-    from uvicorn.config import Config
-    from uvicorn.server import ServerState
+from rdimport.core.request_head import TimedHead
 
 MAX_BODY: Final = 200_000
 """Maximum bytes of a call's body; RD's contain one contact."""
 
 _BODY_WITHIN: Final = 5.0
 """Seconds within which a body must arrive, RD's own timeout."""
-
-_HEAD_WITHIN: Final = 5.0
-"""Seconds within which the head of a request must arrive, so that clients that say nothing do not
-take all the room.
-"""
 
 _SETTLE_EVERY: Final = 5.0
 """Seconds between two attempts to settle rows with received calls."""
@@ -146,46 +137,6 @@ class Inbox:
         self.received += 1
 
 
-class _Patient(HttpToolsProtocol):
-    """A connection on which the head of a request must arrive in time; uvicorn waits for ever."""
-
-    def __init__(
-        self,
-        config: Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
-        self._head: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A client has connected."""
-        super().connection_made(transport)
-        self._head = self.loop.call_later(_HEAD_WITHIN, transport.abort)
-
-    def on_message_begin(self) -> None:
-        """A further request begins."""
-        super().on_message_begin()
-        if self._head is None:
-            self._head = self.loop.call_later(_HEAD_WITHIN, self.transport.abort)
-
-    def on_headers_complete(self) -> None:
-        """The head is complete."""
-        self._no_longer()
-        super().on_headers_complete()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """The client has gone."""
-        self._no_longer()
-        super().connection_lost(exc)
-
-    def _no_longer(self) -> None:
-        if self._head is not None:
-            self._head.cancel()
-            self._head = None
-
-
 class Listener:
     """The ASGI application: one path, one method."""
 
@@ -241,13 +192,13 @@ def listen(
     *,
     started: Callable[[str], None],
     settle: Callable[[], None],
-    failed: Callable[[RdimportError], None],
+    failed: Callable[[str], None],
 ) -> None:
     """Receive calls until a signal arrives.
 
     `started` is called with the address and its secret, `settle` after calls have arrived and at
-    the end. `failed` is told why rows could not be settled meanwhile: calls are received all the
-    same. Raises UsageError for an address that cannot be used.
+    the end. `failed` is told, once, why rows could not be settled meanwhile: calls are received all
+    the same. Raises UsageError for an address that cannot be used.
     """
     listening = _bind(*address)
     host, port = listening.getsockname()[:2]
@@ -255,7 +206,7 @@ def listen(
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     config = uvicorn.Config(
         Listener(inbox, token, clock).app,
-        http=_Patient,
+        http=TimedHead,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -310,7 +261,7 @@ async def _serve(
     listening: socket.socket,
     inbox: Inbox,
     settle: Callable[[], None],
-    failed: Callable[[RdimportError], None],
+    failed: Callable[[str], None],
 ) -> None:
     def stop(*_: object) -> None:
         server.should_exit = True
@@ -324,16 +275,19 @@ async def _serve(
         except NotImplementedError:  # Windows
             signal.signal(number, stop)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
-    settled = 0
+    settled, told = 0, ""
     while not serving.done():
         await asyncio.wait([serving], timeout=_SETTLE_EVERY)
         if inbox.received > settled and not serving.done():
             settled = inbox.received
             try:
                 await asyncio.to_thread(settle)
+                told = ""
             except LedgerBusyError:  # a run is active: try again later
                 settled = -1
             except RdimportError as error:
-                failed(error)
+                if told != str(error):
+                    told = str(error)
+                    failed(told)
                 settled = -1
     await serving

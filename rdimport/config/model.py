@@ -292,15 +292,7 @@ class Settings(_Table):
         if account.api_key.file is not None:
             words.append(f"--api-key-file={self.path(account.api_key.file)}")
         words += [f"--suppress={self.word(name)}" for name in account.suppress or ()]
-        for key in (
-            "mapping",
-            *_INHERITED,
-            "sheet",
-            "member",
-            "delimiter",
-            "encoding",
-            "header_row",
-        ):
+        for key in ("mapping", *_INHERITED, *_OF_FILES):
             value, _ = self.value(job, key)
             if value is None or value is False or key in _OF_JOBS_RUN:
                 continue

@@ -1,7 +1,8 @@
 """Workers on any number of machines that take jobs from a queue in the ledger's database.
 
-In comes a function that runs one job; out goes what became of it. The queue is only a trigger: it
-may fire twice, late or never, and the ledger bears it. Other rooms import from here.
+The caller supplies the function that runs one job. The queue only says when: it may deliver a job
+twice, late or never, because the ledger decides which rows are sent. Other packages import from
+here.
 """
 
 from rdimport.fleet.following import After, JobEnd, Next, following

@@ -1,7 +1,8 @@
 """The ledger: what became of every row. Reports read nothing else.
 
 Rows are recorded before they are sent, and their results afterwards. `port` defines what a ledger
-does; `sqlite` keeps one in a state directory. Other packages import from here.
+does; `sqlite` keeps one in a state directory, `postgres` one that machines share. Other packages
+import from here.
 """
 
 from rdimport.ledger.accounts import Account, KeyClaim, hash_of

@@ -1,4 +1,4 @@
-"""Transport: one request out, one response in. The only package that knows the HTTP client.
+"""Transport: one request out, one response in. The only package that sends rows over a network.
 
 It makes no decisions. It classifies failures as NotConnected (nothing was sent) or NotAnswered
 (anything else), and passes on the response, cut to `MAX_ANSWER` bytes.

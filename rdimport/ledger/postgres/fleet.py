@@ -14,9 +14,6 @@ from rdimport.ledger.postgres import schema
 from rdimport.ledger.postgres.address import parsed
 from rdimport.ledger.postgres.session import SILENCE, Connection, Session
 
-QUEUE: Final = "rdimport_queue"
-"""The schema of the queue's own tables."""
-
 _SILENT: Final = 20
 """Seconds after which a worker that says nothing is taken for dead."""
 

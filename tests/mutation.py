@@ -29,7 +29,10 @@ PLACES: Final = {
     ),
     "encode": (
         "rdimport/prepare/encode.py",
-        "tests/test_prepare.py tests/test_plan_merge.py tests/test_prepare_contract.py",
+        " ".join(
+            f"tests/test_{name}.py"
+            for name in ("prepare", "plan_merge", "mapping_about", "prepare_contract")
+        ),
     ),
     "email": (
         "rdimport/prepare/clean/email.py",

@@ -92,8 +92,8 @@ on_duplicate: merge
 on_change: send
 """
 HEAD = "E-mail,Nome,Cidade,Tags,Novo,Consente,Interesse\n"
-TWO_ROWS = f"{HEAD}ana@exemplo.com,Ana,,a,sim,,sim\nana@exemplo.com,,Natal,b,,sim,\n"
-ONE_ROW = f"{HEAD}ana@exemplo.com,Ana,Natal,a;b,sim,sim,sim\n"
+TWO_ROWS = f"{HEAD}ana@exemplo.com,Ana,,a,sim,,sim\nana@exemplo.com,,Maceió,b,,sim,\n"
+ONE_ROW = f"{HEAD}ana@exemplo.com,Ana,Maceió,a;b,sim,sim,sim\n"
 
 
 INTEREST = "legitimate_interest"
@@ -124,7 +124,7 @@ def test_what_was_merged_by_an_earlier_release_is_known(desk: Desk, box: Running
     known = {"conversion_identifier": "Feira", "email": "ana@exemplo.com"}
     plain = [
         {**known, "name": "Ana", "tags": ["a"], "cf_novo": True, "legal_bases": [basis(INTEREST)]},
-        {**known, "city": "Natal", "tags": ["b"], "legal_bases": [basis("consent")]},
+        {**known, "city": "Maceió", "tags": ["b"], "legal_bases": [basis("consent")]},
     ]
     with open_ledger(desk.state) as ledger:
         (noted,) = ledger.digests([merge(*map(json.dumps, plain))], 8)

@@ -89,6 +89,10 @@ def test_empty_cells_are_left_out_not_sent_as_null_or_blank() -> None:
     assert set(empty) == {"conversion_identifier", "email", "tags", "traffic_source"}
 
 
+def test_a_no_is_sent_as_false() -> None:
+    assert payload(Aceite="não")["cf_aceite"] is False
+
+
 def test_problems_name_file_row_column_and_the_cell_as_it_was() -> None:
     bad = {"E-mail": " Ana ", "Celular": "", "WhatsApp": "11", "UF": "XX", "Opt-in": "talvez"}
     result = run({"E-mail": "ana@exemplo.com.br"}, bad)

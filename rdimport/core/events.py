@@ -43,7 +43,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Stopping:
-    """No new rows are started; `open` requests are still in flight."""
+    """No new rows are started; `in_flight` requests still wait for their answers."""
 
     in_flight: int
 

@@ -1,4 +1,4 @@
-"""RD's responses. The seven shapes of an error body are numbered as in `design.md`.
+"""RD's responses. RD documents error bodies of seven shapes, numbered here from 1 to 7.
 
 Sources: the pages `mensagens-de-erro-rdsm` and `limite-de-requisicoes-da-api` of RD Station's
 developer documentation. Pure.

@@ -38,3 +38,11 @@ def no_table(name: str, what: str) -> SourceError:
         ),
         _("Export the contacts as xlsx or csv and import that."),
     )
+
+
+def damaged_workbook(name: str, kind: str) -> SourceError:
+    """The error for a workbook that cannot be read."""
+    return SourceError(
+        _("{name} is a damaged workbook ({kind}).", name=name, kind=kind),
+        _("Open it in a spreadsheet program, which can often repair it, and save it again."),
+    )

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Final
 import fastexcel
 import polars as pl
 
-from rdimport.core.errors import SourceError
 from rdimport.core.messages import _
 from rdimport.core.row import ROW
 from rdimport.source.limits import MOST_COLUMNS, is_vast
-from rdimport.source.refusals import vast
+from rdimport.source.refusals import damaged_workbook, vast
 from rdimport.source.sheets.durations import with_durations
 from rdimport.source.sheets.mail_links import Linked, link_notes, linked_texts
 from rdimport.source.sheets.xls_flags import is_intact, xls_mail_links, xls_notes
@@ -41,7 +40,7 @@ class CalamineBook:
         self._marks: dict[str, Marks] = {}
         self._linked: dict[str, list[tuple[int, str]]] = {}
         if not self._is_intact():
-            raise self._damaged()
+            raise damaged_workbook(file.name, kind)
         with self._reading():
             # the library trusts the file name, which may be wrong
             by_content = file.packed or not str(file.path).lower().endswith(f".{kind}")
@@ -145,18 +144,12 @@ class CalamineBook:
         try:
             yield
         except fastexcel.FastExcelError as error:
-            raise self._damaged() from error
+            raise damaged_workbook(self._file.name, self.kind) from error
         except BaseException as error:
             # The type of a panic cannot be imported and is not an Exception.
             if type(error).__name__ == "PanicException":
-                raise self._damaged() from error
+                raise damaged_workbook(self._file.name, self.kind) from error
             raise
-
-    def _damaged(self) -> SourceError:
-        return SourceError(
-            _("{name} is a damaged workbook ({kind}).", name=self._file.name, kind=self.kind),
-            _("Open it in a spreadsheet program, which can often repair it, and save it again."),
-        )
 
 
 def as_meant(cells: pl.Series) -> pl.Series:

@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 from rdimport.core.errors import SourceError
 from rdimport.core.messages import _, ngettext
 from rdimport.source.limits import MOST_PART, is_vast
-from rdimport.source.refusals import vast
+from rdimport.source.refusals import damaged_workbook, vast
 from rdimport.source.row_filter import error_note
 from rdimport.source.sheets.cells import Rows, checked_place, date_text, frame_of, times
 from rdimport.source.sheets.mail_links import link_notes
@@ -53,13 +53,7 @@ class OdsBook:
                 with package.open("content.xml") as content:
                     self._read(content)
         except (ET.ParseError, LookupError, ValueError) as error:
-            raise SourceError(
-                _("{name} is a damaged workbook (ods).", name=file.name),
-                _(
-                    "Open it in a spreadsheet program, which can often repair it, and save it "
-                    "again."
-                ),
-            ) from error
+            raise damaged_workbook(file.name, "ods") from error
 
     @property
     def sheets(self) -> Sequence[str]:

@@ -7,8 +7,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
-from rdimport.core.errors import SourceError
 from rdimport.core.messages import _
+from rdimport.source.refusals import damaged_workbook
 from rdimport.source.sheets.cells import Rows, checked_place, date_text, frame_of
 from rdimport.source.sheets.ods import plain_number
 from rdimport.source.sheets.xml2003_dates import DateStyles
@@ -42,13 +42,7 @@ class Xml2003Book:
                         self._cells[name] = frame_of(_rows(node, where, dates), where)
                         node.clear()
         except (ET.ParseError, LookupError, ValueError) as error:
-            raise SourceError(
-                _("{name} is a damaged workbook (Excel 2003 XML).", name=file.name),
-                _(
-                    "Open it in a spreadsheet program, which can often repair it, and save it "
-                    "again."
-                ),
-            ) from error
+            raise damaged_workbook(file.name, _("Excel 2003 XML")) from error
 
     @property
     def sheets(self) -> Sequence[str]:

@@ -96,14 +96,7 @@ async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions)
         run = _begin(ledger, lock, options, mapping, files)
         corrections = Corrections(mapping, ledger, run.destination)
         planner = _planner(
-            run,
-            options,
-            mapping,
-            people,
-            corrections,
-            spool=spool,
-            index=index,
-            stop_request=stop_request,
+            run, options, mapping, people, corrections, spool=spool, index=index, stop=stop_request
         )
         plan = partial(planner.make, tables)
         end, summary, seen = await _import(plan, run, options, stop_request, started)
@@ -133,7 +126,7 @@ async def _import(
         if end.read:
             _see_that_it_may_send(plan, run, options)
             spent = options.clock.monotonic() - started
-            end = await _carry_out(plan, run, options, stop_request, spent)
+            end = await _send(plan, run, options, stop_request, spent)
         summary = await _in_thread(partial(finish, run, options, end), stop_request)
         options.on_event(ReportStage("counting", 0))
         seen = run.examples(of_each=1)
@@ -217,7 +210,7 @@ def _planner(
     *,
     spool: Spool,
     index: Index,
-    stop_request: StopRequest,
+    stop: StopRequest,
 ) -> Planner:
     return Planner(
         mapping,
@@ -238,7 +231,7 @@ def _planner(
         corrections=corrections,
         recall=_recall(run, options, mapping),
         observer=options.on_event,
-        interrupted=stop_request.is_set,
+        interrupted=stop.is_set,
     )
 
 
@@ -268,7 +261,7 @@ async def _in_thread(work: Callable[[], Result], stop_request: StopRequest) -> R
         thread.shutdown(wait=False)
 
 
-async def _carry_out(
+async def _send(
     plan: Plan, run: Run, options: RunOptions, stop_request: StopRequest, spent: float
 ) -> End:
     """Send the rows of the plan; `spent` is the part of the run's time used so far, in seconds."""

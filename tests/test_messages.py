@@ -131,7 +131,8 @@ def is_sentence(text: str) -> bool:
     """Three words in a row, and neither a command nor SQL nor a pattern."""
     plain = re.sub(r"\{[^}]*\}", "{}", re.sub(r"<[^>]*>", "", text))
     if re.search(
-        r"\b(SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|FROM|WHERE|PRAGMA|CASE|unnest)\b|\\b", plain
+        r"\b(SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|FROM|WHERE|ORDER|PRAGMA|CASE|unnest)\b|\\b",
+        plain,
     ):
         return False
     if plain.startswith("rdimport "):

@@ -1,1 +1,1 @@
-"""One ledger for many machines, in PostgreSQL: each row is claimed before it may leave."""
+"""A ledger in PostgreSQL that many machines share: each row is claimed before it may be sent."""

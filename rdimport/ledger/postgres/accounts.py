@@ -12,7 +12,7 @@ from rdimport.ledger.postgres.session import Connection
 from rdimport.ledger.records import RunRecord
 
 ALONE: Final = "LOCK TABLE rdimport.account_key IN SHARE ROW EXCLUSIVE MODE"
-"""Who gives keys to accounts does so one after the other."""
+"""Keys are given to accounts by one transaction at a time."""
 
 _HAS_SENT: Final = (
     "SELECT EXISTS (SELECT 1 FROM rdimport.conversion WHERE destination = %s"
@@ -21,7 +21,7 @@ _HAS_SENT: Final = (
 
 
 def destination_of(db: Connection, named: str, record: RunRecord) -> tuple[int, str]:
-    """The number of a destination, made where it is new, and its account's name."""
+    """The number of a destination, created if it is new, and its account's name."""
     db.execute(
         "INSERT INTO rdimport.destination (identity, endpoint, account) VALUES (%s, %s, %s)"
         " ON CONFLICT (identity) DO NOTHING",
@@ -34,7 +34,7 @@ def destination_of(db: Connection, named: str, record: RunRecord) -> tuple[int, 
 
 
 def claims(db: Connection, destination: int) -> list[int]:
-    """The runs of a destination that have a claim to a key."""
+    """The runs of a destination that claim a key."""
     found = db.execute(
         "SELECT run FROM rdimport.account_key WHERE destination = %s AND run IS NOT NULL",
         (destination,),
@@ -43,13 +43,13 @@ def claims(db: Connection, destination: int) -> list[int]:
 
 
 class Accounts:
-    """`parts.Accounts`."""
+    """Implements `parts.Accounts`."""
 
     def __init__(self, ledger: Database) -> None:
         self._ledger = ledger
 
     def all(self) -> list[Account]:
-        """All accounts that something was sent for, or that have a key; no sandboxes."""
+        """All accounts with conversions or a key, without sandboxes."""
         found = self._ledger.query(
             "SELECT d.account, d.endpoint,"
             " (SELECT count(*) FROM rdimport.account_key k WHERE k.destination = d.id),"
@@ -61,7 +61,7 @@ class Accounts:
         return [Account(*values) for values in found]
 
     def add_key(self, endpoint: str, account: str, key: bytes, at: datetime) -> str:
-        """Bind one more key to an account; returns the account's name. Raises UsageError."""
+        """Bind another key to an account; returns the account's name. Raises UsageError."""
         with self._ledger.transaction() as db:
             db.execute(ALONE)
             return rules.add_key(
@@ -74,14 +74,14 @@ class Accounts:
             )
 
     def rename(self, old: str, new: str) -> int:
-        """Give an account another name at all endpoints; returns at how many."""
+        """Rename an account at all endpoints; returns their number. Raises UsageError."""
         with self._ledger.transaction() as db:
             db.execute(ALONE)
             return rules.rename(AccountBooks(db), self._ledger.place, old, new)
 
 
 class AccountBooks:
-    """`ledger.accounts.AccountBooks`, within a transaction of its caller."""
+    """Implements `ledger.accounts.AccountBooks`, within the caller's transaction."""
 
     def __init__(self, db: Connection) -> None:
         self._db = db
@@ -94,14 +94,14 @@ class AccountBooks:
         return endpoint, account
 
     def everybody(self) -> list[tuple[int, str, str]]:
-        """Number, endpoint and account of all destinations that have an endpoint."""
+        """Number, endpoint and account of all destinations with an endpoint."""
         return self._db.execute(
             "SELECT id, endpoint, account FROM rdimport.destination WHERE endpoint <> '' ORDER"
             " BY id"
         ).fetchall()
 
     def owner(self, endpoint: str, key: bytes) -> Owner | None:
-        """Whose a key is."""
+        """The owner of a key."""
         found = self._db.execute(
             "SELECT k.destination, d.account, k.run FROM rdimport.account_key k JOIN"
             " rdimport.destination d"
@@ -111,18 +111,18 @@ class AccountBooks:
         return Owner(*found) if found else None
 
     def has_keys(self, destination: int) -> bool:
-        """Has an account keys?"""
+        """Whether an account has keys."""
         found = self._db.execute(
             "SELECT 1 FROM rdimport.account_key WHERE destination = %s", (destination,)
         )
         return found.fetchone() is not None
 
     def has_sent(self, destination: int) -> bool:
-        """Did anything arrive there, or may it have?"""
+        """Whether a row of the destination has arrived or may have."""
         return bool(self._db.execute(_HAS_SENT, (destination,)).fetchall()[0][0])
 
     def arrived(self, destination: int, run: int) -> bool:
-        """Was a row accepted in a run, or may one have arrived?"""
+        """Whether a row of a run was accepted or may have arrived."""
         found = self._db.execute(
             "SELECT EXISTS (SELECT 1 FROM rdimport.minute WHERE run = %(run)s AND accepted > 0)"
             " OR EXISTS (SELECT 1 FROM rdimport.tally WHERE run = %(run)s AND state = 'accepted')"
@@ -133,7 +133,7 @@ class AccountBooks:
         return bool(found[0][0])
 
     def claimed_by(self, run: int) -> int | None:
-        """The destination of the key that a run claims."""
+        """The destination of the key claimed by a run; None without a claim."""
         found = self._db.execute(
             "SELECT destination FROM rdimport.account_key WHERE run = %s", (run,)
         )
@@ -141,7 +141,7 @@ class AccountBooks:
         return row[0] if row else None
 
     def bind(self, endpoint: str, key: bytes, destination: int, run: int | None, at: str) -> None:
-        """Give a key to an account."""
+        """Bind a key to an account; with `run`, as its claim."""
         self._db.execute(
             "INSERT INTO rdimport.account_key VALUES (%s, %s, %s, %s, %s)"
             " ON CONFLICT (endpoint, hash) DO UPDATE SET run = excluded.run",
@@ -149,15 +149,15 @@ class AccountBooks:
         )
 
     def let_go(self, run: int) -> None:
-        """Take the key that a run claims from its account."""
+        """Release the key claimed by a run."""
         self._db.execute("DELETE FROM rdimport.account_key WHERE run = %s", (run,))
 
     def bind_for_good(self, run: int) -> None:
-        """The key that a run claims is its account's."""
+        """Turn the claim of a run into a binding."""
         self._db.execute("UPDATE rdimport.account_key SET run = NULL WHERE run = %s", (run,))
 
     def take(self, other: int, number: int) -> None:
-        """Let one destination take the place of another."""
+        """Replace a destination without conversions by another one."""
         self._db.execute("DELETE FROM rdimport.conversion WHERE destination = %s", (other,))
         self._db.execute(
             "UPDATE rdimport.run SET destination = %s WHERE destination = %s", (number, other)
@@ -165,7 +165,7 @@ class AccountBooks:
         self._db.execute("DELETE FROM rdimport.destination WHERE id = %s", (other,))
 
     def call(self, number: int, identity: str, account: str) -> None:
-        """Give a destination another name."""
+        """Rename a destination, also in the records of its runs."""
         self._db.execute(
             "UPDATE rdimport.destination SET account = %s, identity = %s WHERE id = %s",
             (account, identity, number),

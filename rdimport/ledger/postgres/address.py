@@ -1,4 +1,4 @@
-"""Where a shared ledger is, and the key of its hashes, which is not in it."""
+"""The address of a shared ledger, and the key of its hashes, which is not stored in it."""
 
 from __future__ import annotations
 
@@ -19,21 +19,19 @@ _SIZE: Final = 32
 
 
 class Address(NamedTuple):
-    """A database that holds a ledger. `shown` is fit for a message: it has no password."""
+    """The address of a database. `shown` has no password, so it may appear in messages."""
 
     url: str
     shown: str
 
 
 def is_address(text: str) -> bool:
-    """Does it name a database, and not a folder?"""
+    """Whether it names a database, not a directory."""
     return text.startswith(SCHEMES)
 
 
 def parsed(url: str) -> Address:
-    """The address that a person typed. Raises UsageError, without repeating it: it may hold a
-    password.
-    """
+    """Parse an address. Raises UsageError, without repeating it, as it may contain a password."""
     from psycopg import ProgrammingError  # noqa: PLC0415  it comes with an extra
     from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415
 
@@ -52,7 +50,7 @@ def parsed(url: str) -> Address:
 
 
 def key_file() -> Path:
-    """Where the key lies unless the environment has it."""
+    """The file of the key, unless the environment contains it."""
     from platformdirs import user_config_path  # noqa: PLC0415
 
     told = os.environ.get(KEY_FILE)
@@ -60,13 +58,15 @@ def key_file() -> Path:
 
 
 def is_told(told: str | None = None) -> bool:
-    """Whether somebody has said where the key of a ledger is, or is to be."""
+    """Whether the user has specified a key or its file."""
     return bool(told or os.environ.get(KEY) or os.environ.get(KEY_FILE))
 
 
 def key_of(told: str | None = None) -> bytes | None:
-    """The 32 bytes that this machine has for shared ledgers: what was `told`, else the environment,
-    else the file. Raises UsageError for what is none.
+    """This machine's key for shared ledgers, 32 bytes; None if it has none. It is taken from
+    `told`, else from the environment, else from the file.
+
+    Raises UsageError if what is found is not a key, and LedgerError for an unreadable file.
     """
     told, place = told or os.environ.get(KEY), KEY
     if not told:
@@ -93,7 +93,7 @@ def key_of(told: str | None = None) -> bytes | None:
 
 
 def needed_key(told: str | None = None) -> bytes:
-    """The key, where there is one. Raises UsageError."""
+    """The key. Raises UsageError if there is none."""
     key = key_of(told)
     if key is None:
         raise UsageError(
@@ -112,14 +112,15 @@ def needed_key(told: str | None = None) -> bytes:
 
 
 def new_key() -> tuple[bytes, Path]:
-    """A new key, and the file that it was put into, for its owner only. Raises LedgerError."""
+    """Make a key, and write it to a file that only its owner may read. Raises LedgerError."""
     key = secrets.token_bytes(_SIZE)
     return key, _keep(key)
 
 
 def give_key(key: bytes, told: str | None = None) -> None:
-    """Let this machine have the key of a ledger that it gets a copy of, as `key_of` finds it.
-    Raises UsageError where it has another one.
+    """Store the key of a ledger that is copied, so that `key_of` finds it.
+
+    Raises UsageError if this machine has another key.
     """
     known = key_of(told)
     if known is None:

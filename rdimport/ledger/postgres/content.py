@@ -1,4 +1,4 @@
-"""All that a shared ledger knows, and an empty one that takes over all that another knows."""
+"""Reads the contents of a shared ledger, and fills an empty one with those of another kind."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NAMES: Final = {code: str(state) for state, code in _CODES.items()}
 
 
 class PostgresContent:
-    """`ledger.content.Content`, within a snapshot of its caller."""
+    """Implements `ledger.content.Content`, within the caller's snapshot."""
 
     def __init__(self, ledger: Database) -> None:
         self._session = ledger.session
@@ -48,8 +48,9 @@ class PostgresContent:
 
 
 def take(session: Session, content: Content) -> None:
-    """Let an empty ledger know all that another one knows, or nothing. Raises UsageError for one
-    that knows something.
+    """Fill an empty ledger with these contents, completely or not at all.
+
+    Raises UsageError if it is not empty.
     """
     with session.transaction() as db:
         db.execute("LOCK TABLE rdimport.destination, rdimport.run, rdimport.attempt")
@@ -85,12 +86,12 @@ def _fill(db: Connection, table: str, lines: Iterator[Line]) -> None:
 
 
 def _columns(table: str) -> Iterator[str]:
-    """Columns whose names are words of SQL stand in quotation marks."""
+    """Quoted names, as some are key words of SQL."""
     return (f'"{column}"' for column in TABLES[table])
 
 
 def _storable(value: object) -> object:
-    """PostgreSQL takes one character in no text, neither itself nor in JSON."""
+    """The value without NUL, which PostgreSQL accepts neither in text nor, escaped, in JSON."""
     if not isinstance(value, str) or ("\0" not in value and "\\u0000" not in value):
         return value
     return value.replace("\0", "\ufffd").replace("\\u0000", "\\ufffd")
@@ -101,7 +102,7 @@ def _coded(line: Line) -> Line:
 
 
 def _named(line: tuple[Any, ...]) -> Line:
-    """The state by its name, and nothing where SQLite has no null."""
+    """The line with the name of its state, and empty texts where SQLite's columns are NOT NULL."""
     named = dict(zip(TABLES["conversion"], line, strict=True))
     named["state"] = _NAMES[named["state"]]
     named["receipt"], named["problems"] = named["receipt"] or "", named["problems"] or "[]"

@@ -1,4 +1,4 @@
-"""An open ledger as its own modules see it: a database that is asked and written to."""
+"""An open ledger as the modules of this package use it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Database(Asked, Protocol):
-    """What other rooms ask of it, and what can be asked in SQL."""
+    """A ledger that is queried in SQL. Not thread-safe."""
 
     @property
     def session(self) -> Session:
@@ -22,23 +22,23 @@ class Database(Asked, Protocol):
 
     @property
     def gathered(self) -> Gathered:
-        """Over which all runs of this process write what they send."""
+        """The connection that all runs of this process share for what they send."""
 
     @property
     def timeline(self) -> str:
-        """Which history of the database it was opened in."""
+        """The timeline of the database when it was opened (`schema.TIMELINE`)."""
 
     def transaction(self, within: float | None = None) -> AbstractContextManager[Connection]:
-        """All or nothing, durable at its end, and within some seconds."""
+        """A transaction, durable at its end; `within` limits its seconds. Raises LedgerError."""
 
     def query(self, sql: LiteralString, *values: object) -> list[tuple[Any, ...]]:
-        """All rows of a question, asked again where the connection broke meanwhile."""
+        """All rows of a query, repeated if the connection broke meanwhile."""
 
     def snapshot(self) -> AbstractContextManager[None]:
-        """All questions are about one moment."""
+        """Let all queries see the same moment."""
 
     def sources(self, destination: int) -> pl.Series:
-        """All hashes by which accepted conversions can be recognised: Int64, in order."""
+        """The source hashes of all accepted conversions: Int64, sorted."""
 
     def see_name(self, name: str) -> str:
-        """The name of a run. Raises LedgerDamagedError for one that we would not give."""
+        """The name of a run. Raises LedgerDamagedError for one that rdimport does not give."""

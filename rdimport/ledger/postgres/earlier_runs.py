@@ -1,4 +1,6 @@
-"""What earlier runs and attempts said: names of conversions, requests to resend, how they ended."""
+"""Facts from earlier runs and attempts: identities of conversions, requests to resend, exit
+codes.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +12,14 @@ from rdimport.ledger.postgres.database import Database
 
 
 class NamingBooks:
-    """`ledger.naming.NamingBooks`."""
+    """Implements `ledger.naming.NamingBooks`."""
 
     def __init__(self, ledger: Database) -> None:
         self._ledger = ledger
         self.key = ledger.key
 
     def lines(self, destination: int, folded: bytes, before: int | None) -> list[naming.Line]:
-        """How runs named conversions that people take for the same."""
+        """How runs identified the conversions with similar identifiers."""
         found = self._ledger.query(
             "SELECT n.run, n.exact, n.fields, n.text, n.new, n.known,"
             " coalesce((r.facts::json ->> 'new_identity')::boolean, false)::int"
@@ -31,7 +33,7 @@ class NamingBooks:
         return [naming.Line(*values) for values in found]
 
     def conversions(self, destination: int) -> dict[int, int]:
-        """How many conversions of each run have arrived, or may have."""
+        """The number of conversions of each run that have arrived or may have."""
         found = self._ledger.query(
             "SELECT run, count(*) FROM rdimport.conversion WHERE destination = %s"
             " AND state IN (0, 1, 2) GROUP BY run",
@@ -40,7 +42,7 @@ class NamingBooks:
         return dict(found)
 
     def read_one_of(self, runs: Sequence[int], fingerprints: Sequence[str]) -> bool:
-        """Did one of these runs read one of these files?"""
+        """Whether one of these runs read one of these files."""
         found = self._ledger.query(
             "SELECT 1 FROM rdimport.input WHERE run = ANY(%s::int[])"
             " AND fingerprint = ANY(%s::text[]) LIMIT 1",
@@ -51,7 +53,7 @@ class NamingBooks:
 
 
 class ResendBooks:
-    """`ledger.resends.ResendBooks`."""
+    """Implements `ledger.resends.ResendBooks`."""
 
     def __init__(self, ledger: Database, destination: int) -> None:
         self._ledger = ledger
@@ -72,7 +74,7 @@ class ResendBooks:
         )
 
     def number_of(self, run: str) -> int:
-        """The number of the run of that name."""
+        """The number of the run of that name; 0 if there is none."""
         found = self._ledger.query(
             "SELECT id FROM rdimport.run WHERE destination = %s AND name = %s",
             self._destination,
@@ -82,7 +84,7 @@ class ResendBooks:
 
 
 def note_attempt(ledger: Database, attempt: Attempt) -> None:
-    """Note a run that ended before it began."""
+    """Record a run that ended before it began."""
     with ledger.transaction() as db:
         at, code = attempt.at.isoformat(), int(attempt.exit_code)
         db.execute(
@@ -93,7 +95,7 @@ def note_attempt(ledger: Database, attempt: Attempt) -> None:
 
 
 def lines(ledger: Database) -> Iterator[Line]:
-    """All runs and attempts, as far as they count for their account and job."""
+    """All runs and attempts, reduced to what the comparison needs."""
     for account, job, mapping, begun, ended, code, run, batch in ledger.query(
         "SELECT facts::json ->> 'account', coalesce(facts::json ->> 'job', ''),"
         " coalesce(facts::json ->> 'mapping', ''), started_at, finished_at, exit_code, name,"

@@ -1,4 +1,4 @@
-"""One person taken out of a shared ledger, with all that its rows knew of them."""
+"""Erases people and everything stored with their rows from a shared ledger."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _TEXTS: Final = (
     ("attempt", "facts"),
     ("complete", "source"),
 )
-"""What may name a person without being a row of them."""
+"""Columns that may contain a person's address outside of their own rows."""
 
 _MAY_NAME: Final = "~ '@|%%40|＠|#64;|#x40;'"
-"""What `People` looks at: all else names nobody."""
+"""Texts without these characters contain no address; the others are examined by `People`."""
 
 Place = tuple[int, int, int]
 
@@ -34,7 +34,9 @@ def erase(
     *,
     also_hash: bool,
 ) -> Erased:
-    """Take people out, within a transaction of the caller."""
+    """Remove people, within the caller's transaction. The keyed hashes are kept, unless
+    `also_hash`.
+    """
     theirs = _rows(db, people)
     rows = sum(_emptied(db, place) for place in theirs)
     hashes = _erase_hashes(db, digests, people, theirs) if also_hash else 0
@@ -50,7 +52,7 @@ def erase(
 
 
 def _rows(db: Connection, people: People) -> list[Place]:
-    """Run, file and row of all rows that name one of them."""
+    """Run, file and number of all rows that name one of them."""
     found: dict[Place, None] = {}
     with db.cursor() as cursor:
         for run, file, row, *texts in cursor.stream(
@@ -67,7 +69,7 @@ def _rows(db: Connection, people: People) -> list[Place]:
 
 
 def _emptied(db: Connection, place: Place) -> int:
-    """Empty the cells of a row; its problems keep code and field."""
+    """Empty the cells of a row; only code and field of its problems are kept."""
     found = db.execute(
         "SELECT cells, problems FROM rdimport.outcome WHERE run = %s AND file = %s AND row = %s",
         place,
@@ -114,7 +116,7 @@ def _rewrite(db: Connection, people: People, table: str, column: str) -> None:
 
 
 def _unname_columns(db: Connection, people: People) -> None:
-    """A list without headings has a person in their place."""
+    """A list without headings may have a person as its header: number such columns."""
     for run, file, columns in db.execute(
         "SELECT run, file, columns FROM rdimport.input"
     ).fetchall():
@@ -132,7 +134,7 @@ def _erase_hashes(
     people: People,
     theirs: Sequence[Place],
 ) -> int:
-    """Delete the conversions of their rows, and those under whose identity they would be known."""
+    """Delete the conversions of their rows, and those with the identities they would have."""
     named = db.execute(
         "SELECT DISTINCT text, fields FROM rdimport.named WHERE text <> ''"
     ).fetchall()

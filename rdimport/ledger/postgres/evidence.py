@@ -1,4 +1,4 @@
-"""Uncertain conversions, and the evidence that they arrived, in PostgreSQL."""
+"""Uncertain conversions, and evidence about them, in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rdimport.ledger.postgres.writes import plain
 from rdimport.ledger.records import text_of
 
 _ALL: Final = 2**62
-"""Later than any turn: whoever holds the account knows that nobody is at work on it."""
+"""Greater than any epoch: the caller holds the account, so no run of it is active."""
 
 _PROVED: Final = """
 UPDATE rdimport.conversion SET state = 1, problems = %s, refused = NULL, tried = NULL, was = NULL,
@@ -34,14 +34,14 @@ RETURNING run
 
 
 class EvidenceBooks:
-    """`parts.EvidenceBooks`."""
+    """Implements `parts.EvidenceBooks`."""
 
     def __init__(self, ledger: Database) -> None:
         self._ledger = ledger
 
     def destination_at_rest(self, identity: str) -> int | None:
-        """The number of a destination whose killed runs have come to their end, None where nothing
-        was ever sent there. Only who holds its account may call this.
+        """The number of a destination, after rows of killed runs became uncertain; None if nothing
+        was ever sent there. The caller must hold its account.
         """
         number = self._ledger.destination(identity)
         if number is not None:
@@ -50,7 +50,7 @@ class EvidenceBooks:
         return number
 
     def identity_fields(self, destination: int, identifier: str) -> set[tuple[str, ...]]:
-        """The identity fields by which runs have told conversions of that name apart."""
+        """The identity fields used by runs for conversions with that identifier."""
         exact, _ = digests_of(self._ledger.key, identifier)
         found = self._ledger.query(
             "SELECT DISTINCT n.fields FROM rdimport.named n JOIN rdimport.run r ON r.id = n.run"
@@ -61,7 +61,7 @@ class EvidenceBooks:
         return {tuple(json.loads(fields)) if fields else ("email",) for (fields,) in found}
 
     def doubts(self, destination: int, identities: Collection[bytes]) -> list[Doubt]:
-        """Those of some conversions that are uncertain."""
+        """Those of the given conversions that are uncertain."""
         found = self._ledger.query(
             "SELECT c.identity, c.run, r.name, c.file, c.row, c.left_at, r.started_at"
             " FROM rdimport.conversion c JOIN rdimport.run r ON r.id = c.run"
@@ -75,8 +75,8 @@ class EvidenceBooks:
         ]
 
     def accept(self, destination: int, proved: Sequence[tuple[Doubt, Problem]]) -> Accepted:
-        """Note that uncertain conversions arrived, each with its proof, also in the rows of later
-        runs that did not send them again. All at once, and durable.
+        """Record that uncertain conversions arrived, each with its proof, also for the rows of
+        later runs that did not send them again; atomic and durable.
         """
         done, runs = 0, set[int]()
         with self._ledger.transaction() as db:
@@ -92,7 +92,7 @@ class EvidenceBooks:
         return Accepted(done, frozenset(name for (name,) in found))
 
     def note_complete(self, destination: int, told: Complete, source: str) -> None:
-        """Note what a source says of its completeness."""
+        """Record that a list is complete."""
         with self._ledger.transaction() as db:
             db.execute(
                 "INSERT INTO rdimport.complete SELECT %s, %s, %s, identifier, %s"
@@ -102,7 +102,7 @@ class EvidenceBooks:
             )
 
     def complete(self, destination: int) -> dict[bytes, list[tuple[int, int]]]:
-        """From when to when it is known of an identifier what did not arrive."""
+        """For each identifier's hash, the periods in which everything that arrived is known."""
         found: dict[bytes, list[tuple[int, int]]] = {}
         for identifier, since, until in self._ledger.query(
             "SELECT identifier, since, until FROM rdimport.complete WHERE destination = %s",
@@ -112,7 +112,7 @@ class EvidenceBooks:
         return found
 
     def filled_in(self, run: int) -> dict[str, int]:
-        """In how many rows of a run each field was filled."""
+        """Number of rows of a run with each field."""
         found = self._ledger.query(
             "SELECT field, rows FROM rdimport.filled"
             " WHERE run = %s AND rows > 0 AND strpos(field, ':') = 0",
@@ -121,7 +121,7 @@ class EvidenceBooks:
         return dict(found)
 
     def runs_of(self, destination: int, identities: Collection[bytes]) -> dict[bytes, int]:
-        """The run that sent each of some conversions, as far as they are known and not refused."""
+        """The run that sent each of the given conversions, unless unknown or refused."""
         found = self._ledger.query(
             "SELECT identity, run FROM rdimport.conversion WHERE state IN (1, 2)"
             " AND destination = %s AND identity = ANY(%s::bytea[])",
@@ -132,7 +132,7 @@ class EvidenceBooks:
 
 
 def recover(db: Connection, destination: int, epoch: int) -> None:
-    """Rows that an earlier turn left on their way may have arrived: nobody sends them unasked."""
+    """Mark rows that earlier runs of a destination left in flight as uncertain."""
     db.execute(statements.RECOVER, {"destination": destination, "epoch": epoch})
     db.execute(
         "UPDATE rdimport.run SET stopped_because = 'killed', exit_code = 3 WHERE destination = %s"
@@ -142,9 +142,7 @@ def recover(db: Connection, destination: int, epoch: int) -> None:
 
 
 def _move(db: Connection, destination: int, doubt: Doubt, text: str) -> list[int]:
-    """Count the rows of a conversion that was proved as accepted; returns the numbers of their
-    runs.
-    """
+    """Count the rows of a proved conversion as accepted; returns the numbers of their runs."""
     values = {**doubt._asdict(), "text": text, "destination": destination}
     runs = [run for (run,) in db.execute(_MOVED, values).fetchall()]
     for run in runs:

@@ -1,5 +1,5 @@
-"""One connection over which all runs of this process write what they claim and what ended: what
-comes at the same time is committed together.
+"""A connection that all runs of a process share for claims and results: what they write at the same
+time is committed together.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from rdimport.ledger.postgres.trouble import (
 )
 
 PATIENCE: Final = 30.0
-"""Seconds within which a database that went away may come back; the lease does not last longer."""
+"""Seconds to wait for a database that cannot be reached: as long as a lease lasts."""
 
 _AT_ONCE: Final = 200
-"""Writes in one transaction."""
+"""Maximum number of writes in one transaction."""
 
 Answer = psycopg.Cursor[tuple[Any, ...]]
 Rows = list[tuple[Any, ...]]
@@ -34,7 +34,7 @@ Rows = list[tuple[Any, ...]]
 
 @dataclass(eq=False, slots=True)
 class _Piece:
-    """What one run writes, and what the database answered."""
+    """A write of one run, and the result."""
 
     send: Callable[[Connection], Sequence[Answer]]
     is_done: bool = False
@@ -43,12 +43,12 @@ class _Piece:
 
 
 class Gathered:
-    """Writes of several runs, each from a thread of its own."""
+    """Combines the writes of several runs, each from its own thread."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._turn = RLock()
-        """Who has it uses the connection."""
+        """Held while the connection is used."""
         self._adding = Lock()
         self._waiting: list[_Piece] = []
 
@@ -59,7 +59,7 @@ class Gathered:
 
     @contextmanager
     def alone(self) -> Iterator[Session]:
-        """The connection, for something that no other write is together with."""
+        """The connection, for exclusive use. It is closed if it breaks (CutOffError)."""
         with self._turn:
             try:
                 yield self._session
@@ -68,8 +68,11 @@ class Gathered:
                 raise
 
     def write(self, send: Callable[[Connection], Sequence[Answer]]) -> list[Rows]:
-        """Do what `send` sends, together with what others send meanwhile; returns what it was
-        answered. Raises LedgerError; what fails for one is done for the others.
+        """Execute what `send` sends, in one transaction with the waiting writes of other runs;
+        returns the rows of each of its statements.
+
+        Raises LedgerError. The failure of one write does not affect the others, unless the
+        connection broke.
         """
         piece = _Piece(send)
         with self._adding:
@@ -98,7 +101,7 @@ class Gathered:
             piece.is_done = True
 
     def _one_by_one(self, some: Sequence[_Piece]) -> None:
-        """One of them failed: the others are not to suffer from it."""
+        """Repeat writes one by one, after one of them failed for all."""
         for number, piece in enumerate(some):
             self._carry_out([piece])
             if _is_cut_off(piece.error):
@@ -107,7 +110,7 @@ class Gathered:
                 return
 
     def _together(self, some: Sequence[_Piece]) -> None:
-        """All of them, sent at once."""
+        """Send all of them in one transaction, with one round trip."""
         session = self._session
         with explained(session.address):
             db = session.connection
@@ -127,7 +130,7 @@ class Gathered:
 
 
 def _is_cut_off(error: Exception | None) -> bool:
-    """Did the connection break, for all?"""
+    """Whether the connection broke, which affects all writes."""
     return isinstance(error, CutOffError) and not isinstance(error, NotWhereItWasError)
 
 
@@ -136,7 +139,7 @@ _KNOWN: Final = Lock()
 
 
 def join(address: Address) -> Gathered:
-    """The writes of this process into a database, until `leave`."""
+    """The shared connection of this process to a database, until `leave`."""
     with _KNOWN:
         gathered, users = _SHARED.get(address) or (Gathered(Session(address)), 0)
         _SHARED[address] = gathered, users + 1
@@ -144,7 +147,7 @@ def join(address: Address) -> Gathered:
 
 
 def leave(gathered: Gathered) -> None:
-    """One run writes no more."""
+    """Release it; the last user closes the connection."""
     with _KNOWN:
         _same, users = _SHARED.pop(gathered.address)
         if users > 1:

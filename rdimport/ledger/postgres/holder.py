@@ -1,4 +1,4 @@
-"""A process of a machine, and whether it is still there."""
+"""Identifies a process of a machine, and tells whether it still exists."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from typing import NamedTuple
 
 
 class Holder(NamedTuple):
-    """Who has a turn: the name of a machine, what tells it from others, and a process of it."""
+    """The holder of a lease: host name, an identifier of the machine and its boot, a process, and
+    the start of the process in clock ticks since boot (`/proc/PID/stat`, see proc(5)).
+    """
 
     host: str
     machine: str
@@ -20,18 +22,18 @@ class Holder(NamedTuple):
 
     @property
     def name(self) -> str:
-        """By which the database knows its connections."""
+        """The `application_name` of its connections: at most 63 bytes, without the host's name."""
         machine = blake2b(f"{self.host} {self.machine}".encode(), digest_size=6).hexdigest()
         return f"rdimport {self.process} {self.since} {machine}"
 
 
 def myself() -> Holder:
-    """This process, as others are told of it."""
+    """This process."""
     return Holder(socket.gethostname(), _machine(), os.getpid(), _begun(os.getpid()))
 
 
 def is_gone(holder: Holder, me: Holder) -> bool:
-    """Has a process of this very machine ended without letting go?"""
+    """Whether it was a process of this machine that no longer exists."""
     if not me.machine or holder.machine != me.machine or sys.platform == "win32":
         return False
     try:
@@ -44,7 +46,9 @@ def is_gone(holder: Holder, me: Holder) -> bool:
 
 
 def _machine() -> str:
-    """This start of this machine, and which of its processes can be seen from here."""
+    """Boot and process namespace of this machine; empty where the system does not tell (only Linux
+    does).
+    """
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         return f"{boot} {Path('/proc/self/ns/pid').readlink()}"

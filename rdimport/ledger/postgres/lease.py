@@ -1,5 +1,5 @@
-"""Whose turn an account is: a lease with an epoch, for order and quick recovery. What keeps a row
-from being sent twice is the claim, not this.
+"""Leases of accounts and quotas. A lease provides order and quick recovery; it is the claim of a
+row that prevents it from being sent twice.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from rdimport.ledger.postgres.session import SILENCE, Session
 from rdimport.ledger.records import Lost
 
 SECONDS: Final = 30.0
-"""How long a lease lasts unless it is renewed."""
+"""Seconds for which a lease lasts unless it is renewed."""
 
 _EVERYBODY: Final = b""
-"""The turn of whoever keeps runs from beginning, also those of accounts that never had a turn."""
+"""The lease of a process that prevents all runs, also of new accounts, from beginning."""
 
 _TAKE: Final = """
 INSERT INTO rdimport.lease AS l (quota, epoch, holder, machine, process, since, until)
@@ -46,7 +46,7 @@ SELECT standing, extract(epoch FROM clock_timestamp())::float8,
 FROM rdimport.lease WHERE quota = %s
 """
 WARY: Final = 15 * 60.0
-"""Seconds for which rows of a process that was lost are not sent again, though somebody asks."""
+"""Seconds for which `--resend uncertain` does not apply to the rows of a lost process."""
 
 _LOST: Final = """
 SELECT r.name, l.holder, l.machine, l.process, l.since,
@@ -61,7 +61,7 @@ ORDER BY l.at DESC
 
 
 def boottime() -> float:
-    """Seconds that go on while the machine sleeps, where the system has such a clock."""
+    """Seconds since boot. On Linux this includes suspension (clock_gettime(2), CLOCK_BOOTTIME)."""
     if sys.platform == "linux":
         now = time.clock_gettime(time.CLOCK_BOOTTIME)
     else:
@@ -70,15 +70,16 @@ def boottime() -> float:
 
 
 class Lease(NamedTuple):
-    """A turn that was taken: nobody has had it since, as long as the epoch is this."""
+    """A lease that was taken. As long as its epoch is stored, nobody else has had it since."""
 
     quota: bytes
     epoch: int
 
 
 def take(session: Session, quota: bytes, account: str, *, pace: bool = False) -> Lease:
-    """Take a turn that nobody has, of an account or with `pace` of the quota of its key. Raises
-    LedgerBusyError.
+    """Take the lease of an account or, with `pace`, of the quota of its key.
+
+    Raises LedgerBusyError, naming the holder, if it is taken or all runs are prevented.
     """
     found = session.query(
         "SELECT quota, epoch, holder, machine, process, since, until > clock_timestamp()"
@@ -115,7 +116,7 @@ def take(session: Session, quota: bytes, account: str, *, pace: bool = False) ->
 
 
 def _note_lost(session: Session, epoch: int, holder: Holder, me: Holder) -> None:
-    """Remember whoever let go of nothing, and may come back."""
+    """Record a holder that did not release its lease, and may come back."""
     if holder.host and holder != me and not is_gone(holder, me):
         session.change(
             "INSERT INTO rdimport.lost VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
@@ -124,8 +125,8 @@ def _note_lost(session: Session, epoch: int, holder: Holder, me: Holder) -> None
 
 
 def lost_lately(session: Session, destination: str) -> Lost | None:
-    """The run of a destination whose process was lost last, with rows that it may still send: until
-    `WARY` seconds have passed, unless it has ended for sure.
+    """The run of a destination whose process was lost last, if it may still send rows: within
+    `WARY` seconds, and unless the process is known to have ended.
     """
     found = session.query(_LOST, (WARY, destination, WARY))
     me = myself()
@@ -136,8 +137,8 @@ def lost_lately(session: Session, destination: str) -> Lost | None:
 
 
 def _end_sessions(session: Session, holder: Holder) -> None:
-    """End what the one before has begun and not ended, unless it has let go: frozen in the middle
-    of it, it would keep its rows from everybody. If it comes back, it connects again.
+    """Terminate the connections of a holder that did not release its lease: frozen within a
+    transaction, it would keep its rows locked. If it comes back, it connects again.
     """
     if holder.host and holder != myself():
         session.query(
@@ -165,8 +166,8 @@ def whose(destination: str) -> bytes:
 
 
 def seize(session: Session, quota: bytes) -> Lease:
-    """Take a turn from whoever has it, and keep it from nobody: who has an account by other means
-    wants nothing but an epoch of its own.
+    """Take a lease over without holding it: for a caller that holds the account by other means,
+    and only needs an epoch of its own.
     """
     found = session.change(
         "INSERT INTO rdimport.lease AS l (quota, epoch, holder, machine, process, since, until)"
@@ -178,8 +179,8 @@ def seize(session: Session, quota: bytes) -> Lease:
 
 
 def take_all(session: Session) -> list[Lease] | None:
-    """Take every turn, and the one of accounts that never had any, to be renewed: from here on no
-    run can begin. None, and none is taken, if somebody has one.
+    """Take all leases, and that which prevents runs of new accounts; the caller must renew them.
+    Returns None, and takes none, if any is held.
     """
     me = myself()
     with session.transaction(SILENCE) as db:
@@ -205,7 +206,7 @@ def take_all(session: Session) -> list[Lease] | None:
 
 
 def is_taken(session: Session, quota: bytes) -> bool:
-    """Has somebody the turn?"""
+    """Whether a lease is held."""
     found = session.query(
         "SELECT holder, machine, process, since FROM rdimport.lease"
         " WHERE quota = %s AND until > clock_timestamp()",

@@ -1,4 +1,4 @@
-"""What became of every row, in a database that many machines share."""
+"""The ledger in a PostgreSQL database that many machines share."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class PostgresLedger:
-    """An open ledger. Not for two threads at the same time. Every method raises LedgerError."""
+    """An open ledger. Not thread-safe. Every method may raise LedgerError."""
 
     def __init__(self, session: Session, key: bytes, timeline: str) -> None:
         self.session = session
@@ -63,14 +63,14 @@ class PostgresLedger:
 
     @property
     def gathered(self) -> Gathered:
-        """Over which all runs of this process write what they send."""
+        """The connection that all runs of this process share for what they send."""
         if self._gathered is None:
             self._gathered = join(self.session.address)
         return self._gathered
 
     @contextmanager
     def transaction(self, within: float | None = None) -> Iterator[Connection]:
-        """All or nothing, durable at its end, and within some seconds."""
+        """A transaction, durable at its end; `within` limits its seconds."""
         with self.session.transaction(within) as db:
             yield db
 
@@ -92,7 +92,7 @@ class PostgresLedger:
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """All questions are about one moment."""
+        """Let all queries see the same moment."""
         self.query("SELECT 1")
         self.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         self._looking = True
@@ -105,15 +105,15 @@ class PostgresLedger:
 
     @property
     def key(self) -> bytes:
-        """32 bytes that all hashes are keyed with."""
+        """The key of all hashes, 32 bytes."""
         return self._key
 
     def digests(self, texts: Sequence[str], size: int = 16) -> list[bytes]:
-        """Keyed hashes: nobody without the key can find out whose they are."""
+        """Keyed hashes: without the key, nobody can find out whose they are."""
         return hashed(self._key, texts, size)
 
     def run(self, name: str | None = None) -> PostgresRun:
-        """The run of that name, or the latest one. Raises UsageError when there is none."""
+        """The run of that name, or the latest one. Raises UsageError if there is none."""
         found = self.query(
             "SELECT id, destination, name FROM rdimport.run WHERE name = coalesce(%s, name)"
             " ORDER BY id DESC LIMIT 1",
@@ -133,11 +133,11 @@ class PostgresLedger:
         *,
         held: Held | None = None,
     ) -> PostgresRun:
-        """Begin a run. Rows that an earlier one left on their way become uncertain.
+        """Begin a run. Rows that an earlier one left in flight become uncertain.
 
-        Only who has the account may call this; `held` is what `PostgresStore.hold` gave. Raises
-        LedgerBusyError where another one has it by now; UsageError where the key that the run has a
-        `key_claim` to send with is not the account's.
+        The caller must hold the account: `held` is the result of `PostgresStore.hold`. Raises
+        LedgerBusyError if another process has taken the account over, and UsageError if the key in
+        the run's `key_claim` does not belong to the account.
         """
         if isinstance(held, renewing.Held):
             turn = held.lease
@@ -175,12 +175,12 @@ class PostgresLedger:
         return lease.lost_lately(self.session, destination)
 
     def latest(self, most: int) -> list[str]:
-        """The names of the latest runs, the newest first."""
+        """The names of the latest runs, newest first."""
         found = self.query("SELECT name FROM rdimport.run ORDER BY id DESC LIMIT %s", most)
         return [name for (name,) in found]
 
     def unfinished(self) -> list[tuple[str, str]]:
-        """Name and account of each run that has no end: at work, or killed."""
+        """Name and account of each run without an end: active or killed."""
         found = self.query(
             "SELECT name, facts::json ->> 'account' FROM rdimport.run"
             " WHERE finished_at IS NULL AND exit_code IS NULL"
@@ -188,7 +188,7 @@ class PostgresLedger:
         return [(name, account) for name, account in found]
 
     def destination(self, identity: str) -> int | None:
-        """The number of a destination, None when nothing was ever sent there."""
+        """The number of a destination; None if nothing was ever sent there."""
         found = self.query("SELECT id FROM rdimport.destination WHERE identity = %s", identity)
         return found[0][0] if found else None
 
@@ -200,7 +200,7 @@ class PostgresLedger:
         )
 
     def knows_of_0_1(self, destination: int) -> bool:
-        """Whether release 0.1.0 sent something there, in a ledger that was copied into this one."""
+        """Whether release 0.1.0, whose cleaners differ, sent rows there, before a copy was made."""
         return bool(
             self.query(
                 "SELECT 1 FROM rdimport.run WHERE destination = %s AND id <= (SELECT value::int"
@@ -210,23 +210,23 @@ class PostgresLedger:
         )
 
     def known(self, destination: int, identities: pl.Series) -> pl.DataFrame:
-        """What is known of some conversions, in the schema `KNOWN`; without those never sent."""
+        """What is known about the given conversions, in the schema `KNOWN`, without unsent ones."""
         return known(self.query, destination, identities)
 
     def sources(self, destination: int) -> pl.Series:
-        """All hashes by which accepted conversions can be recognised: Int64, in order."""
+        """The source hashes of all accepted conversions: Int64, sorted."""
         return sources(self.session, destination)
 
     def see_name(self, name: str) -> str:
-        """The name of a run, which is the name of its report's folder. Raises LedgerDamagedError
-        for one that we would not give, which may lead to a folder of somebody else.
+        """The name of a run, which is that of its report's folder. Raises LedgerDamagedError for
+        one that rdimport does not give, as it may lead to another folder.
         """
         if not is_run(name):
             raise self.damaged(_("it has a run with the name {name}", name=ascii(name)[:80]))
         return name
 
     def knows_run(self, name: str) -> bool:
-        """Is there a run of that name?"""
+        """Whether there is a run of that name."""
         return bool(self.query("SELECT 1 FROM rdimport.run WHERE name = %s", name))
 
     def unrecognised(
@@ -236,33 +236,33 @@ class PostgresLedger:
         before: int | None,
         fingerprints: Callable[[], Sequence[str]],
     ) -> list[Unrecognised]:
-        """The conversions of runs `before` this one that its new rows may be without being
-        recognised.
+        """The conversions of runs `before` this one that its new rows may be, but would not
+        match.
         """
         return unrecognised(NamingBooks(self), destination, names, before, fingerprints)
 
     def note_attempt(self, attempt: Attempt) -> None:
-        """Note a run that ended before it began."""
+        """Record a run that ended before it began."""
         note_attempt(self, attempt)
 
     def latest_of_jobs(self, since: datetime | None = None) -> list[Latest]:
-        """The latest run or attempt of each account and job, the newest first."""
+        """The latest run or attempt of each account and job, newest first."""
         return latest(lines(self), since)
 
     def latest_by(self, part: Callable[[datetime], date]) -> dict[date, list[Latest]]:
-        """The same of each part of time."""
+        """The same for each period."""
         return latest_by(lines(self), part)
 
     def looked_through(self) -> Found:
-        """What the ledger holds, and what is wrong with it."""
+        """Check the ledger; returns what it contains and what is wrong."""
         return looked_through(self)
 
     @contextmanager
     def content(self) -> Iterator[PostgresContent]:
-        """All that the ledger knows at one moment."""
+        """A snapshot of its contents. No run may be active."""
         with self.snapshot():
             yield PostgresContent(self)
 
     def damaged(self, what: str) -> LedgerError:
-        """The error for a ledger that cannot be trusted."""
+        """The error for a damaged ledger."""
         return damaged(self.session.address, what)

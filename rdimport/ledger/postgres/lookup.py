@@ -1,4 +1,4 @@
-"""Many conversions looked up at once."""
+"""Looks up many conversions at once."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ COPY (SELECT source FROM rdimport.conversion WHERE destination = %s AND state = 
 
 
 class Asked(Protocol):
-    """A ledger that is asked."""
+    """The function that queries a ledger."""
 
     def __call__(self, sql: LiteralString, *values: object) -> list[tuple[Any, ...]]:
-        """All rows of a question."""
+        """All rows of a query."""
 
 
 def known(ask: Asked, destination: int, identities: pl.Series) -> pl.DataFrame:
-    """What is known of some conversions, in the schema `KNOWN`; without those never sent."""
+    """What is known about the given conversions, in the schema `KNOWN`, without unsent ones."""
     import polars as pl  # noqa: PLC0415  a fifth of a second, and most commands look nothing up
 
     from rdimport.core.schemas import KNOWN  # noqa: PLC0415
@@ -46,7 +46,7 @@ def known(ask: Asked, destination: int, identities: pl.Series) -> pl.DataFrame:
 
 
 def sources(session: Session, destination: int) -> pl.Series:
-    """All hashes by which accepted conversions can be recognised: Int64, in order."""
+    """The source hashes of all accepted conversions: Int64, sorted."""
     import polars as pl  # noqa: PLC0415  as in `known`
 
     found = array("q")

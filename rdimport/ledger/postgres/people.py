@@ -1,4 +1,4 @@
-"""What the ledger knows of people, and how it forgets them, in PostgreSQL."""
+"""Personal data in the ledger, and its removal, in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ _TABLES: Final = ("outcome", "conversion", "input", "run", "attempt", "named")
 
 
 class PeopleBooks:
-    """`parts.PeopleBooks`."""
+    """Implements `parts.PeopleBooks`."""
 
     def __init__(self, ledger: Database) -> None:
         self._ledger = ledger
 
     def remembered(self) -> frozenset[str]:
-        """The names of the runs that know something of people."""
+        """Names of the runs with personal data."""
         found = self._ledger.query("SELECT name FROM rdimport.run WHERE forgotten_at IS NULL")
         return frozenset(name for (name,) in found)
 
     def forgotten(self) -> list[str]:
-        """The names of the runs that know nothing of people any more."""
+        """Names of the runs whose personal data was removed."""
         found = self._ledger.query(
             "SELECT name FROM rdimport.run WHERE forgotten_at IS NOT NULL ORDER BY id"
         )
         return [self._ledger.see_name(name) for (name,) in found]
 
     def report_dirs(self) -> list[Path]:
-        """The folders in which runs put their reports."""
+        """The report folders of all runs."""
         found = self._ledger.query(
             "SELECT DISTINCT facts::json ->> 'report_dir' FROM rdimport.run ORDER BY 1"
         )

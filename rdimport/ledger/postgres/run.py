@@ -1,4 +1,4 @@
-"""The books of one run: what was read, what left, what became of it."""
+"""The records of one run: what was read, what was sent, and the results."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from rdimport.ledger.postgres.lease import Lease
 
 _LONGER: Final = 8
-"""Bytes of a payload's hash; those that release 0.1.0 noted have one more."""
+"""Bytes of a payload's hash; those of release 0.1.0 have one more."""
 
 
 class PostgresRun(RunReader):
-    """The books of one run. Without a `turn` they can only be read."""
+    """The records of one run; read-only without `turn`, the lease of its account."""
 
     def __init__(
         self,
@@ -67,18 +67,18 @@ class PostgresRun(RunReader):
 
     @property
     def is_lost(self) -> bool:
-        """Has another process taken the account over? Then no further row may leave."""
+        """Whether another process has taken over the account. Then no further row may be sent."""
         return self._written is not None and self._written.is_lost
 
     def may_send(self) -> bool:
-        """May rows that were claimed still leave? Not where this process slept for longer than its
-        turn lasts, and nobody has said since that it is still its own.
+        """Whether claimed rows may still be sent: not after this process slept for longer than its
+        lease lasts, until the database has confirmed that nobody took it.
         """
         sure = self._writes.is_fresh() or (self._held is not None and self._held.is_held())
         return sure and not self._writes.is_lost
 
     def record_input(self, file: int, table: Input) -> None:
-        """Note one table of the input."""
+        """Record one table of the input."""
         with self.ledger.transaction(SILENCE) as db:
             db.execute(
                 "INSERT INTO rdimport.input VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
@@ -88,8 +88,9 @@ class PostgresRun(RunReader):
     def record_rows(
         self, rows: int, left_out: int, outcomes: Sequence[Outcome], already: int = 0
     ) -> None:
-        """Note rows that were read, and the end of those that end without being sent; of those that
-        were imported `already`, only how many. All at once: a run may be killed at any time.
+        """Record rows that were read, with the results of those that end without being sent. Of
+        rows imported `already`, only the number is recorded. Atomic, as a run may be killed at any
+        time.
         """
         with self.ledger.transaction(SILENCE) as db:
             self._writes.record(db, outcomes)  # conversions are locked before runs, everywhere
@@ -102,7 +103,7 @@ class PostgresRun(RunReader):
             )
 
     def count_filled(self, rows_by_field: Mapping[str, int]) -> None:
-        """Note how many rows that are put away have a value in each field; 0 counts too."""
+        """Record how many spooled rows have a value in each field, zeros included."""
         with self.ledger.transaction(SILENCE) as db:
             db.execute(
                 "INSERT INTO rdimport.filled AS f SELECT %s, * FROM unnest(%s::text[], %s::int[])"
@@ -111,7 +112,7 @@ class PostgresRun(RunReader):
             )
 
     def count_suspects(self, cells_by_code: Mapping[str, int]) -> None:
-        """Note how many cells of rows that can be sent look wrong, by code."""
+        """Record how many cells of sendable rows look wrong, by code."""
         if not cells_by_code:
             return
         with self.ledger.transaction(SILENCE) as db:
@@ -122,7 +123,9 @@ class PostgresRun(RunReader):
             )
 
     def note_names(self, names: Names) -> None:
-        """Note under which identity rows are sent, and which of them are known under it."""
+        """Record under which conversion_identifier rows are sent, and how many are known under
+        it.
+        """
         with self.ledger.transaction(SILENCE) as db, db.cursor() as cursor:
             cursor.executemany(
                 "INSERT INTO rdimport.named AS n VALUES (%s, %s, %s, %s, %s, %s, %s)"
@@ -133,14 +136,14 @@ class PostgresRun(RunReader):
         self._keep_names(names)
 
     def adopt(self, payloads: Mapping[bytes, bytes], *, last: bool) -> None:
-        """Note the payload's hash by identity of conversions that an earlier release sent; of
-        several the `last`, else the first.
+        """Record payload hashes by identity for conversions that an older release sent. If a
+        conversion has several rows, the `last` or the first one counts.
         """
         known = dict(payloads)
         self._adopted = {**self._adopted, **known} if last else {**known, **self._adopted}
 
     def keep_adopted(self) -> None:
-        """From now on those conversions are compared with these hashes."""
+        """Compare those conversions with these hashes from now on."""
         if not self._adopted:
             return
         with self.ledger.transaction(SILENCE) as db:
@@ -153,11 +156,11 @@ class PostgresRun(RunReader):
         self._adopted = {}
 
     def sources(self) -> pl.Series:
-        """All hashes by which conversions that were accepted can be recognised: Int64, in order."""
+        """The source hashes of all accepted conversions: Int64, sorted."""
         return self.ledger.sources(self.destination)
 
     def note_sources(self, identities: Sequence[bytes], sources: Sequence[int]) -> None:
-        """Note by which hash of its cells each conversion can be recognised."""
+        """Record the source hash of each conversion's cells."""
         with self.ledger.transaction(SILENCE) as db:
             db.execute(
                 "UPDATE rdimport.conversion c SET source = g.source"
@@ -168,8 +171,8 @@ class PostgresRun(RunReader):
             )
 
     def unfinished_resend(self) -> frozenset[int]:
-        """The numbers of the runs that began this run's request to resend and
-        did not complete it: what they have sent is not sent again.
+        """The numbers of the runs that began the same `--resend` and did not finish it: what they
+        have sent is not sent again.
         """
         books = ResendBooks(self.ledger, self.destination)
         return resends_begun(books, self.number, self.facts().record)
@@ -180,9 +183,11 @@ class PostgresRun(RunReader):
         ended: Sequence[RowResult | SendAttempt],
         counters: Counters,
     ) -> Sequence[SendAttempt]:
-        """Write down, durably and in one go, rows that are about to leave and rows that came to an
-        end. Returns those of `begun` that this run has claimed: only they may leave. What became
-        of the others is noted here. A `SendAttempt` among `ended` did not arrive.
+        """Record, durably and atomically, rows about to be sent and results of rows.
+
+        Returns those of `begun` that this run has claimed; only they may be sent. What became of
+        the others is recorded here. A `SendAttempt` among `ended` did not arrive. Raises
+        LedgerError, after which no row of `begun` may be sent.
         """
         if not self._writes.done:  # from here on all runs of this process share a connection
             self.ledger.session.close()
@@ -198,8 +203,8 @@ class PostgresRun(RunReader):
         resume_at: datetime | None = None,
         found: Ending | None = None,
     ) -> None:
-        """Close the books. `resume_at` is when it makes sense to go on, where that is known; what
-        else was `found` goes beside what the person said of the run.
+        """Record the end of the run. `resume_at` is the time from which continuing makes sense, if
+        known; `found` is stored with the user's settings.
         """
         with self.ledger.transaction(SILENCE) as db:
             settle(AccountBooks(db), [self.number])

@@ -1,4 +1,4 @@
-"""The tables of a shared ledger, and what a database must promise before one is made in it."""
+"""The tables of a shared ledger, and the settings that its database must have."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rdimport.ledger.postgres.trouble import notes_lost, restored, timeline_chan
 VERSION: Final = 5
 
 ON_ITS_WAY, ACCEPTED, UNCERTAIN, REFUSED, FREE = 0, 1, 2, 3, 9
-"""The states of a conversion. FREE: it was claimed once, and did not arrive."""
+"""The states of a conversion. FREE: it was claimed, and did not arrive."""
 
 # A conversion is claimed, and known, in one row of one unique index: with a table for what is on
 # its way beside one for what is known, a claim that began before a row went from one to the other
@@ -142,8 +142,8 @@ made from a template, has others.
 
 
 class Standing(NamedTuple):
-    """What a database says of how safely it keeps notes. `standbys` are their states, as far as
-    they may be seen.
+    """The settings of a database that decide whether commits are durable. `standbys` are their
+    states, None where this user may not see them.
     """
 
     fsync: str
@@ -153,7 +153,7 @@ class Standing(NamedTuple):
 
 
 def weakness(found: Standing) -> str:
-    """Why notes that were acknowledged could be lost; nothing where they are safe."""
+    """Why acknowledged commits could be lost; empty if they are safe."""
     if found.fsync != "on":
         return _("it runs with fsync = off, and forgets what it acknowledged when it is cut off")
     if found.full_page_writes != "on":
@@ -173,7 +173,7 @@ def weakness(found: Standing) -> str:
 
 
 def refuse_weak(session: Session) -> None:
-    """Raises LedgerError where the database may forget what it acknowledged."""
+    """Raise LedgerError for a database that may lose acknowledged commits."""
     ((fsync, pages, names),) = session.query(
         "SELECT current_setting('fsync'), current_setting('full_page_writes'),"
         " current_setting('synchronous_standby_names')"
@@ -199,9 +199,10 @@ def refuse_weak(session: Session) -> None:
 
 
 def make(session: Session, key: bytes) -> bool:
-    """Make the tables where there are none, and bring those of an earlier release up to date; tells
-    whether there were none. Raises LedgerError where they are a later release's, or go with another
-    key, or the database is not safe.
+    """Create the tables, or upgrade those of an earlier release; returns whether they were created.
+
+    Raises LedgerError if they belong to a later release or to another key, or if the database may
+    lose acknowledged commits.
     """
     refuse_weak(session)
     with session.transaction() as db:
@@ -230,8 +231,9 @@ def is_there(session: Session) -> bool:
 
 
 def see(session: Session, key: bytes, *, trusting: bool = False) -> str:
-    """See that a ledger of this release and this key is there; returns its timeline. Raises
-    LedgerError; LedgerLostError where it forgot something, unless `trusting`.
+    """Check that there is a ledger of this release and this key; returns the timeline it stores.
+
+    Raises LedgerError; LedgerLostError if a run found records missing, unless `trusting`.
     """
     settings = dict(session.query("SELECT name, value FROM rdimport.setting"))
     where = session.address.shown
@@ -264,7 +266,7 @@ def see(session: Session, key: bytes, *, trusting: bool = False) -> str:
 
 
 def trust(session: Session) -> None:
-    """Take the database as it is, whatever it may have forgotten: a person says so."""
+    """Accept the database as it is, although records may be missing: the user has confirmed it."""
     with session.transaction() as db:
         db.execute("DELETE FROM rdimport.setting WHERE name = 'lost'")
         db.execute(f"UPDATE rdimport.setting SET value = {TIMELINE} WHERE name = 'timeline'")
@@ -273,7 +275,7 @@ def trust(session: Session) -> None:
 
 
 def put_aside(session: Session, key: bytes) -> str:
-    """Give the tables another name, and make new ones; returns that name."""
+    """Rename the schema, and create new tables; returns its new name."""
     aside = f"rdimport_{datetime.now(UTC):%Y%m%d_%H%M%S}"
     with session.transaction() as db:
         db.execute(f"ALTER SCHEMA rdimport RENAME TO {aside}".encode())
@@ -282,13 +284,13 @@ def put_aside(session: Session, key: bytes) -> str:
 
 
 def timeline(session: Session) -> str:
-    """Which history of the database is served now."""
+    """The timeline of the database now."""
     ((now,),) = session.query(f"SELECT {TIMELINE}")
     return str(now)
 
 
 def see_place(session: Session) -> None:
-    """Raises LedgerLostError where these are not the tables that were made, but a copy of them."""
+    """Raise LedgerLostError if these tables are a copy of those that were created."""
     found = session.query("SELECT value FROM rdimport.setting WHERE name = 'place'")
     with session.transaction() as db:
         now = _place(db)
@@ -304,14 +306,14 @@ def _place(db: Connection) -> str:
 
 
 def _note_place(db: Connection) -> None:
-    """Remember which tables these are, unless that is known."""
+    """Store which tables these are, unless that is stored."""
     db.execute(
         "INSERT INTO rdimport.setting VALUES ('place', %s) ON CONFLICT DO NOTHING", (_place(db),)
     )
 
 
 def see_timeline(address: Address, noted: str, now: str) -> None:
-    """Raises LedgerLostError where the database is not the one that was noted."""
+    """Raise LedgerLostError if the timeline has changed."""
     if noted != now:
         raise timeline_changed(address, noted, now)
 

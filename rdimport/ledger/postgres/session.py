@@ -1,7 +1,7 @@
-"""A connection to the database whose every commit is durable, or fails.
+"""A connection whose commits are either durable or fail.
 
-Behind a pooler that gives each transaction another server process (PgBouncer), settings are made
-within each transaction, and nothing is prepared.
+Behind a pooler in transaction mode (PgBouncer), settings are made in each transaction, and
+statements are not prepared: the next transaction may use another server process.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _WAY: Final[dict[str, Any]] = {
     "tcp_user_timeout": 10_000,
     "target_session_attrs": "read-write",
 }
-"""A server that is gone is noticed within ten seconds, also where nothing says so."""
+"""Parameters of libpq, so that a vanished server is noticed within about ten seconds."""
 
 _SETTINGS: Final[dict[str, str]] = {
     "synchronous_commit": "on",  # whatever the server, the database or the role says
@@ -49,16 +49,16 @@ _OF_ITS_OWN: Final[dict[str, str]] = {
     "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "3",
 }
-"""What makes no sense for a process that a pooler lends."""
+"""Settings for a server process of our own, not for one behind a pooler."""
 
 SILENCE: Final = 30.0
-"""Seconds within which the database must have done what is small."""
+"""Seconds within which the database must complete a small transaction."""
 
 BEGIN: Final = b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 
 
 class Session:
-    """A connection that can be made anew. Not for two threads at the same time."""
+    """A connection that is reopened when it broke. Not thread-safe."""
 
     def __init__(self, address: Address) -> None:
         self.address = address
@@ -73,7 +73,7 @@ class Session:
         self.end()
 
     def close(self) -> None:
-        """End the connection; the next use makes a new one."""
+        """Close the connection; the next use opens a new one."""
         db, self._db = self._db, None
         if db is not None:
             with suppress(psycopg.Error):
@@ -85,7 +85,7 @@ class Session:
 
     @property
     def connection(self) -> Connection:
-        """The connection, made where there is none, or where it broke. Raises psycopg.Error."""
+        """The connection, opened if necessary. Raises psycopg.Error."""
         if self._db is None or self._db.closed:
             self._db = self._connected()
         return self._db
@@ -114,21 +114,21 @@ class Session:
             self._warnings.append(said.message_primary or "?")
 
     def prepare(self, db: Connection) -> None:
-        """Make the settings of a transaction that has begun."""
+        """Make the settings of a transaction that has begun, if behind a pooler."""
         self._warnings.clear()
         if self.pooled:
             db.execute(*_settings(_SETTINGS, local=True))
 
     def committed(self) -> None:
-        """Raises NotReplicatedError where the database had doubts about a commit."""
+        """Raise NotReplicatedError if the database warned at a commit."""
         if self._warnings:
             said, self._warnings = self._warnings, []
             raise not_replicated(self.address, said)
 
     @contextmanager
     def watched(self, db: Connection, seconds: float) -> Iterator[None]:
-        """End the connection where what is done with it takes longer: a server that says nothing,
-        or waits for a standby that is gone, would be waited for without end.
+        """Close the connection if what is done with it takes longer. Otherwise a silent server, or
+        one that waits for a lost standby, would be waited for endlessly.
         """
         watchdog.watch(self, db, seconds)
         try:
@@ -138,8 +138,8 @@ class Session:
 
     @contextmanager
     def transaction(self, within: float | None = None) -> Iterator[Connection]:
-        """All or nothing, durable at its end; the connection is ended where it takes longer than
-        `within`. Raises LedgerError.
+        """A transaction, durable at its end. The connection is closed if it takes longer than
+        `within` seconds. Raises LedgerError.
         """
         with explained(self.address), ExitStack() as stack:
             db = self.connection
@@ -158,7 +158,7 @@ class Session:
     def query(
         self, sql: LiteralString, values: Sequence[object] | Mapping[str, object] = ()
     ) -> list[tuple[Any, ...]]:
-        """All rows of a question. Raises LedgerError."""
+        """All rows of a query. Raises LedgerError."""
         with explained(self.address):
             done = self.connection.execute(sql, values)
             return done.fetchall() if done.description else []
@@ -166,8 +166,9 @@ class Session:
     def change(
         self, sql: LiteralString, values: Sequence[object] | Mapping[str, object] = ()
     ) -> list[tuple[Any, ...]]:
-        """One statement that changes something, durable when it ends; the rows that it returns.
-        Raises LedgerError, also where the database says nothing for `SILENCE` seconds.
+        """Execute one statement in a transaction of its own; returns its rows.
+
+        Raises LedgerError, also if the database is silent for `SILENCE` seconds.
         """
         with self.transaction(SILENCE) as db:
             done = db.execute(sql, values)
@@ -175,13 +176,13 @@ class Session:
 
 
 def see_commit(answer: psycopg.Cursor[tuple[Any, ...]]) -> None:
-    """Raises psycopg.Error where a transaction was rolled back instead."""
+    """Raise psycopg.Error if the transaction was rolled back instead."""
     if answer.statusmessage != "COMMIT":
         raise psycopg.InternalError("the transaction was rolled back")
 
 
 def roll_back(db: Connection) -> None:
-    """Leave a transaction that failed; a connection that is in no state to do so is closed."""
+    """Roll back a failed transaction; if that is not possible, close the connection."""
     try:
         if db.info.transaction_status is pq.TransactionStatus.IDLE:
             return

@@ -1,7 +1,7 @@
-"""The statements of which the promise is made: claim, end, take over.
+"""The statements that prevent a row from being sent twice: claim, result, takeover.
 
-A claim is a compare-and-swap on one row of one unique index: for one identity and attempt, one
-worker at most gets the row back. An end is evidence of its attempt, whoever has the turn now.
+A claim is a compare-and-swap on one row of one unique index: for each identity and attempt, at most
+one worker gets the row back. A result is evidence of its attempt, whoever has the lease now.
 """
 
 from __future__ import annotations
@@ -62,9 +62,9 @@ ON CONFLICT (run, minute) DO UPDATE SET requests = m.requests + excluded.request
     seconds = m.seconds + excluded.seconds, accepted = m.accepted + excluded.accepted
 RETURNING (SELECT count(*) FROM done), 1 / (SELECT count(*) FROM mine)
 """
-"""Rows that were accepted, and what the minute of the sending adds to its counts. Fails, and the
-transaction with it, where this write of a run was done already, or the database is another one
-than before: nothing is counted twice.
+"""Records accepted rows, and adds to the counts of a minute of sending. Fails with the transaction
+(division by zero) if this write was done before, or the timeline has changed: nothing is counted
+twice.
 """
 
 REVERT: Final = f"""
@@ -74,7 +74,9 @@ UPDATE rdimport.conversion c SET state = CASE WHEN c.before IS NULL THEN 9 ELSE 
 FROM {_GIVEN} WHERE {_THIS_ATTEMPT} AND c.state = ANY(%(states)s)
 RETURNING c.identity, c.attempt, c.state
 """
-"""Rows that did not arrive are again what they were, or free: only their own worker says so."""
+"""Rows that did not arrive return to their earlier state, or are free. Only their own worker may
+execute this.
+"""
 
 _BOOK: Final = """
 listed AS (INSERT INTO rdimport.outcome SELECT %(run)s, %(file)s, %(row)s, %(state)s, %(cells)s,
@@ -106,7 +108,7 @@ WITH done AS (UPDATE rdimport.conversion c SET state = CASE WHEN c.was IN (1, 2)
     FROM {_GIVEN} WHERE {_THIS_ATTEMPT} AND c.state = ANY(%(states)s) RETURNING 1),
 {_BOOK}
 """
-"""Who was accepted, or may have been, stays so when a later payload is refused."""
+"""An accepted or uncertain conversion stays so if a later payload is refused."""
 
 _INTERRUPT: Final[LiteralString] = f"""
 UPDATE rdimport.conversion c SET state = 2, problems = '{INTERRUPTED}', receipt = NULL,
@@ -124,14 +126,14 @@ WITH gone AS ({_INTERRUPT} WHERE c.destination = %(destination)s AND c.state = 0
     AND c.epoch < %(epoch)s RETURNING run, file, row),
 {_BOOKED}
 """
-"""What an earlier turn left on its way may have arrived: nobody may send it unasked."""
+"""Rows that an earlier run left in flight may have arrived: they become uncertain."""
 
 DOUBT_LATE: Final[LiteralString] = f"""
 WITH gone AS ({_INTERRUPT} WHERE c.destination = %(destination)s AND c.state = 0
     AND c.epoch < %(epoch)s AND c.identity = ANY(%(identities)s) RETURNING run, file, row),
 {_BOOKED}
 """
-"""The same of a few rows whose claim was committed after the take-over had looked."""
+"""The same for a few rows, whose claims may have been committed after the takeover looked."""
 
 OURS: Final = f"""
 SELECT c.identity, c.state FROM rdimport.conversion c, {_GIVEN} WHERE {_THIS_ATTEMPT}
@@ -144,7 +146,7 @@ WITH done AS (UPDATE rdimport.conversion c SET state = 1, receipt = g.receipt, p
 INSERT INTO rdimport.tally AS t SELECT %(run)s, 'accepted', 1 FROM done
 ON CONFLICT (run, state) DO UPDATE SET rows = t.rows + 1
 """
-"""A row that a take-over held for uncertain did arrive: its answer came late."""
+"""A row that a takeover marked as uncertain was accepted: its answer came late."""
 
 NO_LONGER_UNCERTAIN: Final = """
 WITH gone AS (DELETE FROM rdimport.outcome WHERE run = %(run)s AND file = %(file)s
@@ -171,18 +173,18 @@ counted AS (INSERT INTO rdimport.tally AS t
     ON CONFLICT (run, state) DO UPDATE SET rows = t.rows + excluded.rows)
 SELECT run, bool_or(state = 9) FROM known GROUP BY run
 """
-"""Rows that later runs listed as uncertain, of conversions of which more is known since: they end
-there as they would have, had the answer come in time. One that did not arrive is to be sent. Tells
-the runs, and whether one of their rows is such a one.
+"""Corrects the rows that later runs listed as uncertain, after a late answer: they get the result
+that they would have had if it had come in time. A row that did not arrive becomes pending. Returns
+the runs, and whether any of their rows is pending now.
 """
 
 THEIR_ENDS: Final = "SELECT FROM rdimport.run WHERE id = ANY(%s::int[]) ORDER BY id FOR UPDATE"
-"""Runs that are about to end do so before or after what follows."""
+"""Locks the runs, so that none of them ends meanwhile."""
 
 NOT_OVER: Final = """
 UPDATE rdimport.run SET exit_code = 3 WHERE id = ANY(%s::int[]) AND exit_code IN (0, 1)
 """
-"""A run that had ended, and of which a row is to be sent after all."""
+"""A run that had ended is unfinished: one of its rows is pending."""
 
 NOTHING_FAILED: Final = """
 UPDATE rdimport.run r SET exit_code = 0 WHERE r.id = ANY(%s::int[]) AND r.exit_code = 1
@@ -215,10 +217,10 @@ SELECT identity, state, coalesce(problems, '[]') FROM rdimport.conversion
 WHERE destination = %(destination)s AND identity = ANY(%(identities)s) AND state <> 9
 ORDER BY identity FOR UPDATE
 """
-"""Locked: an answer that comes meanwhile waits, and corrects what is listed by then."""
+"""The rows are locked, so that a late answer waits, and then corrects what was listed meanwhile."""
 
 EPOCH: Final = "SELECT epoch FROM rdimport.lease WHERE quota = %s"
 
 LOST: Final = "INSERT INTO rdimport.setting VALUES ('lost', %s) ON CONFLICT DO NOTHING"
 FOLLOW: Final = "UPDATE rdimport.setting SET value = %s WHERE name = 'timeline' AND value = %s"
-"""A run at work found its own last note after a failover: all that was acknowledged is there."""
+"""An active run found its last record after a failover: nothing acknowledged is missing."""

@@ -1,4 +1,4 @@
-"""Where a shared ledger is kept: a database, with the turn of each account in it."""
+"""The store of a shared ledger: a database, which also has the lease of each account."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rdimport.ledger.postgres.session import Session
 
 
 class PostgresStore:
-    """A database. The key of the ledger's hashes comes from elsewhere."""
+    """A database. The key of the hashes is not stored in it (`address.key_of`)."""
 
     def __init__(self, url: str, key: str | None = None) -> None:
         self._address: Address = parsed(url)
@@ -43,7 +43,7 @@ class PostgresStore:
 
     @property
     def key(self) -> bytes:
-        """What the hashes are keyed with. Raises UsageError where this machine has none."""
+        """The key of the hashes. Raises UsageError if this machine has none."""
         if self._key is None:
             self._key = needed_key(self._told)
         return self._key
@@ -54,9 +54,10 @@ class PostgresStore:
             return schema.is_there(session)
 
     def open(self, *, trusting: bool = False) -> PostgresLedger:
-        """The ledger to write to. Raises LedgerError where nobody has made one, and where the
-        database could forget what it acknowledges; LedgerLostError where it may have forgotten,
-        unless `trusting`.
+        """Open the ledger for writing.
+
+        Raises LedgerError if there is none, or the database may lose acknowledged commits, and
+        LedgerLostError if records may be missing, unless `trusting`.
         """
         with ExitStack() as unless_open:
             session = unless_open.enter_context(Session(self._address))
@@ -69,7 +70,7 @@ class PostgresStore:
         return PostgresLedger(session, self.key, noted)
 
     def if_there(self) -> PostgresLedger | None:
-        """The ledger to look into, None where there is none."""
+        """Open the ledger for reading; None if there is none."""
         with ExitStack() as unless_open:
             session = unless_open.enter_context(Session(self._address))
             if not schema.is_there(session):
@@ -79,27 +80,27 @@ class PostgresStore:
         return PostgresLedger(session, self.key, noted)
 
     def bring_up(self) -> None:
-        """There is no earlier release of these tables."""
+        """Nothing to do: `rdimport fleet init` upgrades the tables."""
 
     def hold(self, account: str) -> AbstractContextManager[renewing.Held]:
-        """Have the turn of an account. Raises LedgerBusyError that names who has it."""
+        """Hold the lease of an account. Raises LedgerBusyError naming the holder."""
         return renewing.hold(self._address, self._quota(account), account)
 
     def hold_of_quota(self, name: str, account: str, destination: str) -> HoldQuota:
-        """What takes the quota of a key, among all machines. It raises LedgerBusyError that names
-        who has it.
+        """The function that holds the quota of a key among all machines. It raises LedgerBusyError
+        naming the holder.
         """
         quota = hashed(self.key, [f"quota {name}"], 16)[0]
         return partial(renewing.hold, self._address, quota, account, pace_of=destination)
 
     def is_held(self, account: str) -> bool:
-        """Is anybody at work on this account?"""
+        """Whether a run of this account is active."""
         with Session(self._address) as session:
             return lease.is_taken(session, self._quota(account))
 
     @contextmanager
     def nobody_at_work(self) -> Iterator[bool]:
-        """Have the turns of all accounts; tells whether that was possible."""
+        """Hold the leases of all accounts; yields whether that was possible."""
         with Session(self._address) as session:
             mine = lease.take_all(session)
         held = [renewing.begin(one, self._address) for one in mine or []]
@@ -110,16 +111,17 @@ class PostgresStore:
                 renewing.end(one, self._address)
 
     def put_away(self) -> list[Path]:
-        """What was moved aside is in the database."""
+        """None: ledgers that were moved aside are in the database."""
         return []
 
     def forget_copies(self, before: datetime) -> int:
-        """No copies are made."""
+        """0: no backups are made."""
         return 0
 
     def take(self, content: Content) -> None:
-        """Let an empty ledger know all that another one knows; its tables are made where there are
-        none. Raises UsageError for one that knows something, or a machine with another key.
+        """Fill an empty ledger, created if necessary, with the contents of another one.
+
+        Raises UsageError if it is not empty, or this machine has another key.
         """
         give_key(content.key, self._told)
         self.make()
@@ -127,18 +129,18 @@ class PostgresStore:
             take(session, content)
 
     def accept(self) -> str:
-        """Go on with a database that may have forgotten something."""
+        """Continue with a database that may lack records."""
         with Session(self._address) as session:
             schema.trust(session)
         return ""
 
     def begin_anew(self) -> str:
-        """Move a ledger aside within its database, and make a new one; says where it is now."""
+        """Move a ledger aside within its database, and create a new one; returns its new schema."""
         with Session(self._address) as session:
             return schema.put_aside(session, self.key)
 
     def make(self) -> bool:
-        """Make the tables where there are none; tells whether it did. Raises LedgerError."""
+        """Create the tables if necessary; returns whether it did. Raises LedgerError."""
         with Session(self._address) as session:
             return schema.make(session, self.key)
 
@@ -147,5 +149,5 @@ class PostgresStore:
 
 
 def quota_of(key: bytes, account: str) -> bytes:
-    """By what the turn of an account is known."""
+    """The key of an account's lease."""
     return hashed(key, [f"turn {fold(account)}"], 16)[0]

@@ -1,4 +1,4 @@
-"""What a database, or the way to it, says: as errors that name the ledger and what to do."""
+"""Turns errors of the database and of the connection to it into LedgerErrors with a remedy."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ _RIGHTS: Final = (errors.InsufficientPrivilege, errors.InvalidAuthorizationSpeci
 
 
 class CutOffError(LedgerError):
-    """The database cannot be reached, or the connection to it broke: it may come back."""
+    """The database cannot be reached, or the connection broke. It may come back."""
 
     exit_code = ExitCode.STOPPED
 
 
 class NotWhereItWasError(CutOffError):
-    """A write of a run was done before, or the database is another one than it was."""
+    """A write of a run was done before, or the timeline of the database has changed."""
 
 
 class NotReplicatedError(LedgerError):
-    """The database warned at a commit: the note may be gone after a failover."""
+    """The database warned at a commit: it may be lost after a failover."""
 
     exit_code = ExitCode.STOPPED
 
 
 class LeaseLostError(LedgerBusyError):
-    """Another worker has taken the account over."""
+    """Another process has taken over the account."""
 
 
 @contextmanager
 def explained(address: Address) -> Iterator[None]:
-    """Turn what psycopg raises into a LedgerError that names the ledger."""
+    """Turn errors of psycopg into a LedgerError that names the ledger."""
     try:
         yield
     except psycopg.Error as error:
@@ -54,7 +54,7 @@ def explained(address: Address) -> Iterator[None]:
 
 
 def as_ledger_error(address: Address, error: psycopg.Error) -> LedgerError:
-    """What an error of the database means for whoever uses the ledger."""
+    """The LedgerError for an error of psycopg."""
     said, where = _said(error), address.shown
     if isinstance(error, errors.UndefinedTable | errors.InvalidSchemaName | errors.UndefinedColumn):
         return LedgerError(
@@ -92,7 +92,7 @@ def as_ledger_error(address: Address, error: psycopg.Error) -> LedgerError:
 
 
 def damaged(address: Address, said: str) -> LedgerDamagedError:
-    """What is said of a ledger that cannot be trusted, whoever found it out."""
+    """The error for a damaged ledger."""
     return LedgerDamagedError(
         _("The ledger {where} is damaged: {said}.", where=address.shown, said=said),
         _("Nothing is sent from it. Ask whoever runs the database to restore it."),
@@ -100,7 +100,7 @@ def damaged(address: Address, said: str) -> LedgerDamagedError:
 
 
 def not_where_it_was(address: Address) -> NotWhereItWasError:
-    """What a write is answered that is not the next one."""
+    """The error for a write that is not the next one of its run."""
     return NotWhereItWasError(
         _(
             "The ledger {where} cannot be reached: {said}.",
@@ -111,7 +111,7 @@ def not_where_it_was(address: Address) -> NotWhereItWasError:
 
 
 def taken_over(address: Address) -> LeaseLostError:
-    """Another process has taken an account over before this one began to send."""
+    """The error for an account that was taken over before this run began to send."""
     return LeaseLostError(
         _("The ledger {where} has given the account to another run.", where=address.shown),
         _("Nothing was sent. Try again later: exit code 75 says so to cron."),
@@ -119,7 +119,9 @@ def taken_over(address: Address) -> LeaseLostError:
 
 
 def is_cut_off(error: psycopg.Error) -> bool:
-    """Did the connection break, or the server go away, rather than a statement fail?"""
+    """Whether the connection broke or the server is not available, as opposed to a failed statement
+    (SQLSTATE classes 08 and 57, and 25006: a standby).
+    """
     state = error.sqlstate
     return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and (
         state is None or state[:2] in ("08", "57") or state == "25006"
@@ -127,7 +129,7 @@ def is_cut_off(error: psycopg.Error) -> bool:
 
 
 def not_replicated(address: Address, warnings: list[str]) -> NotReplicatedError:
-    """A commit that was only half done."""
+    """The error for a commit that a standby may not have."""
     return NotReplicatedError(
         _(
             "The ledger {where} took a note, but warned: {said}. After a failover the note may be "
@@ -140,7 +142,7 @@ def not_replicated(address: Address, warnings: list[str]) -> NotReplicatedError:
 
 
 def timeline_changed(address: Address, noted: str, now: str) -> LedgerLostError:
-    """The database is another one than rows were sent from, or an older state of it."""
+    """The error for a changed timeline."""
     return LedgerLostError(
         _(
             "The ledger {where} was restored, or another server has taken its place (timeline "
@@ -159,7 +161,7 @@ def timeline_changed(address: Address, noted: str, now: str) -> LedgerLostError:
 
 
 def restored(address: Address) -> LedgerLostError:
-    """The tables are a copy of those that rows were sent from."""
+    """The error for tables that are a copy."""
     return LedgerLostError(
         _(
             "The ledger {where} is a copy, restored from a backup or moved from another database. "
@@ -176,7 +178,7 @@ def restored(address: Address) -> LedgerLostError:
 
 
 def notes_lost(address: Address, run: str) -> LedgerLostError:
-    """A run found that its own acknowledged note is gone."""
+    """The error of a run that did not find its own acknowledged record."""
     return LedgerLostError(
         _(
             "The ledger {where} has forgotten what run {run} had noted in it: rows were sent that "

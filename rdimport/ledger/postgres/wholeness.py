@@ -1,4 +1,4 @@
-"""Is a shared ledger whole? Its sums must agree; its files are the database's concern."""
+"""Checks a shared ledger: sums that must agree. Its files are checked by the database."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ _LINES: Final = (
         for table in ("conversion", "outcome", "tally", "minute", "input")
     ),
 )
-"""What is wrong, in which table, and how to count it."""
+"""Possible errors, each with its table and a query that counts it."""
 
 _COUNTED: Final = """
 SELECT r.name, s.state, (SELECT coalesce(sum(rows), 0) FROM rdimport.tally t WHERE t.run = r.id
@@ -71,7 +71,7 @@ FROM rdimport.conversion WHERE state <> 9 GROUP BY 1 ORDER BY 1
 
 
 def looked_through(ledger: Database) -> Found:
-    """Look through all of a ledger. A run may be at work."""
+    """Check the whole ledger. A run may be active."""
     with ledger.snapshot():
         wrong = list(_wrong(ledger))
         if wrong:

@@ -1,5 +1,5 @@
-"""What one write of the journal changes: rows that begin, rows that end. Each write is done once,
-whatever becomes of the connection on the way.
+"""The changes of one write of the journal: rows that begin, rows that end. Each write is done
+exactly once, even if the connection breaks.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class _Write(NamedTuple):
 
 
 class Writes:
-    """The writes of one run. Not for two threads at the same time."""
+    """The writes of one run. Not thread-safe."""
 
     def __init__(
         self,
@@ -58,22 +58,24 @@ class Writes:
         self._digests = digests
         self._counted = Counters()
         self._open: dict[bytes, int] = {}
-        """The attempts of the rows that this process has on their way."""
+        """The attempts of this process's rows in flight."""
         self._again: dict[bytes, int] = {}
-        """Of rows that did not arrive: what is known of them since, as `SendAttempt.version`."""
+        """For rows that did not arrive, their current `SendAttempt.version`."""
         self.done = 0
-        """The last write that was acknowledged."""
+        """The number of the last acknowledged write."""
         self.is_lost = False
         self.lists_doubts = False
-        """Are there rows that an earlier run left uncertain? A late answer may correct them."""
+        """Whether rows were listed that an earlier run left uncertain: they may be corrected."""
         self._sure_at = float("-inf")
-        """When the last claim that was granted was asked for: the turn was its own then."""
+        """The `boottime` at which the last successful claim was sent: the lease was ours then."""
 
     def apply(
         self, begun: Sequence[SendAttempt], ended: Ends, counters: Counters
     ) -> list[SendAttempt]:
-        """Write down ends, and claim rows; returns those that were claimed. Raises LedgerError,
-        and then no row may leave; Bug when a row ends that was never begun.
+        """Record results, and claim rows; returns those that were claimed.
+
+        Raises LedgerError, after which none of these rows may be sent; Bug for a result of a row
+        that never began.
         """
         stray = [end for end in ended if _outgoing(end).identity not in self._open]
         if stray:
@@ -91,12 +93,12 @@ class Writes:
         return self._settled(write, claimed)
 
     def is_fresh(self) -> bool:
-        """Was a claim granted so lately that nobody can have taken the turn since?"""
+        """Whether the last claim is so recent that nobody can have taken the lease since."""
         return boottime() - self._sure_at <= SECONDS
 
     def _once(self, write: _Write) -> dict[bytes, int]:
-        """Do a write, over a new connection where one breaks: where it cannot be known whether it
-        was done, the database is asked. Returns the attempts of the rows that were claimed.
+        """Do a write, with a new connection if one breaks; then the database is asked whether the
+        write was done. Returns the attempts of the claimed rows by identity.
         """
         end = time.monotonic() + PATIENCE
         unsure = False
@@ -112,7 +114,7 @@ class Writes:
         raise Bug("a write that never ended")
 
     def _try(self, write: _Write) -> dict[bytes, int]:
-        """All of a write, sent at once, with those of other runs."""
+        """Send a write, together with those of other runs."""
 
         def send(db: Connection) -> list[Answer]:
             ended = self._end(db, write)
@@ -125,9 +127,10 @@ class Writes:
         return claimed
 
     def _noted(self, write: _Write) -> dict[bytes, int] | None:
-        """The claims of a write that was done although its answer was lost; None where it was not.
-        Waits for what is left of the connection that broke. Raises LedgerLostError where what was
-        acknowledged before is gone.
+        """The claims of a write that was done although its answer was lost; None if it was not.
+        Waits for the transaction of the broken connection to end.
+
+        Raises LedgerLostError if writes that were acknowledged before are missing.
         """
         with self._gathered.alone() as session:
             address, run = session.address, self._ours["run"]
@@ -151,7 +154,7 @@ class Writes:
             return dict(claimed)
 
     def _end(self, db: Connection, write: _Write) -> list[Answer]:
-        """Note ends; the first answer counts rows that were accepted, each other one has a line
+        """Record results. The first answer counts the accepted rows; each of the others has a line
         for each row.
         """
         accepted = [end for end in write.ended if _state(end) is State.ACCEPTED]
@@ -197,8 +200,8 @@ class Writes:
         return db.execute(sql.REFUSE, values)
 
     def _note_late(self, ended: Ends) -> None:
-        """Settle doubt: rows that a take-over held for uncertain, and whose answers came late. What
-        later runs listed of them is corrected.
+        """Record late answers to rows that a takeover has marked as uncertain, also for later runs
+        that listed them.
         """
         with self._gathered.alone() as session, session.transaction(SILENCE) as db:
             ours = dict(db.execute(sql.OURS, {**self._ours, **self._given(ended)}).fetchall())
@@ -220,7 +223,7 @@ class Writes:
             self._correct(db, [_outgoing(end).identity for end in late])
 
     def _correct(self, db: Connection, identities: Sequence[bytes]) -> None:
-        """Correct what later runs listed as uncertain, and is not any more."""
+        """Correct rows that later runs listed as uncertain, and that no longer are."""
         if not identities:
             return
         found = db.execute(sql.CORRECT, {**self._ours, "identities": identities}).fetchall()
@@ -244,7 +247,7 @@ class Writes:
         return db.execute(sql.CLAIM, values)
 
     def _settled(self, write: _Write, claimed: dict[bytes, int]) -> list[SendAttempt]:
-        """Take note of what a write has done; returns the rows that may leave."""
+        """Update the state of this process after a write; returns the rows that may be sent."""
         for end in write.ended:
             row = _outgoing(end)
             attempt = self._open.pop(row.identity)
@@ -264,8 +267,8 @@ class Writes:
         return mine
 
     def _explain(self, unclaimed: Sequence[SendAttempt]) -> None:
-        """Rows that somebody else has sent, or may have: they end in this run as they did there.
-        Where the turn is somebody else's, they wait.
+        """Record the results of rows that could not be claimed: those they had in another run. If
+        the lease was taken over, they stay pending.
         """
         wanted = [row.identity for row in unclaimed]
         lease = self._lease
@@ -289,16 +292,16 @@ class Writes:
             self.record(db, ends)
 
     def _looked_up(self, db: Connection, identities: Sequence[bytes]) -> Rows:
-        """What is known of conversions, which nobody changes until the transaction is over. What an
-        earlier turn left on its way is in doubt.
+        """What is known about conversions, which are locked until the transaction ends. Rows that
+        an earlier run left in flight become uncertain.
         """
         values = {**self._ours, "epoch": self._lease.epoch, "identities": identities}
         db.execute(sql.DOUBT_LATE, values)
         return db.execute(sql.FOUND, values).fetchall()
 
     def record(self, db: Connection, outcomes: Sequence[Outcome]) -> None:
-        """Note the ends of rows, and count them. A conversion that an earlier run left uncertain,
-        and whose answer came since the plan looked, ends as that answer says.
+        """Record the results of rows, and count them. If a conversion that an earlier run left
+        uncertain got its answer since the plan was made, that result counts.
         """
         doubted = [end.identity for end in outcomes if end.identity is not None]
         if doubted:
@@ -310,7 +313,7 @@ class Writes:
         self._correct(db, doubted)
 
     def list_outcomes(self, db: Connection, outcomes: Sequence[Outcome]) -> None:
-        """Note the ends of rows of which a report says more than how many they are."""
+        """Record the results of rows that a report lists individually."""
         if not outcomes:
             return
         lines = [
@@ -321,7 +324,7 @@ class Writes:
         db.execute(sql.LIST, (self._ours["run"], *columns))
 
     def tally(self, db: Connection, state: State, rows: int) -> None:
-        """Count rows that came to an end."""
+        """Count the results of rows."""
         db.execute(sql.TALLY, (self._ours["run"], str(state), rows))
 
 
@@ -345,7 +348,7 @@ def _listed(end: Outcome) -> dict[str, object]:
 
 
 def plain(text: str) -> str:
-    """JSON without the one character that PostgreSQL takes in no text."""
+    """JSON without NUL, which PostgreSQL does not accept in text."""
     if "\\u0000" not in text:
         return text
     return text_of([Problem(*(v.replace("\0", "\ufffd") for v in p)) for p in problems_of(text)])

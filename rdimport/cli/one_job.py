@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,7 +18,7 @@ from rdimport.config import Settings
 from rdimport.core import messages
 from rdimport.core.clock import SystemClock
 from rdimport.core.errors import ExitCode, RdimportError, UsageError
-from rdimport.core.events import ignore_events
+from rdimport.core.events import Observer, ignore_events
 from rdimport.core.messages import _
 
 if TYPE_CHECKING:
@@ -88,7 +88,14 @@ def station(settings: Settings, job: str, args: RunArguments) -> RDStation:
     return resolve.station(args, key, unclear, idempotent=account.idempotent)
 
 
-def told_of(settings: Settings, job: str, stop: StopRequest, *, wait: float = 0) -> Ended:
+def told_of(
+    settings: Settings,
+    job: str,
+    stop: StopRequest,
+    *,
+    wait: float = 0,
+    on_event: Observer = ignore_events,
+) -> Ended:
     """Run one job, and notify those named in the settings. It waits `wait` seconds, or longer if
     the settings say so, for an account in use.
     """
@@ -96,29 +103,32 @@ def told_of(settings: Settings, job: str, stop: StopRequest, *, wait: float = 0)
     args = replace(args, wait=max(args.wait, wait))
     wanted = settings.value(job, "notify")[0] or settings.value(job, "ping")[0]
     if not wanted:
-        return _ended(settings, job, args, stop)
+        return _ended(settings, job, args, stop, on_event)
     with messages.speaking(args.lang):
         before = after_jobs.ended_before(args, job)
-        one = _ended(settings, job, args, stop)
+        one = _ended(settings, job, args, stop, on_event)
         ending = after_jobs.ending(one.code, one.result, one.trouble, args.lang)
         after_jobs.tell(settings, job, args, ending, before)
     return one
 
 
-def _ended(settings: Settings, job: str, args: RunArguments, stop: StopRequest) -> Ended:
+def _ended(
+    settings: Settings, job: str, args: RunArguments, stop: StopRequest, on_event: Observer
+) -> Ended:
     """Run one job: all lists together or, if they are moved afterwards, one by one, so that a bad
     list does not delay the others.
     """
     batch = f"{SystemClock().now().isoformat()} {job}"
+    run = partial(_ended_run, settings, job, stop=stop, batch=batch, on_event=on_event)
     its = settings.jobs[job]
     done, failed = (
         settings.path(name) if name else None for name in (its.move_done, its.move_failed)
     )
     if done is None and failed is None:
-        return _ended_run(settings, job, args, stop, batch)
+        return run(args)
     try:
         return _inbox_ended(
-            settings, job, args, stop, batch=batch, folders=inbox.Folders(done, failed)
+            settings, job, args, stop, run, batch=batch, folders=inbox.Folders(done, failed)
         )
     except Exception:  # noqa: BLE001  it holds no other job up
         account = settings.account_of(job)[0]
@@ -130,18 +140,19 @@ def _inbox_ended(
     job: str,
     args: RunArguments,
     stop: StopRequest,
+    run: Callable[[RunArguments], Ended],
     *,
     batch: str,
     folders: inbox.Folders,
 ) -> Ended:
-    """Import the waiting lists one by one. The worst result is the job's."""
+    """Import the waiting lists one by one, by `run`. The worst result is the job's."""
     ended: list[Ended] = []
     started = SystemClock().now()
     for taken in inbox.waiting([settings.path(file) for file in settings.jobs[job].files]):
         if stop.is_set():
             break
         its = replace(args, files=(str(taken.path),))
-        one = _ended_run(settings, job, its, stop, batch)
+        one = run(its)
         ended.append(one)
         moment = f"{SystemClock().now():%Y%m%d-%H%M%S}"
         name = one.result.summary.run_id if one.result else moment
@@ -158,7 +169,13 @@ def _inbox_ended(
 
 
 def _ended_run(
-    settings: Settings, job: str, args: RunArguments, stop: StopRequest, batch: str
+    settings: Settings,
+    job: str,
+    args: RunArguments,
+    *,
+    stop: StopRequest,
+    batch: str,
+    on_event: Observer,
 ) -> Ended:
     """One run of a job; errors do not affect other runs."""
     from rdimport.cli.one_run import carry_out, note_attempt  # noqa: PLC0415
@@ -170,7 +187,7 @@ def _ended_run(
         with messages.speaking(args.lang):
             to = station(settings, job, args)
             to.credentials()
-            send = partial(carry_out, args, to, on_event=ignore_events, agreed=go)
+            send = partial(carry_out, args, to, on_event=on_event, agreed=go)
             done = send(stop=stop, job=job, batch=batch)
     except RdimportError as error:
         note_attempt(args, error, started, job=job, batch=batch)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +13,7 @@ from rdimport.cli import fleet_needs, one_job, resolve
 from rdimport.cli.arguments import WorkerArguments
 from rdimport.cli.streams import flush_output, print_error, say
 from rdimport.core.errors import ExitCode, RdimportError, UsageError
+from rdimport.core.events import Event, SendingStarted
 from rdimport.core.messages import _
 
 if TYPE_CHECKING:
@@ -32,11 +35,13 @@ def execute(args: WorkerArguments) -> int:
     plans = _plans(settings)
     where = fleet_needs.store(url)
     where.open().__exit__()  # its key, its tables, and what the database promises
-    speaking = Lock()
+    speaking, starts = Lock(), fleet.Starts()
 
     def run_job(job: str, stop: StopRequest) -> JobEnd:
         try:
-            ended = one_job.told_of(settings, job, stop, wait=_LEASES_LAST)
+            with starts.one() as begun:
+                seen = partial(_sends, begun)
+                ended = one_job.told_of(settings, job, stop, wait=_LEASES_LAST, on_event=seen)
         except RdimportError as error:  # not even its command line could be made
             print_error(f"{job}: {error}")
             return _as_end_of(error)
@@ -60,6 +65,11 @@ def execute(args: WorkerArguments) -> int:
         worker.run(once=args.once)
     say([_("Worker {name} has ended.", name=worker.name)])
     return ExitCode.DONE
+
+
+def _sends(begun: Callable[[], None], event: Event) -> None:
+    if isinstance(event, SendingStarted):
+        begun()
 
 
 def _plans(settings: Settings) -> list[Plan]:

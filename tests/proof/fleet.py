@@ -332,7 +332,7 @@ def main() -> int:
     options = SandboxOptions(plan=told.quota, lead_limit=0, custom_fields="any", keep=2_000_000)
     try:
         with ExitStack() as stack:
-            server = stack.enter_context(serving(max_connections="300"))
+            server = stack.enter_context(serving(max_connections=str(100 + 2 * told.accounts)))
             box = stack.enter_context(running(options))
             fleet = Fleet(told, folder, box, server, stack)
             fleet.set_up()

@@ -1,0 +1,88 @@
+"""The commands of the pages on a first import, jobs and the fleet, run one after the other."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.command import Desk
+from support.postgres import Server
+from support.samples import ROOT, mapping, sample
+from test_docs_guides import typed
+
+DOCS = ROOT / "docs"
+FAIR = mapping("feira_abf_2026.xlsx").read_text("utf-8")
+NEWSLETTER = "version: 1\nconversion_identifier: Newsletter\nfields: {email: E-mail, name: Nome}\n"
+LIST = "Nome;E-mail\nAna Souza;ana@exemplo.com.br\nBruno Lima;bruno@exemplo.com.br\n"
+
+
+def blocks(page: Path, kind: str) -> list[str]:
+    return re.findall(rf"```{kind}\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+
+
+def words_of(line: str) -> list[str]:
+    return shlex.split(line, comments=True)[1:]
+
+
+def test_a_first_import_goes_as_the_page_says(desk: Desk) -> None:
+    """Those of a service are for a machine that has one."""
+    shutil.copy(sample("feira_abf_2026.xlsx"), desk.home / "leads.xlsx")
+    ran = []
+    for line in typed(DOCS / "start.md"):
+        words = words_of(line.replace("/var/lib/rdimport", "state").replace("--plan pro", ""))
+        done = desk.here(*words)
+        assert done.code in (0, 1), (line, done.out, done.err)
+        ran.append(words[0])
+    assert ran == ["init", "check", "run", "status"]
+
+
+@pytest.fixture
+def clients(desk: Desk, key_of: Callable[[str], str]) -> Desk:
+    """Twenty clients, or the two of them that docs/jobs.md has, with their lists and keys."""
+    settings = blocks(DOCS / "jobs.md", "toml")[0].replace('plan = "pro"', 'quota = "none"')
+    assert 'quota = "none"' in settings
+    for folder in ("acme/entrada", "padaria", "chaves"):
+        (desk.home / folder).mkdir(parents=True)
+    shutil.copy(sample("feira_abf_2026.xlsx"), desk.home / "acme" / "entrada" / "outubro.xlsx")
+    desk.write("acme/feira.yaml", FAIR)
+    desk.write("padaria/newsletter.csv", LIST)
+    desk.write("padaria/newsletter.yaml", NEWSLETTER)
+    (desk.home / desk.write("chaves/padaria-lua", key_of("padaria-lua"))).chmod(0o600)
+    config = desk.home / desk.write("rdimport.toml", settings)
+    desk.environment |= {"RDIMPORT_CONFIG": str(config), "ACME_KEY": key_of("acme")}
+    desk.environment["RDIMPORT_STATE_DIR"] = str(desk.home / "estado")
+    return desk
+
+
+def test_the_jobs_of_the_page_are_run_as_it_says(clients: Desk) -> None:
+    lines = list(typed(DOCS / "jobs.md"))
+    assert [words_of(line)[0] for line in lines] == ["jobs"] * 4 + ["status"]
+    for line in lines:
+        done = clients.here(*words_of(line))
+        assert done.code in (0, 1), (line, done.out, done.err)
+    assert "acme-feira" in done.out
+    assert "padaria-newsletter" in done.out
+
+
+def test_a_job_is_added_as_the_page_says(clients: Desk) -> None:
+    (line,) = re.findall(r"`(rdimport init [^`]+)`", (DOCS / "jobs.md").read_text("utf-8"))
+    done = clients.here(*words_of(line.replace("acme-feira", "acme-outubro")))
+    assert done.code == 0, done.err
+    assert "acme-outubro" in clients.here("jobs", "list").out
+
+
+@pytest.mark.parametrize("page", ["fleet.md", "pt/frota.md"])
+def test_a_fleet_is_begun_as_the_page_says(page: str, clients: Desk, postgres: Server) -> None:
+    """A worker that goes on is one that has done all that there is: `--once`."""
+    clients.environment["RDIMPORT_LEDGER"] = postgres.new_database()
+    ran = []
+    for line in typed(DOCS / page):
+        words = words_of(line.replace("/srv/www/", "").replace("/srv/leads/", ""))
+        done = clients.here(*words, *(["--once"] if words[0] == "worker" else []))
+        assert done.code == 0, (line, done.out, done.err)
+        ran.append(words[0])
+    assert ran[:3] == ["fleet", "worker", "fleet"]

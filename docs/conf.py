@@ -22,6 +22,9 @@ myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 4
 exclude_patterns = ["pt", "README.md", "_site"]
 suppress_warnings = ["misc.highlighting_failure"]
+smartquotes = False  # it makes one dash of the two before an option
+locale_dirs = [str(HERE / "_locale")]
+
 html_theme = "furo"
 html_title = "rdimport"
 html_show_sphinx = False

@@ -25,7 +25,7 @@ def evidence(to: argparse.ArgumentParser) -> None:
     )
     group = to.add_argument_group(_("an export"))
     group.add_argument(
-        "-m", "--mapping", type=Path, metavar="MAPPING", help=_("what is in its columns")
+        "-m", "--mapping", type=Path, metavar="FILE", help=_("what is in its columns")
     )
     group.add_argument(
         "--moment", metavar="COLUMN", help=_("the column that says when each conversion was made")
@@ -34,10 +34,10 @@ def evidence(to: argparse.ArgumentParser) -> None:
         "--utc-offset",
         type=utc_offset,
         metavar="-03:00",
-        help=_("of times that do not say it (that of this machine)"),
+        help=_("for times that do not state it (default: this machine's)"),
     )
     for name, text in (
-        ("from", _("from when the export has all conversions with its identifiers")),
+        ("from", _("since when the export has all conversions with its identifiers")),
         ("until", _("until when it has them")),
     ):
         group.add_argument(f"--complete-{name}", type=point_in_time, metavar="TIME", help=text)

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
+from rdimport.cli.grammar import as_sentence
 from rdimport.cli.option_types import positive
 from rdimport.core.messages import _, untranslated
 
@@ -24,7 +25,7 @@ def fleet_actions(to: argparse.ArgumentParser) -> Iterator[argparse.ArgumentPars
         ("resume", _("let the jobs of an account run again"), "ACCOUNT", _("accounts")),
         ("drain", _("let workers end in order"), "WORKER", _("workers (all)")),
     ):
-        action = actions.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        action = actions.add_parser(name, help=text, description=as_sentence(text))
         if whom:
             number = "*" if name == "drain" else "+"
             action.add_argument("names", nargs=number, metavar=whom, help=what)

@@ -63,6 +63,8 @@ _VALUES: Final = {
         untranslated("none|any|FILE"),
         untranslated("FROM"),
         untranslated("TO"),
+        untranslated("COLUMN"),
+        untranslated("ACCOUNT"),
     )
 }
 """What help calls the values of options and arguments."""
@@ -168,6 +170,12 @@ class Grammar(argparse.ArgumentParser):
             hint = "; " + _("did you mean {name}?", name=best) if best else ""
             message = _("must be one of {choices}", choices=", ".join(choices)) + hint
             raise argparse.ArgumentError(action, message) from None
+
+
+def as_sentence(text: str) -> str:
+    """A command's line in the list of commands, as the first sentence of its own help."""
+    whole = text[0].upper() + text[1:]
+    return whole if whole.endswith("?") else f"{whole}."
 
 
 def _is_choice(action: argparse.Action) -> bool:

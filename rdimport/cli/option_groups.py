@@ -27,17 +27,17 @@ def input_options(to: argparse.ArgumentParser, *, needed: bool) -> None:
         action="append",
         default=[],
         choices=("uncertain", "refused", "accepted"),
-        help=_("send again what earlier runs left so (repeatable)"),
+        help=_("rows in this state after earlier runs are sent again (repeatable)"),
     )
     group.add_argument(
         "--now",
         action="store_true",
-        help=_("uncertain rows also of a machine that was lost less than 15 minutes ago"),
+        help=_("include uncertain rows of a machine that was lost less than 15 minutes ago"),
     )
     group.add_argument(
         "--not-proved",
         action="store_true",
-        help=_("of the uncertain rows only those that a complete export has not (see settle)"),
+        help=_("of the uncertain rows, only those missing from a complete export (see settle)"),
     )
     group.add_argument(
         "--suppress",
@@ -56,7 +56,9 @@ def file_options(to: argparse._ActionsContainer) -> None:
         metavar="FILE",
         help=_("spreadsheets, or https:// and s3:// addresses of some; - is standard input"),
     )
-    to.add_argument("--member", metavar="PATTERN", help=_("list in an archive with several lists"))
+    to.add_argument(
+        "--member", metavar="PATTERN", help=_("which list of an archive that holds several")
+    )
     to.add_argument("--sheet", metavar="NAME", help=_("sheet of a workbook"))
     to.add_argument("--delimiter", metavar="CHAR", help=_("of a text file; `tab` for a tab"))
     to.add_argument("--encoding", metavar="NAME", help=_("of a text file, such as cp1252"))
@@ -74,27 +76,31 @@ def target_options(to: argparse.ArgumentParser) -> None:
         action="store_true",
         help=_("start a local sandbox for this run and send there"),
     )
-    group.add_argument("--account", metavar="NAME", help=_("whose ledger and quota (default)"))
+    group.add_argument(
+        "--account",
+        metavar="NAME",
+        help=_("RD account, which has its own ledger and quota (default)"),
+    )
     group.add_argument(
         "--plan",
         choices=("light", "basic", "pro", "advanced"),
-        help=_("RD plan, which tells the quota: 120 a minute, advanced 500"),
+        help=_("RD plan, which sets the quota: 120 a minute, advanced 500"),
     )
     group.add_argument("--quota", metavar="N/min", help=_("or N/s, N/h, none (default: 120/min)"))
     group.add_argument(
         "--reserve",
         metavar="SHARE",
-        help=_("of the quota, left to other integrations (such as 20%%)"),
+        help=_("share of the quota left to other integrations (such as 20%%)"),
     )
     group.add_argument(
         "--yes",
         action="store_true",
-        help=_("ask nothing; an account's name that resembles another one's is meant so"),
+        help=_("ask no questions; an account name that resembles another one is intended"),
     )
     group.add_argument(
         "--new-identity",
         action="store_true",
-        help=_("send although the mapping now tells conversions apart in another way than before"),
+        help=_("send even though the mapping now tells conversions apart in another way"),
     )
 
 
@@ -104,7 +110,7 @@ def address_options(to: argparse._ActionsContainer) -> None:
     to.add_argument(
         "--insecure-http",
         action="store_true",
-        help=_("let key and leads travel in clear to a --base-url with http:// on another machine"),
+        help=_("send key and leads unencrypted to an http:// --base-url on another machine"),
     )
 
 
@@ -127,7 +133,7 @@ def sending_options(to: argparse.ArgumentParser) -> None:
         type=positive,
         default=64,
         metavar="N",
-        help=_("requests open at most (64)"),
+        help=_("open requests at most (64)"),
     )
     group.add_argument(
         "--limit",
@@ -172,10 +178,10 @@ def ending_options(to: argparse._ActionsContainer) -> None:
         type=seconds,
         default=0.0,
         metavar="TIME",
-        help=_("how long to wait for an account that another run is at work on (0s)"),
+        help=_("how long to wait for an account that another run is using (0s)"),
     )
     to.add_argument(
-        "--until", type=time_of_day, metavar="HH:MM", help=_("stop at this time of the day")
+        "--until", type=time_of_day, metavar="HH:MM", help=_("stop at this time of day")
     )
     to.add_argument(
         "--canary",
@@ -192,7 +198,7 @@ def output_options(to: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--json",
         action="store_true",
-        help=_("one JSON object on standard output, nothing else there"),
+        help=_("print one JSON object on standard output, and nothing else there"),
     )
     full_report_option(group)
     group.add_argument("--quiet", action="store_true", help=_("speak only when a person is needed"))
@@ -211,9 +217,11 @@ def log_options(to: argparse.ArgumentParser) -> None:
     """The log file."""
     group = to.add_argument_group(_("log"))
     group.add_argument(
-        "--log-file", type=Path, metavar="FILE", help=_("write what happens here too")
+        "--log-file", type=Path, metavar="FILE", help=_("also write what happens to this file")
     )
-    group.add_argument("--log-format", choices=("text", "json"), default="text", help=_("(text)"))
+    group.add_argument(
+        "--log-format", choices=("text", "json"), default="text", help=_("format of the log (text)")
+    )
     metrics = _("write the metrics of all jobs here, for Prometheus")
     group.add_argument("--metrics-file", type=Path, metavar="FILE", help=metrics)
 
@@ -221,14 +229,17 @@ def log_options(to: argparse.ArgumentParser) -> None:
 def place_options(to: argparse._ActionsContainer, reports: str = "") -> None:
     """Where state and reports are."""
     state_dir_option(to)
-    what = reports or _("gets the reports (rdimport-reports)")
+    what = reports or _("folder for the reports (rdimport-reports)")
     to.add_argument("--report-dir", type=Path, metavar="DIR", help=what)
 
 
 def state_dir_option(to: argparse._ActionsContainer) -> None:
     """Where the ledger is."""
     to.add_argument(
-        "--state-dir", type=Path, metavar="DIR", help=_("holds the ledger (env RDIMPORT_STATE_DIR)")
+        "--state-dir",
+        type=Path,
+        metavar="DIR",
+        help=_("folder of the ledger (env RDIMPORT_STATE_DIR)"),
     )
     shared_ledger_option(to)
 
@@ -238,5 +249,5 @@ def shared_ledger_option(to: argparse._ActionsContainer) -> None:
     to.add_argument(
         "--ledger",
         metavar="URL",
-        help=_("ledger that machines share, in PostgreSQL (env RDIMPORT_LEDGER)"),
+        help=_("ledger shared by several machines, in PostgreSQL (env RDIMPORT_LEDGER)"),
     )

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from rdimport.cli.evidence_options import evidence
 from rdimport.cli.fleet_options import fleet_actions, worker
-from rdimport.cli.grammar import Grammar
+from rdimport.cli.grammar import Grammar, as_sentence
 from rdimport.cli.option_groups import (
     address_options,
     file_options,
@@ -85,13 +85,12 @@ def _command(
     added = commands.add_parser(
         name,
         help=text,
-        description=text[0].upper() + text[1:] + ".",
+        description=as_sentence(text),
         epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     added.example = example
-    if name not in ("jobs", "ledger", "fleet"):  # their actions are subcommands
-        _language(added, default=argparse.SUPPRESS)  # default: the value given earlier
+    _language(added, default=argparse.SUPPRESS)  # default: the value given earlier
     return added
 
 
@@ -123,7 +122,7 @@ def _check(commands: _Commands) -> None:
     to = _command(
         commands,
         "check",
-        _("all of it but the sending: what would happen"),
+        _("everything but the sending: what would happen"),
         example="rdimport check leads.xlsx -m leads.yaml",
     )
     input_options(to, needed=False)
@@ -210,7 +209,7 @@ def _key(commands: _Commands) -> None:
 
 
 def _accounts(commands: _Commands) -> None:
-    to = _command(commands, "accounts", _("which account of the ledger goes with which keys"))
+    to = _command(commands, "accounts", _("which keys each account of the ledger uses"))
     to.add_argument("action", choices=("list", "add-key", "rename"), help=_("what to do"))
     to.add_argument(
         "names", nargs="*", metavar="NAME", help=_("for rename: the old and the new name")
@@ -232,7 +231,7 @@ def _jobs(commands: _Commands) -> None:
         ("check", _("are keys, files and mappings there, and how long will it take?")),
         ("run", _("run them: those of different accounts at the same time")),
     ):
-        action = actions.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        action = actions.add_parser(name, help=text, description=as_sentence(text))
         _language(action, default=argparse.SUPPRESS)
         action.add_argument("names", nargs="*", metavar="NAME", help=_("jobs or patterns (all)"))
         action.add_argument(
@@ -256,7 +255,7 @@ def _purge(commands: _Commands) -> None:
     to = _command(
         commands,
         "purge",
-        _("forget what old runs knew of people"),
+        _("forget what old runs knew about people"),
         example="rdimport purge --older-than 90d",
     )
     to.add_argument(
@@ -276,7 +275,7 @@ def _forget(commands: _Commands) -> None:
     to.add_argument(
         "--also-hash",
         action="store_true",
-        help=_("forget too that they were sent: who is in a list again is sent again"),
+        help=_("also forget that they were sent: anyone who appears in a list again is sent again"),
     )
     place_options(to, _("where the reports are (where each run put its own)"))
     full_report_option(to)
@@ -286,13 +285,13 @@ def _ledger(commands: _Commands) -> None:
     to = _command(commands, "ledger", _("look after the ledger: check, copy, accept, new, key"))
     actions = to.add_subparsers(dest="action", required=True, metavar="ACTION")
     for name, text in (
-        ("check", _("look whether the ledger is whole")),
-        ("copy", _("make a copy that is whole, also while a run is at work")),
+        ("check", _("check that the ledger is whole")),
+        ("copy", _("make a consistent copy, even while a run is at work")),
         ("accept", _("go on with an older or another ledger, knowing what it does not know")),
         ("new", _("move what is left of a ledger aside and begin anew: everybody is sent again")),
         ("key", _("move the key of the hashes out of the ledger, so that its copies tell nothing")),
     ):
-        action = actions.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        action = actions.add_parser(name, help=text, description=as_sentence(text))
         _language(action, default=argparse.SUPPRESS)
         if name == "copy":
             action.add_argument(
@@ -325,7 +324,7 @@ def _language(to: argparse._ActionsContainer, default: str) -> None:
         type=spoken,
         metavar="en|pt-BR",
         default=default,
-        help=_("language of all that is said and written (from the environment)"),
+        help=_("language of everything that is said and written (the environment's)"),
     )
 
 

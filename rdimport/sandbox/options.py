@@ -88,7 +88,9 @@ class SandboxOptions:
     lead_limit: int = _choice(
         120, untranslated("requests for one e-mail in 24 hours; 0 means no limit"), "N"
     )
-    max_body: int = _choice(MAX_BODY, untranslated("bytes of a request's body at most"), "BYTES")
+    max_body: int = _choice(
+        MAX_BODY, untranslated("maximum size of a request's body, in bytes"), "BYTES"
+    )
     max_length: int = _choice(
         MAX_LENGTH,
         untranslated("characters of a text at most; 0 means no limit (RD does not say)"),

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,6 @@ from support.command import Desk, end_all
 from support.examples import register
 from support.waiting import PATIENCE
 
-from rdimport.core.messages.build import compile_all
 from rdimport.sandbox import Faults, SandboxOptions, running
 from rdimport.sandbox.embedded import RunningSandbox
 
@@ -24,7 +24,10 @@ register()
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # A checkout may have changed the sentences; a command would compile them each time it is started.
-compile_all()
+if find_spec("rdimport.core.messages.build"):  # a wheel holds them compiled, and nothing that does
+    from rdimport.core.messages.build import compile_all
+
+    compile_all()
 
 # pytest-timeout's own variable: no test ends earlier than what it waits for.
 os.environ.setdefault("PYTEST_TIMEOUT", f"{5 * PATIENCE:g}")

@@ -19,6 +19,7 @@ import reference_words
 import settings_reference
 from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
+from support.samples import ROOT
 
 import rdimport
 from rdimport.core.messages import (
@@ -30,10 +31,11 @@ from rdimport.core.messages import (
     speaking,
     written,
 )
-from rdimport.core.messages.build import FOLDER
 from rdimport.core.messages.codes import Code, Detail
 from rdimport.core.row import State
 from rdimport.report.words import Words
+
+FOLDER = ROOT / "rdimport" / "core" / "messages" / "locale"
 
 PACKAGE = Path(str(rdimport.__file__)).parent
 SOURCES = [*PACKAGE.rglob("*.py")]
@@ -312,7 +314,9 @@ def test_numbers_and_moments_are_written_as_the_language_writes_them() -> None:
 @pytest.mark.parametrize("compiled_before", [True, False])
 def test_a_checkout_without_babel_says_what_it_can(tmp_path: Path, compiled_before: bool) -> None:
     """After `pip install -e .` and a later `git pull` the catalogues are older than the text."""
-    shutil.copytree(PACKAGE, tmp_path / "rdimport", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        ROOT / "rdimport", tmp_path / "rdimport", ignore=shutil.ignore_patterns("__pycache__")
+    )
     for catalogue in (tmp_path / "rdimport").rglob("*.mo"):
         os.utime(catalogue, (0, 0))
         if not compiled_before:

@@ -15,13 +15,15 @@ import pytest
 from babel.messages.pofile import read_po
 from hypothesis import given
 from hypothesis import strategies as st
+from support.samples import ROOT
 
-from rdimport.core.messages.build import FOLDER
 from rdimport.sandbox import Faults, SandboxOptions, running
 from rdimport.sandbox.embedded import RunningSandbox
 from rdimport.sandbox.faults import FAULT_TEXTS
 from rdimport.sandbox.page import markup, remedies, words
 from rdimport.sandbox.replies import Reason
+
+FOLDER = ROOT / "rdimport" / "core" / "messages" / "locale"
 
 HEADERS = {"content-type": "application/json"}
 PAGES = ("/", "/sandbox/contacts", "/sandbox/refused", "/sandbox/faults")

@@ -104,6 +104,6 @@ def _ledger(args: AccountsArguments) -> Ledger:
     if not store.is_there():
         raise UsageError(
             _("There was no run yet in {state_dir}.", state_dir=store),
-            _("Name with --state-dir the directory that the runs have."),
+            _("Use --state-dir to name the directory of the runs."),
         )
     return store.open()

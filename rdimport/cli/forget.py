@@ -42,7 +42,7 @@ def execute(args: ForgetArguments) -> int:
     left = [*erased.left, *gone.left]
     say(_told(args, erased, gone, sum(again)))
     for path in left:
-        say([_("It cannot be erased from {path}: see to it yourself.", path=path)])
+        say([_("It cannot be erased from {path}: remove it by hand.", path=path)])
     if not on_disk:
         raise LedgerBusyError(
             _("The ledger is being read, so what was erased is in its file still."),
@@ -60,7 +60,7 @@ def _addresses(typed: Sequence[str]) -> Iterator[str]:
             local, at, domain = email.strip().partition("@")
             if not (local and at and "." in domain):
                 raise UsageError(
-                    _("One of the words is no e-mail address, so nothing was erased."),
+                    _("One of the words is not an e-mail address, so nothing was erased."),
                     _("Type whole addresses, or - to give them on standard input."),
                 )
             yield email

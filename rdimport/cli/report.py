@@ -21,7 +21,7 @@ def execute(args: ReportArguments) -> int:
     if ledger is None:
         raise UsageError(
             _("There was no run yet in {state_dir}.", state_dir=store),
-            _("Name with --state-dir the directory that the run had."),
+            _("Use --state-dir to name the directory of the run."),
         )
     with ledger:
         report_dir = args.report_dir or api.REPORT_DIR

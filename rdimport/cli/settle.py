@@ -103,7 +103,7 @@ def _settled(
     if not store.is_there():
         raise UsageError(
             _("There was no run yet in {state_dir}.", state_dir=store),
-            _("Name with --state-dir the directory that the run had."),
+            _("Use --state-dir to name the directory of the run."),
         )
     store.bring_up()
     with store.hold(to.account), store.open() as ledger:

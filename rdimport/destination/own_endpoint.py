@@ -30,7 +30,7 @@ def checked(base_url: str, unclear: Mapping[int, str], *, idempotent: bool) -> f
                 "`unclear` and `idempotent` are for an endpoint of your own, not for {host}.",
                 host=host,
             ),
-            _("Leave them out: RD Station does not say what it has taken, and counts repeats."),
+            _("Leave them out: RD Station does not say what it has received, and counts repeats."),
         )
     for status, meaning in unclear.items():
         if not 500 <= status <= 599 or meaning not in get_args(Meaning):

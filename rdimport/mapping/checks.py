@@ -54,7 +54,7 @@ class Check(Section):
             if least is not None and most is not None and least > most:
                 raise wrong(
                     _(
-                        "the least, {least}, is more than the most, {most}",
+                        "the minimum, {least}, is greater than the maximum, {most}",
                         least=f"{least:g}",
                         most=f"{most:g}",
                     )

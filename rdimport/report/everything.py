@@ -34,7 +34,7 @@ def write(
                 name=run.name,
                 forgotten=forgotten[:10],
             ),
-            _("Report files that were written before are as they were."),
+            _("Report files that were written before remain as they were."),
         )
     with run.snapshot():
         begin("counting", 0)

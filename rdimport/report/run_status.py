@@ -224,7 +224,7 @@ def _left(run: RunStatus) -> str:
 def _written_again(run: RunStatus, reports: Path, location_options: Sequence[str]) -> Step:
     """The step that recreates a missing failure report."""
     words = ["rdimport", "report", run.run_id, *location_options, "--report-dir", str(reports)]
-    sentence = _("Its failure report is not in {folder}; this writes it:", folder=reports)
+    sentence = _("Its failure report is not in {folder}; this command writes it:", folder=reports)
     return Step(sentence, joined(words))
 
 

@@ -93,7 +93,7 @@ class SandboxOptions:
     )
     max_length: int = _choice(
         MAX_LENGTH,
-        untranslated("characters of a text at most; 0 means no limit (RD does not say)"),
+        untranslated("maximum length of a text, in characters; 0 means no limit (RD does not say)"),
         "N",
     )
     blanks: str = _choice(
@@ -123,7 +123,7 @@ class SandboxOptions:
         "TOKEN",
     )
     header_timeout: int = _choice(
-        30, untranslated("seconds in which the head of a request must have come"), "SECONDS"
+        30, untranslated("seconds within which the head of a request must arrive"), "SECONDS"
     )
     certificate: Path | None = _choice(  # noqa: RUF009
         None, untranslated("serve HTTPS with this certificate (PEM; needs a private key)"), "FILE"
@@ -155,14 +155,14 @@ class SandboxOptions:
             )
         if min(self.lead_limit, self.max_length) < 0 or min(self.max_body, self.keep) < 1:
             raise UsageError(
-                _("--lead-limit, --max-length, --max-body and --keep take no such number.")
+                _("--lead-limit, --max-length, --max-body and --keep do not accept this number.")
             )
         if not self.accounts or not all(name.strip() for name in self.accounts):
             raise UsageError(_("The sandbox needs at least one account, and each needs a name."))
         if self.token and not _TOKEN.fullmatch(self.token):
             raise UsageError(
                 _("--token is too short, or has other characters than letters, digits and `_~.-`."),
-                _("Give it 16 characters or more, or leave it out: one is made up then."),
+                _("Give it 16 characters or more, or leave it out: one is then generated."),
             )
         if self.header_timeout < 1:
             raise UsageError(_("--header-timeout takes no such number."), _("Write whole seconds."))

@@ -40,7 +40,7 @@ def canary(done: RunResult) -> Iterator[str]:
     yield from wrapped(_("their timeline shows the conversion that the mapping names"), "  - ")
     fields = ", ".join(done.fields)
     yield from wrapped(_("each of these fields has arrived: {fields}", fields=fields), "  - ")
-    yield from wrapped(_("no automation has written to them that you did not want"), "  - ")
+    yield from wrapped(_("no unwanted automation has written to them"), "  - ")
     yield from wrapped(_("If all is well, the same command without --canary sends the rest."))
 
 

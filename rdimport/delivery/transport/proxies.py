@@ -65,7 +65,7 @@ def _read(named: str) -> tuple[httpx.Proxy | None, str]:
         return None, _("it is not the address of an HTTP proxy")
     port = proxy.url.port
     if not _HOST.fullmatch(proxy.url.host) or not (port is None or 0 < port < 65_536):
-        return None, _("its address has no host, or a port that is none")
+        return None, _("its address has no host, or an invalid port")
     if proxy.url.path not in ("", "/") or proxy.url.query or proxy.url.fragment:
         return None, _(
             "there is more behind its host and port (a / ? or # of a password is written %2F %3F"

@@ -39,7 +39,9 @@ def parsed(url: str) -> Address:
         parts = conninfo_to_dict(url)
     except ProgrammingError:
         raise UsageError(
-            _("What --ledger or RDIMPORT_LEDGER says is no address of a PostgreSQL database."),
+            _(
+                "--ledger or RDIMPORT_LEDGER does not hold the address of a PostgreSQL database."
+            ),
             _("Write it as postgresql://USER@HOST/DATABASE; the password is best in PGPASSFILE."),
         ) from None
     host = parts.get("host") or parts.get("hostaddr") or "localhost"
@@ -86,7 +88,7 @@ def key_of(told: str | None = None) -> bytes | None:
         key = b""
     if len(key) != _SIZE:
         raise UsageError(
-            _("What {place} holds is no key of a ledger: 64 hexadecimal digits.", place=place),
+            _("{place} does not hold the key of a ledger: 64 hexadecimal digits.", place=place),
             _("Copy it from a machine that uses the ledger already."),
         )
     return key

@@ -78,7 +78,7 @@ class Splitter:
         if self._unsound > MOST_UNSOUND and self._unsound > 0.9 * lines:
             raise SourceError(
                 _(
-                    "Of the first {lines} lines {unsound} are blank or no sound rows.",
+                    "Of the first {lines} lines, {unsound} are blank or malformed.",
                     lines=lines,
                     unsound=self._unsound,
                 ),

@@ -42,7 +42,8 @@ class Words:
         if not rows or not any(rows):
             return ""
         counts = {"rows": sum(rows), **rows._asdict()}
-        return self("legal_bases", **{name: self.number(count) for name, count in counts.items()})
+        shown = {name: self.number(count) for name, count in counts.items()}
+        return self._plural("legal_bases", counts["rows"]).format(**shown)
 
     def ruled(self, rules: Mapping[str, int]) -> str:
         """How often rules of the endpoint's owner decided; empty if none did."""

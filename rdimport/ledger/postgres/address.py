@@ -39,9 +39,7 @@ def parsed(url: str) -> Address:
         parts = conninfo_to_dict(url)
     except ProgrammingError:
         raise UsageError(
-            _(
-                "--ledger or RDIMPORT_LEDGER does not hold the address of a PostgreSQL database."
-            ),
+            _("--ledger or RDIMPORT_LEDGER does not hold the address of a PostgreSQL database."),
             _("Write it as postgresql://USER@HOST/DATABASE; the password is best in PGPASSFILE."),
         ) from None
     host = parts.get("host") or parts.get("hostaddr") or "localhost"

@@ -198,6 +198,8 @@ def test_check_says_what_a_run_would(office: Office) -> None:
     found = api.check(path, Mapping.parse(MAPPING), to=to, state_dir=office.home / "state")
     assert {str(s): n for s, n in found.counts.items() if n} == {"already_imported": 2}
     assert found.exit_code == ExitCode.DONE
+    assert sum(found.book.corrected.values()) == 1
+    assert [view.invalid for view in found.preview.fields if view.invalid] == []
 
 
 def test_a_shared_ledger_knows_it_too(office: Office, postgres: Server) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from rdimport.core.errors import ExitCode
+from rdimport.core.messages.codes import Code
 from rdimport.core.row import FAILED, FILE, ROW, Problem, State
 from rdimport.core.schemas import PROBLEMS
 from rdimport.ledger import (
@@ -43,6 +44,7 @@ class CheckTally:
         self.rows = 0
         self.left_out = 0
         self.filled: Counter[str] = Counter()
+        self.corrected: Counter[str] = Counter()
         self._by_code: Counter[str] = Counter()
         self._by_column: Counter[tuple[str, str]] = Counter()
         self._first: dict[str, tuple[int, int, Problem, State]] = {}
@@ -67,6 +69,8 @@ class CheckTally:
             self._keep(outcomes.problems.select(*PROBLEMS, state))
         else:
             self.tally.update(end.state for end in outcomes)
+            told = (warning for end in outcomes for warning in end.warnings)
+            self.corrected.update(w.detail for w in told if w.code == Code.ROW_CORRECTED)
             self._keep(problems_of(outcomes))
 
     def _keep(self, found: pl.DataFrame) -> None:

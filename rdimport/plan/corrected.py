@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import polars as pl
+
 from rdimport.core.messages import ngettext
 from rdimport.core.messages.codes import Code
 from rdimport.core.names import is_run
@@ -20,13 +22,13 @@ from rdimport.core.row import REPORTED, REPORTED_IN, REPORTED_NAMES, ROW, Proble
 from rdimport.core.shell import whole
 from rdimport.ledger import Correction, FailedRow, Outcome
 from rdimport.plan.duplicates import IDENTITY
-from rdimport.plan.history import cells_of
+from rdimport.plan.history import Known, cells_of
+from rdimport.plan.invalid import Invalid
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from rdimport.ledger import Ledger
     from rdimport.mapping import Mapping as RowMapping
+    from rdimport.prepare import Prepared
 
 _GENERATIONS: Final = 20
 """Reports on reports that are followed to the first one's list."""
@@ -126,10 +128,27 @@ class Corrections:
             there = whole(names[0][0] if names else "", found.facts().record.started_in)
         return None
 
-    def imported(self, failed: Sequence[Outcome], columns: Sequence[str]) -> list[Outcome]:
-        """Those of a batch's failed rows whose corrections were accepted, with their new end."""
-        if not failed or not self._accepted():
-            return []
+    def set_apart(
+        self, prepared: Prepared, known: Known, cells: pl.DataFrame
+    ) -> tuple[Prepared, Known, list[Outcome]]:
+        """The batch without the failed rows whose corrections were accepted, and their ends."""
+        if not (prepared.problems.height or known.ends) or not self._accepted():
+            return prepared, known, []
+        columns = [name for name in cells.columns if name != ROW]
+        failed = [*Invalid(prepared.problems, cells, prepared.beside), *known.ends]
+        found = self._imported(failed, columns)
+        if not found:
+            return prepared, known, []
+        rows = {end.row for end in found}
+        apart = pl.Series(ROW, sorted(rows), pl.UInt32)
+        known = known._replace(
+            ends=[end for end in known.ends if end.row not in rows],
+            recognised=known.recognised.filter(~known.recognised.is_in(apart.implode())),
+            by_earlier=known.by_earlier.filter(~known.by_earlier.is_in(apart.implode())),
+        )
+        return prepared.without(apart), known, found
+
+    def _imported(self, failed: Sequence[Outcome], columns: Sequence[str]) -> list[Outcome]:
         candidates = [end for end in failed if end.state in (State.INVALID, State.REFUSED)]
         origins = self._hashed(
             _cells(dict(zip(columns, end.cells, strict=True))) for end in candidates

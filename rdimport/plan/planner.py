@@ -236,11 +236,14 @@ class Planner:
         identified = self._identified(prepared)
         known = self._memory.part(identified, cells, whole=whole)
         prepared, known, kept = self._suppression.keep_back(prepared, known)
+        if self._corrections is not None:
+            self._note_corrections(self._corrections.made(identified, cells, bound.table))
+            prepared, known, imported = self._corrections.set_apart(prepared, known, cells)
+            kept = [*kept, *imported]
         prepared = prepared.sent_earlier(known.by_earlier)
         self._look(prepared)
         suspect = by_row(prepared.warnings)
         invalid = Invalid(prepared.problems, cells, prepared.beside)
-        self._note_corrections(identified, cells, bound.table)
         ended = len(invalid) + len(known.ends) + len(kept) + known.already.height
         if batch.height != ended + known.rows.height + prepared.left_out:
             raise Bug(
@@ -249,7 +252,7 @@ class Planner:
             )
         read = batch.height - prepared.left_out
         seen = (end._replace(warnings=suspect.get(end.row, ())) for end in known.ends)
-        ends = self._corrected([*invalid, *seen, *kept] if known.ends or kept else invalid, cells)
+        ends = [*invalid, *seen, *kept] if known.ends or kept else invalid
         self._book.record_rows(read, prepared.left_out, ends, known.already.height)
         self._book.count_filled(prepared.filled(known.rows[ROW]))
         noted = pl.concat([known.rows[ROW], known.by_earlier]).unique(maintain_order=True)
@@ -268,21 +271,9 @@ class Planner:
         once = self._memory.identities(before["identity"]).alias(EARLIER)
         return rows.join(before.select(ROW, once), on=ROW, how="left", maintain_order="left")
 
-    def _note_corrections(self, rows: pl.DataFrame, cells: pl.DataFrame, name: str) -> None:
-        """Record which failed rows of another list the rows of a failure report correct."""
-        if self._corrections is not None:
-            made = self._corrections.made(rows, cells, name)
-            if made:
-                self._book.note_corrections(made)
-
-    def _corrected(self, ends: Sequence[Outcome], cells: pl.DataFrame) -> Sequence[Outcome]:
-        """The ends of a batch; failed rows whose corrections were accepted are imported."""
-        columns = [name for name in cells.columns if name != ROW]
-        found = self._corrections.imported(ends, columns) if self._corrections else []
-        if not found:
-            return ends
-        instead = {(end.file, end.row): end for end in found}
-        return [instead.get((end.file, end.row), end) for end in ends]
+    def _note_corrections(self, made: Sequence[Correction]) -> None:
+        if made:
+            self._book.note_corrections(made)
 
     def _note_names(self, prepared: Prepared, known: Known) -> None:
         """Count new and known rows by their conversion_identifier."""

@@ -35,6 +35,7 @@ def summary(done: CheckResult, quota: str | None) -> dict[str, Any]:
         "problems": done.by_code,
         "suspect": done.suspect,
         "legal_bases": done.legal_bases._asdict() if done.legal_bases else None,
+        "corrected": dict(done.book.corrected),
         "advice": list(done.advice),
         "unrecognised": [one._asdict() for one in done.unrecognised],
         "files": [table.name for table in done.tables],
@@ -53,8 +54,9 @@ def lines(done: CheckResult, quota: str | None, lang: str) -> Iterator[str]:
     if later:
         yield from line(later, words("to_send_later"), words("to_send_later.means"), words)
     yield from counts(done.counts | {State.PENDING: 0}, done.left_out, words)
-    if bases := words.legal_bases(done.legal_bases):
-        yield from wrapped(bases)
+    for more in (words.legal_bases(done.legal_bases), words.corrected(done.book.corrected)):
+        if more:
+            yield from wrapped(more)
     if told := words.wrong_column(done.book.wrong_column, done.rows):
         yield ""
         yield from wrapped(told)

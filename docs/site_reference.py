@@ -15,6 +15,7 @@ from rdimport.cli import options
 from rdimport.core.messages import Language, language, speaking
 from rdimport.core.messages.codes import Code
 from rdimport.core.messages.reasons import reason
+from rdimport.core.row import State
 from rdimport.report.metrics import text
 from rdimport.report.summary import RunSummary
 
@@ -115,7 +116,8 @@ def summary() -> Iterator[str]:
     words = _WORDS[language()]
     yield f"# {words['summary']}\n\n{words['object']}\n"
     yield "```text"
-    yield from (field.name for field in fields(RunSummary))
+    for field in fields(RunSummary):
+        yield from ("rows", *State) if field.name == "counts" else (field.name,)
     yield "```"
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from site_reference import write_all
+from support.command import Desk
 from support.programs import browser_trouble, launched
 from support.samples import ROOT
 
@@ -127,6 +128,17 @@ def test_the_reference_names_every_command_and_every_code(tmp_path: Path, lang: 
     assert "`--canary" in commands
     codes = (tmp_path / "codes.md").read_text(encoding="utf-8")
     assert [code for code in Code if f"| `{code}` |" not in codes] == []
+
+
+def test_the_reference_of_the_summary_has_the_keys_that_json_prints(
+    tmp_path: Path, desk: Desk
+) -> None:
+    desk.write("leads.csv", "E-mail\nana@exemplo.com.br\n")
+    desk.write("leads.yaml", "conversion_identifier: Feira\nfields: {email: E-mail}\n")
+    printed = desk.here("run", "leads.csv", "-m", "leads.yaml", "--json").summary
+    write_all(tmp_path, "en")
+    told = (tmp_path / "summary.md").read_text(encoding="utf-8").partition("```text\n")[2].split()
+    assert set(told) - {"```", "report_failed"} == set(printed)
 
 
 @pytest.mark.parametrize("page", TUTORIALS, ids=name_of)

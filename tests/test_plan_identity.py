@@ -135,8 +135,6 @@ SPELLINGS = [
     "http://LOCALHOST:{}/",
     "http://127.0.0.1:{}//",
     "http://localhost.:{}",
-    "http://127.0.0.1:{}/./",
-    "http://127.0.0.1:{}/x/../%2e",
 ]
 
 

@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from functools import cache
 from importlib.util import find_spec
@@ -192,16 +192,16 @@ class Server:
             self._process.wait(PATIENCE)
 
     def kill(self) -> None:
-        """Kill all its processes at once."""
+        """Kill all its processes at once, and wait until none of them uses its memory."""
         atexit.unregister(self.kill)
         if self._process is None or self._process.poll() is not None:
             return
+        _signal([self._process.pid], signal.SIGSTOP)  # it starts no other one from here on
         everyone = [self._process.pid, *self.children()]
         for told in (signal.SIGSTOP, signal.SIGKILL):  # none sees another one die
-            for one in everyone:
-                with suppress(ProcessLookupError):
-                    os.kill(one, told)
+            _signal(everyone, told)
         self._process.wait(PATIENCE)
+        until(lambda: all(map(_is_over, everyone)))
 
     @property
     def pid(self) -> int:
@@ -233,6 +233,21 @@ class Server:
         self.do(*wanted, "SELECT pg_reload_conf()")
         for name, value in settings.items():
             until(lambda n=name, v=value: self.ask(f"SHOW {n}") == v)
+
+
+def _signal(processes: Iterable[int], told: signal.Signals) -> None:
+    for one in processes:
+        with suppress(ProcessLookupError):
+            os.kill(one, told)
+
+
+def _is_over(process: int) -> bool:
+    """Whether it has ended, though nobody may have asked how."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2]
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return state.split()[0] in "ZX"
 
 
 @contextmanager

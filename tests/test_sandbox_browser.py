@@ -14,6 +14,7 @@ import httpx
 import pytest
 from support.programs import browser_trouble, launched
 from support.waiting import PATIENCE
+from support.web import NO_TLS
 
 from rdimport.sandbox import Faults, SandboxOptions, running
 from rdimport.sandbox.embedded import RunningSandbox
@@ -138,7 +139,7 @@ def test_no_page_has_a_barrier_that_axe_finds_nor_scrolls_sideways(
     payload |= {"name": "Ana " * 40, "tags": ["feira"], "cf_perdido": "x"}
     for changes in ({}, {"email": "ana" * 50}, {"tags": ["A"]}):
         envelope = {"event_type": "CONVERSION", "event_family": "CDP"}
-        httpx.post(url, json={**envelope, "payload": {**payload, **changes}})
+        httpx.post(url, json={**envelope, "payload": {**payload, **changes}}, verify=NO_TLS)
     contact = sandbox.contacts()[0]["id"]
     sandbox.set_faults(Faults(odd=0.5))
     viewport = {"width": width, "height": 850}
@@ -191,7 +192,7 @@ def test_what_a_person_types_and_opens_survives_the_page_following_along(
     with Opened(browser, sandbox) as page:
         page.get_by_label("Name of the new key").fill("meio escri")
         page.locator(".turned-away summary").first.click()
-        httpx.post(f"{url}?api_key=wrong")
+        httpx.post(f"{url}?api_key=wrong", verify=NO_TLS)
         page.get_by_text("No account has this key.").wait_for()
         assert page.get_by_label("Name of the new key").input_value() == "meio escri"
         assert page.locator(".turned-away details[open]").count() == 1

@@ -16,6 +16,7 @@ from babel.messages.pofile import read_po
 from hypothesis import given
 from hypothesis import strategies as st
 from support.samples import ROOT
+from support.web import NO_TLS
 
 from rdimport.sandbox import Faults, SandboxOptions, running
 from rdimport.sandbox.embedded import RunningSandbox
@@ -48,7 +49,7 @@ class Browser:
     def __init__(self, sandbox: RunningSandbox, language: str = "en") -> None:
         headers = {"accept-language": language, "origin": sandbox.base_url}
         self.client = httpx.Client(
-            base_url=sandbox.base_url, follow_redirects=True, headers=headers
+            base_url=sandbox.base_url, follow_redirects=True, headers=headers, verify=NO_TLS
         )
         assert self.client.get(sandbox.page_url).status_code == 200
 
@@ -74,7 +75,9 @@ def send(sandbox: RunningSandbox, key: str = "", **payload: object) -> int:
     envelope = {"event_type": "CONVERSION", "event_family": "CDP", "payload": payload}
     url = f"{sandbox.base_url}/platform/conversions"
     params = {"api_key": key or sandbox.api_key}
-    return httpx.post(url, params=params, content=json.dumps(envelope), headers=HEADERS).status_code
+    return httpx.post(
+        url, params=params, content=json.dumps(envelope), headers=HEADERS, verify=NO_TLS
+    ).status_code
 
 
 @pytest.mark.parametrize("language", list(words.LANGUAGES))

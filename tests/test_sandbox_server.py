@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from support.waiting import PATIENCE, until
+from support.web import NO_TLS
 
 from rdimport.sandbox import Faults, SandboxOptions, running
 from rdimport.sandbox.embedded import RunningSandbox, SandboxError
@@ -39,6 +40,7 @@ def post(sandbox: RunningSandbox, content: bytes | None = None, key: str = "") -
         content=body() if content is None else content,
         headers=HEADERS,
         timeout=PATIENCE,
+        verify=NO_TLS,
     )
 
 

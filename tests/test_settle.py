@@ -20,6 +20,7 @@ import pytest
 from support.command import Desk
 from support.reports import csv_rows
 from support.waiting import until
+from support.web import NO_TLS
 
 from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
@@ -338,7 +339,7 @@ def listening(desk: Desk, *words: str) -> Iterator[tuple[str, subprocess.Popen[s
 
 
 def posted(url: str, body: bytes) -> int:
-    return httpx.post(url, content=body, timeout=60, trust_env=False).status_code
+    return httpx.post(url, content=body, timeout=60, trust_env=False, verify=NO_TLS).status_code
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])

@@ -9,8 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Final
 
 Answer = Callable[["Visit"], None]
+
+NO_TLS: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""For httpx on loopback: without it, each client reads all certificates of the world first."""
 
 
 class Visit(BaseHTTPRequestHandler):

@@ -149,7 +149,7 @@ def test_workbooks_that_end_early(name: str, part: float, damaged: Desk) -> None
 def test_workbooks_whose_parts_are_cut(name: str, damaged: Desk) -> None:
     with zipfile.ZipFile(CORPUS / name) as package:
         parts = {info.filename: package.read(info) for info in package.infolist()}
-    for cut in parts:
+    for cut in (name for name, content in parts.items() if content):
         with zipfile.ZipFile(damaged.home / name, "w") as package:
             for part, content in parts.items():
                 package.writestr(part, content[: len(content) // 2] if part == cut else content)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import polars as pl
 import pytest
+from support.command import Desk
 
 from rdimport.mapping import Mapping
 from rdimport.proposal import Proposal, propose
@@ -137,23 +136,16 @@ def test_the_person_who_mostly_has_an_email_is_the_lead() -> None:
 def test_of_two_columns_with_one_heading_the_mapping_names_either_and_is_told_which(
     command: list[str], name: str, taken: str, tmp_path: Path
 ) -> None:
-    rows = "Nome;Cidade;Nome;E-mail\nMãe Sá;Santos;Davi Sá;davi@exemplo.com.br\n"
-    (tmp_path / "lista.csv").write_text(rows, encoding="utf-8")
+    desk = Desk(tmp_path)
+    desk.write("lista.csv", "Nome;Cidade;Nome;E-mail\nMãe Sá;Santos;Davi Sá;davi@exemplo.com.br\n")
     mapping = f"conversion_identifier: x\nfields: {{email: E-mail, name: {name}}}\n"
-    (tmp_path / "m.yaml").write_text(mapping, encoding="utf-8")
-    places = ["--state-dir", "state", "--report-dir", "reports"] if command[0] == "run" else []
-    done = subprocess.run(
-        [sys.executable, "-m", "rdimport", *command, "lista.csv", "-m", "m.yaml", *places],
-        cwd=tmp_path,
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    said = " ".join(done.stdout.split())
+    desk.write("m.yaml", mapping)
+    done = desk.do(*command, "lista.csv", "-m", "m.yaml")
+    assert done.code == 0, done.err
+    said = " ".join(done.out.split())
     note = (
         "lista.csv has 2 columns with the same heading: “Nome” is column 1, “Nome (2)” is column 3"
     )
     assert f"{note}; the mapping takes “{name}”." in said
     if command == ["check"]:
-        assert re.search(rf"name +{taken}", done.stdout)
+        assert re.search(rf"name +{taken}", done.out)

@@ -34,7 +34,11 @@ def end_all() -> None:
 
 
 def command_in(
-    folder: Path, environment: dict[str, str], words: Sequence[str], stdin: Any = subprocess.DEVNULL
+    folder: Path,
+    environment: dict[str, str],
+    words: Sequence[str],
+    stdin: Any = subprocess.DEVNULL,
+    out: Any = subprocess.PIPE,
 ) -> subprocess.Popen[str]:
     """Start `rdimport` there with these arguments and variables, and no others."""
     copied = can_copy(environment)
@@ -43,8 +47,8 @@ def command_in(
         cwd=folder,
         env=environment,
         stdin=stdin,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stdout=out,
+        stderr=out,
         text=True,
         encoding="utf-8",
     )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gzip
 import os
-import subprocess
 import sys
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+from support.command import command_in
 
 PACKAGE = "http://schemas.openxmlformats.org/package/2006/relationships"
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -132,6 +133,9 @@ def archive(path: Path, members: Iterable[tuple[str, bytes]]) -> Path:
     return path
 
 
+ENVIRONMENT: Final = {**os.environ, "LANG": "C.UTF-8"}
+
+
 class Cost(NamedTuple):
     """How a command ended, what it said, and the most memory that it or a child of it had."""
 
@@ -143,13 +147,8 @@ class Cost(NamedTuple):
 def cost_of(path: Path, *words: str) -> Cost:
     """What `rdimport check` takes for a file."""
     said = path.parent / "said"
-    with said.open("wb") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "rdimport", "check", str(path), *words],
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=out,
-        )
+    with said.open("w") as out:
+        process = command_in(Path.cwd(), ENVIRONMENT, ["check", str(path), *words], out=out)
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     size = 1 << 20 if sys.platform == "darwin" else 1 << 10  # bytes there, kilobytes elsewhere

@@ -38,7 +38,6 @@ max_connections = 60
 max_wal_size = 256MB
 wal_level = replica
 hot_standby = on
-autovacuum_naptime = 5s
 log_min_messages = fatal
 """
 

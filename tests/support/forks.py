@@ -14,6 +14,7 @@ import gc
 import json
 import os
 import runpy
+import signal
 import socket
 import subprocess
 import sys
@@ -101,7 +102,8 @@ class _Server:
         self, words: list[str], folder: object, environment: Mapping[str, str], streams: list[int]
     ) -> int:
         """The number of the new process, a child of this one."""
-        wanted = json.dumps([words, str(folder), dict(environment), os.getpid()]).encode()
+        deaf = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        wanted = json.dumps([words, str(folder), dict(environment), os.getpid(), deaf]).encode()
         with _adopting():
             socket.send_fds(self._socket, [wanted], streams)
             return int(self._socket.recv(16))
@@ -145,10 +147,11 @@ def _serve(control: socket.socket) -> list[str] | None:
                 os._exit(0)
             os.close(told)
             os.close(tell)
-            words, folder, environment, parent = json.loads(message)
+            words, folder, environment, parent, deaf = json.loads(message)
             while os.getppid() == middle:
                 os.sched_yield()
             dies_with_us(parent)
+            signal.signal(signal.SIGHUP, signal.SIG_IGN if deaf else signal.SIG_DFL)
             for number, stream in enumerate(streams):
                 os.dup2(stream, number)
                 os.close(stream)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
-import os
 import re
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
+from support.command import UNMEASURED
 
 import rdimport
 from rdimport.sandbox import running
@@ -59,10 +59,6 @@ def test_every_public_name_is_there_and_listed_in_order() -> None:
         assert name in dir(rdimport)
     with pytest.raises(AttributeError, match="Imported"):
         rdimport.Imported  # noqa: B018
-
-
-UNMEASURED = {name: value for name, value in os.environ.items() if "COVERAGE" not in name}
-"""What measures coverage in a process loads much of its own."""
 
 
 def test_importing_the_package_loads_nothing_else() -> None:

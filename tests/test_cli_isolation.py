@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.command import KEY, Desk
+from support.command import KEY, UNMEASURED, Desk
 from support.lists import MAPPING, people
 from support.waiting import PATIENCE
 
@@ -42,7 +42,8 @@ def marks(desk: Desk) -> list[str]:
 
 
 def test_the_trap_works(trap: Desk) -> None:
-    subprocess.run([sys.executable, "-c", "import json"], cwd=trap.home, check=False)
+    command = [sys.executable, "-c", "import json"]
+    subprocess.run(command, cwd=trap.home, env=UNMEASURED, check=False)
     assert marks(trap) == ["RAN-json"]
 
 

@@ -78,9 +78,9 @@ def abandoned(run: Run, options: RunOptions, error: BaseException) -> RdimportEr
         code = ExitCode.STOPPED if sent else error.exit_code
     else:
         code = ExitCode.BUG if isinstance(error, Exception) else ExitCode.STOPPED
-    now, told = options.clock.now(), error.message if isinstance(error, RdimportError) else ""
+    now, message = options.clock.now(), error.message if isinstance(error, RdimportError) else ""
     with suppress(LedgerError):
-        run.finish(now, code, type(error).__name__, found=Ending(error=told))
+        run.finish(now, code, type(error).__name__, found=Ending(error=message))
     known: dict[str, Any] = {
         "run_id": run.name,
         "finished_at": now.isoformat(),

@@ -47,10 +47,10 @@ def _init(args: FleetInitArguments) -> None:
                 )
             ]
         )
-    told = _("The database {where} holds a ledger now.", where=made.place)
+    sentence = _("The database {where} holds a ledger now.", where=made.place)
     if not made.new:
-        told = _("The database {where} holds a ledger already, and it fits.", where=made.place)
-    say([told])
+        sentence = _("The database {where} holds a ledger already, and it fits.", where=made.place)
+    say([sentence])
 
 
 def _asked(url: str, what: str, *names: str) -> list[Queued]:

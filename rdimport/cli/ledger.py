@@ -66,12 +66,12 @@ def _described(path: str, found: Found) -> Iterator[str]:
 def _copy(source: str, target: str) -> int:
     """Make a copy and check it."""
     path, to = copy_ledger(source, target, keys.of_ledger())
-    told = _(
+    sentence = _(
         "Copied: {path} to {to}. It is whole, and holds all up to this moment.",
         path=path,
         to=to,
     )
-    say([told])
+    say([sentence])
     if is_shared(target):
         moved = _(
             "Use one of the two from now on: neither knows whom the other one sends. Every "

@@ -94,7 +94,7 @@ def _evidence(args: SettleArguments, unread: Unread) -> Iterator[Evidence]:
 def _settled(
     args: SettleArguments,
     evidence: Callable[[], Iterable[Evidence]],
-    told: Declared | None = None,
+    declared: Declared | None = None,
 ) -> tuple[Settlement, dict[str, Path]]:
     """Settle with some evidence while no run of the account is active. Returns also the reports
     that were written again, by run.
@@ -120,7 +120,7 @@ def _settled(
                     " knows."
                 ),
             )
-        done = settle(ledger, number, evidence(), told)
+        done = settle(ledger, number, evidence(), declared)
         return done, dict(_written_again(args, ledger, done.runs))
 
 

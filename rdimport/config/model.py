@@ -316,8 +316,8 @@ class Settings(_Table):
             *_INHERITED,
         ):
             value, place = self.value(job, key)
-            told = value not in (None, {}) and (value or key != "idempotent")
-            if told and key != "ping":
+            is_set = value not in (None, {}) and (value or key != "idempotent")
+            if is_set and key != "ping":
                 yield key, _without_credentials(value), place
 
 

@@ -34,9 +34,9 @@ def masked(word: str) -> str:
     scheme, where, path, query, fragment = _parts(word)
     user = f"{_HIDDEN}@" if "@" in re.split("[/?#]", word.partition("://")[2])[0] else ""
     pairs = parse_qsl(query, keep_blank_values=True)
-    told = [(key, value if key in _HARMLESS else _HIDDEN) for key, value in pairs]
+    visible = [(key, value if key in _HARMLESS else _HIDDEN) for key, value in pairs]
     kept = fragment if re.fullmatch(r"(?:gid=\d+)?", fragment) else ""
-    return urlunsplit((scheme, user + where, path, urlencode(told, safe="*"), kept))
+    return urlunsplit((scheme, user + where, path, urlencode(visible, safe="*"), kept))
 
 
 def _parts(word: str) -> tuple[str, str, str, str, str]:

@@ -195,8 +195,10 @@ class Mapping(Section):
             raise _wrong(name, [(document.place(()), (), expected)])
         many = document.data.get("fields")
         if isinstance(many, dict) and len(many) > MOST_FIELDS:
-            told = _("{number} fields; a mapping takes {most}", number=len(many), most=MOST_FIELDS)
-            raise _wrong(name, [(document.place(("fields",)), ("fields",), told)])
+            sentence = _(
+                "{number} fields; a mapping takes {most}", number=len(many), most=MOST_FIELDS
+            )
+            raise _wrong(name, [(document.place(("fields",)), ("fields",), sentence)])
         problems = document_errors.from_rules(document, contradictions(document.data))
         problems += [(place, path, _("is given twice")) for path, place in document.doubled]
         try:

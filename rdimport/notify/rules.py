@@ -85,8 +85,8 @@ def _body(now: Ending, command: str) -> Iterator[str]:
     if now.rows:
         yield ", ".join(f"{name}: {number}" for name, number in now.rows)
     for code, rows in now.problems[:_MOST]:
-        told = ngettext("{number} row: {code}", "{number} rows: {code}", rows, code=code)
-        yield f"- {told}"
+        sentence = ngettext("{number} row: {code}", "{number} rows: {code}", rows, code=code)
+        yield f"- {sentence}"
     if len(now.problems) > _MOST:
         yield _("- and {number} more kinds", number=len(now.problems) - _MOST)
     yield _("More: {command}", command=command)

@@ -119,8 +119,8 @@ class Plan:
         """The rows to send, one by one."""
         for frame in self.frames():
             for file, row, who, _, version, payload, source, warnings, *cells in frame.iter_rows():
-                told = compared(payload, self.about) if self.about else None
-                outgoing = SendAttempt(who, file, row, payload, source, told, version)
+                part = compared(payload, self.about) if self.about else None
+                outgoing = SendAttempt(who, file, row, payload, source, part, version)
                 yield PendingRow(outgoing, tuple(cells), warnings)
 
     def trace(self, problem: Problem, file: int, cells: Sequence[str | None]) -> Problem:

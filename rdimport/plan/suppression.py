@@ -118,8 +118,8 @@ def _parts(name: str) -> Iterator[_Part]:
                 for at, batch in enumerate(table.batches()):
                     found = _people_in(batch)
                     people.append(found.select(*_DIGEST))
-                    told = batch[ROW].is_in(found[ROW].implode()).to_list()
-                    silent += told.count(False) - (not at and not told[0])  # a header
+                    matched = batch[ROW].is_in(found[ROW].implode()).to_list()
+                    silent += matched.count(False) - (not at and not matched[0])  # a header
             together = pl.concat(people).unique()
             if together.is_empty():
                 raise _of_nobody(file)

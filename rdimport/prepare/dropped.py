@@ -30,5 +30,5 @@ def without_invalid(frame: pl.DataFrame, failures: pl.DataFrame, bound: Bound) -
     for (target,), cells in gone.partition_by("target", as_dict=True).items():
         kept = position.is_in(cells["index"].implode()).not_()
         frame = frame.with_columns(pl.when(kept).then(pl.col(str(target))))
-    told = gone.with_columns(detail=pl.col("code"), code=pl.lit(DROPPED))
-    return Without(frame, failures.filter(~optional), told)
+    warnings = gone.with_columns(detail=pl.col("code"), code=pl.lit(DROPPED))
+    return Without(frame, failures.filter(~optional), warnings)

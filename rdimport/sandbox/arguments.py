@@ -45,8 +45,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     texts = option_texts()
     for known in fields(SandboxOptions):
         metavar, text = texts[known.name]
-        told = _is_told(known.default)
-        shown = _(" (default: {default})", default=known.default) if told else ""
+        has_default = _has_default(known.default)
+        shown = _(" (default: {default})", default=known.default) if has_default else ""
         option: dict[str, Any] = {"dest": known.name, "metavar": metavar, "help": text + shown}
         if known.name in _REPEATED:
             parser.add_argument(_REPEATED[known.name], action="append", **option)
@@ -56,7 +56,7 @@ def add_arguments(parser: ArgumentParser) -> None:
             parser.add_argument(flag, type=kind, default=known.default, **option)
 
 
-def _is_told(default: object) -> bool:
+def _has_default(default: object) -> bool:
     return isinstance(default, str | int) and default not in ("", 0)
 
 

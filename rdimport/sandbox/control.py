@@ -149,8 +149,8 @@ class Api:
             if url and not url.startswith(("http://", "https://")):
                 return JSONResponse({"error": "no address of the web"}, 400)
             webhook.url = url
-        told = {"url": webhook.url, "delivered": webhook.delivered, "dropped": webhook.dropped}
-        return JSONResponse(told)
+        state = {"url": webhook.url, "delivered": webhook.delivered, "dropped": webhook.dropped}
+        return JSONResponse(state)
 
     async def export(self, _request: Request) -> Response:
         """All conversions as exported by RD: a CSV of e-mail address, conversion and time."""

@@ -107,8 +107,8 @@ class RunningSandbox:
 
     def webhook_calls(self) -> tuple[int, int]:
         """The numbers of successful and of dropped webhook calls."""
-        told = self._call("GET", "webhook")
-        return told["delivered"], told["dropped"]
+        state = self._call("GET", "webhook")
+        return state["delivered"], state["dropped"]
 
     def export(self) -> str:
         """All conversions as exported by RD, as the text of a CSV file."""

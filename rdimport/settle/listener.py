@@ -275,19 +275,19 @@ async def _serve(
         except NotImplementedError:  # Windows
             signal.signal(number, stop)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
-    settled, told = 0, ""
+    settled, last = 0, ""
     while not serving.done():
         await asyncio.wait([serving], timeout=_SETTLE_EVERY)
         if inbox.received > settled and not serving.done():
             settled = inbox.received
             try:
                 await asyncio.to_thread(settle)
-                told = ""
+                last = ""
             except LedgerBusyError:  # a run is active: try again later
                 settled = -1
             except RdimportError as error:
-                if told != str(error):
-                    told = str(error)
-                    failed(told)
+                if last != str(error):
+                    last = str(error)
+                    failed(last)
                 settled = -1
     await serving

@@ -99,12 +99,12 @@ def settle(
     ledger: Ledger,
     destination: int,
     evidence: Iterable[Evidence],
-    told: Declared | None = None,
+    declared: Declared | None = None,
 ) -> Settlement:
     """Compare evidence with the ledger, and record what it proves.
 
-    Where it is `told` to be complete for a period, uncertain rows that it lacks are known not to
-    have arrived, unless some of it may be theirs.
+    Where it is `declared` to be complete for a period, uncertain rows that it lacks are known not
+    to have arrived, unless some of it may be theirs.
     """
     done = Settlement()
     seen: dict[int, _Seen] = defaultdict(_Seen)
@@ -120,19 +120,23 @@ def settle(
         for identity, run in runs.items():
             seen[run].conversions += 1
             seen[run].fields.update({name for one in by_identity[identity] for name in one.fields})
-    if told is not None and names:
-        done.incomplete = _doubtful(told, done)
+    if declared is not None and names:
+        done.incomplete = _doubtful(declared, done)
         if not done.incomplete:
-            since, until = (int(moment.timestamp() * 1000) for moment in (told.since, told.until))
+            since, until = (
+                int(moment.timestamp() * 1000) for moment in (declared.since, declared.until)
+            )
             hashes = frozenset(identifier_hash(ledger, name) for name in names)
-            ledger.evidence.note_complete(destination, Complete(since, until, hashes), told.source)
+            ledger.evidence.note_complete(
+                destination, Complete(since, until, hashes), declared.source
+            )
     done.missing = sorted(_missing(ledger, seen))
     return done
 
 
-def _doubtful(told: Declared, done: Settlement) -> str:
+def _doubtful(declared: Declared, done: Settlement) -> str:
     """Why rows that the list lacks may be in it all the same; empty if they are not."""
-    unread = told.unread["invalid"] + told.unread["no_moment"]
+    unread = declared.unread["invalid"] + declared.unread["no_moment"]
     if unread:
         return ngettext(
             "The list is not taken as complete: {number} line of it could not be read, and may be"
@@ -147,7 +151,7 @@ def _doubtful(told: Declared, done: Settlement) -> str:
             " lines of it do not have. Name the columns in its mapping.",
             fields=", ".join(lacking),
         )
-    if done.near and not told.zone_is_known:
+    if done.near and not declared.zone_is_known:
         return ngettext(
             "The list is not taken as complete: {number} uncertain row is in it with a time shortly"
             " before it was sent, as if of another time zone. Say with --utc-offset of which zone"
@@ -224,9 +228,9 @@ def _missing(ledger: Ledger, seen: dict[int, _Seen]) -> Iterator[Missing]:
         filled = ledger.evidence.filled_in(run)
         rows = max(filled.get("email", 0), 1)
         for name, times in filled.items():
-            told = name in _ALWAYS or name.startswith("cf_")
+            is_expected = name in _ALWAYS or name.startswith("cf_")
             expected = found.conversions * times / rows
-            if told and not found.fields[name] and expected >= min(_ENOUGH, times):
+            if is_expected and not found.fields[name] and expected >= min(_ENOUGH, times):
                 yield Missing(name, times, found.conversions)
 
 

@@ -179,8 +179,8 @@ def _names(member: _Member) -> tuple[str, ...]:
 
 def _only(file: InputFile, members: list[_Member], hints: Hints, opens: Open) -> _Member:
     """The only list among the members. Raises SourceError if there is none or more than one."""
-    told = [one for one in members if _is_told_by_name(one) is not None]
-    if len(members) - len(told) > MOST_OPENED:
+    recognised = [one for one in members if _is_told_by_name(one) is not None]
+    if len(members) - len(recognised) > MOST_OPENED:
         raise SourceError(
             _(
                 "{name} holds {members} files, too many to find the list among them.",
@@ -237,9 +237,9 @@ def _is_told_by_name(member: _Member) -> bool | None:
 
 def _may_be_list(file: InputFile, member: _Member, hints: Hints, opens: Open) -> bool:
     """Whether skipping it would be a guess."""
-    told = _is_told_by_name(member)
-    if told is not None:
-        return told
+    recognised = _is_told_by_name(member)
+    if recognised is not None:
+        return recognised
     opened = _opened(file, member)
     if member.info.flag_bits & _ENCRYPTED or is_zip(opened):
         return True  # other unpacking errors have been reported by now

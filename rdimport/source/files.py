@@ -64,7 +64,7 @@ class InputFile:
     notes: tuple[str, ...] = ()
     spool: Any = field(default=None, repr=False, compare=False)
     """Keeps the temporary copy of standard input or of a download open."""
-    told: str = ""
+    version: str = ""
     """What distinguishes a downloaded list from a later version: its ETag and size."""
 
     @contextmanager
@@ -302,12 +302,12 @@ def _downloaded(address: str, hints: Hints) -> InputFile:
     whole = bool(hints.sheet or hints.sheets)
     copy, path = _scratch(hints.downloads)
     try:
-        told = remote.download(address, copy, whole=whole)
+        version = remote.download(address, copy, whole=whole)
         copy.flush()
     except BaseException:
         copy.close()
         raise
-    return InputFile(shown(address), path, spool=_Open(copy), told=told)
+    return InputFile(shown(address), path, spool=_Open(copy), version=version)
 
 
 class _Open:

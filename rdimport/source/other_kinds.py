@@ -62,13 +62,13 @@ def refuse_other_kinds(name: str, head: bytes) -> None:
     for kind in _KINDS:
         if kind.begins.match(start):
             suffix = PurePath(name).suffix
-            told = suffix in {".csv", ".txt", ".xls"}
+            is_misleading = suffix in {".csv", ".txt", ".xls"}
             raise SourceError(
                 _(
                     "{name} is {what}, not a spreadsheet{whatever}.",
                     name=name,
                     what=_(kind.what),
-                    whatever=_(", whatever {suffix} says", suffix=suffix) if told else "",
+                    whatever=_(", whatever {suffix} says", suffix=suffix) if is_misleading else "",
                 ),
                 _(kind.remedy),
             )

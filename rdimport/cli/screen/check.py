@@ -57,9 +57,9 @@ def lines(done: CheckResult, quota: str | None, lang: str) -> Iterator[str]:
     for more in (words.legal_bases(done.legal_bases), words.corrected(done.book.corrected)):
         if more:
             yield from wrapped(more)
-    if told := words.wrong_column(done.book.wrong_column, done.rows):
+    if warning := words.wrong_column(done.book.wrong_column, done.rows):
         yield ""
-        yield from wrapped(told)
+        yield from wrapped(warning)
     if done.seconds:
         yield from wrapped(words("takes", quota=quota, time=words.duration(done.seconds)))
     yield from _first(done.preview.first[:SHOWN_ROWS], files, words)
@@ -134,8 +134,8 @@ def _fields(views: Sequence[FieldView], words: Words) -> Iterator[str]:
         if narrow:
             yield f"{'':9}{counted.rstrip()}"
     if empty:
-        told = (f"{one.field} ({printable(_quoted(one.columns), 40)})" for one in empty)
-        yield from wrapped(words("empty_cells", fields=", ".join(told)))
+        fields = (f"{one.field} ({printable(_quoted(one.columns), 40)})" for one in empty)
+        yield from wrapped(words("empty_cells", fields=", ".join(fields)))
 
 
 def _quoted(columns: Sequence[str]) -> str:

@@ -25,9 +25,9 @@ _WIDTH: Final = 22
 
 def _headings(words: Words) -> tuple[str, ...]:
     """The added columns in the reader's language."""
-    told = dict(zip(REPORTED, REPORTED_IN.get(words.lang, REPORTED), strict=True))
-    reason = told["rdimport_reason"].removeprefix("rdimport_")
-    return (*(told[name] for name in _ADDED[:-1]), reason)
+    headings = dict(zip(REPORTED, REPORTED_IN.get(words.lang, REPORTED), strict=True))
+    reason = headings["rdimport_reason"].removeprefix("rdimport_")
+    return (*(headings[name] for name in _ADDED[:-1]), reason)
 
 
 def sent_without(

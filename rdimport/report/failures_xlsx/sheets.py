@@ -125,8 +125,8 @@ class Sheets:
         self._from = [[*own, *REPORTED].index(name) for name in names]
         self._reason = self._at[REPORTED[-1]]
         self._state = self._at["rdimport_state"]
-        told = REPORTED_IN.get(words.lang, REPORTED)
-        self._headings = {self._at[n]: text for n, text in zip(REPORTED, told, strict=True)}
+        headings = REPORTED_IN.get(words.lang, REPORTED)
+        self._headings = {self._at[n]: text for n, text in zip(REPORTED, headings, strict=True)}
         self._wrapping = len(own) + 1  # columns whose cells wrap: of the input, and the reason
         self._added = frozenset(self._at[name] for name in REPORTED)
         self._base = sheet_name(inputs, words)

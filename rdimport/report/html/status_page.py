@@ -135,9 +135,9 @@ def _strip(nights: Sequence[Night]) -> Iterator[str]:
     label = escape(_("The last {nights} nights", nights=len(nights)))
     yield f'<ol class="nights" aria-label="{label}">'
     for one in nights:
-        told = escape(_night(one))
+        tooltip = escape(_night(one))
         kind = "failed" if one.failed else "rows" if one.rows else "fine" if one.worked else "none"
-        yield f'<li title="{told}">{_mark(kind)}<span class="hidden">{told}</span></li>'
+        yield f'<li title="{tooltip}">{_mark(kind)}<span class="hidden">{tooltip}</span></li>'
     first, last = (_day(nights[at].ends) for at in (0, -1))
     yield f'</ol><div class="ends" aria-hidden="true"><span>{first}</span><span>{last}</span></div>'
 

@@ -25,13 +25,13 @@ _LOGIN: Final = "accounts.google.com"
 
 
 class _CutError(Exception):
-    """The download was interrupted and may be resumed; `told` is the message if it fails for
+    """The download was interrupted and may be resumed; `refusal` is the message if it fails for
     good.
     """
 
-    def __init__(self, told: SourceError) -> None:
-        super().__init__(told.message)
-        self.told = told
+    def __init__(self, refusal: SourceError) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
 
 
 def fetch(address: str, name: str, into: BinaryIO, most: int, *, whole: bool) -> str:
@@ -89,7 +89,7 @@ class _Download:
                 self._once(url)
             except _CutError as error:
                 if number == _TRIES:
-                    raise error.told from error
+                    raise error.refusal from error
                 time.sleep(_PAUSE * number)
             else:
                 break
@@ -150,8 +150,8 @@ class _Download:
                 raise self._refused(_("it comes too slowly"))
 
     def _goes_on(self, answer: httpx.Response) -> bool:
-        told: str = answer.headers.get("content-range", "")
-        return told.startswith(f"bytes {self._size}-")
+        content_range: str = answer.headers.get("content-range", "")
+        return content_range.startswith(f"bytes {self._size}-")
 
     def _see(self, answer: httpx.Response) -> None:
         """Raise for a response that is not a list."""
@@ -165,9 +165,9 @@ class _Download:
             return
         if status == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
             self._size = 0
-        told = self._refused(_("the server answers HTTP {status}", status=status))
+        refusal = self._refused(_("the server answers HTTP {status}", status=status))
         if status in (401, 403):
-            told = SourceError(
+            refusal = SourceError(
                 _("{name} is not for everybody (HTTP {status}).", name=self._name, status=status),
                 _(
                     "Ask for an address that needs no login, or download the list and name the "
@@ -175,11 +175,11 @@ class _Download:
                 ),
             )
         if status in (404, 410):
-            told = SourceError(
+            refusal = SourceError(
                 _("There is nothing at {name} (HTTP {status}).", name=self._name, status=status),
                 _("Copy the address from the browser once more."),
             )
-        raise _CutError(told) if status in (408, 416, 425, 429) or status >= 500 else told
+        raise _CutError(refusal) if status in (408, 416, 425, 429) or status >= 500 else refusal
 
     def _untaken(self, error: httpx.TransportError) -> Exception:
         """What to do about a missing or incomplete response."""

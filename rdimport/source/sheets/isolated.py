@@ -80,8 +80,8 @@ class IsolatedBook:
     def cells(self, sheet: str) -> pl.DataFrame:
         """Every cell as text."""
         parts: list[pl.DataFrame] = []
-        told = self._ask({"cells": sheet}, parts)
-        self._hidden, self._notes[sheet] = told["hidden"], told["notes"]
+        answer = self._ask({"cells": sheet}, parts)
+        self._hidden, self._notes[sheet] = answer["hidden"], answer["notes"]
         return pl.concat(parts)
 
     def notes(self, sheet: str) -> Sequence[str]:
@@ -156,8 +156,8 @@ def _resident(process: int) -> int:
     if not _LOOKS_AT_MEMORY:
         return 0
     ps = ["/bin/ps", "-o", "rss=", "-p", str(process)]
-    told = subprocess.run(ps, capture_output=True, check=False)  # noqa: S603
-    return int(told.stdout or b"0") << 10
+    printed = subprocess.run(ps, capture_output=True, check=False)  # noqa: S603
+    return int(printed.stdout or b"0") << 10
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

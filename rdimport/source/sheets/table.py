@@ -92,7 +92,7 @@ class GridTable:
     @property
     def fingerprint(self) -> str:
         """What tells the file from a later one of the same name."""
-        return self._file.told or fingerprint(self._file.name)
+        return self._file.version or fingerprint(self._file.name)
 
     @property
     def facts(self) -> Facts:

@@ -83,14 +83,14 @@ def _cells(book: Book, sheet: str) -> tuple[dict[str, Any], list[pl.DataFrame]]:
     frame = book.cells(sheet)
     if frame.width > MOST_COLUMNS + 1:
         raise vast(_("Sheet “{sheet}”", sheet=sheet))
-    told = {"hidden": list(book.hidden), "notes": list(book.notes(sheet))}
+    answer = {"hidden": list(book.hidden), "notes": list(book.notes(sheet))}
     rows = max(_CELLS // max(frame.width, 1), 1)
-    return told, list(frame.iter_slices(rows)) or [frame]
+    return answer, list(frame.iter_slices(rows)) or [frame]
 
 
-def _answer(out: BinaryIO, told: dict[str, Any], parts: Sequence[pl.DataFrame] = ()) -> None:
+def _answer(out: BinaryIO, answer: dict[str, Any], parts: Sequence[pl.DataFrame] = ()) -> None:
     packed = [*_packed(parts)]
-    out.write(json.dumps({**told, "parts": [len(part) for part in packed]}).encode() + b"\n")
+    out.write(json.dumps({**answer, "parts": [len(part) for part in packed]}).encode() + b"\n")
     out.writelines(packed)
     out.flush()
 

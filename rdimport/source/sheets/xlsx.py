@@ -55,7 +55,7 @@ class XlsxBook:
     def notes(self, sheet: str) -> Sequence[str]:
         """Sentences about anything unusual in the sheet's cells."""
         books = [book for book in (self._isolated, self._ours) if book]
-        return next((told for book in books if (told := book.notes(sheet))), ())
+        return next((notes for book in books if (notes := book.notes(sheet))), ())
 
     def _child(self) -> IsolatedBook:
         if self._isolated is None:

@@ -30,6 +30,7 @@ from support.processes import dies_with_us
 from support.waiting import PATIENCE, until
 
 _NUMBERS: Final = count(1)
+_PREFIX: Final = "rdimport postgres "
 _SETTINGS: Final = """
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
@@ -76,9 +77,19 @@ def _run(*words: object) -> None:
     )
 
 
+@cache
+def _sweep() -> None:
+    """Remove what runs that were killed left behind: some hundred megabytes each."""
+    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        run = left.name.removeprefix(_PREFIX).partition(" ")[0]
+        if run.isdigit() and sys.platform == "linux" and not Path(f"/proc/{run}").exists():
+            shutil.rmtree(left, ignore_errors=True)
+
+
 def new_folder() -> Path:
     """A folder that the server may write to, with a blank in its name; gone with the process."""
-    folder = Path(tempfile.mkdtemp(prefix="rdimport postgres "))
+    _sweep()
+    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()} "))
     if not os.geteuid():
         shutil.chown(folder, "nobody", "nogroup")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)

@@ -14,6 +14,7 @@ from support.lists import MAPPING, people
 from rdimport.core.errors import ExitCode
 from rdimport.ledger import Attempt, open_ledger
 
+LIST = ("list.csv", "-m", "list.yaml")
 NOON = timedelta(hours=12)
 
 
@@ -109,9 +110,7 @@ def test_the_page_is_written_beside_what_else_is_asked_for(desk: Desk, way: str)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with a name")
-@pytest.mark.parametrize(
-    "words", [("status", "--html"), ("run", "list.csv", "-m", "list.yaml", "--metrics-file")]
-)
+@pytest.mark.parametrize("words", [("status", "--html"), ("run", *LIST, "--metrics-file")])
 def test_what_is_no_file_is_not_replaced(desk: Desk, box: object, words: tuple[str, ...]) -> None:
     desk.write("list.yaml", MAPPING)
     desk.write("list.csv", people(1))
@@ -120,6 +119,43 @@ def test_what_is_no_file_is_not_replaced(desk: Desk, box: object, words: tuple[s
     assert told.code == (2 if words[0] == "status" else 0)
     assert "it is no file, but a device or a socket" in told.err
     assert (desk.home / "pipe").is_fifo()
+
+
+READS = [
+    ("--log-file", "list.yaml", "list.csv"),
+    ("--log-file", "./list.csv", "list.csv"),
+    ("--log-file", "list.log", "list.*"),
+    ("--metrics-file", "list.csv", "list.csv"),
+]
+
+
+@pytest.mark.parametrize(("option", "name", "given"), READS)
+def test_what_a_command_reads_is_not_what_it_writes(
+    desk: Desk, option: str, name: str, given: str
+) -> None:
+    texts = {"list.yaml": MAPPING, "list.csv": people(1)}
+    for file, text in texts.items():
+        desk.write(file, text)
+    for verb in ("check", "run"):
+        told = desk.here(verb, given, "-m", "list.yaml", option, name)
+        assert told.code == 2
+        assert f"{option} names" in told.err
+    for file, text in texts.items():
+        assert (desk.home / file).read_text("utf-8") == text
+
+
+@pytest.mark.parametrize("words", [("status", "--html"), ("run", *LIST, "--metrics-file")])
+def test_a_file_of_somebody_else_is_not_replaced(
+    desk: Desk, box: object, words: tuple[str, ...]
+) -> None:
+    desk.write("list.yaml", MAPPING)
+    desk.write("list.csv", people(1))
+    desk.write("other.csv", "E-mail\n")
+    told = desk.here(*words, "other.csv")
+    assert "is no such file of ours" in told.err
+    assert (desk.home / "other.csv").read_text("utf-8") == "E-mail\n"
+    for name in ("new", "new"):
+        assert "is no such file of ours" not in desk.here(*words, name).err
 
 
 def test_a_place_that_takes_no_page_is_a_sentence(desk: Desk) -> None:

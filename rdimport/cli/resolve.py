@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -134,6 +135,27 @@ def refuse_contradictions(args: CheckArguments) -> None:
         if all(value is not None and value is not False for value in given):
             options = _("--{one} and --{other}", one=one, other=other.replace("_", "-"))
             raise UsageError(what.format(options=options), _("Leave one of them out."))
+    for option, path in (("--log-file", args.log_file), ("--metrics-file", args.metrics_file)):
+        if path is not None and any(_is(path, name) for name in _read_by(args)):
+            raise UsageError(
+                _("{option} names {path}, which this command reads.", option=option, path=path),
+                _("Name another file with {option}.", option=option),
+            )
+
+
+def _read_by(args: CheckArguments) -> list[str]:
+    """The names of all files that a command reads, patterns as they were typed."""
+    others = (args.mapping, args.api_key_file)
+    return [*args.files, *args.suppress, *(str(path) for path in others if path is not None)]
+
+
+def _is(path: Path, name: str) -> bool:
+    """Whether a path is this file, or fits this pattern."""
+    given = Path(name).expanduser()
+    try:
+        return given.samefile(path)
+    except (OSError, ValueError):  # one of them is not there
+        return fnmatchcase(str(path.absolute()), str(given.absolute()))
 
 
 def refuse_what_is_not_there(args: RunArguments) -> None:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from rdimport.core.errors import ReportError
 from rdimport.core.messages import _
 from rdimport.report.job_status import JobStatus
-from rdimport.report.private_files import refuse_devices
+from rdimport.report.private_files import refuse_strangers
 from rdimport.report.run_status import RunStatus
 
 
@@ -91,7 +91,7 @@ def write(path: Path, found: Sequence[JobStatus]) -> None:
     """Write the metrics atomically and readable by everyone. Raises ReportError."""
     half = ""
     try:
-        refuse_devices(path)
+        refuse_strangers(path, b"# HELP rdimport_")
         path.parent.mkdir(parents=True, exist_ok=True)
         number, half = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(number, "w", encoding="utf-8") as file:

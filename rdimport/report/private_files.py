@@ -56,6 +56,17 @@ def refuse_devices(path: Path) -> None:
             raise OSError(errno.EINVAL, _("it is no file, but a device or a socket"))
 
 
+def refuse_strangers(path: Path, begins: bytes) -> None:
+    """Raise OSError if `path` is a file that we did not write: ours begin with these bytes. A
+    mistyped option must not cost somebody a list.
+    """
+    with suppress(FileNotFoundError, IsADirectoryError):
+        refuse_devices(path)
+        with path.open("rb") as file:
+            if file.read(len(begins)) not in (begins, b""):
+                raise OSError(errno.EEXIST, _("it is there already, and is no such file of ours"))
+
+
 @contextmanager
 def private(path: Path) -> Iterator[Path]:
     """A temporary file next to `path` that replaces it on success."""

@@ -18,7 +18,7 @@ from rdimport.report.html.text import command, escape
 from rdimport.report.job_status import FAILED, FINE, JobStatus
 from rdimport.report.job_words import age, answer, count, name
 from rdimport.report.nights import Night
-from rdimport.report.private_files import private
+from rdimport.report.private_files import private, refuse_strangers
 from rdimport.report.run_status import RunStatus
 from rdimport.report.words import Words
 
@@ -44,11 +44,13 @@ def write(
     """
     lines = [f"{line}\n" for line in _page(found, nights, now, beside)]
     try:
+        refuse_strangers(path, b"<!doctype html>")
         with private(path) as half, half.open("w", encoding="utf-8", newline="\n") as file:
             file.writelines(lines)
-    except ReportError as error:
+    except (ReportError, OSError) as error:
+        why = error.__cause__ or error
         raise UsageError(
-            _("The page {path} cannot be written: {error}.", path=path, error=error.__cause__),
+            _("The page {path} cannot be written: {error}.", path=path, error=why),
             _("Name a file in a folder that you may write to with --html."),
         ) from error
 

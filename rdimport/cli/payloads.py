@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rdimport.core.errors import UsageError
 from rdimport.core.messages import _
+from rdimport.core.visible import shown_json
 from rdimport.report.private_files import private
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def refuse_to_overwrite(path: Path) -> None:
 
 def write(done: CheckResult, path: Path) -> None:
     """Write the payloads to a file for its owner only. Raises ReportError if that fails."""
-    names = [json.dumps(table.name, ensure_ascii=False) for table in done.tables]
+    names = [shown_json(table.name) for table in done.tables]
     rows = islice(done.plan.pending_rows(), done.to_send)
     with private(path) as half, half.open("w", encoding="utf-8") as lines:
         for row in (pending.outgoing for pending in rows):

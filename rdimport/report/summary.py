@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -12,7 +11,7 @@ from rdimport.core.errors import ReportError
 from rdimport.core.quota import share_used
 from rdimport.core.row import State
 from rdimport.core.shell import joined
-from rdimport.core.visible import shown
+from rdimport.core.visible import shown, shown_json
 from rdimport.ledger import LegalBases, Run, WrongColumn, wrong_column
 from rdimport.report import failures_csv
 from rdimport.report.private_files import private
@@ -168,5 +167,5 @@ def summarise_alone(
 def write(summary: RunSummary, path: Path) -> None:
     """Write summary.json. Raises ReportError if it cannot be written."""
     with private(path) as half:
-        text = json.dumps(summary.as_json(), ensure_ascii=False, indent=2)
+        text = shown_json(summary.as_json(), indent=2)
         half.write_text(text + "\n", encoding="utf-8")

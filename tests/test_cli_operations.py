@@ -284,6 +284,18 @@ def test_an_object_that_cannot_be_written_is_told_and_the_run_stays_what_it_was(
     assert "6  accepted" in done.err
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no umask")
+def test_nothing_is_writable_by_others_whatever_the_umask(
+    desk: Desk, list_of_six: list[str]
+) -> None:
+    before = set(desk.home.rglob("*"))
+    words = shlex.join([sys.executable, "-m", "rdimport", *list_of_six, "--quota", "none"])
+    assert desk.shell(f"umask 000; {words} --log-file log --metrics-file new/met.prom").code == 1
+    made = set(desk.home.rglob("*")) - before
+    assert len(made) > 8
+    assert not [path for path in made if path.stat().st_mode & 0o022]
+
+
 @pytest.mark.skipif(os.name != "posix", reason="a shell that closes a stream")
 @pytest.mark.parametrize("words", ["check - -m m.yaml", "run - -m m.yaml", "forget - --yes"])
 def test_a_standard_input_that_is_closed_is_empty(

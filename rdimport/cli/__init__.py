@@ -46,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else list(arguments)
     if arguments is None:  # our own process: at its end, nobody looks through what is left
         atexit.register(gc.freeze)
+        os.umask(os.umask(0o077) | 0o022)  # a service without one made folders that all may write
     gc.set_threshold(_NEW_OBJECTS, *gc.get_threshold()[1:])
     try:
         lang = language_in(words)

@@ -210,3 +210,23 @@ def test_the_folder_of_a_report_may_be_named_where_no_ledger_is(
     words = ("--state-dir", tmp_path / "none", "--report-dir", known.reports)
     assert known.here("forget", EMAIL, *words).code == 0
     assert [name for name in found(known) if "ledger" not in name] == ["cron.log"]
+
+
+@pytest.mark.parametrize("given", ["", " \n\n"])
+def test_an_empty_list_of_addresses_erases_nobody(given: str, desk: Desk, box: object) -> None:
+    desk.write("list.yaml", "version: 1\nconversion_identifier: Feira\nfields: {email: E-mail}\n")
+    desk.write("list.csv", "E-mail\nana@exemplo.com.br\nbia\n")
+    done = desk.here("run", "list.csv", "-m", "list.yaml", "--quota", "none", "--json")
+    before = {path: path.read_bytes() for path in desk.reports.rglob("*") if path.is_file()}
+    told = desk.feed(given, "forget", "-")
+    assert told.code == 2
+    assert "nothing was erased" in told.err
+    assert {path: path.read_bytes() for path in before} == before
+    again = desk.here("report", done.summary["run_id"])
+    assert again.code == 0
+    assert "bia" in (desk.reports / done.summary["run_id"] / "failures.csv").read_text("utf-8-sig")
+
+
+def test_nobody_is_in_no_text() -> None:
+    assert not People([]).are_in("ana@exemplo.com.br")
+    assert People([]).out_of("ana@exemplo.com.br") == "ana@exemplo.com.br"

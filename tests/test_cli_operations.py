@@ -297,7 +297,7 @@ def test_nothing_is_writable_by_others_whatever_the_umask(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a shell that closes a stream")
-@pytest.mark.parametrize("words", ["check - -m m.yaml", "run - -m m.yaml", "forget - --yes"])
+@pytest.mark.parametrize("words", ["check - -m m.yaml", "run - -m m.yaml", "forget -"])
 def test_a_standard_input_that_is_closed_is_empty(
     desk: Desk, list_of_six: list[str], words: str
 ) -> None:

@@ -24,6 +24,11 @@ from rdimport.report.traces import Gone, names_people, remove_traces
 def execute(args: ForgetArguments) -> int:
     """Erase people if no run is active; prints what could not be erased."""
     people = People(_spelt(_addresses(args.emails)))
+    if not people.emails:  # the list that was to come on standard input was not there
+        raise UsageError(
+            _("No address was given, so nothing was erased."),
+            _("Type whole addresses, or - to give them on standard input."),
+        )
     state_dir, store = resolve.state_dir(args), resolve.store(args)
     with ExitStack() as stack:
         ledger = None

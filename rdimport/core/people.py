@@ -23,7 +23,7 @@ class People:
 
     def __init__(self, emails: Iterable[str]) -> None:
         self.emails = tuple(dict.fromkeys(_plain(email).strip() for email in emails))
-        found = "|".join(map(_pattern, self.emails))
+        found = "|".join(map(_pattern, self.emails)) or "(?!)"  # nobody is in no text
         longer = rf"[\w-]|\.(?!(?:{_ENDINGS})\b)\w"
         self._pattern = re.compile(rf"(?<![\w.%+-])(?:{found})(?!{longer})", re.IGNORECASE)
 

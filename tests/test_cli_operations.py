@@ -10,6 +10,7 @@ import shlex
 import shutil
 import stat
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stderr
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from support.command import Desk
 from support.ledgers import sqlite_ledger
 
 from rdimport import cli
+from rdimport.cli.resolve import seconds_until
 from rdimport.cli.screen.progress import both
 from rdimport.cli.screen.status import table
 from rdimport.core.events import Event, SendingFinished
@@ -390,6 +392,27 @@ def test_until_ends_the_run_at_the_next_such_time(desk: Desk, list_of_six: list[
     slow = desk.here(*list_of_six, "--quota", "1/min", "--max-duration", "0.5s", "--json")
     assert slow.code == 3
     assert slow.summary["stopped_because"] == "max_duration"
+
+
+NIGHTS = {
+    "an ordinary night": (datetime(2026, 11, 24, 22, 30, tzinfo=UTC), 7.5),
+    "set back": (datetime(2026, 10, 24, 21, 30, tzinfo=UTC), 8.5),
+    "put forward": (datetime(2026, 3, 28, 22, 30, tzinfo=UTC), 6.5),
+}
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="Windows has no TZ")
+@pytest.mark.parametrize("night", NIGHTS)
+def test_until_six_is_six_by_the_clock_on_the_wall(
+    night: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, hours = NIGHTS[night]
+    with monkeypatch.context() as place:
+        place.setenv("TZ", "WET0WEST,M3.5.0/1,M10.5.0")
+        time.tzset()
+        left = seconds_until(begun, (6, 0))
+    time.tzset()
+    assert left == hours * 3600
 
 
 def test_a_machine_without_a_keyring_says_what_to_do_instead(

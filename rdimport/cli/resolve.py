@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -176,10 +176,18 @@ def time_to_spend(args: CheckArguments) -> float | None:
         return args.max_duration
     from rdimport.core.clock import SystemClock  # noqa: PLC0415
 
-    now = SystemClock().now().astimezone()
-    hour, minute = args.until
-    end = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
-    return (end - now).total_seconds() % timedelta(days=1).total_seconds()
+    return seconds_until(SystemClock().now(), args.until)
+
+
+def seconds_until(now: datetime, time: tuple[int, int]) -> float:
+    """Seconds until this machine's clock next shows an hour and minute, also in a night in which
+    it is put forward or back.
+    """
+    local = now.astimezone().replace(tzinfo=None)
+    end = local.replace(hour=time[0], minute=time[1], second=0, microsecond=0)
+    if end < local:
+        end += timedelta(days=1)
+    return max(0.0, (end.astimezone() - now).total_seconds())
 
 
 def quietly(args: RunArguments) -> RunArguments:

@@ -12,7 +12,10 @@ from rdimport.proposal.evidence import gather
 from rdimport.proposal.guess import guess
 
 MEANT = {
-    "name": ("Maria Lima", "NM_CLIENTE|Pessoa - Nome|Contact Person|NOME_COMPLETO|A1_NOME|Sacado"),
+    "name": (
+        "Maria Lima",
+        "NM_CLIENTE|Contact Person|NOME_COMPLETO|A1_NOME|Sacado|Comprador(a)|Aluno (a)|Sócio/a",
+    ),
     "email": ("ana@example.com", "DS_EMAIL|EMAIL1|Pessoa - E-mail|A1_EMAIL|E-mail 1 - Value"),
     "mobile_phone": ("11987654321", "Telemóvel|NR_CELULAR|Cellular|Número do WhatsApp|CELULAR1"),
     "phone": ("11987654321", "Tel1|A1_TEL|Contato telefônico|NR_TELEFONE|Phone 1 - Value"),

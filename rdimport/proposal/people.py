@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rdimport.core.messages import _
-from rdimport.proposal.vocabulary import Holds, words_of
+from rdimport.proposal.vocabulary import Holds, of_either, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -133,7 +133,7 @@ class Heading:
 def apart(column: str) -> Heading:
     """The role, number and remaining words of a heading."""
     copied = _COPY.search(column)
-    words = words_of(re.sub(r"[()\[\]]", " ", column))
+    words = words_of(re.sub(r"[()\[\]]", " ", of_either(column)))
     role = next((r for r, w in _WORDS.items() if re.search(rf"\b(?:{w})\b", words)), Role.UNSAID)
     if role:
         words = re.sub(rf"{_ABOUT}(?:{_WORDS[role]})\b", " ", words)

@@ -59,11 +59,16 @@ class Entry:
     but: str = ""
 
 
+def of_either(heading: str) -> str:
+    """The heading without the endings of the other gender: `Nome do(a) aluno(a)`, `Sócio/a`."""
+    return _OTHER_GENDER.sub("", heading)
+
+
 def words_of(heading: str) -> str:
     """The words of a heading, without case, accents, punctuation and brackets; camelCase is
     split.
     """
-    apart = re.sub(r"(?<=[a-zà-ÿ])(?=[A-Z])", " ", _of_system(heading))
+    apart = re.sub(r"(?<=[a-zà-ÿ])(?=[A-Z])", " ", _of_system(of_either(heading)))
     apart = re.sub(r"(?<=[^\W\d_]{3})(?=\d)", " ", apart)
     without = re.sub(r"\([^)]*\)|\[[^\]]*\]", " ", apart)
     bare = unicodedata.normalize("NFKD", without if re.search(r"\w", without) else apart)
@@ -72,6 +77,9 @@ def words_of(heading: str) -> str:
     return words.replace("whats app", "whatsapp").replace("linked in", "linkedin")
 
 
+_OTHER_GENDER: Final = re.compile(
+    r"(?<=\w)\s?\((?:as?|os?|es?)\)|(?<=[^\W\d_]{3})/as?\b", re.IGNORECASE
+)
 _PREFIXES: Final = {
     "nm": "nome", "no": "nome", "nome": "nome", "ds": "", "dsc": "", "des": "", "tx": "", "txt": "",
     "nr": "numero", "nu": "numero", "num": "numero", "cd": "codigo", "cod": "codigo", "sg": "",

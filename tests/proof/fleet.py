@@ -260,12 +260,12 @@ def play(fleet: Fleet) -> tuple[float, float]:
     while len({one["account"] for one in fleet.box.timeline()}) < told.accounts:
         time.sleep(1)
     began = time.time()
-    next_harm = began + told.every
-    while time.time() < began + told.minutes * 60:
+    next_harm, ending = began + told.every, began + told.minutes * 60
+    while time.time() < ending:
         time.sleep(0.5)
         fleet.mend(time.time())
         fleet.look(time.time())
-        if time.time() >= next_harm:
+        if next_harm <= time.time() < ending - told.every / 2:  # time to see what follows
             next_harm += told.every
             fleet.harm(chance, time.time())
     ended = time.time()

@@ -39,8 +39,3 @@ class Absence:
     def _covers(self, identifier: bytes, left: int) -> bool:
         spans = self._spans.get(identifier, [])
         return any(since <= left - BEFORE and left + AFTER <= until for since, until in spans)
-
-
-def absence(ledger: Ledger, destination: int) -> Absence:
-    """The rows of a destination known not to have arrived."""
-    return Absence(ledger, destination)

@@ -15,7 +15,7 @@ from rdimport.core.schemas import KNOWN
 from rdimport.destination import Destination
 from rdimport.ledger import Ledger, Names, Outcome, Store, Unrecognised, problems_of
 from rdimport.mapping import Mapping
-from rdimport.plan.absence import absence
+from rdimport.plan.absence import Absence
 from rdimport.plan.duplicates import IDENTITY, UNCHANGED
 from rdimport.prepare.encode import compared
 from rdimport.source import Table
@@ -229,7 +229,7 @@ def history_of(
     """The send history of a destination. With `not_proved`, an uncertain row is sent again only if
     a complete list of conversions lacks it.
     """
-    absent = absence(ledger, destination) if not_proved else None
+    absent = Absence(ledger, destination) if not_proved else None
     known = _nothing if ledger.is_new(destination) else partial(ledger.known, destination)
     of_0_1 = ledger.knows_of_0_1(destination)
     changes = mapping.on_change == "send"

@@ -79,8 +79,3 @@ def ngettext(one: str, many: str, number: int, /, **values: object) -> str:
     else:
         found = catalogue(lang).ngettext(one, many, number)
     return Shown(found.format(number=whole(number, lang), **_shown(values)))
-
-
-def untranslated(text: str) -> str:
-    """Mark a sentence for the catalogue; it is translated later by `gettext`."""
-    return text

@@ -16,9 +16,9 @@ def copy_ledger(source: str, target: str, key: str | None = None) -> tuple[str, 
     """Copy a ledger; returns source and target. Each is a state directory, a ledger's file or a
     database address. `key` is that of a ledger that keeps it apart.
 
-    The copy is consistent. Within one kind, a run may be active. Raises UsageError if the source is
-    not a ledger or the target is not empty, and LedgerBusyError if a run uses a ledger that is to
-    be converted to another kind.
+    The copy is consistent. Between state directories, a run may be active; otherwise none may be,
+    and none can begin meanwhile. Raises UsageError if the source is not a ledger or the target is
+    not empty, and LedgerBusyError if a run is active that may not be.
     """
     if not is_shared(source) and not is_shared(target):
         path, to = files.ledger_of(Path(source)), files.ledger_of(Path(target))

@@ -226,6 +226,19 @@ def test_what_cannot_be_told_changes_nothing_and_shows_no_address(
     assert office.here(*RUN).code == 0
 
 
+@pytest.mark.parametrize("place", ['{env = "NOWHERE"}', '{command = ["no-such-program"]}'])
+def test_an_address_that_is_not_there_is_not_called_a_key(
+    office: Desk, box: RunningSandbox, web: Web, place: str
+) -> None:
+    settings(office, "json://127.0.0.1:9/", web, 'on = ["always"]')
+    path = office.home / "rdimport.toml"
+    path.write_text(path.read_text("utf-8").replace('{file = "url"}', place), "utf-8")
+    done = office.here(*RUN)
+    assert (done.code, len(box.conversions())) == (0, 3)
+    assert "o endereço para “ops”" in done.err
+    assert "chave" not in done.err
+
+
 def test_metrics_tell_of_each_job_and_are_replaced_whole(office: Desk, box: RunningSandbox) -> None:
     assert office.here(*RUN).code == 0
     (office.home / "acme.key").unlink()

@@ -127,10 +127,37 @@ def of_address(name: str, where: Address | str, path: Callable[[str], Path]) -> 
         from rdimport.config import ApiKey  # noqa: PLC0415
 
         named = ApiKey(env=where.env, file=where.file, command=where.command)
-        address = _found(name, named, path)
+        try:
+            address = _found(name, named, path)
+        except UsageError as error:
+            raise (error if where.file is not None else _no_address(name, where)) from None
     for secret in _secrets_in(address):
         MASK.learn(secret)
     return address
+
+
+def _no_address(name: str, where: Address) -> UsageError:
+    """The error for a place that gives no address: it is no key, and nobody's account."""
+    if where.env is not None:
+        return UsageError(
+            _(
+                "The environment variable {env}, which should hold the address for “{name}”, is "
+                "empty or not there.",
+                env=where.env,
+                name=name,
+            ),
+            _("Set it where the command runs; cron starts with hardly any variables."),
+        )
+    return UsageError(
+        _(
+            "The program {program}, which should print the address for “{name}”, cannot be "
+            "started, failed, printed nothing, or took over {seconds} s.",
+            program=(where.command or ("",))[0],
+            name=name,
+            seconds=_PROGRAM_TAKES,
+        ),
+        _("Type it by hand to see what it says."),
+    )
 
 
 def _secrets_in(address: str) -> Iterator[str]:

@@ -42,7 +42,7 @@ def summary_of(**found: Any) -> RunSummary:
         **dict.fromkeys(("exit_code", "left_out", "retries", "throttled"), 0),
         **dict.fromkeys(("stopped_because", "stopped_by", "resume_at", "quota_used"), None),
         **dict.fromkeys(("quota", "legal_bases", "wrong_column"), None),
-        **{name: {} for name in ("problems", "suspect", "proved", "rules")},
+        **{name: {} for name in ("problems", "suspect", "proved", "corrected", "rules")},
         **dict.fromkeys(("again", "resend"), ()),
         **dict.fromkeys(("files", "given"), ("a b.csv",)),
         "requests": 1,

@@ -102,7 +102,9 @@ class Worker:
                 keeping = self._again_and_again(partial(self._queue.keep_time, self.name))
                 beside.append(asyncio.ensure_future(keeping))
             asked = asyncio.ensure_future(self._ending.wait())
-            await asyncio.wait([*doing, asked], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([*doing, *beside, asked], return_when=asyncio.FIRST_COMPLETED)
+            if any(one.done() for one in beside):  # by a bug: others would take it for dead
+                self._drain()
             asked.cancel()
             doing[0].cancel()  # takes no more, and waits for those at work
             await asyncio.wait(doing)
@@ -111,8 +113,9 @@ class Worker:
             await asyncio.wait(beside)
             with suppress(LedgerError):
                 await self._at_desk(self._fleet.leave, self.name)
-            if not doing[0].cancelled():
-                doing[0].result()
+            for one in (*beside, *doing):
+                if not one.cancelled():
+                    one.result()
 
     def _asked(self) -> None:
         if self._ending.is_set():

@@ -13,6 +13,7 @@ from rdimport.core.names import fold
 from rdimport.ledger.postgres import schema
 from rdimport.ledger.postgres.address import parsed
 from rdimport.ledger.postgres.session import SILENCE, Connection, Session
+from rdimport.ledger.postgres.trouble import explained
 
 _SILENT: Final = 20
 """Seconds after which a worker that says nothing is taken for dead."""
@@ -130,7 +131,8 @@ class PostgresFleet:
 
     def _has_line(self, name: str) -> bool:
         """Has this connection the line of this worker, by which others see that it lives?"""
-        db = self._session.connection
+        with explained(self._session.address):
+            db = self._session.connection
         if db is not self._line and not self._session.pooled:
             ((taken,),) = self._session.query(_TAKE_LINE, (name,))
             self._line, self._had = db if taken else None, time.monotonic()

@@ -81,13 +81,19 @@ def rdimport(command: str, files: tuple[Path, Path], folder: Path, *more: str) -
     return [*start, *places, "--quiet", *more]
 
 
+def forget_all(folder: Path) -> None:
+    """Remove the ledger, and what tells that there was one."""
+    for name in ("state", "witnesses"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
 def sending(folder: Path, rows: int, repeat: int, receiver: Receiver) -> Iterator[str]:
     """1 and 2 of the table: CPU per delivered row and rows per second."""
     url = f"{receiver.base_url}/platform/conversions?api_key=benchmark"
     target = ("--base-url", receiver.base_url, "--quota", "none")
 
     def ours(size: int, *more: str) -> Cost:
-        shutil.rmtree(folder / "state", ignore_errors=True)
+        forget_all(folder)
         return measured(rdimport("run", lists.write(folder, size), folder, *target, *more))
 
     def peer(name: str) -> Callable[[int], Cost]:
@@ -172,7 +178,7 @@ def starting(folder: Path, repeat: int, receiver: Receiver) -> Iterator[str]:
     for _ in range(repeat):
         bare.append(measured([sys.executable, "-c", "pass"]).wall)
         helped.append(measured([sys.executable, "-m", "rdimport", "--help"]).wall)
-        shutil.rmtree(folder / "state", ignore_errors=True)
+        forget_all(folder)
         receiver.arrived()
         start = time.monotonic()
         measured(rdimport("run", files, folder, *target), (3,))
@@ -197,7 +203,7 @@ def remembering(folder: Path, rows: int, repeat: int) -> Iterator[str]:
 def skipping(folder: Path, rows: int, repeat: int, receiver: Receiver) -> Iterator[str]:
     """6: known rows skipped a second, start-up and report included."""
     target = ("--base-url", receiver.base_url, "--quota", "none")
-    shutil.rmtree(folder / "state", ignore_errors=True)
+    forget_all(folder)
     night = rdimport("run", lists.write(folder, rows), folder, *target)
     first, *others = [measured(night) for _ in range(1 + repeat)]
     if receiver.arrived().requests != rows:
@@ -216,7 +222,7 @@ def recording(folder: Path, rows: int, repeat: int) -> Iterator[str]:
     for group in (1, 16, 64):
         costs = []
         for _ in range(repeat):
-            shutil.rmtree(folder / "state", ignore_errors=True)
+            forget_all(folder)
             size = rows if group > 1 else rows // 10
             with open_ledger(folder / "state") as ledger:
                 run = ledger.start_run("benchmark", "receiver", datetime.now(UTC), RunRecord())
@@ -272,6 +278,7 @@ def main() -> None:
     print(f"Machine: {machine()}")
     with tempfile.TemporaryDirectory() as name, receiving() as receiver:
         folder = Path(name)
+        os.environ["XDG_DATA_HOME"] = str(folder / "witnesses")
         parts = {
             "send": lambda: sending(folder, told.rows, told.repeat, receiver),
             "check": lambda: checking(folder, told.check_rows, told.repeat),

@@ -38,6 +38,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _witnesses(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What runs of this process leave in the user's data folder is not left in the developer's."""
+    os.environ["XDG_DATA_HOME"] = str(tmp_path_factory.mktemp("data"))
+
+
 @pytest.fixture(scope="session")
 def one_sandbox() -> Iterator[RunningSandbox]:
     with running(SandboxOptions(plan="none", lead_limit=0, custom_fields="any")) as box:

@@ -121,6 +121,7 @@ class Fleet:
             "RDIMPORT_BASE_URL": self._rd.format(self.ways[0].host),
             "RDIMPORT_STATE_DIR": str(self.folder / "state"),
             "XDG_CACHE_HOME": str(self.folder / "cache"),
+            "XDG_DATA_HOME": str(self.folder / "data"),
             "POLARS_MAX_THREADS": "1",
         }
 

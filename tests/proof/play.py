@@ -358,6 +358,7 @@ class _Play:
     def _environment(self, key: str, user: str, ledger: str) -> dict[str, str]:
         return os.environ | {
             "HOME": str(self.home / user),
+            "XDG_DATA_HOME": str(self.home / user / ".local" / "share"),
             "RDIMPORT_API_KEY": key,
             "RDIMPORT_BASE_URL": self.endpoint.base_url,
             **self.keeper.environment(ledger),

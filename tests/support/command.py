@@ -158,6 +158,7 @@ class Desk:
         told = {
             "HOME": str(self.home),
             "XDG_CACHE_HOME": str(self.home / ".cache"),
+            "XDG_DATA_HOME": str(self.home / ".local" / "share"),
             "LANG": "C.UTF-8",
             "RDIMPORT_STATE_DIR": str(self.state),
             "RDIMPORT_API_KEY": self.key,

@@ -14,18 +14,18 @@ from rdimport.ledger.sqlite.database import LedgerFile
 _FAILED: Final = """
 SELECT o.row, i.columns, o.cells, o.problems FROM input i
 CROSS JOIN outcome o ON o.run = i.run AND o.file = i.file
-WHERE ?1 IN (i.name, i.name || ' [' || i.sheet || ']')
-    AND i.run = coalesce((SELECT id FROM run WHERE name = ?2), i.run)
-    AND o.row IN (SELECT value FROM json_each(?3))
+WHERE ? IN (i.name, i.name || ' [' || i.sheet || ']')
+    AND i.run = coalesce((SELECT id FROM run WHERE name = ?), i.run)
+    AND o.row IN (SELECT value FROM json_each(?))
     AND o.state IN ('invalid', 'refused', 'uncertain')
 """
 _ACCEPTED: Final = """
 SELECT c.origin, c.row, r.name FROM corrected c CROSS JOIN posted p ON p.destination = c.destination
     AND p.identity = c.identity JOIN run r ON r.id = p.run
-WHERE c.destination = ?1 AND p.state = 'accepted'
+WHERE c.destination = ? AND p.state = 'accepted'
 UNION SELECT c.origin, c.row, r.name FROM daybook d CROSS JOIN corrected c
     ON c.destination = d.destination AND c.identity = d.identity JOIN run r ON r.id = d.run
-WHERE c.destination = ?1
+WHERE c.destination = ?
 """
 
 
@@ -57,4 +57,5 @@ class CorrectionBooks:
 
     def accepted(self, destination: int) -> list[Corrected]:
         """The failed rows whose corrections were accepted."""
-        return [Corrected(*values) for values in self._ledger.query(_ACCEPTED, destination)]
+        found = self._ledger.query(_ACCEPTED, destination, destination)
+        return [Corrected(*values) for values in found]

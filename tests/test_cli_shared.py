@@ -40,15 +40,19 @@ def test_tables_of_an_earlier_release_are_brought_up_to_date_by_fleet_init(
 ) -> None:
     assert machine.here(*RUN).summary["accepted"] == 4
     database = machine.ledger.rpartition("/")[2].replace("%20", " ")
-    before = ("ALTER TABLE rdimport.outcome DROP COLUMN identity",
+    before = ("ALTER TABLE rdimport.run ALTER COLUMN facts SET STATISTICS -1", "ANALYZE",
+              "ALTER TABLE rdimport.outcome DROP COLUMN identity",
               "DROP TABLE rdimport.corrected",
               "UPDATE rdimport.setting SET value = '1' WHERE name = 'version'")  # fmt: skip
     postgres.do(*before, database=database)
     for words in (RUN, ("status",)):
         done = machine.here(*words)
         assert (done.code, "fleet init" in done.err) == (2, True), done.err
+    samples = "SELECT count(*) FROM pg_stats WHERE tablename = 'run' AND attname = 'facts'"
+    assert postgres.ask(samples, database=database) == 1
     for _ in range(2):
         assert machine.here("fleet", "init").code == 0
+    assert postgres.ask(samples, database=database) == 0, "a person's data outlives a purge there"
     assert machine.here(*RUN).summary["already_imported"] == 4
     assert machine.here("ledger", "check").code == 0
     assert len(box.conversions()) == 4

@@ -550,10 +550,12 @@ def test_what_is_forgotten_is_gone_and_who_was_sent_stays_known(
     with begun(place, ledger, report_dir="/reports") as run:
         run.record_input(0, Input("list.csv", ("Nome", "x")))
         send(run, 0, State.ACCEPTED)
-        send(run, 1, State.REFUSED, TROUBLE)
+        for person in (1, 2):
+            send(run, person, State.REFUSED, TROUBLE)
         run.finish(NOW, 1, None)
     counts = run.counts()
     people = ledger.people
+    place.analyze()
     assert people.remembered() == {run.name}
     assert [str(folder) for folder in people.report_dirs()] == ["/reports"]
     assert people.forget(NOW + timedelta(days=1), NOW, at_work=[run.name]) == 0
@@ -564,8 +566,36 @@ def test_what_is_forgotten_is_gone_and_who_was_sent_stays_known(
     assert people.remembered() == frozenset()
     assert run.counts() == counts
     assert list(run.failures()) == []
+    place.analyze()
     assert not place.holds(b"Ana Maria")
+    assert not place.holds(TROUBLE.detail.encode())
     assert states(ledger, run, [0, 1]) == {0: "accepted", 1: "refused"}
+
+
+@pytest.mark.parametrize("state", [State.REFUSED, State.UNCERTAIN])
+@pytest.mark.parametrize("ended", [False, True])
+def test_what_was_known_of_a_row_before_its_last_request_is_gone_too(
+    place: Place, ledger: Ledger, state: State, *, ended: bool
+) -> None:
+    trouble = TROUBLE._replace(value="ana@exemplo.com.br")
+    with begun(place, ledger) as run:
+        send(run, 1, state, trouble)
+        run.finish(NOW, 1, None)
+    with begun(place, ledger, "20261128-130000-bbbb") as killed:
+        flying = seen_now(ledger, killed, 1)
+        assert list(killed.apply([flying], [], Counters(1))) == [flying]
+    if ended:
+        with begun(place, ledger, "20261128-140000-cccc") as last:
+            last.finish(NOW, 0, None)
+    erased = ledger.people.erase(People(["ana@exemplo.com.br"]), also_hash=False)
+    assert run.name in erased.runs
+    assert ledger.people.empty_log()
+    assert not place.holds(b"ana@exemplo.com.br")
+    ledger.people.forget(NOW + timedelta(days=1), NOW)
+    ledger.people.shrink()
+    assert ledger.people.empty_log()
+    assert not place.holds(TROUBLE.detail.encode())
+    assert states(ledger, run, [1]) == {1: "uncertain"}
 
 
 def test_a_correction_counts_while_its_conversion_is_accepted(place: Place, ledger: Ledger) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
@@ -23,6 +25,9 @@ class Place(Protocol):
         """The process dies: from now on `store` has only what is durable. Who had the ledger open
         closes it afterwards.
         """
+
+    def analyze(self) -> None:
+        """The database collects statistics of what it holds, as it does now and then."""
 
     def holds(self, text: bytes) -> bool:
         """Is that text anywhere in what is stored?"""
@@ -51,6 +56,10 @@ class SqlitePlace:
             part = before / (FILE_NAME + suffix)
             if part.exists():
                 shutil.copy(part, self._state / part.name)
+
+    def analyze(self) -> None:
+        with closing(sqlite3.connect(self._state / FILE_NAME)) as db:
+            db.execute("ANALYZE")
 
     def holds(self, text: bytes) -> bool:
         return any(text in path.read_bytes() for path in self._state.glob(FILE_NAME + "*"))

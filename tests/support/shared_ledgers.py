@@ -27,22 +27,26 @@ class PostgresPlace:
 
     def crash(self) -> None:
         """The process that is at work dies: its connections end, and its turns run out."""
-        name = self.url.rpartition("/")[2].replace("%20", " ")
-        self._server.do("UPDATE rdimport.lease SET until = '-infinity'", database=name)
+        self._server.do("UPDATE rdimport.lease SET until = '-infinity'", database=self._name)
         self._server.ask(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
             " WHERE datname = %s AND pid <> pg_backend_pid()",
-            name,
+            self._name,
         )
+
+    def analyze(self) -> None:
+        self._server.do("ANALYZE", database=self._name)
 
     def holds(self, text: bytes) -> bool:
         """Whether the files of its tables hold that text, once the database has tidied them up."""
-        name = self.url.rpartition("/")[2].replace("%20", " ")
-        self._server.do("VACUUM (FULL)", "CHECKPOINT", database=name)
-        with closing(self._server.connect(name)) as db:
+        self._server.do("VACUUM (FULL)", "CHECKPOINT", database=self._name)
+        with closing(self._server.connect(self._name)) as db:
             (oid,) = db.execute(
-                "SELECT oid FROM pg_database WHERE datname = %s", (name,)
+                "SELECT oid FROM pg_database WHERE datname = %s", (self._name,)
             ).fetchone() or (0,)
-        return any(
-            text in file.read_bytes() for file in (self._server.data / "base" / str(oid)).iterdir()
-        )
+        files = (self._server.data / "base" / str(oid)).glob("[0-9]*")  # not the server's caches
+        return any(text in file.read_bytes() for file in files)
+
+    @property
+    def _name(self) -> str:
+        return self.url.rpartition("/")[2].replace("%20", " ")

@@ -60,10 +60,11 @@ def _rows(db: Connection, people: People) -> list[Place]:
         ):
             if any(map(people.are_in, texts)):
                 found[run, file, row] = None
-        for run, file, row, problems in cursor.stream(
-            "SELECT run, file, row, problems FROM rdimport.conversion WHERE problems IS NOT NULL"
+        for run, file, row, *texts in cursor.stream(
+            "SELECT run, file, row, problems, before ->> 'problems' FROM rdimport.conversion"
+            " WHERE problems IS NOT NULL OR before IS NOT NULL"
         ):
-            if people.are_in(problems):
+            if any(map(people.are_in, filter(None, texts))):
                 found[run, file, row] = None
     return list(found)
 
@@ -85,16 +86,28 @@ def _emptied(db: Connection, place: Place) -> int:
 
 
 def _strip(db: Connection, people: People, theirs: Sequence[Place]) -> None:
+    """Strip the problems of their conversions, and what these return to if the last request did
+    not arrive.
+    """
     known = frozenset(theirs)
-    for identity, destination, problems, *place in db.execute(
-        "SELECT identity, destination, problems, run, file, row FROM rdimport.conversion"
-        " WHERE problems IS NOT NULL"
+    for identity, destination, problems, before, *place in db.execute(
+        "SELECT identity, destination, problems, before, run, file, row FROM rdimport.conversion"
+        " WHERE problems IS NOT NULL OR before IS NOT NULL"
     ).fetchall():
-        if tuple(place) in known or people.are_in(problems):
+        texts = [problems] + ([before["problems"], before["receipt"]] if before else [])
+        if tuple(place) in known or any(map(people.are_in, filter(None, texts))):
+            if before:
+                before["problems"] = before["problems"] and _stripped(before["problems"])
+                before["receipt"] = before["receipt"] and people.out_of(before["receipt"])
             db.execute(
-                "UPDATE rdimport.conversion SET problems = %s, before = NULL"
+                "UPDATE rdimport.conversion SET problems = %s, before = %s"
                 " WHERE identity = %s AND destination = %s",
-                (_stripped(problems), identity, destination),
+                (
+                    problems and _stripped(problems),
+                    before and json.dumps(before),
+                    identity,
+                    destination,
+                ),
             )
 
 

@@ -12,9 +12,9 @@ from rdimport.ledger.postgres.database import Database
 from rdimport.ledger.postgres.erasing import erase
 from rdimport.ledger.records import Erased
 
-STRIPPED: Final = (
+_STRIPPED: Final = (
     "(SELECT coalesce(json_agg(json_build_array(p.value ->> 0, p.value ->> 1, '', '', '')), '[]')"
-    "::text FROM json_array_elements(problems::json) p)"
+    "::text FROM json_array_elements(({})::json) p)"
 )
 _TABLES: Final = ("outcome", "conversion", "input", "run", "attempt", "named")
 
@@ -64,8 +64,16 @@ class PeopleBooks:
                 f"UPDATE rdimport.input SET columns = '[]' WHERE run {chosen}".encode(), moment
             )
             db.execute(
-                f"UPDATE rdimport.conversion SET problems = {STRIPPED}".encode()
-                + f" WHERE problems IS NOT NULL AND coalesce(tried, run) {chosen}".encode(),
+                f"UPDATE rdimport.conversion SET problems = {_STRIPPED.format('problems')}"
+                f" WHERE problems IS NOT NULL AND coalesce(tried, run) {chosen}".encode(),
+                moment,
+            )
+            then = "before ->> 'problems'"
+            db.execute(
+                "UPDATE rdimport.conversion SET before = before ||"
+                f" jsonb_build_object('problems', {_STRIPPED.format(then)})"
+                f" WHERE {then} IS NOT NULL"
+                f" AND coalesce(before ->> 'tried', before ->> 'run')::int {chosen}".encode(),
                 moment,
             )
             db.execute("DELETE FROM rdimport.attempt WHERE at < %s", (before.isoformat(),))

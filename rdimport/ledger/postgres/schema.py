@@ -12,7 +12,7 @@ from rdimport.ledger.postgres.address import Address
 from rdimport.ledger.postgres.session import Connection, Session
 from rdimport.ledger.postgres.trouble import notes_lost, restored, timeline_changed
 
-VERSION: Final = 5
+VERSION: Final = 6
 
 ON_ITS_WAY, ACCEPTED, UNCERTAIN, REFUSED, FREE = 0, 1, 2, 3, 9
 """The states of a conversion. FREE: it was claimed, and did not arrive."""
@@ -91,7 +91,10 @@ CREATE TABLE IF NOT EXISTS rdimport.lost (
 CREATE TABLE rdimport.paused (
     account text PRIMARY KEY, since timestamptz NOT NULL, why text NOT NULL);
 CREATE TABLE rdimport.due (job text PRIMARY KEY, tick timestamptz NOT NULL);
-CREATE SCHEMA IF NOT EXISTS rdimport_queue;
+CREATE SCHEMA IF NOT EXISTS rdimport_queue
+"""
+
+_ENDS: Final = """
 CREATE VIEW rdimport.ends AS SELECT run, file, row, state, cells, problems, warnings
     FROM rdimport.outcome UNION ALL SELECT run, file, row, 'uncertain', '[]',
     '[["uncertain.interrupted", "", "", "", ""]]', '[]' FROM rdimport.conversion WHERE state = 0
@@ -103,6 +106,32 @@ CREATE TABLE rdimport.corrected (
     PRIMARY KEY (destination, origin, row))
 """
 """A failed row (`origin` is the hash of its cells), and the conversion that a person made of it."""
+
+PERSONAL: Final = {
+    "outcome": ("cells", "problems", "warnings"),
+    "conversion": ("problems", "receipt", "before"),
+    "input": ("name", "columns"),
+    "run": ("facts", "stopped_because"),
+    "named": ("text",),
+    "attempt": ("facts",),
+    "complete": ("source",),
+}
+"""Columns that may hold personal data. The database keeps no statistics of them: these are samples
+of their values, which would outlive a purge.
+"""
+
+_UNSAMPLED: Final = ";\n".join(
+    f"ALTER TABLE rdimport.{table} "
+    + ", ".join(f"ALTER COLUMN {name} SET STATISTICS 0" for name in columns)
+    for table, columns in PERSONAL.items()
+)
+_SAMPLES_DROPPED: Final = ";\n".join(  # to state a column's type again drops its statistics
+    f"ALTER TABLE rdimport.{table} "
+    + ", ".join(
+        f"ALTER COLUMN {name} TYPE {'jsonb' if name == 'before' else 'text'}" for name in columns
+    )
+    for table, columns in PERSONAL.items()
+)
 
 _STEPS: Final = {
     1: """
@@ -120,6 +149,7 @@ ALTER TABLE rdimport.written ADD COLUMN IF NOT EXISTS claimed timestamptz;
 ALTER TABLE rdimport.worker ADD COLUMN IF NOT EXISTS queue bigint,
     ADD COLUMN IF NOT EXISTS gone boolean NOT NULL DEFAULT false
 """,
+    5: f"DROP VIEW rdimport.ends;{_SAMPLES_DROPPED};{_UNSAMPLED};{_ENDS}",
 }
 """How the tables of an earlier version become those of the next. A run of the earlier release that
 is at work goes on with them.
@@ -210,7 +240,7 @@ def make(session: Session, key: bytes) -> bool:
         version = _version(db)
         made = not version
         if made:
-            for statement in f"{_SCHEMA};{_CORRECTED}".split(";"):
+            for statement in f"{_SCHEMA};{_CORRECTED};{_UNSAMPLED};{_ENDS}".split(";"):
                 db.execute(statement.encode())
             db.execute(
                 "INSERT INTO rdimport.setting VALUES ('version', %s), ('key', %s), ('timeline',"

@@ -178,11 +178,10 @@ def run(case: Case, port: int) -> None:
         concurrency: int,
         timeouts: Timeouts,
         kind: Kind = "auto",
-        *,
-        per_second: float | None = None,
+        **more: Any,
     ) -> AsyncIterator[Transport]:
         how = (concurrency, timeouts, kind)
-        async with connected(base_url, credentials, *how, per_second=per_second) as sender:
+        async with connected(base_url, credentials, *how, **more) as sender:
             yield Timed(sender, seconds)
 
     def watch(event: Event) -> None:
@@ -218,16 +217,20 @@ def folder_with_certificate() -> Iterator[Path]:
         yield folder
 
 
-def start(folder: Path, *words: object) -> subprocess.Popen[str]:
-    """This program in another process, in a folder of its own."""
+def start(
+    folder: Path, *words: object, program: Path = Path(__file__), tree: Path | None = None
+) -> subprocess.Popen[str]:
+    """This program or another one in a process and a folder of its own, with the package of a
+    tree.
+    """
     kept = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
     environment = kept | {
-        "PYTHONPATH": str(Path(__file__).parent.parent),
+        "PYTHONPATH": str((tree or Path(__file__).parent.parent).resolve()),
         "SSL_CERT_FILE": str(folder / "cert.pem"),
         "HOME": str(folder),
     }
     return subprocess.Popen(
-        [sys.executable, str(Path(__file__).resolve()), *map(str, words)],
+        [sys.executable, str(program.resolve()), *map(str, words)],
         cwd=tempfile.mkdtemp(dir=folder),
         env=environment,
         stdin=subprocess.PIPE,

@@ -20,7 +20,7 @@ import polars as pl
 import pytest
 from support.ledgers import sqlite_ledger
 from support.lists import MAPPING, people
-from support.waiting import PATIENCE
+from support.waiting import PATIENCE, until
 from test_cost_of_a_request import serving
 
 from rdimport.api import check
@@ -306,6 +306,42 @@ def test_notes_that_come_together_are_written_together(tmp_path: Path) -> None:
         run = begun(ledger)
         assert asyncio.run(scenario(run)) <= 4
         assert run.counts()[State.ACCEPTED] == 500
+
+
+def test_results_of_rows_that_come_one_by_one_are_written_at_once_and_none_is_lost(
+    tmp_path: Path,
+) -> None:
+    async def scenario(run: Run) -> None:
+        journal = Journal(run, Counters, never)
+        journal.start()
+        for n in range(0, 100, 2):
+            await journal.begin([row(n), row(n + 1)])
+            journal.end(accepted(row(n)), alone=True)
+            journal.end(accepted(row(n + 1)), alone=n % 3 == 0)  # while the first is being written
+            if n % 5 == 0:  # the write has ended, and nobody was told
+                await asyncio.to_thread(until, lambda: not on_its_way(tmp_path))
+        await journal.close()
+
+    with sqlite_ledger(tmp_path) as ledger:
+        run = begun(ledger)
+        asyncio.run(asyncio.wait_for(scenario(run), PATIENCE))
+        assert run.counts()[State.ACCEPTED] == 100
+        assert on_its_way(tmp_path) == set()
+
+
+def test_the_last_result_that_comes_alone_is_written_before_the_journal_closes(
+    tmp_path: Path,
+) -> None:
+    async def scenario(run: Run) -> None:
+        journal = Journal(run, Counters, never)
+        journal.start()
+        await journal.begin([row(1)])
+        journal.end(accepted(row(1)), alone=True)
+        await journal.close()
+
+    with sqlite_ledger(tmp_path) as ledger:
+        asyncio.run(scenario(begun(ledger)))
+        assert on_its_way(tmp_path) == set()
 
 
 def test_after_a_write_has_failed_the_journal_lets_no_row_leave(tmp_path: Path) -> None:

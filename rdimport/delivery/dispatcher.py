@@ -41,7 +41,7 @@ from rdimport.delivery.waits import Waits
 from rdimport.destination import Answer, Destination
 from rdimport.destination.verdict import Action, Evidence, decide
 from rdimport.ledger import Counters, Outcome, PendingRow, RowResult, Run, problems_of
-from rdimport.ledger.group_commit import Journal
+from rdimport.ledger.group_commit import OUTCOMES_WAIT, Journal
 
 __all__ = ["GRACE", "Delivery", "RandomSource", "Settings", "Trace"]
 
@@ -318,7 +318,8 @@ class Delivery:
             cells = pending.cells if suspect or state is not State.ACCEPTED else ()
             found = tuple([self._trace(p, row.file, cells) for p in problems_found(answer, state)])
             end = Outcome(row.file, row.row, state, found, cells, warnings=suspect)
-            self._journal.end(RowResult(row, end, answer.receipt))
+            alone = self._waits.pauses_for(self._clock.monotonic()) > OUTCOMES_WAIT
+            self._journal.end(RowResult(row, end, answer.receipt), alone=alone)
             self._observer(SETTLED[state])
             self._doubted.pop(row.identity, None)
         elif doubted is None:

@@ -18,6 +18,7 @@ class Waits:
         self._enough = 0
         """The number of open requests that the task is waiting to fall to."""
         self._sleep: asyncio.Future[None] | None = None
+        self._until = 0.0
         self._stopping = False
 
     def is_stopping(self) -> bool:
@@ -35,6 +36,10 @@ class Waits:
         """Called when a request is no longer open."""
         if len(self._requests) <= self._enough:
             self._changed.set()
+
+    def pauses_for(self, now: float) -> float:
+        """Seconds for which the task will still pause, unless the run stops; 0 if it does not."""
+        return self._until - now
 
     async def until_open(self, enough: int, within: float | None = None) -> None:
         """Wait until at most `enough` requests are open, the run stops, or `within` seconds have
@@ -55,6 +60,7 @@ class Waits:
         """Wait, but not past the moment in which the run stops."""
         if self._stopping:
             return
+        self._until = self._clock.monotonic() + seconds
         self._sleep = asyncio.ensure_future(self._clock.sleep(seconds))
         try:
             await self._sleep

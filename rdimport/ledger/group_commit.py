@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 from typing import Final
 
 from rdimport.core.errors import LedgerError
@@ -24,9 +24,10 @@ class Journal:
 
     While a write is in progress, new records are collected for the next one. At a high rate one
     commit covers many rows; at a low rate a row that begins does not wait for others, and a result
-    waits `OUTCOMES_WAIT` seconds. Each write contains all known results, so the ledger never shows
-    more rows in flight than there are. `failed` is called after a failed write, whether or not
-    anyone awaits it.
+    waits `OUTCOMES_WAIT` seconds, or not at all if no row begins so soon. Each write contains all
+    known results, so the ledger never shows more rows in flight than there are. `failed` is called
+    after a failed write, whether or not anyone awaits it. The end of a write that nobody waits for
+    does not wake the event loop.
     """
 
     def __init__(
@@ -40,6 +41,12 @@ class Journal:
         self._next: asyncio.Future[Sequence[SendAttempt]] | None = None
         """Set when the write of the records collected now has ended."""
         self._current: asyncio.Future[Sequence[SendAttempt]] | None = None
+        self._lock = Lock()
+        """Of the two below, which both threads change."""
+        self._at_work = False
+        """A write is in progress, or the event loop has not heard of its end."""
+        self._awaited = False
+        """The event loop wants to hear of its end."""
         self._soon: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._writes: SimpleQueue[_Write | None] = SimpleQueue()
@@ -59,20 +66,24 @@ class Journal:
         self._begun.extend(rows)
         return self._next_write()
 
-    def end(self, row: RowResult | SendAttempt) -> None:
-        """Record a result; a bare `SendAttempt` means that the row did not arrive.
+    def end(self, row: RowResult | SendAttempt, *, alone: bool = False) -> None:
+        """Record a result; a bare `SendAttempt` means that the row did not arrive. `alone`: no row
+        begins soon, so that waiting for one would only wake the event loop again.
 
         It is written soon, and only `close` waits for it: a row whose result is lost in a crash
         becomes uncertain and is never sent again.
         """
         self._ended.append(row)
-        if self._soon is None and self._current is None:
+        if alone:
+            self._write()
+        elif self._soon is None and not self._wait_for_write():
             self._soon = self._loop.call_later(OUTCOMES_WAIT, self._write)
 
     async def close(self) -> None:
         """Write what is left, and stop. Raises LedgerError if anything could not be written."""
         try:
-            if self._current is not None:
+            if self._wait_for_write():
+                self._current = self._current or self._loop.create_future()
                 with suppress(LedgerError):
                     await asyncio.shield(self._current)
             if self._ended and self.failure is None:
@@ -95,6 +106,12 @@ class Journal:
         self._write()
         return written
 
+    def _wait_for_write(self) -> bool:
+        """Whether a write is in progress; if so, `_wrote` will be called at its end."""
+        with self._lock:
+            self._awaited = self._at_work
+        return self._awaited
+
     def _write(self) -> None:
         """Hand over the collected records, unless a write is in progress, which calls this
         again.
@@ -102,17 +119,18 @@ class Journal:
         if self._soon is not None:
             self._soon.cancel()
             self._soon = None
-        if self._current is not None or self.failure is not None:
+        if self._wait_for_write() or self.failure is not None:
             return
-        self._current = self._next or self._loop.create_future()
+        self._current, self._next = self._next, None
         begun, self._begun = self._begun, []
         ended, self._ended = self._ended, []
-        self._next = None
+        self._at_work, self._awaited = True, self._current is not None
         self._writes.put((begun, ended, self._counters()))
 
     def _wrote(self, claimed: Sequence[SendAttempt], failure: Exception | None) -> None:
         waiters = [self._current]
         self._current = None
+        self._at_work = False
         if failure is not None:
             self.failure = failure
             waiters.append(self._next)
@@ -140,5 +158,9 @@ class Journal:
                 claimed = self._run.apply(*write)
             except Exception as error:  # noqa: BLE001  passed on to whoever awaits it
                 failure = error
-            with suppress(RuntimeError):  # the event loop has ended
-                self._loop.call_soon_threadsafe(self._wrote, claimed, failure)
+            with self._lock:
+                tell = self._awaited or failure is not None
+                self._at_work = tell
+            if tell:
+                with suppress(RuntimeError):  # the event loop has ended
+                    self._loop.call_soon_threadsafe(self._wrote, claimed, failure)

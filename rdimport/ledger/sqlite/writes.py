@@ -53,7 +53,6 @@ class Writes:
         if begun:
             self._begin(db, begun)
         self._note_minute(db, len(accepted), counters)
-        self._counted = counters
 
     def still_open(
         self, db: sqlite3.Connection, ended: Sequence[RowResult | SendAttempt]
@@ -176,9 +175,14 @@ class Writes:
         )
 
     def _note_minute(self, db: sqlite3.Connection, accepted: int, counters: Counters) -> None:
-        """Add what is new since the last write to the current minute of sending, from 0."""
+        """Add what is new since the last note to the current minute of sending, from 0. Where only
+        time has passed, as when a single row begins, the next write notes it.
+        """
         # one table and one line, as each table costs one more page to write
+        if not accepted and counters[:-1] == self._counted[:-1]:
+            return
         new = (now - before for now, before in zip(counters, self._counted, strict=True))
+        self._counted = counters
         db.execute(
             "INSERT INTO minute VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run, minute) DO UPDATE"
             " SET requests = requests + excluded.requests, retries = retries + excluded.retries,"

@@ -22,8 +22,12 @@ def _opened(path: str) -> BinaryIO:
 
 
 async def launched(**wanted: Any) -> tuple[int, asyncio.Future[int]]:
-    """The command in full, as somebody types it."""
-    size = wanted["file_size"]
+    """The command in full, as somebody types it. Where files must stay small, it is not measured:
+    the limit would be one for the measurement's file too.
+    """
+    size, env = wanted["file_size"], wanted["env"]
+    if size is not None:
+        env = {name: value for name, value in env.items() if "COVERAGE" not in name}
     with ExitStack() as stack:
         out, err = (stack.enter_context(_opened(wanted[name])) for name in ("out", "err"))
         process = await asyncio.create_subprocess_exec(
@@ -32,7 +36,7 @@ async def launched(**wanted: Any) -> tuple[int, asyncio.Future[int]]:
             "rdimport",
             *wanted["words"],
             cwd=wanted["cwd"],
-            env=wanted["env"],
+            env=env,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=out,
             stderr=err,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import sqlite3
@@ -80,6 +81,22 @@ def test_a_run_that_comes_later_gets_its_part_at_once(machine: Machine) -> None:
         first.acquire(first.wait(0))
     second = machine.run(5.0)
     assert second.wait(5.0) <= 2 * RD.interval * 1.01
+
+
+def test_a_run_that_was_alone_shares_its_slots_with_one_that_comes(machine: Machine) -> None:
+    runs, now, left = [machine.run()], 0.0, []
+    for turn in range(60):
+        if turn == 20:
+            runs.append(machine.run(now))
+        one = runs[turn % len(runs)]
+        now += one.wait(now)
+        one.acquire(now)
+        left.append(now)
+    # each makes up for half a slot when it begins
+    gaps = sorted(after - before for before, after in itertools.pairwise(left))
+    assert gaps[0] >= 0
+    assert gaps[2] >= RD.interval
+    assert gaps[-1] <= 2 * RD.interval * 1.01
 
 
 def test_a_429_of_one_run_holds_the_other_until_the_window_ends(machine: Machine) -> None:

@@ -17,7 +17,7 @@ class Waits:
         self._changed = asyncio.Event()
         self._enough = 0
         """The number of open requests that the task is waiting to fall to."""
-        self._sleep: asyncio.Future[None] | None = None
+        self._asleep: asyncio.Task[object] | None = None
         self._until = 0.0
         self._stopping = False
 
@@ -29,8 +29,9 @@ class Waits:
         """End every wait, this one and those to come."""
         self._stopping = True
         self._changed.set()
-        if self._sleep is not None:
-            self._sleep.cancel()
+        if self._asleep is not None:
+            self._asleep.cancel()
+            self._asleep = None  # once: each `cancel` counts
 
     def on_done(self) -> None:
         """Called when a request is no longer open."""
@@ -61,13 +62,18 @@ class Waits:
         if self._stopping:
             return
         self._until = self._clock.monotonic() + seconds
-        self._sleep = asyncio.ensure_future(self._clock.sleep(seconds))
+        self._asleep = asyncio.current_task()
         try:
-            await self._sleep
+            await self._clock.sleep(seconds)
         except asyncio.CancelledError:
-            waiting = asyncio.current_task()
-            if waiting is None or waiting.cancelling():  # not only the sleep, by `stop`
+            if not self._is_only_stopped(asyncio.current_task()):
                 raise
+        finally:
+            self._asleep = None
+
+    def _is_only_stopped(self, task: asyncio.Task[object] | None) -> bool:
+        """Whether nobody but `stop` has cancelled the task that pauses."""
+        return self._stopping and task is not None and not task.uncancel()
 
     async def drain(self, grace: float) -> None:
         """Wait until no request is open, stopping or not, for at most `grace` seconds."""

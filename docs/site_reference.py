@@ -11,6 +11,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Final
 
+from summary_reference import MEANINGS
+
 from rdimport.cli import options
 from rdimport.core.messages import Language, language, speaking
 from rdimport.core.messages.codes import Code
@@ -29,6 +31,8 @@ _WORDS: Final = {
         "sentence": "what it says",
         "remedy": "what to do",
         "summary": "Keys of summary.json",
+        "key": "key",
+        "meaning": "meaning",
         "intro": "Codes never change their meaning and are never translated.",
         "metrics": "Metrics",
         "textfile": "`--metrics-file FILE` writes these for Prometheus' textfile collector."
@@ -44,6 +48,8 @@ _WORDS: Final = {
         "sentence": "o que diz",
         "remedy": "o que fazer",
         "summary": "Chaves de summary.json",
+        "key": "chave",
+        "meaning": "significado",
         "intro": "Os códigos nunca mudam de significado e nunca são traduzidos.",
         "metrics": "Métricas",
         "textfile": "`--metrics-file FILE` grava isto para o textfile collector do Prometheus."
@@ -115,10 +121,11 @@ def summary() -> Iterator[str]:
     """The keys of summary.json."""
     words = _WORDS[language()]
     yield f"# {words['summary']}\n\n{words['object']}\n"
-    yield "```text"
+    yield f"| {words['key']} | {words['meaning']} |\n|---|---|"
     for field in fields(RunSummary):
-        yield from ("rows", *State) if field.name == "counts" else (field.name,)
-    yield "```"
+        for key in ("rows", *map(str, State)) if field.name == "counts" else (field.name,):
+            meaning = MEANINGS[key]
+            yield f"| `{key}` | {_cell(meaning.pt if language() == 'pt-BR' else meaning.en)} |"
 
 
 def _cell(text: str) -> str:

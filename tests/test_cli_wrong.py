@@ -196,6 +196,14 @@ def test_a_command_without_what_to_do_shows_what_there_is(command: str, desk: De
     done = desk.here(command)
     assert (done.code, done.err) == (2, "")
     assert done.out == desk.here(command, "--help").out
+    for spelling in (["--lang", "pt-BR"], ["--lang=pt"]):
+        said = desk.here(command, *spelling)
+        assert (said.code, said.err) == (2, "")
+        assert said.out == desk.here("--lang", "pt-BR", command).out
+        assert said.out.startswith(f"uso: rdimport {command}")
+    wrong = desk.here(command, "--lang", "fr")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "--lang: is none of en, pt-BR" in wrong.err
 
 
 @pytest.mark.parametrize("command", ["", "run", "check", "report", "sandbox", "schema"])

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from site_reference import write_all
+from summary_reference import MEANINGS
 from support.command import Desk
 from support.programs import browser_trouble, launched
 from support.samples import ROOT
@@ -137,8 +138,9 @@ def test_the_reference_of_the_summary_has_the_keys_that_json_prints(
     desk.write("leads.yaml", "conversion_identifier: Feira\nfields: {email: E-mail}\n")
     printed = desk.here("run", "leads.csv", "-m", "leads.yaml", "--json").summary
     write_all(tmp_path, "en")
-    told = (tmp_path / "summary.md").read_text(encoding="utf-8").partition("```text\n")[2].split()
-    assert set(told) - {"```", "report_failed"} == set(printed)
+    told = re.findall(r"(?m)^\| `(\w+)` \|", (tmp_path / "summary.md").read_text("utf-8"))
+    assert [key for key in told if key != "report_failed"] == list(printed)
+    assert list(MEANINGS) == told, "each key's meaning, and no other"
 
 
 @pytest.mark.parametrize("page", TUTORIALS, ids=name_of)

@@ -12,6 +12,7 @@ import string
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -238,6 +239,100 @@ def test_each_entry_has_its_texts_with_the_values_of_the_english_ones(of: Catalo
             assert values(text) <= wanted, message.id
         assert set().union(*map(values, texts(message))) == wanted, message.id
         assert not message.fuzzy, message.id
+
+
+@pytest.mark.parametrize("of", [ENGLISH, PORTUGUESE], ids=["en", "pt-BR"])
+def test_each_entry_begins_and_ends_as_its_english_one(of: Catalog) -> None:
+    """One that has swallowed its neighbour does not."""
+    for message in of:
+        english = ENGLISH.get(ids(message)[0], message.context) if message.context else None
+        sources = texts(english) if english else ids(message)
+        if not message.id or message.context in ("reference", "sandbox"):
+            continue
+        for text, source in zip(texts(message), sources, strict=True):
+            assert (text[0] == " ", text[-1] == " ") == (source[0] == " ", source[-1] == " "), text
+            marks = {text.removesuffix(" etc.")[-1], source[-1]} & set(".?!:")
+            assert len(marks) == 0 or text[-1] == source[-1], text
+
+
+@pytest.mark.parametrize("name", ["en", "pt_BR"])
+def test_each_entry_of_a_catalogue_has_one_text(name: str) -> None:
+    """Of two, Babel takes one without a word."""
+    lines = (FOLDER / name / "LC_MESSAGES" / "rdimport.po").read_text("utf-8").splitlines()
+    follows = {"msgctxt": ["msgid"], "msgid": ["msgid_plural", "msgstr"]}
+    follows |= {"msgid_plural": ["msgstr[0]"], "msgstr[0]": ["msgstr[1]"]}
+    kinds = [line.partition(" ")[0] for line in lines if line.startswith("msg")]
+    for before, after in pairwise(kinds):
+        assert after in follows.get(before, ["msgctxt", "msgid"]), (before, after)
+
+
+SEVERAL = {
+    "en": r"accounts|bytes|cells|characters|columns|contacts|conversions|days|digits|fields|files"
+    r"|items|kinds|lines|lists|minutes|nights|requests|rows|seconds|sheets|times|words|\w+\(\w+\)",
+    "pt_BR": r"(?!delas)\w{2,}[aeiouõ]e?s|\w+[aei]ram|\w+\(\w+\)",
+}
+"""Words for several, behind a value."""
+LIMITS = ("most", "most_columns", "times", "fixed")
+"""Values that are written in the code, and above 1."""
+NEVER_ONE = {
+    "expr.too_long": "a limit of ours",
+    "more_comments": "a limit of ours",
+    "rate": "has decimals",
+    "row.too_large": "a limit of RD",
+    "rows_a_second": "has decimals",
+    "text.too_long": "in English; the check says it",
+    "text.too_short": "in English; the check says it",
+    "list.too_long": "in English; the check says it",
+    "list.too_short": "in English; the check says it",
+    "wrong_column": "more than half of ten rows",
+    "More than {detail} requests for this e-mail in 24 hours.": "a limit of RD",
+    "Of the first {lines} lines, {unsound} are blank or malformed.": "nine of ten of many",
+    "The body is larger than {detail} bytes.": "a limit of RD",
+    "The last {nights} nights": "30",
+    "Whose job is {name}? {path} has {number} accounts.": "asked where there are several",
+    "{name} has {book} sheets, too many to look into.": "too many",
+    "{name} has {number} columns with the same heading: {places}": "two at least",
+    "{name} has {width} columns, and no spreadsheet has more than {most_columns}.": "too many",
+    "{name} holds {infos} files, too many to look into.": "too many",
+    "{name} holds {lists} different files named {member}.": "two at least",
+    "{name} holds {lists} lists, and an import takes one: {named}.": "two at least",
+    "{name} holds {members} files, too many to find the list among them.": "too many",
+    "{number} fields; a mapping takes {most}": "too many",
+}
+"""Entries without a singular, and why none is needed."""
+
+
+def without_singular(plural: bool, texts: tuple[str, ...], lang: str) -> list[str]:
+    """What an entry says of several, whatever the number is."""
+    several = rf"\{{(\w+)\}} (?:(?:de|of) \{{(\w+)\}} )?(?:{SEVERAL[lang]})(?!\w)"
+    found = []
+    for form, text in enumerate(texts):
+        for match in re.finditer(several, text):
+            by_number = plural and form == 1 and "number" in match.groups()
+            if match[1] not in LIMITS and not by_number:
+                found.append(match[0])
+    return found
+
+
+def test_all_that_is_counted_has_a_singular() -> None:
+    used = set()
+    for lang, message in [*(("en", m) for m in ENGLISH), *(("pt_BR", m) for m in PORTUGUESE)]:
+        plural, name = isinstance(message.id, tuple), ids(message)[0]
+        found = without_singular(plural, texts(message), lang)
+        found += [] if message.context else without_singular(plural, ids(message), "en")
+        if found and name in NEVER_ONE:
+            used.add(name)
+        elif message.id:
+            assert not found, (name, found)
+    assert used == set(NEVER_ONE), "these need no exception any more"
+
+
+def test_a_text_without_a_singular_would_be_found() -> None:
+    said = ("{number} tarefa: {fine} deu certo", "{number} tarefas: {fine} deram certo")
+    assert without_singular(True, said, "pt_BR") == ["{fine} deram"]
+    assert without_singular(False, ("{n} linha(s)", "linhas: {n}"), "pt_BR") == ["{n} linha(s)"]
+    assert without_singular(False, ("{n} of {m} rows",), "en") == ["{n} of {m} rows"]
+    assert without_singular(True, ("{number} linha", "{number} linhas"), "pt_BR") == []
 
 
 def test_each_key_of_the_screen_is_used_and_there() -> None:

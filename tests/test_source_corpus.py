@@ -173,7 +173,7 @@ def test_a_cell_that_hides_the_address_it_links_to_is_told(name: str) -> None:
     table = opened(name)
     shown = [row[3] for row in read(table)]
     assert shown == ["e-mail", "bia@exemplo.com.br", "página", "Duda Sá"]
-    assert any("2 cell(s), the first in row 2 (“e-mail”), are links" in n for n in table.notes)
+    assert any("2 cells, the first in row 2 (“e-mail”), are links" in n for n in table.notes)
 
 
 @pytest.mark.parametrize("name", ["protected.xlsx", "protected.xls", "protected.ods"])

@@ -62,7 +62,7 @@ def test_a_survey_counts_rows_fill_rates_and_examples(tmp_path: Path) -> None:
 
 def test_a_survey_warns_of_what_looks_wrong(tmp_path: Path) -> None:
     warnings = " ".join(surveyed(tmp_path, LEADS).warnings)
-    assert "1 row(s): The row has fewer cells" in warnings
+    assert "1 row: The row has fewer cells" in warnings
     assert "Columns that are empty: “Vazia”" in warnings
     assert "Column “E-mail”: 1 value is no e-mail" in warnings
     without = surveyed(tmp_path, "Nome;Cidade\nAna;Recife\n")

@@ -30,7 +30,7 @@ from rdimport.core.events import (
     SendingFinished,
     SendingStarted,
 )
-from rdimport.core.messages import _
+from rdimport.core.messages import _, ngettext
 from rdimport.core.row import State
 from rdimport.core.shell import whole
 from rdimport.core.stop import StopReason
@@ -155,10 +155,12 @@ def _see_that_nobody_comes_back(ledger: Ledger, options: RunOptions) -> None:
                 host=lost.host,
                 process=lost.process,
             ),
-            _(
-                "Nothing was sent. Type it again in {minutes} minutes, or, once that process has "
+            ngettext(
+                "Nothing was sent. Type it again in {number} minute, or, once that process has "
                 "ended for sure, with --now.",
-                minutes=ceil(lost.seconds / 60),
+                "Nothing was sent. Type it again in {number} minutes, or, once that process has "
+                "ended for sure, with --now.",
+                ceil(lost.seconds / 60),
             ),
         )
 

@@ -12,7 +12,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -95,7 +95,7 @@ class Grammar(argparse.ArgumentParser):
             fill(self)
         self._name_values()
         words = sys.argv[1:] if args is None else list(args)
-        if not words and any(map(_is_choice, self._actions)):
+        if self._is_bare(words) and any(map(_is_choice, self._actions)):
             self.print_help(sys.stdout)
             self.exit(2)
         for word in self._own(words):
@@ -103,6 +103,19 @@ class Grammar(argparse.ArgumentParser):
             if trouble:
                 self.error(trouble)
         return super().parse_known_args(words, namespace)
+
+    def _is_bare(self, words: Sequence[str]) -> bool:
+        """Whether the command stands alone, or with nothing but the language it is to speak."""
+        if not words:
+            return True
+        name, mark, value = words[0].partition("=")
+        given = [value] if mark else list(words[1:])
+        if name != "--lang" or len(given) != 1:
+            return False
+        with suppress(argparse.ArgumentError):
+            self._get_value(self._option_string_actions[name], given[0])
+            return True
+        return False
 
     def format_help(self) -> str:
         """Like the base class, with the names of values in the current language."""

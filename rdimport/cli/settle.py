@@ -231,11 +231,13 @@ def _lines(done: Settlement, unread: Unread) -> Iterator[str]:
             why=", ".join(f"{why}: {n}" for why, n in unread.items() if n),
         )
     for field, rows, seen in done.missing:
-        yield _(
-            "“{field}” was sent in {rows} rows, but none of the {seen} conversions seen at RD has"
-            " it: see in RD that this field exists and is spelt so.",
+        yield ngettext(
+            "“{field}” was sent in {number} row, but no conversion seen at RD has it (of {seen}): "
+            "see in RD that this field exists and is spelt so.",
+            "“{field}” was sent in {number} rows, but no conversion seen at RD has it (of {seen}): "
+            "see in RD that this field exists and is spelt so.",
+            rows,
             field=field,
-            rows=rows,
             seen=seen,
         )
 

@@ -33,10 +33,11 @@ def sums(run: Run, accepted: int) -> Iterator[str]:
 
 def miscounted(run: str, counted: int, state: str, listed: int) -> str:
     """The message for counters that differ from the listed rows."""
-    return _(
-        "run {run} counts {counted} rows as {state}, and lists {listed}",
+    return ngettext(
+        "run {run} counts {number} row as {state}, and lists {listed}",
+        "run {run} counts {number} rows as {state}, and lists {listed}",
+        counted,
         run=run,
-        counted=counted,
         state=state,
         listed=listed,
     )

@@ -88,5 +88,6 @@ def _body(now: Ending, command: str) -> Iterator[str]:
         sentence = ngettext("{number} row: {code}", "{number} rows: {code}", rows, code=code)
         yield f"- {sentence}"
     if len(now.problems) > _MOST:
-        yield _("- and {number} more kinds", number=len(now.problems) - _MOST)
+        more = len(now.problems) - _MOST
+        yield ngettext("- and {number} more kind", "- and {number} more kinds", more)
     yield _("More: {command}", command=command)

@@ -179,7 +179,7 @@ _LONGEST: Final = 40
 
 def _warnings(columns: Sequence[Column], defects: dict[str, int]) -> list[str]:
     found = [
-        _("{number} row(s): {what}", number=count, what=_(DEFECTS[code]))
+        ngettext("{number} row: {what}", "{number} rows: {what}", count, what=_(DEFECTS[code]))
         for code, count in sorted(defects.items())
     ]
     if not any(column.guess == "email" for column in columns):

@@ -267,7 +267,9 @@ def _line(one: Guess, seen: Evidence, options: Mapping[str, str]) -> str:
 def _because(one: Guess, seen: Evidence) -> str:
     if not seen.filled:
         return _("{why}; the column is empty in the rows that were looked at", why=one.why)
-    part = _(", {filled} of {rows} filled", filled=seen.filled, rows=seen.rows)
+    part = ngettext(
+        ", {number} of {rows} filled", ", {number} of {rows} filled", seen.filled, rows=seen.rows
+    )
     said = _("{why}; e.g. {example}", why=one.why, example=comment(seen.example))
     return said if seen.filled == seen.rows else said + part
 

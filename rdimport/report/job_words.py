@@ -47,12 +47,11 @@ def count(found: Sequence[JobStatus]) -> str:
     """How many worked and how many did not."""
     failed = sum(status.verdict == FAILED for status in found)
     fine = sum(status.verdict == FINE for status in found)
-    total = len(found)
-    return ngettext(
-        "{number} job: {fine} worked, {rows} with rows for a person, {failed} failed.",
-        "{number} jobs: {fine} worked, {rows} with rows for a person, {failed} failed.",
-        total,
-        fine=fine,
-        rows=total - fine - failed,
-        failed=failed,
+    rows = len(found) - fine - failed
+    counts = (
+        ngettext("{number} worked", "{number} worked", fine),
+        ngettext("{number} with rows for a person", "{number} with rows for a person", rows),
+        ngettext("{number} failed", "{number} failed", failed),
     )
+    jobs = ngettext("{number} job", "{number} jobs", len(found))
+    return f"{jobs}: {', '.join(counts)}."

@@ -41,9 +41,8 @@ class Words:
         """
         if not rows or not any(rows):
             return ""
-        counts = {"rows": sum(rows), **rows._asdict()}
-        shown = {name: self.number(count) for name, count in counts.items()}
-        return self._plural("legal_bases", counts["rows"]).format(**shown)
+        shown = {name: self.number(count) for name, count in rows._asdict().items()}
+        return self.counted("legal_bases", sum(rows), **shown)
 
     def ruled(self, rules: Mapping[str, int]) -> str:
         """How often rules of the endpoint's owner decided; empty if none did."""
@@ -104,7 +103,7 @@ class Words:
         whole = timedelta(seconds=round(seconds))
         hours, minutes = whole.seconds // 3600, whole.seconds % 3600 // 60
         if whole.days:
-            return self._plural("days", whole.days).format(days=whole.days, hours=hours)
+            return self.counted("days", whole.days, hours=hours)
         if hours:
             return f"{hours} h {minutes:02d} min"
         if minutes >= 10:

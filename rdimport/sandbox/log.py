@@ -67,11 +67,11 @@ class Log:
         totals = (self._accepted, self._refused)
         if totals != self._printed and at - self._printed_at >= _TOTALS_EVERY:
             self._printed, self._printed_at = totals, at
-            accepted, refused = (words.number(language(), number) for number in totals)
-            so_far = _(
-                "{accepted} accepted, {refused} not accepted so far",
-                accepted=accepted,
-                refused=refused,
+            so_far = ngettext(
+                "{accepted}, {number} not accepted so far",
+                "{accepted}, {number} not accepted so far",
+                self._refused,
+                accepted=ngettext("{number} accepted", "{number} accepted", self._accepted),
             )
             self._say(f"{clock}  {so_far}")
 

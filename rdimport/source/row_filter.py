@@ -142,10 +142,12 @@ class RowFilter:
         if self._broken:
             wrong, right = self._example
             found.append(
-                _(
-                    "{number} cell(s) held text that a wrong encoding broke, such as “{wrong}”; "
+                ngettext(
+                    "{number} cell held text that a wrong encoding broke, “{wrong}”; it was put "
+                    "right (“{right}”).",
+                    "{number} cells held text that a wrong encoding broke, such as “{wrong}”; "
                     "they were put right (“{right}”).",
-                    number=self._broken,
+                    self._broken,
                     wrong=wrong,
                     right=right,
                 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rdimport.core.errors import ExitCode
-from rdimport.core.messages import _, language, untranslated
+from rdimport.core.messages import _, language, ngettext, untranslated
 from rdimport.report.words import Words
 
 if TYPE_CHECKING:
@@ -80,8 +80,12 @@ def checked(settings: Settings, looks: Sequence[Look]) -> Iterator[str]:
         yield _title(look.job, look.account)
         yield from (f"  {line}" for line in look.trouble.splitlines())
         if look.rows or not look.trouble:
-            named = {"number": words.number(look.to_send), "rows": words.number(look.rows)}
-            shown = _("{number} of {rows} rows to send", **named)
+            shown = ngettext(
+                "{part} of {number} row to send",
+                "{part} of {number} rows to send",
+                look.rows,
+                part=words.number(look.to_send),
+            )
             yield f"  {shown}{_about(look.seconds, words)}"
         for key, value, place in look.values:
             shown = ", ".join(value) if isinstance(value, tuple) else value

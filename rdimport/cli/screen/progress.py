@@ -227,9 +227,9 @@ class Lines:
         forecast, words = self._forecast, self._words
         if forecast is None:
             return ""
-        done, rows = words.number(forecast.done), words.number(forecast.rows)
+        sent = words.counted("rows_sent", forecast.rows, done=words.number(forecast.done))
         progress = forecast.text(self._clock.monotonic(), words)
-        return ": ".join(filter(None, (words("rows_sent", done=done, rows=rows), progress)))
+        return ": ".join(filter(None, (sent, progress)))
 
     def _now_and_then(self, text: Callable[[], str]) -> None:
         if self._clock.monotonic() - self._said >= LINE_EVERY:

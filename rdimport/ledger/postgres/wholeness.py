@@ -13,28 +13,28 @@ from rdimport.ledger.wholeness import miscounted, sums
 
 _LINES: Final = (
     (
-        untranslated("{number} lines of `{table}` have an identity that is no hash"),
+        untranslated("lines of `{table}` with an identity that is no hash: {number}"),
         "conversion",
         "SELECT count(*) FROM rdimport.conversion WHERE length(identity) <> 16",
     ),
     (
-        untranslated("{number} lines of `{table}` have an identity that is no hash"),
+        untranslated("lines of `{table}` with an identity that is no hash: {number}"),
         "corrected",
         "SELECT count(*) FROM rdimport.corrected WHERE length(identity) <> 16",
     ),
     (
-        untranslated("{number} lines of `{table}` have an identity that is no hash"),
+        untranslated("lines of `{table}` with an identity that is no hash: {number}"),
         "outcome",
         "SELECT count(*) FROM rdimport.outcome WHERE length(identity) <> 16",
     ),
     (
-        untranslated("{number} lines of `{table}` have a state that there is not"),
+        untranslated("lines of `{table}` with a state that there is not: {number}"),
         "conversion",
         "SELECT count(*) FROM rdimport.conversion WHERE state NOT IN (0, 1, 2, 3, 9)",
     ),
     *(
         (
-            untranslated("{number} lines of `{table}` belong to no destination"),
+            untranslated("lines of `{table}` that belong to no destination: {number}"),
             table,
             (
                 f"SELECT count(*) FROM rdimport.{table} WHERE destination NOT IN"  # noqa: S608
@@ -45,7 +45,7 @@ _LINES: Final = (
     ),
     *(
         (
-            untranslated("{number} lines of `{table}` belong to no run"),
+            untranslated("lines of `{table}` that belong to no run: {number}"),
             table,
             (
                 f"SELECT count(*) FROM rdimport.{table} WHERE run NOT IN"  # noqa: S608

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from rdimport.core.errors import LedgerLostError, UsageError
-from rdimport.core.messages import _
+from rdimport.core.messages import _, ngettext
 from rdimport.ledger.sqlite import witness
 from rdimport.ledger.sqlite.safety import see_that_it_is_ours
 from rdimport.ledger.sqlite.schema import WRITER_WAITS, damaged, explained, make, write_ahead
@@ -113,7 +113,8 @@ class Watch:
             if now is None or (now.st_dev, now.st_ino) != was:
                 self._lost(part, _("was removed or replaced"))
             elif now.st_size < _SHORTEST and part == self._name:
-                self._lost(part, _("was cut to {size} bytes", size=now.st_size))
+                cut = ngettext("was cut to {number} byte", "was cut to {number} bytes", now.st_size)
+                self._lost(part, cut)
 
     def _lost(self, part: str, what: str) -> None:
         raise LedgerLostError(

@@ -16,17 +16,17 @@ _STATES: Final = json.dumps([str(state) for state in State])
 
 _LINES: Final = (
     (
-        untranslated("{number} lines of `{table}` have an identity that is no hash"),
+        untranslated("lines of `{table}` with an identity that is no hash: {number}"),
         "posted",
         "SELECT count(*) FROM posted WHERE typeof(identity) <> 'blob' OR length(identity) <> 16",
     ),
     (
-        untranslated("{number} lines of `{table}` have an identity that is no hash"),
+        untranslated("lines of `{table}` with an identity that is no hash: {number}"),
         "corrected",
         "SELECT count(*) FROM corrected WHERE typeof(identity) <> 'blob' OR length(identity) <> 16",
     ),
     (
-        untranslated("{number} lines of `{table}` have an identity that is no hash"),
+        untranslated("lines of `{table}` with an identity that is no hash: {number}"),
         "outcome",
         (
             "SELECT count(*) FROM outcome WHERE identity IS NOT NULL"
@@ -35,14 +35,14 @@ _LINES: Final = (
     ),
     *(
         (
-            untranslated("{number} lines of `{table}` belong to no destination"),
+            untranslated("lines of `{table}` that belong to no destination: {number}"),
             table,
             f"SELECT count(*) FROM {table} WHERE destination NOT IN (SELECT id FROM destination)",  # noqa: S608
         )
         for table in ("posted", "run", "corrected")
     ),
     (
-        untranslated("{number} lines of `{table}` hold facts that are none"),
+        untranslated("lines of `{table}` with facts that are none: {number}"),
         "run",
         (
             "SELECT count(*) FROM run WHERE NOT json_valid(facts)"
@@ -50,7 +50,7 @@ _LINES: Final = (
         ),
     ),
     (
-        untranslated("{number} lines of `{table}` hold cells or problems that are none"),
+        untranslated("lines of `{table}` with cells or problems that are none: {number}"),
         "outcome",
         (
             "SELECT count(*) FROM outcome"
@@ -59,7 +59,7 @@ _LINES: Final = (
     ),
     *(
         (
-            untranslated("{number} lines of `{table}` belong to no run"),
+            untranslated("lines of `{table}` that belong to no run: {number}"),
             table,
             f"SELECT count(*) FROM {table} WHERE run NOT IN (SELECT id FROM run)",  # noqa: S608
         )
@@ -67,7 +67,7 @@ _LINES: Final = (
     ),
     *(
         (
-            untranslated("{number} lines of `{table}` have a state that there is not"),
+            untranslated("lines of `{table}` with a state that there is not: {number}"),
             table,
             (
                 f"SELECT count(*) FROM {table} WHERE state NOT IN"  # noqa: S608

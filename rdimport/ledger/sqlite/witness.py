@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Final, NamedTuple, Self
 
 from rdimport.core.errors import LedgerError, LedgerLostError
-from rdimport.core.messages import _
+from rdimport.core.messages import _, ngettext
 from rdimport.core.messages.written import second
 from rdimport.core.shell import joined
 from rdimport.core.visible import shown_lines
@@ -136,11 +136,13 @@ def refuse_remains(path: Path) -> None:
     if size is not None and (known or size or _older_than(path)):
         said = _(", and rows were sent from it: {last}", last=_last(known)) if known else ""
         raise LedgerLostError(
-            _(
-                "The ledger {path} has been cut to {size} bytes{said}. Nobody knows any more "
+            ngettext(
+                "The ledger {path} has been cut to {number} byte{said}. Nobody knows any more "
                 "who was sent already, and they would be sent again.",
+                "The ledger {path} has been cut to {number} bytes{said}. Nobody knows any more "
+                "who was sent already, and they would be sent again.",
+                size,
                 path=path,
-                size=size,
                 said=said,
             ),
             way_out(path),

@@ -24,7 +24,7 @@ def pace(minutes: Sequence[Minute], per_minute: float | None, words: Words) -> s
     ]
     busiest = max(m.requests for m in minutes)
     top = round_up(max(busiest, per_minute or 0.0, *map(sum, counts)))
-    label = words("pace.label", minutes=words.number(len(minutes)), most=words.number(busiest))
+    label = words.counted("pace.label", len(minutes), most=words.number(busiest))
     picture = columns(counts, _KINDS, top=top, label=label, limit=per_minute)
     scale = "".join(f"<span>{top * part:g}</span>" for part in (1, 0.5, 0))
     last = words.number(minutes[-1].minute)

@@ -72,7 +72,7 @@ def _mark() -> Markup:
 def _status(view: View) -> Markup:
     contacts, _, refused = lookups.totals(view.store, view.account)
     notice = view.say(
-        "{n} contacts, {m} refused requests", n=view.number(contacts), m=view.number(refused)
+        "Contacts: {n}. Refused requests: {m}.", n=view.number(contacts), m=view.number(refused)
     )
     return join(
         tag(

@@ -225,7 +225,7 @@ def _lost(view: View) -> Markup:
         "Check the spelling, or create the field first."
     )
     items = [
-        tag("li", tag("code", name[:80]), tag("span", view.say("{n} times", n=view.number(times))))
+        tag("li", tag("code", name[:80]), tag("span", f"{view.number(times)}×"))
         for name, times in found
     ]
     card = view.card(

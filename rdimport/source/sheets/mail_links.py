@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from rdimport.core.messages import _
+from rdimport.core.messages import ngettext
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -46,11 +46,14 @@ def link_notes(found: list[tuple[int, str]]) -> Iterator[str]:
     """The sentence about such cells, if there are any."""
     if found:
         row, text = found[0]
-        yield _(
-            "{number} cell(s), the first in row {row} (“{text}”), are links to an e-mail address "
+        yield ngettext(
+            "{number} cell, in row {row} (“{text}”), is a link to an e-mail address that its text "
+            "does not show; only the text is read. To import the address, write it into a column "
+            "of its own.",
+            "{number} cells, the first in row {row} (“{text}”), are links to an e-mail address "
             "that their text does not show; only the text is read. To import the addresses, write "
             "them into a column of their own.",
-            number=len(found),
+            len(found),
             row=row,
             text=text[:40],
         )

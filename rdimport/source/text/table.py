@@ -8,7 +8,7 @@ import polars as pl
 
 from rdimport.core.ahead import ahead
 from rdimport.core.errors import SourceError
-from rdimport.core.messages import _, untranslated
+from rdimport.core.messages import _, ngettext, untranslated
 from rdimport.core.row import FILE
 from rdimport.source.encoding import Decoder
 from rdimport.source.fingerprint import fingerprint
@@ -135,15 +135,18 @@ def _without_lines(text: bytes, count: int) -> tuple[bytes, int]:
 
 def _decoding_notes(decoder: Decoder, encoding: str) -> Iterator[str]:
     if decoder.odd_bytes:
-        yield _(
-            "{number} byte(s), the first on line {line}, are no {encoding}; they were read as "
+        yield ngettext(
+            "{number} byte, on line {line}, is no {encoding}; it was read as Windows-1252 if it "
+            "has such a character.",
+            "{number} bytes, the first on line {line}, are no {encoding}; they were read as "
             "Windows-1252 where it has such a character.",
-            number=decoder.odd_bytes,
+            decoder.odd_bytes,
             line=decoder.first_odd_line,
             encoding=encoding,
         )
     if decoder.nul_bytes:
-        yield _(
-            "{number} NUL byte(s), which no text should have, were left out.",
-            number=decoder.nul_bytes,
+        yield ngettext(
+            "{number} NUL byte, which no text should have, was left out.",
+            "{number} NUL bytes, which no text should have, were left out.",
+            decoder.nul_bytes,
         )

@@ -56,7 +56,7 @@ SPOILT = {
     "UPDATE run SET row_count = row_count + 1": "1 of its rows did not",
     "UPDATE run SET facts = 'no facts'": "facts that are none",
     "UPDATE minute SET accepted = accepted - 1": "did not",
-    "DELETE FROM outcome": "counts 1 rows as invalid, and lists 0",
+    "DELETE FROM outcome": "counts 1 row as invalid, and lists 0",
     "UPDATE outcome SET cells = '['": "cells or problems that are none",
     "DELETE FROM setting": "the key of its hashes is missing",
     "DROP TABLE outcome": "no such table",

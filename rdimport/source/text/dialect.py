@@ -68,10 +68,11 @@ def find_dialect(sample: bytes, hints: Hints, name: str, *, whole: bool) -> Dial
             _("Export the contacts as xlsx or csv and import that."),
         )
     old_mac = "\n" not in text and "\r" in text
+    if not old_mac:
+        text = text.replace("\r\n", "\n").removesuffix("\r")
     lines = text.split("\r" if old_mac else "\n")
     if not whole and len(lines) > 1:
         lines.pop()
-    lines = [line.removesuffix("\r") for line in lines]
     declared, skip = _declared_delimiter(lines)
     delimiter = (
         _checked_delimiter(hints.delimiter) or declared or _guess_delimiter(lines[skip:], hints)

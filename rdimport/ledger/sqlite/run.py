@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from array import array
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from rdimport.ledger.resends import begun as resends_begun
 from rdimport.ledger.sqlite.accounts import AccountBooks
 from rdimport.ledger.sqlite.database import LedgerFile
 from rdimport.ledger.sqlite.earlier_runs import ResendBooks
+from rdimport.ledger.sqlite.lookup import sources
 from rdimport.ledger.sqlite.refusals import lock_lost
 from rdimport.ledger.sqlite.run_reader import RunReader
 from rdimport.ledger.sqlite.schema import post
@@ -149,17 +149,7 @@ class SqliteRun(RunReader):
 
     def sources(self) -> pl.Series:
         """The source hashes of all accepted conversions: Int64, sorted."""
-        import polars as pl  # noqa: PLC0415  as in `Ledger.known`
-
-        found = self.ledger.stream(
-            "SELECT source FROM conversion"
-            " WHERE destination = ? AND state = 'accepted' AND source IS NOT NULL",
-            self.destination,
-        )
-        known = array("q")
-        for (source,) in found:
-            known.frombytes(source)
-        return pl.Series(known, dtype=pl.Int64).sort()
+        return sources(self.ledger.query, self.destination)
 
     def count_suspects(self, cells_by_code: Mapping[str, int]) -> None:
         """Record how many cells of sendable rows look wrong, by code."""

@@ -1,14 +1,14 @@
-"""What a row costs each kind of ledger: two writes (it begins, it ends), in groups.
+"""What a row costs each kind of ledger within a run: two writes (it begins, it ends), in groups.
 
-    python benchmarks/ledgers.py [--rows N] [--grown 10000000]
+    python benchmarks/ledgers.py [--rows N] [--repeat N] [--grown 10000000]
 
 CPU of this process and, for PostgreSQL, of the server beside it; the server comes with the
 development packages. Beside each figure stands, as a measure of the machine at that moment, what
 the same rows cost without a ledger: they are inserted by psycopg into a table with one index, and
-updated, each group durable. Groups of one are few, as each waits for the disk. Then known rows are
-looked up. With --grown a shared ledger is made that knows so many conversions already, and the same
-is asked of that: what a group of 16 costs, and how many pages it reads, before and after; look-up;
-size.
+updated, each group durable. Both are measured in turn; the figures are medians. Groups of one are
+few, as each waits for the disk. Then known rows are looked up. With --grown a shared ledger is made
+that knows so many conversions already, and the same is asked of that: what a group of 16 costs,
+before and after; look-up; size. The server does not vacuum meanwhile.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from hashlib import blake2b, md5
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import polars as pl
@@ -32,13 +33,23 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from support.postgres import Server, serving
 
 from rdimport.core.row import State
-from rdimport.ledger import Counters, Ledger, Outcome, RowResult, RunRecord, SendAttempt, store_of
+from rdimport.ledger import (
+    Counters,
+    Ledger,
+    Outcome,
+    RowResult,
+    Run,
+    RunRecord,
+    SendAttempt,
+    store_of,
+)
 from rdimport.ledger.postgres.store import PostgresStore
 
 if TYPE_CHECKING:
     import psycopg
 
 RECEIPT = "5408c5a3-4711-4f2e-8d0b-13408a3407f3"
+
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -55,25 +66,29 @@ def rows(first: int, count: int) -> list[SendAttempt]:
 
 
 def server_cpu(server: Server) -> float:
-    total = 0
+    """Seconds of CPU that the server's processes have used."""
+    ended = Path(f"/proc/{server.pid}/stat").read_text().rpartition(")")[2].split()[13:15]
+    total = sum(map(int, ended)) / TICKS
     for process in [server.pid, *server.children()]:
-        try:
-            told = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        total += sum(map(int, told[11:15]))
-    return total / TICKS
+        with suppress(OSError):
+            total += int(Path(f"/proc/{process}/schedstat").read_text().split()[0]) / 1e9
+    return total
 
 
-def written(ledger: Ledger, name: str, some: list[SendAttempt], group: int) -> None:
+@contextmanager
+def a_run(ledger: Ledger, name: str) -> Iterator[Run]:
     run = ledger.start_run(name, "there", datetime.now(UTC), RunRecord(account="a"))
-    run.record_rows(len(some), 0, ())
+    run.apply((), (), Counters())
+    yield run
+    run.finish(datetime.now(UTC), 0, None)
+
+
+def written(run: Run, some: list[SendAttempt], group: int) -> None:
     open_rows: list[SendAttempt] = []
     for start in range(0, len(some), group):
         ends = [RowResult(one, Outcome(0, one.row, State.ACCEPTED), RECEIPT) for one in open_rows]
         begun = some[start : start + group]
         open_rows = list(run.apply(begun, ends, Counters(start, seconds=start / 1000)))
-    run.finish(datetime.now(UTC), 0, None)
 
 
 BARE_END: Final = """
@@ -105,24 +120,21 @@ def cost(write: Callable[[], None], cpu: Callable[[], float], count: int) -> tup
     return (time.process_time() - mine) / count * 1e6, (cpu() - theirs) / count * 1e6
 
 
-def measured(kind: Kind, most: int) -> None:
+def measured(kind: Kind, most: int, repeat: int) -> None:
     kind.bare.execute("TRUNCATE bare")
-    first = 0
-    for number, group in enumerate((16, 1, 16, 64, 256)):
+    first = number = 0
+    for group in (1, 16, 64, 256):
         count = min(most, 100 * group if group > 1 else most // 20)
-        some = rows(first, count)
-        first += count
-        base = cost(lambda: bare(kind.bare, some, group), kind.bare_cpu, count)  # noqa: B023
-        at, name = time.perf_counter(), f"20261128-12000{number}-aaaa"
-        found = cost(lambda: written(kind.ledger, name, some, group), kind.cpu, count)  # noqa: B023
-        speed = count / (time.perf_counter() - at)
-        if number:  # the first ones warm up
-            ours, server = found
-            print(
-                f"{kind.name:10} groups of {group:3}: {ours:5.0f} + {server:4.0f} µs, "
-                f"{speed:6.0f} rows/s; {sum(found) / sum(base):.2f} times the bare "
-                f"{base[0]:.0f} + {base[1]:.0f} µs"
-            )
+        found: list[Measured] = []
+        for _ in range(repeat + 1):
+            some, name = rows(first, count), f"20261128-12{number:04}-aaaa"
+            first, number = first + count, number + 1
+            base = cost(lambda: bare(kind.bare, some, group), kind.bare_cpu, count)  # noqa: B023
+            with a_run(kind.ledger, name) as run:
+                at = time.perf_counter()
+                cpu = cost(lambda: written(run, some, group), kind.cpu, count)  # noqa: B023
+                found.append(Measured(*cpu, *base, count / (time.perf_counter() - at)))
+        told(kind.name, group, found[1:])  # the first one warms up
     where = kind.ledger.destination("there")
     assert where is not None
     known = pl.Series([one.identity for one in rows(0, first)], dtype=pl.Binary)
@@ -145,12 +157,6 @@ VACUUM ANALYZE rdimport.conversion
 """
 
 
-def pages(server: Server, database: str) -> int:
-    server.ask("SELECT 1 FROM pg_stat_force_next_flush()", database=database)
-    asked = "SELECT blks_hit + blks_read FROM pg_stat_database WHERE datname = %s"
-    return int(server.ask(asked, database))
-
-
 def grown(most: int) -> None:
     """A shared ledger before and after it has grown."""
     quick = {"wal_level": "minimal", "max_wal_senders": "0", "max_wal_size": "8GB"}
@@ -166,12 +172,13 @@ def grown(most: int) -> None:
                     server.do(*GROW.format(most=most).split(";"), database=name)
                     print(f"made in {time.perf_counter() - at:.0f} s")
                 some = rows(10_000 * number, 3_200)
-                mine, theirs, read = time.process_time(), server_cpu(server), pages(server, name)
-                written(ledger, f"20261128-12000{number}-bbbb", some, 16)
-                ours = (time.process_time() - mine) / len(some) * 1e6
-                cost = (server_cpu(server) - theirs) / len(some) * 1e6
-                read = (pages(server, name) - read) / len(some)
-                print(f"{what}, groups of 16: {ours:.0f} + {cost:.0f} µs, {read:.1f} pages a row")
+                with a_run(ledger, f"20261128-12000{number}-bbbb") as run:
+                    ours, theirs = cost(
+                        lambda: written(run, some, 16),  # noqa: B023
+                        lambda: server_cpu(server),
+                        len(some),
+                    )
+                print(f"{what}, groups of 16: {ours:.0f} + {theirs:.0f} µs")
             looked_up(ledger, most)
         size = server.ask("SELECT pg_total_relation_size('rdimport.conversion')", database=name)
         print(f"{size / most:.0f} bytes a conversion")
@@ -186,6 +193,25 @@ def looked_up(ledger: Ledger, most: int) -> None:
     print(f"{found} of {most} looked up: {found / took:.0f}/s, {ours / found * 1e6:.1f} µs of ours")
 
 
+class Measured(NamedTuple):
+    """Microseconds of CPU a row, ours and the server's, of a ledger and without one."""
+
+    ours: float
+    server: float
+    bare: float
+    bare_server: float
+    speed: float
+
+
+def told(name: str, group: int, found: list[Measured]) -> None:
+    ours, server, bare, bare_server, speed = (median(values) for values in zip(*found, strict=True))
+    ratio = median(sum(one[:2]) / sum(one[2:4]) for one in found)
+    print(
+        f"{name:10} groups of {group:3}: {ours:5.0f} + {server:4.0f} µs, {speed:6.0f} rows/s; "
+        f"{ratio:.2f} times the bare {bare:.0f} + {bare_server:.0f} µs"
+    )
+
+
 class Kind(NamedTuple):
     """A ledger, the CPU of its server so far, and a table of nobody's to compare it with."""
 
@@ -198,7 +224,7 @@ class Kind(NamedTuple):
 
 @contextmanager
 def ledgers() -> Iterator[list[Kind]]:
-    with tempfile.TemporaryDirectory() as home, serving() as server:
+    with tempfile.TemporaryDirectory() as home, serving(autovacuum="off") as server:
         shared = PostgresStore(server.new_database(), bytes(range(32)).hex())
         shared.make()
 
@@ -221,15 +247,16 @@ def ledgers() -> Iterator[list[Kind]]:
 def main() -> None:
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("--rows", type=int, default=20_000, help="at most at once (20000)")
+    words.add_argument("--repeat", type=int, default=9, help="times, of which the median (9)")
     words.add_argument("--grown", type=int, default=0, help="conversions known before (0)")
-    told = words.parse_args()
-    if told.grown:
-        grown(told.grown)
+    given = words.parse_args()
+    if given.grown:
+        grown(given.grown)
         return
-    most = told.rows
+    most = given.rows
     with ledgers() as kinds:
         for kind in kinds:
-            measured(kind, most)
+            measured(kind, most, given.repeat)
 
 
 if __name__ == "__main__":

@@ -267,4 +267,3 @@ def test_whatever_the_server_says_commits_wait_for_the_disk() -> None:
         url = ledger_at(server.new_database())
         one = worker(url)
         assert one.session.query("SHOW synchronous_commit") == [("on",)]
-        assert one.session.query("SHOW plan_cache_mode") == [("force_custom_plan",)]

@@ -17,7 +17,10 @@ from rdimport.ledger.records import SendAttempt
 
 SWAP = "c.state = 9 OR (c.attempt = excluded.attempt - 1 AND c.state = excluded.was)"
 TURN = "JOIN rdimport.lease l ON l.quota = %(quota)s AND l.epoch = %(epoch)s"
-ATTEMPT = "AND c.attempt = g.attempt\n    AND c.run = %(run)s"
+ATTEMPT = (
+    "AND c.attempt = (%(attempts)s::int[])[width_bucket(c.identity, %(identities)b::bytea[])]\n"
+    "    AND c.run = %(run)s"
+)
 
 
 class Mutant(NamedTuple):
@@ -59,6 +62,12 @@ MUTANTS = {
         "AND c.epoch < %(epoch)s",
         "AND %(epoch)s > 0",
         claims.test_another_run_of_the_same_turn_leaves_alone_what_is_on_its_way,
+    ),
+    "rows in flight that are not noted": Mutant(
+        "WRITE",
+        "flying = %(flying)s,",
+        "flying = '',",
+        claims.test_who_was_taken_over_claims_nothing_and_its_late_answers_settle_doubt,
     ),
     "late claims that stay unseen": Mutant(
         "DOUBT_LATE",

@@ -8,11 +8,12 @@ from itertools import count
 
 from rdimport.core.row import State
 from rdimport.ledger.hashes import hashed
-from rdimport.ledger.postgres import schema, statements
+from rdimport.ledger.postgres import schema
 from rdimport.ledger.postgres.address import parsed
+from rdimport.ledger.postgres.evidence import recover
 from rdimport.ledger.postgres.gathered import Gathered
 from rdimport.ledger.postgres.lease import Lease, take
-from rdimport.ledger.postgres.session import Session
+from rdimport.ledger.postgres.session import PLANNED_ONCE, Session
 from rdimport.ledger.postgres.writes import Writes
 from rdimport.ledger.records import Counters, Outcome, RowResult, SendAttempt
 
@@ -73,7 +74,7 @@ def ledger_at(url: str) -> str:
 
 def worker(url: str, lease: Lease | None = None) -> Worker:
     """A worker that takes the account over, unless it shares a lease with another one."""
-    session = Session(parsed(url))
+    session = Session(parsed(url), PLANNED_ONCE)
     _OPEN.append(session)
     noted = schema.see(session, KEY)
     schema.see_timeline(session.address, noted, schema.timeline(session))
@@ -81,14 +82,15 @@ def worker(url: str, lease: Lease | None = None) -> Worker:
         lapse = "UPDATE rdimport.lease SET until = '-infinity' WHERE quota = %s"
         session.change(lapse, (QUOTA,))
         lease = take(session, QUOTA, "acme")
-    session.change(statements.RECOVER, {"destination": HERE, "epoch": lease.epoch})
+    with session.transaction() as db:
+        recover(db, HERE, lease.epoch)
     name = f"run-{next(_NUMBERS)}"
     ((run,),) = session.change(
         "INSERT INTO rdimport.run (name, destination, process, started_at, facts)"
         " VALUES (%s, %s, 0, '', '{}') RETURNING id",
         (name, HERE),
     )
-    session.change("INSERT INTO rdimport.written VALUES (%s, 0)", (run,))
+    session.change("INSERT INTO rdimport.written VALUES (%s, 0, NULL, '')", (run,))
     writes = Writes(
         Gathered(session),
         name,

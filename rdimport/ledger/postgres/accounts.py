@@ -126,8 +126,9 @@ class AccountBooks:
         found = self._db.execute(
             "SELECT EXISTS (SELECT 1 FROM rdimport.minute WHERE run = %(run)s AND accepted > 0)"
             " OR EXISTS (SELECT 1 FROM rdimport.tally WHERE run = %(run)s AND state = 'accepted')"
+            " OR EXISTS (SELECT 1 FROM rdimport.in_flight WHERE run = %(run)s)"
             " OR EXISTS (SELECT 1 FROM rdimport.conversion WHERE destination = %(destination)s"
-            " AND run = %(run)s AND state IN (0, 2))",
+            " AND run = %(run)s AND state = 2 AND problems IS NOT NULL)",
             {"run": run, "destination": destination},
         ).fetchall()
         return bool(found[0][0])

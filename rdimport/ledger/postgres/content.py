@@ -15,7 +15,6 @@ from rdimport.ledger.postgres.session import Connection, Session
 from rdimport.ledger.postgres.trouble import explained
 
 _AT_ONCE: Final = 10_000
-_STATE: Final = TABLES["conversion"].index("state")
 _CODES: Final = {
     State.ACCEPTED: ACCEPTED,
     State.UNCERTAIN: UNCERTAIN,
@@ -98,7 +97,12 @@ def _storable(value: object) -> object:
 
 
 def _coded(line: Line) -> Line:
-    return (*line[:_STATE], _CODES[State(str(line[_STATE]))], *line[_STATE + 1 :])
+    named = dict(zip(TABLES["conversion"], line, strict=True))
+    state = State(str(named["state"]))
+    named["state"] = _CODES[state]
+    if state is State.ACCEPTED and named["problems"] == "[]":
+        named["problems"] = None
+    return tuple(named.values())
 
 
 def _named(line: tuple[Any, ...]) -> Line:

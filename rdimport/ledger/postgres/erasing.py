@@ -173,6 +173,10 @@ def _erase_hashes(
         " (SELECT 1 FROM rdimport.conversion c WHERE c.identity = o.identity)"
     )
     db.execute(
+        "UPDATE rdimport.written w SET flying = (SELECT coalesce(string_agg(f.identity, ''), '')"
+        " FROM rdimport.in_flight f WHERE f.run = w.run) WHERE w.flying <> ''"
+    )
+    db.execute(
         "DELETE FROM rdimport.corrected o WHERE NOT EXISTS"
         " (SELECT 1 FROM rdimport.conversion c WHERE c.identity = o.identity)"
     )

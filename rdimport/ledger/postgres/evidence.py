@@ -133,7 +133,12 @@ class EvidenceBooks:
 
 def recover(db: Connection, destination: int, epoch: int) -> None:
     """Mark rows that earlier runs of a destination left in flight as uncertain."""
-    db.execute(statements.RECOVER, {"destination": destination, "epoch": epoch})
+    earlier = {"destination": destination, "epoch": epoch}
+    if db.execute(statements.UNLISTED, earlier).rowcount:
+        db.execute(statements.RECOVER_UNLISTED, earlier)
+    found = db.execute(statements.IN_FLIGHT, (destination,)).fetchall()
+    identities = [identity for (identity,) in found]
+    db.execute(statements.RECOVER, {**earlier, "identities": identities})
     db.execute(
         "UPDATE rdimport.run SET stopped_because = 'killed', exit_code = 3 WHERE destination = %s"
         " AND finished_at IS NULL AND stopped_because IS NULL AND epoch < %s",

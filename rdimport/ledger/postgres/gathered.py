@@ -14,7 +14,7 @@ import psycopg
 from psycopg.errors import DivisionByZero
 
 from rdimport.ledger.postgres.address import Address
-from rdimport.ledger.postgres.session import Connection, Session, roll_back
+from rdimport.ledger.postgres.session import PLANNED_ONCE, Connection, Session, roll_back
 from rdimport.ledger.postgres.trouble import (
     CutOffError,
     NotWhereItWasError,
@@ -141,7 +141,7 @@ _KNOWN: Final = Lock()
 def join(address: Address) -> Gathered:
     """The shared connection of this process to a database, until `leave`."""
     with _KNOWN:
-        gathered, users = _SHARED.get(address) or (Gathered(Session(address)), 0)
+        gathered, users = _SHARED.get(address) or (Gathered(Session(address, PLANNED_ONCE)), 0)
         _SHARED[address] = gathered, users + 1
     return gathered
 

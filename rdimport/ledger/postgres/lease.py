@@ -53,9 +53,10 @@ SELECT r.name, l.holder, l.machine, l.process, l.since,
     %s - extract(epoch FROM clock_timestamp() - l.at)::float8
 FROM rdimport.lost l JOIN rdimport.run r USING (epoch) JOIN rdimport.destination d
     ON d.id = r.destination AND d.identity = %s
-WHERE l.at > clock_timestamp() - make_interval(secs => %s) AND EXISTS (
-    SELECT 1 FROM rdimport.conversion c
-    WHERE c.destination = r.destination AND c.run = r.id AND c.state IN (0, 2))
+WHERE l.at > clock_timestamp() - make_interval(secs => %s) AND (EXISTS (
+    SELECT 1 FROM rdimport.in_flight f WHERE f.run = r.id) OR EXISTS (
+    SELECT 1 FROM rdimport.conversion c WHERE c.destination = r.destination AND c.run = r.id
+    AND c.state = 2 AND c.problems IS NOT NULL))
 ORDER BY l.at DESC
 """
 

@@ -165,7 +165,7 @@ class PostgresLedger:
                 ),
             ).fetchall()
             number = int(made[0][0])
-            db.execute("INSERT INTO rdimport.written VALUES (%s, 0)", (number,))
+            db.execute("INSERT INTO rdimport.written VALUES (%s, 0, NULL, '')", (number,))
             if key_claim is not None:
                 claim(AccountBooks(db), where, number, started_at, key_claim)
         return PostgresRun(self, number, where, name, turn=turn, held=held)

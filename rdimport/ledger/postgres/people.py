@@ -16,7 +16,7 @@ _STRIPPED: Final = (
     "(SELECT coalesce(json_agg(json_build_array(p.value ->> 0, p.value ->> 1, '', '', '')), '[]')"
     "::text FROM json_array_elements(({})::json) p)"
 )
-_TABLES: Final = ("outcome", "conversion", "input", "run", "attempt", "named")
+_TABLES: Final = ("outcome", "conversion", "input", "run", "attempt", "named", "written")
 
 
 class PeopleBooks:

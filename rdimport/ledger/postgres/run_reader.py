@@ -18,14 +18,12 @@ WHERE run = %s AND state = ANY(%s::text[]) AND (file, row) > (%s, %s) ORDER BY f
 _QUERIES: Final = Queries(
     has_sent="""
 SELECT 1 FROM rdimport.minute WHERE run = %(run)s AND requests > 0
-UNION ALL SELECT 1 FROM rdimport.conversion
-    WHERE destination = %(destination)s AND run = %(run)s AND state = 0 LIMIT 1
+UNION ALL SELECT 1 FROM rdimport.in_flight WHERE run = %(run)s LIMIT 1
 """,
     counts="""
 SELECT state, sum(rows) FROM (SELECT state, rows FROM rdimport.tally WHERE run = %(run)s
     UNION ALL SELECT 'accepted', accepted FROM rdimport.minute WHERE run = %(run)s
-    UNION ALL SELECT 'uncertain', count(*) FROM rdimport.conversion
-        WHERE destination = %(destination)s AND run = %(run)s AND state = 0) AS counted
+    UNION ALL SELECT 'uncertain', count(*) FROM rdimport.in_flight WHERE run = %(run)s) AS counted
 GROUP BY state
 """,
     rows="SELECT row_count FROM rdimport.run WHERE id = %(run)s",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, LiteralString, Self
 
 import psycopg
@@ -44,6 +45,13 @@ _SETTINGS: Final[dict[str, str]] = {
     "idle_in_transaction_session_timeout": "30s",
     "lock_timeout": "20s",
 }
+PLANNED_ONCE: Final[dict[str, str]] = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+}
+"""Settings for a connection whose statements find conversions by their primary key alone."""
+
 _OF_ITS_OWN: Final[dict[str, str]] = {
     "tcp_keepalives_idle": "5",
     "tcp_keepalives_interval": "2",
@@ -60,8 +68,10 @@ BEGIN: Final = b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 class Session:
     """A connection that is reopened when it broke. Not thread-safe."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, more: Mapping[str, str] = MappingProxyType({})) -> None:
         self.address = address
+        self._more = more
+        """More settings, for a server process of its own."""
         self._db: Connection | None = None
         self._warnings: list[str] = []
         self.pooled = False
@@ -102,7 +112,7 @@ class Session:
                 if self.pooled:
                     db.prepare_threshold = None
                 else:
-                    db.execute(*_settings({**_SETTINGS, **_OF_ITS_OWN}, local=False))
+                    db.execute(*_settings({**_SETTINGS, **_OF_ITS_OWN, **self._more}, local=False))
         except BaseException:
             db.close()
             raise

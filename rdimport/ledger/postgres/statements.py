@@ -21,12 +21,11 @@ _RESTORED: Final = """
 CLAIM: Final = """
 INSERT INTO rdimport.conversion AS c (identity, destination, state, attempt, epoch, was, payload,
     run, file, row, source, left_at)
-SELECT g.identity, %(destination)s, 0, g.version / 16 + 1, l.epoch, nullif(g.version %% 16, 0),
-    g.payload, %(run)s, g.file, g.row, g.source,
-    (extract(epoch FROM clock_timestamp()) * 1000)::bigint
-FROM unnest(%(identities)b::bytea[], %(versions)b::bigint[], %(payloads)b::bytea[],
-    %(files)b::int[], %(rows)b::int[], %(sources)s::bigint[])
-    AS g(identity, version, payload, file, row, source)
+SELECT substr(%(identities)b, 16 * n::int - 15, 16), %(destination)s, 0, g.version / 16 + 1,
+    l.epoch, nullif(g.version %% 16, 0), substr(%(payloads)b, 8 * n::int - 7, 8), %(run)s,
+    g.file, g.row, g.source, (extract(epoch FROM clock_timestamp()) * 1000)::bigint
+FROM unnest(%(versions)s::bigint[], %(files)s::int[], %(rows)s::int[], %(sources)s::bigint[])
+    WITH ORDINALITY AS g(version, file, row, source, n)
 JOIN rdimport.lease l ON l.quota = %(quota)s AND l.epoch = %(epoch)s
 ON CONFLICT (identity, destination) DO UPDATE SET state = 0, attempt = c.attempt + 1,
     epoch = excluded.epoch, was = nullif(c.state, 9), before = CASE WHEN c.state <> 9 THEN
@@ -40,21 +39,25 @@ WHERE c.state = 9 OR (c.attempt = excluded.attempt - 1 AND c.state = excluded.wa
 RETURNING c.identity, c.attempt
 """
 
-_GIVEN: Final = """
-unnest(%(identities)b::bytea[], %(attempts)b::int[], %(receipts)b::text[])
-    AS g(identity, attempt, receipt)
-"""
-_THIS_ATTEMPT: Final = """
-c.identity = g.identity AND c.destination = %(destination)s AND c.attempt = g.attempt
+_PLACE: Final = "width_bucket(c.identity, %(identities)b::bytea[])"
+"""Where a conversion is among the given ones, which are sorted."""
+
+_RECEIPT: Final = f"(%(receipts)b::text[])[{_PLACE}]"
+_THIS_ATTEMPT: Final = f"""
+c.identity = ANY(%(identities)b::bytea[]) AND c.destination = %(destination)s
+    AND c.attempt = (%(attempts)s::int[])[{_PLACE}]
     AND c.run = %(run)s
+"""
+"""Not a join: each of these statements is planned once, also for an empty table, and a condition on
+the table itself leaves the planner no choice but the primary key.
 """
 
 WRITE: Final = f"""
-WITH mine AS (UPDATE rdimport.written SET writes = %(write)s,
+WITH mine AS (UPDATE rdimport.written SET writes = %(write)s, flying = %(flying)s,
     claimed = CASE WHEN %(claims)s THEN clock_timestamp() ELSE claimed END
     WHERE run = %(run)s AND writes = %(write)s - 1 AND {TIMELINE} = %(timeline)s RETURNING 1),
-done AS (UPDATE rdimport.conversion c SET state = 1, receipt = g.receipt, was = NULL,
-    before = NULL FROM {_GIVEN} WHERE {_THIS_ATTEMPT} AND c.state = 0 RETURNING 1)
+done AS (UPDATE rdimport.conversion c SET state = 1, receipt = {_RECEIPT}, was = NULL,
+    before = NULL WHERE {_THIS_ATTEMPT} AND c.state = 0 RETURNING 1)
 INSERT INTO rdimport.minute AS m VALUES (%(run)s, %(minute)s, %(requests)s, %(retries)s,
     %(throttled)s, %(seconds)s, (SELECT count(*) FROM done))
 ON CONFLICT (run, minute) DO UPDATE SET requests = m.requests + excluded.requests,
@@ -71,7 +74,7 @@ REVERT: Final = f"""
 UPDATE rdimport.conversion c SET state = CASE WHEN c.before IS NULL THEN 9 ELSE c.was END,
     {_RESTORED}, problems = c.before ->> 'problems', refused = (c.before ->> 'refused')::bytea,
     tried = (c.before ->> 'tried')::int, was = NULL, before = NULL
-FROM {_GIVEN} WHERE {_THIS_ATTEMPT} AND c.state = ANY(%(states)s)
+WHERE {_THIS_ATTEMPT} AND c.state = ANY(%(states)s)
 RETURNING c.identity, c.attempt, c.state
 """
 """Rows that did not arrive return to their earlier state, or are free. Only their own worker may
@@ -86,9 +89,9 @@ ON CONFLICT (run, state) DO UPDATE SET rows = t.rows + excluded.rows RETURNING 1
 """
 
 DOUBT: Final = f"""
-WITH done AS (UPDATE rdimport.conversion c SET state = 2, receipt = g.receipt,
+WITH done AS (UPDATE rdimport.conversion c SET state = 2, receipt = {_RECEIPT},
     problems = %(problems)s, was = NULL, before = NULL
-    FROM {_GIVEN} WHERE {_THIS_ATTEMPT} AND c.state = ANY(%(states)s) RETURNING 1),
+    WHERE {_THIS_ATTEMPT} AND c.state = ANY(%(states)s) RETURNING 1),
 {_BOOK}
 """
 
@@ -97,7 +100,7 @@ WITH done AS (UPDATE rdimport.conversion c SET state = CASE WHEN c.was IN (1, 2)
         AND c.before IS NOT NULL THEN c.was ELSE 3 END,
     (payload, run, file, row, receipt, source, left_at) = (SELECT coalesce(b.payload, c.payload),
         coalesce(b.run, c.run), coalesce(b.file, c.file), coalesce(b.row, c.row),
-        CASE WHEN b.run IS NULL THEN g.receipt ELSE b.receipt END,
+        CASE WHEN b.run IS NULL THEN {_RECEIPT} ELSE b.receipt END,
         CASE WHEN b.run IS NULL THEN c.source ELSE b.source END,
         CASE WHEN b.run IS NULL THEN c.left_at ELSE b.left_at END
         FROM jsonb_populate_record(NULL::rdimport.conversion,
@@ -105,7 +108,7 @@ WITH done AS (UPDATE rdimport.conversion c SET state = CASE WHEN c.was IN (1, 2)
     refused = CASE WHEN c.was IN (1, 2) AND c.before IS NOT NULL THEN c.payload END,
     tried = CASE WHEN c.was IN (1, 2) AND c.before IS NOT NULL THEN c.run END,
     problems = %(problems)s, was = NULL, before = NULL
-    FROM {_GIVEN} WHERE {_THIS_ATTEMPT} AND c.state = ANY(%(states)s) RETURNING 1),
+    WHERE {_THIS_ATTEMPT} AND c.state = ANY(%(states)s) RETURNING 1),
 {_BOOK}
 """
 """An accepted or uncertain conversion stays so if a later payload is refused."""
@@ -121,28 +124,39 @@ INSERT INTO rdimport.tally AS t SELECT run, 'uncertain', count(*) FROM gone GROU
 ON CONFLICT (run, state) DO UPDATE SET rows = t.rows + excluded.rows
 """
 
-RECOVER: Final[LiteralString] = f"""
-WITH gone AS ({_INTERRUPT} WHERE c.destination = %(destination)s AND c.state = 0
-    AND c.epoch < %(epoch)s RETURNING run, file, row),
-{_BOOKED}
-"""
-"""Rows that an earlier run left in flight may have arrived: they become uncertain."""
+IN_FLIGHT: Final = "SELECT identity FROM rdimport.in_flight WHERE destination = %s"
 
-DOUBT_LATE: Final[LiteralString] = f"""
+RECOVER: Final[LiteralString] = f"""
 WITH gone AS ({_INTERRUPT} WHERE c.destination = %(destination)s AND c.state = 0
     AND c.epoch < %(epoch)s AND c.identity = ANY(%(identities)s) RETURNING run, file, row),
 {_BOOKED}
 """
-"""The same for a few rows, whose claims may have been committed after the takeover looked."""
+"""Rows that an earlier run left in flight may have arrived: they become uncertain."""
+
+DOUBT_LATE: Final = RECOVER
+"""The same for rows whose claims may have been committed after the takeover looked."""
+
+UNLISTED: Final = """
+UPDATE rdimport.written w SET flying = '' FROM rdimport.run r WHERE r.id = w.run
+    AND r.destination = %(destination)s AND r.epoch < %(epoch)s AND w.flying IS NULL RETURNING 1
+"""
+"""The runs that an earlier release began, which did not note their rows in flight."""
+
+RECOVER_UNLISTED: Final[LiteralString] = f"""
+WITH gone AS ({_INTERRUPT} WHERE c.destination = %(destination)s AND c.state = 0
+    AND c.epoch < %(epoch)s RETURNING run, file, row),
+{_BOOKED}
+"""
+"""The same for those: all conversions of the destination are read, once."""
 
 OURS: Final = f"""
-SELECT c.identity, c.state FROM rdimport.conversion c, {_GIVEN} WHERE {_THIS_ATTEMPT}
+SELECT c.identity, c.state FROM rdimport.conversion c WHERE {_THIS_ATTEMPT}
 ORDER BY c.identity FOR UPDATE OF c
 """
 
 LATE_ACCEPT: Final = f"""
-WITH done AS (UPDATE rdimport.conversion c SET state = 1, receipt = g.receipt, problems = NULL,
-    was = NULL, before = NULL FROM {_GIVEN} WHERE {_THIS_ATTEMPT} AND c.state = 2 RETURNING 1)
+WITH done AS (UPDATE rdimport.conversion c SET state = 1, receipt = {_RECEIPT}, problems = NULL,
+    was = NULL, before = NULL WHERE {_THIS_ATTEMPT} AND c.state = 2 RETURNING 1)
 INSERT INTO rdimport.tally AS t SELECT %(run)s, 'accepted', 1 FROM done
 ON CONFLICT (run, state) DO UPDATE SET rows = t.rows + 1
 """

@@ -160,7 +160,12 @@ class Writes:
         accepted = [end for end in write.ended if _state(end) is State.ACCEPTED]
         reverted = [end for end in write.ended if isinstance(end, SendAttempt)]
         given = self._given(accepted)
-        guard = {"write": write.number, "timeline": self._timeline, "claims": bool(write.begun)}
+        guard = {
+            "write": write.number,
+            "timeline": self._timeline,
+            "claims": bool(write.begun),
+            "flying": self._flying(write),
+        }
         done = [db.execute(sql.WRITE, {**self._ours, **given, **write.counted, **guard})]
         if reverted:
             done.append(self._revert(db, reverted, ON_ITS_WAY))
@@ -175,12 +180,21 @@ class Writes:
         self.list_outcomes(db, warned)
         return done
 
+    def _flying(self, write: _Write) -> bytes:
+        """The identities of all rows that may be in flight after a write."""
+        ended = {_outgoing(end).identity for end in write.ended}
+        still = [identity for identity in self._open if identity not in ended]
+        return b"".join([*still, *(row.identity for row in write.begun)])
+
     def _given(self, ended: Ends) -> dict[str, object]:
-        rows = [_outgoing(end) for end in ended]
+        given = sorted(
+            (_outgoing(end).identity, end.receipt if isinstance(end, RowResult) else "")
+            for end in ended
+        )
         return {
-            "identities": [row.identity for row in rows],
-            "attempts": [self._open[row.identity] for row in rows],
-            "receipts": [end.receipt if isinstance(end, RowResult) else "" for end in ended],
+            "identities": [identity for identity, _receipt in given],
+            "attempts": _numbers([self._open[identity] for identity, _receipt in given]),
+            "receipts": [receipt for _identity, receipt in given],
         }
 
     def _revert(self, db: Connection, ended: Ends, state: int) -> Answer:
@@ -226,7 +240,8 @@ class Writes:
         """Correct rows that later runs listed as uncertain, and that no longer are."""
         if not identities:
             return
-        found = db.execute(sql.CORRECT, {**self._ours, "identities": identities}).fetchall()
+        values = {**self._ours, "identities": identities}
+        found = db.execute(sql.CORRECT, values, prepare=False).fetchall()  # a plan for this moment
         db.execute(sql.THEIR_ENDS, ([run for run, _is_to_be_sent in found],))
         db.execute(sql.NOT_OVER, ([run for run, is_to_be_sent in found if is_to_be_sent],))
         db.execute(sql.NOTHING_FAILED, ([run for run, _is_to_be_sent in found],))
@@ -235,12 +250,12 @@ class Writes:
         hashes = self._digests([row.compared or row.payload for row in begun], 8)
         values = {
             **self._ours,
-            "identities": [row.identity for row in begun],
-            "versions": [self._again.get(row.identity, row.version) for row in begun],
-            "payloads": hashes,
-            "files": [row.file for row in begun],
-            "rows": [row.row for row in begun],
-            "sources": [row.source for row in begun],
+            "identities": b"".join([row.identity for row in begun]),
+            "versions": _numbers([self._again.get(row.identity, row.version) for row in begun]),
+            "payloads": b"".join(hashes),
+            "files": _numbers([row.file for row in begun]),
+            "rows": _numbers([row.row for row in begun]),
+            "sources": _numbers([row.source for row in begun]),
             "quota": self._lease.quota,
             "epoch": self._lease.epoch,
         }
@@ -334,6 +349,11 @@ def _outgoing(end: RowResult | SendAttempt) -> SendAttempt:
 
 def _state(end: RowResult | SendAttempt) -> State | None:
     return end.outcome.state if isinstance(end, RowResult) else None
+
+
+def _numbers(values: Sequence[int | None]) -> str:
+    """An array of PostgreSQL, in a quarter of the time that psycopg takes for a list."""
+    return f"{{{','.join(['NULL' if value is None else str(value) for value in values])}}}"
 
 
 def _listed(end: Outcome) -> dict[str, object]:

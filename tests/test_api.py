@@ -104,6 +104,29 @@ def test_a_run_says_what_became_of_every_row_and_a_second_one_resumes(
     assert again.summary.requests == 0
 
 
+def test_a_run_of_nothing_new_loads_no_sender(folder: Path, box: RunningSandbox) -> None:
+    to = station(box, "new")
+    files = (str(folder / "leads.csv"), str(folder / "leads.yaml"))
+    where = {"state_dir": str(folder / "state"), "report_dir": str(folder / "reports")}
+    code = (
+        "import sys, rdimport\n"
+        f"to = rdimport.RDStation({box.api_key!r}, base_url={box.base_url!r}, account='new')\n"
+        f"done = rdimport.run(*{files!r}, to=to, **{where!r})\n"
+        "print(done.counts[rdimport.State.ALREADY_IMPORTED], *sys.modules)"
+    )
+    assert rdimport.run(*files, to=to, **where).summary.requests == 2
+    found = subprocess.run(
+        [sys.executable, "-I", "-c", code],
+        env=UNMEASURED,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    known, *modules = found.stdout.split()
+    assert known == "2"
+    assert not {"httpx", "httptools", "rdimport.delivery.dispatcher"} & set(modules)
+
+
 def test_a_check_sends_nothing_and_hands_out_the_payloads(folder: Path) -> None:
     done = rdimport.check([str(folder / "leads.csv")], str(folder / "leads.yaml"))
     assert (done.rows, done.to_send) == (3, 2)

@@ -36,6 +36,7 @@ from rdimport.core.shell import whole
 from rdimport.core.stop import StopReason
 from rdimport.delivery.named_proxy import refuse_unusable_proxy
 from rdimport.delivery.pacing.pacer import EvenPacer, RateLimiter
+from rdimport.delivery.settings import Settings
 from rdimport.delivery.stopping import StopRequest, stop_on_signals, stop_with
 from rdimport.destination.rdstation.endpoint import BASE_URL
 from rdimport.ledger import (
@@ -74,7 +75,7 @@ async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions)
     see_that_it_can_be_made(options.report_dir)
     with suppress(ReportError):  # purge says what it is
         clean(options.report_dir)
-    load_ahead(*LIBRARIES, "rdimport.delivery.dispatcher")
+    load_ahead(*LIBRARIES)
     tables = open_tables(files, source_hints(options.hints, mapping))
     options.to.credentials()  # without a key, nothing can be sent
     stop_request, started = StopRequest(), options.clock.monotonic()
@@ -90,7 +91,9 @@ async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions)
         ledger = stack.enter_context(store.open())
         # now, because waiting may have taken hours
         people = await _in_thread(partial(Suppression.read, options.suppress), stop_request)
-        spool = stack.enter_context(Spool(options.state_dir))
+        # most nights nothing is sent, and the sender not needed
+        sender = partial(load_ahead, "rdimport.delivery.dispatcher")
+        spool = stack.enter_context(Spool(options.state_dir, begins=sender))
         index = stack.enter_context(Index(options.state_dir))
         _see_that_nobody_comes_back(ledger, options)
         run = _begin(ledger, lock, options, mapping, files)
@@ -267,12 +270,22 @@ async def _send(
     plan: Plan, run: Run, options: RunOptions, stop_request: StopRequest, spent: float
 ) -> End:
     """Send the rows of the plan; `spent` is the part of the run's time used so far, in seconds."""
-    from rdimport.delivery.dispatcher import Delivery  # noqa: PLC0415
-    from rdimport.delivery.transport import Timeouts, connected  # noqa: PLC0415
-
     settings = options.settings.after(spent)
     rate = options.quota.per_second if options.quota else None
     options.on_event(SendingStarted(plan.at_most(settings.limit), rate))
+    end = End(stop_request.reason)
+    if plan.to_send:
+        end = await _deliver(plan, run, options, settings, stop_request)
+    options.on_event(SendingFinished())
+    return end
+
+
+async def _deliver(
+    plan: Plan, run: Run, options: RunOptions, settings: Settings, stop_request: StopRequest
+) -> End:
+    from rdimport.delivery.dispatcher import Delivery  # noqa: PLC0415
+    from rdimport.delivery.transport import Timeouts, connected  # noqa: PLC0415
+
     patience = Timeouts.within(options.settings.timeout)
     notes: list[str] = []
     heard = LastTrouble(options.on_event)
@@ -284,7 +297,7 @@ async def _send(
             settings.concurrency,
             patience,
             options.transport,
-            per_second=rate,
+            per_second=options.quota.per_second if options.quota else None,
             may_send=run.may_send,
         ) as transport:
             delivery = Delivery(
@@ -301,7 +314,6 @@ async def _send(
             )
             with stop_request.subscribed(delivery.stop):
                 await delivery.deliver()
-    options.on_event(SendingFinished())
     resume_in, trouble = delivery.parked_for, delivery.stopped_by or heard.trouble
     return End(delivery.stopped, True, resume_in, tuple(notes), trouble, dict(delivery.rules))
 

@@ -20,11 +20,15 @@ class Spool:
     """Stores frames in order and reads them back, one in memory at a time.
 
     The file is unlinked when it is created (on Windows, deleted when it is closed), so no personal
-    data stays behind if the process is killed. It is created with the first frame.
+    data stays behind if the process is killed. It is created with the first frame; before that,
+    `begins` is called.
     """
 
-    def __init__(self, directory: Path | None = None) -> None:
+    def __init__(
+        self, directory: Path | None = None, begins: Callable[[], object] = lambda: None
+    ) -> None:
         self._directory = directory
+        self._begins = begins
         self._file: IO[bytes] | None = None
         self._ends = [0]
         self._close: Callable[[], object] = lambda: None
@@ -40,6 +44,8 @@ class Spool:
 
     def put(self, frame: pl.DataFrame) -> int:
         """Store a frame and return its number. Raises LedgerError if the disk is full."""
+        if len(self._ends) == 1:
+            self._begins()
         try:
             file = self._opened()
             file.seek(self._ends[-1])

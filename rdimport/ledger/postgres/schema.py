@@ -163,14 +163,14 @@ ALTER TABLE rdimport.worker ADD COLUMN IF NOT EXISTS queue bigint,
 """,
     5: f"DROP VIEW rdimport.ends;{_SAMPLES_DROPPED};{_UNSAMPLED}",
     6: f"""
-ALTER TABLE rdimport.written ADD COLUMN flying bytea;
+ALTER TABLE rdimport.written ADD COLUMN IF NOT EXISTS flying bytea;
 ALTER TABLE rdimport.written ALTER flying SET STORAGE MAIN;
 UPDATE rdimport.written w SET flying = coalesce((SELECT string_agg(c.identity, ''::bytea)
     FROM rdimport.conversion c WHERE c.destination = r.destination AND c.run = r.id
     AND c.state = 0), '') FROM rdimport.run r WHERE r.id = w.run AND r.finished_at IS NOT NULL;
 UPDATE rdimport.conversion SET problems = '[]' WHERE state = 2 AND problems IS NULL;
 DROP INDEX rdimport.in_doubt;
-DROP VIEW IF EXISTS rdimport.ends;
+DROP VIEW IF EXISTS rdimport.ends, rdimport.in_flight;
 {_IN_DOUBT}
 """,
 }

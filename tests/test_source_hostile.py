@@ -281,6 +281,20 @@ def test_the_usual_way_to_write_a_workbook_proves_what_it_costs(tmp_path: Path) 
     assert texts_of_plain(InputFile("twice.xlsx", _twice(tmp_path / "twice.xlsx"))) is None
 
 
+@pytest.mark.parametrize("longest", [3, 200, 70_000])
+@pytest.mark.parametrize("among", [0, 50_000])  # of the latter, the last lie in another chunk
+def test_no_shared_text_is_longer_than_it_is_taken_for(
+    longest: int, among: int, tmp_path: Path
+) -> None:
+    texts = ["Ana"] * among + ["é" * (longest // 2) + "a" * (longest % 2)] + ["Bia"] * among
+    written = "".join(f"<si><t>{text}</t></si>" for text in texts)
+    more = {"xl__sharedStrings_xml": f"<sst {'x' * 300}='1'>{written}</sst>"}
+    found = texts_of_plain(InputFile("a.xlsx", hostile.xlsx(tmp_path / "a.xlsx", **more)))
+    assert found is not None
+    assert found.number == len(texts)
+    assert longest <= found.longest <= longest + 10
+
+
 def test_columns_are_numbered_as_in_a_spreadsheet() -> None:
     assert [column_letters(n) for n in (1, 26, 27, 702, 703, 16384)] == [
         "A",

@@ -51,8 +51,8 @@ class CellCount:
         self._shared = 0
         self._is_proven = True
 
-    def look(self, window: bytes) -> None:
-        """Count the cells in the next window."""
+    def look(self, window: bytes, *, prefixed: bool = True) -> None:
+        """Count the cells in the next window. `prefixed`: one may be written with a prefix."""
         if not self._is_proven or not window:
             return
         if not self._pattern:
@@ -63,7 +63,7 @@ class CellCount:
         except pl.exceptions.PolarsError:  # not UTF-8
             self._is_proven = False
             return
-        is_odd = b"\0" in window or (b":c" in window or window.count(b"<c") != plain)
+        is_odd = b"\0" in window or (prefixed and b":c" in window) or window.count(b"<c") != plain
         if is_odd and (b"\0" in window or text.count_matches(_TAG).item() != plain):
             self._is_proven = False
         self._filled += plain

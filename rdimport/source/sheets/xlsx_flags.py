@@ -8,6 +8,9 @@ from copy import copy
 from typing import TYPE_CHECKING, Final, NamedTuple
 from xml.etree import ElementTree as ET
 
+import polars as pl
+
+from rdimport.core.ahead import ahead
 from rdimport.core.messages import _, ngettext
 from rdimport.source.limits import MOST_MARKUP, MOST_PART, MOST_ROWS, is_vast
 from rdimport.source.refusals import harmful
@@ -30,6 +33,8 @@ _MARKS: Final = {
     "filter": (b"<autoFilter", re.compile(rb"<autoFilter\b")),
 }
 """What to search for, and a faster pre-check for each."""
+_SIGNS: Final = ' (?:hidden="|t="e")|<(?:f|autoFilter)|:c'
+"""One pre-check for all of these, and for a cell with a prefix."""
 _PLACE: Final = re.compile(rb'\bref="([A-Z]{1,3})(\d{1,7})(?::([A-Z]{1,3})(\d{1,7}))?"')
 _LINK: Final = re.compile(rb'\br?:?id="([^"]+)"')
 _CHUNK: Final = 1 << 20
@@ -133,10 +138,21 @@ def _count(package: zipfile.ZipFile, part: str, name: str) -> Marks:
     """Search the part window by window. A match counts where it begins, so never twice."""
     found: Counter[str] = Counter()
     cells = CellCount()
-    for window, limit in _looks(package, part, name):
-        found.update(_begun(window, limit))
-        cells.look(window[:limit])
+    for window, limit in ahead(_looks(package, part, name), "unpack"):
+        is_odd = _is_odd(window)
+        if is_odd:
+            found.update(_begun(window, limit))
+        cells.look(window[:limit], prefixed=is_odd)
     return Marks(found, cells.found())
+
+
+def _is_odd(window: bytes) -> bool:
+    """Whether a window may have more than plain cells: nearly none has."""
+    try:
+        text = pl.Series([window], dtype=pl.Binary).cast(pl.String)
+        return bool(text.str.contains(_SIGNS).item())
+    except pl.exceptions.PolarsError:  # not UTF-8, perhaps because it ends within a character
+        return True
 
 
 def _windows(package: zipfile.ZipFile, part: str, name: str) -> Iterator[bytes]:

@@ -27,7 +27,11 @@ _FREE: Final = 64 << 20
 _RATIO: Final = 100
 _MOST_TEXTS: Final = 256 << 20
 _CHUNK: Final = 1 << 20
-_LENGTHS: Final = (256, 4096, 1 << 18)
+_LONGEST: Final = 1 << 18
+_TEXT: Final = b"<si"
+_TEXT_ENDS: Final = b"</si>"
+_MARKUP: Final = len("<si><t></t>")
+"""Bytes at least around a text, without `_TEXT_ENDS`."""
 
 
 class Texts(NamedTuple):
@@ -109,26 +113,17 @@ def _size(package: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
 
 
 def _texts(package: zipfile.ZipFile, info: zipfile.ZipInfo) -> Texts | None:
-    count, size, level = 0, 0, 0
+    count, size, longest = 0, 0, 0
     held = b""
     for data in unpacked(package, info):
         size += len(data)
-        count += data.count(b"<si")
-        held, level = _longest(held + data, level)
-        if level == len(_LENGTHS):
+        *texts, held = (held + data).split(_TEXT_ENDS)
+        if texts and not count:
+            texts[0] = texts[0][max(texts[0].find(_TEXT), 0) :]  # before it, there is no text
+        count += len(texts)
+        longest = max(longest, len(held), *map(len, texts))
+        if longest > _LONGEST:
             return None
     if size != info.file_size or size > _MOST_TEXTS:
         return None
-    return Texts(count, _LENGTHS[level])
-
-
-def _longest(data: bytes, level: int) -> tuple[bytes, int]:
-    """The unfinished rest of a text, and an upper bound for the length of a text."""
-    at = 0
-    while level < len(_LENGTHS) and at + _LENGTHS[level] < len(data):
-        end = data.rfind(b"</si>", at, at + _LENGTHS[level] + 5)
-        if end < 0:
-            level += 1
-        else:
-            at = end + 5
-    return data[at:], level
+    return Texts(count, max(longest - _MARKUP, 0))

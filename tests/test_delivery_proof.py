@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -30,6 +31,8 @@ from proof.scenario import (
     Scenario,
     scenario,
 )
+from proof.verdicts import Verdict, keep, kept, kind_of
+from proof.whole import parts
 
 from rdimport.core.row import State
 from rdimport.ledger import (
@@ -64,6 +67,33 @@ def test_no_row_is_sent_twice_by_machines_that_compete_for_one_ledger() -> None:
     (verdict,) = asyncio.run(play_all(SHARED, jobs=1, quick=True, shared=True))
     assert verdict.untruths == []
     assert verdict.counts["runs that competed"] >= 2
+
+
+def test_a_proof_goes_on_after_the_seeds_whose_verdicts_were_kept(tmp_path: Path) -> None:
+    log = tmp_path / "stories.jsonl"
+    for seed, untruths in ((3, []), (4, ["run 1: p1, known as x, was not sent"])):
+        keep(log, Verdict(seed, untruths, Counter(runs=2), Counter(accept=1)))
+    with log.open("a", encoding="utf-8") as lines:
+        lines.write('{"seed": 5, "untruths": [')  # the proof was killed here
+    found = kept(log)
+    assert [(one.seed, len(one.untruths), one.counts["runs"]) for one in found.values()] == [
+        (3, 0, 2),
+        (4, 1, 2),
+    ]
+    assert [kind_of(text) for text in (*found[4].untruths, "x was sent again after: reset")] == [
+        "lost",
+        "sent twice unasked",
+    ]
+    assert kept(tmp_path / "none") == {}
+
+
+def test_the_whole_proof_has_each_part_of_the_promise() -> None:
+    folder = Path(__file__).parents[1]
+    words = [word for part in parts(7, 20).values() for word in part.words]
+    files = [folder / word for word in words if word.endswith(".py")]
+    assert len(files) >= 6
+    assert all(file.exists() for file in files)
+    assert {"tests.proof", "tests.proof.fleet", "postgres", "hypothesis"} <= set(words)
 
 
 def test_a_seed_always_makes_the_same_scenario() -> None:

@@ -13,8 +13,10 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from .nursery import Nursery
-from .play import Verdict, play
+from .play import play
 from .shared import Lane
+from .verdicts import UNTRUTHS, Verdict, kept, kind_of
+from .verdicts import keep as keep_verdict
 
 
 def main() -> int:
@@ -30,18 +32,24 @@ def main() -> int:
     words.add_argument(
         "--ledger", choices=("sqlite", "postgres"), default="sqlite", help="of which kind (sqlite)"
     )
+    words.add_argument(
+        "--log", type=Path, help="keep each verdict in this file; play no seed that it has"
+    )
     words.add_argument("--keep", type=Path, help="keep the folders of seeds that failed here")
     told = words.parse_args()
     started = time.monotonic()
     seeds = range(told.first, told.first + told.seeds)
-    verdicts = asyncio.run(
+    before = kept(told.log)
+    verdicts = [before[seed] for seed in seeds if seed in before]
+    verdicts += asyncio.run(
         play_all(
-            seeds,
+            [seed for seed in seeds if seed not in before],
             told.jobs,
             told.keep,
             quick=told.quick,
             minutes=told.minutes,
             shared=told.ledger == "postgres",
+            log=told.log,
         )
     )
     _show(verdicts, time.monotonic() - started)
@@ -56,6 +64,7 @@ async def play_all(
     quick: bool = False,
     minutes: float = math.inf,
     shared: bool = False,
+    log: Path | None = None,
 ) -> list[Verdict]:
     """The verdicts in the order of the seeds, `jobs` of them under way at any time; `shared`: with
     a ledger in PostgreSQL, and runs that compete for it.
@@ -73,6 +82,8 @@ async def play_all(
                 return
             verdict = await play(seed, keep, nursery, lane)
             verdicts.append(verdict)
+            if log is not None:
+                keep_verdict(log, verdict)
             for untruth in verdict.untruths:
                 print(untruth, flush=True)
             if sys.stderr.isatty() or seed % 10 == 0:
@@ -95,7 +106,9 @@ def _show(verdicts: list[Verdict], seconds: float) -> None:
             print(f"{times:>9}  {name}")
     wrong = {verdict.seed: len(verdict.untruths) for verdict in verdicts if verdict.untruths}
     found = f" (by seed: {wrong})" if wrong else ""
-    print(f"\n{sum(wrong.values())} rows lost, sent twice unasked, or told untruly{found}")
+    kinds = Counter(kind_of(untruth) for verdict in verdicts for untruth in verdict.untruths)
+    rows = ", ".join(f"{kinds[kind]} {kind}" for kind in UNTRUTHS)
+    print(f"\n{len(verdicts)} seeds: rows {rows}{found}")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import signal
 import tempfile
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -30,19 +30,10 @@ from .rows import COLUMNS, Key, Row, Sheet, number_of, written
 from .scenario import Interruption, Round, Scenario, scenario
 from .settling import settle
 from .shared import Database, Lane
+from .verdicts import Verdict
 
 HUNG_AFTER = 90.0
 """Seconds after which a client that has not ended counts as hung."""
-
-
-@dataclass
-class Verdict:
-    """What the proof of one seed came to."""
-
-    seed: int
-    untruths: list[str]
-    counts: Counter[str] = field(default_factory=Counter)
-    faults: Counter[str] = field(default_factory=Counter)
 
 
 async def play(

@@ -1,0 +1,48 @@
+"""What came of a story, and the file that keeps it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+UNTRUTHS: Final = ("lost", "sent twice unasked", "told untruly")
+_LOST: Final = ("was not sent", "was never sent", "are left on their way", "do not add up")
+
+
+@dataclass
+class Verdict:
+    """What the proof of one seed came to."""
+
+    seed: int
+    untruths: list[str]
+    counts: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+
+
+def kind_of(untruth: str) -> str:
+    """Which of `UNTRUTHS` a sentence of the checker is."""
+    if "sent again after" in untruth or "were sent again" in untruth:
+        return UNTRUTHS[1]
+    return UNTRUTHS[0] if any(text in untruth for text in _LOST) else UNTRUTHS[2]
+
+
+def keep(file: Path, verdict: Verdict) -> None:
+    """Add a verdict to a file, a line for each."""
+    with file.open("a", encoding="utf-8") as lines:
+        print(json.dumps(vars(verdict)), file=lines)
+
+
+def kept(file: Path | None) -> dict[int, Verdict]:
+    """The verdicts of a file, by seed. A line that was cut off is none."""
+    found = {}
+    for line in file.read_text(encoding="utf-8").splitlines() if file and file.exists() else ():
+        try:
+            told = json.loads(line)
+        except ValueError:
+            continue
+        counts, faults = Counter(told["counts"]), Counter(told["faults"])
+        found[told["seed"]] = Verdict(told["seed"], told["untruths"], counts, faults)
+    return found

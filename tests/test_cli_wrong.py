@@ -305,6 +305,53 @@ def test_a_key_file_without_a_key_is_told_before_anything_is_read(desk: Desk) ->
     assert "--api-key-file" in done.err
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "RDIMPORT_API_KEY={key}",
+        "export RDIMPORT_API_KEY={key}",
+        "api_key: {key}",
+        "ACME_KEY={key}",
+        '"{key}"',
+        "'{key}'",
+        "“{key}”",
+    ],
+)
+def test_a_key_with_its_name_or_quotation_marks_is_told_and_nothing_is_sent(
+    written: str, desk: Desk, box: RunningSandbox
+) -> None:
+    """As in a file of variables, or after cmd's `set RDIMPORT_API_KEY="…"`."""
+    desk.write("list.csv", people(1))
+    desk.write("list.yaml", MAPPING)
+    desk.environment["RDIMPORT_API_KEY"] = written.format(key=box.api_key)
+    done = desk.here("run", "list.csv", "-m", "list.yaml")
+    assert (done.code, done.out) == (2, "")
+    assert "its name, or quotation marks around it.\nWrite the key alone." in done.err
+    assert box.conversions() == []
+    key = desk.write("key", f"{written.format(key=box.api_key)}\n")
+    (desk.home / key).chmod(0o600)
+    again = desk.here("run", "list.csv", "-m", "list.yaml", "--api-key-file", key)
+    assert (again.code, again.err) == (2, done.err)
+
+
+@pytest.mark.parametrize(("lang", "asked"), [("en", "WHICH COLUMN?"), ("pt-BR", "QUAL COLUNA?")])
+def test_a_list_without_addresses_leaves_the_question_in_the_mapping(
+    lang: str, asked: str, desk: Desk
+) -> None:
+    desk.write("list.csv", "Nome,Idade\nAna,31\nBia,27\n")
+    done = desk.here("init", "list.csv", "-o", "list.yaml", "--lang", lang)
+    assert f'email: "{asked}"' in (desk.home / "list.yaml").read_text("utf-8"), done.err
+    assert asked in desk.here("check", "list.csv", "-m", "list.yaml", "--lang", lang).err
+
+
+def test_a_quota_that_is_none_is_told_before_a_key_that_is_missing(desk: Desk) -> None:
+    desk.write("list.csv", people(1))
+    desk.write("list.yaml", MAPPING)
+    desk.key = None
+    done = desk.here("run", "list.csv", "-m", "list.yaml", "--quota", "120")
+    assert (done.code, "120/min" in done.err, "API key" in done.err) == (2, True, False)
+
+
 def test_a_key_that_systemd_hands_over_may_show_a_right_of_the_group(
     desk: Desk, box: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -196,7 +196,9 @@ def test_a_usuario_sees_no_key_makes_none_and_learns_whom_to_ask(
             assert words.say(language, words.NO_KEYS) in html
             assert sandbox.api_key not in html
             assert sandbox.api_key[-4:] not in html
-            assert "--api-key-file KEY-FILE" in re.sub(r"<[^>]+>", "", html)
+            assert f"--api-key-file {words.say(language, 'KEY-FILE')}" in re.sub(
+                r"<[^>]+>", "", html
+            )
             for path, form in (
                 ("/sandbox/keys", {"name": "mine"}),
                 (f"/sandbox/keys/{key}", {"active": ""}),

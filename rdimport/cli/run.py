@@ -45,11 +45,12 @@ def execute(args: RunArguments) -> int:
 
 
 def _see_what_is_there(args: RunArguments, to: RDStation) -> None:
-    """Raises what comes first: a list or mapping that is not there, then a missing key."""
+    """Raises what comes first: a list or mapping that is not there, no quota, a missing key."""
     try:
         to.credentials()
     except UsageError as error:
         resolve.refuse_what_is_not_there(args)
+        resolve.quota(args)
         raise error from None
 
 

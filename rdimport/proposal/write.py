@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rdimport.proposal.consent import Finding
     from rdimport.proposal.evidence import Evidence
 
-NO_EMAIL: Final = "WHICH COLUMN?"
+NO_EMAIL: Final = untranslated("WHICH COLUMN?")
 
 _HEAD: Final = untranslated(
     """\
@@ -107,7 +107,9 @@ def write(
     fields = dict(_fields(guesses, evidence))
     has_email = "email" in fields
     if not has_email:
-        fields["email"] = f"{scalar(NO_EMAIL)}  # {_('no column looks like e-mail: name it here')}"
+        fields["email"] = (
+            f"{scalar(_(NO_EMAIL))}  # {_('no column looks like e-mail: name it here')}"
+        )
     title = scalar(PurePath(name).stem or name)
     look = look or f"rdimport check {_shell(name)} -m {_('THIS-FILE')}"
     text = _(_HEAD).format(name=_whole(name), look=_whole(look), title=title)

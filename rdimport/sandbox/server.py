@@ -190,7 +190,7 @@ def _greet(options: SandboxOptions, started: Started, say: Callable[[str], None]
     )
     if started.api_key:
         say(_("API key {name}: {key}", name=options.new_key, key=started.api_key))
-    words = ["rdimport", "run", "FILE", "-m", "MAPPING", "--base-url", started.base_url]
+    words = ["rdimport", "run", _("FILE"), "-m", _("MAPPING"), "--base-url", started.base_url]
     typed = with_key(started.api_key, words) if started.api_key else joined(words)
     say(_("Send to it: {command}", command=typed))
     say(_("Ctrl+C stops it."))

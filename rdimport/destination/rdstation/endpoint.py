@@ -49,6 +49,11 @@ _LIMITS: Final = (
 )
 """Spellings of the headers for the quota's limit, remainder and reset."""
 
+_NOT_ALONE: Final = re.compile(
+    r"\s*(?:(?:export\s+|set\s+|\$env:)?[A-Z_]*(?:KEY|TOKEN|CHAVE)\s*[=:]|[\"'`“‘])", re.IGNORECASE
+)
+"""How a key begins that was copied with its name, as of a file of variables, or in quotes."""
+
 _DETAIL: Final = 300
 """Characters kept of an endpoint's error message."""
 
@@ -86,6 +91,11 @@ class RDStation:
         unclear: Mapping[int, str] | None = None,
         idempotent: bool = False,
     ) -> None:
+        if api_key is not None and _NOT_ALONE.match(api_key):
+            raise UsageError(
+                _("There is more than the API key: its name, or quotation marks around it."),
+                _("Write the key alone."),
+            )
         if api_key is not None and not re.fullmatch(r"[\x21-\x7e]{1,512}", api_key):
             raise UsageError(
                 _(

@@ -82,9 +82,10 @@ def _first_step(view: View, own: list[Key]) -> tuple[str, bool, Child]:
 
 def command(view: View, secret: str) -> str:
     """What sends a list here: with a key for who may see it, else with a file that holds one."""
-    typed = ["rdimport", "run", "FILE", "-m", "MAPPING", "--base-url", view.address]
+    names = view.say("FILE"), "-m", view.say("MAPPING")
+    typed = ["rdimport", "run", *names, "--base-url", view.address]
     if not view.profile.sees_keys:
-        return joined([*typed, "--api-key-file", "KEY-FILE"])
+        return joined([*typed, "--api-key-file", view.say("KEY-FILE")])
     return with_key(secret, typed) if secret else joined(typed)
 
 

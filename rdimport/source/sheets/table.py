@@ -234,7 +234,8 @@ def _choice_note(book: Book, sheet: str, together: Sequence[str], *, is_report: 
         listed += _(" and {number} more", number=len(others) - _LISTED)
     return [
         _(
-            "Sheet “{sheet}”{hidden} is read; not read: {others}. --sheet chooses another.",
+            "Sheet “{sheet}”{hidden} is read; not read: {others}. --sheet chooses another, and "
+            "`source: {{sheets: all}}` in the mapping reads all that have its columns.",
             sheet=sheet,
             hidden=hidden,
             others=listed,

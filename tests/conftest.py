@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from support.command import Desk, end_all
 from support.examples import register
+from support.litter import entries, ledgers_behind, users_folders
 from support.waiting import PATIENCE
 
 from rdimport.sandbox import Faults, SandboxOptions, running
@@ -39,9 +40,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _witnesses(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """What runs of this process leave in the user's data folder is not left in the developer's."""
+def _witnesses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What runs leave in the user's data folder is not left in the developer's."""
+    folders = users_folders()
+    before = entries(folders)
     os.environ["XDG_DATA_HOME"] = str(tmp_path_factory.mktemp("data"))
+    yield
+    left = ledgers_behind(entries(folders) - before, tmp_path_factory.getbasetemp())
+    assert not left, f"commands without the tests' XDG_DATA_HOME used ledgers: {left}"
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from support.command import UNMEASURED
+from support.command import unmeasured
 
 import rdimport
 from rdimport.sandbox import running
@@ -63,7 +63,7 @@ def test_every_public_name_is_there_and_listed_in_order() -> None:
 
 def test_importing_the_package_loads_nothing_else() -> None:
     command = [sys.executable, "-I", "-c", "import rdimport, sys; print(*sys.modules)"]
-    found = subprocess.run(command, env=UNMEASURED, capture_output=True, text=True, check=True)
+    found = subprocess.run(command, env=unmeasured(), capture_output=True, text=True, check=True)
     dear = {"asyncio", "httpx", "pandera", "polars", "pydantic", "sqlite3", "typing"}
     assert not dear & set(found.stdout.split())
 
@@ -72,7 +72,7 @@ def test_commands_that_read_no_list_load_no_frames() -> None:
     names = "accounts jobs key ledger purge run sandbox status worker"  # run reads it later
     loads = f"import sys; [__import__(f'rdimport.cli.{{name}}') for name in '{names}'.split()]"
     command = [sys.executable, "-I", "-c", f"{loads}; print(*sys.modules)"]
-    found = subprocess.run(command, env=UNMEASURED, capture_output=True, text=True, check=True)
+    found = subprocess.run(command, env=unmeasured(), capture_output=True, text=True, check=True)
     assert not {"asyncio", "httpx", "pandera", "polars", "uvicorn"} & set(found.stdout.split())
 
 
@@ -81,7 +81,7 @@ def test_without_settings_their_model_is_not_loaded(tmp_path: Path) -> None:
     code = f"import sys; from rdimport.cli import main; {looks}; print(*sys.modules)"
     found = subprocess.run(
         [sys.executable, "-I", "-c", code],
-        env=UNMEASURED | {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)},
+        env=unmeasured() | {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)},
         capture_output=True,
         text=True,
         check=True,
@@ -117,7 +117,7 @@ def test_a_run_of_nothing_new_loads_no_sender(folder: Path, box: RunningSandbox)
     assert rdimport.run(*files, to=to, **where).summary.requests == 2
     found = subprocess.run(
         [sys.executable, "-I", "-c", code],
-        env=UNMEASURED,
+        env=unmeasured(),
         capture_output=True,
         text=True,
         check=True,

@@ -377,10 +377,12 @@ def test_a_run_on_a_full_disk_ends_with_one_message_and_sends_nothing_unrecorded
     (tmp_path / "list.csv").write_text(people(400), encoding="utf-8")
     (tmp_path / "list.yaml").write_text(MAPPING, encoding="utf-8")
     words = ["run", "list.csv", "-m", "list.yaml", "--quota", "none", "--state-dir", "state"]
+    to = {"RDIMPORT_API_KEY": box.api_key, "RDIMPORT_BASE_URL": box.base_url}
+    own = {"XDG_DATA_HOME": str(tmp_path / "data")}
     done = subprocess.run(
         [sys.executable, "-B", "-m", "rdimport", *words],  # a cut .pyc would outlive this test
         cwd=tmp_path,
-        env={"RDIMPORT_API_KEY": box.api_key, "RDIMPORT_BASE_URL": box.base_url},
+        env=to | own,
         preexec_fn=lambda: _small_files(size),
         capture_output=True,
         text=True,

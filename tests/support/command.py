@@ -20,10 +20,12 @@ from support.waiting import PATIENCE
 KEY = "k3y-f0r-tests-a9f8c7e6d5b4"
 """A key that no endpoint of ours knows, long enough to be found wherever it leaks."""
 
-UNMEASURED: Final = {name: value for name, value in os.environ.items() if "COVERAGE" not in name}
-"""The environment without what measures coverage: that loads much of its own."""
-
 _STARTED: Final[list[subprocess.Popen[str]]] = []
+
+
+def unmeasured() -> dict[str, str]:
+    """The environment without what measures coverage: that loads much of its own."""
+    return {name: value for name, value in os.environ.items() if "COVERAGE" not in name}
 
 
 def end_all() -> None:

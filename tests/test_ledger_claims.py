@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 from support.cable import TO_CLIENT, TO_SERVER, Cable, cable
-from support.claims import KEY, end_all, ended, ledger_at, row, states, worker
+from support.claims import KEY, end_all, ended, hurried, ledger_at, row, states, worker
 from support.postgres import Server, serving
 from support.waiting import until
 
@@ -214,10 +214,9 @@ def test_a_write_that_comes_late_from_a_broken_connection_claims_and_counts_noth
 def test_a_server_that_says_nothing_is_not_waited_for_without_end(
     postgres: Server, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rdimport.ledger.postgres.writes.PATIENCE", 0.5)
-    monkeypatch.setattr("rdimport.ledger.postgres.gathered.PATIENCE", 0.5)
     with cable(postgres.port) as line:
         one = worker(url.replace(str(postgres.port), str(line.port)))
+        hurried(monkeypatch, 0.5)
         line.hold(TO_CLIENT)
         with pytest.raises(LedgerError, match="cannot be reached"):
             one.claim([1])

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from support.cable import TO_CLIENT, TO_SERVER, Cable, cable
-from support.claims import KEY, end_all, ledger_at, states, worker
+from support.claims import KEY, end_all, hurried, ledger_at, states, worker
 from support.command import Desk
 from support.lists import MAPPING, people
 from support.postgres import Server, serving
@@ -25,7 +25,6 @@ from rdimport.core.errors import LedgerBusyError, LedgerError
 from rdimport.core.events import Event, SendingStarted
 from rdimport.destination.rdstation import RDStation
 from rdimport.ledger import store_of
-from rdimport.ledger.postgres import gathered, session, writes
 from rdimport.sandbox.embedded import RunningSandbox
 
 HERE = Path(__file__).parent
@@ -103,12 +102,10 @@ def test_a_database_that_says_nothing_ends_the_run_and_nobody_is_sent_twice(
     postgres: Server,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for module, name in ((gathered, "PATIENCE"), (writes, "PATIENCE"), (session, "SILENCE")):
-        monkeypatch.setattr(module, name, 1.0)
     url = desk.environment["RDIMPORT_LEDGER"]
     with cable(postgres.port) as line:
         desk.environment["RDIMPORT_LEDGER"] = url.replace(str(postgres.port), str(line.port))
-        cutting = threading.Thread(target=cut_once_rows_arrive, args=(box, line))
+        cutting = threading.Thread(target=cut_once_rows_arrive, args=(box, line, monkeypatch))
         cutting.start()
         done = desk.here(*RUN, "--quota", "40/s")
         cutting.join()
@@ -125,16 +122,15 @@ def test_a_database_that_says_nothing_ends_the_run_and_nobody_is_sent_twice(
     assert set(Counter(one["email"] for one in box.conversions()).values()) == {1}
 
 
-def cut_once_rows_arrive(box: RunningSandbox, line: Cable) -> None:
+def cut_once_rows_arrive(box: RunningSandbox, line: Cable, monkeypatch: pytest.MonkeyPatch) -> None:
     until(lambda: box.counts()["accepted"] > 3)
+    hurried(monkeypatch, 1.0)
     line.cut(TO_SERVER, TO_CLIENT)
 
 
 def test_the_old_server_acknowledges_nothing_beside_the_new(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(writes, "PATIENCE", 1.0)
-    monkeypatch.setattr(gathered, "PATIENCE", 1.0)
     with serving() as first:
         second = first.standby("second")
         try:
@@ -145,6 +141,7 @@ def test_the_old_server_acknowledges_nothing_beside_the_new(
             one = worker(url)
             assert one.claim([1]) == [1]
             second.promote()
+            hurried(monkeypatch, 1.0)
             with pytest.raises(LedgerError, match="cannot be reached"):
                 one.claim([2])
             new = url.replace(str(first.port), str(second.port))

@@ -11,6 +11,7 @@ import pytest
 from support.command import Desk
 from support.lists import MAPPING, people
 
+from rdimport.core import small_file
 from rdimport.ledger import store_of
 from rdimport.sandbox.embedded import RunningSandbox
 
@@ -154,9 +155,11 @@ def test_older_copies_that_hold_the_key_are_named(office: Desk, box: RunningSand
     assert old.name in moved.err
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("way", ["open to all", "a pipe that says nothing", "a device", "a folder"])
-def test_a_key_file_is_private_and_a_file(office: Desk, box: RunningSandbox, way: str) -> None:
+def test_a_key_file_is_private_and_a_file(
+    office: Desk, box: RunningSandbox, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    monkeypatch.setattr(small_file, "WAIT", 0.1)
     file = office.home / "ledger.key"
     office.environment[FILE] = str(file)
     office.here(*RUN)

@@ -16,7 +16,7 @@ from rdimport.core.messages import _
 
 MOST: Final = 1 << 20
 """Maximum bytes; the largest mappings have about ten thousand."""
-_WAIT: Final = 10.0
+WAIT: Final = 10.0
 """Seconds for which a pipe such as `<(command)` may be silent."""
 
 
@@ -47,7 +47,7 @@ def read_small(
 def _read(number: int, most: int, *, is_pipe: bool) -> bytes:
     data = b""
     while len(data) <= most:
-        if is_pipe and not select.select([number], [], [], _WAIT)[0]:
+        if is_pipe and not select.select([number], [], [], WAIT)[0]:
             raise OSError(errno.ETIMEDOUT, _("nothing comes out of the pipe"))
         piece = os.read(number, most + 1 - len(data))
         if not piece:

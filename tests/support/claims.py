@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import count
 
+import pytest
+
 from rdimport.core.row import State
 from rdimport.ledger.hashes import hashed
 from rdimport.ledger.postgres import schema
+from rdimport.ledger.postgres import session as sessions
 from rdimport.ledger.postgres.address import parsed
 from rdimport.ledger.postgres.evidence import recover
 from rdimport.ledger.postgres.gathered import Gathered
@@ -28,6 +32,18 @@ def end_all() -> None:
     """Close what workers have open."""
     while _OPEN:
         _OPEN.pop().end()
+
+
+def hurried(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Wait so long for a database, wherever the ledger waits for one; to connect, two seconds, the
+    least that libpq takes.
+    """
+    monkeypatch.setitem(sessions._WAY, "connect_timeout", 2)
+    for name, module in list(sys.modules.items()):
+        if name.startswith("rdimport.ledger.postgres."):
+            for wait in ("PATIENCE", "SILENCE"):
+                if hasattr(module, wait):
+                    monkeypatch.setattr(module, wait, seconds)
 
 
 def row(number: int, version: int = 0) -> SendAttempt:

@@ -1,4 +1,4 @@
-"""What workers tell of themselves, which accounts rest, and which jobs were put into the queue."""
+"""Stores the state of all workers, the paused accounts, and the times at which jobs were queued."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ from rdimport.ledger.postgres.session import SILENCE, Connection, Session
 from rdimport.ledger.postgres.trouble import explained
 
 _SILENT: Final = 20
-"""Seconds after which a worker that says nothing is taken for dead."""
+"""Seconds without a sign of life after which a worker counts as dead."""
 
 _GONE: Final = 3.0
-"""Seconds after which a worker without its line is taken for dead. It would have it again."""
+"""Seconds without its lock after which a worker counts as dead. A live worker takes the lock again
+sooner.
+"""
 
 _SURE: Final = 15.0
-"""Seconds for which a worker must have been connected itself before it says so of others: after a
-failure of the database all of them come back one after the other.
+"""Seconds for which a worker must have been connected before it declares others dead: after a
+failure of the database, the workers reconnect one after the other.
 """
 
 _BEAT: Final = """
@@ -32,8 +34,8 @@ VALUES (%s, %s, clock_timestamp(), clock_timestamp(), %s, %s)
 ON CONFLICT (name) DO UPDATE SET seen = excluded.seen, jobs = excluded.jobs,
     queue = excluded.queue, gone = false RETURNING drain
 """
-# A worker's line is a lock of its connection. The connection of a process that was killed ends at
-# once, and with it the lock; that of a machine that is cut off ends when the server notices it.
+# A worker's connection holds an advisory lock. When its process is killed, the connection ends at
+# once, and the lock with it; when its machine is cut off, it ends when the server notices.
 _TAKE_LINE: Final = "SELECT pg_try_advisory_lock(hashtextextended('rdimport worker ' || %s, 0))"
 _WITHOUT_LINE: Final = """
 SELECT w.name FROM rdimport.worker w WHERE w.queue IS NOT NULL AND NOT w.gone AND NOT EXISTS (
@@ -50,7 +52,9 @@ UPDATE rdimport.lease SET until = '-infinity' WHERE quota IN (SELECT quota FROM 
 
 
 class WorkerState(NamedTuple):
-    """A worker, as it told of itself. `jobs` are at work; `seconds` since it was seen last."""
+    """The last state that a worker stored. `jobs` are the ones it runs, `seconds` is the time since
+    then.
+    """
 
     name: str
     slots: int
@@ -62,12 +66,12 @@ class WorkerState(NamedTuple):
 
     @property
     def is_silent(self) -> bool:
-        """Is it taken for dead?"""
+        """Whether the worker counts as dead."""
         return self.gone or self.seconds > _SILENT
 
 
 class Pause(NamedTuple):
-    """An account whose jobs rest, since when, and why."""
+    """A paused account: since when, and why."""
 
     account: str
     since: datetime
@@ -75,23 +79,26 @@ class Pause(NamedTuple):
 
 
 class Orders(NamedTuple):
-    """What a worker was told: to drain; the folded names of the accounts that rest."""
+    """What a worker must do: whether to drain, and the folded names of the paused accounts."""
 
     drain: bool
     paused: frozenset[str]
 
 
 class PostgresFleet:
-    """The workers and accounts of a shared ledger. Not for two threads at the same time."""
+    """The workers and paused accounts of a shared ledger. Not thread-safe.
+
+    Every method may raise LedgerError.
+    """
 
     def __init__(self, url: str) -> None:
         self._address = parsed(url)
         self._session = Session(self._address)
         self._line: Connection | None = None
-        """The connection that is known to have this worker's line."""
+        """The connection that holds this worker's lock; None if none does."""
         self._had = 0.0
         self._missed: dict[str, float] = {}
-        """Workers without a line, since when."""
+        """By the name of a worker without its lock: the `time.monotonic()` of the discovery."""
 
     def __enter__(self) -> Self:
         return self
@@ -101,15 +108,15 @@ class PostgresFleet:
 
     @property
     def shown(self) -> str:
-        """Where it is, without a password."""
+        """The address of the database, without a password."""
         return self._address.shown
 
     def is_there(self) -> bool:
-        """Whether the database holds a ledger."""
+        """Whether the database contains a ledger."""
         return schema.is_there(self._session)
 
     def refuse_pooler(self) -> None:
-        """Raises UsageError where a pooler stands before the database: the queue listens there."""
+        """Raise UsageError if the address is that of a pooler: the queue needs LISTEN."""
         self._session.query("SELECT 1")
         if self._session.pooled:
             raise UsageError(
@@ -122,15 +129,16 @@ class PostgresFleet:
             )
 
     def beat(self, name: str, slots: int, jobs: Sequence[str], queue: int | None = None) -> Orders:
-        """Tell that a worker lives, and at which jobs it is; `queue` is its number there. Returns
-        what it was told.
+        """Store that worker `name` is alive and runs `jobs`; returns its orders.
+
+        `slots` is how many jobs it can run, `queue` its number in the queue's tables.
         """
         number = queue if self._has_line(name) else None
         ((drain,),) = self._session.change(_BEAT, (name, slots, list(jobs), number))
         return Orders(bool(drain), frozenset(fold(one.account) for one in self.paused()))
 
     def _has_line(self, name: str) -> bool:
-        """Has this connection the line of this worker, by which others see that it lives?"""
+        """Whether this connection holds the worker's lock; takes it on a new connection."""
         with explained(self._session.address):
             db = self._session.connection
         if db is not self._line and not self._session.pooled:
@@ -139,8 +147,9 @@ class PostgresFleet:
         return db is self._line
 
     def take_for_dead(self) -> None:
-        """What workers have that are gone may be taken by others at once: their turns, and their
-        jobs. One that is only silent has them until they run out.
+        """Release the leases and jobs of workers whose connection has ended.
+
+        A worker that is only silent keeps its leases until they expire.
         """
         now = time.monotonic()
         if self._line is None or self._line.closed or now < self._had + _SURE:
@@ -152,24 +161,24 @@ class PostgresFleet:
                 self._bury(name)
 
     def _bury(self, name: str) -> None:
-        """Let go of what a worker has, unless its line is there again."""
+        """Expire the leases of a worker and mark it as gone, unless it holds its lock again."""
         with self._session.transaction(SILENCE) as db:
             if db.execute(_IS_GONE, (name,)).fetchone() == (True,):
                 db.execute(_LAPSE, (name,))
                 db.execute("UPDATE rdimport.worker SET gone = true WHERE name = %s", (name,))
 
     def leave(self, name: str) -> None:
-        """A worker ends."""
+        """Delete the stored state of a worker that ends."""
         self._session.change("DELETE FROM rdimport.worker WHERE name = %s", (name,))
 
     def forget_dead(self) -> None:
-        """Forget the workers that have said nothing for a day."""
+        """Delete the stored states of workers that were not seen for a day."""
         self._session.change(
             "DELETE FROM rdimport.worker WHERE seen < clock_timestamp() - interval '1 day'"
         )
 
     def workers(self) -> list[WorkerState]:
-        """All workers, by name."""
+        """The states of all workers, sorted by name."""
         found = self._session.query(
             "SELECT name, slots, since, extract(epoch FROM clock_timestamp() - seen)::float8, jobs,"
             " drain, gone FROM rdimport.worker ORDER BY name"
@@ -177,12 +186,12 @@ class PostgresFleet:
         return [WorkerState(*one) for one in found]
 
     def drain(self, name: str) -> bool:
-        """Tell a worker to end in order; was it there?"""
+        """Order a worker to drain; returns whether there is such a worker."""
         sql = "UPDATE rdimport.worker SET drain = true WHERE name = %s RETURNING 1"
         return bool(self._session.change(sql, (name,)))
 
     def pause(self, account: str, why: str) -> None:
-        """Let the jobs of an account rest; the first reason stays."""
+        """Pause an account, for the reason `why`. Does nothing if it is paused already."""
         if any(fold(one.account) == fold(account) for one in self.paused()):
             return
         self._session.change(
@@ -191,18 +200,20 @@ class PostgresFleet:
         )
 
     def resume(self, account: str) -> bool:
-        """Let them run again; did they rest?"""
+        """End the pause of an account; returns whether it was paused."""
         names = [one.account for one in self.paused() if fold(one.account) == fold(account)]
         sql = "DELETE FROM rdimport.paused WHERE account = ANY(%s) RETURNING 1"
         return bool(self._session.change(sql, (names,)))
 
     def paused(self) -> list[Pause]:
-        """The accounts that rest."""
+        """All paused accounts, sorted by name."""
         found = self._session.query(
             "SELECT account, since, why FROM rdimport.paused ORDER BY account"
         )
         return [Pause(*one) for one in found]
 
     def forget_ticks(self) -> None:
-        """The queue was lost: what was due within the hour is put in once more."""
+        """Delete the times at which jobs were queued, after the queue was lost. The jobs that were
+        due within the last hour are then queued again.
+        """
         self._session.change("DELETE FROM rdimport.due")

@@ -1,4 +1,4 @@
-"""The leases of this process: all of them are renewed by one statement, from one thread."""
+"""Renews all leases of this process, with one statement and from one thread."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ UPDATE rdimport.lease l SET until = clock_timestamp() + make_interval(secs => %(
 FROM unnest(%(quotas)s::bytea[], %(standings)s::bytea[]) AS g(quota, standing), free
 WHERE l.quota = g.quota AND l.quota = free.quota RETURNING l.quota
 """
-"""Without those whose row somebody else has locked: he may be frozen, and the others go on."""
+"""Skips leases whose row another session has locked, as that session may be frozen."""
 
 _STILL_OURS: Final = """
 SELECT quota FROM rdimport.lease
@@ -51,8 +51,10 @@ WHERE quota = %(quota)s AND epoch = %(epoch)s
 
 
 class Held:
-    """A lease that is renewed until it is let go of. `left` is what the one before kept of its
-    pace, `whose` tells whose pace it is.
+    """A lease that is renewed until it is released.
+
+    `left` is the pace that the previous holder stored, `whose` identifies the destination that the
+    stored pace is for.
     """
 
     def __init__(
@@ -68,38 +70,39 @@ class Held:
         self._told: Callable[[], object] | None = None
 
     def is_held(self) -> bool:
-        """Is it, as far as is known here?"""
+        """Whether the lease is held, as far as this process knows."""
         return not self._lost and boottime() - self._renewed < SECONDS
 
     def keep(self, standing: Callable[[], bytes], lost: Callable[[], object]) -> None:
-        """Write down what `standing` says, now and with each renewal; call `lost`, from another
-        thread, once somebody else has the lease.
+        """Store the bytes that `standing` returns, now and with each renewal.
+
+        `lost` is called once, from another thread, if another process has taken the lease.
         """
         self._standing, self._told = standing, lost
         self.keep_now()
 
     def keep_now(self) -> None:
-        """Write it down soon, without waiting for it."""
+        """Request a renewal, which stores the pace, and return without waiting for it."""
         self._renewer.hurry(self)
 
     @property
     def standing(self) -> bytes | None:
-        """What is to be written down of the pace."""
+        """The bytes to store of the pace; None until `keep` was called."""
         return self._whose + self._standing() if self._standing else None
 
     def renewed(self, asked: float) -> None:
-        """It was, by a statement that was sent at that time."""
+        """Record a renewal; `asked` is the `boottime` at which its statement was sent."""
         self._renewed = asked
 
     def lost(self) -> None:
-        """Somebody else has it."""
+        """Record that another process has taken the lease."""
         if not self._lost and self._told is not None:
             self._told()
         self._lost = True
 
 
 class Renewer:
-    """Renews the leases that this process has in one database."""
+    """Renews the leases that this process holds in one database."""
 
     def __init__(self, address: Address) -> None:
         self._held: set[Held] = set()
@@ -107,41 +110,43 @@ class Renewer:
         self._changing = Lock()
         self._session = Session(address)
         self._asking = Lock()
-        """Who has it uses the session."""
+        """Held while the session is used."""
         self._wake = Event()
         self._ended = False
         self._thread = Thread(target=self._work, name="leases", daemon=True)
 
     def start(self) -> None:
-        """Renew from now on."""
+        """Start the thread that renews."""
         self._thread.start()
 
     def take_on(self, held: Held) -> None:
-        """Renew one more."""
+        """Renew a lease from now on."""
         with self._changing:
             self._held.add(held)
 
     def hurry(self, held: Held) -> None:
-        """Renew one of them now."""
+        """Renew a lease now, outside of the interval."""
         with self._changing:
             self._hurried.add(held)
         self._wake.set()
 
     def drop(self, held: Held) -> bool:
-        """Renew one of them no more; is any left?"""
+        """Stop renewing a lease; returns whether others are left."""
         with self._changing:
             self._held.discard(held)
             return bool(self._held)
 
     def let_go(self, held: Held) -> None:
-        """Let the next one have it at once, where the database hears of it."""
+        """Release a lease, so that another process can take it at once. Without the database, it
+        expires.
+        """
         lease = held.lease
         values = {"quota": lease.quota, "epoch": lease.epoch, "standing": held.standing}
         with self._asking, suppress(LedgerError):
             self._session.change(_RELEASE, values)
 
     def end(self) -> None:
-        """Renew no more."""
+        """Stop the thread, and close the connection."""
         self._ended = True
         self._wake.set()
         self._thread.join()
@@ -178,7 +183,9 @@ class Renewer:
                 held.lost()
 
     def _renewed(self, leases: Mapping[bytes, Held]) -> tuple[set[bytes], set[bytes]]:
-        """Renew them; returns those that were, and those that nobody else has."""
+        """Renew leases, given by quota. Returns the quotas of those that were renewed, and of those
+        that no other process has taken.
+        """
         if not leases:
             return set(), set()
         quotas, epochs = list(leases), [held.lease.epoch for held in leases.values()]
@@ -195,7 +202,7 @@ _KNOWN: Final = Lock()
 
 
 def begin(lease: Lease, address: Address, left: LeftPace | None = None, whose: bytes = b"") -> Held:
-    """Renew a lease that was taken, until `end`."""
+    """Renew a lease that was taken, until `end` is called; returns it as `Held`."""
     with _KNOWN:
         renewer = _RENEWERS.get(address)
         if renewer is None:
@@ -207,7 +214,7 @@ def begin(lease: Lease, address: Address, left: LeftPace | None = None, whose: b
 
 
 def end(held: Held, address: Address) -> None:
-    """Let the next one have it at once."""
+    """Release a lease, and stop renewing it. The last one ends the thread."""
     with _KNOWN:
         renewer = _RENEWERS[address]
         others = renewer.drop(held)
@@ -222,8 +229,9 @@ def end(held: Held, address: Address) -> None:
 def hold(
     address: Address, quota: bytes, account: str, *, pace_of: str | None = None
 ) -> Iterator[Held]:
-    """Have the turn of an account, or the quota of its key for the pace of a destination. Raises
-    LedgerBusyError that names who has it.
+    """Hold the lease of an account or, with the destination `pace_of`, of the quota of its key.
+
+    Raises LedgerBusyError, which names the holder, if another process has it.
     """
     with Session(address) as session:
         lease = take(session, quota, account, pace=pace_of is not None)

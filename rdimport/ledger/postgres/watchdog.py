@@ -1,4 +1,6 @@
-"""Ends connections that have been silent for too long."""
+"""Shuts down connections whose work takes too long, so that nobody waits for a silent server
+forever.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +14,21 @@ from typing import Any, Final
 import psycopg
 
 _LOOKS: Final = 0.5
-"""Seconds between two looks."""
+"""Seconds between two checks of all connections."""
 
 _WORK: Final[dict[int, tuple[psycopg.Connection[Any], float]]] = {}
-"""What is looked after, and until when it must have ended."""
+"""By the `id` of its owner: the connection that is working, and the `time.monotonic()` by which it
+must have finished.
+"""
 
 _LOCK: Final = Lock()
 _LOOKING: Final[list[Thread]] = []
 
 
 def watch(owner: object, db: psycopg.Connection[Any], seconds: float) -> None:
-    """Shut this connection down unless `rest` is called in time, for the same owner: one of them
-    does one piece of work at a time. All are looked after by one thread of the process.
+    """Shut down connection `db` unless `rest(owner)` is called within `seconds`.
+
+    An owner does one piece of work at a time. One thread of the process watches all connections.
     """
     with _LOCK:
         _WORK[id(owner)] = db, time.monotonic() + seconds
@@ -33,7 +38,7 @@ def watch(owner: object, db: psycopg.Connection[Any], seconds: float) -> None:
 
 
 def rest(owner: object) -> None:
-    """The work is done."""
+    """Stop watching the connection of this owner, because its work is done."""
     with _LOCK:
         _WORK.pop(id(owner), None)
 
@@ -49,7 +54,10 @@ def _look() -> None:
 
 
 def cut_short(db: psycopg.Connection[Any]) -> None:
-    """Let whoever waits for this connection see its end; it is still to be closed."""
+    """Shut down the socket of a connection, so that whoever waits for it gets an error.
+
+    The caller of the connection must still close it. Does nothing if it is closed already.
+    """
     with suppress(OSError, psycopg.Error):  # it is closed already
         number = os.dup(db.fileno())
         with closing(socket.socket(fileno=number)) as same:

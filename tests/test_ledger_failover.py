@@ -154,8 +154,12 @@ def test_a_copy_of_the_tables_is_not_taken_for_them(postgres: Server) -> None:
         pass
 
 
-def test_a_ledger_is_not_made_where_nothing_waits_for_the_disk() -> None:
-    with serving(fsync="off") as server, pytest.raises(LedgerError, match="fsync = off"):
+@pytest.mark.parametrize("setting", ["fsync", "full_page_writes"])
+def test_a_ledger_is_not_made_where_nothing_waits_for_the_disk(setting: str) -> None:
+    with (
+        serving(**{setting: "off"}) as server,
+        pytest.raises(LedgerError, match=f"{setting} = off"),
+    ):
         ledger_at(server.new_database())
 
 

@@ -55,6 +55,8 @@ TESTS = {
     ),
     "the old server is still there": "failures: the_old_server_acknowledges_nothing_beside_the_new",
     "`synchronous_commit = off`": "claims: whatever_the_server_says_commits_wait_for_the_disk",
+    "the database's user": "failures: a_user_without_the_right_is_told_so_and_sends_nothing",
+    "the database has no connection": "failures: without_a_connection_left_nothing_is_sent",
     "`fsync = off`": "failover: a_ledger_is_not_made_where_nothing_waits_for_the_disk",
     "two schedulers": "shared: two_machines_with_the_same_list_at_the_same_time_send_each_row_once",
     "clocks that differ": "failures: a_machine_whose_clock_is_days_ahead_or_behind_takes_turns",
@@ -120,6 +122,36 @@ def test_a_database_that_says_nothing_ends_the_run_and_nobody_is_sent_twice(
     rest = desk.here(*RUN, "--quota", "none").summary
     assert rest["accepted"] + rest["already_imported"] + rest["uncertain"] == 40
     assert set(Counter(one["email"] for one in box.conversions()).values()) == {1}
+
+
+@pytest.fixture
+def guest(desk: Desk, postgres: Server) -> Iterator[str]:
+    """Another user of the database, with whose name the desk comes."""
+    name = "guest"
+    postgres.do(f"CREATE ROLE {name} LOGIN")
+    url = desk.environment["RDIMPORT_LEDGER"]
+    desk.environment["RDIMPORT_LEDGER"] = url.replace("postgres@", f"{name}@")
+    yield name
+    postgres.do(f"DROP ROLE {name}")
+
+
+@pytest.mark.usefixtures("guest")
+def test_a_user_without_the_right_is_told_so_and_sends_nothing(
+    desk: Desk, box: RunningSandbox
+) -> None:
+    done = desk.here(*RUN)
+    said = " ".join(done.err.split())
+    assert (done.code, "may not be used: permission denied" in said, box.requests) == (2, True, 0)
+    assert "right to use the schema" in said
+
+
+def test_without_a_connection_left_nothing_is_sent(
+    desk: Desk, box: RunningSandbox, postgres: Server, guest: str
+) -> None:
+    postgres.do(f"ALTER ROLE {guest} CONNECTION LIMIT 0")
+    done = desk.here(*RUN)
+    assert (done.code, "cannot be reached" in done.err, box.requests) == (3, True, 0)
+    assert "too many connections" in done.err
 
 
 def cut_once_rows_arrive(box: RunningSandbox, line: Cable, monkeypatch: pytest.MonkeyPatch) -> None:

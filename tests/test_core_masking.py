@@ -175,3 +175,20 @@ def test_a_text_made_to_be_slow_takes_no_time() -> None:
     mask = Mask([KEY])
     for piece in ("%25", "\\\\", "&#38;", KEY[:6], "api_key=", " \n", "%u"):
         assert KEY not in mask(piece * (64_000 // len(piece)) + KEY)
+
+
+@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("size", [len(KEY), PART, TAIL])
+def test_one_of_hundreds_of_keys_is_masked_as_it_is_alone(name: str, size: int) -> None:
+    many = Mask(f"{KEY[::-1]}{number:04x}" for number in range(300))
+    many.learn(KEY)
+    for text in (f"said “{FORMS[name](KEY)}” here", f"cut: {FORMS[name](KEY)[:size]}", KEY.lower()):
+        assert many(text) == Mask([KEY])(text)
+
+
+def test_keys_that_are_forgotten_are_masked_no_more() -> None:
+    mask = Mask([KEY, "short"])
+    mask.forget()
+    assert mask(KEY) == KEY
+    mask.learn(KEY)
+    assert mask(KEY) == HIDDEN

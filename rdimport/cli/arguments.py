@@ -6,15 +6,18 @@ neither compared nor shown: to make these methods would be a tenth of the start 
 
 from __future__ import annotations
 
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timezone
+from functools import lru_cache
+from gettext import textdomain
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from rdimport.cli.options import parser
-from rdimport.core.messages import Language
+from rdimport.cli.options import language_here, parser
+from rdimport.core.messages import Language, language
 
 if TYPE_CHECKING:
     from rdimport.sandbox.options import SandboxOptions
@@ -325,12 +328,25 @@ class Command:
     arguments: object
 
 
+_PARSING: Final = Lock()
+"""Runs of a worker share the parser."""
+
+
 def read(words: Sequence[str]) -> Command | None:
     """Parse a command line; None without a command. Raises SystemExit like argparse."""
-    namespace = parser().parse_args(list(words))
+    with _PARSING:
+        namespace = _parser(language(), language_here(), textdomain()).parse_args(list(words))
     if namespace.command is None:
         return None
     return Command(namespace.command, _typed(namespace))
+
+
+@lru_cache(maxsize=4)
+def _parser(*_spoken: str) -> ArgumentParser:
+    """The parser, made once for each language: that takes longer than all else a run begins with,
+    and a worker begins hundreds.
+    """
+    return parser()
 
 
 def _typed(namespace: Namespace) -> object:

@@ -11,6 +11,7 @@ import base64
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from threading import Lock
 from typing import Final
 
 HIDDEN: Final = "***"
@@ -26,8 +27,10 @@ TAIL: Final = 6
 marks there: the text was cut off.
 """
 
-_WINDOW: Final = 6
-"""Any `PART` consecutive characters of a key contain one of its windows, which do not overlap."""
+_WINDOW: Final = TAIL
+"""Any `PART` consecutive characters of a key contain one of its windows, which do not overlap. The
+first one is what a key that is cut off has at least.
+"""
 
 _ROUNDS: Final = 4
 """How many levels of nested escapes are undone."""
@@ -70,36 +73,51 @@ class Mask:
 
     def __init__(self, keys: Iterable[str] = ()) -> None:
         self._forms: tuple[str, ...] = ()
+        self._with: dict[str, tuple[str, ...]] = {}
+        """The forms that have a window."""
         self._in_ids: tuple[str, ...] = ()
         self._short: re.Pattern[str] | None = None
-        self._keys: tuple[str, ...] = ()
+        self._keys: dict[str, None] = {}
+        self._learning = Lock()
         for key in keys:
             self.learn(key)
 
     def learn(self, key: str) -> None:
         """Add a key."""
-        if not key or key in self._keys:
-            return
-        self._keys = (*self._keys, key)
-        known = [form for one in self._keys if len(one) >= SHORTEST for form in _forms(one)]
-        self._forms = tuple(dict.fromkeys(known))
-        windows = {form[at : at + _WINDOW] for form in self._forms for at in _places(form)}
-        self._in_ids = tuple(window for window in windows if _ID.fullmatch(window))
-        short = [re.escape(one.translate(_LOWER)) for one in self._keys if len(one) < SHORTEST]
-        self._short = re.compile(f"{_NAME}(?P<key>{'|'.join(short)})") if short else None
+        with self._learning:
+            if not key or key in self._keys:
+                return
+            self._keys[key] = None
+            if len(key) < SHORTEST:
+                short = [re.escape(k.translate(_LOWER)) for k in self._keys if len(k) < SHORTEST]
+                self._short = re.compile(f"{_NAME}(?P<key>{'|'.join(short)})")
+                return
+            forms = tuple(dict.fromkeys(_forms(key)))
+            for form in forms:
+                windows = dict.fromkeys(form[at : at + _WINDOW] for at in _places(form))
+                for window in windows:
+                    self._with[window] = (*self._with.get(window, ()), form)
+                self._in_ids += tuple(window for window in windows if _ID.fullmatch(window))
+            self._forms += forms
 
     def forget(self) -> None:
         """Remove all keys."""
-        self._keys = self._forms = self._in_ids = ()
-        self._short = None
+        with self._learning:
+            self._forms, self._with, self._in_ids = (), {}, ()
+            self._short, self._keys = None, {}
 
     def __call__(self, text: str) -> str:
         """The text with all keys masked."""
-        if _ID.fullmatch(text) and not any(window in text for window in self._in_ids):
+        if _ID.fullmatch(text) and not self._may_be_in_id(text):
             return text
         while spans := self._spans(text):  # joining what is left may form a key again
             text = _without(text, spans)
         return text
+
+    def _may_be_in_id(self, text: str) -> bool:
+        if len(self._in_ids) <= len(text):
+            return any(window in text for window in self._in_ids)
+        return any(window in self._with for window in _windows(text))
 
     def _spans(self, text: str) -> list[tuple[int, int]]:
         """The positions of keys in a text, in any order."""
@@ -117,9 +135,18 @@ class Mask:
         return found
 
     def _forms_in(self, reading: _Reading) -> Iterator[tuple[int, int]]:
-        for form in self._forms:
+        for form in self._perhaps_in(reading.text):
             for start, end in (*_parts(form, reading.text), *_tail(form, reading.text)):
                 yield reading.span(start, end)
+
+    def _perhaps_in(self, text: str) -> Iterable[str]:
+        """The forms of which a part may be in a text: a worker knows hundreds of keys, and whatever
+        it says goes through here.
+        """
+        if len(self._with) <= len(text):
+            return self._forms
+        found = (form for window in _windows(text) for form in self._with.get(window, ()))
+        return dict.fromkeys(found)
 
 
 class _Reading:
@@ -204,6 +231,11 @@ def _forms(key: str) -> Iterator[str]:
         inner = whole[-(-before * 8 // 6) : (before + len(raw)) * 8 // 6]
         for form in (inner, inner.replace("+", "-").replace("/", "_")):
             yield form.translate(_LOWER)
+
+
+def _windows(text: str) -> Iterator[str]:
+    """All consecutive characters of a text, as many as a window has."""
+    return (text[at : at + _WINDOW] for at in range(len(text) - _WINDOW + 1))
 
 
 def _places(form: str) -> range:

@@ -90,6 +90,39 @@ def test_each_page_stands_in_the_contents_of_its_language() -> None:
                 assert f"\n{name}\n" in contents, name
 
 
+PARALLEL = {
+    "fleet": "frota",
+    "ledger": "registro",
+    "settle": "incertas",
+    "speed": "velocidade",
+    "mapping": "mapeamento",
+    "tutorial": "tutorial",
+    "python": "python",
+}
+"""Pages that tell the same in both languages, heading by heading and row by row."""
+
+
+def shape(page: Path) -> dict[str, list[str]]:
+    """The levels of a page's headings, its tables' columns and rows, its blocks of code."""
+    text = page.read_text(encoding="utf-8")
+    prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    tables = re.findall(r"(?:^\|.*\n)+", prose, re.MULTILINE)
+    return {
+        "headings": re.findall(r"^#+(?= )", prose, re.MULTILINE),
+        "tables": [
+            f"{t.count(chr(10))} rows, {t.partition(chr(10))[0].count('|')}" for t in tables
+        ],
+        "code": re.findall(r"^```(\w+)", text, re.MULTILINE),
+    }
+
+
+@pytest.mark.parametrize(("english", "portuguese"), PARALLEL.items())
+def test_a_page_has_the_headings_and_tables_of_its_other_language(
+    english: str, portuguese: str
+) -> None:
+    assert shape(DOCS / f"{english}.md") == shape(DOCS / "pt" / f"{portuguese}.md")
+
+
 def test_the_portuguese_readme_explains_every_state_and_every_exit_code() -> None:
     assert [state for state in State if f"| `{state}` |" not in PORTUGUESE] == []
     assert [code for code in ExitCode if f"| {int(code)} |" not in PORTUGUESE] == []

@@ -18,7 +18,7 @@ from proof.checker import Checker, Ended
 from proof.competition import ACTS, MOMENTS, TO_ALL
 from proof.endpoint import AMBIGUOUS, NOT_NOW, Endpoint, Fault, Receipt
 from proof.losses import BETWEEN, LOSSES
-from proof.oracle import NEVER, Known, Past, wanted, wish
+from proof.oracle import NEVER, Known, Past, again, ends, wanted, wish
 from proof.rows import Key, Row, Sheet, canonical, merged
 from proof.scenario import (
     LISTS,
@@ -295,6 +295,26 @@ def test_the_oracle_lets_a_changed_row_go_where_it_was_refused_or_the_mapping_sa
         want = wanted(turn, WAS[state], [receipt(ANA, MET[state])], [changed], set())
         new = state == "refused" or (state == "accepted" and change == "send")
         assert (want.may, want.must) == ({canonical(changed)} if new else set(), new)
+
+
+def test_the_oracle_lets_competitors_send_another_row_of_a_person_and_never_the_same_again() -> (
+    None
+):
+    rows = [PEOPLE[0]._replace(name=name).payload("Prova") for name in ("a", "b")]
+    a, b = map(canonical, rows)
+    taken = receipt(ANA, Fault.ACCEPT, stored=True, text=a)
+    denied = receipt(ANA, Fault.REFUSE, uuid="", text=b)
+    lost = receipt(ANA, Fault.RESET_STORED, stored=True, text=a)
+    lost.answered = False
+    sends = Round({}, rules=Rules("last", "send"))
+    assert again(sends, [taken], [], rows) == {b}
+    assert again(sends, [taken, denied], [], rows) == set()
+    assert again(sends, [denied], [], rows) == {a}
+    assert again(Round({}), [taken], [], rows) == set()
+    assert again(sends, [lost], [], rows) == set()
+    assert again(sends, [receipt(ANA, Fault.ACCOUNT)], [], rows) is None
+    refused = Known("refused", "", 0)
+    assert ends(refused, [taken, denied], 0, strict=True) == {Known("accepted", "u", 0)}
 
 
 def test_the_oracle_chooses_among_rows_of_one_conversion_as_the_mapping_says() -> None:

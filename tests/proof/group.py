@@ -10,8 +10,8 @@ from typing import Any
 
 from .books import Start
 from .checker import FAILED, STATES, Checker, Ended, Run, in_doubt
-from .endpoint import NOT_NOW, Fault, Receipt
-from .oracle import DOUBT, NEVER, Known, Past, wanted
+from .endpoint import Receipt
+from .oracle import DOUBT, NEVER, Past, again, wanted
 
 NOTHING_SENT = (2, 75)
 
@@ -49,7 +49,7 @@ def judge(checker: Checker, start: Start, ends: Mapping[int, Ended]) -> None:
 
 def _sent_once(checker: Checker, run: Run, receipts: list[Receipt], before: list[Receipt]) -> None:
     """The first request for a row was wanted; each later one where those before it did not arrive,
-    or were refused and another row stands for the person too.
+    or another row stands for the person too: one was refused, or changed rows are sent again.
     """
     key = receipts[0].key
     want, known = run.wanted.get(key), f"{key.email}, known as {run.was(key)}"
@@ -59,14 +59,8 @@ def _sent_once(checker: Checker, run: Run, receipts: list[Receipt], before: list
     first = receipts[0]
     checker.must(first.payload in want.may, f"{known}, was sent as {first.payload}")
     for at, (earlier, later) in enumerate(pairwise(receipts), start=1):
-        if earlier.fault is Fault.REFUSE:
-            past = [*before, *receipts[:at]]
-            refused = Known("refused", "", run.start.number)
-            rows = run.start.payloads()[key]
-            again = wanted(run.start.turn, refused, past, rows, frozenset()).may
-            fine = earlier.answered and later.payload in again
-        else:
-            fine = earlier.answered and earlier.fault in NOT_NOW
+        may = again(run.start.turn, receipts[:at], before, run.start.payloads()[key])
+        fine = may is None or later.payload in may
         checker.must(fine, f"{known}, was sent again after: {earlier.fault}")
 
 

@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .endpoint import NOT_NOW, Fault, Receipt
+from .endpoint import ACCEPTED, NOT_NOW, Fault, Receipt
 from .rows import Payload, canonical, merged
 from .scenario import Round
 
@@ -110,6 +110,27 @@ def _chosen(texts: Sequence[str], *, last: bool) -> frozenset[str]:
     return frozenset([texts[-1] if last else texts[0]] if texts else [])
 
 
+def accepted_of(got: Sequence[Receipt], number: int) -> Known | None:
+    """What is known of a conversion by the last of these requests that was accepted."""
+    for one in reversed(got):
+        if one.fault in ACCEPTED and one.answered:
+            return Known("accepted", one.uuid, number)
+    return None
+
+
+def again(
+    turn: Round, got: Sequence[Receipt], before: Sequence[Receipt], payloads: Sequence[Payload]
+) -> frozenset[str] | None:
+    """The payloads that a run which begins after these requests of others may send; None if any."""
+    last, number = got[-1], got[-1].round
+    if last.fault in NOT_NOW and last.answered:
+        return None
+    if not last.answered or last.fault not in {*ACCEPTED, Fault.REFUSE}:
+        return frozenset()
+    known = accepted_of(got, number) or Known("refused", "", number)
+    return wanted(turn, known, [*before, *got], payloads, frozenset()).may
+
+
 def ends(was: Known, got: Sequence[Receipt], number: int, *, strict: bool) -> set[Known]:
     """What the ledger may say once these requests are over, of one run or of several. Unless it is
     `strict` the client may have died, or not have waited, before it knew the end of the last one.
@@ -120,7 +141,8 @@ def ends(was: Known, got: Sequence[Receipt], number: int, *, strict: bool) -> se
         left = ends(was, got[:-1], number, strict=True) if len(got) > 1 else {was}
         return left if strict else left | doubt
     if final.fault is Fault.REFUSE and final.answered:
-        refused = was if was.state in ("accepted", "uncertain") else Known("refused", "", number)
+        kept = accepted_of(got, number) or was
+        refused = kept if kept.state in ("accepted", "uncertain") else Known("refused", "", number)
         return {refused} if strict else {refused, *doubt}
     if final.stored and final.answered:
         accepted = Known("accepted", final.uuid, number)

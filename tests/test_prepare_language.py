@@ -388,3 +388,28 @@ def test_an_address_that_lost_letters_is_suspect_with_what_is_sent() -> None:
     assert run("", *rows).warnings.select(ROW, "code", "detail").rows() == [
         (2, "email.accents", "joao@exemplo.com"),
     ]
+
+
+@pytest.mark.parametrize("cell", ["\x1f", '"', "\\", "é", "€", "😀", "a;"])
+@pytest.mark.parametrize("field", ["  cf_a: A\n", "  tags: {column: A, split: ';'}\n"])
+def test_who_needs_no_payload_is_told_of_the_same_rows_that_are_too_large(
+    field: str, cell: str
+) -> None:
+    bound = bind(Mapping.parse(HEAD + field + "  cf_b: B\n"), COLUMNS, "lista.csv")
+    for size in (10, 16_000, 33_000, 40_000, 70_000, 199_000, 200_000):
+        rows = batch({"A": cell * (size // len(cell)), "B": "x"}, {"A": "x"}, {"E-mail": "none"})
+        whole, less = prepare(rows, bound), prepare(rows, bound, payloads=False)
+        assert less.problems.equals(whole.problems)
+        assert less.warnings.equals(whole.warnings)
+        assert less.rows.drop(PAYLOAD).equals(whole.rows.drop(PAYLOAD))
+        if whole.rows[PAYLOAD].str.len_bytes().max() > 150_000:
+            assert less.rows.equals(whole.rows)
+
+
+def test_who_needs_no_payload_gets_none() -> None:
+    bound = bind(Mapping.parse(HEAD + "  cf_a: A\n"), COLUMNS, "lista.csv")
+    rows = batch({"A": "a" * 20}, {"A": "x"})
+    assert prepare(rows, bound, payloads=False).rows[PAYLOAD].to_list() == [None, None]
+    nobody = prepare(batch({"E-mail": "none"}), bound, payloads=False)
+    assert nobody.rows.is_empty()
+    assert nobody.problems.height == 1

@@ -163,8 +163,10 @@ class Planner:
         look: Callable[[Prepared], None] = _blind,
         interrupted: Callable[[], bool] = bool,
         today: str = "",
+        payloads: bool = True,
     ) -> None:
         self._today = today
+        self._payloads = payloads
         self._mapping = mapping
         self._memory = memory
         self._book = book
@@ -230,7 +232,7 @@ class Planner:
         """Record the result of each row, or spool it; returns `ROW` and `IDENTITY` of known
         rows.
         """
-        prepared = prepare(batch, bound)
+        prepared = prepare(batch, bound, payloads=self._payloads)
         cells = batch.drop(FILE, DEFECT)
         whole = self._mapping.on_duplicate != "merge"
         identified = self._identified(prepared)

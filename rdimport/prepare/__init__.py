@@ -42,6 +42,12 @@ ROWS: Final = {FILE: pl.UInt32, ROW: pl.UInt32, IDENTITY: pl.String, PAYLOAD: pl
 _ENVELOPE: Final = 200
 """Bytes of a request body in addition to the payload, rounded up."""
 
+_PER_BYTE: Final = 6
+"""Bytes that a byte of a cell becomes at most in JSON: `\\u001f`."""
+
+_PER_MEMBER: Final = 100
+"""Bytes of a member in addition to its name and value, rounded up: also of a legal basis."""
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
@@ -99,8 +105,11 @@ class Prepared:
         )
 
 
-def prepare(batch: pl.DataFrame, bound: Bound) -> Prepared:
+def prepare(batch: pl.DataFrame, bound: Bound, *, payloads: bool = True) -> Prepared:
     """Clean, validate and encode one batch of the table that the mapping is bound to.
+
+    Without `payloads`, which a check without a ledger does not need, only batches that may have a
+    row that is too large are encoded; the payloads of others are null.
 
     `batch` has `schemas.ORIGIN` and the table's columns, all of type String, with nulls for empty
     cells. Raises Bug if a row got lost.
@@ -111,7 +120,7 @@ def prepare(batch: pl.DataFrame, bound: Bound) -> Prepared:
     frame, found, dropped = without_invalid(frame, found, bound)
     bad = pl.concat([found["index"], unusable["index"]]).unique()
     good = frame.filter(~pl.int_range(pl.len(), dtype=pl.UInt32).is_in(bad.implode()))
-    rows, large = _encoded(good, bound)
+    rows, large = _encoded(good, bound, payloads=payloads)
     defective = batch.filter(pl.col(DEFECT).is_not_null())
     problems = [
         *defects(defective),
@@ -158,8 +167,14 @@ def cells(batch: pl.DataFrame, bound: Bound) -> tuple[Cells, int, pl.DataFrame]:
     return Cells(sound, frame, bound), sound.height, failed
 
 
-def _encoded(good: pl.DataFrame, bound: Bound) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _encoded(
+    good: pl.DataFrame, bound: Bound, *, payloads: bool
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The rows without failures, encoded, and those of them that are too large to send."""
+    if not payloads and _is_small(good, bound):
+        who = identity(bound.targets, bound.mapping).alias(IDENTITY)
+        rows = good.select(FILE, ROW, who, pl.lit(None, pl.String).alias(PAYLOAD))
+        return rows, rows.clear()
     full = {name for name in good.columns if not good[name].null_count()}
     encoded = good.select(
         FILE,
@@ -170,6 +185,17 @@ def _encoded(good: pl.DataFrame, bound: Bound) -> tuple[pl.DataFrame, pl.DataFra
     fits = pl.col(PAYLOAD).str.len_bytes() <= MAX_BODY - _ENVELOPE
     large = encoded.filter(~fits)
     return (encoded.filter(fits) if large.height else encoded), large
+
+
+def _is_small(good: pl.DataFrame, bound: Bound) -> bool:
+    """Whether no row can be too large, whatever its cells become in JSON: each byte six at most,
+    each item of a list three more.
+    """
+    texts = pl.col(pl.String).str.len_bytes().max()
+    lists = pl.col(pl.List(pl.String)).list.eval(pl.element().str.len_bytes() + 3).list.sum().max()
+    names = sum(len(target.field) + _PER_MEMBER for target in bound.targets)
+    longest = sum(size or 0 for size in good.select(texts, lists).row(0))
+    return names + _PER_BYTE * longest <= MAX_BODY - _ENVELOPE
 
 
 def _failed(wrong: pl.DataFrame, kept: pl.Series, bound: Bound) -> pl.DataFrame:

@@ -49,6 +49,7 @@ PLANNED_ONCE: Final[dict[str, str]] = {
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
     "enable_bitmapscan": "off",
+    "jit": "off",  # what a plan that is ruled out would cost must not have these compiled
 }
 """Settings for a connection whose statements find conversions by their primary key alone."""
 

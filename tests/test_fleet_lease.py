@@ -20,7 +20,7 @@ from support.waiting import until
 from rdimport.core.errors import LedgerBusyError
 from rdimport.core.quota import Limits, Quota
 from rdimport.delivery.pacing.leased import LeasedPacer
-from rdimport.ledger import Store, store_of
+from rdimport.ledger import Store, fleet_of, store_of
 from rdimport.sandbox import SandboxOptions, running
 from rdimport.sandbox.embedded import RunningSandbox
 
@@ -212,3 +212,26 @@ def test_after_a_takeover_no_request_is_one_too_many(
     assert second.summary["throttled"] == 0
     assert narrow.counts()["throttled"] == 0
     assert len(arrived) + second.summary["uncertain"] >= 24
+
+
+_CONNECTED = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND starts_with(application_name, 'rdimport')
+"""
+_END_THEM = _CONNECTED.replace("count(*)", "count(pg_terminate_backend(pid, 10000))")
+
+
+def test_ledgers_at_rest_in_a_worker_share_a_connection_which_may_break(postgres: Server) -> None:
+    shared = Shared(postgres)
+    database = shared.url.rpartition("/")[2].replace("%20", " ")
+    with ExitStack() as stack:
+        stack.enter_context(fleet_of(shared.url))
+        ledgers = []
+        for _ in range(5):
+            ledgers.append(stack.enter_context(shared.store.open()))
+            ledgers[-1].rest()
+        assert postgres.ask(_CONNECTED, database=database) == 1
+        assert postgres.ask(_END_THEM, database=database) == 1
+        assert not shared.store.is_held("acme")
+        assert [ledger.latest(1) for ledger in ledgers] == [[]] * 5
+    until(lambda: not postgres.ask(_CONNECTED, database=database))

@@ -180,6 +180,17 @@ def test_a_missing_column_is_named_with_the_one_that_was_probably_meant() -> Non
     assert "“Celular”" in told.value.remedy
 
 
+def test_a_mapping_that_was_bound_before_is_bound_as_it_is_now_to_the_table_it_is_now_for() -> None:
+    mapping = MAPPING.model_copy(deep=True)
+    for table in ("l.csv", "m.csv"):
+        assert bind(mapping, COLUMNS, table).table == table
+        with pytest.raises(MappingError, match=f"^{table}: has no column"):
+            bind(mapping, COLUMNS[1:], table)
+    mapping.fields["cf_new"] = mapping.fields["name"]
+    assert "cf_new" in bind(mapping, COLUMNS, "l.csv").fields()
+    assert "cf_new" not in bind(MAPPING, COLUMNS, "l.csv").fields()
+
+
 def test_columns_match_without_case_accents_and_spaces() -> None:
     columns = ("  é-MAIL", "nome ", "celular", "WHATSAPP", "Uf", "aceite", "tags", "OPT-IN")
     bound = bind(MAPPING, columns, "l.csv")

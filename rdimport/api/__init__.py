@@ -21,7 +21,7 @@ from rdimport.core.row import State
 from rdimport.destination import Destination
 from rdimport.destination.rdstation.custom_fields import CustomFields
 from rdimport.ledger import see_which, store_of
-from rdimport.mapping import Mapping
+from rdimport.mapping import Mapping, loaded_once
 from rdimport.plan.corrected import Corrections
 from rdimport.plan.departure import Departure, go
 from rdimport.plan.duplicates import Index
@@ -355,7 +355,7 @@ def _loaded(
     """The mapping, the account's custom fields if known, and the file's name."""
     if isinstance(mapping, Mapping):
         return mapping, custom_fields, ""
-    loaded = Mapping.load(mapping)
+    loaded = loaded_once(mapping)
     if custom_fields is None and loaded.catalogue is not None:
         from rdimport.destination.rdstation import custom_fields as listed  # noqa: PLC0415
 

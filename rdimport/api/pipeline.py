@@ -289,6 +289,7 @@ async def _deliver(
     patience = Timeouts.within(options.settings.timeout)
     notes: list[str] = []
     heard = LastTrouble(options.on_event)
+    run.ledger.rest()
     with ExitStack() as stack:
         pace = stack.enter_context(await _pace(options, stop_request, notes.append))
         async with connected(

@@ -104,6 +104,11 @@ class Ledger(Protocol):
 
     def __exit__(self, *_: object) -> None: ...
 
+    def rest(self) -> None:
+        """Nothing is asked for a while, such as while a run waits for its quota: what others need
+        is given back. The ledger stays open.
+        """
+
     @property
     def place(self) -> str:
         """Its location, for messages."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rdimport.mapping.checks import Check
 from rdimport.mapping.field_source import FieldSource, LegalBasis, Source, SourceHints
-from rdimport.mapping.model import Mapping
+from rdimport.mapping.model import Mapping, loaded_once
 from rdimport.mapping.vocabulary import Clean, Format, Otherwise, Several, Severity, Type
 
 __all__ = [
@@ -20,4 +20,5 @@ __all__ = [
     "Source",
     "SourceHints",
     "Type",
+    "loaded_once",
 ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as AnyMapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -23,7 +24,7 @@ from pydantic_core import PydanticCustomError
 
 from rdimport.core import document_errors
 from rdimport.core.errors import MappingError
-from rdimport.core.messages import _
+from rdimport.core.messages import _, language
 from rdimport.core.shell import joined
 from rdimport.core.small_file import read_small
 from rdimport.core.yaml_document import Document, DocumentError, Place, is_spreadsheet
@@ -246,6 +247,18 @@ class Mapping(Section):
         """Every column of the spreadsheet that the mapping names, as spelt there."""
         named = [column for _, source in self.sources() for column in source.columns]
         return tuple(dict.fromkeys([*named, *(sql.columns(self.where) if self.where else ())]))
+
+
+def loaded_once(path: str | Path) -> Mapping:
+    """Like `Mapping.load`; in one process a text is understood once, as hundreds of accounts may
+    share a mapping. The caller must not pass it on to where it could be changed.
+    """
+    return _understood(_text_of(Path(path)), str(path), language())
+
+
+@lru_cache(maxsize=64)
+def _understood(text: str, name: str, _spoken: str) -> Mapping:
+    return Mapping.parse(text, name)
 
 
 def _wrong(name: str, problems: Iterable[tuple[Place, DocumentPath, str]]) -> MappingError:

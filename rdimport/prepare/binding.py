@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping as AnyMapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
@@ -83,6 +85,41 @@ def bind(
     Raises MappingError listing all missing columns, constants that RD would refuse, and custom
     fields that the `account` does not have.
     """
+    if account is None and not mapping.about:
+        with suppress(MappingError):  # below, it names the table
+            return replace(_shared(_Content(mapping), tuple(columns)), mapping=mapping, table=table)
+    return _bound(mapping, columns, table, account, origin)
+
+
+class _Content:
+    """A mapping, which equals one with the same content."""
+
+    def __init__(self, mapping: Mapping) -> None:
+        self.mapping = mapping
+        self._content = repr(mapping.model_dump())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Content) and other._content == self._content
+
+    def __hash__(self) -> int:
+        return hash(self._content)
+
+
+@lru_cache(maxsize=64)
+def _shared(content: _Content, columns: tuple[str, ...]) -> Bound:
+    """What tables with the same columns have in common: a worker binds one mapping for hundreds of
+    accounts.
+    """
+    return _bound(content.mapping, columns, "", None, Origin())
+
+
+def _bound(
+    mapping: Mapping,
+    columns: Sequence[str],
+    table: str,
+    account: CustomFields | None,
+    origin: Origin,
+) -> Bound:
     by_name = {names.fold(column): column for column in reversed(columns)}
     missing = [name for name in mapping.columns() if names.fold(name) not in by_name]
     if missing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import datetime
 from typing import Final, NamedTuple, Self
 
@@ -12,6 +13,7 @@ from rdimport.core.messages import _
 from rdimport.core.names import fold
 from rdimport.ledger.postgres import schema
 from rdimport.ledger.postgres.address import parsed
+from rdimport.ledger.postgres.idle import keeping
 from rdimport.ledger.postgres.session import SILENCE, Connection, Session
 from rdimport.ledger.postgres.trouble import explained
 
@@ -94,6 +96,7 @@ class PostgresFleet:
     def __init__(self, url: str) -> None:
         self._address = parsed(url)
         self._session = Session(self._address)
+        self._open = ExitStack()
         self._line: Connection | None = None
         """The connection that holds this worker's lock; None if none does."""
         self._had = 0.0
@@ -101,10 +104,12 @@ class PostgresFleet:
         """By the name of a worker without its lock: the `time.monotonic()` of the discovery."""
 
     def __enter__(self) -> Self:
+        self._open.enter_context(keeping(self._address))
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._session.end()
+        self._session.close()  # it may hold the lock
+        self._open.close()
 
     @property
     def shown(self) -> str:

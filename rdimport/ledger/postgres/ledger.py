@@ -61,6 +61,10 @@ class PostgresLedger:
             self._gathered = None
         self.session.end()
 
+    def rest(self) -> None:
+        """Give the connection back; the next question takes one again."""
+        self.session.end()
+
     @property
     def gathered(self) -> Gathered:
         """The connection that all runs of this process share for what they send."""

@@ -190,7 +190,7 @@ class PostgresRun(RunReader):
         LedgerError, after which no row of `begun` may be sent.
         """
         if not self._writes.done:  # from here on all runs of this process share a connection
-            self.ledger.session.close()
+            self.ledger.rest()
         claimed = self._writes.apply(begun, ended, counters)
         self.has_begun = self.has_begun or bool(claimed)
         return claimed

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, LiteralString, Self
 import psycopg
 from psycopg import pq
 
-from rdimport.ledger.postgres import watchdog
+from rdimport.ledger.postgres import idle, watchdog
 from rdimport.ledger.postgres.address import Address
 from rdimport.ledger.postgres.holder import myself
 from rdimport.ledger.postgres.trouble import explained, not_replicated
@@ -91,14 +91,25 @@ class Session:
                 db.close()
 
     def end(self) -> None:
-        """Close it for good."""
-        self.close()
+        """Let go of the connection: of use to others, it is kept for them (`idle`), else closed."""
+        db, self._db = self._db, None
+        if db is None:
+            return
+        db.remove_notice_handler(self._noticed)
+        if self._more or not idle.give(self.address, idle.Idle(db, self.pooled)):
+            with suppress(psycopg.Error):
+                db.close()
 
     @property
     def connection(self) -> Connection:
         """The connection, opened if necessary. Raises psycopg.Error."""
         if self._db is None or self._db.closed:
-            self._db = self._connected()
+            kept = None if self._more else idle.take(self.address)
+            if kept is None:
+                self._db = self._connected()
+            else:
+                self._db, self.pooled = kept
+            self._db.add_notice_handler(self._noticed)
         return self._db
 
     def _connected(self) -> Connection:
@@ -117,7 +128,6 @@ class Session:
         except BaseException:
             db.close()
             raise
-        db.add_notice_handler(self._noticed)
         return db
 
     def _noticed(self, said: Diagnostic) -> None:

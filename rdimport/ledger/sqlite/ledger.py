@@ -74,6 +74,9 @@ class SqliteLedger:
         with self.closing:
             self._db.close()
 
+    def rest(self) -> None:
+        """Nothing: nobody waits for its connection."""
+
     def writes(self) -> int:
         """Number of writes after which rows could be sent."""
         found = self.query("SELECT value FROM setting WHERE name = 'writes'")

@@ -1,0 +1,92 @@
+"""Connections that nobody needs for the moment, kept for whoever needs one next: a worker begins
+hundreds of runs, and to connect costs more than to ask.
+"""
+
+from __future__ import annotations
+
+import select
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from threading import Lock
+from typing import Any, Final, NamedTuple
+
+import psycopg
+from psycopg import pq
+
+from rdimport.ledger.postgres.address import Address
+
+_MOST: Final = 8
+"""Connections kept to one database."""
+
+
+class Idle(NamedTuple):
+    """A connection, and whether it leads to a pooler."""
+
+    db: psycopg.Connection[Any]
+    pooled: bool
+
+
+_KEPT: Final[dict[Address, list[Idle]]] = {}
+_LOCK: Final = Lock()
+
+
+@contextmanager
+def keeping(address: Address) -> Iterator[None]:
+    """Keep connections to a database in the meantime."""
+    with _LOCK:
+        ours = address not in _KEPT
+        _KEPT.setdefault(address, [])
+    try:
+        yield
+    finally:
+        left: list[Idle] = []
+        if ours:
+            with _LOCK:
+                left = _KEPT.pop(address)
+        for one in left:
+            _close(one)
+
+
+def take(address: Address) -> Idle | None:
+    """One of them that still stands, if there is any."""
+    while True:
+        with _LOCK:
+            kept = _KEPT.get(address)
+            one = kept.pop() if kept else None
+        if one is None or _stands(one):
+            return one
+        _close(one)
+
+
+def give(address: Address, one: Idle) -> bool:
+    """Keep one that is in no transaction; False where it has to be closed."""
+    if one.db.closed or one.db.info.transaction_status is not pq.TransactionStatus.IDLE:
+        return False
+    with _LOCK:
+        kept = _KEPT.get(address)
+        if kept is None or len(kept) >= _MOST:
+            return False
+        kept.append(one)
+    return True
+
+
+def _stands(one: Idle) -> bool:
+    """Not where the server has something to say: to one that asks nothing, it only says goodbye."""
+    try:
+        return not one.db.closed and not _has_something_to_read(one.db.fileno())
+    except (OSError, psycopg.Error):
+        return False
+
+
+def _has_something_to_read(number: int) -> bool:
+    if sys.platform == "win32":
+        return bool(select.select([number], [], [], 0)[0])
+    poll = select.poll()  # a worker has more files open than `select` can take
+    poll.register(number, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _close(one: Idle) -> None:
+    with suppress(psycopg.Error):
+        one.db.close()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rdimport import api
 from rdimport.cli import resolve
 from rdimport.cli.arguments import InitArguments
-from rdimport.cli.streams import print_error, say
+from rdimport.cli.streams import print_error, say_file
 from rdimport.core.address import masked
 from rdimport.core.errors import ExitCode, UsageError
 from rdimport.core.messages import _
@@ -32,7 +32,7 @@ def execute(args: InitArguments) -> int:
         args.files[0], hints=resolve.hints(args), command=_look(args, output), lang=args.lang
     )
     if output is None:
-        say(found.text.rstrip().split("\n"))
+        say_file(found.text.rstrip().split("\n"))
     else:
         if args.output is None:  # next to the settings, whose folder may be new too
             with suppress(OSError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import re
@@ -17,6 +18,29 @@ from rdimport.core.visible import Shown, shown, shown_json, shown_lines
 
 _OURS: Final = re.compile(r"(\x1b\[(?:[012]|3[1-5])m|\x1b\[A|[\r\n])")
 """Control sequences that we write ourselves: colours, and redrawing a progress bar."""
+
+
+_IN_ASCII: Final = {
+    **dict.fromkeys("“”„«»", '"'),
+    **dict.fromkeys("‘’", "'"),
+    **dict.fromkeys("–—−·•", "-"),
+    "→": "->",
+    "…": "...",
+    "×": "x",
+    "█": "#",
+}
+"""What stands for a mark that the code page of a terminal or pipe lacks."""
+
+
+def _nearest(error: UnicodeError) -> tuple[str, int]:
+    """An error handler of `codecs`: the nearest mark, or a question mark."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    return "".join(_IN_ASCII.get(c, "?") for c in lacking), error.end
+
+
+codecs.register_error("rdimport-nearest", _nearest)
 
 
 class _Discreet:
@@ -68,7 +92,7 @@ def speaking(mask: Callable[[str], str]) -> Iterator[None]:
     sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that lacks “ must not end a run
+            stream.reconfigure(errors="rdimport-nearest")  # what it lacks must not end a run
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = (cast("TextIO", _Discreet(stream, mask)) for stream in before)
     try:
@@ -120,8 +144,20 @@ def _heard(out: TextIO) -> Iterator[None]:
 
 
 def say_json(result: object, **layout: Any) -> None:
-    """Print one JSON object to standard output."""
-    say([Shown(shown_json(result, **layout))])
+    """Print one JSON object to standard output; in ASCII where that cannot hold all characters."""
+    say([Shown(shown_json(result, ensure_ascii=not _is_unicode(sys.stdout), **layout))])
+
+
+def say_file(lines: Iterable[str]) -> None:
+    """Print what is to be kept as a file: in UTF-8, unless a terminal shows it."""
+    out = cast("io.TextIOWrapper", sys.stdout)
+    if not _is_unicode(out) and not out.isatty():
+        out.reconfigure(encoding="utf-8")
+    say(lines)
+
+
+def _is_unicode(stream: TextIO) -> bool:
+    return not stream.encoding or codecs.lookup(stream.encoding).name.startswith("utf-8")
 
 
 def print_error(text: str) -> None:

@@ -8,6 +8,7 @@ import errno
 import os
 import select
 import stat
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -47,7 +48,8 @@ def read_small(
 def _read(number: int, most: int, *, is_pipe: bool) -> bytes:
     data = b""
     while len(data) <= most:
-        if is_pipe and not select.select([number], [], [], WAIT)[0]:
+        # Windows waits for sockets alone
+        if is_pipe and sys.platform != "win32" and not select.select([number], [], [], WAIT)[0]:
             raise OSError(errno.ETIMEDOUT, _("nothing comes out of the pipe"))
         piece = os.read(number, most + 1 - len(data))
         if not piece:

@@ -39,9 +39,9 @@ def shown_lines(lines: Iterable[str]) -> Shown:
     return Shown("\n".join(map(shown, lines)))
 
 
-def shown_json(value: object, **layout: object) -> str:
+def shown_json(value: object, *, ensure_ascii: bool = False, **layout: object) -> str:
     """A value as JSON with such characters as escapes, so that parsing restores them."""
-    text = json.dumps(value, ensure_ascii=False, **layout)  # type: ignore[arg-type]
+    text = json.dumps(value, ensure_ascii=ensure_ascii, **layout)  # type: ignore[arg-type]
     if text.isprintable():
         return text
     return "".join(_in_json(c) for c in text)

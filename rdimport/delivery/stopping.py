@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -50,9 +51,13 @@ def stop_with(other: StopRequest, stop_request: StopRequest) -> Iterator[None]:
 
 
 def stop_signals() -> list[signal.Signals]:
-    """The signals that stop a run: SIGINT, SIGTERM and, unless ignored as under nohup, SIGHUP."""
+    """The signals that stop a run: SIGINT, SIGTERM and, unless ignored as under nohup, SIGHUP; on
+    Windows Ctrl+Break, which is all that another program there can send.
+    """
     found = [signal.SIGINT, signal.SIGTERM]
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+    if sys.platform == "win32":
+        found.append(signal.SIGBREAK)
+    elif signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         found.append(signal.SIGHUP)
     return found
 

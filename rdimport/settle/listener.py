@@ -240,7 +240,9 @@ def _bind(host: str, port: int) -> socket.socket:
             host, port, type=socket.SOCK_STREAM
         )[0]
         listening = socket.socket(family, kind, protocol)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sys.platform != "win32":
+            # There it would let two listeners share a port; elsewhere it only skips TIME_WAIT.
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(where)
         listening.listen(128)
     except OSError as error:
@@ -267,7 +269,9 @@ async def _serve(
         server.should_exit = True
 
     signals = [signal.SIGINT, signal.SIGTERM]
-    if sys.platform != "win32":
+    if sys.platform == "win32":
+        signals.append(signal.SIGBREAK)
+    else:
         signals.append(signal.SIGHUP)
     for number in signals:
         try:

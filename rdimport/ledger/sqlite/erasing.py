@@ -13,6 +13,7 @@ from rdimport.core.people import People
 from rdimport.ledger.records import Erased
 from rdimport.ledger.sqlite.database import LedgerFile
 from rdimport.ledger.sqlite.files import put_away
+from rdimport.ledger.sqlite.schema import uri_of
 from rdimport.ledger.sqlite.upgrade import copies
 
 _STRIPPED: Final = (
@@ -153,7 +154,7 @@ def _erase_hashes(db: sqlite3.Connection, known: Sequence[str]) -> int:
 def _names(path: Path, people: People) -> bool:
     """Whether any text of a database contains their addresses; an unreadable one may."""
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+        with closing(sqlite3.connect(uri_of(path), uri=True)) as db:
             db.create_function("are_in", 1, lambda text: bool(text) and people.are_in(str(text)))
             tables = db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
             for (table,) in tables:

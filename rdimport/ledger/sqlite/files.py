@@ -15,7 +15,14 @@ from rdimport.core.errors import LedgerLostError, UsageError
 from rdimport.core.messages import _, ngettext
 from rdimport.ledger.sqlite import witness
 from rdimport.ledger.sqlite.safety import see_that_it_is_ours
-from rdimport.ledger.sqlite.schema import WRITER_WAITS, damaged, explained, make, write_ahead
+from rdimport.ledger.sqlite.schema import (
+    WRITER_WAITS,
+    damaged,
+    explained,
+    make,
+    uri_of,
+    write_ahead,
+)
 
 FILE_NAME: Final = "ledger.sqlite3"
 
@@ -72,7 +79,7 @@ def read_only(path: Path, wait: float = WRITER_WAITS) -> sqlite3.Connection:
     must be told that the file does not change.
     """
     see_that_it_is_ours(path)
-    uri = f"{path.absolute().as_uri()}?mode=ro"
+    uri = uri_of(path)
     try:
         return _opened(uri, wait)
     except sqlite3.OperationalError:

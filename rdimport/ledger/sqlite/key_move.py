@@ -14,6 +14,7 @@ from rdimport.core.messages import _
 from rdimport.ledger.hashes import ledger_id
 from rdimport.ledger.sqlite.database import LedgerFile
 from rdimport.ledger.sqlite.files import put_away
+from rdimport.ledger.sqlite.schema import uri_of
 from rdimport.ledger.sqlite.upgrade import copies
 
 
@@ -72,7 +73,7 @@ def holding(key: bytes, state_dir: Path) -> Iterator[Path]:
     aside = (path for folder in put_away(state_dir) for path in sorted(folder.rglob("*.sqlite3")))
     for path in (*copies(state_dir), *aside):
         try:
-            with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            with closing(sqlite3.connect(uri_of(path), uri=True)) as db:
                 found = db.execute("SELECT value FROM setting WHERE name = 'hash_key'").fetchone()
         except sqlite3.Error:
             found = (key,)

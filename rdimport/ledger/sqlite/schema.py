@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import sqlite3
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Final, Literal
 
 from rdimport.core.errors import LedgerBusyError, LedgerDamagedError, LedgerError
@@ -270,6 +271,14 @@ def _refuse_programs(path: Path, db: sqlite3.Connection) -> None:
                     name=ascii(name)[:40],
                 ),
             )
+
+
+def uri_of(path: PurePath) -> str:
+    """A file's address, to read it and no more. SQLite takes no host in it, as `as_uri` has for a
+    shared folder of Windows.
+    """
+    found = path.absolute() if isinstance(path, Path) else path
+    return re.sub(r"^file://(?=[^/])", "file:////", found.as_uri()) + "?mode=ro"
 
 
 def version_of(path: Path, db: sqlite3.Connection) -> int:

@@ -73,6 +73,7 @@ class SqliteStore:
             unless_open.callback(db.close)
             write_ahead(db)
             db.execute("PRAGMA synchronous = FULL")  # a row in `sending` must survive a power cut
+            db.execute("PRAGMA fullfsync = ON")  # on macOS fsync() leaves it in the disk's memory
             if known and not version_of(path, db):
                 raise damaged(path, _("its tables are gone"))
             make(path, db, "" if version_of(path, db) else self._kept_apart())

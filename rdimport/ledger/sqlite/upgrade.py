@@ -27,6 +27,7 @@ from rdimport.ledger.sqlite.schema import (
     VERSION,
     damaged,
     post,
+    uri_of,
     version_of,
 )
 
@@ -100,7 +101,7 @@ def forget_copies(state_dir: Path, before: datetime) -> int:
     """Delete the backups with personal data of runs before that time; returns their number."""
     gone = 0
     for path in copies(state_dir):
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+        with closing(sqlite3.connect(uri_of(path), uri=True)) as db:
             (old,) = db.execute(
                 "SELECT count(*) FROM run WHERE coalesce(finished_at, started_at) < ?"
                 " AND forgotten_at IS NULL",
@@ -122,7 +123,7 @@ def _copy(path: Path, target: Path) -> None:
     os.close(os.open(part, os.O_CREAT | os.O_RDWR | os.O_TRUNC, 0o600))
     try:
         with (
-            closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as source,
+            closing(sqlite3.connect(uri_of(path), uri=True)) as source,
             closing(sqlite3.connect(part)) as copy,
         ):
             source.backup(copy)

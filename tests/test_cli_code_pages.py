@@ -1,0 +1,73 @@
+"""What a terminal or pipe shows whose code page lacks characters, as on Windows: simulated."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path, PureWindowsPath
+from typing import TYPE_CHECKING
+
+import pytest
+from support.lists import MAPPING, people
+
+from rdimport.ledger.sqlite.schema import uri_of
+
+if TYPE_CHECKING:
+    from support.command import Desk
+
+PAGES = ["cp850", "cp1252", "cp437", "ascii"]
+NAME = "Łódź “2026”.csv"
+
+
+def printed(desk: Desk, page: str, *words: str) -> bytes:
+    """What a command writes to a pipe of that code page."""
+    done = subprocess.run(
+        [sys.executable, "-m", "rdimport", *words, "--lang", "pt-BR"],
+        cwd=desk.home,
+        env={**desk._told(), "PYTHONIOENCODING": page},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode in (0, 1), done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def lists(desk: Desk) -> Desk:
+    desk.write(NAME, people(2) + "Carla,carla.exemplo.com.br\n")
+    desk.write("list.yaml", MAPPING)
+    return desk
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_marks_that_a_code_page_lacks_are_shown_as_the_nearest_ones(page: str, lists: Desk) -> None:
+    shown = printed(lists, page, "check", NAME, "-m", "list.yaml").decode(page)
+    arrow, opening = ("->", '"') if page != "cp1252" else ("->", "“")
+    assert f"{arrow} corrija-o ou tire a linha do arquivo" in shown
+    assert f"coluna {opening}" in shown
+    assert "?" in shown.splitlines()[0], "a letter without a likeness"
+    assert ("não é um" in shown) == (page not in ("ascii", "cp437"))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_json_loses_no_character(page: str, lists: Desk) -> None:
+    found = printed(lists, page, "check", NAME, "-m", "list.yaml", "--json")
+    assert json.loads(found.decode("utf-8"))["files"] == [NAME]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_mapping_that_goes_into_a_file_is_in_utf_8(page: str, desk: Desk) -> None:
+    desk.write("lista.csv", "Razão social;E-mail;Situação\nPão & Cia;a@exemplo.com.br;ativo\n")
+    Path(desk.home / "lista.yaml").write_bytes(printed(desk, page, "init", "lista.csv"))
+    assert "Razão social" in (desk.home / "lista.yaml").read_text("utf-8")
+    assert b"1  a enviar" in printed(desk, page, "check", "lista.csv", "-m", "lista.yaml")
+
+
+def test_a_ledger_in_a_shared_folder_of_windows_has_an_address_that_sqlite_takes() -> None:
+    there = uri_of(PureWindowsPath(r"\\servidor\leads\ledger.sqlite3"))
+    assert there == "file:////servidor/leads/ledger.sqlite3?mode=ro"
+    assert (
+        uri_of(PureWindowsPath(r"C:\leads\ledger.sqlite3"))
+        == "file:///C:/leads/ledger.sqlite3?mode=ro"
+    )

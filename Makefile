@@ -66,7 +66,7 @@ lint: .venv/ready-dev
 	$(BIN)/lint-imports
 
 # Hundreds of seeded runs against an endpoint that misbehaves, with kills and resumes, and with machines
-# that compete for a ledger in PostgreSQL; spoilt statements; each property of the tests with three times
+# that compete for a ledger in PostgreSQL; spoilt statements; each property of the tests with six times
 # the examples. Half an hour. PROOF='--ledger postgres', '--seeds 20', '--parts mutants', '--resume'
 PROOF =
 proof: .venv/ready-dev

@@ -7,12 +7,12 @@ from typing import Final
 
 from hypothesis import HealthCheck, settings
 
-_USUAL: Final = 100
+_USUAL: Final = 50
 _THOROUGH: Final = 300
 
 
 def register() -> None:
-    """The profiles: the suite's own, and `thorough` (`make proof`), with three times the examples.
+    """The profiles: the suite's own, and `thorough` (`make proof`), with six times the examples.
 
     No test's result depends on how busy the machine is; in CI the examples are the same each time.
     """

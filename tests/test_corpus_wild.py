@@ -20,13 +20,13 @@ CASES = sorted(path.parent.name for path in HERE.glob("*/expect.json"))
 
 @pytest.fixture(scope="module")
 def scores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, object]]:
-    """What became of each case: the commands as a person types them. Three at a time, as they
-    mostly wait for the disk.
+    """What became of each case: the commands as a person types them. One at a time, as other tests
+    run beside them.
     """
     found = tmp_path_factory.mktemp("wild") / "scores.json"
     command = Path(sys.executable).parent / "rdimport"
     subprocess.run(
-        [sys.executable, HERE / "score.py", "--fast", "-j", "3", "--json", found],
+        [sys.executable, HERE / "score.py", "--fast", "-j", "1", "--json", found],
         env={**os.environ, "RDIMPORT": str(command)},
         check=True,
         capture_output=True,

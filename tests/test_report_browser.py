@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from support.command import Desk
 from support.lists import MAPPING, people
-from support.programs import browser_trouble, launched
+from support.programs import working_browser
 
 from rdimport.ledger import Minute
 from rdimport.report.html.chart import pace
@@ -24,13 +24,8 @@ pytestmark = pytest.mark.xdist_group("browser")
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as started:
-        trouble = browser_trouble(started)
-        if trouble is not None:
-            pytest.skip(trouble)
-        chromium = launched(started)
+    with playwright.sync_playwright() as started, working_browser(started) as chromium:
         yield chromium
-        chromium.close()
 
 
 @pytest.mark.parametrize("width", [390, 1280])

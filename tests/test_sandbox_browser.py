@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
-from support.programs import browser_trouble, launched
+from support.programs import working_browser
 from support.waiting import PATIENCE
 from support.web import NO_TLS
 
@@ -33,13 +33,8 @@ fields: {email: E-mail, name: Nome, cf_interese: Interesse}
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as started:
-        trouble = browser_trouble(started)
-        if trouble is not None:
-            pytest.skip(trouble)
-        chromium = launched(started)
+    with playwright.sync_playwright() as started, working_browser(started) as chromium:
         yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")

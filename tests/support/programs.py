@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+
+import pytest
 
 from support.waiting import PATIENCE
 
@@ -46,27 +50,25 @@ def office_trouble() -> str | None:
     return None
 
 
-def launched(started: Any) -> Any:
-    """Chromium, driven by Playwright. The tests may run as root in a container, where Chromium's
-    own sandbox does not start.
+@contextmanager
+def working_browser(started: Any) -> Iterator[Any]:
+    """Chromium, driven by Playwright; a reason to skip unless it opens a page. The tests may run as
+    root in a container, where Chromium's own sandbox does not start.
     """
-    return started.chromium.launch(
-        executable_path=CHROMIUM, args=["--no-sandbox"], timeout=PATIENCE * 1000
-    )
-
-
-def browser_trouble(started: Any) -> str | None:
-    """Why Chromium cannot be used, found out by opening a page."""
     if CHROMIUM is None:
-        return "no Chromium on this machine"
+        pytest.skip("no Chromium on this machine")
     from playwright.sync_api import Error  # noqa: PLC0415  not everybody has it
 
     try:
-        browser = launched(started)
-        try:
-            browser.new_page().goto("data:text/html,<title>ready</title>", timeout=PATIENCE * 1000)
-        finally:
-            browser.close()
+        browser = started.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"], timeout=PATIENCE * 1000
+        )
+        page = browser.new_page()
+        page.goto("data:text/html,<title>ready</title>", timeout=PATIENCE * 1000)
+        page.close()
     except Error as error:
-        return f"Chromium is installed but does not work: {str(error).splitlines()[0]}"
-    return None
+        pytest.skip(f"Chromium is installed but does not work: {str(error).splitlines()[0]}")
+    try:
+        yield browser
+    finally:
+        browser.close()

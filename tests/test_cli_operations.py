@@ -11,6 +11,7 @@ import shutil
 import stat
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stderr
 from datetime import UTC, datetime
@@ -238,23 +239,47 @@ def test_the_log_file_has_one_event_per_line_and_names_nobody(
     assert (last["event"], last["exit_code"]) == ("run_failed", 2)
 
 
+@pytest.fixture
+def full() -> Iterator[int]:
+    """A file that nothing can be written to any more."""
+    with Path("/dev/full").open("wb", buffering=0) as device:
+        yield device.fileno()
+
+
+@pytest.fixture
+def unread() -> Iterator[int]:
+    """A pipe whose reader has left."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    yield writing
+    os.close(writing)
+
+
 UNHEARD = {
-    "standard error is full": "2>/dev/full",
-    "standard output is full": ">/dev/full",
-    "nobody reads": "2>&1 | true",
-    "all are closed": "<&- >&- 2>&-",
-    "the log is full": "--log-file /dev/full",
+    "standard error is full": ("PIPE", "full"),
+    "standard output is full": ("full", "PIPE"),
+    "nobody reads": ("unread", "unread"),
+    "the log is full": ("PIPE", "PIPE"),
 }
+"""Where the two outputs go: the name of a fixture, or a pipe of ours."""
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
-@pytest.mark.parametrize("how", UNHEARD)
+@pytest.mark.parametrize("how", [*UNHEARD, "all are closed"])
 def test_a_run_that_nobody_hears_ends_as_it_would(
-    desk: Desk, list_of_six: list[str], box: RunningSandbox, how: str
+    desk: Desk,
+    list_of_six: list[str],
+    box: RunningSandbox,
+    request: pytest.FixtureRequest,
+    how: str,
 ) -> None:
-    words = shlex.join([sys.executable, "-m", "rdimport", *list_of_six, "--quota", "none"])
-    script = f"set -o pipefail; {words} {UNHEARD[how]}"
-    done = desk.shell(script)
+    words = [*list_of_six, "--quota", "none", *["--log-file", "/dev/full"] * ("log" in how)]
+    if how == "all are closed":
+        typed = shlex.join([sys.executable, "-m", "rdimport", *words])
+        done = desk.shell(f"{typed} <&- >&- 2>&-")
+    else:
+        ways = [-1 if way == "PIPE" else request.getfixturevalue(way) for way in UNHEARD[how]]
+        done = desk.wait(desk.start(*words, out=ways[0], err=ways[1]))
     assert (done.code, len(box.conversions())) == (1, 6)
     assert "gaps" in done.out or "log" not in how
     (row,) = json.loads(desk.here("status", "--json").out)["runs"]
@@ -263,24 +288,23 @@ def test_a_run_that_nobody_hears_ends_as_it_would(
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 def test_a_reader_who_leaves_early_is_no_failure_and_a_full_disk_is_told(
-    desk: Desk, list_of_six: list[str]
+    desk: Desk, list_of_six: list[str], full: int, unread: int
 ) -> None:
     desk.here(*list_of_six, "--quota", "none")
-    looks = {"status": 0, shlex.join(["check", *list_of_six[1:]]): 1, "status --json": 0}
-    for words, code in looks.items():
-        command = f"{shlex.quote(sys.executable)} -m rdimport {words}"
-        gone = desk.shell(f"set -o pipefail; {command} | true")
+    looks = ((["status"], 0), (["check", *list_of_six[1:]], 1), (["status", "--json"], 0))
+    for words, code in looks:
+        gone = desk.wait(desk.start(*words, out=unread, err=-1))
         assert (gone.code, gone.err.count("rdimport:")) == (code, 0), words
-        full = desk.shell(f"{command} >/dev/full")
-        assert (full.code, "cannot be written: No space left" in full.err) == (2, True), words
+        told = desk.wait(desk.start(*words, out=full, err=-1))
+        assert (told.code, "cannot be written: No space left" in told.err) == (2, True), words
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 def test_an_object_that_cannot_be_written_is_told_and_the_run_stays_what_it_was(
-    desk: Desk, list_of_six: list[str]
+    desk: Desk, list_of_six: list[str], full: int
 ) -> None:
-    words = shlex.join([sys.executable, "-m", "rdimport", *list_of_six, "--quota", "none"])
-    done = desk.shell(f"{words} --json >/dev/full")
+    words = (*list_of_six, "--quota", "none", "--json")
+    done = desk.wait(desk.start(*words, out=full, err=-1))
     assert done.code == 1
     assert "cannot be written: No space left" in done.err
     assert "6  accepted" in done.err

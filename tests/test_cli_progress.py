@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import pty
 import re
-import subprocess
-import sys
 import termios
 from pathlib import Path
 
@@ -35,14 +33,7 @@ def on_a_terminal(desk: Desk, *words: object, width: int = 100) -> str:
     """Everything that a command shows on a terminal of its own."""
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, width))
-    with subprocess.Popen(
-        [sys.executable, "-m", "rdimport", *map(str, words)],
-        cwd=desk.home,
-        env=desk._told(),
-        stdin=subprocess.DEVNULL,
-        stdout=theirs,
-        stderr=theirs,
-    ):
+    with desk.start(*words, out=theirs):
         os.close(theirs)
         shown = b""
         while True:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pty
 import select
@@ -10,8 +9,6 @@ import signal
 import socket
 import socketserver
 import subprocess
-import sys
-import termios
 import threading
 from argparse import Namespace
 from collections.abc import Iterator
@@ -22,6 +19,7 @@ from typing import NamedTuple
 import pytest
 from support.command import Desk, Done
 from support.lists import MAPPING, people
+from support.waiting import PATIENCE
 
 from rdimport.cli.departure import ending_of, may_ask
 from rdimport.sandbox.embedded import RunningSandbox
@@ -95,19 +93,8 @@ class Person:
     def __init__(self, desk: Desk, *words: str) -> None:
         self.master, slave = pty.openpty()
         self.seen = ""
-
-        def own_terminal() -> None:
-            os.setsid()
-            fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
-
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "rdimport", *words],
-            cwd=desk.home,
-            env=desk._told(),
-            stdin=slave,
-            stdout=subprocess.DEVNULL,
-            stderr=slave,
-            preexec_fn=own_terminal,  # noqa: PLW1509  no thread of ours holds a lock here
+        self.process = desk.start(
+            *words, stdin=slave, out=subprocess.DEVNULL, err=slave, in_session=True
         )
         os.close(slave)
 
@@ -132,7 +119,7 @@ class Person:
             if not more:
                 break
             self.seen += more
-        code = self.process.wait(60)
+        code = self.process.wait(PATIENCE)
         os.close(self.master)
         return code
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +11,7 @@ import pytest
 from site_reference import write_all
 from summary_reference import MEANINGS
 from support.command import Desk
-from support.programs import browser_trouble, launched
+from support.programs import working_browser
 from support.samples import ROOT
 
 from rdimport.cli import options
@@ -144,10 +142,8 @@ def test_the_pictures_of_a_tutorial_are_small_and_told_in_words(page: Path) -> N
 def test_the_pictures_are_made_by_doing_what_the_tutorial_says(tmp_path: Path) -> None:
     pictures = pytest.importorskip("pictures")  # a terminal as POSIX has it
     playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as started:
-        if trouble := browser_trouble(started):
-            pytest.skip(trouble)
-        pictures.make(pictures.TUTORIALS[0], tmp_path, launched(started))
+    with playwright.sync_playwright() as started, working_browser(started) as chromium:
+        pictures.make(pictures.TUTORIALS[0], tmp_path, chromium)
     made = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
     assert set(made) == {"run.png", "report.png", "sandbox.png"}
     assert min(made.values()) > 20_000
@@ -177,10 +173,8 @@ def test_the_reference_of_the_summary_has_the_keys_that_json_prints(
 
 
 @pytest.mark.parametrize("page", TUTORIALS, ids=name_of)
-def test_the_tutorial_goes_as_it_says(
-    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("RDIMPORT_STATE_DIR", str(tmp_path / "state"))
+def test_the_tutorial_goes_as_it_says(page: Path, tmp_path: Path) -> None:
+    person = Desk(tmp_path)
     text = page.read_text(encoding="utf-8")
     (name,) = set(re.findall(r"`(\w+\.csv)`", text)) - {"failures.csv"}
     steps = re.findall(r"```(csv|sh)\n(.*?)```", text, re.DOTALL)
@@ -191,9 +185,8 @@ def test_the_tutorial_goes_as_it_says(
             continue
         for line in content.splitlines():
             words, _, remark = line.partition("  #")
-            program = [sys.executable, "-m", "rdimport", *shlex.split(words)[1:]]
-            done = subprocess.run(program, cwd=tmp_path, capture_output=True, check=False)
+            done = person.do(*shlex.split(words)[1:])
             expected = re.findall(r"\d", remark)
-            assert done.returncode == int(expected[0] if expected else 0), done.stderr.decode()
+            assert done.code == int(expected[0] if expected else 0), done.err
             ran += 1
     assert ran == 5

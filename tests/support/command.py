@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from rdimport import cli
 from support.forks import Copy, can_copy
+from support.processes import ending_with_us, take_terminal
 from support.waiting import PATIENCE
 
 KEY = "k3y-f0r-tests-a9f8c7e6d5b4"
@@ -43,8 +44,13 @@ def command_in(
     words: Sequence[str],
     stdin: Any = subprocess.DEVNULL,
     out: Any = subprocess.PIPE,
+    *,
+    err: Any = None,
+    in_session: bool = False,
 ) -> subprocess.Popen[str]:
-    """Start `rdimport` there with these arguments and variables, and no others."""
+    """Start `rdimport` there with these arguments and variables, and no others. In a session of
+    its own, a terminal that is standard input is the one that it has.
+    """
     copied = can_copy(environment)
     return (Copy if copied else subprocess.Popen)(
         [*words] if copied else [sys.executable, "-m", "rdimport", *words],
@@ -52,9 +58,11 @@ def command_in(
         env=environment,
         stdin=stdin,
         stdout=out,
-        stderr=out,
+        stderr=out if err is None else err,
         text=True,
         encoding="utf-8",
+        start_new_session=in_session,
+        preexec_fn=None if copied else ending_with_us(*[take_terminal] * in_session),
     )
 
 
@@ -99,15 +107,18 @@ class Desk:
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         return name
 
-    def start(self, *words: object, stdin: Any = subprocess.DEVNULL) -> subprocess.Popen[str]:
-        """Start a command and leave it running."""
-        process = command_in(self.home, self._told(), [str(word) for word in words], stdin)
+    def start(
+        self, *words: object, stdin: Any = subprocess.DEVNULL, **more: Any
+    ) -> subprocess.Popen[str]:
+        """Start a command and leave it running; `more` is of `command_in`."""
+        said = [str(word) for word in words]
+        process = command_in(self.home, self._told(), said, stdin, **more)
         _STARTED.append(process)
         return process
 
     def wait(self, process: subprocess.Popen[str], stdin: str | None = None) -> Done:
         """The end of a command that was started. No command ever shows the key or a traceback."""
-        out, err = process.communicate(stdin, timeout=PATIENCE)
+        out, err = (text or "" for text in process.communicate(stdin, timeout=PATIENCE))
         self.said += [out, err]
         assert "Traceback" not in out + err, err
         assert self.key is None or self.key not in out + err
@@ -127,7 +138,9 @@ class Desk:
             stderr=subprocess.PIPE,
             text=True,
             encoding="utf-8",
+            preexec_fn=ending_with_us(),  # noqa: PLW1509  it takes no lock
         )
+        _STARTED.append(process)
         return self.wait(process)
 
     def here(self, *words: object) -> Done:

@@ -27,7 +27,7 @@ from pkgutil import walk_packages
 from typing import Any, Final
 
 import rdimport
-from support.processes import dies_with_us
+from support.processes import dies_with_us, take_terminal
 
 _PR_SET_CHILD_SUBREAPER: Final = 36
 """From Linux' <linux/prctl.h>."""
@@ -80,7 +80,7 @@ class Copy(subprocess.Popen[str]):
             number if found == -1 else found
             for number, found in enumerate((pipes[0], pipes[3], pipes[5]))
         ]
-        self.pid = _server().copy(args, cwd, environment, streams)
+        self.pid = _server().copy(args, cwd, environment, streams, in_session=more[20])
         self._child_created = True
         self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]  private, alike since 3.11
 
@@ -99,11 +99,18 @@ class _Server:
             )
 
     def copy(
-        self, words: list[str], folder: object, environment: Mapping[str, str], streams: list[int]
+        self,
+        words: list[str],
+        folder: object,
+        environment: Mapping[str, str],
+        streams: list[int],
+        *,
+        in_session: bool,
     ) -> int:
         """The number of the new process, a child of this one."""
         deaf = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-        wanted = json.dumps([words, str(folder), dict(environment), os.getpid(), deaf]).encode()
+        told = [words, str(folder), dict(environment), os.getpid(), deaf, in_session]
+        wanted = json.dumps(told).encode()
         with _adopting():
             socket.send_fds(self._socket, [wanted], streams)
             return int(self._socket.recv(16))
@@ -147,7 +154,7 @@ def _serve(control: socket.socket) -> list[str] | None:
                 os._exit(0)
             os.close(told)
             os.close(tell)
-            words, folder, environment, parent, deaf = json.loads(message)
+            words, folder, environment, parent, deaf, in_session = json.loads(message)
             while os.getppid() == middle:
                 os.sched_yield()
             dies_with_us(parent)
@@ -156,6 +163,9 @@ def _serve(control: socket.socket) -> list[str] | None:
                 os.dup2(stream, number)
                 os.close(stream)
             control.close()
+            if in_session:
+                os.setsid()
+                take_terminal()
             _open_streams()
             os.chdir(folder)
             os.environ.clear()

@@ -15,7 +15,7 @@ Measured on one core of a shared machine (--one-core; rows a second, in brackets
     text, Windows-1252   809,000 (571,000)   142 MB; 10,000,000 rows of 1.6 GB: 1,009,000, 142 MB
     text, UTF-16       1,120,000 (801,000)   119 MB
     text, gzip         1,105,000 (797,000)   140 MB
-    xlsx                        (124,000)   1,240 MB; Excel's most, 1,048,576 rows: up to 1,700 MB
+    xlsx                        (124,000)   1,240 MB; Excel's most, 1,048,576 rows: 1,400 MB
     ods                          (17,000)   219 MB for 100,000 rows
 """
 

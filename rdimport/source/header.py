@@ -61,7 +61,10 @@ class FirstRow(NamedTuple):
     @property
     def width(self) -> int:
         """Number of cells up to the last non-empty one."""
-        return max((i + 1 for i, cell in enumerate(self.cells) if cell and cell.strip()), default=0)
+        width = len(self.cells)
+        while width and not (self.cells[width - 1] or "").strip():
+            width -= 1
+        return width
 
 
 @dataclass(frozen=True, slots=True)

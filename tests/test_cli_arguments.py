@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from support.command import Desk
 from support.lists import MAPPING, people
+from test_cost_of_a_run import counting
 
 from rdimport.cli.arguments import (
     KINDS,
@@ -26,6 +27,7 @@ from rdimport.cli.options import parser
 def commands(of: argparse.ArgumentParser, name: str = "") -> dict[str, argparse.ArgumentParser]:
     """Every parser that has no further commands, by what is typed for it."""
     found = {}
+    of.format_help()  # now it has its arguments
     for action in of._actions:
         if isinstance(action, argparse._SubParsersAction):
             for word, below in action.choices.items():
@@ -66,6 +68,12 @@ def test_what_is_typed_comes_typed() -> None:
     assert isinstance(sandbox.arguments, SandboxArguments)
     assert sandbox.arguments.options.port == 0
     assert read([]) is None
+
+
+def test_only_the_options_of_the_command_that_is_typed_are_made() -> None:
+    with counting() as counted:
+        parser().parse_args(["status"])
+    assert 0 < counted.all["add_argument"] <= 60  # of all commands: some 250
 
 
 def test_check_takes_every_option_of_run_and_reads_it_in_the_same_way() -> None:

@@ -67,7 +67,7 @@ def _complete() -> None:
     if "_ARGCOMPLETE" in os.environ:
         from argcomplete import autocomplete  # noqa: PLC0415  only a shell that completes needs it
 
-        autocomplete(parser())
+        autocomplete(parser(whole=True))
 
 
 def _main(words: Sequence[str]) -> int:

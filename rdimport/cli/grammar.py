@@ -71,7 +71,7 @@ _VALUES: Final = {
 
 
 class Grammar(argparse.ArgumentParser):
-    """A parser whose arguments are added by `fill` on first use, if that costs an import."""
+    """A parser whose arguments are added by `fill` on first use: most commands are not typed."""
 
     fill: Callable[[argparse.ArgumentParser], None] | None = None
     example: str = ""
@@ -90,10 +90,7 @@ class Grammar(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Like the base class with all arguments, after checking for unknown options and keys."""
-        if self.fill is not None:
-            fill, self.fill = self.fill, None
-            fill(self)
-        self._name_values()
+        self.complete()
         words = sys.argv[1:] if args is None else list(args)
         if self._is_bare(words) and any(map(_is_choice, self._actions)):
             self.print_help(sys.stdout)
@@ -119,10 +116,14 @@ class Grammar(argparse.ArgumentParser):
 
     def format_help(self) -> str:
         """Like the base class, with the names of values in the current language."""
-        self._name_values()
+        self.complete()
         return super().format_help()
 
-    def _name_values(self) -> None:
+    def complete(self) -> None:
+        """Add the arguments that are not there yet, and name values in the current language."""
+        if self.fill is not None:
+            fill, self.fill = self.fill, None
+            fill(self)
         for action in self._actions:
             if isinstance(action.metavar, str) and action.metavar in _VALUES:
                 action.metavar = _(action.metavar)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import TypeAlias
@@ -47,8 +48,8 @@ def _exit_codes() -> str:
     )
 
 
-def parser() -> argparse.ArgumentParser:
-    """The parser for all commands."""
+def parser(*, whole: bool = False) -> argparse.ArgumentParser:
+    """The parser for all commands; each gets its options when it is typed, or now if `whole`."""
     top = Grammar(
         prog="rdimport",
         description=_(
@@ -61,27 +62,73 @@ def parser() -> argparse.ArgumentParser:
     _language(top, default=language_here())
     top.add_argument("--version", action=_Version, nargs=0, help=_("show the version and exit"))
     commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=Grammar)
-    _run(commands)
-    _check(commands)
-    _init(commands)
-    _status(commands)
-    _report(commands)
-    _settle(commands)
-    _command(commands, "sandbox", _("a local RD Station Marketing to send to")).fill = _sandbox
-    _key(commands)
-    _accounts(commands)
-    _jobs(commands)
-    _purge(commands)
-    _forget(commands)
-    _ledger(commands)
-    _fleet(commands)
-    _schema(commands)
+    _commands(commands)
+    if whole:
+        for one in commands.choices.values():
+            one.complete()
     return top
 
 
+def _commands(commands: _Commands) -> None:
+    """Name all commands. The options of one are added when it is the one that is typed."""
+    add = partial(_command, commands)
+    add(
+        "run",
+        _("import files; running it again resumes"),
+        _run,
+        epilog=_exit_codes(),
+        example=_(
+            "{run} (the mapping says what each column is; {init} proposes it)",
+            run="rdimport run leads.xlsx -m leads.yaml",
+            init="rdimport init leads.xlsx -o leads.yaml",
+        ),
+    )
+    add(
+        "check",
+        _("everything but the sending: what would happen"),
+        _check,
+        example="rdimport check leads.xlsx -m leads.yaml",
+    )
+    add(
+        "init",
+        _("propose a mapping from a file's headers and values"),
+        _init,
+        example="rdimport init leads.xlsx -o leads.yaml",
+    )
+    add("status", _("did last night's jobs work, and what is next?"), _status)
+    add("report", _("write a run's report again"), _report)
+    add("settle", _("find out which uncertain rows did arrive"), _settle)
+    add("sandbox", _("a local RD Station Marketing to send to"), _sandbox)
+    add("key", _("API keys in the system's keyring"), _key)
+    add("accounts", _("which keys each account of the ledger uses"), _accounts)
+    add("jobs", _("the jobs of rdimport.toml: list, check, run"), _jobs)
+    add(
+        "purge",
+        _("forget what old runs knew about people"),
+        _purge,
+        example="rdimport purge --older-than 90d",
+    )
+    add(
+        "forget",
+        _("erase people from ledger, reports and logs"),
+        _forget,
+        example="rdimport forget ana@example.com",
+    )
+    add("ledger", _("look after the ledger: check, copy, accept, new, key"), _ledger)
+    add("fleet", _("one ledger for many machines, in PostgreSQL"), _fleet)
+    add("worker", _("run the jobs of rdimport.toml as they become due"), _worker)
+    add("schema", _("print the JSON schema of mapping files or of rdimport.toml"), _schema)
+
+
 def _command(
-    commands: _Commands, name: str, text: str, epilog: str = "", example: str = ""
-) -> Grammar:
+    commands: _Commands,
+    name: str,
+    text: str,
+    fill: Callable[[argparse.ArgumentParser], None],
+    *,
+    epilog: str = "",
+    example: str = "",
+) -> None:
     added = commands.add_parser(
         name,
         help=text,
@@ -90,22 +137,15 @@ def _command(
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     added.example = example
-    _language(added, default=argparse.SUPPRESS)  # default: the value given earlier
-    return added
+
+    def options(to: argparse.ArgumentParser) -> None:
+        _language(to, default=argparse.SUPPRESS)  # default: the value given earlier
+        fill(to)
+
+    added.fill = options
 
 
-def _run(commands: _Commands) -> None:
-    to = _command(
-        commands,
-        "run",
-        _("import files; running it again resumes"),
-        epilog=_exit_codes(),
-        example=_(
-            "{run} (the mapping says what each column is; {init} proposes it)",
-            run="rdimport run leads.xlsx -m leads.yaml",
-            init="rdimport init leads.xlsx -o leads.yaml",
-        ),
-    )
+def _run(to: argparse.ArgumentParser) -> None:
     input_options(to, needed=True)
     _everything(to)
 
@@ -118,13 +158,7 @@ def _everything(to: argparse.ArgumentParser) -> None:
     log_options(to)
 
 
-def _check(commands: _Commands) -> None:
-    to = _command(
-        commands,
-        "check",
-        _("everything but the sending: what would happen"),
-        example="rdimport check leads.xlsx -m leads.yaml",
-    )
+def _check(to: argparse.ArgumentParser) -> None:
     input_options(to, needed=False)
     _everything(to)
     to.add_argument(
@@ -135,13 +169,7 @@ def _check(commands: _Commands) -> None:
     )
 
 
-def _init(commands: _Commands) -> None:
-    to = _command(
-        commands,
-        "init",
-        _("propose a mapping from a file's headers and values"),
-        example="rdimport init leads.xlsx -o leads.yaml",
-    )
+def _init(to: argparse.ArgumentParser) -> None:
     file_options(to.add_argument_group(_("input")))
     to.add_argument(
         "-o",
@@ -161,8 +189,7 @@ def _init(commands: _Commands) -> None:
     )
 
 
-def _status(commands: _Commands) -> None:
-    to = _command(commands, "status", _("did last night's jobs work, and what is next?"))
+def _status(to: argparse.ArgumentParser) -> None:
     to.add_argument("run", nargs="?", metavar="RUN", help=_("one run in full"))
     to.add_argument("--account", metavar="NAME", help=_("only this account"))
     to.add_argument("--job", metavar="NAME", help=_("only this job, or jobs of this pattern"))
@@ -183,8 +210,7 @@ def _status(commands: _Commands) -> None:
     to.add_argument("--json", action="store_true", help=_("print it as JSON"))
 
 
-def _report(commands: _Commands) -> None:
-    to = _command(commands, "report", _("write a run's report again"))
+def _report(to: argparse.ArgumentParser) -> None:
     to.add_argument("run", nargs="?", metavar="RUN", help=_("the run's name; default: the latest"))
     place_options(to)
     full_report_option(to)
@@ -192,8 +218,7 @@ def _report(commands: _Commands) -> None:
     to.add_argument("--quiet", action="store_true", help=_("print nothing, show no progress"))
 
 
-def _settle(commands: _Commands) -> None:
-    to = _command(commands, "settle", _("find out which uncertain rows did arrive"))
+def _settle(to: argparse.ArgumentParser) -> None:
     evidence(to)
     to.add_argument("--account", metavar="NAME", help=_("whose rows (default)"))
     address_options(to)
@@ -202,14 +227,12 @@ def _settle(commands: _Commands) -> None:
     to.add_argument("--quiet", action="store_true", help=_("print nothing"))
 
 
-def _key(commands: _Commands) -> None:
-    to = _command(commands, "key", _("API keys in the system's keyring"))
+def _key(to: argparse.ArgumentParser) -> None:
     to.add_argument("action", choices=("set", "list", "remove"), help=_("what to do"))
     to.add_argument("name", nargs="?", metavar="NAME", help=_("account, as in run --account NAME"))
 
 
-def _accounts(commands: _Commands) -> None:
-    to = _command(commands, "accounts", _("which keys each account of the ledger uses"))
+def _accounts(to: argparse.ArgumentParser) -> None:
     to.add_argument("action", choices=("list", "add-key", "rename"), help=_("what to do"))
     to.add_argument(
         "names", nargs="*", metavar="NAME", help=_("for rename: the old and the new name")
@@ -221,8 +244,7 @@ def _accounts(commands: _Commands) -> None:
     to.add_argument("--json", action="store_true", help=_("print the list as JSON"))
 
 
-def _jobs(commands: _Commands) -> None:
-    to = _command(commands, "jobs", _("the jobs of rdimport.toml: list, check, run"))
+def _jobs(to: argparse.ArgumentParser) -> None:
     actions = to.add_subparsers(
         dest="action", required=True, metavar="ACTION", parser_class=Grammar
     )
@@ -244,33 +266,18 @@ def _jobs(commands: _Commands) -> None:
             action.add_argument("--metrics-file", type=Path, metavar="FILE", help=metrics)
 
 
-def _schema(commands: _Commands) -> None:
-    to = _command(
-        commands, "schema", _("print the JSON schema of mapping files or of rdimport.toml")
-    )
+def _schema(to: argparse.ArgumentParser) -> None:
     to.add_argument("what", nargs="?", choices=("mapping", "config"), default="mapping")
 
 
-def _purge(commands: _Commands) -> None:
-    to = _command(
-        commands,
-        "purge",
-        _("forget what old runs knew about people"),
-        example="rdimport purge --older-than 90d",
-    )
+def _purge(to: argparse.ArgumentParser) -> None:
     to.add_argument(
         "--older-than", type=age, required=True, metavar="TIME", help=_("such as 90d or 12h")
     )
     place_options(to, _("delete the reports of forgotten runs there (none)"))
 
 
-def _forget(commands: _Commands) -> None:
-    to = _command(
-        commands,
-        "forget",
-        _("erase people from ledger, reports and logs"),
-        example="rdimport forget ana@example.com",
-    )
+def _forget(to: argparse.ArgumentParser) -> None:
     to.add_argument("emails", nargs="+", metavar="E-MAIL", help=_("addresses; - is standard input"))
     to.add_argument(
         "--also-hash",
@@ -281,8 +288,7 @@ def _forget(commands: _Commands) -> None:
     full_report_option(to)
 
 
-def _ledger(commands: _Commands) -> None:
-    to = _command(commands, "ledger", _("look after the ledger: check, copy, accept, new, key"))
+def _ledger(to: argparse.ArgumentParser) -> None:
     actions = to.add_subparsers(dest="action", required=True, metavar="ACTION")
     for name, text in (
         ("check", _("check that the ledger is whole")),
@@ -308,12 +314,13 @@ def _ledger(commands: _Commands) -> None:
             action.add_argument("--yes", action="store_true", help=_("do not ask"))
 
 
-def _fleet(commands: _Commands) -> None:
-    to = _command(commands, "fleet", _("one ledger for many machines, in PostgreSQL"))
+def _fleet(to: argparse.ArgumentParser) -> None:
     for action in fleet_actions(to):
         _language(action, default=argparse.SUPPRESS)
         shared_ledger_option(action)
-    to = _command(commands, "worker", _("run the jobs of rdimport.toml as they become due"))
+
+
+def _worker(to: argparse.ArgumentParser) -> None:
     shared_ledger_option(to)
     worker(to)
 

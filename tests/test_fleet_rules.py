@@ -84,7 +84,7 @@ def test_a_worker_gives_what_it_has_beyond_its_share(
     assert to_give(Load("me", *mine), loads) == list(given)
 
 
-def test_a_run_begins_once_one_before_it_sends() -> None:
+def test_a_run_begins_or_ends_once_one_before_it_sends() -> None:
     starts = Starts()
     order: list[str] = []
 
@@ -98,6 +98,9 @@ def test_a_run_begins_once_one_before_it_sends() -> None:
         ninth.start()
         ninth.join(0.2)
         order.append("the first one sends")
-        begun[0]()
+        begun[0].leave()
         ninth.join()
+        begun[0].take()
+        begun[1].leave()
+        begun[0].leave()
     assert order == ["the first one sends", "ninth"]

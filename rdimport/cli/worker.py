@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from threading import Lock
@@ -13,13 +12,13 @@ from rdimport.cli import fleet_needs, one_job, resolve
 from rdimport.cli.arguments import WorkerArguments
 from rdimport.cli.streams import flush_output, print_error, say
 from rdimport.core.errors import ExitCode, RdimportError, UsageError
-from rdimport.core.events import Event, SendingStarted
+from rdimport.core.events import Event, SendingFinished, SendingStarted
 from rdimport.core.messages import _
 
 if TYPE_CHECKING:
     from rdimport.config import Settings
     from rdimport.delivery.stopping import StopRequest
-    from rdimport.fleet import After, JobEnd, Plan
+    from rdimport.fleet import After, JobEnd, Place, Plan
 
 _LEASES_LAST: Final = 60.0
 """Seconds for which a job waits for an account: whoever was killed has it half a minute longer."""
@@ -39,8 +38,8 @@ def execute(args: WorkerArguments) -> int:
 
     def run_job(job: str, stop: StopRequest) -> JobEnd:
         try:
-            with starts.one() as begun:
-                seen = partial(_sends, begun)
+            with starts.one() as place:
+                seen = partial(_sends, place)
                 ended = one_job.told_of(settings, job, stop, wait=_LEASES_LAST, on_event=seen)
         except RdimportError as error:  # not even its command line could be made
             print_error(f"{job}: {error}")
@@ -67,9 +66,11 @@ def execute(args: WorkerArguments) -> int:
     return ExitCode.DONE
 
 
-def _sends(begun: Callable[[], None], event: Event) -> None:
+def _sends(place: Place, event: Event) -> None:
     if isinstance(event, SendingStarted):
-        begun()
+        place.leave()
+    elif isinstance(event, SendingFinished):
+        place.take()
 
 
 def _plans(settings: Settings) -> list[Plan]:

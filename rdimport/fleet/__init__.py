@@ -8,13 +8,14 @@ here.
 from rdimport.fleet.following import After, JobEnd, Next, following
 from rdimport.fleet.queue import Queue, Queued
 from rdimport.fleet.schedule import is_time, last_tick, next_tick
-from rdimport.fleet.starting import Starts
+from rdimport.fleet.starting import Place, Starts
 from rdimport.fleet.worker import Plan, Worker
 
 __all__ = [
     "After",
     "JobEnd",
     "Next",
+    "Place",
     "Plan",
     "Queue",
     "Queued",

@@ -1,35 +1,49 @@
-"""A worker begins a few runs at a time, however many become due at the same moment."""
+"""A worker begins, and ends, a few runs at a time, however many do at the same moment."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import BoundedSemaphore
 from typing import Final
 
 _AT_ONCE: Final = 8
-"""Until it sends, a run has connections of its own to the database, and needs the processor."""
+"""Before and after it sends, a run has connections of its own, and needs the processor."""
 
 _PATIENCE: Final = 10.0
-"""Seconds after which a run begins all the same: those before it may be waiting for an account."""
+"""Seconds after which a run goes on all the same: those before it may be waiting for an account."""
+
+
+class Place:
+    """One of the few places. Not thread-safe."""
+
+    def __init__(self, free: BoundedSemaphore) -> None:
+        self._free, self._has_it = free, False
+
+    def take(self) -> None:
+        """Wait for it."""
+        if not self._has_it:
+            self._has_it = self._free.acquire(timeout=_PATIENCE)
+
+    def leave(self) -> None:
+        """Let another run have it."""
+        if self._has_it:
+            self._has_it = False
+            self._free.release()
 
 
 class Starts:
-    """Where runs of one process queue to begin, each in a thread of its own."""
+    """Where runs of one process queue to begin and to end, each in a thread of its own."""
 
     def __init__(self) -> None:
         self._free = BoundedSemaphore(_AT_ONCE)
 
     @contextmanager
-    def one(self) -> Iterator[Callable[[], None]]:
-        """Wait for a place, and have it until what is given is called, or the run has ended."""
-        places = [self._free] if self._free.acquire(timeout=_PATIENCE) else []
-
-        def begun() -> None:
-            if places:
-                places.pop().release()
-
+    def one(self) -> Iterator[Place]:
+        """A place to begin, to be left while rows are sent, and taken again for the end."""
+        place = Place(self._free)
+        place.take()
         try:
-            yield begun
+            yield place
         finally:
-            begun()
+            place.leave()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
@@ -29,7 +30,13 @@ class Holder(NamedTuple):
 
 def myself() -> Holder:
     """This process."""
-    return Holder(socket.gethostname(), _machine(), os.getpid(), _begun(os.getpid()))
+    return _itself(os.getpid())
+
+
+@lru_cache(maxsize=1)
+def _itself(process: int) -> Holder:
+    """By its number, as a fork has another one."""
+    return Holder(socket.gethostname(), _machine(), process, _begun(process))
 
 
 def is_gone(holder: Holder, me: Holder) -> bool:

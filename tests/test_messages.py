@@ -335,6 +335,13 @@ def test_a_text_without_a_singular_would_be_found() -> None:
     assert without_singular(True, ("{number} linha", "{number} linhas"), "pt_BR") == []
 
 
+@pytest.mark.parametrize("of", [ENGLISH, PORTUGUESE], ids=["en", "pt-BR"])
+def test_each_page_that_an_entry_names_is_there_and_in_its_language(of: Catalog) -> None:
+    pages = {page for m in of for text in texts(m) for page in re.findall(r"docs/[\w/]+\.md", text)}
+    assert [page for page in pages if not (ROOT / page).is_file()] == []
+    assert {page.startswith("docs/pt/") for page in pages} <= {of is PORTUGUESE}
+
+
 def test_each_key_of_the_screen_is_used_and_there() -> None:
     used = set()
     for path in SOURCES:

@@ -6,13 +6,14 @@ The run is the one of bench.py, and its stages are the own time of each module's
 makes everything dearer, small functions most, so the shares are a guide and bench.py has the
 figures. A check is a few large steps: they are taken one after the other, each by its CPU time,
 without a profiler. Then the same check as it is, the next batch read while this one is planned:
-what each thread does of it.
+what each thread does of it; and the same rows as a workbook.
 """
 
 from __future__ import annotations
 
 import asyncio
 import cProfile
+import csv
 import pstats
 import sys
 import tempfile
@@ -23,8 +24,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import fastexcel
 import lists
 import polars as pl
+import xlsxwriter
 from receiver import receiving
 
 from rdimport import api
@@ -37,6 +40,9 @@ from rdimport.prepare import bind, cells, prepare
 from rdimport.prepare.preview import Preview
 from rdimport.prepare.validate import failures
 from rdimport.source import Hints, open_tables
+from rdimport.source.files import InputFile
+from rdimport.source.sheets.xlsx_flags import xlsx_marks
+from rdimport.source.sheets.xlsx_package import texts_of_plain
 from rdimport.source.text import table
 
 STAGES = {
@@ -104,7 +110,7 @@ def check_stages(file: str, mapping: Mapping) -> Iterator[tuple[str, float]]:
     for batch in timed("read: decode, cut into cells, mend", lambda: list(batches)):
         frame = timed("clean", lambda b=batch: cells(b, bound)[0].frame)
         timed("validate", lambda f=frame: failures(f, bound.schema))
-        prepared = timed("all three", lambda b=batch: prepare(b, bound))
+        prepared = timed("all three", lambda b=batch: prepare(b, bound, payloads=False))
         timed("count for the screen", lambda p=prepared: preview.add(p))
         identity = memory.identities(prepared.rows["identity"])
         unchanged = pl.lit(value=False).alias(UNCHANGED)
@@ -113,7 +119,7 @@ def check_stages(file: str, mapping: Mapping) -> Iterator[tuple[str, float]]:
     timed("duplicates", lambda: list(index.choose("last")))
     parts = ("clean", "validate")
     whole = spent.pop("all three")
-    spent["encode, and look for what is suspect"] = whole - sum(spent[part] for part in parts)
+    spent["identify, and look for what is suspect"] = whole - sum(spent[part] for part in parts)
     yield from spent.items()
 
 
@@ -155,6 +161,36 @@ def print_overlap(rows: int) -> None:
     for part, seconds in {**parts, "together": cpu}.items():
         print(f"| {part} | {seconds:.2f} | {seconds / wall:.0%} |")
     print()
+
+
+def print_workbook(rows: int) -> None:
+    """The CPU time of a check of a workbook and of its parts, and that of fastexcel alone."""
+    with tempfile.TemporaryDirectory() as name:
+        file, mapping = lists.write(Path(name), rows)
+        book = file.with_suffix(".xlsx")
+        with (
+            file.open(newline="", encoding="utf-8") as lines,
+            xlsxwriter.Workbook(book, {"strings_to_numbers": False}) as written,
+        ):
+            sheet = written.add_worksheet("Leads")
+            for number, row in enumerate(csv.reader(lines)):
+                sheet.write_row(number, 0, row)
+        read = InputFile(book.name, book)
+        how = {"header_row": None, "skip_rows": 0, "dtypes": "string"}
+        few = str(lists.write(Path(name), 10)[0])
+        api.check(few, Mapping.load(mapping), keep=False)  # what is loaded once is loaded
+        parts = {
+            "fastexcel alone": lambda: fastexcel.read_excel(book).load_sheet(0, **how).to_polars(),
+            "measure its shared texts": lambda: texts_of_plain(read),
+            "unpack the sheet, count its cells": lambda: xlsx_marks(read, "Leads"),
+            "a check": lambda: api.check(str(book), Mapping.load(mapping), keep=False),
+        }
+        print(f"| a workbook of {rows:,} rows | CPU, s |\n|---|---:|")
+        for part, work in parts.items():
+            start = time.process_time()
+            work()
+            print(f"| {part} | {time.process_time() - start:.2f} |")
+        print()
 
 
 def print_run(rows: int, quota: str | None) -> None:
@@ -204,6 +240,7 @@ def main() -> None:
     to_check = int(sys.argv[2]) if len(sys.argv) > 2 else 200_000
     print_check(to_check)
     print_overlap(to_check)
+    print_workbook(to_check)
     print_run(int(sys.argv[1]) if len(sys.argv) > 1 else 5_000, None)
     print_run(100, "500/min")
 

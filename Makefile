@@ -67,7 +67,7 @@ lint: .venv/ready-dev
 
 # Hundreds of seeded runs against an endpoint that misbehaves, with kills and resumes, and with machines
 # that compete for a ledger in PostgreSQL; spoilt statements; each property of the tests with six times
-# the examples. Half an hour. PROOF='--ledger postgres', '--seeds 20', '--parts mutants', '--resume'
+# the examples. An hour or more. PROOF='--ledger postgres', '--seeds 20', '--parts mutants', '--resume'
 PROOF =
 proof: .venv/ready-dev
 	$(BIN)/python -m tests.proof.whole $(PROOF)

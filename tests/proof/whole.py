@@ -43,7 +43,7 @@ def parts(first: int, seeds: int) -> dict[str, Part]:
     fleet = ("-m", "tests.proof.fleet", "--seed")
     return {
         "properties": Part(
-            "each property with three times the examples, of both ledgers",
+            "each property with six times the examples, of both ledgers",
             (*_PYTEST, "-m", "hypothesis", "--hypothesis-profile=thorough", "-n", "auto"),
         ),
         "claims": Part(

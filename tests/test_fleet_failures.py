@@ -17,6 +17,7 @@ from support.fleet import CLIENTS, Office
 from support.postgres import Server, free_port
 from support.waiting import until
 
+from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
 
 ROWS = 200
@@ -135,6 +136,26 @@ def test_while_the_database_is_away_nothing_is_sent(office: Office, postgres: Se
     office.see_all_accounted_for(most_in_doubt=0)
 
 
+def test_what_a_worker_had_that_lost_its_way_to_the_database_goes_to_the_others(
+    office: Office, postgres: Server
+) -> None:
+    straight = office.ledger
+    with cable(postgres.port) as line:
+        office.ledger = straight.replace(f":{postgres.port}/", f":{line.port}/")
+        lost = started(office)
+        office.ledger = straight
+        line.unplug()
+        office.due()
+        other = office.start("worker")
+        office.until_done()
+        assert "silent" in office.states()
+        line.mend()
+        until(lambda: office.states() == ["working", "working"])
+        assert office.here("fleet", "drain").code == 0
+        assert [office.wait(worker).code for worker in (lost, other)] == [0, 0]
+    office.see_all_accounted_for(most_in_doubt=64)
+
+
 def test_a_person_who_runs_what_a_worker_is_at_is_told_so(office: Office) -> None:
     worker = started(office)
     person = office.here("jobs", "run", "acme-fair")
@@ -156,6 +177,25 @@ def test_one_accounts_key_is_revoked_and_the_others_go_on(
     finally:
         box.switch_key(secrets["acme"], active=True)
     assert office.here("jobs", "run", "acme-fair").code == 0
+    office.see_all_accounted_for(most_in_doubt=0)
+
+
+def test_an_account_that_rd_sends_away_for_hours_goes_on_later_and_the_others_at_once(
+    office: Office, box: RunningSandbox
+) -> None:
+    box.set_faults(Faults(throttle=1.0, retry_after=7200, at_most=1))
+    try:
+        worker = office.start("worker")
+        until(lambda: ROWS in map(office.of_client, CLIENTS))
+        (later,) = [client for client in CLIENTS if waiting(office, client)]
+    finally:
+        box.set_faults(Faults())
+    assert office.of_client(later) < ROWS
+    assert office.here("fleet", "drain").code == 0
+    assert f"{later}-fair: goes on at" in office.wait(worker).err
+    assert office.here("fleet", "resume", later).code == 0
+    office.due()
+    assert office.here("worker", "--once").code == 0
     office.see_all_accounted_for(most_in_doubt=0)
 
 

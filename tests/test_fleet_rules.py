@@ -34,6 +34,7 @@ STOPPED = ExitCode.STOPPED
         (JobEnd(ExitCode.BUG), Next.PERSON, None),
         (JobEnd(ExitCode.BUSY), Next.AGAIN, MINUTE),
         (JobEnd(STOPPED, StopReason.ACCOUNT_QUOTA, LATER), Next.AGAIN, LATER),
+        (JobEnd(STOPPED, StopReason.ACCOUNT_QUOTA), Next.AGAIN, NOW + timedelta(minutes=5)),
         (JobEnd(STOPPED, StopReason.LEASE), Next.AGAIN, MINUTE),
         (JobEnd(STOPPED, StopReason.ENDPOINT_DOWN), Next.AGAIN, NOW + timedelta(minutes=5)),
         (JobEnd(STOPPED, StopReason.KEY_REFUSED), Next.PERSON, None),

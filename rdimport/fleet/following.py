@@ -11,11 +11,12 @@ from rdimport.core.errors import ExitCode, LedgerDamagedError, LedgerError, Ledg
 from rdimport.core.stop import StopReason
 
 _SOON: Final = timedelta(minutes=1)
-_WHEN_RD_IS_BACK: Final = timedelta(minutes=5)
+_WHEN_RD_TAKES_ROWS: Final = timedelta(minutes=5)
 _AGAIN_AFTER: Final[dict[str, timedelta]] = {
     StopReason.LEASE: _SOON,
-    StopReason.ENDPOINT_DOWN: _WHEN_RD_IS_BACK,
-    StopReason.ENDPOINT_UNCLEAR: _WHEN_RD_IS_BACK,
+    StopReason.ENDPOINT_DOWN: _WHEN_RD_TAKES_ROWS,
+    StopReason.ENDPOINT_UNCLEAR: _WHEN_RD_TAKES_ROWS,
+    StopReason.ACCOUNT_QUOTA: _WHEN_RD_TAKES_ROWS,
 }
 _UNTIL_ITS_TURN: Final = frozenset({StopReason.MAX_DURATION, StopReason.LIMIT, StopReason.CANARY})
 """The job goes on when it is due the next time."""

@@ -89,6 +89,10 @@ class Office(Machine):
         found = self.status()["workers"]
         return sorted(len(one["jobs"]) for one in found if one["state"] == "working")
 
+    def states(self) -> list[str]:
+        """Those of all workers that are known."""
+        return [one["state"] for one in self.status()["workers"]]
+
     def until_done(self) -> None:
         until(lambda: not self.server.ask(_LEFT, database=self.database))
 

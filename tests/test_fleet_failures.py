@@ -136,6 +136,7 @@ def test_while_the_database_is_away_nothing_is_sent(office: Office, postgres: Se
     office.see_all_accounted_for(most_in_doubt=0)
 
 
+@pytest.mark.long
 def test_what_a_worker_had_that_lost_its_way_to_the_database_goes_to_the_others(
     office: Office, postgres: Server
 ) -> None:

@@ -21,6 +21,12 @@ WHERE id IN (SELECT queue FROM rdimport.worker WHERE name LIKE '%-{0}')
 """
 """All that a worker has lasts, as if it were on another machine."""
 
+_TURNS = "SELECT count(*) FROM rdimport.lease WHERE process = %s AND until > now()"
+_CONNECTIONS = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND starts_with(application_name, 'rdimport ')
+"""
+
 
 @pytest.fixture
 def secrets(key_of: Callable[[str], str]) -> dict[str, str]:
@@ -138,3 +144,19 @@ def test_a_worker_without_a_ledger_or_with_an_unreadable_time_does_not_begin(
     assert (nowhere.code, "rdimport fleet init" in nowhere.err) == (2, True)
     assert at.here("fleet", "drain", "nobody").code == 2
     assert not box.requests
+
+
+def test_a_run_that_waits_for_its_first_row_has_no_connection_of_its_own(
+    office: Callable[[str, int], Office],
+) -> None:
+    at = office("1/h", 3)
+    first = at.start("jobs", "run", "acme-fair")
+    until(lambda: at.of_client("acme") == 1)
+    first.terminate()
+    at.wait(first)
+    second = at.start("jobs", "run", "acme-fair")  # the next row is due in an hour
+    until(lambda: at.server.ask(_TURNS, second.pid, database=at.database) == 2)
+    until(lambda: at.server.ask(_CONNECTIONS, database=at.database) == 1)  # that of its leases
+    second.terminate()
+    assert at.wait(second).code == 3
+    assert at.of_client("acme") == 1

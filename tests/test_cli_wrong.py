@@ -344,6 +344,28 @@ def test_a_list_without_addresses_leaves_the_question_in_the_mapping(
     assert asked in desk.here("check", "list.csv", "-m", "list.yaml", "--lang", lang).err
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ('"E-mail;Nome"\n"a@exemplo.com.br;Ana"\n', ()),
+        ('"E-mail,Nome"\n"a@exemplo.com.br,Ana"\n', ()),
+        ("E-mail;Nome\na@exemplo.com.br;Ana\n", ("--delimiter", "|")),
+    ],
+)
+@pytest.mark.parametrize(
+    ("lang", "told"), [("en", "read as one single column"), ("pt-BR", "lido como uma coluna só")]
+)
+def test_a_list_that_is_read_as_one_column_is_told_and_how_to_split_it(
+    lang: str, told: str, content: str, words: tuple[str, ...], desk: Desk
+) -> None:
+    desk.write("list.csv", content)
+    desk.write("list.yaml", MAPPING)
+    for command in (("check", "list.csv", "-m", "list.yaml"), ("init", "list.csv")):
+        assert told in desk.here(*command, *words, "--lang", lang).err
+    desk.write("list.csv", "Pessoas\na@exemplo.com.br\n")
+    assert told not in desk.here("check", "list.csv", "-m", "list.yaml", "--lang", lang).err
+
+
 def test_a_quota_that_is_none_is_told_before_a_key_that_is_missing(desk: Desk) -> None:
     desk.write("list.csv", people(1))
     desk.write("list.yaml", MAPPING)

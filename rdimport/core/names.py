@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from rdimport.core.messages import _
+
 _SHORT: Final = 4
 """Minimum length of a word in which one wrong letter counts as a typing error."""
 
@@ -21,6 +23,19 @@ def is_run(name: str) -> bool:
     folder.
     """
     return bool(_RUN.fullmatch(name))
+
+
+def read_as_one(columns: Sequence[str]) -> str:
+    """What to do about a table whose only column was meant to be several; else empty."""
+    marks = [mark for mark in ";,|\t" if mark in columns[0]] if len(columns) == 1 else []
+    if not marks:
+        return ""
+    return _(
+        "The file is read as one single column, although its heading holds “{mark}”. If each line "
+        "stands in quotation marks as a whole, split the column in a spreadsheet program (Data > "
+        "Text to Columns) and save it again; if a delimiter is given, leave it out.",
+        mark=marks[0],
+    )
 
 
 def fold(name: str) -> str:

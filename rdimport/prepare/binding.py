@@ -299,10 +299,8 @@ def _missing(
         missed = _("{table}: has no column “{name}”", table=table, name=name)
         lines.append(f"{missed}{_asked_by(mapping, name)}{hint}")
     known = ", ".join(f"“{column}”" for column in columns)
-    return MappingError(
-        shown_lines(lines),
-        _("Correct the column in the mapping. The file's columns are {known}.", known=known),
-    )
+    remedy = _("Correct the column in the mapping. The file's columns are {known}.", known=known)
+    return MappingError(shown_lines(lines), names.read_as_one(columns) or remedy)
 
 
 def _asked_by(mapping: Mapping, column: str) -> str:

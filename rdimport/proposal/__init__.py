@@ -10,6 +10,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from rdimport.core.messages import _
+from rdimport.core.names import read_as_one
 from rdimport.proposal.understand import SAMPLE_ROWS, understand
 from rdimport.proposal.write import write
 
@@ -60,7 +61,8 @@ def propose(
         look=look,
         findings=found.findings,
     )
-    missing = ""
-    if not has_email:
+    missing, whole = "", read_as_one(columns)
+    if not has_email or whole:
         missing = _("{name}: no column seems to hold e-mail addresses.", name=name)
+        missing = f"{missing} {whole}".rstrip()
     return Proposal(text, found.guesses, missing)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from httpx._config import DEFAULT_TIMEOUT_CONFIG
 from support.command import Desk, end_all
 from support.examples import register
 from support.litter import entries, ledgers_behind, users_folders
@@ -29,6 +30,10 @@ if find_spec("rdimport.core.messages.build"):  # a wheel holds them compiled, an
     from rdimport.core.messages.build import compile_all
 
     compile_all()
+
+# A request of a test may take as long as anything else that a test waits for, not five seconds.
+for part in ("connect", "read", "write", "pool"):
+    setattr(DEFAULT_TIMEOUT_CONFIG, part, PATIENCE)
 
 # pytest-timeout's own variable: no test ends earlier than what it waits for.
 os.environ.setdefault("PYTEST_TIMEOUT", f"{5 * PATIENCE:g}")

@@ -88,7 +88,7 @@ def echoing(told: list[bytes]) -> Iterator[str]:
             with suppress(OSError):
                 connection, _ = listener.accept()
                 with connection:
-                    connection.settimeout(5)
+                    connection.settimeout(30)
                     received = b""
                     while not re.search(rb"\r\n\r\n.*}", received, re.DOTALL):
                         data = connection.recv(65_536)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 from support.lists import MAPPING, people
 from support.samples import mapping, sample
+from support.waiting import PATIENCE
 
 from rdimport.sandbox.embedded import RunningSandbox
 
@@ -291,7 +292,7 @@ def test_who_stops_reading_our_output_gets_no_traceback(desk: Desk) -> None:
     run.stdout.close()
     error = run.stderr.read()
     run.stderr.close()
-    assert (run.wait(30), error) in ((0, ""), (3, ""))
+    assert (run.wait(PATIENCE), error) in ((0, ""), (3, ""))
 
 
 def test_a_key_file_without_a_key_is_told_before_anything_is_read(desk: Desk) -> None:

@@ -248,7 +248,7 @@ def test_who_meets_a_purge_is_told_to_come_later_though_the_ledger_cannot_be_wri
         start = time.monotonic()
         with pytest.raises(LedgerBusyError, match="or by a purge"), store_of(tmp_path).hold("a"):
             pass
-        assert time.monotonic() - start < 15, "it waited to write"
+        assert time.monotonic() - start < 25, "it waited the 30 s that a write may wait"
         assert content(tmp_path) == before
 
 

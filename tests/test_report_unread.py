@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.reports import Office
+from support.waiting import PATIENCE
 
 from rdimport.api.results import RunResult
 from rdimport.cli.screen.run import lines
@@ -40,7 +41,7 @@ def test_a_stop_while_the_input_is_read_never_says_that_nothing_is_left(
                 for _ in range(5):  # turns of the loop, until the signal has come through to it
                     turned = threading.Event()
                     loop.call_soon_threadsafe(turned.set)
-                    assert turned.wait(10)
+                    assert turned.wait(PATIENCE)
 
         return await office.begin(first, second, on_event=at_the_first_rows, signals=True)
 

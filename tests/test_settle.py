@@ -19,7 +19,7 @@ import httpx
 import pytest
 from support.command import Desk
 from support.reports import csv_rows
-from support.waiting import until
+from support.waiting import PATIENCE, until
 from support.web import NO_TLS
 
 from rdimport.sandbox import Faults
@@ -339,7 +339,9 @@ def listening(desk: Desk, *words: str) -> Iterator[tuple[str, subprocess.Popen[s
 
 
 def posted(url: str, body: bytes) -> int:
-    return httpx.post(url, content=body, timeout=60, trust_env=False, verify=NO_TLS).status_code
+    return httpx.post(
+        url, content=body, timeout=PATIENCE, trust_env=False, verify=NO_TLS
+    ).status_code
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])

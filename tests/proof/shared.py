@@ -165,7 +165,7 @@ class Database:
     def _answers(self, ledger: str) -> bool:
         where = self.environment(ledger)["RDIMPORT_LEDGER"]
         try:
-            with psycopg.connect(where, autocommit=True, connect_timeout=10) as db:
+            with psycopg.connect(where, autocommit=True, connect_timeout=60) as db:
                 db.execute("SELECT 1")
         except psycopg.Error:
             return False

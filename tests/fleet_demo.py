@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from support.lists import MAPPING, people
 from support.postgres import Server, serving
+from support.processes import ending_with_us
 
 from rdimport.sandbox import SandboxOptions, running
 from rdimport.sandbox.embedded import RunningSandbox
@@ -75,6 +76,7 @@ class Demo:
                 text=True,
                 stdout=subprocess.PIPE if words[0] == "fleet" else log,
                 stderr=log,
+                preexec_fn=ending_with_us(),
             )
 
     def do(self, *words: str) -> str:

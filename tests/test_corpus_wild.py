@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.processes import ending_with_us
 from support.waiting import PATIENCE
 
 HERE = Path(__file__).parent / "corpus_wild"
@@ -31,6 +32,7 @@ def scores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, obje
         check=True,
         capture_output=True,
         timeout=10 * PATIENCE,
+        preexec_fn=ending_with_us(),
     )
     return {case["name"]: case for case in json.loads(found.read_text(encoding="utf-8"))}
 

@@ -6,14 +6,14 @@ import os
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from support.command import Desk
-from support.waiting import PATIENCE
+from support.processes import ending_with_us
+from support.waiting import PATIENCE, until
 
 from rdimport.report.leftovers import half_written, scratch_of, sweep
 from rdimport.report.private_files import private
@@ -44,6 +44,7 @@ def writer(desk: Desk) -> Iterator[subprocess.Popen[str]]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        preexec_fn=ending_with_us(),
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "written\n"
@@ -114,11 +115,8 @@ def test_a_killed_run_from_standard_input_leaves_no_list_in_the_temporary_folder
     assert process.stdin is not None
     process.stdin.write(HEAD + "".join(f"Ana;ana{n}@exemplo.com.br\n" for n in range(20)))
     process.stdin.close()
-    end = time.monotonic() + PATIENCE
-    while not box.conversions():
-        assert process.poll() is None
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    until(lambda: box.conversions() or process.poll() is not None)
+    assert process.poll() is None
     process.kill()
     process.stdin = None
     process.communicate(timeout=PATIENCE)

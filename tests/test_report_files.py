@@ -17,6 +17,7 @@ import openpyxl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.processes import ending_with_us
 from support.reports import MAPPING, Office, csv_rows, xlsx_rows
 from support.waiting import until
 
@@ -178,7 +179,10 @@ def test_a_run_that_was_killed_and_the_one_that_took_it_up(office: Office) -> No
     )
     words = [str(office.home), office.box.base_url, office.box.api_key, file]
     child = subprocess.Popen(
-        [sys.executable, "-c", script, *words], cwd=Path(__file__).parent, stderr=subprocess.PIPE
+        [sys.executable, "-c", script, *words],
+        cwd=Path(__file__).parent,
+        stderr=subprocess.PIPE,
+        preexec_fn=ending_with_us(),
     )
     until(lambda: office.box.requests >= 5)
     child.send_signal(signal.SIGKILL)

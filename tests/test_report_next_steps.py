@@ -14,6 +14,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 from support.command import KEY, Desk, command_in
+from support.processes import ending_with_us
 from support.waiting import PATIENCE, until
 
 from rdimport.sandbox import Faults
@@ -278,7 +279,11 @@ def test_a_sandbox_of_its_own_is_gone_and_the_next_one_says_how_to_send_to_it(
     said = tmp_path / "said"
     with said.open("w") as err:
         box = subprocess.Popen(
-            ["/bin/sh", "-c", f"exec {start} --port 0"], stderr=err, env=env, cwd=tmp_path
+            ["/bin/sh", "-c", f"exec {start} --port 0"],
+            stderr=err,
+            env=env,
+            cwd=tmp_path,
+            preexec_fn=ending_with_us(),
         )
     try:
         until(lambda: "Ctrl+C" in said.read_text())
@@ -289,12 +294,12 @@ def test_a_sandbox_of_its_own_is_gone_and_the_next_one_says_how_to_send_to_it(
         typed = typed.replace("MAPPING", f"'{home}/o mapa.yaml'") + " --json"
         sent = subprocess.run(
             ["/bin/sh", "-c", typed], env=env, cwd=tmp_path,
-            capture_output=True, text=True, timeout=120, check=False,
+            capture_output=True, text=True, timeout=PATIENCE, check=False,
         )  # fmt: skip
         assert '"accepted": 7' in sent.stdout, sent.stderr
     finally:
         box.terminate()
-        box.wait(30)
+        box.wait(PATIENCE)
 
 
 def test_init_and_check_print_commands_that_work_from_any_folder(

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from support.processes import ending_with_us
 from support.programs import working_browser
 from support.waiting import PATIENCE
 from support.web import NO_TLS
@@ -85,6 +86,7 @@ def start_import(folder: Path, sandbox: RunningSandbox, key: str) -> subprocess.
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=ending_with_us(),
     )
 
 

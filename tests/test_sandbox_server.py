@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from support.processes import ending_with_us
 from support.waiting import PATIENCE, until
 from support.web import NO_TLS
 
@@ -288,7 +289,11 @@ def test_it_ends_with_its_parent_even_when_that_is_killed() -> None:
         "with running() as s:\n    print(s.base_url, flush=True); sys.stdin.read()\n"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=ending_with_us(),
     ) as parent:
         assert parent.stdout is not None
         url = urlsplit(parent.stdout.readline().strip())
@@ -325,7 +330,11 @@ def test_the_command_prints_its_address_and_ends_in_good_order_at_ctrl_c(tmp_pat
         "serve(SandboxOptions(port=0, new_key='demo', plan='none'))\n"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, cwd=tmp_path
+        [sys.executable, "-c", code],
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        preexec_fn=ending_with_us(),
     ) as process:
         assert process.stderr is not None
         lines = [process.stderr.readline() for _ in range(5)]

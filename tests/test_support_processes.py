@@ -16,9 +16,12 @@ from time import sleep
 from support.command import Desk
 from support.postgres import Server
 
-server = Server.new()
-sandbox = Desk(Path(sys.argv[1])).start("sandbox", "--port", "0")
-print(server.pid, *server.children(), sandbox.pid, flush=True)
+server, desk = Server.new(), Desk(Path(sys.argv[1]))
+copied = desk.start("sandbox", "--port", "0")
+desk.environment["PYTHONPATH"] = sys.argv[1]  # this cannot be copied
+in_full = desk.start("sandbox", "--port", "0")
+assert type(copied) is not type(in_full)
+print(server.pid, *server.children(), copied.pid, in_full.pid, flush=True)
 sleep(3600)
 """
 
@@ -37,7 +40,7 @@ def test_a_killed_test_run_leaves_no_server_and_no_command_behind(tmp_path: Path
     with subprocess.Popen(words, cwd=Path(__file__).parent, stdout=subprocess.PIPE) as run:
         assert run.stdout is not None
         pids = run.stdout.readline().decode().split()
-        assert len(pids) > 3
+        assert len(pids) > 4
         assert all(is_running(pid) for pid in pids)
         run.kill()
     until(lambda: not any(is_running(pid) for pid in pids))

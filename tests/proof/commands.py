@@ -9,8 +9,11 @@ import signal
 import sys
 import zipfile
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from support.processes import ending_with_us
 
 from .checker import Ended
 from .nursery import no_file_beyond
@@ -40,7 +43,7 @@ async def launched(**wanted: Any) -> tuple[int, asyncio.Future[int]]:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=out,
             stderr=err,
-            preexec_fn=None if size is None else lambda: no_file_beyond(size),
+            preexec_fn=ending_with_us(*[] if size is None else [partial(no_file_beyond, size)]),
         )
     return process.pid, asyncio.ensure_future(process.wait())
 

@@ -32,6 +32,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from support.cable import TO_CLIENT, TO_SERVER, Cable, cable
 from support.lists import MAPPING, people
 from support.postgres import Server, serving
+from support.processes import ending_with_us
 
 from rdimport.sandbox import SandboxOptions, running
 from rdimport.sandbox.embedded import RunningSandbox
@@ -161,6 +162,7 @@ class Fleet:
                 stdin=DEVNULL,
                 stdout=log,
                 stderr=log,
+                preexec_fn=ending_with_us(),
             )
 
     def do(self, *words: str) -> int:

@@ -19,6 +19,8 @@ import signal
 import sys
 from typing import Any, Self
 
+from support.processes import dies_with_us
+
 _CODE = "from tests.proof.nursery import serve; serve()"
 
 
@@ -81,8 +83,8 @@ def serve() -> None:
     for module in pkgutil.walk_packages(rdimport.__path__, "rdimport."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
+    us, waiting = os.getpid(), b""
     children: set[int] = set()
-    waiting = b""
     while True:
         ready, _, _ = select.select([0], [], [], 0.01 if children else None)
         if ready:
@@ -93,6 +95,7 @@ def serve() -> None:
             for line in lines:
                 number = os.fork()
                 if number == 0:
+                    dies_with_us(us)
                     _live(json.loads(line))
                 children.add(number)
                 _tell(number, None)

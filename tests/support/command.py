@@ -138,7 +138,7 @@ class Desk:
             stderr=subprocess.PIPE,
             text=True,
             encoding="utf-8",
-            preexec_fn=ending_with_us(),  # noqa: PLW1509  it takes no lock
+            preexec_fn=ending_with_us(),
         )
         _STARTED.append(process)
         return self.wait(process)

@@ -12,6 +12,7 @@ from typing import Any, Final
 import psycopg
 
 from support.postgres import Server, free_port, new_folder
+from support.processes import ending_with_us
 from support.waiting import PATIENCE, until
 
 PGBOUNCER: Final = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
@@ -39,13 +40,14 @@ def pooled(server: Server) -> Iterator[int]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd="/",
+        preexec_fn=ending_with_us(),
         **other,
     )
 
     def answers() -> bool:
         assert process.poll() is None, "PgBouncer did not start"
         try:
-            psycopg.connect(server.url("postgres", port), connect_timeout=10).close()
+            psycopg.connect(server.url("postgres", port), connect_timeout=60).close()
         except psycopg.OperationalError:
             return False
         return True

@@ -26,7 +26,7 @@ from urllib.parse import quote
 import psycopg
 import pytest
 
-from support.processes import dies_with_us
+from support.processes import ending_with_us
 from support.waiting import PATIENCE, until
 
 _NUMBERS: Final = count(1)
@@ -145,7 +145,7 @@ class Server:
 
     def connect(self, database: str = "postgres") -> psycopg.Connection[tuple[Any, ...]]:
         """A connection without transactions."""
-        return psycopg.connect(self.url(database), autocommit=True, connect_timeout=10)
+        return psycopg.connect(self.url(database), autocommit=True, connect_timeout=60)
 
     def do(self, *statements: str, database: str = "postgres") -> None:
         """Some statements, one after the other."""
@@ -170,7 +170,6 @@ class Server:
         for left in ("postmaster.pid",):
             (self.data / left).unlink(missing_ok=True)
         log = (self.data.parent / "log").open("ab")
-        us = os.getpid()
         with log:
             self._process = subprocess.Popen(
                 [_programs() / "postgres", "-D", self.data],
@@ -179,7 +178,7 @@ class Server:
                 stderr=log,
                 cwd="/",
                 start_new_session=True,  # Ctrl-C is not for it
-                preexec_fn=lambda: dies_with_us(us, signal.SIGQUIT),  # noqa: PLW1509
+                preexec_fn=ending_with_us(told=signal.SIGQUIT),
                 **_user(),
             )
         atexit.register(self.kill)

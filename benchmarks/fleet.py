@@ -2,8 +2,9 @@
 
 `python benchmarks/fleet.py --accounts 25 100 --quota 60/min --seconds 30`. Each account has a list
 that is longer than that. What is measured begins when all accounts are at work: CPU of the worker
-and of PostgreSQL, the worker's memory beyond that of one without accounts, its threads, and its
-connections to the database. The endpoint is the receiver, which costs the same for any client.
+and of PostgreSQL, the worker's memory and threads, and the connections to the database. What an
+account adds shows between two numbers of accounts. The endpoint is the receiver, which costs the
+same for any client.
 """
 
 from __future__ import annotations

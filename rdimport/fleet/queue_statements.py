@@ -40,7 +40,7 @@ just ends.
 
 PUT_DUE: Final = """
 WITH mine AS (INSERT INTO rdimport.due AS d (job, tick)
-    SELECT * FROM unnest(%(jobs)s::text[], %(ticks)s::timestamptz[])
+    SELECT * FROM unnest(%(jobs)s::text[], %(ticks)s::timestamptz[]) ORDER BY 1
     ON CONFLICT (job) DO UPDATE SET tick = excluded.tick WHERE d.tick < excluded.tick RETURNING job)
 INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args)
 SELECT %(place)s, %(task)s, g.lock, g.job, jsonb_build_object('account', g.account, 'job', g.job)
@@ -48,4 +48,6 @@ FROM mine JOIN unnest(%(jobs)s::text[], %(accounts)s::text[], %(locks)s::text[])
     AS g(job, account, lock) USING (job)
 ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING RETURNING id
 """
-"""Jobs that were due at a moment, unless they were put in for that moment already."""
+"""Jobs that were due at a moment, unless they were put in for that moment already. All who keep time
+take them in one order, whatever that of their settings: none waits for one who waits for him.
+"""

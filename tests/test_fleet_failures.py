@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from subprocess import Popen
 
@@ -21,6 +22,10 @@ from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
 
 ROWS = 200
+_WAITING = """
+SELECT count(*) FROM pg_stat_activity
+WHERE wait_event_type = 'Lock' AND starts_with(application_name, 'rdimport')
+"""
 
 
 @pytest.fixture
@@ -162,6 +167,23 @@ def test_a_person_who_runs_what_a_worker_is_at_is_told_so(office: Office) -> Non
     person = office.here("jobs", "run", "acme-fair")
     assert (person.code, "is in use" in person.out + person.err) == (75, True)
     office.finish(worker)
+    office.see_all_accounted_for(most_in_doubt=0)
+
+
+def test_a_run_that_stands_still_while_it_begins_keeps_no_other_account_waiting(
+    office: Office,
+) -> None:
+    office.write_lists(5)
+    office.due()
+    assert office.here("worker", "--once").code == 0
+    office.write_lists(8)
+    with closing(office.server.connect(office.database)) as db, db.transaction():
+        db.execute("SELECT FROM rdimport.destination WHERE account = 'acme' FOR UPDATE")
+        still = office.start("jobs", "run", "acme-fair")
+        until(lambda: office.server.ask(_WAITING, database=office.database))
+        assert office.here("jobs", "run", "lua-fair").code == 0
+        assert (office.of_client("acme"), office.of_client("lua")) == (5, 8)
+    assert office.wait(still).code == 0
     office.see_all_accounted_for(most_in_doubt=0)
 
 

@@ -48,6 +48,6 @@ FROM mine JOIN unnest(%(jobs)s::text[], %(accounts)s::text[], %(locks)s::text[])
     AS g(job, account, lock) USING (job)
 ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING RETURNING id
 """
-"""Jobs that were due at a moment, unless they were put in for that moment already. All who keep time
-take them in one order, whatever that of their settings: none waits for one who waits for him.
+"""Jobs that were due at a moment, unless they were put in for that moment already. All who keep
+time take them in one order, whatever that of their settings: none waits for one who waits for him.
 """

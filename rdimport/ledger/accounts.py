@@ -114,7 +114,7 @@ def claim(
     if books.has_keys(destination):
         raise _new_key(account, endpoint)
     if not key_claim.sure:
-        _see_that_it_is_no_slip(books, destination, endpoint, account)
+        see_that_it_is_no_slip(books, destination, endpoint, account)
     books.bind(endpoint, key_claim.key, destination, run, at.isoformat())
 
 
@@ -188,7 +188,7 @@ def spelt(named: str, base_url: str, account: str) -> str:
     return address.endpoint(base_url) if ours else ""
 
 
-def _see_that_it_is_no_slip(
+def see_that_it_is_no_slip(
     books: AccountBooks, destination: int, endpoint: str, account: str
 ) -> None:
     """Raise if a new name differs little from one with conversions: it was probably mistyped."""

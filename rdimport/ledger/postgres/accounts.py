@@ -6,13 +6,21 @@ from datetime import datetime
 from typing import Final
 
 from rdimport.ledger import accounts as rules
-from rdimport.ledger.accounts import Account, Owner, renamed, spelt
+from rdimport.ledger.accounts import Account, KeyClaim, Owner, renamed, spelt
 from rdimport.ledger.postgres.database import Database
 from rdimport.ledger.postgres.session import Connection
 from rdimport.ledger.records import RunRecord
 
 ALONE: Final = "LOCK TABLE rdimport.account_key IN SHARE ROW EXCLUSIVE MODE"
 """Keys are given to accounts by one transaction at a time."""
+
+BESIDE: Final = "LOCK TABLE rdimport.account_key IN ROW EXCLUSIVE MODE"
+"""Hundreds of runs begin at the same time, while nobody gives keys `ALONE`."""
+
+
+class NotBesideError(Exception):
+    """Who has the key of a run can only be decided `ALONE`."""
+
 
 _HAS_SENT: Final = (
     "SELECT EXISTS (SELECT 1 FROM rdimport.conversion WHERE destination = %s"
@@ -21,14 +29,17 @@ _HAS_SENT: Final = (
 
 
 def destination_of(db: Connection, named: str, record: RunRecord) -> tuple[int, str]:
-    """The number of a destination, created if it is new, and its account's name."""
+    """The number of a destination, created if it is new, and its account's name. Two runs of one
+    account begin one after the other.
+    """
     db.execute(
         "INSERT INTO rdimport.destination (identity, endpoint, account) VALUES (%s, %s, %s)"
         " ON CONFLICT (identity) DO NOTHING",
         (named, spelt(named, record.base_url, record.account), record.account),
     )
     ((number, account),) = db.execute(
-        "SELECT id, account FROM rdimport.destination WHERE identity = %s", (named,)
+        "SELECT id, account FROM rdimport.destination WHERE identity = %s FOR NO KEY UPDATE",
+        (named,),
     ).fetchall()
     return number, account
 
@@ -40,6 +51,30 @@ def claims(db: Connection, destination: int) -> list[int]:
         (destination,),
     )
     return [run for (run,) in found]
+
+
+def claim_beside(
+    db: Connection, destination: int, run: int, at: datetime, key_claim: KeyClaim
+) -> None:
+    """`rules.claim` for an account that has the key for good, or has none and takes one that nobody
+    has: two that take one at the same time meet in the table's index. Raises NotBesideError
+    otherwise, and UsageError.
+    """
+    books = AccountBooks(db)
+    endpoint, account = books.whose(destination)
+    owner = books.owner(endpoint, key_claim.key)
+    if not endpoint or owner == Owner(destination, account, None):
+        return
+    if owner is not None or books.has_keys(destination):
+        raise NotBesideError
+    if not key_claim.sure:
+        rules.see_that_it_is_no_slip(books, destination, endpoint, account)
+    bound = db.execute(
+        "INSERT INTO rdimport.account_key VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        (endpoint, key_claim.key, destination, run, at.isoformat()),
+    )
+    if not bound.rowcount:
+        raise NotBesideError
 
 
 class Accounts:

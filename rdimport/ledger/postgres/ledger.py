@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, LiteralString, Self
 
 from rdimport.core.errors import LedgerError
@@ -18,7 +19,16 @@ from rdimport.ledger.hashes import hashed
 from rdimport.ledger.holds import Held
 from rdimport.ledger.naming import Names, Unrecognised, unrecognised
 from rdimport.ledger.postgres import lease, renewing, statements
-from rdimport.ledger.postgres.accounts import ALONE, AccountBooks, Accounts, claims, destination_of
+from rdimport.ledger.postgres.accounts import (
+    ALONE,
+    BESIDE,
+    AccountBooks,
+    Accounts,
+    NotBesideError,
+    claim_beside,
+    claims,
+    destination_of,
+)
 from rdimport.ledger.postgres.content import PostgresContent
 from rdimport.ledger.postgres.corrections import CorrectionBooks
 from rdimport.ledger.postgres.earlier_runs import NamingBooks, lines, note_attempt
@@ -148,8 +158,29 @@ class PostgresLedger:
         else:
             quota = self.digests([f"destination {destination}"])[0]
             turn = lease.seize(self.session, quota)
+        begin = partial(self._begin, name, destination, started_at, record, key_claim, turn=turn)
+        try:
+            number, where = begin(alone=False)
+        except NotBesideError:
+            number, where = begin(alone=True)
+        return PostgresRun(self, number, where, name, turn=turn, held=held)
+
+    def _begin(
+        self,
+        name: str,
+        destination: str,
+        started_at: datetime,
+        record: RunRecord,
+        key_claim: KeyClaim | None,
+        *,
+        turn: lease.Lease,
+        alone: bool,
+    ) -> tuple[int, int]:
+        """Record the beginning of a run; returns its number and that of its destination. Raises
+        NotBesideError where that must be done `alone`, as keys have to be looked through.
+        """
         with self.transaction(SILENCE) as db:
-            db.execute(ALONE)
+            db.execute(ALONE if alone else BESIDE)
             if db.execute(statements.EPOCH, (turn.quota,)).fetchone() != (turn.epoch,):
                 raise taken_over(self.session.address)
             where, account = destination_of(db, destination, record)
@@ -170,9 +201,11 @@ class PostgresLedger:
             ).fetchall()
             number = int(made[0][0])
             db.execute("INSERT INTO rdimport.written VALUES (%s, 0, NULL, '')", (number,))
-            if key_claim is not None:
+            if key_claim is not None and alone:
                 claim(AccountBooks(db), where, number, started_at, key_claim)
-        return PostgresRun(self, number, where, name, turn=turn, held=held)
+            elif key_claim is not None:
+                claim_beside(db, where, number, started_at, key_claim)
+        return number, where
 
     def lost_lately(self, destination: str) -> Lost | None:
         """The run that was lost last, if it may come back."""

@@ -58,7 +58,10 @@ MEANINGS: Final = {
         "rows that the mapping's `where` leaves out; they are not among `rows`",
         "linhas deixadas de fora pelo `where` do mapeamento; não estão em `rows`",
     ),
-    "requests": Meaning("requests that left", "requisições que saíram"),
+    "requests": Meaning(
+        "requests, those among them for which no connection was made",
+        "requisições, inclusive as que não conseguiram conexão",
+    ),
     "retries": Meaning("those of them that repeat one", "as que repetem outra, entre elas"),
     "throttled": Meaning(
         "answers that said “too many requests” (429)",
@@ -77,9 +80,10 @@ MEANINGS: Final = {
         "células que parecem erradas em linhas que podem ser enviadas, por código",
     ),
     "legal_bases": Meaning(
-        "rows with a basis `granted`, `declined` or `none`; `null` where the mapping has none",
-        "linhas com base `granted` (concedida), `declined` (recusada) ou `none` (nenhuma); `null`"
-        " se o mapeamento não tem bases",
+        "valid rows that were not sent before, duplicates among them, with a legal basis `granted`,"
+        " `declined` or `none`; `null` where they were not counted",
+        "linhas válidas não enviadas antes, com as duplicadas, por base legal: `granted`"
+        " (concedida), `declined` (recusada) ou `none` (nenhuma); `null` se não foram contadas",
     ),
     "proved": Meaning(
         "rows that are accepted because `settle` found a proof, by its kind",

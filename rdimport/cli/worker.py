@@ -14,6 +14,7 @@ from rdimport.cli.streams import flush_output, print_error, say
 from rdimport.core.errors import ExitCode, RdimportError, UsageError
 from rdimport.core.events import Event, SendingFinished, SendingStarted
 from rdimport.core.messages import _
+from rdimport.core.stop import StopReason
 
 if TYPE_CHECKING:
     from rdimport.config import Settings
@@ -39,6 +40,8 @@ def execute(args: WorkerArguments) -> int:
     def run_job(job: str, stop: StopRequest) -> JobEnd:
         try:
             with starts.one() as place:
+                if stop.is_set():  # while it waited: nothing began, and others may have it
+                    return _not_begun()
                 seen = partial(_sends, place)
                 ended = one_job.told_of(settings, job, stop, wait=_LEASES_LAST, on_event=seen)
         except RdimportError as error:  # not even its command line could be made
@@ -50,15 +53,8 @@ def execute(args: WorkerArguments) -> int:
         return _as_end(ended)
 
     worker = fleet.Worker(url, args.slots, plans, run_job, told=_tell, troubled=print_error)
-    say(
-        [
-            _(
-                "Worker {name} takes jobs from {where}.",
-                name=worker.name,
-                where=fleet_needs.store(url),
-            )
-        ]
-    )
+    shown = fleet_needs.store(url)
+    say([_("Worker {name} takes jobs from {where}.", name=worker.name, where=shown)])
     flush_output()
     with fleet_needs.queue_explained():
         worker.run(once=args.once)
@@ -87,6 +83,12 @@ def _plans(settings: Settings) -> list[Plan]:
         moves = settings.value(job, "max_duration")[0] is None
         found.append(Plan(job, settings.account_of(job)[0], its.every, moves))
     return found
+
+
+def _not_begun() -> JobEnd:
+    from rdimport.fleet import JobEnd  # noqa: PLC0415
+
+    return JobEnd(ExitCode.STOPPED, StopReason.SIGNAL)
 
 
 def _as_end(ended: one_job.Ended) -> JobEnd:

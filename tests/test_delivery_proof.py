@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -33,6 +35,7 @@ from proof.scenario import (
 )
 from proof.verdicts import Verdict, keep, kept, kind_of
 from proof.whole import parts
+from support.command import unmeasured
 
 from rdimport.core.row import State
 from rdimport.ledger import (
@@ -94,6 +97,26 @@ def test_the_whole_proof_has_each_part_of_the_promise() -> None:
     assert len(files) >= 6
     assert all(file.exists() for file in files)
     assert {"tests.proof", "tests.proof.fleet", "postgres", "hypothesis"} <= set(words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("tests.proof", "--quick", "--first", "1016", "--seeds", "1"),
+        ("tests.proof.fleet", "--help"),
+        ("tests.proof.whole", "--help"),
+    ],
+)
+def test_each_part_of_the_proof_starts_as_make_starts_it(words: tuple[str, ...]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", *words],
+        cwd=Path(__file__).parents[1],
+        env=unmeasured(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_seed_always_makes_the_same_scenario() -> None:

@@ -27,8 +27,6 @@ from random import Random
 from subprocess import DEVNULL, Popen, TimeoutExpired
 from typing import Final
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 from support.cable import TO_CLIENT, TO_SERVER, Cable, cable
 from support.lists import MAPPING, people
 from support.postgres import Server, serving

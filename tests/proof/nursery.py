@@ -17,13 +17,11 @@ import resource
 import select
 import signal
 import sys
-from pathlib import Path
 from typing import Any, Self
 
 from support.processes import dies_with_us
 
-_TESTS = str(Path(__file__).parents[1])
-_CODE = f"import sys; sys.path.append({_TESTS!r}); from tests.proof.nursery import serve; serve()"
+_CODE = "from tests.proof.nursery import serve; serve()"
 
 
 class Nursery:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
@@ -13,9 +12,6 @@ from pathlib import Path
 from typing import Any, Self
 
 import psycopg
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
 from support.pooler import PGBOUNCER, pooled
 from support.postgres import Server
 from support.waiting import until

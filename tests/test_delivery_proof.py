@@ -19,6 +19,7 @@ from proof.books import Start
 from proof.checker import Checker, Ended
 from proof.competition import ACTS, MOMENTS, TO_ALL
 from proof.endpoint import AMBIGUOUS, NOT_NOW, Endpoint, Fault, Receipt
+from proof.group import sent_over
 from proof.losses import BETWEEN, LOSSES
 from proof.oracle import NEVER, Known, Past, again, ends, wanted, wish
 from proof.rows import Key, Row, Sheet, canonical, merged
@@ -338,6 +339,14 @@ def test_the_oracle_lets_competitors_send_another_row_of_a_person_and_never_the_
     assert again(sends, [receipt(ANA, Fault.ACCOUNT)], [], rows) is None
     refused = Known("refused", "", 0)
     assert ends(refused, [taken, denied], 0, strict=True) == {Known("accepted", "u", 0)}
+
+
+def test_only_requests_after_an_accepted_one_may_take_a_conversion_from_its_run() -> None:
+    a, b = (receipt(ANA, Fault.ACCEPT, stored=True, text=text) for text in "ab")
+    denied = receipt(ANA, Fault.REFUSE, uuid="")
+    assert sent_over({ANA: [a], BIA: [denied, a]}) == 0
+    assert sent_over({ANA: [a, b], BIA: [denied, a, b]}) == 2
+    assert sent_over({ANA: [denied, denied]}) == 0
 
 
 def test_the_oracle_chooses_among_rows_of_one_conversion_as_the_mapping_says() -> None:

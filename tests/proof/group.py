@@ -12,6 +12,7 @@ from .books import Start
 from .checker import FAILED, STATES, Checker, Ended, Run, in_doubt
 from .endpoint import ACCEPTED, Receipt
 from .oracle import DOUBT, NEVER, Past, again, wanted
+from .rows import Key
 
 NOTHING_SENT = (2, 75)
 
@@ -85,17 +86,17 @@ def _alone(checker: Checker, run: Run, process: int, ended: Ended) -> None:
     failed = any(told[state] for state in FAILED)
     code = 3 if told["pending"] or not whole else 1 if failed else 0
     checker.must(ended.code in (code, 3), f"exit code {ended.code} for {told}")
-    _figures_are_true(checker, told, mine, _sent_over(run))
+    _figures_are_true(checker, told, mine, sent_over(run.got))
     if whole:
         checker.failures_are_true(run, told, counts, None)
 
 
-def _sent_over(run: Run) -> int:
+def sent_over(got: Mapping[Key, list[Receipt]]) -> int:
     """How many requests came for conversions that were accepted already: changed rows, as
     `_sent_once` has seen to. Such a conversion counts for the run that sent it last.
     """
     later = 0
-    for receipts in run.got.values():
+    for receipts in got.values():
         accepted = [one.fault in ACCEPTED and one.answered for one in receipts]
         later += len(receipts) - accepted.index(True) - 1 if any(accepted) else 0
     return later

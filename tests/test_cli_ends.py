@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import signal
+import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -12,7 +13,8 @@ from pathlib import Path
 import pytest
 from support.command import Desk
 from support.lists import MAPPING, people
-from support.waiting import until
+from support.processes import ending_with_us
+from support.waiting import PATIENCE, until
 
 from rdimport.ledger import store_of
 from rdimport.sandbox import Faults
@@ -92,3 +94,47 @@ def test_json_has_its_object_also_where_the_ledger_was_lost(
     states = ("accepted", "already_imported", "duplicate", "invalid", "refused", "uncertain")
     assert sum(summary[state] for state in (*states, "pending")) == summary["rows"] == ROWS
     assert summary["run_id"] in lost.err
+
+
+INTERRUPTED = "Interrupted. The same command goes on where it was: no row is sent twice."
+AFTER_ITS_END = """
+import atexit
+atexit.register(os.kill, os.getpid(), signal.SIGINT)
+"""
+IN_A_FINALIZER = """
+class Interrupted:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+
+class Screen(io.StringIO):
+    def write(self, text):
+        Interrupted()
+        while True:
+            time.sleep(0.01)
+
+sys.stdout = Screen()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a process there cannot send itself Ctrl+C")
+@pytest.mark.parametrize(
+    ("when", "code", "said"),
+    [
+        (AFTER_ITS_END, 0, ""),
+        (IN_A_FINALIZER, 3, f"rdimport: {INTERRUPTED}\n"),
+    ],
+    ids=["end", "finalizer"],
+)
+def test_ctrl_c_shows_no_stack_wherever_it_falls(when: str, code: int, said: str) -> None:
+    rest = "from rdimport.cli import main\nsys.argv = ['rdimport', '--version']\nsys.exit(main())"
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", f"import io, os, signal, sys, time\n{when}\n{rest}"],
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+        preexec_fn=ending_with_us(),
+    )
+    assert done.returncode == code
+    assert done.stderr == said

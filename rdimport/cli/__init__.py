@@ -21,6 +21,7 @@ from typing import Final
 from rdimport.cli import keys
 from rdimport.cli.arguments import Command, StateArguments, read
 from rdimport.cli.grammar import is_file, translated
+from rdimport.cli.interrupts import interruptible
 from rdimport.cli.options import language_in, parser
 from rdimport.cli.streams import flush_output, print_error, say, speaking
 from rdimport.core import messages
@@ -43,10 +44,15 @@ modules are loaded, none of which finds anything: a seventh of a start."""
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code (see `errors.ExitCode`)."""
-    words = sys.argv[1:] if arguments is None else list(arguments)
-    if arguments is None:  # our own process: at its end, nobody looks through what is left
-        atexit.register(gc.freeze)
-        os.umask(os.umask(0o077) | 0o022)  # a service without one made folders that all may write
+    if arguments is not None:
+        return _spoken(list(arguments))
+    atexit.register(gc.freeze)  # our own process: at its end, nobody looks through what is left
+    os.umask(os.umask(0o077) | 0o022)  # a service without one made folders that all may write
+    with interruptible():
+        return _spoken(sys.argv[1:])
+
+
+def _spoken(words: list[str]) -> int:
     gc.set_threshold(_NEW_OBJECTS, *gc.get_threshold()[1:])
     try:
         lang = language_in(words)

@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
 
-from .nursery import Nursery
 from .play import play
 from .shared import Lane
 from .verdicts import UNTRUTHS, Verdict, kept, kind_of
@@ -72,15 +71,15 @@ async def play_all(
     left, end = iter(seeds), time.monotonic() + minutes * 60
     verdicts: list[Verdict] = []
 
-    async def work(nursery: Nursery | None) -> None:
+    async def work() -> None:
         with Lane() if shared else nullcontext() as lane:
-            await work_in(lane, nursery)
+            await work_in(lane)
 
-    async def work_in(lane: Lane | None, nursery: Nursery | None) -> None:
+    async def work_in(lane: Lane | None) -> None:
         for seed in left:
             if time.monotonic() > end:
                 return
-            verdict = await play(seed, keep, nursery, lane)
+            verdict = await play(seed, keep, lane, quick=quick)
             verdicts.append(verdict)
             if log is not None:
                 keep_verdict(log, verdict)
@@ -89,8 +88,7 @@ async def play_all(
             if sys.stderr.isatty() or seed % 10 == 0:
                 print(f"seed {seed}", end="\r" if sys.stderr.isatty() else "\n", file=sys.stderr)
 
-    async with Nursery() if quick else nullcontext() as nursery:
-        await asyncio.gather(*(work(nursery) for _ in range(jobs)))
+    await asyncio.gather(*(work() for _ in range(jobs)))
     return sorted(verdicts, key=lambda verdict: verdict.seed)
 
 

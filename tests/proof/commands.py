@@ -6,46 +6,69 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import sys
 import zipfile
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-from support.processes import ending_with_us
+from support.forks import Copy
+from support.processes import ending_with_us, no_file_beyond
 
 from .checker import Ended
-from .nursery import no_file_beyond
 from .scenario import Interruption
 
-
-def _opened(path: str) -> BinaryIO:
-    return Path(path).open("wb")
+_NOTHING = subprocess.DEVNULL
 
 
-async def launched(**wanted: Any) -> tuple[int, asyncio.Future[int]]:
-    """The command in full, as somebody types it. Where files must stay small, it is not measured:
-    the limit would be one for the measurement's file too.
+def started(
+    words: list[str],
+    env: dict[str, str],
+    *,
+    home: Path,
+    said: Sequence[Path],
+    file_size: int | None,
+    quick: bool,
+) -> subprocess.Popen[str]:
+    """A command whose two outputs are `said`: in full, as somebody types it, or `quick`, a copy of
+    a process, which cannot show a signal during the imports.
+
+    Where files must stay small, one in full is not measured: the limit would be one for the
+    measurement's file too.
     """
-    size, env = wanted["file_size"], wanted["env"]
-    if size is not None:
-        env = {name: value for name, value in env.items() if "COVERAGE" not in name}
     with ExitStack() as stack:
-        out, err = (stack.enter_context(_opened(wanted[name])) for name in ("out", "err"))
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "rdimport",
-            *wanted["words"],
-            cwd=wanted["cwd"],
-            env=env,
-            stdin=asyncio.subprocess.DEVNULL,
+        out, err = (stack.enter_context(path.open("wb")) for path in said)
+        if quick and sys.platform == "linux":
+            return Copy(
+                words,
+                cwd=home,
+                env=env,
+                stdin=_NOTHING,
+                stdout=out,
+                stderr=err,
+                file_size=file_size,
+            )
+        small = [] if file_size is None else [partial(no_file_beyond, file_size)]
+        return subprocess.Popen(
+            [sys.executable, "-m", "rdimport", *words],
+            cwd=home,
+            env={name: value for name, value in env.items() if not small or "COVERAGE" not in name},
+            stdin=_NOTHING,
             stdout=out,
             stderr=err,
-            preexec_fn=ending_with_us(*[] if size is None else [partial(no_file_beyond, size)]),
+            text=True,
+            preexec_fn=ending_with_us(*small),
         )
-    return process.pid, asyncio.ensure_future(process.wait())
+
+
+async def end_of(process: subprocess.Popen[str]) -> int:
+    """Its exit code."""
+    while process.poll() is None:  # noqa: ASYNC110  the system tells of it in no better way
+        await asyncio.sleep(0.01)
+    return int(process.returncode)
 
 
 def files(home: Path, told: dict[str, Any]) -> dict[str, object]:

@@ -17,13 +17,12 @@ from typing import Any
 
 from .books import Start
 from .checker import Checker, Ended, Run
-from .commands import ended_as, files, launched, signalled
+from .commands import end_of, ended_as, files, signalled, started
 from .competition import Competition
 from .endpoint import Endpoint
 from .group import judge
 from .ledgers import Files
 from .losses import LOSSES
-from .nursery import Nursery
 from .perils import Perils
 from .rivals import Rivals
 from .rows import COLUMNS, Key, Row, Sheet, number_of, written
@@ -39,15 +38,18 @@ HUNG_AFTER = 90.0
 async def play(
     seed: int,
     keep: Path | None = None,
-    nursery: Nursery | None = None,
     lane: Lane | None = None,
+    *,
+    quick: bool = False,
 ) -> Verdict:
-    """Play a seed; with a `lane` its ledger is in PostgreSQL. What failed is kept in `keep`."""
+    """Play a seed; with a `lane` its ledger is in PostgreSQL. What failed is kept in `keep`;
+    `quick`: commands are forked.
+    """
     plan = scenario(seed, shared=lane is not None)
     home = Path(tempfile.mkdtemp(prefix=f"rdimport-proof-{seed}-"))
     keeper = Files(home) if lane is None else Database(home, lane, through_pooler=plan.pooled)
     try:
-        verdict = await _Play(plan, home, nursery, keeper).all_rounds()
+        verdict = await _Play(plan, home, keeper, quick=quick).all_rounds()
         if verdict.untruths and keep is not None:
             shutil.copytree(home, keep / f"seed-{seed}", dirs_exist_ok=True)
         return verdict
@@ -59,12 +61,12 @@ async def play(
 
 class _Play:
     def __init__(
-        self, plan: Scenario, home: Path, nursery: Nursery | None, keeper: Files | Database
+        self, plan: Scenario, home: Path, keeper: Files | Database, *, quick: bool
     ) -> None:
         self.keeper = keeper
         self.plan = plan
         self.home = home
-        self.nursery = nursery
+        self.quick = quick
         self.commands = iter(range(1000))
         self.chance = Random(plan.seed + 1)  # noqa: S311
         self.lists = dict(plan.lists)
@@ -318,15 +320,16 @@ class _Play:
         began: Callable[[int], object] = lambda _: None,
     ) -> Ended:
         number = next(self.commands)
-        wanted = {
-            "words": words,
-            "cwd": str(self.home),
-            "out": str(self.home / f"out-{number}.txt"),
-            "err": str(self.home / f"err-{number}.txt"),
-            "file_size": start.turn.file_size if start else None,
-            "env": env,
-        }
-        pid, code = await (self.nursery.start(**wanted) if self.nursery else launched(**wanted))
+        said = [self.home / f"{where}-{number}.txt" for where in ("out", "err")]
+        process = started(
+            words,
+            env,
+            home=self.home,
+            said=said,
+            file_size=start.turn.file_size if start else None,
+            quick=self.quick,
+        )
+        pid, code = process.pid, asyncio.ensure_future(end_of(process))
         if start is not None:
             start.process = pid
             self.starts[pid] = start
@@ -339,12 +342,8 @@ class _Play:
             os.kill(pid, signal.SIGKILL)
         ended = await code
         interrupting.cancel()
-        said = self._said(number, "out"), self._said(number, "err")
-        return ended_as(ended, *said, not over, told if sent.is_set() else None)
-
-    def _said(self, number: int, where: str) -> bytes:
-        path = self.home / f"{where}-{number}.txt"
-        return path.read_bytes() if path.exists() else b""  # it may have died before its first word
+        out, err = (path.read_bytes() for path in said)
+        return ended_as(ended, out, err, not over, told if sent.is_set() else None)
 
     def _environment(self, key: str, user: str, ledger: str) -> dict[str, str]:
         return os.environ | {

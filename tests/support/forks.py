@@ -27,7 +27,7 @@ from pkgutil import walk_packages
 from typing import Any, Final
 
 import rdimport
-from support.processes import dies_with_us, take_terminal
+from support.processes import dies_with_us, no_file_beyond, take_terminal
 
 _PR_SET_CHILD_SUBREAPER: Final = 36
 """From Linux' <linux/prctl.h>."""
@@ -71,7 +71,13 @@ def can_copy(environment: Mapping[str, str]) -> bool:
 
 
 class Copy(subprocess.Popen[str]):
-    """A command; its arguments are those of `rdimport`, all else is as in `subprocess.Popen`."""
+    """A command; its arguments are those of `rdimport`, all else is as in `subprocess.Popen`. A
+    write that makes a file larger than `file_size` fails.
+    """
+
+    def __init__(self, args: list[str], *, file_size: int | None = None, **more: Any) -> None:
+        self._file_size = file_size
+        super().__init__(args, **more)
 
     def _execute_child(self, args: Any, *more: Any) -> None:
         cwd, environment = more[4:6]
@@ -80,7 +86,9 @@ class Copy(subprocess.Popen[str]):
             number if found == -1 else found
             for number, found in enumerate((pipes[0], pipes[3], pipes[5]))
         ]
-        self.pid = _server().copy(args, cwd, environment, streams, in_session=more[20])
+        self.pid = _server().copy(
+            args, cwd, environment, streams, in_session=more[20], file_size=self._file_size
+        )
         self._child_created = True
         self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]  private, alike since 3.11
 
@@ -106,10 +114,11 @@ class _Server:
         streams: list[int],
         *,
         in_session: bool,
+        file_size: int | None,
     ) -> int:
         """The number of the new process, a child of this one."""
         deaf = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-        told = [words, str(folder), dict(environment), os.getpid(), deaf, in_session]
+        told = [words, str(folder), dict(environment), os.getpid(), deaf, in_session, file_size]
         wanted = json.dumps(told).encode()
         with _adopting():
             socket.send_fds(self._socket, [wanted], streams)
@@ -154,7 +163,8 @@ def _serve(control: socket.socket) -> list[str] | None:
                 os._exit(0)
             os.close(told)
             os.close(tell)
-            words, folder, environment, parent, deaf, in_session = json.loads(message)
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # as long as Python would not be up yet
+            words, folder, environment, parent, deaf, in_session, size = json.loads(message)
             while os.getppid() == middle:
                 os.sched_yield()
             dies_with_us(parent)
@@ -170,6 +180,8 @@ def _serve(control: socket.socket) -> list[str] | None:
             os.chdir(folder)
             os.environ.clear()
             os.environ.update(environment)
+            if size is not None:
+                no_file_beyond(size)
             return list(words)
         for number in (*streams, tell):
             os.close(number)
@@ -204,6 +216,7 @@ def _main() -> None:
     words = _serve(control)
     if words is not None:
         sys.argv[1:] = words
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             runpy.run_module("rdimport", run_name="__main__", alter_sys=True)
         except SystemExit as end:

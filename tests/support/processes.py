@@ -49,3 +49,11 @@ def take_terminal() -> None:
         import termios  # noqa: PLC0415  POSIX's
 
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+def no_file_beyond(size: int) -> None:
+    """As on a full disk: a write of this process that makes a file larger fails."""
+    if sys.platform != "win32":
+        import resource  # noqa: PLC0415  POSIX's
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))

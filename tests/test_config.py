@@ -256,3 +256,21 @@ def test_a_shared_ledger_is_an_option_of_each_job(tmp_path: Path) -> None:
     url = "postgresql://me@db.example.com:5433/leads?sslmode=require"
     text = RIGHT.replace("[defaults]", f'[defaults]\nledger = "{url}"')
     assert f"--ledger={url}" in load(written(tmp_path, text)).words("fair")
+
+
+def test_a_database_is_no_state_directory(tmp_path: Path) -> None:
+    text = RIGHT.replace("[defaults]", '[defaults]\nstate_dir = "postgresql://me:s3cret@db/leads"')
+    (told,) = refusal(tmp_path, text)
+    assert "belongs into `ledger`" in told
+    assert "s3cret" not in told
+
+
+@pytest.mark.parametrize("text", ["a = " + "9" * 5000, RIGHT + "limit = " + "9" * 5000])
+def test_a_number_of_thousands_of_digits_is_no_bug(tmp_path: Path, text: str) -> None:
+    (told,) = refusal(tmp_path, text)
+    assert "not TOML" in told
+
+
+def test_a_time_of_thousands_of_years_is_none(tmp_path: Path) -> None:
+    (told,) = refusal(tmp_path, RIGHT + 'max_duration = "999999d"\n')
+    assert "no time" in told

@@ -20,7 +20,7 @@ from rdimport.core.quota import Quota
 from rdimport.core.row import State
 from rdimport.destination import Destination
 from rdimport.destination.rdstation.custom_fields import CustomFields
-from rdimport.ledger import see_which, store_of
+from rdimport.ledger import see_which, store_of_run
 from rdimport.mapping import Mapping, loaded_once
 from rdimport.plan.corrected import Corrections
 from rdimport.plan.departure import Departure, go
@@ -119,8 +119,8 @@ def check(
     people = Suppression.read(_names(suppress))
     book, preview = CheckTally(), Preview()
     with ExitStack() as stack:
-        place = ledger or state_dir
-        store = None if place is None else store_of(place, ledger_key)
+        named = ledger is not None or state_dir is not None
+        store = store_of_run(ledger, state_dir or "", ledger_key) if named else None
         known = known_before(to, store, frozenset(resend), mapping, stack, not_proved=not_proved)
         memory = known.memory if known else no_history(frozenset(resend), mapping)
         corrections = Corrections(mapping, known.ledger, known.destination) if known else None
@@ -284,7 +284,7 @@ async def run_async(
 
     read_mapping, custom_fields, name = _loaded(mapping, custom_fields)
     state_dir = default_state_dir() if state_dir is None else Path(state_dir)
-    store = store_of(ledger or state_dir, ledger_key)
+    store = store_of_run(ledger, state_dir, ledger_key)
     if not sandbox:
         see_which(state_dir, store, shared=ledger is not None)
     options = RunOptions(

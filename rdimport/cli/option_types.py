@@ -5,16 +5,23 @@ Error messages do not repeat the value, which may be a key typed in the wrong pl
 
 from __future__ import annotations
 
+import math
 import re
 from argparse import ArgumentTypeError
 from datetime import datetime, timedelta, timezone
+from typing import Final
 
 from rdimport.core.messages import Language, _
+
+_LONGEST: Final = 365_250 * 86_400.0
+"""A thousand years in seconds: what is longer cannot be subtracted from a date."""
+
+_DIGITS: Final = 18
 
 
 def positive(text: str) -> int:
     """An integer above 0."""
-    if not text.isascii() or not text.isdigit() or int(text) == 0:
+    if not text.isascii() or not text.isdigit() or len(text) > _DIGITS or int(text) == 0:
         raise ArgumentTypeError(_("is no whole number above 0"))
     return int(text)
 
@@ -22,9 +29,11 @@ def positive(text: str) -> int:
 def seconds(text: str) -> float:
     """A duration such as 2h, in seconds; a bare number means seconds."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|min|h|d)?", text.strip().lower())
-    if match is None:
+    units = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
+    found = float(match[1]) * units[match[2] or "s"] if match else math.inf
+    if found > _LONGEST:
         raise ArgumentTypeError(_("is no time: write 90d, 2h, 45m or 30s"))
-    return float(match[1]) * {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}[match[2] or "s"]
+    return found
 
 
 def some_seconds(text: str) -> float:

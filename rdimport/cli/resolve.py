@@ -256,9 +256,10 @@ def state_dir(args: StateArguments) -> Path:
 
 def store(args: StateArguments) -> Store:
     """The store of the ledger."""
-    from rdimport.ledger import store_of  # noqa: PLC0415  it costs time
+    from rdimport.ledger import store_of_run  # noqa: PLC0415  it costs time
 
-    return store_of(ledger(args) or state_dir(args), keys.of_ledger())
+    shared = ledger(args)
+    return store_of_run(shared, "" if shared else state_dir(args), keys.of_ledger())
 
 
 def ledger(args: SharedArguments) -> str | None:

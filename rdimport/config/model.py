@@ -47,7 +47,7 @@ def _of_form(pattern: str, sentence: str) -> Callable[[object], object]:
 
 
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
-_TIME: Final = r"[0-9]+(?:\.[0-9]+)?(?:s|m|min|h|d)"
+_TIME: Final = r"[0-9]{1,5}(?:\.[0-9]+)?(?:s|m|min|h|d)"
 Time = Annotated[
     str, BeforeValidator(_of_form(_TIME, untranslated('no time: write "2h", "45m" or "30s"')))
 ]
@@ -86,6 +86,15 @@ Database = Annotated[
                 'no database: write "postgresql://USER@HOST/DATABASE"; a password belongs into '
                 "~/.pgpass"
             ),
+        )
+    ),
+]
+Folder = Annotated[
+    Text,
+    BeforeValidator(
+        _of_form(
+            r"(?!\s*[A-Za-z][A-Za-z0-9+.-]+:/)[\s\S]*",
+            untranslated("no folder: an address of a database belongs into `ledger`"),
         )
     ),
 ]
@@ -153,7 +162,7 @@ class Common(_Table):
 
     lang: Literal["en", "pt-BR"] | None = Field(default=None, description="language of reports")
     report_dir: Text | None = Field(default=None, description="gets a folder for each run")
-    state_dir: Text | None = Field(default=None, description="folder of the ledger")
+    state_dir: Folder | None = Field(default=None, description="folder of the ledger")
     ledger: Database | None = Field(
         default=None,
         description="ledger that machines share: `postgresql://USER@HOST/DATABASE`",

@@ -80,7 +80,7 @@ def read(path: Path) -> str:
 def _document(path: Path, text: str) -> Document:
     try:
         data = _plain(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # a TOMLDecodeError, or a number of thousands of digits
         found = _AT.match(str(error))
         what, place = str(error), (1, 1)
         if found:

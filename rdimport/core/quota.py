@@ -29,7 +29,7 @@ class Quota:
         """Parse `120/min`, `2/s`, `500/h`; None for `none`. Raises ValueError for anything else."""
         if text.strip().lower() == "none":
             return None
-        match = re.fullmatch(r"\s*(\d+)\s*/\s*([a-z]+)\s*", text.lower())
+        match = re.fullmatch(r"\s*(\d{1,9})\s*/\s*([a-z]+)\s*", text.lower())
         if match is None or match[2] not in _UNITS or int(match[1]) == 0:
             raise ValueError(
                 _("not a quota: “{text}” (write 120/min, 2/s, 500/h or none)", text=text)

@@ -28,6 +28,7 @@ from rdimport.ledger.opening import (
     open_ledger,
     see_which,
     store_of,
+    store_of_run,
 )
 from rdimport.ledger.parts import CorrectionBooks
 from rdimport.ledger.port import Ledger, Run, Store
@@ -102,6 +103,7 @@ __all__ = [
     "refuse_unrecognised",
     "see_which",
     "store_of",
+    "store_of_run",
     "text_of",
     "wait_for",
     "wrong_column",

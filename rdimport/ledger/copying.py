@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rdimport.core.errors import Bug, LedgerBusyError, UsageError
 from rdimport.core.messages import _
-from rdimport.ledger.opening import is_shared, store_of
+from rdimport.ledger.opening import is_shared, refuse_address, store_of
 from rdimport.ledger.port import Ledger, Store
 from rdimport.ledger.sqlite import files
 from rdimport.ledger.sqlite.store import SqliteStore
@@ -21,7 +21,7 @@ def copy_ledger(source: str, target: str, key: str | None = None) -> tuple[str, 
     not empty, and LedgerBusyError if a run is active that may not be.
     """
     if not is_shared(source) and not is_shared(target):
-        path, to = files.ledger_of(Path(source)), files.ledger_of(Path(target))
+        path, to = _file(source), _file(target)
         if not path.is_file():
             raise _none(source)
         files.copy(path, to)
@@ -81,13 +81,18 @@ def _store(place: str, key: str | None) -> Store:
     """The store at a place given by the user, which may be the ledger's file."""
     if is_shared(place):
         return store_of(place, key)
-    path = files.ledger_of(Path(place))
+    path = _file(place)
     if path.name != files.FILE_NAME:
         raise UsageError(
             _("{path} is not called {name}.", path=path, name=files.FILE_NAME),
             _("Copy it into a directory first: rdimport ledger copy {path} DIRECTORY", path=path),
         )
     return store_of(path.parent, key)
+
+
+def _file(place: str) -> Path:
+    refuse_address(place)
+    return files.ledger_of(Path(place))
 
 
 def _none(source: str) -> UsageError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -19,12 +20,42 @@ if TYPE_CHECKING:
 _MARK: Final = "shared-ledger"
 """In a state directory: the address of the ledger that its runs share with other machines."""
 
+_ANY_ADDRESS: Final = re.compile(r"\s*[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
+"""How an address begins, also after a path has made its `//` one `/`; not a drive of Windows."""
+
 
 def store_of(place: str | Path, key: str | None = None) -> Store:
-    """The store at a location: a state directory or a database address."""
-    if not (isinstance(place, str) and is_address(place)):
-        return SqliteStore(Path(place), partial(key_of, key), partial(_apart, key))
-    return _shared(place, key)
+    """The store at a location: a state directory or a database address.
+
+    Raises UsageError for an address of anything else.
+    """
+    if is_shared(place):
+        return _shared(str(place), key)
+    refuse_address(place)
+    return SqliteStore(Path(place), partial(key_of, key), partial(_apart, key))
+
+
+def refuse_address(folder: str | Path) -> None:
+    """Raise UsageError for an address of any kind: a folder of that name would be a new ledger,
+    which sends everybody again.
+
+    It is not repeated, as it may contain a password.
+    """
+    if _ANY_ADDRESS.match(str(folder)):
+        raise UsageError(
+            _("The ledger's place is neither a folder nor the address of a PostgreSQL database."),
+            _("Name a folder with --state-dir, or postgresql://USER@HOST/DATABASE with --ledger."),
+        )
+
+
+def store_of_run(ledger: str | None, state_dir: str | Path, key: str | None = None) -> Store:
+    """The shared ledger, if one is named, otherwise that of the state directory.
+
+    Raises UsageError if `ledger` is not an address of a database.
+    """
+    if ledger is not None:
+        _refuse_no_database(ledger)
+    return store_of(ledger or state_dir, key)
 
 
 def _apart(told: str | None) -> bytes | None:
@@ -41,6 +72,11 @@ def is_shared(place: str | Path) -> bool:
     return isinstance(place, str) and is_address(place)
 
 
+def _refuse_no_database(url: str) -> None:
+    if not is_address(url):
+        raise UsageError(_("A shared ledger is in PostgreSQL: postgresql://USER@HOST/DATABASE"))
+
+
 def _shared(url: str, key: str | None) -> PostgresStore:
     try:
         from rdimport.ledger.postgres.store import PostgresStore  # noqa: PLC0415  it is an extra
@@ -54,8 +90,7 @@ def _shared(url: str, key: str | None) -> PostgresStore:
 
 def fleet_of(url: str) -> PostgresFleet:
     """The workers of a shared ledger. Raises UsageError if it is not an address."""
-    if not is_address(url):
-        raise UsageError(_("A shared ledger is in PostgreSQL: postgresql://USER@HOST/DATABASE"))
+    _refuse_no_database(url)
     _shared(url, None)
     from rdimport.ledger.postgres.fleet import PostgresFleet  # noqa: PLC0415  it is an extra
 
@@ -78,8 +113,7 @@ def make_shared(url: str, key: str | None = None) -> Made:
     Raises UsageError if it is not an address or the ledger has another key; LedgerError for a
     database that may lose acknowledged writes.
     """
-    if not is_address(url):
-        raise UsageError(_("A shared ledger is in PostgreSQL: postgresql://USER@HOST/DATABASE"))
+    _refuse_no_database(url)
     store = _shared(url, key)
     key_file = None
     if key_of(key) is None and not store.is_there():

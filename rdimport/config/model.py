@@ -47,7 +47,7 @@ def _of_form(pattern: str, sentence: str) -> Callable[[object], object]:
 
 
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
-_TIME: Final = r"[0-9]{1,5}(?:\.[0-9]+)?(?:s|m|min|h|d)"
+_TIME: Final = r"(?:[0-9]{1,5}|[0-9]{6,9}(?=[.0-9]*(?:s|m)))(?:\.[0-9]+)?(?:s|m|min|h|d)"
 Time = Annotated[
     str, BeforeValidator(_of_form(_TIME, untranslated('no time: write "2h", "45m" or "30s"')))
 ]

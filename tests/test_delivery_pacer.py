@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from support.windows import Windows
 
-from rdimport.core.quota import Limits, Quota
+from rdimport.core.quota import Limits, Quota, share_used
 from rdimport.delivery.pacing.pacer import EvenPacer
 from rdimport.destination.rdstation.fields import PLANS
 
@@ -116,6 +116,16 @@ def test_a_quota_is_written_as_it_is_read(quota: Quota) -> None:
 def test_what_is_no_quota_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="quota"):
         Quota.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("requests", "seconds", "share"), [(40, 19.5, 1.0), (20, 19.5, 0.5), (120, 59.5, 1.0)]
+)
+def test_a_run_at_its_full_pace_uses_all_of_the_quota_and_no_more(
+    requests: int, seconds: float, share: float
+) -> None:
+    """From the first to the last of 40 requests there are 39 pauses."""
+    assert share_used(requests, seconds, 2.0) == share
 
 
 def test_every_plan_has_a_quota() -> None:

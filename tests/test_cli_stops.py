@@ -139,6 +139,19 @@ def test_a_key_of_the_crm_stops_the_run_and_is_told_apart(ready: Desk, box: Runn
     assert (done.code, done.summary["stopped_because"]) == (3, "key_of_crm")
     assert done.summary["pending"] == 60
     assert "RD Station CRM" in done.err
+    told = " ".join(ready.here("status").out.split())
+    why = "It stopped because the API key belongs to RD Station CRM. Create a key in RD Station"
+    assert 0 < told.index(why) < told.index("60 rows are left.")
+
+
+def test_status_says_why_a_run_stopped_and_no_twice_that_the_same_command_goes_on(
+    ready: Desk, box: RunningSandbox
+) -> None:
+    assert ready.do(*command("--limit", 20)).code == 3
+    told = " ".join(ready.here("status", "--lang", "pt-BR").out.split())
+    assert "Parou porque: enviou o número de linhas que --limit permite. Faltam 40 linhas." in told
+    assert "parada" in told
+    assert len(box.conversions()) == 20
 
 
 def test_an_endpoint_that_is_down_is_tried_for_a_while_then_all_rows_stay_pending(

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-from rdimport.core.messages.codes import Code
-from rdimport.core.messages.reasons import Reason, detail, explain, reason
-from rdimport.core.row import Problem
-from rdimport.core.stop import StopReason
+from rdimport.core.messages.reasons import Reason
 from rdimport.ledger import Example, MappingRecord, Minute, Run
 from rdimport.report.reread import Reread, reread
+from rdimport.report.stop_reason import why
 from rdimport.report.summary import RunSummary, summarise
 
 EXAMPLES = 3
@@ -58,24 +55,3 @@ def load_report_data(run: Run, folder: Path) -> ReportData:
         unread,
         run.warned(),
     )
-
-
-_SAID: Final = (StopReason.ENDPOINT_DOWN, StopReason.WRONG_ENDPOINT, StopReason.CERTIFICATE)
-"""Stop reasons whose sentence ends with the detail that was met."""
-
-
-def why(summary: RunSummary, lang: str) -> Reason | None:
-    """The sentence for a stop reason; an unknown one is shown as it is."""
-    stopped_because = summary.stopped_because
-    if stopped_because is None:
-        return None
-    code, named = f"stop.{stopped_because}", summary.base_url
-    if reason(code, lang) is None:
-        code, named = Code.STOP_ERROR, stopped_because
-    found = reason(code, lang)
-    if found is None:
-        return None
-    sentence = explain(Problem(code, detail=named), lang)
-    if stopped_because in _SAID and summary.stopped_by:
-        sentence += f": {detail(summary.stopped_by, lang)}"
-    return found._replace(sentence=sentence)

@@ -15,9 +15,11 @@ from rdimport.core.messages.written import minute
 from rdimport.core.quota import share_used
 from rdimport.core.row import FAILED, State
 from rdimport.core.shell import joined
+from rdimport.core.stop import StopReason
 from rdimport.destination.address import is_loopback
 from rdimport.ledger import Ledger, Run, RunFacts, RunRecord
 from rdimport.report.next_steps import Ended, Step, steps
+from rdimport.report.stop_reason import in_words
 from rdimport.report.words import Words
 
 
@@ -65,6 +67,17 @@ class RunStatus:
         then = [step._asdict() for step in self.then]
         return {**asdict(self), "then": then, "rows": sum(self.counts.values())}
 
+
+_JUST_AGAIN: Final = frozenset(
+    {
+        StopReason.SIGNAL,
+        StopReason.MAX_DURATION,
+        StopReason.LEAD_QUOTA,
+        StopReason.LEASE,
+        StopReason.LIMIT,
+    }
+)
+"""Reasons after which the same command is all there is to do."""
 
 LATEST: Final = 10
 """Number of runs listed by default."""
@@ -202,10 +215,20 @@ def _steps(
     done = tuple(map(words, ("next.done", "next.sandbox_done", "next.none_sent")))
     found = [step for step in steps(ended, words) if step.sentence not in done]
     if run.read_to_end and run.counts[State.PENDING]:
-        found[0] = found[0]._replace(sentence=f"{_left(run)} {found[0].sentence}")
+        told = " ".join((*_stopped(run, record.base_url, words), _left(run), found[0].sentence))
+        found[0] = found[0]._replace(sentence=told)
     if lost and not run.forgotten:
         found.append(_written_again(run, report.parent.parent, location_options))
     return found
+
+
+def _stopped(run: RunStatus, base_url: str, words: Words) -> Iterator[str]:
+    """Why it stopped, and what to do before its command is typed again, if anything."""
+    found = in_words(run.stopped_because, base_url, None, words.lang)
+    if run.where == "stopped" and found is not None:
+        yield words("stopped", reason=found.sentence)
+        if run.stopped_because not in _JUST_AGAIN:
+            yield f"{found.remedy[0].upper()}{found.remedy[1:]}."
 
 
 def _left(run: RunStatus) -> str:

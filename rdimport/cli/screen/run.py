@@ -12,10 +12,10 @@ from rdimport.core.messages.reasons import explain, remedy
 from rdimport.core.row import State
 from rdimport.core.visible import Shown, shown
 from rdimport.ledger import Example
-from rdimport.report.data import why
 from rdimport.report.html.page import pace_facts
 from rdimport.report.html.privacy import discreet
 from rdimport.report.next_steps import steps
+from rdimport.report.stop_reason import why
 from rdimport.report.summary import RunSummary
 from rdimport.report.words import Words
 

@@ -279,6 +279,7 @@ def test_a_contact_shows_its_fields_its_timeline_and_what_was_dropped(
         raw = re.search(r'"(/sandbox/conversions/\d+/raw)"', html)
         assert raw is not None
         assert json.loads(browser.get(raw[1]))["payload"]["city"] == "Recife"
+        assert "1 dropped" in html
         assert "cf_interese" in browser.get("/")
 
 

@@ -147,7 +147,9 @@ class _Page:
         most = max(counts.values(), default=1)
         for code, rows in list(counts.items())[:_KINDS]:
             head = f"{words.number(rows)} × {_title(self._story.examples[code], words)}"
-            yield f'<section class="problem"><h3>{escape(head)} <code>{escape(code)}</code></h3>'
+            doubt = " uncertain" if code.startswith("uncertain.") else ""
+            yield f'<section class="problem{doubt}"><h3>{escape(head)} <code>{escape(code)}</code>'
+            yield "</h3>"
             yield f'<div class="share"><span style="width: {rows / most:.1%}"></span></div>\n<ul>'
             for example in self._story.examples[code]:
                 problem = self._shown(example.problem)

@@ -210,7 +210,11 @@ def _timeline(
                     "a",
                     tag("b", event["identifier"]),
                     tag("span", view.time(event["at"]), f" · {event['key_name']}", class_="faint"),
-                    tag("span", f"{len(lost)} {view.say('dropped')}", class_="chip warn")
+                    tag(
+                        "span",
+                        view.say("{n} dropped", n=view.number(len(lost))),
+                        class_="chip warn",
+                    )
                     if lost
                     else None,
                     href=view.link(f"/sandbox/contacts/{one.id}", event=event["id"]) + "#request",

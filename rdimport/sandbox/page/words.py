@@ -36,7 +36,7 @@ REASONS: Final = {
     "not_json": "The body is not JSON: {detail}.",
     "quota": "The account's quota of {detail} is used up.",
     "lead": "More than {detail} requests for this e-mail in 24 hours.",
-    "fault": "A fault that was asked for: {detail}.",
+    "fault": "A simulated fault: {detail}.",
 }
 """The sentence of each `replies.Reason` but `fields`, whose detail speaks for itself."""
 

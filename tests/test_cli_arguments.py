@@ -149,7 +149,7 @@ def test_a_language_may_be_asked_for_before_and_after_the_command(words: str) ->
     [
         ("--help", "uso: rdimport [-h]"),
         ("run --help", "repetir o comando continua de onde parou"),
-        ("run", "erro: faltam estes argumentos: ARQUIVO, -m/--mapping"),
+        ("run", "erro: falta informar: ARQUIVO, -m/--mapping"),
         ("run a -m b --limt 3", "opção desconhecida --limt; você quis dizer --limit?"),
         ("run a -m b --limit x", "argumento --limit: não é um número inteiro maior que 0"),
         ("run a -m b --api-key x", "a chave nunca vai na linha de comando"),

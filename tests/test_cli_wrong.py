@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+from openpyxl import Workbook
 from support.lists import MAPPING, people
 from support.samples import mapping, sample
 from support.waiting import PATIENCE
@@ -44,7 +45,12 @@ CASES = {
     "mapping: a list": mapped("- 1\n- 2\n"),
     "mapping: bytes": Case(("list.yaml",), files=(("list.yaml", b"\xff\xfe\x00\x01\x80"),)),
     "mapping: the list itself": Case(
-        ("list.csv: is a spreadsheet", "rdimport init list.csv -o list.yaml"), ("-m", "list.csv")
+        ("list.csv: is a spreadsheet", "rdimport run list.csv -m list.yaml"), ("-m", "list.csv")
+    ),
+    "mapping: a list that has none": Case(
+        ("new.csv: is a spreadsheet", "rdimport init new.csv -o new.yaml"),
+        ("-m", "new.csv"),
+        (("new.csv", people(1)),),
     ),
     "mapping: a workbook": Case(
         ("feira_abf_2026.xlsx: is a spreadsheet",), ("-m", str(sample("feira_abf_2026.xlsx")))
@@ -64,7 +70,16 @@ CASES = {
         files=(("list.yaml", MAPPING.replace("Nome}", "Nomes}")),),
     ),
     "file: not there": Case(("absent.csv",), ("absent.csv",)),
-    "file: a folder": Case((".",), (".",)),
+    "file: a folder": Case((". is a folder", "./*.csv"), (".",)),
+    "file: the mapping": Case(
+        ("list.yaml is a mapping", "rdimport run LIST -m MAPPING"), ("list.yaml",)
+    ),
+    "file: a mapping with a heading": listed(
+        f"---\n# of the fair\n\n{MAPPING}", "is a mapping", name="fair.txt"
+    ),
+    "file: settings": listed(
+        '# all of it\n[accounts.acme]\nplan = "pro"\n', "rdimport jobs run", name="rdimport.toml"
+    ),
     "file: no match": Case(("*.tsv",), ("*.tsv",)),
     "file: empty": listed(b"", name="empty.csv"),
     "file: header only": listed("E-mail,Nome\n"),
@@ -99,6 +114,7 @@ CASES = {
     "timeout: none": Case(("--timeout",), ("--timeout", "0s"), usage=True),
     "resend: unknown": Case(("--resend",), ("--resend", "all"), usage=True),
     "option: unknown": Case(("--fast",), ("--fast",), usage=True),
+    "option: a letter": Case(("-q; did you mean --quiet?",), ("-q",), usage=True),
     "sandbox: and an address": Case(
         ("--sandbox", "--base-url"), ("--sandbox", "--base-url", "http://127.0.0.1:1")
     ),
@@ -393,3 +409,25 @@ def test_a_key_that_systemd_hands_over_may_show_a_right_of_the_group(
     assert desk.do(*words, "--quota", "none").code == 0
     (desk.home / "credentials" / "key").chmod(0o444)
     assert desk.do(*words).code == 2
+
+
+def test_a_file_that_cannot_be_written_is_told_with_another_place_to_name(desk: Desk) -> None:
+    desk.write("list.csv", people(1))
+    for words, option in (
+        (("init", "list.csv", "-o", "list.csv/list.yaml"), "-o"),
+        (("status", "--html", "list.csv/status.html"), "--html"),
+    ):
+        done = desk.do(*words)
+        assert (done.code, done.out) == (2, "")
+        assert "list.csv/" in done.err
+        assert "Not a directory" in done.err
+        assert f"that you may write to with {option}" in done.err
+        assert "[Errno" not in done.err
+
+
+def test_a_sheet_is_no_masculine_in_portuguese(desk: Desk) -> None:
+    book = Workbook()
+    book.worksheets[0].title = "Contatos"
+    book.save(desk.home / "list.xlsx")
+    said = desk.do("check", "list.xlsx", "--lang", "pt-BR").err
+    assert "Aba “Contatos” de list.xlsx não tem nada: nem cabeçalho nem linhas." in said

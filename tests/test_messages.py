@@ -30,6 +30,7 @@ from rdimport.core.messages import (
     language_of,
     ngettext,
     speaking,
+    system,
     written,
 )
 from rdimport.core.messages.codes import Code, Detail
@@ -399,6 +400,39 @@ def test_what_the_system_says_of_a_file_is_told_in_the_readers_language() -> Non
         said = gettext("{path}: cannot be read: {strerror}", path="a.yaml", strerror=gone)
     assert said == "a.yaml: não é possível ler: arquivo ou pasta não existe"
     assert gone in gettext("{path}: cannot be read: {strerror}", path="a.yaml", strerror=gone)
+
+
+DENIED = os.strerror(errno.EACCES)
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        (None, "out.yaml cannot be written: Permission denied."),
+        ("there/out.yaml", "out.yaml cannot be written: Permission denied."),
+        (".out.yaml.1234.half", "out.yaml cannot be written: Permission denied."),
+        ("/run/other", "out.yaml cannot be written: Permission denied: /run/other."),
+    ],
+)
+def test_an_error_of_the_system_is_told_without_its_number_and_names_no_file_twice(
+    file: str | None, said: str
+) -> None:
+    error = OSError(errno.EACCES, DENIED, file)
+    for path in ("out.yaml", Path("there/out.yaml")):
+        told = gettext("{path} cannot be written: {error}.", path=path, error=error)
+        assert told.removeprefix("there/") == said
+    with speaking("pt-BR"):
+        told = gettext("{path} cannot be written: {error}.", path="out.yaml", error=error)
+    assert told == "Não é possível gravar out.yaml: " + said.split(": ", 1)[1].replace(
+        "Permission denied", "sem permissão"
+    )
+
+
+def test_windows_denies_a_file_that_excel_has_open_in_the_words_of_a_missing_permission() -> None:
+    assert "Excel" in system.words("win32")[DENIED]
+    assert system.words("linux")[DENIED] == DENIED
+    with speaking("pt-BR"):
+        assert "feche-o" in gettext(system.words("win32")[DENIED])
 
 
 def test_numbers_and_moments_are_written_as_the_language_writes_them() -> None:

@@ -38,6 +38,8 @@ _HOW_TO_GIVE_A_KEY: Final = untranslated(
 )
 
 
+_SHORT: Final = {"-q": "quiet", "-y": "yes", "-v": "version", "-V": "version"}
+"""Options of other programs that have one letter, and what they are called here."""
 _REQUIRED: Final = untranslated("the following arguments are required: %s")
 """argparse's sentence, which it translates itself."""
 
@@ -166,7 +168,8 @@ class Grammar(argparse.ArgumentParser):
             return f"{_(_HOW_TO_GIVE_A_KEY)}."
         shown = f" {name}" if _SHOWN.fullmatch(name) else ""
         names = [option.lstrip("-") for option in known if option.startswith("--")]
-        best = did_you_mean(name.lstrip("-"), names)
+        best = _SHORT.get(name, "")
+        best = best if best in names else did_you_mean(name.lstrip("-"), names)
         hint = _("did you mean {name}?", name=f"--{best}")
         if not best:
             hint = _("{command} --help lists the options.", command=self.prog)

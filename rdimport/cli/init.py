@@ -131,4 +131,7 @@ def _write(path: Path, text: str) -> None:
     except FileExistsError:
         raise _is_there(path) from None
     except OSError as error:
-        raise UsageError(_("{path} cannot be written: {error}.", path=path, error=error)) from None
+        raise UsageError(
+            _("{path} cannot be written: {error}.", path=path, error=error),
+            _("Name a file in a folder that you may write to with {option}.", option="-o"),
+        ) from None

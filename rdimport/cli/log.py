@@ -129,7 +129,8 @@ def opened(
                 _("The log file {path} is a link.", path=path), _("Name the file itself.")
             ) from None
         raise UsageError(
-            _("The log file {path} cannot be written: {error}.", path=path, error=error)
+            _("The log file {path} cannot be written: {error}.", path=path, error=error),
+            _("Name a file in a folder that you may write to with {option}.", option="--log-file"),
         ) from None
     try:
         yield LogFile(handler, clock, mask, as_json=as_json)

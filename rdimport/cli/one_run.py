@@ -104,7 +104,7 @@ def to_know(args: RunArguments, done: RunResult, gaps: tuple[str, ...]) -> Itera
     from rdimport.cli.screen.layout import canary, notes  # noqa: PLC0415
 
     custom = [name for name in done.fields if name.startswith("cf_")]
-    warned = [sentence for sentence in done.advice if custom and custom[0] in sentence]
+    warned = [f"{s[0].upper()}{s[1:]}" for s in done.advice if custom and custom[0] in s]
     yield from notes((*done.notes, *warned, *gaps))
     if args.canary and not args.sandbox:
         try:

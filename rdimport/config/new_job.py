@@ -58,7 +58,8 @@ class Added:
         except OSError as error:
             half.unlink(missing_ok=True)
             raise UsageError(
-                _("{path} cannot be written: {error}.", path=self.path, error=error)
+                _("{path} cannot be written: {error}.", path=self.path, error=error),
+                _("Correct the permissions, then type the same command again."),
             ) from None
 
 

@@ -30,12 +30,12 @@ def read_small(
     """
     if "\0" in str(path):
         raise OSError(errno.EINVAL, _("no path holds a NUL"))
+    if path.is_dir():  # which Windows opens as little as a file that may not be read
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
         seen = os.fstat(number)
         mode = seen.st_mode
-        if stat.S_ISDIR(mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if not stat.S_ISREG(mode) and not stat.S_ISFIFO(mode):
             raise OSError(errno.EINVAL, _("it is no file, but a device or a socket"))
         if look is not None:

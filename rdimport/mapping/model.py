@@ -64,9 +64,13 @@ def _text_of(path: Path) -> str:
     try:
         data = read_small(path)
     except OSError as error:
+        remedy = _("Check the path, or let `rdimport init FILE -o MAPPING` write a mapping.")
+        if isinstance(error, PermissionError):
+            remedy = _(
+                "Check its permissions, and close it if another program (Excel) has it open."
+            )
         raise MappingError(
-            _("{path}: cannot be read: {strerror}", path=path, strerror=error.strerror),
-            _("Check the path, or let `rdimport init FILE -o MAPPING` write a mapping."),
+            _("{path}: cannot be read: {strerror}", path=path, strerror=error.strerror), remedy
         ) from None
     if is_spreadsheet(path.name, data):
         raise MappingError(
@@ -75,12 +79,7 @@ def _text_of(path: Path) -> str:
                 "says what each column is.",
                 path=path,
             ),
-            _(
-                "Name the mapping with -m; to have one written, type: rdimport init {path} "
-                "-o {output}",
-                path=joined([str(path)]),
-                output=joined([str(path.with_suffix(".yaml"))]),
-            ),
+            _instead_of_a_list(path),
         )
     try:
         return data.decode("utf-8-sig")
@@ -88,6 +87,21 @@ def _text_of(path: Path) -> str:
         raise MappingError(
             _("{path}: is not UTF-8 text", path=path), _("Save the mapping as UTF-8.")
         ) from None
+
+
+def _instead_of_a_list(path: Path) -> str:
+    """What to do where a list was named as the mapping, whose own one may be beside it."""
+    mapping = path.with_suffix(".yaml")
+    names = {"path": joined([str(path)]), "output": joined([str(mapping)])}
+    if mapping.exists():
+        return _(
+            "Name the list first, and the mapping after -m: rdimport run {path} -m {output}",
+            **names,
+        )
+    return _(
+        "Name the mapping with -m; to have one written, type: rdimport init {path} -o {output}",
+        **names,
+    )
 
 
 def _places(document: Document, mapping: Mapping, name: str) -> Iterator[tuple[str, str]]:

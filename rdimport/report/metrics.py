@@ -108,5 +108,8 @@ def write(path: Path, found: Sequence[JobStatus]) -> None:
                 path=path,
                 strerror=error.strerror,
             ),
-            _("Name a file in a folder that you may write to with --metrics-file."),
+            _(
+                "Name a file in a folder that you may write to with {option}.",
+                option="--metrics-file",
+            ),
         ) from None

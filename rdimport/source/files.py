@@ -166,14 +166,15 @@ class InputFile:
             return SourceError(
                 _("{name} is not there.", name=self.name), _("Check the path and the spelling.")
             )
-        if isinstance(error, IsADirectoryError):
+        if self.path.is_dir():  # which Windows answers as a file that may not be read
             return SourceError(
                 _("{name} is a folder.", name=self.name),
-                _("Name the files in it, for example by *.csv"),
+                _("Name the files in it, for example {pattern}", pattern=f"{self.name}/*.csv"),
             )
         if isinstance(error, PermissionError):
             return SourceError(
-                _("{name} may not be read.", name=self.name), _("Check the file's permissions.")
+                _("{name} may not be read.", name=self.name),
+                _("Check its permissions, and close it if another program (Excel) has it open."),
             )
         if self.packed:
             return self._damaged()

@@ -22,6 +22,7 @@ _ADDRESS_BOOK: Final = untranslated(
     "Export the contacts as csv from the address book or mail program that they are in (in Google "
     "Contacts: Export, Google CSV)."
 )
+_COMMENTS: Final = rb"(?:#[^\n]*\n|---[^\n]*\n|[ \t\r]*\n)*+"
 _KINDS: Final = (
     Kind(
         re.compile(rb"(?i)begin:vcard\b"),
@@ -50,6 +51,17 @@ _KINDS: Final = (
         re.compile(rb'(?:\[\s*)?\{\s*(?:\}|"[^"\r\n]*"\s*:)|\[\s*(?:\]|\[|"[^"]*"\s*,)'),
         untranslated("a JSON file"),
         untranslated("Save it as xlsx or csv, with one row for each contact and a header."),
+    ),
+    Kind(
+        re.compile(_COMMENTS + rb"(?:version|conversion_identifier|fields):"
+                   rb"(?=[\s\S]*?\n(?:version|conversion_identifier|fields):)"),
+        untranslated("a mapping"),
+        untranslated("Name the list first, and the mapping after -m: rdimport run LIST -m MAPPING"),
+    ),
+    Kind(
+        re.compile(_COMMENTS + rb"\[(?:defaults|(?:accounts|jobs|notify)\.[^\]\r\n]+)\]"),
+        untranslated("a settings file"),
+        untranslated("Its jobs are run by: rdimport jobs run --config FILE"),
     ),
 )  # fmt: skip
 _BEFORE: Final = b"\xef\xbb\xbf\xff\xfe \t\r\n"

@@ -7,10 +7,11 @@ for codes, an entry has a key and a context.
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Final
 
 from rdimport.core.messages.language import LANGUAGES, language
@@ -59,16 +60,32 @@ def gettext(text: str, /, **values: object) -> str:
 
 
 def _shown(values: dict[str, object]) -> dict[str, object]:
-    return {name: _one_shown(value) for name, value in values.items()}
+    return {name: _one_shown(value, values.values()) for name, value in values.items()}
 
 
-def _one_shown(value: object) -> object:
+def _one_shown(value: object, beside: Iterable[object]) -> object:
     """Text made visible; what the system says of a file in the reader's language too."""
-    if isinstance(value, OSError) and value.strerror in SAID and value.filename is None:
-        value = value.strerror
-    if isinstance(value, str) and value in SAID and language() != "en":
-        value = catalogue(language()).gettext(SAID[value])
+    if isinstance(value, OSError) and value.strerror:
+        return shown(_of_the_system(value, beside))
+    if isinstance(value, str) and value in SAID:
+        value = _said(value)
     return shown(str(value)) if isinstance(value, str | Path) else value
+
+
+def _of_the_system(error: OSError, beside: Iterable[object]) -> str:
+    """The system's words without its number, and the file unless the sentence names it anyway: a
+    temporary file beside it says nothing.
+    """
+    said = _said(error.strerror or str(error))
+    file = PurePath(str(error.filename or "")).name
+    paths = (PurePath(str(path)).name for path in beside if isinstance(path, str | PurePath))
+    is_named = not file or any(name and name in file for name in paths)
+    return said if is_named else f"{said}: {error.filename}"
+
+
+def _said(text: str) -> str:
+    found = SAID.get(text, text)
+    return found if language() == "en" else catalogue(language()).gettext(found)
 
 
 def ngettext(one: str, many: str, number: int, /, **values: object) -> str:

@@ -51,7 +51,7 @@ def write(
         why = error.__cause__ or error
         raise UsageError(
             _("The page {path} cannot be written: {error}.", path=path, error=why),
-            _("Name a file in a folder that you may write to with --html."),
+            _("Name a file in a folder that you may write to with {option}.", option="--html"),
         ) from error
 
 

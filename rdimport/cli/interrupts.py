@@ -5,12 +5,14 @@ from __future__ import annotations
 import _thread
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
+    from types import FrameType
 
 
 @contextmanager
@@ -33,9 +35,22 @@ def interruptible() -> Iterator[None]:
 def _raised_later(what: UnraisableHookArgs) -> None:
     if what.exc_type is KeyboardInterrupt:
         with suppress(RuntimeError):  # no thread can be started any more
-            _thread.start_new_thread(_thread.interrupt_main, ())  # in this one it would come here
+            _thread.start_new_thread(_interrupt_after_callback, (_thread.get_ident(),))
     else:
         sys.__unraisablehook__(what)
+
+
+def _interrupt_after_callback(main: int) -> None:
+    """Interrupt the main thread once it has left the hook, in which it would be lost again."""
+    while _is_in_hook(sys._current_frames().get(main)):  # noqa: SLF001  documented
+        time.sleep(0.001)
+    _thread.interrupt_main()
+
+
+def _is_in_hook(frame: FrameType | None) -> bool:
+    while frame is not None and frame.f_code is not _raised_later.__code__:
+        frame = frame.f_back
+    return frame is not None
 
 
 def _ignore_interrupts() -> None:

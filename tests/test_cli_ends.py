@@ -126,9 +126,11 @@ sys.stdout = Screen()
     ids=["end", "finalizer"],
 )
 def test_ctrl_c_shows_no_stack_wherever_it_falls(when: str, code: int, said: str) -> None:
+    listening = "signal.signal(signal.SIGINT, signal.default_int_handler)"
+    first = f"import io, os, signal, sys, time\n{listening}"
     rest = "from rdimport.cli import main\nsys.argv = ['rdimport', '--version']\nsys.exit(main())"
     done = subprocess.run(
-        [sys.executable, "-I", "-c", f"import io, os, signal, sys, time\n{when}\n{rest}"],
+        [sys.executable, "-I", "-c", f"{first}\n{when}\n{rest}"],
         env={**os.environ, "LC_ALL": "C.UTF-8"},
         capture_output=True,
         text=True,

@@ -271,7 +271,7 @@ def test_an_export_without_all_that_tells_conversions_apart_frees_nobody(
     desk.write("export.csv", box.export())
     span = ("--complete-from", hours(-2), "--complete-until", hours(2))
     done = desk.here(*EXPORTED, *span)
-    assert (done.code, "told apart also by name" in done.err) == (1, True), done.err
+    assert (done.code, "differ also by name" in done.err) == (1, True), done.err
     again = desk.here(*RUN, "--resend", "uncertain", "--not-proved").summary
     assert (again["requests"], again["uncertain"]) == (0, before)
 

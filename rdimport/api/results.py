@@ -69,8 +69,8 @@ class CheckTally:
             self._keep(outcomes.problems.select(*PROBLEMS, state))
         else:
             self.tally.update(end.state for end in outcomes)
-            told = (warning for end in outcomes for warning in end.warnings)
-            self.corrected.update(w.detail for w in told if w.code == Code.ROW_CORRECTED)
+            warnings = (warning for end in outcomes for warning in end.warnings)
+            self.corrected.update(w.detail for w in warnings if w.code == Code.ROW_CORRECTED)
             self._keep(problems_of(outcomes))
 
     def _keep(self, found: pl.DataFrame) -> None:

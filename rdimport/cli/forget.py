@@ -45,7 +45,7 @@ def execute(args: ForgetArguments) -> int:
         gone = remove_traces(places, people, erased.runs)
         again = [_written_again(folder, ledger, people, args) for folder in gone.reports]
     left = [*erased.left, *gone.left]
-    say(_told(args, erased, gone, sum(again)))
+    say(_lines(args, erased, gone, sum(again)))
     for path in left:
         say([_("It cannot be erased from {path}: remove it by hand.", path=path)])
     if not on_disk:
@@ -104,7 +104,7 @@ def _written_again(
     return True
 
 
-def _told(args: ForgetArguments, erased: Erased, gone: Gone, again: int) -> list[str]:
+def _lines(args: ForgetArguments, erased: Erased, gone: Gone, again: int) -> list[str]:
     lines = [
         ngettext(
             "Erased: {number} row of the ledger, with all its cells.",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from rdimport.cli import after_jobs, inbox, keys, resolve
 from rdimport.cli.arguments import JobsArguments, RunArguments
-from rdimport.cli.one_job import Ended, arguments, show, station, told_of, worst
+from rdimport.cli.one_job import Ended, arguments, run_and_notify, show, station, worst
 from rdimport.cli.screen import jobs as screen
 from rdimport.cli.streams import flush_output, print_error, say, say_json
 from rdimport.config import Settings
@@ -165,7 +165,7 @@ def _run(settings: Settings, chosen: Sequence[str], args: JobsArguments) -> int:
         for job in jobs:
             if stop.is_set():
                 return
-            one = told_of(settings, job, stop)
+            one = run_and_notify(settings, job, stop)
             with speaking:
                 ended.append(one)
                 if not args.json:

@@ -1,4 +1,4 @@
-"""One job of `rdimport.toml`: its run, or the lists of its inbox, and who is told how it ended."""
+"""One job of `rdimport.toml`: its run, or the lists of its inbox, and its notifications."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def station(settings: Settings, job: str, args: RunArguments) -> RDStation:
     return resolve.station(args, key, unclear, idempotent=account.idempotent)
 
 
-def told_of(
+def run_and_notify(
     settings: Settings,
     job: str,
     stop: StopRequest,

@@ -30,7 +30,7 @@ class _Gone(NamedTuple):
 def execute(args: PurgeArguments) -> int:
     """Purge all but active runs; delete their reports if --report-dir is given."""
     store = resolve.store(args)
-    say(_told(args, _forget(args, store), store.put_away()))
+    say(_lines(args, _forget(args, store), store.put_away()))
     return ExitCode.DONE
 
 
@@ -55,7 +55,7 @@ def _forget(args: PurgeArguments, store: Store) -> _Gone:
     return _Gone(runs, reports, copies, shrunk, emptied)
 
 
-def _told(args: PurgeArguments, gone: _Gone, aside: Sequence[Path]) -> list[str]:
+def _lines(args: PurgeArguments, gone: _Gone, aside: Sequence[Path]) -> list[str]:
     lines = [
         ngettext(
             "Forgotten: what {number} run knew of people; younger runs were left alone.",

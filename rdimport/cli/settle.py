@@ -31,7 +31,7 @@ def execute(args: SettleArguments) -> int:
     unread = Unread()
     done, written = _settled(args, lambda: _evidence(args, unread), _declared(args, unread))
     if args.json:
-        say_json(_told(done, unread))
+        say_json(_as_json(done, unread))
     elif not args.quiet:
         say([*_lines(done, unread), *_reports(args, done, written)])
     if done.incomplete:
@@ -251,7 +251,7 @@ def _reports(args: SettleArguments, done: Settlement, written: Mapping[str, Path
         yield _("The report again: {command}", command=words)
 
 
-def _told(done: Settlement, unread: Unread) -> dict[str, object]:
+def _as_json(done: Settlement, unread: Unread) -> dict[str, object]:
     return {
         "read": done.read,
         "known": done.known,

@@ -43,7 +43,9 @@ def execute(args: WorkerArguments) -> int:
                 if stop.is_set():  # while it waited: nothing began, and others may have it
                     return _not_begun()
                 seen = partial(_sends, place)
-                ended = one_job.told_of(settings, job, stop, wait=_LEASES_LAST, on_event=seen)
+                ended = one_job.run_and_notify(
+                    settings, job, stop, wait=_LEASES_LAST, on_event=seen
+                )
         except RdimportError as error:  # not even its command line could be made
             print_error(f"{job}: {error}")
             return _as_end_of(error)
@@ -52,7 +54,7 @@ def execute(args: WorkerArguments) -> int:
             flush_output()
         return _as_end(ended)
 
-    worker = fleet.Worker(url, args.slots, plans, run_job, told=_tell, troubled=print_error)
+    worker = fleet.Worker(url, args.slots, plans, run_job, on_end=_tell, on_trouble=print_error)
     shown = fleet_needs.store(url)
     say([_("Worker {name} takes jobs from {where}.", name=worker.name, where=shown)])
     flush_output()

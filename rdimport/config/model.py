@@ -176,7 +176,9 @@ class Common(_Table):
     patience: Time | None = Field(default=None, description="how long RD may be down: `2m`")
     timeout: SomeTime | None = Field(default=None, description="how long an answer may take: `1m`")
     concurrency: int | None = Field(default=None, ge=1, description="requests open at most")
-    notify: Paths | None = Field(default=None, description="who is told: names of `[notify.NAME]`")
+    notify: Paths | None = Field(
+        default=None, description="who is notified: names of `[notify.NAME]`"
+    )
     ping: Address | Text | None = Field(
         default=None,
         description="dead man's switch: GET when a job worked, `/fail` at its end when not",
@@ -256,7 +258,7 @@ class Settings(_Table):
     defaults: Defaults = Field(default=Defaults(), description="for all jobs")
     accounts: dict[Text, Account] = Field(default={}, description="by name")
     jobs: dict[Name, Job] = Field(default={}, description="by name")
-    notify: dict[Name, Notify] = Field(default={}, description="who is told, by name")
+    notify: dict[Name, Notify] = Field(default={}, description="who is notified, by name")
     _folder: Path = PrivateAttr(Path())
 
     def beside(self, folder: Path) -> Self:

@@ -140,7 +140,7 @@ VERDICTS: Final[dict[Evidence, Verdict]] = {
         "429 of the account",
         Arrived.NO,
         Action.RETRY,
-        "the gateway turned it away before it was read; the whole run waits as long as it was told",
+        "the gateway turned it away before it was read; the whole run waits as Retry-After says",
     ),
     Evidence.LEAD_QUOTA: Verdict(
         "429 of one lead",

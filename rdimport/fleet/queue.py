@@ -147,10 +147,10 @@ class Queue:
         found = []
         for status in (Status.DOING, Status.TODO):
             for one in await self.app.job_manager.list_jobs_async(task=_JOB, status=status.value):
-                told = one.task_kwargs
+                values = one.task_kwargs
                 at_work = status is Status.DOING
                 found.append(
-                    Queued(str(told["job"]), str(told["account"]), at_work, one.scheduled_at)
+                    Queued(str(values["job"]), str(values["account"]), at_work, one.scheduled_at)
                 )
         return found
 

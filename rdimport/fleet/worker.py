@@ -48,9 +48,9 @@ class Plan(NamedTuple):
 
 
 class Worker:
-    """Takes jobs from the queue until it is told to end. `run_job` does one, in a thread, and stops
-    in order when its request says so; `told` hears what follows each end, `troubled` that the
-    database is away.
+    """Takes jobs from the queue until it is stopped. `run_job` does one, in a thread, and stops
+    in order when its request says so; `on_end` is called with what follows each end, `on_trouble`
+    when the database is away.
     """
 
     def __init__(
@@ -60,12 +60,12 @@ class Worker:
         plans: Sequence[Plan],
         run_job: Callable[[str, StopRequest], JobEnd],
         *,
-        told: Callable[[str, After], None],
-        troubled: Callable[[str], None],
+        on_end: Callable[[str, After], None],
+        on_trouble: Callable[[str], None],
     ) -> None:
         self.name = f"{socket.gethostname()}-{os.getpid()}"
-        self._url, self._slots, self._run_job, self._told = url, slots, run_job, told
-        self._troubled = troubled
+        self._url, self._slots, self._run_job, self._on_end = url, slots, run_job, on_end
+        self._on_trouble = on_trouble
         self._plans = {plan.job: plan for plan in plans}
         self._running: dict[str, tuple[str, StopRequest]] = {}
         self._given: dict[str, str] = {}
@@ -157,13 +157,13 @@ class Worker:
                 await self._share()
             except (LedgerError, ConnectorException) as error:
                 if not away:
-                    self._troubled(str(error))
+                    self._on_trouble(str(error))
                 away = True
             else:
                 away = False
 
     async def _look(self) -> None:
-        """Tell that this worker lives, and do what it was told."""
+        """Tell that this worker lives, and follow its orders."""
         orders = await self._at_desk(
             self._fleet.beat, self.name, self._slots, sorted(self._running), self._queue.number
         )
@@ -226,7 +226,7 @@ class Worker:
             paused = fold(account) in self._paused
             at = now + _WHILE_PAUSED if paused else after.at
             await self._put_back(account, job, at if at and at > now else None, to)
-        self._told(job, after)
+        self._on_end(job, after)
 
     async def _put_back(
         self, account: str, job: str, at: datetime | None, to: str | None = None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from rdimport.core.errors import UsageError
 from rdimport.core.messages import _
 from rdimport.ledger.port import Ledger, Store
-from rdimport.ledger.postgres.address import is_address, is_told, key_of, new_key
+from rdimport.ledger.postgres.address import is_address, is_specified, key_of, new_key
 from rdimport.ledger.sqlite.store import SqliteStore
 
 if TYPE_CHECKING:
@@ -58,13 +58,13 @@ def store_of_run(ledger: str | None, state_dir: str | Path, key: str | None = No
     return store_of(ledger or state_dir, key)
 
 
-def _apart(told: str | None) -> bytes | None:
+def _apart(hex_key: str | None) -> bytes | None:
     """The key of a new ledger that keeps it apart, made if necessary; None if it is to hold its
     own.
     """
-    if not is_told(told):
+    if not is_specified(hex_key):
         return None
-    return key_of(told) or new_key()[0]
+    return key_of(hex_key) or new_key()[0]
 
 
 def is_shared(place: str | Path) -> bool:

@@ -54,7 +54,7 @@ class EvidenceBooks(Protocol):
         failure has worked (exit code 0) from then on.
         """
 
-    def note_complete(self, destination: int, told: Complete, source: str) -> None:
+    def note_complete(self, destination: int, period: Complete, source: str) -> None:
         """Record that a list is complete."""
 
     def complete(self, destination: int) -> dict[bytes, list[tuple[int, int]]]:

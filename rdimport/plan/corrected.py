@@ -154,7 +154,7 @@ class Corrections:
             _cells(dict(zip(columns, end.cells, strict=True))) for end in candidates
         )
         return [
-            Outcome(end.file, end.row, State.ALREADY_IMPORTED, warnings=(_told(run),))
+            Outcome(end.file, end.row, State.ALREADY_IMPORTED, warnings=(_corrected_earlier(run),))
             for end, origin in zip(candidates, origins, strict=True)
             if (run := self._take(origin, end.row))
         ]
@@ -182,7 +182,7 @@ class Corrections:
         )
 
 
-def _told(run: str) -> Problem:
+def _corrected_earlier(run: str) -> Problem:
     return Problem(Code.ROW_CORRECTED, detail=run)
 
 

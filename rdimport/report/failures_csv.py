@@ -70,7 +70,7 @@ def _write(
 ) -> int:
     count = 0
     with file:
-        # Programs can be told to treat quoted cells as text, which keeps leading zeros.
+        # Programs can import quoted cells as text, which keeps leading zeros.
         out = csv.writer(file, delimiter=delimiter, lineterminator="\r\n", quoting=csv.QUOTE_ALL)
         out.writerow([*columns(inputs), *REPORTED])
         for line in rows:

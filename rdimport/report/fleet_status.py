@@ -12,7 +12,7 @@ from rdimport.report.job_status import JobStatus
 
 
 class Worker(Protocol):
-    """A worker, as it told of itself."""
+    """A worker, as it last reported itself."""
 
     @property
     def name(self) -> str:
@@ -28,15 +28,15 @@ class Worker(Protocol):
 
     @property
     def jobs(self) -> Sequence[str]:
-        """What it is at."""
+        """The jobs it is running."""
 
     @property
     def drains(self) -> bool:
-        """Was it told to end?"""
+        """Whether it was asked to drain: to end after its current jobs."""
 
     @property
     def is_silent(self) -> bool:
-        """Is it taken for dead?"""
+        """Whether it missed so many reports that it counts as dead."""
 
 
 class Pause(Protocol):

@@ -1,4 +1,4 @@
-"""Temporary files that can be told from those left by a killed process.
+"""Temporary files, distinguishable from those that a killed process left.
 
 A file is locked while its process lives; the system releases the lock however the process ends.
 """

@@ -215,8 +215,8 @@ def _steps(
     done = tuple(map(words, ("next.done", "next.sandbox_done", "next.none_sent")))
     found = [step for step in steps(ended, words) if step.sentence not in done]
     if run.read_to_end and run.counts[State.PENDING]:
-        told = " ".join((*_stopped(run, record.base_url, words), _left(run), found[0].sentence))
-        found[0] = found[0]._replace(sentence=told)
+        sentence = " ".join((*_stopped(run, record.base_url, words), _left(run), found[0].sentence))
+        found[0] = found[0]._replace(sentence=sentence)
     if lost and not run.forgotten:
         found.append(_written_again(run, report.parent.parent, location_options))
     return found

@@ -75,7 +75,7 @@ class Webhook:
     def _call(self, call: bytes) -> bool:
         headers = {"content-type": "application/json"}
         with suppress(URLError, OSError, ValueError):
-            request = Request(self.url, call, headers, method="POST")  # noqa: S310  it is told where
+            request = Request(self.url, call, headers, method="POST")  # noqa: S310  the user names the address
             with urlopen(request, timeout=ANSWER_WITHIN) as answer:  # noqa: S310
                 return 200 <= int(answer.status) < 300
         return False

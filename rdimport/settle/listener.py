@@ -197,8 +197,8 @@ def listen(
     """Receive calls until a signal arrives.
 
     `started` is called with the address and its secret, `settle` after calls have arrived and at
-    the end. `failed` is told, once, why rows could not be settled meanwhile: calls are received all
-    the same. Raises UsageError for an address that cannot be used.
+    the end. `failed` is called once with the reason if rows cannot be settled; calls are still
+    received. Raises UsageError for an address that cannot be used.
     """
     listening = _bind(*address)
     host, port = listening.getsockname()[:2]

@@ -147,7 +147,7 @@ def _doubtful(declared: Declared, done: Settlement) -> str:
         )
     if lacking := sorted(name for name, lines in done.nameless.items() if lines):
         return _(
-            "The list is not taken as complete: conversions are told apart also by {fields}, which"
+            "The list is not taken as complete: conversions differ also by {fields}, which"
             " lines of it do not have. Name the columns in its mapping.",
             fields=", ".join(lacking),
         )

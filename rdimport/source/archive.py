@@ -179,7 +179,7 @@ def _names(member: _Member) -> tuple[str, ...]:
 
 def _only(file: InputFile, members: list[_Member], hints: Hints, opens: Open) -> _Member:
     """The only list among the members. Raises SourceError if there is none or more than one."""
-    recognised = [one for one in members if _is_told_by_name(one) is not None]
+    recognised = [one for one in members if _recognised_by_name(one) is not None]
     if len(members) - len(recognised) > MOST_OPENED:
         raise SourceError(
             _(
@@ -226,7 +226,7 @@ def _several(file: InputFile, lists: Sequence[_Member]) -> SourceError:
     )
 
 
-def _is_told_by_name(member: _Member) -> bool | None:
+def _recognised_by_name(member: _Member) -> bool | None:
     """Whether its name says that it may be a list; None if the name is inconclusive."""
     if not member.info.file_size or member.suffix in _NOT_LISTS:
         return False
@@ -237,7 +237,7 @@ def _is_told_by_name(member: _Member) -> bool | None:
 
 def _may_be_list(file: InputFile, member: _Member, hints: Hints, opens: Open) -> bool:
     """Whether skipping it would be a guess."""
-    recognised = _is_told_by_name(member)
+    recognised = _recognised_by_name(member)
     if recognised is not None:
         return recognised
     opened = _opened(file, member)

@@ -99,7 +99,7 @@ def find_header(rows: Sequence[FirstRow], hints: Hints, name: str) -> Header:
     if named is None:
         at = _best_row(rows, width, hints)
     else:
-        at = _told_row(rows, named, name)
+        at = _named_row(rows, named, name)
         if at is not None:
             _refuse_people(rows, at, hints, name)
     if at is None:
@@ -132,7 +132,7 @@ def header_only(name: str, header: Header) -> SourceError:
     )
 
 
-def _told_row(rows: Sequence[FirstRow], wanted: int, name: str) -> int | None:
+def _named_row(rows: Sequence[FirstRow], wanted: int, name: str) -> int | None:
     """The row given as header in the hints; 0 means that there is none."""
     if wanted == 0:
         return None

@@ -34,7 +34,7 @@ _AHEAD: Final = 0.02
 """Seconds of slots reserved by one transaction at a high rate; always at least one slot."""
 
 _FRESH: Final = 0.15
-"""Seconds for which a run assumes that no other run has been told to wait. At 500 a minute the next
+"""Seconds for which a run assumes that no 429 made another run wait. At 500 a minute the next
 slot comes sooner, and a row costs one transaction, not two.
 """
 

@@ -53,27 +53,27 @@ def key_file() -> Path:
     """The file of the key, unless the environment contains it."""
     from platformdirs import user_config_path  # noqa: PLC0415
 
-    told = os.environ.get(KEY_FILE)
-    return Path(told) if told else user_config_path("rdimport", appauthor=False) / "ledger.key"
+    path = os.environ.get(KEY_FILE)
+    return Path(path) if path else user_config_path("rdimport", appauthor=False) / "ledger.key"
 
 
-def is_told(told: str | None = None) -> bool:
+def is_specified(hex_key: str | None = None) -> bool:
     """Whether the user has specified a key or its file."""
-    return bool(told or os.environ.get(KEY) or os.environ.get(KEY_FILE))
+    return bool(hex_key or os.environ.get(KEY) or os.environ.get(KEY_FILE))
 
 
-def key_of(told: str | None = None) -> bytes | None:
+def key_of(hex_key: str | None = None) -> bytes | None:
     """This machine's key for shared ledgers, 32 bytes; None if it has none. It is taken from
-    `told`, else from the environment, else from the file.
+    `hex_key`, else from the environment, else from the file.
 
     Raises UsageError if what is found is not a key, and LedgerError for an unreadable file.
     """
-    told, place = told or os.environ.get(KEY), KEY
-    if not told:
+    hex_key, place = hex_key or os.environ.get(KEY), KEY
+    if not hex_key:
         path = key_file()
         place = str(path)
         try:
-            told = read_key(path)
+            hex_key = read_key(path)
         except FileNotFoundError:
             return None
         except (OSError, UnicodeDecodeError) as error:
@@ -81,7 +81,7 @@ def key_of(told: str | None = None) -> bytes | None:
                 _("The key of the ledger, {path}, cannot be read: {error}.", path=path, error=error)
             ) from error
     try:
-        key = bytes.fromhex(told.strip())
+        key = bytes.fromhex(hex_key.strip())
     except ValueError:
         key = b""
     if len(key) != _SIZE:
@@ -92,9 +92,9 @@ def key_of(told: str | None = None) -> bytes | None:
     return key
 
 
-def needed_key(told: str | None = None) -> bytes:
+def needed_key(hex_key: str | None = None) -> bytes:
     """The key. Raises UsageError if there is none."""
-    key = key_of(told)
+    key = key_of(hex_key)
     if key is None:
         raise UsageError(
             _(
@@ -117,12 +117,12 @@ def new_key() -> tuple[bytes, Path]:
     return key, _keep(key)
 
 
-def give_key(key: bytes, told: str | None = None) -> None:
+def give_key(key: bytes, hex_key: str | None = None) -> None:
     """Store the key of a ledger that is copied, so that `key_of` finds it.
 
     Raises UsageError if this machine has another key.
     """
-    known = key_of(told)
+    known = key_of(hex_key)
     if known is None:
         _keep(key)
     elif known != key:

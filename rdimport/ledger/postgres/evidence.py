@@ -91,14 +91,14 @@ class EvidenceBooks:
             ).fetchall()
         return Accepted(done, frozenset(name for (name,) in found))
 
-    def note_complete(self, destination: int, told: Complete, source: str) -> None:
+    def note_complete(self, destination: int, period: Complete, source: str) -> None:
         """Record that a list is complete."""
         with self._ledger.transaction() as db:
             db.execute(
                 "INSERT INTO rdimport.complete SELECT %s, %s, %s, identifier, %s"
                 " FROM unnest(%s::bytea[]) identifier ON CONFLICT (destination, since, until,"
                 " identifier) DO UPDATE SET source = excluded.source",
-                (destination, told.since, told.until, source, list(told.identifiers)),
+                (destination, period.since, period.until, source, list(period.identifiers)),
             )
 
     def complete(self, destination: int) -> dict[bytes, list[tuple[int, int]]]:

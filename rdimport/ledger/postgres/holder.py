@@ -65,7 +65,7 @@ def _machine() -> str:
 
 def _begun(process: int) -> str:
     try:
-        told = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
+        stat = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-    return told.rpartition(")")[2].split()[19]
+    return stat.rpartition(")")[2].split()[19]

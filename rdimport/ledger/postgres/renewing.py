@@ -67,7 +67,7 @@ class Held:
         self._renewed = boottime()
         self._lost = False
         self._standing: Callable[[], bytes] | None = None
-        self._told: Callable[[], object] | None = None
+        self._on_lost: Callable[[], object] | None = None
 
     def is_held(self) -> bool:
         """Whether the lease is held, as far as this process knows."""
@@ -78,7 +78,7 @@ class Held:
 
         `lost` is called once, from another thread, if another process has taken the lease.
         """
-        self._standing, self._told = standing, lost
+        self._standing, self._on_lost = standing, lost
         self.keep_now()
 
     def keep_now(self) -> None:
@@ -96,8 +96,8 @@ class Held:
 
     def lost(self) -> None:
         """Record that another process has taken the lease."""
-        if not self._lost and self._told is not None:
-            self._told()
+        if not self._lost and self._on_lost is not None:
+            self._on_lost()
         self._lost = True
 
 

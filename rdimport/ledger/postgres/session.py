@@ -38,7 +38,7 @@ _WAY: Final[dict[str, Any]] = {
 _SETTINGS: Final[dict[str, str]] = {
     "synchronous_commit": "on",  # whatever the server, the database or the role says
     "plan_cache_mode": "force_custom_plan",  # one made for an empty table reads all of a full one
-    "client_min_messages": "warning",  # a commit that a standby has not got is told by a warning
+    "client_min_messages": "warning",  # a commit that no standby confirmed raises a warning
     "search_path": "pg_catalog",
     "default_transaction_isolation": "read committed",
     "default_transaction_read_only": "off",

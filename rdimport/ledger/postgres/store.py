@@ -24,7 +24,7 @@ class PostgresStore:
 
     def __init__(self, url: str, key: str | None = None) -> None:
         self._address: Address = parsed(url)
-        self._told = key
+        self._hex_key = key
         self._key: bytes | None = None
 
     def __str__(self) -> str:
@@ -45,7 +45,7 @@ class PostgresStore:
     def key(self) -> bytes:
         """The key of the hashes. Raises UsageError if this machine has none."""
         if self._key is None:
-            self._key = needed_key(self._told)
+            self._key = needed_key(self._hex_key)
         return self._key
 
     def is_there(self) -> bool:
@@ -123,7 +123,7 @@ class PostgresStore:
 
         Raises UsageError if it is not empty, or this machine has another key.
         """
-        give_key(content.key, self._told)
+        give_key(content.key, self._hex_key)
         self.make()
         with Session(self._address) as session:
             take(session, content)

@@ -301,9 +301,9 @@ class Writes:
                     self.tally(db, State.ALREADY_IMPORTED, 1)
                 elif state is not None:
                     name = State.REFUSED if state == REFUSED else State.UNCERTAIN
-                    told = problems_of(problems if state else sql.INTERRUPTED)
+                    found = problems_of(problems if state else sql.INTERRUPTED)
                     doubted = row.identity if name is State.UNCERTAIN else None
-                    ends.append(Outcome(row.file, row.row, name, told, identity=doubted))
+                    ends.append(Outcome(row.file, row.row, name, found, identity=doubted))
             self.record(db, ends)
 
     def _looked_up(self, db: Connection, identities: Sequence[bytes]) -> Rows:

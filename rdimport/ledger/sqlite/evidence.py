@@ -90,12 +90,15 @@ class EvidenceBooks:
             )
             return Accepted(done, frozenset(name for (name,) in found))
 
-    def note_complete(self, destination: int, told: Complete, source: str) -> None:
+    def note_complete(self, destination: int, period: Complete, source: str) -> None:
         """Record that a list is complete."""
         with self._ledger.transaction() as db:
             db.executemany(
                 "INSERT OR REPLACE INTO complete VALUES (?, ?, ?, ?, ?)",
-                ((destination, told.since, told.until, one, source) for one in told.identifiers),
+                (
+                    (destination, period.since, period.until, one, source)
+                    for one in period.identifiers
+                ),
             )
 
     def complete(self, destination: int) -> dict[bytes, list[tuple[int, int]]]:

@@ -75,8 +75,8 @@ def _name(new: Path, path: Path) -> None:
 
 
 def read_only(path: Path, wait: float = WRITER_WAITS) -> sqlite3.Connection:
-    """Open for reading. A directory that cannot be written to has no write-ahead log, and SQLite
-    must be told that the file does not change.
+    """Open for reading. In a directory that cannot be written to, where no write-ahead log can be,
+    the file is opened as immutable.
     """
     see_that_it_is_ours(path)
     uri = uri_of(path)

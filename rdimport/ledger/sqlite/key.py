@@ -26,11 +26,13 @@ def key_in(path: Path, db: sqlite3.Connection, find: FindKey) -> bytes:
     Raises UsageError if it is kept apart and missing here, or another key is here: with that one,
     every person would be new. Raises LedgerDamagedError if the ledger knows of no key.
     """
-    told = dict(db.execute("SELECT name, value FROM setting WHERE name IN ('hash_key', 'key_id')"))
-    inside = told.get("hash_key")
+    settings = dict(
+        db.execute("SELECT name, value FROM setting WHERE name IN ('hash_key', 'key_id')")
+    )
+    inside = settings.get("hash_key")
     if isinstance(inside, bytes):
         return inside
-    if "key_id" not in told:
+    if "key_id" not in settings:
         raise damaged(path, _("the key of its hashes is missing"))
     key = find()
     if key is None:
@@ -41,7 +43,7 @@ def key_in(path: Path, db: sqlite3.Connection, find: FindKey) -> bytes:
             ),
             _remedy(),
         )
-    if ledger_id(key) != told["key_id"]:
+    if ledger_id(key) != settings["key_id"]:
         raise UsageError(
             _("The key that is here is not that of the ledger {path}.", path=path), _remedy()
         )

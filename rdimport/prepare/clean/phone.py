@@ -172,7 +172,7 @@ def _by_library(tidy: str, country: str) -> str:
 
 
 def of_kind(number: pl.Expr, kind: str) -> pl.Expr:
-    """Mobile or landline numbers only. Foreign numbers, which cannot be told apart, count as
+    """Mobile or landline numbers only. Foreign numbers, whose kind is unknown, count as
     mobile.
     """
     if kind == "landline":

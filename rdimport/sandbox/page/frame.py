@@ -83,7 +83,7 @@ def _status(view: View) -> Markup:
             id="status",
         ),
         # Spoken when it changes; the script lets it change every few seconds at most.
-        tag("span", notice, class_="hidden", role="status", id="told", data_live=True),
+        tag("span", notice, class_="hidden", role="status", id="notice", data_live=True),
     )
 
 

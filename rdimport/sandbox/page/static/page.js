@@ -31,7 +31,7 @@ function renew(fresh) {
   for (const part of document.querySelectorAll("[data-live]")) {
     const next = fresh.getElementById(part.id);
     if (!next || next.outerHTML === shown.get(part)) continue;
-    if (part.id === "told") {
+    if (part.id === "notice") {
       // A screen reader must be able to finish a sentence.
       if (Date.now() - spoken < 10000 || part.textContent === next.textContent) continue;
       spoken = Date.now();

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from importlib.util import find_spec
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
 
 register()
 
-# Where this is set, each command that a test starts would compile all of the package anew.
+# Where this is set, each command that a test starts would compile all of the package anew, and each
+# process of pytest all tests.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # A checkout may have changed the sentences; a command would compile them each time it is started.
 if find_spec("rdimport.core.messages.build"):  # a wheel holds them compiled, and nothing that does

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from support.cable import TO_CLIENT, TO_SERVER, Cable, cable
+from support.cable import TO_CLIENT, TO_SERVER, cable
 from support.claims import KEY, end_all, hurried, ledger_at, states, worker
 from support.command import Desk
 from support.lists import MAPPING, people
@@ -105,18 +105,29 @@ def test_a_database_that_says_nothing_ends_the_run_and_nobody_is_sent_twice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     url = desk.environment["RDIMPORT_LEDGER"]
+    name = url.rpartition("/")[2].replace("%20", " ")
+
+    def cut_once_rows_arrive() -> None:
+        until(lambda: box.counts()["accepted"] > 3)
+        hurried(monkeypatch, 1.0)
+        begun = writes()  # one of them may be on its way, and waited for as long as usual
+        until(lambda: writes() > begun + 1)
+        line.cut(TO_SERVER, TO_CLIENT)
+
+    def writes() -> int:
+        return int(postgres.ask("SELECT sum(writes) FROM rdimport.written", database=name))
+
     with cable(postgres.port) as line:
         desk.environment["RDIMPORT_LEDGER"] = url.replace(str(postgres.port), str(line.port))
-        cutting = threading.Thread(target=cut_once_rows_arrive, args=(box, line, monkeypatch))
+        cutting = threading.Thread(target=cut_once_rows_arrive)
         cutting.start()
-        done = desk.here(*RUN, "--quota", "40/s")
+        done = desk.here(*RUN, "--quota", "20/s")
         cutting.join()
         line.mend()
         line.reset()
     assert done.code == 3
     assert "cannot be reached" in done.err
     monkeypatch.undo()
-    name = url.rpartition("/")[2].replace("%20", " ")
     postgres.do("UPDATE rdimport.lease SET until = '-infinity'", database=name)
     desk.environment["RDIMPORT_LEDGER"] = url
     rest = desk.here(*RUN, "--quota", "none").summary
@@ -152,12 +163,6 @@ def test_without_a_connection_left_nothing_is_sent(
     done = desk.here(*RUN)
     assert (done.code, "cannot be reached" in done.err, box.requests) == (3, True, 0)
     assert "too many connections" in done.err
-
-
-def cut_once_rows_arrive(box: RunningSandbox, line: Cable, monkeypatch: pytest.MonkeyPatch) -> None:
-    until(lambda: box.counts()["accepted"] > 3)
-    hurried(monkeypatch, 1.0)
-    line.cut(TO_SERVER, TO_CLIENT)
 
 
 def test_the_old_server_acknowledges_nothing_beside_the_new(

@@ -164,7 +164,7 @@ def test_an_endpoint_that_is_down_is_tried_for_a_while_then_all_rows_stay_pendin
     told = done.summary
     assert (done.code, told["stopped_because"]) == (3, "endpoint_down")
     assert told["stopped_by"] == "net.refused"
-    cause = "cannot be reached: nobody answers at the endpoint's address."
+    cause = "cannot be reached: nothing is listening at the endpoint's address."
     assert cause in " ".join(done.err.split()), "what cron mails names the cause"
     assert cause in (ready.home / told["report_html"]).read_text("utf-8").replace("&#x27;", "'")
     assert told["requests"] > 1

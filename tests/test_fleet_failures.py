@@ -88,7 +88,7 @@ def test_a_worker_that_is_frozen_and_comes_back_claims_nothing_more(office: Offi
     assert office.here("fleet", "drain").code == 0
     ends = [office.wait(worker) for worker in (one, two)]
     assert [end.code for end in ends] == [0, 0]
-    assert "another machine took this account over" in ends[0].out
+    assert "another machine took over this account" in ends[0].out
     office.due()
     assert office.here("worker", "--once").code == 0
     office.see_all_accounted_for(most_in_doubt=64)

@@ -318,13 +318,13 @@ def test_a_row_larger_than_rd_takes_is_invalid() -> None:
 def test_a_constant_that_rd_would_refuse_is_an_error_of_the_mapping() -> None:
     for yaml, told in (
         ("mobile_phone: {value: 11}", "`mobile_phone`: the phone number “11” has too few digits"),
-        ("state: {value: XX}", "`state`: “XX” is no state of Brazil"),
-        ("state: {column: A, default: XX}", "`state`: “XX” is no state of Brazil"),
+        ("state: {value: XX}", "`state`: “XX” is not a Brazilian state"),
+        ("state: {column: A, default: XX}", "`state`: “XX” is not a Brazilian state"),
         (
             "cf_a: {column: A, type: boolean, values: {Q: talvez}}",
-            "`cf_a`: “talvez” is none of the",
+            "`cf_a`: “talvez” is not one of the",
         ),
-        ("cf_a: {column: A, type: integer, default: um}", "`cf_a`: “um” is no whole number"),
+        ("cf_a: {column: A, type: integer, default: um}", "`cf_a`: “um” is not a whole number"),
         (f"tags: {{column: A, add: [{'x' * 256}]}}", "`tags`: the text has more than 255"),
     ):
         with pytest.raises(MappingError, match=told):

@@ -82,7 +82,7 @@ def test_a_code_of_nobody_speaks_for_itself() -> None:
 
 
 def test_a_sentence_whose_detail_is_not_known_ends_without_a_colon() -> None:
-    assert explain(Problem("rd.taken")) == "another contact has this value already"
+    assert explain(Problem("rd.taken")) == "another contact already has this value"
 
 
 def test_values_from_the_file_are_text_and_no_format() -> None:
@@ -94,7 +94,7 @@ def test_values_from_the_file_are_text_and_no_format() -> None:
 def test_what_befell_a_request_on_its_way_is_told_in_the_readers_language(key: str) -> None:
     problem = Problem("uncertain.not_answered", detail=f"{key} [Errno 5] odd")
     english, portuguese = (explain(problem, lang) for lang in LANGUAGES)
-    assert english.startswith("the row left, and no answer came")
+    assert english.startswith("the row was sent and no response came")
     assert portuguese.startswith("a linha saiu e não veio resposta")
     assert placeholders(detail_text(key)) == placeholders(detail_text(key, "pt-BR")) <= {"said"}
     assert (
@@ -183,10 +183,10 @@ def test_a_text_that_bypasses_them_would_be_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kept", "english", "portuguese"),
     [
-        ("HTTP 200", "the answer's HTTP status was 200", "o status HTTP da resposta foi 200"),
+        ("HTTP 200", "the HTTP status of the response was 200", "o status HTTP da resposta foi 200"),
         (
             "rd.no_reason HTTP 502",
-            "the answer's HTTP status was 502",
+            "the HTTP status of the response was 502",
             "o status HTTP da resposta foi 502",
         ),
         ("rd.other Falhou; rd.no_reason Falhou", "Falhou", "Falhou"),

@@ -117,7 +117,7 @@ def test_every_place_tells_how_many_have_a_legal_basis(office: Office) -> None:
     summary = office.run(path, mapping=mapping).summary
     counted = {"granted": 2, "declined": 1, "none": 3}
     assert checked.legal_bases == summary.legal_bases == LegalBases(**counted)
-    english = "6 valid rows not sent before, with duplicates: granted 2, declined 1, none 3."
+    english = "6 valid rows not sent before, including duplicates: granted 2, declined 1, none 3."
     portuguese = "concedida 2, recusada 1, nenhuma 3."
     assert english in " ".join(" ".join(check.lines(checked, None, "en")).split())
     assert portuguese in " ".join(lines(summary, {}, 80, lang="pt-BR").split())
@@ -134,7 +134,7 @@ def test_a_run_that_finished(office: Office) -> None:
 def test_a_run_without_failures(office: Office) -> None:
     done = office.run(office.write(*GOOD))
     assert_agree(done.summary.as_json())
-    assert "Nothing is left to do" in Page(done.summary.report_html).text
+    assert "Nothing left to do" in Page(done.summary.report_html).text
 
 
 def test_a_run_that_met_refusals_and_doubts(office: Office) -> None:
@@ -208,7 +208,7 @@ def test_a_run_that_was_killed_and_the_one_that_took_it_up(office: Office) -> No
     assert_agree(changed)
     (blank,) = doubtful(changed)
     assert (blank["E-mail"], blank["rdimport_code"]) == ("", "uncertain.interrupted")
-    assert "1 uncertain row stands without its cells" in Page(changed["report_html"]).text
+    assert "1 uncertain row is listed without its cells" in Page(changed["report_html"]).text
     emails = [c["email"] for c in office.box.conversions()]
     assert len(emails) == len(set(emails))
 
@@ -233,7 +233,7 @@ def test_cells_that_look_wrong_are_counted_where_their_rows_can_be_sent(office: 
     assert done.summary.suspect == {"email.role": 1}
     assert done.summary.problems == {"phone.too_short": 1}
     assert_agree(done.summary.as_json())
-    assert "No reason not to send, but worth a look" in Page(done.summary.report_html).text
+    assert "No reason not to send, but worth checking" in Page(done.summary.report_html).text
 
 
 def test_the_same_report_can_be_written_again(office: Office) -> None:
@@ -341,7 +341,7 @@ def test_a_long_run_is_drawn_with_few_points_and_no_peak_above_its_own(
 def test_a_field_that_no_row_fills_is_named(office: Office) -> None:
     done = office.run(office.write(*GOOD))
     page = Page(done.summary.report_html)
-    (told,) = re.findall(r"Fields that stayed empty in every row: ([^.]*)\.", page.text)
+    (told,) = re.findall(r"Fields that are empty in every row: ([^.]*)\.", page.text)
     assert set(told.split(", ")) == {"cf_aceite", "cf_documento", "cf_interesse", "state"}
 
 
@@ -364,7 +364,7 @@ def test_a_run_over_several_minutes_is_drawn_with_its_quota() -> None:
     minutes = [Minute(i, 100, i % 3, 95) for i in range(30)]
     svg = pace(minutes, 120.0, Words("en"))
     assert "<svg" in svg
-    for text in ("other answers, or none", "accepted", "429, too many requests", "quota 120"):
+    for text in ("other responses, or none", "accepted", "429, too many requests", "quota 120"):
         assert f">{text}</li>" in svg
     assert "<script" not in svg
     assert 'aria-label="Requests in each of 30 minutes; the busiest had 100."' in svg

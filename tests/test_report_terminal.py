@@ -79,7 +79,7 @@ def test_the_counts_stand_under_each_other_and_add_up(office: Office) -> None:
 def test_the_three_most_frequent_problems_have_an_example_and_a_remedy(office: Office) -> None:
     text = told(office, *ROWS, ("outro errado", "F"), width=100)
     assert "          2  email.no_at" in text
-    assert "e.g. row 2, column “E-mail”: “sem arroba” is no e-mail address: it has no @" in text
+    assert "e.g. row 2, column “E-mail”: “sem arroba” is not an e-mail address: it has no @" in text
     assert "→ correct it, or leave the row out of the file" in text
     assert "and 2 more kinds of problems" in text
     assert len(re.findall(r"e\.g\. row", text)) == 3
@@ -148,9 +148,9 @@ def test_a_rate_is_told_only_where_there_was_enough_to_judge_by() -> None:
         "3 requests, 1 of them a retry"
     )
     assert facts(accepted=40_000, requests=40_000, rows_per_second=2305.26) == (
-        "40,000 requests, 2,305 rows a second"
+        "40,000 requests, 2,305 rows per second"
     )
-    assert facts(accepted=120, requests=120, rows_per_second=1.98).endswith("2 rows a second")
+    assert facts(accepted=120, requests=120, rows_per_second=1.98).endswith("2 rows per second")
     alone = facts(requests=4, retries=2, stopped_by="net.refused", rows_per_second=0.1)
     assert alone == "4 attempts to connect"
 
@@ -160,7 +160,7 @@ def test_cells_that_look_wrong_are_not_said_to_be_sent_before_they_are(office: O
     done = office.run(office.write(*rows), limit=1)
     assert done.counts[State.PENDING] == 1
     text = " ".join(lines(done.summary, done.examples).split())
-    assert "1 cell looks wrong, but keeps no row from being sent: email.typo." in text
+    assert "1 cell looks wrong, but does not keep its row from being sent: email.typo." in text
     assert "were sent" not in text
 
 

@@ -48,14 +48,14 @@ def test_a_stop_while_the_input_is_read_never_says_that_nothing_is_left(
     done = asyncio.run(stopped())
     summary = done.summary
     assert (done.exit_code, summary.read_to_end, summary.rows) == (ExitCode.STOPPED, False, 3)
-    said = "not read to its end: only 3 rows were read so far"
+    said = "not read to the end: only 3 rows were read so far"
     page = Path(summary.report_html).read_text("utf-8")
     with office.ledger() as ledger:
         (newest, *_) = runs(ledger, lambda _: False)
     screen = " ".join(lines(summary, done.examples).split())
     for text in (screen, page, newest.next):
         assert said in text
-        assert "Nothing is left" not in text
+        assert "Nothing left" not in text
     assert "3 read so far" in screen
     rest = office.run(first, second)
     assert rest.summary.read_to_end

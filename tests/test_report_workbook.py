@@ -79,14 +79,14 @@ def test_what_looks_wrong_in_a_row_that_failed_has_a_colour_of_its_own(
     first, sheet = openpyxl.load_workbook(done.summary.failures_xlsx).worksheets[:2]
     assert done.counts[State.INVALID if phone else State.UNCERTAIN] == 1
     assert sheet["A2"].fill.fgColor.rgb == "FFFFEB9C"
-    assert "is the address of an office" in sheet["A2"].comment.text
+    assert "is a role address" in sheet["A2"].comment.text
     wrong = (
         sheet.cell(2, at("Celular"))
         if phone
         else next(c for c in sheet[2] if c.value == "uncertain")
     )
     assert wrong.fill.fgColor.rgb == ("FFFFC7CE" if phone else "FFE4DFEC")
-    assert "worth a look" in [cell.value for row in first.iter_rows() for cell in row]
+    assert "worth checking" in [cell.value for row in first.iter_rows() for cell in row]
 
 
 def test_an_offending_cell_is_coloured_and_its_comment_says_what_and_what_to_do(
@@ -100,7 +100,7 @@ def test_an_offending_cell_is_coloured_and_its_comment_says_what_and_what_to_do(
     assert cells["Nome"].comment is None
     comment = cells["UF"].comment
     assert comment is not None
-    assert "“XX” is no state of Brazil" in comment.text
+    assert "“XX” is not a Brazilian state" in comment.text
     assert "write its two letters" in comment.text
 
 
@@ -137,7 +137,7 @@ def test_the_first_sheet_has_room_for_its_texts_and_no_more(office: Office) -> N
         sheet.row_dimensions[cell.row].height for cell in (told["phone.too_short"], code)
     )
     assert (round(short / 15), round(long / 15)) == (1, 2)
-    assert told["The way back in"].border.bottom.style is None
+    assert told["How to import them again"].border.bottom.style is None
 
 
 def test_header_first_column_and_reason_are_frozen_and_all_can_be_filtered(office: Office) -> None:
@@ -237,7 +237,7 @@ def test_a_run_without_failures_gives_a_workbook_with_nothing_to_correct(office:
     path = done.summary.failures_xlsx
     assert xlsx_rows(path) == []
     first = openpyxl.load_workbook(path).worksheets[0]
-    assert "Nothing is wrong with any row." in {row[0].value for row in first.iter_rows()}
+    assert "No problems were found." in {row[0].value for row in first.iter_rows()}
 
 
 def test_the_report_speaks_portuguese_where_it_is_asked_to(office: Office) -> None:

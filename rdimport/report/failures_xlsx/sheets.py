@@ -38,7 +38,7 @@ _LONGEST: Final = 32_767
 """Maximum characters of a cell (Excel's limit)."""
 
 _WIDEST: Final = 36
-_REASON: Final = 48
+_REASON: Final = 54
 """Maximum column widths in characters: of the reason, and of others. Longer text wraps."""
 
 _LINE: Final = 15.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 import pytest
+from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parent.parent
 TOP = {"rdimport"}
@@ -132,3 +134,27 @@ def test_the_constraints_of_who_reads_no_hashes_are_those_of_the_lock_file() -> 
     named = [line.removesuffix("\\").rstrip() for line in locked if "==" in line]
     told = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
     assert told == [line for line in named if not line.startswith(" ")], "make lock"
+
+
+def test_the_workflows_run_only_actions_that_nobody_can_exchange() -> None:
+    steps = [
+        step
+        for file in (ROOT / ".github" / "workflows").glob("*.yml")
+        for job in YAML(typ="safe").load(file)["jobs"].values()
+        for step in job["steps"]
+    ]
+    used = [step["uses"] for step in steps if "uses" in step]
+    assert used
+    assert [name for name in used if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", name)] == []
+
+
+def test_the_bill_of_materials_lists_what_a_user_gets_and_no_tool_of_the_tests() -> None:
+    release = YAML(typ="safe").load(ROOT / ".github" / "workflows" / "release.yml")
+    steps = release["jobs"]["build"]["steps"]
+    (bill,) = [step["with"]["path"] for step in steps if "sbom" in step.get("uses", "")]
+    filled = [line for step in steps for line in step.get("run", "").splitlines() if bill in line]
+    assert filled == [
+        f"python -m venv {bill}",
+        f"{bill}/bin/python -m pip install --require-hashes -r requirements.lock",
+        f"{bill}/bin/python -m pip install --no-deps dist/*.whl",
+    ]

@@ -150,6 +150,7 @@ def _look(settings: Settings, job: str, args: RunArguments) -> screen.Look:
 def _run(settings: Settings, chosen: Sequence[str], args: JobsArguments) -> int:
     """Run the jobs of one account sequentially, those of different accounts concurrently."""
     from rdimport.delivery.stopping import StopRequest  # noqa: PLC0415
+    from rdimport.report.private_files import cleaned_once  # noqa: PLC0415
 
     by_account: defaultdict[str, list[str]] = defaultdict(list)
     for job in chosen:
@@ -171,7 +172,7 @@ def _run(settings: Settings, chosen: Sequence[str], args: JobsArguments) -> int:
                 if not args.json:
                     show(one, quiet=args.quiet)
 
-    with _stopping(stop), ThreadPoolExecutor(len(by_account)) as accounts:
+    with cleaned_once(), _stopping(stop), ThreadPoolExecutor(len(by_account)) as accounts:
         for future in [accounts.submit(of_account, jobs) for jobs in by_account.values()]:
             future.result()
     _write_metrics(settings, args)

@@ -27,6 +27,8 @@ _LEASES_LAST: Final = 60.0
 
 def execute(args: WorkerArguments) -> int:
     """Run jobs as they become due, until a signal, or `fleet drain`."""
+    from rdimport.report.private_files import cleaned_once  # noqa: PLC0415
+
     fleet = fleet_needs.library()
     settings = resolve.needed_settings(args.config)
     url = fleet_needs.needed_ledger(args, settings)
@@ -58,7 +60,7 @@ def execute(args: WorkerArguments) -> int:
     shown = fleet_needs.store(url)
     say([_("Worker {name} takes jobs from {where}.", name=worker.name, where=shown)])
     flush_output()
-    with fleet_needs.queue_explained():
+    with fleet_needs.queue_explained(), cleaned_once():
         worker.run(once=args.once)
     say([_("Worker {name} has ended.", name=worker.name)])
     return ExitCode.DONE

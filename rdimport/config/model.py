@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -268,8 +269,11 @@ class Settings(_Table):
 
     def account_of(self, job: str) -> tuple[str, Account]:
         """Name and settings of a job's account. Raises KeyError for an unknown job."""
-        wanted = fold(self.jobs[job].account)
-        return next(pair for pair in self.accounts.items() if fold(pair[0]) == wanted)
+        return self._by_folded_name[fold(self.jobs[job].account)]
+
+    @cached_property
+    def _by_folded_name(self) -> dict[str, tuple[str, Account]]:
+        return {fold(name): (name, account) for name, account in self.accounts.items()}
 
     def value(self, job: str, key: str) -> tuple[Any, str]:
         """A setting of a job, and the table that sets it (empty if none does)."""

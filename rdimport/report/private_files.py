@@ -86,11 +86,31 @@ def private(path: Path) -> Iterator[Path]:
         ) from error
 
 
+@contextmanager
+def cleaned_once() -> Iterator[None]:
+    """Let `clean` look through each folder only once in the meantime: a command of hundreds of runs
+    would look through thousands of reports for each. What a process that is killed meanwhile leaves
+    is removed by the next command.
+    """
+    _cleaned.append(set())
+    try:
+        yield
+    finally:
+        _cleaned.pop()
+
+
+_cleaned: Final[list[set[Path]]] = []
+
+
 def clean(report_dir: Path) -> None:
     """Remove incomplete files of killed runs from the reports.
 
     Raises ReportError for what cannot be removed.
     """
+    for folders in _cleaned:
+        if report_dir in folders:
+            return
+        folders.add(report_dir)
     with suppress(OSError):  # the folder does not exist yet, or may not be listed
         for folder in sorted(report_dir.iterdir()):
             if is_run(folder.name):

@@ -373,6 +373,9 @@ def test_a_row_is_recognised_by_the_hash_of_its_cells(place: Place, ledger: Ledg
     with begun(place, ledger, "20261128-120000-bbbb") as run:
         run.note_sources([row(ledger, 1).identity], [77])
         assert run.sources().to_list() == [77]
+        byte = row(ledger, 1).identity[0]
+        assert run.sources(byte + 1).to_list() == [77]
+        assert run.sources(byte).to_list() == []
 
 
 def test_a_key_belongs_to_one_account(place: Place, ledger: Ledger) -> None:

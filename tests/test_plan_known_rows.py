@@ -18,14 +18,15 @@ from hypothesis import strategies as st
 from support.examples import costly
 from test_cost_of_a_run import counting
 
-from rdimport.core.row import FILE, ROW, State
+from rdimport.core.row import DEFECT, FILE, ROW, State
 from rdimport.ledger import Counters, Ledger, Outcome, RowResult, RunRecord, open_ledger
 from rdimport.mapping import Mapping
 from rdimport.plan.duplicates import Index
 from rdimport.plan.history import SendHistory
-from rdimport.plan.known_rows import LONG, TRIAL, KnownRows
+from rdimport.plan.known_rows import LONG, SOURCE, KnownRows
 from rdimport.plan.planner import PAYLOAD, Planner
 from rdimport.plan.spool import Spool
+from rdimport.prepare import bind
 from rdimport.source import Facts, Hints, Table, open_tables
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
@@ -115,7 +116,7 @@ def one_night(
     memory = SendHistory(ledger.digests, known, resend)
     recall = None
     if recalls and KnownRows.is_safe(mapping, resend):
-        some = {} if long else {"trial": 2}
+        some = {} if long else {"sample": 256}
         recall = KnownRows(
             ledger.key, mapping, None, run.sources, run.note_sources, long=long or 3, **some
         )
@@ -170,8 +171,40 @@ def test_a_list_that_was_imported_is_not_worked_out_again(tmp_path: Path) -> Non
     night: Night = (people, MAPPING, State.ACCEPTED, frozenset())
     with open_ledger(tmp_path) as ledger:
         worked_out = [one_night(ledger, night, n, recalls=True).worked_out for n in range(3)]
-    # of 12 people and a wrong row: the first two tell whether it pays
-    assert worked_out == [13, 2 + 1, 2 + 1]
+    assert worked_out == [13, 1, 1]  # of 12 people and a wrong row
+
+
+def test_cells_that_changed_places_are_others(tmp_path: Path) -> None:
+    before = [(f"pessoa{n}", f"A{n}", f"B{n}") for n in range(12)]
+    after = [(who, city, name) for who, name, city in before]
+    with open_ledger(tmp_path) as ledger:
+        worked_out = [
+            one_night(ledger, (people, WITH_CITY, State.ACCEPTED, frozenset()), n, recalls=True)
+            for n, people in enumerate((before, before, after, before))
+        ]
+    assert [seen.worked_out for seen in worked_out] == [13, 1, 13, 13]
+
+
+def test_all_that_is_known_is_loaded_only_if_a_sample_says_that_it_pays() -> None:
+    people = [(f"{n}@exemplo.com.br", "A") for n in range(LONG)]
+    batch = pl.DataFrame(people, schema=["E-mail", "Nome"], orient="row").select(
+        pl.int_range(pl.len(), dtype=pl.UInt32).alias(ROW),
+        pl.lit(None, pl.String).alias(DEFECT),
+        pl.all(),
+    )
+    mapping = Mapping.parse(MAPPING)
+    bound = bind(mapping, ("E-mail", "Nome"), "list.csv")
+    first = KnownRows(b"k" * 32, mapping, None, lambda _: pl.Series([], dtype=pl.Int64), print)
+    sources = first.part(batch, bound).sources[SOURCE]
+    for share, pays in ((0.4, False), (0.6, True)):
+        known, asked = sources[: int(share * LONG)].sort(), list[int]()
+
+        def load(below: int, known: pl.Series = known, asked: list[int] = asked) -> pl.Series:
+            asked.append(below)
+            return known.gather_every(256 // below) if below else known[:0]
+
+        left = KnownRows(b"k" * 32, mapping, None, load, print).part(batch, bound)
+        assert (asked[-1], left.batch.height) == ((256, LONG - known.len()) if pays else (0, LONG))
 
 
 def test_one_more_known_row_costs_next_to_no_function_calls(tmp_path: Path) -> None:
@@ -187,5 +220,5 @@ def calls_for_known(rows: int, place: Path) -> Counter[str]:
         one_night(ledger, night, 0, recalls=True, long=LONG)
         with counting() as counted:
             again = one_night(ledger, night, 1, recalls=True, long=LONG)
-    assert (again.counts[State.ALREADY_IMPORTED], again.worked_out) == (rows, TRIAL + 1)
+    assert (again.counts[State.ALREADY_IMPORTED], again.worked_out) == (rows, 1)
     return counted.all

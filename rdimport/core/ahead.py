@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -12,21 +13,24 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 
-def ahead(items: Iterator[Item], name: str) -> Iterator[Item]:
-    """The same items in their order, each made in a thread while the one before it is used.
+def ahead(items: Iterator[Item], name: str, most: int = 1) -> Iterator[Item]:
+    """The same items in their order, made in a thread while those before them are used.
 
-    There is one more item in memory, never two. An error is raised where its item would come.
+    There are at most so many more items in memory. An error is raised where its item would come.
     """
     context = copy_context()  # the language that is spoken, for one
 
     def following() -> Item | None:
         return context.run(lambda: next(items, None))
 
-    with ThreadPoolExecutor(1, f"rdimport-{name}") as maker:
-        coming = maker.submit(following)
-        while (item := coming.result()) is not None:
-            coming = maker.submit(following)
+    maker = ThreadPoolExecutor(1, f"rdimport-{name}")
+    try:
+        coming = deque(maker.submit(following) for _ in range(most))
+        while (item := coming.popleft().result()) is not None:
+            coming.append(maker.submit(following))
             yield item
+    finally:
+        maker.shutdown(cancel_futures=True)
 
 
 def load_ahead(*modules: str) -> None:

@@ -38,6 +38,11 @@ def hashed(key: bytes, texts: Sequence[str], size: int) -> list[bytes]:
     return list(map(digest, texts))
 
 
+def first_from(byte: int) -> bytes:
+    """Where the hashes begin whose first byte is at least that one; after 255, the end of all."""
+    return bytes([byte]) if byte < 256 else b"\xff" * 17
+
+
 def ledger_id(key: bytes) -> str:
     """An identifier for a ledger and its copies, from which its key cannot be derived."""
     return blake2b(b"ledger", key=key, digest_size=8).hexdigest()

@@ -288,8 +288,10 @@ class Run(Protocol):
     def keep_adopted(self) -> None:
         """Compare those conversions with these hashes from now on."""
 
-    def sources(self) -> pl.Series:
-        """The source hashes of all accepted conversions: Int64, sorted."""
+    def sources(self, below: int = 256) -> pl.Series:
+        """The source hashes of accepted conversions: Int64, sorted. Of those whose identity begins
+        with a byte `below`, which is a fair sample, as identities are hashes.
+        """
 
     def note_sources(self, identities: Sequence[bytes], sources: Sequence[int]) -> None:
         """Record the source hash of each conversion's cells."""

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -29,7 +30,7 @@ from rdimport.plan.known_rows import NO_SOURCES, SOURCE, KnownRows
 from rdimport.plan.suppression import NOBODY, Suppression
 from rdimport.prepare import Bound, Origin, Prepared, bind, prepare
 from rdimport.prepare.earlier import NOTHING
-from rdimport.prepare.encode import Merger, compared
+from rdimport.prepare.encode import DECLINED, GRANTED, Merger, compared
 
 if TYPE_CHECKING:
     from rdimport.destination.rdstation.custom_fields import CustomFields
@@ -179,6 +180,7 @@ class Planner:
         self._look = look
         self._plan = Plan(spool, about=mapping.about)
         self._index = index
+        self._recalled = 0
 
     def make(self, tables: Sequence[Table]) -> Plan:
         """Read all tables and make the plan. Raises MappingError or SourceError.
@@ -189,16 +191,18 @@ class Planner:
         for table in tables:
             origin = Origin(PurePath(table.name).name, table.facts.sheet, self._today)
             bounds.append(bind(self._mapping, table.columns, table.name, self._catalogue, origin))
-        for number, (table, bound) in enumerate(zip(tables, bounds, strict=True)):
-            self._book.record_input(number, self._input(table))
-            self._plan.columns.append(table.columns)
-            self._plan.fields.append({t.field: bound.columns[t.name] for t in bound.targets})
-            batches = table.batches()
-            for batch in self._recall.pieces(batches) if self._recall else batches:
-                self._read(batch, bound)
-                self._observer(RowsRead(table.name, batch.height))
-                if self._interrupted():
-                    return self._plan
+        try:
+            for number, (table, bound) in enumerate(zip(tables, bounds, strict=True)):
+                self._book.record_input(number, self._input(table))
+                self._plan.columns.append(table.columns)
+                self._plan.fields.append({t.field: bound.columns[t.name] for t in bound.targets})
+                for batch in table.batches():
+                    self._read(batch, bound)
+                    self._observer(RowsRead(table.name, batch.height))
+                    if self._interrupted():
+                        return self._plan
+        finally:
+            self._record_recalled()
         self._settle_duplicates()
         self._book.keep_adopted()
         return self._plan
@@ -221,12 +225,19 @@ class Planner:
             self._settle(batch, bound, NO_SOURCES)
             return
         fresh = self._recall.part(batch, bound)
-        recalled = batch.height - fresh.batch.height
-        if recalled:
-            self._book.record_rows(recalled, 0, [], recalled)
+        self._recalled += batch.height - fresh.batch.height
         if fresh.batch.height:
             imported = self._settle(fresh.batch, bound, fresh.sources)
-            self._recall.learn(imported, fresh.sources, batch.height)
+            self._recall.learn(imported, fresh.sources)
+
+    def _record_recalled(self) -> None:
+        """Record the rows known by their cells at once: a run that is killed before has sent
+        nothing.
+        """
+        if self._recalled:
+            self._book.record_rows(self._recalled, 0, [], self._recalled)
+            fields = (*chain(*self._plan.fields), GRANTED, DECLINED)
+            self._book.count_filled(dict.fromkeys(fields, 0))
 
     def _settle(self, batch: pl.DataFrame, bound: Bound, sources: pl.DataFrame) -> pl.DataFrame:
         """Record the result of each row, or spool it; returns `ROW` and `IDENTITY` of known

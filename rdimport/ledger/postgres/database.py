@@ -37,8 +37,8 @@ class Database(Asked, Protocol):
     def snapshot(self) -> AbstractContextManager[None]:
         """Let all queries see the same moment."""
 
-    def sources(self, destination: int) -> pl.Series:
-        """The source hashes of all accepted conversions: Int64, sorted."""
+    def sources(self, destination: int, below: int) -> pl.Series:
+        """See `port.Run`."""
 
     def see_name(self, name: str) -> str:
         """The name of a run. Raises LedgerDamagedError for one that rdimport does not give."""

@@ -250,9 +250,9 @@ class PostgresLedger:
         """What is known about the given conversions, in the schema `KNOWN`, without unsent ones."""
         return known(self.query, destination, identities)
 
-    def sources(self, destination: int) -> pl.Series:
-        """The source hashes of all accepted conversions: Int64, sorted."""
-        return sources(self.session, destination)
+    def sources(self, destination: int, below: int) -> pl.Series:
+        """See `port.Run`."""
+        return sources(self.session, destination, below)
 
     def see_name(self, name: str) -> str:
         """The name of a run, which is that of its report's folder. Raises LedgerDamagedError for

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING, Any, Final, LiteralString, Protocol
 
+from rdimport.ledger.hashes import first_from
 from rdimport.ledger.postgres.session import Session
 from rdimport.ledger.postgres.trouble import explained
 
@@ -21,7 +22,7 @@ FROM rdimport.conversion WHERE destination = %s AND identity = ANY(%b::bytea[]) 
 """
 _SOURCES: Final = """
 COPY (SELECT source FROM rdimport.conversion WHERE destination = %s AND state = 1
-    AND source IS NOT NULL) TO STDOUT
+    AND source IS NOT NULL AND identity < %b) TO STDOUT
 """
 
 
@@ -45,14 +46,14 @@ def known(ask: Asked, destination: int, identities: pl.Series) -> pl.DataFrame:
     return pl.DataFrame(found, schema=KNOWN, orient="row")
 
 
-def sources(session: Session, destination: int) -> pl.Series:
-    """The source hashes of all accepted conversions: Int64, sorted."""
+def sources(session: Session, destination: int, below: int) -> pl.Series:
+    """The source hashes of accepted conversions; see `port.Run`."""
     import polars as pl  # noqa: PLC0415  as in `known`
 
     found = array("q")
     with explained(session.address):
         cursor = session.connection.cursor()
-        with cursor, cursor.copy(_SOURCES, (destination,)) as copy:
+        with cursor, cursor.copy(_SOURCES, (destination, first_from(below))) as copy:
             left = b""
             for block in copy:
                 *whole, left = (left + block).split(b"\n")

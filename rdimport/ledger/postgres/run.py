@@ -155,9 +155,9 @@ class PostgresRun(RunReader):
             )
         self._adopted = {}
 
-    def sources(self) -> pl.Series:
-        """The source hashes of all accepted conversions: Int64, sorted."""
-        return self.ledger.sources(self.destination)
+    def sources(self, below: int = 256) -> pl.Series:
+        """See `port.Run`."""
+        return self.ledger.sources(self.destination, below)
 
     def note_sources(self, identities: Sequence[bytes], sources: Sequence[int]) -> None:
         """Record the source hash of each conversion's cells."""

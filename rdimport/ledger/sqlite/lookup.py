@@ -7,14 +7,13 @@ from array import array
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
+from rdimport.ledger.hashes import first_from
+
 if TYPE_CHECKING:
     import polars as pl
 
 _PARTS: Final = 64
 """Parts of a ledger of which all sources are in memory as text, which takes three times as much."""
-
-_AFTER_ALL: Final = b"\xff" * 17
-"""Greater than any identity, which has 16 bytes."""
 
 
 def look_up(
@@ -45,8 +44,8 @@ def look_up(
     return found
 
 
-def sources(query: Callable[..., list[tuple[Any, ...]]], destination: int) -> pl.Series:
-    """The source hashes of all accepted conversions: Int64, sorted.
+def sources(query: Callable[..., list[tuple[Any, ...]]], destination: int, below: int) -> pl.Series:
+    """The source hashes of accepted conversions; see `port.Run`.
 
     SQLite puts those of a part together in one step: with a step for each, Python would give its
     lock back and win it again a million times.
@@ -55,15 +54,15 @@ def sources(query: Callable[..., list[tuple[Any, ...]]], destination: int) -> pl
 
     # the view looks each conversion up in the daybook, which is empty but for a run at work
     at_work = query("SELECT 1 FROM daybook WHERE destination = ? LIMIT 1", destination)
-    known, starts = array("q"), [bytes([start]) for start in range(0, 256, 256 // _PARTS)]
-    for first, end in zip(starts, [*starts[1:], _AFTER_ALL], strict=True):
+    known, size = array("q"), 256 // _PARTS
+    for start in range(0, below, size):
         [(found,)] = query(
             "SELECT group_concat(hex(source), '')"  # noqa: S608  constants
             f" FROM {'conversion' if at_work else 'posted'} WHERE destination = ?"
             " AND identity >= ? AND identity < ? AND state = 'accepted' AND length(source) = 8",
             destination,
-            first,
-            end,
+            first_from(start),
+            first_from(min(start + size, below)),
         )
         known.frombytes(bytes.fromhex(found or ""))
     return pl.Series(known, dtype=pl.Int64).sort()

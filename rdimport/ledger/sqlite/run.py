@@ -147,9 +147,9 @@ class SqliteRun(RunReader):
             )
             db.execute("DROP TABLE adopted")
 
-    def sources(self) -> pl.Series:
-        """The source hashes of all accepted conversions: Int64, sorted."""
-        return sources(self.ledger.query, self.destination)
+    def sources(self, below: int = 256) -> pl.Series:
+        """See `port.Run`."""
+        return sources(self.ledger.query, self.destination, below)
 
     def count_suspects(self, cells_by_code: Mapping[str, int]) -> None:
         """Record how many cells of sendable rows look wrong, by code."""

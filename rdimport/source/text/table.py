@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 CHUNK: Final = 4 << 20
 """Bytes decoded and split at a time; bounds memory however wide the rows are."""
 
+_AHEAD: Final = 3
+"""Chunks read while those before them are used: the ledger's hashes take the time of several."""
+
 _MOST_LINES: Final = 500_000
 """Lines split at a time: very short rows take many times their size in memory."""
 
@@ -77,7 +80,7 @@ class TextTable:
 
     def batches(self, rows: int = BATCH_ROWS) -> Iterator[pl.DataFrame]:
         """All rows in order; see `port.Table`."""
-        for frame in ahead(self._frames(), "read"):
+        for frame in ahead(self._frames(), "read", _AHEAD):
             yield from frame.iter_slices(rows)
 
     def _frames(self) -> Iterator[pl.DataFrame]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,15 +12,29 @@ from typing import Final
 from rdimport.core.address import is_address, masked
 
 STDIN: Final = "-"
+_PLAIN: Final = re.compile(r"[\w./\\:=*?~+-]+")
+_EXPANDED: Final = frozenset('$`"“”„')
+"""What PowerShell takes for something else than itself between quotation marks."""
 
 
 def joined(words: Sequence[str]) -> str:
     """The command line for these words, quoted for this system's shell."""
-    if os.name == "nt":
-        from subprocess import list2cmdline  # noqa: PLC0415  costs its import
+    return for_powershell(words) if os.name == "nt" else shlex.join(words)
 
-        return list2cmdline(words)
-    return shlex.join(words)
+
+def for_powershell(words: Sequence[str]) -> str:
+    """The same for PowerShell, which would end a word at `&`, `(`, `,` or `;`. The Command Prompt
+    takes it too, unless a word holds `$`, a backtick or a quotation mark.
+    """
+    return " ".join(_for_powershell(word) for word in words)
+
+
+def _for_powershell(word: str) -> str:
+    if _PLAIN.fullmatch(word):
+        return word
+    if _EXPANDED.isdisjoint(word):
+        return re.sub(r"(\\+)$", r"\1\1", word).join('""')  # \" would be a part of the word
+    return "'" + re.sub("(['‘’‚‛])", r"\1\1", word) + "'"
 
 
 def with_key(key: str, words: Sequence[str]) -> str:

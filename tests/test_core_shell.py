@@ -1,0 +1,30 @@
+"""Commands that are shown are there to be copied into a shell."""
+
+from __future__ import annotations
+
+import pytest
+
+from rdimport.core.shell import for_powershell
+
+
+@pytest.mark.parametrize(
+    ("word", "typed"),
+    [
+        (r"C:\Leads\outubro.csv", r"C:\Leads\outubro.csv"),
+        (r"\\servidor\marketing\*.xlsx", r"\\servidor\marketing\*.xlsx"),
+        ("60/min", "60/min"),
+        ("promoção.csv", "promoção.csv"),
+        (r"C:\Users\Ana Lua\leads.csv", r'"C:\Users\Ana Lua\leads.csv"'),
+        ("C:\\Minhas listas\\", r'"C:\Minhas listas\\"'),
+        ("P&D.csv", '"P&D.csv"'),
+        ("leads(1).csv", '"leads(1).csv"'),
+        ("a,b;c.csv", '"a,b;c.csv"'),
+        ("caixa d'água.csv", '"caixa d\'água.csv"'),
+        ("R$ 100.csv", "'R$ 100.csv'"),
+        ("d’água a R$ 5.csv", "'d’’água a R$ 5.csv'"),
+        ("", '""'),
+    ],
+)
+def test_a_word_is_one_word_in_powershell(word: str, typed: str) -> None:
+    """By its rules of quoting; no PowerShell has run them."""
+    assert for_powershell(["rdimport", word]) == f"rdimport {typed}"

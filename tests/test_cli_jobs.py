@@ -48,6 +48,18 @@ def arrived(box: RunningSandbox) -> Counter[str]:
     )
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_files_may_be_written_as_editors_and_consoles_of_windows_write_them(
+    encoding: str, office: Desk, box: RunningSandbox
+) -> None:
+    """PowerShell's `>` makes UTF-16, Notepad's UTF-8 has a mark, and lines end with CRLF."""
+    for name in ("rdimport.toml", "list.yaml", "acme.key", "lua.key"):
+        path = office.home / name
+        path.write_bytes((path.read_text("utf-8") + "\n").replace("\n", "\r\n").encode(encoding))
+    assert office.do(*jobs("run")).code == 0
+    assert arrived(box) == {"acme": 5, "lua": 5}
+
+
 def test_each_client_gets_its_own_people_and_a_second_night_sends_nobody(
     office: Desk, box: RunningSandbox
 ) -> None:

@@ -180,7 +180,7 @@ def test_accounts_that_the_ledger_takes_for_one_are_refused(tmp_path: Path) -> N
     assert line.endswith("differs from `Acme` only in case, accents or blanks")
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe", b"x" * 1_000_001, b"a = " + b"[" * 5_000])
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"x" * 1_000_001, b"a = " + b"[" * 5_000])
 def test_what_is_no_settings_file_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "rdimport.toml"
     path.write_bytes(content)

@@ -20,6 +20,7 @@ from rdimport.core import document_errors
 from rdimport.core.errors import UsageError
 from rdimport.core.messages import _, untranslated
 from rdimport.core.shell import joined
+from rdimport.core.small_file import decoded
 from rdimport.core.yaml_document import Document, Place
 from rdimport.core.yaml_document import Path as Keys
 
@@ -62,7 +63,7 @@ def read(path: Path) -> str:
             content = file.read(_MOST + 1)
         if len(content) > _MOST:
             raise UsageError(_("{path}: too large for a settings file.", path=path), _(_REMEDY))
-        return content.decode("utf-8-sig")
+        return decoded(content)
     except OSError as error:
         raise UsageError(
             _("{path}: cannot be read: {strerror}.", path=path, strerror=error.strerror),

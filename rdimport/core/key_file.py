@@ -12,7 +12,7 @@ from typing import Final
 from rdimport.core.errors import UsageError
 from rdimport.core.messages import _
 from rdimport.core.shell import joined
-from rdimport.core.small_file import read_small
+from rdimport.core.small_file import decoded, read_small
 
 _MOST: Final = 10_000
 """Bytes; a key has about a hundred."""
@@ -24,7 +24,7 @@ def read_key(file: Path) -> str:
     Raises UsageError if others can read it or it belongs to another user; OSError if it cannot be
     read, is a device, or is too long for a key; UnicodeDecodeError if it holds no text.
     """
-    return read_small(file, _MOST, partial(_see_that_it_is_ours, file)).decode().strip()
+    return decoded(read_small(file, _MOST, partial(_see_that_it_is_ours, file))).strip()
 
 
 def write_key(file: Path, key: str) -> None:

@@ -4,6 +4,7 @@ streams.
 
 from __future__ import annotations
 
+import codecs
 import errno
 import os
 import select
@@ -43,6 +44,14 @@ def read_small(
         return _read(number, most, is_pipe=stat.S_ISFIFO(mode))
     finally:
         os.close(number)
+
+
+def decoded(data: bytes) -> str:
+    """The text of a small file: in UTF-8, or in UTF-16 with its mark, as Windows PowerShell's `>`
+    writes it. Raises UnicodeDecodeError.
+    """
+    is_utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return data.decode("utf-16" if is_utf16 else "utf-8-sig")
 
 
 def _read(number: int, most: int, *, is_pipe: bool) -> bytes:

@@ -26,7 +26,7 @@ from rdimport.core import document_errors
 from rdimport.core.errors import MappingError
 from rdimport.core.messages import _, language
 from rdimport.core.shell import joined
-from rdimport.core.small_file import read_small
+from rdimport.core.small_file import decoded, read_small
 from rdimport.core.yaml_document import Document, DocumentError, Place, is_spreadsheet
 from rdimport.core.yaml_document import Path as DocumentPath
 from rdimport.core.yaml_document import parse as parse_yaml
@@ -82,7 +82,7 @@ def _text_of(path: Path) -> str:
             _instead_of_a_list(path),
         )
     try:
-        return data.decode("utf-8-sig")
+        return decoded(data)
     except UnicodeDecodeError:
         raise MappingError(
             _("{path}: is not UTF-8 text", path=path), _("Save the mapping as UTF-8.")

@@ -14,7 +14,7 @@ from typing import Final, Self
 
 from rdimport.core.errors import MappingError
 from rdimport.core.messages import _, untranslated
-from rdimport.core.small_file import read_small
+from rdimport.core.small_file import decoded, read_small
 from rdimport.core.yaml_document import DocumentError, parse
 from rdimport.destination.rdstation.fields import CUSTOM_FIELD
 
@@ -59,7 +59,7 @@ class CustomFields:
     def load(cls, path: str | Path) -> Self:
         """Read a file. Raises MappingError if it contains no list of custom fields."""
         try:
-            text = read_small(Path(path)).decode("utf-8-sig")
+            text = decoded(read_small(Path(path)))
             listed = parse(text).data  # JSON is a subset of YAML
         except (OSError, UnicodeDecodeError) as error:
             why = getattr(error, "strerror", None) or error

@@ -21,6 +21,7 @@ class Visit(BaseHTTPRequestHandler):
     """One request; a script answers it."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or the body waits 40 ms for the head to be acknowledged
     site: Site
 
     def do_GET(self) -> None:

@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path, PureWindowsPath
-from typing import TYPE_CHECKING
+from tempfile import TemporaryFile
 
 import pytest
+from support.command import Desk, command_in
 from support.lists import MAPPING, people
+from support.waiting import PATIENCE
 
 from rdimport.ledger.sqlite.schema import uri_of
-
-if TYPE_CHECKING:
-    from support.command import Desk
 
 PAGES = ["cp850", "cp1252", "cp437", "ascii"]
 NAME = "Łódź “2026”.csv"
 
 
 def printed(desk: Desk, page: str, *words: str) -> bytes:
-    """What a command writes to a pipe of that code page."""
-    done = subprocess.run(
-        [sys.executable, "-m", "rdimport", *words, "--lang", "pt-BR"],
-        cwd=desk.home,
-        env={**desk._told(), "PYTHONIOENCODING": page},
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode in (0, 1), done.stderr
-    return done.stdout
+    """What a command writes where that code page is wanted."""
+    environment = {**desk._told(), "PYTHONIOENCODING": page}
+    with TemporaryFile() as out, TemporaryFile() as err:
+        process = command_in(desk.home, environment, [*words, "--lang", "pt-BR"], out=out, err=err)
+        code = process.wait(PATIENCE)
+        for file in (out, err):
+            file.seek(0)
+        assert code in (0, 1), err.read()
+        return out.read()
 
 
 @pytest.fixture

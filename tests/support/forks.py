@@ -40,6 +40,7 @@ _LIBRARIES: Final = (
     "hypothesis.strategies",  # pandera takes it where it is
     "pandera.api.pandas",
     "pandera.backends.polars.builtin_checks",
+    "pandera.backends.polars.checks",
     "pandera.backends.polars.components",
     "pandera.backends.polars.container",
     "pandera.backends.polars.register",
@@ -55,6 +56,9 @@ _LIBRARIES: Final = (
 _READ_WHILE_STARTING: Final = ("PYTHON", "LC_", "COVERAGE", "POLARS_", "LD_")
 """Beginnings of variables that Python, or a library, reads while it starts."""
 
+_ENCODING: Final = "PYTHONIOENCODING"
+"""The one of them that a copy obeys, too."""
+
 _BEFORE: Final = dict(os.environ)
 
 
@@ -66,6 +70,7 @@ def can_copy(environment: Mapping[str, str]) -> bool:
         and not any(
             name.startswith(_READ_WHILE_STARTING) and value != _BEFORE.get(name)
             for name, value in environment.items()
+            if name != _ENCODING
         )
     )
 
@@ -176,7 +181,7 @@ def _serve(control: socket.socket) -> list[str] | None:
             if in_session:
                 os.setsid()
                 take_terminal()
-            _open_streams()
+            _open_streams(environment.get(_ENCODING, ""))
             os.chdir(folder)
             os.environ.clear()
             os.environ.update(environment)
@@ -190,16 +195,18 @@ def _serve(control: socket.socket) -> list[str] | None:
         os.close(told)
 
 
-def _open_streams() -> None:
-    """Open again what Python opened when it started: it looked whether they were terminals."""
+def _open_streams(encoding: str) -> None:
+    """Open again what Python opened when it started: it looked whether they were terminals, and
+    which encoding was wanted.
+    """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         before = getattr(sys, name)
         stream = open(  # noqa: SIM115  as long as the process
             number,
             "w" if number else "r",
             buffering=1 if number == 2 or (number and os.isatty(number)) else -1,
-            encoding=before.encoding,
-            errors=before.errors,
+            encoding=encoding or before.encoding,
+            errors="strict" if encoding and number < 2 else before.errors,
             closefd=False,
         )
         setattr(sys, name, stream)

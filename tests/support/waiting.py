@@ -21,5 +21,5 @@ def until(true: Callable[[], object], seconds: float = PATIENCE) -> None:
     while not true():
         answered = time.monotonic()
         assert answered < end, "it never came true"
-        time.sleep(min(max(0.005, 2 * (answered - asked)), 0.1))
+        time.sleep(min(max(0.005, 4 * (answered - asked)), 0.3))
         asked = time.monotonic()

@@ -210,9 +210,10 @@ def test_run_tells_its_arguments_and_takes_those_of_run_async() -> None:
 @pytest.mark.long
 def test_types_are_there_for_whoever_uses_the_names(tmp_path: Path) -> None:
     uses = HERE / "typing_api.py"
+    known = HERE.parent / ".mypy_cache" / uses.stem  # most modules are as they were
     assert set(re.findall(r"rdimport\.(\w+)", uses.read_text())) == set(rdimport.__all__)
     found = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--cache-dir", tmp_path, "--config-file=", uses],
+        [sys.executable, "-m", "mypy", "--strict", "--cache-dir", known, "--config-file=", uses],
         capture_output=True,
         text=True,
         check=False,

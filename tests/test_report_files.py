@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -245,6 +246,22 @@ def test_the_same_report_can_be_written_again(office: Office) -> None:
     assert again == done.summary
     assert {name: Path(again.as_json()[name]).read_bytes() for name in names} == was
     assert_agree(again.as_json())
+
+
+@pytest.mark.parametrize("name", ["failures.csv", "failures.xlsx"])
+def test_what_a_person_has_corrected_is_not_replaced(name: str, office: Office) -> None:
+    done = office.run(office.write(*GOOD, *BAD))
+    corrected = done.report_dir / name
+    corrected.write_bytes(b"corrected")
+    written = (done.report_dir / "summary.json").stat().st_mtime
+    os.utime(corrected, (written + 60, written + 60))
+    with office.ledger() as ledger:
+        with pytest.raises(ReportError, match="was changed after the report was written"):
+            write_report(ledger.run(), done.report_dir.parent)
+        assert corrected.read_bytes() == b"corrected"
+        corrected.rename(done.report_dir / f"my-{name}")
+        write_report(ledger.run(), done.report_dir.parent)
+    assert corrected.exists()
 
 
 def test_a_report_of_a_run_at_work_tells_of_one_moment(office: Office) -> None:

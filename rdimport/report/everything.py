@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
-from rdimport.core.errors import Bug, UsageError
+from rdimport.core.errors import Bug, ReportError, UsageError
 from rdimport.core.messages import _
 from rdimport.core.row import FAILED
 from rdimport.ledger import Run
@@ -13,6 +14,11 @@ from rdimport.report.data import load_report_data
 from rdimport.report.failures_xlsx import sheets
 from rdimport.report.html import page
 from rdimport.report.rows import Advance, Begin
+
+_AFTER: Final = 2.0
+"""Seconds by which a file is younger than the summary, written last, if a person has changed it; a
+copied folder has its files in any order.
+"""
 
 
 def write(
@@ -36,6 +42,7 @@ def write(
             ),
             _("Report files that were written before remain as they were."),
         )
+    _see_that_nobody_corrects_it(folder)
     with run.snapshot():
         begin("counting", 0)
         story = load_report_data(run, folder)
@@ -53,3 +60,22 @@ def write(
     page.write(story, folder / page.FILE_NAME, lang, full=full)
     summary.write(story.summary, folder / summary.FILE_NAME)
     return story.summary
+
+
+def _see_that_nobody_corrects_it(folder: Path) -> None:
+    """Raise ReportError if a file of failures was changed after the report was written."""
+    try:
+        written = (folder / summary.FILE_NAME).stat().st_mtime
+    except OSError:
+        return
+    for name in (failures_csv.FILE_NAME, sheets.FILE_NAME):
+        path = folder / name
+        if path.is_file() and path.stat().st_mtime > written + _AFTER:
+            raise ReportError(
+                _(
+                    "{path} was changed after the report was written, and what was corrected in it "
+                    "would be lost.",
+                    path=path,
+                ),
+                _("Rename it or delete it, then type the same command again."),
+            )

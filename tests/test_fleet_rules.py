@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from threading import Thread
 
 import pytest
 
@@ -16,7 +14,7 @@ from rdimport.core.errors import (
     UsageError,
 )
 from rdimport.core.stop import StopReason
-from rdimport.fleet import JobEnd, Next, Starts, following, is_time, last_tick, next_tick
+from rdimport.fleet import JobEnd, Next, following, is_time, last_tick, next_tick
 from rdimport.fleet.sharing import Load, to_give
 
 NOW = datetime(2026, 11, 28, 22, 40, tzinfo=UTC)
@@ -83,25 +81,3 @@ def test_a_worker_gives_what_it_has_beyond_its_share(
 ) -> None:
     loads = [Load(name, *load) for name, load in zip("abc", others, strict=False)]
     assert to_give(Load("me", *mine), loads) == list(given)
-
-
-def test_a_run_begins_or_ends_once_one_before_it_sends() -> None:
-    starts = Starts()
-    order: list[str] = []
-
-    def begin() -> None:
-        with starts.one():
-            order.append("ninth")
-
-    with ExitStack() as stack:
-        begun = [stack.enter_context(starts.one()) for _ in range(8)]
-        ninth = Thread(target=begin)
-        ninth.start()
-        ninth.join(0.2)
-        order.append("the first one sends")
-        begun[0].leave()
-        ninth.join()
-        begun[0].take()
-        begun[1].leave()
-        begun[0].leave()
-    assert order == ["the first one sends", "ninth"]

@@ -14,7 +14,6 @@ from rdimport.cli.streams import flush_output, print_error, say
 from rdimport.core.errors import ExitCode, RdimportError, UsageError
 from rdimport.core.events import Event, SendingFinished, SendingStarted
 from rdimport.core.messages import _
-from rdimport.core.stop import StopReason
 
 if TYPE_CHECKING:
     from rdimport.config import Settings
@@ -37,17 +36,12 @@ def execute(args: WorkerArguments) -> int:
     plans = _plans(settings)
     where = fleet_needs.store(url)
     where.open().__exit__()  # its key, its tables, and what the database promises
-    speaking, starts = Lock(), fleet.Starts()
+    speaking = Lock()
 
-    def run_job(job: str, stop: StopRequest) -> JobEnd:
+    def run_job(job: str, stop: StopRequest, place: Place) -> JobEnd:
+        seen = partial(_sends, place)
         try:
-            with starts.one() as place:
-                if stop.is_set():  # while it waited: nothing began, and others may have it
-                    return _not_begun()
-                seen = partial(_sends, place)
-                ended = one_job.run_and_notify(
-                    settings, job, stop, wait=_LEASES_LAST, on_event=seen
-                )
+            ended = one_job.run_and_notify(settings, job, stop, wait=_LEASES_LAST, on_event=seen)
         except RdimportError as error:  # not even its command line could be made
             print_error(f"{job}: {error}")
             return _as_end_of(error)
@@ -87,12 +81,6 @@ def _plans(settings: Settings) -> list[Plan]:
         moves = settings.value(job, "max_duration")[0] is None
         found.append(Plan(job, settings.account_of(job)[0], its.every, moves))
     return found
-
-
-def _not_begun() -> JobEnd:
-    from rdimport.fleet import JobEnd  # noqa: PLC0415
-
-    return JobEnd(ExitCode.STOPPED, StopReason.SIGNAL)
 
 
 def _as_end(ended: one_job.Ended) -> JobEnd:

@@ -8,7 +8,7 @@ here.
 from rdimport.fleet.following import After, JobEnd, Next, following
 from rdimport.fleet.queue import Queue, Queued
 from rdimport.fleet.schedule import is_time, last_tick, next_tick
-from rdimport.fleet.starting import Place, Starts
+from rdimport.fleet.starting import Place
 from rdimport.fleet.worker import Plan, Worker
 
 __all__ = [
@@ -19,7 +19,6 @@ __all__ = [
     "Plan",
     "Queue",
     "Queued",
-    "Starts",
     "Worker",
     "following",
     "is_time",

@@ -2,48 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from threading import BoundedSemaphore
+import asyncio
+from collections.abc import AsyncIterator
+from concurrent.futures import CancelledError
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
-_AT_ONCE: Final = 8
+from rdimport.delivery.stopping import StopRequest
+
+_AT_ONCE: Final = 4
 """Before and after it sends, a run has connections of its own, and needs the processor."""
 
-_PATIENCE: Final = 10.0
-"""Seconds after which a run goes on all the same: those before it may be waiting for an account."""
+_LASTS: Final = 10.0
+"""Seconds after which a run keeps no other waiting: it may wait for an account itself."""
 
 
 class Place:
-    """One of the few places. Not thread-safe."""
+    """One of the few places: had while a run begins, and again while it ends."""
 
-    def __init__(self, free: BoundedSemaphore) -> None:
-        self._free, self._has_it = free, False
-
-    def take(self) -> None:
-        """Wait for it."""
-        if not self._has_it:
-            self._has_it = self._free.acquire(timeout=_PATIENCE)
+    def __init__(self, free: asyncio.Semaphore, lasts: float) -> None:
+        self._free, self._lasts = free, lasts
+        self._loop = asyncio.get_running_loop()
+        self._lapse: asyncio.TimerHandle | None = None
+        """When others get it in any case; None while it is not had."""
 
     def leave(self) -> None:
-        """Let another run have it."""
-        if self._has_it:
-            self._has_it = False
+        """Let another run have it. From the thread of the run."""
+        with suppress(RuntimeError):  # the worker has ended
+            self._loop.call_soon_threadsafe(self.left)
+
+    def take(self) -> None:
+        """Wait until it is had again. From the thread of the run."""
+        with suppress(RuntimeError, CancelledError):
+            asyncio.run_coroutine_threadsafe(self.taken(), self._loop).result()
+
+    async def taken(self) -> None:
+        """Wait for it."""
+        if self._lapse is None:
+            await self._free.acquire()
+            self._lapse = self._loop.call_later(self._lasts, self.left)
+
+    def left(self) -> None:
+        """Let another run have it, unless one has it already."""
+        if self._lapse is not None:
+            self._lapse.cancel()
+            self._lapse = None
             self._free.release()
 
 
 class Starts:
-    """Where runs of one process queue to begin and to end, each in a thread of its own."""
+    """Where the runs of a worker queue to begin and to end."""
 
-    def __init__(self) -> None:
-        self._free = BoundedSemaphore(_AT_ONCE)
+    def __init__(self, at_once: int = _AT_ONCE, lasts: float = _LASTS) -> None:
+        self._free, self._lasts = asyncio.Semaphore(at_once), lasts
 
-    @contextmanager
-    def one(self) -> Iterator[Place]:
-        """A place to begin, to be left while rows are sent, and taken again for the end."""
-        place = Place(self._free)
-        place.take()
+    @asynccontextmanager
+    async def one(self, stop: StopRequest) -> AsyncIterator[Place | None]:
+        """A place to begin; None for a run that is to stop before it has one."""
+        place = Place(self._free, self._lasts)
+        taking = asyncio.ensure_future(place.taken())
         try:
-            yield place
+            with stop.subscribed(lambda _reason: taking.cancel()):
+                await asyncio.wait([taking])
+            yield None if stop.is_set() else place
         finally:
-            place.leave()
+            taking.cancel()
+            place.left()

@@ -24,6 +24,7 @@ from rdimport.fleet.following import After, JobEnd, Next, following
 from rdimport.fleet.queue import Due, Queue
 from rdimport.fleet.schedule import last_tick
 from rdimport.fleet.sharing import Load, to_give
+from rdimport.fleet.starting import Place, Starts
 from rdimport.ledger import fleet_of
 
 _BETWEEN_LOOKS: Final = 1.0
@@ -58,7 +59,7 @@ class Worker:
         url: str,
         slots: int,
         plans: Sequence[Plan],
-        run_job: Callable[[str, StopRequest], JobEnd],
+        run_job: Callable[[str, StopRequest, Place], JobEnd],
         *,
         on_end: Callable[[str, After], None],
         on_trouble: Callable[[str], None],
@@ -75,6 +76,7 @@ class Worker:
         self._ending = asyncio.Event()
         self._fleet = fleet_of(url)
         self._queue = Queue(url, self._one, self._put_in_due)
+        self._starts = Starts()
         self._pool = ThreadPoolExecutor(slots, "job")
         self._desk = ThreadPoolExecutor(1, "fleet")
 
@@ -210,9 +212,8 @@ class Worker:
             return
         stop = StopRequest()
         self._running[job] = (account, stop)
-        loop = asyncio.get_running_loop()
         try:
-            end = await loop.run_in_executor(self._pool, self._run_job, job, stop)
+            end = await self._run(job, stop)
         finally:
             del self._running[job]
             to = self._given.pop(job, None)
@@ -227,6 +228,14 @@ class Worker:
             at = now + _WHILE_PAUSED if paused else after.at
             await self._put_back(account, job, at if at and at > now else None, to)
         self._on_end(job, after)
+
+    async def _run(self, job: str, stop: StopRequest) -> JobEnd:
+        """Run a job once it has a place. If it is to stop before, others may have it at once."""
+        async with self._starts.one(stop) as place:
+            if place is None:
+                return JobEnd(ExitCode.STOPPED, StopReason.SIGNAL)
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._pool, self._run_job, job, stop, place)
 
     async def _put_back(
         self, account: str, job: str, at: datetime | None, to: str | None = None

@@ -56,6 +56,7 @@ def test_check_looks_at_an_inbox_as_a_run_does(office: Desk, box: RunningSandbox
     empty = office.here(*check)
     assert (empty.code, "No list was waiting." in empty.out) == (0, True), empty.out
     put(office, "a.csv", people(2))
+    put(office, "~$a.csv", "of Office, which has the list open")
     put(office, "b.xlsx", "no workbook")
     put(office, "c.csv", people(3))
     told = office.here(*check)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from support.command import Desk
 from support.lists import MAPPING
@@ -59,3 +61,12 @@ def test_a_list_that_is_not_there_is_told_before_a_missing_key(desk: Desk) -> No
     ):
         done = desk.here("run", files[0], "-m", files[1])
         assert (done.code, said in done.err) == (2, True), done.err
+
+
+@pytest.mark.parametrize("lang", ["en", "pt-BR"])
+def test_the_figures_of_a_field_stand_beside_it_on_80_columns(desk: Desk, lang: str) -> None:
+    desk.write("list.csv", f"E-mail,Nome,Celular\n{ROWS['plain']}\n")
+    desk.write("list.yaml", RULES)
+    shown = desk.here("check", "list.csv", "-m", "list.yaml", "--lang", lang).out
+    (line,) = re.findall(r"^mobile_phone +1 .*“Celular”$", shown, re.MULTILINE)
+    assert len(line) < 80

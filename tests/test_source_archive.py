@@ -57,6 +57,7 @@ LISTED = ["ana@exemplo.com.br", "bia@exemplo.com.br"]
         {"sobre.txt": README},
         {"sobre.txt": README.encode("utf-16")},
         {"__MACOSX/sul/._leads.csv": b"\0\5", ".DS_Store": b"\0\0\0\1Bud1", "a/Thumbs.db": b"x"},
+        {"sul/~$leads.csv": b"\4Bia\0"},
         {"manual.pdf": PDF, "logo.png": b"\x89PNG\r\n\x1a\n\0", "folha": PDF},
         {"vazio.csv": "", "pasta/": ""},
         {"pagina.html": "<html><body><h1>Exportado</h1></body></html>"},
@@ -70,7 +71,8 @@ def test_an_archive_with_one_list_is_that_list_and_tells_what_it_leaves(
     table = opened(path)
     assert table.name == f"{path}/sul/leads.csv"
     assert people(table) == LISTED
-    shown = [n for n in beside if not n.endswith(("/", "_Store", ".db", "._leads.csv"))]
+    hidden = ("/", "_Store", ".db", "._leads.csv", "~$leads.csv")
+    shown = [n for n in beside if not n.endswith(hidden)]
     assert all(name in "".join(table.notes) for name in shown)
     assert bool(shown) == ("left out" in "".join(table.notes))
 

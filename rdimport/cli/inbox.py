@@ -6,7 +6,6 @@ it is moved then.
 
 from __future__ import annotations
 
-import glob
 import os
 import shutil
 import time
@@ -18,6 +17,7 @@ from typing import Final, NamedTuple
 from rdimport.cli.streams import print_error
 from rdimport.core.errors import ExitCode, RdimportError, SourceError
 from rdimport.core.messages import _
+from rdimport.source.files import matching
 
 _YOUNG: Final = 60.0
 """Seconds since the last change during which a file may still be being written."""
@@ -51,8 +51,8 @@ def waiting(patterns: Sequence[Path]) -> Iterator[Waiting]:
     """The complete lists that match the patterns. A list is complete if there is a file of its name
     with `.done` appended, or if its size and times do not change.
     """
-    paths = sorted({Path(name) for one in patterns for name in glob.glob(str(one))})  # noqa: PTH207
-    files = [path for path in paths if path.is_file() and path.suffix != _DONE]
+    paths = sorted({Path(name) for one in patterns for name in matching(str(one))})
+    files = [path for path in paths if path.suffix != _DONE]
     before = {path: _state(path) for path in files}
     young = [path for path in files if not _marked(path) and _is_young(path)]
     if young:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from rdimport.core.errors import SourceError
 from rdimport.core.messages import _, ngettext
 from rdimport.core.names import fold
-from rdimport.source.files import UNPACK, InputFile, is_zip
+from rdimport.source.files import UNPACK, InputFile, is_of_office, is_zip
 from rdimport.source.limits import MOST_MEMBERS, MOST_OPENED
 
 if TYPE_CHECKING:
@@ -127,7 +127,9 @@ def _members(infos: Sequence[ZipInfo]) -> list[_Member]:
 def _is_system(name: str) -> bool:
     parts = PurePosixPath(name).parts
     last = parts[-1] if parts else "."
-    return parts[:1] == ("__MACOSX",) or last.startswith(".") or last.lower() in _SYSTEM
+    if last.startswith(".") or is_of_office(last):
+        return True
+    return parts[:1] == ("__MACOSX",) or last.lower() in _SYSTEM
 
 
 def _readable(info: ZipInfo) -> str:

@@ -263,8 +263,7 @@ def _named(path: str, hints: Hints) -> list[InputFile]:
     if within:
         return [within]
     if glob.has_magic(path) and not plain.path.exists():
-        matches = sorted(glob.glob(str(plain.path), recursive=True))  # noqa: PTH207  ** and ~
-        files = [InputFile(match, Path(match)) for match in matches if Path(match).is_file()]
+        files = [InputFile(match, Path(match)) for match in matching(str(plain.path))]
         if not files:
             raise SourceError(
                 _("No file fits {path}.", path=path), _("Check the folder and the pattern.")
@@ -274,6 +273,17 @@ def _named(path: str, hints: Hints) -> list[InputFile]:
         if stat.S_ISFIFO(plain.path.stat().st_mode):
             return [_spooled(path, stream)]
     return [plain]
+
+
+def matching(pattern: str) -> list[str]:
+    """The files that fit a pattern, in order, without those that Office puts beside open lists."""
+    found = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207  ** and ~
+    return [name for name in found if Path(name).is_file() and not is_of_office(Path(name).name)]
+
+
+def is_of_office(name: str) -> bool:
+    """Whether it is called as the file that says who has a workbook open."""
+    return name.startswith("~$")
 
 
 def _spooled(name: str, stream: BinaryIO) -> InputFile:

@@ -117,8 +117,8 @@ def _fields(views: Sequence[FieldView], words: Words) -> Iterator[str]:
         return
     yield ""
     titles = (words("filled_cells"), words("changed"), words("suspect"), words("invalid_cells"))
-    size = max(10, *(len(title) + 1 for title in titles))
-    head = "".join(f"{title:>{size}}" for title in titles)
+    sizes = [max(10, len(title) + 1) for title in titles]
+    head = "".join(f"{title:>{size}}" for title, size in zip(titles, sizes, strict=True))
     narrow = width() < 36 + len(head)  # then the numbers have their own line
     yield f"{words('field'):<22}{'' if narrow else head}  {words('from')}"
     if narrow:
@@ -127,7 +127,10 @@ def _fields(views: Sequence[FieldView], words: Words) -> Iterator[str]:
     empty = [view for view in views if not (view.filled or view.invalid)]
     for view in (one for one in views if one not in empty):
         numbers = (view.filled, view.changed, view.suspect, view.invalid)
-        counted = "".join(f"{words.number(number) if number else '':>{size}}" for number in numbers)
+        counted = "".join(
+            f"{words.number(number) if number else '':>{size}}"
+            for number, size in zip(numbers, sizes, strict=True)
+        )
         columns = _quoted(view.columns) or words("fixed")
         beside = f"{view.field:<22}{'' if narrow else counted}  "
         yield from wrapped(printable(columns, 60), beside)

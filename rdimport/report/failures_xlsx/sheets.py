@@ -182,7 +182,7 @@ class Sheets:
         if self._sheet is None:
             self._begin()
         self._end()
-        if not self._lists:
+        if not self._lists or not self.rows:
             return
         lists = self._book.add_worksheet(self._words("lists_sheet"))
         lists.hide()
@@ -224,8 +224,9 @@ class Sheets:
         for_print(sheet, self._widths[: self._state + 1], last)
         sheet.repeat_rows(0)
         sheet.repeat_columns(0, self._reason)
-        for at, (i, values) in enumerate(self._lists.items()):
-            self._drop_down(sheet, i, at, len(values))
+        if last:  # most nights nothing fails, and a list takes as long as the rest of the file
+            for at, (i, values) in enumerate(self._lists.items()):
+                self._drop_down(sheet, i, at, len(values))
 
     def _drop_down(self, sheet: Worksheet, column: int, at: int, values: int) -> None:
         from xlsxwriter.utility import xl_range_abs  # noqa: PLC0415  as the rest of it
@@ -234,7 +235,7 @@ class Sheets:
         sheet.data_validation(
             1,
             column,
-            max(self._row, 1),
+            self._row,
             column,
             # cleaners accept more than the listed values, so the list does not restrict input
             {"validate": "list", "source": source, "show_error": False},

@@ -42,6 +42,7 @@ from rdimport.ledger import (
 from rdimport.ledger.group_commit import Journal
 from rdimport.ledger.sqlite.ledger import SqliteLedger
 from rdimport.mapping import Mapping
+from rdimport.plan.spool import Spool
 from rdimport.sandbox.embedded import RunningSandbox
 
 
@@ -398,6 +399,22 @@ def test_a_run_on_a_full_disk_ends_with_one_message_and_sends_nothing_unrecorded
         with sqlite_ledger(tmp_path / "state") as ledger:
             counts = ledger.run().counts()
         assert counts[State.ACCEPTED] + counts[State.UNCERTAIN] >= sent > 0
+
+
+def test_rows_that_find_no_room_on_the_disk_end_the_plan(tmp_path: Path) -> None:
+    rows = pl.DataFrame({"row": range(10_000)})
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with Spool(tmp_path) as spool:
+        spool.put(rows)
+        spool.written()
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, before[1]))
+        try:
+            spool.put(rows)  # a thread writes it
+            for look in (spool.written, lambda: spool.put(rows), lambda: spool.frame(0)):
+                with pytest.raises(LedgerError, match="Nothing was sent"):
+                    look()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @contextmanager

@@ -204,6 +204,8 @@ class Planner:
         finally:
             self._record_recalled()
         self._settle_duplicates()
+        if self._plan.spool is not None:
+            self._plan.spool.written()
         self._book.keep_adopted()
         return self._plan
 
@@ -231,9 +233,7 @@ class Planner:
             self._recall.learn(imported, fresh.sources)
 
     def _record_recalled(self) -> None:
-        """Record the rows known by their cells at once: a run that is killed before has sent
-        nothing.
-        """
+        """Record the rows known by their cells, at once: a run killed before has sent nothing."""
         if self._recalled:
             self._book.record_rows(self._recalled, 0, [], self._recalled)
             fields = (*chain(*self._plan.fields), GRANTED, DECLINED)

@@ -6,6 +6,8 @@ import io
 import tempfile
 import weakref
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from itertools import pairwise
 from pathlib import Path
 from typing import IO, Self
@@ -19,6 +21,9 @@ from rdimport.core.messages import _
 class Spool:
     """Stores frames in order and reads them back, one in memory at a time.
 
+    A frame is written by a thread while the next one is made. If that fails, whatever is done next
+    says so.
+
     The file is unlinked when it is created (on Windows, deleted when it is closed), so no personal
     data stays behind if the process is killed. It is created with the first frame; before that,
     `begins` is called.
@@ -31,21 +36,38 @@ class Spool:
         self._begins = begins
         self._file: IO[bytes] | None = None
         self._ends = [0]
+        self._frames = 0
+        self._writing: Future[None] | None = None
         self._close: Callable[[], object] = lambda: None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:
+        if self._writing is not None:
+            wait([self._writing])
         self._close()
 
     def __len__(self) -> int:
-        return len(self._ends) - 1
+        return self._frames
 
     def put(self, frame: pl.DataFrame) -> int:
         """Store a frame and return its number. Raises LedgerError if the disk is full."""
-        if len(self._ends) == 1:
+        self.written()
+        if not self._frames:
             self._begins()
+        self._frames += 1
+        thread = ThreadPoolExecutor(1, "rdimport-spool")
+        self._writing = thread.submit(copy_context().run, self._write, frame)
+        thread.shutdown(wait=False)
+        return self._frames - 1
+
+    def written(self) -> None:
+        """Wait until all frames are stored. Raises LedgerError if the disk is full."""
+        if self._writing is not None:
+            self._writing.result()
+
+    def _write(self, frame: pl.DataFrame) -> None:
         try:
             file = self._opened()
             file.seek(self._ends[-1])
@@ -62,10 +84,10 @@ class Spool:
                     "TMPDIR."
                 ),
             ) from error
-        return len(self) - 1
 
     def frame(self, number: int) -> pl.DataFrame:
         """Load the frame with the given number."""
+        self.written()
         start, end = self._ends[number : number + 2]
         return _frame(self._opened(), start, end)
 
@@ -75,8 +97,9 @@ class Spool:
 
     def change(self, work: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
         """Replace each frame, in order, by the result of `work`."""
+        self.written()
         before, ends = self._opened(), self._ends
-        self._file, self._ends = None, [0]
+        self._file, self._ends, self._frames = None, [0], 0
         with before:
             for start, end in pairwise(ends):
                 self.put(work(_frame(before, start, end)))

@@ -132,7 +132,7 @@ def test_what_contradicts_itself_is_refused_by_run_and_check_alike(
     assert (run.code, run.err) == (check.code, check.err) == (dry.code, dry.err)
     assert run.code == 2
     assert all(word in run.err for word in options.split() if word.startswith("--"))
-    assert "Leave one of them out." in run.err
+    assert "Omit one of them." in run.err
 
 
 @pytest.mark.parametrize("words", ["--lang pt-BR {}", "{} --lang=pt", "{} --lang PT-br"])
@@ -155,10 +155,10 @@ def test_a_language_may_be_asked_for_before_and_after_the_command(words: str) ->
         ("run a -m b --api-key x", "a chave nunca vai na linha de comando"),
         ("chek a", "você quis dizer check?"),
         ("run a -m b --canary 1 --limit 2", "--canary e --limit: as duas dizem quantas linhas"),
-        ("accounts list", "O registro ainda não conhece nenhuma conta"),
+        ("accounts list", "O registro ainda não tem nenhuma conta"),
         ("accounts rename a", "`accounts rename` pede dois nomes."),
         ("ledger check", "Não há registro em"),
-        ("purge --older-than 1d", "Esquecido: o que 0 importações sabiam das pessoas"),
+        ("purge --older-than 1d", "Apagados: os dados de pessoas de 0 importações"),
         ("key set", "Qual conta?"),
         ("check list.csv", "parece ser"),
     ],

@@ -96,7 +96,7 @@ def test_json_has_its_object_also_where_the_ledger_was_lost(
     assert summary["run_id"] in lost.err
 
 
-INTERRUPTED = "Interrupted. The same command goes on where it was: no row is sent twice."
+INTERRUPTED = "Interrupted. The same command continues where it stopped: no row is sent twice."
 AFTER_ITS_END = """
 import atexit
 atexit.register(os.kill, os.getpid(), signal.SIGINT)

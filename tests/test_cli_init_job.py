@@ -115,7 +115,7 @@ def test_of_several_accounts_one_must_be_named(office: Desk) -> None:
     init(office, "--job", "a", "--account", "lua")
     done = office.here("init", "fair.csv", "--config", "rdimport.toml", "--job", "b")
     assert done.code == 2
-    assert "Whose job is b?" in done.err
+    assert "Which account does b belong to?" in done.err
 
 
 def test_settings_of_windows_keep_their_ends_of_lines_and_a_link_stays_one(office: Desk) -> None:

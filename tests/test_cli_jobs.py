@@ -80,10 +80,10 @@ def test_a_job_that_fails_does_not_keep_the_others(office: Desk, box: RunningSan
     (office.home / "lua.key").unlink()
     done = office.do(*jobs("run"))
     assert done.code == 2
-    assert "== none (account acme): nothing was sent (exit code 2)\nNo file fits" in done.out
+    assert "== none (account acme): nothing was sent (exit code 2)\nNo file matches" in done.out
     assert "== lua-fair (account lua): nothing was sent" in done.out
     told = office.do(*jobs("check"))
-    assert "== none (account acme)\n  No file fits" in told.out
+    assert "== none (account acme)\n  No file matches" in told.out
     assert "\\n" not in done.out + told.out
     assert arrived(box) == {"acme": 5}
 

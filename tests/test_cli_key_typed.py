@@ -190,7 +190,7 @@ def test_files_that_stand_apart_are_named(keyless: Desk) -> None:
     keyless.write("b.csv", people(1))
     done = keyless.here(*RUN, "b.csv")
     assert done.code == 2
-    assert "side by side: b.csv" in done.err
+    assert "together: b.csv" in done.err
 
 
 def test_words_that_are_no_keys_stay_readable(keyless: Desk) -> None:

@@ -46,7 +46,7 @@ def list_of_six(desk: Desk) -> list[str]:
 def test_status_tells_where_each_run_stands_and_what_to_do_next(
     desk: Desk, list_of_six: list[str]
 ) -> None:
-    assert f"no run yet in {desk.state}" in " ".join(desk.here("status").out.splitlines())
+    assert f"no runs in {desk.state} yet" in " ".join(desk.here("status").out.splitlines())
     desk.here(*list_of_six, "--quota", "none", "--limit", 2)
     told = desk.here("status")
     assert told.code == 0
@@ -59,14 +59,14 @@ def test_status_tells_where_each_run_stands_and_what_to_do_next(
     assert (older["where"], older["stopped_because"]) == ("stopped", "limit")
     assert "already imported" in desk.here("status", newest["run_id"]).out
     assert (newest["sandbox"], newest["local"]) == (False, True)  # it lives longer than the run
-    went_on = f"Run {newest['run_id']} went on with the same list."
+    went_on = f"Run {newest['run_id']} continued with the same list."
     assert older["next"] == f"4 rows were left then. {went_on}"
     lines = desk.here("status").out.splitlines()
-    assert lines[0].startswith("It worked, but for some rows. Run ")
+    assert lines[0].startswith("It worked, except for some rows. Run ")
     assert len(lines) < 24
     assert max(len(line) for line in lines if "/" not in line) < 80, "a path stays whole"
     unknown = desk.here("status", "nothing")
-    assert (unknown.code, "knows no run nothing" in unknown.err) == (2, True)
+    assert (unknown.code, "contains no run nothing" in unknown.err) == (2, True)
 
 
 def test_what_status_says_to_type_can_be_typed_as_it_stands(
@@ -206,7 +206,7 @@ def test_purge_waits_for_nobody_who_reads_and_says_what_is_in_the_file_still(
                 with writer.transaction() as db:
                     db.execute("UPDATE setting SET value = value")
         assert "1 run " in purging.result().out
-        assert "leaves it with the next purge" in purging.result().out
+        assert "leaves its file with the next purge" in purging.result().out
         assert b"Ningu" in b"".join(path.read_bytes() for path in desk.state.iterdir())
         assert len(list(reading)) == 5
         assert "next purge" not in desk.here("purge", "--older-than", "0s").out
@@ -354,7 +354,7 @@ def test_the_ledger_of_another_user_is_told_in_one_sentence(
                 os.seteuid(0)
             told = said.getvalue()
             assert code == 2
-            assert f"belongs to another user (root), and you may not {may_not} it." in told, words
+            assert f"belongs to another user (root), and you cannot {may_not} it." in told, words
             assert "sent" not in told
 
 
@@ -411,7 +411,7 @@ def test_plain_http_is_sent_where_it_was_asked_for(
 def test_until_ends_the_run_at_the_next_such_time(desk: Desk, list_of_six: list[str]) -> None:
     now = datetime.now(UTC).astimezone()
     both = desk.here(*list_of_six, "--until", f"{now:%H:%M}", "--max-duration", "1h")
-    assert (both.code, "Leave one of them out" in both.err) == (2, True)
+    assert (both.code, "Omit one of them" in both.err) == (2, True)
     assert desk.here(*list_of_six, "--until", "25:00").code == 2
     slow = desk.here(*list_of_six, "--quota", "1/min", "--max-duration", "0.5s", "--json")
     assert slow.code == 3

@@ -128,7 +128,7 @@ def test_lines_speak_the_language_that_was_asked_for(tmp_path: Path) -> None:
     assert path.read_text().splitlines() == [
         "2.000 linhas a enviar, cerca de 16 min",
         (
-            "Parando: espera por 1 requisição, 10 segundos no máximo. Ctrl+C de novo sai já, e"
+            "Parando: aguardando 1 requisição por até 10 segundos. Ctrl+C de novo encerra na hora e"
             " deixa a linha dela incerta."
         ),
         "1 de 2.000 linhas enviadas: 1 aceita",

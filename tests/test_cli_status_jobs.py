@@ -42,7 +42,7 @@ def test_one_screen_says_whose_job_failed_and_why(office: Desk) -> None:
     told = office.here("status", "--check")
     assert told.code == 2
     lines = told.out.splitlines()
-    assert lines[0] == "3 jobs: 1 worked, 1 with rows for a person, 1 failed."
+    assert lines[0] == "3 jobs: 1 worked, 1 with rows that need attention, 1 failed."
     assert [line.split()[:2] for line in lines[3:6]] == [
         ["lua", "lua-fair"],
         ["sol", "sol-fair"],

@@ -97,7 +97,7 @@ def test_only_the_account_and_job_that_were_asked_for(desk: Desk) -> None:
 
 
 def test_an_empty_ledger_makes_a_page_too(desk: Desk) -> None:
-    assert "No job is known yet." in page(desk)
+    assert "There are no jobs yet." in page(desk)
 
 
 @pytest.mark.parametrize("way", ["--json", "--check"])
@@ -117,7 +117,7 @@ def test_what_is_no_file_is_not_replaced(desk: Desk, box: object, words: tuple[s
     os.mkfifo(desk.home / "pipe")
     told = desk.here(*words, "pipe")
     assert told.code == (2 if words[0] == "status" else 0)
-    assert "it is no file, but a device or a socket" in told.err
+    assert "it is not a file, but a device or a socket" in told.err
     assert (desk.home / "pipe").is_fifo()
 
 
@@ -152,10 +152,10 @@ def test_a_file_of_somebody_else_is_not_replaced(
     desk.write("list.csv", people(1))
     desk.write("other.csv", "E-mail\n")
     told = desk.here(*words, "other.csv")
-    assert "is no such file of ours" in told.err
+    assert "was not created by rdimport" in told.err
     assert (desk.home / "other.csv").read_text("utf-8") == "E-mail\n"
     for name in ("new", "new"):
-        assert "is no such file of ours" not in desk.here(*words, name).err
+        assert "was not created by rdimport" not in desk.here(*words, name).err
 
 
 def test_a_place_that_takes_no_page_is_a_sentence(desk: Desk) -> None:

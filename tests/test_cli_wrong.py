@@ -103,8 +103,10 @@ CASES = {
     "quota: no number": Case(("--quota", "fast"), ("--quota", "fast")),
     "quota: nothing": Case(("--quota",), ("--quota", "0/min")),
     "quota: endless": Case(("--quota",), ("--quota", f"{'9' * 310}/min")),
-    "limit: endless": Case(("no whole number",), ("--limit", "9" * 5000), usage=True),
-    "duration: endless": Case(("is no time",), ("--max-duration", f"{'9' * 310}d"), usage=True),
+    "limit: endless": Case(("not a whole number",), ("--limit", "9" * 5000), usage=True),
+    "duration: endless": Case(
+        ("is not a duration",), ("--max-duration", f"{'9' * 310}d"), usage=True
+    ),
     "reserve: no share": Case(("--reserve", "much"), ("--reserve", "much")),
     "reserve: all of it": Case(("--reserve",), ("--reserve", "100%")),
     "quota: and plan": Case(("--quota", "--plan"), ("--quota", "9/s", "--plan", "pro")),
@@ -138,7 +140,7 @@ CASES = {
     "key: a folder": Case(("key file",), ("--api-key-file", ".")),
     "state: a file": Case(("list.csv is a file", "Name a directory"), ("--state-dir", "list.csv")),
     "reports: a file": Case(
-        ("list.csv takes no files", "--report-dir"), ("--report-dir", "list.csv/reports")
+        ("list.csv does not accept files", "--report-dir"), ("--report-dir", "list.csv/reports")
     ),
     "state: no ledger": Case(
         ("ledger.sqlite3",),
@@ -223,7 +225,7 @@ def test_a_command_without_what_to_do_shows_what_there_is(command: str, desk: De
         assert said.out.startswith(f"uso: rdimport {command}")
     wrong = desk.here(command, "--lang", "fr")
     assert (wrong.code, wrong.out) == (2, "")
-    assert "--lang: is none of en, pt-BR" in wrong.err
+    assert "--lang: is not one of en, pt-BR" in wrong.err
 
 
 @pytest.mark.parametrize("command", ["", "run", "check", "report", "sandbox", "schema"])
@@ -232,7 +234,7 @@ def test_every_command_explains_itself(command: str, desk: Desk) -> None:
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith(f"usage: rdimport {command}".strip())
     if command in ("", "run"):
-        assert "75  another run holds this ledger" in done.out
+        assert "75  another run is using this ledger" in done.out
 
 
 def test_the_version_is_that_of_the_package(desk: Desk) -> None:
@@ -346,7 +348,7 @@ def test_a_key_with_its_name_or_quotation_marks_is_told_and_nothing_is_sent(
     desk.environment["RDIMPORT_API_KEY"] = written.format(key=box.api_key)
     done = desk.here("run", "list.csv", "-m", "list.yaml")
     assert (done.code, done.out) == (2, "")
-    assert "its name, or quotation marks around it.\nWrite the key alone." in done.err
+    assert "its name, or quotation marks around it.\nWrite only the key." in done.err
     assert box.conversions() == []
     key = desk.write("key", f"{written.format(key=box.api_key)}\n")
     (desk.home / key).chmod(0o600)
@@ -373,7 +375,7 @@ def test_a_list_without_addresses_leaves_the_question_in_the_mapping(
     ],
 )
 @pytest.mark.parametrize(
-    ("lang", "told"), [("en", "read as one single column"), ("pt-BR", "lido como uma coluna só")]
+    ("lang", "told"), [("en", "read as a single column"), ("pt-BR", "lido como uma coluna só")]
 )
 def test_a_list_that_is_read_as_one_column_is_told_and_how_to_split_it(
     lang: str, told: str, content: str, words: tuple[str, ...], desk: Desk
@@ -421,7 +423,7 @@ def test_a_file_that_cannot_be_written_is_told_with_another_place_to_name(desk: 
         assert (done.code, done.out) == (2, "")
         assert "list.csv/" in done.err
         assert "Not a directory" in done.err
-        assert f"that you may write to with {option}" in done.err
+        assert f"With {option}, name a file in a folder that you can write to" in done.err
         assert "[Errno" not in done.err
 
 

@@ -99,9 +99,13 @@ def test_every_value_says_which_table_it_comes_from(tmp_path: Path) -> None:
         (
             '"06:00"',
             "06:00:00",
-            '8:1: accounts.Acme.until: no time of the day: write "06:00", in quotes',
+            '8:1: accounts.Acme.until: not a time of day: write "06:00", in quotes',
         ),
-        ("= 8", '= 8\ntimeout = "0s"', '5:1: defaults.timeout: no time above 0: write "30s"'),
+        (
+            "= 8",
+            '= 8\ntimeout = "0s"',
+            '5:1: defaults.timeout: not a duration above 0: write "30s"',
+        ),
         ("= 8", "= 0", "4:1: defaults.concurrency: expected 1 or more, found `0`"),
         ("= 8", '= "8"', "4:1: defaults.concurrency: expected a whole number, found `8`"),
         (
@@ -126,7 +130,7 @@ def test_every_value_says_which_table_it_comes_from(tmp_path: Path) -> None:
         (
             'plan = "pro"',
             'plan = "pro"\nquota = "9/s"',
-            ("5:1: accounts.Acme: plan and quota both set the quota; leave one of them out"),
+            ("5:1: accounts.Acme: plan and quota both set the quota; omit one of them"),
         ),
         (
             "[jobs.fair]",
@@ -248,7 +252,7 @@ def test_an_address_of_a_ledger_has_no_password_and_is_not_repeated(
     tmp_path: Path, url: str
 ) -> None:
     (told,) = refusal(tmp_path, RIGHT.replace("[defaults]", f'[defaults]\nledger = "{url}"'))
-    assert "a password belongs into ~/.pgpass" in told
+    assert "a password belongs in ~/.pgpass" in told
     assert "s3cret" not in told
 
 
@@ -261,7 +265,7 @@ def test_a_shared_ledger_is_an_option_of_each_job(tmp_path: Path) -> None:
 def test_a_database_is_no_state_directory(tmp_path: Path) -> None:
     text = RIGHT.replace("[defaults]", '[defaults]\nstate_dir = "postgresql://me:s3cret@db/leads"')
     (told,) = refusal(tmp_path, text)
-    assert "belongs into `ledger`" in told
+    assert "belongs in `ledger`" in told
     assert "s3cret" not in told
 
 

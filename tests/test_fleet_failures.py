@@ -103,7 +103,7 @@ def test_a_worker_that_loses_the_way_to_rd_leaves_its_accounts_to_others(
     assert not box.requests
     assert office.here("fleet", "drain").code == 0
     ended = office.wait(lost)
-    assert (ended.code, ended.err.count("goes on at")) == (0, len(CLIENTS))
+    assert (ended.code, ended.err.count("continues at")) == (0, len(CLIENTS))
     office.base_url = box.base_url
     assert office.here("fleet", "resume", *CLIENTS).code == 0  # or in five minutes
     office.due()
@@ -215,7 +215,7 @@ def test_an_account_that_rd_sends_away_for_hours_goes_on_later_and_the_others_at
         box.set_faults(Faults())
     assert office.of_client(later) < ROWS
     assert office.here("fleet", "drain").code == 0
-    assert f"{later}-fair: goes on at" in office.wait(worker).err
+    assert f"{later}-fair: continues at" in office.wait(worker).err
     assert office.here("fleet", "resume", later).code == 0
     office.due()
     assert office.here("worker", "--once").code == 0
@@ -251,7 +251,7 @@ def test_an_account_whose_ledger_has_forgotten_rows_rests_until_a_person_says_ot
     assert {one["account"] for one in office.status()["paused"]} == set(CLIENTS)
     assert office.arrived() == sent
     worker.send_signal(signal.SIGTERM)
-    assert "its account rests" in office.wait(worker).err
+    assert "its account is paused" in office.wait(worker).err
     assert office.here("fleet", "resume", *CLIENTS).code == 0
     office.due()
     assert office.here("worker", "--once").code == 0

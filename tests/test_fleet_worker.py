@@ -137,7 +137,7 @@ def test_a_worker_without_a_ledger_or_with_an_unreadable_time_does_not_begin(
     path = at.home / "rdimport.toml"
     path.write_text(path.read_text().replace('every = "', 'every = "9'))
     wrong = at.here("worker", "--once")
-    assert (wrong.code, "is no time" in wrong.err) == (2, True)
+    assert (wrong.code, "is not a schedule" in wrong.err) == (2, True)
     path.write_text(path.read_text().replace('every = "9', 'every = "'))
     at.ledger = postgres.new_database()
     nowhere = at.here("worker", "--once")

@@ -254,7 +254,7 @@ def test_a_commit_that_a_standby_did_not_confirm_lets_no_row_leave() -> None:
             claiming = pool.submit(one.claim, [1])
             cancel = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = %s"
             until(lambda: server.ask(cancel, "SyncRep"))
-            with pytest.raises(NotReplicatedError, match="After a failover the note may be gone"):
+            with pytest.raises(NotReplicatedError, match="After a failover the change may be lost"):
                 claiming.result()
         assert states(url) == {1: schema.ON_ITS_WAY}  # there, and not to be relied upon
         server.reload(synchronous_standby_names="")

@@ -48,16 +48,16 @@ def test_a_whole_ledger_is_said_to_be_whole(ready: Desk) -> None:
 
 
 SPOILT = {
-    "UPDATE posted SET state = 'gone' WHERE row = 5": "a state that there is not",
+    "UPDATE posted SET state = 'gone' WHERE row = 5": "an unknown state",
     "UPDATE posted SET run = 99 WHERE row = 5": "belong to no run",
     "UPDATE posted SET identity = x'00' WHERE row = 5": "no hash",
     "UPDATE posted SET destination = 9": "belong to no destination",
     "UPDATE run SET row_count = 7": "more outcomes than rows",
     "UPDATE run SET row_count = row_count + 1": "1 of its rows did not",
-    "UPDATE run SET facts = 'no facts'": "facts that are none",
+    "UPDATE run SET facts = 'no facts'": "unreadable facts",
     "UPDATE minute SET accepted = accepted - 1": "did not",
     "DELETE FROM outcome": "counts 1 row as invalid, and lists 0",
-    "UPDATE outcome SET cells = '['": "cells or problems that are none",
+    "UPDATE outcome SET cells = '['": "unreadable cells or problems",
     "DELETE FROM setting": "the key of its hashes is missing",
     "DROP TABLE outcome": "no such table",
 }

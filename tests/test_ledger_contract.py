@@ -275,7 +275,7 @@ def test_a_ledger_that_is_not_there_is_not_made_by_a_look(place: Place) -> None:
 
 
 def test_runs_are_found_by_their_names(place: Place, ledger: Ledger) -> None:
-    with pytest.raises(UsageError, match="knows no run"):
+    with pytest.raises(UsageError, match="contains no run"):
         ledger.run()
     names = [f"20261128-12000{n}-aaaa" for n in range(3)]
     for name in names:

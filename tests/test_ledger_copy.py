@@ -84,7 +84,7 @@ def test_who_was_sent_from_a_state_directory_is_not_sent_from_the_copy(
     assert machine.here(*RUN).code == 0
     copied = machine.here("ledger", "copy", "state", url)
     assert copied.code == 0
-    assert "It is whole" in copied.out
+    assert "The copy is complete" in copied.out
     again = machine.here(*RUN, "--ledger", url)
     assert (again.code, again.summary["already_imported"]) == (0, 30)
     checked = machine.here("ledger", "check", "--ledger", url)
@@ -164,7 +164,7 @@ def test_a_ledger_in_use_does_not_become_one_of_another_kind(
     with store_of(machine.state).hold("default"):
         busy = machine.here("ledger", "copy", "state", postgres.new_database())
     assert busy.code == 75
-    assert "would be missing in the copy" in " ".join(busy.err.split())
+    assert "would be missing from the copy" in " ".join(busy.err.split())
 
 
 @pytest.mark.parametrize("shared", [False, True])

@@ -115,10 +115,10 @@ def test_all_accounts_stop_once_a_run_finds_that_its_own_note_is_gone(
     assert one.claim([2]) == [2]
     first.kill()
     second.promote()
-    with pytest.raises(LedgerLostError, match="has forgotten what run run-"):
+    with pytest.raises(LedgerLostError, match="has lost what run run-"):
         one.claim([3])
     for _ in range(2):
-        with pytest.raises(LedgerLostError, match="has forgotten what run run-"):
+        with pytest.raises(LedgerLostError, match="has lost what run run-"):
             worker(url)
 
 
@@ -167,5 +167,5 @@ def test_a_ledger_is_not_used_with_another_key(postgres: Server) -> None:
     url = ledger_at(postgres.new_database())
     with Session(parsed(url)) as session:
         schema.see(session, KEY)
-        with pytest.raises(LedgerError, match="is not that of the ledger"):
+        with pytest.raises(LedgerError, match="is not the key of the ledger"):
             schema.see(session, bytes(32))

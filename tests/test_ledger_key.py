@@ -110,7 +110,7 @@ def test_the_key_of_an_old_ledger_is_moved_out_and_nobody_is_sent_again(
     assert "hash_key" not in settings(office)
     refused = office.here(*RUN)
     assert refused.code == 2
-    assert "keeps the key of its hashes apart" in refused.err
+    assert "keeps the key of its hashes in another place" in refused.err
     office.environment[FILE] = str(file)
     office.write("list.csv", people(6))
     again = office.here(*RUN).summary

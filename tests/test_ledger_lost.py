@@ -119,7 +119,7 @@ def test_a_ledger_removed_during_a_run_stops_it_and_no_later_run_sends(
     remove(ready, gone)
     done = ready.wait(run)
     assert done.code == 3
-    assert "was removed or replaced while" in done.err
+    assert "was removed or replaced during" in done.err
     assert len(arrived(box)) < ROWS
     box.set_faults(Faults())
     nothing_is_sent_from_there(ready, box)

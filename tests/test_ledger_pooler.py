@@ -51,7 +51,7 @@ def test_the_queue_says_that_a_pooler_is_not_enough_for_it(
     done = desk.here("fleet", "init", "--ledger", url)
     assert done.code == 2
     assert "needs the database server itself" in done.err
-    assert "is enough for `run`" in done.err
+    assert "is only enough for `run`" in done.err
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_all_errors_come_at_once_each_with_its_line_and_column() -> None:
         "m.yaml:4:3: fields.emial: not a field of RD Station Marketing; did you mean `email`?",
         "m.yaml:5:10: fields.name: unknown key `colum`; did you mean `column`?",
         f"m.yaml:6:28: fields.city.clean: expected one of {cleaners}; found `phne`{slip} `phone`?",
-        "m.yaml:7:10: fields.state: give one of column, value, expr, about, not column and value",
+        "m.yaml:7:10: fields.state: use one of column, value, expr, about, not column and value",
         "m.yaml:8:3: fields.job_title: expected a column name, or `{column: …}`, and found nothing",
         "m.yaml:9:22: source.header_row: expected a whole number, found `zero`",
         f"m.yaml:10:15: {duplicates}",
@@ -105,7 +105,7 @@ def test_all_errors_come_at_once_each_with_its_line_and_column() -> None:
     ("text", "told"),
     [
         ("a:\n\tb: 1", "m.yaml:2:1: not YAML: indent with spaces, not with tabs"),
-        ("a: b: c", "m.yaml:1:5: not YAML: line the keys up in one column"),
+        ("a: b: c", "m.yaml:1:5: not YAML: align the keys in one column"),
         ("a: @x", "m.yaml:1:4: not YAML: put text that starts with a special character"),
         ("a: *x", "m.yaml:1:4: not YAML: put text that starts with * into quotes"),
         ("a: [x, y", "m.yaml:1:9: not YAML: a bracket is never closed, a comma is missing"),

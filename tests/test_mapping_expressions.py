@@ -169,7 +169,7 @@ def test_check_ends_with_2_and_reads_no_file_of_the_expression(tmp_path: Path) -
     command = [sys.executable, "-m", "rdimport", "check", "lista.csv", "-m", "m.yaml"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 2, done.stdout + done.stderr
-    assert "m.yaml:4:16: fields.name.expr: an expression holds no query" in done.stderr
+    assert "m.yaml:4:16: fields.name.expr: an expression must not contain a query" in done.stderr
     assert "the secret" not in done.stdout + done.stderr
 
 
@@ -256,11 +256,11 @@ def test_a_row_of_which_an_expression_makes_too_much_is_invalid_and_no_other(
 @pytest.mark.parametrize(
     ("expression", "told"),
     [
-        ("LEN(Nome)", "“LEN” is no function of expressions; did you mean LENGTH?"),
+        ("LEN(Nome)", "“LEN” is not a function of expressions; did you mean LENGTH?"),
         ("ROUND(Valor)", "ROUND takes a number"),
         ("CAST(Data AS DATE)", "write DATE(text, '%d/%m/%Y')"),
-        ("CAST(Nome AS UUID)", "“UUID” is no type; it may be INT, "),
-        ("Dt Cadastro", '“Cadastro” is not understood; a name with blanks or marks in it'),
+        ("CAST(Nome AS UUID)", "“UUID” is not a type; it may be INT, "),
+        ("Dt Cadastro", '“Cadastro” is not understood; a name with blanks or symbols'),
         ("UPPER(Nome", "it ends where , is needed"),
         ("Nome LIKE Sobrenome", "LIKE needs a text in ''"),
         ("LEFT(Nome)", "LEFT is written LEFT(text, length)"),

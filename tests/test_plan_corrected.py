@@ -135,7 +135,7 @@ def test_a_report_that_was_moved_is_matched_by_its_cells_and_otherwise_says_so(
     moved = office.home / "corrigido.csv"
     second = office.run(corrected(office.run(path).summary.failures_csv, fix, to=moved))
     assert ends(second) == {"accepted": 1}
-    assert any("could not be recognised" in note for note in second.notes) is not bool(known)
+    assert any("could not be matched" in note for note in second.notes) is not bool(known)
     assert office.run(path).counts[State.ALREADY_IMPORTED] == known
 
 

@@ -143,12 +143,12 @@ def test_a_cell_with_which_an_expression_fails_makes_its_row_invalid_and_no_othe
 @pytest.mark.parametrize(
     ("expression", "told"),
     [
-        ("count(*)", "an expression may look at its own row only"),
-        ("A = max(A)", "an expression may look at its own row only"),
-        ("row_number() over ()", "an expression may look at its own row only"),
-        ("foo(A)", "“foo” is no function of expressions"),
+        ("count(*)", "an expression may only use its own row"),
+        ("A = max(A)", "an expression may only use its own row"),
+        ("row_number() over ()", "an expression may only use its own row"),
+        ("foo(A)", "“foo” is not a function of expressions"),
         ("A ||", "not an SQL expression"),
-        ("SELECT 1", "an expression holds no query"),
+        ("SELECT 1", "an expression must not contain a query"),
     ],
 )
 def test_an_expression_that_is_none_or_looks_at_other_rows_is_refused_with_its_place(
@@ -184,7 +184,7 @@ def test_a_condition_that_fails_for_a_row_makes_it_invalid_rather_than_lost() ->
 
 
 def test_a_where_that_gives_no_yes_or_no_is_refused() -> None:
-    with pytest.raises(MappingError, match="`where` is no condition"):
+    with pytest.raises(MappingError, match="`where` is not a condition"):
         run("where: upper(A)\n")
 
 

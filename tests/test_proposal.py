@@ -170,8 +170,8 @@ def test_values_that_contradict_a_heading_win() -> None:
         (
             ("11987654321", "2134567892"),
             {
-                "mobile_phone": "both kinds stand in this column; mobile numbers come here",
-                "personal_phone": "both kinds stand in this column; landlines come here",
+                "mobile_phone": "this column mixes both kinds; mobile numbers go here",
+                "personal_phone": "this column mixes both kinds; landlines go here",
             },
         ),
     ],
@@ -195,7 +195,7 @@ def test_a_proposal_names_no_schema_that_is_not_there_and_says_how_to_have_it() 
 
 def test_without_a_column_of_addresses_the_mapping_asks_for_it() -> None:
     proposal, table = proposed([column("Nome", "Ana", "Bia")])
-    assert proposal.missing == "lista.csv: no column seems to hold e-mail addresses."
+    assert proposal.missing == "lista.csv: no column seems to contain e-mail addresses."
     with pytest.raises(MappingError, match=f"has no column “{re_escape(NO_EMAIL)}”"):
         bind(Mapping.parse(proposal.text), table.columns[3:], "lista.csv")
 

@@ -160,7 +160,7 @@ def test_where_the_words_leave_a_doubt_nothing_is_granted_and_it_is_told(
     told, sent = imported({heading: cells})
     assert sent == {0: None, 1: None}
     assert "legitimate_interest" not in told
-    assert f"# “{heading}” speaks of consent" in told
+    assert f"# “{heading}” is about consent" in told
 
 
 def test_beside_a_consent_the_refusals_are_left_out_too() -> None:

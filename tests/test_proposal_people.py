@@ -88,7 +88,7 @@ def test_name_phone_and_email_are_those_of_one_person_and_the_others_are_named(
 ) -> None:
     proposal = proposed(headings)
     assert ";".join(fields(proposal)) == CASES[headings]
-    assert "# A row of this list holds several people." in proposal.text
+    assert "# A row of this list describes several people." in proposal.text
 
 
 ONE_PERSON = {
@@ -120,7 +120,7 @@ def test_a_name_that_is_not_surely_that_of_the_email_is_left_out_and_said(headin
     if headings.endswith("Nome"):
         assert fields(proposal) == ("E-mail", "Nome")
     else:
-        assert "# No column is surely this person's name" in proposal.text
+        assert "# No column is clearly this person's name" in proposal.text
 
 
 def test_the_person_who_mostly_has_an_email_is_the_lead() -> None:
@@ -146,6 +146,6 @@ def test_of_two_columns_with_one_heading_the_mapping_names_either_and_is_told_wh
     note = (
         "lista.csv has 2 columns with the same heading: “Nome” is column 1, “Nome (2)” is column 3"
     )
-    assert f"{note}; the mapping takes “{name}”." in said
+    assert f"{note}; the mapping uses “{name}”." in said
     if command == ["check"]:
         assert re.search(rf"name +{taken}", done.out)

@@ -95,7 +95,7 @@ def test_what_befell_a_request_on_its_way_is_told_in_the_readers_language(key: s
     problem = Problem("uncertain.not_answered", detail=f"{key} [Errno 5] odd")
     english, portuguese = (explain(problem, lang) for lang in LANGUAGES)
     assert english.startswith("the row was sent and no response came")
-    assert portuguese.startswith("a linha saiu e não veio resposta")
+    assert portuguese.startswith("a linha foi enviada e não veio resposta")
     assert placeholders(detail_text(key)) == placeholders(detail_text(key, "pt-BR")) <= {"said"}
     assert (
         ("[Errno 5] odd" in english)
@@ -183,7 +183,11 @@ def test_a_text_that_bypasses_them_would_be_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kept", "english", "portuguese"),
     [
-        ("HTTP 200", "the HTTP status of the response was 200", "o status HTTP da resposta foi 200"),
+        (
+            "HTTP 200",
+            "the HTTP status of the response was 200",
+            "o status HTTP da resposta foi 200",
+        ),
         (
             "rd.no_reason HTTP 502",
             "the HTTP status of the response was 502",

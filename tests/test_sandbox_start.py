@@ -88,7 +88,7 @@ def test_the_log_names_what_was_dropped_and_refused_but_no_person_and_no_key() -
         finally:
             process.terminate()
         log += process.stderr.read()
-    assert "dropped in silence, as RD does: cf_interese" in log
+    assert "silently dropped, as RD does: cf_interese" in log
     assert "400  email: INVALID_EMAIL_FORMAT" in log
     assert "ana@" not in log
     assert key not in log
@@ -117,14 +117,14 @@ def test_equal_lines_of_the_log_are_one_with_its_count_and_totals_come_now_and_t
     lines = [line.split("  ", 1)[1] for line in said]
     assert lines == [
         "400  tags: X  (3 times)",
-        "dropped in silence, as RD does: cf_\\x1b[2J  (10 so far)",
-        "10 accepted, 3 not accepted so far",
+        "silently dropped, as RD does: cf_\\x1b[2J  (10 so far)",
+        "10 accepted, 3 not accepted yet",
     ]
     log.note([taken], [])
     log.write(now + timedelta(seconds=2))
     assert len(said) == 3
     log.write(now + timedelta(seconds=11))
-    assert said[-1].endswith("11 accepted, 3 not accepted so far")
+    assert said[-1].endswith("11 accepted, 3 not accepted yet")
 
 
 def test_importing_the_options_does_not_load_the_server() -> None:

@@ -254,7 +254,7 @@ def test_an_export_whose_times_are_in_doubt_frees_nobody(
     zone = ["--utc-offset", "-03:00"] if how == "of that zone" else []
     done = doubtful.here(*EXPORTED, *span, *zone)
     assert done.code == {"of that zone": 0, "no date": 2}.get(how, 1), done.err
-    assert ("not taken as complete" in done.err) == (done.code == 1)
+    assert ("does not count as complete" in done.err) == (done.code == 1)
     again = doubtful.here(*RUN, "--resend", "uncertain", "--not-proved").summary
     assert (again["requests"], again["uncertain"]) == (0, 0 if how == "of that zone" else before)
 
@@ -271,7 +271,7 @@ def test_an_export_without_all_that_tells_conversions_apart_frees_nobody(
     desk.write("export.csv", box.export())
     span = ("--complete-from", hours(-2), "--complete-until", hours(2))
     done = desk.here(*EXPORTED, *span)
-    assert (done.code, "differ also by name" in done.err) == (1, True), done.err
+    assert (done.code, "also identified by name" in done.err) == (1, True), done.err
     again = desk.here(*RUN, "--resend", "uncertain", "--not-proved").summary
     assert (again["requests"], again["uncertain"]) == (0, before)
 

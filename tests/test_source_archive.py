@@ -179,7 +179,7 @@ def test_what_cannot_be_unpacked_is_told_and_not_taken_for_a_note(tmp_path: Path
     with zipfile.ZipFile(inner, "w") as archive:
         archive.writestr("leads.csv", LEADS)
     path = packed(tmp_path / "nested.zip", {"lista.zip": inner.getvalue()})
-    with pytest.raises(SourceError, match="archive inside of another"):
+    with pytest.raises(SourceError, match="archive inside another"):
         opened(path)
     for flag, method, says in ((1, 0, "protected by a password"), (0, 9, "not supported")):
         path = tmp_path / f"{method}.zip"

@@ -96,7 +96,7 @@ def test_a_named_pipe_that_ends_at_once_is_an_empty_file(tmp_path: Path) -> None
         (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj", "a PDF document"),
         (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "a picture"),
         (b"\xff\xd8\xff\xe0\x00\x10JFIF", "a picture"),
-        (bytes(range(1, 256)) * 20, "no text file"),
+        (bytes(range(1, 256)) * 20, "not a text file"),
         (b"<html><body><h1>Sess\xe3o expirada</h1></body></html>", "without a table"),
         (gzip.compress(LEADS * 2000, mtime=0)[:-20], "damaged"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(range(256)) * 20, "unknown kind"),
@@ -126,7 +126,7 @@ def test_folders_and_names_that_are_not_there_are_told(tmp_path: Path) -> None:
     for path, says in ((tmp_path, "is a folder"), (tmp_path / "x.csv", "is not there")):
         with pytest.raises(SourceError, match=says):
             read(path)
-    with pytest.raises(SourceError, match="No file fits"):
+    with pytest.raises(SourceError, match="No file matches"):
         read(tmp_path / "*.csv")
     with pytest.raises(SourceError, match="No file was named"):
         read()
@@ -137,7 +137,7 @@ def test_a_file_that_may_not_be_read_is_told(tmp_path: Path) -> None:
     path = tmp_path / "leads.csv"
     path.write_bytes(LEADS)
     path.chmod(0)
-    with pytest.raises(SourceError, match="may not be read"):
+    with pytest.raises(SourceError, match="access was denied"):
         read(path)
 
 

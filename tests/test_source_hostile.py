@@ -130,11 +130,11 @@ TOO_MUCH: dict[str, tuple[Callable[[Path], Path], str]] = {
     ),
     "columns.csv": (
         lambda p: _written(p, b"E-mail;" + b"c;" * 3_000_000 + b"\na@b.co;x\n"),
-        "columns, and no spreadsheet has more than 16384",
+        "columns; a spreadsheet has at most 16384",
     ),
     "members.zip": (
         lambda p: hostile.archive(p, ((f"{n}.csv", CSV) for n in range(10_001))),
-        "holds 10001 files, too many to look into",
+        "contains 10001 files, too many to search",
     ),
     "unnamed.zip": (
         lambda p: hostile.archive(p, ((f"{n}.x", CSV) for n in range(101))),
@@ -142,7 +142,7 @@ TOO_MUCH: dict[str, tuple[Callable[[Path], Path], str]] = {
     ),
     "tables.xls": (
         lambda p: _written(p, b"<html>" + b"<table><tr><td>a<tr><td>b</table>" * 1001),
-        "has 1001 sheets, too many to look into",
+        "has 1001 sheets, too many to search",
     ),
     "backwards.xls": (
         lambda p: hostile.xml2003(p, f'<Row ss:Index="-5">{xml_cell("x")}</Row>'),
@@ -205,7 +205,7 @@ def test_a_file_that_asks_for_more_than_any_list_is_damaged_or_made_to_do_harm(
 ) -> None:
     found = cost_of(HARMFUL[name](tmp_path / name))
     assert found.code == 2, found.said
-    assert f"{name} is damaged or made to do harm" in found.said
+    assert f"{name} is damaged or malicious" in found.said
     assert found.megabytes < honest + MOST
 
 
@@ -327,7 +327,7 @@ def test_what_unpacks_to_a_multiple_is_refused_where_it_does_not_at_its_end(
     file = InputFile("list", path, packed=packed, member="list.csv" if packed == "zip" else "")
     with file.open() as stream:
         assert len(stream.read(UNPACKED_FREE)) == UNPACKED_FREE
-        with pytest.raises(SourceError, match="made to do harm"):
+        with pytest.raises(SourceError, match="malicious"):
             stream.read(32 << 20)
 
 

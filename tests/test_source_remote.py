@@ -186,20 +186,20 @@ def to(where: str, status: int = 302) -> object:
 
 REFUSED = {
     "always cut": (cut, "breaks off"),
-    "of no known length": (endless, "where it ends"),
+    "of no known length": (endless, "its length"),
     "larger than announced to be possible": (
         lambda visit: visit.say(b"", content_length=str(3 << 30)),
         "too large",
     ),
     "without an end": (forever, "too large"),
     "not there": (lambda visit: visit.say(b"no", 404), "nothing at"),
-    "forbidden": (lambda visit: visit.say(b"no", 403), "not for everybody"),
-    "login": (lambda visit: visit.say(b"no", 401), "not for everybody"),
+    "forbidden": (lambda visit: visit.say(b"no", 403), "is not public"),
+    "login": (lambda visit: visit.say(b"no", 401), "is not public"),
     "broken": (lambda visit: visit.say(b"no", 500), "HTTP 500"),
     "forwarded in clear": (to("http://example.com/leads.csv"), "without https"),
     "forwarded to a file": (to("file:///etc/passwd"), "without https"),
     "forwarded for ever": (to("/again"), "too often"),
-    "forwarded to nowhere": (to("http://[::1"), "address that is none"),
+    "forwarded to nowhere": (to("http://[::1"), "an invalid address"),
     "packed oddly": (lambda visit: visit.say(LEADS, content_encoding="br"), "packed"),
 }
 

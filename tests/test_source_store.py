@@ -64,8 +64,8 @@ def test_a_list_in_a_bucket_is_imported(desk: Desk, box: RunningSandbox) -> None
 WRONG = {
     "s3://listas/nada.csv": ("There is nothing at", "Não há nada em"),
     "s3://nenhum/leads.csv": ("There is nothing at", "Não há nada em"),
-    "s3://listas": ("no address of an object", "não é o endereço de um objeto"),
-    "s3://ana:segredo@listas/a.csv": ("no address of an object", "não é o endereço"),
+    "s3://listas": ("not the address of an object", "não é o endereço de um objeto"),
+    "s3://ana:segredo@listas/a.csv": ("not the address of an object", "não é o endereço"),
 }
 
 

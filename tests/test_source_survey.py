@@ -64,9 +64,9 @@ def test_a_survey_warns_of_what_looks_wrong(tmp_path: Path) -> None:
     warnings = " ".join(surveyed(tmp_path, LEADS).warnings)
     assert "1 row: The row has fewer cells" in warnings
     assert "Columns that are empty: “Vazia”" in warnings
-    assert "Column “E-mail”: 1 value is no e-mail" in warnings
+    assert "Column “E-mail”: 1 value is not a valid e-mail" in warnings
     without = surveyed(tmp_path, "Nome;Cidade\nAna;Recife\n")
-    assert any("No column seems to hold e-mail addresses" in word for word in without.warnings)
+    assert any("No column seems to contain e-mail addresses" in word for word in without.warnings)
 
 
 HEADINGS = (

@@ -81,7 +81,7 @@ def test_a_row_with_a_persons_address_is_no_header_unless_the_mapping_calls_its_
     tmp_path: Path,
 ) -> None:
     content = "Nome;E-mail\nAna;ana@exemplo.com.br\nBia;bia@exemplo.com.br\n"
-    with pytest.raises(SourceError, match="row 2: an e-mail address stands there"):
+    with pytest.raises(SourceError, match="row 2: it contains an e-mail address"):
         text(tmp_path, content, Hints(header_row=2))
     assert text(tmp_path, content, Hints(header_row=2, columns=("Ana",))).facts.header_row == 2
 
@@ -116,7 +116,7 @@ def test_repeated_headers_totals_and_notes_are_left_out_and_named(tmp_path: Path
     notes = " ".join(table.notes)
     assert "row 3: not imported" in notes
     assert "6, 9, 10, 11: not imported" in notes
-    assert "1 cell holds an error" in notes
+    assert "1 cell contains an error" in notes
 
 
 def test_the_header_of_a_second_file_that_was_put_behind_the_first_is_left_out(
@@ -150,7 +150,7 @@ def test_a_program_that_leaves_out_trailing_empty_cells_makes_no_broken_rows(
     table = text(tmp_path, "Nome;E-mail;Nota\n" + "\n".join(lines) + "\n")
     assert {row[1] for row in read(table)} == {None}
     assert [row[4] for row in read(table)][:4] == ["0", None, None, "3"]
-    assert any("leave out empty cells" in note for note in table.notes)
+    assert any("omit empty cells" in note for note in table.notes)
 
 
 def test_a_delimiter_at_the_end_of_every_row_is_no_defect(tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ def test_error_cells_and_formulas_without_a_value_are_empty_and_told(tmp_path: P
     table = opened(tmp_path / "leads.xlsx", book)
     assert read(table) == [(2, None, "Ana", None, None), (3, None, "Bia", None, "x")]
     notes = " ".join(table.notes)
-    assert "1 cell holds an error" in notes
+    assert "1 cell contains an error" in notes
     assert "2 formulas have no stored result" in notes
 
 

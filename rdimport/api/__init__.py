@@ -185,7 +185,9 @@ def propose(
     table = open_tables([str(file)], given)[0]
     sample = next(table.batches(SAMPLE_ROWS), None)
     if sample is None:
-        raise SourceError(_("{name} has no rows to judge its columns by.", name=table.name))
+        raise SourceError(
+            _("{name} has no rows from which to recognise its columns.", name=table.name)
+        )
     names = ("member", "sheet", "header_row", "delimiter", "encoding")
     named = {name: getattr(given, name) for name in names}
     return propose_for(table.columns, sample, table.name, named, command)

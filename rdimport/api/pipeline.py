@@ -152,17 +152,18 @@ def _see_that_nobody_comes_back(ledger: Ledger, options: RunOptions) -> None:
     if lost is not None:
         raise LedgerBusyError(
             _(
-                "Run {run} was lost on {host} (process {process}) with rows on their way. If that "
-                "machine only sleeps, it may still send them, and nobody could tell.",
+                "Run {run} was lost on {host} (process {process}) while rows were being "
+                "sent. If that machine is only asleep, it may still send them, and nobody "
+                "could tell.",
                 run=lost.run,
                 host=lost.host,
                 process=lost.process,
             ),
             ngettext(
-                "Nothing was sent. Type it again in {number} minute, or, once that process has "
-                "ended for sure, with --now.",
-                "Nothing was sent. Type it again in {number} minutes, or, once that process has "
-                "ended for sure, with --now.",
+                "Nothing was sent. Type it again in {number} minute, or with --now once you "
+                "are sure that the process has ended.",
+                "Nothing was sent. Type it again in {number} minutes, or with --now once "
+                "you are sure that the process has ended.",
                 ceil(lost.seconds / 60),
             ),
         )

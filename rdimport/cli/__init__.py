@@ -99,7 +99,9 @@ def _main(words: Sequence[str]) -> int:
             return int(damage.exit_code)
         with suppress(OSError):
             sys.stderr.write(_without_typed_keys(traceback.format_exc(), words))
-        print_error(_("this is a bug in rdimport. The ledger is right: the same command goes on."))
+        print_error(
+            _("this is a bug in rdimport. The ledger is correct: the same command continues.")
+        )
         return ExitCode.BUG
     return int(code)
 
@@ -118,19 +120,21 @@ def _refuse_unusable(words: Sequence[str]) -> None:
     for word in words:
         if not is_utf8(word) or "\0" in word:
             raise UsageError(
-                _("{word} is not in UTF-8, or holds a NUL.", word=word),
+                _("{word} is not in UTF-8, or contains a NUL.", word=word),
                 _("Rename it, or type it again."),
             )
     try:
         Path.cwd()
     except OSError:
         raise UsageError(
-            _("The current folder is not there any more."), _("Go to another one: cd")
+            _("The current folder no longer exists."), _("Go to another one: cd")
         ) from None
 
 
 def _interrupted() -> ExitCode:
-    print_error(_("Interrupted. The same command goes on where it was: no row is sent twice."))
+    print_error(
+        _("Interrupted. The same command continues where it stopped: no row is sent twice.")
+    )
     return ExitCode.STOPPED
 
 

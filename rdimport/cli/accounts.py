@@ -50,7 +50,7 @@ def _list(args: AccountsArguments) -> None:
 
 def _table(found: list[Account]) -> Iterator[str]:
     if not found:
-        yield _("The ledger knows no account yet: one is there once a run has sent to it.")
+        yield _("The ledger contains no account yet: an account appears once a run has sent to it.")
         return
     lines = [(_("Account"), _("keys"), _("conversions"), _("last run"), _("endpoint"))]
     lines += [
@@ -78,7 +78,7 @@ def _add_key(args: AccountsArguments) -> None:
         where = endpoint(to.base_url)
         now = SystemClock().now()
         name = ledger.accounts.add_key(where, account, hash_of(ledger, credentials), now)
-    say([_("This key is now one of account “{name}” at {where}.", name=name, where=where)])
+    say([_("This key now belongs to account “{name}” at {where}.", name=name, where=where)])
 
 
 def _rename(args: AccountsArguments) -> None:
@@ -94,7 +94,7 @@ def _rename(args: AccountsArguments) -> None:
     quoted = joined([new])
     more = ngettext(" at {number} endpoint", " at {number} endpoints", endpoints)
     shown = more if endpoints > 1 else ""
-    say([_("Account “{old}” is called “{new}” now{more}.", old=old, new=new, more=shown)])
+    say([_("Account “{old}” is now called “{new}”{more}.", old=old, new=new, more=shown)])
     say([_("Write --account {name} where your crontab names it.", name=quoted)])
     say([_("Its key in the keyring, if there is one: rdimport key set {name}", name=quoted)])
 
@@ -103,7 +103,7 @@ def _ledger(args: AccountsArguments) -> Ledger:
     store = resolve.store(args)
     if not store.is_there():
         raise UsageError(
-            _("There was no run yet in {state_dir}.", state_dir=store),
+            _("There have been no runs in {state_dir} yet.", state_dir=store),
             _("Use --state-dir to name the directory of the runs."),
         )
     return store.open()

@@ -37,7 +37,10 @@ def evidence(to: argparse.ArgumentParser) -> None:
         help=_("for times that do not state it (default: this machine's)"),
     )
     for name, text in (
-        ("from", _("since when the export has all conversions with its identifiers")),
-        ("until", _("until when it has them")),
+        (
+            "from",
+            _("start of the period in which the export has all conversions with its identifiers"),
+        ),
+        ("until", _("end of that period")),
     ):
         group.add_argument(f"--complete-{name}", type=point_in_time, metavar="TIME", help=text)

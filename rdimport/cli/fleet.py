@@ -41,15 +41,18 @@ def _init(args: FleetInitArguments) -> None:
         say(
             [
                 _(
-                    "The key of its hashes is new, and in {path}. Every machine that uses this "
-                    "ledger needs a copy of it; whoever loses it, loses the ledger.",
+                    "The key of its hashes is new, and is in {path}. Every machine that "
+                    "uses this ledger needs a copy of it; if you lose it, you lose the "
+                    "ledger.",
                     path=made.key_file,
                 )
             ]
         )
-    sentence = _("The database {where} holds a ledger now.", where=made.place)
+    sentence = _("The database {where} now holds a ledger.", where=made.place)
     if not made.new:
-        sentence = _("The database {where} holds a ledger already, and it fits.", where=made.place)
+        sentence = _(
+            "The database {where} already holds a ledger, and it is compatible.", where=made.place
+        )
     say([sentence])
 
 
@@ -88,12 +91,12 @@ def _order(args: FleetOrderArguments) -> None:
             return
         for name in args.names:
             if args.action == "pause":
-                fleet.pause(name, _("a person said so"))
-                say([_("The jobs of account {account} rest.", account=name)])
+                fleet.pause(name, _("on request"))
+                say([_("The jobs of account {account} are paused.", account=name)])
             elif fleet.resume(name):
                 say([_("The jobs of account {account} run again.", account=name)])
             else:
-                say([_("The jobs of account {account} did not rest.", account=name)])
+                say([_("The jobs of account {account} were not paused.", account=name)])
     if args.action == "resume":
         _asked(url, "put now", *args.names)
 

@@ -38,7 +38,10 @@ def library() -> ModuleType:
         from rdimport import fleet  # noqa: PLC0415  it is an extra
     except ImportError as error:
         raise UsageError(
-            _("A ledger in PostgreSQL needs a library that is not here: {error}.", error=error),
+            _(
+                "A ledger in PostgreSQL needs a library that is not installed: {error}.",
+                error=error,
+            ),
             _("Install it with: pip install 'rdimport[fleet]'"),
         ) from error
     return fleet
@@ -59,6 +62,6 @@ def queue_explained() -> Iterator[None]:
         yield
     except ConnectorException as error:
         raise LedgerError(
-            _("The queue cannot be asked: {error}.", error=error.__cause__ or error),
+            _("The queue cannot be read: {error}.", error=error.__cause__ or error),
             _("Type: rdimport fleet init"),
         ) from error

@@ -10,9 +10,7 @@ from rdimport.cli.grammar import as_sentence
 from rdimport.cli.option_types import positive
 from rdimport.core.messages import _, untranslated
 
-_MAKE = untranslated(
-    "make the tables of a shared ledger, if the database keeps what it acknowledges"
-)
+_MAKE = untranslated("create the tables of a shared ledger, if the database is safe for it")
 
 
 def fleet_actions(to: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
@@ -21,9 +19,9 @@ def fleet_actions(to: argparse.ArgumentParser) -> Iterator[argparse.ArgumentPars
     for name, text, whom, what in (
         ("init", _(_MAKE), "", ""),
         ("status", _("what workers and accounts do"), "", ""),
-        ("pause", _("let the jobs of an account rest"), "ACCOUNT", _("accounts")),
-        ("resume", _("let the jobs of an account run again"), "ACCOUNT", _("accounts")),
-        ("drain", _("let workers end in order"), "WORKER", _("workers (all)")),
+        ("pause", _("pause the jobs of an account"), "ACCOUNT", _("accounts")),
+        ("resume", _("resume the jobs of an account"), "ACCOUNT", _("accounts")),
+        ("drain", _("let workers finish and stop"), "WORKER", _("workers (all)")),
     ):
         action = actions.add_parser(name, help=text, description=as_sentence(text))
         if whom:
@@ -32,7 +30,7 @@ def fleet_actions(to: argparse.ArgumentParser) -> Iterator[argparse.ArgumentPars
         if name == "status":
             _settings(action)
             action.add_argument("--json", action="store_true", help=_("print one JSON object"))
-            page = _("write a page to look at")
+            page = _("write a web page")
             action.add_argument("--html", type=Path, metavar="FILE", help=page)
         yield action
 
@@ -45,14 +43,14 @@ def worker(to: argparse.ArgumentParser) -> None:
         type=positive,
         default=20,
         metavar="N",
-        help=_("accounts at work at the same time (%(default)s)"),
+        help=_("accounts that run at the same time (%(default)s)"),
     )
     to.add_argument(
-        "--once", action="store_true", help=_("run what is due or waits now, then end; for cron")
+        "--once", action="store_true", help=_("run what is due or waiting now, then stop; for cron")
     )
 
 
 def _settings(to: argparse.ArgumentParser) -> None:
     to.add_argument(
-        "--config", type=Path, metavar="FILE", help=_("the settings (env RDIMPORT_CONFIG)")
+        "--config", type=Path, metavar="FILE", help=_("the settings file (env RDIMPORT_CONFIG)")
     )

@@ -27,7 +27,7 @@ def execute(args: ForgetArguments) -> int:
     if not people.emails:  # the list that was to come on standard input was not there
         raise UsageError(
             _("No address was given, so nothing was erased."),
-            _("Type whole addresses, or - to give them on standard input."),
+            _("Type complete addresses, or - to read them from standard input."),
         )
     state_dir, store = resolve.state_dir(args), resolve.store(args)
     with ExitStack() as stack:
@@ -50,8 +50,8 @@ def execute(args: ForgetArguments) -> int:
         say([_("It cannot be erased from {path}: remove it by hand.", path=path)])
     if not on_disk:
         raise LedgerBusyError(
-            _("The ledger is being read, so what was erased is in its file still."),
-            _("Type the same command again when nobody reads it."),
+            _("The ledger is being read, so what was erased is still in its file."),
+            _("Type the same command again when nobody is reading it."),
         )
     return ExitCode.FAILED_ROWS if left else ExitCode.DONE
 
@@ -66,7 +66,7 @@ def _addresses(typed: Sequence[str]) -> Iterator[str]:
             if not (local and at and "." in domain):
                 raise UsageError(
                     _("One of the words is not an e-mail address, so nothing was erased."),
-                    _("Type whole addresses, or - to give them on standard input."),
+                    _("Type complete addresses, or - to read them from standard input."),
                 )
             yield email
 
@@ -115,8 +115,8 @@ def _lines(args: ForgetArguments, erased: Erased, gone: Gone, again: int) -> lis
     if gone.reports:
         lines.append(
             ngettext(
-                "Deleted: {number} report that knew them; {again} written again without them.",
-                "Deleted: {number} reports that knew them; {again} written again without them.",
+                "Deleted: {number} report that contained them; {again} rewritten without them.",
+                "Deleted: {number} reports that contained them; {again} rewritten without them.",
                 len(gone.reports),
                 again=again,
             )
@@ -126,8 +126,10 @@ def _lines(args: ForgetArguments, erased: Erased, gone: Gone, again: int) -> lis
     if args.also_hash:
         lines.append(
             ngettext(
-                "Deleted: the hash of {number} conversion. Their next list sends them.",
-                "Deleted: the hashes of {number} conversions. Their next list sends them.",
+                "Deleted: the hash of {number} conversion. If that person is on a list "
+                "again, they are sent again.",
+                "Deleted: the hashes of {number} conversions. If those people are on a list "
+                "again, they are sent again.",
                 erased.hashes,
             )
         )
@@ -141,6 +143,6 @@ def _lines(args: ForgetArguments, erased: Erased, gone: Gone, again: int) -> lis
 
 def _busy(store: Store) -> LedgerBusyError:
     return LedgerBusyError(
-        _("A run is at work with the ledger in {state_dir}.", state_dir=store),
-        _("Nothing was erased. Try again later: exit code 75 says so to cron."),
+        _("A run is using the ledger in {state_dir}.", state_dir=store),
+        _("Nothing was erased. Try again later: exit code 75 tells cron so."),
     )

@@ -31,10 +31,10 @@ _NUMBER: Final = re.compile(r"-\d+(?::\d\d)?$|-\d*\.\d+$")
 """What begins with - and is a value: a number, or a distance from UTC."""
 
 _HOW_TO_GIVE_A_KEY: Final = untranslated(
-    "a key is never given on the command line, where other users of this machine can read it. Put "
-    "it into the environment variable RDIMPORT_API_KEY, into a file that only you can read "
-    "(--api-key-file FILE), or into the keyring (rdimport key set NAME). What you typed may be in "
-    "your shell's history: take it out there"
+    "a key is never given on the command line, where other users of this machine can read "
+    "it. Put it into the environment variable RDIMPORT_API_KEY, into a file that only you "
+    "can read (--api-key-file FILE), or into the keyring (rdimport key set NAME). What you "
+    "typed may be in your shell's history: remove it there"
 )
 
 
@@ -152,7 +152,7 @@ class Grammar(argparse.ArgumentParser):
     def _trouble(self, word: str) -> str:
         """What is wrong with an argument by itself, if anything."""
         if _SETTING.match(word) and (word.lower().startswith("rdimport_") or not is_file(word)):
-            return _("a setting is no argument, and {how}.", how=_(_HOW_TO_GIVE_A_KEY))
+            return _("NAME=VALUE is not an argument, and {how}.", how=_(_HOW_TO_GIVE_A_KEY))
         if not word.startswith("-") or word == "-" or _NUMBER.fullmatch(word):
             return ""
         name = re.split(r"[=\s]", word, maxsplit=1)[0]
@@ -203,7 +203,7 @@ def _is_choice(action: argparse.Action) -> bool:
 
 def _no_command(file: str) -> str:
     return _(
-        "{file} is a file; before it comes what to do with it: {init} proposes a mapping for it, "
+        "{file} is a file; type what to do with it first: {init} proposes a mapping for it, "
         "{run} imports it.",
         file=file,
         init=joined(["rdimport", "init", file]),
@@ -226,7 +226,7 @@ def _too_many(words: Sequence[str]) -> str:
     files = [word for word in words if is_file(word)]
     if len(files) == len(words):
         return _(
-            "name all files side by side: {files} stands apart from the others.",
+            "name all files together: {files} is separated from the others.",
             files=", ".join(files),
         )
     count = len(words) - len(files)

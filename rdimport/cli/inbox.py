@@ -61,7 +61,7 @@ def waiting(patterns: Sequence[Path]) -> Iterator[Waiting]:
         if state is None:
             continue
         if path in young and _state(path) != state:
-            print_error(_("{file} is still being written; left for the next time.", file=path))
+            print_error(_("{file} is still being written; it is left for the next run.", file=path))
         else:
             yield Waiting(path, state)
 

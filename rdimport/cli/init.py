@@ -48,7 +48,7 @@ def execute(args: InitArguments) -> int:
     if found.missing:
         print_error(
             _(
-                "{missing}\nName the column yourself: RD needs an e-mail for each row.",
+                "{missing}\nName the column yourself: RD needs an e-mail address in each row.",
                 missing=found.missing,
             )
         )
@@ -63,14 +63,14 @@ def _job(args: InitArguments, settings: Path, mapping: Path | None) -> Added | N
     if args.job is None or mapping is None:
         if args.account or args.api_key_file or args.config:
             raise UsageError(
-                _("--account, --api-key-file and --config of `init` are about a job."),
-                _("Name the job with --job, or leave them out."),
+                _("--account, --api-key-file and --config of `init` are for a job."),
+                _("Name the job with --job, or omit them."),
             )
         return None
     if STDIN in args.files:
         raise UsageError(
-            _("A job reads its list again and again, and standard input has it once."),
-            _("Name a file, or leave --job out."),
+            _("A job reads its list again and again, and standard input can be read only once."),
+            _("Name a file, or omit --job."),
         )
     if mapping.exists():
         raise _is_there(mapping)
@@ -92,8 +92,8 @@ def _tell(args: InitArguments, job: Added) -> None:
     if job.new_key_file is not None and not job.new_key_file.exists():
         print_error(
             _(
-                "The key of {account} is expected in {file}, readable by you only: put it there, "
-                "or say in the settings where else it is.",
+                "The key of {account} is expected in {file}, readable by you only: put it "
+                "there, or set another location in the settings.",
                 account=job.account,
                 file=job.new_key_file,
             )
@@ -118,7 +118,7 @@ def _private(path: str, flags: int) -> int:
 
 def _is_there(path: Path) -> UsageError:
     return UsageError(
-        _("{path} is there already, and is not written over.", path=path),
+        _("{path} already exists, and is not overwritten.", path=path),
         _("Name another file with -o."),
     )
 
@@ -133,5 +133,5 @@ def _write(path: Path, text: str) -> None:
     except OSError as error:
         raise UsageError(
             _("{path} cannot be written: {error}.", path=path, error=error),
-            _("Name a file in a folder that you may write to with {option}.", option="-o"),
+            _("With {option}, name a file in a folder that you can write to.", option="-o"),
         ) from None

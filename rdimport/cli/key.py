@@ -16,7 +16,7 @@ from rdimport.core.messages import _
 def execute(args: KeyArguments) -> int:
     """List, remove or store a key. It is prompted for, never an argument."""
     if args.action == "list":
-        say(keys.accounts() or [_("The keyring holds no keys of rdimport.")])
+        say(keys.accounts() or [_("The keyring contains no keys of rdimport.")])
     elif args.name is None:
         raise UsageError(
             _("Which account?"), _("Type: rdimport key {action} NAME", action=args.action)
@@ -27,12 +27,12 @@ def execute(args: KeyArguments) -> int:
     elif may_be_key(args.name):
         raise UsageError(
             _(
-                "What stands after `rdimport key {action}` looks like a key (not shown here).",
+                "What follows `rdimport key {action}` looks like a key (not shown here).",
                 action=args.action,
             ),
             _(
-                "Write the account's name there; the key is asked for then. Take this one "
-                "out of your shell's history."
+                "Write the account's name there; you are then asked for the key. Remove "
+                "this one from your shell's history."
             ),
         )
     else:

@@ -94,8 +94,8 @@ def _found(name: str, where: ApiKey, path: Callable[[str], Path]) -> str:
         if not key:
             raise UsageError(
                 _(
-                    "The environment variable {env}, which should hold the key of account "
-                    "“{name}”, is empty or not there.",
+                    "The environment variable {env}, which should contain the key of "
+                    "account “{name}”, is empty or not set.",
                     env=where.env,
                     name=name,
                 ),
@@ -111,7 +111,7 @@ def _found(name: str, where: ApiKey, path: Callable[[str], Path]) -> str:
         key = _from_keyring(name) or ""
         if not key:
             raise UsageError(
-                _("The keyring holds no key for account “{account}”.", account=name),
+                _("The keyring contains no key for account “{account}”.", account=name),
                 _whom_to_ask(
                     _("Type: {command}", command=joined(["rdimport", "key", "set", name]))
                 ),
@@ -141,8 +141,8 @@ def _no_address(name: str, where: Address) -> UsageError:
     if where.env is not None:
         return UsageError(
             _(
-                "The environment variable {env}, which should hold the address for “{name}”, is "
-                "empty or not there.",
+                "The environment variable {env}, which should contain the address for "
+                "“{name}”, is empty or not set.",
                 env=where.env,
                 name=name,
             ),
@@ -150,13 +150,13 @@ def _no_address(name: str, where: Address) -> UsageError:
         )
     return UsageError(
         _(
-            "The program {program}, which should print the address for “{name}”, cannot be "
-            "started, failed, printed nothing, or took over {seconds} s.",
+            "The program {program}, which should print the address for “{name}”, could not "
+            "be started, failed, printed nothing, or took more than {seconds} s.",
             program=(where.command or ("",))[0],
             name=name,
             seconds=_PROGRAM_TAKES,
         ),
-        _("Type it by hand to see what it says."),
+        _("Type it yourself to see what it says."),
     )
 
 
@@ -187,8 +187,8 @@ def _printed_by(command: Sequence[str], name: str) -> str:
     except subprocess.TimeoutExpired:
         raise UsageError(
             _(
-                "The program {program} that prints the key of account “{account}” took over "
-                "{seconds} s.",
+                "The program {program} that prints the key of account “{account}” took more "
+                "than {seconds} s.",
                 seconds=_PROGRAM_TAKES,
                 **what,
             ),
@@ -197,8 +197,8 @@ def _printed_by(command: Sequence[str], name: str) -> str:
     except OSError as error:
         raise UsageError(
             _(
-                "The program {program} that prints the key of account “{account}” cannot be "
-                "started: {error}.",
+                "The program {program} that prints the key of account “{account}” could not "
+                "be started: {error}.",
                 error=error.strerror,
                 **what,
             ),
@@ -213,7 +213,7 @@ def _printed_by(command: Sequence[str], name: str) -> str:
                 code=done.returncode,
                 **what,
             ),
-            _("Type it by hand to see what it says."),
+            _("Type it yourself to see what it says."),
         )
     return key
 
@@ -242,7 +242,7 @@ def remove(account: str) -> None:
         names = _names()
         if account not in names:
             raise UsageError(
-                _("The keyring holds no key for account “{account}”.", account=account),
+                _("The keyring contains no key for account “{account}”.", account=account),
                 _("Type: rdimport key list"),
             )
         keyring.delete_password(_SERVICE, account)
@@ -263,13 +263,13 @@ def _read(file: Path) -> str:
 def _unreadable(file: Path, error: Exception) -> UsageError:
     if isinstance(error, FileNotFoundError):
         # the argument may be the key itself
-        what = _("The key file {file} is not there.", file=file)
+        what = _("The key file {file} does not exist.", file=file)
         if not (file.suffix or len(file.parts) > 1):
-            what = _("The key file that --api-key-file names is not there.")
+            what = _("The key file that --api-key-file names does not exist.")
     elif isinstance(error, IsADirectoryError):
         what = _("The key file {file} is a folder.", file=file)
     elif isinstance(error, UnicodeDecodeError):
-        what = _("The key file {file} holds no text, so no key.", file=file)
+        what = _("The key file {file} contains no text, so no key.", file=file)
     else:
         reason = getattr(error, "strerror", error)
         what = _("The key file {file} cannot be read: {error}.", file=file, error=reason)
@@ -281,8 +281,8 @@ def _no_key(what: str) -> UsageError:
         what,
         _whom_to_ask(
             _(
-                "Name with --api-key-file a text file that holds the key alone and that only "
-                "you can read, or leave the option out and put the key into the environment "
+                "Use --api-key-file to name a text file that contains only the key and that "
+                "only you can read, or omit the option and put the key into the environment "
                 "variable {variable}.",
                 variable=VARIABLE,
             )

@@ -56,7 +56,7 @@ def _whole(ledger: Ledger) -> Found:
 
 
 def _described(path: str, found: Found) -> Iterator[str]:
-    yield _("The ledger {path} is whole.", path=path)
+    yield _("The ledger {path} is sound.", path=path)
     rows = ", ".join(f"{n} {state}" for state, n in found.conversions.items()) or _("none")
     runs = ngettext("{number} run", "{number} runs", found.runs)
     yield _("{runs}, the last one {run}.", runs=runs, run=found.last) if found.last else f"{runs}."
@@ -67,7 +67,7 @@ def _copy(source: str, target: str) -> int:
     """Make a copy and check it."""
     path, to = copy_ledger(source, target, keys.of_ledger())
     sentence = _(
-        "Copied: {path} to {to}. It is whole, and holds all up to this moment.",
+        "Copied: {path} to {to}. The copy is complete up to this moment.",
         path=path,
         to=to,
     )
@@ -87,18 +87,19 @@ def _move_key(store: Store, to: Path) -> int:
     file = to.absolute()
     say(
         [
-            _("The key of the ledger in {state_dir} is in {file} now.", state_dir=store, file=file),
+            _("The key of the ledger in {state_dir} is now in {file}.", state_dir=store, file=file),
             _(
-                "Every command needs it from now on: set RDIMPORT_LEDGER_KEY_FILE={file} where "
-                "they run, cron and systemd too. Without it they end with 2 and send nobody.",
+                "Every command needs it from now on: set RDIMPORT_LEDGER_KEY_FILE={file} "
+                "wherever they run, including cron and systemd. Without it they end with "
+                "exit code 2 and send nothing.",
                 file=file,
             ),
-            _("A lost key is a lost ledger: keep a copy of it, away from copies of the ledger."),
+            _("A lost key is a lost ledger: keep a copy of it, apart from copies of the ledger."),
         ]
     )
     if holding:
         listed = ", ".join(map(str, holding))
-        print_error(_("Older copies still hold the key; delete them: {files}", files=listed))
+        print_error(_("Older copies still contain the key; delete them: {files}", files=listed))
     return ExitCode.DONE
 
 
@@ -108,8 +109,8 @@ def _alone(store: Store) -> Iterator[None]:
     with store.nobody_at_work() as free:
         if not free:
             raise LedgerBusyError(
-                _("A run is at work with the ledger in {state_dir}.", state_dir=store),
-                _("Wait for its end."),
+                _("A run is using the ledger in {state_dir}.", state_dir=store),
+                _("Wait until it ends."),
             )
         yield
 
@@ -118,22 +119,23 @@ def _accept(store: Store, *, yes: bool) -> int:
     """Accept the ledger as it is, after showing what it lacks."""
     if not _is_left(store):
         raise UsageError(
-            _("There is no ledger in {state_dir} to go on with.", state_dir=store),
+            _("There is no ledger in {state_dir} to continue with.", state_dir=store),
             _(
-                "Put a copy there (rdimport ledger copy COPY DIRECTORY), or begin anew with: "
-                "rdimport ledger new"
+                "Put a copy there (rdimport ledger copy COPY DIRECTORY), or start over "
+                "with: rdimport ledger new"
             ),
         )
     try:
         with store.open() as ledger:
             known = _(
-                "The ledger {path} knows all that was sent from it; there is nothing to accept.",
+                "The ledger {path} knows everything that was sent from it; there is nothing "
+                "to accept.",
                 path=ledger.place,
             )
             say([known])
             return ExitCode.DONE
     except LedgerLostError as lost:
-        _agreed(lost.message, _("Go on with this ledger?"), yes=yes)
+        _agreed(lost.message, _("Continue with this ledger?"), yes=yes)
     with store.open(trusting=True) as ledger:
         found = _whole(ledger)
         aside = store.accept()
@@ -141,15 +143,15 @@ def _accept(store: Store, *, yes: bool) -> int:
     say(
         [
             _(
-                "From now on the ledger {path} counts as it is; what was known beside it is "
-                "in {aside}.",
+                "From now on the ledger {path} counts as it is; the previous records about "
+                "it are in {aside}.",
                 path=path,
                 aside=aside,
             )
         ]
     )
     last = found.last
-    say([_("The last run that it knows is {run}.", run=last) if last else _("It knows no run.")])
+    say([_("The last run that it knows is {run}.", run=last) if last else _("It contains no run.")])
     return ExitCode.DONE
 
 
@@ -165,11 +167,12 @@ def _new(store: Store, *, yes: bool) -> int:
     """Move the remains aside, and start with an empty ledger."""
     _agreed(
         _(
-            "Without the ledger {place} nobody knows who was sent already, and everybody "
-            "on a list is sent again. What is left of it is moved aside, not deleted.",
+            "Without the ledger {place} there is no record of who was already sent, and "
+            "everyone on a list is sent again. What is left of it is moved aside, not "
+            "deleted.",
             place=store,
         ),
-        _("Begin anew?"),
+        _("Start over?"),
         yes=yes,
     )
     aside = store.begin_anew()
@@ -188,8 +191,6 @@ def _agreed(danger: str, question: str, *, yes: bool) -> None:
     if yes:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise UsageError(
-            _("This is for a person to decide."), _("Type it in a terminal, or add --yes.")
-        )
+        raise UsageError(_("A person must decide this."), _("Type it in a terminal, or add --yes."))
     if not ask(question):
         raise UsageError(_("Nothing was changed."))

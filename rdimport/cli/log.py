@@ -130,7 +130,7 @@ def opened(
             ) from None
         raise UsageError(
             _("The log file {path} cannot be written: {error}.", path=path, error=error),
-            _("Name a file in a folder that you may write to with {option}.", option="--log-file"),
+            _("With {option}, name a file in a folder that you can write to.", option="--log-file"),
         ) from None
     try:
         yield LogFile(handler, clock, mask, as_json=as_json)

@@ -75,7 +75,8 @@ def arguments(settings: Settings, job: str) -> RunArguments:
     command = read(words)
     if command is None or not isinstance(command.arguments, RunArguments):
         raise UsageError(
-            _("Job {job} makes no command.", job=job), _("Look at its files and its mapping.")
+            _("Job {job} does not form a valid command.", job=job),
+            _("Look at its files and its mapping."),
         )
     return command.arguments
 

@@ -44,7 +44,9 @@ def input_options(to: argparse.ArgumentParser, *, needed: bool) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help=_("list of people who must not be sent: e-mails or their SHA-256 (repeatable)"),
+        help=_(
+            "list of people who must not be sent: e-mail addresses or their SHA-256 (repeatable)"
+        ),
     )
 
 
@@ -54,17 +56,15 @@ def file_options(to: argparse._ActionsContainer) -> None:
         "files",
         nargs="+",
         metavar="FILE",
-        help=_("spreadsheets, or https:// and s3:// addresses of some; - is standard input"),
+        help=_("spreadsheets, or https:// and s3:// addresses of them; - is standard input"),
     )
     to.add_argument(
-        "--member", metavar="PATTERN", help=_("which list of an archive that holds several")
+        "--member", metavar="PATTERN", help=_("which list of an archive that contains several")
     )
     to.add_argument("--sheet", metavar="NAME", help=_("sheet of a workbook"))
     to.add_argument("--delimiter", metavar="CHAR", help=_("of a text file; `tab` for a tab"))
     to.add_argument("--encoding", metavar="NAME", help=_("of a text file, such as cp1252"))
-    to.add_argument(
-        "--header-row", type=positive, metavar="N", help=_("row that holds the column names")
-    )
+    to.add_argument("--header-row", type=positive, metavar="N", help=_("row with the column names"))
 
 
 def target_options(to: argparse.ArgumentParser) -> None:
@@ -95,12 +95,12 @@ def target_options(to: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--yes",
         action="store_true",
-        help=_("ask no questions; an account name that resembles another one is intended"),
+        help=_("ask no questions; use the account name even if it resembles another one"),
     )
     group.add_argument(
         "--new-identity",
         action="store_true",
-        help=_("send even though the mapping now tells conversions apart in another way"),
+        help=_("send even though the mapping now identifies conversions in another way"),
     )
 
 
@@ -133,7 +133,7 @@ def sending_options(to: argparse.ArgumentParser) -> None:
         type=positive,
         default=64,
         metavar="N",
-        help=_("open requests at most (64)"),
+        help=_("maximum number of open requests (64)"),
     )
     group.add_argument(
         "--limit",
@@ -147,15 +147,15 @@ def sending_options(to: argparse.ArgumentParser) -> None:
         type=some_seconds,
         default=60.0,
         metavar="TIME",
-        help=_("how long an answer may take before its row is uncertain (1m)"),
+        help=_("how long a response may take before its row is uncertain (1m)"),
     )
     group.add_argument(
         "--transport",
         choices=("auto", "lean", "httpx"),
         default="auto",
         help=_(
-            "what sends: httpx over a new connection for each request, our own lean code over"
-            " connections that are used again, or httpx up to ten requests a second (auto)"
+            "how to send: httpx with a new connection for each request, our own lean code "
+            "with connections that are reused, or httpx up to ten requests per second (auto)"
         ),
     )
     group.add_argument("--dry-run", action="store_true", help=_("the same as check"))
@@ -198,10 +198,10 @@ def output_options(to: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--json",
         action="store_true",
-        help=_("print one JSON object on standard output, and nothing else there"),
+        help=_("print only one JSON object on standard output"),
     )
     full_report_option(group)
-    group.add_argument("--quiet", action="store_true", help=_("speak only when a person is needed"))
+    group.add_argument("--quiet", action="store_true", help=_("print only what needs attention"))
 
 
 def full_report_option(to: argparse._ActionsContainer) -> None:
@@ -209,7 +209,7 @@ def full_report_option(to: argparse._ActionsContainer) -> None:
     to.add_argument(
         "--full-report",
         action="store_true",
-        help=_("show personal data in report.html as it is"),
+        help=_("show personal data in report.html unmasked"),
     )
 
 
@@ -217,12 +217,12 @@ def log_options(to: argparse.ArgumentParser) -> None:
     """The log file."""
     group = to.add_argument_group(_("log"))
     group.add_argument(
-        "--log-file", type=Path, metavar="FILE", help=_("also write what happens to this file")
+        "--log-file", type=Path, metavar="FILE", help=_("also write a log to this file")
     )
     group.add_argument(
         "--log-format", choices=("text", "json"), default="text", help=_("format of the log (text)")
     )
-    metrics = _("write the metrics of all jobs here, for Prometheus")
+    metrics = _("write the metrics of all jobs to this file, for Prometheus")
     group.add_argument("--metrics-file", type=Path, metavar="FILE", help=metrics)
 
 

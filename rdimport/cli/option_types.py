@@ -22,7 +22,7 @@ _DIGITS: Final = 18
 def positive(text: str) -> int:
     """An integer above 0."""
     if not text.isascii() or not text.isdigit() or len(text) > _DIGITS or int(text) == 0:
-        raise ArgumentTypeError(_("is no whole number above 0"))
+        raise ArgumentTypeError(_("is not a whole number above 0"))
     return int(text)
 
 
@@ -32,7 +32,7 @@ def seconds(text: str) -> float:
     units = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
     found = float(match[1]) * units[match[2] or "s"] if match else math.inf
     if found > _LONGEST:
-        raise ArgumentTypeError(_("is no time: write 90d, 2h, 45m or 30s"))
+        raise ArgumentTypeError(_("is not a duration: write 90d, 2h, 45m or 30s"))
     return found
 
 
@@ -40,7 +40,7 @@ def some_seconds(text: str) -> float:
     """A duration other than 0."""
     found = seconds(text)
     if found == 0:
-        raise ArgumentTypeError(_("no answer comes in no time"))
+        raise ArgumentTypeError(_("no response arrives in zero time"))
     return found
 
 
@@ -55,7 +55,7 @@ def time_of_day(text: str) -> tuple[int, int]:
     """Hour and minute."""
     match = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", text.strip())
     if match is None:
-        raise ArgumentTypeError(_("is no time of the day: write it as 06:00"))
+        raise ArgumentTypeError(_("is not a time of day: write it as 06:00"))
     return int(match[1]), int(match[2])
 
 
@@ -63,7 +63,7 @@ def spoken(text: str) -> Language:
     """A language, in any common spelling."""
     found: dict[str, Language] = {"en": "en", "pt": "pt-BR", "pt-br": "pt-BR", "pt_br": "pt-BR"}
     if text.lower() not in found:
-        raise ArgumentTypeError(_("is none of en, pt-BR"))
+        raise ArgumentTypeError(_("is not one of en, pt-BR"))
     return found[text.lower()]
 
 
@@ -73,7 +73,7 @@ def point_in_time(text: str) -> datetime:
         read = datetime.fromisoformat(text.strip())
         read.timestamp()
     except (ValueError, OverflowError, OSError):
-        raise ArgumentTypeError(_("is no time: write 2026-11-28 or 2026-11-28T18:00")) from None
+        raise ArgumentTypeError(_("is not a time: write 2026-11-28 or 2026-11-28T18:00")) from None
     return read
 
 
@@ -81,7 +81,7 @@ def utc_offset(text: str) -> timezone:
     """An offset from UTC."""
     match = re.fullmatch(r"([+-])(0\d|1[0-4]):([0-5]\d)", text.strip())
     if match is None:
-        raise ArgumentTypeError(_("is no distance from UTC: write -03:00"))
+        raise ArgumentTypeError(_("is not a UTC offset: write -03:00"))
     apart = timedelta(hours=int(match[2]), minutes=int(match[3]))
     return timezone(-apart if match[1] == "-" else apart)
 
@@ -90,5 +90,5 @@ def listen_address(text: str) -> tuple[str, int]:
     """Host and port; a bare port means this machine."""
     host, __, port = text.rpartition(":")
     if not port.isascii() or not port.isdigit() or int(port) > 65_535:
-        raise ArgumentTypeError(_("is no address: write 127.0.0.1:8091"))
+        raise ArgumentTypeError(_("is not an address: write 127.0.0.1:8091"))
     return host.strip("[]") or "127.0.0.1", int(port)

@@ -37,14 +37,19 @@ _Commands: TypeAlias = "argparse._SubParsersAction[Grammar]"  # noqa: SLF001  it
 
 def _exit_codes() -> str:
     return _(
-        "exit codes:\n  0   every row was accepted now or earlier, is a duplicate of such "
-        "a row, or suppressed\n  1   finished; some rows are invalid, refused or uncertain: "
-        "see the failure report\n  2   nothing was sent: wrong usage, mapping, file "
-        "or directory, or no key\n  3   stopped before the end; the same command "
-        "again goes on\n  70  a bug in rdimport; the ledger is right\n  75  another "
-        "run holds this ledger; try later\n\nThe API key comes from --api-key-file, "
-        "the environment variable RDIMPORT_API_KEY, or the\nsystem's keyring "
-        "(rdimport key set NAME)."
+        "exit codes:\n"
+        "  0   every row was accepted now or earlier, is a duplicate of such a row, or "
+        "suppressed\n"
+        "  1   finished; some rows are invalid, refused or uncertain: see the failure "
+        "report\n"
+        "  2   nothing was sent: wrong usage, mapping, file or directory, or no key\n"
+        "  3   stopped before the end; the same command continues\n"
+        "  70  a bug in rdimport; the ledger is correct\n"
+        "  75  another run is using this ledger; try again later\n"
+        "\n"
+        "The API key comes from --api-key-file, the environment variable RDIMPORT_API_KEY, "
+        "or the\n"
+        "system's keyring (rdimport key set NAME)."
     )
 
 
@@ -85,7 +90,7 @@ def _commands(commands: _Commands) -> None:
     )
     add(
         "check",
-        _("everything but the sending: what would happen"),
+        _("everything except sending: what would happen"),
         _check,
         example="rdimport check leads.xlsx -m leads.yaml",
     )
@@ -97,14 +102,14 @@ def _commands(commands: _Commands) -> None:
     )
     add("status", _("did last night's jobs work, and what is next?"), _status)
     add("report", _("write a run's report again"), _report)
-    add("settle", _("find out which uncertain rows did arrive"), _settle)
+    add("settle", _("find out which uncertain rows arrived"), _settle)
     add("sandbox", _("a local RD Station Marketing to send to"), _sandbox)
     add("key", _("API keys in the system's keyring"), _key)
     add("accounts", _("which keys each account of the ledger uses"), _accounts)
     add("jobs", _("the jobs of rdimport.toml: list, check, run"), _jobs)
     add(
         "purge",
-        _("forget what old runs knew about people"),
+        _("delete what old runs recorded about people"),
         _purge,
         example="rdimport purge --older-than 90d",
     )
@@ -114,9 +119,9 @@ def _commands(commands: _Commands) -> None:
         _forget,
         example="rdimport forget ana@example.com",
     )
-    add("ledger", _("look after the ledger: check, copy, accept, new, key"), _ledger)
+    add("ledger", _("manage the ledger: check, copy, accept, new, key"), _ledger)
     add("fleet", _("one ledger for many machines, in PostgreSQL"), _fleet)
-    add("worker", _("run the jobs of rdimport.toml as they become due"), _worker)
+    add("worker", _("run the jobs of rdimport.toml when they are due"), _worker)
     add("schema", _("print the JSON schema of mapping files or of rdimport.toml"), _schema)
 
 
@@ -165,7 +170,7 @@ def _check(to: argparse.ArgumentParser) -> None:
         "--payloads",
         type=Path,
         metavar="FILE",
-        help=_("write every payload that would be sent to FILE, as JSON lines with its row"),
+        help=_("write every payload that would be sent to FILE, as JSON lines with row numbers"),
     )
 
 
@@ -185,28 +190,28 @@ def _init(to: argparse.ArgumentParser) -> None:
         "--api-key-file", type=Path, metavar="FILE", help=_("where a new account's key is")
     )
     job.add_argument(
-        "--config", type=Path, metavar="FILE", help=_("the settings (env RDIMPORT_CONFIG)")
+        "--config", type=Path, metavar="FILE", help=_("the settings file (env RDIMPORT_CONFIG)")
     )
 
 
 def _status(to: argparse.ArgumentParser) -> None:
     to.add_argument("run", nargs="?", metavar="RUN", help=_("one run in full"))
     to.add_argument("--account", metavar="NAME", help=_("only this account"))
-    to.add_argument("--job", metavar="NAME", help=_("only this job, or jobs of this pattern"))
+    to.add_argument("--job", metavar="NAME", help=_("only this job, or jobs matching this pattern"))
     since = _("only what ran in the last 24h or 7d")
     to.add_argument("--since", type=age, metavar="TIME", help=since)
     to.add_argument(
         "--check",
         action="store_true",
-        help=_("exit code for monitoring: 0 fine, 1 rows need a person, 2 failed, 3 unknown"),
+        help=_("exit code for monitoring: 0 fine, 1 rows need attention, 2 failed, 3 unknown"),
     )
     late = _("with --check: 26h without a run is a failure")
     to.add_argument("--max-age", type=age, metavar="TIME", help=late)
-    whose = _("the settings, whose jobs count")
+    whose = _("the settings file with the jobs")
     to.add_argument("--config", type=Path, metavar="FILE", help=whose)
     page = _("write it as a page with each account's last 30 nights")
     to.add_argument("--html", type=Path, metavar="FILE", help=page)
-    place_options(to, _("where the reports are (where each run put its own)"))
+    place_options(to, _("where the reports are (where each run wrote its own)"))
     to.add_argument("--json", action="store_true", help=_("print it as JSON"))
 
 
@@ -251,18 +256,18 @@ def _jobs(to: argparse.ArgumentParser) -> None:
     for name, text in (
         ("list", _("the jobs and their accounts")),
         ("check", _("are keys, files and mappings there, and how long will it take?")),
-        ("run", _("run them: those of different accounts at the same time")),
+        ("run", _("run them: different accounts at the same time")),
     ):
         action = actions.add_parser(name, help=text, description=as_sentence(text))
         _language(action, default=argparse.SUPPRESS)
         action.add_argument("names", nargs="*", metavar="NAME", help=_("jobs or patterns (all)"))
         action.add_argument(
-            "--config", type=Path, metavar="FILE", help=_("the settings (env RDIMPORT_CONFIG)")
+            "--config", type=Path, metavar="FILE", help=_("the settings file (env RDIMPORT_CONFIG)")
         )
         action.add_argument("--json", action="store_true", help=_("print one JSON object"))
         if name == "run":
-            action.add_argument("--quiet", action="store_true", help=_("only what needs a person"))
-            metrics = _("write the metrics of all jobs here, for Prometheus")
+            action.add_argument("--quiet", action="store_true", help=_("only what needs attention"))
+            metrics = _("write the metrics of all jobs to this file, for Prometheus")
             action.add_argument("--metrics-file", type=Path, metavar="FILE", help=metrics)
 
 
@@ -282,9 +287,9 @@ def _forget(to: argparse.ArgumentParser) -> None:
     to.add_argument(
         "--also-hash",
         action="store_true",
-        help=_("also forget that they were sent: anyone who appears in a list again is sent again"),
+        help=_("also forget that they were sent: anyone on a later list is sent again"),
     )
-    place_options(to, _("where the reports are (where each run put its own)"))
+    place_options(to, _("where the reports are (where each run wrote its own)"))
     full_report_option(to)
 
 
@@ -292,10 +297,13 @@ def _ledger(to: argparse.ArgumentParser) -> None:
     actions = to.add_subparsers(dest="action", required=True, metavar="ACTION")
     for name, text in (
         ("check", _("check that the ledger is whole")),
-        ("copy", _("make a consistent copy, even while a run is at work")),
-        ("accept", _("go on with an older or another ledger, knowing what it does not know")),
-        ("new", _("move what is left of a ledger aside and begin anew: everybody is sent again")),
-        ("key", _("move the key of the hashes out of the ledger, so that its copies tell nothing")),
+        ("copy", _("make a consistent copy, even while a run is in progress")),
+        ("accept", _("continue with an older or another ledger, knowing what it does not know")),
+        ("new", _("move what is left of a ledger aside and start over: everyone is sent again")),
+        (
+            "key",
+            _("move the key of the hashes out of the ledger, so that copies of it reveal nothing"),
+        ),
     ):
         action = actions.add_parser(name, help=text, description=as_sentence(text))
         _language(action, default=argparse.SUPPRESS)
@@ -303,12 +311,18 @@ def _ledger(to: argparse.ArgumentParser) -> None:
             action.add_argument(
                 "source", metavar="FROM", help=_("state directory, file or URL of a shared ledger")
             )
-            action.add_argument("target", metavar="TO", help=_("the same, not there yet, or empty"))
+            action.add_argument(
+                "target", metavar="TO", help=_("the same, not existing yet, or empty")
+            )
             continue
         state_dir_option(action)
         if name == "key":
             action.add_argument(
-                "--move-to", type=Path, metavar="FILE", required=True, help=_("made for you only")
+                "--move-to",
+                type=Path,
+                metavar="FILE",
+                required=True,
+                help=_("new file, readable by you only"),
             )
         elif name != "check":
             action.add_argument("--yes", action="store_true", help=_("do not ask"))
@@ -331,7 +345,7 @@ def _language(to: argparse._ActionsContainer, default: str) -> None:
         type=spoken,
         metavar="en|pt-BR",
         default=default,
-        help=_("language of everything that is said and written (the environment's)"),
+        help=_("language of all output (the environment's)"),
     )
 
 

@@ -19,7 +19,7 @@ def refuse_to_overwrite(path: Path) -> None:
     """Raise UsageError if the file exists: it may be the list itself."""
     if path.exists():
         raise UsageError(
-            _("{path} is there already, and is not written over.", path=path),
+            _("{path} already exists, and is not overwritten.", path=path),
             _("Name another file with {option}.", option="--payloads"),
         )
 

@@ -58,8 +58,8 @@ def _forget(args: PurgeArguments, store: Store) -> _Gone:
 def _lines(args: PurgeArguments, gone: _Gone, aside: Sequence[Path]) -> list[str]:
     lines = [
         ngettext(
-            "Forgotten: what {number} run knew of people; younger runs were left alone.",
-            "Forgotten: what {number} runs knew of people; younger runs were left alone.",
+            "Deleted: what {number} run recorded about people; more recent runs were not touched.",
+            "Deleted: what {number} runs recorded about people; more recent runs were not touched.",
             gone.runs,
         )
     ]
@@ -73,25 +73,28 @@ def _lines(args: PurgeArguments, gone: _Gone, aside: Sequence[Path]) -> list[str
             )
         )
     else:
-        lines.append(_("Their reports are files of their own: --report-dir DIR deletes them too."))
+        lines.append(_("Their reports are separate files: --report-dir DIR deletes them too."))
     if gone.copies:
         lines.append(
             ngettext(
-                "Deleted: {number} copy of the ledger of an earlier release, which knew them.",
-                "Deleted: {number} copies of the ledger of an earlier release, which knew them.",
+                "Deleted: {number} copy of the ledger from an earlier release, which "
+                "contained them.",
+                "Deleted: {number} copies of the ledger from an earlier release, which "
+                "contained them.",
                 gone.copies,
             )
         )
     for folder in aside:
         line = _(
-            "Left alone: {folder}, a ledger that was moved aside and may know people.",
+            "Not touched: {folder}, a ledger that was moved aside and may contain data "
+            "about people.",
             folder=folder,
         )
         lines.append(line)
     if not gone.shrunk:
-        lines.append(_("A run is at work, so the ledger keeps its size until the next purge."))
+        lines.append(_("A run is in progress, so the ledger keeps its size until the next purge."))
     if not gone.emptied:
         lines.append(
-            _("The ledger is being read, so what was forgotten leaves it with the next purge.")
+            _("The ledger is being read, so the deleted data leaves its file with the next purge.")
         )
     return lines

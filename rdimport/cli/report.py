@@ -20,7 +20,7 @@ def execute(args: ReportArguments) -> int:
     ledger = store.if_there()
     if ledger is None:
         raise UsageError(
-            _("There was no run yet in {state_dir}.", state_dir=store),
+            _("There have been no runs in {state_dir} yet.", state_dir=store),
             _("Use --state-dir to name the directory of the run."),
         )
     with ledger:

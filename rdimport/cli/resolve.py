@@ -134,7 +134,7 @@ def refuse_contradictions(args: CheckArguments) -> None:
         given = [getattr(args, name) for name in (one, other)]
         if all(value is not None and value is not False for value in given):
             options = _("--{one} and --{other}", one=one, other=other.replace("_", "-"))
-            raise UsageError(what.format(options=options), _("Leave one of them out."))
+            raise UsageError(what.format(options=options), _("Omit one of them."))
     for option, path in (("--log-file", args.log_file), ("--metrics-file", args.metrics_file)):
         if path is not None and any(_is(path, name) for name in _read_by(args)):
             raise UsageError(
@@ -220,12 +220,12 @@ def resend(args: CheckArguments) -> frozenset[State]:
 
     if args.not_proved and State.UNCERTAIN not in args.resend:
         raise UsageError(
-            _("--not-proved says which uncertain rows are sent again."),
+            _("--not-proved limits which uncertain rows are sent again."),
             _("Type it with --resend uncertain."),
         )
     if args.now and State.UNCERTAIN not in args.resend:
         raise UsageError(
-            _("--now says that uncertain rows are sent again without waiting."),
+            _("--now makes uncertain rows be sent again without waiting."),
             _("Type it with --resend uncertain."),
         )
     return frozenset(State(name) for name in args.resend)
@@ -303,11 +303,11 @@ def needed_settings(named: Path | None) -> Settings:
     found = settings(named)
     if found is None:
         raise UsageError(
-            _("There are no settings: no file is named, and there is no {file}.", file=_usual()),
+            _("There are no settings: no file is named, and {file} does not exist.", file=_usual()),
             _(
                 "Name one with --config, or in the environment variable RDIMPORT_CONFIG; "
-                "docs/jobs.md shows what stands in it. To begin one: rdimport init LIST -o MAPPING "
-                "--job NAME"
+                "docs/jobs.md explains its contents. To create one: rdimport init LIST -o "
+                "MAPPING --job NAME"
             ),
         )
     return found

@@ -75,10 +75,10 @@ def _refuse_contradictions(args: SettleArguments) -> None:
     ):
         raise UsageError(
             _(
-                "--complete-from and --complete-until belong together, and to an export: the"
-                " webhook's calls are never complete."
+                "--complete-from and --complete-until go together, and only with an export: "
+                "the webhook's calls are never complete."
             ),
-            _("Leave them out, or name both."),
+            _("Omit them, or name both."),
         )
 
 
@@ -102,7 +102,7 @@ def _settled(
     store, to = resolve.store(args), resolve.station(args, None)
     if not store.is_there():
         raise UsageError(
-            _("There was no run yet in {state_dir}.", state_dir=store),
+            _("There have been no runs in {state_dir} yet.", state_dir=store),
             _("Use --state-dir to name the directory of the run."),
         )
     store.bring_up()
@@ -111,7 +111,7 @@ def _settled(
         if number is None:
             raise UsageError(
                 _(
-                    "The ledger knows nothing of account “{account}” at {address}.",
+                    "The ledger has no record of account “{account}” at {address}.",
                     account=to.account,
                     address=to.base_url,
                 ),
@@ -185,19 +185,21 @@ def _listen(args: SettleArguments, address: tuple[str, int]) -> int:
     elif not args.quiet:
         again = joined(["rdimport", "settle", str(inbox.path)])
         said = ngettext("{number} call received.", "{number} calls received.", inbox.received)
-        say([said, _("What is still in doubt is looked up again by: {command}", command=again)])
+        say([said, _("This looks up again what is still uncertain: {command}", command=again)])
     return ExitCode.DONE
 
 
 def _greet(url: str) -> None:
     print_error(_("Receiving RD's webhook at {url}", url=url))
-    print_error(_("RD calls https only: put a proxy in front (docs/settle.md). Ctrl+C ends it."))
+    print_error(
+        _("RD calls https only: put a proxy in front (docs/settle.md). Press Ctrl+C to stop.")
+    )
 
 
 def _settled_line(rows: int) -> str:
     return ngettext(
-        "{number} uncertain row did arrive and is accepted now.",
-        "{number} uncertain rows did arrive and are accepted now.",
+        "{number} uncertain row did arrive and is now accepted.",
+        "{number} uncertain rows did arrive and are now accepted.",
         rows,
     )
 
@@ -212,7 +214,7 @@ def _lines(done: Settlement, unread: Unread) -> Iterator[str]:
     yield _settled_line(done.settled)
     if done.usual_delay is not None:
         yield _(
-            "They were on the timeline {seconds} s after they had left (median).",
+            "They were on the timeline {seconds} s after they were sent (median).",
             seconds=f"{done.usual_delay:.1f}",
         )
     if done.too_old:
@@ -225,17 +227,17 @@ def _lines(done: Settlement, unread: Unread) -> Iterator[str]:
         )
     if total := unread.total():
         yield ngettext(
-            "{number} line is no evidence ({why}).",
-            "{number} lines are no evidence ({why}).",
+            "{number} line is not evidence ({why}).",
+            "{number} lines are not evidence ({why}).",
             total,
             why=", ".join(f"{why}: {n}" for why, n in unread.items() if n),
         )
     for field, rows, seen in done.missing:
         yield ngettext(
-            "“{field}” was sent in {number} row, but no conversion seen at RD has it (of {seen}): "
-            "see in RD that this field exists and is spelt so.",
-            "“{field}” was sent in {number} rows, but no conversion seen at RD has it (of {seen}): "
-            "see in RD that this field exists and is spelt so.",
+            "“{field}” was sent in {number} row, but none of the conversions seen at RD has "
+            "it (of {seen}): check in RD that this field exists with this spelling.",
+            "“{field}” was sent in {number} rows, but none of the conversions seen at RD "
+            "has it (of {seen}): check in RD that this field exists with this spelling.",
             rows,
             field=field,
             seen=seen,
@@ -248,7 +250,7 @@ def _reports(args: SettleArguments, done: Settlement, written: Mapping[str, Path
             yield _("Report written: {folder}", folder=written[name])
             continue
         words = joined(["rdimport", "report", name, *resolve.store(args).location_options])
-        yield _("The report again: {command}", command=words)
+        yield _("To write the report again: {command}", command=words)
 
 
 def _as_json(done: Settlement, unread: Unread) -> dict[str, object]:

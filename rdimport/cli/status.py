@@ -62,7 +62,7 @@ def _tell(args: StatusArguments) -> list[JobStatus]:
         if args.run and not runs:
             where = " or ".join(str(store) for store in stores)
             raise UsageError(
-                _("The ledger in {where} knows no run {run}.", where=where, run=args.run),
+                _("The ledger in {where} contains no run {run}.", where=where, run=args.run),
                 _("Type: rdimport status"),
             )
         if settings:
@@ -178,4 +178,4 @@ def _show(
     elif found:
         say(job_table.lines(found))
     else:
-        say([_("No run is known in {place}.", place=store)])
+        say([_("There is no known run in {place}.", place=store)])

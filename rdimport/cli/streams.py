@@ -138,8 +138,8 @@ def _heard(out: TextIO) -> Iterator[None]:
     except OSError as error:
         _mute(out)
         raise OutputError(
-            _("What the command found cannot be written: {strerror}.", strerror=error.strerror),
-            _("See where its output goes."),
+            _("The result cannot be written: {strerror}.", strerror=error.strerror),
+            _("Check where its output goes."),
         ) from None
 
 

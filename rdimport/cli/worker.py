@@ -75,7 +75,7 @@ def _plans(settings: Settings) -> list[Plan]:
     for job, its in settings.jobs.items():
         if its.every and not is_time(its.every):
             raise UsageError(
-                _("Job {job}: every = {every} is no time.", job=job, every=repr(its.every)),
+                _("Job {job}: every = {every} is not a schedule.", job=job, every=repr(its.every)),
                 _('Write five fields as in a crontab: "30 22 * * 1-5".'),
             )
         moves = settings.value(job, "max_duration")[0] is None
@@ -105,14 +105,14 @@ def _tell(job: str, after: After) -> None:
 
     if after.next is Next.AGAIN and after.at is not None:
         at = f"{after.at.astimezone():%Y-%m-%d %H:%M:%S}"
-        print_error(_("{job}: goes on at {at}, or when its account is free.", job=job, at=at))
+        print_error(_("{job}: continues at {at}, or when its account is free.", job=job, at=at))
     elif after.next is Next.PERSON:
         print_error(_("{job}: waits for a person, or for its next turn.", job=job))
     elif after.next is Next.REST:
         print_error(
             _(
-                "{job}: its ledger cannot be trusted, so its account rests. Once that is seen to: "
-                "rdimport fleet resume ACCOUNT",
+                "{job}: its ledger cannot be trusted, so its account is paused. Once that "
+                "is resolved: rdimport fleet resume ACCOUNT",
                 job=job,
             )
         )

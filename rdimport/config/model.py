@@ -50,20 +50,19 @@ def _of_form(pattern: str, sentence: str) -> Callable[[object], object]:
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 _TIME: Final = r"(?:[0-9]{1,5}|[0-9]{6,9}(?=[.0-9]*(?:s|m)))(?:\.[0-9]+)?(?:s|m|min|h|d)"
 Time = Annotated[
-    str, BeforeValidator(_of_form(_TIME, untranslated('no time: write "2h", "45m" or "30s"')))
+    str,
+    BeforeValidator(_of_form(_TIME, untranslated('not a duration: write "2h", "45m" or "30s"'))),
 ]
 SomeTime = Annotated[
     str,
     BeforeValidator(
-        _of_form(rf"(?=[^1-9]*[1-9]){_TIME}", untranslated('no time above 0: write "30s"'))
+        _of_form(rf"(?=[^1-9]*[1-9]){_TIME}", untranslated('not a duration above 0: write "30s"'))
     ),
 ]
 _OF_DAY: Final = r"([01]?[0-9]|2[0-3]):[0-5][0-9]"
 TimeOfDay = Annotated[
     str,
-    BeforeValidator(
-        _of_form(_OF_DAY, untranslated('no time of the day: write "06:00", in quotes'))
-    ),
+    BeforeValidator(_of_form(_OF_DAY, untranslated('not a time of day: write "06:00", in quotes'))),
 ]
 _FIELD: Final = r"[0-9A-Za-z*,/#?-]+"
 Every = Annotated[
@@ -71,12 +70,12 @@ Every = Annotated[
     BeforeValidator(
         _of_form(
             rf"\s*{_FIELD}(?:\s+{_FIELD}){{4}}\s*",
-            untranslated('no five fields as in a crontab: write "30 22 * * 1-5"'),
+            untranslated('not five fields as in a crontab: write "30 22 * * 1-5"'),
         )
     ),
 ]
 _SHARE: Final = r"[0-9]{1,2}(?:\.[0-9]+)?\s*%"
-Share = Annotated[str, BeforeValidator(_of_form(_SHARE, untranslated('no share: write "20%"')))]
+Share = Annotated[str, BeforeValidator(_of_form(_SHARE, untranslated('not a share: write "20%"')))]
 _DATABASE: Final = r"postgres(?:ql)?://(?:[^@/:?#\s]+@)?[^@?#\s]*(?:\?(?!\S*password=)\S*)?"
 Database = Annotated[
     str,
@@ -84,8 +83,8 @@ Database = Annotated[
         _of_form(
             _DATABASE,
             untranslated(
-                'no database: write "postgresql://USER@HOST/DATABASE"; a password belongs into '
-                "~/.pgpass"
+                'not a database: write "postgresql://USER@HOST/DATABASE"; a password '
+                "belongs in ~/.pgpass"
             ),
         )
     ),
@@ -95,7 +94,7 @@ Folder = Annotated[
     BeforeValidator(
         _of_form(
             r"(?!\s*[A-Za-z][A-Za-z0-9+.-]+:/)[\s\S]*",
-            untranslated("no folder: an address of a database belongs into `ledger`"),
+            untranslated("not a folder: the address of a database belongs in `ledger`"),
         )
     ),
 ]
@@ -146,10 +145,11 @@ class Address(_Table):
 
 
 class Notify(_Table):
-    """A recipient of messages about the ends of jobs."""
+    """A recipient of messages about how jobs ended."""
 
     url: Address | Text = Field(
-        description='address of the library apprise, as it is or where it is: `{env = "OPS_URL"}`'
+        description="address for the library apprise, given directly or by its location: `{env = "
+        '"OPS_URL"}`'
     )
     on: Rules = Field(
         default=("failed_rows", "stopped", "new_problem", "recovered"),
@@ -175,14 +175,18 @@ class Common(_Table):
         default=None, description="how long to wait for an account in use: `1h`"
     )
     patience: Time | None = Field(default=None, description="how long RD may be down: `2m`")
-    timeout: SomeTime | None = Field(default=None, description="how long an answer may take: `1m`")
-    concurrency: int | None = Field(default=None, ge=1, description="requests open at most")
+    timeout: SomeTime | None = Field(default=None, description="how long a response may take: `1m`")
+    concurrency: int | None = Field(
+        default=None, ge=1, description="maximum number of open requests"
+    )
     notify: Paths | None = Field(
         default=None, description="who is notified: names of `[notify.NAME]`"
     )
     ping: Address | Text | None = Field(
         default=None,
-        description="dead man's switch: GET when a job worked, `/fail` at its end when not",
+        description=(
+            "dead man's switch: GET when a job worked, with `/fail` appended when it did not"
+        ),
     )
     full_report: bool | None = Field(
         default=None, description="`true`: report.html shows personal data as it is"
@@ -190,7 +194,7 @@ class Common(_Table):
 
 
 class Defaults(Common):
-    """Settings for all jobs that neither the job nor its account sets."""
+    """Defaults for what neither the job nor its account sets."""
 
     metrics_file: Text | None = Field(
         default=None, description="gets the metrics of all jobs for Prometheus"
@@ -202,11 +206,11 @@ class Account(Common):
 
     api_key: ApiKey = Field(description="where its key is")
     plan: Literal["light", "basic", "pro", "advanced"] | None = Field(
-        default=None, description="RD plan, which tells the quota: 120 a minute, advanced 500"
+        default=None, description="RD plan, which sets the quota: 120 per minute, advanced 500"
     )
     quota: QuotaText | None = Field(default=None, description="instead of a plan: `120/min`")
     reserve: Share | None = Field(
-        default=None, description="of the quota, left to other integrations: `20%`"
+        default=None, description="share of the quota left to other integrations: `20%`"
     )
     suppress: Paths | None = Field(
         default=None,
@@ -214,10 +218,13 @@ class Account(Common):
     )
     unclear: dict[Annotated[str, StringConstraints(pattern="^5[0-9][0-9]$")], Meaning] = Field(
         default={},
-        description='an endpoint of your own: answers that mean “not taken”: `{503 = "not_taken"}`',
+        description=(
+            'an endpoint of your own: responses that mean “not taken”: `{503 = "not_taken"}`'
+        ),
     )
     idempotent: bool = Field(
-        default=False, description="an endpoint of your own: `true` if repeats do no harm there"
+        default=False,
+        description="an endpoint of your own: `true` if repeated requests do no harm there",
     )
 
 
@@ -229,20 +236,23 @@ class Job(Common):
     mapping: Text = Field(description="mapping file")
     every: Every | None = Field(
         default=None,
-        description="when `rdimport worker` runs it, as in a crontab: `30 22 * * 1-5`; "
-        "`jobs run` takes no notice",
+        description="when `rdimport worker` runs it, as in a crontab: `30 22 * * 1-5`; ignored by "
+        "`jobs run`",
     )
     move_done: Text | None = Field(
         default=None, description="folder that gets lists that were imported whole"
     )
     move_failed: Text | None = Field(
-        default=None, description="folder that gets lists with rows that failed, or that are none"
+        default=None,
+        description="folder that gets lists with rows that failed, and files that are not lists",
     )
     sheet: Text | None = Field(default=None, description="sheet of a workbook")
-    member: Text | None = Field(default=None, description="list in an archive with several lists")
+    member: Text | None = Field(
+        default=None, description="the list to read in an archive with several"
+    )
     delimiter: Text | None = Field(default=None, description="of a text file; `tab` for a tab")
     encoding: Text | None = Field(default=None, description="of a text file, such as `cp1252`")
-    header_row: int | None = Field(default=None, ge=1, description="row of the column names")
+    header_row: int | None = Field(default=None, ge=1, description="row with the column names")
 
 
 _INHERITED: Final = tuple(Common.model_fields)

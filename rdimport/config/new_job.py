@@ -73,7 +73,7 @@ def add_job(path: Path, job: NewJob) -> Added:
     known = parse(path, text).beside(path.absolute().parent)
     if any(fold(job.name) == fold(name) for name in known.jobs):
         raise UsageError(
-            _("{path} has a job {name} already.", path=path, name=job.name),
+            _("{path} already has a job {name}.", path=path, name=job.name),
             _("Choose another name with --job."),
         )
     account, is_new = _account(path, known, job)
@@ -94,12 +94,12 @@ def _account(path: Path, known: Settings, job: NewJob) -> tuple[str, bool]:
         return next(iter(known.accounts)), False
     raise UsageError(
         _(
-            "Whose job is {name}? {path} has {number} accounts.",
+            "Which account does {name} belong to? {path} has {number} accounts.",
             name=job.name,
             path=path,
             number=len(known.accounts),
         ),
-        _("Name the account with --account; one that is not there yet is added."),
+        _("Name the account with --account; a new one is added."),
     )
 
 

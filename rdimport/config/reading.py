@@ -116,8 +116,8 @@ def _refuse_strangers(path: Path, found: os.stat_result) -> None:
     if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise UsageError(
             _(
-                "Others on this machine may write {path}, and so have any program started "
-                "through it.",
+                "Others on this machine can write to {path}, and so have any program "
+                "started through it.",
                 path=path,
             ),
             _("Type: {path}", path=joined(["chmod", "go-w", str(path)])),

@@ -69,7 +69,7 @@ def _accounts(accounts: Mapping[str, Mapping[str, Any]]) -> Iterator[Contradicti
         if account.get("plan") and account.get("quota"):
             yield (
                 ("accounts", name),
-                _("plan and quota both set the quota; leave one of them out"),
+                _("plan and quota both set the quota; omit one of them"),
             )
 
 

@@ -52,7 +52,7 @@ def _see_that_it_is_ours(file: Path, found: os.stat_result) -> None:
         owner, me = name_of(found.st_uid), name_of(os.geteuid())
         raise UsageError(
             _(
-                "The key file {file} belongs to another user ({owner}), who decides what is in it.",
+                "The key file {file} belongs to another user ({owner}), who controls its content.",
                 file=file,
                 owner=owner,
             ),

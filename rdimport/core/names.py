@@ -31,9 +31,9 @@ def read_as_one(columns: Sequence[str]) -> str:
     if not marks:
         return ""
     return _(
-        "The file is read as one single column, although its heading holds “{mark}”. If each line "
-        "stands in quotation marks as a whole, split the column in a spreadsheet program (Data > "
-        "Text to Columns) and save it again; if a delimiter is given, leave it out.",
+        "The file is read as a single column, although its heading contains “{mark}”. If "
+        "each whole line is in quotation marks, split the column in a spreadsheet program "
+        "(Data > Text to Columns) and save it again; if a delimiter is given, omit it.",
         mark=marks[0],
     )
 

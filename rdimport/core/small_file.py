@@ -30,7 +30,7 @@ def read_small(
     Raises OSError, with a readable `strerror` for anything else than a file or pipe.
     """
     if "\0" in str(path):
-        raise OSError(errno.EINVAL, _("no path holds a NUL"))
+        raise OSError(errno.EINVAL, _("a path cannot contain a NUL"))
     if path.is_dir():  # which Windows opens as little as a file that may not be read
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
@@ -38,7 +38,7 @@ def read_small(
         seen = os.fstat(number)
         mode = seen.st_mode
         if not stat.S_ISREG(mode) and not stat.S_ISFIFO(mode):
-            raise OSError(errno.EINVAL, _("it is no file, but a device or a socket"))
+            raise OSError(errno.EINVAL, _("it is not a file, but a device or a socket"))
         if look is not None:
             look(seen)
         return _read(number, most, is_pipe=stat.S_ISFIFO(mode))

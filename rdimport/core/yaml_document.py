@@ -28,7 +28,9 @@ _HINTS: Final = (
     ("'\\t'", untranslated("indent with spaces, not with tabs")),
     (
         "mapping values are not allowed",
-        untranslated("line the keys up in one column, and put text that holds a colon into quotes"),
+        untranslated(
+            "align the keys in one column, and put text that contains a colon into quotes"
+        ),
     ),
     (
         "cannot start any token",

@@ -30,12 +30,12 @@ def checked(base_url: str, unclear: Mapping[int, str], *, idempotent: bool) -> f
                 "`unclear` and `idempotent` are for an endpoint of your own, not for {host}.",
                 host=host,
             ),
-            _("Leave them out: RD Station does not say what it has received, and counts repeats."),
+            _("Omit them: RD Station does not report what it has received, and counts repeats."),
         )
     for status, meaning in unclear.items():
         if not 500 <= status <= 599 or meaning not in get_args(Meaning):
             raise UsageError(
                 _("unclear: {status}: {meaning} makes no sense.", status=status, meaning=meaning),
-                _("It takes a status from 500 to 599, and `not_taken`."),
+                _("It accepts a status from 500 to 599, and `not_taken`."),
             )
     return frozenset(unclear)

@@ -205,7 +205,7 @@ def see_that_it_is_no_slip(
                 meant=meant,
             ),
             _(
-                "Nothing was sent. Type --account {meant}, or, if “{account}” is another RD "
+                "Nothing was sent. Type --account {meant} or, if “{account}” is another RD "
                 "Station account, the same command with --yes.",
                 meant=joined([meant]),
                 account=account,
@@ -216,7 +216,7 @@ def see_that_it_is_no_slip(
 def _taken(new: str, where: str) -> UsageError:
     return UsageError(
         _(
-            "There is an account “{new}” at {where} already; two cannot be put together.",
+            "There already is an account “{new}” at {where}; two accounts cannot be merged.",
             new=new,
             where=where,
         ),
@@ -227,16 +227,16 @@ def _taken(new: str, where: str) -> UsageError:
 def _of_another(account: str, owner: str, endpoint: str) -> UsageError:
     return UsageError(
         _(
-            "The API key belongs to account “{owner}” of this ledger ({endpoint}), not "
-            "to “{account}”: the rows that went out as “{owner}” would be sent once more.",
+            "The API key belongs to account “{owner}” of this ledger ({endpoint}), not to "
+            "“{account}”: the rows that were sent as “{owner}” would be sent again.",
             owner=owner,
             endpoint=endpoint,
             account=account,
         ),
         _(
             "Nothing was sent. Type --account {owner}, or give the key of “{account}” if "
-            "that is another RD Station account. To call an account by another name, "
-            "type: rdimport accounts rename OLD NEW",
+            "that is another RD Station account. To rename an account, type: rdimport "
+            "accounts rename OLD NEW",
             owner=joined([owner]),
             account=account,
         ),
@@ -247,15 +247,15 @@ def _new_key(account: str, endpoint: str) -> UsageError:
     of = "" if fold(account) == "default" else f" --account {joined([account])}"
     return UsageError(
         _(
-            "Account “{account}” ({endpoint}) has another API key in this ledger: what "
-            "was sent with that one would count as imported for this one too.",
+            "Account “{account}” ({endpoint}) has another API key in this ledger: what was "
+            "sent with that key would count as imported for this one too.",
             account=account,
             endpoint=endpoint,
         ),
         _(
-            "Nothing was sent. If this key is of another RD Station account, give that a "
-            "name of its own: --account NAME. If it is one more key of the same account, "
-            "type: rdimport accounts add-key{of}",
+            "Nothing was sent. If this key belongs to another RD Station account, give that "
+            "account a name of its own: --account NAME. If it is one more key of the same "
+            "account, type: rdimport accounts add-key{of}",
             of=of,
         ),
     )

@@ -33,8 +33,8 @@ def copy_ledger(source: str, target: str, key: str | None = None) -> tuple[str, 
     with origin.nobody_at_work() as free:
         if not free:
             raise LedgerBusyError(
-                _("A run is at work with the ledger in {state_dir}.", state_dir=origin),
-                _("Wait for its end: what it sends meanwhile would be missing in the copy."),
+                _("A run is using the ledger in {state_dir}.", state_dir=origin),
+                _("Wait until it ends: what it sends meanwhile would be missing from the copy."),
             )
         with origin.open() as ledger:
             return _carried(ledger, end)
@@ -47,14 +47,14 @@ def move_key(store: Store, to: Path) -> list[Path]:
     """
     if not isinstance(store, SqliteStore):
         raise UsageError(
-            _("The key of the ledger {path} has never been in it.", path=store),
-            _("docs/ledger.md says where it is: in a file, or in RDIMPORT_LEDGER_KEY."),
+            _("The key of the ledger {path} has never been inside it.", path=store),
+            _("See docs/ledger.md for where it is: in a file, or in RDIMPORT_LEDGER_KEY."),
         )
     with store.nobody_at_work() as free:
         if not free:
             raise LedgerBusyError(
-                _("A run is at work with the ledger in {state_dir}.", state_dir=store),
-                _("Wait for its end."),
+                _("A run is using the ledger in {state_dir}.", state_dir=store),
+                _("Wait until it ends."),
             )
         return store.move_key(to)
 

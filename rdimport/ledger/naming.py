@@ -44,15 +44,15 @@ class Unrecognised(NamedTuple):
     def sentence(self) -> str:
         """A sentence for the user."""
         known = ngettext(
-            "The ledger knows {number} conversion of {name} ({identity})",
-            "The ledger knows {number} conversions of {name} ({identity})",
+            "The ledger has {number} conversion of {name} ({identity})",
+            "The ledger has {number} conversions of {name} ({identity})",
             self.conversions,
             name=f"“{self.text}”",
             identity=_identity(self.fields),
         )
         return _(
-            "{known}; as {name} ({identity}) they are not recognised, and their people would be "
-            "sent again.",
+            "{known}; as {name} ({identity}) they are not recognised, and those people "
+            "would be sent again.",
             known=known,
             name=f"“{self.now}”",
             identity=_identity(self.now_fields),
@@ -72,9 +72,9 @@ def refuse_unrecognised(found: Sequence[Unrecognised]) -> None:
     raise UsageError(
         " ".join(one.sentence() for one in found[:3]),
         _(
-            "Nothing was sent. Write the mapping's `identity` and "
-            "`conversion_identifier` as they were; or, if these are new conversions, "
-            "type the same command with --new-identity (--yes is not enough)."
+            "Nothing was sent. Restore the mapping's `identity` and `conversion_identifier` "
+            "or, if these are new conversions, type the same command with --new-identity "
+            "(--yes is not enough)."
         ),
     )
 

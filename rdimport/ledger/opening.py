@@ -43,7 +43,10 @@ def refuse_address(folder: str | Path) -> None:
     """
     if _ANY_ADDRESS.match(str(folder)):
         raise UsageError(
-            _("The ledger's place is neither a folder nor the address of a PostgreSQL database."),
+            _(
+                "The location of the ledger is neither a folder nor the address of a PostgreSQL "
+                "database."
+            ),
             _("Name a folder with --state-dir, or postgresql://USER@HOST/DATABASE with --ledger."),
         )
 
@@ -82,7 +85,10 @@ def _shared(url: str, key: str | None) -> PostgresStore:
         from rdimport.ledger.postgres.store import PostgresStore  # noqa: PLC0415  it is an extra
     except ImportError as error:
         raise UsageError(
-            _("A ledger in PostgreSQL needs a library that is not here: {error}.", error=error),
+            _(
+                "A ledger in PostgreSQL needs a library that is not installed: {error}.",
+                error=error,
+            ),
             _("Install it with: pip install 'rdimport[fleet]'"),
         ) from error
     return PostgresStore(url, key)
@@ -143,14 +149,14 @@ def see_which(state_dir: Path, store: Store, *, shared: bool) -> None:
         return
     raise UsageError(
         _(
-            "Runs of {state_dir} use the shared ledger {where}, and this command names none: it "
-            "would not know whom they sent, and would send them again.",
+            "Runs of {state_dir} use the shared ledger {where}, but this command does not "
+            "name it: it would not know whom they sent, and would send them again.",
             state_dir=state_dir,
             where=used,
         ),
         _(
-            "Type it with --ledger, or set RDIMPORT_LEDGER. To go on with the state directory's "
-            "own ledger all the same, delete {mark}.",
+            "Name it with --ledger, or set RDIMPORT_LEDGER. To continue with the state "
+            "directory's own ledger anyway, delete {mark}.",
             mark=mark,
         ),
     )

@@ -241,8 +241,8 @@ def input_line(table: Input) -> tuple[object, ...]:
 def no_run(place: str, name: str | None) -> UsageError:
     """The error for a ledger without a run of that name; None: without any."""
     return UsageError(
-        _("The ledger {path} knows no run {name}.", path=place, name=name)
+        _("The ledger {path} contains no run {name}.", path=place, name=name)
         if name
-        else _("The ledger {path} knows no run.", path=place),
+        else _("The ledger {path} contains no run.", path=place),
         _("Type: rdimport status"),
     )

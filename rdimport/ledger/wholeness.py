@@ -22,8 +22,8 @@ def sums(run: Run, accepted: int) -> Iterator[str]:
     left = counts[State.PENDING]
     if left and run.facts().exit_code in (ExitCode.DONE, ExitCode.FAILED_ROWS):
         yield ngettext(
-            "run {run} came to its end, and {number} of its rows did not",
-            "run {run} came to its end, and {number} of its rows did not",
+            "run {run} finished, and {number} of its rows did not",
+            "run {run} finished, and {number} of its rows did not",
             left,
             run=run.name,
         )
@@ -50,5 +50,5 @@ def damage_in(ledger: Ledger) -> LedgerError | None:
     except LedgerError as error:
         return error
     except Exception:  # noqa: BLE001  what cannot be looked through is not whole
-        return ledger.damaged(_("it cannot be looked through"))
+        return ledger.damaged(_("it cannot be searched"))
     return ledger.damaged("; ".join(found.wrong)) if found.wrong else None

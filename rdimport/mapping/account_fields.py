@@ -48,7 +48,7 @@ def verify(mapping: Mapping, account: CustomFields) -> None:
     if lines:
         raise MappingError(
             shown_lines(lines),
-            _("RD would drop the values in silence: create the field in RD, or correct its name."),
+            _("RD would silently drop the values: create the field in RD, or correct its name."),
         )
 
 

@@ -30,23 +30,23 @@ class Check(Section):
     required: bool = Field(default=False, examples=[True])
     """Whether every row must have it."""
     format: Format | None = Field(default=None, examples=["cnpj"])
-    """The form of the text, check digits included."""
+    """The format of the text, including check digits."""
     pattern: Pattern | None = Field(default=None, examples=["^[A-Z]{3}-[0-9]+$"])
     """A regular expression that must be found in the text (syntax of Rust's `regex`)."""
     one_of: Texts | None = Field(default=None, examples=[["Franquia", "Loja própria"]])
-    """The only values allowed, as they are spelt after cleaning."""
+    """The only values allowed, as they are after cleaning."""
     min: float | None = Field(default=None, examples=[0])
     """The smallest number."""
     max: float | None = Field(default=None, examples=[1000000])
     """The largest number."""
     min_length: Annotated[int, Field(ge=1, le=MOST)] | None = Field(default=None, examples=[2])
-    """The fewest characters of a text, or items of a list."""
+    """The minimum number of characters of a text, or of items of a list."""
     max_length: Annotated[int, Field(ge=1, le=MOST)] | None = Field(default=None, examples=[120])
-    """The most characters of a text, or items of a list."""
+    """The maximum number of characters of a text, or of items of a list."""
     role: Severity | None = Field(default=None, examples=["suspect"])
-    """E-mail only: what an address of a role (`contato@`, `vendas@`) is."""
+    """E-mail only: how a role address (`contato@`, `vendas@`) counts."""
     throwaway: Severity | None = Field(default=None, examples=["invalid"])
-    """E-mail only: what an address of a throw-away provider is."""
+    """E-mail only: how a disposable address counts."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

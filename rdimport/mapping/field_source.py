@@ -59,20 +59,20 @@ class SourceHints(Section):
     """What the person knows about the files; what is left out gets found out."""
 
     member: Text | None = Field(default=None, examples=["subscribed*.csv"])
-    """The list in an archive that holds several: its name, or a pattern with `*` and `?`."""
+    """The list in an archive that contains several: its name, or a pattern with `*` and `?`."""
     sheet: Text | None = Field(default=None, examples=["Leads"])
     """The sheet of a workbook."""
     sheets: Text | None = Field(default=None, examples=["all", "Leads *"])
     """Several sheets of a workbook, one after the other: `all` that have the mapping's columns, or
-    those whose name fits a pattern with `*` and `?`. `sheet` goes before it."""
+    those whose name matches a pattern with `*` and `?`. `sheet` takes precedence."""
     header_row: Annotated[int, Field(ge=1, le=MOST)] | None = Field(default=None, examples=[3])
-    """The row that holds the column names, counted from 1."""
+    """The row with the column names, counted from 1."""
     delimiter: Text | None = Field(default=None, examples=[";"])
     """The character between two cells of a text file."""
     encoding: Text | None = Field(default=None, examples=["windows-1252"])
     """How a text file encodes its letters."""
     repair: bool = Field(default=True, examples=[False])
-    """Whether letters that an earlier program broke (`SÃ£o Paulo`) are put right."""
+    """Whether text garbled by an earlier program (`SÃ£o Paulo`) is repaired."""
 
 
 class Source(Section):
@@ -85,18 +85,18 @@ class Source(Section):
     value: Text | None = Field(default=None, examples=["feira"])
     """The same text for every row."""
     expr: Sql | None = Field(default=None, examples=["concat_ws(' ', Nome, Sobrenome)"])
-    """An SQL expression over the row's columns, of the functions that docs/mapping.md lists; names
-    with other than letters stand in ""."""
+    """An SQL expression over the row's columns, with the functions that docs/mapping.md lists;
+    names that contain anything but letters go in ""."""
     values: Annotated[dict[Text, Text], Field(min_length=1)] | None = Field(
         default=None, examples=[{"1": "Franquia", "2": "Loja própria"}]
     )
-    """What stands in the cell: what it becomes. Case, accents and spaces do not matter."""
+    """What is in the cell: what it becomes. Case, accents and spaces do not matter."""
     otherwise: Otherwise = Field(default=Otherwise.INVALID, examples=["empty"])
-    """What becomes of a cell that `values` does not list: `invalid`, `empty`, or `keep` it."""
+    """What happens to a cell that `values` does not list: `invalid`, `empty`, or `keep` it."""
     default: Text | None = Field(default=None, examples=["Brasil"])
     """What an empty cell becomes."""
     clean: Cleaners | None = Field(default=None, examples=["name", ["text", "lower"]])
-    """Cleaners, in this order, instead of those that the field has by itself."""
+    """Cleaners, in this order, instead of the field's own."""
 
     @model_validator(mode="before")
     @classmethod
@@ -111,7 +111,7 @@ class Source(Section):
         given = [key for key in self.origins if getattr(self, key) is not None]
         if len(given) > 1:
             known, several = ", ".join(self.origins), _(" and ").join(given)
-            raise wrong(_("give one of {known}, not {given}", known=known, given=several))
+            raise wrong(_("use one of {known}, not {given}", known=known, given=several))
         if not given and not self.stands_alone:
             known = ", ".join(self.origins)
             raise wrong(_("say where the value comes from: one of {known}", known=known))
@@ -139,17 +139,17 @@ class FieldSource(Source):
     """Where the row comes from: the file's name, its sheet, its row, or the day of the import. It
     never counts as a change."""
     type: Type | None = Field(default=None, examples=["boolean"])
-    """What a custom field takes in RD: `text`, `boolean`, `integer` or `list`."""
+    """The type of the custom field in RD: `text`, `boolean`, `integer` or `list`."""
     split: Text | None = Field(default=None, examples=[";"])
-    """The character at which a cell is cut into the items of a list."""
+    """The character that separates the items of a list in a cell."""
     add: Texts | None = Field(default=None, examples=[["feira-2026"]])
     """Items that every row gets in addition to its own."""
     cut: Annotated[int, Field(ge=1, le=MOST)] | None = Field(default=None, examples=[255])
     """The number of characters after which a longer text is cut, instead of being invalid."""
     several: Several = Field(default=Several.INVALID, examples=["first"])
-    """What becomes of several e-mail addresses or phone numbers in one cell."""
+    """What to do with several e-mail addresses or phone numbers in one cell."""
     correct_typos: bool = Field(default=False, examples=[True])
-    """Whether slips in the domains of big e-mail providers (`gmial.com`) are corrected."""
+    """Whether typos in the domains of big e-mail providers (`gmial.com`) are corrected."""
     default_area: Annotated[Text, Field(pattern=r"^[1-9][0-9]$")] | None = Field(
         default=None, examples=["11"]
     )
@@ -159,9 +159,10 @@ class FieldSource(Source):
     )
     """The country (ISO 3166, two letters) of phone numbers that have no country code."""
     decimal: Literal[",", "."] | None = Field(default=None, examples=[","])
-    """The decimal mark of numbers; without it `1.234` is invalid, because it may be a thousand."""
+    """The decimal separator of numbers; without it `1.234` is invalid, because it may be a
+    thousand."""
     date_format: DateFormat | None = Field(default=None, examples=["%d/%m/%Y"])
-    """How the cleaner `date` writes dates; without it as 2026-12-31."""
+    """How the cleaner `date` writes dates; 2026-12-31 by default."""
 
     @property
     def stands_alone(self) -> bool:
@@ -173,7 +174,7 @@ class LegalBasis(Section):
     """One legal basis of Brazil's LGPD for communicating with the lead."""
 
     category: Category = Field(default="communications", examples=["communications"])
-    """RD knows one category."""
+    """RD has only one category."""
     type: Basis = Field(examples=["consent"])
     """The basis."""
     status: Source = Field(examples=["granted", {"column": "Opt-in"}])

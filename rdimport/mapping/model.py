@@ -41,10 +41,10 @@ from rdimport.mapping.vocabulary import Section, Text, Texts, as_tuple, wrong
 
 def _field_name(name: str) -> str:
     if name in {"conversion_identifier", "legal_bases"}:
-        raise wrong(_("`{name}` is a key of its own, beside `fields`", name=name))
+        raise wrong(_("`{name}` is a key of its own, next to `fields`", name=name))
     if field(name) is None:
         if name.startswith("cf_"):
-            raise wrong(_("a custom field is written cf_ and then a-z, 0-9 and _ only"))
+            raise wrong(_("a custom field is written cf_ followed by a-z, 0-9 and _ only"))
         hint = document_errors.suggestion(name, FIELDS) or _("; custom ones begin with cf_")
         raise wrong(_("not a field of RD Station Marketing") + hint)
     return name
@@ -75,8 +75,8 @@ def _text_of(path: Path) -> str:
     if is_spreadsheet(path.name, data):
         raise MappingError(
             _(
-                "{path}: is a spreadsheet and no mapping; that is a text file (YAML) which "
-                "says what each column is.",
+                "{path}: is a spreadsheet, not a mapping; a mapping is a text file (YAML) "
+                "that says what each column is.",
                 path=path,
             ),
             _instead_of_a_list(path),
@@ -137,7 +137,7 @@ class Mapping(Section):
     source: SourceHints = Field(
         default=SourceHints(), examples=[{"sheet": "Leads", "header_row": 3}]
     )
-    """What is known about the files; what is left out gets found out."""
+    """What is known about the files; whatever is omitted is detected."""
     fields: dict[FieldName, FieldSource] = Field(
         examples=[{"email": "E-mail", "name": {"column": "Nome", "clean": "name"}}]
     )
@@ -159,16 +159,16 @@ class Mapping(Section):
     on_change: Literal["skip", "send"] = Field(default="skip", examples=["send"])
     """Whether a row is sent again because its payload changed since it was accepted."""
     catalogue: Text | None = Field(default=None, examples=["campos.json"])
-    """A file that lists the custom fields of the account: RD drops unknown ones in silence."""
+    """A file that lists the custom fields of the account: RD silently drops unknown ones."""
     invalid: dict[str, Literal["row", "drop"]] = Field(
         default={}, examples=[{"mobile_phone": "drop"}]
     )
-    """What becomes of a row with a cell of a field that is not valid: `row` keeps it back, `drop`
-    sends the person without the cell, and reports it. Not for what every row needs."""
+    """What happens to a row if a cell of a field is not valid: `row` does not send it, `drop` sends
+    the person without the cell and reports it. Not for fields that every row needs."""
     checks: dict[str, Check] = Field(
         default={}, examples=[{"cf_cnpj": {"format": "cnpj"}, "city": {"required": True}}]
     )
-    """Extra rules for values besides RD's own, by field."""
+    """Extra rules for values in addition to RD's own, by field."""
 
     _places: dict[str, str] = PrivateAttr(default_factory=dict)
 

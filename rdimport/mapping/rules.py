@@ -75,7 +75,7 @@ def _needed(data: Mapping[str, Any]) -> Iterator[Contradiction]:
         if what == "drop" and needed:
             yield (
                 ("invalid", name),
-                _("every row needs `{name}`: a row without it is kept back", name=name),
+                _("every row needs `{name}`: a row without it is not sent", name=name),
             )
 
 
@@ -99,8 +99,8 @@ def _version(data: Mapping[str, Any]) -> Iterator[Contradiction]:
         yield (
             ("version",),
             _(
-                "this rdimport reads mappings of version {ours}, not {version}: update rdimport, "
-                "or write the mapping again with `rdimport init`",
+                "this rdimport reads mappings of version {ours}, not {version}: update "
+                "rdimport, or create the mapping again with `rdimport init`",
                 ours=VERSION,
                 version=version,
             ),
@@ -125,7 +125,7 @@ def _form(name: str, source: Mapping[str, Any]) -> Iterator[Contradiction]:
         return
     path: Path = ("fields", name)
     if source.get("type") is not None and target.kind is not Kind.SCALAR:
-        yield (*path, "type"), _("only custom fields (cf_…) have a type to choose; leave it out")
+        yield (*path, "type"), _("only custom fields (cf_…) have a configurable type; omit it")
     if _type(name, source) is not Type.LIST:
         for key in ("split", "add"):
             if source.get(key) is not None:
@@ -138,7 +138,7 @@ def _no_list(name: str, *, own: bool) -> str:
     """What to do about items of what takes one value; `own` fields have a type to choose."""
     if own:
         return _("only a list has items, and `{name}` takes one value: add `type: list`", name=name)
-    return _("only a list has items, and `{name}` takes one value: leave it out", name=name)
+    return _("only a list has items, and `{name}` takes one value: omit it", name=name)
 
 
 def _type(name: str, source: Mapping[str, Any]) -> Type:
@@ -183,9 +183,9 @@ def _check(
     for key in check:
         if _type(name, source) is Type.LIST and key not in _FOR_LISTS:
             known = ", ".join(sorted(_FOR_LISTS))
-            yield ("checks", name, key), _("a list can keep {known} only", known=known)
+            yield ("checks", name, key), _("a list accepts {known} only", known=known)
         elif key in {"role", "throwaway"} and Clean.EMAIL not in _cleaners(name, source):
-            yield ("checks", name, key), _("only an e-mail address has it")
+            yield ("checks", name, key), _("only e-mail fields have it")
 
 
 def _same_basis(bases: object) -> Iterator[Contradiction]:

@@ -18,7 +18,7 @@ _MOST: Final = 5
 
 _ANSWERS: Final = {
     ExitCode.DONE: untranslated("every row has arrived"),
-    ExitCode.FAILED_ROWS: untranslated("some rows need a person"),
+    ExitCode.FAILED_ROWS: untranslated("some rows need attention"),
     ExitCode.NOTHING_SENT: untranslated("nothing was sent"),
     ExitCode.STOPPED: untranslated("stopped before the end"),
     ExitCode.BUG: untranslated("a bug in rdimport"),

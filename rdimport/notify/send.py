@@ -63,7 +63,7 @@ def _send(name: str, address: str, message: Message) -> str:
     except Exception as error:  # noqa: BLE001  whatever a service's plug-in raises
         kind = type(error).__name__
         return _("Notification {name} was not sent: {error}.", name=name, error=kind)
-    return "" if sent else _("Notification {name} was not taken.", name=name)
+    return "" if sent else _("Notification {name} was not accepted.", name=name)
 
 
 def _ping(address: str, *, fine: bool) -> str:
@@ -75,7 +75,7 @@ def _ping(address: str, *, fine: bool) -> str:
         answer = httpx.get(urlunsplit(parts._replace(path=path)), timeout=_TAKES)
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         kind = type(error).__name__
-        return _("The dead man's switch was not reached: {error}.", error=kind)
+        return _("The dead man's switch could not be reached: {error}.", error=kind)
     if answer.is_success:
         return ""
     return _("The dead man's switch answered with {status}.", status=answer.status_code)

@@ -63,20 +63,21 @@ class Corrections:
         """What the list that the rows of a failure report come from will say of them."""
         known = (
             ngettext(
-                "{number} row corrects one of {file} that failed: once accepted, it counts as "
-                "imported in that list too, as long as it stays there as it was.",
-                "{number} rows correct rows of {file} that failed: once accepted, they count as "
-                "imported in that list too, as long as they stay there as they were.",
+                "{number} row corrects one of {file} that failed: once accepted, it counts "
+                "as imported in that list too, as long as the original row stays unchanged.",
+                "{number} rows correct rows of {file} that failed: once accepted, they "
+                "count as imported in that list too, as long as the original rows stay "
+                "unchanged.",
                 rows,
                 file=PurePath(file).name,
             )
             for file, rows in self._known.items()
         )
         unknown = ngettext(
-            "{number} row of a failure report could not be recognised in the ledger: correct it in "
-            "its list too, which would report it again.",
-            "{number} rows of a failure report could not be recognised in the ledger: correct them "
-            "in their list too, which would report them again.",
+            "{number} row of a failure report could not be matched in the ledger: correct "
+            "it in its list too, or it will be reported again.",
+            "{number} rows of a failure report could not be matched in the ledger: correct "
+            "them in their list too, or they will be reported again.",
             self._unknown,
         )
         return (*known, *([unknown] if self._unknown else ()))

@@ -51,6 +51,6 @@ def set_out(
         if to.account != "default":
             account = _(" for account {account}", account=joined([to.account]))
         raise UsageError(
-            _("Nobody said yes to the first run{account}, so nothing was sent.", account=account),
-            _("Type the same command again when it is right; --yes asks nothing."),
+            _("The first run{account} was not confirmed, so nothing was sent.", account=account),
+            _("Type the same command again when it is right; --yes asks no questions."),
         )

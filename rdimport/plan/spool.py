@@ -76,7 +76,7 @@ class Spool:
             self._ends.append(file.seek(0, io.SEEK_END))
         except (OSError, pl.exceptions.PolarsError) as error:
             raise LedgerError(
-                _("The rows that are to be sent cannot be kept on disk: {error}.", error=error),
+                _("The rows to be sent cannot be kept on disk: {error}.", error=error),
                 _("Nothing was sent. Free disk space, or name another --state-dir.")
                 if self._directory
                 else _(

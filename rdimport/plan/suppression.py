@@ -132,11 +132,11 @@ def _parts(name: str) -> Iterator[_Part]:
 def _of_nobody(name: str) -> UsageError:
     return UsageError(
         _(
-            "The suppression list {name} holds no e-mail address and no SHA-256 of one: it would "
-            "keep nobody back.",
+            "The suppression list {name} contains no e-mail address and no SHA-256 of one: "
+            "it would suppress nobody.",
             name=name,
         ),
-        _("Nothing was sent. Name the list that was meant, or leave --suppress out."),
+        _("Nothing was sent. Name the right list, or omit --suppress."),
     )
 
 
@@ -144,8 +144,8 @@ def _note(name: str, silent: int) -> Iterator[str]:
     """The note about rows of a list without an address."""
     if silent > 0:
         yield ngettext(
-            "{name}: {number} row without an address or its SHA-256 keeps nobody back.",
-            "{name}: {number} rows without an address or its SHA-256 keep nobody back.",
+            "{name}: {number} row without an address or its SHA-256 suppresses nobody.",
+            "{name}: {number} rows without an address or its SHA-256 suppress nobody.",
             silent,
             name=name,
         )

@@ -239,7 +239,7 @@ def _try_expressions(bound: Bound, columns: Sequence[str]) -> None:
             ) from None
         if name == WHERE and result["x"].dtype != pl.Boolean:
             raise MappingError(
-                _("`where` is no condition: it gives no yes or no"),
+                _("`where` is not a condition: its result is not yes or no"),
                 _("Write a comparison: UF = 'SP'."),
             )
 

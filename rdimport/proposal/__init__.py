@@ -63,6 +63,6 @@ def propose(
     )
     missing, whole = "", read_as_one(columns)
     if not has_email or whole:
-        missing = _("{name}: no column seems to hold e-mail addresses.", name=name)
+        missing = _("{name}: no column seems to contain e-mail addresses.", name=name)
         missing = f"{missing} {whole}".rstrip()
     return Proposal(text, found.guesses, missing)

@@ -40,7 +40,7 @@ _SHORTEST: Final = 5
 
 _WHY: Final = {
     Trust.VALUES: untranslated("by its values"),
-    Trust.SLIP: untranslated("the heading looks like a slip of “{heading}”"),
+    Trust.SLIP: untranslated("the heading looks like a typo for “{heading}”"),
     Trust.PATTERN: untranslated("the heading says so"),
     Trust.EXACT: untranslated("the heading says so"),
 }

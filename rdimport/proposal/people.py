@@ -180,12 +180,13 @@ class Lead:
         if email:
             whom = _("the one of “{email}”", email=email)
         note = "\n# " + _(
-            "A row of this list holds several people. The lead is taken to be {whom}.", whom=whom
+            "A row of this list describes several people. The lead is taken to be {whom}.",
+            whom=whom,
         )
         if not named:
-            note += "\n# " + _("No column is surely this person's name, so none is proposed.")
-        note += "\n# " + _("Not this person's, or not surely: {columns}.", columns=others)
-        more = _("Where the lead is somebody else, name that one's columns, and all of them.")
+            note += "\n# " + _("No column is clearly this person's name, so none is proposed.")
+        note += "\n# " + _("Not this person's, or not clearly: {columns}.", columns=others)
+        more = _("If the lead is somebody else, name all of that person's columns.")
         return f"{note}\n# {more}\n"
 
 

@@ -183,13 +183,13 @@ def _warnings(columns: Sequence[Column], defects: dict[str, int]) -> list[str]:
         for code, count in sorted(defects.items())
     ]
     if not any(column.guess == "email" for column in columns):
-        found.append(_("No column seems to hold e-mail addresses, which every contact needs."))
+        found.append(_("No column seems to contain e-mail addresses, which every contact needs."))
     if empty := ", ".join(f"“{_short(column.name)}”" for column in columns if not column.filled):
         found.append(_("Columns that are empty: {names}.", names=empty))
     odd = (
         ngettext(
-            "Column “{name}”: {number} value is no {guess}.",
-            "Column “{name}”: {number} values are no {guess}.",
+            "Column “{name}”: {number} value is not a valid {guess}.",
+            "Column “{name}”: {number} values are not a valid {guess}.",
             column.odd,
             name=column.name,
             guess=in_words(column.guess),

@@ -39,8 +39,8 @@ conversion_identifier: {title}  # the event on each contact's timeline: name the
 _CUSTOM: Final = untranslated(
     """\
 
-  # RD drops a custom field in silence that the account does not have. Create it in RD with exactly
-  # this name, then take the mark # away here.
+  # RD silently drops custom fields that the account does not have. Create it in RD with exactly
+  # this name, then remove the # here.
 """
 )
 _FORMS: Final = {
@@ -63,23 +63,23 @@ _SEX: Final = re.compile(r"^(?:f|m)$|\b(?:sexo|sex|genero|gender)\b")
 
 _NO_CONSENT: Final = untranslated(
     """
-# No column looks like an opt-in. Where a legal basis (LGPD) holds for all of them, say so:
+# No column looks like an opt-in. If one legal basis (LGPD) applies to everyone, say so:
 # legal_bases: [{type: legitimate_interest, status: granted}]
 """
 )
 _UNTOLD: Final = {
     Says.UNCLEAR: untranslated(
-        "speaks of consent or refusal, but a yes in it may mean a no: no legal basis is\n"
-        "# taken from it. Find out who refused, and leave those people out with `where`."
+        "is about consent or refusal, but a yes in it may mean a no: it is not used as a\n"
+        "# legal basis. Find out who refused, and leave those people out with `where`."
     ),
     Says.ABOUT: untranslated(
-        "speaks of consent, but not of a consent to e-mails alone: no legal basis is\n"
-        "# taken from it."
+        "is about consent, but not about consent to e-mails alone: it is not used as a\n"
+        "# legal basis."
     ),
 }
 _REFUSED: Final = untranslated(
     "says who refused or left the list (LGPD): those people are not sent.\n"
-    "# They are counted as left out. See what stands in the column before you change the line."
+    "# They are counted as left out. Check what is in the column before you change the line."
 )
 
 # A line that names a schema which is not there would be marked as a mistake by every editor, so
@@ -108,7 +108,7 @@ def write(
     has_email = "email" in fields
     if not has_email:
         fields["email"] = (
-            f"{scalar(_(NO_EMAIL))}  # {_('no column looks like e-mail: name it here')}"
+            f"{scalar(_(NO_EMAIL))}  # {_('no column looks like an e-mail address: name it here')}"
         )
     title = scalar(PurePath(name).stem or name)
     look = look or f"rdimport check {_shell(name)} -m {_('THIS-FILE')}"
@@ -216,10 +216,8 @@ def _phones(
             mobiles.append(one)
     if mixed and not mobiles and not landlines:
         both = mixed[0]
-        mobiles = [
-            replace(both, why=_("both kinds stand in this column; mobile numbers come here"))
-        ]
-        landlines = [replace(both, why=_("both kinds stand in this column; landlines come here"))]
+        mobiles = [replace(both, why=_("this column mixes both kinds; mobile numbers go here"))]
+        landlines = [replace(both, why=_("this column mixes both kinds; landlines go here"))]
     elif mixed:
         (mobiles if not mobiles else landlines).extend(mixed)
     for field, guesses in (("mobile_phone", mobiles), ("personal_phone", landlines)):
@@ -268,7 +266,7 @@ def _line(one: Guess, seen: Evidence, options: Mapping[str, str]) -> str:
 
 def _because(one: Guess, seen: Evidence) -> str:
     if not seen.filled:
-        return _("{why}; the column is empty in the rows that were looked at", why=one.why)
+        return _("{why}; the column is empty in the rows examined", why=one.why)
     part = ngettext(
         ", {number} of {rows} filled", ", {number} of {rows} filled", seen.filled, rows=seen.rows
     )
@@ -289,10 +287,10 @@ def _droppable(
     if sum(bad.values()) and named:
         drop = ", ".join(f"{name}: drop" for name in named)
         said = ngettext(
-            "{number} phone number of the rows that were looked at is not valid,\n"
-            "# and its row is kept back. To send that person without a phone:",
-            "{number} phone numbers of the rows that were looked at are not valid,\n"
-            "# and their rows are kept back. To send those people without a phone:",
+            "{number} phone number of the rows examined is not valid,\n"
+            "# so its row would not be sent. To send that person without a phone:",
+            "{number} phone numbers of the rows examined are not valid,\n"
+            "# so their rows would not be sent. To send those people without a phone:",
             sum(bad.values()),
         )
         yield f"\n# {said}\n# invalid: {{{drop}}}\n"
@@ -356,7 +354,7 @@ def _consent(
     status = f"{{column: {scalar(found.column)}}}"
     remark = _because(found, evidence[found.column])
     question = _(
-        "{why}. Is it a consent to be written to by e-mail? If not, take the line away.\n"
+        "{why}. Is it consent to be contacted by e-mail? If not, delete the line.\n"
         "# A yes is sent as granted, a no as declined, an empty cell without a basis.",
         why=remark,
     )

@@ -35,12 +35,12 @@ def write(
     if forgotten:
         raise UsageError(
             _(
-                "What run {name} knew of people was forgotten on {forgotten} by `rdimport "
-                "purge`, so its report cannot be written again.",
+                "What run {name} recorded about people was deleted on {forgotten} by "
+                "`rdimport purge`, so its report cannot be written again.",
                 name=run.name,
                 forgotten=forgotten[:10],
             ),
-            _("Report files that were written before remain as they were."),
+            _("Report files written before stay as they are."),
         )
     _see_that_nobody_corrects_it(folder)
     with run.snapshot():

@@ -126,7 +126,7 @@ def tables(found: FleetStatus) -> list[Table]:
             list(map(_worker, found.workers)),
         ),
         Table(
-            _("Accounts that rest"),
+            _("Paused accounts"),
             (_("account"), _("since"), _("why")),
             [
                 (one.account, second(one.since.isoformat()), one.why.partition("\n")[0])
@@ -140,7 +140,7 @@ def tables(found: FleetStatus) -> list[Table]:
 
 def _worker(worker: Worker) -> tuple[str, ...]:
     states = {
-        "silent": _("silent, taken for dead"),
+        "silent": _("silent, presumed dead"),
         "draining": _("ends"),
         "working": _("takes jobs"),
     }

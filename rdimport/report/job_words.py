@@ -11,7 +11,7 @@ from rdimport.report.job_status import FAILED, FINE, JobStatus
 from rdimport.report.words import Words
 
 _ANSWERS: Final = {
-    "running": untranslated("at work"),
+    "running": untranslated("in progress"),
     "finished": untranslated("worked"),
     "failed": untranslated("nothing sent"),
     "busy": untranslated("account in use"),
@@ -50,7 +50,9 @@ def count(found: Sequence[JobStatus]) -> str:
     rows = len(found) - fine - failed
     counts = (
         ngettext("{number} worked", "{number} worked", fine),
-        ngettext("{number} with rows for a person", "{number} with rows for a person", rows),
+        ngettext(
+            "{number} with rows that need attention", "{number} with rows that need attention", rows
+        ),
         ngettext("{number} failed", "{number} failed", failed),
     )
     jobs = ngettext("{number} job", "{number} jobs", len(found))

@@ -109,7 +109,7 @@ def write(path: Path, found: Sequence[JobStatus]) -> None:
                 strerror=error.strerror,
             ),
             _(
-                "Name a file in a folder that you may write to with {option}.",
+                "With {option}, name a file in a folder that you can write to.",
                 option="--metrics-file",
             ),
         ) from None

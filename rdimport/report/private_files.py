@@ -36,12 +36,13 @@ def see_that_it_can_be_made(folder: Path) -> None:
     except OSError as error:
         raise UsageError(
             _(
-                "The reports cannot be put into {folder}: {there} takes no files ({strerror}).",
+                "The reports cannot be written to {folder}: {there} does not accept files "
+                "({strerror}).",
                 folder=folder,
                 there=there,
                 strerror=error.strerror,
             ),
-            _("Nothing was sent. Name a directory that you may write to with --report-dir."),
+            _("Nothing was sent. Name a directory that you can write to with --report-dir."),
         ) from None
 
 
@@ -53,7 +54,7 @@ def refuse_devices(path: Path) -> None:
         mode = path.stat().st_mode
         in_dev = path.absolute().parent == Path("/dev")
         if in_dev or not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            raise OSError(errno.EINVAL, _("it is no file, but a device or a socket"))
+            raise OSError(errno.EINVAL, _("it is not a file, but a device or a socket"))
 
 
 def refuse_strangers(path: Path, begins: bytes) -> None:
@@ -64,7 +65,7 @@ def refuse_strangers(path: Path, begins: bytes) -> None:
         refuse_devices(path)
         with path.open("rb") as file:
             if file.read(len(begins)) not in (begins, b""):
-                raise OSError(errno.EEXIST, _("it is there already, and is no such file of ours"))
+                raise OSError(errno.EEXIST, _("it already exists, and was not created by rdimport"))
 
 
 @contextmanager
@@ -80,8 +81,8 @@ def private(path: Path) -> Iterator[Path]:
         raise ReportError(
             _("The report {path} cannot be written: {error}.", path=path, error=error),
             _(
-                "What became of every row is safe in the ledger: free disk space or correct "
-                "the permissions, then have it written again."
+                "The outcome of every row is safe in the ledger: free disk space or correct "
+                "the permissions, then write the report again."
             ),
         ) from error
 
@@ -121,8 +122,8 @@ def _clean(folder: Path) -> None:
     if kept := sweep(folder):
         raise ReportError(
             _(
-                "{kept} was left half written by a run that was killed, holds people's data, "
-                "and cannot be deleted.",
+                "{kept} was left half written by a run that was killed, contains people's "
+                "data, and cannot be deleted.",
                 kept=kept[0],
             ),
             _("Correct the permissions, or delete it yourself."),

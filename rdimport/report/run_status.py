@@ -174,10 +174,10 @@ def _advised(
         return replace(run, next=run.error)
     if run.where == "failed":
         return replace(
-            run, next=_("Nothing was sent: its command says why when you type it again.")
+            run, next=_("Nothing was sent: its command says why when you type it yourself.")
         )
     if run.later:
-        later = _("Run {run} went on with the same list.", run=run.later)
+        later = _("Run {run} continued with the same list.", run=run.later)
         if left:
             rows = ngettext("{number} row was left then.", "{number} rows were left then.", left)
             later = f"{rows} {later}"

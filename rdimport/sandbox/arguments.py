@@ -17,7 +17,7 @@ def _whole(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise ArgumentTypeError(_("is no whole number")) from None
+        raise ArgumentTypeError(_("is not a whole number")) from None
 
 
 _TYPES: Final[dict[str, Callable[[str], object]]] = {

@@ -66,7 +66,7 @@ class RunningSandbox:
         """
         entries = self._all("conversions")
         if entries and entries[0]["id"] != 1:
-            raise SandboxError(_("The sandbox has forgotten its first conversions: raise `keep`."))
+            raise SandboxError(_("The sandbox has discarded its first conversions: raise `keep`."))
         return entries
 
     def contacts(self) -> list[dict[str, Any]]:
@@ -148,7 +148,7 @@ class RunningSandbox:
             answer = connection.getresponse()
             text = answer.read()
         except OSError as error:
-            raise SandboxError(_("The sandbox does not answer: {error}.", error=error)) from error
+            raise SandboxError(_("The sandbox does not respond: {error}.", error=error)) from error
         finally:
             connection.close()
         if answer.status >= 400:
@@ -206,7 +206,7 @@ def _handshake(process: subprocess.Popen[bytes], options: SandboxOptions) -> Run
     except (OSError, ValueError) as error:
         raise SandboxError(_("The sandbox did not start: {error}.", error=error)) from error
     if not isinstance(started, dict):
-        raise SandboxError(_("The sandbox did not start; what it printed says why."))
+        raise SandboxError(_("The sandbox did not start; its output says why."))
     if "error" in started:
         raise SandboxError(started["error"])
     return RunningSandbox(started["base_url"], started["api_key"], started["token"])

@@ -50,36 +50,38 @@ def _number(text: str, kind: str, default: float = 0) -> Any:
 class Faults:
     """Shares of the requests, from 0 to 1, with a sum of at most 1; times in seconds."""
 
-    throttle: float = _share("429 of the account, as if its other integrations used the quota up")
+    throttle: float = _share(
+        "429 of the account, as if its other integrations had used up the quota"
+    )
     throttle_lead: float = _share("429 of the lead")
     unavailable: float = _share("503 with Retry-After; nothing is stored")
     fail_before: float = _share("500, 501, 502 or 504; nothing is stored")
     fail_after: float = _share("500, 501, 502 or 504 after the conversion was stored")
     reset_before: float = _share("the connection is reset before the body is read")
     reset_after: float = _share("the conversion is stored, then the connection is reset")
-    hang_before: float = _share("no answer, ever; nothing is stored")
-    hang_after: float = _share("no answer, ever, but the conversion is stored")
-    cut: float = _share("stored, but the answer ends in its middle")
-    garbage: float = _share("stored, but the answer is 200 with a body that is not RD's")
+    hang_before: float = _share("no response, ever; nothing is stored")
+    hang_after: float = _share("no response, ever, but the conversion is stored")
+    cut: float = _share("stored, but the response is cut off in the middle")
+    garbage: float = _share("stored, but the response is 200 with a body that is not RD's")
     odd: float = _share("the status of odd_status; nothing is stored")
     crm: float = _share("400 UNABLE_TO_LOAD_CDP_SCHEMA, as for a key of RD Station CRM")
-    odd_status: int = _number("the status that odd answers", "integer", 418)
-    latency: float = _number("every answer comes so much later", "seconds")
-    jitter: float = _number("and up to so much later still, by chance", "seconds")
-    slow: float = _number("pause between two bytes of an answer's body", "seconds")
-    close_idle: float = _number("an idle connection is closed after so long (0: 75 s)", "seconds")
+    odd_status: int = _number("the status that `odd` responds with", "integer", 418)
+    latency: float = _number("every response is delayed by this much", "seconds")
+    jitter: float = _number("plus up to this much more, at random", "seconds")
+    slow: float = _number("pause between two bytes of a response body", "seconds")
+    close_idle: float = _number("an idle connection is closed after this time (0: 75 s)", "seconds")
     retry_after: int = _number("Retry-After of throttle and unavailable", "integer", 1)
-    skip: int = _number("so many requests pass first without a fault of the shares", "integer")
-    at_most: int = _number("so many faults of the shares, then no more (0: no limit)", "integer")
+    skip: int = _number("this many requests pass before the first random fault", "integer")
+    at_most: int = _number("this many random faults, then no more (0: no limit)", "integer")
 
     def __post_init__(self) -> None:
         shares = [getattr(self, fault) for fault in Fault]
         if min(shares) < 0 or sum(shares) > 1 + 1e-9:
             raise UsageError(
-                _("The shares of the sandbox's faults are from 0 to 1, and 1 at most together.")
+                _("The shares of the sandbox's faults are from 0 to 1, and at most 1 together.")
             )
         if min(getattr(self, name) for name in _NUMBERS) < 0:
-            raise UsageError(_("No number of the sandbox's faults is below 0."))
+            raise UsageError(_("No number in the sandbox's faults may be below 0."))
         if not 200 <= self.odd_status <= 599:
             raise UsageError(_("odd_status is an HTTP status from 200 to 599."))
 
@@ -92,8 +94,8 @@ class Faults:
             name = name.strip().replace("-", "_")
             if name not in _KINDS:
                 raise UsageError(
-                    _("The sandbox knows no fault “{name}”.", name=name),
-                    _("It knows {known}.", known=", ".join(_KINDS)),
+                    _("The sandbox has no fault “{name}”.", name=name),
+                    _("It has {known}.", known=", ".join(_KINDS)),
                 )
             values[name] = _value(name, value.strip())
         return cls(**values)  # type: ignore[arg-type]  # _value gives an int where one is due
@@ -124,7 +126,7 @@ def _value(name: str, text: str) -> float:
     if match is None or match[2] not in allowed or (kind == "integer" and not match[1].isdigit()):
         example = {"share": "0.05", "seconds": "200ms", "integer": "3"}[kind]
         raise UsageError(
-            _("“{text}” is no value for the sandbox's fault {name}.", text=text, name=name),
+            _("“{text}” is not a value for the sandbox's fault {name}.", text=text, name=name),
             _("Write it like this: {example}.", example=f"{name}={example}"),
         )
     if kind == "integer":

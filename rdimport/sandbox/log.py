@@ -57,7 +57,7 @@ class Log:
             self._say(f"{clock}  {_plain(line)}{again}")
         for name in sorted(self._due):
             so_far = _(
-                "dropped in silence, as RD does: {name}  ({times} so far)",
+                "silently dropped, as RD does: {name}  ({times} so far)",
                 name=_plain(name),
                 times=words.number(language(), self._dropped[name]),
             )
@@ -68,8 +68,8 @@ class Log:
         if totals != self._printed and at - self._printed_at >= _TOTALS_EVERY:
             self._printed, self._printed_at = totals, at
             so_far = ngettext(
-                "{accepted}, {number} not accepted so far",
-                "{accepted}, {number} not accepted so far",
+                "{accepted}, {number} not accepted yet",
+                "{accepted}, {number} not accepted yet",
                 self._refused,
                 accepted=ngettext("{number} accepted", "{number} accepted", self._accepted),
             )

@@ -32,12 +32,12 @@ class SandboxOptions:
     undocumented.
     """
 
-    port: int = _choice(8090, untranslated("port to listen on; 0 takes a free one"), "N")
+    port: int = _choice(8090, untranslated("port to listen on; 0 uses a free one"), "N")
     host: str = _choice(
         "127.0.0.1",
         untranslated(
-            "address to listen on; another than loopback lets other machines in, "
-            "and the page then asks for a token"
+            "address to listen on; anything but loopback gives other machines access, and "
+            "the page then asks for a token"
         ),
         "ADDRESS",
     )
@@ -61,13 +61,13 @@ class SandboxOptions:
     profile: str = _choice(
         str(Profile.OWNER),
         untranslated(
-            "who looks at the page: Dono, Gestor or Usuario, who is shown no keys; "
-            "the page can switch it"
+            "who views the page: Dono, Gestor or Usuario, who cannot see keys; the page can "
+            "switch it"
         ),
         "PROFILE",
     )
     new_key: str = _choice(
-        "", untranslated("make a key of this name in the first account and print it"), "NAME"
+        "", untranslated("create a key of this name in the first account and print it"), "NAME"
     )
     custom_fields: str = _choice(
         "none",
@@ -80,32 +80,34 @@ class SandboxOptions:
     headers: str = _choice(
         "both",
         untranslated(
-            "spelling of the quota's headers: plain (RateLimit-Limit), "
-            "quotas (RateLimit-Limit-Quotas), both or none"
+            "spelling of the quota headers: plain (RateLimit-Limit), quotas "
+            "(RateLimit-Limit-Quotas), both or none"
         ),
         "SPELLING",
     )
     lead_limit: int = _choice(
-        120, untranslated("requests for one e-mail in 24 hours; 0 means no limit"), "N"
+        120, untranslated("requests per e-mail address in 24 hours; 0 means no limit"), "N"
     )
     max_body: int = _choice(
         MAX_BODY, untranslated("maximum size of a request's body, in bytes"), "BYTES"
     )
     max_length: int = _choice(
         MAX_LENGTH,
-        untranslated("maximum length of a text, in characters; 0 means no limit (RD does not say)"),
+        untranslated(
+            "maximum length of a text, in characters; 0 means no limit (RD does not document one)"
+        ),
         "N",
     )
     blanks: str = _choice(
         "refuse",
-        untranslated("empty texts and nulls: refuse or ignore (RD does not say)"),
+        untranslated("empty texts and nulls: refuse or ignore (not documented by RD)"),
         "refuse|ignore",
     )
     key_status: int = _choice(
         401, untranslated("status for a wrong or inactive key: 401 or 403"), "401|403"
     )
     error_shape: int = _choice(
-        1, untranslated("shape of the body that names refused fields: {shapes}"), "N"
+        1, untranslated("format of the body that names refused fields: {shapes}"), "N"
     )
     faults: Faults = field(
         default_factory=Faults,
@@ -116,10 +118,10 @@ class SandboxOptions:
             "metavar": "NAME=VALUE",
         },
     )
-    seed: int = _choice(0, untranslated("seed of the chance that draws the faults"), "N")
+    seed: int = _choice(0, untranslated("seed for the random choice of faults"), "N")
     token: str = _choice(
         "",
-        untranslated("token that the page asks for, 16 characters or more (made up when left out)"),
+        untranslated("token that the page asks for, 16 characters or more (generated if omitted)"),
         "TOKEN",
     )
     header_timeout: int = _choice(
@@ -133,7 +135,7 @@ class SandboxOptions:
     )
     keep: int = _choice(
         200_000,
-        untranslated("conversions that are kept for the page; older ones are forgotten"),
+        untranslated("conversions that are kept for the page; older ones are discarded"),
         "N",
     )
 
@@ -142,7 +144,7 @@ class SandboxOptions:
         if Profile.named(self.profile) is None:
             raise UsageError(
                 _("{option} {value} is not known.", option="--profile", value=self.profile),
-                _("It takes {known}.", known=", ".join(Profile)),
+                _("It accepts {known}.", known=", ".join(Profile)),
             )
         _one_of("--headers", self.headers, tuple(SPELLINGS))
         _one_of("--blanks", self.blanks, ("refuse", "ignore"))
@@ -150,7 +152,7 @@ class SandboxOptions:
         _one_of("--error-shape", self.error_shape, SHAPES)
         if not 0 <= self.port <= 65_535:
             raise UsageError(
-                _("--port {port} is no port.", port=self.port),
+                _("--port {port} is not a port.", port=self.port),
                 _("Write a number from 0 to 65535."),
             )
         if min(self.lead_limit, self.max_length) < 0 or min(self.max_body, self.keep) < 1:
@@ -161,11 +163,16 @@ class SandboxOptions:
             raise UsageError(_("The sandbox needs at least one account, and each needs a name."))
         if self.token and not _TOKEN.fullmatch(self.token):
             raise UsageError(
-                _("--token is too short, or has other characters than letters, digits and `_~.-`."),
-                _("Give it 16 characters or more, or leave it out: one is then generated."),
+                _(
+                    "--token is too short, or contains characters other than letters, digits "
+                    "and `_~.-`."
+                ),
+                _("Use 16 characters or more, or omit it: a token is then generated."),
             )
         if self.header_timeout < 1:
-            raise UsageError(_("--header-timeout takes no such number."), _("Write whole seconds."))
+            raise UsageError(
+                _("--header-timeout does not accept this number."), _("Write whole seconds.")
+            )
         if (self.certificate is None) != (self.private_key is None):
             raise UsageError(_("--certificate and --private-key go together."))
 
@@ -214,7 +221,7 @@ def _one_of(option: str, value: object, choices: tuple[object, ...]) -> None:
     if value not in choices:
         raise UsageError(
             _("{option} {value} is not known.", option=option, value=value),
-            _("It takes {known}.", known=", ".join(map(str, choices))),
+            _("It accepts {known}.", known=", ".join(map(str, choices))),
         )
 
 

@@ -91,7 +91,7 @@ def _bind(options: SandboxOptions) -> socket.socket:
                 port=options.port,
                 strerror=error.strerror,
             ),
-            _("Choose another port with --port, or stop the program that holds this one."),
+            _("Choose another port with --port, or stop the program that uses this one."),
         ) from error
     return listener
 

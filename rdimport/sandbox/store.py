@@ -219,7 +219,7 @@ class Store:
             self._db.commit()
         except sqlite3.Error as error:
             raise UsageError(
-                _("The sandbox cannot keep its data any more: {error}.", error=error)
+                _("The sandbox can no longer keep its data: {error}.", error=error)
             ) from error
 
     def _write_refused(self, rows: Sequence[Refused]) -> None:
@@ -335,7 +335,7 @@ def _open(directory: Path | None) -> sqlite3.Connection:
                     directory=directory,
                     error=error,
                 ),
-                _("Name a directory that you may write to and that no other sandbox uses."),
+                _("Name a directory that you can write to and that no other sandbox uses."),
             ) from error
     db.row_factory = sqlite3.Row
     # People search without accents and capitals; SQLite alone knows those of ASCII only.

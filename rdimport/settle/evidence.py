@@ -59,7 +59,7 @@ def webhook_lines(path: Path, unread: Unread) -> Iterator[Evidence]:
     except OSError as error:
         raise SourceError(
             _("{path} cannot be read: {why}.", path=path, why=error.strerror),
-            _("Name a file with the calls of RD's webhook, one JSON object in each line."),
+            _("Name a file with the calls of RD's webhook, one JSON object per line."),
         ) from error
 
 

@@ -61,8 +61,8 @@ def token_of(state_dir: Path, account: str) -> str:
         ) from error
     if len(token) < 16:
         raise UsageError(
-            _("{path} holds no secret of 16 characters or more.", path=path),
-            _("Delete it: a new one is made."),
+            _("{path} contains no secret of 16 characters or more.", path=path),
+            _("Delete it: a new one is created."),
         )
     return token
 
@@ -248,7 +248,7 @@ def _bind(host: str, port: int) -> socket.socket:
     except OSError as error:
         raise UsageError(
             _(
-                "Nothing can listen on {host} port {port}: {why}.",
+                "Cannot listen on {host} port {port}: {why}.",
                 host=host,
                 port=port,
                 why=error.strerror,

@@ -139,26 +139,26 @@ def _doubtful(declared: Declared, done: Settlement) -> str:
     unread = declared.unread["invalid"] + declared.unread["no_moment"]
     if unread:
         return ngettext(
-            "The list is not taken as complete: {number} line of it could not be read, and may be"
-            " of an uncertain row.",
-            "The list is not taken as complete: {number} lines of it could not be read, and may be"
-            " of uncertain rows.",
+            "The list does not count as complete: {number} line of it could not be read, "
+            "and may belong to an uncertain row.",
+            "The list does not count as complete: {number} lines of it could not be read, "
+            "and may belong to uncertain rows.",
             unread,
         )
     if lacking := sorted(name for name, lines in done.nameless.items() if lines):
         return _(
-            "The list is not taken as complete: conversions differ also by {fields}, which"
-            " lines of it do not have. Name the columns in its mapping.",
+            "The list does not count as complete: conversions are also identified by "
+            "{fields}, which some of its lines lack. Name the columns in its mapping.",
             fields=", ".join(lacking),
         )
     if done.near and not declared.zone_is_known:
         return ngettext(
-            "The list is not taken as complete: {number} uncertain row is in it with a time shortly"
-            " before it was sent, as if of another time zone. Say with --utc-offset of which zone"
-            " the times are.",
-            "The list is not taken as complete: {number} uncertain rows are in it with times"
-            " shortly before they were sent, as if of another time zone. Say with --utc-offset of"
-            " which zone the times are.",
+            "The list does not count as complete: {number} uncertain row is in it with a "
+            "time shortly before it was sent, which suggests another time zone. Give the "
+            "time zone of the times with --utc-offset.",
+            "The list does not count as complete: {number} uncertain rows are in it with "
+            "times shortly before they were sent, which suggests another time zone. Give "
+            "the time zone of the times with --utc-offset.",
             done.near,
         )
     return ""

@@ -67,7 +67,7 @@ def the_list(file: InputFile, hints: Hints, opens: Open) -> InputFile:
     if not is_zip(file):
         if file.member:
             raise SourceError(
-                _("{name}/{member} is not there.", name=file.name, member=file.member),
+                _("{name}/{member} does not exist.", name=file.name, member=file.member),
                 _("{name} is a file.", name=file.name),
             )
         return file
@@ -104,7 +104,7 @@ def _refuse_other_archives(file: InputFile, infos: Sequence[ZipInfo]) -> None:
     if len(infos) > MOST_MEMBERS:
         raise SourceError(
             _(
-                "{name} holds {infos} files, too many to look into.",
+                "{name} contains {infos} files, too many to search.",
                 name=file.name,
                 infos=len(infos),
             ),
@@ -113,7 +113,7 @@ def _refuse_other_archives(file: InputFile, infos: Sequence[ZipInfo]) -> None:
 
 
 def _nested(name: str) -> SourceError:
-    return SourceError(_("{name} is an archive inside of another.", name=name), _(UNPACK))
+    return SourceError(_("{name} is an archive inside another.", name=name), _(UNPACK))
 
 
 def _members(infos: Sequence[ZipInfo]) -> list[_Member]:
@@ -163,7 +163,7 @@ def _fitting(file: InputFile, members: list[_Member], wanted: str | None) -> lis
     if not fits:
         raise SourceError(
             _(
-                "No file in {name} fits {wish}. It holds {named}.",
+                "No file in {name} matches {wish}. It contains {named}.",
                 name=file.name,
                 wish=wanted,
                 named=_named(members),
@@ -185,7 +185,7 @@ def _only(file: InputFile, members: list[_Member], hints: Hints, opens: Open) ->
     if len(members) - len(recognised) > MOST_OPENED:
         raise SourceError(
             _(
-                "{name} holds {members} files, too many to find the list among them.",
+                "{name} contains {members} files, too many to find the list among them.",
                 name=file.name,
                 members=len(members),
             ),
@@ -194,8 +194,8 @@ def _only(file: InputFile, members: list[_Member], hints: Hints, opens: Open) ->
     lists = [one for one in members if _may_be_list(file, one, hints, opens)]
     if not lists:
         raise SourceError(
-            _("{name} holds no list, only {named}.", name=file.name, named=_named(members)),
-            _("Where one of them is a list after all, name it with --member."),
+            _("{name} contains no list, only {named}.", name=file.name, named=_named(members)),
+            _("If one of them is a list after all, name it with --member."),
         )
     if len(lists) > 1:
         raise _several(file, lists)
@@ -207,7 +207,7 @@ def _several(file: InputFile, lists: Sequence[_Member]) -> SourceError:
     if len({one.info.filename for one in lists}) == 1:
         return SourceError(
             _(
-                "{name} holds {lists} different files named {member}.",
+                "{name} contains {lists} different files named {member}.",
                 name=file.name,
                 lists=len(lists),
                 member=example,
@@ -216,7 +216,7 @@ def _several(file: InputFile, lists: Sequence[_Member]) -> SourceError:
         )
     return SourceError(
         _(
-            "{name} holds {lists} lists, and an import takes one: {named}.",
+            "{name} contains {lists} lists, and an import takes one: {named}.",
             name=file.name,
             lists=len(lists),
             named=_named(lists),
@@ -287,8 +287,8 @@ def _notes(file: InputFile, left: Sequence[_Member]) -> tuple[str, ...]:
     if not left:
         return ()
     note = ngettext(
-        "{names} in {file} is no list and was left out.",
-        "{names} in {file} are no lists and were left out.",
+        "{names} in {file} is not a list and was left out.",
+        "{names} in {file} are not lists and were left out.",
         len(left),
         names=_named(left),
         file=file.name,

@@ -13,13 +13,13 @@ STRAY_QUOTE: Final = Code.ROW_STRAY_QUOTE
 
 DEFECTS: Final[dict[str, str]] = {
     TOO_LONG: untranslated(
-        "The row has more cells than the table has columns; the last column holds the rest."
+        "The row has more cells than the table has columns; the last column contains the rest."
     ),
     TOO_SHORT: untranslated(
-        "The row has fewer cells than the table has columns; which are missing is unknown."
+        "The row has fewer cells than the table has columns; it is not known which are missing."
     ),
     STRAY_QUOTE: untranslated(
-        "A quotation mark opens and does not close, so the row's cells are a guess."
+        "A quotation mark is opened and never closed, so the row's cells are a guess."
     ),
 }
 """The possible values of `row.DEFECT`, each with its sentence. The codes are stable."""

@@ -132,7 +132,7 @@ def _zip_kind(file: InputFile) -> str:
         raise no_table(file.name, _("a text document or a presentation"))
     raise SourceError(
         _(
-            "{name} is an archive inside of another, or a workbook of a kind that is unknown.",
+            "{name} is an archive inside another, or a workbook of an unknown kind.",
             name=file.name,
         ),
         _("Unpack it, or save the spreadsheet as xlsx or csv."),

@@ -72,7 +72,7 @@ class InputFile:
         """Open it at the beginning. Raises SourceError if it cannot be read."""
         if "\0" in str(self.path):
             raise SourceError(
-                _("“{name}” is no path of a file.", name=self.name), _("Check its spelling.")
+                _("“{name}” is not a file path.", name=self.name), _("Check its spelling.")
             )
         try:
             with self.path.open("rb") as raw, self._unpacked(raw) as stream:
@@ -83,7 +83,7 @@ class InputFile:
             raise self._damaged() from error
         except NotImplementedError as error:  # this is also a RuntimeError
             raise SourceError(
-                _("{name} is packed in a way that is not supported.", name=self.name), _(UNPACK)
+                _("{name} uses a compression that is not supported.", name=self.name), _(UNPACK)
             ) from error
         except RuntimeError as error:
             if self.packed == "zip" and "password" in str(error):
@@ -164,7 +164,7 @@ class InputFile:
     def _unreadable(self, error: OSError) -> SourceError:
         if isinstance(error, FileNotFoundError):
             return SourceError(
-                _("{name} is not there.", name=self.name), _("Check the path and the spelling.")
+                _("{name} does not exist.", name=self.name), _("Check the path and the spelling.")
             )
         if self.path.is_dir():  # which Windows answers as a file that may not be read
             return SourceError(
@@ -173,7 +173,7 @@ class InputFile:
             )
         if isinstance(error, PermissionError):
             return SourceError(
-                _("{name} may not be read.", name=self.name),
+                _("{name} cannot be read: access was denied.", name=self.name),
                 _("Check its permissions, and close it if another program (Excel) has it open."),
             )
         if self.packed:
@@ -209,7 +209,7 @@ class _Counted:
             self._size += len(data)
             if self._size > UNPACKED_FREE and self._size > self._packed() * MOST_RATIO:
                 raise harmful(
-                    self._name, _("it unpacks to a multiple of its size that no list has")
+                    self._name, _("it unpacks to many times its size, more than any list does")
                 )
         return b"".join(pieces)
 
@@ -244,7 +244,7 @@ def input_files(paths: Sequence[str], hints: Hints) -> list[InputFile]:
     for file in named:
         if not is_utf8(file.name):
             raise SourceError(
-                _("{word} is not in UTF-8, or holds a NUL.", word=file.name),
+                _("{word} is not in UTF-8, or contains a NUL.", word=file.name),
                 _("Rename it, or type it again."),
             )
     found = [_unpacked(file) for file in named]
@@ -266,7 +266,7 @@ def _named(path: str, hints: Hints) -> list[InputFile]:
         files = [InputFile(match, Path(match)) for match in matching(str(plain.path))]
         if not files:
             raise SourceError(
-                _("No file fits {path}.", path=path), _("Check the folder and the pattern.")
+                _("No file matches {path}.", path=path), _("Check the folder and the pattern.")
             )
         return files
     with plain.open() as stream:

@@ -38,8 +38,8 @@ _DATA: Final = re.compile(
     re.IGNORECASE,
 )
 NAME_THE_ROW: Final = untranslated(
-    "Name the row that holds the column names (--header-row, or header_row in the mapping), or "
-    "leave it out to have that row found."
+    "Name the row with the column names (--header-row, or header_row in the mapping), or "
+    "omit it to have that row detected."
 )
 _INVISIBLE: Final = re.compile("[\u200b-\u200f\u2060\ufeff\x00-\x08\x0e-\x1f]")
 
@@ -90,7 +90,7 @@ def find_header(rows: Sequence[FirstRow], hints: Hints, name: str) -> Header:
     if not rows:
         raise SourceError(
             _("{name} is empty: it has no header and no rows.", name=name),
-            _("Check that it is the right file and that its export was finished."),
+            _("Check that it is the right file and that its export was completed."),
         )
     if hints.repair:
         rows = [row._replace(cells=tuple(repaired(c or "") for c in row.cells)) for row in rows]
@@ -104,7 +104,7 @@ def find_header(rows: Sequence[FirstRow], hints: Hints, name: str) -> Header:
             _refuse_people(rows, at, hints, name)
     if at is None:
         note = _(
-            "{name} has no header; its columns are called by their position: Coluna 1, 2 …",
+            "{name} has no header; its columns are named by position: Coluna 1, 2 …",
             name=name,
         )
         return Header(0, ("",) * width, rows[0].number, (note,))
@@ -112,12 +112,15 @@ def find_header(rows: Sequence[FirstRow], hints: Hints, name: str) -> Header:
     if width > MOST_COLUMNS:
         raise SourceError(
             _(
-                "{name} has {width} columns, and no spreadsheet has more than {most_columns}.",
+                "{name} has {width} columns; a spreadsheet has at most {most_columns}.",
                 name=name,
                 width=width,
                 most_columns=MOST_COLUMNS,
             ),
-            _("Check that it is the right file; --delimiter says what stands between its columns."),
+            _(
+                "Check that it is the right file; --delimiter sets the character between its "
+                "columns."
+            ),
         )
     names, last = _two_rows(rows, at, width)
     notes = (*_title_note(rows[:at], name), *_notes_of_repeated(names, hints, name))
@@ -128,7 +131,7 @@ def header_only(name: str, header: Header) -> SourceError:
     """The error for a table without rows below its header."""
     return SourceError(
         _("{name} has a header in row {row} and no rows below it.", name=name, row=header.row),
-        _("Check that it is the right file and that its export was finished."),
+        _("Check that it is the right file and that its export was completed."),
     )
 
 
@@ -140,7 +143,7 @@ def _named_row(rows: Sequence[FirstRow], wanted: int, name: str) -> int | None:
         if row.number == wanted:
             return at
     last = rows[-1].last
-    where = _("of the rows looked at, the last is {last}", last=last)
+    where = _("of the rows examined, the last is {last}", last=last)
     if wanted < last:
         where = _("that row is blank")
     raise SourceError(
@@ -155,8 +158,8 @@ def _refuse_people(rows: Sequence[FirstRow], at: int, hints: Hints, name: str) -
     if _has_address(cells) and not {fold(column) for column in hints.columns} & set(cells):
         raise SourceError(
             _(
-                "{name} has no header in row {number}: an e-mail address stands there, so it "
-                "is a row with data.",
+                "{name} has no header in row {number}: it contains an e-mail address, so it "
+                "is a data row.",
                 name=name,
                 number=rows[at].number,
             ),
@@ -284,10 +287,10 @@ def _title_note(above: Sequence[FirstRow], name: str) -> list[str]:
         return []
     first, last = above[0].number, above[-1].last
     if first == last:
-        text = _("Row {first} of {name}, above the header: taken for a title and not imported.")
+        text = _("Row {first} of {name}, above the header: treated as a title and not imported.")
     else:
         text = _(
-            "Rows {first} to {last} of {name}, above the header: taken for a title and not "
+            "Rows {first} to {last} of {name}, above the header: treated as a title and not "
             "imported."
         )
     return [text.format(first=first, last=last, name=name)]
@@ -316,7 +319,7 @@ def _notes_of_repeated(names: Sequence[str], hints: Hints, name: str) -> Iterato
                 number=len(at),
                 places=places,
             )
-            chosen = _("; the mapping takes {columns}", columns=_(" and ").join(taken))
+            chosen = _("; the mapping uses {columns}", columns=_(" and ").join(taken))
             yield f"{sentence}{chosen if taken else ''}."
 
 

@@ -10,7 +10,7 @@ from rdimport.core.messages import _
 
 def harmful(name: str, why: str = "") -> SourceError:
     """The error for a file that would use excessive resources, or that crashes its reader."""
-    message = _("{name} is damaged or made to do harm", name=name)
+    message = _("{name} is damaged or malicious", name=name)
     return SourceError(
         f"{message}: {why}." if why else f"{message}.",
         _("Ask whoever sent it for a new export, as xlsx or csv."),

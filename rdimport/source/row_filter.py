@@ -143,10 +143,10 @@ class RowFilter:
             wrong, right = self._example
             found.append(
                 ngettext(
-                    "{number} cell held text that a wrong encoding broke, “{wrong}”; it was put "
-                    "right (“{right}”).",
-                    "{number} cells held text that a wrong encoding broke, such as “{wrong}”; "
-                    "they were put right (“{right}”).",
+                    "{number} cell contained text garbled by a wrong encoding, “{wrong}”; "
+                    "it was repaired (“{right}”).",
+                    "{number} cells contained text garbled by a wrong encoding, such as "
+                    "“{wrong}”; they were repaired (“{right}”).",
                     self._broken,
                     wrong=wrong,
                     right=right,
@@ -179,8 +179,8 @@ def _is_total_or_note(filled: Sequence[str], width: int) -> bool:
 def error_note(count: int) -> str:
     """The sentence about cells with an error value."""
     return ngettext(
-        "{number} cell holds an error such as #REF! or #N/D; it is taken as empty.",
-        "{number} cells hold an error such as #REF! or #N/D; they are taken as empty.",
+        "{number} cell contains an error such as #REF! or #N/D; it counts as empty.",
+        "{number} cells contain an error such as #REF! or #N/D; they count as empty.",
         count,
     )
 

@@ -12,7 +12,7 @@ from rdimport.report.fleet_status import FleetStatus, tables
 def lines(found: FleetStatus) -> Iterator[str]:
     """Workers, accounts that rest, the queue; then each account and job."""
     if not found.workers:
-        yield _("No worker is there. Type on each machine: rdimport worker")
+        yield _("There is no worker. Type on each machine: rdimport worker")
         yield ""
     for table in tables(found):
         yield f"{table.title}:"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _ENDED = {
     ExitCode.DONE: untranslated("done"),
-    ExitCode.FAILED_ROWS: untranslated("done; some rows need a person"),
+    ExitCode.FAILED_ROWS: untranslated("done; some rows need attention"),
     ExitCode.NOTHING_SENT: untranslated("nothing was sent"),
     ExitCode.STOPPED: untranslated("stopped before the end"),
     ExitCode.BUG: untranslated("a bug in rdimport"),

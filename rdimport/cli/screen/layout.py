@@ -36,7 +36,7 @@ def canary(done: RunResult) -> Iterator[str]:
     yield from wrapped(
         _("Now look in RD Station Marketing for the people of these rows: {rows}.", rows=sent)
     )
-    yield _("See that")
+    yield _("Make sure that")
     yield from wrapped(_("their timeline shows the conversion that the mapping names"), "  - ")
     fields = ", ".join(done.fields)
     yield from wrapped(_("each of these fields has arrived: {fields}", fields=fields), "  - ")

@@ -42,7 +42,7 @@ _SPARE: Final = ("took", "to", "rows", "started")
 def table(runs: Sequence[RunStatus], store: str) -> Iterator[str]:
     """The latest run that was not a trial, in full, then a line for each run, newest first."""
     if not runs:
-        yield from wrapped(_("There was no run yet in {state_dir}.", state_dir=store))
+        yield from wrapped(_("There have been no runs in {state_dir} yet.", state_dir=store))
         return
     yield from one(next((run for run in runs if not run.local), runs[0]))
     yield ""
@@ -108,11 +108,11 @@ def one(run: RunStatus) -> Iterator[str]:
 
 def _answer(run: RunStatus) -> str:
     if run.where == "running":
-        return _("It is at work.")
+        return _("It is in progress.")
     if run.where == "failed":
         return _("It did not work: nothing was sent.")
     if run.counts[State.PENDING] or run.where != "finished":
-        return _("It did not come to its end.")
+        return _("It did not finish.")
     if any(run.counts[state] for state in FAILED):
-        return _("It worked, but for some rows.")
+        return _("It worked, except for some rows.")
     return _("It worked: every row has arrived.")

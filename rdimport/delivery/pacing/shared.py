@@ -229,8 +229,8 @@ def shared(
     except (sqlite3.Error, OSError, struct.error) as error:
         tell(
             _(
-                "This run kept to its quota by itself: {folder}, where runs of one account on this "
-                "machine share it, cannot be used ({error}).",
+                "This run kept to its quota by itself: {folder}, through which runs of one "
+                "account on this machine share it, cannot be used ({error}).",
                 folder=place,
                 error=error,
             )
@@ -246,8 +246,9 @@ def shared(
             times, why = pace.alone
             tell(
                 _(
-                    "This run kept to its quota by itself for {seconds} s: {folder}, where runs of "
-                    "one account on this machine share it, could not be used then ({error}).",
+                    "This run kept to its quota by itself for {seconds} s: {folder}, "
+                    "through which runs of one account on this machine share it, could not "
+                    "be used then ({error}).",
                     seconds=f"{times * _SILENCE:g}",
                     folder=place,
                     error=why,

@@ -38,8 +38,8 @@ def proxy_for(base_url: str) -> httpx.Proxy | None:
                 trouble=trouble,
             ),
             _(
-                "Name an HTTP proxy in {variable}, such as http://host:port, or have {host}"
-                " reached without one: NO_PROXY={host}",
+                "Name an HTTP proxy in {variable}, such as http://host:port, or reach "
+                "{host} without one: NO_PROXY={host}",
                 variable=variable,
                 host=host,
             ),
@@ -68,7 +68,7 @@ def _read(named: str) -> tuple[httpx.Proxy | None, str]:
         return None, _("its address has no host, or an invalid port")
     if proxy.url.path not in ("", "/") or proxy.url.query or proxy.url.fragment:
         return None, _(
-            "there is more behind its host and port (a / ? or # of a password is written %2F %3F"
-            " %23)"
+            "there is more after its host and port (in a password, / ? and # are written "
+            "%2F %3F %23)"
         )
     return proxy, ""

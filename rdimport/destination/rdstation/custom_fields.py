@@ -81,7 +81,7 @@ def _fields(listed: object) -> list[CustomField]:
     if isinstance(listed, dict):
         listed = [{"name": name, "type": data_type} for name, data_type in listed.items()]
     if not isinstance(listed, list):
-        raise ValueError(_("holds no list of fields"))  # noqa: TRY004  a wrong file, no wrong call
+        raise ValueError(_("contains no list of fields"))  # noqa: TRY004  a wrong file, no wrong call
     return [_field(item) for item in listed if not _is_standard(item)]
 
 
@@ -96,8 +96,8 @@ def _field(item: object) -> CustomField:
     if not (isinstance(name, str) and CUSTOM_FIELD.match(name)):
         raise ValueError(
             _(
-                "“{name}” is no API identifier of a custom field: it begins with cf_ and goes on "
-                "with lower-case letters, digits and _",
+                "“{name}” is not an API identifier of a custom field: it begins with cf_, "
+                "followed by lowercase letters, digits and _",
                 name=name,
             )
         )

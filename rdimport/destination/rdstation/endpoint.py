@@ -94,13 +94,13 @@ class RDStation:
         if api_key is not None and _NOT_ALONE.match(api_key):
             raise UsageError(
                 _("There is more than the API key: its name, or quotation marks around it."),
-                _("Write the key alone."),
+                _("Write only the key."),
             )
         if api_key is not None and not re.fullmatch(r"[\x21-\x7e]{1,512}", api_key):
             raise UsageError(
                 _(
-                    "The API key is empty, or holds spaces, line breaks or characters that no "
-                    "key has."
+                    "The API key is empty, or contains spaces, line breaks or other "
+                    "characters that a key cannot have."
                 ),
                 _(
                     "Copy it again from RD Station Marketing: Integrações > Chave de API (only the "
@@ -110,8 +110,8 @@ class RDStation:
         self._api_key = api_key
         if api_key and len(api_key) >= SHORTEST and (api_key in account or api_key in base_url):
             raise UsageError(
-                _("The account's name or the endpoint's address holds the API key."),
-                _("Take it out there: it would be shown and stored."),
+                _("The account's name or the endpoint's address contains the API key."),
+                _("Remove it: it would be shown and stored."),
             )
         self._mask = Mask([api_key] if api_key else ())
         self.base_url = _checked(base_url, insecure_http=insecure_http)
@@ -120,7 +120,7 @@ class RDStation:
         self.account = " ".join(account.split())
         if not self.account:
             raise UsageError(
-                _("The account's name is empty."), _("Leave --account out, or name one.")
+                _("The account's name is empty."), _("Omit --account, or give it a name.")
             )
         self.identity = identity or address.identity(self.base_url, self.account)
         self._url = self.base_url + _PATH
@@ -208,14 +208,14 @@ def _checked(base_url: str, *, insecure_http: bool) -> str:
         )
     if parts.username or parts.password:
         raise UsageError(
-            _("The address holds a user name or password."), _("Leave them out of it.")
+            _("The address contains a user name or password."), _("Remove them from it.")
         )
     if parts.scheme == "http" and not address.is_loopback(parts.hostname) and not insecure_http:
         raise UsageError(
-            _("{base_url} would send the API key in clear over the network.", base_url=base_url),
+            _("{base_url} would send the API key unencrypted over the network.", base_url=base_url),
             _(
                 "Use https://. Plain http is for this machine only, unless --insecure-http "
-                "says that everybody on the way may read the key and the leads."
+                "accepts that anyone on the network may read the key and the leads."
             ),
         )
     return address.spelt(base_url)

@@ -39,8 +39,8 @@ def parsed(url: str) -> Address:
         parts = conninfo_to_dict(url)
     except ProgrammingError:
         raise UsageError(
-            _("--ledger or RDIMPORT_LEDGER does not hold the address of a PostgreSQL database."),
-            _("Write it as postgresql://USER@HOST/DATABASE; the password is best in PGPASSFILE."),
+            _("--ledger or RDIMPORT_LEDGER does not contain the address of a PostgreSQL database."),
+            _("Write it as postgresql://USER@HOST/DATABASE; keep the password in PGPASSFILE."),
         ) from None
     host = parts.get("host") or parts.get("hostaddr") or "localhost"
     port = f":{parts['port']}" if parts.get("port") else ""
@@ -86,8 +86,8 @@ def key_of(hex_key: str | None = None) -> bytes | None:
         key = b""
     if len(key) != _SIZE:
         raise UsageError(
-            _("{place} does not hold the key of a ledger: 64 hexadecimal digits.", place=place),
-            _("Copy it from a machine that uses the ledger already."),
+            _("{place} does not contain the key of a ledger: 64 hexadecimal digits.", place=place),
+            _("Copy it from a machine that already uses the ledger."),
         )
     return key
 
@@ -98,14 +98,14 @@ def needed_key(hex_key: str | None = None) -> bytes:
     if key is None:
         raise UsageError(
             _(
-                "A ledger in PostgreSQL needs the key of its hashes, which is not kept in the "
-                "database: neither {variable} nor {path} is there.",
+                "A ledger in PostgreSQL needs the key of its hashes, which is not kept in "
+                "the database: neither {variable} nor {path} exists.",
                 variable=KEY,
                 path=key_file(),
             ),
             _(
-                "Copy it from a machine that uses this ledger already. For a new ledger, type: "
-                "rdimport fleet init"
+                "Copy it from a machine that already uses this ledger. For a new ledger, "
+                "type: rdimport fleet init"
             ),
         )
     return key
@@ -128,7 +128,7 @@ def give_key(key: bytes, hex_key: str | None = None) -> None:
     elif known != key:
         raise UsageError(
             _(
-                "This machine has the key of another shared ledger, and with that one nobody of "
+                "This machine has the key of another shared ledger, with which nobody of "
                 "this ledger would be recognised."
             ),
             _(

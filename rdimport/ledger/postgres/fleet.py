@@ -126,8 +126,8 @@ class PostgresFleet:
         if self._session.pooled:
             raise UsageError(
                 _(
-                    "The queue of workers needs the database server itself. A pooler such as "
-                    "PgBouncer, which {where} is, is enough for `run`.",
+                    "The queue of workers needs the database server itself. A pooler such "
+                    "as PgBouncer, which {where} is, is only enough for `run`.",
                     where=self.shown,
                 ),
                 _("Give --ledger the address of the server."),

@@ -217,7 +217,7 @@ def is_taken(session: Session, quota: bytes) -> bool:
 
 
 def _busy(address: Address, account: str, holder: Holder | None, *, pace: bool) -> LedgerBusyError:
-    run = _("another run that has just begun")
+    run = _("another run that has just started")
     if holder is not None:
         run = _("a run on {host} (process {process})", host=holder.host, process=holder.process)
     where = address.shown
@@ -239,7 +239,7 @@ def _busy(address: Address, account: str, holder: Holder | None, *, pace: bool) 
     return LedgerBusyError(
         message,
         _(
-            "Nothing was sent. Wait for it, or try again later: exit code 75 says so to cron. A "
-            "machine that was switched off lets go of it within half a minute."
+            "Nothing was sent. Wait for it, or try again later: exit code 75 tells cron so. "
+            "A machine that was switched off releases it within half a minute."
         ),
     )

@@ -208,19 +208,21 @@ class Standing(NamedTuple):
 def weakness(found: Standing) -> str:
     """Why acknowledged commits could be lost; empty if they are safe."""
     if found.fsync != "on":
-        return _("it runs with fsync = off, and forgets what it acknowledged when it is cut off")
+        return _(
+            "it runs with fsync = off, and loses what it has acknowledged if it is interrupted"
+        )
     if found.full_page_writes != "on":
-        return _("it runs with full_page_writes = off, and may be damaged when it is cut off")
+        return _("it runs with full_page_writes = off, and may be damaged if it is interrupted")
     safe = {"sync", "quorum"}
     seen = [state for state in found.standbys if state is not None]
     if found.standbys and not found.synchronous_standbys.strip():
         return _(
-            "it has a standby, and `synchronous_standby_names` is empty: after a failover the "
-            "standby does not know what was noted last"
+            "it has a standby, and `synchronous_standby_names` is empty: after a failover "
+            "the standby does not have the latest records"
         )
     if seen and not safe & set(seen):
         return _(
-            "its standbys are asynchronous: after a failover they do not know what was noted last"
+            "its standbys are asynchronous: after a failover they do not have the latest records"
         )
     return ""
 
@@ -307,8 +309,8 @@ def see(session: Session, key: bytes, *, trusting: bool = False) -> str:
     if settings.get("key") != ledger_id(key):
         raise LedgerError(
             _(
-                "The key of this machine is not that of the ledger {where}: nobody would be "
-                "recognised, and all would be sent again.",
+                "This machine's key is not the key of the ledger {where}: nobody would be "
+                "recognised, and everyone would be sent again.",
                 where=where,
             ),
             _("Copy the key from a machine that uses this ledger: RDIMPORT_LEDGER_KEY."),

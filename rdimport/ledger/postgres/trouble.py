@@ -69,25 +69,25 @@ def as_ledger_error(address: Address, error: psycopg.Error) -> LedgerError:
         return damaged(address, said)
     if isinstance(error, _RIGHTS):
         return LedgerError(
-            _("The ledger {where} may not be used: {said}.", where=where, said=said),
-            _("Ask whoever runs the database for the right to use the schema `rdimport`."),
+            _("Access to the ledger {where} was denied: {said}.", where=where, said=said),
+            _("Ask whoever runs the database for permission to use the schema `rdimport`."),
         )
     if isinstance(error, _BUSY):
         return LedgerBusyError(
             _("The ledger {where} is in use: {said}.", where=where, said=said),
-            _("Try again later: exit code 75 says so to cron."),
+            _("Try again later: exit code 75 tells cron so."),
         )
     if is_cut_off(error):
         return CutOffError(
             _("The ledger {where} cannot be reached: {said}.", where=where, said=said),
             _(
-                "No row is sent that could not be recorded. Once the database answers again, run "
-                "the same command: it goes on."
+                "No row is sent that cannot be recorded. Once the database responds again, "
+                "run the same command: it continues."
             ),
         )
     return LedgerError(
         _("The ledger {where} cannot be used: {said}.", where=where, said=said),
-        _("No row is sent that could not be recorded. Run the same command again once it works."),
+        _("No row is sent that cannot be recorded. Run the same command again once it works."),
     )
 
 
@@ -105,7 +105,7 @@ def not_where_it_was(address: Address) -> NotWhereItWasError:
         _(
             "The ledger {where} cannot be reached: {said}.",
             where=address.shown,
-            said=_("it is not where it was left"),
+            said=_("it is not where it was"),
         )
     )
 
@@ -114,7 +114,7 @@ def taken_over(address: Address) -> LeaseLostError:
     """The error for an account that was taken over before this run began to send."""
     return LeaseLostError(
         _("The ledger {where} has given the account to another run.", where=address.shown),
-        _("Nothing was sent. Try again later: exit code 75 says so to cron."),
+        _("Nothing was sent. Try again later: exit code 75 tells cron so."),
     )
 
 
@@ -132,12 +132,12 @@ def not_replicated(address: Address, warnings: list[str]) -> NotReplicatedError:
     """The error for a commit that a standby may not have."""
     return NotReplicatedError(
         _(
-            "The ledger {where} took a note, but warned: {said}. After a failover the note may be "
-            "gone, so the rows that wait for it were not sent.",
+            "The ledger {where} recorded a change, but with a warning: {said}. After a "
+            "failover the change may be lost, so the rows that depend on it were not sent.",
             where=address.shown,
             said="; ".join(warnings),
         ),
-        _("See to the database's standby, then run the same command again: it goes on."),
+        _("Check the database's standby, then run the same command again: it continues."),
     )
 
 
@@ -145,16 +145,18 @@ def timeline_changed(address: Address, noted: str, now: str) -> LedgerLostError:
     """The error for a changed timeline."""
     return LedgerLostError(
         _(
-            "The ledger {where} was restored, or another server has taken its place (timeline "
-            "{now}, not {noted}), and no run that was at work then has found its last note in it. "
-            "It may not know of rows that were sent, and they would be sent again.",
+            "The ledger {where} was restored, or another server has taken its place "
+            "(timeline {now}, not {noted}), and no run that was in progress then has found "
+            "its last record in it. It may not know of rows that were sent, and they would "
+            "be sent again.",
             where=address.shown,
             now=now,
             noted=noted,
         ),
         _(
-            "Find out whether the standby that was promoted was a synchronous one, or how much of "
-            "the log is missing. If nothing is: rdimport ledger accept --ledger {where}",
+            "Find out whether the promoted standby was a synchronous one, or how much of "
+            "the log is missing. If nothing is missing: rdimport ledger accept --ledger "
+            "{where}",
             where=address.shown,
         ),
     )
@@ -170,8 +172,9 @@ def restored(address: Address) -> LedgerLostError:
             where=address.shown,
         ),
         _(
-            "Use the database that it was copied from, or find out in RD Station who arrived "
-            "since. If no row was sent since: rdimport ledger accept --ledger {where}",
+            "Use the database that it was copied from, or find out in RD Station who has "
+            "arrived since then. If no row was sent since then: rdimport ledger accept "
+            "--ledger {where}",
             where=address.shown,
         ),
     )
@@ -181,15 +184,15 @@ def notes_lost(address: Address, run: str) -> LedgerLostError:
     """The error of a run that did not find its own acknowledged record."""
     return LedgerLostError(
         _(
-            "The ledger {where} has forgotten what run {run} had noted in it: rows were sent that "
-            "it does not know of. All accounts stop.",
+            "The ledger {where} has lost what run {run} had recorded in it: rows were sent "
+            "that it does not know of. All accounts stop.",
             where=address.shown,
             run=run,
         ),
         _(
-            "A failover to a standby that was not synchronous, or a restored backup, does this. "
-            "Bring the newest state of the database back, or look in RD Station which people "
-            "arrived; then: rdimport ledger accept --ledger {where}",
+            "This happens after a failover to a standby that was not synchronous, or after "
+            "a backup was restored. Restore the database's latest state, or look in RD "
+            "Station which people arrived; then: rdimport ledger accept --ledger {where}",
             where=address.shown,
         ),
     )

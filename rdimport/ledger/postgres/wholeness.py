@@ -13,22 +13,22 @@ from rdimport.ledger.wholeness import miscounted, sums
 
 _LINES: Final = (
     (
-        untranslated("lines of `{table}` with an identity that is no hash: {number}"),
+        untranslated("lines of `{table}` with an identity that is not a hash: {number}"),
         "conversion",
         "SELECT count(*) FROM rdimport.conversion WHERE length(identity) <> 16",
     ),
     (
-        untranslated("lines of `{table}` with an identity that is no hash: {number}"),
+        untranslated("lines of `{table}` with an identity that is not a hash: {number}"),
         "corrected",
         "SELECT count(*) FROM rdimport.corrected WHERE length(identity) <> 16",
     ),
     (
-        untranslated("lines of `{table}` with an identity that is no hash: {number}"),
+        untranslated("lines of `{table}` with an identity that is not a hash: {number}"),
         "outcome",
         "SELECT count(*) FROM rdimport.outcome WHERE length(identity) <> 16",
     ),
     (
-        untranslated("lines of `{table}` with a state that there is not: {number}"),
+        untranslated("lines of `{table}` with an unknown state: {number}"),
         "conversion",
         "SELECT count(*) FROM rdimport.conversion WHERE state NOT IN (0, 1, 2, 3, 9)",
     ),

@@ -126,7 +126,7 @@ class Watch:
     def _lost(self, part: str, what: str) -> None:
         raise LedgerLostError(
             _(
-                "{part} {what} while a run was at work, so no further row was sent.",
+                "{part} {what} during a run, so no further row was sent.",
                 part=part,
                 what=what,
             ),
@@ -164,7 +164,7 @@ def new_file(to: Path) -> Iterator[Path]:
             os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
             yield new
             if to.exists():  # created meanwhile
-                raise UsageError(_("{to} is there already.", to=to), _("Name another place."))
+                raise UsageError(_("{to} already exists.", to=to), _("Name another place."))
             new.rename(to)
             _sync(to)
         finally:

@@ -38,20 +38,22 @@ def key_in(path: Path, db: sqlite3.Connection, find: FindKey) -> bytes:
     if key is None:
         raise UsageError(
             _(
-                "The ledger {path} keeps the key of its hashes apart, and it is not here.",
+                "The ledger {path} keeps the key of its hashes in another place, and the "
+                "key was not found.",
                 path=path,
             ),
             _remedy(),
         )
     if ledger_id(key) != settings["key_id"]:
         raise UsageError(
-            _("The key that is here is not that of the ledger {path}.", path=path), _remedy()
+            _("The key that was found is not the key of the ledger {path}.", path=path), _remedy()
         )
     return key
 
 
 def _remedy() -> str:
     return _(
-        "Nothing was sent. Set RDIMPORT_LEDGER_KEY to it, or RDIMPORT_LEDGER_KEY_FILE to the file "
-        "that holds it, as when the ledger was made. Without its key a ledger recognises nobody."
+        "Nothing was sent. Set RDIMPORT_LEDGER_KEY to it, or RDIMPORT_LEDGER_KEY_FILE to "
+        "the file that contains it, as when the ledger was created. Without its key a "
+        "ledger recognises nobody."
     )

@@ -23,7 +23,7 @@ def inside(ledger: LedgerFile) -> bytes:
     found = ledger.query("SELECT value FROM setting WHERE name = 'hash_key'")
     if not found:
         raise UsageError(
-            _("The ledger {path} holds no key: it is kept apart already.", path=ledger.path)
+            _("The ledger {path} contains no key: it is already kept apart.", path=ledger.path)
         )
     return bytes(found[0][0])
 
@@ -40,16 +40,14 @@ def keep(key: bytes, file: Path, state_dir: Path) -> None:
                 "{file} is in the ledger's own folder: whoever copies the folder has both.",
                 file=file,
             ),
-            _("Name a file elsewhere."),
+            _("Choose a file in another folder."),
         )
     try:
         if not (os.path.lexists(file) and read_key(file) == key.hex()):
             write_key(file, key.hex())
     except (OSError, UnicodeDecodeError) as error:
         if os.path.lexists(file):
-            raise UsageError(
-                _("{to} is there already.", to=file), _("Name another place.")
-            ) from None
+            raise UsageError(_("{to} already exists.", to=file), _("Name another place.")) from None
         raise LedgerError(
             _("The key of the ledger cannot be written to {path}: {error}.", path=file, error=error)
         ) from error

@@ -83,7 +83,7 @@ def _busy(state_dir: Path, account: str, who_has: WhoHas) -> LedgerBusyError:
     """Describe the holder of the lock: a run without an end, unless it was killed and a purge has
     the lock.
     """
-    run = _("another run that has just begun")
+    run = _("another run that has just started")
     with suppress(LedgerError):
         found = who_has(account)
         if found:
@@ -100,5 +100,5 @@ def _busy(state_dir: Path, account: str, who_has: WhoHas) -> LedgerBusyError:
             run=run,
             state_dir=state_dir,
         ),
-        _("Nothing was sent. Wait for it, or try again later: exit code 75 says so to cron."),
+        _("Nothing was sent. Wait for it, or try again later: exit code 75 tells cron so."),
     )

@@ -14,14 +14,13 @@ def lock_lost(path: Path) -> LedgerLostError:
     """The error for the lock of an active run being removed or replaced."""
     return LedgerLostError(
         _(
-            "The lock of this run, a file beside {path}, was removed or replaced while "
-            "the run was at work: another one could send the same rows, so no further "
-            "row was sent.",
+            "The lock of this run, a file next to {path}, was removed or replaced during "
+            "the run: another one could send the same rows, so no further row was sent.",
             path=path,
         ),
         _(
-            "Leave the .lock files alone: they hold nobody up once a run has ended. The "
-            "same command goes on."
+            "Leave the .lock files alone: they block nothing once a run has ended. The same "
+            "command continues."
         ),
     )
 

@@ -29,7 +29,7 @@ def see_that_it_is_ours(path: Path) -> None:
         return
     _see_owner(path.parent, folder)
     if folder.st_mode & 0o022:
-        text = _("Others on this machine may put files into {path}.", path=path.parent)
+        text = _("Others on this machine can put files into {path}.", path=path.parent)
         raise LedgerError(text, _how_to_close(path.parent))
     if file is not None:
         _see_owner(path, file)
@@ -53,7 +53,7 @@ def _see_owner(path: Path, found: os.stat_result) -> None:
     owner, me = name_of(found.st_uid), name_of(os.geteuid())
     raise LedgerError(
         _(
-            "{path} belongs to another user ({owner}), who decides what it says.",
+            "{path} belongs to another user ({owner}), who controls its content.",
             path=path,
             owner=owner,
         ),
@@ -75,6 +75,7 @@ def _close(folder: Path) -> None:
     except OSError:  # the file system is read-only
         return
     text = _(
-        "Others could list {path}, which holds the ledger: it is closed to them now.", path=folder
+        "Others could list {path}, which contains the ledger: access is now restricted to you.",
+        path=folder,
     )
     logging.getLogger("rdimport").warning("%s", text)

@@ -152,16 +152,17 @@ def damaged(path: Path, what: str) -> LedgerDamagedError:
     where = joined(["--state-dir", str(path.parent.absolute())])
     return LedgerDamagedError(
         _(
-            "The ledger {path} is damaged: {what}. What it says of rows cannot be "
+            "The ledger {path} is damaged: {what}. Its record of the rows cannot be "
             "trusted, and nothing is sent from it.",
             path=path,
             what=what,
         ),
         _(
-            "Move this directory aside and put the newest copy of the ledger in its "
-            "place: rdimport ledger copy COPY DIRECTORY.\nWhat is wrong with it says: "
-            "rdimport ledger check {where}\nTo begin anew, where everybody is sent again: "
-            "rdimport ledger new {where}",
+            "Move this directory aside and put the newest copy of the ledger in its place: "
+            "rdimport ledger copy COPY DIRECTORY.\n"
+            "This shows what is wrong with it: rdimport ledger check {where}\n"
+            "To start over, in which case everyone is sent again: rdimport ledger new "
+            "{where}",
             where=where,
         ),
     )
@@ -174,13 +175,13 @@ def _unusable(path: Path, error: Exception, *, reading: bool) -> LedgerError:
     if owner:
         return LedgerError(
             _(
-                "The ledger {path} belongs to another user ({owner}), and you may not read it.",
+                "The ledger {path} belongs to another user ({owner}), and you cannot read it.",
                 path=path,
                 owner=owner,
             )
             if reading
             else _(
-                "The ledger {path} belongs to another user ({owner}), and you may not write to it.",
+                "The ledger {path} belongs to another user ({owner}), and you cannot write to it.",
                 path=path,
                 owner=owner,
             ),
@@ -189,12 +190,15 @@ def _unusable(path: Path, error: Exception, *, reading: bool) -> LedgerError:
     if reading:
         return LedgerError(
             _("The ledger {path} cannot be read: {error}.", path=path, error=error),
-            _("See that you may read this file and its directory, or name another --state-dir."),
+            _(
+                "Make sure that you can read this file and its directory, or name another "
+                "--state-dir."
+            ),
         )
     return LedgerError(
         _("The ledger {path} cannot be used: {error}.", path=path, error=error),
         _(
-            "No row is sent that could not be recorded. Free disk space, correct the "
+            "No row is sent that cannot be recorded. Free disk space, correct the "
             "permissions or name another --state-dir, then run the same command again."
         ),
     )
@@ -233,7 +237,7 @@ def busy_is_no_failure(path: Path) -> Iterator[None]:
             raise
         raise LedgerBusyError(
             _("The ledger {path} is being written by another process, perhaps a purge.", path=path),
-            _("Nothing was sent. Try again later: exit code 75 says so to cron."),
+            _("Nothing was sent. Try again later: exit code 75 tells cron so."),
         ) from error
 
 
@@ -266,7 +270,7 @@ def _refuse_programs(path: Path, db: sqlite3.Connection) -> None:
             raise damaged(
                 path,
                 _(
-                    "it has something that is none of ours: {kind} {name}",
+                    "it contains something that is not ours: {kind} {name}",
                     kind=kind,
                     name=ascii(name)[:40],
                 ),
@@ -297,8 +301,9 @@ def version_of(path: Path, db: sqlite3.Connection) -> int:
         raise LedgerError(
             _("The ledger {path} was written before the first release of rdimport.", path=path),
             _(
-                "This release cannot read it. Name another --state-dir; nothing is known "
-                "there of what was sent from this one, so the same rows would be sent again."
+                "This release cannot read it. You can name another --state-dir, but that "
+                "one has no record of what was sent from this one, so the same rows would "
+                "be sent again."
             ),
         )
     return version

@@ -75,7 +75,7 @@ class SqliteStore:
             db.execute("PRAGMA synchronous = FULL")  # a row in `sending` must survive a power cut
             db.execute("PRAGMA fullfsync = ON")  # on macOS fsync() leaves it in the disk's memory
             if known and not version_of(path, db):
-                raise damaged(path, _("its tables are gone"))
+                raise damaged(path, _("its tables are missing"))
             make(path, db, "" if version_of(path, db) else self._kept_apart())
             upgrade(path, db)
             db.execute(ENDS)
@@ -126,7 +126,7 @@ class SqliteStore:
             unless_open.callback(db.close)
             if not version_of(path, db):
                 if known:
-                    raise damaged(path, _("its tables are gone"))
+                    raise damaged(path, _("its tables are missing"))
                 return None
             db = brought_up(path, db)
             unless_open.callback(db.close)
@@ -178,13 +178,20 @@ class SqliteStore:
             erased = key_move.take_out(ledger)
         with SqliteStore(self._state_dir, lambda: bytes.fromhex(read_key(to))).open() as ledger:
             if ledger.looked_through() != was:
-                raise damaged(self._path, _("it is not what it was; see {copy}", copy=copy))
+                raise damaged(self._path, _("it has changed; see {copy}", copy=copy))
             erased = erased or ledger.people.empty_log()
         copy.unlink()
         if not erased:
             raise LedgerError(
-                _("The key is in {file} now, but not erased from {path} yet.", file=to, path=self),
-                _("Another command is reading the ledger; it is erased when that one ends."),
+                _(
+                    "The key is now in {file}, but has not been erased from {path} yet.",
+                    file=to,
+                    path=self,
+                ),
+                _(
+                    "Another command is reading the ledger; the key is erased when that command "
+                    "ends."
+                ),
             )
         return list(key_move.holding(key, self._state_dir))
 

@@ -45,13 +45,13 @@ def upgrade(path: Path, db: sqlite3.Connection) -> None:
         if not free:
             raise LedgerBusyError(
                 _(
-                    "The ledger {path} is of an earlier release of rdimport, and a run is at "
-                    "work on it.",
+                    "The ledger {path} is from an earlier release of rdimport, and a run is "
+                    "using it.",
                     path=path,
                 ),
                 _(
-                    "Nothing was sent. Wait for that run, or try again later: this release then "
-                    "brings the ledger up to date. Exit code 75 says so to cron."
+                    "Nothing was sent. Wait for that run, or try again later: this release "
+                    "then brings the ledger up to date. Exit code 75 tells cron so."
                 ),
             )
         db.execute("BEGIN IMMEDIATE")
@@ -141,7 +141,9 @@ def _migrate(path: Path, db: sqlite3.Connection, version: int) -> None:
         for number in range(version, VERSION):
             _STEPS[number](db)
     except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
-        raise damaged(path, _("values in it were written by no release of rdimport")) from error
+        raise damaged(
+            path, _("it contains values that no release of rdimport has written")
+        ) from error
     db.execute(f"PRAGMA user_version = {VERSION}")
 
 

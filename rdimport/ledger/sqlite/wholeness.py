@@ -16,17 +16,17 @@ _STATES: Final = json.dumps([str(state) for state in State])
 
 _LINES: Final = (
     (
-        untranslated("lines of `{table}` with an identity that is no hash: {number}"),
+        untranslated("lines of `{table}` with an identity that is not a hash: {number}"),
         "posted",
         "SELECT count(*) FROM posted WHERE typeof(identity) <> 'blob' OR length(identity) <> 16",
     ),
     (
-        untranslated("lines of `{table}` with an identity that is no hash: {number}"),
+        untranslated("lines of `{table}` with an identity that is not a hash: {number}"),
         "corrected",
         "SELECT count(*) FROM corrected WHERE typeof(identity) <> 'blob' OR length(identity) <> 16",
     ),
     (
-        untranslated("lines of `{table}` with an identity that is no hash: {number}"),
+        untranslated("lines of `{table}` with an identity that is not a hash: {number}"),
         "outcome",
         (
             "SELECT count(*) FROM outcome WHERE identity IS NOT NULL"
@@ -42,7 +42,7 @@ _LINES: Final = (
         for table in ("posted", "run", "corrected")
     ),
     (
-        untranslated("lines of `{table}` with facts that are none: {number}"),
+        untranslated("lines of `{table}` with unreadable facts: {number}"),
         "run",
         (
             "SELECT count(*) FROM run WHERE NOT json_valid(facts)"
@@ -50,7 +50,7 @@ _LINES: Final = (
         ),
     ),
     (
-        untranslated("lines of `{table}` with cells or problems that are none: {number}"),
+        untranslated("lines of `{table}` with unreadable cells or problems: {number}"),
         "outcome",
         (
             "SELECT count(*) FROM outcome"
@@ -67,7 +67,7 @@ _LINES: Final = (
     ),
     *(
         (
-            untranslated("lines of `{table}` with a state that there is not: {number}"),
+            untranslated("lines of `{table}` with an unknown state: {number}"),
             table,
             (
                 f"SELECT count(*) FROM {table} WHERE state NOT IN"  # noqa: S608

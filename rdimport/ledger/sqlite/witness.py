@@ -125,8 +125,8 @@ def refuse_remains(path: Path) -> None:
     if size is None and known:
         raise LedgerLostError(
             _(
-                "The ledger {path} is not there any more, and rows were sent from it: "
-                "{last}. Without it, nobody knows who was sent already, and they would be "
+                "The ledger {path} no longer exists, and rows were sent from it: {last}. "
+                "Without it, there is no record of who was already sent, and they would be "
                 "sent again.",
                 path=path,
                 last=_last(known),
@@ -134,13 +134,13 @@ def refuse_remains(path: Path) -> None:
             way_out(path),
         )
     if size is not None and (known or size or _older_than(path)):
-        said = _(", and rows were sent from it: {last}", last=_last(known)) if known else ""
+        said = _("; rows were sent from it: {last}", last=_last(known)) if known else ""
         raise LedgerLostError(
             ngettext(
-                "The ledger {path} has been cut to {number} byte{said}. Nobody knows any more "
-                "who was sent already, and they would be sent again.",
-                "The ledger {path} has been cut to {number} bytes{said}. Nobody knows any more "
-                "who was sent already, and they would be sent again.",
+                "The ledger {path} has been cut to {number} byte{said}. There is no longer "
+                "any record of who was already sent, and they would be sent again.",
+                "The ledger {path} has been cut to {number} bytes{said}. There is no longer "
+                "any record of who was already sent, and they would be sent again.",
                 size,
                 path=path,
                 said=said,
@@ -171,8 +171,8 @@ def refuse_older(path: Path, known: Sequence[Seen], key: bytes, writes: int) -> 
     if known and not same:
         raise LedgerLostError(
             _(
-                "The ledger {path} is not the one from which rows were sent here: {last}. It "
-                "knows nothing of them, and they would be sent again.",
+                "The ledger {path} is not the one from which rows were sent here: {last}. "
+                "It does not know of them, and they would be sent again.",
                 path=path,
                 last=_last(known),
             ),
@@ -194,7 +194,7 @@ def refuse_older(path: Path, known: Sequence[Seen], key: bytes, writes: int) -> 
 def _last(known: Sequence[Seen]) -> str:
     last = max(known, key=lambda one: one.until)
     return _(
-        "run {run}, begun {since}, which last sent at {until}",
+        "run {run}, started {since}, which last sent at {until}",
         run=last.run,
         since=second(last.since),
         until=second(last.until),
@@ -206,21 +206,21 @@ def way_out(path: Path, another: str = "") -> str:
     where = joined(["--state-dir", str(path.parent.absolute())])
     lines = [
         _(
-            "Put it back with the files beside it, or the newest copy of it; a directory on a disk "
-            "that is not mounted only needs that disk."
+            "Restore it with the files next to it, or restore its newest copy; if its "
+            "directory is on a disk that is not mounted, mount that disk."
         )
     ]
     if another:
         lines.append(
             _(
-                "To go on with {another} all the same: rdimport ledger accept {where}",
+                "To continue with {another} anyway: rdimport ledger accept {where}",
                 another=another,
                 where=where,
             )
         )
     lines.append(
         _(
-            "To begin anew, knowing that everybody is sent again: rdimport ledger new {where}",
+            "To start over, knowing that everyone is sent again: rdimport ledger new {where}",
             where=where,
         )
     )
@@ -268,7 +268,7 @@ class Witness:
         except OSError as error:
             raise LedgerError(
                 _(
-                    "What is sent cannot be noted in {state_dir}: {error}.",
+                    "What is sent cannot be recorded in {state_dir}: {error}.",
                     state_dir=self._state_dir,
                     error=error,
                 ),
@@ -282,7 +282,7 @@ class Witness:
         except OSError as error:
             raise LedgerError(
                 _(
-                    "What is sent cannot be noted in {state_dir}: {error}.",
+                    "What is sent cannot be recorded in {state_dir}: {error}.",
                     state_dir=self._state_dir,
                     error=error,
                 ),

@@ -34,14 +34,14 @@ def number(part: Part) -> None:
     """A number: for text or dates, some functions make polars abort the process."""
     if part.form is not Form.NUMBER:
         raise ValueError(
-            _("takes a number; cells are text, and become one with CAST(cell AS DOUBLE)")
+            _("takes a number; cells are text, and become numbers with CAST(cell AS DOUBLE)")
         )
 
 
 def text(part: Part) -> None:
     """A text literal, if the length of the result depends on it."""
     if not isinstance(part.literal, str):
-        raise ValueError(_("needs a text in '' there, and no column"))  # noqa: TRY004  the mapping's
+        raise ValueError(_("needs a text in '' there, not a column"))  # noqa: TRY004  the mapping's
 
 
 def words(part: Part) -> None:
@@ -55,14 +55,14 @@ def plain(part: Part) -> None:
     """The replacement for a match: no references to groups, which could multiply its length."""
     text(part)
     if re.search(r"[\\$]", str(part.literal)):
-        raise ValueError(_("takes no \\ and no $ in the text that it puts in"))
+        raise ValueError(_("accepts no \\ and no $ in the replacement text"))
 
 
 def pattern(part: Part) -> None:
     """A regular expression that polars can compile, of limited size."""
     text(part)
     if len(str(part.literal)) > MOST_PATTERN:
-        raise ValueError(_("takes a pattern of at most {most} characters", most=MOST_PATTERN))
+        raise ValueError(_("accepts a pattern of at most {most} characters", most=MOST_PATTERN))
     try:
         pl.select(pl.lit("").str.contains(str(part.literal)))
     except PolarsError:
@@ -73,14 +73,14 @@ def flags(part: Part) -> None:
     """The flags of a pattern."""
     text(part)
     if not re.fullmatch("[gi]{1,2}", str(part.literal)):
-        raise ValueError(_("takes 'g' and 'i' there"))
+        raise ValueError(_("accepts 'g' and 'i' there"))
 
 
 def mark(part: Part) -> None:
     """A single character."""
     text(part)
     if len(str(part.literal)) != 1:
-        raise ValueError(_("needs one character to fill up with"))
+        raise ValueError(_("needs one character to fill with"))
 
 
 def width(part: Part) -> None:
@@ -97,14 +97,14 @@ def date_form(part: Part) -> None:
     """A date format with short specifiers that polars supports."""
     text(part)
     if len(str(part.literal)) > 50 or not _FORM.fullmatch(str(part.literal)):
-        raise ValueError(_("needs the form of a date there, such as '%d/%m/%Y'"))
+        raise ValueError(_("needs a date format there, such as '%d/%m/%Y'"))
 
 
 def part_of_date(part: Part) -> None:
     """The name of a part of a date."""
     text(part)
     if str(part.literal).lower() not in DATE_PARTS:
-        raise ValueError(_("takes one of {known}", known=", ".join(DATE_PARTS)))
+        raise ValueError(_("accepts one of {known}", known=", ".join(DATE_PARTS)))
 
 
 def _whole(part: Part, most: int) -> None:

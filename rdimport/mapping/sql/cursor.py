@@ -49,7 +49,7 @@ class Cursor:
                 )
             return ValueError(_("not an SQL expression: it ends too early"))
         if token.keyword in QUERY:
-            return ValueError(_("an expression holds no query, and reads no files or tables"))
+            return ValueError(_("an expression must not contain a query, or read files or tables"))
         said = (
             _(
                 "not an SQL expression: “{word}” is not understood where {needed} is needed",
@@ -60,5 +60,5 @@ class Cursor:
             else _("not an SQL expression: “{word}” is not understood", word=word)
         )
         if token.kind is Kind.WORD:
-            said += _('; a name with blanks or marks in it stands in ""')
+            said += _('; a name with blanks or symbols goes in ""')
         return ValueError(said)

@@ -112,17 +112,18 @@ _ANY, _WORDS = arg.any_value, arg.words
 
 _TABLE: Final = (
     Function(
-        ("CONCAT",), "CONCAT(a, b, …)", "one behind the other; an empty cell adds nothing",
+        ("CONCAT",), "CONCAT(a, b, …)", "joined together; an empty cell adds nothing",
         "CONCAT(Nome, '/', Empresa)", "ana/", (_ANY,), 1, _total, endless=True,
     ),
     Function(
-        ("CONCAT_WS",), "CONCAT_WS('mark', a, b, …)", "the mark between those that are not empty",
+        ("CONCAT_WS",), "CONCAT_WS('mark', a, b, …)", "the separator between those that are not "
+        "empty",
         "CONCAT_WS(' ', Nome, Empresa, Sobrenome)", "ana Souza Lima", (arg.text, _ANY), 2,
         _joined, endless=True,
     ),
-    _text("UPPER", "in capitals", "UPPER(Nome)", "ANA"),
-    _text("LOWER", "in small letters", "LOWER(UF)", "sp"),
-    _text("INITCAP", "each word with a capital", "INITCAP(Nome)", "Ana"),
+    _text("UPPER", "in uppercase", "UPPER(Nome)", "ANA"),
+    _text("LOWER", "in lowercase", "LOWER(UF)", "sp"),
+    _text("INITCAP", "each word capitalised", "INITCAP(Nome)", "Ana"),
     _text("TRIM", "without blanks around; TRIM(BOTH 'x' FROM text), LEADING, TRAILING: without "
           "other characters", "TRIM(BOTH '()' FROM '(11)')", "11"),
     Function(
@@ -134,8 +135,8 @@ _TABLE: Final = (
         "RTRIM(Valor, '5')", "-12.7", (_ANY, _WORDS), 1, _first,
     ),
     Function(
-        ("SUBSTR", "SUBSTRING"), "SUBSTR(text, start, length)", "a piece; the first character "
-        "is 1, without a length to the end", "SUBSTR(Fone, 2, 2)", "11", (_ANY, _ANY, _ANY), 2,
+        ("SUBSTR", "SUBSTRING"), "SUBSTR(text, start, length)", "a substring; the first character "
+        "is 1; without a length, up to the end", "SUBSTR(Fone, 2, 2)", "11", (_ANY, _ANY, _ANY), 2,
         _first,
     ),
     Function(("LEFT",), "LEFT(text, length)", "the first characters", "LEFT(Data, 2)", "31",
@@ -143,12 +144,12 @@ _TABLE: Final = (
     Function(("RIGHT",), "RIGHT(text, length)", "the last characters", "RIGHT(Data, 4)", "2026",
              (_ANY, _ANY), 2, _first),
     Function(
-        ("REPLACE",), "REPLACE(text, 'old', 'new')", "every `old` as `new`",
+        ("REPLACE",), "REPLACE(text, 'old', 'new')", "every `old` replaced by `new`",
         "REPLACE(Fone, '-', '')", "(11) 987654321", (_ANY, _WORDS, arg.text), 3, _replaced,
     ),
     Function(
-        ("REGEXP_REPLACE",), "REGEXP_REPLACE(text, 'pattern', 'new', 'g')", "the first match of "
-        "a regular expression, with 'g' each one, as `new`; with 'i' in any case",
+        ("REGEXP_REPLACE",), "REGEXP_REPLACE(text, 'pattern', 'new', 'g')", "the first match of a "
+        "regular expression, or all with 'g', replaced by `new`; 'i' ignores case",
         "REGEXP_REPLACE(Fone, '[^0-9]', '', 'g')", "11987654321",
         (_ANY, arg.pattern, arg.plain, arg.flags), 3, _rewritten,
     ),
@@ -158,8 +159,8 @@ _TABLE: Final = (
         gives_form=Form.TRUTH,
     ),
     Function(
-        ("SPLIT_PART",), "SPLIT_PART(text, 'mark', number)", "the piece of that number between "
-        "marks; -1 is the last", "SPLIT_PART(Sobrenome, ' ', 1)", "Souza",
+        ("SPLIT_PART",), "SPLIT_PART(text, 'mark', number)", "the part with that number between "
+        "separators; -1 is the last", "SPLIT_PART(Sobrenome, ' ', 1)", "Souza",
         (_ANY, _WORDS, _ANY), 3, _first,
     ),
     Function(
@@ -170,30 +171,30 @@ _TABLE: Final = (
         ("RPAD",), "RPAD(text, length, 'c')", "cut, or filled on the right, to that length",
         "RPAD(UF, 3, '.')", "SP.", (_ANY, arg.width, arg.mark), 3, _padded,
     ),
-    _text("REVERSE", "from back to front", "REVERSE(UF)", "PS"),
+    _text("REVERSE", "in reverse order", "REVERSE(UF)", "PS"),
     Function(
         ("LENGTH", "CHAR_LENGTH", "CHARACTER_LENGTH"), "LENGTH(text)", "how many characters",
         "LENGTH(Nome)", "3", (_ANY,), 1, gives_form=Form.NUMBER,
     ),
     Function(
-        ("STRPOS",), "STRPOS(text, 'piece'), POSITION('piece' IN text)", "where the piece "
+        ("STRPOS",), "STRPOS(text, 'piece'), POSITION('piece' IN text)", "where the substring "
         "begins, or 0", "STRPOS(Nome, 'n')", "2", (_ANY, _ANY), 2,
         gives_form=Form.NUMBER,
     ),
-    Function(("STARTS_WITH",), "STARTS_WITH(text, 'piece')", "whether it begins with the piece",
+    Function(("STARTS_WITH",), "STARTS_WITH(text, 'piece')", "whether it begins with the substring",
              "STARTS_WITH(Data, '31')", "true", (_ANY, _ANY), 2, gives_form=Form.TRUTH),
-    Function(("ENDS_WITH",), "ENDS_WITH(text, 'piece')", "whether it ends with the piece",
+    Function(("ENDS_WITH",), "ENDS_WITH(text, 'piece')", "whether it ends with the substring",
              "ENDS_WITH(Data, '2025')", "false", (_ANY, _ANY), 2, gives_form=Form.TRUTH),
     Function(
         ("COALESCE",), "COALESCE(a, b, …)", "the first one that is not empty",
         "COALESCE(Empresa, Nome)", "ana", (_ANY,), 1, _widest, endless=True, gives_form=None,
     ),
-    Function(("IFNULL",), "IFNULL(a, b)", "`b` where `a` is empty", "IFNULL(Empresa, 'nenhuma')",
+    Function(("IFNULL",), "IFNULL(a, b)", "`b` if `a` is empty", "IFNULL(Empresa, 'nenhuma')",
              "nenhuma", (_ANY, _ANY), 2, _widest, gives_form=None),
-    Function(("NULLIF",), "NULLIF(a, b)", "nothing where both are the same, else `a`",
+    Function(("NULLIF",), "NULLIF(a, b)", "nothing if both are the same, else `a`",
              "COALESCE(NULLIF(UF, 'SP'), 'outro')", "outro", (_ANY, _ANY), 2, _first,
              gives_form=None),
-    Function(("IF",), "IF(condition, a, b)", "`a` where the condition holds, else `b`",
+    Function(("IF",), "IF(condition, a, b)", "`a` if the condition holds, else `b`",
              "IF(UF = 'SP', 'sim', 'não')", "sim", (_ANY, _ANY, _ANY), 3, _widest,
              gives_form=None),
     Function(
@@ -215,7 +216,8 @@ _TABLE: Final = (
     _number("TRUNC", "without decimal places", "TRUNC(CAST(Valor AS DOUBLE))", "-12"),
     _number("SIGN", "-1, 0 or 1", "SIGN(CAST(Valor AS DOUBLE))", "-1"),
     _number("SQRT", "the square root", "SQRT(CAST('16' AS DOUBLE))", "4"),
-    Function(("MOD",), "MOD(a, b)", "what a division leaves", "MOD(CAST(Idade AS INT), 10)", "2",
+    Function(("MOD",), "MOD(a, b)", "the remainder of a division", "MOD(CAST(Idade AS INT), 10)",
+             "2",
              (arg.number, arg.number), 2, gives_form=Form.NUMBER),
     Function(("DIV",), "DIV(a, b)", "a division without decimal places",
              "DIV(CAST(Idade AS INT), 10)", "4", (arg.number, arg.number), 2,
@@ -223,18 +225,18 @@ _TABLE: Final = (
     Function(("POW", "POWER"), "POW(a, b)", "a power", "POW(2, 3)", "8",
              (arg.number, arg.number), 2, gives_form=Form.NUMBER),
     Function(
-        ("DATE",), "DATE(text), DATE(text, 'form')", "the date that a text holds; without a "
-        "form it is written 2026-12-31", "DATE(Data, '%d/%m/%Y')", "2026-12-31",
+        ("DATE",), "DATE(text), DATE(text, 'form')", "the date in a text; without a format it is "
+        "written 2026-12-31", "DATE(Data, '%d/%m/%Y')", "2026-12-31",
         (_ANY, arg.date_form), 1, gives_form=Form.DATE,
     ),
     Function(
-        ("STRPTIME", "TIMESTAMP"), "STRPTIME(text, 'form')", "the date and time that a text holds",
+        ("STRPTIME", "TIMESTAMP"), "STRPTIME(text, 'form')", "the date and time in a text",
         "STRFTIME(STRPTIME(Data, '%d/%m/%Y'), '%H:%M')", "00:00", (_ANY, arg.date_form), 2,
         gives_form=Form.DATE,
     ),
     Function(
-        ("STRFTIME",), "STRFTIME(date, 'form')", "the date in another form: %d day, %m month, %Y "
-        "year, %H hour, %M minute, %S second, and such",
+        ("STRFTIME",), "STRFTIME(date, 'form')", "the date in another format: %d day, %m month, "
+        "%Y year, %H hour, %M minute, %S second, and so on",
         "STRFTIME(DATE(Data, '%d/%m/%Y'), '%m/%y')",
         "12/26", (_ANY, arg.date_form), 2,
     ),
@@ -269,30 +271,33 @@ class Operator:
 
 NOT_RANK: Final = 15
 OPERATORS: Final = (
-    Operator(("||",), 40, "a || b", "one behind the other; nothing where one is empty",
+    Operator(("||",), 40, "a || b", "joined together; nothing if one is empty",
              "Nome || ' ' || Sobrenome", "ana Souza Lima"),
     Operator(("=", "==", "<>", "!=", "<", "<=", ">", ">="), 20, "=  <>  <  <=  >  >=",
              "comparison; text with text, a number with a number", "UF = 'SP'", "true"),
     Operator(("AND",), 10, "a AND b", "both", "UF = 'SP' AND Nome <> 'x'", "true"),
     Operator(("OR",), 5, "a OR b", "one of them", "UF = 'RJ' OR Nome = 'ana'", "true"),
-    Operator((), NOT_RANK, "NOT a", "the contrary", "NOT UF = 'SP'", "false"),
+    Operator((), NOT_RANK, "NOT a", "the opposite", "NOT UF = 'SP'", "false"),
     Operator(("IN",), 20, "a IN (b, c), a NOT IN (b, c)", "one of these", "UF IN ('SP', 'RJ')",
              "true"),
     Operator(("BETWEEN",), 20, "a BETWEEN b AND c", "from b to c", "CAST(Idade AS INT) BETWEEN 18 "
              "AND 65", "true"),
     Operator(("LIKE", "ILIKE"), 19, "a LIKE 'pattern'", "% is any text, _ a character; ILIKE in "
              "any case; NOT before them", "Sobrenome ILIKE 'souza%'", "true"),
-    Operator(("IS",), 17, "a IS NULL, a IS NOT NULL", "whether a cell is empty; so TRUE and FALSE",
+    Operator(("IS",), 17, "a IS NULL, a IS NOT NULL", "whether a cell is empty; likewise TRUE and "
+             "FALSE",
              "Empresa IS NULL", "true"),
     Operator(("+", "-"), 30, "a + b, a - b", "sum and difference", "CAST(Idade AS INT) + 1", "43"),
-    Operator(("*", "/", "%"), 40, "a * b, a / b, a % b", "product, quotient, what a division "
-             "leaves", "CAST(Idade AS INT) * 2", "84"),
+    Operator(("*", "/", "%"), 40, "a * b, a / b, a % b", "product, quotient, remainder",
+             "CAST(Idade AS INT) * 2", "84"),
     Operator((), 0, "CASE WHEN a THEN b ELSE c END", "the first that holds; also CASE a WHEN b "
              "THEN c END", "CASE UF WHEN 'SP' THEN 'São Paulo' ELSE 'fora' END", "São Paulo"),
-    Operator((), 0, "CAST(a AS type)", "as INT, BIGINT, DOUBLE, DECIMAL(p, s), VARCHAR, BOOLEAN; a "
-             "cell that cannot be one makes its row invalid", "CAST(Idade AS INT) / 4", "10.5"),
+    Operator((), 0, "CAST(a AS type)", "as INT, BIGINT, DOUBLE, DECIMAL(p, s), VARCHAR, BOOLEAN; "
+             "a cell that cannot be converted makes its row invalid", "CAST(Idade AS INT) / 4",
+             "10.5"),
     Operator(("::",), 50, "a::type", "the same", "Idade::INT", "42"),
-    Operator((), 0, "TRY_CAST(a AS type)", "the same; a cell that cannot be one is empty",
+    Operator((), 0, "TRY_CAST(a AS type)", "the same; a cell that cannot be converted becomes "
+             "empty",
              "COALESCE(TRY_CAST(Nome AS INT), 0)", "0"),
     Operator((), 0, "DATE '2026-12-31', TIMESTAMP '2026-12-31 23:59:00'", "a date, or one with a "
              "time", "DATE(Data, '%d/%m/%Y') >= DATE '2026-01-01'", "true"),

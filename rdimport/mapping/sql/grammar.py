@@ -87,8 +87,8 @@ class _Parser(Cursor):
         if self._operations > MOST_OPERATIONS:
             raise ValueError(
                 _(
-                    "an expression has at most {most} operators and functions; write many OR of "
-                    "one column as IN (…)",
+                    "an expression has at most {most} operators and functions; write many "
+                    "ORs of one column as IN (…)",
                     most=MOST_OPERATIONS,
                 )
             )
@@ -139,7 +139,7 @@ class _Parser(Cursor):
             negated = "NOT " if self._takes("NOT") else ""
             word = self._take().keyword
             if word not in {"NULL", "TRUE", "FALSE"}:
-                raise ValueError(_("not an SQL expression: IS needs NULL, TRUE or FALSE behind it"))
+                raise ValueError(_("not an SQL expression: IS needs NULL, TRUE or FALSE after it"))
             return chain([("", left), (f"IS {negated}{word}", _NONE)], Form.TRUTH, Size())
         if operator == "IN":
             self._needs("(")
@@ -304,7 +304,7 @@ class _Parser(Cursor):
         if word.keyword == "DOUBLE":
             self._takes("PRECISION")
         if kind in DATES and part.form is not Form.DATE:
-            raise ValueError(_("to read a date out of a text, write DATE(text, '%d/%m/%Y')"))
+            raise ValueError(_("to parse a date from text, write DATE(text, '%d/%m/%Y')"))
         digits = self._digits() if kind in {"DECIMAL", "VARCHAR"} and self._takes("(") else ""
         sql = f"{name}({part.sql} AS {kind}{digits if kind == 'DECIMAL' else ''})"
         size = part.size if kind == "VARCHAR" else Size()
@@ -371,9 +371,9 @@ def _chained(forms: list[Form], power: int, operator: str) -> Form:
 def _unknown(token: Token) -> ValueError:
     if token.keyword in _ROWS:
         return ValueError(
-            _("an expression may look at its own row only, not count, sum or rank rows")
+            _("an expression may only use its own row; it cannot count, sum or rank rows")
         )
     best = did_you_mean(token.keyword, FUNCTIONS)
-    said = _("“{word}” is no function of expressions", word=beginning(token.value))
+    said = _("“{word}” is not a function of expressions", word=beginning(token.value))
     hint = _("; did you mean {name}?", name=best) if best else _("; docs/mapping.md lists them all")
     return ValueError(said + hint)

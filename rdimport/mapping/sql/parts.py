@@ -136,7 +136,7 @@ def column(name: str) -> Part:
 def text(value: str) -> Part:
     """A text literal."""
     if "\0" in value:
-        raise ValueError(_("an expression may not hold invisible characters"))
+        raise ValueError(_("an expression must not contain invisible characters"))
     return Part(quoted(value), Form.TEXT, Size({}, len(value.encode())), literal=value, bare=True)
 
 

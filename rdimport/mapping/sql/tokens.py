@@ -61,9 +61,7 @@ def tokens(text: str) -> list[Token]:
         found.append(_token(match))
         at = match.end()
         if len(found) > MOST_TOKENS:
-            raise ValueError(
-                _("an expression has at most {most} words and signs", most=MOST_TOKENS)
-            )
+            raise ValueError(_("an expression has at most {most} tokens", most=MOST_TOKENS))
     return [*found, END]
 
 
@@ -84,9 +82,9 @@ def _unreadable(rest: str) -> str:
     if rest[0] in "\"'`":
         return _("not an SQL expression: a quotation mark is opened and never closed")
     if rest.startswith(("--", "/*")):
-        return _("an expression holds no comments")
+        return _("an expression must not contain comments")
     return _(
-        "not an SQL expression: “{word}” is nothing that an expression can hold",
+        "not an SQL expression: “{word}” cannot be part of an expression",
         word=beginning(rest[:20]),
     )
 

@@ -33,7 +33,7 @@ def type_called(word: Token) -> str:
     if kind is None:
         known = ", ".join(dict.fromkeys(_TYPES.values()))
         raise ValueError(
-            _("“{word}” is no type; it may be {known}", word=beginning(word.value), known=known)
+            _("“{word}” is not a type; it may be {known}", word=beginning(word.value), known=known)
         )
     return kind
 

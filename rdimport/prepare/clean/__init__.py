@@ -60,18 +60,19 @@ CLEANERS: Final[dict[Clean, Cleaner]] = {
     ),
     Clean.LOWER: Cleaner(
         _simple(text.lower),
-        "as `text`, in lower case",
+        "as `text`, in lowercase",
         (("HTTPS://EXEMPLO.COM.BR ", "https://exemplo.com.br"),),
     ),
     Clean.NAME: Cleaner(
         _simple(text.name),
-        "names that are all in capitals or all in small letters as names are written",
+        "names all in uppercase or all in lowercase are capitalised as names usually are",
         (("JOÃO DA SILVA JR", "João da Silva Jr"), ("dom pedro ii", "Dom Pedro II")),
     ),
     Clean.EMAIL: Cleaner(
         _email,
-        "lower case, without blanks around its marks, `mailto:`, a name around it or marks at its "
-        "end; accents before the @ and words around it go with a warning",
+        "lowercase, without blanks around its symbols, `mailto:`, a name around it or "
+        "punctuation at its end; accents before the @ and words around it are removed with "
+        "a warning",
         (
             (" ANA@Exemplo.com.br,", "ana@exemplo.com.br"),
             ("Ana Souza <mailto:ana@exemplo.com.br>", "ana@exemplo.com.br"),
@@ -81,7 +82,7 @@ CLEANERS: Final[dict[Clean, Cleaner]] = {
     ),
     Clean.PHONE: Cleaner(
         _phone,
-        "to the international form of E.164; numbers without a country code are Brazil's",
+        "in the international format E.164; numbers without a country code count as Brazilian",
         (
             ("(0xx11) 98765-4321", "+5511987654321"),
             ("11 8765-4321", "+5511987654321"),
@@ -91,7 +92,7 @@ CLEANERS: Final[dict[Clean, Cleaner]] = {
     ),
     Clean.UF: Cleaner(
         _simple(brazil.uf),
-        "Brazil's states to their two letters",
+        "Brazilian states as their two letters",
         (
             ("são paulo", "SP"),
             ("Estado do Parana", "PR"),
@@ -101,53 +102,53 @@ CLEANERS: Final[dict[Clean, Cleaner]] = {
     ),
     Clean.CITY: Cleaner(
         _simple(brazil.city),
-        "without the state behind it, and not all in capitals",
+        "without the state after it, and not all in uppercase",
         (("SÃO PAULO / SP", "São Paulo"), ("Niterói (RJ)", "Niterói")),
     ),
     Clean.TAGS: Cleaner(
         _simple(text.lower),
-        "tidied and in lower case, as RD demands of tags",
+        "tidied and in lowercase, as RD requires of tags",
         ((" Feira 2026", "feira 2026"),),
     ),
     Clean.BOOLEAN: Cleaner(
         _simple(form.boolean),
-        "yes and no in Portuguese, English and Spanish, also as forms say it, 1 and 0, S and N, x: "
-        "`true` or `false`; a sentence that is not understood stays",
+        "yes and no in Portuguese, English and Spanish, also as forms write it, 1 and 0, S "
+        "and N, x: `true` or `false`; a sentence that is not understood stays",
         (("Sim", "true"), ("N", "false"), ("x", "true"), ("Não autorizo", "false")),
     ),
     Clean.NUMBER: Cleaner(
         lambda cell, how: form.number(cell, how.decimal),
-        "a number with a decimal point and nothing else; the key `decimal` settles `1.234`",
+        "a number with only a decimal point; the key `decimal` decides what `1.234` means",
         (("R$ 1.234,50", "1234.50"), ("1,234.56", "1234.56"), ("(10)", "-10")),
     ),
     Clean.DATE: Cleaner(
         lambda cell, how: form.date(cell, how.date_format),
-        "a day as 2026-12-31, or as `date_format` says; the day stands before the month",
+        "a day as 2026-12-31, or as `date_format` says; the day comes before the month",
         (("31/12/2026 09:30", "2026-12-31"), ("5 de março de 2024", "2024-03-05")),
     ),
     Clean.CPF: Cleaner(
         _simple(brazil.cpf),
-        "with its points and dash; zeros that a spreadsheet program took away come back",
+        "with its dots and dash; leading zeros removed by a spreadsheet program are restored",
         (("39053344705", "390.533.447-05"), ("012 345 678 90", "012.345.678-90")),
     ),
     Clean.CNPJ: Cleaner(
         _simple(brazil.cnpj),
-        "with its points, slash and dash; with letters too, as issued since 2026",
+        "with its dots, slash and dash; also with letters, as issued since 2026",
         (("11222333000181", "11.222.333/0001-81"), ("12abc34501de35", "12.ABC.345/01DE-35")),
     ),
     Clean.CEP: Cleaner(
         _simple(brazil.cep),
-        "with its dash; zeros that a spreadsheet program took away come back",
+        "with its dash; leading zeros removed by a spreadsheet program are restored",
         (("1310100", "01310-100"),),
     ),
     Clean.URL: Cleaner(
         _simple(form.url),
-        "with `https://` before it where nothing stands there; the host in lower case",
+        "with `https://` in front if there is no scheme; the host in lowercase",
         (("WWW.Exemplo.com.br/Loja", "https://www.exemplo.com.br/Loja"),),
     ),
     Clean.SOCIAL: Cleaner(
         _simple(form.social),
-        "a handle in lower case, a profile's address without what tracks its visitors",
+        "a handle in lowercase, a profile's address without tracking parameters",
         (("@Ana.Souza ", "@ana.souza"), ("exemplo.com/ana/?utm=1", "https://exemplo.com/ana")),
     ),
 }

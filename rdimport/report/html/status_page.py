@@ -51,7 +51,7 @@ def write(
         why = error.__cause__ or error
         raise UsageError(
             _("The page {path} cannot be written: {error}.", path=path, error=why),
-            _("Name a file in a folder that you may write to with {option}.", option="--html"),
+            _("With {option}, name a file in a folder that you can write to.", option="--html"),
         ) from error
 
 
@@ -69,7 +69,7 @@ def _page(
     yield f'<meta http-equiv="Content-Security-Policy" content="{_NO_NETWORK}">'
     yield f"<title>{title}</title>\n<style>\n{css}</style>\n</head>\n<body><main>"
     yield f"<h1>{title}</h1>"
-    verdict = count(found) if found else _("No job is known yet.")
+    verdict = count(found) if found else _("There are no jobs yet.")
     yield f'<p class="verdict">{escape(verdict)}</p>'
     yield f'<p class="soft">{escape(second(now.isoformat()))}</p>'
     for table in beside:
@@ -100,7 +100,7 @@ def _key() -> Iterator[str]:
     yield '<ul class="legend">'
     for kind, meaning in meanings:
         yield f"<li>{_mark(kind)} {escape(meaning)}</li>"
-    yield f"<li>{escape(_('a night is from noon to noon'))}</li></ul>"
+    yield f"<li>{escape(_('a night runs from noon to noon'))}</li></ul>"
 
 
 def _by_account(found: Sequence[JobStatus]) -> list[list[JobStatus]]:

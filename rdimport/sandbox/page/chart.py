@@ -22,7 +22,7 @@ def chart(view: View) -> Markup:
     line = quota.requests if quota and quota.seconds == 60 else 0
     top = round_up(max(10, *sums, line))
     label = view.say(
-        "Requests a minute over the last 30 minutes. This minute: {now}; the busiest: {most}.",
+        "Requests per minute over the last 30 minutes. This minute: {now}; the busiest: {most}.",
         now=sums[-1],
         most=max(sums),
     )

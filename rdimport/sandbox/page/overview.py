@@ -60,7 +60,7 @@ def _steps(view: View, own: list[Key]) -> Markup:
             False,
             _copyable(command(view, key.secret if key else ""), view.say("Copy the command"), view),
         ),
-        ("Watch the contacts arrive", False, tag("p", view.say("This page follows by itself."))),
+        ("Watch the contacts arrive", False, tag("p", view.say("This page updates by itself."))),
     ]
     items = []
     for number, (title, done, more) in enumerate(steps, 1):
@@ -148,7 +148,7 @@ def _quota(view: View) -> Markup:
 def _traffic(view: View) -> Markup:
     aside = tag("span", view.say("Last 30 minutes"), class_="faint")
     drawing = tag("div", chart(view), id="chart", data_live=True)
-    return view.card(view.say("Requests a minute"), drawing, id_="traffic", aside=aside)
+    return view.card(view.say("Requests per minute"), drawing, id_="traffic", aside=aside)
 
 
 def _latest(view: View) -> Markup:
@@ -230,7 +230,7 @@ def _lost(view: View) -> Markup:
         for name, times in found
     ]
     card = view.card(
-        view.say("Fields dropped in silence"),
+        view.say("Silently dropped fields"),
         tag("p", why, class_="faint"),
         tag("ul", items, class_="lost"),
         id_="lost",
@@ -276,7 +276,7 @@ def _profiles(view: View) -> Markup:
         )
         for profile in Profile
     ]
-    label = view.say("Look as")
+    label = view.say("View as")
     return tag(
         "form",
         tag("span", label, class_="faint"),

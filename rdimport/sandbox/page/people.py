@@ -174,7 +174,7 @@ def _since(view: View, one: Contact) -> Markup:
 
 def _fields(view: View, one: Contact) -> Markup:
     if not one.fields:
-        return tag("p", view.say("This contact has nothing but its e-mail."), class_="empty")
+        return tag("p", view.say("This contact has only its e-mail address."), class_="empty")
     pairs = [
         tag("div", tag("dt", name), tag("dd", _value(view, value)))
         for name, value in one.fields.items()
@@ -236,12 +236,12 @@ def _request(view: View, event: sqlite3.Row) -> Markup:
     warning = None
     if lost:
         names = [tag("code", name[:80]) for name in lost]
-        warning = tag("p", view.say("Fields dropped in silence"), ": ", names, class_="warn-line")
+        warning = tag("p", view.say("Silently dropped fields"), ": ", names, class_="warn-line")
     return view.card(
         view.say("Request"),
         warning,
         raw_request(event["head"], event["body"], lost),
-        tag("p", view.say("Answer"), class_="sub"),
+        tag("p", view.say("Response"), class_="sub"),
         tag("pre", tag("code", f'200\n\n{{"event_uuid":"{event["uuid"]}"}}'), tabindex="0"),
         id_="request",
         aside=raw,

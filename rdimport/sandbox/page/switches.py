@@ -25,8 +25,8 @@ def faults_page(view: View, wrong: bool) -> Markup:
     """All switches in one form."""
     faults = view.endpoint.injector.faults
     intro = (
-        "Make something go wrong, and see whether your integration notices. Shares are drawn for "
-        "each request; together they are 100% at most."
+        "Make something go wrong, and see whether your integration notices. Faults are "
+        "drawn at random for each request; together, the shares are at most 100%."
     )
     mistake = "The shares add up to more than 100%, or a value cannot be read. Nothing was changed."
     return join(

@@ -24,8 +24,8 @@ def refused_page(view: View, page: int) -> Markup:
         text = "No request was refused. Wrong keys, fields and quotas show up here."
         content = tag("p", view.say(text), class_="empty")
     intro = (
-        "Every request that was not accepted, with the reason that RD tells and the one that it "
-        "does not."
+        "Every request that was not accepted, with the reason that RD gives and the one "
+        "that it does not."
     )
     title = tag("h1", view.say("Refused"), " ", tag("small", view.number(total)))
     return join(
@@ -51,7 +51,7 @@ def _one(view: View, row: sqlite3.Row) -> Markup:
     status = row["status"]
     badge = tag(
         "span",
-        status or view.say("no answer"),
+        status or view.say("no response"),
         class_=f"badge {_kind(status)}".rstrip(),
     )
     why = words.reason(view.language, row["reason"], row["detail"])
@@ -72,7 +72,7 @@ def _one(view: View, row: sqlite3.Row) -> Markup:
         ),
         tag(
             "div",
-            tag("p", view.say("Answer"), class_="sub"),
+            tag("p", view.say("Response"), class_="sub"),
             tag("pre", tag("code", answer), tabindex="0"),
         ),
         class_="beside even",

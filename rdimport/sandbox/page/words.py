@@ -14,8 +14,8 @@ CONTEXT: Final = "sandbox"
 LANGUAGES: Final = {"en": "English", "pt-BR": "Português"}
 
 NO_KEYS: Final = (
-    "RD does not show this screen to the profile Usuário. Ask for a key somebody who has the "
-    "profile Dono or Gestor in this account."
+    "RD does not show this screen to the profile Usuário. Ask somebody with the profile "
+    "Dono or Gestor in this account for a key."
 )
 WHOM_TO_ASK: Final = (
     "Only the profiles Dono and Gestor see API keys: ask one of them, and keep the key in a file "
@@ -44,16 +44,16 @@ REASONS: Final = {
 ERRORS: Final = {
     "CANNOT_BE_NULL": "is missing",
     "CANNOT_BE_BLANK": "is empty",
-    "INVALID_EMAIL_FORMAT": "is no e-mail address",
-    "INVALID_FORMAT": "has the wrong form",
-    "INVALID": "is no valid text",
+    "INVALID_EMAIL_FORMAT": "is not an e-mail address",
+    "INVALID_FORMAT": "has the wrong format",
+    "INVALID": "is not valid text",
     "INVALID_DATA_TYPE": "has the wrong type",
     "INVALID_OPTION": "is not one of the options",
     "MUST_BE_BOOLEAN": "must be true or false",
     "TOO_LONG": "is too long",
-    "VALUES_MUST_BE_LOWERCASE": "must be in lower case",
+    "VALUES_MUST_BE_LOWERCASE": "must be in lowercase",
     "VALUES_MUST_BE_UNIQUE": "must not repeat",
-    "CONFLICTING_FIELD": "must be absent beside the __trf.src cookie",
+    "CONFLICTING_FIELD": "must be absent if the __trf.src cookie is there",
 }
 """What each of RD's `error_type` says of a field."""
 

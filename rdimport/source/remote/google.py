@@ -51,7 +51,7 @@ def export_of(address: str, *, whole: bool) -> Export | None:
 def refuse_login(name: str) -> SourceError:
     """The error for a spreadsheet that requires a login."""
     return SourceError(
-        _("{name} is private: Google answers with a login page, not with the list.", name=name),
+        _("{name} is private: Google responds with a login page, not with the list.", name=name),
         _(
             "Share it (Share > General access > Anyone with the link > Viewer), or download it "
             "(File > Download > Microsoft Excel) and name the file."

@@ -21,7 +21,7 @@ def fetch(address: str, name: str, into: BinaryIO, most: int) -> str:
         from obstore.store import from_url  # noqa: PLC0415
     except ImportError:
         raise SourceError(
-            _("{name} is read by the library obstore, which is not installed.", name=name),
+            _("{name} is read with the library obstore, which is not installed.", name=name),
             _("Install it: pip install 'rdimport[s3]'."),
         ) from None
     bucket, key = _bucket_and_key(address, name)
@@ -45,7 +45,7 @@ def fetch(address: str, name: str, into: BinaryIO, most: int) -> str:
                     name=name,
                     most=most >> 20,
                 ),
-                _("Check the address, or download the list, divide it and name the files."),
+                _("Check the address, or download the list, split it and name the files."),
             )
         into.writelines(found.stream(min_chunk_size=_PIECE))
     except (exceptions.BaseError, FileNotFoundError, PermissionError) as error:
@@ -59,7 +59,7 @@ def _bucket_and_key(address: str, name: str) -> tuple[str, str]:
     key = unquote(parts.path.lstrip("/"))
     if not parts.hostname or not key or "@" in parts.netloc or parts.query:
         raise SourceError(
-            _("{name} is no address of an object: s3://bucket/key.", name=name),
+            _("{name} is not the address of an object: s3://bucket/key.", name=name),
             _("Credentials come from the environment (AWS_ACCESS_KEY_ID and so on)."),
         )
     return f"{parts.scheme}://{parts.netloc}", key
@@ -82,7 +82,7 @@ def _refused(name: str, error: Exception) -> SourceError:
         )
     if kind in ("PermissionError", "PermissionDeniedError", "UnauthenticatedError"):
         return SourceError(
-            _("{name} may not be read with the credentials of the environment.", name=name),
+            _("The credentials of the environment do not allow reading {name}.", name=name),
             _("Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the rights of their owner."),
         )
     return SourceError(

@@ -43,11 +43,11 @@ def fetch(address: str, name: str, into: BinaryIO, most: int, *, whole: bool) ->
         url = httpx.URL()
     if not url.host:
         raise SourceError(
-            _("{name} is no address.", name=name), _("Copy it from the browser once more.")
+            _("{name} is not an address.", name=name), _("Copy it from the browser again.")
         )
     if url.scheme != "https" and not is_loopback(url.host):
         raise SourceError(
-            _("{name} would come over the network unprotected.", name=name),
+            _("{name} would be downloaded unencrypted.", name=name),
             _("Name its https:// address, or download the list."),
         )
     named = export.name if export else name
@@ -105,7 +105,7 @@ class _Download:
                     url = self._next(url, answer.headers["location"])
         except httpx.TransportError as error:
             raise self._untaken(error) from error
-        raise self._refused(_("it is forwarded too often"))
+        raise self._refused(_("it is redirected too many times"))
 
     def _headers(self) -> dict[str, str]:
         headers = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "rdimport"}
@@ -121,7 +121,7 @@ class _Download:
         same = (there.scheme, there.host, there.port) == (url.scheme, url.host, url.port)
         in_clear = there.scheme == "http" and url.scheme == "http" and is_loopback(there.host)
         if there.scheme != "https" and not in_clear:
-            raise self._refused(_("it is forwarded to an address without https://"))
+            raise self._refused(_("it is redirected to an address without https://"))
         if self._is_google and there.host == _LOGIN:
             raise refuse_login(self._name)
         return there.copy_with(userinfo=url.userinfo if same else b"")
@@ -138,7 +138,9 @@ class _Download:
         if length.isdigit() and self._size + int(length) > self._most:
             raise self._too_big()
         if not length and "chunked" not in answer.headers.get("transfer-encoding", "").lower():
-            raise self._refused(_("the server does not say where it ends, so a cut would not show"))
+            raise self._refused(
+                _("the server does not give its length, so a truncated file would go unnoticed")
+            )
         began = time.monotonic()
         for piece in answer.iter_raw():
             self._into.write(piece)
@@ -147,7 +149,7 @@ class _Download:
             if self._size > self._most:
                 raise self._too_big()
             if spent > 60 and self._size < _SLOWEST * spent:
-                raise self._refused(_("it comes too slowly"))
+                raise self._refused(_("it arrives too slowly"))
 
     def _goes_on(self, answer: httpx.Response) -> bool:
         content_range: str = answer.headers.get("content-range", "")
@@ -160,15 +162,15 @@ class _Download:
         if self._is_google and (status in (401, 403) or is_page):
             raise refuse_login(self._name)
         if answer.headers.get("content-encoding", "identity") not in ("identity", "gzip"):
-            raise self._refused(_("it is packed in a way that nobody asked for"))
+            raise self._refused(_("it is compressed in a way that was not requested"))
         if status in (200, 206):
             return
         if status == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
             self._size = 0
-        refusal = self._refused(_("the server answers HTTP {status}", status=status))
+        refusal = self._refused(_("the server responds with HTTP {status}", status=status))
         if status in (401, 403):
             refusal = SourceError(
-                _("{name} is not for everybody (HTTP {status}).", name=self._name, status=status),
+                _("{name} is not public (HTTP {status}).", name=self._name, status=status),
                 _(
                     "Ask for an address that needs no login, or download the list and name the "
                     "file."
@@ -177,7 +179,7 @@ class _Download:
         if status in (404, 410):
             refusal = SourceError(
                 _("There is nothing at {name} (HTTP {status}).", name=self._name, status=status),
-                _("Copy the address from the browser once more."),
+                _("Copy the address from the browser again."),
             )
         raise _CutError(refusal) if status in (408, 416, 425, 429) or status >= 500 else refusal
 
@@ -185,17 +187,17 @@ class _Download:
         """What to do about a missing or incomplete response."""
         cause = error.__cause__ or error.__context__
         if "location" in str(error):
-            return self._refused(_("it is forwarded to an address that is none"))
+            return self._refused(_("it is redirected to an invalid address"))
         if isinstance(error, httpx.UnsupportedProtocol):
-            return self._refused(_("it is no https:// address"))
+            return self._refused(_("it is not an https:// address"))
         if "CERTIFICATE_VERIFY_FAILED" in f"{error}{cause}":
             return self._refused(_("the server's certificate is not trusted"))
         if isinstance(error, httpx.TimeoutException):
-            why = _("the server does not answer in time")
+            why = _("the server does not respond in time")
         elif isinstance(error, httpx.ConnectError | httpx.ProxyError):
             why = _("the server cannot be reached")
         else:
-            why = _("the connection breaks off before its end")
+            why = _("the connection breaks before the end of the file")
         return _CutError(self._refused(why))
 
     def _refused(self, why: str) -> SourceError:
@@ -211,5 +213,5 @@ class _Download:
                 name=self._name,
                 most=self._most >> 20,
             ),
-            _("Check the address, or download the list, divide it and name the files."),
+            _("Check the address, or download the list, split it and name the files."),
         )

@@ -60,7 +60,7 @@ class HtmlBook:
 
     def notes(self, sheet: str) -> Sequence[str]:
         """A note that the file is not what its name says."""
-        return (_("The file is a web page (HTML), whatever its name says; its table is read."),)
+        return (_("The file is a web page (HTML), despite its name; its table is read."),)
 
 
 def _encoding(data: bytes) -> str:

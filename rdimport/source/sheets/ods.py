@@ -174,8 +174,8 @@ class _Sheet:
     def notes(self) -> Iterator[str]:
         if self._hidden:
             yield ngettext(
-                "{number} row is hidden in the sheet; it is imported all the same.",
-                "{number} rows are hidden in the sheet; they are imported all the same.",
+                "{number} row is hidden in the sheet; it is imported anyway.",
+                "{number} rows are hidden in the sheet; they are imported anyway.",
                 self._hidden,
             )
         if self._errors:

@@ -61,7 +61,7 @@ class ParquetBook:
         size = texts.select(pl.sum_horizontal(pl.all().str.len_bytes().sum())).item()
         if size > max(UNPACKED_FREE, MOST_RATIO * self._size):
             raise harmful(
-                self._file.name, _("it unpacks to a multiple of its size that no list has")
+                self._file.name, _("it unpacks to many times its size, more than any list does")
             )
 
     def notes(self, sheet: str) -> Sequence[str]:

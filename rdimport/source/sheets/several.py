@@ -31,7 +31,7 @@ def several_sheets(book: Book, hints: Hints, name: str) -> tuple[Hints, ...]:
         read = [sheet for sheet in book.sheets if fnmatchcase(fold(sheet), wish)]
     if not read:
         raise SourceError(
-            _("No sheet of {name} fits `sheets: {wish}`.", name=name, wish=hints.sheets),
+            _("No sheet of {name} matches `sheets: {wish}`.", name=name, wish=hints.sheets),
             _("Its sheets are: {names}.", names=", ".join(book.sheets[:20])),
         )
     together = tuple(read)

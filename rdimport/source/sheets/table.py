@@ -123,8 +123,8 @@ def _find_table(book: Book, hints: Hints, name: str) -> _Found:
         return _table_in(book.cells(sheet), sheet, hints, name)
     if len(book.sheets) > MOST_SHEETS:
         raise SourceError(
-            _("{name} has {book} sheets, too many to look into.", name=name, book=len(book.sheets)),
-            _("Say which one holds the table: --sheet NAME."),
+            _("{name} has {book} sheets, too many to search.", name=name, book=len(book.sheets)),
+            _("Say which one contains the table: --sheet NAME."),
         )
     best: tuple[_Score, _Found] | None = None
     wanted = {fold(column) for column in hints.columns}

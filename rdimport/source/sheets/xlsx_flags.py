@@ -175,9 +175,9 @@ def _looks(package: zipfile.ZipFile, part: str, name: str) -> Iterator[tuple[byt
             yield held, limit
             held = held[limit:]
         elif len(held) > MOST_MARKUP + _CHUNK:
-            raise harmful(name, _("a cell is longer than any can be"))
+            raise harmful(name, _("a cell is longer than any cell can be"))
     if size != info.file_size:
-        raise harmful(name, _("a sheet is not as long as the file says"))
+        raise harmful(name, _("a sheet is shorter than the file says"))
     yield held, len(held)
 
 
@@ -196,24 +196,23 @@ def sentences(found: Counter[str]) -> Iterator[str]:
     if found["hidden"]:
         if found["filter"]:
             yield ngettext(
-                "{number} row is hidden or filtered out in the sheet; it is imported all the same.",
-                "{number} rows are hidden or filtered out in the sheet; they are imported all the "
-                "same.",
+                "{number} row is hidden or filtered out in the sheet; it is imported anyway.",
+                "{number} rows are hidden or filtered out in the sheet; they are imported anyway.",
                 found["hidden"],
             )
         else:
             yield ngettext(
-                "{number} row is hidden in the sheet; it is imported all the same.",
-                "{number} rows are hidden in the sheet; they are imported all the same.",
+                "{number} row is hidden in the sheet; it is imported anyway.",
+                "{number} rows are hidden in the sheet; they are imported anyway.",
                 found["hidden"],
             )
     if found["error"]:
         yield error_note(found["error"])
     if found["formula"]:
         yield ngettext(
-            "{number} formula has no stored result, so its cell is empty; open the workbook in a "
-            "spreadsheet program and save it to have it.",
-            "{number} formulas have no stored result, so their cells are empty; open the workbook "
-            "in a spreadsheet program and save it to have them.",
+            "{number} formula has no stored result, so its cell is empty; to get it, open "
+            "the workbook in a spreadsheet program and save it.",
+            "{number} formulas have no stored result, so their cells are empty; to get "
+            "them, open the workbook in a spreadsheet program and save it.",
             found["formula"],
         )

@@ -55,7 +55,7 @@ class Xml2003Book:
 
     def notes(self, sheet: str) -> Sequence[str]:
         """A note that the file is not what its name says."""
-        return (_("The file is Excel 2003 XML, whatever its name says."),)
+        return (_("The file is Excel 2003 XML, despite its name."),)
 
 
 def _rows(sheet: ET.Element, where: str, dates: DateStyles) -> Rows:

@@ -65,7 +65,7 @@ def find_dialect(sample: bytes, hints: Hints, name: str, *, whole: bool) -> Dial
     text = (without_end_mark(decoded) if whole else decoded).decode()
     if _is_no_text(text):
         raise SourceError(
-            _("{name} is no text file and no spreadsheet of a known kind.", name=name),
+            _("{name} is not a text file and not a spreadsheet of a known kind.", name=name),
             _("Export the contacts as xlsx or csv and import that."),
         )
     old_mac = "\n" not in text and "\r" in text
@@ -110,7 +110,7 @@ def _checked_encoding(name: str | None) -> str:
     if not codec:
         raise SourceError(
             _("There is no encoding “{name}”.", name=name),
-            _("Usual ones are utf-8, cp1252 (Windows), iso8859-1, utf-16; or leave it out."),
+            _("Common ones are utf-8, cp1252 (Windows), iso8859-1, utf-16; or omit it."),
         )
     return codec
 
@@ -123,7 +123,7 @@ def _checked_delimiter(text: str | None) -> str:
     if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n':
         raise SourceError(
             _("“{text}” cannot be a delimiter.", text=text),
-            _("It is one character: ; or , or | or tab."),
+            _("Use one character: ; or , or | or tab."),
         )
     return delimiter
 

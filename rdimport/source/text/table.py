@@ -32,7 +32,8 @@ _MOST_LINES: Final = 500_000
 """Lines split at a time: very short rows take many times their size in memory."""
 
 _SHORT_ROWS: Final = untranslated(
-    "Rows leave out empty cells at their end, so a row with fewer cells than the header is sound."
+    "Rows of this file omit empty cells at the end, so a row with fewer cells than the "
+    "header is fine."
 )
 
 
@@ -112,7 +113,7 @@ class TextTable:
                 data = following
         if self._file.fingerprint() != self._print:
             raise SourceError(
-                _("{name} was changed while it was read.", name=self.name),
+                _("{name} was changed while it was being read.", name=self.name),
                 _("Wait until the program that writes it has finished, then start again."),
             )
 
@@ -139,10 +140,10 @@ def _without_lines(text: bytes, count: int) -> tuple[bytes, int]:
 def _decoding_notes(decoder: Decoder, encoding: str) -> Iterator[str]:
     if decoder.odd_bytes:
         yield ngettext(
-            "{number} byte, on line {line}, is no {encoding}; it was read as Windows-1252 if it "
-            "has such a character.",
-            "{number} bytes, the first on line {line}, are no {encoding}; they were read as "
-            "Windows-1252 where it has such a character.",
+            "{number} byte, on line {line}, is not valid {encoding}; it was read as "
+            "Windows-1252 if possible.",
+            "{number} bytes, the first on line {line}, are not valid {encoding}; they were "
+            "read as Windows-1252 where possible.",
             decoder.odd_bytes,
             line=decoder.first_odd_line,
             encoding=encoding,

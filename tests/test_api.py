@@ -43,12 +43,12 @@ def station(box: RunningSandbox, account: str) -> rdimport.RDStation:
 
 
 def test_a_call_speaks_the_language_that_it_is_asked_for(box: RunningSandbox, folder: Path) -> None:
-    for lang, said in (("en", "is not there"), ("pt-BR", "não existe")):
+    for lang, said in (("en", "does not exist"), ("pt-BR", "não existe")):
         with pytest.raises(rdimport.SourceError, match=said):
             rdimport.check(folder / "no.csv", folder / "leads.yaml", lang=lang)
         with pytest.raises(rdimport.SourceError, match=said):
             rdimport.run(folder / "no.csv", folder / "leads.yaml", to=station(box, "x"), lang=lang)
-    with pytest.raises(rdimport.SourceError, match="is not there"):
+    with pytest.raises(rdimport.SourceError, match="does not exist"):
         rdimport.check(folder / "no.csv", folder / "leads.yaml")
 
 

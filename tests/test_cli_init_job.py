@@ -92,7 +92,7 @@ def test_settings_that_are_not_there_are_made_for_their_owner_only(office: Desk)
     [
         (("--job", "a b"), "jobs"),
         (("--job", "Old"), "already"),
-        (("--job", "new", "-o", "there.yaml"), "there already"),
+        (("--job", "new", "-o", "there.yaml"), "already exists"),
         (("--account", "acme"), "--job"),
         (("--job", "new", "--account", " "), "account"),
     ],

@@ -55,7 +55,7 @@ def test_a_list_that_is_not_there_is_told_before_a_missing_key(desk: Desk) -> No
     desk.write("list.yaml", MAPPING)
     desk.write("list.csv", "E-mail,Nome\na@x.com,A\n")
     for files, said in (
-        (("no.csv", "list.yaml"), "no.csv is not there"),
+        (("no.csv", "list.yaml"), "no.csv does not exist"),
         (("list.csv", "no.yaml"), "no.yaml"),
         (("list.csv", "list.yaml"), "no API key"),
     ):

@@ -92,7 +92,7 @@ def test_each_command_finds_the_shared_ledger(machine: Machine, box: RunningSand
     purged = machine.here("purge", "--older-than", "0s")
     assert "4 runs" in purged.out
     whole = machine.here("ledger", "check")
-    assert "is whole" in whole.out
+    assert "is sound" in whole.out
     assert machine.here(*RUN, "--account", "acme").summary["already_imported"] == 4
     assert not (machine.state / "ledger.sqlite3").exists()
     for name, what in machine.artefacts().items():

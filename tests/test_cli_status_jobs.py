@@ -49,7 +49,7 @@ def test_one_screen_says_whose_job_failed_and_why(office: Desk) -> None:
         ["acme", "acme-fair"],
     ]
     assert "lua lua-fair: nothing sent" in told.out
-    assert f"The key file {office.home}/lua.key is not there." in " ".join(told.out.split())
+    assert f"The key file {office.home}/lua.key does not exist." in " ".join(told.out.split())
     assert "rdimport run" in told.out.split("sol sol-fair: some rows failed")[1]
     by_job = nights(office)
     assert {name: one["verdict"] for name, one in by_job.items()} == {

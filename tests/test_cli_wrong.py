@@ -131,7 +131,7 @@ CASES = {
         keyless=True,
     ),
     "key: no file": Case(
-        ("absent.key is not there", "--api-key-file", "RDIMPORT_API_KEY"),
+        ("absent.key does not exist", "--api-key-file", "RDIMPORT_API_KEY"),
         ("--api-key-file", "absent.key"),
     ),
     "key: readable by others": Case(

@@ -161,7 +161,7 @@ def test_json_stays_json(found: dict[str, str], form: str) -> None:
     [
         "20260718-143000-ab12",
         "/var/lib/rdimport/reports/20260718-143000-ab12/failures.csv",
-        "the endpoint's name was not found in the network (DNS)",
+        "the name of the endpoint could not be resolved (DNS)",
         "5b1b9c1e-6a0f-4c1b-9f57-0242ac120002",
         "100%25 of “ação” & 12&#37; \\u00e7",
         "",

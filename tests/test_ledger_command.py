@@ -42,7 +42,7 @@ def test_a_whole_ledger_is_said_to_be_whole(ready: Desk) -> None:
     ready.here("purge", "--older-than", "0s")
     found = ready.here("ledger", "check")
     assert (found.code, found.err) == (0, "")
-    assert "is whole" in found.out
+    assert "is sound" in found.out
     assert run in found.out
     assert "300 accepted" in found.out
 
@@ -50,7 +50,7 @@ def test_a_whole_ledger_is_said_to_be_whole(ready: Desk) -> None:
 SPOILT = {
     "UPDATE posted SET state = 'gone' WHERE row = 5": "an unknown state",
     "UPDATE posted SET run = 99 WHERE row = 5": "belong to no run",
-    "UPDATE posted SET identity = x'00' WHERE row = 5": "no hash",
+    "UPDATE posted SET identity = x'00' WHERE row = 5": "not a hash",
     "UPDATE posted SET destination = 9": "belong to no destination",
     "UPDATE run SET row_count = 7": "more outcomes than rows",
     "UPDATE run SET row_count = row_count + 1": "1 of its rows did not",
@@ -112,7 +112,7 @@ def test_a_damaged_page_is_told_and_nothing_is_sent_whatever_it_held(
         for words in (("status",), ("report",)):
             done = ready.here(*words)  # what they need may be on another page
             assert done.code in (0, 1, 2), (page, words)
-            assert "The ledger is right" not in done.err
+            assert "The ledger is correct" not in done.err
     assert box.requests == before
 
 

@@ -143,7 +143,7 @@ def test_a_key_is_moved_once_to_a_new_file_elsewhere_and_never_under_a_run(
     office.environment[FILE] = str(away)
     again = office.here("ledger", "key", "--move-to", office.home / "k")
     assert again.code == 2
-    assert "apart already" in again.err
+    assert "already kept apart" in again.err
 
 
 def test_older_copies_that_hold_the_key_are_named(office: Desk, box: RunningSandbox) -> None:

@@ -132,7 +132,7 @@ def test_a_run_that_is_frozen_and_taken_over_sends_nobody_twice(
         if second.summary["uncertain"]:  # the sleeper may still send them
             refused = two.here(*RUN, "--resend", "uncertain")
             said = " ".join(refused.err.split())
-            assert (refused.code, "only sleeps" in said, "--now" in said) == (75, True, True)
+            assert (refused.code, "only asleep" in said, "--now" in said) == (75, True, True)
         os.kill(first.pid, end)
         line.mend()
         ended = one.wait(first)

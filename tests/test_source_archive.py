@@ -218,7 +218,7 @@ def test_the_name_that_a_report_gives_opens_the_same_list(tmp_path: Path) -> Non
     with pytest.raises(SourceError, match="fits nada"):
         opened(f"{path}/nada.csv")
     (tmp_path / "leads.csv").write_text(LEADS)
-    with pytest.raises(SourceError, match="is not there"):
+    with pytest.raises(SourceError, match="does not exist"):
         opened(tmp_path / "leads.csv" / "x.csv")
 
 

@@ -123,7 +123,7 @@ def test_a_file_that_is_damaged_far_behind_its_beginning_stops_the_run(tmp_path:
 
 
 def test_folders_and_names_that_are_not_there_are_told(tmp_path: Path) -> None:
-    for path, says in ((tmp_path, "is a folder"), (tmp_path / "x.csv", "is not there")):
+    for path, says in ((tmp_path, "is a folder"), (tmp_path / "x.csv", "does not exist")):
         with pytest.raises(SourceError, match=says):
             read(path)
     with pytest.raises(SourceError, match="No file matches"):

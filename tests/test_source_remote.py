@@ -185,7 +185,7 @@ def to(where: str, status: int = 302) -> object:
 
 
 REFUSED = {
-    "always cut": (cut, "breaks off"),
+    "always cut": (cut, "breaks before"),
     "of no known length": (endless, "its length"),
     "larger than announced to be possible": (
         lambda visit: visit.say(b"", content_length=str(3 << 30)),
@@ -198,7 +198,7 @@ REFUSED = {
     "broken": (lambda visit: visit.say(b"no", 500), "HTTP 500"),
     "forwarded in clear": (to("http://example.com/leads.csv"), "without https"),
     "forwarded to a file": (to("file:///etc/passwd"), "without https"),
-    "forwarded for ever": (to("/again"), "too often"),
+    "forwarded for ever": (to("/again"), "too many times"),
     "forwarded to nowhere": (to("http://[::1"), "an invalid address"),
     "packed oddly": (lambda visit: visit.say(LEADS, content_encoding="br"), "packed"),
 }

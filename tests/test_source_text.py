@@ -237,7 +237,7 @@ def test_a_file_that_grows_while_it_is_read_stops_the_run(tmp_path: Path) -> Non
     table = opened(path, "Nome;E-mail\nAna;ana@exemplo.com.br\n")
     with path.open("a") as stream:
         stream.write("Bia;bia@exemplo.com.br\n")
-    with pytest.raises(SourceError, match="changed while it was read"):
+    with pytest.raises(SourceError, match="changed while it was being read"):
         list(table.batches())
 
 

@@ -200,7 +200,7 @@ REFUSED = {
     "forwarded to a file": (to("file:///etc/passwd"), "without https"),
     "forwarded for ever": (to("/again"), "too many times"),
     "forwarded to nowhere": (to("http://[::1"), "an invalid address"),
-    "packed oddly": (lambda visit: visit.say(LEADS, content_encoding="br"), "packed"),
+    "packed oddly": (lambda visit: visit.say(LEADS, content_encoding="br"), "compressed"),
 }
 
 
@@ -240,9 +240,9 @@ def test_a_list_that_is_packed_on_its_way_is_unpacked(desk: Desk, box: RunningSa
 
 
 BAD = {
-    "http://example.com/leads.csv": "unprotected",
+    "http://example.com/leads.csv": "unencrypted",
     "ftp://example.com/leads.csv": "ftp://",
-    "https:///leads.csv": "no address",
+    "https:///leads.csv": "is not an address",
     "https://127.0.0.1:1/leads.csv?token=abcdef": "cannot be reached",
 }
 

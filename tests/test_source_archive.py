@@ -102,7 +102,7 @@ def test_several_lists_are_named_and_a_person_chooses(
     tmp_path: Path, other: dict[str, str | bytes]
 ) -> None:
     path = packed(tmp_path / "export.zip", {"subscribed_members.csv": LEADS, **other})
-    with pytest.raises(SourceError, match="holds 2 lists") as refused:
+    with pytest.raises(SourceError, match="contains 2 lists") as refused:
         opened(path)
     assert all(name in refused.value.message for name in list(other)[:1])
     assert "subscribed_members.csv" in refused.value.message
@@ -132,9 +132,9 @@ def test_a_list_is_chosen_by_name_or_pattern(tmp_path: Path, member: str, first:
 
 def test_a_pattern_that_fits_several_lists_or_none_is_told(tmp_path: Path) -> None:
     path = packed(tmp_path / "export.zip", {**TWO, "README.txt": README})
-    with pytest.raises(SourceError, match="holds 2 lists"):
+    with pytest.raises(SourceError, match="contains 2 lists"):
         opened(path, "*subscribed*")
-    with pytest.raises(SourceError, match=r"fits limpos\.csv.*unsubscribed_members"):
+    with pytest.raises(SourceError, match=r"matches limpos\.csv.*unsubscribed_members"):
         opened(path, "limpos.csv")
     del_ = packed(tmp_path / "one.zip", {"subscribed.csv": LEADS, "README.txt": README})
     assert people(opened(del_, "*")) == LISTED
@@ -191,7 +191,7 @@ def test_what_cannot_be_unpacked_is_told_and_not_taken_for_a_note(tmp_path: Path
         struct.pack_into("<HH", data, head + 6, flag, method)
         struct.pack_into("<HH", data, central + 8, flag, method)
         path.write_bytes(data)
-        with pytest.raises(SourceError, match=f"{says}|holds 2 lists"):
+        with pytest.raises(SourceError, match=f"{says}|contains 2 lists"):
             opened(path)
         with pytest.raises(SourceError, match=says):
             opened(path, "contatos.txt")
@@ -215,7 +215,7 @@ def test_the_name_that_a_report_gives_opens_the_same_list(tmp_path: Path) -> Non
     path = packed(tmp_path / "export.zip", TWO)
     table = opened(path, "unsub*")
     assert people(opened(table.name)) == people(table)
-    with pytest.raises(SourceError, match="fits nada"):
+    with pytest.raises(SourceError, match="matches nada"):
         opened(f"{path}/nada.csv")
     (tmp_path / "leads.csv").write_text(LEADS)
     with pytest.raises(SourceError, match="does not exist"):

@@ -138,7 +138,7 @@ TOO_MUCH: dict[str, tuple[Callable[[Path], Path], str]] = {
     ),
     "unnamed.zip": (
         lambda p: hostile.archive(p, ((f"{n}.x", CSV) for n in range(101))),
-        "holds 101 files, too many to find the list among them",
+        "contains 101 files, too many to find the list among them",
     ),
     "tables.xls": (
         lambda p: _written(p, b"<html>" + b"<table><tr><td>a<tr><td>b</table>" * 1001),

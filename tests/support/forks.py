@@ -215,11 +215,13 @@ def _open_streams(encoding: str) -> None:
 
 def _main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
+    gc.disable()
     ours = (module.name for module in walk_packages(rdimport.__path__, "rdimport."))
     for name in (*ours, *_LIBRARIES):
         if name != "rdimport.__main__":
             import_module(name)
     gc.freeze()  # a copy that looks for garbage would copy all pages
+    gc.enable()
     words = _serve(control)
     if words is not None:
         sys.argv[1:] = words

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from support.command import KEY, Desk, command_in
+from support.command import KEY, Desk, command_here, command_in
 from support.processes import ending_with_us
 from support.waiting import PATIENCE, until
 
@@ -26,6 +26,7 @@ PEOPLE = [f"p{i}@exemplo.com.br" for i in range(7)]
 ROWS = [f"Pessoa;{email}\n" for email in PEOPLE]
 WRONG = "Ninguém;sem arroba\n"
 MENDED = "ninguem@exemplo.com.br"
+RUN = ("run", "lista.csv", "-m", "o mapa.yaml")
 UNCERTAIN, ACCEPTED, PENDING = PEOPLE[:3], PEOPLE[3:5], PEOPLE[5:]
 
 
@@ -49,9 +50,14 @@ class Elsewhere:
         before = len(self._box.conversions())
         env = {"PATH": os.environ["PATH"], "HOME": str(self._home), "LANG": "C.UTF-8"}
         env |= {"RDIMPORT_API_KEY": self._box.api_key if key is None else key}
-        done = command_in(self._home, env, words_of(command), stdin=subprocess.PIPE)
-        _, err = done.communicate(stdin, timeout=PATIENCE)
-        assert done.returncode in (0, 1, 3), err
+        if stdin:
+            process = command_in(self._home, env, words_of(command), stdin=subprocess.PIPE)
+            _, err = process.communicate(stdin, timeout=PATIENCE)
+            code = process.returncode
+        else:
+            done = command_here(self._home, env, words_of(command))
+            code, err = done.code, done.err
+        assert code in (0, 1, 3), err
         return sorted(sent["email"] for sent in self._box.conversions()[before:])
 
 
@@ -113,7 +119,7 @@ def test_all_places_print_commands_that_send_what_their_sentence_says(
     options = ["--limit", 5, "--concurrency", 1, "--quota", "none", "--account", "loja"]
     told = ["--quiet"] if quiet else []
     words = ["a lista.csv", "-m", "o mapa.yaml", *options, "--lang", lang, *told]
-    done = office.do("run", *words)
+    done = office.here("run", *words)
     box.set_faults(Faults())
     report = reports(office)
     on_screen = printed(done.err if quiet else done.out)
@@ -136,7 +142,7 @@ def test_what_is_deleted_from_failures_csv_is_not_sent_either(
 ) -> None:
     office.write("lista.csv", HEAD + "".join(ROWS[:3]))
     box.set_faults(Faults(reset_after=1.0, at_most=3))
-    (resent,) = printed(office.do("run", "lista.csv", "-m", "o mapa.yaml").out)
+    (resent,) = printed(office.here(*RUN).out)
     box.set_faults(Faults())
     path = reports(office) / "failures.csv"
     lines = path.read_text(encoding="utf-8-sig").splitlines(keepends=True)
@@ -151,8 +157,7 @@ def test_sending_again_that_was_stopped_goes_on_with_the_rows_that_are_left(
 ) -> None:
     office.write("lista.csv", HEAD + "".join(ROWS[:4]))
     box.set_faults(Faults(reset_after=1.0, at_most=4))
-    words = ["lista.csv", "-m", "o mapa.yaml", "--concurrency", 1]
-    (resent,) = printed(office.do("run", *words).out)
+    (resent,) = printed(office.here(*RUN, "--concurrency", 1).out)
     box.set_faults(Faults())
     first = there.type(f"{resent} --limit 1")
     assert len(first) == 1
@@ -169,7 +174,7 @@ def test_sending_again_that_left_rows_uncertain_once_more_says_how_to_send_these
     """Also where the rest of the wish was brought to its end first, by a run that left them."""
     office.write("lista.csv", HEAD + "".join(ROWS[:4]))
     box.set_faults(Faults(reset_after=1.0, at_most=4))
-    (resent,) = printed(office.do("run", "lista.csv", "-m", "o mapa.yaml", "--concurrency", 1).out)
+    (resent,) = printed(office.here(*RUN, "--concurrency", 1).out)
     box.set_faults(Faults(reset_after=1.0, at_most=2))
     lost = there.type(f"{resent} --limit 2")
     assert len(lost) == 2
@@ -190,7 +195,7 @@ def test_the_same_command_never_sends_twice_what_a_stopped_one_left_uncertain(
     """Each stopped run of a report's command has its own uncertain rows: only its report asks."""
     office.write("lista.csv", HEAD + "".join(ROWS[:4]))
     box.set_faults(Faults(reset_after=1.0, at_most=7))
-    (resent,) = printed(office.do("run", "lista.csv", "-m", "o mapa.yaml", "--concurrency", 1).out)
+    (resent,) = printed(office.here(*RUN, "--concurrency", 1).out)
     turns = [there.type(f"{resent} --limit 1") for _ in range(3)]
     box.set_faults(Faults())
     turns.append(there.type(resent))
@@ -244,7 +249,7 @@ def test_commands_read_the_same_list_and_reach_the_same_ledger(
     key.write_text(str(office.key))
     key.chmod(0o600)
     places = ["--api-key-file", key.name, "--state-dir", "o estado", "--report-dir", "saída"]
-    done = office.do("run", *files, "-m", "o mapa.yaml", "--limit", 1, *places)
+    done = office.here("run", *files, "-m", "o mapa.yaml", "--limit", 1, *places)
     rest, mended = printed(done.out)
     (first,) = (office.home / "saída").iterdir()
     sent = there.type(rest, key="")
@@ -306,11 +311,11 @@ def test_init_and_check_print_commands_that_work_from_any_folder(
     office: Desk, there: Elsewhere
 ) -> None:
     files = hinted(office)
-    (propose,) = printed(office.do("check", *files).out)
+    (propose,) = printed(office.here("check", *files).out)
     assert there.type(propose) == []
     written = (office.home.parent / "elsewhere" / "mapping.yaml").read_text(encoding="utf-8")
     look = re.findall(r"^# +(rdimport check .*)$", written, re.MULTILINE)
-    said = office.do("init", *files, "-o", "novo.yaml").err
+    said = office.here("init", *files, "-o", "novo.yaml").err
     assert there.type(printed(said)[0]) == []
     assert there.type(look[0]) == []
 
@@ -319,7 +324,7 @@ def test_a_run_whose_report_is_gone_is_told_how_to_have_it_written_again(
     office: Desk, there: Elsewhere
 ) -> None:
     office.write("lista.csv", HEAD + WRONG)
-    office.do("run", "lista.csv", "-m", "o mapa.yaml")
+    office.here(*RUN)
     folder = reports(office)
     shutil.rmtree(folder)
     (again,) = printed(office.here("status").out)

@@ -82,6 +82,22 @@ class Done:
         return found
 
 
+def command_here(folder: Path, environment: dict[str, str], words: Sequence[str]) -> Done:
+    """What `rdimport` does there with these arguments and variables, in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        contextlib.chdir(folder),
+        _environment(environment),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            code = cli.main(words)
+        except SystemExit as left:  # argparse leaves by itself
+            code = left.code if isinstance(left.code, int) else 1
+    return Done(code, out.getvalue(), err.getvalue())
+
+
 @dataclass
 class Desk:
     """A folder to work in: its state, its reports, and everything that commands said there."""
@@ -145,19 +161,9 @@ class Desk:
 
     def here(self, *words: object) -> Done:
         """The same in this process, which saves the start of one; an uncaught error is raised."""
-        out, err = io.StringIO(), io.StringIO()
-        with (
-            contextlib.chdir(self.home),
-            _environment(self._told()),
-            contextlib.redirect_stdout(out),
-            contextlib.redirect_stderr(err),
-        ):
-            try:
-                code = cli.main([str(word) for word in words])
-            except SystemExit as left:  # argparse leaves by itself
-                code = left.code if isinstance(left.code, int) else 1
-        self.said += [out.getvalue(), err.getvalue()]
-        return Done(code, out.getvalue(), err.getvalue())
+        done = command_here(self.home, self._told(), [str(word) for word in words])
+        self.said += [done.out, done.err]
+        return done
 
     def feed(self, text: str, *words: object) -> Done:
         """One command that reads standard input."""

@@ -142,7 +142,7 @@ def test_a_ledger_cut_during_a_run_stops_it(size: int, ready: Desk, box: Running
     assert ready.wait(run).code == 3
     assert len(arrived(box)) < ROWS
     box.set_faults(Faults())
-    assert ready.do(*command()).code in (0, 1, 2)  # the log may have filled it again
+    assert ready.here(*command()).code in (0, 1, 2)  # the log may have filled it again
     assert set(arrived(box).values()) == {1}
 
 
@@ -157,7 +157,7 @@ def test_a_lock_removed_during_a_run_lets_no_other_one_send_its_rows(
     assert "lock of this run" in first.err
     box.set_faults(Faults())
     assert ready.wait(second).code in (0, 1, 75)
-    last = ready.do(*command())
+    last = ready.here(*command())
     assert last.code in (0, 1)
     assert (
         last.summary["accepted"] + last.summary["already_imported"] + (last.summary["uncertain"])
@@ -173,7 +173,7 @@ def test_a_run_that_stands_still_keeps_its_account_though_the_lock_file_is_gone(
     run = at_work(ready, box)
     until(lambda: stands_still_between_writes(run, ready))
     remove(ready, "*.lock")
-    busy = ready.do(*command())
+    busy = ready.here(*command())
     run.send_signal(signal.SIGCONT)
     assert busy.code == 75
     assert ready.wait(run).code == 3
@@ -191,13 +191,13 @@ def test_another_user_who_finds_no_lock_sends_no_row_that_a_run_at_work_has_sent
     other.home.mkdir()
     shutil.copy(ready.home / "list.csv", other.home)
     shutil.copy(ready.home / "list.yaml", other.home)
-    done = other.do(*command("--state-dir", ready.state))
+    done = other.here(*command("--state-dir", ready.state))
     run.send_signal(signal.SIGCONT)
     assert ready.wait(run).code == 3
     assert done.code in (0, 1)
     assert set(arrived(box).values()) == {1}
     assert len(arrived(box)) >= ROWS - done.summary["uncertain"]
-    assert ready.do(*command()).code in (0, 1)
+    assert ready.here(*command()).code in (0, 1)
     assert set(arrived(box).values()) == {1}
 
 
@@ -222,7 +222,7 @@ def test_what_is_lost_after_a_kill_is_noticed(loss: str, ready: Desk, box: Runni
 
 @pytest.mark.parametrize("loss", [name for name in LOSSES if "log" not in name])
 def test_what_is_lost_after_a_run_is_noticed(loss: str, ready: Desk, box: RunningSandbox) -> None:
-    assert ready.do(*command()).code == 0
+    assert ready.here(*command()).code == 0
     LOSSES[loss](ready)
     nothing_is_sent_from_there(ready, box)
 
@@ -233,7 +233,7 @@ def test_a_killed_run_whose_files_are_all_there_is_gone_on_with(
     for _ in range(2):
         killed(ready, box)
         assert ready.here("ledger", "check").code == 0
-    assert ready.do(*command()).code in (0, 1)
+    assert ready.here(*command()).code in (0, 1)
     assert set(arrived(box).values()) == {1}
     assert ready.here("ledger", "check").code == 0
 
@@ -244,10 +244,10 @@ def test_a_ledger_that_is_put_back_is_gone_on_with(ready: Desk, box: RunningSand
     ready.state.rename(away)
     assert ready.wait(run).code == 3
     box.set_faults(Faults())
-    assert ready.do(*command()).code == 2
+    assert ready.here(*command()).code == 2
     shutil.rmtree(ready.state)
     away.rename(ready.state)
-    done = ready.do(*command())
+    done = ready.here(*command())
     assert done.code in (0, 1)
     assert set(arrived(box).values()) == {1}
     assert len(arrived(box)) >= ROWS - done.summary["uncertain"]
@@ -257,12 +257,12 @@ def test_an_older_copy_is_told_what_it_does_not_know_before_anybody_is_sent_agai
     ready: Desk, box: RunningSandbox
 ) -> None:
     """Backup and restore, as docs/ledger.md says it."""
-    assert ready.do(*command("--limit", 100)).code == 3
+    assert ready.here(*command("--limit", 100)).code == 3
     assert ready.here("ledger", "copy", "state", "backup").code == 0
-    later = ready.do(*command("--limit", 50)).summary["run_id"]
+    later = ready.here(*command("--limit", 50)).summary["run_id"]
     ready.state.rename(ready.home / "state.broken")
     assert ready.here("ledger", "copy", "backup", "state").code == 0
-    done = ready.do(*command())
+    done = ready.here(*command())
     assert done.code == 2
     assert f"It does not know all of run {later}" in done.err
     assert "rdimport ledger accept" in done.err
@@ -270,11 +270,11 @@ def test_an_older_copy_is_told_what_it_does_not_know_before_anybody_is_sent_agai
     unasked = ready.here("ledger", "accept")
     assert unasked.code == 2
     assert "--yes" in unasked.err
-    assert ready.do(*command()).code == 2
+    assert ready.here(*command()).code == 2
     taken = ready.here("ledger", "accept", "--yes")
     assert taken.code == 0
     assert later in taken.err
-    again = ready.do(*command())
+    again = ready.here(*command())
     assert (again.code, again.summary["already_imported"]) == (0, 100)
     assert Counter(arrived(box).values()) == {1: ROWS - 50, 2: 50}, "as was accepted, knowingly"
 
@@ -282,12 +282,12 @@ def test_an_older_copy_is_told_what_it_does_not_know_before_anybody_is_sent_agai
 def test_the_newest_copy_can_take_the_place_of_a_lost_ledger_without_a_word(
     ready: Desk, box: RunningSandbox
 ) -> None:
-    assert ready.do(*command("--limit", 100)).code == 3
+    assert ready.here(*command("--limit", 100)).code == 3
     assert ready.here("ledger", "copy", "state", "backup").code == 0
     remove(ready, "ledger*")
-    assert ready.do(*command()).code == 2
+    assert ready.here(*command()).code == 2
     assert ready.here("ledger", "copy", "backup", "state").code == 0
-    done = ready.do(*command())
+    done = ready.here(*command())
     assert (done.code, done.summary["already_imported"]) == (0, 100)
     assert set(arrived(box).values()) == {1}
 
@@ -295,9 +295,9 @@ def test_the_newest_copy_can_take_the_place_of_a_lost_ledger_without_a_word(
 def test_an_older_copy_over_the_file_itself_is_noticed_too(
     ready: Desk, box: RunningSandbox
 ) -> None:
-    assert ready.do(*command("--limit", 100)).code == 3
+    assert ready.here(*command("--limit", 100)).code == 3
     saved = (ready.state / "ledger.sqlite3").read_bytes()
-    assert ready.do(*command("--limit", 50)).code == 3
+    assert ready.here(*command("--limit", 50)).code == 3
     (ready.state / "ledger.sqlite3").write_bytes(saved)
     nothing_is_sent_from_there(ready, box)
 
@@ -305,7 +305,7 @@ def test_an_older_copy_over_the_file_itself_is_noticed_too(
 def test_a_new_ledger_is_begun_only_when_a_person_says_so_and_nothing_is_deleted(
     ready: Desk, box: RunningSandbox
 ) -> None:
-    assert ready.do(*command("--limit", 10)).code == 3
+    assert ready.here(*command("--limit", 10)).code == 3
     known = (ready.state / "ledger.sqlite3").read_bytes()
     unasked = ready.here("ledger", "new")
     assert (unasked.code, unasked.out) == (2, "")
@@ -315,7 +315,7 @@ def test_a_new_ledger_is_begun_only_when_a_person_says_so_and_nothing_is_deleted
     (aside,) = ready.state.glob("aside-*")
     assert str(aside) in done.out
     assert (aside / "ledger.sqlite3").read_bytes() == known
-    assert ready.do(*command("--limit", 10)).summary["accepted"] == 10
+    assert ready.here(*command("--limit", 10)).summary["accepted"] == 10
     assert set(arrived(box).values()) == {2}
 
 
@@ -329,13 +329,13 @@ def test_no_new_ledger_is_begun_while_a_run_is_at_work(ready: Desk, box: Running
 def test_a_state_directory_may_be_moved_or_copied_as_a_whole(
     ready: Desk, box: RunningSandbox
 ) -> None:
-    assert ready.do(*command("--limit", 100)).code == 3
+    assert ready.here(*command("--limit", 100)).code == 3
     shutil.copytree(ready.state, ready.home / "elsewhere")
     shutil.rmtree(ready.home / ".local")  # another computer, or a container's new home
-    done = ready.do(*command("--state-dir", "elsewhere"))
+    done = ready.here(*command("--state-dir", "elsewhere"))
     assert (done.code, done.summary["already_imported"]) == (0, 100)
     ready.state.rename(ready.home / "renamed")
-    assert ready.do(*command("--state-dir", "renamed", "--limit", 1)).code == 3
+    assert ready.here(*command("--state-dir", "renamed", "--limit", 1)).code == 3
 
 
 def test_a_sandbox_of_its_own_leaves_nothing_that_could_be_missed(desk: Desk) -> None:
@@ -350,7 +350,7 @@ def test_a_sandbox_of_its_own_leaves_nothing_that_could_be_missed(desk: Desk) ->
 
 def test_a_home_that_cannot_be_written_hinders_nobody(ready: Desk, box: RunningSandbox) -> None:
     ready.write(".local", "in the way of a folder")
-    assert ready.do(*command()).code == 0
+    assert ready.here(*command()).code == 0
     LOSSES["all of it"](ready)
     nothing_is_sent_from_there(ready, box)
 
@@ -364,7 +364,7 @@ def test_an_empty_file_where_a_ledger_was_before_witnesses_is_no_new_one(
     lock.touch()
     os.utime(lock, (1e9, 1e9))
     (ready.state / "ledger.sqlite3").touch()
-    done = ready.do(*command())
+    done = ready.here(*command())
     assert (done.code, box.requests) == (2, 0)
     assert "cut to 0 bytes" in done.err
 

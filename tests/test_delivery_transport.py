@@ -11,6 +11,7 @@ import pytest
 from support.peer import answering as peer_answering
 from support.peer import exchange as sent
 from support.peer import serving
+from support.waiting import PATIENCE
 
 from rdimport.delivery.transport import (
     MAX_ANSWER,
@@ -69,7 +70,7 @@ async def _exchange(
 
 
 def exchange(
-    talk: Conversation, kind: Kind, times: int = 1, seconds: float = 5.0, pause: float = 0
+    talk: Conversation, kind: Kind, times: int = 1, seconds: float = PATIENCE, pause: float = 0
 ) -> tuple[list[Reply | Exception], int]:
     """So many requests, one after the other, to a server that talks so; and its connections."""
     return asyncio.run(_exchange(talk, kind, times, seconds, pause))

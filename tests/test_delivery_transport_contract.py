@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.peer import KEY, KINDS, Peer, both, sending, serving
+from support.waiting import PATIENCE
 
 from rdimport.delivery.transport import Kind, NotAnswered, NotConnected, Timeouts
 from rdimport.destination.rdstation.endpoint import RDStation
@@ -129,9 +130,7 @@ ANSWERS: dict[str, tuple[bytes, Action]] = {
 }
 
 
-async def outcome(
-    pieces: Sequence[bytes], kind: Kind, *, reset: bool = False, seconds: float = 20.0
-) -> Evidence:
+async def outcome(pieces: Sequence[bytes], kind: Kind, *, reset: bool = False) -> Evidence:
     """What is known of a row when its request is answered so, and the connection closed."""
 
     async def script(peer: Peer) -> None:
@@ -144,7 +143,7 @@ async def outcome(
 
     async with (
         serving(script) as server,
-        sending(server, kind, timeouts=Timeouts.within(seconds)) as send,
+        sending(server, kind, timeouts=Timeouts.within(PATIENCE)) as send,
     ):
         try:
             reply = await send()
@@ -268,7 +267,7 @@ def _is_receipt(said: bytes) -> bool:
 def test_whatever_bytes_come_both_senders_agree_and_accept_only_a_receipt(
     pieces: list[bytes],
 ) -> None:
-    found = [asyncio.run(outcome(pieces, kind, seconds=10.0)) for kind in KINDS]
+    found = [asyncio.run(outcome(pieces, kind)) for kind in KINDS]
     arrived = [VERDICTS[evidence].arrived for evidence in found]
     assert arrived[0] is arrived[1], found
     if Arrived.YES in arrived:

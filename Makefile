@@ -27,9 +27,9 @@ demo: .venv/ready
 demo-fleet: .venv/ready-dev
 	@$(BIN)/python -m tests.fleet_demo
 
-# One worker more than there are cores: some tests wait. Tests that share a program or a fixture stay
+# Two workers more than there are cores: some tests wait. Tests that share a program or a fixture stay
 # together. TEST_PATIENCE=5 for a slow machine.
-WORKERS = $$(($$(getconf _NPROCESSORS_ONLN) + 1))
+WORKERS = $$(($$(getconf _NPROCESSORS_ONLN) + 2))
 test: .venv/ready-dev
 	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist loadgroup
 

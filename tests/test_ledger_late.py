@@ -4,16 +4,22 @@ until then is made true, in every run that listed it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import LiteralString
 
 import pytest
-from support.claims import KEY, Worker, end_all, ended, ledger_at, row, worker
+from support.claims import KEY, Worker, end_all, ended, ledger_at, row, states, worker
 from support.postgres import Server
+from support.waiting import PATIENCE, until
 
 from rdimport.core.errors import ExitCode
 from rdimport.core.row import Problem, State
 from rdimport.ledger.postgres import schema
+from rdimport.ledger.postgres.address import parsed
+from rdimport.ledger.postgres.session import Session
 from rdimport.ledger.postgres.store import PostgresStore
 from rdimport.ledger.records import Counters, Outcome, RowResult, RunRecord, SendAttempt
 
@@ -151,3 +157,73 @@ def test_a_run_ends_as_its_rows_do_whatever_was_said_of_them_while_it_was_at_wor
         assert {state: rows for state, rows in second.counts().items() if rows} == left
         first.finish(now, ExitCode.STOPPED, None)
         assert theirs.looked_through().wrong == []
+
+
+WAITING = """
+SELECT count(*) FROM pg_stat_activity
+WHERE wait_event_type = 'Lock' AND datname = current_database()
+"""
+
+
+@contextmanager
+def held(server: Server, url: str, statement: LiteralString) -> Iterator[Callable[[int], None]]:
+    """Rows that somebody has locked meanwhile; yields what waits until so many wait for a lock."""
+    database = url.rpartition("/")[2].replace("%20", " ")
+    with server.connect(database) as db, db.transaction():
+        db.execute(statement)
+        yield lambda number: until(lambda: server.ask(WAITING, database=database) >= number)
+
+
+def with_account(url: str) -> Worker:
+    """A run that has claimed rows, of an account that the ledger knows."""
+    with Session(parsed(url)) as session:
+        session.change(
+            "INSERT INTO rdimport.destination (identity, endpoint, account) VALUES ('a', '', 'a')"
+        )
+    first = worker(url)
+    first.claim(range(4))
+    return first
+
+
+def test_a_plan_does_not_wait_for_a_late_answer_that_waits_for_it(
+    url: str, postgres: Server
+) -> None:
+    """Both count rows of the run that plans: as uncertain, and as imported."""
+    first = with_account(url)
+    second = worker(url)
+
+    def plan(numbers: Iterable[int]) -> None:
+        with second.session.transaction() as db:
+            second.writes.record(db, listing(numbers))
+            second.writes.tally(db, State.ALREADY_IMPORTED, 1)
+
+    plan(range(4))
+    held_count = "UPDATE rdimport.tally SET rows = rows WHERE state = 'already_imported'"
+    with ThreadPoolExecutor() as pool:
+        with held(postgres, url, held_count) as waits:
+            late = pool.submit(first.writes.apply, [], LATE, Counters(4))
+            waits(1)
+            planned = pool.submit(plan, [9])
+            waits(2)
+        late.result(PATIENCE)
+        planned.result(PATIENCE)
+    assert second.counted() == {"already_imported": 3, "refused": 1, "uncertain": 2}
+
+
+def test_a_takeover_does_not_wait_for_late_answers_that_wait_for_it(
+    url: str, postgres: Server
+) -> None:
+    first = with_account(url)
+    backwards = [ended(row(n), State.UNCERTAIN) for n in (3, 2, 1, 0)]
+    last = "SELECT FROM rdimport.conversion WHERE row = 1 FOR UPDATE"
+    with ThreadPoolExecutor() as pool:
+        with held(postgres, url, last) as waits:
+            late = pool.submit(first.writes.apply, [], backwards, Counters(4))
+            waits(1)
+            taken = pool.submit(worker, url)
+            waits(2)
+        late.result(PATIENCE)
+        second = taken.result(PATIENCE)
+    assert states(url) == dict.fromkeys(range(4), schema.UNCERTAIN)
+    assert second.claim(range(4)) == []
+    assert first.counted() == {"uncertain": 4}

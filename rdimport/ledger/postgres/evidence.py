@@ -46,6 +46,7 @@ class EvidenceBooks:
         number = self._ledger.destination(identity)
         if number is not None:
             with self._ledger.transaction() as db:
+                db.execute(statements.ACCOUNT_FIRST, {"destination": number})
                 recover(db, number, _ALL)
         return number
 
@@ -79,7 +80,11 @@ class EvidenceBooks:
         later runs that did not send them again; atomic and durable.
         """
         done, runs = 0, set[int]()
+        identities = [doubt.identity for doubt, _proof in proved]
         with self._ledger.transaction() as db:
+            ours = {"destination": destination, "identities": identities}
+            db.execute(statements.ACCOUNT_FIRST, ours)
+            db.execute(statements.IN_ORDER, ours)
             for doubt, proof in proved:
                 text = plain(text_of((proof,)))
                 if db.execute(_PROVED, (text, destination, doubt.identity)).rowcount:
@@ -132,13 +137,17 @@ class EvidenceBooks:
 
 
 def recover(db: Connection, destination: int, epoch: int) -> None:
-    """Mark rows that earlier runs of a destination left in flight as uncertain."""
+    """Mark rows that earlier runs of a destination left in flight as uncertain. The caller has
+    locked the account (`statements.ACCOUNT_FIRST`).
+    """
     earlier = {"destination": destination, "epoch": epoch}
     if db.execute(statements.UNLISTED, earlier).rowcount:
         db.execute(statements.RECOVER_UNLISTED, earlier)
     found = db.execute(statements.IN_FLIGHT, (destination,)).fetchall()
-    identities = [identity for (identity,) in found]
-    db.execute(statements.RECOVER, {**earlier, "identities": identities})
+    if found:
+        ours = {**earlier, "identities": [identity for (identity,) in found]}
+        db.execute(statements.IN_ORDER, ours)
+        db.execute(statements.RECOVER, ours)
     db.execute(
         "UPDATE rdimport.run SET stopped_because = 'killed', exit_code = 3 WHERE destination = %s"
         " AND finished_at IS NULL AND stopped_because IS NULL AND epoch < %s",

@@ -37,6 +37,7 @@ class _Piece:
     """A write of one run, and the result."""
 
     send: Callable[[Connection], Sequence[Answer]]
+    destination: int
     is_done: bool = False
     answers: list[Rows] = field(default_factory=list)
     error: Exception | None = None
@@ -67,21 +68,22 @@ class Gathered:
                 self._session.close()
                 raise
 
-    def write(self, send: Callable[[Connection], Sequence[Answer]]) -> list[Rows]:
+    def write(self, send: Callable[[Connection], Sequence[Answer]], destination: int) -> list[Rows]:
         """Execute what `send` sends, in one transaction with the waiting writes of other runs;
         returns the rows of each of its statements.
 
         Raises LedgerError. The failure of one write does not affect the others, unless the
         connection broke.
         """
-        piece = _Piece(send)
+        piece = _Piece(send, destination)
         with self._adding:
             self._waiting.append(piece)
         with self._turn:  # whoever has it writes for all that wait by then
             while not piece.is_done:
                 with self._adding:
                     some, self._waiting = self._waiting[:_AT_ONCE], self._waiting[_AT_ONCE:]
-                self._carry_out(some)
+                # of two workers that write for the same accounts, none waits for the other
+                self._carry_out(sorted(some, key=lambda piece: piece.destination))
         if piece.error is not None:
             raise piece.error
         return piece.answers

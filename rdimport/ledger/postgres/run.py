@@ -93,7 +93,7 @@ class PostgresRun(RunReader):
         time.
         """
         with self.ledger.transaction(SILENCE) as db:
-            self._writes.record(db, outcomes)  # conversions are locked before runs, everywhere
+            self._writes.record(db, outcomes)  # locks the account and conversions first
             if already:
                 self._writes.tally(db, State.ALREADY_IMPORTED, already)
             db.execute(

@@ -10,6 +10,19 @@ from typing import Final, LiteralString
 
 from rdimport.ledger.postgres.schema import TIMELINE
 
+ACCOUNT_FIRST: Final = """
+SELECT FROM rdimport.destination WHERE id = %(destination)s FOR NO KEY UPDATE
+"""
+IN_ORDER: Final = """
+SELECT FROM (SELECT * FROM unnest(%(identities)s::bytea[]) g(identity) ORDER BY 1) g
+CROSS JOIN LATERAL (SELECT FROM rdimport.conversion c WHERE c.identity = g.identity
+    AND c.destination = %(destination)s OFFSET 0 FOR UPDATE) c
+"""
+"""Locks, so that nobody waits for somebody who waits for him: first the account, by whoever changes
+what other runs have recorded, or records what may be changed; then all conversions that are
+changed, in order; only then what was recorded of runs.
+"""
+
 INTERRUPTED: Final = '[["uncertain.interrupted", "", "", "", ""]]'
 
 _RESTORED: Final = """

@@ -120,7 +120,7 @@ class Writes:
             ended = self._end(db, write)
             return [*ended, self._claim(db, write.begun)] if write.begun else ended
 
-        accepted, *others = self._gathered.write(send)
+        accepted, *others = self._gathered.write(send, self._ours["destination"])
         claimed: dict[bytes, int] = dict(others.pop()) if write.begun else {}
         if accepted[0][0] + sum(map(len, others)) < len(write.ended):
             self._note_late(write.ended)
@@ -166,6 +166,8 @@ class Writes:
             "claims": bool(write.begun),
             "flying": self._flying(write),
         }
+        if len(accepted) < len(write.ended):
+            self._lock(db, write.ended)
         done = [db.execute(sql.WRITE, {**self._ours, **given, **write.counted, **guard})]
         if reverted:
             done.append(self._revert(db, reverted, ON_ITS_WAY))
@@ -179,6 +181,15 @@ class Writes:
         ]
         self.list_outcomes(db, warned)
         return done
+
+    def _lock(self, db: Connection, ended: Ends) -> None:
+        """Lock what several statements change: a takeover may change it, too, and a late answer of
+        an earlier run what this one has listed.
+        """
+        if self.lists_doubts:
+            db.execute(sql.ACCOUNT_FIRST, self._ours)
+        identities = [_outgoing(end).identity for end in ended]
+        db.execute(sql.IN_ORDER, {**self._ours, "identities": identities})
 
     def _flying(self, write: _Write) -> bytes:
         """The identities of all rows that may be in flight after a write."""
@@ -218,6 +229,7 @@ class Writes:
         that listed them.
         """
         with self._gathered.alone() as session, session.transaction(SILENCE) as db:
+            db.execute(sql.ACCOUNT_FIRST, self._ours)
             ours = dict(db.execute(sql.OURS, {**self._ours, **self._given(ended)}).fetchall())
             late = [
                 end
@@ -311,6 +323,8 @@ class Writes:
         an earlier run left in flight become uncertain.
         """
         values = {**self._ours, "epoch": self._lease.epoch, "identities": identities}
+        db.execute(sql.ACCOUNT_FIRST, values)
+        db.execute(sql.IN_ORDER, values)
         db.execute(sql.DOUBT_LATE, values)
         return db.execute(sql.FOUND, values).fetchall()
 
@@ -319,6 +333,8 @@ class Writes:
         uncertain got its answer since the plan was made, that result counts.
         """
         doubted = [end.identity for end in outcomes if end.identity is not None]
+        if self.lists_doubts:
+            db.execute(sql.ACCOUNT_FIRST, self._ours)
         if doubted:
             self.lists_doubts = True
             self._looked_up(db, doubted)

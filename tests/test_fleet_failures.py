@@ -12,12 +12,16 @@ from contextlib import closing
 from pathlib import Path
 from subprocess import Popen
 
+import psycopg
 import pytest
+from procrastinate.exceptions import ConnectorException
 from support.cable import Cable, cable
 from support.fleet import CLIENTS, Office
 from support.postgres import Server, free_port
 from support.waiting import until
 
+from rdimport.cli import fleet_needs
+from rdimport.core.errors import LedgerError
 from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
 
@@ -139,6 +143,43 @@ def test_while_the_database_is_away_nothing_is_sent(office: Office, postgres: Se
     office.due()
     assert office.here("worker", "--once").code == 0
     office.see_all_accounted_for(most_in_doubt=0)
+
+
+def test_a_worker_that_starts_while_the_database_is_away_is_to_be_started_again(
+    office: Office, postgres: Server
+) -> None:
+    straight = office.ledger
+    office.ledger = straight.replace(f":{postgres.port}/", f":{free_port()}/")
+    worker = office.here("worker", "--once")
+    assert (worker.code, "cannot be reached" in worker.err) == (75, True)
+    office.ledger = straight
+    assert office.here("worker", "--once").code == 0
+    office.see_all_accounted_for(most_in_doubt=0)
+
+
+@pytest.mark.parametrize(
+    ("port", "code", "why"),
+    [(free_port, 75, "cannot be reached"), (None, 2, "The queue cannot be asked")],
+    ids=["the database went away", "its tables are gone"],
+)
+def test_a_queue_that_cannot_be_asked_says_whether_that_passes(
+    postgres: Server, port: Callable[[], int] | None, code: int, why: str
+) -> None:
+    """Also where the database goes away after a worker has looked into the ledger."""
+    url = postgres.new_database()
+    asked = url if port is None else url.replace(f":{postgres.port}/", f":{port()}/")
+
+    def ask() -> None:
+        with fleet_needs.outages_pass(), fleet_needs.queue_explained(url):
+            try:
+                with psycopg.connect(asked) as db:
+                    db.execute("SELECT FROM rdimport_queue.procrastinate_jobs")
+            except psycopg.Error as error:
+                raise ConnectorException from error
+
+    with pytest.raises(LedgerError, match=why) as caught:
+        ask()
+    assert caught.value.exit_code == code
 
 
 @pytest.mark.long

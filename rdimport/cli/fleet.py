@@ -75,7 +75,7 @@ def _asked(url: str, what: str, *names: str) -> list[Queued]:
                 await queue.put_now(name)
             return await queue.content()
 
-    with fleet_needs.queue_explained():
+    with fleet_needs.queue_explained(url):
         return asyncio.run(ask())
 
 

@@ -9,7 +9,7 @@ from types import ModuleType
 from rdimport.cli import keys, resolve
 from rdimport.cli.arguments import SharedArguments
 from rdimport.config import Settings
-from rdimport.core.errors import LedgerError, UsageError
+from rdimport.core.errors import ExitCode, LedgerError, UsageError
 from rdimport.core.messages import _
 from rdimport.ledger import Store, fleet_of, store_of
 
@@ -54,13 +54,28 @@ def refuse_pooler(url: str) -> None:
 
 
 @contextmanager
-def queue_explained() -> Iterator[None]:
+def outages_pass() -> Iterator[None]:
+    """Raises what passes by itself, as a database that is away, with the exit code 75: whoever
+    starts the command again need not ask a person.
+    """
+    try:
+        yield
+    except LedgerError as error:
+        if error.exit_code is ExitCode.STOPPED:
+            raise error.with_code(ExitCode.BUSY) from error
+        raise
+
+
+@contextmanager
+def queue_explained(url: str) -> Iterator[None]:
     """Raises LedgerError where the queue cannot be asked."""
     from procrastinate.exceptions import ConnectorException  # noqa: PLC0415  it is an extra
 
     try:
         yield
     except ConnectorException as error:
+        with fleet_of(url) as fleet:
+            fleet.see_reached(error.__cause__)
         raise LedgerError(
             _("The queue cannot be read: {error}.", error=error.__cause__ or error),
             _("Type: rdimport fleet init"),

@@ -26,6 +26,11 @@ _LEASES_LAST: Final = 60.0
 
 def execute(args: WorkerArguments) -> int:
     """Run jobs as they become due, until a signal, or `fleet drain`."""
+    with fleet_needs.outages_pass():
+        return _execute(args)
+
+
+def _execute(args: WorkerArguments) -> int:
     from rdimport.report.private_files import cleaned_once  # noqa: PLC0415
 
     fleet = fleet_needs.library()
@@ -54,7 +59,7 @@ def execute(args: WorkerArguments) -> int:
     shown = fleet_needs.store(url)
     say([_("Worker {name} takes jobs from {where}.", name=worker.name, where=shown)])
     flush_output()
-    with fleet_needs.queue_explained(), cleaned_once():
+    with fleet_needs.queue_explained(url), cleaned_once():
         worker.run(once=args.once)
     say([_("Worker {name} has ended.", name=worker.name)])
     return ExitCode.DONE

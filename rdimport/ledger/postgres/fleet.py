@@ -8,6 +8,8 @@ from contextlib import ExitStack
 from datetime import datetime
 from typing import Final, NamedTuple, Self
 
+import psycopg
+
 from rdimport.core.errors import UsageError
 from rdimport.core.messages import _
 from rdimport.core.names import fold
@@ -15,7 +17,7 @@ from rdimport.ledger.postgres import schema
 from rdimport.ledger.postgres.address import parsed
 from rdimport.ledger.postgres.idle import keeping
 from rdimport.ledger.postgres.session import SILENCE, Connection, Session
-from rdimport.ledger.postgres.trouble import explained
+from rdimport.ledger.postgres.trouble import as_ledger_error, explained, is_cut_off
 
 _SILENT: Final = 20
 """Seconds without a sign of life after which a worker counts as dead."""
@@ -132,6 +134,11 @@ class PostgresFleet:
                 ),
                 _("Give --ledger the address of the server."),
             )
+
+    def see_reached(self, error: BaseException | None) -> None:
+        """Raise LedgerError if an error of the queue says that the database cannot be reached."""
+        if isinstance(error, psycopg.Error) and is_cut_off(error):
+            raise as_ledger_error(self._address, error) from error
 
     def beat(self, name: str, slots: int, jobs: Sequence[str], queue: int | None = None) -> Orders:
         """Store that worker `name` is alive and runs `jobs`; returns its orders.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import sys
 import threading
 from collections import Counter
@@ -13,6 +14,7 @@ from types import FrameType
 
 from support.lists import MAPPING, people
 from test_cost_of_a_request import serving
+from xlsxwriter import Workbook
 
 from rdimport.api import check, run_async
 from rdimport.destination.rdstation.endpoint import RDStation
@@ -46,8 +48,31 @@ WOKEN = 1.7
 """How often the ledger's thread may wake the event loop for such a row: once it may leave, and
 where something comes while a result is being written. Recorded: 1.0, on a busy machine 1.2."""
 
+PACED_STATEMENTS = 12
+"""What the ledger's thread may ask of SQLite for such a row. Recorded: 7.4 to 7.8, nine where no
+row comes while a result is being written."""
+
+PACED_WRITES = 24
+"""Writes to files for such a row, as the system counts them: two for each page of the ledger's log,
+and the witnesses. Recorded: 11."""
+
 CHECK_CALLS = 2.0
-"""The same for a row of a check of a long list. Recorded: 1.2."""
+"""Function calls for a row of a check of a long list. Recorded: 1.2."""
+
+CHECK_READS = 70
+"""Reads of files for such a check, as the system counts them. Recorded: 34."""
+
+CHECK_WRITES = 20
+"""Writes: a check keeps nothing. Recorded: 3, by which polars' threads wake each other."""
+
+WORKBOOK = 5_000
+"""Rows; more than what is looked at to find out where the table begins."""
+
+WORKBOOK_CALLS = 0.2
+"""Function calls for one more row of a workbook. Recorded: less than 0.01."""
+
+WORKBOOK_READS = 0.02
+"""Reads for one more row of a workbook: it is read twice. Recorded: 0.002."""
 
 
 class Counted:
@@ -55,6 +80,8 @@ class Counted:
 
     def __init__(self) -> None:
         self.loop, self.ledger, self.all = Counter[str](), Counter[str](), Counter[str]()
+        self.system = Counter[str]()
+        """`syscr` and `syscw`: reads and writes of files; none where the system does not count."""
 
     def __call__(self, frame: FrameType, event: str, function: object) -> None:
         if event == "call":
@@ -71,6 +98,13 @@ class Counted:
             self.ledger[name] += 1
 
 
+def system_calls() -> Counter[str]:
+    """What Linux has counted for this process."""
+    file = Path("/proc/self/io")
+    lines = file.read_text(encoding="ascii").splitlines() if file.exists() else []
+    return Counter({name: int(count) for name, count in (line.split(": ") for line in lines)})
+
+
 def received(counted: Counted) -> int:
     """Reads of answers: the event loop is woken by a byte, for which it looks twice."""
     return counted.loop["recv()"] - 2 * counted.loop["_read_from_self"]
@@ -79,7 +113,7 @@ def received(counted: Counted) -> int:
 @contextmanager
 def counting() -> Iterator[Counted]:
     """Count from here on, also in threads that start later."""
-    counted = Counted()
+    counted, before = Counted(), system_calls()
     threading.setprofile(counted)
     sys.setprofile(counted)
     try:
@@ -87,6 +121,7 @@ def counting() -> Iterator[Counted]:
     finally:
         sys.setprofile(None)
         threading.setprofile(None)  # type: ignore[arg-type]
+        counted.system = system_calls() - before
 
 
 def counts_of_a_run(rows: int, folder: Path, base_url: str, quota: str | None = None) -> Counted:
@@ -139,6 +174,8 @@ def test_one_more_row_at_a_pace_costs_two_durable_writes_and_a_bounded_number_of
     assert more.loop["create_task"] - some.loop["create_task"] <= 0.5 * rows
     assert more.loop["poll()"] - some.loop["poll()"] <= PACED_POLLS * rows
     assert more.loop["_read_from_self"] - some.loop["_read_from_self"] <= WOKEN * rows
+    assert more.ledger["execute()"] - some.ledger["execute()"] <= PACED_STATEMENTS * rows
+    assert more.system["syscw"] - some.system["syscw"] <= PACED_WRITES * rows
     extra = more.all - some.all
     assert extra.total() / rows <= PACED_CALLS, extra.most_common(60)
 
@@ -153,3 +190,27 @@ def test_a_check_reads_ahead_in_a_thread_and_prepares_each_batch_once(tmp_path: 
     assert counted.all["prepare"] == counted.all["_settle"]
     assert counted.all["feed"] > counted.loop["feed"]
     assert counted.all.total() / done.rows <= CHECK_CALLS
+    assert counted.system["syscr"] <= CHECK_READS
+    assert counted.system["syscw"] <= CHECK_WRITES
+
+
+def test_one_more_row_of_a_workbook_costs_next_to_no_calls(tmp_path: Path) -> None:
+    counts_of_a_workbook(10, tmp_path)  # what is done once is done
+    once, twice = (counts_of_a_workbook(rows, tmp_path) for rows in (WORKBOOK, 2 * WORKBOOK))
+    assert twice.all["load_sheet"] == twice.all["prepare"] == 1
+    assert twice.system["syscr"] - once.system["syscr"] <= WORKBOOK_READS * WORKBOOK
+    assert twice.system["syscw"] <= CHECK_WRITES
+    more = twice.all - once.all
+    assert more.total() / WORKBOOK <= WORKBOOK_CALLS, more.most_common(60)
+
+
+def counts_of_a_workbook(rows: int, folder: Path) -> Counted:
+    file = folder / f"list-{rows}.xlsx"
+    with Workbook(file) as book:
+        sheet = book.add_worksheet()
+        for number, row in enumerate(csv.reader(people(rows).splitlines())):
+            sheet.write_row(number, 0, row)
+    with counting() as counted:
+        done = check(file, Mapping.parse(MAPPING), keep=False)
+    assert done.rows == rows
+    return counted

@@ -170,8 +170,12 @@ def test_a_list_that_was_imported_is_not_worked_out_again(tmp_path: Path) -> Non
     people = [(f"pessoa{n}", "A", "Poá") for n in range(12)]
     night: Night = (people, MAPPING, State.ACCEPTED, frozenset())
     with open_ledger(tmp_path) as ledger:
-        worked_out = [one_night(ledger, night, n, recalls=True).worked_out for n in range(3)]
+        worked_out = [one_night(ledger, night, n, recalls=True).worked_out for n in range(2)]
+        with counting() as counted:
+            worked_out.append(one_night(ledger, night, 2, recalls=True).worked_out)
     assert worked_out == [13, 1, 1]  # of 12 people and a wrong row
+    # for five batches: the wrong row, all that are known, and the choice among duplicates
+    assert counted.all["record_rows"] == 3
 
 
 def test_cells_that_changed_places_are_others(tmp_path: Path) -> None:

@@ -250,7 +250,7 @@ class Run(Protocol):
         before each row, so it must be cheap.
         """
 
-    # reading, before the first row is sent: `plan.planner.RowLog`
+    # reading, before the first row is sent: `plan.row_log.RowLog`
 
     def record_input(self, file: int, table: Input) -> None:
         """Record one table of the input."""

@@ -13,7 +13,7 @@ from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
@@ -35,6 +35,7 @@ from rdimport.prepare.encode import DECLINED, GRANTED, Merger, compared
 if TYPE_CHECKING:
     from rdimport.destination.rdstation.custom_fields import CustomFields
     from rdimport.mapping import Mapping
+    from rdimport.plan.row_log import RowLog
     from rdimport.plan.spool import Spool
     from rdimport.source import Table
 
@@ -42,42 +43,6 @@ PAYLOAD: Final = "__rdimport_payload__"
 WARNINGS: Final = "__rdimport_warnings__"
 _NAME: Final = "conversion_identifier"
 _OURS: Final = (FILE, ROW, IDENTITY, EARLIER, VERSION, PAYLOAD, SOURCE, WARNINGS)
-
-
-class RowLog(Protocol):
-    """Records the results of rows: in the ledger for a run, in memory for a check."""
-
-    def record_input(self, file: int, table: Input) -> None:
-        """Record one table of the input."""
-
-    def record_rows(
-        self, rows: int, left_out: int, outcomes: Sequence[Outcome], already: int = 0
-    ) -> None:
-        """Record rows that were read, with the results of those that end without being sent. Of
-        rows imported `already`, only the number is recorded.
-        """
-
-    def count_filled(self, rows_by_field: Map[str, int]) -> None:
-        """Record how many spooled rows have a value in each field, zeros included."""
-
-    def count_suspects(self, cells_by_code: Map[str, int]) -> None:
-        """Record how many cells of sendable rows look wrong, by code."""
-
-    def note_corrections(self, corrections: Sequence[Correction]) -> None:
-        """Record which failed rows of earlier runs are corrected by rows of a failure report."""
-
-    def note_names(self, names: Names) -> None:
-        """Record under which conversion_identifier rows are sent, and how many are known under
-        it.
-        """
-
-    def adopt(self, payloads: Map[bytes, bytes], *, last: bool) -> None:
-        """Record payload hashes by identity for conversions that an older release sent. If a
-        conversion has several rows, the `last` or the first one counts.
-        """
-
-    def keep_adopted(self) -> None:
-        """All rows have been read: use the adopted hashes from now on."""
 
 
 @dataclass(slots=True)
@@ -193,10 +158,9 @@ class Planner:
             bounds.append(bind(self._mapping, table.columns, table.name, self._catalogue, origin))
         try:
             for number, (table, bound) in enumerate(zip(tables, bounds, strict=True)):
-                self._book.record_input(number, self._input(table))
                 self._plan.columns.append(table.columns)
                 self._plan.fields.append({t.field: bound.columns[t.name] for t in bound.targets})
-                for batch in table.batches():
+                for batch in self._batches(number, table):
                     self._read(batch, bound)
                     self._observer(RowsRead(table.name, batch.height))
                     if self._interrupted():
@@ -208,6 +172,19 @@ class Planner:
             self._plan.spool.written()
         self._book.keep_adopted()
         return self._plan
+
+    def _batches(self, number: int, table: Table) -> Iterator[pl.DataFrame]:
+        """The rows of a table. Its file is hashed once the first ones are there, while a thread
+        reads on.
+        """
+        batches = table.batches()
+        try:
+            first = next(batches, None)
+        finally:
+            self._book.record_input(number, self._input(table))
+        if first is not None:
+            yield first
+            yield from batches
 
     def _input(self, table: Table) -> Input:
         facts = table.facts

@@ -49,8 +49,8 @@ WOKEN = 1.7
 where something comes while a result is being written. Recorded: 1.0, on a busy machine 1.2."""
 
 PACED_STATEMENTS = 12
-"""What the ledger's thread may ask of SQLite for such a row. Recorded: 7.4 to 7.8, nine where no
-row comes while a result is being written."""
+"""What the ledger's thread may ask of SQLite for such a row. Recorded on a busy
+machine: 7.4 to 7.8."""
 
 PACED_WRITES = 24
 """Writes to files for such a row, as the system counts them: two for each page of the ledger's log,

@@ -156,6 +156,27 @@ def test_a_holder_hears_that_the_quota_is_another_ones(shared: Shared) -> None:
     until(lambda: shared.lost == ["acme"])
 
 
+def test_each_of_many_holders_in_one_process_hears_that_the_quota_is_another_ones(
+    shared: Shared,
+) -> None:
+    pacers: list[LeasedPacer] = []
+
+    def taken_over(account: str) -> bool:
+        shared.lapse()
+        try:
+            pacers.append(shared.pacer(account))
+        except LedgerBusyError:  # renewed meanwhile
+            return False
+        return True
+
+    accounts = ["acme", "lua", "mar", "sol"]
+    for account in accounts:
+        until(lambda next_one=account: taken_over(next_one))
+    for pacer in pacers:
+        pacer.hold(shared.clock.monotonic(), 5.0)
+    until(lambda: sorted(shared.lost) == accounts[:-1])
+
+
 def test_one_account_that_is_locked_keeps_no_other_lease_from_being_renewed(
     shared: Shared, postgres: Server
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from threading import Event, Lock, Thread
 from typing import Final
@@ -34,13 +34,14 @@ WITH free AS (SELECT l.quota FROM rdimport.lease l
     FOR UPDATE OF l SKIP LOCKED)
 UPDATE rdimport.lease l SET until = clock_timestamp() + make_interval(secs => %(seconds)s),
     {_KEPT.format(standing="g.standing")}
-FROM unnest(%(quotas)s::bytea[], %(standings)s::bytea[]) AS g(quota, standing), free
-WHERE l.quota = g.quota AND l.quota = free.quota RETURNING l.quota
+FROM unnest(%(quotas)s::bytea[], %(epochs)s::bigint[], %(standings)s::bytea[])
+    AS g(quota, epoch, standing), free
+WHERE l.quota = g.quota AND l.epoch = g.epoch AND l.quota = free.quota RETURNING l.quota, l.epoch
 """
 """Skips leases whose row another session has locked, as that session may be frozen."""
 
 _STILL_OURS: Final = """
-SELECT quota FROM rdimport.lease
+SELECT quota, epoch FROM rdimport.lease
 JOIN unnest(%s::bytea[], %s::bigint[]) AS g(quota, epoch) USING (quota, epoch)
 """
 _RELEASE: Final = f"""
@@ -169,32 +170,33 @@ class Renewer:
     def _renew(self, some: Collection[Held]) -> None:
         with self._asking:
             with self._changing:  # what was let go of since is not taken again
-                leases = {held.lease.quota: held for held in self._held.intersection(some)}
+                ours = list(self._held.intersection(some))
             asked = boottime()
             try:
-                done, ours = self._renewed(leases)
+                done, kept = self._renewed(ours)
             except LedgerError:  # tried again; until then the others see them run out
                 self._session.close()
                 return
-        for quota, held in leases.items():
-            if quota in done:
+        for held in ours:
+            if held.lease in done:
                 held.renewed(asked)
-            elif quota not in ours:
+            elif held.lease not in kept:
                 held.lost()
 
-    def _renewed(self, leases: Mapping[bytes, Held]) -> tuple[set[bytes], set[bytes]]:
-        """Renew leases, given by quota. Returns the quotas of those that were renewed, and of those
-        that no other process has taken.
+    def _renewed(self, ours: Sequence[Held]) -> tuple[set[Lease], set[Lease]]:
+        """Renew leases. Returns those that were renewed, and those that nobody has taken since: of
+        one quota, this process may hold the next one already.
         """
-        if not leases:
+        if not ours:
             return set(), set()
-        quotas, epochs = list(leases), [held.lease.epoch for held in leases.values()]
-        standings = [held.standing for held in leases.values()]
+        quotas, epochs = [held.lease.quota for held in ours], [held.lease.epoch for held in ours]
+        standings = [held.standing for held in ours]
         values = {"quotas": quotas, "epochs": epochs, "standings": standings, "seconds": SECONDS}
-        done = {quota for (quota,) in self._session.change(_RENEW, values)}
-        if len(done) == len(leases):
+        done = {Lease(*found) for found in self._session.change(_RENEW, values)}
+        if len(done) == len(ours):
             return done, done
-        return done, {quota for (quota,) in self._session.query(_STILL_OURS, (quotas, epochs))}
+        kept = self._session.query(_STILL_OURS, (quotas, epochs))
+        return done, {Lease(*found) for found in kept}
 
 
 _RENEWERS: Final[dict[Address, Renewer]] = {}

@@ -17,6 +17,7 @@ from rdimport.ledger.sqlite.content import take
 from rdimport.ledger.sqlite.files import FILE_NAME, connect, read_only
 from rdimport.ledger.sqlite.key import FindKey, no_key
 from rdimport.ledger.sqlite.ledger import SqliteLedger
+from rdimport.ledger.sqlite.safety import see_that_it_is_ours
 from rdimport.ledger.sqlite.schema import (
     ENDS,
     VERSION,
@@ -137,7 +138,10 @@ class SqliteStore:
         return ledger
 
     def hold(self, account: str) -> AbstractContextManager[lock.Held]:
-        """Hold the account's lock. Raises LedgerBusyError naming the run that holds it."""
+        """Hold the account's lock. Raises LedgerBusyError naming the run that holds it, LedgerError
+        for a state directory in which another user's runs could not open our lock file.
+        """
+        see_that_it_is_ours(self._path)
         return lock.locked(self._state_dir, account, self._who_has)
 
     def hold_of_quota(self, name: str, account: str, destination: str) -> None:
@@ -148,7 +152,10 @@ class SqliteStore:
         return is_locked(self._state_dir, account)
 
     def nobody_at_work(self) -> AbstractContextManager[bool]:
-        """Hold the locks of all accounts; yields whether that was possible."""
+        """Hold the locks of all accounts; yields whether that was possible. Raises LedgerError as
+        `hold` does.
+        """
+        see_that_it_is_ours(self._path)
         return nobody_at_work(self._state_dir)
 
     def put_away(self) -> list[Path]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
+from pathlib import Path
+
 import pytest
 
-from rdimport.core.shell import for_powershell
+from rdimport.core.shell import for_powershell, installing
 
 
 @pytest.mark.parametrize(
@@ -28,3 +32,20 @@ from rdimport.core.shell import for_powershell
 def test_a_word_is_one_word_in_powershell(word: str, typed: str) -> None:
     """By its rules of quoting; no PowerShell has run them."""
     assert for_powershell(["rdimport", word]) == f"rdimport {typed}"
+
+
+@pytest.mark.parametrize(
+    ("left", "begins"),
+    [
+        ("uv-receipt.toml", f"uv pip install --python {shlex.quote(sys.executable)} "),
+        ("pipx_metadata.json", "pipx runpip rdimport install "),
+        ("pyvenv.cfg", f"{shlex.quote(sys.executable)} -m pip install "),
+    ],
+)
+def test_an_extra_is_installed_to_where_the_program_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: str, begins: str
+) -> None:
+    """By what uv and pipx leave in the environments that they make."""
+    (tmp_path / left).touch()
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    assert installing("fleet") == begins + "'rdimport[fleet]'"

@@ -11,6 +11,7 @@ from rdimport.cli.arguments import SharedArguments
 from rdimport.config import Settings
 from rdimport.core.errors import ExitCode, LedgerError, UsageError
 from rdimport.core.messages import _
+from rdimport.core.shell import installing
 from rdimport.ledger import Store, fleet_of, store_of
 
 
@@ -42,7 +43,7 @@ def library() -> ModuleType:
                 "A ledger in PostgreSQL needs a library that is not installed: {error}.",
                 error=error,
             ),
-            _("Install it with: pip install 'rdimport[fleet]'"),
+            _("Install it with: {command}", command=installing("fleet")),
         ) from error
     return fleet
 

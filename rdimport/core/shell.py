@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -42,6 +43,18 @@ def with_key(key: str, words: Sequence[str]) -> str:
     if os.name == "nt":  # PowerShell syntax
         return f'$env:RDIMPORT_API_KEY="{key}"; {joined(words)}'
     return f"RDIMPORT_API_KEY={shlex.quote(key)} {joined(words)}"
+
+
+def installing(extra: str) -> str:
+    """The command that adds an extra of ours to where this program is: `pip` alone may be that of
+    another Python.
+    """
+    named, place = f"rdimport[{extra}]", Path(sys.prefix)
+    if (place / "uv-receipt.toml").exists():
+        return joined(["uv", "pip", "install", "--python", sys.executable, named])
+    if (place / "pipx_metadata.json").exists():
+        return joined(["pipx", "runpip", "rdimport", "install", named])
+    return joined([sys.executable, "-m", "pip", "install", named])
 
 
 def whole(name: str, base: str = "") -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rdimport.core.errors import UsageError
 from rdimport.core.messages import _
+from rdimport.core.shell import installing
 from rdimport.ledger.port import Ledger, Store
 from rdimport.ledger.postgres.address import is_address, is_specified, key_of, new_key
 from rdimport.ledger.sqlite.store import SqliteStore
@@ -89,7 +90,7 @@ def _shared(url: str, key: str | None) -> PostgresStore:
                 "A ledger in PostgreSQL needs a library that is not installed: {error}.",
                 error=error,
             ),
-            _("Install it with: pip install 'rdimport[fleet]'"),
+            _("Install it with: {command}", command=installing("fleet")),
         ) from error
     return PostgresStore(url, key)
 

@@ -11,6 +11,7 @@ from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
 from rdimport.core.messages import _
+from rdimport.core.shell import installing
 from rdimport.notify.rules import Message
 
 _TAKES: Final = 20.0
@@ -59,7 +60,11 @@ def _send(name: str, address: str, message: Message) -> str:
             return _("Notification {name}: apprise does not know this kind of address.", name=name)
         sent = messenger.notify(title=message.title, body=message.body)
     except ImportError:
-        return _("Notification {name}: install rdimport[notify] to send it.", name=name)
+        return _(
+            "Notification {name} needs a library that is not installed. Install it with: {command}",
+            name=name,
+            command=installing("notify"),
+        )
     except Exception as error:  # noqa: BLE001  whatever a service's plug-in raises
         kind = type(error).__name__
         return _("Notification {name} was not sent: {error}.", name=name, error=kind)

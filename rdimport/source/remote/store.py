@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from rdimport.core.errors import SourceError
 from rdimport.core.messages import _
+from rdimport.core.shell import installing
 from rdimport.destination.address import is_loopback
 
 _PIECE: Final = 1 << 20
@@ -22,7 +23,7 @@ def fetch(address: str, name: str, into: BinaryIO, most: int) -> str:
     except ImportError:
         raise SourceError(
             _("{name} is read with the library obstore, which is not installed.", name=name),
-            _("Install it: pip install 'rdimport[s3]'."),
+            _("Install it with: {command}", command=installing("s3")),
         ) from None
     bucket, key = _bucket_and_key(address, name)
     try:

@@ -237,6 +237,34 @@ def test_the_double_of_a_refused_row_is_sent_by_the_next_run_unless_both_were_on
         assert [p["name"] for p in desk.arrived()] == ["Ana"] * later.get("accepted", 0)
 
 
+@pytest.mark.parametrize("change", ["skip", "send"])
+def test_a_check_that_keeps_no_payloads_knows_what_a_run_would_do(
+    tmp_path: Path, change: str
+) -> None:
+    people = ["a@exemplo.com.br,Ana,,", "b@exemplo.com.br,Bia,,", f"c@exemplo.com.br,{'C' * 40},,"]
+    with running(SandboxOptions(port=0, plan="none", max_length=20)) as box:
+        desk = Desk(box, tmp_path)
+        assert counts(desk.run(*people, change=change)) == {"accepted": 2, "refused": 1}
+        changed = [people[0], "b@exemplo.com.br,Bea,,", *people[2:]]
+        for rows in (people, changed, [*people[:2], "c@exemplo.com.br,Caio,,"]):
+            (tmp_path / "list.csv").write_text("\n".join(["email,name,city,tags", *rows]) + "\n")
+            checked = [
+                api.check(
+                    [str(tmp_path / "list.csv")],
+                    Mapping.parse(MAPPING.format(duplicate="last", change=change)),
+                    to=RDStation(box.api_key, base_url=box.base_url, account=str(tmp_path)),
+                    state_dir=tmp_path / "state",
+                    keep=keep,
+                )
+                for keep in (False, True)
+            ]
+            quick, whole = ((done.counts, done.to_send) for done in checked)
+            assert quick == whole
+            done = counts(desk.run(*rows, change=change))
+            assert whole[0][State.REFUSED] == (rows[2] == people[2])
+            assert whole[1] == done.get("accepted", 0)
+
+
 def test_one_endpoint_is_one_however_its_address_is_spelt() -> None:
     spellings = (
         "https://API.rd.services",

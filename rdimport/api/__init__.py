@@ -135,7 +135,7 @@ def check(
             observer=observer,
             look=preview.add,
             today=today(SystemClock()),
-            payloads=spool is not None or known is not None,
+            payloads=spool is not None or not_proved,
         ).make(tables)
         missed = known.unrecognised(book.names, tables) if known and not new_identity else ()
     to_send = plan.at_most(limit)

@@ -40,6 +40,9 @@ _HASHED: Final = 8
 """Bytes of a payload's hash. Hashes written by an older release are longer (`ledger.upgrade`)."""
 
 
+Encode = Callable[[pl.Series], pl.Series]
+"""Maps rows, by their `ROW`, to their payloads."""
+
 Absent = Callable[[pl.Series, pl.Series], pl.Series]
 """Maps payloads and the times of their requests to whether they are known not to have arrived."""
 
@@ -87,17 +90,20 @@ class SendHistory:
         """The `IDENTITY` of rows, from the texts that make them the same conversion."""
         return pl.Series(IDENTITY, self.digests(texts.to_list(), 16), pl.Binary)
 
-    def part(self, rows: pl.DataFrame, cells: pl.DataFrame, *, whole: bool) -> Known:
+    def part(
+        self, rows: pl.DataFrame, cells: pl.DataFrame, *, whole: bool, encode: Encode | None = None
+    ) -> Known:
         """Split the rows of a batch by what is known about them.
 
         `rows` has `FILE`, `ROW`, `IDENTITY`, `EARLIER` and `payload`; `cells` has `ROW` and the
-        source's columns. Payloads are compared only if they are `whole`, i.e. already merged.
+        source's columns. Payloads are compared only if they are `whole`, i.e. already merged; where
+        there are none, they are those of `encode`.
         """
         either = pl.concat([rows[IDENTITY], rows[EARLIER].drop_nulls().alias(IDENTITY)])
         known = self.known(either)
         if known.is_empty():
             return _all_new(rows)
-        seen = self._compared(rows, known, whole=whole)
+        seen = self._compared(rows, known, whole=whole, encode=encode)
         adopted = seen.filter("adopted").select(pl.col(_SENT_AS).alias(IDENTITY), PAYLOAD_HASH)
         recognised = seen.filter(pl.col("state").is_not_null())[ROW]
         by_earlier = seen.filter(pl.col(_SENT_AS).eq(pl.col(EARLIER)))[ROW]
@@ -112,7 +118,9 @@ class SendHistory:
             by_earlier=by_earlier,
         )
 
-    def _compared(self, rows: pl.DataFrame, known: pl.DataFrame, *, whole: bool) -> pl.DataFrame:
+    def _compared(
+        self, rows: pl.DataFrame, known: pl.DataFrame, *, whole: bool, encode: Encode | None
+    ) -> pl.DataFrame:
         """The rows with what is known about each (null if nothing), and `PAYLOAD_HASH`.
 
         Boolean columns: `same`, the payload is that of the last time; `denied`, it is the one that
@@ -121,7 +129,7 @@ class SendHistory:
         was = known.rename({"identity": _SENT_AS, "payload": "was"})
         seen = rows.with_columns(_sent_as(known["identity"]).alias(_SENT_AS))
         seen = seen.join(was, on=_SENT_AS, how="left", maintain_order="left")
-        seen = seen.with_columns(pl.Series(PAYLOAD_HASH, self._payloads(seen), pl.Binary))
+        seen = seen.with_columns(pl.Series(PAYLOAD_HASH, self._payloads(seen, encode), pl.Binary))
         now = pl.col(PAYLOAD_HASH)
         adopted = pl.col("was").bin.size().gt(_HASHED) & whole & self.changed
         denied = pl.col("state").eq(State.ACCEPTED) & pl.col("refused").eq(now)
@@ -152,12 +160,17 @@ class SendHistory:
             own.then("version").fill_null(0).alias(VERSION),
         )
 
-    def _payloads(self, seen: pl.DataFrame) -> list[bytes | None]:
-        """Hashes of the payloads of rows that were sent before; only these are compared."""
-        sent = [i for i, state in enumerate(seen["state"]) if state is not None]
-        payloads = [
-            compared(payload, self.about) for payload in seen["payload"].gather(sent).to_list()
-        ]
+    def _payloads(self, seen: pl.DataFrame, encode: Encode | None) -> list[bytes | None]:
+        """Hashes of the payloads of rows that were sent before and depend on whether they have
+        changed: only these are compared.
+        """
+        state = pl.col("state")
+        depend = state.is_not_null() if self.changed else state.eq(State.REFUSED)
+        sent = seen.select(depend.fill_null(value=False).arg_true()).to_series()
+        texts = seen["payload"].gather(sent)
+        if encode is not None and texts.null_count():
+            texts = encode(seen[ROW].gather(sent))
+        payloads = [compared(payload, self.about) for payload in texts.to_list()]
         found: list[bytes | None] = [None] * seen.height
         for i, digest in zip(sent, self.digests(payloads, 8), strict=True):
             found[i] = digest

@@ -224,7 +224,7 @@ class Planner:
         cells = batch.drop(FILE, DEFECT)
         whole = self._mapping.on_duplicate != "merge"
         identified = self._identified(prepared)
-        known = self._memory.part(identified, cells, whole=whole)
+        known = self._memory.part(identified, cells, whole=whole, encode=prepared.encoded)
         prepared, known, kept = self._suppression.keep_back(prepared, known)
         if self._corrections is not None:
             self._note_corrections(self._corrections.made(identified, cells, bound.table))

@@ -80,6 +80,12 @@ class Prepared:
         wanted = self.cells.bound.targets
         return good.select(**filled(wanted), **by_status(wanted)).row(0, named=True)
 
+    def encoded(self, rows: pl.Series) -> pl.Series:
+        """The payloads of some sendable rows, given by their `ROW`."""
+        some = pl.DataFrame({ROW: rows}).join(self.good, on=ROW, how="left", maintain_order="left")
+        bound = self.cells.bound
+        return some.select(payload(bound.targets, bound.mapping).alias(PAYLOAD)).to_series()
+
     def sent_earlier(self, rows: pl.Series) -> Prepared:
         """A copy with a warning for each of `rows` that an earlier release sent to a different
         address than the one read from it now.
@@ -108,8 +114,8 @@ class Prepared:
 def prepare(batch: pl.DataFrame, bound: Bound, *, payloads: bool = True) -> Prepared:
     """Clean, validate and encode one batch of the table that the mapping is bound to.
 
-    Without `payloads`, which a check without a ledger does not need, only batches that may have a
-    row that is too large are encoded; the payloads of others are null.
+    Without `payloads`, which a check does not keep, only batches that may have a row that is too
+    large are encoded; the payloads of others are null.
 
     `batch` has `schemas.ORIGIN` and the table's columns, all of type String, with nulls for empty
     cells. Raises Bug if a row got lost.

@@ -28,20 +28,25 @@ _HAS_SENT: Final = (
 )
 
 
+_DESTINATION: Final = """
+SELECT id, account FROM rdimport.destination WHERE identity = %s FOR NO KEY UPDATE
+"""
+
+
 def destination_of(db: Connection, named: str, record: RunRecord) -> tuple[int, str]:
     """The number of a destination, created if it is new, and its account's name. Two runs of one
     account begin one after the other.
     """
-    db.execute(
-        "INSERT INTO rdimport.destination (identity, endpoint, account) VALUES (%s, %s, %s)"
-        " ON CONFLICT (identity) DO NOTHING",
-        (named, spelt(named, record.base_url, record.account), record.account),
-    )
-    ((number, account),) = db.execute(
-        "SELECT id, account FROM rdimport.destination WHERE identity = %s FOR NO KEY UPDATE",
-        (named,),
-    ).fetchall()
-    return number, account
+    found = db.execute(_DESTINATION, (named,)).fetchone()
+    if found is None:
+        db.execute(
+            "INSERT INTO rdimport.destination (identity, endpoint, account) VALUES (%s, %s, %s)"
+            " ON CONFLICT (identity) DO NOTHING",
+            (named, spelt(named, record.base_url, record.account), record.account),
+        )
+        ((number, account),) = db.execute(_DESTINATION, (named,)).fetchall()
+        found = number, account
+    return found[0], found[1]
 
 
 def claims(db: Connection, destination: int) -> list[int]:

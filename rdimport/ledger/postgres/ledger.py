@@ -188,8 +188,9 @@ class PostgresLedger:
             recover(db, where, turn.epoch)
             settle(AccountBooks(db), claims(db, where))
             made = db.execute(
-                "INSERT INTO rdimport.run (name, destination, process, started_at, facts, epoch)"
-                " VALUES (%s, %s, %s, %s, %s, %s) RETURNING id",
+                "WITH made AS (INSERT INTO rdimport.run (name, destination, process, started_at,"
+                " facts, epoch) VALUES (%s, %s, %s, %s, %s, %s) RETURNING id)"
+                " INSERT INTO rdimport.written SELECT id, 0, NULL, '' FROM made RETURNING run",
                 (
                     name,
                     where,
@@ -200,7 +201,6 @@ class PostgresLedger:
                 ),
             ).fetchall()
             number = int(made[0][0])
-            db.execute("INSERT INTO rdimport.written VALUES (%s, 0, NULL, '')", (number,))
             if key_claim is not None and alone:
                 claim(AccountBooks(db), where, number, started_at, key_claim)
             elif key_claim is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, LiteralString
 
 from rdimport.core.errors import Bug, ExitCode
 from rdimport.core.row import FAILED, State
@@ -15,7 +15,7 @@ from rdimport.ledger.postgres.accounts import AccountBooks
 from rdimport.ledger.postgres.database import Database
 from rdimport.ledger.postgres.earlier_runs import ResendBooks
 from rdimport.ledger.postgres.run_reader import RunReader
-from rdimport.ledger.postgres.session import SILENCE
+from rdimport.ledger.postgres.session import SILENCE, Connection
 from rdimport.ledger.postgres.writes import Writes
 from rdimport.ledger.records import Counters, Ending, Input, Outcome, RowResult, SendAttempt
 from rdimport.ledger.resends import begun as resends_begun
@@ -27,6 +27,20 @@ if TYPE_CHECKING:
     from rdimport.ledger.holds import Held
     from rdimport.ledger.postgres.lease import Lease
 
+_INPUT: Final = "INSERT INTO rdimport.input VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+_FILLED: Final = """
+INSERT INTO rdimport.filled AS f SELECT %s, * FROM unnest(%s::text[], %s::int[])
+ON CONFLICT (run, field) DO UPDATE SET rows = f.rows + excluded.rows
+"""
+_SUSPECT: Final = """
+INSERT INTO rdimport.suspect AS s SELECT %s, * FROM unnest(%s::text[], %s::int[])
+ON CONFLICT (run, code) DO UPDATE SET cells = s.cells + excluded.cells
+"""
+_NAMED: Final = """
+INSERT INTO rdimport.named AS n VALUES (%s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (folded, run, exact, fields)
+DO UPDATE SET new = n.new + excluded.new, known = n.known + excluded.known
+"""
 _LONGER: Final = 8
 """Bytes of a payload's hash; those of release 0.1.0 have one more."""
 
@@ -47,6 +61,10 @@ class PostgresRun(RunReader):
         super().__init__(ledger, number, destination, name)
         self._held = held
         self._adopted: dict[bytes, bytes] = {}
+        self._unwritten: list[tuple[LiteralString, Sequence[Sequence[object]]]] = []
+        """Statements about the plan, written with the next rows, or before anything is read: each
+        transaction waits for the disk, and a worker plans hundreds of runs at once.
+        """
         self._written: Writes | None = None
         if turn is not None:
             self._written = Writes(
@@ -79,11 +97,25 @@ class PostgresRun(RunReader):
 
     def record_input(self, file: int, table: Input) -> None:
         """Record one table of the input."""
-        with self.ledger.transaction(SILENCE) as db:
-            db.execute(
-                "INSERT INTO rdimport.input VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-                (self.number, file, *input_line(table)),
-            )
+        self._unwritten.append((_INPUT, [(self.number, file, *input_line(table))]))
+
+    def _write_plan(self, db: Connection) -> None:
+        for statement, lines in self._unwritten:
+            if len(lines) == 1:
+                db.execute(statement, lines[0])
+            else:
+                with db.cursor() as cursor:
+                    cursor.executemany(statement, lines)
+        self._unwritten.clear()
+
+    def _see_written(self) -> None:
+        if self._unwritten:
+            with self.ledger.transaction(SILENCE) as db:
+                self._write_plan(db)
+
+    def _ask(self, sql: LiteralString, **values: object) -> list[tuple[Any, ...]]:
+        self._see_written()
+        return super()._ask(sql, **values)
 
     def record_rows(
         self, rows: int, left_out: int, outcomes: Sequence[Outcome], already: int = 0
@@ -94,6 +126,7 @@ class PostgresRun(RunReader):
         """
         with self.ledger.transaction(SILENCE) as db:
             self._writes.record(db, outcomes)  # locks the account and conversions first
+            self._write_plan(db)
             if already:
                 self._writes.tally(db, State.ALREADY_IMPORTED, already)
             db.execute(
@@ -104,35 +137,20 @@ class PostgresRun(RunReader):
 
     def count_filled(self, rows_by_field: Mapping[str, int]) -> None:
         """Record how many spooled rows have a value in each field, zeros included."""
-        with self.ledger.transaction(SILENCE) as db:
-            db.execute(
-                "INSERT INTO rdimport.filled AS f SELECT %s, * FROM unnest(%s::text[], %s::int[])"
-                " ON CONFLICT (run, field) DO UPDATE SET rows = f.rows + excluded.rows",
-                (self.number, list(rows_by_field), list(rows_by_field.values())),
-            )
+        values = (self.number, list(rows_by_field), list(rows_by_field.values()))
+        self._unwritten.append((_FILLED, [values]))
 
     def count_suspects(self, cells_by_code: Mapping[str, int]) -> None:
         """Record how many cells of sendable rows look wrong, by code."""
-        if not cells_by_code:
-            return
-        with self.ledger.transaction(SILENCE) as db:
-            db.execute(
-                "INSERT INTO rdimport.suspect AS s SELECT %s, * FROM unnest(%s::text[], %s::int[])"
-                " ON CONFLICT (run, code) DO UPDATE SET cells = s.cells + excluded.cells",
-                (self.number, list(cells_by_code), list(cells_by_code.values())),
-            )
+        if cells_by_code:
+            values = (self.number, list(cells_by_code), list(cells_by_code.values()))
+            self._unwritten.append((_SUSPECT, [values]))
 
     def note_names(self, names: Names) -> None:
         """Record under which conversion_identifier rows are sent, and how many are known under
         it.
         """
-        with self.ledger.transaction(SILENCE) as db, db.cursor() as cursor:
-            cursor.executemany(
-                "INSERT INTO rdimport.named AS n VALUES (%s, %s, %s, %s, %s, %s, %s)"
-                " ON CONFLICT (folded, run, exact, fields)"
-                " DO UPDATE SET new = n.new + excluded.new, known = n.known + excluded.known",
-                noted(self.ledger.key, self.number, names),
-            )
+        self._unwritten.append((_NAMED, noted(self.ledger.key, self.number, names)))
         self._keep_names(names)
 
     def adopt(self, payloads: Mapping[bytes, bytes], *, last: bool) -> None:
@@ -144,6 +162,7 @@ class PostgresRun(RunReader):
 
     def keep_adopted(self) -> None:
         """Compare those conversions with these hashes from now on."""
+        self._see_written()
         if not self._adopted:
             return
         with self.ledger.transaction(SILENCE) as db:
@@ -207,6 +226,7 @@ class PostgresRun(RunReader):
         known; `found` is stored with the user's settings.
         """
         with self.ledger.transaction(SILENCE) as db:
+            self._write_plan(db)
             settle(AccountBooks(db), [self.number])
             ((text,),) = db.execute(
                 "SELECT facts FROM rdimport.run WHERE id = %s FOR UPDATE", (self.number,)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
+from weakref import WeakKeyDictionary
 
 from rdimport.core.errors import LedgerError
 from rdimport.core.messages import _
@@ -184,7 +185,7 @@ checkpoint stays the old one for a while.
 """
 
 _PLACE: Final = """
-SELECT (SELECT oid FROM pg_database WHERE datname = current_database()) || '/' ||
+(SELECT oid FROM pg_database WHERE datname = current_database()) || '/' ||
     'rdimport.conversion'::regclass::oid
 """
 _SYSTEM: Final = "SELECT system_identifier::text FROM pg_control_system()"
@@ -192,6 +193,17 @@ _MAY_ASK: Final = "SELECT has_function_privilege('pg_control_system()', 'execute
 """Which tables of which server these are. A standby has the same; what is restored from a dump, or
 made from a template, has others.
 """
+
+
+_SYSTEMS: Final[WeakKeyDictionary[Connection, str]] = WeakKeyDictionary()
+"""The end of a place, which stays the same as long as a connection to the server itself."""
+
+_STANDING: Final = """
+current_setting('fsync'), current_setting('full_page_writes'),
+    current_setting('synchronous_standby_names'), array(SELECT sync_state FROM pg_stat_replication
+    WHERE coalesce(state, '') <> 'backup' AND application_name IS DISTINCT FROM 'pg_basebackup')
+"""
+"""The fields of `Standing`. A base backup under way is no standby."""
 
 
 class Standing(NamedTuple):
@@ -227,18 +239,9 @@ def weakness(found: Standing) -> str:
     return ""
 
 
-def refuse_weak(session: Session) -> None:
+def refuse_weak(session: Session, found: Standing | None = None) -> None:
     """Raise LedgerError for a database that may lose acknowledged commits."""
-    ((fsync, pages, names),) = session.query(
-        "SELECT current_setting('fsync'), current_setting('full_page_writes'),"
-        " current_setting('synchronous_standby_names')"
-    )
-    standbys = session.query(  # a base backup under way is no standby
-        "SELECT sync_state FROM pg_stat_replication"
-        " WHERE coalesce(state, '') <> 'backup'"
-        " AND application_name IS DISTINCT FROM 'pg_basebackup'"
-    )
-    why = weakness(Standing(fsync, pages, names, [state for (state,) in standbys]))
+    why = weakness(found or Standing(*session.query(f"SELECT {_STANDING}")[0]))
     if why:
         raise LedgerError(
             _(
@@ -344,20 +347,38 @@ def timeline(session: Session) -> str:
     return str(now)
 
 
-def see_place(session: Session) -> None:
-    """Raise LedgerLostError if these tables are a copy of those that were created."""
-    found = session.query("SELECT value FROM rdimport.setting WHERE name = 'place'")
-    with session.transaction() as db:
-        now = _place(db)
-    if found and found[0][0] != now:
+def see_all(session: Session, noted: str) -> None:
+    """Raise LedgerError if the database may lose acknowledged commits, LedgerLostError if these
+    tables are a copy of those that were created, or the timeline is not the one that was `noted`.
+    """
+    ((*standing, place, was, now),) = session.query(
+        f"SELECT {_STANDING}, {_PLACE}, (SELECT value FROM rdimport.setting WHERE name = 'place'),"
+        f" {TIMELINE}"
+    )
+    refuse_weak(session, Standing(*standing))
+    if was is not None and was != place + _system(session):
         raise restored(session.address)
+    see_timeline(session.address, noted, now)
+
+
+def _system(session: Session) -> str:
+    """The end of a place: which server it is, where this user may ask."""
+    db = session.connection
+    known = None if session.pooled else _SYSTEMS.get(db)
+    if known is None:
+        with session.transaction() as db:
+            known = _SYSTEMS[db] = _asked_system(db)
+    return known
+
+
+def _asked_system(db: Connection) -> str:
+    if db.execute(_MAY_ASK).fetchone() != (True,):
+        return ""
+    return "".join(f"/{value}" for value in db.execute(_SYSTEM).fetchone() or ())
 
 
 def _place(db: Connection) -> str:
-    asked = [_PLACE]
-    if db.execute(_MAY_ASK).fetchone() == (True,):
-        asked.append(_SYSTEM)
-    return "/".join(str(value) for one in asked for value in db.execute(one).fetchone() or ())
+    return "".join(db.execute(f"SELECT {_PLACE}").fetchone() or ()) + _asked_system(db)
 
 
 def _note_place(db: Connection) -> None:

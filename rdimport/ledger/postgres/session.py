@@ -191,6 +191,14 @@ class Session:
 
         Raises LedgerError, also if the database is silent for `SILENCE` seconds.
         """
+        with explained(self.address):
+            db = self.connection
+            if not self.pooled:  # by itself it is a transaction
+                self._warnings.clear()
+                with self.watched(db, SILENCE):
+                    done = db.execute(sql, values)
+                self.committed()
+                return done.fetchall() if done.description else []
         with self.transaction(SILENCE) as db:
             done = db.execute(sql, values)
             return done.fetchall() if done.description else []

@@ -62,10 +62,10 @@ class PostgresStore:
         with ExitStack() as unless_open:
             session = unless_open.enter_context(Session(self._address))
             noted = schema.see(session, self.key, trusting=trusting)
-            schema.refuse_weak(session)
-            if not trusting:
-                schema.see_place(session)
-                schema.see_timeline(self._address, noted, schema.timeline(session))
+            if trusting:
+                schema.refuse_weak(session)
+            else:
+                schema.see_all(session, noted)
             unless_open.pop_all()
         return PostgresLedger(session, self.key, noted)
 

@@ -166,7 +166,7 @@ class Writes:
             "claims": bool(write.begun),
             "flying": self._flying(write),
         }
-        if len(accepted) < len(write.ended):
+        if len(accepted) < len(write.ended) > 1:
             self._lock(db, write.ended)
         done = [db.execute(sql.WRITE, {**self._ours, **given, **write.counted, **guard})]
         if reverted:

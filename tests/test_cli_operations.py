@@ -222,6 +222,30 @@ def test_a_canary_sends_a_few_rows_and_says_what_to_look_for(
     assert "email, name" in done.out
 
 
+@pytest.mark.parametrize(
+    ("option", "word", "stopped"),
+    [("--canary", "trial sent", "canary"), ("--limit", "limit reached", "limit")],
+)
+def test_a_run_that_sent_as_many_rows_as_asked_has_not_failed(
+    desk: Desk, list_of_six: list[str], option: str, word: str, stopped: str
+) -> None:
+    desk.here(*list_of_six, "--quota", "none", option, 2)
+    told = desk.here("status", "--check")
+    assert (told.code, word in told.out) == (1, True)
+    assert "1 with rows that need attention, 0 failed" in told.out
+    assert "It sent as many rows as asked." in desk.here("status").out
+    desk.here("status", "--html", "status.html")
+    page = (desk.home / "status.html").read_text(encoding="utf-8")
+    *_others, tonight = re.findall(r'<li title="[^"]*"><span class="mark (\w+)"', page)
+    assert tonight == "rows"
+    assert word in page
+    (job,) = desk.here("status", "--json").summary["jobs"]
+    assert (job["verdict"], job["run"]["where"]) == (1, "stopped")
+    assert (job["run"]["stopped_because"], job["run"]["exit_code"]) == (stopped, 3)
+    desk.here(*list_of_six, "--quota", "none")
+    assert word not in desk.here("status", "--check").out
+
+
 def test_the_log_file_has_one_event_per_line_and_names_nobody(
     desk: Desk, list_of_six: list[str]
 ) -> None:

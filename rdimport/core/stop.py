@@ -1,6 +1,7 @@
 """Reasons for which a run stops early."""
 
 from enum import StrEnum
+from typing import Final
 
 
 class StopReason(StrEnum):
@@ -20,3 +21,7 @@ class StopReason(StrEnum):
     MAX_DURATION = "max_duration"
     LIMIT = "limit"
     CANARY = "canary"
+
+
+AS_ASKED: Final = frozenset({StopReason.CANARY, StopReason.LIMIT})
+"""Reasons that are no failure: the run sent as many rows as its options allow."""

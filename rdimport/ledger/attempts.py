@@ -39,6 +39,7 @@ class Latest(NamedTuple):
     """The time when a run last ended with no row left to do."""
     exit_code: int | None = None
     """The exit code; None if it has not ended."""
+    stopped_because: str | None = None
 
 
 class Line(NamedTuple):
@@ -53,6 +54,7 @@ class Line(NamedTuple):
     run: str | None
     attempt: Attempt | None
     batch: str
+    stopped_because: str | None = None
 
 
 def kept(attempt: Attempt) -> str:
@@ -113,7 +115,10 @@ def _latest(lines: Iterable[Line]) -> Iterator[tuple[Line, Latest]]:
             found[known] = line
     for known, line in found.items():
         success = fine.get(known)
-        yield line, Latest(*line[:3], line.run, line.attempt, success, line.code)
+        yield (
+            line,
+            Latest(*line[:3], line.run, line.attempt, success, line.code, line.stopped_because),
+        )
 
 
 def _counts_more(older: Line, newer: Line) -> bool:

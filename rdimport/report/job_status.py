@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from rdimport.core.errors import ExitCode
 from rdimport.core.row import State
+from rdimport.core.stop import AS_ASKED
 from rdimport.ledger import Attempt, Latest, Ledger
 from rdimport.report.run_status import RunStatus, named
 
@@ -106,7 +107,7 @@ def _verdict(run: RunStatus) -> int:
         return FINE
     if run.where == "finished":
         return NEEDS_A_PERSON if run.exit_code == ExitCode.FAILED_ROWS else FINE
-    return FAILED
+    return NEEDS_A_PERSON if run.stopped_because in AS_ASKED else FAILED
 
 
 def _attempted(attempt: Attempt) -> RunStatus:

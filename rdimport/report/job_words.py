@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from rdimport.core.messages import _, language, ngettext, untranslated
+from rdimport.core.stop import StopReason
 from rdimport.report.job_status import FAILED, FINE, JobStatus
 from rdimport.report.words import Words
 
@@ -17,6 +18,11 @@ _ANSWERS: Final = {
     "busy": untranslated("account in use"),
     "killed": untranslated("killed"),
     "stopped": untranslated("stopped"),
+}
+
+_AS_ASKED: Final[dict[str, str]] = {
+    StopReason.CANARY: untranslated("trial sent"),
+    StopReason.LIMIT: untranslated("limit reached"),
 }
 
 
@@ -33,7 +39,8 @@ def answer(status: JobStatus) -> str:
         return _("too long ago")
     if status.run.where == "finished" and status.verdict != FINE:
         return _("some rows failed")
-    return _(_ANSWERS[status.run.where])
+    run = status.run
+    return _(_AS_ASKED.get(run.stopped_because or "", _ANSWERS[run.where]))
 
 
 def age(status: JobStatus) -> str:

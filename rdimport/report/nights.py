@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from rdimport.core.errors import ExitCode
 from rdimport.core.names import fold
+from rdimport.core.stop import AS_ASKED
 from rdimport.ledger import Latest, Ledger
 
 NIGHTS: Final = 30
@@ -62,4 +63,6 @@ _KINDS: Final = {ExitCode.DONE: 0, ExitCode.FAILED_ROWS: 1}
 
 def _kind(ended: Latest) -> int:
     """0 worked, 1 rows need attention, 2 failed: stopped, killed, or never got the ledger."""
+    if ended.stopped_because in AS_ASKED:
+        return 1
     return 2 if ended.exit_code is None else _KINDS.get(ExitCode(ended.exit_code), 2)

@@ -9,6 +9,7 @@ from rdimport.cli.screen.layout import counts, printable, width, wrapped
 from rdimport.core.messages import _, language, untranslated
 from rdimport.core.messages.written import second, short
 from rdimport.core.row import FAILED, State
+from rdimport.core.stop import AS_ASKED
 from rdimport.report.run_status import RunStatus
 from rdimport.report.words import Words
 
@@ -111,6 +112,8 @@ def _answer(run: RunStatus) -> str:
         return _("It is in progress.")
     if run.where == "failed":
         return _("It did not work: nothing was sent.")
+    if run.stopped_because in AS_ASKED:
+        return _("It sent as many rows as asked.")
     if run.counts[State.PENDING] or run.where != "finished":
         return _("It did not finish.")
     if any(run.counts[state] for state in FAILED):

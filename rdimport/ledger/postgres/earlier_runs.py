@@ -96,12 +96,12 @@ def note_attempt(ledger: Database, attempt: Attempt) -> None:
 
 def lines(ledger: Database) -> Iterator[Line]:
     """All runs and attempts, reduced to what the comparison needs."""
-    for account, job, mapping, begun, ended, code, run, batch in ledger.query(
+    for account, job, mapping, begun, ended, code, run, batch, stopped in ledger.query(
         "SELECT facts::json ->> 'account', coalesce(facts::json ->> 'job', ''),"
         " coalesce(facts::json ->> 'mapping', ''), started_at, finished_at, exit_code, name,"
-        " coalesce(facts::json ->> 'batch', '') FROM rdimport.run"
+        " coalesce(facts::json ->> 'batch', ''), stopped_because FROM rdimport.run"
         " WHERE NOT coalesce((facts::json ->> 'sandbox')::boolean, false)"
     ):
-        yield Line(account, job, mapping, begun, ended, code, run, None, batch)
+        yield Line(account, job, mapping, begun, ended, code, run, None, batch, stopped)
     for values in ledger.query("SELECT at, account, job, exit_code, facts FROM rdimport.attempt"):
         yield line_of(*values)

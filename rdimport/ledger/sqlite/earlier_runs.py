@@ -96,12 +96,12 @@ def note_attempt(ledger: Database, attempt: Attempt) -> None:
 
 def lines(ledger: Database) -> Iterator[Line]:
     """All runs and attempts, reduced to what the comparison needs."""
-    for account, job, mapping, begun, ended, code, run, batch in ledger.query(
+    for account, job, mapping, begun, ended, code, run, batch, stopped in ledger.query(
         "SELECT facts ->> '$.account', coalesce(facts ->> '$.job', ''),"
         " coalesce(facts ->> '$.mapping', ''), started_at, finished_at, exit_code, name,"
-        " coalesce(facts ->> '$.batch', '') FROM run"
+        " coalesce(facts ->> '$.batch', ''), stopped_because FROM run"
         " WHERE NOT coalesce(facts ->> '$.sandbox', 0)"
     ):
-        yield Line(account, job, mapping, begun, ended, code, run, None, batch)
+        yield Line(account, job, mapping, begun, ended, code, run, None, batch, stopped)
     for values in ledger.query("SELECT at, account, job, exit_code, facts FROM attempt"):
         yield line_of(*values)

@@ -93,7 +93,7 @@ def _key() -> Iterator[str]:
     """The legend of the nights."""
     meanings = (
         ("fine", _("worked")),
-        ("rows", _("some rows failed")),
+        ("rows", _("some rows need attention")),
         ("failed", _("did not work")),
         ("none", _("nothing ran")),
     )
@@ -148,7 +148,11 @@ def _night(one: Night) -> str:
     """A night in words: `27 Nov–28 Nov: 2 worked, 1 failed`."""
     parts = (
         ngettext("{number} worked", "{number} worked", one.worked) if one.worked else "",
-        ngettext("{number} with failed rows", "{number} with failed rows", one.rows)
+        ngettext(
+            "{number} with rows that need attention",
+            "{number} with rows that need attention",
+            one.rows,
+        )
         if one.rows
         else "",
         ngettext("{number} failed", "{number} failed", one.failed) if one.failed else "",

@@ -19,7 +19,7 @@ _ENDED = {
     ExitCode.NOTHING_SENT: untranslated("nothing was sent"),
     ExitCode.STOPPED: untranslated("stopped before the end"),
     ExitCode.BUG: untranslated("a bug in rdimport"),
-    ExitCode.BUSY: untranslated("another run of this account is at work"),
+    ExitCode.BUSY: untranslated("another run of this account is in progress"),
 }
 
 

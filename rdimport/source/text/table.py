@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 CHUNK: Final = 4 << 20
 """Bytes decoded and split at a time; bounds memory however wide the rows are."""
 
-_AHEAD: Final = 3
-"""Chunks read while those before them are used: the ledger's hashes take the time of several."""
+_AHEAD: Final = 2
+"""Chunks read while the one before them is used; each takes about 10 MB."""
 
 _MOST_LINES: Final = 500_000
 """Lines split at a time: very short rows take many times their size in memory."""

@@ -34,6 +34,7 @@ def is_running(pid: str) -> bool:
     return state not in "ZX"
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="the system tells no process of its parent")
 def test_a_killed_test_run_leaves_no_server_and_no_command_behind(tmp_path: Path) -> None:
     words = [sys.executable, "-c", STARTS, str(tmp_path)]

@@ -34,12 +34,6 @@ def office(tmp_path: Path, box: RunningSandbox) -> Office:
     return Office(tmp_path, box)
 
 
-@pytest.fixture(scope="session")
-def profile(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """LibreOffice's own settings, made once."""
-    return tmp_path_factory.mktemp("libreoffice")
-
-
 class Program:
     """LibreOffice, which opens a file and saves it under another name."""
 
@@ -54,9 +48,11 @@ class Program:
         return target / f"{file.stem}.{kind.partition(':')[0]}"
 
 
-@pytest.fixture
-def program(profile: Path) -> Program:
-    trouble = office_trouble()
+@pytest.fixture(scope="session")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Program:
+    """LibreOffice with settings of its own, which it makes once."""
+    profile = tmp_path_factory.mktemp("libreoffice")
+    trouble = office_trouble(profile)
     if trouble is not None:
         pytest.skip(trouble)
     return Program(profile)

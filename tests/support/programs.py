@@ -6,7 +6,6 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -33,8 +32,7 @@ def convert(profile: Path, *words: str) -> None:
     )
 
 
-@cache
-def office_trouble() -> str | None:
+def office_trouble(profile: Path) -> str | None:
     """Why LibreOffice cannot be used, found out by a conversion: its exit code is 0 either way."""
     if OFFICE is None:
         return "LibreOffice (soffice) is not installed"
@@ -42,7 +40,7 @@ def office_trouble() -> str | None:
         file = Path(folder) / "probe.csv"
         file.write_text("a;b\n1;2\n", encoding="utf-8")
         try:
-            convert(Path(folder) / "profile", "--convert-to", "xlsx", "--outdir", folder, str(file))
+            convert(profile, "--convert-to", "xlsx", "--outdir", folder, str(file))
         except (OSError, subprocess.SubprocessError) as error:
             return f"LibreOffice is installed but does not work: {error}"
         if not file.with_suffix(".xlsx").is_file():

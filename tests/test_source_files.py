@@ -57,6 +57,19 @@ def test_a_pattern_names_its_files_in_order_and_rows_know_their_file(tmp_path: P
     assert [set(next(table.batches())[FILE]) for table in tables] == [{0}, {1}, {2}]
 
 
+@pytest.mark.parametrize("name", ["~leads.csv", "~$leads.csv"])
+def test_a_name_that_begins_with_a_tilde_is_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / name).write_bytes(LEADS)
+    monkeypatch.chdir(tmp_path)
+    assert read(Path(name)) == [ROWS]
+    with pytest.raises(SourceError, match="does not exist"):
+        read(Path("~nobody at all/leads.csv"))
+    with pytest.raises(SourceError, match="No file"):
+        read(Path("~nobody at all/*.csv"))
+
+
 @pytest.mark.parametrize("data", [LEADS, XLSX.read_bytes(), gzip.compress(LEADS, mtime=0)])
 def test_standard_input_can_be_any_kind_of_file(data: bytes) -> None:
     code = (

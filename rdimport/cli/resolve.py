@@ -24,7 +24,7 @@ from rdimport.cli.arguments import (
 from rdimport.core.address import is_address
 from rdimport.core.errors import UsageError
 from rdimport.core.messages import _
-from rdimport.core.shell import STDIN, whole
+from rdimport.core.shell import STDIN, at_home, whole
 
 if TYPE_CHECKING:
     from rdimport.cli.log import LogFile
@@ -151,7 +151,7 @@ def _read_by(args: CheckArguments) -> list[str]:
 
 def _is(path: Path, name: str) -> bool:
     """Whether a path is this file, or fits this pattern."""
-    given = Path(name).expanduser()
+    given = at_home(name)
     try:
         return given.samefile(path)
     except (OSError, ValueError):  # one of them is not there
@@ -164,7 +164,7 @@ def refuse_what_is_not_there(args: RunArguments) -> None:
     from rdimport.source import open_tables  # noqa: PLC0415
 
     for name in args.files:
-        if name != STDIN and not is_address(name) and not Path(name).expanduser().exists():
+        if name != STDIN and not is_address(name) and not at_home(name).exists():
             open_tables([name])
     if not args.mapping.exists():
         Mapping.load(args.mapping)

@@ -22,6 +22,7 @@ from rdimport.core.address import is_address, masked
 from rdimport.core.messages import _, untranslated
 from rdimport.core.names import fold
 from rdimport.core.quota import Quota
+from rdimport.core.shell import at_home
 from rdimport.destination.own_endpoint import Meaning
 from rdimport.notify.rules import Rule
 
@@ -300,7 +301,7 @@ class Settings(_Table):
 
     def path(self, text: str) -> Path:
         """An absolute path for a path in the settings."""
-        return self._folder / Path(text).expanduser()
+        return self._folder / at_home(text)
 
     def word(self, name: str) -> str:
         """A list as named on a command line: an absolute path, or an address."""

@@ -15,6 +15,7 @@ from rdimport.config.reading import parse, read
 from rdimport.core.errors import UsageError
 from rdimport.core.messages import _
 from rdimport.core.names import fold
+from rdimport.core.shell import at_home
 
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -124,7 +125,7 @@ def _near(name: str | Path, folder: Path) -> str:
     """A path relative to the folder of the settings, if it is inside; an address is unchanged."""
     if "://" in str(name):
         return _quoted(str(name))
-    whole = Path(os.path.abspath(Path(name).expanduser()))  # noqa: PTH100  a pattern stays one
+    whole = Path(os.path.abspath(at_home(name)))  # noqa: PTH100  a pattern stays one
     inside = whole.relative_to(folder) if whole.is_relative_to(folder) else whole
     return _quoted(str(inside))
 

@@ -1,4 +1,4 @@
-"""Quotes commands for pasting into a shell."""
+"""Quotes commands for pasting into a shell, and reads `~` as one does."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import shlex
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -64,5 +65,16 @@ def whole(name: str, base: str = "") -> str:
     """
     if name == STDIN or is_address(name):
         return masked(name)
-    path = Path(name).expanduser() if name.startswith("~/") else Path(name)
-    return str(Path(base, path).absolute())
+    return str(Path(base, at_home(name)).absolute())
+
+
+def at_home(name: str | Path) -> Path:
+    """The path, where it begins with `~/` in the user's folder. `~leads.csv` is a name like others,
+    unless it is that of a user.
+    """
+    path = Path(name)
+    if os.name == "nt" and path.parts[:1] != ("~",):  # it would take any name for a user's
+        return path
+    with suppress(RuntimeError):  # no such user
+        return path.expanduser()
+    return path

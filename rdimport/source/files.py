@@ -21,6 +21,7 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, cast
 from rdimport.core.address import is_address, shown
 from rdimport.core.errors import SourceError
 from rdimport.core.messages import _, untranslated
+from rdimport.core.shell import at_home
 from rdimport.core.visible import is_utf8
 from rdimport.source import remote
 from rdimport.source.limits import MOST_RATIO, MOST_WHOLE, UNPACKED_FREE
@@ -258,7 +259,7 @@ def _named(path: str, hints: Hints) -> list[InputFile]:
         return [_downloaded(path, hints)]
     if path == STDIN:
         return [_spooled(_("standard input"), sys.stdin.buffer)]
-    plain = InputFile(path, Path(path).expanduser())
+    plain = InputFile(path, at_home(path))
     within = _within(path)
     if within:
         return [within]
@@ -337,9 +338,9 @@ class _Open:
 def _within(path: str) -> InputFile | None:
     """Split a path that leads into a file, into that file and the member's name."""
     for parent in list(Path(path).parents)[:-1]:
-        if parent.expanduser().is_file():
+        if at_home(parent).is_file():
             member = Path(path).relative_to(parent).as_posix()
-            return InputFile(str(parent), parent.expanduser(), member=member)
+            return InputFile(str(parent), at_home(parent), member=member)
     return None
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
+
+from rdimport.core.shell import at_home
 
 
 def fingerprint(name: str) -> str:
     """A hash of a file's bytes; empty for anything but a regular file."""
-    path = Path(name).expanduser()
+    path = at_home(name)
     try:
         if not path.is_file():
             return ""

@@ -126,8 +126,10 @@ def test_a_moment_that_nobody_saw_is_skipped_after_an_hour(
     assert at.here("worker", "--once").code == 0
     assert not box.requests
     at.due(timedelta(minutes=55))
-    assert at.here("worker", "--once").code == 0
+    done = at.here("worker", "--once", "--quiet")
+    assert (done.code, done.out, done.err) == (0, "", ""), "cron mails what is printed"
     assert sum(at.arrived().values()) == 2 * 3
+    assert at.here("fleet", "drain").out == "There is no worker.\n"
 
 
 def test_a_worker_without_a_ledger_or_with_an_unreadable_time_does_not_begin(

@@ -260,6 +260,7 @@ class WorkerArguments(SharedArguments):
     config: Path | None
     slots: int
     once: bool
+    quiet: bool
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)

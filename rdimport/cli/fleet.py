@@ -85,6 +85,8 @@ def _order(args: FleetOrderArguments) -> None:
         if args.action == "drain":
             known = [one.name for one in fleet.workers() if not one.is_silent]
             _refuse_unknown(args.names, known)
+            if not known:
+                say([_("There is no worker.")])
             for name in args.names or known:
                 fleet.drain(name)
                 say([_("Worker {name} takes no more jobs, and ends.", name=name)])

@@ -48,6 +48,7 @@ def worker(to: argparse.ArgumentParser) -> None:
     to.add_argument(
         "--once", action="store_true", help=_("run what is due or waiting now, then stop; for cron")
     )
+    to.add_argument("--quiet", action="store_true", help=_("print only what needs attention"))
 
 
 def _settings(to: argparse.ArgumentParser) -> None:

@@ -51,17 +51,19 @@ def _execute(args: WorkerArguments) -> int:
             print_error(f"{job}: {error}")
             return _as_end_of(error)
         with speaking:
-            one_job.show(ended, quiet=False)
+            one_job.show(ended, quiet=args.quiet)
             flush_output()
         return _as_end(ended)
 
     worker = fleet.Worker(url, args.slots, plans, run_job, on_end=_tell, on_trouble=print_error)
-    shown = fleet_needs.store(url)
-    say([_("Worker {name} takes jobs from {where}.", name=worker.name, where=shown)])
-    flush_output()
+    if not args.quiet:
+        shown = fleet_needs.store(url)
+        say([_("Worker {name} takes jobs from {where}.", name=worker.name, where=shown)])
+        flush_output()
     with fleet_needs.queue_explained(url), cleaned_once():
         worker.run(once=args.once)
-    say([_("Worker {name} has ended.", name=worker.name)])
+    if not args.quiet:
+        say([_("Worker {name} has ended.", name=worker.name)])
     return ExitCode.DONE
 
 

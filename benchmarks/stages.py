@@ -6,7 +6,7 @@ The run is the one of bench.py, and its stages are the own time of each module's
 makes everything dearer, small functions most, so the shares are a guide and bench.py has the
 figures. A check is a few large steps: they are taken one after the other, each by its CPU time,
 without a profiler. Then the same check as it is, the next batch read while this one is planned:
-what each thread does of it; and the same rows as a workbook.
+what each thread does of it; the same rows as a workbook; and what a list costs that is known.
 """
 
 from __future__ import annotations
@@ -33,9 +33,12 @@ from receiver import receiving
 from rdimport import api
 from rdimport.core.row import State
 from rdimport.destination.rdstation.endpoint import RDStation
+from rdimport.ledger.sqlite.run import SqliteRun
 from rdimport.mapping import Mapping
 from rdimport.plan.duplicates import UNCHANGED, Index
 from rdimport.plan.history import EmptyHistory
+from rdimport.plan.known_rows import LONG, KnownRows
+from rdimport.plan.planner import Planner
 from rdimport.prepare import bind, cells, prepare
 from rdimport.prepare.preview import Preview
 from rdimport.prepare.validate import failures
@@ -148,7 +151,7 @@ def print_overlap(rows: int) -> None:
                 return
             yield item
 
-    table.ahead = lambda items, name: kept(timed(items), name)
+    table.ahead = lambda items, name, most: kept(timed(items), name, most)
     with tempfile.TemporaryDirectory() as name:
         file, mapping = lists.write(Path(name), rows, 0.01)
         wall, cpu, own = time.monotonic(), time.process_time(), time.thread_time()
@@ -193,9 +196,44 @@ def print_workbook(rows: int) -> None:
         print()
 
 
+def print_known(rows: int) -> None:
+    """The stages of a run over rows that an earlier one has sent. What is read meanwhile counts for
+    the stage beside it.
+    """
+    spent: Counter[str] = Counter()
+
+    def timed(owner: type, name: str, stage: str) -> None:
+        work = getattr(owner, name)
+
+        def measured(*args: Any) -> Any:
+            start, inside = time.process_time(), spent.total()
+            try:
+                return work(*args)
+            finally:
+                spent[stage] += time.process_time() - start - (spent.total() - inside)
+
+        setattr(owner, name, measured)
+
+    with tempfile.TemporaryDirectory() as name, receiving() as receiver:
+        to = RDStation("benchmark", base_url=receiver.base_url)
+        carry_out(Path(name), to, rows, None)
+        timed(SqliteRun, "sources", "load what is known")
+        timed(KnownRows, "_sources", "hash cells")
+        timed(KnownRows, "part", "look up")
+        timed(Planner, "make", "read, and what is done beside it")
+        start = time.process_time()
+        carry_out(Path(name), to, rows, None)
+        whole = time.process_time() - start
+    spent["begin, record the end, report"] = whole - spent.total()
+    print(f"| a run of {rows:,} known rows | share | µs per row |\n|---|---:|---:|")
+    for part, seconds in spent.items():
+        print(f"| {part} | {seconds / whole:.0%} | {1e6 * seconds / rows:.2f} |")
+    print()
+
+
 def carry_out(folder: Path, to: RDStation, rows: int, quota: str | None) -> int:
-    """A run in a folder of its own; returns how many rows were accepted."""
-    folder.mkdir()
+    """A run in a folder; returns how many rows were accepted."""
+    folder.mkdir(exist_ok=True)
     file, mapping = lists.write(folder, rows)
     done = asyncio.run(
         api.run_async(
@@ -251,6 +289,7 @@ def main() -> None:
     print_workbook(to_check)
     print_run(int(sys.argv[1]) if len(sys.argv) > 1 else 5_000, None)
     print_run(100, "500/min")
+    print_known(max(LONG, to_check // 4))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ def fleet_actions(to: argparse.ArgumentParser) -> Iterator[argparse.ArgumentPars
     actions = to.add_subparsers(dest="action", required=True, metavar="ACTION")
     for name, text, whom, what in (
         ("init", _(_MAKE), "", ""),
-        ("status", _("what workers and accounts do"), "", ""),
+        ("status", _("what workers and accounts are doing"), "", ""),
         ("pause", _("pause the jobs of an account"), "ACCOUNT", _("accounts")),
         ("resume", _("resume the jobs of an account"), "ACCOUNT", _("accounts")),
         ("drain", _("let workers finish and stop"), "WORKER", _("workers (all)")),

@@ -296,7 +296,7 @@ def _forget(to: argparse.ArgumentParser) -> None:
 def _ledger(to: argparse.ArgumentParser) -> None:
     actions = to.add_subparsers(dest="action", required=True, metavar="ACTION")
     for name, text in (
-        ("check", _("check that the ledger is whole")),
+        ("check", _("check that the ledger is sound")),
         ("copy", _("make a consistent copy, even while a run is in progress")),
         ("accept", _("continue with an older or another ledger, knowing what it does not know")),
         ("new", _("move what is left of a ledger aside and start over: everyone is sent again")),

@@ -178,4 +178,4 @@ def _show(
     elif found:
         say(job_table.lines(found))
     else:
-        say([_("There is no known run in {place}.", place=store)])
+        say([_("No runs were found in {place}.", place=store)])

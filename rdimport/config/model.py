@@ -113,8 +113,10 @@ class _Table(BaseModel):
 class ApiKey(_Table):
     """The location of an API key, never the key itself. Exactly one field is set."""
 
-    env: Text | None = Field(default=None, description="environment variable that holds it")
-    file: Text | None = Field(default=None, description="file that holds it, readable by you only")
+    env: Text | None = Field(default=None, description="environment variable that contains it")
+    file: Text | None = Field(
+        default=None, description="file that contains it, readable by you only"
+    )
     keyring: bool | None = Field(
         default=None, description="`true`: in the system's keyring under the account's name"
     )
@@ -134,8 +136,10 @@ class ApiKey(_Table):
 class Address(_Table):
     """The location of a secret address. Exactly one field is set."""
 
-    env: Text | None = Field(default=None, description="environment variable that holds it")
-    file: Text | None = Field(default=None, description="file that holds it, readable by you only")
+    env: Text | None = Field(default=None, description="environment variable that contains it")
+    file: Text | None = Field(
+        default=None, description="file that contains it, readable by you only"
+    )
     command: Paths | None = Field(default=None, description="program that prints it")
 
     @model_validator(mode="after")
@@ -190,7 +194,7 @@ class Common(_Table):
         ),
     )
     full_report: bool | None = Field(
-        default=None, description="`true`: report.html shows personal data as it is"
+        default=None, description="`true`: report.html shows personal data unmasked"
     )
 
 
@@ -241,7 +245,7 @@ class Job(Common):
         "`jobs run`",
     )
     move_done: Text | None = Field(
-        default=None, description="folder that gets lists that were imported whole"
+        default=None, description="folder that gets lists that were imported completely"
     )
     move_failed: Text | None = Field(
         default=None,

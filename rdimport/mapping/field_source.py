@@ -116,7 +116,7 @@ class Source(Section):
             known = ", ".join(self.origins)
             raise wrong(_("say where the value comes from: one of {known}", known=known))
         if self.values is None and "otherwise" in self.model_fields_set:
-            raise wrong(_("`otherwise` needs `values` beside it"))
+            raise wrong(_("`otherwise` needs `values`"))
         return self
 
     @property

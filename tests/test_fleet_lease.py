@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -47,6 +48,7 @@ class Shared:
         self.store: Store = store_of(self.url, KEY.hex())
         self.store.make()  # type: ignore[attr-defined]
         self.clock = SetClock()
+        self.began = time.monotonic()
         self.stack = ExitStack()
         self.lost: list[str] = []
 
@@ -57,6 +59,11 @@ class Shared:
         pacer = LeasedPacer(quota, held, self.clock.monotonic, lambda: self.lost.append(account))
         until(lambda: self.kept() is not None)
         return pacer
+
+    def about(self, seconds: float) -> object:
+        """So many seconds, or fewer by the time that has passed in the database meanwhile."""
+        half = (time.monotonic() - self.began) / 2
+        return pytest.approx(seconds - half, abs=half + 0.1)
 
     def let_go(self) -> None:
         self.stack.close()
@@ -95,7 +102,8 @@ def test_whoever_comes_next_goes_on_at_the_same_pace_in_the_same_window(shared: 
     assert first.interval > 1.5 * QUOTA.interval
     shared.let_go()
     successor = shared.pacer()
-    assert asdict(successor.state) == pytest.approx(asdict(first.state), abs=2.0)
+    was = {name: shared.about(value) for name, value in asdict(first.state).items()}
+    assert asdict(successor.state) == was
     assert successor.interval == first.interval
 
 
@@ -106,8 +114,8 @@ def test_a_pause_counts_for_whoever_comes_next_however_the_first_one_ended(share
     until(lambda: shared.kept() != before)
     shared.lapse()  # it is frozen, and lets go of nothing
     second = shared.pacer()
-    assert second.held(now()) == pytest.approx(40, abs=3)
-    assert second.wait(now()) == pytest.approx(40, abs=3)
+    assert second.held(now()) == shared.about(40)
+    assert second.wait(now()) == shared.about(40)
 
 
 @pytest.mark.parametrize(("used", "next_"), [(0, 5), (-20, 10)])
@@ -117,7 +125,7 @@ def test_a_slot_of_which_nothing_is_known_counts_as_used(
     slow, now = Quota(6, 60.0), shared.clock.monotonic()
     shared.pacer(quota=slow).acquire(now + used)
     shared.let_go()
-    assert shared.pacer(quota=slow).wait(now) == pytest.approx(next_, abs=1)
+    assert shared.pacer(quota=slow).wait(now) == shared.about(next_)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +144,7 @@ def test_a_slot_that_the_one_before_did_not_use_is_used(
     shared.let_go()
     shared.claimed("acme", ago)
     shared.claimed("lua", ago)
-    assert shared.pacer(of, quota=slow).wait(now) == pytest.approx(next_, abs=1.5)
+    assert shared.pacer(of, quota=slow).wait(now) == shared.about(next_)
 
 
 def test_two_accounts_with_one_key_never_send_at_the_same_time(shared: Shared) -> None:

@@ -8,10 +8,12 @@ import errno
 import os
 import re
 import shutil
+import sqlite3
 import string
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
@@ -400,6 +402,22 @@ def test_what_the_system_says_of_a_file_is_told_in_the_readers_language() -> Non
         said = gettext("{path}: cannot be read: {strerror}", path="a.yaml", strerror=gone)
     assert said == "a.yaml: não é possível ler: arquivo ou pasta não existe"
     assert gone in gettext("{path}: cannot be read: {strerror}", path="a.yaml", strerror=gone)
+
+
+def test_what_sqlite_says_of_a_file_is_told_in_the_readers_language(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "full", isolation_level=None)) as full:
+        full.execute("PRAGMA max_page_count = 1")
+        with pytest.raises(sqlite3.OperationalError) as error:
+            full.execute("CREATE TABLE t (x)")
+    with pytest.raises(sqlite3.OperationalError) as other:
+        sqlite3.connect(tmp_path / "nowhere" / "ledger")
+    sentence = "The ledger {path} cannot be used: {error}."
+    with speaking("pt-BR"):
+        said = [gettext(sentence, path="a", error=one.value) for one in (error, other)]
+    assert said == [
+        "Não é possível usar o registro a: não há espaço em disco.",
+        "Não é possível usar o registro a: não foi possível abrir o arquivo.",
+    ]
 
 
 DENIED = os.strerror(errno.EACCES)

@@ -67,8 +67,8 @@ def _one_shown(value: object, beside: Iterable[object]) -> object:
     """Text made visible; what the system says of a file in the reader's language too."""
     if isinstance(value, OSError) and value.strerror:
         return shown(_of_the_system(value, beside))
-    if isinstance(value, str) and value in SAID:
-        value = _said(value)
+    if isinstance(value, str | Exception) and str(value) in SAID:
+        value = _said(str(value))
     return shown(str(value)) if isinstance(value, str | Path) else value
 
 

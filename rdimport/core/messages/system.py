@@ -1,4 +1,4 @@
-"""What the operating system says of a file, in the reader's language: the most frequent of it."""
+"""What the operating system and SQLite say of a file most often, in the reader's language."""
 
 from __future__ import annotations
 
@@ -13,6 +13,15 @@ _IN_USE: Final = untranslated(
     "Permission denied, or another program such as Excel has it open: close it there"
 )
 """Windows denies both in the same words."""
+
+_SQLITE: Final = (
+    untranslated("database or disk is full"),
+    untranslated("attempt to write a readonly database"),
+    untranslated("unable to open database file"),
+    untranslated("disk I/O error"),
+    untranslated("database is locked"),
+)
+"""What SQLite says of a ledger's file, alike on every system."""
 
 
 def words(platform: str) -> dict[str, str]:
@@ -30,7 +39,7 @@ def words(platform: str) -> dict[str, str]:
         (errno.ENAMETOOLONG, untranslated("File name too long")),
         (errno.EADDRINUSE, untranslated("Address already in use")),
     )
-    return {os.strerror(number): text for number, text in known}
+    return {os.strerror(number): text for number, text in known} | {text: text for text in _SQLITE}
 
 
 SAID: Final = words(sys.platform)

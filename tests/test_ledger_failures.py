@@ -46,7 +46,7 @@ TESTS = {
     "failover to a synchronous standby": (
         "failover: a_run_goes_on_at_a_synchronous_standby_and_nothing_acknowledged_is_gone"
     ),
-    "the same, with no run at work": (
+    "the same, with no run in progress": (
         "failover: without_a_run_that_finds_its_last_note_nobody_goes_on_after_a_failover"
     ),
     "the database is restored": "failover: a_copy_of_the_tables_is_not_taken_for_them",

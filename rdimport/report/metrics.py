@@ -94,7 +94,7 @@ def write(path: Path, found: Sequence[JobStatus]) -> None:
         refuse_strangers(path, b"# HELP rdimport_")
         path.parent.mkdir(parents=True, exist_ok=True)
         number, half = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(number, "w", encoding="utf-8") as file:
+        with os.fdopen(number, "w", encoding="utf-8", newline="\n") as file:
             file.write(text(found))
         Path(half).chmod(0o644)
         Path(half).replace(path)

@@ -237,46 +237,47 @@ async def run_async(
 ) -> RunResult:
     """Import files: read, clean, validate, send, report. Running it again resumes.
 
-    A bad row never raises: the result has its state and what is wrong with it.
+    A bad row never raises: the result contains its state and what is wrong with it.
 
     files: paths, patterns, or `-` for standard input; one or several.
     mapping: a `Mapping`, or the path of a mapping file.
     to: endpoint, account and key, such as `RDStation(api_key)`.
-    quota: requests allowed, a `Quota` or text such as "120/min"; None: as fast as it answers. Its
-        `reserve` is a share that is left to other integrations.
-    state_dir: folder of the ledger; all runs of an account must use the same one. None: where the
-        command keeps it for this user.
-    ledger: address of a ledger in PostgreSQL that machines share; the state directory then keeps
-        only what a run works with.
+    quota: requests allowed, a `Quota` or text such as "120/min"; None: as fast as the endpoint
+        responds. Its `reserve` is the share left to other integrations.
+    state_dir: folder of the ledger; all runs of an account must use the same one. None: the
+        command's default for this user.
+    ledger: address of a ledger in PostgreSQL that machines share; the state directory then only
+        keeps what a run works with.
     ledger_key: of its hashes, 64 hexadecimal digits. None: from RDIMPORT_LEDGER_KEY, else a file.
     report_dir: gets a folder for each run.
     resend: states (uncertain, refused, accepted) whose rows are sent again.
     resend_now: uncertain rows also of a machine that was lost less than 15 minutes ago.
-    not_proved: uncertain rows only where a complete export, which `settle` has read, has them not.
+    not_proved: uncertain rows only if a complete export, read by `settle`, does not contain them.
     suppress: lists of people who must not be sent: their addresses, or the SHA-256 of these.
-    limit, canary: rows to send at most; whether they are a trial, which the report then says.
-    concurrency: requests open at once.
-    max_seconds, timeout, patience: seconds to spend, for one answer, for an endpoint that is down.
-    wait: seconds to wait for an account that another run is at work on.
-    hints: sheet, header row, delimiter or encoding, where they are not found out right.
-    custom_fields: those of the account. None: from the file that the mapping names, if it does.
+    limit, canary: maximum number of rows to send; whether they are a trial, as the report says.
+    concurrency: maximum number of open requests.
+    max_seconds, timeout, patience: seconds for the run, for a response, for an endpoint that is
+        down.
+    wait: seconds to wait for an account that another run is using.
+    hints: sheet, header row, delimiter or encoding, if they are not detected correctly.
+    custom_fields: those of the account. None: from the file that the mapping names, if any.
     on_event: called with each `Event`; the final numbers never come from events.
     lang, full_report: language of the report, `en` or `pt-BR`; whether it shows personal data.
     share_quota: runs of this user and machine with the same key share the quota.
     signals: SIGINT and SIGTERM stop the run in an orderly way (main thread only).
     stop: stops the run in an orderly way once it is asked to, from whatever thread.
-    transport: who sends the bytes: `lean` the direct sender, which uses connections again, `httpx`
-        over a new one each time, `auto` httpx up to ten requests a second.
-    sandbox: the endpoint lives for this run only.
+    transport: how to send: `lean`, the direct sender, which reuses connections; `httpx`, with a
+        new connection each time; `auto`, httpx up to ten requests per second.
+    sandbox: the endpoint exists for this run only.
     again, mapping_name, job: how the report names the command's options, the mapping and the job.
-    batch: what runs have in common that one start of a job made.
-    yes: an account's name that resembles another one's is meant so.
-    new_identity: rows are new although the mapping tells conversions apart in another way now.
-    agreed: hears of a run that leaves this machine before its first row does, and may refuse it.
+    batch: the common mark of the runs that one start of a job made.
+    yes: use the account's name even if it resembles another one.
+    new_identity: send even though the mapping now identifies conversions in another way.
+    agreed: called before the first row of a run leaves this machine; it may refuse the run.
     clock, chance: time and randomness, for tests.
 
     Raises MappingError, SourceError and UsageError when nothing was sent, LedgerBusyError when
-    another run of the account is at work, LedgerError when something could not be recorded.
+    another run of the account is in progress, LedgerError when something could not be recorded.
     """
     from random import SystemRandom  # noqa: PLC0415
 

@@ -59,11 +59,13 @@ def file_options(to: argparse._ActionsContainer) -> None:
         help=_("spreadsheets, or https:// and s3:// addresses of them; - is standard input"),
     )
     to.add_argument(
-        "--member", metavar="PATTERN", help=_("which list of an archive that contains several")
+        "--member", metavar="PATTERN", help=_("the list to read, if an archive contains several")
     )
     to.add_argument("--sheet", metavar="NAME", help=_("sheet of a workbook"))
-    to.add_argument("--delimiter", metavar="CHAR", help=_("of a text file; `tab` for a tab"))
-    to.add_argument("--encoding", metavar="NAME", help=_("of a text file, such as cp1252"))
+    to.add_argument(
+        "--delimiter", metavar="CHAR", help=_("delimiter of a text file; `tab` for a tab")
+    )
+    to.add_argument("--encoding", metavar="NAME", help=_("encoding of a text file, such as cp1252"))
     to.add_argument("--header-row", type=positive, metavar="N", help=_("row with the column names"))
 
 
@@ -86,7 +88,9 @@ def target_options(to: argparse.ArgumentParser) -> None:
         choices=("light", "basic", "pro", "advanced"),
         help=_("RD plan, which sets the quota: 120 a minute, advanced 500"),
     )
-    group.add_argument("--quota", metavar="N/min", help=_("or N/s, N/h, none (default: 120/min)"))
+    group.add_argument(
+        "--quota", metavar="N/min", help=_("quota: N/min, N/s, N/h or none (default: 120/min)")
+    )
     group.add_argument(
         "--reserve",
         metavar="SHARE",

@@ -195,7 +195,7 @@ def _init(to: argparse.ArgumentParser) -> None:
 
 
 def _status(to: argparse.ArgumentParser) -> None:
-    to.add_argument("run", nargs="?", metavar="RUN", help=_("one run in full"))
+    to.add_argument("run", nargs="?", metavar="RUN", help=_("show this run in full"))
     to.add_argument("--account", metavar="NAME", help=_("only this account"))
     to.add_argument("--job", metavar="NAME", help=_("only this job, or jobs matching this pattern"))
     since = _("only what ran in the last 24h or 7d")

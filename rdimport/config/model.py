@@ -255,8 +255,12 @@ class Job(Common):
     member: Text | None = Field(
         default=None, description="the list to read in an archive with several"
     )
-    delimiter: Text | None = Field(default=None, description="of a text file; `tab` for a tab")
-    encoding: Text | None = Field(default=None, description="of a text file, such as `cp1252`")
+    delimiter: Text | None = Field(
+        default=None, description="delimiter of a text file; `tab` for a tab"
+    )
+    encoding: Text | None = Field(
+        default=None, description="encoding of a text file, such as `cp1252`"
+    )
     header_row: int | None = Field(default=None, ge=1, description="row with the column names")
 
 

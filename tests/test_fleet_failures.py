@@ -25,11 +25,45 @@ from rdimport.core.errors import LedgerError
 from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
 
+HERE = Path(__file__).parent
+TABLE = HERE.parent / "docs" / "fleet.md"
+TESTS = {
+    "a worker is killed, or its machine": "failures: a_worker_is_killed_and_its_list_changes",
+    "a worker is killed while it puts": "killed: whoever_is_killed_between_two_effects",
+    "a worker is paused": "failures: a_worker_that_is_frozen_and_comes_back_claims_nothing_more",
+    "a worker loses its connection to RD": "failures: a_worker_that_loses_the_way_to_rd",
+    "the database is away, or": "failures: while_the_database_is_away_nothing_is_sent",
+    "the database is away when": "failures: a_worker_that_starts_while_the_database_is_away",
+    "two workers put in": "schedule: schedulers_that_see_one_moment_together_put_each_job_in_once",
+    "a person runs a job": "failures: a_person_who_runs_what_a_worker_is_at_is_told_so",
+    "clocks apart": "schedule: workers_with_clocks_apart_that_are_killed_and_begin_again",
+    "no worker at the moment": "worker: a_moment_that_nobody_saw_is_skipped_after_an_hour",
+    "the list changed": "failures: a_worker_is_killed_and_its_list_changes_before_another_one",
+    "one account's key is revoked": "failures: one_accounts_key_is_revoked_and_the_others_go_on",
+    "RD sends one account away": "failures: an_account_that_rd_sends_away_for_hours_goes_on_later",
+    "two accounts with one key": "lease: two_accounts_with_one_key_never_send_at_the_same_time",
+    "the ledger has forgotten": "failures: an_account_whose_ledger_has_forgotten_rows_rests",
+    "the queue's tables": "failures: the_queues_tables_are_lost",
+}
+"""By how a line begins: the file and the name of its test."""
+
 ROWS = 200
 _WAITING = """
 SELECT count(*) FROM pg_stat_activity
 WHERE wait_event_type = 'Lock' AND starts_with(application_name, 'rdimport')
 """
+
+
+def test_each_line_of_the_table_has_its_test() -> None:
+    table = TABLE.read_text(encoding="utf-8").partition("| failure |")[2].partition("\n\n")[0]
+    lines = [line[2:] for line in table.splitlines()[2:]]
+    found = [begin for line in lines for begin in TESTS if line.startswith(begin)]
+    assert sorted(found) == sorted(TESTS)
+    assert len(found) == len(lines)
+    for told in TESTS.values():
+        file, _, name = told.partition(": ")
+        tests = (HERE / f"test_fleet_{file}.py").read_text(encoding="utf-8")
+        assert f"def test_{name}" in tests, told
 
 
 @pytest.fixture

@@ -23,7 +23,6 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).parent))
 
 import receiver
-from ledgers import server_cpu
 from support.lists import MAPPING, people
 from support.postgres import Server, serving
 
@@ -50,7 +49,7 @@ def look(process: int, server: Server, database: str) -> Look:
     times = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     cpu = (int(times[11]) + int(times[12])) / _TICK
     rows = int(server.ask(_ROWS, database=database))
-    return Look(time.monotonic(), cpu, server_cpu(server), rows)
+    return Look(time.monotonic(), cpu, server.cpu(), rows)
 
 
 def status(process: int, name: str) -> int:

@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from hashlib import blake2b, md5
 from pathlib import Path
@@ -30,7 +30,7 @@ import polars as pl
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from support.postgres import Server, serving
+from support.postgres import serving
 
 from rdimport.core.row import State
 from rdimport.ledger import (
@@ -63,16 +63,6 @@ def rows(first: int, count: int) -> list[SendAttempt]:
         )
         for number in range(first, first + count)
     ]
-
-
-def server_cpu(server: Server) -> float:
-    """Seconds of CPU that the server's processes have used."""
-    ended = Path(f"/proc/{server.pid}/stat").read_text().rpartition(")")[2].split()[13:15]
-    total = sum(map(int, ended)) / TICKS
-    for process in [server.pid, *server.children()]:
-        with suppress(OSError):
-            total += int(Path(f"/proc/{process}/schedstat").read_text().split()[0]) / 1e9
-    return total
 
 
 @contextmanager
@@ -175,7 +165,7 @@ def grown(most: int) -> None:
                 with a_run(ledger, f"20261128-12000{number}-bbbb") as run:
                     ours, theirs = cost(
                         lambda: written(run, some, 16),  # noqa: B023
-                        lambda: server_cpu(server),
+                        server.cpu,
                         len(some),
                     )
                 print(f"{what}, groups of 16: {ours:.0f} + {theirs:.0f} µs")
@@ -229,7 +219,7 @@ def ledgers() -> Iterator[list[Kind]]:
         shared.make()
 
         def cpu() -> float:
-            return server_cpu(server)
+            return server.cpu()
 
         with (
             store_of(Path(home)).open() as one,

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import secrets
 import shutil
 import signal
@@ -25,7 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from subprocess import DEVNULL, Popen, TimeoutExpired
-from typing import Final
+from typing import Final, NamedTuple
 
 from support.cable import TO_CLIENT, TO_SERVER, Cable, cable
 from support.lists import MAPPING, people
@@ -98,6 +99,20 @@ class Death:
         return f"{self.leases} leases: half {self.half or 0:.1f}, all {self.seconds:.1f}"
 
 
+class Cpu(NamedTuple):
+    """Seconds of CPU: of all workers, of PostgreSQL, of the proof with its sandbox and cables."""
+
+    workers: float
+    server: float
+    proof: float
+
+
+def cpu_of(process: int) -> float:
+    """Seconds of CPU of a process that lives."""
+    used = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return sum(map(int, used)) / os.sysconf("SC_CLK_TCK")
+
+
 @dataclass
 class Fleet:
     """A folder with settings, lists and keys, and the workers that use it."""
@@ -110,6 +125,7 @@ class Fleet:
     workers: list[Worker] = field(default_factory=list)
     deaths: list[Death] = field(default_factory=list)
     perils: Counter[str] = field(default_factory=Counter)
+    used: list[Cpu] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.url = self.server.new_database()
@@ -155,6 +171,7 @@ class Fleet:
         (self.folder / "rdimport.toml").write_text("".join(settings))
         if self.do("fleet", "init"):
             sys.exit("no ledger could be made")
+        self._db = self.stack.enter_context(self.server.connect(self.database))
 
     def _start(self, url: str, *words: str, way: int = 0) -> Popen[bytes]:
         log = (self.folder / "workers.log").open("ab")
@@ -238,12 +255,22 @@ class Fleet:
 
     def leases(self, processes: list[int]) -> dict[int, int]:
         """How many leases each of these processes has, of accounts and of quotas."""
-        with self.server.connect(self.database) as db:
-            found = db.execute(
-                "SELECT process, count(*) FROM rdimport.lease WHERE process = ANY(%s) GROUP BY 1",
-                (processes,),
-            ).fetchall()
+        found = self._db.execute(
+            "SELECT process, count(*) FROM rdimport.lease WHERE process = ANY(%s) GROUP BY 1",
+            (processes,),
+        ).fetchall()
         return dict(found)
+
+    def cpu(self) -> Cpu:
+        """What was used by now."""
+        workers = sum(cpu_of(one.process.pid) for one in self.workers)
+        gone = resource.getrusage(resource.RUSAGE_CHILDREN)
+        ours = resource.getrusage(resource.RUSAGE_SELF)
+        return Cpu(
+            workers + gone.ru_utime + gone.ru_stime,
+            self.server.cpu(),
+            ours.ru_utime + ours.ru_stime,
+        )
 
     def mend(self, now: float) -> None:
         """Let go of what is over by now. Accounts that gave RD up go on at once."""
@@ -279,6 +306,7 @@ def play(fleet: Fleet) -> tuple[float, float]:
     while len({one["account"] for one in fleet.box.timeline()}) < told.accounts:
         time.sleep(1)
     began = time.time()
+    fleet.used.append(fleet.cpu())
     next_harm, ending = began + told.every, began + told.minutes * 60
     while time.time() < ending:
         time.sleep(0.5)
@@ -288,6 +316,7 @@ def play(fleet: Fleet) -> tuple[float, float]:
             next_harm += told.every
             fleet.harm(chance, time.time())
     ended = time.time()
+    fleet.used.append(fleet.cpu())
     fleet.end()
     return began, ended
 
@@ -331,6 +360,9 @@ def tell(fleet: Fleet, began: float, ended: float) -> int:
     counts = fleet.box.counts()
     share = 100 * counts["throttled"] / max(1, counts["requests"])
     print(f"429: {counts['throttled']} ({share:.2f} %)")
+    parts = [after - before for before, after in zip(*fleet.used, strict=True)]
+    cores = [f"{part / (ended - began):.2f}" for part in parts]
+    print("cores used by workers, PostgreSQL and the proof: " + ", ".join(cores))
     print("s until others had the accounts of a killed worker, and their quotas:")
     for one in fleet.deaths:
         print(f"  {one}")

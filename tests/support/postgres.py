@@ -224,6 +224,15 @@ class Server:
         listed = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
         return [int(one) for one in listed.read_text().split()]
 
+    def cpu(self) -> float:
+        """Seconds of CPU that its processes have used."""
+        ended = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[13:15]
+        total = sum(map(int, ended)) / os.sysconf("SC_CLK_TCK")
+        for process in [self.pid, *self.children()]:
+            with suppress(OSError):
+                total += int(Path(f"/proc/{process}/schedstat").read_text().split()[0]) / 1e9
+        return total
+
     def pause_standbys(self) -> None:
         """Stop what sends the log to standbys, as over a network that is cut."""
         for one in self.children():

@@ -193,10 +193,10 @@ def test_a_worker_that_starts_while_the_database_is_away_is_to_be_started_again(
 
 @pytest.mark.parametrize(
     ("port", "code", "why"),
-    [(free_port, 75, "cannot be reached"), (None, 2, "The queue cannot be asked")],
+    [(free_port, 75, "cannot be reached"), (None, 2, "The queue cannot be read")],
     ids=["the database went away", "its tables are gone"],
 )
-def test_a_queue_that_cannot_be_asked_says_whether_that_passes(
+def test_a_queue_that_cannot_be_read_says_whether_that_passes(
     postgres: Server, port: Callable[[], int] | None, code: int, why: str
 ) -> None:
     """Also where the database goes away after a worker has looked into the ledger."""

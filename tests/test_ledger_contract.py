@@ -544,6 +544,8 @@ def test_an_attempt_that_did_not_begin_is_noted(place: Place, ledger: Ledger) ->
     assert (latest.account, latest.job, latest.attempt) == ("acme", "feira", attempt)
     assert latest.last_success == NOW.isoformat()
     assert ledger.latest_of_jobs(since=at + timedelta(days=1)) == []
+    assert ledger.latest_of_jobs(job="feira") == [latest]
+    assert ledger.latest_of_jobs(job="outra") == []
     assert set(ledger.latest_by(lambda moment: moment.date())) == {NOW.date(), at.date()}
 
 

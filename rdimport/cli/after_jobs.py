@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from rdimport.report.job_status import JobStatus
 
 
-def known(store: Store) -> list[JobStatus]:
-    """The accounts and jobs in a ledger; none if it cannot be read."""
+def known(store: Store, job: str | None = None) -> list[JobStatus]:
+    """The accounts and jobs in a ledger, or those of one job; none if it cannot be read."""
     from rdimport.report.job_status import jobs  # noqa: PLC0415
 
     with suppress(RdimportError):
@@ -37,7 +37,7 @@ def known(store: Store) -> list[JobStatus]:
         if ledger is not None:
             with ledger:
                 now = SystemClock().now()
-                return list(jobs(ledger, store.is_held, now=now))
+                return list(jobs(ledger, store.is_held, now=now, job=job))
     return []
 
 
@@ -47,7 +47,7 @@ def ended_before(args: RunArguments, job: str) -> Ending | None:
 
     with suppress(RdimportError, ValueError):
         store = resolve.store(args)
-        same = [one for one in known(store) if one.job == job and _is_of(one, args)]
+        same = [one for one in known(store, job) if _is_of(one, args)]
         run = same[0].run if same else None
         if run is None or run.exit_code is None:
             return None

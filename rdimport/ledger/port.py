@@ -196,9 +196,9 @@ class Ledger(Protocol):
     def note_attempt(self, attempt: Attempt) -> None:
         """Record a run that ended before it began."""
 
-    def latest_of_jobs(self, since: datetime | None = None) -> list[Latest]:
+    def latest_of_jobs(self, since: datetime | None = None, job: str | None = None) -> list[Latest]:
         """The latest run or attempt of each account and job, newest first. With `since`, only those
-        with activity since then.
+        with activity since then; with `job`, only those of a job of that name.
         """
 
     def latest_by(self, part: Callable[[datetime], date]) -> dict[date, list[Latest]]:

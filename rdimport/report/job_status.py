@@ -62,11 +62,12 @@ def jobs(
     max_age: float | None = None,
     location_options: Sequence[str] = (),
     report_dir: Path | None = None,
+    job: str | None = None,
 ) -> Iterator[JobStatus]:
-    """All accounts and jobs in the ledger, the latest first. A latest run older than `max_age`
-    seconds counts as failed.
+    """All accounts and jobs in the ledger, or those of one `job`, the latest first. A latest run
+    older than `max_age` seconds counts as failed.
     """
-    for found in ledger.latest_of_jobs(since):
+    for found in ledger.latest_of_jobs(since, job):
         if found.run is not None:
             (run,) = named(
                 ledger,

@@ -94,14 +94,21 @@ def note_attempt(ledger: Database, attempt: Attempt) -> None:
         )
 
 
-def lines(ledger: Database) -> Iterator[Line]:
-    """All runs and attempts, reduced to what the comparison needs."""
+def lines(ledger: Database, of_job: str | None = None) -> Iterator[Line]:
+    """All runs and attempts, or those of one job, reduced to what the comparison needs."""
     for account, job, mapping, begun, ended, code, run, batch, stopped in ledger.query(
         "SELECT facts::json ->> 'account', coalesce(facts::json ->> 'job', ''),"
         " coalesce(facts::json ->> 'mapping', ''), started_at, finished_at, exit_code, name,"
         " coalesce(facts::json ->> 'batch', ''), stopped_because FROM rdimport.run"
         " WHERE NOT coalesce((facts::json ->> 'sandbox')::boolean, false)"
+        " AND (%s::text IS NULL OR facts::json ->> 'job' = %s)",
+        of_job,
+        of_job,
     ):
         yield Line(account, job, mapping, begun, ended, code, run, None, batch, stopped)
-    for values in ledger.query("SELECT at, account, job, exit_code, facts FROM rdimport.attempt"):
+    for values in ledger.query(
+        "SELECT at, account, job, exit_code, facts FROM rdimport.attempt"
+        " WHERE job = coalesce(%s, job)",
+        of_job,
+    ):
         yield line_of(*values)

@@ -94,14 +94,19 @@ def note_attempt(ledger: Database, attempt: Attempt) -> None:
         )
 
 
-def lines(ledger: Database) -> Iterator[Line]:
-    """All runs and attempts, reduced to what the comparison needs."""
+def lines(ledger: Database, of_job: str | None = None) -> Iterator[Line]:
+    """All runs and attempts, or those of one job, reduced to what the comparison needs."""
     for account, job, mapping, begun, ended, code, run, batch, stopped in ledger.query(
         "SELECT facts ->> '$.account', coalesce(facts ->> '$.job', ''),"
         " coalesce(facts ->> '$.mapping', ''), started_at, finished_at, exit_code, name,"
         " coalesce(facts ->> '$.batch', ''), stopped_because FROM run"
-        " WHERE NOT coalesce(facts ->> '$.sandbox', 0)"
+        " WHERE NOT coalesce(facts ->> '$.sandbox', 0) AND (? IS NULL OR facts ->> '$.job' = ?)",
+        of_job,
+        of_job,
     ):
         yield Line(account, job, mapping, begun, ended, code, run, None, batch, stopped)
-    for values in ledger.query("SELECT at, account, job, exit_code, facts FROM attempt"):
+    for values in ledger.query(
+        "SELECT at, account, job, exit_code, facts FROM attempt WHERE job = coalesce(?, job)",
+        of_job,
+    ):
         yield line_of(*values)

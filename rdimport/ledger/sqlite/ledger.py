@@ -264,9 +264,9 @@ class SqliteLedger:
         """Record a run that ended before it began."""
         note_attempt(self, attempt)
 
-    def latest_of_jobs(self, since: datetime | None = None) -> list[Latest]:
+    def latest_of_jobs(self, since: datetime | None = None, job: str | None = None) -> list[Latest]:
         """The latest run or attempt of each account and job, newest first."""
-        return latest(lines(self), since)
+        return latest(lines(self, job), since)
 
     def latest_by(self, part: Callable[[datetime], date]) -> dict[date, list[Latest]]:
         """The same for each period."""

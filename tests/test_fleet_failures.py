@@ -42,7 +42,7 @@ TESTS = {
     "one account's key is revoked": "failures: one_accounts_key_is_revoked_and_the_others_go_on",
     "RD sends one account away": "failures: an_account_that_rd_sends_away_for_hours_goes_on_later",
     "two accounts with one key": "lease: two_accounts_with_one_key_never_send_at_the_same_time",
-    "the ledger has forgotten": "failures: an_account_whose_ledger_has_forgotten_rows_rests",
+    "the ledger has lost rows": "failures: an_account_whose_ledger_has_forgotten_rows_rests",
     "the queue's tables": "failures: the_queues_tables_are_lost",
 }
 """By how a line begins: the file and the name of its test."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from support.clients import set_up
 from support.command import Desk
-from support.lists import people
+from support.lists import MAPPING, people
 from support.waiting import until
 
 from rdimport.sandbox import Faults
@@ -175,3 +175,28 @@ def test_an_endpoint_of_ones_own_may_be_known_better(office: Desk, box: RunningS
     refused = office.do(*jobs("check", "real"))
     assert refused.code == 2
     assert "not for api.rd.services" in refused.out + refused.err
+
+
+@pytest.mark.parametrize(
+    ("variable", "key", "value", "shown"),
+    [
+        ("RDIMPORT_BASE_URL", "base_url", "http://127.0.0.1:9", "http://127.0.0.1:9"),
+        ("RDIMPORT_STATE_DIR", "state_dir", "elsewhere", "elsewhere"),
+    ],
+)
+@pytest.mark.parametrize("is_set", [True, False])
+def test_a_check_of_jobs_shows_the_value_of_the_environment_which_counts(
+    variable: str, key: str, value: str, shown: str, desk: Desk, *, is_set: bool
+) -> None:
+    desk.write("list.csv", people(1))
+    desk.write("list.yaml", MAPPING)
+    other = "https://exemplo.com.br" if key == "base_url" else "state"
+    desk.write(
+        "rdimport.toml",
+        f'[accounts.acme]\napi_key = {{env = "K"}}\n{f"{key} = {other!r}" if is_set else ""}\n'
+        "[jobs.a]\naccount = 'acme'\nfiles = 'list.csv'\nmapping = 'list.yaml'\n",
+    )
+    desk.environment |= {"K": "k3y-0f-acme-a9f8c7e6", variable: value}
+    done = desk.do("jobs", "check", "--config", "rdimport.toml", "--json")
+    (job,) = json.loads(done.out)["jobs"]
+    assert job["settings"][key] == {"value": shown, "from": variable}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -99,6 +100,8 @@ CASES = {
         ("No sheet", "row 99999", "--header-row"),
         (str(sample("feira_abf_2026.xlsx")), "--header-row", "99999"),
     ),
+    "encoding: UTF-16 that it is not": Case(("list.csv",), ("--encoding", "utf-16")),
+    "encoding: UTF-32 that it is not": Case(("list.csv",), ("--encoding", "utf-32")),
     "encoding: unknown": Case(("klingon",), ("--encoding", "klingon")),
     "quota: no number": Case(("--quota", "fast"), ("--quota", "fast")),
     "quota: nothing": Case(("--quota",), ("--quota", "0/min")),
@@ -176,6 +179,29 @@ def test_a_mistake_is_told_in_one_message_and_nothing_is_sent(
     assert all(len(line) < 400 for line in lines)
     assert lines[0].startswith("rdimport run: error: " if case.usage else "rdimport: ")
     assert len(lines) <= 4
+
+
+def test_a_ledger_that_is_a_pipe_is_named_and_not_waited_for(
+    desk: Desk, box: RunningSandbox
+) -> None:
+    desk.state.mkdir(mode=0o700)
+    os.mkfifo(desk.state / "ledger.sqlite3")
+    words = prepared(Case(("",)), desk)
+    for command in (words, ["check", *words[1:]], ["status"], ["purge", "--older-than", "1d"]):
+        done = desk.do(*command, "--state-dir", "state")
+        assert (done.code, done.out, box.requests) == (2, "", 0), done.err
+        assert "state" in done.err
+
+
+@pytest.mark.parametrize("marked", [True, False])
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be", "utf-32-le"])
+def test_a_list_said_to_be_utf_16_is_read_with_and_without_its_mark(
+    codec: str, desk: Desk, *, marked: bool
+) -> None:
+    desk.write("list.csv", ("\ufeff" * marked + people(3)).encode(codec))
+    desk.write("list.yaml", MAPPING)
+    done = desk.here("check", "list.csv", "-m", "list.yaml", "--encoding", codec[:6])
+    assert (done.code, "3  to send" in done.out) == (0, True), done.err
 
 
 @pytest.mark.parametrize(

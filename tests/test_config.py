@@ -107,6 +107,22 @@ def test_every_value_says_which_table_it_comes_from(tmp_path: Path) -> None:
             '5:1: defaults.timeout: not a duration above 0: write "30s"',
         ),
         ("= 8", "= 0", "4:1: defaults.concurrency: expected 1 or more, found `0`"),
+        (
+            "= 8",
+            f"= {10**20}",
+            f"4:1: defaults.concurrency: expected 1000000000 or less, found `{10**20}`",
+        ),
+        (
+            "keys/acme",
+            r"keys\u0000acme",
+            "6:1: accounts.Acme.api_key: must not hold a NUL character",
+        ),
+        ("fair.yaml", r"fair\u0000yaml", "12:1: jobs.fair.mapping: must not hold a NUL character"),
+        (
+            "[jobs",
+            'report_dir = "a\\u0000b"\n[jobs',
+            "9:1: accounts.Acme.report_dir: must not hold a NUL character",
+        ),
         ("= 8", '= "8"', "4:1: defaults.concurrency: expected a whole number, found `8`"),
         (
             'account = "acme"',

@@ -24,6 +24,7 @@ from rdimport.prepare.clean import text
 from rdimport.proposal import Proposal, propose
 from rdimport.proposal.evidence import gather
 from rdimport.proposal.guess import guess
+from rdimport.proposal.vocabulary import Holds
 from rdimport.proposal.write import NO_EMAIL, identifier
 
 ROOT = Path(__file__).parent.parent
@@ -246,3 +247,13 @@ def test_whatever_the_headings_and_cells_are_the_proposal_can_be_read_and_bound(
     text = proposal.text.replace("  # cf_", "  cf_")
     bind(Mapping.parse(proposal.text), [EMAIL.heading, *named], "lista.csv")
     bind(Mapping.parse(text), [EMAIL.heading, *named], "lista.csv")
+
+
+@pytest.mark.parametrize("unit", ["@", "a.", "1 ", "x", "<", "a@"])
+def test_a_cell_of_a_million_characters_is_judged_by_its_beginning(unit: str) -> None:
+    """In minutes or hours, if the patterns went through all of it."""
+    long = unit * (1_000_000 // len(unit))
+    rows = pl.DataFrame({"E-mail": ["a@exemplo.com.br", long], "Nome": ["Ana", long]})
+    found = propose(("E-mail", "Nome"), rows, "list.csv")
+    assert found.guesses["E-mail"].holds is Holds.EMAIL
+    assert "x" * 2000 not in found.text

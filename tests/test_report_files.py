@@ -324,6 +324,12 @@ def test_personal_data_is_shortened_unless_all_of_it_is_asked_for(
     assert "91234-5678" in full.text
 
 
+def test_a_long_cell_is_shortened_in_one_pass() -> None:
+    """In hours, if each letter were tried as the beginning of an address."""
+    assert shortened("x" * 1_000_000) == "x***"
+    assert shortened("x" * 1_000_000 + "@exemplo.com.br") == "x***@exemplo.com.br"
+
+
 @given(st.from_regex(r"[a-z]{2,12}\.[a-z]{2,12}", fullmatch=True), st.integers(0, 10**11))
 def test_no_address_and_no_number_survives_being_shortened(name: str, number: int) -> None:
     phone = f"{number:011d}"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from rdimport.cli import after_jobs, inbox, keys, resolve
 from rdimport.cli.arguments import JobsArguments, RunArguments
-from rdimport.cli.one_job import Ended, arguments, run_and_notify, show, station, worst
+from rdimport.cli.one_job import Ended, arguments, effective, run_and_notify, show, station, worst
 from rdimport.cli.screen import jobs as screen
 from rdimport.cli.streams import flush_output, print_error, say, say_json
 from rdimport.config import Settings
@@ -113,7 +113,7 @@ def _look_without_list(settings: Settings, job: str, args: RunArguments) -> scre
     """Check the key and the mapping of a job whose inbox is empty."""
     from rdimport.mapping import Mapping  # noqa: PLC0415  it costs polars
 
-    look = partial(screen.Look, job, settings.account_of(job)[0], tuple(settings.effective(job)))
+    look = partial(screen.Look, job, settings.account_of(job)[0], tuple(effective(settings, job)))
     try:
         station(settings, job, args)
         Mapping.load(args.mapping)
@@ -126,7 +126,7 @@ def _look(settings: Settings, job: str, args: RunArguments) -> screen.Look:
     from rdimport import api  # noqa: PLC0415
 
     account = settings.account_of(job)[0]
-    look = partial(screen.Look, job, account, tuple(settings.effective(job)))
+    look = partial(screen.Look, job, account, tuple(effective(settings, job)))
     try:
         to = station(settings, job, args)
         done: CheckResult = api.check(

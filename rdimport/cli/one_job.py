@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,6 +16,7 @@ from rdimport.cli.screen import jobs as screen
 from rdimport.cli.streams import say
 from rdimport.config import Settings
 from rdimport.core import messages
+from rdimport.core.address import masked
 from rdimport.core.clock import SystemClock
 from rdimport.core.errors import ExitCode, RdimportError, UsageError
 from rdimport.core.events import Observer, ignore_events
@@ -60,18 +61,29 @@ class Ended:
         }
 
 
+def _from_environment() -> dict[str, tuple[str, str]]:
+    """The settings that the environment overrides: value and variable by key."""
+    variables = {key: f"RDIMPORT_{key.upper()}" for key in ("state_dir", "base_url", "ledger")}
+    given = {key: (os.environ.get(name, ""), name) for key, name in variables.items()}
+    return {key: (masked(value), name) for key, (value, name) in given.items() if value}
+
+
+def effective(settings: Settings, job: str) -> Iterator[tuple[str, Any, str]]:
+    """The values that count for a job: key, value, and the table or variable that sets it."""
+    given = _from_environment()
+    for key, value, place in settings.effective(job):
+        yield key, *given.pop(key, (value, place))
+    yield from ((key, *found) for key, found in given.items())
+
+
 def arguments(settings: Settings, job: str) -> RunArguments:
     """The command-line arguments equivalent to a job. The environment takes precedence over the
     settings.
     """
     words = settings.words(job)
-    for variable, option in (
-        ("RDIMPORT_STATE_DIR", "--state-dir"),
-        ("RDIMPORT_BASE_URL", "--base-url"),
-        ("RDIMPORT_LEDGER", "--ledger"),
-    ):
-        if os.environ.get(variable):
-            words = [word for word in words if not word.startswith(f"{option}=")]
+    for key in _from_environment():
+        option = f"--{key.replace('_', '-')}="
+        words = [word for word in words if not word.startswith(option)]
     command = read(words)
     if command is None or not isinstance(command.arguments, RunArguments):
         raise UsageError(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -48,7 +49,16 @@ def _of_form(pattern: str, sentence: str) -> Callable[[object], object]:
     return check
 
 
-Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+def _without_nul(value: str) -> str:
+    if "\0" in value:
+        raise ValueError(_("must not hold a NUL character"))
+    return value
+
+
+Text = Annotated[
+    str, StringConstraints(min_length=1, strip_whitespace=True), AfterValidator(_without_nul)
+]
+Count = Annotated[int, Field(ge=1, le=10**9)]
 _TIME: Final = r"(?:[0-9]{1,5}|[0-9]{6,9}(?=[.0-9]*(?:s|m)))(?:\.[0-9]+)?(?:s|m|min|h|d)"
 Time = Annotated[
     str,
@@ -181,9 +191,7 @@ class Common(_Table):
     )
     patience: Time | None = Field(default=None, description="how long RD may be down: `2m`")
     timeout: SomeTime | None = Field(default=None, description="how long a response may take: `1m`")
-    concurrency: int | None = Field(
-        default=None, ge=1, description="maximum number of open requests"
-    )
+    concurrency: Count | None = Field(default=None, description="maximum number of open requests")
     notify: Paths | None = Field(
         default=None, description="who is notified: names of `[notify.NAME]`"
     )
@@ -261,7 +269,7 @@ class Job(Common):
     encoding: Text | None = Field(
         default=None, description="encoding of a text file, such as `cp1252`"
     )
-    header_row: int | None = Field(default=None, ge=1, description="row with the column names")
+    header_row: Count | None = Field(default=None, description="row with the column names")
 
 
 _INHERITED: Final = tuple(Common.model_fields)

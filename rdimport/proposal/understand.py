@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from polars import selectors
+
 from rdimport.core.schemas import ORIGIN
 from rdimport.prepare.clean.text import column
 from rdimport.proposal import consent
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 SAMPLE_ROWS: Final = 1_000
 """Number of rows that are enough for a guess."""
 
+_SAMPLE_CHARACTERS: Final = 1_000
+"""Characters of a cell that are enough: the patterns that judge it take long for millions."""
+
 
 class Understood(NamedTuple):
     """The guesses, and the statistics behind them. `people` is a comment on the person they are
@@ -39,6 +44,7 @@ class Understood(NamedTuple):
 def understand(columns: Sequence[str], sample: pl.DataFrame) -> Understood:
     """Guess from the headings and from some rows as returned by the reader."""
     rows = sample.head(SAMPLE_ROWS).drop([c for c in ORIGIN if c in sample.columns])
+    rows = rows.with_columns(selectors.string().str.head(_SAMPLE_CHARACTERS))
     evidence = gather(rows.select(column(name) for name in columns))
     findings = consent.find(columns, rows, evidence)
     doubtful = {found.column for found in findings if found.says is not consent.Says.CONSENT}

@@ -52,7 +52,8 @@ class Decoder:
         self.odd_bytes = 0
         self.nul_bytes = 0
         self.first_odd_line = 0
-        self._is_utf8 = codecs.lookup(codec).name in ("utf-8", "utf-8-sig")
+        self._name = codecs.lookup(codec).name
+        self._is_utf8 = self._name in ("utf-8", "utf-8-sig")
         self._decoder = codecs.getincrementaldecoder(codec)(_SINGLE_BYTE)
         self._rest = b""
         self._lines = 0
@@ -86,7 +87,14 @@ class Decoder:
         return out
 
     def _other(self, data: bytes, *, final: bool) -> bytes:
-        out = self._decoder.decode(data, final).encode("utf-8", "replace")
+        try:
+            text = self._decoder.decode(data, final)
+        except UnicodeError:  # said to be UTF-16 or UTF-32, and without a byte order mark
+            codec = _utf16_without_mark(data) or f"{self._name}-le"
+            data = self._decoder.getstate()[0] + data
+            self._decoder = codecs.getincrementaldecoder(codec)(_SINGLE_BYTE)
+            text = self._decoder.decode(data, final)
+        out = text.encode("utf-8", "replace")
         self._note(data, _ODD_BYTES.found)
         return out
 

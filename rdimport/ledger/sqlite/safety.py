@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 import sys
 from pathlib import Path
 
@@ -17,14 +18,24 @@ from rdimport.core.users import name_of
 
 
 def see_that_it_is_ours(path: Path) -> None:
-    """Raise LedgerError if others made, can change or can read the ledger.
+    """Raise LedgerError if others made, can change or can read the ledger, or it is a device or a
+    pipe: opening that could wait for ever.
 
     A folder of the user's that others may list is made private. Missing or inaccessible files are
     reported elsewhere.
     """
+    folder, file = _rights(path.parent), _rights(path)
+    if file is not None and not (stat.S_ISREG(file.st_mode) or stat.S_ISDIR(file.st_mode)):
+        error = _("it is not a file, but a device or a socket")
+        raise LedgerError(
+            _("The ledger {path} cannot be read: {error}.", path=path, error=error),
+            _(
+                "Make sure that you can read this file and its directory, or name another "
+                "--state-dir."
+            ),
+        )
     if sys.platform == "win32":
         return
-    folder, file = _rights(path.parent), _rights(path)
     if folder is None:
         return
     _see_owner(path.parent, folder)

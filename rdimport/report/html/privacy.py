@@ -7,7 +7,9 @@ from typing import Final
 
 from rdimport.core.row import Problem
 
-_ADDRESS: Final = re.compile(r"([^\s@<>;,:\"“”']+)@([^\s@<>;,\"“”']+)")
+_LOCAL: Final = r"[^\s@<>;,:\"“”']"
+_ADDRESS: Final = re.compile(rf"(?<!{_LOCAL})({_LOCAL}++)@([^\s@<>;,\"“”']+)")
+"""Begins only where a word does: tried at each letter, a cell of a million would take hours."""
 _DIGITS: Final = re.compile(r"[(+]?\d(?:[\d\s().\-/]*\d)?")
 _WORD: Final = re.compile(r"[^\W\d_]{3,}")
 

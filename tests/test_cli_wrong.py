@@ -129,6 +129,14 @@ CASES = {
     ),
     "address: a query": Case(("no query",), ("--base-url", "https://exemplo.com.br/?a=b")),
     "address: a password": Case(("password",), ("--base-url", "https://a:b@exemplo.com.br")),
+    **{
+        f"address: {name!r}": Case(("is not the address",), ("--base-url", f"https://{name}"))
+        for name in (
+            *("a b.com", "\N{ZERO WIDTH SPACE}exemplo.com.br", "exemplo.com.br/\x01", "☃.com"),
+            *("300.1.1.1", "[v1.x]", "[::1", "a<b.com", "á" * 90 + ".com.br", "a.com:0"),
+            f"exemplo.com.br/{'x' * 9000}",
+        )
+    },
     "key: none": Case(
         ("RDIMPORT_API_KEY", "--api-key-file", "rdimport key set default", "--sandbox"),
         keyless=True,

@@ -6,13 +6,17 @@ make old rows look new.
 
 from __future__ import annotations
 
+import re
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from rdimport.core.names import fold
 
 _USUAL: Final = {"http": 80, "https": 443}
+_IPV4: Final = re.compile(r"(?:[0-9]+\.){3}[0-9]+")
+_NAME: Final = re.compile(r"[A-Za-z0-9._-]+")
+_PATH: Final = re.compile(r"[^\x00-\x1f\x7f]{0,2000}")
 
 
 def is_loopback(host: str | None) -> bool:
@@ -20,6 +24,34 @@ def is_loopback(host: str | None) -> bool:
     name = (host or "").rstrip(".").lower()
     found = _ip(name)
     return name == "localhost" or (found is not None and found.is_loopback)
+
+
+def is_sound(parts: SplitResult) -> bool:
+    """Whether a request can be sent there: an HTTP client refuses other names of hosts, such as one
+    copied with an invisible character.
+
+    Raises ValueError for an invalid port.
+    """
+    host = parts.hostname or ""
+    if ":" in host or _IPV4.fullmatch(host):
+        is_name = _ip(host) is not None
+    elif host.isascii():
+        is_name = _NAME.fullmatch(host) is not None
+    else:
+        is_name = _is_idna(host)
+    return (
+        parts.scheme in _USUAL and is_name and parts.port != 0 and bool(_PATH.fullmatch(parts.path))
+    )
+
+
+def _is_idna(host: str) -> bool:
+    import idna  # noqa: PLC0415  hardly any host needs it
+
+    try:
+        idna.encode(host)
+    except idna.IDNAError:
+        return False
+    return True
 
 
 def spelt(base_url: str) -> str:

@@ -198,7 +198,7 @@ def _checked(base_url: str, *, insecure_http: bool) -> str:
     """The address without a trailing slash. Raises UsageError if it would expose the key."""
     try:
         parts = urlsplit(base_url)
-        sound = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        sound = address.is_sound(parts)
     except ValueError:  # an incomplete IPv6 address, or an invalid port
         sound = False
     if not sound or parts.query or parts.fragment:

@@ -52,6 +52,20 @@ def test_each_command_has_a_class_with_exactly_its_arguments() -> None:
         assert known_names - more == words[name] - {"action"}, name
 
 
+@pytest.mark.parametrize("name", sorted(commands(parser())))
+def test_an_option_that_is_empty_does_not_mean_the_default(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As `--state-dir "$STATE"` in a script that has not set it: that would be another ledger."""
+    takers = [a for a in commands(parser())[name]._actions if a.option_strings and a.nargs != 0]
+    for option in {word for action in takers for word in action.option_strings}:
+        for words in ([option, ""], [f"{option}="] if option.startswith("--") else [option, ""]):
+            with pytest.raises(SystemExit) as ended:
+                read([*name.split(), *words])
+            said = capsys.readouterr().err
+            assert (ended.value.code, option in said, "is empty" in said) == (2, True, True), said
+
+
 def test_what_is_typed_comes_typed() -> None:
     run = read(["run", "a.csv", "b.csv", "-m", "m.yaml", "--until", "06:00", "--resend", "refused"])
     assert run is not None

@@ -71,6 +71,9 @@ CASES = {
         files=(("list.yaml", MAPPING.replace("Nome}", "Nomes}")),),
     ),
     "file: not there": Case(("absent.csv",), ("absent.csv",)),
+    "file: empty name": Case(("FILE: is empty", "variable"), ("",), usage=True),
+    "state: an unset variable": Case(("--state-dir: is empty",), ("--state-dir", ""), usage=True),
+    "address: an unset variable": Case(("--base-url: is empty",), ("--base-url=",), usage=True),
     "file: a folder": Case((". is a folder", "./*.csv"), (".",)),
     "file: the mapping": Case(
         ("list.yaml is a mapping", "rdimport run LIST -m MAPPING"), ("list.yaml",)

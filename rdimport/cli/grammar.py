@@ -175,6 +175,16 @@ class Grammar(argparse.ArgumentParser):
             hint = _("{command} --help lists the options.", command=self.prog)
         return _("unknown option{shown}; {hint}", shown=shown, hint=hint)
 
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        """Like the base class, but nothing is empty: with an unset variable of a script, another
+        ledger or endpoint would count.
+        """
+        if "" in arg_strings and not isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+            raise argparse.ArgumentError(
+                action, _("is empty, as with a variable that is not set; leave it out or set it")
+            )
+        return super()._get_values(action, arg_strings)
+
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         """Like the base class, without repeating an invalid choice."""
         try:

@@ -1,4 +1,4 @@
-"""What is known of the files before they are opened, from the person and from the mapping."""
+"""Hints about the input files: from the caller and from the mapping."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def source_hints(hints: Hints, mapping: Mapping) -> Hints:
-    """What the person said, else what the mapping says of its source."""
+    """Hints of the caller, completed by those in the mapping's `source`."""
     return replace(
         hints,
         sheet=hints.sheet or mapping.source.sheet,

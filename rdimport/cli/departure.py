@@ -42,7 +42,7 @@ def may_ask(args: RunArguments) -> bool:
 
 
 def ending_of(key: str) -> str:
-    """The last characters of a key, by which people recognise it; empty for a short key."""
+    """The last characters of a key, to tell keys apart; empty for a short key."""
     return key[-4:] if len(key) >= _LONG_KEY else ""
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def execute(args: FleetInitArguments | FleetStatusArguments | FleetOrderArguments) -> int:
-    """Do what the action says."""
+    """Run the given action."""
     fleet_needs.library()
     if isinstance(args, FleetInitArguments):
         _init(args)

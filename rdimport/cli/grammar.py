@@ -206,7 +206,7 @@ def as_sentence(text: str) -> str:
 
 
 def _is_choice(action: argparse.Action) -> bool:
-    """Whether an argument says what to do, as in `jobs run`: without it, help is what is needed."""
+    """Whether an argument selects an action, as in `jobs run`. Without one, help is printed."""
     one = not action.option_strings and action.nargs is None and bool(action.choices)
     return one or (isinstance(action, argparse._SubParsersAction) and action.required)  # noqa: SLF001
 

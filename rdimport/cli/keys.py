@@ -137,7 +137,7 @@ def of_address(name: str, where: Address | str, path: Callable[[str], Path]) -> 
 
 
 def _no_address(name: str, where: Address) -> UsageError:
-    """The error for a place that gives no address: it is no key, and nobody's account."""
+    """The error for an address that cannot be found; without the advice about API keys."""
     if where.env is not None:
         return UsageError(
             _(
@@ -291,7 +291,7 @@ def _no_key(what: str) -> UsageError:
 
 
 def _whom_to_ask(remedy: str) -> str:
-    """What to do, and who has the key: RD shows it to two of three user profiles."""
+    """The remedy, followed by a note on which user profiles can see API keys in RD."""
     who = _(
         "In RD Station Marketing only the profiles Dono and Gestor see keys (Integrações > Chave "
         "de API): with another profile, ask one of them."

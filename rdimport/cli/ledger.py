@@ -186,7 +186,7 @@ def _new(store: Store, *, yes: bool) -> int:
 
 
 def _agreed(danger: str, question: str, *, yes: bool) -> None:
-    """Ask for confirmation. Raises UsageError if it is refused or nobody can be asked."""
+    """Ask for confirmation. Raises UsageError if it is refused, or without a terminal to ask on."""
     print_error(danger)
     if yes:
         return

@@ -159,7 +159,7 @@ def _is(path: Path, name: str) -> bool:
 
 
 def refuse_what_is_not_there(args: RunArguments) -> None:
-    """Raises SourceError or MappingError for a list or mapping that is no file at all."""
+    """Raise SourceError or MappingError for a list or mapping that is not an existing file."""
     from rdimport.mapping import Mapping  # noqa: PLC0415
     from rdimport.source import open_tables  # noqa: PLC0415
 

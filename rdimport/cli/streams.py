@@ -107,7 +107,7 @@ def speaking(mask: Callable[[str], str]) -> Iterator[None]:
 
 
 def _mute(stream: TextIO) -> None:
-    """Discard what is left in a broken stream, of which Python would complain at exit."""
+    """Discard the buffer of a broken stream; otherwise Python reports an error at exit."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
@@ -149,7 +149,7 @@ def say_json(result: object, **layout: Any) -> None:
 
 
 def say_file(lines: Iterable[str]) -> None:
-    """Print what is to be kept as a file: in UTF-8, unless a terminal shows it."""
+    """Print output meant to be saved as a file: in UTF-8, unless it goes to a terminal."""
     out = cast("io.TextIOWrapper", sys.stdout)
     if not _is_unicode(out) and not out.isatty():
         out.reconfigure(encoding="utf-8")

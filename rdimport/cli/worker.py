@@ -75,7 +75,7 @@ def _sends(place: Place, event: Event) -> None:
 
 
 def _plans(settings: Settings) -> list[Plan]:
-    """The jobs. Raises UsageError for one whose `every` is no time."""
+    """The jobs. Raises UsageError for a job with an invalid `every`."""
     from rdimport.fleet import Plan, is_time  # noqa: PLC0415
 
     found = []

@@ -25,7 +25,7 @@ Contradiction = tuple[tuple[str, ...], str]
 
 
 def contradictions(data: Mapping[str, Any]) -> Iterator[Contradiction]:
-    """All rules that the settings break: the path of the key, and what is wrong."""
+    """Yield the path of the key and a description for every rule that the settings break."""
     accounts, jobs = _tables(data, "accounts"), _tables(data, "jobs")
     yield from _accounts(accounts)
     names = {fold(name): name for name in reversed(accounts)}
@@ -74,7 +74,7 @@ def _accounts(accounts: Mapping[str, Mapping[str, Any]]) -> Iterator[Contradicti
 
 
 def _tables(data: Mapping[str, Any], *path: str) -> dict[str, Mapping[str, Any]]:
-    """The tables in a table; what is none counts as empty."""
+    """The subtables of a table; a value that is not a table counts as empty."""
     found: object = data
     for key in path:
         found = found.get(key) if isinstance(found, Mapping) else None

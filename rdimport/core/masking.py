@@ -150,9 +150,7 @@ class Mask:
 
 
 class _Reading:
-    """A text in lower case, or the result of replacing the matches of `pattern` in `before` by what
-    they encode.
-    """
+    """A text in lower case, or `before` with the matches of `pattern` decoded."""
 
     def __init__(
         self, text: str, before: _Reading | None = None, pattern: re.Pattern[str] = _UNSEEN

@@ -1,4 +1,4 @@
-"""Compares column names, and suggests the one that was probably meant."""
+"""Compares column names, and suggests the closest known one."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ class Quota:
         return self.ours / self.seconds
 
     def __str__(self) -> str:
-        """The spelling of the option; with a reserve, also what it leaves."""
+        """The quota as written for the option; with a reserve, also the remaining rate."""
         unit = {1.0: "s", 60.0: "min", 3600.0: "h"}.get(self.seconds, f"{self.seconds:g}s")
         whole = f"{self.requests}/{unit}"
         return f"{self.ours:g}/{unit} (of {whole})" if self.reserve else whole

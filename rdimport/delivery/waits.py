@@ -72,7 +72,7 @@ class Waits:
             self._asleep = None
 
     def _is_only_stopped(self, task: asyncio.Task[object] | None) -> bool:
-        """Whether nobody but `stop` has cancelled the task that pauses."""
+        """Whether the task that pauses was cancelled by `stop` only."""
         return self._stopping and task is not None and not task.uncancel()
 
     async def drain(self, grace: float) -> None:

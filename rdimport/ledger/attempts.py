@@ -43,7 +43,7 @@ class Latest(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A run or an attempt, reduced to what the comparison needs."""
+    """A run or an attempt, with only the values needed for the comparison."""
 
     account: str
     job: str

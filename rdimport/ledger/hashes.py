@@ -1,4 +1,4 @@
-"""Keyed hashes: without a ledger's key, nobody can find out whose they are."""
+"""Keyed hashes: addresses cannot be recovered from them without the ledger's key."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def ledger_id(key: bytes) -> str:
 
 
 def digests_of(key: bytes, identifier: str) -> tuple[bytes, bytes]:
-    """Keyed hashes of a conversion_identifier: exact, and without case, accents, blanks and what
-    nobody sees.
+    """Keyed hashes of a conversion_identifier: exact, and ignoring case, accents, blanks and
+    invisible characters.
     """
     seen = fold(_UNSEEN.sub("", identifier))
     exact, folded = hashed(key, (f"identifier {identifier}", f"folded {seen}"), 16)

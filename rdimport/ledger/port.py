@@ -134,7 +134,7 @@ class Ledger(Protocol):
         """Personal data, and its removal."""
 
     def digests(self, texts: Sequence[str], size: int = 16) -> list[bytes]:
-        """Keyed hashes: without the key, nobody can find out whose they are."""
+        """Keyed hashes: addresses cannot be recovered from them without the key."""
 
     def start_run(
         self,

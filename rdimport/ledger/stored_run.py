@@ -1,5 +1,5 @@
-"""A run as it is stored: what is read of it, and how that is decoded, in every kind of ledger. The
-queries are those of the kind.
+"""The stored form of a run: which columns are read and how they are decoded, in every kind of
+ledger. Each kind has its own queries.
 """
 
 from __future__ import annotations
@@ -97,10 +97,9 @@ class StoredRun(ABC, Generic[L]):
         return self.has_begun or bool(self._ask(self.queries.has_sent))
 
     def read_to_end(self, facts: RunFacts) -> bool:
-        """Whether all of the input was read. `facts` is the result of `facts`.
-
-        A run that did not record its end shows it by what it sent: nothing is sent before the last
-        row is read.
+        """Whether all of the input was read. `facts` is the result of `facts`. A run without a
+        recorded end had read everything if it sent anything: sending begins after the last row is
+        read.
         """
         if facts.read_to_end is not None:
             return facts.read_to_end

@@ -56,7 +56,7 @@ Basis = Literal[LEGAL_TYPES]  # type: ignore[valid-type]
 
 
 class SourceHints(Section):
-    """What the person knows about the files; what is left out gets found out."""
+    """Properties of the files given by the user; the others are detected."""
 
     member: Text | None = Field(default=None, examples=["subscribed*.csv"])
     """The list in an archive that contains several: its name, or a pattern with `*` and `?`."""

@@ -54,10 +54,8 @@ class Suppression:
 
     @classmethod
     def read(cls, lists: Sequence[str]) -> Suppression:
-        """Read lists in any format.
-
-        Raises UsageError for a list that cannot be read, or that contains neither addresses nor
-        their SHA-256: it would suppress nobody.
+        """Read lists in any format. Raises UsageError for a list that cannot be read, or that
+        contains neither addresses nor their SHA-256 and so would suppress no one.
         """
         parts = [part for name in dict.fromkeys(lists) for part in _parts(name)]
         people = pl.concat([pl.DataFrame(schema=_DIGEST), *(part.people for part in parts)])

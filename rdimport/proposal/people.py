@@ -123,7 +123,7 @@ class Person(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A parsed heading: its person, and the remaining words, which say what it contains."""
+    """A parsed heading: its person, and the remaining words, which describe its content."""
 
     person: Person
     words: str
@@ -148,7 +148,7 @@ def apart(column: str) -> Heading:
 
 
 def remaining(columns: Sequence[str]) -> dict[str, str]:
-    """The words that say what the column contains."""
+    """The words that describe the column's content."""
     headings = {column: apart(column) for column in columns}
     times: defaultdict[tuple[Role, str], int] = defaultdict(int)
     for heading in headings.values():

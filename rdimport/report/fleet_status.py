@@ -1,4 +1,4 @@
-"""Workers, what they are at, what waits, and which accounts rest."""
+"""The status of workers: the jobs they run, the jobs that wait, and paused accounts."""
 
 from __future__ import annotations
 

@@ -58,8 +58,8 @@ def refuse_devices(path: Path) -> None:
 
 
 def refuse_strangers(path: Path, begins: bytes) -> None:
-    """Raise OSError if `path` is a file that we did not write: ours begin with these bytes. A
-    mistyped option must not cost somebody a list.
+    """Raise OSError if `path` is not a file of ours, all of which begin with these bytes: a
+    mistyped option must not overwrite a list.
     """
     with suppress(FileNotFoundError, IsADirectoryError):
         refuse_devices(path)

@@ -55,8 +55,8 @@ class Words:
         return self.counted("proved", sum(rows.values()), kinds=kinds) if rows else ""
 
     def corrected(self, rows: Mapping[str, int]) -> str:
-        """How many rows were corrected in a failure report, and imported by which run; empty if
-        none were.
+        """The number of rows corrected in a failure report, with the runs that imported them; empty
+        if there are none.
         """
         return self.counted("corrected", sum(rows.values()), runs=", ".join(rows)) if rows else ""
 

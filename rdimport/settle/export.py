@@ -62,7 +62,9 @@ def _of_table(
 
 
 def _count_invalid(problems: pl.DataFrame, unread: Unread) -> None:
-    """A row without a valid address is of nobody who was sent; another one may be."""
+    """Count invalid rows. A row without a valid address cannot be a row that was sent; other
+    invalid rows may be.
+    """
     nobody = problems.filter(pl.col("field") == "email")[ROW].unique()
     unread["no_email"] += nobody.len()
     unread["invalid"] += problems.filter(~pl.col(ROW).is_in(nobody.implode()))[ROW].n_unique()

@@ -37,8 +37,8 @@ _ENOUGH: Final = 3
 
 
 class Declared(NamedTuple):
-    """A declaration that the evidence of a source is complete for a period. `unread` counts what of
-    it is no evidence, `zone_is_known` whether somebody said of which zone its times are.
+    """A declaration that the evidence of a source is complete for a period. `unread` counts the
+    parts that could not be used as evidence; `zone_is_known` is whether the time zone was given.
     """
 
     since: datetime
@@ -101,10 +101,9 @@ def settle(
     evidence: Iterable[Evidence],
     declared: Declared | None = None,
 ) -> Settlement:
-    """Compare evidence with the ledger, and record what it proves.
-
-    Where it is `declared` to be complete for a period, uncertain rows that it lacks are known not
-    to have arrived, unless some of it may be theirs.
+    """Compare evidence with the ledger, and record what it proves. If the evidence is `declared`
+    complete for a period, uncertain rows missing from it are recorded as not arrived, unless an
+    unreadable part of it may be theirs.
     """
     done = Settlement()
     seen: dict[int, _Seen] = defaultdict(_Seen)

@@ -90,7 +90,7 @@ def the_list(file: InputFile, hints: Hints, opens: Open) -> InputFile:
 
 
 def _refuse_other_archives(file: InputFile, infos: Sequence[ZipInfo]) -> None:
-    """Raise SourceError for a zip file that is no archive of lists, or has too many members."""
+    """Raise SourceError for a zip file that is not an archive of lists, or has too many members."""
     if any(info.filename.endswith(".iwa") for info in infos):
         raise SourceError(
             _(

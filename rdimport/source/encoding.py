@@ -142,7 +142,7 @@ def _utf16_without_mark(sample: bytes) -> str:
 
 
 def _is_mostly_utf8(sample: bytes) -> bool:
-    """Whether it is UTF-8, or has so many valid sequences that the few bad bytes are accidents."""
+    """Whether it is UTF-8, with at most a few invalid bytes."""
     _ODD_BYTES.found = []
     text, _ = codecs.utf_8_decode(sample, _SINGLE_BYTE, False)
     odd = len(_ODD_BYTES.found)

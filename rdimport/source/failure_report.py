@@ -29,7 +29,7 @@ _FIRST_LINE: Final = 1 << 16
 
 
 def is_header(cells: Iterable[str | None]) -> bool:
-    """Whether a row has the columns by which a failure report is recognised."""
+    """Whether a row has the columns that identify a failure report."""
     names = {fold(cell) for cell in cells if cell}
     return any(names.issuperset(marks) for marks in _MARKS)
 

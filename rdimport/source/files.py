@@ -310,7 +310,7 @@ def _scratch(folder: Path | None = None) -> tuple[Any, Path]:
 
 
 def _downloaded(address: str, hints: Hints) -> InputFile:
-    """A copy of what is at an address, named without its credentials."""
+    """A downloaded copy of an address, named without its credentials."""
     whole = bool(hints.sheet or hints.sheets)
     copy, path = _scratch(hints.downloads)
     try:

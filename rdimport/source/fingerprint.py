@@ -1,4 +1,4 @@
-"""Detects whether a file is still the one that was read."""
+"""Detects whether a file has changed since it was read."""
 
 from __future__ import annotations
 

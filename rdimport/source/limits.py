@@ -40,5 +40,5 @@ MOST_OPENED: Final = 100
 
 
 def is_vast(rows: int, columns: int, filled: int) -> bool:
-    """Whether the bounding rectangle of so many filled cells is out of proportion."""
+    """Whether the bounding rectangle is out of proportion to the number of filled cells."""
     return rows * columns > SPARSE + FILLED_ONE_IN * filled

@@ -64,7 +64,7 @@ def _shown(values: dict[str, object]) -> dict[str, object]:
 
 
 def _one_shown(value: object, beside: Iterable[object]) -> object:
-    """Text made visible; what the system says of a file in the reader's language too."""
+    """Text made visible; error messages of the system are also translated."""
     if isinstance(value, OSError) and value.strerror:
         return shown(_of_the_system(value, beside))
     if isinstance(value, str | Exception) and str(value) in SAID:

@@ -1,5 +1,5 @@
-"""The pace of a run whose quota no other machine uses meanwhile. It goes into the ledger with the
-lease, so that whoever takes the account over goes on at the same pace, in the same window.
+"""The pace of a run whose quota belongs to one machine at a time. It is stored in the ledger with
+the lease, so that the next holder continues at the same pace, in the same window.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ class LeasedPacer(EvenPacer):
         held.keep(lambda: _kept(self.state, clock()), lost)
 
     def hold(self, now: float, seconds: float) -> None:
-        """Pause for `seconds`, whoever sends then."""
+        """Pause for `seconds`; the pause also binds the next holder."""
         super().hold(now, seconds)
         if seconds >= _WORTH_KEEPING:
             self._held.keep_now()
 
     def _go_on(self, quota: Quota, left: LeftPace, now: float) -> None:
-        """Take over what is `left` of a pace. What is not known counts as used, of what is long
-        past only its next slot counts.
+        """Continue a stored pace, `left`. Unknown use counts as used; of a pace from long ago, only
+        the next slot counts.
         """
         state = _found(left.kept, now - left.ago)
         if left.ago > 2 * quota.seconds:
@@ -71,7 +71,7 @@ def _kept(state: QuotaState, now: float) -> bytes:
 
 
 def _found(kept: bytes, then: float) -> QuotaState | None:
-    """What was kept at that time; None where another release did."""
+    """The stored state; None if another release stored it."""
     if len(kept) != _FORM.size or not kept.startswith(_KIND):
         return None
     values = zip(_NAMES, _FORM.unpack(kept)[1:], strict=True)

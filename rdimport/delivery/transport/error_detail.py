@@ -1,5 +1,5 @@
-"""The detail of a failed exchange: a key of `Detail`, followed by what the library or system
-said.
+"""The detail of a failed exchange: a key of `Detail`, followed by the message of the library or the
+system.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ its rows may be another's by now.
 
 
 def always() -> bool:
-    """A `MaySend` where nobody else can send the same rows."""
+    """A `MaySend` for a ledger that no other process can take over."""
     return True
 
 

@@ -73,7 +73,7 @@ LEGAL_STATUSES: Final = ("granted", "declined")
 
 
 def field(name: str) -> Field | None:
-    """The field called `name`, custom fields included; None for one that RD would silently drop."""
+    """The field called `name`, including custom fields; None for one that RD would drop."""
     if CUSTOM_FIELD.match(name):
         return Field(name, Kind.SCALAR)
     return FIELDS.get(name)

@@ -19,8 +19,8 @@ _EVERYBODY: Final = "everybody.lock"
 
 
 def gate_file(state_dir: Path) -> Path:
-    """The lock file of whoever keeps runs from beginning, also those of accounts that have no lock
-    file yet: who has locked an account sees that this one is free.
+    """The lock file that keeps runs from beginning, also those of accounts without a lock file yet.
+    A process that has locked an account checks that this one is free.
     """
     return state_dir / _EVERYBODY
 

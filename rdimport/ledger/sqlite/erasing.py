@@ -115,7 +115,7 @@ def _identities(
     digests: Callable[[Sequence[str]], list[bytes]],
     people: People,
 ) -> list[str]:
-    """The hashes by which the ledger would know them, of every conversion whose name it has."""
+    """The hashes of these people in the ledger, for every conversion whose name it has."""
     named = db.execute("SELECT DISTINCT text, fields FROM named WHERE text <> ''").fetchall()
     texts = [
         json.dumps(

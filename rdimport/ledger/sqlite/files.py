@@ -205,8 +205,8 @@ def _sync(path: Path) -> None:
 
 
 def remove_half_made(state_dir: Path) -> None:
-    """Remove incomplete copies left by killed processes. There must be a ledger, and no run may be
-    active: then nobody is making a copy.
+    """Remove incomplete copies left by killed processes. Requires that the ledger exists and that
+    no run is active, so that no copy is being made.
     """
     with explained(state_dir / FILE_NAME):
         for pattern in (f"{FILE_NAME}.new-*", "ledger-schema*.part*"):

@@ -75,7 +75,7 @@ class SqliteLedger:
             self._db.close()
 
     def rest(self) -> None:
-        """Nothing: nobody waits for its connection."""
+        """Does nothing: the connection is not shared."""
 
     def writes(self) -> int:
         """Number of writes after which rows could be sent."""
@@ -121,7 +121,7 @@ class SqliteLedger:
         return self._key
 
     def digests(self, texts: Sequence[str], size: int = 16) -> list[bytes]:
-        """Keyed hashes: without this file, nobody can find out whose they are."""
+        """Keyed hashes: addresses cannot be recovered from them without this file."""
         return hashed(self._key, texts, size)
 
     def run(self, name: str | None = None) -> SqliteRun:

@@ -259,8 +259,8 @@ def write_ahead(db: sqlite3.Connection) -> None:
 
 
 def _refuse_programs(path: Path, db: sqlite3.Connection) -> None:
-    """Raise LedgerDamagedError for an unknown trigger, view or virtual table: each is code written
-    by whoever made the file, and would run with our rights.
+    """Raise LedgerDamagedError for an unknown trigger, view or virtual table: such code, written by
+    the author of the file, would run with our rights.
     """
     db.execute("PRAGMA trusted_schema = OFF")
     for kind, name, sql in db.execute("SELECT type, name, sql FROM main.sqlite_schema"):

@@ -175,8 +175,8 @@ class Writes:
         )
 
     def _note_minute(self, db: sqlite3.Connection, accepted: int, counters: Counters) -> None:
-        """Add what is new since the last note to the current minute of sending, from 0. Where only
-        time has passed, as when a single row begins, the next write notes it.
+        """Add the counts since the last note to the current minute of sending, from 0. If only time
+        has passed, as when a single row begins, the next write adds them.
         """
         # one table and one line, as each table costs one more page to write
         if not accepted and counters[:-1] == self._counted[:-1]:

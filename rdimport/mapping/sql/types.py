@@ -28,7 +28,7 @@ FORMS: Final = {
 
 
 def type_called(word: Token) -> str:
-    """The type as polars spells it. Raises ValueError for what is none."""
+    """The polars type of that name. Raises ValueError if there is none."""
     kind = _TYPES.get(word.keyword)
     if kind is None:
         known = ", ".join(dict.fromkeys(_TYPES.values()))

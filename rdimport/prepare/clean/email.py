@@ -136,7 +136,7 @@ def has_accents(cell: pl.Expr) -> pl.Expr:
 
 
 def is_role(address: pl.Expr) -> pl.Expr:
-    """Whether the address is that of a role."""
+    """Whether the address belongs to a role (such as `info@`), not to a person."""
     return address.str.extract(r"^([^@+]+)").is_in(ROLES)
 
 

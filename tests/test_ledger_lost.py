@@ -363,7 +363,7 @@ def test_an_empty_file_where_a_ledger_was_before_witnesses_is_no_new_one(
     lock: Path = ready.state / "default-c522b539.lock"
     lock.touch()
     os.utime(lock, (1e9, 1e9))
-    (ready.state / "ledger.sqlite3").touch()
+    (ready.state / "ledger.sqlite3").touch(0o600)
     done = ready.here(*command())
     assert (done.code, box.requests) == (2, 0)
     assert "cut to 0 bytes" in done.err

@@ -207,7 +207,10 @@ def test_each_status_is_read_as_the_contract_says(status: int, evidence: Evidenc
 
 def test_503_that_names_a_time_is_for_later_and_without_one_it_is_doubt() -> None:
     assert STATION.read(503, {"retry-after": "5"}, b"").evidence is Evidence.UNAVAILABLE
-    assert STATION.read(503, {}, b"").evidence is Evidence.SERVER_FAILED
+    date = {"retry-after": "Wed, 21 Oct 2026 07:28:30 GMT"}
+    assert STATION.read(503, date, b"").evidence is Evidence.UNAVAILABLE
+    for said in ({}, {"retry-after": ""}, {"retry-after": "soon"}, {"retry-after": "-1"}):
+        assert STATION.read(503, said, b"").evidence is Evidence.SERVER_FAILED
 
 
 def test_a_key_of_the_crm_is_told_apart_from_a_refused_row() -> None:

@@ -285,7 +285,7 @@ def _evidence(
     if status == 429:
         said = content.get("error") if isinstance(content, dict) else None
         return Evidence.LEAD_QUOTA if "lead_limiter" in str(said) else Evidence.ACCOUNT_QUOTA
-    if status == 503 and "retry-after" in headers:
+    if status == 503 and _names_time(headers.get("retry-after", "")):
         return Evidence.UNAVAILABLE
     if status >= 500:
         return Evidence.SERVER_FAILED
@@ -326,6 +326,16 @@ def _limits(headers: Mapping[str, str]) -> Limits | None:
             return None
     limit, remaining, reset = found
     return Limits(int(limit), int(remaining), reset)
+
+
+def _names_time(value: str) -> bool:
+    """Whether a Retry-After is a number of seconds or a date. Anything else proves nothing."""
+    if _NUMBER.fullmatch(value):
+        return True
+    try:
+        return bool(parsedate_to_datetime(value))
+    except (ValueError, TypeError, OverflowError):
+        return False
 
 
 def _seconds(value: str, date: str) -> float | None:

@@ -10,8 +10,10 @@ from typing import Final
 
 from rdimport.delivery.stopping import StopRequest
 
-_AT_ONCE: Final = 4
-"""Before and after it sends, a run has connections of its own, and needs the processor."""
+_AT_ONCE: Final = 2
+"""Before and after it sends, a run needs the processor: while one waits for the database, another
+uses it. With more at once, all of them and those that send wait for one another (docs/fleet.md).
+"""
 
 _LASTS: Final = 10.0
 """Seconds after which a run keeps no other waiting: it may wait for an account itself."""

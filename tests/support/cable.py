@@ -32,7 +32,8 @@ class Cable:
         """How many connections were, as it was unplugged."""
         self.waiting = False
         """Is something held?"""
-        self._pairs: list[tuple[socket.socket, socket.socket]] = []
+        self._pairs: dict[tuple[socket.socket, socket.socket], int] = {}
+        """How many of the two directions of each connection have ended."""
         self._seen: Callable[[str, bytes], None] = lambda _way, _data: None
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -66,7 +67,7 @@ class Cable:
     def reset(self) -> None:
         """Tear out all connections: both ends are told at once."""
         with self._changed:
-            pairs, self._pairs = self._pairs, []
+            pairs, self._pairs = self._pairs, {}
             self._changed.notify_all()
         for one in (end for pair in pairs for end in pair):
             with suppress(OSError):
@@ -105,12 +106,15 @@ class Cable:
                     client.close()
                     server.close()
                     return
-                self._pairs.append((client, server))
-            for way, source, target in ((TO_SERVER, client, server), (TO_CLIENT, server, client)):
-                one = threading.Thread(target=self._carry, args=(way, source, target), daemon=True)
+                self._pairs[client, server] = 0
+            for way in (TO_SERVER, TO_CLIENT):
+                one = threading.Thread(
+                    target=self._carry, args=(way, (client, server)), daemon=True
+                )
                 one.start()
 
-    def _carry(self, way: str, source: socket.socket, target: socket.socket) -> None:
+    def _carry(self, way: str, pair: tuple[socket.socket, socket.socket]) -> None:
+        source, target = pair if way == TO_SERVER else pair[::-1]
         with suppress(OSError):
             while data := source.recv(65_536):
                 self._seen(way, data)
@@ -126,6 +130,19 @@ class Cable:
         if not swallowed:  # over a cut cable an end is not heard of either
             with suppress(OSError):
                 target.shutdown(socket.SHUT_WR)
+            self._end(pair)
+
+    def _end(self, pair: tuple[socket.socket, socket.socket]) -> None:
+        """A direction has ended. After both, nothing of the connection is kept."""
+        with self._changed:
+            if pair not in self._pairs:
+                return
+            self._pairs[pair] += 1
+            if self._pairs[pair] < 2:
+                return
+            del self._pairs[pair]
+        for one in pair:
+            one.close()
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from procrastinate.exceptions import ConnectorException
 from support.cable import Cable, cable
 from support.fleet import CLIENTS, Office
 from support.postgres import Server, free_port
+from support.tables import each_line_has_its_test
 from support.waiting import until
 
 from rdimport.cli import fleet_needs
@@ -25,8 +26,6 @@ from rdimport.core.errors import LedgerError
 from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
 
-HERE = Path(__file__).parent
-TABLE = HERE.parent / "docs" / "fleet.md"
 TESTS = {
     "a worker is killed, or its machine": "failures: a_worker_is_killed_and_its_list_changes",
     "a worker is killed while it puts": "killed: whoever_is_killed_between_two_effects",
@@ -55,15 +54,7 @@ WHERE wait_event_type = 'Lock' AND starts_with(application_name, 'rdimport')
 
 
 def test_each_line_of_the_table_has_its_test() -> None:
-    table = TABLE.read_text(encoding="utf-8").partition("| failure |")[2].partition("\n\n")[0]
-    lines = [line[2:] for line in table.splitlines()[2:]]
-    found = [begin for line in lines for begin in TESTS if line.startswith(begin)]
-    assert sorted(found) == sorted(TESTS)
-    assert len(found) == len(lines)
-    for told in TESTS.values():
-        file, _, name = told.partition(": ")
-        tests = (HERE / f"test_fleet_{file}.py").read_text(encoding="utf-8")
-        assert f"def test_{name}" in tests, told
+    each_line_has_its_test("fleet.md", "failure", TESTS)
 
 
 @pytest.fixture

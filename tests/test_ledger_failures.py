@@ -4,7 +4,6 @@ docs/ledger.md has its test.
 
 from __future__ import annotations
 
-import re
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from support.claims import KEY, end_all, hurried, ledger_at, states, worker
 from support.command import Desk
 from support.lists import MAPPING, people
 from support.postgres import Server, serving
+from support.tables import each_line_has_its_test
 from support.waiting import until
 
 from rdimport import api
@@ -27,8 +27,6 @@ from rdimport.destination.rdstation import RDStation
 from rdimport.ledger import store_of
 from rdimport.sandbox.embedded import RunningSandbox
 
-HERE = Path(__file__).parent
-TABLE = HERE.parent / "docs" / "ledger.md"
 TESTS = {
     "a run is killed": "shared: a_run_that_was_killed_is_gone_on_with_at_once_on_the_same_machine",
     "a machine sleeps": "shared: a_run_that_is_frozen_and_taken_over_sends_nobody_twice",
@@ -66,15 +64,7 @@ TESTS = {
 
 
 def test_each_line_of_the_table_has_its_test() -> None:
-    table = TABLE.read_text(encoding="utf-8").partition("| what fails |")[2].partition("\n\n")[0]
-    lines = [line[2:] for line in table.splitlines()[2:]]
-    found = [begin for line in lines for begin in TESTS if line.startswith(begin)]
-    assert sorted(found) == sorted(TESTS)
-    assert len(found) == len(lines)
-    for told in TESTS.values():
-        file, _, name = told.partition(": ")
-        tests = (HERE / f"test_ledger_{file}.py").read_text(encoding="utf-8")
-        assert re.search(rf"def test_{name}", tests), told
+    each_line_has_its_test("ledger.md", "what fails", TESTS)
 
 
 @pytest.fixture(autouse=True)

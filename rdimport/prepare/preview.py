@@ -212,16 +212,18 @@ def _shown(target: Target, prefix: str = "") -> pl.Expr:
 
 
 def _rows(cells: Cells, at: pl.Series) -> Iterator[RowView]:
-    for position in at:
-        views = []
-        for target in cells.bound.targets:
-            columns = cells.bound.columns[target.name]
-            after = cells.frame[[position]].select(_shown(target)).item()
-            before = cells.sound[[position]].select(_before(columns)).item() if columns else None
-            if after is not None or before is not None:
-                column = columns[0] if columns else ""
-                views.append(CellView(target.field, column, before or "", after or ""))
-        file, row = cells.frame[[position]].select(FILE, ROW).row(0)
+    targets, columns = cells.bound.targets, cells.bound.columns
+    nothing = pl.lit(None, pl.String)
+    before = (_before(columns[t.name]) if columns[t.name] else nothing for t in targets)
+    names = [target.name for target in targets]
+    sources = cells.sound[at].with_columns(map(pl.Expr.alias, before, names)).select(names)
+    shown = cells.frame[at].select(FILE, ROW, *(_shown(t).alias(t.name) for t in targets))
+    for (file, row, *sent), given in zip(shown.iter_rows(), sources.iter_rows(), strict=True):
+        views = (
+            CellView(target.field, next(iter(columns[target.name]), ""), old or "", new or "")
+            for target, old, new in zip(targets, given, sent, strict=True)
+            if new is not None or old is not None
+        )
         yield RowView(file, row, tuple(views))
 
 

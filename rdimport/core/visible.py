@@ -42,7 +42,7 @@ def shown_lines(lines: Iterable[str]) -> Shown:
 def shown_json(value: object, *, ensure_ascii: bool = False, **layout: object) -> str:
     """A value as JSON with such characters as escapes, so that parsing restores them."""
     text = json.dumps(value, ensure_ascii=ensure_ascii, **layout)  # type: ignore[arg-type]
-    if text.isprintable():
+    if text.replace("\n", "").isprintable():
         return text
     return "".join(_in_json(c) for c in text)
 

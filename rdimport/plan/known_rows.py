@@ -9,7 +9,7 @@ time of a run over known rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import reduce
+from functools import cache, reduce
 from hashlib import blake2b
 from operator import xor
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -67,9 +67,7 @@ class KnownRows:
         long: int = LONG,
         sample: int = SAMPLE,
     ) -> None:
-        from importlib.metadata import version  # noqa: PLC0415  a check recalls nothing
-
-        means = (mapping.model_dump_json(), repr(catalogue), version("rdimport"), pl.__version__)
+        means = (mapping.model_dump_json(), repr(catalogue), _our_version(), pl.__version__)
         self._key = blake2b(repr(means).encode(), key=key, digest_size=32).digest()
         self._load = load
         self._note = note
@@ -127,3 +125,10 @@ class KnownRows:
         if self._known is not None and imported.height:
             seen = imported.join(sources, on=ROW)
             self._note(seen[IDENTITY].to_list(), seen[SOURCE].to_list())
+
+
+@cache
+def _our_version() -> str:
+    from importlib.metadata import version  # noqa: PLC0415  a check recalls nothing
+
+    return version("rdimport")

@@ -5,41 +5,32 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.processes import ending_with_us
-from support.waiting import PATIENCE
+from corpus_wild import score
+from support.command import command_here
 
-HERE = Path(__file__).parent / "corpus_wild"
-CASES = sorted(path.parent.name for path in HERE.glob("*/expect.json"))
-
-
-@pytest.fixture(scope="module")
-def scores(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, object]]:
-    """What became of each case: the commands as a person types them. One at a time, as other tests
-    run beside them.
-    """
-    found = tmp_path_factory.mktemp("wild") / "scores.json"
-    command = Path(sys.executable).parent / "rdimport"
-    subprocess.run(
-        [sys.executable, HERE / "score.py", "--fast", "-j", "1", "--json", found],
-        env={**os.environ, "RDIMPORT": str(command)},
-        check=True,
-        capture_output=True,
-        timeout=10 * PATIENCE,
-        preexec_fn=ending_with_us(),
-    )
-    return {case["name"]: case for case in json.loads(found.read_text(encoding="utf-8"))}
+CASES = sorted(path.parent.name for path in score.HERE.glob("*/expect.json"))
 
 
-@pytest.mark.xdist_group("corpus_wild")
-@pytest.mark.skipif(sys.platform == "win32", reason="the script waits with `select` on a pipe")
+def typed(args: list[str], env: dict[str, str], cwd: Path) -> tuple[int, str, str]:
+    """The commands as a person types them, in this process."""
+    done = command_here(cwd, env, args)
+    return done.code, done.out, done.err
+
+
+@pytest.fixture(scope="session")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[score.Mock]:
+    mock = score.Mock(tmp_path_factory.mktemp("wild"))
+    with mock.p:  # ends with its standard input
+        yield mock
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the corpus was never scored there")
 @pytest.mark.parametrize("name", CASES)
-def test_a_list_arrives_as_it_was_meant(name: str, scores: dict[str, dict[str, object]]) -> None:
-    case = scores[name]
+def test_a_list_arrives_as_it_was_meant(name: str, endpoint: score.Mock) -> None:
+    case = score.one(name, endpoint, keep=False, server=typed)
     assert (case["verdict"], case["what"]) == ("ok", [])

@@ -75,7 +75,6 @@ async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions)
     see_that_it_can_be_made(options.report_dir)
     with suppress(ReportError):  # purge says what it is
         clean(options.report_dir)
-    load_ahead(*LIBRARIES)
     tables = open_tables(files, source_hints(options.hints, mapping))
     options.to.credentials()  # without a key, nothing can be sent
     stop_request, started = StopRequest(), options.clock.monotonic()
@@ -218,16 +217,16 @@ def _planner(
     index: Index,
     stop: StopRequest,
 ) -> Planner:
+    resend_begun, not_proved = run.unfinished_resend(), options.not_proved
+    history = history_of(
+        run.ledger, run.destination, options.resend, mapping, resend_begun, not_proved=not_proved
+    )
+    recall = _recall(run, options, mapping)
+    if recall is None or history.is_empty:  # else most nights no row is validated
+        load_ahead(*LIBRARIES)
     return Planner(
         mapping,
-        history_of(
-            run.ledger,
-            run.destination,
-            options.resend,
-            mapping,
-            run.unfinished_resend(),
-            not_proved=options.not_proved,
-        ),
+        history,
         run,
         spool,
         index,
@@ -235,7 +234,7 @@ def _planner(
         today=today(options.clock),
         suppression=people,
         corrections=corrections,
-        recall=_recall(run, options, mapping),
+        recall=recall,
         observer=options.on_event,
         interrupted=stop.is_set,
     )

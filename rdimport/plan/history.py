@@ -86,6 +86,11 @@ class SendHistory:
     about: frozenset[str] = frozenset()
     absent: Absent | None = None
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was ever sent to the destination."""
+        return self.known is _nothing
+
     def identities(self, texts: pl.Series) -> pl.Series:
         """The `IDENTITY` of rows, from the texts that make them the same conversion."""
         return pl.Series(IDENTITY, self.digests(texts.to_list(), 16), pl.Binary)

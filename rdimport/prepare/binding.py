@@ -5,10 +5,11 @@ batches.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from collections.abc import Mapping as AnyMapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
@@ -44,6 +45,7 @@ class Bound:
     SQL expressions add before cleaning, including `where`; `aliases` are the names that the
     expressions use for the table's columns. `expressions` are the cleaned columns, in the order of
     `targets`. `before` has the identity fields as an earlier release cleaned them, if that differs.
+    `make_schema` makes the schema of the cleaned columns once, when the first rows are validated.
     """
 
     mapping: Mapping
@@ -54,7 +56,12 @@ class Bound:
     computed: AnyMapping[str, pl.Expr]
     expressions: tuple[pl.Expr, ...] = field(repr=False)
     before: tuple[pl.Expr, ...] = field(repr=False)
-    schema: pa.DataFrameSchema = field(repr=False)
+    make_schema: Callable[[], pa.DataFrameSchema] = field(repr=False)
+
+    @property
+    def schema(self) -> pa.DataFrameSchema:
+        """The schema of the cleaned columns."""
+        return self.make_schema()
 
     def fields(self) -> tuple[str, ...]:
         """The fields that the mapping fills, in the order of the payload."""
@@ -132,6 +139,7 @@ def _bound(
     if mapping.where is not None:
         computed[WHERE] = mapping.where
     known_by = [t for t in wanted if _known_by(mapping, t)]
+    allowed = account_fields.allowed_values(mapping, account)
     bound = Bound(
         mapping=mapping,
         table=table,
@@ -144,10 +152,10 @@ def _bound(
             for t in wanted
         ),
         before=tuple(_expression(mapping, t, found, BEFORE) for t in known_by),
-        schema=validate.schema(mapping, account_fields.allowed_values(mapping, account)),
+        make_schema=cache(partial(validate.schema, mapping, allowed)),
     )
     _try_expressions(bound, columns)
-    _check_constants(bound)
+    _check_constants(bound, allowed)
     return bound
 
 
@@ -250,7 +258,7 @@ def _called(name: str) -> str:
     return _("the field `{field}`", field=name.removeprefix(COMPUTED))
 
 
-def _check_constants(bound: Bound) -> None:
+def _check_constants(bound: Bound, allowed: validate.Options) -> None:
     """Raise for constants of the mapping that would make every row invalid."""
     given = [(t, text) for t in bound.targets for text in _texts(t)]
     nothing = pl.DataFrame(schema={t.name: validate.dtype(t) for t in bound.targets})
@@ -259,8 +267,13 @@ def _check_constants(bound: Bound) -> None:
             cleaned(pl.col("x"), replace(t, source=_plain(t)))
         )
         for t in bound.targets
+        if _texts(t)
     ]
     frame = pl.concat([nothing, *columns], how="diagonal")
+    if frame.height == sum(map(pl.Series.count, frame)) and validate.passes(
+        frame, bound.mapping, allowed
+    ):
+        return
     constant = list(dict.fromkeys(target.name for target, _text in given))
     found = validate.failures(frame, bound.schema.select_columns(constant))
     lines = [

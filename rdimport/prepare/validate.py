@@ -81,17 +81,32 @@ def schema(mapping: Mapping, options: Options | None = None) -> pa.DataFrameSche
 
         return pa.Check(passed, error=str(error))
 
+    columns = {
+        target.name: pa.Column(
+            dtype(target), checks=list(map(check, kept)), nullable=not target.required
+        )
+        for target, kept in _by_target(mapping, options)
+    }
+    return pa.DataFrameSchema(columns)
+
+
+def _by_target(
+    mapping: Mapping, options: Options | None
+) -> Iterator[tuple[Target, Iterator[Rule]]]:
     has_cookie = "traffic_source" in mapping.fields
-    columns = {}
     for target in targets(mapping):
         allowed = (options or {}).get(target.name)
-        kept = rules(target, has_cookie=has_cookie, allowed=allowed)
-        columns[target.name] = pa.Column(
-            dtype(target),
-            checks=[check(rule) for rule in kept],
-            nullable=not target.required,
-        )
-    return pa.DataFrameSchema(columns)
+        yield target, rules(target, has_cookie=has_cookie, allowed=allowed)
+
+
+def passes(cleaned: pl.DataFrame, mapping: Mapping, options: Options | None = None) -> bool:
+    """Whether all cells that are not empty fulfil the rules: for a few cells that hardly ever fail,
+    so that pandera need not be loaded for them.
+    """
+    good = (
+        rule(pl.col(t.name)).all() for t, kept in _by_target(mapping, options) for _, rule in kept
+    )
+    return bool(cleaned.select(pl.all_horizontal(good)).item())
 
 
 def dtype(target: Target) -> pl.DataType:

@@ -227,3 +227,36 @@ def test_a_takeover_does_not_wait_for_late_answers_that_wait_for_it(
     assert states(url) == dict.fromkeys(range(4), schema.UNCERTAIN)
     assert second.claim(range(4)) == []
     assert first.counted() == {"uncertain": 4}
+
+
+MANY = """
+INSERT INTO rdimport.conversion (identity, destination, state, attempt, epoch, payload, run, file,
+    row, source, left_at)
+SELECT sha256(n::text::bytea), c.destination, 1, 1, c.epoch, c.payload, c.run, 0, 9, 0, c.left_at
+FROM rdimport.conversion c, generate_series(1, 20000) n WHERE c.row = 1
+"""
+"""So many that PostgreSQL looks each of a few up, in the order that is given."""
+
+
+def test_runs_that_note_the_cells_of_the_same_rows_do_not_wait_for_each_other(
+    url: str, postgres: Server
+) -> None:
+    now, store = datetime.now(UTC), PostgresStore(url, KEY.hex())
+    known = [row(n).identity for n in range(4)]
+    with store.open() as ours, store.open() as theirs, ThreadPoolExecutor() as pool:
+        first = ours.start_run("20261128-120000-aaaa", "there", now, RunRecord(account="a"))
+        first.apply([row(n) for n in range(4)], [], Counters(4))
+        first.apply([], [ended(row(n)) for n in range(4)], Counters(4))
+        second = theirs.start_run("20261128-120001-aaaa", "there", now, RunRecord(account="a"))
+        with Session(parsed(url)) as session:
+            session.change(MANY)
+            session.change("ANALYZE rdimport.conversion")
+        middle = "SELECT FROM rdimport.conversion WHERE row = 1 FOR UPDATE"
+        with held(postgres, url, middle) as waits:
+            backwards = pool.submit(first.note_sources, known[::-1], [5] * 4)
+            waits(1)
+            forwards = pool.submit(second.note_sources, known, [6] * 4)
+            waits(2)
+        backwards.result(PATIENCE)
+        forwards.result(PATIENCE)
+        assert second.sources().to_list().count(6) == 4

@@ -16,6 +16,7 @@ from rdimport.ledger.postgres.database import Database
 from rdimport.ledger.postgres.earlier_runs import ResendBooks
 from rdimport.ledger.postgres.run_reader import RunReader
 from rdimport.ledger.postgres.session import SILENCE, Connection
+from rdimport.ledger.postgres.statements import IN_ORDER
 from rdimport.ledger.postgres.writes import Writes
 from rdimport.ledger.records import Counters, Ending, Input, Outcome, RowResult, SendAttempt
 from rdimport.ledger.resends import begun as resends_begun
@@ -165,12 +166,14 @@ class PostgresRun(RunReader):
         self._see_written()
         if not self._adopted:
             return
+        identities, payloads = list(self._adopted), list(self._adopted.values())
         with self.ledger.transaction(SILENCE) as db:
+            db.execute(IN_ORDER, {"destination": self.destination, "identities": identities})
             db.execute(
                 "UPDATE rdimport.conversion c SET payload = g.payload"
                 " FROM unnest(%s::bytea[], %s::bytea[]) AS g(identity, payload)"
                 " WHERE c.destination = %s AND c.identity = g.identity AND length(c.payload) > %s",
-                (list(self._adopted), list(self._adopted.values()), self.destination, _LONGER),
+                (identities, payloads, self.destination, _LONGER),
             )
         self._adopted = {}
 
@@ -180,7 +183,9 @@ class PostgresRun(RunReader):
 
     def note_sources(self, identities: Sequence[bytes], sources: Sequence[int]) -> None:
         """Record the source hash of each conversion's cells."""
+        ours = {"destination": self.destination, "identities": list(identities)}
         with self.ledger.transaction(SILENCE) as db:
+            db.execute(IN_ORDER, ours)
             db.execute(
                 "UPDATE rdimport.conversion c SET source = g.source"
                 " FROM unnest(%b::bytea[], %b::bigint[]) AS g(identity, source)"

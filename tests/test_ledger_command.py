@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import stat
+import sys
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +18,9 @@ from rdimport.core.row import State
 from rdimport.ledger import open_ledger
 from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
+
+if sys.platform != "win32":
+    import resource
 
 PAGE = 4096
 RUN = ("run", "list.csv", "-m", "list.yaml", "--quota", "none", "--json")
@@ -164,6 +168,27 @@ def test_a_copy_replaces_nothing(name: str, ready: Desk) -> None:
     assert "full is not empty" in done.err
     assert [path.name for path in (ready.home / "full").iterdir()] == [Path(name).name]
     assert (ready.home / name).read_text() == "mine"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no file can be kept small")
+@pytest.mark.parametrize("size", [1_000, 20_000])
+@pytest.mark.parametrize("place", ["aside", "monday.sqlite3"])
+def test_a_copy_that_finds_no_room_names_the_place_without_room(
+    size: int, place: str, ready: Desk
+) -> None:
+    ready.do(*RUN)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        done = ready.here("ledger", "copy", "state", place)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert done.code == 2
+    assert f"The ledger {place}" in done.err
+    assert "state/ledger.sqlite3" not in done.err
+    left = ready.home / place
+    assert not left.is_file()
+    assert not left.is_dir() or list(left.iterdir()) == []
 
 
 def test_no_copy_is_made_of_what_is_damaged_or_not_there(ready: Desk) -> None:

@@ -20,6 +20,7 @@ from rdimport.ledger.sqlite.schema import (
     damaged,
     explained,
     make,
+    unusable,
     uri_of,
     write_ahead,
 )
@@ -30,6 +31,17 @@ _PARTS: Final = ("", "-wal", "-shm")
 """Suffixes of SQLite's own files for an open database."""
 
 _SHORTEST: Final = 512
+
+_WRITING: Final = frozenset(
+    {
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR_WRITE,
+        sqlite3.SQLITE_IOERR_FSYNC,
+        sqlite3.SQLITE_IOERR_DIR_FSYNC,
+        sqlite3.SQLITE_IOERR_TRUNCATE,
+    }
+)
+"""What cannot have been the fault of a file that is only read."""
 
 
 def connect(path: Path, apart: Callable[[], str] = str) -> sqlite3.Connection:
@@ -176,9 +188,13 @@ def _fill(new: Path, path: Path) -> None:
     with explained(path, reading=True):
         source = read_only(path)
     with closing(source), closing(sqlite3.connect(new, isolation_level=None)) as target:
-        with explained(path, reading=True):
+        try:
             source.backup(target)
             found = [said for (said,) in target.execute("PRAGMA integrity_check(1)")]
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", None) in _WRITING:
+                raise  # `new_file` names its place
+            raise unusable(path, error, reading=True) from error
         if found != ["ok"]:
             raise damaged(path, found[0])
         target.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -134,7 +134,7 @@ def explained(path: Path, *, reading: bool = False) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as error:
-        raise _unusable(path, error, reading=reading) from error
+        raise unusable(path, error, reading=reading) from error
 
 
 def is_damage(error: Exception) -> bool:
@@ -168,7 +168,8 @@ def damaged(path: Path, what: str) -> LedgerDamagedError:
     )
 
 
-def _unusable(path: Path, error: Exception, *, reading: bool) -> LedgerError:
+def unusable(path: Path, error: Exception, *, reading: bool) -> LedgerError:
+    """The error for a ledger, or a disk, that cannot be used."""
     if is_damage(error):
         return damaged(path, str(error))
     owner = _other_owner(path, reading=reading)

@@ -99,6 +99,24 @@ def test_the_command_to_type_next_is_whole_and_works_as_it_stands(office: Office
     ]
 
 
+@pytest.mark.parametrize(
+    ("lang", "sandbox", "said"),
+    [
+        ("en", False, "accepted          received by the endpoint"),
+        ("en", True, "accepted          received by the sandbox, not by RD"),
+        ("pt-BR", False, "aceitas        recebidas pelo endpoint"),
+        ("pt-BR", True, "aceitas        recebidas pelo sandbox, não pelo RD"),
+    ],
+)
+def test_what_a_sandbox_received_is_not_said_to_be_in_rd(
+    lang: str, said: str, *, sandbox: bool
+) -> None:
+    counts = dict.fromkeys(State, 0) | {State.ACCEPTED: 1, State.REFUSED: 1}
+    text = lines(summary_of(counts=counts, sandbox=sandbox), {}, lang=lang)
+    assert f"  {said}\n" in text
+    assert ("sandbox" in text) is sandbox
+
+
 @given(st.integers(10, 160), st.sampled_from(["en", "pt-BR"]))
 def test_no_line_but_a_path_or_a_command_is_wider_than_the_terminal(width: int, lang: str) -> None:
     summary = summary_of(

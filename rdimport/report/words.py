@@ -83,9 +83,10 @@ class Words:
         """A number of rows in a state: `1 aceita`, `2.000 aceitas`."""
         return f"{self.number(rows)} {self._plural(state, rows)}"
 
-    def means(self, state: State) -> str:
-        """The meaning of a state."""
-        return self(f"means.{state}")
+    def means(self, state: State, *, sandbox: bool = False) -> str:
+        """The meaning of a state; what a sandbox received, RD has not."""
+        answered = state in (State.ACCEPTED, State.REFUSED)
+        return self(f"means.{state}.sandbox" if sandbox and answered else f"means.{state}")
 
     def decimal(self, value: float) -> str:
         """A number with the language's decimal separator, at most two places."""

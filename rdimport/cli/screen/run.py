@@ -92,7 +92,8 @@ class _Screen:
         for state in shown:
             number = f"{words.number(summary.counts[state]):>11}"
             name = f"{words.state(state):<{size}}"
-            first, *rest = textwrap.wrap(words.means(state), self._width - size - 15)
+            means = words.means(state, sandbox=summary.sandbox)
+            first, *rest = textwrap.wrap(means, self._width - size - 15)
             yield f"{number}  {self._styled(name, _CODES.get(state, ''))}  {first}"
             yield from (f"{'':{size + 15}}{line}" for line in rest)
         total = f"{words.number(summary.rows):>11}  {_total(summary, words)}"

@@ -104,7 +104,7 @@ class _Page:
                 self.line(
                     (summary.counts[state], looks.number),
                     (words.state(state), name),
-                    (words.means(state), looks.plain),
+                    (words.means(state, sandbox=summary.sandbox), looks.plain),
                 )
         total = words.total(read_to_end=summary.read_to_end)
         self.line((summary.rows, looks.total), (total, looks.bold_top))

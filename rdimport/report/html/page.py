@@ -106,11 +106,12 @@ class _Page:
             yield f'<span style="flex: {summary.counts[state]}; background: var(--{state})"></span>'
         yield '</div>\n<table class="totals">'
         for state in states:
+            means = words.means(state, sandbox=summary.sandbox)
             yield (
                 f'<tr><td class="number">{words.number(summary.counts[state])}</td><td>'
                 f'<span class="dot" style="background: var(--{state})"></span>'
                 f"{escape(words.state(state))}</td>"
-                f'<td class="soft meaning">{escape(words.means(state))}</td></tr>'
+                f'<td class="soft meaning">{escape(means)}</td></tr>'
             )
         total = words.total(read_to_end=summary.read_to_end)
         yield (

@@ -129,6 +129,51 @@ def test_a_key_may_be_in_the_environment_or_come_from_a_program_and_is_never_sho
     assert not [name for name, data in kept.items() if key.encode() in data]
 
 
+@pytest.mark.parametrize("seconds", [0, 60])
+def test_a_program_that_prints_no_end_is_ended_before_it_fills_the_memory(
+    seconds: int, office: Desk, box: RunningSandbox
+) -> None:
+    """Whether it ends by itself some day or goes on for ever."""
+    endless = f"import time\nfor n in range(20): print('x' * 100_000)\ntime.sleep({seconds})"
+    text = (office.home / "rdimport.toml").read_text("utf-8")
+    program = json.dumps([sys.executable, "-c", endless])
+    office.write("rdimport.toml", text.replace('{file = "lua.key"}', f"{{command = {program}}}"))
+    done = office.do(*jobs("run", "lua-fair"))
+    assert done.code == 2
+    assert "prints more than a key can be (10 kB)" in done.out
+    assert box.requests == 0
+
+
+@pytest.mark.parametrize("every", ["61 * * * *", "0 0 31 2 *"])
+def test_a_check_refuses_a_schedule_that_no_worker_could_follow(every: str, office: Desk) -> None:
+    text = (office.home / "rdimport.toml").read_text("utf-8")
+    office.write("rdimport.toml", text.replace('"lua.csv"', f'"lua.csv"\nevery = "{every}"'))
+    checked = office.do(*jobs("check", "--json"))
+    acme, lua = checked.summary["jobs"]
+    assert (checked.code, acme["exit_code"], lua["exit_code"]) == (2, 0, 2)
+    assert f"every = '{every}' is not a schedule" in lua["error"]
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_one_key_of_two_accounts_is_refused(
+    office: Desk, box: RunningSandbox, *, apart: bool
+) -> None:
+    """Also where each of them has a ledger of its own, which would know nothing of the other's."""
+    office.write("lua.key", (office.home / "acme.key").read_text("utf-8"))
+    if apart:
+        office.environment["RDIMPORT_STATE_DIR"] = ""
+        text = (office.home / "rdimport.toml").read_text("utf-8")
+        text = text.replace("[accounts.lua]", '[accounts.lua]\nstate_dir = "elsewhere"')
+        office.write("rdimport.toml", text)
+    for action in ("check", "run"):
+        done = office.do(*jobs(action, "--json"))
+        codes = sorted(job["exit_code"] for job in done.summary["jobs"])
+        (error,) = (job["error"] for job in done.summary["jobs"] if job["exit_code"])
+        assert (done.code, codes) == (2, [0, 2])
+        assert "have the same API key" in error
+    assert len(arrived(box)) == 1
+
+
 @pytest.mark.skipif(os.name != "posix", reason="SIGTERM is POSIX's")
 def test_sigterm_stops_all_jobs_and_the_same_command_goes_on(
     office: Desk, box: RunningSandbox

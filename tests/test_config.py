@@ -106,6 +106,11 @@ def test_every_value_says_which_table_it_comes_from(tmp_path: Path) -> None:
             '= 8\ntimeout = "0s"',
             '5:1: defaults.timeout: not a duration above 0: write "30s"',
         ),
+        (
+            '"lists/*.xlsx"',
+            '"lists/*.xlsx"\nevery = "R 22 * * *"',
+            '12:1: jobs.fair.every: not five fields as in a crontab: write "30 22 * * 1-5"',
+        ),
         ("= 8", "= 0", "4:1: defaults.concurrency: expected 1 or more, found `0`"),
         (
             "= 8",

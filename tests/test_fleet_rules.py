@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,7 +16,7 @@ from rdimport.core.errors import (
     UsageError,
 )
 from rdimport.core.stop import StopReason
-from rdimport.fleet import JobEnd, Next, following, is_time, last_tick, next_tick
+from rdimport.fleet import JobEnd, Next, following, is_time, last_tick
 from rdimport.fleet.sharing import Load, to_give
 
 NOW = datetime(2026, 11, 28, 22, 40, tzinfo=UTC)
@@ -57,9 +59,59 @@ def test_a_moment_that_nobody_saw_counts_for_an_hour() -> None:
     every = f"{(here - timedelta(minutes=10)).minute} {(here - timedelta(minutes=10)).hour} * * *"
     assert last_tick(every, NOW) == NOW - timedelta(minutes=10)
     assert last_tick(every, NOW + timedelta(minutes=51)) is None
-    assert next_tick(every, NOW) > NOW + timedelta(hours=23)
-    assert is_time("30 22 * * 1-5")
-    assert not is_time("99 22 * * *")
+
+
+@pytest.mark.parametrize(
+    ("every", "can_be"),
+    [
+        ("30 22 * * 1-5", True),
+        ("*/15 8-18 * jan,jul mon-fri", True),
+        ("0 0 L * *", True),
+        ("0 0 29 2 *", True),
+        ("99 22 * * *", False),
+        ("0 24 * * *", False),
+        ("*/0 * * * *", False),
+        ("0 0 31 2 *", False),
+        ("0 0 31 4,6,9,11 *", False),
+    ],
+)
+def test_a_schedule_can_be_read_and_comes_some_day(every: str, *, can_be: bool) -> None:
+    assert is_time(every) is can_be
+
+
+@pytest.fixture
+def new_york(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine where clocks are put back on 1 November 2026, at 2:00, and forward on 8 March."""
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the time zone cannot be chosen")
+@pytest.mark.usefixtures("new_york")
+@pytest.mark.parametrize(
+    ("every", "begin", "ticks"),
+    [
+        ("30 1 * * *", datetime(2026, 11, 1, 5, tzinfo=UTC), 1),
+        ("30 1,4 * * *", datetime(2026, 11, 1, 5, tzinfo=UTC), 2),
+        ("30 * * * *", datetime(2026, 11, 1, 5, tzinfo=UTC), 5),
+        ("30 1 * * *", datetime(2026, 3, 8, 5, tzinfo=UTC), 1),
+        ("30 2 * * *", datetime(2026, 3, 8, 5, tzinfo=UTC), 1),
+        ("30 3 * * *", datetime(2026, 3, 8, 5, tzinfo=UTC), 1),
+    ],
+)
+def test_a_job_of_the_night_is_due_once_also_as_clocks_are_changed(
+    every: str, begin: datetime, ticks: int
+) -> None:
+    """A fixed hour that comes twice, or not at all, counts once; every hour is every hour."""
+    found = (last_tick(every, begin + timedelta(minutes=n)) for n in range(5 * 60))
+    latest: list[datetime] = []
+    for tick in found:
+        if tick is not None and begin <= tick and (not latest or tick > latest[-1]):
+            latest.append(tick)
+    assert len(latest) == ticks
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 from rdimport.cli import after_jobs, inbox, keys, resolve
 from rdimport.cli.arguments import JobsArguments, RunArguments
-from rdimport.cli.one_job import Ended, arguments, effective, run_and_notify, show, station, worst
+from rdimport.cli.one_job import (
+    Ended,
+    arguments,
+    effective,
+    run_and_notify,
+    see_schedule,
+    show,
+    station,
+    worst,
+)
 from rdimport.cli.screen import jobs as screen
 from rdimport.cli.streams import flush_output, print_error, say, say_json
 from rdimport.config import Settings
@@ -26,7 +35,7 @@ from rdimport.core.messages import _
 from rdimport.core.names import did_you_mean
 
 if TYPE_CHECKING:
-    from rdimport import CheckResult
+    from rdimport import CheckResult, RDStation
     from rdimport.delivery.stopping import StopRequest
 
 
@@ -109,13 +118,23 @@ def _looked_at(settings: Settings, job: str) -> screen.Look:
     )
 
 
+def _ready(settings: Settings, job: str, args: RunArguments) -> RDStation:
+    """Where a job's rows go. Raises UsageError for settings that would keep it from running."""
+    if settings.jobs[job].every:
+        with suppress(ImportError):  # without these libraries, no worker runs here
+            from rdimport.fleet import is_time  # noqa: PLC0415
+
+            see_schedule(settings, job, is_time)
+    return station(settings, job, args)
+
+
 def _look_without_list(settings: Settings, job: str, args: RunArguments) -> screen.Look:
     """Check the key and the mapping of a job whose inbox is empty."""
     from rdimport.mapping import Mapping  # noqa: PLC0415  it costs polars
 
     look = partial(screen.Look, job, settings.account_of(job)[0], tuple(effective(settings, job)))
     try:
-        station(settings, job, args)
+        _ready(settings, job, args)
         Mapping.load(args.mapping)
     except RdimportError as error:
         return look(ExitCode(error.exit_code), trouble=str(error))
@@ -128,7 +147,7 @@ def _look(settings: Settings, job: str, args: RunArguments) -> screen.Look:
     account = settings.account_of(job)[0]
     look = partial(screen.Look, job, account, tuple(effective(settings, job)))
     try:
-        to = station(settings, job, args)
+        to = _ready(settings, job, args)
         done: CheckResult = api.check(
             args.files,
             args.mapping,

@@ -9,9 +9,11 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlsplit
 
+from rdimport.core.child import output_of
 from rdimport.core.errors import UsageError
 from rdimport.core.key_file import read_key
 from rdimport.core.masking import Mask
@@ -34,8 +36,14 @@ _SECRET: Final = re.compile(r"RDIMPORT_\w*KEY")
 _withheld: Final[dict[str, str]] = {}
 """The keys that `withheld` removed from the environment."""
 
+_used: Final[dict[tuple[str, str], str]] = {}
+"""The latest key of each account at each endpoint, in this command."""
+
+_comparing: Final = Lock()
+
 _SERVICE: Final = "rdimport"
 _PROGRAM_TAKES: Final = 60
+_KEY_TAKES: Final = 10_000
 _WITH_HOST: Final = frozenset(
     name + s for name in ("http", "json", "xml", "form", "mailto") for s in ("", "s")
 )
@@ -57,6 +65,7 @@ def withheld() -> Iterator[None]:
     finally:
         os.environ.update(_withheld)
         _withheld.clear()
+        _used.clear()
         MASK.forget()
 
 
@@ -75,7 +84,7 @@ def of_ledger() -> str | None:
     return _withheld.get("RDIMPORT_LEDGER_KEY")
 
 
-def of_account(name: str, where: ApiKey, path: Callable[[str], Path]) -> str | None:
+def of_account(name: str, where: ApiKey, path: Callable[[str], Path]) -> str:
     """The key of an account of `rdimport.toml`; `path` resolves the path of a key file.
 
     Raises UsageError if the place named in the settings has no key.
@@ -83,6 +92,32 @@ def of_account(name: str, where: ApiKey, path: Callable[[str], Path]) -> str | N
     key = _found(name, where, path)
     MASK.learn(key)
     return key
+
+
+def refuse_shared(account: str, endpoint: str, key: str) -> None:
+    """Raise UsageError for a key that another account had in this command: each of the two would
+    use all of its quota, and people on both lists would be sent twice.
+    """
+    with _comparing:
+        others = (name for (name, where), its in _used.items() if (where, its) == (endpoint, key))
+        other = next((name for name in others if fold(name) != fold(account)), None)
+        if other is None:
+            _used[account, endpoint] = key
+            return
+    raise UsageError(
+        _(
+            "Accounts “{other}” and “{account}” have the same API key ({endpoint}), so they are "
+            "one RD Station account.",
+            other=other,
+            account=account,
+            endpoint=endpoint,
+        ),
+        _(
+            "Name one account in all of these jobs, or give “{account}” the key of its own RD "
+            "Station account.",
+            account=account,
+        ),
+    )
 
 
 def _found(name: str, where: ApiKey, path: Callable[[str], Path]) -> str:
@@ -151,7 +186,7 @@ def _no_address(name: str, where: Address) -> UsageError:
     return UsageError(
         _(
             "The program {program}, which should print the address for “{name}”, could not "
-            "be started, failed, printed nothing, or took more than {seconds} s.",
+            "be started, failed, printed nothing or too much, or took more than {seconds} s.",
             program=(where.command or ("",))[0],
             name=name,
             seconds=_PROGRAM_TAKES,
@@ -181,9 +216,7 @@ def _printed_by(command: Sequence[str], name: str) -> str:
     """The key printed by a program such as a password manager."""
     what = {"program": command[0], "account": name}
     try:
-        done = subprocess.run(  # noqa: S603  the person's own settings name it
-            command, capture_output=True, timeout=_PROGRAM_TAKES, check=False
-        )
+        code, printed = output_of(command, _KEY_TAKES, _PROGRAM_TAKES)
     except subprocess.TimeoutExpired:
         raise UsageError(
             _(
@@ -204,13 +237,23 @@ def _printed_by(command: Sequence[str], name: str) -> str:
             ),
             _("Correct its name in the settings."),
         ) from None
-    key = done.stdout[:10_000].decode("utf-8", "replace").strip()
-    if done.returncode or not key:
+    if len(printed) > _KEY_TAKES:
+        raise UsageError(
+            _(
+                "The program {program} that should print the key of account “{account}” prints "
+                "more than a key can be ({size}).",
+                size=f"{_KEY_TAKES // 1000} kB",
+                **what,
+            ),
+            _("Type it yourself to see what it says."),
+        )
+    key = printed.decode("utf-8", "replace").strip()
+    if code or not key:
         raise UsageError(
             _(
                 "The program {program} that prints the key of account “{account}” ended with "
                 "{code}, or printed nothing.",
-                code=done.returncode,
+                code=code,
                 **what,
             ),
             _("Type it yourself to see what it says."),

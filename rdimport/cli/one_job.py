@@ -21,6 +21,7 @@ from rdimport.core.clock import SystemClock
 from rdimport.core.errors import ExitCode, RdimportError, UsageError
 from rdimport.core.events import Observer, ignore_events
 from rdimport.core.messages import _
+from rdimport.destination.address import endpoint
 
 if TYPE_CHECKING:
     from rdimport import RDStation, RunResult
@@ -93,12 +94,24 @@ def arguments(settings: Settings, job: str) -> RunArguments:
     return command.arguments
 
 
+def see_schedule(settings: Settings, job: str, is_time: Callable[[str], bool]) -> None:
+    """Raise UsageError for a job whose `every` no worker could follow."""
+    every = settings.jobs[job].every
+    if every and not is_time(every):
+        raise UsageError(
+            _("Job {job}: every = {every} is not a schedule.", job=job, every=repr(every)),
+            _('Write five fields as in a crontab: "30 22 * * 1-5".'),
+        )
+
+
 def station(settings: Settings, job: str, args: RunArguments) -> RDStation:
     """Where a job's rows go, with the key of its account. Raises UsageError."""
     name, account = settings.account_of(job)
     unclear = {int(status): meaning for status, meaning in account.unclear.items()}
     key = keys.of_account(name, account.api_key, settings.path)
-    return resolve.station(args, key, unclear, idempotent=account.idempotent)
+    to = resolve.station(args, key, unclear, idempotent=account.idempotent)
+    keys.refuse_shared(name, endpoint(to.base_url), key)
+    return to
 
 
 def run_and_notify(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from rdimport.cli import fleet_needs, one_job, resolve
 from rdimport.cli.arguments import WorkerArguments
 from rdimport.cli.streams import flush_output, print_error, say
-from rdimport.core.errors import ExitCode, RdimportError, UsageError
+from rdimport.core.errors import ExitCode, RdimportError
 from rdimport.core.events import Event, SendingFinished, SendingStarted
 from rdimport.core.messages import _
 
@@ -80,11 +80,7 @@ def _plans(settings: Settings) -> list[Plan]:
 
     found = []
     for job, its in settings.jobs.items():
-        if its.every and not is_time(its.every):
-            raise UsageError(
-                _("Job {job}: every = {every} is not a schedule.", job=job, every=repr(its.every)),
-                _('Write five fields as in a crontab: "30 22 * * 1-5".'),
-            )
+        one_job.see_schedule(settings, job, is_time)
         moves = settings.value(job, "max_duration")[0] is None
         found.append(Plan(job, settings.account_of(job)[0], its.every, moves))
     return found

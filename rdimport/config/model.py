@@ -75,7 +75,8 @@ TimeOfDay = Annotated[
     str,
     BeforeValidator(_of_form(_OF_DAY, untranslated('not a time of day: write "06:00", in quotes'))),
 ]
-_FIELD: Final = r"[0-9A-Za-z*,/#?-]+"
+_IN_CRONTABS: Final = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|sun|mon|tue|wed|thu|fri|sat"
+_FIELD: Final = rf"(?i:[0-9LW*,/#?-]|{_IN_CRONTABS})+"
 Every = Annotated[
     str,
     BeforeValidator(

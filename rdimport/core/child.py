@@ -1,12 +1,15 @@
-"""Starts child processes: the same Python, isolated, without secrets in the environment."""
+"""Starts child processes: the same Python, isolated, without secrets in the environment; and the
+programs that the settings name.
+"""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from threading import Thread
+from typing import IO, Any, Final
 
 _CHILD: Final = """\
 import sys
@@ -57,3 +60,33 @@ def own_group() -> dict[str, Any]:
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     return {"start_new_session": True}
+
+
+def output_of(words: Sequence[str], most: int, seconds: float) -> tuple[int, bytes]:
+    """Exit code and output of a program of the user's. Once it has printed more than `most` bytes,
+    it is ended.
+
+    Raises OSError if it cannot be started, TimeoutExpired if it prints or lives for too long.
+    """
+    process = subprocess.Popen(  # noqa: S603  the person's own settings name it
+        words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    printed: list[bytes] = []
+
+    def read(out: IO[bytes]) -> None:
+        with out:
+            printed.append(out.read(most + 1))
+
+    # in a thread: what the program itself started may hold the output open
+    reader = Thread(target=read, args=(process.stdout,), daemon=True)
+    try:
+        reader.start()
+        reader.join(seconds)
+        if not printed:
+            raise subprocess.TimeoutExpired(words, seconds)
+        if len(printed[0]) > most:
+            process.kill()
+        return process.wait(seconds), printed[0]
+    finally:
+        process.kill()
+        process.wait()

@@ -7,7 +7,7 @@ here.
 
 from rdimport.fleet.following import After, JobEnd, Next, following
 from rdimport.fleet.queue import Queue, Queued
-from rdimport.fleet.schedule import is_time, last_tick, next_tick
+from rdimport.fleet.schedule import is_time, last_tick
 from rdimport.fleet.starting import Place
 from rdimport.fleet.worker import Plan, Worker
 
@@ -23,5 +23,4 @@ __all__ = [
     "following",
     "is_time",
     "last_tick",
-    "next_tick",
 ]

@@ -5,25 +5,26 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from croniter import croniter
+from croniter import CroniterError, croniter
 
 LATE: Final = timedelta(hours=1)
 """A moment that nobody saw, as no worker was there, counts as long as this."""
 
 
 def is_time(every: str) -> bool:
-    """Can it be read?"""
-    return bool(croniter.is_valid(every))
+    """Can it be read, and does such a moment ever come? 31 February does not."""
+    try:
+        croniter(every).get_next()
+    except CroniterError:
+        return False
+    return True
 
 
 def last_tick(every: str, now: datetime) -> datetime | None:
     """The latest moment at which a job was due, unless it is too long ago."""
     here = now.astimezone()
-    found = croniter(every, here + timedelta(seconds=1)).get_prev(datetime)
+    found: datetime = croniter(every, here + timedelta(seconds=1)).get_prev(datetime)
+    first = found.replace(tzinfo=None, fold=0).astimezone()
+    if first < found and "*" not in every.split()[1]:  # clocks were put back: once is enough
+        found = first
     return found if here - found <= LATE else None
-
-
-def next_tick(every: str, now: datetime) -> datetime:
-    """When a job is due next."""
-    found: datetime = croniter(every, now.astimezone()).get_next(datetime)
-    return found

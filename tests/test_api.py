@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import math
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -198,6 +199,75 @@ def test_a_bug_is_raised_as_it_is_and_recorded_as_one(folder: Path, box: Running
     summary = json.loads((report / "summary.json").read_text("utf-8"))
     assert (summary["exit_code"], summary["accepted"]) == (rdimport.ExitCode.BUG, 0)
     assert summary["uncertain"] + summary["pending"] == 2
+
+
+def test_a_notebook_that_runs_a_loop_is_told_what_to_write(
+    folder: Path, box: RunningSandbox
+) -> None:
+    files = folder / "leads.csv", folder / "leads.yaml"
+
+    async def notebook() -> None:
+        rdimport.check(*files)
+        with pytest.raises(rdimport.UsageError, match="await rdimport"):
+            rdimport.run(*files, to=station(box, "notebook"), state_dir=folder / "state")
+
+    asyncio.run(notebook())
+    assert not (folder / "state").exists()
+
+
+_OF_A_RUN = inspect.signature(rdimport.run_async).parameters
+
+
+@pytest.mark.parametrize("name", [name for name in _OF_A_RUN if name not in ("files", "mapping")])
+def test_an_argument_of_a_wrong_type_is_named(name: str, folder: Path) -> None:
+    """Also what would only be missed after rows were sent, such as an observer or a timeout."""
+    where = {"state_dir": folder / "state", "report_dir": folder / "reports"}
+    for value in (object(), b"x", [5], {"a": 1}, 5j):
+        given = {"to": rdimport.RDStation("k" * 20), **where, name: value}
+        with pytest.raises(rdimport.UsageError, match=f"^{name}: expected .*, not "):
+            rdimport.run(folder / "leads.csv", folder / "leads.yaml", **given)
+    assert not (folder / "state").exists()
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: rdimport.check(None, "leads.yaml"), "files: expected Files, not NoneType"),
+        (lambda: rdimport.check("leads.csv", 5), "mapping: expected Mapping | str | Path, not int"),
+        (lambda: rdimport.check("leads.csv", "leads.yaml", limit="5"), "limit: expected int"),
+        (lambda: rdimport.check("leads.csv", "leads.yaml", limit=True), "limit: expected int"),
+        (lambda: rdimport.check("leads.csv", "leads.yaml", limit=-1), "limit: -1 is too small"),
+        (lambda: rdimport.check("leads.csv", "leads.yaml", resend="uncertain"), "resend: expected"),
+        (lambda: rdimport.check("leads.csv", "leads.yaml", resend=["sent"]), "resend: expected"),
+        (lambda: rdimport.check("leads.csv", "leads.yaml", quota=120), "quota: expected Quota"),
+        (lambda: rdimport.check("leads.csv", "leads.yaml", to="acme"), "to: expected Destination"),
+        (lambda: rdimport.propose(["leads.csv"]), "file: expected str | Path, not list"),
+        (lambda: rdimport.open_tables(5), "files: expected Files, not int"),
+        (lambda: rdimport.open_tables("leads.csv", "Leads"), "hints: expected Hints"),
+        (lambda: rdimport.Mapping.load(5), "path: expected str | Path, not int"),
+        (lambda: rdimport.Mapping.parse(b""), "text: expected str, not bytes"),
+        (lambda: rdimport.RDStation(5), "api_key: expected str | None, not int"),
+        (lambda: rdimport.RDStation("k", account=None), "account: expected str, not NoneType"),
+        (lambda: rdimport.RDStation("k", insecure_http="no"), "insecure_http: expected bool"),
+        (lambda: rdimport.Quota("120", 60), "requests: expected int, not str"),
+        (lambda: rdimport.Quota(0, 60), "requests: 0 is too small"),
+        (lambda: rdimport.Quota(120, math.nan), "seconds: nan is too small or too large"),
+        (lambda: rdimport.Quota(120, 60, 1), "reserve leaves nothing"),
+    ],
+)
+def test_an_argument_that_cannot_be_used_is_named(
+    call: Callable[[], object], said: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    with pytest.raises(rdimport.UsageError, match=re.escape(said)):
+        call()
+
+
+def test_files_may_be_one_name_several_or_those_of_a_pattern(folder: Path) -> None:
+    (one,) = rdimport.open_tables(str(folder / "leads.csv"))
+    (same,) = rdimport.open_tables(folder.glob("*.csv"))
+    assert one.columns == same.columns == ("E-mail", "Nome")
+    assert rdimport.check(folder.glob("*.csv"), folder / "leads.yaml").rows == 3
 
 
 def test_run_tells_its_arguments_and_takes_those_of_run_async() -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Coroutine, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Final, Literal, ParamSpec, TypeVar
 
+from rdimport.api.arguments import KINDS
 from rdimport.api.hints import source_hints
 from rdimport.api.results import CheckResult, CheckTally, RunResult
+from rdimport.core import arguments
 from rdimport.core.ahead import load_ahead
 from rdimport.core.clock import Clock, SystemClock, today
 from rdimport.core.errors import SourceError, UsageError
@@ -31,12 +33,11 @@ from rdimport.plan.spool import Spool
 from rdimport.plan.suppression import Suppression
 from rdimport.prepare.preview import Preview, advice
 from rdimport.prepare.validate import LIBRARIES
-from rdimport.source import Hints, Table, open_tables
+from rdimport.source import Files, Hints, Table, names_of, open_tables
 
 if TYPE_CHECKING:
     from rdimport.delivery.dispatcher import RandomSource
     from rdimport.delivery.stopping import StopRequest
-    from rdimport.delivery.transport import Kind
     from rdimport.proposal import Proposal
     from rdimport.proposal.survey import Survey
 
@@ -48,8 +49,6 @@ Arguments = ParamSpec("Arguments")
 REPORT_DIR: Final = Path("rdimport-reports")
 """The default folder for reports, relative to the current directory."""
 
-Files = str | Path | Sequence[str | Path]
-
 
 def default_state_dir() -> Path:
     """The default folder of the ledger: where this system keeps the state of programs."""
@@ -58,31 +57,38 @@ def default_state_dir() -> Path:
     return user_state_path("rdimport", appauthor=False)
 
 
-def _in_its_language(work: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """Make a function use the language of its argument `lang` for all messages."""
+@contextmanager
+def _begun(
+    work: Callable[Arguments, object], args: Sequence[object], named: dict[str, object]
+) -> Iterator[None]:
+    """Use the language of the argument `lang` for all messages; refuse arguments of wrong types."""
+    with speaking(language_of(str(named.get("lang", "en")))):
+        first = dict(zip(work.__annotations__, args, strict=False))
+        arguments.see(work.__annotations__, {**first, **named}, KINDS)
+        yield
 
+
+def _public(work: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     @wraps(work)
-    def spoken(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        with speaking(language_of(str(kwargs.get("lang", "en")))):
+    def begun(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        with _begun(work, args, kwargs):
             return work(*args, **kwargs)
 
-    return spoken
+    return begun
 
 
-def _in_its_language_async(
+def _public_async(
     work: Callable[Arguments, Coroutine[None, None, Result]],
 ) -> Callable[Arguments, Coroutine[None, None, Result]]:
-    """The same for a coroutine function."""
-
     @wraps(work)
-    async def spoken(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        with speaking(language_of(str(kwargs.get("lang", "en")))):
+    async def begun(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        with _begun(work, args, kwargs):
             return await work(*args, **kwargs)
 
-    return spoken
+    return begun
 
 
-@_in_its_language
+@_public
 def check(
     files: Files,
     mapping: Mapping | str | Path,
@@ -115,8 +121,8 @@ def check(
     allowed = _quota(quota)
     load_ahead(*LIBRARIES)
     hints = replace(hints or Hints(), downloads=_there(state_dir))
-    tables = open_tables(_names(files), source_hints(hints, mapping))
-    people = Suppression.read(_names(suppress))
+    tables = open_tables(files, source_hints(hints, mapping))
+    people = Suppression.read(names_of(suppress))
     book, preview = CheckTally(), Preview()
     with ExitStack() as stack:
         named = ledger is not None or state_dir is not None
@@ -154,7 +160,7 @@ def check(
     )
 
 
-@_in_its_language
+@_public
 def survey(
     files: Files, *, hints: Hints | None = None, lang: str = "en"
 ) -> list[tuple[Table, Survey]]:
@@ -164,11 +170,11 @@ def survey(
     """
     from rdimport.proposal.survey import survey as surveyed  # noqa: PLC0415
 
-    tables = open_tables(_names(files), hints or Hints())
+    tables = open_tables(files, hints or Hints())
     return [(table, surveyed(table)) for table in tables]
 
 
-@_in_its_language
+@_public
 def propose(
     file: str | Path, *, hints: Hints | None = None, command: str = "", lang: str = "en"
 ) -> Proposal:
@@ -193,7 +199,7 @@ def propose(
     return propose_for(table.columns, sample, table.name, named, command)
 
 
-@_in_its_language_async
+@_public_async
 async def run_async(
     files: Files,
     mapping: Mapping | str | Path,
@@ -223,7 +229,7 @@ async def run_async(
     share_quota: bool = True,
     signals: bool = False,
     stop: StopRequest | None = None,
-    transport: Kind = "auto",
+    transport: Literal["auto", "lean", "httpx"] = "auto",
     sandbox: bool = False,
     again: Sequence[str] = (),
     yes: bool = False,
@@ -303,7 +309,7 @@ async def run_async(
         resend=frozenset(resend),
         resend_now=resend_now,
         not_proved=not_proved,
-        suppress=tuple(_names(suppress)),
+        suppress=tuple(names_of(suppress)),
         custom_fields=custom_fields,
         on_event=best_effort(on_event),
         clock=clock or SystemClock(),
@@ -322,7 +328,7 @@ async def run_async(
         lang=lang,
         full_report=full_report,
     )
-    return await carry_out(_names(files), read_mapping, options)
+    return await carry_out(names_of(files), read_mapping, options)
 
 
 def _blocking(
@@ -332,6 +338,13 @@ def _blocking(
     def blocking(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         import asyncio  # noqa: PLC0415
 
+        with suppress(RuntimeError):  # there is none, as it should be
+            asyncio.get_running_loop()
+            with speaking(language_of(str(kwargs.get("lang", "en")))):
+                raise UsageError(
+                    _("rdimport.run cannot wait here: an event loop is running, as in Jupyter."),
+                    _("Write `await rdimport.run_async(...)`; it takes the same arguments."),
+                )
         return asyncio.run(work(*args, **kwargs))
 
     return blocking
@@ -344,12 +357,6 @@ run = _blocking(run_async)
 def _there(state_dir: str | Path | None) -> Path | None:
     """The folder, if it exists, for files needed while a command runs."""
     return Path(state_dir) if state_dir is not None and Path(state_dir).is_dir() else None
-
-
-def _names(files: Files) -> list[str]:
-    if isinstance(files, str | Path):
-        return [str(files)]
-    return [str(file) for file in files]
 
 
 def _loaded(

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple, Self
 
+from rdimport.core.arguments import see
+from rdimport.core.errors import UsageError
 from rdimport.core.messages import _
 
 ENOUGH: Final = 10.0
@@ -23,6 +25,11 @@ class Quota:
     requests: int
     seconds: float
     reserve: float = 0.0
+
+    def __post_init__(self) -> None:
+        see(Quota.__annotations__, {name: getattr(self, name) for name in Quota.__annotations__})
+        if self.reserve >= 1:
+            raise UsageError(_("The reserve leaves nothing of the quota."), _("Write 0.2 for 20%."))
 
     @classmethod
     def parse(cls, text: str) -> Self | None:

@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from rdimport.core import document_errors
+from rdimport.core.arguments import see
 from rdimport.core.errors import MappingError
 from rdimport.core.messages import _, language
 from rdimport.core.shell import joined
@@ -193,6 +194,7 @@ class Mapping(Section):
     @classmethod
     def load(cls, path: str | Path) -> Mapping:
         """Read a mapping file. Raises MappingError listing every error."""
+        see(cls.load.__annotations__, {"path": path})
         return cls.parse(_text_of(Path(path)), str(path))
 
     @classmethod
@@ -201,6 +203,7 @@ class Mapping(Section):
 
         Raises MappingError listing every error with its line and column.
         """
+        see(cls.parse.__annotations__, {"text": text, "name": name})
         try:
             document = parse_yaml(text)
         except DocumentError as error:

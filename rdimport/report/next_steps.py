@@ -116,7 +116,7 @@ class _Typed:
             if word in _FLAGS:
                 yield word
                 continue
-            value = next(words)
+            value = next(words, "")
             if word in _PLACES:
                 value = self._place(value, self.summary.started_in)
             usual = self._near and (word, value) == ("--report-dir", "rdimport-reports")

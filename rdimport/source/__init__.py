@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from pathlib import Path
 
+from rdimport.core.arguments import KINDS, instance_of, see
 from rdimport.source.port import BATCH_ROWS, Facts, Hints, Table
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+Files = str | Path | Iterable[str | Path]
 
-__all__ = ["BATCH_ROWS", "Facts", "Hints", "Table", "open_tables"]
+__all__ = ["BATCH_ROWS", "Facts", "Files", "Hints", "Table", "names_of", "open_tables"]
 
 
-def open_tables(files: Sequence[str], hints: Hints | None = None) -> tuple[Table, ...]:
+def names_of(files: Files) -> list[str]:
+    """The names of one or several files."""
+    return [str(files)] if isinstance(files, str | Path) else [str(file) for file in files]
+
+
+def open_tables(files: Files, hints: Hints | None = None) -> tuple[Table, ...]:
     """Detect the format of each file and open it. Raises SourceError if one cannot be read.
 
     A name may be a path, a pattern (`*.csv`), an archive with several files, or `-` for standard
@@ -20,4 +26,6 @@ def open_tables(files: Sequence[str], hints: Hints | None = None) -> tuple[Table
     """
     from rdimport.source.detect import open_all  # noqa: PLC0415  only reading needs it
 
-    return open_all(files, hints or Hints())
+    kinds = {**KINDS, "Hints": instance_of(Hints)}
+    see(open_tables.__annotations__, {"files": files, "hints": hints}, kinds)
+    return open_all(names_of(files), hints or Hints())

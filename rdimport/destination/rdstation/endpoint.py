@@ -13,6 +13,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from rdimport.core.arguments import see
 from rdimport.core.errors import UsageError
 from rdimport.core.masking import SHORTEST, Mask, may_be_key
 from rdimport.core.messages import _
@@ -91,6 +92,8 @@ class RDStation:
         unclear: Mapping[int, str] | None = None,
         idempotent: bool = False,
     ) -> None:
+        given = {name: value for name, value in locals().items() if name != "self"}
+        see(RDStation.__init__.__annotations__, given)
         if api_key is not None and _NOT_ALONE.match(api_key):
             raise UsageError(
                 _("There is more than the API key: its name, or quotation marks around it."),

@@ -1,0 +1,79 @@
+"""Refuses arguments of the Python interface that are not what its functions declare."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, Final
+
+from rdimport.core.errors import UsageError
+from rdimport.core.messages import _
+
+Test = Callable[[Any], bool]
+
+_LONGEST: Final = 365_250 * 86_400
+"""A thousand years in seconds: what is longer cannot be subtracted from a date."""
+_MOST: Final = 10**18
+_ABOVE_ZERO: Final = frozenset({"concurrency", "requests", "seconds", "timeout"})
+
+
+def instance_of(*kinds: type) -> Test:
+    """The test for values of these types; True and False are no numbers."""
+    return lambda value: isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
+
+
+def several(one: Test) -> Test:
+    """The test for several values. Those of an iterator are not taken out of it."""
+
+    def are(value: object) -> bool:
+        if isinstance(value, Collection):
+            return not isinstance(value, str | bytes | Mapping) and all(map(one, value))
+        return isinstance(value, Iterable)
+
+    return are
+
+
+_text, _path = instance_of(str), instance_of(str, os.PathLike)
+
+KINDS: Final[Mapping[str, Test]] = {
+    "None": lambda value: value is None,
+    "str": _text,
+    "Path": _path,
+    "bool": instance_of(bool),
+    "int": instance_of(int),
+    "float": instance_of(int, float),
+    "Files": lambda value: _path(value) or several(_path)(value),
+    "Sequence[str]": several(_text),
+    "Mapping[int, str]": instance_of(Mapping),
+}
+"""The tests of the types that several rooms use, by how a declaration writes them."""
+
+
+def see(
+    declared: Mapping[str, str], given: Mapping[str, object], kinds: Mapping[str, Test] = KINDS
+) -> None:
+    """Raise UsageError for the first argument that is not of its declared type, or is a number that
+    nothing can be done with. `declared` are a function's annotations.
+    """
+    for name, value in given.items():
+        wanted = declared.get(name)
+        if wanted is None:
+            continue  # Python itself refuses it
+        if not any(kinds[kind](value) for kind in wanted.split(" | ")):
+            raise UsageError(
+                _(
+                    "{name}: expected {wanted}, not {kind}.",
+                    name=name,
+                    wanted=wanted,
+                    kind=type(value).__name__,
+                ),
+                _("help(rdimport.run) explains each argument."),
+            )
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            continue
+        most = _LONGEST if "float" in wanted else _MOST
+        if not 0 <= value <= most or (value == 0 and name in _ABOVE_ZERO):
+            raise UsageError(
+                _("{name}: {value} is too small or too large.", name=name, value=value),
+                _("help(rdimport.run) explains each argument."),
+            )

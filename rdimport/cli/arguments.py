@@ -1,50 +1,45 @@
 """Typed command-line arguments: no other module uses argparse's namespace.
 
-Each class has the options of its command under argparse's names (`parser` in `options`). They are
-neither compared nor shown: to make these methods would be a tenth of the start of every command.
+Each class has the options of its command under argparse's names (`parser` in `options`).
 """
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
 from datetime import datetime, timezone
 from functools import lru_cache
 from gettext import textdomain
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 from rdimport.cli.options import language_here, parser
 from rdimport.core.messages import Language, language
+from rdimport.core.values import Values, names
 
 if TYPE_CHECKING:
     from rdimport.sandbox.options import SandboxOptions
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Arguments:
+class Arguments(Values):
     """Common to all commands: the language of all output."""
 
     lang: Language
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class SharedArguments(Arguments):
     """Which database holds the ledger."""
 
     ledger: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class StateArguments(SharedArguments):
     """The place of the ledger."""
 
     state_dir: Path | None = None
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class AddressArguments(Arguments):
     """Endpoint and account."""
 
@@ -53,7 +48,6 @@ class AddressArguments(Arguments):
     account: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class OutputArguments(Arguments):
     """Output format."""
 
@@ -61,7 +55,6 @@ class OutputArguments(Arguments):
     quiet: bool
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class FileArguments(Arguments):
     """Lists, and hints about them."""
 
@@ -73,7 +66,6 @@ class FileArguments(Arguments):
     header_row: int | None
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class CheckArguments(FileArguments, AddressArguments, StateArguments, OutputArguments):
     """`check`: the arguments of `run`; without a mapping it describes the files."""
 
@@ -107,14 +99,12 @@ class CheckArguments(FileArguments, AddressArguments, StateArguments, OutputArgu
     payloads: Path | None = None
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class RunArguments(CheckArguments):
     """`run`: the same, with a mapping."""
 
     mapping: Path
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class InitArguments(FileArguments):
     """`init`."""
 
@@ -125,7 +115,6 @@ class InitArguments(FileArguments):
     config: Path | None
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class StatusArguments(StateArguments):
     """`status`."""
 
@@ -141,7 +130,6 @@ class StatusArguments(StateArguments):
     json: bool
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ReportArguments(StateArguments, OutputArguments):
     """`report`."""
 
@@ -150,7 +138,6 @@ class ReportArguments(StateArguments, OutputArguments):
     full_report: bool
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class SettleArguments(AddressArguments, StateArguments, OutputArguments):
     """`settle`: `listen` instead of files."""
 
@@ -163,7 +150,6 @@ class SettleArguments(AddressArguments, StateArguments, OutputArguments):
     complete_until: datetime | None
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class KeyArguments(Arguments):
     """`key`."""
 
@@ -171,7 +157,6 @@ class KeyArguments(Arguments):
     name: str | None
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class AccountsArguments(AddressArguments, StateArguments):
     """`accounts`."""
 
@@ -181,7 +166,6 @@ class AccountsArguments(AddressArguments, StateArguments):
     json: bool
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class PurgeArguments(StateArguments):
     """`purge`."""
 
@@ -189,7 +173,6 @@ class PurgeArguments(StateArguments):
     report_dir: Path | None
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class ForgetArguments(StateArguments):
     """`forget`."""
 
@@ -199,7 +182,6 @@ class ForgetArguments(StateArguments):
     full_report: bool
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class LedgerCopyArguments(Arguments):
     """`ledger copy`."""
 
@@ -207,36 +189,30 @@ class LedgerCopyArguments(Arguments):
     target: str
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class LedgerCheckArguments(StateArguments):
     """`ledger check`."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class LedgerAcceptArguments(StateArguments):
     """`ledger accept`."""
 
     yes: bool
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class LedgerKeyArguments(StateArguments):
     """`ledger key`."""
 
     move_to: Path
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class LedgerNewArguments(LedgerAcceptArguments):
     """`ledger new`."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class FleetInitArguments(SharedArguments):
     """`fleet init`."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class FleetStatusArguments(SharedArguments):
     """`fleet status`."""
 
@@ -245,7 +221,6 @@ class FleetStatusArguments(SharedArguments):
     html: Path | None
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class FleetOrderArguments(SharedArguments):
     """`fleet pause`, `fleet resume` and `fleet drain`."""
 
@@ -253,7 +228,6 @@ class FleetOrderArguments(SharedArguments):
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class WorkerArguments(SharedArguments):
     """`worker`."""
 
@@ -263,14 +237,12 @@ class WorkerArguments(SharedArguments):
     quiet: bool
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class SchemaArguments(Arguments):
     """`schema`."""
 
     what: Literal["mapping", "config"]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class JobsArguments(Arguments):
     """`jobs`."""
 
@@ -282,8 +254,7 @@ class JobsArguments(Arguments):
     metrics_file: Path | None = None
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class SandboxArguments:
+class SandboxArguments(Values):
     """`sandbox`: its options are a class of the sandbox package."""
 
     options: SandboxOptions
@@ -293,7 +264,7 @@ LedgerArguments: TypeAlias = (
     LedgerCopyArguments | LedgerCheckArguments | LedgerAcceptArguments | LedgerKeyArguments
 )
 
-KINDS: Final[Mapping[str, type]] = {
+KINDS: Final[Mapping[str, type[Arguments]]] = {
     "run": RunArguments,
     "check": CheckArguments,
     "init": InitArguments,
@@ -321,8 +292,7 @@ KINDS: Final[Mapping[str, type]] = {
 """The class of each command, except `sandbox`, which would cost an import."""
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """A parsed command line: the command's name, and an instance of its class in `KINDS`."""
 
     name: str
@@ -357,7 +327,7 @@ def _typed(namespace: Namespace) -> object:
         return SandboxArguments(options=options_from(namespace))
     action = f" {namespace.action}" if namespace.command in ("ledger", "fleet") else ""
     kind = KINDS[namespace.command + action]
-    names = [known.name for known in fields(kind) if hasattr(namespace, known.name)]
-    values = {name: getattr(namespace, name) for name in names}
+    given = vars(namespace)
+    values = {name: given[name] for name in names(kind) if name in given}
     lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
     return kind(**values | lists)

@@ -29,6 +29,7 @@ from rdimport.cli.one_job import (
 from rdimport.cli.screen import jobs as screen
 from rdimport.cli.streams import flush_output, print_error, say, say_json
 from rdimport.config import Settings
+from rdimport.core import values
 from rdimport.core.address import masked
 from rdimport.core.errors import ExitCode, RdimportError, UsageError
 from rdimport.core.messages import _
@@ -105,7 +106,7 @@ def _looked_at(settings: Settings, job: str) -> screen.Look:
     if not (its.move_done or its.move_failed):
         return _look(settings, job, args)
     waiting = inbox.waiting([settings.path(file) for file in its.files])
-    looks = [_look(settings, job, replace(args, files=(str(one.path),))) for one in waiting]
+    looks = [_look(settings, job, values.replace(args, files=(str(one.path),))) for one in waiting]
     if not looks:
         return _look_without_list(settings, job, args)
     return replace(

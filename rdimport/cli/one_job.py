@@ -6,7 +6,7 @@ import os
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +21,7 @@ from rdimport.core.clock import SystemClock
 from rdimport.core.errors import ExitCode, RdimportError, UsageError
 from rdimport.core.events import Observer, ignore_events
 from rdimport.core.messages import _
+from rdimport.core.values import replace
 from rdimport.destination.address import endpoint
 
 if TYPE_CHECKING:

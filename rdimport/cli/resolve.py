@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import replace
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -25,6 +24,7 @@ from rdimport.core.address import is_address
 from rdimport.core.errors import UsageError
 from rdimport.core.messages import _
 from rdimport.core.shell import STDIN, at_home, whole
+from rdimport.core.values import replace
 
 if TYPE_CHECKING:
     from rdimport.cli.log import LogFile

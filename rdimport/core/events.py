@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from rdimport.core.row import State
 
 
-@dataclass(frozen=True, slots=True)
-class RowsRead:
+class RowsRead(NamedTuple):
     """`rows` more rows of a file were read, cleaned and validated."""
 
     file: str
     rows: int
 
 
-@dataclass(frozen=True, slots=True)
-class SendingStarted:
+class SendingStarted(NamedTuple):
     """The plan is complete. `rows`: rows to send, within the limit; `per_second`: the maximum rate,
     None without a quota.
     """
@@ -26,23 +25,20 @@ class SendingStarted:
     per_second: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class RowFinished:
+class RowFinished(NamedTuple):
     """A row that was to be sent reached its final state."""
 
     state: State
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(NamedTuple):
     """The run waits; `reason` is a detail for `reasons.detail`."""
 
     reason: str
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Stopping:
+class Stopping(NamedTuple):
     """No new rows are started; `in_flight` requests still wait for their answers."""
 
     in_flight: int
@@ -53,8 +49,7 @@ class SendingFinished:
     """Nothing more will be sent in this run."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReportStage:
+class ReportStage(NamedTuple):
     """The report reached the stage `name`: `counting`, `failures.csv`, `failures.xlsx`, `packing`
     or `report.html`. `rows`: the number of rows to write; 0 if it is not written row by row.
     """
@@ -63,8 +58,7 @@ class ReportStage:
     rows: int
 
 
-@dataclass(frozen=True, slots=True)
-class RowsReported:
+class RowsReported(NamedTuple):
     """More rows were written to the file of the last stage."""
 
     rows: int

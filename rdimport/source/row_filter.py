@@ -91,7 +91,7 @@ class RowFilter:
         for column in columns:
             cells = frame[column]
             suspect = cells.filter(cells.str.contains_any(list(LEADS)).fill_null(value=False))
-            right = {cell: repaired(cell) for cell in suspect.unique().to_list()}
+            right = {cell: repaired(cell) for cell in suspect.unique(maintain_order=True)}
             right = {cell: better for cell, better in right.items() if better != cell}
             if right:
                 self._example = self._example if self._broken else next(iter(right.items()))

@@ -257,7 +257,7 @@ class Planner:
     def _identified(self, prepared: Prepared) -> pl.DataFrame:
         """The sendable rows with their current and earlier identities."""
         rows = prepared.rows.with_columns(self._memory.identities(prepared.rows["identity"]))
-        before = prepared.earlier.identities if self._memory.of_0_1 else NOTHING.identities
+        before = (prepared.earlier() if self._memory.of_0_1 else NOTHING).identities
         once = self._memory.identities(before["identity"]).alias(EARLIER)
         return rows.join(before.select(ROW, once), on=ROW, how="left", maintain_order="left")
 

@@ -55,8 +55,7 @@ class Prepared:
 
     `rows` has the schema `ROWS`, in the order of the batch. `problems` and `warnings` have the
     schema `schemas.PROBLEMS`, ordered by row: a row with problems is invalid, one with warnings is
-    still sent. `beside` has the warnings of invalid rows. `earlier` has the rows whose identity was
-    different in an earlier release.
+    still sent. `beside` has the warnings of invalid rows.
     """
 
     rows: pl.DataFrame
@@ -64,7 +63,6 @@ class Prepared:
     warnings: pl.DataFrame
     beside: pl.DataFrame
     left_out: int
-    earlier: Earlier = field(repr=False)
     cells: Cells = field(repr=False)
     """The well-formed rows selected by `where`, before and after cleaning, for a preview."""
     good: pl.DataFrame = field(repr=False)
@@ -86,13 +84,17 @@ class Prepared:
         bound = self.cells.bound
         return some.select(payload(bound.targets, bound.mapping).alias(PAYLOAD)).to_series()
 
+    def earlier(self) -> Earlier:
+        """The rows whose identity was different in an earlier release."""
+        return earlier(self.cells)
+
     def sent_earlier(self, rows: pl.Series) -> Prepared:
         """A copy with a warning for each of `rows` that an earlier release sent to a different
         address than the one read from it now.
         """
         if rows.is_empty():
             return self
-        said = self.earlier.warnings.filter(pl.col(ROW).is_in(rows.implode()))
+        said = self.earlier().warnings.filter(pl.col(ROW).is_in(rows.implode()))
         warnings = pl.concat([self.warnings, said]).sort(FILE, ROW, maintain_order=True)
         return replace(self, warnings=warnings)
 
@@ -144,7 +146,6 @@ def prepare(batch: pl.DataFrame, bound: Bound, *, payloads: bool = True) -> Prep
         warnings=suspect.filter(~failed),
         beside=suspect.filter(failed).join(already, on=[ROW, "field"], how="anti"),
         left_out=batch.height - defective.height - wanted,
-        earlier=earlier(batch_cells),
         cells=batch_cells,
         good=good,
     )
@@ -249,21 +250,27 @@ def _suspicions(batch: Cells) -> list[pl.DataFrame]:
             warnings += batch.traced(found.select("index", **problem))
         for code, changed in _changed(batch, target):
             problem = {"target": pl.lit(target.name), "code": pl.lit(code), "detail": cell}
-            warnings += batch.traced(placed.filter(changed).select("index", **problem))
+            warnings += batch.traced(placed[changed].select("index", **problem))
     return warnings
 
 
 def _changed(batch: Cells, target: Target) -> Iterator[tuple[str, pl.Series]]:
-    """Rows whose address lost accents or was found among words, so it may be another person's."""
+    """Positions of rows whose address lost accents or was found among words, so it may be another
+    person's.
+    """
     columns = [column(name) for name in batch.bound.columns[target.name]]
     if target.name != "email" or Clean.EMAIL not in target.cleaners or not columns:
         return
-    raw = pl.coalesce(pl.when(holds_something(cell)).then(cell) for cell in columns)
+    given = [pl.when(holds_something(cell)).then(cell) for cell in columns]
+    raw = pl.coalesce(given) if len(columns) > 1 else columns[0]
+    cells = batch.sound.select(raw.alias("raw"), index=pl.int_range(pl.len(), dtype=pl.UInt32))
+    # A valid address as it was written has lost nothing, and most are.
+    others = cells.filter(cells["raw"].ne_missing(batch.frame[target.name]))
     for code, changed in (
         (Code.EMAIL_ACCENTS, email.has_accents),
         (Code.EMAIL_FROM_TEXT, email.from_text),
     ):
-        yield code, batch.sound.select(changed(raw).fill_null(value=False)).to_series()
+        yield code, others.filter(changed(pl.col("raw")))["index"]
 
 
 def _account(result: Prepared, batch: pl.DataFrame, bound: Bound) -> None:

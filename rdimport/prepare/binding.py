@@ -25,6 +25,7 @@ from rdimport.mapping import FieldSource, Otherwise, account_fields, sql
 from rdimport.mapping.targets import Target, targets
 from rdimport.prepare import validate
 from rdimport.prepare.clean import BEFORE, NOW, Release, cleaned, was_cleaned_otherwise
+from rdimport.prepare.clean.lazily import once_each, where
 from rdimport.prepare.clean.phone import of_kind
 from rdimport.prepare.clean.text import column, filled
 
@@ -194,7 +195,12 @@ def _expression(
     if raw is None:
         once = pl.select(cleaned(pl.lit(target.source.value, dtype=pl.String), target)).to_series()
         return pl.lit(once).first().alias(target.name)
-    column = cleaned(raw, target, by)
+
+    def clean(cell: pl.Expr) -> pl.Expr:
+        given = cell if target.source.expr is not None else _unless_empty(cell, mapping.empty)
+        return cleaned(given, target, by)
+
+    column = once_each(raw, clean, validate.dtype(target)).alias(target.name)
     if _shares_column(mapping, found):
         kinds = {"mobile_phone": "mobile", "personal_phone": "landline"}
         if target.name in kinds:
@@ -205,7 +211,10 @@ def _expression(
 def _raw(mapping: Mapping, target: Target, columns: Sequence[str]) -> pl.Expr | None:
     if target.source.expr is not None:
         return pl.col(f"{COMPUTED}{target.name}")
-    return _first_filled(columns, mapping.empty) if columns else None
+    if len(columns) == 1:
+        return column(columns[0])
+    cells = [_unless_empty(column(name), mapping.empty) for name in columns]
+    return pl.coalesce(pl.when(filled(cell)).then(cell) for cell in cells) if cells else None
 
 
 def _shares_column(mapping: Mapping, found: AnyMapping[str, tuple[str, ...]]) -> bool:
@@ -214,17 +223,13 @@ def _shares_column(mapping: Mapping, found: AnyMapping[str, tuple[str, ...]]) ->
     return bool(mobile) and mobile == landline and mapping.fields["mobile_phone"].expr is None
 
 
-def _first_filled(columns: Sequence[str], empty: Sequence[str]) -> pl.Expr:
-    """The first non-empty cell; texts listed in `empty` count as empty."""
-    cells = [_unless_empty(column(name), empty) for name in columns]
-    if len(cells) == 1:
-        return cells[0]
-    return pl.coalesce(pl.when(filled(cell)).then(cell) for cell in cells)
-
-
 def _unless_empty(cell: pl.Expr, empty: Sequence[str]) -> pl.Expr:
     words = "|".join(re.escape(word.strip()) for word in empty)
-    return pl.when(cell.str.contains(rf"(?i)^\s*(?:{words})\s*$").not_()).then(cell)
+    return where(
+        cell,
+        lambda c: c.str.contains(rf"(?i)^\s*(?:{words})\s*$"),
+        lambda _: pl.lit(None, dtype=pl.String),
+    )
 
 
 def _try_expressions(bound: Bound, columns: Sequence[str]) -> None:

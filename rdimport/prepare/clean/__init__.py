@@ -13,7 +13,6 @@ import polars as pl
 from rdimport.mapping import Clean, FieldSource, Several, Type
 from rdimport.mapping.vocabulary import Otherwise
 from rdimport.prepare.clean import brazil, email, form, older, phone, text
-from rdimport.prepare.clean.lazily import once_each
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -177,11 +176,8 @@ def was_cleaned_otherwise(target: Target) -> bool:
 
 def cleaned(raw: pl.Expr, target: Target, by: Release = NOW) -> pl.Expr:
     """The target's column: String, or List(String) for a list; null where nothing is left."""
-    if target.type is Type.LIST:
-        value = once_each(raw, lambda cell: _items(cell, target, by), pl.List(pl.String))
-    else:
-        value = _one(raw, target, by)
-    return value.alias(target.name)
+    value = _items if target.type is Type.LIST else _one
+    return value(raw, target, by).alias(target.name)
 
 
 def clean(cell: pl.Expr, cleaners: Sequence[Clean], how: FieldSource, by: Release = NOW) -> pl.Expr:

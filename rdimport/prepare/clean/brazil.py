@@ -8,7 +8,7 @@ from typing import Final
 
 import polars as pl
 
-from rdimport.prepare.clean.lazily import once_each, stages
+from rdimport.prepare.clean.lazily import stages
 from rdimport.prepare.clean.mangled import unmangled
 from rdimport.prepare.clean.text import bare, proper, text, tidied
 
@@ -79,7 +79,7 @@ def uf(cell: pl.Expr) -> pl.Expr:
     """`são paulo`, `sp`, `Campinas/SP` -> `SP`; anything that is not a state of Brazil
     unchanged.
     """
-    return once_each(cell, lambda c: stages(c, _written_out, text), pl.String())
+    return stages(cell, _written_out, text)
 
 
 def _written_out(cell: pl.Expr) -> pl.Expr:

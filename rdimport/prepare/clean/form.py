@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from rdimport.prepare.clean.answer import answer
-from rdimport.prepare.clean.lazily import Cleaner, distinct, once_each, stages
+from rdimport.prepare.clean.lazily import Cleaner, distinct, stages
 from rdimport.prepare.clean.text import bare, text, tidied
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _DATE_FORMATS: Final = ("%d/%m/%Y", "%Y-%m-%d", "%d/%m/%y", "%Y/%m/%d")
 
 def boolean(cell: pl.Expr) -> pl.Expr:
     """`Sim`, `Aceito`, `x` -> `true`; `Não`, `Não aceito`, `0` -> `false`; others unchanged."""
-    return once_each(cell, lambda c: distinct(text(c), answer), pl.String())
+    return distinct(text(cell), answer)
 
 
 def number(cell: pl.Expr, decimal: str | None) -> pl.Expr:

@@ -62,6 +62,7 @@ from rdimport.plan.spool import Spool
 from rdimport.plan.suppression import Suppression
 from rdimport.prepare.preview import advice
 from rdimport.prepare.validate import LIBRARIES
+from rdimport.report import LIBRARIES as REPORT_LIBRARIES
 from rdimport.report.private_files import clean, see_that_it_can_be_made
 from rdimport.report.summary import RunSummary
 from rdimport.source import open_tables
@@ -222,8 +223,8 @@ def _planner(
         run.ledger, run.destination, options.resend, mapping, resend_begun, not_proved=not_proved
     )
     recall = _recall(run, options, mapping)
-    if recall is None or history.is_empty:  # else most nights no row is validated
-        load_ahead(*LIBRARIES)
+    # Once rows are known, most nights nothing is validated, and the report comes next.
+    load_ahead(*(LIBRARIES if recall is None or history.is_empty else REPORT_LIBRARIES))
     return Planner(
         mapping,
         history,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rdimport.core.events import Observer, ReportFinished, ReportStage, RowsReported, ignore_events
 
@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
     from rdimport.ledger import Run
     from rdimport.report.summary import RunSummary
+
+LIBRARIES: Final = ("rdimport.report.everything", "xlsxwriter")
+"""What a report loads when it is first written; who knows that it comes may load them before."""
 
 
 def write_report(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rdimport.core.messages.reasons import explain, remedy
 from rdimport.core.names import fold
-from rdimport.core.row import REPORTED, REPORTED_IN, Problem
+from rdimport.core.row import FAILED, REPORTED, REPORTED_IN, Problem
 from rdimport.ledger import Input, Run
 from rdimport.report.data import ReportData
 from rdimport.report.failures_xlsx.formats import CellFormats, for_print
@@ -69,6 +69,8 @@ def write(
 
     with private(path) as half, scratch_of(half) as scratch:
         options = {"constant_memory": True, "use_zip64": True, "tmpdir": str(scratch)}
+        if _is_bare(run, story):  # as on most nights, which need not wait for files
+            options = {"in_memory": True}
         book = xlsxwriter.Workbook(half, options)
         try:
             rows = _fill(book, run, story, Words(lang), most=sheet_rows, advance=advance)
@@ -77,6 +79,12 @@ def write(
         except XlsxWriterException as error:
             raise OSError(str(error)) from error
     return rows
+
+
+def _is_bare(run: Run, story: ReportData) -> bool:
+    """Whether there is no row to show."""
+    failed = any(story.summary.counts[state] for state in FAILED)
+    return not failed and next(iter(run.sent_without()), None) is None
 
 
 def _fill(

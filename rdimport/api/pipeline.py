@@ -88,6 +88,7 @@ async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions)
         store.bring_up()
         hold = partial(store.hold, options.to.account)
         lock = stack.enter_context(await wait_for(hold, clock, options.wait, stop_request.is_set))
+        begun = tables[0].batches()  # while the ledger is looked through
         ledger = stack.enter_context(store.open())
         # now, because waiting may have taken hours
         people = await _in_thread(partial(Suppression.read, options.suppress), stop_request)
@@ -101,7 +102,7 @@ async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions)
         planner = _planner(
             run, options, mapping, people, corrections, spool=spool, index=index, stop=stop_request
         )
-        plan = partial(planner.make, tables)
+        plan = partial(planner.make, tables, begun)
         end, summary, seen = await _import(plan, run, options, stop_request, started)
     notes = [note for table in tables for note in table.notes]
     return RunResult(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextvars import copy_context
 from importlib import import_module
 from threading import Thread
@@ -14,7 +14,8 @@ Item = TypeVar("Item")
 
 
 def ahead(items: Iterator[Item], name: str, most: int = 1) -> Iterator[Item]:
-    """The same items in their order, made in a thread while those before them are used.
+    """The same items in their order, made in a thread while those before them are used; the first
+    ones already now.
 
     There are at most so many more items in memory. An error is raised where its item would come.
     """
@@ -24,8 +25,13 @@ def ahead(items: Iterator[Item], name: str, most: int = 1) -> Iterator[Item]:
         return context.run(lambda: next(items, None))
 
     maker = ThreadPoolExecutor(1, f"rdimport-{name}")
+    return _in_order(maker, following, deque(maker.submit(following) for _ in range(most)))
+
+
+def _in_order(
+    maker: Executor, following: Callable[[], Item | None], coming: deque[Future[Item | None]]
+) -> Iterator[Item]:
     try:
-        coming = deque(maker.submit(following) for _ in range(most))
         while (item := coming.popleft().result()) is not None:
             coming.append(maker.submit(following))
             yield item

@@ -147,12 +147,13 @@ class Planner:
         self._index = index
         self._recalled = 0
 
-    def make(self, tables: Sequence[Table]) -> Plan:
-        """Read all tables and make the plan. Raises MappingError or SourceError.
+    def make(self, tables: Sequence[Table], begun: Iterator[pl.DataFrame] | None = None) -> Plan:
+        """Read all tables and make the plan; `begun` are the first one's batches, if it is being
+        read already. Raises MappingError or SourceError.
 
         If it raises or is interrupted, nothing may be sent: the rest of the input is unknown.
         """
-        bounds = []
+        first, bounds = begun or tables[0].batches(), []
         for table in tables:
             origin = Origin(PurePath(table.name).name, table.facts.sheet, self._today)
             bounds.append(bind(self._mapping, table.columns, table.name, self._catalogue, origin))
@@ -160,7 +161,8 @@ class Planner:
             for number, (table, bound) in enumerate(zip(tables, bounds, strict=True)):
                 self._plan.columns.append(table.columns)
                 self._plan.fields.append({t.field: bound.columns[t.name] for t in bound.targets})
-                for batch in self._batches(number, table):
+                batches = table.batches() if number else first
+                for batch in self._batches(number, table, batches):
                     self._read(batch, bound)
                     self._observer(RowsRead(table.name, batch.height))
                     if self._interrupted():
@@ -173,11 +175,12 @@ class Planner:
         self._book.keep_adopted()
         return self._plan
 
-    def _batches(self, number: int, table: Table) -> Iterator[pl.DataFrame]:
+    def _batches(
+        self, number: int, table: Table, batches: Iterator[pl.DataFrame]
+    ) -> Iterator[pl.DataFrame]:
         """The rows of a table. Its file is hashed once the first ones are there, while a thread
         reads on.
         """
-        batches = table.batches()
         try:
             first = next(batches, None)
         finally:

@@ -80,9 +80,9 @@ class TextTable:
         return (*self._file.notes, *found.header.notes, *short, *self._read_notes)
 
     def batches(self, rows: int = BATCH_ROWS) -> Iterator[pl.DataFrame]:
-        """All rows in order; see `port.Table`."""
-        for frame in ahead(self._frames(), "read", _AHEAD):
-            yield from frame.iter_slices(rows)
+        """All rows in order, the first of which are read at once; see `port.Table`."""
+        frames = ahead(self._frames(), "read", _AHEAD)
+        return (batch for frame in frames for batch in frame.iter_slices(rows))
 
     def _frames(self) -> Iterator[pl.DataFrame]:
         found = self._dialect

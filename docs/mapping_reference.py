@@ -21,7 +21,8 @@ from rdimport.core.messages import Language, language, speaking
 from rdimport.core.messages.codes import Code
 from rdimport.core.messages.reasons import reason
 from rdimport.destination.rdstation.fields import FIELDS
-from rdimport.mapping import Clean, Mapping, Type, sql
+from rdimport.mapping import Clean, Mapping, Type
+from rdimport.mapping.sql import functions
 from rdimport.mapping.vocabulary import default_cleaners, type_of
 from rdimport.prepare.clean import CLEANERS
 
@@ -114,11 +115,11 @@ def _cleaners() -> str:
 
 def _expressions() -> str:
     words = WORDS[language()]
-    row = ", ".join(f"{name}: {cell or words['empty']}" for name, cell in sql.SAMPLE.items())
+    row = ", ".join(f"{name}: {cell or words['empty']}" for name, cell in functions.SAMPLE.items())
     lines = [f"{texts.EXPRESSIONS[language()]}\n`{row}`\n"]
     for title, known in (
-        (words["operator"], sql.OPERATORS),
-        (words["function"], tuple(dict.fromkeys(sql.FUNCTIONS.values()))),
+        (words["operator"], functions.OPERATORS),
+        (words["function"], tuple(dict.fromkeys(functions.FUNCTIONS.values()))),
     ):
         lines += [f"| {title} | {words['gives']}", "|---|---|---|"]
         for one in known:

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from rdimport.core.messages import language
 from rdimport.core.messages.catalogue import catalogue
-from rdimport.mapping import Clean, Mapping, sql
+from rdimport.mapping import Clean, Mapping
+from rdimport.mapping.sql import functions
 from rdimport.prepare.clean import CLEANERS
 
 KINDS: Final = {
@@ -39,7 +40,7 @@ def of_the_mapping() -> Iterator[str]:
             for described in form.get("properties", {}).values():
                 yield described["description"]
     yield from (CLEANERS[name].sentence for name in Clean)
-    yield from (one.sentence for one in (*sql.OPERATORS, *sql.FUNCTIONS.values()))
+    yield from (one.sentence for one in (*functions.OPERATORS, *functions.FUNCTIONS.values()))
     yield from KINDS.values()
 
 

@@ -17,6 +17,7 @@ from rdimport.core.errors import MappingError
 from rdimport.core.row import FILE, ROW
 from rdimport.core.schemas import ORIGIN
 from rdimport.mapping import Mapping, sql
+from rdimport.mapping.sql import functions
 from rdimport.prepare import bind, prepare
 
 HEAD = "conversion_identifier: Feira\nfields:\n  email: E-mail\n"
@@ -53,8 +54,8 @@ def results(expression: str, *rows: dict[str, str | None]) -> list[str | None]:
 
 
 EXAMPLES = [
-    *((one.example, one.gives) for one in dict.fromkeys(sql.FUNCTIONS.values())),
-    *((one.example, one.gives) for one in sql.OPERATORS),
+    *((one.example, one.gives) for one in dict.fromkeys(functions.FUNCTIONS.values())),
+    *((one.example, one.gives) for one in functions.OPERATORS),
 ]
 
 
@@ -62,9 +63,9 @@ EXAMPLES = [
 def test_every_example_of_the_reference_gives_what_stands_beside_it_in_any_batch(
     example: str, gives: str
 ) -> None:
-    other = {**dict.fromkeys(sql.SAMPLE), "Data": "01/02/2003", "Valor": "1", "Idade": "7"}
-    assert results(example, sql.SAMPLE) == [gives]
-    assert results(example, other, sql.SAMPLE, other)[1] == gives
+    other = {**dict.fromkeys(functions.SAMPLE), "Data": "01/02/2003", "Valor": "1", "Idade": "7"}
+    assert results(example, functions.SAMPLE) == [gives]
+    assert results(example, other, functions.SAMPLE, other)[1] == gives
 
 
 ORDINARY = """

@@ -11,19 +11,21 @@ found and rejected.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import polars as pl
 from polars.exceptions import PolarsError
 
 from rdimport.core.messages import _
-from rdimport.mapping.sql.functions import FUNCTIONS, OPERATORS, SAMPLE, Function
-from rdimport.mapping.sql.grammar import Checked, check
 
-__all__ = ["FUNCTIONS", "OPERATORS", "SAMPLE", "Function", "columns", "parse"]
+if TYPE_CHECKING:
+    from rdimport.mapping.sql.grammar import Checked
 
 
 @lru_cache(maxsize=512)
 def _checked(text: str) -> Checked:
+    from rdimport.mapping.sql.grammar import check  # noqa: PLC0415  most mappings have none
+
     return check(text)
 
 

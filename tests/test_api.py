@@ -241,6 +241,7 @@ def test_an_argument_of_a_wrong_type_is_named(name: str, folder: Path) -> None:
         (lambda: rdimport.check("leads.csv", "leads.yaml", resend=["sent"]), "resend: expected"),
         (lambda: rdimport.check("leads.csv", "leads.yaml", quota=120), "quota: expected Quota"),
         (lambda: rdimport.check("leads.csv", "leads.yaml", to="acme"), "to: expected Destination"),
+        (lambda: rdimport.check("leads.csv", "x\0"), "mapping: a path cannot contain a NUL"),
         (lambda: rdimport.propose(["leads.csv"]), "file: expected str | Path, not list"),
         (lambda: rdimport.open_tables(5), "files: expected Files, not int"),
         (lambda: rdimport.open_tables("leads.csv", "Leads"), "hints: expected Hints"),

@@ -17,6 +17,7 @@ from rdimport.core.ahead import load_ahead
 from rdimport.core.clock import Clock, SystemClock, today
 from rdimport.core.errors import SourceError, UsageError
 from rdimport.core.events import Observer, best_effort, ignore_events
+from rdimport.core.looking import is_folder
 from rdimport.core.messages import _, language_of, speaking
 from rdimport.core.quota import Quota
 from rdimport.core.row import State
@@ -356,7 +357,7 @@ run = _blocking(run_async)
 
 def _there(state_dir: str | Path | None) -> Path | None:
     """The folder, if it exists, for files needed while a command runs."""
-    return Path(state_dir) if state_dir is not None and Path(state_dir).is_dir() else None
+    return Path(state_dir) if state_dir is not None and is_folder(Path(state_dir)) else None
 
 
 def _loaded(

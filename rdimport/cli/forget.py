@@ -12,6 +12,7 @@ from rdimport.cli import resolve
 from rdimport.cli.arguments import ForgetArguments
 from rdimport.cli.streams import say
 from rdimport.core.errors import ExitCode, LedgerBusyError, UsageError
+from rdimport.core.looking import is_missing
 from rdimport.core.messages import _, ngettext
 from rdimport.core.people import People
 from rdimport.ledger import Erased, Ledger, Store
@@ -83,7 +84,7 @@ def _report_dirs(args: ForgetArguments, ledger: Ledger | None) -> list[Path]:
     """The given folder, otherwise the report folders of all runs in the ledger."""
     if args.report_dir or ledger is None:
         return [args.report_dir or api.REPORT_DIR]
-    return [folder for folder in ledger.people.report_dirs() if folder.is_dir()]
+    return [folder for folder in ledger.people.report_dirs() if not is_missing(folder)]
 
 
 def _written_again(

@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
+from rdimport.core.looking import exists
 from rdimport.core.messages import Language, _, ngettext, untranslated
 from rdimport.core.messages.catalogue import DOMAIN, FOLDER
 from rdimport.core.names import did_you_mean
@@ -223,10 +224,7 @@ def _no_command(file: str) -> str:
 
 def is_file(word: str) -> bool:
     """Whether an argument names an existing file or folder."""
-    try:
-        return Path(word).exists()
-    except (OSError, ValueError):
-        return False
+    return exists(Path(word))
 
 
 def _too_many(words: Sequence[str]) -> str:

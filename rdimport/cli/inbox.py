@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 
 from rdimport.cli.streams import print_error
 from rdimport.core.errors import ExitCode, RdimportError, SourceError
+from rdimport.core.looking import exists
 from rdimport.core.messages import _
 from rdimport.source.files import matching
 
@@ -118,7 +119,7 @@ def _mark(path: Path) -> Path:
 
 
 def _marked(path: Path) -> bool:
-    return _mark(path).exists()
+    return exists(_mark(path))
 
 
 def _is_young(path: Path) -> bool:

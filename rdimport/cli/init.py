@@ -14,6 +14,7 @@ from rdimport.cli.arguments import InitArguments
 from rdimport.cli.streams import print_error, say_file
 from rdimport.core.address import masked
 from rdimport.core.errors import ExitCode, UsageError
+from rdimport.core.looking import exists
 from rdimport.core.messages import _
 from rdimport.core.shell import STDIN, joined, whole
 
@@ -72,7 +73,7 @@ def _job(args: InitArguments, settings: Path, mapping: Path | None) -> Added | N
             _("A job reads its list again and again, and standard input can be read only once."),
             _("Name a file, or omit --job."),
         )
-    if mapping.exists():
+    if exists(mapping):
         raise _is_there(mapping)
     from rdimport.config import NewJob, add_job  # noqa: PLC0415  only a job needs the settings
 
@@ -89,7 +90,7 @@ def _tell(args: InitArguments, job: Added) -> None:
             path=job.path,
         )
     )
-    if job.new_key_file is not None and not job.new_key_file.exists():
+    if job.new_key_file is not None and not exists(job.new_key_file):
         print_error(
             _(
                 "The key of {account} is expected in {file}, readable by you only: put it "

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rdimport.core.errors import UsageError
+from rdimport.core.looking import exists
 from rdimport.core.messages import _
 from rdimport.core.visible import shown_json
 from rdimport.report.private_files import private
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 def refuse_to_overwrite(path: Path) -> None:
     """Raise UsageError if the file exists: it may be the list itself."""
-    if path.exists():
+    if exists(path):
         raise UsageError(
             _("{path} already exists, and is not overwritten.", path=path),
             _("Name another file with {option}.", option="--payloads"),

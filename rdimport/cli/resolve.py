@@ -22,6 +22,7 @@ from rdimport.cli.arguments import (
 )
 from rdimport.core.address import is_address
 from rdimport.core.errors import UsageError
+from rdimport.core.looking import exists
 from rdimport.core.messages import _
 from rdimport.core.shell import STDIN, at_home, whole
 from rdimport.core.values import replace
@@ -164,9 +165,9 @@ def refuse_what_is_not_there(args: RunArguments) -> None:
     from rdimport.source import open_tables  # noqa: PLC0415
 
     for name in args.files:
-        if name != STDIN and not is_address(name) and not at_home(name).exists():
+        if name != STDIN and not is_address(name) and not exists(at_home(name)):
             open_tables([name])
-    if not args.mapping.exists():
+    if not exists(args.mapping):
         Mapping.load(args.mapping)
 
 

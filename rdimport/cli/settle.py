@@ -13,6 +13,7 @@ from rdimport.cli.streams import print_error, say, say_json
 from rdimport.core.address import shown
 from rdimport.core.clock import SystemClock
 from rdimport.core.errors import ExitCode, ReportError, UsageError
+from rdimport.core.looking import is_folder
 from rdimport.core.messages import _, ngettext
 from rdimport.core.shell import joined
 from rdimport.ledger import Ledger
@@ -133,7 +134,7 @@ def _written_again(
         run = ledger.run(name)
         record = run.facts().record
         reports = Path(record.report_dir)
-        if record.report_dir and (reports / name).is_dir():
+        if record.report_dir and is_folder(reports / name):
             try:
                 write_report(run, reports, lang=_language_of(reports / name, args.lang))
             except ReportError as error:  # the rows are settled all the same

@@ -19,6 +19,7 @@ from rdimport.cli.screen.layout import counts
 from rdimport.cli.streams import say, say_json
 from rdimport.core.clock import SystemClock
 from rdimport.core.events import Observer, ignore_events
+from rdimport.core.looking import is_file
 from rdimport.core.visible import shown_lines
 from rdimport.report.summary import RunSummary
 from rdimport.report.words import Words
@@ -49,7 +50,7 @@ def absolute(summary: RunSummary) -> RunSummary:
 def _whole(name: str) -> str:
     """The absolute path of a file; other names, such as that of standard input, are unchanged."""
     path = Path(name).absolute()
-    return str(path) if name and path.is_file() else name
+    return str(path) if name and is_file(path) else name
 
 
 class Terminal:

@@ -13,6 +13,7 @@ from typing import Final
 from rdimport.config.model import Settings
 from rdimport.config.reading import parse, read
 from rdimport.core.errors import UsageError
+from rdimport.core.looking import exists, is_missing
 from rdimport.core.messages import _
 from rdimport.core.names import fold
 from rdimport.core.shell import at_home
@@ -50,7 +51,7 @@ class Added:
         half = target.with_name(f".{target.name}.{os.getpid()}.half")
         try:
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            mode = target.stat().st_mode & 0o777 if target.exists() else 0o600
+            mode = target.stat().st_mode & 0o777 if exists(target) else 0o600
             with os.fdopen(os.open(half, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode), "wb") as file:
                 file.write(self.text.encode())
                 file.flush()
@@ -70,7 +71,7 @@ def add_job(path: Path, job: NewJob) -> Added:
     A missing file counts as empty. Raises UsageError if the job exists, its account is ambiguous,
     or the settings are invalid before or after the addition.
     """
-    text = read(path) if path.exists() else ""
+    text = "" if is_missing(path) else read(path)
     known = parse(path, text).beside(path.absolute().parent)
     if any(fold(job.name) == fold(name) for name in known.jobs):
         raise UsageError(

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from rdimport.core.looking import is_missing
+
 NAME: Final = "rdimport.toml"
 VARIABLE: Final = "RDIMPORT_CONFIG"
 
@@ -22,4 +24,4 @@ def find(named: Path | None, environment: Mapping[str, str], folder: Path) -> Pa
     if environment.get(VARIABLE):
         return Path(environment[VARIABLE])
     usual = folder / NAME
-    return usual if usual.is_file() else None
+    return None if is_missing(usual) else usual

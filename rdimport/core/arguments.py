@@ -69,6 +69,9 @@ def see(
                 ),
                 _("help(rdimport.run) explains each argument."),
             )
+        if "Path" in wanted and "\0" in str(value):
+            error = _("a path cannot contain a NUL")
+            raise UsageError(f"{name}: {error}.", _("Check its spelling."))
         if not isinstance(value, int | float) or isinstance(value, bool):
             continue
         most = _LONGEST if "float" in wanted else _MOST

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from rdimport.core.address import is_address, masked
+from rdimport.core.looking import exists
 
 STDIN: Final = "-"
 _PLAIN: Final = re.compile(r"[\w./\\:=*?~+-]+")
@@ -51,9 +52,9 @@ def installing(extra: str) -> str:
     another Python.
     """
     named, place = f"rdimport[{extra}]", Path(sys.prefix)
-    if (place / "uv-receipt.toml").exists():
+    if exists(place / "uv-receipt.toml"):
         return joined(["uv", "pip", "install", "--python", sys.executable, named])
-    if (place / "pipx_metadata.json").exists():
+    if exists(place / "pipx_metadata.json"):
         return joined(["pipx", "runpip", "rdimport", "install", named])
     return joined([sys.executable, "-m", "pip", "install", named])
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from rdimport.core.looking import is_folder
 from rdimport.core.messages import _
 
 MOST: Final = 1 << 20
@@ -31,7 +32,7 @@ def read_small(
     """
     if "\0" in str(path):
         raise OSError(errno.EINVAL, _("a path cannot contain a NUL"))
-    if path.is_dir():  # which Windows opens as little as a file that may not be read
+    if is_folder(path):  # which Windows opens as little as a file that may not be read
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rdimport.core.errors import Bug, LedgerBusyError, UsageError
+from rdimport.core.looking import is_missing
 from rdimport.core.messages import _
 from rdimport.ledger.opening import is_shared, refuse_address, store_of
 from rdimport.ledger.port import Ledger, Store
@@ -22,7 +23,7 @@ def copy_ledger(source: str, target: str, key: str | None = None) -> tuple[str, 
     """
     if not is_shared(source) and not is_shared(target):
         path, to = _file(source), _file(target)
-        if not path.is_file():
+        if is_missing(path):
             raise _none(source)
         files.copy(path, to)
         return str(path), str(to)

@@ -25,6 +25,7 @@ from pydantic_core import PydanticCustomError
 from rdimport.core import document_errors
 from rdimport.core.arguments import see
 from rdimport.core.errors import MappingError
+from rdimport.core.looking import exists
 from rdimport.core.messages import _, language
 from rdimport.core.shell import joined
 from rdimport.core.small_file import decoded, read_small
@@ -94,7 +95,7 @@ def _instead_of_a_list(path: Path) -> str:
     """What to do where a list was named as the mapping, whose own one may be beside it."""
     mapping = path.with_suffix(".yaml")
     names = {"path": joined([str(path)]), "output": joined([str(mapping)])}
-    if mapping.exists():
+    if exists(mapping):
         return _(
             "Name the list first, and the mapping after -m: rdimport run {path} -m {output}",
             **names,

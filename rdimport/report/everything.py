@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from rdimport.core.errors import Bug, ReportError, UsageError
+from rdimport.core.looking import is_file
 from rdimport.core.messages import _
 from rdimport.core.row import FAILED
 from rdimport.ledger import Run
@@ -70,7 +71,7 @@ def _see_that_nobody_corrects_it(folder: Path) -> None:
         return
     for name in (failures_csv.FILE_NAME, sheets.FILE_NAME):
         path = folder / name
-        if path.is_file() and path.stat().st_mtime > written + _AFTER:
+        if is_file(path) and path.stat().st_mtime > written + _AFTER:
             raise ReportError(
                 _(
                     "{path} was changed after the report was written, and what was corrected in it "

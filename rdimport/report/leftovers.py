@@ -14,6 +14,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from rdimport.core.looking import exists
+
 HALF: Final = ".half"
 _SCRATCH: Final = ".scratch"
 
@@ -54,7 +56,7 @@ def _made(path: Path) -> tuple[Path, int]:
 
         with suppress(OSError):  # the file system has no locks
             fcntl.flock(number, fcntl.LOCK_EX)
-        if half.exists():  # another process's `sweep` may have removed it before it was locked
+        if exists(half):  # another process's `sweep` may have removed it before it was locked
             return half, number
         os.close(number)
 
@@ -72,9 +74,9 @@ def sweep(folder: Path) -> list[Path]:
         except OSError:
             kept.append(half)
     for scratch in sorted(folder.glob(f".*{_SCRATCH}")):
-        if not scratch.with_suffix(HALF).exists():
+        if not exists(scratch.with_suffix(HALF)):
             shutil.rmtree(scratch, ignore_errors=True)
-            kept += [scratch] if scratch.exists() else []
+            kept += [scratch] if exists(scratch) else []
     return kept
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from rdimport.core.errors import ReportError, UsageError
+from rdimport.core.looking import is_folder
 from rdimport.core.messages import _
 from rdimport.core.names import is_run
 from rdimport.report.leftovers import half_written, sweep
@@ -144,7 +145,7 @@ def delete(folder: Path) -> bool:
         with suppress(FileNotFoundError):
             _clean(folder)
             for old in folder.iterdir():
-                if _SCRATCH_OF_0_1.fullmatch(old.name) and old.is_dir() and not old.is_symlink():
+                if _SCRATCH_OF_0_1.fullmatch(old.name) and is_folder(old) and not old.is_symlink():
                     shutil.rmtree(old)
             if not any(folder.iterdir()):
                 folder.rmdir()

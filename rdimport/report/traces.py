@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from rdimport.core.errors import ReportError
+from rdimport.core.looking import is_file
 from rdimport.core.names import is_run
 from rdimport.core.people import People
 from rdimport.report.private_files import REPORT_FILES, delete, private
@@ -66,13 +67,13 @@ def _reports(place: Path) -> list[Path]:
 
 def _ours(folder: Path) -> Iterator[Path]:
     for name in REPORT_FILES:
-        if (folder / name).is_file():
+        if is_file(folder / name):
             yield folder / name
 
 
 def _files(place: Path) -> Iterator[Path]:
     for path in sorted(place.rglob("*")):
-        if path.is_file() and not path.is_symlink():
+        if is_file(path) and not path.is_symlink():
             yield path
 
 

@@ -20,6 +20,7 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from rdimport.core.address import is_address, shown
 from rdimport.core.errors import SourceError
+from rdimport.core.looking import exists, is_file, is_folder
 from rdimport.core.messages import _, untranslated
 from rdimport.core.shell import at_home
 from rdimport.core.visible import is_utf8
@@ -167,7 +168,7 @@ class InputFile:
             return SourceError(
                 _("{name} does not exist.", name=self.name), _("Check the path and the spelling.")
             )
-        if self.path.is_dir():  # which Windows answers as a file that may not be read
+        if is_folder(self.path):  # which Windows answers as a file that may not be read
             return SourceError(
                 _("{name} is a folder.", name=self.name),
                 _("Name the files in it, for example {pattern}", pattern=f"{self.name}/*.csv"),
@@ -263,7 +264,7 @@ def _named(path: str, hints: Hints) -> list[InputFile]:
     within = _within(path)
     if within:
         return [within]
-    if glob.has_magic(path) and not plain.path.exists():
+    if glob.has_magic(path) and not exists(plain.path):
         files = [InputFile(match, Path(match)) for match in matching(str(plain.path))]
         if not files:
             raise SourceError(
@@ -279,7 +280,7 @@ def _named(path: str, hints: Hints) -> list[InputFile]:
 def matching(pattern: str) -> list[str]:
     """The files that fit a pattern, in order, without those that Office puts beside open lists."""
     found = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207  ** and ~
-    return [name for name in found if Path(name).is_file() and not is_of_office(Path(name).name)]
+    return [name for name in found if is_file(Path(name)) and not is_of_office(Path(name).name)]
 
 
 def is_of_office(name: str) -> bool:
@@ -302,7 +303,7 @@ def _scratch(folder: Path | None = None) -> tuple[Any, Path]:
     """A new file without a name, where the system lets it be read so, and the path to read it."""
     copy: Any = tempfile.TemporaryFile(prefix="rdimport-", dir=folder)  # noqa: SIM115  it lives on
     path = Path(f"/proc/{os.getpid()}/fd/{copy.fileno()}")
-    if not path.exists():  # no Linux; Windows opens by its name no file that is deleted when closed
+    if not exists(path):  # no Linux; Windows opens by its name no file that is deleted when closed
         lasts = sys.platform == "win32"
         copy = tempfile.NamedTemporaryFile(prefix="rdimport-", dir=folder, delete=not lasts)  # noqa: SIM115
         path = Path(copy.name)
@@ -338,7 +339,7 @@ class _Open:
 def _within(path: str) -> InputFile | None:
     """Split a path that leads into a file, into that file and the member's name."""
     for parent in list(Path(path).parents)[:-1]:
-        if at_home(parent).is_file():
+        if is_file(at_home(parent)):
             member = Path(path).relative_to(parent).as_posix()
             return InputFile(str(parent), at_home(parent), member=member)
     return None

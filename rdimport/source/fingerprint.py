@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
+from rdimport.core.looking import is_file
 from rdimport.core.shell import at_home
 
 
@@ -11,7 +12,7 @@ def fingerprint(name: str) -> str:
     """A hash of a file's bytes; empty for anything but a regular file."""
     path = at_home(name)
     try:
-        if not path.is_file():
+        if not is_file(path):
             return ""
         with path.open("rb") as file:
             return hashlib.file_digest(file, hashlib.blake2b).hexdigest()

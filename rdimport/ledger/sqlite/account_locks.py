@@ -9,6 +9,9 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
+from rdimport.core.errors import LedgerError
+from rdimport.core.looking import exists, is_folder
+from rdimport.core.messages import _
 from rdimport.core.names import fold
 from rdimport.ledger.sqlite.witness import outside
 
@@ -32,6 +35,18 @@ def lock_file(state_dir: Path, account: str) -> Path:
     return state_dir / f"{plain}-{blake2b(name.encode(), digest_size=4).hexdigest()}.lock"
 
 
+def unusable(state_dir: Path, error: Exception) -> LedgerError:
+    """The error for a state directory in which no lock can be held."""
+    return LedgerError(
+        _(
+            "The state directory {state_dir} cannot be used: {error}.",
+            state_dir=state_dir,
+            error=error,
+        ),
+        _("Correct its permissions, or name another --state-dir."),
+    )
+
+
 def is_locked(state_dir: Path, account: str) -> bool:
     """Whether a run of this account is active."""
     places = (state_dir, outside(state_dir))
@@ -41,7 +56,7 @@ def is_locked(state_dir: Path, account: str) -> bool:
 def _is_taken(path: Path) -> bool:
     from filelock import FileLock, Timeout  # noqa: PLC0415  asyncio comes with it
 
-    if not path.exists():
+    if not exists(path):
         return False
     lock = FileLock(path, timeout=0, mode=0o600)
     try:
@@ -55,21 +70,23 @@ def _is_taken(path: Path) -> bool:
 @contextmanager
 def nobody_at_work(state_dir: Path) -> Iterator[bool]:
     """Hold the gate and the locks of all known accounts, so that no run can begin; yields whether
-    that was possible.
+    that was possible. Raises LedgerError for a state directory that cannot be used.
     """
     from filelock import FileLock, Timeout  # noqa: PLC0415  asyncio comes with it
 
     with ExitStack() as held:
         free = True
         try:
-            if state_dir.is_dir():
+            if is_folder(state_dir):
                 gate = FileLock(gate_file(state_dir), timeout=PASSING, mode=0o600)
                 held.enter_context(gate)
             for path in _lock_files(state_dir):  # read now: from here on no run adds one
                 held.enter_context(FileLock(path, timeout=0, mode=0o600))
-        except (Timeout, OSError):
+        except Timeout:
             free = False
             held.close()
+        except OSError as error:
+            raise unusable(state_dir, error) from error
         yield free
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from rdimport.core.errors import LedgerLostError, UsageError
+from rdimport.core.looking import exists, is_file, is_folder
 from rdimport.core.messages import _, ngettext
 from rdimport.ledger.sqlite import witness
 from rdimport.ledger.sqlite.safety import see_that_it_is_ours
@@ -49,7 +50,7 @@ def connect(path: Path, apart: Callable[[], str] = str) -> sqlite3.Connection:
     key that a new ledger does not store (see `schema.make`).
     """
     see_that_it_is_ours(path)
-    if not path.exists():
+    if not exists(path):
         _make(path, apart())
     return sqlite3.connect(
         path, timeout=WRITER_WAITS, isolation_level=None, check_same_thread=False
@@ -96,7 +97,7 @@ def read_only(path: Path, wait: float = WRITER_WAITS) -> sqlite3.Connection:
         return _opened(uri, wait)
     except sqlite3.OperationalError:
         log = path.with_name(f"{path.name}-wal")
-        if log.exists() and log.stat().st_size:
+        if exists(log) and log.stat().st_size:
             raise
         return _opened(f"{uri}&immutable=1", wait)
 
@@ -175,7 +176,7 @@ def new_file(to: Path) -> Iterator[Path]:
         try:
             os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
             yield new
-            if to.exists():  # created meanwhile
+            if exists(to):  # created meanwhile
                 raise UsageError(_("{to} already exists.", to=to), _("Name another place."))
             new.rename(to)
             _sync(to)
@@ -204,7 +205,7 @@ def _is_taken(to: Path) -> bool:
     """Whether there is anything that a copy could be confused with: the witnesses of a lost ledger
     expect it to come back.
     """
-    if to.name != FILE_NAME or not to.parent.is_dir():
+    if to.name != FILE_NAME or not is_folder(to.parent):
         return os.path.lexists(to)
     return any(p.suffix not in (witness.SUFFIX, ".lock") for p in to.parent.iterdir())
 
@@ -232,7 +233,7 @@ def remove_half_made(state_dir: Path) -> None:
 
 def put_away(state_dir: Path) -> list[Path]:
     """The folders of ledgers that were moved aside."""
-    return sorted(path for path in state_dir.glob("aside-*") if path.is_dir())
+    return sorted(path for path in state_dir.glob("aside-*") if is_folder(path))
 
 
 def put_aside(state_dir: Path) -> Path | None:
@@ -264,4 +265,4 @@ def _moved(state_dir: Path, parts: Iterable[Path]) -> Path | None:
 
 def ledger_of(place: Path) -> Path:
     """The ledger that the user means by naming a directory or the file itself."""
-    return place if place.is_file() or place.suffix == ".sqlite3" else place / FILE_NAME
+    return place if is_file(place) or place.suffix == ".sqlite3" else place / FILE_NAME

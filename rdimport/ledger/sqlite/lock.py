@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rdimport.core.errors import LedgerBusyError, LedgerError
 from rdimport.core.messages import _
-from rdimport.ledger.sqlite.account_locks import PASSING, gate_file, lock_file
+from rdimport.ledger.sqlite.account_locks import PASSING, gate_file, lock_file, unusable
 from rdimport.ledger.sqlite.witness import identity, outside
 
 WhoHas = Callable[[str], tuple[int, str] | None]
@@ -49,14 +49,7 @@ def locked(state_dir: Path, account: str, who_has: WhoHas) -> Iterator[Held]:
         except Timeout:
             raise _busy(state_dir, account, who_has) from None
         except (OSError, NotImplementedError) as error:  # the latter: the file system has no locks
-            raise LedgerError(
-                _(
-                    "The state directory {state_dir} cannot be used: {error}.",
-                    state_dir=state_dir,
-                    error=error,
-                ),
-                _("Correct its permissions, or name another --state-dir."),
-            ) from error
+            raise unusable(state_dir, error) from error
         yield Held(path)
 
 

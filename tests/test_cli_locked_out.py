@@ -1,0 +1,126 @@
+"""Places that a person may not even look into: a message, and never a bug."""
+
+from __future__ import annotations
+
+import ast
+import ctypes.util
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from support.command import Desk
+from support.lists import MAPPING, people
+from support.samples import ROOT
+
+from rdimport.sandbox.embedded import RunningSandbox
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="rights of POSIX")
+
+RUN = ("run", "list.csv", "-m", "list.yaml")
+
+
+@contextmanager
+def without_roots_rights() -> Iterator[None]:
+    """Root may look everywhere, unless it gives that up (capabilities(7))."""
+    if os.geteuid() != 0:
+        yield
+        return
+    library = ctypes.util.find_library("cap")
+    if library is None:
+        pytest.skip("root's rights cannot be given up: libcap is not installed")
+    rights = ctypes.CDLL(library)
+    rights.cap_get_proc.restype = ctypes.c_void_p
+    both = (ctypes.c_int * 2)(1, 2)  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+
+    def change(kept: int) -> None:
+        state = ctypes.c_void_p(rights.cap_get_proc())
+        assert rights.cap_set_flag(state, 0, 2, both, kept) == rights.cap_set_proc(state) == 0
+        rights.cap_free(state)
+
+    change(0)
+    try:
+        yield
+    finally:
+        change(1)
+
+
+@pytest.fixture
+def outside(desk: Desk) -> Iterator[Desk]:
+    """A list and its mapping, here and in a folder that nobody may enter."""
+    locked = desk.home / "locked"
+    (locked / "rdimport").mkdir(parents=True)
+    for folder in ("", "locked/"):
+        desk.write(f"{folder}list.csv", people(3))
+        desk.write(f"{folder}list.yaml", MAPPING)
+    locked.chmod(0)
+    with without_roots_rights():
+        yield desk
+    locked.chmod(0o700)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("run", "locked/list.csv", *RUN[2:]), 2, "locked/list.csv cannot be read"),
+        (("check", "locked/list.csv", *RUN[2:]), 2, "locked/list.csv cannot be read"),
+        (("check", "locked/list.csv"), 2, "locked/list.csv cannot be read"),
+        (("init", "locked/list.csv"), 2, "locked/list.csv cannot be read"),
+        (("run", "locked/*.csv", *RUN[2:]), 2, "No file matches"),
+        (("run", "list.csv", "-m", "locked/list.yaml"), 2, "locked/list.yaml: cannot be read"),
+        ((*RUN, "--suppress", "locked/x.csv"), 2, "locked/x.csv cannot be read"),
+        ((*RUN, "--api-key-file", "locked/key"), 2, "locked/key cannot be read"),
+        ((*RUN, "--state-dir", "locked/state"), 2, "locked/state cannot be used"),
+        ((*RUN, "--report-dir", "locked/reports"), 2, "cannot be written to locked/reports"),
+        (("check", *RUN[1:], "--payloads", "locked/x.jsonl"), 3, "locked/x.jsonl cannot be"),
+        (("init", "list.csv", "-o", "locked/x.yaml"), 2, "locked/x.yaml cannot be written"),
+        (
+            ("init", "list.csv", "-o", "x.yaml", "--job", "j", "--config", "locked/x.toml"),
+            2,
+            "locked/x.toml: cannot be read",
+        ),
+        (("jobs", "list", "--config", "locked/x.toml"), 2, "locked/x.toml: cannot be read"),
+        (("status", "--state-dir", "locked/state"), 2, "cannot be read"),
+        (("ledger", "copy", "locked/state", "to"), 2, "cannot be read"),
+        (("ledger", "copy", "locked/state.sqlite3", "to"), 2, "cannot be read"),
+        (("ledger", "copy", "state", "locked/to"), 2, "locked/to"),
+        (("ledger", "new", "--state-dir", "locked/state"), 2, "locked/state cannot be used"),
+        (("ledger", "accept", "--state-dir", "locked/state"), 2, "locked/state cannot be used"),
+        (("settle", "locked/x.jsonl"), 2, "locked/x.jsonl cannot be read"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_folder_that_may_not_be_entered_is_named(
+    words: tuple[str, ...], code: int, said: str, outside: Desk, box: RunningSandbox
+) -> None:
+    if words[0] == "settle" or words[:3] == ("ledger", "copy", "state"):
+        assert outside.here(*RUN, "--quota", "none").code == 0
+    before = box.requests
+    done = outside.here(*words)
+    assert (done.code, box.requests) == (code, before), done.err
+    assert said in done.err
+    assert "bug" not in done.err
+
+
+@pytest.mark.parametrize("words", [("status",), ("jobs", "list")])
+def test_settings_that_may_not_be_looked_at_are_not_taken_for_none(
+    words: tuple[str, ...], outside: Desk
+) -> None:
+    outside.environment["XDG_CONFIG_HOME"] = str(outside.home / "locked")
+    done = outside.here(*words)
+    assert done.code == 2
+    assert "rdimport.toml: cannot be read" in done.err
+
+
+def test_no_room_asks_pathlib_whether_a_file_of_the_users_is_there() -> None:
+    """Up to Python 3.13 that raises PermissionError where its folder may not be entered;
+    `core.looking` says that nothing is seen there.
+    """
+    found = [
+        f"{path.relative_to(ROOT)}: {ast.unparse(node)}"
+        for path in (ROOT / "rdimport").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in ("exists", "is_file", "is_dir")
+    ]
+    ours = ("rdimport/core/messages/", "rdimport/core/looking.py", "rdimport/source/archive.py")
+    assert [place for place in found if not place.startswith(ours)] == []

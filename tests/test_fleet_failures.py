@@ -112,8 +112,9 @@ def test_a_worker_that_is_frozen_and_comes_back_claims_nothing_more(office: Offi
     office.lapse()
     office.due()
     two = office.start("worker")
-    office.until_done()
+    office.until_done()  # nothing goes to the one that sleeps
     one.send_signal(signal.SIGCONT)
+    until(lambda: office.states() == ["working", "working"])
     assert office.here("fleet", "drain").code == 0
     ends = [office.wait(worker) for worker in (one, two)]
     assert [end.code for end in ends] == [0, 0]

@@ -17,7 +17,7 @@ from rdimport.core.errors import (
 )
 from rdimport.core.stop import StopReason
 from rdimport.fleet import JobEnd, Next, following, is_time, last_tick
-from rdimport.fleet.sharing import Load, to_give
+from rdimport.fleet.sharing import Load, free_slots, to_give, to_move
 
 NOW = datetime(2026, 11, 28, 22, 40, tzinfo=UTC)
 LATER = NOW + timedelta(hours=3)
@@ -133,3 +133,27 @@ def test_a_worker_gives_what_it_has_beyond_its_share(
 ) -> None:
     loads = [Load(name, *load) for name, load in zip("abc", others, strict=False)]
     assert to_give(Load("me", *mine), loads) == list(given)
+
+
+@pytest.mark.parametrize(
+    ("workers", "seats"),
+    [
+        ([(0, 3), (0, 3)], "ababab"),
+        ([(2, 4), (2, 4), (0, 4)], "ccabcabc"),
+        ([(3, 3), (0, 2)], "bb"),
+        ([(5, 3), (1, 2)], "b"),
+        ([(0, 2), (0, 4)], "abbabb"),
+        ([], ""),
+    ],
+)
+def test_jobs_without_a_worker_go_to_those_who_have_least(
+    workers: list[tuple[int, int]], seats: str
+) -> None:
+    loads = [Load(name, *load) for name, load in zip("abc", workers, strict=False)]
+    assert free_slots(loads) == list(seats)
+
+
+def test_runs_that_wait_to_begin_move_at_once_and_those_that_send_two_at_a_time() -> None:
+    assert to_move(["v", "w"], ["x", "y", "z"], "aaabb") == {"v": "a", "w": "a", "x": "a", "y": "b"}
+    assert to_move([], ["x", "y", "z"], "a") == {"x": "a"}
+    assert not to_move(["v"], ["x"], "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -21,6 +22,18 @@ WHERE id IN (SELECT queue FROM rdimport.worker WHERE name LIKE '%-{0}')
 """
 """All that a worker has lasts, as if it were on another machine."""
 
+_SILENCE = """
+UPDATE rdimport_queue.procrastinate_workers SET last_heartbeat = '-infinity'
+WHERE id IN (SELECT queue FROM rdimport.worker WHERE name LIKE '%-{0}')
+"""
+_PLACES_NOTED = """
+CREATE TABLE public.placed (place text);
+CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN INSERT INTO public.placed VALUES (new.queue_name); RETURN new; END $$;
+CREATE TRIGGER note BEFORE INSERT ON rdimport_queue.procrastinate_jobs
+FOR EACH ROW WHEN (new.task_name = 'rdimport.job') EXECUTE FUNCTION public.note()
+"""
+_PLACES = "SELECT string_agg(place, ' ') FROM public.placed"
 _TURNS = "SELECT count(*) FROM rdimport.lease WHERE process = %s AND until > now()"
 _CONNECTIONS = """
 SELECT count(*) FROM pg_stat_activity
@@ -81,6 +94,28 @@ def test_a_worker_that_was_killed_is_known_by_its_connection(
     at.finish(workers[1])
     at.see_all_accounted_for(most_in_doubt=64)
     assert at.box.counts()["throttled"] == 0
+
+
+def test_what_a_dead_worker_had_goes_to_whoever_has_least_and_nothing_else_moves(
+    office: Callable[[str, int], Office],
+) -> None:
+    at = office("4/s", 400)
+    workers = [at.start("worker") for _ in range(2)]
+    until(lambda: at.jobs_of_workers() == [1, 1])
+    until(at.all_begun)
+    free = at.start("worker")
+    until(lambda: at.jobs_of_workers() == [0, 1, 1])
+    killed, other = workers
+    killed.kill()
+    at.wait(killed)
+    at.server.do(_PLACES_NOTED, _SILENCE.format(killed.pid), database=at.database)
+    until(lambda: at.jobs_of_workers() == [1, 1])
+    before = {client: at.of_client(client) for client in CLIENTS}
+    until(lambda: all(at.of_client(client) > before[client] for client in CLIENTS))
+    placed = at.server.ask(_PLACES, database=at.database)
+    assert placed == f"jobs {socket.gethostname()}-{free.pid}"
+    at.finish(free, other)
+    at.see_all_accounted_for(most_in_doubt=64)
 
 
 def test_accounts_rest_and_go_on_and_a_worker_that_drains_leaves_nothing_in_doubt(

@@ -12,6 +12,7 @@ from procrastinate.jobs import Status
 
 from rdimport.core.names import fold
 from rdimport.fleet import queue_statements as sql
+from rdimport.fleet.sharing import Load
 
 _SCHEMA: Final = "rdimport_queue"
 _JOBS: Final = "jobs"
@@ -130,12 +131,18 @@ class Queue:
         """Let the jobs of an account that wait for a time wait no longer; returns how many."""
         return len(await self._move(sql.WAIT_NO_LONGER, lock=fold(account)))
 
-    async def sweep(self) -> None:
-        """Give the jobs of workers that are dead to others."""
-        await self._move(sql.SWEEP, silent=_SILENT)
+    async def loads(self, names: Sequence[str]) -> list[Load]:
+        """How many jobs these workers are at, or wait for them."""
+        return [Load(**one) for one in await self._move(sql.LOADS, names=names)]
+
+    async def sweep(self, to: Sequence[str]) -> None:
+        """Give the jobs of workers that are dead `to` others, to each of these names one; what is
+        left to anybody.
+        """
+        await self._move(sql.SWEEP, silent=_SILENT, places=[_place(name) for name in to])
 
     async def free(self, living: Collection[str]) -> None:
-        """Let anybody take what waits for a worker that is no more."""
+        """Let anybody take what waits for a worker that is none of these."""
         await self._move(sql.FREE, known=[_place(name) for name in (None, *living)])
 
     async def _move(self, statement: LiteralString, **values: object) -> list[dict[str, Any]]:

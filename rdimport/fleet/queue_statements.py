@@ -13,30 +13,43 @@ _ANEW: Final[LiteralString] = """
 WITH taken AS (DELETE FROM procrastinate_jobs j WHERE {which}
     RETURNING task_name, lock, queueing_lock, args)
 INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args)
-SELECT %(place)s, task_name, lock, queueing_lock, args FROM taken WHERE task_name = %(task)s
+SELECT {place}, task_name, lock, queueing_lock, args FROM taken WHERE task_name = %(task)s
 ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING RETURNING id
 """
 
 WAIT_NO_LONGER: Final = _ANEW.format(
+    place="%(place)s",
     which="""j.task_name = %(task)s AND j.status = 'todo' AND j.lock = %(lock)s
-    AND j.scheduled_at IS NOT NULL"""
+    AND j.scheduled_at IS NOT NULL""",
 )
 """Jobs of an account that wait for a time."""
 
 FREE: Final = _ANEW.format(
-    which="""j.task_name = %(task)s AND j.status = 'todo' AND j.queue_name <> ALL(%(known)s)"""
+    place="%(place)s",
+    which="""j.task_name = %(task)s AND j.status = 'todo' AND j.queue_name <> ALL(%(known)s)""",
 )
 """Jobs that wait for a worker that is none of the known ones."""
 
 SWEEP: Final = _ANEW.format(
-    which="""j.status = 'doing' AND (j.worker_id IS NULL OR EXISTS (
-    SELECT FROM procrastinate_workers w WHERE w.id = j.worker_id
-    AND w.last_heartbeat < clock_timestamp() - make_interval(secs => %(silent)s))
-    OR j.worker_id IN (SELECT w.queue FROM rdimport.worker w WHERE w.gone))"""
+    place="coalesce((%(places)s::text[])[row_number() OVER ()], %(place)s)",
+    which="""j.status = 'doing' AND (j.worker_id IS NULL OR j.worker_id IN (
+    SELECT w.id FROM procrastinate_workers w
+    WHERE w.last_heartbeat < clock_timestamp() - make_interval(secs => %(silent)s)
+    UNION ALL SELECT w.queue FROM rdimport.worker w WHERE w.gone AND w.queue IS NOT NULL))""",
 )
-"""Jobs at workers that are gone, or have said nothing for too long. What is no job of an account
-just ends.
+"""Jobs at workers that are gone, or have said nothing for too long: to these places, one after the
+other, the rest to anybody. What is no job of an account just ends.
 """
+
+LOADS: Final = """
+SELECT w.name, coalesce(sum(j.number), 0)::int AS jobs, w.slots FROM rdimport.worker w
+LEFT JOIN (SELECT queue_name, worker_id, count(*) AS number FROM procrastinate_jobs
+    WHERE task_name = %(task)s AND status IN ('todo', 'doing') AND scheduled_at IS NULL
+    GROUP BY 1, 2) j
+ON j.queue_name = %(place)s || ' ' || w.name OR (j.queue_name = %(place)s AND j.worker_id = w.queue)
+WHERE w.name = ANY(%(names)s) GROUP BY w.name, w.slots
+"""
+"""How many jobs these workers are at, with those that wait for them alone."""
 
 PUT_DUE: Final = """
 WITH mine AS (INSERT INTO rdimport.due AS d (job, tick)

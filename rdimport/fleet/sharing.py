@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil, floor
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+_AT_ONCE: Final = 2
+"""Runs that send and go to another worker: to end and to begin again costs more than to go on, and
+accounts that nobody sends for come first.
+"""
 
 
 class Load(NamedTuple):
@@ -13,6 +18,14 @@ class Load(NamedTuple):
     name: str
     jobs: int
     slots: int
+
+
+def free_slots(workers: Sequence[Load]) -> list[str]:
+    """Who gets jobs that have no worker, one after the other: for each slot that is free the name
+    of its worker, first of those who have least for what they can.
+    """
+    free = [(jobs / one.slots, one.name) for one in workers for jobs in range(one.jobs, one.slots)]
+    return [name for _busy, name in sorted(free)]
 
 
 def to_give(mine: Load, others: Sequence[Load]) -> list[str]:
@@ -29,3 +42,8 @@ def to_give(mine: Load, others: Sequence[Load]) -> list[str]:
         given += [other.name] * number
         left -= number
     return given
+
+
+def to_move(waiting: Sequence[str], sending: Sequence[str], to: Sequence[str]) -> dict[str, str]:
+    """Which jobs go to whom: those that wait to begin, and of those that send a few at a time."""
+    return dict(zip([*waiting, *sending[:_AT_ONCE]], to, strict=False))

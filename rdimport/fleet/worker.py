@@ -10,6 +10,7 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final, NamedTuple, ParamSpec, TypeVar
@@ -23,11 +24,14 @@ from rdimport.delivery.stopping import StopRequest, on_signal, stop_signals
 from rdimport.fleet.following import After, JobEnd, Next, following
 from rdimport.fleet.queue import Due, Queue
 from rdimport.fleet.schedule import last_tick
-from rdimport.fleet.sharing import Load, to_give
+from rdimport.fleet.sharing import Load, free_slots, to_give, to_move
 from rdimport.fleet.starting import Place, Starts
 from rdimport.ledger import fleet_of
 
 _BETWEEN_LOOKS: Final = 1.0
+_HEARD: Final = 5.0
+"""Seconds without a sign of life after which a worker is given nothing: it may be dead."""
+
 _UNTIL_TRIED_AGAIN: Final = 3.0
 _WHILE_PAUSED: Final = timedelta(minutes=1)
 _LOOP: Final = asyncio.SelectorEventLoop if sys.platform == "win32" else None
@@ -46,6 +50,15 @@ class Plan(NamedTuple):
     account: str
     every: str | None
     moves: bool = True
+
+
+@dataclass
+class _Running:
+    """A job that was taken from the queue: whose, and whether its run has begun."""
+
+    account: str
+    stop: StopRequest
+    begun: bool = False
 
 
 class Worker:
@@ -68,7 +81,7 @@ class Worker:
         self._url, self._slots, self._run_job, self._on_end = url, slots, run_job, on_end
         self._on_trouble = on_trouble
         self._plans = {plan.job: plan for plan in plans}
-        self._running: dict[str, tuple[str, StopRequest]] = {}
+        self._running: dict[str, _Running] = {}
         self._given: dict[str, str] = {}
         """Jobs that go to another worker: to which."""
         self._too_many: list[str] = []
@@ -126,8 +139,8 @@ class Worker:
 
     def _drain(self) -> None:
         self._ending.set()
-        for _account, stop in self._running.values():
-            stop.stop(StopReason.SIGNAL)
+        for its in self._running.values():
+            its.stop.stop(StopReason.SIGNAL)
 
     async def _take(self, *, once: bool) -> None:
         if not once:
@@ -155,8 +168,9 @@ class Worker:
             try:
                 await self._look()
                 await self._at_desk(self._fleet.take_for_dead)
-                await self._queue.sweep()
-                await self._share()
+                loads = await self._loads()
+                await self._queue.sweep(free_slots(loads))
+                await self._share(loads)
             except (LedgerError, ConnectorException) as error:
                 if not away:
                     self._on_trouble(str(error))
@@ -170,27 +184,34 @@ class Worker:
             self._fleet.beat, self.name, self._slots, sorted(self._running), self._queue.number
         )
         self._paused = orders.paused
-        for account, stop in self._running.values():
-            if fold(account) in self._paused:
-                stop.stop(StopReason.SIGNAL)
+        for its in self._running.values():
+            if fold(its.account) in self._paused:
+                its.stop.stop(StopReason.SIGNAL)
         if orders.drain:
             self._drain()
 
-    async def _share(self) -> None:
+    async def _loads(self) -> list[Load]:
+        """The workers that take jobs, as far as is known at this moment."""
+        found = await self._at_desk(self._fleet.workers)
+        heard = [one for one in found if not one.gone and one.seconds < _HEARD]
+        taking = {one.name for one in heard if not one.drains}
+        ending = {self.name} if self._ending.is_set() else set()
+        return await self._queue.loads(sorted(taking - ending))
+
+    async def _share(self, loads: Sequence[Load]) -> None:
         """Give accounts to workers that have less than their share, once that was seen twice."""
-        workers = await self._at_desk(self._fleet.workers)
-        living = [one for one in workers if not one.is_silent]
-        await self._queue.free({self.name, *(one.name for one in living)})
-        free = [one for one in living if one.name != self.name and not one.drains]
+        await self._queue.free([one.name for one in loads if one.jobs <= one.slots])
         mine = Load(self.name, len(self._running), self._slots)
-        wanting = to_give(mine, [Load(one.name, len(one.jobs), one.slots) for one in free])
+        wanting = to_give(mine, [one for one in loads if one.name != self.name])
         before, self._too_many = self._too_many, wanting
         if self._given or self._ending.is_set() or not before:
             return
         moving = [job for job in reversed(self._running) if self._plans[job].moves]
-        for job, to in zip(moving, wanting, strict=False):
-            self._given[job] = to
-            self._running[job][1].stop(StopReason.SIGNAL)
+        waiting = [job for job in moving if not self._running[job].begun]
+        sending = [job for job in moving if self._running[job].begun]
+        self._given = to_move(waiting, sending, wanting)
+        for job in self._given:
+            self._running[job].stop.stop(StopReason.SIGNAL)
 
     async def _put_in_due(self, _minute: datetime) -> None:
         now, due = datetime.now(UTC), []
@@ -210,15 +231,14 @@ class Worker:
             later = None if self._ending.is_set() else now + _WHILE_PAUSED
             await self._put_back(account, job, later)
             return
-        stop = StopRequest()
-        self._running[job] = (account, stop)
+        its = self._running[job] = _Running(account, StopRequest())
         try:
-            end = await self._run(job, stop)
+            end = await self._run(job, its)
         finally:
             del self._running[job]
             to = self._given.pop(job, None)
         now = datetime.now(UTC)
-        after = following(end, now, taken_away=stop.is_set())
+        after = following(end, now, taken_away=its.stop.is_set())
         if after.next is Next.REST:
             with suppress(LedgerError):  # the ledger itself refuses the next run, too
                 await self._at_desk(self._fleet.pause, account, str(end.error))
@@ -229,13 +249,14 @@ class Worker:
             await self._put_back(account, job, at if at and at > now else None, to)
         self._on_end(job, after)
 
-    async def _run(self, job: str, stop: StopRequest) -> JobEnd:
+    async def _run(self, job: str, its: _Running) -> JobEnd:
         """Run a job once it has a place. If it is to stop before, others may have it at once."""
-        async with self._starts.one(stop) as place:
+        async with self._starts.one(its.stop) as place:
             if place is None:
                 return JobEnd(ExitCode.STOPPED, StopReason.SIGNAL)
+            its.begun = True
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._pool, self._run_job, job, stop, place)
+            return await loop.run_in_executor(self._pool, self._run_job, job, its.stop, place)
 
     async def _put_back(
         self, account: str, job: str, at: datetime | None, to: str | None = None

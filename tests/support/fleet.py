@@ -16,6 +16,7 @@ from support.waiting import until
 
 CLIENTS = ("acme", "lua")
 _LAPSE = "UPDATE rdimport.lease SET until = '-infinity'"
+_UNHEARD = "UPDATE rdimport.worker SET seen = clock_timestamp() - interval '10 s'"
 _SILENCE = """
 UPDATE rdimport_queue.procrastinate_workers SET last_heartbeat = '-infinity'
 WHERE id IN (SELECT worker_id FROM rdimport_queue.procrastinate_jobs WHERE status = 'doing')
@@ -66,7 +67,7 @@ class Office(Machine):
 
     def lapse(self) -> None:
         """Half a minute passes in which whoever is at work says nothing."""
-        self.server.do(_SILENCE, _LAPSE, database=self.database)
+        self.server.do(_SILENCE, _LAPSE, _UNHEARD, database=self.database)
 
     def arrived(self) -> Counter[str]:
         return Counter(one["email"] for one in self.box.conversions())

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from support.claims import Worker, end_all, ended, ledger_at, row, worker
+from support.claims import HERE, end_all, ended, ledger_at, row, worker
 from support.postgres import Server
 
 from rdimport.core.row import State
+from rdimport.ledger.postgres.address import parsed
+from rdimport.ledger.postgres.evidence import recover
 from rdimport.ledger.postgres.schema import UNCERTAIN
+from rdimport.ledger.postgres.session import Session
 from rdimport.ledger.records import Counters
 
 ROWS, GROUP, SHARE = 50_000, 250, 1_000
@@ -21,10 +24,10 @@ def _nobody_left() -> Iterator[None]:
     end_all()
 
 
-def pages(one: Worker) -> int:
+def pages(session: Session) -> int:
     """How many pages of tables and indexes were asked for, by all."""
-    one.session.query("SELECT pg_stat_force_next_flush()")
-    found = one.session.query(
+    session.query("SELECT pg_stat_force_next_flush()")
+    found = session.query(
         "SELECT blks_hit + blks_read FROM pg_stat_database WHERE datname = current_database()"
     )
     return int(found[0][0])
@@ -46,7 +49,7 @@ def test_the_last_rows_of_50_000_cost_at_most_half_more_than_the_first(postgres:
     url = ledger_at(postgres.new_database())
     one = worker(url)
     costs = []
-    before = pages(one)
+    before = pages(one.session)
     for start in range(0, ROWS, GROUP):
         rows = [row(number * 7919 % ROWS) for number in range(start, start + GROUP)]
         one.writes.apply(rows, [], Counters())
@@ -54,14 +57,40 @@ def test_the_last_rows_of_50_000_cost_at_most_half_more_than_the_first(postgres:
         ends = [ended(refused, State.REFUSED), ended(doubted, State.UNCERTAIN), returned]
         one.writes.apply([], [*ends, *map(ended, accepted)], Counters())
         if (start + GROUP) % SHARE == 0:
-            after = pages(one)
+            after = pages(one.session)
             costs.append(after - before)
             before = after
     assert len(costs) == ROWS // SHARE
     assert min(costs[-3:]) <= 1.5 * min(costs[1:4]), costs
     one.writes.apply([row(ROWS), row(ROWS + 1)], [], Counters())
-    before = pages(one)
+    before = pages(one.session)
     worker(url)  # takes over, with two rows in flight
-    assert pages(one) - before < 500
+    assert pages(one.session) - before < 500
     taken = "SELECT state FROM rdimport.conversion WHERE row >= %s"
     assert one.session.query(taken, (ROWS,)) == [(UNCERTAIN,), (UNCERTAIN,)]
+
+
+_RUNS_OF_OTHERS = """
+WITH made AS (INSERT INTO rdimport.run (name, destination, process, started_at, facts, epoch)
+    SELECT format('other %s', n), 2 + n % 1000, 1, '', repeat('x', 1000), 0
+    FROM generate_series({0}, {1}) n RETURNING id)
+INSERT INTO rdimport.written SELECT id, 1, clock_timestamp(), '' FROM made
+"""
+
+
+@pytest.mark.usefixtures("_without_vacuum")
+def test_a_takeover_costs_the_same_after_60_000_runs_of_others(postgres: Server) -> None:
+    """The planner knows nothing of them yet: many begin between two looks of its statistics."""
+    url = ledger_at(postgres.new_database())
+    database = url.rpartition("/")[2].replace("%20", " ")
+    one, costs = worker(url), []
+    with Session(parsed(url)) as session:
+        for first, last in ((1, 1), (2, 100), (101, 60_000)):
+            postgres.do(_RUNS_OF_OTHERS.format(first, last), database=database)
+            one.claim([first])
+            before = pages(session)
+            with session.transaction() as db:
+                recover(db, HERE, one.lease.epoch + 1)
+            costs.append(pages(session) - before)
+        assert session.query("SELECT state FROM rdimport.conversion") == [(UNCERTAIN,)] * 3
+    assert costs[2] <= 2 * costs[1], costs

@@ -143,7 +143,7 @@ def recover(db: Connection, destination: int, epoch: int) -> None:
     earlier = {"destination": destination, "epoch": epoch}
     if db.execute(statements.UNLISTED, earlier).rowcount:
         db.execute(statements.RECOVER_UNLISTED, earlier)
-    found = db.execute(statements.IN_FLIGHT, (destination,)).fetchall()
+    found = db.execute(statements.IN_FLIGHT, earlier).fetchall()
     if found:
         ours = {**earlier, "identities": [identity for (identity,) in found]}
         db.execute(statements.IN_ORDER, ours)

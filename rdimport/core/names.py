@@ -96,8 +96,6 @@ def is_slip(name: str, known: str) -> bool:
     Names that differ in a number or a short word (`loja 1` and `loja 2`, `client-a` and `client-b`)
     are intentionally different.
     """
-    from rapidfuzz.distance import OSA  # noqa: PLC0415  only a new name needs it
-
     one, other = (re.findall(r"[^\W\d_]+|\d+", fold(text)) for text in (name, known))
     if [word for word in one if word.isdigit()] != [word for word in other if word.isdigit()]:
         return False
@@ -105,6 +103,8 @@ def is_slip(name: str, known: str) -> bool:
         apart = [pair for pair in zip(one, other, strict=True) if pair[0] != pair[1]]
         if any(min(map(len, pair)) < _SHORT for pair in apart):
             return False
+    from rapidfuzz.distance import OSA  # noqa: PLC0415  only a new name needs it
+
     together, known_together = "".join(one), "".join(other)
     allowed = 1 if len(known_together) < _LONG else 2
     return OSA.distance(together, known_together) <= allowed

@@ -194,7 +194,8 @@ def see_that_it_is_no_slip(
     """Raise if a new name differs little from one with conversions: it was probably mistyped."""
     if books.has_sent(destination):
         return
-    there = [(n, name) for n, where, name in books.everybody() if where == endpoint]
+    everybody = books.everybody()
+    there = [(n, name) for n, where, name in everybody if where == endpoint and n != destination]
     meant = next((name for n, name in there if is_slip(account, name) and books.has_sent(n)), None)
     if meant is not None:
         raise UsageError(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -13,6 +14,7 @@ import pytest
 from httpx._config import DEFAULT_TIMEOUT_CONFIG
 from support.command import Desk, end_all
 from support.examples import register
+from support.folders import take_folder
 from support.litter import entries, ledgers_behind, users_folders
 from support.waiting import PATIENCE
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from support.postgres import Server
 
 register()
+FOLDER = take_folder()
 
 # Where this is set, each command that a test starts would compile all of the package anew, and each
 # process of pytest all tests.
@@ -46,6 +49,13 @@ os.environ.setdefault("PYTEST_TIMEOUT", f"{5 * PATIENCE:g}")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes long begins first: begun last, it would be waited for with nothing beside it."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(exitstatus: int) -> None:
+    """What the tests wrote stays only where one failed, until the next run."""
+    if FOLDER and not exitstatus:
+        shutil.rmtree(FOLDER, ignore_errors=True)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -35,6 +35,7 @@ _SETTINGS: Final = """
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
 shared_buffers = 32MB
+dynamic_shared_memory_type = mmap
 max_connections = 60
 max_wal_size = 256MB
 wal_level = replica
@@ -246,11 +247,14 @@ class Server:
         until(lambda: not self.ask("SELECT pg_is_in_recovery()"))
 
     def reload(self, **settings: str) -> None:
-        """Change settings while it runs, and wait until they count."""
+        """Change settings while it runs, and wait until they count: for some of them, one process
+        has to tell the others, which it does before it makes another checkpoint.
+        """
         wanted = [f"ALTER SYSTEM SET {name} = '{value}'" for name, value in settings.items()]
         self.do(*wanted, "SELECT pg_reload_conf()")
         for name, value in settings.items():
             until(lambda n=name, v=value: self.ask(f"SHOW {n}") == v)
+        self.do("CHECKPOINT", "CHECKPOINT")  # the first may have begun before
 
 
 def _signal(processes: Iterable[int], told: signal.Signals) -> None:

@@ -81,8 +81,7 @@ class TextTable:
 
     def batches(self, rows: int = BATCH_ROWS) -> Iterator[pl.DataFrame]:
         """All rows in order, the first of which are read at once; see `port.Table`."""
-        frames = ahead(self._frames(), "read", _AHEAD)
-        return (batch for frame in frames for batch in frame.iter_slices(rows))
+        return _batched(ahead(self._frames(), "read", _AHEAD), rows)
 
     def _frames(self) -> Iterator[pl.DataFrame]:
         found = self._dialect
@@ -116,6 +115,20 @@ class TextTable:
                 _("{name} was changed while it was being read.", name=self.name),
                 _("Wait until the program that writes it has finished, then start again."),
             )
+
+
+def _batched(frames: Iterator[pl.DataFrame], rows: int) -> Iterator[pl.DataFrame]:
+    """Batches of at most `rows`; two frames of few rows are one, because a batch has a fixed
+    cost.
+    """
+    held: list[pl.DataFrame] = []
+    for frame in frames:
+        held.append(frame)
+        if len(held) == 2 or 2 * frame.height >= rows:
+            whole, held = pl.concat(held, rechunk=True), []
+            yield from whole.iter_slices(rows)
+    if held:
+        yield from pl.concat(held).iter_slices(rows)
 
 
 def _pieces(text: bytes) -> Iterator[tuple[bytes, bool]]:

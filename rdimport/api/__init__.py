@@ -143,6 +143,7 @@ def check(
             look=preview.add,
             today=today(SystemClock()),
             payloads=spool is not None or not_proved,
+            inputs=False,
         ).make(tables)
         missed = known.unrecognised(book.names, tables) if known and not new_identity else ()
     to_send = plan.at_most(limit)

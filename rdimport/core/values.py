@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from inspect import get_annotations
 from typing import TYPE_CHECKING, Any, dataclass_transform
 
 if TYPE_CHECKING:
@@ -24,4 +23,4 @@ class Values:
 
 def names(kind: type[Values]) -> list[str]:
     """The names of a class's values."""
-    return [name for one in kind.__mro__ for name in get_annotations(one)]
+    return [name for one in kind.__mro__ for name in getattr(one, "__annotations__", ())]

@@ -90,6 +90,21 @@ def test_without_settings_their_model_is_not_loaded(tmp_path: Path) -> None:
     assert not {"polars", "pydantic", "rdimport.config.model"} & set(found.stdout.split())
 
 
+def test_a_mapping_and_its_constants_are_understood_without_what_validates_rows() -> None:
+    code = (
+        "import sys, rdimport.api.pipeline\n"
+        "from rdimport.mapping import Mapping\n"
+        "from rdimport.prepare import bind\n"
+        "mapping = Mapping.parse('conversion_identifier: A\\nfields: {email: E-mail}')\n"
+        "bind(mapping, ['E-mail'], 'list.csv')\n"
+        "print(*sys.modules)"
+    )
+    command = [sys.executable, "-I", "-c", code]
+    found = subprocess.run(command, env=unmeasured(), capture_output=True, text=True, check=True)
+    dear = {"httpx", "pandera", "rapidfuzz", "rdimport.mapping.sql.grammar", "xlsxwriter"}
+    assert not dear & set(found.stdout.split())
+
+
 def test_a_run_says_what_became_of_every_row_and_a_second_one_resumes(
     folder: Path, box: RunningSandbox
 ) -> None:

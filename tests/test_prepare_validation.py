@@ -13,7 +13,7 @@ from pandera.errors import SchemaErrors
 from rdimport.core.errors import Bug
 from rdimport.core.messages.codes import Code
 from rdimport.mapping import Mapping
-from rdimport.prepare.validate import failures, schema
+from rdimport.prepare.validate import failures, passes, schema
 
 MAPPING = Mapping.parse("""\
 conversion_identifier: Feira
@@ -201,3 +201,13 @@ def test_every_check_that_is_declared_turns_a_bad_cell_away() -> None:
         whole.validate(pl.DataFrame(rows, schema=types), lazy=True)
     found = set(told.value.failure_cases.select("index", "column", "check").rows())
     assert {(at, *check) for at, check in enumerate(BAD)} <= found
+
+
+def test_what_the_schema_turns_away_does_not_pass_without_it_either() -> None:
+    options = {"cf_option": ["sim", "não"]}
+    types = {name: col.dtype.type for name, col in schema(EVERYTHING, options).columns.items()}
+    good = {name: GOOD.get(name) for name in types}
+    assert passes(pl.DataFrame([good], schema=types), EVERYTHING, options)
+    for (name, check), cell in BAD.items():
+        row = pl.DataFrame([{**good, name: cell}], schema=types)
+        assert check == "not_nullable" or not passes(row, EVERYTHING, options), (name, check)

@@ -17,7 +17,7 @@ from rdimport.core.row import DEFECT, FILE, ROW
 from rdimport.core.schemas import ORIGIN, PROBLEMS
 from rdimport.mapping import Mapping
 from rdimport.mapping.targets import targets
-from rdimport.prepare import IDENTITY, PAYLOAD, ROWS, Prepared, bind, prepare
+from rdimport.prepare import IDENTITY, PAYLOAD, ROWS, Prepared, bind, cells, prepare
 from rdimport.prepare.encode import DECLINED, GRANTED, by_status
 
 COLUMNS = ("E-mail", "Nome", "Celular", "WhatsApp", "UF", "Aceite", "Tags", "Opt-in")
@@ -250,3 +250,29 @@ def test_a_row_with_a_basis_declined_is_not_counted_as_granted() -> None:
     found = rows.select(**by_status(wanted)).row(0, named=True)
     assert found == {GRANTED: 2, DECLINED: 2}
     assert rows.select(**by_status([t for t in wanted if not t.is_status])).row(0) == (0, 0)
+
+
+MANY_CELLS: dict[str, list[str | None]] = {
+    "E-mail": [" ANA@x.com.br ", "bia@x.com.br", "Ana <ana@x.com.br>", "joão@x.com.br"],
+    "Nome": ["Ana", " Ana  Souza", "#N/D", None, "\u200b"],
+    "Celular": ["(11) 98765-4321", "", "+351 912 345 678", "1.1987654321E+10"],
+    "UF": ["SP", "são paulo", None, "XX"],
+    "Aceite": ["Sim", "N", "talvez", None],
+    "Tags": ["Quente; morno", "quente", None, ";"],
+    "Opt-in": ["Sim", "não", "", "#REF!"],
+}
+
+
+def test_cells_that_repeat_are_cleaned_as_each_of_them_alone() -> None:
+    rows = [
+        {name: cells[at % len(cells)] for name, cells in MANY_CELLS.items()} for at in range(60)
+    ]
+    bound = bind(MAPPING, COLUMNS, "lista.csv")
+    alone = [cells(frame([row]), bound)[0].frame.drop(ROW) for row in rows]
+    assert cells(frame(rows), bound)[0].frame.drop(ROW).rows() == pl.concat(alone).rows()
+
+
+def test_an_address_that_cleaning_changed_is_suspect_though_others_were_sent_as_they_are() -> None:
+    addresses = ["ana@x.com.br", "joão@x.com.br", "Ana, fone 12 - bia@x.com.br", " CID@X.COM.BR"]
+    told = run(*({"E-mail": address} for address in addresses)).warnings
+    assert told.select(ROW, "code").rows() == [(3, "email.accents"), (4, "email.from_text")]

@@ -179,6 +179,7 @@ def test_a_worker_that_starts_while_the_database_is_away_is_to_be_started_again(
     worker = office.here("worker", "--once")
     assert (worker.code, "cannot be reached" in worker.err) == (75, True)
     office.ledger = straight
+    office.due()
     assert office.here("worker", "--once").code == 0
     office.see_all_accounted_for(most_in_doubt=0)
 
@@ -273,6 +274,7 @@ def test_one_accounts_key_is_revoked_and_the_others_go_on(
 def test_an_account_that_rd_sends_away_for_hours_goes_on_later_and_the_others_at_once(
     office: Office, box: RunningSandbox
 ) -> None:
+    office.due()
     box.set_faults(Faults(throttle=1.0, retry_after=7200, at_most=1))
     try:
         worker = office.start("worker")

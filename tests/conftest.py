@@ -46,9 +46,22 @@ for part in ("connect", "read", "write", "pool"):
 os.environ.setdefault("PYTEST_TIMEOUT", f"{5 * PATIENCE:g}")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes long begins first: begun last, it would be waited for with nothing beside it."""
-    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    """What takes long begins first: begun last, it would be waited for with nothing beside it. Two
+    workers do all that only waits, and the others meanwhile what computes.
+    """
+    for number, item in enumerate(item for item in items if item.get_closest_marker("waits")):
+        item.add_marker(pytest.mark.xdist_group(f"waits {number % 2}"))
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    """When a test begins: 0 before 1 before 2."""
+    if item.get_closest_marker("waits"):
+        return 0
+    is_long = item.get_closest_marker("long") or item.get_closest_marker("xdist_group")
+    return 1 if is_long else 2
 
 
 @pytest.hookimpl(trylast=True)

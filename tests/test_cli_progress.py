@@ -84,6 +84,7 @@ def test_without_a_terminal_no_bar_is_drawn(bad: Desk) -> None:
     assert bad.do("report").err == ""
 
 
+@pytest.mark.waits
 def test_after_a_stop_no_time_is_said_to_be_left(desk: Desk) -> None:
     desk.write("lista.csv", "E-mail\n" + "".join(f"p{i}@exemplo.com.br\n" for i in range(400)))
     desk.write("m.yaml", MAPPING)

@@ -114,6 +114,7 @@ def test_what_cannot_be_known_ends_with_3_for_who_monitors(office: Desk) -> None
     assert office.here("status", "--max-age", "soon").code == 2
 
 
+@pytest.mark.waits
 def test_an_account_in_use_is_no_failure_of_the_run_that_uses_it(
     office: Desk, box: RunningSandbox
 ) -> None:

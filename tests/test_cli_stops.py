@@ -78,7 +78,7 @@ def test_rows_in_doubt_are_sent_again_only_when_asked(ready: Desk, box: RunningS
     assert sorted(arrived(box).values()) == [1] * 57 + [2] * 3
 
 
-@pytest.mark.long
+@pytest.mark.waits
 def test_one_run_at_a_time_and_the_one_at_work_finishes_its_rows_when_it_is_told_to_stop(
     ready: Desk, box: RunningSandbox
 ) -> None:
@@ -257,6 +257,7 @@ def test_the_key_is_in_no_artefact_of_runs_that_go_well_and_of_runs_that_do_not(
         assert KEY.encode() not in content, name
 
 
+@pytest.mark.waits
 def test_two_runs_of_one_account_share_its_quota_until_one_of_them_dies(ready: Desk) -> None:
     with running(SandboxOptions(plan="20/s", headers="none")) as small:
         ready.key, ready.base_url = small.api_key, small.base_url

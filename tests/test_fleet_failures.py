@@ -124,6 +124,7 @@ def test_a_worker_that_is_frozen_and_comes_back_claims_nothing_more(office: Offi
     office.see_all_accounted_for(most_in_doubt=64)
 
 
+@pytest.mark.waits
 def test_a_worker_that_loses_the_way_to_rd_leaves_its_accounts_to_others(
     office: Office, box: RunningSandbox
 ) -> None:
@@ -148,6 +149,7 @@ def nothing_arrives(office: Office, line: Cable) -> bool:
     return office.arrived() == sent
 
 
+@pytest.mark.waits
 def test_while_the_database_is_away_nothing_is_sent(office: Office, postgres: Server) -> None:
     straight = office.ledger
     with cable(postgres.port) as line:
@@ -171,6 +173,7 @@ def test_while_the_database_is_away_nothing_is_sent(office: Office, postgres: Se
     office.see_all_accounted_for(most_in_doubt=0)
 
 
+@pytest.mark.waits
 def test_a_worker_that_starts_while_the_database_is_away_is_to_be_started_again(
     office: Office, postgres: Server
 ) -> None:
@@ -209,7 +212,7 @@ def test_a_queue_that_cannot_be_read_says_whether_that_passes(
     assert caught.value.exit_code == code
 
 
-@pytest.mark.long
+@pytest.mark.waits
 def test_what_a_worker_had_that_lost_its_way_to_the_database_goes_to_the_others(
     office: Office, postgres: Server
 ) -> None:
@@ -271,6 +274,7 @@ def test_one_accounts_key_is_revoked_and_the_others_go_on(
     office.see_all_accounted_for(most_in_doubt=0)
 
 
+@pytest.mark.waits
 def test_an_account_that_rd_sends_away_for_hours_goes_on_later_and_the_others_at_once(
     office: Office, box: RunningSandbox
 ) -> None:

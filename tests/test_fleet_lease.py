@@ -215,6 +215,7 @@ def narrow() -> Iterator[RunningSandbox]:
         yield box
 
 
+@pytest.mark.waits
 def test_after_a_takeover_no_request_is_one_too_many(
     narrow: RunningSandbox, postgres: Server, tmp_path: Path
 ) -> None:

@@ -103,6 +103,7 @@ def test_a_scheduler_that_comes_late_begins_no_job_of_that_night_again(
     play(story)
 
 
+@pytest.mark.waits
 def test_workers_with_clocks_apart_that_are_killed_and_begin_again_send_nobody_twice(
     tmp_path: Path, box: RunningSandbox, postgres: Server, key_of: Callable[[str], str]
 ) -> None:

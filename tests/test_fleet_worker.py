@@ -59,7 +59,7 @@ def office(
     return at
 
 
-@pytest.mark.long
+@pytest.mark.waits
 def test_a_worker_that_joins_gets_its_share_of_the_accounts(
     office: Callable[[str, int], Office],
 ) -> None:
@@ -76,6 +76,7 @@ def test_a_worker_that_joins_gets_its_share_of_the_accounts(
     assert sum(at.arrived().values()) == 2 * 500
 
 
+@pytest.mark.waits
 def test_a_worker_that_was_killed_is_known_by_its_connection(
     office: Callable[[str, int], Office],
 ) -> None:
@@ -118,6 +119,7 @@ def test_what_a_dead_worker_had_goes_to_whoever_has_least_and_nothing_else_moves
     at.see_all_accounted_for(most_in_doubt=64)
 
 
+@pytest.mark.waits
 def test_accounts_rest_and_go_on_and_a_worker_that_drains_leaves_nothing_in_doubt(
     office: Callable[[str, int], Office],
 ) -> None:

@@ -87,7 +87,7 @@ def desk(tmp_path: Path, box: RunningSandbox, postgres: Server) -> Desk:
 RUN = ("run", "list.csv", "-m", "m.yaml", "--json", "--concurrency", "4")
 
 
-@pytest.mark.long
+@pytest.mark.waits
 def test_a_database_that_says_nothing_ends_the_run_and_nobody_is_sent_twice(
     desk: Desk,
     box: RunningSandbox,

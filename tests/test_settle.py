@@ -405,6 +405,7 @@ def test_each_account_has_an_address_of_its_own(desk: Desk, box: RunningSandbox)
     assert not (desk.state / "webhooks-default.jsonl").stat().st_size
 
 
+@pytest.mark.waits
 def test_clients_that_say_nothing_keep_no_call_out(desk: Desk) -> None:
     with listening(desk) as (url, _), ExitStack() as silent:
         place = httpx.URL(url)
@@ -414,6 +415,7 @@ def test_clients_that_say_nothing_keep_no_call_out(desk: Desk) -> None:
         until(lambda: posted(url, json.dumps(call(1)).encode()) == 200)
 
 
+@pytest.mark.waits
 def test_a_ledger_that_fails_ends_no_listener_and_is_told_once(doubtful: Desk) -> None:
     before, accepted = counts(doubtful)
     ledger = doubtful.state / "ledger.sqlite3"

@@ -101,40 +101,39 @@ def test_what_is_no_table_is_named_with_the_way_to_one(
 
 BOOK = """<?xml version="1.0"?>
 <Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet"
- xmlns:ss="urn:schemas-microsoft-com:office:spreadsheet"><Styles>
-<Style ss:ID="d"><NumberFormat ss:Format="{form}"/></Style></Styles>
-<Worksheet ss:Name="L"><Table>{columns}
-<Row><Cell><Data ss:Type="String">E-mail</Data></Cell><Cell><Data ss:Type="String">X</Data></Cell>
-</Row><Row><Cell><Data ss:Type="String">ana@example.com</Data></Cell>
-<Cell{style}><Data ss:Type="Number">{number}</Data></Cell></Row></Table></Worksheet></Workbook>
+ xmlns:ss="urn:schemas-microsoft-com:office:spreadsheet"><Styles>{styles}</Styles>
+<Worksheet ss:Name="L"><Table>{columns}<Row>{head}</Row><Row>{row}</Row></Table></Worksheet>
+</Workbook>
 """
+TEXT = '<Cell><Data ss:Type="String">{}</Data></Cell>'
+SHOWN = [
+    ("dd/mm/yyyy", "33010", "1990-05-17"),
+    ("Short Date", "33010", "1990-05-17"),
+    ('[$-416]d" de "mmm" de "yyyy;@', "33010", "1990-05-17"),
+    ("dd/mm/yyyy\\ hh:mm", "33010.5", "1990-05-17 12:00:00"),
+    ("General", "33010", "33010"),
+    ("Standard", "33010", "33010"),
+    ('"R$"\\ #,##0.00', "33010", "33010"),
+    ("0.00E+00", "33010", "33010"),
+    ("[h]:mm", "33010", "33010"),
+]
 
 
-@pytest.mark.parametrize(
-    ("form", "number", "shown"),
-    [
-        ("dd/mm/yyyy", "33010", "1990-05-17"),
-        ("Short Date", "33010", "1990-05-17"),
-        ('[$-416]d" de "mmm" de "yyyy;@', "33010", "1990-05-17"),
-        ("dd/mm/yyyy\\ hh:mm", "33010.5", "1990-05-17 12:00:00"),
-        ("General", "33010", "33010"),
-        ("Standard", "33010", "33010"),
-        ('"R$"\\ #,##0.00', "33010", "33010"),
-        ("0.00E+00", "33010", "33010"),
-        ("[h]:mm", "33010", "33010"),
-    ],
-)
 @pytest.mark.parametrize("of", ["cell", "column"])
-def test_a_number_that_excel_2003_shows_as_a_date_is_one(
-    tmp_path: Path, form: str, number: str, shown: str, of: str
-) -> None:
-    style = ' ss:StyleID="d"'
-    columns = f'<Column ss:Index="2"{style}/>' if of == "column" else ""
-    own = style if of == "cell" else ""
-    form = form.replace('"', "&quot;")
-    text = BOOK.format(form=form, columns=columns, style=own, number=number)
+def test_a_number_that_excel_2003_shows_as_a_date_is_one(tmp_path: Path, of: str) -> None:
+    styles = columns = ""
+    head, row = TEXT.format("E-mail"), TEXT.format("ana@example.com")
+    for at, (form, number, _) in enumerate(SHOWN):
+        quoted = form.replace('"', "&quot;")
+        styles += f'<Style ss:ID="s{at}"><NumberFormat ss:Format="{quoted}"/></Style>'
+        own = f' ss:StyleID="s{at}"'
+        columns += f'<Column ss:Index="{at + 2}"{own}/>' if of == "column" else ""
+        head += TEXT.format(f"X{at}")
+        row += f'<Cell{own if of == "cell" else ""}><Data ss:Type="Number">{number}</Data></Cell>'
+    text = BOOK.format(styles=styles, columns=columns, head=head, row=row)
     (frame,) = opened(tmp_path / "leads.xls", text).batches()
-    assert frame.drop(FILE, ROW, DEFECT).row(0) == ("ana@example.com", shown)
+    shown = [text for _, _, text in SHOWN]
+    assert frame.drop(FILE, ROW, DEFECT).row(0) == ("ana@example.com", *shown)
 
 
 def test_a_heading_above_some_rows_is_no_person_without_an_address(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from typing import Any, Final
 
 import rdimport
 from support.processes import dies_with_us, no_file_beyond, take_terminal
+from support.waiting import PATIENCE
 
 _PR_SET_CHILD_SUBREAPER: Final = 36
 """From Linux' <linux/prctl.h>."""
@@ -110,6 +111,11 @@ class _Server:
                 env={**{n: v for n, v in _BEFORE.items() if n[:3] != "LC_"}, "LANG": "C.UTF-8"},
                 pass_fds=[other.fileno()],
             )
+        atexit.register(self._end)
+
+    def _end(self) -> None:
+        self._socket.close()
+        self._process.wait(PATIENCE)
 
     def copy(
         self,

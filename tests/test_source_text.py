@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
+from rdimport.core.ahead import let_go
 from rdimport.core.errors import SourceError
 from rdimport.core.row import DEFECT, FILE, ROW
 from rdimport.core.schemas import ORIGIN
@@ -27,6 +29,14 @@ ROWS = [
 def opened(path: Path, content: bytes | str, hints: Hints | None = None) -> Table:
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     return open_tables([str(path)], hints or Hints())[0]
+
+
+def test_a_list_that_is_read_ahead_is_let_go_also_if_nobody_wants_its_rows(tmp_path: Path) -> None:
+    """Windows could not move it, as jobs do with a list whose import was refused."""
+    table = opened(tmp_path / "list.csv", "E-mail\n" + "ana@exemplo.com.br\n" * 9)
+    with let_go(table.batches()):
+        assert "rdimport-read" in " ".join(thread.name for thread in threading.enumerate())
+    assert "rdimport-read" not in " ".join(thread.name for thread in threading.enumerate())
 
 
 def read(table: Table, rows: int = 20_000) -> list[tuple[object, ...]]:

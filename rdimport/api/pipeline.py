@@ -19,7 +19,7 @@ from rdimport.api.results import RunResult
 from rdimport.api.run_options import RunOptions
 from rdimport.api.shared_pace import shared_pace
 from rdimport.core.address import masked
-from rdimport.core.ahead import load_ahead
+from rdimport.core.ahead import let_go, load_ahead
 from rdimport.core.clock import today
 from rdimport.core.errors import LedgerBusyError, ReportError
 from rdimport.core.events import (
@@ -80,15 +80,13 @@ async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions)
     options.to.credentials()  # without a key, nothing can be sent
     stop_request, started = StopRequest(), options.clock.monotonic()
     with ExitStack() as stack:
-        if options.signals:
-            stack.enter_context(stop_on_signals(stop_request))
-        if options.stop is not None:
-            stack.enter_context(stop_with(options.stop, stop_request))
+        _listen(options, stop_request, stack)
         store, clock = options.store, options.clock
         store.bring_up()
         hold = partial(store.hold, options.to.account)
         lock = stack.enter_context(await wait_for(hold, clock, options.wait, stop_request.is_set))
-        begun = tables[0].batches()  # while the ledger is looked through
+        # its rows are read while the ledger is looked through
+        begun = stack.enter_context(let_go(tables[0].batches()))
         ledger = stack.enter_context(store.open())
         # now, because waiting may have taken hours
         people = await _in_thread(partial(Suppression.read, options.suppress), stop_request)
@@ -114,6 +112,14 @@ async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions)
         tuple(mapping.fields),
         advice(mapping, options.lang),
     )
+
+
+def _listen(options: RunOptions, stop_request: StopRequest, stack: ExitStack) -> None:
+    """Let signals, or the caller, stop the run."""
+    if options.signals:
+        stack.enter_context(stop_on_signals(stop_request))
+    if options.stop is not None:
+        stack.enter_context(stop_with(options.stop, stop_request))
 
 
 async def _import(

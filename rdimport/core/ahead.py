@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from contextvars import copy_context
 from importlib import import_module
 from threading import Thread
-from typing import TypeVar
+from typing import TypeVar, cast
 
 Item = TypeVar("Item")
 
@@ -25,18 +26,32 @@ def ahead(items: Iterator[Item], name: str, most: int = 1) -> Iterator[Item]:
         return context.run(lambda: next(items, None))
 
     maker = ThreadPoolExecutor(1, f"rdimport-{name}")
-    return _in_order(maker, following, deque(maker.submit(following) for _ in range(most)))
+    made = _in_order(maker, following, deque(maker.submit(following) for _ in range(most)))
+    next(made)  # what has begun ends its thread, even if no item is ever asked for
+    return cast("Iterator[Item]", made)
 
 
 def _in_order(
     maker: Executor, following: Callable[[], Item | None], coming: deque[Future[Item | None]]
-) -> Iterator[Item]:
+) -> Iterator[Item | None]:
+    """None at first, then the items."""
     try:
+        yield None
         while (item := coming.popleft().result()) is not None:
             coming.append(maker.submit(following))
             yield item
     finally:
         maker.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def let_go(items: Iterator[Item]) -> Iterator[Iterator[Item]]:
+    """The items; in the end no more of them are made, and what they come from is closed."""
+    try:
+        yield items
+    finally:
+        if isinstance(items, Generator):
+            items.close()
 
 
 def load_ahead(*modules: str) -> None:

@@ -56,11 +56,11 @@ PACED_WRITES = 24
 """Writes to files for such a row, as the system counts them: two for each page of the ledger's log,
 and the witnesses. Recorded: 11."""
 
-CHECK_CALLS = 2.0
-"""Function calls for a row of a check of a long list. Recorded: 1.2."""
+CHECK_CALLS = 1.4
+"""Function calls for a row of a check of a long list. Recorded: 0.84."""
 
-CHECK_READS = 70
-"""Reads of files for such a check, as the system counts them. Recorded: 34."""
+CHECK_READS = 30
+"""Reads of files for such a check, as the system counts them. Recorded: 10."""
 
 CHECK_WRITES = 20
 """Writes: a check keeps nothing. Recorded: 3, by which polars' threads wake each other."""

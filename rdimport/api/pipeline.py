@@ -11,7 +11,7 @@ from contextvars import copy_context
 from functools import partial
 from math import ceil
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from rdimport.api.ending import End, abandoned, finish
 from rdimport.api.hints import source_hints
@@ -56,7 +56,7 @@ from rdimport.plan.corrected import Corrections
 from rdimport.plan.departure import set_out
 from rdimport.plan.duplicates import Index
 from rdimport.plan.history import history_of
-from rdimport.plan.known_rows import KnownRows
+from rdimport.plan.known_rows import LONG, KnownRows
 from rdimport.plan.planner import Plan, Planner
 from rdimport.plan.spool import Spool
 from rdimport.plan.suppression import Suppression
@@ -69,6 +69,9 @@ from rdimport.source import open_tables
 
 Result = TypeVar("Result")
 
+_SHORT: Final = 10 * LONG
+"""Bytes of lists that hardly have so many rows that known ones are not validated."""
+
 
 async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions) -> RunResult:
     """Import `files` according to `options`; raises what `api.run_async` documents."""
@@ -76,6 +79,8 @@ async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions)
     see_that_it_can_be_made(options.report_dir)
     with suppress(ReportError):  # purge says what it is
         clean(options.report_dir)
+    if sum(map(_size, files)) < _SHORT:
+        load_ahead(*LIBRARIES)
     tables = open_tables(files, source_hints(options.hints, mapping))
     options.to.credentials()  # without a key, nothing can be sent
     stop_request, started = StopRequest(), options.clock.monotonic()
@@ -112,6 +117,14 @@ async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions)
         tuple(mapping.fields),
         advice(mapping, options.lang),
     )
+
+
+def _size(file: str) -> int:
+    """Bytes of a file; those of a pattern or an address are not known."""
+    try:
+        return Path(file).stat().st_size
+    except (OSError, ValueError):
+        return _SHORT
 
 
 def _listen(options: RunOptions, stop_request: StopRequest, stack: ExitStack) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -32,6 +33,13 @@ CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN INSERT INTO public.placed VALUES (new.queue_name); RETURN new; END $$;
 CREATE TRIGGER note BEFORE INSERT ON rdimport_queue.procrastinate_jobs
 FOR EACH ROW WHEN (new.task_name = 'rdimport.job') EXECUTE FUNCTION public.note()
+"""
+_WAITING = """
+WITH seen AS (INSERT INTO rdimport.due VALUES ('acme-fair', now()), ('lua-fair', now()))
+INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args)
+SELECT 'jobs ' || %s, 'rdimport.job', account, account || '-fair',
+    jsonb_build_object('account', account, 'job', account || '-fair')
+FROM unnest(ARRAY['acme', 'lua']) AS account
 """
 _PLACES = "SELECT string_agg(place, ' ') FROM public.placed"
 _TURNS = "SELECT count(*) FROM rdimport.lease WHERE process = %s AND until > now()"
@@ -120,6 +128,22 @@ def test_what_a_dead_worker_had_goes_to_whoever_has_least_and_nothing_else_moves
 
 
 @pytest.mark.waits
+def test_what_waits_for_a_worker_that_is_full_goes_to_another(
+    office: Callable[[str, int], Office],
+) -> None:
+    at = office("4/s", 400)
+    at.due(timedelta(minutes=62))  # nothing is due
+    workers = [at.start("worker", "--slots", "1") for _ in range(2)]
+    until(lambda: at.jobs_of_workers() == [0, 0])
+    with closing(at.server.connect(at.database)) as db:
+        db.execute("SET search_path = rdimport_queue")
+        db.execute(_WAITING, (f"{socket.gethostname()}-{workers[0].pid}",))
+    until(lambda: at.jobs_of_workers() == [1, 1])
+    until(at.all_begun)
+    at.finish(*workers)
+    at.see_all_accounted_for(most_in_doubt=0)
+
+
 def test_accounts_rest_and_go_on_and_a_worker_that_drains_leaves_nothing_in_doubt(
     office: Callable[[str, int], Office],
 ) -> None:

@@ -358,7 +358,11 @@ def test_a_standard_input_that_is_closed_is_empty(
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs another user")
 @pytest.mark.parametrize(("directory", "writes"), [(0o700, "read"), (0o755, "write to")])
 def test_the_ledger_of_another_user_is_told_in_one_sentence(
-    desk: Desk, list_of_six: list[str], directory: int, writes: str
+    desk: Desk,
+    list_of_six: list[str],
+    directory: int,
+    writes: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     desk.here(*list_of_six, "--quota", "none")
     desk.state.chmod(directory)
@@ -366,6 +370,7 @@ def test_the_ledger_of_another_user_is_told_in_one_sentence(
         state = Path(name) / "state"
         shutil.copytree(desk.state, state)
         Path(name).chmod(0o755)
+        monkeypatch.setenv("HOME", name)  # who is the other user has another home
         for words, may_not in (("status", "read"), ("report", "read"), ("purge", writes)):
             command = ["rdimport", words, "--state-dir", str(state)]
             command += ["--older-than", "0s"] if words == "purge" else []

@@ -120,6 +120,27 @@ def test_names_that_are_not_in_utf8(damaged: Desk) -> None:
         assert "\\udcff" in refused(damaged, *words)
 
 
+def test_a_folder_that_is_not_in_utf8(damaged: Desk) -> None:
+    """Its reports would have to name it; what is only looked at may be there."""
+    there = Desk(damaged.home / os.fsdecode(b"jos\xe9"), damaged.key, damaged.base_url)
+    there.home.mkdir()
+    for name in ("list.csv", "good.yaml"):
+        shutil.copy(damaged.home / name, there.home / name)
+    assert there.do("check", "list.csv", "-m", "good.yaml").code in (0, 1)
+    done = there.do("run", "list.csv", "-m", "good.yaml")
+    assert done.code == 2
+    assert "jos\\udce9 is not in UTF-8" in done.err
+    assert there.do("status").code == 0
+
+
+def test_a_key_that_is_not_in_utf8(damaged: Desk) -> None:
+    damaged.environment["RDIMPORT_API_KEY"] = os.fsdecode(b"k\xff" * 20)
+    assert damaged.do("status").code == 0
+    done = damaged.do("run", "list.csv", "-m", "good.yaml")
+    assert done.code == 2
+    assert "characters that a key cannot have" in done.err
+
+
 def _patched(path: Path, mark: bytes, at: int, value: bytes) -> None:
     data = bytearray(path.read_bytes())
     place = data.rindex(mark) + at

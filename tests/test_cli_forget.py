@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sqlite3
 import zipfile
 from contextlib import closing
@@ -230,3 +231,15 @@ def test_an_empty_list_of_addresses_erases_nobody(given: str, desk: Desk, box: o
 def test_nobody_is_in_no_text() -> None:
     assert not People([]).are_in("ana@exemplo.com.br")
     assert People([]).out_of("ana@exemplo.com.br") == "ana@exemplo.com.br"
+
+
+def test_a_person_is_erased_also_from_runs_in_folders_that_are_not_in_utf_8(known: Desk) -> None:
+    """As 0.1.0 took them: in Latin-1, as many a home still is."""
+    ledger = known.state / "ledger.sqlite3"
+    with closing(sqlite3.connect(ledger)) as db, db:
+        odd = json.dumps(str(known.home / "jos\udce9" / "reports"))
+        change = "UPDATE run SET facts = json_set(facts, '$.report_dir', json(?)) WHERE id = 1"
+        db.execute(change, (odd,))
+    done = known.here("forget", EMAIL)
+    assert done.code == 0, done.err
+    assert known.here("ledger", "check").code == 0

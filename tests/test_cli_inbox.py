@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import sys
 import threading
 from collections.abc import Callable
 
@@ -154,3 +156,20 @@ def test_a_list_that_came_under_the_same_name_meanwhile_stays(
     box.set_faults(Faults())
     assert office.here(*RUN).code == 0
     assert (len(box.conversions()), names(office, "done")) == (3, ["a.csv"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere, names of files are in UTF-8")
+def test_a_list_whose_name_is_not_in_utf_8_holds_no_other_up(
+    office: Desk, box: RunningSandbox
+) -> None:
+    odd = os.fsdecode(b"a\xff.csv")
+    for name in (odd, "b.csv"):
+        put(office, name, people(2))
+    done = office.here(*RUN)
+    assert done.code == 2, done.err
+    assert "a\\udcff.csv is not in UTF-8" in done.out
+    assert (names(office, "in"), names(office, "done")) == ([], ["b.csv"])
+    assert names(office, "failed") == [odd]
+    assert box.counts()["accepted"] == 2
+    status = office.here("status", "--config", "rdimport.toml")
+    assert "a\\udcff.csv" in status.out

@@ -20,6 +20,7 @@ from rdimport.api.run_options import RunOptions
 from rdimport.api.shared_pace import shared_pace
 from rdimport.core.address import masked
 from rdimport.core.ahead import let_go, load_ahead
+from rdimport.core.arguments import see_utf8
 from rdimport.core.clock import today
 from rdimport.core.errors import LedgerBusyError, ReportError
 from rdimport.core.events import (
@@ -221,6 +222,8 @@ def _begin(
         quota=str(options.quota) if options.quota else None,
         quota_per_second=options.quota.per_second if options.quota else None,
     )
+    # a report could not name it, and a shared ledger not store it
+    see_utf8((said.started_in, said.report_dir, said.mapping, *said.given, *said.again))
     name = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     key = hash_of(ledger, list(options.to.credentials().items()))
     key_claim = KeyClaim(key, options.store.is_held, options.yes)

@@ -25,10 +25,10 @@ from rdimport.cli.interrupts import interruptible
 from rdimport.cli.options import language_in, parser
 from rdimport.cli.streams import flush_output, print_error, say, speaking
 from rdimport.core import messages
+from rdimport.core.arguments import see_utf8
 from rdimport.core.errors import ExitCode, RdimportError, UsageError
 from rdimport.core.masking import HIDDEN, Mask, may_be_key
 from rdimport.core.messages import _
-from rdimport.core.visible import is_utf8
 
 _POOL: Final = "narenas:1,dirty_decay_ms:1000,muzzy_decay_ms:0"
 """How polars' allocator (jemalloc, where it is) holds memory: one pool, given back after a second.
@@ -117,12 +117,7 @@ def _read(words: Sequence[str]) -> Command | None:
 
 def _refuse_unusable(words: Sequence[str]) -> None:
     """Raise for conditions under which no command can work."""
-    for word in words:
-        if not is_utf8(word) or "\0" in word:
-            raise UsageError(
-                _("{word} is not in UTF-8, or contains a NUL.", word=word),
-                _("Rename it, or type it again."),
-            )
+    see_utf8(words)
     try:
         Path.cwd()
     except OSError:

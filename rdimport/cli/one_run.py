@@ -12,6 +12,7 @@ from rdimport.cli.arguments import CheckArguments, RunArguments
 from rdimport.core.address import masked
 from rdimport.core.errors import ExitCode, LedgerError, RdimportError
 from rdimport.core.messages import _
+from rdimport.core.visible import shown
 
 if TYPE_CHECKING:
     from rdimport import RDStation, RunResult
@@ -88,7 +89,7 @@ def note_attempt(
             args.account or "default",
             job,
             str(args.mapping),
-            tuple(map(masked, args.files)),
+            tuple(shown(masked(name)) for name in args.files),
             ExitCode(error.exit_code),
             keys.MASK(str(error)),
             batch,

@@ -6,8 +6,9 @@ import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final
 
-from rdimport.core.errors import UsageError
+from rdimport.core.errors import RdimportError, UsageError
 from rdimport.core.messages import _
+from rdimport.core.visible import is_utf8
 
 Test = Callable[[Any], bool]
 
@@ -47,6 +48,16 @@ KINDS: Final[Mapping[str, Test]] = {
     "Mapping[int, str]": instance_of(Mapping),
 }
 """The tests of the types that several rooms use, by how a declaration writes them."""
+
+
+def see_utf8(words: Iterable[str], error: type[RdimportError] = UsageError) -> None:
+    """Raise the error for a name that cannot be stored: that of a file may be any bytes."""
+    for word in words:
+        if not is_utf8(word) or "\0" in word:
+            raise error(
+                _("{word} is not in UTF-8, or contains a NUL.", word=word),
+                _("Rename it, or type it again."),
+            )
 
 
 def see(

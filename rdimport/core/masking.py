@@ -221,7 +221,7 @@ def _forms(key: str) -> Iterator[str]:
     """The key and its encodings, in lower case. For base64, the characters that do not depend on
     the text around the key, for each of the three alignments.
     """
-    raw = key.encode()
+    raw = key.encode("utf-8", "surrogateescape")  # a variable may hold any bytes
     yield key.translate(_LOWER)
     yield raw.hex()
     for before in range(3):

@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from rdimport.core.address import is_address, shown
+from rdimport.core.arguments import see_utf8
 from rdimport.core.errors import SourceError
 from rdimport.core.looking import exists, is_file, is_folder
 from rdimport.core.messages import _, untranslated
 from rdimport.core.shell import at_home
-from rdimport.core.visible import is_utf8
 from rdimport.source import remote
 from rdimport.source.limits import MOST_RATIO, MOST_WHOLE, UNPACKED_FREE
 from rdimport.source.refusals import harmful
@@ -243,12 +243,7 @@ def input_files(paths: Sequence[str], hints: Hints) -> list[InputFile]:
     SourceError for a file that does not exist, is a directory, or is not readable.
     """
     named = [file for path in paths for file in _named(path, hints)]
-    for file in named:
-        if not is_utf8(file.name):
-            raise SourceError(
-                _("{word} is not in UTF-8, or contains a NUL.", word=file.name),
-                _("Rename it, or type it again."),
-            )
+    see_utf8((file.name for file in named), SourceError)
     found = [_unpacked(file) for file in named]
     if not found:
         raise SourceError(_("No file was named."), _("Name at least one spreadsheet."))

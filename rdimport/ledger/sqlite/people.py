@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -34,8 +35,10 @@ class PeopleBooks:
 
     def report_dirs(self) -> list[Path]:
         """The report folders of all runs."""
-        found = self._ledger.query("SELECT DISTINCT facts ->> '$.report_dir' FROM run")
-        return [Path(folder) for (folder,) in found if folder]
+        found = self._ledger.query("SELECT facts FROM run")
+        # not by SQLite, to whom a name that is not in UTF-8 is damage
+        named = dict.fromkeys(json.loads(facts).get("report_dir") for (facts,) in found)
+        return [Path(folder) for folder in named if folder]
 
     def erase(self, people: People, *, also_hash: bool) -> Erased:
         """Remove people from the ledger and the files next to it."""

@@ -215,49 +215,42 @@ def _secrets_in(address: str) -> Iterator[str]:
 def _printed_by(command: Sequence[str], name: str) -> str:
     """The key printed by a program such as a password manager."""
     what = {"program": command[0], "account": name}
+    look = _("Type it yourself to see what it says.")
     try:
         code, printed = output_of(command, _KEY_TAKES, _PROGRAM_TAKES)
     except subprocess.TimeoutExpired:
-        raise UsageError(
-            _(
-                "The program {program} that prints the key of account “{account}” took more "
-                "than {seconds} s.",
-                seconds=_PROGRAM_TAKES,
-                **what,
-            ),
-            _("It must not wait for a person."),
-        ) from None
-    except OSError as error:
-        raise UsageError(
-            _(
-                "The program {program} that prints the key of account “{account}” could not "
-                "be started: {error}.",
-                error=error.strerror,
-                **what,
-            ),
-            _("Correct its name in the settings."),
-        ) from None
-    if len(printed) > _KEY_TAKES:
-        raise UsageError(
-            _(
-                "The program {program} that should print the key of account “{account}” prints "
-                "more than a key can be ({size}).",
-                size=f"{_KEY_TAKES // 1000} kB",
-                **what,
-            ),
-            _("Type it yourself to see what it says."),
+        said = _(
+            "The program {program} that prints the key of account “{account}” took more than "
+            "{seconds} s.",
+            seconds=_PROGRAM_TAKES,
+            **what,
         )
+        raise UsageError(said, _("It must not wait for a person.")) from None
+    except OSError as error:
+        said = _(
+            "The program {program} that prints the key of account “{account}” could not be "
+            "started: {error}.",
+            error=error.strerror,
+            **what,
+        )
+        raise UsageError(said, _("Correct its name in the settings.")) from None
+    if len(printed) > _KEY_TAKES:
+        said = _(
+            "The program {program} that should print the key of account “{account}” prints more "
+            "than a key can be ({size}).",
+            size=f"{_KEY_TAKES // 1000} kB",
+            **what,
+        )
+        raise UsageError(said, look)
     key = printed.decode("utf-8", "replace").strip()
     if code or not key:
-        raise UsageError(
-            _(
-                "The program {program} that prints the key of account “{account}” ended with "
-                "{code}, or printed nothing.",
-                code=code,
-                **what,
-            ),
-            _("Type it yourself to see what it says."),
+        said = _(
+            "The program {program} that prints the key of account “{account}” ended with {code}, "
+            "or printed nothing.",
+            code=code,
+            **what,
         )
+        raise UsageError(said, look)
     return key
 
 

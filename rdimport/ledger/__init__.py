@@ -30,7 +30,6 @@ from rdimport.ledger.opening import (
     store_of,
     store_of_run,
 )
-from rdimport.ledger.parts import CorrectionBooks
 from rdimport.ledger.port import Ledger, Run, Store
 from rdimport.ledger.records import (
     Counters,
@@ -58,7 +57,6 @@ __all__ = [
     "Complete",
     "Corrected",
     "Correction",
-    "CorrectionBooks",
     "Counters",
     "Doubt",
     "Ending",

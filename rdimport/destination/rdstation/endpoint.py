@@ -94,22 +94,7 @@ class RDStation:
     ) -> None:
         given = {name: value for name, value in locals().items() if name != "self"}
         see(RDStation.__init__.__annotations__, given)
-        if api_key is not None and _NOT_ALONE.match(api_key):
-            raise UsageError(
-                _("There is more than the API key: its name, or quotation marks around it."),
-                _("Write only the key."),
-            )
-        if api_key is not None and not re.fullmatch(r"[\x21-\x7e]{1,512}", api_key):
-            raise UsageError(
-                _(
-                    "The API key is empty, or contains spaces, line breaks or other "
-                    "characters that a key cannot have."
-                ),
-                _(
-                    "Copy it again from RD Station Marketing: Integrações > Chave de API (only the "
-                    "profiles Dono and Gestor see it)."
-                ),
-            )
+        _see_key(api_key)
         self._api_key = api_key
         if api_key and len(api_key) >= SHORTEST and (api_key in account or api_key in base_url):
             raise UsageError(
@@ -172,6 +157,28 @@ class RDStation:
     def without_key(self, text: str) -> str:
         """`text` with every form of the key masked."""
         return self._mask(text)
+
+
+def _see_key(api_key: str | None) -> None:
+    """Raise UsageError for what cannot be a key."""
+    if api_key is None:
+        return
+    if _NOT_ALONE.match(api_key):
+        raise UsageError(
+            _("There is more than the API key: its name, or quotation marks around it."),
+            _("Write only the key."),
+        )
+    if not re.fullmatch(r"[\x21-\x7e]{1,512}", api_key):
+        raise UsageError(
+            _(
+                "The API key is empty, or contains spaces, line breaks or other "
+                "characters that a key cannot have."
+            ),
+            _(
+                "Copy it again from RD Station Marketing: Integrações > Chave de API (only the "
+                "profiles Dono and Gestor see it)."
+            ),
+        )
 
 
 def _content(body: bytes) -> Any:

@@ -28,7 +28,8 @@ demo-fleet: .venv/ready-dev
 	@$(BIN)/python -m tests.fleet_demo
 
 # Two workers more than there are cores: some tests wait. Tests that share a program or a fixture stay
-# together. TEST_PATIENCE=5 for a slow machine.
+# together. TEST_PATIENCE=5 for a slow machine. What they write is in memory where 6 GB of it are free;
+# TMPDIR=/tmp: on the disk.
 WORKERS = $$(($$(getconf _NPROCESSORS_ONLN) + 2))
 test: .venv/ready-dev
 	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist loadgroup

@@ -48,11 +48,12 @@ os.environ.setdefault("PYTEST_TIMEOUT", f"{5 * PATIENCE:g}")
 
 @pytest.hookimpl(tryfirst=True)  # xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes long begins first: begun last, it would be waited for with nothing beside it. Two
-    workers do all that only waits, and the others meanwhile what computes.
+    """What takes long begins first: begun last, it would be waited for with nothing beside it. Half
+    of the workers do all that only waits, and the others meanwhile what computes.
     """
+    half = max(1, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) // 2)
     for number, item in enumerate(item for item in items if item.get_closest_marker("waits")):
-        item.add_marker(pytest.mark.xdist_group(f"waits {number % 2}"))
+        item.add_marker(pytest.mark.xdist_group(f"waits {number % half}"))
     items.sort(key=_turn)
 
 

@@ -28,9 +28,10 @@ UPDATE rdimport_queue.procrastinate_workers SET last_heartbeat = '-infinity'
 WHERE id IN (SELECT queue FROM rdimport.worker WHERE name LIKE '%-{0}')
 """
 _PLACES_NOTED = """
-CREATE TABLE public.placed (place text);
+CREATE TABLE public.placed (id serial, place text, job text);
 CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS
-$$ BEGIN INSERT INTO public.placed VALUES (new.queue_name); RETURN new; END $$;
+$$ BEGIN INSERT INTO public.placed (place, job)
+VALUES (new.queue_name, new.queueing_lock); RETURN new; END $$;
 CREATE TRIGGER note BEFORE INSERT ON rdimport_queue.procrastinate_jobs
 FOR EACH ROW WHEN (new.task_name = 'rdimport.job') EXECUTE FUNCTION public.note()
 """
@@ -42,6 +43,11 @@ SELECT 'jobs ' || %s, 'rdimport.job', account, account || '-fair',
 FROM unnest(ARRAY['acme', 'lua']) AS account
 """
 _PLACES = "SELECT string_agg(place, ' ') FROM public.placed"
+_JOBS_PLACED = "SELECT string_agg(job, ' ' ORDER BY id) FROM public.placed"
+_LAST_FIRST = """
+SELECT string_agg(queueing_lock, ' ' ORDER BY id DESC) FROM rdimport_queue.procrastinate_jobs
+WHERE status = 'doing' AND task_name = 'rdimport.job'
+"""
 _TURNS = "SELECT count(*) FROM rdimport.lease WHERE process = %s AND until > now()"
 _CONNECTIONS = """
 SELECT count(*) FROM pg_stat_activity
@@ -128,11 +134,28 @@ def test_what_a_dead_worker_had_goes_to_whoever_has_least_and_nothing_else_moves
 
 
 @pytest.mark.waits
+def test_what_a_dead_worker_took_last_begins_first_at_the_next(
+    office: Callable[[str, int], Office],
+) -> None:
+    at = office("4/s", 400)
+    killed = at.start("worker")
+    until(at.all_begun)
+    killed.kill()
+    at.wait(killed)
+    last_first = at.server.ask(_LAST_FIRST, database=at.database)
+    assert sorted(last_first.split()) == [f"{client}-fair" for client in CLIENTS]
+    at.server.do(_PLACES_NOTED, _SILENCE.format(killed.pid), database=at.database)
+    after = at.start("worker")
+    until(lambda: at.server.ask(_JOBS_PLACED, database=at.database) == last_first)
+    at.finish(after)
+    at.see_all_accounted_for(most_in_doubt=64)
+
+
 def test_what_waits_for_a_worker_that_is_full_goes_to_another(
     office: Callable[[str, int], Office],
 ) -> None:
     at = office("4/s", 400)
-    at.due(timedelta(minutes=62))  # nothing is due
+    at.due(timedelta(minutes=62), quota="4/s")  # nothing is due
     workers = [at.start("worker", "--slots", "1") for _ in range(2)]
     until(lambda: at.jobs_of_workers() == [0, 0])
     with closing(at.server.connect(at.database)) as db:

@@ -11,14 +11,15 @@ from typing import Final, LiteralString
 
 _ANEW: Final[LiteralString] = """
 WITH taken AS (DELETE FROM procrastinate_jobs j WHERE {which}
-    RETURNING task_name, lock, queueing_lock, args)
+    RETURNING id, task_name, lock, queueing_lock, args)
 INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args)
 SELECT {place}, task_name, lock, queueing_lock, args FROM taken WHERE task_name = %(task)s
-ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING RETURNING id
+ORDER BY taken.id {order} ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING RETURNING id
 """
 
 WAIT_NO_LONGER: Final = _ANEW.format(
     place="%(place)s",
+    order="ASC",
     which="""j.task_name = %(task)s AND j.status = 'todo' AND j.lock = %(lock)s
     AND j.scheduled_at IS NOT NULL""",
 )
@@ -26,19 +27,22 @@ WAIT_NO_LONGER: Final = _ANEW.format(
 
 FREE: Final = _ANEW.format(
     place="%(place)s",
+    order="ASC",
     which="""j.task_name = %(task)s AND j.status = 'todo' AND j.queue_name <> ALL(%(known)s)""",
 )
 """Jobs that wait for a worker that is none of the known ones."""
 
 SWEEP: Final = _ANEW.format(
-    place="coalesce((%(places)s::text[])[row_number() OVER ()], %(place)s)",
+    place="coalesce((%(places)s::text[])[row_number() OVER (ORDER BY id DESC)], %(place)s)",
+    order="DESC",
     which="""j.status = 'doing' AND (j.worker_id IS NULL OR j.worker_id IN (
     SELECT w.id FROM procrastinate_workers w
     WHERE w.last_heartbeat < clock_timestamp() - make_interval(secs => %(silent)s)
     UNION ALL SELECT w.queue FROM rdimport.worker w WHERE w.gone AND w.queue IS NOT NULL))""",
 )
 """Jobs at workers that are gone, or have said nothing for too long: to these places, one after the
-other, the rest to anybody. What is no job of an account just ends.
+other, the rest to anybody. What is no job of an account just ends. What came last comes first: it
+may not have begun there, and was left by one that died before.
 """
 
 LOADS: Final = """

@@ -15,6 +15,7 @@ from support.waiting import until
 from rdimport.core.errors import LedgerError, LedgerLostError
 from rdimport.ledger.postgres import schema
 from rdimport.ledger.postgres.address import parsed
+from rdimport.ledger.postgres.durability import refuse_weak
 from rdimport.ledger.postgres.session import Session
 from rdimport.ledger.postgres.store import PostgresStore
 
@@ -131,7 +132,7 @@ def test_a_ledger_is_made_only_where_a_failover_forgets_nothing(
         ledger_at(url)
     first.reload(synchronous_standby_names="another")
     with Session(parsed(url)) as session, pytest.raises(LedgerError, match="are asynchronous"):
-        schema.refuse_weak(session)
+        refuse_weak(session)
     synchronous(first)
     ledger_at(url)
 

@@ -373,6 +373,7 @@ def identifier(column: str, used: set[str]) -> str:
     return name
 
 
+_WORDS: Final = frozenset({"null", "true", "false", "yes", "no", "on", "off"})
 _SIMPLE: Final = re.compile(r"[^\W\d_](?:[\w .()/+-]*[\w)+])?\Z")
 
 
@@ -382,9 +383,6 @@ def scalar(text: str, *, quoted: bool = False) -> str:
         return text
     escaped = json.dumps(text, ensure_ascii=False)
     return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in escaped)
-
-
-_WORDS: Final = frozenset({"null", "true", "false", "yes", "no", "on", "off"})
 
 
 def comment(example: str) -> str:

@@ -1,15 +1,16 @@
-"""The tables of a shared ledger, and the settings that its database must have."""
+"""The tables of a shared ledger, and whether they are the ones that were created."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Final, NamedTuple
+from typing import Final
 from weakref import WeakKeyDictionary
 
 from rdimport.core.errors import LedgerError
 from rdimport.core.messages import _
 from rdimport.ledger.hashes import ledger_id
 from rdimport.ledger.postgres.address import Address
+from rdimport.ledger.postgres.durability import DURABILITY, Settings, refuse_weak
 from rdimport.ledger.postgres.session import Connection, Session
 from rdimport.ledger.postgres.trouble import notes_lost, restored, timeline_changed
 
@@ -198,63 +199,6 @@ made from a template, has others.
 _SYSTEMS: Final[WeakKeyDictionary[Connection, str]] = WeakKeyDictionary()
 """The end of a place, which stays the same as long as a connection to the server itself."""
 
-_STANDING: Final = """
-current_setting('fsync'), current_setting('full_page_writes'),
-    current_setting('synchronous_standby_names'), array(SELECT sync_state FROM pg_stat_replication
-    WHERE coalesce(state, '') <> 'backup' AND application_name IS DISTINCT FROM 'pg_basebackup')
-"""
-"""The fields of `Standing`. A base backup under way is no standby."""
-
-
-class Standing(NamedTuple):
-    """The settings of a database that decide whether commits are durable. `standbys` are their
-    states, None where this user may not see them.
-    """
-
-    fsync: str
-    full_page_writes: str
-    synchronous_standbys: str
-    standbys: list[str | None]
-
-
-def weakness(found: Standing) -> str:
-    """Why acknowledged commits could be lost; empty if they are safe."""
-    if found.fsync != "on":
-        return _(
-            "it runs with fsync = off, and loses what it has acknowledged if it is interrupted"
-        )
-    if found.full_page_writes != "on":
-        return _("it runs with full_page_writes = off, and may be damaged if it is interrupted")
-    safe = {"sync", "quorum"}
-    seen = [state for state in found.standbys if state is not None]
-    if found.standbys and not found.synchronous_standbys.strip():
-        return _(
-            "it has a standby, and `synchronous_standby_names` is empty: after a failover "
-            "the standby does not have the latest records"
-        )
-    if seen and not safe & set(seen):
-        return _(
-            "its standbys are asynchronous: after a failover they do not have the latest records"
-        )
-    return ""
-
-
-def refuse_weak(session: Session, found: Standing | None = None) -> None:
-    """Raise LedgerError for a database that may lose acknowledged commits."""
-    why = weakness(found or Standing(*session.query(f"SELECT {_STANDING}")[0]))
-    if why:
-        raise LedgerError(
-            _(
-                "The database {where} cannot hold the ledger: {why}. Rows would be sent twice.",
-                where=session.address.shown,
-                why=why,
-            ),
-            _(
-                "Ask whoever runs it to set fsync = on, and to name its standbys in "
-                "`synchronous_standby_names`."
-            ),
-        )
-
 
 def make(session: Session, key: bytes) -> bool:
     """Create the tables, or upgrade those of an earlier release; returns whether they were created.
@@ -351,11 +295,11 @@ def see_all(session: Session, noted: str) -> None:
     """Raise LedgerError if the database may lose acknowledged commits, LedgerLostError if these
     tables are a copy of those that were created, or the timeline is not the one that was `noted`.
     """
-    ((*standing, place, was, now),) = session.query(
-        f"SELECT {_STANDING}, {_PLACE}, (SELECT value FROM rdimport.setting WHERE name = 'place'),"
-        f" {TIMELINE}"
+    ((*settings, place, now, was),) = session.query(
+        f"SELECT {DURABILITY}, {_PLACE}, {TIMELINE},"
+        " (SELECT value FROM rdimport.setting WHERE name = 'place')"
     )
-    refuse_weak(session, Standing(*standing))
+    refuse_weak(session, Settings(*settings))
     if was is not None and was != place + _system(session):
         raise restored(session.address)
     see_timeline(session.address, noted, now)

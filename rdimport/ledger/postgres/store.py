@@ -15,6 +15,7 @@ from rdimport.ledger.holds import HoldQuota
 from rdimport.ledger.postgres import lease, renewing, schema
 from rdimport.ledger.postgres.address import Address, give_key, needed_key, parsed
 from rdimport.ledger.postgres.content import take
+from rdimport.ledger.postgres.durability import refuse_weak
 from rdimport.ledger.postgres.ledger import PostgresLedger
 from rdimport.ledger.postgres.session import Session
 
@@ -63,7 +64,7 @@ class PostgresStore:
             session = unless_open.enter_context(Session(self._address))
             noted = schema.see(session, self.key, trusting=trusting)
             if trusting:
-                schema.refuse_weak(session)
+                refuse_weak(session)
             else:
                 schema.see_all(session, noted)
             unless_open.pop_all()

@@ -91,10 +91,10 @@ MEANINGS: Final = {
     ),
     "corrected": Meaning(
         "rows of this list that had failed and were accepted corrected in a failure report, by"
-        ' the run that sent them: `{"20261128-152353-246b": 12}`; they count as'
+        ' the run that sent them: `{"20261128-152353-246b70fe": 12}`; they count as'
         " `already_imported` as long as their cells are as they were",
         "linhas desta lista que tinham falhado e foram aceitas corrigidas em um relatório de"
-        ' falhas, pela importação que as enviou: `{"20261128-152353-246b": 12}`; contam como'
+        ' falhas, pela importação que as enviou: `{"20261128-152353-246b70fe": 12}`; contam como'
         " `already_imported` enquanto as células continuarem como estavam",
     ),
     "wrong_column": Meaning(

@@ -45,7 +45,7 @@ def names(desk: Desk, folder: str) -> list[str]:
     """The files of a folder, without the name of the run."""
     place = desk.home / folder
     found = sorted(path.name for path in place.iterdir()) if place.exists() else []
-    return [re.sub(r"\.\d{8}-\d{6}(-[0-9a-f]{4})?", "", name) for name in found]
+    return [re.sub(r"\.\d{8}-\d{6}(-[0-9a-f]{8})?", "", name) for name in found]
 
 
 def put(desk: Desk, name: str, text: str) -> None:

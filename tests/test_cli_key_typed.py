@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from support.command import KEY, Desk
 from support.lists import MAPPING, people
 
+from rdimport.api.run_name import run_name
 from rdimport.cli.options import parser
 from rdimport.core.errors import UsageError
 from rdimport.core.masking import may_be_key
@@ -202,8 +204,14 @@ def test_words_that_are_no_keys_stay_readable(keyless: Desk) -> None:
 def test_what_may_be_a_key() -> None:
     for key in (KEY, "0123456789abcdef0123456789abcdef", "AIzaSyD-1234567890_abc"):
         assert may_be_key(key)
-    for other in ("20260718-143000-ab12", "feira_abf_2026.xlsx", "a/b1234567890123456", "novembro"):
+    runs = ("20260718-143000-ab12", run_name(datetime(2026, 7, 18, 14, 30, tzinfo=UTC)))
+    for other in (*runs, "feira_abf_2026.xlsx", "a/b1234567890123456", "novembro"):
         assert not may_be_key(other)
+
+
+def test_runs_that_begin_in_one_second_have_different_names() -> None:
+    now = datetime(2026, 7, 18, 14, 30, tzinfo=UTC)
+    assert len({run_name(now) for _ in range(700)}) == 700
 
 
 @pytest.mark.parametrize("where", [{"account": KEY}, {"base_url": f"https://example.com/{KEY}"}])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
@@ -16,6 +15,7 @@ from typing import Final, TypeVar
 from rdimport.api.ending import End, abandoned, finish
 from rdimport.api.hints import source_hints
 from rdimport.api.results import RunResult
+from rdimport.api.run_name import run_name
 from rdimport.api.run_options import RunOptions
 from rdimport.api.shared_pace import shared_pace
 from rdimport.core.address import masked
@@ -224,7 +224,7 @@ def _begin(
     )
     # a report could not name it, and a shared ledger not store it
     see_utf8((said.started_in, said.report_dir, said.mapping, *said.given, *said.again))
-    name = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    name = run_name(now)
     key = hash_of(ledger, list(options.to.credentials().items()))
     key_claim = KeyClaim(key, options.store.is_held, options.yes)
     return ledger.start_run(name, options.to.identity, now, said, key_claim, held=lock)

@@ -82,15 +82,16 @@ INSERT INTO rdimport.written SELECT id, 1, clock_timestamp(), '' FROM made
 def test_a_takeover_costs_the_same_after_60_000_runs_of_others(postgres: Server) -> None:
     """The planner knows nothing of them yet: many begin between two looks of its statistics."""
     url = ledger_at(postgres.new_database())
-    database = url.rpartition("/")[2].replace("%20", " ")
     one, costs = worker(url), []
     with Session(parsed(url)) as session:
         for first, last in ((1, 1), (2, 100), (101, 60_000)):
-            postgres.do(_RUNS_OF_OTHERS.format(first, last), database=database)
+            with session.transaction() as db:
+                db.execute(_RUNS_OF_OTHERS.format(first, last).encode())
             one.claim([first])
+            pages(one.session)  # what others asked for is counted once they say so
             before = pages(session)
             with session.transaction() as db:
                 recover(db, HERE, one.lease.epoch + 1)
             costs.append(pages(session) - before)
         assert session.query("SELECT state FROM rdimport.conversion") == [(UNCERTAIN,)] * 3
-    assert costs[2] <= 2 * costs[1], costs
+    assert costs[2] < 500, costs

@@ -83,8 +83,7 @@ def test_a_worker_that_joins_gets_its_share_of_the_accounts(
     until(at.all_begun)
     two = at.start("worker")
     until(lambda: at.jobs_of_workers() == [1, 1])
-    before = {client: at.of_client(client) for client in CLIENTS}
-    until(lambda: all(at.of_client(client) > before[client] for client in CLIENTS))
+    at.until_all_send()
     at.finish(one, two)
     at.see_all_accounted_for(most_in_doubt=0)
     assert sum(at.arrived().values()) == 2 * 500
@@ -103,8 +102,7 @@ def test_a_worker_that_was_killed_is_known_by_its_connection(
     at.wait(killed)
     at.server.do(_NOTHING_RUNS_OUT.format(killed.pid), database=at.database)
     until(lambda: at.jobs_of_workers() == [2])
-    before = {client: at.of_client(client) for client in CLIENTS}
-    until(lambda: all(at.of_client(client) > before[client] for client in CLIENTS))
+    at.until_all_send()
     assert "silent" in {worker["state"] for worker in at.status()["workers"]}
     at.finish(workers[1])
     at.see_all_accounted_for(most_in_doubt=64)
@@ -125,8 +123,7 @@ def test_what_a_dead_worker_had_goes_to_whoever_has_least_and_nothing_else_moves
     at.wait(killed)
     at.server.do(_PLACES_NOTED, _SILENCE.format(killed.pid), database=at.database)
     until(lambda: at.jobs_of_workers() == [1, 1])
-    before = {client: at.of_client(client) for client in CLIENTS}
-    until(lambda: all(at.of_client(client) > before[client] for client in CLIENTS))
+    at.until_all_send()
     placed = at.server.ask(_PLACES, database=at.database)
     assert placed == f"jobs {socket.gethostname()}-{free.pid}"
     at.finish(free, other)

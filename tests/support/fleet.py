@@ -78,6 +78,11 @@ class Office(Machine):
     def all_begun(self) -> bool:
         return min(map(self.of_client, CLIENTS)) > 1
 
+    def until_all_send(self) -> None:
+        """Wait until a further row of each client has arrived."""
+        before = {client: self.of_client(client) for client in CLIENTS}
+        until(lambda: all(self.of_client(client) > before[client] for client in CLIENTS))
+
     def at_work(self) -> dict[str, bool]:
         """The accounts in the queue, and whether a worker is at them."""
         found: dict[str, bool] = {}

@@ -76,6 +76,15 @@ def test_each_link_of_a_page_leads_to_a_file(page: Path) -> None:
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
+@pytest.mark.parametrize("page", [*ROOT.glob("[A-Z]*[A-Z].md"), *PAGES], ids=name_of)
+def test_each_row_of_a_table_has_the_cells_of_its_header(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for table in re.findall(r"(?:^ *\|.*\n)+", text, re.MULTILINE):
+        rows = table.splitlines()
+        cells = [len(re.findall(r"(?<!\\)\|", row)) for row in rows]
+        assert [row for row, n in zip(rows, cells, strict=True) if n != cells[0]] == []
+
+
 def test_each_page_stands_in_the_contents_of_its_language() -> None:
     for folder in (DOCS, DOCS / "pt"):
         contents = (folder / "index.md").read_text(encoding="utf-8")

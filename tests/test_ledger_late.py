@@ -229,6 +229,47 @@ def test_a_takeover_does_not_wait_for_late_answers_that_wait_for_it(
     assert first.counted() == {"uncertain": 4}
 
 
+def purged(url: str) -> int:
+    """All runs, as if none were at work."""
+    now = datetime.now(UTC)
+    with PostgresStore(url, KEY.hex()).open() as ledger:
+        return ledger.people.forget(now, now)
+
+
+COUNTS = "UPDATE rdimport.tally SET rows = rows"
+RUNS = "SELECT FROM rdimport.run FOR UPDATE"
+
+
+@pytest.mark.parametrize(
+    ("first", "what_is_held"), [("answer", COUNTS), ("answer", RUNS), ("purge", RUNS)]
+)
+def test_a_purge_does_not_wait_for_a_late_answer_that_waits_for_it(
+    first: str, what_is_held: LiteralString, url: str, postgres: Server
+) -> None:
+    """Both change conversions, what is listed of them, and the runs that listed them."""
+    old = with_account(url)
+    second = worker(url)
+    noted(second, range(4), ExitCode.FAILED_ROWS)
+    with second.session.transaction() as db:
+        second.writes.tally(db, State.ALREADY_IMPORTED, 1)
+    work: dict[str, Callable[[], object]] = {
+        "answer": lambda: old.writes.apply([], LATE, Counters(4)),
+        "purge": lambda: purged(url),
+    }
+    with ThreadPoolExecutor() as pool:
+        with held(postgres, url, what_is_held) as waits:
+            one = pool.submit(work.pop(first))
+            waits(1)
+            ((_name, then),) = work.items()
+            other = pool.submit(then)
+            waits(2)
+        one.result(PATIENCE)
+        other.result(PATIENCE)
+    assert set(second.session.query("SELECT forgotten_at <> '' FROM rdimport.run")) == {(True,)}
+    ends = (schema.ACCEPTED, schema.REFUSED, schema.FREE, schema.UNCERTAIN)
+    assert states(url) == dict(enumerate(ends))
+
+
 MANY = """
 INSERT INTO rdimport.conversion (identity, destination, state, attempt, epoch, payload, run, file,
     row, source, left_at)

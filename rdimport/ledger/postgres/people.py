@@ -10,12 +10,42 @@ from typing import Final
 from rdimport.core.people import People
 from rdimport.ledger.postgres.database import Database
 from rdimport.ledger.postgres.erasing import erase
+from rdimport.ledger.postgres.statements import ACCOUNT_FIRST, ALL_ACCOUNTS_FIRST, IN_ORDER
 from rdimport.ledger.records import Erased
+
+_OLD: Final = """
+SELECT destination, array_agg(id ORDER BY id) FROM rdimport.run
+WHERE coalesce(finished_at, started_at) < %s AND forgotten_at IS NULL AND name <> ALL(%s::text[])
+GROUP BY destination ORDER BY destination
+"""
+_THEIRS: Final = """
+SELECT destination, array_agg(identity) FROM rdimport.conversion
+WHERE problems IS NOT NULL AND coalesce(tried, run) = ANY(%s::int[])
+    OR before ->> 'problems' IS NOT NULL
+    AND coalesce(before ->> 'tried', before ->> 'run')::int = ANY(%s::int[])
+GROUP BY destination
+"""
+"""The conversions with problems of these runs, now or in what they return to."""
 
 _STRIPPED: Final = (
     "(SELECT coalesce(json_agg(json_build_array(p.value ->> 0, p.value ->> 1, '', '', '')), '[]')"
     "::text FROM json_array_elements(({})::json) p)"
 )
+_BEFORE: Final = "before ->> 'problems'"
+_OURS: Final = "destination = %(destination)s AND identity = ANY(%(identities)s::bytea[])"
+_STRIP: Final = f"""
+UPDATE rdimport.conversion SET problems = {_STRIPPED.format("problems")}
+WHERE {_OURS} AND problems IS NOT NULL AND coalesce(tried, run) = ANY(%(runs)s)
+"""
+_STRIP_BEFORE: Final = f"""
+UPDATE rdimport.conversion
+SET before = before || jsonb_build_object('problems', {_STRIPPED.format(_BEFORE)})
+WHERE {_OURS} AND {_BEFORE} IS NOT NULL
+    AND coalesce(before ->> 'tried', before ->> 'run')::int = ANY(%(runs)s)
+"""
+_FORGOTTEN: Final = """
+UPDATE rdimport.run SET forgotten_at = %s WHERE id = ANY(%s) AND forgotten_at IS NULL
+"""
 _TABLES: Final = ("outcome", "conversion", "input", "run", "attempt", "named", "written")
 
 
@@ -45,45 +75,33 @@ class PeopleBooks:
         return [Path(folder) for (folder,) in found if folder]
 
     def forget(self, before: datetime, now: datetime, at_work: Sequence[str] = ()) -> int:
-        """Forget what runs before that moment knew of people; returns how many runs.
-
-        Runs `at_work` are left alone; one that was killed has no end, and counts by its start.
-        Cells and values go. The keyed hashes stay: without them rows would be sent twice.
+        """See `parts.PeopleBooks`. One account after the other, so that the runs of none wait for
+        long.
         """
-        moment = (now.isoformat(),)
-        chosen = "IN (SELECT id FROM rdimport.run WHERE forgotten_at = %s)"
+        old = self._ledger.query(_OLD, before.isoformat(), list(at_work))
+        all_runs = [run for _destination, runs in old for run in runs]
+        theirs = dict(self._ledger.query(_THEIRS, all_runs, all_runs))
+        forgotten = 0
+        for destination, runs in old:
+            ours = {"destination": destination, "identities": theirs.get(destination, [])}
+            with self._ledger.transaction() as db:
+                db.execute(ACCOUNT_FIRST, ours)
+                db.execute(IN_ORDER, ours)
+                db.execute(_STRIP, {**ours, "runs": runs})
+                db.execute(_STRIP_BEFORE, {**ours, "runs": runs})
+                db.execute("DELETE FROM rdimport.outcome WHERE run = ANY(%s)", (runs,))
+                db.execute("UPDATE rdimport.input SET columns = '[]' WHERE run = ANY(%s)", (runs,))
+                forgotten += db.execute(_FORGOTTEN, (now.isoformat(), runs)).rowcount
         with self._ledger.transaction() as db:
-            runs = db.execute(
-                "UPDATE rdimport.run SET forgotten_at = %s"
-                " WHERE coalesce(finished_at, started_at) < %s"
-                " AND forgotten_at IS NULL AND name <> ALL(%s::text[])",
-                (now.isoformat(), before.isoformat(), list(at_work)),
-            ).rowcount
-            db.execute(f"DELETE FROM rdimport.outcome WHERE run {chosen}".encode(), moment)
-            db.execute(
-                f"UPDATE rdimport.input SET columns = '[]' WHERE run {chosen}".encode(), moment
-            )
-            db.execute(
-                f"UPDATE rdimport.conversion SET problems = {_STRIPPED.format('problems')}"
-                f" WHERE problems IS NOT NULL AND coalesce(tried, run) {chosen}".encode(),
-                moment,
-            )
-            then = "before ->> 'problems'"
-            db.execute(
-                "UPDATE rdimport.conversion SET before = before ||"
-                f" jsonb_build_object('problems', {_STRIPPED.format(then)})"
-                f" WHERE {then} IS NOT NULL"
-                f" AND coalesce(before ->> 'tried', before ->> 'run')::int {chosen}".encode(),
-                moment,
-            )
             db.execute("DELETE FROM rdimport.attempt WHERE at < %s", (before.isoformat(),))
-        return runs
+        return forgotten
 
     def erase(self, people: People, *, also_hash: bool) -> Erased:
         """Take people out of the ledger, `also` their keyed hashes. Call it only where no run is at
         work, nor can begin.
         """
         with self._ledger.transaction() as db:
+            db.execute(ALL_ACCOUNTS_FIRST)
             found = erase(db, self._ledger.digests, people, also_hash=also_hash)
         self.shrink()
         return found

@@ -13,6 +13,7 @@ from rdimport.ledger.postgres.schema import TIMELINE
 ACCOUNT_FIRST: Final = """
 SELECT FROM rdimport.destination WHERE id = %(destination)s FOR NO KEY UPDATE
 """
+ALL_ACCOUNTS_FIRST: Final = "SELECT FROM rdimport.destination ORDER BY id FOR NO KEY UPDATE"
 IN_ORDER: Final = """
 SELECT FROM (SELECT * FROM unnest(%(identities)s::bytea[]) g(identity) ORDER BY 1) g
 CROSS JOIN LATERAL (SELECT FROM rdimport.conversion c WHERE c.identity = g.identity

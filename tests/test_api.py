@@ -9,12 +9,15 @@ import math
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 from support.command import unmeasured
+from support.waiting import PATIENCE
 
 import rdimport
 from rdimport.sandbox import running
@@ -51,6 +54,38 @@ def test_a_call_speaks_the_language_that_it_is_asked_for(box: RunningSandbox, fo
             rdimport.run(folder / "no.csv", folder / "leads.yaml", to=station(box, "x"), lang=lang)
     with pytest.raises(rdimport.SourceError, match="does not exist"):
         rdimport.check(folder / "no.csv", folder / "leads.yaml")
+
+
+def test_a_run_that_is_cancelled_twice_ends_when_its_thread_does(
+    box: RunningSandbox, folder: Path
+) -> None:
+    """The thread reads the list and asks the ledger, which would both be closed under it."""
+    begun, may_go_on = threading.Event(), threading.Event()
+
+    def hold(_event: rdimport.Event) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            begun.set()
+            may_go_on.wait(PATIENCE)
+
+    where = {"to": station(box, "twice"), "state_dir": folder / "state", "report_dir": folder}
+    work = partial(rdimport.run_async, folder / "leads.csv", folder / "leads.yaml", **where)
+
+    async def cancel_twice() -> None:
+        run = asyncio.ensure_future(work(on_event=hold))
+        assert await asyncio.to_thread(begun.wait, PATIENCE)
+        for _ in range(2):
+            run.cancel()
+            for _ in range(5):
+                await asyncio.sleep(0)
+        assert not run.done()
+        may_go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await run
+
+    asyncio.run(cancel_twice())
+    counts = asyncio.run(work()).counts
+    assert counts[rdimport.State.ACCEPTED] == 2
+    assert counts[rdimport.State.INVALID] == 1
 
 
 def test_every_public_name_is_there_and_listed_in_order() -> None:

@@ -276,7 +276,7 @@ def _same_place(options: RunOptions) -> tuple[str, ...]:
 
 async def _in_thread(work: Callable[[], Result], stop_request: StopRequest) -> Result:
     """Run `work` in a thread, which ends with it: rows are sent for hours without it. On
-    cancellation, wait for it to finish, because it uses the ledger.
+    cancellation, however often, wait for it to finish, because it uses the list and the ledger.
     """
     loop, thread = asyncio.get_running_loop(), ThreadPoolExecutor(1, "step")
     working = loop.run_in_executor(thread, copy_context().run, work)
@@ -284,7 +284,9 @@ async def _in_thread(work: Callable[[], Result], stop_request: StopRequest) -> R
         return await asyncio.shield(working)
     except asyncio.CancelledError:
         stop_request.stop(StopReason.SIGNAL)
-        await asyncio.wait([working])
+        while not working.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([working])
         raise
     finally:
         thread.shutdown(wait=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -16,7 +16,7 @@ class ResendBooks(Protocol):
 
     def with_request(
         self, after: int, before: int, resend: str
-    ) -> Iterator[tuple[int, int | None, str]]:
+    ) -> Iterable[tuple[int, int | None, str]]:
         """Number, exit code and `given` (JSON) of the runs between those two with that request
         (JSON without blanks), latest first.
         """

@@ -1,5 +1,5 @@
 """The stored form of a run: which columns are read and how they are decoded, in every kind of
-ledger. Each kind has its own queries.
+ledger.
 """
 
 from __future__ import annotations
@@ -7,58 +7,103 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from itertools import starmap
-from typing import Any, ClassVar, Generic, LiteralString, NamedTuple, Protocol, TypeVar
+from typing import Any, ClassVar, Final, Generic, LiteralString, Protocol, TypeVar
 
 from rdimport.core.errors import Bug, ExitCode, UsageError
 from rdimport.core.messages import _
 from rdimport.core.row import Problem, State
+from rdimport.ledger import resends
 from rdimport.ledger.corrections import Correction
 from rdimport.ledger.evidence import PROVED
 from rdimport.ledger.figures import Example, LegalBases, Minute, of_filled, without_gaps
 from rdimport.ledger.naming import Names, Unrecognised
 from rdimport.ledger.port import Ledger
 from rdimport.ledger.records import Input, Outcome, RunFacts, RunRecord, problems_of
+from rdimport.ledger.sql import Ask
 
+_HAS_SENT: Final = """
+SELECT 1 FROM rdimport.minute WHERE run = %(run)s AND requests > 0
+UNION ALL SELECT 1 FROM rdimport.in_flight WHERE run = %(run)s LIMIT 1
+"""
+_COUNTS: Final = """
+SELECT state, sum(rows) FROM (SELECT state, rows FROM rdimport.tally WHERE run = %(run)s
+    UNION ALL SELECT 'accepted', accepted FROM rdimport.minute WHERE run = %(run)s
+    UNION ALL SELECT 'uncertain', count(*) FROM rdimport.in_flight WHERE run = %(run)s) AS counted
+GROUP BY state
+"""
+_FACTS: Final = """
+SELECT name, started_at, finished_at, exit_code, stopped_because, resume_at, forgotten_at, left_out,
+    coalesce(sum(requests), 0), coalesce(sum(retries), 0), coalesce(sum(throttled), 0),
+    coalesce(sum(seconds), 0.0), facts
+FROM rdimport.run r LEFT JOIN rdimport.minute m ON m.run = r.id WHERE r.id = %(run)s GROUP BY r.id
+"""
+"""The first fields of `RunFacts`, and the JSON with the others."""
 
-class Queries(NamedTuple):
-    """What is asked of a run. Each query gets `run` and `destination` as named parameters."""
+_LATER: Final = """
+SELECT later.name FROM rdimport.run later JOIN rdimport.run this
+    ON later.destination = this.destination
+    AND later.facts::json ->> 'given' = this.facts::json ->> 'given' AND later.id > this.id
+WHERE this.id = %(run)s AND coalesce(later.exit_code, -1) <> %(nothing)s
+ORDER BY later.id DESC LIMIT 1
+"""
+"""The latest run of the same list that did not end with the exit code `nothing`."""
 
-    has_sent: LiteralString
-    """A row if a request was recorded, or a row is in flight."""
-    counts: LiteralString
-    """Rows by state, those in flight as uncertain."""
-    rows: LiteralString
-    """The number of rows that were read."""
-    facts: LiteralString
-    """The first fields of `RunFacts`, and the JSON with the others."""
-    later: LiteralString
-    """Latest run of the same list that did not end with the exit code `nothing`."""
-    problems: LiteralString
-    """Rows by code, the most frequent first."""
-    suspects: LiteralString
-    """Cells by code, the most frequent first."""
-    proofs: LiteralString
-    """Accepted rows by the part of their code that begins at `start`."""
-    corrected: LiteralString
-    """Corrected rows by the run that sent their corrections."""
-    examples: LiteralString
-    """Code, file, row and problem (JSON) of the first `most` rows of each code."""
-    without_cells: LiteralString
-    """File and row of uncertain rows without cells."""
-    accepted: LiteralString
-    """File and row of the first `most` accepted rows."""
-    inputs: LiteralString
-    """Number and fields of each `Input`."""
-    minutes: LiteralString
-    """The fields of `Minute`."""
-    warned: LiteralString
-    """A row if a failed row has warnings."""
-    invalid_by_column: LiteralString
-    """Field, column and number of invalid rows."""
-    filled: LiteralString
-    """Rows by what is counted of them, the fewest first."""
+_PROBLEMS: Final = """
+SELECT p.value ->> 0, count(DISTINCT o.file || ' ' || o.row)
+FROM rdimport.ends o, json_array_elements(o.problems::json) p
+WHERE o.run = %(run)s AND o.state <> 'accepted' GROUP BY 1 ORDER BY 2 DESC, 1
+"""
+_SUSPECTS: Final = """
+SELECT code, cells FROM rdimport.suspect WHERE run = %(run)s ORDER BY cells DESC, code
+"""
+_PROOFS: Final = """
+SELECT substr(p.value ->> 0, %(start)s), count(*)
+FROM rdimport.outcome o, json_array_elements(o.problems::json) p
+WHERE o.run = %(run)s AND o.state = 'accepted' GROUP BY 1 ORDER BY 1
+"""
+_CORRECTED: Final = """
+SELECT p.value ->> 4, count(*) FROM rdimport.outcome o, json_array_elements(o.warnings::json) p
+WHERE o.run = %(run)s AND o.state = 'already_imported' GROUP BY 1 ORDER BY 1
+"""
+_EXAMPLES: Final = """
+SELECT code, file, row, problem FROM (SELECT o.file, o.row, p.value::text AS problem,
+    p.value ->> 0 AS code,
+    row_number() OVER (PARTITION BY p.value ->> 0 ORDER BY o.file, o.row) AS place
+    FROM rdimport.ends o, json_array_elements(o.problems::json) p
+    WHERE o.run = %(run)s AND o.state <> 'accepted') AS found
+WHERE place <= %(most)s ORDER BY code, file, row
+"""
+_WITHOUT_CELLS: Final = """
+SELECT file, row FROM rdimport.ends
+WHERE run = %(run)s AND state = 'uncertain' AND cells = '[]' ORDER BY file, row
+"""
+_INPUTS: Final = """
+SELECT file, name, columns, encoding, delimiter, sheet, header_row, repair, fingerprint
+FROM rdimport.input WHERE run = %(run)s ORDER BY file
+"""
+_MINUTES: Final = """
+SELECT minute, requests, throttled, accepted FROM rdimport.minute WHERE run = %(run)s
+"""
+_WARNED: Final = """
+SELECT 1 FROM rdimport.ends WHERE run = %(run)s AND warnings <> '[]'
+    AND state IN ('invalid', 'refused', 'uncertain') LIMIT 1
+"""
+_INVALID_BY_COLUMN: Final = """
+SELECT p.value ->> 1, p.value ->> 2, count(DISTINCT o.file || ' ' || o.row)
+FROM rdimport.ends o, json_array_elements(o.problems::json) p
+WHERE o.run = %(run)s AND o.state = 'invalid' AND p.value ->> 1 <> '' GROUP BY 1, 2
+"""
+_FILLED: Final = """
+SELECT field, rows FROM rdimport.filled WHERE run = %(run)s ORDER BY rows, field
+"""
+_WITH_REQUEST: Final = """
+SELECT id, exit_code, facts::json ->> 'given' FROM rdimport.run
+WHERE destination = %(destination)s AND id < %(before)s AND id > %(after)s
+    AND replace(facts::json ->> 'resend', ' ', '') = %(resend)s ORDER BY id DESC
+"""
 
 
 class Asked(Ledger, Protocol):
@@ -67,6 +112,12 @@ class Asked(Ledger, Protocol):
     def ask(self, sql: LiteralString, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
         """All rows of a query with named parameters."""
 
+    def writing(self) -> AbstractContextManager[Ask]:
+        """A transaction, durable at its end; yields what is asked within it."""
+
+    def see_name(self, name: object) -> str:
+        """The name of a run. Raises LedgerDamagedError for one that rdimport does not give."""
+
 
 L = TypeVar("L", bound=Asked)
 
@@ -74,11 +125,12 @@ L = TypeVar("L", bound=Asked)
 class StoredRun(ABC, Generic[L]):
     """Base of the classes that implement `port.Run`; see there."""
 
-    queries: ClassVar[Queries]
+    first_accepted: ClassVar[LiteralString]
+    """File and row of the first `most` accepted rows."""
 
     def __init__(self, ledger: L, number: int, destination: int, name: str) -> None:
         self.ledger: L = ledger
-        self.name = name
+        self.name = ledger.see_name(name)
         self.number = number
         self.destination = destination
         self.has_begun = False
@@ -94,7 +146,7 @@ class StoredRun(ABC, Generic[L]):
 
     def has_sent(self) -> bool:
         """Whether a request of this run may have been sent."""
-        return self.has_begun or bool(self._ask(self.queries.has_sent))
+        return self.has_begun or bool(self._ask(_HAS_SENT))
 
     def read_to_end(self, facts: RunFacts) -> bool:
         """Whether all of the input was read. `facts` is the result of `facts`. A run without a
@@ -107,8 +159,8 @@ class StoredRun(ABC, Generic[L]):
 
     def counts(self) -> dict[State, int]:
         """Rows in each state; rows without a result are pending, rows in flight uncertain."""
-        found = dict(self._ask(self.queries.counts))
-        ((rows,),) = self._ask(self.queries.rows)
+        found = dict(self._ask(_COUNTS))
+        ((rows,),) = self._ask("SELECT row_count FROM rdimport.run WHERE id = %(run)s")
         counts = {state: int(found.get(state, 0)) for state in State}
         counts[State.PENDING] = rows - sum(counts.values())
         if counts[State.PENDING] < 0:
@@ -117,7 +169,7 @@ class StoredRun(ABC, Generic[L]):
 
     def facts(self) -> RunFacts:
         """Everything about the run except its rows: its settings, its end, its counters."""
-        ((*known, text),) = self._ask(self.queries.facts)
+        ((*known, text),) = self._ask(_FACTS)
         kept = json.loads(text)
         said = (kept.get(name) or "" for name in ("trouble", "error"))
         ending = kept.get("read_to_end"), *said, kept.get("rules") or {}
@@ -125,26 +177,26 @@ class StoredRun(ABC, Generic[L]):
 
     def later(self) -> str | None:
         """The latest run of the same list and account, if it is another one that could begin."""
-        found = self._ask(self.queries.later, nothing=int(ExitCode.NOTHING_SENT))
+        found = self._ask(_LATER, nothing=int(ExitCode.NOTHING_SENT))
         return found[0][0] if found else None
 
     def problems(self) -> dict[str, int]:
         """Number of the run's rows with each code, the most frequent first."""
-        return dict(self._ask(self.queries.problems))
+        return dict(self._ask(_PROBLEMS))
 
     def suspects(self) -> dict[str, int]:
         """Number of suspect cells in sendable rows by code, the most frequent first."""
-        return dict(self._ask(self.queries.suspects))
+        return dict(self._ask(_SUSPECTS))
 
     def proofs(self) -> dict[str, int]:
         """Number of rows proved later, by kind of proof."""
-        return dict(self._ask(self.queries.proofs, start=len(PROVED) + 1))
+        return dict(self._ask(_PROOFS, start=len(PROVED) + 1))
 
     def corrected(self) -> dict[str, int]:
         """Number of rows that count as imported because a person corrected them in a failure
         report, by the run that sent them.
         """
-        return dict(self._ask(self.queries.corrected))
+        return dict(self._ask(_CORRECTED))
 
     def failures(self) -> Iterator[Outcome]:
         """The rows of the failure report, in the order of the input."""
@@ -159,49 +211,55 @@ class StoredRun(ABC, Generic[L]):
         stored.
         """
         found: dict[int, list[int]] = {}
-        for file, row in self._ask(self.queries.without_cells):
+        for file, row in self._ask(_WITHOUT_CELLS):
             found.setdefault(file, []).append(row)
         return found
 
     def accepted(self, most: int) -> list[tuple[int, int]]:
         """File and row of the first rows that this run delivered, in the order of the input."""
-        return [(file, row) for file, row in self._ask(self.queries.accepted, most=most)]
+        return [(file, row) for file, row in self._ask(self.first_accepted, most=most)]
 
     def inputs(self) -> dict[int, Input]:
         """The tables of the input by their number."""
         return {
             file: Input(name, tuple(json.loads(columns)), *shape)
-            for file, name, columns, *shape in self._ask(self.queries.inputs)
+            for file, name, columns, *shape in self._ask(_INPUTS)
         }
 
     def examples(self, of_each: int) -> dict[str, list[Example]]:
         """The first rows with a problem of each code, the most frequent code first."""
         found: dict[str, list[Example]] = {code: [] for code in self.problems()}
-        for code, file, row, problem in self._ask(self.queries.examples, most=of_each):
+        for code, file, row, problem in self._ask(_EXAMPLES, most=of_each):
             found[code].append(Example(file, row, Problem(*json.loads(problem))))
         return found
 
     def minutes(self) -> list[Minute]:
         """The counts of each minute of sending, including those without activity."""
-        return without_gaps(starmap(Minute, self._ask(self.queries.minutes)))
+        return without_gaps(starmap(Minute, self._ask(_MINUTES)))
 
     def warned(self) -> bool:
         """Whether a failed row has suspect cells that are not the reason for its failure."""
-        return bool(self._ask(self.queries.warned))
+        return bool(self._ask(_WARNED))
 
     def filled(self) -> dict[str, int]:
         """Number of sendable rows with a value in each field, the fewest first."""
-        found = self._ask(self.queries.filled)
+        found = self._ask(_FILLED)
         return {field: rows for field, rows in found if ":" not in field}
 
     def legal_bases(self) -> LegalBases | None:
         """Number of sendable rows by legal basis; None if not counted."""
-        return of_filled(dict(self._ask(self.queries.filled)))
+        return of_filled(dict(self._ask(_FILLED)))
 
     def invalid_by_column(self) -> dict[tuple[str, str], int]:
         """Number of rows invalid in each field, with its source column."""
-        found = self._ask(self.queries.invalid_by_column)
+        found = self._ask(_INVALID_BY_COLUMN)
         return {(field, column): rows for field, column, rows in found}
+
+    def unfinished_resend(self) -> frozenset[int]:
+        """The numbers of the runs that began the same `--resend` and did not finish it: what they
+        have sent is not sent again.
+        """
+        return resends.begun(_ResendBooks(self._ask), self.number, self.facts().record)
 
     def unrecognised(self) -> list[Unrecognised]:
         """The conversions of earlier runs that the new rows of this one may be."""
@@ -223,6 +281,25 @@ class StoredRun(ABC, Generic[L]):
         if self._names is not None:
             new, known = new + Counter(self._names.new), known + Counter(self._names.known)
         self._names = names._replace(new=new, known=known)
+
+
+class _ResendBooks:
+    """Implements `resends.ResendBooks`."""
+
+    def __init__(self, ask: Callable[..., list[tuple[Any, ...]]]) -> None:
+        self._ask = ask
+
+    def with_request(
+        self, after: int, before: int, resend: str
+    ) -> Iterable[tuple[int, int | None, str]]:
+        """The runs between those two with that request."""
+        return self._ask(_WITH_REQUEST, after=after, before=before, resend=resend)
+
+    def number_of(self, run: str) -> int:
+        """The number of the run of that name; 0 if there is none."""
+        sql = "SELECT id FROM rdimport.run WHERE destination = %(destination)s AND name = %(name)s"
+        found = self._ask(sql, name=run)
+        return found[0][0] if found else 0
 
 
 def _outcome(file: int, row: int, state: str, *texts: str) -> Outcome:

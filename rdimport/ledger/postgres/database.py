@@ -39,6 +39,3 @@ class Database(Asked, Protocol):
 
     def sources(self, destination: int, below: int) -> pl.Series:
         """See `port.Run`."""
-
-    def see_name(self, name: str) -> str:
-        """The name of a run. Raises LedgerDamagedError for one that rdimport does not give."""

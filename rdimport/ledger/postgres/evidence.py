@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Sequence
-from typing import Final
+from typing import Any, Final
 
 from rdimport.core.row import Problem
-from rdimport.ledger.evidence import Accepted, Complete, Doubt, started_ms
-from rdimport.ledger.hashes import digests_of
+from rdimport.ledger.evidence import Accepted, Doubt
 from rdimport.ledger.postgres import statements
 from rdimport.ledger.postgres.database import Database
 from rdimport.ledger.postgres.session import Connection
 from rdimport.ledger.postgres.writes import plain
 from rdimport.ledger.records import text_of
+from rdimport.ledger.stored_parts import StoredEvidence
 
 _ALL: Final = 2**62
 """Greater than any epoch: the caller holds the account, so no run of it is active."""
@@ -33,11 +32,8 @@ RETURNING run
 """The row that was sent, and those of later runs that listed it as uncertain."""
 
 
-class EvidenceBooks:
+class EvidenceBooks(StoredEvidence[Database]):
     """Implements `parts.EvidenceBooks`."""
-
-    def __init__(self, ledger: Database) -> None:
-        self._ledger = ledger
 
     def destination_at_rest(self, identity: str) -> int | None:
         """The number of a destination, after rows of killed runs became uncertain; None if nothing
@@ -50,30 +46,14 @@ class EvidenceBooks:
                 recover(db, number, _ALL)
         return number
 
-    def identity_fields(self, destination: int, identifier: str) -> set[tuple[str, ...]]:
-        """The identity fields used by runs for conversions with that identifier."""
-        exact, _ = digests_of(self._ledger.key, identifier)
-        found = self._ledger.query(
-            "SELECT DISTINCT n.fields FROM rdimport.named n JOIN rdimport.run r ON r.id = n.run"
-            " WHERE n.exact = %s AND r.destination = %s",
-            exact,
-            destination,
-        )
-        return {tuple(json.loads(fields)) if fields else ("email",) for (fields,) in found}
-
-    def doubts(self, destination: int, identities: Collection[bytes]) -> list[Doubt]:
-        """Those of the given conversions that are uncertain."""
-        found = self._ledger.query(
+    def _doubts(self, destination: int, identities: Collection[bytes]) -> list[tuple[Any, ...]]:
+        return self._ledger.query(
             "SELECT c.identity, c.run, r.name, c.file, c.row, c.left_at, r.started_at"
             " FROM rdimport.conversion c JOIN rdimport.run r ON r.id = c.run"
             " WHERE c.state = 2 AND c.destination = %s AND c.identity = ANY(%s::bytea[])",
             destination,
             list(identities),
         )
-        return [
-            Doubt(identity, run, name, file, row, started_ms(start) if left_at is None else left_at)
-            for identity, run, name, file, row, left_at, start in found
-        ]
 
     def accept(self, destination: int, proved: Sequence[tuple[Doubt, Problem]]) -> Accepted:
         """Record that uncertain conversions arrived, each with its proof, also for the rows of
@@ -95,35 +75,6 @@ class EvidenceBooks:
                 "SELECT name FROM rdimport.run WHERE id = ANY(%s::int[])", (list(runs),)
             ).fetchall()
         return Accepted(done, frozenset(name for (name,) in found))
-
-    def note_complete(self, destination: int, period: Complete, source: str) -> None:
-        """Record that a list is complete."""
-        with self._ledger.transaction() as db:
-            db.execute(
-                "INSERT INTO rdimport.complete SELECT %s, %s, %s, identifier, %s"
-                " FROM unnest(%s::bytea[]) identifier ON CONFLICT (destination, since, until,"
-                " identifier) DO UPDATE SET source = excluded.source",
-                (destination, period.since, period.until, source, list(period.identifiers)),
-            )
-
-    def complete(self, destination: int) -> dict[bytes, list[tuple[int, int]]]:
-        """For each identifier's hash, the periods in which everything that arrived is known."""
-        found: dict[bytes, list[tuple[int, int]]] = {}
-        for identifier, since, until in self._ledger.query(
-            "SELECT identifier, since, until FROM rdimport.complete WHERE destination = %s",
-            destination,
-        ):
-            found.setdefault(identifier, []).append((since, until))
-        return found
-
-    def filled_in(self, run: int) -> dict[str, int]:
-        """Number of rows of a run with each field."""
-        found = self._ledger.query(
-            "SELECT field, rows FROM rdimport.filled"
-            " WHERE run = %s AND rows > 0 AND strpos(field, ':') = 0",
-            run,
-        )
-        return dict(found)
 
     def runs_of(self, destination: int, identities: Collection[bytes]) -> dict[bytes, int]:
         """The run that sent each of the given conversions, unless unknown or refused."""

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, LiteralString, Self
 
 from rdimport.core.errors import LedgerError
-from rdimport.core.messages import _
-from rdimport.core.names import is_run
 from rdimport.ledger.accounts import KeyClaim, claim, settle
-from rdimport.ledger.attempts import Attempt, Latest, latest, latest_by
-from rdimport.ledger.hashes import hashed
 from rdimport.ledger.holds import Held
-from rdimport.ledger.naming import Names, Unrecognised, unrecognised
 from rdimport.ledger.postgres import lease, renewing, statements
 from rdimport.ledger.postgres.accounts import (
     ALONE,
@@ -26,31 +21,39 @@ from rdimport.ledger.postgres.accounts import (
     Accounts,
     NotBesideError,
     claim_beside,
-    claims,
     destination_of,
 )
 from rdimport.ledger.postgres.content import PostgresContent
 from rdimport.ledger.postgres.corrections import CorrectionBooks
-from rdimport.ledger.postgres.earlier_runs import NamingBooks, lines, note_attempt
 from rdimport.ledger.postgres.evidence import EvidenceBooks, recover
 from rdimport.ledger.postgres.gathered import Gathered, join, leave
 from rdimport.ledger.postgres.lookup import known, sources
 from rdimport.ledger.postgres.people import PeopleBooks
 from rdimport.ledger.postgres.run import PostgresRun
-from rdimport.ledger.postgres.session import SILENCE, Connection, Session
+from rdimport.ledger.postgres.session import SILENCE, Connection, Session, asking
 from rdimport.ledger.postgres.trouble import CutOffError, damaged, taken_over
 from rdimport.ledger.postgres.wholeness import looked_through
 from rdimport.ledger.records import Found, Lost, RunRecord
-from rdimport.ledger.stored_run import no_run
+from rdimport.ledger.sql import Ask
+from rdimport.ledger.stored_ledger import StoredLedger
 
 if TYPE_CHECKING:
     import polars as pl
 
 
-class PostgresLedger:
+class PostgresLedger(StoredLedger):
     """An open ledger. Not thread-safe. Every method may raise LedgerError."""
 
+    conversions = """
+SELECT run, count(*) FROM rdimport.conversion WHERE destination = %(destination)s
+    AND state IN (0, 1, 2) GROUP BY run
+"""
+    sent = """
+SELECT 1 FROM rdimport.conversion WHERE destination = %(destination)s AND state <> 9 LIMIT 1
+"""
+
     def __init__(self, session: Session, key: bytes, timeline: str) -> None:
+        super().__init__(key)
         self.session = session
         self.place = session.address.shown
         self.timeline = timeline
@@ -58,7 +61,6 @@ class PostgresLedger:
         self.evidence = EvidenceBooks(self)
         self.corrections = CorrectionBooks(self)
         self.people = PeopleBooks(self)
-        self._key = key
         self._looking = False
         self._gathered: Gathered | None = None
 
@@ -117,25 +119,15 @@ class PostgresLedger:
             self._looking = False
             self.query("ROLLBACK")
 
-    @property
-    def key(self) -> bytes:
-        """The key of all hashes, 32 bytes."""
-        return self._key
-
-    def digests(self, texts: Sequence[str], size: int = 16) -> list[bytes]:
-        """Keyed hashes: without the key, nobody can find out whose they are."""
-        return hashed(self._key, texts, size)
+    @contextmanager
+    def writing(self) -> Iterator[Ask]:
+        """A transaction, durable at its end; yields what is asked within it."""
+        with self.transaction() as db:
+            yield asking(db)
 
     def run(self, name: str | None = None) -> PostgresRun:
         """The run of that name, or the latest one. Raises UsageError if there is none."""
-        found = self.query(
-            "SELECT id, destination, name FROM rdimport.run WHERE name = coalesce(%s, name)"
-            " ORDER BY id DESC LIMIT 1",
-            name,
-        )
-        if not found:
-            raise no_run(self.place, name)
-        return PostgresRun(self, *found[0])
+        return PostgresRun(self, *self.find_run(name))
 
     def start_run(
         self,
@@ -186,7 +178,8 @@ class PostgresLedger:
             where, account = destination_of(db, destination, record)
             recorded = replace(record, account=account)
             recover(db, where, turn.epoch)
-            settle(AccountBooks(db), claims(db, where))
+            books = AccountBooks(asking(db))
+            settle(books, books.claims(where))
             made = db.execute(
                 "WITH made AS (INSERT INTO rdimport.run (name, destination, process, started_at,"
                 " facts, epoch) VALUES (%s, %s, %s, %s, %s, %s) RETURNING id)"
@@ -202,7 +195,7 @@ class PostgresLedger:
             ).fetchall()
             number = int(made[0][0])
             if key_claim is not None and alone:
-                claim(AccountBooks(db), where, number, started_at, key_claim)
+                claim(books, where, number, started_at, key_claim)
             elif key_claim is not None:
                 claim_beside(db, where, number, started_at, key_claim)
         return number, where
@@ -211,41 +204,6 @@ class PostgresLedger:
         """The run that was lost last, if it may come back."""
         return lease.lost_lately(self.session, destination)
 
-    def latest(self, most: int) -> list[str]:
-        """The names of the latest runs, newest first."""
-        found = self.query("SELECT name FROM rdimport.run ORDER BY id DESC LIMIT %s", most)
-        return [name for (name,) in found]
-
-    def unfinished(self) -> list[tuple[str, str]]:
-        """Name and account of each run without an end: active or killed."""
-        found = self.query(
-            "SELECT name, facts::json ->> 'account' FROM rdimport.run"
-            " WHERE finished_at IS NULL AND exit_code IS NULL"
-        )
-        return [(name, account) for name, account in found]
-
-    def destination(self, identity: str) -> int | None:
-        """The number of a destination; None if nothing was ever sent there."""
-        found = self.query("SELECT id FROM rdimport.destination WHERE identity = %s", identity)
-        return found[0][0] if found else None
-
-    def is_new(self, destination: int) -> bool:
-        """Whether nothing was ever sent there."""
-        return not self.query(
-            "SELECT 1 FROM rdimport.conversion WHERE destination = %s AND state <> 9 LIMIT 1",
-            destination,
-        )
-
-    def knows_of_0_1(self, destination: int) -> bool:
-        """Whether release 0.1.0, whose cleaners differ, sent rows there, before a copy was made."""
-        return bool(
-            self.query(
-                "SELECT 1 FROM rdimport.run WHERE destination = %s AND id <= (SELECT value::int"
-                " FROM rdimport.setting WHERE name = 'last_run_of_0_1') LIMIT 1",
-                destination,
-            )
-        )
-
     def known(self, destination: int, identities: pl.Series) -> pl.DataFrame:
         """What is known about the given conversions, in the schema `KNOWN`, without unsent ones."""
         return known(self.query, destination, identities)
@@ -253,42 +211,6 @@ class PostgresLedger:
     def sources(self, destination: int, below: int) -> pl.Series:
         """See `port.Run`."""
         return sources(self.session, destination, below)
-
-    def see_name(self, name: str) -> str:
-        """The name of a run, which is that of its report's folder. Raises LedgerDamagedError for
-        one that rdimport does not give, as it may lead to another folder.
-        """
-        if not is_run(name):
-            raise self.damaged(_("it has a run with the name {name}", name=ascii(name)[:80]))
-        return name
-
-    def knows_run(self, name: str) -> bool:
-        """Whether there is a run of that name."""
-        return bool(self.query("SELECT 1 FROM rdimport.run WHERE name = %s", name))
-
-    def unrecognised(
-        self,
-        destination: int,
-        names: Names,
-        before: int | None,
-        fingerprints: Callable[[], Sequence[str]],
-    ) -> list[Unrecognised]:
-        """The conversions of runs `before` this one that its new rows may be, but would not
-        match.
-        """
-        return unrecognised(NamingBooks(self), destination, names, before, fingerprints)
-
-    def note_attempt(self, attempt: Attempt) -> None:
-        """Record a run that ended before it began."""
-        note_attempt(self, attempt)
-
-    def latest_of_jobs(self, since: datetime | None = None, job: str | None = None) -> list[Latest]:
-        """The latest run or attempt of each account and job, newest first."""
-        return latest(lines(self, job), since)
-
-    def latest_by(self, part: Callable[[datetime], date]) -> dict[date, list[Latest]]:
-        """The same for each period."""
-        return latest_by(lines(self), part)
 
     def looked_through(self) -> Found:
         """Check the ledger; returns what it contains and what is wrong."""

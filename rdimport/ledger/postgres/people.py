@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 
 from rdimport.core.people import People
@@ -12,6 +11,7 @@ from rdimport.ledger.postgres.database import Database
 from rdimport.ledger.postgres.erasing import erase
 from rdimport.ledger.postgres.statements import ACCOUNT_FIRST, ALL_ACCOUNTS_FIRST, IN_ORDER
 from rdimport.ledger.records import Erased
+from rdimport.ledger.stored_parts import StoredPeople
 
 _OLD: Final = """
 SELECT destination, array_agg(id ORDER BY id) FROM rdimport.run
@@ -49,30 +49,8 @@ UPDATE rdimport.run SET forgotten_at = %s WHERE id = ANY(%s) AND forgotten_at IS
 _TABLES: Final = ("outcome", "conversion", "input", "run", "attempt", "named", "written")
 
 
-class PeopleBooks:
+class PeopleBooks(StoredPeople[Database]):
     """Implements `parts.PeopleBooks`."""
-
-    def __init__(self, ledger: Database) -> None:
-        self._ledger = ledger
-
-    def remembered(self) -> frozenset[str]:
-        """Names of the runs with personal data."""
-        found = self._ledger.query("SELECT name FROM rdimport.run WHERE forgotten_at IS NULL")
-        return frozenset(name for (name,) in found)
-
-    def forgotten(self) -> list[str]:
-        """Names of the runs whose personal data was removed."""
-        found = self._ledger.query(
-            "SELECT name FROM rdimport.run WHERE forgotten_at IS NOT NULL ORDER BY id"
-        )
-        return [self._ledger.see_name(name) for (name,) in found]
-
-    def report_dirs(self) -> list[Path]:
-        """The report folders of all runs."""
-        found = self._ledger.query(
-            "SELECT DISTINCT facts::json ->> 'report_dir' FROM rdimport.run ORDER BY 1"
-        )
-        return [Path(folder) for (folder,) in found if folder]
 
     def forget(self, before: datetime, now: datetime, at_work: Sequence[str] = ()) -> int:
         """See `parts.PeopleBooks`. One account after the other, so that the runs of none wait for

@@ -13,13 +13,11 @@ from rdimport.ledger.accounts import settle
 from rdimport.ledger.naming import Names, noted
 from rdimport.ledger.postgres.accounts import AccountBooks
 from rdimport.ledger.postgres.database import Database
-from rdimport.ledger.postgres.earlier_runs import ResendBooks
 from rdimport.ledger.postgres.run_reader import RunReader
-from rdimport.ledger.postgres.session import SILENCE, Connection
+from rdimport.ledger.postgres.session import SILENCE, Connection, asking
 from rdimport.ledger.postgres.statements import IN_ORDER
 from rdimport.ledger.postgres.writes import Writes
 from rdimport.ledger.records import Counters, Ending, Input, Outcome, RowResult, SendAttempt
-from rdimport.ledger.resends import begun as resends_begun
 from rdimport.ledger.stored_run import input_line
 
 if TYPE_CHECKING:
@@ -194,13 +192,6 @@ class PostgresRun(RunReader):
                 (list(identities), list(sources), self.destination),
             )
 
-    def unfinished_resend(self) -> frozenset[int]:
-        """The numbers of the runs that began the same `--resend` and did not finish it: what they
-        have sent is not sent again.
-        """
-        books = ResendBooks(self.ledger, self.destination)
-        return resends_begun(books, self.number, self.facts().record)
-
     def apply(
         self,
         begun: Sequence[SendAttempt],
@@ -232,7 +223,7 @@ class PostgresRun(RunReader):
         """
         with self.ledger.transaction(SILENCE) as db:
             self._write_plan(db)
-            settle(AccountBooks(db), [self.number])
+            settle(AccountBooks(asking(db)), [self.number])
             ((text,),) = db.execute(
                 "SELECT facts FROM rdimport.run WHERE id = %s FOR UPDATE", (self.number,)
             ).fetchall()

@@ -18,6 +18,7 @@ from rdimport.ledger.postgres import idle, watchdog
 from rdimport.ledger.postgres.address import Address
 from rdimport.ledger.postgres.holder import myself
 from rdimport.ledger.postgres.trouble import explained, not_replicated
+from rdimport.ledger.sql import Ask
 
 if TYPE_CHECKING:
     from psycopg.errors import Diagnostic
@@ -181,8 +182,7 @@ class Session:
     ) -> list[tuple[Any, ...]]:
         """All rows of a query. Raises LedgerError."""
         with explained(self.address):
-            done = self.connection.execute(sql, values)
-            return done.fetchall() if done.description else []
+            return rows_of(self.connection.execute(sql, values))
 
     def change(
         self, sql: LiteralString, values: Sequence[object] | Mapping[str, object] = ()
@@ -198,10 +198,19 @@ class Session:
                 with self.watched(db, SILENCE):
                     done = db.execute(sql, values)
                 self.committed()
-                return done.fetchall() if done.description else []
+                return rows_of(done)
         with self.transaction(SILENCE) as db:
-            done = db.execute(sql, values)
-            return done.fetchall() if done.description else []
+            return rows_of(db.execute(sql, values))
+
+
+def rows_of(done: psycopg.Cursor[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """All rows; none for a statement that has no result."""
+    return done.fetchall() if done.description else []
+
+
+def asking(db: Connection) -> Ask:
+    """What asks within a transaction."""
+    return lambda sql, values: rows_of(db.execute(sql, values))
 
 
 def see_commit(answer: psycopg.Cursor[tuple[Any, ...]]) -> None:

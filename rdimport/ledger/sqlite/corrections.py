@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
-from rdimport.ledger.corrections import Corrected, Correction, FailedRow
-from rdimport.ledger.records import problems_of
+from rdimport.ledger.corrections import Correction
 from rdimport.ledger.sqlite.database import LedgerFile
+from rdimport.ledger.stored_parts import StoredCorrections
 
 # CROSS: in this order. SQLite knows no sizes.
 _FAILED: Final = """
@@ -19,33 +19,22 @@ WHERE ? IN (i.name, i.name || ' [' || i.sheet || ']')
     AND o.row IN (SELECT value FROM json_each(?))
     AND o.state IN ('invalid', 'refused', 'uncertain')
 """
-_ACCEPTED: Final = """
-SELECT c.origin, c.row, r.name FROM corrected c CROSS JOIN posted p ON p.destination = c.destination
-    AND p.identity = c.identity JOIN run r ON r.id = p.run
-WHERE c.destination = ? AND p.state = 'accepted'
-UNION SELECT c.origin, c.row, r.name FROM daybook d CROSS JOIN corrected c
-    ON c.destination = d.destination AND c.identity = d.identity JOIN run r ON r.id = d.run
-WHERE c.destination = ?
-"""
 
 
-class CorrectionBooks:
+class CorrectionBooks(StoredCorrections[LedgerFile]):
     """Implements `parts.CorrectionBooks`."""
 
-    def __init__(self, ledger: LedgerFile) -> None:
-        self._ledger = ledger
+    corrected = """
+SELECT c.origin, c.row, r.name FROM corrected c CROSS JOIN posted p ON p.destination = c.destination
+    AND p.identity = c.identity JOIN run r ON r.id = p.run
+WHERE c.destination = %(destination)s AND p.state = 'accepted'
+UNION SELECT c.origin, c.row, r.name FROM daybook d CROSS JOIN corrected c
+    ON c.destination = d.destination AND c.identity = d.identity JOIN run r ON r.id = d.run
+WHERE c.destination = %(destination)s
+"""
 
-    def failed(self, file: str, rows: Sequence[int], run: str | None) -> list[FailedRow]:
-        """Rows with these numbers that failed when a file was imported, in one `run` or ever."""
-        found = self._ledger.query(_FAILED, file, run, json.dumps(list(rows)))
-        return [
-            FailedRow(
-                row,
-                dict(zip(json.loads(columns), json.loads(cells), strict=False)),
-                problems_of(problems),
-            )
-            for row, columns, cells, problems in found
-        ]
+    def _failed(self, file: str, rows: Sequence[int], run: str | None) -> list[tuple[Any, ...]]:
+        return self._ledger.query(_FAILED, file, run, json.dumps(list(rows)))
 
     def note(self, destination: int, corrections: Sequence[Correction]) -> None:
         """Record corrections; the latest one of a row counts."""
@@ -54,8 +43,3 @@ class CorrectionBooks:
                 "INSERT OR REPLACE INTO corrected VALUES (?, ?, ?, ?)",
                 ((destination, *correction) for correction in corrections),
             )
-
-    def accepted(self, destination: int) -> list[Corrected]:
-        """The failed rows whose corrections were accepted."""
-        found = self._ledger.query(_ACCEPTED, destination, destination)
-        return [Corrected(*values) for values in found]

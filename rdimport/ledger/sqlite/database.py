@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from rdimport.ledger.hashes import Keyed
+from rdimport.ledger.sql import Ask, in_sqlite
 from rdimport.ledger.stored_run import Asked
+
+
+def asking(db: sqlite3.Connection) -> Ask:
+    """What asks within a transaction."""
+    return lambda sql, values: db.execute(in_sqlite(sql), values).fetchall()
 
 
 class Database(Keyed, Protocol):

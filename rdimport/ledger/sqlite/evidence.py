@@ -8,11 +8,11 @@ from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from rdimport.core.row import Problem
-from rdimport.ledger.evidence import Accepted, Complete, Doubt, started_ms
-from rdimport.ledger.hashes import digests_of
+from rdimport.ledger.evidence import Accepted, Doubt
 from rdimport.ledger.records import text_of
 from rdimport.ledger.sqlite.database import LedgerFile
 from rdimport.ledger.sqlite.schema import recover
+from rdimport.ledger.stored_parts import StoredEvidence
 
 _AT_ONCE: Final = 500
 
@@ -24,11 +24,8 @@ UPDATE run SET exit_code = 0 WHERE id IN (SELECT value FROM json_each(?)) AND ex
 """A run whose only failures were doubts that are settled has worked."""
 
 
-class EvidenceBooks:
+class EvidenceBooks(StoredEvidence[LedgerFile]):
     """Implements `parts.EvidenceBooks`."""
-
-    def __init__(self, ledger: LedgerFile) -> None:
-        self._ledger = ledger
 
     def destination_at_rest(self, identity: str) -> int | None:
         """The number of a destination, after rows of killed runs became uncertain; None if nothing
@@ -40,32 +37,14 @@ class EvidenceBooks:
                 recover(db, number)
         return number
 
-    def identity_fields(self, destination: int, identifier: str) -> set[tuple[str, ...]]:
-        """The identity fields used by runs for conversions with that identifier."""
-        exact, _ = digests_of(self._ledger.key, identifier)
-        found = self._ledger.query(
-            "SELECT DISTINCT n.fields FROM named n JOIN run r ON r.id = n.run"
-            " WHERE n.exact = ? AND r.destination = ?",
-            exact,
-            destination,
-        )
-        return {tuple(json.loads(fields)) if fields else ("email",) for (fields,) in found}
-
-    def doubts(self, destination: int, identities: Collection[bytes]) -> list[Doubt]:
-        """Those of the given conversions that are uncertain. Earlier releases stored no times of
-        requests; the start of their run is used instead.
-        """
-        found = self._of_each(
+    def _doubts(self, destination: int, identities: Collection[bytes]) -> list[tuple[Any, ...]]:
+        return self._of_each(
             "SELECT p.identity, p.run, r.name, p.file, p.row, p.left_at, r.started_at FROM posted p"
             " JOIN run r ON r.id = p.run WHERE p.state = 'uncertain' AND p.destination = ?"
             " AND p.identity IN",
             destination,
             identities,
         )
-        return [
-            Doubt(identity, run, name, file, row, started_ms(start) if left_at is None else left_at)
-            for identity, run, name, file, row, left_at, start in found
-        ]
 
     def accept(self, destination: int, proved: Sequence[tuple[Doubt, Problem]]) -> Accepted:
         """Record that uncertain conversions arrived, each with its proof, also for the rows of
@@ -89,36 +68,6 @@ class EvidenceBooks:
                 "SELECT name FROM run WHERE id IN (SELECT value FROM json_each(?))", which
             )
             return Accepted(done, frozenset(name for (name,) in found))
-
-    def note_complete(self, destination: int, period: Complete, source: str) -> None:
-        """Record that a list is complete."""
-        with self._ledger.transaction() as db:
-            db.executemany(
-                "INSERT OR REPLACE INTO complete VALUES (?, ?, ?, ?, ?)",
-                (
-                    (destination, period.since, period.until, one, source)
-                    for one in period.identifiers
-                ),
-            )
-
-    def complete(self, destination: int) -> dict[bytes, list[tuple[int, int]]]:
-        """The periods in which everything that arrived for an identifier is known."""
-        found: dict[bytes, list[tuple[int, int]]] = {}
-        for identifier, since, until in self._ledger.query(
-            "SELECT identifier, since, until FROM complete WHERE destination = ?", destination
-        ):
-            found.setdefault(identifier, []).append((since, until))
-        return found
-
-    def filled_in(self, run: int) -> dict[str, int]:
-        """Number of rows of a run with each field."""
-        return dict(
-            self._ledger.query(
-                "SELECT field, rows FROM filled"
-                " WHERE run = ? AND rows > 0 AND instr(field, ':') = 0",
-                run,
-            )
-        )
 
     def runs_of(self, destination: int, identities: Collection[bytes]) -> dict[bytes, int]:
         """The run that sent each of the given conversions, unless unknown or refused."""

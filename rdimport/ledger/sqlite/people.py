@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 
 from rdimport.core.people import People
@@ -14,7 +12,7 @@ from rdimport.ledger.sqlite.database import LedgerFile
 from rdimport.ledger.sqlite.erasing import erase
 from rdimport.ledger.sqlite.files import remove_half_made
 from rdimport.ledger.sqlite.forgetting import forget
-from rdimport.ledger.sqlite.refusals import see_name
+from rdimport.ledger.stored_parts import StoredPeople
 
 _READERS_WAIT: Final = 0.25
 """Seconds to wait for readers before the log is emptied: writers are blocked meanwhile, and a
@@ -22,34 +20,12 @@ report may read for minutes.
 """
 
 
-class PeopleBooks:
+class PeopleBooks(StoredPeople[LedgerFile]):
     """Implements `parts.PeopleBooks`."""
-
-    def __init__(self, ledger: LedgerFile) -> None:
-        self._ledger = ledger
-
-    def remembered(self) -> frozenset[str]:
-        """Names of the runs with personal data."""
-        found = self._ledger.query("SELECT name FROM run WHERE forgotten_at IS NULL")
-        return frozenset(name for (name,) in found)
-
-    def report_dirs(self) -> list[Path]:
-        """The report folders of all runs."""
-        found = self._ledger.query("SELECT facts FROM run")
-        # not by SQLite, to whom a name that is not in UTF-8 is damage
-        named = dict.fromkeys(json.loads(facts).get("report_dir") for (facts,) in found)
-        return [Path(folder) for folder in named if folder]
 
     def erase(self, people: People, *, also_hash: bool) -> Erased:
         """Remove people from the ledger and the files next to it."""
         return erase(self._ledger, people, also_hash=also_hash)
-
-    def forgotten(self) -> list[str]:
-        """Names of the runs whose personal data was removed."""
-        found = self._ledger.query(
-            "SELECT name FROM run WHERE forgotten_at IS NOT NULL ORDER BY id"
-        )
-        return [see_name(self._ledger.path, name) for (name,) in found]
 
     def forget(self, before: datetime, now: datetime, at_work: Sequence[str] = ()) -> int:
         """Remove the personal data of runs before that time; returns the number of runs.

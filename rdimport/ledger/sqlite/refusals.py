@@ -6,8 +6,6 @@ from pathlib import Path
 
 from rdimport.core.errors import LedgerLostError
 from rdimport.core.messages import _
-from rdimport.core.names import is_run
-from rdimport.ledger.sqlite.schema import damaged
 
 
 def lock_lost(path: Path) -> LedgerLostError:
@@ -23,13 +21,3 @@ def lock_lost(path: Path) -> LedgerLostError:
             "command continues."
         ),
     )
-
-
-def see_name(path: Path, name: object) -> str:
-    """Check the name of a run, which is the name of its report's folder.
-
-    Raises LedgerDamagedError for an invalid one, which could lead to another folder.
-    """
-    if not isinstance(name, str) or not is_run(name):
-        raise damaged(path, _("it has a run with the name {name}", name=ascii(name)[:80]))
-    return name

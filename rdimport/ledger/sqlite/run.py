@@ -11,10 +11,8 @@ from rdimport.core.row import State
 from rdimport.ledger.accounts import settle
 from rdimport.ledger.naming import Names, noted
 from rdimport.ledger.records import Counters, Ending, Input, Outcome, RowResult, SendAttempt
-from rdimport.ledger.resends import begun as resends_begun
 from rdimport.ledger.sqlite.accounts import AccountBooks
-from rdimport.ledger.sqlite.database import LedgerFile
-from rdimport.ledger.sqlite.earlier_runs import ResendBooks
+from rdimport.ledger.sqlite.database import LedgerFile, asking
 from rdimport.ledger.sqlite.lookup import sources
 from rdimport.ledger.sqlite.refusals import lock_lost
 from rdimport.ledger.sqlite.run_reader import RunReader
@@ -202,7 +200,7 @@ class SqliteRun(RunReader):
         """
         with self.ledger.transaction() as db:
             post(db, "run", self.number)
-            settle(AccountBooks(db), [self.number])
+            settle(AccountBooks(asking(db)), [self.number])
             db.execute(
                 "UPDATE run SET finished_at = ?, exit_code = ?, stopped_because = ?, resume_at = ?,"
                 " facts = json_patch(facts, ?) WHERE id = ?",
@@ -215,10 +213,3 @@ class SqliteRun(RunReader):
                     self.number,
                 ),
             )
-
-    def unfinished_resend(self) -> frozenset[int]:
-        """The numbers of the runs that began the same `--resend` and did not finish it: what they
-        have sent is not sent again.
-        """
-        books = ResendBooks(self.ledger, self.destination)
-        return resends_begun(books, self.number, self.facts().record)

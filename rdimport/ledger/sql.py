@@ -1,0 +1,33 @@
+"""SQL that both kinds of ledger understand. It is written once, as PostgreSQL spells it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Final, LiteralString, Protocol
+
+_SPELT: Final = {
+    "rdimport.in_flight": "sending",
+    "rdimport.": "",
+    "json_array_elements(": "json_each(",
+}
+
+
+class Ask(Protocol):
+    """What answers a statement, with its parameters by name."""
+
+    def __call__(
+        self, sql: LiteralString, values: Mapping[str, object], /
+    ) -> list[tuple[Any, ...]]:
+        """All rows; none for a statement that has no result."""
+
+
+@cache
+def in_sqlite(sql: str) -> str:
+    """The same statement as SQLite spells it: tables without a schema, values without casts, and
+    `:name` for a parameter.
+    """
+    for ours, theirs in _SPELT.items():
+        sql = sql.replace(ours, theirs)
+    return re.sub(r"%\((\w+)\)s", r":\1", re.sub(r"::\w+", "", sql))

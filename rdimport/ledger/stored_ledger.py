@@ -1,0 +1,187 @@
+"""The stored form of a ledger, besides its runs: what is asked of every kind in the same way."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import date, datetime
+from typing import Any, ClassVar, Final, LiteralString
+
+from rdimport.core.errors import LedgerError
+from rdimport.core.messages import _
+from rdimport.core.names import is_run
+from rdimport.ledger import naming
+from rdimport.ledger.attempts import Attempt, Latest, Line, kept, latest, latest_by, line_of
+from rdimport.ledger.hashes import hashed
+from rdimport.ledger.naming import Names, Unrecognised
+from rdimport.ledger.sql import Ask
+from rdimport.ledger.stored_run import no_run
+
+_RUN: Final = """
+SELECT id, destination, name FROM rdimport.run WHERE name = coalesce(%(name)s::text, name)
+ORDER BY id DESC LIMIT 1
+"""
+_OF_0_1: Final = """
+SELECT 1 FROM rdimport.run WHERE destination = %(destination)s AND id <= (SELECT value::int
+    FROM rdimport.setting WHERE name = 'last_run_of_0_1') LIMIT 1
+"""
+_UNFINISHED: Final = """
+SELECT name, facts::json ->> 'account' FROM rdimport.run
+WHERE finished_at IS NULL AND exit_code IS NULL
+"""
+_LINES: Final = """
+SELECT facts::json ->> 'account', coalesce(facts::json ->> 'job', ''),
+    coalesce(facts::json ->> 'mapping', ''), started_at, finished_at, exit_code, name,
+    NULL, coalesce(facts::json ->> 'batch', ''), stopped_because FROM rdimport.run
+WHERE NOT coalesce((facts::json ->> 'sandbox')::boolean, false)
+    AND (%(job)s::text IS NULL OR facts::json ->> 'job' = %(job)s)
+"""
+_ATTEMPTS: Final = """
+SELECT at, account, job, exit_code, facts FROM rdimport.attempt WHERE job = coalesce(%(job)s, job)
+"""
+_ATTEMPT: Final = """
+INSERT INTO rdimport.attempt (at, account, job, exit_code, facts)
+VALUES (%(at)s, %(account)s, %(job)s, %(code)s, %(facts)s)
+"""
+_NAMED: Final = """
+SELECT n.run, n.exact, n.fields, n.text, n.new, n.known,
+    coalesce((r.facts::json ->> 'new_identity')::boolean, false)::int
+FROM rdimport.named n JOIN rdimport.run r ON r.id = n.run
+WHERE n.folded = %(folded)s AND r.destination = %(destination)s
+    AND n.run < coalesce(%(before)s, n.run + 1) ORDER BY n.run
+"""
+
+
+class StoredLedger(ABC):
+    """Base of the classes that implement `port.Ledger`; see there."""
+
+    place: str
+    conversions: ClassVar[LiteralString]
+    """Runs with their number of conversions that have arrived or may have."""
+    sent: ClassVar[LiteralString]
+    """A row if something was sent to a destination."""
+
+    def __init__(self, key: bytes) -> None:
+        self.key = key
+        """The key of all hashes, 32 bytes."""
+
+    @abstractmethod
+    def ask(self, sql: LiteralString, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
+        """All rows of a query with named parameters."""
+
+    @abstractmethod
+    def writing(self) -> AbstractContextManager[Ask]:
+        """A transaction, durable at its end; yields what is asked within it."""
+
+    @abstractmethod
+    def damaged(self, what: str) -> LedgerError:
+        """The error for a damaged ledger."""
+
+    def digests(self, texts: Sequence[str], size: int = 16) -> list[bytes]:
+        """Keyed hashes: addresses cannot be recovered from them without the key."""
+        return hashed(self.key, texts, size)
+
+    def find_run(self, name: str | None) -> tuple[int, int, str]:
+        """Number, destination and name of a run, or of the latest one. Raises UsageError."""
+        found = self.ask(_RUN, {"name": name})
+        if not found:
+            raise no_run(self.place, name)
+        number, destination, known = found[0]
+        return number, destination, known
+
+    def see_name(self, name: object) -> str:
+        """The name of a run, which is that of its report's folder. Raises LedgerDamagedError for
+        one that rdimport does not give, as it may lead to another folder.
+        """
+        if not isinstance(name, str) or not is_run(name):
+            raise self.damaged(_("it has a run with the name {name}", name=ascii(name)[:80]))
+        return name
+
+    def knows_run(self, name: str) -> bool:
+        """Whether there is a run of that name."""
+        return bool(self.ask("SELECT 1 FROM rdimport.run WHERE name = %(name)s", {"name": name}))
+
+    def latest(self, most: int) -> list[str]:
+        """The names of the latest runs, newest first."""
+        sql = "SELECT name FROM rdimport.run ORDER BY id DESC LIMIT %(most)s"
+        return [name for (name,) in self.ask(sql, {"most": most})]
+
+    def unfinished(self) -> list[tuple[str, str]]:
+        """Name and account of each run without an end: active or killed."""
+        return [(name, account) for name, account in self.ask(_UNFINISHED, {})]
+
+    def destination(self, identity: str) -> int | None:
+        """The number of a destination; None if nothing was ever sent there."""
+        sql = "SELECT id FROM rdimport.destination WHERE identity = %(identity)s"
+        found = self.ask(sql, {"identity": identity})
+        return found[0][0] if found else None
+
+    def is_new(self, destination: int) -> bool:
+        """Whether nothing was ever sent there."""
+        return not self.ask(self.sent, {"destination": destination})
+
+    def knows_of_0_1(self, destination: int) -> bool:
+        """Whether release 0.1.0, whose cleaners differ, sent rows there."""
+        return bool(self.ask(_OF_0_1, {"destination": destination}))
+
+    def unrecognised(
+        self,
+        destination: int,
+        names: Names,
+        before: int | None,
+        fingerprints: Callable[[], Sequence[str]],
+    ) -> list[Unrecognised]:
+        """The conversions of runs `before` this one that its new rows may be, but would not
+        match.
+        """
+        return naming.unrecognised(_NamingBooks(self), destination, names, before, fingerprints)
+
+    def note_attempt(self, attempt: Attempt) -> None:
+        """Record a run that ended before it began."""
+        values = {
+            "at": attempt.at.isoformat(),
+            "account": attempt.account,
+            "job": attempt.job,
+            "code": int(attempt.exit_code),
+            "facts": kept(attempt),
+        }
+        with self.writing() as ask:
+            ask(_ATTEMPT, values)
+
+    def latest_of_jobs(self, since: datetime | None = None, job: str | None = None) -> list[Latest]:
+        """The latest run or attempt of each account and job, newest first."""
+        return latest(self._lines(job), since)
+
+    def latest_by(self, part: Callable[[datetime], date]) -> dict[date, list[Latest]]:
+        """The same for each period."""
+        return latest_by(self._lines(None), part)
+
+    def _lines(self, job: str | None) -> Iterator[Line]:
+        """All runs and attempts, or those of one job, reduced to what the comparison needs."""
+        yield from (Line(*values) for values in self.ask(_LINES, {"job": job}))
+        for values in self.ask(_ATTEMPTS, {"job": job}):
+            yield line_of(*values)
+
+
+class _NamingBooks:
+    """Implements `naming.NamingBooks`."""
+
+    def __init__(self, ledger: StoredLedger) -> None:
+        self._ledger = ledger
+        self.key = ledger.key
+
+    def lines(self, destination: int, folded: bytes, before: int | None) -> list[naming.Line]:
+        """How runs identified the conversions with similar identifiers."""
+        values = {"destination": destination, "folded": folded, "before": before}
+        return [naming.Line(*line) for line in self._ledger.ask(_NAMED, values)]
+
+    def conversions(self, destination: int) -> dict[int, int]:
+        """The number of conversions of each run that have arrived or may have."""
+        return dict(self._ledger.ask(self._ledger.conversions, {"destination": destination}))
+
+    def read_one_of(self, runs: Sequence[int], fingerprints: Sequence[str]) -> bool:
+        """Whether one of these runs read one of these files."""
+        sql = "SELECT fingerprint FROM rdimport.input WHERE run = %(run)s"
+        read = (one for run in runs for (one,) in self._ledger.ask(sql, {"run": run}))
+        return any(one in fingerprints for one in read)

@@ -110,6 +110,9 @@ def test_settings_that_may_not_be_looked_at_are_not_taken_for_none(
     done = outside.here(*words)
     assert done.code == 2
     assert "rdimport.toml: cannot be read" in done.err
+    assert "because of the environment variable XDG_CONFIG_HOME" in done.err
+    outside.environment["RDIMPORT_CONFIG"] = str(outside.home / "locked" / "x.toml")
+    assert "XDG_CONFIG_HOME" not in outside.here(*words).err
 
 
 def test_no_room_asks_pathlib_whether_a_file_of_the_users_is_there() -> None:

@@ -275,9 +275,9 @@ def named_state_dir(args: StateArguments) -> bool:
 
 def settings(named: Path | None) -> Settings | None:
     """The settings, if any: the given file, otherwise the user's."""
-    from rdimport.config import find  # noqa: PLC0415
+    from rdimport.config import find, usual  # noqa: PLC0415
 
-    path = find(named, os.environ, _usual().parent)
+    path = find(named, os.environ, usual().parent)
     if path is None:
         return None
     from rdimport.config import load  # noqa: PLC0415
@@ -287,24 +287,19 @@ def settings(named: Path | None) -> Settings | None:
 
 def settings_file(named: Path | None) -> Path:
     """The path of the settings, whether or not it exists."""
-    from rdimport.config import find  # noqa: PLC0415
+    from rdimport.config import find, usual  # noqa: PLC0415
 
-    return find(named, os.environ, _usual().parent) or _usual()
-
-
-def _usual() -> Path:
-    """The path of the user's settings."""
-    from platformdirs import user_config_path  # noqa: PLC0415
-
-    return user_config_path("rdimport", appauthor=False) / "rdimport.toml"
+    return find(named, os.environ, usual().parent) or usual()
 
 
 def needed_settings(named: Path | None) -> Settings:
     """The settings. Raises UsageError if there are none."""
     found = settings(named)
     if found is None:
+        from rdimport.config import usual  # noqa: PLC0415
+
         raise UsageError(
-            _("There are no settings: no file is named, and {file} does not exist.", file=_usual()),
+            _("There are no settings: no file is named, and {file} does not exist.", file=usual()),
             _(
                 "Name one with --config, or in the environment variable RDIMPORT_CONFIG; "
                 "docs/jobs.md explains its contents. To create one: rdimport init LIST -o "

@@ -11,7 +11,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from rdimport.config.place import find
+from rdimport.config.place import find, usual
 
 if TYPE_CHECKING:
     from rdimport.config.model import Account, Address, ApiKey, Defaults, Job, Notify, Settings
@@ -30,6 +30,7 @@ __all__ = [
     "add_job",
     "find",
     "load",
+    "usual",
 ]
 
 _HOMES = {"NewJob": "new_job", "add_job": "new_job", "load": "reading"}

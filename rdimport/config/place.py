@@ -12,6 +12,20 @@ NAME: Final = "rdimport.toml"
 VARIABLE: Final = "RDIMPORT_CONFIG"
 
 
+def usual() -> Path:
+    """The settings file in the user's configuration folder."""
+    from platformdirs import user_config_path  # noqa: PLC0415
+
+    return user_config_path("rdimport", appauthor=False) / NAME
+
+
+def leads_to(path: Path, environment: Mapping[str, str]) -> str:
+    """The environment variable by which the usual file is where it is; empty for another file."""
+    folders = ("XDG_CONFIG_HOME", "HOME", "APPDATA", "USERPROFILE")
+    known = [name for name in folders if path.is_relative_to(environment.get(name) or path / "no")]
+    return known[0] if known and path == usual() else ""
+
+
 def find(named: Path | None, environment: Mapping[str, str], folder: Path) -> Path | None:
     """The settings file: the given one, that of the environment, or the one in the user's
     configuration `folder`, if it exists.
@@ -23,5 +37,5 @@ def find(named: Path | None, environment: Mapping[str, str], folder: Path) -> Pa
         return named
     if environment.get(VARIABLE):
         return Path(environment[VARIABLE])
-    usual = folder / NAME
-    return None if is_missing(usual) else usual
+    known = folder / NAME
+    return None if is_missing(known) else known

@@ -14,7 +14,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from rdimport.config.model import Settings
-from rdimport.config.place import VARIABLE
+from rdimport.config.place import VARIABLE, leads_to
 from rdimport.config.rules import contradictions
 from rdimport.core import document_errors
 from rdimport.core.errors import UsageError
@@ -67,15 +67,27 @@ def read(path: Path) -> str:
     except OSError as error:
         raise UsageError(
             _("{path}: cannot be read: {strerror}.", path=path, strerror=error.strerror),
-            _(
-                "Name the settings file with --config, or in the environment variable {variable}.",
-                variable=VARIABLE,
-            ),
+            _other_place(path),
         ) from None
     except UnicodeDecodeError as error:
         raise UsageError(
             _("{path}: not UTF-8, at byte {start}.", path=path, start=error.start), _(_REMEDY)
         ) from None
+
+
+def _other_place(path: Path) -> str:
+    home = leads_to(path, os.environ)
+    if home:
+        return _(
+            "It is looked for there because of the environment variable {home}: correct that, or "
+            "the permissions, or name the settings file with --config or in {variable}.",
+            home=home,
+            variable=VARIABLE,
+        )
+    return _(
+        "Name the settings file with --config, or in the environment variable {variable}.",
+        variable=VARIABLE,
+    )
 
 
 def _document(path: Path, text: str) -> Document:

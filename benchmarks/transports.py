@@ -32,6 +32,7 @@ from rdimport.delivery.transport import (
     Reply,
     Timeouts,
     Transport,
+    TransportError,
     classify_error,
     connected,
 )
@@ -73,7 +74,7 @@ async def exchange(transport: Transport, request: Request) -> Reply:
     except asyncio.CancelledError:
         transport.abandon(done)
         raise
-    except httpx.TransportError as error:
+    except TransportError as error:
         raise classify_error(error) from None
 
 

@@ -178,6 +178,35 @@ def test_a_run_of_nothing_new_loads_no_sender(folder: Path, box: RunningSandbox)
     assert not {"httpx", "httptools", "rdimport.delivery.dispatcher"} & set(modules)
 
 
+def test_what_has_been_loaded_when_the_first_row_is_answered(
+    folder: Path, box: RunningSandbox
+) -> None:
+    code = (
+        "import sys, rdimport\n"
+        "loaded = []\n"
+        "def look(event):\n"
+        "    if type(event).__name__ == 'RowFinished' and not loaded: loaded.extend(sys.modules)\n"
+        f"to = rdimport.RDStation({box.api_key!r}, base_url={box.base_url!r}, account='first')\n"
+        f"rdimport.run({str(folder / 'leads.csv')!r}, {str(folder / 'leads.yaml')!r}, to=to,\n"
+        f"    state_dir={str(folder / 'state')!r}, report_dir={str(folder / 'reports')!r},\n"
+        "    quota=None, on_event=look)\n"
+        "print(*loaded)"
+    )
+    found = subprocess.run(
+        [sys.executable, "-I", "-c", code],
+        env=unmeasured(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    modules = found.stdout.split()
+    assert {"pandera", "rdimport.delivery.transport.direct"} <= set(modules)
+    dear = {"fastexcel", "httpcore", "httpx", "keyring", "phonenumbers", "psycopg", "xlsxwriter"}
+    assert not dear & set(modules)
+    ours = [name for name in modules if name.startswith("rdimport")]
+    assert len(ours) <= 195  # of Python's, polars' and pandera's there are 650 more
+
+
 def test_a_check_sends_nothing_and_hands_out_the_payloads(folder: Path) -> None:
     done = rdimport.check([str(folder / "leads.csv")], str(folder / "leads.yaml"))
     assert (done.rows, done.to_send) == (3, 2)

@@ -17,8 +17,8 @@ from rdimport.delivery.transport import (
     Reply,
     Timeouts,
     connected,
-    proxy_for,
 )
+from rdimport.delivery.transport.proxies import proxy_for
 from rdimport.destination.rdstation.endpoint import RDStation
 
 HTTPS = "https://api.example.com"

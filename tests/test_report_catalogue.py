@@ -19,6 +19,7 @@ from rdimport.core.messages.reasons import detail, detail_text, explain, reason,
 from rdimport.core.row import Problem
 from rdimport.core.stop import StopReason
 from rdimport.delivery.transport.error_detail import describe_error
+from rdimport.delivery.transport.httpx_sender import error_of
 from rdimport.destination.verdict import VERDICTS, Action
 
 PACKAGE = Path(str(rdimport.__file__)).parent
@@ -109,7 +110,7 @@ def test_whatever_a_transport_raises_has_a_key_of_the_catalogue() -> None:
     kinds = [kind for kind in vars(httpx).values() if _is_transport_error(kind)]
     assert len(kinds) > 12
     for kind in kinds:
-        error = kind("it says {why}")
+        error = error_of(kind, "it says {why}")
         for cause in (None, TimeoutError(), ssl.SSLError(1, "bad"), ConnectionResetError()):
             error.__cause__ = cause
             key, _, said = describe_error(error).partition(" ")

@@ -37,6 +37,7 @@ from rdimport.core.shell import whole
 from rdimport.core.stop import StopReason
 from rdimport.delivery.named_proxy import refuse_unusable_proxy
 from rdimport.delivery.pacing.pacer import EvenPacer, RateLimiter
+from rdimport.delivery.sender_choice import libraries
 from rdimport.delivery.settings import Settings
 from rdimport.delivery.stopping import StopRequest, stop_on_signals, stop_with
 from rdimport.destination.rdstation.endpoint import BASE_URL
@@ -97,7 +98,8 @@ async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions)
         # now, because waiting may have taken hours
         people = await _in_thread(partial(Suppression.read, options.suppress), stop_request)
         # most nights nothing is sent, and the sender not needed
-        sender = partial(load_ahead, "rdimport.delivery.dispatcher")
+        per_second = options.quota.per_second if options.quota else None
+        sender = partial(load_ahead, *libraries(options.transport, options.to.base_url, per_second))
         spool = stack.enter_context(Spool(options.state_dir, begins=sender))
         index = stack.enter_context(Index(options.state_dir))
         _see_that_nobody_comes_back(ledger, options)

@@ -22,6 +22,6 @@ def named_proxy(base_url: str) -> tuple[str, str] | None:
 def refuse_unusable_proxy(base_url: str) -> None:
     """Raises UsageError where the environment names a proxy that cannot be used."""
     if named_proxy(base_url) is not None:
-        from rdimport.delivery.transport import proxy_for  # noqa: PLC0415  with it comes httpx
+        from rdimport.delivery.transport.proxies import proxy_for  # noqa: PLC0415  with it comes httpx
 
         proxy_for(base_url)

@@ -9,7 +9,6 @@ import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-import httpx
 import pytest
 
 from rdimport.delivery.transport import (
@@ -17,6 +16,7 @@ from rdimport.delivery.transport import (
     Reply,
     Timeouts,
     Transport,
+    TransportError,
     classify_error,
     connected,
 )
@@ -118,7 +118,7 @@ async def exchange(transport: Transport, request: Request) -> Reply:
     except asyncio.CancelledError:
         transport.abandon(done)
         raise
-    except httpx.TransportError as error:
+    except TransportError as error:
         raise classify_error(error) from None
 
 

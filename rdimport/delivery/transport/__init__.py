@@ -3,9 +3,8 @@
 It makes no decisions. It classifies failures as NotConnected (nothing was sent) or NotAnswered
 (anything else), and passes on the response, cut to `MAX_ANSWER` bytes.
 
-URLs, timeouts and exceptions are httpx's. Requests are sent either by httpx, over a new connection
-each, or by a direct sender that reuses its connections. docs/decisions/0001-transport.md explains
-the choice.
+Requests are sent either by httpx, over a new connection each, or by a direct sender that reuses its
+connections. docs/decisions/0001-transport.md explains the choice.
 """
 
 from __future__ import annotations
@@ -16,16 +15,21 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import Protocol
 from urllib.parse import urlsplit
 
-import httpx
-
+from rdimport.delivery.sender_choice import Kind, takes_httpx
 from rdimport.delivery.transport.direct import DirectSender
 from rdimport.delivery.transport.error_detail import describe_error
-from rdimport.delivery.transport.httpx_sender import UNSENT, httpx_sender
-from rdimport.delivery.transport.proxies import proxy_for
-from rdimport.delivery.transport.response import MAX_ANSWER, Done, MaySend, Reply, Timeouts, always
+from rdimport.delivery.transport.response import (
+    MAX_ANSWER,
+    Done,
+    MaySend,
+    Reply,
+    Timeouts,
+    TransportError,
+    always,
+)
 from rdimport.destination import Request
 
 __all__ = [
@@ -37,18 +41,10 @@ __all__ = [
     "Reply",
     "Timeouts",
     "Transport",
+    "TransportError",
     "classify_error",
     "connected",
-    "proxy_for",
 ]
-
-Kind = Literal["auto", "lean", "httpx"]
-"""The sender to use. `auto` chooses by the pace. Behind a proxy it is always httpx."""
-
-_UNHURRIED: Final = 10.0
-"""Requests per second up to which `auto` prefers the safety of a new connection for each
-request.
-"""
 
 
 class NotConnected(Exception):  # noqa: N818  it is an outcome, not a mistake
@@ -77,11 +73,11 @@ def classify_error(
 ) -> NotConnected | NotAnswered:
     """Classify a failed exchange. `mask` hides secrets in its detail.
 
-    Re-raises `error` if it is not an `httpx.TransportError`.
+    Re-raises `error` if it is not a `TransportError`.
     """
-    if not isinstance(error, httpx.TransportError):
+    if not isinstance(error, TransportError):
         raise error
-    kind = NotConnected if isinstance(error, UNSENT) else NotAnswered
+    kind = NotConnected if error.unsent else NotAnswered
     return kind(describe_error(error, mask))
 
 
@@ -126,12 +122,13 @@ async def connected(
     """
     address = urlsplit(base_url)
     tls = _tls() if address.scheme == "https" else None
-    proxy = proxy_for(base_url)
-    if kind == "auto" and per_second is not None and per_second <= _UNHURRIED:
-        kind = "httpx"
-    if kind == "httpx" or proxy is not None:
+    if takes_httpx(kind, base_url, per_second):
+        # the direct sender does without httpx, a tenth of what a run loads
+        from rdimport.delivery.transport.httpx_sender import httpx_sender  # noqa: PLC0415
+        from rdimport.delivery.transport.proxies import proxy_for  # noqa: PLC0415
+
         async with httpx_sender(
-            credentials, timeouts, concurrency, tls, proxy, may_send=may_send
+            credentials, timeouts, concurrency, tls, proxy_for(base_url), may_send=may_send
         ) as sender:
             yield sender
         return

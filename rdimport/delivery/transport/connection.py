@@ -14,9 +14,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-import httpx
-
-from rdimport.delivery.transport.response import Done, Reply, Timeouts
+from rdimport.delivery.transport.response import Done, Reply, Timeouts, TransportError
 from rdimport.delivery.transport.response_reader import (
     CUT_SHORT,
     AnswerReader,
@@ -90,7 +88,7 @@ class Connection(asyncio.Protocol):
     def send(self, message: bytes, done: Done) -> None:
         """Write a request; from here on the row may have arrived.
 
-        `done` is called with the response or an `httpx.TransportError`, after this method has
+        `done` is called with the response or an `TransportError`, after this method has
         returned.
         """
         self.carries = done
@@ -125,7 +123,7 @@ class Connection(asyncio.Protocol):
         try:
             self._reader.feed(data)
         except MalformedAnswer as error:
-            self._fail(httpx.RemoteProtocolError(str(error)), error)
+            self._fail(TransportError("RemoteProtocolError", str(error)), error)
             return
         self._look_whether_whole(self._reader)
 
@@ -137,15 +135,15 @@ class Connection(asyncio.Protocol):
             if self._reader is not None:
                 self._reader.end()
                 self._look_whether_whole(self._reader)
-            self._fail(httpx.RemoteProtocolError(CUT_SHORT), IncompleteAnswer())
+            self._fail(TransportError("RemoteProtocolError", CUT_SHORT), IncompleteAnswer())
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by the event loop."""
         self._note_close()
         if exc is None:
-            self._fail(httpx.RemoteProtocolError(CUT_SHORT), IncompleteAnswer())
+            self._fail(TransportError("RemoteProtocolError", CUT_SHORT), IncompleteAnswer())
         else:
-            self._fail(httpx.ReadError(str(exc)), exc)
+            self._fail(TransportError("ReadError", str(exc)), exc)
         if self._timer is not None:
             self._timer.cancel()
         self._lost(self)
@@ -189,23 +187,25 @@ class Connection(asyncio.Protocol):
         if done is not None:
             done(reply)
 
-    def _fail(self, error: httpx.TransportError, cause: Exception | None = None) -> None:
+    def _fail(self, error: TransportError, cause: Exception | None = None) -> None:
         error.__cause__ = cause
         self.drop()
         done, self.carries = self.carries, None
         if done is not None:
             done(error)
 
-    def _due(self) -> tuple[float, httpx.TransportError]:
+    def _due(self) -> tuple[float, TransportError]:
         """The time at which the current timeout expires, and its exception."""
         timeouts = self._timeouts
         whole = self._began + timeouts.whole
         step = self._moved + (timeouts.write if self._full else timeouts.read)
         if whole < step:
-            return whole, httpx.ReadTimeout(f"no whole answer within {timeouts.whole:g} seconds")
+            said = f"no whole answer within {timeouts.whole:g} seconds"
+            return whole, TransportError("ReadTimeout", said)
         if self._full:
-            return step, httpx.WriteTimeout(f"nothing was taken for {timeouts.write:g} seconds")
-        return step, httpx.ReadTimeout(f"nothing came for {timeouts.read:g} seconds")
+            said = f"nothing was taken for {timeouts.write:g} seconds"
+            return step, TransportError("WriteTimeout", said)
+        return step, TransportError("ReadTimeout", f"nothing came for {timeouts.read:g} seconds")
 
     def _look_at(self, when: float) -> None:
         self._timer = self._loop.call_at(when, self._look)

@@ -13,10 +13,8 @@ from collections.abc import Mapping
 from typing import Final, Self
 from urllib.parse import quote, urlencode, urlsplit
 
-import httpx
-
 from rdimport.delivery.transport.connection import Connection
-from rdimport.delivery.transport.response import Done, MaySend, Timeouts, always
+from rdimport.delivery.transport.response import Done, MaySend, Timeouts, TransportError, always
 from rdimport.delivery.transport.reuse import Reuse
 from rdimport.destination import Request
 
@@ -27,8 +25,7 @@ class DirectSender:
     """Sends to the host of `base_url` over at most `places` busy connections and one idle one, with
     TLS if `tls` is given.
 
-    Its exceptions are httpx's. `ConnectError` and `ConnectTimeout` mean that not one byte of the
-    request was sent; all others leave that open. Response bodies are cut at `MAX_ANSWER` bytes.
+    Response bodies are cut at `MAX_ANSWER` bytes.
     """
 
     def __init__(
@@ -42,9 +39,13 @@ class DirectSender:
         may_send: MaySend = always,
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._url = httpx.URL(base_url)
-        self._host = self._url.netloc.decode("ascii")
-        self._origin = base_url[: len(base_url) - len(urlsplit(base_url).path)]
+        address = urlsplit(base_url)
+        self._name = _in_ascii(address.hostname or "")
+        self._port = address.port or (80 if tls is None else 443)
+        self._host = f"[{self._name}]" if ":" in self._name else self._name
+        if address.port not in (None, 80 if tls is None else 443):
+            self._host += f":{address.port}"
+        self._origin = base_url[: len(base_url) - len(address.path)]
         self._query = urlencode(parameters, quote_via=quote)
         self._places = places
         self._timeouts = timeouts
@@ -89,9 +90,7 @@ class DirectSender:
             connection.abandon()
 
     def _message(self, request: Request) -> bytes:
-        """The request as bytes. Raises httpx.LocalProtocolError if a header contains a line
-        break.
-        """
+        """The request as bytes. Raises TransportError if a header contains a line break."""
         path = request.url.removeprefix(self._origin)
         if not _PATH.fullmatch(path):
             path = quote(urlsplit(request.url).path or "/", safe="/%:@!$&'()*+,;=~")
@@ -100,7 +99,7 @@ class DirectSender:
         lines += [f"{name}: {value}" for name, value in request.headers.items()]
         head = "\r\n".join([*lines, f"Content-Length: {len(request.body)}", "", ""])
         if head.count("\r") + head.count("\n") != 2 * len(lines) + 4 or "\0" in head:
-            raise httpx.LocalProtocolError("a header holds a line break")
+            raise TransportError("LocalProtocolError", "a header holds a line break")
         return head.encode("latin-1") + request.body
 
     def _take_idle(self) -> Connection | None:
@@ -142,27 +141,25 @@ class DirectSender:
             connection.drop()
         elif not self._may_send():
             connection.drop()
-            done(httpx.ConnectError("asleep for too long: the turn may be over"))
+            done(_unsent("ConnectError", "asleep for too long: the turn may be over"))
         else:
             connection.send(message, done)
 
     async def _connect(self) -> Connection:
-        host = self._url.raw_host.decode("ascii")
-        port = self._url.port or (80 if self._tls is None else 443)
         try:
             async with asyncio.timeout(self._timeouts.connect):
                 _, connection = await self._loop.create_connection(
-                    self._new, host, port, ssl=self._tls, happy_eyeballs_delay=0.25
+                    self._new, self._name, self._port, ssl=self._tls, happy_eyeballs_delay=0.25
                 )
         except TimeoutError:
-            raise httpx.ConnectTimeout("no connection in time") from None
+            raise _unsent("ConnectTimeout", "no connection in time") from None
         except (OSError, ssl.SSLError, UnicodeError) as error:
-            raise httpx.ConnectError(_said_by(error)) from None
+            raise _unsent("ConnectError", _said_by(error)) from None
         self._connections.add(connection)
         # over TLS, session tickets may have arrived already
         if not (connection.is_idle() if self._tls is None else connection.open()):
             connection.drop()
-            raise httpx.ConnectError("the server spoke or closed before it was asked")
+            raise _unsent("ConnectError", "the server spoke or closed before it was asked")
         return connection
 
     def _new(self) -> Connection:
@@ -179,6 +176,19 @@ class DirectSender:
         self._leaving.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
+
+
+def _in_ascii(host: str) -> str:
+    """The name of a host as it is asked for."""
+    if host.isascii():
+        return host
+    import idna  # noqa: PLC0415  hardly any host needs it
+
+    return idna.encode(host).decode("ascii")
+
+
+def _unsent(name: str, said: str) -> TransportError:
+    return TransportError(name, said, unsent=True)
 
 
 def _said_by(error: OSError | UnicodeError) -> str:

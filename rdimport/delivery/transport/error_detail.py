@@ -8,14 +8,12 @@ import re
 import socket
 import ssl
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from rdimport.core.messages.codes import Detail
 from rdimport.core.messages.reasons import detail_text
+from rdimport.delivery.transport.response import TransportError
 from rdimport.delivery.transport.response_reader import IncompleteAnswer
-
-if TYPE_CHECKING:
-    import httpx
 
 _BY_CAUSE: Final[tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...]] = (
     (socket.gaierror, Detail.NAME_UNKNOWN),
@@ -30,7 +28,7 @@ _LONGEST: Final = 2_000
 """Characters of an exception's text that are read: a library may quote a whole response."""
 
 
-def describe_error(error: httpx.TransportError, mask: Callable[[str], str] = str) -> str:
+def describe_error(error: TransportError, mask: Callable[[str], str] = str) -> str:
     """The detail key, followed by a space and the error text where its message shows one.
 
     The text may quote a response, which may repeat the request's URL and so the API key: `mask` is
@@ -42,10 +40,10 @@ def describe_error(error: httpx.TransportError, mask: Callable[[str], str] = str
         None,
     )
     if key is None:
-        name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(error).__name__).lower()
+        name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", error.name).lower()
         key = f"net.{name}"
     if key not in frozenset(Detail):
-        key, said = Detail.OTHER, f"{type(error).__name__} {said}".rstrip()
+        key, said = Detail.OTHER, f"{error.name} {said}".rstrip()
     return f"{key} {said}".rstrip() if "{said}" in detail_text(key) else key
 
 

@@ -14,12 +14,20 @@ import httpx
 from rdimport.core.masking import Mask
 from rdimport.delivery.transport.fresh import FreshTransport
 from rdimport.delivery.transport.proxies import secrets_of
-from rdimport.delivery.transport.response import MAX_ANSWER, Done, MaySend, Reply, Timeouts, always
+from rdimport.delivery.transport.response import (
+    MAX_ANSWER,
+    Done,
+    MaySend,
+    Reply,
+    Timeouts,
+    TransportError,
+    always,
+)
 from rdimport.destination import Request
 
 _LOGGERS: Final = ("httpx", *(f"httpcore.{part}" for part in "connection http11 proxy".split()))
 
-UNSENT: Final = (
+_UNSENT: Final = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
     httpx.PoolTimeout,
@@ -57,16 +65,16 @@ class _Sent:
         if event == "http11.send_request_headers.started":
             self._began = info["request"].method != b"CONNECT"
 
-    def late(self, seconds: float) -> httpx.TransportError:
+    def late(self, seconds: float) -> TransportError:
         """The exception for an exchange that exceeded its total time."""
         said = f"no whole answer within {seconds:g} seconds"
-        return httpx.ReadTimeout(said) if self._began else httpx.ConnectTimeout(said)
+        return error_of(httpx.ReadTimeout if self._began else httpx.ConnectTimeout, said)
 
     def classify(self, error: httpx.TransportError) -> type[httpx.TransportError]:
         """The type to raise: a connect error as long as nothing was sent, otherwise the error's
         own.
         """
-        if self._began or isinstance(error, UNSENT):
+        if self._began or isinstance(error, _UNSENT):
             return type(error)
         if isinstance(error, httpx.TimeoutException):
             return httpx.ConnectTimeout
@@ -112,7 +120,7 @@ class HttpxSender:
             done(end)
 
     async def send(self, request: Request) -> Reply:
-        """Send a request and return its response. Raises httpx.TransportError."""
+        """Send a request and return its response. Raises TransportError."""
         url = self._urls.get(request.url)
         if url is None:
             url = httpx.URL(request.url, params=self._parameters)
@@ -131,7 +139,7 @@ class HttpxSender:
         except TimeoutError:
             raise sent.late(self._whole) from None
         except httpx.TransportError as error:
-            raise sent.classify(error)(self._mask(str(error))) from error
+            raise error_of(sent.classify(error), self._mask(str(error))) from error
 
     async def _answer(self, ready: httpx.Request) -> Reply:
         response = await self._client.send(ready, stream=True)
@@ -146,6 +154,11 @@ class HttpxSender:
         said = self._mask(body[:MAX_ANSWER].decode("utf-8", "surrogateescape"))
         content = said.encode("utf-8", "surrogateescape")
         return Reply(response.status_code, response.headers, content)
+
+
+def error_of(kind: type[httpx.TransportError], said: str) -> TransportError:
+    """The error of a request that failed in httpx with one of this kind."""
+    return TransportError(kind.__name__, said, unsent=issubclass(kind, _UNSENT))
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Responses, timeouts and callbacks, common to all senders."""
+"""Responses, errors, timeouts and callbacks, common to all senders."""
 
 from __future__ import annotations
 
@@ -52,6 +52,19 @@ class Reply(NamedTuple):
     body: bytes
 
 
+class TransportError(Exception):
+    """An exchange that brought no response.
+
+    `name` is the one that httpx has for it, such as `ReadTimeout`. `unsent`: not one byte of the
+    request was sent; otherwise that is open.
+    """
+
+    def __init__(self, name: str, said: str, *, unsent: bool = False) -> None:
+        super().__init__(said)
+        self.name = name
+        self.unsent = unsent
+
+
 def joined(fields: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Header fields by lower-case name; repeated fields are joined with commas."""
     found: dict[str, str] = {}
@@ -62,6 +75,6 @@ def joined(fields: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 Done = Callable[[Reply | Exception], None]
-"""Callback for the outcome of an exchange: the response, or the `httpx.TransportError` raised
-instead. Any other exception is a bug.
+"""Callback for the outcome of an exchange: the response, or the `TransportError` raised instead.
+Any other exception is a bug.
 """

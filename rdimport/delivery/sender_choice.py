@@ -1,0 +1,29 @@
+"""Which sender carries the rows of a run, told without loading one."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from rdimport.delivery.named_proxy import named_proxy
+
+Kind = Literal["auto", "lean", "httpx"]
+"""The sender to use. `auto` chooses by the pace. Behind a proxy it is always httpx."""
+
+_UNHURRIED: Final = 10.0
+"""Requests per second up to which `auto` prefers the safety of a new connection for each
+request.
+"""
+
+_DISPATCHER: Final = "rdimport.delivery.dispatcher"
+_HTTPX: Final = "rdimport.delivery.transport.httpx_sender"
+
+
+def takes_httpx(kind: Kind, base_url: str, per_second: float | None) -> bool:
+    """Whether httpx sends. `per_second` is the request rate; None means unlimited."""
+    unhurried = per_second is not None and per_second <= _UNHURRIED
+    return kind == "httpx" or (kind == "auto" and unhurried) or named_proxy(base_url) is not None
+
+
+def libraries(kind: Kind, base_url: str, per_second: float | None) -> tuple[str, ...]:
+    """What sending loads when it begins; who plans first may load it meanwhile."""
+    return (_DISPATCHER, _HTTPX) if takes_httpx(kind, base_url, per_second) else (_DISPATCHER,)

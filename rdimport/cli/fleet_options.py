@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rdimport.cli.grammar import as_sentence
+from rdimport.cli.option_groups import flag, settings_option, value
 from rdimport.cli.option_types import positive
 from rdimport.core.messages import _, untranslated
 
@@ -28,30 +29,16 @@ def fleet_actions(to: argparse.ArgumentParser) -> Iterator[argparse.ArgumentPars
             number = "*" if name == "drain" else "+"
             action.add_argument("names", nargs=number, metavar=whom, help=what)
         if name == "status":
-            _settings(action)
-            action.add_argument("--json", action="store_true", help=_("print one JSON object"))
-            page = _("write a web page")
-            action.add_argument("--html", type=Path, metavar="FILE", help=page)
+            settings_option(action)
+            flag(action, "--json", _("print one JSON object"))
+            value(action, "--html", "FILE", _("write a web page"), Path)
         yield action
 
 
 def worker(to: argparse.ArgumentParser) -> None:
     """What `worker` takes beside the ledger."""
-    _settings(to)
-    to.add_argument(
-        "--slots",
-        type=positive,
-        default=20,
-        metavar="N",
-        help=_("accounts that run at the same time (%(default)s)"),
-    )
-    to.add_argument(
-        "--once", action="store_true", help=_("run what is due or waiting now, then stop; for cron")
-    )
-    to.add_argument("--quiet", action="store_true", help=_("print only what needs attention"))
-
-
-def _settings(to: argparse.ArgumentParser) -> None:
-    to.add_argument(
-        "--config", type=Path, metavar="FILE", help=_("the settings file (env RDIMPORT_CONFIG)")
-    )
+    settings_option(to)
+    accounts = _("accounts that run at the same time (%(default)s)")
+    value(to, "--slots", "N", accounts, positive, default=20)
+    flag(to, "--once", _("run what is due or waiting now, then stop; for cron"))
+    flag(to, "--quiet", _("print only what needs attention"))

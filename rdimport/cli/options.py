@@ -16,18 +16,24 @@ from rdimport.cli.evidence_options import evidence
 from rdimport.cli.fleet_options import fleet_actions, worker
 from rdimport.cli.grammar import Grammar, as_sentence
 from rdimport.cli.option_groups import (
+    Options,
+    account_option,
     address_options,
     file_options,
+    flag,
     full_report_option,
     input_options,
     key_file_option,
     log_options,
+    metrics_option,
     output_options,
     place_options,
     sending_options,
+    settings_option,
     shared_ledger_option,
     state_dir_option,
     target_options,
+    value,
 )
 from rdimport.cli.option_types import age, spoken
 from rdimport.core.messages import Language, _, language_of
@@ -77,29 +83,16 @@ def parser(*, whole: bool = False) -> argparse.ArgumentParser:
 def _commands(commands: _Commands) -> None:
     """Name all commands. The options of one are added when it is the one that is typed."""
     add = partial(_command, commands)
-    add(
-        "run",
-        _("import files; running it again resumes"),
-        _run,
-        epilog=_exit_codes(),
-        example=_(
-            "{run} (the mapping says what each column is; {init} proposes it)",
-            run="rdimport run leads.xlsx -m leads.yaml",
-            init="rdimport init leads.xlsx -o leads.yaml",
-        ),
+    needs = _(
+        "{run} (the mapping says what each column is; {init} proposes it)",
+        run="rdimport run leads.xlsx -m leads.yaml",
+        init="rdimport init leads.xlsx -o leads.yaml",
     )
-    add(
-        "check",
-        _("everything except sending: what would happen"),
-        _check,
-        example="rdimport check leads.xlsx -m leads.yaml",
-    )
-    add(
-        "init",
-        _("propose a mapping from a file's headers and values"),
-        _init,
-        example="rdimport init leads.xlsx -o leads.yaml",
-    )
+    add("run", _("import files; running it again resumes"), _run, needs, epilog=_exit_codes())
+    example = "rdimport check leads.xlsx -m leads.yaml"
+    add("check", _("everything except sending: what would happen"), _check, example)
+    example = "rdimport init leads.xlsx -o leads.yaml"
+    add("init", _("propose a mapping from a file's headers and values"), _init, example)
     add("status", _("did last night's jobs work, and what is next?"), _status)
     add("report", _("write a run's report again"), _report)
     add("settle", _("find out which uncertain rows arrived"), _settle)
@@ -107,18 +100,10 @@ def _commands(commands: _Commands) -> None:
     add("key", _("API keys in the system's keyring"), _key)
     add("accounts", _("which keys each account of the ledger uses"), _accounts)
     add("jobs", _("the jobs of rdimport.toml: list, check, run"), _jobs)
-    add(
-        "purge",
-        _("delete what old runs recorded about people"),
-        _purge,
-        example="rdimport purge --older-than 90d",
-    )
-    add(
-        "forget",
-        _("erase people from ledger, reports and logs"),
-        _forget,
-        example="rdimport forget ana@example.com",
-    )
+    example = "rdimport purge --older-than 90d"
+    add("purge", _("delete what old runs recorded about people"), _purge, example)
+    example = "rdimport forget ana@example.com"
+    add("forget", _("erase people from ledger, reports and logs"), _forget, example)
     add("ledger", _("manage the ledger: check, copy, accept, new, key"), _ledger)
     add("fleet", _("one ledger for many machines, in PostgreSQL"), _fleet)
     add("worker", _("run the jobs of rdimport.toml when they are due"), _worker)
@@ -130,9 +115,9 @@ def _command(
     name: str,
     text: str,
     fill: Callable[[argparse.ArgumentParser], None],
+    example: str = "",
     *,
     epilog: str = "",
-    example: str = "",
 ) -> None:
     added = commands.add_parser(
         name,
@@ -166,70 +151,51 @@ def _everything(to: argparse.ArgumentParser) -> None:
 def _check(to: argparse.ArgumentParser) -> None:
     input_options(to, needed=False)
     _everything(to)
-    to.add_argument(
-        "--payloads",
-        type=Path,
-        metavar="FILE",
-        help=_("write every payload that would be sent to FILE, as JSON lines with row numbers"),
-    )
+    all_of = _("write every payload that would be sent to FILE, as JSON lines with row numbers")
+    value(to, "--payloads", "FILE", all_of, Path)
 
 
 def _init(to: argparse.ArgumentParser) -> None:
     file_options(to.add_argument_group(_("input")))
-    to.add_argument(
-        "-o",
-        "--output",
-        type=Path,
-        metavar="FILE",
-        help=_("write it here (default: standard output)"),
-    )
+    where = _("write it here (default: standard output)")
+    to.add_argument("-o", "--output", type=Path, metavar="FILE", help=where)
     job = to.add_argument_group(_("a job in rdimport.toml"))
-    job.add_argument("--job", metavar="NAME", help=_("add a job of these files to the settings"))
-    job.add_argument("--account", metavar="NAME", help=_("the job's account, added if it is new"))
-    job.add_argument(
-        "--api-key-file", type=Path, metavar="FILE", help=_("where a new account's key is")
-    )
-    job.add_argument(
-        "--config", type=Path, metavar="FILE", help=_("the settings file (env RDIMPORT_CONFIG)")
-    )
+    value(job, "--job", "NAME", _("add a job of these files to the settings"))
+    account_option(job, _("the job's account, added if it is new"))
+    value(job, "--api-key-file", "FILE", _("where a new account's key is"), Path)
+    settings_option(job)
 
 
 def _status(to: argparse.ArgumentParser) -> None:
     to.add_argument("run", nargs="?", metavar="RUN", help=_("show this run in full"))
-    to.add_argument("--account", metavar="NAME", help=_("only this account"))
-    to.add_argument("--job", metavar="NAME", help=_("only this job, or jobs matching this pattern"))
-    since = _("only what ran in the last 24h or 7d")
-    to.add_argument("--since", type=age, metavar="TIME", help=since)
-    to.add_argument(
-        "--check",
-        action="store_true",
-        help=_("exit code for monitoring: 0 fine, 1 rows need attention, 2 failed, 3 unknown"),
-    )
-    late = _("with --check: 26h without a run is a failure")
-    to.add_argument("--max-age", type=age, metavar="TIME", help=late)
-    whose = _("the settings file with the jobs")
-    to.add_argument("--config", type=Path, metavar="FILE", help=whose)
+    account_option(to, _("only this account"))
+    value(to, "--job", "NAME", _("only this job, or jobs matching this pattern"))
+    value(to, "--since", "TIME", _("only what ran in the last 24h or 7d"), age)
+    code = _("exit code for monitoring: 0 fine, 1 rows need attention, 2 failed, 3 unknown")
+    flag(to, "--check", code)
+    value(to, "--max-age", "TIME", _("with --check: 26h without a run is a failure"), age)
+    value(to, "--config", "FILE", _("the settings file with the jobs"), Path)
     page = _("write it as a page with each account's last 30 nights")
-    to.add_argument("--html", type=Path, metavar="FILE", help=page)
+    value(to, "--html", "FILE", page, Path)
     place_options(to, _("where the reports are (where each run wrote its own)"))
-    to.add_argument("--json", action="store_true", help=_("print it as JSON"))
+    flag(to, "--json", _("print it as JSON"))
 
 
 def _report(to: argparse.ArgumentParser) -> None:
     to.add_argument("run", nargs="?", metavar="RUN", help=_("the run's name; default: the latest"))
     place_options(to)
     full_report_option(to)
-    to.add_argument("--json", action="store_true", help=_("print the summary as JSON"))
-    to.add_argument("--quiet", action="store_true", help=_("print nothing, show no progress"))
+    flag(to, "--json", _("print the summary as JSON"))
+    flag(to, "--quiet", _("print nothing, show no progress"))
 
 
 def _settle(to: argparse.ArgumentParser) -> None:
     evidence(to)
-    to.add_argument("--account", metavar="NAME", help=_("whose rows (default)"))
+    account_option(to, _("whose rows (default)"))
     address_options(to)
     state_dir_option(to)
-    to.add_argument("--json", action="store_true", help=_("print the result as JSON"))
-    to.add_argument("--quiet", action="store_true", help=_("print nothing"))
+    flag(to, "--json", _("print the result as JSON"))
+    flag(to, "--quiet", _("print nothing"))
 
 
 def _key(to: argparse.ArgumentParser) -> None:
@@ -239,36 +205,40 @@ def _key(to: argparse.ArgumentParser) -> None:
 
 def _accounts(to: argparse.ArgumentParser) -> None:
     to.add_argument("action", choices=("list", "add-key", "rename"), help=_("what to do"))
-    to.add_argument(
-        "names", nargs="*", metavar="NAME", help=_("for rename: the old and the new name")
-    )
-    to.add_argument("--account", metavar="NAME", help=_("for add-key: whose key it is (default)"))
+    names = _("for rename: the old and the new name")
+    to.add_argument("names", nargs="*", metavar="NAME", help=names)
+    account_option(to, _("for add-key: whose key it is (default)"))
     key_file_option(to)
     address_options(to)
     state_dir_option(to)
-    to.add_argument("--json", action="store_true", help=_("print the list as JSON"))
+    flag(to, "--json", _("print the list as JSON"))
 
 
 def _jobs(to: argparse.ArgumentParser) -> None:
-    actions = to.add_subparsers(
-        dest="action", required=True, metavar="ACTION", parser_class=Grammar
-    )
+    actions = _actions(to)
     for name, text in (
         ("list", _("the jobs and their accounts")),
         ("check", _("are keys, files and mappings there, and how long will it take?")),
         ("run", _("run them: different accounts at the same time")),
     ):
-        action = actions.add_parser(name, help=text, description=as_sentence(text))
-        _language(action, default=argparse.SUPPRESS)
+        action = _action(actions, name, text)
         action.add_argument("names", nargs="*", metavar="NAME", help=_("jobs or patterns (all)"))
-        action.add_argument(
-            "--config", type=Path, metavar="FILE", help=_("the settings file (env RDIMPORT_CONFIG)")
-        )
-        action.add_argument("--json", action="store_true", help=_("print one JSON object"))
+        settings_option(action)
+        flag(action, "--json", _("print one JSON object"))
         if name == "run":
-            action.add_argument("--quiet", action="store_true", help=_("only what needs attention"))
-            metrics = _("write the metrics of all jobs to this file, for Prometheus")
-            action.add_argument("--metrics-file", type=Path, metavar="FILE", help=metrics)
+            flag(action, "--quiet", _("only what needs attention"))
+            metrics_option(action)
+
+
+def _actions(to: argparse.ArgumentParser) -> _Commands:
+    return to.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=Grammar)
+
+
+def _action(actions: _Commands, name: str, text: str) -> Grammar:
+    """One of the actions of a command, such as `jobs run`."""
+    added = actions.add_parser(name, help=text, description=as_sentence(text))
+    _language(added, default=argparse.SUPPRESS)
+    return added
 
 
 def _schema(to: argparse.ArgumentParser) -> None:
@@ -276,25 +246,20 @@ def _schema(to: argparse.ArgumentParser) -> None:
 
 
 def _purge(to: argparse.ArgumentParser) -> None:
-    to.add_argument(
-        "--older-than", type=age, required=True, metavar="TIME", help=_("such as 90d or 12h")
-    )
+    value(to, "--older-than", "TIME", _("such as 90d or 12h"), age, needed=True)
     place_options(to, _("delete the reports of forgotten runs there (none)"))
 
 
 def _forget(to: argparse.ArgumentParser) -> None:
     to.add_argument("emails", nargs="+", metavar="E-MAIL", help=_("addresses; - is standard input"))
-    to.add_argument(
-        "--also-hash",
-        action="store_true",
-        help=_("also forget that they were sent: anyone on a later list is sent again"),
-    )
+    gone = _("also forget that they were sent: anyone on a later list is sent again")
+    flag(to, "--also-hash", gone)
     place_options(to, _("where the reports are (where each run wrote its own)"))
     full_report_option(to)
 
 
 def _ledger(to: argparse.ArgumentParser) -> None:
-    actions = to.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions = _actions(to)
     for name, text in (
         ("check", _("check that the ledger is sound")),
         ("copy", _("make a consistent copy, even while a run is in progress")),
@@ -305,27 +270,19 @@ def _ledger(to: argparse.ArgumentParser) -> None:
             _("move the key of the hashes out of the ledger, so that copies of it reveal nothing"),
         ),
     ):
-        action = actions.add_parser(name, help=text, description=as_sentence(text))
-        _language(action, default=argparse.SUPPRESS)
+        action = _action(actions, name, text)
         if name == "copy":
-            action.add_argument(
-                "source", metavar="FROM", help=_("state directory, file or URL of a shared ledger")
-            )
-            action.add_argument(
-                "target", metavar="TO", help=_("the same, not existing yet, or empty")
-            )
+            source = _("state directory, file or URL of a shared ledger")
+            action.add_argument("source", metavar="FROM", help=source)
+            target = _("the same, not existing yet, or empty")
+            action.add_argument("target", metavar="TO", help=target)
             continue
         state_dir_option(action)
         if name == "key":
-            action.add_argument(
-                "--move-to",
-                type=Path,
-                metavar="FILE",
-                required=True,
-                help=_("new file, readable by you only"),
-            )
+            file = _("new file, readable by you only")
+            value(action, "--move-to", "FILE", file, Path, needed=True)
         elif name != "check":
-            action.add_argument("--yes", action="store_true", help=_("do not ask"))
+            flag(action, "--yes", _("do not ask"))
 
 
 def _fleet(to: argparse.ArgumentParser) -> None:
@@ -339,7 +296,7 @@ def _worker(to: argparse.ArgumentParser) -> None:
     worker(to)
 
 
-def _language(to: argparse._ActionsContainer, default: str) -> None:
+def _language(to: Options, default: str) -> None:
     to.add_argument(
         "--lang",
         type=spoken,

@@ -157,6 +157,31 @@ def test_a_new_name_that_is_probably_a_slip_is_asked_about(desk: Desk, box: Runn
     assert run(client, "--account", "acmee").summary["already_imported"] == 3
 
 
+def test_a_check_says_beforehand_that_a_run_would_refuse_the_account(
+    desk: Desk, box: RunningSandbox
+) -> None:
+    assert run(desk, "--account", "acme").code == 0
+    client = second(desk, box)
+    checked = ("check", "list.csv", "-m", "list.yaml")
+    for whose, words, said in (
+        (client, ["--account", "acme"], "another API key"),
+        (desk, ["--account", "other"], "belongs to account “acme”"),
+        (client, ["--account", "acmee"], "did you mean “acme”"),
+        (Desk(desk.home, None, desk.base_url), ["--account", "acmee"], "did you mean “acme”"),
+    ):
+        done = whose.here(*checked, *words)
+        assert done.code == 2
+        assert said in done.err
+    for whose, words in (
+        (desk, ["--account", "acme"]),
+        (client, ["--account", "acmee", "--yes"]),
+        (Desk(desk.home, None, desk.base_url), ["--account", "acme"]),
+        (desk, ["--account", "acme", "--api-key-file", "no-such-key"]),
+    ):
+        assert whose.here(*checked, *words).code == 0
+    assert accounts(desk) == {"acme": (1, 3)}
+
+
 @pytest.mark.parametrize(
     ("name", "known", "slip"),
     [

@@ -108,6 +108,7 @@ def check(
     lang: str = "en",
     keep: bool = True,
     suppress: Files = (),
+    yes: bool = False,
     new_identity: bool = False,
 ) -> CheckResult:
     """Read, clean, validate and plan, without sending or writing anything.
@@ -128,7 +129,9 @@ def check(
     with ExitStack() as stack:
         named = ledger is not None or state_dir is not None
         store = store_of_run(ledger, state_dir or "", ledger_key) if named else None
-        known = known_before(to, store, frozenset(resend), mapping, stack, not_proved=not_proved)
+        known = known_before(
+            to, store, frozenset(resend), mapping, stack, not_proved=not_proved, sure=yes
+        )
         memory = known.memory if known else no_history(frozenset(resend), mapping)
         corrections = Corrections(mapping, known.ledger, known.destination) if known else None
         spool = Spool() if keep or mapping.on_duplicate == "merge" else None

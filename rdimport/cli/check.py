@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -32,7 +33,9 @@ def _check(args: CheckArguments, mapping: Path) -> int:
         done = api.check(
             args.files,
             mapping,
-            to=None if args.sandbox else resolve.station(args, None),
+            to=None
+            if args.sandbox
+            else resolve.station(args, keys.at_hand(args.api_key_file, os.environ)),
             quota=quota,
             state_dir=None if args.sandbox else resolve.state_dir(args),
             ledger=None if args.sandbox else resolve.ledger(args),
@@ -45,6 +48,7 @@ def _check(args: CheckArguments, mapping: Path) -> int:
             on_event=terminal.observer,
             lang=args.lang,
             keep=args.payloads is not None,
+            yes=args.yes,
             new_identity=args.new_identity,
         )
         terminal.close()

@@ -161,6 +161,7 @@ def _look(settings: Settings, job: str, args: RunArguments) -> screen.Look:
             suppress=args.suppress,
             lang=args.lang,
             keep=False,
+            yes=args.yes,
         )
     except RdimportError as error:
         return look(ExitCode(error.exit_code), trouble=str(error))

@@ -31,11 +31,11 @@ class Account(NamedTuple):
 
 
 class KeyClaim(NamedTuple):
-    """The key a run wants to use: its hash, a test for active runs of an account, and whether the
-    user confirmed that an account name similar to an existing one is intended.
+    """The key a run wants to use: its hash (None: not known), a test for active runs of an account,
+    and whether the user confirmed that an account name similar to an existing one is intended.
     """
 
-    key: bytes
+    key: bytes | None
     at_work: Callable[[str], bool]
     sure: bool = False
 
@@ -96,26 +96,35 @@ def claim(
     Raises UsageError if the key belongs to another account, or the account has other keys.
     """
     endpoint, account = books.whose(destination)
-    if not endpoint:
+    if not endpoint or key_claim.key is None:
         return  # a sandbox of the run's own, or a manually named destination
-    owner = books.owner(endpoint, key_claim.key)
-    if owner is not None and owner.destination == destination:
-        if owner.run is not None:
-            books.bind(endpoint, key_claim.key, destination, run, at.isoformat())
+    owner = see_claim(books, destination, endpoint, account, key_claim)
+    if owner is not None and owner.destination == destination and owner.run is None:
         return
-    if owner is not None:
-        if (
-            owner.run is None
-            or books.arrived(owner.destination, owner.run)
-            or key_claim.at_work(owner.account)
-        ):
-            raise _of_another(account, owner.account, endpoint)
+    if owner is not None and owner.run is not None and owner.destination != destination:
         books.let_go(owner.run)
-    if books.has_keys(destination):
-        raise _new_key(account, endpoint)
-    if not key_claim.sure:
-        see_that_it_is_no_slip(books, destination, endpoint, account)
     books.bind(endpoint, key_claim.key, destination, run, at.isoformat())
+
+
+def see_claim(
+    books: AccountBooks, destination: int, endpoint: str, account: str, key_claim: KeyClaim
+) -> Owner | None:
+    """The owner of the key, if it has one. Raises UsageError if a run may not claim it."""
+    owner = books.owner(endpoint, key_claim.key) if key_claim.key is not None else None
+    if owner is not None and owner.destination == destination:
+        return owner
+    if owner is not None and (
+        owner.run is None
+        or books.arrived(owner.destination, owner.run)
+        or key_claim.at_work(owner.account)
+    ):
+        raise _of_another(account, owner.account, endpoint)
+    if books.has_keys(destination):
+        if key_claim.key is not None:
+            raise _new_key(account, endpoint)
+    elif not key_claim.sure:
+        see_that_it_is_no_slip(books, destination, endpoint, account)
+    return owner
 
 
 def settle(books: AccountBooks, runs: Sequence[int]) -> None:

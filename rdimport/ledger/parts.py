@@ -9,7 +9,7 @@ from typing import Protocol
 
 from rdimport.core.people import People
 from rdimport.core.row import Problem
-from rdimport.ledger.accounts import Account
+from rdimport.ledger.accounts import Account, KeyClaim
 from rdimport.ledger.corrections import Corrected, Correction, FailedRow
 from rdimport.ledger.evidence import Accepted, Complete, Doubt
 from rdimport.ledger.records import Erased
@@ -20,6 +20,9 @@ class Accounts(Protocol):
 
     def all(self) -> list[Account]:
         """All accounts with conversions or a key, without sandboxes."""
+
+    def see_claim(self, identity: str, base_url: str, account: str, key_claim: KeyClaim) -> None:
+        """Raise UsageError as a run of this account would that begins now with this key."""
 
     def add_key(self, endpoint: str, account: str, key: bytes, at: datetime) -> str:
         """Bind another key, given by `hash_of`; returns the account's name.

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final, Generic, LiteralString, TypeVar
 
 from rdimport.ledger import accounts as rules
-from rdimport.ledger.accounts import Account, Owner, renamed
+from rdimport.ledger.accounts import Account, KeyClaim, Owner, renamed, spelt
 from rdimport.ledger.corrections import Corrected, FailedRow
 from rdimport.ledger.evidence import Complete, Doubt, started_ms
 from rdimport.ledger.hashes import digests_of
@@ -147,6 +147,13 @@ class StoredAccounts(ABC, Generic[L]):
     def all(self) -> list[Account]:
         """All accounts with conversions or a key, without sandboxes."""
         return [Account(*values) for values in self._ledger.ask(self.listed, {})]
+
+    def see_claim(self, identity: str, base_url: str, account: str, key_claim: KeyClaim) -> None:
+        """Raise UsageError as a run of this account would that begins now with this key."""
+        endpoint = spelt(identity, base_url, account)
+        if endpoint:
+            number = self._ledger.destination(identity) or 0  # it has none yet
+            rules.see_claim(self.books(self._ledger.ask), number, endpoint, account, key_claim)
 
     def add_key(self, endpoint: str, account: str, key: bytes, at: datetime) -> str:
         """Bind another key to an account; returns the account's name. Raises UsageError."""

@@ -10,10 +10,20 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
+from rdimport.core.errors import UsageError
 from rdimport.core.row import FILE, ROW, State
 from rdimport.core.schemas import KNOWN
 from rdimport.destination import Destination
-from rdimport.ledger import Ledger, Names, Outcome, Store, Unrecognised, problems_of
+from rdimport.ledger import (
+    KeyClaim,
+    Ledger,
+    Names,
+    Outcome,
+    Store,
+    Unrecognised,
+    hash_of,
+    problems_of,
+)
 from rdimport.mapping import Mapping
 from rdimport.plan.absence import Absence
 from rdimport.plan.duplicates import IDENTITY, UNCHANGED
@@ -291,19 +301,29 @@ def known_before(
     stack: ExitStack,
     *,
     not_proved: bool = False,
+    sure: bool = False,
 ) -> Before | None:
     """What earlier runs know; None if there were none. The ledger stays open until `stack`
-    closes.
+    closes. Raises UsageError as a run would if the account, `sure` or not, may not use the key.
     """
     ledger = store.if_there() if store and to else None
-    if not ledger or not to:
+    if not store or not ledger or not to:
         return None
     stack.enter_context(ledger)
+    claim = KeyClaim(_key_of(to, ledger), store.is_held, sure)
+    ledger.accounts.see_claim(to.identity, to.base_url, to.account, claim)
     number = ledger.destination(to.identity)
     if number is None:
         return None
     memory = history_of(ledger, number, resend, mapping, not_proved=not_proved)
     return Before(memory, ledger, number)
+
+
+def _key_of(to: Destination, ledger: Ledger) -> bytes | None:
+    try:
+        return hash_of(ledger, list(to.credentials().items()))
+    except UsageError:  # a check needs no key
+        return None
 
 
 def no_history(resend: frozenset[State], mapping: Mapping) -> SendHistory:

@@ -70,6 +70,8 @@ def claim_beside(
     """
     books = AccountBooks(asking(db))
     endpoint, account = books.whose(destination)
+    if key_claim.key is None:
+        return
     owner = books.owner(endpoint, key_claim.key)
     if not endpoint or owner == Owner(destination, account, None):
         return

@@ -193,9 +193,7 @@ class StoredRun(ABC, Generic[L]):
         return dict(self._ask(_PROOFS, start=len(PROVED) + 1))
 
     def corrected(self) -> dict[str, int]:
-        """Number of rows that count as imported because a person corrected them in a failure
-        report, by the run that sent them.
-        """
+        """See `port.Run`."""
         return dict(self._ask(_CORRECTED))
 
     def failures(self) -> Iterator[Outcome]:
@@ -207,9 +205,7 @@ class StoredRun(ABC, Generic[L]):
         return starmap(_outcome, self._listed("accepted"))
 
     def without_cells(self) -> dict[int, list[int]]:
-        """Rows, by file, that were in flight when the run was killed: their cells are not
-        stored.
-        """
+        """See `port.Run`."""
         found: dict[int, list[int]] = {}
         for file, row in self._ask(_WITHOUT_CELLS):
             found.setdefault(file, []).append(row)
@@ -256,9 +252,7 @@ class StoredRun(ABC, Generic[L]):
         return {(field, column): rows for field, column, rows in found}
 
     def unfinished_resend(self) -> frozenset[int]:
-        """The numbers of the runs that began the same `--resend` and did not finish it: what they
-        have sent is not sent again.
-        """
+        """See `port.Run`."""
         return resends.begun(_ResendBooks(self._ask), self.number, self.facts().record)
 
     def unrecognised(self) -> list[Unrecognised]:

@@ -36,9 +36,7 @@ class EvidenceBooks(StoredEvidence[Database]):
     """Implements `parts.EvidenceBooks`."""
 
     def destination_at_rest(self, identity: str) -> int | None:
-        """The number of a destination, after rows of killed runs became uncertain; None if nothing
-        was ever sent there. The caller must hold its account.
-        """
+        """See `parts.EvidenceBooks`."""
         number = self._ledger.destination(identity)
         if number is not None:
             with self._ledger.transaction() as db:
@@ -56,9 +54,7 @@ class EvidenceBooks(StoredEvidence[Database]):
         )
 
     def accept(self, destination: int, proved: Sequence[tuple[Doubt, Problem]]) -> Accepted:
-        """Record that uncertain conversions arrived, each with its proof, also for the rows of
-        later runs that did not send them again; atomic and durable.
-        """
+        """See `parts.EvidenceBooks`."""
         done, runs = 0, set[int]()
         identities = [doubt.identity for doubt, _proof in proved]
         with self._ledger.transaction() as db:

@@ -119,10 +119,7 @@ class PostgresRun(RunReader):
     def record_rows(
         self, rows: int, left_out: int, outcomes: Sequence[Outcome], already: int = 0
     ) -> None:
-        """Record rows that were read, with the results of those that end without being sent. Of
-        rows imported `already`, only the number is recorded. Atomic, as a run may be killed at any
-        time.
-        """
+        """See `port.Run`."""
         with self.ledger.transaction(SILENCE) as db:
             self._writes.record(db, outcomes)  # locks the account and conversions first
             self._write_plan(db)
@@ -146,16 +143,12 @@ class PostgresRun(RunReader):
             self._unwritten.append((_SUSPECT, [values]))
 
     def note_names(self, names: Names) -> None:
-        """Record under which conversion_identifier rows are sent, and how many are known under
-        it.
-        """
+        """See `port.Run`."""
         self._unwritten.append((_NAMED, noted(self.ledger.key, self.number, names)))
         self._keep_names(names)
 
     def adopt(self, payloads: Mapping[bytes, bytes], *, last: bool) -> None:
-        """Record payload hashes by identity for conversions that an older release sent. If a
-        conversion has several rows, the `last` or the first one counts.
-        """
+        """See `port.Run`."""
         known = dict(payloads)
         self._adopted = {**self._adopted, **known} if last else {**known, **self._adopted}
 
@@ -218,9 +211,7 @@ class PostgresRun(RunReader):
         resume_at: datetime | None = None,
         found: Ending | None = None,
     ) -> None:
-        """Record the end of the run. `resume_at` is the time from which continuing makes sense, if
-        known; `found` is stored with the user's settings.
-        """
+        """See `port.Run`."""
         with self.ledger.transaction(SILENCE) as db:
             self._write_plan(db)
             settle(AccountBooks(asking(db)), [self.number])

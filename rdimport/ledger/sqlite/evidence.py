@@ -28,9 +28,7 @@ class EvidenceBooks(StoredEvidence[LedgerFile]):
     """Implements `parts.EvidenceBooks`."""
 
     def destination_at_rest(self, identity: str) -> int | None:
-        """The number of a destination, after rows of killed runs became uncertain; None if nothing
-        was ever sent there. The caller must hold the lock of its account.
-        """
+        """See `parts.EvidenceBooks`."""
         number = self._ledger.destination(identity)
         if number is not None:
             with self._ledger.transaction() as db:
@@ -47,9 +45,7 @@ class EvidenceBooks(StoredEvidence[LedgerFile]):
         )
 
     def accept(self, destination: int, proved: Sequence[tuple[Doubt, Problem]]) -> Accepted:
-        """Record that uncertain conversions arrived, each with its proof, also for the rows of
-        later runs that did not send them again; atomic and durable.
-        """
+        """See `parts.EvidenceBooks`."""
         done, runs = 0, set[int]()
         with self._ledger.transaction() as db:
             for doubt, proof in proved:

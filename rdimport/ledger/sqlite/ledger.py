@@ -194,9 +194,7 @@ UNION ALL SELECT 1 FROM sending WHERE destination = :destination LIMIT 1
         return None
 
     def known(self, destination: int, identities: pl.Series) -> pl.DataFrame:
-        """What is known about the given conversions, in the schema `KNOWN`; unsent ones are
-        omitted.
-        """
+        """See `port.Ledger`."""
         import polars as pl  # noqa: PLC0415  a fifth of a second, and most commands look nothing up
 
         from rdimport.core.schemas import KNOWN  # noqa: PLC0415

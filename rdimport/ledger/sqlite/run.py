@@ -72,10 +72,7 @@ class SqliteRun(RunReader):
     def record_rows(
         self, rows: int, left_out: int, outcomes: Sequence[Outcome], already: int = 0
     ) -> None:
-        """Record rows that were read, with the results of those that end without being sent. Of
-        rows imported `already`, only the number is recorded. Atomic, as a run may be killed at any
-        time.
-        """
+        """See `port.Run`."""
         with self.ledger.transaction() as db:
             db.execute(
                 "UPDATE run SET row_count = row_count + ?, left_out = left_out + ? WHERE id = ?",
@@ -107,9 +104,7 @@ class SqliteRun(RunReader):
             )
 
     def note_names(self, names: Names) -> None:
-        """Record under which conversion_identifier rows are sent, and how many are known under
-        it.
-        """
+        """See `port.Run`."""
         with self.ledger.transaction() as db:
             db.executemany(
                 "INSERT INTO named VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -120,9 +115,7 @@ class SqliteRun(RunReader):
         self._keep_names(names)
 
     def adopt(self, payloads: Mapping[bytes, bytes], *, last: bool) -> None:
-        """Record payload hashes by identity for conversions that an older release sent. If a
-        conversion has several rows, the `last` or the first one counts.
-        """
+        """See `port.Run`."""
         with self.ledger.transaction() as db:
             db.execute(
                 "CREATE TEMP TABLE IF NOT EXISTS adopted (identity BLOB PRIMARY KEY, is_now)"
@@ -195,9 +188,7 @@ class SqliteRun(RunReader):
         resume_at: datetime | None = None,
         found: Ending | None = None,
     ) -> None:
-        """Record the end of the run. `resume_at` is the time from which continuing makes sense, if
-        known; `found` is stored with the user's settings.
-        """
+        """See `port.Run`."""
         with self.ledger.transaction() as db:
             post(db, "run", self.number)
             settle(AccountBooks(asking(db)), [self.number])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from rdimport.cli import fleet_needs, keys, resolve
 from rdimport.cli.arguments import FleetInitArguments, FleetOrderArguments, FleetStatusArguments
@@ -15,9 +14,6 @@ from rdimport.core.errors import ExitCode, UsageError
 from rdimport.core.messages import _
 from rdimport.ledger import Ledger, fleet_of, make_shared
 from rdimport.report import fleet_status, job_status
-
-if TYPE_CHECKING:
-    from rdimport.fleet import Queued
 
 
 def execute(args: FleetInitArguments | FleetStatusArguments | FleetOrderArguments) -> int:
@@ -56,13 +52,13 @@ def _init(args: FleetInitArguments) -> None:
     say([sentence])
 
 
-def _asked(url: str, what: str, *names: str) -> list[Queued]:
+def _asked(url: str, what: str, *names: str) -> list[fleet_status.Queued]:
     """Ask the queue. Raises LedgerError where it cannot be asked."""
     from rdimport.fleet import Queue  # noqa: PLC0415
 
     fleet_needs.refuse_pooler(url)
 
-    async def ask() -> list[Queued]:
+    async def ask() -> list[fleet_status.Queued]:
         queue = Queue(url)
         async with queue.app.open_async():
             if what == "make":
@@ -124,7 +120,7 @@ def _status(args: FleetStatusArguments) -> None:
             _("The database {where} holds no ledger.", where=store),
             _("Type: rdimport fleet init --ledger {where}", where=store),
         )
-    queued = [fleet_status.Queued(*one) for one in _asked(url, "content")]
+    queued = _asked(url, "content")
     with ledger:
         jobs = list(
             job_status.jobs(ledger, store.is_held, now=now, location_options=store.location_options)

@@ -6,7 +6,7 @@ here.
 """
 
 from rdimport.fleet.following import After, JobEnd, Next, following
-from rdimport.fleet.queue import Queue, Queued
+from rdimport.fleet.queue import Queue
 from rdimport.fleet.schedule import is_time, last_tick
 from rdimport.fleet.starting import Place
 from rdimport.fleet.worker import Plan, Worker
@@ -18,7 +18,6 @@ __all__ = [
     "Place",
     "Plan",
     "Queue",
-    "Queued",
     "Worker",
     "following",
     "is_time",

@@ -13,6 +13,7 @@ from procrastinate.jobs import Status
 from rdimport.core.names import fold
 from rdimport.fleet import queue_statements as sql
 from rdimport.fleet.sharing import Load
+from rdimport.report.fleet_status import Queued
 
 _SCHEMA: Final = "rdimport_queue"
 _JOBS: Final = "jobs"
@@ -26,15 +27,6 @@ _LATER: Final = -1
 _BEAT: Final = 3.0
 _SILENT: Final = 15.0
 """Seconds after which the jobs of a worker that says nothing go to another one."""
-
-
-class Queued(NamedTuple):
-    """A job in the queue: at work, or waiting, perhaps for its time."""
-
-    job: str
-    account: str
-    at_work: bool
-    at: datetime | None
 
 
 class Due(NamedTuple):

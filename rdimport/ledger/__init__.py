@@ -50,6 +50,7 @@ from rdimport.ledger.records import (
 )
 from rdimport.ledger.waiting import wait_for
 from rdimport.ledger.wholeness import damage_in
+from rdimport.ledger.workers import Pause, WorkerState
 
 __all__ = [
     "Account",
@@ -77,6 +78,7 @@ __all__ = [
     "Minute",
     "Names",
     "Outcome",
+    "Pause",
     "PendingRow",
     "RowResult",
     "Run",
@@ -85,6 +87,7 @@ __all__ = [
     "SendAttempt",
     "Store",
     "Unrecognised",
+    "WorkerState",
     "WrongColumn",
     "copy_ledger",
     "damage_in",

@@ -4,55 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from rdimport.core.messages import _
 from rdimport.core.messages.written import second
+from rdimport.ledger import Pause, WorkerState
 from rdimport.report.job_status import JobStatus
-
-
-class Worker(Protocol):
-    """A worker, as it last reported itself."""
-
-    @property
-    def name(self) -> str:
-        """Its machine and process."""
-
-    @property
-    def slots(self) -> int:
-        """How many jobs it runs at the same time."""
-
-    @property
-    def seconds(self) -> float:
-        """Since it was seen last."""
-
-    @property
-    def jobs(self) -> Sequence[str]:
-        """The jobs it is running."""
-
-    @property
-    def drains(self) -> bool:
-        """Whether it was asked to drain: to end after its current jobs."""
-
-    @property
-    def is_silent(self) -> bool:
-        """Whether it missed so many reports that it counts as dead."""
-
-
-class Pause(Protocol):
-    """An account whose jobs rest."""
-
-    @property
-    def account(self) -> str:
-        """Its name."""
-
-    @property
-    def since(self) -> datetime:
-        """Since when."""
-
-    @property
-    def why(self) -> str:
-        """For what reason."""
 
 
 class Queued(NamedTuple):
@@ -75,7 +32,7 @@ class Table(NamedTuple):
 class FleetStatus(NamedTuple):
     """What is known of all workers, accounts and jobs of a shared ledger."""
 
-    workers: Sequence[Worker]
+    workers: Sequence[WorkerState]
     paused: Sequence[Pause]
     queue: Sequence[Queued]
     jobs: Sequence[JobStatus]
@@ -93,24 +50,16 @@ class FleetStatus(NamedTuple):
                 }
                 for one in self.workers
             ],
-            "paused": [
-                {"account": one.account, "since": one.since.isoformat(), "why": one.why}
-                for one in self.paused
-            ],
+            "paused": [{**one._asdict(), "since": one.since.isoformat()} for one in self.paused],
             "queue": [
-                {
-                    "job": one.job,
-                    "account": one.account,
-                    "at_work": one.at_work,
-                    "at": one.at.isoformat() if one.at else None,
-                }
+                {**one._asdict(), "at": one.at.isoformat() if one.at else None}
                 for one in self.queue
             ],
             "jobs": [one.as_json() for one in self.jobs],
         }
 
 
-def state(worker: Worker) -> str:
+def state(worker: WorkerState) -> str:
     """`silent`, `draining` or `working`."""
     if worker.is_silent:
         return "silent"
@@ -138,7 +87,7 @@ def tables(found: FleetStatus) -> list[Table]:
     return [table for table in known if table.rows]
 
 
-def _worker(worker: Worker) -> tuple[str, ...]:
+def _worker(worker: WorkerState) -> tuple[str, ...]:
     states = {
         "silent": _("silent, presumed dead"),
         "draining": _("ends"),

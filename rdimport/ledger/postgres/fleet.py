@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from datetime import datetime
 from typing import Final, NamedTuple, Self
 
 import psycopg
@@ -18,9 +17,7 @@ from rdimport.ledger.postgres.address import parsed
 from rdimport.ledger.postgres.idle import keeping
 from rdimport.ledger.postgres.session import SILENCE, Connection, Session
 from rdimport.ledger.postgres.trouble import as_ledger_error, explained, is_cut_off
-
-_SILENT: Final = 20
-"""Seconds without a sign of life after which a worker counts as dead."""
+from rdimport.ledger.workers import Pause, WorkerState
 
 _GONE: Final = 3.0
 """Seconds without its lock after which a worker counts as dead. A live worker takes the lock again
@@ -53,33 +50,6 @@ _LAPSE: Final = """
 UPDATE rdimport.lease SET until = '-infinity' WHERE quota IN (SELECT quota FROM rdimport.lease
     WHERE holder || '-' || process = %s AND until > clock_timestamp() FOR UPDATE SKIP LOCKED)
 """
-
-
-class WorkerState(NamedTuple):
-    """The last state that a worker stored. `jobs` are the ones it runs, `seconds` is the time since
-    then.
-    """
-
-    name: str
-    slots: int
-    since: datetime
-    seconds: float
-    jobs: Sequence[str]
-    drains: bool
-    gone: bool
-
-    @property
-    def is_silent(self) -> bool:
-        """Whether the worker counts as dead."""
-        return self.gone or self.seconds > _SILENT
-
-
-class Pause(NamedTuple):
-    """A paused account: since when, and why."""
-
-    account: str
-    since: datetime
-    why: str
 
 
 class Orders(NamedTuple):

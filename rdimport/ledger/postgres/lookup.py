@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from typing import TYPE_CHECKING, Any, Final, LiteralString, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
 
 from rdimport.ledger.hashes import first_from
 from rdimport.ledger.postgres.session import Session
@@ -26,14 +27,9 @@ COPY (SELECT source FROM rdimport.conversion WHERE destination = %s AND state = 
 """
 
 
-class Asked(Protocol):
-    """The function that queries a ledger."""
-
-    def __call__(self, sql: LiteralString, *values: object) -> list[tuple[Any, ...]]:
-        """All rows of a query."""
-
-
-def known(ask: Asked, destination: int, identities: pl.Series) -> pl.DataFrame:
+def known(
+    query: Callable[..., list[tuple[Any, ...]]], destination: int, identities: pl.Series
+) -> pl.DataFrame:
     """What is known about the given conversions, in the schema `KNOWN`, without unsent ones."""
     import polars as pl  # noqa: PLC0415  a fifth of a second, and most commands look nothing up
 
@@ -42,7 +38,7 @@ def known(ask: Asked, destination: int, identities: pl.Series) -> pl.DataFrame:
     wanted = identities.unique(maintain_order=True).to_list()
     found: list[tuple[Any, ...]] = []
     for start in range(0, len(wanted), _AT_ONCE):
-        found += ask(_KNOWN, destination, wanted[start : start + _AT_ONCE])
+        found += query(_KNOWN, destination, wanted[start : start + _AT_ONCE])
     return pl.DataFrame(found, schema=KNOWN, orient="row")
 
 

@@ -119,7 +119,7 @@ def _runs(
     yield from run_status.runs(
         ledger,
         store.is_held,
-        args.run,
+        [args.run] if args.run else ledger.latest(run_status.LATEST),
         location_options=location_options,
         report_dir=args.report_dir,
     )

@@ -12,7 +12,7 @@ from rdimport.core.errors import ExitCode
 from rdimport.core.row import State
 from rdimport.core.stop import AS_ASKED
 from rdimport.ledger import Attempt, Latest, Ledger
-from rdimport.report.run_status import RunStatus, named
+from rdimport.report.run_status import RunStatus, runs
 
 FINE: Final = 0
 NEEDS_A_PERSON: Final = 1
@@ -69,7 +69,7 @@ def jobs(
     """
     for found in ledger.latest_of_jobs(since, job):
         if found.run is not None:
-            (run,) = named(
+            (run,) = runs(
                 ledger,
                 at_work,
                 [found.run],

@@ -86,35 +86,17 @@ LATEST: Final = 10
 def runs(
     ledger: Ledger,
     at_work: Callable[[str], bool],
-    name: str | None = None,
-    *,
-    location_options: Sequence[str] = (),
-    report_dir: Path | None = None,
-) -> Iterator[RunStatus]:
-    """The latest runs, newest first, or the run of that name.
-
-    `at_work` tells whether an account's lock is held. `location_options` has the options by which a
-    command finds this ledger; `report_dir` is the folder of reports, if it is not the one that each
-    run used. Raises UsageError for an unknown name.
-    """
-    yield from named(
-        ledger,
-        at_work,
-        [name] if name else ledger.latest(LATEST),
-        location_options=location_options,
-        report_dir=report_dir,
-    )
-
-
-def named(
-    ledger: Ledger,
-    at_work: Callable[[str], bool],
     names: Sequence[str],
     *,
     location_options: Sequence[str] = (),
     report_dir: Path | None = None,
 ) -> Iterator[RunStatus]:
-    """The runs of those names, newest first. Raises UsageError for an unknown name."""
+    """The status of the runs of those names, newest first. Raises UsageError for an unknown name.
+
+    `at_work` tells whether an account's lock is held. `location_options` has the options by which a
+    command finds this ledger; `report_dir` is the folder of reports, if it is not the one that each
+    run used.
+    """
     latest: set[str] = set()
     for one in names:
         run = ledger.run(one)

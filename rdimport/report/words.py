@@ -60,6 +60,11 @@ class Words:
         """
         return self.counted("corrected", sum(rows.values()), runs=", ".join(rows)) if rows else ""
 
+    def place(self, row: int, file: str = "", column: str = "") -> str:
+        """A row, of this file if there are several, and its column if that is known."""
+        where = self("row_of", row=row, file=file) if file else self("row", row=row)
+        return f"{where}, {self('column', column=column)}" if column else where
+
     def counted(self, key: str, number: int, **values: object) -> str:
         """The text of that key in the plural form for `number`."""
         return self._plural(key, number).format(number=self.number(number), **values)

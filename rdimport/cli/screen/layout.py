@@ -71,11 +71,8 @@ def problems(
     for code, rows in list(by_code.items())[:5]:
         first = found.filter(found["code"] == code).row(0, named=True)
         problem = Problem(*(first[name] for name in Problem._fields))
-        where = words("row", row=first[ROW])
-        if len(files) > 1:
-            where = words("row_of", row=first[ROW], file=files[first[FILE]])
-        if problem.column:
-            where += ", " + words("column", column=problem.column)
+        file = files[first[FILE]] if len(files) > 1 else ""
+        where = words.place(first[ROW], file, problem.column)
         sentence = printable(explain(problem, words.lang), 300)
         yield f"{words.number(rows):>9}  {code}"
         yield from wrapped(words("example", where=where, sentence=sentence), margin)

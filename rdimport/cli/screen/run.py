@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Final
 
 from rdimport.core.messages import _, speaking
@@ -12,7 +11,7 @@ from rdimport.core.messages.reasons import explain, remedy
 from rdimport.core.row import State
 from rdimport.core.visible import Shown, shown
 from rdimport.ledger import Example
-from rdimport.report.html.page import pace_facts
+from rdimport.report.html.page import name_of, pace_facts, remarks
 from rdimport.report.html.privacy import discreet
 from rdimport.report.next_steps import steps
 from rdimport.report.stop_reason import why
@@ -96,18 +95,12 @@ class _Screen:
             first, *rest = textwrap.wrap(means, self._width - size - 15)
             yield f"{number}  {self._styled(name, _CODES.get(state, ''))}  {first}"
             yield from (f"{'':{size + 15}}{line}" for line in rest)
-        total = f"{words.number(summary.rows):>11}  {_total(summary, words)}"
+        total = f"{words.number(summary.rows):>11}  {words.total(read_to_end=summary.read_to_end)}"
         yield self._styled(total, _BOLD)
         if summary.left_out:
             yield from self._wrapped(words.counted("left_out", summary.left_out))
-        for more in (
-            words.legal_bases(summary.legal_bases),
-            words.proved(summary.proved),
-            words.corrected(summary.corrected),
-            words.ruled(summary.rules),
-        ):
-            if more:
-                yield from self._wrapped(more)
+        for more in remarks(summary, words):
+            yield from self._wrapped(more)
 
     def _problems(
         self, summary: RunSummary, examples: Mapping[str, Sequence[Example]]
@@ -135,15 +128,10 @@ class _Screen:
 
     def _example(self, example: Example, files: Sequence[str]) -> str:
         words = self._words
-        where = words("row", row=example.row)
-        if len(files) > 1:
-            name = Path(files[example.file]).name
-            where = words("row_of", row=example.row, file=name)
-        if example.problem.column:
-            where += ", " + words("column", column=example.problem.column)
+        where = words.place(example.row, name_of(example, files), example.problem.column)
         problem = discreet(example.problem) if self._mail else example.problem
         sentence = explain(problem, words.lang)
-        return _printable(words("example", where=where, sentence=sentence))
+        return shown(words("example", where=where, sentence=sentence))[:300]
 
     def _next(self, summary: RunSummary) -> Iterator[str]:
         words = self._words
@@ -182,12 +170,3 @@ def _whose(summary: RunSummary) -> str:
     if summary.job:
         where = _("account {account}, job {job}", account=summary.account, job=summary.job)
     return _("{files}, to {where}", files=", ".join(summary.files), where=where)
-
-
-def _total(summary: RunSummary, words: Words) -> str:
-    return words.total(read_to_end=summary.read_to_end)
-
-
-def _printable(text: str) -> str:
-    """Text from a file without control characters, on one line."""
-    return shown(text)[:300]

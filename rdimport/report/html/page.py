@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from importlib import resources
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +14,7 @@ from rdimport.ledger import Example, FieldRecord
 from rdimport.report.data import ReportData
 from rdimport.report.html import chart
 from rdimport.report.html.privacy import discreet
-from rdimport.report.html.text import command, escape
+from rdimport.report.html.text import bar, command, dot, escape, head
 from rdimport.report.next_steps import steps
 from rdimport.report.private_files import private
 from rdimport.report.summary import RunSummary
@@ -28,8 +27,6 @@ _KINDS: Final = 40
 
 _ENOUGH: Final = 10
 """Minimum rows, and seconds of sending, for a rate that is not dominated by the start."""
-
-_NO_NETWORK: Final = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def write(story: ReportData, path: Path, lang: str = "en", *, full: bool = False) -> None:
@@ -68,13 +65,9 @@ class _Page:
 
     def _head(self) -> Iterator[str]:
         summary, words = self._summary, self.words
-        title = escape(words("title", files=", ".join(Path(f).name for f in summary.files)))
-        css = resources.files("rdimport.report.html").joinpath("page.css").read_text("utf-8")
-        yield f'<!doctype html>\n<html lang="{words.lang}">\n<head>\n<meta charset="utf-8">'
-        yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        yield f'<meta http-equiv="Content-Security-Policy" content="{_NO_NETWORK}">'
-        yield f"<title>{title}</title>\n<style>\n{css}</style>\n</head>\n<body>"
-        yield f"<h1>{title}</h1>"
+        title = words("title", files=", ".join(Path(f).name for f in summary.files))
+        yield from head(title, words.lang, "page.css")
+        yield f"<h1>{escape(title)}</h1>"
         yield f'<p class="verdict">{escape(_verdict(summary, words))}</p>'
         yield f'<p class="soft">{escape(words("run", run=summary.run_id))}</p>\n<dl>'
         for name, value in self._facts():
@@ -101,16 +94,13 @@ class _Page:
         summary, words = self._summary, self.words
         states = [state for state in State if summary.counts[state]]
         yield f"<h2>{escape(words('state'))}</h2>"
-        yield '<div class="bar" aria-hidden="true">'
-        for state in states:
-            yield f'<span style="flex: {summary.counts[state]}; background: var(--{state})"></span>'
-        yield '</div>\n<table class="totals">'
+        yield from bar(summary.counts)
+        yield '<table class="totals">'
         for state in states:
             means = words.means(state, sandbox=summary.sandbox)
             yield (
                 f'<tr><td class="number">{words.number(summary.counts[state])}</td><td>'
-                f'<span class="dot" style="background: var(--{state})"></span>'
-                f"{escape(words.state(state))}</td>"
+                f"{dot(state)}{escape(words.state(state))}</td>"
                 f'<td class="soft meaning">{escape(means)}</td></tr>'
             )
         total = words.total(read_to_end=summary.read_to_end)
@@ -121,14 +111,7 @@ class _Page:
         if summary.left_out:
             left_out = words.counted("left_out", summary.left_out)
             yield f'<p class="soft">{_marked(left_out)}</p>'
-        for more in (
-            words.legal_bases(summary.legal_bases),
-            words.proved(summary.proved),
-            words.corrected(summary.corrected),
-            words.ruled(summary.rules),
-        ):
-            if more:
-                yield f'<p class="soft">{escape(more)}</p>'
+        yield from (f'<p class="soft">{escape(more)}</p>' for more in remarks(summary, words))
 
     def _next(self) -> Iterator[str]:
         yield f"<h2>{escape(self.words('next'))}</h2>"
@@ -154,7 +137,7 @@ class _Page:
             yield f'<div class="share"><span style="width: {rows / most:.1%}"></span></div>\n<ul>'
             for example in self._story.examples[code]:
                 problem = self._shown(example.problem)
-                place = escape(self._place(example))
+                place = escape(words.place(example.row, name_of(example, self._summary.files)))
                 yield f"<li>{place}: {escape(explain(problem, words.lang))}</li>"
             yield f'</ul><p class="remedy">{_marked(remedy(code, words.lang))}</p></section>'
         if len(counts) > _KINDS:
@@ -171,12 +154,6 @@ class _Page:
                 f'<span class="remedy">{_marked(remedy(code, words.lang))}</span></li>'
             )
         yield f'</ul>\n<p class="soft">{_marked(words("sent_suspect.how"))}</p>'
-
-    def _place(self, example: Example) -> str:
-        words, files = self.words, self._summary.files
-        if len(files) > 1:
-            return words("row_of", row=example.row, file=Path(files[example.file]).name)
-        return words("row", row=example.row)
 
     def _pace(self) -> Iterator[str]:
         words, story = self.words, self._story
@@ -214,6 +191,22 @@ def _verdict(summary: RunSummary, words: Words) -> str:
         return words.counted("verdict.left", summary.counts[State.PENDING])
     failed = sum(summary.counts[state] for state in FAILED)
     return words.counted("verdict.failed", failed) if failed else words("verdict.done")
+
+
+def name_of(example: Example, files: Sequence[str]) -> str:
+    """The file of an example, if there are several."""
+    return Path(files[example.file]).name if len(files) > 1 else ""
+
+
+def remarks(summary: RunSummary, words: Words) -> Iterator[str]:
+    """What there is to say of the rows besides their states, a sentence each."""
+    found = (
+        words.legal_bases(summary.legal_bases),
+        words.proved(summary.proved),
+        words.corrected(summary.corrected),
+        words.ruled(summary.rules),
+    )
+    return filter(None, found)
 
 
 def pace_facts(summary: RunSummary, words: Words) -> Iterator[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from importlib import resources
 from pathlib import Path
 from typing import Final
 
@@ -14,15 +13,13 @@ from rdimport.core.messages.written import second
 from rdimport.core.names import fold
 from rdimport.core.row import State
 from rdimport.report.fleet_status import Table
-from rdimport.report.html.text import command, escape
+from rdimport.report.html.text import bar, command, dot, escape, head
 from rdimport.report.job_status import FAILED, FINE, JobStatus
 from rdimport.report.job_words import age, answer, count, name
 from rdimport.report.nights import Night
 from rdimport.report.private_files import private, refuse_strangers
 from rdimport.report.run_status import RunStatus
 from rdimport.report.words import Words
-
-_NO_NETWORK: Final = "default-src 'none'; style-src 'unsafe-inline'"
 
 _MONTHS: Final = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 
@@ -61,14 +58,9 @@ def _page(
     now: datetime,
     beside: Sequence[Table],
 ) -> Iterator[str]:
-    folder = resources.files("rdimport.report.html")
-    css = "".join(folder.joinpath(f).read_text("utf-8") for f in ("page.css", "status.css"))
-    title = escape(_("Did last night's jobs work?"))
-    yield f'<!doctype html>\n<html lang="{language()}">\n<head>\n<meta charset="utf-8">'
-    yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    yield f'<meta http-equiv="Content-Security-Policy" content="{_NO_NETWORK}">'
-    yield f"<title>{title}</title>\n<style>\n{css}</style>\n</head>\n<body><main>"
-    yield f"<h1>{title}</h1>"
+    title = _("Did last night's jobs work?")
+    yield from head(title, language(), "page.css", "status.css")
+    yield f"<main><h1>{escape(title)}</h1>"
     verdict = count(found) if found else _("There are no jobs yet.")
     yield f'<p class="verdict">{escape(verdict)}</p>'
     yield f'<p class="soft">{escape(second(now.isoformat()))}</p>'
@@ -167,16 +159,13 @@ def _day(day: date) -> str:
 
 def _rows(counts: Mapping[State, int]) -> Iterator[str]:
     words = Words(language())
-    states = [state for state in State if counts[state]]
-    if not states:
+    if not any(counts.values()):
         return
-    yield '<div class="bar" aria-hidden="true">'
-    for state in states:
-        yield f'<span style="flex: {counts[state]}; background: var(--{state})"></span>'
-    yield '</div><ul class="legend">'
-    for state in states:
-        dot = f'<span class="dot" style="background: var(--{state})"></span>'
-        yield f"<li>{dot}{escape(words.rows_in(state, counts[state]))}</li>"
+    yield from bar(counts)
+    yield '<ul class="legend">'
+    for state in State:
+        if counts[state]:
+            yield f"<li>{dot(state)}{escape(words.rows_in(state, counts[state]))}</li>"
     yield "</ul>"
 
 

@@ -115,6 +115,17 @@ def test_settings_that_may_not_be_looked_at_are_not_taken_for_none(
     assert "XDG_CONFIG_HOME" not in outside.here(*words).err
 
 
+@pytest.mark.parametrize("command", ["new", "accept"])
+def test_where_the_locks_of_runs_cannot_be_seen_nobody_is_taken_to_be_at_rest(
+    command: str, outside: Desk
+) -> None:
+    assert outside.here(*RUN, "--quota", "none").code == 0
+    outside.state.chmod(0o300)
+    done = outside.here("ledger", command, "--yes")
+    outside.state.chmod(0o700)
+    assert (done.code, "state cannot be used" in done.err) == (2, True), done.err
+
+
 def test_no_room_asks_pathlib_whether_a_file_of_the_users_is_there() -> None:
     """Up to Python 3.13 that raises PermissionError where its folder may not be entered;
     `core.looking` says that nothing is seen there.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
@@ -91,6 +91,8 @@ def nobody_at_work(state_dir: Path) -> Iterator[bool]:
 
 
 def _lock_files(state_dir: Path) -> list[Path]:
-    places = [place for place in (outside(state_dir), state_dir) if place]
-    found = [path for place in places for path in sorted(place.glob("*.lock"))]
-    return [path for path in found if path.name != _EVERYBODY]
+    found: list[Path] = []
+    for place in filter(None, (outside(state_dir), state_dir)):
+        with suppress(FileNotFoundError, NotADirectoryError):
+            found += sorted(place.iterdir())  # glob finds nothing where it may not look
+    return [path for path in found if path.suffix == ".lock" and path.name != _EVERYBODY]

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 from support.command import Desk
 from support.lists import MAPPING, people
 
@@ -20,6 +18,9 @@ SECRET = "s3gr3d0-d0-b4ld3-0123456789"
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     """The address of an object store with one list in it."""
+    import boto3  # noqa: PLC0415  both take long to load, and every worker collects this module
+    from moto.server import ThreadedMotoServer  # noqa: PLC0415
+
     moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     moto.start()
     host, port = moto.get_host_and_port()

@@ -30,7 +30,7 @@ from rdimport.ledger.opening import (
     store_of,
     store_of_run,
 )
-from rdimport.ledger.port import Ledger, Run, Store
+from rdimport.ledger.port import Ledger, RowLog, Run, Store
 from rdimport.ledger.records import (
     Counters,
     Ending,
@@ -80,6 +80,7 @@ __all__ = [
     "Outcome",
     "Pause",
     "PendingRow",
+    "RowLog",
     "RowResult",
     "Run",
     "RunFacts",

@@ -217,7 +217,44 @@ class Ledger(Protocol):
         """The error for a damaged ledger, with a remedy."""
 
 
-class Run(Protocol):
+class RowLog(Protocol):
+    """What the planner asks of its record of rows: a run of the ledger, or a check's counts."""
+
+    def record_input(self, file: int, table: Input) -> None:
+        """Record one table of the input."""
+
+    def record_rows(
+        self, rows: int, left_out: int, outcomes: Sequence[Outcome], already: int = 0
+    ) -> None:
+        """Record rows that were read, with the results of those that end without being sent. Of
+        rows imported `already`, only the number is recorded. Atomic, as a run may be killed at any
+        time.
+        """
+
+    def count_filled(self, rows_by_field: Mapping[str, int]) -> None:
+        """Record how many spooled rows have a value in each field, zeros included."""
+
+    def count_suspects(self, cells_by_code: Mapping[str, int]) -> None:
+        """Record how many cells of sendable rows look wrong, by code."""
+
+    def note_names(self, names: Names) -> None:
+        """Record under which conversion_identifier rows are sent, and how many are known under
+        it.
+        """
+
+    def note_corrections(self, corrections: Sequence[Correction]) -> None:
+        """Record which failed rows of earlier runs are corrected by rows of a failure report."""
+
+    def adopt(self, payloads: Mapping[bytes, bytes], *, last: bool) -> None:
+        """Record payload hashes by identity for conversions that an older release sent. If a
+        conversion has several rows, the `last` or the first one counts.
+        """
+
+    def keep_adopted(self) -> None:
+        """Compare those conversions with these hashes from now on."""
+
+
+class Run(RowLog, Protocol):
     """The records of one run."""
 
     @property
@@ -250,43 +287,8 @@ class Run(Protocol):
         before each row, so it must be cheap.
         """
 
-    # reading, before the first row is sent: `plan.row_log.RowLog`
-
-    def record_input(self, file: int, table: Input) -> None:
-        """Record one table of the input."""
-
-    def record_rows(
-        self, rows: int, left_out: int, outcomes: Sequence[Outcome], already: int = 0
-    ) -> None:
-        """Record rows that were read, with the results of those that end without being sent. Of
-        rows imported `already`, only the number is recorded. Atomic, as a run may be killed at any
-        time.
-        """
-
-    def count_filled(self, rows_by_field: Mapping[str, int]) -> None:
-        """Record how many spooled rows have a value in each field, zeros included."""
-
-    def count_suspects(self, cells_by_code: Mapping[str, int]) -> None:
-        """Record how many cells of sendable rows look wrong, by code."""
-
-    def note_names(self, names: Names) -> None:
-        """Record under which conversion_identifier rows are sent, and how many are known under
-        it.
-        """
-
-    def note_corrections(self, corrections: Sequence[Correction]) -> None:
-        """Record which failed rows of earlier runs are corrected by rows of a failure report."""
-
     def unrecognised(self) -> list[Unrecognised]:
         """The conversions of earlier runs that the new rows of this one may be."""
-
-    def adopt(self, payloads: Mapping[bytes, bytes], *, last: bool) -> None:
-        """Record payload hashes by identity for conversions that an older release sent. If a
-        conversion has several rows, the `last` or the first one counts.
-        """
-
-    def keep_adopted(self) -> None:
-        """Compare those conversions with these hashes from now on."""
 
     def sources(self, below: int = 256) -> pl.Series:
         """The source hashes of accepted conversions: Int64, sorted. Of those whose identity begins

@@ -20,7 +20,16 @@ import polars as pl
 from rdimport.core.errors import Bug
 from rdimport.core.events import Observer, RowsRead, ignore_events
 from rdimport.core.row import DEFECT, FILE, ROW, Problem, State
-from rdimport.ledger import Correction, Input, Names, Outcome, PendingRow, SendAttempt, text_of
+from rdimport.ledger import (
+    Correction,
+    Input,
+    Names,
+    Outcome,
+    PendingRow,
+    RowLog,
+    SendAttempt,
+    text_of,
+)
 from rdimport.mapping.targets import targets
 from rdimport.plan.corrected import Corrections
 from rdimport.plan.duplicates import AT, IDENTITY, UNCHANGED, Index
@@ -35,7 +44,6 @@ from rdimport.prepare.encode import DECLINED, GRANTED, Merger, compared
 if TYPE_CHECKING:
     from rdimport.destination.rdstation.custom_fields import CustomFields
     from rdimport.mapping import Mapping
-    from rdimport.plan.row_log import RowLog
     from rdimport.plan.spool import Spool
     from rdimport.source import Table
 

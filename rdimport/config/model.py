@@ -121,43 +121,36 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class ApiKey(_Table):
+def _option(description: str) -> Any:
+    """A field that may be left out."""
+    return Field(default=None, description=description)
+
+
+class _Location(_Table):
+    """Where something secret is. Exactly one field is set."""
+
+    env: Text | None = _option("environment variable that contains it")
+    file: Text | None = _option("file that contains it, readable by you only")
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        known = type(self).model_fields
+        if sum(bool(getattr(self, name)) for name in known) != 1:
+            raise ValueError(_("expected one of {known}", known=", ".join(known)))
+        return self
+
+
+class ApiKey(_Location):
     """The location of an API key, never the key itself. Exactly one field is set."""
 
-    env: Text | None = Field(default=None, description="environment variable that contains it")
-    file: Text | None = Field(
-        default=None, description="file that contains it, readable by you only"
-    )
-    keyring: bool | None = Field(
-        default=None, description="`true`: in the system's keyring under the account's name"
-    )
-    command: Paths | None = Field(
-        default=None,
-        description='program that prints it: `["pass", "rd/acme"]`',
-    )
-
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        given = [name for name in type(self).model_fields if getattr(self, name)]
-        if len(given) != 1:
-            raise ValueError(_("expected one of {known}", known="env, file, keyring, command"))
-        return self
+    keyring: bool | None = _option("`true`: in the system's keyring under the account's name")
+    command: Paths | None = _option('program that prints it: `["pass", "rd/acme"]`')
 
 
-class Address(_Table):
+class Address(_Location):
     """The location of a secret address. Exactly one field is set."""
 
-    env: Text | None = Field(default=None, description="environment variable that contains it")
-    file: Text | None = Field(
-        default=None, description="file that contains it, readable by you only"
-    )
-    command: Paths | None = Field(default=None, description="program that prints it")
-
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        if sum(bool(getattr(self, name)) for name in type(self).model_fields) != 1:
-            raise ValueError(_("expected one of {known}", known="env, file, command"))
-        return self
+    command: Paths | None = _option("program that prints it")
 
 
 class Notify(_Table):
@@ -177,58 +170,43 @@ class Notify(_Table):
 class Common(_Table):
     """Settings of an account or a job; those of the job take precedence."""
 
-    lang: Literal["en", "pt-BR"] | None = Field(default=None, description="language of reports")
-    report_dir: Text | None = Field(default=None, description="gets a folder for each run")
-    state_dir: Folder | None = Field(default=None, description="folder of the ledger")
-    ledger: Database | None = Field(
-        default=None,
-        description="ledger that machines share: `postgresql://USER@HOST/DATABASE`",
+    lang: Literal["en", "pt-BR"] | None = _option("language of reports")
+    report_dir: Text | None = _option("gets a folder for each run")
+    state_dir: Folder | None = _option("folder of the ledger")
+    ledger: Database | None = _option(
+        "ledger that machines share: `postgresql://USER@HOST/DATABASE`"
     )
-    base_url: Text | None = Field(default=None, description="endpoint, if it is not RD's")
-    until: TimeOfDay | None = Field(default=None, description="stop at this time: `06:00`")
-    max_duration: Time | None = Field(default=None, description="stop after this time: `2h`")
-    wait: Time | None = Field(
-        default=None, description="how long to wait for an account in use: `1h`"
+    base_url: Text | None = _option("endpoint, if it is not RD's")
+    until: TimeOfDay | None = _option("stop at this time: `06:00`")
+    max_duration: Time | None = _option("stop after this time: `2h`")
+    wait: Time | None = _option("how long to wait for an account in use: `1h`")
+    patience: Time | None = _option("how long RD may be down: `2m`")
+    timeout: SomeTime | None = _option("how long a response may take: `1m`")
+    concurrency: Count | None = _option("maximum number of open requests")
+    notify: Paths | None = _option("who is notified: names of `[notify.NAME]`")
+    ping: Address | Text | None = _option(
+        "dead man's switch: GET when a job worked, with `/fail` appended when it did not"
     )
-    patience: Time | None = Field(default=None, description="how long RD may be down: `2m`")
-    timeout: SomeTime | None = Field(default=None, description="how long a response may take: `1m`")
-    concurrency: Count | None = Field(default=None, description="maximum number of open requests")
-    notify: Paths | None = Field(
-        default=None, description="who is notified: names of `[notify.NAME]`"
-    )
-    ping: Address | Text | None = Field(
-        default=None,
-        description=(
-            "dead man's switch: GET when a job worked, with `/fail` appended when it did not"
-        ),
-    )
-    full_report: bool | None = Field(
-        default=None, description="`true`: report.html shows personal data unmasked"
-    )
+    full_report: bool | None = _option("`true`: report.html shows personal data unmasked")
 
 
 class Defaults(Common):
     """Defaults for what neither the job nor its account sets."""
 
-    metrics_file: Text | None = Field(
-        default=None, description="gets the metrics of all jobs for Prometheus"
-    )
+    metrics_file: Text | None = _option("gets the metrics of all jobs for Prometheus")
 
 
 class Account(Common):
     """An account of RD Station Marketing. Its name is the one in the ledger (`--account`)."""
 
     api_key: ApiKey = Field(description="where its key is")
-    plan: Literal["light", "basic", "pro", "advanced"] | None = Field(
-        default=None, description="RD plan, which sets the quota: 120 per minute, advanced 500"
+    plan: Literal["light", "basic", "pro", "advanced"] | None = _option(
+        "RD plan, which sets the quota: 120 per minute, advanced 500"
     )
-    quota: QuotaText | None = Field(default=None, description="instead of a plan: `120/min`")
-    reserve: Share | None = Field(
-        default=None, description="share of the quota left to other integrations: `20%`"
-    )
-    suppress: Paths | None = Field(
-        default=None,
-        description='lists of people who must not be sent: `["acme/saiu.csv"]` (`--suppress`)',
+    quota: QuotaText | None = _option("instead of a plan: `120/min`")
+    reserve: Share | None = _option("share of the quota left to other integrations: `20%`")
+    suppress: Paths | None = _option(
+        'lists of people who must not be sent: `["acme/saiu.csv"]` (`--suppress`)'
     )
     unclear: dict[Annotated[str, StringConstraints(pattern="^5[0-9][0-9]$")], Meaning] = Field(
         default={},
@@ -248,29 +226,18 @@ class Job(Common):
     account: Text = Field(description="name of an account of this file")
     files: Paths = Field(description="paths or patterns, such as `acme/entrada/*.xlsx`")
     mapping: Text = Field(description="mapping file")
-    every: Every | None = Field(
-        default=None,
-        description="when `rdimport worker` runs it, as in a crontab: `30 22 * * 1-5`; ignored by "
-        "`jobs run`",
+    every: Every | None = _option(
+        "when `rdimport worker` runs it, as in a crontab: `30 22 * * 1-5`; ignored by `jobs run`"
     )
-    move_done: Text | None = Field(
-        default=None, description="folder that gets lists that were imported completely"
+    move_done: Text | None = _option("folder that gets lists that were imported completely")
+    move_failed: Text | None = _option(
+        "folder that gets lists with rows that failed, and files that are not lists"
     )
-    move_failed: Text | None = Field(
-        default=None,
-        description="folder that gets lists with rows that failed, and files that are not lists",
-    )
-    sheet: Text | None = Field(default=None, description="sheet of a workbook")
-    member: Text | None = Field(
-        default=None, description="the list to read in an archive with several"
-    )
-    delimiter: Text | None = Field(
-        default=None, description="delimiter of a text file; `tab` for a tab"
-    )
-    encoding: Text | None = Field(
-        default=None, description="encoding of a text file, such as `cp1252`"
-    )
-    header_row: Count | None = Field(default=None, description="row with the column names")
+    sheet: Text | None = _option("sheet of a workbook")
+    member: Text | None = _option("the list to read in an archive with several")
+    delimiter: Text | None = _option("delimiter of a text file; `tab` for a tab")
+    encoding: Text | None = _option("encoding of a text file, such as `cp1252`")
+    header_row: Count | None = _option("row with the column names")
 
 
 _INHERITED: Final = tuple(Common.model_fields)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
-from functools import partial, wraps
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, ParamSpec, TypeVar
 
@@ -126,23 +126,23 @@ def check(
     tables = open_tables(files, source_hints(hints, mapping))
     people = Suppression.read(names_of(suppress))
     book, preview = CheckTally(), Preview()
+    named = ledger is not None or state_dir is not None
+    store = store_of_run(ledger, state_dir or "", ledger_key) if named else None
+    states = frozenset(resend)
     with ExitStack() as stack:
-        named = ledger is not None or state_dir is not None
-        store = store_of_run(ledger, state_dir or "", ledger_key) if named else None
-        known = known_before(
-            to, store, frozenset(resend), mapping, stack, not_proved=not_proved, sure=yes
-        )
-        memory = known.memory if known else no_history(frozenset(resend), mapping)
+        known = known_before(to, store, states, mapping, stack, not_proved=not_proved, sure=yes)
         corrections = Corrections(mapping, known.ledger, known.destination) if known else None
         spool = Spool() if keep or mapping.on_duplicate == "merge" else None
-        index = stack.enter_context(Index(digests=known is not None))
-        new = partial(Planner, mapping, memory, book, spool, index)
-        observer = best_effort(on_event)
-        plan = new(
+        plan = Planner(
+            mapping,
+            known.memory if known else no_history(states, mapping),
+            book,
+            spool,
+            stack.enter_context(Index(digests=known is not None)),
             catalogue=custom_fields,
             suppression=people,
             corrections=corrections,
-            observer=observer,
+            observer=best_effort(on_event),
             look=preview.add,
             today=today(SystemClock()),
             payloads=spool is not None or not_proved,
@@ -151,8 +151,6 @@ def check(
         missed = known.unrecognised(book.names, tables) if known and not new_identity else ()
     to_send = plan.at_most(limit)
     return CheckResult(
-        counts=book.counts(),
-        left_out=book.left_out,
         book=book,
         tables=tables,
         to_send=to_send,

@@ -67,7 +67,7 @@ from rdimport.prepare.validate import LIBRARIES
 from rdimport.report import LIBRARIES as REPORT_LIBRARIES
 from rdimport.report.private_files import clean, see_that_it_can_be_made
 from rdimport.report.summary import RunSummary
-from rdimport.source import open_tables
+from rdimport.source import Table, open_tables
 
 Result = TypeVar("Result")
 
@@ -77,14 +77,7 @@ _SHORT: Final = 10 * LONG
 
 async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions) -> RunResult:
     """Import `files` according to `options`; raises what `api.run_async` documents."""
-    refuse_unusable_proxy(options.to.base_url)
-    see_that_it_can_be_made(options.report_dir)
-    with suppress(ReportError):  # purge says what it is
-        clean(options.report_dir)
-    if sum(map(_size, files)) < _SHORT:
-        load_ahead(*LIBRARIES)
-    tables = open_tables(files, source_hints(options.hints, mapping))
-    options.to.credentials()  # without a key, nothing can be sent
+    tables = _opened(files, mapping, options)
     stop_request, started = StopRequest(), options.clock.monotonic()
     with ExitStack() as stack:
         _listen(options, stop_request, stack)
@@ -120,6 +113,19 @@ async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions)
         tuple(mapping.fields),
         advice(mapping, options.lang),
     )
+
+
+def _opened(files: Sequence[str], mapping: Mapping, options: RunOptions) -> tuple[Table, ...]:
+    """The tables of the files. Raises what can be known before anything is read."""
+    refuse_unusable_proxy(options.to.base_url)
+    see_that_it_can_be_made(options.report_dir)
+    with suppress(ReportError):  # purge says what it is
+        clean(options.report_dir)
+    if sum(map(_size, files)) < _SHORT:
+        load_ahead(*LIBRARIES)
+    tables = open_tables(files, source_hints(options.hints, mapping))
+    options.to.credentials()  # without a key, nothing can be sent
+    return tables
 
 
 def _size(file: str) -> int:

@@ -156,8 +156,6 @@ class CheckResult:
     consequences of the mapping, `notes` describe the suppression lists.
     """
 
-    counts: dict[State, int]
-    left_out: int
     book: CheckTally
     tables: tuple[Table, ...]
     to_send: int
@@ -169,9 +167,19 @@ class CheckResult:
     notes: tuple[str, ...] = ()
 
     @property
+    def counts(self) -> dict[State, int]:
+        """Rows in each state."""
+        return self.book.counts()
+
+    @property
     def rows(self) -> int:
         """Number of data rows read, without those excluded by the mapping."""
-        return sum(self.counts.values())
+        return self.book.rows
+
+    @property
+    def left_out(self) -> int:
+        """Number of rows excluded by the mapping."""
+        return self.book.left_out
 
     @property
     def exit_code(self) -> ExitCode:

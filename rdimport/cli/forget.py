@@ -105,41 +105,32 @@ def _written_again(
     return True
 
 
-def _lines(args: ForgetArguments, erased: Erased, gone: Gone, again: int) -> list[str]:
-    lines = [
-        ngettext(
-            "Erased: {number} row of the ledger, with all its cells.",
-            "Erased: {number} rows of the ledger, with all their cells.",
-            erased.rows,
-        )
-    ]
+def _lines(args: ForgetArguments, erased: Erased, gone: Gone, again: int) -> Iterator[str]:
+    yield ngettext(
+        "Erased: {number} row of the ledger, with all its cells.",
+        "Erased: {number} rows of the ledger, with all their cells.",
+        erased.rows,
+    )
     if gone.reports:
-        lines.append(
-            ngettext(
-                "Deleted: {number} report that contained them; {again} rewritten without them.",
-                "Deleted: {number} reports that contained them; {again} rewritten without them.",
-                len(gone.reports),
-                again=again,
-            )
+        yield ngettext(
+            "Deleted: {number} report that contained them; {again} rewritten without them.",
+            "Deleted: {number} reports that contained them; {again} rewritten without them.",
+            len(gone.reports),
+            again=again,
         )
-    lines += [_("Erased from the log {path}.", path=path) for path in gone.logs]
-    lines += [_("Deleted: {path}, a copy of the ledger.", path=path) for path in erased.copies]
+    yield from (_("Erased from the log {path}.", path=path) for path in gone.logs)
+    yield from (_("Deleted: {path}, a copy of the ledger.", path=path) for path in erased.copies)
     if args.also_hash:
-        lines.append(
-            ngettext(
-                "Deleted: the hash of {number} conversion. If that person is on a list "
-                "again, they are sent again.",
-                "Deleted: the hashes of {number} conversions. If those people are on a list "
-                "again, they are sent again.",
-                erased.hashes,
-            )
+        yield ngettext(
+            "Deleted: the hash of {number} conversion. If that person is on a list "
+            "again, they are sent again.",
+            "Deleted: the hashes of {number} conversions. If those people are on a list "
+            "again, they are sent again.",
+            erased.hashes,
         )
     else:
-        lines.append(
-            _("Kept: the keyed hashes, so that nobody is sent again (--also-hash deletes them).")
-        )
-    lines.append(_("Not touched: your own lists, copies elsewhere, and RD Station itself."))
-    return lines
+        yield _("Kept: the keyed hashes, so that nobody is sent again (--also-hash deletes them).")
+    yield _("Not touched: your own lists, copies elsewhere, and RD Station itself.")
 
 
 def _busy(store: Store) -> LedgerBusyError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -55,46 +55,36 @@ def _forget(args: PurgeArguments, store: Store) -> _Gone:
     return _Gone(runs, reports, copies, shrunk, emptied)
 
 
-def _lines(args: PurgeArguments, gone: _Gone, aside: Sequence[Path]) -> list[str]:
-    lines = [
-        ngettext(
-            "Deleted: what {number} run recorded about people; more recent runs were not touched.",
-            "Deleted: what {number} runs recorded about people; more recent runs were not touched.",
-            gone.runs,
-        )
-    ]
+def _lines(args: PurgeArguments, gone: _Gone, aside: Sequence[Path]) -> Iterator[str]:
+    yield ngettext(
+        "Deleted: what {number} run recorded about people; more recent runs were not touched.",
+        "Deleted: what {number} runs recorded about people; more recent runs were not touched.",
+        gone.runs,
+    )
     if args.report_dir:
-        lines.append(
-            ngettext(
-                "Deleted: {number} report of forgotten runs in {folder}.",
-                "Deleted: {number} reports of forgotten runs in {folder}.",
-                gone.reports,
-                folder=args.report_dir,
-            )
+        yield ngettext(
+            "Deleted: {number} report of forgotten runs in {folder}.",
+            "Deleted: {number} reports of forgotten runs in {folder}.",
+            gone.reports,
+            folder=args.report_dir,
         )
     else:
-        lines.append(_("Their reports are separate files: --report-dir DIR deletes them too."))
+        yield _("Their reports are separate files: --report-dir DIR deletes them too.")
     if gone.copies:
-        lines.append(
-            ngettext(
-                "Deleted: {number} copy of the ledger from an earlier release, which "
-                "contained them.",
-                "Deleted: {number} copies of the ledger from an earlier release, which "
-                "contained them.",
-                gone.copies,
-            )
+        yield ngettext(
+            "Deleted: {number} copy of the ledger from an earlier release, which contained them.",
+            "Deleted: {number} copies of the ledger from an earlier release, which contained them.",
+            gone.copies,
         )
     for folder in aside:
-        line = _(
+        yield _(
             "Not touched: {folder}, a ledger that was moved aside and may contain data "
             "about people.",
             folder=folder,
         )
-        lines.append(line)
     if not gone.shrunk:
-        lines.append(_("A run is in progress, so the ledger keeps its size until the next purge."))
+        yield _("A run is in progress, so the ledger keeps its size until the next purge.")
     if not gone.emptied:
-        lines.append(
-            _("The ledger is being read, so the deleted data leaves its file with the next purge.")
+        yield _(
+            "The ledger is being read, so the deleted data leaves its file with the next purge."
         )
-    return lines

@@ -114,10 +114,10 @@ def one_night(
     run = ledger.start_run(f"night-{number}", "https://api.example", NOW, RunRecord())
     known = partial(ledger.known, run.destination)
     memory = SendHistory(ledger.digests, known, resend)
-    recall = None
+    known_rows = None
     if recalls and KnownRows.is_safe(mapping, resend):
         some = {} if long else {"sample": 256}
-        recall = KnownRows(
+        known_rows = KnownRows(
             ledger.key, mapping, None, run.sources, run.note_sources, long=long or 3, **some
         )
     with Spool() as spool, Index() as index:
@@ -128,7 +128,7 @@ def one_night(
             run,
             spool,
             index,
-            recall=recall,
+            known_rows=known_rows,
             look=lambda prepared: looked.append(prepared.cells.frame.height),
         )
         plan = planner.make(tables)

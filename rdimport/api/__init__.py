@@ -135,7 +135,7 @@ def check(
         spool = Spool() if keep or mapping.on_duplicate == "merge" else None
         plan = Planner(
             mapping,
-            known.memory if known else no_history(states, mapping),
+            known.history if known else no_history(states, mapping),
             book,
             spool,
             stack.enter_context(Index(digests=known is not None)),

@@ -253,9 +253,9 @@ def _planner(
     history = history_of(
         run.ledger, run.destination, options.resend, mapping, resend_begun, not_proved=not_proved
     )
-    recall = _recall(run, options, mapping)
+    known_rows = _known_rows(run, options, mapping)
     # Once rows are known, most nights nothing is validated, and the report comes next.
-    load_ahead(*(LIBRARIES if recall is None or history.is_empty else REPORT_LIBRARIES))
+    load_ahead(*(LIBRARIES if known_rows is None or history.is_empty else REPORT_LIBRARIES))
     return Planner(
         mapping,
         history,
@@ -266,7 +266,7 @@ def _planner(
         today=today(options.clock),
         suppression=people,
         corrections=corrections,
-        recall=recall,
+        known_rows=known_rows,
         observer=options.on_event,
         interrupted=stop.is_set,
     )
@@ -322,7 +322,7 @@ async def _deliver(
 
     patience = Timeouts.within(options.settings.timeout)
     notes: list[str] = []
-    heard = LastTrouble(options.on_event)
+    last_trouble = LastTrouble(options.on_event)
     run.ledger.rest()
     with ExitStack() as stack:
         pace = stack.enter_context(await _pace(options, stop_request, notes.append))
@@ -345,11 +345,11 @@ async def _deliver(
                 settings=settings,
                 clock=options.clock,
                 chance=options.chance,
-                observer=heard,
+                observer=last_trouble,
             )
             with stop_request.subscribed(delivery.stop):
                 await delivery.deliver()
-    resume_in, trouble = delivery.parked_for, delivery.stopped_by or heard.trouble
+    resume_in, trouble = delivery.parked_for, delivery.stopped_by or last_trouble.trouble
     return End(delivery.stopped, True, resume_in, tuple(notes), trouble, dict(delivery.rules))
 
 
@@ -371,7 +371,7 @@ async def _pace(
     )
 
 
-def _recall(run: Run, options: RunOptions, mapping: Mapping) -> KnownRows | None:
+def _known_rows(run: Run, options: RunOptions, mapping: Mapping) -> KnownRows | None:
     if not KnownRows.is_safe(mapping, options.resend):
         return None
     return KnownRows(run.ledger.key, mapping, options.custom_fields, run.sources, run.note_sources)

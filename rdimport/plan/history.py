@@ -276,7 +276,7 @@ def history_of(
 class Before(NamedTuple):
     """What earlier runs know, and its place."""
 
-    memory: SendHistory
+    history: SendHistory
     ledger: Ledger
     destination: int
 
@@ -315,8 +315,8 @@ def known_before(
     number = ledger.destination(to.identity)
     if number is None:
         return None
-    memory = history_of(ledger, number, resend, mapping, not_proved=not_proved)
-    return Before(memory, ledger, number)
+    history = history_of(ledger, number, resend, mapping, not_proved=not_proved)
+    return Before(history, ledger, number)
 
 
 def _key_of(to: Destination, ledger: Ledger) -> bytes | None:

@@ -124,13 +124,13 @@ class Planner:
     def __init__(
         self,
         mapping: Mapping,
-        memory: SendHistory,
+        history: SendHistory,
         book: RowLog,
         spool: Spool | None,
         index: Index,
         *,
         catalogue: CustomFields | None = None,
-        recall: KnownRows | None = None,
+        known_rows: KnownRows | None = None,
         suppression: Suppression = NOBODY,
         corrections: Corrections | None = None,
         observer: Observer = ignore_events,
@@ -145,12 +145,12 @@ class Planner:
         self._today = today
         self._payloads = payloads
         self._mapping = mapping
-        self._memory = memory
+        self._history = history
         self._book = book
         self._observer = observer
         self._interrupted = interrupted
         self._catalogue = catalogue
-        self._recall = recall
+        self._known_rows = known_rows
         self._suppression = suppression
         self._corrections = corrections
         self._look = look
@@ -215,14 +215,14 @@ class Planner:
         )
 
     def _read(self, batch: pl.DataFrame, bound: Bound) -> None:
-        if self._recall is None:
+        if self._known_rows is None:
             self._settle(batch, bound, NO_SOURCES)
             return
-        fresh = self._recall.part(batch, bound)
+        fresh = self._known_rows.part(batch, bound)
         self._recalled += batch.height - fresh.batch.height
         if fresh.batch.height:
             imported = self._settle(fresh.batch, bound, fresh.sources)
-            self._recall.learn(imported, fresh.sources)
+            self._known_rows.learn(imported, fresh.sources)
 
     def _record_recalled(self) -> None:
         """Record the rows known by their cells, at once: a run killed before has sent nothing."""
@@ -239,7 +239,7 @@ class Planner:
         cells = batch.drop(FILE, DEFECT)
         whole = self._mapping.on_duplicate != "merge"
         identified = self._identified(prepared)
-        known = self._memory.part(identified, cells, whole=whole, encode=prepared.encoded)
+        known = self._history.part(identified, cells, whole=whole, encode=prepared.encoded)
         prepared, known, kept = self._suppression.keep_back(prepared, known)
         if self._corrections is not None:
             self._note_corrections(self._corrections.made(identified, cells, bound.table))
@@ -271,9 +271,9 @@ class Planner:
 
     def _identified(self, prepared: Prepared) -> pl.DataFrame:
         """The sendable rows with their current and earlier identities."""
-        rows = prepared.rows.with_columns(self._memory.identities(prepared.rows["identity"]))
-        before = (prepared.earlier() if self._memory.of_0_1 else NOTHING).identities
-        once = self._memory.identities(before["identity"]).alias(EARLIER)
+        rows = prepared.rows.with_columns(self._history.identities(prepared.rows["identity"]))
+        before = (prepared.earlier() if self._history.of_0_1 else NOTHING).identities
+        once = self._history.identities(before["identity"]).alias(EARLIER)
         return rows.join(before.select(ROW, once), on=ROW, how="left", maintain_order="left")
 
     def _note_corrections(self, made: Sequence[Correction]) -> None:
@@ -363,7 +363,7 @@ class Planner:
         rows = frame.filter(pl.col(PAYLOAD).is_not_null())
         who = rows.select(FILE, ROW, IDENTITY, EARLIER, UNORDERED, pl.col(PAYLOAD).alias("payload"))
         rows = rows.drop(UNORDERED)
-        known = self._memory.part(
+        known = self._history.part(
             who,
             rows.drop(name for name in _OURS if name != ROW),
             whole=True,

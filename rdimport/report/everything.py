@@ -46,21 +46,21 @@ def write(
     _see_that_nobody_corrects_it(folder)
     with run.snapshot():
         begin("counting", 0)
-        story = load_report_data(run, folder)
-        failed = sum(story.summary.counts[state] for state in FAILED)
+        data = load_report_data(run, folder)
+        failed = sum(data.summary.counts[state] for state in FAILED)
         begin(failures_csv.FILE_NAME, failed)
         written = [
-            failures_csv.write(run, folder / failures_csv.FILE_NAME, lang, advance, story.reread)
+            failures_csv.write(run, folder / failures_csv.FILE_NAME, lang, advance, data.reread)
         ]
         begin(sheets.FILE_NAME, failed)
         book = folder / sheets.FILE_NAME
-        written += [sheets.write(run, book, story, lang, begin=begin, advance=advance)]
+        written += [sheets.write(run, book, data, lang, begin=begin, advance=advance)]
     if any(rows != failed for rows in written):
         raise Bug(f"run {run.name}: {failed} failed rows counted, but {written} written")
     begin(page.FILE_NAME, 0)
-    page.write(story, folder / page.FILE_NAME, lang, full=full)
-    summary.write(story.summary, folder / summary.FILE_NAME)
-    return story.summary
+    page.write(data, folder / page.FILE_NAME, lang, full=full)
+    summary.write(data.summary, folder / summary.FILE_NAME)
+    return data.summary
 
 
 def _see_that_nobody_corrects_it(folder: Path) -> None:

@@ -31,7 +31,7 @@ def _headings(words: Words) -> tuple[str, ...]:
 
 
 def sent_without(
-    book: Workbook, run: Run, inputs: dict[int, Input], words: Words, looks: CellFormats
+    book: Workbook, run: Run, inputs: dict[int, Input], words: Words, formats: CellFormats
 ) -> None:
     """Add the sheet if there is such a row."""
     sheet, own = None, columns(inputs)
@@ -45,7 +45,7 @@ def sent_without(
             if sheet is None:
                 sheet = book.add_worksheet(words("without_sheet"))
                 for i, name in enumerate((*own, *_headings(words))):
-                    style = looks.header if i < len(own) else looks.added_header
+                    style = formats.header if i < len(own) else formats.added_header
                     sheet.write_string(0, i, name[:_LONGEST], style)
                 sheet.freeze_panes(1, 0)
             at += 1
@@ -53,7 +53,7 @@ def sent_without(
             added = (str(end.row), table.name, problem.field, problem.value, reason)
             for i, cell in enumerate((*(cells.get(name) or "" for name in own), *added)):
                 sheet.write_string(
-                    at, i, cell[:_LONGEST], looks.text if i < len(own) else looks.added
+                    at, i, cell[:_LONGEST], formats.text if i < len(own) else formats.added
                 )
     if sheet is not None:
         sheet.autofilter(0, 0, at, len(own) + len(_ADDED) - 1)

@@ -18,7 +18,7 @@ from rdimport.ledger import Input, Run
 from rdimport.report.data import ReportData
 from rdimport.report.failures_xlsx.formats import CellFormats, for_print
 from rdimport.report.failures_xlsx.sent_without import sent_without
-from rdimport.report.failures_xlsx.summary_sheet import COMMENTED, cover
+from rdimport.report.failures_xlsx.summary_sheet import COMMENTED, summary_sheet
 from rdimport.report.leftovers import scratch_of
 from rdimport.report.private_files import private
 from rdimport.report.rows import Advance, Begin, Line, columns, lines, quietly
@@ -53,7 +53,7 @@ _MEASURED: Final = 1_000
 def write(
     run: Run,
     path: Path,
-    story: ReportData,
+    data: ReportData,
     lang: str = "en",
     *,
     sheet_rows: int = SHEET_ROWS,
@@ -69,11 +69,11 @@ def write(
 
     with private(path) as half, scratch_of(half) as scratch:
         options = {"constant_memory": True, "use_zip64": True, "tmpdir": str(scratch)}
-        if _is_bare(run, story):  # as on most nights, which need not wait for files
+        if _is_bare(run, data):  # as on most nights, which need not wait for files
             options = {"in_memory": True}
         book = xlsxwriter.Workbook(half, options)
         try:
-            rows = _fill(book, run, story, Words(lang), most=sheet_rows, advance=advance)
+            rows = _fill(book, run, data, Words(lang), most=sheet_rows, advance=advance)
             begin("packing", 0)
             book.close()
         except XlsxWriterException as error:
@@ -81,25 +81,25 @@ def write(
     return rows
 
 
-def _is_bare(run: Run, story: ReportData) -> bool:
+def _is_bare(run: Run, data: ReportData) -> bool:
     """Whether there is no row to show."""
-    failed = any(story.summary.counts[state] for state in FAILED)
+    failed = any(data.summary.counts[state] for state in FAILED)
     return not failed and next(iter(run.sent_without()), None) is None
 
 
 def _fill(
-    book: Workbook, run: Run, story: ReportData, words: Words, *, most: int, advance: Advance
+    book: Workbook, run: Run, data: ReportData, words: Words, *, most: int, advance: Advance
 ) -> int:
     inputs = run.inputs()
-    looks = CellFormats(book)
+    formats = CellFormats(book)
     first = book.add_worksheet(words("summary_sheet"))
-    sheets = Sheets(book, inputs, story.mapping.choices, words=words, looks=looks, most=most)
-    for line in lines(run, inputs, words.lang, story.reread):
+    sheets = Sheets(book, inputs, data.mapping.choices, words=words, formats=formats, most=most)
+    for line in lines(run, inputs, words.lang, data.reread):
         sheets.add(line)
         advance(1)
     sheets.finish()
-    sent_without(book, run, inputs, words, looks)
-    cover(first, story, sheets.places, sheets.names, words=words, looks=looks)
+    sent_without(book, run, inputs, words, formats)
+    summary_sheet(first, data, sheets.places, sheets.names, words=words, formats=formats)
     book.set_properties({"title": words("run", run=run.name), "author": "rdimport"})
     return sheets.rows
 
@@ -119,12 +119,12 @@ class Sheets:
         choices: Mapping[str, tuple[str, ...]],
         *,
         words: Words,
-        looks: CellFormats,
+        formats: CellFormats,
         most: int,
     ) -> None:
         self._book = book
         self._words = words
-        self._looks = looks
+        self._formats = formats
         self._most = most
         own = columns(inputs)
         names = [*own, *REPORTED]
@@ -162,9 +162,9 @@ class Sheets:
         for i, cell in enumerate(cells):
             style = self._style(i)
             if i in wrong:
-                style = self._looks.wrong[line.end.state]
+                style = self._formats.wrong[line.end.state]
             elif i in suspect:
-                style = self._looks.suspect
+                style = self._formats.suspect
             self._write(sheet, i, cell, style)
             problems = [*wrong.get(i, ()), *suspect.get(i, ())]
             if problems and self.rows <= COMMENTED:
@@ -198,13 +198,13 @@ class Sheets:
         for row in range(longest):
             for i, values in enumerate(self._lists.values()):
                 if row < len(values):
-                    lists.write_string(row, i, values[row], self._looks.text)
+                    lists.write_string(row, i, values[row], self._formats.text)
 
     def _style(self, column: int) -> Format:
         """The format of a cell without a problem: input, reason, or another added column."""
         if column == self._reason:
-            return self._looks.reason
-        return self._looks.added if column in self._added else self._looks.text
+            return self._formats.reason
+        return self._formats.added if column in self._added else self._formats.text
 
     def _begin(self) -> Worksheet:
         if self._sheet is not None:
@@ -215,7 +215,7 @@ class Sheets:
         self.names.append(name)
         self._row = 0
         for name, i in self._at.items():
-            style = self._looks.added_header if i in self._added else self._looks.header
+            style = self._formats.added_header if i in self._added else self._formats.header
             sheet.write_string(0, i, self._headings.get(i, name)[:_LONGEST], style)
         return sheet
 
@@ -265,13 +265,13 @@ class Sheets:
             return
         sheet.write_string(self._row, i, cell[:_LONGEST], style)
         if len(cell) > _LONGEST:
-            sheet.write_comment(self._row, i, self._words("cut"), self._looks.comment(1))
+            sheet.write_comment(self._row, i, self._words("cut"), self._formats.comment(1))
 
     def _comment(self, sheet: Worksheet, i: int, problems: list[Problem]) -> None:
         lang = self._words.lang
         texts = [f"{explain(p, lang)}\n→ {remedy(p.code, lang)}" for p in problems]
         text = "\n\n".join(texts)[:_LONGEST]
-        sheet.write_comment(self._row, i, text, self._looks.comment(len(problems)))
+        sheet.write_comment(self._row, i, text, self._formats.comment(len(problems)))
 
     def _note_place(self, code: str, column: int) -> None:
         places = self.places.setdefault(code, [])

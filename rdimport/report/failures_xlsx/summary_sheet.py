@@ -27,34 +27,34 @@ _LINE: Final = 15.0
 """Height of one line in points."""
 
 
-def cover(
+def summary_sheet(
     sheet: Worksheet,
-    story: ReportData,
+    data: ReportData,
     places: dict[str, list[tuple[str, int, int]]],
     names: list[str],
     *,
     words: Words,
-    looks: CellFormats,
+    formats: CellFormats,
 ) -> None:
     """Write the first sheet. `places` has the cells of the first rows with a problem of each
     code.
     """
-    summary = story.summary
-    page = _Page(sheet, words, looks)
+    summary = data.summary
+    page = _Page(sheet, words, formats)
     for i, width in enumerate(_WIDTHS):
         sheet.set_column(i, i, width)
-    page.line((words("run", run=summary.run_id), looks.title))
-    page.line((", ".join(summary.files), looks.bold))
-    stop = story.stopped(words.lang)
+    page.line((words("run", run=summary.run_id), formats.title))
+    page.line((", ".join(summary.files), formats.bold))
+    stop = data.stopped(words.lang)
     if stop:
         page.line((words("stopped", reason=stop.sentence), None))
         page.line((stop.remedy, None))
     page.blank()
-    page.counts(summary, warned=story.warned)
-    if story.unread:
-        page.line((words.counted("unread", story.unread), None))
+    page.counts(summary, warned=data.warned)
+    if data.unread:
+        page.line((words.counted("unread", data.unread), None))
         page.blank()
-    page.problems(story, places)
+    page.problems(data, places)
     page.way_back(summary, names)
     if sum(summary.counts[state] for state in FAILED) > COMMENTED:
         page.blank()
@@ -66,10 +66,10 @@ def cover(
 class _Page:
     """Writes from top to bottom: in constant-memory mode, earlier rows cannot be changed."""
 
-    def __init__(self, sheet: Worksheet, words: Words, looks: CellFormats) -> None:
+    def __init__(self, sheet: Worksheet, words: Words, formats: CellFormats) -> None:
         self._sheet = sheet
         self._words = words
-        self._looks = looks
+        self._formats = formats
         self._row = 0
 
     @property
@@ -92,44 +92,47 @@ class _Page:
 
     def header(self, *names: str) -> None:
         """Write the header of a table."""
-        self.line(*((name, self._looks.section) for name in names))
+        self.line(*((name, self._formats.section) for name in names))
 
     def counts(self, summary: RunSummary, *, warned: bool) -> None:
         """The number of rows in each state, with its meaning."""
-        words, looks = self._words, self._looks
+        words, formats = self._words, self._formats
         self.header(words("rows"), words("state"), words("meaning"))
         for state in State:
             if summary.counts[state]:
-                name = looks.state[state] if state in FAILED else looks.plain
+                name = formats.state[state] if state in FAILED else formats.plain
                 self.line(
-                    (summary.counts[state], looks.number),
+                    (summary.counts[state], formats.number),
                     (words.state(state), name),
-                    (words.means(state, sandbox=summary.sandbox), looks.plain),
+                    (words.means(state, sandbox=summary.sandbox), formats.plain),
                 )
         total = words.total(read_to_end=summary.read_to_end)
-        self.line((summary.rows, looks.total), (total, looks.bold_top))
+        self.line((summary.rows, formats.total), (total, formats.bold_top))
         if warned:
-            legend = (words("colour.suspect"), looks.legend), (words("colour.means"), looks.plain)
+            legend = (
+                (words("colour.suspect"), formats.legend),
+                (words("colour.means"), formats.plain),
+            )
             self.line(("", None), *legend)
         if summary.left_out:
             self.line((words.counted("left_out", summary.left_out), None))
         self.blank()
 
-    def problems(self, story: ReportData, places: dict[str, list[tuple[str, int, int]]]) -> None:
+    def problems(self, data: ReportData, places: dict[str, list[tuple[str, int, int]]]) -> None:
         """The problems, the most frequent first, with links to the first rows of each."""
-        words, looks = self._words, self._looks
-        if not story.examples:
+        words, formats = self._words, self._formats
+        if not data.examples:
             self.line((words("no_problems"), None))
             return
         titles = ("rows", "code", "problem", "remedy", "first_rows")
         self.header(*(words(title) for title in titles))
-        for code, rows in story.summary.problems.items():
-            problem = story.examples[code][0].problem
+        for code, rows in data.summary.problems.items():
+            problem = data.examples[code][0].problem
             self._links(places.get(code, ()))
             texts = (code, self._explanation(problem), remedy(code, words.lang))
             tallest = max(map(_lines, texts, _WIDTHS[1:]))
             self._sheet.set_row(self._row, _LINE * tallest + 1)
-            self.line((rows, looks.number), *((text, looks.wrapped) for text in texts))
+            self.line((rows, formats.number), *((text, formats.wrapped) for text in texts))
         self.blank()
 
     def _explanation(self, problem: Problem) -> str:
@@ -146,7 +149,7 @@ class _Page:
             quoted = name.replace("'", "''")
             cell = xl_rowcol_to_cell(row, column)
             self._sheet.write_url(
-                self._row, i, f"internal:'{quoted}'!{cell}", self._looks.link, cell
+                self._row, i, f"internal:'{quoted}'!{cell}", self._formats.link, cell
             )
 
     def _wide(self, command: str) -> None:
@@ -157,14 +160,14 @@ class _Page:
         lines = -(-len(command) // (sum(_WIDTHS) - 10))
         self._sheet.set_row(self._row, _LINE * lines + 1)
         last = len(_WIDTHS) - 1
-        self._sheet.merge_range(self._row, 0, self._row, last, "", self._looks.command)
-        self._sheet.write_string(self._row, 0, command, self._looks.command)
+        self._sheet.merge_range(self._row, 0, self._row, last, "", self._formats.command)
+        self._sheet.write_string(self._row, 0, command, self._formats.command)
         self._row += 1
 
     def way_back(self, summary: RunSummary, names: list[str]) -> None:
         """How to correct the rows and send them."""
-        words, looks = self._words, self._looks
-        self.line((words("how"), looks.bold))  # an underline would cut through its letters
+        words, formats = self._words, self._formats
+        self.line((words("how"), formats.bold))  # an underline would cut through its letters
         for text in ("how.correct", "how.keep", "how.save", "how.uncertain"):
             if text != "how.uncertain" or summary.counts[State.UNCERTAIN]:
                 self.line((words(text, sheet="”, “".join(names)), None))

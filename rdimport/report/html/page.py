@@ -29,12 +29,12 @@ _ENOUGH: Final = 10
 """Minimum rows, and seconds of sending, for a rate that is not dominated by the start."""
 
 
-def write(story: ReportData, path: Path, lang: str = "en", *, full: bool = False) -> None:
+def write(data: ReportData, path: Path, lang: str = "en", *, full: bool = False) -> None:
     """Write the page. Without `full`, personal data in it is shortened.
 
     Raises ReportError if it cannot be written.
     """
-    page = _Page(story, Words(lang), (lambda problem: problem) if full else discreet)
+    page = _Page(data, Words(lang), (lambda problem: problem) if full else discreet)
     with private(path) as half, half.open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(f"{line}\n" for line in page.lines())
         if not full:
@@ -45,11 +45,9 @@ def write(story: ReportData, path: Path, lang: str = "en", *, full: bool = False
 class _Page:
     """One page. Every text goes through `escape`; nothing is loaded from elsewhere."""
 
-    def __init__(
-        self, story: ReportData, words: Words, shown: Callable[[Problem], Problem]
-    ) -> None:
-        self._story = story
-        self._summary = story.summary
+    def __init__(self, data: ReportData, words: Words, shown: Callable[[Problem], Problem]) -> None:
+        self._data = data
+        self._summary = data.summary
         self._shown = shown
         self.words = words
 
@@ -73,7 +71,7 @@ class _Page:
         for name, value in self._facts():
             yield f"<dt>{escape(words(name))}</dt><dd>{escape(value)}</dd>"
         yield "</dl>"
-        stop = self._story.stopped(words.lang)
+        stop = self._data.stopped(words.lang)
         if stop is not None:
             sentence = escape(words("stopped", reason=stop.sentence))
             yield f'<div class="stop"><p>{sentence}</p><p class="remedy">'
@@ -123,19 +121,19 @@ class _Page:
     def _problems(self) -> Iterator[str]:
         words, counts = self.words, self._summary.problems
         yield f"<h2>{escape(words('problems' if counts else 'no_problems'))}</h2>"
-        if self._story.unread:
-            unread = words.counted("unread", self._story.unread)
+        if self._data.unread:
+            unread = words.counted("unread", self._data.unread)
             yield f'<p class="warn">{escape(unread)}</p>'
         if wrong := words.wrong_column(self._summary.wrong_column, self._summary.rows):
             yield f'<p class="warn">{escape(wrong)}</p>'
         most = max(counts.values(), default=1)
         for code, rows in list(counts.items())[:_KINDS]:
-            head = f"{words.number(rows)} × {_title(self._story.examples[code], words)}"
+            head = f"{words.number(rows)} × {_title(self._data.examples[code], words)}"
             doubt = " uncertain" if code.startswith("uncertain.") else ""
             yield f'<section class="problem{doubt}"><h3>{escape(head)} <code>{escape(code)}</code>'
             yield "</h3>"
             yield f'<div class="share"><span style="width: {rows / most:.1%}"></span></div>\n<ul>'
-            for example in self._story.examples[code]:
+            for example in self._data.examples[code]:
                 problem = self._shown(example.problem)
                 place = escape(words.place(example.row, name_of(example, self._summary.files)))
                 yield f"<li>{place}: {escape(explain(problem, words.lang))}</li>"
@@ -156,27 +154,27 @@ class _Page:
         yield f'</ul>\n<p class="soft">{_marked(words("sent_suspect.how"))}</p>'
 
     def _pace(self) -> Iterator[str]:
-        words, story = self.words, self._story
+        words, data = self.words, self._data
         yield f"<h2>{escape(words('pace'))}</h2>"
-        if not story.minutes:
+        if not data.minutes:
             yield f'<p class="soft">{escape(words("pace.none"))}</p>'
             return
-        if len(story.minutes) > 1:  # a single minute needs no chart
-            yield chart.pace(story.minutes, story.per_minute, words)
+        if len(data.minutes) > 1:  # a single minute needs no chart
+            yield chart.pace(data.minutes, data.per_minute, words)
         yield f'<p class="soft">{escape(", ".join(pace_facts(self._summary, words)))}</p>'
 
     def _mapping(self) -> Iterator[str]:
-        words, story = self.words, self._story
+        words, data = self.words, self._data
         yield f"<h2>{escape(words('fields'))}</h2>"
-        sendable = max(story.filled.values(), default=0)
-        empty = [field for field, rows in story.filled.items() if not rows and sendable]
+        sendable = max(data.filled.values(), default=0)
+        empty = [field for field, rows in data.filled.items() if not rows and sendable]
         if empty:
             yield f'<p class="warn">{escape(words("empty_fields", fields=", ".join(empty)))}</p>'
         titles = "".join(f"<th>{escape(words(name))}</th>" for name in ("field", "source"))
         filled = escape(words("filled"))
         yield f'<table class="mapping"><tr>{titles}<th class="number">{filled}</th></tr>'
-        for field in story.mapping.fields:
-            rows = story.filled.get(field.field, 0)
+        for field in data.mapping.fields:
+            rows = data.filled.get(field.field, 0)
             yield (
                 f"<tr><td><code>{escape(field.field)}</code></td>"
                 f'<td>{escape(_source(field, words))}</td><td class="number">'

@@ -56,8 +56,8 @@ def refuse_pooler(url: str) -> None:
 
 @contextmanager
 def outages_pass() -> Iterator[None]:
-    """Raises what passes by itself, as a database that is away, with the exit code 75: whoever
-    starts the command again need not ask a person.
+    """Turn failures that pass by themselves, such as an unreachable database, into exit code 75: a
+    service may restart the command without asking anyone.
     """
     try:
         yield

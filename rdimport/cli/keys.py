@@ -80,7 +80,9 @@ def find(file: Path | None, environment: Mapping[str, str], account: str) -> str
 
 
 def at_hand(file: Path | None, environment: Mapping[str, str]) -> str | None:
-    """The key, where that asks nobody: a check needs none, so one that cannot be read is none."""
+    """The key from the file or the environment, never from the keyring, which may ask a person.
+    None if it cannot be read: a check needs no key.
+    """
     try:
         key = _read(file) if file is not None else _of(environment)
     except UsageError:

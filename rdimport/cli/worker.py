@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from rdimport.fleet import After, JobEnd, Place, Plan
 
 _LEASES_LAST: Final = 60.0
-"""Seconds for which a job waits for an account: whoever was killed has it half a minute longer."""
+"""Seconds for which a job waits for its account: the lease of a killed worker lasts half a minute.
+"""
 
 
 def execute(args: WorkerArguments) -> int:

@@ -50,7 +50,7 @@ class After(NamedTuple):
 
 
 def following(end: JobEnd, now: datetime, *, taken_away: bool = False) -> After:
-    """What follows an end. `taken_away`: the worker drains, or somebody paused the account."""
+    """What follows an end. `taken_away`: the worker drains, or the account was paused."""
     if isinstance(end.error, LedgerLostError | LedgerDamagedError):
         return After(Next.REST)
     if end.code is ExitCode.BUSY or isinstance(end.error, LedgerError):

@@ -58,7 +58,7 @@ class Queue:
         )
         self.app = App(connector=connector)
         self.number: int | None = None
-        """By which the queue knows whoever takes jobs here, once it has taken one."""
+        """The queue's number for this worker, once it has taken a job."""
 
         async def one_job(context: JobContext, account: str, job: str) -> None:
             self.number = context.job.worker_id
@@ -110,7 +110,7 @@ class Queue:
         return True
 
     async def put_due(self, due: Sequence[Due]) -> None:
-        """Put jobs in that were due, unless somebody did so for the same moment."""
+        """Put jobs in that were due, unless that was done for the same moment."""
         await self._move(
             sql.PUT_DUE,
             jobs=[one.job for one in due],

@@ -8,7 +8,7 @@ from typing import Final
 from croniter import CroniterError, croniter
 
 LATE: Final = timedelta(hours=1)
-"""A moment that nobody saw, as no worker was there, counts as long as this."""
+"""For this long, a job that was due while no worker was running still runs."""
 
 
 def is_time(every: str) -> bool:

@@ -7,8 +7,8 @@ from math import ceil, floor
 from typing import Final, NamedTuple
 
 _AT_ONCE: Final = 2
-"""Runs that send and go to another worker: to end and to begin again costs more than to go on, and
-accounts that nobody sends for come first.
+"""Number of sending runs that move to another worker at a time: ending and beginning again costs
+more than going on, and accounts without a worker come first.
 """
 
 
@@ -21,16 +21,14 @@ class Load(NamedTuple):
 
 
 def free_slots(workers: Sequence[Load]) -> list[str]:
-    """Who gets jobs that have no worker, one after the other: for each slot that is free the name
-    of its worker, first of those who have least for what they can.
-    """
+    """The workers that get the waiting jobs, one name for each free slot, the least busy first."""
     free = [(jobs / one.slots, one.name) for one in workers for jobs in range(one.jobs, one.slots)]
     return [name for _busy, name in sorted(free)]
 
 
 def to_give(mine: Load, others: Sequence[Load]) -> list[str]:
-    """To whom this worker gives a job each: only what it has beyond its share, and only to those
-    who have less than theirs. All workers that reckon with the same loads agree.
+    """The workers to which this one gives a job each: only what exceeds its share, and only to
+    those below theirs. All workers that see the same loads agree.
     """
     slots = mine.slots + sum(other.slots for other in others)
     jobs = mine.jobs + sum(other.jobs for other in others)
@@ -45,5 +43,7 @@ def to_give(mine: Load, others: Sequence[Load]) -> list[str]:
 
 
 def to_move(waiting: Sequence[str], sending: Sequence[str], to: Sequence[str]) -> dict[str, str]:
-    """Which jobs go to whom: those that wait to begin, and of those that send a few at a time."""
+    """The new worker of each job that moves: jobs that have not begun, and a few of those that
+    send.
+    """
     return dict(zip([*waiting, *sending[:_AT_ONCE]], to, strict=False))

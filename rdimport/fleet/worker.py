@@ -277,6 +277,6 @@ class Worker:
 
 
 def _unless_taken_over(loop: asyncio.AbstractEventLoop, what: dict[str, Any]) -> None:
-    """A job that another worker has taken over cannot be ended here: that is no news."""
+    """Ignore that a job taken over by another worker cannot be ended here."""
     if not isinstance(what.get("exception"), ConnectorException):
         loop.default_exception_handler(what)

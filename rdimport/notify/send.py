@@ -19,9 +19,7 @@ _TAKES: Final = 20.0
 
 
 LONGEST: Final = 60.0
-"""Seconds after which nobody waits for a notification any more, whatever its server does: one that
-answers byte by byte meets no timeout.
-"""
+"""Maximum seconds for a notification: a server that answers byte by byte meets no timeout."""
 
 
 def send(name: str, address: str, message: Message, patience: float = LONGEST) -> str:

@@ -279,7 +279,7 @@ def matching(pattern: str) -> list[str]:
 
 
 def is_of_office(name: str) -> bool:
-    """Whether it is called as the file that says who has a workbook open."""
+    """Whether its name is that of Office's lock file, which says who has a workbook open."""
     return name.startswith("~$")
 
 

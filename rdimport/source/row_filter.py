@@ -31,7 +31,7 @@ _SECTION: Final = (
 )
 """A heading above a group of rows."""
 _BLANK: Final = r"[\s\u200b-\u200f\u2060\ufeff]"
-"""Also what nobody sees: the mark at the beginning of each of two files that were put together."""
+"""Invisible characters, including the mark at the start of a file that was appended to another."""
 _ERRORS: Final = (
     "#N/D #N/A #N/DISP #REF! #VALOR! #VALUE! #DIV/0! #NOME? #NAME? #NULO! #NULL! #NÚM! #NUM! "
     "#DERRAMAR! #SPILL! #CALC! #CAMPO! #FIELD! #BLOQUEADO! #BLOCKED! #GETTING_DATA".split()

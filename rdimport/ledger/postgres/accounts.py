@@ -16,11 +16,11 @@ ALONE: LiteralString = "LOCK TABLE rdimport.account_key IN SHARE ROW EXCLUSIVE M
 """Keys are given to accounts by one transaction at a time."""
 
 BESIDE: Final = "LOCK TABLE rdimport.account_key IN ROW EXCLUSIVE MODE"
-"""Hundreds of runs begin at the same time, while nobody gives keys `ALONE`."""
+"""Hundreds of runs may begin at the same time, while no transaction is `ALONE`."""
 
 
 class NotBesideError(Exception):
-    """Who has the key of a run can only be decided `ALONE`."""
+    """The owner of a run's key can only be decided `ALONE`."""
 
 
 _DESTINATION: Final = """
@@ -64,9 +64,9 @@ SELECT EXISTS (SELECT 1 FROM rdimport.minute WHERE run = %(run)s AND accepted > 
 def claim_beside(
     db: Connection, destination: int, run: int, at: datetime, key_claim: KeyClaim
 ) -> None:
-    """`rules.claim` for an account that has the key for good, or has none and takes one that nobody
-    has: two that take one at the same time meet in the table's index. Raises NotBesideError
-    otherwise, and UsageError.
+    """`rules.claim` for an account that owns the key, or that has no key and takes a free one: two
+    runs that take the same one meet in the table's index. Raises NotBesideError in other cases, and
+    UsageError.
     """
     books = AccountBooks(asking(db))
     endpoint, account = books.whose(destination)

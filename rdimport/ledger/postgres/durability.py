@@ -13,7 +13,7 @@ current_setting('fsync'), current_setting('full_page_writes'),
     current_setting('synchronous_standby_names'), array(SELECT sync_state FROM pg_stat_replication
     WHERE coalesce(state, '') <> 'backup' AND application_name IS DISTINCT FROM 'pg_basebackup')
 """
-"""The fields of `Settings`. A base backup under way is no standby."""
+"""The fields of `Settings`. A base backup in progress does not count as a standby."""
 
 
 class Settings(NamedTuple):

@@ -1,5 +1,5 @@
-"""Connections that nobody needs for the moment, kept for whoever needs one next: a worker begins
-hundreds of runs, and to connect costs more than to ask.
+"""Connections kept open between uses: a worker begins hundreds of runs, and connecting costs more
+than asking.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ def boottime() -> float:
 
 
 class Lease(NamedTuple):
-    """A lease that was taken. As long as its epoch is stored, nobody else has had it since."""
+    """A lease that was taken. As long as its epoch is stored, no other process has had it since."""
 
     quota: bytes
     epoch: int

@@ -85,9 +85,7 @@ class PeopleBooks(StoredPeople[Database]):
         return found
 
     def shrink(self) -> None:
-        """Give the room of what was forgotten back, and overwrite it. Whoever wants to write waits
-        meanwhile.
-        """
+        """Return the space of deleted data, and overwrite it. Writers wait meanwhile."""
         for table in _TABLES:
             self._ledger.query(f"VACUUM (FULL) rdimport.{table}")
 

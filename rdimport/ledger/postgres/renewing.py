@@ -184,8 +184,8 @@ class Renewer:
                 held.lost()
 
     def _renewed(self, ours: Sequence[Held]) -> tuple[set[Lease], set[Lease]]:
-        """Renew leases. Returns those that were renewed, and those that nobody has taken since: of
-        one quota, this process may hold the next one already.
+        """Renew leases. Returns those that were renewed, and those not taken by another process
+        since: this process may already hold a newer lease of the same quota.
         """
         if not ours:
             return set(), set()

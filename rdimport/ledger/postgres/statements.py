@@ -19,9 +19,9 @@ SELECT FROM (SELECT * FROM unnest(%(identities)s::bytea[]) g(identity) ORDER BY 
 CROSS JOIN LATERAL (SELECT FROM rdimport.conversion c WHERE c.identity = g.identity
     AND c.destination = %(destination)s OFFSET 0 FOR UPDATE) c
 """
-"""Locks, so that nobody waits for somebody who waits for him: first the account, by whoever changes
-what other runs have recorded, or records what may be changed; then all conversions that are
-changed, in order; only then what was recorded of runs.
+"""Every transaction takes its locks in this order, so that no two wait for each other: first the
+account, if it changes what other runs have recorded, or records what they may change; then all
+conversions that it changes, in order; then the records of runs.
 """
 
 INTERRUPTED: Final = '[["uncertain.interrupted", "", "", "", ""]]'

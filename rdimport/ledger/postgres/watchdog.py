@@ -54,9 +54,8 @@ def _look() -> None:
 
 
 def cut_short(db: psycopg.Connection[Any]) -> None:
-    """Shut down the socket of a connection, so that whoever waits for it gets an error.
-
-    The caller of the connection must still close it. Does nothing if it is closed already.
+    """Shut down the socket of a connection, so that its user gets an error. The caller must still
+    close it. Does nothing if it is closed already.
     """
     with suppress(OSError, psycopg.Error):  # it is closed already
         number = os.dup(db.fileno())

@@ -190,7 +190,7 @@ UNION ALL SELECT 1 FROM sending WHERE destination = :destination LIMIT 1
             raise damaged(self.path, str(found[0][0]))
 
     def lost_lately(self, destination: str) -> Lost | None:
-        """Nobody: a lock is held for as long as its process lives, also while it sleeps."""
+        """None: a lock is held for as long as its process lives, also while it sleeps."""
         return None
 
     def known(self, destination: int, identities: pl.Series) -> pl.DataFrame:

@@ -265,7 +265,7 @@ def _keys(view: View, own: list[Key], news: News) -> Markup:
 
 
 def _profiles(view: View) -> Markup:
-    """Who looks at the page: RD has three kinds of people, and shows its keys to two of them."""
+    """The profile that views the page: RD has three, and shows keys to two of them."""
     buttons = [
         tag(
             "button",

@@ -219,7 +219,7 @@ def _html(view: View, title: str, content: Markup, status: int = 200) -> Respons
 
 
 def _forbidden(view: View) -> Response:
-    """403 for who is not shown the keys."""
+    """403 for a profile that may not see the keys."""
     content = join(
         tag("h1", view.say("API keys")),
         tag("p", view.say(words.NO_KEYS)),

@@ -30,7 +30,7 @@ class View:
 
     @property
     def profile(self) -> Profile:
-        """Who looks at the page."""
+        """The profile that views the page."""
         return self.endpoint.profile
 
     def say(self, sentence: str, **values: object) -> str:

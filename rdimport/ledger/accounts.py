@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import ClassVar, Final, LiteralString, NamedTuple
 
 from rdimport.core.errors import UsageError
 from rdimport.core.messages import _
@@ -18,6 +18,20 @@ from rdimport.core.names import fold, is_slip
 from rdimport.core.shell import joined
 from rdimport.destination import address
 from rdimport.ledger.hashes import Keyed
+from rdimport.ledger.sql import Ask
+
+_OWNER: Final = """
+SELECT k.destination, d.account, k.run FROM rdimport.account_key k
+JOIN rdimport.destination d ON d.id = k.destination
+WHERE k.endpoint = %(endpoint)s AND k.hash = %(key)s
+"""
+_BIND: Final = """
+INSERT INTO rdimport.account_key VALUES (%(endpoint)s, %(key)s, %(destination)s, %(run)s, %(at)s)
+ON CONFLICT (endpoint, hash) DO UPDATE SET run = excluded.run
+"""
+_CALL: Final = """
+UPDATE rdimport.destination SET account = %(account)s, identity = %(identity)s WHERE id = %(number)s
+"""
 
 
 class Account(NamedTuple):
@@ -48,44 +62,89 @@ class Owner(NamedTuple):
     run: int | None
 
 
-class AccountBooks(Protocol):
-    """The stored accounts, accessed within one transaction."""
+class AccountBooks:
+    """The stored accounts; `ask` asks within the caller's transaction. Each kind of ledger adds
+    queries of its own.
+    """
+
+    sent: ClassVar[LiteralString]
+    """Whether a row of the destination has arrived or may have."""
+    of_run: ClassVar[LiteralString]
+    """Whether a row of the run was accepted or may have arrived."""
+    emptied: ClassVar[LiteralString]
+    """Deletes the conversions of a destination."""
+
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
 
     def whose(self, destination: int) -> tuple[str, str]:
-        """Endpoint (empty: no keys) and account of a destination."""
+        """Endpoint and account of a destination."""
+        sql = "SELECT endpoint, account FROM rdimport.destination WHERE id = %(it)s"
+        ((endpoint, account),) = self._ask(sql, {"it": destination})
+        return endpoint, account
 
     def everybody(self) -> list[tuple[int, str, str]]:
         """Number, endpoint and account of all destinations with an endpoint."""
+        sql = "SELECT id, endpoint, account FROM rdimport.destination"
+        found = self._ask(sql + " WHERE endpoint <> '' ORDER BY id", {})
+        return [(number, endpoint, account) for number, endpoint, account in found]
 
     def owner(self, endpoint: str, key: bytes) -> Owner | None:
         """The owner of a key."""
+        found = self._ask(_OWNER, {"endpoint": endpoint, "key": key})
+        return Owner(*found[0]) if found else None
 
     def has_keys(self, destination: int) -> bool:
         """Whether an account has keys."""
+        sql = "SELECT 1 FROM rdimport.account_key WHERE destination = %(it)s LIMIT 1"
+        return bool(self._ask(sql, {"it": destination}))
 
     def has_sent(self, destination: int) -> bool:
         """Whether a row of the destination has arrived or may have."""
+        return bool(self._ask(self.sent, {"destination": destination})[0][0])
 
     def arrived(self, destination: int, run: int) -> bool:
         """Whether a row of a run was accepted or may have arrived."""
+        return bool(self._ask(self.of_run, {"destination": destination, "run": run})[0][0])
+
+    def claims(self, destination: int) -> list[int]:
+        """The runs of a destination that claim a key."""
+        sql = "SELECT run FROM rdimport.account_key WHERE destination = %(it)s"
+        return [run for (run,) in self._ask(sql + " AND run IS NOT NULL", {"it": destination})]
 
     def claimed_by(self, run: int) -> int | None:
         """The destination of the key claimed by a run; None without a claim."""
+        sql = "SELECT destination FROM rdimport.account_key WHERE run = %(run)s"
+        found = self._ask(sql, {"run": run})
+        return found[0][0] if found else None
 
     def bind(self, endpoint: str, key: bytes, destination: int, run: int | None, at: str) -> None:
-        """Bind a key that has no owner, or this one, to an account; with `run`, as its claim."""
+        """Bind a key to an account; with `run`, as its claim."""
+        values = {"endpoint": endpoint, "key": key, "destination": destination, "run": run}
+        self._ask(_BIND, {**values, "at": at})
 
     def let_go(self, run: int) -> None:
         """Release the key claimed by a run."""
+        self._ask("DELETE FROM rdimport.account_key WHERE run = %(run)s", {"run": run})
 
     def bind_for_good(self, run: int) -> None:
         """Turn the claim of a run into a binding."""
+        self._ask("UPDATE rdimport.account_key SET run = NULL WHERE run = %(run)s", {"run": run})
 
     def take(self, other: int, number: int) -> None:
         """Replace a destination without conversions by another one."""
+        move = "UPDATE rdimport.run SET destination = %(it)s"
+        self._ask(self.emptied, {"destination": other})
+        self._ask(move + " WHERE destination = %(other)s", {"it": number, "other": other})
+        self._ask("DELETE FROM rdimport.destination WHERE id = %(other)s", {"other": other})
 
     def call(self, number: int, identity: str, account: str) -> None:
-        """Rename a destination, also in the records of its runs (`renamed`)."""
+        """Rename a destination, also in the records of its runs."""
+        self._ask(_CALL, {"number": number, "identity": identity, "account": account})
+        runs = "SELECT id, facts FROM rdimport.run WHERE destination = %(it)s"
+        change = "UPDATE rdimport.run SET facts = %(facts)s WHERE id = %(run)s"
+        for run, facts in self._ask(runs, {"it": number}):
+            self._ask(change, {"facts": renamed(facts, account), "run": run})
 
 
 def claim(

@@ -9,14 +9,23 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple, Protocol
+from typing import Final, LiteralString, NamedTuple
 
 from rdimport.core.errors import UsageError
 from rdimport.core.messages import _, ngettext
 from rdimport.ledger.hashes import digests_of, folded_earlier
+from rdimport.ledger.sql import Ask
 
 _USUAL: Final = ("email",)
 _NOT_KNOWN: Final = ""
+
+_NAMED: Final = """
+SELECT n.run, n.exact, n.fields, n.text, n.new, n.known,
+    coalesce((r.facts::json ->> 'new_identity')::boolean, false)::int
+FROM rdimport.named n JOIN rdimport.run r ON r.id = n.run
+WHERE n.folded = %(folded)s AND r.destination = %(destination)s
+    AND n.run < coalesce(%(before)s, n.run + 1) ORDER BY n.run
+"""
 
 
 class Names(NamedTuple):
@@ -93,23 +102,32 @@ class Line(NamedTuple):
     agreed: int
 
 
-class NamingBooks(Protocol):
-    """The stored identities of conversions."""
+class NamingBooks:
+    """The stored identities of conversions. `key` is that of the hashes; the query `conversions` is
+    the ledger's own.
+    """
 
-    @property
-    def key(self) -> bytes:
-        """The key of the hashes."""
+    def __init__(self, ask: Ask, key: bytes, conversions: LiteralString) -> None:
+        self._ask = ask
+        self._conversions = conversions
+        self.key = key
 
     def lines(self, destination: int, folded: bytes, before: int | None) -> list[Line]:
         """How runs `before` that one identified the conversions with similar identifiers, in
         order.
         """
+        values = {"destination": destination, "folded": folded, "before": before}
+        return [Line(*line) for line in self._ask(_NAMED, values)]
 
     def conversions(self, destination: int) -> dict[int, int]:
         """The number of conversions of each run that have arrived or may have."""
+        return dict(self._ask(self._conversions, {"destination": destination}))
 
     def read_one_of(self, runs: Sequence[int], fingerprints: Sequence[str]) -> bool:
         """Whether one of these runs read one of these files."""
+        sql = "SELECT fingerprint FROM rdimport.input WHERE run = %(run)s"
+        read = (one for run in runs for (one,) in self._ask(sql, {"run": run}))
+        return any(one in fingerprints for one in read)
 
 
 def noted(key: bytes, run: int, names: Names) -> list[tuple[bytes, int, bytes, str, str, int, int]]:

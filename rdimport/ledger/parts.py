@@ -1,109 +1,207 @@
-"""Parts of the ledger port besides runs: accounts, evidence, people."""
+"""Parts of a ledger besides its runs: accounts, evidence, corrections, personal data. Each kind of
+ledger adds what it does in its own way.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Any, ClassVar, Final, LiteralString
 
 from rdimport.core.people import People
 from rdimport.core.row import Problem
-from rdimport.ledger.accounts import Account, KeyClaim
+from rdimport.ledger import accounts as rules
+from rdimport.ledger.accounts import Account, AccountBooks, KeyClaim, spelt
 from rdimport.ledger.corrections import Corrected, Correction, FailedRow
-from rdimport.ledger.evidence import Accepted, Complete, Doubt
-from rdimport.ledger.records import Erased
+from rdimport.ledger.evidence import Accepted, Complete, Doubt, started_ms
+from rdimport.ledger.hashes import digests_of
+from rdimport.ledger.records import Erased, problems_of
+from rdimport.ledger.sql import Asked
+
+_IDENTITY_FIELDS: Final = """
+SELECT DISTINCT n.fields FROM rdimport.named n JOIN rdimport.run r ON r.id = n.run
+WHERE n.exact = %(exact)s AND r.destination = %(destination)s
+"""
+_NOTE_COMPLETE: Final = """
+INSERT INTO rdimport.complete
+VALUES (%(destination)s, %(since)s, %(until)s, %(identifier)s, %(source)s)
+ON CONFLICT (destination, since, until, identifier) DO UPDATE SET source = excluded.source
+"""
+_COMPLETE: Final = """
+SELECT identifier, since, until FROM rdimport.complete WHERE destination = %(destination)s
+"""
 
 
-class Accounts(Protocol):
+class Accounts(ABC):
     """The accounts and their keys."""
+
+    books: ClassVar[type[AccountBooks]]
+    listed: ClassVar[LiteralString]
+    """The fields of each `Account`, by endpoint and account."""
+    alone: ClassVar[LiteralString] = ""
+    """Lets one transaction at a time give keys to accounts; empty where all are alone."""
+
+    def __init__(self, ledger: Asked) -> None:
+        self._ledger = ledger
 
     def all(self) -> list[Account]:
         """All accounts with conversions or a key, without sandboxes."""
+        return [Account(*values) for values in self._ledger.ask(self.listed, {})]
 
     def see_claim(self, identity: str, base_url: str, account: str, key_claim: KeyClaim) -> None:
         """Raise UsageError as a run of this account would that begins now with this key."""
+        endpoint = spelt(identity, base_url, account)
+        if endpoint:
+            number = self._ledger.destination(identity) or 0  # it has none yet
+            rules.see_claim(self.books(self._ledger.ask), number, endpoint, account, key_claim)
 
     def add_key(self, endpoint: str, account: str, key: bytes, at: datetime) -> str:
         """Bind another key, given by `hash_of`; returns the account's name.
 
         Raises UsageError for an unknown account, or a key of another one.
         """
+        with self._changing() as books:
+            return rules.add_key(
+                books, self._ledger.place, endpoint=endpoint, account=account, key=key, at=at
+            )
 
     def rename(self, old: str, new: str) -> int:
         """Rename an account at all endpoints; returns the number of endpoints.
 
         The caller must hold both names. Raises UsageError.
         """
+        with self._changing() as books:
+            return rules.rename(books, self._ledger.place, old, new)
+
+    @contextmanager
+    def _changing(self) -> Iterator[AccountBooks]:
+        with self._ledger.writing() as ask:
+            if self.alone:
+                ask(self.alone, {})
+            yield self.books(ask)
 
 
-class EvidenceBooks(Protocol):
+class EvidenceBooks(ABC):
     """Uncertain conversions, and evidence about them."""
 
+    def __init__(self, ledger: Asked) -> None:
+        self._ledger = ledger
+
+    @abstractmethod
     def destination_at_rest(self, identity: str) -> int | None:
         """The number of a destination, after rows of killed runs became uncertain; None if nothing
         was ever sent there. The caller must hold its account.
         """
 
-    def identity_fields(self, destination: int, identifier: str) -> set[tuple[str, ...]]:
-        """The identity fields used by runs for conversions with that identifier."""
-
-    def doubts(self, destination: int, identities: Collection[bytes]) -> list[Doubt]:
-        """Those of the given conversions that are uncertain."""
-
+    @abstractmethod
     def accept(self, destination: int, proved: Sequence[tuple[Doubt, Problem]]) -> Accepted:
         """Record that uncertain conversions arrived, each with its proof, also for the rows of
         later runs that did not send them again; atomic and durable. A run without any other
         failure has worked (exit code 0) from then on.
         """
 
-    def note_complete(self, destination: int, period: Complete, source: str) -> None:
-        """Record that a list is complete."""
-
-    def complete(self, destination: int) -> dict[bytes, list[tuple[int, int]]]:
-        """For each identifier's hash, the periods in which everything that arrived is known."""
-
-    def filled_in(self, run: int) -> dict[str, int]:
-        """Number of rows of a run with each field."""
-
+    @abstractmethod
     def runs_of(self, destination: int, identities: Collection[bytes]) -> dict[bytes, int]:
         """The run that sent each of the given conversions, unless unknown or refused."""
 
+    @abstractmethod
+    def _doubts(self, destination: int, identities: Collection[bytes]) -> list[tuple[Any, ...]]:
+        """The fields of each `Doubt`, and the start of its run."""
 
-class CorrectionBooks(Protocol):
+    def identity_fields(self, destination: int, identifier: str) -> set[tuple[str, ...]]:
+        """The identity fields used by runs for conversions with that identifier."""
+        exact, _folded = digests_of(self._ledger.key, identifier)
+        found = self._ledger.ask(_IDENTITY_FIELDS, {"exact": exact, "destination": destination})
+        return {tuple(json.loads(fields)) if fields else ("email",) for (fields,) in found}
+
+    def doubts(self, destination: int, identities: Collection[bytes]) -> list[Doubt]:
+        """Those of the given conversions that are uncertain. Earlier releases stored no times of
+        requests; the start of their run is used instead.
+        """
+        return [
+            Doubt(identity, run, name, file, row, started_ms(start) if left_at is None else left_at)
+            for identity, run, name, file, row, left_at, start in self._doubts(
+                destination, identities
+            )
+        ]
+
+    def note_complete(self, destination: int, period: Complete, source: str) -> None:
+        """Record that a list is complete."""
+        values = {"destination": destination, "since": period.since, "until": period.until}
+        with self._ledger.writing() as ask:
+            for identifier in period.identifiers:
+                ask(_NOTE_COMPLETE, {**values, "identifier": identifier, "source": source})
+
+    def complete(self, destination: int) -> dict[bytes, list[tuple[int, int]]]:
+        """For each identifier's hash, the periods in which everything that arrived is known."""
+        found: dict[bytes, list[tuple[int, int]]] = {}
+        values = {"destination": destination}
+        for identifier, since, until in self._ledger.ask(_COMPLETE, values):
+            found.setdefault(identifier, []).append((since, until))
+        return found
+
+    def filled_in(self, run: int) -> dict[str, int]:
+        """Number of rows of a run with each field."""
+        sql = "SELECT field, rows FROM rdimport.filled WHERE run = %(run)s"
+        found = self._ledger.ask(sql + " AND rows > 0", {"run": run})
+        return {field: rows for field, rows in found if ":" not in field}
+
+
+class CorrectionBooks(ABC):
     """Failed rows, and those that a person corrected in a failure report."""
 
-    def failed(self, file: str, rows: Sequence[int], run: str | None) -> list[FailedRow]:
-        """Rows with these numbers that failed when a file was imported, in one `run` or ever.
-        `file` is as in a failure report.
-        """
+    corrected: ClassVar[LiteralString]
+    """The fields of each `Corrected` of a destination."""
 
+    def __init__(self, ledger: Asked) -> None:
+        self._ledger = ledger
+
+    @abstractmethod
     def note(self, destination: int, corrections: Sequence[Correction]) -> None:
         """Record corrections; the latest one of a row counts. They say nothing of whether they were
         accepted: the conversion does.
         """
 
+    @abstractmethod
+    def _failed(self, file: str, rows: Sequence[int], run: str | None) -> list[tuple[Any, ...]]:
+        """Number, headings, cells and problems of each row."""
+
+    def failed(self, file: str, rows: Sequence[int], run: str | None) -> list[FailedRow]:
+        """Rows with these numbers that failed when a file was imported, in one `run` or ever.
+        `file` is as in a failure report.
+        """
+        return [
+            FailedRow(
+                row,
+                dict(zip(json.loads(columns), json.loads(cells), strict=False)),
+                problems_of(problems),
+            )
+            for row, columns, cells, problems in self._failed(file, rows, run)
+        ]
+
     def accepted(self, destination: int) -> list[Corrected]:
         """The failed rows whose corrections were accepted, each with the run that sent it."""
+        found = self._ledger.ask(self.corrected, {"destination": destination})
+        return [Corrected(*values) for values in found]
 
 
-class PeopleBooks(Protocol):
+class PeopleBooks(ABC):
     """Personal data in the ledger, and its removal. The keyed hashes are kept."""
 
-    def remembered(self) -> frozenset[str]:
-        """Names of the runs with personal data."""
+    def __init__(self, ledger: Asked) -> None:
+        self._ledger = ledger
 
-    def forgotten(self) -> list[str]:
-        """Names of the runs whose personal data was removed."""
-
-    def report_dirs(self) -> list[Path]:
-        """The report folders of all runs."""
-
+    @abstractmethod
     def forget(self, before: datetime, now: datetime, at_work: Sequence[str] = ()) -> int:
         """Remove cells and values of runs before that time, except active ones; returns the number
         of runs.
         """
 
+    @abstractmethod
     def erase(self, people: People, *, also_hash: bool) -> Erased:
         """Remove people from the ledger and the files next to it; with `also`, their keyed hashes
         too.
@@ -111,8 +209,29 @@ class PeopleBooks(Protocol):
         No run may be active or begin during this call.
         """
 
+    @abstractmethod
     def shrink(self) -> None:
         """Free the space of removed data. No run may be active."""
 
+    @abstractmethod
     def empty_log(self) -> bool:
         """Remove deleted data from the disk; False if another process prevents it."""
+
+    def remembered(self) -> frozenset[str]:
+        """Names of the runs with personal data."""
+        found = self._ledger.ask("SELECT name FROM rdimport.run WHERE forgotten_at IS NULL", {})
+        return frozenset(name for (name,) in found)
+
+    def forgotten(self) -> list[str]:
+        """Names of the runs whose personal data was removed."""
+        sql = "SELECT name FROM rdimport.run WHERE forgotten_at IS NOT NULL"
+        return [
+            self._ledger.see_name(name) for (name,) in self._ledger.ask(sql + " ORDER BY id", {})
+        ]
+
+    def report_dirs(self) -> list[Path]:
+        """The report folders of all runs."""
+        found = self._ledger.ask("SELECT facts FROM rdimport.run ORDER BY id", {})
+        # not by SQLite, to whom a name that is not in UTF-8 is damage
+        named = dict.fromkeys(json.loads(facts).get("report_dir") for (facts,) in found)
+        return [Path(folder) for folder in named if folder]

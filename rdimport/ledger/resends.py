@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Final
 
 from rdimport.core.errors import ExitCode
 from rdimport.ledger.records import RunRecord
 
+_WITH_REQUEST: Final = """
+SELECT id, exit_code, facts::json ->> 'given' FROM rdimport.run
+WHERE destination = %(destination)s AND id < %(before)s AND id > %(after)s
+    AND replace(facts::json ->> 'resend', ' ', '') = %(resend)s ORDER BY id DESC
+"""
 
-class ResendBooks(Protocol):
-    """The stored runs of one destination."""
+
+class ResendBooks:
+    """The stored runs of one destination, which `ask` adds to each question."""
+
+    def __init__(self, ask: Callable[..., list[tuple[Any, ...]]]) -> None:
+        self._ask = ask
 
     def with_request(
         self, after: int, before: int, resend: str
@@ -20,9 +29,13 @@ class ResendBooks(Protocol):
         """Number, exit code and `given` (JSON) of the runs between those two with that request
         (JSON without blanks), latest first.
         """
+        return self._ask(_WITH_REQUEST, after=after, before=before, resend=resend)
 
     def number_of(self, run: str) -> int:
         """The number of the run of that name; 0 if there is none."""
+        sql = "SELECT id FROM rdimport.run WHERE destination = %(destination)s AND name = %(name)s"
+        found = self._ask(sql, name=run)
+        return found[0][0] if found else 0
 
 
 def begun(books: ResendBooks, number: int, record: RunRecord) -> frozenset[int]:

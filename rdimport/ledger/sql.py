@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any, Final, LiteralString, Protocol
 
@@ -21,6 +22,30 @@ class Ask(Protocol):
         self, sql: LiteralString, values: Mapping[str, object], /
     ) -> list[tuple[Any, ...]]:
         """All rows; none for a statement that has no result."""
+
+
+class Asked(Protocol):
+    """A ledger that answers queries."""
+
+    @property
+    def place(self) -> str:
+        """Its location, for messages."""
+
+    @property
+    def key(self) -> bytes:
+        """The key of all hashes."""
+
+    def ask(self, sql: LiteralString, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
+        """All rows of a query with named parameters."""
+
+    def writing(self) -> AbstractContextManager[Ask]:
+        """A transaction, durable at its end; yields what is asked within it."""
+
+    def see_name(self, name: object) -> str:
+        """The name of a run. Raises LedgerDamagedError for one that rdimport does not give."""
+
+    def destination(self, identity: str) -> int | None:
+        """The number of a destination; None if nothing was ever sent there."""
 
 
 @cache

@@ -44,13 +44,6 @@ _ATTEMPT: Final = """
 INSERT INTO rdimport.attempt (at, account, job, exit_code, facts)
 VALUES (%(at)s, %(account)s, %(job)s, %(code)s, %(facts)s)
 """
-_NAMED: Final = """
-SELECT n.run, n.exact, n.fields, n.text, n.new, n.known,
-    coalesce((r.facts::json ->> 'new_identity')::boolean, false)::int
-FROM rdimport.named n JOIN rdimport.run r ON r.id = n.run
-WHERE n.folded = %(folded)s AND r.destination = %(destination)s
-    AND n.run < coalesce(%(before)s, n.run + 1) ORDER BY n.run
-"""
 
 
 class StoredLedger(ABC):
@@ -135,7 +128,8 @@ class StoredLedger(ABC):
         """The conversions of runs `before` this one that its new rows may be, but would not
         match.
         """
-        return naming.unrecognised(_NamingBooks(self), destination, names, before, fingerprints)
+        books = naming.NamingBooks(self.ask, self.key, self.conversions)
+        return naming.unrecognised(books, destination, names, before, fingerprints)
 
     def note_attempt(self, attempt: Attempt) -> None:
         """Record a run that ended before it began."""
@@ -162,26 +156,3 @@ class StoredLedger(ABC):
         yield from (Line(*values) for values in self.ask(_LINES, {"job": job}))
         for values in self.ask(_ATTEMPTS, {"job": job}):
             yield line_of(*values)
-
-
-class _NamingBooks:
-    """Implements `naming.NamingBooks`."""
-
-    def __init__(self, ledger: StoredLedger) -> None:
-        self._ledger = ledger
-        self.key = ledger.key
-
-    def lines(self, destination: int, folded: bytes, before: int | None) -> list[naming.Line]:
-        """How runs identified the conversions with similar identifiers."""
-        values = {"destination": destination, "folded": folded, "before": before}
-        return [naming.Line(*line) for line in self._ledger.ask(_NAMED, values)]
-
-    def conversions(self, destination: int) -> dict[int, int]:
-        """The number of conversions of each run that have arrived or may have."""
-        return dict(self._ledger.ask(self._ledger.conversions, {"destination": destination}))
-
-    def read_one_of(self, runs: Sequence[int], fingerprints: Sequence[str]) -> bool:
-        """Whether one of these runs read one of these files."""
-        sql = "SELECT fingerprint FROM rdimport.input WHERE run = %(run)s"
-        read = (one for run in runs for (one,) in self._ledger.ask(sql, {"run": run}))
-        return any(one in fingerprints for one in read)

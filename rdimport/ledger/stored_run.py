@@ -7,8 +7,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
 from itertools import starmap
 from typing import Any, ClassVar, Final, Generic, LiteralString, Protocol, TypeVar
 
@@ -22,7 +21,7 @@ from rdimport.ledger.figures import Example, LegalBases, Minute, of_filled, with
 from rdimport.ledger.naming import Names, Unrecognised
 from rdimport.ledger.port import Ledger
 from rdimport.ledger.records import Input, Outcome, RunFacts, RunRecord, problems_of
-from rdimport.ledger.sql import Ask
+from rdimport.ledger.sql import Asked
 
 _HAS_SENT: Final = """
 SELECT 1 FROM rdimport.minute WHERE run = %(run)s AND requests > 0
@@ -99,27 +98,13 @@ WHERE o.run = %(run)s AND o.state = 'invalid' AND p.value ->> 1 <> '' GROUP BY 1
 _FILLED: Final = """
 SELECT field, rows FROM rdimport.filled WHERE run = %(run)s ORDER BY rows, field
 """
-_WITH_REQUEST: Final = """
-SELECT id, exit_code, facts::json ->> 'given' FROM rdimport.run
-WHERE destination = %(destination)s AND id < %(before)s AND id > %(after)s
-    AND replace(facts::json ->> 'resend', ' ', '') = %(resend)s ORDER BY id DESC
-"""
 
 
-class Asked(Ledger, Protocol):
+class AskedLedger(Ledger, Asked, Protocol):
     """A ledger that answers queries."""
 
-    def ask(self, sql: LiteralString, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
-        """All rows of a query with named parameters."""
 
-    def writing(self) -> AbstractContextManager[Ask]:
-        """A transaction, durable at its end; yields what is asked within it."""
-
-    def see_name(self, name: object) -> str:
-        """The name of a run. Raises LedgerDamagedError for one that rdimport does not give."""
-
-
-L = TypeVar("L", bound=Asked)
+L = TypeVar("L", bound=AskedLedger)
 
 
 class StoredRun(ABC, Generic[L]):
@@ -253,7 +238,7 @@ class StoredRun(ABC, Generic[L]):
 
     def unfinished_resend(self) -> frozenset[int]:
         """See `port.Run`."""
-        return resends.begun(_ResendBooks(self._ask), self.number, self.facts().record)
+        return resends.begun(resends.ResendBooks(self._ask), self.number, self.facts().record)
 
     def unrecognised(self) -> list[Unrecognised]:
         """The conversions of earlier runs that the new rows of this one may be."""
@@ -275,25 +260,6 @@ class StoredRun(ABC, Generic[L]):
         if self._names is not None:
             new, known = new + Counter(self._names.new), known + Counter(self._names.known)
         self._names = names._replace(new=new, known=known)
-
-
-class _ResendBooks:
-    """Implements `resends.ResendBooks`."""
-
-    def __init__(self, ask: Callable[..., list[tuple[Any, ...]]]) -> None:
-        self._ask = ask
-
-    def with_request(
-        self, after: int, before: int, resend: str
-    ) -> Iterable[tuple[int, int | None, str]]:
-        """The runs between those two with that request."""
-        return self._ask(_WITH_REQUEST, after=after, before=before, resend=resend)
-
-    def number_of(self, run: str) -> int:
-        """The number of the run of that name; 0 if there is none."""
-        sql = "SELECT id FROM rdimport.run WHERE destination = %(destination)s AND name = %(name)s"
-        found = self._ask(sql, name=run)
-        return found[0][0] if found else 0
 
 
 def _outcome(file: int, row: int, state: str, *texts: str) -> Outcome:

@@ -6,11 +6,10 @@ from datetime import datetime
 from typing import Final, LiteralString
 
 from rdimport.ledger import accounts as rules
+from rdimport.ledger import parts
 from rdimport.ledger.accounts import KeyClaim, Owner, spelt
-from rdimport.ledger.postgres.database import Database
 from rdimport.ledger.postgres.session import Connection, asking
 from rdimport.ledger.records import RunRecord
-from rdimport.ledger.stored_parts import StoredAccountBooks, StoredAccounts
 
 ALONE: LiteralString = "LOCK TABLE rdimport.account_key IN SHARE ROW EXCLUSIVE MODE"
 """Keys are given to accounts by one transaction at a time."""
@@ -44,8 +43,8 @@ def destination_of(db: Connection, named: str, record: RunRecord) -> tuple[int, 
     return found[0], found[1]
 
 
-class AccountBooks(StoredAccountBooks):
-    """Implements `ledger.accounts.AccountBooks`, within the caller's transaction."""
+class AccountBooks(rules.AccountBooks):
+    """Implements `accounts.AccountBooks`."""
 
     sent = """
 SELECT EXISTS (SELECT 1 FROM rdimport.conversion WHERE destination = %(destination)s
@@ -87,7 +86,7 @@ def claim_beside(
         raise NotBesideError
 
 
-class Accounts(StoredAccounts[Database]):
+class Accounts(parts.Accounts):
     """Implements `parts.Accounts`."""
 
     books = AccountBooks

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from rdimport.ledger import parts
 from rdimport.ledger.corrections import Correction
 from rdimport.ledger.postgres.database import Database
 from rdimport.ledger.postgres.session import SILENCE
-from rdimport.ledger.stored_parts import StoredCorrections
 
 _FAILED: Final = """
 SELECT o.row, i.columns, o.cells, o.problems FROM rdimport.input i
@@ -19,8 +19,10 @@ WHERE %s IN (i.name, i.name || ' [' || i.sheet || ']')
 """
 
 
-class CorrectionBooks(StoredCorrections[Database]):
+class CorrectionBooks(parts.CorrectionBooks):
     """Implements `parts.CorrectionBooks`."""
+
+    _ledger: Database
 
     corrected = """
 SELECT c.origin, c.row, r.name FROM rdimport.corrected c JOIN rdimport.conversion v

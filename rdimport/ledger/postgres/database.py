@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, LiteralString, Protocol
 
 from rdimport.ledger.postgres.gathered import Gathered
 from rdimport.ledger.postgres.session import Connection, Session
-from rdimport.ledger.stored_run import Asked
+from rdimport.ledger.stored_run import AskedLedger
 
 if TYPE_CHECKING:
     import polars as pl
 
 
-class Database(Asked, Protocol):
+class Database(AskedLedger, Protocol):
     """A ledger that is queried in SQL. Not thread-safe."""
 
     @property

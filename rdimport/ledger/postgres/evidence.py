@@ -6,13 +6,13 @@ from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from rdimport.core.row import Problem
+from rdimport.ledger import parts
 from rdimport.ledger.evidence import Accepted, Doubt
 from rdimport.ledger.postgres import statements
 from rdimport.ledger.postgres.database import Database
 from rdimport.ledger.postgres.session import Connection
 from rdimport.ledger.postgres.writes import plain
 from rdimport.ledger.records import text_of
-from rdimport.ledger.stored_parts import StoredEvidence
 
 _ALL: Final = 2**62
 """Greater than any epoch: the caller holds the account, so no run of it is active."""
@@ -32,8 +32,10 @@ RETURNING run
 """The row that was sent, and those of later runs that listed it as uncertain."""
 
 
-class EvidenceBooks(StoredEvidence[Database]):
+class EvidenceBooks(parts.EvidenceBooks):
     """Implements `parts.EvidenceBooks`."""
+
+    _ledger: Database
 
     def destination_at_rest(self, identity: str) -> int | None:
         """See `parts.EvidenceBooks`."""

@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Final
 
 from rdimport.core.people import People
+from rdimport.ledger import parts
 from rdimport.ledger.postgres.database import Database
 from rdimport.ledger.postgres.erasing import erase
 from rdimport.ledger.postgres.statements import ACCOUNT_FIRST, ALL_ACCOUNTS_FIRST, IN_ORDER
 from rdimport.ledger.records import Erased
-from rdimport.ledger.stored_parts import StoredPeople
 
 _OLD: Final = """
 SELECT destination, array_agg(id ORDER BY id) FROM rdimport.run
@@ -49,8 +49,10 @@ UPDATE rdimport.run SET forgotten_at = %s WHERE id = ANY(%s) AND forgotten_at IS
 _TABLES: Final = ("outcome", "conversion", "input", "run", "attempt", "named", "written")
 
 
-class PeopleBooks(StoredPeople[Database]):
+class PeopleBooks(parts.PeopleBooks):
     """Implements `parts.PeopleBooks`."""
+
+    _ledger: Database
 
     def forget(self, before: datetime, now: datetime, at_work: Sequence[str] = ()) -> int:
         """See `parts.PeopleBooks`. One account after the other, so that the runs of none wait for

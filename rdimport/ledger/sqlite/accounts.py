@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 
+from rdimport.ledger import accounts as rules
+from rdimport.ledger import parts
 from rdimport.ledger.accounts import spelt
 from rdimport.ledger.records import RunRecord
-from rdimport.ledger.sqlite.database import LedgerFile
-from rdimport.ledger.stored_parts import StoredAccountBooks, StoredAccounts
 
 
 def destination_of(db: sqlite3.Connection, named: str, record: RunRecord) -> tuple[int, str]:
@@ -22,8 +22,8 @@ def destination_of(db: sqlite3.Connection, named: str, record: RunRecord) -> tup
     return found
 
 
-class AccountBooks(StoredAccountBooks):
-    """Implements `ledger.accounts.AccountBooks`, within the caller's transaction."""
+class AccountBooks(rules.AccountBooks):
+    """Implements `accounts.AccountBooks`."""
 
     sent = """
 SELECT EXISTS (SELECT 1 FROM posted WHERE destination = :destination AND state <> 'refused')
@@ -39,7 +39,7 @@ SELECT EXISTS (SELECT 1 FROM minute WHERE run = :run AND accepted > 0)
     emptied = "DELETE FROM posted WHERE destination = :destination"
 
 
-class Accounts(StoredAccounts[LedgerFile]):
+class Accounts(parts.Accounts):
     """Implements `parts.Accounts`."""
 
     books = AccountBooks

@@ -6,9 +6,9 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
+from rdimport.ledger import parts
 from rdimport.ledger.corrections import Correction
 from rdimport.ledger.sqlite.database import LedgerFile
-from rdimport.ledger.stored_parts import StoredCorrections
 
 # CROSS: in this order. SQLite knows no sizes.
 _FAILED: Final = """
@@ -21,8 +21,10 @@ WHERE ? IN (i.name, i.name || ' [' || i.sheet || ']')
 """
 
 
-class CorrectionBooks(StoredCorrections[LedgerFile]):
+class CorrectionBooks(parts.CorrectionBooks):
     """Implements `parts.CorrectionBooks`."""
+
+    _ledger: LedgerFile
 
     corrected = """
 SELECT c.origin, c.row, r.name FROM corrected c CROSS JOIN posted p ON p.destination = c.destination

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from rdimport.ledger.hashes import Keyed
 from rdimport.ledger.sql import Ask, in_sqlite
-from rdimport.ledger.stored_run import Asked
+from rdimport.ledger.stored_run import AskedLedger
 
 
 def asking(db: sqlite3.Connection) -> Ask:
@@ -35,7 +35,7 @@ class Database(Keyed, Protocol):
         """A transaction, durable at its end. Raises LedgerError."""
 
 
-class LedgerFile(Database, Asked, Protocol):
+class LedgerFile(Database, AskedLedger, Protocol):
     """A ledger that is also a `Database`."""
 
     @property

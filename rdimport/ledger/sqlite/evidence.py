@@ -8,11 +8,11 @@ from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from rdimport.core.row import Problem
+from rdimport.ledger import parts
 from rdimport.ledger.evidence import Accepted, Doubt
 from rdimport.ledger.records import text_of
 from rdimport.ledger.sqlite.database import LedgerFile
 from rdimport.ledger.sqlite.schema import recover
-from rdimport.ledger.stored_parts import StoredEvidence
 
 _AT_ONCE: Final = 500
 
@@ -24,8 +24,10 @@ UPDATE run SET exit_code = 0 WHERE id IN (SELECT value FROM json_each(?)) AND ex
 """A run whose only failures were doubts that are settled has worked."""
 
 
-class EvidenceBooks(StoredEvidence[LedgerFile]):
+class EvidenceBooks(parts.EvidenceBooks):
     """Implements `parts.EvidenceBooks`."""
+
+    _ledger: LedgerFile
 
     def destination_at_rest(self, identity: str) -> int | None:
         """See `parts.EvidenceBooks`."""

@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Final
 
 from rdimport.core.people import People
+from rdimport.ledger import parts
 from rdimport.ledger.records import Erased
 from rdimport.ledger.sqlite.database import LedgerFile
 from rdimport.ledger.sqlite.erasing import erase
 from rdimport.ledger.sqlite.files import remove_half_made
 from rdimport.ledger.sqlite.forgetting import forget
-from rdimport.ledger.stored_parts import StoredPeople
 
 _READERS_WAIT: Final = 0.25
 """Seconds to wait for readers before the log is emptied: writers are blocked meanwhile, and a
@@ -20,8 +20,10 @@ report may read for minutes.
 """
 
 
-class PeopleBooks(StoredPeople[LedgerFile]):
+class PeopleBooks(parts.PeopleBooks):
     """Implements `parts.PeopleBooks`."""
+
+    _ledger: LedgerFile
 
     def erase(self, people: People, *, also_hash: bool) -> Erased:
         """Remove people from the ledger and the files next to it."""

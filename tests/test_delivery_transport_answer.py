@@ -150,6 +150,48 @@ def test_it_does_not_matter_how_an_answer_is_cut_into_pieces(
     assert reader.reply()[::2] == (200, body)
 
 
+@given(
+    answers=st.lists(
+        st.sampled_from(
+            [
+                SIZED,
+                CHUNKED + b"3\r\nabc\r\n0\r\nTrailer: x\r\n\r\n",
+                OK + b"A: 1\r\nKeep-Alive: timeout=3\r\nContent-Length: 0\r\n\r\n",
+                b"HTTP/1.1 100 Continue\r\nB: 2\r\n\r\n" + SIZED,
+                b"HTTP/1.1 204 No\r\n\r\n",
+                b"HTTP/1.1 422 No\r\nA: 2\r\nA: 3\r\nContent-Length: 3\r\n\r\n[1]",
+                OK + b"Connection: close\r\nContent-Length: 1\r\n\r\nx",
+                OK + b"\r\nuntil the end",
+                *GARBLED.values(),
+            ]
+        ),
+        min_size=1,
+    ),
+    size=st.integers(1, 60),
+)
+def test_a_reader_takes_the_next_answer_as_a_new_one_would(answers: list[bytes], size: int) -> None:
+    reader = AnswerReader()
+    for answer in answers:
+        pieces = [answer[at : at + size] for at in range(0, len(answer), size)]
+        assert not reader.begun
+        assert seen_by(reader, pieces) == seen_by(AnswerReader(), pieces)
+        if not reader.reusable:  # its connection is closed
+            break
+        reader.expect()
+
+
+def seen_by(reader: AnswerReader, pieces: list[bytes]) -> object:
+    """What a reader makes of an answer after which the connection is closed or used again."""
+    try:
+        for piece in pieces:
+            reader.feed(piece)
+    except MalformedAnswer as error:
+        return str(error)
+    if not reader.whole:
+        reader.end()
+    return reader.whole, reader.reusable, reader.idle, reader.reply()
+
+
 @given(st.lists(st.binary(max_size=200), max_size=5), st.sampled_from([b"", OK, CHUNKED, SIZED]))
 def test_any_bytes_are_an_answer_or_garbled_and_nothing_else(
     pieces: list[bytes], start: bytes

@@ -48,7 +48,7 @@ class Connection(asyncio.Protocol):
         self._freed = freed
         self._lost = lost
         self.carries: Done | None = None
-        self._reader: AnswerReader | None = None
+        self._reader = AnswerReader()
         self._timer: asyncio.TimerHandle | None = None
         self._began = self._moved = self._loop.time()
         self._full = False
@@ -92,7 +92,6 @@ class Connection(asyncio.Protocol):
         returned.
         """
         self.carries = done
-        self._reader = None
         now = self._loop.time()
         self._rest_before = now - self._moved
         self._began = self._moved = now
@@ -118,23 +117,20 @@ class Connection(asyncio.Protocol):
             self.drop()
             return
         self._moved = self._loop.time()
-        if self._reader is None:
-            self._reader = AnswerReader()
         try:
             self._reader.feed(data)
         except MalformedAnswer as error:
             self._fail(TransportError("RemoteProtocolError", str(error)), error)
             return
-        self._look_whether_whole(self._reader)
+        self._look_whether_whole()
 
     def eof_received(self) -> None:
         """Called by the event loop, which closes the connection afterwards."""
         self._note_close()
         self._usable = False
         if self.carries is not None:
-            if self._reader is not None:
-                self._reader.end()
-                self._look_whether_whole(self._reader)
+            self._reader.end()
+            self._look_whether_whole()
             self._fail(TransportError("RemoteProtocolError", CUT_SHORT), IncompleteAnswer())
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -165,11 +161,12 @@ class Connection(asyncio.Protocol):
         """Remember the idle time if the server closed a connection that was idle from its point of
         view.
         """
-        if self._usable and self._answers and self._reader is None:
+        if self._usable and self._answers and not self._reader.begun:
             rest = self.rest(self._loop.time())
             self.closed_after = rest if self.carries is None else self._rest_before
 
-    def _look_whether_whole(self, reader: AnswerReader) -> None:
+    def _look_whether_whole(self) -> None:
+        reader = self._reader
         if reader.whole:
             if reader.idle is not None:
                 self._idle = min(self._idle, reader.idle - _MARGIN)
@@ -177,10 +174,10 @@ class Connection(asyncio.Protocol):
 
     def _answered(self, reply: Reply, *, reusable: bool) -> None:
         done, self.carries = self.carries, None
-        self._reader = None
         self._answers += 1
         self.took = self._moved - self._began
         if self._usable and reusable and not self._transport.get_write_buffer_size():
+            self._reader.expect()
             self._freed(self)
         else:
             self.drop()

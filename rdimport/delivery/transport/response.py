@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple, Self
 
 MAX_ANSWER: Final = 64_000
@@ -63,15 +63,6 @@ class TransportError(Exception):
         super().__init__(said)
         self.name = name
         self.unsent = unsent
-
-
-def joined(fields: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Header fields by lower-case name; repeated fields are joined with commas."""
-    found: dict[str, str] = {}
-    for written, value in fields:
-        name = written.lower()
-        found[name] = f"{found[name]}, {value}" if name in found else value
-    return found
 
 
 Done = Callable[[Reply | Exception], None]

@@ -1,4 +1,4 @@
-"""An incremental parser for one HTTP/1.1 response. Pure: it knows no socket and no clock.
+"""An incremental parser for HTTP/1.1 responses. Pure: it knows no socket and no clock.
 
 The grammar is llhttp's in strict mode: anything that two parsers could read differently (two
 lengths, a length together with chunks, folded lines, bare line feeds) is an error, never a guess.
@@ -11,7 +11,7 @@ from typing import Final
 
 import httptools
 
-from rdimport.delivery.transport.response import MAX_ANSWER, Reply, joined
+from rdimport.delivery.transport.response import MAX_ANSWER, Reply
 
 _MOST: Final = 8 * MAX_ANSWER
 """Bytes of heads, interim responses, chunk sizes and body together after which reading is given
@@ -20,7 +20,7 @@ up.
 
 CUT_SHORT: Final = "closed before a whole answer had come"
 
-_FRAMING: Final = (b"content-length", b"transfer-encoding")
+_FRAMING: Final = frozenset(("content-length", "transfer-encoding"))
 
 
 class MalformedAnswer(Exception):  # noqa: N818  it is an outcome, not a mistake
@@ -32,19 +32,20 @@ class IncompleteAnswer(Exception):  # noqa: N818
 
 
 class AnswerReader:
-    """Parses one response.
+    """Parses the responses of one connection, one after the other.
 
     `whole`: the response is complete. `reusable`: the connection may carry another request. `idle`:
     the keep-alive timeout that the server announced, in seconds.
+
+    It and its parser refer to each other, so a reader for each response would be garbage that only
+    the collector finds.
     """
 
     __slots__ = (
         "_body",
         "_fed",
-        "_framed",
         "_headers",
         "_parser",
-        "_size",
         "_status",
         "idle",
         "reusable",
@@ -53,14 +54,22 @@ class AnswerReader:
 
     def __init__(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
-        self._headers: list[tuple[bytes, bytes]] = []
-        self._body: list[bytes] = []
-        self._fed = self._size = 0
+        self.expect()
+
+    def expect(self) -> None:
+        """Begin with the next response; only after one that left the connection `reusable`."""
+        self._headers: dict[str, str] = {}
+        self._body = bytearray()
+        self._fed = 0
         self._status = 0
-        self._framed = False
         self.idle: float | None = None
         self.reusable = False
         self.whole = False
+
+    @property
+    def begun(self) -> bool:
+        """Whether some of the response has arrived."""
+        return self._fed > 0
 
     def feed(self, data: bytes) -> None:
         """Parse the next bytes. Raises MalformedAnswer."""
@@ -75,22 +84,19 @@ class AnswerReader:
                 raise MalformedAnswer(str(error)) from None
         if self.whole:
             return
-        if self._size >= MAX_ANSWER:
+        if len(self._body) >= MAX_ANSWER:
             self.whole = True
         elif self._fed > _MOST:
             raise MalformedAnswer("the answer does not come to an end")
 
     def end(self) -> None:
         """The connection was closed, which ends a response without a declared length."""
-        if self._status and not self._framed:
+        if self._status and self._headers.keys().isdisjoint(_FRAMING):
             self.whole = True
 
     def reply(self) -> Reply:
         """The response, once it is `whole`."""
-        fields = (
-            (name.decode("latin-1"), value.decode("latin-1")) for name, value in self._headers
-        )
-        return Reply(self._status, joined(fields), b"".join(self._body)[:MAX_ANSWER])
+        return Reply(self._status, self._headers, bytes(self._body[:MAX_ANSWER]))
 
     def on_message_begin(self) -> None:
         """Parser callback; a second response is an error, as only one was requested."""
@@ -100,12 +106,11 @@ class AnswerReader:
         """Parser callback, also for trailers after the last chunk, which are ignored."""
         if self._status:
             return
-        self._headers.append((name, value.strip(b" \t")))  # the parser has stripped the left side
-        size = len(name)
-        if size in (14, 17) and name.lower() in _FRAMING:
-            self._framed = True
-        elif size == 10 and name.lower() == b"keep-alive":
-            self.idle = _declared(value)
+        field = name.decode("latin-1").lower()
+        text = value.strip(b" \t").decode("latin-1")  # the parser has stripped the left side
+        if field in self._headers:
+            text = f"{self._headers[field]}, {text}"
+        self._headers[field] = text
 
     def on_headers_complete(self) -> None:
         """Parser callback; an interim response (1xx) precedes the final one."""
@@ -114,15 +119,14 @@ class AnswerReader:
         status = self._parser.get_status_code()
         if 100 <= status < 200:
             self._headers.clear()
-            self._framed = False
         else:
             self._status = status
+            self.idle = _declared(self._headers.get("keep-alive", ""))
 
     def on_body(self, piece: bytes) -> None:
         """Parser callback."""
-        if not self.whole and self._size < MAX_ANSWER:
-            self._body.append(piece)
-            self._size += len(piece)
+        if not self.whole and len(self._body) < MAX_ANSWER:
+            self._body += piece
 
     def on_message_complete(self) -> None:
         """Parser callback."""
@@ -131,10 +135,10 @@ class AnswerReader:
             self.reusable = self._parser.should_keep_alive()
 
 
-def _declared(value: bytes) -> float | None:
+def _declared(value: str) -> float | None:
     """The timeout in a header such as `Keep-Alive: timeout=5, max=100`, in seconds."""
-    for part in value.split(b","):
-        name, _, number = part.strip().partition(b"=")
-        if name.lower() == b"timeout" and number.isdigit():
+    for part in value.split(",") if value else ():
+        name, _, number = part.strip().partition("=")
+        if name.lower() == "timeout" and number.isdecimal():
             return float(number[:9])
     return None

@@ -47,6 +47,9 @@ class DirectSender:
             self._host += f":{address.port}"
         self._origin = base_url[: len(base_url) - len(address.path)]
         self._query = urlencode(parameters, quote_via=quote)
+        self._of = ("", "", dict[str, str]())
+        self._head = b""
+        """The head of the last request, and what it was made of."""
         self._places = places
         self._timeouts = timeouts
         self._tls = tls
@@ -90,17 +93,25 @@ class DirectSender:
             connection.abandon()
 
     def _message(self, request: Request) -> bytes:
-        """The request as bytes. Raises TransportError if a header contains a line break."""
+        """The request as bytes; what precedes its length is made once for all rows."""
+        method, url, headers, body = request
+        if (method, url, headers) != self._of:
+            self._head = self._head_of(request)
+            self._of = (method, url, dict(headers))
+        return b"%b%d\r\n\r\n%b" % (self._head, len(body), body)
+
+    def _head_of(self, request: Request) -> bytes:
+        """The head up to the length. Raises TransportError if a header contains a line break."""
         path = request.url.removeprefix(self._origin)
         if not _PATH.fullmatch(path):
             path = quote(urlsplit(request.url).path or "/", safe="/%:@!$&'()*+,;=~")
         lines = [f"{request.method} {path}?{self._query} HTTP/1.1"]
         lines += [f"Host: {self._host}"]
         lines += [f"{name}: {value}" for name, value in request.headers.items()]
-        head = "\r\n".join([*lines, f"Content-Length: {len(request.body)}", "", ""])
-        if head.count("\r") + head.count("\n") != 2 * len(lines) + 4 or "\0" in head:
+        head = "\r\n".join([*lines, "Content-Length: "])
+        if head.count("\r") + head.count("\n") != 2 * len(lines) or "\0" in head:
             raise TransportError("LocalProtocolError", "a header holds a line break")
-        return head.encode("latin-1") + request.body
+        return head.encode("latin-1")
 
     def _take_idle(self) -> Connection | None:
         """The most recently used connection, if it may be reused. Older ones stay idle, which shows

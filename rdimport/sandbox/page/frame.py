@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rdimport.sandbox.faults import Fault
 from rdimport.sandbox.page import lookups, words
-from rdimport.sandbox.page.markup import Child, Markup, join, tag
+from rdimport.sandbox.page.markup import Child, Markup, join, live, tag
 from rdimport.sandbox.page.view import View
 
 SECTIONS = {
@@ -91,16 +91,9 @@ def _sections(view: View) -> Markup:
     items = []
     for path, name in SECTIONS.items():
         here = view.path == path or (path != "/" and view.path.startswith(path))
+        current = "page" if here else None
         items.append(
-            tag(
-                "li",
-                tag(
-                    "a",
-                    view.say(name),
-                    href=view.link(path),
-                    aria_current="page" if here else None,
-                ),
-            )
+            tag("li", tag("a", view.say(name), href=view.link(path), aria_current=current))
         )
     return tag("nav", tag("ul", items), aria_label=view.say("Sections"), class_="sections")
 
@@ -179,7 +172,7 @@ def running_faults(view: View) -> list[str]:
 def _notice(view: View) -> Markup:
     running = running_faults(view)
     if not running:
-        return tag("div", id="notice", data_live=True)
+        return live("notice")
     text = tag(
         "p",
         tag("b", f"{view.say('Faults are on')}: "),
@@ -187,7 +180,7 @@ def _notice(view: View) -> Markup:
         " ",
         tag("a", view.say("Change"), href=view.link("/sandbox/faults")),
     )
-    return tag("div", text, id="notice", data_live=True, class_="notice")
+    return live("notice", text, class_="notice")
 
 
 def _footer(view: View) -> Markup:

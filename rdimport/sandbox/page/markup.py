@@ -49,3 +49,13 @@ def _text(child: Child) -> str:
 def join(*children: Child) -> Markup:
     """Elements one after another, without one around them."""
     return Markup("".join(map(_text, children)))
+
+
+def live(id_: str, *children: Child, class_: str | None = None) -> Markup:
+    """A part that the script keeps up to date."""
+    return tag("div", *children, id=id_, data_live=True, class_=class_)
+
+
+def faint(*children: Child) -> Markup:
+    """Text beside what matters."""
+    return tag("span", *children, class_="faint")

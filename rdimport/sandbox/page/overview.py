@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rdimport.core.shell import joined, with_key
 from rdimport.sandbox.page import lookups, words
 from rdimport.sandbox.page.chart import chart
-from rdimport.sandbox.page.markup import Child, Markup, join, tag
+from rdimport.sandbox.page.markup import Child, Markup, faint, join, live, tag
 from rdimport.sandbox.page.people import people
 from rdimport.sandbox.page.turned_away import turned_away
 from rdimport.sandbox.page.view import View
@@ -33,7 +33,7 @@ def overview(view: View, news: News) -> Markup:
     new = not conversions
     return join(
         tag("h1", view.say("Overview"), class_="hidden"),
-        tag("div", _steps(view, own) if new else None, id="steps", data_live=True),
+        live("steps", _steps(view, own) if new else None),
         _figures(view, contacts, conversions, refused),
         tag(
             "div",
@@ -146,31 +146,24 @@ def _quota(view: View) -> Markup:
 
 
 def _traffic(view: View) -> Markup:
-    aside = tag("span", view.say("Last 30 minutes"), class_="faint")
-    drawing = tag("div", chart(view), id="chart", data_live=True)
+    aside = faint(view.say("Last 30 minutes"))
+    drawing = live("chart", chart(view))
     return view.card(view.say("Requests per minute"), drawing, id_="traffic", aside=aside)
 
 
 def _latest(view: View) -> Markup:
     found = lookups.contacts(view.store, view.account)[:_ROWS]
-    if found:
-        content = people(view, found)
-    else:
-        text = "No contact yet. Send something to the sandbox and it appears here by itself."
-        content = tag("p", view.say(text), class_="empty")
+    text = "No contact yet. Send something to the sandbox and it appears here by itself."
+    content = live("latest-rows", people(view, found) if found else view.empty(text))
     more = _see_all(view, "/sandbox/contacts", "Contacts")
-    content = tag("div", content, id="latest-rows", data_live=True)
     return view.card(view.say("Latest contacts"), content, id_="latest", aside=more)
 
 
 def _refused(view: View) -> Markup:
     found = lookups.refusals(view.store, view.account, rows=5)[:5]
-    if found:
-        content = turned_away(view, found)
-    else:
-        content = tag("p", view.say("Nothing was refused."), class_="empty")
+    text = "Nothing was refused."
+    content = live("refused-rows", turned_away(view, found) if found else view.empty(text))
     more = _see_all(view, "/sandbox/refused", "Refused")
-    content = tag("div", content, id="refused-rows", data_live=True)
     return view.card(view.say("Latest refused requests"), content, id_="refused", aside=more)
 
 
@@ -181,14 +174,12 @@ def _see_all(view: View, path: str, what: str) -> Markup:
 
 def _address(view: View, own: list[Key], *, new: bool) -> Markup:
     """Where to send, and the whole command, which the first steps show while nothing has come."""
-    content = tag(
-        "div",
-        _copyable(view.address, view.say("Copy the address"), view),
-        None if new else tag("p", view.say("Send a spreadsheet here"), class_="faint sub"),
-        None if new else _whole_command(view, own),
-        id="address-rows",
-        data_live=True,
-    )
+    sending = None
+    if not new:
+        title = tag("p", view.say("Send a spreadsheet here"), class_="faint sub")
+        sending = [title, _whole_command(view, own)]
+    copyable = _copyable(view.address, view.say("Copy the address"), view)
+    content = live("address-rows", copyable, sending)
     return view.card(view.say("Address"), content, id_="address")
 
 
@@ -203,7 +194,14 @@ def _whole_command(view: View, own: list[Key]) -> Markup:
 
 def _copyable(text: str, label: str, view: View, *, source: str = "") -> Markup:
     """A text with a button that copies it, or what its `source` says."""
-    button = tag(
+    button = _copy_button(view, label, text, source)
+    # An option and its value stay on one line.
+    shown = [[tag("span", part), " "] for part in re.split(r" (?=--)", text)]
+    return tag("div", tag("code", shown, tabindex="0"), button, class_="copyable")
+
+
+def _copy_button(view: View, label: str, text: str = "", source: str = "") -> Markup:
+    return tag(
         "button",
         view.say("Copy"),
         type="button",
@@ -212,15 +210,12 @@ def _copyable(text: str, label: str, view: View, *, source: str = "") -> Markup:
         data_copy_from=source or None,
         aria_label=label,
     )
-    # An option and its value stay on one line.
-    shown = [[tag("span", part), " "] for part in re.split(r" (?=--)", text)]
-    return tag("div", tag("code", shown, tabindex="0"), button, class_="copyable")
 
 
 def _lost(view: View) -> Markup:
     found = lookups.dropped(view.store, view.account)
     if not found:
-        return tag("div", id="lost-box", data_live=True)
+        return live("lost-box")
     why = view.say(
         "RD answers 200 and keeps nothing of a field that the account does not have. "
         "Check the spelling, or create the field first."
@@ -235,7 +230,7 @@ def _lost(view: View) -> Markup:
         tag("ul", items, class_="lost"),
         id_="lost",
     )
-    return tag("div", card, id="lost-box", data_live=True)
+    return live("lost-box", card)
 
 
 # Keys.
@@ -243,7 +238,7 @@ def _lost(view: View) -> Markup:
 
 def _keys(view: View, own: list[Key], news: News) -> Markup:
     if not view.profile.sees_keys:
-        hidden = tag("p", view.say(words.NO_KEYS), class_="empty")
+        hidden = view.empty(words.NO_KEYS)
         return view.card(view.say("API keys"), hidden, _profiles(view), id_="keys")
     created = next((key for key in own if key.id == news.created), None)
     count = view.say("{n} of {max}", n=len(own), max=MAX_KEYS)
@@ -252,15 +247,11 @@ def _keys(view: View, own: list[Key], news: News) -> Markup:
         _handed_out(view, created) if created else None,
         tag("ul", (_key(view, key) for key in own), class_="keys")
         if own
-        else tag(
-            "p",
-            view.say("No key yet. Without one, every request is refused with 401."),
-            class_="empty",
-        ),
+        else view.empty("No key yet. Without one, every request is refused with 401."),
         _new_key(view, own, news.wrong),
         _profiles(view),
         id_="keys",
-        aside=tag("span", count, class_="faint"),
+        aside=faint(count),
     )
 
 
@@ -277,14 +268,8 @@ def _profiles(view: View) -> Markup:
         for profile in Profile
     ]
     label = view.say("View as")
-    return tag(
-        "form",
-        tag("span", label, class_="faint"),
-        tag("div", buttons, class_="choice", role="group", aria_label=label, lang="pt-BR"),
-        method="post",
-        action=view.link("/sandbox/profile"),
-        class_="profiles",
-    )
+    group = tag("div", buttons, class_="choice", role="group", aria_label=label, lang="pt-BR")
+    return view.form("/sandbox/profile", faint(label), group, class_="profiles")
 
 
 def _handed_out(view: View, key: Key) -> Markup:
@@ -300,8 +285,8 @@ def _handed_out(view: View, key: Key) -> Markup:
 
 def _key(view: View, key: Key) -> Markup:
     verb = "Switch {name} off" if key.active else "Switch {name} on"
-    switch = tag(
-        "form",
+    switch = view.form(
+        f"/sandbox/keys/{key.id}",
         tag("input", type="hidden", name="active", value="" if key.active else "1"),
         tag(
             "button",
@@ -312,24 +297,12 @@ def _key(view: View, key: Key) -> Markup:
             aria_label=key.name,
             title=view.say(verb, name=key.name),
         ),
-        method="post",
-        action=view.link(f"/sandbox/keys/{key.id}"),
     )
-    copy = tag(
-        "button",
-        view.say("Copy"),
-        type="button",
-        class_="quiet",
-        data_copy_from=f"/sandbox/keys/{key.id}/secret",
-        aria_label=view.say("Copy the key {name}", name=key.name),
-    )
+    label = view.say("Copy the key {name}", name=key.name)
+    copy = _copy_button(view, label, source=f"/sandbox/keys/{key.id}/secret")
     state = view.say("active" if key.active else "inactive")
-    text = tag(
-        "div",
-        tag("b", key.name),
-        tag("span", tag("code", f"…{key.secret[-4:]}"), f" · {state}", class_="faint"),
-        class_="grow",
-    )
+    end = faint(tag("code", f"…{key.secret[-4:]}"), f" · {state}")
+    text = tag("div", tag("b", key.name), end, class_="grow")
     return tag("li", text, copy, switch, class_=None if key.active else "off")
 
 
@@ -338,8 +311,8 @@ def _new_key(view: View, own: list[Key], wrong: str) -> Markup:
         text = "An account has at most 5 keys. None can be deleted: switch one off instead."
         return tag("p", view.say(text), class_="faint")
     mistake = tag("p", view.say(wrong), class_="mistake", id="key-mistake") if wrong else None
-    return tag(
-        "form",
+    return view.form(
+        "/sandbox/keys",
         tag("label", view.say("Name of the new key"), for_="key-name"),
         tag(
             "div",
@@ -358,7 +331,5 @@ def _new_key(view: View, own: list[Key], wrong: str) -> Markup:
             class_="line",
         ),
         mistake,
-        method="post",
-        action=view.link("/sandbox/keys"),
         class_="new-key",
     )

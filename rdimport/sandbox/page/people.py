@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from rdimport.sandbox.page import lookups
 from rdimport.sandbox.page.lookups import PAGE_ROWS, Contact
-from rdimport.sandbox.page.markup import Child, Markup, join, tag
+from rdimport.sandbox.page.markup import Child, Markup, faint, join, live, tag
 from rdimport.sandbox.page.view import View
 
 
@@ -35,20 +35,10 @@ def contact_list(view: View, search: str, page: int) -> Markup:
         class_="line search",
         role="search",
     )
-    title = tag("h1", view.say("Contacts"), " ", tag("small", view.number(total)))
     rows = found[:PAGE_ROWS]
     content = people(view, rows) if rows else _nobody(view, search)
-    return join(
-        tag("div", tag("div", title, id="title", data_live=True), box, class_="title-line"),
-        tag(
-            "div",
-            content,
-            pager(view, "/sandbox/contacts", page, more=len(found) > PAGE_ROWS, search=search),
-            class_="card flush",
-            id="people",
-            data_live=True,
-        ),
-    )
+    pages = pager(view, "/sandbox/contacts", page, more=len(found) > PAGE_ROWS, search=search)
+    return view.page_list(view.say("Contacts"), total, "people", content, pages, beside=box)
 
 
 def _nobody(view: View, search: str) -> Markup:
@@ -57,13 +47,7 @@ def _nobody(view: View, search: str) -> Markup:
         back = tag("a", view.say("Show all"), href=view.link("/sandbox/contacts"))
         return tag("p", text, " ", back, class_="empty")
     text = "No contact yet. Send something to the sandbox and it appears here by itself."
-    return tag(
-        "p",
-        view.say(text),
-        tag("br"),
-        tag("code", view.address),
-        class_="empty",
-    )
+    return tag("p", view.say(text), tag("br"), tag("code", view.address), class_="empty")
 
 
 def pager(view: View, path: str, page: int, *, more: bool, **values: str) -> Markup | None:
@@ -99,18 +83,13 @@ def people(view: View, found: Sequence[Contact]) -> Markup:
 
 def _person(view: View, one: Contact) -> Markup:
     named = one.title != one.email
-    name = tag(
-        "a",
-        one.title,
-        href=view.link(f"/sandbox/contacts/{one.id}"),
-        class_="name",
-    )
-    who = tag("div", name, tag("span", one.email, class_="faint") if named else None)
+    name = tag("a", one.title, href=view.link(f"/sandbox/contacts/{one.id}"), class_="name")
+    who = tag("div", name, faint(one.email) if named else None)
     more = f" ×{one.conversions}" if one.conversions > 1 else ""
     return tag(
         "tr",
         tag("td", tag("div", avatar(one.title), who, class_="who")),
-        tag("td", one.latest, tag("span", more, class_="faint"), class_="latest"),
+        tag("td", one.latest, faint(more), class_="latest"),
         tag("td", view.time(one.updated), class_="end faint"),
         data_row=f"{one.id}-{one.conversions}",
     )
@@ -148,9 +127,14 @@ def contact_page(view: View, one: Contact, chosen: int) -> Markup:
         ),
         view.card(
             view.say("Fields"),
-            tag("div", _fields(view, one), id="fields-list", data_live=True),
+            live("fields-list", _fields(view, one)),
             id_="fields",
-            aside=_since(view, one),
+            aside=faint(
+                f"{view.say('First seen')} ",
+                view.time(one.created),
+                f" · {view.say('Last change')} ",
+                view.time(one.updated),
+            ),
         ),
         tag(
             "div",
@@ -161,20 +145,9 @@ def contact_page(view: View, one: Contact, chosen: int) -> Markup:
     )
 
 
-def _since(view: View, one: Contact) -> Markup:
-    return tag(
-        "span",
-        f"{view.say('First seen')} ",
-        view.time(one.created),
-        f" · {view.say('Last change')} ",
-        view.time(one.updated),
-        class_="faint",
-    )
-
-
 def _fields(view: View, one: Contact) -> Markup:
     if not one.fields:
-        return tag("p", view.say("This contact has only its e-mail address."), class_="empty")
+        return view.empty("This contact has only its e-mail address.")
     pairs = [
         tag("div", tag("dt", name), tag("dd", _value(view, value)))
         for name, value in one.fields.items()
@@ -203,29 +176,19 @@ def _timeline(
     for event in events:
         here = chosen is not None and event["id"] == chosen["id"]
         lost = json.loads(event["dropped"]) if event["dropped"] else []
-        items.append(
-            tag(
-                "li",
-                tag(
-                    "a",
-                    tag("b", event["identifier"]),
-                    tag("span", view.time(event["at"]), f" · {event['key_name']}", class_="faint"),
-                    tag(
-                        "span",
-                        view.say("{n} dropped", n=view.number(len(lost))),
-                        class_="chip warn",
-                    )
-                    if lost
-                    else None,
-                    href=view.link(f"/sandbox/contacts/{one.id}", event=event["id"]) + "#request",
-                    aria_current="true" if here else None,
-                ),
-                data_row=event["id"],
-            )
+        dropped = view.say("{n} dropped", n=view.number(len(lost)))
+        link = tag(
+            "a",
+            tag("b", event["identifier"]),
+            faint(view.time(event["at"]), f" · {event['key_name']}"),
+            tag("span", dropped, class_="chip warn") if lost else None,
+            href=view.link(f"/sandbox/contacts/{one.id}", event=event["id"]) + "#request",
+            aria_current="true" if here else None,
         )
+        items.append(tag("li", link, data_row=event["id"]))
     if not items:
-        text = view.say("The conversions of this contact are no longer kept.")
-        return view.card(view.say("Timeline"), tag("p", text, class_="empty"), id_="timeline")
+        gone = view.empty("The conversions of this contact are no longer kept.")
+        return view.card(view.say("Timeline"), gone, id_="timeline")
     content = tag("ol", items, class_="timeline", id="events", data_live=True)
     return view.card(view.say("Timeline"), content, id_="timeline")
 

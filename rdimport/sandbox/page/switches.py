@@ -7,7 +7,7 @@ from typing import Final
 
 from rdimport.core.errors import UsageError
 from rdimport.sandbox.faults import FAULT_TEXTS, Fault, Faults
-from rdimport.sandbox.page.markup import Markup, join, tag
+from rdimport.sandbox.page.markup import Markup, faint, join, tag
 from rdimport.sandbox.page.view import View
 
 PRESETS: Final = {
@@ -34,8 +34,8 @@ def faults_page(view: View, wrong: bool) -> Markup:
         tag("p", view.say(intro), class_="intro"),
         tag("p", view.say(mistake), class_="mistake", role="alert") if wrong else None,
         _presets(view),
-        tag(
-            "form",
+        view.form(
+            "/sandbox/faults",
             _group(view, "Share of the requests", [_share(view, faults, one) for one in Fault]),
             tag(
                 "div",
@@ -50,8 +50,6 @@ def faults_page(view: View, wrong: bool) -> Markup:
                 tag("button", view.say("All off"), class_="quiet", name="off", value="1"),
                 class_="actions",
             ),
-            method="post",
-            action=view.link("/sandbox/faults"),
             class_="faults",
         ),
     )
@@ -61,14 +59,8 @@ def _presets(view: View) -> Markup:
     buttons = [
         tag("button", view.say(name), name="preset", value=name, class_="quiet") for name in PRESETS
     ]
-    return tag(
-        "form",
-        tag("span", view.say("Start with"), class_="faint"),
-        buttons,
-        method="post",
-        action=view.link("/sandbox/faults"),
-        class_="presets",
-    )
+    start = faint(view.say("Start with"))
+    return view.form("/sandbox/faults", start, buttons, class_="presets")
 
 
 def _group(view: View, title: str, rows: list[Markup]) -> Markup:
@@ -94,7 +86,7 @@ def _row(view: View, name: str, value: str, unit: str, *, step: str, most: int) 
         tag(
             "label",
             tag("code", name),
-            tag("span", view.say(FAULT_TEXTS[name]), class_="faint"),
+            faint(view.say(FAULT_TEXTS[name])),
             for_=name,
         ),
         tag(

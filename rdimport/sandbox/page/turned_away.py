@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from rdimport.sandbox.page import lookups, words
 from rdimport.sandbox.page.lookups import PAGE_ROWS
-from rdimport.sandbox.page.markup import Child, Markup, join, tag
+from rdimport.sandbox.page.markup import Child, Markup, tag
 from rdimport.sandbox.page.people import pager, pretty, raw_request
 from rdimport.sandbox.page.remedies import remedy
 from rdimport.sandbox.page.view import View
@@ -18,28 +18,15 @@ def refused_page(view: View, page: int) -> Markup:
     found = lookups.refusals(view.store, view.account, page)
     _, _, total = lookups.totals(view.store, view.account)
     rows = found[:PAGE_ROWS]
-    if rows:
-        content: Markup = turned_away(view, rows)
-    else:
-        text = "No request was refused. Wrong keys, fields and quotas show up here."
-        content = tag("p", view.say(text), class_="empty")
+    text = "No request was refused. Wrong keys, fields and quotas show up here."
+    content = turned_away(view, rows) if rows else view.empty(text)
     intro = (
         "Every request that was not accepted, with the reason that RD gives and the one "
         "that it does not."
     )
-    title = tag("h1", view.say("Refused"), " ", tag("small", view.number(total)))
-    return join(
-        tag("div", tag("div", title, id="title", data_live=True), class_="title-line"),
-        tag("p", view.say(intro), class_="intro"),
-        tag(
-            "div",
-            content,
-            pager(view, "/sandbox/refused", page, more=len(found) > PAGE_ROWS),
-            class_="card flush",
-            id="refused-rows",
-            data_live=True,
-        ),
-    )
+    pages = pager(view, "/sandbox/refused", page, more=len(found) > PAGE_ROWS)
+    title = view.say("Refused")
+    return view.page_list(title, total, "refused-rows", content, pages, intro=intro)
 
 
 def turned_away(view: View, rows: Sequence[sqlite3.Row]) -> Markup:

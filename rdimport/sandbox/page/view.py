@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from rdimport.sandbox.endpoint import Endpoint
 from rdimport.sandbox.page import words
-from rdimport.sandbox.page.markup import Child, Markup, tag
+from rdimport.sandbox.page.markup import Child, Markup, join, live, tag
 from rdimport.sandbox.profiles import Profile
 from rdimport.sandbox.store import Store
 
@@ -69,4 +69,29 @@ class View:
             class_="card",
             aria_labelledby=f"{id_}-title",
             id=id_,
+        )
+
+    def empty(self, sentence: str) -> Markup:
+        """What stands where there is nothing yet."""
+        return tag("p", self.say(sentence), class_="empty")
+
+    def form(self, path: str, *children: Child, class_: str | None = None) -> Markup:
+        """A form that posts to a page of this account."""
+        return tag("form", *children, method="post", action=self.link(path), class_=class_)
+
+    def page_list(
+        self,
+        title: str,
+        total: int,
+        id_: str,
+        *content: Child,
+        beside: Child = None,
+        intro: str = "",
+    ) -> Markup:
+        """A page that is one list: its title, what is `beside` that, a sentence, the list."""
+        heading = tag("h1", title, " ", tag("small", self.number(total)))
+        return join(
+            tag("div", live("title", heading), beside, class_="title-line"),
+            tag("p", self.say(intro), class_="intro") if intro else None,
+            live(id_, *content, class_="card flush"),
         )

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from rdimport import api
-from rdimport.cli import keys, payloads, resolve
+from rdimport.cli import keys, one_run, payloads, resolve
 from rdimport.cli.arguments import CheckArguments
 from rdimport.cli.screen import check
 from rdimport.cli.streams import say, say_json
@@ -30,27 +30,11 @@ def _check(args: CheckArguments, mapping: Path) -> int:
         log = resolve.log_file(args, stack)
         terminal = Terminal(args, stack, log)
         quota = resolve.quota(args)
-        done = api.check(
-            args.files,
-            mapping,
-            to=None
-            if args.sandbox
-            else resolve.station(args, keys.at_hand(args.api_key_file, os.environ)),
-            quota=quota,
-            state_dir=None if args.sandbox else resolve.state_dir(args),
-            ledger=None if args.sandbox else resolve.ledger(args),
-            ledger_key=keys.of_ledger(),
-            hints=resolve.hints(args),
-            limit=args.canary or args.limit,
-            resend=resolve.resend(args),
-            not_proved=args.not_proved,
-            suppress=args.suppress,
-            on_event=terminal.observer,
-            lang=args.lang,
-            keep=args.payloads is not None,
-            yes=args.yes,
-            new_identity=args.new_identity,
-        )
+        to = None
+        if not args.sandbox:
+            to = resolve.station(args, keys.at_hand(args.api_key_file, os.environ))
+        keep = args.payloads is not None
+        done = one_run.check(args, mapping, to, on_event=terminal.observer, keep=keep)
         terminal.close()
         if args.payloads is not None:
             payloads.write(done, args.payloads)

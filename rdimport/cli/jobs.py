@@ -14,7 +14,7 @@ from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from rdimport.cli import after_jobs, inbox, keys, resolve
+from rdimport.cli import after_jobs, inbox, one_run, resolve
 from rdimport.cli.arguments import JobsArguments, RunArguments
 from rdimport.cli.one_job import (
     Ended,
@@ -36,7 +36,7 @@ from rdimport.core.messages import _
 from rdimport.core.names import did_you_mean
 
 if TYPE_CHECKING:
-    from rdimport import CheckResult, RDStation
+    from rdimport import RDStation
     from rdimport.delivery.stopping import StopRequest
 
 
@@ -143,26 +143,9 @@ def _look_without_list(settings: Settings, job: str, args: RunArguments) -> scre
 
 
 def _look(settings: Settings, job: str, args: RunArguments) -> screen.Look:
-    from rdimport import api  # noqa: PLC0415
-
-    account = settings.account_of(job)[0]
-    look = partial(screen.Look, job, account, tuple(effective(settings, job)))
+    look = partial(screen.Look, job, settings.account_of(job)[0], tuple(effective(settings, job)))
     try:
-        to = _ready(settings, job, args)
-        done: CheckResult = api.check(
-            args.files,
-            args.mapping,
-            to=to,
-            quota=resolve.quota(args),
-            state_dir=resolve.state_dir(args),
-            ledger=resolve.ledger(args),
-            ledger_key=keys.of_ledger(),
-            hints=resolve.hints(args),
-            suppress=args.suppress,
-            lang=args.lang,
-            keep=False,
-            yes=args.yes,
-        )
+        done = one_run.check(args, args.mapping, _ready(settings, job, args))
     except RdimportError as error:
         return look(ExitCode(error.exit_code), trouble=str(error))
     return look(done.exit_code, rows=done.rows, to_send=done.to_send, seconds=done.seconds)

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rdimport.cli import keys, resolve
 from rdimport.cli.arguments import CheckArguments, RunArguments
 from rdimport.core.address import masked
 from rdimport.core.errors import ExitCode, LedgerError, RdimportError
+from rdimport.core.events import Observer, ignore_events
 from rdimport.core.messages import _
 from rdimport.core.visible import shown
 
 if TYPE_CHECKING:
-    from rdimport import RDStation, RunResult
-    from rdimport.core.events import Observer
+    from rdimport import CheckResult, RDStation, RunResult
     from rdimport.delivery.stopping import StopRequest
     from rdimport.plan.departure import Departure
 
@@ -70,6 +71,38 @@ def carry_out(
         yes=args.yes,
         new_identity=args.new_identity,
         agreed=agreed,
+    )
+
+
+def check(
+    args: CheckArguments,
+    mapping: Path,
+    to: RDStation | None,
+    *,
+    on_event: Observer = ignore_events,
+    keep: bool = False,
+) -> CheckResult:
+    """Check according to the options. Raises what `api.check` raises."""
+    from rdimport import api  # noqa: PLC0415
+
+    return api.check(
+        args.files,
+        mapping,
+        to=to,
+        quota=resolve.quota(args),
+        state_dir=None if args.sandbox else resolve.state_dir(args),
+        ledger=None if args.sandbox else resolve.ledger(args),
+        ledger_key=keys.of_ledger(),
+        hints=resolve.hints(args),
+        limit=args.canary or args.limit,
+        resend=resolve.resend(args),
+        not_proved=args.not_proved,
+        suppress=args.suppress,
+        on_event=on_event,
+        lang=args.lang,
+        keep=keep,
+        yes=args.yes,
+        new_identity=args.new_identity,
     )
 
 

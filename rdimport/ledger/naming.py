@@ -7,7 +7,7 @@ Changing these fields, or the spelling of the identifier, would make every perso
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, LiteralString, NamedTuple
 
@@ -138,6 +138,22 @@ def noted(key: bytes, run: int, names: Names) -> list[tuple[bytes, int, bytes, s
         new, known = names.new.get(text, 0), names.known.get(text, 0)
         lines.append((folded, run, exact, json.dumps(names.fields), names.text, new, known))
     return lines
+
+
+def identity_texts(named: Iterable[tuple[str, str]], emails: Collection[str]) -> list[str]:
+    """What is hashed as the identity of people's conversions, for each `named` identifier, with its
+    fields, that is known by e-mail.
+    """
+    return [
+        json.dumps(
+            {"conversion_identifier": text, "email": email},
+            ensure_ascii=False,
+            separators=(",", ":"),
+        )
+        for text, fields in named
+        if fields in ("", '["email"]')
+        for email in emails
+    ]
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from rdimport.core.people import People
+from rdimport.ledger.naming import identity_texts
 from rdimport.ledger.postgres.session import Connection
 from rdimport.ledger.records import Erased, problems_of, text_of
 
@@ -151,16 +152,7 @@ def _erase_hashes(
     named = db.execute(
         "SELECT DISTINCT text, fields FROM rdimport.named WHERE text <> ''"
     ).fetchall()
-    texts = [
-        json.dumps(
-            {"conversion_identifier": text, "email": email},
-            ensure_ascii=False,
-            separators=(",", ":"),
-        )
-        for text, fields in named
-        if fields in ("", '["email"]')
-        for email in people.emails
-    ]
+    texts = identity_texts(named, people.emails)
     gone = db.execute(
         "DELETE FROM rdimport.conversion WHERE identity = ANY(%s::bytea[])", (digests(texts),)
     ).rowcount

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from rdimport.core.people import People
+from rdimport.ledger.naming import identity_texts
 from rdimport.ledger.records import Erased
 from rdimport.ledger.sqlite.database import LedgerFile
 from rdimport.ledger.sqlite.files import put_away
@@ -117,16 +118,7 @@ def _identities(
 ) -> list[str]:
     """The hashes of these people in the ledger, for every conversion whose name it has."""
     named = db.execute("SELECT DISTINCT text, fields FROM named WHERE text <> ''").fetchall()
-    texts = [
-        json.dumps(
-            {"conversion_identifier": text, "email": email},
-            ensure_ascii=False,
-            separators=(",", ":"),
-        )
-        for text, fields in named
-        if fields in ("", '["email"]')
-        for email in people.emails
-    ]
+    texts = identity_texts(named, people.emails)
     return [digest.hex() for digest in digests(texts)]
 
 

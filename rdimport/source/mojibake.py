@@ -25,16 +25,11 @@ _TAIL: Final = sorted({char for byte in range(0x80, 0xC0) for char in _shown(byt
 _REST: Final = f"[{re.escape(''.join(_TAIL))}]"
 _MARKS: Final = "\xa0”’…–—"
 """Continuations that also occur after a complete word."""
-_TAIL_IN_UTF8: Final = re.escape(bytes(sorted({char.encode()[0] for char in _TAIL})))
-_BEGUN_IN_UTF8: Final = re.compile(rb"\xc3[\x82\x83\xa2\xb0][" + _TAIL_IN_UTF8 + rb"]")
-"""A lead and the first byte of a continuation: most texts with an `Ã` have none."""
 _BROKEN: Final = re.compile(f"[ÂÃ]{_REST}|â{_REST}{{2}}|ð{_REST}{{3}}")
 
 
 def is_broken(text: bytes) -> bool:
     """Whether this UTF-8 contains a broken sequence."""
-    if not _BEGUN_IN_UTF8.search(text):
-        return False
     whole = pl.Series([text], dtype=pl.Binary).cast(pl.String)
     return bool(whole.str.contains(_BROKEN.pattern).any())
 

@@ -4,10 +4,8 @@ import gc
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from functools import cache
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,28 +73,14 @@ def pytest_sessionfinish(exitstatus: int) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection(session: pytest.Session) -> Iterator[None]:
+def pytest_collection() -> Iterator[None]:
     """What is loaded stays: no garbage is looked for in it, neither now nor later."""
     gc.disable()
     try:
-        _load_share(session.config.args)
         return (yield)
     finally:
         gc.freeze()
         gc.enable()
-
-
-def _load_share(places: Iterable[str]) -> None:
-    """Load a part of the tests, each worker another one. In a new checkout they are to be compiled:
-    otherwise each worker would compile all of them, at the same time as the others.
-    """
-    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    folders = [Path(place) for place in places if Path(place).is_dir()]
-    modules = sorted(path.stem for folder in folders for path in folder.glob("test_*.py"))
-    for module in modules[number::workers]:
-        with suppress(Exception, pytest.skip.Exception):  # told when it is collected
-            import_module(module)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -56,42 +56,42 @@ def test_files_may_be_written_as_editors_and_consoles_of_windows_write_them(
     for name in ("rdimport.toml", "list.yaml", "acme.key", "lua.key"):
         path = office.home / name
         path.write_bytes((path.read_text("utf-8") + "\n").replace("\n", "\r\n").encode(encoding))
-    assert office.do(*jobs("run")).code == 0
+    assert office.here(*jobs("run")).code == 0
     assert arrived(box) == {"acme": 5, "lua": 5}
 
 
 def test_each_client_gets_its_own_people_and_a_second_night_sends_nobody(
     office: Desk, box: RunningSandbox
 ) -> None:
-    first = office.do(*jobs("run", "--json"))
+    first = office.here(*jobs("run", "--json"))
     assert first.code == 0
     assert [job["job"] for job in first.summary["jobs"]] == ["acme-fair", "lua-fair"]
     assert {job["summary"]["job"] for job in first.summary["jobs"]} == {"acme-fair", "lua-fair"}
     assert arrived(box) == {"acme": 5, "lua": 5}
-    again = office.do(*jobs("run"))
+    again = office.here(*jobs("run"))
     assert (again.code, arrived(box)) == (0, {"acme": 5, "lua": 5})
     assert again.out.count("done (exit code 0)") == 2
-    quiet = office.do(*jobs("run", "--quiet"))
+    quiet = office.here(*jobs("run", "--quiet"))
     assert (quiet.code, quiet.out, quiet.err) == (0, "", "")
 
 
 def test_a_job_that_fails_does_not_keep_the_others(office: Desk, box: RunningSandbox) -> None:
     add(office, '[jobs.none]\naccount = "acme"\nfiles = "*.xlsx"\nmapping = "list.yaml"\n')
     (office.home / "lua.key").unlink()
-    done = office.do(*jobs("run"))
+    done = office.here(*jobs("run"))
     assert done.code == 2
     assert "== none (account acme): nothing was sent (exit code 2)\nNo file matches" in done.out
     assert "== lua-fair (account lua): nothing was sent" in done.out
-    told = office.do(*jobs("check"))
+    told = office.here(*jobs("check"))
     assert "== none (account acme)\n  No file matches" in told.out
     assert "\\n" not in done.out + told.out
     assert arrived(box) == {"acme": 5}
 
 
 def test_jobs_are_chosen_by_name_or_pattern(office: Desk, box: RunningSandbox) -> None:
-    assert office.do(*jobs("run", "acme-*")).code == 0
+    assert office.here(*jobs("run", "acme-*")).code == 0
     assert arrived(box) == {"acme": 5}
-    wrong = office.do(*jobs("run", "acme-fiar"))
+    wrong = office.here(*jobs("run", "acme-fiar"))
     assert (wrong.code, "Did you mean acme-fair?" in wrong.err) == (2, True)
 
 
@@ -100,13 +100,13 @@ def test_check_tells_what_tonight_sends_how_long_it_takes_and_sends_nothing(
 ) -> None:
     settings = (office.home / "rdimport.toml").read_text("utf-8").replace('"none"', '"60/min"', 1)
     office.write("rdimport.toml", settings)
-    told = office.do(*jobs("check"))
+    told = office.here(*jobs("check"))
     assert told.code == 0
     assert "== acme-fair (account acme)\n  5 of 5 rows to send, about 5" in told.out
     assert "  quota = 60/min  [accounts.acme]\n" in told.out
     assert f"  key: file {office.home / 'acme.key'}  [accounts.acme]\n" in told.out
     assert "Account lua: 5 rows to send." in told.out
-    assert office.do(*jobs("check", "--json")).summary["jobs"][0]["to_send"] == 5
+    assert office.here(*jobs("check", "--json")).summary["jobs"][0]["to_send"] == 5
     assert box.requests == 0
 
 
@@ -121,8 +121,8 @@ def test_a_key_may_be_in_the_environment_or_come_from_a_program_and_is_never_sho
     office.write("rdimport.toml", text.replace('{file = "acme.key"}', '{env = "ACME_SECRET"}'))
     key = (office.home / "acme.key").read_text()
     monkeypatch.setenv("ACME_SECRET", key)
-    done = office.do(*jobs("run"))
-    checked = office.do(*jobs("check"))
+    done = office.here(*jobs("run"))
+    checked = office.here(*jobs("check"))
     assert (done.code, checked.code) == (0, 0), done.out
     assert arrived(box) == {"acme": 5, "lua": 5}
     kept = {name: data for name, data in office.artefacts().items() if not name.endswith(".key")}
@@ -138,7 +138,7 @@ def test_a_program_that_prints_no_end_is_ended_before_it_fills_the_memory(
     text = (office.home / "rdimport.toml").read_text("utf-8")
     program = json.dumps([sys.executable, "-c", endless])
     office.write("rdimport.toml", text.replace('{file = "lua.key"}', f"{{command = {program}}}"))
-    done = office.do(*jobs("run", "lua-fair"))
+    done = office.here(*jobs("run", "lua-fair"))
     assert done.code == 2
     assert "prints more than a key can be (10 kB)" in done.out
     assert box.requests == 0
@@ -148,7 +148,7 @@ def test_a_program_that_prints_no_end_is_ended_before_it_fills_the_memory(
 def test_a_check_refuses_a_schedule_that_no_worker_could_follow(every: str, office: Desk) -> None:
     text = (office.home / "rdimport.toml").read_text("utf-8")
     office.write("rdimport.toml", text.replace('"lua.csv"', f'"lua.csv"\nevery = "{every}"'))
-    checked = office.do(*jobs("check", "--json"))
+    checked = office.here(*jobs("check", "--json"))
     acme, lua = checked.summary["jobs"]
     assert (checked.code, acme["exit_code"], lua["exit_code"]) == (2, 0, 2)
     assert f"every = '{every}' is not a schedule" in lua["error"]
@@ -166,7 +166,7 @@ def test_one_key_of_two_accounts_is_refused(
         text = text.replace("[accounts.lua]", '[accounts.lua]\nstate_dir = "elsewhere"')
         office.write("rdimport.toml", text)
     for action in ("check", "run"):
-        done = office.do(*jobs(action, "--json"))
+        done = office.here(*jobs(action, "--json"))
         codes = sorted(job["exit_code"] for job in done.summary["jobs"])
         (error,) = (job["error"] for job in done.summary["jobs"] if job["exit_code"])
         assert (done.code, codes) == (2, [0, 2])
@@ -194,10 +194,10 @@ def test_sigterm_stops_all_jobs_and_the_same_command_goes_on(
 
 
 def test_without_settings_it_says_where_they_are_looked_for(office: Desk) -> None:
-    there = office.do("jobs", "list")  # the one of the current folder may be a stranger's
+    there = office.here("jobs", "list")  # the one of the current folder may be a stranger's
     assert there.code == 2
     assert "--config" in there.err
-    listed = office.do(*jobs("list"))
+    listed = office.here(*jobs("list"))
     assert listed.out.splitlines()[1].split() == ["acme-fair", "acme", "acme.csv", "list.yaml"]
     assert Path(office.home / "state").exists() is False
 
@@ -208,16 +208,16 @@ def test_an_endpoint_of_ones_own_may_be_known_better(office: Desk, box: RunningS
     text = settings.read_text().replace('quota = "none"\n', f'{known}reserve = "20%"\n', 1)
     settings.write_text(text.replace("unclear = {", 'unclear = {504 = "not_taken", ', 1))
     box.set_faults(Faults(odd=1, odd_status=502, at_most=3))
-    done = office.do(*jobs("run", "acme-fair", "--json"))
+    done = office.here(*jobs("run", "acme-fair", "--json"))
     assert done.code == 0, done.err
     (job,) = done.summary["jobs"]
     assert job["summary"]["accepted"] == arrived(box)["acme"] == 5
     assert sum(job["summary"]["rules"].values()) == job["summary"]["retries"] == 3
-    office.do(*jobs("check", "acme-fair"))
+    office.here(*jobs("check", "acme-fair"))
     add(office, '[jobs.real]\naccount = "acme"\nfiles = "acme.csv"\nmapping = "list.yaml"\n')
     add(office, 'base_url = "https://api.rd.services"\n')
     office.base_url = None  # the environment's word would count
-    refused = office.do(*jobs("check", "real"))
+    refused = office.here(*jobs("check", "real"))
     assert refused.code == 2
     assert "not for api.rd.services" in refused.out + refused.err
 
@@ -242,6 +242,6 @@ def test_a_check_of_jobs_shows_the_value_of_the_environment_which_counts(
         "[jobs.a]\naccount = 'acme'\nfiles = 'list.csv'\nmapping = 'list.yaml'\n",
     )
     desk.environment |= {"K": "k3y-0f-acme-a9f8c7e6", variable: value}
-    done = desk.do("jobs", "check", "--config", "rdimport.toml", "--json")
+    done = desk.here("jobs", "check", "--config", "rdimport.toml", "--json")
     (job,) = json.loads(done.out)["jobs"]
     assert job["settings"][key] == {"value": shown, "from": variable}

@@ -26,11 +26,11 @@ class Story:
         words = (sample(name), "-m", mapping(name), "--json")
         box.clear()
         self.name, self.home = name, desk.home
-        self.check = desk.do("check", *words)
+        self.check = desk.here("check", *words)
         self.arrived_by_check = box.requests
-        self.run = desk.do("run", *words, "--quota", "none")
+        self.run = desk.here("run", *words, "--quota", "none")
         self.arrived = box.conversions()
-        self.again = desk.do("run", *words, "--quota", "none")
+        self.again = desk.here("run", *words, "--quota", "none")
         self.requests = box.requests
         self.dropped = box.dropped()
 
@@ -98,7 +98,7 @@ def test_a_check_fits_a_terminal_of_80_columns_in_the_readers_language(
     desk: Desk, lang: str
 ) -> None:
     words = ("check", sample("feira_abf_2026.xlsx"), "-m", mapping("feira_abf_2026"))
-    told = desk.do(*words, "--lang", lang).out
+    told = desk.here(*words, "--lang", lang).out
     # a path cannot be broken
     assert [line for line in told.splitlines() if len(line) > 79 and "/" not in line] == []
     assert ("Before you send:" in told) == (lang == "en")
@@ -198,7 +198,7 @@ def test_the_corrected_failure_report_runs_with_the_same_mapping(
         out.writeheader()
         out.writerows(rows)
     name = "feira_abf_2026.xlsx"
-    done = desk.do("run", "corrected.csv", "-m", mapping(name), "--quota", "none", "--json")
+    done = desk.here("run", "corrected.csv", "-m", mapping(name), "--quota", "none", "--json")
     assert (done.code, done.summary["accepted"]) == (0, len(rows)), done.err
     assert {p["state"] for p in box.conversions()} == {"SP"}
     assert not any(name.startswith("rdimport") for p in box.conversions() for name in p)

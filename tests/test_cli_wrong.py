@@ -199,7 +199,7 @@ def test_a_ledger_that_is_a_pipe_is_named_and_not_waited_for(
     os.mkfifo(desk.state / "ledger.sqlite3")
     words = prepared(Case(("",)), desk)
     for command in (words, ["check", *words[1:]], ["status"], ["purge", "--older-than", "1d"]):
-        done = desk.do(*command, "--state-dir", "state")
+        done = desk.here(*command, "--state-dir", "state")
         assert (done.code, done.out, box.requests) == (2, "", 0), done.err
         assert "state" in done.err
 
@@ -281,7 +281,7 @@ def test_the_version_is_that_of_the_package(desk: Desk) -> None:
 
 
 def test_a_report_before_the_first_run_says_that_there_was_none(desk: Desk) -> None:
-    done = desk.do("report")
+    done = desk.here("report")
     assert (done.code, done.out) == (2, "")
     assert "no run" in done.err
 
@@ -323,8 +323,8 @@ def test_standard_input_and_several_files_are_one_input(desk: Desk, box: Running
 def test_a_report_is_written_again_from_the_ledger(desk: Desk, box: RunningSandbox) -> None:
     desk.write("list.csv", people(2) + "ninguem,x\n")
     desk.write("list.yaml", MAPPING)
-    told = desk.do("run", "list.csv", "-m", "list.yaml", "--json", "--quota", "none").summary
-    again = desk.do("report", told["run_id"], "--json", "--report-dir", "elsewhere").summary
+    told = desk.here("run", "list.csv", "-m", "list.yaml", "--json", "--quota", "none").summary
+    again = desk.here("report", told["run_id"], "--json", "--report-dir", "elsewhere").summary
     moved = {
         name: path.replace("rdimport-reports", "elsewhere")
         for name, path in told.items()
@@ -443,11 +443,11 @@ def test_a_key_that_systemd_hands_over_may_show_a_right_of_the_group(
     (desk.home / "credentials" / "key").chmod(0o440)
     words = ("run", "list.csv", "-m", "list.yaml", "--api-key-file", "credentials/key")
     desk.key = None
-    assert desk.do(*words).code == 2
+    assert desk.here(*words).code == 2
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(desk.home / "credentials"))
-    assert desk.do(*words, "--quota", "none").code == 0
+    assert desk.here(*words, "--quota", "none").code == 0
     (desk.home / "credentials" / "key").chmod(0o444)
-    assert desk.do(*words).code == 2
+    assert desk.here(*words).code == 2
 
 
 def test_a_file_that_cannot_be_written_is_told_with_another_place_to_name(desk: Desk) -> None:
@@ -456,7 +456,7 @@ def test_a_file_that_cannot_be_written_is_told_with_another_place_to_name(desk: 
         (("init", "list.csv", "-o", "list.csv/list.yaml"), "-o"),
         (("status", "--html", "list.csv/status.html"), "--html"),
     ):
-        done = desk.do(*words)
+        done = desk.here(*words)
         assert (done.code, done.out) == (2, "")
         assert "list.csv/" in done.err
         assert "Not a directory" in done.err
@@ -468,5 +468,5 @@ def test_a_sheet_is_no_masculine_in_portuguese(desk: Desk) -> None:
     book = Workbook()
     book.worksheets[0].title = "Contatos"
     book.save(desk.home / "list.xlsx")
-    said = desk.do("check", "list.xlsx", "--lang", "pt-BR").err
+    said = desk.here("check", "list.xlsx", "--lang", "pt-BR").err
     assert "Aba “Contatos” de list.xlsx não tem nada: nem cabeçalho nem linhas." in said

@@ -194,7 +194,7 @@ def test_the_tutorial_goes_as_it_says(page: Path, tmp_path: Path) -> None:
             continue
         for line in content.splitlines():
             words, _, remark = line.partition("  #")
-            done = person.do(*shlex.split(words)[1:])
+            done = person.here(*shlex.split(words)[1:])
             expected = re.findall(r"\d", remark)
             assert done.code == int(expected[0] if expected else 0), done.err
             ran += 1

@@ -42,7 +42,7 @@ def change(desk: Desk, statement: str) -> None:
 def test_a_whole_ledger_is_said_to_be_whole(ready: Desk) -> None:
     none = ready.here("ledger", "check")
     assert (none.code, ready.state.exists()) == (0, False)
-    run = ready.do(*RUN).summary["run_id"]
+    run = ready.here(*RUN).summary["run_id"]
     ready.here("purge", "--older-than", "0s")
     found = ready.here("ledger", "check")
     assert (found.code, found.err) == (0, "")
@@ -68,7 +68,7 @@ SPOILT = {
 
 
 def test_a_ledger_whose_sums_do_not_agree_is_damaged(ready: Desk) -> None:
-    ready.do(*RUN)
+    ready.here(*RUN)
     ledger = ready.state / "ledger.sqlite3"
     good = ledger.read_bytes()
     for statement, told in SPOILT.items():
@@ -100,7 +100,7 @@ def spoil(ledger: Path, page: int) -> None:
 def test_a_damaged_page_is_told_and_nothing_is_sent_whatever_it_held(
     ready: Desk, box: RunningSandbox
 ) -> None:
-    ready.do(*RUN)
+    ready.here(*RUN)
     ledger = ready.state / "ledger.sqlite3"
     places, before = pages(ledger), box.requests
     good = ledger.read_bytes()
@@ -122,7 +122,7 @@ def test_a_damaged_page_is_told_and_nothing_is_sent_whatever_it_held(
 
 @pytest.mark.parametrize("facts", ["no facts", "7", "{}"])
 def test_no_command_calls_a_damaged_ledger_right(facts: str, ready: Desk) -> None:
-    ready.do(*RUN)
+    ready.here(*RUN)
     change(ready, f"UPDATE run SET facts = '{facts}'")  # noqa: S608
     for words in (("status",), ("report",)):
         done = ready.here(*words)
@@ -152,7 +152,7 @@ def test_a_copy_is_whole_and_its_owners_only_also_while_a_run_is_at_work(
 
 
 def test_a_copy_may_be_a_file_too(ready: Desk) -> None:
-    ready.do(*RUN)
+    ready.here(*RUN)
     assert ready.here("ledger", "copy", "state/ledger.sqlite3", "monday.sqlite3").code == 0
     assert ready.here("ledger", "copy", "monday.sqlite3", "again").code == 0
     assert ready.here("ledger", "check", "--state-dir", "again").code == 0
@@ -160,7 +160,7 @@ def test_a_copy_may_be_a_file_too(ready: Desk) -> None:
 
 @pytest.mark.parametrize("name", ["full/ledger.sqlite3", "full/notes.txt"])
 def test_a_copy_replaces_nothing(name: str, ready: Desk) -> None:
-    ready.do(*RUN)
+    ready.here(*RUN)
     (ready.home / "full").mkdir()
     ready.write(name, "mine")
     done = ready.here("ledger", "copy", "state", "full")
@@ -176,7 +176,7 @@ def test_a_copy_replaces_nothing(name: str, ready: Desk) -> None:
 def test_a_copy_that_finds_no_room_names_the_place_without_room(
     size: int, place: str, ready: Desk
 ) -> None:
-    ready.do(*RUN)
+    ready.here(*RUN)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -193,7 +193,7 @@ def test_a_copy_that_finds_no_room_names_the_place_without_room(
 
 def test_no_copy_is_made_of_what_is_damaged_or_not_there(ready: Desk) -> None:
     assert "no ledger in state" in ready.here("ledger", "copy", "state", "to").err
-    ready.do(*RUN)
+    ready.here(*RUN)
     spoil(ready.state / "ledger.sqlite3", 9)
     done = ready.here("ledger", "copy", "state", "to")
     assert done.code == 2

@@ -105,7 +105,7 @@ def test_an_address_that_is_cleaned_in_another_way_now_is_known_all_the_same(
     for _ in range(2):
         found = imported(old, "addresses.csv", mapping)
         assert found == {"already_imported": 4, "invalid": 2}
-    checked = old.do("check", "addresses.csv", "-m", mapping, "--json").summary
+    checked = old.here("check", "addresses.csv", "-m", mapping, "--json").summary
     assert checked["to_send"] == 0
     assert box.requests == 0
 
@@ -164,7 +164,7 @@ def test_who_only_looks_leaves_an_old_ledger_as_it_is(old: Desk) -> None:
     status = old.here("status", "--json")
     assert status.code == 0
     assert len(status.summary["runs"]) == 9
-    found = old.do("check", "fair.csv", "-m", "fair.yaml", "--json")
+    found = old.here("check", "fair.csv", "-m", "fair.yaml", "--json")
     assert (found.summary["to_send"], found.summary["already_imported"]) == (0, 6)
     assert old.here("report", status.summary["runs"][1]["run_id"]).code == 0
     assert (old.state / "ledger.sqlite3").read_bytes() == before

@@ -140,7 +140,7 @@ def test_of_two_columns_with_one_heading_the_mapping_names_either_and_is_told_wh
     desk.write("lista.csv", "Nome;Cidade;Nome;E-mail\nMãe Sá;Santos;Davi Sá;davi@exemplo.com.br\n")
     mapping = f"conversion_identifier: x\nfields: {{email: E-mail, name: {name}}}\n"
     desk.write("m.yaml", mapping)
-    done = desk.do(*command, "lista.csv", "-m", "m.yaml")
+    done = desk.here(*command, "lista.csv", "-m", "m.yaml")
     assert done.code == 0, done.err
     said = " ".join(done.out.split())
     note = (

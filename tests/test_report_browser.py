@@ -15,6 +15,8 @@ from support.programs import working_browser
 from rdimport.ledger import Minute
 from rdimport.report.html.chart import pace
 from rdimport.report.words import Words
+from rdimport.sandbox import Faults
+from rdimport.sandbox.embedded import RunningSandbox
 
 axe = pytest.importorskip("axe_playwright_python.sync_playwright")
 playwright = pytest.importorskip("playwright.sync_api")
@@ -62,19 +64,28 @@ def test_the_chart_of_a_long_run_is_whole(browser: Any, tmp_path: Path, width: i
     page.close()
 
 
+@pytest.fixture(scope="module")
+def page_of_all(tmp_path_factory: pytest.TempPathFactory, one_sandbox: RunningSandbox) -> Path:
+    """The page of all accounts, after a good and a bad night."""
+    one_sandbox.set_faults(Faults())
+    desk = Desk(tmp_path_factory.mktemp("nights"), one_sandbox.api_key, one_sandbox.base_url)
+    desk.write("list.yaml", MAPPING)
+    desk.write("list.csv", people(3) + "ninguem,Fulano\n")
+    words = ("run", "list.csv", "-m", "list.yaml", "--quota", "none", "--account", "a" * 60)
+    assert desk.do(*words).code == 1
+    assert desk.do("run", "none.csv", "-m", "list.yaml", "--account", "another").code == 2
+    assert desk.do("status", "--html", "status.html", "--lang", "pt-BR").code == 0
+    return desk.home / "status.html"
+
+
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_of_all_accounts_is_accessible_and_fits_its_screen(
-    browser: Any, desk: Desk, box: object, width: int, scheme: str
+    browser: Any, page_of_all: Path, width: int, scheme: str
 ) -> None:
-    desk.write("list.yaml", MAPPING)
-    desk.write("list.csv", people(3) + "ninguem,Fulano\n")
-    desk.do("run", "list.csv", "-m", "list.yaml", "--quota", "none", "--account", "a" * 60)
-    desk.do("run", "none.csv", "-m", "list.yaml", "--account", "another")
-    desk.do("status", "--html", "status.html", "--lang", "pt-BR")
     context = browser.new_context(viewport={"width": width, "height": 850}, color_scheme=scheme)
     page = context.new_page()
-    page.goto(f"file://{desk.home}/status.html")
+    page.goto(f"file://{page_of_all}")
     assert page.locator(".nights").first.locator("li").count() == 30
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     found = axe.Axe().run(page)

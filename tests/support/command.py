@@ -163,6 +163,7 @@ class Desk:
         """The same in this process, which saves the start of one; an uncaught error is raised."""
         done = command_here(self.home, self._told(), [str(word) for word in words])
         self.said += [done.out, done.err]
+        assert self.key is None or self.key not in done.out + done.err
         return done
 
     def feed(self, text: str, *words: object) -> Done:

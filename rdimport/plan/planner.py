@@ -50,6 +50,9 @@ if TYPE_CHECKING:
 PAYLOAD: Final = "__rdimport_payload__"
 WARNINGS: Final = "__rdimport_warnings__"
 _NAME: Final = "conversion_identifier"
+_FIRST: Final = 1_000
+"""Rows at the head of a plan that are stored, and loaded, on their own."""
+
 _OURS: Final = (FILE, ROW, IDENTITY, EARLIER, VERSION, PAYLOAD, SOURCE, WARNINGS)
 
 
@@ -189,17 +192,10 @@ class Planner:
     def _batches(
         self, number: int, table: Table, batches: Iterator[pl.DataFrame]
     ) -> Iterator[pl.DataFrame]:
-        """The rows of a table. Its file is hashed once the first ones are there, while a thread
-        reads on.
-        """
-        try:
-            first = next(batches, None)
-        finally:
-            if self._inputs:
-                self._book.record_input(number, self._input(table))
-        if first is not None:
-            yield first
-            yield from batches
+        """The rows of a table. Its file is hashed while a thread reads the first ones."""
+        if self._inputs:
+            self._book.record_input(number, self._input(table))
+        yield from batches
 
     def _input(self, table: Table) -> Input:
         facts = table.facts
@@ -310,9 +306,18 @@ class Planner:
             )
             ours = ours.with_columns(pl.Series(WARNINGS, warned, pl.String))
             whole = ours.join(cells, on=ROW, how="left", maintain_order="left")
-            self._plan.spool.put(whole.select(*_OURS, *(c for c in cells.columns if c != ROW)))
+            whole = whole.select(*_OURS, *(c for c in cells.columns if c != ROW))
+            self._spool(self._plan.spool, whole)
         self._plan.rows += rows.height
         self._index.add(rows)
+
+    def _spool(self, spool: Spool, rows: pl.DataFrame) -> None:
+        """Store rows to send. The first of them are apart: the first POST waits for no others."""
+        if not len(spool):
+            spool.put(rows.head(_FIRST))
+            rows = rows.slice(_FIRST)
+        if rows.height:
+            spool.put(rows)
 
     def _settle_duplicates(self) -> None:
         """Choose the row to send among those of the same conversion."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Final, Literal, ParamSpec, TypeVar
 
 from rdimport.api.arguments import KINDS
 from rdimport.api.hints import source_hints
-from rdimport.api.results import CheckResult, CheckTally, RunResult
 from rdimport.core import arguments
-from rdimport.core.ahead import load_ahead
-from rdimport.core.clock import Clock, SystemClock, today
+from rdimport.core.ahead import let_go
+from rdimport.core.clock import Clock, SystemClock
 from rdimport.core.errors import SourceError, UsageError
 from rdimport.core.events import Observer, best_effort, ignore_events
 from rdimport.core.looking import is_folder
@@ -23,26 +22,18 @@ from rdimport.core.quota import Quota
 from rdimport.core.row import State
 from rdimport.destination import Destination
 from rdimport.destination.rdstation.custom_fields import CustomFields
-from rdimport.ledger import see_which, store_of_run
 from rdimport.mapping import Mapping, loaded_once
-from rdimport.plan.corrected import Corrections
 from rdimport.plan.departure import Departure, go
-from rdimport.plan.duplicates import Index
-from rdimport.plan.history import known_before, no_history
-from rdimport.plan.planner import Planner
-from rdimport.plan.spool import Spool
-from rdimport.plan.suppression import Suppression
-from rdimport.prepare.preview import Preview, advice
-from rdimport.prepare.validate import LIBRARIES
 from rdimport.source import Files, Hints, Table, names_of, open_tables
 
 if TYPE_CHECKING:
+    from rdimport.api.results import CheckResult, RunResult
     from rdimport.delivery.dispatcher import RandomSource
     from rdimport.delivery.stopping import StopRequest
     from rdimport.proposal import Proposal
     from rdimport.proposal.survey import Survey
 
-# What only one of the verbs needs is imported by it: a check of ten rows is mostly imports.
+# What is not needed to open a list is imported once it is open: a thread reads it meanwhile.
 
 Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
@@ -121,46 +112,29 @@ def check(
     """
     mapping, custom_fields, _name = _loaded(mapping, custom_fields)
     allowed = _quota(quota)
-    load_ahead(*LIBRARIES)
     hints = replace(hints or Hints(), downloads=_there(state_dir))
     tables = open_tables(files, source_hints(hints, mapping))
-    people = Suppression.read(names_of(suppress))
-    book, preview = CheckTally(), Preview()
-    named = ledger is not None or state_dir is not None
-    store = store_of_run(ledger, state_dir or "", ledger_key) if named else None
-    states = frozenset(resend)
-    with ExitStack() as stack:
-        known = known_before(to, store, states, mapping, stack, not_proved=not_proved, sure=yes)
-        corrections = Corrections(mapping, known.ledger, known.destination) if known else None
-        spool = Spool() if keep or mapping.on_duplicate == "merge" else None
-        plan = Planner(
-            mapping,
-            known.history if known else no_history(states, mapping),
-            book,
-            spool,
-            stack.enter_context(Index(digests=known is not None)),
-            catalogue=custom_fields,
-            suppression=people,
-            corrections=corrections,
-            observer=best_effort(on_event),
-            look=preview.add,
-            today=today(SystemClock()),
-            payloads=spool is not None or not_proved,
-            inputs=False,
-        ).make(tables)
-        missed = known.unrecognised(book.names, tables) if known and not new_identity else ()
-    to_send = plan.at_most(limit)
-    return CheckResult(
-        book=book,
-        tables=tables,
-        to_send=to_send,
-        seconds=to_send * allowed.interval if allowed else None,
-        plan=plan,
-        preview=preview,
-        advice=advice(mapping, lang),
-        unrecognised=missed,
-        notes=(*people.notes, *(corrections.notes if corrections else ())),
-    )
+    with let_go(tables[0].batches()) as begun:
+        from rdimport.api.checking import CheckOptions, checked  # noqa: PLC0415
+        from rdimport.ledger import store_of_run  # noqa: PLC0415
+
+        named = ledger is not None or state_dir is not None
+        options = CheckOptions(
+            to=to,
+            quota=allowed,
+            store=store_of_run(ledger, state_dir or "", ledger_key) if named else None,
+            limit=limit,
+            resend=frozenset(resend),
+            not_proved=not_proved,
+            custom_fields=custom_fields,
+            on_event=best_effort(on_event),
+            lang=lang,
+            keep=keep,
+            suppress=tuple(names_of(suppress)),
+            sure=yes,
+            new_identity=new_identity,
+        )
+        return checked(tables, begun, mapping, options)
 
 
 @_public
@@ -288,50 +262,56 @@ async def run_async(
     Raises MappingError, SourceError and UsageError when nothing was sent, LedgerBusyError when
     another run of the account is in progress, LedgerError when something could not be recorded.
     """
-    from random import SystemRandom  # noqa: PLC0415
-
-    from rdimport.api.pipeline import carry_out  # noqa: PLC0415
-    from rdimport.api.run_options import RunOptions  # noqa: PLC0415
-    from rdimport.delivery.settings import Settings  # noqa: PLC0415
-
     read_mapping, custom_fields, name = _loaded(mapping, custom_fields)
+    allowed = _quota(quota)
     state_dir = default_state_dir() if state_dir is None else Path(state_dir)
-    store = store_of_run(ledger, state_dir, ledger_key)
-    if not sandbox:
-        see_which(state_dir, store, shared=ledger is not None)
-    options = RunOptions(
-        to=to,
-        state_dir=state_dir,
-        store=store,
-        report_dir=Path(report_dir),
-        quota=_quota(quota),
-        quota_dir=_quota_dir() if share_quota else None,
-        wait=wait,
-        settings=Settings(concurrency, patience, limit, max_seconds, timeout, canary=canary),
-        hints=replace(hints or Hints(), downloads=_there(state_dir)),
-        resend=frozenset(resend),
-        resend_now=resend_now,
-        not_proved=not_proved,
-        suppress=tuple(names_of(suppress)),
-        custom_fields=custom_fields,
-        on_event=best_effort(on_event),
-        clock=clock or SystemClock(),
-        chance=chance or SystemRandom(),
-        signals=signals,
-        stop=stop,
-        job=job,
-        batch=batch,
-        mapping_name=mapping_name or name,
-        sandbox=sandbox,
-        again=tuple(again),
-        yes=yes,
-        new_identity=new_identity,
-        agreed=agreed,
-        transport=transport,
-        lang=lang,
-        full_report=full_report,
-    )
-    return await carry_out(names_of(files), read_mapping, options)
+    hints = replace(hints or Hints(), downloads=_there(state_dir))
+    given = names_of(files)
+    tables = open_tables(given, source_hints(hints, read_mapping))
+    # a run that may wait for hours holds no file open meanwhile
+    with let_go(None if wait else tables[0].batches()) as begun:
+        from random import SystemRandom  # noqa: PLC0415
+
+        from rdimport.api.pipeline import carry_out  # noqa: PLC0415
+        from rdimport.api.run_options import Opened, RunOptions  # noqa: PLC0415
+        from rdimport.delivery.settings import Settings  # noqa: PLC0415
+        from rdimport.ledger import see_which, store_of_run  # noqa: PLC0415
+
+        store = store_of_run(ledger, state_dir, ledger_key)
+        if not sandbox:
+            see_which(state_dir, store, shared=ledger is not None)
+        options = RunOptions(
+            to=to,
+            state_dir=state_dir,
+            store=store,
+            report_dir=Path(report_dir),
+            quota=allowed,
+            quota_dir=_quota_dir() if share_quota else None,
+            wait=wait,
+            settings=Settings(concurrency, patience, limit, max_seconds, timeout, canary=canary),
+            resend=frozenset(resend),
+            resend_now=resend_now,
+            not_proved=not_proved,
+            suppress=tuple(names_of(suppress)),
+            custom_fields=custom_fields,
+            on_event=best_effort(on_event),
+            clock=clock or SystemClock(),
+            chance=chance or SystemRandom(),
+            signals=signals,
+            stop=stop,
+            job=job,
+            batch=batch,
+            mapping_name=mapping_name or name,
+            sandbox=sandbox,
+            again=tuple(again),
+            yes=yes,
+            new_identity=new_identity,
+            agreed=agreed,
+            transport=transport,
+            lang=lang,
+            full_report=full_report,
+        )
+        return await carry_out(Opened(given, tables, begun), read_mapping, options)
 
 
 def _blocking(

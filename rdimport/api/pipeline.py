@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from rdimport.api.ending import End, abandoned, finish
-from rdimport.api.hints import source_hints
 from rdimport.api.results import RunResult
 from rdimport.api.run_name import run_name
-from rdimport.api.run_options import RunOptions
+from rdimport.api.run_options import Opened, RunOptions
 from rdimport.api.shared_pace import shared_pace
 from rdimport.core.address import masked
 from rdimport.core.ahead import let_go, load_ahead
@@ -67,7 +66,6 @@ from rdimport.prepare.validate import LIBRARIES
 from rdimport.report import LIBRARIES as REPORT_LIBRARIES
 from rdimport.report.private_files import clean, see_that_it_can_be_made
 from rdimport.report.summary import RunSummary
-from rdimport.source import Table, open_tables
 
 Result = TypeVar("Result")
 
@@ -75,9 +73,9 @@ _SHORT: Final = 10 * LONG
 """Bytes of lists that hardly have so many rows that known ones are not validated."""
 
 
-async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions) -> RunResult:
-    """Import `files` according to `options`; raises what `api.run_async` documents."""
-    tables = _opened(files, mapping, options)
+async def carry_out(lists: Opened, mapping: Mapping, options: RunOptions) -> RunResult:
+    """Import lists according to `options`; raises what `api.run_async` documents."""
+    _see_what_can_be_known(lists, options)
     stop_request, started = StopRequest(), options.clock.monotonic()
     with ExitStack() as stack:
         _listen(options, stop_request, stack)
@@ -86,7 +84,7 @@ async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions)
         hold = partial(store.hold, options.to.account)
         lock = stack.enter_context(await wait_for(hold, clock, options.wait, stop_request.is_set))
         # its rows are read while the ledger is looked through
-        begun = stack.enter_context(let_go(tables[0].batches()))
+        begun = lists.begun or stack.enter_context(let_go(lists.tables[0].batches()))
         ledger = stack.enter_context(store.open())
         # now, because waiting may have taken hours
         people = await _in_thread(partial(Suppression.read, options.suppress), stop_request)
@@ -96,14 +94,14 @@ async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions)
         spool = stack.enter_context(Spool(options.state_dir, begins=sender))
         index = stack.enter_context(Index(options.state_dir))
         _see_that_nobody_comes_back(ledger, options)
-        run = _begin(ledger, lock, options, mapping, files)
+        run = _begin(ledger, lock, options, mapping, lists.names)
         corrections = Corrections(mapping, ledger, run.destination)
         planner = _planner(
             run, options, mapping, people, corrections, spool=spool, index=index, stop=stop_request
         )
-        plan = partial(planner.make, tables, begun)
+        plan = partial(planner.make, lists.tables, begun)
         end, summary, seen = await _import(plan, run, options, stop_request, started)
-    notes = [note for table in tables for note in table.notes]
+    notes = [note for table in lists.tables for note in table.notes]
     return RunResult(
         summary,
         seen,
@@ -115,17 +113,15 @@ async def carry_out(files: Sequence[str], mapping: Mapping, options: RunOptions)
     )
 
 
-def _opened(files: Sequence[str], mapping: Mapping, options: RunOptions) -> tuple[Table, ...]:
-    """The tables of the files. Raises what can be known before anything is read."""
+def _see_what_can_be_known(lists: Opened, options: RunOptions) -> None:
+    """Raise what can be known before the ledger is opened."""
     refuse_unusable_proxy(options.to.base_url)
     see_that_it_can_be_made(options.report_dir)
     with suppress(ReportError):  # purge says what it is
         clean(options.report_dir)
-    if sum(map(_size, files)) < _SHORT:
+    if sum(map(_size, lists.names)) < _SHORT:
         load_ahead(*LIBRARIES)
-    tables = open_tables(files, source_hints(options.hints, mapping))
     options.to.credentials()  # without a key, nothing can be sent
-    return tables
 
 
 def _size(file: str) -> int:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rdimport.core.clock import Clock
 from rdimport.core.events import Observer
@@ -16,11 +16,23 @@ from rdimport.destination import Destination
 from rdimport.destination.rdstation.custom_fields import CustomFields
 from rdimport.ledger import Store
 from rdimport.plan.departure import Departure
-from rdimport.source import Hints
+from rdimport.source import Table
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from rdimport.delivery.dispatcher import RandomSource, Settings
     from rdimport.delivery.transport import Kind
+
+
+class Opened(NamedTuple):
+    """The lists of a run: what names them, their tables, and the batches of the first one if a
+    thread has begun to read it.
+    """
+
+    names: Sequence[str]
+    tables: Sequence[Table]
+    begun: Iterator[pl.DataFrame] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +49,6 @@ class RunOptions:
     quota_dir: Path | None
     wait: float
     settings: Settings
-    hints: Hints
     resend: frozenset[State]
     resend_now: bool
     not_proved: bool

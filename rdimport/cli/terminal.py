@@ -9,11 +9,9 @@ from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rdimport.api.results import RunResult
 from rdimport.cli.arguments import OutputArguments
-from rdimport.cli.log import LogFile
 from rdimport.cli.screen import progress
 from rdimport.cli.screen.layout import counts
 from rdimport.cli.streams import say, say_json
@@ -21,8 +19,12 @@ from rdimport.core.clock import SystemClock
 from rdimport.core.events import Observer, ignore_events
 from rdimport.core.looking import is_file
 from rdimport.core.visible import shown_lines
-from rdimport.report.summary import RunSummary
 from rdimport.report.words import Words
+
+if TYPE_CHECKING:
+    from rdimport.api.results import RunResult
+    from rdimport.cli.log import LogFile
+    from rdimport.report.summary import RunSummary
 
 
 def bars(args: OutputArguments) -> AbstractContextManager[Observer]:

@@ -12,6 +12,7 @@ from threading import Thread
 from typing import TypeVar, cast
 
 Item = TypeVar("Item")
+Items = TypeVar("Items", bound=Iterator[object] | None)
 
 
 def ahead(items: Iterator[Item], name: str, most: int = 1) -> Iterator[Item]:
@@ -45,8 +46,8 @@ def _in_order(
 
 
 @contextmanager
-def let_go(items: Iterator[Item]) -> Iterator[Iterator[Item]]:
-    """The items; in the end no more of them are made, and what they come from is closed."""
+def let_go(items: Items) -> Iterator[Items]:
+    """The items, if any; in the end no more are made, and what they come from is closed."""
     try:
         yield items
     finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from rdimport.core.errors import UsageError
@@ -12,7 +12,9 @@ from rdimport.core.quota import Quota
 from rdimport.core.shell import joined
 from rdimport.destination import Destination
 from rdimport.destination.address import is_loopback
-from rdimport.ledger import Run
+
+if TYPE_CHECKING:
+    from rdimport.ledger import Run
 
 
 class Departure(NamedTuple):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from rdimport.core.messages import LANGUAGES, written
 from rdimport.core.messages.catalogue import catalogue
 from rdimport.core.row import State
-from rdimport.ledger import LegalBases, WrongColumn
+
+if TYPE_CHECKING:
+    from rdimport.ledger import LegalBases, WrongColumn
 
 
 class Words:

@@ -1,0 +1,100 @@
+"""The stages of a check: plan, and count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rdimport.api.results import CheckResult, CheckTally
+from rdimport.core.ahead import load_ahead
+from rdimport.core.clock import SystemClock, today
+from rdimport.core.events import Observer
+from rdimport.core.quota import Quota
+from rdimport.core.row import State
+from rdimport.plan.corrected import Corrections
+from rdimport.plan.duplicates import Index
+from rdimport.plan.history import known_before, no_history
+from rdimport.plan.planner import Planner
+from rdimport.plan.spool import Spool
+from rdimport.plan.suppression import Suppression
+from rdimport.prepare.preview import Preview, advice
+from rdimport.prepare.validate import LIBRARIES
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from rdimport.destination import Destination
+    from rdimport.destination.rdstation.custom_fields import CustomFields
+    from rdimport.ledger import Store
+    from rdimport.mapping import Mapping
+    from rdimport.source import Table
+
+
+@dataclass(frozen=True, slots=True)
+class CheckOptions:
+    """What a check is asked for; `api.run_async` explains the names."""
+
+    to: Destination | None
+    quota: Quota | None
+    store: Store | None
+    limit: int | None
+    resend: frozenset[State]
+    not_proved: bool
+    custom_fields: CustomFields | None
+    on_event: Observer
+    lang: str
+    keep: bool
+    suppress: tuple[str, ...]
+    sure: bool
+    """The account is the one that is meant, even if its name resembles another one."""
+    new_identity: bool
+
+
+def checked(
+    tables: tuple[Table, ...],
+    begun: Iterator[pl.DataFrame],
+    mapping: Mapping,
+    options: CheckOptions,
+) -> CheckResult:
+    """Plan what a run would send; `begun` are the batches of the first table."""
+    load_ahead(*LIBRARIES)
+    to, resend, not_proved = options.to, options.resend, options.not_proved
+    people = Suppression.read(options.suppress)
+    book, preview = CheckTally(), Preview()
+    with ExitStack() as stack:
+        known = known_before(
+            to, options.store, resend, mapping, stack, not_proved=not_proved, sure=options.sure
+        )
+        corrections = Corrections(mapping, known.ledger, known.destination) if known else None
+        spool = Spool() if options.keep or mapping.on_duplicate == "merge" else None
+        plan = Planner(
+            mapping,
+            known.history if known else no_history(resend, mapping),
+            book,
+            spool,
+            stack.enter_context(Index(digests=known is not None)),
+            catalogue=options.custom_fields,
+            suppression=people,
+            corrections=corrections,
+            observer=options.on_event,
+            look=preview.add,
+            today=today(SystemClock()),
+            payloads=spool is not None or not_proved,
+            inputs=False,
+        ).make(tables, begun)
+        old = None if options.new_identity else known
+        missed = old.unrecognised(book.names, tables) if old else ()
+    to_send = plan.at_most(options.limit)
+    return CheckResult(
+        book=book,
+        tables=tables,
+        to_send=to_send,
+        seconds=to_send * options.quota.interval if options.quota else None,
+        plan=plan,
+        preview=preview,
+        advice=advice(mapping, options.lang),
+        unrecognised=missed,
+        notes=(*people.notes, *(corrections.notes if corrections else ())),
+    )

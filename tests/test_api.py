@@ -207,6 +207,37 @@ def test_what_has_been_loaded_when_the_first_row_is_answered(
     assert len(ours) <= 195  # of Python's, polars' and pandera's there are 650 more
 
 
+def test_a_list_is_opened_before_what_plans_it_is_loaded() -> None:
+    loads = "import sys, rdimport.api, rdimport.cli.run, rdimport.cli.terminal"
+    command = [sys.executable, "-I", "-c", f"{loads}; print(*sys.modules)"]
+    found = subprocess.run(command, env=unmeasured(), capture_output=True, text=True, check=True)
+    later = {"asyncio", "rdimport.ledger", "rdimport.plan.planner", "rdimport.prepare"}
+    assert not later & set(found.stdout.split())
+
+
+def test_what_a_check_of_few_rows_loads(folder: Path) -> None:
+    words = ["check", str(folder / "leads.csv"), "-m", str(folder / "leads.yaml"), "--quiet"]
+    code = (
+        "import sys\n"
+        "from rdimport.cli import main\n"
+        f"main({[*words, '--state-dir', str(folder / 'state')]!r})\n"
+        "print(*sys.modules)"
+    )
+    found = subprocess.run(
+        [sys.executable, "-I", "-c", code],
+        env=unmeasured(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    modules = found.stdout.splitlines()[-1].split()
+    assert "pandera" in modules
+    dear = {"asyncio", "fastexcel", "httpx", "keyring", "phonenumbers", "ssl", "xlsxwriter"}
+    assert not dear & set(modules)
+    ours = [name for name in modules if name.startswith("rdimport")]
+    assert len(ours) <= 190
+
+
 def test_a_check_sends_nothing_and_hands_out_the_payloads(folder: Path) -> None:
     done = rdimport.check([str(folder / "leads.csv")], str(folder / "leads.yaml"))
     assert (done.rows, done.to_send) == (3, 2)

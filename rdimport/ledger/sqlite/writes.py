@@ -1,7 +1,8 @@
 """The changes of one write of the journal: rows that begin, rows that end.
 
 One statement processes a whole batch. SQLite then runs without the GIL, which it would otherwise
-have to take back from the event loop after each row.
+have to take back from the event loop after each row. A list of whole numbers is JSON as Python
+writes it.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ class Writes:
                 b"".join(who),
                 b"".join(hashes),
                 _sources(begun),
-                json.dumps([row.file << 32 | row.row for row in begun]),
+                str(list(map(_place, begun))),
             ),
         )
 
@@ -100,7 +101,7 @@ class Writes:
         gone = db.execute(
             "DELETE FROM sending WHERE run = ? AND (file, row) IN"
             " (SELECT value >> 32, value & 4294967295 FROM json_each(?))",
-            (self._run, json.dumps(places)),
+            (self._run, str(places)),
         ).rowcount
         if gone != len(ended):
             raise Bug(f"{len(ended) - gone} of {len(ended)} ended rows were never begun")

@@ -7,6 +7,7 @@ import os
 import re
 import sqlite3
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -58,6 +59,43 @@ def test_runs_of_one_account_use_its_quota_and_no_more(
 
 def test_each_without_the_other_would_be_turned_away() -> None:
     assert Windows(30, headers=False).play([EvenPacer(RD), EvenPacer(RD)]).turned_away > 0.001
+
+
+def test_a_run_alone_takes_several_slots_by_one_statement_and_none_twice_when_another_joins(
+    machine: Machine,
+) -> None:
+    quota = Quota(500, 60.0)
+    first = machine.run(quota=quota)
+    statements: list[object] = []
+    sys.setprofile(lambda _, event, of: statements.append(of) if _is_statement(event, of) else None)
+    alone = sent_by(first, 0.0, 100)
+    sys.setprofile(None)
+    assert len(statements) <= 0.5 * len(alone)  # recorded: 0.4
+    now = alone[-1]
+    second = machine.run(now, quota=quota)
+    of_second = sent_by(second, now, 1)
+    assert of_second[0] - now <= 1
+    both = sorted([*alone, *sent_by(first, now, 3), *of_second])
+    for _ in range(50):
+        both += [*sent_by(first, both[-1], 1), *sent_by(second, both[-1], 1)]
+    # the first slot of a run makes up for half of one
+    apart = [later - earlier for earlier, later in itertools.pairwise(sorted(both)[1:])]
+    assert min(apart) >= 0.99 * quota.interval
+
+
+def _is_statement(event: str, of: object) -> bool:
+    return event == "c_call" and getattr(of, "__name__", "") == "execute"
+
+
+def sent_by(run: EvenPacer | SharedPacer, now: float, rows: int) -> list[float]:
+    """When the next rows of a run leave, which waits for nothing else."""
+    times = []
+    for _ in range(rows):
+        while (wait := run.wait(now)) > 0:
+            now += wait
+        run.acquire(now)
+        times.append(now)
+    return times
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -3,8 +3,8 @@
 There is one small file per account, holding its `QuotaState` and the active runs. It is never
 synced to disk: its contents matter for a minute, and losing them does no harm. Each access is one
 transaction of about 45 µs, or a single statement where no other run is active. A run that crashes
-wastes the slots it had reserved ahead (those of 20 ms, at least one), and is counted as active for
-one more window.
+wastes the slots it had reserved ahead (those of 20 ms, of half a second if it was alone, at least
+one), and is counted as active for one more window.
 """
 
 from __future__ import annotations
@@ -36,6 +36,11 @@ _AHEAD: Final = 0.02
 _FRESH: Final = 0.15
 """Seconds for which a run assumes that no 429 made another run wait. At 500 a minute the next
 slot comes sooner, and a row costs one transaction, not two.
+"""
+
+_ALONE: Final = 0.5
+"""Both of these for a run that met no other when it last looked: one transaction for four rows at
+500 a minute. A run that joins waits that much longer for its first slot.
 """
 
 _SEEN_FOR: Final = 1 / 20
@@ -81,7 +86,7 @@ class SharedPacer:
         self._looked = self._alone_until = float("-inf")
         self.alone: tuple[int, str] | None = None
         """How many times the file was unavailable, and the last error."""
-        self._open = self._others_open = 0
+        self._open = self._others = self._others_open = 0
         self._seen = now
         self._kept = b""
         """The state in the file, where this run was alone when it last looked; otherwise empty."""
@@ -93,7 +98,8 @@ class SharedPacer:
         while self._slots and self._slots[0] < now - _AHEAD - self._pace.interval / 2:
             self._slots.popleft()  # an expired slot: using it now would exceed the pace
         due = not self._slots or self._slots[0] <= now
-        if own == 0 and due and (not self._slots or now - self._looked >= _FRESH):
+        fresh = _FRESH if self._others else _ALONE
+        if own == 0 and due and (not self._slots or now - self._looked >= fresh):
             self._together(now, lambda pace: self._queue(pace, now))
         slot = self._slots[0] if self._slots else now
         return max(own, self._pace.held(now), slot - now, 0.0)
@@ -134,7 +140,8 @@ class SharedPacer:
         if pace.held(now) > 0:
             self._slots.clear()
         elif not self._slots:
-            ahead = int(_AHEAD / pace.interval) if pace.interval else 1
+            seconds = _AHEAD if self._others else _ALONE
+            ahead = int(seconds / pace.interval) if pace.interval else 1
             self._slots.extend(pace.acquire(now) for _ in range(max(1, min(ahead, 64))))
 
     def _join(self, now: float) -> None:
@@ -192,7 +199,7 @@ class SharedPacer:
         db = self._db
         db.execute("BEGIN IMMEDIATE")
         try:
-            others, self._others_open = db.execute(
+            self._others, self._others_open = db.execute(
                 "SELECT count(*), coalesce(sum(open), 0) FROM run"
                 " WHERE id <> ? AND seen BETWEEN ? AND ?",
                 (self._id, now - self._window, now + self._window),
@@ -200,13 +207,13 @@ class SharedPacer:
             found = db.execute("SELECT value FROM standing").fetchone()
             if found:
                 self._pace.state = QuotaState(*_FORM.unpack(found[0]))
-            yield others == 0
+            yield self._others == 0
             value = _FORM.pack(*_VALUES(self._pace.state))
             db.execute("INSERT OR REPLACE INTO standing VALUES (1, ?)", (value,))
             mine = (self._id, self._open, now)
             db.execute("INSERT OR REPLACE INTO run VALUES (?, ?, ?)", mine)
             db.execute("COMMIT")
-            self._seen, self._kept = now, b"" if others else value
+            self._seen, self._kept = now, b"" if self._others else value
         except BaseException:
             self._kept = b""
             if db.in_transaction:

@@ -24,9 +24,9 @@ from rdimport.source import BATCH_ROWS
 ROWS = 1_000
 """More than the reader looks at to find out what kind of file it is."""
 
-CALLS = 280
+CALLS = 265
 """Function calls, ours and the libraries', that one more row may cost in all threads: reading,
-cleaning, planning, ledger, sending. Recorded with Python 3.11: 215 to 245. Raise it only
+cleaning, planning, ledger, sending. Recorded with Python 3.11: 200 to 230. Raise it only
 with a reason."""
 
 COMMITS = 0.3
@@ -37,12 +37,12 @@ half of the places, which are eight at least: 0.25, and some where no company co
 PACE = "3000/min"
 """More than ten a second, so that the direct sender's calls are counted, which are few."""
 
-PACED_CALLS = 1_000
+PACED_CALLS = 900
 """The same for a row that waits for its slot of a quota, and has its durable writes for itself.
-Recorded: 670 to 790."""
+Recorded: 675 to 800."""
 
-PACED_POLLS = 8
-"""How often the event loop may wait for something for such a row. Recorded: 4.4 to 6."""
+PACED_POLLS = 7.5
+"""How often the event loop may wait for something for such a row. Recorded: 4.7 to 6.7."""
 
 WOKEN = 1.7
 """How often the ledger's thread may wake the event loop for such a row: once it may leave, and

@@ -8,13 +8,15 @@ import resource
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import polars as pl
 import pytest
@@ -338,6 +340,39 @@ def test_the_last_result_that_comes_alone_is_written_before_the_journal_closes(
         journal.start()
         await journal.begin([row(1)])
         journal.end(accepted(row(1)), alone=True)
+        await journal.close()
+
+    with sqlite_ledger(tmp_path) as ledger:
+        asyncio.run(scenario(begun(ledger)))
+        assert on_its_way(tmp_path) == set()
+
+
+def test_who_is_cancelled_while_a_row_is_noted_is_told_so_once_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario(run: Run) -> None:
+        begins, goes_on, apply = threading.Event(), threading.Event(), run.apply
+
+        def held(*write: Any) -> Sequence[SendAttempt]:
+            begins.set()
+            goes_on.wait(PATIENCE)
+            return apply(*write)
+
+        monkeypatch.setattr(run, "apply", held)
+        journal = Journal(run, Counters, never)
+        journal.start()
+        noted = journal.begin([row(1)])
+        waiting = asyncio.ensure_future(asyncio.wait_for(noted, None))
+        await asyncio.to_thread(begins.wait, PATIENCE)
+        waiting.cancel()
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        goes_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert noted.result() == [row(1)]
+        assert on_its_way(tmp_path) == {1}
+        journal.end(row(1))
         await journal.close()
 
     with sqlite_ledger(tmp_path) as ledger:

@@ -197,10 +197,10 @@ class Delivery:
             return batch
         noted = self._journal.begin(new)
         try:
-            claimed = {row.identity for row in await asyncio.shield(noted)}
-        except asyncio.CancelledError:
+            claimed = {row.identity for row in await noted}
+        except asyncio.CancelledError:  # once they are noted
             with suppress(LedgerError):
-                claimed = {row.identity for row in await noted}
+                claimed = {row.identity for row in noted.result()}
                 for row in new:
                     if row.identity in claimed:
                         self._journal.end(row)

@@ -19,6 +19,16 @@ OUTCOMES_WAIT: Final = 0.005
 _Write = tuple[list[SendAttempt], list[RowResult | SendAttempt], Counters]
 
 
+class _Written(asyncio.Future[Sequence[SendAttempt]]):
+    """Ends with its write, which nobody can take back: a task that is cancelled while it waits is
+    told so at the end of the write. A shield would wake the event loop once more for each row.
+    """
+
+    def cancel(self, msg: object = None) -> bool:
+        """Does nothing."""
+        return False
+
+
 class Journal:
     """Writes a run's records from its own thread, so that a slow disk blocks nothing else.
 
@@ -38,9 +48,9 @@ class Journal:
         self._failed = failed
         self._begun: list[SendAttempt] = []
         self._ended: list[RowResult | SendAttempt] = []
-        self._next: asyncio.Future[Sequence[SendAttempt]] | None = None
+        self._next: _Written | None = None
         """Set when the write of the records collected now has ended."""
-        self._current: asyncio.Future[Sequence[SendAttempt]] | None = None
+        self._current: _Written | None = None
         self._lock = Lock()
         """Of the two below, which both threads change."""
         self._at_work = False
@@ -58,7 +68,8 @@ class Journal:
         self._thread.start()
 
     def begin(self, rows: Sequence[SendAttempt]) -> asyncio.Future[Sequence[SendAttempt]]:
-        """Record that these rows are in flight. The future ends once that is durable.
+        """Record that these rows are in flight. The future ends once that is durable, and cannot be
+        cancelled before.
 
         Its result are the rows of the same write that this run has claimed; others must not be
         sent. Raises LedgerError, now or in the future.
@@ -83,9 +94,9 @@ class Journal:
         """Write what is left, and stop. Raises LedgerError if anything could not be written."""
         try:
             if self._wait_for_write():
-                self._current = self._current or self._loop.create_future()
+                self._current = self._current or _Written(loop=self._loop)
                 with suppress(LedgerError):
-                    await asyncio.shield(self._current)
+                    await self._current
             if self._ended and self.failure is None:
                 with suppress(LedgerError):
                     await self._next_write()
@@ -101,7 +112,7 @@ class Journal:
         if self.failure is not None:
             raise self.failure
         if self._next is None:
-            self._next = self._loop.create_future()
+            self._next = _Written(loop=self._loop)
         written = self._next
         self._write()
         return written

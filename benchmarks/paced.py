@@ -15,6 +15,7 @@ import argparse
 import asyncio
 import http.client
 import json
+import os
 import resource
 import sqlite3
 import subprocess
@@ -100,7 +101,8 @@ def run(kind: str, port: int, rows: int, per_minute: int) -> dict[str, float]:
 
     file, mapping = lists.write(Path.cwd(), FIRST + rows + 1)
     scheme = "https" if "TLS" in kind else "http"
-    to = rdimport.RDStation("k" * 20, base_url=f"{scheme}://localhost:{port}")
+    # a key of its own: runs with the same one share its quota, and each row looks at the others
+    to = rdimport.RDStation(f"{os.getpid():020d}", base_url=f"{scheme}://localhost:{port}")
     options: dict[str, Any] = {"quota": f"{per_minute}/min", "on_event": watch}
     options["transport"] = "httpx" if "httpx" in kind else "lean"
     rdimport.run(str(file), str(mapping), to=to, state_dir="state", **options)

@@ -151,7 +151,7 @@ def print_overlap(rows: int) -> None:
                 return
             yield item
 
-    table.ahead = lambda items, name, most: kept(timed(items), name, most)
+    table.ahead = lambda items, name: kept(timed(items), name)
     with tempfile.TemporaryDirectory() as name:
         file, mapping = lists.write(Path(name), rows, 0.01)
         wall, cpu, own = time.monotonic(), time.process_time(), time.thread_time()

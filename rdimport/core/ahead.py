@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,11 +14,11 @@ Item = TypeVar("Item")
 Items = TypeVar("Items", bound=Iterator[object] | None)
 
 
-def ahead(items: Iterator[Item], name: str, most: int = 1) -> Iterator[Item]:
-    """The same items in their order, made in a thread while those before them are used; the first
-    ones already now.
+def ahead(items: Iterator[Item], name: str) -> Iterator[Item]:
+    """The same items in their order, each made in a thread while the one before it is used; the
+    first one already now.
 
-    There are at most so many more items in memory. An error is raised where its item would come.
+    An error is raised where its item would come.
     """
     context = copy_context()  # the language that is spoken, for one
 
@@ -27,19 +26,19 @@ def ahead(items: Iterator[Item], name: str, most: int = 1) -> Iterator[Item]:
         return context.run(lambda: next(items, None))
 
     maker = ThreadPoolExecutor(1, f"rdimport-{name}")
-    made = _in_order(maker, following, deque(maker.submit(following) for _ in range(most)))
+    made = _in_order(maker, following, maker.submit(following))
     next(made)  # what has begun ends its thread, even if no item is ever asked for
     return cast("Iterator[Item]", made)
 
 
 def _in_order(
-    maker: Executor, following: Callable[[], Item | None], coming: deque[Future[Item | None]]
+    maker: Executor, following: Callable[[], Item | None], coming: Future[Item | None]
 ) -> Iterator[Item | None]:
     """None at first, then the items."""
     try:
         yield None
-        while (item := coming.popleft().result()) is not None:
-            coming.append(maker.submit(following))
+        while (item := coming.result()) is not None:
+            coming = maker.submit(following)
             yield item
     finally:
         maker.shutdown(cancel_futures=True)

@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 CHUNK: Final = 4 << 20
 """Bytes decoded and split at a time; bounds memory however wide the rows are."""
 
-_AHEAD: Final = 2
-"""Chunks read while the one before them is used; each takes about 10 MB."""
-
 _MOST_LINES: Final = 500_000
 """Lines split at a time: very short rows take many times their size in memory."""
 
@@ -81,7 +78,8 @@ class TextTable:
 
     def batches(self, rows: int = BATCH_ROWS) -> Iterator[pl.DataFrame]:
         """All rows in order, the first of which are read at once; see `port.Table`."""
-        return _batched(ahead(self._frames(), "read", _AHEAD), rows)
+        joined = ahead(_joined(self._frames(), rows), "read")
+        return (batch for frame in joined for batch in frame.iter_slices(rows))
 
     def _frames(self) -> Iterator[pl.DataFrame]:
         found = self._dialect
@@ -117,18 +115,18 @@ class TextTable:
             )
 
 
-def _batched(frames: Iterator[pl.DataFrame], rows: int) -> Iterator[pl.DataFrame]:
-    """Batches of at most `rows`; two frames of few rows are one, because a batch has a fixed
-    cost.
-    """
+def _joined(frames: Iterator[pl.DataFrame], rows: int) -> Iterator[pl.DataFrame]:
+    """Two frames of few rows are one, because a batch has a fixed cost."""
     held: list[pl.DataFrame] = []
     for frame in frames:
         held.append(frame)
         if len(held) == 2 or 2 * frame.height >= rows:
-            whole, held = pl.concat(held, rechunk=True), []
-            yield from whole.iter_slices(rows)
+            whole = pl.concat(held, rechunk=True)
+            held.clear()
+            del frame  # while the batch waits to be used, nothing is in memory twice
+            yield whole
     if held:
-        yield from pl.concat(held).iter_slices(rows)
+        yield held[0]
 
 
 def _pieces(text: bytes) -> Iterator[tuple[bytes, bool]]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rdimport.api.results import CheckResult, CheckTally
 from rdimport.core.ahead import load_ahead
@@ -32,8 +31,7 @@ if TYPE_CHECKING:
     from rdimport.source import Table
 
 
-@dataclass(frozen=True, slots=True)
-class CheckOptions:
+class CheckOptions(NamedTuple):
     """What a check is asked for; `api.run_async` explains the names."""
 
     to: Destination | None

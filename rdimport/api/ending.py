@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rdimport.api.run_options import RunOptions
 from rdimport.core.errors import Bug, ExitCode, LedgerError, RdimportError, ReportError
@@ -15,7 +15,9 @@ from rdimport.core.row import FAILED, State
 from rdimport.core.stop import StopReason
 from rdimport.ledger import Ending, Run, damage_in
 from rdimport.report import write_report
-from rdimport.report.summary import RunSummary, summarise_alone
+
+if TYPE_CHECKING:
+    from rdimport.report.summary import RunSummary
 
 
 class End(NamedTuple):
@@ -60,6 +62,8 @@ def _report(run: Run, options: RunOptions) -> RunSummary:
             on_event=options.on_event,
         )
     except ReportError as error:
+        from rdimport.report.summary import summarise_alone  # noqa: PLC0415  as with the report
+
         return summarise_alone(run, options.report_dir, options.store.location_options, error)
 
 

@@ -10,7 +10,7 @@ from contextvars import copy_context
 from functools import partial
 from math import ceil
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from rdimport.api.ending import End, abandoned, finish
 from rdimport.api.results import RunResult
@@ -65,7 +65,9 @@ from rdimport.prepare.preview import advice
 from rdimport.prepare.validate import LIBRARIES
 from rdimport.report import LIBRARIES as REPORT_LIBRARIES
 from rdimport.report.private_files import clean, see_that_it_can_be_made
-from rdimport.report.summary import RunSummary
+
+if TYPE_CHECKING:
+    from rdimport.report.summary import RunSummary
 
 Result = TypeVar("Result")
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -29,9 +30,11 @@ from rdimport.ledger import (
 from rdimport.plan.invalid import Invalid
 from rdimport.plan.planner import Plan
 from rdimport.plan.spool import Spool
-from rdimport.prepare.preview import Preview
-from rdimport.report.summary import RunSummary
 from rdimport.source import Table
+
+if TYPE_CHECKING:
+    from rdimport.prepare.preview import Preview
+    from rdimport.report.summary import RunSummary
 
 _PROBLEMS = {**PROBLEMS, "state": pl.String}
 

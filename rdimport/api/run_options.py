@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -35,8 +34,7 @@ class Opened(NamedTuple):
     begun: Iterator[pl.DataFrame] | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
+class RunOptions(NamedTuple):
     """All arguments of `run`. `quota_dir` is the folder for quotas shared by runs on this machine,
     None if the quota is not shared.
     """

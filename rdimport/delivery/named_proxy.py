@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from rdimport.destination.address import is_loopback
 
@@ -12,11 +13,21 @@ def named_proxy(base_url: str) -> tuple[str, str] | None:
     """The environment variable that counts for the endpoint, and the proxy it names, if any."""
     address = urlsplit(base_url)
     host = address.hostname or ""
+    if is_loopback(host) or not _may_name_one():
+        return None
+    from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415  with it comes http.client
+
     proxies = getproxies()
     named = proxies.get(address.scheme) or proxies.get("all")
-    if not named or is_loopback(host) or proxy_bypass(address.netloc) or proxy_bypass(host):
+    if not named or proxy_bypass(address.netloc) or proxy_bypass(host):
         return None
     return f"{address.scheme.upper()}_PROXY" if proxies.get(address.scheme) else "ALL_PROXY", named
+
+
+def _may_name_one() -> bool:
+    """Whether there may be a proxy: macOS and Windows have settings besides the variables."""
+    is_told = sys.platform in ("darwin", "win32")
+    return is_told or any(name.lower().endswith("_proxy") for name in os.environ)
 
 
 def refuse_unusable_proxy(base_url: str) -> None:

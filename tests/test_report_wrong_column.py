@@ -42,3 +42,13 @@ def test_a_column_in_which_most_rows_fail_is_named_before_any_cell(
 def test_some_wrong_cells_are_no_wrong_column(desk: Desk, wrong: int, right: int) -> None:
     listed(desk, wrong, right)
     assert desk.here("check", "leads.csv", "-m", "m.yaml", "--json").summary["wrong_column"] is None
+
+
+def test_of_columns_that_are_as_bad_the_same_one_is_named_each_time(desk: Desk) -> None:
+    names = [f"cf_{letter}" for letter in "fdbace"]
+    keys = ", ".join(f"{name}: {{column: {name}, clean: cpf}}" for name in names)
+    desk.write("m.yaml", f"conversion_identifier: Feira\nfields: {{email: E-mail, {keys}}}\n")
+    rows = [";".join([f"a{i}@example.com", *["x"] * len(names)]) for i in range(9)]
+    desk.write("leads.csv", "\n".join([";".join(["E-mail", *names]), *rows, ""]))
+    found = desk.here("check", "leads.csv", "-m", "m.yaml", "--json").summary["wrong_column"]
+    assert found == {"field": "cf_a", "column": "cf_a", "rows": 9}

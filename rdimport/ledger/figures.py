@@ -45,10 +45,12 @@ FEWEST: Final = 5
 
 
 def wrong_column(rows_by_column: Mapping[tuple[str, str], int], rows: int) -> WrongColumn | None:
-    """The column that is probably not the intended one: most of `rows` are invalid in it."""
+    """The column that is probably not the intended one: most of `rows` are invalid in it. Of two
+    as bad, the first by name, whatever order they were counted in.
+    """
     if not rows_by_column or rows < FEWEST:
         return None
-    (field, column), most = max(rows_by_column.items(), key=lambda of: of[1])
+    (field, column), most = max(sorted(rows_by_column.items()), key=lambda of: of[1])
     return WrongColumn(field, column, most) if 2 * most > rows else None
 
 

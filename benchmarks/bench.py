@@ -36,7 +36,7 @@ from rdimport.ledger import (
     RowResult,
     RunRecord,
     SendAttempt,
-    open_ledger,
+    store_of,
 )
 
 HERE = Path(__file__).parent
@@ -224,7 +224,7 @@ def recording(folder: Path, rows: int, repeat: int) -> Iterator[str]:
         for _ in range(repeat):
             forget_all(folder)
             size = rows if group > 1 else rows // 10
-            with open_ledger(folder / "state") as ledger:
+            with store_of(folder / "state").open() as ledger:
                 run = ledger.start_run("benchmark", "receiver", datetime.now(UTC), RunRecord())
                 people = [
                     SendAttempt(identity, 0, row, f'{{"email":"p{row}@exemplo.com.br"}}')

@@ -12,7 +12,7 @@ from support.command import Desk
 from support.lists import MAPPING, people
 
 from rdimport.core.errors import ExitCode
-from rdimport.ledger import Attempt, open_ledger
+from rdimport.ledger import Attempt, store_of
 
 LIST = ("list.csv", "-m", "list.yaml")
 NOON = timedelta(hours=12)
@@ -26,7 +26,7 @@ def night_ago(nights: int) -> datetime:
 
 def ended(desk: Desk, at: datetime, code: ExitCode, account: str = "acme", job: str = "a") -> None:
     attempt = Attempt(at, account, job, "list.yaml", ("list.csv",), code, "It <failed>.")
-    with open_ledger(desk.state) as ledger:
+    with store_of(desk.state).open() as ledger:
         ledger.note_attempt(attempt)
 
 

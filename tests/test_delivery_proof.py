@@ -45,7 +45,7 @@ from rdimport.ledger import (
     RowResult,
     RunRecord,
     SendAttempt,
-    open_ledger,
+    store_of,
 )
 
 IN_FULL = (1_038,)
@@ -199,7 +199,7 @@ def found(
     is that of the run that it knows of.
     """
     plan = Scenario(0, {"list.csv": PEOPLE}, ["--concurrency", "2"], [turn], 0)
-    with open_ledger(folder / "state") as ledger:
+    with store_of(folder / "state").open() as ledger:
         run = ledger.start_run("r", "there", datetime.now(UTC), RunRecord(account="a"))
         run.record_rows(2, 0, ())
         for number, key in enumerate((ANA, BIA)):

@@ -38,7 +38,6 @@ from rdimport.ledger import (
     Run,
     RunRecord,
     SendAttempt,
-    look_into,
     store_of,
 )
 from rdimport.ledger.group_commit import Journal
@@ -190,7 +189,7 @@ def test_a_ledger_of_another_release_is_left_alone(tmp_path: Path, version: int,
         db.execute(f"PRAGMA user_version = {version}")
     db.close()
     before = (tmp_path / "ledger.sqlite3").read_bytes()
-    for look in (sqlite_ledger, look_into):
+    for look in (sqlite_ledger, lambda place: store_of(place).if_there()):
         with pytest.raises(LedgerError, match=told) as caught:
             look(tmp_path)
         assert "--state-dir" in caught.value.remedy

@@ -15,7 +15,7 @@ from support.lists import MAPPING, people
 from support.waiting import until
 
 from rdimport.core.row import State
-from rdimport.ledger import open_ledger
+from rdimport.ledger import store_of
 from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
 
@@ -145,7 +145,7 @@ def test_a_copy_is_whole_and_its_owners_only_also_while_a_run_is_at_work(
     assert ready.here("ledger", "check", "--state-dir", "backup/tonight").code == 0
     box.set_faults(Faults())
     assert ready.wait(run).code == 1
-    with open_ledger(copied) as ledger:
+    with store_of(copied).open() as ledger:
         counts = ledger.run().counts()
     assert counts[State.ACCEPTED] + counts[State.UNCERTAIN] >= 20
     assert set(Counter(p["email"] for p in box.conversions()).values()) == {1}

@@ -20,7 +20,7 @@ from test_ledger_upgrade import AGAIN, OLD, brought, imported
 
 from rdimport.core.errors import LedgerBusyError
 from rdimport.core.row import State
-from rdimport.ledger import Counters, RunRecord, copy_ledger, open_ledger, store_of
+from rdimport.ledger import Counters, RunRecord, copy_ledger, store_of
 from rdimport.ledger.content import TABLES
 from rdimport.ledger.postgres import renewing
 from rdimport.ledger.postgres.store import PostgresStore
@@ -71,7 +71,7 @@ def test_all_that_a_ledger_knows_goes_to_postgresql_and_comes_back(
     before = content(tmp_path / "here" / "ledger.sqlite3")
     assert content(tmp_path / "back" / "ledger.sqlite3") == before
     assert before["conversion"]
-    with open_ledger(tmp_path / "here") as one, open_ledger(tmp_path / "back") as other:
+    with store_of(tmp_path / "here").open() as one, store_of(tmp_path / "back").open() as other:
         assert one.key == other.key
         numbers = [number for number, *_ in before["destination"]]
         assert [one.knows_of_0_1(n) for n in numbers] == [other.knows_of_0_1(n) for n in numbers]
@@ -132,7 +132,7 @@ def test_what_a_killed_run_left_on_its_way_is_in_doubt_in_the_copy(
     assert machine.here("ledger", "copy", "state", url).code == 0
     back = machine.here("ledger", "copy", url, "back")
     assert back.code == 0, back.err
-    with open_ledger(machine.home / "back") as ledger:
+    with store_of(machine.home / "back").open() as ledger:
         run = ledger.run()
         assert run.counts()[State.UNCERTAIN] == 1
         assert run.facts().stopped_because == "killed"

@@ -21,7 +21,7 @@ from support.command import Desk
 from support.ledgers import sqlite_ledger
 from test_ledger import folder, somebody_without_rights  # noqa: F401  a fixture
 
-from rdimport.ledger import look_into, store_of
+from rdimport.ledger import store_of
 from rdimport.sandbox.embedded import RunningSandbox
 
 KEPT = Path(__file__).parent / "ledgers"
@@ -180,7 +180,7 @@ def test_an_old_ledger_on_a_disk_that_cannot_be_written_can_be_looked_into(
     (state / "ledger.sqlite3").chmod(0o400)
     state.chmod(0o500)
     with somebody_without_rights(state, *state.iterdir()):
-        ledger = look_into(state)
+        ledger = store_of(state).if_there()
         assert ledger is not None
         with ledger:
             assert len(ledger.unfinished()) == 1

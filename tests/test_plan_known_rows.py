@@ -19,7 +19,7 @@ from support.examples import costly
 from test_cost_of_a_run import counting
 
 from rdimport.core.row import DEFECT, FILE, ROW, State
-from rdimport.ledger import Counters, Ledger, Outcome, RowResult, RunRecord, open_ledger
+from rdimport.ledger import Counters, Ledger, Outcome, RowResult, RunRecord, store_of
 from rdimport.mapping import Mapping
 from rdimport.plan.duplicates import Index
 from rdimport.plan.history import SendHistory
@@ -158,8 +158,8 @@ def test_recalling_rows_changes_nothing_that_a_person_can_see(nights: list[Night
     with (
         TemporaryDirectory() as quick,
         TemporaryDirectory() as plain,
-        open_ledger(Path(quick)) as one,
-        open_ledger(Path(plain)) as other,
+        store_of(Path(quick)).open() as one,
+        store_of(Path(plain)).open() as other,
     ):
         for number, night in enumerate(nights):
             quickly = one_night(one, night, number, recalls=True)
@@ -169,7 +169,7 @@ def test_recalling_rows_changes_nothing_that_a_person_can_see(nights: list[Night
 def test_a_list_that_was_imported_is_not_worked_out_again(tmp_path: Path) -> None:
     people = [(f"pessoa{n}", "A", "Poá") for n in range(12)]
     night: Night = (people, MAPPING, State.ACCEPTED, frozenset())
-    with open_ledger(tmp_path) as ledger:
+    with store_of(tmp_path).open() as ledger:
         worked_out = [one_night(ledger, night, n, recalls=True).worked_out for n in range(2)]
         with counting() as counted:
             worked_out.append(one_night(ledger, night, 2, recalls=True).worked_out)
@@ -181,7 +181,7 @@ def test_a_list_that_was_imported_is_not_worked_out_again(tmp_path: Path) -> Non
 def test_cells_that_changed_places_are_others(tmp_path: Path) -> None:
     before = [(f"pessoa{n}", f"A{n}", f"B{n}") for n in range(12)]
     after = [(who, city, name) for who, name, city in before]
-    with open_ledger(tmp_path) as ledger:
+    with store_of(tmp_path).open() as ledger:
         worked_out = [
             one_night(ledger, (people, WITH_CITY, State.ACCEPTED, frozenset()), n, recalls=True)
             for n, people in enumerate((before, before, after, before))
@@ -220,7 +220,7 @@ def test_one_more_known_row_costs_next_to_no_function_calls(tmp_path: Path) -> N
 def calls_for_known(rows: int, place: Path) -> Counter[str]:
     people = [(f"pessoa{n}", "A", "Poá") for n in range(rows)]
     night: Night = (people, MAPPING, State.ACCEPTED, frozenset())
-    with open_ledger(place) as ledger:
+    with store_of(place).open() as ledger:
         one_night(ledger, night, 0, recalls=True, long=LONG)
         with counting() as counted:
             again = one_night(ledger, night, 1, recalls=True, long=LONG)

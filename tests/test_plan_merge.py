@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.command import Desk
 
-from rdimport.ledger import open_ledger
+from rdimport.ledger import store_of
 from rdimport.prepare.encode import Merger, merge
 from rdimport.sandbox.embedded import RunningSandbox
 
@@ -126,7 +126,7 @@ def test_what_was_merged_by_an_earlier_release_is_known(desk: Desk, box: Running
         {**known, "name": "Ana", "tags": ["a"], "cf_novo": True, "legal_bases": [basis(INTEREST)]},
         {**known, "city": "Maceió", "tags": ["b"], "legal_bases": [basis("consent")]},
     ]
-    with open_ledger(desk.state) as ledger:
+    with store_of(desk.state).open() as ledger:
         (noted,) = ledger.digests([merge(*map(json.dumps, plain))], 8)
     with closing(sqlite3.connect(desk.state / "ledger.sqlite3")) as db:
         (now,) = db.execute("SELECT payload FROM posted").fetchone()

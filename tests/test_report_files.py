@@ -30,7 +30,7 @@ from rdimport.core.events import Event, RowsReported
 from rdimport.core.messages.written import second
 from rdimport.core.quota import Quota
 from rdimport.core.row import FAILED, Problem, State
-from rdimport.ledger import LegalBases, Minute, Outcome, open_ledger
+from rdimport.ledger import LegalBases, Minute, Outcome, store_of
 from rdimport.mapping import Mapping
 from rdimport.report import write_report
 from rdimport.report.data import load_report_data
@@ -266,7 +266,7 @@ def test_what_a_person_has_corrected_is_not_replaced(name: str, office: Office) 
 
 def test_a_report_of_a_run_at_work_tells_of_one_moment(office: Office) -> None:
     done = office.run(office.write(*GOOD, *BAD))
-    with office.ledger() as reading, open_ledger(office.home / "state") as writing:
+    with office.ledger() as reading, store_of(office.home / "state").open() as writing:
         at_work = writing.run()
         more = iter(range(1000, 2000))
 

@@ -17,7 +17,7 @@ from support.samples import mapping, sample
 from rdimport.core.names import fold
 from rdimport.core.row import REPORTED, Problem, State
 from rdimport.destination.rdstation.custom_fields import CustomField, CustomFields
-from rdimport.ledger import Input, Ledger, Outcome, RunRecord, open_ledger
+from rdimport.ledger import Input, Ledger, Outcome, RunRecord, store_of
 from rdimport.report.data import load_report_data
 from rdimport.report.failures_xlsx import sheets
 from rdimport.report.words import Words
@@ -296,7 +296,7 @@ def test_what_is_in_a_row_is_not_kept_in_memory(
         finally:
             tracemalloc.stop()
 
-    with open_ledger(tmp_path) as ledger:
+    with store_of(tmp_path).open() as ledger:
         most(ledger, "first", 100)  # loads what writes
         few = most(ledger, "few", 200)
         assert most(ledger, "many", 1000) - few < 800 * len(text) // 4

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from rdimport.core.errors import UsageError
 from rdimport.core.messages import _
 from rdimport.core.shell import installing
-from rdimport.ledger.port import Ledger, Store
+from rdimport.ledger.port import Store
 from rdimport.ledger.postgres.address import is_address, is_specified, key_of, new_key
 from rdimport.ledger.sqlite.store import SqliteStore
 
@@ -161,13 +161,3 @@ def see_which(state_dir: Path, store: Store, *, shared: bool) -> None:
             mark=mark,
         ),
     )
-
-
-def open_ledger(place: str | Path) -> Ledger:
-    """Open the ledger at a location for writing."""
-    return store_of(place).open()
-
-
-def look_into(place: str | Path) -> Ledger | None:
-    """Open the ledger at a location for reading; None if nothing was ever sent."""
-    return store_of(place).if_there()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -15,7 +15,7 @@ import polars as pl
 from rdimport.core.messages import _, ngettext
 from rdimport.core.messages.codes import Code
 from rdimport.core.row import Problem
-from rdimport.ledger import Complete, Doubt, Ledger, identifier_hash
+from rdimport.ledger import Complete, Ledger, identifier_hash
 from rdimport.settle.evidence import Evidence, Unread
 
 CLOCKS: Final = 60.0
@@ -231,9 +231,3 @@ def _missing(ledger: Ledger, seen: dict[int, _Seen]) -> Iterator[Missing]:
             expected = found.conversions * times / rows
             if is_expected and not found.fields[name] and expected >= min(_ENOUGH, times):
                 yield Missing(name, times, found.conversions)
-
-
-Apply = Callable[[Iterable[Evidence]], Settlement]
-"""`settle`, bound to a ledger and destination."""
-
-__all__ = ["CLOCKS", "Apply", "Doubt", "Missing", "Settlement", "settle"]

@@ -14,7 +14,7 @@ import openpyxl
 from rdimport import api
 from rdimport.api.results import RunResult
 from rdimport.destination.rdstation.endpoint import RDStation
-from rdimport.ledger import Ledger, open_ledger
+from rdimport.ledger import Ledger, store_of
 from rdimport.mapping import Mapping
 from rdimport.sandbox.embedded import RunningSandbox
 
@@ -69,7 +69,7 @@ class Office:
         return await api.run_async([str(file) for file in files], known, **told | options)
 
     def ledger(self) -> Ledger:
-        return open_ledger(self.home / "state")
+        return store_of(self.home / "state").open()
 
 
 def csv_rows(path: str | Path) -> list[dict[str, str]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, LiteralString
 
@@ -13,12 +14,11 @@ from rdimport.ledger.accounts import settle
 from rdimport.ledger.naming import Names, noted
 from rdimport.ledger.postgres.accounts import AccountBooks
 from rdimport.ledger.postgres.database import Database
-from rdimport.ledger.postgres.run_reader import RunReader
 from rdimport.ledger.postgres.session import SILENCE, Connection, asking
 from rdimport.ledger.postgres.statements import IN_ORDER
 from rdimport.ledger.postgres.writes import Writes
 from rdimport.ledger.records import Counters, Ending, Input, Outcome, RowResult, SendAttempt
-from rdimport.ledger.stored_run import input_line
+from rdimport.ledger.stored_run import StoredRun, input_line
 
 if TYPE_CHECKING:
     import polars as pl
@@ -44,8 +44,20 @@ _LONGER: Final = 8
 """Bytes of a payload's hash; those of release 0.1.0 have one more."""
 
 
-class PostgresRun(RunReader):
+_AT_ONCE: Final = 2_000
+_LISTED: Final = """
+SELECT file, row, state, cells, problems, warnings FROM rdimport.ends
+WHERE run = %s AND state = ANY(%s::text[]) AND (file, row) > (%s, %s) ORDER BY file, row LIMIT %s
+"""
+
+
+class PostgresRun(StoredRun[Database]):
     """The records of one run; read-only without `turn`, the lease of its account."""
+
+    first_accepted = """
+SELECT file, row FROM rdimport.conversion WHERE destination = %(destination)s AND run = %(run)s
+    AND state = 1 ORDER BY file, row LIMIT %(most)s
+"""
 
     def __init__(
         self,
@@ -245,3 +257,14 @@ class PostgresRun(RunReader):
             return ExitCode.STOPPED
         failed = any(counts[state] for state in FAILED)
         return ExitCode.FAILED_ROWS if failed else ExitCode.DONE
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """A consistent snapshot, so that all files describe the same moment."""
+        return self.ledger.snapshot()
+
+    def _listed(self, *states: str) -> Iterator[tuple[Any, ...]]:
+        """A few thousand rows at a time: other queries may come between."""
+        after = (-1, -1)
+        while found := self.ledger.query(_LISTED, self.number, list(states), *after, _AT_ONCE):
+            yield from found
+            after = found[-1][:2]

@@ -30,9 +30,8 @@ from rdimport.ledger.sqlite.files import Watch
 from rdimport.ledger.sqlite.key import FindKey, key_in, no_key
 from rdimport.ledger.sqlite.lookup import look_up
 from rdimport.ledger.sqlite.people import PeopleBooks
-from rdimport.ledger.sqlite.refusals import lock_lost
 from rdimport.ledger.sqlite.run import SqliteRun
-from rdimport.ledger.sqlite.schema import busy_is_no_failure, damaged, explained, recover
+from rdimport.ledger.sqlite.schema import busy_is_no_failure, damaged, explained, lock_lost, recover
 from rdimport.ledger.sqlite.wholeness import looked_through
 from rdimport.ledger.stored_ledger import StoredLedger
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
@@ -12,7 +14,6 @@ from rdimport.ledger.records import Erased
 from rdimport.ledger.sqlite.database import LedgerFile
 from rdimport.ledger.sqlite.erasing import erase
 from rdimport.ledger.sqlite.files import remove_half_made
-from rdimport.ledger.sqlite.forgetting import forget
 
 _READERS_WAIT: Final = 0.25
 """Seconds to wait for readers before the log is emptied: writers are blocked meanwhile, and a
@@ -38,7 +39,7 @@ class PeopleBooks(parts.PeopleBooks):
         `shrink`.
         """
         with self._ledger.transaction() as db:
-            return forget(db, before, now, at_work)
+            return _forget(db, before, now, at_work)
 
     def shrink(self) -> None:
         """Return the space of deleted data to the file system.
@@ -61,3 +62,27 @@ class PeopleBooks(parts.PeopleBooks):
         finally:
             self._ledger.query(f"PRAGMA busy_timeout = {usual}")
         return not busy
+
+
+def _forget(db: sqlite3.Connection, before: datetime, now: datetime, at_work: Sequence[str]) -> int:
+    chosen = "IN (SELECT id FROM run WHERE forgotten_at = ?)"
+    db.execute("PRAGMA secure_delete = ON")
+    runs = db.execute(
+        "UPDATE run SET forgotten_at = ? WHERE coalesce(finished_at, started_at) < ?"
+        " AND forgotten_at IS NULL AND name NOT IN (SELECT value FROM json_each(?))",
+        (now.isoformat(), before.isoformat(), json.dumps(list(at_work))),
+    ).rowcount
+    moment = (now.isoformat(),)
+    db.execute(f"DELETE FROM outcome WHERE run {chosen}", moment)  # noqa: S608
+    db.execute(f"UPDATE input SET columns = '[]' WHERE run {chosen}", moment)  # noqa: S608
+    stripped = (
+        "(SELECT json_group_array(json_array(p.value ->> 0, p.value ->> 1, '', '', ''))"
+        " FROM json_each(problems) p)"
+    )
+    db.execute(
+        f"UPDATE posted SET problems = {stripped} WHERE problems <> '[]'"  # noqa: S608
+        f" AND coalesce(tried, run) {chosen}",
+        moment,
+    )
+    db.execute("DELETE FROM attempt WHERE at < ?", (before.isoformat(),))
+    return runs

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from rdimport.core.row import State
 from rdimport.ledger.accounts import settle
@@ -14,12 +15,10 @@ from rdimport.ledger.records import Counters, Ending, Input, Outcome, RowResult,
 from rdimport.ledger.sqlite.accounts import AccountBooks
 from rdimport.ledger.sqlite.database import LedgerFile, asking
 from rdimport.ledger.sqlite.lookup import sources
-from rdimport.ledger.sqlite.refusals import lock_lost
-from rdimport.ledger.sqlite.run_reader import RunReader
-from rdimport.ledger.sqlite.schema import post
+from rdimport.ledger.sqlite.schema import lock_lost, post
 from rdimport.ledger.sqlite.witness import Witness
 from rdimport.ledger.sqlite.writes import Writes, count_write, eight_bytes
-from rdimport.ledger.stored_run import input_line
+from rdimport.ledger.stored_run import StoredRun, input_line
 
 if TYPE_CHECKING:
     import polars as pl
@@ -27,11 +26,19 @@ if TYPE_CHECKING:
     from rdimport.ledger.holds import Held
 
 
-class SqliteRun(RunReader):
+_LISTED: Final = "SELECT file, row, state, cells, problems, warnings FROM ends WHERE run = ?"
+
+
+class SqliteRun(StoredRun[LedgerFile]):
     """The records of one run."""
 
     is_lost = False
     """Always False: a process that takes over the account takes its lock, which `apply` checks."""
+
+    first_accepted = """
+SELECT file, row FROM conversion WHERE destination = %(destination)s AND run = %(run)s
+    AND state = 'accepted' ORDER BY file, row LIMIT %(most)s
+"""
 
     def __init__(
         self,
@@ -204,3 +211,17 @@ class SqliteRun(RunReader):
                     self.number,
                 ),
             )
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """A consistent snapshot, so that all files describe the same moment."""
+        self.ledger.query("BEGIN")
+        try:
+            yield
+        finally:
+            self.ledger.query("ROLLBACK")
+
+    def _listed(self, *states: str) -> Iterator[tuple[Any, ...]]:
+        marks = ", ".join("?" * len(states))
+        asked = f"{_LISTED} AND state IN ({marks}) ORDER BY file, row"
+        return self.ledger.stream(asked, self.number, *states)

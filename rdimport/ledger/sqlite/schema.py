@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePath
 from typing import Final, Literal
 
-from rdimport.core.errors import LedgerBusyError, LedgerDamagedError, LedgerError
+from rdimport.core.errors import LedgerBusyError, LedgerDamagedError, LedgerError, LedgerLostError
 from rdimport.core.messages import _
 from rdimport.core.shell import joined
 from rdimport.core.users import name_of
@@ -164,6 +164,21 @@ def damaged(path: Path, what: str) -> LedgerDamagedError:
             "To start over, in which case everyone is sent again: rdimport ledger new "
             "{where}",
             where=where,
+        ),
+    )
+
+
+def lock_lost(path: Path) -> LedgerLostError:
+    """The error for the lock of an active run being removed or replaced."""
+    return LedgerLostError(
+        _(
+            "The lock of this run, a file next to {path}, was removed or replaced during "
+            "the run: another one could send the same rows, so no further row was sent.",
+            path=path,
+        ),
+        _(
+            "Leave the .lock files alone: they block nothing once a run has ended. The same "
+            "command continues."
         ),
     )
 

@@ -12,8 +12,6 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TypeAlias
 
-from rdimport.cli.evidence_options import evidence
-from rdimport.cli.fleet_options import fleet_actions, worker
 from rdimport.cli.grammar import Grammar, as_sentence
 from rdimport.cli.option_groups import (
     Options,
@@ -35,7 +33,14 @@ from rdimport.cli.option_groups import (
     target_options,
     value,
 )
-from rdimport.cli.option_types import age, spoken
+from rdimport.cli.option_types import (
+    age,
+    listen_address,
+    point_in_time,
+    positive,
+    spoken,
+    utc_offset,
+)
 from rdimport.core.messages import Language, _, language_of
 
 _Commands: TypeAlias = "argparse._SubParsersAction[Grammar]"  # noqa: SLF001  it has no public name
@@ -190,7 +195,24 @@ def _report(to: argparse.ArgumentParser) -> None:
 
 
 def _settle(to: argparse.ArgumentParser) -> None:
-    evidence(to)
+    to.add_argument(
+        "files",
+        nargs="*",
+        metavar="FILE",
+        help=_("calls of RD's webhook (JSON lines), or with -m an export of conversions"),
+    )
+    here = _("receive the webhook's calls there instead, until Ctrl+C")
+    value(to, "--listen", "HOST:PORT", here, listen_address)
+    group = to.add_argument_group(_("an export"))
+    columns = _("what is in its columns")
+    group.add_argument("-m", "--mapping", type=Path, metavar="FILE", help=columns)
+    moment = _("the column that says when each conversion was made")
+    value(group, "--moment", "COLUMN", moment)
+    offset = _("for times that do not state it (default: this machine's)")
+    value(group, "--utc-offset", "-03:00", offset, utc_offset)
+    start = _("start of the period in which the export has all conversions with its identifiers")
+    value(group, "--complete-from", "TIME", start, point_in_time)
+    value(group, "--complete-until", "TIME", _("end of that period"), point_in_time)
     account_option(to, _("whose rows (default)"))
     address_options(to)
     state_dir_option(to)
@@ -286,14 +308,33 @@ def _ledger(to: argparse.ArgumentParser) -> None:
 
 
 def _fleet(to: argparse.ArgumentParser) -> None:
-    for action in fleet_actions(to):
-        _language(action, default=argparse.SUPPRESS)
+    actions = _actions(to)
+    make = _("create the tables of a shared ledger, if the database is safe for it")
+    for name, text, whom, what in (
+        ("init", make, "", ""),
+        ("status", _("what workers and accounts are doing"), "", ""),
+        ("pause", _("pause the jobs of an account"), "ACCOUNT", _("accounts")),
+        ("resume", _("resume the jobs of an account"), "ACCOUNT", _("accounts")),
+        ("drain", _("let workers finish and stop"), "WORKER", _("workers (all)")),
+    ):
+        action = _action(actions, name, text)
+        if whom:
+            number = "*" if name == "drain" else "+"
+            action.add_argument("names", nargs=number, metavar=whom, help=what)
+        if name == "status":
+            settings_option(action)
+            flag(action, "--json", _("print one JSON object"))
+            value(action, "--html", "FILE", _("write a web page"), Path)
         shared_ledger_option(action)
 
 
 def _worker(to: argparse.ArgumentParser) -> None:
     shared_ledger_option(to)
-    worker(to)
+    settings_option(to)
+    accounts = _("accounts that run at the same time (%(default)s)")
+    value(to, "--slots", "N", accounts, positive, default=20)
+    flag(to, "--once", _("run what is due or waiting now, then stop; for cron"))
+    flag(to, "--quiet", _("print only what needs attention"))
 
 
 def _language(to: Options, default: str) -> None:

@@ -16,7 +16,7 @@ from support.command import Desk
 from support.lists import MAPPING, people
 
 from rdimport.core.errors import ExitCode
-from rdimport.notify import Ending, ping, send, text
+from rdimport.notify import JobEnding, ping, send, text
 from rdimport.sandbox.embedded import RunningSandbox
 
 # apprise and its libraries use what Python 3.13 takes away
@@ -207,7 +207,7 @@ def dripping() -> Iterator[int]:
 
 
 def test_a_server_that_never_ends_its_answer_is_not_waited_for() -> None:
-    message = text("fair", "acme", Ending(ExitCode.DONE), "rdimport status")
+    message = text("fair", "acme", JobEnding(ExitCode.DONE), "rdimport status")
     with dripping() as port:
         assert "within 0.2 s" in ping(f"http://127.0.0.1:{port}/", fine=True, patience=0.2)
         assert "ops" in send("ops", f"json://127.0.0.1:{port}/", message, patience=0.2)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rdimport import RunResult
     from rdimport.config import Settings
     from rdimport.ledger import Store
-    from rdimport.notify import Ending
+    from rdimport.notify import JobEnding
     from rdimport.report.job_status import JobStatus
 
 
@@ -41,9 +41,9 @@ def known(store: Store, job: str | None = None) -> list[JobStatus]:
     return []
 
 
-def ended_before(args: RunArguments, job: str) -> Ending | None:
+def ended_before(args: RunArguments, job: str) -> JobEnding | None:
     """How the job ended the last time, if it ever ran."""
-    from rdimport.notify import Ending  # noqa: PLC0415
+    from rdimport.notify import JobEnding  # noqa: PLC0415
 
     with suppress(RdimportError, ValueError):
         store = resolve.store(args)
@@ -57,7 +57,7 @@ def ended_before(args: RunArguments, job: str) -> Ending | None:
             with ledger:
                 problems = tuple(ledger.run(run.run_id).problems().items())
         why = _first(run.error) or run.stopped_because or ""
-        return Ending(ExitCode(run.exit_code), (), problems, 0, why)
+        return JobEnding(ExitCode(run.exit_code), (), problems, 0, why)
     return None
 
 
@@ -65,17 +65,17 @@ def _is_of(status: JobStatus, args: RunArguments) -> bool:
     return fold(status.account) == fold(args.account or "default")
 
 
-def ending(code: ExitCode, result: RunResult | None, trouble: str, lang: str) -> Ending:
+def ending(code: ExitCode, result: RunResult | None, trouble: str, lang: str) -> JobEnding:
     """How a job ended, without personal data."""
-    from rdimport.notify import Ending  # noqa: PLC0415
+    from rdimport.notify import JobEnding  # noqa: PLC0415
 
     if result is None:
-        return Ending(code, why=_first(trouble))
+        return JobEnding(code, why=_first(trouble))
     words, counts = Words(lang), result.counts
     rows = tuple((words.state(state), number) for state, number in counts.items() if number)
     problems = tuple(result.summary.problems.items())
     why = result.summary.stopped_because or ""
-    return Ending(code, rows, problems, counts[State.UNCERTAIN], why)
+    return JobEnding(code, rows, problems, counts[State.UNCERTAIN], why)
 
 
 def _first(text: str) -> str:
@@ -84,7 +84,7 @@ def _first(text: str) -> str:
 
 
 def tell(
-    settings: Settings, job: str, args: RunArguments, now: Ending, before: Ending | None
+    settings: Settings, job: str, args: RunArguments, now: JobEnding, before: JobEnding | None
 ) -> None:
     """Send the notifications in the settings, and notify the dead man's switch."""
     from rdimport.notify import applying, ping, send, text  # noqa: PLC0415

@@ -30,7 +30,7 @@ _DONE: Final = ".done"
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingFile:
     """A list in an inbox, with its identity: a later file may get the same name."""
 
     path: Path
@@ -48,7 +48,7 @@ class Folders(NamedTuple):
     failed: Path | None
 
 
-def waiting(patterns: Sequence[Path]) -> Iterator[Waiting]:
+def waiting(patterns: Sequence[Path]) -> Iterator[WaitingFile]:
     """The complete lists that match the patterns. A list is complete if there is a file of its name
     with `.done` appended, or if its size and times do not change.
     """
@@ -64,11 +64,11 @@ def waiting(patterns: Sequence[Path]) -> Iterator[Waiting]:
         if path in young and _state(path) != state:
             print_error(_("{file} is still being written; it is left for the next run.", file=path))
         else:
-            yield Waiting(path, state)
+            yield WaitingFile(path, state)
 
 
 def put_away(
-    taken: Waiting,
+    taken: WaitingFile,
     name: str,
     code: ExitCode,
     error: RdimportError | None,

@@ -18,7 +18,7 @@ from rdimport.core.messages import _
 if TYPE_CHECKING:
     from rdimport.config import Settings
     from rdimport.delivery.stopping import StopRequest
-    from rdimport.fleet import After, JobEnd, Place, Plan
+    from rdimport.fleet import After, JobEnd, Place, ScheduledJob
 
 _LEASES_LAST: Final = 60.0
 """Seconds for which a job waits for its account: the lease of a killed worker lasts half a minute.
@@ -75,15 +75,15 @@ def _sends(place: Place, event: Event) -> None:
         place.take()
 
 
-def _plans(settings: Settings) -> list[Plan]:
+def _plans(settings: Settings) -> list[ScheduledJob]:
     """The jobs. Raises UsageError for a job with an invalid `every`."""
-    from rdimport.fleet import Plan, is_time  # noqa: PLC0415
+    from rdimport.fleet import ScheduledJob, is_time  # noqa: PLC0415
 
     found = []
     for job, its in settings.jobs.items():
         one_job.see_schedule(settings, job, is_time)
         moves = settings.value(job, "max_duration")[0] is None
-        found.append(Plan(job, settings.account_of(job)[0], its.every, moves))
+        found.append(ScheduledJob(job, settings.account_of(job)[0], its.every, moves))
     return found
 
 

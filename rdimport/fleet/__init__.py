@@ -9,15 +9,15 @@ from rdimport.fleet.following import After, JobEnd, Next, following
 from rdimport.fleet.queue import Queue
 from rdimport.fleet.schedule import is_time, last_tick
 from rdimport.fleet.starting import Place
-from rdimport.fleet.worker import Plan, Worker
+from rdimport.fleet.worker import ScheduledJob, Worker
 
 __all__ = [
     "After",
     "JobEnd",
     "Next",
     "Place",
-    "Plan",
     "Queue",
+    "ScheduledJob",
     "Worker",
     "following",
     "is_time",

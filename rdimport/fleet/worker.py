@@ -41,7 +41,7 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-class Plan(NamedTuple):
+class ScheduledJob(NamedTuple):
     """A job of the settings: whose, when it is due, if that is for workers to see to, and whether
     it may go from one worker to another, which would begin its `max_duration` anew.
     """
@@ -71,7 +71,7 @@ class Worker:
         self,
         url: str,
         slots: int,
-        plans: Sequence[Plan],
+        plans: Sequence[ScheduledJob],
         run_job: Callable[[str, StopRequest, Place], JobEnd],
         *,
         on_end: Callable[[str, After], None],

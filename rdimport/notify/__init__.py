@@ -6,7 +6,7 @@ the administrator, and never affect a run.
 
 from __future__ import annotations
 
-from rdimport.notify.rules import Ending, Rule, applying, text
+from rdimport.notify.rules import JobEnding, Rule, applying, text
 from rdimport.notify.send import ping, send
 
-__all__ = ["Ending", "Rule", "applying", "ping", "send", "text"]
+__all__ = ["JobEnding", "Rule", "applying", "ping", "send", "text"]

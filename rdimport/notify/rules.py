@@ -27,7 +27,7 @@ _ANSWERS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class JobEnding:
     """How a job ended: its rows by state in words, problems by code, reason to stop."""
 
     code: ExitCode
@@ -48,12 +48,12 @@ class Message(NamedTuple):
     body: str
 
 
-def applying(on: Sequence[Rule], now: Ending, before: Ending | None) -> list[Rule]:
+def applying(on: Sequence[Rule], now: JobEnding, before: JobEnding | None) -> list[Rule]:
     """The rules that apply. Something that was the same the last time is not reported again."""
     return [rule for rule in on if _applies(rule, now, before)]
 
 
-def _applies(rule: Rule, now: Ending, before: Ending | None) -> bool:
+def _applies(rule: Rule, now: JobEnding, before: JobEnding | None) -> bool:
     new = now.kinds() - (before.kinds() if before else frozenset())
     if rule == "always":
         return True
@@ -68,7 +68,7 @@ def _applies(rule: Rule, now: Ending, before: Ending | None) -> bool:
     return bool(new)
 
 
-def text(job: str, account: str, now: Ending, command: str) -> Message:
+def text(job: str, account: str, now: JobEnding, command: str) -> Message:
     """A short message in the current language; `command` shows more."""
     title = _(
         "rdimport: {job} (account {account}): {answer}",
@@ -79,7 +79,7 @@ def text(job: str, account: str, now: Ending, command: str) -> Message:
     return Message(title, "\n".join(_body(now, command)))
 
 
-def _body(now: Ending, command: str) -> Iterator[str]:
+def _body(now: JobEnding, command: str) -> Iterator[str]:
     if now.why:
         yield now.why
     if now.rows:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from rdimport.proposal.evidence import Evidence
+    from rdimport.proposal.evidence import ColumnEvidence
 
 
 class Says(StrEnum):
@@ -168,14 +168,14 @@ def says(heading: str) -> Says | None:
 
 
 def find(
-    columns: Sequence[str], rows: pl.DataFrame, evidence: Mapping[str, Evidence]
+    columns: Sequence[str], rows: pl.DataFrame, evidence: Mapping[str, ColumnEvidence]
 ) -> tuple[Finding, ...]:
     """All columns about consent or refusal, by heading or by values."""
     return tuple(_find(columns, rows, evidence))
 
 
 def _find(
-    columns: Sequence[str], rows: pl.DataFrame, evidence: Mapping[str, Evidence]
+    columns: Sequence[str], rows: pl.DataFrame, evidence: Mapping[str, ColumnEvidence]
 ) -> Iterator[Finding]:
     for column in columns:
         if evidence[column].share(Clean.EMAIL) >= 0.5:
@@ -194,7 +194,7 @@ def _find(
             yield Finding(column, claim)
 
 
-def _answers(seen: Evidence) -> bool:
+def _answers(seen: ColumnEvidence) -> bool:
     return not seen.filled or seen.share(Clean.BOOLEAN) >= 0.5
 
 

@@ -39,7 +39,7 @@ _PAGE: Final = r"(?i)^\s*(?:https?://|www\.|[\w-]+(?:\.[\w-]+)+/)\S+\s*$"
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class ColumnEvidence:
     """Statistics of one column: filled cells, an example, and the share of cells in each format.
 
     `mobile` and `landline` are shares of the phone numbers. `local` is the share of those without
@@ -67,7 +67,7 @@ class Evidence:
         return self.shares.get(form_of, 0.0)
 
 
-def gather(rows: pl.DataFrame) -> dict[str, Evidence]:
+def gather(rows: pl.DataFrame) -> dict[str, ColumnEvidence]:
     """Compute the statistics of all columns at once; a thousand rows are enough."""
     long = pl.concat(
         [
@@ -120,10 +120,10 @@ def _shares(long: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _evidence(rows: int, measured: dict[str, Any]) -> Evidence:
+def _evidence(rows: int, measured: dict[str, Any]) -> ColumnEvidence:
     if not measured:
-        return Evidence(rows=rows)
-    return Evidence(
+        return ColumnEvidence(rows=rows)
+    return ColumnEvidence(
         filled=measured["filled"],
         rows=rows,
         example=measured["example"],

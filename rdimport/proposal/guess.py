@@ -22,7 +22,7 @@ from rdimport.proposal.vocabulary import VOCABULARY, Holds, words_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rdimport.proposal.evidence import Evidence
+    from rdimport.proposal.evidence import ColumnEvidence
 
 _MOST: Final = 0.5
 """Share of cells that must have a format to confirm the heading."""
@@ -46,12 +46,12 @@ _WHY: Final = {
 }
 
 
-def guess(columns: Sequence[str], evidence: Mapping[str, Evidence]) -> dict[str, Guess]:
+def guess(columns: Sequence[str], evidence: Mapping[str, ColumnEvidence]) -> dict[str, Guess]:
     """A guess for each column that gets one, at most one per field except for phones and names."""
     return of_lead(columns, people.lead(candidates(columns, evidence), evidence), evidence)
 
 
-def candidates(columns: Sequence[str], evidence: Mapping[str, Evidence]) -> list[Guess]:
+def candidates(columns: Sequence[str], evidence: Mapping[str, ColumnEvidence]) -> list[Guess]:
     """What each column probably contains, whichever person it is about."""
     words = people.remaining(columns)
     found = [
@@ -65,7 +65,7 @@ def candidates(columns: Sequence[str], evidence: Mapping[str, Evidence]) -> list
 
 
 def of_lead(
-    columns: Sequence[str], lead: people.Lead, evidence: Mapping[str, Evidence]
+    columns: Sequence[str], lead: people.Lead, evidence: Mapping[str, ColumnEvidence]
 ) -> dict[str, Guess]:
     """The guesses about the lead, with one column for each field."""
     by_field: defaultdict[Holds, list[Guess]] = defaultdict(list)
@@ -83,7 +83,7 @@ def of_lead(
     return {column: kept[column] for column in columns if column in kept}
 
 
-def _guess(column: str, words: str, seen: Evidence) -> Guess | None:
+def _guess(column: str, words: str, seen: ColumnEvidence) -> Guess | None:
     said = says(column)
     consent = Guess(column, Holds.CONSENT, Trust.PATTERN, len(words), _(_WHY[Trust.PATTERN]))
     likely = [] if said is Says.REFUSAL else _by_heading(column, words)
@@ -135,7 +135,7 @@ def _known(spaces: int) -> dict[str, Holds]:
     }
 
 
-def _agrees(holds: Holds, seen: Evidence) -> bool:
+def _agrees(holds: Holds, seen: ColumnEvidence) -> bool:
     """Whether the values are compatible with the heading; an empty column always is."""
     if not seen.filled:
         return True
@@ -179,7 +179,7 @@ _FREE: Final = frozenset(
 
 
 def _emails_by_value(
-    columns: Sequence[str], evidence: Mapping[str, Evidence], found: list[Guess]
+    columns: Sequence[str], evidence: Mapping[str, ColumnEvidence], found: list[Guess]
 ) -> list[Guess]:
     """The only column whose values are addresses, if no heading says e-mail."""
     holders = [c for c in columns if evidence[c].share(Clean.EMAIL) >= _NEARLY_ALL]
@@ -206,7 +206,7 @@ def _first_and_last(by_field: defaultdict[Holds, list[Guess]]) -> None:
 
 
 def _best(
-    guesses: Sequence[Guess], evidence: Mapping[str, Evidence], about: Sequence[str]
+    guesses: Sequence[Guess], evidence: Mapping[str, ColumnEvidence], about: Sequence[str]
 ) -> Guess | None:
     """The column that fills a field, if there are several candidates."""
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from rdimport.proposal.column_guess import Guess
-    from rdimport.proposal.evidence import Evidence
+    from rdimport.proposal.evidence import ColumnEvidence
 
 
 class Role(StrEnum):
@@ -190,7 +190,7 @@ class Lead:
         return f"{note}\n# {more}\n"
 
 
-def lead(found: Sequence[Guess], evidence: Mapping[str, Evidence]) -> Lead:
+def lead(found: Sequence[Guess], evidence: Mapping[str, ColumnEvidence]) -> Lead:
     """Drop the guesses about other people than the lead."""
     people = _people(found)
     chosen = _chosen(found, people, evidence)
@@ -287,7 +287,7 @@ def _same_person(found: Sequence[Guess], roles: Mapping[str, Role]) -> set[Role]
 
 
 def _chosen(
-    found: Sequence[Guess], people: Mapping[str, Person], evidence: Mapping[str, Evidence]
+    found: Sequence[Guess], people: Mapping[str, Person], evidence: Mapping[str, ColumnEvidence]
 ) -> Person:
     """The person of the e-mail: one who usually has an e-mail, by rank and then by position."""
     share: dict[Person, float] = {}

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rdimport.proposal.column_guess import Guess
-    from rdimport.proposal.evidence import Evidence
+    from rdimport.proposal.evidence import ColumnEvidence
 
 _HALF: Final = 0.5
 _GENERAL: Final = frozenset(
@@ -21,7 +21,7 @@ _GENERAL: Final = frozenset(
 
 
 def area_codes(
-    by_field: Mapping[Holds, Sequence[Guess]], evidence: Mapping[str, Evidence]
+    by_field: Mapping[Holds, Sequence[Guess]], evidence: Mapping[str, ColumnEvidence]
 ) -> dict[str, str]:
     """For each column of numbers without an area code, the expression that adds it."""
     columns = list(evidence)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from rdimport.proposal.column_guess import Guess
     from rdimport.proposal.consent import Finding
-    from rdimport.proposal.evidence import Evidence
+    from rdimport.proposal.evidence import ColumnEvidence
 
 SAMPLE_ROWS: Final = 1_000
 """Number of rows that are enough for a guess."""
@@ -36,7 +36,7 @@ class Understood(NamedTuple):
     """
 
     guesses: dict[str, Guess]
-    evidence: dict[str, Evidence]
+    evidence: dict[str, ColumnEvidence]
     findings: Sequence[Finding]
     people: str
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from rdimport.proposal.column_guess import Guess
     from rdimport.proposal.consent import Finding
-    from rdimport.proposal.evidence import Evidence
+    from rdimport.proposal.evidence import ColumnEvidence
 
 NO_EMAIL: Final = untranslated("WHICH COLUMN?")
 
@@ -95,7 +95,7 @@ _EDITORS: Final = untranslated(
 def write(
     columns: Sequence[str],
     guesses: Mapping[str, Guess],
-    evidence: Mapping[str, Evidence],
+    evidence: Mapping[str, ColumnEvidence],
     name: str,
     hints: Mapping[str, object],
     *,
@@ -126,7 +126,7 @@ def write(
 
 
 def _fields(
-    guesses: Mapping[str, Guess], evidence: Mapping[str, Evidence]
+    guesses: Mapping[str, Guess], evidence: Mapping[str, ColumnEvidence]
 ) -> Iterator[tuple[str, str]]:
     """RD's fields with their lines."""
     by_field: defaultdict[Holds, list[Guess]] = defaultdict(list)
@@ -161,7 +161,7 @@ _MADE_INTO_OTHERS: Final = frozenset(
 )
 
 
-def _options(holds: Holds, seen: Evidence) -> Iterator[tuple[str, str]]:
+def _options(holds: Holds, seen: ColumnEvidence) -> Iterator[tuple[str, str]]:
     """Options that a field's cells need in addition to the default cleaners."""
     if holds is Holds.TAGS and seen.separator:
         yield "split", scalar(seen.separator)
@@ -177,7 +177,7 @@ _CAPITALS: Final = 0.3
 
 
 def _names(
-    by_field: Mapping[Holds, list[Guess]], evidence: Mapping[str, Evidence]
+    by_field: Mapping[Holds, list[Guess]], evidence: Mapping[str, ColumnEvidence]
 ) -> Iterator[tuple[str, str]]:
     firsts, lasts = by_field.get(Holds.FIRST_NAME, []), by_field.get(Holds.LAST_NAME, [])
     if firsts and lasts:
@@ -197,7 +197,7 @@ def _names(
 
 
 def _phones(
-    by_field: Mapping[Holds, list[Guess]], evidence: Mapping[str, Evidence]
+    by_field: Mapping[Holds, list[Guess]], evidence: Mapping[str, ColumnEvidence]
 ) -> Iterator[tuple[str, str]]:
     """Assign each phone column to its field; a column with both kinds goes to both fields."""
     mobiles = list(by_field.get(Holds.MOBILE, []))
@@ -226,7 +226,7 @@ def _phones(
 
 
 def _places(
-    by_field: Mapping[Holds, list[Guess]], evidence: Mapping[str, Evidence]
+    by_field: Mapping[Holds, list[Guess]], evidence: Mapping[str, ColumnEvidence]
 ) -> Iterator[tuple[str, str]]:
     both = by_field.get(Holds.CITY_STATE, [])
     for holds, cleaner in ((Holds.CITY, "city"), (Holds.STATE, "uf")):
@@ -239,7 +239,7 @@ def _places(
 
 
 def _several(
-    guesses: Sequence[Guess], evidence: Mapping[str, Evidence], joined: Mapping[str, str]
+    guesses: Sequence[Guess], evidence: Mapping[str, ColumnEvidence], joined: Mapping[str, str]
 ) -> str:
     if any(one.column in joined for one in guesses):
         each = [joined.get(one.column) or sql_name(one.column) for one in guesses]
@@ -255,7 +255,7 @@ def _several(
     return f"[{listed}]  # {why}"
 
 
-def _line(one: Guess, seen: Evidence, options: Mapping[str, str]) -> str:
+def _line(one: Guess, seen: ColumnEvidence, options: Mapping[str, str]) -> str:
     """The value of a field's key, followed by its comment."""
     column = scalar(one.column)
     if options:
@@ -264,7 +264,7 @@ def _line(one: Guess, seen: Evidence, options: Mapping[str, str]) -> str:
     return f"{column}  # {_because(one, seen)}"
 
 
-def _because(one: Guess, seen: Evidence) -> str:
+def _because(one: Guess, seen: ColumnEvidence) -> str:
     if not seen.filled:
         return _("{why}; the column is empty in the rows examined", why=one.why)
     part = ngettext(
@@ -275,7 +275,7 @@ def _because(one: Guess, seen: Evidence) -> str:
 
 
 def _droppable(
-    fields: Mapping[str, str], guesses: Mapping[str, Guess], evidence: Mapping[str, Evidence]
+    fields: Mapping[str, str], guesses: Mapping[str, Guess], evidence: Mapping[str, ColumnEvidence]
 ) -> Iterator[str]:
     """What to write so that an invalid phone number does not keep people back."""
     bad = {
@@ -297,7 +297,7 @@ def _droppable(
 
 
 def _custom(
-    columns: Sequence[str], guesses: Mapping[str, Guess], evidence: Mapping[str, Evidence]
+    columns: Sequence[str], guesses: Mapping[str, Guess], evidence: Mapping[str, ColumnEvidence]
 ) -> Iterator[str]:
     """The columns without a guess, as comments."""
     used: set[str] = set()
@@ -314,7 +314,7 @@ def _custom(
         yield f"  # {name}: {source}  # {remark}\n"
 
 
-def _form(column: str, seen: Evidence) -> Clean | None:
+def _form(column: str, seen: ColumnEvidence) -> Clean | None:
     """The format of nearly all cells; only the heading distinguishes a CEP from other numbers."""
     said = re.search(r"\b(?:cep|zip|postal)\b", fold(column)) is not None
     unlikely = set() if said else {Clean.CEP}
@@ -331,7 +331,9 @@ def _form(column: str, seen: Evidence) -> Clean | None:
 
 
 def _consent(
-    guesses: Mapping[str, Guess], evidence: Mapping[str, Evidence], findings: Sequence[Finding]
+    guesses: Mapping[str, Guess],
+    evidence: Mapping[str, ColumnEvidence],
+    findings: Sequence[Finding],
 ) -> str:
     """The legal bases, and the condition that excludes people. No basis for everyone if a column is
     about consent.

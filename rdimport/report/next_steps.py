@@ -29,7 +29,7 @@ _OF_THE_LIST: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class RunEnd:
     """The part of a run's summary needed here, if there is no complete one."""
 
     counts: Mapping[State, int]
@@ -50,7 +50,7 @@ class Step(NamedTuple):
     command: str
 
 
-def steps(summary: Ended | RunSummary, words: Words, *, near: bool = False) -> Iterator[Step]:
+def steps(summary: RunEnd | RunSummary, words: Words, *, near: bool = False) -> Iterator[Step]:
     """The next commands, the most useful first. `near`: the reader is in this folder."""
     typed = _Typed(summary, near=near)
     if not summary.read_to_end:
@@ -69,7 +69,7 @@ def steps(summary: Ended | RunSummary, words: Words, *, near: bool = False) -> I
         yield Step(words(_done(summary)), "")
 
 
-def _done(summary: Ended | RunSummary) -> str:
+def _done(summary: RunEnd | RunSummary) -> str:
     """The sentence after a run of which nothing is left."""
     if not any(summary.counts[state] for state in _ARRIVED):
         return "next.none_sent"
@@ -88,7 +88,7 @@ def _go_on(sentence: str, typed: _Typed, words: Words) -> Step:
 class _Typed:
     """The commands of a run, as typed in this folder (`near`) or anywhere."""
 
-    def __init__(self, summary: Ended | RunSummary, *, near: bool) -> None:
+    def __init__(self, summary: RunEnd | RunSummary, *, near: bool) -> None:
         self.summary = summary
         self.given = summary.given
         self._near = near

@@ -18,7 +18,7 @@ from rdimport.core.shell import joined
 from rdimport.core.stop import StopReason
 from rdimport.destination.address import is_loopback
 from rdimport.ledger import Ledger, Run, RunFacts, RunRecord
-from rdimport.report.next_steps import Ended, Step, steps
+from rdimport.report.next_steps import RunEnd, Step, steps
 from rdimport.report.stop_reason import in_words
 from rdimport.report.words import Words
 
@@ -182,7 +182,7 @@ def _steps(
         again[at : at + 2] = location_options
     lost = not run.report and any(run.counts[state] for state in FAILED)
     counts = run.counts | dict.fromkeys(FAILED, 0) if lost else run.counts
-    ended = Ended(
+    ended = RunEnd(
         counts=counts,
         read_to_end=run.read_to_end,
         sandbox=run.sandbox,

@@ -13,10 +13,10 @@ current_setting('fsync'), current_setting('full_page_writes'),
     current_setting('synchronous_standby_names'), array(SELECT sync_state FROM pg_stat_replication
     WHERE coalesce(state, '') <> 'backup' AND application_name IS DISTINCT FROM 'pg_basebackup')
 """
-"""The fields of `Settings`. A base backup in progress does not count as a standby."""
+"""The fields of `DurabilitySettings`. A base backup in progress does not count as a standby."""
 
 
-class Settings(NamedTuple):
+class DurabilitySettings(NamedTuple):
     """The settings of a database that decide whether commits are durable. `standbys` are their
     states, None where this user may not see them.
     """
@@ -27,7 +27,7 @@ class Settings(NamedTuple):
     standbys: list[str | None]
 
 
-def weakness(found: Settings) -> str:
+def weakness(found: DurabilitySettings) -> str:
     """Why acknowledged commits could be lost; empty if they are safe."""
     if found.fsync != "on":
         return _(
@@ -49,9 +49,9 @@ def weakness(found: Settings) -> str:
     return ""
 
 
-def refuse_weak(session: Session, found: Settings | None = None) -> None:
+def refuse_weak(session: Session, found: DurabilitySettings | None = None) -> None:
     """Raise LedgerError for a database that may lose acknowledged commits."""
-    why = weakness(found or Settings(*session.query(f"SELECT {DURABILITY}")[0]))
+    why = weakness(found or DurabilitySettings(*session.query(f"SELECT {DURABILITY}")[0]))
     if why:
         raise LedgerError(
             _(

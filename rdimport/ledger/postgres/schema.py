@@ -10,7 +10,7 @@ from rdimport.core.errors import LedgerError
 from rdimport.core.messages import _
 from rdimport.ledger.hashes import ledger_id
 from rdimport.ledger.postgres.address import Address
-from rdimport.ledger.postgres.durability import DURABILITY, Settings, refuse_weak
+from rdimport.ledger.postgres.durability import DURABILITY, DurabilitySettings, refuse_weak
 from rdimport.ledger.postgres.session import Connection, Session
 from rdimport.ledger.postgres.trouble import notes_lost, restored, timeline_changed
 
@@ -299,7 +299,7 @@ def see_all(session: Session, noted: str) -> None:
         f"SELECT {DURABILITY}, {_PLACE}, {TIMELINE},"
         " (SELECT value FROM rdimport.setting WHERE name = 'place')"
     )
-    refuse_weak(session, Settings(*settings))
+    refuse_weak(session, DurabilitySettings(*settings))
     if was is not None and was != place + _system(session):
         raise restored(session.address)
     see_timeline(session.address, noted, now)

@@ -1,4 +1,4 @@
-"""The ledger port. Each kind of ledger implements these classes in its own package and passes the
+"""The ledger port. Each kind of ledger completes these classes in its own package and passes the
 suite `tests/test_ledger_contract.py`.
 
 Every method raises LedgerError if the ledger cannot be used. Times are aware datetimes, an identity
@@ -7,22 +7,18 @@ is a keyed hash of 16 bytes, a state is a `core.row.State`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
-from rdimport.core.errors import LedgerError
-from rdimport.core.row import State
 from rdimport.ledger.accounts import KeyClaim
-from rdimport.ledger.attempts import Attempt, Latest
 from rdimport.ledger.content import Content
 from rdimport.ledger.corrections import Correction
-from rdimport.ledger.figures import Example, LegalBases, Minute
 from rdimport.ledger.holds import Held, HoldQuota
-from rdimport.ledger.naming import Names, Unrecognised
-from rdimport.ledger.parts import Accounts, CorrectionBooks, EvidenceBooks, PeopleBooks
+from rdimport.ledger.naming import Names
 from rdimport.ledger.records import (
     Counters,
     Ending,
@@ -31,10 +27,11 @@ from rdimport.ledger.records import (
     Lost,
     Outcome,
     RowResult,
-    RunFacts,
     RunRecord,
     SendAttempt,
 )
+from rdimport.ledger.stored_ledger import StoredLedger
+from rdimport.ledger.stored_run import StoredRun
 
 if TYPE_CHECKING:
     import polars as pl
@@ -97,45 +94,22 @@ class Store(Protocol):
         """Move a ledger aside and start with an empty one; returns its new place."""
 
 
-class Ledger(Protocol):
+class Ledger(StoredLedger):
     """An open ledger. Not thread-safe."""
 
+    @abstractmethod
     def __enter__(self) -> Self: ...
 
+    @abstractmethod
     def __exit__(self, *_: object) -> None: ...
 
+    @abstractmethod
     def rest(self) -> None:
         """Nothing is asked for a while, such as while a run waits for its quota: what others need
         is given back. The ledger stays open.
         """
 
-    @property
-    def place(self) -> str:
-        """Its location, for messages."""
-
-    @property
-    def key(self) -> bytes:
-        """The key of all hashes, 32 bytes."""
-
-    @property
-    def accounts(self) -> Accounts:
-        """The accounts and their keys."""
-
-    @property
-    def evidence(self) -> EvidenceBooks:
-        """Uncertain conversions, and evidence about them."""
-
-    @property
-    def corrections(self) -> CorrectionBooks:
-        """Failed rows, and those that a person corrected."""
-
-    @property
-    def people(self) -> PeopleBooks:
-        """Personal data, and its removal."""
-
-    def digests(self, texts: Sequence[str], size: int = 16) -> list[bytes]:
-        """Keyed hashes: addresses cannot be recovered from them without the key."""
-
+    @abstractmethod
     def start_run(
         self,
         name: str,
@@ -152,69 +126,30 @@ class Ledger(Protocol):
         the key in the run's `key_claim` does not belong to the account.
         """
 
+    @abstractmethod
     def run(self, name: str | None = None) -> Run:
         """The run of that name, or the latest one. Raises UsageError if there is none."""
 
-    def knows_run(self, name: str) -> bool:
-        """Whether there is a run of that name."""
-
+    @abstractmethod
     def lost_lately(self, destination: str) -> Lost | None:
         """The run that was lost last, if it may come back and send rows that are uncertain now."""
 
-    def latest(self, most: int) -> list[str]:
-        """The names of the latest runs, newest first."""
-
-    def unfinished(self) -> list[tuple[str, str]]:
-        """Name and account of each run without an end: active or killed."""
-
-    def destination(self, identity: str) -> int | None:
-        """The number of a destination; None if nothing was ever sent there."""
-
-    def is_new(self, destination: int) -> bool:
-        """Whether nothing was ever sent there."""
-
-    def knows_of_0_1(self, destination: int) -> bool:
-        """Whether release 0.1.0, whose cleaners differ, sent rows there."""
-
+    @abstractmethod
     def known(self, destination: int, identities: pl.Series) -> pl.DataFrame:
         """What is known about the given conversions, in the schema `KNOWN`; unsent ones are
         omitted.
         """
 
-    def unrecognised(
-        self,
-        destination: int,
-        names: Names,
-        before: int | None,
-        fingerprints: Callable[[], Sequence[str]],
-    ) -> list[Unrecognised]:
-        """The conversions of runs `before` this one that its new rows may be, but would not match.
-
-        `fingerprints` are those of the run's files.
-        """
-
-    def note_attempt(self, attempt: Attempt) -> None:
-        """Record a run that ended before it began."""
-
-    def latest_of_jobs(self, since: datetime | None = None, job: str | None = None) -> list[Latest]:
-        """The latest run or attempt of each account and job, newest first. With `since`, only those
-        with activity since then; with `job`, only those of a job of that name.
-        """
-
-    def latest_by(self, part: Callable[[datetime], date]) -> dict[date, list[Latest]]:
-        """The same for each period, such as a night, in which runs or attempts began."""
-
+    @abstractmethod
     def looked_through(self) -> Found:
         """Check the ledger; returns what it contains and what is wrong. A run may be active.
 
         Raises LedgerDamagedError if it cannot even be read.
         """
 
+    @abstractmethod
     def content(self) -> AbstractContextManager[Content]:
         """A snapshot of its contents, for a copy of another kind. No run may be active."""
-
-    def damaged(self, what: str) -> LedgerError:
-        """The error for a damaged ledger, with a remedy."""
 
 
 class RowLog(Protocol):
@@ -254,57 +189,34 @@ class RowLog(Protocol):
         """Compare those conversions with these hashes from now on."""
 
 
-class Run(RowLog, Protocol):
+class Run(StoredRun, RowLog):
     """The records of one run."""
 
-    @property
-    def ledger(self) -> Ledger:
-        """The ledger that contains it."""
+    ledger: Ledger
 
     @property
-    def name(self) -> str:
-        """Its name, as shown to users."""
-
-    @property
-    def number(self) -> int:
-        """Its number in the ledger."""
-
-    @property
-    def destination(self) -> int:
-        """The number of its destination."""
-
-    @property
-    def has_begun(self) -> bool:
-        """Whether this process has sent a row."""
-
-    @property
+    @abstractmethod
     def is_lost(self) -> bool:
         """Whether another process has taken over the account. Then no further row may be sent."""
 
+    @abstractmethod
     def may_send(self) -> bool:
         """Whether rows that were claimed may still leave: False once this process has slept for
         longer than its turn at the account lasts, until it is known that nobody took it. Asked
         before each row, so it must be cheap.
         """
 
-    def unrecognised(self) -> list[Unrecognised]:
-        """The conversions of earlier runs that the new rows of this one may be."""
-
+    @abstractmethod
     def sources(self, below: int = 256) -> pl.Series:
         """The source hashes of accepted conversions: Int64, sorted. Of those whose identity begins
         with a byte `below`, which is a fair sample, as identities are hashes.
         """
 
+    @abstractmethod
     def note_sources(self, identities: Sequence[bytes], sources: Sequence[int]) -> None:
         """Record the source hash of each conversion's cells."""
 
-    def unfinished_resend(self) -> frozenset[int]:
-        """The numbers of the runs that began the same `--resend` and did not finish it: what they
-        have sent is not sent again.
-        """
-
-    # sending
-
+    @abstractmethod
     def apply(
         self,
         begun: Sequence[SendAttempt],
@@ -319,6 +231,7 @@ class Run(RowLog, Protocol):
         could send the same rows or no later run would know of them.
         """
 
+    @abstractmethod
     def finish(
         self,
         at: datetime,
@@ -331,71 +244,6 @@ class Run(RowLog, Protocol):
         known; `found` is stored with the user's settings.
         """
 
-    # reports
-
+    @abstractmethod
     def snapshot(self) -> AbstractContextManager[None]:
         """A consistent snapshot, so that all files describe the same moment."""
-
-    def has_sent(self) -> bool:
-        """Whether a request of this run may have been sent."""
-
-    def read_to_end(self, facts: RunFacts) -> bool:
-        """Whether all of the input was read. `facts` is the result of `facts`."""
-
-    def counts(self) -> dict[State, int]:
-        """Rows in each state; rows without a result are pending, rows in flight uncertain."""
-
-    def facts(self) -> RunFacts:
-        """Everything about the run except its rows: its settings, its end, its counters."""
-
-    def later(self) -> str | None:
-        """The latest run of the same list and account, if it is another one that could begin."""
-
-    def inputs(self) -> dict[int, Input]:
-        """The tables of the input by their number."""
-
-    def problems(self) -> dict[str, int]:
-        """Number of the run's rows with each code, the most frequent first."""
-
-    def suspects(self) -> dict[str, int]:
-        """Number of suspect cells in sendable rows by code, the most frequent first."""
-
-    def proofs(self) -> dict[str, int]:
-        """Number of rows proved later, by kind of proof."""
-
-    def corrected(self) -> dict[str, int]:
-        """Number of rows that count as imported because a person corrected them in a failure
-        report, by the run that sent them.
-        """
-
-    def failures(self) -> Iterator[Outcome]:
-        """The rows of the failure report, in the order of the input."""
-
-    def sent_without(self) -> Iterator[Outcome]:
-        """Rows accepted without an invalid cell, in the order of the input; see their warnings."""
-
-    def without_cells(self) -> dict[int, list[int]]:
-        """Rows, by file, that were in flight when the run was killed: their cells are not
-        stored.
-        """
-
-    def accepted(self, most: int) -> list[tuple[int, int]]:
-        """File and row of the first rows that this run delivered, in the order of the input."""
-
-    def examples(self, of_each: int) -> dict[str, list[Example]]:
-        """The first rows with a problem of each code, the most frequent code first."""
-
-    def minutes(self) -> list[Minute]:
-        """The counts of each minute of sending, including those without activity."""
-
-    def warned(self) -> bool:
-        """Whether a failed row has suspect cells that are not the reason for its failure."""
-
-    def filled(self) -> dict[str, int]:
-        """Number of sendable rows with a value in each field, the fewest first."""
-
-    def invalid_by_column(self) -> dict[tuple[str, str], int]:
-        """Number of rows invalid in each field, with its source column."""
-
-    def legal_bases(self) -> LegalBases | None:
-        """Number of sendable rows by legal basis; None if not counted."""

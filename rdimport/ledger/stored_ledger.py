@@ -8,15 +8,15 @@ from contextlib import AbstractContextManager
 from datetime import date, datetime
 from typing import Any, ClassVar, Final, LiteralString
 
-from rdimport.core.errors import LedgerError
+from rdimport.core.errors import LedgerError, UsageError
 from rdimport.core.messages import _
 from rdimport.core.names import is_run
 from rdimport.ledger import naming
 from rdimport.ledger.attempts import Attempt, Latest, Line, kept, latest, latest_by, line_of
 from rdimport.ledger.hashes import hashed
 from rdimport.ledger.naming import Names, Unrecognised
+from rdimport.ledger.parts import Accounts, CorrectionBooks, EvidenceBooks, PeopleBooks
 from rdimport.ledger.sql import Ask
-from rdimport.ledger.stored_run import no_run
 
 _RUN: Final = """
 SELECT id, destination, name FROM rdimport.run WHERE name = coalesce(%(name)s::text, name)
@@ -47,9 +47,14 @@ VALUES (%(at)s, %(account)s, %(job)s, %(code)s, %(facts)s)
 
 
 class StoredLedger(ABC):
-    """Base of the classes that implement `port.Ledger`; see there."""
+    """What every kind of ledger does in the same way."""
 
     place: str
+    """Its location, for messages."""
+    accounts: Accounts
+    evidence: EvidenceBooks
+    corrections: CorrectionBooks
+    people: PeopleBooks
     conversions: ClassVar[LiteralString]
     """Runs with their number of conversions that have arrived or may have."""
     sent: ClassVar[LiteralString]
@@ -69,7 +74,7 @@ class StoredLedger(ABC):
 
     @abstractmethod
     def damaged(self, what: str) -> LedgerError:
-        """The error for a damaged ledger."""
+        """The error for a damaged ledger, with a remedy."""
 
     def digests(self, texts: Sequence[str], size: int = 16) -> list[bytes]:
         """Keyed hashes: addresses cannot be recovered from them without the key."""
@@ -79,7 +84,7 @@ class StoredLedger(ABC):
         """Number, destination and name of a run, or of the latest one. Raises UsageError."""
         found = self.ask(_RUN, {"name": name})
         if not found:
-            raise no_run(self.place, name)
+            raise _no_run(self.place, name)
         number, destination, known = found[0]
         return number, destination, known
 
@@ -125,8 +130,9 @@ class StoredLedger(ABC):
         before: int | None,
         fingerprints: Callable[[], Sequence[str]],
     ) -> list[Unrecognised]:
-        """The conversions of runs `before` this one that its new rows may be, but would not
-        match.
+        """The conversions of runs `before` this one that its new rows may be, but would not match.
+
+        `fingerprints` are those of the run's files.
         """
         books = naming.NamingBooks(self.ask, self.key, self.conversions)
         return naming.unrecognised(books, destination, names, before, fingerprints)
@@ -144,11 +150,13 @@ class StoredLedger(ABC):
             ask(_ATTEMPT, values)
 
     def latest_of_jobs(self, since: datetime | None = None, job: str | None = None) -> list[Latest]:
-        """The latest run or attempt of each account and job, newest first."""
+        """The latest run or attempt of each account and job, newest first. With `since`, only those
+        with activity since then; with `job`, only those of a job of that name.
+        """
         return latest(self._lines(job), since)
 
     def latest_by(self, part: Callable[[datetime], date]) -> dict[date, list[Latest]]:
-        """The same for each period."""
+        """The same for each period, such as a night, in which runs or attempts began."""
         return latest_by(self._lines(None), part)
 
     def _lines(self, job: str | None) -> Iterator[Line]:
@@ -156,3 +164,13 @@ class StoredLedger(ABC):
         yield from (Line(*values) for values in self.ask(_LINES, {"job": job}))
         for values in self.ask(_ATTEMPTS, {"job": job}):
             yield line_of(*values)
+
+
+def _no_run(place: str, name: str | None) -> UsageError:
+    """The error for a ledger without a run of that name; None: without any."""
+    return UsageError(
+        _("The ledger {path} contains no run {name}.", path=place, name=name)
+        if name
+        else _("The ledger {path} contains no run.", path=place),
+        _("Type: rdimport status"),
+    )

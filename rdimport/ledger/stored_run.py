@@ -9,19 +9,17 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import starmap
-from typing import Any, ClassVar, Final, Generic, LiteralString, Protocol, TypeVar
+from typing import Any, ClassVar, Final, LiteralString
 
-from rdimport.core.errors import Bug, ExitCode, UsageError
-from rdimport.core.messages import _
+from rdimport.core.errors import Bug, ExitCode
 from rdimport.core.row import Problem, State
 from rdimport.ledger import resends
 from rdimport.ledger.corrections import Correction
 from rdimport.ledger.evidence import PROVED
 from rdimport.ledger.figures import Example, LegalBases, Minute, of_filled, without_gaps
 from rdimport.ledger.naming import Names, Unrecognised
-from rdimport.ledger.port import Ledger
 from rdimport.ledger.records import Input, Outcome, RunFacts, RunRecord, problems_of
-from rdimport.ledger.sql import Asked
+from rdimport.ledger.stored_ledger import StoredLedger
 
 _HAS_SENT: Final = """
 SELECT 1 FROM rdimport.minute WHERE run = %(run)s AND requests > 0
@@ -100,21 +98,14 @@ SELECT field, rows FROM rdimport.filled WHERE run = %(run)s ORDER BY rows, field
 """
 
 
-class AskedLedger(Ledger, Asked, Protocol):
-    """A ledger that answers queries."""
-
-
-L = TypeVar("L", bound=AskedLedger)
-
-
-class StoredRun(ABC, Generic[L]):
-    """Base of the classes that implement `port.Run`; see there."""
+class StoredRun(ABC):
+    """What every kind of ledger reads of a run in the same way."""
 
     first_accepted: ClassVar[LiteralString]
     """File and row of the first `most` accepted rows."""
 
-    def __init__(self, ledger: L, number: int, destination: int, name: str) -> None:
-        self.ledger: L = ledger
+    def __init__(self, ledger: StoredLedger, number: int, destination: int, name: str) -> None:
+        self.ledger = ledger
         self.name = ledger.see_name(name)
         self.number = number
         self.destination = destination
@@ -178,7 +169,9 @@ class StoredRun(ABC, Generic[L]):
         return dict(self._ask(_PROOFS, start=len(PROVED) + 1))
 
     def corrected(self) -> dict[str, int]:
-        """See `port.Run`."""
+        """Number of rows that count as imported because a person corrected them in a failure
+        report, by the run that sent them.
+        """
         return dict(self._ask(_CORRECTED))
 
     def failures(self) -> Iterator[Outcome]:
@@ -190,7 +183,9 @@ class StoredRun(ABC, Generic[L]):
         return starmap(_outcome, self._listed("accepted"))
 
     def without_cells(self) -> dict[int, list[int]]:
-        """See `port.Run`."""
+        """Rows, by file, that were in flight when the run was killed: their cells are not
+        stored.
+        """
         found: dict[int, list[int]] = {}
         for file, row in self._ask(_WITHOUT_CELLS):
             found.setdefault(file, []).append(row)
@@ -237,7 +232,9 @@ class StoredRun(ABC, Generic[L]):
         return {(field, column): rows for field, column, rows in found}
 
     def unfinished_resend(self) -> frozenset[int]:
-        """See `port.Run`."""
+        """The numbers of the runs that began the same `--resend` and did not finish it: what they
+        have sent is not sent again.
+        """
         return resends.begun(resends.ResendBooks(self._ask), self.number, self.facts().record)
 
     def unrecognised(self) -> list[Unrecognised]:
@@ -272,13 +269,3 @@ def input_line(table: Input) -> tuple[object, ...]:
     """A table of an input as it is stored, without its run and number."""
     name, columns, *shape = table
     return name, json.dumps(columns, ensure_ascii=False), *shape
-
-
-def no_run(place: str, name: str | None) -> UsageError:
-    """The error for a ledger without a run of that name; None: without any."""
-    return UsageError(
-        _("The ledger {path} contains no run {name}.", path=place, name=name)
-        if name
-        else _("The ledger {path} contains no run.", path=place),
-        _("Type: rdimport status"),
-    )

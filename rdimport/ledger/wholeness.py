@@ -9,7 +9,6 @@ from rdimport.core.errors import Bug, ExitCode, LedgerError
 from rdimport.core.messages import _, ngettext, untranslated
 from rdimport.core.row import State
 from rdimport.ledger.port import Ledger, Run
-from rdimport.ledger.stored_run import AskedLedger
 
 Question = tuple[str, str, LiteralString]
 """A possible error, its table, and a query that counts it."""
@@ -44,9 +43,7 @@ def strays(
     ]
 
 
-def errors(
-    ledger: AskedLedger, questions: Sequence[Question], accepted: LiteralString
-) -> Iterator[str]:
+def errors(ledger: Ledger, questions: Sequence[Question], accepted: LiteralString) -> Iterator[str]:
     """All errors. `accepted` asks for the number of accepted conversions of each run."""
     for what, table, question in questions:
         ((found,),) = ledger.ask(question, {})

@@ -25,6 +25,7 @@ from rdimport.ledger.postgres.accounts import (
 )
 from rdimport.ledger.postgres.content import PostgresContent
 from rdimport.ledger.postgres.corrections import CorrectionBooks
+from rdimport.ledger.postgres.database import Database
 from rdimport.ledger.postgres.evidence import EvidenceBooks, recover
 from rdimport.ledger.postgres.gathered import Gathered, join, leave
 from rdimport.ledger.postgres.lookup import known, sources
@@ -35,13 +36,12 @@ from rdimport.ledger.postgres.trouble import CutOffError, damaged, taken_over
 from rdimport.ledger.postgres.wholeness import looked_through
 from rdimport.ledger.records import Found, Lost, RunRecord
 from rdimport.ledger.sql import Ask
-from rdimport.ledger.stored_ledger import StoredLedger
 
 if TYPE_CHECKING:
     import polars as pl
 
 
-class PostgresLedger(StoredLedger):
+class PostgresLedger(Database):
     """An open ledger. Not thread-safe. Every method may raise LedgerError."""
 
     conversions = """

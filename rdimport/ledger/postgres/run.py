@@ -12,13 +12,14 @@ from rdimport.core.errors import Bug, ExitCode
 from rdimport.core.row import FAILED, State
 from rdimport.ledger.accounts import settle
 from rdimport.ledger.naming import Names, noted
+from rdimport.ledger.port import Run
 from rdimport.ledger.postgres.accounts import AccountBooks
 from rdimport.ledger.postgres.database import Database
 from rdimport.ledger.postgres.session import SILENCE, Connection, asking
 from rdimport.ledger.postgres.statements import IN_ORDER
 from rdimport.ledger.postgres.writes import Writes
 from rdimport.ledger.records import Counters, Ending, Input, Outcome, RowResult, SendAttempt
-from rdimport.ledger.stored_run import StoredRun, input_line
+from rdimport.ledger.stored_run import input_line
 
 if TYPE_CHECKING:
     import polars as pl
@@ -51,9 +52,10 @@ WHERE run = %s AND state = ANY(%s::text[]) AND (file, row) > (%s, %s) ORDER BY f
 """
 
 
-class PostgresRun(StoredRun[Database]):
+class PostgresRun(Run):
     """The records of one run; read-only without `turn`, the lease of its account."""
 
+    ledger: Database
     first_accepted = """
 SELECT file, row FROM rdimport.conversion WHERE destination = %(destination)s AND run = %(run)s
     AND state = 1 ORDER BY file, row LIMIT %(most)s

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from rdimport.ledger.content import TABLES, Content, Line
-from rdimport.ledger.sqlite.database import Database
+from rdimport.ledger.sqlite.database import LedgerFile
 from rdimport.ledger.sqlite.files import new_file
 from rdimport.ledger.sqlite.schema import make
 from rdimport.ledger.sqlite.writes import eight_bytes
@@ -20,7 +20,7 @@ _SOURCE: Final = TABLES["conversion"].index("source")
 class SqliteContent:
     """Implements `ledger.content.Content`, within the caller's snapshot."""
 
-    def __init__(self, ledger: Database) -> None:
+    def __init__(self, ledger: LedgerFile) -> None:
         self._ledger = ledger
         self.key = ledger.key
         found = ledger.query("SELECT value FROM setting WHERE name = 'last_run_of_0_1'")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from rdimport.ledger.hashes import Keyed
+from rdimport.ledger.port import Ledger
 from rdimport.ledger.sql import Ask, in_sqlite
-from rdimport.ledger.stored_run import AskedLedger
 
 
 def asking(db: sqlite3.Connection) -> Ask:
@@ -18,29 +18,26 @@ def asking(db: sqlite3.Connection) -> Ask:
     return lambda sql, values: db.execute(in_sqlite(sql), values).fetchall()
 
 
-class Database(Keyed, Protocol):
-    """A SQLite database that is queried in SQL. Not thread-safe."""
+class LedgerFile(Ledger):
+    """A ledger in a SQLite database."""
 
-    @property
-    def path(self) -> Path:
-        """Path of the file."""
+    path: Path
+    """Path of the file."""
+    closing: ExitStack
+    """Contexts that end when the ledger is closed."""
 
+    @abstractmethod
     def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """All rows of a query."""
 
+    @abstractmethod
     def stream(self, sql: str, *values: object) -> Iterator[tuple[Any, ...]]:
         """The rows of a query, fetched a few at a time."""
 
+    @abstractmethod
     def transaction(self) -> AbstractContextManager[sqlite3.Connection]:
         """A transaction, durable at its end. Raises LedgerError."""
 
-
-class LedgerFile(Database, AskedLedger, Protocol):
-    """A ledger that is also a `Database`."""
-
-    @property
-    def closing(self) -> ExitStack:
-        """Contexts that end when the ledger is closed."""
-
+    @abstractmethod
     def writes(self) -> int:
         """Number of writes after which rows could be sent."""

@@ -24,7 +24,7 @@ from rdimport.ledger.sql import Ask, in_sqlite
 from rdimport.ledger.sqlite.accounts import AccountBooks, Accounts, destination_of
 from rdimport.ledger.sqlite.content import SqliteContent
 from rdimport.ledger.sqlite.corrections import CorrectionBooks
-from rdimport.ledger.sqlite.database import asking
+from rdimport.ledger.sqlite.database import LedgerFile, asking
 from rdimport.ledger.sqlite.evidence import EvidenceBooks
 from rdimport.ledger.sqlite.files import Watch
 from rdimport.ledger.sqlite.key import FindKey, key_in, no_key
@@ -33,7 +33,6 @@ from rdimport.ledger.sqlite.people import PeopleBooks
 from rdimport.ledger.sqlite.run import SqliteRun
 from rdimport.ledger.sqlite.schema import busy_is_no_failure, damaged, explained, lock_lost, recover
 from rdimport.ledger.sqlite.wholeness import looked_through
-from rdimport.ledger.stored_ledger import StoredLedger
 
 if TYPE_CHECKING:
     import polars as pl
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
     from rdimport.ledger.holds import Held
 
 
-class SqliteLedger(StoredLedger):
+class SqliteLedger(LedgerFile):
     """An open ledger. Not thread-safe. Every method may raise LedgerError."""
 
     conversions = """

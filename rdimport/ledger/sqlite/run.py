@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rdimport.core.row import State
 from rdimport.ledger.accounts import settle
 from rdimport.ledger.naming import Names, noted
+from rdimport.ledger.port import Run
 from rdimport.ledger.records import Counters, Ending, Input, Outcome, RowResult, SendAttempt
 from rdimport.ledger.sqlite.accounts import AccountBooks
 from rdimport.ledger.sqlite.database import LedgerFile, asking
@@ -18,7 +19,7 @@ from rdimport.ledger.sqlite.lookup import sources
 from rdimport.ledger.sqlite.schema import lock_lost, post
 from rdimport.ledger.sqlite.witness import Witness
 from rdimport.ledger.sqlite.writes import Writes, count_write, eight_bytes
-from rdimport.ledger.stored_run import StoredRun, input_line
+from rdimport.ledger.stored_run import input_line
 
 if TYPE_CHECKING:
     import polars as pl
@@ -29,12 +30,13 @@ if TYPE_CHECKING:
 _LISTED: Final = "SELECT file, row, state, cells, problems, warnings FROM ends WHERE run = ?"
 
 
-class SqliteRun(StoredRun[LedgerFile]):
+class SqliteRun(Run):
     """The records of one run."""
 
     is_lost = False
     """Always False: a process that takes over the account takes its lock, which `apply` checks."""
 
+    ledger: LedgerFile
     first_accepted = """
 SELECT file, row FROM conversion WHERE destination = %(destination)s AND run = %(run)s
     AND state = 'accepted' ORDER BY file, row LIMIT %(most)s

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import pty
 import select
@@ -24,6 +25,7 @@ from support.waiting import PATIENCE
 from rdimport.cli.departure import ending_of, may_ask
 from rdimport.sandbox.embedded import RunningSandbox
 
+LIBC = ctypes.CDLL(None)
 WORDS = ["run", "list.csv", "-m", "list.yaml", "--quota", "600/min", "--insecure-http"]
 
 
@@ -98,27 +100,28 @@ class Person:
         )
         os.close(slave)
 
+    def read(self) -> str:
+        """What is shown next; empty when the command has ended, fails when nothing comes."""
+        assert select.select([self.master], [], [], PATIENCE)[0], f"nothing after {self.seen}"
+        try:
+            more = os.read(self.master, 10_000).decode(errors="replace")
+        except OSError:
+            return ""
+        self.seen += more
+        return more
+
     def read_until(self, wanted: str) -> None:
         """Read what is shown; fails when the command ends without having said it."""
-        while wanted not in self.seen:
-            try:
-                self.seen += os.read(self.master, 10_000).decode(errors="replace")
-            except OSError:
-                break
+        while wanted not in self.seen and self.read():
+            pass
         assert wanted in self.seen, self.seen
 
     def type(self, text: str) -> None:
         os.write(self.master, text.encode())
 
     def end(self) -> int:
-        while True:
-            try:
-                more = os.read(self.master, 10_000).decode(errors="replace")
-            except OSError:
-                break
-            if not more:
-                break
-            self.seen += more
+        while self.read():
+            pass
         code = self.process.wait(PATIENCE)
         os.close(self.master)
         return code
@@ -167,6 +170,17 @@ def test_a_term_signal_ends_the_waiting_for_an_answer(away: Desk, far: Far) -> N
     person = Person(away, *WORDS)
     person.read_until("[y/N]")
     person.process.send_signal(signal.SIGTERM)
+    assert person.end() == 2
+    assert far.box.requests == 0
+
+
+@pytest.mark.skipif(not hasattr(LIBC, "tgkill"), reason="this C library has no tgkill")
+def test_an_interrupt_that_another_thread_takes_ends_the_waiting_too(away: Desk, far: Far) -> None:
+    person = Person(away, *WORDS)
+    person.read_until("[y/N]")
+    number = person.process.pid
+    others = {int(task.name) for task in Path(f"/proc/{number}/task").iterdir()} - {number}
+    assert LIBC.tgkill(number, min(others), signal.SIGINT) == 0
     assert person.end() == 2
     assert far.box.requests == 0
 

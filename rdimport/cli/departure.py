@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from rdimport.cli.arguments import RunArguments
 from rdimport.cli.screen.layout import wrapped
-from rdimport.cli.streams import say
+from rdimport.cli.streams import say, typed_yes
 from rdimport.core.errors import OutputError
 from rdimport.report.words import Words
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 _LONG_KEY: Final = 16
 """Minimum length of a key whose last four characters do not give it away."""
-
-_YES: Final = ("y", "yes", "s", "sim")
 
 
 def agreed(args: RunArguments, key: str, leaving: Departure) -> bool:
@@ -75,7 +73,7 @@ def _yes(question: str) -> bool:
     """The answer; an empty one, end of file or Ctrl+C means no."""
     with _interruptible(), suppress(KeyboardInterrupt, OutputError):
         say([question], sys.stderr)
-        return sys.stdin.readline().strip().lower() in _YES
+        return typed_yes()
     return False
 
 

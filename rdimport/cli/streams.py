@@ -6,6 +6,7 @@ import codecs
 import io
 import os
 import re
+import select
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -169,4 +170,13 @@ def print_error(text: str) -> None:
 def ask(question: str) -> bool:
     """Ask the user a question; anything but yes means no."""
     print(f"{question} {_('[y/N]')} ", end="", file=sys.stderr, flush=True)
+    return typed_yes()
+
+
+def typed_yes() -> bool:
+    """Wait for a line from the terminal; anything but yes means no."""
+    if sys.platform != "win32":  # where only sockets can be waited for
+        # A signal that arrives just before a read, or at another thread, does not end that read.
+        while not select.select([sys.stdin], (), (), 0.2)[0]:
+            pass
     return sys.stdin.readline().strip().lower() in ("y", "yes", "s", "sim")

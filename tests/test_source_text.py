@@ -35,7 +35,8 @@ def test_a_list_that_is_read_ahead_is_let_go_also_if_nobody_wants_its_rows(tmp_p
     """Windows could not move it, as jobs do with a list whose import was refused."""
     table = opened(tmp_path / "list.csv", "E-mail\n" + "ana@exemplo.com.br\n" * 9)
     before = set(threading.enumerate())
-    with let_go(table.batches()):
+    batches = table.batches()  # a traceback may still refer to them
+    with let_go(batches):
         begun = [thread for thread in threading.enumerate() if thread not in before]
         reading = [thread for thread in begun if thread.name.startswith("rdimport-read")]
         assert reading

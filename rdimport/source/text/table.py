@@ -78,8 +78,7 @@ class TextTable:
 
     def batches(self, rows: int = BATCH_ROWS) -> Iterator[pl.DataFrame]:
         """All rows in order, the first of which are read at once; see `port.Table`."""
-        joined = ahead(_joined(self._frames(), rows), "read")
-        return (batch for frame in joined for batch in frame.iter_slices(rows))
+        return ahead(_joined(self._frames(), rows), "read")
 
     def _frames(self) -> Iterator[pl.DataFrame]:
         found = self._dialect
@@ -116,7 +115,7 @@ class TextTable:
 
 
 def _joined(frames: Iterator[pl.DataFrame], rows: int) -> Iterator[pl.DataFrame]:
-    """Two frames of few rows are one, because a batch has a fixed cost."""
+    """At most so many rows at a time; two frames of few are one, as a batch has a fixed cost."""
     held: list[pl.DataFrame] = []
     for frame in frames:
         held.append(frame)
@@ -124,9 +123,9 @@ def _joined(frames: Iterator[pl.DataFrame], rows: int) -> Iterator[pl.DataFrame]
             whole = pl.concat(held, rechunk=True)
             held.clear()
             del frame  # while the batch waits to be used, nothing is in memory twice
-            yield whole
+            yield from whole.iter_slices(rows)
     if held:
-        yield held[0]
+        yield from held[0].iter_slices(rows)
 
 
 def _pieces(text: bytes) -> Iterator[tuple[bytes, bool]]:

@@ -97,19 +97,24 @@ def test_every_public_name_is_there_and_listed_in_order() -> None:
         rdimport.Imported  # noqa: B018
 
 
-def test_importing_the_package_loads_nothing_else() -> None:
-    command = [sys.executable, "-I", "-c", "import rdimport, sys; print(*sys.modules)"]
+def printed_by(code: str) -> list[str]:
+    """The words of the last line that this code prints in an interpreter of its own."""
+    command = [sys.executable, "-I", "-c", code]
     found = subprocess.run(command, env=unmeasured(), capture_output=True, text=True, check=True)
+    return found.stdout.splitlines()[-1].split()
+
+
+def test_importing_the_package_loads_nothing_else() -> None:
+    modules = printed_by("import rdimport, sys; print(*sys.modules)")
     dear = {"asyncio", "httpx", "pandera", "polars", "pydantic", "sqlite3", "typing"}
-    assert not dear & set(found.stdout.split())
+    assert not dear & set(modules)
 
 
 def test_commands_that_read_no_list_load_no_frames() -> None:
     names = "accounts jobs key ledger purge run sandbox status worker"  # run reads it later
     loads = f"import sys; [__import__(f'rdimport.cli.{{name}}') for name in '{names}'.split()]"
-    command = [sys.executable, "-I", "-c", f"{loads}; print(*sys.modules)"]
-    found = subprocess.run(command, env=unmeasured(), capture_output=True, text=True, check=True)
-    assert not {"asyncio", "httpx", "pandera", "polars", "uvicorn"} & set(found.stdout.split())
+    modules = printed_by(f"{loads}; print(*sys.modules)")
+    assert not {"asyncio", "httpx", "pandera", "polars", "uvicorn"} & set(modules)
 
 
 def test_without_settings_their_model_is_not_loaded(tmp_path: Path) -> None:
@@ -134,10 +139,9 @@ def test_a_mapping_and_its_constants_are_understood_without_what_validates_rows(
         "bind(mapping, ['E-mail'], 'list.csv')\n"
         "print(*sys.modules)"
     )
-    command = [sys.executable, "-I", "-c", code]
-    found = subprocess.run(command, env=unmeasured(), capture_output=True, text=True, check=True)
+    modules = printed_by(code)
     dear = {"httpx", "pandera", "rapidfuzz", "rdimport.mapping.sql.grammar", "xlsxwriter"}
-    assert not dear & set(found.stdout.split())
+    assert not dear & set(modules)
 
 
 def test_a_run_says_what_became_of_every_row_and_a_second_one_resumes(
@@ -166,14 +170,7 @@ def test_a_run_of_nothing_new_loads_no_sender(folder: Path, box: RunningSandbox)
         "print(done.counts[rdimport.State.ALREADY_IMPORTED], *sys.modules)"
     )
     assert rdimport.run(*files, to=to, **where).summary.requests == 2
-    found = subprocess.run(
-        [sys.executable, "-I", "-c", code],
-        env=unmeasured(),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    known, *modules = found.stdout.split()
+    known, *modules = printed_by(code)
     assert known == "2"
     assert not {"httpx", "httptools", "rdimport.delivery.dispatcher"} & set(modules)
 
@@ -192,14 +189,7 @@ def test_what_has_been_loaded_when_the_first_row_is_answered(
         "    quota=None, on_event=look)\n"
         "print(*loaded)"
     )
-    found = subprocess.run(
-        [sys.executable, "-I", "-c", code],
-        env=unmeasured(),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    modules = found.stdout.split()
+    modules = printed_by(code)
     assert {"pandera", "rdimport.delivery.transport.direct"} <= set(modules)
     dear = {"fastexcel", "http.client", "httpcore", "httpx", "keyring", "logging.handlers"}
     dear |= {"phonenumbers", "psycopg", "rdimport.report.summary", "xlsxwriter"}
@@ -210,10 +200,9 @@ def test_what_has_been_loaded_when_the_first_row_is_answered(
 
 def test_a_list_is_opened_before_what_plans_it_is_loaded() -> None:
     loads = "import sys, rdimport.api, rdimport.cli.run, rdimport.cli.terminal"
-    command = [sys.executable, "-I", "-c", f"{loads}; print(*sys.modules)"]
-    found = subprocess.run(command, env=unmeasured(), capture_output=True, text=True, check=True)
+    modules = printed_by(f"{loads}; print(*sys.modules)")
     later = {"asyncio", "rdimport.ledger", "rdimport.plan.planner", "rdimport.prepare"}
-    assert not later & set(found.stdout.split())
+    assert not later & set(modules)
 
 
 def test_what_a_check_of_few_rows_loads(folder: Path) -> None:
@@ -224,14 +213,7 @@ def test_what_a_check_of_few_rows_loads(folder: Path) -> None:
         f"main({[*words, '--state-dir', str(folder / 'state')]!r})\n"
         "print(*sys.modules)"
     )
-    found = subprocess.run(
-        [sys.executable, "-I", "-c", code],
-        env=unmeasured(),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    modules = found.stdout.splitlines()[-1].split()
+    modules = printed_by(code)
     assert "pandera" in modules
     dear = {"asyncio", "fastexcel", "httpx", "keyring", "phonenumbers", "ssl", "xlsxwriter"}
     assert not dear & set(modules)

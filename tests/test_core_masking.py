@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import html
 import json
+import tracemalloc
 from collections.abc import Callable
 from functools import cache
+from statistics import median
 from urllib.parse import quote, quote_plus, unquote
 
 import pytest
@@ -178,7 +180,7 @@ def test_a_text_made_to_be_slow_takes_no_time() -> None:
         assert KEY not in mask(piece * (64_000 // len(piece)) + KEY)
 
 
-@cache  # to learn hundreds takes long
+@cache
 def one_of_hundreds() -> Mask:
     many = Mask(f"{KEY[::-1]}{number:04x}" for number in range(300))
     many.learn(KEY)
@@ -191,6 +193,27 @@ def test_one_of_hundreds_of_keys_is_masked_as_it_is_alone(name: str, size: int) 
     many = one_of_hundreds()
     for text in (f"said “{FORMS[name](KEY)}” here", f"cut: {FORMS[name](KEY)[:size]}", KEY.lower()):
         assert many(text) == Mask([KEY])(text)
+
+
+@pytest.mark.parametrize("key", ["{:032x}", KEY[::-1] + "{:04x}", "a{:05d}"])
+def test_a_key_is_learnt_without_going_through_those_that_are_known(key: str) -> None:
+    """What it takes for a moment would grow with their number, if they were copied for it."""
+    mask, moments = Mask(), []
+    tracemalloc.start()
+    for number in range(600):
+        before = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        mask.learn(key.format(number))
+        moments.append(tracemalloc.get_traced_memory()[1] - before)
+    tracemalloc.stop()
+    assert median(moments[-100:]) <= 1.5 * median(moments[:100])
+
+
+def test_short_keys_are_masked_however_many_there_are() -> None:
+    mask = Mask(f"a{number:05d}" for number in range(3))
+    assert mask("?api_key=a00001&x") == f"?api_key={HIDDEN}&x"
+    mask.learn("b&c")
+    assert mask("api_key: b&c a") == f"api_key: {HIDDEN} a"
 
 
 def test_keys_that_are_forgotten_are_masked_no_more() -> None:

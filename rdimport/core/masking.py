@@ -73,12 +73,14 @@ class Mask:
     """A function that masks the keys it knows, and any value in `api_key=...`."""
 
     def __init__(self, keys: Iterable[str] = ()) -> None:
-        self._forms: tuple[str, ...] = ()
-        self._with: dict[str, tuple[str, ...]] = {}
+        self._forms: list[str] = []
+        self._with: dict[str, list[str]] = {}
         """The forms that have a window."""
-        self._in_ids: tuple[str, ...] = ()
-        self._short: re.Pattern[str] | None = None
-        self._keys: dict[str, None] = {}
+        self._in_ids: list[str] = []
+        self._short: dict[str, None] = {}
+        self._short_ones: re.Pattern[str] | None = None
+        """Made when it is needed: it names them all."""
+        self._keys: set[str] = set()
         self._learning = Lock()
         for key in keys:
             self.learn(key)
@@ -88,24 +90,23 @@ class Mask:
         with self._learning:
             if not key or key in self._keys:
                 return
-            self._keys[key] = None
+            self._keys.add(key)
             if len(key) < SHORTEST:
-                short = [re.escape(k.translate(_LOWER)) for k in self._keys if len(k) < SHORTEST]
-                self._short = re.compile(f"{_NAME}(?P<key>{'|'.join(short)})")
+                self._short[re.escape(key.translate(_LOWER))] = None
+                self._short_ones = None
                 return
-            forms = tuple(dict.fromkeys(_forms(key)))
-            for form in forms:
+            for form in dict.fromkeys(_forms(key)):
                 windows = dict.fromkeys(form[at : at + _WINDOW] for at in _places(form))
                 for window in windows:
-                    self._with[window] = (*self._with.get(window, ()), form)
-                self._in_ids += tuple(window for window in windows if _ID.fullmatch(window))
-            self._forms += forms
+                    self._with.setdefault(window, []).append(form)
+                self._in_ids += (window for window in windows if _ID.fullmatch(window))
+                self._forms.append(form)
 
     def forget(self) -> None:
         """Remove all keys."""
         with self._learning:
-            self._forms, self._with, self._in_ids = (), {}, ()
-            self._short, self._keys = None, {}
+            self._forms, self._with, self._in_ids = [], {}, []
+            self._short, self._short_ones, self._keys = {}, None, set()
 
     def __call__(self, text: str) -> str:
         """The text with all keys masked."""
@@ -124,7 +125,7 @@ class Mask:
         """The positions of keys in a text, in any order."""
         found: list[tuple[int, int]] = []
         for reading in _readings(text):
-            for pattern in filter(None, (_ASSIGNED, self._short)):
+            for pattern in self._assigned():
                 found += [
                     reading.span(*match.span("key"))
                     for match in pattern.finditer(reading.text)
@@ -134,6 +135,16 @@ class Mask:
             bare = reading.undone(_UNSEEN)
             found += self._forms_in(bare) if bare else ()
         return found
+
+    def _assigned(self) -> Iterator[re.Pattern[str]]:
+        """What finds the values of `api_key`: any, and the short keys, which may be in quotes."""
+        yield _ASSIGNED
+        with self._learning:
+            if self._short and not self._short_ones:
+                self._short_ones = re.compile(f"{_NAME}(?P<key>{'|'.join(self._short)})")
+            short = self._short_ones
+        if short:
+            yield short
 
     def _forms_in(self, reading: _Reading) -> Iterator[tuple[int, int]]:
         for form in self._perhaps_in(reading.text):

@@ -97,8 +97,8 @@ class Store(Protocol):
 class Ledger(StoredLedger):
     """An open ledger. Not thread-safe."""
 
-    @abstractmethod
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        return self
 
     @abstractmethod
     def __exit__(self, *_: object) -> None: ...
@@ -146,6 +146,10 @@ class Ledger(StoredLedger):
 
         Raises LedgerDamagedError if it cannot even be read.
         """
+
+    @abstractmethod
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Let all queries see the same moment."""
 
     @abstractmethod
     def content(self) -> AbstractContextManager[Content]:
@@ -244,6 +248,6 @@ class Run(StoredRun, RowLog):
         known; `found` is stored with the user's settings.
         """
 
-    @abstractmethod
     def snapshot(self) -> AbstractContextManager[None]:
         """A consistent snapshot, so that all files describe the same moment."""
+        return self.ledger.snapshot()

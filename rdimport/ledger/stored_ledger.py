@@ -130,10 +130,7 @@ class StoredLedger(ABC):
         before: int | None,
         fingerprints: Callable[[], Sequence[str]],
     ) -> list[Unrecognised]:
-        """The conversions of runs `before` this one that its new rows may be, but would not match.
-
-        `fingerprints` are those of the run's files.
-        """
+        """See `naming.unrecognised`."""
         books = naming.NamingBooks(self.ask, self.key, self.conversions)
         return naming.unrecognised(books, destination, names, before, fingerprints)
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, LiteralString, Self
+from typing import TYPE_CHECKING
 
-from rdimport.core.errors import LedgerError
 from rdimport.ledger.accounts import KeyClaim, claim, settle
 from rdimport.ledger.holds import Held
 from rdimport.ledger.postgres import lease, renewing, statements
@@ -27,15 +26,13 @@ from rdimport.ledger.postgres.content import PostgresContent
 from rdimport.ledger.postgres.corrections import CorrectionBooks
 from rdimport.ledger.postgres.database import Database
 from rdimport.ledger.postgres.evidence import EvidenceBooks, recover
-from rdimport.ledger.postgres.gathered import Gathered, join, leave
-from rdimport.ledger.postgres.lookup import known, sources
+from rdimport.ledger.postgres.lookup import known
 from rdimport.ledger.postgres.people import PeopleBooks
 from rdimport.ledger.postgres.run import PostgresRun
-from rdimport.ledger.postgres.session import SILENCE, Connection, Session, asking
-from rdimport.ledger.postgres.trouble import CutOffError, damaged, taken_over
+from rdimport.ledger.postgres.session import SILENCE, Session, asking
+from rdimport.ledger.postgres.trouble import taken_over
 from rdimport.ledger.postgres.wholeness import looked_through
 from rdimport.ledger.records import Found, Lost, RunRecord
-from rdimport.ledger.sql import Ask
 
 if TYPE_CHECKING:
     import polars as pl
@@ -53,77 +50,11 @@ SELECT 1 FROM rdimport.conversion WHERE destination = %(destination)s AND state 
 """
 
     def __init__(self, session: Session, key: bytes, timeline: str) -> None:
-        super().__init__(key)
-        self.session = session
-        self.place = session.address.shown
-        self.timeline = timeline
+        super().__init__(session, key, timeline)
         self.accounts = Accounts(self)
         self.evidence = EvidenceBooks(self)
         self.corrections = CorrectionBooks(self)
         self.people = PeopleBooks(self)
-        self._looking = False
-        self._gathered: Gathered | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._gathered is not None:
-            leave(self._gathered)
-            self._gathered = None
-        self.session.end()
-
-    def rest(self) -> None:
-        """Give the connection back; the next question takes one again."""
-        self.session.end()
-
-    @property
-    def gathered(self) -> Gathered:
-        """The connection that all runs of this process share for what they send."""
-        if self._gathered is None:
-            self._gathered = join(self.session.address)
-        return self._gathered
-
-    @contextmanager
-    def transaction(self, within: float | None = None) -> Iterator[Connection]:
-        """A transaction, durable at its end; `within` limits its seconds."""
-        with self.session.transaction(within) as db:
-            yield db
-
-    def query(self, sql: LiteralString, *values: object) -> list[tuple[Any, ...]]:
-        """All rows of a query, repeated if the connection broke meanwhile."""
-        return self.ask(sql, values)
-
-    def ask(
-        self, sql: LiteralString, values: Sequence[object] | Mapping[str, object]
-    ) -> list[tuple[Any, ...]]:
-        """The same with named parameters."""
-        try:
-            return self.session.query(sql, values)
-        except CutOffError:
-            self.session.close()
-            if self._looking:
-                raise
-        return self.session.query(sql, values)
-
-    @contextmanager
-    def snapshot(self) -> Iterator[None]:
-        """Let all queries see the same moment."""
-        self.query("SELECT 1")
-        self.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        self._looking = True
-        try:
-            self.query("SET LOCAL idle_in_transaction_session_timeout = 0")
-            yield
-        finally:
-            self._looking = False
-            self.query("ROLLBACK")
-
-    @contextmanager
-    def writing(self) -> Iterator[Ask]:
-        """A transaction, durable at its end; yields what is asked within it."""
-        with self.transaction() as db:
-            yield asking(db)
 
     def run(self, name: str | None = None) -> PostgresRun:
         """The run of that name, or the latest one. Raises UsageError if there is none."""
@@ -139,12 +70,7 @@ SELECT 1 FROM rdimport.conversion WHERE destination = %(destination)s AND state 
         *,
         held: Held | None = None,
     ) -> PostgresRun:
-        """Begin a run. Rows that an earlier one left in flight become uncertain.
-
-        The caller must hold the account: `held` is the result of `PostgresStore.hold`. Raises
-        LedgerBusyError if another process has taken the account over, and UsageError if the key in
-        the run's `key_claim` does not belong to the account.
-        """
+        """See `port.Ledger`. Raises LedgerBusyError if another process took the account over."""
         if isinstance(held, renewing.Held):
             turn = held.lease
         else:
@@ -208,10 +134,6 @@ SELECT 1 FROM rdimport.conversion WHERE destination = %(destination)s AND state 
         """What is known about the given conversions, in the schema `KNOWN`, without unsent ones."""
         return known(self.query, destination, identities)
 
-    def sources(self, destination: int, below: int) -> pl.Series:
-        """See `port.Run`."""
-        return sources(self.session, destination, below)
-
     def looked_through(self) -> Found:
         """Check the ledger; returns what it contains and what is wrong."""
         return looked_through(self)
@@ -221,7 +143,3 @@ SELECT 1 FROM rdimport.conversion WHERE destination = %(destination)s AND state 
         """A snapshot of its contents. No run may be active."""
         with self.snapshot():
             yield PostgresContent(self)
-
-    def damaged(self, what: str) -> LedgerError:
-        """The error for a damaged ledger."""
-        return damaged(self.session.address, what)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, LiteralString
 
@@ -15,6 +14,7 @@ from rdimport.ledger.naming import Names, noted
 from rdimport.ledger.port import Run
 from rdimport.ledger.postgres.accounts import AccountBooks
 from rdimport.ledger.postgres.database import Database
+from rdimport.ledger.postgres.lookup import sources
 from rdimport.ledger.postgres.session import SILENCE, Connection, asking
 from rdimport.ledger.postgres.statements import IN_ORDER
 from rdimport.ledger.postgres.writes import Writes
@@ -184,7 +184,7 @@ SELECT file, row FROM rdimport.conversion WHERE destination = %(destination)s AN
 
     def sources(self, below: int = 256) -> pl.Series:
         """See `port.Run`."""
-        return self.ledger.sources(self.destination, below)
+        return sources(self.ledger.session, self.destination, below)
 
     def note_sources(self, identities: Sequence[bytes], sources: Sequence[int]) -> None:
         """Record the source hash of each conversion's cells."""
@@ -259,10 +259,6 @@ SELECT file, row FROM rdimport.conversion WHERE destination = %(destination)s AN
             return ExitCode.STOPPED
         failed = any(counts[state] for state in FAILED)
         return ExitCode.FAILED_ROWS if failed else ExitCode.DONE
-
-    def snapshot(self) -> AbstractContextManager[None]:
-        """A consistent snapshot, so that all files describe the same moment."""
-        return self.ledger.snapshot()
 
     def _listed(self, *states: str) -> Iterator[tuple[Any, ...]]:
         """A few thousand rows at a time: other queries may come between."""

@@ -1,16 +1,19 @@
-"""An open ledger as the modules of this package use it."""
+"""The SQLite database of a ledger: opened, asked and written to."""
 
 from __future__ import annotations
 
 import sqlite3
-from abc import abstractmethod
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from rdimport.core.errors import LedgerError
 from rdimport.ledger.port import Ledger
 from rdimport.ledger.sql import Ask, in_sqlite
+from rdimport.ledger.sqlite.files import Watch
+from rdimport.ledger.sqlite.key import FindKey, key_in, no_key
+from rdimport.ledger.sqlite.schema import damaged, explained
 
 
 def asking(db: sqlite3.Connection) -> Ask:
@@ -21,23 +24,82 @@ def asking(db: sqlite3.Connection) -> Ask:
 class LedgerFile(Ledger):
     """A ledger in a SQLite database."""
 
-    path: Path
-    """Path of the file."""
-    closing: ExitStack
-    """Contexts that end when the ledger is closed."""
+    def __init__(
+        self,
+        path: Path,
+        connection: sqlite3.Connection,
+        find_key: FindKey = no_key,
+        *,
+        reading: bool = False,
+    ) -> None:
+        super().__init__(key_in(path, connection, find_key))
+        self.path = path
+        self.place = str(path)
+        self.closing = ExitStack()
+        """Contexts that end when the ledger is closed."""
+        self._db = connection
+        self._reading = reading
+        self._watch: Watch | None = None if reading else Watch(path)
 
-    @abstractmethod
-    def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        """All rows of a query."""
+    def __exit__(self, *_: object) -> None:
+        with self.closing:
+            self._db.close()
 
-    @abstractmethod
-    def stream(self, sql: str, *values: object) -> Iterator[tuple[Any, ...]]:
-        """The rows of a query, fetched a few at a time."""
+    def rest(self) -> None:
+        """Does nothing: the connection is not shared."""
 
-    @abstractmethod
-    def transaction(self) -> AbstractContextManager[sqlite3.Connection]:
-        """A transaction, durable at its end. Raises LedgerError."""
-
-    @abstractmethod
     def writes(self) -> int:
         """Number of writes after which rows could be sent."""
+        found = self.query("SELECT value FROM setting WHERE name = 'writes'")
+        return int(found[0][0]) if found else 0
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """A transaction, durable at its end. Raises LedgerLostError if it was written to files that
+        no later run will find.
+        """
+        with explained(self.path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:  # if the disk is full, SQLite has already rolled back
+                    self._db.execute("ROLLBACK")
+                raise
+        if self._watch is not None:
+            self._watch.look()
+
+    @contextmanager
+    def writing(self) -> Iterator[Ask]:
+        """See `StoredLedger`."""
+        with self.transaction() as db:
+            yield asking(db)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Let all queries see the same moment."""
+        self.query("BEGIN")
+        try:
+            yield
+        finally:
+            self.query("ROLLBACK")
+
+    def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+        with explained(self.path, reading=self._reading):
+            return self._db.execute(sql, values).fetchall()
+
+    def ask(self, sql: str, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
+        """The same for one that both kinds of ledger understand, with named parameters."""
+        with explained(self.path, reading=self._reading):
+            return self._db.execute(in_sqlite(sql), values).fetchall()
+
+    def stream(self, sql: str, *values: object) -> Iterator[tuple[Any, ...]]:
+        """The rows of a query, a few at a time."""
+        with explained(self.path, reading=self._reading):
+            yield from self._db.execute(sql, values)
+
+    def damaged(self, what: str) -> LedgerError:
+        """See `StoredLedger`."""
+        return damaged(self.path, what)

@@ -9,25 +9,23 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING
 
-from rdimport.core.errors import Bug, LedgerError
+from rdimport.core.errors import Bug
 from rdimport.core.names import fold
 from rdimport.ledger.accounts import KeyClaim, claim, settle
 from rdimport.ledger.records import Found, Lost, RunRecord
-from rdimport.ledger.sql import Ask, in_sqlite
 from rdimport.ledger.sqlite.accounts import AccountBooks, Accounts, destination_of
 from rdimport.ledger.sqlite.content import SqliteContent
 from rdimport.ledger.sqlite.corrections import CorrectionBooks
 from rdimport.ledger.sqlite.database import LedgerFile, asking
 from rdimport.ledger.sqlite.evidence import EvidenceBooks
-from rdimport.ledger.sqlite.files import Watch
-from rdimport.ledger.sqlite.key import FindKey, key_in, no_key
+from rdimport.ledger.sqlite.key import FindKey, no_key
 from rdimport.ledger.sqlite.lookup import look_up
 from rdimport.ledger.sqlite.people import PeopleBooks
 from rdimport.ledger.sqlite.run import SqliteRun
@@ -61,70 +59,11 @@ UNION ALL SELECT 1 FROM sending WHERE destination = :destination LIMIT 1
         *,
         reading: bool = False,
     ) -> None:
-        super().__init__(key_in(path, connection, find_key))
-        self.path = path
-        self.place = str(path)
+        super().__init__(path, connection, find_key, reading=reading)
         self.accounts = Accounts(self)
         self.evidence = EvidenceBooks(self)
         self.corrections = CorrectionBooks(self)
         self.people = PeopleBooks(self)
-        self._db = connection
-        self._reading = reading
-        self._watch: Watch | None = None if reading else Watch(path)
-        self.closing = ExitStack()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with self.closing:
-            self._db.close()
-
-    def rest(self) -> None:
-        """Does nothing: the connection is not shared."""
-
-    def writes(self) -> int:
-        """Number of writes after which rows could be sent."""
-        found = self.query("SELECT value FROM setting WHERE name = 'writes'")
-        return int(found[0][0]) if found else 0
-
-    @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """A transaction, durable at its end. Raises LedgerLostError if it was written to files that
-        no later run will find.
-        """
-        with explained(self.path):
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:  # if the disk is full, SQLite has already rolled back
-                    self._db.execute("ROLLBACK")
-                raise
-        if self._watch is not None:
-            self._watch.look()
-
-    def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        """All rows of a query."""
-        with explained(self.path, reading=self._reading):
-            return self._db.execute(sql, values).fetchall()
-
-    def ask(self, sql: str, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
-        """The same for one that both kinds of ledger understand, with named parameters."""
-        with explained(self.path, reading=self._reading):
-            return self._db.execute(in_sqlite(sql), values).fetchall()
-
-    def stream(self, sql: str, *values: object) -> Iterator[tuple[Any, ...]]:
-        """The rows of a query, a few at a time."""
-        with explained(self.path, reading=self._reading):
-            yield from self._db.execute(sql, values)
-
-    @contextmanager
-    def writing(self) -> Iterator[Ask]:
-        """A transaction, durable at its end; yields what is asked within it."""
-        with self.transaction() as db:
-            yield asking(db)
 
     def run(self, name: str | None = None) -> SqliteRun:
         """The run of that name, or the latest one. Raises UsageError if there is none."""
@@ -149,12 +88,8 @@ UNION ALL SELECT 1 FROM sending WHERE destination = :destination LIMIT 1
         *,
         held: Held | None = None,
     ) -> SqliteRun:
-        """Begin a run. Rows that an earlier one left in `sending` become uncertain. `held` is the
-        lock on the account.
-
-        The caller must hold the lock of the destination's account. Raises LedgerBusyError if other
-        processes write continuously (a purge does not lock accounts it has never seen), UsageError
-        if the key in its `key_claim` does not belong to the account.
+        """See `port.Ledger`. Raises LedgerBusyError if other processes write continuously: a purge
+        does not lock accounts it has never seen.
         """
         self._see_that_it_is_whole()
         with busy_is_no_failure(self.path), self.transaction() as db:
@@ -209,12 +144,5 @@ UNION ALL SELECT 1 FROM sending WHERE destination = :destination LIMIT 1
     @contextmanager
     def content(self) -> Iterator[SqliteContent]:
         """All that the ledger knows at one moment."""
-        self.query("BEGIN")
-        try:
+        with self.snapshot():
             yield SqliteContent(self)
-        finally:
-            self.query("ROLLBACK")
-
-    def damaged(self, what: str) -> LedgerError:
-        """The error for a damaged ledger."""
-        return damaged(self.path, what)

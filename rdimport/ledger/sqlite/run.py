@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -213,15 +212,6 @@ SELECT file, row FROM conversion WHERE destination = %(destination)s AND run = %
                     self.number,
                 ),
             )
-
-    @contextmanager
-    def snapshot(self) -> Iterator[None]:
-        """A consistent snapshot, so that all files describe the same moment."""
-        self.ledger.query("BEGIN")
-        try:
-            yield
-        finally:
-            self.ledger.query("ROLLBACK")
 
     def _listed(self, *states: str) -> Iterator[tuple[Any, ...]]:
         marks = ", ".join("?" * len(states))

@@ -66,9 +66,8 @@ def looked_through(ledger: LedgerFile) -> Found:
     """
     wrong = [str(said) for (said,) in ledger.query("PRAGMA integrity_check(5)") if said != "ok"]
     if not wrong:
-        ledger.query("BEGIN")  # all queries see the same moment
-        wrong = list(errors(ledger, _QUESTIONS, _ACCEPTED))
-        ledger.query("COMMIT")
+        with ledger.snapshot():
+            wrong = list(errors(ledger, _QUESTIONS, _ACCEPTED))
     if wrong:
         return Found(0, {}, "", wrong)
     ((runs,),) = ledger.query("SELECT count(*) FROM run")

@@ -7,6 +7,7 @@ import openpyxl
 import pytest
 import xlsxwriter
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
+from support import hostile
 
 from rdimport.core.errors import SourceError
 from rdimport.core.row import FILE
@@ -167,3 +168,47 @@ def test_a_lost_cell_far_to_the_right_does_not_eat_the_memory(tmp_path: Path) ->
 def test_a_workbook_without_any_cell_is_told(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="is empty"):
         opened(tmp_path / "leads.xlsx", openpyxl.Workbook())
+
+
+EDGE = (1 << 20) - 4096
+"""Where what is scanned at once of a sheet ends, at the latest."""
+
+
+@pytest.mark.parametrize(
+    ("odd", "said"),
+    [
+        ('<c r="B3"><f>1+1</f></c>', "1 formula has no stored result"),
+        ('<c r="B3"><f>1+1</f><v></v></c>', "1 formula has no stored result"),
+        ('<c r="B3"><f>1+1</f><v/></c>', "1 formula has no stored result"),
+        ('<c r="B3"><f t="shared" si="0"/><v/></c>', "1 formula has no stored result"),
+        ('<c r="B3" t="e"><v>#N/A</v></c>', "1 cell contains an error"),
+        ('</row><row r="4" hidden="1"><c r="B4"><v>1</v></c>', "1 row is hidden in the sheet"),
+    ],
+)
+def test_what_is_odd_in_a_sheet_is_told_wherever_the_scan_of_it_is_cut(
+    odd: str, said: str, tmp_path: Path
+) -> None:
+    """Nothing that begins a tag follows for a while, so each place in it is once the cut."""
+    third = f'<row r="3">{hostile.cell("bia@exemplo.com.br", "A3")}'
+    begin = len(hostile.sheet(hostile.TABLE + third).partition("</sheetData>")[0])
+    for place in range(len(odd) + 1):
+        rows = f"{hostile.TABLE}{' ' * (EDGE - begin - place)}{third}{odd}{' ' * 8192}</row>"
+        path = hostile.xlsx(tmp_path / f"{place}.xlsx", rows)
+        (table,) = open_tables([str(path)], Hints())
+        assert said in " ".join(table.notes), place
+        path.unlink()
+
+
+def test_a_link_of_a_cell_is_seen_however_much_follows_it(tmp_path: Path) -> None:
+    link = f'<hyperlinks><hyperlink ref="B2" id="rId1" xmlns="{hostile.OFFICE}"/></hyperlinks>'
+    relation = '<Relationship Id="rId1" Type="x" Target="mailto:ana@exemplo.com.br"/>'
+    path = hostile.xlsx(
+        tmp_path / "links.xlsx",
+        after=link + "<pageMargins/>" * (1 << 18),
+        **{
+            "xl__worksheets___rels__sheet1_xml.rels": f'<Relationships xmlns="{hostile.PACKAGE}">'
+            f"{relation}</Relationships>"
+        },
+    )
+    (table,) = open_tables([str(path)], Hints())
+    assert "1 cell, in row 2 (“Ana”), is a link" in " ".join(table.notes)

@@ -27,13 +27,18 @@ if TYPE_CHECKING:
 _MAIN: Final = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _REL: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 _MARKS: Final = {
-    "hidden": (b' hidden="', re.compile(rb'<row\b[^<>]*\bhidden="(?:1|true)"')),
-    "error": (b' t="e"', re.compile(rb'<c\b[^<>]*\bt="e"')),
-    "formula": (b"<f", re.compile(rb"(?:</f>|<f\b[^<>]*/>)(?:<v>\s*</v>|<v\s*/>)?</c>")),
-    "filter": (b"<autoFilter", re.compile(rb"<autoFilter\b")),
+    "hidden": ((b' hidden="',), re.compile(rb'<row\b[^<>]*\bhidden="(?:1|true)"')),
+    "error": ((b' t="e"',), re.compile(rb'<c\b[^<>]*\bt="e"')),
+    "formula": (
+        (b"</f>", b"<f"),
+        re.compile(rb"(?:</f>|<f\b[^<>]*/>)(?:<v>\s*</v>|<v\s*/>)?</c>"),
+    ),
+    "filter": ((b"<autoFilter",), re.compile(rb"<autoFilter\b")),
 }
-"""What to search for, and a faster pre-check for each."""
-_SIGNS: Final = ' (?:hidden="|t="e")|<(?:f|autoFilter)|:c'
+"""What to search for, and a faster pre-check for each: what its matches may begin with or have in
+them, as the rest of a formula may be in the window before.
+"""
+_SIGNS: Final = ' (?:hidden="|t="e")|<(?:/?f|autoFilter)|:c'
 """One pre-check for all of these, and for a cell with a prefix."""
 _PLACE: Final = re.compile(rb'\bref="([A-Z]{1,3})(\d{1,7})(?::([A-Z]{1,3})(\d{1,7}))?"')
 _LINK: Final = re.compile(rb'\br?:?id="([^"]+)"')
@@ -73,23 +78,18 @@ def xlsx_mail_links(file: InputFile, sheet: str) -> list[Linked]:
         if links is None:
             return []
         is_mail = {link.get("Id", "") for link in links if _is_mail(link.get("Target", ""))}
-        return list(_linked(package, part, is_mail)) if is_mail else []
+        return list(_linked(package, part, file.name, is_mail)) if is_mail else []
 
 
 def _is_mail(target: str) -> bool:
     return target.lower().startswith("mailto:")
 
 
-def _linked(package: zipfile.ZipFile, part: str, ids: set[str]) -> Iterator[Linked]:
+def _linked(package: zipfile.ZipFile, part: str, name: str, ids: set[str]) -> Iterator[Linked]:
     """The cells with one of these links; links follow the rows, each in its own element."""
-    held = b""
-    with package.open(part) as stream:
-        while data := stream.read(_CHUNK):
-            *links, held = (held + data).split(b"<hyperlink ")
-            for link in links:
-                yield from _cells_of(link, ids)
-            held = held[-_CHUNK:]
-    yield from _cells_of(held, ids)
+    for window in _windows(package, part, name):
+        for link in window.split(b"<hyperlink ")[1:]:
+            yield from _cells_of(link, ids)
 
 
 def _cells_of(link: bytes, ids: set[str]) -> Iterator[Linked]:
@@ -182,8 +182,8 @@ def _looks(package: zipfile.ZipFile, part: str, name: str) -> Iterator[tuple[byt
 
 
 def _begun(window: bytes, limit: int) -> Iterator[str]:
-    for mark, (hint, pattern) in _MARKS.items():
-        if hint not in window:
+    for mark, (hints, pattern) in _MARKS.items():
+        if not any(hint in window for hint in hints):
             continue
         for match in pattern.finditer(window):
             if match.start() >= limit:

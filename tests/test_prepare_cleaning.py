@@ -441,6 +441,11 @@ def test_cnpj_check_digits_agree_with_the_library(base: str) -> None:
     assert cleaned(Clean.CNPJ, [right.lower()]) == [library_cnpj.format(right)]
 
 
+def test_check_digits_of_a_cnpj_are_ascii() -> None:
+    written = pl.DataFrame({"x": ["00.000.000/0037-00", "00.000.000/0037-٠٠"]})
+    assert written.select(brazil.is_cnpj(pl.col("x"))).to_series().to_list() == [True, False]
+
+
 def test_every_form_that_a_cleaner_aims_at_has_a_check() -> None:
     free = {Clean.NONE, Clean.TEXT, Clean.LOWER, Clean.NAME, Clean.CITY, Clean.TAGS, Clean.SOCIAL}
     assert set(FORMS) == set(Clean) - free

@@ -8,7 +8,7 @@ from typing import Final
 
 import polars as pl
 
-from rdimport.prepare.clean.lazily import stages
+from rdimport.prepare.clean.lazily import in_turn, stages, where
 from rdimport.prepare.clean.mangled import unmangled
 from rdimport.prepare.clean.text import bare, proper, text, tidied
 
@@ -64,7 +64,7 @@ _BESIDE_CITY: Final = rf"^.*\S\s*[/,(–-]\s*({'|'.join(STATES)})\s*\)?$"
 _MARKS: Final = r"[ .,:;/|()\[\]\x{2010}-\x{2015}-]+"
 
 CPF: Final = r"^[0-9]{3}\.[0-9]{3}\.[0-9]{3}-[0-9]{2}$"
-CNPJ: Final = r"^[0-9A-Z]{2}\.[0-9A-Z]{3}\.[0-9A-Z]{3}/[0-9A-Z]{4}-\d{2}$"
+CNPJ: Final = r"^[0-9A-Z]{2}\.[0-9A-Z]{3}\.[0-9A-Z]{3}/[0-9A-Z]{4}-[0-9]{2}$"
 CEP: Final = r"^\d{5}-\d{3}$"
 
 _CPF_WEIGHTS: Final = ((10, 9, 8, 7, 6, 5, 4, 3, 2), (11, 10, 9, 8, 7, 6, 5, 4, 3, 2))
@@ -79,11 +79,10 @@ def uf(cell: pl.Expr) -> pl.Expr:
     """`são paulo`, `sp`, `Campinas/SP` -> `SP`; anything that is not a state of Brazil
     unchanged.
     """
-    return stages(cell, _written_out, text)
+    return stages(cell, in_turn(text, _letters_of), text)
 
 
-def _written_out(cell: pl.Expr) -> pl.Expr:
-    tidy = text(cell)
+def _letters_of(tidy: pl.Expr) -> pl.Expr:
     apart = bare(tidy).str.replace(r"^estado d[aeo] ", "").str.replace_all(_MARKS, " ")
     written = apart.str.strip_chars(" ")
     found = written.replace_strict(_LETTERS, default=None, return_dtype=pl.String)
@@ -101,7 +100,7 @@ def cpf(cell: pl.Expr) -> pl.Expr:
     """`39053344705` -> `390.533.447-05`; restores leading zeros removed by a spreadsheet
     program.
     """
-    return stages(cell, _as_cpf, lambda c: _as_cpf(unmangled(c)), tidied(_as_cpf))
+    return stages(cell, _as_cpf, in_turn(unmangled, _as_cpf), tidied(_as_cpf))
 
 
 def cnpj(cell: pl.Expr) -> pl.Expr:
@@ -109,14 +108,14 @@ def cnpj(cell: pl.Expr) -> pl.Expr:
     return stages(
         cell,
         _as_cnpj,
-        lambda c: _as_cnpj(unmangled(c)),
-        lambda c: _letters_too(text(c)),
+        in_turn(unmangled, _as_cnpj),
+        in_turn(text, _letters_too),
     )
 
 
 def cep(cell: pl.Expr) -> pl.Expr:
     """`1310100` -> `01310-100`."""
-    return stages(cell, _as_cep, lambda c: _as_cep(unmangled(c)), tidied(_as_cep))
+    return stages(cell, _as_cep, in_turn(unmangled, _as_cep), tidied(_as_cep))
 
 
 def _as_cpf(cell: pl.Expr) -> pl.Expr:
@@ -140,20 +139,34 @@ def _punctuated(cell: pl.Expr, lengths: tuple[int, ...], marks: tuple[str, ...])
     digits = cell.str.replace_all(rf"[\s{re.escape(''.join(marks))}]", "")
     full = digits.str.contains(rf"^[0-9]{{{whole}}}$")
     lost = cell.str.contains(rf"^\s*[0-9]{{{whole - 3},{whole}}}\s*$")
-    padded = digits.str.zfill(whole)
+    return pl.when(full | lost).then(_grouped(digits.str.zfill(whole), lengths, marks))
+
+
+def _grouped(number: pl.Expr, lengths: tuple[int, ...], marks: tuple[str, ...]) -> pl.Expr:
+    """The number's groups of characters, each after its mark."""
     parts, at = [], 0
     for length, mark in zip(lengths, marks, strict=True):
-        parts += [pl.lit(mark), padded.str.slice(at, length)]
+        parts += [pl.lit(mark), number.str.slice(at, length)]
         at += length
-    return pl.when(full | lost).then(pl.concat_str(parts))
+    return pl.concat_str(parts)
 
 
 def _letters_too(cell: pl.Expr) -> pl.Expr:
     """An alphanumeric CNPJ with punctuation; anything else unchanged."""
-    characters = cell.str.to_uppercase().str.replace_all(r"[^0-9A-Z]", "")
-    groups = r"^(\S{2})(\S{3})(\S{3})(\S{4})(\S{2})$"
-    number = characters.str.replace(groups, "$1.$2.$3/$4-$5")
-    return pl.when(is_cnpj(number)).then(number).otherwise(cell)
+    return where(
+        cell,
+        lambda c: _characters(c).str.len_bytes() == 14,
+        lambda c: pl.coalesce(in_turn(_characters, _with_letters)(c), c),
+    )
+
+
+def _characters(cell: pl.Expr) -> pl.Expr:
+    return cell.str.to_uppercase().str.replace_all(r"[^0-9A-Z]", "")
+
+
+def _with_letters(characters: pl.Expr) -> pl.Expr:
+    number = _grouped(characters, (2, 3, 3, 4, 2), ("", ".", ".", "/", "-"))
+    return pl.when(is_cnpj(number)).then(number)
 
 
 def is_cpf(cell: pl.Expr) -> pl.Expr:
@@ -166,7 +179,7 @@ def is_cnpj(cell: pl.Expr) -> pl.Expr:
     """Whether a cleaned cell is a CNPJ with correct check digits."""
     characters = cell.str.replace_all(r"[./-]", "")
     zero = characters == "0" * 14
-    return cell.str.contains(CNPJ) & zero.not_() & _checks(characters, _CNPJ_WEIGHTS)
+    return cell.str.contains(CNPJ) & zero.not_() & _checks_of_cnpj(characters)
 
 
 def _checks_of_cpf(cell: pl.Expr) -> pl.Expr:
@@ -215,21 +228,13 @@ def _cpf_digits() -> pl.Series:
     return pl.Series(digits, dtype=pl.UInt8)
 
 
-def _checks(characters: pl.Expr, weights: tuple[tuple[int, ...], ...]) -> pl.Expr:
-    """Weighted sum modulo 11; each character counts as its ASCII code minus that of 0."""
+def _checks_of_cnpj(characters: pl.Expr) -> pl.Expr:
+    """Check digits modulo 11; each character counts as its ASCII code minus that of 0."""
+    codes = characters.cast(pl.Binary).bin.reinterpret(dtype=pl.Array(pl.UInt8, 14))
+    worth = codes.cast(pl.Array(pl.Int16, 14)) - ord("0")
     good = pl.lit(value=True)
-    for series in weights:
-        total = pl.sum_horizontal(
-            _worth(characters.str.slice(at, 1)) * weight for at, weight in enumerate(series)
-        )
-        remainder = total % 11
-        digit = pl.when(remainder < 2).then(0).otherwise(11 - remainder)
-        good = good & (_worth(characters.str.slice(len(series), 1)) == digit)
+    for weights in _CNPJ_WEIGHTS:
+        at = len(weights)
+        factors = pl.lit([*weights, *[0] * (14 - at)], dtype=pl.Array(pl.Int16, 14))
+        good &= -(worth * factors).arr.sum() % 11 % 10 == worth.arr.get(at)
     return good
-
-
-_WORTH: Final = {c: ord(c) - ord("0") for c in "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
-
-
-def _worth(character: pl.Expr) -> pl.Expr:
-    return character.replace_strict(_WORTH, default=0, return_dtype=pl.Int32)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from rdimport.prepare.clean.answer import answer
-from rdimport.prepare.clean.lazily import Cleaner, distinct, stages
+from rdimport.prepare.clean.lazily import Cleaner, distinct, in_turn, stages
 from rdimport.prepare.clean.text import bare, text, tidied
 
 if TYPE_CHECKING:
@@ -80,7 +80,13 @@ def _plain_number(cell: pl.Expr, decimal: str | None) -> pl.Expr:
 def date(cell: pl.Expr, form: str | None) -> pl.Expr:
     """`31/12/2026`, `31.12.26`, `31 de dezembro de 2026` -> `2026-12-31`; times are dropped."""
     quick = [_usual_day(form)] if form is None or form == "%d/%m/%Y" else []
-    return stages(cell, *quick, lambda c: _day(c, form), text)
+    given = (
+        []
+        if form is None
+        else [lambda c: text(c).str.to_date(form, strict=False).dt.strftime(form)]
+    )
+    any_form = in_turn(text, _with_slashes, lambda c: _day(c, form or "%Y-%m-%d"))
+    return stages(cell, *quick, *given, any_form, text)
 
 
 def _usual_day(form: str | None) -> Cleaner:
@@ -99,12 +105,16 @@ def _usual_day(form: str | None) -> Cleaner:
     return attempt
 
 
-def _day(cell: pl.Expr, form: str | None) -> pl.Expr:
-    plain = bare(text(cell)).str.replace(r"^(\S*\d{2,4})[t ]\d{1,2}[:h]\d{2}.*$", "$1")
+def _with_slashes(tidy: pl.Expr) -> pl.Expr:
+    """`5 de março de 2024, 10:30` -> `5/03/2024`, and the year first as `2024-3-5`."""
+    plain = bare(tidy).str.replace(r"^(\S*\d{2,4})[t ]\d{1,2}[:h]\d{2}.*$", "$1")
     marks = plain.str.replace_all(r"\s*(?:\bde\b|[ ./-])\s*", "/")
     for at, month in enumerate(_MONTHS, 1):
         marks = marks.str.replace(rf"/{month}[a-z]*/", f"/{at:02d}/")
-    written = marks.str.replace(r"^(\d{4})/(\d{1,2})/(\d{1,2})$", "$1-$2-$3")
+    return marks.str.replace(r"^(\d{4})/(\d{1,2})/(\d{1,2})$", "$1-$2-$3")
+
+
+def _day(written: pl.Expr, form: str) -> pl.Expr:
     # A two-digit year must not be parsed as the year 26.
     short = written.str.contains(r"/\d{2}$")
     days = [
@@ -113,8 +123,7 @@ def _day(cell: pl.Expr, form: str | None) -> pl.Expr:
         )
         for known in _DATE_FORMATS
     ]
-    given = [] if form is None else [text(cell).str.to_date(form, strict=False)]
-    return pl.coalesce(*given, *days).dt.strftime(form or "%Y-%m-%d")
+    return pl.coalesce(days).dt.strftime(form)
 
 
 def url(cell: pl.Expr) -> pl.Expr:

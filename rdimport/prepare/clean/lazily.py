@@ -53,6 +53,20 @@ def stages(cell: pl.Expr, *attempts: Cleaner) -> pl.Expr:
     return cell.map_batches(settle, return_dtype=pl.String, is_elementwise=True)
 
 
+def in_turn(*cleaners: Cleaner) -> Cleaner:
+    """Each cleaner applied to what the one before it gives.
+
+    `after(before(cell))` evaluates `before` as often as `after` refers to its cell.
+    """
+
+    def one_by_one(cells: pl.Series) -> pl.Series:
+        for clean in cleaners:
+            cells = cells.alias("cell").to_frame().select(clean(pl.col("cell"))).to_series()
+        return cells
+
+    return lambda cell: cell.map_batches(one_by_one, return_dtype=pl.String, is_elementwise=True)
+
+
 def distinct(cell: pl.Expr, clean: Callable[[str], str]) -> pl.Expr:
     """Apply a Python function once to each distinct value."""
 

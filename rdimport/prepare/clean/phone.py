@@ -12,7 +12,7 @@ from typing import Final
 
 import polars as pl
 
-from rdimport.prepare.clean.lazily import distinct, stages
+from rdimport.prepare.clean.lazily import distinct, in_turn, stages
 from rdimport.prepare.clean.mangled import unmangled
 from rdimport.prepare.clean.text import text
 
@@ -67,8 +67,8 @@ def phone(cell: pl.Expr, *, first: bool, area: str | None, country: str) -> pl.E
         _most_usual,
         _usual,
         lambda c: pl.when(_too_short(c)).then(text(c)),
-        lambda c: _usual(unmangled(c)),
-        lambda c: _unusual(text(c), area, first=first),
+        in_turn(unmangled, _usual),
+        in_turn(text, lambda c: _unusual(c, area, first=first)),
         lambda c: pl.when(c.str.contains(_FOREIGN).not_()).then(text(c)),
         lambda c: distinct(text(c), lambda value: _by_library(value, country)),
     )

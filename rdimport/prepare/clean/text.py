@@ -7,7 +7,7 @@ from typing import Final
 import polars as pl
 import polars.selectors as cs
 
-from rdimport.prepare.clean.lazily import Cleaner, where
+from rdimport.prepare.clean.lazily import Cleaner, in_turn, where
 
 _INVISIBLE: Final = r"[[\p{Cf}\p{Cc}]--[\s\x{200D}]]"
 """Invisible characters: zero-width spaces, direction marks, control characters, byte order marks.
@@ -49,7 +49,7 @@ def tidied(attempt: Cleaner) -> Cleaner:
     """Apply the attempt to the tidied cell; if it gives nothing, the tidied cell. For a last
     stage.
     """
-    return lambda cell: pl.coalesce(attempt(text(cell)), text(cell))
+    return in_turn(text, lambda tidy: pl.coalesce(attempt(tidy), tidy))
 
 
 def filled(cell: pl.Expr) -> pl.Expr:

@@ -15,9 +15,11 @@ from httpx._config import DEFAULT_TIMEOUT_CONFIG
 from support.command import Desk, end_all
 from support.examples import register
 from support.folders import take_folder
+from support.forks import START, start_child
 from support.litter import entries, ledgers_behind, users_folders
 from support.waiting import PATIENCE
 
+from rdimport.core import child
 from rdimport.sandbox import Faults, SandboxOptions, embedded, running
 from rdimport.sandbox.embedded import RunningSandbox
 
@@ -40,6 +42,9 @@ if find_spec("rdimport.core.messages.build"):  # a wheel holds them compiled, an
 
 # What a sandbox takes to begin, to answer and to end depends on the machine, too.
 embedded._CHILD_WITHIN = PATIENCE  # type: ignore[misc]
+
+if sys.platform == "linux":  # elsewhere no process can be copied
+    child.start = start_child
 
 # A request of a test may take as long as anything else that a test waits for, not five seconds.
 for part in ("connect", "read", "write", "pool"):
@@ -140,6 +145,12 @@ def postgres() -> Iterator[Server]:
 
     with serving() as server:
         yield server
+
+
+@pytest.fixture
+def children_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each child of this process is started as the program starts it, by an interpreter anew."""
+    monkeypatch.setattr(child, "start", START)
 
 
 @pytest.fixture(autouse=True)

@@ -112,6 +112,7 @@ def test_rdimport_that_is_on_the_path_only_finds_itself_in_its_sandbox(tmp_path:
     assert done.stdout.endswith("\n0\n")
 
 
+@pytest.mark.usefixtures("children_in_full")
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
 def test_the_process_of_the_sandbox_has_no_key_in_its_environment(
     monkeypatch: pytest.MonkeyPatch,

@@ -4,6 +4,7 @@ programs that the settings name.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,22 @@ _INHERITED: Final = frozenset(
     "PATH HOME USERPROFILE LANG LANGUAGE TZ TMPDIR TEMP TMP SYSTEMROOT SYSTEMDRIVE "
     "LD_LIBRARY_PATH DYLD_LIBRARY_PATH".split()
 )
+
+
+def start(
+    module: str, environment: Mapping[str, str] | None = None, **streams: Any
+) -> subprocess.Popen[bytes]:
+    """Start the `main` of a module, with pipes to its standard input and output and with these
+    variables besides the few that it inherits.
+    """
+    return subprocess.Popen(  # noqa: S603  the command is ours
+        command(module),
+        env={**bare(os.environ), **(environment or {})},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        **streams,
+        **own_group(),
+    )
 
 
 def command(module: str) -> list[str]:

@@ -10,7 +10,6 @@ import contextlib
 import dataclasses
 import http.client
 import json
-import os
 import secrets
 import subprocess
 from collections.abc import Iterator
@@ -183,13 +182,7 @@ def running(options: SandboxOptions | None = None) -> Iterator[RunningSandbox]:
         new_key=(options and options.new_key) or f"sandbox {secrets.token_hex(3)}",
         token=secrets.token_urlsafe(18),
     )
-    process = subprocess.Popen(  # noqa: S603  the command is ours
-        child.command("rdimport.sandbox.__main__"),
-        env=child.bare(os.environ),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        **child.own_group(),
-    )
+    process = child.start("rdimport.sandbox.__main__")
     try:
         yield _handshake(process, wanted)
     finally:

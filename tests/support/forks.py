@@ -1,4 +1,5 @@
-"""`python -m rdimport` as a copy of a process that has loaded its libraries already.
+"""`python -m rdimport`, or a child of this process that reads a workbook or is a sandbox, as a copy
+of a process that has loaded its libraries already.
 
 Loading polars, pandera and httpx is most of what a short command costs, and the tests start
 hundreds. A copy is a process of its own, with the environment, folder, streams and signals it would
@@ -24,9 +25,10 @@ from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
-from typing import Any, Final
+from typing import Any, AnyStr, Final
 
 import rdimport
+from rdimport.core import child
 from support.processes import dies_with_us, no_file_beyond, take_terminal
 from support.waiting import PATIENCE
 
@@ -54,6 +56,22 @@ _LIBRARIES: Final = (
 )
 """What a command loads when it comes to it, besides what our own modules load."""
 
+_COMMAND: Final = "rdimport"
+_CHILDREN: Final = {
+    "rdimport.sandbox.__main__": ("uvicorn.lifespan.off", "uvicorn.loops.auto"),
+    "rdimport.source.sheets.worker": (
+        "backports.zstd" if sys.version_info < (3, 14) else "compression.zstd",
+        "rdimport.source.files",
+        "rdimport.source.ole",
+        "rdimport.source.sheets.excel",
+        "rdimport.source.sheets.html",
+        "rdimport.source.sheets.ods",
+        "rdimport.source.sheets.parquet",
+        "rdimport.source.sheets.xml2003",
+    ),
+}
+"""Modules whose `main` is a child process, and what each loads when it comes to it."""
+
 _READ_WHILE_STARTING: Final = ("PYTHON", "LC_", "COVERAGE", "POLARS_", "LD_")
 """Beginnings of variables that Python, or a library, reads while it starts."""
 
@@ -61,6 +79,9 @@ _ENCODING: Final = "PYTHONIOENCODING"
 """The one of them that a copy obeys, too."""
 
 _BEFORE: Final = dict(os.environ)
+
+START: Final = child.start
+"""How the program itself starts a child."""
 
 
 def can_copy(environment: Mapping[str, str]) -> bool:
@@ -76,13 +97,33 @@ def can_copy(environment: Mapping[str, str]) -> bool:
     )
 
 
-class Copy(subprocess.Popen[str]):
+def start_child(
+    module: str, environment: Mapping[str, str] | None = None, **streams: Any
+) -> subprocess.Popen[bytes]:
+    """As `child.start`, for processes of the tests that are not about how a child is started."""
+    told = child.bare(os.environ)
+    if module not in _CHILDREN or not can_copy({"LANG": "C.UTF-8", **told}):
+        return START(module, environment, **streams)
+    server = _server(module, environment or {})
+    more = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, **child.own_group(), **streams}
+    return Copy([], server=server, env={**told, **(environment or {})}, **more)
+
+
+class Copy(subprocess.Popen[AnyStr]):
     """A command; its arguments are those of `rdimport`, all else is as in `subprocess.Popen`. A
     write that makes a file larger than `file_size` fails.
     """
 
-    def __init__(self, args: list[str], *, file_size: int | None = None, **more: Any) -> None:
+    def __init__(
+        self,
+        args: list[str],
+        *,
+        file_size: int | None = None,
+        server: _Server | None = None,
+        **more: Any,
+    ) -> None:
         self._file_size = file_size
+        self._server = server or _server(_COMMAND)
         super().__init__(args, **more)
 
     def _execute_child(self, args: Any, *more: Any) -> None:
@@ -92,8 +133,13 @@ class Copy(subprocess.Popen[str]):
             number if found == -1 else found
             for number, found in enumerate((pipes[0], pipes[3], pipes[5]))
         ]
-        self.pid = _server().copy(
-            args, cwd, environment, streams, in_session=more[20], file_size=self._file_size
+        self.pid = self._server.copy(
+            args,
+            cwd or Path.cwd(),
+            environment,
+            streams,
+            in_session=more[20],
+            file_size=self._file_size,
         )
         self._child_created = True
         self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]  private, alike since 3.11
@@ -102,13 +148,16 @@ class Copy(subprocess.Popen[str]):
 class _Server:
     """The process that is copied, started when a first copy is wanted."""
 
-    def __init__(self) -> None:
+    def __init__(self, module: str, environment: Mapping[str, str]) -> None:
+        self._lock = threading.Lock()
         self._socket, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        inherited = _BEFORE if module == _COMMAND else child.bare(_BEFORE)
+        kept = {name: value for name, value in inherited.items() if name[:3] != "LC_"}
         with other:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "support.forks", str(other.fileno())],
+                [sys.executable, "-m", "support.forks", str(other.fileno()), module],
                 cwd=Path(__file__).parents[1],
-                env={**{n: v for n, v in _BEFORE.items() if n[:3] != "LC_"}, "LANG": "C.UTF-8"},
+                env={**kept, **environment, "LANG": "C.UTF-8"},
                 pass_fds=[other.fileno()],
             )
         atexit.register(self._end)
@@ -131,7 +180,7 @@ class _Server:
         deaf = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
         told = [words, str(folder), dict(environment), os.getpid(), deaf, in_session, file_size]
         wanted = json.dumps(told).encode()
-        with _adopting():
+        with self._lock, _adopting():
             socket.send_fds(self._socket, [wanted], streams)
             return int(self._socket.recv(16))
 
@@ -149,14 +198,15 @@ def _adopting() -> Iterator[None]:
         prctl(_PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
 
-_servers: Final[dict[int, _Server]] = {}
+_servers: Final[dict[tuple[int, str], _Server]] = {}
 
 
-def _server() -> _Server:
-    """The server of this process."""
-    if os.getpid() not in _servers:
-        _servers[os.getpid()] = _Server()
-    return _servers[os.getpid()]
+def _server(module: str, environment: Mapping[str, str] | None = None) -> _Server:
+    """The server of this process for that module, started with these variables, too."""
+    known = os.getpid(), module
+    if known not in _servers:
+        _servers[known] = _Server(module, environment or {})
+    return _servers[known]
 
 
 def _serve(control: socket.socket) -> list[str] | None:
@@ -220,12 +270,10 @@ def _open_streams(encoding: str) -> None:
 
 
 def _main() -> None:
-    control = socket.socket(fileno=int(sys.argv[1]))
+    control, program = socket.socket(fileno=int(sys.argv[1])), sys.argv[2]
     gc.disable()
-    ours = (module.name for module in walk_packages(rdimport.__path__, "rdimport."))
-    for name in (*ours, *_LIBRARIES):
-        if name != "rdimport.__main__":
-            import_module(name)
+    for name in _loaded(program):
+        import_module(name)
     gc.freeze()  # a copy that looks for garbage would copy all pages
     gc.enable()
     words = _serve(control)
@@ -233,10 +281,28 @@ def _main() -> None:
         sys.argv[1:] = words
         signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
-            runpy.run_module("rdimport", run_name="__main__", alter_sys=True)
+            _run(program)
         except SystemExit as end:
             _end(end.code)
             raise
+
+
+def _loaded(program: str) -> Iterator[str]:
+    """The modules that a program loads, sooner or later."""
+    if program != _COMMAND:
+        yield from (program, *_CHILDREN[program])
+        return
+    for module in walk_packages(rdimport.__path__, "rdimport."):
+        if module.name != "rdimport.__main__":
+            yield module.name
+    yield from _LIBRARIES
+
+
+def _run(program: str) -> None:
+    if program == _COMMAND:
+        runpy.run_module("rdimport", run_name="__main__", alter_sys=True)
+    import_module(program).main()
+    raise SystemExit(0)
 
 
 def _end(code: object) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import subprocess
 import sys
 import threading
@@ -124,14 +123,10 @@ class IsolatedBook:
 
 
 def _started() -> subprocess.Popen[bytes]:
-    limits = {"POLARS_MAX_THREADS": "2", "_RJEM_MALLOC_CONF": "narenas:1"}
-    return subprocess.Popen(  # noqa: S603  the command is ours
-        child.command("rdimport.source.sheets.worker"),
-        env={**child.bare(os.environ), **limits},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
+    return child.start(
+        "rdimport.source.sheets.worker",
+        {"POLARS_MAX_THREADS": "2", "_RJEM_MALLOC_CONF": "narenas:1"},
         stderr=subprocess.DEVNULL,  # a crash message may contain cell contents
-        **child.own_group(),
     )
 
 

@@ -1,41 +1,127 @@
-"""A lock file for each account of a state directory; the runs of one account take turns."""
+"""A lock file for each account of a state directory: two concurrent runs of one account would send
+the same rows.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
-from rdimport.core.errors import LedgerError
+from rdimport.core.errors import LedgerBusyError, LedgerError
 from rdimport.core.looking import exists, is_folder
 from rdimport.core.messages import _
 from rdimport.core.names import fold
-from rdimport.ledger.sqlite.witness import outside
+from rdimport.ledger.sqlite.witness import identity, outside
 
-PASSING: Final = 1.0
+_PASSING: Final = 1.0
 """Seconds to wait for a lock that others hold only for a moment, to see whether it is free."""
 
 _EVERYBODY: Final = "everybody.lock"
 
+WhoHas = Callable[[str], tuple[int, str] | None]
+"""Maps an account to process and start of its run without an end."""
 
-def gate_file(state_dir: Path) -> Path:
+
+class Held:
+    """The lock of an active run."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = str(path)
+        self._was = identity(path)
+
+    def is_held(self) -> bool:
+        """Whether it is still the lock that others would meet. If the file was removed, they create
+        and lock a new one.
+        """
+        return self._was is not None and identity(self._path) == self._was
+
+
+@contextmanager
+def locked(state_dir: Path, account: str, who_has: WhoHas) -> Iterator[Held]:
+    """Hold the account's lock. Raises LedgerBusyError naming the run that holds it.
+
+    The system releases the lock when its process ends, however it ends.
+    """
+    from filelock import FileLock, Timeout  # noqa: PLC0415  asyncio comes with it
+
+    with ExitStack() as stack:
+        try:
+            state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _hold_outside(state_dir, account, stack)
+            path = _lock_file(state_dir, account)
+            stack.enter_context(FileLock(path, timeout=_PASSING, mode=0o600))
+            with FileLock(_gate_file(state_dir), timeout=_PASSING, mode=0o600):
+                pass  # nobody keeps runs from beginning
+        except Timeout:
+            raise _busy(state_dir, account, who_has) from None
+        except (OSError, NotImplementedError) as error:  # the latter: the file system has no locks
+            raise _unusable(state_dir, error) from error
+        yield Held(path)
+
+
+def _hold_outside(state_dir: Path, account: str, stack: ExitStack) -> None:
+    """Hold a second lock in the user's own folders, if there are any, so that emptying the state
+    directory does not free an account in use. Raises Timeout.
+    """
+    from filelock import FileLock, Timeout  # noqa: PLC0415  asyncio comes with it
+
+    beyond = outside(state_dir)
+    if beyond is None:
+        return
+    try:
+        beyond.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = _lock_file(beyond, account)
+        stack.enter_context(FileLock(path, timeout=_PASSING, mode=0o600))
+    except Timeout:
+        raise
+    except (OSError, NotImplementedError):  # the home directory is read-only or missing
+        return
+
+
+def _busy(state_dir: Path, account: str, who_has: WhoHas) -> LedgerBusyError:
+    """Describe the holder of the lock: a run without an end, unless it was killed and a purge has
+    the lock.
+    """
+    run = _("another run that has just started")
+    with suppress(LedgerError):
+        found = who_has(account)
+        if found:
+            process, start = found
+            run = _(
+                "another run (process {process}, started {start})",
+                process=process,
+                start=start,
+            )
+    return LedgerBusyError(
+        _(
+            "Account “{account}” is in use: by {run}, or by a purge of its ledger in {state_dir}.",
+            account=account,
+            run=run,
+            state_dir=state_dir,
+        ),
+        _("Nothing was sent. Wait for it, or try again later: exit code 75 tells cron so."),
+    )
+
+
+def _gate_file(state_dir: Path) -> Path:
     """The lock file that keeps runs from beginning, also those of accounts without a lock file yet.
     A process that has locked an account checks that this one is free.
     """
     return state_dir / _EVERYBODY
 
 
-def lock_file(state_dir: Path, account: str) -> Path:
+def _lock_file(state_dir: Path, account: str) -> Path:
     """The lock file of an account: readable, and unique to it."""
     name = fold(account)
     plain = re.sub(r"[^a-z0-9]+", "-", name).strip("-")[:40]
     return state_dir / f"{plain}-{blake2b(name.encode(), digest_size=4).hexdigest()}.lock"
 
 
-def unusable(state_dir: Path, error: Exception) -> LedgerError:
+def _unusable(state_dir: Path, error: Exception) -> LedgerError:
     """The error for a state directory in which no lock can be held."""
     return LedgerError(
         _(
@@ -50,7 +136,7 @@ def unusable(state_dir: Path, error: Exception) -> LedgerError:
 def is_locked(state_dir: Path, account: str) -> bool:
     """Whether a run of this account is active."""
     places = (state_dir, outside(state_dir))
-    return any(_is_taken(lock_file(place, account)) for place in places if place)
+    return any(_is_taken(_lock_file(place, account)) for place in places if place)
 
 
 def _is_taken(path: Path) -> bool:
@@ -78,7 +164,7 @@ def nobody_at_work(state_dir: Path) -> Iterator[bool]:
         free = True
         try:
             if is_folder(state_dir):
-                gate = FileLock(gate_file(state_dir), timeout=PASSING, mode=0o600)
+                gate = FileLock(_gate_file(state_dir), timeout=_PASSING, mode=0o600)
                 held.enter_context(gate)
             for path in _lock_files(state_dir):  # read now: from here on no run adds one
                 held.enter_context(FileLock(path, timeout=0, mode=0o600))
@@ -86,7 +172,7 @@ def nobody_at_work(state_dir: Path) -> Iterator[bool]:
             free = False
             held.close()
         except OSError as error:
-            raise unusable(state_dir, error) from error
+            raise _unusable(state_dir, error) from error
         yield free
 
 

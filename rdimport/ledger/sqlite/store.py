@@ -11,8 +11,8 @@ from rdimport.core.key_file import read_key
 from rdimport.core.messages import _
 from rdimport.ledger.content import Content
 from rdimport.ledger.hashes import ledger_id
-from rdimport.ledger.sqlite import files, key_move, lock, witness
-from rdimport.ledger.sqlite.account_locks import is_locked, nobody_at_work
+from rdimport.ledger.sqlite import files, key_move, witness
+from rdimport.ledger.sqlite.account_locks import Held, is_locked, locked, nobody_at_work
 from rdimport.ledger.sqlite.content import take
 from rdimport.ledger.sqlite.files import FILE_NAME, connect, read_only
 from rdimport.ledger.sqlite.key import FindKey, no_key
@@ -137,12 +137,12 @@ class SqliteStore:
             unless_open.pop_all()
         return ledger
 
-    def hold(self, account: str) -> AbstractContextManager[lock.Held]:
+    def hold(self, account: str) -> AbstractContextManager[Held]:
         """Hold the account's lock. Raises LedgerBusyError naming the run that holds it, LedgerError
         for a state directory in which another user's runs could not open our lock file.
         """
         see_that_it_is_ours(self._path)
-        return lock.locked(self._state_dir, account, self._who_has)
+        return locked(self._state_dir, account, self._who_has)
 
     def hold_of_quota(self, name: str, account: str, destination: str) -> None:
         """Runs on one machine share a quota in a file of their own (`pacing.shared`)."""

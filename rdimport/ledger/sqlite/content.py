@@ -11,7 +11,7 @@ from typing import Final
 from rdimport.ledger.content import TABLES, Content, Line
 from rdimport.ledger.sqlite.database import LedgerFile
 from rdimport.ledger.sqlite.files import new_file
-from rdimport.ledger.sqlite.schema import make
+from rdimport.ledger.sqlite.schema import as_a_whole, make
 from rdimport.ledger.sqlite.writes import eight_bytes
 
 _SOURCE: Final = TABLES["conversion"].index("source")
@@ -41,21 +41,20 @@ def take(to: Path, content: Content) -> None:
     """
     with new_file(to) as new, closing(sqlite3.connect(new, isolation_level=None)) as db:
         make(new, db)
-        db.execute("BEGIN IMMEDIATE")
-        db.execute("UPDATE setting SET value = ? WHERE name = 'hash_key'", (content.key,))
-        if content.last_run_of_0_1 is not None:
-            db.execute(
-                "INSERT INTO setting VALUES ('last_run_of_0_1', ?)", (content.last_run_of_0_1,)
-            )
-        for table, columns in TABLES.items():
-            lines = content.lines(table)
-            name = "posted" if table == "conversion" else table
-            marks = ", ".join("?" * len(columns))
-            db.executemany(
-                f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({marks})",  # noqa: S608
-                map(_with_bytes, lines) if table == "conversion" else lines,
-            )
-        db.execute("COMMIT")
+        with as_a_whole(db):
+            db.execute("UPDATE setting SET value = ? WHERE name = 'hash_key'", (content.key,))
+            if content.last_run_of_0_1 is not None:
+                db.execute(
+                    "INSERT INTO setting VALUES ('last_run_of_0_1', ?)", (content.last_run_of_0_1,)
+                )
+            for table, columns in TABLES.items():
+                lines = content.lines(table)
+                name = "posted" if table == "conversion" else table
+                marks = ", ".join("?" * len(columns))
+                db.executemany(
+                    f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({marks})",  # noqa: S608
+                    map(_with_bytes, lines) if table == "conversion" else lines,
+                )
 
 
 def _with_number(line: Line) -> Line:

@@ -13,7 +13,7 @@ from rdimport.ledger.port import Ledger
 from rdimport.ledger.sql import Ask, in_sqlite
 from rdimport.ledger.sqlite.files import Watch
 from rdimport.ledger.sqlite.key import FindKey, key_in, no_key
-from rdimport.ledger.sqlite.schema import damaged, explained
+from rdimport.ledger.sqlite.schema import as_a_whole, damaged, explained
 
 
 def asking(db: sqlite3.Connection) -> Ask:
@@ -58,15 +58,8 @@ class LedgerFile(Ledger):
         """A transaction, durable at its end. Raises LedgerLostError if it was written to files that
         no later run will find.
         """
-        with explained(self.path):
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:  # if the disk is full, SQLite has already rolled back
-                    self._db.execute("ROLLBACK")
-                raise
+        with explained(self.path), as_a_whole(self._db):
+            yield self._db
         if self._watch is not None:
             self._watch.look()
 

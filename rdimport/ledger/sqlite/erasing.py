@@ -14,7 +14,7 @@ from rdimport.ledger.naming import identity_texts
 from rdimport.ledger.records import Erased
 from rdimport.ledger.sqlite.database import LedgerFile
 from rdimport.ledger.sqlite.files import put_away
-from rdimport.ledger.sqlite.schema import uri_of
+from rdimport.ledger.sqlite.schema import as_a_whole, uri_of
 from rdimport.ledger.sqlite.upgrade import copies
 
 _STRIPPED: Final = (
@@ -167,9 +167,8 @@ def _erased_aside(path: Path, people: People) -> bool:
         if not _names(path, people):
             return True
         with closing(sqlite3.connect(path, isolation_level=None)) as db:
-            db.execute("BEGIN IMMEDIATE")
-            _erase(db, people)
-            db.execute("COMMIT")
+            with as_a_whole(db):
+                _erase(db, people)
             db.execute("VACUUM")
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     except sqlite3.Error:

@@ -15,6 +15,7 @@ from rdimport.core.errors import LedgerError
 from rdimport.core.messages import _
 from rdimport.core.shell import joined
 from rdimport.core.users import name_of
+from rdimport.ledger.sqlite.schema import unreadable
 
 
 def see_that_it_is_ours(path: Path) -> None:
@@ -26,14 +27,7 @@ def see_that_it_is_ours(path: Path) -> None:
     """
     folder, file = _rights(path.parent), _rights(path)
     if file is not None and not (stat.S_ISREG(file.st_mode) or stat.S_ISDIR(file.st_mode)):
-        error = _("it is not a file, but a device or a socket")
-        raise LedgerError(
-            _("The ledger {path} cannot be read: {error}.", path=path, error=error),
-            _(
-                "Make sure that you can read this file and its directory, or name another "
-                "--state-dir."
-            ),
-        )
+        raise unreadable(path, _("it is not a file, but a device or a socket"))
     if sys.platform == "win32":
         return
     if folder is None:

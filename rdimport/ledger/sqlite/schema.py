@@ -204,19 +204,21 @@ def unusable(path: Path, error: Exception, *, reading: bool) -> LedgerError:
             _("Type the command as that user, or name another --state-dir."),
         )
     if reading:
-        return LedgerError(
-            _("The ledger {path} cannot be read: {error}.", path=path, error=error),
-            _(
-                "Make sure that you can read this file and its directory, or name another "
-                "--state-dir."
-            ),
-        )
+        return unreadable(path, error)
     return LedgerError(
         _("The ledger {path} cannot be used: {error}.", path=path, error=error),
         _(
             "No row is sent that cannot be recorded. Free disk space, correct the "
             "permissions or name another --state-dir, then run the same command again."
         ),
+    )
+
+
+def unreadable(path: Path, why: Exception | str) -> LedgerError:
+    """The error for a ledger that cannot be read."""
+    return LedgerError(
+        _("The ledger {path} cannot be read: {error}.", path=path, error=why),
+        _("Make sure that you can read this file and its directory, or name another --state-dir."),
     )
 
 
@@ -255,6 +257,19 @@ def busy_is_no_failure(path: Path) -> Iterator[None]:
             _("The ledger {path} is being written by another process, perhaps a purge.", path=path),
             _("Nothing was sent. Try again later: exit code 75 tells cron so."),
         ) from error
+
+
+@contextmanager
+def as_a_whole(db: sqlite3.Connection) -> Iterator[None]:
+    """A transaction that is committed at its end, and rolled back after an error."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:  # if the disk is full, SQLite has already rolled back
+            db.execute("ROLLBACK")
+        raise
 
 
 def write_ahead(db: sqlite3.Connection) -> None:
@@ -332,19 +347,14 @@ def make(path: Path, db: sqlite3.Connection, kept_apart: str = "") -> None:
     """
     if version_of(path, db):  # nothing to write, so no need to wait for another writer
         return
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        if not version_of(path, db):  # another process may have created them meanwhile
-            for statement in f"{_SCHEMA}{ADDED_IN_3}{CONVERSION};{DOUBTED};{CORRECTED}".split(";"):
-                db.execute(statement)
-            key = ("key_id", kept_apart) if kept_apart else ("hash_key", secrets.token_bytes(32))
-            db.execute("INSERT INTO setting VALUES (?, ?)", key)
-            db.execute(f"PRAGMA user_version = {VERSION}")
-        db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        raise
+    with as_a_whole(db):
+        if version_of(path, db):  # another process may have created them meanwhile
+            return
+        for statement in f"{_SCHEMA}{ADDED_IN_3}{CONVERSION};{DOUBTED};{CORRECTED}".split(";"):
+            db.execute(statement)
+        key = ("key_id", kept_apart) if kept_apart else ("hash_key", secrets.token_bytes(32))
+        db.execute("INSERT INTO setting VALUES (?, ?)", key)
+        db.execute(f"PRAGMA user_version = {VERSION}")
 
 
 def post(db: sqlite3.Connection, of: Literal["run", "destination"], number: int) -> None:

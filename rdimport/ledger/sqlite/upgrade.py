@@ -25,6 +25,7 @@ from rdimport.ledger.sqlite.schema import (
     CORRECTED,
     DOUBTED,
     VERSION,
+    as_a_whole,
     damaged,
     post,
     uri_of,
@@ -54,17 +55,11 @@ def upgrade(path: Path, db: sqlite3.Connection) -> None:
                     "then brings the ledger up to date. Exit code 75 tells cron so."
                 ),
             )
-        db.execute("BEGIN IMMEDIATE")
-        try:
+        with as_a_whole(db):
             version = version_of(path, db)
             if version < VERSION:  # another process may have upgraded it meanwhile
                 _copy(path, _name_of_copy(path, version, datetime.now(UTC)))
                 _migrate(path, db, version)
-            db.execute("COMMIT")
-        except BaseException:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            raise
 
 
 def brought_up(path: Path, db: sqlite3.Connection) -> sqlite3.Connection:

@@ -266,28 +266,26 @@ class Witness:
                     os.truncate(file.fileno(), len(line))
                     os.fsync(file.fileno())
         except OSError as error:
-            raise LedgerError(
-                _(
-                    "What is sent cannot be recorded in {state_dir}: {error}.",
-                    state_dir=self._state_dir,
-                    error=error,
-                ),
+            raise self._unrecorded(
+                error,
                 _("Free disk space or correct the permissions, then run the same command again."),
             ) from error
+
+    def _unrecorded(self, error: OSError, remedy: str) -> LedgerError:
+        message = _(
+            "What is sent cannot be recorded in {state_dir}: {error}.",
+            state_dir=self._state_dir,
+            error=error,
+        )
+        return LedgerError(message, remedy)
 
     def _opened(self) -> list[IO[bytes]]:
         """The witness next to the ledger and, if the user's home is writable, another one."""
         try:
             files = [_made(self._state_dir / self._name)]
         except OSError as error:
-            raise LedgerError(
-                _(
-                    "What is sent cannot be recorded in {state_dir}: {error}.",
-                    state_dir=self._state_dir,
-                    error=error,
-                ),
-                _("Correct the permissions, or name another --state-dir."),
-            ) from error
+            remedy = _("Correct the permissions, or name another --state-dir.")
+            raise self._unrecorded(error, remedy) from error
         beyond = outside(self._state_dir)
         if beyond is not None:
             with suppress(OSError):

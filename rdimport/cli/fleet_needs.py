@@ -11,8 +11,7 @@ from rdimport.cli.arguments import SharedArguments
 from rdimport.config import Settings
 from rdimport.core.errors import ExitCode, LedgerError, UsageError
 from rdimport.core.messages import _
-from rdimport.core.shell import installing
-from rdimport.ledger import Store, fleet_of, store_of
+from rdimport.ledger import Store, fleet_of, missing_library, store_of
 
 
 def needed_ledger(args: SharedArguments, settings: Settings | None = None) -> str:
@@ -38,13 +37,7 @@ def library() -> ModuleType:
     try:
         from rdimport import fleet  # noqa: PLC0415  it is an extra
     except ImportError as error:
-        raise UsageError(
-            _(
-                "A ledger in PostgreSQL needs a library that is not installed: {error}.",
-                error=error,
-            ),
-            _("Install it with: {command}", command=installing("fleet")),
-        ) from error
+        raise missing_library(error) from error
     return fleet
 
 

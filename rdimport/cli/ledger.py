@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from rdimport.cli import keys, resolve
@@ -16,9 +15,9 @@ from rdimport.cli.arguments import (
     LedgerNewArguments,
 )
 from rdimport.cli.streams import ask, print_error, say
-from rdimport.core.errors import ExitCode, LedgerBusyError, LedgerLostError, UsageError
+from rdimport.core.errors import ExitCode, LedgerLostError, UsageError
 from rdimport.core.messages import _, ngettext
-from rdimport.ledger import Found, Ledger, Store, copy_ledger, is_shared, move_key
+from rdimport.ledger import Found, Ledger, Store, alone, copy_ledger, is_shared, move_key
 
 
 def execute(args: LedgerArguments) -> int:
@@ -30,7 +29,7 @@ def execute(args: LedgerArguments) -> int:
         return _move_key(store, args.move_to)
     if isinstance(args, LedgerCheckArguments):
         return _check(store)
-    with _alone(store):
+    with alone(store):
         begin = _new if isinstance(args, LedgerNewArguments) else _accept
         return begin(store, yes=args.yes)
 
@@ -101,18 +100,6 @@ def _move_key(store: Store, to: Path) -> int:
         listed = ", ".join(map(str, holding))
         print_error(_("Older copies still contain the key; delete them: {files}", files=listed))
     return ExitCode.DONE
-
-
-@contextmanager
-def _alone(store: Store) -> Iterator[None]:
-    """Prevent runs from beginning. Raises LedgerBusyError."""
-    with store.nobody_at_work() as free:
-        if not free:
-            raise LedgerBusyError(
-                _("A run is using the ledger in {state_dir}.", state_dir=store),
-                _("Wait until it ends."),
-            )
-        yield
 
 
 def _accept(store: Store, *, yes: bool) -> int:

@@ -7,7 +7,7 @@ import from here.
 
 from rdimport.ledger.accounts import Account, KeyClaim, hash_of
 from rdimport.ledger.attempts import Attempt, Latest
-from rdimport.ledger.copying import copy_ledger, move_key
+from rdimport.ledger.copying import alone, copy_ledger, move_key
 from rdimport.ledger.corrections import Corrected, Correction, FailedRow
 from rdimport.ledger.evidence import Complete, Doubt, identifier_hash
 from rdimport.ledger.figures import (
@@ -24,6 +24,7 @@ from rdimport.ledger.opening import (
     fleet_of,
     is_shared,
     make_shared,
+    missing_library,
     see_which,
     store_of,
     store_of_run,
@@ -88,6 +89,7 @@ __all__ = [
     "Unrecognised",
     "WorkerState",
     "WrongColumn",
+    "alone",
     "copy_ledger",
     "damage_in",
     "fleet_of",
@@ -95,6 +97,7 @@ __all__ = [
     "identifier_hash",
     "is_shared",
     "make_shared",
+    "missing_library",
     "move_key",
     "of_filled",
     "problems_of",

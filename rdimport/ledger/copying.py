@@ -1,7 +1,9 @@
-"""Moves a ledger, or the key of its hashes, to another place, without losing what was sent."""
+"""What is done to a ledger while no run uses it: copying it, or moving the key of its hashes."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rdimport.core.errors import Bug, LedgerBusyError, UsageError
@@ -31,14 +33,9 @@ def copy_ledger(source: str, target: str, key: str | None = None) -> tuple[str, 
     if not origin.is_there():
         raise _none(str(origin))
     origin.bring_up()
-    with origin.nobody_at_work() as free:
-        if not free:
-            raise LedgerBusyError(
-                _("A run is using the ledger in {state_dir}.", state_dir=origin),
-                _("Wait until it ends: what it sends meanwhile would be missing from the copy."),
-            )
-        with origin.open() as ledger:
-            return _carried(ledger, end)
+    why = _("Wait until it ends: what it sends meanwhile would be missing from the copy.")
+    with alone(origin, why), origin.open() as ledger:
+        return _carried(ledger, end)
 
 
 def move_key(store: Store, to: Path) -> list[Path]:
@@ -51,13 +48,20 @@ def move_key(store: Store, to: Path) -> list[Path]:
             _("The key of the ledger {path} has never been inside it.", path=store),
             _("See docs/ledger.md for where it is: in a file, or in RDIMPORT_LEDGER_KEY."),
         )
+    with alone(store):
+        return store.move_key(to)
+
+
+@contextmanager
+def alone(store: Store, remedy: str = "") -> Iterator[None]:
+    """Prevent runs from beginning. Raises LedgerBusyError if one is active."""
     with store.nobody_at_work() as free:
         if not free:
             raise LedgerBusyError(
                 _("A run is using the ledger in {state_dir}.", state_dir=store),
-                _("Wait until it ends."),
+                remedy or _("Wait until it ends."),
             )
-        return store.move_key(to)
+        yield
 
 
 def _carried(ledger: Ledger, end: Store) -> tuple[str, str]:

@@ -85,14 +85,16 @@ def _shared(url: str, key: str | None) -> PostgresStore:
     try:
         from rdimport.ledger.postgres.store import PostgresStore  # noqa: PLC0415  it is an extra
     except ImportError as error:
-        raise UsageError(
-            _(
-                "A ledger in PostgreSQL needs a library that is not installed: {error}.",
-                error=error,
-            ),
-            _("Install it with: {command}", command=installing("fleet")),
-        ) from error
+        raise missing_library(error) from error
     return PostgresStore(url, key)
+
+
+def missing_library(error: ImportError) -> UsageError:
+    """The error for an installation without the libraries of a shared ledger."""
+    return UsageError(
+        _("A ledger in PostgreSQL needs a library that is not installed: {error}.", error=error),
+        _("Install it with: {command}", command=installing("fleet")),
+    )
 
 
 def fleet_of(url: str) -> PostgresFleet:

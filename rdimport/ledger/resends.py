@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,30 +15,19 @@ SELECT id, exit_code, facts::json ->> 'given' FROM rdimport.run
 WHERE destination = %(destination)s AND id < %(before)s AND id > %(after)s
     AND replace(facts::json ->> 'resend', ' ', '') = %(resend)s ORDER BY id DESC
 """
+"""Number, exit code and `given` (JSON) of the runs between two others that had a request (JSON
+without blanks), latest first.
+"""
+
+_NUMBER: Final = """
+SELECT id FROM rdimport.run WHERE destination = %(destination)s AND name = %(name)s
+"""
+
+Query = Callable[..., list[tuple[Any, ...]]]
+"""Asks about the runs of one destination; named values are those of the statement."""
 
 
-class ResendBooks:
-    """The stored runs of one destination, which `ask` adds to each question."""
-
-    def __init__(self, ask: Callable[..., list[tuple[Any, ...]]]) -> None:
-        self._ask = ask
-
-    def with_request(
-        self, after: int, before: int, resend: str
-    ) -> Iterable[tuple[int, int | None, str]]:
-        """Number, exit code and `given` (JSON) of the runs between those two with that request
-        (JSON without blanks), latest first.
-        """
-        return self._ask(_WITH_REQUEST, after=after, before=before, resend=resend)
-
-    def number_of(self, run: str) -> int:
-        """The number of the run of that name; 0 if there is none."""
-        sql = "SELECT id FROM rdimport.run WHERE destination = %(destination)s AND name = %(name)s"
-        found = self._ask(sql, name=run)
-        return found[0][0] if found else 0
-
-
-def begun(books: ResendBooks, number: int, record: RunRecord) -> frozenset[int]:
+def begun(query: Query, number: int, record: RunRecord) -> frozenset[int]:
     """The numbers of the runs before `number`, a run with this `record`, that began its request
     without completing it.
 
@@ -50,7 +39,8 @@ def begun(books: ResendBooks, number: int, record: RunRecord) -> frozenset[int]:
         return frozenset()
     found: set[int] = set()
     request = json.dumps(record.resend, separators=(",", ":"))
-    for earlier, code, given in books.with_request(_first_reported(books, record), number, request):
+    first = _first_reported(query, record)
+    for earlier, code, given in query(_WITH_REQUEST, after=first, before=number, resend=request):
         if code not in (ExitCode.DONE, ExitCode.FAILED_ROWS):
             found.add(earlier)
         elif set(record.given) <= set(json.loads(given)):
@@ -58,7 +48,7 @@ def begun(books: ResendBooks, number: int, record: RunRecord) -> frozenset[int]:
     return frozenset(found)
 
 
-def _first_reported(books: ResendBooks, record: RunRecord) -> int:
+def _first_reported(query: Query, record: RunRecord) -> int:
     """The first of the runs whose failure reports are the only input of a run; 0 for other files.
 
     A report is in a folder with the name of its run.
@@ -67,5 +57,6 @@ def _first_reported(books: ResendBooks, record: RunRecord) -> int:
     for name in record.given:
         path = Path(record.started_in, name)
         is_report = path.name in ("failures.xlsx", "failures.csv")
-        numbers.append(books.number_of(path.parent.name) if is_report else 0)
+        found = query(_NUMBER, name=path.parent.name) if is_report else []
+        numbers.append(found[0][0] if found else 0)
     return min(numbers)

@@ -13,12 +13,12 @@ from typing import Any, ClassVar, Final, LiteralString
 
 from rdimport.core.errors import Bug, ExitCode
 from rdimport.core.row import Problem, State
-from rdimport.ledger import resends
 from rdimport.ledger.corrections import Correction
 from rdimport.ledger.evidence import PROVED
 from rdimport.ledger.figures import Example, LegalBases, Minute, of_filled, without_gaps
 from rdimport.ledger.naming import Names, Unrecognised
 from rdimport.ledger.records import Input, Outcome, RunFacts, RunRecord, problems_of
+from rdimport.ledger.resends import begun
 from rdimport.ledger.stored_ledger import StoredLedger
 
 _HAS_SENT: Final = """
@@ -235,7 +235,7 @@ class StoredRun(ABC):
         """The numbers of the runs that began the same `--resend` and did not finish it: what they
         have sent is not sent again.
         """
-        return resends.begun(resends.ResendBooks(self._ask), self.number, self.facts().record)
+        return begun(self._ask, self.number, self.facts().record)
 
     def unrecognised(self) -> list[Unrecognised]:
         """The conversions of earlier runs that the new rows of this one may be."""

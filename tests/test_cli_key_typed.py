@@ -10,10 +10,10 @@ import pytest
 from support.command import KEY, Desk
 from support.lists import MAPPING, people
 
-from rdimport.api.run_name import run_name
 from rdimport.cli.options import parser
 from rdimport.core.errors import UsageError
 from rdimport.core.masking import may_be_key
+from rdimport.core.names import run_name
 from rdimport.destination.rdstation.endpoint import RDStation
 
 SHORT = "s3cr3t"

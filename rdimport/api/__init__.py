@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal, ParamSpec, TypeVar
 
 from rdimport.api.arguments import KINDS
-from rdimport.api.hints import source_hints
 from rdimport.core import arguments
 from rdimport.core.ahead import let_go
 from rdimport.core.clock import Clock, SystemClock
@@ -113,7 +112,7 @@ def check(
     mapping, custom_fields, _name = _loaded(mapping, custom_fields)
     allowed = _quota(quota)
     hints = replace(hints or Hints(), downloads=_there(state_dir))
-    tables = open_tables(files, source_hints(hints, mapping))
+    tables = open_tables(files, _source_hints(hints, mapping))
     with let_go(tables[0].batches()) as begun:
         from rdimport.api.checking import CheckOptions, checked  # noqa: PLC0415
         from rdimport.ledger import store_of_run  # noqa: PLC0415
@@ -267,7 +266,7 @@ async def run_async(
     state_dir = default_state_dir() if state_dir is None else Path(state_dir)
     hints = replace(hints or Hints(), downloads=_there(state_dir))
     given = names_of(files)
-    tables = open_tables(given, source_hints(hints, read_mapping))
+    tables = open_tables(given, _source_hints(hints, read_mapping))
     # a run that may wait for hours holds no file open meanwhile
     with let_go(None if wait else tables[0].batches()) as begun:
         from random import SystemRandom  # noqa: PLC0415
@@ -335,6 +334,21 @@ def _blocking(
 
 run = _blocking(run_async)
 """`run_async` for code without an event loop: the same arguments, result and errors."""
+
+
+def _source_hints(hints: Hints, mapping: Mapping) -> Hints:
+    """Hints of the caller, completed by those in the mapping's `source`."""
+    return replace(
+        hints,
+        sheet=hints.sheet or mapping.source.sheet,
+        sheets=hints.sheets or (None if hints.sheet else mapping.source.sheets),
+        header_row=hints.header_row or mapping.source.header_row,
+        delimiter=hints.delimiter or mapping.source.delimiter,
+        encoding=hints.encoding or mapping.source.encoding,
+        member=hints.member or mapping.source.member,
+        repair=mapping.source.repair,
+        columns=mapping.columns(),
+    )
 
 
 def _there(state_dir: str | Path | None) -> Path | None:

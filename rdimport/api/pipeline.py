@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from rdimport.api.ending import End, abandoned, finish
 from rdimport.api.results import RunResult
-from rdimport.api.run_name import run_name
 from rdimport.api.run_options import Opened, RunOptions
 from rdimport.api.shared_pace import shared_pace
 from rdimport.core.address import masked
@@ -31,6 +30,7 @@ from rdimport.core.events import (
     SendingStarted,
 )
 from rdimport.core.messages import _, ngettext
+from rdimport.core.names import run_name
 from rdimport.core.row import State
 from rdimport.core.shell import whole
 from rdimport.core.stop import StopReason

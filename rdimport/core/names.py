@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import secrets
 import unicodedata
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Final
 
 from rdimport.core.messages import _
@@ -16,6 +18,15 @@ _LONG: Final = 10
 """Minimum length of a name in which two wrong letters do."""
 
 _RUN: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,63}")
+
+
+def run_name(began: datetime) -> str:
+    """The name of a run that began at this time, as in `20261128-223000-ab12cd34`.
+
+    A shared ledger has each name once, and workers begin hundreds of runs within a second: with
+    four digits two of them would often have had one name, and one would have waited a minute.
+    """
+    return f"{began:%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
 
 
 def is_run(name: str) -> bool:

@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rdimport.core.ahead import let_go
+from rdimport.core.ahead import ahead, let_go
 from rdimport.core.errors import SourceError
 from rdimport.core.row import DEFECT, FILE, ROW
 from rdimport.core.schemas import ORIGIN
 from rdimport.source import Hints, open_tables
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     import polars as pl
@@ -41,6 +42,25 @@ def test_a_list_that_is_read_ahead_is_let_go_also_if_nobody_wants_its_rows(tmp_p
         reading = [thread for thread in begun if thread.name.startswith("rdimport-read")]
         assert reading
     assert [thread for thread in reading if thread.is_alive()] == []
+
+
+def test_two_batches_are_made_before_the_first_is_used_and_then_one_at_a_time() -> None:
+    """What plans a list is loaded meanwhile; afterwards one is used while the other is made."""
+    made = [threading.Event() for _ in range(4)]
+
+    def items() -> Iterator[int]:
+        for number, event in enumerate(made):
+            event.set()
+            yield number
+
+    with let_go(ahead(items(), "test")) as numbers:
+        assert made[1].wait(60)
+        assert next(numbers) == 0
+        assert not made[2].is_set()
+        assert next(numbers) == 1
+        assert made[2].wait(60)
+        assert not made[3].is_set()
+        assert list(numbers) == [2, 3]
 
 
 def read(table: Table, rows: int = 20_000) -> list[tuple[object, ...]]:

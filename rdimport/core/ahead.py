@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
 from importlib import import_module
@@ -16,7 +16,7 @@ Items = TypeVar("Items", bound=Iterator[object] | None)
 
 def ahead(items: Iterator[Item], name: str) -> Iterator[Item]:
     """The same items in their order, each made in a thread while the one before it is used; the
-    first one already now.
+    first two already now, when none is in use: so never more than two are held.
 
     An error is raised where its item would come.
     """
@@ -26,19 +26,19 @@ def ahead(items: Iterator[Item], name: str) -> Iterator[Item]:
         return context.run(lambda: next(items, None))
 
     maker = ThreadPoolExecutor(1, f"rdimport-{name}")
-    made = _in_order(maker, following, maker.submit(following))
+    made = _in_order(maker, following)
     next(made)  # what has begun ends its thread, even if no item is ever asked for
     return cast("Iterator[Item]", made)
 
 
-def _in_order(
-    maker: Executor, following: Callable[[], Item | None], coming: Future[Item | None]
-) -> Iterator[Item | None]:
+def _in_order(maker: Executor, following: Callable[[], Item | None]) -> Iterator[Item | None]:
     """None at first, then the items."""
+    coming = [maker.submit(following), maker.submit(following)]
     try:
         yield None
-        while (item := coming.result()) is not None:
-            coming = maker.submit(following)
+        while (item := coming.pop(0).result()) is not None:
+            if not coming:
+                coming.append(maker.submit(following))
             yield item
     finally:
         maker.shutdown(cancel_futures=True)

@@ -65,8 +65,10 @@ def _make(path: Path, kept_apart: str) -> None:
     try:
         os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         with closing(sqlite3.connect(new, isolation_level=None)) as db:
+            db.execute("PRAGMA synchronous = OFF")  # nobody knows it yet: it is flushed once below
             make(new, db, kept_apart)
             write_ahead(db)
+        _sync(new)
         _name(new, path)
     finally:
         for part in _PARTS:

@@ -78,6 +78,7 @@ def _complete() -> None:
 
 def _main(words: Sequence[str]) -> int:
     os.environ.setdefault("_RJEM_MALLOC_CONF", _POOL)
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # no search of all packages
     typed: object = None
     try:
         _refuse_unusable(words)

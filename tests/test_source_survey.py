@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
+import polars as pl
 import pytest
 
 from rdimport.proposal import propose
@@ -10,6 +12,7 @@ from rdimport.source import Hints, open_tables
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import FrameType
 
 LEADS = """\
 Nome;E-mail;Fone;Documento;CEP;UF;Cadastro;Aceita e-mail;Valor;Vazia
@@ -92,3 +95,39 @@ def test_values_that_cleaning_mends_and_empty_ones_are_not_odd(tmp_path: Path) -
     uf, phone, _ = surveyed(tmp_path, "\n".join(["UF;Celular;Nome", *rows])).columns
     assert (uf.guess, uf.odd, phone.guess, phone.odd) == ("state", 1, "phone", 1)
     assert uf.filled == phone.filled == pytest.approx(5 / 6)
+
+
+@pytest.mark.parametrize("heading", ["Nome", "Nome {}"])
+def test_what_is_said_of_repeated_headings_is_short_however_many_there_are(
+    heading: str, tmp_path: Path
+) -> None:
+    head = ["E-mail", *(heading.format(number // 2) for number in range(2000))]
+    path = tmp_path / "wide.csv"
+    path.write_text(f"{';'.join(head)}\na@b.co{';x' * 2000}\n", encoding="utf-8")
+    (table,) = open_tables([str(path)], Hints())
+    assert len(next(iter(table.batches())).columns) > 2000
+    assert 0 < len(table.notes) <= 21
+    assert sum(map(len, table.notes)) < 5_000
+    assert "and 1980 more" in table.notes[-1] or "980 more headings" in table.notes[-1]
+
+
+def test_describing_a_column_does_not_go_through_all_columns(tmp_path: Path) -> None:
+    """A query of a whole table is planned for all its columns: once, never for each of them."""
+    path = tmp_path / "wide.csv"
+    head = ";".join(f"Coluna {number}" for number in range(300))
+    path.write_text(f"E-mail;{head}\na@b.co{';x' * 300}\n", encoding="utf-8")
+    (table,) = open_tables([str(path)], Hints())
+    wide: list[int] = []
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        table = frame.f_locals.get("self") if event == "call" else None
+        if frame.f_code.co_name == "lazy" and isinstance(table, pl.DataFrame):
+            wide.append(table.width)
+
+    sys.setprofile(note)
+    try:
+        survey(table)
+    finally:
+        sys.setprofile(None)
+    assert len(wide) > 300
+    assert sum(width > 300 for width in wide) < 50

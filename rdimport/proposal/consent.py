@@ -13,7 +13,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from rdimport.mapping import Clean
-from rdimport.prepare.clean.text import column as named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -200,7 +199,7 @@ def _answers(seen: ColumnEvidence) -> bool:
 
 def _refusing_values(column: str, rows: pl.DataFrame) -> list[str]:
     """Values of a status column that exclude a person: `Unsubscribed`, `Cancelado`."""
-    cells = rows.select(named(column).alias("x")).to_series().drop_nulls()
+    cells = rows[column].drop_nulls()
     plain = words(column)
     found = cells.str.strip_chars().str.to_lowercase().unique(maintain_order=True).to_list()
     if len(found) > _FEW or _NO_MATTER.search(plain):

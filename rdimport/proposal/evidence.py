@@ -9,7 +9,7 @@ import polars as pl
 
 from rdimport.mapping import Clean, FieldSource
 from rdimport.prepare.clean import brazil, clean, phone
-from rdimport.prepare.clean.text import column, filled
+from rdimport.prepare.clean.text import filled
 from rdimport.prepare.validate import FORMS
 
 _PLAIN: Final = FieldSource(column=("x",))
@@ -71,8 +71,8 @@ def gather(rows: pl.DataFrame) -> dict[str, ColumnEvidence]:
     """Compute the statistics of all columns at once; a thousand rows are enough."""
     long = pl.concat(
         [
-            rows.select(column=pl.lit(position, dtype=pl.UInt32), cell=column(name))
-            for position, name in enumerate(rows.columns)
+            cells.to_frame("cell").select(column=pl.lit(position, dtype=pl.UInt32), cell="cell")
+            for position, cells in enumerate(rows)  # one by one: a query of all is as wide
         ]
         or [pl.DataFrame(schema={"column": pl.UInt32, "cell": pl.String})]
     ).filter(filled(pl.col("cell")))

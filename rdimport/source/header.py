@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rdimport.core.errors import SourceError
-from rdimport.core.messages import _, untranslated
+from rdimport.core.messages import _, ngettext, untranslated
 from rdimport.core.names import fold
 from rdimport.core.schemas import ORIGIN
 from rdimport.source.failure_report import is_header
@@ -41,6 +41,8 @@ NAME_THE_ROW: Final = untranslated(
     "Name the row with the column names (--header-row, or header_row in the mapping), or "
     "omit it to have that row detected."
 )
+_LISTED: Final = 20
+"""Number of columns, and of repeated headings, listed in notes."""
 _INVISIBLE: Final = re.compile("[\u200b-\u200f\u2060\ufeff\x00-\x08\x0e-\x1f]")
 
 
@@ -307,20 +309,38 @@ def _notes_of_repeated(names: Sequence[str], hints: Hints, name: str) -> Iterato
     for i, heading in enumerate(names):
         places_of[fold(visible(heading))].append(i)
     places_of.pop("", None)
-    for at in places_of.values():
-        taken = [f"“{called[i]}”" for i in at if fold(called[i]) in wanted]
-        if len(at) > 1 and (taken or not wanted):
-            places = ", ".join(
-                _("“{name}” is column {number}", name=called[i], number=i + 1) for i in at
-            )
-            sentence = _(
-                "{name} has {number} columns with the same heading: {places}",
-                name=name,
-                number=len(at),
-                places=places,
-            )
-            chosen = _("; the mapping uses {columns}", columns=_(" and ").join(taken))
-            yield f"{sentence}{chosen if taken else ''}."
+    noted = [
+        at
+        for at in places_of.values()
+        if len(at) > 1 and (not wanted or _taken(at, called, wanted))
+    ]
+    for at in noted[:_LISTED]:
+        taken = _taken(at, called, wanted)
+        places = ", ".join(
+            _("“{name}” is column {number}", name=called[i], number=i + 1) for i in at[:_LISTED]
+        )
+        if len(at) > _LISTED:
+            places += _(" and {number} more", number=len(at) - _LISTED)
+        sentence = _(
+            "{name} has {number} columns with the same heading: {places}",
+            name=name,
+            number=len(at),
+            places=places,
+        )
+        chosen = _("; the mapping uses {columns}", columns=_(" and ").join(taken))
+        yield f"{sentence}{chosen if taken else ''}."
+    if len(noted) > _LISTED:
+        yield ngettext(
+            "{name} has {number} more heading that several columns have.",
+            "{name} has {number} more headings that several columns have.",
+            len(noted) - _LISTED,
+            name=name,
+        )
+
+
+def _taken(at: Sequence[int], called: Sequence[str], wanted: set[str]) -> list[str]:
+    """The columns, among those with one heading, that the mapping uses."""
+    return [f"“{called[i]}”" for i in at if fold(called[i]) in wanted]
 
 
 def unique_names(names: Sequence[str]) -> tuple[str, ...]:

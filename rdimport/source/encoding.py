@@ -71,8 +71,9 @@ class Decoder:
             self._started = True
             out = out.removeprefix(codecs.BOM_UTF8)
         if b"\x00" in out:
-            self.nul_bytes += out.count(b"\x00")
-            out = out.replace(b"\x00", b"")
+            size = len(out)
+            out = out.translate(None, b"\x00")  # in one pass, however many there are
+            self.nul_bytes += size - len(out)
         self._lines += out.count(b"\n")
         return out
 

@@ -12,6 +12,7 @@ import pytest
 from support.command import Desk
 from support.lists import MAPPING, people
 from support.samples import ROOT
+from support.sources import READS_ALL, parsed
 
 from rdimport.sandbox.embedded import RunningSandbox
 
@@ -126,6 +127,7 @@ def test_where_the_locks_of_runs_cannot_be_seen_nobody_is_taken_to_be_at_rest(
     assert (done.code, "state cannot be used" in done.err) == (2, True), done.err
 
 
+@READS_ALL
 def test_no_room_asks_pathlib_whether_a_file_of_the_users_is_there() -> None:
     """Up to Python 3.13 that raises PermissionError where its folder may not be entered;
     `core.looking` says that nothing is seen there.
@@ -133,7 +135,7 @@ def test_no_room_asks_pathlib_whether_a_file_of_the_users_is_there() -> None:
     found = [
         f"{path.relative_to(ROOT)}: {ast.unparse(node)}"
         for path in (ROOT / "rdimport").rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.Attribute) and node.attr in ("exists", "is_file", "is_dir")
     ]
     ours = ("rdimport/core/messages/", "rdimport/core/looking.py", "rdimport/source/archive.py")

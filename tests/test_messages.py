@@ -14,7 +14,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
-from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -24,6 +23,7 @@ import settings_reference
 from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
 from support.samples import ROOT
+from support.sources import READS_ALL, parsed
 
 import rdimport
 from rdimport.core.messages import (
@@ -71,11 +71,6 @@ def values(text: str) -> set[str]:
 def named(catalogue: Catalog) -> set[tuple[str, str]]:
     """The entries that go by a name."""
     return {(m.context, ids(m)[0]) for m in catalogue if m.context}
-
-
-@cache
-def parsed(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def said() -> Iterator[tuple[str, ...]]:
@@ -181,6 +176,7 @@ def bypassing(path: Path) -> list[str]:
 ROOMS = [path for path in SOURCES if path.parent.name != "messages"]
 
 
+@READS_ALL
 def test_no_sentence_of_a_room_bypasses_the_catalogue() -> None:
     found = {path.relative_to(PACKAGE).as_posix(): bypassing(path) for path in ROOMS}
     spoken = {name: texts for name, texts in found.items() if texts}
@@ -190,6 +186,7 @@ def test_no_sentence_of_a_room_bypasses_the_catalogue() -> None:
     assert NOT_FOR_PEOPLE.keys() - spoken.keys() == set(), "need no exception any more"
 
 
+@READS_ALL
 def test_no_function_that_looks_a_sentence_up_uses_the_name_for_something_else() -> None:
     wrong = []
     for path in ROOMS:
@@ -217,6 +214,7 @@ def test_what_bypasses_it_would_be_found(tmp_path: Path) -> None:
     assert len(bypassing(path)) == 5
 
 
+@READS_ALL
 def test_each_sentence_of_the_code_is_in_the_portuguese_catalogue_and_no_other() -> None:
     known = {ids(m) for m in PORTUGUESE if m.id and not m.context}
     spoken = set(said())
@@ -351,6 +349,7 @@ def test_each_page_that_an_entry_names_is_there_and_in_its_language(of: Catalog)
     assert {page.startswith("docs/pt/") for page in pages} <= {of is PORTUGUESE}
 
 
+@READS_ALL
 def test_each_key_of_the_screen_is_used_and_there() -> None:
     used = set()
     for path in SOURCES:

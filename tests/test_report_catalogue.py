@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from support.sources import READS_ALL, parsed
 
 import rdimport
 from rdimport.core.messages import LANGUAGES
@@ -31,7 +32,7 @@ def placeholders(text: str) -> set[str]:
 
 
 def literals(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value
 
@@ -51,6 +52,7 @@ def test_a_code_says_in_each_language_what_happened_and_what_to_do(code: Code) -
         assert not found.sentence.endswith(".")
 
 
+@READS_ALL
 def test_codes_are_spelt_in_their_enum_only() -> None:
     families = "|".join(sorted({code.partition(".")[0] for code in Code}))
     is_code = re.compile(rf"(?:{families})\.[a-z_]+(?:\|\S*)?")
@@ -118,6 +120,7 @@ def test_whatever_a_transport_raises_has_a_key_of_the_catalogue() -> None:
             assert not said or "it says" in said
 
 
+@READS_ALL
 def test_details_are_spelt_in_their_enum_only() -> None:
     spelt = {
         (path.name, text)

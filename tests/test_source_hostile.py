@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import re
 import struct
@@ -10,7 +9,6 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
 
 import pytest
 from support import hostile
@@ -314,24 +312,14 @@ def test_what_unpacks_to_a_multiple_is_refused_where_it_does_not_at_its_end(
     packed: str, tmp_path: Path
 ) -> None:
     """As a whole it is packed like a list; the noise behind hides the million lines before it."""
-    path, piece, noise = tmp_path / "list", b"a\n" * (1 << 20), os.urandom(4 << 20)
+    path, noise = tmp_path / "list", os.urandom(4 << 20)
+    content = hostile.repeated(b"", b"a\n" * (1 << 20), 200, noise, level=1)
     if packed == "gz":
-        with gzip.open(path, "wb", 1) as made:
-            _fill(made, piece, noise)
+        hostile.gzipped(path, content)
     else:
-        with (
-            zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
-            archive.open("list.csv", "w", force_zip64=True) as member,
-        ):
-            _fill(member, piece, noise)
+        hostile.zipped(path, "list.csv", content)
     file = InputFile("list", path, packed=packed, member="list.csv" if packed == "zip" else "")
     with file.open() as stream:
         assert len(stream.read(UNPACKED_FREE)) == UNPACKED_FREE
         with pytest.raises(SourceError, match="malicious"):
             stream.read(32 << 20)
-
-
-def _fill(made: IO[bytes], piece: bytes, noise: bytes) -> None:
-    for _ in range(200):
-        made.write(piece)
-    made.write(noise)

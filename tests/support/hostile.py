@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
 import os
+import struct
 import sys
 import zipfile
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -58,16 +59,50 @@ def xlsx(path: Path, rows: str = TABLE, before: str = "", after: str = "", **mor
     return path
 
 
-def padded(path: Path, part: str, megabytes: int, filling: bytes = b" ") -> Path:
-    """A workbook of which one part, before its last tag, is filled up."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as package:
-        for name, text in {**PARTS, SHEET: sheet(TABLE)}.items():
-            head, _, tail = text.rpartition("</")
-            with package.open(name, "w", force_zip64=True) as out:
-                out.write(head.encode())
-                for _ in range(megabytes if name == part else 0):
-                    out.write(filling * (1 << 20))
-                out.write(f"</{tail}".encode())
+def padded(path: Path, part: str, megabytes: int) -> Path:
+    """A workbook of which one part, before its last tag, is filled up with spaces."""
+    parts = {**PARTS, SHEET: sheet(TABLE)}
+    head, _, tail = parts.pop(part).rpartition("</")
+    content = repeated(head.encode(), b" " * (1 << 20), megabytes, f"</{tail}".encode(), level=1)
+    return zipped(path, part, content, parts)
+
+
+class Deflated(NamedTuple):
+    """What is compressed, with what an archive says of it."""
+
+    data: bytes
+    crc: int
+    size: int
+
+
+def repeated(head: bytes, piece: bytes, times: int, tail: bytes = b"", level: int = 6) -> Deflated:
+    """A text that holds one piece many times, which is compressed once."""
+    packer = zlib.compressobj(level, wbits=-zlib.MAX_WBITS)
+    # After a full flush, nothing refers to what was before it.
+    begin, middle = (
+        packer.compress(text) + packer.flush(zlib.Z_FULL_FLUSH) for text in (head, piece)
+    )
+    data = begin + middle * times + packer.compress(tail) + packer.flush()
+    crc = zlib.crc32(head)
+    for _ in range(times):
+        crc = zlib.crc32(piece, crc)
+    return Deflated(data, zlib.crc32(tail, crc), len(head) + times * len(piece) + len(tail))
+
+
+def zipped(
+    path: Path, name: str, content: Deflated, others: Mapping[str, str] | None = None
+) -> Path:
+    """An archive of one member that is compressed already, and others."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, content.data, zipfile.ZIP_STORED)
+        for other, text in (others or {}).items():
+            archive.writestr(other, text)
+    data = bytearray(path.read_bytes())
+    for begins in (0, data.index(b"PK\1\2") + 2):  # its header, and its line of the directory
+        struct.pack_into("<H", data, begins + 8, zipfile.ZIP_DEFLATED)
+        struct.pack_into("<I", data, begins + 14, content.crc)
+        struct.pack_into("<I", data, begins + 22, content.size)
+    path.write_bytes(data)
     return path
 
 
@@ -119,10 +154,12 @@ def html(path: Path, rest: str) -> Path:
 
 def packed(path: Path, head: bytes, megabytes: int, filling: bytes = b"\0", noise: int = 0) -> Path:
     """A compressed file that begins like this; each megabyte ends with bytes that do not shrink."""
-    with gzip.open(path, "wb", 6) as out:
-        out.write(head)
-        for _ in range(megabytes):
-            out.write(filling * (1 << 20) + os.urandom(noise))
+    return gzipped(path, repeated(head, filling * (1 << 20) + os.urandom(noise), megabytes))
+
+
+def gzipped(path: Path, content: Deflated) -> Path:
+    head = b"\x1f\x8b\x08" + bytes(6) + b"\xff"
+    path.write_bytes(head + content.data + struct.pack("<II", content.crc, content.size))
     return path
 
 

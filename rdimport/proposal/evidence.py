@@ -30,12 +30,12 @@ SEPARATORS: Final = (";", "|", ",")
 _ITEMS: Final = 0.1
 """Share of cells that must contain a character for it to be a list separator."""
 
-_CITY_STATE: Final = rf"(?i)\p{{L}}\s*[/,(–-]\s*(?:{'|'.join(brazil.STATES)})\s*\)?$"
+_CITY_STATE: Final = rf"\p{{L}}\s*[/,(–-]\s*(?i:{'|'.join(brazil.STATES)})\s*\)?$"
 _AREA: Final = r"^\s*\(?0?[1-9][0-9]\)?\s*$"
 _COUNTRY: Final = r"^\s*\+?[1-9][0-9]{0,2}\s*$"
 _LOCAL: Final = r"^[^0-9+]*(?:[0-9][^0-9]*){8,9}$"
 _HANDLE: Final = r"^\s*@[A-Za-z0-9._]+\s*$"
-_PAGE: Final = r"(?i)^\s*(?:https?://|www\.|[\w-]+(?:\.[\w-]+)+/)\S+\s*$"
+_PAGE: Final = r"^\s*(?:(?i:https?://|www\.)|[\w-]+(?:\.[\w-]+)+/)\S+\s*$"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,9 @@ from rdimport.source.mojibake import LEADS, is_broken, repaired
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_BEGINS_TOTAL: Final = r"^\s*(?:sub-?)?tota(?:l|is)"
 _TOTAL: Final = (
-    r"^\s*(?:sub-?)?tota(?:l|is)(?: geral)?(?: (?:de|do|da|dos|das) [\w ]+)?"
+    _BEGINS_TOTAL + r"(?: geral)?(?: (?:de|do|da|dos|das) [\w ]+)?"
     r"\s*[:=]?\s*(?:[\d.,]+(?: \w+)?)?\s*$"
 )
 _NOTE: Final = (
@@ -62,7 +63,7 @@ class RowFilter:
         first = next((visible(name).split() for name in names if name.strip()), [])
         words = rf"{_BLANK}+".join(map(re.escape, first))
         header = f"|^{_BLANK}*{words}{_BLANK}*$" if first else ""
-        self._suspicious = f"(?i){_TOTAL}|{_NOTE}|{_SECTION}{header}"
+        self._suspicious = f"(?i){_BEGINS_TOTAL}|{_NOTE}|{_SECTION}{header}"
 
     def apply(self, frame: pl.DataFrame, text: bytes | None = None) -> pl.DataFrame:
         """The data rows of a frame with `row.ROW`, `row.DEFECT` and the columns.

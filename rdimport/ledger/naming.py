@@ -130,13 +130,14 @@ class NamingBooks:
         return any(one in fingerprints for one in read)
 
 
-def noted(key: bytes, run: int, names: Names) -> list[tuple[bytes, int, bytes, str, str, int, int]]:
-    """The stored form: folded hash, run, exact hash, fields, text, new and known rows."""
-    lines = []
+def noted(key: bytes, names: Names) -> list[dict[str, object]]:
+    """The stored form, one line for each identifier."""
+    lines: list[dict[str, object]] = []
     for text in {*names.new, *names.known}:
         exact, folded = digests_of(key, text)
-        new, known = names.new.get(text, 0), names.known.get(text, 0)
-        lines.append((folded, run, exact, json.dumps(names.fields), names.text, new, known))
+        line = {"folded": folded, "exact": exact, "fields": json.dumps(names.fields)}
+        counted = {"new": names.new.get(text, 0), "known": names.known.get(text, 0)}
+        lines.append({**line, "text": names.text, **counted})
     return lines
 
 

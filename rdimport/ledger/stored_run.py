@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import starmap
 from typing import Any, ClassVar, Final, LiteralString
 
@@ -16,7 +16,7 @@ from rdimport.core.row import Problem, State
 from rdimport.ledger.corrections import Correction
 from rdimport.ledger.evidence import PROVED
 from rdimport.ledger.figures import Example, LegalBases, Minute, of_filled, without_gaps
-from rdimport.ledger.naming import Names, Unrecognised
+from rdimport.ledger.naming import Names, Unrecognised, noted
 from rdimport.ledger.records import Input, Outcome, RunFacts, RunRecord, problems_of
 from rdimport.ledger.resends import begun
 from rdimport.ledger.stored_ledger import StoredLedger
@@ -96,6 +96,27 @@ WHERE o.run = %(run)s AND o.state = 'invalid' AND p.value ->> 1 <> '' GROUP BY 1
 _FILLED: Final = """
 SELECT field, rows FROM rdimport.filled WHERE run = %(run)s ORDER BY rows, field
 """
+_NOTE_INPUT: Final = """
+INSERT INTO rdimport.input VALUES (%(run)s, %(file)s, %(name)s, %(columns)s, %(encoding)s,
+    %(delimiter)s, %(sheet)s, %(header_row)s, %(repair)s, %(fingerprint)s)
+"""
+# "WHERE true": without it, SQLite takes ON for that of a join
+_COUNT_FILLED: Final = """
+INSERT INTO rdimport.filled AS f
+SELECT %(run)s, p.key, p.value::text::int FROM json_each(%(counted)s::json) p WHERE true
+ON CONFLICT (run, field) DO UPDATE SET rows = f.rows + excluded.rows
+"""
+_COUNT_SUSPECTS: Final = """
+INSERT INTO rdimport.suspect AS s
+SELECT %(run)s, p.key, p.value::text::int FROM json_each(%(counted)s::json) p WHERE true
+ON CONFLICT (run, code) DO UPDATE SET cells = s.cells + excluded.cells
+"""
+_NOTE_NAMES: Final = """
+INSERT INTO rdimport.named AS n
+VALUES (%(folded)s, %(run)s, %(exact)s, %(fields)s, %(text)s, %(new)s, %(known)s)
+ON CONFLICT (folded, run, exact, fields)
+DO UPDATE SET new = n.new + excluded.new, known = n.known + excluded.known
+"""
 
 
 class StoredRun(ABC):
@@ -112,10 +133,17 @@ class StoredRun(ABC):
         self.has_begun = False
         """Whether this process has sent a row."""
         self._names: Names | None = None
+        """Those noted so far, for `unrecognised`."""
 
     @abstractmethod
     def _listed(self, *states: str) -> Iterator[tuple[Any, ...]]:
         """File, row, state, cells, problems and warnings of rows, in the order of the input."""
+
+    @abstractmethod
+    def _note(self, sql: LiteralString, lines: Sequence[Mapping[str, object]]) -> None:
+        """Write about the plan, at the latest before anything is read: one line or several, with
+        named parameters; `run` is added.
+        """
 
     def _ask(self, sql: LiteralString, **values: object) -> list[tuple[Any, ...]]:
         return self.ledger.ask(sql, {"run": self.number, "destination": self.destination, **values})
@@ -247,25 +275,34 @@ class StoredRun(ABC):
 
         return self.ledger.unrecognised(self.destination, self._names, self.number, fingerprints)
 
-    def note_corrections(self, corrections: Sequence[Correction]) -> None:
-        """Record which failed rows of earlier runs are corrected by rows of a failure report."""
-        self.ledger.corrections.note(self.destination, corrections)
+    def record_input(self, file: int, table: Input) -> None:
+        """See `port.RowLog`."""
+        columns = json.dumps(table.columns, ensure_ascii=False)
+        self._note(_NOTE_INPUT, [{**table._asdict(), "columns": columns, "file": file}])
 
-    def _keep_names(self, names: Names) -> None:
-        """Keep them for `unrecognised`, with those noted before."""
+    def count_filled(self, rows_by_field: Mapping[str, int]) -> None:
+        """See `port.RowLog`."""
+        self._note(_COUNT_FILLED, [{"counted": json.dumps(dict(rows_by_field))}])
+
+    def count_suspects(self, cells_by_code: Mapping[str, int]) -> None:
+        """See `port.RowLog`."""
+        if cells_by_code:
+            self._note(_COUNT_SUSPECTS, [{"counted": json.dumps(dict(cells_by_code))}])
+
+    def note_names(self, names: Names) -> None:
+        """See `port.RowLog`."""
+        self._note(_NOTE_NAMES, noted(self.ledger.key, names))
         new, known = Counter(names.new), Counter(names.known)
         if self._names is not None:
             new, known = new + Counter(self._names.new), known + Counter(self._names.known)
         self._names = names._replace(new=new, known=known)
+
+    def note_corrections(self, corrections: Sequence[Correction]) -> None:
+        """Record which failed rows of earlier runs are corrected by rows of a failure report."""
+        self.ledger.corrections.note(self.destination, corrections)
 
 
 def _outcome(file: int, row: int, state: str, *texts: str) -> Outcome:
     cells, problems, warnings = texts
     listed = Outcome(file, row, State(state), problems_of(problems), tuple(json.loads(cells)))
     return listed._replace(warnings=problems_of(warnings))
-
-
-def input_line(table: Input) -> tuple[object, ...]:
-    """A table of an input as it is stored, without its run and number."""
-    name, columns, *shape = table
-    return name, json.dumps(columns, ensure_ascii=False), *shape

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final, LiteralString
 from rdimport.core.errors import Bug, ExitCode
 from rdimport.core.row import FAILED, State
 from rdimport.ledger.accounts import settle
-from rdimport.ledger.naming import Names, noted
 from rdimport.ledger.port import Run
 from rdimport.ledger.postgres.accounts import AccountBooks
 from rdimport.ledger.postgres.database import Database
@@ -18,8 +17,7 @@ from rdimport.ledger.postgres.lookup import sources
 from rdimport.ledger.postgres.session import SILENCE, Connection, asking
 from rdimport.ledger.postgres.statements import IN_ORDER
 from rdimport.ledger.postgres.writes import Writes
-from rdimport.ledger.records import Counters, Ending, Input, Outcome, RowResult, SendAttempt
-from rdimport.ledger.stored_run import input_line
+from rdimport.ledger.records import Counters, Ending, Outcome, RowResult, SendAttempt
 
 if TYPE_CHECKING:
     import polars as pl
@@ -27,23 +25,8 @@ if TYPE_CHECKING:
     from rdimport.ledger.holds import Held
     from rdimport.ledger.postgres.lease import Lease
 
-_INPUT: Final = "INSERT INTO rdimport.input VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-_FILLED: Final = """
-INSERT INTO rdimport.filled AS f SELECT %s, * FROM unnest(%s::text[], %s::int[])
-ON CONFLICT (run, field) DO UPDATE SET rows = f.rows + excluded.rows
-"""
-_SUSPECT: Final = """
-INSERT INTO rdimport.suspect AS s SELECT %s, * FROM unnest(%s::text[], %s::int[])
-ON CONFLICT (run, code) DO UPDATE SET cells = s.cells + excluded.cells
-"""
-_NAMED: Final = """
-INSERT INTO rdimport.named AS n VALUES (%s, %s, %s, %s, %s, %s, %s)
-ON CONFLICT (folded, run, exact, fields)
-DO UPDATE SET new = n.new + excluded.new, known = n.known + excluded.known
-"""
 _LONGER: Final = 8
 """Bytes of a payload's hash; those of release 0.1.0 have one more."""
-
 
 _AT_ONCE: Final = 2_000
 _LISTED: Final = """
@@ -74,7 +57,7 @@ SELECT file, row FROM rdimport.conversion WHERE destination = %(destination)s AN
         super().__init__(ledger, number, destination, name)
         self._held = held
         self._adopted: dict[bytes, bytes] = {}
-        self._unwritten: list[tuple[LiteralString, Sequence[Sequence[object]]]] = []
+        self._unwritten: list[tuple[LiteralString, Sequence[Mapping[str, object]]]] = []
         """Statements about the plan, written with the next rows, or before anything is read: each
         transaction waits for the disk, and a worker plans hundreds of runs at once.
         """
@@ -108,9 +91,8 @@ SELECT file, row FROM rdimport.conversion WHERE destination = %(destination)s AN
         sure = self._writes.is_fresh() or (self._held is not None and self._held.is_held())
         return sure and not self._writes.is_lost
 
-    def record_input(self, file: int, table: Input) -> None:
-        """Record one table of the input."""
-        self._unwritten.append((_INPUT, [(self.number, file, *input_line(table))]))
+    def _note(self, sql: LiteralString, lines: Sequence[Mapping[str, object]]) -> None:
+        self._unwritten.append((sql, [{**line, "run": self.number} for line in lines]))
 
     def _write_plan(self, db: Connection) -> None:
         for statement, lines in self._unwritten:
@@ -144,22 +126,6 @@ SELECT file, row FROM rdimport.conversion WHERE destination = %(destination)s AN
                 " WHERE id = %s",
                 (rows, left_out, self.number),
             )
-
-    def count_filled(self, rows_by_field: Mapping[str, int]) -> None:
-        """Record how many spooled rows have a value in each field, zeros included."""
-        values = (self.number, list(rows_by_field), list(rows_by_field.values()))
-        self._unwritten.append((_FILLED, [values]))
-
-    def count_suspects(self, cells_by_code: Mapping[str, int]) -> None:
-        """Record how many cells of sendable rows look wrong, by code."""
-        if cells_by_code:
-            values = (self.number, list(cells_by_code), list(cells_by_code.values()))
-            self._unwritten.append((_SUSPECT, [values]))
-
-    def note_names(self, names: Names) -> None:
-        """See `port.Run`."""
-        self._unwritten.append((_NAMED, noted(self.ledger.key, self.number, names)))
-        self._keep_names(names)
 
     def adopt(self, payloads: Mapping[bytes, bytes], *, last: bool) -> None:
         """See `port.Run`."""

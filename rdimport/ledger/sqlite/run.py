@@ -5,20 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, LiteralString
 
 from rdimport.core.row import State
 from rdimport.ledger.accounts import settle
-from rdimport.ledger.naming import Names, noted
 from rdimport.ledger.port import Run
-from rdimport.ledger.records import Counters, Ending, Input, Outcome, RowResult, SendAttempt
+from rdimport.ledger.records import Counters, Ending, Outcome, RowResult, SendAttempt
+from rdimport.ledger.sql import in_sqlite
 from rdimport.ledger.sqlite.accounts import AccountBooks
 from rdimport.ledger.sqlite.database import LedgerFile, asking
 from rdimport.ledger.sqlite.lookup import sources
 from rdimport.ledger.sqlite.schema import lock_lost, post
 from rdimport.ledger.sqlite.witness import Witness
 from rdimport.ledger.sqlite.writes import Writes, count_write, eight_bytes
-from rdimport.ledger.stored_run import input_line
 
 if TYPE_CHECKING:
     import polars as pl
@@ -69,13 +68,9 @@ SELECT file, row FROM conversion WHERE destination = %(destination)s AND run = %
         """The account's lock is held by a process for as long as it lives, also while it sleeps."""
         return True
 
-    def record_input(self, file: int, table: Input) -> None:
-        """Record one table of the input."""
+    def _note(self, sql: LiteralString, lines: Sequence[Mapping[str, object]]) -> None:
         with self.ledger.transaction() as db:
-            db.execute(
-                "INSERT INTO input VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (self.number, file, *input_line(table)),
-            )
+            db.executemany(in_sqlite(sql), [{**line, "run": self.number} for line in lines])
 
     def record_rows(
         self, rows: int, left_out: int, outcomes: Sequence[Outcome], already: int = 0
@@ -90,15 +85,6 @@ SELECT file, row FROM conversion WHERE destination = %(destination)s AND run = %
             if already:
                 self._writes.tally(db, State.ALREADY_IMPORTED, already)
 
-    def count_filled(self, rows_by_field: Mapping[str, int]) -> None:
-        """Record how many spooled rows have a value in each field, zeros included."""
-        with self.ledger.transaction() as db:
-            db.executemany(
-                "INSERT INTO filled VALUES (?, ?, ?)"
-                " ON CONFLICT (run, field) DO UPDATE SET rows = rows + excluded.rows",
-                ((self.number, field, rows) for field, rows in rows_by_field.items()),
-            )
-
     def note_sources(self, identities: Sequence[bytes], sources: Sequence[int]) -> None:
         """Record the source hash of each conversion's cells."""
         with self.ledger.transaction() as db:
@@ -110,17 +96,6 @@ SELECT file, row FROM conversion WHERE destination = %(destination)s AND run = %
                     for identity, source in zip(identities, map(eight_bytes, sources), strict=True)
                 ),
             )
-
-    def note_names(self, names: Names) -> None:
-        """See `port.Run`."""
-        with self.ledger.transaction() as db:
-            db.executemany(
-                "INSERT INTO named VALUES (?, ?, ?, ?, ?, ?, ?)"
-                " ON CONFLICT (folded, run, exact, fields)"
-                " DO UPDATE SET new = new + excluded.new, known = known + excluded.known",
-                noted(self.ledger.key, self.number, names),
-            )
-        self._keep_names(names)
 
     def adopt(self, payloads: Mapping[bytes, bytes], *, last: bool) -> None:
         """See `port.Run`."""
@@ -149,15 +124,6 @@ SELECT file, row FROM conversion WHERE destination = %(destination)s AND run = %
     def sources(self, below: int = 256) -> pl.Series:
         """See `port.Run`."""
         return sources(self.ledger.query, self.destination, below)
-
-    def count_suspects(self, cells_by_code: Mapping[str, int]) -> None:
-        """Record how many cells of sendable rows look wrong, by code."""
-        with self.ledger.transaction() as db:
-            db.executemany(
-                "INSERT INTO suspect VALUES (?, ?, ?)"
-                " ON CONFLICT (run, code) DO UPDATE SET cells = cells + excluded.cells",
-                ((self.number, code, cells) for code, cells in cells_by_code.items()),
-            )
 
     def apply(
         self,

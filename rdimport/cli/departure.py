@@ -6,10 +6,11 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from rdimport.cli.arguments import RunArguments
+from rdimport.cli.interrupts import on_signals
 from rdimport.cli.screen.layout import wrapped
 from rdimport.cli.streams import say, typed_yes
 from rdimport.core.errors import OutputError
@@ -71,24 +72,9 @@ def _person_is_there() -> bool:
 
 def _yes(question: str) -> bool:
     """The answer; an empty one, end of file or Ctrl+C means no."""
-    with _interruptible(), suppress(KeyboardInterrupt, OutputError):
+    stops = (signal.SIGINT, signal.SIGTERM)  # at once; the event loop would delay them
+    interruptible = on_signals(stops, signal.default_int_handler)
+    with interruptible, suppress(KeyboardInterrupt, OutputError):
         say([question], sys.stderr)
         return typed_yes()
     return False
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let signals interrupt the prompt at once; otherwise the event loop would delay them."""
-    before = {}
-    try:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            before[number] = signal.signal(number, signal.default_int_handler)
-    except ValueError:  # outside the main thread
-        yield
-        return
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -1,4 +1,6 @@
-"""Ctrl+C where Python would show its own stack for it: inside callbacks, and at the very end."""
+"""Signals: who has them meanwhile; and Ctrl+C where Python would show its own stack for it: inside
+callbacks, and at the very end.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ import _thread
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -30,6 +32,22 @@ def interruptible() -> Iterator[None]:
         with suppress(KeyboardInterrupt):
             _ignore_interrupts()
         _ignore_interrupts()
+
+
+@contextmanager
+def on_signals(
+    numbers: Iterable[signal.Signals], handler: Callable[[int, FrameType | None], object]
+) -> Iterator[None]:
+    """Let a handler have these signals meanwhile; outside the main thread, nothing changes."""
+    before = {}
+    with suppress(ValueError):
+        for number in numbers:
+            before[number] = signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
 
 
 def _raised_later(what: UnraisableHookArgs) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import partial
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from rdimport.cli import after_jobs, inbox, one_run, resolve
 from rdimport.cli.arguments import JobsArguments, RunArguments
+from rdimport.cli.interrupts import on_signals
 from rdimport.cli.one_job import (
     Ended,
     arguments,
@@ -199,8 +199,7 @@ def _write_metrics(settings: Settings, args: JobsArguments) -> None:
         after_jobs.write_metrics(path, stores)
 
 
-@contextmanager
-def _stopping(stop: StopRequest) -> Iterator[None]:
+def _stopping(stop: StopRequest) -> AbstractContextManager[None]:
     """Stop all jobs in an orderly way on the first signal, and at once on the second."""
     from rdimport.core.stop import StopReason  # noqa: PLC0415
     from rdimport.delivery.stopping import stop_signals  # noqa: PLC0415
@@ -210,9 +209,4 @@ def _stopping(stop: StopRequest) -> Iterator[None]:
             os._exit(ExitCode.STOPPED)
         stop.stop(StopReason.SIGNAL)
 
-    before = {number: signal.signal(number, asked) for number in stop_signals()}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    return on_signals(stop_signals(), asked)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
 
 from rdimport.cli import fleet_needs, keys, resolve
 from rdimport.cli.arguments import FleetInitArguments, FleetOrderArguments, FleetStatusArguments
@@ -12,7 +11,7 @@ from rdimport.cli.streams import say, say_json
 from rdimport.core.clock import SystemClock
 from rdimport.core.errors import ExitCode, UsageError
 from rdimport.core.messages import _
-from rdimport.ledger import Ledger, fleet_of, make_shared
+from rdimport.ledger import fleet_of, make_shared
 from rdimport.report import fleet_status, job_status
 
 
@@ -131,24 +130,13 @@ def _status(args: FleetStatusArguments) -> None:
                 jobs.append(job_status.never_run(account, job, its.mapping, max_age=None))
         found = fleet_status.FleetStatus(workers, paused, queued, jobs)
         if args.html:
-            _draw(args, found, ledger, now)
+            from rdimport.report.html import status_page  # noqa: PLC0415
+
+            beside = fleet_status.tables(found)
+            status_page.write(args.html, found.jobs, [ledger], now, beside=beside)
     if args.json:
         say_json(found.as_json())
     elif args.html:
         say([_("The page is in {path}.", path=args.html)])
     else:
         say(screen.lines(found))
-
-
-def _draw(
-    args: FleetStatusArguments, found: fleet_status.FleetStatus, ledger: Ledger, now: datetime
-) -> None:
-    """Write the page."""
-    from rdimport.report.html import status_page  # noqa: PLC0415
-    from rdimport.report.nights import nights  # noqa: PLC0415
-
-    if args.html is None:
-        return
-    running = [s.run.run_id for s in found.jobs if s.run is not None and s.run.where == "running"]
-    past = nights([ledger], now, running, lambda _account, _job: True)
-    status_page.write(args.html, found.jobs, past, now, fleet_status.tables(found))

@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from datetime import timedelta
 from fnmatch import fnmatchcase
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rdimport.cli import keys, resolve
@@ -23,7 +22,6 @@ from rdimport.ledger import Ledger, Store, store_of
 from rdimport.report import job_status, run_status
 from rdimport.report.job_status import JobStatus
 from rdimport.report.job_words import count
-from rdimport.report.nights import nights
 from rdimport.report.run_status import RunStatus
 
 if TYPE_CHECKING:
@@ -69,7 +67,10 @@ def _tell(args: StatusArguments) -> list[JobStatus]:
             found += _never_ran(args, settings, found)
         chosen = [status for status in found if _is_wanted(args, status.account, status.job)]
         if args.html:
-            _draw(args, args.html, chosen, ledgers)
+            from rdimport.report.html import status_page  # noqa: PLC0415  only --html needs it
+
+            wanted = partial(_is_wanted, args)
+            status_page.write(args.html, chosen, ledgers, SystemClock().now(), wanted=wanted)
     runs = [run for run in runs if _is_wanted(args, run.account, run.job)]
     _show(args, chosen, runs, stores[0], whole=len(stores) == 1 and settings is None)
     return chosen
@@ -133,18 +134,6 @@ def _never_ran(
         account = settings.account_of(job)[0]
         if (fold(account), job) not in known and args.since is None:
             yield job_status.never_run(account, job, its.mapping, max_age=args.max_age)
-
-
-def _draw(
-    args: StatusArguments, path: Path, chosen: list[JobStatus], ledgers: list[Ledger]
-) -> None:
-    """Write the HTML page."""
-    from rdimport.report.html import status_page  # noqa: PLC0415  only --html needs it
-
-    now = SystemClock().now()
-    running = [s.run.run_id for s in chosen if s.run is not None and s.run.where == "running"]
-    past = nights(ledgers, now, running, partial(_is_wanted, args))
-    status_page.write(path, chosen, past, now)
 
 
 def _is_wanted(args: StatusArguments, account: str, job: str) -> bool:

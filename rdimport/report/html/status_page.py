@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -12,11 +12,12 @@ from rdimport.core.messages import _, language, ngettext
 from rdimport.core.messages.written import second
 from rdimport.core.names import fold
 from rdimport.core.row import State
+from rdimport.ledger import Ledger
 from rdimport.report.fleet_status import Table
 from rdimport.report.html.text import bar, command, dot, escape, head
 from rdimport.report.job_status import FAILED, FINE, JobStatus
 from rdimport.report.job_words import age, answer, count, name
-from rdimport.report.nights import Night
+from rdimport.report.nights import Night, nights
 from rdimport.report.private_files import private, refuse_strangers
 from rdimport.report.run_status import RunStatus
 from rdimport.report.words import Words
@@ -30,16 +31,20 @@ _MARKS: Final = {"fine": "✓", "rows": "!", "failed": "×", "none": "·"}
 def write(
     path: Path,
     found: Sequence[JobStatus],
-    nights: Mapping[str, Sequence[Night]],
+    ledgers: Sequence[Ledger],
     now: datetime,
+    *,
+    wanted: Callable[[str, str], bool] = lambda _account, _job: True,
     beside: Sequence[Table] = (),
 ) -> None:
-    """Write the page in the current language; `nights` by folded account name, `beside` what else
-    there is to see.
+    """Write the page in the current language; `wanted` selects accounts and jobs, `beside` is what
+    else there is to see.
 
     Raises UsageError if it cannot be written.
     """
-    lines = [f"{line}\n" for line in _page(found, nights, now, beside)]
+    running = [s.run.run_id for s in found if s.run is not None and s.run.where == "running"]
+    past = nights(ledgers, now, running, wanted)
+    lines = [f"{line}\n" for line in _page(found, past, now, beside)]
     try:
         refuse_strangers(path, b"<!doctype html>")
         with private(path) as half, half.open("w", encoding="utf-8", newline="\n") as file:
@@ -54,7 +59,7 @@ def write(
 
 def _page(
     found: Sequence[JobStatus],
-    nights: Mapping[str, Sequence[Night]],
+    past: Mapping[str, Sequence[Night]],
     now: datetime,
     beside: Sequence[Table],
 ) -> Iterator[str]:
@@ -68,7 +73,7 @@ def _page(
         yield from _table(table)
     yield from _key()
     for jobs in _by_account(found):
-        yield from _account(jobs, nights.get(fold(jobs[0].account), ()))
+        yield from _account(jobs, past.get(fold(jobs[0].account), ()))
     yield "</main></body>\n</html>"
 
 

@@ -157,7 +157,7 @@ def _agrees(holds: Holds, seen: ColumnEvidence) -> bool:
         return needed[holds] >= _MOST and not (
             holds is not Holds.EMAIL and seen.share(Clean.EMAIL) >= _MOST
         )
-    if holds is Holds.ADDRESS or holds in _FREE:
+    if holds is Holds.ADDRESS or holds in people.ANY_WORDS:
         return seen.share(Clean.EMAIL) < _MOST
     words = 1 - max(seen.share(f) for f in _NOT_WORDS)
     return min(words, 1 - seen.digits) >= _MOST
@@ -167,15 +167,6 @@ _SEVERAL: Final = frozenset(
     {Holds.PHONE, Holds.MOBILE, Holds.LANDLINE, Holds.AREA, Holds.COUNTRY_CODE}
 )
 _NOT_WORDS: Final = (Clean.EMAIL, Clean.BOOLEAN, Clean.DATE, Clean.NUMBER, Clean.URL)
-_FREE: Final = frozenset(
-    {
-        Holds.TAGS,
-        Holds.TRAFFIC_SOURCE,
-        Holds.TRAFFIC_MEDIUM,
-        Holds.TRAFFIC_CAMPAIGN,
-        Holds.TRAFFIC_VALUE,
-    }
-)
 
 
 def _emails_by_value(

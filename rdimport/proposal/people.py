@@ -97,9 +97,8 @@ _KINDS: Final = {
     **dict.fromkeys(_NAMES, "name"),
     **dict.fromkeys(_PHONES, "phone"),
 }
-_OF_NOBODY: Final = frozenset(
+ANY_WORDS: Final = frozenset(
     {
-        Holds.CONSENT,
         Holds.TAGS,
         Holds.TRAFFIC_SOURCE,
         Holds.TRAFFIC_MEDIUM,
@@ -107,6 +106,9 @@ _OF_NOBODY: Final = frozenset(
         Holds.TRAFFIC_VALUE,
     }
 )
+"""Fields of any words, which are about nobody."""
+
+_OF_NOBODY: Final = ANY_WORDS | {Holds.CONSENT}
 _COPY: Final = re.compile(r"\((\d{1,2})\)\s*$|\.(\d{1,2})\s*$")
 """How programs mark a repeated heading: `Nome (2)`, `Nome.1`."""
 

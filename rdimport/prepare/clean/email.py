@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 import polars as pl
@@ -76,11 +77,17 @@ def email(cell: pl.Expr, *, first: bool, correct: bool) -> pl.Expr:
             untouched, _has_at, lambda c: distinct(c, lambda v: read(v, first=first).address)
         )
 
+    return tidied(cell, address, correct=correct)
+
+
+def tidied(cell: pl.Expr, address: Callable[[pl.Expr], pl.Expr], *, correct: bool) -> pl.Expr:
+    """The cell; if untidy, what `address` finds in it; with its domain corrected if wanted."""
+
     def tidy(raw: pl.Expr) -> pl.Expr:
         return where(raw.str.strip_chars().str.to_lowercase(), untidy, address)
 
-    tidied = where(cell, untidy, tidy)
-    return where(tidied, is_slip, corrected) if correct else tidied
+    found = where(cell, untidy, tidy)
+    return where(found, is_slip, suggestion) if correct else found
 
 
 def untidy(cell: pl.Expr) -> pl.Expr:
@@ -120,11 +127,6 @@ def suggestion(address: pl.Expr) -> pl.Expr:
     """The address that was probably meant; null if the domain is not in `TYPOS`."""
     right = domain(address).replace_strict(TYPOS, default=None, return_dtype=pl.String)
     return pl.concat_str(address.str.extract(r"^([^@]+@)"), right)
-
-
-def corrected(address: pl.Expr) -> pl.Expr:
-    """The address with a domain in `TYPOS` corrected."""
-    return suggestion(address)
 
 
 _ACCENTS: Final = r"[^\x00-\x7f\s\p{Cf}<>;,][^\s<>;,]*@"

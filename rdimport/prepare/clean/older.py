@@ -11,7 +11,7 @@ from typing import Final
 
 import polars as pl
 
-from rdimport.prepare.clean.email import corrected, is_slip, untidy
+from rdimport.prepare.clean.email import tidied, untidy
 from rdimport.prepare.clean.form import constant
 from rdimport.prepare.clean.lazily import where
 from rdimport.prepare.clean.text import bare
@@ -28,11 +28,7 @@ def email(cell: pl.Expr, *, first: bool, correct: bool) -> pl.Expr:
         folded = bare(plain).str.replace_all(r"[\p{Cf}\p{Cc}]", " ").str.strip_chars()
         return where(folded, untidy, lambda c: _joined(c, first=first))
 
-    def tidy(raw: pl.Expr) -> pl.Expr:
-        return where(raw.str.strip_chars().str.to_lowercase(), untidy, address)
-
-    tidied = where(cell, untidy, tidy)
-    return where(tidied, is_slip, corrected) if correct else tidied
+    return tidied(cell, address, correct=correct)
 
 
 def _joined(cell: pl.Expr, *, first: bool) -> pl.Expr:

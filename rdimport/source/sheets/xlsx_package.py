@@ -26,7 +26,6 @@ _UNREAD: Final = ("xl/media/", "xl/embeddings/", "xl/drawings/", "docProps/", "c
 _FREE: Final = 64 << 20
 _RATIO: Final = 100
 _MOST_TEXTS: Final = 256 << 20
-_CHUNK: Final = 1 << 20
 _LONGEST: Final = 1 << 18
 _TEXT: Final = b"<si"
 _TEXT_ENDS: Final = b"</si>"

@@ -8,7 +8,6 @@ import from here.
 from rdimport.ledger.accounts import Account, KeyClaim, hash_of
 from rdimport.ledger.attempts import Attempt, Latest
 from rdimport.ledger.copying import alone, copy_ledger, move_key
-from rdimport.ledger.corrections import Corrected, Correction, FailedRow
 from rdimport.ledger.evidence import Complete, Doubt, identifier_hash
 from rdimport.ledger.figures import (
     Example,
@@ -31,25 +30,29 @@ from rdimport.ledger.opening import (
 )
 from rdimport.ledger.port import Ledger, RowLog, Run, Store
 from rdimport.ledger.records import (
+    Corrected,
+    Correction,
     Counters,
     Ending,
     Erased,
+    FailedRow,
     FieldRecord,
     Found,
     Input,
     MappingRecord,
     Outcome,
+    Pause,
     PendingRow,
     RowResult,
     RunFacts,
     RunRecord,
     SendAttempt,
+    WorkerState,
     problems_of,
     text_of,
 )
 from rdimport.ledger.waiting import wait_for
 from rdimport.ledger.wholeness import damage_in
-from rdimport.ledger.workers import Pause, WorkerState
 
 __all__ = [
     "Account",

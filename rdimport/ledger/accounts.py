@@ -206,10 +206,7 @@ def hash_of(ledger: Keyed, credentials: Sequence[tuple[str, str]]) -> bytes:
 def add_key(
     books: AccountBooks, place: str, *, endpoint: str, account: str, key: bytes, at: datetime
 ) -> str:
-    """Bind another key to an account of the ledger at `place`; returns the account's name.
-
-    Raises UsageError.
-    """
+    """See `parts.Accounts`; `place` is that of the ledger."""
     known = [(number, name) for number, where, name in books.everybody() if where == endpoint]
     same = [(number, name) for number, name in known if fold(name) == fold(account)]
     if not same:
@@ -223,7 +220,7 @@ def add_key(
 
 
 def rename(books: AccountBooks, place: str, old: str, new: str) -> int:
-    """Rename an account at all endpoints; returns the number of endpoints. Raises UsageError."""
+    """See `parts.Accounts`."""
     known = books.everybody()
     mine = {where: n for n, where, name in known if fold(name) == fold(old)}
     taken = {where: n for n, where, name in known if fold(name) == fold(new)}

@@ -16,10 +16,9 @@ from rdimport.core.people import People
 from rdimport.core.row import Problem
 from rdimport.ledger import accounts as rules
 from rdimport.ledger.accounts import Account, AccountBooks, KeyClaim, spelt
-from rdimport.ledger.corrections import Corrected, Correction, FailedRow
 from rdimport.ledger.evidence import Accepted, Complete, Doubt, started_ms
 from rdimport.ledger.hashes import digests_of
-from rdimport.ledger.records import Erased, problems_of
+from rdimport.ledger.records import Corrected, Correction, Erased, FailedRow, problems_of
 from rdimport.ledger.sql import Asked
 
 _IDENTITY_FIELDS: Final = """
@@ -203,8 +202,8 @@ class PeopleBooks(ABC):
 
     @abstractmethod
     def erase(self, people: People, *, also_hash: bool) -> Erased:
-        """Remove people from the ledger and the files next to it; with `also`, their keyed hashes
-        too.
+        """Remove people from the ledger and the files next to it; with `also_hash`, their keyed
+        hashes too.
 
         No run may be active or begin during this call.
         """

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from rdimport.ledger.accounts import KeyClaim
 from rdimport.ledger.content import Content
-from rdimport.ledger.corrections import Correction
 from rdimport.ledger.holds import Held, HoldQuota
 from rdimport.ledger.naming import Names
 from rdimport.ledger.records import (
+    Correction,
     Counters,
     Ending,
     Found,

@@ -1,13 +1,16 @@
-"""The data types of the ledger: rows in flight, results, inputs and facts of runs."""
+"""The data types of the ledger: rows in flight, results, inputs, facts of runs, corrections of
+failed rows, and workers.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 from rdimport.core.messages import _
 from rdimport.core.row import Problem, State
@@ -237,6 +240,65 @@ class Found(NamedTuple):
     conversions: dict[str, int]
     last: str
     wrong: list[str]
+
+
+class FailedRow(NamedTuple):
+    """A row of an earlier run that failed, with its problems and its cells by column: none where
+    the ledger no longer has them.
+    """
+
+    row: int
+    cells: dict[str, str]
+    problems: tuple[Problem, ...]
+
+
+class Correction(NamedTuple):
+    """A failed row, by its number and the keyed hash of its cells (`origin`), and the identity of
+    the conversion that its corrected row is.
+    """
+
+    origin: bytes
+    row: int
+    identity: bytes
+
+
+class Corrected(NamedTuple):
+    """A failed row whose correction was accepted, in a run."""
+
+    origin: bytes
+    row: int
+    run: str
+
+
+_SILENT: Final = 20
+"""Seconds without a sign of life after which a worker counts as dead."""
+
+
+class WorkerState(NamedTuple):
+    """The last state that a worker stored. `jobs` are the ones it runs, `seconds` is the time since
+    then.
+    """
+
+    name: str
+    slots: int
+    since: datetime
+    seconds: float
+    jobs: Sequence[str]
+    drains: bool
+    gone: bool
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the worker counts as dead."""
+        return self.gone or self.seconds > _SILENT
+
+
+class Pause(NamedTuple):
+    """A paused account: since when, and why."""
+
+    account: str
+    since: datetime
+    why: str
 
 
 def problems_of(text: str) -> tuple[Problem, ...]:

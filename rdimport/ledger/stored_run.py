@@ -13,11 +13,10 @@ from typing import Any, ClassVar, Final, LiteralString
 
 from rdimport.core.errors import Bug, ExitCode
 from rdimport.core.row import Problem, State
-from rdimport.ledger.corrections import Correction
 from rdimport.ledger.evidence import PROVED
 from rdimport.ledger.figures import Example, LegalBases, Minute, of_filled, without_gaps
 from rdimport.ledger.naming import Names, Unrecognised, noted
-from rdimport.ledger.records import Input, Outcome, RunFacts, RunRecord, problems_of
+from rdimport.ledger.records import Correction, Input, Outcome, RunFacts, RunRecord, problems_of
 from rdimport.ledger.resends import begun
 from rdimport.ledger.stored_ledger import StoredLedger
 

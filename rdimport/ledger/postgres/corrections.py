@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from rdimport.ledger import parts
-from rdimport.ledger.corrections import Correction
 from rdimport.ledger.postgres.database import Database
 from rdimport.ledger.postgres.session import SILENCE
+from rdimport.ledger.records import Correction
 
 _FAILED: Final = """
 SELECT o.row, i.columns, o.cells, o.problems FROM rdimport.input i

@@ -35,9 +35,7 @@ def erase(
     *,
     also_hash: bool,
 ) -> Erased:
-    """Remove people, within the caller's transaction. The keyed hashes are kept, unless
-    `also_hash`.
-    """
+    """Remove people, within the caller's transaction; see `parts.PeopleBooks`."""
     theirs = _rows(db, people)
     rows = sum(_emptied(db, place) for place in theirs)
     hashes = _erase_hashes(db, digests, people, theirs) if also_hash else 0

@@ -17,7 +17,7 @@ from rdimport.ledger.postgres.address import parsed
 from rdimport.ledger.postgres.idle import keeping
 from rdimport.ledger.postgres.session import SILENCE, Connection, Session
 from rdimport.ledger.postgres.trouble import as_ledger_error, explained, is_cut_off
-from rdimport.ledger.workers import Pause, WorkerState
+from rdimport.ledger.records import Pause, WorkerState
 
 _GONE: Final = 3.0
 """Seconds without its lock after which a worker counts as dead. A live worker takes the lock again

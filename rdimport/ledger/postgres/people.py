@@ -77,9 +77,7 @@ class PeopleBooks(parts.PeopleBooks):
         return forgotten
 
     def erase(self, people: People, *, also_hash: bool) -> Erased:
-        """Take people out of the ledger, `also` their keyed hashes. Call it only where no run is at
-        work, nor can begin.
-        """
+        """See `parts.PeopleBooks`."""
         with self._ledger.transaction() as db:
             db.execute(ALL_ACCOUNTS_FIRST)
             found = erase(db, self._ledger.digests, people, also_hash=also_hash)

@@ -75,15 +75,12 @@ class Held:
         return not self._lost and boottime() - self._renewed < SECONDS
 
     def keep(self, standing: Callable[[], bytes], lost: Callable[[], object]) -> None:
-        """Store the bytes that `standing` returns, now and with each renewal.
-
-        `lost` is called once, from another thread, if another process has taken the lease.
-        """
+        """See `holds.HeldQuota`. The bytes are stored now and with each renewal."""
         self._standing, self._on_lost = standing, lost
         self.keep_now()
 
     def keep_now(self) -> None:
-        """Request a renewal, which stores the pace, and return without waiting for it."""
+        """See `holds.HeldQuota`."""
         self._renewer.hurry(self)
 
     @property

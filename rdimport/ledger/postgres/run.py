@@ -81,13 +81,11 @@ SELECT file, row FROM rdimport.conversion WHERE destination = %(destination)s AN
 
     @property
     def is_lost(self) -> bool:
-        """Whether another process has taken over the account. Then no further row may be sent."""
+        """See `port.Run`."""
         return self._written is not None and self._written.is_lost
 
     def may_send(self) -> bool:
-        """Whether claimed rows may still be sent: not after this process slept for longer than its
-        lease lasts, until the database has confirmed that nobody took it.
-        """
+        """See `port.Run`."""
         sure = self._writes.is_fresh() or (self._held is not None and self._held.is_held())
         return sure and not self._writes.is_lost
 
@@ -171,12 +169,7 @@ SELECT file, row FROM rdimport.conversion WHERE destination = %(destination)s AN
         ended: Sequence[RowResult | SendAttempt],
         counters: Counters,
     ) -> Sequence[SendAttempt]:
-        """Record, durably and atomically, rows about to be sent and results of rows.
-
-        Returns those of `begun` that this run has claimed; only they may be sent. What became of
-        the others is recorded here. A `SendAttempt` among `ended` did not arrive. Raises
-        LedgerError, after which no row of `begun` may be sent.
-        """
+        """See `port.Run`. Raises LedgerError, after which no row of `begun` may be sent."""
         if not self._writes.done:  # from here on all runs of this process share a connection
             self.ledger.rest()
         claimed = self._writes.apply(begun, ended, counters)

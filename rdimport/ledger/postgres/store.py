@@ -88,9 +88,7 @@ class PostgresStore:
         return renewing.hold(self._address, self._quota(account), account)
 
     def hold_of_quota(self, name: str, account: str, destination: str) -> HoldQuota:
-        """The function that holds the quota of a key among all machines. It raises LedgerBusyError
-        naming the holder.
-        """
+        """See `port.Store`. It is held among all machines."""
         quota = hashed(self.key, [f"quota {name}"], 16)[0]
         return partial(renewing.hold, self._address, quota, account, pace_of=destination)
 

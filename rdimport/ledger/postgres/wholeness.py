@@ -31,7 +31,7 @@ FROM rdimport.conversion WHERE state <> 9 GROUP BY 1 ORDER BY 1
 
 
 def looked_through(ledger: Database) -> Found:
-    """Check the whole ledger. A run may be active."""
+    """See `port.Ledger`."""
     with ledger.snapshot():
         wrong = list(errors(ledger, _QUESTIONS, _ACCEPTED))
         if wrong:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from rdimport.ledger import parts
-from rdimport.ledger.corrections import Correction
+from rdimport.ledger.records import Correction
 from rdimport.ledger.sqlite.database import LedgerFile
 
 # CROSS: in this order. SQLite knows no sizes.

@@ -35,11 +35,7 @@ _TEXTS: Final = (
 
 
 def erase(ledger: LedgerFile, people: People, *, also_hash: bool) -> Erased:
-    """Remove people from a ledger and the files next to it. The keyed hashes are kept, unless
-    `also_hash`.
-
-    No run may be active or begin during this call.
-    """
+    """See `parts.PeopleBooks`."""
     with ledger.transaction() as db:
         known = _identities(db, ledger.digests, people)
         rows, runs = _erase(db, people, known)

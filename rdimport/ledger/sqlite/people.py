@@ -27,7 +27,7 @@ class PeopleBooks(parts.PeopleBooks):
     _ledger: LedgerFile
 
     def erase(self, people: People, *, also_hash: bool) -> Erased:
-        """Remove people from the ledger and the files next to it."""
+        """See `parts.PeopleBooks`."""
         return erase(self._ledger, people, also_hash=also_hash)
 
     def forget(self, before: datetime, now: datetime, at_work: Sequence[str] = ()) -> int:

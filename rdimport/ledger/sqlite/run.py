@@ -131,13 +131,7 @@ SELECT file, row FROM conversion WHERE destination = %(destination)s AND run = %
         ended: Sequence[RowResult | SendAttempt],
         counters: Counters,
     ) -> Sequence[SendAttempt]:
-        """Record, durably and atomically, rows about to be sent and results of rows.
-
-        Returns those of `begun` that may be sent: all of them, as the account is held. A
-        `SendAttempt` among `ended` did not arrive and is no longer in flight. Raises
-        LedgerLostError, after which no row may be sent, if another run could send the same rows or
-        no later run would know of them.
-        """
+        """See `port.Run`. All of `begun` may be sent, as the account is held."""
         writes = 0
         with self.ledger.transaction() as db:
             locked = self._held is None or self._held.is_held()

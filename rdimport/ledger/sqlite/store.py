@@ -87,10 +87,7 @@ class SqliteStore:
         return ledger
 
     def bring_up(self) -> None:
-        """Upgrade the ledger of an earlier release before an account is locked.
-
-        If that is not possible now, it is reported when the ledger is opened.
-        """
+        """See `port.Store`. What prevents it now is reported when the ledger is opened."""
         path, version = self._path, 0
         with suppress(LedgerError), explained(path, reading=True):
             if self.is_there():
@@ -112,11 +109,7 @@ class SqliteStore:
         return True
 
     def if_there(self) -> SqliteLedger | None:
-        """Open the ledger of a state directory for reading; None if nothing was ever sent from
-        there.
-
-        Nothing is written, so directory and file may be read-only.
-        """
+        """See `port.Store`. Directory and file may be read-only."""
         path, state_dir = self._path, self._state_dir
         if not self.is_there():
             return None
@@ -152,9 +145,7 @@ class SqliteStore:
         return is_locked(self._state_dir, account)
 
     def nobody_at_work(self) -> AbstractContextManager[bool]:
-        """Hold the locks of all accounts; yields whether that was possible. Raises LedgerError as
-        `hold` does.
-        """
+        """See `port.Store`. Raises LedgerError as `hold` does."""
         see_that_it_is_ours(self._path)
         return nobody_at_work(self._state_dir)
 

@@ -61,9 +61,7 @@ _QUESTIONS: Final = (
 
 
 def looked_through(ledger: LedgerFile) -> Found:
-    """Check the whole ledger. A run may be active. Raises LedgerDamagedError if it cannot even be
-    read.
-    """
+    """See `port.Ledger`."""
     wrong = [str(said) for (said,) in ledger.query("PRAGMA integrity_check(5)") if said != "ok"]
     if not wrong:
         with ledger.snapshot():

@@ -59,7 +59,7 @@ _ID: Final = re.compile(r"[0-9a-f-]{1,64}")
 
 _KEY_SHAPED: Final = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9_+=~-]{16,512}")
 _RUN: Final = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}(?:[0-9a-f]{4})?")
-"""`api.run_name`; earlier releases used four digits at the end."""
+"""`names.run_name`; earlier releases used four digits at the end."""
 
 
 def may_be_key(word: str) -> bool:

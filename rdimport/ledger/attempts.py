@@ -80,9 +80,7 @@ def line_of(at: str, account: str, job: str, code: int, kept: str) -> Line:
 
 
 def latest(lines: Iterable[Line], since: datetime | None = None) -> list[Latest]:
-    """The latest run or attempt of each account and job, newest first. With `since`, only those
-    with activity since then.
-    """
+    """See `StoredLedger.latest_of_jobs`."""
     return [
         found
         for line, found in _latest(lines)
@@ -91,7 +89,7 @@ def latest(lines: Iterable[Line], since: datetime | None = None) -> list[Latest]
 
 
 def latest_by(lines: Iterable[Line], part: Callable[[datetime], date]) -> dict[date, list[Latest]]:
-    """The same for each period, such as a night, in which runs or attempts began."""
+    """See `StoredLedger.latest_by`."""
     parts: dict[date, list[Line]] = {}
     for line in lines:
         parts.setdefault(part(datetime.fromisoformat(line.begun)), []).append(line)

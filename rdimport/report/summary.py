@@ -28,10 +28,9 @@ class RunSummary:
     counts rows by code. `suspect` counts cells of sendable rows, sent or not. `proved` counts rows
     accepted because `settle` found a proof, by its kind. `corrected` counts rows that are
     `already_imported` because they were corrected in a failure report, by the run that sent them.
-    `rules` counts how often a rule of the
-    endpoint's owner decided. `stopped_by` is the last trouble of the run, with its `Detail` key or
-    the endpoint's message; None if there was none. `report_failed` says why the report's files
-    could not be written, and which command writes them.
+    `rules` counts how often a rule of the endpoint's owner decided. `stopped_by` is the last
+    trouble of the run, with its `Detail` key or the endpoint's message; None if there was none.
+    `report_failed` says why the report's files could not be written, and which command writes them.
     """
 
     run_id: str

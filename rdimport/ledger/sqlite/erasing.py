@@ -13,14 +13,16 @@ from rdimport.core.people import People
 from rdimport.ledger.naming import identity_texts
 from rdimport.ledger.records import Erased
 from rdimport.ledger.sqlite.database import LedgerFile
-from rdimport.ledger.sqlite.files import put_away
+from rdimport.ledger.sqlite.files import databases_aside
 from rdimport.ledger.sqlite.schema import as_a_whole, uri_of
 from rdimport.ledger.sqlite.upgrade import copies
 
-_STRIPPED: Final = (
+STRIPPED: Final = (
     "(SELECT json_group_array(json_array(p.value ->> 0, p.value ->> 1, '', '', ''))"
     " FROM json_each(problems) p)"
 )
+"""The `problems` of a row without what a person wrote."""
+
 _TEXTS: Final = (
     ("run", "facts"),
     ("run", "stopped_because"),
@@ -45,8 +47,7 @@ def erase(ledger: LedgerFile, people: People, *, also_hash: bool) -> Erased:
     gone = [copy for copy in copies(state_dir) if _names(copy, people)]
     for copy in gone:
         copy.unlink(missing_ok=True)
-    aside = [path for folder in put_away(state_dir) for path in sorted(folder.rglob("*.sqlite3"))]
-    left = [path for path in aside if not _erased_aside(path, people)]
+    left = [path for path in databases_aside(state_dir) if not _erased_aside(path, people)]
     return Erased(rows, hashes, runs, tuple(gone), tuple(left))
 
 
@@ -96,12 +97,12 @@ def _find(db: sqlite3.Connection, there: set[str], known: Sequence[str]) -> None
 def _strip(db: sqlite3.Connection) -> int:
     """Empty the cells and the details of the problems of their rows; returns how many there are."""
     rows = db.execute(
-        f"UPDATE outcome SET problems = {_STRIPPED}, warnings = '[]', cells ="  # noqa: S608
+        f"UPDATE outcome SET problems = {STRIPPED}, warnings = '[]', cells ="  # noqa: S608
         " (SELECT json_group_array('') FROM json_each(cells))"
         " WHERE (run, file, row) IN (SELECT * FROM theirs)"
     ).rowcount
     db.execute(
-        f"UPDATE posted SET problems = {_STRIPPED} WHERE problems <> '[]'"  # noqa: S608
+        f"UPDATE posted SET problems = {STRIPPED} WHERE problems <> '[]'"  # noqa: S608
         " AND ((run, file, row) IN (SELECT * FROM theirs) OR are_in(problems))"
     )
     return rows

@@ -238,6 +238,11 @@ def put_away(state_dir: Path) -> list[Path]:
     return sorted(path for path in state_dir.glob("aside-*") if is_folder(path))
 
 
+def databases_aside(state_dir: Path) -> list[Path]:
+    """The databases in these folders."""
+    return [path for folder in put_away(state_dir) for path in sorted(folder.rglob("*.sqlite3"))]
+
+
 def put_aside(state_dir: Path) -> Path | None:
     """Move the remains of a ledger to a folder next to it; None if there are none.
 

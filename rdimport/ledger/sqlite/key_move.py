@@ -13,7 +13,7 @@ from rdimport.core.key_file import read_key, write_key
 from rdimport.core.messages import _
 from rdimport.ledger.hashes import ledger_id
 from rdimport.ledger.sqlite.database import LedgerFile
-from rdimport.ledger.sqlite.files import put_away
+from rdimport.ledger.sqlite.files import databases_aside
 from rdimport.ledger.sqlite.schema import uri_of
 from rdimport.ledger.sqlite.upgrade import copies
 
@@ -68,8 +68,7 @@ def take_out(ledger: LedgerFile) -> bool:
 
 def holding(key: bytes, state_dir: Path) -> Iterator[Path]:
     """The older copies of the ledger in its folder that hold the key too, or cannot be read."""
-    aside = (path for folder in put_away(state_dir) for path in sorted(folder.rglob("*.sqlite3")))
-    for path in (*copies(state_dir), *aside):
+    for path in (*copies(state_dir), *databases_aside(state_dir)):
         try:
             with closing(sqlite3.connect(uri_of(path), uri=True)) as db:
                 found = db.execute("SELECT value FROM setting WHERE name = 'hash_key'").fetchone()

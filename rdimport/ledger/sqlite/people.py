@@ -12,7 +12,7 @@ from rdimport.core.people import People
 from rdimport.ledger import parts
 from rdimport.ledger.records import Erased
 from rdimport.ledger.sqlite.database import LedgerFile
-from rdimport.ledger.sqlite.erasing import erase
+from rdimport.ledger.sqlite.erasing import STRIPPED, erase
 from rdimport.ledger.sqlite.files import remove_half_made
 
 _READERS_WAIT: Final = 0.25
@@ -75,12 +75,8 @@ def _forget(db: sqlite3.Connection, before: datetime, now: datetime, at_work: Se
     moment = (now.isoformat(),)
     db.execute(f"DELETE FROM outcome WHERE run {chosen}", moment)  # noqa: S608
     db.execute(f"UPDATE input SET columns = '[]' WHERE run {chosen}", moment)  # noqa: S608
-    stripped = (
-        "(SELECT json_group_array(json_array(p.value ->> 0, p.value ->> 1, '', '', ''))"
-        " FROM json_each(problems) p)"
-    )
     db.execute(
-        f"UPDATE posted SET problems = {stripped} WHERE problems <> '[]'"  # noqa: S608
+        f"UPDATE posted SET problems = {STRIPPED} WHERE problems <> '[]'"  # noqa: S608
         f" AND coalesce(tried, run) {chosen}",
         moment,
     )

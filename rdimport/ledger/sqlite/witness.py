@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -75,7 +75,7 @@ def outside(state_dir: Path) -> Path | None:
 
 def seen(state_dir: Path) -> list[Seen]:
     """The contents of all readable witnesses of a state directory."""
-    return [*_inside(state_dir), *_outside(state_dir)]
+    return [found for path in files(state_dir) if (found := _read(path))]
 
 
 def files(state_dir: Path) -> list[Path]:
@@ -89,19 +89,6 @@ def _listed(place: Path) -> list[Path]:
         return sorted(place.glob(f"*{SUFFIX}"))
     except OSError:
         return []
-
-
-def _inside(state_dir: Path) -> Iterator[Seen]:
-    for path in _listed(state_dir):
-        if found := _read(path):
-            yield found
-
-
-def _outside(state_dir: Path) -> Iterator[Seen]:
-    beyond = outside(state_dir)
-    for path in _listed(beyond) if beyond else ():
-        if found := _read(path):
-            yield found
 
 
 def _read(path: Path) -> Seen | None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -18,8 +18,8 @@ from rdimport.ledger import accounts as rules
 from rdimport.ledger.accounts import Account, AccountBooks, KeyClaim, spelt
 from rdimport.ledger.evidence import Accepted, Complete, Doubt, started_ms
 from rdimport.ledger.hashes import digests_of
-from rdimport.ledger.records import Corrected, Correction, Erased, FailedRow, problems_of
-from rdimport.ledger.sql import Asked
+from rdimport.ledger.records import Corrected, Correction, Erased, FailedRow, problems_of, text_of
+from rdimport.ledger.sql import Ask, Asked
 
 _IDENTITY_FIELDS: Final = """
 SELECT DISTINCT n.fields FROM rdimport.named n JOIN rdimport.run r ON r.id = n.run
@@ -30,6 +30,30 @@ INSERT INTO rdimport.complete
 VALUES (%(destination)s, %(since)s, %(until)s, %(identifier)s, %(source)s)
 ON CONFLICT (destination, since, until, identifier) DO UPDATE SET source = excluded.source
 """
+_MOVED: Final = """
+UPDATE rdimport.outcome SET state = 'accepted', problems = %(text)s, warnings = '[]'
+WHERE state = 'uncertain' AND run = %(run)s AND file = %(file)s AND row = %(row)s RETURNING run
+"""
+"""The row that was sent."""
+
+_MOVED_LATER: Final = """
+UPDATE rdimport.outcome SET state = 'accepted', problems = %(text)s, warnings = '[]'
+WHERE state = 'uncertain' AND identity = %(identity)s AND run IN
+    (SELECT id FROM rdimport.run WHERE destination = %(destination)s AND id > %(run)s) RETURNING run
+"""
+"""The rows of later runs that listed it as uncertain."""
+
+_TALLY: Final = """
+INSERT INTO rdimport.tally AS t VALUES (%(run)s, %(state)s, %(rows)s)
+ON CONFLICT (run, state) DO UPDATE SET rows = t.rows + excluded.rows
+"""
+_NOTHING_FAILED: Final = """
+UPDATE rdimport.run SET exit_code = 0 WHERE id = %(run)s AND exit_code = 1 AND NOT EXISTS
+    (SELECT 1 FROM rdimport.tally t WHERE t.run = %(run)s AND t.rows > 0
+    AND t.state IN ('invalid', 'refused', 'uncertain'))
+"""
+"""A run whose only failures were doubts that are settled has worked."""
+
 _COMPLETE: Final = """
 SELECT identifier, since, until FROM rdimport.complete WHERE destination = %(destination)s
 """
@@ -87,21 +111,15 @@ class Accounts(ABC):
 class EvidenceBooks(ABC):
     """Uncertain conversions, and evidence about them."""
 
+    proved: ClassVar[LiteralString]
+    """Records that a conversion arrived; returns a line if it was uncertain until then."""
+
     def __init__(self, ledger: Asked) -> None:
         self._ledger = ledger
 
     @abstractmethod
-    def destination_at_rest(self, identity: str) -> int | None:
-        """The number of a destination, after rows of killed runs became uncertain; None if nothing
-        was ever sent there. The caller must hold its account.
-        """
-
-    @abstractmethod
-    def accept(self, destination: int, proved: Sequence[tuple[Doubt, Problem]]) -> Accepted:
-        """Record that uncertain conversions arrived, each with its proof, also for the rows of
-        later runs that did not send them again; atomic and durable. A run without any other
-        failure has worked (exit code 0) from then on.
-        """
+    def _recover(self, destination: int) -> None:
+        """Mark rows that killed runs left in flight as uncertain."""
 
     @abstractmethod
     def runs_of(self, destination: int, identities: Collection[bytes]) -> dict[bytes, int]:
@@ -110,6 +128,43 @@ class EvidenceBooks(ABC):
     @abstractmethod
     def _doubts(self, destination: int, identities: Collection[bytes]) -> list[tuple[Any, ...]]:
         """The fields of each `Doubt`, and the start of its run."""
+
+    @contextmanager
+    def _proving(self, destination: int, identities: Sequence[bytes]) -> Iterator[Ask]:
+        """A transaction that changes these conversions."""
+        with self._ledger.writing() as ask:
+            yield ask
+
+    def _text(self, proof: Problem) -> str:
+        """The stored form of a proof."""
+        return text_of((proof,))
+
+    def destination_at_rest(self, identity: str) -> int | None:
+        """The number of a destination, after rows of killed runs became uncertain; None if nothing
+        was ever sent there. The caller must hold its account.
+        """
+        number = self._ledger.destination(identity)
+        if number is not None:
+            self._recover(number)
+        return number
+
+    def accept(self, destination: int, proved: Sequence[tuple[Doubt, Problem]]) -> Accepted:
+        """Record that uncertain conversions arrived, each with its proof, also for the rows of
+        later runs that did not send them again; atomic and durable. A run without any other
+        failure has worked (exit code 0) from then on.
+        """
+        done, runs, names = 0, set[int](), set[str]()
+        with self._proving(destination, [doubt.identity for doubt, _proof in proved]) as ask:
+            for doubt, proof in proved:
+                its = {**doubt._asdict(), "destination": destination, "text": self._text(proof)}
+                if ask(self.proved, its):
+                    done += 1
+                    runs |= {doubt.run, *_moved(ask, its)}
+            for run in runs:
+                ask(_NOTHING_FAILED, {"run": run})
+                ((name,),) = ask("SELECT name FROM rdimport.run WHERE id = %(run)s", {"run": run})
+                names.add(name)
+        return Accepted(done, frozenset(names))
 
     def identity_fields(self, destination: int, identifier: str) -> set[tuple[str, ...]]:
         """The identity fields used by runs for conversions with that identifier."""
@@ -148,6 +203,15 @@ class EvidenceBooks(ABC):
         sql = "SELECT field, rows FROM rdimport.filled WHERE run = %(run)s"
         found = self._ledger.ask(sql + " AND rows > 0", {"run": run})
         return {field: rows for field, rows in found if ":" not in field}
+
+
+def _moved(ask: Ask, its: Mapping[str, object]) -> list[int]:
+    """Count the rows of a proved conversion as accepted; returns the numbers of their runs."""
+    runs = [run for sql in (_MOVED, _MOVED_LATER) for (run,) in ask(sql, its)]
+    for run in runs:
+        for state, rows in (("uncertain", -1), ("accepted", 1)):
+            ask(_TALLY, {"run": run, "state": state, "rows": rows})
+    return runs
 
 
 class CorrectionBooks(ABC):

@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Any, Final
 
-from rdimport.core.row import Problem
 from rdimport.ledger import parts
-from rdimport.ledger.evidence import Accepted, Doubt
-from rdimport.ledger.records import text_of
 from rdimport.ledger.sqlite.database import LedgerFile
 from rdimport.ledger.sqlite.schema import recover
 
 _AT_ONCE: Final = 500
-
-_NOTHING_FAILED: Final = """
-UPDATE run SET exit_code = 0 WHERE id IN (SELECT value FROM json_each(?)) AND exit_code = 1
-    AND NOT EXISTS (SELECT 1 FROM tally t WHERE t.run = run.id AND t.rows > 0
-    AND t.state IN ('invalid', 'refused', 'uncertain'))
-"""
-"""A run whose only failures were doubts that are settled has worked."""
 
 
 class EvidenceBooks(parts.EvidenceBooks):
@@ -29,13 +17,14 @@ class EvidenceBooks(parts.EvidenceBooks):
 
     _ledger: LedgerFile
 
-    def destination_at_rest(self, identity: str) -> int | None:
-        """See `parts.EvidenceBooks`."""
-        number = self._ledger.destination(identity)
-        if number is not None:
-            with self._ledger.transaction() as db:
-                recover(db, number)
-        return number
+    proved = """
+UPDATE posted SET state = 'accepted', problems = %(text)s, refused = NULL, tried = NULL
+WHERE destination = %(destination)s AND identity = %(identity)s AND state = 'uncertain' RETURNING 1
+"""
+
+    def _recover(self, destination: int) -> None:
+        with self._ledger.transaction() as db:
+            recover(db, destination)
 
     def _doubts(self, destination: int, identities: Collection[bytes]) -> list[tuple[Any, ...]]:
         return self._of_each(
@@ -45,27 +34,6 @@ class EvidenceBooks(parts.EvidenceBooks):
             destination,
             identities,
         )
-
-    def accept(self, destination: int, proved: Sequence[tuple[Doubt, Problem]]) -> Accepted:
-        """See `parts.EvidenceBooks`."""
-        done, runs = 0, set[int]()
-        with self._ledger.transaction() as db:
-            for doubt, proof in proved:
-                text = text_of((proof,))
-                changed = db.execute(
-                    "UPDATE posted SET state = 'accepted', problems = ?, refused = NULL,"
-                    " tried = NULL WHERE destination = ? AND identity = ? AND state = 'uncertain'",
-                    (text, destination, doubt.identity),
-                ).rowcount
-                if changed:
-                    done += 1
-                    runs |= {doubt.run, *_move(db, destination, doubt, text)}
-            which = (json.dumps(list(runs)),)
-            db.execute(_NOTHING_FAILED, which)
-            found = db.execute(
-                "SELECT name FROM run WHERE id IN (SELECT value FROM json_each(?))", which
-            )
-            return Accepted(done, frozenset(name for (name,) in found))
 
     def runs_of(self, destination: int, identities: Collection[bytes]) -> dict[bytes, int]:
         """The run that sent each of the given conversions, unless unknown or refused."""
@@ -89,27 +57,3 @@ class EvidenceBooks(parts.EvidenceBooks):
             marks = ", ".join("?" * len(some))
             found += self._ledger.query(f"{sql} ({marks})", destination, *some)
         return found
-
-
-def _move(db: sqlite3.Connection, destination: int, doubt: Doubt, text: str) -> list[int]:
-    """Count the rows of a proved conversion as accepted: that of the run that sent it, and those
-    of later runs that listed it as uncertain. Returns the numbers of the runs.
-    """
-    moved = db.execute(
-        "UPDATE outcome SET state = 'accepted', problems = :text, warnings = '[]'"
-        " WHERE state = 'uncertain' AND run = :run AND file = :file AND row = :row RETURNING run",
-        {**doubt._asdict(), "text": text},
-    ).fetchall()
-    moved += db.execute(
-        "UPDATE outcome SET state = 'accepted', problems = :text, warnings = '[]'"
-        " WHERE state = 'uncertain' AND identity = :identity AND run IN"
-        " (SELECT id FROM run WHERE destination = :destination AND id > :run) RETURNING run",
-        {**doubt._asdict(), "text": text, "destination": destination},
-    ).fetchall()
-    runs = [run for (run,) in moved]
-    db.executemany(
-        "INSERT INTO tally VALUES (?, ?, ?)"
-        " ON CONFLICT (run, state) DO UPDATE SET rows = rows + excluded.rows",
-        (change for run in runs for change in ((run, "uncertain", -1), (run, "accepted", 1))),
-    )
-    return runs

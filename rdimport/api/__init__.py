@@ -27,7 +27,7 @@ from rdimport.source import Files, Hints, Table, names_of, open_tables
 
 if TYPE_CHECKING:
     from rdimport.api.results import CheckResult, RunResult
-    from rdimport.delivery.dispatcher import RandomSource
+    from rdimport.delivery.settings import RandomSource
     from rdimport.delivery.stopping import StopRequest
     from rdimport.proposal import Proposal
     from rdimport.proposal.survey import Survey

@@ -20,7 +20,7 @@ from rdimport.source import Table
 if TYPE_CHECKING:
     import polars as pl
 
-    from rdimport.delivery.dispatcher import RandomSource, Settings
+    from rdimport.delivery.settings import RandomSource, Settings
     from rdimport.delivery.transport import Kind
 
 

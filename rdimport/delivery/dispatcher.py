@@ -43,8 +43,6 @@ from rdimport.destination.verdict import Action, Evidence, decide
 from rdimport.ledger import Counters, Outcome, PendingRow, RowResult, Run, problems_of
 from rdimport.ledger.group_commit import OUTCOMES_WAIT, Journal
 
-__all__ = ["GRACE", "Delivery", "RandomSource", "Settings", "Trace"]
-
 GRACE: Final = 10.0
 """Seconds that requests in flight have to finish once the run stops."""
 

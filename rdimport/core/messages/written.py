@@ -23,9 +23,9 @@ def day(moment: str, lang: Language | str | None = None) -> str:
     return datetime.fromisoformat(moment).astimezone().strftime(form)
 
 
-def minute(moment: str, lang: Language | str | None = None) -> str:
+def minute(moment: str) -> str:
     """The same with hour and minute."""
-    return f"{day(moment, lang)} {datetime.fromisoformat(moment).astimezone():%H:%M}"
+    return f"{day(moment)} {datetime.fromisoformat(moment).astimezone():%H:%M}"
 
 
 def second(moment: str, lang: Language | str | None = None) -> str:
@@ -35,7 +35,7 @@ def second(moment: str, lang: Language | str | None = None) -> str:
     return f"{day(moment, lang)} {there:%H:%M:%S} (UTC{offset[:3]}:{offset[3:5]})"
 
 
-def short(moment: str, lang: Language | str | None = None) -> str:
+def short(moment: str) -> str:
     """Date and minute without the year."""
-    form = "%d/%m %H:%M" if (lang or language()) == "pt-BR" else "%m-%d %H:%M"
+    form = "%d/%m %H:%M" if language() == "pt-BR" else "%m-%d %H:%M"
     return datetime.fromisoformat(moment).astimezone().strftime(form)

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 from rdimport.cli import keys, resolve
 from rdimport.cli.arguments import AccountsArguments
-from rdimport.cli.screen.layout import printable
+from rdimport.cli.screen.layout import printable, table
 from rdimport.cli.streams import say, say_json
 from rdimport.core.clock import SystemClock
 from rdimport.core.errors import ExitCode, UsageError
@@ -63,10 +63,7 @@ def _table(found: list[Account]) -> Iterator[str]:
         )
         for one in found
     ]
-    sizes = [max(len(line[column]) for line in lines) for column in range(4)]
-    for name, number, conversions, last, where in lines:
-        left = f"{name:<{sizes[0]}}  {number:>{sizes[1]}}  {conversions:>{sizes[2]}}"
-        yield f"{left}  {last:<{sizes[3]}}  {where}"
+    yield from table(lines, right=(1, 2))
 
 
 def _add_key(args: AccountsArguments) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rdimport.cli.screen import job_table
+from rdimport.cli.screen.layout import table
 from rdimport.core.messages import _
 from rdimport.report.fleet_status import FleetStatus, tables
 
@@ -14,13 +15,9 @@ def lines(found: FleetStatus) -> Iterator[str]:
     if not found.workers:
         yield _("There is no worker. Type on each machine: rdimport worker")
         yield ""
-    for table in tables(found):
-        yield f"{table.title}:"
-        rows = [table.headings, *table.rows]
-        sizes = [max(len(row[column]) for row in rows) for column in range(len(table.headings))]
-        for row in rows:
-            cells = (f"{cell:<{size}}" for cell, size in zip(row, sizes, strict=True))
-            yield f"  {'  '.join(cells)}".rstrip()
+    for one in tables(found):
+        yield f"{one.title}:"
+        yield from (f"  {line}" for line in table([one.headings, *one.rows]))
         yield ""
     if found.jobs:
         yield from job_table.lines(found.jobs)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from rdimport.cli.screen.layout import printable, width, wrapped
+from rdimport.cli.screen.layout import printable, table, wrapped
 from rdimport.core.messages import _, language, untranslated
 from rdimport.core.row import State
 from rdimport.report.job_status import FINE, JobStatus
@@ -35,27 +35,12 @@ def lines(found: Sequence[JobStatus]) -> Iterator[str]:
     ordered = sorted(found, key=lambda status: -status.verdict)
     yield from wrapped(count(ordered))
     yield ""
-    yield from _table([tuple(map(_, _HEADINGS)), *map(_cells, ordered)])
+    rows = [tuple(map(_, _HEADINGS)), *map(_cells, ordered)]
+    yield from table(rows, _TO_THE_RIGHT, _SPARE)
     for status in ordered:
         if status.verdict != FINE:
             yield ""
             yield from _advice(status)
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    shown = list(range(len(_HEADINGS)))
-    sizes = [max(len(row[column]) for row in rows) for column in shown]
-    for spare in _SPARE:
-        if sum(sizes[column] + 2 for column in shown) > width() + 2:
-            shown.remove(spare)
-    for row in rows:
-        cells = (
-            f"{row[column]:>{sizes[column]}}"
-            if column in _TO_THE_RIGHT
-            else f"{row[column]:<{sizes[column]}}"
-            for column in shown
-        )
-        yield "  ".join(cells).rstrip()
 
 
 def _cells(status: JobStatus) -> tuple[str, ...]:

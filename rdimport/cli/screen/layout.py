@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from rdimport.core.messages import _
@@ -88,6 +88,22 @@ def notes(sentences: tuple[str, ...]) -> Iterator[str]:
         yield ""
         for sentence in sentences:
             yield from wrapped(printable(sentence, 1000))
+
+
+def table(
+    rows: Sequence[Sequence[str]], right: Collection[int] = (), spare: Sequence[int] = ()
+) -> Iterator[str]:
+    """Rows of cells as columns, those in `right` aligned right. On a narrow terminal, columns in
+    `spare` are omitted, the first ones first.
+    """
+    shown = list(range(len(rows[0])))
+    sizes = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for column in spare:
+        if sum(sizes[other] + 2 for other in shown) > width() + 2:
+            shown.remove(column)
+    for row in rows:
+        cells = (f"{row[i]:{'>' if i in right else '<'}{sizes[i]}}" for i in shown)
+        yield "  ".join(cells).rstrip()
 
 
 def wrapped(text: str, start: str = "") -> Iterator[str]:

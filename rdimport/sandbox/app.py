@@ -73,13 +73,7 @@ class App:
             return
         reply = self.endpoint.answer(Call(method, path, query, scope["headers"], body), fault)
         if fault is None and not injector.faults.slow:
-            await send(
-                {
-                    "type": "http.response.start",
-                    "status": reply.status,
-                    "headers": _headers(reply),
-                }
-            )
+            await send(_start(reply))
             await send({"type": "http.response.body", "body": reply.body})
         else:
             await self._faulty(fault, reply, scope, receive, send)
@@ -102,12 +96,7 @@ class App:
             await self._send(reply, send)
 
     async def _send(self, reply: Reply, send: Send) -> None:
-        start = {
-            "type": "http.response.start",
-            "status": reply.status,
-            "headers": _headers(reply),
-        }
-        await send(start)
+        await send(_start(reply))
         slow = self.endpoint.injector.faults.slow
         if slow:
             for position in range(len(reply.body)):
@@ -119,8 +108,9 @@ class App:
             await send({"type": "http.response.body", "body": reply.body})
 
 
-def _headers(reply: Reply) -> list[tuple[bytes, bytes]]:
-    return [_JSON, (b"content-length", b"%d" % len(reply.body)), *reply.headers]
+def _start(reply: Reply) -> dict[str, object]:
+    headers = [_JSON, (b"content-length", b"%d" % len(reply.body)), *reply.headers]
+    return {"type": "http.response.start", "status": reply.status, "headers": headers}
 
 
 async def _read(receive: Receive, limit: int) -> bytes | None:
@@ -164,8 +154,7 @@ async def _hang(receive: Receive) -> None:
 
 async def _send_cut(reply: Reply, scope: Scope, receive: Receive, send: Send) -> None:
     """Send half of the announced body, then close the connection."""
-    start = {"type": "http.response.start", "status": reply.status, "headers": _headers(reply)}
-    await send(start)
+    await send(_start(reply))
     half = reply.body[: len(reply.body) // 2]
     await send({"type": "http.response.body", "body": half, "more_body": True})
     transport: asyncio.Transport = scope["extensions"][TRANSPORT]

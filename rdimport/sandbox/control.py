@@ -20,7 +20,7 @@ from rdimport.sandbox.access import Access
 from rdimport.sandbox.app import ASGIApp
 from rdimport.sandbox.endpoint import Endpoint
 from rdimport.sandbox.faults import Faults
-from rdimport.sandbox.page.routes import Page
+from rdimport.sandbox.page.routes import Page, number
 from rdimport.sandbox.rules import decode
 from rdimport.sandbox.webhooks import export
 
@@ -80,7 +80,7 @@ class Api:
             " c.body FROM conversion c"
             " JOIN account a ON a.id = c.account JOIN key k ON k.id = c.key"
             " WHERE c.id > ? ORDER BY c.id LIMIT ?",
-            (_number(request, "after", 0), _number(request, "limit", 1_000)),
+            _part(request),
         )
         entries = [
             f'{{"id": {row["id"]}, "account": {json.dumps(row["account"])},'
@@ -99,7 +99,7 @@ class Api:
             "SELECT c.id, a.name AS account, c.email, c.fields, c.conversions, c.created, c.updated"
             " FROM contact c JOIN account a ON a.id = c.account"
             " WHERE c.id > ? ORDER BY c.id LIMIT ?",
-            (_number(request, "after", 0), _number(request, "limit", 1_000)),
+            _part(request),
         )
         return JSONResponse([{**dict(row), "fields": json.loads(row["fields"])} for row in rows])
 
@@ -109,7 +109,7 @@ class Api:
             "SELECT r.id, r.at, r.status, r.reason, r.detail, r.email, r.answer, r.body,"
             " h.text AS head FROM refusal r JOIN head h ON h.id = r.head"
             " WHERE r.id > ? ORDER BY r.id LIMIT ?",
-            (_number(request, "after", 0), _number(request, "limit", 1_000)),
+            _part(request),
         )
         return JSONResponse(
             [
@@ -206,6 +206,6 @@ async def _document(request: Request) -> Any:
     return decode(await request.body())
 
 
-def _number(request: Request, name: str, default: int) -> int:
-    text = request.query_params.get(name, "")
-    return int(text) if text.isdigit() and len(text) < 16 else default
+def _part(request: Request) -> tuple[int, int]:
+    """Which rows are asked for: those after an id, and how many at most."""
+    return number(request, "after"), number(request, "limit", 1_000)

@@ -75,7 +75,7 @@ class Page:
     async def overview(self, request: Request) -> Response:
         """`/`: everything at a glance."""
         view = self._view(request)
-        news = News(_number(request, "created"), request.query_params.get("wrong", ""))
+        news = News(number(request, "created"), request.query_params.get("wrong", ""))
         if news.wrong not in words.KEY_MISTAKES:
             news = News(news.created)
         return _html(view, view.say("Overview"), overview(view, news))
@@ -84,7 +84,7 @@ class Page:
         """All contacts of the account."""
         view = self._view(request)
         search = request.query_params.get("search", "")[:200].strip()
-        content = contact_list(view, search, _number(request, "page"))
+        content = contact_list(view, search, number(request, "page"))
         return _html(view, view.say("Contacts"), content)
 
     async def contact(self, request: Request) -> Response:
@@ -93,7 +93,7 @@ class Page:
         found = lookups.contact(self._store, view.account, request.path_params["contact"])
         if found is None:
             return self.missing(request)
-        content = contact_page(view, found, _number(request, "event"))
+        content = contact_page(view, found, number(request, "event"))
         return _html(view, found.title, content)
 
     async def raw(self, request: Request) -> Response:
@@ -108,7 +108,7 @@ class Page:
     async def refused(self, request: Request) -> Response:
         """All requests that were not accepted."""
         view = self._view(request)
-        content = refused_page(view, _number(request, "page"))
+        content = refused_page(view, number(request, "page"))
         return _html(view, view.say("Refused"), content)
 
     async def faults(self, request: Request) -> Response:
@@ -201,7 +201,7 @@ class Page:
 
     def _view(self, request: Request) -> View:
         accounts = self._store.accounts
-        account = _number(request, "account")
+        account = number(request, "account")
         return View(
             self._endpoint,
             words.choose(
@@ -258,6 +258,7 @@ async def _form(request: Request) -> dict[str, str]:
     return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
 
 
-def _number(request: Request, name: str) -> int:
+def number(request: Request, name: str, default: int = 0) -> int:
+    """A number in the query of an address."""
     text = request.query_params.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else default

@@ -222,7 +222,7 @@ def test_a_complete_export_frees_rows_as_the_page_says(
     settle, run = of_settling(page, "--complete-from")
     now = datetime.now(UTC)
     since, end = ((now + timedelta(hours=hours)).isoformat() for hours in (-24, 2))
-    typed(doubtful, settle.replace("2026-11-27", since).replace("2026-11-28T18:00", end))
+    typed(doubtful, settle.replace("2026-11-28T18:00", end).replace("2026-11-27", since))
     assert in_doubt(doubtful) == [missing]
     typed(doubtful, run, "--quota", "none")
     assert doubtful.here("report", "--json").summary["requests"] == 1

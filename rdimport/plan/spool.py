@@ -10,12 +10,17 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from itertools import pairwise
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, Final, Self
 
 import polars as pl
 
 from rdimport.core.errors import LedgerError
 from rdimport.core.messages import _
+
+_PLAIN: Final = 64 << 20
+"""Bytes that are stored as they are, in a third of the time; compressed, as all others are, they
+would take a sixth of the space.
+"""
 
 
 class Spool:
@@ -71,7 +76,8 @@ class Spool:
         try:
             file = self._opened()
             file.seek(self._ends[-1])
-            frame.write_ipc(file, compression="lz4")
+            plain = self._ends[-1] < _PLAIN
+            frame.write_ipc(file, compression="uncompressed" if plain else "lz4")
             file.flush()
             self._ends.append(file.seek(0, io.SEEK_END))
         except (OSError, pl.exceptions.PolarsError) as error:

@@ -131,7 +131,7 @@ def one_night(
             known_rows=known_rows,
             look=lambda prepared: looked.append(prepared.cells.frame.height),
         )
-        plan = planner.make(tables)
+        plan = planner.make(tables, None, (table.fingerprint for table in tables))
         leaving = [pending.outgoing for pending in plan.pending_rows()]
         sent = [frame.select(FILE, ROW, PAYLOAD).rows() for frame in plan.frames()]
     run.apply(leaving, [], Counters())

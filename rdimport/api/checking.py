@@ -80,7 +80,6 @@ def checked(
             look=preview.add,
             today=today(SystemClock()),
             payloads=spool is not None or not_proved,
-            inputs=False,
         ).make(tables, begun)
         old = None if options.new_identity else known
         missed = old.unrecognised(book.names, tables) if old else ()

@@ -17,7 +17,7 @@ from rdimport.api.results import RunResult
 from rdimport.api.run_options import Opened, RunOptions
 from rdimport.api.shared_pace import shared_pace
 from rdimport.core.address import masked
-from rdimport.core.ahead import let_go, load_ahead
+from rdimport.core.ahead import ahead, let_go, load_ahead
 from rdimport.core.arguments import see_utf8
 from rdimport.core.clock import today
 from rdimport.core.errors import LedgerBusyError, ReportError
@@ -85,8 +85,10 @@ async def carry_out(lists: Opened, mapping: Mapping, options: RunOptions) -> Run
         store.bring_up()
         hold = partial(store.hold, options.to.account)
         lock = stack.enter_context(await wait_for(hold, clock, options.wait, stop_request.is_set))
-        # its rows are read while the ledger is looked through
+        # rows are read, and files hashed, while the ledger is looked through
         begun = lists.begun or stack.enter_context(let_go(lists.tables[0].batches()))
+        hashes = ahead((table.fingerprint for table in lists.tables), "hash")
+        stack.enter_context(let_go(hashes))
         ledger = stack.enter_context(store.open())
         # now, because waiting may have taken hours
         people = await _in_thread(partial(Suppression.read, options.suppress), stop_request)
@@ -101,7 +103,7 @@ async def carry_out(lists: Opened, mapping: Mapping, options: RunOptions) -> Run
         planner = _planner(
             run, options, mapping, people, corrections, spool=spool, index=index, stop=stop_request
         )
-        plan = partial(planner.make, lists.tables, begun)
+        plan = partial(planner.make, lists.tables, begun, hashes)
         end, summary, seen = await _import(plan, run, options, stop_request, started)
     notes = [note for table in lists.tables for note in table.notes]
     return RunResult(

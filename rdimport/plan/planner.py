@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, repeat
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
@@ -141,10 +141,7 @@ class Planner:
         interrupted: Callable[[], bool] = bool,
         today: str = "",
         payloads: bool = True,
-        inputs: bool = True,
     ) -> None:
-        """Without `inputs`, which a check does not keep, no file is hashed to be recognised."""
-        self._inputs = inputs
         self._today = today
         self._payloads = payloads
         self._mapping = mapping
@@ -161,9 +158,15 @@ class Planner:
         self._index = index
         self._recalled = 0
 
-    def make(self, tables: Sequence[Table], begun: Iterator[pl.DataFrame] | None = None) -> Plan:
+    def make(
+        self,
+        tables: Sequence[Table],
+        begun: Iterator[pl.DataFrame] | None = None,
+        fingerprints: Iterator[str] | None = None,
+    ) -> Plan:
         """Read all tables and make the plan; `begun` are the first one's batches, if it is being
-        read already. Raises MappingError or SourceError.
+        read already. The tables are recorded if their `fingerprints` are given. Raises
+        MappingError or SourceError.
 
         If it raises or is interrupted, nothing may be sent: the rest of the input is unknown.
         """
@@ -172,11 +175,15 @@ class Planner:
             origin = Origin(PurePath(table.name).name, table.facts.sheet, self._today)
             bounds.append(bind(self._mapping, table.columns, table.name, self._catalogue, origin))
         try:
-            for number, (table, bound) in enumerate(zip(tables, bounds, strict=True)):
+            # first in `zip`, which exhausts them: so their thread ends
+            prints: Iterator[str | None] = fingerprints or repeat(None, len(tables))
+            opened = zip(prints, tables, bounds, strict=True)
+            for number, (fingerprint, table, bound) in enumerate(opened):
                 self._plan.columns.append(table.columns)
                 self._plan.fields.append({t.field: bound.columns[t.name] for t in bound.targets})
-                batches = table.batches() if number else first
-                for batch in self._batches(number, table, batches):
+                if fingerprint is not None:
+                    self._book.record_input(number, self._input(table, fingerprint))
+                for batch in table.batches() if number else first:
                     self._read(batch, bound)
                     self._observer(RowsRead(table.name, batch.height))
                     if self._interrupted():
@@ -189,15 +196,7 @@ class Planner:
         self._book.keep_adopted()
         return self._plan
 
-    def _batches(
-        self, number: int, table: Table, batches: Iterator[pl.DataFrame]
-    ) -> Iterator[pl.DataFrame]:
-        """The rows of a table. Its file is hashed while a thread reads the first ones."""
-        if self._inputs:
-            self._book.record_input(number, self._input(table))
-        yield from batches
-
-    def _input(self, table: Table) -> Input:
+    def _input(self, table: Table, fingerprint: str) -> Input:
         facts = table.facts
         return Input(
             table.name,
@@ -207,7 +206,7 @@ class Planner:
             facts.sheet,
             facts.header_row,
             self._mapping.source.repair,
-            table.fingerprint,
+            fingerprint,
         )
 
     def _read(self, batch: pl.DataFrame, bound: Bound) -> None:

@@ -435,6 +435,16 @@ def test_a_run_on_a_full_disk_ends_with_one_message_and_sends_nothing_unrecorded
         assert counts[State.ACCEPTED] + counts[State.UNCERTAIN] >= sent > 0
 
 
+def test_rows_are_read_back_as_they_were_whether_stored_plain_or_compressed(tmp_path: Path) -> None:
+    frames = [pl.DataFrame({"row": range(40_000), "cell": f"{n}" * 1_000}) for n in range(3)]
+    with Spool(tmp_path) as spool:
+        for rows in frames:
+            spool.put(rows)
+        assert all(map(pl.DataFrame.equals, spool.frames(), frames))
+        spool.change(lambda rows: rows.head(7))
+        assert all(f.equals(rows.head(7)) for f, rows in zip(spool.frames(), frames, strict=True))
+
+
 def test_rows_that_find_no_room_on_the_disk_end_the_plan(tmp_path: Path) -> None:
     rows = pl.DataFrame({"row": range(10_000)})
     before = resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -7,7 +7,7 @@ column `arrived` decides: a row is sent again only if the outcome proves that it
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum, StrEnum
+from enum import StrEnum
 from typing import Final
 
 
@@ -40,7 +40,7 @@ class Arrived(StrEnum):
     UNKNOWN = "cannot be known"
 
 
-class Action(Enum):
+class Action(StrEnum):
     """What is done with the row, and with the run."""
 
     ACCEPT = "accept"

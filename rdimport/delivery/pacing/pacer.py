@@ -154,6 +154,8 @@ class EvenPacer:
         A request that is sent slightly late does not delay the later ones, or the small delays of a
         long run would add up to unused quota. At most half a slot is made up for.
         """
+        if self._quota is None:
+            return now
         self._turn(now)
         state = self.state
         slot = max(state.next, now - self._base / 2)

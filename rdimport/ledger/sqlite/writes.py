@@ -90,14 +90,15 @@ class Writes:
         accepted: Mapping[int, str],
     ) -> None:
         """Replace the records of rows in flight by their results."""
+        every_one = len(accepted) == len(ended)
         results = [end for end in ended if isinstance(end, RowResult)]
         if accepted:
             self._accept(db, accepted)
             good = (end.outcome for end in results if end.outcome.state is State.ACCEPTED)
             self._list(db, [outcome for outcome in good if outcome.warnings])
-        if len(accepted) < len(ended):
+        if not every_one:
             self._fail(db, [end for end in results if end.outcome.state is not State.ACCEPTED])
-        places = list(map(_place_of, ended))
+        places = list(accepted) if every_one else list(map(_place_of, ended))
         gone = db.execute(
             "DELETE FROM sending WHERE run = ? AND (file, row) IN"
             " (SELECT value >> 32, value & 4294967295 FROM json_each(?))",

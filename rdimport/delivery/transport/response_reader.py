@@ -7,6 +7,7 @@ This module adds where a response ends, and whether its connection may be reused
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 import httptools
@@ -106,7 +107,7 @@ class AnswerReader:
         """Parser callback, also for trailers after the last chunk, which are ignored."""
         if self._status:
             return
-        field = name.decode("latin-1").lower()
+        field = _in_lower_case(name)
         text = value.strip(b" \t").decode("latin-1")  # the parser has stripped the left side
         if field in self._headers:
             text = f"{self._headers[field]}, {text}"
@@ -133,6 +134,12 @@ class AnswerReader:
         if self._status and not self.whole:
             self.whole = True
             self.reusable = self._parser.should_keep_alive()
+
+
+@lru_cache(maxsize=64)
+def _in_lower_case(name: bytes) -> str:
+    """The name of a header; a server has the same ones in each of its responses."""
+    return name.decode("latin-1").lower()
 
 
 def _declared(value: str) -> float | None:

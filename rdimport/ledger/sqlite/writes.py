@@ -66,7 +66,7 @@ class Writes:
     def _begin(self, db: sqlite3.Connection, begun: Sequence[SendAttempt]) -> None:
         hashes = self._digests([row.compared or row.payload for row in begun], 8)
         who = [row.identity for row in begun]
-        if any(len(identity) != 16 for identity in who):
+        if set(map(len, who)) != {16}:
             raise Bug("an identity is not a hash of 16 bytes")
         db.execute(
             "INSERT INTO sending SELECT ?, value >> 32, value & 4294967295, ?,"
@@ -94,8 +94,8 @@ class Writes:
         results = [end for end in ended if isinstance(end, RowResult)]
         if accepted:
             self._accept(db, accepted)
-            good = (end.outcome for end in results if end.outcome.state is State.ACCEPTED)
-            self._list(db, [outcome for outcome in good if outcome.warnings])
+            warned = [end.outcome for end in results if end.outcome.warnings]
+            self._list(db, [end for end in warned if end.state is State.ACCEPTED])
         if not every_one:
             self._fail(db, [end for end in results if end.outcome.state is not State.ACCEPTED])
         places = list(accepted) if every_one else list(map(_place_of, ended))

@@ -31,7 +31,7 @@ ROWS = 1_000
 
 CALLS = 265
 """Function calls, ours and the libraries', that one more row may cost in all threads: reading,
-cleaning, planning, ledger, sending. Recorded with Python 3.11: 200 to 230. Raise it only
+cleaning, planning, ledger, sending. Recorded with Python 3.11: 177 to 216. Raise it only
 with a reason."""
 
 PLACES = 64

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -61,14 +61,23 @@ FULL: dict[str, Any] = {
 """A mapping in which every key of the language stands."""
 
 
-def written(data: object) -> str:
+def written(data: object, pad: str = "") -> str:
     """A mapping as a YAML file, one value a line."""
-    writer = YAML(typ="safe", pure=True)
-    writer.default_flow_style = False
-    writer.sort_base_mapping_type_on_output = False  # type: ignore[attr-defined]
-    text = io.StringIO()
-    writer.dump(data, text)
-    return text.getvalue()
+    if isinstance(data, dict) and data:
+        return "".join(f"\n{pad}{scalar(k)}: {written(v, pad + '  ')}" for k, v in data.items())
+    if isinstance(data, list | tuple) and data:
+        return "".join(f"\n{pad}- {written(item, pad + '  ')}" for item in data)
+    return scalar(data)
+
+
+def scalar(value: object) -> str:
+    """Without quotes where YAML needs none; JSON is YAML."""
+    is_plain = re.fullmatch(r"[^\W\d](?:[\w. -]*\w)?", str(value)) and value != "null"
+    return str(value) if isinstance(value, str) and is_plain else json.dumps(value)
+
+
+def test_a_mapping_is_written_as_it_is() -> None:
+    assert parse(written(FULL)).data == FULL
 
 
 def paths(data: object, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -216,8 +225,9 @@ def test_the_json_schema_accepts_every_key_and_marks_every_misspelt_one() -> Non
 def test_every_key_has_a_sentence_and_examples_that_the_parser_takes(
     model: Any, around: dict[str, Any]
 ) -> None:
+    said = descriptions(model)
     for key, field in model.model_fields.items():
-        assert descriptions(model)[key], key
+        assert said[key], key
         assert field.examples, key
         for example in field.examples:
             Mapping.parse(written(_with_example(model, key, example)))

@@ -151,7 +151,8 @@ class _Server:
     def __init__(self, module: str, environment: Mapping[str, str]) -> None:
         self._lock = threading.Lock()
         self._socket, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        inherited = _BEFORE if module == _COMMAND else child.bare(_BEFORE)
+        places = {"PYTHONPATH": os.pathsep.join(sys.path)}  # a child, too, finds what we found
+        inherited = _BEFORE if module == _COMMAND else child.bare(_BEFORE) | places
         kept = {name: value for name, value in inherited.items() if name[:3] != "LC_"}
         with other:
             self._process = subprocess.Popen(

@@ -67,7 +67,9 @@ def outside(desk: Desk) -> Iterator[Desk]:
         (("check", "locked/list.csv", *RUN[2:]), 2, "locked/list.csv cannot be read"),
         (("check", "locked/list.csv"), 2, "locked/list.csv cannot be read"),
         (("init", "locked/list.csv"), 2, "locked/list.csv cannot be read"),
-        (("run", "locked/*.csv", *RUN[2:]), 2, "No file matches"),
+        (("run", "locked/*.csv", *RUN[2:]), 2, "The folder locked cannot be listed"),
+        (("check", "lo*/*.csv", *RUN[2:]), 2, "The folder locked cannot be listed"),
+        (("check", "**/list.xlsx", *RUN[2:]), 2, "The folder locked cannot be listed"),
         (("run", "list.csv", "-m", "locked/list.yaml"), 2, "locked/list.yaml: cannot be read"),
         ((*RUN, "--suppress", "locked/x.csv"), 2, "locked/x.csv cannot be read"),
         ((*RUN, "--api-key-file", "locked/key"), 2, "locked/key cannot be read"),
@@ -125,6 +127,78 @@ def test_where_the_locks_of_runs_cannot_be_seen_nobody_is_taken_to_be_at_rest(
     done = outside.here("ledger", command, "--yes")
     outside.state.chmod(0o700)
     assert (done.code, "state cannot be used" in done.err) == (2, True), done.err
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_where_the_witnesses_of_a_lost_ledger_cannot_be_seen_nothing_is_sent(
+    lost: bool, outside: Desk, box: RunningSandbox
+) -> None:
+    assert outside.here(*RUN, "--quota", "none").code == 0
+    if lost:
+        for part in outside.state.glob("ledger*"):
+            part.unlink()
+    before = box.requests
+    for folder in (outside.state, *(outside.home.rglob("rdimport-ledgers/*"))):
+        folder.chmod(0o300)
+        done = outside.here(*RUN, "--quota", "none")
+        folder.chmod(0o700)
+        assert (done.code, box.requests) == (2, before), done.err
+        assert str(folder) in done.err
+        assert "bug" not in done.err
+
+
+def test_what_may_not_be_listed_is_not_taken_for_free_of_people(
+    outside: Desk, box: RunningSandbox
+) -> None:
+    assert outside.here(*RUN, "--quota", "none", "--report-dir", "reports").code == 0
+    reports, aside = outside.home / "reports", outside.state / "aside-1"
+    (run,) = reports.iterdir()
+    within = reports / "letters"
+    for folder in (aside, within):
+        folder.mkdir()
+    purge = ("purge", "--older-than", "0d", "--report-dir", "reports")
+    for folder, command in (
+        (outside.state, ("forget", "a@exemplo.com.br")),
+        (aside, ("forget", "a@exemplo.com.br")),
+        (within, ("forget", "a@exemplo.com.br")),
+        (reports, ("forget", "a@exemplo.com.br")),
+        (run, ("forget", "a@exemplo.com.br")),
+        (outside.state, purge),
+        (run, purge),
+        (reports, purge),
+        (outside.state, ("ledger", "key", "--move-to", "key")),
+    ):
+        folder.chmod(0o300)
+        done = outside.here(*command)
+        folder.chmod(0o700)
+        assert done.code in (2, 3), (folder, command, done)
+        assert folder.name in done.err, (folder, command, done)
+        assert "bug" not in done.err
+
+
+def test_an_inbox_that_may_not_be_listed_is_not_taken_for_an_empty_one(outside: Desk) -> None:
+    outside.write(
+        "rdimport.toml",
+        "[accounts.acme]\napi_key = {env = 'RDIMPORT_API_KEY'}\n[jobs.feira]\naccount = 'acme'\n"
+        "files = ['locked/*.csv']\nmapping = 'list.yaml'\nmove_done = 'done'\n",
+    )
+    for command in ("run", "check"):
+        done = outside.here("jobs", command, "--config", "rdimport.toml")
+        assert done.code == 2, done
+        assert "locked cannot be listed" in done.out + done.err
+        assert "bug" not in done.err
+
+
+def test_no_room_lists_a_folder_by_a_pattern() -> None:
+    """It finds nothing, without a word, in a folder that may not be listed; `core.looking` does."""
+    found = [
+        f"{path.relative_to(ROOT)}: {ast.unparse(node)}"
+        for path in (ROOT / "rdimport").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in ("glob", "rglob", "walk", "listdir")
+    ]
+    ours = ("rdimport/core/messages/", "rdimport/source/files.py")  # of which one looks again
+    assert [place for place in found if not place.startswith(ours)] == []
 
 
 @READS_ALL

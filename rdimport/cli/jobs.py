@@ -31,7 +31,7 @@ from rdimport.cli.streams import flush_output, print_error, say, say_json
 from rdimport.config import Settings
 from rdimport.core import values
 from rdimport.core.address import masked
-from rdimport.core.errors import ExitCode, RdimportError, UsageError
+from rdimport.core.errors import ExitCode, RdimportError, SourceError, UsageError
 from rdimport.core.messages import _
 from rdimport.core.names import did_you_mean
 
@@ -105,7 +105,10 @@ def _looked_at(settings: Settings, job: str) -> screen.Look:
     args, its = arguments(settings, job), settings.jobs[job]
     if not (its.move_done or its.move_failed):
         return _look(settings, job, args)
-    waiting = inbox.waiting([settings.path(file) for file in its.files])
+    try:
+        waiting = list(inbox.waiting([settings.path(file) for file in its.files]))
+    except SourceError:  # its folder may not be listed, which a check of all its files says
+        return _look(settings, job, args)
     looks = [_look(settings, job, values.replace(args, files=(str(one.path),))) for one in waiting]
     if not looks:
         return _look_without_list(settings, job, args)

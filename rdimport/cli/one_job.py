@@ -18,7 +18,7 @@ from rdimport.config import Settings
 from rdimport.core import messages
 from rdimport.core.address import masked
 from rdimport.core.clock import SystemClock
-from rdimport.core.errors import ExitCode, RdimportError, UsageError
+from rdimport.core.errors import ExitCode, RdimportError, SourceError, UsageError
 from rdimport.core.events import Observer, ignore_events
 from rdimport.core.messages import _
 from rdimport.core.values import replace
@@ -157,6 +157,8 @@ def _ended(
         return _inbox_ended(
             settings, job, args, stop, run, batch=batch, folders=inbox.Folders(done, failed)
         )
+    except SourceError:  # its folder may not be listed, which a run of all its files says
+        return run(args)
     except Exception:  # noqa: BLE001  it holds no other job up
         account = settings.account_of(job)[0]
         return Ended(job, account, ExitCode.BUG, args, trouble=keys.MASK(traceback.format_exc()))

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from rdimport.core.looking import exists
+from rdimport.core.looking import exists, listed
 
 HALF: Final = ".half"
 _SCRATCH: Final = ".scratch"
@@ -64,16 +64,16 @@ def _made(path: Path) -> tuple[Path, int]:
 def sweep(folder: Path) -> list[Path]:
     """Remove what killed processes left in a folder, and return what could not be removed.
 
-    Files of living processes are kept.
+    Files of living processes are kept. Raises OSError for a folder that may not be listed.
     """
     kept: list[Path] = []
-    for half in sorted(folder.glob(f".*{HALF}")):
+    for half in listed(folder, f".*{HALF}"):
         try:
             if _is_left(half):
                 half.unlink(missing_ok=True)
         except OSError:
             kept.append(half)
-    for scratch in sorted(folder.glob(f".*{_SCRATCH}")):
+    for scratch in listed(folder, f".*{_SCRATCH}"):
         if not exists(scratch.with_suffix(HALF)):
             shutil.rmtree(scratch, ignore_errors=True)
             kept += [scratch] if exists(scratch) else []

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from rdimport.core.errors import ReportError, UsageError
-from rdimport.core.looking import is_folder
+from rdimport.core.looking import is_folder, listed
 from rdimport.core.messages import _
 from rdimport.core.names import is_run
 from rdimport.report.leftovers import half_written, sweep
@@ -107,20 +107,43 @@ _cleaned: Final[list[set[Path]]] = []
 def clean(report_dir: Path) -> None:
     """Remove incomplete files of killed runs from the reports.
 
-    Raises ReportError for what cannot be removed.
+    Raises ReportError for what cannot be removed, and for a folder that may not be listed.
     """
     for folders in _cleaned:
         if report_dir in folders:
             return
         folders.add(report_dir)
-    with suppress(OSError):  # the folder does not exist yet, or may not be listed
-        for folder in sorted(report_dir.iterdir()):
-            if is_run(folder.name):
-                _clean(folder)
+    for folder in seen_in(report_dir):
+        if is_run(folder.name):
+            _clean(folder)
+
+
+def seen_in(folder: Path) -> list[Path]:
+    """What is in a folder. Raises ReportError where it may not be listed."""
+    try:
+        return listed(folder)
+    except OSError as error:
+        raise unlisted(error) from error
+
+
+def unlisted(error: OSError) -> ReportError:
+    """The error for a folder in which reports, or what is left of them, cannot be looked for."""
+    return ReportError(
+        _(
+            "The folder {folder} cannot be listed ({error}), so people's data in it would stay.",
+            folder=error.filename,
+            error=error.strerror,
+        ),
+        _("Correct the permissions, then type the same command again."),
+    )
 
 
 def _clean(folder: Path) -> None:
-    if kept := sweep(folder):
+    try:
+        kept = sweep(folder)
+    except OSError as error:
+        raise unlisted(error) from error
+    if kept:
         raise ReportError(
             _(
                 "{kept} was left half written by a run that was killed, contains people's "

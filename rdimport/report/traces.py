@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from rdimport.core.errors import ReportError
-from rdimport.core.looking import is_file
+from rdimport.core.looking import files_within, is_file
 from rdimport.core.names import is_run
 from rdimport.core.people import People
-from rdimport.report.private_files import REPORT_FILES, delete, private
+from rdimport.report.private_files import REPORT_FILES, delete, private, seen_in, unlisted
 
 _LOG: Final = re.compile(r".+\.log(\.\d+)?|webhooks-.+\.jsonl")
 """Line-based files that a run or the listener of `settle` writes."""
@@ -36,7 +36,7 @@ class Gone(NamedTuple):
 def remove_traces(places: Iterable[Path], people: People, runs: Sequence[str]) -> Gone:
     """Delete the reports that name the people, and those of `runs`; remove the people from logs.
 
-    Raises ReportError for what cannot be deleted.
+    Raises ReportError for what cannot be deleted, and for a folder that may not be listed.
     """
     reports, logs, left = [], [], []
     for place in dict.fromkeys(place.absolute() for place in places):
@@ -60,9 +60,7 @@ def names_people(folder: Path, people: People) -> bool:
 
 
 def _reports(place: Path) -> list[Path]:
-    with suppress(OSError):
-        return [f for f in sorted(place.iterdir()) if is_run(f.name) and any(_ours(f))]
-    return []
+    return [folder for folder in seen_in(place) if is_run(folder.name) and any(_ours(folder))]
 
 
 def _ours(folder: Path) -> Iterator[Path]:
@@ -72,9 +70,11 @@ def _ours(folder: Path) -> Iterator[Path]:
 
 
 def _files(place: Path) -> Iterator[Path]:
-    for path in sorted(place.rglob("*")):
-        if is_file(path) and not path.is_symlink():
-            yield path
+    try:
+        found = list(files_within(place))
+    except OSError as error:
+        raise unlisted(error) from error
+    yield from (path for path in found if is_file(path) and not path.is_symlink())
 
 
 def _names(path: Path, people: People) -> bool:

@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, cast
 from rdimport.core.address import is_address, shown
 from rdimport.core.arguments import see_utf8
 from rdimport.core.errors import SourceError
-from rdimport.core.looking import exists, is_file, is_folder
+from rdimport.core.looking import exists, is_file, is_folder, listed
 from rdimport.core.messages import _, untranslated
 from rdimport.core.shell import at_home
 from rdimport.source import remote
@@ -273,9 +273,32 @@ def _named(path: str, hints: Hints) -> list[InputFile]:
 
 
 def matching(pattern: str) -> list[str]:
-    """The files that fit a pattern, in order, without those that Office puts beside open lists."""
+    """The files that fit a pattern, in order, without those that Office puts beside open lists.
+
+    Raises SourceError if there is none because a folder may not be listed.
+    """
     found = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207  ** and ~
+    if not found:
+        _see_folders(pattern)
     return [name for name in found if is_file(Path(name)) and not is_of_office(Path(name).name)]
+
+
+def _see_folders(pattern: str) -> None:
+    """Raise SourceError if a folder may not be listed in which a pattern's files would be."""
+    while glob.has_magic(pattern):
+        pattern = os.path.dirname(pattern)  # noqa: PTH120  as glob does
+        for folder in glob.glob(pattern or ".", recursive=True):  # noqa: PTH207
+            try:
+                listed(Path(folder))
+            except OSError as error:
+                raise SourceError(
+                    _(
+                        "The folder {folder} cannot be listed: {error}.",
+                        folder=folder,
+                        error=error.strerror,
+                    ),
+                    _("Correct its permissions, or name the files one by one."),
+                ) from error
 
 
 def is_of_office(name: str) -> bool:

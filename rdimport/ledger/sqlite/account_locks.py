@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from rdimport.core.errors import LedgerBusyError, LedgerError
-from rdimport.core.looking import exists, is_folder
+from rdimport.core.looking import exists, is_folder, listed
 from rdimport.core.messages import _
 from rdimport.core.names import fold
 from rdimport.ledger.sqlite.witness import identity, outside
@@ -177,8 +177,6 @@ def nobody_at_work(state_dir: Path) -> Iterator[bool]:
 
 
 def _lock_files(state_dir: Path) -> list[Path]:
-    found: list[Path] = []
-    for place in filter(None, (outside(state_dir), state_dir)):
-        with suppress(FileNotFoundError, NotADirectoryError):
-            found += sorted(place.iterdir())  # glob finds nothing where it may not look
-    return [path for path in found if path.suffix == ".lock" and path.name != _EVERYBODY]
+    places = filter(None, (outside(state_dir), state_dir))
+    found = (path for place in places for path in listed(place, "*.lock"))
+    return [path for path in found if path.name != _EVERYBODY]

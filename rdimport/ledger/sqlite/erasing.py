@@ -38,16 +38,17 @@ _TEXTS: Final = (
 
 def erase(ledger: LedgerFile, people: People, *, also_hash: bool) -> Erased:
     """See `parts.PeopleBooks`."""
+    state_dir = ledger.path.parent
+    saved, aside = copies(state_dir), databases_aside(state_dir)  # before anything is erased
     with ledger.transaction() as db:
         known = _identities(db, ledger.digests, people)
         rows, runs = _erase(db, people, known)
         hashes = _erase_hashes(db, known) if also_hash else 0
     ledger.people.shrink()
-    state_dir = ledger.path.parent
-    gone = [copy for copy in copies(state_dir) if _names(copy, people)]
+    gone = [copy for copy in saved if _names(copy, people)]
     for copy in gone:
         copy.unlink(missing_ok=True)
-    left = [path for path in databases_aside(state_dir) if not _erased_aside(path, people)]
+    left = [path for path in aside if not _erased_aside(path, people)]
     return Erased(rows, hashes, runs, tuple(gone), tuple(left))
 
 

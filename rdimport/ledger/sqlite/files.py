@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from rdimport.core.errors import LedgerLostError, UsageError
-from rdimport.core.looking import exists, is_file, is_folder
+from rdimport.core.looking import exists, files_within, is_file, is_folder, listed
 from rdimport.core.messages import _, ngettext
 from rdimport.ledger.sqlite import witness
 from rdimport.ledger.sqlite.safety import see_that_it_is_ours
@@ -229,18 +229,22 @@ def remove_half_made(state_dir: Path) -> None:
     """
     with explained(state_dir / FILE_NAME):
         for pattern in (f"{FILE_NAME}.new-*", "ledger-schema*.part*"):
-            for path in state_dir.glob(pattern):
+            for path in listed(state_dir, pattern):
                 path.unlink()
 
 
 def put_away(state_dir: Path) -> list[Path]:
-    """The folders of ledgers that were moved aside."""
-    return sorted(path for path in state_dir.glob("aside-*") if is_folder(path))
+    """The folders of ledgers that were moved aside. Raises LedgerError where a folder may not be
+    listed, as all here that look through one.
+    """
+    with explained(state_dir / FILE_NAME, reading=True):
+        return [path for path in listed(state_dir, "aside-*") if is_folder(path)]
 
 
 def databases_aside(state_dir: Path) -> list[Path]:
     """The databases in these folders."""
-    return [path for folder in put_away(state_dir) for path in sorted(folder.rglob("*.sqlite3"))]
+    with explained(state_dir / FILE_NAME, reading=True):
+        return [p for folder in put_away(state_dir) for p in files_within(folder, "*.sqlite3")]
 
 
 def put_aside(state_dir: Path) -> Path | None:
@@ -249,12 +253,14 @@ def put_aside(state_dir: Path) -> Path | None:
     No run may be active or begin during this call.
     """
     parts = [state_dir / (FILE_NAME + part) for part in (*_PARTS, "-journal")]
-    return _moved(state_dir, [*parts, *witness.files(state_dir)])
+    with explained(state_dir / FILE_NAME):
+        return _moved(state_dir, [*parts, *witness.files(state_dir)])
 
 
 def put_witnesses_aside(state_dir: Path) -> Path | None:
     """Accept the ledger as it is: move the witnesses to a folder."""
-    return _moved(state_dir, witness.files(state_dir))
+    with explained(state_dir / FILE_NAME):
+        return _moved(state_dir, witness.files(state_dir))
 
 
 def _moved(state_dir: Path, parts: Iterable[Path]) -> Path | None:
@@ -262,11 +268,10 @@ def _moved(state_dir: Path, parts: Iterable[Path]) -> Path | None:
     if not found:
         return None
     aside = state_dir / f"aside-{witness.moment()}-{secrets.token_hex(2)}"
-    with explained(state_dir / FILE_NAME):
-        aside.mkdir(mode=0o700, parents=True)
-        for number, part in enumerate(found):
-            away = part.parent != state_dir
-            shutil.move(part, aside / (f"home-{number}-{part.name}" if away else part.name))
+    aside.mkdir(mode=0o700, parents=True)
+    for number, part in enumerate(found):
+        away = part.parent != state_dir
+        shutil.move(part, aside / (f"home-{number}-{part.name}" if away else part.name))
     return aside
 
 

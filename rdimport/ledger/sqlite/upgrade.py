@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rdimport.core.errors import LedgerBusyError
+from rdimport.core.looking import listed
 from rdimport.core.messages import _
 from rdimport.destination.address import endpoint, identity
 from rdimport.ledger.hashes import digests_of
@@ -27,6 +28,7 @@ from rdimport.ledger.sqlite.schema import (
     VERSION,
     as_a_whole,
     damaged,
+    explained,
     post,
     uri_of,
     version_of,
@@ -79,8 +81,11 @@ def brought_up(path: Path, db: sqlite3.Connection) -> sqlite3.Connection:
 
 
 def copies(state_dir: Path) -> list[Path]:
-    """The backups of a ledger made before it was changed."""
-    return sorted(state_dir.glob(_COPIES))
+    """The backups of a ledger made before it was changed. Raises LedgerError where its folder may
+    not be listed.
+    """
+    with explained(state_dir / "ledger.sqlite3", reading=True):
+        return listed(state_dir, _COPIES)
 
 
 def back_up(path: Path) -> Path:

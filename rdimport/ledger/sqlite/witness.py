@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Final, NamedTuple, Self
 
 from rdimport.core.errors import LedgerError, LedgerLostError
+from rdimport.core.looking import is_folder, listed
 from rdimport.core.messages import _, ngettext
 from rdimport.core.messages.written import second
 from rdimport.core.shell import joined
@@ -74,21 +75,17 @@ def outside(state_dir: Path) -> Path | None:
 
 
 def seen(state_dir: Path) -> list[Seen]:
-    """The contents of all readable witnesses of a state directory."""
+    """The contents of all readable witnesses of a state directory. Raises OSError as `files`."""
     return [found for path in files(state_dir) if (found := _read(path))]
 
 
 def files(state_dir: Path) -> list[Path]:
-    """All witnesses of a state directory."""
+    """All witnesses of a state directory. Raises OSError for a folder that may not be listed: none
+    would be seen there, and a lost ledger taken for a new one.
+    """
     beyond = outside(state_dir)
-    return [path for place in (state_dir, beyond) if place for path in _listed(place)]
-
-
-def _listed(place: Path) -> list[Path]:
-    try:
-        return sorted(place.glob(f"*{SUFFIX}"))
-    except OSError:
-        return []
+    places = [state_dir, *([beyond] if beyond and is_folder(beyond) else ())]  # cron may have
+    return [path for place in places for path in listed(place, f"*{SUFFIX}")]  # another's home
 
 
 def _read(path: Path) -> Seen | None:
@@ -145,7 +142,7 @@ def _older_than(path: Path) -> bool:
             return True
     made = path.stat().st_mtime
     with suppress(OSError):
-        return any(p.stat().st_mtime < made - _LOCK_IS_OLD for p in path.parent.glob("*.lock"))
+        return any(p.stat().st_mtime < made - _LOCK_IS_OLD for p in listed(path.parent, "*.lock"))
     return False
 
 

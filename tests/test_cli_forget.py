@@ -243,3 +243,11 @@ def test_a_person_is_erased_also_from_runs_in_folders_that_are_not_in_utf_8(know
     done = known.here("forget", EMAIL)
     assert done.code == 0, done.err
     assert known.here("ledger", "check").code == 0
+
+
+@pytest.mark.parametrize("command", [("forget", EMAIL), ("purge", "--older-than", "1d")])
+def test_where_there_is_no_ledger_it_is_said(command: tuple[str, ...], desk: Desk) -> None:
+    done = desk.here(*command, "--state-dir", "sate")
+    assert done.code == 0, done.err
+    assert done.out.startswith("There is no ledger in sate.")
+    assert "There is no ledger" not in desk.here(*command, "--lang", "pt-BR").out

@@ -46,6 +46,8 @@ def execute(args: ForgetArguments) -> int:
         gone = remove_traces(places, people, erased.runs)
         again = [_written_again(folder, ledger, people, args) for folder in gone.reports]
     left = [*erased.left, *gone.left]
+    if ledger is None:  # perhaps because of a slip in the name of its folder
+        say([_("There is no ledger in {source}.", source=store)])
     say(_lines(args, erased, gone, sum(again)))
     for path in left:
         say([_("It cannot be erased from {path}: remove it by hand.", path=path)])

@@ -14,6 +14,7 @@ from typing import Final
 from rdimport.core.errors import LedgerBusyError, LedgerError
 from rdimport.core.looking import exists, is_folder, listed
 from rdimport.core.messages import _
+from rdimport.core.messages.written import second
 from rdimport.core.names import fold
 from rdimport.ledger.sqlite.witness import identity, outside
 
@@ -94,7 +95,7 @@ def _busy(state_dir: Path, account: str, who_has: WhoHas) -> LedgerBusyError:
             run = _(
                 "another run (process {process}, started {start})",
                 process=process,
-                start=start,
+                start=second(start),
             )
     return LedgerBusyError(
         _(

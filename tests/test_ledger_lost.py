@@ -334,8 +334,60 @@ def test_a_state_directory_may_be_moved_or_copied_as_a_whole(
     shutil.rmtree(ready.home / ".local")  # another computer, or a container's new home
     done = ready.here(*command("--state-dir", "elsewhere"))
     assert (done.code, done.summary["already_imported"]) == (0, 100)
+    shutil.rmtree(ready.home / ".local")
     ready.state.rename(ready.home / "renamed")
     assert ready.here(*command("--state-dir", "renamed", "--limit", 1)).code == 3
+
+
+def test_a_copy_that_lacks_what_was_sent_from_the_original_sends_nothing_until_it_is_accepted(
+    ready: Desk, box: RunningSandbox
+) -> None:
+    killed(ready, box)
+    assert ready.here("ledger", "copy", "state", "copy").code == 0
+    done = ready.here(*command())
+    assert done.code in (0, 1)
+    sent = arrived(box)
+    there = ("--state-dir", "copy")
+    for words in (command(*there), (*CHECK.split(), *there)):
+        again = ready.here(*words)
+        assert (again.code, again.out) == (2, "")
+        assert done.summary["run_id"] in again.err
+        assert f"--state-dir {ready.state}" in again.err
+    assert arrived(box) == sent
+    assert ready.here("status", *there).code == 0, "a backup can be read"
+    assert ready.here("ledger", "accept", *there).code == 2, "not without --yes"
+    assert ready.here(*command(*there)).code == 2
+    assert ready.here("ledger", "accept", "--yes", *there).code == 0
+    assert ready.here(*command("--limit", 5, *there)).code == 3
+    assert arrived(box).total() == sent.total() + 5, "as was accepted, knowingly"
+    # and now the original lacks what was sent from the copy
+    assert ready.here(*command()).code == 2
+
+
+def test_a_copy_made_during_a_run_lacks_what_that_run_sent_afterwards(
+    ready: Desk, box: RunningSandbox
+) -> None:
+    run = at_work(ready, box)
+    assert ready.here("ledger", "copy", "state", "copy").code == 0
+    before = box.counts()["accepted"]
+    until(lambda: box.counts()["accepted"] > before)
+    box.set_faults(Faults())
+    assert ready.wait(run).code == 0
+    assert ready.here(*command("--state-dir", "copy")).code == 2
+    assert set(arrived(box).values()) == {1}
+
+
+def test_a_copy_that_knows_all_of_an_account_sends_though_another_account_went_on_elsewhere(
+    ready: Desk, box: RunningSandbox
+) -> None:
+    assert ready.here(*command("--limit", 100)).code == 3
+    assert ready.here("ledger", "copy", "state", "copy").code == 0
+    client = Desk(ready.home, box.create_key("client", "whose list went on"), ready.base_url)
+    assert client.here(*command("--account", "client", "--limit", 7)).code == 3
+    done = ready.here(*command("--state-dir", "copy", "--limit", 50))
+    assert (done.code, done.summary["already_imported"]) == (3, 100)
+    assert client.here(*command("--account", "client", "--state-dir", "copy")).code == 2
+    assert ready.here(*command()).code == 2
 
 
 def test_a_sandbox_of_its_own_leaves_nothing_that_could_be_missed(desk: Desk) -> None:

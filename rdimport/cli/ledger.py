@@ -114,6 +114,7 @@ def _accept(store: Store, *, yes: bool) -> int:
         )
     try:
         with store.open() as ledger:
+            ledger.refuse_behind()
             known = _(
                 "The ledger {path} knows everything that was sent from it; there is nothing "
                 "to accept.",
@@ -127,16 +128,9 @@ def _accept(store: Store, *, yes: bool) -> int:
         found = _whole(ledger)
         aside = store.accept()
         path = ledger.place
-    say(
-        [
-            _(
-                "From now on the ledger {path} counts as it is; the previous records about "
-                "it are in {aside}.",
-                path=path,
-                aside=aside,
-            )
-        ]
-    )
+    say([_("From now on the ledger {path} counts as it is.", path=path)])
+    if aside:
+        say([_("The previous records about it are in {aside}.", aside=aside)])
     last = found.last
     say([_("The last run that it knows is {run}.", run=last) if last else _("It contains no run.")])
     return ExitCode.DONE

@@ -130,6 +130,11 @@ class Ledger(StoredLedger):
     def run(self, name: str | None = None) -> Run:
         """The run of that name, or the latest one. Raises UsageError if there is none."""
 
+    def refuse_behind(self, account: str | None = None) -> None:
+        """Raise LedgerLostError if rows of the account, or of any, were sent from a copy of this
+        ledger in another place, and it does not know them.
+        """
+
     @abstractmethod
     def lost_lately(self, destination: str) -> Lost | None:
         """The run that was lost last, if it may come back and send rows that are uncertain now."""

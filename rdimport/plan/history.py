@@ -304,7 +304,8 @@ def known_before(
     sure: bool = False,
 ) -> Before | None:
     """What earlier runs know; None if there were none. The ledger stays open until `stack`
-    closes. Raises UsageError as a run would if the account, `sure` or not, may not use the key.
+    closes. Raises UsageError as a run would if the account, `sure` or not, may not use the key, and
+    LedgerLostError if a copy of the ledger knows more.
     """
     ledger = store.if_there() if store and to else None
     if not store or not ledger or not to:
@@ -312,6 +313,7 @@ def known_before(
     stack.enter_context(ledger)
     claim = KeyClaim(_key_of(to, ledger), store.is_held, sure)
     ledger.accounts.see_claim(to.identity, to.base_url, to.account, claim)
+    ledger.refuse_behind(to.account)
     number = ledger.destination(to.identity)
     if number is None:
         return None

@@ -22,6 +22,7 @@ from rdimport.ledger.accounts import KeyClaim, claim, settle
 from rdimport.ledger.records import Found, Lost, RunRecord
 from rdimport.ledger.sqlite.accounts import AccountBooks, Accounts, destination_of
 from rdimport.ledger.sqlite.content import SqliteContent
+from rdimport.ledger.sqlite.copies import refuse_behind
 from rdimport.ledger.sqlite.corrections import CorrectionBooks
 from rdimport.ledger.sqlite.database import LedgerFile, asking
 from rdimport.ledger.sqlite.evidence import EvidenceBooks
@@ -96,6 +97,8 @@ UNION ALL SELECT 1 FROM sending WHERE destination = :destination LIMIT 1
             if held is not None and not held.is_held():
                 raise lock_lost(self.path)
             where, account = destination_of(db, destination, record)
+            if not record.sandbox:
+                self.refuse_behind(account)
             recorded = replace(record, account=account)
             recover(db, where)
             books = AccountBooks(asking(db))
@@ -121,6 +124,10 @@ UNION ALL SELECT 1 FROM sending WHERE destination = :destination LIMIT 1
         found = self.query("PRAGMA quick_check(1)")
         if found != [("ok",)]:
             raise damaged(self.path, str(found[0][0]))
+
+    def refuse_behind(self, account: str | None = None) -> None:
+        """See `port.Ledger`."""
+        refuse_behind(self, account)
 
     def lost_lately(self, destination: str) -> Lost | None:
         """None: a lock is held for as long as its process lives, also while it sleeps."""

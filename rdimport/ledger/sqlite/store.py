@@ -11,7 +11,7 @@ from rdimport.core.key_file import read_key
 from rdimport.core.messages import _
 from rdimport.ledger.content import Content
 from rdimport.ledger.hashes import ledger_id
-from rdimport.ledger.sqlite import files, key_move, witness
+from rdimport.ledger.sqlite import copies, files, key_move, witness
 from rdimport.ledger.sqlite.account_locks import Held, is_locked, locked, nobody_at_work
 from rdimport.ledger.sqlite.content import take
 from rdimport.ledger.sqlite.files import FILE_NAME, connect, read_only
@@ -198,7 +198,9 @@ class SqliteStore:
         take(self._path, content)
 
     def accept(self) -> str:
-        """Accept the ledger as it is: move the witnesses to a folder."""
+        """Accept the ledger as it is: set its witnesses aside, and note those of its copies."""
+        with self.open(trusting=True) as ledger:
+            copies.accept(self._state_dir, ledger.key)
         return str(files.put_witnesses_aside(self._state_dir) or "")
 
     def begin_anew(self) -> str:

@@ -42,7 +42,7 @@ Identity = tuple[int, int]
 
 class Seen(NamedTuple):
     """The contents of one witness: ledger, number of writes, the run that made them, first and last
-    time.
+    time, the ledger's directory.
     """
 
     ledger: str
@@ -51,6 +51,7 @@ class Seen(NamedTuple):
     since: str
     until: str
     place: Path
+    directory: str
 
 
 def identity(path: Path | str) -> Identity | None:
@@ -76,7 +77,7 @@ def outside(state_dir: Path) -> Path | None:
 
 def seen(state_dir: Path) -> list[Seen]:
     """The contents of all readable witnesses of a state directory. Raises OSError as `files`."""
-    return [found for path in files(state_dir) if (found := _read(path))]
+    return [found for path in files(state_dir) if (found := read(path))]
 
 
 def files(state_dir: Path) -> list[Path]:
@@ -88,11 +89,20 @@ def files(state_dir: Path) -> list[Path]:
     return [path for place in places for path in listed(place, f"*{SUFFIX}")]  # another's home
 
 
-def _read(path: Path) -> Seen | None:
+def read(path: Path) -> Seen | None:
+    """The contents of a witness; None if it cannot be read."""
     try:
         seen = json.loads(path.read_bytes())
         until = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
-        return Seen(seen["ledger"], int(seen["writes"]), seen["run"], seen["since"], until, path)
+        return Seen(
+            seen["ledger"],
+            int(seen["writes"]),
+            seen["run"],
+            seen["since"],
+            until,
+            path,
+            seen["directory"],
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -113,12 +123,12 @@ def refuse_remains(path: Path) -> None:
                 "Without it, there is no record of who was already sent, and they would be "
                 "sent again.",
                 path=path,
-                last=_last(known),
+                last=last_of(known),
             ),
             way_out(path),
         )
     if size is not None and (known or size or _older_than(path)):
-        said = _("; rows were sent from it: {last}", last=_last(known)) if known else ""
+        said = _("; rows were sent from it: {last}", last=last_of(known)) if known else ""
         raise LedgerLostError(
             ngettext(
                 "The ledger {path} has been cut to {number} byte{said}. There is no longer "
@@ -158,7 +168,7 @@ def refuse_older(path: Path, known: Sequence[Seen], key: bytes, writes: int) -> 
                 "The ledger {path} is not the one from which rows were sent here: {last}. "
                 "It does not know of them, and they would be sent again.",
                 path=path,
-                last=_last(known),
+                last=last_of(known),
             ),
             way_out(path, another=_("this one")),
         )
@@ -169,13 +179,14 @@ def refuse_older(path: Path, known: Sequence[Seen], key: bytes, writes: int) -> 
                 "The ledger {path} is older than what was sent from it. It does not know all "
                 "of {last}. Rows that were sent then would be sent again.",
                 path=path,
-                last=_last(later),
+                last=last_of(later),
             ),
             way_out(path, another=_("this older one")),
         )
 
 
-def _last(known: Sequence[Seen]) -> str:
+def last_of(known: Sequence[Seen]) -> str:
+    """The latest run among them, for a message."""
     last = max(known, key=lambda one: one.until)
     return _(
         "run {run}, started {since}, which last sent at {until}",
@@ -211,13 +222,20 @@ def way_out(path: Path, another: str = "") -> str:
     return shown_lines(lines)
 
 
+def witness_name(key: bytes, account: str | None = None) -> str:
+    """The file name of an account's witness; the pattern of all names if none is given."""
+    whose = (
+        "*" if account is None else blake2b(account.encode(), key=key, digest_size=4).hexdigest()
+    )
+    return f"{ledger_id(key)[:8]}-{whose}{SUFFIX}"
+
+
 class Witness:
     """Records, in place and within microseconds, how far a ledger has come in one run."""
 
     def __init__(self, state_dir: Path, key: bytes, account: str, run: str, since: str) -> None:
         self._state_dir = state_dir
-        whose = blake2b(account.encode(), key=key, digest_size=4).hexdigest()
-        self._name = f"{ledger_id(key)[:8]}-{whose}{SUFFIX}"
+        self._name = witness_name(key, account)
         seen = {
             "ledger": ledger_id(key),
             "run": run,

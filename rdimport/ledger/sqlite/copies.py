@@ -1,0 +1,98 @@
+"""Copies of a ledger in other directories. What is sent from one of them, the others do not know.
+
+Only the witnesses in the user's own folders tell: those of all directories are there.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from rdimport.core.errors import LedgerLostError
+from rdimport.core.looking import is_file, listed
+from rdimport.core.messages import _
+from rdimport.core.shell import joined
+from rdimport.core.visible import shown_lines
+from rdimport.ledger.hashes import ledger_id
+from rdimport.ledger.sqlite.witness import Seen, last_of, outside, read, witness_name
+
+if TYPE_CHECKING:
+    from rdimport.ledger.sqlite.database import LedgerFile
+
+_ACCEPTED: Final = ".accepted"
+"""Suffix of the copy of a witness whose rows a person has accepted to be sent again."""
+
+
+def refuse_behind(ledger: LedgerFile, account: str | None) -> None:
+    """Raise LedgerLostError if rows of the account, or of any, were sent from a copy of the ledger
+    in another directory, by a run that this ledger does not know to its end.
+    """
+    state_dir = ledger.path.parent
+    found = [read(path) for path in _elsewhere(state_dir, witness_name(ledger.key, account))]
+    later = [one for one in found if one and _lacks(ledger, one)]
+    if not later:
+        return
+    directory = max(later, key=lambda one: one.until).directory
+    raise LedgerLostError(
+        _(
+            "Rows were sent from a copy of the ledger {path}, in {directory}: {last}. This one "
+            "does not know all of them, and they would be sent again.",
+            path=ledger.path,
+            directory=directory,
+            last=last_of(later),
+        ),
+        shown_lines(
+            [
+                _("Use that one: {where}", where=joined(["--state-dir", directory])),
+                _(
+                    "To continue with {another} anyway: rdimport ledger accept {where}",
+                    another=_("this one"),
+                    where=joined(["--state-dir", str(state_dir.absolute())]),
+                ),
+            ]
+        ),
+    )
+
+
+def _lacks(ledger: LedgerFile, one: Seen) -> bool:
+    """Whether the ledger does not know all that a witness of its copy stands for."""
+    if one.ledger != ledger_id(ledger.key):
+        return False
+    known = ledger.query("SELECT exit_code IS NOT NULL FROM run WHERE name = ?", one.run)
+    return not known or (not known[0][0] and one.writes > ledger.writes())
+
+
+def accept(state_dir: Path, key: bytes) -> None:
+    """Accept that what copies in other directories have sent until now is sent again."""
+    for path in _elsewhere(state_dir, witness_name(key)):
+        kept = _kept(state_dir, path)
+        shutil.copyfile(path, kept)
+        kept.chmod(0o600)
+
+
+def _elsewhere(state_dir: Path, name: str) -> list[Path]:
+    """Witnesses of that name of other directories, but those that were accepted as they are."""
+    own = outside(state_dir)
+    if own is None:
+        return []
+    folders = (folder for folder in _listed(own.parent) if folder != own)
+    found = [path for folder in folders for path in _listed(folder, name)]
+    return [path for path in found if not _is_accepted(state_dir, path)]
+
+
+def _is_accepted(state_dir: Path, path: Path) -> bool:
+    kept = _kept(state_dir, path)
+    return is_file(kept) and kept.read_bytes() == path.read_bytes()
+
+
+def _kept(state_dir: Path, path: Path) -> Path:
+    return state_dir / f"{path.parent.name}-{path.stem}{_ACCEPTED}"
+
+
+def _listed(folder: Path, pattern: str = "*") -> list[Path]:
+    """What is in a folder; nothing if it may not be listed: cron may have another user's home."""
+    try:
+        return listed(folder, pattern)
+    except OSError:
+        return []

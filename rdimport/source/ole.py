@@ -7,9 +7,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from rdimport.core.errors import SourceError
 from rdimport.core.messages import _
-from rdimport.source.refusals import no_table
+from rdimport.source.refusals import no_table, protected_workbook
 
 if TYPE_CHECKING:
     from rdimport.source.files import InputFile
@@ -25,10 +24,7 @@ def refuse_no_xls(file: InputFile) -> None:
 
     data = file.whole()
     if _utf16("EncryptedPackage") in data or is_protected(data):
-        raise SourceError(
-            _("{name} is protected by a password.", name=file.name),
-            _("Open it in a spreadsheet program and save a copy without a password."),
-        )
+        raise protected_workbook(file.name)
     if _utf16("Workbook") in data or _utf16("Book") in data or BIFF.match(data):
         return
     if _utf16("WordDocument") in data or _utf16("PowerPoint Document") in data:

@@ -40,6 +40,14 @@ def no_table(name: str, what: str) -> SourceError:
     )
 
 
+def protected_workbook(name: str) -> SourceError:
+    """The error for a workbook that only opens with a password."""
+    return SourceError(
+        _("{name} is protected by a password.", name=name),
+        _("Open it in a spreadsheet program and save a copy without a password."),
+    )
+
+
 def damaged_workbook(name: str, kind: str) -> SourceError:
     """The error for a workbook that cannot be read."""
     return SourceError(

@@ -11,10 +11,9 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
-from rdimport.core.errors import SourceError
 from rdimport.core.messages import _, ngettext
 from rdimport.source.limits import MOST_PART, is_vast
-from rdimport.source.refusals import damaged_workbook, vast
+from rdimport.source.refusals import damaged_workbook, protected_workbook, vast
 from rdimport.source.row_filter import error_note
 from rdimport.source.sheets.cells import Rows, checked_place, date_text, frame_of, times
 from rdimport.source.sheets.mail_links import link_notes
@@ -77,10 +76,7 @@ class OdsBook:
         with package.open("META-INF/manifest.xml") as manifest:
             text = manifest.read(MOST_PART)
         if b"encryption-data" in text:
-            raise SourceError(
-                _("{name} is protected by a password.", name=self._file.name),
-                _("Open it in a spreadsheet program and save a copy without a password."),
-            )
+            raise protected_workbook(self._file.name)
 
     def _read(self, content: object) -> None:
         hidden_styles: set[str] = set()

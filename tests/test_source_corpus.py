@@ -190,6 +190,59 @@ def test_a_workbook_that_was_cut_off_says_so(name: str, tmp_path: Path) -> None:
         open_tables([str(cut)], Hints())
 
 
+@pytest.mark.parametrize("name", ["leads.xls", "odd.xls"])
+def test_an_xls_cut_off_at_any_sector_gives_all_rows_or_none(name: str, tmp_path: Path) -> None:
+    data = (CORPUS / name).read_bytes()
+    ends = range(512, len(data), 512)
+    refused = 0
+    for end in ends:
+        (tmp_path / name).write_bytes(data[:end])
+        try:
+            (table,) = open_tables([str(tmp_path / name)], Hints())
+        except SourceError:
+            refused += 1
+        else:
+            assert read(table) == read(opened(name))
+    assert refused >= len(ends) - 1, "the last sector is not of the workbook"
+
+
+@pytest.mark.parametrize(
+    ("name", "was", "now"),
+    [
+        # a style made a palette that says it has more colours than there are bytes
+        ("leads.xls", "9302 0400 108003ff", "9200 0400 108003ff"),
+        # the zero at the end of a link's address, two bytes early
+        ("odd.xls", "2e00 6200 7200 0000", "2e00 6200 0000 0000"),
+        # a link over the whole sheet
+        ("odd.xls", "0100 0100 0100 0100 d0c9ea79", "0000 ffff 0000 ff00 d0c9ea79"),
+    ],
+)
+def test_an_xls_gives_its_cells_whatever_is_odd_beside_them(
+    name: str, was: str, now: str, tmp_path: Path
+) -> None:
+    data = (CORPUS / name).read_bytes()
+    assert bytes.fromhex(was) in data
+    path = tmp_path / name
+    path.write_bytes(data.replace(bytes.fromhex(was), bytes.fromhex(now), 1))
+    (table,) = open_tables([str(path)], Hints())
+    assert read(table) == read(opened(name))
+
+
+def test_half_a_character_in_an_xls_costs_one_character(tmp_path: Path) -> None:
+    """As a program leaves it that cuts texts at a number of bytes, here instead of a dash."""
+    dash = "–".encode("utf-16-le")
+    data = (CORPUS / "leads.xls").read_bytes()
+    assert data.count(dash) == 1
+    path = tmp_path / "leads.xls"
+    path.write_bytes(data.replace(dash, "\ud83d".encode("utf-16-le", "surrogatepass")))
+    (table,) = open_tables([str(path)], Hints())
+    whole = read(opened("leads.xls"))
+    assert read(table) == [
+        tuple(cell.replace("–", "\ufffd") if isinstance(cell, str) else cell for cell in row)
+        for row in whole
+    ]
+
+
 FILES = sorted(
     path for path in CORPUS.iterdir() if path.name.startswith(("leads", "protected", "odd"))
 )

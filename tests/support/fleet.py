@@ -32,6 +32,7 @@ class Office(Machine):
     server: Server
     box: RunningSandbox
     rows = 30
+    was_due: datetime | None = None
 
     @classmethod
     def new(
@@ -49,9 +50,14 @@ class Office(Machine):
         for client in CLIENTS:
             self.write(f"{client}.csv", people(rows).replace("@", f"@{client}."))
 
-    def due(self, ago: timedelta = timedelta(minutes=2), quota: str = "none") -> None:
-        """Their jobs were due that long ago; what changed counts for workers that start."""
-        moment = datetime.now().astimezone() - ago
+    def due(self, ago: timedelta | None = None, quota: str = "none") -> None:
+        """Their jobs were due that long ago, or else some minutes ago and later than the last time:
+        whoever was at them then has to begin again. What changed counts for workers that start.
+        """
+        moment = datetime.now().astimezone() - (ago or timedelta(minutes=5))
+        if ago is None and self.was_due:
+            moment = max(moment, self.was_due + timedelta(minutes=1))
+        self.was_due = moment
         settings = ['[defaults]\nreport_dir = "reports"\npatience = "1s"\n']
         settings += [
             f'[accounts.{client}]\napi_key = {{file = "{client}.key"}}\nquota = "{quota}"\n'

@@ -373,7 +373,12 @@ def test_a_copy_made_during_a_run_lacks_what_that_run_sent_afterwards(
     until(lambda: box.counts()["accepted"] > before)
     box.set_faults(Faults())
     assert ready.wait(run).code == 0
-    assert ready.here(*command("--state-dir", "copy")).code == 2
+    ready.write("calls.jsonl", "")
+    there = ("--state-dir", "copy")
+    assert ready.here("settle", "calls.jsonl", *there).code == 0, "takes that run for killed"
+    behind = ready.here(*command(*there))
+    assert (behind.code, behind.out) == (2, "")
+    assert f"--state-dir {ready.state}" in behind.err
     assert set(arrived(box).values()) == {1}
 
 
@@ -383,11 +388,30 @@ def test_a_copy_that_knows_all_of_an_account_sends_though_another_account_went_o
     assert ready.here(*command("--limit", 100)).code == 3
     assert ready.here("ledger", "copy", "state", "copy").code == 0
     client = Desk(ready.home, box.create_key("client", "whose list went on"), ready.base_url)
-    assert client.here(*command("--account", "client", "--limit", 7)).code == 3
+    assert client.here(*command("--account", "Client", "--limit", 7)).code == 3
     done = ready.here(*command("--state-dir", "copy", "--limit", 50))
     assert (done.code, done.summary["already_imported"]) == (3, 100)
-    assert client.here(*command("--account", "client", "--state-dir", "copy")).code == 2
-    assert ready.here(*command()).code == 2
+    there = ("--account", " CLIENT ", "--state-dir", "copy")
+    for words in (command(*there), (*CHECK.split(), *there)):
+        behind = client.here(*words)
+        assert (behind.code, behind.out) == (2, "")
+        assert f"--state-dir {ready.state}" in behind.err
+    original = ready.here(*command())
+    assert (original.code, original.out) == (2, "")
+    assert f"--state-dir {ready.home / 'copy'}" in original.err
+
+
+def test_an_accepted_copy_that_is_lost_can_be_put_back(ready: Desk, box: RunningSandbox) -> None:
+    assert ready.here(*command("--limit", 10)).code == 3
+    assert ready.here("ledger", "copy", "state", "copy").code == 0
+    assert ready.here(*command("--limit", 10)).code == 3
+    assert ready.here("ledger", "accept", "--yes", "--state-dir", "copy").code == 0
+    for path in (ready.home / "copy").glob("ledger*"):
+        path.unlink()
+    assert ready.here("ledger", "copy", "state", "copy").code == 0
+    done = ready.here(*command("--state-dir", "copy"))
+    assert (done.code, done.summary["already_imported"]) == (0, 20)
+    assert set(arrived(box).values()) == {1}
 
 
 def test_a_sandbox_of_its_own_leaves_nothing_that_could_be_missed(desk: Desk) -> None:

@@ -6,22 +6,20 @@ Only the witnesses in the user's own folders tell: those of all directories are 
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from rdimport.core.errors import LedgerLostError
-from rdimport.core.looking import is_file, listed
+from rdimport.core.looking import listed
 from rdimport.core.messages import _
 from rdimport.core.shell import joined
 from rdimport.core.visible import shown_lines
 from rdimport.ledger.hashes import ledger_id
-from rdimport.ledger.sqlite.witness import Seen, last_of, outside, read, witness_name
+from rdimport.ledger.sqlite.witness import ACCEPTED, Seen, last_of, outside, read, witness_name
 
 if TYPE_CHECKING:
     from rdimport.ledger.sqlite.database import LedgerFile
-
-_ACCEPTED: Final = ".accepted"
-"""Suffix of the copy of a witness whose rows a person has accepted to be sent again."""
 
 
 def refuse_behind(ledger: LedgerFile, account: str | None) -> None:
@@ -59,7 +57,8 @@ def _lacks(ledger: LedgerFile, one: Seen) -> bool:
     """Whether the ledger does not know all that a witness of its copy stands for."""
     if one.ledger != ledger_id(ledger.key):
         return False
-    known = ledger.query("SELECT exit_code IS NOT NULL FROM run WHERE name = ?", one.run)
+    # one that a copy takes for killed, and gives an exit code, may still have been sending
+    known = ledger.query("SELECT finished_at IS NOT NULL FROM run WHERE name = ?", one.run)
     return not known or (not known[0][0] and one.writes > ledger.writes())
 
 
@@ -82,12 +81,13 @@ def _elsewhere(state_dir: Path, name: str) -> list[Path]:
 
 
 def _is_accepted(state_dir: Path, path: Path) -> bool:
-    kept = _kept(state_dir, path)
-    return is_file(kept) and kept.read_bytes() == path.read_bytes()
+    with suppress(OSError):
+        return _kept(state_dir, path).read_bytes() == path.read_bytes()
+    return False
 
 
 def _kept(state_dir: Path, path: Path) -> Path:
-    return state_dir / f"{path.parent.name}-{path.stem}{_ACCEPTED}"
+    return state_dir / f"{path.parent.name}-{path.stem}{ACCEPTED}"
 
 
 def _listed(folder: Path, pattern: str = "*") -> list[Path]:

@@ -209,7 +209,9 @@ def _is_taken(to: Path) -> bool:
     """
     if to.name != FILE_NAME or not is_folder(to.parent):
         return os.path.lexists(to)
-    return any(p.suffix not in (witness.SUFFIX, ".lock") for p in to.parent.iterdir())
+    return any(
+        p.suffix not in (witness.SUFFIX, witness.ACCEPTED, ".lock") for p in to.parent.iterdir()
+    )
 
 
 def _sync(path: Path) -> None:

@@ -199,7 +199,7 @@ class SqliteStore:
 
     def accept(self) -> str:
         """Accept the ledger as it is: set its witnesses aside, and note those of its copies."""
-        with self.open(trusting=True) as ledger:
+        with self.open(trusting=True) as ledger, explained(self._path):
             copies.accept(self._state_dir, ledger.key)
         return str(files.put_witnesses_aside(self._state_dir) or "")
 

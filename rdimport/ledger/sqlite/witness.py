@@ -23,11 +23,15 @@ from rdimport.core.errors import LedgerError, LedgerLostError
 from rdimport.core.looking import is_folder, listed
 from rdimport.core.messages import _, ngettext
 from rdimport.core.messages.written import second
+from rdimport.core.names import fold
 from rdimport.core.shell import joined
 from rdimport.core.visible import shown_lines
 from rdimport.ledger.hashes import ledger_id
 
 SUFFIX: Final = ".sent"
+
+ACCEPTED: Final = ".accepted"
+"""Suffix of a copied witness: a person has accepted that what it stands for is sent again."""
 
 _SHORTEST: Final = 512
 """Minimum bytes of a ledger: SQLite's smallest page."""
@@ -223,10 +227,12 @@ def way_out(path: Path, another: str = "") -> str:
 
 
 def witness_name(key: bytes, account: str | None = None) -> str:
-    """The file name of an account's witness; the pattern of all names if none is given."""
-    whose = (
-        "*" if account is None else blake2b(account.encode(), key=key, digest_size=4).hexdigest()
-    )
+    """The file name of an account's witness, however the account is spelt; the pattern of all names
+    if none is given.
+    """
+    whose = "*"
+    if account is not None:
+        whose = blake2b(fold(account).encode(), key=key, digest_size=4).hexdigest()
     return f"{ledger_id(key)[:8]}-{whose}{SUFFIX}"
 
 

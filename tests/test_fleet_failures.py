@@ -174,6 +174,26 @@ def test_while_the_database_is_away_nothing_is_sent(office: Office, postgres: Se
 
 
 @pytest.mark.waits
+@pytest.mark.parametrize("within", [b"AS jobs, w.slots FROM", b"procrastinate_workers w"])
+def test_an_outage_is_told_alike_whatever_notices_it_first(
+    office: Office, postgres: Server, within: bytes
+) -> None:
+    """The connection breaks while the queue is asked, after the ledger has answered."""
+    straight = office.ledger
+    with cable(postgres.port) as line:
+        line.watch(lambda _way, data: line.unplug() if within in data else None)
+        office.ledger = straight.replace(f":{postgres.port}/", f":{line.port}/")
+        worker = office.start("worker")
+        until(lambda: line.refused)
+        line.watch(lambda _way, _data: None)
+        line.mend()
+        office.ledger = straight
+        assert office.here("fleet", "drain").code == 0
+        ended = office.wait(worker)
+    assert (ended.code, ended.err.count("cannot be reached")) == (0, 1)
+
+
+@pytest.mark.waits
 def test_a_worker_that_starts_while_the_database_is_away_is_to_be_started_again(
     office: Office, postgres: Server
 ) -> None:

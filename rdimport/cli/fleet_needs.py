@@ -69,8 +69,4 @@ def queue_explained(url: str) -> Iterator[None]:
         yield
     except ConnectorException as error:
         with fleet_of(url) as fleet:
-            fleet.see_reached(error.__cause__)
-        raise LedgerError(
-            _("The queue cannot be read: {error}.", error=error.__cause__ or error),
-            _("Type: rdimport fleet init"),
-        ) from error
+            raise fleet.queue_error(error) from error

@@ -162,7 +162,7 @@ class Worker:
             await asyncio.sleep(_UNTIL_TRIED_AGAIN)
 
     async def _watch(self) -> None:
-        away = False
+        away, fleet = False, self._fleet
         while True:
             await asyncio.sleep(_BETWEEN_LOOKS)
             try:
@@ -173,7 +173,8 @@ class Worker:
                 await self._share(loads)
             except (LedgerError, ConnectorException) as error:
                 if not away:
-                    self._on_trouble(str(error))
+                    told = error if isinstance(error, LedgerError) else fleet.queue_error(error)
+                    self._on_trouble(str(told))
                 away = True
             else:
                 away = False

@@ -53,7 +53,8 @@ class Cable:
 
     def unplug(self) -> None:
         """Tear out all connections, and refuse new ones."""
-        self._unplugged = True
+        with self._changed:
+            self._unplugged = True
         self.reset()
 
     def mend(self) -> None:
@@ -102,10 +103,10 @@ class Cable:
                 client.close()
                 continue
             with self._changed:
-                if self._closed:
+                if self._closed or self._unplugged:  # meanwhile
                     client.close()
                     server.close()
-                    return
+                    continue
                 self._pairs[client, server] = 0
             for way in (TO_SERVER, TO_CLIENT):
                 one = threading.Thread(

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, Self
 
 import psycopg
 
-from rdimport.core.errors import UsageError
+from rdimport.core.errors import LedgerError, UsageError
 from rdimport.core.messages import _
 from rdimport.core.names import fold
 from rdimport.ledger.postgres import schema
@@ -105,10 +105,15 @@ class PostgresFleet:
                 _("Give --ledger the address of the server."),
             )
 
-    def see_reached(self, error: BaseException | None) -> None:
-        """Raise LedgerError if an error of the queue says that the database cannot be reached."""
-        if isinstance(error, psycopg.Error) and is_cut_off(error):
-            raise as_ledger_error(self._address, error) from error
+    def queue_error(self, error: BaseException) -> LedgerError:
+        """The LedgerError for what the queue's library raised because of a psycopg.Error."""
+        cause = error.__cause__
+        if isinstance(cause, psycopg.Error) and is_cut_off(cause):
+            return as_ledger_error(self._address, cause)
+        return LedgerError(
+            _("The queue cannot be read: {error}.", error=cause or error),
+            _("Type: rdimport fleet init"),
+        )
 
     def beat(self, name: str, slots: int, jobs: Sequence[str], queue: int | None = None) -> Orders:
         """Store that worker `name` is alive and runs `jobs`; returns its orders.

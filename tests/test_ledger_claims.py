@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 from support.cable import TO_CLIENT, TO_SERVER, Cable, cable
-from support.claims import KEY, end_all, ended, hurried, ledger_at, row, states, worker
+from support.claims import KEY, end_all, ended, hurried, new_ledger, row, states, worker
 from support.postgres import Server, serving
 from support.waiting import until
 
@@ -26,7 +26,7 @@ from rdimport.ledger.records import Counters, RunRecord
 
 @pytest.fixture
 def url(postgres: Server) -> str:
-    return ledger_at(postgres.new_database())
+    return new_ledger(postgres)
 
 
 @pytest.fixture(autouse=True)
@@ -225,7 +225,7 @@ def test_a_server_that_says_nothing_is_not_waited_for_without_end(
 
 def test_what_was_claimed_is_there_after_the_server_was_killed_and_the_run_goes_on() -> None:
     with serving() as server:
-        url = ledger_at(server.new_database())
+        url = new_ledger(server)
         one = worker(url)
         claimed: list[int] = []
         with ThreadPoolExecutor(1) as pool:
@@ -248,7 +248,7 @@ def test_what_was_claimed_is_there_after_the_server_was_killed_and_the_run_goes_
 
 def test_a_commit_that_a_standby_did_not_confirm_lets_no_row_leave() -> None:
     with serving() as server:
-        url = ledger_at(server.new_database())
+        url = new_ledger(server)
         one = worker(url)
         server.reload(synchronous_standby_names="nobody")
         with ThreadPoolExecutor(1) as pool:
@@ -264,6 +264,6 @@ def test_a_commit_that_a_standby_did_not_confirm_lets_no_row_leave() -> None:
 def test_whatever_the_server_says_commits_wait_for_the_disk() -> None:
     with serving(synchronous_commit="off", default_transaction_read_only="on") as server:
         server.do("ALTER SYSTEM SET default_transaction_read_only = off", "SELECT pg_reload_conf()")
-        url = ledger_at(server.new_database())
+        url = new_ledger(server)
         one = worker(url)
         assert one.session.query("SHOW synchronous_commit") == [("on",)]

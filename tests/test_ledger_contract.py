@@ -48,12 +48,24 @@ NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
 TROUBLE = Problem("rd.invalid", "name", "Nome", "Ana Maria", "Não serve.")
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+KINDS = ("sqlite", "postgres")
+"""A new kind of ledger is one more."""
+
+
+@pytest.fixture(params=KINDS)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    """A place without a ledger, for each kind. A new kind is one more parameter."""
+    """A place that no ledger was in, for each kind."""
     if request.param == "sqlite":
         return SqlitePlace(tmp_path)
     return PostgresPlace(request.getfixturevalue("postgres"))
+
+
+@pytest.fixture(params=KINDS)
+def bare_place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """The same without tables, which the others only copy."""
+    if request.param == "sqlite":
+        return SqlitePlace(tmp_path)
+    return PostgresPlace(request.getfixturevalue("postgres"), made=False)
 
 
 @pytest.fixture
@@ -263,13 +275,13 @@ def test_runs_of_new_accounts_and_who_keeps_runs_away_are_never_at_work_together
     assert seen["runs"] + seen["busy"] == 2 * rounds
 
 
-def test_a_ledger_that_is_not_there_is_not_made_by_a_look(place: Place) -> None:
-    assert not place.store.is_there()
-    assert place.store.if_there() is None
-    with place.store.open():
+def test_a_ledger_that_is_not_there_is_not_made_by_a_look(bare_place: Place) -> None:
+    assert not bare_place.store.is_there()
+    assert bare_place.store.if_there() is None
+    with bare_place.store.open():
         pass
-    assert place.store.is_there()
-    with place.store.if_there() or pytest.fail("it is there") as ledger:
+    assert bare_place.store.is_there()
+    with bare_place.store.if_there() or pytest.fail("it is there") as ledger:
         assert ledger.latest(3) == []
         assert ledger.destination("nowhere") is None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from support.claims import KEY, Worker, end_all, ledger_at, row, states, worker
+from support.claims import KEY, Worker, end_all, new_ledger, row, states, worker
 from support.postgres import Server
 
 from rdimport.core.row import State
@@ -29,7 +29,7 @@ UPDATE rdimport.setting SET value = '6' WHERE name = 'version'
 
 @pytest.fixture
 def url(postgres: Server) -> Iterator[str]:
-    yield ledger_at(postgres.new_database())
+    yield new_ledger(postgres)
     end_all()
 
 

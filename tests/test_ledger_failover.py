@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.claims import KEY, Worker, end_all, ledger_at, states, worker
+from support.claims import KEY, Worker, end_all, ledger_at, new_ledger, states, worker
 from support.postgres import Server, serving
 from support.waiting import until
 
@@ -66,7 +66,7 @@ def test_a_run_goes_on_at_a_synchronous_standby_and_nothing_acknowledged_is_gone
 ) -> None:
     first, second = pair
     synchronous(first)
-    url = both(first, second, ledger_at(first.new_database()))
+    url = both(first, second, new_ledger(first))
     one = worker(url)
     claimed: list[int] = []
     ended: list[int] = []
@@ -90,7 +90,7 @@ def test_without_a_run_that_finds_its_last_note_nobody_goes_on_after_a_failover(
 ) -> None:
     first, second = pair
     synchronous(first)
-    url = both(first, second, ledger_at(first.new_database()))
+    url = both(first, second, new_ledger(first))
     worker(url).claim([1])
     end_all()
     first.kill()
@@ -108,7 +108,7 @@ def test_all_accounts_stop_once_a_run_finds_that_its_own_note_is_gone(
     """The standby is asynchronous, and the network between the two is cut."""
     first, second = pair
     synchronous(first)
-    url = both(first, second, ledger_at(first.new_database()))
+    url = both(first, second, new_ledger(first))
     one = worker(url)
     one.claim([1])
     first.reload(synchronous_standby_names="")
@@ -141,7 +141,7 @@ def test_a_copy_of_the_tables_is_not_taken_for_them(postgres: Server) -> None:
     """A backup is restored from a dump, or beside the database that it was made of: the server may
     be the same, and its timeline too.
     """
-    url = ledger_at(postgres.new_database())
+    url = new_ledger(postgres)
     name = url.rpartition("/")[2].replace("%20", " ")
     worker(url).claim([1])
     end_all()
@@ -165,7 +165,7 @@ def test_a_ledger_is_not_made_where_nothing_waits_for_the_disk(setting: str) -> 
 
 
 def test_a_ledger_is_not_used_with_another_key(postgres: Server) -> None:
-    url = ledger_at(postgres.new_database())
+    url = new_ledger(postgres)
     with Session(parsed(url)) as session:
         schema.see(session, KEY)
         with pytest.raises(LedgerError, match="is not the key of the ledger"):

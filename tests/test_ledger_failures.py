@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from support.cable import TO_CLIENT, TO_SERVER, cable
-from support.claims import KEY, end_all, hurried, ledger_at, states, worker
+from support.claims import KEY, end_all, hurried, new_ledger, states, worker
 from support.command import Desk
 from support.lists import MAPPING, people
 from support.postgres import Server, serving
@@ -164,7 +164,7 @@ def test_the_old_server_acknowledges_nothing_beside_the_new(
             first.reload(synchronous_standby_names="second")
             synchronous = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"
             until(lambda: first.ask(synchronous))
-            url = ledger_at(first.new_database())
+            url = new_ledger(first)
             one = worker(url)
             assert one.claim([1]) == [1]
             second.promote()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from support.claims import HERE, end_all, ended, ledger_at, row, worker
+from support.claims import HERE, end_all, ended, new_ledger, row, worker
 from support.postgres import Server
 
 from rdimport.core.row import State
@@ -48,7 +48,7 @@ def test_the_last_rows_of_50_000_cost_at_most_half_more_than_the_first(postgres:
     """Plans are made once, while the table is empty; one that reads all of it would be seen.
     Counted in pages, which no other load on the machine changes.
     """
-    url = ledger_at(postgres.new_database())
+    url = new_ledger(postgres)
     begun = pages(worker(url).session)
     one = worker(url)  # takes over while there is nothing
     before = pages(one.session)
@@ -84,7 +84,7 @@ INSERT INTO rdimport.written SELECT id, 1, clock_timestamp(), '' FROM made
 @pytest.mark.usefixtures("_without_vacuum")
 def test_a_takeover_costs_the_same_after_60_000_runs_of_others(postgres: Server) -> None:
     """The planner knows nothing of them yet: many begin between two looks of its statistics."""
-    url = ledger_at(postgres.new_database())
+    url = new_ledger(postgres)
     one, costs = worker(url), []
     with Session(parsed(url)) as session:
         for first, last in ((1, 1), (2, 100), (101, 60_000)):

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import LiteralString
 
 import pytest
-from support.claims import KEY, Worker, end_all, ended, ledger_at, row, states, worker
+from support.claims import KEY, Worker, end_all, ended, new_ledger, row, states, worker
 from support.postgres import Server
 from support.waiting import PATIENCE, until
 
@@ -28,7 +28,7 @@ LATE = [ended(row(0)), ended(row(1), State.REFUSED), row(2), ended(row(3), State
 
 @pytest.fixture
 def url(postgres: Server) -> str:
-    return ledger_at(postgres.new_database())
+    return new_ledger(postgres)
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import test_ledger_claims as claims
-from support.claims import end_all, ledger_at
+from support.claims import end_all, new_ledger
 from support.postgres import Server
 
 from rdimport.ledger.postgres import statements
@@ -86,7 +86,7 @@ MUTANTS = {
 
 @pytest.fixture
 def url(postgres: Server) -> Iterator[str]:
-    yield ledger_at(postgres.new_database())
+    yield new_ledger(postgres)
     end_all()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from itertools import count
 
 import pytest
@@ -20,6 +21,7 @@ from rdimport.ledger.postgres.lease import Lease, take
 from rdimport.ledger.postgres.session import PLANNED_ONCE, Session
 from rdimport.ledger.postgres.writes import Writes
 from rdimport.ledger.records import Counters, Outcome, RowResult, SendAttempt
+from support.postgres import Server
 
 KEY = bytes(range(32))
 QUOTA = b"the account's"
@@ -86,6 +88,20 @@ def ledger_at(url: str) -> str:
     with Session(parsed(url)) as session:
         schema.make(session, KEY)
     return url
+
+
+def new_ledger(server: Server) -> str:
+    """The address of an empty ledger in a database of its own."""
+    return ledger_at(server.new_database(made_tables(server)))
+
+
+@cache
+def made_tables(server: Server) -> str:
+    """A database with the tables, to be copied: making them costs more than all the rest."""
+    url = ledger_at(server.new_database())
+    with Session(parsed(url)) as session:
+        session.change("DELETE FROM rdimport.setting WHERE name = 'place'")  # a copy has its own
+    return url.rpartition("/")[2].replace("%20", " ")
 
 
 def worker(url: str, lease: Lease | None = None) -> Worker:

@@ -29,6 +29,11 @@ def take_folder() -> Path | None:
     return folder
 
 
+def in_memory(folder: Path) -> bool:
+    """Whether it is in such a folder."""
+    return folder.is_relative_to(_MEMORY)
+
+
 def _has_room() -> bool:
     """Programs, too, have to start from there."""
     if not _MEMORY.is_dir() or not os.access(_MEMORY, os.W_OK):

@@ -26,6 +26,7 @@ from urllib.parse import quote
 import psycopg
 import pytest
 
+from support.folders import in_memory
 from support.processes import ending_with_us
 from support.waiting import PATIENCE, until
 
@@ -168,10 +169,12 @@ class Server:
             found = db.execute(question.encode(), values).fetchone()
         return found[0] if found else None
 
-    def new_database(self) -> str:
-        """The URL of an empty database."""
+    def new_database(self, like: str = "template0") -> str:
+        """The URL of a database like another one of this server, by itself an empty one."""
         name = f"ledger {next(_NUMBERS)}"
-        self.do(f'CREATE DATABASE "{name}"')
+        # In memory, a copy of the files takes a third of the time; on a disk, it waits for each.
+        strategy = "FILE_COPY" if in_memory(self.data) else "WAL_LOG"
+        self.do(f'CREATE DATABASE "{name}" TEMPLATE "{like}" STRATEGY {strategy}')
         return self.url(name)
 
     def start(self) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from contextlib import closing
 
 from rdimport.ledger.postgres.store import PostgresStore
-from support.claims import KEY
+from support.claims import KEY, made_tables
 from support.postgres import Server
+
+_TABLES = "SELECT array_agg(relid::regclass::text) FROM pg_stat_user_tables"
 
 
 class _Store(PostgresStore):
@@ -18,11 +20,11 @@ class _Store(PostgresStore):
 
 
 class PostgresPlace:
-    """A database of its own."""
+    """A database of its own, perhaps with the tables of a ledger that was never used."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, *, made: bool = True) -> None:
         self._server = server
-        self.url = server.new_database()
+        self.url = server.new_database(made_tables(server)) if made else server.new_database()
         self.store = _Store(self.url, KEY.hex())
 
     def crash(self) -> None:
@@ -38,8 +40,9 @@ class PostgresPlace:
         self._server.do("ANALYZE", database=self._name)
 
     def holds(self, text: bytes) -> bool:
-        """Whether the files of its tables hold that text, once the database has tidied them up."""
-        self._server.do("VACUUM (FULL)", "CHECKPOINT", database=self._name)
+        """Whether its files hold that text, once the database has tidied them up."""
+        tidied = ", ".join(["pg_statistic", *self._server.ask(_TABLES, database=self._name)])
+        self._server.do(f"VACUUM (FULL) {tidied}", "CHECKPOINT", database=self._name)
         with closing(self._server.connect(self._name)) as db:
             (oid,) = db.execute(
                 "SELECT oid FROM pg_database WHERE datname = %s", (self._name,)

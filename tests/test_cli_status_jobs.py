@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from support.clients import set_up
 from support.command import Desk
-from support.lists import people
+from support.elsewhen import Elsewhen
+from support.lists import MAPPING, people
 from support.waiting import until
 
+from rdimport import api
+from rdimport.destination.rdstation import RDStation
 from rdimport.ledger import store_of
 from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
@@ -133,3 +137,35 @@ def test_an_account_in_use_is_no_failure_of_the_run_that_uses_it(
     with store_of(office.state).hold("acme"):
         assert office.here(*words).code == 75
     assert office.here("status", "--check").code == 2, "a night without a run"
+
+
+@pytest.mark.parametrize("fails", ["before it begins", "in the middle"])
+def test_a_run_of_a_clock_that_was_ahead_hides_no_later_failure(
+    desk: Desk, box: RunningSandbox, fails: str
+) -> None:
+    desk.write("list.csv", people(3))
+    desk.write("list.yaml", MAPPING)
+    done = api.run(
+        [desk.home / "list.csv"],
+        desk.home / "list.yaml",
+        to=RDStation(box.api_key, base_url=box.base_url),
+        state_dir=desk.state,
+        report_dir=desk.reports,
+        quota=None,
+        clock=Elsewhen(timedelta(days=365)),
+    )
+    assert done.exit_code == 0
+    alone = desk.here("status", "--check", "--max-age", "26h")
+    assert (alone.code, "in the future" in alone.out, "in 36" in alone.out) == (2, True, True)
+    words = ("run", "list.csv", "-m", "list.yaml", "--quota", "none")
+    if fails == "before it begins":
+        (desk.home / "list.csv").unlink()
+        assert desk.here(*words).code == 2
+    else:
+        desk.write("list.csv", people(6))
+        box.set_faults(Faults(odd=1.0, odd_status=401))
+        assert desk.here(*words).code == 3
+    assert desk.here("status", "--check", "--max-age", "26h").code == 2
+    (known,) = nights(desk).values()
+    assert (known["verdict"], known["too_old"]) == (2, False)
+    assert known["last_success"] == done.summary.finished_at

@@ -7,20 +7,20 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from support.cable import TO_CLIENT, TO_SERVER, cable
 from support.claims import KEY, end_all, hurried, new_ledger, states, worker
 from support.command import Desk
+from support.elsewhen import Elsewhen
 from support.lists import MAPPING, people
 from support.postgres import Server, serving
 from support.tables import each_line_has_its_test
 from support.waiting import until
 
 from rdimport import api
-from rdimport.core.clock import SystemClock
 from rdimport.core.errors import LedgerBusyError, LedgerError
 from rdimport.core.events import Event, SendingStarted
 from rdimport.destination.rdstation import RDStation
@@ -175,16 +175,6 @@ def test_the_old_server_acknowledges_nothing_beside_the_new(
             assert set(states(new)) == {1}
         finally:
             second.kill()
-
-
-class Elsewhen(SystemClock):
-    """A clock that is set wrongly."""
-
-    def __init__(self, off: timedelta) -> None:
-        self._off = off
-
-    def now(self) -> datetime:
-        return datetime.now(UTC) + self._off
 
 
 @pytest.mark.parametrize("days", [2, -2])

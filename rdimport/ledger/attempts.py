@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,7 +43,11 @@ class Latest(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A run or an attempt, with only the values needed for the comparison."""
+    """A run or an attempt, with only the values needed for the comparison.
+
+    `order` is its place among those recorded: the number of the run, or of the run before the
+    attempt, and that of the attempt. The times are those of clocks that may have been wrong.
+    """
 
     account: str
     job: str
@@ -54,17 +58,23 @@ class Line(NamedTuple):
     run: str | None
     attempt: Attempt | None
     batch: str
-    stopped_because: str | None = None
+    stopped_because: str | None
+    order: tuple[int, int]
 
 
-def kept(attempt: Attempt) -> str:
-    """The stored part of an attempt besides its time, account, job and exit code."""
+def kept(attempt: Attempt, after: int) -> str:
+    """The stored part of an attempt besides its time, account, job and exit code. `after` is the
+    number of the latest run.
+    """
     said = {"message": attempt.message, "given": attempt.given, "mapping": attempt.mapping}
-    return json.dumps({**said, "batch": attempt.batch}, ensure_ascii=False)
+    return json.dumps({**said, "batch": attempt.batch, "after": after}, ensure_ascii=False)
 
 
-def line_of(at: str, account: str, job: str, code: int, kept: str) -> Line:
-    """The line of an attempt, from its stored part."""
+def line_of(stored: tuple[Any, ...], runs: Sequence[Line]) -> Line:
+    """The line of an attempt, from its stored part. One that does not say after which of the `runs`
+    it was made was stored by an earlier release: then the times decide.
+    """
+    number, at, account, job, code, kept = stored
     facts: Mapping[str, Any] = json.loads(kept)
     attempt = Attempt(
         datetime.fromisoformat(at),
@@ -76,7 +86,13 @@ def line_of(at: str, account: str, job: str, code: int, kept: str) -> Line:
         facts["message"],
         facts.get("batch", ""),
     )
-    return Line(account, job, attempt.mapping, at, at, code, None, attempt, attempt.batch)
+    after = facts.get("after")
+    if after is None:
+        after = max((run.order[0] for run in runs if run.begun <= at), default=0)
+    order = after, number
+    return Line(
+        account, job, attempt.mapping, at, at, code, None, attempt, attempt.batch, None, order
+    )
 
 
 def latest(lines: Iterable[Line], since: datetime | None = None) -> list[Latest]:
@@ -100,7 +116,7 @@ def _latest(lines: Iterable[Line]) -> Iterator[tuple[Line, Latest]]:
     found: dict[tuple[str, str], Line] = {}
     fine: dict[tuple[str, str], str] = {}
     begun: set[str] = set()
-    for line in sorted(lines, key=lambda line: line.begun, reverse=True):
+    for line in sorted(lines, key=lambda line: line.order, reverse=True):
         owner = fold(line.account)
         known = (owner, line.job or Path(line.mapping).name)
         if line.code == ExitCode.DONE and line.ended:

@@ -33,12 +33,13 @@ WHERE finished_at IS NULL AND exit_code IS NULL
 _LINES: Final = """
 SELECT facts::json ->> 'account', coalesce(facts::json ->> 'job', ''),
     coalesce(facts::json ->> 'mapping', ''), started_at, finished_at, exit_code, name,
-    NULL, coalesce(facts::json ->> 'batch', ''), stopped_because FROM rdimport.run
+    NULL, coalesce(facts::json ->> 'batch', ''), stopped_because, id FROM rdimport.run
 WHERE NOT coalesce((facts::json ->> 'sandbox')::boolean, false)
     AND (%(job)s::text IS NULL OR facts::json ->> 'job' = %(job)s)
 """
 _ATTEMPTS: Final = """
-SELECT at, account, job, exit_code, facts FROM rdimport.attempt WHERE job = coalesce(%(job)s, job)
+SELECT id, at, account, job, exit_code, facts FROM rdimport.attempt
+WHERE job = coalesce(%(job)s, job)
 """
 _ATTEMPT: Final = """
 INSERT INTO rdimport.attempt (at, account, job, exit_code, facts)
@@ -141,10 +142,10 @@ class StoredLedger(ABC):
             "account": attempt.account,
             "job": attempt.job,
             "code": int(attempt.exit_code),
-            "facts": kept(attempt),
         }
         with self.writing() as ask:
-            ask(_ATTEMPT, values)
+            ((after,),) = ask("SELECT coalesce(max(id), 0) FROM rdimport.run", {})
+            ask(_ATTEMPT, {**values, "facts": kept(attempt, after)})
 
     def latest_of_jobs(self, since: datetime | None = None, job: str | None = None) -> list[Latest]:
         """The latest run or attempt of each account and job, newest first. With `since`, only those
@@ -158,9 +159,10 @@ class StoredLedger(ABC):
 
     def _lines(self, job: str | None) -> Iterator[Line]:
         """All runs and attempts, or those of one job, reduced to what the comparison needs."""
-        yield from (Line(*values) for values in self.ask(_LINES, {"job": job}))
-        for values in self.ask(_ATTEMPTS, {"job": job}):
-            yield line_of(*values)
+        found = self.ask(_LINES, {"job": job})
+        runs = [Line._make([*values, (number, 0)]) for *values, number in found]
+        yield from runs
+        yield from (line_of(stored, runs) for stored in self.ask(_ATTEMPTS, {"job": job}))
 
 
 def _no_run(place: str, name: str | None) -> UsageError:

@@ -65,7 +65,8 @@ def jobs(
     job: str | None = None,
 ) -> Iterator[JobStatus]:
     """All accounts and jobs in the ledger, or those of one `job`, the latest first. A latest run
-    older than `max_age` seconds counts as failed.
+    older than `max_age` seconds counts as failed, and so does one that began as long from now: a
+    clock was wrong.
     """
     for found in ledger.latest_of_jobs(since, job):
         if found.run is not None:
@@ -96,7 +97,7 @@ def verdict(found: Sequence[JobStatus]) -> int:
 
 def _judged(found: Latest, run: RunStatus, now: datetime, max_age: float | None) -> JobStatus:
     age = (now - datetime.fromisoformat(run.started_at)).total_seconds()
-    too_old = max_age is not None and age > max_age
+    too_old = max_age is not None and abs(age) > max_age
     judged = FAILED if too_old else _verdict(run)
     return JobStatus(
         found.account, found.job, found.mapping, run, age, found.last_success, judged, too_old

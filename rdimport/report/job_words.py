@@ -20,6 +20,9 @@ _ANSWERS: Final = {
     "stopped": untranslated("stopped"),
 }
 
+_CLOCKS: Final = 600.0
+"""Seconds by which the clocks of two machines may differ."""
+
 _AS_ASKED: Final[dict[str, str]] = {
     StopReason.CANARY: untranslated("trial sent"),
     StopReason.LIMIT: untranslated("limit reached"),
@@ -36,7 +39,7 @@ def answer(status: JobStatus) -> str:
     if status.run is None:
         return _("never ran")
     if status.too_old:
-        return _("too long ago")
+        return _("too long ago") if _is_past(status) else _("in the future")
     if status.run.where == "finished" and status.verdict != FINE:
         return _("some rows failed")
     run = status.run
@@ -44,10 +47,18 @@ def answer(status: JobStatus) -> str:
 
 
 def age(status: JobStatus) -> str:
-    """How long ago the latest run began; empty if there was none."""
+    """How long ago the latest run began, or in what time if a clock was wrong; empty if there was
+    none.
+    """
     if status.run is None:
         return ""
-    return _("{time} ago", time=Words(language()).duration(status.age or 0.0))
+    time = Words(language()).duration(abs(status.age or 0.0))
+    return _("{time} ago", time=time) if _is_past(status) else _("in {time}", time=time)
+
+
+def _is_past(status: JobStatus) -> bool:
+    """Whether the latest run began before now, or as good as."""
+    return (status.age or 0.0) > -_CLOCKS
 
 
 def count(found: Sequence[JobStatus]) -> str:

@@ -84,6 +84,12 @@ CASES = {
     "file: settings": listed(
         '# all of it\n[accounts.acme]\nplan = "pro"\n', "rdimport jobs run", name="rdimport.toml"
     ),
+    "file: of a workbook that is open": listed(
+        b"\x05Maria" + b" " * 159, "who has a workbook open", "'*.xlsx'", name="~$leads.xlsx"
+    ),
+    "file: an address without its scheme": Case(
+        ("does not exist", "https://"), ("docs.google.com/spreadsheets/d/1/edit",)
+    ),
     "file: no match": Case(("*.tsv",), ("*.tsv",)),
     "file: empty": listed(b"", name="empty.csv"),
     "file: header only": listed("E-mail,Nome\n"),
@@ -423,6 +429,30 @@ def test_a_list_that_is_read_as_one_column_is_told_and_how_to_split_it(
         assert told in desk.here(*command, *words, "--lang", lang).err
     desk.write("list.csv", "Pessoas\na@exemplo.com.br\n")
     assert told not in desk.here("check", "list.csv", "-m", "list.yaml", "--lang", lang).err
+
+
+PERSON = "Ana;ana@exemplo.com.br;(11) 98765-4321;1.234,50;sim"
+
+
+@pytest.mark.parametrize(
+    ("content", "words", "told"),
+    [
+        (f"{PERSON}\n{PERSON.replace('ana', 'bia')}\n", (), ("no header", "“Coluna 5”")),
+        (f"{PERSON}\n{PERSON}\n", ("--delimiter", ","), ("a person's row", "delimiter")),
+        (f"N;E;T;V;A\n{PERSON}\n", ("--delimiter", ","), ("“N;E;T;V;A”",)),
+        ("Loja;Fone\nA;1\nB;2\n", (), ("None of the mapping's columns", "“Loja”", "init FILE")),
+        ("Nome;ana@b.com.br\nA;1\nB;2\n", (), ("Correct the column", "“***”")),
+    ],
+)
+def test_a_list_with_other_columns_is_told_what_is_wrong_without_showing_people(
+    content: str, words: tuple[str, ...], told: tuple[str, ...], desk: Desk
+) -> None:
+    desk.write("list.csv", content)
+    desk.write("list.yaml", MAPPING)
+    done = desk.here("check", "list.csv", "-m", "list.yaml", *words)
+    assert (done.code, done.out) == (2, "")
+    assert [words for words in told if words not in done.err] == []
+    assert "@" not in done.err
 
 
 def test_a_quota_that_is_none_is_told_before_a_key_that_is_missing(desk: Desk) -> None:

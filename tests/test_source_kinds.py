@@ -83,6 +83,10 @@ OTHERS = {
     "LDIF": "dn: cn=Ana,dc=x\nobjectclass: person\nmail: ana@example.com\n",
     "JSON": '[\n  {"nome": "Ana", "email": "ana@example.com"}\n]\n',
     "calendar": "BEGIN:VCALENDAR\nVERSION:2.0\nEND:VCALENDAR\n",
+    "link to a page": '{"url": "https://docs.google.com/open?id=1", "doc_id": "1"}',
+    "a link": "[InternetShortcut]\r\nURL=https://docs.google.com/spreadsheets/d/1/edit\r\n",
+    "link": '<?xml version="1.0"?>\n<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "x.dtd">\n'
+    '<plist version="1.0">\n<dict>\n\t<key>URL</key><string>https://x.co</string></dict></plist>',
     "MHTML": "MIME-Version: 1.0\r\nContent-Type: multipart/related\r\n\r\n<table></table>\r\n",
 }
 

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from rdimport.destination.rdstation.custom_fields import CustomFields
     from rdimport.mapping import Mapping
 
+_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
+_BY_POSITION = re.compile(r"Coluna \d+")
+
 
 @dataclass(frozen=True)
 class Bound:
@@ -310,15 +313,40 @@ def _plain(target: Target) -> FieldSource:
 def _missing(
     mapping: Mapping, missing: Sequence[str], columns: Sequence[str], table: str
 ) -> MappingError:
-    lines = []
+    lines, headings = [], [one for one in columns if not _ADDRESS.search(one)]
     for name in missing:
-        best = names.did_you_mean(name, columns)
+        best = names.did_you_mean(name, headings)
         hint = _("; did you mean “{name}”?", name=best) if best else ""
         missed = _("{table}: has no column “{name}”", table=table, name=name)
         lines.append(f"{missed}{_asked_by(mapping, name)}{hint}")
-    known = ", ".join(f"“{column}”" for column in columns)
-    remedy = _("Correct the column in the mapping. The file's columns are {known}.", known=known)
-    return MappingError(shown_lines(lines), names.read_as_one(columns) or remedy)
+    is_none_there = len(missing) == len(mapping.columns())
+    remedy = names.read_as_one(columns) or _remedy(columns, is_none_there=is_none_there)
+    return MappingError(shown_lines(lines), remedy)
+
+
+def _remedy(columns: Sequence[str], *, is_none_there: bool) -> str:
+    """What to do about missing columns. No address is shown of a row taken for the header."""
+    known = ", ".join(f"“{_ADDRESS.sub('***', column)}”" for column in columns)
+    if is_none_there and any(map(_ADDRESS.search, columns)):
+        return _(
+            "What is read as the header contains an e-mail address, so it is a person's row. If "
+            "the file has no header, write the names of its columns above the first row; if a "
+            "delimiter or a header row is given, omit it."
+        )
+    if all(map(_BY_POSITION.fullmatch, columns)):
+        return _(
+            "The file has no header: write the names of its columns above the first row, or, in "
+            "the mapping, call them as they are called here: {known}.",
+            known=known,
+        )
+    if is_none_there and len(columns) > 1:
+        return _(
+            "None of the mapping's columns is in the file: check that mapping, sheet and header "
+            "row are those of this list. The file's columns are {known}. To have a mapping written "
+            "for it, type: rdimport init FILE -o MAPPING",
+            known=known,
+        )
+    return _("Correct the column in the mapping. The file's columns are {known}.", known=known)
 
 
 def _asked_by(mapping: Mapping, column: str) -> str:

@@ -7,6 +7,7 @@ import glob
 import gzip
 import io
 import os
+import re
 import stat
 import struct
 import sys
@@ -48,6 +49,8 @@ _BROKEN_ZIP: Final = (
     NotImplementedError,
 )
 UNPACK: Final = untranslated("Unpack the archive yourself and name the file that was in it.")
+_PAGE: Final = re.compile(r"(?i)www\.|(?:docs|drive)\.google\.com/")
+"""The beginning of an address as people type it, without its scheme."""
 _DAMAGED: Final = (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile)
 
 
@@ -165,9 +168,10 @@ class InputFile:
 
     def _unreadable(self, error: OSError) -> SourceError:
         if isinstance(error, FileNotFoundError):
-            return SourceError(
-                _("{name} does not exist.", name=self.name), _("Check the path and the spelling.")
-            )
+            remedy = _("Check the path and the spelling.")
+            if _PAGE.match(self.name):
+                remedy = _("If it is the address of a page, write https:// in front of it.")
+            return SourceError(_("{name} does not exist.", name=self.name), remedy)
         if is_folder(self.path):  # which Windows answers as a file that may not be read
             return SourceError(
                 _("{name} is a folder.", name=self.name),

@@ -37,6 +37,7 @@ _DATA: Final = re.compile(
     r"|(?:https?://|www\.)\S+",
     re.IGNORECASE,
 )
+_ADDRESS: Final = re.compile(r"[^@\s]@[^@\s]+\.[^@\s]")
 NAME_THE_ROW: Final = untranslated(
     "Name the row with the column names (--header-row, or header_row in the mapping), or "
     "omit it to have that row detected."
@@ -255,7 +256,7 @@ def _goes_on_below(header: FirstRow, below: FirstRow) -> bool:
     size = max(header.width, below.width)
     names, under = _padded(header, size), _padded(below, size)
     filled = [i for i, cell in enumerate(under) if cell]
-    if any(_DATA.fullmatch(under[i]) for i in filled):
+    if any(_DATA.fullmatch(cell) or _ADDRESS.search(cell) for cell in under):
         return False
     starts = {i for i in filled if names[i] and i + 1 < size and not names[i + 1] and under[i + 1]}
     new = [i for i in filled if not names[i]]
@@ -289,10 +290,10 @@ def _title_note(above: Sequence[FirstRow], name: str) -> list[str]:
         return []
     first, last = above[0].number, above[-1].last
     if first == last:
-        text = _("Row {first} of {name}, above the header: treated as a title and not imported.")
+        text = _("{name}: row {first}, above the header, is treated as a title and not imported.")
     else:
         text = _(
-            "Rows {first} to {last} of {name}, above the header: treated as a title and not "
+            "{name}: rows {first} to {last}, above the header, are treated as a title and not "
             "imported."
         )
     return [text.format(first=first, last=last, name=name)]

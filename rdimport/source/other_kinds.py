@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from rdimport.core.errors import SourceError
 from rdimport.core.messages import _, untranslated
+from rdimport.source.files import is_of_office
 
 
 class Kind(NamedTuple):
@@ -48,6 +49,15 @@ _KINDS: Final = (
         ),
     ),
     Kind(
+        re.compile(rb'(?i)\[InternetShortcut\]|\[Desktop Entry\]|\{[^{}]*"doc_id"\s*:'
+                   rb"|(?:<[?!][^>]*>\s*)*<plist[^>]*>\s*<dict>\s*<key>URL<"),
+        untranslated("a link to a page"),
+        untranslated(
+            "Open it in the browser, download the list as xlsx or csv and import that, or write "
+            "the page's address (https://…) in place of the file."
+        ),
+    ),
+    Kind(
         re.compile(rb'(?:\[\s*)?\{\s*(?:\}|"[^"\r\n]*"\s*:)|\[\s*(?:\]|\[|"[^"]*"\s*,)'),
         untranslated("a JSON file"),
         untranslated("Save it as xlsx or csv, with one row for each contact and a header."),
@@ -69,7 +79,14 @@ _LOOKED_AT: Final = 4096
 
 
 def refuse_other_kinds(name: str, head: bytes) -> None:
-    """Raise SourceError if the file begins like one of these kinds, in any encoding."""
+    """Raise SourceError if the file begins like one of these kinds, in any encoding, or is called
+    as Office calls its lock files.
+    """
+    if is_of_office(PurePath(name).name):
+        raise SourceError(
+            _("{name} only says who has a workbook open; Office deletes it afterwards.", name=name),
+            _("Name the list itself; a pattern in quotes ('*.xlsx') leaves such files out."),
+        )
     start = head[:_LOOKED_AT].replace(b"\0", b"").lstrip(_BEFORE)
     for kind in _KINDS:
         if kind.begins.match(start):

@@ -186,7 +186,8 @@ def _evenness(rows: Sequence[FirstRow], wanted: set[str]) -> float:
     known = max(sum(fold(visible(cell or "")) in wanted for cell in row.cells) for row in likely)
     skipped = next(at for at, row in enumerate(rows) if len(row.cells) == width)
     first = [cell for cell in rows[skipped].cells if cell and cell.strip()]
-    like_header = len(first) / width * (0.6 if any(map(is_data, first)) else 1.0)
+    has_data = any(is_data(cell) or _ADDRESS.search(cell) for cell in first)
+    like_header = len(first) / width * (0.6 if has_data else 1.0)
     share = count / len(rows)
     return known + share * like_header * 0.9 ** min(skipped, 5) * (1 - 0.1 / width)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -14,6 +15,8 @@ from support.waiting import PATIENCE
 from rdimport.sandbox.embedded import RunningSandbox
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from support.command import Desk
 
 
@@ -453,6 +456,37 @@ def test_a_list_with_other_columns_is_told_what_is_wrong_without_showing_people(
     assert (done.code, done.out) == (2, "")
     assert [words for words in told if words not in done.err] == []
     assert "@" not in done.err
+
+
+@contextmanager
+def small_files(size: int) -> Iterator[None]:
+    """No file may grow beyond that: what a full disk looks like to a process."""
+    resource = pytest.importorskip("resource", reason="no file can be kept small")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_workbook_that_finds_no_room_is_told_in_the_words_of_any_other_file(
+    desk: Desk, box: RunningSandbox
+) -> None:
+    desk.write("list.csv", f"{people(1)}ninguem,Fulano\n")
+    desk.write("list.yaml", MAPPING)
+    assert desk.here("run", "list.csv", "-m", "list.yaml", "--quota", "none").code == 1
+    with small_files(8_000):
+        done = desk.here("report", "--report-dir", "other")
+    assert (done.code, "failures.xlsx cannot be written: File too large." in done.err) == (3, True)
+
+
+def test_a_mapping_that_finds_no_room_is_not_in_the_way_of_the_next_attempt(desk: Desk) -> None:
+    desk.write("list.csv", people(3))
+    with small_files(100):
+        done = desk.here("init", "list.csv", "-o", "new.yaml")
+    assert (done.code, "new.yaml cannot be written" in done.err) == (2, True)
+    assert desk.here("init", "list.csv", "-o", "new.yaml").code == 0
 
 
 def test_a_quota_that_is_none_is_told_before_a_key_that_is_missing(desk: Desk) -> None:

@@ -128,7 +128,12 @@ def _write(path: Path, text: str) -> None:
     try:
         # for its owner only: reasons quote cells
         with open(path, "x", encoding="utf-8", opener=_private) as file:
-            file.write(text)
+            try:
+                file.write(text)
+                file.flush()
+            except OSError:
+                path.unlink()  # half of it would be in the way of the next attempt
+                raise
     except FileExistsError:
         raise _is_there(path) from None
     except OSError as error:

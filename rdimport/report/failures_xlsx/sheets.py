@@ -77,7 +77,8 @@ def write(
             begin("packing", 0)
             book.close()
         except XlsxWriterException as error:
-            raise OSError(str(error)) from error
+            cause = next(iter(error.args), None)
+            raise cause if isinstance(cause, OSError) else OSError(str(error)) from error
     return rows
 
 

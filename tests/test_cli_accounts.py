@@ -81,6 +81,13 @@ def test_one_more_key_of_an_account_is_added_by_hand_and_then_used(
     assert "Did you mean “acme”" in wrong.err
 
 
+def test_a_key_to_add_that_is_missing_is_not_told_of_sending(desk: Desk) -> None:
+    desk.key = None
+    done = desk.here("accounts", "add-key", "--account", "acme")
+    assert (done.code, "no API key to add" in done.err) == (2, True)
+    assert "--sandbox" not in done.err
+
+
 def test_a_key_with_which_nothing_arrived_is_not_bound(desk: Desk, box: RunningSandbox) -> None:
     wrong = Desk(desk.home, "a-key-of-nobody-1234", desk.base_url)
     assert run(wrong).code == 3

@@ -80,6 +80,8 @@ def test_each_list_is_put_away_by_how_it_ended_and_none_holds_the_others_up(
     put(office, "d.csv", people(2, first=4))
     done = office.here(*RUN)
     assert done.code == 2, "the worst of them"
+    told = re.findall(r"^== fair \(account acme\), (\S+): .*code (\d)", done.out, re.MULTILINE)
+    assert told == [("a.csv", "0"), ("b.xlsx", "2"), ("c.csv", "1"), ("d.csv", "0")]
     assert names(office, "done") == ["a.csv", "d.csv"]
     assert names(office, "failed") == ["b.xlsx", "c.csv"]
     assert names(office, "in") == []

@@ -88,6 +88,48 @@ def test_a_job_that_fails_does_not_keep_the_others(office: Desk, box: RunningSan
     assert arrived(box) == {"acme": 5}
 
 
+def test_a_key_file_of_the_settings_that_is_missing_is_to_be_put_there(
+    office: Desk, box: RunningSandbox
+) -> None:
+    (office.home / "acme.key").unlink()
+    (office.home / "lua.key").write_text("")
+    for action in ("check", "run"):
+        done = office.here(*jobs(action))
+        assert done.code == 2
+        assert (done.out.count("Put it there"), "--api-key-file" in done.out) == (2, False)
+        assert "0 rows to send" not in done.out, "nobody knows"
+    assert box.requests == 0
+
+
+@pytest.mark.parametrize("own", ["", "en"])
+def test_jobs_speak_as_their_command_does_unless_they_have_a_language(
+    own: str, office: Desk, box: RunningSandbox
+) -> None:
+    if own:
+        path = office.home / "rdimport.toml"
+        path.write_text(path.read_text().replace("[defaults]", f'[defaults]\nlang = "{own}"'))
+    (office.home / "lua.key").unlink()
+    done = office.here(*jobs("run"), "--lang", "pt-BR")
+    assert "== acme-fair (conta acme): concluída" in done.out
+    assert ("5  aceitas" in done.out, "não existe" in done.out) == (not own, not own)
+    assert len(box.conversions()) == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[accounts.x]\napi_key = {env = “X”}\n", "retas"),
+        ('[jobs.x]\nfiles = "C:\\leads\\a.csv"\n', r"'C:\leads'"),
+    ],
+)
+def test_settings_typed_as_on_windows_or_in_a_word_processor_are_told_how_to_write_them(
+    text: str, told: str, office: Desk
+) -> None:
+    office.write("rdimport.toml", text)
+    done = office.here(*jobs("list"), "--lang", "pt-BR")
+    assert (done.code, done.out, told in done.err) == (2, "", True), done.err
+
+
 def test_jobs_are_chosen_by_name_or_pattern(office: Desk, box: RunningSandbox) -> None:
     assert office.here(*jobs("run", "acme-*")).code == 0
     assert arrived(box) == {"acme": 5}

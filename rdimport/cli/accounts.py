@@ -69,6 +69,15 @@ def _table(found: list[Account]) -> Iterator[str]:
 def _add_key(args: AccountsArguments) -> None:
     account = args.account or "default"
     key = keys.find(args.api_key_file, os.environ, account)
+    if not key:
+        raise UsageError(
+            _("There is no API key to add."),
+            _(
+                "Put the new one into the environment variable {variable}, or into a file that "
+                "only you can read and that --api-key-file names.",
+                variable=keys.VARIABLE,
+            ),
+        )
     to = resolve.station(args, key)
     credentials = sorted(to.credentials().items())
     with _ledger(args) as ledger:

@@ -151,7 +151,10 @@ def _found(name: str, where: ApiKey, path: Callable[[str], Path]) -> str:
                 ),
             )
     elif where.file is not None:
-        key = _read(path(where.file))
+        there = _(
+            "Put it there, alone and readable by you only, or set another location in the settings."
+        )
+        key = _read(path(where.file), there)
     elif where.command is not None:
         key = _printed_by(where.command, name)
     else:
@@ -184,7 +187,7 @@ def of_address(name: str, where: Address | str, path: Callable[[str], Path]) -> 
 
 
 def _no_address(name: str, where: Address) -> UsageError:
-    """The error for an address that cannot be found; without the advice about API keys."""
+    """The error for an address that no variable or program has; without the advice about keys."""
     if where.env is not None:
         return UsageError(
             _(
@@ -298,17 +301,18 @@ def remove(account: str) -> None:
         keyring.set_password(_NAMES, "all", json.dumps(left))
 
 
-def _read(file: Path) -> str:
+def _read(file: Path, remedy: str = "") -> str:
+    """The key in a file; `remedy` is for a file that no option names. Raises UsageError."""
     try:
         key = read_key(file)
     except (OSError, UnicodeDecodeError) as error:
-        raise _unreadable(file, error) from None
+        raise _no_key(_unreadable(file, error), remedy) from None
     if not key:
-        raise _no_key(_("The key file {file} is empty.", file=file))
+        raise _no_key(_("The key file {file} is empty.", file=file), remedy)
     return key
 
 
-def _unreadable(file: Path, error: Exception) -> UsageError:
+def _unreadable(file: Path, error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         # the argument may be the key itself
         what = _("The key file {file} does not exist.", file=file)
@@ -321,10 +325,12 @@ def _unreadable(file: Path, error: Exception) -> UsageError:
     else:
         reason = getattr(error, "strerror", error)
         what = _("The key file {file} cannot be read: {error}.", file=file, error=reason)
-    return _no_key(what)
+    return what
 
 
-def _no_key(what: str) -> UsageError:
+def _no_key(what: str, remedy: str) -> UsageError:
+    if remedy:
+        return UsageError(what, remedy)
     return UsageError(
         what,
         _whom_to_ask(

@@ -39,7 +39,7 @@ _WORST_FIRST: Final = (
 """Exit codes by priority: several jobs end with the first of these that one of them returned."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ended:
     """The end of a job: a result, or the error that prevented one."""
 
@@ -50,6 +50,8 @@ class Ended:
     result: RunResult | None = None
     trouble: str = ""
     error: RdimportError | None = None
+    lists: tuple[Ended, ...] = ()
+    """How each list of an inbox ended; empty if the job has none."""
 
     def as_json(self) -> dict[str, Any]:
         """A JSON object for scripts."""
@@ -92,6 +94,8 @@ def arguments(settings: Settings, job: str) -> RunArguments:
             _("Job {job} does not form a valid command.", job=job),
             _("Look at its files and its mapping."),
         )
+    if settings.value(job, "lang")[0] is None:  # then it speaks as its command does
+        return replace(command.arguments, lang=messages.language())
     return command.arguments
 
 
@@ -188,7 +192,7 @@ def _inbox_ended(
         inbox.put_away(taken, name, one.code, one.error, folders)
     if ended:
         code = worst([one.code for one in ended])
-        return next(one for one in ended if one.code is code)
+        return replace(next(one for one in ended if one.code is code), lists=tuple(ended))
     from rdimport.cli.one_run import note_attempt  # noqa: PLC0415
 
     nothing = RdimportError(_("No list was waiting.")).with_code(ExitCode.DONE)
@@ -226,21 +230,23 @@ def _ended_run(
     return ended(code=ExitCode(done.exit_code), result=done)
 
 
-def show(one: Ended, *, quiet: bool) -> None:
-    """Print how a job ended."""
+def show(ended: Ended, *, quiet: bool) -> None:
+    """Print how a job ended, and each list of its inbox."""
     from rdimport.cli.one_run import to_know  # noqa: PLC0415
     from rdimport.cli.terminal import Terminal  # noqa: PLC0415
 
-    if quiet and one.code is ExitCode.DONE:
-        return
-    text = [screen.heading(one.job, one.account, one.code)]
-    if one.result is None:
-        text += one.trouble.splitlines()
-    else:
-        with ExitStack() as stack:
-            terminal = Terminal(resolve.quietly(one.args), stack)
-            text += [terminal.ending(one.result), *to_know(one.args, one.result, ())]
-    say([*text, ""])
+    for one in ended.lists or (ended,):
+        if quiet and one.code is ExitCode.DONE:
+            continue
+        file = one.args.files[0] if ended.lists else ""
+        text = [screen.heading(one.job, one.account, one.code, file)]
+        if one.result is None:
+            text += one.trouble.splitlines()
+        else:
+            with ExitStack() as stack:
+                terminal = Terminal(resolve.quietly(one.args), stack)
+                text += [terminal.ending(one.result), *to_know(one.args, one.result, ())]
+        say([*text, ""])
 
 
 def worst(codes: Sequence[ExitCode]) -> ExitCode:

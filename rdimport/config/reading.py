@@ -90,6 +90,16 @@ def _other_place(path: Path) -> str:
     )
 
 
+def _hint(text: str, what: str, place: Place) -> str:
+    """What people write who are used to Windows or to a word processor."""
+    if "\\" in what:
+        return _("; write paths with / or in single quotation marks: {path}", path=r"'C:\leads'")
+    line = "".join(text.split("\n")[place[0] - 1 : place[0]])
+    if set("“”„‘’") & set(line):
+        return _("; write straight quotation marks, \" or ', in place of curly ones")
+    return ""
+
+
 def _document(path: Path, text: str) -> Document:
     try:
         data = _plain(tomllib.loads(text))
@@ -98,7 +108,7 @@ def _document(path: Path, text: str) -> Document:
         what, place = str(error), (1, 1)
         if found:
             what, place = found["what"], (int(found["line"]), int(found["column"]))
-        reason = f"{what[:1].lower()}{what[1:]}"
+        reason = f"{what[:1].lower()}{what[1:]}{_hint(text, what, place)}"
         problems = [(place, (), _("not TOML: {reason}", reason=reason))]
         raise UsageError(document_errors.lines(str(path), problems), _(_REMEDY)) from None
     except RecursionError:

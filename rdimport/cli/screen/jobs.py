@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from rdimport.core.errors import ExitCode
@@ -52,10 +53,11 @@ class Look:
         }
 
 
-def heading(job: str, account: str, code: ExitCode) -> str:
-    """The line above a job's output."""
+def heading(job: str, account: str, code: ExitCode, file: str = "") -> str:
+    """The line above the output of a job, or of one list of its inbox."""
     ended = _("{ended} (exit code {code})", ended=_(_ENDED[code]), code=int(code))
-    return f"{_title(job, account)}: {ended}"
+    name = f", {PurePath(file).name}" if file else ""
+    return f"{_title(job, account)}{name}: {ended}"
 
 
 def _title(job: str, account: str) -> str:
@@ -96,6 +98,8 @@ def checked(settings: Settings, looks: Sequence[Look]) -> Iterator[str]:
     for account in accounts:
         seconds = sum(look.seconds or 0.0 for look in looks if look.account == account)
         rows = sum(look.to_send for look in looks if look.account == account)
+        if not rows and any(look.trouble for look in looks if look.account == account):
+            continue  # nobody knows how many there are
         sent = words.counted("rows_to_send", rows) + _about(seconds, words)
         yield _("Account {account}: {rows}.", account=account, rows=sent)
 

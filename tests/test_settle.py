@@ -8,9 +8,10 @@ import resource
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,14 @@ from typing import Any
 import httpx
 import pytest
 from support.command import Desk
+from support.elsewhen import Elsewhen
 from support.reports import csv_rows
 from support.waiting import PATIENCE, until
 from support.web import NO_TLS
 
+from rdimport import api
+from rdimport.core.row import State
+from rdimport.destination.rdstation import RDStation
 from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
 
@@ -213,31 +218,56 @@ def test_an_export_settles_what_is_in_it(doubtful: Desk, box: RunningSandbox) ->
     assert doubtful.here("report", "--json").summary["proved"] == {"export": before}
 
 
+AGO = timedelta(hours=3)
+
+
+@pytest.fixture
+def long_ago(doubtful: Desk) -> Desk:
+    """The same, as it is three hours later: a list is complete for a time that is over."""
+    age(doubtful)
+    return doubtful
+
+
+def age(desk: Desk) -> None:
+    with closing(sqlite3.connect(desk.state / "ledger.sqlite3")) as db, db:
+        db.execute("UPDATE posted SET left_at = left_at - ?", (AGO // timedelta(milliseconds=1),))
+
+
+def export_of(box: RunningSandbox) -> str:
+    """The export of that time."""
+    head, *lines = box.export().splitlines()
+    split = (line.rpartition(",") for line in lines)
+    told = (f"{rest},{(datetime.fromisoformat(at) - AGO).isoformat()}" for rest, _, at in split)
+    return "\n".join([head, *told, ""])
+
+
 def hours(number: float) -> str:
     return (datetime.now(UTC) + timedelta(hours=number)).isoformat()
 
 
-@pytest.mark.parametrize(("since", "end", "sent"), [(-2, 2, 1), (-2, 0, 0), (1, 2, 0), (-3, -2, 0)])
+@pytest.mark.parametrize(
+    ("since", "end", "sent"), [(-5, -1, 1), (-5, -3, 0), (-2, -1, 0), (-6, -5, 0)]
+)
 def test_only_a_complete_export_frees_what_it_does_not_have(
-    doubtful: Desk, box: RunningSandbox, since: float, end: float, sent: int
+    long_ago: Desk, box: RunningSandbox, since: float, end: float, sent: int
 ) -> None:
-    one = failed(doubtful)[0]["email"]
-    head, *lines = box.export().splitlines()
-    doubtful.write("export.csv", "\n".join([head, *(x for x in lines if one not in x)]))
+    one = failed(long_ago)[0]["email"]
+    head, *lines = export_of(box).splitlines()
+    long_ago.write("export.csv", "\n".join([head, *(x for x in lines if one not in x)]))
     span = ("--complete-from", hours(since), "--complete-until", hours(end))
-    assert doubtful.here(*EXPORTED, *span).code == 0
-    assert [row["email"] for row in failed(doubtful)] == [one]
-    again = doubtful.here(*RUN, "--resend", "uncertain", "--not-proved").summary
+    assert long_ago.here(*EXPORTED, *span).code == 0
+    assert [row["email"] for row in failed(long_ago)] == [one]
+    again = long_ago.here(*RUN, "--resend", "uncertain", "--not-proved").summary
     assert (again["requests"], again["accepted"], again["uncertain"]) == (sent, sent, 1 - sent)
 
 
 @pytest.mark.parametrize("how", ["of another zone", "of that zone", "unread", "no date"])
 def test_an_export_whose_times_are_in_doubt_frees_nobody(
-    doubtful: Desk, box: RunningSandbox, how: str
+    long_ago: Desk, box: RunningSandbox, how: str
 ) -> None:
     """All rows are in it, and all of them arrived: each that is sent again would arrive twice."""
-    before, _ = counts(doubtful)
-    head, *lines = box.export().splitlines()
+    before, _ = counts(long_ago)
+    head, *lines = export_of(box).splitlines()
     west = timezone(timedelta(hours=-3))
     told = []
     for line in lines:
@@ -247,15 +277,15 @@ def test_an_export_whose_times_are_in_doubt_frees_nobody(
     if how == "unread":
         told = [line.rpartition(",")[0] + ",ontem" for line in told]
         told.append(f'"outro@exemplo.com.br","Feira",{datetime.now(UTC).isoformat()}')
-    doubtful.write("export.csv", "\n".join([head, *told]))
-    span = ["--complete-from", hours(-24), "--complete-until", hours(2)]
+    long_ago.write("export.csv", "\n".join([head, *told]))
+    span = ["--complete-from", hours(-24), "--complete-until", hours(-1)]
     if how == "no date":
         span = ["--complete-from", "ontem", "--complete-until", "hoje"]
     zone = ["--utc-offset", "-03:00"] if how == "of that zone" else []
-    done = doubtful.here(*EXPORTED, *span, *zone)
+    done = long_ago.here(*EXPORTED, *span, *zone)
     assert done.code == {"of that zone": 0, "no date": 2}.get(how, 1), done.err
     assert ("does not count as complete" in done.err) == (done.code == 1)
-    again = doubtful.here(*RUN, "--resend", "uncertain", "--not-proved").summary
+    again = long_ago.here(*RUN, "--resend", "uncertain", "--not-proved").summary
     assert (again["requests"], again["uncertain"]) == (0, 0 if how == "of that zone" else before)
 
 
@@ -268,8 +298,9 @@ def test_an_export_without_all_that_tells_conversions_apart_frees_nobody(
     box.set_faults(Faults(reset_after=1.0, skip=4, at_most=3))
     before = desk.here(*RUN).summary["uncertain"]
     box.set_faults(Faults())
-    desk.write("export.csv", box.export())
-    span = ("--complete-from", hours(-2), "--complete-until", hours(2))
+    age(desk)
+    desk.write("export.csv", export_of(box))
+    span = ("--complete-from", hours(-5), "--complete-until", hours(-1))
     done = desk.here(*EXPORTED, *span)
     assert (done.code, "also identified by name" in done.err) == (1, True), done.err
     again = desk.here(*RUN, "--resend", "uncertain", "--not-proved").summary
@@ -277,16 +308,46 @@ def test_an_export_without_all_that_tells_conversions_apart_frees_nobody(
 
 
 def test_the_span_of_an_export_is_in_the_zone_of_its_times(
-    doubtful: Desk, box: RunningSandbox
+    long_ago: Desk, box: RunningSandbox
 ) -> None:
-    """Its end is 15 minutes ago in one zone, and in three hours in another."""
-    doubtful.write("export.csv", box.export().splitlines()[0] + "\n" + box.export().splitlines()[1])
-    end = f"{datetime.now(UTC) - timedelta(hours=2):%Y-%m-%dT%H:%M}"
+    """Its end is before the rows were sent in one zone, and an hour after that in another."""
+    long_ago.write("export.csv", "\n".join(export_of(box).splitlines()[:2]))
+    end = f"{datetime.now(UTC) - timedelta(hours=5):%Y-%m-%dT%H:%M}"
     span = ("--complete-from", "2026-01-01", "--complete-until", end)
     for zone, sent in (("+00:00", 0), ("-03:00", 1)):
-        assert doubtful.here(*EXPORTED, *span, "--utc-offset", zone).code == 0
-        again = doubtful.here(*RUN, "--resend", "uncertain", "--not-proved").summary
+        assert long_ago.here(*EXPORTED, *span, "--utc-offset", zone).code == 0
+        again = long_ago.here(*RUN, "--resend", "uncertain", "--not-proved").summary
         assert bool(again["requests"]) == bool(sent), zone
+
+
+def test_a_list_says_nothing_of_rows_that_were_sent_after_it_was_made(
+    desk: Desk, box: RunningSandbox
+) -> None:
+    """The clock is put back by two hours after the list was declared complete."""
+    desk.write("m.yaml", MAPPING)
+    desk.write("list.csv", LIST)
+    desk.write("first.csv", LIST.splitlines()[0] + "\nprimeira@exemplo.com.br;Primeira;Franquia\n")
+    desk.write("export.yaml", EXPORT)
+    assert desk.here("run", "first.csv", *RUN[2:]).code == 0
+    desk.write("export.csv", box.export())
+    span = ("--complete-from", hours(-5), "--complete-until", hours(0))
+    assert desk.here(*EXPORTED, *span).code == 0
+    box.set_faults(Faults(reset_after=1.0, skip=4, at_most=3))
+    put_back = Elsewhen(-AGO)
+    done = api.run(
+        [desk.home / "list.csv"],
+        desk.home / "m.yaml",
+        to=RDStation(box.api_key, base_url=box.base_url),
+        state_dir=desk.state,
+        report_dir=desk.reports,
+        quota=None,
+        clock=put_back,
+    )
+    box.set_faults(Faults())
+    age(desk)  # as that clock would have had it
+    assert done.summary.counts[State.UNCERTAIN] > 0
+    again = desk.here(*RUN, "--resend", "uncertain", "--not-proved").summary
+    assert (again["requests"], again["uncertain"]) == (0, done.summary.counts[State.UNCERTAIN])
 
 
 def test_an_export_that_says_nothing_of_itself_frees_nobody(
@@ -308,6 +369,7 @@ def test_an_export_that_says_nothing_of_itself_frees_nobody(
         ("calls.jsonl", "--complete-from", "2026-01-01", "--complete-until", "2026-02-01"),
         (*EXPORTED[1:-1], "--complete-from", "2026-01-01"),
         (*EXPORTED[1:-1], "--complete-from", "2026-02-01", "--complete-until", "2026-01-01"),
+        (*EXPORTED[1:-1], "--complete-from", "2026-01-01", "--complete-until", hours(1)),
         ("export.csv", "-m", "export.yaml", "--moment", "Hora"),
         ("nowhere.jsonl",),
     ],

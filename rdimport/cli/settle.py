@@ -21,7 +21,7 @@ from rdimport.mapping import Mapping as RowMapping
 from rdimport.report import write_report
 from rdimport.settle.evidence import Evidence, Unread, webhook_lines
 from rdimport.settle.export import exported
-from rdimport.settle.weigh import Declared, Settlement, settle
+from rdimport.settle.weigh import CLOCKS, Declared, Settlement, settle
 
 
 def execute(args: SettleArguments) -> int:
@@ -52,6 +52,11 @@ def _declared(args: SettleArguments, unread: Unread) -> Declared | None:
     if since >= until:
         raise UsageError(
             _("--complete-from is not before --complete-until."), _("Correct one of them.")
+        )
+    if (until - SystemClock().now()).total_seconds() > CLOCKS:
+        raise UsageError(
+            _("--complete-until is in the future, and what is still to be sent is in no list."),
+            _("Give the moment in which the export was made, or an earlier one."),
         )
     source = ", ".join(map(shown, args.files))
     return Declared(since, until, source, unread, args.utc_offset is not None)

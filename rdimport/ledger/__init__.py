@@ -8,7 +8,7 @@ import from here.
 from rdimport.ledger.accounts import Account, KeyClaim, hash_of
 from rdimport.ledger.attempts import Attempt, Latest
 from rdimport.ledger.copying import alone, copy_ledger, move_key
-from rdimport.ledger.evidence import Complete, Doubt, identifier_hash
+from rdimport.ledger.evidence import AFTER, Complete, Doubt, identifier_hash
 from rdimport.ledger.figures import (
     Example,
     LegalBases,
@@ -55,6 +55,7 @@ from rdimport.ledger.waiting import wait_for
 from rdimport.ledger.wholeness import damage_in
 
 __all__ = [
+    "AFTER",
     "Account",
     "Attempt",
     "Complete",

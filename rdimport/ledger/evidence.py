@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from rdimport.ledger.hashes import Keyed, digests_of
+from rdimport.ledger.sql import Ask
 
 PROVED: Final = "proved."
 """Prefix of the codes of rows whose arrival was proved later."""
@@ -41,6 +42,24 @@ class Complete(NamedTuple):
     since: int
     until: int
     identifiers: frozenset[bytes]
+
+
+AFTER: Final = 900_000
+"""Milliseconds within which RD shows a conversion on the timeline: the list must be complete until
+this long after the request was sent.
+"""
+
+_NOT_YET: Final = """
+DELETE FROM rdimport.complete WHERE destination = %(destination)s AND until > %(until)s
+"""
+
+
+def forget_what_was_to_come(ask: Ask, destination: int, begun: datetime) -> None:
+    """Forget lists declared complete for a time in which a run that begins now may send rows: they
+    were made before, so none of these rows is in them, and a clock is or was wrong.
+    """
+    until = int(begun.timestamp() * 1000) + AFTER
+    ask(_NOT_YET, {"destination": destination, "until": until})
 
 
 def identifier_hash(ledger: Keyed, identifier: str) -> bytes:

@@ -6,16 +6,11 @@ from typing import Final
 
 import polars as pl
 
-from rdimport.ledger import Ledger, identifier_hash
+from rdimport.ledger import AFTER, Ledger, identifier_hash
 
 BEFORE: Final = 60_000
 """Allowance for clock differences, in milliseconds: the list must be complete since this long
 before the row's request was sent.
-"""
-
-AFTER: Final = 900_000
-"""Milliseconds within which RD shows a conversion on the timeline: the list must be complete until
-this long after the request was sent.
 """
 
 

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from rdimport.ledger.accounts import KeyClaim, claim, settle
+from rdimport.ledger.evidence import forget_what_was_to_come
 from rdimport.ledger.holds import Held
 from rdimport.ledger.postgres import lease, renewing, statements
 from rdimport.ledger.postgres.accounts import (
@@ -104,6 +105,7 @@ SELECT 1 FROM rdimport.conversion WHERE destination = %(destination)s AND state 
             where, account = destination_of(db, destination, record)
             recorded = replace(record, account=account)
             recover(db, where, turn.epoch)
+            forget_what_was_to_come(asking(db), where, started_at)
             books = AccountBooks(asking(db))
             settle(books, books.claims(where))
             made = db.execute(

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from rdimport.core.errors import Bug
 from rdimport.core.names import fold
 from rdimport.ledger.accounts import KeyClaim, claim, settle
+from rdimport.ledger.evidence import forget_what_was_to_come
 from rdimport.ledger.records import Found, Lost, RunRecord
 from rdimport.ledger.sqlite.accounts import AccountBooks, Accounts, destination_of
 from rdimport.ledger.sqlite.content import SqliteContent
@@ -101,6 +102,7 @@ UNION ALL SELECT 1 FROM sending WHERE destination = :destination LIMIT 1
                 self.refuse_behind(account)
             recorded = replace(record, account=account)
             recover(db, where)
+            forget_what_was_to_come(asking(db), where, started_at)
             books = AccountBooks(asking(db))
             settle(books, books.claims(where))
             number = db.execute(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import resource
 import shutil
@@ -116,6 +117,28 @@ def test_the_report_of_a_run_that_is_concerned_is_written_again(doubtful: Desk) 
     assert "proved later (webhook" in page, "in the language that the run had"
 
 
+def test_a_report_that_was_half_written_again_is_written_by_the_next_command(
+    doubtful: Desk,
+) -> None:
+    (folder,) = doubtful.reports.iterdir()
+    made = (folder / "summary.json").stat().st_mtime - 3600
+    for path in folder.iterdir():  # yesterday's report
+        os.utime(path, (made, made))
+    (folder / "report.html").unlink()
+    (folder / "report.html").mkdir()  # the files of failures are replaced, and no others
+    doubtful.write("calls.jsonl", "".join(f"{json.dumps(one)}\n" for one in calls()))
+    first = doubtful.here("settle", "calls.jsonl", "--json")
+    assert "report.html" in first.err
+    assert (first.summary["settled"] > 0, csv_rows(folder / "failures.csv")) == (True, [])
+    assert json.loads((folder / "summary.json").read_text("utf-8"))["uncertain"] > 0
+    (folder / "report.html").rmdir()
+    again = doubtful.here("settle", "calls.jsonl")
+    assert str(folder) in again.out, again.err
+    assert json.loads((folder / "summary.json").read_text("utf-8"))["uncertain"] == 0
+    third = doubtful.here("settle", "calls.jsonl")
+    assert str(folder) not in third.out, "all is said"
+
+
 def test_later_runs_that_list_the_same_row_know_it_too(doubtful: Desk, box: RunningSandbox) -> None:
     before, _ = counts(doubtful)
     doubtful.write("more.csv", LIST + "nova@exemplo.com.br;Nova;Franquia\n")
@@ -204,6 +227,19 @@ def test_another_account_is_not_touched(doubtful: Desk) -> None:
     assert done.code == 2
     assert "accounts list" in done.err
     assert counts(doubtful) == before
+
+
+def test_what_another_account_has_received_settles_nothing(doubtful: Desk) -> None:
+    before = counts(doubtful)
+    text = "".join(f"{json.dumps(c)}\n" for c in calls())
+    theirs = doubtful.state / "webhooks-acme.jsonl"
+    theirs.write_text(text)
+    done = doubtful.here("settle", theirs)
+    assert (done.code, "another account" in done.err, "--account" in done.err) == (2, True, True)
+    assert counts(doubtful) == before
+    (doubtful.state / "webhooks-default.jsonl").write_text(text)
+    assert doubtful.here("settle", doubtful.state / "webhooks-default.jsonl").code == 0
+    assert counts(doubtful) == (0, sum(before))
 
 
 EXPORTED = ("settle", "export.csv", "-m", "export.yaml", "--moment", "Data da conversão", "--json")
@@ -465,6 +501,21 @@ def test_each_account_has_an_address_of_its_own(desk: Desk, box: RunningSandbox)
         assert posted(other, json.dumps(call(1)).encode()) == 200
     assert (desk.state / "webhooks-acme-sao-paulo.jsonl").stat().st_size
     assert not (desk.state / "webhooks-default.jsonl").stat().st_size
+
+
+def test_a_listener_of_an_account_that_the_ledger_does_not_have_says_so(doubtful: Desk) -> None:
+    process = doubtful.start("settle", "--listen", "127.0.0.1:0", "--account", "mistyped")
+    assert process.stderr is not None
+    found = re.search(r"http://\S+", process.stderr.readline())
+    assert found
+    process.stderr.readline()
+    assert posted(found[0], json.dumps(call(1)).encode()) == 200
+    process.send_signal(signal.SIGTERM)
+    done = doubtful.wait(process)
+    assert (done.code, done.err.count("no record of account “mistyped”")) == (0, 1), done.err
+    again = " ".join(done.out.split()).split(": ", 1)[1]
+    assert f"--account mistyped --state-dir {doubtful.state}" in again
+    assert "--base-url" in again
 
 
 @pytest.mark.waits

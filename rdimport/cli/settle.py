@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from rdimport.cli import resolve
@@ -15,11 +17,13 @@ from rdimport.core.clock import SystemClock
 from rdimport.core.errors import ExitCode, ReportError, UsageError
 from rdimport.core.looking import is_folder
 from rdimport.core.messages import _, ngettext
+from rdimport.core.row import State
 from rdimport.core.shell import joined
-from rdimport.ledger import Ledger
+from rdimport.destination.rdstation.endpoint import BASE_URL
+from rdimport.ledger import Ledger, Run
 from rdimport.mapping import Mapping as RowMapping
-from rdimport.report import write_report
-from rdimport.settle.evidence import Evidence, Unread, webhook_lines
+from rdimport.report import summary, write_report
+from rdimport.settle.evidence import Evidence, Unread, calls_of, file_name, webhook_lines
 from rdimport.settle.export import exported
 from rdimport.settle.weigh import CLOCKS, Declared, Settlement, settle
 
@@ -93,8 +97,23 @@ def _evidence(args: SettleArguments, unread: Unread) -> Iterator[Evidence]:
         mapping = RowMapping.load(args.mapping)
         yield from exported(args.files, mapping, args.moment, args.utc_offset, unread)
         return
-    for name in args.files:
-        yield from webhook_lines(Path(name), unread)
+    for path in map(Path, args.files):
+        _refuse_calls_of_others(args, path)
+        yield from webhook_lines(path, unread)
+
+
+def _refuse_calls_of_others(args: SettleArguments, path: Path) -> None:
+    """Raise UsageError for what the listener of another account has received: its conversions prove
+    nothing about people of this one, who may be the same.
+    """
+    own = calls_of(file_name(args.account or "default"))
+    if path.name == own or not fnmatchcase(path.name, calls_of("*")):
+        return
+    if path.absolute().parent.resolve() == resolve.state_dir(args).resolve():
+        raise UsageError(
+            _("{path} has the calls received for another account.", path=path),
+            _("Name that account with --account: its rows are settled, and no others."),
+        )
 
 
 def _settled(
@@ -127,25 +146,36 @@ def _settled(
                 ),
             )
         done = settle(ledger, number, evidence(), declared)
-        return done, dict(_written_again(args, ledger, done.runs))
+        return done, dict(_written_again(args, ledger, number, done.runs))
 
 
 def _written_again(
-    args: SettleArguments, ledger: Ledger, runs: Iterable[str]
+    args: SettleArguments, ledger: Ledger, destination: int, changed: Collection[str]
 ) -> Iterator[tuple[str, Path]]:
-    """Write the reports of runs again that are where the runs had put them."""
-    known = ledger.people.remembered()
-    for name in sorted(known.intersection(runs)):
+    """Write the reports again, where the runs had put them, of those that `changed`, and of those
+    for which an earlier command was killed before it did so.
+    """
+    runs = ledger.evidence.proved_runs(destination).union(changed)
+    for name in sorted(ledger.people.remembered() & runs):
         run = ledger.run(name)
-        record = run.facts().record
-        reports = Path(record.report_dir)
-        if record.report_dir and is_folder(reports / name):
+        reports = Path(run.facts().record.report_dir)
+        if not is_folder(reports / name) or not reports.is_absolute():
+            continue
+        if name in changed or _is_behind(run, reports / name):
             try:
                 write_report(run, reports, lang=_language_of(reports / name, args.lang))
             except ReportError as error:  # the rows are settled all the same
                 print_error(str(error))
             else:
                 yield name, reports / name
+
+
+def _is_behind(run: Run, folder: Path) -> bool:
+    """Whether a report does not say what the ledger does of the run's uncertain rows."""
+    with suppress(OSError, ValueError, LookupError, TypeError):
+        said = json.loads((folder / summary.FILE_NAME).read_bytes())
+        return bool(said[State.UNCERTAIN] != run.counts()[State.UNCERTAIN])
+    return False
 
 
 def _language_of(folder: Path, otherwise: str) -> str:
@@ -161,17 +191,22 @@ def _listen(args: SettleArguments, address: tuple[str, int]) -> int:
     from rdimport.settle import listener  # noqa: PLC0415  it costs uvicorn
 
     state_dir = resolve.state_dir(args)
-    account = listener.file_name(args.account or "default")
+    account = file_name(args.account or "default")
     token = listener.token_of(state_dir, account)
     inbox = listener.Inbox(state_dir, account)
     total = Settlement()
+
+    told: set[str] = set()
 
     def settle_received() -> None:
         unread = Unread()
         try:
             done, _written = _settled(args, lambda: webhook_lines(inbox.path, unread))
-        except UsageError:
-            return  # no run yet: the calls stay in the file
+        except UsageError as error:  # such as no run yet: the calls stay in the file
+            if str(error) not in told:
+                told.add(str(error))
+                print_error(str(error))
+            return
         total.settled += done.settled
         total.runs |= done.runs
         if done.settled and not args.quiet:
@@ -189,10 +224,19 @@ def _listen(args: SettleArguments, address: tuple[str, int]) -> int:
     if args.json:
         say_json({"received": inbox.received, "settled": total.settled, "file": str(inbox.path)})
     elif not args.quiet:
-        again = joined(["rdimport", "settle", str(inbox.path)])
+        again = joined(["rdimport", "settle", str(inbox.path.absolute()), *_whose(args)])
         said = ngettext("{number} call received.", "{number} calls received.", inbox.received)
         say([said, _("This looks up again what is still uncertain: {command}", command=again)])
     return ExitCode.DONE
+
+
+def _whose(args: SettleArguments) -> Iterator[str]:
+    """The options of a command about the same rows."""
+    to = resolve.station(args, None)
+    yield from ("--base-url", to.base_url) if to.base_url != BASE_URL else ()
+    yield from ("--insecure-http",) if args.insecure_http else ()
+    yield from ("--account", args.account) if args.account else ()
+    yield from resolve.store(args).location_options
 
 
 def _greet(url: str) -> None:
@@ -251,7 +295,7 @@ def _lines(done: Settlement, unread: Unread) -> Iterator[str]:
 
 
 def _reports(args: SettleArguments, done: Settlement, written: Mapping[str, Path]) -> Iterator[str]:
-    for name in sorted(done.runs):
+    for name in sorted(done.runs.union(written)):
         if name in written:
             yield _("Report written: {folder}", folder=written[name])
             continue

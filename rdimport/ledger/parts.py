@@ -54,6 +54,12 @@ UPDATE rdimport.run SET exit_code = 0 WHERE id = %(run)s AND exit_code = 1 AND N
 """
 """A run whose only failures were doubts that are settled has worked."""
 
+_PROVED_RUNS: Final = """
+SELECT r.name FROM rdimport.run r JOIN rdimport.tally t ON t.run = r.id
+WHERE r.destination = %(destination)s AND t.state = 'accepted' AND t.rows > 0
+"""
+"""Rows that their own response proved are counted by the minute."""
+
 _COMPLETE: Final = """
 SELECT identifier, since, until FROM rdimport.complete WHERE destination = %(destination)s
 """
@@ -165,6 +171,11 @@ class EvidenceBooks(ABC):
                 ((name,),) = ask("SELECT name FROM rdimport.run WHERE id = %(run)s", {"run": run})
                 names.add(name)
         return Accepted(done, frozenset(names))
+
+    def proved_runs(self, destination: int) -> frozenset[str]:
+        """The names of the runs with rows whose arrival was proved later."""
+        found = self._ledger.ask(_PROVED_RUNS, {"destination": destination})
+        return frozenset(name for (name,) in found)
 
     def identity_fields(self, destination: int, identifier: str) -> set[tuple[str, ...]]:
         """The identity fields used by runs for conversions with that identifier."""

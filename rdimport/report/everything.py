@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -52,15 +54,25 @@ def write(
         written = [
             failures_csv.write(run, folder / failures_csv.FILE_NAME, lang, advance, data.reread)
         ]
+        _note_that_it_is_ours(folder)
         begin(sheets.FILE_NAME, failed)
         book = folder / sheets.FILE_NAME
         written += [sheets.write(run, book, data, lang, begin=begin, advance=advance)]
+        _note_that_it_is_ours(folder)
     if any(rows != failed for rows in written):
         raise Bug(f"run {run.name}: {failed} failed rows counted, but {written} written")
     begin(page.FILE_NAME, 0)
     page.write(data, folder / page.FILE_NAME, lang, full=full)
     summary.write(data.summary, folder / summary.FILE_NAME)
     return data.summary
+
+
+def _note_that_it_is_ours(folder: Path) -> None:
+    """Make an earlier summary as young as the file of failures that was just replaced: if this
+    process is killed now, nobody has corrected anything.
+    """
+    with suppress(OSError):
+        os.utime(folder / summary.FILE_NAME)
 
 
 def _see_that_nobody_corrects_it(folder: Path) -> None:

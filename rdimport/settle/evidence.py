@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, Final, NamedTuple
 
 from rdimport.core.errors import SourceError
 from rdimport.core.messages import _
+from rdimport.core.names import fold
 
 CONVERTED: Final = "WEBHOOK.CONVERTED"
 """The event sent by RD's trigger "Nova conversão"."""
@@ -46,6 +47,17 @@ Unread = Counter[str]
 """Reasons why an entry is not evidence: not_json, not_conversion, no_email, no_identifier,
 no_moment.
 """
+
+
+def file_name(account: str) -> str:
+    """An account's name as part of a file's name."""
+    name = "-".join(fold(account).split())
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
+
+
+def calls_of(account: str) -> str:
+    """The file of the calls received for an account, by its `file_name`; `*` for any."""
+    return f"webhooks-{account}.jsonl"
 
 
 def webhook_lines(path: Path, unread: Unread) -> Iterator[Evidence]:

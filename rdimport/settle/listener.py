@@ -28,8 +28,8 @@ from starlette.routing import Route
 from rdimport.core.clock import Clock
 from rdimport.core.errors import LedgerBusyError, RdimportError, UsageError
 from rdimport.core.messages import _
-from rdimport.core.names import fold
 from rdimport.core.request_head import TimedHead
+from rdimport.settle.evidence import calls_of
 
 MAX_BODY: Final = 200_000
 """Maximum bytes of a call's body; RD's contain one contact."""
@@ -82,17 +82,11 @@ def _sync(folder: Path) -> None:
         os.close(number)
 
 
-def file_name(account: str) -> str:
-    """An account's name as part of a file's name."""
-    name = "-".join(fold(account).split())
-    return "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
-
-
 class Inbox:
     """The file of received calls of an account, one per line, append-only."""
 
     def __init__(self, state_dir: Path, account: str) -> None:
-        self.path = state_dir / f"webhooks-{account}.jsonl"
+        self.path = state_dir / calls_of(account)
         try:
             self._mend()
             _sync(state_dir)

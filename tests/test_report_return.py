@@ -6,11 +6,12 @@ version too, each format as it does by itself.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import openpyxl
 import pytest
-from support.programs import convert, office_trouble
+from support.programs import convert, working_office
 from support.reports import Office, csv_rows, xlsx_rows
 from support.samples import mapping, sample
 
@@ -48,14 +49,12 @@ class Program:
         return target / f"{file.stem}.{kind.partition(':')[0]}"
 
 
-@pytest.fixture(scope="session")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Program:
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     """LibreOffice with settings of its own, which it makes once."""
     profile = tmp_path_factory.mktemp("libreoffice")
-    trouble = office_trouble(profile)
-    if trouble is not None:
-        pytest.skip(trouble)
-    return Program(profile)
+    with working_office(profile):
+        yield Program(profile)
 
 
 def correct(path: Path, fixed: dict[str, dict[str, str]], key: str = "E-mail") -> Path:

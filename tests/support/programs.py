@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from support.waiting import PATIENCE
+from support.processes import ending_with_us
+from support.waiting import PATIENCE, until
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -30,28 +32,68 @@ def convert(profile: Path, *words: str) -> None:
     process at a time. Raises OSError or SubprocessError.
     """
     subprocess.run(
-        [str(OFFICE), f"-env:UserInstallation={profile.as_uri()}", "--headless", *words],
+        _office(profile, *words),
         check=True,
         capture_output=True,
         timeout=PATIENCE,
-        env={**os.environ, **_KEEPS_MEMORY},
+        env=_environment(),
     )
 
 
-def office_trouble(profile: Path) -> str | None:
-    """Why LibreOffice cannot be used, found out by a conversion: its exit code is 0 either way."""
+@contextmanager
+def working_office(profile: Path) -> Iterator[None]:
+    """LibreOffice, started once: what is converted with the same settings is then handed over to
+    the one that runs, which takes a tenth of the time. A reason to skip unless it converts, found
+    out by doing so: its exit code is 0 either way.
+    """
     if OFFICE is None:
-        return "LibreOffice (soffice) is not installed"
+        pytest.skip("LibreOffice (soffice) is not installed")
     with TemporaryDirectory(prefix="rdimport-office-") as folder:
         file = Path(folder) / "probe.csv"
         file.write_text("a;b\n1;2\n", encoding="utf-8")
         try:
             convert(profile, "--convert-to", "xlsx", "--outdir", folder, str(file))
         except (OSError, subprocess.SubprocessError) as error:
-            return f"LibreOffice is installed but does not work: {error}"
-        if not file.with_suffix(".xlsx").is_file():
-            return "LibreOffice is installed but converts nothing; is libreoffice-calc there?"
-    return None
+            pytest.skip(f"LibreOffice is installed but does not work: {error}")
+        book = file.with_suffix(".xlsx")
+        if not book.is_file():
+            pytest.skip("LibreOffice is installed but converts nothing; is libreoffice-calc there?")
+        with _opened(profile, book):
+            yield
+
+
+@contextmanager
+def _opened(profile: Path, book: Path) -> Iterator[None]:
+    """One that runs as long as this process, and ends after no conversion, as it has a file open.
+    On Linux only: elsewhere, each conversion starts one.
+    """
+    program = Path(str(OFFICE)).resolve().with_name("soffice.bin")  # `soffice` would not pass on
+    if sys.platform != "linux" or not program.exists():  # that it has to end
+        yield
+        return
+    running = subprocess.Popen(
+        [program, *_office(profile, "--norestore", "--nologo", "--invisible", str(book))[1:]],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=_environment(),
+        preexec_fn=ending_with_us(),
+    )
+    lock = book.with_name(f".~lock.{book.name}#")
+    try:
+        until(lambda: lock.exists() or running.poll() is not None)
+        yield
+    finally:
+        running.kill()
+        running.wait(PATIENCE)
+
+
+def _office(profile: Path, *words: str) -> list[str]:
+    return [str(OFFICE), f"-env:UserInstallation={profile.as_uri()}", "--headless", *words]
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, **_KEEPS_MEMORY}
 
 
 @contextmanager

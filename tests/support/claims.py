@@ -98,10 +98,14 @@ def new_ledger(server: Server) -> str:
 @cache
 def made_tables(server: Server) -> str:
     """A database with the tables, to be copied: making them costs more than all the rest."""
-    url = ledger_at(server.new_database())
-    with Session(parsed(url)) as session:
-        session.change("DELETE FROM rdimport.setting WHERE name = 'place'")  # a copy has its own
-    return url.rpartition("/")[2].replace("%20", " ")
+    return as_model(server, ledger_at(server.new_database()))
+
+
+def as_model(server: Server, url: str) -> str:
+    """The name of a database with a ledger whose copies are ledgers of their own."""
+    name = url.rpartition("/")[2].replace("%20", " ")
+    server.do("DELETE FROM rdimport.setting WHERE name = 'place'", database=name)
+    return name
 
 
 def worker(url: str, lease: Lease | None = None) -> Worker:

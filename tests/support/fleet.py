@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from subprocess import Popen
 
 from rdimport.sandbox.embedded import RunningSandbox
+from support.claims import as_model
 from support.clients import Machine, set_up
 from support.lists import people
 from support.postgres import Server
@@ -40,7 +42,7 @@ class Office(Machine):
     ) -> Office:
         office = cls(home, box.api_key, box.base_url)
         office.server, office.box = server, box
-        office.ledger = server.new_database()
+        office.ledger = server.new_database(_tables(server))
         assert office.here("fleet", "init").code == 0
         set_up(office, secrets, 'report_dir = "reports"')
         return office
@@ -124,3 +126,12 @@ class Office(Machine):
             assert known + rows["uncertain"] == self.rows, one
             assert known <= self.of_client(one["account"])
             assert rows["uncertain"] <= most_in_doubt
+
+
+@cache
+def _tables(server: Server) -> str:
+    """A database in which a fleet could begin, to be copied."""
+    at = Machine(Path.cwd())
+    at.ledger = server.new_database()
+    assert at.here("fleet", "init").code == 0
+    return as_model(server, at.ledger)

@@ -17,7 +17,7 @@ from support.examples import register
 from support.folders import take_folder
 from support.forks import START, start_child
 from support.litter import entries, ledgers_behind, users_folders
-from support.waiting import PATIENCE
+from support.waiting import PATIENCE, no_endless_waiting
 
 from rdimport.core import child
 from rdimport.sandbox import Faults, SandboxOptions, embedded, running
@@ -89,6 +89,12 @@ def pytest_collection() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Iterator[object]:
+    with no_endless_waiting():
+        return (yield)
 
 
 @pytest.fixture(scope="session", autouse=True)

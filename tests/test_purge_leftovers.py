@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from support.command import Desk
-from support.processes import ending_with_us
+from support.processes import Process, ending_with_us
 from support.waiting import PATIENCE, until
 
 from rdimport.report.leftovers import half_written, scratch_of, sweep
@@ -39,7 +39,7 @@ def writer(desk: Desk) -> Iterator[subprocess.Popen[str]]:
     """A process that has half written a file of a run's report."""
     folder = desk.reports / "20260101-000000-abcd"
     folder.mkdir(parents=True)
-    with subprocess.Popen(
+    with Process(
         [sys.executable, "-c", WRITES_AND_WAITS, str(folder / "failures.csv")],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

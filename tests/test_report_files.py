@@ -18,7 +18,7 @@ import openpyxl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.processes import ending_with_us
+from support.processes import Process, ending_with_us
 from support.reports import MAPPING, Office, csv_rows, xlsx_rows
 from support.waiting import until
 
@@ -179,7 +179,7 @@ def test_a_run_that_was_killed_and_the_one_that_took_it_up(office: Office) -> No
         "Office(Path(home), RunningSandbox(url, key, '')).run(file, concurrency=1)"
     )
     words = [str(office.home), office.box.base_url, office.box.api_key, file]
-    child = subprocess.Popen(
+    child = Process(
         [sys.executable, "-c", script, *words],
         cwd=Path(__file__).parent,
         stderr=subprocess.PIPE,

@@ -14,7 +14,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 from support.command import KEY, Desk, command_here, command_in
-from support.processes import ending_with_us
+from support.processes import Process, ending_with_us
 from support.waiting import PATIENCE, until
 
 from rdimport.sandbox import Faults
@@ -283,7 +283,7 @@ def test_a_sandbox_of_its_own_is_gone_and_the_next_one_says_how_to_send_to_it(
     env = {"PATH": venv, "HOME": str(tmp_path), "LANG": "C.UTF-8"}
     said = tmp_path / "said"
     with said.open("w") as err:
-        box = subprocess.Popen(
+        box = Process(
             ["/bin/sh", "-c", f"exec {start} --port 0"],
             stderr=err,
             env=env,

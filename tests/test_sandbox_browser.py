@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
-from support.processes import ending_with_us
+from support.processes import Process, ending_with_us
 from support.programs import working_browser
 from support.waiting import PATIENCE
 from support.web import NO_TLS
@@ -79,7 +79,7 @@ def start_import(folder: Path, sandbox: RunningSandbox, key: str) -> subprocess.
     (folder / "leads.csv").write_text("E-mail,Nome,Interesse\n" + "\n".join(lines) + "\n")
     (folder / "leads.yaml").write_text(MAPPING)
     command = f"run leads.csv -m leads.yaml --base-url {sandbox.base_url} --quota 20/s --json"
-    return subprocess.Popen(
+    return Process(
         [sys.executable, "-m", "rdimport", *command.split(), "--state-dir", "state"],
         cwd=folder,
         env={**os.environ, "RDIMPORT_API_KEY": key},

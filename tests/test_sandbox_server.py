@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from support.processes import ending_with_us
+from support.processes import Process, ending_with_us
 from support.waiting import PATIENCE, until
 from support.web import NO_TLS
 
@@ -289,7 +289,7 @@ def test_it_ends_with_its_parent_even_when_that_is_killed() -> None:
         "import sys\nfrom rdimport.sandbox import running\n"
         "with running() as s:\n    print(s.base_url, flush=True); sys.stdin.read()\n"
     )
-    with subprocess.Popen(
+    with Process(
         [sys.executable, "-c", code],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -330,7 +330,7 @@ def test_the_command_prints_its_address_and_ends_in_good_order_at_ctrl_c(tmp_pat
         "from rdimport.sandbox import *\n"
         "serve(SandboxOptions(port=0, new_key='demo', plan='none'))\n"
     )
-    with subprocess.Popen(
+    with Process(
         [sys.executable, "-c", code],
         stderr=subprocess.PIPE,
         text=True,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from support.processes import Process
 
 from rdimport.sandbox import Faults, SandboxOptions, running
 from rdimport.sandbox.log import Log
@@ -50,7 +51,7 @@ def start(*options: str) -> subprocess.Popen[str]:
         f"try: serve(SandboxOptions({', '.join(options)}))\n"
         "except UsageError as error: print(error)\n"
     )
-    return subprocess.Popen(
+    return Process(
         [sys.executable, "-c", code], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
 

@@ -1,12 +1,16 @@
-"""What a test run starts ends with it."""
+"""What a test run starts ends with it, and is not waited for without end."""
 
 from __future__ import annotations
 
-import subprocess
 import sys
+import threading
+from concurrent.futures import Future
 from pathlib import Path
+from subprocess import PIPE, TimeoutExpired
 
 import pytest
+from support import processes, waiting
+from support.processes import Process
 from support.waiting import until
 
 STARTS = """
@@ -38,10 +42,43 @@ def is_running(pid: str) -> bool:
 @pytest.mark.skipif(sys.platform != "linux", reason="the system tells no process of its parent")
 def test_a_killed_test_run_leaves_no_server_and_no_command_behind(tmp_path: Path) -> None:
     words = [sys.executable, "-c", STARTS, str(tmp_path)]
-    with subprocess.Popen(words, cwd=Path(__file__).parent, stdout=subprocess.PIPE) as run:
+    with Process(words, cwd=Path(__file__).parent, stdout=PIPE) as run:
         assert run.stdout is not None
         pids = run.stdout.readline().decode().split()
         assert len(pids) > 4
         assert all(is_running(pid) for pid in pids)
         run.kill()
     until(lambda: not any(is_running(pid) for pid in pids))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nobody can ask a pipe there")
+def test_nobody_waits_without_end_for_a_process_that_says_nothing_and_does_not_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    words = [sys.executable, "-c", "import sys; sys.stdin.read()"]
+    with Process(words, stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True) as silent:
+        assert silent.stdout is not None
+        assert silent.stderr is not None
+        with monkeypatch.context() as hurry:
+            hurry.setattr(processes, "PATIENCE", 0.05)
+            for read in (silent.stdout.readline, silent.stderr.read):
+                with pytest.raises(AssertionError, match=r"read.*: nothing printed for 0\.05 s"):
+                    read()
+            for end in (silent.wait, silent.communicate):
+                with pytest.raises(TimeoutExpired, match=r"stdin\.read"):
+                    end()
+        silent.kill()
+
+
+def test_nobody_waits_without_end_for_a_thread_or_a_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    over = threading.Event()
+    thread = threading.Thread(target=over.wait, name="idle")
+    thread.start()
+    with monkeypatch.context() as hurry:
+        hurry.setattr(waiting, "PATIENCE", 0.05)
+        with pytest.raises(AssertionError, match=r"idle has not ended within 0\.05 s"):
+            thread.join()
+        with pytest.raises(AssertionError, match=r"no result within 0\.05 s"):
+            Future[int]().result()
+    over.set()
+    thread.join()

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from support.forks import Copy
-from support.processes import ending_with_us, no_file_beyond
+from support.processes import Process, ending_with_us, no_file_beyond
 
 from .checker import Ended
 from .scenario import Interruption
@@ -52,7 +52,7 @@ def started(
                 file_size=file_size,
             )
         small = [] if file_size is None else [partial(no_file_beyond, file_size)]
-        return subprocess.Popen(
+        return Process(
             [sys.executable, "-m", "rdimport", *words],
             cwd=home,
             env={name: value for name, value in env.items() if not small or "COVERAGE" not in name},

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from rdimport import cli
 from support.forks import Copy, can_copy
-from support.processes import ending_with_us, take_terminal
+from support.processes import Process, ending_with_us, take_terminal
 from support.waiting import PATIENCE
 
 KEY = "k3y-f0r-tests-a9f8c7e6d5b4"
@@ -52,7 +52,7 @@ def command_in(
     its own, a terminal that is standard input is the one that it has.
     """
     copied = can_copy(environment)
-    return (Copy if copied else subprocess.Popen)(
+    return (Copy if copied else Process)(
         [*words] if copied else [sys.executable, "-m", "rdimport", *words],
         cwd=folder,
         env=environment,
@@ -146,7 +146,7 @@ class Desk:
 
     def shell(self, script: str) -> Done:
         """A line of bash that starts a command."""
-        process = subprocess.Popen(
+        process = Process(
             ["/bin/bash", "-c", script],
             cwd=self.home,
             env=self._told(),

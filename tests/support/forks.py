@@ -29,7 +29,7 @@ from typing import Any, AnyStr, Final
 
 import rdimport
 from rdimport.core import child
-from support.processes import dies_with_us, no_file_beyond, take_terminal
+from support.processes import Process, dies_with_us, no_file_beyond, take_terminal
 from support.waiting import PATIENCE
 
 _PR_SET_CHILD_SUBREAPER: Final = 36
@@ -109,7 +109,7 @@ def start_child(
     return Copy([], server=server, env={**told, **(environment or {})}, **more)
 
 
-class Copy(subprocess.Popen[AnyStr]):
+class Copy(Process[AnyStr]):
     """A command; its arguments are those of `rdimport`, all else is as in `subprocess.Popen`. A
     write that makes a file larger than `file_size` fails.
     """

@@ -1,18 +1,79 @@
-"""Processes that end with the test run that started them, even where that is killed (Linux)."""
+"""Processes that end with the test run that started them, even where that is killed (Linux), and
+of which nothing is waited for without end.
+"""
 
 from __future__ import annotations
 
 import ctypes
+import io
 import os
+import selectors
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
-from typing import Final
+from typing import IO, Any, AnyStr, Final, cast
+
+from support.waiting import PATIENCE
 
 _PR_SET_PDEATHSIG: Final = 1
 """From Linux' <linux/prctl.h>."""
 
 _LIBC: Final = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+class Process(subprocess.Popen[AnyStr]):
+    """One whose end, and whatever it prints, has to come in time."""
+
+    def __init__(self, args: Any, **more: Any) -> None:
+        super().__init__(args, **more)
+        if sys.platform != "win32":  # there, nobody can ask a pipe whether there is something in it
+            self.stdout = _in_time(self.stdout, args)
+            self.stderr = _in_time(self.stderr, args)
+
+    def wait(self, timeout: float | None = None) -> int:
+        return super().wait(PATIENCE if timeout is None else timeout)
+
+    def communicate(
+        self,
+        input: AnyStr | None = None,  # noqa: A002  subprocess's name
+        timeout: float | None = None,
+    ) -> tuple[Any, Any]:
+        return super().communicate(input, PATIENCE if timeout is None else timeout)
+
+
+def _in_time(stream: IO[AnyStr] | None, words: object) -> IO[AnyStr] | None:
+    """The same pipe; who reads from it fails where nothing comes for too long."""
+    if stream is None:
+        return None
+    with stream:
+        pipe = io.BufferedReader(_Pipe(os.dup(stream.fileno()), words))
+    text = isinstance(stream, io.TextIOWrapper)
+    kind = {"encoding": stream.encoding, "errors": stream.errors} if text else {}
+    return cast("IO[AnyStr]", io.TextIOWrapper(pipe, **kind) if text else pipe)
+
+
+class _Pipe(io.FileIO):
+    def __init__(self, number: int, words: object) -> None:
+        super().__init__(number)
+        self._words = words
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        self._wait()
+        return super().readinto(buffer)
+
+    def readall(self) -> bytes:
+        found = bytearray()
+        self._wait()
+        while part := self.read(1 << 16):
+            found += part
+            self._wait()
+        return bytes(found)
+
+    def _wait(self) -> None:
+        with selectors.DefaultSelector() as look:
+            look.register(self, selectors.EVENT_READ)
+            assert look.select(PATIENCE), f"{self._words}: nothing printed for {PATIENCE:g} s"
 
 
 def dies_with_us(parent: int, told: signal.Signals = signal.SIGKILL) -> None:

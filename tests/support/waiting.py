@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
+from contextlib import contextmanager
+from threading import Thread
+from typing import Any, Final
 
 PATIENCE: Final = 120 * float(os.environ.get("TEST_PATIENCE", "1"))
 """Seconds within which anything that a test waits for has to happen. It only says how late a test
@@ -23,3 +26,28 @@ def until(true: Callable[[], object], seconds: float = PATIENCE) -> None:
         assert answered < end, "it never came true"
         time.sleep(min(max(0.005, 4 * (answered - asked)), 0.3))
         asked = time.monotonic()
+
+
+@contextmanager
+def no_endless_waiting() -> Iterator[None]:
+    """Meanwhile, who waits for a thread or for what it finds out, without saying how long, fails
+    after that time. For a process: `support.processes`.
+    """
+    join, result = Thread.join, Future.result
+
+    def joined(thread: Thread, timeout: float | None = None) -> None:
+        join(thread, PATIENCE if timeout is None else timeout)
+        assert timeout is not None or not thread.is_alive(), (
+            f"{thread.name} has not ended within {PATIENCE:g} s"
+        )
+
+    def found(future: Future[Any], timeout: float | None = None) -> Any:
+        if timeout is None:
+            assert not wait([future], PATIENCE).not_done, f"no result within {PATIENCE:g} s"
+        return result(future, timeout)
+
+    Thread.join, Future.result = joined, found  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Thread.join, Future.result = join, result  # type: ignore[method-assign]

@@ -52,7 +52,7 @@ def test_a_killed_run_loses_no_row_and_the_next_sends_none_twice(
     run.send_signal(signal.SIGKILL)
     run.communicate()
     box.set_faults(Faults())
-    done = ready.do(*command())
+    done = ready.here(*command())
     told = done.summary
     assert adds_up(done, 60)
     assert 1 <= told["uncertain"] <= 14
@@ -68,12 +68,12 @@ def test_a_killed_run_loses_no_row_and_the_next_sends_none_twice(
 
 def test_rows_in_doubt_are_sent_again_only_when_asked(ready: Desk, box: RunningSandbox) -> None:
     box.set_faults(Faults(reset_after=1.0, at_most=3))
-    first = ready.do(*command("--concurrency", 1))
+    first = ready.here(*command("--concurrency", 1))
     assert (first.code, first.summary["uncertain"]) == (1, 3)
-    unasked = ready.do(*command())
+    unasked = ready.here(*command())
     assert (unasked.summary["requests"], unasked.summary["uncertain"]) == (0, 3)
     assert max(arrived(box).values()) == 1
-    asked = ready.do(*command("--resend", "uncertain"))
+    asked = ready.here(*command("--resend", "uncertain"))
     assert (asked.code, asked.summary["accepted"]) == (0, 3)
     assert sorted(arrived(box).values()) == [1] * 57 + [2] * 3
 
@@ -85,7 +85,7 @@ def test_one_run_at_a_time_and_the_one_at_work_finishes_its_rows_when_it_is_told
     box.set_faults(Faults(latency=4.0))  # a minute for all rows
     run = ready.start(*command("--concurrency", 4))
     until(lambda: box.requests >= 4)
-    second = ready.do(*command())
+    second = ready.here(*command())
     assert second.code == 75
     assert f"process {run.pid}" in second.err
     run.send_signal(signal.SIGTERM)
@@ -97,7 +97,7 @@ def test_one_run_at_a_time_and_the_one_at_work_finishes_its_rows_when_it_is_told
     assert told["pending"] == 60 - told["accepted"] > 0
     assert json.loads((ready.home / told["summary_json"]).read_text("utf-8")) == told
     box.set_faults(Faults())
-    rest = ready.do(*command())
+    rest = ready.here(*command())
     assert (rest.code, rest.summary["accepted"]) == (0, told["pending"])
     assert set(arrived(box).values()) == {1}
 
@@ -114,7 +114,7 @@ def test_a_second_signal_leaves_at_once_and_what_was_on_its_way_is_in_doubt(
     ended = ready.wait(run)
     assert (ended.code, ended.out) == (3, "")
     box.set_faults(Faults())
-    done = ready.do(*command())
+    done = ready.here(*command())
     assert (done.summary["uncertain"], done.summary["accepted"]) == (3, 57)
     assert adds_up(done, 60)
     assert set(arrived(box).values()) == {1}
@@ -124,18 +124,18 @@ def test_a_wrong_key_stops_the_run_with_all_rows_pending_and_says_what_to_check(
     ready: Desk, box: RunningSandbox
 ) -> None:
     right, ready.key = ready.key, KEY
-    done = ready.do(*command())
+    done = ready.here(*command())
     told = done.summary
     assert (done.code, told["stopped_because"]) == (3, "key_refused")
     assert (told["pending"], told["rows"]) == (60, 60)
     assert "Chave de API" in done.err
     ready.key = right
-    assert ready.do(*command()).summary["accepted"] == 60
+    assert ready.here(*command()).summary["accepted"] == 60
 
 
 def test_a_key_of_the_crm_stops_the_run_and_is_told_apart(ready: Desk, box: RunningSandbox) -> None:
     box.set_faults(Faults(crm=1.0))
-    done = ready.do(*command())
+    done = ready.here(*command())
     assert (done.code, done.summary["stopped_because"]) == (3, "key_of_crm")
     assert done.summary["pending"] == 60
     assert "RD Station CRM" in done.err
@@ -147,7 +147,7 @@ def test_a_key_of_the_crm_stops_the_run_and_is_told_apart(ready: Desk, box: Runn
 def test_status_says_why_a_run_stopped_and_no_twice_that_the_same_command_goes_on(
     ready: Desk, box: RunningSandbox
 ) -> None:
-    assert ready.do(*command("--limit", 20)).code == 3
+    assert ready.here(*command("--limit", 20)).code == 3
     told = " ".join(ready.here("status", "--lang", "pt-BR").out.split())
     assert "Parou porque: enviou o número de linhas que --limit permite. Faltam 40 linhas." in told
     assert "parada" in told
@@ -160,7 +160,7 @@ def test_an_endpoint_that_is_down_is_tried_for_a_while_then_all_rows_stay_pendin
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         down = f"http://127.0.0.1:{free.getsockname()[1]}"
-        done = ready.do(*command("--base-url", down, "--patience", "0.5s", "--quiet"))
+        done = ready.here(*command("--base-url", down, "--patience", "0.5s", "--quiet"))
     told = done.summary
     assert (done.code, told["stopped_because"]) == (3, "endpoint_down")
     assert told["stopped_by"] == "net.refused"
@@ -176,7 +176,7 @@ def test_the_same_refusal_for_every_row_stops_the_run_after_fifty(
     ready: Desk, box: RunningSandbox
 ) -> None:
     box.set_faults(Faults(odd=1.0, odd_status=422))
-    done = ready.do(*command("--concurrency", 1))
+    done = ready.here(*command("--concurrency", 1))
     assert (done.code, done.summary["stopped_because"]) == (3, "all_refused")
     assert (done.summary["refused"], done.summary["pending"]) == (50, 10)
     assert adds_up(done, 60)
@@ -185,10 +185,10 @@ def test_the_same_refusal_for_every_row_stops_the_run_after_fifty(
 def test_a_limit_sends_so_many_rows_and_the_next_run_goes_on(
     ready: Desk, box: RunningSandbox
 ) -> None:
-    first = ready.do(*command("--limit", 7))
+    first = ready.here(*command("--limit", 7))
     assert (first.code, first.summary["stopped_because"]) == (3, "limit")
     assert (first.summary["accepted"], first.summary["pending"]) == (7, 53)
-    rest = ready.do(*command())
+    rest = ready.here(*command())
     assert (rest.code, rest.summary["accepted"]) == (0, 53)
     assert rest.summary["already_imported"] == 7
     assert {p["email"] for p in box.conversions()[:7]} == {address(n) for n in range(7)}
@@ -196,7 +196,7 @@ def test_a_limit_sends_so_many_rows_and_the_next_run_goes_on(
 
 
 def test_a_run_keeps_to_its_quota(ready: Desk, box: RunningSandbox) -> None:
-    done = ready.do(*command("--quota", "40/s"))
+    done = ready.here(*command("--quota", "40/s"))
     assert done.summary["throttled"] == 0
     # the first row waits for nobody: 60 in 59/40 s; a share of it would be chance in so short a run
     assert done.summary["rows_per_second"] <= 40 * 1.06
@@ -209,7 +209,7 @@ def test_an_account_out_of_quota_is_waited_for_and_nothing_is_lost(ready: Desk) 
     ready.write("list.csv", people(12))  # which any machine sends in less than two seconds
     with running(SandboxOptions(plan="5/s", lead_limit=0)) as box:
         ready.key, ready.base_url = box.api_key, box.base_url
-        done = ready.do(*command("--concurrency", 12))
+        done = ready.here(*command("--concurrency", 12))
         told = done.summary
         assert (done.code, told["accepted"]) == (0, 12)
         assert told["throttled"] == told["retries"] == box.counts()["throttled"] > 0
@@ -223,7 +223,7 @@ def test_files_about_people_are_readable_by_their_owner_only(
     ready.write("list.csv", people(3) + "nobody,Ninguém\n")
     previous = os.umask(0o022)
     try:
-        assert ready.do(*command()).code == 1
+        assert ready.here(*command()).code == 1
     finally:
         os.umask(previous)
     made = [p for place in (ready.state, ready.reports) for p in place.rglob("*") if p.is_file()]
@@ -299,5 +299,5 @@ def test_a_report_that_cannot_be_written_changes_nothing_about_the_run(
     again = done.err.splitlines()[-1].split()
     assert again[:2] == ["rdimport", "report"]
     ready.reports.unlink()
-    assert ready.do(*again[1:]).code == 0
+    assert ready.here(*again[1:]).code == 0
     assert (ready.reports / done.summary["run_id"] / "report.html").exists()

@@ -7,11 +7,12 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from support import hostile
+from support.checks import Cost, costs_of
 from support.hostile import TABLE, cell, cost_of, ods_cell, sheet, xml_cell
 
 from rdimport.core.errors import SourceError
@@ -174,6 +175,13 @@ COSTLY: dict[str, Callable[[Path], Path]] = {
 """That can be read all the same."""
 
 
+TWO_WAYS: dict[str, Callable[[Path], Path]] = {
+    "twice.xlsx": _twice,
+    "longer.xlsx": _longer_than_it_says,
+}
+"""That libraries read in different ways."""
+
+
 def _written(path: Path, content: bytes) -> Path:
     path.write_bytes(content)
     return path
@@ -187,16 +195,38 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> int:
     return found.megabytes
 
 
+@pytest.fixture(scope="module")
+def costs(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Cost]:
+    """What one process after the other file takes, those that tests will ask for."""
+    folder = tmp_path_factory.mktemp("costs")
+    makers = VAST | TWO_WAYS | {name: make for name, (make, _) in TOO_MUCH.items()} | COSTLY
+    asked = {name for item in request.session.items for name in _names(item)}
+    return costs_of([make(folder / name) for name, make in makers.items() if name in asked])
+
+
+def _names(item: pytest.Item) -> Iterator[str]:
+    """Of the file that a test of ours is about."""
+    if isinstance(item, pytest.Function) and "costs" in item.fixturenames:
+        yield item.callspec.params["name"]
+
+
+ONE_PROCESS = pytest.mark.xdist_group("hostile")
+
+
+@ONE_PROCESS
 @pytest.mark.parametrize("name", VAST)
 def test_a_rectangle_that_no_memory_holds_is_refused(
-    name: str, tmp_path: Path, honest: int
+    name: str, costs: dict[str, Cost], honest: int
 ) -> None:
-    found = cost_of(VAST[name](tmp_path / name))
+    found = costs[name]
     assert found.code == 2, found.said
     assert "has a filled cell far to the right of or below all others" in found.said
     assert found.megabytes < honest + MOST
 
 
+@ONE_PROCESS
 @pytest.mark.parametrize("name", HARMFUL)
 def test_a_file_that_asks_for_more_than_any_list_is_damaged_or_made_to_do_harm(
     name: str, tmp_path: Path, honest: int
@@ -207,27 +237,30 @@ def test_a_file_that_asks_for_more_than_any_list_is_damaged_or_made_to_do_harm(
     assert found.megabytes < honest + MOST
 
 
-@pytest.mark.parametrize("make", [_twice, _longer_than_it_says])
+@ONE_PROCESS
+@pytest.mark.parametrize("name", TWO_WAYS)
 def test_a_package_that_libraries_read_in_different_ways_costs_no_more(
-    make: Callable[[Path], Path], tmp_path: Path, honest: int
+    name: str, costs: dict[str, Cost], honest: int
 ) -> None:
-    found = cost_of(make(tmp_path / "two.xlsx"))
+    found = costs[name]
     assert found.code in (0, 2), found.said
     assert found.megabytes < honest + MOST
 
 
+@ONE_PROCESS
 @pytest.mark.parametrize("name", TOO_MUCH)
-def test_what_is_too_much_is_said(name: str, tmp_path: Path, honest: int) -> None:
-    make, why = TOO_MUCH[name]
-    found = cost_of(make(tmp_path / name))
+def test_what_is_too_much_is_said(name: str, costs: dict[str, Cost], honest: int) -> None:
+    _make, why = TOO_MUCH[name]
+    found = costs[name]
     assert found.code == 2, found.said
     assert why in found.said
     assert found.megabytes < honest + MOST
 
 
+@ONE_PROCESS
 @pytest.mark.parametrize("name", COSTLY)
-def test_what_only_looks_costly_is_read(name: str, tmp_path: Path, honest: int) -> None:
-    found = cost_of(COSTLY[name](tmp_path / name))
+def test_what_only_looks_costly_is_read(name: str, costs: dict[str, Cost], honest: int) -> None:
+    found = costs[name]
     assert found.code == 0, found.said
     assert found.megabytes < honest + MOST
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import struct
-import sys
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
+from support.checks import ENVIRONMENT, Cost, megabytes
 from support.command import command_in
 
 PACKAGE = "http://schemas.openxmlformats.org/package/2006/relationships"
@@ -170,17 +170,6 @@ def archive(path: Path, members: Iterable[tuple[str, bytes]]) -> Path:
     return path
 
 
-ENVIRONMENT: Final = {**os.environ, "LANG": "C.UTF-8"}
-
-
-class Cost(NamedTuple):
-    """How a command ended, what it said, and the most memory that it or a child of it had."""
-
-    code: int
-    said: str
-    megabytes: int
-
-
 def cost_of(path: Path, *words: str) -> Cost:
     """What `rdimport check` takes for a file."""
     said = path.parent / "said"
@@ -188,5 +177,4 @@ def cost_of(path: Path, *words: str) -> Cost:
         process = command_in(Path.cwd(), ENVIRONMENT, ["check", str(path), *words], out=out)
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-    size = 1 << 20 if sys.platform == "darwin" else 1 << 10  # bytes there, kilobytes elsewhere
-    return Cost(process.returncode, said.read_text(errors="replace"), used.ru_maxrss // size)
+    return Cost(process.returncode, said.read_text(errors="replace"), megabytes(used.ru_maxrss))

@@ -83,10 +83,23 @@ def repeated(head: bytes, piece: bytes, times: int, tail: bytes = b"", level: in
         packer.compress(text) + packer.flush(zlib.Z_FULL_FLUSH) for text in (head, piece)
     )
     data = begin + middle * times + packer.compress(tail) + packer.flush()
-    crc = zlib.crc32(head)
+    crc = zlib.crc32(tail, _checksum(zlib.crc32(head), piece, times))
+    return Deflated(data, crc, len(head) + times * len(piece) + len(tail))
+
+
+def _checksum(before: int, piece: bytes, times: int) -> int:
+    """The CRC-32 when a piece has followed so many times, without reading it so many times: each
+    bit of the checksum before it changes the one after it in its own way, whatever the others are.
+    """
+    nothing = zlib.crc32(piece)
+    changes = [zlib.crc32(piece, 1 << bit) ^ nothing for bit in range(32)]
     for _ in range(times):
-        crc = zlib.crc32(piece, crc)
-    return Deflated(data, zlib.crc32(tail, crc), len(head) + times * len(piece) + len(tail))
+        after = nothing
+        for bit, change in enumerate(changes):
+            if before >> bit & 1:
+                after ^= change
+        before = after
+    return before
 
 
 def zipped(

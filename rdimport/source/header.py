@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rdimport.core.errors import SourceError
@@ -70,7 +71,7 @@ class FirstRow(NamedTuple):
         return width
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Header:
     """The header found: its row number (0 for none), its cells, and the number of the next row."""
 
@@ -79,7 +80,7 @@ class Header:
     first_data: int
     notes: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def columns(self) -> tuple[str, ...]:
         """The names of the columns: unique and not empty."""
         return unique_names(self.names)
@@ -360,11 +361,12 @@ def unique_names(names: Sequence[str]) -> tuple[str, ...]:
         base = name or f"Coluna {position}"
         if base == "*" or (base.startswith("^") and base.endswith("$")):
             base = f"Coluna {position} {base}"  # polars would treat it as a pattern
-        candidate = base
-        while fold(candidate) in seen or (candidate != name and fold(candidate) in taken):
+        candidate, folded = base, fold(base)
+        while folded in seen or (candidate != name and folded in taken):
             copies[fold(base)] += 1
             candidate = f"{base} ({copies[fold(base)] + 1})"
-        seen.add(fold(candidate))
+            folded = fold(candidate)
+        seen.add(folded)
         found.append(candidate)
     return tuple(found)
 

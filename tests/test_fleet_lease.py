@@ -209,8 +209,10 @@ def test_one_account_that_is_locked_keeps_no_other_lease_from_being_renewed(
 
 @pytest.fixture
 def narrow() -> Iterator[RunningSandbox]:
-    """A sandbox with a quota of its own."""
-    options = SandboxOptions(plan="4/s", lead_limit=0, custom_fields="any")
+    """A sandbox with a quota of its own: less than that of two runs, and more than that of one, two
+    of whose requests may have been held up on a busy machine.
+    """
+    options = SandboxOptions(plan="6/s", headers="none", lead_limit=0, custom_fields="any")
     with running(options) as box:
         yield box
 

@@ -528,17 +528,25 @@ def test_clients_that_say_nothing_keep_no_call_out(desk: Desk) -> None:
         until(lambda: posted(url, json.dumps(call(1)).encode()) == 200)
 
 
+def replace(path: Path, content: bytes) -> None:
+    """At once: whoever looks meanwhile never finds a part of it."""
+    other = path.with_name("other")
+    other.write_bytes(content)
+    shutil.copymode(path, other)
+    other.replace(path)
+
+
 @pytest.mark.waits
 def test_a_ledger_that_fails_ends_no_listener_and_is_told_once(doubtful: Desk) -> None:
     before, accepted = counts(doubtful)
     ledger = doubtful.state / "ledger.sqlite3"
     content = ledger.read_bytes()
     with listening(doubtful) as (url, process):
-        ledger.write_bytes(b"x" * len(content))
+        replace(ledger, b"x" * len(content))
         assert posted(url, json.dumps(call(0)).encode()) == 200
         assert process.stderr is not None
         assert "damaged" in process.stderr.readline()
-        ledger.write_bytes(content)
+        replace(ledger, content)
         for number in range(ROWS):
             assert posted(url, json.dumps(call(number)).encode()) == 200
         process.send_signal(signal.SIGHUP)

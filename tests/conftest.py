@@ -4,7 +4,9 @@ import gc
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -157,6 +159,20 @@ def postgres() -> Iterator[Server]:
 def children_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each child of this process is started as the program starts it, by an interpreter anew."""
     monkeypatch.setattr(child, "start", START)
+
+
+@pytest.fixture
+def morning(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """It is between eight and nine here: the night began on another day, and during a test neither
+    begins anew.
+    """
+    with monkeypatch.context() as place:
+        place.setenv("TZ", f"HERE{datetime.now(UTC).hour - 8:+d}")
+        if sys.platform != "win32":
+            time.tzset()
+        yield
+    if sys.platform != "win32":
+        time.tzset()
 
 
 @pytest.fixture(autouse=True)

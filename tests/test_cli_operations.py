@@ -222,6 +222,7 @@ def test_a_canary_sends_a_few_rows_and_says_what_to_look_for(
     assert "email, name" in done.out
 
 
+@pytest.mark.usefixtures("morning")
 @pytest.mark.parametrize(
     ("option", "word", "stopped"),
     [("--canary", "trial sent", "canary"), ("--limit", "limit reached", "limit")],

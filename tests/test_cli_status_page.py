@@ -17,6 +17,8 @@ from rdimport.ledger import Attempt, store_of
 LIST = ("list.csv", "-m", "list.yaml")
 NOON = timedelta(hours=12)
 
+pytestmark = pytest.mark.usefixtures("morning")
+
 
 def night_ago(nights: int) -> datetime:
     """A moment in that night by this machine's clock: an hour after its noon."""

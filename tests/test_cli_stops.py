@@ -202,7 +202,8 @@ def test_a_run_keeps_to_its_quota(ready: Desk, box: RunningSandbox) -> None:
     assert done.summary["rows_per_second"] <= 40 * 1.06
     assert done.summary["quota_used"] is None
     times = [entry["at"] for entry in box.timeline()]
-    assert times[-1] - times[0] >= 58 / 40 - 0.1
+    began = min(at - n / 40 for n, at in enumerate(times[:20]))  # some may have been held up
+    assert times[-1] - began >= 58 / 40 - 0.1
 
 
 def test_an_account_out_of_quota_is_waited_for_and_nothing_is_lost(ready: Desk) -> None:
@@ -287,10 +288,11 @@ def test_two_runs_of_one_account_share_its_quota_until_one_of_them_dies(ready: D
 def test_a_report_that_cannot_be_written_changes_nothing_about_the_run(
     ready: Desk, box: RunningSandbox
 ) -> None:
-    box.set_faults(Faults(latency=0.05))
+    box.set_faults(Faults(latency=1.0))  # a minute for all rows
     run = ready.start(*command("--concurrency", 1))
     until(lambda: box.counts()["accepted"] >= 1)
     ready.write(ready.reports.name, "in the way of the folder")
+    box.set_faults(Faults())
     done = ready.wait(run)
     assert (done.code, done.summary["accepted"]) == (0, 60)
     assert adds_up(done, 60)

@@ -370,7 +370,7 @@ def test_a_port_that_is_taken_is_a_sentence_and_no_traceback() -> None:
 def test_a_request_that_waited_while_all_was_cleared_is_forgotten_too(
     sandbox: RunningSandbox,
 ) -> None:
-    sandbox.set_faults(Faults(latency=1.0))
+    sandbox.set_faults(Faults(latency=3.0))  # cleared long before
     where = urlsplit(sandbox.base_url)
     path = f"/platform/conversions?api_key={sandbox.api_key}"
     with contextlib.closing(

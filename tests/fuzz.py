@@ -1,7 +1,8 @@
 """Damaged lists, mappings, settings, answers and ledgers: none may kill a command or be a bug.
 
 `python -m tests.fuzz --seconds 3600` (or `make fuzz`) goes on for an hour and prints what it tried;
-the suite takes some seconds. Hypothesis damages what the corpus holds, and shrinks what it finds.
+in the suite each target has one turn. Hypothesis damages what the corpus holds, and shrinks what it
+finds.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import tempfile
 import time
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import count, takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -211,12 +213,11 @@ TARGETS: dict[str, Callable[[st.DataObject], None]] = {
 }
 
 
-def run(seconds: float, first: int = 0) -> Counter[str]:
-    """Go on for so long, a target after the other, each once at least; returns how often each was
-    tried. Raises what hypothesis found, with the shortest example.
+def run(first: int, rounds: Iterable[object]) -> Counter[str]:
+    """So many rounds, in each of which every target has its turn; returns how often each was tried.
+    Raises what hypothesis found, with the shortest example.
     """
     tried: Counter[str] = Counter()
-    until = time.monotonic() + seconds
     profile = settings(
         max_examples=10,
         deadline=None,
@@ -225,10 +226,8 @@ def run(seconds: float, first: int = 0) -> Counter[str]:
         suppress_health_check=list(HealthCheck),
     )
     at = first
-    while time.monotonic() < until:
+    for _ in rounds:
         for name, target in TARGETS.items():
-            if time.monotonic() >= until and name in tried:
-                break
             at += 1
             seed(at)(profile(_property(name, target, tried)))()
     return tried
@@ -252,7 +251,9 @@ def main() -> None:
     told = words.parse_args()
     os.environ.pop("RDIMPORT_API_KEY", None)
     print(f"seed {told.seed}, {told.seconds:.0f} s", flush=True)
-    for name, times in run(told.seconds, told.seed).items():
+    until = time.monotonic() + told.seconds
+    rounds = takewhile(lambda _: time.monotonic() < until, count())
+    for name, times in run(told.seed, rounds).items():
         print(f"{times:>9,}  {name}")
 
 

@@ -246,6 +246,8 @@ def _suspicions(batch: Cells) -> list[pl.DataFrame]:
         cell = pl.col(target.name)
         for code, cells_, detail in validate.suspicions(target):
             found = placed.filter(cells_(cell))
+            if found.is_empty():
+                continue
             problem = {"target": pl.lit(target.name), "code": pl.lit(code), "detail": detail(cell)}
             warnings += batch.traced(found.select("index", **problem))
         for code, changed in _changed(batch, target):
@@ -266,6 +268,8 @@ def _changed(batch: Cells, target: Target) -> Iterator[tuple[str, pl.Series]]:
     cells = batch.sound.select(raw.alias("raw"), index=pl.int_range(pl.len(), dtype=pl.UInt32))
     # A valid address as it was written has lost nothing, and most are.
     others = cells.filter(cells["raw"].ne_missing(batch.frame[target.name]))
+    if others.is_empty():
+        return
     for code, changed in (
         (Code.EMAIL_ACCENTS, email.has_accents),
         (Code.EMAIL_FROM_TEXT, email.from_text),

@@ -26,6 +26,7 @@ from support.waiting import PATIENCE, until
 from support.web import NO_TLS
 
 from rdimport import api
+from rdimport.core.events import Event, RowFinished
 from rdimport.core.row import State
 from rdimport.destination.rdstation import RDStation
 from rdimport.sandbox import Faults
@@ -264,9 +265,9 @@ def long_ago(doubtful: Desk) -> Desk:
     return doubtful
 
 
-def age(desk: Desk) -> None:
+def age(desk: Desk, ago: timedelta = AGO) -> None:
     with closing(sqlite3.connect(desk.state / "ledger.sqlite3")) as db, db:
-        db.execute("UPDATE posted SET left_at = left_at - ?", (AGO // timedelta(milliseconds=1),))
+        db.execute("UPDATE posted SET left_at = left_at - ?", (ago // timedelta(milliseconds=1),))
 
 
 def export_of(box: RunningSandbox) -> str:
@@ -369,21 +370,84 @@ def test_a_list_says_nothing_of_rows_that_were_sent_after_it_was_made(
     span = ("--complete-from", hours(-5), "--complete-until", hours(0))
     assert desk.here(*EXPORTED, *span).code == 0
     box.set_faults(Faults(reset_after=1.0, skip=4, at_most=3))
-    put_back = Elsewhen(-AGO)
-    done = api.run(
+    done = ran(desk, box, Elsewhen(-AGO))
+    box.set_faults(Faults())
+    age(desk)  # as that clock would have had it
+    assert done.counts[State.UNCERTAIN] > 0
+    again = desk.here(*RUN, "--resend", "uncertain", "--not-proved").summary
+    assert (again["requests"], again["uncertain"]) == (0, done.counts[State.UNCERTAIN])
+
+
+def ran(desk: Desk, box: RunningSandbox, clock: Elsewhen, **options: Any) -> api.RunResult:
+    """A run by a clock that is set wrongly; the times of its requests are still right."""
+    return api.run(
         [desk.home / "list.csv"],
         desk.home / "m.yaml",
         to=RDStation(box.api_key, base_url=box.base_url),
         state_dir=desk.state,
         report_dir=desk.reports,
         quota=None,
-        clock=put_back,
+        clock=clock,
+        **options,
     )
+
+
+@pytest.fixture
+def lossy(desk: Desk, box: RunningSandbox) -> Iterator[Desk]:
+    """A desk with a list, of which three responses will be lost."""
+    desk.write("m.yaml", MAPPING)
+    desk.write("list.csv", LIST)
+    desk.write("export.yaml", EXPORT)
+    box.set_faults(Faults(reset_after=1.0, skip=4, at_most=3))
+    yield desk
     box.set_faults(Faults())
-    age(desk)  # as that clock would have had it
-    assert done.summary.counts[State.UNCERTAIN] > 0
-    again = desk.here(*RUN, "--resend", "uncertain", "--not-proved").summary
-    assert (again["requests"], again["uncertain"]) == (0, done.summary.counts[State.UNCERTAIN])
+
+
+def test_evidence_is_compared_with_the_endpoints_clock_if_this_one_is_ahead(
+    lossy: Desk, box: RunningSandbox
+) -> None:
+    ahead = timedelta(hours=1)
+    done = ran(lossy, box, Elsewhen(ahead))
+    assert "ahead of that of the endpoint" in " ".join(done.notes)
+    uncertain = done.counts[State.UNCERTAIN]
+    age(lossy, -ahead)  # as that clock had it
+    lossy.write("export.csv", box.export())
+    told = lossy.here(*EXPORTED, "--utc-offset", "+00:00").summary
+    assert (told["settled"], told["too_old"]) == (uncertain, 0)
+
+
+def test_an_earlier_conversion_proves_nothing_if_this_clock_is_behind(
+    lossy: Desk, box: RunningSandbox
+) -> None:
+    behind = timedelta(hours=1)
+    done = ran(lossy, box, Elsewhen(-behind))
+    assert "behind that of the endpoint" in " ".join(done.notes)
+    uncertain = done.counts[State.UNCERTAIN]
+    age(lossy, behind)  # as that clock had it
+    earlier = datetime.now(UTC) - timedelta(minutes=20)
+    told = settled(lossy, lines=[call(number, earlier) for number in range(ROWS)])
+    assert (told["settled"], told["too_old"]) == (0, uncertain)
+    assert settled(lossy, lines=calls())["settled"] == uncertain
+
+
+def test_no_list_shows_that_rows_did_not_arrive_if_the_clock_was_set_meanwhile(
+    lossy: Desk, box: RunningSandbox
+) -> None:
+    clock = Elsewhen(timedelta())
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, RowFinished):
+            clock.off = timedelta(hours=2)
+
+    box.set_faults(Faults(reset_after=1.0, skip=4, at_most=3, latency=0.1))  # it takes seconds
+    done = ran(lossy, box, clock, on_event=on_event, concurrency=2)
+    assert "was set during the run" in " ".join(done.notes)
+    age(lossy)
+    lossy.write("export.csv", "\n".join(export_of(box).splitlines()[:2]))
+    span = ("--complete-from", hours(-8), "--complete-until", hours(0))
+    assert lossy.here(*EXPORTED, *span).code == 0
+    again = lossy.here(*RUN, "--resend", "uncertain", "--not-proved").summary
+    assert (again["requests"], again["uncertain"]) == (0, done.counts[State.UNCERTAIN])
 
 
 def test_an_export_that_says_nothing_of_itself_frees_nobody(

@@ -12,6 +12,7 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from rdimport.api.clock_note import clock_notes
 from rdimport.api.ending import End, abandoned, finish
 from rdimport.api.results import RunResult
 from rdimport.api.run_options import Opened, RunOptions
@@ -349,6 +350,7 @@ async def _deliver(
             )
             with stop_request.subscribed(delivery.stop):
                 await delivery.deliver()
+    notes += clock_notes(delivery.endpoint_clock.range, options.lang)
     resume_in, trouble = delivery.parked_for, delivery.stopped_by or last_trouble.trouble
     return End(delivery.stopped, True, resume_in, tuple(notes), trouble, dict(delivery.rules))
 

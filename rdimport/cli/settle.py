@@ -20,12 +20,12 @@ from rdimport.core.messages import _, ngettext
 from rdimport.core.row import State
 from rdimport.core.shell import joined
 from rdimport.destination.rdstation.endpoint import BASE_URL
-from rdimport.ledger import Ledger, Run
+from rdimport.ledger import CLOCKS, Ledger, Run
 from rdimport.mapping import Mapping as RowMapping
 from rdimport.report import summary, write_report
 from rdimport.settle.evidence import Evidence, Unread, calls_of, file_name, webhook_lines
 from rdimport.settle.export import exported
-from rdimport.settle.weigh import CLOCKS, Declared, Settlement, settle
+from rdimport.settle.weigh import Declared, Settlement, settle
 
 
 def execute(args: SettleArguments) -> int:

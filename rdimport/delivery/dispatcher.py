@@ -22,6 +22,7 @@ from rdimport.core.row import DROPPED, State
 from rdimport.core.stop import StopReason
 from rdimport.delivery.circuit_breaker import CircuitBreaker
 from rdimport.delivery.concurrency_limit import Concurrency
+from rdimport.delivery.endpoint_clock import EndpointClock
 from rdimport.delivery.in_flight import SETTLED, STATES, InFlightRequest, problems_found, unanswered
 from rdimport.delivery.pacing.pacer import RateLimiter
 from rdimport.delivery.send_queue import SendQueue
@@ -79,6 +80,7 @@ class Delivery:
         self._open: set[InFlightRequest] = set()
         self._waits = Waits(self._open, clock)
         self._journal = Journal(run, self._counters, self._waits.stop)
+        self.endpoint_clock = EndpointClock(clock, self._journal.note_clock)
         self._started = clock.monotonic()
         self._requests = self._retries = self._throttled = self._setbacks = 0
         self.stopped: StopReason | None = None
@@ -261,6 +263,7 @@ class Delivery:
         now = self._clock.monotonic()
         if isinstance(end, Reply):
             self._concurrency.answered(now - flight.sent_at, all_used=flight.at_capacity)
+            self.endpoint_clock.see(end.headers.get("date", ""))
             answer = self._destination.read(end.status, end.headers, end.body)
         else:
             answer = unanswered(end, self._destination.without_key)

@@ -8,7 +8,7 @@ import from here.
 from rdimport.ledger.accounts import Account, KeyClaim, hash_of
 from rdimport.ledger.attempts import Attempt, Latest
 from rdimport.ledger.copying import alone, copy_ledger, move_key
-from rdimport.ledger.evidence import AFTER, Complete, Doubt, identifier_hash
+from rdimport.ledger.evidence import AFTER, CLOCKS, ClockRange, Complete, Doubt, identifier_hash
 from rdimport.ledger.figures import (
     Example,
     LegalBases,
@@ -56,8 +56,10 @@ from rdimport.ledger.wholeness import damage_in
 
 __all__ = [
     "AFTER",
+    "CLOCKS",
     "Account",
     "Attempt",
+    "ClockRange",
     "Complete",
     "Corrected",
     "Correction",

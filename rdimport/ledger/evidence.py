@@ -12,9 +12,19 @@ PROVED: Final = "proved."
 """Prefix of the codes of rows whose arrival was proved later."""
 
 
+class ClockRange(NamedTuple):
+    """By how many seconds the endpoint's clock was ahead of this machine's during a run, at least
+    and at most; negative if it was behind.
+    """
+
+    least: float
+    most: float
+
+
 class Doubt(NamedTuple):
-    """A conversion that may have arrived. `left_at` is the time of its request, or slightly
-    earlier, in milliseconds since the Unix epoch; `run` and `name` identify the run that sent it.
+    """A conversion that may have arrived. `left_at` is the time of its request by the endpoint's
+    clock, or slightly earlier, in milliseconds since the Unix epoch; `run` and `name` identify the
+    run that sent it.
     """
 
     identity: bytes
@@ -43,6 +53,9 @@ class Complete(NamedTuple):
     until: int
     identifiers: frozenset[bytes]
 
+
+CLOCKS: Final = 60.0
+"""Seconds by which the endpoint's clock and this machine's may differ."""
 
 AFTER: Final = 900_000
 """Milliseconds within which RD shows a conversion on the timeline: the list must be complete until

@@ -10,13 +10,14 @@ from threading import Lock, Thread
 from typing import Final
 
 from rdimport.core.errors import LedgerError
+from rdimport.ledger.evidence import ClockRange
 from rdimport.ledger.port import Run
 from rdimport.ledger.records import Counters, RowResult, SendAttempt
 
 OUTCOMES_WAIT: Final = 0.005
 """Seconds for which results wait, so that they can be written together with rows that begin."""
 
-_Write = tuple[list[SendAttempt], list[RowResult | SendAttempt], Counters]
+_Write = tuple[list[SendAttempt], list[RowResult | SendAttempt], Counters, ClockRange | None]
 
 
 class _Written(asyncio.Future[Sequence[SendAttempt]]):
@@ -48,6 +49,7 @@ class Journal:
         self._failed = failed
         self._begun: list[SendAttempt] = []
         self._ended: list[RowResult | SendAttempt] = []
+        self._clock: ClockRange | None = None
         self._next: _Written | None = None
         """Set when the write of the records collected now has ended."""
         self._current: _Written | None = None
@@ -89,6 +91,10 @@ class Journal:
             self._write()
         elif self._soon is None and not self._wait_for_write():
             self._soon = self._loop.call_later(OUTCOMES_WAIT, self._write)
+
+    def note_clock(self, clock: ClockRange) -> None:
+        """Record a difference between the clocks with the next write."""
+        self._clock = clock
 
     async def close(self) -> None:
         """Write what is left, and stop. Raises LedgerError if anything could not be written."""
@@ -136,7 +142,8 @@ class Journal:
         begun, self._begun = self._begun, []
         ended, self._ended = self._ended, []
         self._at_work, self._awaited = True, self._current is not None
-        self._writes.put((begun, ended, self._counters()))
+        clock, self._clock = self._clock, None
+        self._writes.put((begun, ended, self._counters(), clock))
 
     def _wrote(self, claimed: Sequence[SendAttempt], failure: Exception | None) -> None:
         waiters = [self._current]
@@ -166,7 +173,10 @@ class Journal:
             failure: Exception | None = None
             claimed: Sequence[SendAttempt] = ()
             try:
-                claimed = self._run.apply(*write)
+                begun, ended, counters, clock = write
+                if clock is not None:
+                    self._run.note_clock(clock)
+                claimed = self._run.apply(begun, ended, counters)
             except Exception as error:  # noqa: BLE001  passed on to whoever awaits it
                 failure = error
             with self._lock:

@@ -16,7 +16,7 @@ from rdimport.core.people import People
 from rdimport.core.row import Problem
 from rdimport.ledger import accounts as rules
 from rdimport.ledger.accounts import Account, AccountBooks, KeyClaim, spelt
-from rdimport.ledger.evidence import Accepted, Complete, Doubt, started_ms
+from rdimport.ledger.evidence import Accepted, ClockRange, Complete, Doubt, started_ms
 from rdimport.ledger.hashes import digests_of
 from rdimport.ledger.records import Corrected, Correction, Erased, FailedRow, problems_of, text_of
 from rdimport.ledger.sql import Ask, Asked
@@ -60,6 +60,10 @@ WHERE r.destination = %(destination)s AND t.state = 'accepted' AND t.rows > 0
 """
 """Rows that their own response proved are counted by the minute."""
 
+_CLOCKS: Final = """
+SELECT id, facts::json ->> 'clock' FROM rdimport.run
+WHERE destination = %(destination)s AND facts::json ->> 'clock' IS NOT NULL
+"""
 _COMPLETE: Final = """
 SELECT identifier, since, until FROM rdimport.complete WHERE destination = %(destination)s
 """
@@ -187,12 +191,21 @@ class EvidenceBooks(ABC):
         """Those of the given conversions that are uncertain. Earlier releases stored no times of
         requests; the start of their run is used instead.
         """
+        off = {run: round(clock.most * 1000) for run, clock in self.clocks(destination).items()}
         return [
-            Doubt(identity, run, name, file, row, started_ms(start) if left_at is None else left_at)
+            Doubt(
+                *(identity, run, name, file, row),
+                (started_ms(start) if left_at is None else left_at) + off.get(run, 0),
+            )
             for identity, run, name, file, row, left_at, start in self._doubts(
                 destination, identities
             )
         ]
+
+    def clocks(self, destination: int) -> dict[int, ClockRange]:
+        """The difference between the clocks for each run in which there was one."""
+        found = self._ledger.ask(_CLOCKS, {"destination": destination})
+        return {run: ClockRange(*json.loads(clock)) for run, clock in found}
 
     def note_complete(self, destination: int, period: Complete, source: str) -> None:
         """Record that a list is complete."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from rdimport.ledger.accounts import KeyClaim
 from rdimport.ledger.content import Content
+from rdimport.ledger.evidence import ClockRange
 from rdimport.ledger.holds import Held, HoldQuota
 from rdimport.ledger.naming import Names
 from rdimport.ledger.records import (
@@ -238,6 +239,12 @@ class Run(StoredRun, RowLog):
         records what became of the others. A `SendAttempt` among `ended` did not arrive and is no
         longer in flight. Raises LedgerLostError, after which no row may be sent, if another run
         could send the same rows or no later run would know of them.
+        """
+
+    @abstractmethod
+    def note_clock(self, clock: ClockRange) -> None:
+        """Record that the endpoint's clock is not this machine's, for what is compared with the
+        times of requests later. Called by the thread that calls `apply`.
         """
 
     @abstractmethod

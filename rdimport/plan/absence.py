@@ -6,12 +6,15 @@ from typing import Final
 
 import polars as pl
 
-from rdimport.ledger import AFTER, Ledger, identifier_hash
+from rdimport.ledger import AFTER, ClockRange, Ledger, identifier_hash
 
 BEFORE: Final = 60_000
 """Allowance for clock differences, in milliseconds: the list must be complete since this long
 before the row's request was sent.
 """
+
+
+_RIGHT: Final = ClockRange(0.0, 0.0)
 
 
 class Absence:
@@ -20,16 +23,30 @@ class Absence:
     def __init__(self, ledger: Ledger, destination: int) -> None:
         self._ledger = ledger
         self._spans = ledger.evidence.complete(destination)
+        self._clocks = ledger.evidence.clocks(destination)
 
-    def __call__(self, payloads: pl.Series, left_at: pl.Series) -> pl.Series:
-        """For each payload, whether it is known not to have arrived (Boolean)."""
-        names = payloads.str.json_path_match("$.conversion_identifier").to_list()
+    def __call__(self, seen: pl.DataFrame) -> pl.Series:
+        """For each row, whether it is known not to have arrived (Boolean). `seen` has its `payload`
+        and what `schemas.KNOWN` has of it.
+        """
+        names = seen["payload"].str.json_path_match("$.conversion_identifier").to_list()
         hashes = {name: identifier_hash(self._ledger, name) for name in set(names) if name}
+        sent = seen.select("run", "left_at", "refused").iter_rows()
         known = [
-            name in hashes and left is not None and self._covers(hashes[name], left)
-            for name, left in zip(names, left_at, strict=True)
+            name in hashes
+            and (left := self._left(run, at, tried_again=refused is not None)) is not None
+            and self._covers(hashes[name], left)
+            for name, (run, at, refused) in zip(names, sent, strict=True)
         ]
         return pl.Series(known, dtype=pl.Boolean)
+
+    def _left(self, run: int | None, at: int | None, *, tried_again: bool) -> int | None:
+        """The time of a request by the endpoint's clock. None where the clocks do not tell: they
+        were set during the run, or it is another run that sent the row (`tried_again`).
+        """
+        clock = self._clocks.get(run or 0, _RIGHT)
+        unsure = clock.least != clock.most or (tried_again and self._clocks)
+        return None if at is None or unsure else at + round(clock.most * 1000)
 
     def _covers(self, identifier: bytes, left: int) -> bool:
         spans = self._spans.get(identifier, [])

@@ -53,8 +53,8 @@ _HASHED: Final = 8
 Encode = Callable[[pl.Series], pl.Series]
 """Maps rows, by their `ROW`, to their payloads."""
 
-Absent = Callable[[pl.Series, pl.Series], pl.Series]
-"""Maps payloads and the times of their requests to whether they are known not to have arrived."""
+Absent = Callable[[pl.DataFrame], pl.Series]
+"""Maps rows, with what is known about them, to whether they are known not to have arrived."""
 
 
 class Known(NamedTuple):
@@ -162,7 +162,7 @@ class SendHistory:
         state = pl.col("state")
         asked = state.is_in([str(s) for s in self.resend])
         if self.absent is not None:
-            gone = pl.lit(self.absent(seen["payload"], seen["left_at"]))
+            gone = pl.lit(self.absent(seen))
             asked &= state.ne(State.UNCERTAIN) | gone
         kept = ~(asked & ~pl.col("run").is_in(list(self.resend_begun)))
         accepted = state.eq(State.ACCEPTED) & kept

@@ -15,11 +15,8 @@ import polars as pl
 from rdimport.core.messages import _, ngettext
 from rdimport.core.messages.codes import Code
 from rdimport.core.row import Problem
-from rdimport.ledger import Complete, Ledger, identifier_hash
+from rdimport.ledger import CLOCKS, Complete, Ledger, identifier_hash
 from rdimport.settle.evidence import Evidence, Unread
-
-CLOCKS: Final = 60.0
-"""Seconds by which RD's clock and this machine's may differ."""
 
 _CODES: Final = {"webhook": Code.PROVED_WEBHOOK, "export": Code.PROVED_EXPORT}
 _AT_ONCE: Final = 5_000

@@ -11,7 +11,7 @@ class Elsewhen(SystemClock):
     """The system's clock, put `off` this much."""
 
     def __init__(self, off: timedelta) -> None:
-        self._off = off
+        self.off = off
 
     def now(self) -> datetime:
-        return datetime.now(UTC) + self._off
+        return datetime.now(UTC) + self.off

@@ -22,6 +22,7 @@ from rdimport.ledger.records import Counters, Ending, Outcome, RowResult, SendAt
 if TYPE_CHECKING:
     import polars as pl
 
+    from rdimport.ledger.evidence import ClockRange
     from rdimport.ledger.holds import Held
     from rdimport.ledger.postgres.lease import Lease
 
@@ -175,6 +176,9 @@ SELECT file, row FROM rdimport.conversion WHERE destination = %(destination)s AN
         claimed = self._writes.apply(begun, ended, counters)
         self.has_begun = self.has_begun or bool(claimed)
         return claimed
+
+    def note_clock(self, clock: ClockRange) -> None:
+        """See `port.Run`. Here the times of requests are the database's."""
 
     def finish(
         self,

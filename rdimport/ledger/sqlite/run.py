@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, LiteralString
 
 from rdimport.core.row import State
 from rdimport.ledger.accounts import settle
+from rdimport.ledger.evidence import ClockRange
 from rdimport.ledger.port import Run
 from rdimport.ledger.records import Counters, Ending, Outcome, RowResult, SendAttempt
 from rdimport.ledger.sql import in_sqlite
@@ -147,6 +148,14 @@ SELECT file, row FROM conversion WHERE destination = %(destination)s AND run = %
             if self._witness is not None:
                 self._witness.note(writes)
         return begun
+
+    def note_clock(self, clock: ClockRange) -> None:
+        """See `port.Run`."""
+        with self.ledger.transaction() as db:
+            db.execute(
+                "UPDATE run SET facts = json_patch(facts, ?) WHERE id = ?",
+                (json.dumps({"clock": clock}), self.number),
+            )
 
     def finish(
         self,

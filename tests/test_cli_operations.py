@@ -14,20 +14,23 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stderr
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 from support.command import Desk
+from support.elsewhen import Elsewhen
 from support.ledgers import sqlite_ledger
 
-from rdimport import cli
-from rdimport.cli.resolve import seconds_until
+from rdimport import api, cli
+from rdimport.cli.resolve import next_time
 from rdimport.cli.screen.progress import both
 from rdimport.cli.screen.status import table
-from rdimport.core.events import Event, SendingFinished
+from rdimport.core.events import Event, RowFinished, SendingFinished
 from rdimport.core.row import State
+from rdimport.delivery import dispatcher
+from rdimport.destination.rdstation import RDStation
 from rdimport.ledger import store_of
 from rdimport.report.run_status import RunStatus
 from rdimport.sandbox import Faults
@@ -464,9 +467,41 @@ def test_until_six_is_six_by_the_clock_on_the_wall(
     with monkeypatch.context() as place:
         place.setenv("TZ", "WET0WEST,M3.5.0/1,M10.5.0")
         time.tzset()
-        left = seconds_until(begun, (6, 0))
+        end = next_time(begun, (6, 0))
     time.tzset()
-    assert left == hours * 3600
+    assert end - begun == timedelta(hours=hours)
+
+
+def test_until_six_is_six_after_the_machine_has_slept(
+    desk: Desk, box: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its other clock, by which a duration is measured, stands still meanwhile."""
+    monkeypatch.setattr(dispatcher, "LOOKS_EVERY", 0.05)
+    rows = (f"p{i}@exemplo.com.br,Pessoa {i}\n" for i in range(2_000))
+    desk.write("list.csv", "email,name\n" + "".join(rows))
+    desk.write("list.yaml", MAPPING)
+    clock = Elsewhen(timedelta())
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, RowFinished):
+            clock.off = timedelta(hours=8)
+
+    box.set_faults(Faults(latency=0.1))  # minutes for all rows
+    done = api.run(
+        [desk.home / "list.csv"],
+        desk.home / "list.yaml",
+        to=RDStation(box.api_key, base_url=box.base_url),
+        state_dir=desk.state,
+        report_dir=desk.reports,
+        quota=None,
+        concurrency=1,
+        until=clock.now() + timedelta(hours=7),
+        clock=clock,
+        on_event=on_event,
+    )
+    box.set_faults(Faults())
+    assert (done.exit_code, done.summary.stopped_because) == (3, "max_duration")
+    assert 0 < done.counts[State.ACCEPTED] < 1_000
 
 
 def test_a_machine_without_a_keyring_says_what_to_do_instead(

@@ -26,6 +26,8 @@ from rdimport.plan.departure import Departure, go
 from rdimport.source import Files, Hints, Table, names_of, open_tables
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from rdimport.api.results import CheckResult, RunResult
     from rdimport.delivery.settings import RandomSource
     from rdimport.delivery.stopping import StopRequest
@@ -194,6 +196,7 @@ async def run_async(
     canary: bool = False,
     concurrency: int = 64,
     max_seconds: float | None = None,
+    until: datetime | None = None,
     wait: float = 0.0,
     timeout: float = 60.0,  # noqa: ASYNC109  for each answer, not for the run
     patience: float = 120.0,
@@ -240,6 +243,7 @@ async def run_async(
     concurrency: maximum number of open requests.
     max_seconds, timeout, patience: seconds for the run, for a response, for an endpoint that is
         down.
+    until: when to stop by the clock, even if that is set meanwhile, or the machine sleeps.
     wait: seconds to wait for an account that another run is using.
     hints: sheet, header row, delimiter or encoding, if they are not detected correctly.
     custom_fields: those of the account. None: from the file that the mapping names, if any.
@@ -287,7 +291,15 @@ async def run_async(
             quota=allowed,
             quota_dir=_quota_dir() if share_quota else None,
             wait=wait,
-            settings=Settings(concurrency, patience, limit, max_seconds, timeout, canary=canary),
+            settings=Settings(
+                concurrency=concurrency,
+                patience=patience,
+                limit=limit,
+                max_seconds=max_seconds,
+                until=until and until.astimezone(),
+                timeout=timeout,
+                canary=canary,
+            ),
             resend=frozenset(resend),
             resend_now=resend_now,
             not_proved=not_proved,

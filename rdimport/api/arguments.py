@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as Table
+from datetime import datetime
 from typing import Final
 
 from rdimport.core import arguments
@@ -26,6 +27,7 @@ KINDS: Final[Table[str, Test]] = {
     "Mapping": instance_of(Mapping),
     "Quota": instance_of(Quota),
     "Hints": instance_of(Hints),
+    "datetime": instance_of(datetime),
     "CustomFields": instance_of(CustomFields),
     "Destination": _like(Destination),
     "Collection[State]": several(list(State).__contains__),

@@ -171,24 +171,22 @@ def refuse_what_is_not_there(args: RunArguments) -> None:
         Mapping.load(args.mapping)
 
 
-def time_to_spend(args: CheckArguments) -> float | None:
-    """Seconds until the run has to stop; None if unlimited."""
-    if args.until is None:
-        return args.max_duration
+def until(args: CheckArguments) -> datetime | None:
+    """The moment in which the run has to stop; None if there is none."""
     from rdimport.core.clock import SystemClock  # noqa: PLC0415
 
-    return seconds_until(SystemClock().now(), args.until)
+    return args.until and next_time(SystemClock().now(), args.until)
 
 
-def seconds_until(now: datetime, time: tuple[int, int]) -> float:
-    """Seconds until this machine's clock next shows an hour and minute, also in a night in which
-    it is put forward or back.
+def next_time(now: datetime, time: tuple[int, int]) -> datetime:
+    """When this machine's clock next shows an hour and minute, also in a night in which it is put
+    forward or back.
     """
     local = now.astimezone().replace(tzinfo=None)
     end = local.replace(hour=time[0], minute=time[1], second=0, microsecond=0)
     if end < local:
         end += timedelta(days=1)
-    return max(0.0, (end.astimezone() - now).total_seconds())
+    return max(now, end.astimezone())
 
 
 def quietly(args: RunArguments) -> RunArguments:

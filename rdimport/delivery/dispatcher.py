@@ -30,6 +30,7 @@ from rdimport.delivery.settings import (
     BATCH_SIZE,
     BATCH_WAIT,
     LONGEST_WAIT,
+    LOOKS_EVERY,
     NONE,
     REPEATS,
     WORTH_WAITING,
@@ -128,9 +129,19 @@ class Delivery:
         return self._queue.parked_for
 
     async def _watch(self) -> None:
-        if self._settings.max_seconds is not None:
-            await self._clock.sleep(self._settings.max_seconds)
+        if self._settings.max_seconds is not None or self._settings.until is not None:
+            while (rest := self._rest()) > 0:
+                await self._clock.sleep(rest)
             self.stop(StopReason.MAX_DURATION)
+
+    def _rest(self) -> float:
+        """Seconds after which to look whether the time of the run is up; 0 if it is."""
+        rests, until = [], self._settings.until
+        if self._settings.max_seconds is not None:
+            rests.append(self._started + self._settings.max_seconds - self._clock.monotonic())
+        if until is not None:
+            rests += [(until - self._clock.now()).total_seconds(), LOOKS_EVERY]
+        return max(0.0, min(rests))
 
     async def _dispatch(self) -> None:
         while not self._waits.is_stopping():

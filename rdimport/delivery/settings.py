@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final, Protocol
 
 from rdimport.core.row import Problem
@@ -29,6 +30,11 @@ crash before that leaves all of them uncertain.
 
 NONE: Final[frozenset[tuple[str, str]]] = frozenset()
 
+LOOKS_EVERY: Final = 10.0
+"""Seconds after which a run that ends at a time of day looks at the clock: it may have been set, or
+the machine asleep.
+"""
+
 REPEATS: Final = 5
 """How many times an uncertain row is repeated if its endpoint is idempotent."""
 
@@ -52,14 +58,15 @@ class Settings:
     """Limits of a run.
 
     `concurrency`: open requests. `patience`: seconds for which the endpoint may be unavailable.
-    `limit`: rows to send, `max_seconds`: duration of the run; None means unlimited. `timeout`:
-    seconds to wait for one response. `canary`: the rows are a trial.
+    `limit`: rows to send, `max_seconds`: duration of the run, `until`: its end by the clock; None
+    means unlimited. `timeout`: seconds to wait for one response. `canary`: the rows are a trial.
     """
 
     concurrency: int = 64
     patience: float = 120.0
     limit: int | None = None
     max_seconds: float | None = None
+    until: datetime | None = None
     timeout: float = 60.0
     canary: bool = False
 

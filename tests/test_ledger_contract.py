@@ -561,6 +561,19 @@ def test_an_attempt_that_did_not_begin_is_noted(place: Place, ledger: Ledger) ->
     assert set(ledger.latest_by(lambda moment: moment.date())) == {NOW.date(), at.date()}
 
 
+def test_a_run_that_ended_in_the_future_is_as_old_as_a_later_one(
+    place: Place, ledger: Ledger
+) -> None:
+    before, now, wrong = (NOW + timedelta(days=days) for days in (1, 2, 365))
+    with begun(place, ledger) as run:
+        run.finish(wrong, ExitCode.DONE, None)
+    assert ledger.people.forget(before, now) == 0, "it may be of today"
+    with begun(place, ledger, "20261128-120000-bbbb") as later:
+        later.finish(NOW, ExitCode.DONE, None)
+    assert ledger.people.forget(before, now) == 2
+    assert ledger.people.forgotten() == [run.name, later.name]
+
+
 def test_what_is_forgotten_is_gone_and_who_was_sent_stays_known(
     place: Place, ledger: Ledger
 ) -> None:

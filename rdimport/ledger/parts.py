@@ -64,6 +64,15 @@ _CLOCKS: Final = """
 SELECT id, facts::json ->> 'clock' FROM rdimport.run
 WHERE destination = %(destination)s AND facts::json ->> 'clock' IS NOT NULL
 """
+OLD_RUNS: Final[LiteralString] = """
+SELECT r.id FROM rdimport.run r WHERE r.forgotten_at IS NULL
+    AND (coalesce(r.finished_at, r.started_at) < %(before)s
+    OR coalesce(r.finished_at, r.started_at) > %(now)s AND EXISTS (SELECT 1 FROM rdimport.run later
+        WHERE later.id > r.id AND coalesce(later.finished_at, later.started_at) < %(before)s))
+"""
+"""Runs before a time. One that ended in the future, as a clock was wrong, is as old as a later one.
+"""
+
 _COMPLETE: Final = """
 SELECT identifier, since, until FROM rdimport.complete WHERE destination = %(destination)s
 """

@@ -13,9 +13,9 @@ from rdimport.ledger.postgres.erasing import erase
 from rdimport.ledger.postgres.statements import ACCOUNT_FIRST, ALL_ACCOUNTS_FIRST, IN_ORDER
 from rdimport.ledger.records import Erased
 
-_OLD: Final = """
+_OLD: Final = f"""
 SELECT destination, array_agg(id ORDER BY id) FROM rdimport.run
-WHERE coalesce(finished_at, started_at) < %s AND forgotten_at IS NULL AND name <> ALL(%s::text[])
+WHERE id IN ({parts.OLD_RUNS}) AND name <> ALL(%(at_work)s::text[])
 GROUP BY destination ORDER BY destination
 """
 _THEIRS: Final = """
@@ -58,7 +58,8 @@ class PeopleBooks(parts.PeopleBooks):
         """See `parts.PeopleBooks`. One account after the other, so that the runs of none wait for
         long.
         """
-        old = self._ledger.query(_OLD, before.isoformat(), list(at_work))
+        moments = {"before": before.isoformat(), "now": now.isoformat()}
+        old = self._ledger.ask(_OLD, {**moments, "at_work": list(at_work)})
         all_runs = [run for _destination, runs in old for run in runs]
         theirs = dict(self._ledger.query(_THEIRS, all_runs, all_runs))
         forgotten = 0

@@ -11,6 +11,7 @@ from typing import Final
 from rdimport.core.people import People
 from rdimport.ledger import parts
 from rdimport.ledger.records import Erased
+from rdimport.ledger.sql import in_sqlite
 from rdimport.ledger.sqlite.database import LedgerFile
 from rdimport.ledger.sqlite.erasing import STRIPPED, erase
 from rdimport.ledger.sqlite.files import remove_half_made
@@ -68,9 +69,13 @@ def _forget(db: sqlite3.Connection, before: datetime, now: datetime, at_work: Se
     chosen = "IN (SELECT id FROM run WHERE forgotten_at = ?)"
     db.execute("PRAGMA secure_delete = ON")
     runs = db.execute(
-        "UPDATE run SET forgotten_at = ? WHERE coalesce(finished_at, started_at) < ?"
-        " AND forgotten_at IS NULL AND name NOT IN (SELECT value FROM json_each(?))",
-        (now.isoformat(), before.isoformat(), json.dumps(list(at_work))),
+        f"UPDATE run SET forgotten_at = :now WHERE id IN ({in_sqlite(parts.OLD_RUNS)})"  # noqa: S608
+        " AND name NOT IN (SELECT value FROM json_each(:at_work))",
+        {
+            "now": now.isoformat(),
+            "before": before.isoformat(),
+            "at_work": json.dumps(list(at_work)),
+        },
     ).rowcount
     moment = (now.isoformat(),)
     db.execute(f"DELETE FROM outcome WHERE run {chosen}", moment)  # noqa: S608

@@ -472,6 +472,22 @@ def test_until_six_is_six_by_the_clock_on_the_wall(
     assert end - begun == timedelta(hours=hours)
 
 
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="Windows has no TZ")
+@pytest.mark.parametrize(
+    "begun", [datetime(2018, 11, 4, 2, 59, tzinfo=UTC), datetime(2018, 11, 4, 1, tzinfo=UTC)]
+)
+def test_until_half_past_midnight_is_not_over_where_the_clock_passes_over_it(
+    begun: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In Brazil the clock went from midnight to one, 03:00 UTC."""
+    with monkeypatch.context() as place:
+        place.setenv("TZ", "BRT3BRST,M11.1.0/0,M2.3.0/0")
+        time.tzset()
+        end = next_time(begun, (0, 30))
+    time.tzset()
+    assert end == datetime(2018, 11, 4, 3, 30, tzinfo=UTC)
+
+
 def test_until_six_is_six_after_the_machine_has_slept(
     desk: Desk, box: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -180,13 +180,15 @@ def until(args: CheckArguments) -> datetime | None:
 
 def next_time(now: datetime, time: tuple[int, int]) -> datetime:
     """When this machine's clock next shows an hour and minute, also in a night in which it is put
-    forward or back.
+    forward or back. Where it passes over that time, as in Brazil at midnight, it is as much later.
     """
     local = now.astimezone().replace(tzinfo=None)
     end = local.replace(hour=time[0], minute=time[1], second=0, microsecond=0)
     if end < local:
         end += timedelta(days=1)
-    return max(now, end.astimezone())
+    both = [end.replace(fold=fold).astimezone() for fold in (0, 1)]  # the same but in such nights
+    shown = [moment for moment in both if moment.replace(tzinfo=None) == end] or [max(both)]
+    return next((moment for moment in sorted(shown) if moment >= now), now)
 
 
 def quietly(args: RunArguments) -> RunArguments:

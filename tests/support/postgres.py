@@ -39,10 +39,12 @@ shared_buffers = 32MB
 dynamic_shared_memory_type = mmap
 max_connections = 60
 max_wal_size = 256MB
+autovacuum_naptime = 1h
 wal_level = replica
 hot_standby = on
 log_min_messages = fatal
 """
+"""By itself, it looks at each database once a minute, and the tests make hundreds."""
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +77,27 @@ def scalar(value: object) -> str:
     return str(value) if isinstance(value, str) and is_plain else json.dumps(value)
 
 
+def lines_of(data: object) -> dict[tuple[Any, ...], int]:
+    """The line on which `written` begins each value; that of its key where the value is below."""
+    found: dict[tuple[Any, ...], int] = {(): 2}
+    lines = count(2)
+
+    def look(value: object, path: tuple[Any, ...]) -> None:
+        of_list = isinstance(value, list | tuple)
+        pairs = enumerate(value) if of_list else value.items() if isinstance(value, dict) else ()
+        for key, item in pairs:
+            below = of_list and bool(item) and isinstance(item, dict | list | tuple)
+            found[*path, key] = next(lines) + below
+            look(item, (*path, key))
+
+    look(data, ())
+    return found
+
+
 def test_a_mapping_is_written_as_it_is() -> None:
-    assert parse(written(FULL)).data == FULL
+    document = parse(written(FULL))
+    assert document.data == FULL
+    assert {path: document.place(path)[0] for path in document.values} == lines_of(FULL)
 
 
 def paths(data: object, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -107,11 +127,11 @@ def changed(path: tuple[Any, ...], change: Any) -> dict[str, Any]:
     return data
 
 
-def place_of(text: str, path: tuple[Any, ...]) -> set[int]:
+def place_of(data: object, path: tuple[Any, ...]) -> set[int]:
     """The lines of a place of the mapping and of what stands in it, and of the key around it."""
-    document = parse(text)
-    within = [other for other in document.values if other[: len(path)] == path]
-    return {document.place(other)[0] for other in (path[:-1], path, *within)}
+    lines = lines_of(data)
+    within = [other for other in lines if other[: len(path)] == path]
+    return {lines[other] for other in (path[:-1], path, *within)}
 
 
 def test_the_mapping_that_is_mutated_holds_every_key_and_is_right() -> None:
@@ -155,11 +175,11 @@ def test_a_misspelt_key_is_refused_at_its_place_with_the_one_that_was_meant(
 def test_a_value_of_a_wrong_shape_is_refused_at_its_place(
     path: tuple[Any, ...], wrong: object
 ) -> None:
-    text = written(changed(path, lambda within, key: within.__setitem__(key, wrong)))
+    data = changed(path, lambda within, key: within.__setitem__(key, wrong))
     with pytest.raises(MappingError) as told:
-        Mapping.parse(text, "m.yaml")
+        Mapping.parse(written(data), "m.yaml")
     lines = {int(m.split(":")[1]) for m in told.value.message.splitlines()}
-    assert lines & place_of(text, path), told.value.message
+    assert lines & place_of(data, path), told.value.message
 
 
 def takes_any_text(path: tuple[Any, ...]) -> bool:
@@ -175,11 +195,11 @@ def takes_any_text(path: tuple[Any, ...]) -> bool:
 def test_a_word_that_means_nothing_is_refused_where_only_some_words_do(
     path: tuple[Any, ...],
 ) -> None:
-    text = written(changed(path, lambda within, key: within.__setitem__(key, "zzz(")))
+    data = changed(path, lambda within, key: within.__setitem__(key, "zzz("))
     with pytest.raises(MappingError) as told:
-        Mapping.parse(text, "m.yaml")
+        Mapping.parse(written(data), "m.yaml")
     lines = {int(m.split(":")[1]) for m in told.value.message.splitlines()}
-    assert lines & place_of(text, path), told.value.message
+    assert lines & place_of(data, path), told.value.message
 
 
 @pytest.mark.parametrize("name", ["feira_abf_2026", "erp_clientes", "newsletter"])

@@ -260,29 +260,28 @@ def test_the_key_is_in_no_artefact_of_runs_that_go_well_and_of_runs_that_do_not(
 
 @pytest.mark.waits
 def test_two_runs_of_one_account_share_its_quota_until_one_of_them_dies(ready: Desk) -> None:
-    with running(SandboxOptions(plan="20/s", headers="none")) as small:
+    with running(SandboxOptions(plan="1000/s", headers="none")) as small:
         ready.key, ready.base_url = small.api_key, small.base_url
         runs = []
-        for name, rows, first in (("a", 120, 0), ("b", 75, 1000)):
+        for name, rows, first in (("a", 80, 0), ("b", 37, 1000)):
             ready.write(f"{name}.csv", people(rows, first))
-            words = ("run", f"{name}.csv", "-m", "list.yaml", "--quota", "20/s", "--json")
+            words = ("run", f"{name}.csv", "-m", "list.yaml", "--quota", "10/s", "--json")
             runs.append(ready.start(*words, "--state-dir", name))
-        until(lambda: small.counts()["accepted"] >= 70)
+        until(lambda: small.counts()["accepted"] >= 35)
         runs[1].kill()
         runs[1].communicate()
         killed = datetime.now(UTC).timestamp()
         done = ready.wait(runs[0])
         came = [(e["at"], e["email"]) for e in small.timeline()]
-        refused = small.counts()["throttled"]
     of_b = [at for at, email in came if int(email[6:].partition("@")[0]) >= 1000]
     both = [at for at, _ in came if of_b[0] + 1 <= at <= of_b[-1]]
     seconds = both[-1] - both[0]
-    assert (done.code, done.summary["accepted"]) == (0, 120)
-    assert refused <= 2
-    assert len(both) / seconds >= 11  # a busy machine may be slower; one alone with its half has 10
+    assert (done.code, done.summary["accepted"]) == (0, 80)
+    # one alone with its half has 5, two that do not share have 20
+    assert 5.5 <= len(both) / seconds <= 14
     assert sum(at in of_b for at in both) == pytest.approx(len(both) / 2, rel=0.25)
     alone = [at for at, _ in came if at >= killed + 1]
-    assert len(alone) / (alone[-1] - alone[0]) >= 11
+    assert len(alone) / (alone[-1] - alone[0]) >= 5.5
 
 
 def test_a_report_that_cannot_be_written_changes_nothing_about_the_run(

@@ -88,7 +88,10 @@ CASES = {
         '# all of it\n[accounts.acme]\nplan = "pro"\n', "rdimport jobs run", name="rdimport.toml"
     ),
     "file: of a workbook that is open": listed(
-        b"\x05Maria" + b" " * 159, "who has a workbook open", "'*.xlsx'", name="~$leads.xlsx"
+        b"\x05Maria".ljust(55) + "\5Maria".ljust(55).encode("utf-16-le"),
+        "who has a workbook open",
+        "'*.xlsx'",
+        name="~$leads.xlsx",
     ),
     "file: an address without its scheme": Case(
         ("does not exist", "https://"), ("docs.google.com/spreadsheets/d/1/edit",)

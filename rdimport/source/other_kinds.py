@@ -76,13 +76,17 @@ _KINDS: Final = (
 )  # fmt: skip
 _BEFORE: Final = b"\xef\xbb\xbf\xff\xfe \t\r\n"
 _LOOKED_AT: Final = 4096
+_LOCK_FILE: Final = 165
+"""Bytes in a lock file of Excel: the length of a name, the name padded to 54 bytes, then both
+again in UTF-16.
+"""
 
 
 def refuse_other_kinds(name: str, head: bytes) -> None:
-    """Raise SourceError if the file begins like one of these kinds, in any encoding, or is called
-    as Office calls its lock files.
+    """Raise SourceError if the file begins like one of these kinds, in any encoding, or is a lock
+    file of Office by name and content.
     """
-    if is_of_office(PurePath(name).name):
+    if is_of_office(PurePath(name).name) and len(head) == _LOCK_FILE and 0 < head[0] <= 54:
         raise SourceError(
             _("{name} only says who has a workbook open; Office deletes it afterwards.", name=name),
             _("Name the list itself; a pattern in quotes ('*.xlsx') leaves such files out."),

@@ -47,6 +47,11 @@ TESTS = {
 """By how a line begins: the file and the name of its test."""
 
 ROWS = 200
+_QUEUE = "SET search_path = rdimport_queue, pg_catalog"
+_PUT_IN = """
+INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args)
+VALUES ('jobs', 'rdimport.job', '{0}', '{0}-fair', '{{"account": "{0}", "job": "{0}-fair"}}')
+"""
 _WAITING = """
 SELECT count(*) FROM pg_stat_activity
 WHERE wait_event_type = 'Lock' AND starts_with(application_name, 'rdimport')
@@ -170,6 +175,32 @@ def test_while_the_database_is_away_nothing_is_sent(office: Office, postgres: Se
     assert (ended.code, "cannot be reached" in ended.err) == (0, False)  # said once
     office.due()
     assert office.here("worker", "--once").code == 0
+    office.see_all_accounted_for(most_in_doubt=0)
+
+
+@pytest.mark.waits
+def test_after_an_outage_a_worker_takes_further_jobs_while_its_run_goes_on(
+    office: Office, postgres: Server
+) -> None:
+    """Whatever it was asking the queue for at that moment, more than once."""
+    straight = office.ledger
+    with cable(postgres.port) as line:
+        office.ledger = straight.replace(f":{postgres.port}/", f":{line.port}/")
+        office.due(quota="2/s", clients=("acme",))
+        worker = office.start("worker", "--slots", "2")
+        office.ledger = straight
+        until(lambda: office.of_client("acme") > 1)
+        for _ in range(2):
+            line.unplug()
+            until(lambda had=line.refused: line.refused > had + 4)
+            line.mend()
+            had = office.of_client("acme")
+            until(lambda had=had: office.of_client("acme") > had + 1)
+        postgres.do(_QUEUE, _PUT_IN.format("lua"), database=office.database)
+        until(lambda: office.of_client("lua") > 1)
+        assert office.of_client("acme") < ROWS
+        assert office.at_work() == {"acme": True, "lua": True}
+        office.finish(worker)
     office.see_all_accounted_for(most_in_doubt=0)
 
 

@@ -22,6 +22,7 @@ from support.waiting import until
 
 from rdimport.fleet import Queue
 from rdimport.fleet.queue import Due
+from rdimport.fleet.taking import Taker
 from rdimport.ledger import store_of
 from rdimport.sandbox.embedded import RunningSandbox
 
@@ -34,16 +35,15 @@ class Schedulers:
 
     def __init__(self, url: str) -> None:
         self.begun: Counter[str] = Counter()
-        self.queues = [Queue(url, self._begin) for _ in range(4)]
+        self.queues = [Queue(url) for _ in range(4)]
 
     async def _begin(self, _account: str, job: str) -> None:
         self.begun[job] += 1
 
     async def until_done(self) -> None:
         """Two workers do what waits."""
-        await asyncio.gather(
-            *(q.work(f"w{n}", 5, once=True) for n, q in enumerate(self.queues[:2]))
-        )
+        two = [Taker(q, f"w{n}", 5, self._begin) for n, q in enumerate(self.queues[:2])]
+        await asyncio.gather(*(one.take(once=True) for one in two))
 
 
 @pytest.fixture

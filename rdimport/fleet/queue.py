@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, LiteralString, NamedTuple
 
-from procrastinate import App, JobContext, PsycopgConnector
+from procrastinate import App, PsycopgConnector
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
-from procrastinate.jobs import Status
+from procrastinate.jobs import Notification, Status
 
+from rdimport.core.errors import Bug
 from rdimport.core.names import fold
 from rdimport.fleet import queue_statements as sql
 from rdimport.fleet.sharing import Load
@@ -24,9 +25,14 @@ _JOB: Final = "rdimport.job"
 _LATER: Final = -1
 """The priority of what waits for its time: it keeps no other job of its account waiting."""
 
-_BEAT: Final = 3.0
-_SILENT: Final = 15.0
+BEAT: Final = 3.0
+"""Seconds between two signs of life of a worker."""
+
+SILENT: Final = 15.0
 """Seconds after which the jobs of a worker that says nothing go to another one."""
+
+_FORGOTTEN: Final = 24 * 60 * 60.0
+"""The same for its number: one that lives, and could not say so, keeps it."""
 
 
 class Due(NamedTuple):
@@ -37,15 +43,18 @@ class Due(NamedTuple):
     at: datetime
 
 
-class Queue:
-    """Jobs that wait for a worker. `run` does one of them, `due` puts in what is due."""
+class Taken(NamedTuple):
+    """A job that a worker has taken, and its number in the queue."""
 
-    def __init__(
-        self,
-        url: str,
-        run: Callable[[str, str], Awaitable[None]] | None = None,
-        due: Callable[[datetime], Awaitable[None]] | None = None,
-    ) -> None:
+    number: int
+    account: str
+    job: str
+
+
+class Queue:
+    """Jobs that wait for a worker. `due` puts in what is due."""
+
+    def __init__(self, url: str, due: Callable[[datetime], Awaitable[None]] | None = None) -> None:
         connector = PsycopgConnector(
             conninfo=url,
             min_size=1,
@@ -57,19 +66,15 @@ class Queue:
             },
         )
         self.app = App(connector=connector)
-        self.number: int | None = None
-        """The queue's number for this worker, once it has taken a job."""
 
-        async def one_job(context: JobContext, account: str, job: str) -> None:
-            self.number = context.job.worker_id
-            if run is not None:
-                await run(account, job)
+        async def one_job(account: str, job: str) -> None:
+            raise Bug(f"{job} of {account} is not run by a worker of Procrastinate")
 
         async def put_in_due(timestamp: int) -> None:
             if due is not None:
                 await due(datetime.fromtimestamp(timestamp, UTC))
 
-        self._job = self.app.task(name=_JOB, queue=_JOBS, pass_context=True)(one_job)
+        self._job = self.app.task(name=_JOB, queue=_JOBS)(one_job)
         each_minute = self.app.periodic(cron="* * * * *")
         each_minute(self.app.task(name="rdimport.due", queue=_SCHEDULE)(put_in_due))
 
@@ -131,7 +136,7 @@ class Queue:
         """Give the jobs of workers that are dead `to` others, to each of these names one; what is
         left to anybody.
         """
-        await self._move(sql.SWEEP, silent=_SILENT, places=[_place(name) for name in to])
+        await self._move(sql.SWEEP, silent=SILENT, places=[_place(name) for name in to])
 
     async def free(self, living: Collection[str]) -> None:
         """Let anybody take what waits for a worker that is none of these."""
@@ -153,26 +158,53 @@ class Queue:
                 )
         return found
 
-    async def work(self, name: str, slots: int, *, once: bool) -> None:
-        """Run jobs, some at the same time, until it is cancelled; `once`: until none waits."""
-        await self._work(name, [_JOBS, _place(name)], slots, once=once)
+    async def register(self) -> int:
+        """A number for a worker."""
+        return await self.app.job_manager.register_worker()
+
+    async def unregister(self, number: int) -> None:
+        """That worker has ended."""
+        await self.app.job_manager.unregister_worker(number)
+
+    async def beat(self, number: int) -> None:
+        """That worker lives."""
+        await self.app.connector.execute_query_async(sql.BEAT, number=number)
+
+    async def take(self, name: str, number: int) -> Taken | None:
+        """Take the next job for a worker; None if none waits."""
+        job = await self.app.job_manager.fetch_job([_JOBS, _place(name)], number)
+        if job is None or job.id is None:
+            return None
+        return Taken(job.id, str(job.task_kwargs["account"]), str(job.task_kwargs["job"]))
+
+    async def end(self, job: int) -> None:
+        """A job that was taken has ended."""
+        await self.app.connector.execute_query_async(sql.END, job=job)
+
+    async def put_forgotten(self, number: int, at_work: Sequence[int]) -> None:
+        """Put in anew what a worker has taken, and is not at work on."""
+        await self._move(sql.FORGOTTEN, number=number, at_work=list(at_work))
+
+    async def listen(self, name: str, told: Callable[[], None]) -> None:
+        """Call `told` when a job is put in for a worker, until cancelled."""
+
+        async def on_notification(*, channel: str, notification: Notification) -> None:
+            told()
+
+        await self.app.job_manager.listen_for_jobs(
+            on_notification=on_notification, queues=[_JOBS, _place(name)]
+        )
 
     async def keep_time(self, name: str) -> None:
         """Put in what is due, each minute, until it is cancelled."""
-        await self._work(f"{name} schedule", [_SCHEDULE], 1, once=False)
-
-    async def _work(self, name: str, queues: Sequence[str], slots: int, *, once: bool) -> None:
         await self.app.run_worker_async(
-            name=name,
-            queues=queues,
-            concurrency=slots,
-            wait=not once,
+            name=f"{name} schedule",
+            queues=[_SCHEDULE],
             fetch_job_polling_interval=2.0,
             delete_jobs="always",
             install_signal_handlers=False,
-            update_heartbeat_interval=_BEAT,
-            stalled_worker_timeout=_SILENT,
-            listen_notify=not once,
+            update_heartbeat_interval=BEAT,
+            stalled_worker_timeout=_FORGOTTEN,
         )
 
 

@@ -45,6 +45,23 @@ other, the rest to anybody. What is no job of an account just ends. What came la
 may not have begun there, and was left by one that died before.
 """
 
+FORGOTTEN: Final = _ANEW.format(
+    place="%(place)s",
+    order="ASC",
+    which="j.status = 'doing' AND j.worker_id = %(number)s AND j.id <> ALL(%(at_work)s)",
+)
+"""Jobs that this worker took, or ended, while the database gave no answer."""
+
+END: Final = "DELETE FROM procrastinate_jobs WHERE id = %(job)s"
+"""Nothing, if another worker was given that job."""
+
+BEAT: Final = """
+INSERT INTO procrastinate_workers (id, last_heartbeat) OVERRIDING SYSTEM VALUE
+VALUES (%(number)s, clock_timestamp())
+ON CONFLICT (id) DO UPDATE SET last_heartbeat = excluded.last_heartbeat
+"""
+"""A worker lives, perhaps one that was taken for dead."""
+
 LOADS: Final = """
 SELECT w.name, coalesce(sum(j.number), 0)::int AS jobs, w.slots FROM rdimport.worker w
 LEFT JOIN (SELECT queue_name, worker_id, count(*) AS number FROM procrastinate_jobs

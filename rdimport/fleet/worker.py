@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import socket
 import sys
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -22,17 +24,17 @@ from rdimport.core.names import fold
 from rdimport.core.stop import StopReason
 from rdimport.delivery.stopping import StopRequest, on_signal, stop_signals
 from rdimport.fleet.following import After, JobEnd, Next, following
-from rdimport.fleet.queue import Due, Queue
+from rdimport.fleet.queue import SILENT, Due, Queue
 from rdimport.fleet.schedule import last_tick
 from rdimport.fleet.sharing import Load, free_slots, to_give, to_move
 from rdimport.fleet.starting import Place, Starts
+from rdimport.fleet.taking import UNTIL_TRIED_AGAIN, Taker, ended
 from rdimport.ledger import fleet_of
 
 _BETWEEN_LOOKS: Final = 1.0
 _HEARD: Final = 5.0
 """Seconds without a sign of life after which a worker is given nothing: it may be dead."""
 
-_UNTIL_TRIED_AGAIN: Final = 3.0
 _WHILE_PAUSED: Final = timedelta(minutes=1)
 _LOOP: Final = asyncio.SelectorEventLoop if sys.platform == "win32" else None
 """On Windows not its usual one, with which psycopg does not work."""
@@ -54,10 +56,11 @@ class ScheduledJob(NamedTuple):
 
 @dataclass
 class _Running:
-    """A job that was taken from the queue: whose, and whether its run has begun."""
+    """A job that was taken from the queue: whose, and whether its run has begun, and ended."""
 
     account: str
     stop: StopRequest
+    ended: asyncio.Event
     begun: bool = False
 
 
@@ -88,7 +91,8 @@ class Worker:
         self._paused: frozenset[str] = frozenset()
         self._ending = asyncio.Event()
         self._fleet = fleet_of(url)
-        self._queue = Queue(url, self._one, self._put_in_due)
+        self._queue = Queue(url, self._put_in_due)
+        self._taker = Taker(self._queue, self.name, slots, self._one)
         self._starts = Starts()
         self._pool = ThreadPoolExecutor(slots, "job")
         self._desk = ThreadPoolExecutor(1, "fleet")
@@ -123,9 +127,7 @@ class Worker:
             asked.cancel()
             doing[0].cancel()  # takes no more, and waits for those at work
             await asyncio.wait(doing)
-            for one in beside:
-                one.cancel()
-            await asyncio.wait(beside)
+            await ended(beside)
             with suppress(LedgerError):
                 await self._at_desk(self._fleet.leave, self.name)
             for one in (*beside, *doing):
@@ -144,11 +146,9 @@ class Worker:
 
     async def _take(self, *, once: bool) -> None:
         if not once:
-            await self._again_and_again(
-                lambda: self._queue.work(self.name, self._slots, once=False)
-            )
+            await self._again_and_again(partial(self._taker.take, once=False))
         while not self._ending.is_set():
-            await self._queue.work(self.name, self._slots, once=True)
+            await self._taker.take(once=True)
             content, now = await self._queue.content(), datetime.now(UTC)
             busy = {one.account for one in content if one.at_work}
             if all(one.account in busy or (one.at and one.at > now) for one in content):
@@ -159,30 +159,31 @@ class Worker:
         while not self._ending.is_set():
             with suppress(ConnectorException):
                 await work()
-            await asyncio.sleep(_UNTIL_TRIED_AGAIN)
+            await asyncio.sleep(UNTIL_TRIED_AGAIN)
 
     async def _watch(self) -> None:
-        away, fleet = False, self._fleet
+        away, fleet, back = False, self._fleet, -math.inf
         while True:
             await asyncio.sleep(_BETWEEN_LOOKS)
             try:
                 await self._look()
                 await self._at_desk(self._fleet.take_for_dead)
                 loads = await self._loads()
-                await self._queue.sweep(free_slots(loads))
+                if time.monotonic() > back + SILENT:  # after an outage, all have been silent
+                    await self._queue.sweep(free_slots(loads))
                 await self._share(loads)
             except (LedgerError, ConnectorException) as error:
                 if not away:
                     told = error if isinstance(error, LedgerError) else fleet.queue_error(error)
                     self._on_trouble(str(told))
-                away = True
+                away, back = True, time.monotonic()
             else:
                 away = False
 
     async def _look(self) -> None:
         """Tell that this worker lives, and follow its orders."""
         orders = await self._at_desk(
-            self._fleet.beat, self.name, self._slots, sorted(self._running), self._queue.number
+            self._fleet.beat, self.name, self._slots, sorted(self._running), self._taker.number
         )
         self._paused = orders.paused
         for its in self._running.values():
@@ -232,12 +233,16 @@ class Worker:
             later = None if self._ending.is_set() else now + _WHILE_PAUSED
             await self._put_back(account, job, later)
             return
-        its = self._running[job] = _Running(account, StopRequest())
+        if job in self._running:  # another worker took this one for dead, and put it in anew
+            await self._running[job].ended.wait()
+            return
+        its = self._running[job] = _Running(account, StopRequest(), asyncio.Event())
         try:
             end = await self._run(job, its)
         finally:
             del self._running[job]
             to = self._given.pop(job, None)
+            its.ended.set()
         now = datetime.now(UTC)
         after = following(end, now, taken_away=its.stop.is_set())
         if after.next is Next.REST:
@@ -267,7 +272,7 @@ class Worker:
             try:
                 await self._queue.put(account, job, at, to)
             except ConnectorException:
-                await asyncio.sleep(_UNTIL_TRIED_AGAIN)
+                await asyncio.sleep(UNTIL_TRIED_AGAIN)
             else:
                 return
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -52,9 +52,15 @@ class Office(Machine):
         for client in CLIENTS:
             self.write(f"{client}.csv", people(rows).replace("@", f"@{client}."))
 
-    def due(self, ago: timedelta | None = None, quota: str = "none") -> None:
-        """Their jobs were due that long ago, or else some minutes ago and later than the last time:
-        whoever was at them then has to begin again. What changed counts for workers that start.
+    def due(
+        self,
+        ago: timedelta | None = None,
+        quota: str = "none",
+        clients: Sequence[str] = CLIENTS,
+    ) -> None:
+        """Their jobs, or those of some `clients`, were due that long ago, or else some minutes ago
+        and later than the last time: whoever was at them then has to begin again. What changed
+        counts for workers that start.
         """
         moment = datetime.now().astimezone() - (ago or timedelta(minutes=5))
         if ago is None and self.was_due:
@@ -64,7 +70,8 @@ class Office(Machine):
         settings += [
             f'[accounts.{client}]\napi_key = {{file = "{client}.key"}}\nquota = "{quota}"\n'
             f'[jobs.{client}-fair]\naccount = "{client}"\nfiles = "{client}.csv"\n'
-            f'every = "{moment.minute} {moment.hour} * * *"\nmapping = "list.yaml"\n'
+            'mapping = "list.yaml"\n'
+            + f'every = "{moment.minute} {moment.hour} * * *"\n' * (client in clients)
             for client in CLIENTS
         ]
         self.write("rdimport.toml", "".join(settings))

@@ -17,7 +17,7 @@ import pytest
 from procrastinate.exceptions import ConnectorException
 from support.cable import Cable, cable
 from support.fleet import CLIENTS, Office
-from support.postgres import Server, free_port
+from support.postgres import Server, free_port, serving
 from support.tables import each_line_has_its_test
 from support.waiting import until
 
@@ -202,6 +202,84 @@ def test_after_an_outage_a_worker_takes_further_jobs_while_its_run_goes_on(
         assert office.at_work() == {"acme": True, "lua": True}
         office.finish(worker)
     office.see_all_accounted_for(most_in_doubt=0)
+
+
+@pytest.mark.waits
+def test_a_queue_that_falls_silent_is_asked_again_on_another_connection(
+    office: Office, postgres: Server
+) -> None:
+    """What asks for the next job gets no answer; all else goes through."""
+    straight, swallowed = office.ledger, []
+    with cable(postgres.port) as line:
+
+        def swallow_one(way: str, data: bytes) -> None:
+            if b"fetch_job" in data and not swallowed:
+                line.cut(way)
+                swallowed.append(data)
+
+        office.ledger = straight.replace(f":{postgres.port}/", f":{line.port}/")
+        office.due(clients=())
+        worker = office.start("worker")
+        office.ledger = straight
+        until(lambda: office.states() == ["working"])
+        line.watch(swallow_one)
+        until(lambda: swallowed)
+        line.mend()
+        postgres.do(_QUEUE, _PUT_IN.format("acme"), database=office.database)
+        until(lambda: office.of_client("acme") == ROWS)
+        assert office.here("fleet", "drain").code == 0
+        assert office.wait(worker).code == 0
+
+
+@pytest.mark.waits
+def test_a_queue_that_takes_no_connection_when_a_worker_starts_passes(
+    office: Office, postgres: Server
+) -> None:
+    office.due()
+    straight = office.ledger
+    with cable(postgres.port) as line:
+        line.watch(lambda _way, data: line.unplug() if b"rdimport queue" in data else None)
+        office.ledger = straight.replace(f":{postgres.port}/", f":{line.port}/")
+        worker = office.do("worker", "--once")
+        assert (worker.code, "cannot be reached" in worker.err) == (75, True)
+        office.ledger = straight
+    assert office.here("worker", "--once").code == 0
+    office.see_all_accounted_for(most_in_doubt=0)
+
+
+def test_a_worker_uses_the_server_that_can_be_written_to_wherever_its_address_names_it(
+    tmp_path: Path, box: RunningSandbox, secrets: dict[str, str]
+) -> None:
+    with serving() as one:
+        two = one.standby("two")
+        one.reload(synchronous_standby_names="two")
+        office = Office.new(tmp_path, box, one, secrets)
+        office.write_lists(5)
+        office.due()
+        office.ledger = office.ledger.replace("@", f"@127.0.0.1:{two.port},")
+        try:
+            assert office.here("worker", "--once").code == 0
+            office.see_all_accounted_for(most_in_doubt=0)
+        finally:
+            two.kill()
+
+
+def test_a_user_who_may_not_use_the_queue_is_told_so(office: Office, postgres: Server) -> None:
+    postgres.do(
+        "CREATE ROLE narrow LOGIN",
+        "GRANT USAGE ON SCHEMA rdimport, rdimport_queue TO narrow",
+        "GRANT ALL ON ALL TABLES IN SCHEMA rdimport TO narrow",
+        database=office.database,
+    )
+    office.ledger = office.ledger.replace("postgres@", "narrow@")
+    try:
+        told = office.here("fleet", "status")
+        assert told.code == 2
+        assert "was denied: permission denied for table procrastinate_jobs" in told.err
+        assert "`rdimport_queue`" in told.err
+        assert "fleet init" not in told.err
+    finally:
+        postgres.do("DROP OWNED BY narrow", "DROP ROLE narrow", database=office.database)
 
 
 @pytest.mark.waits

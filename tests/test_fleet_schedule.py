@@ -55,7 +55,7 @@ def play(postgres: Server) -> Iterator[Callable[[Callable[[Schedulers], Awaitabl
         some = Schedulers(url)
         async with AsyncExitStack() as stack:
             for queue in some.queues:
-                await stack.enter_async_context(queue.app.open_async())
+                await stack.enter_async_context(queue.opened())
             await some.queues[0].make()
             await story(some)
 

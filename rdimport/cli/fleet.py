@@ -59,7 +59,7 @@ def _asked(url: str, what: str, *names: str) -> list[fleet_status.Queued]:
 
     async def ask() -> list[fleet_status.Queued]:
         queue = Queue(url)
-        async with queue.app.open_async():
+        async with queue.opened():
             if what == "make":
                 if not await queue.is_there():
                     with fleet_of(url) as fleet:

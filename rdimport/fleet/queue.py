@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, Final, LiteralString, NamedTuple
 
@@ -14,6 +15,7 @@ from rdimport.core.errors import Bug
 from rdimport.core.names import fold
 from rdimport.fleet import queue_statements as sql
 from rdimport.fleet.sharing import Load
+from rdimport.ledger import fleet_of
 from rdimport.report.fleet_status import Queued
 
 _SCHEMA: Final = "rdimport_queue"
@@ -55,17 +57,8 @@ class Queue:
     """Jobs that wait for a worker. `due` puts in what is due."""
 
     def __init__(self, url: str, due: Callable[[datetime], Awaitable[None]] | None = None) -> None:
-        connector = PsycopgConnector(
-            conninfo=url,
-            min_size=1,
-            max_size=6,
-            kwargs={
-                "options": f"-c search_path={_SCHEMA},pg_catalog",
-                "connect_timeout": 10,
-                "application_name": "rdimport queue",
-            },
-        )
-        self.app = App(connector=connector)
+        self._pool = fleet_of(url).pool(_SCHEMA)
+        self.app = App(connector=PsycopgConnector())
 
         async def one_job(account: str, job: str) -> None:
             raise Bug(f"{job} of {account} is not run by a worker of Procrastinate")
@@ -77,6 +70,12 @@ class Queue:
         self._job = self.app.task(name=_JOB, queue=_JOBS)(one_job)
         each_minute = self.app.periodic(cron="* * * * *")
         each_minute(self.app.task(name="rdimport.due", queue=_SCHEDULE)(put_in_due))
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """Connect as needed until the end."""
+        async with self._pool, self.app.open_async(self._pool):
+            yield
 
     async def make(self) -> bool:
         """Make its tables where there are none; tells whether it did."""

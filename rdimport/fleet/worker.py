@@ -111,7 +111,7 @@ class Worker:
         loop.set_exception_handler(_unless_taken_over)
         for number in stop_signals():
             on_signal(loop, number, self._asked)
-        async with self._queue.app.open_async():
+        async with self._queue.opened():
             await self._at_desk(self._fleet.forget_dead)
             await self._look()
             await self._put_in_due(datetime.now(UTC))

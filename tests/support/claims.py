@@ -40,7 +40,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """Wait so long for a database, wherever the ledger waits for one; to connect, two seconds, the
     least that libpq takes.
     """
-    monkeypatch.setitem(sessions._WAY, "connect_timeout", 2)
+    monkeypatch.setitem(sessions.WAY, "connect_timeout", 2)
     for name, module in list(sys.modules.items()):
         if name.startswith("rdimport.ledger.postgres."):
             for wait in ("PATIENCE", "SILENCE"):

@@ -15,8 +15,9 @@ from rdimport.core.names import fold
 from rdimport.ledger.postgres import schema
 from rdimport.ledger.postgres.address import parsed
 from rdimport.ledger.postgres.idle import keeping
+from rdimport.ledger.postgres.pool import Pool
 from rdimport.ledger.postgres.session import SILENCE, Connection, Session
-from rdimport.ledger.postgres.trouble import as_ledger_error, explained, is_cut_off
+from rdimport.ledger.postgres.trouble import NOT_THERE, as_ledger_error, explained, said
 from rdimport.ledger.records import Pause, WorkerState
 
 _GONE: Final = 3.0
@@ -105,14 +106,18 @@ class PostgresFleet:
                 _("Give --ledger the address of the server."),
             )
 
+    def pool(self, schema: str) -> Pool:
+        """Connections for the queue, whose tables are in that schema."""
+        return Pool(self._address, schema)
+
     def queue_error(self, error: BaseException) -> LedgerError:
         """The LedgerError for what the queue's library raised because of a psycopg.Error."""
         cause = error.__cause__
-        if isinstance(cause, psycopg.Error) and is_cut_off(cause):
+        if isinstance(cause, psycopg.Error) and not isinstance(cause, NOT_THERE):
             return as_ledger_error(self._address, cause)
         return LedgerError(
-            _("The queue cannot be read: {error}.", error=cause or error),
-            _("Type: rdimport fleet init"),
+            _("The queue cannot be read: {error}.", error=said(cause or error)),
+            _("Type: rdimport fleet init --ledger {where}", where=self.shown),
         )
 
     def beat(self, name: str, slots: int, jobs: Sequence[str], queue: int | None = None) -> Orders:

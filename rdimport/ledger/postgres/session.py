@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
-_WAY: Final[dict[str, Any]] = {
+WAY: Final[dict[str, Any]] = {
     "connect_timeout": 10,
     "keepalives": 1,
     "keepalives_idle": 5,
@@ -45,6 +45,7 @@ _SETTINGS: Final[dict[str, str]] = {
     "default_transaction_read_only": "off",
     "idle_in_transaction_session_timeout": "30s",
     "lock_timeout": "20s",
+    "statement_timeout": "0",  # whoever waits for an answer knows how long
 }
 PLANNED_ONCE: Final[dict[str, str]] = {
     "plan_cache_mode": "force_generic_plan",
@@ -115,7 +116,7 @@ class Session:
 
     def _connected(self) -> Connection:
         db = psycopg.connect(
-            self.address.url, autocommit=True, application_name=myself().name, **_WAY
+            self.address.url, autocommit=True, application_name=myself().name, **WAY
         )
         try:
             with self.watched(db, SILENCE):

@@ -21,6 +21,15 @@ from rdimport.ledger.postgres.address import Address
 
 _BUSY: Final = (errors.LockNotAvailable, errors.TooManyConnections, errors.DeadlockDetected)
 _DAMAGE: Final = (errors.DataCorrupted, errors.IndexCorrupted)
+NOT_THERE: Final = (
+    errors.UndefinedTable,
+    errors.UndefinedColumn,
+    errors.UndefinedFunction,
+    errors.UndefinedObject,
+    errors.InvalidSchemaName,
+)
+"""Tables are missing, or are those of another release."""
+
 _RIGHTS: Final = (errors.InsufficientPrivilege, errors.InvalidAuthorizationSpecification)
 
 
@@ -55,38 +64,41 @@ def explained(address: Address) -> Iterator[None]:
 
 def as_ledger_error(address: Address, error: psycopg.Error) -> LedgerError:
     """The LedgerError for an error of psycopg."""
-    said, where = _said(error), address.shown
-    if isinstance(error, errors.UndefinedTable | errors.InvalidSchemaName | errors.UndefinedColumn):
+    why, where = said(error), address.shown
+    if isinstance(error, NOT_THERE):
         return LedgerError(
             _(
                 "The database {where} holds no ledger of this release: {said}.",
                 where=where,
-                said=said,
+                said=why,
             ),
             _("Type: rdimport fleet init --ledger {where}", where=where),
         )
     if isinstance(error, _DAMAGE):
-        return damaged(address, said)
+        return damaged(address, why)
     if isinstance(error, _RIGHTS):
         return LedgerError(
-            _("Access to the ledger {where} was denied: {said}.", where=where, said=said),
-            _("Ask whoever runs the database for permission to use the schema `rdimport`."),
+            _("Access to the ledger {where} was denied: {said}.", where=where, said=why),
+            _(
+                "Ask whoever runs the database for permission to use the schemas "
+                "`rdimport` and `rdimport_queue`."
+            ),
         )
     if isinstance(error, _BUSY):
         return LedgerBusyError(
-            _("The ledger {where} is in use: {said}.", where=where, said=said),
+            _("The ledger {where} is in use: {said}.", where=where, said=why),
             _("Try again later: exit code 75 tells cron so."),
         )
     if is_cut_off(error):
         return CutOffError(
-            _("The ledger {where} cannot be reached: {said}.", where=where, said=said),
+            _("The ledger {where} cannot be reached: {said}.", where=where, said=why),
             _(
                 "No row is sent that cannot be recorded. Once the database responds again, "
                 "run the same command: it continues."
             ),
         )
     return LedgerError(
-        _("The ledger {where} cannot be used: {said}.", where=where, said=said),
+        _("The ledger {where} cannot be used: {said}.", where=where, said=why),
         _("No row is sent that cannot be recorded. Run the same command again once it works."),
     )
 
@@ -122,9 +134,11 @@ def is_cut_off(error: psycopg.Error) -> bool:
     """Whether the connection broke or the server is not available, as opposed to a failed statement
     (SQLSTATE classes 08 and 57, and 25006: a standby).
     """
+    if isinstance(error, errors.ReadOnlySqlTransaction):
+        return True
     state = error.sqlstate
     return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and (
-        state is None or state[:2] in ("08", "57") or state == "25006"
+        state is None or state[:2] in ("08", "57")
     )
 
 
@@ -198,6 +212,7 @@ def notes_lost(address: Address, run: str) -> LedgerLostError:
     )
 
 
-def _said(error: psycopg.Error) -> str:
+def said(error: BaseException) -> str:
+    """The first line of an error, as a part of a sentence."""
     lines = str(error).strip().splitlines()
     return lines[0].rstrip(".") if lines else type(error).__name__

@@ -11,12 +11,12 @@ from contextlib import closing, suppress
 from threading import Lock, Thread
 from typing import Any, Final
 
-import psycopg
+from psycopg import BaseConnection, Error
 
 _LOOKS: Final = 0.5
 """Seconds between two checks of all connections."""
 
-_WORK: Final[dict[int, tuple[psycopg.Connection[Any], float]]] = {}
+_WORK: Final[dict[int, tuple[BaseConnection[Any], float]]] = {}
 """By the `id` of its owner: the connection that is working, and the `time.monotonic()` by which it
 must have finished.
 """
@@ -25,7 +25,7 @@ _LOCK: Final = Lock()
 _LOOKING: Final[list[Thread]] = []
 
 
-def watch(owner: object, db: psycopg.Connection[Any], seconds: float) -> None:
+def watch(owner: object, db: BaseConnection[Any], seconds: float) -> None:
     """Shut down connection `db` unless `rest(owner)` is called within `seconds`.
 
     An owner does one piece of work at a time. One thread of the process watches all connections.
@@ -53,11 +53,11 @@ def _look() -> None:
                 cut_short(db)
 
 
-def cut_short(db: psycopg.Connection[Any]) -> None:
+def cut_short(db: BaseConnection[Any]) -> None:
     """Shut down the socket of a connection, so that its user gets an error. The caller must still
     close it. Does nothing if it is closed already.
     """
-    with suppress(OSError, psycopg.Error):  # it is closed already
+    with suppress(OSError, Error):  # it is closed already
         number = os.dup(db.fileno())
         with closing(socket.socket(fileno=number)) as same:
             same.shutdown(socket.SHUT_RDWR)

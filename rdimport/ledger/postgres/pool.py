@@ -1,0 +1,58 @@
+"""The connections of the queue, which goes to the database as the ledger does."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool
+
+from rdimport.ledger.postgres import watchdog
+from rdimport.ledger.postgres.address import Address
+from rdimport.ledger.postgres.session import SILENCE, WAY
+
+_Connection = psycopg.AsyncConnection[Any]
+
+_GIVE_UP: Final = 5.0
+"""Seconds after which a connection that cannot be made is forgotten: whoever needs one then tries
+at once. Otherwise each try waits twice as long as the one before, for minutes after an outage.
+"""
+
+
+class Pool(AsyncConnectionPool[_Connection]):
+    """Connections that are shut down when what is done with one takes too long."""
+
+    def __init__(self, address: Address, schema: str) -> None:
+        super().__init__(
+            address.url,
+            min_size=1,
+            max_size=6,
+            open=False,
+            check=_checked,
+            reconnect_timeout=_GIVE_UP,
+            kwargs={
+                **WAY,
+                "options": f"-c search_path={schema},pg_catalog -c statement_timeout=0",
+                "application_name": "rdimport queue",
+            },
+        )
+
+    async def getconn(self, timeout: float | None = None) -> _Connection:  # noqa: ASYNC109  its name
+        """See `AsyncConnectionPool`."""
+        db = await super().getconn(timeout)
+        watchdog.watch(db, db, SILENCE)
+        return db
+
+    async def putconn(self, conn: _Connection) -> None:
+        """See `AsyncConnectionPool`."""
+        watchdog.rest(conn)
+        await super().putconn(conn)
+
+
+async def _checked(db: _Connection) -> None:
+    """Raise psycopg.Error for a connection that no longer stands."""
+    watchdog.watch(db, db, SILENCE)
+    try:
+        await AsyncConnectionPool.check_connection(db)
+    finally:
+        watchdog.rest(db)

@@ -22,12 +22,19 @@ from support.waiting import until
 
 from rdimport.fleet import Queue
 from rdimport.fleet.queue import Due
+from rdimport.fleet.sharing import Load
 from rdimport.fleet.taking import Taker
 from rdimport.ledger import store_of
 from rdimport.sandbox.embedded import RunningSandbox
 
 TICK = datetime(2026, 11, 28, 22, 30, tzinfo=UTC)
 JOBS = [Due(f"job-{number}", f"client-{number}", TICK) for number in range(200)]
+
+
+_WORKER = """
+INSERT INTO rdimport.worker (name, slots, since, seen, jobs, queue)
+VALUES ('w', 20, now(), now(), '{}', %(number)s)
+"""
 
 
 class Schedulers:
@@ -78,6 +85,43 @@ def test_schedulers_that_see_one_moment_together_put_each_job_in_once(
         assert Counter(one.job for one in content) == Counter(due.job for due in JOBS)
         await some.until_done()
         assert some.begun == Counter(due.job for due in JOBS)
+
+    play(story)
+
+
+def test_what_waited_for_its_time_comes_before_what_was_put_in_later(
+    play: Callable[[Callable[[Schedulers], Awaitable[None]]], None],
+) -> None:
+    """One that is always passed over would never begin, where others are always waiting."""
+
+    async def story(some: Schedulers) -> None:
+        one, order = some.queues[0], list[str]()
+
+        async def begin(_account: str, job: str) -> None:
+            order.append(job)
+
+        await one.put("late", "late", datetime.now(UTC) - timedelta(minutes=1))
+        await one.put("later", "later", datetime.now(UTC) + timedelta(hours=1))
+        await one.put_due(JOBS[:5])
+        await one.free([])
+        await Taker(one, "w", 1, begin).take(once=True)
+        assert order == ["late", *(due.job for due in JOBS[:5])]
+
+    play(story)
+
+
+def test_a_job_that_goes_on_counts_among_those_of_its_worker(
+    play: Callable[[Callable[[Schedulers], Awaitable[None]]], None],
+) -> None:
+    """Else the worker would be given more than it has slots for, and keep it waiting."""
+
+    async def story(some: Schedulers) -> None:
+        one = some.queues[0]
+        number = await one.register()
+        await one.app.connector.execute_query_async(_WORKER, number=number)
+        await one.put("acme", "acme", datetime.now(UTC) - timedelta(minutes=1))
+        assert await one.take("w", number)
+        assert await one.loads(["w"]) == [Load("w", 1, 20)]
 
     play(story)
 

@@ -25,7 +25,8 @@ _SCHEDULE: Final = "schedule"
 
 _JOB: Final = "rdimport.job"
 _LATER: Final = -1
-"""The priority of what waits for its time: it keeps no other job of its account waiting."""
+"""The priority of what waits for its time: until then it keeps no other job of its account waiting.
+"""
 
 BEAT: Final = 3.0
 """Seconds between two signs of life of a worker."""
@@ -138,7 +139,10 @@ class Queue:
         await self._move(sql.SWEEP, silent=SILENT, places=[_place(name) for name in to])
 
     async def free(self, living: Collection[str]) -> None:
-        """Let anybody take what waits for a worker that is none of these."""
+        """Let anybody take what waits for a worker that is none of these, or has waited for its
+        time.
+        """
+        await self._move(sql.RIPE)
         await self._move(sql.FREE, known=[_place(name) for name in (None, *living)])
 
     async def _move(self, statement: LiteralString, **values: object) -> list[dict[str, Any]]:

@@ -32,6 +32,14 @@ FREE: Final = _ANEW.format(
 )
 """Jobs that wait for a worker that is none of the known ones."""
 
+RIPE: Final = """
+UPDATE procrastinate_jobs SET priority = 0, scheduled_at = NULL WHERE id IN (
+    SELECT id FROM procrastinate_jobs WHERE task_name = %(task)s AND status = 'todo'
+    AND scheduled_at <= clock_timestamp() FOR UPDATE SKIP LOCKED)
+RETURNING id
+"""
+"""Jobs whose time has come: they wait like any other, before those that were put in later."""
+
 SWEEP: Final = _ANEW.format(
     place="coalesce((%(places)s::text[])[row_number() OVER (ORDER BY id DESC)], %(place)s)",
     order="DESC",
@@ -65,7 +73,7 @@ ON CONFLICT (id) DO UPDATE SET last_heartbeat = excluded.last_heartbeat
 LOADS: Final = """
 SELECT w.name, coalesce(sum(j.number), 0)::int AS jobs, w.slots FROM rdimport.worker w
 LEFT JOIN (SELECT queue_name, worker_id, count(*) AS number FROM procrastinate_jobs
-    WHERE task_name = %(task)s AND status IN ('todo', 'doing') AND scheduled_at IS NULL
+    WHERE task_name = %(task)s AND (status = 'doing' OR status = 'todo' AND scheduled_at IS NULL)
     GROUP BY 1, 2) j
 ON j.queue_name = %(place)s || ' ' || w.name OR (j.queue_name = %(place)s AND j.worker_id = w.queue)
 WHERE w.name = ANY(%(names)s) GROUP BY w.name, w.slots

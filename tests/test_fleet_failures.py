@@ -7,6 +7,7 @@ time of the machine in it (tests/test_fleet_lease.py).
 from __future__ import annotations
 
 import signal
+import subprocess
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -37,6 +38,7 @@ TESTS = {
     "a person runs a job": "failures: a_person_who_runs_what_a_worker_is_at_is_told_so",
     "clocks apart": "schedule: workers_with_clocks_apart_that_are_killed_and_begin_again",
     "no worker at the moment": "worker: a_moment_that_nobody_saw_is_skipped_after_an_hour",
+    "`rdimport.toml` changes": "failures: workers_whose_settings_differ_leave_each_other_the_jobs",
     "the list changed": "failures: a_worker_is_killed_and_its_list_changes_before_another_one",
     "one account's key is revoked": "failures: one_accounts_key_is_revoked_and_the_others_go_on",
     "RD sends one account away": "failures: an_account_that_rd_sends_away_for_hours_goes_on_later",
@@ -280,6 +282,54 @@ def test_a_user_who_may_not_use_the_queue_is_told_so(office: Office, postgres: S
         assert "fleet init" not in told.err
     finally:
         postgres.do("DROP OWNED BY narrow", "DROP ROLE narrow", database=office.database)
+
+
+def test_a_job_goes_on_later_though_the_workers_output_has_no_place(office: Office) -> None:
+    office.base_url = f"http://127.0.0.1:{free_port()}"
+    office.due()
+    with Path("/dev/full").open("w") as full:
+        worker = office.start("worker", "--once", "--quiet", out=full, err=subprocess.PIPE)
+        ended = office.wait(worker)
+    assert (ended.code, ended.err.count("cannot be written")) == (0, 1)
+    assert all(waiting(office, client) for client in CLIENTS)
+
+
+def test_workers_whose_settings_differ_leave_each_other_the_jobs_that_they_do_not_know(
+    office: Office, postgres: Server
+) -> None:
+    office.due(clients=())
+    settings = office.home / "rdimport.toml"
+    both = settings.read_text()
+    settings.write_text(both.replace("lua-fair", "another"))
+    narrow = office.start("worker")
+    until(lambda: office.states() == ["working"])
+    postgres.do(_QUEUE, _PUT_IN.format("lua"), database=office.database)
+    until(lambda: waiting(office, "lua"))
+    assert office.here("fleet", "resume", "lua").code == 0  # or in a minute
+    until(lambda: waiting(office, "lua"))
+    assert office.here("fleet", "drain").code == 0
+    ended = office.wait(narrow)
+    assert (ended.code, ended.err.count("lua-fair: is not in the settings")) == (0, 1)
+    settings.write_text(both)
+    assert office.here("fleet", "resume", "lua").code == 0
+    assert office.here("worker", "--once").code == 0
+    assert (office.of_client("lua"), office.of_client("acme")) == (ROWS, 0)
+
+
+def test_a_job_in_the_queue_goes_by_the_account_that_it_has_now(office: Office) -> None:
+    """It was put in when its account had another name."""
+    office.due(quota="4/s", clients=())
+    office.server.do(
+        _QUEUE, _PUT_IN.format("acme").replace("'acme',", "'old',"), database=office.database
+    )
+    worker = office.start("worker")
+    until(lambda: office.of_client("acme") > 1)
+    assert office.here("fleet", "pause", "acme").code == 0
+    until(lambda: waiting(office, "acme"))
+    assert office.of_client("acme") < ROWS
+    assert office.here("fleet", "resume", "acme").code == 0
+    office.finish(worker)
+    office.see_all_accounted_for(most_in_doubt=0)
 
 
 @pytest.mark.waits

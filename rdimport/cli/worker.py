@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+import traceback
 from datetime import datetime
 from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
-from rdimport.cli import fleet_needs, one_job, resolve
+from rdimport.cli import fleet_needs, keys, one_job, resolve
 from rdimport.cli.arguments import WorkerArguments
 from rdimport.cli.streams import flush_output, print_error, say
-from rdimport.core.errors import ExitCode, RdimportError
+from rdimport.core.errors import ExitCode, OutputError, RdimportError
 from rdimport.core.events import Event, SendingFinished, SendingStarted
 from rdimport.core.messages import _
 
@@ -51,12 +52,26 @@ def _execute(args: WorkerArguments) -> int:
         except RdimportError as error:  # not even its command line could be made
             print_error(f"{job}: {error}")
             return _as_end_of(error)
+        except Exception:  # noqa: BLE001  a bug: show its traceback, and go on with other jobs
+            print_error(f"{job}: {keys.MASK(traceback.format_exc())}")
+            return _as_end_of(RdimportError(job).with_code(ExitCode.BUG))
         with speaking:
-            one_job.show(ended, quiet=args.quiet)
-            flush_output()
+            try:
+                one_job.show(ended, quiet=args.quiet)
+                flush_output()
+            except OutputError as error:  # it does not change what follows
+                print_error(f"{job}: {error}")
         return _as_end(ended)
 
-    worker = fleet.Worker(url, args.slots, plans, run_job, on_end=_tell, on_trouble=print_error)
+    worker = fleet.Worker(
+        url,
+        args.slots,
+        plans,
+        run_job,
+        on_end=_tell,
+        on_stranger=_tell_left,
+        on_trouble=print_error,
+    )
     if not args.quiet:
         shown = fleet_needs.store(url)
         say([_("Worker {name} takes jobs from {where}.", name=worker.name, where=shown)])
@@ -101,6 +116,16 @@ def _as_end_of(error: RdimportError) -> JobEnd:
     from rdimport.fleet import JobEnd  # noqa: PLC0415
 
     return JobEnd(error.exit_code, error=error)
+
+
+def _tell_left(job: str) -> None:
+    print_error(
+        _(
+            "{job}: is not in the settings of this worker, and is left to others. A worker reads "
+            "them when it starts.",
+            job=job,
+        )
+    )
 
 
 def _tell(job: str, after: After) -> None:

@@ -66,8 +66,8 @@ class _Running:
 
 class Worker:
     """Takes jobs from the queue until it is stopped. `run_job` does one, in a thread, and stops
-    in order when its request says so; `on_end` is called with what follows each end, `on_trouble`
-    when the database is away.
+    in order when its request says so; `on_end` is called with what follows each end, `on_stranger`
+    with a job that is not among the plans, `on_trouble` when the database is away.
     """
 
     def __init__(
@@ -78,11 +78,13 @@ class Worker:
         run_job: Callable[[str, StopRequest, Place], JobEnd],
         *,
         on_end: Callable[[str, After], None],
+        on_stranger: Callable[[str], None],
         on_trouble: Callable[[str], None],
     ) -> None:
         self.name = f"{socket.gethostname()}-{os.getpid()}"
         self._url, self._slots, self._run_job, self._on_end = url, slots, run_job, on_end
-        self._on_trouble = on_trouble
+        self._on_stranger, self._on_trouble = on_stranger, on_trouble
+        self._strangers: set[str] = set()
         self._plans = {plan.job: plan for plan in plans}
         self._running: dict[str, _Running] = {}
         self._given: dict[str, str] = {}
@@ -225,11 +227,16 @@ class Worker:
 
     async def _one(self, account: str, job: str) -> None:
         """Run a job that was taken from the queue, and see to what follows."""
+        plan = self._plans.get(job)
+        if plan is None and job not in self._strangers:
+            self._strangers.add(job)
+            self._on_stranger(job)
+        account = plan.account if plan else account  # it may have been renamed
         if fold(account) in self._paused:  # somebody may have said otherwise since the last look
             with suppress(LedgerError):
                 await self._look()
         now = datetime.now(UTC)
-        if job not in self._plans or self._ending.is_set() or fold(account) in self._paused:
+        if plan is None or self._ending.is_set() or fold(account) in self._paused:
             later = None if self._ending.is_set() else now + _WHILE_PAUSED
             await self._put_back(account, job, later)
             return

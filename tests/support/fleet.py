@@ -71,7 +71,8 @@ class Office(Machine):
             f'[accounts.{client}]\napi_key = {{file = "{client}.key"}}\nquota = "{quota}"\n'
             f'[jobs.{client}-fair]\naccount = "{client}"\nfiles = "{client}.csv"\n'
             'mapping = "list.yaml"\n'
-            + f'every = "{moment.minute} {moment.hour} * * *"\n' * (client in clients)
+            + f'every = "{moment.minute} {moment.hour} * * *"\n'
+            * (client in clients)
             for client in CLIENTS
         ]
         self.write("rdimport.toml", "".join(settings))

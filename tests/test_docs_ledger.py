@@ -105,7 +105,10 @@ def test_a_ledger_moves_to_a_database_and_back_as_the_page_says(
     assert machine.ran == ["ledger copy"] * 2
     (copy,) = (desk.home / "backup").iterdir()
     shared = ("--ledger", machine.places["database"])
-    for place in (shared, ("--state-dir", str(copy))):
+    back = ("--state-dir", str(copy))
+    machine.types(f"rdimport run leads.csv -m leads.yaml {' '.join(back)}", code=2)
+    assert desk.here("ledger", "accept", "--yes", *back).code == 0
+    for place in (shared, back):
         machine.types(f"rdimport run leads.csv -m leads.yaml --quota none {' '.join(place)}")
         assert desk.here("ledger", "check", *place).code == 0
     assert desk.here("report", "--json", *shared).summary["already_imported"] == 1

@@ -28,6 +28,8 @@ from rdimport.sandbox.embedded import RunningSandbox
 
 KEPT = Path(__file__).parent / "ledgers"
 RUN = ("run", "list.csv", "-m", "m.yaml", "--quota", "none", "--json")
+SHARED = ("--state-dir", "work", "--ledger")
+"""As on another machine: a state directory notes which shared ledger was used with it."""
 
 
 class Machine(Desk):
@@ -91,6 +93,7 @@ def test_who_was_sent_from_a_state_directory_is_not_sent_from_the_copy(
     assert "2 runs" in checked.out
     assert "30 accepted" in checked.out
     assert machine.here("ledger", "copy", url, "third").code == 0
+    assert machine.here("ledger", "accept", "--yes", "--state-dir", "third").code == 0
     third = machine.here(*RUN, "--state-dir", "third")
     assert (third.code, third.summary["already_imported"]) == (0, 30)
     assert len(box.conversions()) == 30
@@ -146,6 +149,107 @@ def test_a_copy_replaces_nothing(machine: Machine, postgres: Server) -> None:
         refused = machine.here("ledger", "copy", "state" if target == url else url, target)
         assert refused.code == 2
         assert "is not empty" in refused.err
+
+
+def resting(machine: Machine, *where: str, used: str) -> None:
+    """No run sends from that ledger; each says which one is used, and how to continue."""
+    for command in ("run", "check"):
+        refused = machine.here(command, "list.csv", "-m", "m.yaml", *where)
+        assert refused.code == 2
+        assert "are copies of each other" in refused.err
+        assert f"--ledger {used}" in refused.err
+        assert "rdimport ledger accept" in refused.err
+    assert machine.here("status", *where).code == 0
+    assert machine.here("report", *where).code == 0
+
+
+def test_a_directory_that_was_copied_to_a_shared_ledger_is_used_no_more(
+    machine: Machine, box: RunningSandbox, postgres: Server
+) -> None:
+    url = postgres.new_database()
+    assert machine.here(*RUN).code == 0
+    assert machine.here("ledger", "copy", "state", url).code == 0
+    machine.write("list.csv", people(35))
+    resting(machine, used=url)
+    assert machine.here(*RUN, *SHARED, url).summary["accepted"] == 5
+    resting(machine, used=url)
+    assert machine.here("ledger", "copy", "state", "backup").code == 0
+    resting(machine, "--state-dir", "backup", used=url)
+    again = machine.here("ledger", "copy", "state", postgres.new_database())
+    assert (again.code, "are copies of each other" in again.err) == (2, True)
+    assert len(box.conversions()) == 35
+    assert machine.here("ledger", "accept", "--yes").code == 0
+    assert machine.here(*RUN).summary["accepted"] == 5  # a person has said so
+
+
+def test_a_directory_that_a_shared_ledger_was_copied_to_waits_for_a_person(
+    machine: Machine, box: RunningSandbox, postgres: Server
+) -> None:
+    url = postgres.new_database()
+    assert machine.here("fleet", "init", "--ledger", url).code == 0
+    assert machine.here(*RUN, *SHARED, url).code == 0
+    assert machine.here("ledger", "copy", url, "backup").code == 0
+    machine.write("list.csv", people(35))
+    assert machine.here(*RUN, *SHARED, url).summary["accepted"] == 5
+    resting(machine, "--state-dir", "backup", used=url)
+    other = postgres.new_database()
+    refused = machine.here("ledger", "copy", "backup", other)
+    assert (refused.code, f"--ledger {url}" in refused.err) == (2, True)
+    assert len(box.conversions()) == 35
+    assert machine.here("ledger", "accept", "--yes", "--state-dir", "backup").code == 0
+    assert machine.here("ledger", "copy", "backup", other).code == 0
+    assert machine.here(*RUN, *SHARED, other).summary["accepted"] == 5
+
+
+def test_of_two_shared_ledgers_the_one_that_was_copied_is_used_no_more(
+    machine: Machine, box: RunningSandbox, postgres: Server
+) -> None:
+    old, new = postgres.new_database(), postgres.new_database()
+    assert machine.here("fleet", "init", "--ledger", old).code == 0
+    assert machine.here(*RUN, *SHARED, old).code == 0
+    assert machine.here("ledger", "copy", old, new).code == 0
+    machine.write("list.csv", people(35))
+    assert machine.here(*RUN, *SHARED, new).summary["accepted"] == 5
+    resting(machine, "--ledger", old, used=new)
+    assert len(box.conversions()) == 35
+    assert machine.here("ledger", "accept", "--yes", "--ledger", old).code == 0
+    assert machine.here(*RUN, *SHARED, old).code == 0
+
+
+def test_an_older_copy_is_not_copied_to_a_shared_ledger(
+    machine: Machine, box: RunningSandbox, postgres: Server
+) -> None:
+    machine.write("list.csv", people(20))
+    assert machine.here(*RUN).code == 0
+    assert machine.here("ledger", "copy", "state", "older").code == 0
+    machine.write("list.csv", people(30))
+    assert machine.here(*RUN).code == 0
+    refused = machine.here("ledger", "copy", "older", postgres.new_database())
+    assert (refused.code, "Rows were sent from a copy" in refused.err) == (2, True)
+
+
+def test_a_copy_that_was_interrupted_is_made_again(
+    machine: Machine, box: RunningSandbox, postgres: Server
+) -> None:
+    """Nothing was sent from either of the two in the meantime."""
+    url = postgres.new_database()
+    assert machine.here(*RUN).code == 0
+    with closing(sqlite3.connect(machine.state / "ledger.sqlite3")) as db:
+        db.execute("INSERT INTO setting VALUES ('twin', ?)", (url,))
+        db.commit()
+    resting(machine, used=url)
+    assert machine.here("ledger", "copy", "state", url).code == 0
+    resting(machine, used=url)
+
+
+def test_a_copy_that_fails_changes_nothing(machine: Machine, postgres: Server) -> None:
+    url = postgres.new_database()
+    assert machine.here("fleet", "init", "--ledger", url).code == 0
+    assert machine.here(*RUN, *SHARED, url).code == 0
+    (machine.home / "ledger.key").rename(machine.home / "another.key")
+    assert machine.here(*RUN).code == 0
+    assert machine.here("ledger", "copy", "state", url).code == 2
+    assert machine.here(*RUN).code == 0
 
 
 def test_another_key_of_this_machine_is_not_replaced(machine: Machine, postgres: Server) -> None:

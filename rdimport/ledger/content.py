@@ -49,5 +49,9 @@ class Content(Protocol):
     def last_run_of_0_1(self) -> int | None:
         """The number of the last run of release 0.1.0, None where there was none."""
 
+    @property
+    def shared_as(self) -> str:
+        """The address of the shared ledger that it comes from, empty for a state directory."""
+
     def lines(self, table: str) -> Iterator[Line]:
         """The lines of one of `TABLES`."""

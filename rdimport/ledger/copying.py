@@ -9,6 +9,7 @@ from pathlib import Path
 from rdimport.core.errors import Bug, LedgerBusyError, UsageError
 from rdimport.core.looking import is_missing
 from rdimport.core.messages import _
+from rdimport.ledger import twins
 from rdimport.ledger.opening import is_shared, refuse_address, store_of
 from rdimport.ledger.port import Ledger, Store
 from rdimport.ledger.sqlite import files
@@ -21,7 +22,11 @@ def copy_ledger(source: str, target: str, key: str | None = None) -> tuple[str, 
 
     The copy is consistent. Between state directories, a run may be active; otherwise none may be,
     and none can begin meanwhile. Raises UsageError if the source is not a ledger or the target is
-    not empty, and LedgerBusyError if a run is active that may not be.
+    not empty, LedgerBusyError if a run is active that may not be, and LedgerLostError for a source
+    that is known to lack rows that were sent.
+
+    Of a directory and a shared ledger, the directory is no longer used by runs until a person says
+    so (`SqliteStore.accept`); of two shared ones, the source.
     """
     if not is_shared(source) and not is_shared(target):
         path, to = _file(source), _file(target)
@@ -35,7 +40,18 @@ def copy_ledger(source: str, target: str, key: str | None = None) -> tuple[str, 
     origin.bring_up()
     why = _("Wait until it ends: what it sends meanwhile would be missing from the copy.")
     with alone(origin, why), origin.open() as ledger:
-        return _carried(ledger, end)
+        if not is_shared(target):
+            return _carried(ledger, end)
+        before = twins.of(ledger)
+        if before != str(end):  # a copy that was interrupted is made again
+            ledger.refuse_behind()
+        twins.note(ledger, str(end))
+        try:
+            return _carried(ledger, end)
+        except BaseException:
+            if not before:
+                twins.forget(ledger)
+            raise
 
 
 def move_key(store: Store, to: Path) -> list[Path]:

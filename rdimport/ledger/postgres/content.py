@@ -29,6 +29,7 @@ class PostgresContent:
     def __init__(self, ledger: Database) -> None:
         self._session = ledger.session
         self.key = ledger.key
+        self.shared_as = ledger.session.address.shown
         found = ledger.query("SELECT value FROM rdimport.setting WHERE name = 'last_run_of_0_1'")
         self.last_run_of_0_1: int | None = int(found[0][0]) if found else None
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from rdimport.ledger import twins
 from rdimport.ledger.accounts import KeyClaim, claim, settle
 from rdimport.ledger.evidence import forget_what_was_to_come
 from rdimport.ledger.holds import Held
@@ -77,6 +78,7 @@ SELECT 1 FROM rdimport.conversion WHERE destination = %(destination)s AND state 
         else:
             quota = self.digests([f"destination {destination}"])[0]
             turn = lease.seize(self.session, quota)
+        self.refuse_behind()
         begin = partial(self._begin, name, destination, started_at, record, key_claim, turn=turn)
         try:
             number, where = begin(alone=False)
@@ -127,6 +129,10 @@ SELECT 1 FROM rdimport.conversion WHERE destination = %(destination)s AND state 
             elif key_claim is not None:
                 claim_beside(db, where, number, started_at, key_claim)
         return number, where
+
+    def refuse_behind(self, account: str | None = None) -> None:
+        """See `port.Ledger`."""
+        twins.refuse(self, ("--ledger", self.session.address.shown))
 
     def lost_lately(self, destination: str) -> Lost | None:
         """The run that was lost last, if it may come back."""

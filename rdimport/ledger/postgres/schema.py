@@ -270,7 +270,7 @@ def see(session: Session, key: bytes, *, trusting: bool = False) -> str:
 def trust(session: Session) -> None:
     """Accept the database as it is, although records may be missing: the user has confirmed it."""
     with session.transaction() as db:
-        db.execute("DELETE FROM rdimport.setting WHERE name = 'lost'")
+        db.execute("DELETE FROM rdimport.setting WHERE name IN ('lost', 'twin')")
         db.execute(f"UPDATE rdimport.setting SET value = {TIMELINE} WHERE name = 'timeline'")
         db.execute("DELETE FROM rdimport.setting WHERE name = 'place'")
         _note_place(db)

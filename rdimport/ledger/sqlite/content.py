@@ -23,6 +23,7 @@ class SqliteContent:
     def __init__(self, ledger: LedgerFile) -> None:
         self._ledger = ledger
         self.key = ledger.key
+        self.shared_as = ""
         found = ledger.query("SELECT value FROM setting WHERE name = 'last_run_of_0_1'")
         self.last_run_of_0_1: int | None = found[0][0] if found else None
 
@@ -47,6 +48,8 @@ def take(to: Path, content: Content) -> None:
                 db.execute(
                     "INSERT INTO setting VALUES ('last_run_of_0_1', ?)", (content.last_run_of_0_1,)
                 )
+            if content.shared_as:
+                db.execute("INSERT INTO setting VALUES ('twin', ?)", (content.shared_as,))
             for table, columns in TABLES.items():
                 lines = content.lines(table)
                 name = "posted" if table == "conversion" else table

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from rdimport.core.errors import Bug
 from rdimport.core.names import fold
+from rdimport.ledger import twins
 from rdimport.ledger.accounts import KeyClaim, claim, settle
 from rdimport.ledger.evidence import forget_what_was_to_come
 from rdimport.ledger.records import Found, Lost, RunRecord
@@ -129,6 +130,7 @@ UNION ALL SELECT 1 FROM sending WHERE destination = :destination LIMIT 1
 
     def refuse_behind(self, account: str | None = None) -> None:
         """See `port.Ledger`."""
+        twins.refuse(self, ("--state-dir", str(self.path.parent.absolute())))
         refuse_behind(self, account)
 
     def lost_lately(self, destination: str) -> Lost | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from rdimport.core.errors import LedgerError, UsageError
 from rdimport.core.key_file import read_key
 from rdimport.core.messages import _
+from rdimport.ledger import twins
 from rdimport.ledger.content import Content
 from rdimport.ledger.hashes import ledger_id
 from rdimport.ledger.sqlite import copies, files, key_move, witness
@@ -200,6 +201,7 @@ class SqliteStore:
     def accept(self) -> str:
         """Accept the ledger as it is: set its witnesses aside, and note those of its copies."""
         with self.open(trusting=True) as ledger, explained(self._path):
+            twins.forget(ledger)
             copies.accept(self._state_dir, ledger.key)
         return str(files.put_witnesses_aside(self._state_dir) or "")
 

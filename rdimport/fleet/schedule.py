@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -10,9 +11,15 @@ from croniter import CroniterError, croniter
 LATE: Final = timedelta(hours=1)
 """For this long, a job that was due while no worker was running still runs."""
 
+_FIELDS: Final = 5
+_AT_RANDOM: Final = re.compile(r"(?i)(?<![a-z])r(?![a-z])")
+"""What croniter reads as another moment each time."""
+
 
 def is_time(every: str) -> bool:
-    """Can it be read, and does such a moment ever come? 31 February does not."""
+    """Is it five fields, and does such a moment ever come? 31 February does not."""
+    if len(every.split()) != _FIELDS or _AT_RANDOM.search(every):
+        return False
     try:
         croniter(every).get_next()
     except CroniterError:

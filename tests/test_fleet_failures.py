@@ -44,7 +44,8 @@ TESTS = {
     "RD sends one account away": "failures: an_account_that_rd_sends_away_for_hours_goes_on_later",
     "two accounts with one key": "lease: two_accounts_with_one_key_never_send_at_the_same_time",
     "the ledger has lost rows": "failures: an_account_whose_ledger_has_forgotten_rows_rests",
-    "the queue's tables": "failures: the_queues_tables_are_lost",
+    "the queue's tables are lost": "failures: the_queues_tables_are_lost",
+    "the queue's tables are of": "failures: the_queues_tables_are_of_another_release",
 }
 """By how a line begins: the file and the name of its test."""
 
@@ -484,6 +485,27 @@ def test_the_queues_tables_are_lost(office: Office, postgres: Server) -> None:
     assert office.here("worker", "--once").code == 0  # what was due within the hour starts again
     office.see_all_accounted_for(most_in_doubt=0)
     assert sum(office.arrived().values()) == 2 * (ROWS + 3)
+
+
+def test_the_queues_tables_are_of_another_release_of_its_library(
+    office: Office, postgres: Server
+) -> None:
+    later = (
+        "UPDATE rdimport_queue.procrastinate_jobs SET scheduled_at = now() + interval '1 h'",
+        "ALTER FUNCTION rdimport_queue.procrastinate_fetch_job_v2 RENAME TO fetch_job_of_then",
+    )
+    office.due(clients=())
+    postgres.do(_QUEUE, _PUT_IN.format("acme"), *later, database=office.database)
+    before = waiting(office, "acme")
+    refused = office.here("worker", "--once")
+    assert (refused.code, "another release" in refused.err) == (2, True)
+    assert f"fleet init --ledger {office.ledger}" in refused.err
+    assert office.here("fleet", "init").code == 0
+    assert waiting(office, "acme") == before  # what waited still does
+    assert office.here("fleet", "resume", "acme").code == 0
+    assert office.here("worker", "--once").code == 0
+    assert (office.of_client("acme"), office.of_client("lua")) == (ROWS, 0)
+    assert office.here("fleet", "init").code == 0
 
 
 def test_an_account_whose_ledger_has_forgotten_rows_rests_until_a_person_says_otherwise(

@@ -61,7 +61,7 @@ def _asked(url: str, what: str, *names: str) -> list[fleet_status.Queued]:
         queue = Queue(url)
         async with queue.opened():
             if what == "make":
-                if not await queue.is_there():
+                if not await queue.fits():
                     with fleet_of(url) as fleet:
                         fleet.forget_ticks()  # before: who is killed in between does it again
                     await queue.make()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -24,6 +25,9 @@ _SCHEDULE: Final = "schedule"
 """What is due is put in by a worker whose slots are all taken, too."""
 
 _JOB: Final = "rdimport.job"
+_FUNCTION: Final = re.compile(r"CREATE FUNCTION (\w+)")
+"""Their names end with a number that changes with what they do."""
+
 _LATER: Final = -1
 """The priority of what waits for its time: until then it keeps no other job of its account waiting.
 """
@@ -79,9 +83,15 @@ class Queue:
             yield
 
     async def make(self) -> bool:
-        """Make its tables where there are none; tells whether it did."""
-        if await self.app.check_connection_async():
+        """Make its tables, unless those of this release are there; tells whether it did. What
+        waited in those of another one still waits.
+        """
+        if await self.fits():
             return False
+        waiting = []
+        if await self.app.check_connection_async():
+            waiting = await self._move(sql.WAITING)
+            await self.app.connector.execute_query_async(f"DROP SCHEMA {_SCHEMA} CASCADE")
         try:
             schema = f"CREATE SCHEMA IF NOT EXISTS {_SCHEMA}"
             await self.app.connector.execute_query_async(schema)
@@ -89,11 +99,15 @@ class Queue:
         except ConnectorException:  # another one made them in the same moment
             if not await self.app.check_connection_async():
                 raise
+        for one in waiting:
+            await self.put(one["account"], one["job"], one["at"])
         return True
 
-    async def is_there(self) -> bool:
-        """Whether it has its tables."""
-        return await self.app.check_connection_async()
+    async def fits(self) -> bool:
+        """Whether it has its tables, and what this release of the library wants to call in them."""
+        needed = set(_FUNCTION.findall(self.app.schema_manager.get_schema()))
+        found = await self._move(sql.FUNCTIONS, schema=_SCHEMA)
+        return needed <= {one["name"] for one in found}
 
     async def put(
         self, account: str, job: str, at: datetime | None = None, to: str | None = None

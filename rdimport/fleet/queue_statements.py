@@ -53,6 +53,16 @@ other, the rest to anybody. What is no job of an account just ends. What came la
 may not have begun there, and was left by one that died before.
 """
 
+FUNCTIONS: Final = """
+SELECT p.proname AS name FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+WHERE n.nspname = %(schema)s
+"""
+
+WAITING: Final = """
+SELECT args->>'account' AS account, args->>'job' AS job, scheduled_at AS at FROM procrastinate_jobs
+WHERE task_name = %(task)s AND status IN ('todo', 'doing') ORDER BY id
+"""
+
 FORGOTTEN: Final = _ANEW.format(
     place="%(place)s",
     order="ASC",

@@ -114,6 +114,8 @@ class Worker:
         for number in stop_signals():
             on_signal(loop, number, self._asked)
         async with self._queue.opened():
+            if not await self._queue.fits():
+                raise self._fleet.no_queue()
             await self._at_desk(self._fleet.forget_dead)
             await self._look()
             await self._put_in_due(datetime.now(UTC))

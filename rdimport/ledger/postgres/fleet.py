@@ -115,8 +115,13 @@ class PostgresFleet:
         cause = error.__cause__
         if isinstance(cause, psycopg.Error) and not isinstance(cause, NOT_THERE):
             return as_ledger_error(self._address, cause)
+        return self.no_queue(said(cause or error))
+
+    def no_queue(self, why: str = "") -> LedgerError:
+        """The LedgerError for tables of the queue that `rdimport fleet init` has to make."""
+        why = why or _("its tables are missing, or are those of another release")
         return LedgerError(
-            _("The queue cannot be read: {error}.", error=said(cause or error)),
+            _("The queue cannot be read: {error}.", error=why),
             _("Type: rdimport fleet init --ledger {where}", where=self.shown),
         )
 

@@ -101,9 +101,9 @@ class Worker:
 
     def run(self, *, once: bool) -> None:
         """Work until a signal or `fleet drain`; `once`: until no job waits that could be run."""
-        for talker in ("procrastinate", "psycopg.pool"):  # each failed try, with its stack
-            logging.getLogger(talker).addHandler(logging.NullHandler())
-            logging.getLogger(talker).propagate = False
+        talker = logging.getLogger("procrastinate")  # it tells each failed try, with its stack
+        talker.addHandler(logging.NullHandler())
+        talker.propagate = False
         fleet, runner = self._fleet, asyncio.Runner(loop_factory=_LOOP)
         with fleet, self._pool, self._desk, runner:
             runner.run(self._work(once=once))

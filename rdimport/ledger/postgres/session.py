@@ -6,6 +6,7 @@ statements are not prepared: the next transaction may use another server process
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from types import MappingProxyType
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from psycopg.errors import Diagnostic
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+
+# What it says of a connection that broke, whoever uses it is told by an error.
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 WAY: Final[dict[str, Any]] = {
     "connect_timeout": 10,
